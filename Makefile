@@ -1,0 +1,130 @@
+# Every target sets up what it needs: a clean checkout, Python 3.11+ and make are enough. `make` lists the targets.
+
+PACKAGES := gateway campaigns dlr shortlinks storage smpp ratelimit benchmarks
+CHECKS   := lint-style lint-format lint-types lint-imports lint-duplicates
+VENV     := .venv
+BIN      := $(VENV)/bin
+
+# Set one of these on the command line.
+PYTHON      ?=
+ONCE        ?=
+MESSAGES    ?=
+BENCHMARK   ?= end_to_end
+JSON        ?=
+PYTEST_ARGS ?=
+
+# What .venv was made from: this folder (a venv does not survive a move) and the text of pyproject.toml. Not its
+# mtime, which a branch switch moves without changing a dependency.
+STAMP     := $(VENV)/.setup
+MADE_FROM := $(CURDIR) $(shell cksum < pyproject.toml)
+ifneq ($(MADE_FROM),$(shell cat $(STAMP) 2>/dev/null))
+$(STAMP): FORCE
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint $(CHECKS) bench format clean distclean FORCE
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+setup: $(STAMP) ## build .venv with everything in it; again only when pyproject.toml changed
+
+demo: setup ## embedded PostgreSQL, SMSC simulator, gateway and real messages; ONCE=1 ends by itself, MESSAGES=N
+	@$(BIN)/smsgate demo $(if $(filter-out 0 no false,$(ONCE)),--once) $(if $(MESSAGES),--messages $(MESSAGES))
+
+# A failed check does not hide what the tests say: everything runs, and the exit code counts all of it.
+test: setup ## lint, then the tests; PYTEST_ARGS="tests/smpp -k window" runs some of them
+	@$(RUN_CHECKS) \
+	echo "== tests: pytest"; \
+	$(BIN)/python -m pytest $(PYTEST_ARGS) || failed="$$failed tests"; \
+	$(REPORT_FAILED)
+
+lint: setup ## style, format, types, import layers, duplicated code
+	@$(RUN_CHECKS) \
+	$(REPORT_FAILED)
+
+lint-style: setup
+	@echo "== lint-style: ruff check"
+	@$(BIN)/python -m ruff check .
+
+lint-format: setup
+	@echo "== lint-format: ruff format --check"
+	@$(BIN)/python -m ruff format --check .
+
+lint-types: setup
+	@echo "== lint-types: mypy --strict"
+	@$(BIN)/python -m mypy
+
+lint-imports: setup
+	@echo "== lint-imports: the layers in pyproject.toml"
+	@$(BIN)/lint-imports
+
+# Eight lines that are the same twice belong in one place. Tests may repeat themselves.
+lint-duplicates: setup
+	@echo "== lint-duplicates: pylint duplicate-code"
+	@$(BIN)/python -m pylint --rcfile=/dev/null --persistent=n --score=n --disable=all --enable=duplicate-code \
+	    --min-similarity-lines=8 --ignore-imports=y --ignore-docstrings=y --ignore-comments=y --ignore-signatures=y \
+	    $(PACKAGES)
+	@echo "No duplicated code."
+
+bench: setup ## python -m benchmarks; BENCHMARK=end_to_end, JSON=FILE keeps the figures
+	@$(BIN)/python -m benchmarks $(BENCHMARK) $(if $(JSON),--json $(JSON))
+
+format: setup ## rewrite the code the way lint wants it
+	@$(BIN)/python -m ruff check --fix-only --quiet .
+	@$(BIN)/python -m ruff format .
+
+clean: ## remove caches and built packages
+	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## clean, and .venv as well
+	@rm -rf $(VENV)
+
+FORCE:
+
+# A folder that was moved or copied here, or whose Python is gone, is made anew; any other .venv is completed.
+# Where ensurepip is missing (Debian without python3-venv), the pip beside that Python fills the new .venv.
+$(STAMP):
+	@set -eu; \
+	made_in=$$(sed 's/ [0-9]* [0-9]*$$//' $(STAMP) 2>/dev/null || true); \
+	if [ -n "$$made_in" ] && [ "$$made_in" != "$(CURDIR)" ]; then rm -rf $(VENV); fi; \
+	rm -f $(STAMP); \
+	if ! $(BIN)/python -c '$(IS_USABLE)' >/dev/null 2>&1; then \
+	    python=; \
+	    for candidate in $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3); do \
+	        if "$$candidate" -c '$(IS_USABLE)' >/dev/null 2>&1; then python=$$candidate; break; fi; \
+	    done; \
+	    if [ -z "$$python" ]; then \
+	        echo "$(if $(PYTHON),$(PYTHON) is no usable Python,No usable Python on the PATH): 3.11 or newer is" \
+	            "needed; name one so: make setup PYTHON=/path/to/python3.11" >&2; \
+	        exit 1; \
+	    fi; \
+	    echo "Making $(VENV) with $$("$$python" --version 2>&1)"; \
+	    if "$$python" -c 'import ensurepip' >/dev/null 2>&1; then \
+	        "$$python" -m venv --clear $(VENV); \
+	    else \
+	        "$$python" -m venv --clear --without-pip $(VENV); \
+	        "$$python" -m pip --python $(BIN)/python -qq install pip; \
+	    fi; \
+	fi; \
+	echo "Installing smsgate and its tools into $(VENV); the first time takes a few minutes"; \
+	PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip -qq install -e '.[dev]'; \
+	echo '$(MADE_FROM)' > $(STAMP); \
+	echo "Ready: $(BIN)/smsgate --help"
+
+IS_USABLE = import sys, venv; sys.exit(sys.version_info < (3, 11))
+
+# One after another also under `make -j`, whose jobserver a make behind a variable would not get.
+define RUN_CHECKS
+failed=; \
+for check in $(CHECKS); do \
+    MAKEFLAGS= $(MAKE) --no-print-directory "$$check" || failed="$$failed $$check"; \
+done; \
+if [ -n "$$failed" ]; then echo "FAILED so far:$$failed"; fi;
+endef
+
+# Silent on success, so that pytest's summary stays the last line.
+define REPORT_FAILED
+if [ -n "$$failed" ]; then echo "FAILED:$$failed" >&2; exit 1; fi
+endef
