@@ -1,0 +1,111 @@
+"""Recipient numbers at rest: AES-SIV ciphertext to read them again, a keyed HMAC to find them.
+
+Owns both transformations, the masked form, and the check that a database belongs to our key. Must
+not keep a number, and must not know where the columns are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+from storage.sql import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from storage.keys import NumberKeys
+    from storage.pool import Connection
+
+SQL = load("storage")
+INDEX_BYTES = 16
+SIV_BYTES = 16  # the ciphertext is this much longer than the number
+
+_BLOCK_BYTES = 64  # of SHA-256
+
+
+class KeyMismatch(Exception):
+    """The database was written with another key: one line for the operator."""
+
+
+class UnreadableNumber(Exception):
+    """Not a number that our key sealed."""
+
+
+class NumberVault:
+    """Seals, opens and indexes E.164 numbers ("+8613812345678").
+
+    Sealing is deterministic (AES-SIV, RFC 5297) and so is the index (HMAC-SHA256, cut to 16 bytes);
+    their keys are derived separately. There are few enough numbers to try them all, so both are as
+    secret as the key is.
+    """
+
+    __slots__ = ("_inner", "_outer", "_siv", "fingerprint")
+
+    def __init__(self, keys: NumberKeys) -> None:
+        self.fingerprint = keys.fingerprint
+        self._siv = AESSIV(keys.derive("number seal", 64))
+        # HMAC with its two key blocks hashed once: 0.7 µs per number, where hmac.digest takes 1.8.
+        key = keys.derive("number index", 32).ljust(_BLOCK_BYTES, b"\0")
+        self._inner = hashlib.sha256(bytes(octet ^ 0x36 for octet in key))
+        self._outer = hashlib.sha256(bytes(octet ^ 0x5C for octet in key))
+
+    def seal(self, msisdn: str) -> bytes:
+        """The ciphertext: 16 octets longer than the number, equal for equal numbers."""
+        return self._siv.encrypt(msisdn.encode(), None)
+
+    def open(self, sealed: bytes) -> str:
+        """The number. Raises UnreadableNumber for what our key did not seal."""
+        try:
+            return self._siv.decrypt(sealed, None).decode()
+        except (InvalidTag, ValueError) as error:
+            raise UnreadableNumber("sealed with another key, or damaged") from error
+
+    def index(self, msisdn: str) -> bytes:
+        """What the number is found by: 16 octets."""
+        inner = self._inner.copy()
+        inner.update(msisdn.encode())
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return outer.digest()[:INDEX_BYTES]
+
+    def seal_many(self, msisdns: Iterable[str]) -> list[bytes]:
+        """`seal` of each, in order."""
+        encrypt = self._siv.encrypt
+        return [encrypt(msisdn.encode(), None) for msisdn in msisdns]
+
+    def index_many(self, msisdns: Iterable[str]) -> list[bytes]:
+        """`index` of each, in order."""
+        index = self.index
+        return [index(msisdn) for msisdn in msisdns]
+
+
+def mask(msisdn: str) -> str:
+    """`+8613812345678` -> `+86138****5678`: always four stars for at least four digits.
+
+    A number of fewer than 13 digits shows less of its beginning, one of fewer than 8 less of its
+    end as well.
+    """
+    digits = msisdn.removeprefix("+")
+    sign = "+" if msisdn.startswith("+") else ""
+    tail = min(4, max(0, len(digits) - 4))
+    head = min(5, max(0, len(digits) - tail - 4))
+    return f"{sign}{digits[:head]}****{digits[len(digits) - tail :]}"
+
+
+async def check_fingerprint(connection: Connection, vault: NumberVault) -> None:
+    """Mark a new database with our key's fingerprint; refuse one that was marked by another.
+
+    Raises KeyMismatch: with a changed index nobody who opted out would be found any more.
+    """
+    await connection.execute(SQL["claim_installation"], vault.fingerprint)
+    recorded = await connection.fetchval(SQL["key_fingerprint"])
+    if not hmac.compare_digest(recorded, vault.fingerprint):
+        raise KeyMismatch(
+            f"this database was written with number key {recorded} and the key given is"
+            f" {vault.fingerprint}: bring the old key back"
+        )

@@ -1,0 +1,266 @@
+"""The data folder and where its database lives; the account that PostgreSQL runs as when we are
+root.
+
+Owns what lies where on disk and with which modes. Must not change the mode of a folder it did not
+make, and must not start anything but the one-line checks of what an account can reach.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pwd
+import stat
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+SYSTEM_FOLDER = Path("/var/lib/smsgate")
+LOCATION_FILE = "postgres.location"
+COMMAND_SECONDS_MAX = (
+    300.0  # initdb on a slow disk is the longest; everything else takes milliseconds
+)
+
+# `nobody` exists on every system we run on, and PostgreSQL refuses a uid that the password file
+# does not know, so an invented uid would not do. An operator who runs other things as nobody
+# creates an account `smsgate`.
+ACCOUNTS = ("smsgate", "nobody")
+
+# A Unix socket path has 107 bytes at most; PostgreSQL adds "/.s.PGSQL.5432" to the folder.
+SOCKET_FOLDER_BYTES_MAX = 107 - len("/.s.PGSQL.5432")
+
+
+class EmbeddedError(Exception):
+    """The embedded PostgreSQL cannot be used: one line that tells the operator what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who runs PostgreSQL. `None` in both ids: whoever we are ourselves."""
+
+    uid: int | None
+    gid: int | None
+
+    @classmethod
+    def choose(cls) -> Account:
+        """Ourselves, or an unprivileged account when we are root: PostgreSQL refuses to run as
+        root.
+        """
+        if os.geteuid() != 0:
+            return cls(None, None)
+        for name in ACCOUNTS:
+            try:
+                entry = pwd.getpwnam(name)
+            except KeyError:
+                continue
+            return cls(entry.pw_uid, entry.pw_gid)
+        raise EmbeddedError(
+            "running as root needs an unprivileged account for PostgreSQL: create one named smsgate"
+        )
+
+    def run(
+        self, command: Sequence[str], *, pass_fds: Sequence[int] = (), cwd: Path = Path("/")
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a short command as this account, blocking; output captured in a file, never a pipe.
+
+        A server that outlives the command keeps what it inherited open, and a pipe would then never
+        end.
+        """
+        with tempfile.TemporaryFile("w+") as output:
+            finished = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=cwd,
+                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+                user=self.uid,
+                group=self.gid,
+                extra_groups=None if self.uid is None else (),
+                umask=0o077,
+                pass_fds=pass_fds,
+                timeout=COMMAND_SECONDS_MAX,
+                check=False,
+            )
+            output.seek(0)
+            return subprocess.CompletedProcess(command, finished.returncode, output.read(), "")
+
+    def can(self, access: str, path: Path) -> bool:
+        """Whether the account itself sees `path` as `x` (enter) or `w` (write): asked of the
+        kernel, as it.
+        """
+        if self.uid is None:
+            return os.access(path, {"x": os.X_OK, "w": os.W_OK}[access])
+        return (
+            self.run(["/bin/sh", "-c", 'test "$1" "$2"', "sh", f"-{access}", str(path)]).returncode
+            == 0
+        )
+
+    def owns(self, status: os.stat_result) -> bool:
+        return status.st_uid == (os.geteuid() if self.uid is None else self.uid)
+
+    def make_folder(self, path: Path) -> None:
+        """A new private folder of this account. Raises FileExistsError."""
+        path.mkdir(mode=0o700)
+        if self.uid is not None and self.gid is not None:
+            os.chown(path, self.uid, self.gid)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder of one database: its cluster, log, locks and password.
+
+    As root the folder itself stays root's (so that the account cannot plant links in it) and only
+    `cluster` and `log` belong to the account.
+    """
+
+    folder: Path
+    account: Account
+
+    @property
+    def cluster(self) -> Path:
+        return self.folder / "cluster"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log" / "server.log"
+
+    @property
+    def password(self) -> Path:
+        return self.folder / "password"
+
+    @property
+    def socket_record(self) -> Path:
+        return self.folder / "socket"
+
+
+def make_data_dir(path: Path) -> Path:
+    """The data folder, absolute, made if missing: 0700, or 0711 as root so that PostgreSQL's
+    account can pass.
+
+    Raises EmbeddedError when it cannot be made.
+    """
+    absolute = Path(os.path.abspath(path))
+    try:
+        absolute.parent.mkdir(parents=True, exist_ok=True)
+        absolute.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
+    except OSError as error:
+        raise EmbeddedError(f"cannot make the data folder {absolute}: {error.strerror}") from error
+    return absolute
+
+
+def find_home(data_dir: Path, account: Account, on_progress: Callable[[str], None]) -> Home:
+    """Where the database of `data_dir` lives, made if it is new.
+
+    Inside the data folder if the account can get there, otherwise under /var/lib/smsgate, with a
+    file in the data folder that says so. A place once chosen is kept: choosing again could silently
+    begin an empty database. Raises EmbeddedError.
+    """
+    inside = Home(data_dir / "postgres", account)
+    location = data_dir / LOCATION_FILE
+    try:
+        if location.exists():
+            return _recorded_home(location, account)
+        if account.can("x", data_dir):
+            _make_home(inside)
+            return inside
+        if inside.cluster.exists():
+            raise EmbeddedError(
+                f"the account that runs PostgreSQL cannot enter {data_dir}, where its database"
+                " already is: give the folders above it the x permission for others"
+            )
+        return _make_outside_home(data_dir, location, account, on_progress)
+    except PermissionError as error:
+        raise EmbeddedError(
+            f"no permission for {error.filename}: run smsgate as the user who made {data_dir}"
+        ) from error
+    except OSError as error:
+        raise EmbeddedError(f"cannot prepare {data_dir}: {error}") from error
+
+
+def _recorded_home(location: Path, account: Account) -> Home:
+    home = Home(Path(location.read_text(encoding="utf-8").strip()), account)
+    if not home.folder.is_dir():
+        raise EmbeddedError(
+            f"the database of {location.parent} was kept in {home.folder}, which is gone:"
+            f" bring it back, or remove {location} to begin with an empty one"
+        )
+    return home
+
+
+def _make_outside_home(
+    data_dir: Path, location: Path, account: Account, on_progress: Callable[[str], None]
+) -> Home:
+    digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]
+    home = Home(SYSTEM_FOLDER / f"{data_dir.name[:40]}-{digest}", account)
+    make_system_folder()
+    _make_home(home)
+    location.write_text(f"{home.folder}\n", encoding="utf-8")
+    on_progress(
+        f"PostgreSQL cannot run as root and its account cannot enter {data_dir}:"
+        f" the database lives in {home.folder}"
+    )
+    return home
+
+
+def _make_home(home: Home) -> None:
+    as_root = home.account.uid is not None
+    home.folder.mkdir(mode=0o711 if as_root else 0o700, exist_ok=True)
+    status = home.folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        raise EmbeddedError(
+            f"{home.folder} belongs to uid {status.st_uid}: run smsgate as that user"
+        )
+    if not home.log.parent.exists():
+        home.account.make_folder(home.log.parent)
+
+
+def make_system_folder() -> Path:
+    """/var/lib/smsgate, made if missing; anyone may pass through, nobody may look."""
+    SYSTEM_FOLDER.mkdir(mode=0o711, parents=True, exist_ok=True)
+    return SYSTEM_FOLDER
+
+
+def socket_folder(home: Home) -> Path:
+    """A private folder, short enough for a Unix socket, recorded in the home.
+
+    The recorded one is used again, so that clients of a restarted server find it at the same place.
+    """
+    if home.socket_record.exists():
+        recorded = Path(home.socket_record.read_text(encoding="utf-8").strip())
+        if _usable_socket_folder(recorded, home.account):
+            return recorded
+    for parent in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm")):
+        if len(os.fsencode(parent)) + len("/smsgate-xxxxxxxx") > SOCKET_FOLDER_BYTES_MAX:
+            continue
+        if not home.account.can("x", Path(parent)):
+            continue
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="smsgate-", dir=parent))
+        except OSError:
+            continue
+        if home.account.uid is not None and home.account.gid is not None:
+            os.chown(folder, home.account.uid, home.account.gid)
+        home.socket_record.write_text(f"{folder}\n", encoding="utf-8")
+        return folder
+    raise EmbeddedError("no folder for PostgreSQL's socket: neither TMPDIR nor /tmp can be written")
+
+
+def _usable_socket_folder(folder: Path, account: Account) -> bool:
+    try:
+        account.make_folder(folder)
+    except FileExistsError:
+        status = folder.lstat()
+        return (
+            stat.S_IMODE(status.st_mode) == 0o700
+            and stat.S_ISDIR(status.st_mode)
+            and account.owns(status)
+        )
+    except OSError:
+        return False
+    return True

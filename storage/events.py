@@ -1,0 +1,43 @@
+"""The event table: what a message's rows do not already say about it.
+
+Owns the writes of `event`. An ordinary message has no row here: acceptance, submission and receipt
+are told by the `message` and `submission` rows themselves. Decides nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from storage import sql
+from storage.pool import Connection
+
+_SQL = sql.load(__package__)
+
+
+class Event(msgspec.Struct, gc=False, frozen=True):
+    """One thing that happened to a message. `id` is time-ordered and so says when."""
+
+    id: int
+    message_id: int
+    kind: str
+    detail: Mapping[str, object]
+
+
+async def append(connection: Connection, events: Sequence[Event]) -> None:
+    """Append these rows inside the caller's transaction."""
+    if events:
+        await connection.execute(
+            _SQL["event_append"],
+            [event.id for event in events],
+            [event.message_id for event in events],
+            [event.kind for event in events],
+            [msgspec.json.encode(event.detail).decode() for event in events],
+        )
+
+
+async def of_message(connection: Connection, message_id: int) -> list[Event]:
+    """What happened to one message, oldest first."""
+    rows = await connection.fetch(_SQL["events_of_message"], message_id)
+    return [Event(row["id"], message_id, row["kind"], row["detail"] or {}) for row in rows]

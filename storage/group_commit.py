@@ -1,0 +1,206 @@
+"""Group commit without a timer: while one flush runs, the next batch gathers.
+
+Owns the queue before a writer, its bound, and who is told what became of his items. Must not know
+what a flush does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class QueueFull(Exception):
+    """The bound is reached; nothing was taken."""
+
+
+class QueueClosed(Exception):
+    """Closed, or closed before the items were flushed."""
+
+
+class _Ticket(Generic[T, R]):
+    """One submission: what of it is already in a batch, and the results so far."""
+
+    __slots__ = ("future", "items", "results", "taken")
+
+    def __init__(
+        self, items: Sequence[T], future: asyncio.Future[list[R | BaseException]] | None
+    ) -> None:
+        self.items = items
+        self.future = future
+        self.results: list[R | BaseException] = []
+        self.taken = 0
+
+    def settle(self, results: Sequence[R | BaseException]) -> None:
+        """The next results in order; the last ones complete the future."""
+        if self.future is None:
+            return
+        self.results.extend(results)
+        if len(self.results) == len(self.items) and not self.future.done():
+            self.future.set_result(self.results)
+
+
+class GroupCommit(Generic[T, R]):
+    """One writer for many callers, first come first served.
+
+    `flush(items, attempt)` writes one batch and returns one result per item, in order. `attempt` is
+    0 at first and counts repetitions of the same batch, whose last try may have been committed
+    although it raised.
+
+    `retry(error, attempt)` decides what a flush that raised is worth: seconds to wait before the
+    same batch is flushed again, or None to give the error to the batch's items. Without it nothing
+    is tried again.
+
+    Counters: `waiting` items (queued or in the running flush; never above `items_waiting_max`),
+    `flushes` and `items_flushed` that succeeded, `flush_failures`, `last_flush_seconds`.
+    """
+
+    def __init__(
+        self,
+        flush: Callable[[list[T], int], Awaitable[Sequence[R]]],
+        *,
+        name: str,
+        items_per_flush_max: int = 500,
+        items_waiting_max: int = 20_000,
+        retry: Callable[[BaseException, int], float | None] | None = None,
+    ) -> None:
+        self.name = name
+        self.items_per_flush_max = items_per_flush_max
+        self.items_waiting_max = items_waiting_max
+        self.waiting = 0
+        self.flushes = 0
+        self.items_flushed = 0
+        self.flush_failures = 0
+        self.last_flush_seconds = 0.0
+        self._flush = flush
+        self._retry = retry
+        self._tickets: deque[_Ticket[T, R]] = deque()
+        self._writer: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def submit(self, items: Sequence[T]) -> asyncio.Future[list[R | BaseException]]:
+        """A future of one result or exception per item, in order.
+
+        A long submission may be spread over several flushes, and only the items of a flush that
+        raised get its exception. `items` must not be changed afterwards. Raises QueueFull (nothing
+        taken) or QueueClosed.
+        """
+        future: asyncio.Future[list[R | BaseException]] = asyncio.get_running_loop().create_future()
+        self._enqueue(_Ticket(items, future))
+        return future
+
+    def offer(self, items: Sequence[T]) -> None:
+        """As `submit` for whom nobody waits."""
+        self._enqueue(_Ticket(items, None))
+
+    async def drain(self) -> None:
+        """Return once everything taken so far and meanwhile is flushed."""
+        while self._writer is not None:
+            await asyncio.wait({self._writer})
+
+    async def close(self) -> None:
+        """Refuse new items, flush what is queued, stop.
+
+        Cancelling it (a deadline) gives the rest up: who waits for an item gets QueueClosed as its
+        result.
+        """
+        self._closed = True
+        try:
+            await self.drain()
+        except asyncio.CancelledError:
+            if self._writer is not None:
+                self._writer.cancel()
+            raise
+
+    def _enqueue(self, ticket: _Ticket[T, R]) -> None:
+        count = len(ticket.items)
+        if self._closed:
+            raise QueueClosed(f"{self.name} is closed")
+        if self.waiting + count > self.items_waiting_max:
+            raise QueueFull(f"{self.name}: {self.waiting} of {self.items_waiting_max} items wait")
+        if count == 0:
+            ticket.settle(())
+            return
+        self.waiting += count
+        self._tickets.append(ticket)
+        if self._writer is None:
+            # Begins in the loop's next round, so that everything handed in during this one goes
+            # along.
+            self._writer = asyncio.get_running_loop().create_task(self._write(), name=self.name)
+
+    async def _write(self) -> None:
+        batch: list[tuple[_Ticket[T, R], int]] = []
+        try:
+            while self._tickets:
+                items, batch = self._gather()
+                results = await self._flush_until_settled(items)
+                self._settle(batch, results)
+                batch = []
+        finally:
+            self._writer = None
+            self._give_up(batch)
+
+    def _gather(self) -> tuple[list[T], list[tuple[_Ticket[T, R], int]]]:
+        """The next batch: its items, and whose they are with how many."""
+        items: list[T] = []
+        shares: list[tuple[_Ticket[T, R], int]] = []
+        while self._tickets and len(items) < self.items_per_flush_max:
+            ticket = self._tickets[0]
+            room = self.items_per_flush_max - len(items)
+            share = ticket.items[ticket.taken : ticket.taken + room]
+            items.extend(share)
+            shares.append((ticket, len(share)))
+            ticket.taken += len(share)
+            if ticket.taken == len(ticket.items):
+                self._tickets.popleft()
+        return items, shares
+
+    async def _flush_until_settled(self, items: list[T]) -> Sequence[R | BaseException]:
+        attempt = 0
+        while True:
+            began = time.perf_counter()
+            try:
+                results = await self._flush(items, attempt)
+                if len(results) != len(items):
+                    raise RuntimeError(
+                        f"{self.name}: {len(results)} results for {len(items)} items"
+                    )
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer to those who wait
+                self.flush_failures += 1
+                delay = None if self._retry is None else self._retry(error, attempt)
+                if delay is None:
+                    return [error] * len(items)
+                await asyncio.sleep(delay)
+                attempt += 1
+            else:
+                self.last_flush_seconds = time.perf_counter() - began
+                self.flushes += 1
+                self.items_flushed += len(items)
+                return results
+
+    def _settle(
+        self, shares: list[tuple[_Ticket[T, R], int]], results: Sequence[R | BaseException]
+    ) -> None:
+        position = 0
+        for ticket, count in shares:
+            ticket.settle(results[position : position + count])
+            position += count
+        self.waiting -= position
+
+    def _give_up(self, shares: list[tuple[_Ticket[T, R], int]]) -> None:
+        """Only after a cancellation is there anything left: nobody must wait for it for ever."""
+        closed = QueueClosed(f"{self.name} was closed before this was flushed")
+        for ticket, count in shares:
+            ticket.settle([closed] * count)
+        for ticket in self._tickets:
+            ticket.settle([closed] * (len(ticket.items) - ticket.taken))
+        self._tickets.clear()
+        self.waiting = 0

@@ -1,0 +1,102 @@
+"""Brings the schema up to date: ordered SQL files, each applied once and never edited afterwards.
+
+Owns the table `schema_migration`. Must not know what the files say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from storage.sql import load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from storage.pool import Connection
+
+SQL = load("storage")
+FOLDER = Path(__file__).parent / "migrations"
+LOCK_TIMEOUT = "30s"  # a migration that waits for a table makes everyone after it wait too
+
+_FILE_NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
+
+
+class MigrationError(Exception):
+    """The schema cannot be brought up to date: one line for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file: its name decides the order."""
+
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def migrations_in(folder: Path) -> list[Migration]:
+    """The `NNNN_name.sql` files of a folder in order. Raises MigrationError for a malformed or
+    repeated number.
+    """
+    migrations = [
+        Migration(path.name, path.read_text(encoding="utf-8"))
+        for path in sorted(folder.glob("*.sql"))
+    ]
+    numbers = [migration.name[:4] for migration in migrations]
+    for migration, number in zip(migrations, numbers, strict=True):
+        if _FILE_NAME.fullmatch(migration.name) is None or numbers.count(number) > 1:
+            raise MigrationError(f"{migration.name}: expected one file per number, NNNN_name.sql")
+    return migrations
+
+
+async def migrate(
+    connection: Connection, migrations: Sequence[Migration] | None = None
+) -> list[str]:
+    """Apply what is missing, all of it in one transaction, and return the names of the files
+    applied.
+
+    Processes that start together wait for the first one. Raises MigrationError when a file was
+    changed after it was applied, when the database is newer than this code, when a file would have
+    to be applied out of order, or when one fails (then nothing is applied).
+    """
+    known = migrations_in(FOLDER) if migrations is None else migrations
+    async with connection.transaction():
+        await connection.execute(SQL["lock_migrations"])
+        await connection.execute(SQL["create_schema_migration"])
+        rows = await connection.fetch(SQL["applied_migrations"])
+        pending = _pending(known, {row["name"]: row["checksum"] for row in rows})
+        await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        for migration in pending:
+            try:
+                await connection.execute(migration.sql)
+            except asyncpg.PostgresError as error:
+                raise MigrationError(f"{migration.name}: {error}") from error
+            await connection.execute(SQL["record_migration"], migration.name, migration.checksum)
+    return [migration.name for migration in pending]
+
+
+def _pending(known: Sequence[Migration], applied: Mapping[str, str]) -> list[Migration]:
+    newer = applied.keys() - {migration.name for migration in known}
+    if newer:
+        raise MigrationError(
+            f"the database is from a newer version: it has {', '.join(sorted(newer))}"
+        )
+    for migration in known:
+        if applied.get(migration.name, migration.checksum) != migration.checksum:
+            raise MigrationError(
+                f"{migration.name} was changed after it was applied: restore the file and add"
+                " a new one instead"
+            )
+    pending = [migration for migration in known if migration.name not in applied]
+    if pending and applied and pending[0].name < max(applied):
+        raise MigrationError(f"{pending[0].name} comes before {max(applied)}, which is applied")
+    return pending

@@ -1,0 +1,106 @@
+"""Day partitions of the big tables: made ahead of time, dropped when their retention is over.
+
+Owns which tables are partitioned and how a leaf is named. A day is UTC. Must not lock out writers:
+a leaf is built beside its parent and then attached, and is detached concurrently before it is
+dropped.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from storage.ids import id_at
+from storage.sql import load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from storage.pool import Connection
+
+SQL = load("storage")
+
+# Table and the storage options of its leaves: half of a submission page is kept free, so that the
+# one update of a row (its receipt) stays on the page and touches no index.
+PARTITIONED: Mapping[str, str] = MappingProxyType(
+    {"message": "", "submission": "fillfactor = 50", "event": "", "click": ""}
+)
+LOCK_TIMEOUT = "2s"  # behind a report that holds a table; the caller tries again later
+
+_ONE_DAY = timedelta(days=1)
+
+
+async def ensure_partitions(connection: Connection, today: date, days_ahead: int = 3) -> None:
+    """Make the missing leaves of every partitioned table for yesterday, today and the `days_ahead`
+    days after.
+
+    Raises asyncpg.LockNotAvailableError (transient) when a table is held for longer than
+    LOCK_TIMEOUT.
+    """
+    days = [today + timedelta(days=offset) for offset in range(-1, days_ahead + 1)]
+    wanted = [(table, day) for table in PARTITIONED for day in days]
+    if not await _missing(connection, wanted):
+        return
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        await connection.execute(SQL["lock_partitions"])
+        for table, day in await _missing(connection, wanted):
+            await connection.execute(_create_leaf(table, day))
+
+
+async def drop_partitions(connection: Connection, table: str, before: date) -> list[str]:
+    """Drop the leaves of `table` that hold only days before `before`; returns their names, oldest
+    first.
+
+    Must not run inside a transaction. Raises asyncpg.LockNotAvailableError (transient), LookupError
+    for a table that is not partitioned.
+    """
+    if table not in PARTITIONED:
+        raise LookupError(f"{table} is not partitioned")
+    await connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+    try:
+        rows = await connection.fetch(SQL["existing_partitions"], [table])
+        dropped = []
+        for row in rows:
+            leaf, detaching = row["leaf"], row["detaching"]
+            if leaf >= leaf_name(table, before):
+                continue
+            how = "FINALIZE" if detaching else "CONCURRENTLY"
+            await connection.execute(f'ALTER TABLE {table} DETACH PARTITION "{leaf}" {how}')
+            await connection.execute(f'DROP TABLE "{leaf}"')
+            dropped.append(leaf)
+        return dropped
+    finally:
+        await connection.execute("RESET lock_timeout")
+
+
+def leaf_name(table: str, day: date) -> str:
+    """`message_20240131`: the order of the names is the order of the days."""
+    return f"{table}_{day:%Y%m%d}"
+
+
+def id_bounds(day: date) -> tuple[int, int]:
+    """The lowest id of the day and the lowest of the next."""
+    midnight = datetime.combine(day, time.min, UTC)
+    return id_at(midnight), id_at(midnight + _ONE_DAY)
+
+
+async def _missing(
+    connection: Connection, wanted: list[tuple[str, date]]
+) -> list[tuple[str, date]]:
+    rows = await connection.fetch(SQL["existing_partitions"], list(PARTITIONED))
+    existing = {row["leaf"] for row in rows}
+    return [(table, day) for table, day in wanted if leaf_name(table, day) not in existing]
+
+
+def _create_leaf(table: str, day: date) -> str:
+    """ATTACH needs a weaker lock on the parent than CREATE … PARTITION OF, which would stop every
+    writer.
+    """
+    leaf, (first, end) = leaf_name(table, day), id_bounds(day)
+    options = f" WITH ({PARTITIONED[table]})" if PARTITIONED[table] else ""
+    return (
+        f"CREATE TABLE {leaf} (LIKE {table} INCLUDING ALL){options};"
+        f"ALTER TABLE {table} ATTACH PARTITION {leaf} FOR VALUES FROM ({first}) TO ({end})"
+    )

@@ -1,0 +1,373 @@
+"""Connections to PostgreSQL, embedded or not: one pool for reading, and named single connections
+for the writers.
+
+Owns how a connection is set up, reconnected and fenced. Must not know any table but `owner_term`,
+which fencing asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeAlias
+
+import asyncpg
+import msgspec
+
+from storage.embedded import EmbeddedError, EmbeddedServer
+from storage.sql import load
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+SQL = load("storage")
+EMBEDDED = "embedded"
+SERVER_VERSION_MIN = 15
+CONNECT_SECONDS_MAX = 10.0
+READ_STATEMENT_MS_MAX = 15_000
+DEDICATED_STATEMENT_SECONDS_MAX = (
+    30.0  # a server that vanished without a word is noticed after this
+)
+IDLE_IN_TRANSACTION_MS_MAX = 30_000
+RECONNECT_SECONDS_MIN = 0.05
+RECONNECT_SECONDS_MAX = 2.0
+
+_log = logging.getLogger("smsgate.storage")
+
+
+class DatabaseDown(Exception):
+    """No connection now; the same work may be tried again."""
+
+
+class DatabaseUnusable(Exception):
+    """The operator must act (too old a server, wrong password, no such database): one line."""
+
+
+class Fenced(Exception):
+    """This process's owner term has ended: another may hold its work, so nothing more may be
+    written.
+    """
+
+
+# After these the same work may be tried again. What was being committed may have been committed all
+# the same.
+TRANSIENT: tuple[type[BaseException], ...] = (
+    DatabaseDown,
+    ConnectionError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InsufficientResourcesError,  # disk full, too many connections, out of memory
+    asyncpg.TransactionRollbackError,  # deadlock, serialization
+    asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+_NO_CONNECTION: tuple[type[BaseException], ...] = (OSError, *TRANSIENT)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same work may be tried again: TRANSIENT, and two cases that a class alone does
+    not tell.
+
+    asyncpg says InterfaceError both for a connection that is gone and for wrong use; and
+    `Database.read` may meet any OSError while it connects (one that names a file is not about a
+    socket).
+    """
+    if isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError):
+        return "closed" in str(error)
+    return isinstance(error, TRANSIENT) or (isinstance(error, OSError) and error.filename is None)
+
+
+async def connect(
+    url: str, *, application_name: str, statement_seconds_max: float | None = None
+) -> Connection:
+    """One connection with smsgate's codecs.
+
+    Raises DatabaseDown when nobody answers (yet), DatabaseUnusable when the answer is a refusal.
+    """
+    try:
+        connection: Connection = await asyncpg.connect(
+            url,
+            timeout=CONNECT_SECONDS_MAX,
+            command_timeout=statement_seconds_max,
+            server_settings={
+                "application_name": application_name,
+                "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS_MAX),
+            },
+        )
+    except (
+        asyncpg.InvalidAuthorizationSpecificationError,
+        asyncpg.InvalidCatalogNameError,
+        asyncpg.ClientConfigurationError,
+    ) as error:
+        raise DatabaseUnusable(f"cannot use the database: {error}") from error
+    except _NO_CONNECTION as error:
+        raise DatabaseDown(f"cannot connect to the database: {error}") from error
+    try:
+        await set_up(connection)
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
+
+
+async def set_up(connection: Connection) -> None:
+    """Codecs for json, jsonb and numeric. Raises DatabaseUnusable for a server older than
+    SERVER_VERSION_MIN.
+
+    jsonb in its binary form, because COPY knows no other; a whole numeric (what `sum(bigint)`
+    gives) becomes an int.
+    """
+    version = connection.get_server_version()
+    if version.major < SERVER_VERSION_MIN:
+        raise DatabaseUnusable(
+            f"PostgreSQL {version.major} is too old: smsgate needs {SERVER_VERSION_MIN} or later"
+        )
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=_encode_jsonb, decoder=_decode_jsonb, format="binary"
+    )
+    await connection.set_type_codec(
+        "json",
+        schema="pg_catalog",
+        encoder=msgspec.json.encode,
+        decoder=msgspec.json.decode,
+        format="binary",
+    )
+    await connection.set_type_codec(
+        "numeric", schema="pg_catalog", encoder=str, decoder=_decode_numeric, format="text"
+    )
+
+
+def _encode_jsonb(value: object) -> bytes:
+    return b"\x01" + msgspec.json.encode(value)  # the version byte of jsonb's binary form
+
+
+def _decode_jsonb(data: bytes) -> object:
+    return msgspec.json.decode(memoryview(data)[1:])
+
+
+def _decode_numeric(text: str) -> int | Decimal:
+    return int(text) if text.lstrip("-").isdigit() else Decimal(text)
+
+
+class Dedicated:
+    """A named single connection, for one user at a time, that reconnects by itself."""
+
+    def __init__(self, database: Database, role: str) -> None:
+        self._database = database
+        self._role = role
+        self._connection: Connection | None = None
+        self._connecting = asyncio.Lock()
+        self._backoff_seconds = 0.0
+        self._not_before = 0.0
+        self._closed = False
+
+    async def connection(self) -> Connection:
+        """The live connection, opened again if it was lost.
+
+        Raises DatabaseDown when there is none now: at once while the backoff since the last attempt
+        (50 ms, doubling to 2 s) is running, otherwise after one attempt of CONNECT_SECONDS_MAX at
+        most. Raises Fenced when our term has ended, DatabaseUnusable when the operator must act.
+        """
+        connection = self._connection
+        if connection is not None and not connection.is_closed():
+            return connection
+        async with self._connecting:
+            return await self._reconnect()
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A transaction on the live connection. A connection lost inside is always DatabaseDown,
+        whatever asyncpg calls it there; then the transaction may have been committed or not.
+        """
+        connection = await self.connection()
+        try:
+            async with connection.transaction():
+                yield connection
+        except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
+            if isinstance(error, TimeoutError):
+                connection.terminate()  # it may still be busy with what we gave up
+            if not connection.is_closed():
+                raise
+            raise DatabaseDown(f"connection {self._role} was lost: {error}") from error
+
+    async def close(self) -> None:
+        """Close the connection for good."""
+        self._closed = True
+        connection, self._connection = self._connection, None
+        if connection is not None and not connection.is_closed():
+            await close_connection(connection)
+
+    async def _reconnect(self) -> Connection:
+        if self._connection is not None and not self._connection.is_closed():
+            return self._connection  # somebody else did it while we waited
+        if self._closed:
+            raise DatabaseDown(f"connection {self._role} was closed by us")
+        if time.monotonic() < self._not_before:
+            raise DatabaseDown(f"no connection {self._role}: trying again soon")
+        try:
+            self._connection = await self._database.open_connection(self._role)
+        except DatabaseDown:
+            self._backoff_seconds = min(
+                RECONNECT_SECONDS_MAX, max(RECONNECT_SECONDS_MIN, self._backoff_seconds * 2)
+            )
+            self._not_before = time.monotonic() + self._backoff_seconds
+            raise
+        self._backoff_seconds = 0.0
+        return self._connection
+
+
+class Database:
+    """One PostgreSQL, embedded or not. Made by `open`."""
+
+    def __init__(
+        self, url: str, application_name: str, server: EmbeddedServer | None, read: asyncpg.Pool
+    ) -> None:
+        self.url = url
+        self.read = read
+        self._application_name = application_name
+        self._server = server
+        self._term: int | None = None
+        self._dedicated: list[Dedicated] = []
+        self._revival: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        data_dir: Path,
+        *,
+        application_name: str,
+        read_connections: int = 4,
+        on_progress: Callable[[str], None] = lambda line: None,
+    ) -> Database:
+        """Start or join the embedded server of `data_dir` (url "embedded"), or use the one at
+        postgresql://….
+
+        Raises EmbeddedError or DatabaseUnusable (the operator must act), DatabaseDown (no answer
+        now).
+        """
+        server = None
+        if url == EMBEDDED:
+            server = EmbeddedServer(data_dir, on_progress=on_progress)
+            url = (await server.start()).url
+        try:
+            first = await connect(url, application_name=application_name)
+            await close_connection(
+                first
+            )  # it was opened for its errors, which the pool would not tell as clearly
+            read = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=read_connections,
+                timeout=CONNECT_SECONDS_MAX,
+                init=set_up,
+                server_settings={
+                    "application_name": f"{application_name}:read",
+                    "statement_timeout": str(READ_STATEMENT_MS_MAX),
+                    "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS_MAX),
+                    "default_transaction_read_only": "on",  # only fenced connections may write
+                },
+            )
+        except BaseException:
+            if server is not None:
+                await server.stop()
+            raise
+        return cls(url, application_name, server, read)
+
+    def use_term(self, term: int) -> None:
+        """From now on connections carry the term in their name, by which `leases.fence` finds them,
+        and are refused once the term has ended. Call it before the dedicated connections are first
+        used.
+        """
+        self._term = term
+        self._application_name = f"smsgate:{term}"
+
+    def dedicated(self, role: str) -> Dedicated:
+        """A connection of its own, closed with the database. It connects when it is first used."""
+        dedicated = Dedicated(self, role)
+        self._dedicated.append(dedicated)
+        return dedicated
+
+    async def open_connection(self, role: str) -> Connection:
+        """A new connection named after `role`, the caller's to close. Raises as
+        `Dedicated.connection` does.
+        """
+        try:
+            connection = await connect(
+                self.url,
+                application_name=f"{self._application_name}:{role}",
+                statement_seconds_max=DEDICATED_STATEMENT_SECONDS_MAX,
+            )
+        except DatabaseDown:
+            self._revive()
+            raise
+        try:
+            await self._refuse_if_fenced(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+    async def close(self) -> None:
+        """Close every connection, then let go of the embedded server."""
+        for dedicated in self._dedicated:
+            await dedicated.close()
+        self._dedicated.clear()
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS_MAX):
+                await self.read.close()
+        except TimeoutError:
+            self.read.terminate()  # a report still runs; its caller is going away with us
+        if self._revival is not None:
+            self._revival.cancel()
+            await asyncio.wait({self._revival})
+        if self._server is not None:
+            await self._server.stop()
+
+    async def _refuse_if_fenced(self, connection: Connection) -> None:
+        if self._term is None:
+            return
+        try:
+            live = await connection.fetchval(SQL["term_is_live"], self._term)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            if is_transient(error):
+                raise DatabaseDown(f"connection lost at once: {error}") from error
+            raise
+        if not live:
+            raise Fenced(f"owner term {self._term} has ended: another process took over its work")
+
+    def _revive(self) -> None:
+        """The embedded server may have been killed: make sure that it runs, without holding up the
+        caller.
+        """
+        if self._server is not None and (self._revival is None or self._revival.done()):
+            self._revival = asyncio.create_task(
+                self._start_again(self._server), name="postgres revival"
+            )
+
+    async def _start_again(self, server: EmbeddedServer) -> None:
+        try:
+            target = await server.start()
+        except EmbeddedError as error:
+            _log.error("embedded PostgreSQL cannot be started again: %s", error)
+            return
+        if target.url != self.url:
+            self.url = target.url
+            self.read.set_connect_args(target.url)
+
+
+async def close_connection(connection: Connection) -> None:
+    """Close politely, or at once when the server does not answer."""
+    try:
+        await connection.close(timeout=CONNECT_SECONDS_MAX)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        connection.terminate()

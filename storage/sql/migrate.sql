@@ -1,0 +1,16 @@
+-- name: lock_migrations
+-- One migrator at a time in this database; held to the end of the transaction.
+SELECT pg_advisory_xact_lock(7164301);
+
+-- name: create_schema_migration
+CREATE TABLE IF NOT EXISTS schema_migration (
+    name       text PRIMARY KEY,
+    checksum   text NOT NULL,                         -- SHA-256 of the file as it was applied
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- name: applied_migrations
+SELECT name, checksum FROM schema_migration ORDER BY name;
+
+-- name: record_migration
+INSERT INTO schema_migration (name, checksum) VALUES ($1, $2);

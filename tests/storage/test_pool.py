@@ -1,0 +1,272 @@
+"""Connections: codecs, reconnecting, refusals in one line, and the fence of an ended term."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from storage import pool
+from storage.leases import HostIdentity, OwnerTerm, fence
+from storage.pool import (
+    TRANSIENT,
+    Database,
+    DatabaseDown,
+    DatabaseUnusable,
+    Dedicated,
+    Fenced,
+    connect,
+    is_transient,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from storage.pool import Connection
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = await Database.open(database_url, Path("/nowhere"), application_name="smsgate")
+    yield database
+    await database.close()
+
+
+async def terminate(connection: Connection, application_name: str) -> int:
+    """Ends the sessions of that name and waits until they are gone; returns how many there were."""
+    count: int = await connection.fetchval(
+        "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name = $1",
+        application_name,
+    )
+    return count
+
+
+async def lost(dedicated: Dedicated) -> None:
+    """Returns once the client side has noticed that its connection is gone."""
+    connection = await dedicated.connection()
+    noticed = asyncio.Event()
+    connection.add_termination_listener(lambda _connection: noticed.set())
+    with pytest.raises((*TRANSIENT, asyncpg.InterfaceError)):
+        await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    await noticed.wait()
+
+
+async def test_json_survives_insert_and_copy(connection: Connection) -> None:
+    detail = {"why": ["route", None, 1.5], "号码": "+86"}
+    await connection.execute("CREATE TABLE documents (a jsonb, b json)")
+    await connection.execute("INSERT INTO documents VALUES ($1, $2)", detail, detail)
+    await connection.copy_records_to_table("documents", records=[(detail, detail)])
+    rows = await connection.fetch("SELECT a, b FROM documents")
+    assert [tuple(row) for row in rows] == [(detail, detail)] * 2
+    assert await connection.fetchval("SELECT $1::jsonb ->> '号码'", detail) == "+86"
+
+
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        ("sum(x::bigint) FROM generate_series(1, 3) x", 6),
+        ("-7::numeric", -7),
+        ("1.50::numeric", Decimal("1.50")),
+        ("(10::numeric ^ 30)::numeric(40, 0)", 10**30),
+    ],
+)
+async def test_a_whole_numeric_is_an_int(
+    connection: Connection, sql: str, value: int | Decimal
+) -> None:
+    result = await connection.fetchval(f"SELECT {sql}")
+    assert (result, type(result)) == (value, type(value))
+
+
+async def test_connections_are_named_by_role_and_term(database: Database) -> None:
+    name = "SELECT current_setting('application_name')"
+    assert await (await database.dedicated("lease").connection()).fetchval(name) == "smsgate:lease"
+    term = await acquire(database)
+    database.use_term(term)
+    connection = await database.dedicated("accept").connection()
+    assert await connection.fetchval(name) == f"smsgate:{term}:accept"
+    assert await database.read.fetchval(name) == "smsgate:read"
+
+
+async def test_the_read_pool_cannot_write_and_has_a_time_limit(database: Database) -> None:
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        await database.read.execute("INSERT INTO account (name) VALUES ('x')")
+    assert await database.read.fetchval("SHOW statement_timeout") == "15s"
+
+
+async def test_a_dedicated_connection_is_kept(database: Database) -> None:
+    dedicated = database.dedicated("accept")
+    assert await dedicated.connection() is await dedicated.connection()
+
+
+async def test_callers_at_once_share_one_new_connection(database: Database) -> None:
+    dedicated = database.dedicated("accept")
+    first, second = await asyncio.gather(dedicated.connection(), dedicated.connection())
+    assert first is second
+
+
+async def test_a_lost_connection_is_replaced(database: Database) -> None:
+    dedicated = database.dedicated("accept")
+    before = await dedicated.connection()
+    await lost(dedicated)
+    after = await dedicated.connection()
+    assert after is not before
+    assert await after.fetchval("SELECT 1") == 1
+
+
+async def test_a_connection_lost_in_a_transaction_is_database_down(
+    database: Database, connection: Connection
+) -> None:
+    dedicated = database.dedicated("accept")
+    with pytest.raises(DatabaseDown):
+        async with dedicated.transaction() as used:
+            await used.execute("INSERT INTO account (name) VALUES ('half')")
+            assert await terminate(connection, "smsgate:accept") == 1
+            await used.execute("INSERT INTO account (name) VALUES ('done')")
+    assert await connection.fetchval("SELECT count(*) FROM account") == 0
+    async with dedicated.transaction() as used:
+        await used.execute("INSERT INTO account (name) VALUES ('again')")
+    assert await connection.fetchval("SELECT count(*) FROM account") == 1
+
+
+async def test_an_error_that_is_ours_stays_what_it_is(database: Database) -> None:
+    dedicated = database.dedicated("accept")
+    with pytest.raises(asyncpg.UndefinedTableError):
+        async with dedicated.transaction() as used:
+            await used.execute("INSERT INTO nowhere VALUES (1)")
+    assert not (await dedicated.connection()).is_closed()
+
+
+async def test_attempts_while_down_are_spaced(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "RECONNECT_SECONDS_MIN", 3600.0)
+    monkeypatch.setattr(pool, "RECONNECT_SECONDS_MAX", 3600.0)
+    reachable, database.url = database.url, "postgresql://x@127.0.0.1:1/x"
+    dedicated = database.dedicated("accept")
+    with pytest.raises(DatabaseDown, match="cannot connect"):
+        await dedicated.connection()
+    database.url = reachable
+    with pytest.raises(DatabaseDown, match="trying again soon"):
+        await dedicated.connection()
+
+
+async def test_after_the_backoff_it_connects_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "RECONNECT_SECONDS_MIN", 0.0)
+    monkeypatch.setattr(pool, "RECONNECT_SECONDS_MAX", 0.0)
+    reachable, database.url = database.url, "postgresql://x@127.0.0.1:1/x"
+    dedicated = database.dedicated("accept")
+    for _attempt in range(2):
+        with pytest.raises(DatabaseDown, match="cannot connect"):
+            await dedicated.connection()
+    database.url = reachable
+    assert await (await dedicated.connection()).fetchval("SELECT 1") == 1
+
+
+async def test_a_closed_one_stays_closed(database: Database) -> None:
+    dedicated = database.dedicated("accept")
+    connection = await dedicated.connection()
+    await dedicated.close()
+    assert connection.is_closed()
+    with pytest.raises(DatabaseDown, match="closed by us"):
+        await dedicated.connection()
+
+
+async def acquire(database: Database) -> int:
+    connection = await database.dedicated("lease").connection()
+    return (await OwnerTerm.acquire(connection, HostIdentity.current())).term
+
+
+async def test_an_ended_term_gets_no_connection(database: Database, connection: Connection) -> None:
+    term = await acquire(database)
+    database.use_term(term)
+    dedicated = database.dedicated("accept")
+    old = await dedicated.connection()
+    await fence(connection, term)
+    with pytest.raises((*TRANSIENT, asyncpg.InterfaceError)) as caught:
+        await old.execute("SELECT 1")
+    assert is_transient(caught.value)
+    with pytest.raises(Fenced, match=f"owner term {term} has ended"):
+        await dedicated.connection()
+    assert not issubclass(Fenced, TRANSIENT)
+
+
+@pytest.mark.parametrize(
+    ("netloc", "path", "error", "complaint"),
+    [
+        ("x@127.0.0.1:1", "/x", DatabaseDown, "cannot connect"),
+        (None, "/no_such_database", DatabaseUnusable, "does not exist"),
+        ("smsgate:wrong@", None, DatabaseUnusable, "password"),
+    ],
+)
+async def test_who_must_act_is_told_in_one_line(
+    database_url: str,
+    netloc: str | None,
+    path: str | None,
+    error: type[Exception],
+    complaint: str,
+) -> None:
+    parts = urlsplit(database_url)
+    if netloc is not None and netloc.endswith("@"):
+        netloc = f"{parts.username}:wrong@{parts.netloc.rpartition('@')[2]}"
+    url = urlunsplit(parts._replace(netloc=netloc or parts.netloc, path=path or parts.path))
+    if netloc is not None and path is not None:
+        url = url.partition("?")[0]
+    with pytest.raises(error, match=complaint) as raised:
+        await Database.open(url, Path("/nowhere"), application_name="smsgate")
+    assert "\n" not in str(raised.value)
+
+
+async def test_a_malformed_url_is_the_operators(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnusable):
+        await Database.open("mysql://x", tmp_path, application_name="smsgate")
+
+
+async def test_too_old_a_server_is_refused(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "SERVER_VERSION_MIN", 99)
+    with pytest.raises(DatabaseUnusable, match="too old: smsgate needs 99 or later"):
+        await connect(database_url, application_name="test")
+
+
+async def test_close_does_not_wait_for_a_report_for_ever(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "CONNECT_SECONDS_MAX", 0.2)
+    database = await Database.open(database_url, Path("/nowhere"), application_name="smsgate")
+    report = asyncio.create_task(database.read.execute("SELECT pg_sleep(60)"))
+    while database.read.get_idle_size() == database.read.get_size():
+        await asyncio.sleep(0)
+    await database.close()
+    with pytest.raises((*TRANSIENT, asyncpg.InterfaceError)):
+        await report
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (DatabaseDown(), True),
+        (asyncpg.DeadlockDetectedError(), True),
+        (asyncpg.DiskFullError(), True),
+        (asyncpg.CannotConnectNowError(), True),
+        (asyncpg.InterfaceError("connection is closed"), True),
+        (ConnectionRefusedError(), True),
+        (FileNotFoundError(2, "No such file or directory"), True),
+        (FileNotFoundError(2, "No such file or directory", "/a/file"), False),
+        (asyncpg.InterfaceError("another operation is in progress"), False),
+        (asyncpg.UniqueViolationError(), False),
+        (asyncpg.QueryCanceledError(), False),
+        (Fenced(), False),
+        (DatabaseUnusable(), False),
+    ],
+)
+def test_what_may_be_tried_again(error: BaseException, again: bool) -> None:
+    assert is_transient(error) is again
