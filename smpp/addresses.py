@@ -1,0 +1,70 @@
+"""Owns the three forms of an SMPP address (TON, NPI, octets) and a text that people write (E83).
+
+Must not know which numbers exist or who may use which sender. SMPP 3.4 sections 5.2.5 to 5.2.9.
+Address octets are ASCII, not GSM 03.38, where "@" is 0x00 and would end the string (E74).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from smpp.vocabulary import (
+    NPI_ISDN,
+    NPI_UNKNOWN,
+    TON_ALPHANUMERIC,
+    TON_INTERNATIONAL,
+    TON_NETWORK_SPECIFIC,
+    TON_UNKNOWN,
+)
+
+E164_DIGITS_MAX: Final = 15
+# Up to this many digits it is a short code of the network; national numbers are longer.
+SHORT_CODE_DIGITS_MAX: Final = 8
+# What source_addr and destination_addr hold before their NUL; service codes such as 1069... use it.
+ADDRESS_DIGITS_MAX: Final = 20
+# Eleven 7-bit characters fit into the ten octets that a phone is given (TS 23.040 9.1.2.5).
+ALPHANUMERIC_CHARACTERS_MAX: Final = 11
+
+_INTERNATIONAL: Final = re.compile(rf"\+[1-9][0-9]{{1,{E164_DIGITS_MAX - 1}}}", re.ASCII)
+_DIGITS: Final = re.compile(rf"[0-9]{{1,{ADDRESS_DIGITS_MAX}}}", re.ASCII)
+_ALPHANUMERIC: Final = re.compile(rf"[ -~]{{1,{ALPHANUMERIC_CHARACTERS_MAX}}}", re.ASCII)
+
+
+class AddressError(ValueError):
+    """The text is no address that SMPP can carry. The caller's to fix; says why."""
+
+
+def address(text: str) -> tuple[int, int, bytes]:
+    """(TON, NPI, octets) of a sender or recipient.
+
+    ``"+8613812345678"`` -> international E.164 (1, 1) without the plus; up to 8 digits -> short
+    code (3, 0); 9 to 20 digits -> unknown (0, 1), for the carrier to read; up to 11 characters of
+    printable ASCII, not all digits -> alphanumeric (5, 0). Raises AddressError.
+    """
+    if text[:1] == "+":
+        if _INTERNATIONAL.fullmatch(text) is None:
+            raise AddressError("a number with + must have 2 to 15 digits and not begin with 0")
+        return TON_INTERNATIONAL, NPI_ISDN, text[1:].encode("ascii")
+    if _DIGITS.fullmatch(text) is not None:
+        octets = text.encode("ascii")
+        if len(octets) <= SHORT_CODE_DIGITS_MAX:
+            return TON_NETWORK_SPECIFIC, NPI_UNKNOWN, octets
+        return TON_UNKNOWN, NPI_ISDN, octets
+    if _ALPHANUMERIC.fullmatch(text) is None or not text.strip():
+        raise AddressError(
+            "an address is + and up to 15 digits, up to 20 digits, "
+            "or up to 11 printable ASCII characters"
+        )
+    return TON_ALPHANUMERIC, NPI_UNKNOWN, text.encode("ascii")
+
+
+def address_text(ton: int, octets: bytes) -> str:
+    """The text of an address that a peer sent: international digits get their plus back.
+
+    Never raises (E29): octets that are no ASCII are read as Latin-1.
+    """
+    text = octets.decode("latin-1")
+    if ton == TON_INTERNATIONAL and octets.isdigit():
+        return "+" + text
+    return text

@@ -1,0 +1,63 @@
+"""Owns what a session tells its user: answers, inbound messages, and how it ended. No behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from .pdu import DataSm, ShortMessage
+
+# submit_sm, deliver_sm or data_sm
+MessageRequest = ShortMessage | DataSm
+
+
+class SubmitResponse(msgspec.Struct, gc=False):
+    """The peer's answer to one request of ours: a submit_sm or, on the SMSC's side, a deliver_sm.
+
+    ``command_status`` is 0 on success, else the status of the response or of the generic_nack that
+    stood in for it (E66). ``message_id`` is empty whenever the peer sent none (E62).
+    """
+
+    context: object
+    command_status: int
+    message_id: bytes
+
+
+class Delivery(msgspec.Struct, gc=False):
+    """One inbound deliver_sm or data_sm that waits for ``Bind.acknowledge``.
+
+    ``session_token`` names the session it came on: an answer may only go back there.
+    """
+
+    pdu: MessageRequest
+    session_token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Why a session is over. ``graceful``: flush what is written first, else cut the connection."""
+
+    reason: str
+    graceful: bool
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one read (or one slice of it) brought, each kind in the order of arrival."""
+
+    responses: list[SubmitResponse] = field(default_factory=list)
+    requests: list[MessageRequest] = field(default_factory=list)
+    bound: bool = False  # the session became bound in this slice
+
+
+@dataclass(slots=True)
+class SessionCounters:
+    """Plain totals over all sessions of one bind or server."""
+
+    responses_unmatched: int = 0  # late, duplicate or never asked for: counted, never fatal (E32)
+    nacks_unmatched: int = 0  # generic_nack with sequence 0 or an unknown one (E66)
+    pdus_malformed: int = 0  # bodies that could not be read, answered once (E65)
+    requests_refused: int = 0  # not allowed in this state: ESME_RINVBNDSTS
+    enquire_links_sent: int = 0
+    enquire_links_answered: int = 0

@@ -1,0 +1,48 @@
+"""Owns which PDU says no to which: refused messages, unreadable bodies. Must not hold state."""
+
+from __future__ import annotations
+
+from . import vocabulary
+from .events import MessageRequest
+from .pdu import (
+    DataSmResp,
+    DeliverSm,
+    DeliverSmResp,
+    GenericNack,
+    MessageResponse,
+    Pdu,
+    PduError,
+    SubmitSm,
+    SubmitSmResp,
+)
+
+
+def response_to(request: MessageRequest, command_status: int) -> MessageResponse:
+    """The response PDU without a message id: for refusals, and for every deliver_sm."""
+    if isinstance(request, DeliverSm):
+        return DeliverSmResp(request.sequence_number, command_status)
+    if isinstance(request, SubmitSm):
+        return SubmitSmResp(request.sequence_number, command_status)
+    return DataSmResp(request.sequence_number, command_status)
+
+
+def answer_to_malformed(error: PduError) -> Pdu | None:
+    """The one answer to a body that could not be read (E65); None for a response.
+
+    It is the command's own response where its sender may be waiting for exactly that. A response
+    that cannot be read stays in the window: whether its message was taken is unknown, and that is
+    what its expiry says.
+    """
+    sequence, status = error.sequence_number, error.command_status
+    if vocabulary.is_response(error.command_id):
+        return None
+    match error.command_id:
+        case vocabulary.SUBMIT_SM:
+            return SubmitSmResp(sequence, status)
+        case vocabulary.DELIVER_SM:
+            # "Permanent" tells the carrier not to send the same unreadable PDU for ever.
+            return DeliverSmResp(sequence, vocabulary.ESME_RX_P_APPN)
+        case vocabulary.DATA_SM:
+            return DataSmResp(sequence, status)
+        case _:
+            return GenericNack(sequence, status)

@@ -1,0 +1,261 @@
+"""Owns the asyncio side of one session: its transport, its one timer, its slices. Both ends use it.
+
+Must not decide anything about SMPP: session_machine does. No task, lock or log line per message;
+what one call produces is one ``transport.write``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import socket
+import struct
+import termios
+from collections.abc import Sequence
+from typing import Final, Protocol, cast
+
+from .events import Batch, MessageRequest
+from .pdu import BindRequest, MessageResponse
+from .session_machine import SessionMachine
+
+# Above the high mark nothing new is submitted (free_slots is 0) until the buffer fell to the low
+# one. Answers still go out, up to the maximum: to stop reading instead could lock both ends, each
+# waiting for the other to read. A peer that takes nothing for that long is cut off (E45, E51).
+WRITE_BUFFER_BYTES_HIGH: Final = 256 * 1024
+WRITE_BUFFER_BYTES_LOW: Final = 64 * 1024
+WRITE_BUFFER_BYTES_MAX: Final = 4 * 1024 * 1024
+FLUSH_SECONDS_MAX: Final = 5.0  # a graceful close that the peer does not read is cut after this
+
+
+class SessionOwner(Protocol):
+    """Who uses a session. Callbacks come from the event loop and must be short."""
+
+    def session_batch(self, session: SessionProtocol, batch: Batch) -> None:
+        """At most one slice of what a read brought; answers before requests."""
+
+    def session_expired(self, session: SessionProtocol, contexts: list[object]) -> None:
+        """Requests without an answer, after all that lay in the socket was read (E31)."""
+
+    def session_writable(self, session: SessionProtocol) -> None:
+        """The write buffer has room again."""
+
+    def session_closed(
+        self, session: SessionProtocol, reason: str, in_flight: list[object]
+    ) -> None:
+        """The last callback; ``in_flight`` is the whole window (E33)."""
+
+
+class SessionProtocol(asyncio.Protocol):
+    """Feeds a SessionMachine from a transport, and acts on what it says."""
+
+    def __init__(
+        self,
+        machine: SessionMachine,
+        owner: SessionOwner,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        bind: BindRequest | None = None,
+    ) -> None:
+        self.machine = machine
+        self.peer = "?"
+        self._owner = owner
+        self._loop = loop
+        self._bind = bind
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_period = machine.timers.shortest()
+        self._flush_limit: asyncio.TimerHandle | None = None
+        self._write_blocked = False
+        self._reading_paused = False  # by the owner
+        self._slicing = False  # by ourselves, while one read is worked in slices
+        self._bytes_received = 0
+        # A due timer waits until this many bytes were received: (bytes, the time it was due at).
+        self._expiry: tuple[int, float] | None = None
+
+    # --- what the owner calls --------------------------------------------------------------------
+
+    @property
+    def free_slots(self) -> int:
+        """How many requests ``submit`` takes now; 0 while the write buffer is above its mark."""
+        return 0 if self._write_blocked else self.machine.free_slots
+
+    def submit(self, batch: Sequence[tuple[MessageRequest, object]]) -> int:
+        """Write as many requests as there are free slots, in one write; returns how many."""
+        if self._write_blocked:
+            return 0
+        taken = self.machine.submit(batch, self._loop.time())
+        self._flush()
+        return taken
+
+    def answer(self, responses: Sequence[MessageResponse]) -> None:
+        """Write the answers to the peer's messages, in one write."""
+        self.machine.answer(responses, self._loop.time())
+        self._flush()
+
+    def start_unbind(self, drain_seconds: float) -> None:
+        """Drain, unbind, close; ``session_closed`` tells when it is done."""
+        self.machine.start_unbind(self._loop.time(), drain_seconds)
+        self._flush()
+        self._arm(self.machine.deadline())
+
+    def abort(self, reason: str) -> None:
+        """Cut the connection now."""
+        self.machine.abandon(reason)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def pause_reading(self) -> None:
+        """Leave what comes in the socket, until ``resume_reading``. Timers then wait, too."""
+        self._reading_paused = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again (after the slices of the last read, if there are some left)."""
+        self._reading_paused = False
+        if self._transport is not None and not self._slicing:
+            self._transport.resume_reading()
+
+    # --- asyncio.Protocol ------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # A stream protocol is given a stream transport; uvloop's are no asyncio.Transport by type.
+        transport = cast(asyncio.Transport, transport)
+        self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self.peer = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else str(peer)
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        transport.set_write_buffer_limits(WRITE_BUFFER_BYTES_HIGH, WRITE_BUFFER_BYTES_LOW)
+        if self._bind is not None:
+            self.machine.start_bind(self._bind)
+            self._bind = None  # it holds the password
+            self._flush()
+        self._arm(self.machine.deadline())
+
+    def data_received(self, data: bytes) -> None:
+        self._bytes_received += len(data)
+        self._work(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # Answers that were read are answers, whatever became of the connection afterwards.
+        while self.machine.has_more:
+            self._owner.session_batch(self, self.machine.receive(b"", self._loop.time()))
+        for handle in (self._timer, self._flush_limit):
+            if handle is not None:
+                handle.cancel()
+        self._transport = None
+        lost = "the peer closed the connection" if exc is None else f"connection lost: {exc}"
+        closing = self.machine.closing
+        in_flight = self.machine.connection_lost(lost)
+        self._owner.session_closed(self, closing.reason if closing else lost, in_flight)
+
+    def pause_writing(self) -> None:
+        self._write_blocked = True
+
+    def resume_writing(self) -> None:
+        self._write_blocked = False
+        self._owner.session_writable(self)
+
+    # --- slices ----------------------------------------------------------------------------------
+
+    def _work(self, data: bytes) -> None:
+        batch = self.machine.receive(data, self._loop.time())
+        self._flush()
+        if batch.responses or batch.requests or batch.bound:
+            self._owner.session_batch(self, batch)
+        if self.machine.has_more:
+            if not self._slicing:
+                self._slicing = True
+                if self._transport is not None:
+                    self._transport.pause_reading()
+            self._loop.call_soon(self._work_on)
+        elif self._expiry is not None:
+            self._expire_if_read()
+
+    def _work_on(self) -> None:
+        if self._transport is None:
+            return
+        self._work(b"")
+        if not self.machine.has_more:
+            self._slicing = False
+            if not self._reading_paused:
+                self._transport.resume_reading()
+
+    def _flush(self) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        output = self.machine.take_output()
+        if output:
+            transport.write(output)
+            if transport.get_write_buffer_size() > WRITE_BUFFER_BYTES_MAX:
+                self.abort(f"the peer left {WRITE_BUFFER_BYTES_MAX >> 20} MiB unread")
+                return
+        closing = self.machine.closing
+        if closing is not None and not transport.is_closing():
+            if closing.graceful:
+                transport.close()
+                self._flush_limit = self._loop.call_later(FLUSH_SECONDS_MAX, transport.abort)
+            else:
+                transport.abort()
+
+    # --- time ------------------------------------------------------------------------------------
+
+    def _arm(self, deadline: float | None) -> None:
+        """One timer a session. It wakes at the deadline or after the shortest timeout, whichever
+        is first: a deadline made in the meantime lies at least that far ahead, so none is missed
+        and traffic never has to move the timer.
+        """
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._transport is None:
+            return
+        wake_at = self._loop.time() + self._timer_period
+        if deadline is not None:
+            wake_at = min(wake_at, deadline)
+        self._timer = self._loop.call_at(wake_at, self._on_timer)
+
+    def _on_timer(self) -> None:
+        """Nothing expires before what lay in the socket at this moment was read and worked (E31).
+
+        Event loops run timers before or after reads as they like, and one read may not bring all;
+        so the kernel is asked how many bytes wait, and the expiry waits for exactly those. While
+        the owner has paused reading it waits, too: the answer may be behind what was not read.
+        """
+        now = self._loop.time()
+        deadline = self.machine.deadline()
+        if deadline is None or deadline > now:
+            self._arm(deadline)
+            return
+        unread = self._unread_bytes()
+        if self._expiry is None or unread == 0:
+            self._expiry = (self._bytes_received + unread, now)
+        self._expire_if_read()
+        if self._expiry is not None and self._transport is not None:
+            self._timer = self._loop.call_later(self._timer_period, self._on_timer)
+
+    def _expire_if_read(self) -> None:
+        if self._expiry is None or self._transport is None:
+            return
+        bytes_needed, due_at = self._expiry
+        if self._bytes_received < bytes_needed or self.machine.has_more:
+            return
+        self._expiry = None
+        expired = self.machine.expire(due_at)
+        self._flush()
+        if expired:
+            self._owner.session_expired(self, expired)
+        self._arm(self.machine.deadline())
+
+    def _unread_bytes(self) -> int:
+        """How many bytes the kernel holds for us (FIONREAD)."""
+        sock = None if self._transport is None else self._transport.get_extra_info("socket")
+        if sock is None:
+            return 0
+        try:
+            answer = fcntl.ioctl(sock.fileno(), termios.FIONREAD, b"\0" * 4)
+        except OSError:
+            return 0  # the socket is gone; connection_lost is on its way
+        return int(struct.unpack("i", answer)[0])

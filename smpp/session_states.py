@@ -1,0 +1,97 @@
+"""Owns the table of what may happen to an SMPP session, and in which state (SMPP 3.4 section 2.2).
+
+Must not act: session_machine does. It does not know which side it is told about, except in the last
+lines, where a side is told which direction its messages go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from types import MappingProxyType
+from typing import Final
+
+from . import vocabulary
+from .pdu import DataSm, DeliverSm, Pdu, SubmitSm
+
+
+class Role(Enum):
+    """Which end of the session this is."""
+
+    ESME = auto()
+    SMSC = auto()
+
+
+class State(Enum):
+    """SMPP 3.4 section 2.2, with the drain before the end as a state of its own."""
+
+    OPEN = auto()
+    BOUND_TX = auto()
+    BOUND_RX = auto()
+    BOUND_TRX = auto()
+    UNBINDING = auto()
+    CLOSED = auto()
+
+
+class Step(Enum):
+    """What may happen to a session; SUBMIT and DELIVER name the direction of a message."""
+
+    BIND_TX = auto()
+    BIND_RX = auto()
+    BIND_TRX = auto()
+    SUBMIT = auto()
+    DELIVER = auto()
+    UNBIND = auto()
+    CLOSE = auto()
+
+
+# The whole behaviour: a step that its state does not list is refused with ESME_RINVBNDSTS.
+TRANSITIONS: Final[Mapping[State, Mapping[Step, State]]] = MappingProxyType(
+    {
+        State.OPEN: {
+            Step.BIND_TX: State.BOUND_TX,
+            Step.BIND_RX: State.BOUND_RX,
+            Step.BIND_TRX: State.BOUND_TRX,
+            Step.CLOSE: State.CLOSED,
+        },
+        State.BOUND_TX: {
+            Step.SUBMIT: State.BOUND_TX,
+            Step.UNBIND: State.UNBINDING,
+            Step.CLOSE: State.CLOSED,
+        },
+        State.BOUND_RX: {
+            Step.DELIVER: State.BOUND_RX,
+            Step.UNBIND: State.UNBINDING,
+            Step.CLOSE: State.CLOSED,
+        },
+        State.BOUND_TRX: {
+            Step.SUBMIT: State.BOUND_TRX,
+            Step.DELIVER: State.BOUND_TRX,
+            Step.UNBIND: State.UNBINDING,
+            Step.CLOSE: State.CLOSED,
+        },
+        # Draining: what the peer still sends is taken, nothing new of ours goes out.
+        State.UNBINDING: {
+            Step.SUBMIT: State.UNBINDING,
+            Step.DELIVER: State.UNBINDING,
+            Step.CLOSE: State.CLOSED,
+        },
+        State.CLOSED: {},
+    }
+)
+
+BIND_STEPS: Final[Mapping[int, Step]] = MappingProxyType(
+    {
+        vocabulary.BIND_TRANSMITTER: Step.BIND_TX,
+        vocabulary.BIND_RECEIVER: Step.BIND_RX,
+        vocabulary.BIND_TRANSCEIVER: Step.BIND_TRX,
+    }
+)
+
+# Per role: the step that our own messages are, the step that the peer's are, and their types.
+OUTWARD: Final = MappingProxyType({Role.ESME: Step.SUBMIT, Role.SMSC: Step.DELIVER})
+INWARD: Final = MappingProxyType({Role.ESME: Step.DELIVER, Role.SMSC: Step.SUBMIT})
+INWARD_TYPES: Final[Mapping[Role, frozenset[type[Pdu]]]] = MappingProxyType(
+    {Role.ESME: frozenset({DeliverSm, DataSm}), Role.SMSC: frozenset({SubmitSm, DataSm})}
+)
+NO_TYPES: Final[frozenset[type[Pdu]]] = frozenset()

@@ -1,0 +1,170 @@
+"""Owns the way from a text to the user data of its parts, and back.
+
+Must not send, nor change the text: what does not fit is refused, never replaced or cut short (E72,
+E81). GSM 03.38 where every character is in it, else UCS-2, by which the field means UTF-16BE
+without a byte order mark (E71); 3GPP TS 23.038 and 23.040, SMPP 3.4 section 5.2.19.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiosmpplib.state import SmppDataCoding
+from msgspec import Struct as Record
+
+from smpp import gsm0338
+from smpp.segmentation import (
+    PARTS_MAX,
+    UNIT_OCTETS,
+    UNITS_PART_MAX,
+    UNITS_SINGLE_MAX,
+    Alphabet,
+    ReferenceBits,
+    cut,
+    with_headers,
+)
+from smpp.vocabulary import DATA_CODING_DEFAULT, DATA_CODING_UCS2, ESM_CLASS_UDHI
+
+# How many of the characters that forced UCS-2 an estimate names: enough to find them in an editor.
+FORCED_BY_CHARACTERS_MAX: Final = 20
+_BYTE_ORDER_MARK: Final = "\ufeff"
+
+
+class Unencodable(Exception):
+    """The text holds halves of surrogate pairs, which no alphabet of SMS has (E72)."""
+
+    def __init__(self, characters: str) -> None:
+        super().__init__(characters)
+        self.characters = characters
+
+    def __str__(self) -> str:
+        names = ", ".join(f"U+{ord(character):04X}" for character in self.characters)
+        return f"the text has halves of surrogate pairs, which cannot be sent: {names}"
+
+
+class TooManyParts(Exception):
+    """The text needs more parts than are allowed; ``parts`` is the least that it needs."""
+
+    def __init__(self, parts: int, parts_max: int) -> None:
+        super().__init__(parts, parts_max)
+        self.parts = parts
+        self.parts_max = parts_max
+
+    def __str__(self) -> str:
+        return f"the text needs {self.parts} parts, {self.parts_max} are allowed"
+
+
+class Encoded(Record, frozen=True, gc=False):
+    """A text ready for submit_sm.
+
+    ``parts`` are the octets of short_message, behind a concatenation header where there are
+    several, and ``esm_class`` then has the UDHI bit. ``units`` counts septets or UTF-16 code units
+    of the text alone.
+    """
+
+    data_coding: int
+    alphabet: Alphabet
+    parts: tuple[bytes, ...]
+    units: int
+    esm_class: int
+
+
+class Estimate(Record, frozen=True, gc=False):
+    """What a text will cost, with 8-bit references.
+
+    ``units_left`` fit into the last part before another one begins. ``forced_by`` names the first
+    FORCED_BY_CHARACTERS_MAX distinct characters that are not in GSM 03.38, "" where all are.
+    """
+
+    encoding: Alphabet
+    parts: int
+    units: int
+    units_left: int
+    forced_by: str
+
+
+def encode_text(
+    text: str, *, reference: int = 0, parts_max: int = 10, reference_bits: ReferenceBits = 8
+) -> Encoded:
+    """``text`` as the user data of one or several short messages.
+
+    ``reference`` tells the parts of one message from those of others to the same number; any
+    counter will do, it wraps. 16-bit references cost one unit a part. A byte order mark in front is
+    left out: it is no part of the text and would force UCS-2. Raises TooManyParts, Unencodable, and
+    ValueError for ``parts_max`` outside 1...255.
+    """
+    if not 1 <= parts_max <= PARTS_MAX:
+        raise ValueError(f"parts_max is {parts_max}, 1 to {PARTS_MAX} can be sent")
+    alphabet, octets = _alphabet(text)
+    data_coding = DATA_CODING_DEFAULT if alphabet == "gsm7" else DATA_CODING_UCS2
+    units = len(octets) // UNIT_OCTETS[alphabet]
+    if units <= UNITS_SINGLE_MAX[alphabet]:
+        return Encoded(data_coding, alphabet, (octets,), units, 0)
+    room = UNITS_PART_MAX[alphabet, reference_bits]
+    parts_min = -(-units // room)
+    if parts_min > parts_max:
+        raise TooManyParts(parts_min, parts_max)
+    pieces = cut(octets, alphabet, room)
+    if len(pieces) > parts_max:
+        raise TooManyParts(len(pieces), parts_max)
+    parts = with_headers(pieces, reference, reference_bits)
+    return Encoded(data_coding, alphabet, parts, units, ESM_CLASS_UDHI)
+
+
+def estimate(text: str) -> Estimate:
+    """What encode_text would make of ``text``, however many parts. Raises Unencodable."""
+    alphabet, octets = _alphabet(text)
+    unit = UNIT_OCTETS[alphabet]
+    units = len(octets) // unit
+    parts, last, room = 1, units, UNITS_SINGLE_MAX[alphabet]
+    if units > room:
+        room = UNITS_PART_MAX[alphabet, 8]
+        pieces = cut(octets, alphabet, room)
+        parts, last = len(pieces), len(pieces[-1]) // unit
+    forced_by = "" if alphabet == "gsm7" else gsm0338.characters_outside(_without_mark(text))
+    return Estimate(alphabet, parts, units, room - last, forced_by[:FORCED_BY_CHARACTERS_MAX])
+
+
+def decode_text(octets: bytes, data_coding: int) -> str:
+    """The text of user data (without its UDH) from a peer; what cannot be read becomes U+FFFD.
+
+    data_coding 0 is read as GSM 03.38, 8 as UTF-16BE (a byte order mark, if one is there, decides
+    and is dropped; an odd last octet is unreadable), binary and unknown ones as Latin-1, which
+    keeps every octet. Never raises.
+    """
+    if data_coding == DATA_CODING_DEFAULT or data_coding & 0xF4 == 0xF0:
+        return gsm0338.decode(
+            octets
+        )  # 0xF0...: a message class, bit 2 clear for the 7-bit alphabet
+    if data_coding == DATA_CODING_UCS2:
+        if octets[:2] == b"\xff\xfe":
+            return octets[2:].decode("utf-16-le", "replace")
+        return _without_mark(octets.decode("utf-16-be", "replace"))
+    return octets.decode(_CODECS.get(data_coding, "latin-1"), "replace")
+
+
+_CODECS: Final[dict[int, str]] = {
+    int(SmppDataCoding.ascii): "ascii",
+    int(SmppDataCoding.iso2022_jp): "iso2022_jp",
+    int(SmppDataCoding.iso8859_5): "iso8859_5",
+    int(SmppDataCoding.iso8859_8): "iso8859_8",
+    int(SmppDataCoding.shift_jis): "shift_jis",
+    int(SmppDataCoding.iso2022jp): "iso2022_jp",
+    int(SmppDataCoding.euc_kr): "euc_kr",
+}
+
+
+def _without_mark(text: str) -> str:
+    return text[1:] if text[:1] == _BYTE_ORDER_MARK else text
+
+
+def _alphabet(text: str) -> tuple[Alphabet, bytes]:
+    text = _without_mark(text)
+    septets = gsm0338.encode(text)
+    if septets is not None:
+        return "gsm7", septets
+    try:
+        return "ucs2", text.encode("utf-16-be")
+    except UnicodeEncodeError:
+        halves = dict.fromkeys(char for char in text if "\ud800" <= char <= "\udfff")
+        raise Unencodable("".join(halves)[:FORCED_BY_CHARACTERS_MAX]) from None
