@@ -1,0 +1,39 @@
+-- name: click_counts
+-- Clicks on the messages with $1 <= id < $2, grouped by the keys whose flag is true. Recipients are counted by their
+-- number's index: one who got two messages of a group is one. `delivered`: the message is delivered as dlr's report has
+-- it, so that what is divided by delivered messages is a part of them. $3: the class of clicks by people.
+WITH clicked AS (
+    SELECT c.message_id,
+           count(*) AS clicks,
+           count(*) FILTER (WHERE c.class = $3) AS human_clicks
+    FROM click AS c
+    WHERE c.id >= $1 AND c.message_id >= $1 AND c.message_id < $2
+    GROUP BY c.message_id
+), labelled AS (
+    SELECT m.account, m.category, m.campaign_id, m.variant, m.to_idx, clicked.clicks, clicked.human_clicks,
+           clicked.human_clicks > 0 AND m.parts = (
+               SELECT count(DISTINCT s.part)
+               FROM submission AS s
+               WHERE s.message_id = m.id AND s.id >= $1 AND s.part > 0 AND s.status = 60
+           )
+           AND NOT EXISTS (SELECT FROM outbox AS o WHERE o.id = m.id)
+           AND NOT EXISTS (
+               SELECT FROM submission AS s WHERE s.message_id = m.id AND s.id >= $1 AND s.part = 0
+           ) AS delivered
+    FROM clicked
+    JOIN message AS m ON m.id = clicked.message_id
+    WHERE m.id >= $1 AND m.id < $2
+      AND ($4::smallint IS NULL OR m.account = $4)
+      AND ($5::text IS NULL OR m.campaign_id = $5)
+)
+SELECT CASE WHEN $6::boolean THEN account END AS account,
+       CASE WHEN $7::boolean THEN category END AS category,
+       CASE WHEN $8::boolean THEN campaign_id END AS campaign,
+       CASE WHEN $9::boolean THEN variant END AS variant,
+       sum(clicks)::bigint AS clicks,
+       sum(human_clicks)::bigint AS human_clicks,
+       coalesce(sum(human_clicks) FILTER (WHERE delivered), 0)::bigint AS human_clicks_delivered,
+       count(DISTINCT to_idx) FILTER (WHERE human_clicks > 0) AS clicked_recipients,
+       count(DISTINCT to_idx) FILTER (WHERE delivered) AS clicked_recipients_delivered
+FROM labelled
+GROUP BY 1, 2, 3, 4;

@@ -1,0 +1,104 @@
+"""Rates that say what they are a rate of.
+
+Owns the formulas over outcome counts and their confidence bounds. Pure. Must not count anything
+(`dlr/report.py`).
+
+Every rate carries its numerator and denominator, and bounds: 2 of 30 is "6.7 %, somewhere between
+1.9 and 21.3", which keeps people from steering by noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import sqrt
+from types import MappingProxyType
+
+import msgspec
+
+Z_95 = 1.959963984540054
+"""Two-sided 95 % of the normal distribution."""
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """`value`, `low` and `high` are None while the denominator is 0: no rate is not a rate of 0."""
+
+    numerator: int
+    denominator: int
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class Formula(msgspec.Struct, frozen=True):
+    """A rate as sums of counts: numerator / (denominator - less)."""
+
+    numerator: tuple[str, ...]
+    denominator: tuple[str, ...]
+    less: tuple[str, ...] = ()
+
+
+_FAILURES = ("undelivered", "expired", "rejected")
+
+FORMULAS: Mapping[str, Formula] = MappingProxyType(
+    {
+        # Of everything that went on the wire.
+        "delivery_rate": Formula(("delivered",), ("sent",)),
+        # Of what has a verdict: receipts lag, so this is the early estimate of delivery_rate.
+        "confirmed_rate": Formula(("delivered",), ("delivered", *_FAILURES)),
+        # Of everything that was meant to go out, whoever failed. Unknown and pending are neither
+        # success nor failure.
+        "failure_rate": Formula(
+            (*_FAILURES, "failed"), ("accepted",), less=("suppressed", "capped", "canceled")
+        ),
+        "unknown_rate": Formula(("unknown",), ("sent",)),
+        "unconfirmed_rate": Formula(("unconfirmed",), ("accepted",)),
+        "suppressed_rate": Formula(("suppressed",), ("accepted",)),
+    }
+)
+
+
+def wilson(numerator: int, denominator: int) -> tuple[float, float]:
+    """The 95 % score interval of numerator / denominator (Wilson, 1927), within 0 and 1.
+
+    Raises ValueError unless 0 <= numerator <= denominator and denominator > 0.
+    """
+    if not 0 <= numerator <= denominator or denominator == 0:
+        raise ValueError(f"{numerator} of {denominator} is not a share")
+    share = numerator / denominator
+    square = Z_95 * Z_95
+    scale = 1 + square / denominator
+    centre = (share + square / (2 * denominator)) / scale
+    reach = (
+        Z_95
+        * sqrt(share * (1 - share) / denominator + square / (4 * denominator * denominator))
+        / scale
+    )
+    low = 0.0 if numerator == 0 else max(0.0, centre - reach)
+    high = 1.0 if numerator == denominator else min(1.0, centre + reach)
+    return low, high
+
+
+def rate_of(numerator: int, denominator: int) -> Rate:
+    """A rate of two counts. Raises ValueError for a numerator above its denominator: that is a
+    wrong formula.
+    """
+    if denominator == 0 and numerator == 0:
+        return Rate(0, 0, None, None, None)
+    low, high = wilson(numerator, denominator)
+    return Rate(numerator, denominator, numerator / denominator, low, high)
+
+
+def delivery_rates(counts: Mapping[str, int]) -> dict[str, Rate]:
+    """Every rate of FORMULAS from outcome counts (dlr/report.py names them). A count that is
+    missing is 0.
+    """
+    return {name: _evaluate(formula, counts) for name, formula in FORMULAS.items()}
+
+
+def _evaluate(formula: Formula, counts: Mapping[str, int]) -> Rate:
+    denominator = _total(formula.denominator, counts) - _total(formula.less, counts)
+    return rate_of(_total(formula.numerator, counts), denominator)
+
+
+def _total(names: tuple[str, ...], counts: Mapping[str, int]) -> int:
+    return sum(counts.get(name, 0) for name in names)

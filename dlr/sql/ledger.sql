@@ -1,0 +1,105 @@
+-- name: submission_insert_again
+-- The same rows once more after a COMMIT whose answer never came: those that are there stay as they are.
+INSERT INTO submission (
+    id, message_id, part, parts, account, category, connector, status, reason, error, carrier_id,
+    submitted_at, responded_at, receipt_at, done_at
+)
+SELECT * FROM unnest(
+    $1::bigint[], $2::bigint[], $3::smallint[], $4::smallint[], $5::smallint[], $6::smallint[],
+    $7::smallint[], $8::smallint[], $9::smallint[], $10::text[], $11::text[],
+    $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[]
+)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: submission_match
+-- Which submission each (connector, carrier id) means. An id that a carrier used twice means the newest one that is
+-- still open, else the newest (E8); never one of another connector. LATERAL with LIMIT, so that however old the
+-- statistics are, this is one index probe per receipt and partition, and $3 prunes the partitions.
+SELECT wanted.position, found.id
+FROM unnest($1::smallint[], $2::text[]) WITH ORDINALITY AS wanted (connector, carrier_id, position)
+CROSS JOIN LATERAL (
+    SELECT s.id
+    FROM submission AS s
+    WHERE s.connector = wanted.connector AND s.carrier_id = wanted.carrier_id AND s.id >= $3
+    ORDER BY s.status < $4 DESC, s.id DESC
+    LIMIT 1
+) AS found;
+
+-- name: submission_apply
+-- Raises the status of each submission to what its receipt says, never lowers it. Answers with what was there before.
+WITH incoming AS (
+    SELECT *
+    FROM unnest(
+        $1::bigint[], $2::smallint[], $3::smallint[], $4::text[], $5::timestamptz[], $6::timestamptz[]
+    ) AS receipt (id, status, reason, error, done_at, received_at)
+), present AS MATERIALIZED (
+    SELECT s.id, s.message_id, s.part, s.parts, s.account, s.category, s.status
+    FROM incoming
+    CROSS JOIN LATERAL (
+        SELECT * FROM submission WHERE id = incoming.id AND id BETWEEN $7 AND $8 LIMIT 1
+    ) AS s
+), changed AS (
+    UPDATE submission AS s
+    SET status = incoming.status,
+        reason = incoming.reason,
+        error = incoming.error,
+        done_at = incoming.done_at,
+        receipt_at = incoming.received_at
+    FROM incoming
+    WHERE s.id = incoming.id AND s.id BETWEEN $7 AND $8 AND s.status < incoming.status
+    RETURNING s.id
+)
+SELECT present.*, changed.id IS NOT NULL AS changed
+FROM present LEFT JOIN changed USING (id);
+
+-- name: unmatched_park
+INSERT INTO unmatched_receipt (id, connector, carrier_id, status, reason, error, done_at, received_at)
+SELECT * FROM unnest(
+    $1::bigint[], $2::smallint[], $3::text[], $4::smallint[], $5::smallint[], $6::text[],
+    $7::timestamptz[], $8::timestamptz[]
+);
+
+-- name: unmatched_join
+-- Takes out the receipts that were here before the submit_sm_resp they belong to (E11), but none older than $4: that
+-- belongs to an earlier use of the same carrier id.
+DELETE FROM unmatched_receipt AS u
+USING unnest($1::smallint[], $2::text[]) AS answered (connector, carrier_id)
+WHERE u.connector = answered.connector AND u.carrier_id = answered.carrier_id
+  AND u.received_at >= coalesce($3::timestamptz, now()) - $4::interval
+RETURNING u.connector, u.carrier_id, u.status, u.reason, u.error, u.done_at, u.received_at;
+
+-- name: unmatched_sweep
+-- Takes out parked receipts whose submission is there by now: it was committed by another session at the same moment.
+DELETE FROM unmatched_receipt AS u
+WHERE u.id = ANY (ARRAY(
+    SELECT parked.id
+    FROM unmatched_receipt AS parked
+    CROSS JOIN LATERAL (
+        SELECT 1
+        FROM submission AS s
+        WHERE s.connector = parked.connector AND s.carrier_id = parked.carrier_id AND s.id >= $3
+        LIMIT 1
+    ) AS found
+    WHERE parked.id >= $1 AND parked.id < $2
+    ORDER BY parked.id
+    LIMIT $4
+    FOR UPDATE OF parked SKIP LOCKED
+))
+RETURNING u.connector, u.carrier_id, u.status, u.reason, u.error, u.done_at, u.received_at;
+
+-- name: unmatched_purge
+DELETE FROM unmatched_receipt
+WHERE id = ANY (ARRAY(SELECT id FROM unmatched_receipt WHERE id < $1 ORDER BY id LIMIT $2));
+
+-- name: submission_give_up
+-- Parts of one stretch of ids that never had a final receipt become unknown. Walks the primary key from the cursor on.
+WITH stretch AS (
+    SELECT id, status FROM submission WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3
+), changed AS (
+    UPDATE submission AS s
+    SET status = $5, reason = $6
+    FROM stretch
+    WHERE s.id = stretch.id AND s.id > $1 AND s.id < $2 AND stretch.status = $4 AND s.status = $4
+    RETURNING s.id
+)
+SELECT (SELECT max(id) FROM stretch) AS cursor, (SELECT count(*) FROM changed) AS changed;

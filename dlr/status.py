@@ -1,0 +1,129 @@
+"""The one state table: what a message or a part of it can be, and what may follow what.
+
+Everything that orders statuses lives here: their codes (stored in `submission.status`), their API
+names, and which of them are final. Must not know where a status comes from (`dlr/receipt.py`) nor
+why it came about (`dlr/reasons.py`).
+
+The code of a status is its rank, and a part only ever climbs. That makes the outcome the maximum of
+all that was ever said about the part, and a maximum does not care in which order, or how often,
+receipts arrive (E16, E17).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
+from types import MappingProxyType
+
+import msgspec
+
+
+class Status(IntEnum):
+    """Negative: before the wire, never in a submission row. 5 to 60: of a submit_sm. From 70: ended
+    without the wire.
+    """
+
+    ACCEPTED = -5
+    SCHEDULED = -4
+    HELD = -3
+    QUEUED = -2
+    SENDING = -1
+    UNCONFIRMED = 5
+    SENT = 10
+    UNKNOWN = 20
+    EXPIRED = 30
+    REJECTED = 40
+    UNDELIVERED = 50
+    DELIVERED = 60
+    FAILED = 70
+    SUPPRESSED = 71
+    CAPPED = 72
+    CANCELED = 73
+
+    @property
+    def label(self) -> str:
+        """The name in the API, in webhooks, in metrics."""
+        return STATUSES[self].label
+
+    @property
+    def final(self) -> bool:
+        """Whether the caller may stop waiting. A late receipt still corrects `unknown` and what
+        ranks above it.
+        """
+        return STATUSES[self].final
+
+
+class StatusInfo(msgspec.Struct, frozen=True):
+    """One row of the state table. `wire`: a submit_sm was, or may have been, written."""
+
+    label: str
+    final: bool
+    wire: bool
+
+
+STATUSES: Mapping[Status, StatusInfo] = MappingProxyType(
+    {
+        Status.ACCEPTED: StatusInfo("accepted", final=False, wire=False),
+        Status.SCHEDULED: StatusInfo("scheduled", final=False, wire=False),
+        Status.HELD: StatusInfo("held", final=False, wire=False),
+        Status.QUEUED: StatusInfo("queued", final=False, wire=False),
+        Status.SENDING: StatusInfo("sending", final=False, wire=False),
+        Status.UNCONFIRMED: StatusInfo("unconfirmed", final=False, wire=True),
+        Status.SENT: StatusInfo("sent", final=False, wire=True),
+        Status.UNKNOWN: StatusInfo("unknown", final=True, wire=True),
+        Status.EXPIRED: StatusInfo("expired", final=True, wire=True),
+        Status.REJECTED: StatusInfo("rejected", final=True, wire=True),
+        Status.UNDELIVERED: StatusInfo("undelivered", final=True, wire=True),
+        Status.DELIVERED: StatusInfo("delivered", final=True, wire=True),
+        Status.FAILED: StatusInfo("failed", final=True, wire=False),
+        Status.SUPPRESSED: StatusInfo("suppressed", final=True, wire=False),
+        Status.CAPPED: StatusInfo("capped", final=True, wire=False),
+        Status.CANCELED: StatusInfo("canceled", final=True, wire=False),
+    }
+)
+
+RECEIPT_STATUSES = frozenset(
+    {
+        Status.SENT,
+        Status.UNKNOWN,
+        Status.EXPIRED,
+        Status.REJECTED,
+        Status.UNDELIVERED,
+        Status.DELIVERED,
+    }
+)
+
+_BY_LABEL: Mapping[str, Status] = MappingProxyType(
+    {info.label: status for status, info in STATUSES.items()}
+)
+
+
+def status_of(label: str) -> Status:
+    """The status with this API name. Raises ValueError that lists the names."""
+    try:
+        return _BY_LABEL[label]
+    except KeyError:
+        raise ValueError(f"status {label!r}: expected one of {', '.join(_BY_LABEL)}") from None
+
+
+def advance(current: Status, incoming: Status) -> Status:
+    """What a part is after hearing `incoming`: the higher rank, so a part never goes back."""
+    return current if current >= incoming else incoming
+
+
+def fold(parts: Iterable[Status]) -> Status:
+    """What a message is, given the status of each of its parts (of part 0, if it ended without the
+    wire).
+
+    Open as long as one part is open; delivered only if all are; otherwise the highest-ranking
+    failure. Raises ValueError when there is no part, since a message without one has a status only
+    its outbox row knows.
+    """
+    seen = set(parts)
+    if not seen:
+        raise ValueError("a message without parts has no status on the wire")
+    for still_open in (Status.UNCONFIRMED, Status.SENT):
+        if still_open in seen:
+            return still_open
+    seen.discard(Status.DELIVERED)
+    return max(seen, default=Status.DELIVERED)

@@ -1,0 +1,89 @@
+"""A token bucket in integers: no float, so no drift however long it runs.
+
+Owns the arithmetic of one limit. Reads no clock: `now_ns` is any monotonic nanosecond count. Tokens
+are message parts (E39), and a bucket holds at most its burst, so that any window of one second sees
+at most rate + burst (E41).
+"""
+
+from __future__ import annotations
+
+from ratelimit.spec import RateSpec
+
+NANOSECONDS = 1_000_000_000
+NEVER_NS = 1 << 62
+"""The wait that a paused bucket (rate 0) answers: until set_rate."""
+
+
+class TokenBucket:
+    """One limit. Starts full.
+
+    The level is counted in units of 1 / (denominator * 1e9) token: each nanosecond adds `numerator`
+    units, so every sum is exact.
+    """
+
+    __slots__ = ("_full", "_level", "_seen_ns", "_unit", "spec")
+
+    def __init__(self, spec: RateSpec, now_ns: int = 0) -> None:
+        self.spec = spec
+        self._unit = spec.denominator * NANOSECONDS
+        self._full = spec.burst * self._unit
+        self._level = self._full
+        self._seen_ns = now_ns
+
+    def take(self, n: int, now_ns: int) -> int:
+        """Take n tokens and return 0, or take none and return the nanoseconds until they can be
+        had.
+
+        More than the burst at once (a message of 5 parts, burst 2) passes when the bucket is full
+        and leaves it in debt, which the next taker waits out: the long-run rate holds, and the
+        window bound becomes rate + n.
+        """
+        return self._take(n, now_ns, debt_units=0)
+
+    def force_take(self, n: int, now_ns: int) -> int:
+        """As take, but may run the bucket up to one second's worth into debt: for one-time
+        passwords, which must not stand behind a burst of campaign messages that was just let
+        through.
+        """
+        return self._take(n, now_ns, debt_units=self.spec.numerator * NANOSECONDS)
+
+    def _take(self, n: int, now_ns: int, *, debt_units: int) -> int:
+        if self.spec.numerator == 0:
+            return NEVER_NS
+        self._settle(now_ns)
+        price = n * self._unit
+        missing = min(price, self._full) - debt_units - self._level
+        if missing <= 0:
+            self._level -= price
+            return 0
+        return -(-missing // self.spec.numerator)
+
+    def available(self, now_ns: int) -> int:
+        """Whole tokens that can be had now; 0 when in debt or paused."""
+        if self.spec.numerator == 0:
+            return 0
+        self._settle(now_ns)
+        return max(0, self._level // self._unit)
+
+    def refund(self, n: int) -> None:
+        """Put back n tokens that were taken and not used."""
+        self._level = min(self._full, self._level + n * self._unit)
+
+    def set_rate(self, spec: RateSpec, now_ns: int) -> None:
+        """Change the limit. What is in the bucket stays (rounded down), up to the new burst; so
+        does a debt.
+        """
+        if spec == self.spec:
+            return
+        self._settle(now_ns)
+        unit = spec.denominator * NANOSECONDS
+        self._full = spec.burst * unit
+        self._level = min(self._full, self._level * unit // self._unit)
+        self._unit = unit
+        self.spec = spec
+
+    def _settle(self, now_ns: int) -> None:
+        elapsed = now_ns - self._seen_ns
+        if elapsed > 0:  # a clock that steps back gives nothing and takes nothing
+            self._seen_ns = now_ns
+            self._level = min(self._full, self._level + elapsed * self.spec.numerator)

@@ -1,0 +1,99 @@
+"""The state table: whatever order receipts come in, the end is the same."""
+
+from __future__ import annotations
+
+from functools import reduce
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlr.status import RECEIPT_STATUSES, STATUSES, Status, advance, fold, status_of
+
+WIRE = [status for status in Status if STATUSES[status].wire]
+PART = [status for status in Status if status > 0]
+
+
+def end_of(receipts: list[Status], start: Status = Status.SENT) -> Status:
+    return reduce(advance, receipts, start)
+
+
+@given(st.lists(st.sampled_from(sorted(RECEIPT_STATUSES)), max_size=5), st.data())
+def test_every_order_and_every_duplication_gives_the_same_end(
+    receipts: list[Status], data: st.DataObject
+) -> None:
+    expected = end_of(receipts)
+    for order in permutations(receipts):
+        assert end_of(list(order)) == expected
+    again = data.draw(st.permutations(receipts + receipts[: len(receipts) // 2]))
+    assert end_of(list(again)) == expected
+
+
+@given(st.sampled_from(WIRE), st.lists(st.sampled_from(sorted(RECEIPT_STATUSES))))
+def test_a_part_never_goes_back(start: Status, receipts: list[Status]) -> None:
+    status = start
+    for receipt in receipts:
+        following = advance(status, receipt)
+        assert following >= status
+        status = following
+
+
+@pytest.mark.parametrize("receipt", sorted(RECEIPT_STATUSES))
+@pytest.mark.parametrize(
+    "ended", [Status.FAILED, Status.SUPPRESSED, Status.CAPPED, Status.CANCELED]
+)
+def test_no_receipt_changes_a_message_that_ended_without_the_wire(
+    ended: Status, receipt: Status
+) -> None:
+    assert advance(ended, receipt) == ended
+
+
+def test_intermediate_then_final_and_final_then_intermediate() -> None:
+    assert end_of([Status.SENT, Status.DELIVERED]) == Status.DELIVERED  # E16: ACCEPTD, DELIVRD
+    assert end_of([Status.DELIVERED, Status.SENT]) == Status.DELIVERED  # E17: ENROUTE after DELIVRD
+
+
+def test_a_late_receipt_upgrades_unknown_and_corrects_expired() -> None:
+    assert end_of([Status.UNDELIVERED], Status.UNKNOWN) == Status.UNDELIVERED
+    assert end_of([Status.DELIVERED], Status.EXPIRED) == Status.DELIVERED
+
+
+@given(st.lists(st.sampled_from(PART), min_size=1, max_size=6), st.randoms())
+def test_fold_does_not_care_about_the_order_of_parts(parts: list[Status], random: object) -> None:
+    assert fold(parts) == fold(reversed(parts)) == fold(sorted(parts))
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ([Status.DELIVERED] * 3, Status.DELIVERED),
+        ([Status.DELIVERED, Status.SENT], Status.SENT),
+        ([Status.DELIVERED, Status.UNDELIVERED, Status.SENT], Status.SENT),
+        ([Status.UNCONFIRMED, Status.SENT], Status.UNCONFIRMED),
+        ([Status.DELIVERED, Status.UNDELIVERED], Status.UNDELIVERED),
+        ([Status.DELIVERED, Status.UNKNOWN, Status.EXPIRED], Status.EXPIRED),
+        ([Status.DELIVERED, Status.FAILED], Status.FAILED),
+        ([Status.SUPPRESSED], Status.SUPPRESSED),
+    ],
+)
+def test_fold(parts: list[Status], expected: Status) -> None:
+    assert fold(parts) == expected
+
+
+def test_a_message_without_parts_has_no_fold() -> None:
+    with pytest.raises(ValueError, match="without parts"):
+        fold([])
+
+
+@given(st.lists(st.sampled_from(PART), min_size=1, max_size=4), st.data())
+def test_a_message_is_final_exactly_when_all_its_parts_are(
+    parts: list[Status], data: st.DataObject
+) -> None:
+    assert fold(parts).final == all(part.final for part in parts)
+
+
+def test_labels_are_unique_and_read_back() -> None:
+    assert {status_of(status.label) for status in Status} == set(Status)
+    with pytest.raises(ValueError, match="accepted, scheduled"):
+        status_of("gone")
