@@ -1,0 +1,180 @@
+"""Who fetched a short link: a person, or a machine on somebody's behalf.
+
+Owns the click classes stored in `click.class` and the rules that choose one. Pure: raw facts in,
+verdict out, so that stored clicks can be judged again under newer rules. Must not drop anything:
+machines are counted apart, not thrown away.
+
+Signals, strongest first: what the user agent says it is; a prefetch header; a method no person's
+tap produces; request headers that no browser sends. A further machine signal never makes a
+machine's click a person's.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+
+import msgspec
+
+
+class ClickClass(IntEnum):
+    """What a click counts as. Only HUMAN enters a click rate."""
+
+    HUMAN = 1
+    PREVIEW = 2  # a messaging app draws the link's card
+    PREFETCH = 3  # a browser loads it in advance
+    SCANNER = 4  # security gateway, crawler, monitor, script
+    UNKNOWN = 5  # does not look like a browser, and does not say what it is
+
+    @property
+    def label(self) -> str:
+        """The name used in the API and in metrics: `human`, `preview`, …"""
+        return self.name.lower()
+
+
+class RequestFacts(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """The request headers that tell something; each is empty when the header was not sent."""
+
+    accept: str = ""
+    accept_language: str = ""
+    sec_purpose: str = ""
+    purpose: str = ""
+    x_moz: str = ""
+
+
+def classify(method: str, facts: RequestFacts, user_agent: str) -> tuple[ClickClass, list[str]]:
+    """The class of one fetch and every reason found, strongest first; a person has none."""
+    return judge(method, facts, classify_user_agent(user_agent))
+
+
+def judge(
+    method: str, facts: RequestFacts, agent: tuple[ClickClass, str]
+) -> tuple[ClickClass, list[str]]:
+    """`classify` for a user agent already classified: they repeat, a caller can remember them."""
+    verdicts: list[tuple[ClickClass, str]] = []
+    if agent[0] is not ClickClass.HUMAN:
+        verdicts.append(agent)
+    purposes = f"{facts.sec_purpose} {facts.purpose} {facts.x_moz}".lower()
+    if any(word in purposes for word in _PREFETCH_WORDS):
+        verdicts.append((ClickClass.PREFETCH, "prefetch_header"))
+    if method != "GET":
+        # X, WhatsApp and link checkers send HEAD; a tap on a link never does.
+        verdicts.append((ClickClass.SCANNER, "method_head"))
+    if not facts.accept_language and facts.accept in _ACCEPT_NOT_A_BROWSER:
+        verdicts.append((ClickClass.UNKNOWN, "headers_not_a_browser"))
+    if not verdicts:
+        return ClickClass.HUMAN, []
+    # A machine that names itself is more precise than the shape of its headers, whichever rule
+    # found it first.
+    named = (click_class for click_class, _ in verdicts if click_class is not ClickClass.UNKNOWN)
+    return next(named, ClickClass.UNKNOWN), [reason for _, reason in verdicts]
+
+
+def classify_user_agent(user_agent: str) -> tuple[ClickClass, str]:
+    """The class that a User-Agent speaks for and the reason for it ("" for a browser)."""
+    agent = user_agent.strip()
+    if not agent:
+        return ClickClass.SCANNER, "ua_empty"
+    if agent in _BARE_AGENTS:
+        return ClickClass.SCANNER, "ua_bare"
+    for click_class, reason, pattern in _RULES:
+        if pattern.search(agent):
+            return click_class, reason
+    if not _BROWSER.match(agent):
+        return ClickClass.UNKNOWN, "ua_not_a_browser"
+    return ClickClass.HUMAN, ""
+
+
+_PREFETCH_WORDS = ("prefetch", "prerender", "preview")
+_ACCEPT_NOT_A_BROWSER = frozenset(("", "*/*"))
+_BARE_AGENTS = frozenset(("Mozilla/5.0", "Mozilla/4.0", "Mozilla", "-"))
+_BROWSER = re.compile(r"Mozilla/5\.0 \(|Opera/9\.80 \(|UCWEB/|Dalvik/.*MicroMessenger")
+
+
+def _words(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(patterns), re.IGNORECASE)
+
+
+# In order: the first that matches names the class. The previews stand before the generic words,
+# because many of them call themselves a bot too.
+_RULES: tuple[tuple[ClickClass, str, re.Pattern[str]], ...] = (
+    (
+        ClickClass.PREVIEW,
+        "ua_preview",
+        _words(
+            r"GoogleMessages",  # the SMS app's own fetcher, documented in January 2026
+            r"Google-PageRenderer",  # … and the older one
+            # iMessage names none of its own: it signs as Facebook's and X's fetchers, from the
+            # phone's address.
+            r"facebookexternalhit|facebookcatalog|meta-externalfetcher|Facebot",
+            r"Twitterbot",
+            r"^WhatsApp/",
+            r"Slackbot|Slack-ImgProxy",
+            r"TelegramBot",
+            r"Discordbot",
+            r"LinkedInBot",
+            r"SkypeUriPreview",
+            r"BingPreview",
+            r"line-poker",
+            r"kakaotalk-scrap",
+            r"Viber/",
+            r"vkShare",
+            r"Iframely|Embedly",
+            r"Pinterest(?:bot)?/0",
+            r"redditbot",
+            r"Mastodon/|Bluesky Cardyb",
+            r"Snap URL Preview",
+            r"ZaloPC|Zalo url",
+            r"SamsungMessages|com\.samsung\.android\.messaging|LinkPreview|link[ -]preview",
+        ),
+    ),
+    (
+        ClickClass.SCANNER,
+        "ua_security",
+        _words(
+            r"Barracuda",
+            r"Proofpoint|Mimecast|Symantec|FireEye|Trellix|Sophos|Zscaler|Forcepoint|Cloudmark",
+            r"urlscan|VirusTotal|PhishTank|Netcraft|SafeBrowsing|Google-Safety|CheckMarkNetwork",
+            r"MSOffice|ms-office|Microsoft Office|Microsoft-Defender|Microsoft URL Control",
+            r"Trend ?Micro|WatchGuard|Cisco-|Fortinet|FortiGuard|Palo Alto|Expanse|Kaspersky|Avast",
+            r"Censys|zgrab|masscan|nmap|nuclei|sqlmap|Nikto|CensysInspect|InternetMeasurement",
+        ),
+    ),
+    (
+        ClickClass.SCANNER,
+        "ua_monitor",
+        _words(r"UptimeRobot|Pingdom|StatusCake|Site24x7|Datadog|NewRelic|GTmetrix|Lighthouse"),
+    ),
+    (
+        ClickClass.SCANNER,
+        "ua_automation",
+        _words(r"HeadlessChrome|PhantomJS|Selenium|Playwright|Puppeteer|Electron/|SlimerJS"),
+    ),
+    (
+        ClickClass.SCANNER,
+        "ua_library",
+        _words(
+            r"python-requests|python-urllib|python-httpx|aiohttp/|\bhttpx/|Python/\d",
+            r"\bcurl/|\bWget/|libwww-perl|lwp-|HTTPie|PostmanRuntime|insomnia/",
+            r"Go-http-client|\bJava/|Apache-HttpClient|Jakarta|Apache-HttpAsyncClient|Jersey/",
+            r"axios/|node-fetch|undici|^node$|\bgot(?:/| \()|superagent|\bRuby\b|Faraday|\bPHP/",
+            r"GuzzleHttp|Scrapy|WinHttp|reqwest/|ureq/|Deno/|Bun/|HttpClient/|Typhoeus|colly",
+        ),
+    ),
+    (
+        ClickClass.SCANNER,
+        "ua_crawler",
+        # "Cubot" makes telephones: its owners are people.
+        _words(
+            r"(?<!cu)bot(?:[^a-z]|$)|crawl|spider|slurp|scraper|archiver|Mediapartners|favicon",
+            r"APIs-Google|Google-Read-Aloud|GoogleImageProxy|GoogleOther|Google-Extended",
+            r"Google-InspectionTool|bingbot|YandexImages|Bytespider|ia_archiver|\bfetch(?:er)?/",
+        ),
+    ),
+    # The HTTP stacks of telephone apps. A tap opens a browser; these are cards drawn by an app.
+    (
+        ClickClass.PREVIEW,
+        "ua_app_http_stack",
+        _words(r"^Dalvik/(?!.*MicroMessenger)", r"^okhttp/", r"CFNetwork/.*Darwin/", r"^Ktor"),
+    ),
+)

@@ -1,0 +1,252 @@
+"""The click journal: append-only files that hold every click until it is in the database.
+
+Owns the record format, the files and who may finish with one. Must not know the database
+(shortlinks/clicks.py moves the records there) or HTTP.
+
+A click is written by one write(2) before its redirect is answered, so it outlives the process; a
+power cut may take the last seconds. Each process writes files of its own and never appends to one
+it found, so the torn end that a killed process leaves stays torn and is skipped. The writer holds a
+lock on its file: a file that can be locked has no writer any more and may be finished by anyone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from shortlinks.classify import RequestFacts
+
+USER_AGENT_CHARACTERS_MAX = 512
+HEADER_CHARACTERS_MAX = 128
+RECORD_BYTES_MAX = 16 * 1024  # of bounded fields, four octets a character at most: 5 kB
+FILE_BYTES_MAX = 16 * 1024 * 1024
+FOLDER_BYTES_MAX = 512 * 1024 * 1024  # about 2 million clicks while the database is away
+
+_SUFFIX = ".clicks"
+_LOADED_SUFFIX = ".loaded"  # every record is in the database, only the file's offset still is too
+_NEWLINE = 10
+
+
+class Click(msgspec.Struct, gc=False, array_like=True):
+    """One request for an existing link: the raw facts. `id` holds the time."""
+
+    id: int
+    link_seq: int
+    slot: int
+    message_id: int
+    method: str
+    ip_prefix: str
+    user_agent: str
+    facts: RequestFacts
+
+
+class ClickJournal:
+    """Where this process writes its clicks. Opened by the first append.
+
+    Plain counters: appended, lost (not written: disk full, or the folder at its bound).
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        node: int,
+        *,
+        file_bytes_max: int = FILE_BYTES_MAX,
+        folder_bytes_max: int = FOLDER_BYTES_MAX,
+    ) -> None:
+        """Makes `folder` (0700) if need be. `node` only names the files. Raises OSError."""
+        self.appended = 0
+        self.lost = 0
+        self.last_error: OSError | None = None
+        self.on_append: Callable[[], object] = _nothing
+        self.folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._node = node
+        self._file_bytes_max = file_bytes_max
+        self._folder_bytes_max = folder_bytes_max
+        self._encode_into = msgspec.json.Encoder().encode_into
+        self._buffer = bytearray()
+        self._path: Path | None = None
+        self._descriptor = -1
+        self._size = 0
+        self._bytes_elsewhere = self._measure()
+        self._closed = False
+
+    @property
+    def active(self) -> tuple[Path, int] | None:
+        """The file being written and its size now, or None."""
+        return None if self._path is None else (self._path, self._size)
+
+    def append(self, click: Click) -> bool:
+        """Write one click; False (and counted as lost) if it could not be. Never raises."""
+        self._encode_into(click, self._buffer)
+        self._buffer.append(_NEWLINE)
+        try:
+            written = self._write(self._buffer)
+        except OSError as error:
+            self.last_error = error
+            written = False
+        if written:
+            self.appended += 1
+            self.on_append()
+        else:
+            self.lost += 1
+        return written
+
+    def close(self) -> None:
+        """End the file: the loader can then finish it. Later clicks are lost."""
+        self._closed = True
+        self._end_file()
+
+    def files(self) -> list[Path]:
+        """Every journal file of the folder, oldest first per node."""
+        return sorted(self.folder.glob(f"*{_SUFFIX}"))
+
+    def loaded_files(self) -> list[Path]:
+        """Files that `retire` renamed and that a kill kept from being deleted."""
+        return sorted(self.folder.glob(f"*{_LOADED_SUFFIX}"))
+
+    def forget(self, size: int) -> None:
+        """The loader retired a file of this size."""
+        self._bytes_elsewhere = max(0, self._bytes_elsewhere - size)
+
+    def _write(self, line: bytearray) -> bool:
+        if self._closed or len(line) > RECORD_BYTES_MAX:
+            return False
+        if self._size + self._bytes_elsewhere + len(line) > self._folder_bytes_max:
+            return False
+        if self._path is None or self._size + len(line) > self._file_bytes_max:
+            self._start_file()
+        written = os.write(self._descriptor, line)
+        if written == len(line):
+            self._size += written
+            return True
+        # The disk filled up within the record. Its beginning must not swallow the next record.
+        try:
+            os.ftruncate(self._descriptor, self._size)
+        except OSError:
+            self._end_file()
+            raise
+        return False
+
+    def _start_file(self) -> None:
+        name = f"{self._node:03d}-{time.time_ns():020d}-{secrets.token_hex(4)}"
+        path, unlocked = self.folder / (name + _SUFFIX), self.folder / (name + ".new")
+        descriptor = os.open(
+            unlocked, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600
+        )
+        try:
+            # Locked before it has its name: nobody finds it without its writer.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            unlocked.rename(path)
+        except BaseException:
+            os.close(descriptor)
+            unlocked.unlink(missing_ok=True)
+            raise
+        self._end_file()
+        self._path, self._descriptor, self._size = path, descriptor, 0
+        self._bytes_elsewhere = self._measure()
+
+    def _end_file(self) -> None:
+        if self._path is not None:
+            os.close(self._descriptor)
+            self._bytes_elsewhere += self._size
+            self._path, self._descriptor, self._size = None, -1, 0
+
+    def _measure(self) -> int:
+        total = 0
+        for path in self.files():
+            with contextlib.suppress(FileNotFoundError):  # another process finished with it
+                total += path.stat().st_size
+        return total
+
+
+class JournalFile(msgspec.Struct, gc=False):
+    """A journal file open for reading. `ended`: nobody writes to it any more."""
+
+    path: Path
+    descriptor: int
+    size: int
+    ended: bool
+
+    def read(self, offset: int, records_max: int, bytes_max: int) -> tuple[list[bytes], int]:
+        """Complete records from `offset`, and the offset behind them.
+
+        A torn last record is left alone; in an ended file it is passed over, as is a stretch
+        without any record mark that is longer than a record can be.
+        """
+        wanted = min(bytes_max, self.size - offset)
+        data = os.pread(self.descriptor, wanted, offset) if wanted > 0 else b""
+        *lines, rest = data.split(b"\n", records_max)
+        if lines:
+            return lines, offset + sum(map(len, lines)) + len(lines)
+        # Either the torn end, or (after a power cut) a stretch that no process of ours wrote.
+        passed_over = len(rest) if self.ended or len(rest) > RECORD_BYTES_MAX else 0
+        return [], offset + passed_over
+
+
+@contextlib.contextmanager
+def open_journal_file(path: Path, active: tuple[Path, int] | None) -> Iterator[JournalFile | None]:
+    """The file for reading, or None if it is gone or another process writes or loads it.
+
+    `active` is the caller's own file being written and its size now.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        if active is not None and path == active[0]:
+            yield JournalFile(path, descriptor, active[1], ended=False)
+        elif _lock(descriptor) and path.exists():
+            yield JournalFile(path, descriptor, os.fstat(descriptor).st_size, ended=True)
+        else:
+            yield None
+    finally:
+        os.close(descriptor)
+
+
+def retire_journal_file(path: Path) -> Path:
+    """Give a loaded file the name under which nobody loads it, for good: no power cut undoes it.
+
+    Under its new name the file says that its offset in the database can go, which must not go while
+    the records could still be found and loaded again.
+    """
+    retired = path.with_suffix(_LOADED_SUFFIX)
+    path.rename(retired)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return retired
+
+
+def delete_journal_file(retired: Path) -> None:
+    """Remove a retired file whose offset is gone from the database."""
+    retired.unlink(missing_ok=True)
+
+
+def journal_name(path: Path) -> str:
+    """The file's name in the table `click_journal`: the same before and after it is retired."""
+    return path.stem
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _nothing() -> None:
+    """Until a loader listens."""

@@ -1,0 +1,219 @@
+"""The redirect server: GET /{code} -> 302, with the click written down first.
+
+Owns the paths, the status codes and the headers of the short-link host. Must not touch the database
+itself: targets come through the cache, clicks leave through the journal. Nothing a client sends may
+raise out of the handler.
+
+302 and never 301: a browser that remembers a redirect makes no further click. Any request for an
+existing link is written down, HEAD too; which of them were people is decided later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+from aiohttp import hdrs, web
+
+from shortlinks import pages
+from shortlinks.addresses import Network, client_address, stored_prefix, subscriber
+from shortlinks.classify import RequestFacts
+from shortlinks.code import ALPHABET, CODE_LENGTH, CodePermutation, split_value
+from shortlinks.journal import (
+    HEADER_CHARACTERS_MAX,
+    USER_AGENT_CHARACTERS_MAX,
+    Click,
+    ClickJournal,
+)
+from shortlinks.miss_limit import MissLimit
+from shortlinks.ranges import LinkRange, LookupUnavailableError, TargetCache
+
+if TYPE_CHECKING:
+    from multidict import CIMultiDictProxy
+
+    from storage.ids import IdSource
+
+RETRY_AFTER_SECONDS = 1
+PREFIXES_REMEMBERED_MAX = 8_192
+REFERRER_POLICY = "no-referrer-when-downgrade"
+CACHE_CONTROL = "private, no-store, max-age=0"
+HEALTH_PATH = "/healthz"
+INFORMATION_MARK = "+"
+
+
+class RedirectCounters(msgspec.Struct):
+    """What was answered. `clicks_lost`: redirected, but the journal could not take the click."""
+
+    redirects: int = 0
+    information: int = 0
+    not_found: int = 0
+    expired: int = 0
+    rate_limited: int = 0
+    method_refused: int = 0
+    unavailable: int = 0
+    clicks_lost: int = 0
+
+
+class Redirector:
+    """Answers requests for short links. Counters in `counters`."""
+
+    def __init__(
+        self,
+        codes: CodePermutation,
+        targets: TargetCache,
+        journal: ClickJournal,
+        ids: IdSource,
+        clock: Callable[[], float],
+        *,
+        trusted_proxies: Sequence[Network] = (),
+        referrer_policy: str = REFERRER_POLICY,
+        misses: MissLimit | None = None,
+    ) -> None:
+        """`clock` is Unix time in seconds; `ids` gives each click its id, and with it its time."""
+        self.counters = RedirectCounters()
+        self._codes = codes
+        self._targets = targets
+        self._journal = journal
+        self._ids = ids
+        self._clock = clock
+        self._trusted_proxies = trusted_proxies
+        self._misses = MissLimit() if misses is None else misses
+        self._prefixes: dict[str, str] = {}
+        self._headers = {
+            hdrs.CACHE_CONTROL: CACHE_CONTROL,
+            "Referrer-Policy": referrer_policy,
+            "X-Robots-Tag": "noindex",
+            hdrs.SERVER: "smsgate",
+        }
+
+    def application(self) -> web.Application:
+        """The server as an aiohttp application; run it without an access log."""
+        application = web.Application()
+        application.router.add_route("*", "/{path:.*}", self.handle)
+        return application
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One request to the short-link host."""
+        if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
+            self.counters.method_refused += 1
+            return web.Response(status=405, headers={**self._headers, hdrs.ALLOW: "GET, HEAD"})
+        path = request.raw_path.partition("?")[0]
+        code, behind = path[1 : 1 + CODE_LENGTH], path[1 + CODE_LENGTH :]
+        value = self._codes.decode(code)
+        if value is None or (behind and behind[0] in _CODE_CHARACTERS):
+            if path == HEALTH_PATH:
+                return web.Response(text="ok\n", headers=self._headers)
+            return self._not_found()
+        link_seq, slot = split_value(value)
+        address = self._client(request)
+        found = self._targets.cached(link_seq)
+        if found is None:
+            refusal = self._refusal(address)
+            if refusal is not None:
+                return refusal
+            try:
+                found = await self._targets.find(link_seq)
+            except LookupUnavailableError:
+                return self._unavailable()
+        target = "" if found is None else found.target(link_seq, slot)
+        if found is None or not target:
+            self._misses.count(subscriber(address), self._clock())
+            return self._not_found()
+        if found.expires_at <= self._clock():
+            self.counters.expired += 1
+            return self._page(410, pages.EXPIRED)
+        if behind == INFORMATION_MARK:
+            self.counters.information += 1
+            return self._page(200, pages.information(target, f"/{code}"))
+        self._record(request, address, link_seq, slot, found)
+        self.counters.redirects += 1
+        return web.Response(status=302, headers={hdrs.LOCATION: target, **self._headers})
+
+    def _record(
+        self, request: web.BaseRequest, address: str, link_seq: int, slot: int, found: LinkRange
+    ) -> None:
+        headers = request.headers
+        click = Click(
+            self._ids.next(),
+            link_seq,
+            slot,
+            found.message_id(link_seq),
+            request.method,
+            self._stored_prefix(address),
+            _plain(headers.get(hdrs.USER_AGENT, ""), USER_AGENT_CHARACTERS_MAX),
+            _facts(headers),
+        )
+        if not self._journal.append(click):
+            self.counters.clicks_lost += 1
+
+    def _client(self, request: web.BaseRequest) -> str:
+        remote = request.remote
+        if not self._trusted_proxies:
+            return remote or ""
+        forwarded_for = ",".join(request.headers.getall(hdrs.X_FORWARDED_FOR, ()))
+        return client_address(remote, forwarded_for, self._trusted_proxies)
+
+    def _stored_prefix(self, address: str) -> str:
+        prefix = self._prefixes.get(address)
+        if prefix is None:
+            if len(self._prefixes) >= PREFIXES_REMEMBERED_MAX:
+                self._prefixes.clear()
+            prefix = self._prefixes[address] = stored_prefix(address)
+        return prefix
+
+    def _refusal(self, address: str) -> web.Response | None:
+        """429 for a client that asked for too much that does not exist.
+
+        Only where the database would be asked: behind one address of a mobile network are many
+        people, and their links in use stay open to them.
+        """
+        seconds = self._misses.seconds_to_wait(subscriber(address), self._clock())
+        if seconds <= 0:
+            return None
+        self.counters.rate_limited += 1
+        return self._page(429, pages.TOO_MANY, {"Retry-After": str(int(seconds) + 1)})
+
+    def _not_found(self) -> web.Response:
+        self.counters.not_found += 1
+        return self._page(404, pages.NOT_FOUND)
+
+    def _unavailable(self) -> web.Response:
+        self.counters.unavailable += 1
+        return self._page(503, pages.UNAVAILABLE, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+    def _page(self, status: int, html: str, headers: dict[str, str] | None = None) -> web.Response:
+        return web.Response(
+            status=status,
+            text=html,
+            content_type="text/html",
+            headers={
+                **self._headers,
+                hdrs.CONTENT_SECURITY_POLICY: pages.CONTENT_SECURITY_POLICY,
+                "X-Content-Type-Options": "nosniff",
+                **(headers or {}),
+            },
+        )
+
+
+# What may not stand right behind a code. Anything else may, and is ignored: a telephone that makes
+# a link of a Chinese text often takes the words or the full stop behind it along.
+_CODE_CHARACTERS = frozenset(ALPHABET + "0Oo1Iilj-_/")
+
+
+def _plain(text: str, characters_max: int) -> str:
+    """`text` cut to length, without what UTF-8 or PostgreSQL refuse (lone surrogates, NUL)."""
+    text = text[:characters_max]
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
+def _facts(headers: CIMultiDictProxy[str]) -> RequestFacts:
+    return RequestFacts(
+        _plain(headers.get(hdrs.ACCEPT, ""), HEADER_CHARACTERS_MAX),
+        _plain(headers.get(hdrs.ACCEPT_LANGUAGE, ""), HEADER_CHARACTERS_MAX),
+        _plain(headers.get("Sec-Purpose", ""), HEADER_CHARACTERS_MAX),
+        _plain(headers.get("Purpose", "") or headers.get("X-Purpose", ""), HEADER_CHARACTERS_MAX),
+        _plain(headers.get("X-Moz", ""), HEADER_CHARACTERS_MAX),
+    )

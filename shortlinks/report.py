@@ -1,0 +1,71 @@
+"""What the clicks of a message, or of a span of messages, amount to.
+
+Owns the reading side of `click`. Must not form a rate: that needs deliveries, which dlr counts.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from shortlinks.classify import ClickClass
+from storage.ids import time_of
+from storage.sql import load
+
+if TYPE_CHECKING:
+    from storage.pool import Connection
+
+CLICKS_SHOWN_MAX = 1_000
+
+_SQL = load("shortlinks")
+
+
+class MessageClick(msgspec.Struct, frozen=True, gc=False):
+    """One click on one message's timeline."""
+
+    id: int
+    at: datetime  # UTC
+    click_class: ClickClass
+    reasons: tuple[str, ...]
+    slot: int
+
+
+class ClassCount(msgspec.Struct, frozen=True, gc=False):
+    """How often one class of visitor came, and to how many different messages."""
+
+    clicks: int
+    messages: int
+
+
+async def clicks_of_message(
+    connection: Connection, message_id: int, *, clicks_max: int = CLICKS_SHOWN_MAX
+) -> list[MessageClick]:
+    """The first `clicks_max` clicks on the links of one message, oldest first."""
+    rows = await connection.fetch(_SQL["clicks_of_message"], message_id, clicks_max)
+    return [
+        MessageClick(
+            row["id"],
+            time_of(row["id"]),
+            ClickClass(row["class"]),
+            tuple(row["reasons"]),
+            row["slot"],
+        )
+        for row in rows
+    ]
+
+
+async def click_counts(
+    connection: Connection, *, since_id: int, until_id: int
+) -> dict[ClickClass, ClassCount]:
+    """Clicks by class on messages with since_id <= id < until_id; every class is there.
+
+    `messages` of HUMAN is the exact number of recipients who clicked: a code belongs to one
+    message. It is the numerator of a unique click rate, whose denominator the caller names.
+    """
+    rows = await connection.fetch(_SQL["click_counts"], since_id, until_id)
+    counts = {click_class: ClassCount(0, 0) for click_class in ClickClass}
+    for row in rows:
+        counts[ClickClass(row["class"])] = ClassCount(row["clicks"], row["messages"])
+    return counts

@@ -1,0 +1,26 @@
+-- name: loaded_offset
+SELECT loaded_offset FROM click_journal WHERE name = $1
+
+-- name: move_offset
+-- Gives a row only if the file stood at $2: whoever else loads it, or a session of a killed process that is only
+-- now committing, makes this one give way.
+WITH moved AS (
+    UPDATE click_journal SET loaded_offset = $3 WHERE name = $1 AND loaded_offset = $2 RETURNING 1
+), begun AS (
+    INSERT INTO click_journal (name, loaded_offset)
+    SELECT $1, $3 WHERE $2::bigint = 0 AND NOT EXISTS (SELECT FROM moved)
+    ON CONFLICT (name) DO NOTHING
+    RETURNING 1
+)
+SELECT FROM moved UNION ALL SELECT FROM begun
+
+-- name: confirm_offset
+-- Clicks commit without waiting for the disk. This waits: after it every load of the file before is on disk too.
+UPDATE click_journal SET loaded_offset = loaded_offset WHERE name = $1
+
+-- name: end_journal
+DELETE FROM click_journal WHERE name = $1
+
+-- name: insert_click
+INSERT INTO click (id, link_seq, slot, message_id, class, reasons, method, user_agent, ip_prefix)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
