@@ -1,0 +1,377 @@
+"""From validated message to durable message: the group commit behind every 202.
+
+Owns the writes of `message` and the inserts into `outbox`, and the two lanes (OTP and the rest).
+Must not validate (accept/validation.py did) and must not send: what is committed is handed to the
+dispatch side, or left in the outbox for it to refill from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import asyncpg
+import msgspec
+import structlog
+
+from dlr.ledger import SubmissionRow, insert_submissions
+from dlr.reasons import Reason
+from dlr.status import Status
+from gateway.accept.models import Overloaded, Prepared, Refused, StorageDown, Verdict
+from gateway.accept.retraction import Retraction
+from gateway.dispatch.message import ReadyMessage
+from shortlinks.code import CodePermutation, link_value
+from shortlinks.ranges import LinkSequence, insert_range, plan_range
+from shortlinks.rewrite import fill_placeholders, short_urls
+from storage import suppression
+from storage.categories import Category
+from storage.crypto import NumberVault
+from storage.group_commit import GroupCommit, QueueClosed, QueueFull
+from storage.ids import IdSource
+from storage.pool import Connection, Dedicated, is_transient
+
+_log = structlog.get_logger(__name__)
+SLICE_ITEMS = 200  # no callback holds the event loop longer than 5 ms
+RETRY_AFTER_SECONDS = 1
+NO_ROUTE = 0
+
+_MESSAGE_COLUMNS = (
+    "id", "account", "category", "connector", "data_coding", "parts", "sender", "to_enc", "to_idx",
+    "text", "client_ref", "batch_id", "campaign_id", "variant", "tags", "expires_at",
+)  # fmt: skip
+_OUTBOX_COLUMNS = (
+    "id", "owner", "connector", "category", "account", "parts", "expires_at",
+)  # fmt: skip
+
+
+class ReadyRoom(Protocol):
+    """The dispatch side, as the accepter sees it."""
+
+    def reserve(self, connector: int, category: int, parts: int) -> bool:
+        """Take room in the connector's ready queue. False: leave the message in the outbox."""
+
+    def release(self, connector: int, category: int, parts: int) -> None:
+        """Give back room that was reserved for a message that was not stored after all."""
+
+    def push(self, connector: int, messages: Sequence[ReadyMessage]) -> None:
+        """Hand over committed messages whose room was reserved."""
+
+    def backlog(self, connector: int, category: int) -> None:
+        """Committed messages of this kind wait in the outbox."""
+
+
+class _Accepting(msgspec.Struct, gc=False):
+    """One message on its way through a lane."""
+
+    id: int
+    prepared: Prepared
+    to_enc: bytes
+    to_idx: bytes
+    batch_id: int | None
+    text: str
+    expires_at: datetime | None
+    owner: int = 0
+    suppressed: int | None = None
+
+
+class MessageAccepter:
+    """Stores validated messages in group commits and answers for each one what became of it."""
+
+    def __init__(
+        self,
+        lanes: Sequence[Dedicated],
+        *,
+        vault: NumberVault,
+        ids: IdSource,
+        term: int,
+        ready: ReadyRoom,
+        links: LinkSequence,
+        codes: CodePermutation,
+        link_base_url: str,
+        link_lifetime: timedelta,
+        waiting_max: int,
+    ) -> None:
+        """`lanes` are two connections: the first carries OTP alone, so that no batch delays one."""
+        self._vault = vault
+        self._ids = ids
+        self._term = term
+        self._ready = ready
+        self._links = links
+        self._codes = codes
+        self._link_base_url = link_base_url
+        self._link_lifetime = link_lifetime
+        self._lanes = [
+            self._lane(connection, name, waiting_max)
+            for connection, name in zip(lanes, ("accept-otp", "accept"), strict=True)
+        ]
+        self.accepted_by_category = [0] * len(Category)
+        self.suppressed = 0
+
+    def _lane(
+        self, dedicated: Dedicated, name: str, waiting_max: int
+    ) -> GroupCommit[_Accepting, Verdict | Refused]:
+        retraction = Retraction()
+
+        async def flush(items: list[_Accepting], attempt: int) -> list[Verdict | Refused]:
+            try:
+                return await self._flush(dedicated, retraction, items)
+            except (asyncpg.PostgresError, ValueError) as error:
+                if is_transient(error):
+                    raise
+                return [await self._flush_alone(dedicated, retraction, item) for item in items]
+
+        return GroupCommit(flush, name=name, items_waiting_max=waiting_max)
+
+    @property
+    def lanes(self) -> Sequence[GroupCommit[_Accepting, Verdict | Refused]]:
+        """For metrics: the OTP lane, then the other."""
+        return self._lanes
+
+    async def accept(
+        self, items: Sequence[Prepared], *, batch_id: int | None
+    ) -> list[Verdict | Refused]:
+        """Store these messages; returns once they are committed, in their order.
+
+        Raises Overloaded when a lane has no room (nothing stored), StorageDown when none could be
+        committed. Of a batch that PostgreSQL took only in part, each item says for itself.
+        """
+        accepting = await self._seal(items, batch_id)
+        otp = [item for item in accepting if item.prepared.category == Category.OTP]
+        rest = [item for item in accepting if item.prepared.category != Category.OTP]
+        waits: list[
+            tuple[list[_Accepting], asyncio.Future[list[Verdict | Refused | BaseException]]]
+        ] = []
+        try:
+            for lane, lane_items in zip(self._lanes, (otp, rest), strict=True):
+                if lane_items:
+                    waits.append((lane_items, lane.submit(lane_items)))
+        except (QueueFull, QueueClosed) as error:
+            if not waits:
+                raise Overloaded(RETRY_AFTER_SECONDS) from error
+            waits.append((rest, _failed(len(rest), error)))
+        outcome: dict[int, Verdict | Refused | BaseException] = {}
+        for lane_items, future in waits:
+            for item, result in zip(lane_items, await future, strict=True):
+                outcome[item.id] = result
+        return _verdicts([outcome[item.id] for item in accepting])
+
+    async def close(self) -> None:
+        """Refuse new messages and wait until those on their way are committed."""
+        for lane in self._lanes:
+            await lane.close()
+
+    async def _seal(self, items: Sequence[Prepared], batch_id: int | None) -> list[_Accepting]:
+        """Give each message its id and its encrypted number, in slices."""
+        accepting: list[_Accepting] = []
+        seal, index = self._vault.seal, self._vault.index
+        for start in range(0, len(items), SLICE_ITEMS):
+            if start:
+                await asyncio.sleep(0)
+            chunk = items[start : start + SLICE_ITEMS]
+            for message_id, item in zip(self._ids.take(len(chunk)), chunk, strict=True):
+                expires_at = (
+                    None
+                    if item.expires_at is None
+                    else datetime.fromtimestamp(item.expires_at / 1000, UTC)
+                )
+                accepting.append(
+                    _Accepting(
+                        message_id, item, seal(item.to), index(item.to), batch_id, item.text,
+                        expires_at
+                    )
+                )  # fmt: skip
+        return accepting
+
+    async def _flush_alone(
+        self, dedicated: Dedicated, retraction: Retraction, item: _Accepting
+    ) -> Verdict | Refused:
+        """Of a flush that PostgreSQL refuses, only the item at fault is refused."""
+        try:
+            return (await self._flush(dedicated, retraction, [item]))[0]
+        except (asyncpg.PostgresError, ValueError) as error:
+            if is_transient(error):
+                raise
+            _log.error("message_unstorable", message_id=item.id, error=str(error))
+            return Refused("internal_error", "this message could not be stored; others were")
+
+    async def _flush(
+        self, dedicated: Dedicated, retraction: Retraction, items: list[_Accepting]
+    ) -> list[Verdict | Refused]:
+        try:
+            connection = await dedicated.connection()
+            await retraction.settle(connection)
+            async with (
+                retraction.guard(connection, [item.id for item in items]),
+                dedicated.transaction(),
+            ):
+                await self._link(connection, items)
+                found = await suppression.look_up(connection, [item.to_idx for item in items])
+                self._decide(items, found.reason if found else None)
+                await self._store(connection, items)
+        except BaseException:
+            self._give_back(items)
+            raise
+        self._hand_over(items)
+        return [self._verdict(item) for item in items]
+
+    async def _link(self, connection: Connection, items: list[_Accepting]) -> None:
+        """Put the personal codes where validation left placeholders; one range row a flush."""
+        linked = [item for item in items if item.prepared.links]
+        if not linked:
+            return
+        first_seq = await self._links.reserve(connection, len(linked))
+        values = [
+            link_value(first_seq + k, slot)
+            for k, item in enumerate(linked)
+            for slot in range(len(item.prepared.links))
+        ]
+        codes = iter(self._codes.encode_many(values))
+        for item in linked:
+            urls = short_urls(self._link_base_url, [next(codes) for _ in item.prepared.links])
+            item.text = fill_placeholders(
+                item.prepared.text, self._link_base_url, [urls[k] for k in item.prepared.link_slots]
+            )
+        await insert_range(
+            connection,
+            plan_range(
+                first_seq,
+                [(item.id, item.prepared.links) for item in linked],
+                datetime.now(UTC) + self._link_lifetime,
+            ),
+        )
+
+    def _decide(
+        self,
+        items: list[_Accepting],
+        suppressed: Callable[[bytes, int, int], int | None] | None,
+    ) -> None:
+        reserve, term = self._ready.reserve, self._term
+        for item in items:
+            message = item.prepared
+            if suppressed is not None:
+                item.suppressed = suppressed(item.to_idx, message.account, message.category)
+                if item.suppressed is not None:
+                    continue
+            if reserve(message.connector, message.category, message.parts):
+                item.owner = term
+
+    async def _store(self, connection: Connection, items: list[_Accepting]) -> None:
+        await connection.copy_records_to_table(
+            "message", records=[_message_row(item) for item in items], columns=_MESSAGE_COLUMNS
+        )
+        outbox = [_outbox_row(item) for item in items if item.suppressed is None]
+        if outbox:
+            await connection.copy_records_to_table(
+                "outbox", records=outbox, columns=_OUTBOX_COLUMNS
+            )
+        if len(outbox) < len(items):
+            await insert_submissions(
+                connection,
+                [_suppressed_row(item, self._ids) for item in items if item.suppressed is not None],
+            )
+
+    def _give_back(self, items: list[_Accepting]) -> None:
+        for item in items:
+            if item.owner:
+                message = item.prepared
+                self._ready.release(message.connector, message.category, message.parts)
+                item.owner = 0
+
+    def _hand_over(self, items: list[_Accepting]) -> None:
+        ready: dict[int, list[ReadyMessage]] = {}
+        for item in items:
+            message = item.prepared
+            self.accepted_by_category[message.category] += 1
+            if item.owner:
+                ready.setdefault(message.connector, []).append(_ready_message(item))
+            elif item.suppressed is None:
+                self._ready.backlog(message.connector, message.category)
+            else:
+                self.suppressed += 1
+        for connector, messages in ready.items():
+            self._ready.push(connector, messages)
+
+    def _verdict(self, item: _Accepting) -> Verdict:
+        if item.suppressed is None:
+            return Verdict(item.id, "accepted", None, item.text)
+        return Verdict(item.id, "suppressed", Reason(item.suppressed).label, item.text)
+
+
+def _message_row(item: _Accepting) -> tuple[object, ...]:
+    message = item.prepared
+    return (
+        item.id, message.account, message.category, message.connector, message.data_coding,
+        message.parts, message.sender, item.to_enc, item.to_idx, item.text, message.client_ref,
+        item.batch_id, message.campaign_id, message.variant, message.tags or None, item.expires_at,
+    )  # fmt: skip
+
+
+def _outbox_row(item: _Accepting) -> tuple[object, ...]:
+    message = item.prepared
+    return (
+        item.id, item.owner, message.connector, message.category, message.account, message.parts,
+        item.expires_at,
+    )  # fmt: skip
+
+
+def _suppressed_row(item: _Accepting, ids: IdSource) -> SubmissionRow:
+    """A message that ends without the wire has one row all the same: its status has a home."""
+    message = item.prepared
+    assert item.suppressed is not None
+    return SubmissionRow(
+        id=ids.next(),
+        message_id=item.id,
+        part=0,
+        parts=message.parts,
+        account=message.account,
+        category=message.category,
+        connector=NO_ROUTE,
+        status=Status.SUPPRESSED,
+        reason=item.suppressed,
+    )
+
+
+def _ready_message(item: _Accepting) -> ReadyMessage:
+    message = item.prepared
+    return ReadyMessage(
+        id=item.id,
+        category=message.category,
+        account=message.account,
+        parts=message.parts,
+        cost=message.parts,
+        to=message.to,
+        to_idx=item.to_idx,
+        sender=message.sender,
+        text=item.text,
+        expires_at=message.expires_at,
+    )
+
+
+def _failed(
+    count: int, error: BaseException
+) -> asyncio.Future[list[Verdict | Refused | BaseException]]:
+    future: asyncio.Future[list[Verdict | Refused | BaseException]] = (
+        asyncio.get_running_loop().create_future()
+    )
+    future.set_result([error] * count)
+    return future
+
+
+def _verdicts(results: list[Verdict | Refused | BaseException]) -> list[Verdict | Refused]:
+    """Failures as refusals of their items, or as one exception when nothing at all was stored."""
+    failures = [result for result in results if isinstance(result, BaseException)]
+    if not failures:
+        return [result for result in results if not isinstance(result, BaseException)]
+    for failure in failures:
+        if not (isinstance(failure, (QueueFull, QueueClosed)) or is_transient(failure)):
+            raise failure
+    if len(failures) == len(results):
+        raise StorageDown(RETRY_AFTER_SECONDS) from failures[0]
+    return [
+        result
+        if not isinstance(result, BaseException)
+        else Refused("storage_unavailable", "not stored: the database is not available; send again")
+        for result in results
+    ]

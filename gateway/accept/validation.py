@@ -1,0 +1,287 @@
+"""From one item of a request to a message that can be stored, or to the reasons why not.
+
+Owns every rule a message must meet and the order of what is added to its text. Pure but for the
+numbering plans it compiles once. Must not touch HTTP or the database: suppression, limits and ids
+are the accepter's.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from unicodedata import east_asian_width
+
+import msgspec
+
+from gateway.accept.models import (
+    AccountPolicy,
+    FieldError,
+    MessageRequest,
+    Prepared,
+    Refused,
+    RouteChoice,
+)
+from gateway.accept.numbers import NumberPlan
+from gateway.accept.senders import sender_fault
+from shortlinks.rewrite import (
+    PLACEHOLDER_CODE,
+    TEXT_CHARACTERS_MAX,
+    TooManyLinksError,
+    find_links,
+    short_urls,
+    targets_of,
+    with_placeholders,
+)
+from smpp.text import TooManyParts, Unencodable, encode_text
+from storage.categories import Category
+
+LABEL_CHARACTERS_MAX = 100  # client_ref, campaign_id, variant and each tag
+TAGS_MAX = 10
+SENDERS_SHOWN_MAX = 5
+
+_UNITS_PART_MAX = 160  # no part holds more characters, whatever the alphabet
+# Line feed, carriage return and tab are text; the other controls are not, U+0000 cannot be stored,
+# and half of a surrogate pair cannot be sent.
+_NOT_TEXT = re.compile("[\0-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_FIELDS = MessageRequest.__struct_encode_fields__
+_UNKNOWN_FIELD = re.compile(r"unknown field `(?P<name>.*)`", re.DOTALL)
+_MISSING_FIELD = re.compile(r"missing required field `(?P<name>[^`]*)`")
+_AT = re.compile(r"(?P<what>.*) - at `\$(?P<path>[^`]*)`", re.DOTALL)
+_TYPE_NAMES = {
+    "str": "a string", "int": "an integer", "bool": "true or false", "array": "a list",
+    "object": "an object", "null": "null", "float": "a number",
+}  # fmt: skip
+
+
+class Validator:
+    """Checks messages one by one. One for the process; holds no state of a request.
+
+    `link_base_url` as `shortlinks.rewrite.parse_base_url` returned it; `validity_seconds_max`
+    bounds `expires_in`.
+    """
+
+    def __init__(
+        self,
+        *,
+        numbers: NumberPlan,
+        route: RouteChoice,
+        link_base_url: str,
+        parts_max: int,
+        validity_seconds_max: int,
+    ) -> None:
+        self._decode = msgspec.json.Decoder(MessageRequest).decode
+        self._number_fault = numbers.fault
+        self._route = route
+        self._link_base_url = link_base_url
+        self._placeholder = short_urls(link_base_url, [PLACEHOLDER_CODE])[0]
+        self._parts_max = parts_max
+        self._validity_seconds_max = validity_seconds_max
+        self._categories = {category.label: int(category) for category in Category}
+
+    def check(
+        self,
+        raw: bytes | msgspec.Raw,
+        account: AccountPolicy,
+        *,
+        now_ms: int,
+        index: int | None = None,
+    ) -> Prepared | Refused:
+        """One item of JSON as a message, or everything that is wrong with it.
+
+        `index` is its place in a batch, for the JSON pointers (RFC 6901) of the errors. Never
+        raises for what a client can send.
+        """
+        try:
+            request = self._decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return _refused([undecodable(error, _FIELDS)], index)
+        faults: list[FieldError] = []
+        number_fault = self._number_fault(request.to)
+        if number_fault is not None:
+            faults.append(FieldError("number_invalid", f"to {number_fault}", "/to"))
+        sender = self._sender(request.sender, account, faults)
+        category = self._category(request.category, account, faults)
+        _check_labels(request, faults)
+        seconds = request.expires_in
+        if seconds is not None and not 1 <= seconds <= self._validity_seconds_max:
+            detail = f"expires_in is 1 to {self._validity_seconds_max} seconds"
+            faults.append(FieldError("out_of_range", detail, "/expires_in"))
+        text, links, slots, data_coding, parts = self._text(request, account, category, faults)
+        tags = request.tags or ()
+        connector = 0
+        if not faults:
+            connector = self._route(request.to, sender, category, account.name, tags)
+            if not connector:
+                detail = "no route is configured for this number, sender and category"
+                faults.append(FieldError("route_unavailable", detail, "/to"))
+        if faults:
+            return _refused(faults, index)
+        return Prepared(
+            account.id, category, connector, request.to, sender, text, links, slots, data_coding, parts,
+            request.client_ref, request.campaign_id, request.variant, tags,
+            None if seconds is None else now_ms + seconds * 1000,
+        )  # fmt: skip
+
+    def _sender(self, sender: str | None, account: AccountPolicy, faults: list[FieldError]) -> str:
+        allowed = account.senders
+        if sender is None:
+            return allowed[0] if allowed else ""
+        if allowed:
+            if sender not in allowed:
+                shown = ", ".join(allowed[:SENDERS_SHOWN_MAX])
+                more = ", …" if len(allowed) > SENDERS_SHOWN_MAX else ""
+                detail = f"from is not a sender of this account; it has {shown}{more}"
+                faults.append(FieldError("sender_not_allowed", detail, "/from"))
+        elif (fault := sender_fault(sender)) is not None:
+            faults.append(FieldError("sender_invalid", fault, "/from"))
+        return sender
+
+    def _category(self, label: str | None, account: AccountPolicy, faults: list[FieldError]) -> int:
+        if label is None:
+            return int(account.default_category)
+        category = self._categories.get(label)
+        if category is None:
+            detail = f"category is one of {', '.join(self._categories)}"
+            faults.append(FieldError("category_unknown", detail, "/category"))
+            return int(account.default_category)
+        return category
+
+    def _text(
+        self,
+        request: MessageRequest,
+        account: AccountPolicy,
+        category: int,
+        faults: list[FieldError],
+    ) -> tuple[str, tuple[str, ...], tuple[int, ...], int, int]:
+        """Final text, link targets by slot, the slot of each placeholder, data_coding, parts."""
+        text = request.text
+        links: tuple[str, ...] = ()
+        slots: tuple[int, ...] = ()
+        fault = _text_fault(text)
+        if fault is None:
+            try:
+                shorten = request.shorten_urls
+                if (account.shorten_urls if shorten is None else shorten) and "://" in text:
+                    text, links, slots = self._with_placeholders(text)
+                text = _signed(text, account, category)
+                if len(text) > self._parts_max * _UNITS_PART_MAX:
+                    raise TooManyParts(-(-len(text) // _UNITS_PART_MAX), self._parts_max)
+                encoded = encode_text(text, parts_max=self._parts_max)
+                return text, links, slots, encoded.data_coding, len(encoded.parts)
+            except TooManyParts as error:
+                detail = f"text needs {error.parts} parts or more, {error.parts_max} are allowed"
+                fault = FieldError("text_too_long", detail, "/text")
+            except TooManyLinksError as error:
+                fault = FieldError("links_too_many", f"text holds {error}", "/text")
+            except Unencodable as error:
+                fault = FieldError("text_invalid", str(error), "/text")
+        faults.append(fault)
+        return text, links, slots, 0, 0
+
+    def _with_placeholders(self, text: str) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
+        # A text that holds a placeholder of its own would be filled wrongly: there, links of ours are
+        # shortened like any other.
+        ours = "" if self._placeholder in text else self._link_base_url
+        spans = find_links(text, except_under=ours)
+        if not spans:
+            return text, (), ()
+        marked = with_placeholders(text, spans, self._link_base_url)
+        return marked, tuple(targets_of(spans)), tuple(span.slot for span in spans)
+
+
+def undecodable(
+    error: msgspec.DecodeError | UnicodeDecodeError | RecursionError, known: Sequence[str]
+) -> FieldError:
+    """What msgspec could not decode, in the words of the API; `known` are the fields there are."""
+    if isinstance(error, RecursionError):
+        return FieldError("malformed_json", "the JSON is nested too deeply", "")
+    if not isinstance(error, msgspec.ValidationError):
+        what = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+        return FieldError("malformed_json", f"the body is not JSON: {what}", "")
+    message = str(error)
+    if match := _UNKNOWN_FIELD.search(message):
+        name = match["name"]
+        pointer = "/" + name.replace("~", "~0").replace("/", "~1")
+        return FieldError(
+            "field_unknown", f"there is no field {name!r}{_nearest(name, known)}", pointer
+        )
+    if match := _MISSING_FIELD.search(message):
+        return FieldError("field_missing", f"{match['name']} is missing", f"/{match['name']}")
+    match = _AT.fullmatch(message)
+    path = match["path"] if match else ""
+    pointer = path.replace(".", "/").replace("[", "/").replace("]", "")
+    detail = re.sub(r"`([^`]*)`", _type_words, match["what"] if match else message)
+    return FieldError("field_type", detail[:1].lower() + detail[1:], pointer)
+
+
+def _type_words(match: re.Match[str]) -> str:
+    return " or ".join(_TYPE_NAMES.get(name, name) for name in match[1].split(" | "))
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name[:LABEL_CHARACTERS_MAX], known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(known)}"
+
+
+def _refused(faults: list[FieldError], index: int | None) -> Refused:
+    if index is not None:
+        faults = [
+            FieldError(fault.code, fault.detail, f"/messages/{index}{fault.pointer}")
+            for fault in faults
+        ]
+    return Refused(faults[0].code, faults[0].detail, tuple(faults))
+
+
+def _check_labels(request: MessageRequest, faults: list[FieldError]) -> None:
+    """client_ref, campaign_id, variant, tags: short printable text, since reports group by them."""
+    for name in ("client_ref", "campaign_id", "variant"):
+        value: str | None = getattr(request, name)
+        if value is not None and not _is_label(value):
+            detail = f"{name} is 1 to {LABEL_CHARACTERS_MAX} printable characters"
+            faults.append(FieldError("label_invalid", detail, f"/{name}"))
+    tags = request.tags
+    if not tags:
+        return
+    if len(tags) > TAGS_MAX:
+        faults.append(FieldError("out_of_range", f"tags are at most {TAGS_MAX}", "/tags"))
+        return
+    for position, tag in enumerate(tags):
+        if not _is_label(tag):
+            detail = f"a tag is 1 to {LABEL_CHARACTERS_MAX} printable characters"
+            faults.append(FieldError("label_invalid", detail, f"/tags/{position}"))
+
+
+def _is_label(value: str) -> bool:
+    return 1 <= len(value) <= LABEL_CHARACTERS_MAX and value.isprintable()
+
+
+def _text_fault(text: str) -> FieldError | None:
+    if not text or text.isspace():
+        return FieldError("text_empty", "text is empty", "/text")
+    if len(text) > TEXT_CHARACTERS_MAX:
+        detail = f"text has more than {TEXT_CHARACTERS_MAX} characters"
+        return FieldError("text_too_long", detail, "/text")
+    # isprintable is one pass in C and true for most texts; only others (line breaks, emoji) are
+    # searched.
+    if not text.isprintable() and (match := _NOT_TEXT.search(text)):
+        detail = f"text holds the control character U+{ord(match[0]):04X}"
+        return FieldError("text_invalid", detail, "/text")
+    return None
+
+
+def _signed(text: str, account: AccountPolicy, category: int) -> str:
+    """Signature in front and, for marketing, the way to opt out behind; neither of them twice."""
+    if account.signature and not text.startswith(account.signature):
+        text = _joined(account.signature, text)
+    suffix = account.opt_out_suffix
+    if suffix and category == Category.MARKETING and suffix not in text:
+        text = _joined(text, suffix)
+    return text
+
+
+def _joined(left: str, right: str) -> str:
+    """Both in one, with a space between so that no word and no link runs on; not after Chinese."""
+    if left[-1].isspace() or right[0].isspace() or east_asian_width(left[-1]) in "WF":
+        return left + right
+    return f"{left} {right}"

@@ -1,0 +1,83 @@
+"""What no single setting shows: names that must exist, must differ, or must fit together.
+
+Owns these rules and their one-line messages. Must not read anything but the converted
+configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.accept.senders import sender_fault
+from gateway.config.settings import AccountSettings, Config, ConnectorSettings, RouteSettings
+from gateway.config.shape import ConfigError, nearest
+
+
+def check_whole(config: Config) -> None:
+    """Raise ConfigError for the first rule between settings that is broken."""
+    _check_unique("connectors", [connector.name for connector in config.connectors])
+    _check_unique("accounts", [account.name for account in config.accounts])
+    for index, connector in enumerate(config.connectors):
+        _check_connector(connector, f"connectors[{index}]")
+    for index, account in enumerate(config.accounts):
+        _check_account(account, f"accounts[{index}]")
+    connectors = {connector.name for connector in config.connectors}
+    accounts = {account.name for account in config.accounts}
+    for index, route in enumerate(config.routes):
+        _check_route(route, f"routes[{index}]", connectors, accounts)
+    if config.http.bodies_max < config.http.max_body:
+        raise ConfigError(
+            f"http.bodies_max: {config.http.bodies_max} is less than one body may be, "
+            f"{config.http.max_body}"
+        )
+    if config.http.listen == config.links.listen and config.http.listen.port:
+        raise ConfigError(f"links.listen: {config.links.listen} is http.listen already")
+
+
+def _check_unique(section: str, names: Sequence[str]) -> None:
+    for index, name in enumerate(names):
+        if (first := names.index(name)) < index:
+            raise ConfigError(f"{section}[{index}].name: {section}[{first}] is {name!r} already")
+
+
+def _check_connector(connector: ConnectorSettings, path: str) -> None:
+    if connector.reconnect_seconds_min > connector.reconnect_seconds_max:
+        raise ConfigError(
+            f"{path}.reconnect_seconds_min: {connector.reconnect_seconds_min} is more than "
+            f"reconnect_seconds_max, {connector.reconnect_seconds_max}"
+        )
+    if connector.tls:
+        raise ConfigError(f"{path}.tls: TLS to the carrier is not available in this version")
+    for key in ("system_id", "password", "system_type"):
+        if not getattr(connector, key).isascii() or "\0" in getattr(connector, key):
+            raise ConfigError(f"{path}.{key}: SMPP carries ASCII without NUL there")
+
+
+def _check_account(account: AccountSettings, path: str) -> None:
+    for index, sender in enumerate(account.senders):
+        if (fault := sender_fault(sender)) is not None:
+            raise ConfigError(f"{path}.senders[{index}]: {fault}")
+    for key in ("signature", "opt_out_suffix"):
+        text: str = getattr(account, key)
+        if any(char != "\n" and not char.isprintable() and not char.isspace() for char in text):
+            raise ConfigError(f"{path}.{key}: holds a control character")
+
+
+def _check_route(route: RouteSettings, path: str, connectors: set[str], accounts: set[str]) -> None:
+    names: list[str] = []
+    for index, leg in enumerate(route.via):
+        name = leg if isinstance(leg, str) else leg.name
+        if name not in connectors:
+            raise ConfigError(
+                f"{path}.via[{index}]: no connector {name!r}{nearest(name, connectors)}"
+            )
+        if name in names:
+            raise ConfigError(f"{path}.via[{index}]: {name!r} is named twice")
+        names.append(name)
+    if len({isinstance(leg, str) for leg in route.via}) > 1:
+        raise ConfigError(f"{path}.via: give every connector a weight, or none")
+    for index, account in enumerate(route.match.account):
+        if account not in accounts:
+            raise ConfigError(
+                f"{path}.match.account[{index}]: no account {account!r}{nearest(account, accounts)}"
+            )

@@ -1,0 +1,120 @@
+"""Settings from the environment: SMSGATE_<SECTION>__<KEY>, laid over the decoded TOML document.
+
+Owns the naming rule, the reading of `…_FILE` variables and the conversion of a variable's text.
+Must not check ranges: shape.py does that for every source alike.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import inspect
+
+from gateway.config.shape import ConfigError, nearest
+
+_PREFIX = "SMSGATE_"
+_SEPARATOR = "__"
+_FILE = "_file"
+_SECRET_FILE_BYTES_MAX = 64 << 10
+
+Document = dict[str, object]
+
+
+def overlay(document: Document, root: inspect.StructType, environ: Mapping[str, str]) -> None:
+    """Put every SMSGATE_…__… variable into the document. Raises ConfigError naming the variable.
+
+    `SMSGATE_HTTP__LISTEN` sets a key of a section; `SMSGATE_CONNECTORS__0__PORT` or, with the
+    name's letters in upper case and _ for everything else, `SMSGATE_CONNECTORS__CARRIER_A__PORT`
+    sets one of an existing entry of a list. `…_FILE` reads the value from a file, as container
+    secrets come. Text settings take the variable as it is, all others take it as TOML;
+    `SMSGATE_ROUTES` replaces a whole list. Other variables without `__` are not ours: an
+    orchestrator sets SMSGATE_SERVICE_HOST and the like.
+    """
+    lists = {
+        field.name for field in root.fields if isinstance(_bare(field.type), inspect.VarTupleType)
+    }
+    for variable in sorted(environ):
+        steps = variable.removeprefix(_PREFIX).lower().split(_SEPARATOR)
+        if variable.startswith(_PREFIX) and (len(steps) > 1 or steps[0] in lists):
+            try:
+                _set(document, root, steps, environ[variable])
+            except ConfigError as error:
+                raise ConfigError(f"{variable}: {error}") from None
+
+
+def _set(table: Document, kind: inspect.StructType, steps: list[str], text: str) -> None:
+    fields = {field.encode_name: _bare(field.type) for field in kind.fields}
+    name, rest = steps[0], steps[1:]
+    if not rest and name not in fields and name.removesuffix(_FILE) in fields:
+        name, text = name.removesuffix(_FILE), read_secret(text)
+    if name not in fields:
+        raise ConfigError(f"unknown key {name!r}{nearest(name, fields)}")
+    target = fields[name]
+    if not rest:
+        table[name] = _value(text, target)
+    elif isinstance(target, inspect.StructType):
+        _set(_table(table.setdefault(name, {})), target, rest, text)
+    elif isinstance(target, inspect.VarTupleType) and len(rest) > 1:
+        entry = _bare(target.item_type)
+        if not isinstance(entry, inspect.StructType):
+            raise ConfigError(f"{name} has no keys of its own")
+        _set(_entry(table.get(name), name, rest[0]), entry, rest[1:], text)
+    else:
+        raise ConfigError(f"{name} has no key {rest[0]!r}")
+
+
+def read_secret(path: str) -> str:
+    """The content of a small text file without its last line break. Raises ConfigError."""
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(_SECRET_FILE_BYTES_MAX + 1)
+        if len(content) > _SECRET_FILE_BYTES_MAX:
+            raise ConfigError(f"{path} is larger than {_SECRET_FILE_BYTES_MAX >> 10} KiB")
+        return content.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"cannot read {path}: {reason}") from None
+
+
+def _entry(entries: object, name: str, step: str) -> Document:
+    """The entry of a list that a variable means: by position, or by name."""
+    tables = [_table(entry) for entry in entries] if isinstance(entries, list) else []
+    if step.isdecimal() and int(step) < len(tables):
+        return tables[int(step)]
+    spelled = {
+        re.sub(r"[^a-z0-9]", "_", str(entry["name"]).lower()): entry
+        for entry in tables
+        if "name" in entry
+    }
+    if step in spelled:
+        return spelled[step]
+    raise ConfigError(f"{name} has no entry {step!r}{nearest(step, spelled)}")
+
+
+def _table(value: object) -> Document:
+    if not isinstance(value, dict):
+        raise ConfigError("the file does not have a table there")
+    return value
+
+
+def _bare(kind: inspect.Type) -> inspect.Type:
+    """The type without its documentation and without `| None`."""
+    while isinstance(kind, inspect.Metadata):
+        kind = kind.type
+    if isinstance(kind, inspect.UnionType):
+        return next(each for each in kind.types if not isinstance(each, inspect.NoneType))
+    return kind
+
+
+def _value(text: str, kind: inspect.Type) -> object:
+    if isinstance(kind, (inspect.StrType, inspect.LiteralType, inspect.CustomType)):
+        return text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        raise ConfigError("not a TOML value; write it as the file would, without its key") from None

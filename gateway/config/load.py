@@ -1,0 +1,104 @@
+"""smsgate.toml and environment -> Config.
+
+Owns the order: file, environment, shape, conversion, secrets from files, cross-checks. Every
+failure is a ConfigError of one line. Must not know single settings beyond the secrets it has to
+hide.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import inspect
+
+from gateway.config.checks import check_whole
+from gateway.config.environment import Document, overlay, read_secret
+from gateway.config.settings import (
+    AccountSettings,
+    Config,
+    ConnectorSettings,
+    RouteSettings,
+)
+from gateway.config.shape import ConfigError, check_shape
+from gateway.config.values import WrittenValue
+
+_HIDDEN = "***"
+
+
+def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """The checked configuration. `path` None: defaults and environment alone. Raises ConfigError.
+
+    No account configured gives one, `default`; no route gives one over every connector in the order
+    they are listed.
+    """
+    document = {} if path is None else _read(path)
+    root = inspect.type_info(Config)
+    assert isinstance(root, inspect.StructType)
+    overlay(document, root, environ)
+    check_shape(document, root)
+    config = msgspec.convert(document, Config, dec_hook=_written)
+    config = msgspec.structs.replace(
+        config,
+        connectors=tuple(
+            _with_password(connector, f"connectors[{index}]")
+            for index, connector in enumerate(config.connectors)
+        ),
+        accounts=config.accounts or (AccountSettings(name="default"),),
+        routes=config.routes or _every_connector(config.connectors),
+    )
+    check_whole(config)
+    return config
+
+
+def redacted(config: Config) -> dict[str, object]:
+    """The configuration in effect as plain values, with every secret replaced by ***."""
+    shown = msgspec.to_builtins(
+        msgspec.structs.replace(
+            config,
+            connectors=tuple(
+                msgspec.structs.replace(each, password=_HIDDEN if each.password else "")
+                for each in config.connectors
+            ),
+        ),
+        enc_hook=str,
+    )
+    assert isinstance(shown, dict)
+    shown["database"]["url"] = config.database.url.redacted
+    return shown
+
+
+def _read(path: Path) -> Document:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+
+
+def _written(kind: type[WrittenValue], value: object) -> WrittenValue:
+    return kind.parse(value)
+
+
+def _with_password(connector: ConnectorSettings, path: str) -> ConnectorSettings:
+    if connector.password_file is None:
+        return connector
+    if connector.password:
+        raise ConfigError(f"{path}: password and password_file are both set; keep one")
+    try:
+        password = read_secret(connector.password_file)
+    except ConfigError as error:
+        raise ConfigError(f"{path}.password_file: {error}") from None
+    return msgspec.structs.replace(connector, password=password)
+
+
+def _every_connector(connectors: tuple[ConnectorSettings, ...]) -> tuple[RouteSettings, ...]:
+    if not connectors:
+        return ()
+    return (RouteSettings(via=tuple(connector.name for connector in connectors)),)

@@ -1,0 +1,148 @@
+"""Has a decoded TOML document the shape of the settings? If not: one line that says where.
+
+Owns the walk over the document and its messages. msgspec converts the document afterwards; its own
+errors neither show the value nor name the nearest key, hence this walk. Must not know single
+settings.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Mapping
+
+from msgspec import NODEFAULT, inspect
+
+from gateway.config.values import WrittenValue
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used: one line for the operator, with place and remedy."""
+
+
+class Expected(Exception):
+    """A value is not what the end of the sentence "<value> is not …" names."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`"; did you mean 'x'?"` for a likely misspelling, else the list of what is known."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(names)}" if names else ""
+
+
+def check_shape(value: object, kind: inspect.Type, path: str = "") -> None:
+    """Raise ConfigError at the first place where the document differs from the settings' types."""
+    extra: Mapping[str, object] = {}
+    while isinstance(kind, inspect.Metadata):
+        extra = {**(kind.extra or {}), **extra}
+        kind = kind.type
+    if isinstance(kind, inspect.UnionType):
+        kind = _chosen(value, kind)
+    if isinstance(kind, inspect.StructType):
+        _check_table(value, kind, path)
+    elif isinstance(kind, inspect.VarTupleType):
+        _check_list(value, kind, path)
+    else:
+        try:
+            _check_scalar(value, kind, extra)
+        except Expected as expected:
+            shown = "" if "secret" in extra else f"{shown_value(value)} "
+            raise ConfigError(f"{path}: {shown}is not {expected}") from None
+
+
+def shown_value(value: object) -> str:
+    """A value as TOML would write it, shortened."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"
+
+
+def _chosen(value: object, union: inspect.UnionType) -> inspect.Type:
+    """The member of `T | None` or `str | table` that this value is held against."""
+    members = [kind for kind in union.types if not isinstance(kind, inspect.NoneType)]
+    tables = [kind for kind in members if isinstance(kind, inspect.StructType)]
+    if tables and isinstance(value, dict):
+        return tables[0]
+    return next((kind for kind in members if kind not in tables), members[0])
+
+
+def _check_table(value: object, kind: inspect.StructType, path: str) -> None:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: {shown_value(value)} is not a table")
+    fields = {field.encode_name: field for field in kind.fields}
+    prefix = f"{path}." if path else ""
+    for key in value:
+        if key not in fields:
+            raise ConfigError(f"{prefix}{key}: unknown key{nearest(key, fields)}")
+    for name, field in fields.items():
+        if name in value:
+            check_shape(value[name], field.type, prefix + name)
+        elif field.default is NODEFAULT and field.default_factory is NODEFAULT:
+            raise ConfigError(f"{prefix}{name}: missing")
+
+
+def _check_list(value: object, kind: inspect.VarTupleType, path: str) -> None:
+    if not isinstance(value, list):
+        raise ConfigError(f"{path}: {shown_value(value)} is not a list")
+    low, high = kind.min_length or 0, kind.max_length or math.inf
+    if not low <= len(value) <= high:
+        raise ConfigError(f"{path}: {len(value)} entries; {_range(low, high)} are allowed")
+    for index, item in enumerate(value):
+        check_shape(item, kind.item_type, f"{path}[{index}]")
+
+
+def _check_scalar(value: object, kind: inspect.Type, extra: Mapping[str, object]) -> None:
+    match kind:
+        case inspect.BoolType():
+            if not isinstance(value, bool):
+                raise Expected("true or false")
+        case inspect.IntType() | inspect.FloatType():
+            _check_number(value, kind)
+        case inspect.StrType():
+            _check_text(value, kind, extra)
+        case inspect.LiteralType():
+            if value not in kind.values:
+                raise Expected("one of " + ", ".join(f'"{each}"' for each in kind.values))
+        case inspect.CustomType():
+            _check_written(value, kind)
+        case _:
+            raise TypeError(f"a setting has a type the loader does not know: {kind}")
+
+
+def _check_number(value: object, kind: inspect.IntType | inspect.FloatType) -> None:
+    integral = isinstance(kind, inspect.IntType)
+    if isinstance(value, bool) or not isinstance(value, int if integral else (int, float)):
+        raise Expected("an integer" if integral else "a number")
+    low = -math.inf if kind.ge is None else kind.ge
+    high = math.inf if kind.le is None else kind.le
+    if not low <= value <= high:
+        raise Expected(_range(low, high))
+
+
+def _check_text(value: object, kind: inspect.StrType, extra: Mapping[str, object]) -> None:
+    if not isinstance(value, str):
+        raise Expected("text in quotes")
+    if kind.pattern is not None and not re.search(kind.pattern, value):
+        raise Expected(str(extra.get("expected", f"text that matches {kind.pattern}")))
+    low, high = kind.min_length or 0, kind.max_length or math.inf
+    if not low <= len(value) <= high:
+        raise Expected(f"text of {_range(low, high)} characters")
+
+
+def _check_written(value: object, kind: inspect.CustomType) -> None:
+    assert issubclass(kind.cls, WrittenValue)
+    try:
+        kind.cls.parse(value)
+    except ValueError as error:
+        raise Expected(str(error)) from None
+
+
+def _range(low: float, high: float) -> str:
+    if high == math.inf:
+        return f"at least {low}"
+    return f"between {low} and {high}"

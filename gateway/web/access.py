@@ -1,0 +1,35 @@
+"""From a request to the key it came with and the account it acts for.
+
+Owns the join of key and configuration. Must not verify keys itself (auth.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from gateway.accept.models import AccountPolicy
+from gateway.web.auth import Authenticator
+from gateway.web.problems import ProblemError
+from gateway.web.services import StoredKey
+
+
+class Access:
+    """What handlers ask first. `accounts` by the id of table `account`."""
+
+    def __init__(self, authenticator: Authenticator, accounts: Mapping[int, AccountPolicy]) -> None:
+        self._authenticator = authenticator
+        self._accounts = accounts
+
+    async def key(self, request: web.Request, scope: str) -> StoredKey:
+        """The request's key, if it has the scope. Raises ProblemError 401 or 403."""
+        return await self._authenticator.principal(request.headers.get("Authorization"), scope)
+
+    async def account(self, request: web.Request, scope: str) -> AccountPolicy:
+        """The account that the key sends for, as configured. Raises ProblemError 401 or 403."""
+        key = await self.key(request, scope)
+        account = self._accounts.get(key.account)
+        if account is None:
+            raise ProblemError("account_unknown", "the key's account is not configured")
+        return account

@@ -1,0 +1,308 @@
+"""The endpoints for sending messages and asking what became of them.
+
+Owns the JSON of requests and answers under /v1/messages. Must not validate messages (accept/) nor
+read tables: both come through services.py. Numbers leave masked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from aiohttp import web
+
+from gateway.accept.models import (
+    AccountPolicy,
+    BatchRequest,
+    FieldError,
+    Prepared,
+    Refused,
+    Verdict,
+)
+from gateway.accept.validation import undecodable
+from gateway.web.access import Access
+from gateway.web.bodies import BodyReader
+from gateway.web.problems import ProblemError
+from gateway.web.services import MessageView, Services, TimelineEvent
+from smpp.vocabulary import DATA_CODING_UCS2
+from storage.categories import Category
+from storage.crypto import mask
+from storage.ids import format_id, parse_id
+
+SEND = "messages:send"
+READ = "messages:read"
+# No callback holds the event loop longer than 5 ms: a refused message takes up to 30 us.
+SLICE_ITEMS = 100
+SLICE_BYTES = 64 << 10
+
+_LABELS = tuple(category.label for category in Category)
+
+
+class SentMessage(msgspec.Struct, omit_defaults=True):
+    """The answer to one message; also in the batch, there with `index` and fewer fields."""
+
+    id: str
+    status: str
+    to: str
+    sender: str = msgspec.field(name="from")
+    category: str
+    parts: int
+    encoding: str
+    text: str
+    reason: str | None = None
+    client_ref: str | None = None
+
+
+class ItemError(msgspec.Struct):
+    """Why one message of a batch was not taken."""
+
+    code: str
+    detail: str
+    errors: tuple[FieldError, ...]
+
+
+class BatchItem(msgspec.Struct, omit_defaults=True):
+    """What became of one message of a batch: an id, or an error."""
+
+    index: int
+    id: str | None = None
+    status: str | None = None
+    reason: str | None = None
+    error: ItemError | None = None
+
+
+class MessageResource(msgspec.Struct, kw_only=True):
+    """A message as it stands. Absent values are null."""
+
+    id: str
+    object: str = "message"
+    to: str
+    sender: str = msgspec.field(name="from")
+    text: str
+    category: str
+    status: str
+    final: bool
+    reason: str | None
+    error: str | None
+    parts: int
+    parts_delivered: int
+    encoding: str
+    connector: str | None
+    client_ref: str | None
+    batch_id: str | None
+    campaign_id: str | None
+    variant: str | None
+    tags: tuple[str, ...]
+    created_at: datetime
+    updated_at: datetime | None
+    expires_at: datetime | None
+
+
+class EventList(msgspec.Struct):
+    """A message's timeline, oldest first, complete."""
+
+    data: list[TimelineEvent]
+    next_cursor: str | None = None
+
+
+class MessagesApi:
+    """Handlers of /v1/messages."""
+
+    def __init__(
+        self, services: Services, access: Access, bodies: BodyReader, *, batch_items_max: int
+    ) -> None:
+        self._services = services
+        self._access = access
+        self._bodies = bodies
+        self._batch_items_max = batch_items_max
+        self._encoder = msgspec.json.Encoder()
+        self._envelope = msgspec.json.Decoder(BatchRequest)
+
+    def routes(self) -> list[web.RouteDef]:
+        """What server.py mounts."""
+        return [
+            web.post("/v1/messages", self.send),
+            web.post("/v1/messages/batch", self.send_batch),
+            web.get("/v1/messages/{id}", self.message),
+            web.get("/v1/messages/{id}/events", self.events),
+        ]
+
+    async def send(self, request: web.Request) -> web.Response:
+        """202 once the message is committed."""
+        account = await self._sender(request)
+        raw = await self._bodies.read(request)
+        checked = self._services.validator.check(raw, account, now_ms=self._services.wall_ms())
+        if isinstance(checked, Refused):
+            raise ProblemError(checked.code, checked.detail, checked.errors)
+        [verdict] = await self._services.accepter.accept([checked], batch_id=None)
+        if isinstance(verdict, Refused):
+            raise ProblemError(verdict.code, verdict.detail, verdict.errors)
+        answer = SentMessage(
+            id=format_id("msg", verdict.id),
+            status=verdict.status,
+            to=mask(checked.to),
+            sender=checked.sender,
+            category=_LABELS[checked.category],
+            parts=checked.parts,
+            encoding=_encoding(checked.data_coding),
+            text=verdict.text,
+            reason=verdict.reason,
+            client_ref=checked.client_ref,
+        )
+        return web.Response(
+            body=self._encoder.encode(answer),
+            status=202,
+            headers={"Location": f"/v1/messages/{answer.id}"},
+            content_type="application/json",
+        )
+
+    async def send_batch(self, request: web.Request) -> web.Response:
+        """202 once the good ones are committed; 422 when none is good."""
+        account = await self._sender(request)
+        messages = self._open(await self._bodies.read(request))
+        checked = await self._check(messages, account)
+        prepared = [each for each in checked if isinstance(each, Prepared)]
+        if not prepared:
+            raise ProblemError(
+                "batch_rejected",
+                f"none of the {len(checked)} messages can be sent",
+                tuple(
+                    error for each in checked if isinstance(each, Refused) for error in each.errors
+                ),
+            )
+        batch_id = self._services.new_batch_id()
+        verdicts = await self._services.accepter.accept(prepared, batch_id=batch_id)
+        taken = iter(verdicts)
+        outcomes = [each if isinstance(each, Refused) else next(taken) for each in checked]
+        return web.Response(
+            body=await self._batch_answer(batch_id, outcomes),
+            status=202,
+            content_type="application/json",
+        )
+
+    async def message(self, request: web.Request) -> web.Response:
+        """The message as it stands."""
+        key = await self._access.key(request, READ)
+        message_id = _message_id(request)
+        view = await self._services.messages.message(key.account, message_id)
+        if view is None:
+            raise _no_such_message()
+        return self._json(_resource(view))
+
+    async def events(self, request: web.Request) -> web.Response:
+        """Everything that happened to the message."""
+        key = await self._access.key(request, READ)
+        message_id = _message_id(request)
+        events = await self._services.messages.events(key.account, message_id)
+        if events is None:
+            raise _no_such_message()
+        return self._json(EventList(events))
+
+    async def _sender(self, request: web.Request) -> AccountPolicy:
+        account = await self._access.account(request, SEND)
+        if "Idempotency-Key" in request.headers:
+            # Silence would let a client believe that sending twice is safe.
+            raise ProblemError(
+                "idempotency_unsupported", "this version does not recognise repeated requests"
+            )
+        return account
+
+    def _open(self, body: bytes) -> list[msgspec.Raw]:
+        try:
+            messages = self._envelope.decode(body).messages
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            fault = undecodable(error, BatchRequest.__struct_encode_fields__)
+            raise ProblemError(fault.code, fault.detail, (fault,)) from None
+        if not 1 <= len(messages) <= self._batch_items_max:
+            detail = f"{len(messages)} messages; a batch has 1 to {self._batch_items_max}"
+            fault = FieldError("batch_size", detail, "/messages")
+            raise ProblemError(fault.code, fault.detail, (fault,))
+        return messages
+
+    async def _check(
+        self, messages: Sequence[msgspec.Raw], account: AccountPolicy
+    ) -> list[Prepared | Refused]:
+        """Each message validated, giving way to other requests after every slice."""
+        check, now_ms = self._services.validator.check, self._services.wall_ms()
+        checked: list[Prepared | Refused] = []
+        size = 0
+        for index, raw in enumerate(messages):
+            checked.append(check(raw, account, now_ms=now_ms, index=index))
+            size += memoryview(raw).nbytes
+            if size > SLICE_BYTES or index % SLICE_ITEMS == SLICE_ITEMS - 1:
+                size = 0
+                await asyncio.sleep(0)
+        return checked
+
+    async def _batch_answer(self, batch_id: int, outcomes: Sequence[Verdict | Refused]) -> bytes:
+        """The answer, encoded slice by slice: 10 000 items at once would take 20 ms."""
+        pieces: list[bytes] = []
+        rejected = suppressed = 0
+        for start in range(0, len(outcomes), SLICE_ITEMS):
+            items = [
+                _item(start + offset, outcome)
+                for offset, outcome in enumerate(outcomes[start : start + SLICE_ITEMS])
+            ]
+            rejected += sum(item.error is not None for item in items)
+            suppressed += sum(item.status == "suppressed" for item in items)
+            pieces.append(self._encoder.encode(items)[1:-1])
+            await asyncio.sleep(0)
+        head = {
+            "batch_id": format_id("bat", batch_id),
+            "accepted": len(outcomes) - rejected,
+            "rejected": rejected,
+            "suppressed": suppressed,
+        }
+        return b"".join((self._encoder.encode(head)[:-1], b',"items":[', b",".join(pieces), b"]}"))
+
+    def _json(self, value: object) -> web.Response:
+        return web.Response(body=self._encoder.encode(value), content_type="application/json")
+
+
+def _item(index: int, outcome: Verdict | Refused) -> BatchItem:
+    if isinstance(outcome, Verdict):
+        return BatchItem(index, format_id("msg", outcome.id), outcome.status, outcome.reason)
+    return BatchItem(index, error=ItemError(outcome.code, outcome.detail, outcome.errors))
+
+
+def _message_id(request: web.Request) -> int:
+    try:
+        return parse_id("msg", request.match_info["id"])
+    except ValueError:
+        raise _no_such_message() from None
+
+
+def _no_such_message() -> ProblemError:
+    return ProblemError("not_found", "this account has no message with this id")
+
+
+def _encoding(data_coding: int) -> str:
+    return "ucs2" if data_coding == DATA_CODING_UCS2 else "gsm7"
+
+
+def _resource(view: MessageView) -> MessageResource:
+    return MessageResource(
+        id=format_id("msg", view.id),
+        to=mask(view.to),
+        sender=view.sender,
+        text=view.text,
+        category=_LABELS[view.category],
+        status=view.status,
+        final=view.final,
+        reason=view.reason,
+        error=view.error,
+        parts=view.parts,
+        parts_delivered=view.parts_delivered,
+        encoding=_encoding(view.data_coding),
+        connector=view.connector,
+        client_ref=view.client_ref,
+        batch_id=None if view.batch_id is None else format_id("bat", view.batch_id),
+        campaign_id=view.campaign_id,
+        variant=view.variant,
+        tags=view.tags,
+        created_at=view.created_at,
+        updated_at=view.updated_at,
+        expires_at=view.expires_at,
+    )

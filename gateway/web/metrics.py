@@ -1,0 +1,239 @@
+"""What Prometheus sees: the catalogue of metrics, and counters turned into it at scrape time.
+
+Owns every metric's name, type, unit, meaning and labels; nothing else may name one. The rooms keep
+plain counters, a snapshot of which is read here. Labels are bounded: connectors, categories,
+statuses and endpoints, never a message, number, campaign or URL.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
+from types import MappingProxyType
+from typing import Literal
+
+import msgspec
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+from gateway.web.services import HistogramSample, Sample, Snapshot
+
+
+class MetricKind(msgspec.Struct, frozen=True):
+    """One entry of the catalogue. Counters are named `…_total`, times are in seconds."""
+
+    type: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
+    {
+        "sms_build_info": MetricKind("gauge", "1, with the version that runs.", ("version",)),
+        # the way in
+        "sms_http_requests_total": MetricKind(
+            "counter", "API requests answered.", ("endpoint", "status")
+        ),
+        "sms_http_request_duration_seconds": MetricKind(
+            "histogram", "From the request's header to its answer.", ("endpoint",)
+        ),
+        "sms_messages_accepted_total": MetricKind(
+            "counter", "Messages committed and answered with an id.", ("category",)
+        ),
+        "sms_messages_suppressed_total": MetricKind(
+            "counter", "Accepted messages that end because the number must not be texted."
+        ),
+        "sms_accept_waiting": MetricKind("gauge", "Messages waiting for a commit.", ("lane",)),
+        "sms_commit_flushes_total": MetricKind(
+            "counter", "Group commits, each one transaction.", ("writer",)
+        ),
+        "sms_commit_items_total": MetricKind(
+            "counter", "Items in them; per flush this is the batch size.", ("writer",)
+        ),
+        "sms_commit_last_duration_seconds": MetricKind(
+            "gauge", "How long the last group commit took.", ("writer",)
+        ),
+        # to the wire
+        "sms_queue_depth": MetricKind(
+            "gauge", "Parts in the ready queue, in memory.", ("connector", "category")
+        ),
+        "sms_connector_up": MetricKind(
+            "gauge", "1 while at least one session is bound.", ("connector",)
+        ),
+        "sms_binds_up": MetricKind("gauge", "Bound sessions.", ("connector",)),
+        "sms_window_in_flight": MetricKind(
+            "gauge", "Submits without an answer yet.", ("connector",)
+        ),
+        "sms_submits_total": MetricKind(
+            "counter", "submit_sm written to the connection, one for each part.", ("connector",)
+        ),
+        "sms_submit_responses_total": MetricKind(
+            "counter", "Answers to submit_sm by command_status.", ("connector", "status")
+        ),
+        "sms_submits_unanswered_total": MetricKind(
+            "counter", "Submits whose answer never came.", ("connector",)
+        ),
+        "sms_throttled_total": MetricKind(
+            "counter", "Answers that asked for a slower pace.", ("connector",)
+        ),
+        "sms_pace_parts_per_second": MetricKind(
+            "gauge", "The pace in force, after throttling.", ("connector",)
+        ),
+        "sms_binds_lost_total": MetricKind("counter", "Sessions that ended.", ("connector",)),
+        "sms_inbound_refused_total": MetricKind(
+            "counter", "Messages from handsets, which are not taken yet.", ("connector",)
+        ),
+        # what became of them
+        "sms_parts_final_total": MetricKind(
+            "counter", "Parts that got a final status.", ("connector", "status")
+        ),
+        "sms_receipts_total": MetricKind(
+            "counter", "Receipts committed, by the status they tell.", ("connector", "status")
+        ),
+        "sms_receipts_parked_total": MetricKind(
+            "counter", "Receipts that came before the answer to their submit."
+        ),
+        "sms_receipts_joined_total": MetricKind(
+            "counter", "Parked receipts that found their part."
+        ),
+        "sms_receipts_waiting": MetricKind("gauge", "Receipts waiting for a commit."),
+        "sms_receipts_refused_total": MetricKind(
+            "counter", "Receipts the carrier was told to send again later.", ("connector",)
+        ),
+        "sms_receipts_unreadable_total": MetricKind(
+            "counter", "Receipts without an id or a state that can be read.", ("connector",)
+        ),
+        "sms_records_unstorable_total": MetricKind(
+            "counter", "Results or receipts that PostgreSQL refused, each logged."
+        ),
+        "sms_messages_in_doubt_total": MetricKind(
+            "counter",
+            "Messages in doubt after a crash, by what their category decided.",
+            ("policy",),
+        ),
+        "sms_numbers_suppressed_total": MetricKind(
+            "counter", "Numbers that receipts proved to be unknown."
+        ),
+        # short links
+        "sms_clicks_total": MetricKind("counter", "Clicks by how far they came.", ("stage",)),
+    }
+)
+
+HTTP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class HttpCounters:
+    """Requests by endpoint and status, and their duration. Plain numbers; endpoints are bounded by
+    the route table, unknown paths count together.
+    """
+
+    def __init__(self) -> None:
+        self._requests: dict[tuple[str, int], int] = {}
+        self._buckets: dict[str, list[int]] = {}
+        self._seconds: dict[str, float] = {}
+
+    def record(self, endpoint: str, status: int, seconds: float) -> None:
+        """One request answered."""
+        key = (endpoint, status)
+        self._requests[key] = self._requests.get(key, 0) + 1
+        buckets = self._buckets.get(endpoint)
+        if buckets is None:
+            buckets = self._buckets[endpoint] = [0] * (len(HTTP_BUCKETS) + 1)
+            self._seconds[endpoint] = 0.0
+        buckets[bisect_left(HTTP_BUCKETS, seconds)] += 1
+        self._seconds[endpoint] += seconds
+
+    def samples(self) -> Iterator[Sample | HistogramSample]:
+        """The two `sms_http_…` metrics."""
+        for (endpoint, status), count in self._requests.items():
+            yield Sample("sms_http_requests_total", count, (endpoint, str(status)))
+        for endpoint, counts in self._buckets.items():
+            yield HistogramSample(
+                "sms_http_request_duration_seconds",
+                cumulative(HTTP_BUCKETS, counts),
+                self._seconds[endpoint],
+                (endpoint,),
+            )
+
+
+def cumulative(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[float, int]]:
+    """Counts per bucket, one more than bounds for the overflow, as a histogram has them."""
+    total = 0
+    buckets: list[tuple[float, int]] = []
+    for bound, count in zip((*bounds, inf), counts, strict=True):
+        total += count
+        buckets.append((bound, total))
+    return buckets
+
+
+class SnapshotCollector(Collector):
+    """Reads the snapshots when Prometheus asks. Raises for a sample that the catalogue lacks."""
+
+    def __init__(self, snapshots: Iterable[Snapshot]) -> None:
+        self._snapshots = tuple(snapshots)
+
+    def collect(self) -> Iterator[Metric]:
+        """One family for each metric that has samples, in the catalogue's order."""
+        by_name: dict[str, list[Sample | HistogramSample]] = {}
+        for snapshot in self._snapshots:
+            for sample in snapshot():
+                by_name.setdefault(sample.name, []).append(sample)
+        if unknown := by_name.keys() - CATALOGUE.keys():
+            raise KeyError(f"not in the catalogue of metrics: {', '.join(sorted(unknown))}")
+        for name, kind in CATALOGUE.items():
+            if name in by_name:
+                yield _family(name, kind, by_name[name])
+
+
+def _family(name: str, kind: MetricKind, samples: Iterable[Sample | HistogramSample]) -> Metric:
+    family = _empty_family(name, kind)
+    for sample in samples:
+        if len(sample.labels) != len(kind.labels):
+            raise ValueError(f"{name} has the labels {kind.labels}, not {sample.labels}")
+        _add(family, sample)
+    return family
+
+
+def _empty_family(name: str, kind: MetricKind) -> Metric:
+    if kind.type == "counter":
+        return CounterMetricFamily(name, kind.help, labels=kind.labels)
+    if kind.type == "gauge":
+        return GaugeMetricFamily(name, kind.help, labels=kind.labels)
+    return HistogramMetricFamily(name, kind.help, labels=kind.labels)
+
+
+def _add(family: Metric, sample: Sample | HistogramSample) -> None:
+    match sample, family:
+        case HistogramSample(), HistogramMetricFamily():
+            buckets = [(_bound(bound), float(count)) for bound, count in sample.buckets]
+            family.add_metric(sample.labels, buckets, sample.total)
+        case Sample(), CounterMetricFamily() | GaugeMetricFamily():
+            family.add_metric(sample.labels, sample.value)
+        case _:
+            raise TypeError(f"{sample.name} is a {family.type} in the catalogue")
+
+
+def _bound(bound: float) -> str:
+    return "+Inf" if bound == inf else str(bound)
+
+
+class MetricsPage:
+    """The text of /metrics: our catalogue, and memory, CPU, descriptors and GC of the process."""
+
+    def __init__(self, *snapshots: Snapshot) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(SnapshotCollector(snapshots))
+        ProcessCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
+
+    def render(self) -> bytes:
+        """Prometheus text format 0.0.4, the type `CONTENT_TYPE_LATEST` of prometheus_client."""
+        return generate_latest(self._registry)

@@ -1,0 +1,175 @@
+"""Every error the API can answer, in one table, and its form on the wire (RFC 9457).
+
+Owns codes, statuses, titles and what a client is to do about each. Must not decide when one is
+due. The table is also the page /docs/problems, which the `type` of an answer leads to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from types import MappingProxyType
+
+import msgspec
+from aiohttp import web
+
+from gateway.accept.models import FieldError
+
+CONTENT_TYPE = "application/problem+json"
+DOCUMENT = "/docs/problems"
+UNAVAILABLE = 503
+RETRY_AFTER_SECONDS = 1
+
+
+class ProblemKind(msgspec.Struct, frozen=True):
+    """`remedy` is what the client can do."""
+
+    status: int
+    title: str
+    remedy: str
+
+
+_AGAIN = "Nothing was stored. Send the same request again after Retry-After seconds."
+
+KINDS: Mapping[str, ProblemKind] = MappingProxyType(
+    {
+        "malformed_json": ProblemKind(400, "Malformed JSON", "Send one UTF-8 JSON document."),
+        "malformed_request": ProblemKind(400, "Malformed request", "Correct the HTTP request."),
+        "idempotency_unsupported": ProblemKind(
+            400,
+            "Idempotency-Key is not supported yet",
+            "Leave the header out; a request sent twice is sent twice.",
+        ),
+        "key_missing": ProblemKind(
+            401, "API key missing", "Send `Authorization: Bearer sk_…` (`smsgate keys create`)."
+        ),
+        "key_unknown": ProblemKind(
+            401, "API key unknown", "The key is mistyped or revoked; create another."
+        ),
+        "scope_missing": ProblemKind(
+            403, "Scope missing", "Use a key that was created with the scope named."
+        ),
+        "account_unknown": ProblemKind(
+            403,
+            "Account not configured",
+            "The key's account is no longer in the configuration; add it or use another key.",
+        ),
+        "not_found": ProblemKind(404, "Not found", "Check the address or the id."),
+        "method_not_allowed": ProblemKind(405, "Method not allowed", "Use a method in Allow."),
+        "body_slow": ProblemKind(408, "Body too slow", "Send the whole body within 30 seconds."),
+        "body_too_large": ProblemKind(
+            413, "Body too large", "Send smaller batches; `http.max_body` is the limit."
+        ),
+        "not_json": ProblemKind(415, "Not JSON", "Send `Content-Type: application/json`."),
+        "number_invalid": ProblemKind(422, "Invalid number", "Give a valid number in E.164 form."),
+        "sender_invalid": ProblemKind(
+            422, "Invalid sender", "Up to 15 digits or 11 letters, digits and signs."
+        ),
+        "sender_not_allowed": ProblemKind(
+            422, "Sender not allowed", "Use a sender of the account, or none."
+        ),
+        "category_unknown": ProblemKind(422, "Unknown category", "Use one of the four."),
+        "text_empty": ProblemKind(422, "Empty text", "Give a text."),
+        "text_invalid": ProblemKind(
+            422, "Text cannot be sent", "Remove control characters and broken surrogates."
+        ),
+        "text_too_long": ProblemKind(422, "Text too long", "Shorten the text; UCS-2 halves it."),
+        "links_too_many": ProblemKind(422, "Too many links", "At most 8 different ones."),
+        "label_invalid": ProblemKind(
+            422, "Invalid label", "References, campaigns, variants, tags: short printable text."
+        ),
+        "out_of_range": ProblemKind(422, "Out of range", "Keep to the range named."),
+        "field_unknown": ProblemKind(
+            422, "Unknown field", "Nothing is silently ignored: correct or remove the field."
+        ),
+        "field_missing": ProblemKind(422, "Missing field", "Add the field."),
+        "field_type": ProblemKind(422, "Wrong type", "Give the type named."),
+        "parameter_unknown": ProblemKind(422, "Unknown parameter", "Correct or remove it."),
+        "parameter_invalid": ProblemKind(422, "Invalid parameter", "Give what is named."),
+        "batch_size": ProblemKind(
+            422, "Empty or oversize batch", "Send 1 to `http.batch_items_max` messages."
+        ),
+        "batch_rejected": ProblemKind(
+            422, "No message of the batch was accepted", "See errors, one or more for each message."
+        ),
+        "route_unavailable": ProblemKind(
+            422, "No route", "Ask the operator for a route that matches this message."
+        ),
+        "internal": ProblemKind(500, "Internal error", "Report the request_id."),
+        "overloaded": ProblemKind(503, "Overloaded", _AGAIN),
+        "storage_unavailable": ProblemKind(503, "Storage unavailable", _AGAIN),
+    }
+)
+
+
+class ProblemBody(msgspec.Struct, omit_defaults=True):
+    """An answer of type application/problem+json. `errors` is bounded, the rest counted."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+    errors: tuple[FieldError, ...] = ()
+    errors_omitted: int = 0
+
+
+ERRORS_SHOWN_MAX = 100
+
+
+class ProblemError(Exception):
+    """Ends the handling of a request; server.py makes the answer. `code` is a key of KINDS."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        errors: tuple[FieldError, ...] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.errors = errors
+        self.headers = headers or {}
+
+
+def problem_response(problem: ProblemError, instance: str, request_id: str) -> web.Response:
+    """The problem as an answer to the request for `instance`, a path."""
+    kind = KINDS[problem.code]
+    headers = dict(problem.headers)
+    if kind.status == UNAVAILABLE:
+        headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
+    body = ProblemBody(
+        type=f"{DOCUMENT}#{problem.code}",
+        title=kind.title,
+        status=kind.status,
+        detail=problem.detail,
+        instance=instance,
+        code=problem.code,
+        request_id=request_id,
+        errors=problem.errors[:ERRORS_SHOWN_MAX],
+        errors_omitted=max(0, len(problem.errors) - ERRORS_SHOWN_MAX),
+    )
+    return web.Response(
+        body=msgspec.json.encode(body),
+        status=kind.status,
+        headers=headers,
+        content_type=CONTENT_TYPE,
+    )
+
+
+def problems_page() -> str:
+    """The table as a small HTML page, one row for each code, with the code as its anchor."""
+    rows = "\n".join(
+        f'<tr id="{code}"><td><code>{code}</code></td><td>{kind.status}</td>'
+        f"<td>{escape(kind.title)}</td><td>{escape(kind.remedy)}</td></tr>"
+        for code, kind in KINDS.items()
+    )
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>smsgate: problems</title>'
+        "<h1>Problems the API answers with</h1><table><thead><tr><th>code</th><th>status</th>"
+        f"<th>title</th><th>what to do</th></tr></thead><tbody>\n{rows}\n</tbody></table></html>\n"
+    )

@@ -1,0 +1,187 @@
+"""What the HTTP edge needs from the rest of the gateway: small protocols, nothing concrete.
+
+Owns these seams and the shapes that cross them. The composition root fills them in; tests fill them
+in with objects in memory. Must not import what implements them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from dlr.rates import Rate
+from gateway.accept.models import Accepter, AccountPolicy
+from gateway.accept.validation import Validator
+
+
+class MessageView(msgspec.Struct, kw_only=True):
+    """A message as it stands. `to` in E.164: the API masks it."""
+
+    id: int
+    to: str
+    sender: str
+    text: str
+    category: int
+    status: str  # label of dlr/status.py
+    final: bool
+    parts: int
+    data_coding: int
+    parts_delivered: int = 0
+    reason: str | None = None  # label of dlr/reasons.py
+    error: str | None = None  # the carrier's own code, or ours
+    connector: str | None = None
+    client_ref: str | None = None
+    batch_id: int | None = None
+    campaign_id: str | None = None
+    variant: str | None = None
+    tags: tuple[str, ...] = ()
+    created_at: datetime
+    updated_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+class TimelineEvent(msgspec.Struct):
+    """One thing that happened to a message. `detail` holds no telephone number."""
+
+    at: datetime
+    kind: str
+    detail: Mapping[str, object]
+
+
+class MessageReader(Protocol):
+    """What became of messages. Another account's message does not exist."""
+
+    async def message(self, account: int, message_id: int) -> MessageView | None:
+        """Raises StorageDown."""
+
+    async def events(self, account: int, message_id: int) -> list[TimelineEvent] | None:
+        """In order of time; None if there is no such message. Raises StorageDown."""
+
+
+class Figures(msgspec.Struct):
+    """Counts, and rates that each name numerator and denominator."""
+
+    counts: Mapping[str, int]
+    rates: Mapping[str, Rate]
+
+
+class ReportGroup(Figures):
+    """The figures of one group; `key` has a value for each dimension asked for."""
+
+    key: Mapping[str, str | None]
+
+
+class Report(msgspec.Struct):
+    """Groups in order of their key, and the figures of all together."""
+
+    groups: Sequence[ReportGroup]
+    total: Figures
+
+
+class Reporter(Protocol):
+    """Counts over the messages an account created in [since, until)."""
+
+    @property
+    def delivery_dimensions(self) -> Sequence[str]:
+        """What `group_by` of the delivery report may name."""
+
+    @property
+    def funnel_dimensions(self) -> Sequence[str]:
+        """What `group_by` of the funnel report may name."""
+
+    async def delivery(
+        self, account: int, since: datetime, until: datetime, group_by: Sequence[str]
+    ) -> Report:
+        """Outcomes. Raises StorageDown."""
+
+    async def funnel(
+        self, account: int, since: datetime, until: datetime, group_by: Sequence[str]
+    ) -> Report:
+        """From accepted over delivered to clicked by a person. Raises StorageDown."""
+
+
+class ConnectorView(msgspec.Struct, kw_only=True):
+    """A connector as it runs in this process."""
+
+    name: str
+    kind: str
+    up: bool
+    reason: str | None  # why it is not up
+    binds: int
+    binds_up: int
+    window: int
+    in_flight: int
+    queued: int  # messages in its ready queue
+    rate: str | None
+
+
+class Component(msgspec.Struct):
+    """A part of readiness. A reason when not ok."""
+
+    name: str
+    ok: bool
+    reason: str | None = None
+
+
+class Readiness(Protocol):
+    """Whether this process can take messages now."""
+
+    async def check(self) -> list[Component]:
+        """Every component, each within a second or two; never raises."""
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One value of a metric in the catalogue; labels in its order."""
+
+    name: str
+    value: float
+    labels: tuple[str, ...] = ()
+
+
+class HistogramSample(msgspec.Struct, frozen=True):
+    """One histogram: cumulative counts by upper bound (the last is +Inf) and the sum."""
+
+    name: str
+    buckets: Sequence[tuple[float, int]]
+    total: float
+    labels: tuple[str, ...] = ()
+
+
+Snapshot = Callable[[], Iterable[Sample | HistogramSample]]
+
+
+class StoredKey(msgspec.Struct, frozen=True):
+    """An API key that is not revoked."""
+
+    id: int
+    account: int
+    scopes: frozenset[str]
+
+
+class KeyStore(Protocol):
+    """Where API keys are kept."""
+
+    async def find(self, key_hash: bytes) -> StoredKey | None:
+        """The key with this SHA-256 unless it is revoked. Raises StorageDown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything the handlers reach. `accounts` by the id of table `account`."""
+
+    accepter: Accepter
+    validator: Validator
+    accounts: Mapping[int, AccountPolicy]
+    messages: MessageReader
+    reports: Reporter
+    connectors: Callable[[], Sequence[ConnectorView]]
+    readiness: Readiness
+    snapshot: Snapshot
+    keys: KeyStore
+    new_batch_id: Callable[[], int]
+    wall_ms: Callable[[], int]
+    monotonic: Callable[[], float]

@@ -1,0 +1,254 @@
+"""An API over rooms that keep everything in memory, behind a real server on a free port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import aiohttp
+import msgspec
+
+from dlr.rates import delivery_rates
+from gateway.accept.models import AccountPolicy, Overloaded, Prepared, Refused, Verdict
+from gateway.accept.numbers import NumberPlan
+from gateway.accept.validation import Validator
+from gateway.config.settings import HttpSettings
+from gateway.config.values import Address
+from gateway.keys import hash_of, new_key
+from gateway.web.server import HttpServer, create_app
+from gateway.web.services import (
+    Component,
+    ConnectorView,
+    Figures,
+    HistogramSample,
+    MessageView,
+    Report,
+    ReportGroup,
+    Sample,
+    Services,
+    StoredKey,
+    TimelineEvent,
+)
+from storage.categories import Category
+from storage.ids import IdSource, time_of
+
+NOW_MS = 1_790_000_000_000
+SUPPRESSED_NUMBER = "+8613900000000"
+CONNECTOR = 1
+
+
+class Memory:
+    """Accepter, MessageReader, Reporter, Readiness and KeyStore in one, as their protocols say."""
+
+    delivery_dimensions = ("category", "connector", "campaign_id")
+    funnel_dimensions = ("campaign_id", "variant")
+
+    def __init__(self) -> None:
+        self.ids = IdSource(1, lambda: NOW_MS)
+        self.stored: dict[int, tuple[Prepared, int | None]] = {}
+        self.batch_sizes: list[int] = []
+        self.keys: dict[bytes, StoredKey] = {}
+        self.key_lookups = 0
+        self.failure: BaseException | None = None
+        self.refuse_from: int | None = None
+        self.components = [Component("database", True)]
+        self.samples: list[Sample | HistogramSample] = []
+        self.asked: list[tuple[object, ...]] = []
+
+    def fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+    async def accept(
+        self, items: Sequence[Prepared], *, batch_id: int | None
+    ) -> list[Verdict | Refused]:
+        self.fail()
+        self.batch_sizes.append(len(items))
+        answers: list[Verdict | Refused] = []
+        for position, item in enumerate(items):
+            if self.refuse_from is not None and position >= self.refuse_from:
+                answers.append(Refused("storage_unavailable", "not stored"))
+                continue
+            message_id = self.ids.next()
+            self.stored[message_id] = (item, batch_id)
+            if item.to == SUPPRESSED_NUMBER:
+                answers.append(Verdict(message_id, "suppressed", "opted_out", item.text))
+            else:
+                answers.append(Verdict(message_id, "accepted", None, item.text))
+        return answers
+
+    async def message(self, account: int, message_id: int) -> MessageView | None:
+        self.fail()
+        item, batch_id = self.stored.get(message_id, (None, None))
+        if item is None or item.account != account:
+            return None
+        return MessageView(
+            id=message_id,
+            to=item.to,
+            sender=item.sender,
+            text=item.text,
+            category=item.category,
+            status="queued",
+            final=False,
+            parts=item.parts,
+            data_coding=item.data_coding,
+            client_ref=item.client_ref,
+            batch_id=batch_id,
+            tags=item.tags,
+            created_at=time_of(message_id),
+        )
+
+    async def events(self, account: int, message_id: int) -> list[TimelineEvent] | None:
+        if await self.message(account, message_id) is None:
+            return None
+        return [TimelineEvent(time_of(message_id), "accepted", {"parts": 1})]
+
+    async def delivery(
+        self, account: int, since: datetime, until: datetime, group_by: Sequence[str]
+    ) -> Report:
+        self.fail()
+        self.asked.append((account, since, until, tuple(group_by)))
+        counts = {"accepted": 4, "sent": 4, "delivered": 3}
+        rates = delivery_rates(counts)
+        groups = [ReportGroup(counts, rates, {name: "x"}) for name in group_by]
+        return Report(groups, Figures(counts, rates))
+
+    async def funnel(
+        self, account: int, since: datetime, until: datetime, group_by: Sequence[str]
+    ) -> Report:
+        return await self.delivery(account, since, until, group_by)
+
+    async def check(self) -> list[Component]:
+        return self.components
+
+    async def find(self, key_hash: bytes) -> StoredKey | None:
+        self.key_lookups += 1
+        self.fail()
+        return self.keys.get(key_hash)
+
+    def connectors(self) -> list[ConnectorView]:
+        return [
+            ConnectorView(
+                name="carrier-a", kind="smpp", up=False, reason="connection refused", binds=2,
+                binds_up=0, window=100, in_flight=0, queued=7, rate="500/s",
+            )
+        ]  # fmt: skip
+
+    def snapshot(self) -> Iterable[Sample | HistogramSample]:
+        return self.samples
+
+
+def route_china(to: str, _sender: str, _category: int, _account: str, _tags: Sequence[str]) -> int:
+    """+86 and +44 go to the one connector there is; nothing else has a route."""
+    return CONNECTOR if to.startswith(("+86", "+44")) else 0
+
+
+ACCOUNTS: Mapping[int, AccountPolicy] = {
+    1: AccountPolicy(id=1, name="default"),
+    2: AccountPolicy(
+        id=2,
+        name="shop",
+        default_category=Category.MARKETING,
+        senders=("10690001", "SHOP"),
+        signature="【XX商城】",
+        opt_out_suffix="回T退订",
+    ),
+}
+
+
+@dataclass
+class Api:
+    """A client of the server, with a key for each account."""
+
+    memory: Memory
+    session: aiohttp.ClientSession
+    url: str
+    port: int
+    headers: dict[str, str]
+    time: list[float] = field(default_factory=lambda: [0.0])
+
+    def new_key(self, account: int, *scopes: str) -> dict[str, str]:
+        """Authorization of a fresh key."""
+        key = new_key()
+        key_hash = hash_of(key)
+        assert key_hash is not None
+        self.memory.keys[key_hash] = StoredKey(len(self.memory.keys), account, frozenset(scopes))
+        return {"Authorization": f"Bearer {key}"}
+
+    async def post(
+        self, path: str, body: object, headers: Mapping[str, str] | None = None
+    ) -> tuple[aiohttp.ClientResponse, dict[str, object]]:
+        data = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        return await self.call(
+            "POST", path, data, {"Content-Type": "application/json", **(headers or {})}
+        )
+
+    async def get(
+        self, path: str, headers: Mapping[str, str] | None = None
+    ) -> tuple[aiohttp.ClientResponse, dict[str, object]]:
+        return await self.call("GET", path, None, headers or {})
+
+    async def call(
+        self, method: str, path: str, data: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[aiohttp.ClientResponse, dict[str, object]]:
+        merged = {**self.headers, **headers}
+        async with self.session.request(
+            method, self.url + path, data=data, headers=merged, allow_redirects=False
+        ) as response:
+            body = await response.read()
+            parsed = msgspec.json.decode(body) if "json" in response.content_type else {}
+            return response, parsed if body else {}
+
+
+def in_memory(
+    memory: Memory, time: Callable[[], float], accounts: Mapping[int, AccountPolicy] = ACCOUNTS
+) -> Services:
+    """Services over one Memory; real validation, numbering plans included."""
+    return Services(
+        accepter=memory,
+        validator=Validator(
+            numbers=NumberPlan(),
+            route=route_china,
+            link_base_url="https://s.example",
+            parts_max=10,
+            validity_seconds_max=259_200,
+        ),
+        accounts=accounts,
+        messages=memory,
+        reports=memory,
+        connectors=memory.connectors,
+        readiness=memory,
+        snapshot=memory.snapshot,
+        keys=memory,
+        new_batch_id=memory.ids.next,
+        wall_ms=lambda: NOW_MS,
+        monotonic=time,
+    )
+
+
+@asynccontextmanager
+async def running_api(settings: HttpSettings | None = None) -> AsyncIterator[Api]:
+    """The API on a free port, asked with a key of account 1 that may do everything but `admin`."""
+    memory, time = Memory(), [0.0]
+    settings = settings or HttpSettings()
+    settings = msgspec.structs.replace(settings, listen=Address("127.0.0.1:0"))
+    app = create_app(in_memory(memory, lambda: time[0]), settings)
+    server = HttpServer(app, settings, drain_seconds=1)
+    host, port = await server.start()
+    async with aiohttp.ClientSession() as session:
+        api = Api(memory, session, f"http://{host}:{port}", port, {}, time)
+        api.headers = api.new_key(1, "messages:send", "messages:read", "reports:read")
+        try:
+            yield api
+        finally:
+            await server.stop()
+
+
+def created() -> datetime:
+    """When every message of these tests is made."""
+    return datetime.fromtimestamp(NOW_MS / 1000, UTC)
+
+
+__all__ = ["Api", "Memory", "Overloaded", "created", "in_memory", "running_api"]
