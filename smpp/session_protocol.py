@@ -24,6 +24,7 @@ from .session_machine import SessionMachine
 WRITE_BUFFER_BYTES_HIGH: Final = 256 * 1024
 WRITE_BUFFER_BYTES_LOW: Final = 64 * 1024
 WRITE_BUFFER_BYTES_MAX: Final = 4 * 1024 * 1024
+LATE_SECONDS: Final = 0.1  # a timer this late means that the loop was held up
 FLUSH_SECONDS_MAX: Final = 5.0  # a graceful close that the peer does not read is cut after this
 
 
@@ -64,6 +65,8 @@ class SessionProtocol(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_period = machine.timers.shortest()
+        self._wake_at = 0.0
+        self._time_given_back = False
         self._flush_limit: asyncio.TimerHandle | None = None
         self._write_blocked = False
         self._reading_paused = False  # by the owner
@@ -215,6 +218,8 @@ class SessionProtocol(asyncio.Protocol):
         wake_at = self._loop.time() + self._timer_period
         if deadline is not None:
             wake_at = min(wake_at, deadline)
+        self._wake_at = wake_at
+        self._time_given_back = False
         self._timer = self._loop.call_at(wake_at, self._on_timer)
 
     def _on_timer(self) -> None:
@@ -223,11 +228,19 @@ class SessionProtocol(asyncio.Protocol):
         Event loops run timers before or after reads as they like, and one read may not bring all;
         so the kernel is asked how many bytes wait, and the expiry waits for exactly those. While
         the owner has paused reading it waits, too: the answer may be behind what was not read.
+
+        A full socket buffer keeps further answers at the peer. So a loop that woke late, because
+        something held it up, first gives the peer the time back that it took, once.
         """
         now = self._loop.time()
         deadline = self.machine.deadline()
         if deadline is None or deadline > now:
             self._arm(deadline)
+            return
+        late = now - self._wake_at
+        if late > LATE_SECONDS and not self._time_given_back:
+            self._time_given_back = True
+            self._timer = self._loop.call_later(min(late, self._timer_period), self._on_timer)
             return
         unread = self._unread_bytes()
         if self._expiry is None or unread == 0:
@@ -243,6 +256,7 @@ class SessionProtocol(asyncio.Protocol):
         if self._bytes_received < bytes_needed or self.machine.has_more:
             return
         self._expiry = None
+        self._time_given_back = False
         expired = self.machine.expire(due_at)
         self._flush()
         if expired:

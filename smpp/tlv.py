@@ -81,7 +81,7 @@ def read_tlvs(octets: bytes, offset: int) -> Tlvs:
     (ESME_RINVOPTPARSTREAM) for a TLV that runs past the end and for any other remainder.
     """
     tlvs, rest = _walk(octets, offset)
-    if rest < len(octets) and (len(octets) - rest >= TLV_HEADER.size or any(octets[rest:])):
+    if any(octets[rest:]):  # four NULs and more would have been read as an empty TLV
         raise PduError(
             ESME_RINVOPTPARSTREAM, f"{len(octets) - rest} octets at the end are no whole TLV"
         )

@@ -179,15 +179,16 @@ class EmbeddedServer:
         launched_log_offset: int | None = None
         while True:
             lock = FileLock.try_exclusive(place.running_lock)
+            if lock is not None and launched_log_offset is not None:
+                lock.release()
+                raise EmbeddedError(
+                    f"PostgreSQL did not start: {place.complaint(launched_log_offset)}"
+                )
             if lock is not None:
-                try:
-                    if launched_log_offset is not None:
-                        raise EmbeddedError(
-                            f"PostgreSQL did not start: {place.complaint(launched_log_offset)}"
-                        )
-                    launched_log_offset = await asyncio.to_thread(self._launch, place, lock)
-                finally:
-                    lock.release()
+                # Shielded: a start that is given up must not let go of the lock while initdb is at
+                # work.
+                launching = asyncio.to_thread(self._launch, place, lock)
+                launched_log_offset = await asyncio.shield(asyncio.ensure_future(launching))
             target = place.target()
             if target is not None and await _answers(target):
                 return target
@@ -195,22 +196,23 @@ class EmbeddedServer:
             await asyncio.sleep(POLL_SECONDS)
 
     def _launch(self, place: _Place, lock: FileLock) -> int:
-        """Start a server in the background; returns the size of its log before. Holds `lock` for
-        it. Blocking.
+        """Start a server in the background; returns the size of its log before. Blocking.
+
+        The server takes the running lock over from us; ours is released here, whatever happens.
         """
-        if not place.home.cluster.exists():
-            self._on_progress(
-                f"creating a PostgreSQL {MAJOR_VERSION} database in {place.home.folder}"
-            )
-            place.create_cluster(lock)
-        place.check_version()
-        # No process of this cluster is left, or the lock would not be ours: what remains is a dead
-        # server's file, and PostgreSQL would refuse to start if its process id had been given to
-        # somebody else.
-        (place.home.cluster / "postmaster.pid").unlink(missing_ok=True)
-        offset = place.trim_log()
-        place.start_server(lock, self._settings)
-        return offset
+        try:
+            if not place.home.cluster.exists():
+                self._on_progress(
+                    f"creating a PostgreSQL {MAJOR_VERSION} database in {place.home.folder}"
+                )
+                place.create_cluster(lock)
+            place.check_version()
+            place.remove_remains()
+            offset = place.trim_log()
+            place.start_server(lock, self._settings)
+            return offset
+        finally:
+            lock.release()
 
     async def _shut_down(self, place: _Place) -> None:
         progress = _Progress(self._on_progress)
@@ -361,7 +363,7 @@ class _Place:
             "wal_compression": "lz4"
             if self.lz4
             else "off",  # pglz would take more CPU than it saves writing
-            "unix_socket_directories": str(socket_folder(self.home)),
+            "unix_socket_directories": str(self.empty_socket_folder()),
             **settings,
         }
         options = shlex.join(
@@ -415,12 +417,24 @@ class _Place:
         except FileNotFoundError:
             return []
 
+    def remove_remains(self) -> None:
+        """Forget a dead server. To be called with the running lock only: no process of this cluster
+        is left then.
+
+        PostgreSQL would refuse to start when the dead one's process id now belongs to somebody
+        else, or to a zombie.
+        """
+        (self.home.cluster / "postmaster.pid").unlink(missing_ok=True)
+
+    def empty_socket_folder(self) -> Path:
+        folder = socket_folder(self.home)
+        for left_behind in folder.glob(".s.PGSQL.*"):
+            left_behind.unlink()
+        return folder
+
     def remove_socket_folder(self) -> None:
         with contextlib.suppress(OSError):
-            folder = Path(self.home.socket_record.read_text(encoding="utf-8").strip())
-            for left_behind in folder.glob(".s.PGSQL.*"):
-                left_behind.unlink()
-            folder.rmdir()
+            self.empty_socket_folder().rmdir()
 
 
 def _find_place(data_dir: Path, on_progress: Callable[[str], None]) -> _Place:

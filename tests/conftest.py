@@ -159,7 +159,7 @@ async def _fill_template(url: str) -> None:
 
 
 def _parent_folder() -> Path:
-    """Shared memory where there is room: a database is made in 20 ms there and in 300 ms on a slow disk."""
+    """Shared memory where there is room: a database takes 20 ms there, 300 ms on a slow disk."""
     memory = Path("/dev/shm")
     if os.access(memory, os.W_OK | os.X_OK) and shutil.disk_usage(memory).free > MEMORY_BYTES_MIN:
         return memory

@@ -122,7 +122,7 @@ class Simulator:
 
     def send_message(self, message: InboundMessage) -> None:
         """A handset writes to ``message.system_id``; held until that is bound to receive."""
-        self._deliveries.take_on(message, due=None)
+        self._deliveries.take_on_now([message], time.time())
 
     # --- ServerHandler: sessions -----------------------------------------------------------------
 
@@ -155,11 +155,11 @@ class Simulator:
 
     def delivery_responses(self, session: ServerSession, responses: list[SubmitResponse]) -> None:
         """deliver_sm_resp."""
-        self._deliveries.answered(responses)
+        self._deliveries.answered(responses, self._loop.time())
 
     def delivery_expired(self, session: ServerSession, contexts: list[object]) -> None:
         """A receipt that nobody acknowledged is sent again."""
-        self._deliveries.send_again(contexts)
+        self._deliveries.send_again(contexts, self._loop.time())
 
     # --- ServerHandler: submits ------------------------------------------------------------------
 
@@ -167,6 +167,7 @@ class Simulator:
         """Decide, write the ledger, then answer (now or after the profile's latency)."""
         now = self._loop.time()
         wall = time.time()
+        submit_date = self._deliveries.stamp.at(wall)
         counters = self.counters
         ledger = self._ledger
         answers: list[MessageResponse] = []
@@ -179,7 +180,8 @@ class Simulator:
                 counters.accepted += 1
                 message_id, receipt_id = self._ids.take()
                 if wants_receipt(pdu.registered_delivery, fate):
-                    self._plan(self._receipt(session, pdu, receipt_id, fate), now, early)
+                    receipt = self._receipt(session, pdu, receipt_id, fate, submit_date)
+                    self._plan(receipt, now, early)
             else:
                 counters.refused[status] = counters.refused.get(status, 0) + 1
             if ledger is not None:
@@ -189,8 +191,8 @@ class Simulator:
         counters.submits += len(submits)
         if ledger is not None:
             ledger.flush()
-        for receipt in early:
-            self._deliveries.take_on(receipt, due=None)
+        if early:
+            self._deliveries.take_on_now(early, wall)
         self._answer(session, answers, now)
 
     def _fate(self, pdu: MessageRequest, now: float) -> Fate:
@@ -201,7 +203,12 @@ class Simulator:
         return self._chance.fate(pdu.destination_addr)
 
     def _receipt(
-        self, session: ServerSession, pdu: MessageRequest, receipt_id: bytes, fate: Fate
+        self,
+        session: ServerSession,
+        pdu: MessageRequest,
+        receipt_id: bytes,
+        fate: Fate,
+        submit_date: bytes,
     ) -> Receipt:
         text = b""
         if isinstance(pdu, ShortMessage) and pdu.data_coding == 0 and pdu.esm_class == 0:
@@ -217,7 +224,7 @@ class Simulator:
             pdu.destination_addr,
             text,
             fate,
-            self._deliveries.stamp.now(),
+            submit_date,
             self.profile.receipt_tlvs,
         )
 
@@ -271,4 +278,4 @@ class Simulator:
         for session, responses in answers.items():
             self._send_answers(session, responses, seconds[session])
         if held:
-            self._deliveries.due(held)
+            self._deliveries.due(held, time.time())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final, cast
 
 from smpp import vocabulary
@@ -91,18 +91,21 @@ class Deliveries:
             mailbox = self.mailboxes[system_id] = Mailbox(self._loop, self._counters)
         return mailbox
 
-    def take_on(self, held: Held, due: float | None) -> None:
-        """Something new, due at ``due`` in the loop's time, or at once."""
+    def take_on(self, held: Held, due: float) -> None:
+        """Something new, due at ``due`` in the loop's time."""
         self.held += 1
         self._counters.receipts_planned += 1
-        if due is None:
-            self.due((held,))
-        else:
-            self._plan_at(due, held)
+        self._plan_at(due, held)
 
-    def due(self, items: Iterable[Held]) -> None:
-        """Put into the mailboxes and send what the windows take."""
-        done_date = self.stamp.now()
+    def take_on_now(self, items: Collection[Held], unix_seconds: float) -> None:
+        """Something new, due at once."""
+        self.held += len(items)
+        self._counters.receipts_planned += len(items)
+        self.due(items, unix_seconds)
+
+    def due(self, items: Iterable[Held], unix_seconds: float) -> None:
+        """Put into the mailboxes and send what the windows take; the time is the "done date"."""
+        done_date = self.stamp.at(unix_seconds)
         touched: dict[str, Mailbox] = {}
         for held in items:
             held.done_date = held.done_date or done_date
@@ -127,7 +130,7 @@ class Deliveries:
         mailbox.queue.extendleft(reversed(self._worth_another(cast("list[Held]", in_flight))))
         mailbox.pump()
 
-    def answered(self, responses: list[SubmitResponse]) -> None:
+    def answered(self, responses: list[SubmitResponse], now: float) -> None:
         """deliver_sm_resp: done, later, or never."""
         acknowledged = 0
         later: list[object] = []
@@ -141,11 +144,11 @@ class Deliveries:
         self._counters.receipts_refused += refused
         self.held -= acknowledged + refused
         if later:
-            self.send_again(later)
+            self.send_again(later, now)
 
-    def send_again(self, contexts: list[object]) -> None:
+    def send_again(self, contexts: list[object], now: float) -> None:
         """After the profile's pause, unless it was tried often enough."""
-        due = self._loop.time() + self._profile.receipt_resend_seconds
+        due = now + self._profile.receipt_resend_seconds
         for held in self._worth_another(cast("list[Held]", contexts)):
             self._counters.receipts_resent += 1
             self._plan_at(due, held)

@@ -20,8 +20,8 @@ NO_RECEIPT: Final = "none"
 
 SPAN_MS_MAX: Final = 86_400_000  # a day
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-# One number of milliseconds, or [lowest, highest] with every value between equally likely. Checked
-# by _check: msgspec 0.22 reads the limits of a number wrongly where a fixed tuple is the other case.
+# One number of milliseconds, or [lowest, highest] with every value between equally likely. _check
+# has the limits: msgspec 0.22 misreads those of a number where a fixed tuple is the other case.
 Span = float | tuple[float, ...]
 IdStyle = Literal["decimal", "hex", "uuid"]
 

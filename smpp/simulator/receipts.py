@@ -118,9 +118,9 @@ class MinuteStamp:
         self._minute = -1
         self._octets = b""
 
-    def now(self) -> bytes:
-        """The current minute."""
-        minute = int(time.time()) // 60
+    def at(self, unix_seconds: float) -> bytes:
+        """The minute that holds this moment."""
+        minute = int(unix_seconds) // 60
         if minute != self._minute:
             self._minute = minute
             self._octets = time.strftime("%y%m%d%H%M", time.gmtime(minute * 60)).encode("ascii")

@@ -55,7 +55,8 @@ def group_commit(
 async def test_submissions_of_one_moment_share_a_flush() -> None:
     writer = Writer()
     group = group_commit(writer)
-    assert await asyncio.gather(group.submit([1, 2]), group.submit([3])) == [[10, 20], [30]]
+    first, second = group.submit([1, 2]), group.submit([3])
+    assert (await first, await second) == ([10, 20], [30])
     assert writer.batches == [[1, 2, 3]]
     assert (group.flushes, group.items_flushed, group.waiting) == (1, 3, 0)
 

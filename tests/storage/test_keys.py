@@ -1,4 +1,4 @@
-"""The root key: from the environment or a private file made once, refused when others may read it."""
+"""The root key: from the environment, or a file made once and refused when others may read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owner terms: one node each, death by the clock or by a look at the process, and a fence that holds."""
+"""Owner terms: one node each, death by the clock or by a look at the process, and the fence."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 
 HERE = HostIdentity.current()
 ELSEWHERE = replace(HERE, host="another machine")
+
+
+def child_process() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+
+
+def wait_without_burying(process: subprocess.Popen[bytes]) -> None:
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
 
 
 async def expire(connection: Connection, term: int) -> None:
@@ -83,7 +91,7 @@ async def test_what_ran_out_is_dead_unless_it_is_our_own(connection: Connection)
 
 
 async def test_a_process_gone_from_this_host_is_dead_at_once(connection: Connection) -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+    with child_process() as process:
         identity = replace(HERE, pid=process.pid, pid_started=started_of(process.pid))
         term = await OwnerTerm.acquire(connection, identity)
         assert await dead_terms(connection, HERE) == []
@@ -94,11 +102,11 @@ async def test_a_process_gone_from_this_host_is_dead_at_once(connection: Connect
 
 
 async def test_a_zombie_is_dead(connection: Connection) -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+    with child_process() as process:
         identity = replace(HERE, pid=process.pid, pid_started=started_of(process.pid))
         term = await OwnerTerm.acquire(connection, identity)
         process.kill()
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, and not yet buried
+        wait_without_burying(process)
         assert await dead_terms(connection, HERE) == [term.term]
 
 
@@ -166,7 +174,7 @@ async def test_another_database_of_the_server_is_not_touched(
 async def test_a_fence_waits_for_a_session_that_will_not_end(
     connection: Connection, database_url: str
 ) -> None:
-    """A stopped backend is one whose COMMIT may still land: until it is gone the term stays open."""
+    """A stopped backend may still commit: until it is gone the term stays open."""
     term = await OwnerTerm.acquire(connection, ELSEWHERE)
     session = await connect(database_url, application_name=f"smsgate:{term.term}:accept")
     pid = await session.fetchval("SELECT pg_backend_pid()")

@@ -91,7 +91,8 @@ async def test_writers_are_not_stopped(connection: Connection, database_url: str
     async with writer.transaction():
         await insert_event(writer, datetime(2031, 5, 7, tzinfo=UTC))
         await ensure_partitions(connection, DAY + timedelta(days=5))  # would wait for the writer
-        await insert_event(writer, datetime(2031, 5, 12, tzinfo=UTC))
+        await insert_event(writer, datetime(2031, 5, 7, 1, tzinfo=UTC))
+    assert await insert_event(writer, datetime(2031, 5, 12, tzinfo=UTC)) == "event_20310512"
     await close_connection(writer)
 
 

@@ -20,6 +20,7 @@ from storage.pool import (
     DatabaseUnusable,
     Dedicated,
     Fenced,
+    close_connection,
     connect,
     is_transient,
 )
@@ -243,8 +244,13 @@ async def test_close_does_not_wait_for_a_report_for_ever(
     monkeypatch.setattr(pool, "CONNECT_SECONDS_MAX", 0.2)
     database = await Database.open(database_url, Path("/nowhere"), application_name="smsgate")
     report = asyncio.create_task(database.read.execute("SELECT pg_sleep(60)"))
-    while database.read.get_idle_size() == database.read.get_size():
-        await asyncio.sleep(0)
+    watcher = await connect(database_url, application_name="test")
+    while not await watcher.fetchval(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND query LIKE 'SELECT pg_sleep%'"
+    ):
+        pass
+    await close_connection(watcher)
     await database.close()
     with pytest.raises((*TRANSIENT, asyncpg.InterfaceError)):
         await report

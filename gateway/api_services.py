@@ -1,0 +1,80 @@
+"""What the HTTP edge is given: the rooms of this process behind the protocols of web/services.py.
+
+Owns that wiring alone.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from gateway.accept.models import AccountPolicy
+from gateway.accept.numbers import NumberPlan
+from gateway.accept.validation import Validator
+from gateway.config.settings import AccountSettings
+from gateway.dispatch.routing import RouteTable, routes_of
+from gateway.keys import DatabaseKeys
+from gateway.readers import Health, Messages, connector_view
+from gateway.registry import DEFAULT_ACCOUNT
+from gateway.report_service import Reports
+from gateway.snapshot import snapshot
+from gateway.web.services import ConnectorView, Services
+from storage.categories import Category
+
+if TYPE_CHECKING:
+    from gateway.app import Gateway
+
+
+def services(gateway: Gateway) -> Services:
+    """Everything the handlers reach. Called once all rooms are built."""
+    config = gateway.config
+    registry = gateway.registry
+    dispatches = gateway.dispatcher.connectors
+    routes = RouteTable(routes_of(config.routes), registry.connectors, gateway.down)
+    validator = Validator(
+        numbers=NumberPlan(),
+        route=routes.first,
+        link_base_url=str(config.links.base_url),
+        parts_max=config.limits.message_parts_max,
+        validity_seconds_max=config.limits.validity_seconds_max,
+    )
+    read = gateway.database.read
+
+    def views() -> list[ConnectorView]:
+        return [
+            connector_view(dispatches[registry.connectors[settings.name]], settings)
+            for settings in config.connectors
+        ]
+
+    return Services(
+        accepter=gateway.accepter,
+        validator=validator,
+        accounts={
+            registry.accounts[settings.name]: account_policy(
+                settings, registry.accounts[settings.name]
+            )
+            for settings in config.accounts or (AccountSettings(name=DEFAULT_ACCOUNT),)
+        },
+        messages=Messages(read, registry, gateway.vault),
+        reports=Reports(read, registry),
+        connectors=views,
+        readiness=Health(read, list(dispatches.values()), lambda: gateway.draining),
+        snapshot=lambda: snapshot(gateway),
+        keys=DatabaseKeys(read),
+        new_batch_id=gateway.ids.next,
+        wall_ms=gateway.clock.wall_ms,
+        monotonic=time.monotonic,
+    )
+
+
+def account_policy(settings: AccountSettings, number: int) -> AccountPolicy:
+    """What validation needs to know of an account."""
+    return AccountPolicy(
+        id=number,
+        name=settings.name,
+        default_category=Category.of(settings.default_category),
+        senders=settings.senders,
+        signature=settings.signature,
+        opt_out_suffix=settings.opt_out_suffix,
+        shorten_urls=settings.shorten_urls,
+    )

@@ -1,0 +1,278 @@
+"""The composition root: builds the running gateway, in order, and takes it down again.
+
+Owns start, drain and stop. The only module that knows every room; nothing imports it but the
+command line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+
+from gateway import connectors, registry
+from gateway.accept.accepter import MessageAccepter
+from gateway.api_services import services
+from gateway.config import Config
+from gateway.dispatch.connector_dispatch import Clock
+from gateway.dispatch.dispatcher import Dispatcher
+from gateway.dispatch.intents import IntentWriter
+from gateway.dispatch.outcomes import OutcomePolicy
+from gateway.dispatch.recorder import Recorder
+from gateway.dispatch.recovery import Recovered, recover
+from gateway.dispatch.refill import Refiller
+from gateway.link_service import LinkService
+from gateway.listening import authority
+from gateway.maintenance import Maintenance, today
+from gateway.web.server import HttpServer, create_app
+from storage.crypto import NumberVault, check_fingerprint
+from storage.ids import IdSource
+from storage.keys import load_keys
+from storage.leases import HostIdentity, OwnerTerm
+from storage.migrate import migrate
+from storage.partitions import ensure_partitions
+from storage.pool import Connection, Database, DatabaseDown
+
+_log = structlog.get_logger(__name__)
+
+RECORDS_WAITING_MAX = 400_000  # results are bounded by the windows, receipts by their own setting
+HTTP_GRACE_SECONDS = 10.0
+
+
+def wall_ms() -> int:
+    """Milliseconds since the epoch: the clock of ids and of everything stored."""
+    return time.time_ns() // 1_000_000
+
+
+def progress(line: str) -> None:
+    """What the database says while starting takes long."""
+    _log.info("database", progress=line)
+
+
+class Gateway:
+    """One running gateway process."""
+
+    def __init__(self, config: Config, *, environ: Mapping[str, str] | None = None) -> None:
+        self.config = config
+        self.environ = os.environ if environ is None else environ
+        self.data_dir = Path(config.database.data_dir)
+        self.clock = Clock(wall_ms=wall_ms, monotonic_ns=time.monotonic_ns)
+        self.policy = OutcomePolicy()
+        self.draining = False
+        self.down: set[str] = set()  # connectors without a bind to write to
+        self.recovered = Recovered()
+        self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.api_url = ""
+        self.database: Database
+        self.vault: NumberVault
+        self.term: OwnerTerm
+        self.ids: IdSource
+        self.registry: registry.Registry
+        self.dispatcher: Dispatcher
+        self.accepter: MessageAccepter
+        self.links: LinkService
+        self.maintenance: Maintenance
+        self._started: list[str] = []
+        self._http: HttpServer | None = None
+
+    @property
+    def links_url(self) -> str:
+        """Where the redirect server listens."""
+        return self.links.url
+
+    async def start(self) -> None:
+        """Database, recovery, connectors, links, HTTP: nothing is accepted that could not be kept.
+
+        Raises what the command line turns into one clear line: EmbeddedError, DatabaseDown,
+        MigrationError, KeyMismatch, OSError of a port in use. Call stop() in any case.
+        """
+        database = self.config.database
+        keys = load_keys(self.data_dir, self.environ)
+        self.vault = NumberVault(keys)
+        self.database = await Database.open(
+            str(database.url),
+            self.data_dir,
+            application_name="smsgate",
+            read_connections=database.read_connections,
+            on_progress=progress,
+        )
+        self._started.append("database")
+        setup = self.database.dedicated("setup")
+        await self._prepare(await setup.connection())
+        await setup.close()
+        self._build_dispatch()
+        self.links = LinkService(
+            self.config.links,
+            self.database,
+            data_dir=self.data_dir,
+            keys=keys,
+            ids=self.ids,
+            node=self.term.node,
+        )
+        self._started.append("links")
+        await self.links.start()
+        self._build_accepter()
+        self._start_sending()
+        self._started.append("http")
+        await self._listen()
+
+    async def _prepare(self, connection: Connection) -> None:
+        """Schema, key, our term, and what dead processes left: before anything else touches
+        the database.
+        """
+        await migrate(connection)
+        await check_fingerprint(connection, self.vault)
+        await ensure_partitions(connection, today())
+        self.host = HostIdentity.current()
+        self.term = await OwnerTerm.acquire(connection, self.host)
+        self._started.append("term")
+        self.database.use_term(self.term.term)
+        self.ids = IdSource(self.term.node, wall_ms)
+        self.registry = await registry.register(
+            connection,
+            [account.name for account in self.config.accounts],
+            [connector.name for connector in self.config.connectors],
+        )
+        await self._recover(connection)
+
+    async def _recover(self, connection: Connection) -> None:
+        found = await recover(
+            connection,
+            self.host,
+            own_term=self.term.term,
+            ids=self.ids,
+            resend_when_in_doubt=self.policy.resend_when_in_doubt,
+        )
+        self.recovered.add(found)
+
+    def _build_dispatch(self) -> None:
+        recorder = Recorder(
+            self.database.dedicated("record"),
+            ids=self.ids,
+            waiting_max=RECORDS_WAITING_MAX,
+            receipts_waiting_max=self.config.limits.receipts_waiting_max,
+            committed=self._receipts_committed,
+        )
+        intents = IntentWriter(self.database.dedicated("intent"), term=self.term.term)
+        wiring = connectors.Wiring(
+            ids=self.ids,
+            intents=intents,
+            recorder=recorder,
+            clock=self.clock,
+            limits=self.config.limits,
+            policy=self.policy,
+            down=self.down,
+        )
+        built = {
+            self.registry.connectors[settings.name]: connectors.build(
+                settings, self.registry.connectors[settings.name], wiring
+            )
+            for settings in self.config.connectors
+        }
+        refiller = Refiller(
+            self.database.dedicated("refill"),
+            built,
+            vault=self.vault,
+            term=self.term.term,
+            monotonic=time.monotonic,
+        )
+        self.dispatcher = Dispatcher(
+            built, intents=intents, recorder=recorder, refiller=refiller, term=self.term.term
+        )
+        self.maintenance = Maintenance(
+            self.database.dedicated("renew"),
+            self.database.dedicated("maintenance"),
+            term=self.term,
+            ids=self.ids,
+            recover=self._recover,
+            lost=self._lost,
+        )
+
+    def _build_accepter(self) -> None:
+        self.accepter = MessageAccepter(
+            [self.database.dedicated("accept-otp"), self.database.dedicated("accept")],
+            vault=self.vault,
+            ids=self.ids,
+            term=self.term.term,
+            ready=self.dispatcher,
+            links=self.links.sequence,
+            codes=self.links.codes,
+            link_base_url=str(self.config.links.base_url),
+            link_lifetime=timedelta(days=self.config.links.lifetime_days),
+            waiting_max=self.config.accept.waiting_max,
+        )
+
+    def _start_sending(self) -> None:
+        self._started.append("sending")
+        self.maintenance.start()
+        self.dispatcher.refiller.start()
+        for settings in self.config.connectors:
+            number = self.registry.connectors[settings.name]
+            connectors.start(self.dispatcher.connectors[number], settings)
+
+    async def _listen(self) -> None:
+        http = self.config.http
+        application = create_app(services(self), http)
+        self._http = HttpServer(application, http, drain_seconds=HTTP_GRACE_SECONDS)
+        host, port = await self._http.start()
+        self.api_url = f"http://{authority(host, port)}"
+
+    async def stop(self) -> None:
+        """Stop accepting, finish the windows, unbind, store what came back, let go of everything.
+
+        Takes down what start() got up, also after a start that failed half-way.
+        """
+        self.draining = True
+        steps = {
+            "http": self._stop_http,
+            "sending": self._stop_sending,
+            "links": self._stop_links,
+            "term": self._release_term,
+            "database": self._close_database,
+        }
+        for name, step in steps.items():
+            if name in self._started:
+                await step()
+
+    async def _stop_http(self) -> None:
+        if self._http is not None:
+            await self._http.stop()
+
+    async def _stop_sending(self) -> None:
+        await self.accepter.close()
+        await self.dispatcher.stop(self.config.limits.drain_seconds)
+        await self.maintenance.stop()
+
+    async def _stop_links(self) -> None:
+        await self.links.stop()
+
+    async def _release_term(self) -> None:
+        """What we still hold in memory is free for the next process at once.
+
+        Without a database the next process finds out by itself that we are gone.
+        """
+        if self.lost.done():
+            return
+        try:
+            connection = await self.database.dedicated("release").connection()
+            if "sending" in self._started:
+                await self.dispatcher.give_back(connection)
+            await self.term.release(connection)
+        except DatabaseDown as error:
+            _log.warning("term_not_released", error=str(error))
+
+    async def _close_database(self) -> None:
+        await self.database.close()
+
+    def _lost(self, why: str) -> None:
+        if not self.lost.done():
+            self.lost.set_result(why)
+
+    def _receipts_committed(self) -> None:
+        for dispatch in self.dispatcher.connectors.values():
+            dispatch.intake.resume()

@@ -1,0 +1,133 @@
+"""The command line: `smsgate …`.
+
+Owns the arguments, the help texts and the exit codes: 0 done, 1 could not (one clear line, no
+traceback), 2 wrong usage. The commands themselves live in gateway/commands, imported only when
+called, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+
+class CommandFailed(Exception):
+    """What the operator is told, in one line. Exit code 1."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    command = importlib.import_module(f"gateway.commands.{arguments.command}")
+    try:
+        return int(command.run(arguments))
+    except CommandFailed as error:
+        print(f"smsgate: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="smsgate", description="SMS gateway: HTTP in, SMPP out, every receipt recorded."
+    )
+    parser.add_argument("--version", action="version", version=f"smsgate {version('smsgate')}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_serve, _demo, _simulate, _migrate, _config, _keys, _send, _doctor):
+        add(commands)
+    return parser
+
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def _command(
+    commands: _Commands, name: str, help_text: str, *, config: bool = True
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=help_text, description=help_text)
+    parser.set_defaults(command=name)
+    if config:
+        parser.add_argument(
+            "--config", metavar="FILE", help="smsgate.toml (default: ./smsgate.toml if it is there)"
+        )
+    return parser
+
+
+def _serve(commands: _Commands) -> None:
+    _command(commands, "serve", "Run the gateway until SIGTERM.")
+
+
+def _demo(commands: _Commands) -> None:
+    parser = _command(
+        commands,
+        "demo",
+        "Start PostgreSQL, an SMSC simulator and the gateway, send messages, print the report.",
+        config=False,
+    )
+    parser.add_argument("--messages", type=_count, default=5_000, metavar="N")
+    parser.add_argument("--once", action="store_true", help="end when the report is printed")
+    parser.add_argument("--data-dir", default="./data/demo", metavar="DIR")
+
+
+def _simulate(commands: _Commands) -> None:
+    parser = _command(commands, "simulate", "Run an SMSC simulator until SIGTERM.", config=False)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=2775, help="0: any free port, printed")
+    parser.add_argument("--profile", default="smooth", help="a ready profile's name or a TOML file")
+    parser.add_argument("--ledger", metavar="FILE", help="write every submit_sm as a JSON line")
+
+
+def _migrate(commands: _Commands) -> None:
+    _command(commands, "migrate", "Bring the database schema up to date.")
+
+
+def _config(commands: _Commands) -> None:
+    parser = _command(commands, "config", "Check or show the configuration.")
+    parser.add_argument("action", choices=("check", "show"))
+    parser.add_argument("--json", action="store_true")
+
+
+def _keys(commands: _Commands) -> None:
+    parser = _command(commands, "keys", "Manage API keys.")
+    parser.add_argument("action", choices=("create",))
+    parser.add_argument("name", help="what the key is for; unique in its account")
+    parser.add_argument("--account", default="default")
+    parser.add_argument(
+        "--scopes",
+        nargs="+",
+        default=["messages:send", "messages:read", "reports:read"],
+        metavar="SCOPE",
+    )
+    parser.add_argument("--json", action="store_true")
+
+
+def _send(commands: _Commands) -> None:
+    parser = _command(commands, "send", "Send one message through a running gateway.")
+    parser.add_argument("to", help="E.164, for example +8613812345678")
+    parser.add_argument("text")
+    parser.add_argument("--from", dest="sender", metavar="SENDER")
+    parser.add_argument("--category")
+    parser.add_argument("--key", help="API key; default: $SMSGATE_API_KEY")
+    parser.add_argument("--json", action="store_true")
+
+
+def _doctor(commands: _Commands) -> None:
+    parser = _command(commands, "doctor", "Check configuration, database and a running gateway.")
+    parser.add_argument("--json", action="store_true")
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 10_000_000:
+        raise argparse.ArgumentTypeError("expected 1 to 10000000")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""`smsgate doctor`: configuration, database and a running gateway, one line each."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+
+import aiohttp
+import msgspec
+
+from gateway.cli import CommandFailed
+from gateway.commands.setting_up import OPERATOR_ERRORS, configuration, migrated_database
+from gateway.config import Config
+
+ANSWER_SECONDS_MAX = 5
+
+
+class Finding(msgspec.Struct):
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    detail: str
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Exit code 1 if anything is not as it should be."""
+    try:
+        config = configuration(arguments)
+    except CommandFailed as error:
+        findings = [Finding("configuration", False, str(error))]
+    else:
+        findings = [
+            Finding("configuration", True, f"{len(config.connectors)} connectors"),
+            *asyncio.run(_examine(config)),
+        ]
+    if arguments.json:
+        print(json.dumps([msgspec.to_builtins(finding) for finding in findings]))
+    else:
+        for finding in findings:
+            print(f"{'ok ' if finding.ok else 'BAD'} {finding.what}: {finding.detail}")
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+async def _examine(config: Config) -> list[Finding]:
+    return [await _database(config), *await _gateway(config)]
+
+
+async def _database(config: Config) -> Finding:
+    try:
+        async with migrated_database(config, "doctor") as connection:
+            version = connection.get_server_version()
+            waiting = await connection.fetchval("SELECT count(*) FROM outbox")
+    except OPERATOR_ERRORS as error:
+        return Finding("database", False, str(error))
+    detail = f"PostgreSQL {version.major}.{version.minor}, {waiting} messages waiting"
+    return Finding("database", True, detail)
+
+
+async def _gateway(config: Config) -> list[Finding]:
+    url = f"http://{config.http.listen}/readyz"
+    try:
+        timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as response:
+            ready = await response.json(content_type=None)
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        return [Finding("gateway", False, f"nothing answers at {config.http.listen}: {error}")]
+    return [
+        Finding(component["name"], component["ok"], component.get("reason") or "up")
+        for component in ready["components"]
+    ]

@@ -1,0 +1,37 @@
+"""`smsgate migrate`: bring the schema up to date, and say what was done."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+
+from gateway.commands.setting_up import configuration, one_line, progress
+from gateway.config import Config
+from storage.migrate import migrate
+from storage.pool import Database
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Safe to run at any time, also beside running gateways."""
+    with one_line():
+        applied = asyncio.run(_migrate(configuration(arguments)))
+    for name in applied:
+        print(f"applied {name}")
+    if not applied:
+        print("the schema is up to date")
+    return 0
+
+
+async def _migrate(config: Config) -> list[str]:
+    database = await Database.open(
+        str(config.database.url),
+        Path(config.database.data_dir),
+        application_name="smsgate-migrate",
+        read_connections=1,
+        on_progress=progress,
+    )
+    try:
+        return await migrate(await database.dedicated("migrate").connection())
+    finally:
+        await database.close()

@@ -1,0 +1,44 @@
+"""`smsgate serve`: the gateway, until SIGTERM or SIGINT; then it drains."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+
+import structlog
+import uvloop
+
+from gateway.app import Gateway
+from gateway.cli import CommandFailed
+from gateway.commands.setting_up import configuration, one_line
+from gateway.config import Config
+from gateway.logs import configure_logs
+
+_log = structlog.get_logger(__name__)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Returns 0 after a drained stop. CommandFailed when it cannot start or may not go on."""
+    configure_logs()
+    config = configuration(arguments)
+    with one_line():
+        uvloop.run(_serve(config))
+    return 0
+
+
+async def _serve(config: Config) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    gateway = Gateway(config)
+    try:
+        await gateway.start()
+        print(f"smsgate ready: API {gateway.api_url} links {gateway.links_url}", flush=True)
+        gateway.lost.add_done_callback(lambda _lost: stop.set())
+        await stop.wait()
+    finally:
+        await gateway.stop()
+    if gateway.lost.done():
+        raise CommandFailed(gateway.lost.result())

@@ -1,0 +1,103 @@
+"""From the configuration of a connector to its running dispatch.
+
+Owns the wiring of one connector: settings, ready queue, pace, decisions, intake and bind pool.
+Decides nothing itself.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import msgspec
+
+from dlr.receipt import normalise_id
+from gateway.config.settings import ConnectorSettings, LimitSettings
+from gateway.dispatch.connector_dispatch import Clock, ConnectorDispatch
+from gateway.dispatch.inbound import ReceiptIntake
+from gateway.dispatch.intents import IntentWriter
+from gateway.dispatch.message import ReadyMessage
+from gateway.dispatch.outcomes import OutcomePolicy, Outcomes
+from gateway.dispatch.pace import Pace
+from gateway.dispatch.ready_queue import ReadyQueue
+from gateway.dispatch.recorder import Recorder
+from ratelimit.spec import RateSpec
+from smpp.bind_pool import BindPool
+from smpp.client import BindSettings
+from smpp.vocabulary import status_name
+from storage.ids import IdSource
+
+WINDOWS_READY = (
+    20  # of a connector without a rate: so many windows count as `ready_seconds` of work
+)
+
+
+class Wiring(msgspec.Struct):
+    """What every connector shares."""
+
+    ids: IdSource
+    intents: IntentWriter
+    recorder: Recorder
+    clock: Clock
+    limits: LimitSettings
+    policy: OutcomePolicy
+    down: set[str]
+
+
+def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> ConnectorDispatch:
+    """One connector, not yet started."""
+    now_ns = wiring.clock.monotonic_ns()
+    rate = None if settings.rate is None else settings.rate.spec
+    intake = ReceiptIntake(
+        connector,
+        wiring.recorder,
+        normalise=partial(normalise_id, base=settings.receipt_id_base),
+        wall_ms=wiring.clock.wall_ms,
+    )
+    return ConnectorDispatch(
+        settings.name,
+        connector,
+        ready=ReadyQueue[ReadyMessage](ready_parts(settings, rate, wiring.limits)),
+        pace=Pace(rate, now_ns),
+        outcomes=Outcomes(
+            connector,
+            policy=wiring.policy,
+            ids=wiring.ids,
+            normalise=partial(normalise_id, base=settings.response_id_base),
+            status_name=status_name,
+        ),
+        intake=intake,
+        intents=wiring.intents,
+        recorder=wiring.recorder,
+        ids=wiring.ids,
+        clock=wiring.clock,
+        down=wiring.down,
+    )
+
+
+def ready_parts(settings: ConnectorSettings, rate: RateSpec | None, limits: LimitSettings) -> int:
+    """How many parts of each category wait in memory: `ready_seconds` of work, and at least two
+    windows.
+    """
+    windows = settings.window * settings.binds
+    if rate is None:
+        return windows * WINDOWS_READY
+    return max(int(rate.per_second * limits.ready_seconds), 2 * windows)
+
+
+def start(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> None:
+    """Begin to bind."""
+    bind_settings = BindSettings(
+        host=settings.host,
+        port=settings.port,
+        system_id=settings.system_id,
+        password=settings.password,
+        system_type=settings.system_type,
+        bind=settings.bind,
+        window=settings.window,
+        enquire_link_seconds=settings.enquire_link_seconds,
+        response_timeout_seconds=settings.response_timeout_seconds,
+        bind_timeout_seconds=settings.bind_timeout_seconds,
+        reconnect_seconds_min=settings.reconnect_seconds_min,
+        reconnect_seconds_max=settings.reconnect_seconds_max,
+    )
+    dispatch.start(BindPool(settings.name, bind_settings, settings.binds, dispatch))

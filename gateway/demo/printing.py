@@ -1,0 +1,149 @@
+"""How the demo shows itself: a live progress display and the report.
+
+Owns the layout. Every rate is printed with its numerator and denominator.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from dlr.report import OUTCOMES
+from gateway.demo.client import Clicked, Figures, Sending
+from gateway.demo.ledger import Judgement
+
+SHOWN_RATES = ("delivery_rate", "confirmed_rate", "failure_rate")
+
+
+class Progressing:
+    """The three bars: accepted over HTTP, submitted over SMPP, ended by a receipt."""
+
+    def __init__(self, progress: Progress, messages: int) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {
+            name: progress.add_task(name, total=messages)
+            for name in ("accepted", "submitted", "final")
+        }
+
+    def update(self, name: str, done: float, total: float | None = None) -> None:
+        """Where one of the bars is."""
+        if total is None:
+            self._progress.update(self._tasks[name], completed=done)
+        else:
+            self._progress.update(self._tasks[name], completed=done, total=total)
+
+
+@contextmanager
+def sending_progress(console: Console, messages: int) -> Iterator[Progressing]:
+    """The live display while messages are under way."""
+    columns = (
+        TextColumn("{task.description:>10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
+        yield Progressing(progress, messages)
+
+
+def outcome_table(groups: Sequence[Figures], total: Figures) -> Table:
+    """Messages by category and outcome; the columns that are all 0 are left out."""
+    shown = [name for name in OUTCOMES if total.counts[name]]
+    table = Table(title="Messages by outcome", title_justify="left")
+    for name in ("category", "accepted", "sent", *shown):
+        table.add_column(name, justify="left" if name == "category" else "right")
+    for figures in (*groups, total):
+        counts = figures.counts
+        label = figures.key.get("category") or "all"
+        table.add_row(
+            label, str(counts["accepted"]), str(counts["sent"]), *(str(counts[n]) for n in shown),
+            end_section=figures is groups[-1],
+        )  # fmt: skip
+    return table
+
+
+def reason_table(groups: Sequence[Figures]) -> Table:
+    """Why what was not delivered was not."""
+    table = Table(title="Why not", title_justify="left")
+    table.add_column("reason")
+    table.add_column("messages", justify="right")
+    for figures in groups:
+        reason = figures.key.get("reason")
+        if reason not in (None, "none"):
+            table.add_row(reason, str(figures.counts["accepted"]))
+    return table
+
+
+def rate_lines(rates: Mapping[str, Mapping[str, float | None]], names: Sequence[str]) -> list[str]:
+    """`delivery_rate 4 650 / 4 980 = 93.4 % (95 %: 92.6 to 94.0)`."""
+    lines = []
+    for name in names:
+        rate = rates[name]
+        value, low, high = rate["value"], rate["low"], rate["high"]
+        words = f"{name:<15} {rate['numerator']:.0f} / {rate['denominator']:.0f}"
+        if value is not None:
+            words += f" = {value:.2%}"
+        if low is not None and high is not None:
+            words += f"   (95 % interval {low:.2%} to {high:.2%})"
+        lines.append(words)
+    return lines
+
+
+def speed_lines(sending: Sending, parts: int) -> list[str]:
+    """Throughput and the answer times of the API, as measured by the client."""
+    answers = sorted(sending.answer_seconds)
+    accepted = len(sending.accepted)
+    p50, p99 = (_percentile(answers, share) * 1000 for share in (0.5, 0.99))
+    return [
+        f"accepted   {accepted / sending.accept_seconds:8.0f} messages/s over HTTP "
+        f"(a batch is answered in {p50:.0f} ms at the median, {p99:.0f} ms at p99)",
+        f"submitted  {parts / sending.submit_seconds:8.0f} parts/s over SMPP",
+        f"receipted  {parts / sending.final_seconds:8.0f} parts/s until the last was stored",
+    ]
+
+
+def ledger_lines(judgement: Judgement, clicked: Clicked) -> list[str]:
+    """What others counted."""
+    return [
+        f"the simulator's ledger: {judgement.submits} submit_sm, {judgement.accepted} accepted, "
+        f"{judgement.refused} refused, {judgement.repeats} repeated",
+        f"{clicked.redirects} links were clicked like a phone would",
+    ]
+
+
+def timeline_table(events: Sequence[Mapping[str, object]], title: str) -> Table:
+    """One message from acceptance to click."""
+    table = Table(title=title, title_justify="left")
+    for name in ("time (UTC)", "event", "detail"):
+        table.add_column(name)
+    for event in events:
+        at = datetime.fromisoformat(str(event["at"]))
+        detail = event.get("detail")
+        pairs = detail.items() if isinstance(detail, dict) else ()
+        words = ", ".join(f"{name}={_shown(value)}" for name, value in pairs if value is not None)
+        part = event.get("part")
+        kind = str(event["kind"]) if part is None else f"{event['kind']} (part {part})"
+        table.add_row(at.strftime("%H:%M:%S.%f")[:-3], kind, words)
+    return table
+
+
+def _shown(value: object) -> str:
+    return "+".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _percentile(ordered: Sequence[float], share: float) -> float:
+    """Nearest rank; 0 of nothing."""
+    return ordered[max(0, math.ceil(len(ordered) * share) - 1)] if ordered else 0.0

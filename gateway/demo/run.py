@@ -1,0 +1,264 @@
+"""The demo from start to report.
+
+Owns the order of things: simulator, gateway, key, messages, clicks, report, and taking it all down.
+Talks to the gateway only as an application would, over HTTP; the simulator's ledger is the judge of
+what was really sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+from rich.console import Console
+
+from dlr.report import OUTCOMES
+from gateway.demo import processes
+from gateway.demo.client import Clicked, DemoClient, Figures, Sending
+from gateway.demo.ledger import Judgement, judge
+from gateway.demo.printing import (
+    SHOWN_RATES,
+    Progressing,
+    ledger_lines,
+    outcome_table,
+    rate_lines,
+    reason_table,
+    sending_progress,
+    speed_lines,
+    timeline_table,
+)
+from gateway.demo.processes import Child, DemoError
+from gateway.demo.texts import requests
+
+BATCH_MESSAGES = 500
+BATCHES_AT_ONCE = 2
+CLICKS_MAX = 60
+SETTLE_SECONDS = 2.5  # longer than the slowest receipt: what has not come by then never will
+CLICK_SECONDS_MAX = 10.0
+SETTLE_SECONDS_MAX = 120.0
+POLL_SECONDS = 0.25
+
+_PROFILE = """\
+# The demo's carrier: quick, mostly good, and with every kind of bad end.
+answer_latency_ms = 5
+receipt_delay_ms = [100, 1500]
+receipts_early_share = 0.01
+receipts_duplicated_share = 0.01
+scripted_destinations = false
+outcomes = [
+    { state = "DELIVRD", weight = 93 },
+    { state = "UNDELIV", error = "027", weight = 2.5 },
+    { state = "UNDELIV", error = "001", weight = 1.5 },
+    { state = "EXPIRED", error = "027", weight = 1 },
+    { state = "REJECTD", error = "013", weight = 1 },
+    { state = "none", weight = 1 },
+]
+[submit_errors]
+ESME_RINVDSTADR = 0.004
+"""
+
+_CONFIG = """\
+[database]
+data_dir = {data_dir}
+[http]
+listen = "127.0.0.1:0"
+[links]
+listen = "127.0.0.1:{links_port}"
+base_url = "http://127.0.0.1:{links_port}"
+[[connectors]]
+name = "simulator"
+host = "127.0.0.1"
+port = {smpp_port}
+system_id = "demo"
+password = "demo"
+binds = 2
+window = 500
+[[routes]]
+via = ["simulator"]
+"""
+
+
+async def demo(messages: int, data_dir: Path, *, once: bool, console: Console) -> None:
+    """Run it. Raises DemoError with one line when something does not start or does not add up."""
+    run = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    ledger = data_dir / f"ledger-{run}.jsonl"
+    console.print("smsgate demo: starting PostgreSQL, an SMSC simulator and the gateway …")
+    async with contextlib.AsyncExitStack() as stack:
+        gateway, config = await _start(stack, data_dir, ledger)
+        api_url, links_url = _addresses(gateway)
+        key = await processes.run(["keys", "create", f"demo-{run}", "--config", str(config)])
+        console.print(f"API {api_url}   short links {links_url}")
+        session = await stack.enter_async_context(_session(key))
+        client = DemoClient(session, api_url)
+        sending = await _send(client, messages, f"demo-{run}", console)
+        clicked = await client.click(sending, CLICKS_MAX)
+        await _report(client, sending, clicked, judge(ledger), console)
+        if not once:
+            await _stay(console, api_url, key)
+    console.print(f"Stopped; nothing is left running. The data stays in {data_dir}.")
+
+
+async def _start(
+    stack: contextlib.AsyncExitStack, data_dir: Path, ledger: Path
+) -> tuple[Child, Path]:
+    profile = data_dir / "simulator.toml"
+    profile.write_text(_PROFILE)
+    simulator = await processes.start(
+        "simulator",
+        ["simulate", "--port", "0", "--profile", str(profile), "--ledger", str(ledger)],
+        data_dir / "simulator.log",
+        ready="simulator ready:",
+    )
+    stack.push_async_callback(processes.stop, simulator)
+    config = data_dir / "smsgate.toml"
+    config.write_text(
+        _CONFIG.format(
+            data_dir=json.dumps(str(data_dir)),
+            links_port=processes.free_port(),
+            smpp_port=simulator.ready.rpartition(":")[2],
+        )
+    )
+    gateway = await processes.start(
+        "gateway",
+        ["serve", "--config", str(config)],
+        data_dir / "gateway.log",
+        ready="smsgate ready:",
+    )
+    stack.push_async_callback(processes.stop, gateway)
+    return gateway, config
+
+
+def _addresses(gateway: Child) -> tuple[str, str]:
+    """From the ready line: `API http://… links http://…`."""
+    words = gateway.ready.split()
+    return words[1], words[3]
+
+
+@contextlib.asynccontextmanager
+async def _session(key: str) -> AsyncIterator[aiohttp.ClientSession]:
+    headers = {"Authorization": f"Bearer {key}"}
+    timeout = aiohttp.ClientTimeout(total=60)
+    async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
+        yield session
+
+
+async def _send(client: DemoClient, messages: int, campaign: str, console: Console) -> Sending:
+    """All messages in batches, some at once, with a live display of where they are."""
+    bodies = list(requests(messages, campaign))
+    batches = iter(
+        [bodies[start : start + BATCH_MESSAGES] for start in range(0, messages, BATCH_MESSAGES)]
+    )
+    sending = Sending(campaign=campaign, began=time.perf_counter())
+
+    async def worker() -> None:
+        for batch in batches:
+            await client.send(batch, sending)
+
+    with sending_progress(console, messages) as show:
+        watching = asyncio.create_task(_watch(client, sending, show))
+        await asyncio.gather(*(worker() for _ in range(BATCHES_AT_ONCE)))
+        sending.accept_seconds = time.perf_counter() - sending.began
+        await watching
+    return sending
+
+
+async def _watch(client: DemoClient, sending: Sending, show: Progressing) -> None:
+    """Move the bars until all is accepted and nothing has moved for a while.
+
+    Some receipts never come: what is still open then stays open, and the report says so.
+    """
+    moved_at = deadline = time.perf_counter()
+    deadline += SETTLE_SECONDS_MAX
+    before = (-1.0, -1.0)
+    while not sending.accept_seconds or time.perf_counter() - moved_at < SETTLE_SECONDS:
+        now = await client.submitted()
+        if now != before:
+            moved_at = time.perf_counter()
+            if now[0] != before[0]:
+                sending.submit_seconds = moved_at - sending.began
+            if now[1] != before[1]:
+                sending.final_seconds = moved_at - sending.began
+            before = now
+            sending.parts = int(now[0])
+        if time.perf_counter() > deadline:
+            raise DemoError(f"messages still move after {SETTLE_SECONDS_MAX:.0f} s")
+        show.update("accepted", len(sending.accepted))
+        show.update("submitted", now[0], max(now[0], len(sending.accepted)))
+        show.update("final", now[1], max(now[0], len(sending.accepted)))
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def _report(
+    client: DemoClient,
+    sending: Sending,
+    clicked: Clicked,
+    judgement: Judgement,
+    console: Console,
+) -> None:
+    """Print the report, and raise DemoError if its numbers do not add up."""
+    total = (await client.campaign("delivery", sending.campaign))[0]
+    categories = await client.campaign("delivery", sending.campaign, "category")
+    reasons = await client.campaign("delivery", sending.campaign, "reason")
+    funnel = await _clicks_counted(client, sending, clicked)
+    console.print(outcome_table(categories, total))
+    console.print(reason_table(reasons))
+    lines = [
+        *rate_lines(total.rates, SHOWN_RATES),
+        *rate_lines(funnel.rates, ("uctr_delivered",)),
+        "",
+        *speed_lines(sending, sending.parts),
+        "",
+        *ledger_lines(judgement, clicked),
+    ]
+    console.print("\n".join(lines), highlight=False)
+    if clicked.message_id is not None:
+        events = await client.events(clicked.message_id)
+        console.print(timeline_table(events, f"One message: {clicked.message_id}"))
+    _check(sending, total, judgement)
+    console.print("The numbers add up: accepted = the sum of the outcomes, submitted = the ledger.")
+
+
+async def _clicks_counted(client: DemoClient, sending: Sending, clicked: Clicked) -> Figures:
+    """The funnel, once the clicks have come from the journal into the database."""
+    deadline = time.perf_counter() + CLICK_SECONDS_MAX
+    while True:
+        funnel = (await client.campaign("funnel", sending.campaign))[0]
+        if funnel.counts["human_clicks"] >= clicked.redirects:
+            return funnel
+        if time.perf_counter() > deadline:
+            raise DemoError(f"{clicked.redirects} clicks, but the report counts {funnel.counts}")
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def _check(sending: Sending, total: Figures, judgement: Judgement) -> None:
+    """The demo fails when a number does not add up."""
+    counts = total.counts
+    accepted, outcomes = counts["accepted"], sum(counts[name] for name in OUTCOMES)
+    if not accepted == outcomes == len(sending.accepted):
+        raise DemoError(
+            f"{len(sending.accepted)} answered 202, {accepted} reported, {outcomes} in outcomes"
+        )
+    if judgement.submits != sending.parts or judgement.repeats:
+        raise DemoError(f"{sending.parts} parts submitted, but the ledger says {judgement}")
+
+
+async def _stay(console: Console, api_url: str, key: str) -> None:
+    """Keep running for whoever wants to look around."""
+    console.print(
+        f"\nStill running. Try:\n  curl -s {api_url}/v1/reports/delivery?group_by=category "
+        f"-H 'Authorization: Bearer {key}'\n  curl -s {api_url}/metrics\nCtrl-C ends it.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()

@@ -1,0 +1,82 @@
+"""All connectors of this process, seen from the accepter and from the application.
+
+Owns the table connector id -> ConnectorDispatch and the start and stop order of the sending side.
+Decides nothing about a single message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from gateway.dispatch.connector_dispatch import ConnectorDispatch
+from gateway.dispatch.intents import IntentWriter
+from gateway.dispatch.message import ReadyMessage
+from gateway.dispatch.recorder import Recorder
+from gateway.dispatch.refill import Refiller
+from storage import sql
+from storage.pool import Connection
+
+_SQL = sql.load(__package__)
+_log = structlog.get_logger(__name__)
+STORE_SECONDS_MIN = 5.0
+
+
+class Dispatcher:
+    """Implements the accepter's ReadyRoom."""
+
+    def __init__(
+        self,
+        connectors: Mapping[int, ConnectorDispatch],
+        *,
+        intents: IntentWriter,
+        recorder: Recorder,
+        refiller: Refiller,
+        term: int,
+    ) -> None:
+        self.connectors = connectors
+        self.intents = intents
+        self.recorder = recorder
+        self.refiller = refiller
+        self._term = term
+        self._stopping = False
+
+    def reserve(self, connector: int, category: int, parts: int) -> bool:
+        dispatch = self.connectors.get(connector)
+        return (
+            not self._stopping and dispatch is not None and dispatch.ready.reserve(parts, category)
+        )
+
+    def release(self, connector: int, category: int, parts: int) -> None:
+        self.connectors[connector].ready.release(parts)
+
+    def push(self, connector: int, messages: Sequence[ReadyMessage]) -> None:
+        self.connectors[connector].push(messages)
+
+    def backlog(self, connector: int, category: int) -> None:
+        self.refiller.backlog(connector, category)
+
+    async def stop(self, drain_seconds: float) -> None:
+        """Finish the windows, unbind, store what came back. What was not written stays in the
+        outbox.
+        """
+        self._stopping = True
+        await self.refiller.stop()
+        await asyncio.gather(
+            *(dispatch.stop(drain_seconds) for dispatch in self.connectors.values())
+        )
+        try:
+            async with asyncio.timeout(max(drain_seconds, STORE_SECONDS_MIN)):
+                await self.intents.close()
+                await self.recorder.close()
+        except TimeoutError:
+            # Their intents stay open: the next start finds them in doubt and says so.
+            _log.error("results_not_stored", waiting=self.recorder.commits.waiting)
+
+    async def give_back(self, connection: Connection) -> None:
+        """Free what this process held in memory, so that another, or the next start, takes it at
+        once.
+        """
+        await connection.execute(_SQL["outbox_unclaim"], self._term)

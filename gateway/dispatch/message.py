@@ -1,0 +1,65 @@
+"""The objects that travel between outbox and wire.
+
+Owns their shapes only. `ReadyMessage` waits in a ready queue, a `Batch` is what one intent names, a
+`Journey` is one message of a batch between intent and outcome, an `OutboundPart` is one submit_sm
+in a window.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from smpp.pdu import SubmitSm
+
+
+class ReadyMessage(msgspec.Struct, gc=False, eq=False):
+    """A durable message that this process holds in memory. `expires_at` in ms since the epoch."""
+
+    id: int
+    category: int
+    account: int
+    parts: int
+    cost: int  # parts still to be sent
+    to: str
+    to_idx: bytes
+    sender: str
+    text: str
+    expires_at: int | None = None
+    attempt: int = 0
+    parts_done: frozenset[int] = frozenset()
+
+
+class Batch(msgspec.Struct, eq=False):
+    """The messages of one submit_intent row. The row goes when `open` reaches 0."""
+
+    id: int
+    connector: int
+    messages: list[ReadyMessage]
+    open: int  # messages without a stored result
+
+
+class Journey(msgspec.Struct, eq=False):
+    """One message of one batch between intent and outcome."""
+
+    message: ReadyMessage
+    batch: Batch
+    unanswered: int  # parts without an answer, written or not
+    unsent: list[tuple[int, SubmitSm]] | None = (
+        None  # parts to write, last first; None: not encoded yet
+    )
+    done: tuple[int, ...] = ()
+    retry_status: int | None = None  # command_status of a part that may be tried again
+    retry_seconds: float = 0.0
+    throttled: bool = False
+    unwritten: bool = False
+    doubtful: bool = False  # a part was written and never answered, and is to be sent again
+
+
+class OutboundPart(msgspec.Struct, eq=False):
+    """One submit_sm in flight. `submitted_at` in ms since the epoch."""
+
+    journey: Journey
+    part: int
+    submission_id: int
+    submitted_at: int
+    generation: int  # of the pace it was written in

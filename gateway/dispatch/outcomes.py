@@ -1,0 +1,233 @@
+"""What an answer, a silence or a refusal means for the message it belongs to.
+
+Owns the decision after the wire: from a part and its command_status (or the lack of one) to the
+records that are stored and the messages that go back into the ready queue. Pure: no I/O, no clock;
+`now_ms` is passed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+
+from dlr.ledger import SubmissionRow
+from dlr.reasons import Reason
+from dlr.status import Status
+from gateway.dispatch.error_policy import ATTEMPTS_MAX, Kind, decide
+from gateway.dispatch.message import Batch, Journey, OutboundPart, ReadyMessage
+from gateway.dispatch.records import MessageDone, PartResult, Record
+from storage.categories import Category
+from storage.events import Event
+from storage.ids import IdSource
+
+OK = 0
+
+
+class OutcomePolicy(msgspec.Struct, frozen=True):
+    """How often to try, and what to do with a message that may or may not have been sent."""
+
+    attempts_max: int = ATTEMPTS_MAX
+    doubt_grace_seconds: float = 3.0  # a late answer or an early receipt may still settle it
+    resend_when_in_doubt: frozenset[int] = frozenset(
+        {Category.OTP, Category.TRANSACTIONAL, Category.SERVICE}
+    )
+
+
+class Effects(msgspec.Struct):
+    """What follows from a batch of answers."""
+
+    records: list[Record] = msgspec.field(default_factory=list)
+    requeue: list[ReadyMessage] = msgspec.field(default_factory=list)
+    known: list[tuple[str, int]] = msgspec.field(default_factory=list)  # carrier id, submission id
+    pause_seconds: float = 0.0
+    throttled_generation: int = -1  # -1: nothing was throttled
+
+
+class Outcomes:
+    """One connector's decisions."""
+
+    def __init__(
+        self,
+        connector: int,
+        *,
+        policy: OutcomePolicy,
+        ids: IdSource,
+        normalise: Callable[[bytes], str],
+        status_name: Callable[[int], str],
+    ) -> None:
+        self._connector = connector
+        self._policy = policy
+        self._ids = ids
+        self._normalise = normalise
+        self._status_name = status_name
+        self.responses: dict[int, int] = {}  # by command_status
+        self.in_doubt = 0
+        self.retried = 0
+
+    def answered(
+        self, part: OutboundPart, command_status: int, message_id: bytes, now_ms: int, out: Effects
+    ) -> None:
+        """A submit_sm_resp, or a generic_nack in its place."""
+        journey = part.journey
+        self.responses[command_status] = self.responses.get(command_status, 0) + 1
+        if command_status == OK:
+            row = self._row(part, Status.SENT, now_ms)
+            if message_id:
+                row.carrier_id = self._normalise(message_id)
+                out.known.append((row.carrier_id, row.id))
+            self._settle(journey, part.part, row, now_ms, out)
+            return
+        message = journey.message
+        action = decide(command_status, message.attempt + 1, self._policy.attempts_max)
+        expired = message.expires_at is not None and message.expires_at <= now_ms
+        if action.kind is Kind.FINAL or expired:
+            row = self._row(part, action.status, now_ms)
+            row.reason = action.reason
+            row.error = self._status_name(command_status)
+            self._settle(journey, part.part, row, now_ms, out)
+            return
+        journey.retry_status = command_status
+        journey.retry_seconds = max(journey.retry_seconds, action.cooldown_seconds)
+        if action.kind is Kind.THROTTLE:
+            journey.throttled = True
+            out.throttled_generation = max(out.throttled_generation, part.generation)
+        elif action.kind is not Kind.RETRY:
+            out.pause_seconds = max(out.pause_seconds, action.cooldown_seconds)
+        self._settle(journey, None, None, now_ms, out)
+
+    def doubtful(self, part: OutboundPart, now_ms: int, out: Effects) -> None:
+        """A submit_sm was written and no answer will come: it may or may not have been sent
+        (E33).
+        """
+        self.in_doubt += 1
+        journey = part.journey
+        message = journey.message
+        if message.category in self._policy.resend_when_in_doubt and self._may_retry(
+            message, now_ms
+        ):
+            journey.doubtful = True
+            self._settle(journey, None, None, now_ms, out)
+            return
+        row = self._row(part, Status.UNCONFIRMED, now_ms)
+        row.responded_at = None
+        self._settle(journey, part.part, row, now_ms, out)
+
+    def unwritten(self, journey: Journey, parts: int, now_ms: int, out: Effects) -> None:
+        """Parts that were certainly not written: the message goes back to the ready queue, no
+        attempt used.
+        """
+        journey.unanswered -= parts - 1
+        journey.unwritten = True
+        self._settle(journey, None, None, now_ms, out)
+
+    def ended(
+        self,
+        message: ReadyMessage,
+        batch: Batch,
+        *,
+        status: Status,
+        reason: Reason,
+        error: str | None,
+        out: Effects,
+    ) -> None:
+        """A message that will not reach the wire any more: one row of part 0."""
+        row = SubmissionRow(
+            id=self._ids.next(),
+            message_id=message.id,
+            part=0,
+            parts=message.parts,
+            account=message.account,
+            category=message.category,
+            connector=self._connector,
+            status=status,
+            reason=reason,
+            error=error,
+        )
+        out.records.append(MessageDone(message.id, batch, rows=(row,)))
+
+    def _may_retry(self, message: ReadyMessage, now_ms: int) -> bool:
+        if message.attempt + 1 >= self._policy.attempts_max:  # E30: never 28 times
+            return False
+        return message.expires_at is None or message.expires_at > now_ms
+
+    def _row(self, part: OutboundPart, status: Status, now_ms: int) -> SubmissionRow:
+        message = part.journey.message
+        return SubmissionRow(
+            id=part.submission_id,
+            message_id=message.id,
+            part=part.part,
+            parts=message.parts,
+            account=message.account,
+            category=message.category,
+            connector=self._connector,
+            status=status,
+            submitted_at=_instant(part.submitted_at),
+            responded_at=_instant(now_ms),
+        )
+
+    def _settle(
+        self,
+        journey: Journey,
+        part: int | None,
+        row: SubmissionRow | None,
+        now_ms: int,
+        out: Effects,
+    ) -> None:
+        """One part less to wait for; with the last one the message is done with this batch."""
+        journey.unanswered -= 1
+        if part is not None:
+            journey.done += (part,)
+        if journey.unanswered:
+            if row is not None:
+                out.records.append(PartResult(row))
+            return
+        done = self._done(journey, now_ms, out)
+        if row is not None:
+            done.rows = (row,)
+        out.records.append(done)
+
+    def _done(self, journey: Journey, now_ms: int, out: Effects) -> MessageDone:
+        message, batch = journey.message, journey.batch
+        if journey.doubtful or (journey.retry_status is not None and not journey.throttled):
+            return self._retry(journey, now_ms)
+        if not (journey.throttled or journey.unwritten):
+            return MessageDone(message.id, batch)
+        message.parts_done = message.parts_done.union(journey.done)
+        message.cost = message.parts - len(message.parts_done)
+        out.requeue.append(message)
+        event = None
+        if journey.throttled and journey.retry_status is not None:
+            status = self._status_name(journey.retry_status)
+            event = self._event(message.id, "throttled", {"command_status": status})
+        return MessageDone(message.id, batch, requeued=True, event=event)
+
+    def _retry(self, journey: Journey, now_ms: int) -> MessageDone:
+        message, policy = journey.message, self._policy
+        detail: dict[str, object] = {"attempt": message.attempt + 1}
+        if journey.doubtful:
+            delay = policy.doubt_grace_seconds
+            kind, detail["policy"] = "in_doubt", "resend"
+        else:
+            assert journey.retry_status is not None
+            delay = journey.retry_seconds
+            kind, detail["command_status"] = "retry", self._status_name(journey.retry_status)
+        self.retried += 1
+        retry_at = _instant(now_ms + int(delay * 1000))
+        detail["not_before"] = retry_at
+        return MessageDone(
+            message.id,
+            journey.batch,
+            retry_at=retry_at,
+            attempt=message.attempt + 1,
+            event=self._event(message.id, kind, detail),
+        )
+
+    def _event(self, message_id: int, kind: str, detail: dict[str, object]) -> Event:
+        detail["connector"] = self._connector
+        return Event(self._ids.next(), message_id, kind, detail)
+
+
+def _instant(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,0 +1,86 @@
+"""How fast one connector may send: its contracted rate, what the carrier lets through of it, and
+pauses.
+
+Owns the bring-together of token bucket and adaptive rate for one connector. Pure: every call is
+told the time.
+"""
+
+from __future__ import annotations
+
+from ratelimit.adaptive import AdaptiveRate
+from ratelimit.spec import RateSpec
+from ratelimit.token_bucket import NANOSECONDS, TokenBucket
+
+UNLIMITED_PARTS = 1 << 30
+TICKS_PER_SECOND = 200  # while short of tokens, look again every 5 ms and not at each token
+
+
+class Pace:
+    """`rate` None: as fast as the windows allow; a throttling answer then only pauses."""
+
+    def __init__(self, rate: RateSpec | None, now_ns: int) -> None:
+        self._bucket = None if rate is None else TokenBucket(rate, now_ns)
+        self._adaptive = None if rate is None else AdaptiveRate(rate, now_ns)
+        self._paused_until_ns = now_ns
+        self.generation = 0
+        self.throttled_total = 0
+
+    @property
+    def per_second(self) -> float | None:
+        """The rate in force, parts per second; None: unlimited."""
+        return None if self._adaptive is None else self._adaptive.per_second
+
+    def available(self, now_ns: int) -> int:
+        """Parts that may be written now."""
+        if now_ns < self._paused_until_ns:
+            return 0
+        if self._bucket is None or self._adaptive is None:
+            return UNLIMITED_PARTS
+        if self._adaptive.tick(now_ns):
+            self._bucket.set_rate(self._adaptive.spec(), now_ns)
+        return self._bucket.available(now_ns)
+
+    def take(self, parts: int, now_ns: int) -> None:
+        """These parts were written; the caller asked available() in the same callback."""
+        if self._bucket is not None and parts:
+            self._bucket.take(parts, now_ns)
+
+    def wait_ns(self, now_ns: int) -> int:
+        """How long until available() is worth asking again, after it answered 0."""
+        if now_ns < self._paused_until_ns:
+            return self._paused_until_ns - now_ns
+        if self._bucket is None:
+            return 0
+        spec = self._bucket.spec
+        if spec.paused:
+            return NANOSECONDS
+        worth = spec.numerator // (spec.denominator * TICKS_PER_SECOND)
+        return self._bucket.take(max(1, min(spec.burst, worth)), now_ns)
+
+    def ahead(self, window: int) -> int:
+        """How many parts may stand named by an intent: one window, and not more than a second's
+        worth.
+        """
+        if self._bucket is None:
+            return window
+        spec = self._bucket.spec
+        return min(window, max(spec.burst, spec.numerator // spec.denominator, 1))
+
+    def throttled(self, generation: int, now_ns: int) -> None:
+        """The carrier refused a part of this generation with ESME_RTHROTTLED or ESME_RMSGQFUL
+        (E37).
+        """
+        self.throttled_total += 1
+        if generation != self.generation:
+            return  # one burst, one signal
+        self.generation += 1
+        if self._adaptive is None or self._bucket is None:
+            self.pause(now_ns, 1.0)
+            return
+        self._adaptive.throttled(self._adaptive.generation, now_ns)
+        self._bucket.set_rate(self._adaptive.spec(), now_ns)
+        self._paused_until_ns = max(self._paused_until_ns, self._adaptive.resume_at_ns)
+
+    def pause(self, now_ns: int, seconds: float) -> None:
+        """Write nothing for so long."""
+        self._paused_until_ns = max(self._paused_until_ns, now_ns + int(seconds * NANOSECONDS))

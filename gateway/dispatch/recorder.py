@@ -1,0 +1,300 @@
+"""One ordered writer for everything that comes back from the wire.
+
+Owns the transaction that stores results (submission rows, outbox and intent deletes) and receipts.
+One writer, so that a receipt can never be committed before the result it belongs to; the answer to
+the carrier leaves only after the commit. Must not decide what a result means: records arrive
+decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import asyncpg
+import msgspec
+import structlog
+
+from dlr import hygiene
+from dlr.ledger import (
+    AppliedReceipt,
+    ReceiptRow,
+    SubmissionRow,
+    apply_receipts,
+    insert_submissions,
+    join_unmatched,
+)
+from dlr.status import Status, advance
+from gateway.dispatch.message import Batch
+from gateway.dispatch.records import MessageDone, PartResult, ReceiptArrived, Record
+from smpp.client import Bind
+from smpp.events import Delivery
+from smpp.vocabulary import ESME_RX_R_APPN
+from storage import events, sql, suppression
+from storage.events import Event
+from storage.group_commit import GroupCommit
+from storage.ids import IdSource
+from storage.pool import Connection, Dedicated, Fenced, is_transient
+
+_SQL = sql.load(__package__)
+_log = structlog.get_logger(__name__)
+RETRY_SECONDS = 0.5
+
+
+class RecorderCounters(msgspec.Struct):
+    """Plain counts for /metrics, since start. The keys are (connector, status)."""
+
+    submissions: int = 0
+    receipts_parked: int = 0
+    receipts_joined: int = 0
+    receipts_unchanged: int = 0
+    numbers_suppressed: int = 0
+    unstorable: int = 0
+    final: dict[tuple[int, int], int] = msgspec.field(default_factory=dict)
+    receipts: dict[tuple[int, int], int] = msgspec.field(default_factory=dict)
+
+
+def _add(counts: dict[tuple[int, int], int], connector: int, status: int) -> None:
+    counts[connector, status] = counts.get((connector, status), 0) + 1
+
+
+class _Gathered(msgspec.Struct):
+    """One flush's records, sorted by what has to be written."""
+
+    rows: list[SubmissionRow] = msgspec.field(default_factory=list)
+    receipts: list[ReceiptRow] = msgspec.field(default_factory=list)
+    done_ids: list[int] = msgspec.field(default_factory=list)
+    retries: list[MessageDone] = msgspec.field(default_factory=list)
+    batches: dict[int, tuple[Batch, int]] = msgspec.field(default_factory=dict)
+    events: list[Event] = msgspec.field(default_factory=list)
+    answers: dict[Bind, list[Delivery]] = msgspec.field(default_factory=dict)
+    folded: list[tuple[int, int]] = msgspec.field(default_factory=list)  # written with their row
+
+
+class Recorder:
+    """Stores results and receipts in group commits and answers the carrier afterwards."""
+
+    def __init__(
+        self,
+        dedicated: Dedicated,
+        *,
+        ids: IdSource,
+        waiting_max: int,
+        receipts_waiting_max: int,
+        committed: Callable[[], None],
+    ) -> None:
+        """`committed` is told after each flush that stored receipts, so that reading may go on."""
+        self._dedicated = dedicated
+        self._ids = ids
+        self._receipts_waiting_max = receipts_waiting_max
+        self._committed = committed
+        self._parked = 0  # receipts of this process that wait for their submit_sm_resp
+        self.receipts_waiting = 0
+        self.counters = RecorderCounters()
+        self.commits: GroupCommit[Record, None] = GroupCommit(
+            self._flush, name="record", items_waiting_max=waiting_max, retry=_retry_delay
+        )
+
+    def record(self, records: Sequence[Record]) -> None:
+        """Take results of the wire. Their number is bounded by the windows, so there is always
+        room.
+        """
+        self.commits.offer(records)
+
+    def room_for_receipts(self) -> int:
+        """How many more receipts may be offered before the carrier has to be told to wait."""
+        return self._receipts_waiting_max - self.receipts_waiting
+
+    def has_room_again(self) -> bool:
+        """Whether reading may go on after it was paused: half of the room is free."""
+        return self.receipts_waiting * 2 <= self._receipts_waiting_max
+
+    def record_receipts(self, arrived: Sequence[ReceiptArrived]) -> None:
+        """Take receipts; the caller asked room_for_receipts() first."""
+        self.receipts_waiting += len(arrived)
+        self.commits.offer(arrived)
+
+    async def close(self) -> None:
+        """Store everything that was offered, then stop."""
+        await self.commits.close()
+
+    async def _flush(self, records: list[Record], attempt: int) -> list[None]:
+        """One transaction for all; where PostgreSQL refuses it, one for each record.
+
+        So that a value nobody foresaw costs its own record and not the 499 beside it.
+        """
+        try:
+            await self._store(records, again=attempt > 0)
+        except Exception as error:
+            if is_transient(error) or isinstance(error, Fenced):
+                raise
+            for record in records:
+                await self._store_alone(record, again=attempt > 0)
+        return [None] * len(records)
+
+    async def _store_alone(self, record: Record, *, again: bool) -> None:
+        try:
+            await self._store([record], again=again)
+        except (asyncpg.PostgresError, ValueError) as error:
+            if is_transient(error):
+                raise
+            self.counters.unstorable += 1
+            _log.error("record_unstorable", kind=type(record).__name__, error=str(error))
+            if isinstance(record, ReceiptArrived):
+                self.receipts_waiting -= 1
+                record.bind.acknowledge([record.delivery], ESME_RX_R_APPN)
+
+    async def _store(self, records: list[Record], *, again: bool) -> None:
+        gathered = _gather(records)
+        _fold_receipts(gathered)
+        async with self._dedicated.transaction() as connection:
+            await self._write_results(connection, gathered, again=again)
+            applied = await self._write_receipts(connection, gathered)
+            suppressed = await self._suppress(connection, applied)
+            await events.append(connection, gathered.events)
+        self._count(gathered, applied, suppressed)
+        for batch, finished in gathered.batches.values():
+            batch.open -= finished
+        self._answer(gathered)
+
+    def _answer(self, gathered: _Gathered) -> None:
+        """After the commit: deliver_sm_resp, one write per bind."""
+        stored = 0
+        for bind, deliveries in gathered.answers.items():
+            bind.acknowledge(deliveries)
+            stored += len(deliveries)
+        self.receipts_waiting -= stored
+        if stored:
+            self._committed()
+
+    async def _write_results(
+        self, connection: Connection, gathered: _Gathered, *, again: bool
+    ) -> None:
+        if gathered.rows:
+            await insert_submissions(connection, gathered.rows, again=again)
+        if gathered.done_ids:
+            await connection.execute(_SQL["outbox_delete"], gathered.done_ids)
+        if gathered.retries:
+            await connection.execute(
+                _SQL["outbox_retry"],
+                [done.message_id for done in gathered.retries],
+                [done.retry_at for done in gathered.retries],
+                [done.attempt for done in gathered.retries],
+            )
+        closed = [
+            batch.id for batch, finished in gathered.batches.values() if batch.open == finished
+        ]
+        if closed:
+            await connection.execute(_SQL["intent_close"], closed)
+
+    async def _write_receipts(
+        self, connection: Connection, gathered: _Gathered
+    ) -> list[AppliedReceipt]:
+        receipts = gathered.receipts
+        if self._parked and gathered.rows:
+            # E11: receipts that were here before the submit_sm_resp they belong to.
+            joined = await join_unmatched(
+                connection,
+                [(row.connector, row.carrier_id) for row in gathered.rows if row.carrier_id],
+            )
+            self._parked -= len(joined)
+            self.counters.receipts_joined += len(joined)
+            receipts = receipts + joined
+        if not receipts:
+            return []
+        return await apply_receipts(connection, receipts, self._ids)
+
+    async def _suppress(self, connection: Connection, applied: Sequence[AppliedReceipt]) -> int:
+        """An unknown subscriber is suppressed in the transaction that stores the receipt that said
+        so.
+        """
+        evidence = [receipt for receipt in applied if receipt.changed and hygiene.prunes(receipt)]
+        if not evidence:
+            return 0
+        ids = [receipt.message_id for receipt in evidence]
+        recipients = {
+            row["id"]: row["to_idx"]
+            for row in await connection.fetch(_SQL["recipients_of_messages"], ids)
+        }
+        return await suppression.add(
+            connection,
+            [
+                hygiene.suppression_of(receipt, recipients[receipt.message_id])
+                for receipt in evidence
+                if receipt.message_id in recipients
+            ],
+        )
+
+    def _count(
+        self, gathered: _Gathered, applied: Sequence[AppliedReceipt], suppressed: int
+    ) -> None:
+        counters = self.counters
+        counters.submissions += len(gathered.rows)
+        counters.numbers_suppressed += suppressed
+        for row in gathered.rows:
+            if row.status > Status.SENT:
+                _add(counters.final, row.connector, row.status)
+        for connector, status in gathered.folded:
+            _add(counters.receipts, connector, status)
+        for receipt in applied:
+            _add(counters.receipts, receipt.row.connector, receipt.row.status)
+            if not receipt.matched:
+                counters.receipts_parked += 1
+                self._parked += 1
+            elif not receipt.changed:
+                counters.receipts_unchanged += 1
+            elif receipt.row.status > Status.SENT:
+                _add(counters.final, receipt.row.connector, receipt.row.status)
+
+
+def _retry_delay(error: BaseException, attempt: int) -> float | None:
+    """Results wait for PostgreSQL as long as it takes; anything else is a defect and is raised."""
+    return RETRY_SECONDS if is_transient(error) else None
+
+
+def _gather(records: Sequence[Record]) -> _Gathered:
+    gathered = _Gathered()
+    for record in records:
+        if isinstance(record, ReceiptArrived):
+            gathered.receipts.append(record.row)
+            gathered.answers.setdefault(record.bind, []).append(record.delivery)
+        elif isinstance(record, PartResult):
+            gathered.rows.append(record.row)
+        else:
+            _gather_done(gathered, record)
+    return gathered
+
+
+def _gather_done(gathered: _Gathered, done: MessageDone) -> None:
+    gathered.rows += done.rows
+    if done.event is not None:
+        gathered.events.append(done.event)
+    if done.retry_at is not None:
+        gathered.retries.append(done)
+    elif not done.requeued:
+        gathered.done_ids.append(done.message_id)
+    if done.batch is not None:
+        batch, finished = gathered.batches.get(done.batch.id, (done.batch, 0))
+        gathered.batches[batch.id] = (batch, finished + 1)
+
+
+def _fold_receipts(gathered: _Gathered) -> None:
+    """A receipt whose result is in the same flush goes into that row before it is written: one
+    write, not two.
+    """
+    if not gathered.receipts or not gathered.rows:
+        return
+    rows = {(row.connector, row.carrier_id): row for row in gathered.rows if row.carrier_id}
+    left: list[ReceiptRow] = []
+    for receipt in gathered.receipts:
+        row = rows.get((receipt.connector, receipt.carrier_id))
+        if row is None or hygiene.may_prune(receipt):
+            left.append(receipt)
+            continue
+        gathered.folded.append((receipt.connector, receipt.status))
+        if advance(Status(row.status), Status(receipt.status)) != row.status:
+            row.status = receipt.status
+            row.reason = receipt.reason
+            row.error = receipt.error
+            row.done_at = receipt.done_at
+            row.receipt_at = receipt.received_at
+    gathered.receipts = left

@@ -1,0 +1,52 @@
+"""What the wire side tells the recorder: the closed set of things that can become of a submit_sm or
+a receipt.
+
+Owns shapes only. A record is immutable once offered; the recorder turns many of them into one
+transaction.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from dlr.ledger import ReceiptRow, SubmissionRow
+from gateway.dispatch.message import Batch
+from smpp.client import Bind
+from smpp.events import Delivery
+from storage.events import Event
+
+
+class PartResult(msgspec.Struct, gc=False):
+    """One part of a message has its result; the message has not yet."""
+
+    row: SubmissionRow
+
+
+class MessageDone(msgspec.Struct):
+    """Every part of a message that this batch named has its result.
+
+    `rows` are results that come with it (one for a message of one part). `retry_at` None ends the
+    message's time in the outbox; otherwise it is freed there for another attempt. `requeued` leaves
+    the outbox row as it is: the message is back in this process's ready queue.
+    """
+
+    message_id: int
+    batch: Batch | None
+    rows: tuple[SubmissionRow, ...] = ()
+    retry_at: datetime | None = None
+    attempt: int = 0
+    requeued: bool = False
+    event: Event | None = None
+
+
+class ReceiptArrived(msgspec.Struct):
+    """A receipt that is to be answered with deliver_sm_resp once it is committed."""
+
+    row: ReceiptRow
+    bind: Bind
+    delivery: Delivery
+
+
+Record = PartResult | MessageDone | ReceiptArrived

@@ -1,0 +1,141 @@
+"""What a process that died left behind.
+
+Owns the take-over of a dead term: its database sessions are ended first, because its last COMMIT
+may still be landing; then what its open intents name is in doubt, and what they do not name was
+certainly not sent. Must run before this process claims anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+import asyncpg
+import msgspec
+import structlog
+
+from dlr.ledger import SubmissionRow, insert_submissions
+from dlr.status import Status
+from storage import events, sql
+from storage.events import Event
+from storage.ids import IdSource
+from storage.leases import HostIdentity, dead_terms, fence
+from storage.pool import Connection
+
+_SQL = sql.load(__package__)
+
+_log = structlog.get_logger(__name__)
+
+
+class Recovered(msgspec.Struct):
+    """What was found: terms taken over, messages freed, messages in doubt that are sent again or
+    held.
+    """
+
+    terms: int = 0
+    freed: int = 0
+    resent: int = 0
+    held: int = 0
+    settled: int = 0  # named by an intent, but their results were stored: only the intent was left
+
+    def add(self, other: Recovered) -> None:
+        """Sum up several runs."""
+        for field in self.__struct_fields__:
+            setattr(self, field, getattr(self, field) + getattr(other, field))
+
+
+async def recover(
+    connection: Connection,
+    host: HostIdentity,
+    *,
+    own_term: int,
+    ids: IdSource,
+    resend_when_in_doubt: Container[int],
+) -> Recovered:
+    """Take over every dead term. Safe to run again at any point, and by two processes at once."""
+    found = Recovered()
+    for term in await dead_terms(connection, host, own_term=own_term):
+        await fence(connection, term)
+    terms = [row["term"] for row in await connection.fetch(_SQL["ended_terms_with_work"])]
+    if terms:
+        async with connection.transaction():
+            await connection.execute(_SQL["recovery_lock"])
+            await _settle_intents(connection, terms, ids, resend_when_in_doubt, found)
+            freed = await connection.execute(_SQL["outbox_take_over"], terms)
+            found.freed = int(freed.split()[-1])
+        found.terms = len(terms)
+        _log.warning("recovered", **msgspec.structs.asdict(found))
+    return found
+
+
+async def _settle_intents(
+    connection: Connection,
+    terms: Sequence[int],
+    ids: IdSource,
+    resend: Container[int],
+    found: Recovered,
+) -> None:
+    intents = await connection.fetch(_SQL["intents_of_terms"], terms)
+    named = [message for intent in intents for message in intent["message_ids"]]
+    if named:
+        rows = await connection.fetch(_SQL["in_doubt"], named)
+        found.settled = len(named) - len(rows)
+        await _settle_doubt(connection, rows, ids, resend, found)
+    await connection.execute(_SQL["intent_close"], [intent["id"] for intent in intents])
+
+
+async def _settle_doubt(
+    connection: Connection,
+    rows: Sequence[asyncpg.Record],
+    ids: IdSource,
+    resend: Container[int],
+    found: Recovered,
+) -> None:
+    again = [row for row in rows if row["category"] in resend]
+    hold = [row for row in rows if row["category"] not in resend]
+    if again:
+        await connection.execute(_SQL["outbox_resend"], [row["id"] for row in again])
+    if hold:
+        await insert_submissions(connection, await _unconfirmed(connection, hold, ids))
+        await connection.execute(_SQL["outbox_delete"], [row["id"] for row in hold])
+    await events.append(
+        connection,
+        [
+            Event(
+                ids.next(),
+                row["id"],
+                "in_doubt",
+                {
+                    "policy": "resend" if row["category"] in resend else "hold",
+                    "cause": "the gateway died between intent and result",
+                },
+            )
+            for row in rows
+        ],
+    )
+    found.resent, found.held = len(again), len(hold)
+
+
+async def _unconfirmed(
+    connection: Connection, rows: Sequence[asyncpg.Record], ids: IdSource
+) -> list[SubmissionRow]:
+    """One row for each part that has no result: it may have been sent."""
+    named = [row["id"] for row in rows]
+    done = {
+        (row["message_id"], row["part"])
+        for row in await connection.fetch(_SQL["parts_done"], named, min(named))
+    }
+    return [
+        SubmissionRow(
+            id=ids.next(),
+            message_id=row["id"],
+            part=part,
+            parts=row["parts"],
+            account=row["account"],
+            category=row["category"],
+            connector=row["connector"],
+            status=Status.UNCONFIRMED,
+        )
+        for row in rows
+        for part in range(1, row["parts"] + 1)
+        if (row["id"], part) not in done
+    ]

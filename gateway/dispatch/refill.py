@@ -1,0 +1,167 @@
+"""From the outbox back into the ready queues.
+
+Owns the claim of free outbox rows for this process: what was accepted when a ready queue had no
+room, what waits for another attempt, and what a dead process left. Reads by cursor, so that a
+backlog of a million costs each claim no more than a backlog of a thousand. Must not send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+
+import asyncpg
+import structlog
+
+from gateway.dispatch.connector_dispatch import ConnectorDispatch
+from gateway.dispatch.message import ReadyMessage
+from storage import sql
+from storage.categories import Category
+from storage.crypto import NumberVault
+from storage.pool import Connection, Dedicated, is_transient
+
+_SQL = sql.load(__package__)
+CLAIM_ROWS_MAX = 500
+SWEEP_SECONDS = 1.0  # without the cursor: ids may be committed out of order, retries become due
+ROOM_SECONDS = 0.02  # how soon to look again while a backlog waits for room
+
+_log = structlog.get_logger(__name__)
+
+
+class Refiller:
+    """One loop for all connectors of this process."""
+
+    def __init__(
+        self,
+        dedicated: Dedicated,
+        connectors: Mapping[int, ConnectorDispatch],
+        *,
+        vault: NumberVault,
+        term: int,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._dedicated = dedicated
+        self._connectors = connectors
+        self._vault = vault
+        self._term = term
+        self._monotonic = monotonic
+        self._cursor: dict[tuple[int, int], int] = defaultdict(int)
+        self._backlog: set[tuple[int, int]] = set()
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.claimed = 0
+
+    def backlog(self, connector: int, category: int) -> None:
+        """Committed messages of this kind wait in the outbox."""
+        self._backlog.add((connector, category))
+        self._wake.set()
+
+    def start(self) -> None:
+        """Begin to claim."""
+        self._task = asyncio.create_task(self._run(), name="refill")
+
+    async def stop(self) -> None:
+        """Claim nothing any more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        swept_at = float("-inf")
+        while True:
+            now = self._monotonic()
+            if now - swept_at >= SWEEP_SECONDS:
+                swept_at = now
+                self._cursor.clear()
+                self._backlog.update(
+                    (connector, category) for connector in self._connectors for category in Category
+                )
+            try:
+                for connector, category in sorted(self._backlog):
+                    await self._refill(connector, category)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                _log.warning("refill_waits_for_database", error=str(error))
+            self._wake.clear()
+            pause = ROOM_SECONDS if self._backlog else SWEEP_SECONDS
+            try:
+                await asyncio.wait_for(self._wake.wait(), pause)
+            except TimeoutError:
+                continue
+
+    async def _refill(self, connector: int, category: int) -> None:
+        """One claim, as large as the room that is free; an emptied kind is forgotten until the next
+        sweep.
+        """
+        dispatch = self._connectors.get(connector)
+        if dispatch is None or not dispatch.up:
+            self._backlog.discard((connector, category))
+            return
+        room = min(CLAIM_ROWS_MAX, dispatch.ready.refill_parts(category))
+        if room <= 0:
+            return
+        database = await self._dedicated.connection()
+        key = (connector, category)
+        rows = await database.fetch(
+            _SQL["outbox_claim"], self._term, connector, category, self._cursor[key], room
+        )
+        if len(rows) < room:
+            self._backlog.discard(key)
+        if not rows:
+            return
+        self._cursor[key] = rows[-1]["id"]
+        done = await self._parts_done(database, rows)
+        messages = [self._ready_message(row, done) for row in rows]
+        await self._hand_over(database, dispatch, key, messages)
+
+    async def _hand_over(
+        self,
+        database: Connection,
+        dispatch: ConnectorDispatch,
+        key: tuple[int, int],
+        messages: list[ReadyMessage],
+    ) -> None:
+        """Room was asked for in rows and is kept in parts: what does not fit goes back."""
+        fitting = len(messages)
+        for position, message in enumerate(messages):
+            if not dispatch.ready.reserve(message.cost, message.category):
+                fitting = position
+                break
+        back = [message.id for message in messages[fitting:]]
+        self.claimed += fitting
+        dispatch.push(messages[:fitting])
+        if back:
+            self._cursor[key] = back[0] - 1
+            self._backlog.add(key)
+            await database.execute(_SQL["outbox_unclaim_messages"], back, self._term)
+
+    async def _parts_done(
+        self, database: Connection, rows: list[asyncpg.Record]
+    ) -> Mapping[int, set[int]]:
+        """Half-sent messages resume with their missing parts only (E79)."""
+        resumed = [row["id"] for row in rows if row["attempt"] and row["parts"] > 1]
+        done: dict[int, set[int]] = {}
+        if resumed:
+            for row in await database.fetch(_SQL["parts_done"], resumed, min(resumed)):
+                done.setdefault(row["message_id"], set()).add(row["part"])
+        return done
+
+    def _ready_message(self, row: asyncpg.Record, done: Mapping[int, set[int]]) -> ReadyMessage:
+        expires_at = row["expires_at"]
+        parts_done = frozenset(done.get(row["id"], ()))
+        return ReadyMessage(
+            id=row["id"],
+            category=row["category"],
+            account=row["account"],
+            parts=row["parts"],
+            cost=row["parts"] - len(parts_done),
+            to=self._vault.open(row["to_enc"]),
+            to_idx=row["to_idx"],
+            sender=row["sender"],
+            text=row["text"],
+            expires_at=None if expires_at is None else int(expires_at.timestamp() * 1000),
+            attempt=row["attempt"],
+            parts_done=parts_done,
+        )

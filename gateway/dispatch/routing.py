@@ -1,0 +1,166 @@
+"""Which connectors a message may take, in which order, and why.
+
+Owns the decision, a pure function of number, sender, category, account, tags and the connectors'
+health. Must not know queues or binds; asked for the first choice at accept, and again when a
+connector refuses or goes down.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import msgspec
+
+from gateway.config.settings import RouteSettings
+from storage.categories import Category
+
+NO_CONNECTOR = 0
+
+
+class Leg(msgspec.Struct, frozen=True):
+    """A connector of a route; `weight` 0 where order alone decides."""
+
+    connector: str
+    weight: int = 0
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule: every criterion given must match, each by any of its values. None given: all match.
+
+    `via` in order of preference, or with weights on all legs to share.
+    """
+
+    prefixes: tuple[str, ...] = ()
+    senders: frozenset[str] = frozenset()
+    categories: frozenset[int] = frozenset()
+    accounts: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    via: tuple[Leg, ...]
+
+    def matches(
+        self, to: str, sender: str, category: int, account: str, tags: Collection[str]
+    ) -> bool:
+        """Whether this rule takes the message."""
+        return (
+            (not self.prefixes or to.startswith(self.prefixes))
+            and (not self.categories or category in self.categories)
+            and (not self.accounts or account in self.accounts)
+            and (not self.senders or sender in self.senders)
+            and (not self.tags or not self.tags.isdisjoint(tags))
+        )
+
+
+def routes_of(settings: Iterable[RouteSettings]) -> tuple[Route, ...]:
+    """The configured routes, ready to be asked."""
+    return tuple(
+        Route(
+            prefixes=each.match.prefix,
+            senders=frozenset(each.match.sender),
+            categories=frozenset(int(Category.of(label)) for label in each.match.category),
+            accounts=frozenset(each.match.account),
+            tags=frozenset(each.match.tag),
+            via=tuple(
+                Leg(leg) if isinstance(leg, str) else Leg(leg.name, leg.weight) for leg in each.via
+            ),
+        )
+        for each in settings
+    )
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    """Connectors in the order to try them: those that are up, then those that may come back.
+
+    `route` is the index of the rule, None when none matches; then there are no connectors.
+    """
+
+    connectors: tuple[str, ...]
+    route: int | None
+    down: tuple[str, ...] = ()
+    shared: bool = False
+
+    @property
+    def reason(self) -> str:
+        """The decision in words, for the message's timeline."""
+        if self.route is None:
+            return "no route matches"
+        words = [f"routes[{self.route}]"]
+        if self.shared:
+            words.append("share of this number")
+        if self.down:
+            words.append(f"down: {', '.join(self.down)}")
+        if len(self.down) == len(self.connectors):
+            words.append(f"waits for {self.connectors[0]}")
+        return "; ".join(words)
+
+
+def route(
+    to: str,
+    sender: str,
+    category: int,
+    account: str,
+    tags: Collection[str],
+    *,
+    routes: Sequence[Route],
+    down: Collection[str] = (),
+) -> Decision:
+    """The first route that matches decides. `to` in E.164, `down` names connectors without a bind.
+
+    A route that matches is the only one asked, even when all its connectors are down: a message
+    waits for them rather than leave by a way it was not meant to take.
+    """
+    for index, rule in enumerate(routes):
+        if rule.matches(to, sender, category, account, tags):
+            return _decide(index, rule.via, to, down)
+    return Decision((), None)
+
+
+class RouteTable:
+    """The routes, the numbers of the connectors, and who is down right now.
+
+    `down` is a live collection that its owner keeps up to date; it is read at each decision.
+    """
+
+    def __init__(
+        self, routes: Sequence[Route], connectors: Mapping[str, int], down: Collection[str]
+    ) -> None:
+        self._routes = routes
+        self._connectors = connectors
+        self._down = down
+
+    def decide(
+        self, to: str, sender: str, category: int, account: str, tags: Collection[str]
+    ) -> Decision:
+        """All connectors for this message, in order, with the reason."""
+        return route(to, sender, category, account, tags, routes=self._routes, down=self._down)
+
+    def first(
+        self, to: str, sender: str, category: int, account: str, tags: Collection[str]
+    ) -> int:
+        """The number of the connector to try first; NO_CONNECTOR when no route matches."""
+        decision = self.decide(to, sender, category, account, tags)
+        return self._connectors[decision.connectors[0]] if decision.connectors else NO_CONNECTOR
+
+
+def _decide(index: int, via: tuple[Leg, ...], to: str, down: Collection[str]) -> Decision:
+    shared = len(via) > 1 and via[0].weight > 0
+    if shared:
+        via = tuple(sorted(via, key=lambda leg: _share(to, leg), reverse=True))
+    names = tuple(leg.connector for leg in via)
+    if not down:
+        return Decision(names, index, shared=shared)
+    missing = tuple(name for name in names if name in down)
+    up = tuple(name for name in names if name not in down)
+    return Decision(up + missing, index, missing, shared)
+
+
+def _share(to: str, leg: Leg) -> float:
+    """Weighted rendezvous hashing: the highest score wins with a probability of weight / sum.
+
+    The same number always leaves the same way; when a connector goes down only its own numbers
+    move, spread over the others by their weights. -w / ln(u) for u uniform in (0, 1).
+    """
+    digest = hashlib.blake2b(f"{leg.connector}|{to}".encode(), digest_size=8).digest()
+    uniform = (int.from_bytes(digest, "big") + 0.5) / 2**64
+    return -leg.weight / math.log(uniform)

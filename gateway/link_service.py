@@ -1,0 +1,84 @@
+"""The short-link side of this process: codes for new messages, and the redirect listener.
+
+Owns the wiring of shortlinks/: key, number blocks, target cache, click journal and its loader.
+Decides nothing itself.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from aiohttp import web
+
+from gateway.config.settings import LinkSettings
+from gateway.listening import bound_address
+from shortlinks.clicks import ClickLoader
+from shortlinks.code import CodePermutation
+from shortlinks.journal import ClickJournal
+from shortlinks.ranges import LinkSequence, TargetCache
+from shortlinks.redirect import Redirector
+from storage.ids import IdSource
+from storage.keys import NumberKeys
+from storage.pool import Database
+
+CODE_KEY_BYTES = 32
+JOURNAL_FOLDER = "clicks"
+GRACE_SECONDS = 5.0
+
+
+class LinkService:
+    """Codes from the installation's own key; one redirect server."""
+
+    def __init__(
+        self,
+        settings: LinkSettings,
+        database: Database,
+        *,
+        data_dir: Path,
+        keys: NumberKeys,
+        ids: IdSource,
+        node: int,
+    ) -> None:
+        self._settings = settings
+        self.sequence = LinkSequence()
+        self.codes = CodePermutation(keys.derive("short-link codes", CODE_KEY_BYTES))
+        self._targets = TargetCache(database.dedicated("links"), time.time)
+        self._journal = ClickJournal(data_dir / JOURNAL_FOLDER, node)
+        self._loader = ClickLoader(self._journal, database.dedicated("clicks"))
+        self._redirector = Redirector(self.codes, self._targets, self._journal, ids, time.time)
+        self._runner: web.AppRunner | None = None
+        self.url = ""
+
+    async def start(self) -> None:
+        """Listen, and load what an earlier life left in the journal. Raises OSError for a
+        port in use.
+        """
+        runner = web.AppRunner(
+            self._redirector.application(), access_log=None, shutdown_timeout=GRACE_SECONDS
+        )
+        await runner.setup()
+        self._runner = runner
+        listen = self._settings.listen
+        site = web.TCPSite(runner, listen.host, listen.port)
+        await site.start()
+        self.url = f"http://{bound_address(runner)}"
+        self._loader.start()
+
+    async def stop(self) -> None:
+        """Stop answering, then load the clicks that are written down."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._journal.close()
+        await self._loader.close()
+        await self._targets.close()
+
+    def counts(self) -> dict[str, int]:
+        """Clicks since start: written to the journal, loaded from it, and lost because it
+        was full.
+        """
+        return {
+            "journalled": self._journal.appended,
+            "loaded": self._loader.loaded,
+            "lost": self._journal.lost,
+        }

@@ -1,0 +1,140 @@
+"""What a running gateway does on the side, now and then.
+
+Owns the periodic work: renewing the owner term, making day partitions ahead, joining parked
+receipts, giving up on receipts that never came, recovering what other processes left. Each is one
+bounded step; a step that fails because the database is away is tried again at its next turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta
+
+import structlog
+
+from dlr.ledger import GivenUp, give_up, purge_unmatched, sweep_unmatched
+from storage.ids import IdSource, id_at
+from storage.leases import OwnerTerm, TermLost
+from storage.partitions import ensure_partitions
+from storage.pool import Connection, Dedicated, Fenced, is_transient
+
+_log = structlog.get_logger(__name__)
+
+RENEW_SECONDS = 3.0
+RECOVER_SECONDS = 5.0
+SWEEP_SECONDS = 5.0
+SWEEP_MINIMUM_AGE = timedelta(seconds=5)
+PARTITION_SECONDS = 3600.0
+GIVE_UP_SECONDS = 60.0
+GIVE_UP_WINDOW = timedelta(days=4)
+
+Step = Callable[[Connection], Awaitable[object]]
+
+
+class Maintenance:
+    """One task per kind of work, one connection for all of them."""
+
+    def __init__(
+        self,
+        renewing: Dedicated,
+        working: Dedicated,
+        *,
+        term: OwnerTerm,
+        ids: IdSource,
+        recover: Step,
+        lost: Callable[[str], None],
+    ) -> None:
+        """`lost` is told, once, when this process may no longer write: its term was taken over."""
+        self._renewing = renewing
+        self._working = working
+        self._term = term
+        self._ids = ids
+        self._recover = recover
+        self._lost = lost
+        self._tasks: list[asyncio.Task[None]] = []
+        self._turn = asyncio.Lock()
+        self._give_up_cursor: int | None = None
+        self.unknown = 0
+        self.joined = 0
+        self.purged = 0
+
+    def start(self) -> None:
+        """Begin."""
+        self._tasks = [
+            asyncio.create_task(self._renew(), name="renew"),
+            *(
+                asyncio.create_task(self._every(seconds, step), name=step.__name__)
+                for seconds, step in (
+                    (PARTITION_SECONDS, self._partitions),
+                    (SWEEP_SECONDS, self._sweep),
+                    (GIVE_UP_SECONDS, self._silence),
+                    (RECOVER_SECONDS, self._take_over),
+                )
+            ),
+        ]
+
+    async def stop(self) -> None:
+        """End; the term is released by the application."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                await self._term.renew(await self._renewing.connection())
+            except (TermLost, Fenced) as error:
+                self._lost(str(error))
+                return
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                _log.warning("renew_failed", error=str(error))
+
+    async def _every(self, seconds: float, step: Step) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                async with self._turn:
+                    await step(await self._working.connection())
+            except Fenced as error:
+                self._lost(str(error))
+                return
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                _log.warning("maintenance_failed", step=step.__name__, error=str(error))
+
+    async def _partitions(self, connection: Connection) -> None:
+        await ensure_partitions(connection, today())
+
+    async def _sweep(self, connection: Connection) -> None:
+        """Receipts that one session parked while another committed what they belong to."""
+        now = datetime.now(UTC)
+        async with connection.transaction():
+            joined = await sweep_unmatched(connection, now - SWEEP_MINIMUM_AGE, self._ids)
+        self.joined += len(joined)
+        self.purged += await purge_unmatched(connection, now)
+
+    async def _silence(self, connection: Connection) -> None:
+        """No final receipt for days: the message becomes unknown; a late receipt still
+        upgrades it.
+        """
+        now = datetime.now(UTC)
+        cursor = self._give_up_cursor or id_at(now - GIVE_UP_WINDOW)
+        while True:
+            given_up: GivenUp = await give_up(connection, cursor, now)
+            self.unknown += given_up.changed
+            if given_up.cursor is None:
+                return
+            cursor = self._give_up_cursor = given_up.cursor
+
+    async def _take_over(self, connection: Connection) -> None:
+        await self._recover(connection)
+
+
+def today() -> date:
+    """The UTC day, as partitions are cut."""
+    return datetime.now(UTC).date()

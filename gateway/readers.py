@@ -1,0 +1,137 @@
+"""What the API reads: messages, readiness and connectors, out of PostgreSQL and this process's
+counters.
+
+Owns the filling of web/services.py's protocols. Writes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from gateway.accept.models import StorageDown
+from gateway.config.settings import ConnectorSettings
+from gateway.dispatch.connector_dispatch import ConnectorDispatch
+from gateway.registry import Registry
+from gateway.timeline import MessageRecord, read_message, read_timeline
+from gateway.web.services import Component, ConnectorView, MessageView, TimelineEvent
+from smpp.client import BindState
+from storage.crypto import NumberVault
+from storage.pool import Connection, is_transient
+
+RETRY_AFTER_SECONDS = 1
+CHECK_SECONDS_MAX = 1.5
+_CHECK_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+
+
+@asynccontextmanager
+async def reading(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Connection]:
+    """A reading connection; a database that is away becomes StorageDown."""
+    try:
+        async with pool.acquire() as connection:
+            yield connection  # type: ignore[misc]  # the pool's proxy has the connection's methods
+    except Exception as error:
+        if not is_transient(error):
+            raise
+        raise StorageDown(RETRY_AFTER_SECONDS) from error
+
+
+class Messages:
+    """Implements MessageReader."""
+
+    def __init__(
+        self, pool: asyncpg.Pool[asyncpg.Record], registry: Registry, vault: NumberVault
+    ) -> None:
+        self._pool = pool
+        self._registry = registry
+        self._vault = vault
+
+    async def message(self, account: int, message_id: int) -> MessageView | None:
+        async with reading(self._pool) as connection:
+            record = await read_message(connection, self._registry, account, message_id)
+        return None if record is None else self._view(record)
+
+    async def events(self, account: int, message_id: int) -> list[TimelineEvent] | None:
+        async with reading(self._pool) as connection:
+            return await read_timeline(connection, self._registry, account, message_id)
+
+    def _view(self, record: MessageRecord) -> MessageView:
+        deciding = record.deciding
+        return MessageView(
+            id=record.id,
+            to=self._vault.open(record.to_enc),
+            sender=record.sender,
+            text=record.text,
+            category=record.category,
+            status=record.status.label,
+            final=record.status.final,
+            parts=record.parts,
+            data_coding=record.data_coding,
+            parts_delivered=record.parts_delivered,
+            reason=deciding.reason.label if deciding and deciding.reason else None,
+            error=deciding.error if deciding else None,
+            connector=deciding.connector if deciding else record.connector,
+            client_ref=record.client_ref,
+            batch_id=record.batch_id,
+            campaign_id=record.campaign_id,
+            variant=record.variant,
+            tags=tuple(record.tags),
+            created_at=record.created_at,
+            updated_at=record.updated_at,
+            expires_at=record.expires_at,
+        )
+
+
+class Health:
+    """Implements Readiness: the database answers, a connector is up, nobody is draining."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool[asyncpg.Record],
+        connectors: Sequence[ConnectorDispatch],
+        draining: Callable[[], bool],
+    ) -> None:
+        self._pool = pool
+        self._connectors = connectors
+        self._draining = draining
+
+    async def check(self) -> list[Component]:
+        components = [await self._database()]
+        for dispatch in self._connectors:
+            pool = dispatch.pool
+            up = pool is not None and pool.up
+            reason = None if up or pool is None else pool.reason or "not bound yet"
+            components.append(Component(f"connector {dispatch.name}", up, reason))
+        if self._draining():
+            components.append(Component("accepting", False, "the gateway is stopping"))
+        return components
+
+    async def _database(self) -> Component:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS_MAX):
+                await self._pool.fetchval("SELECT 1")
+        except _CHECK_ERRORS as error:
+            return Component("database", False, str(error) or "no answer in time")
+        return Component("database", True)
+
+
+def connector_view(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> ConnectorView:
+    """One connector as it runs here."""
+    pool = dispatch.pool
+    binds = [] if pool is None else pool.binds
+    rate = dispatch.pace.per_second
+    return ConnectorView(
+        name=dispatch.name,
+        kind=settings.kind,
+        up=pool is not None and pool.up,
+        reason=None if pool is None else pool.reason,
+        binds=len(binds),
+        binds_up=sum(bind.state is BindState.BOUND for bind in binds),
+        window=settings.window,
+        in_flight=dispatch.parts_in_flight,
+        queued=len(dispatch.ready),
+        rate=None if rate is None else f"{rate:g}/s",
+    )

@@ -1,0 +1,95 @@
+"""The reports of the API: dlr's and campaigns' counts under the names that a client knows.
+
+Owns the translation of numbers to names and of times to id ranges. Counts nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+
+import asyncpg
+
+from campaigns.reports import FUNNEL_KEYS, funnel
+from dlr.rates import delivery_rates
+from dlr.report import COUNTS, GROUP_KEYS, KeyValue, delivery_counts
+from gateway.readers import reading
+from gateway.registry import Registry
+from gateway.web.services import Figures, Report, ReportGroup
+from storage.ids import id_at
+from storage.pool import Connection
+
+
+class Reports:
+    """Implements Reporter over the reading connections."""
+
+    delivery_dimensions: Sequence[str] = GROUP_KEYS
+    funnel_dimensions: Sequence[str] = FUNNEL_KEYS
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], registry: Registry) -> None:
+        self._pool = pool
+        self._registry = registry
+
+    async def delivery(
+        self, account: int, since: datetime, until: datetime, group_by: Sequence[str]
+    ) -> Report:
+        async def groups_by(connection: Connection, keys: Sequence[str]) -> list[ReportGroup]:
+            found = await delivery_counts(
+                connection,
+                since_id=id_at(since),
+                until_id=id_at(until),
+                group_by=keys,
+                account=account,
+            )
+            return [
+                ReportGroup(group.counts, delivery_rates(group.counts), self._named(group.key))
+                for group in found
+            ]
+
+        return await self._report(groups_by, group_by)
+
+    async def funnel(
+        self, account: int, since: datetime, until: datetime, group_by: Sequence[str]
+    ) -> Report:
+        async def groups_by(connection: Connection, keys: Sequence[str]) -> list[ReportGroup]:
+            found = await funnel(
+                connection,
+                since_id=id_at(since),
+                until_id=id_at(until),
+                group_by=keys,
+                account=account,
+            )
+            return [
+                ReportGroup(group.counts, group.rates, self._named(group.key)) for group in found
+            ]
+
+        return await self._report(groups_by, group_by)
+
+    async def _report(
+        self,
+        groups_by: Callable[[Connection, Sequence[str]], Awaitable[list[ReportGroup]]],
+        group_by: Sequence[str],
+    ) -> Report:
+        """Groups and total out of one snapshot, so that they agree."""
+        async with (
+            reading(self._pool) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            totals = await groups_by(connection, ())
+            groups = await groups_by(connection, group_by) if group_by else []
+        if totals:
+            return Report(groups, Figures(totals[0].counts, totals[0].rates))
+        nothing = dict.fromkeys(COUNTS, 0)
+        return Report(groups, Figures(nothing, delivery_rates(nothing)))
+
+    def _named(self, key: Mapping[str, KeyValue]) -> dict[str, str | None]:
+        """Accounts and connectors by name, everything else as text."""
+        named: dict[str, str | None] = {}
+        for name, value in key.items():
+            if name == "account" and isinstance(value, int):
+                named[name] = self._registry.account_name(value)
+            elif name == "connector" and isinstance(value, int):
+                named[name] = self._registry.connector_name(value)
+            else:
+                named[name] = None if value is None else str(value)
+        return named

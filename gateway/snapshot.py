@@ -1,0 +1,109 @@
+"""The plain counters of every room as samples for /metrics.
+
+Owns the mapping from counters to names of the catalogue in web/metrics.py. Runs at scrape time
+only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import TYPE_CHECKING, TypeVar
+
+from dlr.status import Status
+from gateway.dispatch.connector_dispatch import ConnectorDispatch
+from gateway.web.services import Sample
+from smpp.client import BindState
+from smpp.vocabulary import status_name
+from storage.categories import Category
+from storage.group_commit import GroupCommit
+
+if TYPE_CHECKING:
+    from gateway.app import Gateway
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def snapshot(gateway: Gateway) -> Iterator[Sample]:
+    """Every sample of this process but the HTTP ones, which the web server counts itself."""
+    yield Sample("sms_build_info", 1, (version("smsgate"),))
+    yield from _accepting(gateway)
+    for dispatch in gateway.dispatcher.connectors.values():
+        yield from _connector(dispatch)
+    yield from _recording(gateway)
+    yield from _links(gateway)
+
+
+def _accepting(gateway: Gateway) -> Iterator[Sample]:
+    accepter = gateway.accepter
+    for category in Category:
+        count = accepter.accepted_by_category[category]
+        yield Sample("sms_messages_accepted_total", count, (category.label,))
+    yield Sample("sms_messages_suppressed_total", accepter.suppressed)
+    dispatcher = gateway.dispatcher
+    for lane in accepter.lanes:
+        yield Sample("sms_accept_waiting", lane.waiting, (lane.name,))
+        yield from _writer(lane)
+    yield from _writer(dispatcher.intents.commits)
+    yield from _writer(dispatcher.recorder.commits)
+
+
+def _writer(commits: GroupCommit[T, R]) -> Iterator[Sample]:
+    labels = (commits.name,)
+    yield Sample("sms_commit_flushes_total", commits.flushes, labels)
+    yield Sample("sms_commit_items_total", commits.items_flushed, labels)
+    yield Sample("sms_commit_last_duration_seconds", commits.last_flush_seconds, labels)
+
+
+def _connector(dispatch: ConnectorDispatch) -> Iterator[Sample]:
+    labels = (dispatch.name,)
+    pool = dispatch.pool
+    binds = [] if pool is None else pool.binds
+    for category in Category:
+        parts = dispatch.ready.scheduler.parts_of(category)
+        yield Sample("sms_queue_depth", parts, (dispatch.name, category.label))
+    yield Sample("sms_connector_up", float(pool is not None and pool.up), labels)
+    yield Sample("sms_binds_up", sum(bind.state is BindState.BOUND for bind in binds), labels)
+    lost = sum(bind.counters.sessions for bind in binds) - sum(
+        bind.state is BindState.BOUND for bind in binds
+    )
+    yield Sample("sms_binds_lost_total", max(0, lost), labels)
+    yield Sample("sms_window_in_flight", dispatch.parts_in_flight, labels)
+    yield Sample("sms_submits_total", dispatch.parts_written, labels)
+    outcomes = dispatch.outcomes
+    for status, count in outcomes.responses.items():
+        yield Sample("sms_submit_responses_total", count, (dispatch.name, status_name(status)))
+    yield Sample("sms_submits_unanswered_total", outcomes.in_doubt, labels)
+    yield Sample("sms_throttled_total", dispatch.pace.throttled_total, labels)
+    rate = dispatch.pace.per_second
+    if rate is not None:
+        yield Sample("sms_pace_parts_per_second", rate, labels)
+    yield Sample("sms_receipts_refused_total", dispatch.intake.counters.deferred, labels)
+    yield Sample("sms_inbound_refused_total", dispatch.intake.counters.inbound_refused, labels)
+    yield Sample("sms_receipts_unreadable_total", dispatch.intake.counters.unreadable, labels)
+
+
+def _recording(gateway: Gateway) -> Iterator[Sample]:
+    recorder = gateway.dispatcher.recorder
+    counters = recorder.counters
+    names = {number: dispatch.name for number, dispatch in gateway.dispatcher.connectors.items()}
+    for metric, counts in (
+        ("sms_parts_final_total", counters.final),
+        ("sms_receipts_total", counters.receipts),
+    ):
+        for (connector, status), count in counts.items():
+            yield Sample(metric, count, (names.get(connector, ""), Status(status).label))
+    yield Sample("sms_receipts_parked_total", counters.receipts_parked)
+    yield Sample("sms_receipts_joined_total", counters.receipts_joined + gateway.maintenance.joined)
+    yield Sample("sms_receipts_waiting", recorder.receipts_waiting)
+    yield Sample("sms_records_unstorable_total", counters.unstorable)
+    yield Sample("sms_numbers_suppressed_total", counters.numbers_suppressed)
+    recovered = gateway.recovered
+    yield Sample("sms_messages_in_doubt_total", recovered.resent, ("resend",))
+    yield Sample("sms_messages_in_doubt_total", recovered.held, ("hold",))
+
+
+def _links(gateway: Gateway) -> Iterator[Sample]:
+    for what, count in gateway.links.counts().items():
+        yield Sample("sms_clicks_total", count, (what,))

@@ -1,0 +1,210 @@
+"""One message as its owner sees it: where it stands, and everything that happened to it and why.
+
+Owns the reading of message, outbox, submission, event and click rows into one record and one
+ordered timeline. Writes nothing and decides nothing: statuses fold as dlr/status.py says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import asyncpg
+import msgspec
+
+from dlr.reasons import Reason
+from dlr.status import Status, fold
+from gateway.registry import Registry
+from gateway.web.services import TimelineEvent
+from shortlinks.report import MessageClick, clicks_of_message
+from storage import events, sql
+from storage.categories import Category
+from storage.events import Event
+from storage.ids import time_of
+from storage.pool import Connection
+
+_SQL = sql.load(__package__)
+WIRE_PART_MIN = 1  # part 0 is a message that never reached the wire
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One submit_sm that has a result, or part 0."""
+
+    id: int
+    part: int
+    connector: str | None
+    status: Status
+    reason: Reason
+    error: str | None
+    carrier_id: str | None
+    submitted_at: datetime | None
+    responded_at: datetime | None
+    receipt_at: datetime | None
+    done_at: datetime | None
+
+
+class MessageRecord(msgspec.Struct, frozen=True):
+    """Everything stored about one message."""
+
+    id: int
+    status: Status
+    category: Category
+    to_enc: bytes
+    sender: str
+    text: str
+    data_coding: int
+    parts: int
+    connector: str | None
+    client_ref: str | None
+    batch_id: int | None
+    campaign_id: str | None
+    variant: str | None
+    tags: Sequence[str]
+    expires_at: datetime | None
+    attempt: int
+    results: Sequence[Part]
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was accepted: its id says so."""
+        return time_of(self.id)
+
+    @property
+    def updated_at(self) -> datetime:
+        """When the last thing happened to it that a result tells of."""
+        times = [self.created_at]
+        for part in self.results:
+            times += [at for at in (part.submitted_at, part.responded_at, part.receipt_at) if at]
+        return max(times)
+
+    @property
+    def deciding(self) -> Part | None:
+        """The part that made the message's status what it is."""
+        return next((part for part in self.results if part.status == self.status), None)
+
+    @property
+    def parts_delivered(self) -> int:
+        """How many parts the carrier confirmed."""
+        return sum(part.status is Status.DELIVERED for part in self.results)
+
+
+async def read_message(
+    connection: Connection, registry: Registry, account: int, message_id: int
+) -> MessageRecord | None:
+    """The message if it is this account's, else None."""
+    row = await connection.fetchrow(_SQL["message"], message_id, account)
+    if row is None:
+        return None
+    found = await connection.fetch(_SQL["submissions_of_message"], message_id)
+    results = [_part(record, registry) for record in found]
+    return MessageRecord(
+        id=row["id"],
+        status=_status(row, results),
+        category=Category(row["category"]),
+        to_enc=row["to_enc"],
+        sender=row["sender"],
+        text=row["text"],
+        data_coding=row["data_coding"],
+        parts=row["parts"],
+        connector=registry.connector_name(row["connector"]),
+        client_ref=row["client_ref"],
+        batch_id=row["batch_id"],
+        campaign_id=row["campaign_id"],
+        variant=row["variant"],
+        tags=row["tags"] or (),
+        expires_at=row["expires_at"],
+        attempt=row["attempt"] or 0,
+        results=results,
+    )
+
+
+async def read_timeline(
+    connection: Connection, registry: Registry, account: int, message_id: int
+) -> list[TimelineEvent] | None:
+    """What happened to the message, oldest first; None if it is not this account's."""
+    record = await read_message(connection, registry, account, message_id)
+    if record is None:
+        return None
+    happenings = [
+        *_told_by_rows(record),
+        *[_event(event, registry) for event in await events.of_message(connection, message_id)],
+        *[_click(click) for click in await clicks_of_message(connection, message_id)],
+    ]
+    return sorted(happenings, key=lambda happening: happening.at)
+
+
+def _status(row: asyncpg.Record, results: Sequence[Part]) -> Status:
+    if row["waiting"]:
+        return Status.SENDING if row["intended"] else Status.QUEUED
+    return fold(part.status for part in results)
+
+
+def _part(row: asyncpg.Record, registry: Registry) -> Part:
+    return Part(
+        id=row["id"],
+        part=row["part"],
+        connector=registry.connector_name(row["connector"]),
+        status=Status(row["status"]),
+        reason=Reason(row["reason"]),
+        error=row["error"],
+        carrier_id=row["carrier_id"],
+        submitted_at=row["submitted_at"],
+        responded_at=row["responded_at"],
+        receipt_at=row["receipt_at"],
+        done_at=row["done_at"],
+    )
+
+
+def _told_by_rows(record: MessageRecord) -> Iterator[TimelineEvent]:
+    accepted: dict[str, object] = {"category": record.category.label, "parts": record.parts}
+    if record.connector is not None:
+        accepted["route"] = record.connector
+    yield TimelineEvent(record.created_at, "accepted", accepted)
+    for part in record.results:
+        if part.part < WIRE_PART_MIN:
+            yield TimelineEvent(time_of(part.id), part.status.label, _why(part))
+        else:
+            yield from _told_by_part(part)
+
+
+def _told_by_part(part: Part) -> Iterator[TimelineEvent]:
+    about: dict[str, object] = {"part": part.part, "connector": part.connector}
+    if part.submitted_at is not None:
+        yield TimelineEvent(part.submitted_at, "submitted", about)
+    if part.status is Status.UNCONFIRMED:
+        yield TimelineEvent(time_of(part.id), "unconfirmed", about)
+    if part.responded_at is not None:
+        # No carrier id and no receipt: the answer itself was the end, a refusal.
+        refused = part.carrier_id is None and part.receipt_at is None and part.status.final
+        kind = part.status.label if refused else "sent"
+        said = _why(part) if refused else {"carrier_id": part.carrier_id}
+        yield TimelineEvent(part.responded_at, kind, {**about, **said})
+    if part.receipt_at is not None:
+        receipt: dict[str, object] = {"part": part.part, "status": part.status.label, **_why(part)}
+        if part.done_at is not None:
+            receipt["done_at"] = part.done_at
+        yield TimelineEvent(part.receipt_at, "receipt", receipt)
+
+
+def _why(part: Part) -> dict[str, object]:
+    detail: dict[str, object] = {}
+    if part.reason is not Reason.NONE:
+        detail["reason"] = part.reason.label
+    if part.error:
+        detail["carrier_code"] = part.error
+    return detail
+
+
+def _event(event: Event, registry: Registry) -> TimelineEvent:
+    detail = dict(event.detail)
+    connector = detail.get("connector")
+    if isinstance(connector, int):
+        detail["connector"] = registry.connector_name(connector)
+    return TimelineEvent(time_of(event.id), event.kind, detail)
+
+
+def _click(click: MessageClick) -> TimelineEvent:
+    detail: dict[str, object] = {"class": click.click_class.name.lower(), "slot": click.slot}
+    if click.reasons:
+        detail["reasons"] = list(click.reasons)
+    return TimelineEvent(click.at, "click", detail)

@@ -1,0 +1,579 @@
+"""The session without its socket: two machines joined by nothing but bytes, time handed in."""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smpp import vocabulary
+from smpp.events import Batch, MessageRequest, SubmitResponse
+from smpp.pdu import (
+    BindRequest,
+    BindResp,
+    DataSm,
+    DeliverSm,
+    DeliverSmResp,
+    EnquireLink,
+    EnquireLinkResp,
+    GenericNack,
+    Pdu,
+    SubmitSm,
+    SubmitSmResp,
+    Unbind,
+    UnbindResp,
+    Unknown,
+    decode,
+    encode,
+)
+from smpp.session_machine import PDUS_PER_SLICE, SessionMachine
+from smpp.session_states import TRANSITIONS, Role, State, Step
+from smpp.session_timers import TimerSettings
+
+TIMERS = TimerSettings(bind_seconds=10, enquire_link_seconds=30, response_seconds=60)
+BINDS = {
+    vocabulary.BIND_TRANSMITTER: State.BOUND_TX,
+    vocabulary.BIND_RECEIVER: State.BOUND_RX,
+    vocabulary.BIND_TRANSCEIVER: State.BOUND_TRX,
+}
+
+
+def esme(window: int = 10, last_sequence: int = 0) -> SessionMachine:
+    return SessionMachine(Role.ESME, TIMERS, window=window, now=0.0, last_sequence=last_sequence)
+
+
+def smsc(answer: Callable[[BindRequest], int] = lambda request: 0) -> SessionMachine:
+    return SessionMachine(Role.SMSC, TIMERS, window=10, now=0.0, authenticate=answer)
+
+
+def pdus(octets: bytes | bytearray) -> list[Pdu]:
+    frames: list[Pdu] = []
+    while octets:
+        (length,) = struct.unpack_from(">I", octets)
+        frames.append(decode(bytes(octets[:length])))
+        octets = octets[length:]
+    return frames
+
+
+def sent(machine: SessionMachine) -> list[Pdu]:
+    return pdus(machine.take_output())
+
+
+def feed(machine: SessionMachine, *messages: Pdu, now: float = 1.0) -> Batch:
+    return machine.receive(b"".join(map(encode, messages)), now)
+
+
+def bound_esme(command: int = vocabulary.BIND_TRANSCEIVER, **options: int) -> SessionMachine:
+    machine = esme(**options)
+    machine.start_bind(BindRequest(command_id=command, system_id=b"u", password=b"p"))
+    (request,) = sent(machine)
+    assert isinstance(request, BindRequest)
+    response = BindResp(command | vocabulary.RESPONSE_BIT, request.sequence_number)
+    assert feed(machine, response).bound
+    return machine
+
+
+def bound_smsc(command: int = vocabulary.BIND_TRANSCEIVER) -> SessionMachine:
+    machine = smsc()
+    assert feed(machine, BindRequest(command_id=command, sequence_number=1)).bound
+    sent(machine)
+    return machine
+
+
+def submits(*contexts: object) -> list[tuple[MessageRequest, object]]:
+    return [(SubmitSm(0, destination_addr=b"8613800000000"), context) for context in contexts]
+
+
+def contexts(responses: Sequence[SubmitResponse]) -> list[object]:
+    return [response.context for response in responses]
+
+
+def sequence_numbers(messages: Sequence[Pdu]) -> list[int]:
+    return [message.sequence_number for message in messages]
+
+
+# --- binding -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("command", "state"), BINDS.items())
+def test_two_machines_bind(command: int, state: State) -> None:
+    client, server = esme(), smsc()
+    client.start_bind(BindRequest(command_id=command, system_id=b"shop", password=b"secret"))
+    assert server.receive(bytes(client.take_output()), 0.0).bound
+    assert client.receive(bytes(server.take_output()), 0.0).bound
+    assert client.state is server.state is state
+    assert server.peer_bind is not None
+    assert server.peer_bind.system_id == b"shop"
+    assert (client.free_slots > 0) == (state is not State.BOUND_RX)
+    assert (server.free_slots > 0) == (state is not State.BOUND_TX)
+
+
+def test_a_refused_bind_closes_both_sides_with_the_status() -> None:
+    client, server = esme(), smsc(lambda request: vocabulary.ESME_RINVPASWD)
+    client.start_bind(BindRequest(system_id=b"shop"))
+    server.receive(bytes(client.take_output()), 0.0)
+    assert server.closing is not None
+    client.receive(bytes(server.take_output()), 0.0)
+    assert client.bind_status == vocabulary.ESME_RINVPASWD
+    assert client.closing is not None
+    assert client.closing.reason == "bind refused: ESME_RINVPASWD"
+
+
+def test_a_generic_nack_refuses_a_bind() -> None:
+    machine = esme()
+    machine.start_bind(BindRequest())
+    (request,) = sent(machine)
+    feed(machine, GenericNack(request.sequence_number, vocabulary.ESME_RINVCMDID))
+    assert machine.bind_status == vocabulary.ESME_RINVCMDID
+    assert machine.state is State.CLOSED
+
+
+def test_a_second_bind_is_answered_ralybnd_and_changes_nothing() -> None:
+    machine = bound_smsc(vocabulary.BIND_TRANSMITTER)
+    feed(machine, BindRequest(command_id=vocabulary.BIND_RECEIVER, sequence_number=9))
+    (answer,) = sent(machine)
+    assert isinstance(answer, BindResp)
+    assert (answer.sequence_number, answer.command_status) == (9, vocabulary.ESME_RALYBND)
+    assert machine.state is State.BOUND_TX
+
+
+def test_e56_enquire_link_before_the_bind_is_answered() -> None:
+    client, server = esme(), smsc()
+    client.start_bind(BindRequest())
+    sent(client)
+    for machine in (client, server):
+        feed(machine, EnquireLink(5))
+        assert sent(machine) == [EnquireLinkResp(5)]
+        assert machine.state is State.OPEN
+
+
+@pytest.mark.parametrize("machine", [esme(), smsc()])
+def test_nobody_bound_in_time_closes(machine: SessionMachine) -> None:
+    assert machine.deadline() == 10.0
+    machine.expire(9.9)
+    assert machine.closing is None
+    machine.expire(10.0)
+    assert machine.closing is not None
+    assert not machine.closing.graceful
+
+
+# --- what each state allows ----------------------------------------------------------------------
+
+
+def test_the_table_names_every_state_and_nothing_leaves_closed() -> None:
+    assert set(TRANSITIONS) == set(State)
+    assert not TRANSITIONS[State.CLOSED]
+    for state, row in TRANSITIONS.items():
+        assert state is State.CLOSED or row[Step.CLOSE] is State.CLOSED
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("command", [None, *BINDS])
+@pytest.mark.parametrize("message", [SubmitSm(7), DeliverSm(7), DataSm(7)])
+def test_messages_pass_exactly_where_the_table_says(
+    role: Role, command: int | None, message: SubmitSm | DeliverSm | DataSm
+) -> None:
+    if command is None:
+        machine = esme() if role is Role.ESME else smsc()
+    else:
+        machine = bound_esme(command) if role is Role.ESME else bound_smsc(command)
+    inward = Step.DELIVER if role is Role.ESME else Step.SUBMIT
+    of_this_role = DeliverSm if role is Role.ESME else SubmitSm
+    allowed = inward in TRANSITIONS[machine.state] and isinstance(message, of_this_role | DataSm)
+    batch = feed(machine, message)
+    assert batch.requests == ([message] if allowed else [])
+    refusals = [getattr(answer, "command_status", None) for answer in sent(machine)]
+    assert refusals == ([] if allowed else [vocabulary.ESME_RINVBNDSTS])
+
+
+def test_nothing_is_submitted_unless_bound_to_send() -> None:
+    for machine in (esme(), bound_esme(vocabulary.BIND_RECEIVER)):
+        assert machine.submit(submits("a"), 0.0) == 0
+        assert machine.connection_lost("gone") == []
+
+
+def test_a_batch_is_one_piece_of_output() -> None:
+    machine = bound_esme(window=3)
+    assert machine.submit(submits("a", "b", "c", "d"), 1.0) == 3
+    written = sent(machine)
+    assert [type(pdu) for pdu in written] == [SubmitSm] * 3
+    assert sequence_numbers(written) == [2, 3, 4]  # 1 was the bind
+    assert machine.free_slots == 0
+
+
+def test_a_pdu_that_cannot_be_encoded_takes_nothing() -> None:
+    machine = bound_esme()
+    bad: list[tuple[MessageRequest, object]] = [
+        *submits("a"),
+        (SubmitSm(0, short_message=b"x" * 255), "b"),
+    ]
+    with pytest.raises(ValueError, match="short_message"):
+        machine.submit(bad, 1.0)
+    assert machine.free_slots == 10
+    assert machine.take_output() == b""
+
+
+# --- answers -------------------------------------------------------------------------------------
+
+
+def test_e32_duplicate_late_and_unknown_answers_are_counted_and_nothing_more() -> None:
+    machine = bound_esme()
+    machine.submit(submits("a", "b"), 1.0)
+    first, second = sequence_numbers(sent(machine))
+    batch = feed(
+        machine,
+        SubmitSmResp(first, 0, b"1"),
+        SubmitSmResp(first, 0, b"1"),
+        SubmitSmResp(777, 0, b"9"),
+    )
+    assert batch.responses == [SubmitResponse("a", 0, b"1")]
+    assert machine.expire(61.0) == ["b"]
+    assert feed(machine, SubmitSmResp(second, 0, b"2"), now=62.0).responses == []
+    assert machine.counters.responses_unmatched == 3
+    assert machine.closing is None
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        struct.pack(">IIII", 16, vocabulary.SUBMIT_SM_RESP, vocabulary.ESME_RTHROTTLED, 2),
+        struct.pack(">IIII", 17, vocabulary.SUBMIT_SM_RESP, vocabulary.ESME_RTHROTTLED, 2) + b"\0",
+    ],
+)
+def test_e62_an_error_answer_counts_with_and_without_a_body(octets: bytes) -> None:
+    machine = bound_esme()
+    machine.submit(submits("a"), 1.0)
+    batch = machine.receive(octets, 2.0)
+    assert batch.responses == [SubmitResponse("a", vocabulary.ESME_RTHROTTLED, b"")]
+
+
+def test_e63_a_deliver_sm_resp_may_carry_a_message_id() -> None:
+    machine = bound_smsc()
+    machine.submit([(DeliverSm(0), "receipt")], 1.0)
+    (request,) = sent(machine)
+    batch = feed(machine, DeliverSmResp(request.sequence_number, 0, b"42"))
+    assert batch.responses == [SubmitResponse("receipt", 0, b"42")]
+
+
+def test_e66_a_generic_nack_fails_the_submit_that_it_names() -> None:
+    machine = bound_esme()
+    machine.submit(submits("a", "b"), 1.0)
+    first, second = sequence_numbers(sent(machine))
+    batch = feed(
+        machine,
+        GenericNack(0, vocabulary.ESME_RINVCMDLEN),
+        GenericNack(first, vocabulary.ESME_RSYSERR),
+        GenericNack(second, vocabulary.ESME_ROK),
+    )
+    assert batch.responses == [
+        SubmitResponse("a", vocabulary.ESME_RSYSERR, b""),
+        SubmitResponse("b", vocabulary.ESME_RUNKNOWNERR, b""),
+    ]
+    assert machine.counters.nacks_unmatched == 1
+    assert machine.bound
+
+
+def test_e67_answers_match_across_the_wrap_of_the_sequence_number() -> None:
+    machine = bound_esme(last_sequence=vocabulary.SEQUENCE_NUMBER_MAX - 2)
+    machine.submit(submits(*range(4)), 1.0)
+    numbers = sequence_numbers(sent(machine))
+    assert numbers == [vocabulary.SEQUENCE_NUMBER_MAX, 1, 2, 3]
+    batch = feed(machine, *(SubmitSmResp(number, 0, b"%d" % number) for number in numbers))
+    assert contexts(batch.responses) == [0, 1, 2, 3]
+
+
+def test_e33_what_is_in_flight_when_the_link_dies_is_handed_over_whole() -> None:
+    machine = bound_esme()
+    machine.submit(submits(*range(6)), 1.0)
+    numbers = sequence_numbers(sent(machine))
+    feed(machine, SubmitSmResp(numbers[2], 0, b"x"))
+    assert machine.connection_lost("reset") == [0, 1, 3, 4, 5]
+    assert machine.state is State.CLOSED
+    assert machine.submit(submits("late"), 2.0) == 0
+    assert machine.connection_lost("again") == []
+
+
+# --- time ----------------------------------------------------------------------------------------
+
+
+def test_requests_expire_batch_by_batch() -> None:
+    machine = bound_esme()
+    machine.submit(submits("a", "b"), 5.0)
+    machine.submit(submits("c"), 6.0)
+    machine.receive(encode(EnquireLinkResp(999)), 60.0)
+    assert machine.deadline() == 65.0
+    assert machine.expire(65.0) == ["a", "b"]
+    assert machine.expire(66.0) == ["c"]
+    assert machine.free_slots == 10
+
+
+def test_e57_silence_is_asked_about_and_any_pdu_is_a_sign_of_life() -> None:
+    machine = bound_esme()  # heard at 1.0
+    assert machine.deadline() == 31.0
+    machine.expire(31.0)
+    assert [type(pdu) for pdu in sent(machine)] == [EnquireLink]
+    feed(machine, DeliverSm(3), now=80.0)  # no enquire_link_resp, but alive
+    assert machine.deadline() == 110.0
+    machine.expire(110.0)
+    assert [type(pdu) for pdu in sent(machine)] == [EnquireLink]
+    machine.expire(169.9)
+    assert machine.closing is None
+    machine.expire(170.0)
+    assert machine.closing is not None
+    assert machine.closing.reason == "nothing heard for 90 s"
+    assert not machine.closing.graceful
+
+
+def test_e57_no_enquire_link_while_traffic_flows() -> None:
+    machine = bound_esme()
+    for second in range(2, 300):
+        feed(machine, DeliverSm(second), now=float(second))
+        machine.expire(float(second))
+    assert machine.counters.enquire_links_sent == 0
+
+
+def test_e58_an_enquire_link_resp_with_a_body_is_one() -> None:
+    machine = bound_esme()
+    machine.expire(31.0)
+    (question,) = sent(machine)
+    answer = Unknown(vocabulary.ENQUIRE_LINK_RESP, 0, question.sequence_number, b"\0surplus\0")
+    feed(machine, answer, now=32.0)
+    assert machine.deadline() == 62.0
+    assert machine.closing is None
+    assert sent(machine) == []
+
+
+def test_an_unused_session_is_closed_by_the_smsc_that_wants_it() -> None:
+    timers = TimerSettings(enquire_link_seconds=0, inactivity_seconds=100)
+    machine = SessionMachine(Role.SMSC, timers, window=1, now=0.0, authenticate=lambda request: 0)
+    feed(machine, BindRequest(), now=1.0)
+    assert machine.deadline() == 101.0
+    machine.expire(101.0)
+    assert machine.closing is not None
+    assert machine.closing.graceful
+
+
+# --- unbinding -----------------------------------------------------------------------------------
+
+
+def test_e55_an_unbind_from_the_peer_waits_for_the_window() -> None:
+    machine = bound_esme()
+    machine.submit(submits("a", "b"), 1.0)
+    first, second = sequence_numbers(sent(machine))
+    batch = feed(machine, SubmitSmResp(first, 0, b"1"), Unbind(50), DeliverSm(51), now=2.0)
+    assert contexts(batch.responses) == ["a"]
+    assert machine.state is State.UNBINDING
+    assert machine.submit(submits("c"), 2.0) == 0
+    assert sent(machine) == []
+    assert contexts(feed(machine, SubmitSmResp(second, 0, b"2"), now=3.0).responses) == ["b"]
+    assert sent(machine) == []  # the deliver_sm is still to be answered
+    machine.answer([DeliverSmResp(51)], 3.0)
+    assert sent(machine) == [DeliverSmResp(51), UnbindResp(50)]
+    assert machine.closing is not None
+    assert machine.closing.graceful
+    assert machine.connection_lost("gone") == []
+
+
+def test_e55_a_peer_that_never_answers_does_not_hold_the_unbind_up_for_ever() -> None:
+    machine = bound_esme()
+    machine.submit(submits("a"), 1.0)
+    sent(machine)
+    feed(machine, Unbind(50), now=2.0)
+    assert machine.deadline() == 7.0
+    assert machine.expire(7.0) == []
+    assert sent(machine) == [UnbindResp(50)]
+    assert machine.connection_lost("gone") == ["a"]
+
+
+def test_our_unbind_drains_then_asks_then_closes() -> None:
+    machine = bound_esme()
+    machine.submit(submits("a"), 1.0)
+    (number,) = sequence_numbers(sent(machine))
+    machine.start_unbind(2.0, drain_seconds=20.0)
+    assert machine.state is State.UNBINDING
+    assert sent(machine) == []
+    feed(machine, SubmitSmResp(number, 0, b"1"), now=3.0)
+    (question,) = sent(machine)
+    assert isinstance(question, Unbind)
+    feed(machine, UnbindResp(question.sequence_number), now=4.0)
+    assert machine.closing is not None
+    assert machine.closing.reason == "unbound"
+
+
+def test_unbinds_that_cross_close_both_sides() -> None:
+    client, server = bound_esme(), bound_smsc()
+    client.start_unbind(2.0, 1.0)
+    server.start_unbind(2.0, 1.0)
+    from_client, from_server = bytes(client.take_output()), bytes(server.take_output())
+    client.receive(from_server, 3.0)
+    server.receive(from_client, 3.0)
+    assert client.state is server.state is State.CLOSED
+
+
+def test_an_unbind_without_answer_ends_all_the_same() -> None:
+    machine = bound_esme()
+    machine.submit(submits("a"), 1.0)
+    machine.start_unbind(2.0, drain_seconds=1.0)
+    machine.expire(3.0)
+    assert machine.deadline() == 8.0
+    machine.expire(8.0)
+    assert machine.closing is not None
+    assert not machine.closing.graceful
+    assert machine.connection_lost("gone") == ["a"]
+
+
+# --- bad input -----------------------------------------------------------------------------------
+
+
+def test_e61_http_closes_with_a_reason_and_what_came_before_counts() -> None:
+    machine = bound_esme()
+    machine.submit(submits("a"), 1.0)
+    (number,) = sequence_numbers(sent(machine))
+    answer = encode(SubmitSmResp(number, 0, b"1"))
+    batch = machine.receive(answer + b"GET / HTTP/1.1\r\n\r\n", 2.0)
+    assert contexts(batch.responses) == ["a"]
+    assert machine.closing is not None
+    assert "SMPP" in machine.closing.reason
+    assert not machine.closing.graceful
+
+
+@pytest.mark.parametrize(
+    ("command_id", "answer"),
+    [
+        (vocabulary.DELIVER_SM, vocabulary.DELIVER_SM_RESP),
+        (vocabulary.SUBMIT_SM, vocabulary.SUBMIT_SM_RESP),
+        (vocabulary.DATA_SM, vocabulary.DATA_SM_RESP),
+        (vocabulary.BIND_RECEIVER, vocabulary.GENERIC_NACK),
+        (0x00000999, vocabulary.GENERIC_NACK),
+    ],
+)
+def test_e65_a_body_that_cannot_be_read_is_answered_once(command_id: int, answer: int) -> None:
+    machine = bound_esme()
+    broken = struct.pack(">IIII", 20, command_id, 0, 33) + b"\1\1\1\1"
+    batch = machine.receive(broken + encode(DeliverSm(34)), 2.0)
+    assert sequence_numbers(batch.requests) == [34]  # and the session goes on
+    octets = machine.take_output()
+    (length, command, status, sequence) = struct.unpack_from(">IIII", octets)
+    assert length == len(octets)
+    assert (command, sequence) == (answer, 33)
+    assert status != 0
+    assert machine.bound
+
+
+def test_an_unreadable_answer_stays_in_doubt_until_it_expires() -> None:
+    machine = bound_esme()
+    machine.submit(submits("a"), 1.0)
+    (number,) = sequence_numbers(sent(machine))
+    body = b"9" * 400 + b"\0"
+    head = struct.pack(">IIII", 16 + len(body), vocabulary.SUBMIT_SM_RESP, 0, number)
+    assert machine.receive(head + body, 2.0).responses == []
+    assert sent(machine) == []
+    assert machine.counters.pdus_malformed == 1
+    assert machine.expire(61.0) == ["a"]
+
+
+def test_one_read_is_worked_in_slices() -> None:
+    machine = bound_esme()
+    count = 2 * PDUS_PER_SLICE + 100
+    octets = b"".join(encode(DeliverSm(number)) for number in range(1, count + 1))
+    slices = [machine.receive(octets, 2.0)]
+    while machine.has_more:
+        slices.append(machine.receive(b"", 2.0))
+    assert [len(batch.requests) for batch in slices] == [PDUS_PER_SLICE, PDUS_PER_SLICE, 100]
+    numbers = sequence_numbers([pdu for batch in slices for pdu in batch.requests])
+    assert numbers == list(range(1, count + 1))
+
+
+STREAM = b"".join(
+    map(
+        encode,
+        [
+            DeliverSm(1, short_message=b"one"),
+            SubmitSmResp(2, 0, b"id"),
+            EnquireLink(3),
+            DataSm(4, tlvs=((0x0424, b"payload"),)),
+            GenericNack(0, 3),
+            SubmitSmResp(3, vocabulary.ESME_RTHROTTLED),
+            DeliverSm(5, short_message=b"x" * 200),
+        ],
+    )
+)
+
+
+def outcome(chunks: Sequence[bytes]) -> tuple[list[SubmitResponse], list[MessageRequest], bytes]:
+    machine = bound_esme()
+    machine.submit(submits("a", "b"), 1.0)
+    machine.take_output()
+    batches = [machine.receive(chunk, 2.0) for chunk in chunks]
+    return (
+        [response for batch in batches for response in batch.responses],
+        [request for batch in batches for request in batch.requests],
+        bytes(machine.take_output()),
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sets(st.integers(1, len(STREAM) - 1)))
+def test_e68_any_chunking_says_the_same(cuts: set[int]) -> None:
+    edges = [0, *sorted(cuts), len(STREAM)]
+    chunks = [STREAM[start:end] for start, end in itertools.pairwise(edges)]
+    assert outcome(chunks) == outcome([STREAM])
+    assert contexts(outcome(chunks)[0]) == ["a", "b"]
+
+
+def test_e68_one_octet_a_read() -> None:
+    assert outcome([bytes((octet,)) for octet in STREAM]) == outcome([STREAM])
+
+
+COMMANDS = st.sampled_from(
+    [
+        *range(0x10),
+        *(vocabulary.RESPONSE_BIT | command for command in range(0x10)),
+        vocabulary.ENQUIRE_LINK,
+        vocabulary.ENQUIRE_LINK_RESP,
+        vocabulary.DATA_SM,
+        vocabulary.DATA_SM_RESP,
+        0x7FFFFFFF,
+    ]
+)
+HOSTILE = st.builds(
+    lambda command, status, sequence, body: (
+        struct.pack(">IIII", 16 + len(body), command, status, sequence) + body
+    ),
+    COMMANDS,
+    st.sampled_from([0, 1, 0x58, 0xFFFFFFFF]),
+    st.one_of(st.integers(0, 8), st.integers(0, 0xFFFFFFFF)),
+    st.binary(max_size=80),
+)
+STARTS = (esme, smsc, bound_esme, bound_smsc)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(STARTS),
+    st.lists(st.one_of(st.binary(max_size=40), HOSTILE), max_size=12),
+    st.integers(1, 50),
+)
+def test_nothing_that_a_peer_sends_raises(
+    start: Callable[[], SessionMachine], pieces: list[bytes], size: int
+) -> None:
+    machine = start()
+    put = [*range(machine.submit(submits(*range(5)), 1.0))]
+    if machine.role is Role.SMSC:
+        put = []
+    octets = b"".join(pieces)
+    out: list[object] = []
+    now = 2.0
+    for offset in range(0, len(octets), size):
+        batch = machine.receive(octets[offset : offset + size], now)
+        out += contexts(batch.responses)
+        pdus(machine.take_output())  # and whatever it answers is well formed
+        now += 5.0
+        out += machine.expire(now)
+    out += machine.connection_lost("end")
+    if machine.role is Role.ESME:
+        assert sorted(map(str, out)) == sorted(map(str, put))

@@ -1,0 +1,92 @@
+"""Owns which files the rules look at, and what a rule is given of each. Judges nothing."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("gateway", "campaigns", "dlr", "shortlinks", "storage", "smpp", "ratelimit")
+CODE = (*PACKAGES, "benchmarks")
+
+# Never part of a commit: see .gitignore. Hidden folders are skipped as well, except .ci.
+UNTRACKED_FOLDERS = frozenset({"__pycache__", "build", "dist"})
+UNTRACKED_AT_THE_TOP = frozenset({"data"})
+TEXT_SUFFIXES = frozenset(
+    {
+        ".py",
+        ".sql",
+        ".toml",
+        ".md",
+        ".yaml",
+        ".yml",
+        ".html",
+        ".css",
+        ".js",
+        ".json",
+        ".txt",
+        ".cfg",
+    }
+)
+TEXT_NAMES = frozenset({"Makefile", "Dockerfile", "run", ".dockerignore", ".gitignore"})
+
+
+@dataclass(frozen=True)
+class Source:
+    """One text file: its path from the top of the checkout, and its text."""
+
+    path: PurePosixPath
+    text: str
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text, filename=str(self.path))
+
+    @property
+    def package(self) -> str:
+        """The folder at the top, '' for a file that lies there itself."""
+        return self.path.parts[0] if len(self.path.parts) > 1 else ""
+
+    @property
+    def is_python(self) -> bool:
+        return self.path.suffix == ".py"
+
+    def at(self, line: int, fault: str) -> str:
+        """One violation, in the form editors can jump to."""
+        return f"{self.path}:{line}: {fault}"
+
+
+def snippet(path: str, text: str) -> Source:
+    """A Source that is in no file."""
+    return Source(PurePosixPath(path), text)
+
+
+def sources(root: Path = ROOT) -> Iterator[Source]:
+    """Every text file under root that could be committed, in a fixed order."""
+    for path in sorted(walk(root)):
+        if path.suffix in TEXT_SUFFIXES or path.name in TEXT_NAMES:
+            yield Source(PurePosixPath(path.relative_to(root)), path.read_text(encoding="utf-8"))
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    for entry in folder.iterdir():
+        if entry.is_symlink():
+            continue
+        if entry.is_file():
+            yield entry
+        elif entry.is_dir() and is_tracked(entry):
+            yield from walk(entry)
+
+
+def is_tracked(folder: Path) -> bool:
+    if folder.name in UNTRACKED_FOLDERS or folder.name.endswith(".egg-info"):
+        return False
+    if folder.parent == ROOT and folder.name in UNTRACKED_AT_THE_TOP:
+        return False
+    return not folder.name.startswith(".") or folder.name == ".ci"

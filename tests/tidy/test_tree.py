@@ -1,0 +1,79 @@
+"""The tree keeps the house rules. A failure lists every place as file:line: fault."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.tidy import rules_python, rules_sql, rules_text
+from tests.tidy.source import CODE, PACKAGES, ROOT, Source, sources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    Rule = Callable[[Source], Iterator[str]]
+
+EVERYTHING = tuple(sources())
+# The rules quote what they forbid.
+BUT_THE_RULES = tuple(each for each in EVERYTHING if each.path.parts[:2] != ("tests", "tidy"))
+PYTHON = tuple(each for each in EVERYTHING if each.is_python)
+CODE_PYTHON = tuple(each for each in PYTHON if each.package in CODE)
+MIGRATIONS = tuple(each for each in EVERYTHING if each.path.match("storage/migrations/*.sql"))
+DOCUMENTS = tuple(each for each in EVERYTHING if each.path.suffix in {".md", ".html"})
+
+
+RULES: tuple[tuple[Rule, tuple[Source, ...]], ...] = (
+    (rules_python.function_length, PYTHON),
+    (rules_python.module_length, PYTHON),
+    (rules_python.module_docstring, PYTHON),
+    (rules_python.banned_words, PYTHON),
+    (rules_python.module_state, CODE_PYTHON),
+    (rules_python.clock_and_chance, CODE_PYTHON),
+    (rules_python.no_print, CODE_PYTHON),
+    (rules_python.safe_unions, CODE_PYTHON),
+    (rules_sql.sql_in_files, CODE_PYTHON),
+    (rules_text.nothing_unfinished, BUT_THE_RULES),
+    (rules_text.no_machine_paths, BUT_THE_RULES),
+)
+
+
+@pytest.mark.parametrize(("rule", "looked_at"), RULES)
+def test_rule_holds(rule: Rule, looked_at: tuple[Source, ...]) -> None:
+    assert looked_at, "the rule looks at nothing"
+    none(fault for source in looked_at for fault in rule(source))
+
+
+def test_each_table_has_one_writer() -> None:
+    tables = rules_sql.declared_tables(MIGRATIONS)
+    code = [
+        each
+        for each in EVERYTHING
+        if each.package in PACKAGES and each.path.suffix in {".py", ".sql"}
+    ]
+    assert tables, "no table found in the migrations"
+    none(rules_sql.one_writer_per_table([each for each in code if each not in MIGRATIONS], tables))
+
+
+def test_links_lead_somewhere() -> None:
+    none(fault for source in DOCUMENTS for fault in rules_text.links_lead_somewhere(source, ROOT))
+
+
+def test_documents_name_targets_that_exist() -> None:
+    targets = set(rules_text.TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8")))
+    markdown = [each for each in DOCUMENTS if each.path.suffix == ".md"]
+    none(fault for source in markdown for fault in rules_text.make_targets_exist(source, targets))
+
+
+def test_shells_are_listed_only_where_they_read_the_clock() -> None:
+    """An entry that nothing needs any more would let the next clock in unseen."""
+    for entry in rules_python.MAY_READ_THE_CLOCK:
+        files = [each for each in CODE_PYTHON if str(each.path).startswith(entry)]
+        assert files, entry
+        written = [each for each in files if each.tree.body]
+        assert not written or any(list(rules_python.clock_reads(each)) for each in written), entry
+
+
+def none(faults: Iterable[str]) -> None:
+    found = sorted(faults)
+    assert not found, "\n" + "\n".join(found)
