@@ -127,6 +127,15 @@ async def insert_submissions(
         await connection.copy_records_to_table("submission", records=records, columns=_COLUMNS)
 
 
+async def retract_unsent(connection: asyncpg.Connection, message_ids: Sequence[int]) -> None:
+    """Take back the rows of part 0 of these messages: their accept turned out not to have been.
+
+    Nothing of such a message was ever sent, so a row of another part is left alone.
+    """
+    if message_ids:
+        await connection.execute(_SQL["submission_retract"], message_ids, min(message_ids))
+
+
 async def apply_receipts(
     connection: asyncpg.Connection,
     rows: Sequence[ReceiptRow],

@@ -19,7 +19,7 @@ from gateway import connectors, registry
 from gateway.accept.accepter import MessageAccepter
 from gateway.api_services import services
 from gateway.config import Config
-from gateway.dispatch.connector_dispatch import Clock
+from gateway.dispatch.clock import Clock
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.intents import IntentWriter
 from gateway.dispatch.outcomes import OutcomePolicy
@@ -156,7 +156,7 @@ class Gateway:
             ids=self.ids,
             waiting_max=RECORDS_WAITING_MAX,
             receipts_waiting_max=self.config.limits.receipts_waiting_max,
-            committed=self._receipts_committed,
+            committed=self._recorded,
         )
         intents = IntentWriter(self.database.dedicated("intent"), term=self.term.term)
         wiring = connectors.Wiring(
@@ -273,6 +273,6 @@ class Gateway:
         if not self.lost.done():
             self.lost.set_result(why)
 
-    def _receipts_committed(self) -> None:
+    def _recorded(self) -> None:
         for dispatch in self.dispatcher.connectors.values():
-            dispatch.intake.resume()
+            dispatch.recorded()

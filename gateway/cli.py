@@ -14,9 +14,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-
-class CommandFailed(Exception):
-    """What the operator is told, in one line. Exit code 1."""
+from gateway.commands import CommandFailed
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -12,7 +12,8 @@ import msgspec
 
 from dlr.receipt import normalise_id
 from gateway.config.settings import ConnectorSettings, LimitSettings
-from gateway.dispatch.connector_dispatch import Clock, ConnectorDispatch
+from gateway.dispatch.clock import Clock
+from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.inbound import ReceiptIntake
 from gateway.dispatch.intents import IntentWriter
 from gateway.dispatch.message import ReadyMessage

@@ -12,7 +12,7 @@ from pathlib import Path
 from aiohttp import web
 
 from gateway.config.settings import LinkSettings
-from gateway.listening import bound_address
+from gateway.listening import authority
 from shortlinks.clicks import ClickLoader
 from shortlinks.code import CodePermutation
 from shortlinks.journal import ClickJournal
@@ -47,22 +47,21 @@ class LinkService:
         self._journal = ClickJournal(data_dir / JOURNAL_FOLDER, node)
         self._loader = ClickLoader(self._journal, database.dedicated("clicks"))
         self._redirector = Redirector(self.codes, self._targets, self._journal, ids, time.time)
-        self._runner: web.AppRunner | None = None
+        self._runner: web.ServerRunner | None = None
         self.url = ""
 
     async def start(self) -> None:
         """Listen, and load what an earlier life left in the journal. Raises OSError for a
         port in use.
         """
-        runner = web.AppRunner(
-            self._redirector.application(), access_log=None, shutdown_timeout=GRACE_SECONDS
-        )
+        runner = web.ServerRunner(self._redirector.server(), shutdown_timeout=GRACE_SECONDS)
         await runner.setup()
         self._runner = runner
         listen = self._settings.listen
         site = web.TCPSite(runner, listen.host, listen.port)
         await site.start()
-        self.url = f"http://{bound_address(runner)}"
+        host, port = runner.addresses[0][:2]
+        self.url = f"http://{authority(str(host), int(port))}"
         self._loader.start()
 
     async def stop(self) -> None:

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 import structlog
 
 from dlr.ledger import GivenUp, give_up, purge_unmatched, sweep_unmatched
+from gateway.dispatch.pruning import suppress_proven
 from storage.ids import IdSource, id_at
 from storage.leases import OwnerTerm, TermLost
 from storage.partitions import ensure_partitions
@@ -27,7 +28,7 @@ SWEEP_SECONDS = 5.0
 SWEEP_MINIMUM_AGE = timedelta(seconds=5)
 PARTITION_SECONDS = 3600.0
 GIVE_UP_SECONDS = 60.0
-GIVE_UP_WINDOW = timedelta(days=4)
+GIVE_UP_WINDOW = timedelta(days=35)  # as long as submissions are kept
 
 Step = Callable[[Connection], Awaitable[object]]
 
@@ -115,6 +116,7 @@ class Maintenance:
         now = datetime.now(UTC)
         async with connection.transaction():
             joined = await sweep_unmatched(connection, now - SWEEP_MINIMUM_AGE, self._ids)
+            await suppress_proven(connection, joined)
         self.joined += len(joined)
         self.purged += await purge_unmatched(connection, now)
 

@@ -54,8 +54,8 @@ def judge(
     verdicts: list[tuple[ClickClass, str]] = []
     if agent[0] is not ClickClass.HUMAN:
         verdicts.append(agent)
-    purposes = f"{facts.sec_purpose} {facts.purpose} {facts.x_moz}".lower()
-    if any(word in purposes for word in _PREFETCH_WORDS):
+    purposes = f"{facts.sec_purpose} {facts.purpose} {facts.x_moz}"
+    if purposes != "  " and _PREFETCH.search(purposes):
         verdicts.append((ClickClass.PREFETCH, "prefetch_header"))
     if method != "GET":
         # X, WhatsApp and link checkers send HEAD; a tap on a link never does.
@@ -85,7 +85,7 @@ def classify_user_agent(user_agent: str) -> tuple[ClickClass, str]:
     return ClickClass.HUMAN, ""
 
 
-_PREFETCH_WORDS = ("prefetch", "prerender", "preview")
+_PREFETCH = re.compile("prefetch|prerender|preview", re.IGNORECASE)
 _ACCEPT_NOT_A_BROWSER = frozenset(("", "*/*"))
 _BARE_AGENTS = frozenset(("Mozilla/5.0", "Mozilla/4.0", "Mozilla", "-"))
 _BROWSER = re.compile(r"Mozilla/5\.0 \(|Opera/9\.80 \(|UCWEB/|Dalvik/.*MicroMessenger")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Sequence
+from struct import Struct
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -34,7 +35,8 @@ _PAIR: int = len(ALPHABET) ** 2
 _ROUNDS = (
     8  # four make a strong pseudo-random permutation (Luby and Rackoff); small halves want more
 )
-_BLOCK_BYTES = 16
+_BLOCK = Struct("<Q8x")  # one half, little-endian, and zeros
+_BLOCK_BYTES = _BLOCK.size  # 16, of AES
 _WORD_BYTES = 8
 _WORDS_PER_BLOCK = _BLOCK_BYTES // _WORD_BYTES
 
@@ -52,7 +54,7 @@ def split_value(value: int) -> tuple[int, int]:
 class CodePermutation:
     """Numbers to codes and back under one key. Batches share the cost of each AES call."""
 
-    __slots__ = ("_pair_numbers", "_pairs", "_rounds")
+    __slots__ = ("_pair_numbers", "_pairs", "_rounds", "_rounds_back")
 
     def __init__(self, key: bytes) -> None:
         """`key`: at least 16 secret bytes, else ValueError; HKDF (RFC 5869) makes round keys."""
@@ -67,6 +69,7 @@ class CodePermutation:
             Cipher(algorithms.AES(material[start : start + _BLOCK_BYTES]), modes.ECB()).encryptor()
             for start in range(0, len(material), _BLOCK_BYTES)
         ]
+        self._rounds_back = tuple(encryptor.update for encryptor in reversed(self._rounds))
         self._pairs = [first + second for first in ALPHABET for second in ALPHABET]
         self._pair_numbers = {pair: number for number, pair in enumerate(self._pairs)}
 
@@ -103,9 +106,8 @@ class CodePermutation:
             right = numbers[code[4:6]] * _PAIR + numbers[code[6:8]]
         except KeyError:
             return None
-        for encryptor in reversed(self._rounds):
-            block = encryptor.update(left.to_bytes(_BLOCK_BYTES, "little"))
-            word = int.from_bytes(block[:_WORD_BYTES], "little")
+        for decrypt_round in self._rounds_back:
+            (word,) = _BLOCK.unpack(decrypt_round(_BLOCK.pack(left)))
             left, right = (right - word) % _HALF, left
         return left * _HALF + right
 

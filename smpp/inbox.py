@@ -43,7 +43,3 @@ class Inbox:
             self._pending = deque()
             return pending
         return [pending.popleft() for _ in range(frames_max)]
-
-    def clear(self) -> None:
-        """The session is over: what was not worked never will be."""
-        self._pending.clear()

@@ -186,11 +186,9 @@ class SessionMachine:
         """Take what one read brought; at most PDUS_PER_SLICE PDUs are worked, ``has_more`` tells.
 
         Hand over a batch's responses before its requests, so that a receipt in the same read finds
-        its message id known.
+        its message id known. Once closed only responses count: what was read is an answer (E33).
         """
         batch = Batch()
-        if self.state is State.CLOSED:
-            return batch
         if data:
             self._inbox.feed(data)
         frames = self._inbox.take(PDUS_PER_SLICE)
@@ -201,9 +199,7 @@ class SessionMachine:
             try:
                 pdu = decode(frame)
             except PduError as error:
-                self.counters.pdus_malformed += 1
-                if (answer := answer_to_malformed(error)) is not None:
-                    self._write(answer)
+                self._on_malformed(error)
                 continue
             if isinstance(pdu, MessageResponse):
                 self._on_response(pdu, batch)
@@ -216,6 +212,12 @@ class SessionMachine:
             self._close(self._inbox.fault, graceful=False)
         self._advance_unbinding(now)
         return batch
+
+    def _on_malformed(self, error: PduError) -> None:
+        self.counters.pdus_malformed += 1
+        answer = answer_to_malformed(error)
+        if answer is not None:
+            self._write(answer)
 
     def _on_response(self, pdu: MessageResponse, batch: Batch) -> None:
         entry = self.window.settle(pdu.sequence_number)
@@ -359,7 +361,6 @@ class SessionMachine:
             return  # the first reason is the one that matters
         self._move(Step.CLOSE)
         self.closing = Closing(reason, graceful)
-        self._inbox.clear()
 
     def _advance_unbinding(self, now: float) -> None:
         if self.state is not State.UNBINDING or self._clocks.unbind_sent_at is not None:
@@ -376,7 +377,8 @@ class SessionMachine:
             self._write(Unbind(self.window.next_sequence()))
 
     def _write(self, pdu: Pdu) -> None:
-        encode_many((pdu,), self._output)
+        if self.state is not State.CLOSED:
+            encode_many((pdu,), self._output)
 
     def _write_bind_resp(self, request: BindRequest, status: int) -> None:
         self._write(

@@ -103,3 +103,6 @@ WITH stretch AS (
     RETURNING s.id
 )
 SELECT (SELECT max(id) FROM stretch) AS cursor, (SELECT count(*) FROM changed) AS changed;
+
+-- name: submission_retract
+DELETE FROM submission WHERE message_id = ANY($1::bigint[]) AND id >= $2 AND part = 0;

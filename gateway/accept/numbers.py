@@ -77,6 +77,8 @@ def _form_fault(number: str) -> str:
         return f"has no +; write + and the country code first, as in {EXAMPLE}"
     if re.fullmatch(r"\+[0-9]{16,}", number, re.ASCII):
         return f"has more than {DIGITS_MAX} digits"
+    if re.fullmatch(r"\+[0-9]?", number, re.ASCII):
+        return "is too short to be a telephone number"
     if re.fullmatch(r"\+0[0-9]*", number, re.ASCII):
         return "has 0 after the +; no country code begins with 0"
     if re.fullmatch(r"[+0-9 ().\-/]+", number, re.ASCII):

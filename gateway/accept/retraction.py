@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from dlr.ledger import retract_unsent
 from storage import sql
 from storage.pool import Connection
 
@@ -46,7 +47,8 @@ class Retraction:
         for pid in others:
             await connection.execute(_SQL["end_session"], pid)
         async with connection.transaction():
-            for statement in ("retract_outbox", "retract_submission", "retract_message"):
-                await connection.execute(_SQL[statement], self._doubtful)
+            await connection.execute(_SQL["retract_outbox"], self._doubtful)
+            await retract_unsent(connection, self._doubtful)
+            await connection.execute(_SQL["retract_message"], self._doubtful)
         self._doubtful.clear()
         self._backends.clear()

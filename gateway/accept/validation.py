@@ -54,6 +54,16 @@ _TYPE_NAMES = {
 }  # fmt: skip
 
 
+class _FinalText(msgspec.Struct, gc=False):
+    """A text as it will be sent; the fields are those of Prepared."""
+
+    text: str
+    links: tuple[str, ...]
+    slots: tuple[int, ...]
+    data_coding: int
+    parts: int
+
+
 class Validator:
     """Checks messages one by one. One for the process; holds no state of a request.
 
@@ -107,7 +117,9 @@ class Validator:
         if seconds is not None and not 1 <= seconds <= self._validity_seconds_max:
             detail = f"expires_in is 1 to {self._validity_seconds_max} seconds"
             faults.append(FieldError("out_of_range", detail, "/expires_in"))
-        text, links, slots, data_coding, parts = self._text(request, account, category, faults)
+        final = self._text(request, account, category)
+        if isinstance(final, FieldError):
+            faults.append(final)
         tags = request.tags or ()
         connector = 0
         if not faults:
@@ -115,10 +127,11 @@ class Validator:
             if not connector:
                 detail = "no route is configured for this number, sender and category"
                 faults.append(FieldError("route_unavailable", detail, "/to"))
-        if faults:
+        if faults or isinstance(final, FieldError):
             return _refused(faults, index)
         return Prepared(
-            account.id, category, connector, request.to, sender, text, links, slots, data_coding, parts,
+            account.id, category, connector, request.to, sender,
+            final.text, final.links, final.slots, final.data_coding, final.parts,
             request.client_ref, request.campaign_id, request.variant, tags,
             None if seconds is None else now_ms + seconds * 1000,
         )  # fmt: skip
@@ -148,40 +161,39 @@ class Validator:
         return category
 
     def _text(
-        self,
-        request: MessageRequest,
-        account: AccountPolicy,
-        category: int,
-        faults: list[FieldError],
-    ) -> tuple[str, tuple[str, ...], tuple[int, ...], int, int]:
-        """Final text, link targets by slot, the slot of each placeholder, data_coding, parts."""
+        self, request: MessageRequest, account: AccountPolicy, category: int
+    ) -> _FinalText | FieldError:
+        """Links shortened, signature and suffix added, parts counted: in this order."""
         text = request.text
+        fault = _text_fault(text)
+        if fault is not None:
+            return fault
         links: tuple[str, ...] = ()
         slots: tuple[int, ...] = ()
-        fault = _text_fault(text)
-        if fault is None:
-            try:
-                shorten = request.shorten_urls
-                if (account.shorten_urls if shorten is None else shorten) and "://" in text:
-                    text, links, slots = self._with_placeholders(text)
-                text = _signed(text, account, category)
-                if len(text) > self._parts_max * _UNITS_PART_MAX:
-                    raise TooManyParts(-(-len(text) // _UNITS_PART_MAX), self._parts_max)
-                encoded = encode_text(text, parts_max=self._parts_max)
-                return text, links, slots, encoded.data_coding, len(encoded.parts)
-            except TooManyParts as error:
-                detail = f"text needs {error.parts} parts or more, {error.parts_max} are allowed"
-                fault = FieldError("text_too_long", detail, "/text")
-            except TooManyLinksError as error:
-                fault = FieldError("links_too_many", f"text holds {error}", "/text")
-            except Unencodable as error:
-                fault = FieldError("text_invalid", str(error), "/text")
-        faults.append(fault)
-        return text, links, slots, 0, 0
+        shorten = account.shorten_urls if request.shorten_urls is None else request.shorten_urls
+        try:
+            if shorten and "://" in text:
+                text, links, slots = self._with_placeholders(text)
+            text = _signed(text, account, category)
+            if len(text) > self._parts_max * _UNITS_PART_MAX:
+                raise TooManyParts(-(-len(text) // _UNITS_PART_MAX), self._parts_max)
+            encoded = encode_text(text, parts_max=self._parts_max)
+        except TooManyParts as error:
+            detail = f"text needs {error.parts} parts or more, {error.parts_max} are allowed"
+            return FieldError("text_too_long", detail, "/text")
+        except TooManyLinksError as error:
+            return FieldError("links_too_many", f"text holds {error}", "/text")
+        except Unencodable as error:
+            return FieldError("text_invalid", str(error), "/text")
+        if slots and text.count(self._placeholder) != len(slots):
+            # Another link's code would be put there, and the flush of many messages would fail.
+            detail = f"text holds {self._placeholder}, which stands for a link not made yet"
+            return FieldError("text_invalid", detail, "/text")
+        return _FinalText(text, links, slots, encoded.data_coding, len(encoded.parts))
 
     def _with_placeholders(self, text: str) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
-        # A text that holds a placeholder of its own would be filled wrongly: there, links of ours are
-        # shortened like any other.
+        # A text that holds a placeholder of its own would be filled wrongly: there, links of ours
+        # are shortened like any other.
         ours = "" if self._placeholder in text else self._link_base_url
         spans = find_links(text, except_under=ours)
         if not spans:

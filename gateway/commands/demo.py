@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from gateway.cli import CommandFailed
+from gateway.commands import CommandFailed
 from gateway.demo.processes import DemoError
 from gateway.demo.run import demo
 

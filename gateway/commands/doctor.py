@@ -9,7 +9,7 @@ import json
 import aiohttp
 import msgspec
 
-from gateway.cli import CommandFailed
+from gateway.commands import CommandFailed
 from gateway.commands.setting_up import OPERATOR_ERRORS, configuration, migrated_database
 from gateway.config import Config
 

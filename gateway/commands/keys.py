@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import json
 
-from gateway.cli import CommandFailed
+from gateway.commands import CommandFailed
 from gateway.commands.setting_up import configuration, migrated_database, one_line
 from gateway.config import Config
 from gateway.keys import KeyRefused, create_key

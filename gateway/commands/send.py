@@ -9,7 +9,7 @@ import os
 
 import aiohttp
 
-from gateway.cli import CommandFailed
+from gateway.commands import CommandFailed
 from gateway.commands.setting_up import configuration
 
 KEY_VARIABLE = "SMSGATE_API_KEY"

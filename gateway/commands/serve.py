@@ -10,7 +10,7 @@ import structlog
 import uvloop
 
 from gateway.app import Gateway
-from gateway.cli import CommandFailed
+from gateway.commands import CommandFailed
 from gateway.commands.setting_up import configuration, one_line
 from gateway.config import Config
 from gateway.logs import configure_logs

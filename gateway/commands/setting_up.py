@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from gateway.cli import CommandFailed
+from gateway.commands import CommandFailed
 from gateway.config import Config, ConfigError, load_config
 from storage.crypto import KeyMismatch
 from storage.embedded import EmbeddedError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import uvloop
 
-from gateway.cli import CommandFailed
+from gateway.commands import CommandFailed
 from gateway.logs import configure_logs
 from smpp.simulator import Simulator
 from smpp.simulator.profile import ProfileError, load_profile

@@ -8,6 +8,7 @@ settings.
 from __future__ import annotations
 
 import difflib
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -58,7 +59,8 @@ def shown_value(value: object) -> str:
     """A value as TOML would write it, shortened."""
     if isinstance(value, bool):
         return str(value).lower()
-    text = f'"{value}"' if isinstance(value, str) else str(value)
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+    text = text if text.isprintable() else ascii(text)
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 
@@ -78,7 +80,8 @@ def _check_table(value: object, kind: inspect.StructType, path: str) -> None:
     prefix = f"{path}." if path else ""
     for key in value:
         if key not in fields:
-            raise ConfigError(f"{prefix}{key}: unknown key{nearest(key, fields)}")
+            shown = key if key.isprintable() else ascii(key)
+            raise ConfigError(f"{prefix}{shown}: unknown key{nearest(key, fields)}")
     for name, field in fields.items():
         if name in value:
             check_shape(value[name], field.type, prefix + name)

@@ -19,7 +19,7 @@ _TEXTS: tuple[tuple[str, str], ...] = (
     ("transactional", "您的订单{n}已发货，点击查看物流：https://shop.example/track/{n}"),
     (
         "transactional",
-        "Dear customer, your parcel {n} could not be delivered today because nobody was at home. "
+        "Dear customer, your parcel {n} could not be delivered today as nobody was at home. "
         "We will try again tomorrow between 9 and 12; to choose another day or a pickup point, call "
         "us or visit your account. Thank you for your patience.",
     ),

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import structlog
 
 from dlr.reasons import Reason
 from dlr.status import Status
+from gateway.dispatch.clock import Clock
 from gateway.dispatch.encoder import encode_message
 from gateway.dispatch.inbound import ReceiptIntake
 from gateway.dispatch.intents import IntentWriter
-from gateway.dispatch.message import Batch, Journey, OutboundPart, ReadyMessage
+from gateway.dispatch.message import Batch, Doubt, Journey, OutboundPart, ReadyMessage
 from gateway.dispatch.outcomes import Effects, Outcomes
 from gateway.dispatch.pace import Pace
 from gateway.dispatch.ready_queue import ReadyQueue
@@ -36,15 +37,9 @@ from storage.ids import IdSource
 
 SLICE_ITEMS = 200
 INTENT_RETRY_SECONDS = 0.5
+WINDOWS_IN_DOUBT_MAX = 2  # named by an intent, written or not, and without a stored result
 
 _log = structlog.get_logger(__name__)
-
-
-class Clock(msgspec.Struct, frozen=True):
-    """Where the time comes from: wall clock in ms for what is stored, monotonic ns for pacing."""
-
-    wall_ms: Callable[[], int]
-    monotonic_ns: Callable[[], int]
 
 
 class _Line(msgspec.Struct, eq=False):
@@ -91,7 +86,7 @@ class ConnectorDispatch:
         self._prepared_otp: deque[Journey] = deque()
         self._prepared: deque[Journey] = deque()
         self._planned_parts = 0  # being committed or prepared, not yet written
-        self._committing = 0
+        self._doubt_now = Doubt()
         self._pump_scheduled = False
         self._timer: asyncio.TimerHandle | None = None
         self._intent_pause_until_ns = 0
@@ -125,6 +120,11 @@ class ConnectorDispatch:
             self._drop_begun(line)
         if self.pool is not None:
             await self.pool.stop(drain_seconds)
+
+    def recorded(self) -> None:
+        """Results were committed: what stands in doubt has shrunk, more may be planned."""
+        self.intake.resume()
+        self._wake()
 
     @property
     def up(self) -> bool:
@@ -292,8 +292,12 @@ class ConnectorDispatch:
             self._wake_in(self._intent_pause_until_ns - now_ns)
             return
         window = sum(line.bind.settings.window for line in self._lines.values())
-        room = min(self.pace.ahead(window) - self._planned_parts, SLICE_ITEMS)
-        if not self._planned_parts:
+        room = min(
+            self.pace.ahead(window) - self._planned_parts,
+            WINDOWS_IN_DOUBT_MAX * window - self._doubt_now.messages,
+            SLICE_ITEMS,
+        )
+        if not self._doubt_now.messages:
             room = max(room, self.ready.next_cost())  # a message larger than all that still goes
         if room <= 0 or not len(self.ready):
             return
@@ -302,7 +306,9 @@ class ConnectorDispatch:
         rest = [message for message in messages if message.category != Category.OTP]
         for group in (otp, rest):  # an OTP gets its own intent
             if group:
-                self._commit(Batch(self._ids.next(), self.connector, group, len(group)))
+                self._commit(
+                    Batch(self._ids.next(), self.connector, group, len(group), self._doubt_now)
+                )
         if messages and len(self.ready):
             self._wake()
 
@@ -315,13 +321,13 @@ class ConnectorDispatch:
             self._pause_intents()
             return
         self._planned_parts += cost
-        self._committing += 1
+        self._doubt_now.messages += len(batch.messages)
         future.add_done_callback(lambda done: self._committed(batch, cost, done.result()[0]))
 
     def _committed(self, batch: Batch, cost: int, result: dict[int, int] | BaseException) -> None:
-        self._committing -= 1
         if isinstance(result, BaseException):
             self._planned_parts -= cost
+            self._doubt_now.messages -= len(batch.messages)
             _log.warning("intent_failed", connector=self.name, error=repr(result))
             self._requeue(batch.messages)
             self._pause_intents()

@@ -29,6 +29,12 @@ class ReadyMessage(msgspec.Struct, gc=False, eq=False):
     parts_done: frozenset[int] = frozenset()
 
 
+class Doubt(msgspec.Struct, eq=False):
+    """One connector's messages that stand in an open intent: in doubt if the process died now."""
+
+    messages: int = 0
+
+
 class Batch(msgspec.Struct, eq=False):
     """The messages of one submit_intent row. The row goes when `open` reaches 0."""
 
@@ -36,6 +42,7 @@ class Batch(msgspec.Struct, eq=False):
     connector: int
     messages: list[ReadyMessage]
     open: int  # messages without a stored result
+    doubt: Doubt
 
 
 class Journey(msgspec.Struct, eq=False):

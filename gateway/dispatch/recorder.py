@@ -25,11 +25,12 @@ from dlr.ledger import (
 )
 from dlr.status import Status, advance
 from gateway.dispatch.message import Batch
+from gateway.dispatch.pruning import suppress_proven
 from gateway.dispatch.records import MessageDone, PartResult, ReceiptArrived, Record
 from smpp.client import Bind
 from smpp.events import Delivery
 from smpp.vocabulary import ESME_RX_R_APPN
-from storage import events, sql, suppression
+from storage import events, sql
 from storage.events import Event
 from storage.group_commit import GroupCommit
 from storage.ids import IdSource
@@ -82,7 +83,7 @@ class Recorder:
         receipts_waiting_max: int,
         committed: Callable[[], None],
     ) -> None:
-        """`committed` is told after each flush that stored receipts, so that reading may go on."""
+        """`committed` is told after each flush, so that reading and planning may go on."""
         self._dedicated = dedicated
         self._ids = ids
         self._receipts_waiting_max = receipts_waiting_max
@@ -149,12 +150,14 @@ class Recorder:
         async with self._dedicated.transaction() as connection:
             await self._write_results(connection, gathered, again=again)
             applied = await self._write_receipts(connection, gathered)
-            suppressed = await self._suppress(connection, applied)
+            suppressed = await suppress_proven(connection, applied)
             await events.append(connection, gathered.events)
         self._count(gathered, applied, suppressed)
         for batch, finished in gathered.batches.values():
             batch.open -= finished
+            batch.doubt.messages -= finished
         self._answer(gathered)
+        self._committed()
 
     def _answer(self, gathered: _Gathered) -> None:
         """After the commit: deliver_sm_resp, one write per bind."""
@@ -163,8 +166,6 @@ class Recorder:
             bind.acknowledge(deliveries)
             stored += len(deliveries)
         self.receipts_waiting -= stored
-        if stored:
-            self._committed()
 
     async def _write_results(
         self, connection: Connection, gathered: _Gathered, *, again: bool
@@ -202,27 +203,6 @@ class Recorder:
         if not receipts:
             return []
         return await apply_receipts(connection, receipts, self._ids)
-
-    async def _suppress(self, connection: Connection, applied: Sequence[AppliedReceipt]) -> int:
-        """An unknown subscriber is suppressed in the transaction that stores the receipt that said
-        so.
-        """
-        evidence = [receipt for receipt in applied if receipt.changed and hygiene.prunes(receipt)]
-        if not evidence:
-            return 0
-        ids = [receipt.message_id for receipt in evidence]
-        recipients = {
-            row["id"]: row["to_idx"]
-            for row in await connection.fetch(_SQL["recipients_of_messages"], ids)
-        }
-        return await suppression.add(
-            connection,
-            [
-                hygiene.suppression_of(receipt, recipients[receipt.message_id])
-                for receipt in evidence
-                if receipt.message_id in recipients
-            ],
-        )
 
     def _count(
         self, gathered: _Gathered, applied: Sequence[AppliedReceipt], suppressed: int

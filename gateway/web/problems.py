@@ -63,7 +63,7 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "not_json": ProblemKind(415, "Not JSON", "Send `Content-Type: application/json`."),
         "number_invalid": ProblemKind(422, "Invalid number", "Give a valid number in E.164 form."),
         "sender_invalid": ProblemKind(
-            422, "Invalid sender", "Up to 15 digits or 11 letters, digits and signs."
+            422, "Invalid sender", "Up to 20 digits, or up to 11 letters, digits and signs."
         ),
         "sender_not_allowed": ProblemKind(
             422, "Sender not allowed", "Use a sender of the account, or none."

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
-from aiohttp.web import Application, Request
+from aiohttp.test_utils import RawTestServer, TestClient
+from aiohttp.web import BaseRequest
 
 from shortlinks.code import CodePermutation, link_value
 from shortlinks.journal import ClickJournal
@@ -20,7 +20,7 @@ from shortlinks.redirect import Redirector
 from storage.ids import IdSource
 from storage.pool import Connection, Database, Dedicated
 
-Client = TestClient[Request, Application]
+Client = TestClient[BaseRequest, None]
 
 
 class Clock:
@@ -116,5 +116,5 @@ def redirector(
 
 @pytest.fixture
 async def client(redirector: Redirector) -> AsyncIterator[Client]:
-    async with TestClient(TestServer(redirector.application())) as client:
+    async with TestClient(RawTestServer(redirector.handle)) as client:
         yield client

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures.thread
+import encodings.ascii
 import json
 import os
 import sys
@@ -18,9 +19,12 @@ import asyncpg
 
 from storage.embedded import EmbeddedError, EmbeddedServer
 
+# The standard library imports these only when they are needed.
+LOADED_LATE = {concurrent.futures.thread.__name__, encodings.ascii.__name__}
+
 
 def become(uid: int) -> None:
-    assert concurrent.futures.thread.ThreadPoolExecutor  # asyncio imports it only when it is needed
+    assert sys.modules.keys() >= LOADED_LATE
     os.setgroups([])
     os.setgid(uid)
     os.setuid(uid)

@@ -118,12 +118,16 @@ async def test_what_the_account_cannot_reach_is_kept_elsewhere_and_said(
         opened = EmbeddedServer(closed / "data", settings=SETTINGS)
         assert await answer(opened, "SELECT answer FROM kept") == 42
         await opened.stop()
-        home.rename(f"{home}-lost")
+        lose(home)
         with pytest.raises(EmbeddedError, match="which is gone: bring it back, or remove"):
             await EmbeddedServer(closed / "data", settings=SETTINGS).start()
     finally:
         await server.stop()
         shutil.rmtree(system_folder, ignore_errors=True)
+
+
+def lose(folder: Path) -> None:
+    folder.rename(f"{folder}-lost")
 
 
 def mode_of(path: Path) -> int:

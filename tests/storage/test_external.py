@@ -27,7 +27,8 @@ from tests.storage.test_embedded import SETTINGS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+NOT_INSTALLED = Path("/usr/lib/postgresql/none/bin")
+DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [NOT_INSTALLED]
 
 
 def free_port() -> int:
@@ -47,12 +48,12 @@ async def wheel_url(private_folder: Path) -> AsyncIterator[str]:
     await server.stop()
 
 
-@pytest.fixture(params=DEBIAN or [None], ids=lambda path: path.parent.name if path else "none")
+@pytest.fixture(params=DEBIAN, ids=lambda path: path.parent.name)
 def debian_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A cluster made with Debian's own programs."""
-    if request.param is None:
-        pytest.skip("no PostgreSQL in /usr/lib/postgresql: install Debian's postgresql package")
     programs: Path = request.param
+    if programs == NOT_INSTALLED:
+        pytest.skip("no PostgreSQL in /usr/lib/postgresql: install Debian's postgresql package")
     account, port, password = Account.choose(), free_port(), secrets.token_hex(8)
     folder = Path(tempfile.mkdtemp(prefix="smsgate-debian-"))
     folder.chmod(0o711)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -56,6 +57,14 @@ class Memory:
         self.components = [Component("database", True)]
         self.samples: list[Sample | HistogramSample] = []
         self.asked: list[tuple[object, ...]] = []
+        self.validating = asyncio.Event()
+
+    def route(
+        self, to: str, _sender: str, _category: int, _account: str, _tags: Sequence[str]
+    ) -> int:
+        """+86 and +44 go to the one connector there is; nothing else has a route."""
+        self.validating.set()
+        return CONNECTOR if to.startswith(("+86", "+44")) else 0
 
     def fail(self) -> None:
         if self.failure is not None:
@@ -140,11 +149,6 @@ class Memory:
         return self.samples
 
 
-def route_china(to: str, _sender: str, _category: int, _account: str, _tags: Sequence[str]) -> int:
-    """+86 and +44 go to the one connector there is; nothing else has a route."""
-    return CONNECTOR if to.startswith(("+86", "+44")) else 0
-
-
 ACCOUNTS: Mapping[int, AccountPolicy] = {
     1: AccountPolicy(id=1, name="default"),
     2: AccountPolicy(
@@ -210,7 +214,7 @@ def in_memory(
         accepter=memory,
         validator=Validator(
             numbers=NumberPlan(),
-            route=route_china,
+            route=memory.route,
             link_base_url="https://s.example",
             parts_max=10,
             validity_seconds_max=259_200,

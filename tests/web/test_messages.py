@@ -97,7 +97,7 @@ BAD_MESSAGES = [
     ({**GOOD, "from": ""}, 422, "sender_invalid", "/from"),
     ({**GOOD, "from": "TWELVE CHARS"}, 422, "sender_invalid", "/from"),
     ({**GOOD, "from": "商城"}, 422, "sender_invalid", "/from"),
-    ({**GOOD, "from": "1234567890123456"}, 422, "sender_invalid", "/from"),
+    ({**GOOD, "from": "123456789012345678901"}, 422, "sender_invalid", "/from"),
     ({**GOOD, "category": "promo"}, 422, "category_unknown", "/category"),
     ({**GOOD, "text": ""}, 422, "text_empty", "/text"),
     ({**GOOD, "text": " \n\t"}, 422, "text_empty", "/text"),

@@ -7,9 +7,5 @@ WHERE pid = $1 AND usename = current_user AND application_name LIKE 'smsgate:%';
 -- name: retract_outbox
 DELETE FROM outbox WHERE id = ANY($1::bigint[]);
 
--- name: retract_submission
--- Only rows of part 0: the flush that failed wrote no other, and nothing of it was sent.
-DELETE FROM submission WHERE message_id = ANY($1::bigint[]) AND part = 0;
-
 -- name: retract_message
 DELETE FROM message WHERE id = ANY($1::bigint[]);

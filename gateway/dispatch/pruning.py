@@ -1,0 +1,30 @@
+"""From receipts that prove a number dead to its suppression, in the transaction that stores them.
+
+Owns that step alone: what is proof is dlr/hygiene.py's, the table is storage's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dlr import hygiene
+from dlr.ledger import AppliedReceipt
+from storage import sql, suppression
+from storage.pool import Connection
+
+_SQL = sql.load(__package__)
+
+
+async def suppress_proven(connection: Connection, applied: Sequence[AppliedReceipt]) -> int:
+    """Suppress the recipients of which these receipts are proof; returns how many were new."""
+    evidence = {
+        receipt.message_id: receipt
+        for receipt in applied
+        if receipt.message_id is not None and hygiene.prunes(receipt)
+    }
+    if not evidence:
+        return 0
+    rows = await connection.fetch(_SQL["recipients_of_messages"], list(evidence))
+    return await suppression.add(
+        connection, [hygiene.suppression_of(evidence[row["id"]], row["to_idx"]) for row in rows]
+    )

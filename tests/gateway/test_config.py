@@ -1,0 +1,270 @@
+"""The configuration: what a file and the environment give, and the one line each mistake gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import inspect
+
+from gateway.config import Config, ConfigError, load_config, redacted
+from gateway.config.reference import render
+from gateway.config.shape import check_shape
+from gateway.config.values import Address, BaseUrl, DatabaseUrl, Rate, Size
+
+ROOT = Path(__file__).parents[2]
+CONNECTOR = '[[connectors]]\nname = "carrier-a"\nhost = "h"\nsystem_id = "u"\n'
+
+
+def load(tmp_path: Path, text: str, environ: Mapping[str, str] | None = None) -> Config:
+    """The configuration that this text and environment give."""
+    file = tmp_path / "smsgate.toml"
+    file.write_text(text, encoding="utf-8")
+    return load_config(file, environ or {})
+
+
+def test_without_a_file_everything_has_a_default() -> None:
+    config = load_config(None, {})
+    assert config.database.url == "embedded"
+    assert (config.http.listen.host, config.http.listen.port) == ("127.0.0.1", 8080)
+    assert config.http.max_body == 8 * 1024 * 1024
+    assert (config.limits.ready_seconds, config.accept.waiting_max) == (2, 20_000)
+    assert [account.name for account in config.accounts] == ["default"]
+    assert (config.connectors, config.routes) == ((), ())
+
+
+def test_the_shipped_example_is_read_and_means_what_it_says() -> None:
+    config = load_config(ROOT / "smsgate.example.toml", {})
+    assert [connector.name for connector in config.connectors] == ["carrier-a", "carrier-b"]
+    rate = config.connectors[0].rate
+    assert rate is not None
+    assert (rate.spec.numerator, rate.spec.denominator) == (500, 1)
+    assert config.accounts[1].signature == "【XX商城】"
+    assert len(config.routes) == 2
+
+
+def test_the_example_repeats_the_defaults_it_shows() -> None:
+    example = load_config(ROOT / "smsgate.example.toml", {})
+    default = load_config(None, {})
+    for section in ("database", "http", "links", "accept", "limits"):
+        assert getattr(example, section) == getattr(default, section)
+
+
+def test_no_route_means_every_connector_in_order(tmp_path: Path) -> None:
+    second = CONNECTOR.replace("carrier-a", "carrier-b")
+    config = load(tmp_path, CONNECTOR + second)
+    assert [route.via for route in config.routes] == [("carrier-a", "carrier-b")]
+
+
+WRONG = [
+    ("[http]\nlisten = 8080", 'http.listen: 8080 is not an address such as "127.0.0.1:8080"'),
+    ('[http]\nlisten = "0.0.0.0:70000"', 'http.listen: "0.0.0.0:70000" is not an address'),
+    ('[http]\nlisen = "x"', "http.lisen: unknown key; did you mean 'listen'?"),
+    ('[htpp]\nlisten = "x"', "htpp: unknown key; did you mean 'http'?"),
+    ("http = 1", "http: 1 is not a table"),
+    ('[http]\nmax_body = "8 MB"', 'http.max_body: "8 MB" is not a size such as "8 MiB"'),
+    ("[http]\nmax_body = -1", "http.max_body: -1 is not a size"),
+    ("[http]\nmax_body = true", "http.max_body: true is not a size"),
+    ('[http]\nbodies_max = "1 MiB"', "http.bodies_max: 1 MiB is less than one body may be, 8 MiB"),
+    ('[http]\nbatch_items_max = "9"', 'http.batch_items_max: "9" is not an integer'),
+    ("[limits]\nready_seconds = 0", "limits.ready_seconds: 0 is not between 0.1 and 60"),
+    ("[limits]\nready_seconds = nan", "limits.ready_seconds: nan is not between 0.1 and 60"),
+    ("[limits]\nready_seconds = true", "limits.ready_seconds: true is not a number"),
+    (CONNECTOR + "port = 70000", "connectors[0].port: 70000 is not between 1 and 65535"),
+    (CONNECTOR + "port = 1.5", "connectors[0].port: 1.5 is not an integer"),
+    (CONNECTOR + "tls = 1", "connectors[0].tls: 1 is not true or false"),
+    (CONNECTOR + "tls = true", "connectors[0].tls: TLS to the carrier is not available"),
+    (CONNECTOR + 'bind = "tx"', 'connectors[0].bind: "tx" is not one of "transceiver"'),
+    (CONNECTOR + 'rate = "fast"', 'connectors[0].rate: "fast" is not a rate'),
+    (CONNECTOR + "rate = 500", "connectors[0].rate: 500 is not a rate such as"),
+    (CONNECTOR + "password = 12345", "connectors[0].password: is not text in quotes"),
+    (CONNECTOR + 'password = "é"', "connectors[0].password: SMPP carries ASCII"),
+    (CONNECTOR + 'system_type = "thirteen-char"', "is not text of between 0 and 12 characters"),
+    (CONNECTOR + "reconnect_seconds_min = 90", "connectors[0].reconnect_seconds_min: 90.0 is more"),
+    (CONNECTOR + 'password_file = "/no/such"', "password_file: cannot read /no/such: No such file"),
+    ('[[connectors]]\nname = "a"', "connectors[0].host: missing"),
+    ('[[connectors]]\nname = "A b"', 'connectors[0].name: "A b" is not a name: 1 to 63 of a-z'),
+    (CONNECTOR + CONNECTOR, "connectors[1].name: connectors[0] is 'carrier-a' already"),
+    ("connectors = {}", "connectors: {} is not a list"),
+    ("[[routes]]\nvia = []", "routes[0].via: 0 entries; between 1 and 16 are allowed"),
+    (
+        CONNECTOR + '[[routes]]\nvia = ["carrier-b"]',
+        "routes[0].via[0]: no connector 'carrier-b'; did you mean 'carrier-a'?",
+    ),
+    (CONNECTOR + '[[routes]]\nvia = ["carrier-a", "carrier-a"]', "'carrier-a' is named twice"),
+    (CONNECTOR + "[[routes]]\nvia = [1]", "routes[0].via[0]: 1 is not text in quotes"),
+    (
+        CONNECTOR + '[[routes]]\nvia = [{ name = "carrier-a", weigth = 1 }]',
+        "routes[0].via[0].weigth: unknown key; did you mean 'weight'?",
+    ),
+    (
+        CONNECTOR + '[[routes]]\nvia = ["carrier-a"]\nmatch = { prefix = ["86"] }',
+        'routes[0].match.prefix[0]: "86" is not the beginning of a number such as "+86"',
+    ),
+    (
+        CONNECTOR + '[[routes]]\nvia = ["carrier-a"]\nmatch = { account = ["shopp"] }',
+        "routes[0].match.account[0]: no account 'shopp'",
+    ),
+    (
+        CONNECTOR
+        + CONNECTOR.replace("-a", "-b")
+        + '[[routes]]\nvia = ["carrier-a", { name = "carrier-b", weight = 1 }]',
+        "routes[0].via: give every connector a weight, or none",
+    ),
+    ('[[accounts]]\nname = "a"\nsenders = ["商城"]', "accounts[0].senders[0]: a sender is + and"),
+    ('[[accounts]]\nname = "a"\nsignature = "\\u0000"', "accounts[0].signature: holds a control"),
+    ('[[accounts]]\nname = "a"\nrate = "0"', "accounts[0].rate"),
+    ('[links]\nlisten = "127.0.0.1:8080"', "links.listen: 127.0.0.1:8080 is http.listen already"),
+    ('[links]\nbase_url = "ftp://x"', 'links.base_url: "ftp://x" is not an address such as'),
+    ('[database]\nurl = "mysql://me:hush@h"', "database.url: is not \"embedded\" or postgresql://"),
+    ("[http", "smsgate.toml: "),
+    ("x = " + "[" * 5000, "smsgate.toml: "),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG)
+def test_a_mistake_is_one_line_that_says_where_and_what_is_right(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "hush" not in str(caught.value)
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nothing\.toml: No such file"):
+        load_config(tmp_path / "nothing.toml", {})
+
+
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("postgresql://me:pw@h/d\n")
+    config = load(
+        tmp_path,
+        CONNECTOR + CONNECTOR.replace("-a", "-b") + '[http]\nlisten = "127.0.0.1:1"',
+        {
+            "SMSGATE_HTTP__LISTEN": "0.0.0.0:9000",
+            "SMSGATE_HTTP__MAX_BODY": "1 MiB",
+            "SMSGATE_LIMITS__READY_SECONDS": "0.5",
+            "SMSGATE_CONNECTORS__0__PORT": "1111",
+            "SMSGATE_CONNECTORS__CARRIER_B__PASSWORD": "12345",
+            "SMSGATE_DATABASE__URL_FILE": str(tmp_path / "url"),
+            "SMSGATE_ACCOUNTS": '[{ name = "shop", senders = ["SHOP"] }]',
+            "SMSGATE_SERVICE_HOST": "10.0.0.1",
+            "SMSGATE_NUMBER_KEY": "00",
+            "OTHER__THING": "1",
+        },
+    )
+    assert config.http.listen == "0.0.0.0:9000"
+    assert config.http.max_body == 1 << 20
+    assert config.limits.ready_seconds == 0.5
+    assert config.connectors[0].port == 1111
+    assert config.connectors[1].password == "12345"
+    assert config.database.url == "postgresql://me:pw@h/d"
+    assert config.accounts[0].senders == ("SHOP",)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("SMSGATE_HTTP__LISTN", "x", "unknown key 'listn'; did you mean 'listen'?"),
+        ("SMSGATE_HTPP__LISTEN", "x", "unknown key 'htpp'; did you mean 'http'?"),
+        ("SMSGATE_CONNECTORS__7__PORT", "1", "connectors has no entry '7'"),
+        ("SMSGATE_CONNECTORS__CARIER_A__PORT", "1", "did you mean 'carrier_a'?"),
+        ("SMSGATE_CONNECTORS__0", "1", "connectors has no key '0'"),
+        ("SMSGATE_CONNECTORS__0__PORT", "many", "not a TOML value"),
+        ("SMSGATE_CONNECTORS__0__PORT", "0", "connectors[0].port: 0 is not between 1 and 65535"),
+        ("SMSGATE_HTTP__LISTEN__PORT", "1", "listen has no key 'port'"),
+        ("SMSGATE_DATABASE__URL_FILE", "/no/such", "cannot read /no/such"),
+        ("SMSGATE_HTTP__", "1", "unknown key ''"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_variable_is_told(
+    tmp_path: Path, variable: str, value: str, message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, CONNECTOR, {variable: value})
+    assert message in str(caught.value)
+
+
+def test_a_password_may_come_from_a_file_but_not_from_two_places(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hush hush\n")
+    text = f'{CONNECTOR}password_file = "{secret}"\n'
+    assert load(tmp_path, text).connectors[0].password == "hush hush"
+    with pytest.raises(ConfigError, match="password and password_file are both set"):
+        load(tmp_path, text + 'password = "x"')
+
+
+def test_what_is_shown_holds_no_secret(tmp_path: Path) -> None:
+    text = (
+        CONNECTOR + 'password = "hush"\n[database]\nurl = "postgresql://me:hush@h/d?password=hush"'
+    )
+    config = load(tmp_path, text)
+    shown = redacted(config)
+    assert "hush" not in msgspec.json.encode(shown).decode()
+    assert shown["database"] == {
+        "url": "postgresql://me:***@h/d?password=***", "data_dir": "./data", "read_connections": 4
+    }  # fmt: skip
+    assert config.connectors[0].password == "hush"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me@h/d", "postgresql://me@h/d"),
+        ("postgresql://me:p@ss@h/d", "postgresql://me:***@h/d"),
+        ("postgresql://me:a:b@h/d", "postgresql://me:***@h/d"),
+        ("postgresql://h/d?PASSWORD=x&a=b", "postgresql://h/d?PASSWORD=***&a=b"),
+        ("embedded", "embedded"),
+    ],
+)
+def test_a_database_url_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert DatabaseUrl.parse(url).redacted == shown
+
+
+def test_the_reference_page_is_current() -> None:
+    """python -m gateway.config.reference > docs/configuration.md"""
+    assert (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8") == render()
+
+
+def test_every_setting_is_documented() -> None:
+    rows = [line for line in render().splitlines() if line.startswith("| `")]
+    assert len(rows) > 50
+    for row in rows:
+        assert row.rstrip(" |").rpartition("|")[2].strip().endswith("."), row
+
+
+def test_sizes_addresses_and_urls_are_read_back_as_written() -> None:
+    for text in ("8 MiB", "512 KiB", "1 GiB", "1000 B"):
+        assert str(Size.parse(text)) == text
+    assert Size.parse(1024) == 1024
+    address = Address.parse("[::1]:8080")
+    assert (address.host, address.port) == ("::1", 8080)
+    assert BaseUrl.parse("https://s.example/") == "https://s.example"
+    assert Rate.parse("10/s,burst=5").spec.burst == 5
+
+
+@given(st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(["name", "host", "via", "match", "prefix", "url", "rate"]) | st.text(),
+        inner,
+        max_size=4,
+    ),
+    max_leaves=12,
+))  # fmt: skip
+@settings(max_examples=150)
+def test_no_document_raises_anything_but_one_line(value: object) -> None:
+    root = inspect.type_info(Config)
+    for section in ("http", "connectors", "routes", "accounts", "database"):
+        try:
+            check_shape({section: value}, root)
+        except ConfigError as error:
+            assert str(error).isprintable()

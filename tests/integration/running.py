@@ -1,0 +1,175 @@
+"""The gateway and the simulator as processes of their own, as users run them, for the tests
+in this folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from gateway.demo import processes
+from gateway.demo.processes import Child
+from smpp.simulator.ledger import LedgerLine, read_ledger
+
+PATIENCE_SECONDS = 30.0
+POLL_SECONDS = 0.05
+
+SMOOTH = "answer_latency_ms = 1\nreceipt_delay_ms = [0, 20]\n"
+
+
+@dataclass
+class Simulator:
+    """A running simulator; `path` is its ledger."""
+
+    child: Child
+    path: Path
+    port: int
+
+    def ledger(self) -> list[LedgerLine]:
+        return list(read_ledger(self.path)) if self.path.exists() else []
+
+    def accepted(self) -> list[LedgerLine]:
+        return [line for line in self.ledger() if line.status == 0]
+
+
+@dataclass
+class Running:
+    """A running gateway and a client of one account."""
+
+    child: Child
+    config: Path
+    api: str
+    session: aiohttp.ClientSession
+
+    async def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        async with self.session.request(method, self.api + path, json=body) as response:
+            return response.status, await response.json(content_type=None)
+
+    async def send(self, bodies: Sequence[dict[str, object]]) -> list[dict[str, Any]]:
+        """POST a batch that must be taken; returns its items."""
+        status, answer = await self.call("POST", "/v1/messages/batch", {"messages": list(bodies)})
+        assert status == 202, answer
+        items: list[dict[str, Any]] = answer["items"]
+        return items
+
+    async def counts(self) -> dict[str, int]:
+        status, answer = await self.call("GET", "/v1/reports/delivery")
+        assert status == 200, answer
+        counts: dict[str, int] = answer["total"]["counts"]
+        return counts
+
+    async def message(self, message_id: str) -> dict[str, Any]:
+        status, answer = await self.call("GET", f"/v1/messages/{message_id}")
+        assert status == 200, answer
+        found: dict[str, Any] = answer
+        return found
+
+    async def kinds(self, message_id: str) -> list[str]:
+        """The kinds of events on a message's timeline, in order."""
+        status, answer = await self.call("GET", f"/v1/messages/{message_id}/events")
+        assert status == 200, answer
+        return [event["kind"] for event in answer["data"]]
+
+    async def until(self, **wanted: int) -> dict[str, int]:
+        """Wait until the report counts at least so many; returns it."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                counts = await self.counts()
+                if all(counts[name] >= number for name, number in wanted.items()):
+                    return counts
+                await asyncio.sleep(POLL_SECONDS)
+
+    def kill(self) -> None:
+        self.child.process.kill()
+
+
+@contextlib.asynccontextmanager
+async def simulator(
+    folder: Path, profile: str = SMOOTH, *, port: int = 0, name: str = "simulator"
+) -> AsyncIterator[Simulator]:
+    profile_path, ledger = folder / f"{name}.toml", folder / f"{name}.jsonl"
+    profile_path.write_text(profile)
+    child = await processes.start(
+        "simulator",
+        [
+            "simulate", "--port", str(port), "--profile", str(profile_path),
+            "--ledger", str(ledger),
+        ],
+        folder / f"{name}.log",
+        ready="simulator ready:",
+    )  # fmt: skip
+    try:
+        yield Simulator(child, ledger, int(child.ready.rpartition(":")[2]))
+    finally:
+        await processes.stop(child)
+
+
+def write_config(
+    folder: Path, database: str, smpp_port: int, *, connector: str = "", rest: str = ""
+) -> Path:
+    """A configuration with one connector `sim`; `connector` and `rest` are more lines of TOML."""
+    links_port = processes.free_port()
+    path = folder / "smsgate.toml"
+    path.write_text(
+        f"""
+[database]
+url = {json.dumps(database)}
+data_dir = {json.dumps(str(folder / "data"))}
+[http]
+listen = "127.0.0.1:0"
+[links]
+listen = "127.0.0.1:{links_port}"
+base_url = "http://127.0.0.1:{links_port}"
+[[connectors]]
+name = "sim"
+host = "127.0.0.1"
+port = {smpp_port}
+system_id = "test"
+password = "secret"
+reconnect_seconds_min = 0.05
+reconnect_seconds_max = 0.2
+{connector}
+[[routes]]
+via = ["sim"]
+{rest}
+"""
+    )
+    return path
+
+
+@contextlib.asynccontextmanager
+async def gateway(config: Path) -> AsyncIterator[Running]:
+    """A gateway and a new key of its account `default`; drained and checked at the end."""
+    child = await start_gateway(config)
+    try:
+        key = await processes.run(
+            ["keys", "create", f"k{child.process.pid}", "--config", str(config)]
+        )
+        headers = {"Authorization": f"Bearer {key}"}
+        async with aiohttp.ClientSession(headers=headers) as session:
+            yield Running(child, config, child.ready.split()[1], session)
+    finally:
+        code = await processes.stop(child)
+        assert code in (0, -signal.SIGKILL), (code, child.log.read_text()[-2000:])
+
+
+async def start_gateway(config: Path) -> Child:
+    return await processes.start(
+        "gateway",
+        ["serve", "--config", str(config)],
+        config.parent / "gateway.log",
+        ready="smsgate ready:",
+    )
+
+
+def message(number: int, **fields: object) -> dict[str, object]:
+    """A message to a number of its own; the last four digits are not in the simulator's script."""
+    return {"to": f"+86138{number:04d}1000", "from": "SHOP", "text": f"Hello {number}", **fields}

@@ -1,0 +1,153 @@
+"""HTTP in, SMPP out, receipt recorded: gateway and simulator as processes of their own."""
+
+from __future__ import annotations
+
+import re
+import signal
+from pathlib import Path
+
+import aiohttp
+
+from tests.integration.running import SMOOTH, gateway, message, simulator, write_config
+
+CHINESE_LONG = "您的包裹今天未能送达，我们将在明天上午再次投递，如需更改时间请联系客服。" * 4
+PHONE = {"User-Agent": "Mozilla/5.0 (iPhone) Safari/604.1", "Accept-Language": "zh"}
+
+
+async def test_every_message_is_sent_once_receipted_and_adds_up(
+    database_url: str, folder: Path
+) -> None:
+    bodies = [message(n, category=("otp", "transactional", "marketing")[n % 3]) for n in range(300)]
+    bodies += [message(n + 300, text=CHINESE_LONG) for n in range(20)]
+    async with simulator(folder) as sim:
+        async with gateway(write_config(folder, database_url, sim.port)) as running:
+            items = await running.send(bodies)
+            counts = await running.until(delivered=len(bodies))
+            view = await running.message(items[-1]["id"])
+            kinds = await running.kinds(items[-1]["id"])
+        assert running.child.process.returncode == 0
+    assert counts["accepted"] == counts["sent"] == counts["delivered"] == len(bodies)
+    assert counts["pending"] == 0
+    parts = view["parts"]
+    assert parts == 3
+    assert view["parts_delivered"] == parts
+    assert view["to"] == "+86138****1000"
+    assert kinds[0] == "accepted"
+    assert sorted(kinds[1:]) == sorted(["submitted", "sent", "receipt"] * parts)
+    lines = sim.accepted()
+    assert len(lines) == len({(line.destination, line.part) for line in lines}) == 300 + 20 * 3
+    long = sorted(
+        (line for line in lines if line.destination == "8613803191000"), key=lambda line: line.part
+    )
+    assert "".join(line.text for line in long) == CHINESE_LONG
+
+
+async def test_e11_receipts_before_their_response_and_twice_are_counted_once(
+    database_url: str, folder: Path
+) -> None:
+    profile = SMOOTH + "receipts_early_share = 1.0\nreceipts_duplicated_share = 1.0\n"
+    async with (
+        simulator(folder, profile) as sim,
+        gateway(write_config(folder, database_url, sim.port)) as running,
+    ):
+        await running.send([message(n) for n in range(200)])
+        counts = await running.until(delivered=200)
+    assert counts["accepted"] == counts["delivered"] == 200
+
+
+async def test_an_unknown_subscriber_is_not_texted_again(database_url: str, folder: Path) -> None:
+    gone = message(1, to="+8613800000001")  # the simulator's script: UNDELIV, err 001
+    async with (
+        simulator(folder) as sim,
+        gateway(write_config(folder, database_url, sim.port)) as running,
+    ):
+        (first,) = await running.send([gone])
+        await running.until(undelivered=1)
+        assert (await running.message(first["id"]))["reason"] == "number_unknown"
+        (second,) = await running.send([gone])
+        assert (second["status"], second["reason"]) == ("suppressed", "number_unknown")
+        assert await running.kinds(second["id"]) == ["accepted", "suppressed"]
+        counts = await running.counts()
+    assert (counts["undelivered"], counts["suppressed"]) == (1, 1)
+    assert len(sim.ledger()) == 1
+
+
+async def test_refused_and_silent_ends_are_told_apart(database_url: str, folder: Path) -> None:
+    ends = {"0006": "rejected", "0003": "expired", "0027": "undelivered", "0004": "rejected"}
+    bodies = [
+        message(n, to=f"+8613800{n:02d}{digits}") for n, digits in enumerate([*ends, "0005"], 10)
+    ]
+    async with (
+        simulator(folder) as sim,
+        gateway(write_config(folder, database_url, sim.port)) as running,
+    ):
+        items = await running.send(bodies)
+        counts = await running.until(rejected=2, expired=1, undelivered=1, sent=5)
+        views = [await running.message(item["id"]) for item in items]
+    assert [view["status"] for view in views] == [*ends.values(), "sent"]
+    assert views[0]["error"] == "ESME_RINVDSTADR"
+    assert (counts["accepted"], counts["pending"]) == (5, 1)
+
+
+async def test_a_clicked_link_shows_on_the_timeline_and_in_the_funnel(
+    database_url: str, folder: Path
+) -> None:
+    text = "Track it: https://shop.example/track/42?x=1"
+    async with (
+        simulator(folder) as sim,
+        gateway(write_config(folder, database_url, sim.port)) as running,
+        aiohttp.ClientSession(headers=PHONE) as phone,
+    ):
+        (item,) = await running.send([message(1, text=text, campaign_id="c1")])
+        await running.until(delivered=1)
+        (line,) = sim.accepted()
+        link = re.search(r"http://\S+", line.text)
+        assert link is not None
+        async with phone.get(link[0], allow_redirects=False) as response:
+            assert response.status == 302
+            assert response.headers["Location"] == "https://shop.example/track/42?x=1"
+            assert "no-store" in response.headers["Cache-Control"]
+        while "click" not in await running.kinds(item["id"]):
+            pass
+        _, funnel = await running.call("GET", "/v1/reports/funnel?group_by=campaign")
+    (group,) = funnel["groups"]
+    assert group["key"] == {"campaign": "c1"}
+    rate = group["rates"]["uctr_delivered"]
+    assert (rate["numerator"], rate["denominator"]) == (1, 1)
+
+
+async def test_a_throttling_carrier_gets_everything_in_the_end(
+    database_url: str, folder: Path
+) -> None:
+    profile = SMOOTH + "rate_per_second = 150\n"
+    connector = 'rate = "400/s"'
+    async with (
+        simulator(folder, profile) as sim,
+        gateway(write_config(folder, database_url, sim.port, connector=connector)) as running,
+    ):
+        await running.send([message(n) for n in range(250)])
+        counts = await running.until(delivered=250)
+    assert counts["accepted"] == counts["delivered"] == 250
+    accepted = [line.destination for line in sim.accepted()]
+    assert len(accepted) == len(set(accepted)) == 250
+    assert len(sim.ledger()) > 250  # it did throttle
+
+
+async def test_sigterm_finishes_the_window_and_loses_nothing(
+    database_url: str, folder: Path
+) -> None:
+    async with simulator(folder, "answer_latency_ms = 300\nreceipt_delay_ms = 0\n") as sim:
+        config = write_config(folder, database_url, sim.port, connector="window = 50")
+        async with gateway(config) as running:
+            await running.send([message(n) for n in range(120)])
+            while not sim.ledger():
+                pass
+            running.child.process.send_signal(signal.SIGTERM)
+            assert await running.child.process.wait() == 0
+        before = len(sim.accepted())
+        assert 0 < before < 120
+        async with gateway(config) as running:
+            counts = await running.until(delivered=120)
+    assert counts["unconfirmed"] == 0
+    accepted = [line.destination for line in sim.accepted()]
+    assert len(accepted) == len(set(accepted)) == 120
