@@ -10,6 +10,7 @@ a record twice or leaves one out. Classes are given here, away from the redirect
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -55,8 +56,13 @@ COLUMNS = (
 
 Row = tuple[int, int, int, int, int, list[str], str, str, str]
 
-# What the table says to a row; asyncpg itself refuses some with a ValueError.
-REFUSED = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, ValueError)
+# What the table says to a row; some are refused by asyncpg itself.
+REFUSED = (
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.DataError,
+    ValueError,
+    OverflowError,
+)
 UNAVAILABLE = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -130,8 +136,9 @@ class ClickLoader:
         except (*UNAVAILABLE, Fenced) as error:
             _log.warning("clicks stay in the journal until the next start: %s", error)
         finally:
-            if self._task is not None:
+            if self._task is not None and not self._task.done():
                 self._task.cancel()
+                await asyncio.wait({self._task})
 
     async def _run(self) -> None:
         delay = RETRY_SECONDS_MIN
@@ -170,25 +177,24 @@ class ClickLoader:
                     break
                 if not lines:
                     _log.warning("%s: %d octets are no records", name, behind - offset)
-                stored = await self._commit(name, offset, behind, await self._rows(lines))
+                rows = await self._rows(lines)
+                stored = await self._commit(name, offset, behind, rows)
                 if stored is None:
                     self._wake.set()  # somebody else has loaded it meanwhile: look again
                     return loaded
+                self.corrupt += len(lines) - len(rows)
                 offset, loaded = behind, loaded + stored
             if file.ended and offset >= file.size:
                 await self._finish(file)
             return loaded
 
     async def _rows(self, lines: Sequence[bytes]) -> list[Row]:
+        """The rows of those lines that are records."""
         rows: list[Row] = []
         for start in range(0, len(lines), ROWS_PER_SLICE):
             for line in lines[start : start + ROWS_PER_SLICE]:
-                try:
-                    click = self._decode(line)
-                except msgspec.MsgspecError:
-                    self.corrupt += 1
-                else:
-                    rows.append(self._row(click))
+                with contextlib.suppress(msgspec.MsgspecError):
+                    rows.append(self._row(self._decode(line)))
             await asyncio.sleep(0)
         return rows
 

@@ -1,6 +1,7 @@
 """The four message categories and their order of urgency.
 
-Owns the numbers stored in `category` columns. Must not know what a category is allowed to do: that is policy.
+Owns the numbers stored in `category` columns. Must not know what a category is allowed to do: that
+is policy.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ class Category(IntEnum):
 
     @property
     def label(self) -> str:
-        """The name used in the API, in metrics and in the configuration: `otp`, `transactional`, …"""
+        """The name used in the API, in metrics and in the configuration: `otp`,
+        `transactional`, …
+        """
         return self.name.lower()
 
     @classmethod

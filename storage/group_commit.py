@@ -198,9 +198,6 @@ class GroupCommit(Generic[T, R]):
     def _give_up(self, shares: list[tuple[_Ticket[T, R], int]]) -> None:
         """Only after a cancellation is there anything left: nobody must wait for it for ever."""
         closed = QueueClosed(f"{self.name} was closed before this was flushed")
-        for ticket, count in shares:
-            ticket.settle([closed] * count)
-        for ticket in self._tickets:
-            ticket.settle([closed] * (len(ticket.items) - ticket.taken))
+        shares += [(ticket, len(ticket.items) - ticket.taken) for ticket in self._tickets]
         self._tickets.clear()
-        self.waiting = 0
+        self._settle(shares, [closed] * sum(count for _ticket, count in shares))

@@ -20,8 +20,8 @@ _TEXTS: tuple[tuple[str, str], ...] = (
     (
         "transactional",
         "Dear customer, your parcel {n} could not be delivered today as nobody was at home. "
-        "We will try again tomorrow between 9 and 12; to choose another day or a pickup point, call "
-        "us or visit your account. Thank you for your patience.",
+        "We will try again tomorrow between 9 and 12; to choose another day or a pickup point, "
+        "call us or visit your account. Thank you for your patience.",
     ),
     (
         "marketing",

@@ -131,11 +131,6 @@ class ConnectorDispatch:
         """Whether a bind is there to write to."""
         return bool(self._lines)
 
-    @property
-    def planned_parts(self) -> int:
-        """Parts named by an intent and not yet written."""
-        return self._planned_parts
-
     # -- BindListener ------------------------------------------------------------------------------
 
     def bound(self, bind: Bind) -> None:

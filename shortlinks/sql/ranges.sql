@@ -8,20 +8,19 @@ SELECT $1, $2, $3, $4, $5, $6
 WHERE NOT ($7::boolean AND EXISTS (SELECT FROM link_range WHERE first_seq = $1))
 
 -- name: find_ranges
--- The ranges that hold any of the given numbers. One probe of the primary key per number; a number that no range
+-- The ranges that hold any of the given numbers: one probe of the primary key per number. A number that no range
 -- holds (somebody guessing codes) transfers nothing.
-WITH candidate AS (
-    SELECT DISTINCT (
-        SELECT first_seq FROM link_range WHERE first_seq <= seq ORDER BY first_seq DESC LIMIT 1
-    ) AS first_seq
+WITH held AS (
+    SELECT DISTINCT nearest.first_seq
     FROM unnest($1::bigint[]) AS seq
+    CROSS JOIN LATERAL (
+        SELECT first_seq, cardinality(message_ids) AS messages
+        FROM link_range WHERE first_seq <= seq ORDER BY first_seq DESC LIMIT 1
+    ) AS nearest
+    WHERE seq < nearest.first_seq + nearest.messages
 )
 SELECT first_seq, slots, message_ids, targets, target_index, expires_at
-FROM candidate JOIN link_range USING (first_seq)
-WHERE EXISTS (
-    SELECT FROM unnest($1::bigint[]) AS seq
-    WHERE seq >= first_seq AND seq < first_seq + cardinality(message_ids)
-)
+FROM held JOIN link_range USING (first_seq)
 
 -- name: delete_expired
 -- One step of a walk along the primary key: looks at $3 rows after $2 and deletes those expired before $1.

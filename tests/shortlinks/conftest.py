@@ -23,6 +23,11 @@ from storage.pool import Connection, Database, Dedicated
 Client = TestClient[BaseRequest, None]
 
 
+def serving(redirector: Redirector) -> Client:
+    """A client of this redirector over loopback; enter it."""
+    return TestClient(RawTestServer(redirector.handle))
+
+
 class Clock:
     """Unix time in seconds that a test moves."""
 
@@ -116,5 +121,5 @@ def redirector(
 
 @pytest.fixture
 async def client(redirector: Redirector) -> AsyncIterator[Client]:
-    async with TestClient(RawTestServer(redirector.handle)) as client:
+    async with serving(redirector) as client:
         yield client

@@ -177,13 +177,15 @@ async def test_bad_records_do_not_hold_up_the_others(
     good = fill(journal, ids, 2)
     journal.append(click(good[0]))  # an id that is taken
     journal.append(click(2**62))  # a day no partition will ever have
+    journal.append(click(2**63))  # no bigint
+    journal.append(click(5, agent="\0"))  # no text of PostgreSQL
     good += fill(journal, ids, 1)
     journal.close()
     (path,) = journal.files()
     path.write_bytes(b"no record\n" + path.read_bytes() + b'[1,"torn')
     loader = ClickLoader(journal, loads)
     assert await loader.load() == 3
-    assert (loader.corrupt, loader.rejected, loader.loaded) == (1, 2, 3)
+    assert (loader.corrupt, loader.rejected, loader.loaded) == (1, 4, 3)
     assert await ids_stored(connection) == good
     assert journal.files() == []
 

@@ -7,7 +7,6 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from aiohttp.test_utils import RawTestServer, TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +19,7 @@ from shortlinks.ranges import TargetCache
 from shortlinks.redirect import Redirector
 from storage.ids import IdSource
 from storage.pool import Connection, Dedicated
-from tests.shortlinks.conftest import Client, Clock, Links
+from tests.shortlinks.conftest import Client, Clock, Links, serving
 from tests.shortlinks.journal_files import recorded
 
 TARGET = "https://shop.example/a?x=1&y=%E4%BD%A0#z"
@@ -161,7 +160,7 @@ async def test_behind_a_trusted_proxy_the_client_is_who_it_says(
         trusted_proxies=parse_networks(["127.0.0.0/8"]), misses=MissLimit(burst=1),
     )  # fmt: skip
     _, (code,) = await links.store([(1, [TARGET])])
-    async with TestClient(RawTestServer(redirector.handle)) as client:
+    async with serving(redirector) as client:
         unknown = codes.encode_many([7, 15, 23])
         walker = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
         assert (await get(client, f"/{unknown[0]}", **walker))[0] == 404
@@ -184,7 +183,7 @@ async def test_a_journal_that_takes_nothing_more_stops_no_redirect(
     journal = ClickJournal(tmp_path / "full", node=1, folder_bytes_max=0)
     redirector = Redirector(codes, targets, journal, ids, clock)
     _, (code,) = await links.store([(1, [TARGET])])
-    async with TestClient(RawTestServer(redirector.handle)) as client:
+    async with serving(redirector) as client:
         assert [(await get(client, f"/{code}"))[0] for _ in range(3)] == [302] * 3
     assert (redirector.counters.clicks_lost, journal.lost) == (3, 3)
 

@@ -9,6 +9,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -18,6 +20,7 @@ import pytest
 from storage import embedded
 from storage.data_dir import Account
 from storage.embedded import ConnectionTarget, EmbeddedError, EmbeddedServer
+from storage.file_lock import FileLock
 from storage.pool import Database, DatabaseDown
 
 if TYPE_CHECKING:
@@ -121,7 +124,7 @@ def mode_of(path: str | Path) -> int:
     return os.stat(path).st_mode & 0o777
 
 
-def exists(path: str) -> bool:
+def exists(path: str | Path) -> bool:
     return Path(path).exists()
 
 
@@ -360,6 +363,36 @@ async def test_a_start_that_is_given_up_does_not_hold_the_server(
     pid = pid_of(server)
     await server.stop()
     assert is_gone(pid)
+
+
+async def test_a_start_that_is_given_up_before_its_turn_locks_nobody_out(
+    make_server: Callable[[], EmbeddedServer],
+) -> None:
+    server = make_server()
+    await server.start()
+    await server.stop()
+    busy = threading.Event()
+    one_thread = ThreadPoolExecutor(1)  # the loop closes it
+    asyncio.get_running_loop().set_default_executor(one_thread)
+    one_thread.submit(busy.wait)
+    starting = asyncio.create_task(server.start())
+    await asyncio.wait({starting}, timeout=0.1)  # nothing to wait for: it queues for the thread
+    starting.cancel()
+    await asyncio.wait({starting})
+    busy.set()
+    await server.start()
+
+
+async def test_after_kill_9_while_the_database_is_made_it_is_made_by_the_next(
+    data_dir: Path, hold: Callable[[], Holder], make_server: Callable[[], EmbeddedServer]
+) -> None:
+    holder = hold()
+    home = data_dir / "postgres"
+    while not exists(home / "cluster.unfinished" / "PG_VERSION"):
+        await asyncio.sleep(0)
+    holder.kill()
+    assert FileLock.try_exclusive(home / "running.lock") is None  # initdb is still at work
+    assert await run(await make_server().start(), "SELECT 1") == 1
 
 
 @pytest.mark.parametrize(
