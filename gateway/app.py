@@ -17,6 +17,7 @@ import structlog
 
 from gateway import connectors, registry
 from gateway.accept.accepter import MessageAccepter
+from gateway.accept.account_pace import AccountPace
 from gateway.api_services import services
 from gateway.config import Config
 from gateway.dispatch.clock import Clock
@@ -200,6 +201,14 @@ class Gateway:
             ids=self.ids,
             term=self.term.term,
             ready=self.dispatcher,
+            pace=AccountPace(
+                {
+                    self.registry.accounts[account.name]: account.rate.spec
+                    for account in self.config.accounts
+                    if account.rate is not None
+                }
+            ),
+            clock=self.clock,
             links=self.links.sequence,
             codes=self.links.codes,
             link_base_url=str(self.config.links.base_url),

@@ -206,7 +206,7 @@ class ClickLoader:
             click.link_seq,
             click.slot,
             click.message_id,
-            click_class.value,
+            click_class,
             reasons,
             click.method,
             click.user_agent,

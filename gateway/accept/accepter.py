@@ -19,15 +19,18 @@ import structlog
 from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status
+from gateway.accept.account_pace import AccountPace
 from gateway.accept.models import Overloaded, Prepared, Refused, StorageDown, Verdict
 from gateway.accept.retraction import Retraction
+from gateway.dispatch.clock import Clock
 from gateway.dispatch.message import ReadyMessage
 from shortlinks.code import CodePermutation, link_value
 from shortlinks.ranges import LinkSequence, insert_range, plan_range
 from shortlinks.rewrite import fill_placeholders, short_urls
-from storage import suppression
+from storage import events, suppression
 from storage.categories import Category
 from storage.crypto import NumberVault
+from storage.events import Event
 from storage.group_commit import GroupCommit, QueueClosed, QueueFull
 from storage.ids import IdSource
 from storage.pool import Connection, Dedicated, is_transient
@@ -42,7 +45,7 @@ _MESSAGE_COLUMNS = (
     "text", "client_ref", "batch_id", "campaign_id", "variant", "tags", "expires_at",
 )  # fmt: skip
 _OUTBOX_COLUMNS = (
-    "id", "owner", "connector", "category", "account", "parts", "expires_at",
+    "id", "owner", "connector", "category", "account", "parts", "not_before", "expires_at",
 )  # fmt: skip
 
 
@@ -73,6 +76,7 @@ class _Accepting(msgspec.Struct, gc=False):
     text: str
     expires_at: datetime | None
     owner: int = 0
+    not_before: datetime | None = None
     suppressed: int | None = None
 
 
@@ -87,6 +91,8 @@ class MessageAccepter:
         ids: IdSource,
         term: int,
         ready: ReadyRoom,
+        pace: AccountPace,
+        clock: Clock,
         links: LinkSequence,
         codes: CodePermutation,
         link_base_url: str,
@@ -98,6 +104,8 @@ class MessageAccepter:
         self._ids = ids
         self._term = term
         self._ready = ready
+        self._pace = pace
+        self._clock = clock
         self._links = links
         self._codes = codes
         self._link_base_url = link_base_url
@@ -248,13 +256,17 @@ class MessageAccepter:
         suppressed: Callable[[bytes, int, int], int | None] | None,
     ) -> None:
         reserve, term = self._ready.reserve, self._term
+        now_ns = self._clock.monotonic_ns()
         for item in items:
             message = item.prepared
             if suppressed is not None:
                 item.suppressed = suppressed(item.to_idx, message.account, message.category)
                 if item.suppressed is not None:
                     continue
-            if reserve(message.connector, message.category, message.parts):
+            wait_ns = self._pace.wait_ns(message.account, message.category, message.parts, now_ns)
+            if wait_ns:
+                item.not_before = datetime.now(UTC) + timedelta(microseconds=wait_ns // 1000)
+            elif reserve(message.connector, message.category, message.parts):
                 item.owner = term
 
     async def _store(self, connection: Connection, items: list[_Accepting]) -> None:
@@ -266,6 +278,19 @@ class MessageAccepter:
             await connection.copy_records_to_table(
                 "outbox", records=outbox, columns=_OUTBOX_COLUMNS
             )
+        held = [item for item in items if item.not_before is not None]
+        await events.append(
+            connection,
+            [
+                Event(
+                    self._ids.next(),
+                    item.id,
+                    "held",
+                    {"rule": "account_rate", "until": item.not_before},
+                )
+                for item in held
+            ],
+        )
         if len(outbox) < len(items):
             await insert_submissions(
                 connection,
@@ -286,9 +311,9 @@ class MessageAccepter:
             self.accepted_by_category[message.category] += 1
             if item.owner:
                 ready.setdefault(message.connector, []).append(_ready_message(item))
-            elif item.suppressed is None:
+            elif item.suppressed is None and item.not_before is None:
                 self._ready.backlog(message.connector, message.category)
-            else:
+            elif item.suppressed is not None:
                 self.suppressed += 1
         for connector, messages in ready.items():
             self._ready.push(connector, messages)
@@ -312,7 +337,7 @@ def _outbox_row(item: _Accepting) -> tuple[object, ...]:
     message = item.prepared
     return (
         item.id, item.owner, message.connector, message.category, message.account, message.parts,
-        item.expires_at,
+        item.not_before, item.expires_at,
     )  # fmt: skip
 
 

@@ -57,6 +57,10 @@ def _check_account(account: AccountSettings, path: str) -> None:
     for index, sender in enumerate(account.senders):
         if (fault := sender_fault(sender)) is not None:
             raise ConfigError(f"{path}.senders[{index}]: {fault}")
+    if account.rate is not None and account.rate.spec.paused:
+        raise ConfigError(
+            f"{path}.rate: 0 would hold its messages for ever; remove its keys instead"
+        )
     for key in ("signature", "opt_out_suffix"):
         text: str = getattr(account, key)
         if any(char != "\n" and not char.isprintable() and not char.isspace() for char in text):

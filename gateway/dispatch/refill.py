@@ -23,7 +23,8 @@ from storage.pool import Connection, Dedicated, is_transient
 
 _SQL = sql.load(__package__)
 CLAIM_ROWS_MAX = 500
-SWEEP_SECONDS = 1.0  # without the cursor: ids may be committed out of order, retries become due
+SWEEP_SECONDS = 1.0  # without the cursor: ids may be committed out of order
+DUE_SECONDS = 0.2  # how late a retry or a paced message may go
 ROOM_SECONDS = 0.02  # how soon to look again while a backlog waits for room
 
 _log = structlog.get_logger(__name__)
@@ -68,7 +69,7 @@ class Refiller:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        swept_at = float("-inf")
+        swept_at = due_at = float("-inf")
         while True:
             now = self._monotonic()
             if now - swept_at >= SWEEP_SECONDS:
@@ -78,6 +79,10 @@ class Refiller:
                     (connector, category) for connector in self._connectors for category in Category
                 )
             try:
+                if now - due_at >= DUE_SECONDS:
+                    due_at = now
+                    for connector in self._connectors:
+                        await self._claim_due(connector)
                 for connector, category in sorted(self._backlog):
                     await self._refill(connector, category)
             except Exception as error:
@@ -85,25 +90,38 @@ class Refiller:
                     raise
                 _log.warning("refill_waits_for_database", error=str(error))
             self._wake.clear()
-            pause = ROOM_SECONDS if self._backlog else SWEEP_SECONDS
+            pause = ROOM_SECONDS if self._backlog else DUE_SECONDS
             try:
                 await asyncio.wait_for(self._wake.wait(), pause)
             except TimeoutError:
                 continue
 
+    async def _claim_due(self, connector: int) -> None:
+        """Retries and paced messages whose time has come, as many as the least category has
+        room for.
+        """
+        dispatch = self._connectors[connector]
+        room = min(CLAIM_ROWS_MAX, dispatch.ready.room(Category.MARKETING))
+        if not dispatch.up or room <= 0:
+            return
+        database = await self._dedicated.connection()
+        rows = await database.fetch(_SQL["outbox_claim_due"], self._term, connector, room)
+        if rows:
+            await self._hand_over(database, dispatch, rows)
+
     async def _refill(self, connector: int, category: int) -> None:
         """One claim, as large as the room that is free; an emptied kind is forgotten until the next
         sweep.
         """
+        key = (connector, category)
         dispatch = self._connectors.get(connector)
         if dispatch is None or not dispatch.up:
-            self._backlog.discard((connector, category))
+            self._backlog.discard(key)
             return
         room = min(CLAIM_ROWS_MAX, dispatch.ready.refill_parts(category))
         if room <= 0:
             return
         database = await self._dedicated.connection()
-        key = (connector, category)
         rows = await database.fetch(
             _SQL["outbox_claim"], self._term, connector, category, self._cursor[key], room
         )
@@ -112,18 +130,19 @@ class Refiller:
         if not rows:
             return
         self._cursor[key] = rows[-1]["id"]
-        done = await self._parts_done(database, rows)
-        messages = [self._ready_message(row, done) for row in rows]
-        await self._hand_over(database, dispatch, key, messages)
+        back = await self._hand_over(database, dispatch, rows)
+        if back:
+            self._cursor[key] = back[0] - 1
+            self._backlog.add(key)
 
     async def _hand_over(
-        self,
-        database: Connection,
-        dispatch: ConnectorDispatch,
-        key: tuple[int, int],
-        messages: list[ReadyMessage],
-    ) -> None:
-        """Room was asked for in rows and is kept in parts: what does not fit goes back."""
+        self, database: Connection, dispatch: ConnectorDispatch, rows: list[asyncpg.Record]
+    ) -> list[int]:
+        """Into the ready queue. Room was asked for in rows and is kept in parts: what does not fit
+        goes back, and its ids are returned.
+        """
+        done = await self._parts_done(database, rows)
+        messages = [self._ready_message(row, done) for row in rows]
         fitting = len(messages)
         for position, message in enumerate(messages):
             if not dispatch.ready.reserve(message.cost, message.category):
@@ -133,9 +152,8 @@ class Refiller:
         self.claimed += fitting
         dispatch.push(messages[:fitting])
         if back:
-            self._cursor[key] = back[0] - 1
-            self._backlog.add(key)
             await database.execute(_SQL["outbox_unclaim_messages"], back, self._term)
+        return back
 
     async def _parts_done(
         self, database: Connection, rows: list[asyncpg.Record]

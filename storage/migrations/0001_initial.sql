@@ -72,10 +72,12 @@ CREATE TABLE outbox (
     account    smallint NOT NULL,
     parts      smallint NOT NULL,
     attempt    smallint NOT NULL DEFAULT 0,
-    not_before timestamptz,                           -- a retry or a schedule waits until then
+    not_before timestamptz,                           -- a retry or an account's pace waits until then
     expires_at timestamptz
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0);
-CREATE INDEX outbox_free ON outbox (connector, category, id) WHERE owner = 0;
+-- Two indexes, so that a million messages that wait for their time cost those that may go nothing.
+CREATE INDEX outbox_free ON outbox (connector, category, id) WHERE owner = 0 AND not_before IS NULL;
+CREATE INDEX outbox_due ON outbox (connector, not_before) WHERE owner = 0 AND not_before IS NOT NULL;
 
 -- Committed before the first byte of a batch goes on the wire; gone once every result of it is stored.
 CREATE TABLE submit_intent (

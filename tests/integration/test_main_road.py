@@ -151,3 +151,23 @@ async def test_sigterm_finishes_the_window_and_loses_nothing(
     assert counts["unconfirmed"] == 0
     accepted = [line.destination for line in sim.accepted()]
     assert len(accepted) == len(set(accepted)) == 120
+
+
+async def test_an_account_with_a_rate_is_paced_and_its_otp_is_not(
+    database_url: str, folder: Path
+) -> None:
+    rest = '[[accounts]]\nname = "default"\nrate = "40/s,burst=10"\n'
+    async with (
+        simulator(folder) as sim,
+        gateway(write_config(folder, database_url, sim.port, rest=rest)) as running,
+    ):
+        await running.send([message(n) for n in range(50)])
+        await running.send([message(99, category="otp")])
+        await running.until(delivered=51)
+    lines = sim.accepted()
+    began = lines[0].at
+    # Ten at once, then 40 a second: the last of 50 goes a second after the first, the OTP does not
+    # wait.
+    assert lines[-1].at - began > 0.8
+    (otp,) = [line for line in lines if line.destination == "8613800991000"]
+    assert lines.index(otp) < 30

@@ -24,13 +24,29 @@ SELECT id, to_idx FROM message WHERE id = ANY($1::bigint[]);
 WITH free AS (
     SELECT id
     FROM outbox
-    WHERE owner = 0 AND connector = $2 AND category = $3 AND id > $4
-      AND (not_before IS NULL OR not_before <= now())
+    WHERE owner = 0 AND not_before IS NULL AND connector = $2 AND category = $3 AND id > $4
     ORDER BY id
     LIMIT $5
     FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE outbox AS o SET owner = $1 FROM free WHERE o.id = free.id
+    RETURNING o.id, o.attempt
+)
+SELECT claimed.id, claimed.attempt, m.account, m.category, m.parts, m.sender, m.to_enc, m.to_idx, m.text, m.expires_at
+FROM claimed JOIN message AS m ON m.id = claimed.id
+ORDER BY claimed.id;
+
+-- name: outbox_claim_due
+-- Takes messages of one connector, of any category, whose time has come: the longest overdue first.
+WITH due AS (
+    SELECT id
+    FROM outbox
+    WHERE owner = 0 AND not_before <= now() AND connector = $2
+    ORDER BY not_before
+    LIMIT $3
+    FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE outbox AS o SET owner = $1 FROM due WHERE o.id = due.id
     RETURNING o.id, o.attempt
 )
 SELECT claimed.id, claimed.attempt, m.account, m.category, m.parts, m.sender, m.to_enc, m.to_idx, m.text, m.expires_at
