@@ -13,12 +13,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import asyncpg
-import msgspec
 import structlog
 
-from dlr.ledger import SubmissionRow, insert_submissions
+from dlr.ledger import insert_submissions
 from dlr.reasons import Reason
-from dlr.status import Status
+from gateway.accept.accepting import (
+    MESSAGE_COLUMNS,
+    OUTBOX_COLUMNS,
+    Accepting,
+    message_row,
+    outbox_row,
+    ready_message,
+    suppressed_row,
+)
 from gateway.accept.account_pace import AccountPace
 from gateway.accept.models import Overloaded, Prepared, Refused, StorageDown, Verdict
 from gateway.accept.retraction import Retraction
@@ -38,15 +45,6 @@ from storage.pool import Connection, Dedicated, is_transient
 _log = structlog.get_logger(__name__)
 SLICE_ITEMS = 200  # no callback holds the event loop longer than 5 ms
 RETRY_AFTER_SECONDS = 1
-NO_ROUTE = 0
-
-_MESSAGE_COLUMNS = (
-    "id", "account", "category", "connector", "data_coding", "parts", "sender", "to_enc", "to_idx",
-    "text", "client_ref", "batch_id", "campaign_id", "variant", "tags", "expires_at",
-)  # fmt: skip
-_OUTBOX_COLUMNS = (
-    "id", "owner", "connector", "category", "account", "parts", "not_before", "expires_at",
-)  # fmt: skip
 
 
 class ReadyRoom(Protocol):
@@ -63,21 +61,6 @@ class ReadyRoom(Protocol):
 
     def backlog(self, connector: int, category: int) -> None:
         """Committed messages of this kind wait in the outbox."""
-
-
-class _Accepting(msgspec.Struct, gc=False):
-    """One message on its way through a lane."""
-
-    id: int
-    prepared: Prepared
-    to_enc: bytes
-    to_idx: bytes
-    batch_id: int | None
-    text: str
-    expires_at: datetime | None
-    owner: int = 0
-    not_before: datetime | None = None
-    suppressed: int | None = None
 
 
 class MessageAccepter:
@@ -119,10 +102,10 @@ class MessageAccepter:
 
     def _lane(
         self, dedicated: Dedicated, name: str, waiting_max: int
-    ) -> GroupCommit[_Accepting, Verdict | Refused]:
+    ) -> GroupCommit[Accepting, Verdict | Refused]:
         retraction = Retraction()
 
-        async def flush(items: list[_Accepting], attempt: int) -> list[Verdict | Refused]:
+        async def flush(items: list[Accepting], attempt: int) -> list[Verdict | Refused]:
             try:
                 return await self._flush(dedicated, retraction, items)
             except (asyncpg.PostgresError, ValueError) as error:
@@ -133,7 +116,7 @@ class MessageAccepter:
         return GroupCommit(flush, name=name, items_waiting_max=waiting_max)
 
     @property
-    def lanes(self) -> Sequence[GroupCommit[_Accepting, Verdict | Refused]]:
+    def lanes(self) -> Sequence[GroupCommit[Accepting, Verdict | Refused]]:
         """For metrics: the OTP lane, then the other."""
         return self._lanes
 
@@ -149,7 +132,7 @@ class MessageAccepter:
         otp = [item for item in accepting if item.prepared.category == Category.OTP]
         rest = [item for item in accepting if item.prepared.category != Category.OTP]
         waits: list[
-            tuple[list[_Accepting], asyncio.Future[list[Verdict | Refused | BaseException]]]
+            tuple[list[Accepting], asyncio.Future[list[Verdict | Refused | BaseException]]]
         ] = []
         try:
             for lane, lane_items in zip(self._lanes, (otp, rest), strict=True):
@@ -170,9 +153,9 @@ class MessageAccepter:
         for lane in self._lanes:
             await lane.close()
 
-    async def _seal(self, items: Sequence[Prepared], batch_id: int | None) -> list[_Accepting]:
+    async def _seal(self, items: Sequence[Prepared], batch_id: int | None) -> list[Accepting]:
         """Give each message its id and its encrypted number, in slices."""
-        accepting: list[_Accepting] = []
+        accepting: list[Accepting] = []
         seal, index = self._vault.seal, self._vault.index
         for start in range(0, len(items), SLICE_ITEMS):
             if start:
@@ -185,7 +168,7 @@ class MessageAccepter:
                     else datetime.fromtimestamp(item.expires_at / 1000, UTC)
                 )
                 accepting.append(
-                    _Accepting(
+                    Accepting(
                         message_id, item, seal(item.to), index(item.to), batch_id, item.text,
                         expires_at
                     )
@@ -193,7 +176,7 @@ class MessageAccepter:
         return accepting
 
     async def _flush_alone(
-        self, dedicated: Dedicated, retraction: Retraction, item: _Accepting
+        self, dedicated: Dedicated, retraction: Retraction, item: Accepting
     ) -> Verdict | Refused:
         """Of a flush that PostgreSQL refuses, only the item at fault is refused."""
         try:
@@ -205,7 +188,7 @@ class MessageAccepter:
             return Refused("internal_error", "this message could not be stored; others were")
 
     async def _flush(
-        self, dedicated: Dedicated, retraction: Retraction, items: list[_Accepting]
+        self, dedicated: Dedicated, retraction: Retraction, items: list[Accepting]
     ) -> list[Verdict | Refused]:
         try:
             connection = await dedicated.connection()
@@ -224,7 +207,7 @@ class MessageAccepter:
         self._hand_over(items)
         return [self._verdict(item) for item in items]
 
-    async def _link(self, connection: Connection, items: list[_Accepting]) -> None:
+    async def _link(self, connection: Connection, items: list[Accepting]) -> None:
         """Put the personal codes where validation left placeholders; one range row a flush."""
         linked = [item for item in items if item.prepared.links]
         if not linked:
@@ -252,7 +235,7 @@ class MessageAccepter:
 
     def _decide(
         self,
-        items: list[_Accepting],
+        items: list[Accepting],
         suppressed: Callable[[bytes, int, int], int | None] | None,
     ) -> None:
         reserve, term = self._ready.reserve, self._term
@@ -269,15 +252,13 @@ class MessageAccepter:
             elif reserve(message.connector, message.category, message.parts):
                 item.owner = term
 
-    async def _store(self, connection: Connection, items: list[_Accepting]) -> None:
+    async def _store(self, connection: Connection, items: list[Accepting]) -> None:
         await connection.copy_records_to_table(
-            "message", records=[_message_row(item) for item in items], columns=_MESSAGE_COLUMNS
+            "message", records=[message_row(item) for item in items], columns=MESSAGE_COLUMNS
         )
-        outbox = [_outbox_row(item) for item in items if item.suppressed is None]
+        outbox = [outbox_row(item) for item in items if item.suppressed is None]
         if outbox:
-            await connection.copy_records_to_table(
-                "outbox", records=outbox, columns=_OUTBOX_COLUMNS
-            )
+            await connection.copy_records_to_table("outbox", records=outbox, columns=OUTBOX_COLUMNS)
         held = [item for item in items if item.not_before is not None]
         await events.append(
             connection,
@@ -294,23 +275,23 @@ class MessageAccepter:
         if len(outbox) < len(items):
             await insert_submissions(
                 connection,
-                [_suppressed_row(item, self._ids) for item in items if item.suppressed is not None],
+                [suppressed_row(item, self._ids) for item in items if item.suppressed is not None],
             )
 
-    def _give_back(self, items: list[_Accepting]) -> None:
+    def _give_back(self, items: list[Accepting]) -> None:
         for item in items:
             if item.owner:
                 message = item.prepared
                 self._ready.release(message.connector, message.category, message.parts)
                 item.owner = 0
 
-    def _hand_over(self, items: list[_Accepting]) -> None:
+    def _hand_over(self, items: list[Accepting]) -> None:
         ready: dict[int, list[ReadyMessage]] = {}
         for item in items:
             message = item.prepared
             self.accepted_by_category[message.category] += 1
             if item.owner:
-                ready.setdefault(message.connector, []).append(_ready_message(item))
+                ready.setdefault(message.connector, []).append(ready_message(item))
             elif item.suppressed is None and item.not_before is None:
                 self._ready.backlog(message.connector, message.category)
             elif item.suppressed is not None:
@@ -318,60 +299,10 @@ class MessageAccepter:
         for connector, messages in ready.items():
             self._ready.push(connector, messages)
 
-    def _verdict(self, item: _Accepting) -> Verdict:
+    def _verdict(self, item: Accepting) -> Verdict:
         if item.suppressed is None:
             return Verdict(item.id, "accepted", None, item.text)
         return Verdict(item.id, "suppressed", Reason(item.suppressed).label, item.text)
-
-
-def _message_row(item: _Accepting) -> tuple[object, ...]:
-    message = item.prepared
-    return (
-        item.id, message.account, message.category, message.connector, message.data_coding,
-        message.parts, message.sender, item.to_enc, item.to_idx, item.text, message.client_ref,
-        item.batch_id, message.campaign_id, message.variant, message.tags or None, item.expires_at,
-    )  # fmt: skip
-
-
-def _outbox_row(item: _Accepting) -> tuple[object, ...]:
-    message = item.prepared
-    return (
-        item.id, item.owner, message.connector, message.category, message.account, message.parts,
-        item.not_before, item.expires_at,
-    )  # fmt: skip
-
-
-def _suppressed_row(item: _Accepting, ids: IdSource) -> SubmissionRow:
-    """A message that ends without the wire has one row all the same: its status has a home."""
-    message = item.prepared
-    assert item.suppressed is not None
-    return SubmissionRow(
-        id=ids.next(),
-        message_id=item.id,
-        part=0,
-        parts=message.parts,
-        account=message.account,
-        category=message.category,
-        connector=NO_ROUTE,
-        status=Status.SUPPRESSED,
-        reason=item.suppressed,
-    )
-
-
-def _ready_message(item: _Accepting) -> ReadyMessage:
-    message = item.prepared
-    return ReadyMessage(
-        id=item.id,
-        category=message.category,
-        account=message.account,
-        parts=message.parts,
-        cost=message.parts,
-        to=message.to,
-        to_idx=item.to_idx,
-        sender=message.sender,
-        text=item.text,
-        expires_at=message.expires_at,
-    )
 
 
 def _failed(

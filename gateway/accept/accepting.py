@@ -1,0 +1,96 @@
+"""A message on its way through a lane, and the rows and objects that it becomes.
+
+Owns the shapes of what the accepter writes: message, outbox, and the submission row of a message
+that ends at once. Decides nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from dlr.ledger import SubmissionRow
+from dlr.status import Status
+from gateway.accept.models import Prepared
+from gateway.dispatch.message import ReadyMessage
+from storage.ids import IdSource
+
+MESSAGE_COLUMNS = (
+    "id", "account", "category", "connector", "data_coding", "parts", "sender", "to_enc", "to_idx",
+    "text", "client_ref", "batch_id", "campaign_id", "variant", "tags", "expires_at",
+)  # fmt: skip
+OUTBOX_COLUMNS = (
+    "id", "owner", "connector", "category", "account", "parts", "not_before", "expires_at",
+)  # fmt: skip
+
+
+NO_CONNECTOR = 0
+
+
+class Accepting(msgspec.Struct, gc=False):
+    """One message on its way through a lane."""
+
+    id: int
+    prepared: Prepared
+    to_enc: bytes
+    to_idx: bytes
+    batch_id: int | None
+    text: str
+    expires_at: datetime | None
+    owner: int = 0
+    not_before: datetime | None = None
+    suppressed: int | None = None
+
+
+def message_row(item: Accepting) -> tuple[object, ...]:
+    """As MESSAGE_COLUMNS name it."""
+    message = item.prepared
+    return (
+        item.id, message.account, message.category, message.connector, message.data_coding,
+        message.parts, message.sender, item.to_enc, item.to_idx, item.text, message.client_ref,
+        item.batch_id, message.campaign_id, message.variant, message.tags or None, item.expires_at,
+    )  # fmt: skip
+
+
+def outbox_row(item: Accepting) -> tuple[object, ...]:
+    """As OUTBOX_COLUMNS name it."""
+    message = item.prepared
+    return (
+        item.id, item.owner, message.connector, message.category, message.account, message.parts,
+        item.not_before, item.expires_at,
+    )  # fmt: skip
+
+
+def suppressed_row(item: Accepting, ids: IdSource) -> SubmissionRow:
+    """A message that ends without the wire has one row all the same: its status has a home."""
+    message = item.prepared
+    assert item.suppressed is not None
+    return SubmissionRow(
+        id=ids.next(),
+        message_id=item.id,
+        part=0,
+        parts=message.parts,
+        account=message.account,
+        category=message.category,
+        connector=NO_CONNECTOR,
+        status=Status.SUPPRESSED,
+        reason=item.suppressed,
+    )
+
+
+def ready_message(item: Accepting) -> ReadyMessage:
+    """What the ready queue holds of it once it is committed."""
+    message = item.prepared
+    return ReadyMessage(
+        id=item.id,
+        category=message.category,
+        account=message.account,
+        parts=message.parts,
+        cost=message.parts,
+        to=message.to,
+        to_idx=item.to_idx,
+        sender=message.sender,
+        text=item.text,
+        expires_at=message.expires_at,
+    )
