@@ -221,13 +221,19 @@ class GivenUp(msgspec.Struct, frozen=True):
     changed: int
 
 
-async def give_up(connection: asyncpg.Connection, cursor: int, now: datetime) -> GivenUp:
-    """Parts sent more than UNKNOWN_AFTER_HOURS ago without a final receipt become unknown.
+async def give_up(
+    connection: asyncpg.Connection,
+    cursor: int,
+    now: datetime,
+    *,
+    after_hours: int = UNKNOWN_AFTER_HOURS,
+) -> GivenUp:
+    """Parts sent more than `after_hours` ago without a final receipt become unknown.
 
     Looks at GIVE_UP_ROWS parts from `cursor` (a submission id) on; the caller goes on with the
     cursor returned. A late receipt still upgrades an unknown part.
     """
-    until = id_at(now - timedelta(hours=UNKNOWN_AFTER_HOURS))
+    until = id_at(now - timedelta(hours=after_hours))
     record = await connection.fetchrow(
         _SQL["submission_give_up"],
         cursor,

@@ -190,6 +190,7 @@ class Gateway:
             self.database.dedicated("maintenance"),
             term=self.term,
             ids=self.ids,
+            unknown_after_hours=self.config.limits.unknown_after_hours,
             recover=self._recover,
             lost=self._lost,
         )

@@ -27,9 +27,10 @@ from smpp.client import BindSettings
 from smpp.vocabulary import status_name
 from storage.ids import IdSource
 
-WINDOWS_READY = (
-    20  # of a connector without a rate: so many windows count as `ready_seconds` of work
-)
+# A connector without a rate: so many windows count as `ready_seconds` of work.
+WINDOWS_READY = 20
+# What waits in memory takes some 700 bytes a message; beyond this it may as well wait in the outbox.
+READY_PARTS_MAX = 50_000
 
 
 class Wiring(msgspec.Struct):
@@ -76,13 +77,11 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
 
 
 def ready_parts(settings: ConnectorSettings, rate: RateSpec | None, limits: LimitSettings) -> int:
-    """How many parts of each category wait in memory: `ready_seconds` of work, and at least two
-    windows.
-    """
+    """How many parts wait in memory: `ready_seconds` of work, at least two windows, and a bound."""
     windows = settings.window * settings.binds
     if rate is None:
-        return windows * WINDOWS_READY
-    return max(int(rate.per_second * limits.ready_seconds), 2 * windows)
+        return min(READY_PARTS_MAX, windows * WINDOWS_READY)
+    return min(READY_PARTS_MAX, max(int(rate.per_second * limits.ready_seconds), 2 * windows))
 
 
 def start(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> None:

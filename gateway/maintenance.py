@@ -43,6 +43,7 @@ class Maintenance:
         *,
         term: OwnerTerm,
         ids: IdSource,
+        unknown_after_hours: int,
         recover: Step,
         lost: Callable[[str], None],
     ) -> None:
@@ -51,6 +52,7 @@ class Maintenance:
         self._working = working
         self._term = term
         self._ids = ids
+        self._unknown_after_hours = unknown_after_hours
         self._recover = recover
         self._lost = lost
         self._tasks: list[asyncio.Task[None]] = []
@@ -127,7 +129,9 @@ class Maintenance:
         now = datetime.now(UTC)
         cursor = self._give_up_cursor or id_at(now - GIVE_UP_WINDOW)
         while True:
-            given_up: GivenUp = await give_up(connection, cursor, now)
+            given_up: GivenUp = await give_up(
+                connection, cursor, now, after_hours=self._unknown_after_hours
+            )
             self.unknown += given_up.changed
             if given_up.cursor is None:
                 return

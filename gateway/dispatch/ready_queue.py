@@ -15,19 +15,10 @@ from typing import Generic, TypeVar
 
 from gateway.dispatch.fair_scheduler import FairScheduler, Schedulable
 
-READY_SECONDS = 2  # of work at the connector's rate
-CAPACITY_PARTS_MIN = 64
-CAPACITY_PARTS_MAX = 20_000
 FILL_PERCENT = (100, 90, 80, 70)  # how full a category may make the queue: otp, transactional, …
 REFILL_PERCENT = 50
 
 T = TypeVar("T", bound=Schedulable)
-
-
-def capacity_for(parts_per_second: float) -> int:
-    """Parts that are READY_SECONDS of work, within the bounds."""
-    wanted = int(parts_per_second * READY_SECONDS)
-    return max(CAPACITY_PARTS_MIN, min(CAPACITY_PARTS_MAX, wanted))
 
 
 class ReadyQueue(Generic[T]):

@@ -24,11 +24,16 @@ class Access:
 
     async def key(self, request: web.Request, scope: str) -> StoredKey:
         """The request's key, if it has the scope. Raises ProblemError 401 or 403."""
-        return await self._authenticator.principal(request.headers.get("Authorization"), scope)
+        authorization = request.headers.get("Authorization")
+        known = self._authenticator.known(authorization, scope)
+        return known or await self._authenticator.principal(authorization, scope)
 
     async def account(self, request: web.Request, scope: str) -> AccountPolicy:
         """The account that the key sends for, as configured. Raises ProblemError 401 or 403."""
-        key = await self.key(request, scope)
+        authorization = request.headers.get("Authorization")
+        key = self._authenticator.known(authorization, scope)
+        if key is None:
+            key = await self._authenticator.principal(authorization, scope)
         account = self._accounts.get(key.account)
         if account is None:
             raise ProblemError("account_unknown", "the key's account is not configured")

@@ -14,6 +14,7 @@ from gateway.accept.models import Overloaded
 from gateway.web.problems import ProblemError
 
 BODY_SECONDS_MAX = 30.0
+SMALL_BYTES = 4096  # less than the connection's own buffer: not counted
 RETRY_AFTER_SECONDS = 1
 JSON = "application/json"
 
@@ -23,7 +24,8 @@ _RESERVED = web.RequestKey("reserved", int)
 class BodyReader:
     """Reads JSON bodies of up to `body_bytes_max`, and holds at most `bytes_max` of them.
 
-    Without the second bound a hundred slow clients could hold 800 MiB of half-read batches.
+    Without the second bound a hundred slow clients could hold 800 MiB of half-read batches. Small
+    bodies do not count: their connections hold more than that anyway.
     """
 
     def __init__(self, *, body_bytes_max: int, bytes_max: int) -> None:
@@ -42,7 +44,8 @@ class BodyReader:
         length = request.content_length
         if length is not None and length > self._body_bytes_max:
             raise self._too_large()
-        self._reserve(request, self._body_bytes_max if length is None else length)
+        if length is None or length > SMALL_BYTES:
+            self._reserve(request, self._body_bytes_max if length is None else length)
         try:
             if request.content.is_eof():
                 return await request.read()
@@ -54,8 +57,9 @@ class BodyReader:
             raise ProblemError("body_slow", "the body did not arrive in time") from None
 
     def release(self, request: web.Request) -> None:
-        """The request is answered. Does nothing for one whose body was not read."""
-        self._held -= request.get(_RESERVED, 0)
+        """The request is answered. Does nothing for one that holds nothing."""
+        if self._held:
+            self._held -= request.get(_RESERVED, 0)
 
     def _reserve(self, request: web.Request, size: int) -> None:
         if self._held + size > self._bytes_max:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from itertools import count
 
 import structlog
 from aiohttp import web
@@ -60,12 +61,14 @@ class Edge:
         self._bodies = bodies
         self._counters = counters
         self._monotonic = monotonic
+        self._request_prefix = f"req_{secrets.token_hex(6)}"
+        self._request_numbers = count(1)
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Always an answer with a request id; every error as a problem; counted."""
         started = self._monotonic()
-        request_id = _request_id(request)
+        request_id = self._request_id(request)
         try:
             response = await handler(request)
         except (ProblemError, Overloaded, StorageDown, web.HTTPException) as error:
@@ -83,6 +86,13 @@ class Edge:
         response.headers[REQUEST_ID_HEADER] = request_id
         self._counters.record(_endpoint(request), response.status, self._monotonic() - started)
         return response
+
+    def _request_id(self, request: web.Request) -> str:
+        """The client's own id if it is a plain one, else this process's next."""
+        given = request.headers.get(REQUEST_ID_HEADER)
+        if given is not None and _REQUEST_ID.fullmatch(given):
+            return given
+        return f"{self._request_prefix}{next(self._request_numbers):08x}"
 
 
 class HttpServer:
@@ -123,14 +133,6 @@ def _problem(
         )
     code = "overloaded" if isinstance(error, Overloaded) else "storage_unavailable"
     return ProblemError(code, str(error), headers={"Retry-After": str(error.retry_after_seconds)})
-
-
-def _request_id(request: web.Request) -> str:
-    """The client's own id if it is a plain one, else a new one."""
-    given = request.headers.get(REQUEST_ID_HEADER)
-    if given is not None and _REQUEST_ID.fullmatch(given):
-        return given
-    return f"req_{secrets.token_hex(8)}"
 
 
 def _endpoint(request: web.Request) -> str:

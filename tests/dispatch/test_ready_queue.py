@@ -8,11 +8,8 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from gateway.dispatch.ready_queue import (
-    CAPACITY_PARTS_MAX,
-    CAPACITY_PARTS_MIN,
     FILL_PERCENT,
     ReadyQueue,
-    capacity_for,
 )
 
 OTP, MARKETING = 0, 3
@@ -132,11 +129,3 @@ def test_drain_leaves_promises() -> None:
     queue.reserve(5, OTP)
     assert queue.drain() == [item]
     assert (queue.parts, queue.reserved) == (0, 5)
-
-
-@pytest.mark.parametrize(
-    ("per_second", "parts"),
-    [(0, CAPACITY_PARTS_MIN), (1, CAPACITY_PARTS_MIN), (500, 1000), (10**6, CAPACITY_PARTS_MAX)],
-)
-def test_capacity_is_two_seconds_of_work_within_bounds(per_second: float, parts: int) -> None:
-    assert capacity_for(per_second) == parts

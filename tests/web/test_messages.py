@@ -196,15 +196,15 @@ async def test_an_oversize_body_is_413_whether_or_not_its_length_is_told(chunked
 
 
 async def test_bodies_held_at_once_are_bounded_and_their_room_comes_back() -> None:
-    async with running_api(HttpSettings(max_body=Size(1000), bodies_max=Size(1500))) as api:
+    async with running_api(HttpSettings(max_body=Size(10_000), bodies_max=Size(15_000))) as api:
         reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
         head = (
             f"POST {URL} HTTP/1.1\r\nHost: x\r\nAuthorization: {api.headers['Authorization']}\r\n"
-            "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+            "Content-Type: application/json\r\nContent-Length: 10000\r\n\r\n"
         )
         writer.write(head.encode() + b"{")
         await writer.drain()
-        padded = msgspec.json.encode(GOOD) + b" " * 600
+        padded = msgspec.json.encode(GOOD) + b" " * 6000
         while (await api.post(URL, padded))[0].status != 503:
             pass
         response, problem = await api.post(URL, padded)
