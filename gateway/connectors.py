@@ -29,7 +29,8 @@ from storage.ids import IdSource
 
 # A connector without a rate: so many windows count as `ready_seconds` of work.
 WINDOWS_READY = 20
-# What waits in memory takes some 700 bytes a message; beyond this it may as well wait in the outbox.
+# What waits in memory takes some 700 bytes a message; beyond this it may as well wait in the
+# outbox.
 READY_PARTS_MAX = 50_000
 
 
@@ -77,7 +78,7 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
 
 
 def ready_parts(settings: ConnectorSettings, rate: RateSpec | None, limits: LimitSettings) -> int:
-    """How many parts wait in memory: `ready_seconds` of work, at least two windows, and a bound."""
+    """How many parts wait in memory: `ready_seconds` of work, at least two windows, bounded."""
     windows = settings.window * settings.binds
     if rate is None:
         return min(READY_PARTS_MAX, windows * WINDOWS_READY)

@@ -29,3 +29,6 @@ def configure_logs() -> None:
         stream=sys.stderr,
         format='{"level":"%(levelname)s","logger":"%(name)s","event":"%(message)s"}',
     )
+    # aiohttp writes a traceback for every request that is no HTTP: any port scanner could fill the
+    # log. What our own handlers raise is logged where it is caught.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)

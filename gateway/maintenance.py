@@ -15,6 +15,7 @@ import structlog
 
 from dlr.ledger import GivenUp, give_up, purge_unmatched, sweep_unmatched
 from gateway.dispatch.pruning import suppress_proven
+from shortlinks.ranges import delete_expired
 from storage.ids import IdSource, id_at
 from storage.leases import OwnerTerm, TermLost
 from storage.partitions import ensure_partitions
@@ -28,6 +29,8 @@ SWEEP_SECONDS = 5.0
 SWEEP_MINIMUM_AGE = timedelta(seconds=5)
 PARTITION_SECONDS = 3600.0
 GIVE_UP_SECONDS = 60.0
+LINKS_SECONDS = 3600.0
+LINKS_GONE = timedelta(days=30)  # how long an expired link says so before it is unknown
 GIVE_UP_WINDOW = timedelta(days=35)  # as long as submissions are kept
 
 Step = Callable[[Connection], Awaitable[object]]
@@ -73,6 +76,7 @@ class Maintenance:
                     (SWEEP_SECONDS, self._sweep),
                     (GIVE_UP_SECONDS, self._silence),
                     (RECOVER_SECONDS, self._take_over),
+                    (LINKS_SECONDS, self._forget_links),
                 )
             ),
         ]
@@ -136,6 +140,13 @@ class Maintenance:
             if given_up.cursor is None:
                 return
             cursor = self._give_up_cursor = given_up.cursor
+
+    async def _forget_links(self, connection: Connection) -> None:
+        """Ranges whose links expired some time ago; until then they answer 410."""
+        after_seq: int | None = 0
+        before = datetime.now(UTC) - LINKS_GONE
+        while after_seq is not None:
+            _, after_seq = await delete_expired(connection, before, after_seq=after_seq)
 
     async def _take_over(self, connection: Connection) -> None:
         await self._recover(connection)
