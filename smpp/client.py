@@ -255,11 +255,11 @@ class Bind:
         self._state = BindState.CONNECTING
         self._attempts.record(loop.time())
         self.counters.attempts += 1
-        self._bound_at = self._bind_status = None
+        self._bound_at = self._bind_status = self._connection = None
         self._ended.clear()
         try:
             async with asyncio.timeout(settings.bind_timeout_seconds):
-                _, self._connection = await loop.create_connection(
+                await loop.create_connection(
                     lambda: self._new_session(loop), settings.host, settings.port
                 )
         except (OSError, TimeoutError) as error:
@@ -267,7 +267,6 @@ class Bind:
             self.last_error = f"cannot connect to {settings.host}:{settings.port}: {why}"
             return
         await self._ended.wait()
-        self._connection = None
 
     def _new_session(self, loop: asyncio.AbstractEventLoop) -> SessionProtocol:
         machine = SessionMachine(
@@ -277,7 +276,9 @@ class Bind:
             now=loop.time(),
             counters=self.session_counters,
         )
-        return SessionProtocol(machine, self, loop, bind=self.settings.bind_request())
+        bind = self.settings.bind_request()
+        self._connection = SessionProtocol(machine, self, loop, bind=bind)
+        return self._connection
 
     def _next_wait(self, now: float) -> float:
         """Seconds until the next attempt, and ``last_error`` where only a person can help."""
@@ -339,6 +340,9 @@ class Bind:
         self, session: SessionProtocol, reason: str, in_flight: list[object]
     ) -> None:
         """The end of a session, or of an attempt to have one."""
+        if session is not self._connection:
+            return  # an attempt that stop() cancelled; a later start() has nothing to do with it
+        self._connection = None
         self._bind_status = session.machine.bind_status
         self.last_error = reason
         self.counters.in_flight_lost += len(in_flight)

@@ -74,6 +74,29 @@ def c_octet_string(value: bytes, name: str) -> bytes:
     return value + b"\0"
 
 
+def read_address(
+    octets: bytes, offset: int, name: str, command_status: int
+) -> tuple[int, int, bytes, int]:
+    """TON, NPI and octets of the address at ``offset``, and the offset after it.
+
+    Raises PduError with ``command_status``.
+    """
+    if len(octets) < offset + 2:
+        raise PduError(command_status, f"the body ends before {name}")
+    address, after = read_c_octet_string(octets, offset + 2, name, command_status)
+    return octets[offset], octets[offset + 1], address, after
+
+
+def address_octets(ton: int, npi: int, octets: bytes, name: str) -> bytes:
+    """An address on the wire. OverflowError for a TON or NPI over an octet, ValueError for a NUL."""
+    return b"%c%c%b" % (ton, npi, c_octet_string(octets, name))
+
+
+def whole_pdu(command_id: int, command_status: int, sequence_number: int, body: bytes) -> bytes:
+    """``body`` behind its header. struct.error for a number over 32 bits."""
+    return HEADER.pack(HEADER_OCTETS + len(body), command_id, command_status, sequence_number) + body
+
+
 def read_tlvs(octets: bytes, offset: int) -> Tlvs:
     """All TLVs from ``offset`` to the end, in the order they came, duplicates included.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
+import secrets
 import stat
 import subprocess
 import tempfile
@@ -101,8 +102,14 @@ class Account:
             == 0
         )
 
-    def owns(self, status: os.stat_result) -> bool:
-        return status.st_uid == (os.geteuid() if self.uid is None else self.uid)
+    def owns_folder(self, path: Path) -> bool:
+        """Whether this is a private folder of the account, and no link to one."""
+        try:
+            status = path.lstat()
+        except FileNotFoundError:
+            return False
+        owner = os.geteuid() if self.uid is None else self.uid
+        return status.st_uid == owner and status.st_mode == stat.S_IFDIR | 0o700
 
     def make_folder(self, path: Path) -> None:
         """A new private folder of this account. Raises FileExistsError."""
@@ -200,7 +207,7 @@ def _make_outside_home(
     home = Home(SYSTEM_FOLDER / f"{data_dir.name[:40]}-{digest}", account)
     make_system_folder()
     _make_home(home)
-    location.write_text(f"{home.folder}\n", encoding="utf-8")
+    write_private(location, f"{home.folder}\n")
     on_progress(
         f"PostgreSQL cannot run as root and its account cannot enter {data_dir}:"
         f" the database lives in {home.folder}"
@@ -216,8 +223,17 @@ def _make_home(home: Home) -> None:
         raise EmbeddedError(
             f"{home.folder} belongs to uid {status.st_uid}: run smsgate as that user"
         )
-    if not home.log.parent.exists():
-        home.account.make_folder(home.log.parent)
+
+
+def write_private(path: Path, text: str) -> None:
+    """A new file of mode 0600, whole or not at all, in place of an old one."""
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
 
 
 def make_system_folder() -> Path:
@@ -246,7 +262,7 @@ def socket_folder(home: Home) -> Path:
             continue
         if home.account.uid is not None and home.account.gid is not None:
             os.chown(folder, home.account.uid, home.account.gid)
-        home.socket_record.write_text(f"{folder}\n", encoding="utf-8")
+        write_private(home.socket_record, f"{folder}\n")
         return folder
     raise EmbeddedError("no folder for PostgreSQL's socket: neither TMPDIR nor /tmp can be written")
 
@@ -255,12 +271,7 @@ def _usable_socket_folder(folder: Path, account: Account) -> bool:
     try:
         account.make_folder(folder)
     except FileExistsError:
-        status = folder.lstat()
-        return (
-            stat.S_IMODE(status.st_mode) == 0o700
-            and stat.S_ISDIR(status.st_mode)
-            and account.owns(status)
-        )
+        return account.owns_folder(folder)
     except OSError:
         return False
     return True

@@ -28,7 +28,15 @@ from urllib.parse import quote
 
 import asyncpg
 
-from storage.data_dir import Account, EmbeddedError, Home, find_home, make_data_dir, socket_folder
+from storage.data_dir import (
+    Account,
+    EmbeddedError,
+    Home,
+    find_home,
+    make_data_dir,
+    socket_folder,
+    write_private,
+)
 from storage.file_lock import FileLock
 from storage.postgres_binaries import MAJOR_VERSION, Binaries, find_binaries, has_lz4
 
@@ -207,6 +215,7 @@ class EmbeddedServer:
                 )
                 place.create_cluster(lock)
             place.check_version()
+            place.make_log_folder()
             place.remove_remains()
             offset = place.trim_log()
             place.start_server(lock, self._settings)
@@ -317,8 +326,8 @@ class _Place:
         shutil.rmtree(unfinished, ignore_errors=True)
         password_for_initdb.unlink(missing_ok=True)
         password = secrets.token_urlsafe(24)
-        _write_private(home.password, password)
-        _write_private(password_for_initdb, password)
+        write_private(home.password, password)
+        write_private(password_for_initdb, password)
         try:
             home.account.make_folder(unfinished)
             if home.account.uid is not None and home.account.gid is not None:
@@ -390,6 +399,13 @@ class _Place:
             cwd=self.home.folder,
         )
 
+    def make_log_folder(self) -> None:
+        folder = self.home.log.parent
+        if not self.home.account.owns_folder(folder):
+            with contextlib.suppress(FileNotFoundError):
+                folder.rmdir()  # its maker died before he gave it away
+            self.home.account.make_folder(folder)
+
     def trim_log(self) -> int:
         """Bound the log: what one server wrote is kept, older is dropped. Returns its present size
         in bytes.
@@ -442,17 +458,6 @@ def _find_place(data_dir: Path, on_progress: Callable[[str], None]) -> _Place:
     home = find_home(make_data_dir(data_dir), account, on_progress)
     binaries = find_binaries(account, on_progress)
     return _Place(home, binaries, has_lz4(binaries, account))
-
-
-def _write_private(path: Path, text: str) -> None:
-    """A new file of mode 0600 in one step, replacing an old one."""
-    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def _last_line_with(lines: list[str], words: tuple[str, ...]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from datetime import datetime
 
 import aiohttp
 import msgspec
@@ -43,6 +44,13 @@ class Clicked(msgspec.Struct):
 
     redirects: int = 0
     message_id: str | None = None
+
+
+class Waits(msgspec.Struct):
+    """From acceptance to submit_sm, and from submit_sm to receipt, of a sample of messages."""
+
+    submit_seconds: list[float] = msgspec.field(default_factory=list)
+    receipt_seconds: list[float] = msgspec.field(default_factory=list)
 
 
 class Figures(msgspec.Struct):
@@ -126,6 +134,20 @@ class DemoClient:
         events = answer["data"]
         assert isinstance(events, list)
         return events
+
+    async def waits(self, message_ids: Sequence[str]) -> Waits:
+        """How long these messages took, from their timelines."""
+        waits = Waits()
+        for message_id in message_ids:
+            at = {
+                str(event["kind"]): datetime.fromisoformat(str(event["at"]))
+                for event in reversed(await self.events(message_id))
+            }
+            if "submitted" in at:
+                waits.submit_seconds.append((at["submitted"] - at["accepted"]).total_seconds())
+                if "receipt" in at:
+                    waits.receipt_seconds.append((at["receipt"] - at["submitted"]).total_seconds())
+        return waits
 
     async def submitted(self) -> tuple[float, float]:
         """Parts written to the carrier, and messages that wait, from /metrics."""

@@ -26,6 +26,7 @@ from gateway.demo.ledger import Judgement, judge
 from gateway.demo.printing import (
     SHOWN_RATES,
     Progressing,
+    latency_table,
     ledger_lines,
     outcome_table,
     rate_lines,
@@ -40,6 +41,7 @@ from gateway.demo.texts import requests
 BATCH_MESSAGES = 500
 BATCHES_AT_ONCE = 2
 CLICKS_MAX = 60
+TIMELINES_MAX = 250  # messages whose timelines are read for the latency table
 SETTLE_SECONDS = 2.5  # longer than the slowest receipt: what has not come by then never will
 CLICK_SECONDS_MAX = 10.0
 SETTLE_SECONDS_MAX = 120.0
@@ -213,11 +215,13 @@ async def _report(
         *rate_lines(total.rates, SHOWN_RATES),
         *rate_lines(funnel.rates, ("uctr_delivered",)),
         "",
-        *speed_lines(sending, sending.parts),
+        *speed_lines(sending),
         "",
         *ledger_lines(judgement, clicked),
     ]
     console.print("\n".join(lines), highlight=False)
+    sample = sending.accepted[:: max(1, len(sending.accepted) // TIMELINES_MAX)]
+    console.print(latency_table(sending, await client.waits(sample)))
     if clicked.message_id is not None:
         events = await client.events(clicked.message_id)
         console.print(timeline_table(events, f"One message: {clicked.message_id}"))
