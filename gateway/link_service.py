@@ -13,6 +13,7 @@ from aiohttp import web
 
 from gateway.config.settings import LinkSettings
 from gateway.listening import authority
+from shortlinks.addresses import parse_networks
 from shortlinks.clicks import ClickLoader
 from shortlinks.code import CodePermutation
 from shortlinks.journal import ClickJournal
@@ -46,7 +47,14 @@ class LinkService:
         self._targets = TargetCache(database.dedicated("links"), time.time)
         self._journal = ClickJournal(data_dir / JOURNAL_FOLDER, node)
         self._loader = ClickLoader(self._journal, database.dedicated("clicks"))
-        self._redirector = Redirector(self.codes, self._targets, self._journal, ids, time.time)
+        self._redirector = Redirector(
+            self.codes,
+            self._targets,
+            self._journal,
+            ids,
+            time.time,
+            trusted_proxies=parse_networks(settings.trusted_proxies),
+        )
         self._runner: web.ServerRunner | None = None
         self.url = ""
 

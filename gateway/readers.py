@@ -86,7 +86,11 @@ class Messages:
 
 
 class Health:
-    """Implements Readiness: the database answers, a connector is up, nobody is draining."""
+    """Implements Readiness: the database answers, some connector is up, nobody is draining.
+
+    One carrier that is away is shown and does not take the process out of service: what goes to it
+    waits in the database.
+    """
 
     def __init__(
         self,
@@ -104,7 +108,10 @@ class Health:
             pool = dispatch.pool
             up = pool is not None and pool.up
             reason = None if up or pool is None else pool.reason or "not bound yet"
-            components.append(Component(f"connector {dispatch.name}", up, reason))
+            components.append(Component(f"connector {dispatch.name}", up, reason, required=False))
+        if not any(dispatch.up for dispatch in self._connectors):
+            why = "no connector is up: messages are taken and wait"
+            components.append(Component("sending", False, why))
         if self._draining():
             components.append(Component("accepting", False, "the gateway is stopping"))
         return components

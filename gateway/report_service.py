@@ -15,7 +15,7 @@ from dlr.rates import delivery_rates
 from dlr.report import COUNTS, GROUP_KEYS, KeyValue, delivery_counts
 from gateway.readers import reading
 from gateway.registry import Registry
-from gateway.web.services import Figures, Report, ReportGroup
+from gateway.web.services import Figures, Report, ReportGroup, ReportTooSlow
 from storage.ids import id_at
 from storage.pool import Connection
 
@@ -71,15 +71,18 @@ class Reports:
         group_by: Sequence[str],
     ) -> Report:
         """Groups and total out of one snapshot, so that they agree."""
-        async with (
-            reading(self._pool) as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            # Tables that were just filled have no statistics yet, and a nested loop over what the
-            # planner takes for a handful of rows ran into the 15 s limit at 40 000 messages.
-            await connection.execute("SET LOCAL enable_nestloop = off")
-            totals = await groups_by(connection, ())
-            groups = await groups_by(connection, group_by) if group_by else []
+        try:
+            async with (
+                reading(self._pool) as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                # Tables that were just filled have no statistics yet, and a nested loop over what
+                # the planner took for a handful of rows ran into the 15 s limit at 40 000 messages.
+                await connection.execute("SET LOCAL enable_nestloop = off")
+                totals = await groups_by(connection, ())
+                groups = await groups_by(connection, group_by) if group_by else []
+        except asyncpg.QueryCanceledError as error:
+            raise ReportTooSlow(str(error)) from error
         if totals:
             return Report(groups, Figures(totals[0].counts, totals[0].rates))
         nothing = dict.fromkeys(COUNTS, 0)

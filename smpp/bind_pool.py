@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from .client import Bind, BindListener, BindSettings, BindState
+from smpp.client import Bind, BindListener, BindSettings, BindState
 
 # What a connector may ask for, and the binds that one of its ``binds`` is made of.
 BIND_PAIR = "transmitter+receiver"

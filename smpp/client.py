@@ -16,15 +16,15 @@ from typing import Final, Protocol
 
 import structlog
 
-from . import vocabulary
-from .backoff import AttemptLimit, Backoff
-from .events import Batch, Delivery, SessionCounters, SubmitResponse
-from .pdu import BindRequest, SubmitSm
-from .refusals import response_to
-from .session_machine import SessionMachine
-from .session_protocol import SessionProtocol
-from .session_states import Role, State
-from .session_timers import TimerSettings
+from smpp import vocabulary
+from smpp.backoff import AttemptLimit, Backoff
+from smpp.events import Batch, Delivery, SessionCounters, SubmitResponse
+from smpp.pdu import BindRequest, SubmitSm
+from smpp.refusals import response_to
+from smpp.session_machine import SessionMachine
+from smpp.session_protocol import SessionProtocol
+from smpp.session_states import Role, State
+from smpp.session_timers import TimerSettings
 
 # Nobody corrects a password within seconds, and carriers lock accounts that keep on guessing.
 CREDENTIALS_WAIT_SECONDS: Final = 60.0

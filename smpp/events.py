@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from .pdu import DataSm, ShortMessage
+from smpp.pdu import DataSm, ShortMessage
 
 # submit_sm, deliver_sm or data_sm
 MessageRequest = ShortMessage | DataSm
@@ -55,9 +55,9 @@ class Batch:
 class SessionCounters:
     """Plain totals over all sessions of one bind or server."""
 
-    responses_unmatched: int = 0  # late, duplicate or never asked for: counted, never fatal (E32)
+    responses_unmatched: int = 0  # late, duplicate or unasked for: counted, never fatal (E32)
     nacks_unmatched: int = 0  # generic_nack with sequence 0 or an unknown one (E66)
     pdus_malformed: int = 0  # bodies that could not be read, answered once (E65)
-    requests_refused: int = 0  # not allowed in this state: ESME_RINVBNDSTS
+    requests_refused: int = 0  # not allowed in this state, or a command not served here
     enquire_links_sent: int = 0
     enquire_links_answered: int = 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from .framing import FrameBuffer, FramingError
+from smpp.framing import FrameBuffer, FramingError
 
 
 class Inbox:

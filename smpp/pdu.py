@@ -1,8 +1,9 @@
 """Owns the way from octets to SMPP 3.4 PDUs and back: ``decode``, ``encode``, ``encode_many``.
 
-Must not do I/O, read a clock, or decide what to answer. The PDU classes live in message_pdu and
-cold_pdu and are exported here. Field names, order and meaning are those of SMPP 3.4 section 4;
-octet strings are bytes without their NUL, numbers are plain ints (a vendor's status stays one).
+Must not do I/O, read a clock, or decide what to answer. The PDU classes live in message_pdu,
+cold_pdu, query_pdu and rare_pdu and are exported here. Field names, order and meaning are those of
+SMPP 3.4 section 4; octet strings are bytes without their NUL, numbers are plain ints (a vendor's
+status stays one).
 """
 
 from __future__ import annotations
@@ -58,14 +59,54 @@ from smpp.message_pdu import (
     encode_submit_sm_resp,
     message_octets,
 )
+from smpp.query_pdu import (
+    CancelSm,
+    CancelSmResp,
+    OperationRequest,
+    QueryPdu,
+    QuerySm,
+    QuerySmResp,
+    ReplaceSm,
+    ReplaceSmResp,
+    decode_bodyless_resp,
+    decode_cancel_sm,
+    decode_query_sm,
+    decode_query_sm_resp,
+    decode_replace_sm,
+    encode_cancel_sm,
+    encode_cancel_sm_resp,
+    encode_query_sm,
+    encode_query_sm_resp,
+    encode_replace_sm,
+    encode_replace_sm_resp,
+    refusal_of,
+)
+from smpp.rare_pdu import (
+    AlertNotification,
+    Outbind,
+    RarePdu,
+    SubmitMulti,
+    SubmitMultiResp,
+    decode_alert_notification,
+    decode_outbind,
+    decode_submit_multi,
+    decode_submit_multi_resp,
+    encode_alert_notification,
+    encode_outbind,
+    encode_submit_multi,
+    encode_submit_multi_resp,
+)
 from smpp.tlv import HEADER, HEADER_OCTETS, PduError, Tlvs, tlv_value
 from smpp.vocabulary import (
+    ALERT_NOTIFICATION,
     BIND_RECEIVER,
     BIND_RECEIVER_RESP,
     BIND_TRANSCEIVER,
     BIND_TRANSCEIVER_RESP,
     BIND_TRANSMITTER,
     BIND_TRANSMITTER_RESP,
+    CANCEL_SM,
+    CANCEL_SM_RESP,
     DATA_SM,
     DATA_SM_RESP,
     DELIVER_SM,
@@ -74,6 +115,13 @@ from smpp.vocabulary import (
     ENQUIRE_LINK_RESP,
     ESME_RINVCMDLEN,
     GENERIC_NACK,
+    OUTBIND,
+    QUERY_SM,
+    QUERY_SM_RESP,
+    REPLACE_SM,
+    REPLACE_SM_RESP,
+    SUBMIT_MULTI,
+    SUBMIT_MULTI_RESP,
     SUBMIT_SM,
     SUBMIT_SM_RESP,
     UNBIND,
@@ -83,8 +131,11 @@ from smpp.vocabulary import (
 __all__ = [
     "HEADER_OCTETS",
     "SHORT_MESSAGE_OCTETS_MAX",
+    "AlertNotification",
     "BindRequest",
     "BindResp",
+    "CancelSm",
+    "CancelSmResp",
     "DataSm",
     "DataSmResp",
     "DeliverSm",
@@ -93,9 +144,17 @@ __all__ = [
     "EnquireLinkResp",
     "GenericNack",
     "MessageResponse",
+    "OperationRequest",
+    "Outbind",
     "Pdu",
     "PduError",
+    "QuerySm",
+    "QuerySmResp",
+    "ReplaceSm",
+    "ReplaceSmResp",
     "ShortMessage",
+    "SubmitMulti",
+    "SubmitMultiResp",
     "SubmitSm",
     "SubmitSmResp",
     "Tlvs",
@@ -106,10 +165,11 @@ __all__ = [
     "encode",
     "encode_many",
     "message_octets",
+    "refusal_of",
     "tlv_value",
 ]
 
-Pdu = ShortMessage | DataSm | MessageResponse | ColdPdu
+Pdu = ShortMessage | DataSm | MessageResponse | ColdPdu | QueryPdu | RarePdu
 
 
 def encode(pdu: Pdu) -> bytes:
@@ -173,6 +233,16 @@ _ENCODERS: Final[Mapping[type, Callable[[Any], bytes]]] = {
     EnquireLink: encode_enquire_link,
     EnquireLinkResp: encode_enquire_link_resp,
     GenericNack: encode_generic_nack,
+    QuerySm: encode_query_sm,
+    QuerySmResp: encode_query_sm_resp,
+    CancelSm: encode_cancel_sm,
+    CancelSmResp: encode_cancel_sm_resp,
+    ReplaceSm: encode_replace_sm,
+    ReplaceSmResp: encode_replace_sm_resp,
+    SubmitMulti: encode_submit_multi,
+    SubmitMultiResp: encode_submit_multi_resp,
+    Outbind: encode_outbind,
+    AlertNotification: encode_alert_notification,
     Unknown: encode_unknown,
 }
 
@@ -194,4 +264,14 @@ _DECODERS: Final[Mapping[int, Callable[[bytes, int, int, int], Pdu]]] = {
     ENQUIRE_LINK: decode_enquire_link,
     ENQUIRE_LINK_RESP: decode_enquire_link_resp,
     GENERIC_NACK: decode_generic_nack,
+    QUERY_SM: decode_query_sm,
+    QUERY_SM_RESP: decode_query_sm_resp,
+    CANCEL_SM: decode_cancel_sm,
+    CANCEL_SM_RESP: decode_bodyless_resp,
+    REPLACE_SM: decode_replace_sm,
+    REPLACE_SM_RESP: decode_bodyless_resp,
+    SUBMIT_MULTI: decode_submit_multi,
+    SUBMIT_MULTI_RESP: decode_submit_multi_resp,
+    OUTBIND: decode_outbind,
+    ALERT_NOTIFICATION: decode_alert_notification,
 }

@@ -1,54 +1,47 @@
-"""Owns the PDUs about messages that were submitted before, and the rare ones: query_sm, cancel_sm,
-replace_sm with their responses, submit_multi, outbind and alert_notification.
+"""Owns the PDUs about a message that was submitted before: query_sm, cancel_sm, replace_sm and
+their responses, to octets and back.
 
-Must not hold state or decide what to answer. SMPP 3.4 sections 4.1.7, 4.5, 4.8, 4.9, 4.10, 4.12.
-The TLVs that SMPP 5.0 allows on them are kept. submit_multi is read as far as its sender and the
-number of its destinations and never sent: one message id for many receipts cannot be tracked (E10).
+Must not hold state or decide what to answer. SMPP 3.4 sections 4.8, 4.9 and 4.10; the TLVs that
+SMPP 5.0 allows on them are kept. The responses are MessageResponses, so that a session's window
+settles them as it does a submit_sm_resp.
 """
 
 from __future__ import annotations
 
-from struct import Struct
 from typing import Final
 
 from msgspec import Struct as Record
 
 from smpp.message_pdu import SHORT_MESSAGE_OCTETS_MAX, MessageResponse
+from smpp.rare_pdu import SubmitMulti, SubmitMultiResp
 from smpp.tlv import (
-    HEADER,
     HEADER_OCTETS,
     PduError,
     Tlvs,
+    address_octets,
     c_octet_string,
+    read_address,
     read_c_octet_string,
     read_tlvs,
     read_whole_tlvs,
     tlv_octets,
+    whole_pdu,
 )
 from smpp.vocabulary import (
-    ALERT_NOTIFICATION,
     CANCEL_SM,
     CANCEL_SM_RESP,
     ESME_RINVDSTADR,
     ESME_RINVEXPIRY,
     ESME_RINVMSGID,
     ESME_RINVMSGLEN,
-    ESME_RINVNUMDESTS,
-    ESME_RINVPASWD,
     ESME_RINVSCHED,
     ESME_RINVSERTYP,
     ESME_RINVSRCADR,
-    ESME_RINVSYSID,
-    OUTBIND,
     QUERY_SM,
     QUERY_SM_RESP,
     REPLACE_SM,
     REPLACE_SM_RESP,
-    SUBMIT_MULTI,
-    SUBMIT_MULTI_RESP,
 )
-
-_TON_NPI: Final = Struct("BB")
 
 
 class QuerySm(Record, gc=False):
@@ -111,61 +104,9 @@ class ReplaceSmResp(MessageResponse, gc=False):
     """replace_sm_resp, 4.10.2: a status and no body, as CancelSmResp."""
 
 
-class SubmitMulti(Record, gc=False):
-    """submit_multi, 4.5.1, up to ``number_of_dests``; ``rest`` is all after it, unread."""
-
-    sequence_number: int
-    service_type: bytes = b""
-    source_addr_ton: int = 0
-    source_addr_npi: int = 0
-    source_addr: bytes = b""
-    number_of_dests: int = 0
-    rest: bytes = b""
-
-
-class SubmitMultiResp(MessageResponse, gc=False):
-    """submit_multi_resp, 4.5.2. ``unsuccess`` is what follows the message id, unread: the number of
-    refused destinations and their list. ``tlvs`` are empty.
-    """
-
-    unsuccess: bytes = b""
-
-
-class Outbind(Record, gc=False):
-    """outbind, 4.1.7: a carrier asks the ESME to bind. It has no response."""
-
-    sequence_number: int
-    system_id: bytes = b""
-    password: bytes = b""
-
-    def __repr__(self) -> str:
-        # The generated one would print the password.
-        return f"Outbind(sequence_number={self.sequence_number}, system_id={self.system_id!r})"
-
-
-class AlertNotification(Record, gc=False):
-    """alert_notification, 4.12.1: a phone is within reach again. It has no response."""
-
-    sequence_number: int
-    source_addr_ton: int = 0
-    source_addr_npi: int = 0
-    source_addr: bytes = b""
-    esme_addr_ton: int = 0
-    esme_addr_npi: int = 0
-    esme_addr: bytes = b""
-    tlvs: Tlvs = ()
-
-
+# What a peer may ask and waits for an answer to, beside messages.
 OperationRequest = QuerySm | CancelSm | ReplaceSm | SubmitMulti
-QueryPdu = (
-    OperationRequest
-    | QuerySmResp
-    | CancelSmResp
-    | ReplaceSmResp
-    | SubmitMultiResp
-    | Outbind
-    | AlertNotification
-)
+QueryPdu = QuerySm | QuerySmResp | CancelSm | CancelSmResp | ReplaceSm | ReplaceSmResp
 
 
 def refusal_of(request: OperationRequest, command_status: int) -> MessageResponse:
@@ -181,16 +122,16 @@ _RESPONSES: Final[dict[type[OperationRequest], type[MessageResponse]]] = {
 }
 
 
-# --- to octets; ValueError, OverflowError or struct.error for what a field cannot hold -----------
+# Every encoder raises ValueError, OverflowError or struct.error for what a field cannot hold.
 
 
 def encode_query_sm(pdu: QuerySm) -> bytes:
     body = (
         c_octet_string(pdu.message_id, "message_id")
-        + _source(pdu.source_addr_ton, pdu.source_addr_npi, pdu.source_addr)
+        + address_octets(pdu.source_addr_ton, pdu.source_addr_npi, pdu.source_addr, "source_addr")
         + tlv_octets(pdu.tlvs)
     )
-    return _frame(QUERY_SM, 0, pdu.sequence_number, body)
+    return whole_pdu(QUERY_SM, 0, pdu.sequence_number, body)
 
 
 def encode_query_sm_resp(pdu: QuerySmResp) -> bytes:
@@ -203,23 +144,24 @@ def encode_query_sm_resp(pdu: QuerySmResp) -> bytes:
             pdu.error_code,
             tlv_octets(pdu.tlvs),
         )
-    return _frame(QUERY_SM_RESP, pdu.command_status, pdu.sequence_number, body)
+    return whole_pdu(QUERY_SM_RESP, pdu.command_status, pdu.sequence_number, body)
 
 
 def encode_cancel_sm(pdu: CancelSm) -> bytes:
     body = (
         c_octet_string(pdu.service_type, "service_type")
         + c_octet_string(pdu.message_id, "message_id")
-        + _source(pdu.source_addr_ton, pdu.source_addr_npi, pdu.source_addr)
-        + _TON_NPI.pack(pdu.dest_addr_ton, pdu.dest_addr_npi)
-        + c_octet_string(pdu.destination_addr, "destination_addr")
+        + address_octets(pdu.source_addr_ton, pdu.source_addr_npi, pdu.source_addr, "source_addr")
+        + address_octets(
+            pdu.dest_addr_ton, pdu.dest_addr_npi, pdu.destination_addr, "destination_addr"
+        )
         + tlv_octets(pdu.tlvs)
     )
-    return _frame(CANCEL_SM, 0, pdu.sequence_number, body)
+    return whole_pdu(CANCEL_SM, 0, pdu.sequence_number, body)
 
 
 def encode_cancel_sm_resp(pdu: CancelSmResp) -> bytes:
-    return _frame(CANCEL_SM_RESP, pdu.command_status, pdu.sequence_number, b"")
+    return whole_pdu(CANCEL_SM_RESP, pdu.command_status, pdu.sequence_number, b"")
 
 
 def encode_replace_sm(pdu: ReplaceSm) -> bytes:
@@ -227,7 +169,7 @@ def encode_replace_sm(pdu: ReplaceSm) -> bytes:
         raise ValueError(f"short_message has {len(pdu.short_message)} octets, 254 is most")
     body = b"%b%b%b%b%c%c%c%b%b" % (
         c_octet_string(pdu.message_id, "message_id"),
-        _source(pdu.source_addr_ton, pdu.source_addr_npi, pdu.source_addr),
+        address_octets(pdu.source_addr_ton, pdu.source_addr_npi, pdu.source_addr, "source_addr"),
         c_octet_string(pdu.schedule_delivery_time, "schedule_delivery_time"),
         c_octet_string(pdu.validity_period, "validity_period"),
         pdu.registered_delivery,
@@ -236,63 +178,21 @@ def encode_replace_sm(pdu: ReplaceSm) -> bytes:
         pdu.short_message,
         tlv_octets(pdu.tlvs),
     )
-    return _frame(REPLACE_SM, 0, pdu.sequence_number, body)
+    return whole_pdu(REPLACE_SM, 0, pdu.sequence_number, body)
 
 
 def encode_replace_sm_resp(pdu: ReplaceSmResp) -> bytes:
-    return _frame(REPLACE_SM_RESP, pdu.command_status, pdu.sequence_number, b"")
+    return whole_pdu(REPLACE_SM_RESP, pdu.command_status, pdu.sequence_number, b"")
 
 
-def encode_submit_multi(pdu: SubmitMulti) -> bytes:
-    body = b"%b%b%c%b" % (
-        c_octet_string(pdu.service_type, "service_type"),
-        _source(pdu.source_addr_ton, pdu.source_addr_npi, pdu.source_addr),
-        pdu.number_of_dests,
-        pdu.rest,
-    )
-    return _frame(SUBMIT_MULTI, 0, pdu.sequence_number, body)
-
-
-def encode_submit_multi_resp(pdu: SubmitMultiResp) -> bytes:
-    body = b""
-    if pdu.command_status == 0 or pdu.message_id or pdu.unsuccess:
-        body = c_octet_string(pdu.message_id, "message_id") + pdu.unsuccess
-    return _frame(SUBMIT_MULTI_RESP, pdu.command_status, pdu.sequence_number, body)
-
-
-def encode_outbind(pdu: Outbind) -> bytes:
-    body = c_octet_string(pdu.system_id, "system_id") + c_octet_string(pdu.password, "password")
-    return _frame(OUTBIND, 0, pdu.sequence_number, body)
-
-
-def encode_alert_notification(pdu: AlertNotification) -> bytes:
-    body = (
-        _source(pdu.source_addr_ton, pdu.source_addr_npi, pdu.source_addr)
-        + _TON_NPI.pack(pdu.esme_addr_ton, pdu.esme_addr_npi)
-        + c_octet_string(pdu.esme_addr, "esme_addr")
-        + tlv_octets(pdu.tlvs)
-    )
-    return _frame(ALERT_NOTIFICATION, 0, pdu.sequence_number, body)
-
-
-def _frame(command_id: int, command_status: int, sequence_number: int, body: bytes) -> bytes:
-    return (
-        HEADER.pack(HEADER_OCTETS + len(body), command_id, command_status, sequence_number) + body
-    )
-
-
-def _source(ton: int, npi: int, octets: bytes) -> bytes:
-    return _TON_NPI.pack(ton, npi) + c_octet_string(octets, "source_addr")
-
-
-# --- from octets: every decoder takes a whole frame whose header was read -------------------------
+# Every decoder takes a whole frame whose header was read and whose length was checked.
 
 
 def decode_query_sm(
     frame: bytes, command_id: int, command_status: int, sequence_number: int
 ) -> QuerySm:
     message_id, offset = read_c_octet_string(frame, HEADER_OCTETS, "message_id", ESME_RINVMSGID)
-    ton, npi, source_addr, offset = _address(frame, offset, "source_addr", ESME_RINVSRCADR)
+    ton, npi, source_addr, offset = read_address(frame, offset, "source_addr", ESME_RINVSRCADR)
     return QuerySm(sequence_number, message_id, ton, npi, source_addr, read_tlvs(frame, offset))
 
 
@@ -318,10 +218,10 @@ def decode_cancel_sm(
         frame, HEADER_OCTETS, "service_type", ESME_RINVSERTYP
     )
     message_id, offset = read_c_octet_string(frame, offset, "message_id", ESME_RINVMSGID)
-    source_ton, source_npi, source_addr, offset = _address(
+    source_ton, source_npi, source_addr, offset = read_address(
         frame, offset, "source_addr", ESME_RINVSRCADR
     )
-    dest_ton, dest_npi, destination_addr, offset = _address(
+    dest_ton, dest_npi, destination_addr, offset = read_address(
         frame, offset, "destination_addr", ESME_RINVDSTADR
     )
     return CancelSm(
@@ -342,7 +242,7 @@ def decode_replace_sm(
     frame: bytes, command_id: int, command_status: int, sequence_number: int
 ) -> ReplaceSm:
     message_id, offset = read_c_octet_string(frame, HEADER_OCTETS, "message_id", ESME_RINVMSGID)
-    ton, npi, source_addr, offset = _address(frame, offset, "source_addr", ESME_RINVSRCADR)
+    ton, npi, source_addr, offset = read_address(frame, offset, "source_addr", ESME_RINVSRCADR)
     schedule, offset = read_c_octet_string(frame, offset, "schedule_delivery_time", ESME_RINVSCHED)
     validity, offset = read_c_octet_string(frame, offset, "validity_period", ESME_RINVEXPIRY)
     start = offset + 3
@@ -365,70 +265,9 @@ def decode_replace_sm(
     )
 
 
-def decode_submit_multi(
-    frame: bytes, command_id: int, command_status: int, sequence_number: int
-) -> SubmitMulti:
-    service_type, offset = read_c_octet_string(
-        frame, HEADER_OCTETS, "service_type", ESME_RINVSERTYP
-    )
-    ton, npi, source_addr, offset = _address(frame, offset, "source_addr", ESME_RINVSRCADR)
-    if len(frame) <= offset:
-        raise PduError(ESME_RINVNUMDESTS, "the body ends before number_of_dests")
-    return SubmitMulti(
-        sequence_number, service_type, ton, npi, source_addr, frame[offset], frame[offset + 1 :]
-    )
-
-
-def decode_submit_multi_resp(
-    frame: bytes, command_id: int, command_status: int, sequence_number: int
-) -> SubmitMultiResp:
-    message_id, offset = read_c_octet_string(
-        frame, HEADER_OCTETS, "message_id", ESME_RINVMSGID, last=True
-    )
-    return SubmitMultiResp(sequence_number, command_status, message_id, unsuccess=frame[offset:])
-
-
 def decode_bodyless_resp(
     frame: bytes, command_id: int, command_status: int, sequence_number: int
 ) -> CancelSmResp | ReplaceSmResp:
     """cancel_sm_resp or replace_sm_resp; a body that should not be there is passed over (E58)."""
     kind = CancelSmResp if command_id == CANCEL_SM_RESP else ReplaceSmResp
     return kind(sequence_number, command_status)
-
-
-def decode_outbind(
-    frame: bytes, command_id: int, command_status: int, sequence_number: int
-) -> Outbind:
-    system_id, offset = read_c_octet_string(frame, HEADER_OCTETS, "system_id", ESME_RINVSYSID)
-    password, _ = read_c_octet_string(frame, offset, "password", ESME_RINVPASWD, last=True)
-    return Outbind(sequence_number, system_id, password)
-
-
-def decode_alert_notification(
-    frame: bytes, command_id: int, command_status: int, sequence_number: int
-) -> AlertNotification:
-    source_ton, source_npi, source_addr, offset = _address(
-        frame, HEADER_OCTETS, "source_addr", ESME_RINVSRCADR
-    )
-    esme_ton, esme_npi, esme_addr, offset = _address(frame, offset, "esme_addr", ESME_RINVDSTADR)
-    return AlertNotification(
-        sequence_number,
-        source_ton,
-        source_npi,
-        source_addr,
-        esme_ton,
-        esme_npi,
-        esme_addr,
-        read_tlvs(frame, offset),
-    )
-
-
-def _address(
-    frame: bytes, offset: int, name: str, command_status: int
-) -> tuple[int, int, bytes, int]:
-    """TON, NPI and octets of the address at ``offset``, and the offset after it."""
-    if len(frame) < offset + _TON_NPI.size:
-        raise PduError(command_status, f"the body ends before {name}")
-    ton, npi = _TON_NPI.unpack_from(frame, offset)
-    octets, after = read_c_octet_string(frame, offset + _TON_NPI.size, name, command_status)
-    return ton, npi, octets, after

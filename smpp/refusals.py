@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from . import vocabulary
-from .events import MessageRequest
-from .pdu import (
+from smpp import vocabulary
+from smpp.events import MessageRequest
+from smpp.pdu import (
+    CancelSm,
+    DataSm,
     DataSmResp,
     DeliverSm,
     DeliverSmResp,
@@ -12,8 +14,14 @@ from .pdu import (
     MessageResponse,
     Pdu,
     PduError,
+    QuerySm,
+    ReplaceSm,
+    ShortMessage,
+    SubmitMulti,
     SubmitSm,
     SubmitSmResp,
+    Unknown,
+    refusal_of,
 )
 
 
@@ -24,6 +32,23 @@ def response_to(request: MessageRequest, command_status: int) -> MessageResponse
     if isinstance(request, SubmitSm):
         return SubmitSmResp(request.sequence_number, command_status)
     return DataSmResp(request.sequence_number, command_status)
+
+
+def refusal_to(pdu: Pdu) -> Pdu | None:
+    """What says no to a request that its session does not take; None for what wants no answer.
+
+    Messages are refused for the state of the session, commands that nobody here serves for being
+    what they are. Responses, outbind and alert_notification (4.1.7, 4.12) have no response.
+    """
+    match pdu:
+        case ShortMessage() | DataSm():
+            return response_to(pdu, vocabulary.ESME_RINVBNDSTS)
+        case QuerySm() | CancelSm() | ReplaceSm() | SubmitMulti():
+            return refusal_of(pdu, vocabulary.ESME_RINVCMDID)
+        case Unknown() if not vocabulary.is_response(pdu.command_id):
+            return GenericNack(pdu.sequence_number, vocabulary.ESME_RINVCMDID)
+        case _:
+            return None
 
 
 def answer_to_malformed(error: PduError) -> Pdu | None:

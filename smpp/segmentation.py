@@ -2,31 +2,35 @@
 
 Must not choose an alphabet. 3GPP TS 23.040 section 9.2.3.24: a part is 140 octets, that is 160
 septets or 70 UTF-16 code units, and the header comes out of them. Cuts never fall inside what a
-phone would show as two wrong characters (E73): an ESC pair, a surrogate pair, an emoji sequence.
+phone would show as two wrong characters (E73): an ESC pair, a surrogate pair, an emoji sequence, a
+letter and its marks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
 from msgspec import Struct as Record
 
 from smpp.gsm0338 import ESCAPE
 
-Alphabet = Literal["gsm7", "ucs2"]
+Alphabet = Literal["gsm7", "latin1", "ucs2"]
 ReferenceBits = Literal[8, 16]
 
 PARTS_MAX: Final = 255  # the header counts parts in one octet
-UNITS_SINGLE_MAX: Final[Mapping[Alphabet, int]] = {"gsm7": 160, "ucs2": 70}
+UNITS_SINGLE_MAX: Final[Mapping[Alphabet, int]] = {"gsm7": 160, "latin1": 140, "ucs2": 70}
 # 140 octets less a header of 6 (or 7) octets; septets start at a septet boundary behind it.
 UNITS_PART_MAX: Final[Mapping[tuple[Alphabet, ReferenceBits], int]] = {
     ("gsm7", 8): 153,
     ("gsm7", 16): 152,
+    ("latin1", 8): 134,
+    ("latin1", 16): 133,
     ("ucs2", 8): 67,
     ("ucs2", 16): 66,
 }
-UNIT_OCTETS: Final[Mapping[Alphabet, int]] = {"gsm7": 1, "ucs2": 2}
+UNIT_OCTETS: Final[Mapping[Alphabet, int]] = {"gsm7": 1, "latin1": 1, "ucs2": 2}
 
 _CONCATENATION_8: Final = b"\x05\x00\x03"
 _CONCATENATION_16: Final = b"\x06\x08\x04"
@@ -34,8 +38,9 @@ _CONCATENATION_16: Final = b"\x06\x08\x04"
 # How far back a cut moves to keep a sequence whole. The longest emoji of Unicode 16 has 15 code
 # units; a text built to be one endless sequence is cut at a surrogate boundary instead.
 _SEQUENCE_OCTETS_MAX: Final = 2 * 32
-_ZERO_WIDTH_JOINER: Final = b"\x20\x0d"
-_COMBINING_KEYCAP: Final = b"\x20\xe3"
+_ZERO_WIDTH_JOINER: Final = "\u200d"
+_ZERO_WIDTH_NON_JOINER: Final = "\u200c"
+_VIRAMA_CLASS: Final = 9  # Unicode's combining class of the marks that fuse two consonants
 
 
 class Concatenation(Record, frozen=True, gc=False):
@@ -50,7 +55,7 @@ def cut(octets: bytes, alphabet: Alphabet, units_part_max: int) -> list[bytes]:
     """The pieces of ``octets``, each at most ``units_part_max`` units, none torn."""
     pieces: list[bytes] = []
     room = units_part_max * UNIT_OCTETS[alphabet]
-    boundary = _septet_boundary if alphabet == "gsm7" else _utf16_boundary
+    boundary = _BOUNDARIES[alphabet]
     start = 0
     size = len(octets)
     while size - start > room:
@@ -112,6 +117,10 @@ def _septet_boundary(septets: bytes, start: int, end: int) -> int:
     return end - 1 if septets[end - 1] == ESCAPE else end
 
 
+def _octet_boundary(octets: bytes, start: int, end: int) -> int:
+    return end  # every octet of Latin-1 is a whole character
+
+
 def _utf16_boundary(octets: bytes, start: int, end: int) -> int:
     boundary = end
     while _tears(octets, start, boundary):
@@ -121,6 +130,13 @@ def _utf16_boundary(octets: bytes, start: int, end: int) -> int:
     return boundary
 
 
+_BOUNDARIES: Final[Mapping[Alphabet, Callable[[bytes, int, int], int]]] = {
+    "gsm7": _septet_boundary,
+    "latin1": _octet_boundary,
+    "ucs2": _utf16_boundary,
+}
+
+
 def _is_low_surrogate(lead: int) -> bool:
     return 0xDC <= lead <= 0xDF
 
@@ -128,35 +144,46 @@ def _is_low_surrogate(lead: int) -> bool:
 def _tears(octets: bytes, start: int, offset: int) -> bool:
     """Whether a cut before the code unit at ``offset`` would change what a phone shows."""
     lead = octets[offset]
-    # Most text is far from all of this: one look at two octets settles it.
-    if lead < 0xD8 and lead not in (0x03, 0x20) and octets[offset - 2] != 0x20:
-        return False
-    unit = octets[offset : offset + 2]
-    pair = octets[offset : offset + 4]
+    if _is_low_surrogate(lead):
+        return True
+    after = _character(octets, offset, 4 if 0xD8 <= lead <= 0xDB else 2)
+    if _extends(after):
+        return True
+    before = octets[offset - 2 : offset].decode("utf-16-be", "replace")
+    if before == _ZERO_WIDTH_JOINER:
+        return True
+    if unicodedata.combining(before) == _VIRAMA_CLASS and unicodedata.category(after) == "Lo":
+        return True
     return (
-        _is_low_surrogate(lead)
-        or octets[offset - 2 : offset] == _ZERO_WIDTH_JOINER
-        or unit == _ZERO_WIDTH_JOINER
-        or unit == _COMBINING_KEYCAP
-        or b"\xfe\x00" <= unit <= b"\xfe\x0f"  # variation selectors
-        or b"\x03\x00" <= unit <= b"\x03\x6f"  # combining accents
-        or b"\xd8\x3c\xdf\xfb" <= pair <= b"\xd8\x3c\xdf\xff"  # skin tones
-        or b"\xdb\x40\xdc\x20" <= pair <= b"\xdb\x40\xdc\x7f"  # tags of a subdivision flag
-        or (
-            _is_regional_indicator(pair)
-            and _regional_indicators_before(octets, start, offset) % 2 == 1
-        )
+        _is_regional_indicator(after)
+        and _regional_indicators_before(octets, start, offset) % 2 == 1
     )
 
 
-def _is_regional_indicator(pair: bytes) -> bool:
-    return b"\xd8\x3c\xdd\xe6" <= pair <= b"\xd8\x3c\xdd\xff"
+def _character(octets: bytes, offset: int, size: int) -> str:
+    return octets[offset : offset + size].decode("utf-16-be", "replace")
+
+
+def _extends(character: str) -> bool:
+    """Whether it belongs to the character before it: joiners, marks (accents, vowel signs,
+    variation selectors, keycaps), skin tones, the tags of a subdivision's flag.
+    """
+    return (
+        unicodedata.category(character)[0] == "M"
+        or character in (_ZERO_WIDTH_JOINER, _ZERO_WIDTH_NON_JOINER)
+        or "\U0001f3fb" <= character <= "\U0001f3ff"
+        or "\U000e0020" <= character <= "\U000e007f"
+    )
+
+
+def _is_regional_indicator(character: str) -> bool:
+    return "\U0001f1e6" <= character <= "\U0001f1ff"
 
 
 def _regional_indicators_before(octets: bytes, start: int, offset: int) -> int:
     """Two of them make one flag. The last cut, at ``start``, did not tear one."""
     count = 0
-    while offset - 4 >= start and _is_regional_indicator(octets[offset - 4 : offset]):
+    while offset - 4 >= start and _is_regional_indicator(_character(octets, offset - 4, 4)):
         count += 1
         offset -= 4
     return count

@@ -12,12 +12,12 @@ from typing import Protocol
 
 import structlog
 
-from .events import Batch, MessageRequest, SessionCounters, SubmitResponse
-from .pdu import BindRequest, DeliverSm, MessageResponse
-from .session_machine import SessionMachine
-from .session_protocol import SessionProtocol
-from .session_states import Role, State
-from .session_timers import TimerSettings
+from smpp.events import Batch, MessageRequest, SessionCounters, SubmitResponse
+from smpp.pdu import BindRequest, DeliverSm, MessageResponse
+from smpp.session_machine import SessionMachine
+from smpp.session_protocol import SessionProtocol
+from smpp.session_states import Role, State
+from smpp.session_timers import TimerSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

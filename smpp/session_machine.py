@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from . import vocabulary
-from .events import Batch, Closing, MessageRequest, SessionCounters, SubmitResponse
-from .inbox import Inbox
-from .pdu import (
+from smpp import vocabulary
+from smpp.events import Batch, Closing, MessageRequest, SessionCounters, SubmitResponse
+from smpp.inbox import Inbox
+from smpp.pdu import (
     BindRequest,
     BindResp,
     DataSm,
@@ -27,12 +27,11 @@ from .pdu import (
     ShortMessage,
     Unbind,
     UnbindResp,
-    Unknown,
     decode,
     encode_many,
 )
-from .refusals import answer_to_malformed, response_to
-from .session_states import (
+from smpp.refusals import answer_to_malformed, refusal_to
+from smpp.session_states import (
     BIND_STEPS,
     INWARD,
     INWARD_TYPES,
@@ -43,7 +42,7 @@ from .session_states import (
     State,
     Step,
 )
-from .session_timers import (
+from smpp.session_timers import (
     Clocks,
     Timer,
     TimerSettings,
@@ -51,7 +50,7 @@ from .session_timers import (
     due_while_open,
     due_while_unbinding,
 )
-from .window import Window
+from smpp.window import Window
 
 PDUS_PER_SLICE: Final = 200  # as many as one callback may work through (a few ms at most)
 PEER_DRAIN_SECONDS: Final = 5.0  # how long an unbind from the peer may wait for the window (E55)
@@ -243,13 +242,16 @@ class SessionMachine:
                 self._on_unbind(pdu)
             case UnbindResp() if self._clocks.unbind_sent_at is not None:
                 self._close("unbound", graceful=True)
-            case ShortMessage() | DataSm():
-                self.counters.requests_refused += 1
-                self._write(response_to(pdu, vocabulary.ESME_RINVBNDSTS))
-            case Unknown() if not vocabulary.is_response(pdu.command_id):
-                self._write(GenericNack(pdu.sequence_number, vocabulary.ESME_RINVCMDID))
             case _:
-                self.counters.responses_unmatched += 1
+                self._on_unexpected(pdu)
+
+    def _on_unexpected(self, pdu: Pdu) -> None:
+        refusal = refusal_to(pdu)
+        if refusal is None:
+            self.counters.responses_unmatched += 1
+        else:
+            self.counters.requests_refused += 1
+            self._write(refusal)
 
     def _on_generic_nack(self, pdu: GenericNack, batch: Batch) -> None:
         status = pdu.command_status or vocabulary.ESME_RUNKNOWNERR  # a refusal is never a success

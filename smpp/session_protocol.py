@@ -14,9 +14,9 @@ import termios
 from collections.abc import Sequence
 from typing import Final, Protocol, cast
 
-from .events import Batch, MessageRequest
-from .pdu import BindRequest, MessageResponse
-from .session_machine import SessionMachine
+from smpp.events import Batch, MessageRequest
+from smpp.pdu import BindRequest, MessageResponse
+from smpp.session_machine import SessionMachine
 
 # Above the high mark nothing new is submitted (free_slots is 0) until the buffer fell to the low
 # one. Answers still go out, up to the maximum: to stop reading instead could lock both ends, each

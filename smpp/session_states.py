@@ -11,8 +11,8 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Final
 
-from . import vocabulary
-from .pdu import DataSm, DeliverSm, Pdu, SubmitSm
+from smpp import vocabulary
+from smpp.pdu import DataSm, DeliverSm, Pdu, SubmitSm
 
 
 class Role(Enum):

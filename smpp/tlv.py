@@ -88,13 +88,15 @@ def read_address(
 
 
 def address_octets(ton: int, npi: int, octets: bytes, name: str) -> bytes:
-    """An address on the wire. OverflowError for a TON or NPI over an octet, ValueError for a NUL."""
+    """An address on the wire. OverflowError for a TON or NPI over 255, ValueError for a NUL."""
     return b"%c%c%b" % (ton, npi, c_octet_string(octets, name))
 
 
 def whole_pdu(command_id: int, command_status: int, sequence_number: int, body: bytes) -> bytes:
     """``body`` behind its header. struct.error for a number over 32 bits."""
-    return HEADER.pack(HEADER_OCTETS + len(body), command_id, command_status, sequence_number) + body
+    return (
+        HEADER.pack(HEADER_OCTETS + len(body), command_id, command_status, sequence_number) + body
+    )
 
 
 def read_tlvs(octets: bytes, offset: int) -> Tlvs:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from .vocabulary import SEQUENCE_NUMBER_MAX, SEQUENCE_NUMBER_MIN
+from smpp.vocabulary import SEQUENCE_NUMBER_MAX, SEQUENCE_NUMBER_MIN
 
 
 class Numbered(Protocol):

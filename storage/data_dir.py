@@ -109,7 +109,8 @@ class Account:
         except FileNotFoundError:
             return False
         owner = os.geteuid() if self.uid is None else self.uid
-        return status.st_uid == owner and status.st_mode == stat.S_IFDIR | 0o700
+        private = stat.S_ISDIR(status.st_mode) and status.st_mode & 0o777 == 0o700
+        return private and status.st_uid == owner
 
     def make_folder(self, path: Path) -> None:
         """A new private folder of this account. Raises FileExistsError."""

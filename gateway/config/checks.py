@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from gateway.accept.senders import sender_fault
 from gateway.config.settings import AccountSettings, Config, ConnectorSettings, RouteSettings
 from gateway.config.shape import ConfigError, nearest
+from shortlinks.addresses import parse_networks
 
 
 def check_whole(config: Config) -> None:
@@ -30,6 +31,10 @@ def check_whole(config: Config) -> None:
             f"http.bodies_max: {config.http.bodies_max} is less than one body may be, "
             f"{config.http.max_body}"
         )
+    try:
+        parse_networks(config.links.trusted_proxies)
+    except ValueError as error:
+        raise ConfigError(f"links.trusted_proxies: {error}") from None
     if config.http.listen == config.links.listen and config.http.listen.port:
         raise ConfigError(f"links.listen: {config.links.listen} is http.listen already")
 

@@ -96,6 +96,13 @@ class LinkSettings(Settings, frozen=True, kw_only=True):
     lifetime_days: Annotated[
         int, Meta(ge=1, le=3650, description="Days after which a short link answers 410.")
     ] = 90
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(
+            description='Networks such as "10.0.0.0/8" whose `X-Forwarded-For` is believed; '
+            "without it every visitor behind a proxy has the proxy's address."
+        ),
+    ] = ()
 
 
 class AcceptSettings(Settings, frozen=True, kw_only=True):
@@ -128,7 +135,7 @@ class LimitSettings(Settings, frozen=True, kw_only=True):
         Meta(ge=0, le=600, description="Seconds a stop waits for submits in flight."),
     ] = 30.0
     message_parts_max: Annotated[
-        int, Meta(ge=1, le=255, description="Parts of one message; longer texts are refused.")
+        int, Meta(ge=1, le=32, description="Parts of one message; longer texts are refused.")
     ] = 10
     validity_seconds_max: Annotated[
         int, Meta(ge=60, le=2_592_000, description="Largest `expires_in` of a message, seconds.")

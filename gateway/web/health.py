@@ -18,7 +18,7 @@ from gateway.web.services import Component, Services
 
 
 class ReadyAnswer(msgspec.Struct):
-    """Ready when every component is."""
+    """Ready when every required component is."""
 
     ready: bool
     components: Sequence[Component]
@@ -47,7 +47,7 @@ class HealthApi:
     async def readyz(self, _request: web.Request) -> web.Response:
         """200 when messages can be taken, else 503 with the reasons."""
         components = await self._services.readiness.check()
-        ready = all(component.ok for component in components)
+        ready = all(component.ok or not component.required for component in components)
         return web.Response(
             body=msgspec.json.encode(ReadyAnswer(ready, components)),
             status=200 if ready else 503,

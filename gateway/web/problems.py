@@ -54,6 +54,9 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
             "Account not configured",
             "The key's account is no longer in the configuration; add it or use another key.",
         ),
+        "report_too_slow": ProblemKind(
+            503, "Report too slow", "Ask for a shorter span with `since` and `until`."
+        ),
         "not_found": ProblemKind(404, "Not found", "Check the address or the id."),
         "method_not_allowed": ProblemKind(405, "Method not allowed", "Use a method in Allow."),
         "body_slow": ProblemKind(408, "Body too slow", "Send the whole body within 30 seconds."),

@@ -24,7 +24,7 @@ from gateway.web.messages_api import MessagesApi
 from gateway.web.metrics import HttpCounters, MetricsPage
 from gateway.web.problems import ProblemError, problem_response
 from gateway.web.reports_api import ReportsApi
-from gateway.web.services import Services
+from gateway.web.services import ReportTooSlow, Services
 
 REQUEST_ID_HEADER = "X-Request-Id"
 UNKNOWN_ENDPOINT = "other"
@@ -71,7 +71,7 @@ class Edge:
         request_id = self._request_id(request)
         try:
             response = await handler(request)
-        except (ProblemError, Overloaded, StorageDown, web.HTTPException) as error:
+        except (ProblemError, Overloaded, StorageDown, ReportTooSlow, web.HTTPException) as error:
             response = problem_response(_problem(error), request.rel_url.raw_path, request_id)
         except (web.RequestPayloadError, ConnectionError) as error:
             # The client's body is broken off or wrongly encoded; it may not be there to be told.
@@ -121,7 +121,7 @@ class HttpServer:
 
 
 def _problem(
-    error: ProblemError | Overloaded | StorageDown | web.HTTPException,
+    error: ProblemError | Overloaded | StorageDown | ReportTooSlow | web.HTTPException,
 ) -> ProblemError:
     if isinstance(error, ProblemError):
         return error
@@ -131,6 +131,8 @@ def _problem(
         return ProblemError(
             code, error.reason.lower(), headers={} if allow is None else {"Allow": allow}
         )
+    if isinstance(error, ReportTooSlow):
+        return ProblemError("report_too_slow", "the report took longer than the database allows")
     code = "overloaded" if isinstance(error, Overloaded) else "storage_unavailable"
     return ProblemError(code, str(error), headers={"Retry-After": str(error.retry_after_seconds)})
 

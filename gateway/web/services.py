@@ -82,6 +82,10 @@ class Report(msgspec.Struct):
     total: Figures
 
 
+class ReportTooSlow(Exception):
+    """The database gave up on a report: the span is too long for it."""
+
+
 class Reporter(Protocol):
     """Counts over the messages an account created in [since, until)."""
 
@@ -96,12 +100,12 @@ class Reporter(Protocol):
     async def delivery(
         self, account: int, since: datetime, until: datetime, group_by: Sequence[str]
     ) -> Report:
-        """Outcomes. Raises StorageDown."""
+        """Outcomes. Raises StorageDown, ReportTooSlow."""
 
     async def funnel(
         self, account: int, since: datetime, until: datetime, group_by: Sequence[str]
     ) -> Report:
-        """From accepted over delivered to clicked by a person. Raises StorageDown."""
+        """From accepted over delivered to clicked by a person. Raises as `delivery` does."""
 
 
 class ConnectorView(msgspec.Struct, kw_only=True):
@@ -120,11 +124,14 @@ class ConnectorView(msgspec.Struct, kw_only=True):
 
 
 class Component(msgspec.Struct):
-    """A part of readiness. A reason when not ok."""
+    """A part of readiness. A reason when not ok. Not `required`: its fault is shown, and the
+    process is ready all the same.
+    """
 
     name: str
     ok: bool
     reason: str | None = None
+    required: bool = True
 
 
 class Readiness(Protocol):

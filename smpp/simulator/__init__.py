@@ -6,10 +6,17 @@ await simulator.start()
 
 from __future__ import annotations
 
-from .carrier import Simulator
-from .ledger import LedgerError, LedgerLine, read_ledger
-from .profile import READY_PROFILES, Outcome, Profile, ProfileError, load_profile, parse_profile
-from .receipts import InboundMessage
+from smpp.simulator.carrier import Simulator
+from smpp.simulator.ledger import LedgerError, LedgerLine, read_ledger
+from smpp.simulator.profile import (
+    READY_PROFILES,
+    Outcome,
+    Profile,
+    ProfileError,
+    load_profile,
+    parse_profile,
+)
+from smpp.simulator.receipts import InboundMessage
 
 __all__ = [
     "READY_PROFILES",

@@ -27,15 +27,14 @@ from smpp.pdu import (
 )
 from smpp.server import ServerSession, ServerSettings, SmppServer
 from smpp.session_timers import TimerSettings
-
-from .counters import SimulatorCounters
-from .deliveries import Deliveries
-from .ledger import Ledger
-from .message_ids import MessageIds
-from .outcomes import Chance, Fate, RateCeiling
-from .profile import Profile
-from .receipts import TEXT_OCTETS_MAX, Held, InboundMessage, Receipt, wants_receipt
-from .timetable import Timetable
+from smpp.simulator.counters import SimulatorCounters
+from smpp.simulator.deliveries import Deliveries
+from smpp.simulator.ledger import Ledger
+from smpp.simulator.message_ids import MessageIds
+from smpp.simulator.outcomes import Chance, Fate, RateCeiling
+from smpp.simulator.profile import Profile
+from smpp.simulator.receipts import TEXT_OCTETS_MAX, Held, InboundMessage, Receipt, wants_receipt
+from smpp.simulator.timetable import Timetable
 
 SYSTEM_IDS_MAX: Final = 1000  # mailboxes are kept for ever, so there is an end to them
 HELD_MAX: Final = 1_000_000  # receipts, about 0.5 GB; beyond it submits get ESME_RMSGQFUL
@@ -216,16 +215,16 @@ class Simulator:
         return Receipt(
             session.system_id,
             receipt_id,
-            pdu.source_addr_ton,
-            pdu.source_addr_npi,
-            pdu.source_addr,
-            pdu.dest_addr_ton,
-            pdu.dest_addr_npi,
-            pdu.destination_addr,
-            text,
-            fate,
-            submit_date,
-            self.profile.receipt_tlvs,
+            source_addr_ton=pdu.source_addr_ton,
+            source_addr_npi=pdu.source_addr_npi,
+            source_addr=pdu.source_addr,
+            dest_addr_ton=pdu.dest_addr_ton,
+            dest_addr_npi=pdu.dest_addr_npi,
+            destination_addr=pdu.destination_addr,
+            text=text,
+            fate=fate,
+            submit_date=submit_date,
+            with_tlvs=self.profile.receipt_tlvs,
         )
 
     def _plan(self, receipt: Receipt, now: float, early: list[Receipt]) -> None:

@@ -14,10 +14,9 @@ from typing import Final, cast
 from smpp import vocabulary
 from smpp.events import SubmitResponse
 from smpp.server import ServerSession
-
-from .counters import SimulatorCounters
-from .profile import Profile
-from .receipts import Held, MinuteStamp
+from smpp.simulator.counters import SimulatorCounters
+from smpp.simulator.profile import Profile
+from smpp.simulator.receipts import Held, MinuteStamp
 
 DELIVERIES_PER_SLICE: Final = 200
 TICK_SECONDS: Final = 0.01  # what falls due within one tick leaves together

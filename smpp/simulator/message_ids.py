@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Final
 
-from .profile import Profile
+from smpp.simulator.profile import Profile
 
 FORMATS: Final = MappingProxyType({"decimal": b"%d", "hex": b"%X"})
 

@@ -16,8 +16,7 @@ from typing import Final
 import msgspec
 
 from smpp import vocabulary
-
-from .profile import NO_RECEIPT, Outcome, Profile, span_seconds
+from smpp.simulator.profile import NO_RECEIPT, Outcome, Profile, span_seconds
 
 MESSAGE_STATES: Final = MappingProxyType(
     {

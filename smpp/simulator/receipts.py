@@ -12,8 +12,7 @@ import msgspec
 
 from smpp import vocabulary
 from smpp.pdu import DeliverSm, Tlvs
-
-from .outcomes import Fate
+from smpp.simulator.outcomes import Fate
 
 TEXT_OCTETS_MAX: Final = 20  # what appendix B repeats of the message
 

@@ -81,7 +81,7 @@ pdus: st.SearchStrategy[Pdu] = st.one_of(
     st.builds(EnquireLink, unsigned),
     st.builds(EnquireLinkResp, **status_fields),
     st.builds(GenericNack, **status_fields),
-    st.builds(Unknown, st.just(v.QUERY_SM), unsigned, unsigned, st.binary(max_size=50)),
+    st.builds(Unknown, st.just(0x00010203), unsigned, unsigned, st.binary(max_size=50)),
 )
 
 COMMAND_IDS = [

@@ -502,6 +502,34 @@ def test_one_read_is_worked_in_slices() -> None:
     assert numbers == list(range(1, count + 1))
 
 
+@pytest.mark.parametrize("machine", [esme(), smsc(), bound_esme(), bound_smsc()])
+@pytest.mark.parametrize(
+    ("command_id", "answer"),
+    [
+        (vocabulary.QUERY_SM, vocabulary.QUERY_SM | vocabulary.RESPONSE_BIT),
+        (vocabulary.CANCEL_SM, vocabulary.CANCEL_SM | vocabulary.RESPONSE_BIT),
+        (0x00000998, vocabulary.GENERIC_NACK),
+        (vocabulary.OUTBIND, None),
+        (vocabulary.ALERT_NOTIFICATION, None),
+        (vocabulary.QUERY_SM | vocabulary.RESPONSE_BIT, None),
+    ],
+)
+def test_commands_that_are_not_served_are_refused_in_their_own_words(
+    machine: SessionMachine, command_id: int, answer: int | None
+) -> None:
+    body = b"\0" * {vocabulary.CANCEL_SM: 9, vocabulary.OUTBIND: 2}.get(command_id, 4)
+    if command_id == vocabulary.ALERT_NOTIFICATION:
+        body = b"\0" * 6
+    head = struct.pack(">IIII", 16 + len(body), command_id, 0, 44)
+    machine.receive(head + body, 2.0)
+    octets = machine.take_output()
+    if answer is None:
+        assert octets == b""
+    else:
+        said = struct.unpack_from(">IIII", octets)
+        assert said == (len(octets), answer, vocabulary.ESME_RINVCMDID, 44)
+
+
 STREAM_PDUS: tuple[Pdu, ...] = (
     DeliverSm(1, short_message=b"one"),
     SubmitSmResp(2, 0, b"id"),

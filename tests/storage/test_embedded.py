@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypedDict
 import asyncpg
 import pytest
 
-from storage import embedded
+from storage import cluster, embedded
 from storage.data_dir import Account
 from storage.embedded import ConnectionTarget, EmbeddedError, EmbeddedServer
 from storage.file_lock import FileLock
@@ -429,7 +429,7 @@ async def test_what_cannot_be_started_is_told_in_one_line(
 async def test_the_log_is_bounded(
     data_dir: Path, make_server: Callable[[], EmbeddedServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "LOG_BYTES_MAX", 10)
+    monkeypatch.setattr(cluster, "LOG_BYTES_MAX", 10)
     server = make_server()
     for _life in range(3):
         await server.start()
