@@ -14,6 +14,7 @@ from gateway.config.values import Address
 from gateway.web import bodies
 from gateway.web.problems import DOCUMENT, KINDS
 from gateway.web.server import HttpServer
+from gateway.web.services import Component
 from tests.web.edge import Api, running_api
 from tests.web.test_messages import GOOD, URL
 
@@ -148,19 +149,25 @@ async def test_health_needs_no_key(api: Api) -> None:
 
 async def test_readiness_tells_which_component_is_missing(api: Api) -> None:
     api.headers = {}
+    database = {"name": "database", "ok": True, "reason": None, "required": True}
     response, body = await api.get("/readyz")
     assert response.status == 200
-    assert body == {
-        "ready": True, "components": [{"name": "database", "ok": True, "reason": None}]
-    }  # fmt: skip
+    assert body == {"ready": True, "components": [database]}
     api.memory.components[0].ok = False
     api.memory.components[0].reason = "no connection"
     response, body = await api.get("/readyz")
     assert response.status == 503
-    assert body == {
-        "ready": False,
-        "components": [{"name": "database", "ok": False, "reason": "no connection"}],
-    }
+    missing = {**database, "ok": False, "reason": "no connection"}
+    assert body == {"ready": False, "components": [missing]}
+
+
+async def test_a_component_that_is_not_required_is_shown_and_nothing_more(api: Api) -> None:
+    api.headers = {}
+    api.memory.components.append(Component("connector b", False, "refused", required=False))
+    response, body = await api.get("/readyz")
+    assert response.status == 200
+    assert body["ready"]
+    assert body["components"][1]["reason"] == "refused"
 
 
 async def test_a_port_in_use_is_an_os_error_at_start(api: Api) -> None:
