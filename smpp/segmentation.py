@@ -149,7 +149,7 @@ def _tears(octets: bytes, start: int, offset: int) -> bool:
     after = _character(octets, offset, 4 if 0xD8 <= lead <= 0xDB else 2)
     if _extends(after):
         return True
-    before = octets[offset - 2 : offset].decode("utf-16-be", "replace")
+    before = _character(octets, offset - 2, 2)
     if before == _ZERO_WIDTH_JOINER:
         return True
     if unicodedata.combining(before) == _VIRAMA_CLASS and unicodedata.category(after) == "Lo":

@@ -2,7 +2,8 @@
 
 Must not send, nor change the text: what does not fit is refused, never replaced or cut short (E72,
 E81). GSM 03.38 where every character is in it, else UCS-2, by which the field means UTF-16BE
-without a byte order mark (E71); 3GPP TS 23.038 and 23.040, SMPP 3.4 section 5.2.19.
+without a byte order mark (E71); 3GPP TS 23.038 and 23.040, SMPP 3.4 section 5.2.19. What one
+carrier wants otherwise is encoding's.
 """
 
 from __future__ import annotations
@@ -31,15 +32,20 @@ _BYTE_ORDER_MARK: Final = "\ufeff"
 
 
 class Unencodable(Exception):
-    """The text holds halves of surrogate pairs, which no alphabet of SMS has (E72)."""
+    """The text holds characters that cannot be sent (E72); ``characters`` are the first of them,
+    each once. With UCS-2 allowed, only halves of surrogate pairs are such.
+    """
 
     def __init__(self, characters: str) -> None:
         super().__init__(characters)
         self.characters = characters
 
     def __str__(self) -> str:
-        names = ", ".join(f"U+{ord(character):04X}" for character in self.characters)
-        return f"the text has halves of surrogate pairs, which cannot be sent: {names}"
+        names = ", ".join(
+            f"U+{ord(character):04X}" + (f" {character}" if character.isprintable() else "")
+            for character in self.characters
+        )
+        return f"the text has characters that cannot be sent: {names}"
 
 
 class TooManyParts(Exception):
@@ -73,7 +79,8 @@ class Estimate(Record, frozen=True, gc=False):
     """What a text will cost, with 8-bit references.
 
     ``units_left`` fit into the last part before another one begins. ``forced_by`` names the first
-    FORCED_BY_CHARACTERS_MAX distinct characters that are not in GSM 03.38, "" where all are.
+    FORCED_BY_CHARACTERS_MAX distinct characters that the alphabets tried before did not have, ""
+    where the first one has all.
     """
 
     encoding: Alphabet
@@ -98,8 +105,23 @@ def encode_text(
     alphabet, octets = _alphabet(text)
     data_coding = DATA_CODING_DEFAULT if alphabet == "gsm7" else DATA_CODING_UCS2
     units = len(octets) // UNIT_OCTETS[alphabet]
-    if units <= UNITS_SINGLE_MAX[alphabet]:
+    pieces = pieces_of(octets, alphabet, reference_bits, parts_max)
+    if len(pieces) == 1:
         return Encoded(data_coding, alphabet, (octets,), units, 0)
+    parts = with_headers(pieces, reference, reference_bits)
+    return Encoded(data_coding, alphabet, parts, units, ESM_CLASS_UDHI)
+
+
+def pieces_of(
+    octets: bytes, alphabet: Alphabet, reference_bits: ReferenceBits, parts_max: int
+) -> list[bytes]:
+    """``octets`` whole if one message holds them, else cut so that each piece fits behind a header.
+
+    Raises TooManyParts, before any work is done where the octets alone are too many (E81).
+    """
+    units = len(octets) // UNIT_OCTETS[alphabet]
+    if units <= UNITS_SINGLE_MAX[alphabet]:
+        return [octets]
     room = UNITS_PART_MAX[alphabet, reference_bits]
     parts_min = -(-units // room)
     if parts_min > parts_max:
@@ -107,21 +129,27 @@ def encode_text(
     pieces = cut(octets, alphabet, room)
     if len(pieces) > parts_max:
         raise TooManyParts(len(pieces), parts_max)
-    parts = with_headers(pieces, reference, reference_bits)
-    return Encoded(data_coding, alphabet, parts, units, ESM_CLASS_UDHI)
+    return pieces
 
 
 def estimate(text: str) -> Estimate:
     """What encode_text would make of ``text``, however many parts. Raises Unencodable."""
     alphabet, octets = _alphabet(text)
+    forced_by = "" if alphabet == "gsm7" else gsm0338.characters_outside(without_mark(text))
+    return estimate_of(octets, alphabet, 8, forced_by)
+
+
+def estimate_of(
+    octets: bytes, alphabet: Alphabet, reference_bits: ReferenceBits, forced_by: str
+) -> Estimate:
+    """The estimate for text that is encoded already."""
     unit = UNIT_OCTETS[alphabet]
     units = len(octets) // unit
     parts, last, room = 1, units, UNITS_SINGLE_MAX[alphabet]
     if units > room:
-        room = UNITS_PART_MAX[alphabet, 8]
+        room = UNITS_PART_MAX[alphabet, reference_bits]
         pieces = cut(octets, alphabet, room)
         parts, last = len(pieces), len(pieces[-1]) // unit
-    forced_by = "" if alphabet == "gsm7" else gsm0338.characters_outside(_without_mark(text))
     return Estimate(alphabet, parts, units, room - last, forced_by[:FORCED_BY_CHARACTERS_MAX])
 
 
@@ -130,17 +158,23 @@ def decode_text(octets: bytes, data_coding: int) -> str:
 
     data_coding 0 is read as GSM 03.38, 8 as UTF-16BE (a byte order mark, if one is there, decides
     and is dropped; an odd last octet is unreadable), binary and unknown ones as Latin-1, which
-    keeps every octet. Never raises.
+    keeps every octet. Of the groups with a message class (TS 23.038 section 4), 0x10 to 0x1F and
+    0xF0 to 0xFF, those with a 7-bit alphabet and UCS-2 are understood. Never raises.
     """
     if data_coding == DATA_CODING_DEFAULT or data_coding & 0xF4 == 0xF0:
-        return gsm0338.decode(
-            octets
-        )  # 0xF0...: a message class, bit 2 clear for the 7-bit alphabet
-    if data_coding == DATA_CODING_UCS2:
-        if octets[:2] == b"\xff\xfe":
-            return octets[2:].decode("utf-16-le", "replace")
-        return _without_mark(octets.decode("utf-16-be", "replace"))
+        return gsm0338.decode(octets)
+    if data_coding & 0xFC == 0x10:
+        return gsm0338.decode(octets)
+    if data_coding == DATA_CODING_UCS2 or data_coding & 0xFC == 0x18:
+        return decode_ucs2(octets)
     return octets.decode(_CODECS.get(data_coding, "latin-1"), "replace")
+
+
+def decode_ucs2(octets: bytes) -> str:
+    """UTF-16BE, unless a byte order mark in front says UTF-16LE (E71). Never raises."""
+    if octets[:2] == b"\xff\xfe":
+        return octets[2:].decode("utf-16-le", "replace")
+    return without_mark(octets.decode("utf-16-be", "replace"))
 
 
 _CODECS: Final[dict[int, str]] = {
@@ -154,17 +188,22 @@ _CODECS: Final[dict[int, str]] = {
 }
 
 
-def _without_mark(text: str) -> str:
+def without_mark(text: str) -> str:
+    """``text`` without a byte order mark in front, which is no part of it."""
     return text[1:] if text[:1] == _BYTE_ORDER_MARK else text
 
 
 def _alphabet(text: str) -> tuple[Alphabet, bytes]:
-    text = _without_mark(text)
+    text = without_mark(text)
     septets = gsm0338.encode(text)
     if septets is not None:
         return "gsm7", septets
     try:
         return "ucs2", text.encode("utf-16-be")
     except UnicodeEncodeError:
-        halves = dict.fromkeys(char for char in text if "\ud800" <= char <= "\udfff")
-        raise Unencodable("".join(halves)[:FORCED_BY_CHARACTERS_MAX]) from None
+        raise Unencodable(surrogate_halves(text)[:FORCED_BY_CHARACTERS_MAX]) from None
+
+
+def surrogate_halves(text: str) -> str:
+    """The distinct halves of surrogate pairs in ``text``, which no alphabet of SMS has."""
+    return "".join(dict.fromkeys(char for char in text if "\ud800" <= char <= "\udfff"))

@@ -228,7 +228,9 @@ class ConnectorDispatch:
             line.begun = journey if unsent else None
         if parts:
             self._submit(line, parts, now_ns, effects)
-        self._apply(effects, wake=len(parts) == allowed == SLICE_ITEMS)
+        more = line.begun or self._prepared_otp or self._prepared
+        # Whoever has more to write and room for it comes back by itself, not with the next answer.
+        self._apply(effects, wake=bool(more) and line.bind.free_slots > 0)
 
     def _submit(
         self,
@@ -263,8 +265,9 @@ class ConnectorDispatch:
                 continue
             try:
                 journey.unsent = encode_message(message, now_ms)
-            except (TooManyParts, Unencodable) as error:
-                self._end(journey, Status.FAILED, Reason.INTERNAL, str(error)[:200], effects)
+            except (TooManyParts, Unencodable, ValueError) as error:
+                _log.error("message_unsendable", message_id=message.id, error=str(error)[:200])
+                self._end(journey, Status.FAILED, Reason.INTERNAL, "cannot be encoded", effects)
                 continue
             return journey
 

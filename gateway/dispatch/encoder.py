@@ -10,6 +10,7 @@ from datetime import timedelta
 from gateway.dispatch.message import ReadyMessage
 from smpp.addresses import address
 from smpp.pdu import SubmitSm
+from smpp.segmentation import PARTS_MAX
 from smpp.text import encode_text
 from smpp.times import relative
 
@@ -31,10 +32,14 @@ def concatenation_reference(message_id: int) -> int:
 def encode_message(message: ReadyMessage, now_ms: int) -> list[tuple[int, SubmitSm]]:
     """The parts that are still to be sent as (part number from 1, submit_sm), last part first.
 
-    Raises what smpp.text.encode_text raises for text that cannot be sent.
+    Raises what smpp.text.encode_text and smpp.addresses.address raise for what cannot be sent; both
+    were checked before the message was accepted.
     """
-    encoded = encode_text(message.text, reference=concatenation_reference(message.id))
-    source_ton, source_npi, source = address(message.sender)
+    encoded = encode_text(
+        message.text, reference=concatenation_reference(message.id), parts_max=PARTS_MAX
+    )
+    # No sender: the carrier puts its own (SMPP 3.4 section 5.2.5, all three fields null).
+    source_ton, source_npi, source = address(message.sender) if message.sender else (0, 0, b"")
     dest_ton, dest_npi, destination = address(message.to)
     validity = b""
     if message.expires_at is not None:

@@ -38,6 +38,7 @@ KNOWN_IDS_MAX = (
 _RECEIPT_TYPES = frozenset({0x04, 0x08, 0x20})  # esm_class bits 5-2 (SMPP 3.4 section 5.2.12)
 _MESSAGE_TYPE_BITS = 0x3C
 _DELIVERY_LOGS_MAX = 10
+INTEGER_OCTETS_MAX = 4  # SMPP 3.4 section 3.1
 
 _log = structlog.get_logger(__name__)
 
@@ -157,5 +158,5 @@ class ReceiptIntake:
 
 
 def tlv_integer(value: bytes | None) -> int | None:
-    """A TLV's value as unsigned integer; None when absent or empty."""
-    return int.from_bytes(value, "big") if value else None
+    """A TLV's value as unsigned integer; None when absent, empty or longer than any integer TLV."""
+    return int.from_bytes(value, "big") if value and len(value) <= INTEGER_OCTETS_MAX else None

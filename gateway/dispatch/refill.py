@@ -158,8 +158,11 @@ class Refiller:
     async def _parts_done(
         self, database: Connection, rows: list[asyncpg.Record]
     ) -> Mapping[int, set[int]]:
-        """Half-sent messages resume with their missing parts only (E79)."""
-        resumed = [row["id"] for row in rows if row["attempt"] and row["parts"] > 1]
+        """Half-sent messages resume with their missing parts only (E79).
+
+        All of several parts are asked about: a part that was throttled used up no attempt.
+        """
+        resumed = [row["id"] for row in rows if row["parts"] > 1]
         done: dict[int, set[int]] = {}
         if resumed:
             for row in await database.fetch(_SQL["parts_done"], resumed, min(resumed)):

@@ -143,7 +143,10 @@ async def answer(server: EmbeddedServer, sql: str) -> object:
 
 
 @as_root
-async def test_a_database_that_became_unreachable_is_not_begun_anew(private_folder: Path) -> None:
+async def test_a_database_that_became_unreachable_is_not_begun_anew(
+    private_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_dir_module, "SYSTEM_FOLDER", private_folder / "system")
     folder = private_folder / "became-closed"
     folder.mkdir(mode=0o755)
     server = EmbeddedServer(folder / "data", settings=SETTINGS)

@@ -1,0 +1,250 @@
+"""Owns what one carrier wants of texts: its alphabets, its numbers for them, its way to join parts.
+
+Must not know accounts or connectors by name, nor send. ``submit_parts`` is the whole way from a
+text to what differs between the submit_sm of its parts; ``read_text`` is the way back. data_coding
+means what the carrier says it means, so it is a setting (E76); SMPP 3.4 sections 5.2.12, 5.2.19 and
+5.3.2.22 to 5.3.2.24.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from msgspec import Struct as Record
+
+from smpp import gsm0338
+from smpp.replacements import replaced
+from smpp.segmentation import (
+    PARTS_MAX,
+    Alphabet,
+    ReferenceBits,
+    with_headers,
+)
+from smpp.text import (
+    FORCED_BY_CHARACTERS_MAX,
+    Estimate,
+    Unencodable,
+    decode_text,
+    decode_ucs2,
+    estimate_of,
+    pieces_of,
+    surrogate_halves,
+    without_mark,
+)
+from smpp.tlv import Tlvs
+from smpp.vocabulary import (
+    DATA_CODING_DEFAULT,
+    DATA_CODING_LATIN_1,
+    DATA_CODING_UCS2,
+    ESM_CLASS_UDHI,
+    TLV_MESSAGE_PAYLOAD,
+    TLV_SAR_MSG_REF_NUM,
+    TLV_SAR_SEGMENT_SEQNUM,
+    TLV_SAR_TOTAL_SEGMENTS,
+)
+
+__all__ = [
+    "Part",
+    "Segmentation",
+    "TextSettings",
+    "estimate",
+    "read_text",
+    "submit_parts",
+]
+
+Segmentation = Literal["udh8", "udh16", "sar", "payload"]
+
+_DATA_CODINGS: Final[dict[Alphabet, int]] = {
+    "latin1": DATA_CODING_LATIN_1,
+    "ucs2": DATA_CODING_UCS2,
+}
+
+
+class TextSettings(Record, frozen=True, forbid_unknown_fields=True):
+    """How one carrier takes texts. ValueError at once for settings that contradict each other.
+
+    ``default_alphabet`` is what data_coding 0 means there. ``alphabets`` are tried in this order;
+    empty means the default one, then UCS-2. Without "ucs2" among them other characters are refused.
+    ``data_codings`` gives an alphabet another number than the usual one (gsm7 0 where it is the
+    default, latin1 3, ucs2 8). ``segmentation`` joins the parts of a long text by an 8- or 16-bit
+    reference in a header (UDH), by SAR TLVs, or leaves cutting to the carrier (message_payload).
+    ``smart_replacement`` writes typographic characters plainly, but only where the text then does
+    without UCS-2.
+    """
+
+    default_alphabet: Alphabet = "gsm7"
+    alphabets: tuple[Alphabet, ...] = ()
+    data_codings: dict[Alphabet, int] = {}
+    segmentation: Segmentation = "udh8"
+    smart_replacement: bool = False
+
+    def __post_init__(self) -> None:
+        tried = self.tried()
+        if len(set(tried)) < len(tried):
+            raise ValueError("alphabets names one twice")
+        if "ucs2" in tried[:-1]:
+            raise ValueError("ucs2 has every character: what comes after it is never tried")
+        numbers = {alphabet: self.data_coding(alphabet) for alphabet in tried}
+        for alphabet, number in {**self.data_codings, **numbers}.items():
+            if not 0 <= number <= 0xFF:
+                raise ValueError(f"data_coding {number} of {alphabet} is not 0 to 255")
+        if len(set(numbers.values())) < len(numbers):
+            raise ValueError("two alphabets have the same data_coding")
+        for alphabet, number in numbers.items():
+            if number == DATA_CODING_DEFAULT and alphabet != self.default_alphabet:
+                raise ValueError(
+                    f"data_coding 0 is {alphabet}, but default_alphabet is {self.default_alphabet}"
+                )
+
+    def tried(self) -> tuple[Alphabet, ...]:
+        """The alphabets in the order in which they are tried."""
+        if self.alphabets:
+            return self.alphabets
+        return (
+            (self.default_alphabet,)
+            if self.default_alphabet == "ucs2"
+            else (
+                self.default_alphabet,
+                "ucs2",
+            )
+        )
+
+    def data_coding(self, alphabet: Alphabet) -> int:
+        """The number that this carrier knows ``alphabet`` by."""
+        number = self.data_codings.get(alphabet)
+        if number is not None:
+            return number
+        if alphabet == self.default_alphabet:
+            return DATA_CODING_DEFAULT
+        number = _DATA_CODINGS.get(alphabet)
+        if number is None:
+            raise ValueError(f"{alphabet} is not the default alphabet and needs a data_coding")
+        return number
+
+    def reference_bits(self) -> ReferenceBits:
+        """How wide the reference is that a phone will see; for SAR and payload the usual 8."""
+        return 16 if self.segmentation == "udh16" else 8
+
+
+class Part(Record, frozen=True, gc=False):
+    """What one submit_sm of a text differs in from the others.
+
+    ``alphabet`` and ``segments`` are for counting: how many parts a phone gets and an operator pays
+    for, 1 but for a message_payload, which the carrier cuts.
+    """
+
+    esm_class: int
+    data_coding: int
+    short_message: bytes
+    tlvs: Tlvs
+    alphabet: Alphabet
+    segments: int = 1
+
+
+def submit_parts(
+    text: str, settings: TextSettings, reference: int = 0, *, parts_max: int = 10
+) -> tuple[Part, ...]:
+    """``text`` as the submit_sm of one or several parts, in order.
+
+    ``reference`` tells the parts of one message from those of others to the same number; any
+    counter will do, it wraps at the width that ``settings`` gives it (E78). Raises TooManyParts,
+    Unencodable (both of smpp.text), and ValueError for ``parts_max`` outside 1...255.
+    """
+    if not 1 <= parts_max <= PARTS_MAX:
+        raise ValueError(f"parts_max is {parts_max}, 1 to {PARTS_MAX} can be sent")
+    alphabet, octets = _encoded(text, settings)
+    data_coding = settings.data_coding(alphabet)
+    bits = settings.reference_bits()
+    pieces = pieces_of(octets, alphabet, bits, parts_max)
+    total = len(pieces)
+    if total == 1:
+        return (Part(0, data_coding, octets, (), alphabet),)
+    if settings.segmentation == "payload":
+        payload = ((TLV_MESSAGE_PAYLOAD, octets),)
+        return (Part(0, data_coding, b"", payload, alphabet, total),)
+    if settings.segmentation == "sar":
+        return tuple(
+            [
+                Part(0, data_coding, piece, _sar_tlvs(reference, total, sequence), alphabet)
+                for sequence, piece in enumerate(pieces, start=1)
+            ]
+        )
+    return tuple(
+        [
+            Part(ESM_CLASS_UDHI, data_coding, octets, (), alphabet)
+            for octets in with_headers(pieces, reference, bits)
+        ]
+    )
+
+
+def estimate(text: str, settings: TextSettings) -> Estimate:
+    """What submit_parts would make of ``text``, however many parts. Raises Unencodable."""
+    alphabet, octets = _encoded(text, settings)
+    narrower = settings.tried()[0]
+    forced_by = "" if alphabet == narrower else _outside(without_mark(text), narrower)
+    return estimate_of(octets, alphabet, settings.reference_bits(), forced_by)
+
+
+def read_text(octets: bytes, data_coding: int, settings: TextSettings) -> str:
+    """The text of user data (without its UDH) from this carrier; what cannot be read becomes
+    U+FFFD. Numbers that ``settings`` do not name mean what SMPP says. Never raises.
+    """
+    for alphabet in settings.tried():
+        if settings.data_coding(alphabet) == data_coding:
+            return _decoded(octets, alphabet)
+    if data_coding == DATA_CODING_DEFAULT:
+        return _decoded(octets, settings.default_alphabet)
+    return decode_text(octets, data_coding)
+
+
+def _decoded(octets: bytes, alphabet: Alphabet) -> str:
+    if alphabet == "gsm7":
+        return gsm0338.decode(octets)
+    return decode_ucs2(octets) if alphabet == "ucs2" else octets.decode("latin-1")
+
+
+def _sar_tlvs(reference: int, total: int, sequence: int) -> Tlvs:
+    return (
+        (TLV_SAR_MSG_REF_NUM, (reference & 0xFFFF).to_bytes(2, "big")),
+        (TLV_SAR_TOTAL_SEGMENTS, bytes((total,))),
+        (TLV_SAR_SEGMENT_SEQNUM, bytes((sequence,))),
+    )
+
+
+def _encoded(text: str, settings: TextSettings) -> tuple[Alphabet, bytes]:
+    """The first alphabet that has every character of ``text``, and the text in it."""
+    text = without_mark(text)
+    tried = settings.tried()
+    for alphabet in tried:
+        if alphabet == "ucs2" and settings.smart_replacement:
+            break
+        octets = _octets_in(text, alphabet)
+        if octets is not None:
+            return alphabet, octets
+    if settings.smart_replacement:
+        for alphabet in tried:
+            plain = replaced(text, _outside(text, alphabet))
+            octets = None if plain is None else _octets_in(plain, alphabet)
+            if octets is not None:
+                return alphabet, octets
+    fewest = min((_outside(text, alphabet) for alphabet in tried), key=len)
+    raise Unencodable(fewest[:FORCED_BY_CHARACTERS_MAX])
+
+
+def _octets_in(text: str, alphabet: Alphabet) -> bytes | None:
+    """``text`` in ``alphabet``; None where it lacks a character."""
+    if alphabet == "gsm7":
+        return gsm0338.encode(text)
+    try:
+        return text.encode("latin-1" if alphabet == "latin1" else "utf-16-be")
+    except UnicodeEncodeError:
+        return None
+
+
+def _outside(text: str, alphabet: Alphabet) -> str:
+    """The distinct characters of ``text`` that ``alphabet`` lacks, in order of appearance."""
+    if alphabet == "gsm7":
+        return gsm0338.characters_outside(text)
+    if alphabet == "ucs2":
+        return surrogate_halves(text)
+    return "".join(dict.fromkeys(character for character in text if character > "\u00ff"))

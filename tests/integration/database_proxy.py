@@ -1,0 +1,142 @@
+"""A TCP proxy before PostgreSQL that cuts one connection at one moment: after the server did the
+work, before the client heard of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+PATIENCE_SECONDS = 15.0
+READ_BYTES = 1 << 16
+
+
+@dataclass
+class Cut:
+    """Cut the connection of this role when the client's or the server's bytes match; once."""
+
+    role: bytes
+    asked: re.Pattern[bytes] | None = None  # forwarded; the server's next answer is swallowed
+    answered: re.Pattern[bytes] | None = None  # swallowed
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass
+class _Link:
+    role: bytes
+    client: asyncio.StreamWriter
+    server: asyncio.StreamWriter
+    swallow: bool = False
+
+
+@dataclass
+class DatabaseProxy:
+    url: str
+    cut: Cut | None = None
+
+    def arm(self, role: str, *, asked: bytes = b"", answered: bytes = b"") -> Cut:
+        """`role` is the end of an application_name, such as `record`."""
+        self.cut = Cut(
+            b":" + role.encode() + b"\0",
+            re.compile(asked) if asked else None,
+            re.compile(answered) if answered else None,
+        )
+        return self.cut
+
+    async def fired(self, cut: Cut) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await cut.done.wait()
+
+    def said(self, link: _Link, data: bytes) -> None:
+        cut = self.cut
+        if cut and cut.asked and cut.role == link.role and cut.asked.search(data):
+            link.swallow = True
+
+    def passes(self, link: _Link, data: bytes) -> bool:
+        cut = self.cut
+        if cut is None or cut.role != link.role:
+            return True
+        if not (link.swallow or (cut.answered and cut.answered.search(data))):
+            return True
+        self.cut = None
+        cut.done.set()
+        return False
+
+
+@contextlib.asynccontextmanager
+async def database_proxy(url: str) -> AsyncIterator[DatabaseProxy]:
+    """A proxy for the server of `url`; its own `url` is the same database through it."""
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if "host" in query:
+            port = query.get("port", parts.port or 5432)
+            return await asyncio.open_unix_connection(f"{query['host']}/.s.PGSQL.{port}")
+        return await asyncio.open_connection(parts.hostname, parts.port)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await _pump(proxy, reader, writer, *await connect())
+        finally:
+            tasks.discard(task)
+            writer.close()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    login = parts.netloc.rpartition("@")[0]
+    kept = {name: value for name, value in query.items() if name not in ("host", "port")}
+    proxy = DatabaseProxy(
+        urlunsplit(
+            parts._replace(netloc=f"{login}@127.0.0.1:{port}", query=urlencode(kept))
+        )
+    )
+    try:
+        yield proxy
+    finally:
+        listener.close()
+        for task in list(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _pump(
+    proxy: DatabaseProxy,
+    client_reader: asyncio.StreamReader,
+    client_writer: asyncio.StreamWriter,
+    server_reader: asyncio.StreamReader,
+    server_writer: asyncio.StreamWriter,
+) -> None:
+    link = _Link(b"", client_writer, server_writer)
+
+    async def to_server() -> None:
+        while data := await client_reader.read(READ_BYTES):
+            if not link.role and (match := re.search(rb"application_name\0[^\0]*?(:[a-z-]+\0)", data)):
+                link.role = match[1]
+            proxy.said(link, data)
+            server_writer.write(data)
+
+    async def to_client() -> None:
+        while data := await server_reader.read(READ_BYTES):
+            if not proxy.passes(link, data):
+                return
+            client_writer.write(data)
+
+    both = [asyncio.create_task(to_server()), asyncio.create_task(to_client())]
+    try:
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in both:
+            task.cancel()
+        await asyncio.gather(*both, return_exceptions=True)
+        client_writer.close()
+        server_writer.close()
