@@ -45,7 +45,7 @@ _TON_NPI: Final[Mapping[AddressKind, tuple[int, int]]] = MappingProxyType(
         "international": (TON_INTERNATIONAL, NPI_ISDN),
         "national": (TON_NATIONAL, NPI_ISDN),
         "short_code": (TON_NETWORK_SPECIFIC, NPI_UNKNOWN),
-        # A service code or a number without its plus: only the carrier knows, so it is told nothing.
+        # A service code, or a number without its plus: the carrier knows which.
         "long_code": (TON_UNKNOWN, NPI_ISDN),
         "alphanumeric": (TON_ALPHANUMERIC, NPI_UNKNOWN),
     }

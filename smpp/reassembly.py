@@ -9,6 +9,7 @@ held vanishes: it comes back whole, or as far as it came.
 from __future__ import annotations
 
 from enum import Enum
+from itertools import groupby
 from typing import Final
 
 from msgspec import Struct as Record
@@ -28,9 +29,10 @@ MESSAGES_OPEN_MAX: Final = 10_000
 OCTETS_OPEN_MAX: Final = 16 * 1024 * 1024
 TIMEOUT_SECONDS: Final = 300.0
 PART_OVERHEAD_OCTETS: Final = 400  # what a held part costs beside its octets
+PARTS_REMEMBERED_MAX: Final = 50_000  # of complete messages, by their hashes; about 6 MB
 GAP_MARK: Final = "[…]"
 
-# (source, destination, reference, total)
+# Source, destination, reference and total.
 Key = tuple[bytes, bytes, int, int]
 
 
@@ -81,18 +83,10 @@ class Assembled(Record):
         Neighbours in the same data_coding are decoded together: some phones cut a surrogate pair.
         """
         texts: list[str] = []
-        run: list[bytes] = []
-        coding: int | None = None
-        for part in (*self.parts, None):
-            if run and (part is None or part[0] != coding):
-                texts.append(read_text(b"".join(run), coding or 0, settings))
-                run = []
-            if part is not None:
-                coding = part[0]
-                run.append(part[1])
-            elif texts[-1:] != [gap]:
-                texts.append(gap)
-        return "".join(texts[:-1] if self.parts[-1:] != (None,) else texts)
+        for coding, run in groupby(self.parts, lambda part: None if part is None else part[0]):
+            octets = b"".join([part[1] for part in run if part is not None])
+            texts.append(gap if coding is None else read_text(octets, coding, settings))
+        return "".join(texts)
 
 
 class _Open(Record):
@@ -172,6 +166,7 @@ class Reassembly:
         # Both in the order of their times, so the first is always the oldest.
         self._open: dict[Key, _Open] = {}
         self._done: dict[Key, tuple[float, dict[int, int]]] = {}
+        self._parts_remembered = 0
 
     def __len__(self) -> int:
         """Messages of which parts are missing."""
@@ -216,7 +211,10 @@ class Reassembly:
         gone: list[Assembled] = []
         while (due := self.deadline()) is not None and due <= now:
             gone.append(self._close(next(iter(self._open)), Outcome.TIMED_OUT))
-        self._forget(now)
+        for key, (done_at, _) in list(self._done.items()):
+            if now - done_at < self._timeout:
+                break
+            self._forget(key)
         return gone
 
     def drain(self) -> list[Assembled]:
@@ -239,20 +237,25 @@ class Reassembly:
         hashes = {number: hash(content) for number, content in self._open[key].held.items()}
         assembled = self._close(key, Outcome.COMPLETE)
         if assembled.outcome is Outcome.COMPLETE:
-            self._done.pop(key, None)
+            if key in self._done:
+                self._forget(key)
             self._done[key] = (now, hashes)
-            if len(self._done) > self._messages_max:
-                del self._done[next(iter(self._done))]
+            self._parts_remembered += len(hashes)
+            while self._parts_remembered > PARTS_REMEMBERED_MAX:
+                self._forget(next(iter(self._done)))
         return assembled
 
     def _close(self, key: Key, outcome: Outcome) -> Assembled:
         message = self._open.pop(key)
         self.octets -= message.octets
         known = self._done.get(key)
-        if known is not None and message.opened_at - known[0] < self._timeout:
-            # Only what was there before, whole or in part: the carrier did not hear our answer.
-            if all(known[1].get(n) == hash(content) for n, content in message.held.items()):
-                outcome = Outcome.DUPLICATE
+        if (
+            known is not None
+            and message.opened_at - known[0] < self._timeout
+            and all(known[1].get(n) == hash(content) for n, content in message.held.items())
+        ):
+            # Nothing but what was there before: the carrier did not hear our answer.
+            outcome = Outcome.DUPLICATE
         self._count(outcome)
         source, destination, _, total = key
         parts = tuple([message.held.get(number) for number in range(1, total + 1)])
@@ -272,8 +275,6 @@ class Reassembly:
             case Outcome.DUPLICATE:
                 counters.duplicates += 1
 
-    def _forget(self, now: float) -> None:
-        for key, (done_at, _) in list(self._done.items()):
-            if now - done_at < self._timeout:
-                break
-            del self._done[key]
+    def _forget(self, key: Key) -> None:
+        _, hashes = self._done.pop(key)
+        self._parts_remembered -= len(hashes)

@@ -96,9 +96,7 @@ async def database_proxy(url: str) -> AsyncIterator[DatabaseProxy]:
     login = parts.netloc.rpartition("@")[0]
     kept = {name: value for name, value in query.items() if name not in ("host", "port")}
     proxy = DatabaseProxy(
-        urlunsplit(
-            parts._replace(netloc=f"{login}@127.0.0.1:{port}", query=urlencode(kept))
-        )
+        urlunsplit(parts._replace(netloc=f"{login}@127.0.0.1:{port}", query=urlencode(kept)))
     )
     try:
         yield proxy
@@ -120,7 +118,9 @@ async def _pump(
 
     async def to_server() -> None:
         while data := await client_reader.read(READ_BYTES):
-            if not link.role and (match := re.search(rb"application_name\0[^\0]*?(:[a-z-]+\0)", data)):
+            if not link.role and (
+                match := re.search(rb"application_name\0[^\0]*?(:[a-z-]+\0)", data)
+            ):
                 link.role = match[1]
             proxy.said(link, data)
             server_writer.write(data)

@@ -34,9 +34,7 @@ async def test_as_many_parts_as_the_limit_allows_are_sent(database_url: str, fol
     async with (
         simulator(folder) as sim,
         gateway(
-            write_config(
-                folder, database_url, sim.port, rest="[limits]\nmessage_parts_max = 12\n"
-            )
+            write_config(folder, database_url, sim.port, rest="[limits]\nmessage_parts_max = 12\n")
         ) as running,
     ):
         (item,) = await running.send([message(1, text=text)])

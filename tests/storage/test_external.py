@@ -5,79 +5,35 @@ is installed.
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
-import socket
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from storage.data_dir import Account
-from storage.embedded import EmbeddedServer
 from storage.ids import id_at
 from storage.leases import HostIdentity, OwnerTerm, dead_terms, fence
 from storage.migrate import migrate
 from storage.partitions import PARTITIONED, drop_partitions, ensure_partitions
 from storage.pool import Database, Fenced
-from tests.storage.test_embedded import SETTINGS
+from tests.external_servers import DEBIAN, NOT_INSTALLED, debian_server, wheel_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-NOT_INSTALLED = Path("/usr/lib/postgresql/none/bin")
-DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [NOT_INSTALLED]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
 
 @pytest.fixture
 async def wheel_url(private_folder: Path) -> AsyncIterator[str]:
-    port = free_port()
-    settings = {**SETTINGS, "listen_addresses": "127.0.0.1", "port": str(port)}
-    server = EmbeddedServer(private_folder / "external" / "data", settings=settings)
-    target = await server.start()
-    yield f"postgresql://{target.user}:{target.password}@127.0.0.1:{port}/postgres"
-    await server.stop()
+    async with wheel_server(private_folder / "external") as url:
+        yield url
 
 
 @pytest.fixture(params=DEBIAN, ids=lambda path: path.parent.name)
 def debian_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A cluster made with Debian's own programs."""
-    programs: Path = request.param
-    if programs == NOT_INSTALLED:
+    if request.param == NOT_INSTALLED:
         pytest.skip("no PostgreSQL in /usr/lib/postgresql: install Debian's postgresql package")
-    account, port, password = Account.choose(), free_port(), secrets.token_hex(8)
-    folder = Path(tempfile.mkdtemp(prefix="smsgate-debian-"))
-    folder.chmod(0o711)
-    password_file = folder / "password"
-    password_file.write_text(password)
-    cluster = folder / "cluster"
-    account.make_folder(cluster)
-
-    def run(program: str, *arguments: str) -> None:
-        command = [str(programs / program), f"--pgdata={cluster}", *arguments]
-        finished = account.run(command, cwd=folder)
-        assert finished.returncode == 0, finished.stdout
-
-    initdb = ("--username=operator", f"--pwfile={password_file}", "--auth=scram-sha-256")
-    run("initdb", *initdb, "--no-sync", "--encoding=UTF8", "--locale=C")
-    options = (
-        f"-c listen_addresses=127.0.0.1 -c port={port} -c fsync=off -c unix_socket_directories="
-    )
-    run("pg_ctl", "start", "--wait", f"--log={cluster}/log.txt", f"--options={options}")
-    try:
-        yield f"postgresql://operator:{password}@127.0.0.1:{port}/postgres"
-    finally:
-        run("pg_ctl", "stop", "--mode=immediate")
-        shutil.rmtree(folder)
+    with debian_server(request.param) as url:
+        yield url
 
 
 async def whole_life(url: str) -> int:
