@@ -32,12 +32,13 @@ from gateway.listening import authority
 from gateway.maintenance import Maintenance, today
 from gateway.web.server import HttpServer, create_app
 from storage.crypto import NumberVault, check_fingerprint
+from storage.faults import DatabaseDown
 from storage.ids import IdSource
 from storage.keys import load_keys
 from storage.leases import HostIdentity, OwnerTerm
 from storage.migrate import migrate
 from storage.partitions import ensure_partitions
-from storage.pool import Connection, Database, DatabaseDown
+from storage.pool import Connection, Database
 
 _log = structlog.get_logger(__name__)
 
@@ -155,6 +156,7 @@ class Gateway:
         recorder = Recorder(
             self.database.dedicated("record"),
             ids=self.ids,
+            term=self.term.term,
             waiting_max=RECORDS_WAITING_MAX,
             receipts_waiting_max=self.config.limits.receipts_waiting_max,
             committed=self._recorded,
@@ -181,6 +183,7 @@ class Gateway:
             vault=self.vault,
             term=self.term.term,
             monotonic=time.monotonic,
+            ended=self._ended,
         )
         self.dispatcher = Dispatcher(
             built, intents=intents, recorder=recorder, refiller=refiller, term=self.term.term
@@ -193,6 +196,7 @@ class Gateway:
             unknown_after_hours=self.config.limits.unknown_after_hours,
             recover=self._recover,
             lost=self._lost,
+            ended=self._ended,
         )
 
     def _build_accepter(self) -> None:
@@ -282,6 +286,15 @@ class Gateway:
     def _lost(self, why: str) -> None:
         if not self.lost.done():
             self.lost.set_result(why)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A background task that ends by itself has met a defect: better to start again than to go
+        on without it.
+        """
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.error("task_failed", task=task.get_name(), error=repr(error), exc_info=error)
+            self._lost(f"{task.get_name()} failed: {error!r}")
 
     def _recorded(self) -> None:
         for dispatch in self.dispatcher.connectors.values():

@@ -16,7 +16,8 @@ import asyncpg
 from gateway.accept.models import StorageDown
 from gateway.web.services import StoredKey
 from storage import sql
-from storage.pool import Connection, DatabaseDown, is_transient
+from storage.faults import DatabaseDown, is_transient
+from storage.pool import Connection
 
 SCOPES = ("messages:send", "messages:read", "reports:read", "admin")
 KEY_BYTES = 32

@@ -16,10 +16,11 @@ import structlog
 from dlr.ledger import GivenUp, give_up, purge_unmatched, sweep_unmatched
 from gateway.dispatch.pruning import suppress_proven
 from shortlinks.ranges import delete_expired
+from storage.faults import UNAVAILABLE, Fenced
 from storage.ids import IdSource, id_at
 from storage.leases import OwnerTerm, TermLost
 from storage.partitions import ensure_partitions
-from storage.pool import Connection, Dedicated, Fenced, is_transient
+from storage.pool import Connection, Dedicated
 
 _log = structlog.get_logger(__name__)
 
@@ -49,8 +50,11 @@ class Maintenance:
         unknown_after_hours: int,
         recover: Step,
         lost: Callable[[str], None],
+        ended: Callable[[asyncio.Task[None]], object],
     ) -> None:
-        """`lost` is told, once, when this process may no longer write: its term was taken over."""
+        """`lost` is told when this process may no longer write: its term was taken over. `ended`
+        is told when a task has ended by itself.
+        """
         self._renewing = renewing
         self._working = working
         self._term = term
@@ -58,6 +62,7 @@ class Maintenance:
         self._unknown_after_hours = unknown_after_hours
         self._recover = recover
         self._lost = lost
+        self._ended = ended
         self._tasks: list[asyncio.Task[None]] = []
         self._turn = asyncio.Lock()
         self._give_up_cursor: int | None = None
@@ -81,6 +86,9 @@ class Maintenance:
             ),
         ]
 
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
+
     async def stop(self) -> None:
         """End; the term is released by the application."""
         for task in self._tasks:
@@ -95,10 +103,8 @@ class Maintenance:
             except (TermLost, Fenced) as error:
                 self._lost(str(error))
                 return
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                _log.warning("renew_failed", error=str(error))
+            except UNAVAILABLE as error:
+                _log.warning("renew_failed", error=repr(error))
 
     async def _every(self, seconds: float, step: Step) -> None:
         while True:
@@ -109,10 +115,8 @@ class Maintenance:
             except Fenced as error:
                 self._lost(str(error))
                 return
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                _log.warning("maintenance_failed", step=step.__name__, error=str(error))
+            except UNAVAILABLE as error:
+                _log.warning("maintenance_failed", step=step.__name__, error=repr(error))
 
     async def _partitions(self, connection: Connection) -> None:
         await ensure_partitions(connection, today())

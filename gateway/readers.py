@@ -20,7 +20,8 @@ from gateway.timeline import MessageRecord, read_message, read_timeline
 from gateway.web.services import Component, ConnectorView, MessageView, TimelineEvent
 from smpp.client import BindState
 from storage.crypto import NumberVault
-from storage.pool import Connection, is_transient
+from storage.faults import is_transient
+from storage.pool import Connection
 
 RETRY_AFTER_SECONDS = 1
 CHECK_SECONDS_MAX = 1.5

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dlr.status import Status
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
+from gateway.dispatch.outcomes import OTHER_STATUS
 from gateway.web.services import Sample
 from smpp.client import BindState
 from smpp.vocabulary import status_name
@@ -73,7 +74,7 @@ def _connector(dispatch: ConnectorDispatch) -> Iterator[Sample]:
     yield Sample("sms_submits_total", dispatch.parts_written, labels)
     outcomes = dispatch.outcomes
     for status, count in outcomes.responses.items():
-        yield Sample("sms_submit_responses_total", count, (dispatch.name, status_name(status)))
+        yield Sample("sms_submit_responses_total", count, (dispatch.name, _status(status)))
     yield Sample("sms_submits_unanswered_total", outcomes.in_doubt, labels)
     yield Sample("sms_throttled_total", dispatch.pace.throttled_total, labels)
     rate = dispatch.pace.per_second
@@ -82,6 +83,10 @@ def _connector(dispatch: ConnectorDispatch) -> Iterator[Sample]:
     yield Sample("sms_receipts_refused_total", dispatch.intake.counters.deferred, labels)
     yield Sample("sms_inbound_refused_total", dispatch.intake.counters.inbound_refused, labels)
     yield Sample("sms_receipts_unreadable_total", dispatch.intake.counters.unreadable, labels)
+
+
+def _status(command_status: int) -> str:
+    return "other" if command_status == OTHER_STATUS else status_name(command_status)
 
 
 def _recording(gateway: Gateway) -> Iterator[Sample]:

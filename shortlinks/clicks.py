@@ -31,9 +31,9 @@ from shortlinks.journal import (
     open_journal_file,
     retire_journal_file,
 )
+from storage.faults import DatabaseDown, DatabaseUnusable, Fenced, is_transient
 from storage.ids import time_of
 from storage.partitions import ensure_partitions
-from storage.pool import DatabaseDown, DatabaseUnusable, Fenced, is_transient
 from storage.sql import load
 
 if TYPE_CHECKING:

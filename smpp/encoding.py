@@ -13,7 +13,7 @@ from typing import Final, Literal
 from msgspec import Struct as Record
 
 from smpp import gsm0338
-from smpp.replacements import replaced
+from smpp.replacements import REPLACEMENTS, replaced
 from smpp.segmentation import (
     PARTS_MAX,
     Alphabet,
@@ -223,8 +223,7 @@ def _encoded(text: str, settings: TextSettings) -> tuple[Alphabet, bytes]:
             return alphabet, octets
     if settings.smart_replacement:
         for alphabet in tried:
-            plain = replaced(text, _outside(text, alphabet))
-            octets = None if plain is None else _octets_in(plain, alphabet)
+            octets = _octets_written_plainly(text, alphabet)
             if octets is not None:
                 return alphabet, octets
     fewest = min((_outside(text, alphabet) for alphabet in tried), key=len)
@@ -239,6 +238,18 @@ def _octets_in(text: str, alphabet: Alphabet) -> bytes | None:
         return text.encode("latin-1" if alphabet == "latin1" else "utf-16-be")
     except UnicodeEncodeError:
         return None
+
+
+def _octets_written_plainly(text: str, alphabet: Alphabet) -> bytes | None:
+    """As _octets_in, with what ``alphabet`` lacks replaced; None where it cannot be."""
+    if alphabet == "ucs2":
+        return _octets_in(text, alphabet)
+    # Most texts that need UCS-2 show it in their first characters: the table is not tried on them.
+    for character in text:
+        if character not in REPLACEMENTS and _octets_in(character, alphabet) is None:
+            return None
+    plain = replaced(text, _outside(text, alphabet))
+    return None if plain is None else _octets_in(plain, alphabet)
 
 
 def _outside(text: str, alphabet: Alphabet) -> str:

@@ -18,6 +18,13 @@ import asyncpg
 import msgspec
 
 from storage.embedded import EmbeddedError, EmbeddedServer
+from storage.faults import (
+    NO_CONNECTION,
+    DatabaseDown,
+    DatabaseUnusable,
+    Fenced,
+    is_transient,
+)
 from storage.sql import load
 
 if TYPE_CHECKING:
@@ -39,51 +46,6 @@ RECONNECT_SECONDS_MIN = 0.05
 RECONNECT_SECONDS_MAX = 2.0
 
 _log = logging.getLogger("smsgate.storage")
-
-
-class DatabaseDown(Exception):
-    """No connection now; the same work may be tried again."""
-
-
-class DatabaseUnusable(Exception):
-    """The operator must act (too old a server, wrong password, no such database): one line."""
-
-
-class Fenced(Exception):
-    """This process's owner term has ended: another may hold its work, so nothing more may be
-    written.
-    """
-
-
-# After these the same work may be tried again. What was being committed may have been committed all
-# the same.
-TRANSIENT: tuple[type[BaseException], ...] = (
-    DatabaseDown,
-    ConnectionError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.InsufficientResourcesError,  # disk full, too many connections, out of memory
-    asyncpg.TransactionRollbackError,  # deadlock, serialization
-    asyncpg.LockNotAvailableError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-)
-_NO_CONNECTION: tuple[type[BaseException], ...] = (OSError, *TRANSIENT)
-
-
-def is_transient(error: BaseException) -> bool:
-    """Whether the same work may be tried again: TRANSIENT, and two cases that a class alone does
-    not tell.
-
-    asyncpg says InterfaceError both for a connection that is gone and for wrong use; and
-    `Database.read` may meet any OSError while it connects (one that names a file is not about a
-    socket).
-    """
-    if isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError):
-        return "closed" in str(error)
-    return isinstance(error, TRANSIENT) or (isinstance(error, OSError) and error.filename is None)
 
 
 async def connect(
@@ -109,7 +71,7 @@ async def connect(
         asyncpg.ClientConfigurationError,
     ) as error:
         raise DatabaseUnusable(f"cannot use the database: {error}") from error
-    except _NO_CONNECTION as error:
+    except NO_CONNECTION as error:
         raise DatabaseDown(f"cannot connect to the database: {error}") from error
     try:
         await set_up(connection)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-import asyncpg
 import structlog
 
 from dlr.ledger import insert_submissions
@@ -28,7 +27,7 @@ from gateway.accept.accepting import (
 )
 from gateway.accept.account_pace import AccountPace
 from gateway.accept.models import Overloaded, Prepared, Refused, StorageDown, Verdict
-from gateway.accept.retraction import Retraction
+from gateway.accept.retraction import retract, was_committed
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.message import ReadyMessage
 from shortlinks.code import CodePermutation, link_value
@@ -37,10 +36,12 @@ from shortlinks.rewrite import fill_placeholders, short_urls
 from storage import events, suppression
 from storage.categories import Category
 from storage.crypto import NumberVault
+from storage.doubtful import Doubtful
 from storage.events import Event
+from storage.faults import DEFECTS, is_transient, is_unavailable
 from storage.group_commit import GroupCommit, QueueClosed, QueueFull
 from storage.ids import IdSource
-from storage.pool import Connection, Dedicated, is_transient
+from storage.pool import Connection, Dedicated
 
 _log = structlog.get_logger(__name__)
 SLICE_ITEMS = 200  # no callback holds the event loop longer than 5 ms
@@ -103,15 +104,13 @@ class MessageAccepter:
     def _lane(
         self, dedicated: Dedicated, name: str, waiting_max: int
     ) -> GroupCommit[Accepting, Verdict | Refused]:
-        retraction = Retraction()
+        doubtful = Doubtful()
 
         async def flush(items: list[Accepting], attempt: int) -> list[Verdict | Refused]:
             try:
-                return await self._flush(dedicated, retraction, items)
-            except (asyncpg.PostgresError, ValueError) as error:
-                if is_transient(error):
-                    raise
-                return [await self._flush_alone(dedicated, retraction, item) for item in items]
+                return await self._flush(dedicated, doubtful, items)
+            except DEFECTS:
+                return [await self._flush_alone(dedicated, doubtful, item) for item in items]
 
         return GroupCommit(flush, name=name, items_waiting_max=waiting_max)
 
@@ -176,36 +175,53 @@ class MessageAccepter:
         return accepting
 
     async def _flush_alone(
-        self, dedicated: Dedicated, retraction: Retraction, item: Accepting
+        self, dedicated: Dedicated, doubtful: Doubtful, item: Accepting
     ) -> Verdict | Refused:
         """Of a flush that PostgreSQL refuses, only the item at fault is refused."""
         try:
-            return (await self._flush(dedicated, retraction, [item]))[0]
-        except (asyncpg.PostgresError, ValueError) as error:
-            if is_transient(error):
-                raise
+            return (await self._flush(dedicated, doubtful, [item]))[0]
+        except DEFECTS as error:
             _log.error("message_unstorable", message_id=item.id, error=str(error))
             return Refused("internal_error", "this message could not be stored; others were")
 
     async def _flush(
-        self, dedicated: Dedicated, retraction: Retraction, items: list[Accepting]
+        self, dedicated: Dedicated, doubtful: Doubtful, items: list[Accepting]
     ) -> list[Verdict | Refused]:
         try:
             connection = await dedicated.connection()
-            await retraction.settle(connection)
-            async with (
-                retraction.guard(connection, [item.id for item in items]),
-                dedicated.transaction(),
-            ):
-                await self._link(connection, items)
-                found = await suppression.look_up(connection, [item.to_idx for item in items])
-                self._decide(items, found.reason if found else None)
-                await self._store(connection, items)
+            await doubtful.settle(connection, retract)
+            session = connection.get_server_pid()
+            try:
+                async with dedicated.transaction():
+                    await self._link(connection, items)
+                    found = await suppression.look_up(connection, [item.to_idx for item in items])
+                    self._decide(items, found.reason if found else None)
+                    await self._store(connection, items)
+            except BaseException as error:
+                if not await self._happened(dedicated, doubtful, session, items, error):
+                    raise
         except BaseException:
             self._give_back(items)
             raise
         self._hand_over(items)
         return [self._verdict(item) for item in items]
+
+    async def _happened(
+        self,
+        dedicated: Dedicated,
+        doubtful: Doubtful,
+        session: int,
+        items: list[Accepting],
+        error: BaseException,
+    ) -> bool:
+        """Whether the transaction was committed although it raised."""
+        ids = [item.id for item in items]
+        if is_transient(error):
+            committed = await was_committed(dedicated, session, ids)
+            if committed is not None:
+                return committed
+        doubtful.remember(session, ids)
+        return False
 
     async def _link(self, connection: Connection, items: list[Accepting]) -> None:
         """Put the personal codes where validation left placeholders; one range row a flush."""
@@ -246,11 +262,18 @@ class MessageAccepter:
                 item.suppressed = suppressed(item.to_idx, message.account, message.category)
                 if item.suppressed is not None:
                     continue
-            wait_ns = self._pace.wait_ns(message.account, message.category, message.parts, now_ns)
-            if wait_ns:
-                item.not_before = datetime.now(UTC) + timedelta(microseconds=wait_ns // 1000)
-            elif reserve(message.connector, message.category, message.parts):
+            if not item.paced:
+                item.paced = True
+                item.not_before = self._moment(message, now_ns)
+            if item.not_before is None and reserve(
+                message.connector, message.category, message.parts
+            ):
                 item.owner = term
+
+    def _moment(self, message: Prepared, now_ns: int) -> datetime | None:
+        """When the account's rate lets this message go; None for now."""
+        wait_ns = self._pace.wait_ns(message.account, message.category, message.parts, now_ns)
+        return datetime.now(UTC) + timedelta(microseconds=wait_ns // 1000) if wait_ns else None
 
     async def _store(self, connection: Connection, items: list[Accepting]) -> None:
         await connection.copy_records_to_table(
@@ -321,7 +344,7 @@ def _verdicts(results: list[Verdict | Refused | BaseException]) -> list[Verdict 
     if not failures:
         return [result for result in results if not isinstance(result, BaseException)]
     for failure in failures:
-        if not (isinstance(failure, (QueueFull, QueueClosed)) or is_transient(failure)):
+        if not (isinstance(failure, (QueueFull, QueueClosed)) or is_unavailable(failure)):
             raise failure
     if len(failures) == len(results):
         raise StorageDown(RETRY_AFTER_SECONDS) from failures[0]

@@ -39,6 +39,7 @@ class Accepting(msgspec.Struct, gc=False):
     text: str
     expires_at: datetime | None
     owner: int = 0
+    paced: bool = False  # counted by its account's rate, also if its flush has to be repeated
     not_before: datetime | None = None
     suppressed: int | None = None
 

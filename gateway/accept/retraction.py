@@ -1,54 +1,50 @@
-"""What to do about a COMMIT whose answer never came.
+"""An accept flush whose COMMIT was not answered: did it happen, and if nobody can tell, its
+undoing.
 
-Owns the clean-up after an accept flush that failed: its client is told 503, "nothing stored", so
-what may have been stored all the same is taken back before the lane writes again. Must not decide
-what a client is told.
+Owns both. Usually the database is back in a moment and says what happened, and the client is
+answered accordingly. If it stays away the client is told 503, "nothing stored", and what may have
+been stored all the same is taken back before the lane writes again (storage/doubtful.py). Must not
+decide what a client is told.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import asyncio
 
 from dlr.ledger import retract_unsent
 from storage import sql
-from storage.pool import Connection
+from storage.doubtful import end_session
+from storage.faults import UNAVAILABLE
+from storage.pool import Connection, Dedicated
 
 _SQL = sql.load(__package__)
+RESOLVE_SECONDS = 3.0  # a client waits for its answer meanwhile
+POLL_SECONDS = 0.05
 
 
-class Retraction:
-    """Per lane: the ids of failed flushes, taken back before the next flush of that lane."""
+async def was_committed(dedicated: Dedicated, session: int, message_ids: list[int]) -> bool | None:
+    """Whether these messages, committed or not by a session that was lost, are there; None if the
+    database does not come back in RESOLVE_SECONDS.
 
-    def __init__(self) -> None:
-        self._doubtful: list[int] = []
-        self._backends: set[int] = set()
+    The lost session is ended first: its COMMIT may still be landing.
+    """
+    try:
+        async with asyncio.timeout(RESOLVE_SECONDS):
+            while True:
+                try:
+                    connection = await dedicated.connection()
+                    await end_session(connection, session)
+                    stored = await connection.fetchval(_SQL["messages_stored"], message_ids)
+                except UNAVAILABLE:
+                    await asyncio.sleep(POLL_SECONDS)
+                else:
+                    return bool(stored == len(message_ids))
+    except TimeoutError:
+        return None
 
-    @asynccontextmanager
-    async def guard(self, connection: Connection, ids: Sequence[int]) -> AsyncIterator[None]:
-        """Remember these ids as doubtful if the body fails."""
-        backend = connection.get_server_pid()
-        try:
-            yield
-        except BaseException:
-            self._doubtful += ids
-            self._backends.add(backend)
-            raise
 
-    async def settle(self, connection: Connection) -> None:
-        """Take back what failed flushes may have left. Runs before each flush; free when nothing is
-        doubtful.
-        """
-        if not self._doubtful:
-            return
-        # A lost session's COMMIT may still be landing: it is ended first, else it could land after
-        # the delete.
-        others = [pid for pid in self._backends if pid != connection.get_server_pid()]
-        for pid in others:
-            await connection.execute(_SQL["end_session"], pid)
-        async with connection.transaction():
-            await connection.execute(_SQL["retract_outbox"], self._doubtful)
-            await retract_unsent(connection, self._doubtful)
-            await connection.execute(_SQL["retract_message"], self._doubtful)
-        self._doubtful.clear()
-        self._backends.clear()
+async def retract(connection: Connection, message_ids: list[int]) -> None:
+    """Take these messages back. Nothing of them was handed to the dispatch side."""
+    await connection.execute(_SQL["retract_outbox"], message_ids)
+    await retract_unsent(connection, message_ids)
+    await connection.execute(_SQL["retract_message"], message_ids)

@@ -16,10 +16,11 @@ from gateway.commands import CommandFailed
 from gateway.config import Config, ConfigError, load_config
 from storage.crypto import KeyMismatch
 from storage.embedded import EmbeddedError
+from storage.faults import DatabaseDown, DatabaseUnusable
 from storage.keys import KeyUnusable
 from storage.leases import FenceFailed, NoNodeFree
 from storage.migrate import MigrationError, migrate
-from storage.pool import Connection, Database, DatabaseDown, DatabaseUnusable
+from storage.pool import Connection, Database
 
 DEFAULT_FILE = Path("smsgate.toml")
 OPERATOR_ERRORS = (

@@ -9,37 +9,28 @@ parts; there is no task and no lock per message.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import msgspec
-import structlog
 
-from dlr.reasons import Reason
-from dlr.status import Status
 from gateway.dispatch.clock import Clock
-from gateway.dispatch.encoder import encode_message
 from gateway.dispatch.inbound import ReceiptIntake
 from gateway.dispatch.intents import IntentWriter
-from gateway.dispatch.message import Batch, Doubt, Journey, OutboundPart, ReadyMessage
+from gateway.dispatch.message import Journey, OutboundPart, ReadyMessage
 from gateway.dispatch.outcomes import Effects, Outcomes
 from gateway.dispatch.pace import Pace
+from gateway.dispatch.planner import SLICE_ITEMS, Planner
 from gateway.dispatch.ready_queue import ReadyQueue
 from gateway.dispatch.recorder import Recorder
+from gateway.dispatch.records import MessageDone
 from smpp.bind_pool import BindPool
 from smpp.client import Bind
 from smpp.events import Delivery, SubmitResponse
 from smpp.pdu import SubmitSm
-from smpp.text import TooManyParts, Unencodable
-from storage.categories import Category
-from storage.group_commit import QueueFull
 from storage.ids import IdSource
 
-SLICE_ITEMS = 200
-INTENT_RETRY_SECONDS = 0.5
-WINDOWS_IN_DOUBT_MAX = 2  # named by an intent, written or not, and without a stored result
-
-_log = structlog.get_logger(__name__)
+FREE_AFTER_SECONDS = 3.0
 
 
 class _Line(msgspec.Struct, eq=False):
@@ -76,20 +67,26 @@ class ConnectorDispatch:
         self.pace = pace
         self.outcomes = outcomes
         self.intake = intake
-        self._intents = intents
         self._recorder = recorder
         self._ids = ids
         self._clock = clock
+        self._planner = Planner(
+            connector,
+            ready=ready,
+            pace=pace,
+            outcomes=outcomes,
+            intents=intents,
+            ids=ids,
+            clock=clock,
+            settled=self._planned,
+            again_in=self._again_in,
+        )
         self._down = down
         self._loop = asyncio.get_running_loop()
         self._lines: dict[Bind, _Line] = {}
-        self._prepared_otp: deque[Journey] = deque()
-        self._prepared: deque[Journey] = deque()
-        self._planned_parts = 0  # being committed or prepared, not yet written
-        self._doubt_now = Doubt()
         self._pump_scheduled = False
         self._timer: asyncio.TimerHandle | None = None
-        self._intent_pause_until_ns = 0
+        self._freeing: asyncio.TimerHandle | None = None
         self._stopping = False
         self.pool: BindPool | None = None
         self.parts_written = 0
@@ -101,7 +98,10 @@ class ConnectorDispatch:
     def push(self, messages: Sequence[ReadyMessage]) -> None:
         """Committed messages whose room in the ready queue was reserved."""
         self.ready.push_reserved(messages, self._clock.monotonic_ns())
-        self._wake()
+        if self._lines:
+            self._wake()
+        else:
+            self._free_soon()
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -113,9 +113,10 @@ class ConnectorDispatch:
     async def stop(self, drain_seconds: float) -> None:
         """Write nothing new, wait for the answers of what is in flight, unbind."""
         self._stopping = True
-        if self._timer is not None:
-            self._timer.cancel()
-        self._hand_back_prepared()
+        for timer in (self._timer, self._freeing):
+            if timer is not None:
+                timer.cancel()
+        self._hand_back()
         for line in self._lines.values():
             self._drop_begun(line)
         if self.pool is not None:
@@ -137,6 +138,9 @@ class ConnectorDispatch:
         if bind.settings.bind != "receiver":
             self._lines[bind] = _Line(bind)
             self._down.discard(self.name)
+            if self._freeing is not None:
+                self._freeing.cancel()
+                self._freeing = None
             self._wake()
 
     def unbound(self, bind: Bind, reason: str, in_flight: list[object]) -> None:
@@ -147,7 +151,8 @@ class ConnectorDispatch:
         self._doubt(in_flight)
         if not self._lines:
             self._down.add(self.name)
-            self._hand_back_prepared()
+            self._hand_back()
+            self._free_soon()
 
     def expired(self, bind: Bind, contexts: list[object]) -> None:
         self._doubt(contexts)
@@ -183,6 +188,19 @@ class ConnectorDispatch:
             self._pump_scheduled = True
             self._loop.call_soon(self._pump)
 
+    def _again_in(self, nanoseconds: int) -> None:
+        if nanoseconds:
+            self._wake_in(nanoseconds)
+        else:
+            self._wake()
+
+    def _planned(self, effects: Effects) -> None:
+        """An intent was committed or has failed."""
+        self._apply(effects)
+        if self._stopping or not self._lines:
+            self._hand_back()
+            self._free_soon()
+
     def _wake_in(self, nanoseconds: int) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -194,12 +212,12 @@ class ConnectorDispatch:
             return
         for line in self._lines.values():
             self._write(line)
-        self._plan()
+        self._planner.plan(sum(line.bind.settings.window for line in self._lines.values()))
 
     def _write(self, line: _Line) -> None:
         """Fill this bind's window as far as pace and intents allow: one transport.write."""
         room = min(line.bind.free_slots, SLICE_ITEMS)
-        if room <= 0 or not (line.begun or self._prepared_otp or self._prepared):
+        if room <= 0 or not (line.begun or self._planner):
             return
         now_ns = self._clock.monotonic_ns()
         allowed = min(room, self.pace.available(now_ns))
@@ -210,7 +228,7 @@ class ConnectorDispatch:
         parts: list[tuple[SubmitSm, OutboundPart]] = []
         effects = Effects()
         while len(parts) < allowed:
-            journey = line.begun or self._next_prepared(now_ms, effects)
+            journey = line.begun or self._planner.next(now_ms, effects)
             if journey is None:
                 break
             unsent = journey.unsent
@@ -228,7 +246,7 @@ class ConnectorDispatch:
             line.begun = journey if unsent else None
         if parts:
             self._submit(line, parts, now_ns, effects)
-        more = line.begun or self._prepared_otp or self._prepared
+        more = line.begun or self._planner
         # Whoever has more to write and room for it comes back by itself, not with the next answer.
         self._apply(effects, wake=bool(more) and line.bind.free_slots > 0)
 
@@ -241,127 +259,40 @@ class ConnectorDispatch:
     ) -> None:
         taken = line.bind.submit(parts)
         self.pace.take(taken, now_ns)
-        self._planned_parts -= len(parts)
+        self._planner.written(len(parts))
         self.parts_written += taken
         self.parts_in_flight += taken
         now_ms = self._clock.wall_ms()
         for _, part in parts[taken:]:  # the session closed under our hands: certainly not written
             self.outcomes.unwritten(part.journey, 1, now_ms, effects)
 
-    def _next_prepared(self, now_ms: int, effects: Effects) -> Journey | None:
-        """The next message whose intent is committed, with its parts encoded; what may not be sent
-        ends here.
-        """
-        while True:
-            if self._prepared_otp:
-                journey = self._prepared_otp.popleft()
-            elif self._prepared:
-                journey = self._prepared.popleft()
-            else:
-                return None
-            message = journey.message
-            if message.expires_at is not None and message.expires_at <= now_ms:
-                self._end(journey, Status.EXPIRED, Reason.EXPIRED, "expired in our queue", effects)
-                continue
-            try:
-                journey.unsent = encode_message(message, now_ms)
-            except (TooManyParts, Unencodable, ValueError) as error:
-                _log.error("message_unsendable", message_id=message.id, error=str(error)[:200])
-                self._end(journey, Status.FAILED, Reason.INTERNAL, "cannot be encoded", effects)
-                continue
-            return journey
-
-    def _end(
-        self, journey: Journey, status: Status, reason: Reason, error: str, effects: Effects
-    ) -> None:
-        self._planned_parts -= journey.message.cost
-        self.outcomes.ended(
-            journey.message, journey.batch, status=status, reason=reason, error=error, out=effects
-        )
-
-    # -- intents -----------------------------------------------------------------------------------
-
-    def _plan(self) -> None:
-        """Have the next messages named by an intent, up to one further window, while the present
-        one is in flight.
-        """
-        now_ns = self._clock.monotonic_ns()
-        if now_ns < self._intent_pause_until_ns:
-            self._wake_in(self._intent_pause_until_ns - now_ns)
-            return
-        window = sum(line.bind.settings.window for line in self._lines.values())
-        room = min(
-            self.pace.ahead(window) - self._planned_parts,
-            WINDOWS_IN_DOUBT_MAX * window - self._doubt_now.messages,
-            SLICE_ITEMS,
-        )
-        if not self._doubt_now.messages:
-            room = max(room, self.ready.next_cost())  # a message larger than all that still goes
-        if room <= 0 or not len(self.ready):
-            return
-        messages = self.ready.take(room, now_ns)
-        otp = [message for message in messages if message.category == Category.OTP]
-        rest = [message for message in messages if message.category != Category.OTP]
-        for group in (otp, rest):  # an OTP gets its own intent
-            if group:
-                self._commit(
-                    Batch(self._ids.next(), self.connector, group, len(group), self._doubt_now)
-                )
-        if messages and len(self.ready):
-            self._wake()
-
-    def _commit(self, batch: Batch) -> None:
-        cost = sum(message.cost for message in batch.messages)
-        try:
-            future = self._intents.commit(batch)
-        except QueueFull:
-            self._requeue(batch.messages)
-            self._pause_intents()
-            return
-        self._planned_parts += cost
-        self._doubt_now.messages += len(batch.messages)
-        future.add_done_callback(lambda done: self._committed(batch, cost, done.result()[0]))
-
-    def _committed(self, batch: Batch, cost: int, result: dict[int, int] | BaseException) -> None:
-        if isinstance(result, BaseException):
-            self._planned_parts -= cost
-            self._doubt_now.messages -= len(batch.messages)
-            _log.warning("intent_failed", connector=self.name, error=repr(result))
-            self._requeue(batch.messages)
-            self._pause_intents()
-            return
-        effects = Effects()
-        otp = batch.messages[0].category == Category.OTP
-        queue = self._prepared_otp if otp else self._prepared
-        for message in batch.messages:
-            reason = result.get(message.id)
-            journey = Journey(message, batch, message.cost)
-            if reason is None:
-                queue.append(journey)
-            else:
-                self._end(journey, Status.SUPPRESSED, Reason(reason), "", effects)
-        self._apply(effects)
-        if self._stopping or not self._lines:
-            self._hand_back_prepared()
-
-    def _pause_intents(self) -> None:
-        self._intent_pause_until_ns = self._clock.monotonic_ns() + int(INTENT_RETRY_SECONDS * 1e9)
-        self._wake()
-
     # -- handing back ------------------------------------------------------------------------------
 
-    def _hand_back_prepared(self) -> None:
-        """No bind is left: what was named by an intent and not written goes back, no
-        attempt used.
-        """
+    def _hand_back(self) -> None:
         effects = Effects()
-        now_ms = self._clock.wall_ms()
-        for queue in (self._prepared_otp, self._prepared):
-            while queue:
-                journey = queue.pop()
-                self._planned_parts -= journey.message.cost
-                self.outcomes.unwritten(journey, journey.unanswered, now_ms, effects)
+        self._planner.hand_back(effects)
         self._apply(effects)
+
+    def _free_soon(self) -> None:
+        """No bind is left. Most links are back soon, so what waits in memory stays for a moment."""
+        if self._freeing is None and not self._stopping:
+            self._freeing = self._loop.call_later(FREE_AFTER_SECONDS, self._free_ready)
+
+    def _free_ready(self) -> None:
+        """Still no bind: what waits in memory is anybody's who has one. Through the recorder, so
+        that the results of parts that were sent are stored before another may look for them (E79).
+        """
+        self._freeing = None
+        if self._stopping or self._lines:
+            return
+        self._planner.bring_back()
+        now = datetime.fromtimestamp(self._clock.wall_ms() / 1000, UTC)
+        freed = [
+            MessageDone(message.id, None, retry_at=now, attempt=message.attempt)
+            for message in self.ready.drain()
+        ]
+        if freed:
+            self._recorder.record(freed)
 
     def _drop_begun(self, line: _Line) -> None:
         """The bind is gone in the middle of a message: its unwritten parts will be tried on
@@ -373,7 +304,7 @@ class ConnectorDispatch:
         effects = Effects()
         parts = len(journey.unsent)
         journey.unsent.clear()
-        self._planned_parts -= parts
+        self._planner.written(parts)
         self.outcomes.unwritten(journey, parts, self._clock.wall_ms(), effects)
         self._apply(effects)
 
@@ -386,15 +317,10 @@ class ConnectorDispatch:
         self.parts_in_flight -= len(contexts)
         self._apply(effects)
 
-    def _requeue(self, messages: Sequence[ReadyMessage]) -> None:
-        now = self._clock.monotonic_ns()
-        for message in reversed(messages):
-            self.ready.push_front(message, now)
-
     def _apply(self, effects: Effects, *, wake: bool = True) -> None:
         if effects.records:
             self._recorder.record(effects.records)
         if effects.requeue:
-            self._requeue(effects.requeue)
+            self._planner.returned(effects.requeue)
         if wake:
             self._wake()

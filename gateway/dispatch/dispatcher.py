@@ -45,9 +45,9 @@ class Dispatcher:
 
     def reserve(self, connector: int, category: int, parts: int) -> bool:
         dispatch = self.connectors.get(connector)
-        return (
-            not self._stopping and dispatch is not None and dispatch.ready.reserve(parts, category)
-        )
+        if self._stopping or dispatch is None or not dispatch.up:
+            return False  # whoever has a bind, now or later, takes it from the outbox
+        return dispatch.ready.reserve(parts, category)
 
     def release(self, connector: int, category: int, parts: int) -> None:
         self.connectors[connector].ready.release(parts)

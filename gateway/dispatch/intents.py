@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 from gateway.dispatch.message import Batch
 from storage import sql, suppression
+from storage.doubtful import Doubtful
 from storage.group_commit import GroupCommit
-from storage.pool import Dedicated
+from storage.pool import Connection, Dedicated
 
 _SQL = sql.load(__package__)
 BATCHES_PER_FLUSH_MAX = 32
@@ -26,7 +27,7 @@ class IntentWriter:
     def __init__(self, dedicated: Dedicated, *, term: int) -> None:
         self._dedicated = dedicated
         self._term = term
-        self._abandoned: list[int] = []  # committed or not, nobody will write these
+        self._doubtful = Doubtful()  # committed or not, nobody will write what these name
         self.commits: GroupCommit[Batch, dict[int, int]] = GroupCommit(
             self._flush,
             name="intent",
@@ -48,28 +49,26 @@ class IntentWriter:
         await self.commits.close()
 
     async def _flush(self, batches: list[Batch], attempt: int) -> Sequence[dict[int, int]]:
-        try:
-            async with self._dedicated.transaction() as connection:
-                if self._abandoned:
-                    await connection.execute(_SQL["intent_close"], self._abandoned)
-                found = await suppression.look_up(
-                    connection, [message.to_idx for batch in batches for message in batch.messages]
+        connection = await self._dedicated.connection()
+        await self._doubtful.settle(connection, _close)
+        async with (
+            self._doubtful.guard(connection, [batch.id for batch in batches]),
+            self._dedicated.transaction(),
+        ):
+            found = await suppression.look_up(
+                connection, [message.to_idx for batch in batches for message in batch.messages]
+            )
+            verdicts = [self._suppressed(batch, found) for batch in batches]
+            rows = [
+                (
+                    batch.id,
+                    self._term,
+                    batch.connector,
+                    [message.id for message in batch.messages if message.id not in verdict],
                 )
-                verdicts = [self._suppressed(batch, found) for batch in batches]
-                rows = [
-                    (
-                        batch.id,
-                        self._term,
-                        batch.connector,
-                        [message.id for message in batch.messages if message.id not in verdict],
-                    )
-                    for batch, verdict in zip(batches, verdicts, strict=True)
-                ]
-                await connection.executemany(_SQL["intent_open"], rows)
-        except BaseException:
-            self._abandoned += [batch.id for batch in batches]
-            raise
-        self._abandoned.clear()
+                for batch, verdict in zip(batches, verdicts, strict=True)
+            ]
+            await connection.executemany(_SQL["intent_open"], rows)
         return verdicts
 
     @staticmethod
@@ -82,3 +81,7 @@ class IntentWriter:
             if reason is not None:
                 verdict[message.id] = reason
         return verdict
+
+
+async def _close(connection: Connection, intents: list[int]) -> None:
+    await connection.execute(_SQL["intent_close"], intents)

@@ -23,6 +23,8 @@ from storage.events import Event
 from storage.ids import IdSource
 
 OK = 0
+STATUSES_COUNTED_MAX = 64
+OTHER_STATUS = -1  # what all further statuses are counted under
 
 
 class OutcomePolicy(msgspec.Struct, frozen=True):
@@ -71,7 +73,7 @@ class Outcomes:
     ) -> None:
         """A submit_sm_resp, or a generic_nack in its place."""
         journey = part.journey
-        self.responses[command_status] = self.responses.get(command_status, 0) + 1
+        self._count(command_status)
         if command_status == OK:
             row = self._row(part, Status.SENT, now_ms)
             if message_id:
@@ -96,6 +98,13 @@ class Outcomes:
         elif action.kind is not Kind.RETRY:
             out.pause_seconds = max(out.pause_seconds, action.cooldown_seconds)
         self._settle(journey, None, None, now_ms, out)
+
+    def _count(self, command_status: int) -> None:
+        """By status, but a carrier that makes up ever new ones does not grow the metrics."""
+        counts = self.responses
+        if command_status not in counts and len(counts) >= STATUSES_COUNTED_MAX:
+            command_status = OTHER_STATUS
+        counts[command_status] = counts.get(command_status, 0) + 1
 
     def doubtful(self, part: OutboundPart, now_ms: int, out: Effects) -> None:
         """A submit_sm was written and no answer will come: it may or may not have been sent

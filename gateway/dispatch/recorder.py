@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import asyncpg
 import msgspec
 import structlog
 
@@ -32,9 +31,10 @@ from smpp.events import Delivery
 from smpp.vocabulary import ESME_RX_R_APPN
 from storage import events, sql
 from storage.events import Event
+from storage.faults import POISON, Fenced, is_transient
 from storage.group_commit import GroupCommit
 from storage.ids import IdSource
-from storage.pool import Connection, Dedicated, Fenced, is_transient
+from storage.pool import Connection, Dedicated
 
 _SQL = sql.load(__package__)
 _log = structlog.get_logger(__name__)
@@ -68,6 +68,7 @@ class _Gathered(msgspec.Struct):
     batches: dict[int, tuple[Batch, int]] = msgspec.field(default_factory=dict)
     events: list[Event] = msgspec.field(default_factory=list)
     answers: dict[Bind, list[Delivery]] = msgspec.field(default_factory=dict)
+    joined: int = 0  # parked receipts that these results brought back
     folded: list[tuple[int, int]] = msgspec.field(default_factory=list)  # written with their row
 
 
@@ -79,6 +80,7 @@ class Recorder:
         dedicated: Dedicated,
         *,
         ids: IdSource,
+        term: int,
         waiting_max: int,
         receipts_waiting_max: int,
         committed: Callable[[], None],
@@ -86,6 +88,8 @@ class Recorder:
         """`committed` is told after each flush, so that reading and planning may go on."""
         self._dedicated = dedicated
         self._ids = ids
+        self._term = term
+        self._settled: set[int] = set()  # records of the running flush that were stored alone
         self._receipts_waiting_max = receipts_waiting_max
         self._committed = committed
         self._parked = 0  # receipts of this process that wait for their submit_sm_resp
@@ -119,25 +123,25 @@ class Recorder:
         await self.commits.close()
 
     async def _flush(self, records: list[Record], attempt: int) -> list[None]:
-        """One transaction for all; where PostgreSQL refuses it, one for each record.
+        """One transaction for all; where PostgreSQL refuses a value, one for each record.
 
         So that a value nobody foresaw costs its own record and not the 499 beside it.
         """
+        if attempt == 0:
+            self._settled.clear()
+        waiting = [record for record in records if id(record) not in self._settled]
         try:
-            await self._store(records, again=attempt > 0)
-        except Exception as error:
-            if is_transient(error) or isinstance(error, Fenced):
-                raise
-            for record in records:
+            await self._store(waiting, again=attempt > 0)
+        except POISON:
+            for record in waiting:
                 await self._store_alone(record, again=attempt > 0)
+                self._settled.add(id(record))
         return [None] * len(records)
 
     async def _store_alone(self, record: Record, *, again: bool) -> None:
         try:
             await self._store([record], again=again)
-        except (asyncpg.PostgresError, ValueError) as error:
-            if is_transient(error):
-                raise
+        except POISON as error:
             self.counters.unstorable += 1
             _log.error("record_unstorable", kind=type(record).__name__, error=str(error))
             if isinstance(record, ReceiptArrived):
@@ -180,6 +184,7 @@ class Recorder:
                 [done.message_id for done in gathered.retries],
                 [done.retry_at for done in gathered.retries],
                 [done.attempt for done in gathered.retries],
+                self._term,
             )
         closed = [
             batch.id for batch, finished in gathered.batches.values() if batch.open == finished
@@ -197,8 +202,7 @@ class Recorder:
                 connection,
                 [(row.connector, row.carrier_id) for row in gathered.rows if row.carrier_id],
             )
-            self._parked -= len(joined)
-            self.counters.receipts_joined += len(joined)
+            gathered.joined = len(joined)
             receipts = receipts + joined
         if not receipts:
             return []
@@ -210,6 +214,8 @@ class Recorder:
         counters = self.counters
         counters.submissions += len(gathered.rows)
         counters.numbers_suppressed += suppressed
+        counters.receipts_joined += gathered.joined
+        self._parked -= gathered.joined
         for row in gathered.rows:
             if row.status > Status.SENT:
                 _add(counters.final, row.connector, row.status)
@@ -227,8 +233,12 @@ class Recorder:
 
 
 def _retry_delay(error: BaseException, attempt: int) -> float | None:
-    """Results wait for PostgreSQL as long as it takes; anything else is a defect and is raised."""
-    return RETRY_SECONDS if is_transient(error) else None
+    """Results wait for PostgreSQL as long as it takes: nothing else has what they say."""
+    if isinstance(error, Fenced):
+        return None  # another process has taken our work over, and with it the doubt
+    if not is_transient(error):
+        _log.error("results_wait", error=repr(error), attempt=attempt)
+    return RETRY_SECONDS
 
 
 def _gather(records: Sequence[Record]) -> _Gathered:

@@ -28,8 +28,9 @@ class MessageDone(msgspec.Struct):
     """Every part of a message that this batch named has its result.
 
     `rows` are results that come with it (one for a message of one part). `retry_at` None ends the
-    message's time in the outbox; otherwise it is freed there for another attempt. `requeued` leaves
-    the outbox row as it is: the message is back in this process's ready queue.
+    message's time in the outbox; otherwise it is freed there for another attempt or for whoever has
+    a bind for it. `requeued` leaves the outbox row as it is: the message is back in this process's
+    ready queue.
     """
 
     message_id: int

@@ -15,10 +15,11 @@ import structlog
 
 from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.status import Status
+from gateway.dispatch.error_policy import ATTEMPTS_MAX
 from storage import events, sql
 from storage.events import Event
 from storage.ids import IdSource
-from storage.leases import HostIdentity, dead_terms, fence
+from storage.leases import FenceFailed, HostIdentity, dead_terms, fence
 from storage.pool import Connection
 
 _SQL = sql.load(__package__)
@@ -54,7 +55,12 @@ async def recover(
     """Take over every dead term. Safe to run again at any point, and by two processes at once."""
     found = Recovered()
     for term in await dead_terms(connection, host, own_term=own_term):
-        await fence(connection, term)
+        try:
+            await fence(connection, term)
+        except FenceFailed as error:
+            _log.warning(
+                "take_over_waits", term=term, error=str(error)
+            )  # the next turn tries again
     terms = [row["term"] for row in await connection.fetch(_SQL["ended_terms_with_work"])]
     if terms:
         async with connection.transaction():
@@ -77,7 +83,7 @@ async def _settle_intents(
     intents = await connection.fetch(_SQL["intents_of_terms"], terms)
     named = [message for intent in intents for message in intent["message_ids"]]
     if named:
-        rows = await connection.fetch(_SQL["in_doubt"], named)
+        rows = await connection.fetch(_SQL["in_doubt"], named, terms)
         found.settled = len(named) - len(rows)
         await _settle_doubt(connection, rows, ids, resend, found)
     await connection.execute(_SQL["intent_close"], [intent["id"] for intent in intents])
@@ -90,8 +96,10 @@ async def _settle_doubt(
     resend: Container[int],
     found: Recovered,
 ) -> None:
-    again = [row for row in rows if row["category"] in resend]
-    hold = [row for row in rows if row["category"] not in resend]
+    # The attempt counts: what kills its process each time must not be sent for ever (E30).
+    again = [row for row in rows if row["category"] in resend and row["attempt"] + 1 < ATTEMPTS_MAX]
+    resent = {row["id"] for row in again}
+    hold = [row for row in rows if row["id"] not in resent]
     if again:
         await connection.execute(_SQL["outbox_resend"], [row["id"] for row in again])
     if hold:
@@ -105,7 +113,7 @@ async def _settle_doubt(
                 row["id"],
                 "in_doubt",
                 {
-                    "policy": "resend" if row["category"] in resend else "hold",
+                    "policy": "resend" if row["id"] in resent else "hold",
                     "cause": "the gateway died between intent and result",
                 },
             )

@@ -19,7 +19,9 @@ from gateway.dispatch.message import ReadyMessage
 from storage import sql
 from storage.categories import Category
 from storage.crypto import NumberVault
-from storage.pool import Connection, Dedicated, is_transient
+from storage.doubtful import Doubtful
+from storage.faults import UNAVAILABLE, Fenced
+from storage.pool import Connection, Dedicated
 
 _SQL = sql.load(__package__)
 CLAIM_ROWS_MAX = 500
@@ -41,16 +43,20 @@ class Refiller:
         vault: NumberVault,
         term: int,
         monotonic: Callable[[], float],
+        ended: Callable[[asyncio.Task[None]], object],
     ) -> None:
+        """`ended` is told when the loop has ended by itself, which it should not."""
         self._dedicated = dedicated
         self._connectors = connectors
         self._vault = vault
         self._term = term
         self._monotonic = monotonic
+        self._ended = ended
         self._cursor: dict[tuple[int, int], int] = defaultdict(int)
         self._backlog: set[tuple[int, int]] = set()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._doubtful = Doubtful()
         self.claimed = 0
 
     def backlog(self, connector: int, category: int) -> None:
@@ -61,6 +67,7 @@ class Refiller:
     def start(self) -> None:
         """Begin to claim."""
         self._task = asyncio.create_task(self._run(), name="refill")
+        self._task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """Claim nothing any more."""
@@ -85,10 +92,10 @@ class Refiller:
                         await self._claim_due(connector)
                 for connector, category in sorted(self._backlog):
                     await self._refill(connector, category)
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                _log.warning("refill_waits_for_database", error=str(error))
+            except Fenced:
+                return  # another process has our work; whoever renews the term ends this one
+            except UNAVAILABLE as error:
+                _log.warning("refill_waits_for_database", error=repr(error))
             self._wake.clear()
             pause = ROOM_SECONDS if self._backlog else DUE_SECONDS
             try:
@@ -104,10 +111,31 @@ class Refiller:
         room = min(CLAIM_ROWS_MAX, dispatch.ready.room(Category.MARKETING))
         if not dispatch.up or room <= 0:
             return
+        self._hand_over(dispatch, await self._claim("outbox_due", connector, room))
+
+    async def _claim(self, which: str, *arguments: object) -> list[ReadyMessage]:
+        """Take what the named query finds.
+
+        In two steps, so that the ids are known before the COMMIT: if its answer is lost they are
+        given back, else they would be owned and nowhere in memory.
+        """
         database = await self._dedicated.connection()
-        rows = await database.fetch(_SQL["outbox_claim_due"], self._term, connector, room)
-        if rows:
-            await self._hand_over(database, dispatch, rows)
+        await self._doubtful.settle(database, self._unclaim)
+        ids: list[int] = []
+        async with self._doubtful.guard(database, ids), self._dedicated.transaction():
+            found = await database.fetch(_SQL[which], *arguments)
+            if not found:
+                return []
+            ids += [row["id"] for row in found]
+            rows = await database.fetch(
+                _SQL["messages_claimed"], ids, [row["attempt"] for row in found]
+            )
+            done = await self._parts_done(database, rows)
+            await database.execute(_SQL["outbox_claim"], ids, self._term)
+        return [self._ready_message(row, done) for row in rows]
+
+    async def _unclaim(self, database: Connection, ids: list[int]) -> None:
+        await database.execute(_SQL["outbox_unclaim_messages"], ids, self._term)
 
     async def _refill(self, connector: int, category: int) -> None:
         """One claim, as large as the room that is free; an emptied kind is forgotten until the next
@@ -121,38 +149,30 @@ class Refiller:
         room = min(CLAIM_ROWS_MAX, dispatch.ready.refill_parts(category))
         if room <= 0:
             return
-        database = await self._dedicated.connection()
-        rows = await database.fetch(
-            _SQL["outbox_claim"], self._term, connector, category, self._cursor[key], room
-        )
-        if len(rows) < room:
+        messages = await self._claim("outbox_free", connector, category, self._cursor[key], room)
+        if len(messages) < room:
             self._backlog.discard(key)
-        if not rows:
+        if not messages:
             return
-        self._cursor[key] = rows[-1]["id"]
-        back = await self._hand_over(database, dispatch, rows)
+        self._cursor[key] = messages[-1].id
+        back = self._hand_over(dispatch, messages)
         if back:
             self._cursor[key] = back[0] - 1
             self._backlog.add(key)
 
-    async def _hand_over(
-        self, database: Connection, dispatch: ConnectorDispatch, rows: list[asyncpg.Record]
-    ) -> list[int]:
+    def _hand_over(self, dispatch: ConnectorDispatch, messages: list[ReadyMessage]) -> list[int]:
         """Into the ready queue. Room was asked for in rows and is kept in parts: what does not fit
-        goes back, and its ids are returned.
+        goes back with the next claim, and its ids are returned.
         """
-        done = await self._parts_done(database, rows)
-        messages = [self._ready_message(row, done) for row in rows]
         fitting = len(messages)
         for position, message in enumerate(messages):
             if not dispatch.ready.reserve(message.cost, message.category):
                 fitting = position
                 break
         back = [message.id for message in messages[fitting:]]
+        self._doubtful.add(back)
         self.claimed += fitting
         dispatch.push(messages[:fitting])
-        if back:
-            await database.execute(_SQL["outbox_unclaim_messages"], back, self._term)
         return back
 
     async def _parts_done(

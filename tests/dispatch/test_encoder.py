@@ -117,4 +117,11 @@ def test_whatever_is_encoded_goes_over_the_wire_and_comes_back(text: str, sender
 
 def test_a_text_of_too_many_parts_is_refused() -> None:
     with pytest.raises(TooManyParts):
-        encode_message(message("x" * 20_000), NOW_MS)
+        encode_message(message("x" * 40_000), NOW_MS)
+
+
+def test_a_message_without_a_sender_leaves_it_to_the_carrier() -> None:
+    """SMPP 3.4, 5.2.8: source_addr may be empty; `Prepared.sender` "" is the carrier's default."""
+    [(_, submit_sm)] = encode_message(message(sender=""), NOW_MS)
+    assert (submit_sm.source_addr_ton, submit_sm.source_addr_npi) == (0, 0)
+    assert submit_sm.source_addr == b""

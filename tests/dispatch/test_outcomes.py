@@ -335,7 +335,8 @@ def test_e36_what_comes_back_is_told_in_the_order_of_the_answers() -> None:
 def test_e37_the_newest_generation_that_was_throttled_is_told() -> None:
     wire = Wire()
     out = Effects()
-    for journey, generation in zip(wire.batch(*(wire.message() for _ in range(3))), (1, 3, 2)):
+    journeys = wire.batch(*(wire.message() for _ in range(3)))
+    for journey, generation in zip(journeys, (1, 3, 2), strict=True):
         part = wire.part(journey, generation=generation)
         wire.outcomes.answered(part, QUEUE_FULL, b"", NOW_MS, out)
     assert out.throttled_generation == 3
@@ -345,9 +346,8 @@ def test_e37_the_newest_generation_that_was_throttled_is_told() -> None:
 def test_a_connector_that_is_of_no_use_rests_as_long_as_the_worst_answer_says() -> None:
     wire = Wire()
     out = Effects()
-    for journey, status in zip(
-        wire.batch(*(wire.message() for _ in range(3))), (NOT_BOUND, SUSPENDED, SYSTEM_ERROR)
-    ):
+    journeys = wire.batch(*(wire.message() for _ in range(3)))
+    for journey, status in zip(journeys, (NOT_BOUND, SUSPENDED, SYSTEM_ERROR), strict=True):
         wire.outcomes.answered(wire.part(journey), status, b"", NOW_MS, out)
     assert out.pause_seconds == 60.0
     assert out.throttled_generation == -1

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -58,15 +58,22 @@ class SecondLook:
 @dataclass
 class World:
     """`connection` is the test's own look at the database; `commits` wakes after each flush of
-    the recorder."""
+    the recorder, which also calls `after_commit`.
+    """
 
     database: Database
     connection: Connection
     term: OwnerTerm
     ids: IdSource
-    commits: Watched
+    commits: Watched = field(default_factory=Watched)
+    after_commit: list[Callable[[], None]] = field(default_factory=list)
     recorder: Recorder = field(init=False)
     intents: IntentWriter = field(init=False)
+
+    def committed(self) -> None:
+        for call in self.after_commit:
+            call()
+        self.commits.changed()
 
     def message(self, category: Category = Category.TRANSACTIONAL, **fields: Any) -> ReadyMessage:
         """One message of one part, unless told otherwise; not committed."""
@@ -200,13 +207,14 @@ async def running(
         through or database_url, Path("unused"), application_name="test", read_connections=1
     )
     database.use_term(term.term)
-    world = World(database, connection, term, IdSource(term.node, wall_ms), Watched())
+    world = World(database, connection, term, IdSource(term.node, wall_ms))
     world.recorder = Recorder(
         database.dedicated("record"),
         ids=world.ids,
+        term=term.term,
         waiting_max=10_000,
         receipts_waiting_max=receipts_waiting_max,
-        committed=world.commits.changed,
+        committed=world.committed,
     )
     world.intents = IntentWriter(database.dedicated("intent"), term=term.term)
     try:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 PATIENCE_SECONDS = 15.0
+_FIELDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+TERMINATED = b"E" + (len(_FIELDS) + 4).to_bytes(4, "big") + _FIELDS  # ErrorResponse
 READ_BYTES = 1 << 16
 
 
@@ -29,7 +31,6 @@ class Cut:
 class _Link:
     role: bytes
     client: asyncio.StreamWriter
-    server: asyncio.StreamWriter
     swallow: bool = False
 
 
@@ -37,6 +38,13 @@ class _Link:
 class DatabaseProxy:
     url: str
     cut: Cut | None = None
+    links: list[_Link] = field(default_factory=list)
+
+    def announce_the_end(self, role: str) -> None:
+        """What the server says when a session is terminated; the end of the stream comes later."""
+        for link in self.links:
+            if link.role == b":" + role.encode() + b"\0":
+                link.client.write(TERMINATED)
 
     def arm(self, role: str, *, asked: bytes = b"", answered: bytes = b"") -> Cut:
         """`role` is the end of an application_name, such as `record`."""
@@ -114,7 +122,8 @@ async def _pump(
     server_reader: asyncio.StreamReader,
     server_writer: asyncio.StreamWriter,
 ) -> None:
-    link = _Link(b"", client_writer, server_writer)
+    link = _Link(b"", client_writer)
+    proxy.links.append(link)
 
     async def to_server() -> None:
         while data := await client_reader.read(READ_BYTES):
@@ -138,5 +147,6 @@ async def _pump(
         for task in both:
             task.cancel()
         await asyncio.gather(*both, return_exceptions=True)
+        proxy.links.remove(link)
         client_writer.close()
         server_writer.close()

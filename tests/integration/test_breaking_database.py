@@ -10,9 +10,10 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-import asyncpg
 import pytest
 
+from storage.pool import Connection
+from tests.conftest import PostgresTarget
 from tests.integration.carrier import Submit, carrier, deliver_and_confirm
 from tests.integration.database_proxy import database_proxy
 from tests.integration.running import Running, gateway, message, simulator, write_config
@@ -21,7 +22,7 @@ ESME_RSYSERR = 0x08
 ESME_RX_R_APPN = 0x66
 
 
-async def until_row(connection: asyncpg.Connection, query: str, *values: object) -> asyncpg.Record:
+async def until_row(connection: Connection, query: str, *values: object) -> object:
     """Wait until the query has a row."""
     async with asyncio.timeout(15):
         while (row := await connection.fetchrow(query, *values)) is None:
@@ -29,7 +30,7 @@ async def until_row(connection: asyncpg.Connection, query: str, *values: object)
     return row
 
 
-async def end_sessions(connection: asyncpg.Connection) -> None:
+async def end_sessions(connection: Connection) -> None:
     await connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND application_name LIKE 'smsgate%'"
@@ -98,10 +99,20 @@ async def test_postgresql_killed_under_load_pauses_both_sides_and_loses_nothing(
     ids=["read-only", "not accepting connections"],
 )
 async def test_a_database_that_takes_no_writes_for_a_while_costs_no_result_and_no_receipt(
-    database_url: str, connection: asyncpg.Connection, folder: Path, closed: str, open_again: str
+    postgres_target: PostgresTarget,
+    database_url: str,
+    connection: Connection,
+    folder: Path,
+    closed: str,
+    open_again: str,
 ) -> None:
     """As after a failover to a server that is not the primary yet, or on a full managed disk."""
     name = await connection.fetchval("SELECT current_database()")
+
+    def alter(change: str) -> None:
+        statement = f"ALTER DATABASE {name} {change}"
+        postgres_target.loop.run(postgres_target.administrator.execute(statement))
+
     held: list[Submit] = []
     async with (
         carrier(held.append) as smsc,
@@ -109,27 +120,36 @@ async def test_a_database_that_takes_no_writes_for_a_while_costs_no_result_and_n
     ):
         await running.send([message(n) for n in range(5)])
         await smsc.submitted(1)
-        await connection.execute(f"ALTER DATABASE {name} {closed}")
-        await end_sessions(connection)
-        smsc.react = deliver_and_confirm
-        for submit in held:
-            deliver_and_confirm(submit)
-        refused = 0
-        while refused < 20:  # each of them is an attempt that also the other writers made
-            status, _ = await running.call("POST", "/v1/messages", message(99))
-            refused += status == 503
-            assert status in (202, 503), status
-        await connection.execute(f"ALTER DATABASE {name} {open_again}")
+        alter(closed)
+        try:
+            await end_sessions(connection)
+            smsc.react = deliver_and_confirm
+            for submit in held:
+                deliver_and_confirm(submit)
+            refusals = await refused(running, 20)  # meanwhile the other writers have tried as well
+        finally:
+            alter(open_again)
         await end_sessions(connection)
         # More than the ready queue holds: the refiller must be alive as well.
         await send_all(running, [message(n) for n in range(5, 45)])
         await running.until(delivered=45)
         assert ESME_RX_R_APPN not in smsc.deliveries  # the carrier would never send it again
         expires = await connection.fetchval("SELECT max(expires_at) FROM owner_term")
-        await until_row(
-            connection, "SELECT 1 FROM owner_term WHERE expires_at > $1", expires
-        )  # the term is renewed
+        await until_row(connection, "SELECT 1 FROM owner_term WHERE expires_at > $1", expires)
     assert all(len(smsc.submits_of(str(message(n)["to"]))) == 1 for n in range(45))
+    assert refusals == {503}
+
+
+async def refused(running: Running, times: int) -> set[int]:
+    """POST until so many were not taken; what they were told instead of 202."""
+    told: list[int] = []
+    async with asyncio.timeout(15):
+        while len(told) < times:
+            url = f"{running.api}/v1/messages"
+            async with running.session.post(url, json=message(99)) as response:
+                if response.status != 202:
+                    told.append(response.status)
+    return set(told)
 
 
 async def send_all(running: Running, bodies: list[dict[str, object]]) -> None:
@@ -180,25 +200,78 @@ async def test_a_commit_whose_answer_is_lost_neither_loses_nor_repeats(
     assert sorted(Counter(submit.to for submit in smsc.submits).values()) == [1] * 40
 
 
+@pytest.mark.parametrize("role", ["accept", "intent", "record", "refill"])
+async def test_a_session_that_was_told_to_end_is_used_no_more(
+    database_url: str, folder: Path, role: str
+) -> None:
+    """Between that word and the end of the stream asyncpg raises an error of another kind."""
+    async with (
+        database_proxy(database_url) as proxy,
+        carrier(deliver_and_confirm) as smsc,
+        gateway(write_config(folder, proxy.url, smsc.port, connector="window = 1")) as running,
+    ):
+        await running.send([message(0)])
+        await running.until(delivered=1)
+        proxy.announce_the_end(role)
+        await send_all(running, [message(n) for n in range(1, 40)])
+        counts = await running.until(delivered=40)
+    assert counts["accepted"] == counts["delivered"] == 40
+
+
+async def test_what_is_answered_is_what_happened_although_the_commit_was_not_answered(
+    database_url: str, connection: Connection, folder: Path
+) -> None:
+    """Its client is told to send it again; a message beyond the ready queue is free to be claimed
+    as soon as it is committed.
+    """
+    async with (
+        database_proxy(database_url) as proxy,
+        carrier() as smsc,
+        gateway(write_config(folder, proxy.url, smsc.port, connector="window = 1")) as running,
+    ):
+        await running.send([message(n) for n in range(30)])  # 20 fit into the ready queue
+        await smsc.submitted(1)
+        cut = proxy.arm("accept", asked=rb"COMMIT;")
+        status, _ = await running.call("POST", "/v1/messages", message(99))
+        await proxy.fired(cut)
+        smsc.react = deliver_and_confirm
+        deliver_and_confirm(smsc.submits[0])
+        await running.until(delivered=31 if status == 202 else 30)
+        await until_row(connection, "SELECT 1 WHERE NOT EXISTS (SELECT FROM outbox)")
+    assert status in (202, 503)
+    assert len(smsc.submits_of(str(message(99)["to"]))) == (1 if status == 202 else 0)
+
+
+@pytest.mark.parametrize("by", ["another process", "its own refiller"])
 async def test_a_retry_whose_commit_is_in_doubt_is_not_freed_a_second_time(
-    database_url: str, connection: asyncpg.Connection, folder: Path
+    database_url: str, connection: Connection, folder: Path, by: str
 ) -> None:
     """The commit lands, its answer is lost, and before it is repeated somebody claims the row."""
     async with (
         database_proxy(database_url) as proxy,
-        carrier(lambda submit: submit.answer(ESME_RSYSERR)) as smsc,
-        gateway(write_config(folder, proxy.url, smsc.port)) as running,
+        carrier() as smsc,
+        gateway(write_config(folder, proxy.url, smsc.port, connector="window = 1")) as running,
     ):
-        cut = proxy.arm("record", asked=rb"COMMIT;")
-        (item,) = await running.send([message(1)])
-        await proxy.fired(cut)
-        claimed = await until_row(
-            connection, "UPDATE outbox SET owner = 77 WHERE owner = 0 AND attempt = 1 RETURNING id"
-        )
-        # Wait for the repetition: the recorder stores what comes after it in order.
-        smsc.react = deliver_and_confirm
-        await running.send([message(2)])
-        await running.until(delivered=1)
-        owner = await connection.fetchval("SELECT owner FROM outbox WHERE id = $1", claimed["id"])
-        assert owner == 77, "freed under the hands of whoever claimed it: it will be sent twice"
-        assert await running.kinds(item["id"]) == ["accepted", "retry"]
+        own = await connection.fetchval("SELECT max(term) FROM owner_term")
+        claimer = 77 if by == "another process" else own
+        for number in range(3):  # more than the two windows that may be in doubt
+            smsc.react = lambda submit: submit.answer(ESME_RSYSERR)
+            cut = proxy.arm("record", asked=rb"COMMIT;")
+            (item,) = await running.send([message(number)])
+            await proxy.fired(cut)
+            await until_row(connection, CLAIM, claimer)
+            # The recorder stores in order: what is delivered after it shows that it was repeated.
+            smsc.react = deliver_and_confirm
+            await running.send([message(number + 10)])
+            await running.until(delivered=number + 1)
+            claimed = await connection.fetchval(
+                "SELECT count(*) FROM outbox WHERE owner = $1 AND attempt = 1", claimer
+            )
+            assert claimed == number + 1, (
+                "freed under the hands of whoever claimed it: it will be sent twice"
+            )
+            assert await running.kinds(item["id"]) == ["accepted", "retry"]
+    assert "record_unstorable" not in running.child.log.read_text()
+
+
+CLAIM = "UPDATE outbox SET owner = $1 WHERE owner = 0 AND attempt = 1 RETURNING id"

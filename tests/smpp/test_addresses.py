@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smpp.addresses import AddressError, address, address_text
+from smpp.addresses import AddressError, AddressSettings, address, address_text, kind_of
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,12 @@ from smpp.addresses import AddressError, address, address_text
         ("10690001", (3, 0, b"10690001")),
         ("106900012", (0, 1, b"106900012")),
         ("0" * 20, (0, 1, b"0" * 20)),
+        ("8613812345678", (0, 1, b"8613812345678")),
+        ("02012345678", (2, 1, b"02012345678")),
+        ("013812345678", (2, 1, b"013812345678")),
+        ("012345678", (2, 1, b"012345678")),
+        ("01234567", (3, 0, b"01234567")),
+        ("0086138123456", (0, 1, b"0086138123456")),
         ("SHOP", (5, 0, b"SHOP")),
         ("1stBank", (5, 0, b"1stBank")),
         ("My Shop 24", (5, 0, b"My Shop 24")),
@@ -54,6 +61,51 @@ def test_e83_ton_and_npi_follow_from_the_text(text: str, expected: tuple[int, in
 def test_e83_what_no_address_can_carry_is_refused(text: str) -> None:
     with pytest.raises(AddressError):
         address(text)
+
+
+ONE_OF_EACH = {
+    "international": "+8613812345678",
+    "national": "013812345678",
+    "short_code": "12345",
+    "long_code": "1069000012345",
+    "alphanumeric": "SHOP",
+}
+
+
+def test_e83_a_connector_overrides_ton_and_npi_by_kind_and_by_side() -> None:
+    wanted = msgspec.convert(
+        {"source": {"alphanumeric": [5, 1], "short_code": [0, 9]}, "destination": {"any": [2, 1]}},
+        AddressSettings,
+    )
+    for kind, text in ONE_OF_EACH.items():
+        assert kind_of(text) == kind
+        ton, npi, octets = address(text)
+        expected = {"alphanumeric": (5, 1), "short_code": (0, 9)}.get(kind, (ton, npi))
+        assert wanted.source_address(text) == (*expected, octets)
+        assert wanted.destination_address(text) == (2, 1, octets)
+        assert AddressSettings().source_address(text) == (ton, npi, octets)
+        assert AddressSettings().destination_address(text) == (ton, npi, octets)
+    # a kind by its name comes before "any", and (0, 0) is an override too
+    both = AddressSettings(source={"any": (2, 2), "alphanumeric": (0, 0)})
+    assert both.source_address("SHOP") == (0, 0, b"SHOP")
+    assert both.source_address("12345") == (2, 2, b"12345")
+    with pytest.raises(AddressError):
+        wanted.source_address("")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"source": {"any": [256, 0]}},
+        {"destination": {"short_code": [0, -1]}},
+        {"source": {"shortcode": [0, 0]}},
+        {"source": {"any": [0]}},
+        {"sender": {}},
+    ],
+)
+def test_e83_an_override_that_no_address_can_have_is_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(fields, AddressSettings)
 
 
 @pytest.mark.parametrize("text", ["@shop", "shop@", "@"])

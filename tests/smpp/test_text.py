@@ -21,6 +21,14 @@ SCOTLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e00
 KEYCAP = "1\ufe0f\u20e3"
 HEART = "\u2764\ufe0f"
 ACCENT = "e\u0301"
+# A vowel sign, a fused pair of consonants, a vowel above, a vowel point, a virama kept visible.
+SYLLABLES = [
+    "\u0915\u093f",
+    "\u0915\u094d\u0937",
+    "\u0e27\u0e31",
+    "\u0645\u064f",
+    "\u0915\u094d\u200c",
+]
 
 gsm_text = st.text(
     st.sampled_from(sorted(gsm0338.BASIC_CHARACTERS | gsm0338.EXTENSION_CHARACTERS)), max_size=700
@@ -154,7 +162,8 @@ def test_e73_the_euro_at_every_offset_near_the_cut(bits: ReferenceBits) -> None:
 
 
 @pytest.mark.parametrize(
-    "whole", ["\U0001f600", FAMILY, WAVE_WITH_SKIN_TONE, FLAG, SCOTLAND, KEYCAP, HEART, ACCENT]
+    "whole",
+    ["\U0001f600", FAMILY, WAVE_WITH_SKIN_TONE, FLAG, SCOTLAND, KEYCAP, HEART, ACCENT, *SYLLABLES],
 )
 @pytest.mark.parametrize("bits", [8, 16])
 def test_e73_no_sequence_is_torn_at_any_offset_near_the_cut(
@@ -205,6 +214,8 @@ def test_e74_extension_characters_count_twice() -> None:
     [
         (b"\x00\x1b\x65", 0, "@€"),
         (b"\x00\x1b\x65", 0xF0, "@€"),
+        (b"\x00\x1b\x65", 0x11, "@€"),
+        (b"\x9a\x8c", 0x18, "验"),
         (b"plain", 1, "plain"),
         (b"caf\xe9", 3, "café"),
         (b"\xc0", 6, "Р"),
@@ -263,6 +274,15 @@ def test_e78_headers_that_peers_send(
     assert body == text
     found = (header.reference, header.total, header.sequence) if header else None
     assert found == concatenation
+
+
+def test_e75_a_national_language_shift_costs_neither_the_joining_nor_the_text() -> None:
+    # single shift (0x24) and locking shift (0x25), Turkish, behind the concatenation
+    header = bytes.fromhex("0b00030a0201240101250101")
+    concatenation, body = split_header(header + b"Merhaba \x1b\x65")
+    assert concatenation is not None
+    assert (concatenation.reference, concatenation.total, concatenation.sequence) == (10, 2, 1)
+    assert decode_text(body, 0) == "Merhaba €"
 
 
 def test_e78_the_reference_wraps_over_300_long_messages() -> None:

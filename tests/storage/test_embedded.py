@@ -20,8 +20,9 @@ import pytest
 from storage import cluster, embedded
 from storage.data_dir import Account
 from storage.embedded import ConnectionTarget, EmbeddedError, EmbeddedServer
+from storage.faults import DatabaseDown
 from storage.file_lock import FileLock
-from storage.pool import Database, DatabaseDown
+from storage.pool import Database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from storage.faults import Fenced
 from storage.ids import id_at
 from storage.leases import HostIdentity, OwnerTerm, dead_terms, fence
 from storage.migrate import migrate
 from storage.partitions import PARTITIONED, drop_partitions, ensure_partitions
-from storage.pool import Database, Fenced
+from storage.pool import Database
 from tests.external_servers import DEBIAN, NOT_INSTALLED, debian_server, wheel_server
 
 if TYPE_CHECKING:

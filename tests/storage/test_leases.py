@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
+from storage.faults import TRANSIENT
 from storage.leases import HostIdentity, NoNodeFree, OwnerTerm, TermLost, dead_terms, fence
-from storage.pool import TRANSIENT, close_connection, connect
+from storage.pool import close_connection, connect
 
 if TYPE_CHECKING:
     from storage.pool import Connection

@@ -12,18 +12,9 @@ import asyncpg
 import pytest
 
 from storage import pool
+from storage.faults import TRANSIENT, DatabaseDown, DatabaseUnusable, Fenced, is_transient
 from storage.leases import HostIdentity, OwnerTerm, fence
-from storage.pool import (
-    TRANSIENT,
-    Database,
-    DatabaseDown,
-    DatabaseUnusable,
-    Dedicated,
-    Fenced,
-    close_connection,
-    connect,
-    is_transient,
-)
+from storage.pool import Database, Dedicated, close_connection, connect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

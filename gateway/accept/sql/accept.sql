@@ -1,8 +1,6 @@
--- name: end_session
--- Ends a session of ours that we lost, and waits up to five seconds until it is gone.
-SELECT pg_terminate_backend(pid, 5000)
-FROM pg_stat_activity
-WHERE pid = $1 AND usename = current_user AND application_name LIKE 'smsgate:%';
+-- name: messages_stored
+-- A flush is one transaction: all of its messages are there, or none.
+SELECT count(*) FROM message WHERE id = ANY($1::bigint[]);
 
 -- name: retract_outbox
 DELETE FROM outbox WHERE id = ANY($1::bigint[]);

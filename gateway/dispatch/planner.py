@@ -1,0 +1,197 @@
+"""One connector's messages between ready queue and window: named by an intent, encoded, not yet
+written.
+
+Owns how many messages may stand named by open intents, the order in which they are prepared, and
+what comes back unwritten. Must not write to a bind: connector_dispatch.py does. Runs in event-loop
+callbacks of at most SLICE_ITEMS parts.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from operator import attrgetter
+
+import structlog
+
+from dlr.reasons import Reason
+from dlr.status import Status
+from gateway.dispatch.clock import Clock
+from gateway.dispatch.encoder import encode_message
+from gateway.dispatch.intents import IntentWriter
+from gateway.dispatch.message import Batch, Doubt, Journey, ReadyMessage
+from gateway.dispatch.outcomes import Effects, Outcomes
+from gateway.dispatch.pace import Pace
+from gateway.dispatch.ready_queue import ReadyQueue
+from smpp.text import TooManyParts, Unencodable
+from storage.categories import Category
+from storage.group_commit import QueueClosed, QueueFull
+from storage.ids import IdSource
+
+SLICE_ITEMS = 200
+INTENT_RETRY_NS = 500_000_000
+WINDOWS_IN_DOUBT_MAX = 2  # named by an intent, written or not, and without a stored result
+
+_log = structlog.get_logger(__name__)
+
+
+class Planner:
+    """What is planned for one connector."""
+
+    def __init__(
+        self,
+        connector: int,
+        *,
+        ready: ReadyQueue[ReadyMessage],
+        pace: Pace,
+        outcomes: Outcomes,
+        intents: IntentWriter,
+        ids: IdSource,
+        clock: Clock,
+        settled: Callable[[Effects], None],
+        again_in: Callable[[int], None],
+    ) -> None:
+        """`settled` is told when an intent is committed or has failed; `again_in` asks for another
+        plan() after so many nanoseconds.
+        """
+        self._connector = connector
+        self._ready = ready
+        self._pace = pace
+        self._outcomes = outcomes
+        self._intents = intents
+        self._ids = ids
+        self._clock = clock
+        self._settled = settled
+        self._again_in = again_in
+        self._prepared_otp: deque[Journey] = deque()
+        self._prepared: deque[Journey] = deque()
+        self._returned: list[ReadyMessage] = []  # from the wire, not yet in the ready queue again
+        self._parts = 0  # being committed or prepared, not yet written
+        self._doubt = Doubt()
+        self._pause_until_ns = 0
+
+    def __bool__(self) -> bool:
+        """Whether a message is prepared."""
+        return bool(self._prepared_otp or self._prepared)
+
+    def plan(self, window: int) -> None:
+        """Have the next messages named by an intent, up to one further window, while the present
+        one is in flight. `window` is the sum over the binds.
+        """
+        now_ns = self._clock.monotonic_ns()
+        if now_ns < self._pause_until_ns:
+            self._again_in(self._pause_until_ns - now_ns)
+            return
+        room = min(
+            self._pace.ahead(window) - self._parts,
+            WINDOWS_IN_DOUBT_MAX * window - self._doubt.messages,
+            SLICE_ITEMS,
+        )
+        if room <= 0 and self._doubt.messages:
+            return
+        self.bring_back()
+        if not self._doubt.messages:
+            room = max(room, self._ready.next_cost())  # a message larger than all that still goes
+        if room <= 0 or not len(self._ready):
+            return
+        messages = self._ready.take(room, now_ns)
+        otp = [message for message in messages if message.category == Category.OTP]
+        rest = [message for message in messages if message.category != Category.OTP]
+        for group in (otp, rest):  # an OTP gets its own intent
+            if group:
+                batch = Batch(self._ids.next(), self._connector, group, len(group), self._doubt)
+                self._commit(batch)
+        if messages and len(self._ready):
+            self._again_in(0)
+
+    def next(self, now_ms: int, effects: Effects) -> Journey | None:
+        """The next message whose intent is committed, with its parts encoded; what may not be sent
+        ends here.
+        """
+        while self:
+            queue = self._prepared_otp or self._prepared
+            journey = queue.popleft()
+            message = journey.message
+            if message.expires_at is not None and message.expires_at <= now_ms:
+                self._end(journey, Status.EXPIRED, Reason.EXPIRED, "expired in our queue", effects)
+                continue
+            try:
+                journey.unsent = encode_message(message, now_ms)
+            except (TooManyParts, Unencodable, ValueError) as error:
+                _log.error("message_unsendable", message_id=message.id, error=str(error)[:200])
+                self._end(journey, Status.FAILED, Reason.INTERNAL, "cannot be encoded", effects)
+                continue
+            return journey
+        return None
+
+    def written(self, parts: int) -> None:
+        """So many parts left the plan, to the wire or back."""
+        self._parts -= parts
+
+    def returned(self, messages: list[ReadyMessage]) -> None:
+        """Messages that came back from the wire, to be sent again."""
+        self._returned += messages
+
+    def bring_back(self) -> None:
+        """What came back goes to the head of its category, all at once and in the order of
+        acceptance, however its refusals came (E36).
+        """
+        now = self._clock.monotonic_ns()
+        for message in sorted(self._returned, key=attrgetter("id"), reverse=True):
+            self._ready.push_front(message, now)
+        self._returned.clear()
+
+    def hand_back(self, effects: Effects) -> None:
+        """No bind is left: what is prepared was certainly not written; no attempt is used."""
+        now_ms = self._clock.wall_ms()
+        for queue in (self._prepared_otp, self._prepared):
+            while queue:
+                journey = queue.pop()
+                self._parts -= journey.message.cost
+                self._outcomes.unwritten(journey, journey.unanswered, now_ms, effects)
+
+    def _commit(self, batch: Batch) -> None:
+        cost = sum(message.cost for message in batch.messages)
+        try:
+            future = self._intents.commit(batch)
+        except (QueueFull, QueueClosed):
+            self._failed(batch)
+            return
+        self._parts += cost
+        self._doubt.messages += len(batch.messages)
+        future.add_done_callback(lambda done: self._committed(batch, cost, done.result()[0]))
+
+    def _committed(self, batch: Batch, cost: int, result: dict[int, int] | BaseException) -> None:
+        effects = Effects()
+        if isinstance(result, BaseException):
+            self._parts -= cost
+            self._doubt.messages -= len(batch.messages)
+            _log.warning("intent_failed", connector=self._connector, error=repr(result))
+            self._failed(batch)
+            self._settled(effects)
+            return
+        otp = batch.messages[0].category == Category.OTP
+        queue = self._prepared_otp if otp else self._prepared
+        for message in batch.messages:
+            reason = result.get(message.id)
+            journey = Journey(message, batch, message.cost)
+            if reason is None:
+                queue.append(journey)
+            else:
+                self._end(journey, Status.SUPPRESSED, Reason(reason), None, effects)
+        self._settled(effects)
+
+    def _failed(self, batch: Batch) -> None:
+        """Nothing of this batch may be written."""
+        self._returned += batch.messages
+        self._pause_until_ns = self._clock.monotonic_ns() + INTENT_RETRY_NS
+        self._again_in(INTENT_RETRY_NS)
+
+    def _end(
+        self, journey: Journey, status: Status, reason: Reason, error: str | None, out: Effects
+    ) -> None:
+        message = journey.message
+        self._parts -= message.cost
+        self._outcomes.ended(
+            message, journey.batch, status=status, reason=reason, error=error, out=out
+        )

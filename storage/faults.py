@@ -1,0 +1,82 @@
+"""What can go wrong with the database, split by who must act: time, the operator, the value, or we
+ourselves.
+
+Owns the exceptions of connections and the classification of asyncpg's. Must not open a connection.
+"""
+
+from __future__ import annotations
+
+import asyncpg
+
+
+class DatabaseDown(Exception):
+    """No connection now; the same work may be tried again."""
+
+
+class DatabaseUnusable(Exception):
+    """The operator must act (too old a server, wrong password, no such database): one line."""
+
+
+class Fenced(Exception):
+    """This process's owner term has ended: another may hold its work, so nothing more may be
+    written.
+    """
+
+
+# After these the same work may be tried again. What was being committed may have been committed all
+# the same.
+TRANSIENT: tuple[type[BaseException], ...] = (
+    DatabaseDown,
+    ConnectionError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InsufficientResourcesError,  # disk full, too many connections, out of memory
+    asyncpg.TransactionRollbackError,  # deadlock, serialization
+    asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+NO_CONNECTION: tuple[type[BaseException], ...] = (OSError, *TRANSIENT)
+
+# What is wrong with the values themselves: no repetition helps, and the value alone is at fault.
+POISON: tuple[type[Exception], ...] = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    ValueError,
+    OverflowError,
+)
+
+
+# As POISON, and our own mistakes: a statement or a schema that is wrong.
+DEFECTS: tuple[type[Exception], ...] = (*POISON, asyncpg.SyntaxOrAccessError)
+
+UNAVAILABLE: tuple[type[BaseException], ...] = (
+    DatabaseDown,
+    DatabaseUnusable,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OSError,
+)
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether the database, not the work, is at fault: away, refusing, read-only, full.
+
+    Wider than is_transient: somebody may have to act, and until then the work waits.
+    """
+    return isinstance(error, UNAVAILABLE) and not isinstance(error, DEFECTS)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same work may be tried again: TRANSIENT, and two cases that a class alone does
+    not tell.
+
+    asyncpg says InterfaceError both for a connection that is gone and for wrong use; and
+    `Database.read` may meet any OSError while it connects (one that names a file is not about a
+    socket).
+    """
+    if isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError):
+        return "closed" in str(error)
+    return isinstance(error, TRANSIENT) or (isinstance(error, OSError) and error.filename is None)

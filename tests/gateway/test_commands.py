@@ -1,0 +1,423 @@
+"""The command line: help, exit codes, one clear line for whoever has to act."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from gateway.app import Gateway
+from gateway.cli import main
+from gateway.config import load_config
+from gateway.demo.processes import free_port
+from smpp.simulator import Simulator
+from smpp.simulator.profile import load_profile
+from tests.conftest import LoopThread
+
+COMMANDS = ("serve", "demo", "simulate", "migrate", "config", "keys", "send", "doctor")
+SECRETS = ("carrier secret", "database secret")
+NUMBER = "+8613812345678"
+
+
+@dataclass
+class Answer:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    complaint: str
+
+    @property
+    def line(self) -> str:
+        """The one line of a command that could not."""
+        assert self.code == 1, (self.code, self.complaint)
+        assert self.out == ""
+        assert self.complaint.startswith("smsgate: ")
+        assert self.complaint.endswith("\n")
+        assert self.complaint.count("\n") == 1, self.complaint
+        return self.complaint.removeprefix("smsgate: ").rstrip()
+
+
+@dataclass
+class CommandLine:
+    capture: pytest.CaptureFixture[str]
+
+    def __call__(self, *arguments: object) -> Answer:
+        self.capture.readouterr()
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as exit_:
+            assert isinstance(exit_.code, int)
+            code = exit_.code
+        captured = self.capture.readouterr()
+        return Answer(code, captured.out, captured.err)
+
+
+@pytest.fixture
+def smsgate(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> CommandLine:
+    """`smsgate …` in an empty folder, with nothing of ours in the environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SMSGATE_API_KEY", raising=False)
+    return CommandLine(capsys)
+
+
+def write_config(folder: Path, *, url: str = "embedded", port: int = 0, rest: str = "") -> Path:
+    path = folder / "config.toml"
+    path.write_text(
+        f"""
+[database]
+url = {json.dumps(url)}
+data_dir = {json.dumps(str(folder / "data"))}
+[http]
+listen = "127.0.0.1:{port}"
+[links]
+listen = "127.0.0.1:0"
+{rest}
+""",
+        encoding="utf-8",
+    )
+    return path
+
+
+def connector(port: int = 2775) -> str:
+    return (
+        f'[[connectors]]\nname = "sim"\nhost = "127.0.0.1"\nport = {port}\n'
+        f'system_id = "test"\npassword = "{SECRETS[0]}"\n[[routes]]\nvia = ["sim"]\n'
+    )
+
+
+# --- arguments ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(smsgate: CommandLine, command: str) -> None:
+    answer = smsgate(command, "--help")
+    assert answer.code == 0
+    assert answer.out.startswith(f"usage: smsgate {command}")
+    assert answer.complaint == ""
+
+
+def test_the_overview_names_every_command(smsgate: CommandLine) -> None:
+    answer = smsgate("--help")
+    assert answer.code == 0
+    assert all(f"\n    {command} " in answer.out for command in COMMANDS)
+    assert smsgate("--version").out.startswith("smsgate ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("nope",),
+        ("serve", "extra"),
+        ("serve", "--nope"),
+        ("config",),
+        ("config", "explain"),
+        ("keys", "create"),
+        ("keys", "delete", "site"),
+        ("keys", "create", "site", "--scopes"),
+        ("send", NUMBER),
+        ("migrate", "now"),
+        ("doctor", "--config"),
+        ("demo", "--messages", "0"),
+        ("demo", "--messages", "many"),
+        ("simulate", "--port", "smpp"),
+    ],
+)
+def test_wrong_usage_is_2_and_shows_the_usage(
+    smsgate: CommandLine, arguments: Sequence[str]
+) -> None:
+    answer = smsgate(*arguments)
+    assert answer.code == 2
+    assert answer.complaint.startswith("usage: smsgate")
+    assert answer.out == ""
+
+
+def as_process(*arguments: object) -> Answer:
+    """For commands that set up the logs of their whole process."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway.cli", *(str(argument) for argument in arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=5,
+    )
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def test_a_process_that_could_not_says_so_without_a_traceback(tmp_path: Path) -> None:
+    path = write_config(tmp_path, rest="[htp]\nlisten = 1\n")
+    answer = as_process("config", "check", "--config", path)
+    assert answer.line == "htp: unknown key; did you mean 'http'?"
+
+
+@pytest.mark.parametrize("port", [-1, 65_536, 70_000])
+def test_a_port_that_is_none_is_wrong_usage(port: int) -> None:
+    """uvloop would listen on what is left of it in 16 bits."""
+    answer = as_process("simulate", "--port", port)
+    assert answer.code == 2
+    assert answer.complaint.startswith("usage: smsgate simulate")
+
+
+# --- config ---------------------------------------------------------------------------------------
+
+
+def test_config_check_counts_what_it_read(smsgate: CommandLine, tmp_path: Path) -> None:
+    path = write_config(tmp_path, rest=connector())
+    answer = smsgate("config", "check", "--config", path)
+    assert answer.code == 0
+    assert "1 connectors, 1 routes, 1 accounts" in answer.out
+    as_json = smsgate("config", "check", "--json", "--config", path)
+    assert json.loads(as_json.out) == {"ok": True, "connectors": 1, "routes": 1, "accounts": 1}
+
+
+def test_config_check_says_what_is_wrong_in_one_line(smsgate: CommandLine, tmp_path: Path) -> None:
+    path = write_config(tmp_path, rest='[[routes]]\nvia = ["nobody"]\n')
+    assert "nobody" in smsgate("config", "check", "--config", path).line
+    assert "missing.toml" in smsgate("config", "check", "--config", tmp_path / "missing.toml").line
+
+
+def test_config_show_hides_every_secret(smsgate: CommandLine, tmp_path: Path) -> None:
+    url = f"postgresql://me:{SECRETS[1].replace(' ', '%20')}@db.example/sms"
+    path = write_config(tmp_path, url=url, rest=connector())
+    for flags in ((), ("--json",)):
+        answer = smsgate("config", "show", "--config", path, *flags)
+        assert answer.code == 0
+        for secret in SECRETS:
+            assert secret not in answer.out
+            assert secret.replace(" ", "%20") not in answer.out
+        shown = json.loads(answer.out)
+        assert shown["connectors"][0]["password"] == "***"
+        assert "me" in shown["database"]["url"]
+        assert "db.example" in shown["database"]["url"]
+        assert (answer.out.count("\n") == 1) is bool(flags)
+
+
+def test_config_show_is_what_is_in_effect(
+    smsgate: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Defaults, the file in this folder, and the environment over it."""
+    assert json.loads(smsgate("config", "show").out)["http"]["listen"] == "127.0.0.1:8080"
+    Path("smsgate.toml").write_text('[http]\nlisten = "127.0.0.1:9000"\n', encoding="utf-8")
+    assert json.loads(smsgate("config", "show").out)["http"]["listen"] == "127.0.0.1:9000"
+    monkeypatch.setenv("SMSGATE_HTTP__LISTEN", "127.0.0.1:9001")
+    assert json.loads(smsgate("config", "show").out)["http"]["listen"] == "127.0.0.1:9001"
+
+
+# --- database -------------------------------------------------------------------------------------
+
+
+def test_migrate_says_what_it_did_and_does_it_once(
+    smsgate: CommandLine, tmp_path: Path, empty_database_url: str
+) -> None:
+    path = write_config(tmp_path, url=empty_database_url)
+    first = smsgate("migrate", "--config", path)
+    assert first.code == 0
+    assert first.out.startswith("applied 0001_initial.sql\n")
+    assert smsgate("migrate", "--config", path).out == "the schema is up to date\n"
+
+
+def test_a_key_is_made_once_under_its_name(
+    smsgate: CommandLine, tmp_path: Path, database_url: str
+) -> None:
+    path = write_config(tmp_path, url=database_url, rest='[[accounts]]\nname = "shop"\n')
+    made = smsgate("keys", "create", "site", "--account", "shop", "--config", path)
+    assert made.code == 0
+    assert made.out.startswith("sk_")
+    assert made.out.count("\n") == 1
+    again = smsgate("keys", "create", "site", "--account", "shop", "--config", path)
+    assert "'site'" in again.line
+    other = smsgate("keys", "create", "site", "--json", "--config", path)
+    assert json.loads(other.out)["account"] == "default"
+    assert json.loads(other.out)["key"] != made.out.strip()
+
+
+def test_a_key_that_cannot_be_is_refused_in_one_line(
+    smsgate: CommandLine, tmp_path: Path, database_url: str
+) -> None:
+    path = write_config(tmp_path, url=database_url)
+    create = ("keys", "create", "site", "--config", path)
+    assert "there is no account 'shop'" in smsgate(*create, "--account", "shop").line
+    assert "unknown scope everything" in smsgate(*create, "--scopes", "everything").line
+
+
+@pytest.mark.parametrize("command", [("migrate",), ("keys", "create", "site")])
+def test_a_database_that_is_away_is_one_line(
+    smsgate: CommandLine, tmp_path: Path, command: Sequence[str]
+) -> None:
+    url = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
+    path = write_config(tmp_path, url=url)
+    assert "cannot connect to the database" in smsgate(*command, "--config", path).line
+
+
+def test_a_gateway_that_cannot_start_is_one_line(tmp_path: Path) -> None:
+    url = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
+    line = as_process("serve", "--config", write_config(tmp_path, url=url)).complaint.splitlines()[
+        -1
+    ]
+    assert line.startswith("smsgate: cannot connect to the database")
+
+
+# --- a running gateway ----------------------------------------------------------------------------
+
+
+@dataclass
+class Running:
+    config: Path
+    port: int
+
+
+@pytest.fixture
+def loop() -> Iterator[LoopThread]:
+    loop = LoopThread()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture
+def running(loop: LoopThread, tmp_path: Path, database_url: str) -> Iterator[Running]:
+    """A gateway and a simulator, in a loop of their own."""
+    port = free_port()
+
+    async def start() -> tuple[Simulator, Gateway]:
+        simulator = Simulator(load_profile("smooth"), "127.0.0.1", 0)
+        await simulator.start()
+        path = write_config(tmp_path, url=database_url, port=port, rest=connector(simulator.port))
+        gateway = Gateway(load_config(path, {}))
+        await gateway.start()
+        return simulator, gateway
+
+    async def stop() -> None:
+        await gateway.stop()
+        await simulator.stop()
+
+    simulator, gateway = loop.run(start())
+    yield Running(tmp_path / "config.toml", port)
+    loop.run(stop())
+
+
+def test_send_and_doctor_with_a_running_gateway(
+    smsgate: CommandLine, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ("--config", running.config)
+    key = smsgate("keys", "create", "site", *flags).out.strip()
+    sent = smsgate("send", NUMBER, "hello", "--from", "SHOP", "--key", key, *flags)
+    assert sent.code == 0
+    assert sent.out.startswith("msg_")
+    monkeypatch.setenv("SMSGATE_API_KEY", key)
+    as_json = smsgate("send", NUMBER, "回T退订", "--category", "otp", "--json", *flags)
+    assert json.loads(as_json.out)["parts"] == 1
+    assert smsgate("send", "12", "hello", *flags).line.startswith("refused (422): ")
+    wrong = smsgate("send", NUMBER, "hello", "--key", "sk_" + "x" * 43, *flags)
+    assert wrong.line.startswith("refused (401): ")
+    findings = until_well(smsgate, flags)
+    assert {finding["what"] for finding in findings} >= {
+        "configuration", "database", "connector sim",
+    }  # fmt: skip
+    lines = smsgate("doctor", *flags).out.splitlines()
+    assert len(lines) == len(findings)
+    assert all(line.startswith("ok ") for line in lines)
+
+
+def until_well(smsgate: CommandLine, flags: Sequence[object]) -> list[dict[str, Any]]:
+    """The doctor's findings once the connector is bound."""
+    for _ in range(100):
+        answer = smsgate("doctor", "--json", *flags)
+        if answer.code == 0:
+            found: list[dict[str, Any]] = json.loads(answer.out)
+            assert all(finding["ok"] for finding in found)
+            return found
+    pytest.fail(f"the gateway never became well: {answer.out}")
+
+
+def test_send_needs_a_key_and_a_gateway(smsgate: CommandLine, tmp_path: Path) -> None:
+    port = free_port()
+    flags = ("--config", write_config(tmp_path, port=port))
+    assert "SMSGATE_API_KEY" in smsgate("send", NUMBER, "hello", *flags).line
+    line = smsgate("send", NUMBER, "hello", "--key", "sk_x", *flags).line
+    assert line.startswith(f"no gateway answers at 127.0.0.1:{port}")
+
+
+def test_the_doctor_names_each_thing_that_is_wrong(
+    smsgate: CommandLine, tmp_path: Path, database_url: str
+) -> None:
+    port = free_port()
+    flags = ("--config", write_config(tmp_path, url=database_url, port=port))
+    answer = smsgate("doctor", "--json", *flags)
+    assert answer.code == 1
+    verdicts = {finding["what"]: finding["ok"] for finding in json.loads(answer.out)}
+    assert verdicts == {"configuration": True, "database": True, "gateway": False}
+    lines = smsgate("doctor", *flags).out.splitlines()
+    assert [line[:3] for line in lines] == ["ok ", "ok ", "BAD"]
+    assert str(port) in lines[2]
+
+
+def test_the_doctor_looks_no_further_than_a_wrong_configuration(
+    smsgate: CommandLine, tmp_path: Path
+) -> None:
+    answer = smsgate("doctor", "--json", "--config", write_config(tmp_path, rest="[htp]\n"))
+    assert answer.code == 1
+    [finding] = json.loads(answer.out)
+    assert (finding["what"], finding["ok"]) == ("configuration", False)
+    assert "htp" in finding["detail"]
+
+
+@pytest.mark.parametrize(
+    ("status", "content_type", "body"),
+    [
+        (200, "text/html", "<h1>It works</h1>"),
+        (404, "text/html", "<h1>Not found</h1>"),
+        (200, "application/json", "{}"),
+        (200, "application/json", "[1]"),
+        (500, "application/json", "[1]"),
+        (502, "text/plain", ""),
+    ],
+)
+def test_something_else_on_the_gateways_port_is_one_line(
+    smsgate: CommandLine,
+    tmp_path: Path,
+    loop: LoopThread,
+    database_url: str,
+    status: int,
+    content_type: str,
+    body: str,
+) -> None:
+    async def handler(_request: web.BaseRequest) -> web.Response:
+        return web.Response(status=status, content_type=content_type, text=body)
+
+    async def start() -> tuple[web.ServerRunner, int]:
+        runner = web.ServerRunner(web.Server(handler))
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port: int = runner.addresses[0][1]
+        return runner, port
+
+    runner, port = loop.run(start())
+    flags = ("--config", write_config(tmp_path, url=database_url, port=port))
+    try:
+        assert str(port) in smsgate("send", NUMBER, "hello", "--key", "sk_x", *flags).line
+        answer = smsgate("doctor", "--json", *flags)
+        assert answer.code == 1
+        assert [finding["ok"] for finding in json.loads(answer.out)] == [True, True, False]
+    finally:
+        loop.run(runner.cleanup())
+
+
+def test_a_key_that_no_header_can_hold_is_one_line(smsgate: CommandLine, tmp_path: Path) -> None:
+    flags = ("--config", write_config(tmp_path, port=free_port()))
+    assert smsgate("send", NUMBER, "hello", "--key", "sk_x\r\nHost: y", *flags).line
+
+
+@pytest.mark.parametrize("arguments", [("--profile", "nobody"), ("--host", "192.0.2.1")])
+def test_a_simulator_that_cannot_start_is_one_line(arguments: Sequence[str]) -> None:
+    assert as_process("simulate", "--port", "0", *arguments).line

@@ -1,0 +1,96 @@
+"""Who must not be texted: every entry that bears on a recipient, and no other."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+
+import pytest
+
+from storage.pool import Connection, close_connection, connect
+from storage.suppression import EVERY_ACCOUNT, EVERY_CATEGORY, Suppression, add, look_up
+
+OPTED_OUT, DEAD = 9, 2
+FIRST, SECOND, THIRD = (bytes([n]) * 16 for n in (1, 2, 3))
+SHOP, BANK = 1, 2
+OTP, MARKETING = 0, 3
+
+
+@pytest.mark.parametrize(
+    ("account", "category", "applies_to"),
+    [
+        (EVERY_ACCOUNT, EVERY_CATEGORY, {(SHOP, OTP), (SHOP, MARKETING), (BANK, MARKETING)}),
+        (SHOP, EVERY_CATEGORY, {(SHOP, OTP), (SHOP, MARKETING)}),
+        (EVERY_ACCOUNT, MARKETING, {(SHOP, MARKETING), (BANK, MARKETING)}),
+        (SHOP, MARKETING, {(SHOP, MARKETING)}),
+        (SHOP, OTP, {(SHOP, OTP)}),  # category 0 is one of them, not all
+    ],
+)
+async def test_an_entry_bears_on_its_account_and_category(
+    connection: Connection, account: int, category: int, applies_to: set[tuple[int, int]]
+) -> None:
+    await add(connection, [Suppression(FIRST, OPTED_OUT, "api", account, category)])
+    found = await look_up(connection, [FIRST, SECOND])
+    for asked in ((SHOP, OTP), (SHOP, MARKETING), (BANK, MARKETING)):
+        expected = OPTED_OUT if asked in applies_to else None
+        assert found.reason(FIRST, *asked) == expected
+        assert found.reason(SECOND, *asked) is None
+
+
+async def test_several_entries_of_one_number_are_all_looked_at(connection: Connection) -> None:
+    await add(
+        connection,
+        [
+            Suppression(FIRST, OPTED_OUT, "keyword", BANK, MARKETING),
+            Suppression(FIRST, DEAD, "receipt", SHOP),
+        ],
+    )
+    found = await look_up(connection, [FIRST])
+    assert found.reason(FIRST, SHOP, MARKETING) == DEAD
+    assert found.reason(FIRST, BANK, MARKETING) == OPTED_OUT
+    assert found.reason(FIRST, BANK, OTP) is None
+
+
+async def test_nobody_suppressed_is_nothing_found(connection: Connection) -> None:
+    await add(connection, [Suppression(FIRST, OPTED_OUT, "api")])
+    assert not await look_up(connection, [SECOND, THIRD])
+    assert not await look_up(connection, [])
+    assert await look_up(connection, [SECOND, FIRST])
+
+
+async def test_an_older_entry_keeps_its_evidence(connection: Connection) -> None:
+    first = Suppression(FIRST, DEAD, "receipt", message_id=5, detail="carrier code 001")
+    assert await add(connection, [first]) == 1
+    again = Suppression(FIRST, OPTED_OUT, "api", message_id=6)
+    assert await add(connection, [again, Suppression(SECOND, OPTED_OUT, "api")]) == 1
+    row = await connection.fetchrow(
+        "SELECT reason, source, message_id, detail FROM suppression WHERE to_idx = $1", FIRST
+    )
+    assert row is not None
+    assert tuple(row) == (DEAD, "receipt", 5, "carrier code 001")
+
+
+async def test_an_entry_twice_in_one_call_is_one(connection: Connection) -> None:
+    entry = Suppression(FIRST, OPTED_OUT, "api")
+    assert await add(connection, [entry, entry]) == 1
+    assert await add(connection, []) == 0
+
+
+async def test_writers_of_the_same_numbers_in_any_order_do_not_deadlock(
+    connection: Connection, database_url: str
+) -> None:
+    random = Random(7)
+    entries = [Suppression(n.to_bytes(16, "big"), OPTED_OUT, "api") for n in range(400)]
+    connections = [await connect(database_url, application_name="test") for _ in range(4)]
+
+    async def write(own: Connection) -> int:
+        added = 0
+        async with own.transaction():
+            added += await add(own, random.sample(entries, len(entries)))
+        return added
+
+    added = await asyncio.gather(*(write(own) for own in connections))
+    for own in connections:
+        await close_connection(own)
+    assert sum(added) == len(entries)
+    assert await connection.fetchval("SELECT count(*) FROM suppression") == len(entries)
