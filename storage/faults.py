@@ -38,6 +38,15 @@ TRANSIENT: tuple[type[BaseException], ...] = (
     asyncpg.LockNotAvailableError,
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
+# Whatever asyncpg raises: PostgreSQL's own errors, and those of a connection that breaks.
+DATABASE_ERRORS: tuple[type[BaseException], ...] = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
+# PostgreSQL says this as its last word to a session.
+FATAL = (asyncpg.AdminShutdownError, asyncpg.CrashShutdownError)
 NO_CONNECTION: tuple[type[BaseException], ...] = (OSError, *TRANSIENT)
 
 # What is wrong with the values themselves: no repetition helps, and the value alone is at fault.
@@ -55,9 +64,7 @@ DEFECTS: tuple[type[Exception], ...] = (*POISON, asyncpg.SyntaxOrAccessError)
 UNAVAILABLE: tuple[type[BaseException], ...] = (
     DatabaseDown,
     DatabaseUnusable,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    OSError,
+    *DATABASE_ERRORS,
 )
 
 

@@ -19,6 +19,8 @@ import msgspec
 
 from storage.embedded import EmbeddedError, EmbeddedServer
 from storage.faults import (
+    DATABASE_ERRORS,
+    FATAL,
     NO_CONNECTION,
     DatabaseDown,
     DatabaseUnusable,
@@ -154,9 +156,11 @@ class Dedicated:
         try:
             async with connection.transaction():
                 yield connection
-        except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
-            if isinstance(error, TimeoutError):
-                connection.terminate()  # it may still be busy with what we gave up
+        except DATABASE_ERRORS as error:
+            if isinstance(error, (TimeoutError, asyncpg.InternalClientError, FATAL)):
+                # Still busy with what we gave up; or the server has said goodbye and the end of the
+                # stream has not come yet: asyncpg calls what happens in between a bug of its own.
+                connection.terminate()
             if not connection.is_closed():
                 raise
             raise DatabaseDown(f"connection {self._role} was lost: {error}") from error

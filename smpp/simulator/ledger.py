@@ -147,10 +147,12 @@ def _parse(line: bytes, path: Path) -> LedgerLine:
 
 
 def read_ledger(path: Path) -> Iterator[LedgerLine]:
-    """Every line, in the order of arrival. LedgerError for a line that is none."""
+    """Every whole line, in the order of arrival. LedgerError for a line that is none."""
     try:
         with path.open("rb") as file:
             for line in file:
+                if not line.endswith(b"\n"):
+                    return  # still being written
                 yield _parse(line, path)
     except OSError as error:
         raise LedgerError(f"ledger {path}: {error.strerror or error}") from error

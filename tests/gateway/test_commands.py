@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from aiohttp import web
 
 from gateway.app import Gateway
@@ -285,8 +286,9 @@ def loop() -> Iterator[LoopThread]:
 
 @pytest.fixture
 def running(loop: LoopThread, tmp_path: Path, database_url: str) -> Iterator[Running]:
-    """A gateway and a simulator, in a loop of their own."""
+    """A gateway and a simulator, in a loop of their own; their logs stay out of what is printed."""
     port = free_port()
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
 
     async def start() -> tuple[Simulator, Gateway]:
         simulator = Simulator(load_profile("smooth"), "127.0.0.1", 0)
@@ -303,6 +305,7 @@ def running(loop: LoopThread, tmp_path: Path, database_url: str) -> Iterator[Run
     simulator, gateway = loop.run(start())
     yield Running(tmp_path / "config.toml", port)
     loop.run(stop())
+    structlog.reset_defaults()
 
 
 def test_send_and_doctor_with_a_running_gateway(

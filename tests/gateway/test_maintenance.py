@@ -237,17 +237,23 @@ async def test_a_database_that_is_away_for_one_step_is_there_for_the_next(
 async def test_its_sessions_may_be_lost_at_any_time(
     connection: Connection, database: Database, soon: Callable[[str], None]
 ) -> None:
+    """In the middle of a transaction, too: asyncpg has a name of its own for each moment."""
     soon("RENEW_SECONDS")
     soon("SWEEP_SECONDS")
+    sessions = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE application_name LIKE 'smsgate:%' AND datname = current_database()"
+    )
     async with working(database, connection) as side:
-        renewed = "SELECT expires_at > now() + '5 s' FROM owner_term"
-        for _ in range(2):
-            await until(connection, renewed, True)
+        for _ in range(6):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not side.ended and await connection.fetchval(sessions) < 2:
+                    await asyncio.sleep(0.002)
             assert side.ended == []
             await connection.execute(
                 "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity"
                 " WHERE application_name LIKE 'smsgate:%' AND datname = current_database()"
             )
-            await connection.execute("UPDATE owner_term SET expires_at = now()")
-        await until(connection, renewed, True)
+        await connection.execute("UPDATE owner_term SET expires_at = now()")
+        await until(connection, "SELECT expires_at > now() + '5 s' FROM owner_term", True)
         assert (side.lost, side.ended) == ([], [])
