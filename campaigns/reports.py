@@ -13,7 +13,7 @@ import asyncpg
 import msgspec
 
 from dlr.rates import Rate, delivery_rates, rate_of
-from dlr.report import KeyValue, delivery_counts
+from dlr.report import COUNTS, KeyValue, delivery_counts
 from shortlinks.classify import ClickClass
 from storage import sql
 from storage.categories import Category
@@ -91,6 +91,12 @@ async def funnel(
             group.counts[name] = record[name] if record is not None else 0
         funnels.append(Funnel(group.key, group.counts, _rates(group.counts)))
     return funnels
+
+
+def nothing_counted() -> Funnel:
+    """The funnel of no message: every count is there and 0, no rate has a value."""
+    counts = dict.fromkeys((*COUNTS, *CLICK_COUNTS), 0)
+    return Funnel({}, counts, _rates(counts))
 
 
 def _rates(counts: dict[str, int]) -> dict[str, Rate]:

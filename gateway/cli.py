@@ -76,7 +76,7 @@ def _demo(commands: _Commands) -> None:
 def _simulate(commands: _Commands) -> None:
     parser = _command(commands, "simulate", "Run an SMSC simulator until SIGTERM.", config=False)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=2775, help="0: any free port, printed")
+    parser.add_argument("--port", type=_port, default=2775, help="0: any free port, printed")
     parser.add_argument("--profile", default="smooth", help="a ready profile's name or a TOML file")
     parser.add_argument("--ledger", metavar="FILE", help="write every submit_sm as a JSON line")
 
@@ -118,6 +118,13 @@ def _send(commands: _Commands) -> None:
 def _doctor(commands: _Commands) -> None:
     parser = _command(commands, "doctor", "Check configuration, database and a running gateway.")
     parser.add_argument("--json", action="store_true")
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65_535:  # uvloop would cut a larger one to 16 bits without a word
+        raise argparse.ArgumentTypeError("expected 0 to 65535")
+    return number
 
 
 def _count(text: str) -> int:

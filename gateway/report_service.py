@@ -10,7 +10,7 @@ from datetime import datetime
 
 import asyncpg
 
-from campaigns.reports import FUNNEL_KEYS, funnel
+from campaigns.reports import FUNNEL_KEYS, funnel, nothing_counted
 from dlr.rates import delivery_rates
 from dlr.report import COUNTS, GROUP_KEYS, KeyValue, delivery_counts
 from gateway.readers import reading
@@ -46,7 +46,8 @@ class Reports:
                 for group in found
             ]
 
-        return await self._report(groups_by, group_by)
+        nothing = dict.fromkeys(COUNTS, 0)
+        return await self._report(groups_by, group_by, Figures(nothing, delivery_rates(nothing)))
 
     async def funnel(
         self, account: int, since: datetime, until: datetime, group_by: Sequence[str]
@@ -63,12 +64,14 @@ class Reports:
                 ReportGroup(group.counts, group.rates, self._named(group.key)) for group in found
             ]
 
-        return await self._report(groups_by, group_by)
+        nothing = nothing_counted()
+        return await self._report(groups_by, group_by, Figures(nothing.counts, nothing.rates))
 
     async def _report(
         self,
         groups_by: Callable[[Connection, Sequence[str]], Awaitable[list[ReportGroup]]],
         group_by: Sequence[str],
+        nothing: Figures,
     ) -> Report:
         """Groups and total out of one snapshot, so that they agree."""
         try:
@@ -85,8 +88,7 @@ class Reports:
             raise ReportTooSlow(str(error)) from error
         if totals:
             return Report(groups, Figures(totals[0].counts, totals[0].rates))
-        nothing = dict.fromkeys(COUNTS, 0)
-        return Report(groups, Figures(nothing, delivery_rates(nothing)))
+        return Report(groups, nothing)
 
     def _named(self, key: Mapping[str, KeyValue]) -> dict[str, str | None]:
         """Accounts and connectors by name, everything else as text."""

