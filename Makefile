@@ -4,6 +4,8 @@ PACKAGES := gateway campaigns dlr shortlinks storage smpp ratelimit benchmarks
 CHECKS   := lint-style lint-format lint-types lint-imports lint-duplicates
 VENV     := .venv
 BIN      := $(VENV)/bin
+# smpp.pdu3, an independent codec that tests compare ours with, installs a package named smpp: it lives by itself.
+ORACLE   := .venv-oracle
 
 # Set one of these on the command line.
 PYTHON      ?=
@@ -76,10 +78,10 @@ format: setup ## rewrite the code the way lint wants it
 
 clean: ## remove caches and built packages
 	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
-	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find . -path './.venv*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## clean, and .venv as well
-	@rm -rf $(VENV)
+	@rm -rf $(VENV) $(ORACLE)
 
 FORCE:
 
@@ -110,6 +112,9 @@ $(STAMP):
 	fi; \
 	echo "Installing smsgate and its tools into $(VENV); the first time takes a few minutes"; \
 	PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip -qq install -e '.[dev]'; \
+	[ -x $(ORACLE)/bin/python ] || { $(BIN)/python -m venv --clear --without-pip $(ORACLE); \
+	    PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --python $(ORACLE)/bin/python \
+	        -qq install --no-deps 'smpp.pdu3==0.6'; }; \
 	echo '$(MADE_FROM)' > $(STAMP); \
 	echo "Ready: $(BIN)/smsgate --help"
 

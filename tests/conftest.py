@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from hypothesis import settings
 
 from storage.embedded import EmbeddedServer
 from storage.migrate import migrate
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator
 
 T = TypeVar("T")
+
+# No deadline per example: a machine that is busy with something else would fail a test that is right.
+settings.register_profile("smsgate", deadline=None)
+settings.load_profile("smsgate")
 
 URL_VARIABLE = "SMSGATE_TEST_DATABASE_URL"
 FOLDER_PREFIX = "smsgate-tests-"
