@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# No deadline per example: a machine that is busy with something else would fail a test that is right.
+# No deadline per example: a machine that is busy with something else would fail a test that is
+# right.
 settings.register_profile("smsgate", deadline=None)
 settings.load_profile("smsgate")
 
