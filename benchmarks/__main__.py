@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.conditions import conditions
 
-NAMES = ("end_to_end",)
+NAMES = ("end_to_end", "smpp")
 
 
 def main() -> int:

@@ -25,6 +25,7 @@ from smpp.session_machine import SessionMachine
 from smpp.session_protocol import SessionProtocol
 from smpp.session_states import Role, State
 from smpp.session_timers import TimerSettings
+from smpp.tls import TlsSettings, client_context, explain
 
 # Nobody corrects a password within seconds, and carriers lock accounts that keep on guessing.
 CREDENTIALS_WAIT_SECONDS: Final = 60.0
@@ -58,6 +59,7 @@ class BindSettings:
     reconnect_seconds_min: float = 1.0
     reconnect_seconds_max: float = 60.0
     bind_attempts_per_minute_max: int = 12
+    tls: TlsSettings | None = None  # None: plain TCP
 
     def timers(self) -> TimerSettings:
         """The session's timers."""
@@ -125,10 +127,15 @@ class BindListener(Protocol):
 
 
 class Bind:
-    """One session at a time to one carrier, for as long as it is started."""
+    """One session at a time to one carrier, for as long as it is started.
+
+    What can never be bound with is an error when it is made: TlsError for a wrong file, those of
+    ``BindSettings.bind_request`` for the rest.
+    """
 
     def __init__(self, name: str, settings: BindSettings, listener: BindListener) -> None:
-        settings.bind_request()  # what cannot be bound with is an error now, not in the task
+        settings.bind_request()
+        self._tls = None if settings.tls is None else client_context(settings.tls)
         self.name = name
         self.settings = settings
         self.last_error: str | None = None
@@ -136,7 +143,8 @@ class Bind:
         self.session_counters = SessionCounters()
         self._listener = listener
         self._state = BindState.STOPPED
-        self._connection: SessionProtocol | None = None  # from connect to close
+        self._attempt: SessionProtocol | None = None  # the newest, connected or not
+        self._connection: SessionProtocol | None = None  # the same, from connect to close
         self._session: SessionProtocol | None = None  # the same, while it is bound
         self._session_token = 0
         self._bound_at: float | None = None
@@ -226,6 +234,7 @@ class Bind:
         elif self._connection is not None:
             self._connection.abort("stopped before the bind")
         elif self._state is BindState.CONNECTING:
+            self._attempt = None
             task.cancel()
         await asyncio.wait([task])
         self._task = None
@@ -260,10 +269,15 @@ class Bind:
         try:
             async with asyncio.timeout(settings.bind_timeout_seconds):
                 await loop.create_connection(
-                    lambda: self._new_session(loop), settings.host, settings.port
+                    lambda: self._new_session(loop),
+                    settings.host,
+                    settings.port,
+                    ssl=self._tls,
+                    server_hostname=self._server_name(),
                 )
         except (OSError, TimeoutError) as error:
-            why = str(error) or f"no connection in {settings.bind_timeout_seconds:g} s"
+            nothing = f"no connection in {settings.bind_timeout_seconds:g} s"
+            why = explain(error) or str(error) or nothing
             self.last_error = f"cannot connect to {settings.host}:{settings.port}: {why}"
             return
         await self._ended.wait()
@@ -277,8 +291,12 @@ class Bind:
             counters=self.session_counters,
         )
         bind = self.settings.bind_request()
-        self._connection = SessionProtocol(machine, self, loop, bind=bind)
-        return self._connection
+        self._attempt = SessionProtocol(machine, self, loop, bind=bind)
+        return self._attempt
+
+    def _server_name(self) -> str | None:
+        tls = self.settings.tls
+        return None if tls is None else tls.server_name or self.settings.host
 
     def _next_wait(self, now: float) -> float:
         """Seconds until the next attempt, and ``last_error`` where only a person can help."""
@@ -300,6 +318,13 @@ class Bind:
         return wait
 
     # --- SessionOwner ----------------------------------------------------------------------------
+
+    def session_connected(self, session: SessionProtocol) -> None:
+        """Connected, with TLS after its handshake."""
+        if session is self._attempt:
+            self._connection = session
+        else:
+            session.abort("stopped before the bind")
 
     def session_batch(self, session: SessionProtocol, batch: Batch) -> None:
         """One slice: bound, then answers, then deliveries."""

@@ -18,6 +18,7 @@ from smpp.session_machine import SessionMachine
 from smpp.session_protocol import SessionProtocol
 from smpp.session_states import Role, State
 from smpp.session_timers import TimerSettings
+from smpp.tls import TlsServerSettings, server_context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class ServerSettings:
     timers: TimerSettings = field(
         default_factory=lambda: TimerSettings(enquire_link_seconds=60.0, response_seconds=30.0)
     )
+    tls: TlsServerSettings | None = None  # None: plain TCP
 
 
 class ServerHandler(Protocol):
@@ -96,6 +98,10 @@ class ServerSession:
 
     # --- SessionOwner ----------------------------------------------------------------------------
 
+    def session_connected(self, session: SessionProtocol) -> None:
+        """Connected, with TLS after its handshake."""
+        self._server.connected(self)
+
     def session_batch(self, session: SessionProtocol, batch: Batch) -> None:
         """One slice of a read."""
         handler = self._server.handler
@@ -155,10 +161,16 @@ class SmppServer:
         return frozenset(self._bound)
 
     async def start(self) -> None:
-        """Listen; port 0 takes a free one, see ``port``. OSError if the address is taken."""
+        """Listen; port 0 takes a free one, see ``port``. OSError if the address is taken, TlsError
+        if a file of ``settings.tls`` is wrong."""
         loop = asyncio.get_running_loop()
+        tls = self.settings.tls
         self._server = await loop.create_server(
-            lambda: self._connection(loop), self.host, self.port
+            lambda: self._connection(loop),
+            self.host,
+            self.port,
+            ssl=None if tls is None else server_context(tls),
+            ssl_handshake_timeout=None if tls is None else self.settings.timers.bind_seconds,
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -190,10 +202,14 @@ class SmppServer:
             self.connections_refused += 1
             self._log.warning("connection_refused", sessions_max=self.settings.sessions_max)
             return RefusedConnection()
-        session = ServerSession(self, loop)
+        return ServerSession(self, loop).protocol
+
+    def connected(self, session: ServerSession) -> None:
+        """Counted from here: nobody hears of a connection whose TLS handshake fails."""
         self._sessions.add(session)
         self._all_gone.clear()
-        return session.protocol
+        if len(self._sessions) > self.settings.sessions_max:
+            session.protocol.abort("too many connections")
 
     def bound(self, session: ServerSession) -> None:
         """A session's bind was accepted."""

@@ -17,6 +17,7 @@ from typing import Final, Protocol, cast
 from smpp.events import Batch, MessageRequest
 from smpp.pdu import BindRequest, MessageResponse
 from smpp.session_machine import SessionMachine
+from smpp.tls import explain
 
 # Above the high mark nothing new is submitted (free_slots is 0) until the buffer fell to the low
 # one. Answers still go out, up to the maximum: to stop reading instead could lock both ends, each
@@ -24,12 +25,19 @@ from smpp.session_machine import SessionMachine
 WRITE_BUFFER_BYTES_HIGH: Final = 256 * 1024
 WRITE_BUFFER_BYTES_LOW: Final = 64 * 1024
 WRITE_BUFFER_BYTES_MAX: Final = 4 * 1024 * 1024
+# What a loop's TLS layer may hold that it took from the socket and has not given us: asyncio and
+# uvloop stop reading at 512 KiB, and one read of at most 256 KiB may come on top.
+TLS_HELD_BYTES_MAX: Final = 1024 * 1024
+TLS_QUIET_TURNS: Final = 3  # turns of the loop within which a TLS layer passes on what it holds
 LATE_SECONDS: Final = 0.1  # a timer this late means that the loop was held up
 FLUSH_SECONDS_MAX: Final = 5.0  # a graceful close that the peer does not read is cut after this
 
 
 class SessionOwner(Protocol):
     """Who uses a session. Callbacks come from the event loop and must be short."""
+
+    def session_connected(self, session: SessionProtocol) -> None:
+        """The first callback, before anything is written; with TLS after the handshake."""
 
     def session_batch(self, session: SessionProtocol, batch: Batch) -> None:
         """At most one slice of what a read brought; answers before requests."""
@@ -74,6 +82,8 @@ class SessionProtocol(asyncio.Protocol):
         self._bytes_received = 0
         # A due timer waits until this many bytes were received: (bytes, the time it was due at).
         self._expiry: tuple[int, float] | None = None
+        self._encrypted = False
+        self._awaiting_quiet = False
 
     # --- what the owner calls --------------------------------------------------------------------
 
@@ -118,6 +128,7 @@ class SessionProtocol(asyncio.Protocol):
         self._reading_paused = False
         if self._transport is not None and not self._slicing:
             self._transport.resume_reading()
+            self._await_quiet()
 
     # --- asyncio.Protocol ------------------------------------------------------------------------
 
@@ -131,6 +142,8 @@ class SessionProtocol(asyncio.Protocol):
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         transport.set_write_buffer_limits(WRITE_BUFFER_BYTES_HIGH, WRITE_BUFFER_BYTES_LOW)
+        self._encrypted = transport.get_extra_info("ssl_object") is not None
+        self._owner.session_connected(self)
         if self._bind is not None:
             self.machine.start_bind(self._bind)
             self._bind = None  # it holds the password
@@ -149,7 +162,9 @@ class SessionProtocol(asyncio.Protocol):
             if handle is not None:
                 handle.cancel()
         self._transport = None
-        lost = "the peer closed the connection" if exc is None else f"connection lost: {exc}"
+        lost = "the peer closed the connection"
+        if exc is not None:
+            lost = explain(exc) or f"connection lost: {exc}"
         closing = self.machine.closing
         in_flight = self.machine.connection_lost(lost)
         self._owner.session_closed(self, closing.reason if closing else lost, in_flight)
@@ -176,6 +191,7 @@ class SessionProtocol(asyncio.Protocol):
             self._loop.call_soon(self._work_on)
         elif self._expiry is not None:
             self._expire_if_read()
+            self._await_quiet()
 
     def _work_on(self) -> None:
         if self._transport is None:
@@ -231,6 +247,8 @@ class SessionProtocol(asyncio.Protocol):
 
         A full socket buffer keeps further answers at the peer. So a loop that woke late, because
         something held it up, first gives the peer the time back that it took, once.
+
+        Under TLS the kernel counts other bytes than we do, see ``_await_quiet``.
         """
         now = self._loop.time()
         deadline = self.machine.deadline()
@@ -243,7 +261,11 @@ class SessionProtocol(asyncio.Protocol):
             self._timer = self._loop.call_later(min(late, self._timer_period), self._on_timer)
             return
         unread = self._unread_bytes()
-        if self._expiry is None or unread == 0:
+        if self._encrypted:
+            if self._expiry is None:
+                self._expiry = (self._bytes_received + unread + TLS_HELD_BYTES_MAX, now)
+            self._await_quiet()
+        elif self._expiry is None or unread == 0:
             self._expiry = (self._bytes_received + unread, now)
         self._expire_if_read()
         if self._expiry is not None and self._transport is not None:
@@ -262,6 +284,32 @@ class SessionProtocol(asyncio.Protocol):
         if expired:
             self._owner.session_expired(self, expired)
         self._arm(self.machine.deadline())
+
+    def _await_quiet(self) -> None:
+        """Under TLS nothing tells how many bytes are still to come: those in the kernel are
+        enciphered, and the TLS layer holds some of its own, all of them while reading is paused. So
+        an expiry waits until the kernel holds nothing and a few turns of the loop brought nothing
+        either; or, where the peer never pauses, for more than both could hold. It may be late by
+        that, never early.
+        """
+        if self._encrypted and self._expiry is not None and not self._awaiting_quiet:
+            self._awaiting_quiet = True
+            self._loop.call_soon(self._on_turn, self._bytes_received, TLS_QUIET_TURNS)
+
+    def _on_turn(self, bytes_received: int, turns: int) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing() or self._expiry is None:
+            self._awaiting_quiet = False
+        elif self._reading_paused or self._slicing:
+            self._awaiting_quiet = False  # begins again with the next read, resume or timer
+        elif bytes_received != self._bytes_received or self._unread_bytes() > 0:
+            self._loop.call_soon(self._on_turn, self._bytes_received, TLS_QUIET_TURNS)
+        elif turns > 0:
+            self._loop.call_soon(self._on_turn, bytes_received, turns - 1)
+        else:
+            self._awaiting_quiet = False
+            self._expiry = (bytes_received, self._expiry[1])
+            self._expire_if_read()
 
     def _unread_bytes(self) -> int:
         """How many bytes the kernel holds for us (FIONREAD)."""

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.maintenance import today
+from storage.partitions import ensure_partitions, leaf_name
 from storage.pool import Connection
 from tests.conftest import PostgresTarget
 from tests.integration.carrier import Submit, carrier, deliver_and_confirm
@@ -240,6 +242,29 @@ async def test_what_is_answered_is_what_happened_although_the_commit_was_not_ans
         await until_row(connection, "SELECT 1 WHERE NOT EXISTS (SELECT FROM outbox)")
     assert status in (202, 503)
     assert len(smsc.submits_of(str(message(99)["to"]))) == (1 if status == 202 else 0)
+
+
+async def test_a_day_without_its_partition_delays_results_and_drops_none(
+    database_url: str, connection: Connection, folder: Path
+) -> None:
+    """A clock that jumped, or a table that was held whenever partitions should have been made."""
+    day = today()
+    async with (
+        carrier(deliver_and_confirm) as smsc,
+        gateway(write_config(folder, database_url, smsc.port)) as running,
+    ):
+        await connection.execute(f"DROP TABLE {leaf_name('submission', day)}")
+        await running.send([message(n) for n in range(3)])
+        await smsc.submitted(3)
+        async with asyncio.timeout(15):  # the recorder has met it
+            while not any(
+                word in running.child.log.read_text()
+                for word in ("record_unstorable", "results_wait")
+            ):
+                await asyncio.sleep(0.02)
+        await ensure_partitions(connection, day)
+        await running.until(delivered=3)
+    assert smsc.deliveries == [0] * 3
 
 
 @pytest.mark.parametrize("by", ["another process", "its own refiller"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import TypeVar
@@ -170,7 +171,7 @@ async def serving(
 async def binding(
     port: int,
     listener: Listener,
-    options: Mapping[str, float] | None = None,
+    options: Mapping[str, object] | None = None,
     *,
     wait_bound: bool = True,
 ) -> AsyncIterator[Bind]:
@@ -210,8 +211,13 @@ class RawCarrier:
     Accepts one connection, answers its bind, then runs ``script(connection, reader)``.
     """
 
-    def __init__(self, script: Callable[[socket.socket, PduReader], None]) -> None:
+    def __init__(
+        self,
+        script: Callable[[socket.socket, PduReader], None],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._script = script
+        self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         self.port: int = self._listener.getsockname()[1]
@@ -225,8 +231,14 @@ class RawCarrier:
         self._listener.close()
         self._thread.join(WAIT_SECONDS)
 
+    def _accept(self) -> socket.socket:
+        connection = self._listener.accept()[0]
+        if self._tls is None:
+            return connection
+        return self._tls.wrap_socket(connection, server_side=True)
+
     def _run(self) -> None:
-        with contextlib.suppress(OSError), self._listener.accept()[0] as connection:
+        with contextlib.suppress(OSError), self._accept() as connection:
             connection.settimeout(WAIT_SECONDS)
             reader = PduReader(connection)
             request = reader.next()
