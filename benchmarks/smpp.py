@@ -31,7 +31,7 @@ MESSAGES = {
     "aiosmpplib": 2_000,
     "aiosmpplib_constant_time_correlator": 4_000,
     "smpplib": 6_000,
-    "smpp34": 20_000,
+    "smpp34": 12_000,
 }
 LIBRARIES = ("aiosmpplib", "smpplib", "smpp34")
 ROUNDS = 3
@@ -92,7 +92,7 @@ class Carrier:
 
 @contextlib.asynccontextmanager
 async def _carrier(options: CarrierOptions) -> AsyncIterator[Carrier]:
-    process = await _start("benchmarks.smpp_carrier", options)
+    process = await _start("benchmarks.smpp_carrier", options, subprocess.DEVNULL)
     assert process.stdin is not None
     assert process.stdout is not None
     try:
@@ -108,23 +108,23 @@ async def _carrier(options: CarrierOptions) -> AsyncIterator[Carrier]:
 
 async def _client(client_run: ClientRun) -> dict[str, float]:
     """The figures that one client process prints. SystemExit when it has none."""
-    process = await _start("benchmarks.smpp_clients", client_run)
+    process = await _start("benchmarks.smpp_clients", client_run, subprocess.PIPE)
     try:
         async with asyncio.timeout(RUN_SECONDS_MAX):
-            out, _ = await process.communicate()
+            out, complaint = await process.communicate()
     except TimeoutError:
         process.kill()
         raise SystemExit(f"{client_run.name} did not end in {RUN_SECONDS_MAX:g} s") from None
     if process.returncode:
-        raise SystemExit(f"{client_run.name} has no figure; its complaint is above")
+        raise SystemExit(f"{client_run.name} has no figure:\n{complaint.decode()}")
     figures: dict[str, float] = json.loads(out.splitlines()[-1])
     return figures
 
 
-async def _start(module: str, argument: msgspec.Struct) -> asyncio.subprocess.Process:
+async def _start(module: str, argument: msgspec.Struct, stderr: int) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, msgspec.json.encode(argument).decode(),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr,
     )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from gateway.link_service import LinkService
 from gateway.listening import authority
 from gateway.maintenance import Maintenance, today
 from gateway.web.server import HttpServer, create_app
+from storage import sql
 from storage.crypto import NumberVault, check_fingerprint
 from storage.faults import DatabaseDown
 from storage.ids import IdSource
@@ -40,6 +41,7 @@ from storage.migrate import migrate
 from storage.partitions import ensure_partitions
 from storage.pool import Connection, Database
 
+_SQL = sql.load(__package__)
 _log = structlog.get_logger(__name__)
 
 RECORDS_WAITING_MAX = 400_000  # results are bounded by the windows, receipts by their own setting
@@ -134,7 +136,8 @@ class Gateway:
         self.term = await OwnerTerm.acquire(connection, self.host)
         self._started.append("term")
         self.database.use_term(self.term.term)
-        self.ids = IdSource(self.term.node, wall_ms)
+        highest = await connection.fetchval(_SQL["highest_id"])
+        self.ids = IdSource(self.term.node, wall_ms, above=highest or 0)
         self.registry = await registry.register(
             connection,
             [account.name for account in self.config.accounts],

@@ -28,8 +28,9 @@ RENEW_SECONDS = 3.0
 RECOVER_SECONDS = 5.0
 SWEEP_SECONDS = 5.0
 SWEEP_MINIMUM_AGE = timedelta(seconds=5)
-PARTITION_SECONDS = 3600.0
+PARTITION_SECONDS = 10.0  # one look at the catalogue; also what ends a clock's jump over days
 GIVE_UP_SECONDS = 60.0
+GIVE_UP_STRETCHES = 10  # a turn, so that a take-over does not wait behind days of submissions
 LINKS_SECONDS = 3600.0
 LINKS_GONE = timedelta(days=30)  # how long an expired link says so before it is unknown
 GIVE_UP_WINDOW = timedelta(days=35)  # as long as submissions are kept
@@ -136,7 +137,7 @@ class Maintenance:
         """
         now = datetime.now(UTC)
         cursor = self._give_up_cursor or id_at(now - GIVE_UP_WINDOW)
-        while True:
+        for _ in range(GIVE_UP_STRETCHES):
             given_up: GivenUp = await give_up(
                 connection, cursor, now, after_hours=self._unknown_after_hours
             )

@@ -276,7 +276,8 @@ class Bind:
                     server_hostname=self._server_name(),
                 )
         except (OSError, TimeoutError) as error:
-            nothing = f"no connection in {settings.bind_timeout_seconds:g} s"
+            awaited = "connection" if self._tls is None else "TLS handshake"
+            nothing = f"no {awaited} in {settings.bind_timeout_seconds:g} s"
             why = explain(error) or str(error) or nothing
             self.last_error = f"cannot connect to {settings.host}:{settings.port}: {why}"
             return

@@ -29,6 +29,9 @@ WRITE_BUFFER_BYTES_MAX: Final = 4 * 1024 * 1024
 # uvloop stop reading at 512 KiB, and one read of at most 256 KiB may come on top.
 TLS_HELD_BYTES_MAX: Final = 1024 * 1024
 TLS_QUIET_TURNS: Final = 3  # turns of the loop within which a TLS layer passes on what it holds
+# A TLS 1.3 server refuses a client's certificate after the client's handshake is over, and some
+# close without the alert that would say so.
+NOTHING_AFTER_TLS: Final = " (nothing came after the TLS handshake: is our certificate refused?)"
 LATE_SECONDS: Final = 0.1  # a timer this late means that the loop was held up
 FLUSH_SECONDS_MAX: Final = 5.0  # a graceful close that the peer does not read is cut after this
 
@@ -165,6 +168,8 @@ class SessionProtocol(asyncio.Protocol):
         lost = "the peer closed the connection"
         if exc is not None:
             lost = explain(exc) or f"connection lost: {exc}"
+        if self._encrypted and self._bytes_received == 0:
+            lost += NOTHING_AFTER_TLS
         closing = self.machine.closing
         in_flight = self.machine.connection_lost(lost)
         self._owner.session_closed(self, closing.reason if closing else lost, in_flight)

@@ -1,11 +1,12 @@
 """Owns the table of what may happen to an SMPP session, and in which state (SMPP 3.4 section 2.2).
 
-Must not act: session_machine does. It does not know which side it is told about, except in the last
-lines, where a side is told which direction its messages go.
+Must not act: session_machine does. It does not know which side it is told about, except where a
+side is told which direction its messages go. ``python -m smpp.session_states`` draws the table.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from enum import Enum, auto
 from types import MappingProxyType
@@ -95,3 +96,40 @@ INWARD_TYPES: Final[Mapping[Role, frozenset[type[Pdu]]]] = MappingProxyType(
     {Role.ESME: frozenset({DeliverSm, DataSm}), Role.SMSC: frozenset({SubmitSm, DataSm})}
 )
 NO_TYPES: Final[frozenset[type[Pdu]]] = frozenset()
+
+
+def mermaid() -> str:
+    """TRANSITIONS as a Mermaid state diagram; steps between the same two states share an arrow."""
+    lines = ["stateDiagram-v2", f"    [*] --> {State.OPEN.name}"]
+    for state, row in TRANSITIONS.items():
+        steps: dict[State, list[str]] = {}
+        for step, target in row.items():
+            steps.setdefault(target, []).append(step.name)
+        lines += [
+            f"    {state.name} --> {target.name}: {', '.join(names)}"
+            for target, names in steps.items()
+        ]
+        if not row:
+            lines.append(f"    {state.name} --> [*]")
+    return "\n".join(lines)
+
+
+def document() -> str:
+    """docs/smpp-session.md as a whole: ``python -m smpp.session_states`` writes it out."""
+    return f"""# The states of an SMPP session
+
+Both ends of a session follow this table, `TRANSITIONS` in `smpp/session_states.py`. SUBMIT and
+DELIVER are messages to and from the carrier. A step that a state does not list is refused with
+ESME_RINVBNDSTS, whichever side asks for it. While UNBINDING, what the peer still sends is taken and
+nothing new goes out; CLOSED is the end, a lost connection leads there from everywhere.
+
+```mermaid
+{mermaid()}
+```
+
+This file is the output of `python -m smpp.session_states`.
+"""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())

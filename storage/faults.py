@@ -52,7 +52,10 @@ NO_CONNECTION: tuple[type[BaseException], ...] = (OSError, *TRANSIENT)
 # What is wrong with the values themselves: no repetition helps, and the value alone is at fault.
 POISON: tuple[type[Exception], ...] = (
     asyncpg.DataError,
-    asyncpg.IntegrityConstraintViolationError,
+    # Not the whole of class 23: a missing day partition is a CheckViolationError and no value's
+    # fault.
+    asyncpg.UniqueViolationError,
+    asyncpg.NotNullViolationError,
     ValueError,
     OverflowError,
 )

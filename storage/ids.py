@@ -41,12 +41,15 @@ class IdSource:
 
     __slots__ = ("_clock_ms", "_node_bits", "_position")
 
-    def __init__(self, node: int, clock_ms: Callable[[], int]) -> None:
+    def __init__(self, node: int, clock_ms: Callable[[], int], *, above: int = 0) -> None:
+        """`above` is the highest id that is known: none below it is made again, also if the clock
+        was set back since.
+        """
         if not 0 <= node < NODES_MAX:
             raise ValueError(f"node {node}: expected 0..{NODES_MAX - 1}")
         self._node_bits = node << SEQUENCE_BITS
         self._clock_ms = clock_ms
-        self._position = -1
+        self._position = (above >> _TIME_SHIFT << SEQUENCE_BITS | _SEQUENCE_MASK) if above else -1
 
     def next(self) -> int:
         """The next id."""

@@ -31,7 +31,7 @@ class OutcomePolicy(msgspec.Struct, frozen=True):
     """How often to try, and what to do with a message that may or may not have been sent."""
 
     attempts_max: int = ATTEMPTS_MAX
-    doubt_grace_seconds: float = 3.0  # a late answer or an early receipt may still settle it
+    doubt_grace_seconds: float = 3.0  # a link that broke is not asked again at once
     resend_when_in_doubt: frozenset[int] = frozenset(
         {Category.OTP, Category.TRANSACTIONAL, Category.SERVICE}
     )

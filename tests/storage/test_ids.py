@@ -136,3 +136,11 @@ def test_any_text_parses_or_is_a_value_error(text: str) -> None:
     except ValueError:
         return
     assert format_id("msg", identifier) == f"msg_{text}"
+
+
+def test_a_clock_that_was_set_back_across_a_restart_repeats_no_id() -> None:
+    before = IdSource(3, lambda: 1_800_000_000_000)
+    highest = before.take(40)[-1]
+    after = IdSource(3, lambda: 1_700_000_000_000, above=highest)
+    assert after.next() > highest
+    assert min(after.take(3)) > highest
