@@ -6,7 +6,7 @@ Must not decide who may bind or what becomes of a message: the handler does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,7 +15,7 @@ import structlog
 from smpp.events import Batch, MessageRequest, SessionCounters, SubmitResponse
 from smpp.pdu import BindRequest, DeliverSm, MessageResponse
 from smpp.session_machine import SessionMachine
-from smpp.session_protocol import SessionProtocol
+from smpp.session_protocol import SessionProtocol, Wire
 from smpp.session_states import Role, State
 from smpp.session_timers import TimerSettings
 from smpp.tls import TlsServerSettings, server_context
@@ -74,7 +74,8 @@ class ServerSession:
             system_id=settings.system_id.encode("ascii"),
             counters=server.session_counters,
         )
-        self.protocol = SessionProtocol(self._machine, self, loop)
+        wire = None if server.wires is None else server.wires()
+        self.protocol = SessionProtocol(self._machine, self, loop, wire=wire)
         self.system_id = ""
         self.receives = False  # bound as receiver or transceiver
 
@@ -133,7 +134,9 @@ class ServerSession:
 
 
 class SmppServer:
-    """Listens on one address; at most ``sessions_max`` connections at a time."""
+    """Listens on one address; at most ``sessions_max`` connections at a time. ``wires`` makes what
+    stands between each session and its socket.
+    """
 
     def __init__(
         self,
@@ -141,8 +144,10 @@ class SmppServer:
         host: str,
         port: int,
         settings: ServerSettings | None = None,
+        wires: Callable[[], Wire] | None = None,
     ) -> None:
         self.handler = handler
+        self.wires = wires
         self.settings = settings if settings is not None else ServerSettings()
         self.host = host
         self.port = port  # the real one after start()

@@ -11,7 +11,7 @@ import fcntl
 import socket
 import struct
 import termios
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Protocol, cast
 
 from smpp.events import Batch, MessageRequest
@@ -57,6 +57,21 @@ class SessionOwner(Protocol):
         """The last callback; ``in_flight`` is the whole window (E33)."""
 
 
+class Wire(Protocol):
+    """Stands between a session and its transport: to note what passes, or to spoil it on purpose
+    as the simulator does.
+    """
+
+    def received(self, data: bytes) -> bytes:
+        """What the session is to see of a read; nothing for a peer that is to be ignored."""
+
+    def sending(self, data: bytearray) -> Iterable[bytes | bytearray]:
+        """What is to be written for whole PDUs, one ``transport.write`` each."""
+
+    def closed(self) -> None:
+        """The connection is gone."""
+
+
 class SessionProtocol(asyncio.Protocol):
     """Feeds a SessionMachine from a transport, and acts on what it says."""
 
@@ -67,8 +82,10 @@ class SessionProtocol(asyncio.Protocol):
         loop: asyncio.AbstractEventLoop,
         *,
         bind: BindRequest | None = None,
+        wire: Wire | None = None,
     ) -> None:
         self.machine = machine
+        self.wire = wire
         self.peer = "?"
         self._owner = owner
         self._loop = loop
@@ -155,6 +172,8 @@ class SessionProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._bytes_received += len(data)
+        if self.wire is not None:
+            data = self.wire.received(data)
         self._work(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -165,6 +184,8 @@ class SessionProtocol(asyncio.Protocol):
             if handle is not None:
                 handle.cancel()
         self._transport = None
+        if self.wire is not None:
+            self.wire.closed()
         lost = "the peer closed the connection"
         if exc is not None:
             lost = explain(exc) or f"connection lost: {exc}"
@@ -213,7 +234,8 @@ class SessionProtocol(asyncio.Protocol):
             return
         output = self.machine.take_output()
         if output:
-            transport.write(output)
+            for piece in (output,) if self.wire is None else self.wire.sending(output):
+                transport.write(piece)
             if transport.get_write_buffer_size() > WRITE_BUFFER_BYTES_MAX:
                 self.abort(f"the peer left {WRITE_BUFFER_BYTES_MAX >> 20} MiB unread")
                 return

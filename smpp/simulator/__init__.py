@@ -6,6 +6,7 @@ await simulator.start()
 
 from __future__ import annotations
 
+from smpp.simulator.capture import CaptureError, CaptureLine
 from smpp.simulator.carrier import Simulator
 from smpp.simulator.ledger import LedgerError, LedgerLine, read_ledger
 from smpp.simulator.profile import (
@@ -20,6 +21,8 @@ from smpp.simulator.receipts import InboundMessage
 
 __all__ = [
     "READY_PROFILES",
+    "CaptureError",
+    "CaptureLine",
     "InboundMessage",
     "LedgerError",
     "LedgerLine",

@@ -90,6 +90,10 @@ class Deliveries:
             mailbox = self.mailboxes[system_id] = Mailbox(self._loop, self._counters)
         return mailbox
 
+    def receivers(self) -> list[str]:
+        """The system_ids that are bound to receive."""
+        return [system_id for system_id, mailbox in self.mailboxes.items() if mailbox.sessions]
+
     def take_on(self, held: Held, due: float) -> None:
         """Something new, due at ``due`` in the loop's time."""
         self.held += 1

@@ -1,4 +1,4 @@
-"""Owns the traffic from handsets: how often, which texts, in how many parts. Must not deliver it."""
+"""Owns the traffic from handsets: how often, which texts, in how many parts. Must not deliver."""
 
 from __future__ import annotations
 

@@ -9,7 +9,15 @@ from typing import Final
 
 from smpp.simulator.profile import Profile
 
-FORMATS: Final = MappingProxyType({"decimal": b"%d", "hex": b"%X"})
+FORMATS: Final = MappingProxyType(
+    {
+        "decimal": b"%d",
+        "decimal_padded": b"%020d",
+        "hex": b"%X",
+        "hex_lower": b"%x",
+        "hex_padded": b"%016X",
+    }
+)
 
 
 class MessageIds:

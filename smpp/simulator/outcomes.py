@@ -13,47 +13,9 @@ from itertools import accumulate
 from types import MappingProxyType
 from typing import Final
 
-import msgspec
-
 from smpp import vocabulary
-from smpp.simulator.profile import NO_RECEIPT, Outcome, Profile, span_seconds
-
-MESSAGE_STATES: Final = MappingProxyType(
-    {
-        "DELIVRD": vocabulary.MessageState.DELIVERED,
-        "UNDELIV": vocabulary.MessageState.UNDELIVERABLE,
-        "EXPIRED": vocabulary.MessageState.EXPIRED,
-        "REJECTD": vocabulary.MessageState.REJECTED,
-        "DELETED": vocabulary.MessageState.DELETED,
-        "UNKNOWN": vocabulary.MessageState.UNKNOWN,
-    }
-)
-
-
-class Fate(msgspec.Struct, frozen=True):
-    """Either a refusal (``command_status`` not 0) or an end; the octets are the receipt's."""
-
-    command_status: int = vocabulary.ESME_ROK
-    state: bytes = b""  # empty: no receipt ever comes
-    error: bytes = b"000"
-    message_state: int = 0
-
-    @property
-    def delivered(self) -> bool:
-        """The message reached the handset."""
-        return self.message_state == vocabulary.MessageState.DELIVERED
-
-
-def fate_of(outcome: Outcome) -> Fate:
-    """The fate that a profile's outcome describes."""
-    if outcome.state == NO_RECEIPT:
-        return Fate()
-    return Fate(
-        state=outcome.state.encode("ascii"),
-        error=outcome.error.encode("ascii"),
-        message_state=int(MESSAGE_STATES[outcome.state]),
-    )
-
+from smpp.simulator.fates import Fate, fate_of
+from smpp.simulator.profile import Outcome, Profile, span_seconds
 
 # The last four digits of a destination that decide its fate; all others follow the weights.
 SCRIPT: Final[Mapping[bytes, Fate]] = MappingProxyType(
@@ -105,6 +67,8 @@ class Chance:
         self._refusals = [Fate(command_status=status) for status, _ in errors]
         self._refusal_bounds = list(accumulate(share for _, share in errors))
         self._script = SCRIPT if profile.scripted_destinations else {}
+        self._oddities = list(profile.receipt_oddities)
+        self._oddity_bounds = list(accumulate(profile.receipt_oddities.values()))
         self._latency = span_seconds(profile.answer_latency_ms)
         self._delay = span_seconds(profile.receipt_delay_ms)
 
@@ -121,6 +85,13 @@ class Chance:
             return self._fates[0]
         index = bisect(self._fate_bounds, self._random.random())
         return self._fates[min(index, len(self._fates) - 1)]
+
+    def oddity(self) -> str | None:
+        """What is wrong with the next receipt's text, if anything."""
+        if not self._oddities:
+            return None
+        index = bisect(self._oddity_bounds, self._random.random())
+        return self._oddities[index] if index < len(self._oddities) else None
 
     def happens(self, share: float) -> bool:
         """True for this share of the calls."""

@@ -54,17 +54,14 @@ def _count(fields: ReceiptText) -> bytes:
 
 
 def _usual(fields: ReceiptText, seconds: bytes = b"") -> bytes:
-    return (
-        b"id:%b sub:001 dlvrd:%b submit date:%b%b done date:%b%b stat:%b err:%b text:%b"
-        % (
-            fields.receipt_id,
-            _count(fields),
-            fields.submit_date,
-            seconds,
-            fields.done_date,
-            seconds,
-            fields.state,
-            fields.error,
-            fields.text,
-        )
+    return b"id:%b sub:001 dlvrd:%b submit date:%b%b done date:%b%b stat:%b err:%b text:%b" % (
+        fields.receipt_id,
+        _count(fields),
+        fields.submit_date,
+        seconds,
+        fields.done_date,
+        seconds,
+        fields.state,
+        fields.error,
+        fields.text,
     )

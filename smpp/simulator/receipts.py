@@ -12,7 +12,8 @@ import msgspec
 
 from smpp import vocabulary
 from smpp.pdu import DeliverSm, Tlvs
-from smpp.simulator.outcomes import Fate
+from smpp.simulator.fates import Fate
+from smpp.simulator.receipt_text import ReceiptText, receipt_text
 
 TEXT_OCTETS_MAX: Final = 20  # what appendix B repeats of the message
 
@@ -32,6 +33,9 @@ class Receipt(msgspec.Struct, gc=False):
     fate: Fate
     submit_date: bytes
     with_tlvs: bool
+    with_text: bool = True
+    oddity: str | None = None
+    esm_class: int = vocabulary.ESM_CLASS_DELIVERY_RECEIPT
     done_date: bytes = b""  # set when it falls due
     attempts: int = 0
 
@@ -52,21 +56,23 @@ class Receipt(msgspec.Struct, gc=False):
             dest_addr_ton=self.source_addr_ton,
             dest_addr_npi=self.source_addr_npi,
             destination_addr=self.source_addr,
-            esm_class=vocabulary.ESM_CLASS_DELIVERY_RECEIPT,
-            short_message=(
-                b"id:%b sub:001 dlvrd:%b submit date:%b done date:%b stat:%b err:%b text:%b"
-                % (
-                    self.receipt_id,
-                    b"001" if fate.delivered else b"000",
-                    self.submit_date,
-                    self.done_date,
-                    fate.state,
-                    fate.error,
-                    self.text,
-                )
-            ),
+            esm_class=self.esm_class,
+            short_message=self._text() if self.with_text else b"",
             tlvs=tlvs,
         )
+
+    def _text(self) -> bytes:
+        fate = self.fate
+        fields = ReceiptText(
+            self.receipt_id,
+            fate.delivered,
+            self.submit_date,
+            self.done_date,
+            fate.state,
+            fate.error,
+            self.text,
+        )
+        return receipt_text(fields, self.oddity)
 
 
 class InboundMessage(msgspec.Struct, gc=False):

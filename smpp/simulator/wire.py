@@ -57,14 +57,14 @@ class SpoiledWire:
             self._capture.received(data)
         return b"" if self.dead else data
 
-    def sending(self, data: bytearray) -> Iterable[bytes | bytearray | memoryview]:
+    def sending(self, data: bytearray) -> Iterable[bytes | bytearray]:
         """What is to be written for it; ``data`` is whole PDUs."""
         if self.dead:
             return ()
-        if self._malformed_share and not self._first:
-            if self._chance.random() < self._malformed_share:
-                data += self._chance.choice(MALFORMED)
-                self.malformed_sent += 1
+        spoil = self._malformed_share > 0 and not self._first
+        if spoil and self._chance.random() < self._malformed_share:
+            data += self._chance.choice(MALFORMED)
+            self.malformed_sent += 1
         self._first = False
         if self._capture is not None:
             self._capture.sent(bytes(data))

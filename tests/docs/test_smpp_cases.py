@@ -1,0 +1,130 @@
+"""docs/smpp-cases.md and the tests agree: what it names is there, and what is there it names."""
+
+from __future__ import annotations
+
+import ast
+import gc
+import re
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+TESTS = Path(__file__).resolve().parents[1]
+PAGE = TESTS.parent / "docs" / "smpp-cases.md"
+CASES = 91
+
+ROW = re.compile(r"\| E(\d+) \| (.+?) \| (.+) \|")
+CODE = re.compile(r"`([^`]+)`")
+NUMBERED = re.compile(r"test_((?:e\d+_)+)")
+REASON = re.compile(r"\b(not built|not ours|not yet)\b", re.IGNORECASE)
+
+
+class Place(NamedTuple):
+    """A test function of a file under tests/."""
+
+    file: str
+    name: str
+
+
+class Case(NamedTuple):
+    """One row of the page."""
+
+    number: int
+    cell: str
+    tests: frozenset[Place]
+
+
+@cache
+def cases(page: Path) -> tuple[Case, ...]:
+    rows = (ROW.fullmatch(line) for line in page.read_text(encoding="utf-8").splitlines())
+    return tuple(Case(int(row[1]), row[3], frozenset(named(row[3]))) for row in rows if row)
+
+
+def named(cell: str) -> list[Place]:
+    """A file in code style, then its tests; the next file begins another list."""
+    tests: list[Place] = []
+    file = ""
+    for code in CODE.findall(cell):
+        if code.startswith("test_"):
+            tests.append(Place(file, code))
+        else:
+            file = code
+    return tests
+
+
+@cache
+def existing(folder: Path) -> frozenset[Place]:
+    """Every test function there is, found by reading, not importing."""
+    return frozenset(
+        Place(file.relative_to(folder).as_posix(), node.name)
+        for file in folder.rglob("test_*.py")
+        for node in ast.walk(parsed(file))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+    )
+
+
+def parsed(file: Path) -> ast.Module:
+    # Python 3.11 may fail to build a tree when the collector runs a finaliser meanwhile.
+    gc.disable()
+    try:
+        return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+    finally:
+        gc.enable()
+
+
+def numbers(name: str) -> set[int]:
+    """test_e45_e51_a_carrier… belongs to 45 and 51."""
+    match = NUMBERED.match(name)
+    return set() if match is None else {int(digits) for digits in re.findall(r"\d+", match[1])}
+
+
+def test_every_case_has_one_row_in_order() -> None:
+    assert [case.number for case in cases(PAGE)] == list(range(1, CASES + 1))
+
+
+def test_every_case_has_a_test_or_a_reason() -> None:
+    bare = [case.number for case in cases(PAGE) if not case.tests and not REASON.search(case.cell)]
+    assert bare == []
+
+
+def test_every_test_named_exists() -> None:
+    gone = {
+        f"E{case.number}: {test}" for case in cases(PAGE) for test in case.tests - existing(TESTS)
+    }
+    assert sorted(gone) == []
+
+
+def test_every_test_with_a_case_number_is_in_its_row() -> None:
+    rows = {case.number: case.tests for case in cases(PAGE)}
+    missing = [
+        f"E{number}: {test.file}: {test.name}"
+        for test in existing(TESTS)
+        for number in numbers(test.name)
+        if test not in rows.get(number, frozenset())
+    ]
+    assert sorted(missing) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("test_e1_ids", {1}),
+        ("test_e45_e51_a_carrier", {45, 51}),
+        ("test_each_way", set()),
+        ("test_encode", set()),
+    ],
+)
+def test_numbers_are_read_from_names(name: str, expected: set[int]) -> None:
+    assert numbers(name) == expected
+
+
+def test_a_cell_names_tests_file_by_file() -> None:
+    cell = "`a/test_a.py`: `test_one`, `test_two`<br>`b/test_b.py`: `test_one`<br>Not built: x."
+    assert named(cell) == [
+        Place("a/test_a.py", "test_one"),
+        Place("a/test_a.py", "test_two"),
+        Place("b/test_b.py", "test_one"),
+    ]
