@@ -214,6 +214,7 @@ class SmppServer:
         self._sessions.add(session)
         self._all_gone.clear()
         if len(self._sessions) > self.settings.sessions_max:
+            self.connections_refused += 1
             session.protocol.abort("too many connections")
 
     def bound(self, session: ServerSession) -> None:

@@ -39,6 +39,9 @@ from storage.pool import Connection, Dedicated
 _SQL = sql.load(__package__)
 _log = structlog.get_logger(__name__)
 RETRY_SECONDS = 0.5
+# A result and a receipt for each message: 500 rows of each. In one run, alternating, 1 000 gave 15.1 and
+# 12.8 k messages/s end to end where 500 gave 12.6 and 10.7 k.
+RECORDS_PER_FLUSH_MAX = 1_000
 
 
 class RecorderCounters(msgspec.Struct):
@@ -96,7 +99,11 @@ class Recorder:
         self.receipts_waiting = 0
         self.counters = RecorderCounters()
         self.commits: GroupCommit[Record, None] = GroupCommit(
-            self._flush, name="record", items_waiting_max=waiting_max, retry=_retry_delay
+            self._flush,
+            name="record",
+            items_per_flush_max=RECORDS_PER_FLUSH_MAX,
+            items_waiting_max=waiting_max,
+            retry=_retry_delay,
         )
 
     def record(self, records: Sequence[Record]) -> None:
