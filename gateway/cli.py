@@ -79,6 +79,9 @@ def _simulate(commands: _Commands) -> None:
     parser.add_argument("--port", type=_port, default=2775, help="0: any free port, printed")
     parser.add_argument("--profile", default="smooth", help="a ready profile's name or a TOML file")
     parser.add_argument("--ledger", metavar="FILE", help="write every submit_sm as a JSON line")
+    parser.add_argument("--capture", metavar="FILE", help="write every PDU as a JSON line")
+    parser.add_argument("--tls-certificate", metavar="FILE", help="speak TLS with this PEM file")
+    parser.add_argument("--tls-key", metavar="FILE", help="its key; default: in the same file")
 
 
 def _migrate(commands: _Commands) -> None:

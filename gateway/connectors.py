@@ -24,6 +24,7 @@ from gateway.dispatch.recorder import Recorder
 from ratelimit.spec import RateSpec
 from smpp.bind_pool import BindPool
 from smpp.client import BindSettings
+from smpp.tls import TlsSettings
 from smpp.vocabulary import status_name
 from storage.ids import IdSource
 
@@ -86,7 +87,7 @@ def ready_parts(settings: ConnectorSettings, rate: RateSpec | None, limits: Limi
 
 
 def start(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> None:
-    """Begin to bind."""
+    """Begin to bind. Raises TlsError, one line, for a certificate or key that cannot be used."""
     bind_settings = BindSettings(
         host=settings.host,
         port=settings.port,
@@ -100,5 +101,19 @@ def start(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> None:
         bind_timeout_seconds=settings.bind_timeout_seconds,
         reconnect_seconds_min=settings.reconnect_seconds_min,
         reconnect_seconds_max=settings.reconnect_seconds_max,
+        tls=tls_settings(settings),
     )
     dispatch.start(BindPool(settings.name, bind_settings, settings.binds, dispatch))
+
+
+def tls_settings(settings: ConnectorSettings) -> TlsSettings | None:
+    """How TLS is spoken to this carrier; None: it is not."""
+    if not settings.tls:
+        return None
+    return TlsSettings(
+        ca_file=settings.tls_ca_file,
+        server_name=settings.tls_server_name,
+        certificate_file=settings.tls_certificate_file,
+        key_file=settings.tls_key_file,
+        verify=settings.tls_verify,
+    )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gateway.commands import CommandFailed
 from gateway.config import Config, ConfigError, load_config
+from smpp.tls import TlsError
 from storage.crypto import KeyMismatch
 from storage.embedded import EmbeddedError
 from storage.faults import DatabaseDown, DatabaseUnusable
@@ -25,7 +26,7 @@ from storage.pool import Connection, Database
 DEFAULT_FILE = Path("smsgate.toml")
 OPERATOR_ERRORS = (
     DatabaseDown, DatabaseUnusable, EmbeddedError, FenceFailed, KeyMismatch, KeyUnusable,
-    MigrationError, NoNodeFree, OSError,
+    MigrationError, NoNodeFree, OSError, TlsError,
 )  # fmt: skip
 
 

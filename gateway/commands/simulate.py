@@ -11,27 +11,40 @@ import uvloop
 
 from gateway.commands import CommandFailed
 from gateway.logs import configure_logs
-from smpp.simulator import Simulator
+from smpp.simulator import LedgerError, Simulator
+from smpp.simulator.capture import CaptureError
 from smpp.simulator.profile import ProfileError, load_profile
+from smpp.tls import TlsError, TlsServerSettings
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Until SIGTERM or SIGINT."""
     configure_logs()
     try:
-        profile = load_profile(arguments.profile)
-        ledger = None if arguments.ledger is None else Path(arguments.ledger)
-        uvloop.run(
-            _simulate(
-                arguments, Simulator(profile, arguments.host, arguments.port, ledger_path=ledger)
-            )
-        )
-    except (ProfileError, OSError) as error:
+        uvloop.run(_simulate(arguments))
+    except (ProfileError, LedgerError, CaptureError, TlsError, OSError) as error:
         raise CommandFailed(str(error)) from error
     return 0
 
 
-async def _simulate(arguments: argparse.Namespace, simulator: Simulator) -> None:
+def _simulator(arguments: argparse.Namespace) -> Simulator:
+    tls = None
+    if arguments.tls_certificate is not None:
+        tls = TlsServerSettings(
+            certificate_file=arguments.tls_certificate, key_file=arguments.tls_key
+        )
+    return Simulator(
+        load_profile(arguments.profile),
+        arguments.host,
+        arguments.port,
+        ledger_path=None if arguments.ledger is None else Path(arguments.ledger),
+        capture_path=None if arguments.capture is None else Path(arguments.capture),
+        tls=tls,
+    )
+
+
+async def _simulate(arguments: argparse.Namespace) -> None:
+    simulator = _simulator(arguments)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

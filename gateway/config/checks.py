@@ -51,8 +51,10 @@ def _check_connector(connector: ConnectorSettings, path: str) -> None:
             f"{path}.reconnect_seconds_min: {connector.reconnect_seconds_min} is more than "
             f"reconnect_seconds_max, {connector.reconnect_seconds_max}"
         )
-    if connector.tls:
-        raise ConfigError(f"{path}.tls: TLS to the carrier is not available in this version")
+    if not connector.tls:
+        for key in ("tls_ca_file", "tls_server_name", "tls_certificate_file", "tls_key_file"):
+            if getattr(connector, key):
+                raise ConfigError(f"{path}.{key}: is of no use without tls = true")
     for key in ("system_id", "password", "system_type"):
         if not getattr(connector, key).isascii() or "\0" in getattr(connector, key):
             raise ConfigError(f"{path}.{key}: SMPP carries ASCII without NUL there")

@@ -194,6 +194,19 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
         Rate | None, Meta(description="The contracted pace, in parts; unset: no limit of ours.")
     ] = None
     tls: Annotated[bool, Meta(description="TLS to the carrier.")] = False
+    tls_ca_file: Annotated[
+        str | None, Meta(description="Certificates to trust, PEM; unset: the system's.")
+    ] = None
+    tls_server_name: Annotated[
+        str, Meta(description="Name in the carrier's certificate, also sent as SNI; unset: `host`.")
+    ] = ""
+    tls_certificate_file: Annotated[
+        str | None, Meta(description="Our own certificate, PEM, where the carrier wants one.")
+    ] = None
+    tls_key_file: Annotated[str | None, Meta(description="Its key, PEM, not encrypted.")] = None
+    tls_verify: Annotated[
+        bool, Meta(description="Whether the carrier's certificate is checked.")
+    ] = True
     response_id_base: Annotated[
         IdBase,
         Meta(description="How the carrier writes `message_id` in submit_sm_resp."),

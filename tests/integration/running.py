@@ -93,7 +93,12 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def simulator(
-    folder: Path, profile: str = SMOOTH, *, port: int = 0, name: str = "simulator"
+    folder: Path,
+    profile: str = SMOOTH,
+    *,
+    port: int = 0,
+    name: str = "simulator",
+    more: Sequence[str] = (),
 ) -> AsyncIterator[Simulator]:
     profile_path, ledger = folder / f"{name}.toml", folder / f"{name}.jsonl"
     profile_path.write_text(profile)
@@ -101,7 +106,7 @@ async def simulator(
         "simulator",
         [
             "simulate", "--port", str(port), "--profile", str(profile_path),
-            "--ledger", str(ledger),
+            "--ledger", str(ledger), *more,
         ],
         folder / f"{name}.log",
         ready="simulator ready:",

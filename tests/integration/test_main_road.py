@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import aiohttp
 
 from tests.integration.running import SMOOTH, gateway, message, simulator, write_config
+from tests.smpp.certificates import CertificateAuthority
 
 CHINESE_LONG = "您的包裹今天未能送达，我们将在明天上午再次投递，如需更改时间请联系客服。" * 4
 PHONE = {"User-Agent": "Mozilla/5.0 (iPhone) Safari/604.1", "Accept-Language": "zh"}
@@ -171,3 +173,26 @@ async def test_an_account_with_a_rate_is_paced_and_its_otp_is_not(
     assert lines[-1].at - began > 0.8
     (otp,) = [line for line in lines if line.destination == "8613800991000"]
     assert lines.index(otp) < 30
+
+
+async def test_e60_a_carrier_that_speaks_tls(database_url: str, folder: Path) -> None:
+    authority = CertificateAuthority(folder)
+    certificate = authority.issue("carrier", names=("smsc.example",))
+    connector = f"""
+tls = true
+tls_ca_file = {json.dumps(authority.ca_file)}
+tls_server_name = "smsc.example"
+"""
+    capture = folder / "capture.jsonl"
+    more = ("--tls-certificate", certificate, "--capture", str(capture))
+    async with simulator(folder, more=more) as sim:
+        async with gateway(
+            write_config(folder, database_url, sim.port, connector=connector)
+        ) as running:
+            await running.send([message(n) for n in range(20)])
+            await running.until(delivered=20)
+        async with gateway(write_config(folder, database_url, sim.port)) as plain:
+            _, ready = await plain.call("GET", "/readyz")
+            assert not ready["ready"]
+    assert len(sim.accepted()) == 20
+    assert b"submit_sm" in capture.read_bytes()
