@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
+import structlog
 
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.inbound import ReceiptIntake
@@ -27,10 +28,12 @@ from gateway.dispatch.records import MessageDone
 from smpp.bind_pool import BindPool
 from smpp.client import Bind
 from smpp.events import Delivery, SubmitResponse
-from smpp.pdu import SubmitSm
+from smpp.pdu import SubmitSm, encode
 from storage.ids import IdSource
 
 FREE_AFTER_SECONDS = 3.0
+
+_log = structlog.get_logger(__name__)
 
 
 class _Line(msgspec.Struct, eq=False):
@@ -257,14 +260,31 @@ class ConnectorDispatch:
         now_ns: int,
         effects: Effects,
     ) -> None:
-        taken = line.bind.submit(parts)
-        self.pace.take(taken, now_ns)
         self._planner.written(len(parts))
+        try:
+            taken = line.bind.submit(parts)
+        except ValueError:
+            # One that cannot be packed was let through by validation: a defect, but only its own.
+            parts = [pair for pair in parts if self._packs(pair, effects)]
+            taken = line.bind.submit(parts)
+        self.pace.take(taken, now_ns)
         self.parts_written += taken
         self.parts_in_flight += taken
         now_ms = self._clock.wall_ms()
         for _, part in parts[taken:]:  # the session closed under our hands: certainly not written
             self.outcomes.unwritten(part.journey, 1, now_ms, effects)
+
+    def _packs(self, pair: tuple[SubmitSm, OutboundPart], effects: Effects) -> bool:
+        """Whether this submit_sm can be packed; if not, its part has failed."""
+        submit_sm, part = pair
+        try:
+            encode(submit_sm)
+        except ValueError as error:
+            message_id = part.journey.message.id
+            _log.error("message_unsendable", message_id=message_id, error=str(error)[:200])
+            self.outcomes.unsendable(part, self._clock.wall_ms(), effects)
+            return False
+        return True
 
     # -- handing back ------------------------------------------------------------------------------
 

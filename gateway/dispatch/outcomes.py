@@ -123,6 +123,14 @@ class Outcomes:
         row.responded_at = None
         self._settle(journey, part.part, row, now_ms, out)
 
+    def unsendable(self, part: OutboundPart, now_ms: int, out: Effects) -> None:
+        """A part that cannot be packed into a submit_sm; it was not written and never can be."""
+        row = self._row(part, Status.FAILED, now_ms)
+        row.submitted_at = row.responded_at = None
+        row.reason = Reason.INTERNAL
+        row.error = "cannot be packed"
+        self._settle(part.journey, part.part, row, now_ms, out)
+
     def unwritten(self, journey: Journey, parts: int, now_ms: int, out: Effects) -> None:
         """Parts that were certainly not written: the message goes back to the ready queue, no
         attempt used.

@@ -433,3 +433,27 @@ async def test_a_connector_without_a_bind_is_down_and_keeps_what_it_is_given(
         await carrier.came(2)  # once it is bound again
         await settled(world)
         assert dispatch.up
+
+
+async def test_a_submit_sm_that_cannot_be_packed_costs_only_itself(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages = named(world, 3)
+    real = planner.encode_message
+
+    def too_long_for_the_second(message: ReadyMessage, now_ms: int) -> list[tuple[int, SubmitSm]]:
+        parts = real(message, now_ms)
+        if message.id == messages[1].id:
+            parts[0][1].short_message = b"x" * 300
+        return parts
+
+    monkeypatch.setattr(planner, "encode_message", too_long_for_the_second)
+    carrier = Carrier()
+    async with sending(world, carrier) as dispatch:
+        await send(world, dispatch, messages)
+        await carrier.came(2)
+        await settled(world)
+    results = await world.results()
+    assert results[messages[1].id, 1] is Status.FAILED
+    assert {results[messages[0].id, 1], results[messages[2].id, 1]} == {Status.SENT}
+    assert await world.outbox() == {}
