@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 from pathlib import Path
 
 from rich.console import Console
@@ -19,14 +20,17 @@ def run(arguments: argparse.Namespace) -> int:
     data_dir = Path(arguments.data_dir)
     data_dir.mkdir(parents=True, exist_ok=True)
     try:
-        asyncio.run(
-            demo(
-                arguments.messages,
-                data_dir,
-                once=arguments.once,
-                console=console,
-            )
-        )
+        asyncio.run(_demo(arguments, data_dir, console))
     except DemoError as error:
         raise CommandFailed(str(error)) from error
+    except asyncio.CancelledError:
+        raise CommandFailed("stopped before the end") from None
     return 0
+
+
+async def _demo(arguments: argparse.Namespace, data_dir: Path, console: Console) -> None:
+    """SIGTERM ends it like Ctrl-C: what it started is stopped first."""
+    running = asyncio.current_task()
+    assert running is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    await demo(arguments.messages, data_dir, once=arguments.once, console=console)

@@ -165,9 +165,13 @@ async def _send(client: DemoClient, messages: int, campaign: str, console: Conso
 
     with sending_progress(console, messages) as show:
         watching = asyncio.create_task(_watch(client, sending, show))
-        await asyncio.gather(*(worker() for _ in range(BATCHES_AT_ONCE)))
-        sending.accept_seconds = time.perf_counter() - sending.began
-        await watching
+        try:
+            await asyncio.gather(*(worker() for _ in range(BATCHES_AT_ONCE)))
+            sending.accept_seconds = time.perf_counter() - sending.began
+            await watching
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
     return sending
 
 
