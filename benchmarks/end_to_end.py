@@ -74,29 +74,19 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
 
 async def _run(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
     async with contextlib.AsyncExitStack() as stack:
-        profile, config = folder / "profile.toml", folder / "smsgate.toml"
         ledger = folder / "ledger.jsonl"
-        profile.write_text(_PROFILE)
-        simulator = await processes.start(
-            "simulator",
-            ["simulate", "--port", "0", "--profile", str(profile), "--ledger", str(ledger)],
-            folder / "simulator.log",
-            ready="simulator ready:",
-        )
-        stack.push_async_callback(processes.stop, simulator)
-        config.write_text(
-            _CONFIG.format(
+        simulator, gateway, config = await processes.start_both(
+            stack,
+            folder,
+            profile=_PROFILE,
+            ledger=ledger,
+            config_for=lambda smpp_port: _CONFIG.format(
                 data_dir=json.dumps(str(folder / "data")),
-                smpp_port=simulator.ready.rpartition(":")[2],
+                smpp_port=smpp_port,
                 binds=arguments.binds,
                 window=arguments.window,
-            )
+            ),
         )
-        gateway = await processes.start(
-            "gateway", ["serve", "--config", str(config)], folder / "gateway.log",
-            ready="smsgate ready:",
-        )  # fmt: skip
-        stack.push_async_callback(processes.stop, gateway)
         key = await processes.run(["keys", "create", "bench", "--config", str(config)])
         session = await stack.enter_async_context(
             aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"})

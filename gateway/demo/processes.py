@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -63,6 +63,39 @@ async def start(name: str, arguments: Sequence[str], log: Path, *, ready: str) -
         process.kill()
     await process.wait()
     raise DemoError(f"{name} did not start: {_tail(log)}")
+
+
+async def start_both(
+    stack: contextlib.AsyncExitStack,
+    folder: Path,
+    *,
+    profile: str,
+    ledger: Path,
+    config_for: Callable[[int], str],
+) -> tuple[Child, Child, Path]:
+    """A simulator with this profile and a gateway in front of it, both stopped with the stack.
+
+    `config_for` makes the gateway's configuration of the simulator's port. Returns simulator,
+    gateway and the configuration's file.
+    """
+    profile_file, config_file = folder / "simulator.toml", folder / "smsgate.toml"
+    profile_file.write_text(profile)
+    simulator = await start(
+        "simulator",
+        ["simulate", "--port", "0", "--profile", str(profile_file), "--ledger", str(ledger)],
+        folder / "simulator.log",
+        ready="simulator ready:",
+    )
+    stack.push_async_callback(stop, simulator)
+    config_file.write_text(config_for(int(simulator.ready.rpartition(":")[2])))
+    gateway = await start(
+        "gateway",
+        ["serve", "--config", str(config_file)],
+        folder / "gateway.log",
+        ready="smsgate ready:",
+    )
+    stack.push_async_callback(stop, gateway)
+    return simulator, gateway, config_file
 
 
 async def stop(child: Child) -> int:

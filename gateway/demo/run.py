@@ -14,6 +14,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -93,7 +94,13 @@ async def demo(messages: int, data_dir: Path, *, once: bool, console: Console) -
     ledger = data_dir / f"ledger-{run}.jsonl"
     console.print("smsgate demo: starting PostgreSQL, an SMSC simulator and the gateway …")
     async with contextlib.AsyncExitStack() as stack:
-        gateway, config = await _start(stack, data_dir, ledger)
+        _, gateway, config = await processes.start_both(
+            stack,
+            data_dir,
+            profile=_PROFILE,
+            ledger=ledger,
+            config_for=partial(_config_for, data_dir),
+        )
         api_url, links_url = _addresses(gateway)
         key = await processes.run(["keys", "create", f"demo-{run}", "--config", str(config)])
         console.print(f"API {api_url}   short links {links_url}")
@@ -107,34 +114,10 @@ async def demo(messages: int, data_dir: Path, *, once: bool, console: Console) -
     console.print(f"Stopped; nothing is left running. The data stays in {data_dir}.")
 
 
-async def _start(
-    stack: contextlib.AsyncExitStack, data_dir: Path, ledger: Path
-) -> tuple[Child, Path]:
-    profile = data_dir / "simulator.toml"
-    profile.write_text(_PROFILE)
-    simulator = await processes.start(
-        "simulator",
-        ["simulate", "--port", "0", "--profile", str(profile), "--ledger", str(ledger)],
-        data_dir / "simulator.log",
-        ready="simulator ready:",
+def _config_for(data_dir: Path, smpp_port: int) -> str:
+    return _CONFIG.format(
+        data_dir=json.dumps(str(data_dir)), links_port=processes.free_port(), smpp_port=smpp_port
     )
-    stack.push_async_callback(processes.stop, simulator)
-    config = data_dir / "smsgate.toml"
-    config.write_text(
-        _CONFIG.format(
-            data_dir=json.dumps(str(data_dir)),
-            links_port=processes.free_port(),
-            smpp_port=simulator.ready.rpartition(":")[2],
-        )
-    )
-    gateway = await processes.start(
-        "gateway",
-        ["serve", "--config", str(config)],
-        data_dir / "gateway.log",
-        ready="smsgate ready:",
-    )
-    stack.push_async_callback(processes.stop, gateway)
-    return gateway, config
 
 
 def _addresses(gateway: Child) -> tuple[str, str]:
