@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gateway.accept.models import AccountPolicy
 from gateway.accept.numbers import NumberPlan
 from gateway.accept.validation import Validator
-from gateway.config.settings import AccountSettings
+from gateway.config.account_settings import AccountSettings
 from gateway.dispatch.routing import RouteTable, routes_of
 from gateway.keys import DatabaseKeys
 from gateway.readers import Health, Messages, connector_view

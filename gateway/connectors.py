@@ -11,7 +11,8 @@ from functools import partial
 import msgspec
 
 from dlr.receipt import normalise_id
-from gateway.config.settings import ConnectorSettings, LimitSettings
+from gateway.config.connector_settings import ConnectorSettings
+from gateway.config.settings import LimitSettings
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.inbound import ReceiptIntake

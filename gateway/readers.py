@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from gateway.accept.models import StorageDown
-from gateway.config.settings import ConnectorSettings
+from gateway.config.connector_settings import ConnectorSettings
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.registry import Registry
 from gateway.timeline import MessageRecord, read_message, read_timeline

@@ -5,18 +5,16 @@ Must not open connections or know who uses a setting.
 
 from __future__ import annotations
 
+from gateway.config.account_settings import AccountSettings
+from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.load import load_config, redacted
+from gateway.config.route_settings import MatchSettings, RouteSettings, ShareSettings
 from gateway.config.settings import (
-    AccountSettings,
     Config,
-    ConnectorSettings,
     DatabaseSettings,
     HttpSettings,
     LimitSettings,
     LinkSettings,
-    MatchSettings,
-    RouteSettings,
-    ShareSettings,
 )
 from gateway.config.shape import ConfigError
 

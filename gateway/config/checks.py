@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.accept.senders import sender_fault
-from gateway.config.settings import AccountSettings, Config, ConnectorSettings, RouteSettings
+from gateway.config.account_settings import AccountSettings
+from gateway.config.connector_settings import ConnectorSettings
+from gateway.config.route_settings import RouteSettings
+from gateway.config.settings import Config
 from gateway.config.shape import ConfigError, nearest
 from shortlinks.addresses import parse_networks
 

@@ -14,14 +14,12 @@ from pathlib import Path
 import msgspec
 from msgspec import inspect
 
+from gateway.config.account_settings import AccountSettings
 from gateway.config.checks import check_whole
+from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.environment import Document, overlay, read_secret
-from gateway.config.settings import (
-    AccountSettings,
-    Config,
-    ConnectorSettings,
-    RouteSettings,
-)
+from gateway.config.route_settings import RouteSettings
+from gateway.config.settings import Config
 from gateway.config.shape import ConfigError, check_shape
 from gateway.config.values import WrittenValue
 

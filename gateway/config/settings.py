@@ -1,44 +1,22 @@
-"""The settings: every section, key, unit, range and default, each documented once, here.
+"""The settings: the sections that hold for the whole process, and the configuration as a whole.
 
-Owns the shapes. Must not read files or the environment (load.py does) and must not know who uses a
-setting. docs/configuration.md is generated from these types (`python -m gateway.config.reference`).
+Owns the shapes: every key with its unit, range and default is documented once, here or in the
+modules of the sections that repeat. Must not read files or the environment (load.py does) and must
+not know who uses a setting. docs/configuration.md is generated from these types
+(`python -m gateway.config.reference`).
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
-from gateway.config.values import Address, BaseUrl, DatabaseUrl, Rate, Size
-
-CategoryLabel = Literal["otp", "transactional", "service", "marketing"]
-IdBase = Literal["opaque", "hex", "dec"]
-Name = Annotated[
-    str,
-    Meta(
-        pattern=r"\A[a-z0-9][a-z0-9_-]{0,62}\Z",
-        extra={
-            "expected": "a name: 1 to 63 of a-z, 0-9, - and _, beginning with a letter or digit"
-        },
-    ),
-]
-Prefix = Annotated[
-    str,
-    Meta(
-        pattern=r"\A\+[0-9]{1,15}\Z",
-        extra={"expected": 'the beginning of a number such as "+86": + and 1 to 15 digits'},
-    ),
-]
-
-# A signature or suffix longer than this would leave hardly any room in a one-part UCS-2 message of
-# 70 characters.
-_AFFIX_CHARS_MAX = 64
-
-
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of every section."""
+from gateway.config.account_settings import AccountSettings
+from gateway.config.base import Settings
+from gateway.config.connector_settings import ConnectorSettings
+from gateway.config.route_settings import RouteSettings
+from gateway.config.values import Address, BaseUrl, DatabaseUrl, Size
 
 
 class DatabaseSettings(Settings, frozen=True, kw_only=True):
@@ -155,151 +133,6 @@ class LimitSettings(Settings, frozen=True, kw_only=True):
             ge=1, le=720, description="Hours without a final receipt until a message is `unknown`."
         ),
     ] = 72
-
-
-class ConnectorSettings(Settings, frozen=True, kw_only=True):
-    """One carrier connection. Repeat `[[connectors]]` for each."""
-
-    name: Annotated[Name, Meta(description="How routes, metrics and reports call it.")]
-    kind: Annotated[Literal["smpp"], Meta(description="Protocol: SMPP 3.4.")] = "smpp"
-    host: Annotated[str, Meta(min_length=1, max_length=253, description="The carrier's SMSC.")]
-    port: Annotated[int, Meta(ge=1, le=65_535, description="Its TCP port.")] = 2775
-    system_id: Annotated[
-        str, Meta(min_length=1, max_length=15, description="User name of the bind.")
-    ]
-    password: Annotated[
-        str,
-        Meta(
-            max_length=64,
-            description="Password of the bind; or use `password_file`.",
-            extra={"secret": True},
-        ),
-    ] = ""
-    password_file: Annotated[
-        str | None,
-        Meta(description="File that holds the password; its last line break is dropped."),
-    ] = None
-    system_type: Annotated[
-        str, Meta(max_length=12, description="`system_type` of the bind, if the carrier asks.")
-    ] = ""
-    bind: Annotated[
-        Literal["transceiver", "transmitter+receiver"],
-        Meta(description="One session both ways, or a pair of sessions."),
-    ] = "transceiver"
-    binds: Annotated[int, Meta(ge=1, le=64, description="Parallel sessions.")] = 1
-    window: Annotated[
-        int, Meta(ge=1, le=10_000, description="Unanswered submits allowed in each session.")
-    ] = 100
-    rate: Annotated[
-        Rate | None, Meta(description="The contracted pace, in parts; unset: no limit of ours.")
-    ] = None
-    tls: Annotated[bool, Meta(description="TLS to the carrier.")] = False
-    tls_ca_file: Annotated[
-        str | None, Meta(description="Certificates to trust, PEM; unset: the system's.")
-    ] = None
-    tls_server_name: Annotated[
-        str, Meta(description="Name in the carrier's certificate, also sent as SNI; unset: `host`.")
-    ] = ""
-    tls_certificate_file: Annotated[
-        str | None, Meta(description="Our own certificate, PEM, where the carrier wants one.")
-    ] = None
-    tls_key_file: Annotated[str | None, Meta(description="Its key, PEM, not encrypted.")] = None
-    tls_verify: Annotated[
-        bool, Meta(description="Whether the carrier's certificate is checked.")
-    ] = True
-    response_id_base: Annotated[
-        IdBase,
-        Meta(description="How the carrier writes `message_id` in submit_sm_resp."),
-    ] = "opaque"
-    receipt_id_base: Annotated[
-        IdBase,
-        Meta(description="How it writes the id in receipts: some mix hex and decimal."),
-    ] = "opaque"
-    enquire_link_seconds: Annotated[
-        float, Meta(ge=1, le=3600, description="Silence after which the link is probed.")
-    ] = 30.0
-    response_timeout_seconds: Annotated[
-        float, Meta(ge=1, le=3600, description="How long a submit may stay unanswered.")
-    ] = 60.0
-    bind_timeout_seconds: Annotated[
-        float, Meta(ge=1, le=600, description="How long connecting and binding may take.")
-    ] = 10.0
-    reconnect_seconds_min: Annotated[
-        float, Meta(ge=0.05, le=3600, description="First pause before a new connection.")
-    ] = 1.0
-    reconnect_seconds_max: Annotated[
-        float, Meta(ge=0.05, le=3600, description="Longest pause between connections.")
-    ] = 60.0
-
-
-class MatchSettings(Settings, frozen=True, kw_only=True):
-    """Which messages a route takes: every key given must match, each by any of its values."""
-
-    prefix: Annotated[
-        tuple[Prefix, ...], Meta(description="Beginnings of the number, `+86` for instance.")
-    ] = ()
-    sender: Annotated[tuple[str, ...], Meta(description="Senders.")] = ()
-    category: Annotated[tuple[CategoryLabel, ...], Meta(description="Categories.")] = ()
-    account: Annotated[tuple[Name, ...], Meta(description="Accounts.")] = ()
-    tag: Annotated[tuple[str, ...], Meta(description="Tags; one common tag is enough.")] = ()
-
-
-class ShareSettings(Settings, frozen=True, kw_only=True):
-    """A connector that takes a share of a route's messages."""
-
-    name: Annotated[Name, Meta(description="The connector.")]
-    weight: Annotated[int, Meta(ge=1, le=1000, description="Its share, relative to the others'.")]
-
-
-class RouteSettings(Settings, frozen=True, kw_only=True):
-    """One rule of routing; the first that matches decides. None: every connector, in order."""
-
-    match: Annotated[MatchSettings, Meta(description="Which messages; `{}` matches all.")] = (
-        MatchSettings()
-    )
-    via: Annotated[
-        tuple[str | ShareSettings, ...],
-        Meta(
-            min_length=1,
-            max_length=16,
-            description="Connectors: names in order of preference (the next takes over when one "
-            "is down), or `{ name, weight }` each to share, the same number always the same way.",
-        ),
-    ]
-
-
-class AccountSettings(Settings, frozen=True, kw_only=True):
-    """One sending application. None: one account `default`."""
-
-    name: Annotated[Name, Meta(description="The account's name, as in `keys create --account`.")]
-    default_category: Annotated[
-        CategoryLabel, Meta(description="Used when a message names none.")
-    ] = "transactional"
-    senders: Annotated[
-        tuple[str, ...],
-        Meta(description="Senders it may use, the first by default; empty: any."),
-    ] = ()
-    signature: Annotated[
-        str,
-        Meta(
-            max_length=_AFFIX_CHARS_MAX,
-            description="Put first in every text that does not begin with it; counted in parts.",
-        ),
-    ] = ""
-    opt_out_suffix: Annotated[
-        str,
-        Meta(
-            max_length=_AFFIX_CHARS_MAX,
-            description="Appended to marketing texts that lack it; counted in parts.",
-        ),
-    ] = ""
-    rate: Annotated[
-        Rate | None, Meta(description="Pace of this account, in parts; unset: no limit.")
-    ] = None
-    shorten_urls: Annotated[
-        bool,
-        Meta(description="Whether URLs in texts become short links unless a message says."),
-    ] = True
 
 
 class Config(Settings, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
-from gateway.config.settings import RouteSettings
+from gateway.config.route_settings import RouteSettings
 from storage.categories import Category
 
 NO_CONNECTOR = 0

@@ -1,0 +1,51 @@
+"""The settings of an account: what one sending application may do, and what is added to its texts.
+
+Owns the section `[[accounts]]`. Must not know who uses a setting.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from gateway.config.base import CategoryLabel, Name, Settings
+from gateway.config.values import Rate
+
+# A signature or suffix longer than this would leave hardly any room in a one-part UCS-2 message of
+# 70 characters.
+_AFFIX_CHARS_MAX = 64
+
+
+class AccountSettings(Settings, frozen=True, kw_only=True):
+    """One sending application. None: one account `default`."""
+
+    name: Annotated[Name, Meta(description="The account's name, as in `keys create --account`.")]
+    default_category: Annotated[
+        CategoryLabel, Meta(description="Used when a message names none.")
+    ] = "transactional"
+    senders: Annotated[
+        tuple[str, ...],
+        Meta(description="Senders it may use, the first by default; empty: any."),
+    ] = ()
+    signature: Annotated[
+        str,
+        Meta(
+            max_length=_AFFIX_CHARS_MAX,
+            description="Put first in every text that does not begin with it; counted in parts.",
+        ),
+    ] = ""
+    opt_out_suffix: Annotated[
+        str,
+        Meta(
+            max_length=_AFFIX_CHARS_MAX,
+            description="Appended to marketing texts that lack it; counted in parts.",
+        ),
+    ] = ""
+    rate: Annotated[
+        Rate | None, Meta(description="Pace of this account, in parts; unset: no limit.")
+    ] = None
+    shorten_urls: Annotated[
+        bool,
+        Meta(description="Whether URLs in texts become short links unless a message says."),
+    ] = True
