@@ -41,7 +41,9 @@ def _accepting(gateway: Gateway) -> Iterator[Sample]:
     for category in Category:
         count = accepter.accepted_by_category[category]
         yield Sample("sms_messages_accepted_total", count, (category.label,))
-    yield Sample("sms_messages_suppressed_total", accepter.suppressed)
+    for status in (Status.SUPPRESSED, Status.CAPPED):
+        count = accepter.ended.get(status, 0)
+        yield Sample("sms_messages_ended_at_accept_total", count, (status.label,))
     dispatcher = gateway.dispatcher
     for lane in accepter.lanes:
         yield Sample("sms_accept_waiting", lane.waiting, (lane.name,))

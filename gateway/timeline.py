@@ -14,6 +14,7 @@ import msgspec
 
 from dlr.reasons import Reason
 from dlr.status import Status, fold
+from gateway.dispatch.holds import Hold
 from gateway.registry import Registry
 from gateway.web.services import TimelineEvent
 from shortlinks.report import MessageClick, clicks_of_message
@@ -135,7 +136,9 @@ async def read_timeline(
 
 def _status(row: asyncpg.Record, results: Sequence[Part]) -> Status:
     if row["waiting"]:
-        return Status.SENDING if row["intended"] else Status.QUEUED
+        if row["intended"]:
+            return Status.SENDING
+        return Status.QUEUED if row["not_before"] is None else Hold(row["hold"]).status
     return fold(part.status for part in results)
 
 

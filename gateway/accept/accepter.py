@@ -8,7 +8,7 @@ dispatch side, or left in the outbox for it to refill from.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -16,24 +16,27 @@ import structlog
 
 from dlr.ledger import insert_submissions
 from dlr.reasons import Reason
+from dlr.status import Status
 from gateway.accept.accepting import (
     MESSAGE_COLUMNS,
     OUTBOX_COLUMNS,
     Accepting,
+    ended_row,
     message_row,
     outbox_row,
     ready_message,
-    suppressed_row,
 )
 from gateway.accept.account_pace import AccountPace
+from gateway.accept.checks import FlushCheck, SuppressionCheck
 from gateway.accept.models import Overloaded, Prepared, Refused, StorageDown, Verdict
 from gateway.accept.retraction import retract, was_committed
 from gateway.dispatch.clock import Clock
+from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import ReadyMessage
 from shortlinks.code import CodePermutation, link_value
 from shortlinks.ranges import LinkSequence, insert_range, plan_range
 from shortlinks.rewrite import fill_placeholders, short_urls
-from storage import events, suppression
+from storage import events
 from storage.categories import Category
 from storage.crypto import NumberVault
 from storage.doubtful import Doubtful
@@ -82,6 +85,7 @@ class MessageAccepter:
         link_base_url: str,
         link_lifetime: timedelta,
         waiting_max: int,
+        checks: Sequence[FlushCheck] = (SuppressionCheck(),),
     ) -> None:
         """`lanes` are two connections: the first carries OTP alone, so that no batch delays one."""
         self._vault = vault
@@ -94,12 +98,13 @@ class MessageAccepter:
         self._codes = codes
         self._link_base_url = link_base_url
         self._link_lifetime = link_lifetime
+        self._checks = checks
         self._lanes = [
             self._lane(connection, name, waiting_max)
             for connection, name in zip(lanes, ("accept-otp", "accept"), strict=True)
         ]
         self.accepted_by_category = [0] * len(Category)
-        self.suppressed = 0
+        self.ended: dict[Status, int] = {}
 
     def _lane(
         self, dedicated: Dedicated, name: str, waiting_max: int
@@ -194,8 +199,8 @@ class MessageAccepter:
             try:
                 async with dedicated.transaction():
                     await self._link(connection, items)
-                    found = await suppression.look_up(connection, [item.to_idx for item in items])
-                    self._decide(items, found.reason if found else None)
+                    await self._check(connection, items)
+                    self._decide(items)
                     await self._store(connection, items)
             except BaseException as error:
                 if not await self._happened(dedicated, doubtful, session, items, error):
@@ -249,22 +254,29 @@ class MessageAccepter:
             ),
         )
 
-    def _decide(
-        self,
-        items: list[Accepting],
-        suppressed: Callable[[bytes, int, int], int | None] | None,
-    ) -> None:
+    async def _check(self, connection: Connection, items: list[Accepting]) -> None:
+        """Every rule over what the rules before it have left."""
+        for item in items:  # also when a flush is repeated item by item
+            item.ended = None
+        open_items = items
+        for check in self._checks:
+            await check.decide(connection, open_items)
+            open_items = [item for item in open_items if item.ended is None]
+            if not open_items:
+                return
+
+    def _decide(self, items: list[Accepting]) -> None:
         reserve, term = self._ready.reserve, self._term
         now_ns = self._clock.monotonic_ns()
         for item in items:
             message = item.prepared
-            if suppressed is not None:
-                item.suppressed = suppressed(item.to_idx, message.account, message.category)
-                if item.suppressed is not None:
-                    continue
-            if not item.paced:
+            if item.ended is not None:
+                continue
+            if not item.paced and item.not_before is None:
                 item.paced = True
                 item.not_before = self._moment(message, now_ns)
+                if item.not_before is not None:
+                    item.hold = Hold.ACCOUNT_RATE
             if item.not_before is None and reserve(
                 message.connector, message.category, message.parts
             ):
@@ -279,10 +291,10 @@ class MessageAccepter:
         await connection.copy_records_to_table(
             "message", records=[message_row(item) for item in items], columns=MESSAGE_COLUMNS
         )
-        outbox = [outbox_row(item) for item in items if item.suppressed is None]
+        outbox = [outbox_row(item) for item in items if item.ended is None]
         if outbox:
             await connection.copy_records_to_table("outbox", records=outbox, columns=OUTBOX_COLUMNS)
-        held = [item for item in items if item.not_before is not None]
+        held = [item for item in items if item.not_before is not None and item.ended is None]
         await events.append(
             connection,
             [
@@ -290,7 +302,7 @@ class MessageAccepter:
                     self._ids.next(),
                     item.id,
                     "held",
-                    {"rule": "account_rate", "until": item.not_before},
+                    {"rule": item.hold.rule, "until": item.not_before},
                 )
                 for item in held
             ],
@@ -298,7 +310,7 @@ class MessageAccepter:
         if len(outbox) < len(items):
             await insert_submissions(
                 connection,
-                [suppressed_row(item, self._ids) for item in items if item.suppressed is not None],
+                [ended_row(item, self._ids) for item in items if item.ended is not None],
             )
 
     def _give_back(self, items: list[Accepting]) -> None:
@@ -315,17 +327,22 @@ class MessageAccepter:
             self.accepted_by_category[message.category] += 1
             if item.owner:
                 ready.setdefault(message.connector, []).append(ready_message(item))
-            elif item.suppressed is None and item.not_before is None:
+            elif item.ended is None and item.not_before is None:
                 self._ready.backlog(message.connector, message.category)
-            elif item.suppressed is not None:
-                self.suppressed += 1
+            elif item.ended is not None:
+                status = item.ended.status
+                self.ended[status] = self.ended.get(status, 0) + 1
         for connector, messages in ready.items():
             self._ready.push(connector, messages)
 
     def _verdict(self, item: Accepting) -> Verdict:
-        if item.suppressed is None:
-            return Verdict(item.id, "accepted", None, item.text)
-        return Verdict(item.id, "suppressed", Reason(item.suppressed).label, item.text)
+        if item.ended is not None:
+            reason = item.ended.reason
+            label = None if reason is Reason.NONE else reason.label
+            return Verdict(item.id, item.ended.status.label, label, item.text)
+        held = item.hold.status
+        status = Status.ACCEPTED if held is Status.QUEUED else held
+        return Verdict(item.id, status.label, None, item.text)
 
 
 def _failed(

@@ -11,17 +11,19 @@ from datetime import datetime
 import msgspec
 
 from dlr.ledger import SubmissionRow
-from dlr.status import Status
 from gateway.accept.models import Prepared
-from gateway.dispatch.message import ReadyMessage
+from gateway.dispatch.holds import Hold
+from gateway.dispatch.message import Ended, ReadyMessage
 from storage.ids import IdSource
 
 MESSAGE_COLUMNS = (
     "id", "account", "category", "connector", "data_coding", "parts", "sender", "to_enc", "to_idx",
     "text", "client_ref", "batch_id", "campaign_id", "variant", "tags", "expires_at",
+    "priority", "options",
 )  # fmt: skip
 OUTBOX_COLUMNS = (
     "id", "owner", "connector", "category", "account", "parts", "not_before", "expires_at",
+    "hold", "batch_id", "priority",
 )  # fmt: skip
 
 
@@ -41,7 +43,8 @@ class Accepting(msgspec.Struct, gc=False):
     owner: int = 0
     paced: bool = False  # counted by its account's rate, also if its flush has to be repeated
     not_before: datetime | None = None
-    suppressed: int | None = None
+    hold: Hold = Hold.NONE
+    ended: Ended | None = None
 
 
 def message_row(item: Accepting) -> tuple[object, ...]:
@@ -51,6 +54,7 @@ def message_row(item: Accepting) -> tuple[object, ...]:
         item.id, message.account, message.category, message.connector, message.data_coding,
         message.parts, message.sender, item.to_enc, item.to_idx, item.text, message.client_ref,
         item.batch_id, message.campaign_id, message.variant, message.tags or None, item.expires_at,
+        message.priority, message.options,
     )  # fmt: skip
 
 
@@ -59,14 +63,14 @@ def outbox_row(item: Accepting) -> tuple[object, ...]:
     message = item.prepared
     return (
         item.id, item.owner, message.connector, message.category, message.account, message.parts,
-        item.not_before, item.expires_at,
+        item.not_before, item.expires_at, item.hold, item.batch_id, message.priority,
     )  # fmt: skip
 
 
-def suppressed_row(item: Accepting, ids: IdSource) -> SubmissionRow:
+def ended_row(item: Accepting, ids: IdSource) -> SubmissionRow:
     """A message that ends without the wire has one row all the same: its status has a home."""
     message = item.prepared
-    assert item.suppressed is not None
+    assert item.ended is not None
     return SubmissionRow(
         id=ids.next(),
         message_id=item.id,
@@ -75,8 +79,9 @@ def suppressed_row(item: Accepting, ids: IdSource) -> SubmissionRow:
         account=message.account,
         category=message.category,
         connector=NO_CONNECTOR,
-        status=Status.SUPPRESSED,
-        reason=item.suppressed,
+        status=item.ended.status,
+        reason=item.ended.reason,
+        error=item.ended.error,
     )
 
 
@@ -94,4 +99,7 @@ def ready_message(item: Accepting) -> ReadyMessage:
         sender=message.sender,
         text=item.text,
         expires_at=message.expires_at,
+        batch_id=item.batch_id,
+        priority=message.priority,
+        options=message.options,
     )

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from gateway.dispatch.message import PRIORITY_DEFAULT, MessageOptions
 from storage.categories import Category
 
 
@@ -65,6 +66,8 @@ class Prepared(msgspec.Struct, gc=False):
     variant: str | None = None
     tags: tuple[str, ...] = ()
     expires_at: int | None = None  # ms since the epoch
+    priority: int = PRIORITY_DEFAULT
+    options: MessageOptions | None = None
 
 
 class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -88,7 +91,7 @@ class Verdict(msgspec.Struct, gc=False):
     """What became of a stored message. `text` is what will be sent, with its short links."""
 
     id: int
-    status: str  # "accepted" | "suppressed"
+    status: str  # label of dlr/status.py: accepted, scheduled, held, suppressed, capped, …
     reason: str | None
     text: str
 

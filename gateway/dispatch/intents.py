@@ -1,8 +1,8 @@
 """The intent: the row that is committed before the first byte of a batch goes on the wire.
 
-Owns the inserts into `submit_intent` and the last look at the suppression list in the same
-transaction. After a crash, what no open intent names was certainly not sent. Must not write to the
-wire and must not store results.
+Owns the inserts into `submit_intent` and, in the same transaction, the last look at what must not
+be sent (last_look.py). After a crash, what no open intent names was certainly not sent. Must not
+write to the wire and must not store results.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from gateway.dispatch.message import Batch
-from storage import sql, suppression
+from gateway.dispatch.last_look import LastLook, SuppressionLook
+from gateway.dispatch.message import Batch, ReadyMessage, StopVerdict
+from storage import sql
 from storage.doubtful import Doubtful
 from storage.group_commit import GroupCommit
 from storage.pool import Connection, Dedicated
@@ -24,20 +25,27 @@ BATCHES_WAITING_MAX = 1_000
 class IntentWriter:
     """Commits intents; several connectors' batches share one commit when they come together."""
 
-    def __init__(self, dedicated: Dedicated, *, term: int) -> None:
+    def __init__(
+        self,
+        dedicated: Dedicated,
+        *,
+        term: int,
+        looks: Sequence[LastLook] = (SuppressionLook(),),
+    ) -> None:
         self._dedicated = dedicated
         self._term = term
+        self._looks = looks
         self._doubtful = Doubtful()  # committed or not, nobody will write what these name
-        self.commits: GroupCommit[Batch, dict[int, int]] = GroupCommit(
+        self.commits: GroupCommit[Batch, dict[int, StopVerdict]] = GroupCommit(
             self._flush,
             name="intent",
             items_per_flush_max=BATCHES_PER_FLUSH_MAX,
             items_waiting_max=BATCHES_WAITING_MAX,
         )
 
-    def commit(self, batch: Batch) -> asyncio.Future[list[dict[int, int] | BaseException]]:
-        """Commit this batch's intent. The one result: message id -> reason of those found
-        suppressed.
+    def commit(self, batch: Batch) -> asyncio.Future[list[dict[int, StopVerdict] | BaseException]]:
+        """Commit this batch's intent. The one result: message id -> verdict of those that must
+        not be sent now.
 
         Those are not named by the intent and must not be sent. An exception as result means that
         nothing may be written to the wire for this batch.
@@ -48,39 +56,48 @@ class IntentWriter:
         """Commit what waits, then stop."""
         await self.commits.close()
 
-    async def _flush(self, batches: list[Batch], attempt: int) -> Sequence[dict[int, int]]:
+    async def _flush(self, batches: list[Batch], attempt: int) -> Sequence[dict[int, StopVerdict]]:
         connection = await self._dedicated.connection()
         await self._doubtful.settle(connection, _close)
         async with (
             self._doubtful.guard(connection, [batch.id for batch in batches]),
             self._dedicated.transaction(),
         ):
-            found = await suppression.look_up(
-                connection, [message.to_idx for batch in batches for message in batch.messages]
+            verdicts = await self._look(
+                connection, [message for batch in batches for message in batch.messages]
             )
-            verdicts = [self._suppressed(batch, found) for batch in batches]
             rows = [
                 (
                     batch.id,
                     self._term,
                     batch.connector,
-                    [message.id for message in batch.messages if message.id not in verdict],
+                    [message.id for message in batch.messages if message.id not in verdicts],
                 )
-                for batch, verdict in zip(batches, verdicts, strict=True)
+                for batch in batches
             ]
             await connection.executemany(_SQL["intent_open"], rows)
-        return verdicts
+        if not verdicts:
+            return [{} for _ in batches]
+        return [
+            {
+                message.id: verdicts[message.id]
+                for message in batch.messages
+                if message.id in verdicts
+            }
+            for batch in batches
+        ]
 
-    @staticmethod
-    def _suppressed(batch: Batch, found: suppression.SuppressionLookup) -> dict[int, int]:
-        if not found:
-            return {}
-        verdict: dict[int, int] = {}
-        for message in batch.messages:
-            reason = found.reason(message.to_idx, message.account, message.category)
-            if reason is not None:
-                verdict[message.id] = reason
-        return verdict
+    async def _look(
+        self, connection: Connection, messages: list[ReadyMessage]
+    ) -> dict[int, StopVerdict]:
+        """Every rule over what the rules before it have left."""
+        verdicts: dict[int, StopVerdict] = {}
+        for look in self._looks:
+            stopped = await look.decide(connection, messages)
+            if stopped:
+                verdicts.update(stopped)
+                messages = [message for message in messages if message.id not in stopped]
+        return verdicts
 
 
 async def _close(connection: Connection, intents: list[int]) -> None:

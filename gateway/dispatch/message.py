@@ -9,7 +9,37 @@ from __future__ import annotations
 
 import msgspec
 
+from dlr.reasons import Reason
+from dlr.status import Status
+from gateway.dispatch.holds import Hold
 from smpp.pdu import SubmitSm
+
+PRIORITY_DEFAULT = 5  # 0 highest .. 9
+
+
+class MessageOptions(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What few messages ask for: column `message.options`, absent (None) for most."""
+
+
+class Ended(msgspec.Struct, frozen=True, gc=False):
+    """A verdict before the wire: this message will not be sent. `rule` names the check."""
+
+    status: Status
+    reason: Reason
+    rule: str
+    error: str | None = None
+
+
+class Later(msgspec.Struct, frozen=True, gc=False):
+    """A verdict before the wire: not before `until` (ms since the epoch; None: until it is freed
+    by hand).
+    """
+
+    until: int | None
+    hold: Hold
+
+
+StopVerdict = Ended | Later
 
 
 class ReadyMessage(msgspec.Struct, gc=False, eq=False):
@@ -27,6 +57,9 @@ class ReadyMessage(msgspec.Struct, gc=False, eq=False):
     expires_at: int | None = None
     attempt: int = 0
     parts_done: frozenset[int] = frozenset()
+    batch_id: int | None = None
+    priority: int = PRIORITY_DEFAULT
+    options: MessageOptions | None = None
 
 
 class Doubt(msgspec.Struct, eq=False):

@@ -16,13 +16,15 @@ from dlr.ledger import SubmissionRow
 from dlr.reasons import Reason
 from dlr.status import Status
 from gateway.dispatch.error_policy import ATTEMPTS_MAX, Kind, decide
-from gateway.dispatch.message import Batch, Journey, OutboundPart, ReadyMessage
+from gateway.dispatch.holds import Hold
+from gateway.dispatch.message import Batch, Journey, Later, OutboundPart, ReadyMessage
 from gateway.dispatch.records import MessageDone, PartResult, Record
 from storage.categories import Category
 from storage.events import Event
 from storage.ids import IdSource
 
 OK = 0
+FREED_BY_HAND = datetime.max.replace(tzinfo=UTC)  # the year 9999: later than any sweep looks
 STATUSES_COUNTED_MAX = 64
 OTHER_STATUS = -1  # what all further statuses are counted under
 
@@ -164,6 +166,25 @@ class Outcomes:
         )
         out.records.append(MessageDone(message.id, batch, rows=(row,)))
 
+    def put_off(
+        self, message: ReadyMessage, batch: Batch | None, verdict: Later, out: Effects
+    ) -> None:
+        """A message that may not go yet: back to the outbox with its moment, no attempt used."""
+        until = FREED_BY_HAND if verdict.until is None else _instant(verdict.until)
+        detail: dict[str, object] = {"rule": verdict.hold.rule}
+        if verdict.until is not None:
+            detail["until"] = until
+        out.records.append(
+            MessageDone(
+                message.id,
+                batch,
+                retry_at=until,
+                attempt=message.attempt,
+                hold=verdict.hold,
+                event=self._event(message.id, "held", detail),
+            )
+        )
+
     def _may_retry(self, message: ReadyMessage, now_ms: int) -> bool:
         if message.attempt + 1 >= self._policy.attempts_max:  # E30: never 28 times
             return False
@@ -238,6 +259,7 @@ class Outcomes:
             journey.batch,
             retry_at=retry_at,
             attempt=message.attempt + 1,
+            hold=Hold.RETRY,
             event=self._event(message.id, kind, detail),
         )
 

@@ -19,7 +19,7 @@ from dlr.status import Status
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.encoder import encode_message
 from gateway.dispatch.intents import IntentWriter
-from gateway.dispatch.message import Batch, Doubt, Journey, ReadyMessage
+from gateway.dispatch.message import Batch, Doubt, Ended, Journey, ReadyMessage, StopVerdict
 from gateway.dispatch.outcomes import Effects, Outcomes
 from gateway.dispatch.pace import Pace
 from gateway.dispatch.ready_queue import ReadyQueue
@@ -161,7 +161,9 @@ class Planner:
         self._doubt.messages += len(batch.messages)
         future.add_done_callback(lambda done: self._committed(batch, cost, done.result()[0]))
 
-    def _committed(self, batch: Batch, cost: int, result: dict[int, int] | BaseException) -> None:
+    def _committed(
+        self, batch: Batch, cost: int, result: dict[int, StopVerdict] | BaseException
+    ) -> None:
         effects = Effects()
         if isinstance(result, BaseException):
             self._parts -= cost
@@ -173,12 +175,15 @@ class Planner:
         otp = batch.messages[0].category == Category.OTP
         queue = self._prepared_otp if otp else self._prepared
         for message in batch.messages:
-            reason = result.get(message.id)
+            verdict = result.get(message.id)
             journey = Journey(message, batch, message.cost)
-            if reason is None:
+            if verdict is None:
                 queue.append(journey)
+            elif isinstance(verdict, Ended):
+                self._end(journey, verdict.status, verdict.reason, verdict.error, effects)
             else:
-                self._end(journey, Status.SUPPRESSED, Reason(reason), None, effects)
+                self._parts -= message.cost
+                self._outcomes.put_off(message, batch, verdict, effects)
         self._settled(effects)
 
     def _failed(self, batch: Batch) -> None:

@@ -195,6 +195,7 @@ class Recorder:
                 [done.message_id for done in gathered.retries],
                 [done.retry_at for done in gathered.retries],
                 [done.attempt for done in gathered.retries],
+                [done.hold for done in gathered.retries],
                 self._term,
             )
         closed = [

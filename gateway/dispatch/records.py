@@ -12,6 +12,7 @@ from datetime import datetime
 import msgspec
 
 from dlr.ledger import ReceiptRow, SubmissionRow
+from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import Batch
 from smpp.client import Bind
 from smpp.events import Delivery
@@ -39,6 +40,7 @@ class MessageDone(msgspec.Struct):
     retry_at: datetime | None = None
     attempt: int = 0
     requeued: bool = False
+    hold: Hold = Hold.NONE  # why, if `retry_at` is set
     event: Event | None = None
 
 

@@ -12,10 +12,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 
 import asyncpg
+import msgspec
 import structlog
 
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
-from gateway.dispatch.message import ReadyMessage
+from gateway.dispatch.message import MessageOptions, ReadyMessage
 from storage import sql
 from storage.categories import Category
 from storage.crypto import NumberVault
@@ -192,6 +193,7 @@ class Refiller:
     def _ready_message(self, row: asyncpg.Record, done: Mapping[int, set[int]]) -> ReadyMessage:
         expires_at = row["expires_at"]
         parts_done = frozenset(done.get(row["id"], ()))
+        options = row["options"]
         return ReadyMessage(
             id=row["id"],
             category=row["category"],
@@ -205,4 +207,7 @@ class Refiller:
             expires_at=None if expires_at is None else int(expires_at.timestamp() * 1000),
             attempt=row["attempt"],
             parts_done=parts_done,
+            batch_id=row["batch_id"],
+            priority=row["priority"],
+            options=None if options is None else msgspec.convert(options, MessageOptions),
         )

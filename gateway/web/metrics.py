@@ -48,8 +48,10 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_messages_accepted_total": MetricKind(
             "counter", "Messages committed and answered with an id.", ("category",)
         ),
-        "sms_messages_suppressed_total": MetricKind(
-            "counter", "Accepted messages that end because the number must not be texted."
+        "sms_messages_ended_at_accept_total": MetricKind(
+            "counter",
+            "Accepted messages that end at once: the number must not be texted, or not so often.",
+            ("status",),
         ),
         "sms_accept_waiting": MetricKind("gauge", "Messages waiting for a commit.", ("lane",)),
         "sms_commit_flushes_total": MetricKind(

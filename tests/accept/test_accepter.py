@@ -63,7 +63,7 @@ async def test_a_message_is_durable_when_its_answer_comes(world: World) -> None:
         "id": verdict.id, "account": ACCOUNT, "category": item.category, "connector": CONNECTOR,
         "data_coding": 8, "parts": 2, "sender": "SHOP", "to_idx": VAULT.index(item.to),
         "text": "m1", "client_ref": "r-1", "batch_id": 99, "campaign_id": "c", "variant": "b",
-        "tags": ["x", "y"], "expires_at": instant,
+        "tags": ["x", "y"], "expires_at": instant, "priority": 5, "options": None,
     }  # fmt: skip
     waiting = (await world.outbox())[verdict.id]
     assert (waiting["owner"], waiting["parts"], waiting["attempt"]) == (world.term, 2, 0)
@@ -131,7 +131,7 @@ async def test_a_suppressed_recipient_is_told_and_has_an_end(world: World) -> No
     assert row is not None
     assert (row["message_id"], row["part"], row["connector"]) == (answers[0].id, 0, 0)
     assert (Status(row["status"]), Reason(row["reason"])) == (Status.SUPPRESSED, Reason.OPTED_OUT)
-    assert world.accepter.suppressed == 1
+    assert world.accepter.ended == {Status.SUPPRESSED: 1}
     assert len(world.room.pushed) == 2
 
 

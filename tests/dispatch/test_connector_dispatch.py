@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 
@@ -11,11 +11,13 @@ from dlr.reasons import Reason
 from dlr.status import Status
 from gateway.dispatch import planner
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
-from gateway.dispatch.message import ReadyMessage
+from gateway.dispatch.holds import Hold
+from gateway.dispatch.message import Later, ReadyMessage, StopVerdict
 from ratelimit.spec import parse_rate
 from smpp.pdu import DeliverSm, SubmitSm
 from smpp.vocabulary import ESME_RTHROTTLED
 from storage.categories import Category
+from storage.pool import Connection
 from storage.suppression import Suppression, add
 from tests.dispatch.wire import Carrier, carrier_id, part_of, push, say_nothing, sending, text_of
 from tests.dispatch.world import CONNECTOR, SecondLook, World, running, wall_ms
@@ -50,6 +52,41 @@ async def settled(world: World) -> None:
 
 def texts(messages: Sequence[ReadyMessage]) -> list[str]:
     return [message.text for message in messages]
+
+
+class PutOff:
+    """A last look that puts some messages off."""
+
+    def __init__(self, verdicts: Mapping[int, StopVerdict]) -> None:
+        self.verdicts = verdicts
+
+    async def decide(
+        self, connection: Connection, messages: Sequence[ReadyMessage]
+    ) -> Mapping[int, StopVerdict]:
+        return {m.id: self.verdicts[m.id] for m in messages if m.id in self.verdicts}
+
+
+async def test_what_may_not_go_yet_waits_in_the_outbox_for_its_moment(world: World) -> None:
+    first, second, third = messages = named(world, 3)
+    tomorrow = wall_ms() + 86_400_000
+    world.intents._looks = (  # as the composition root gives them
+        PutOff({first.id: Later(tomorrow, Hold.QUIET_HOURS), third.id: Later(None, Hold.PAUSED)}),
+    )
+    carrier = Carrier()
+    async with sending(world, carrier) as dispatch:
+        await send(world, dispatch, messages)
+        await carrier.came(1)
+        await settled(world)
+    assert carrier.texts == ["m1"]
+    outbox = await world.outbox()
+    assert set(outbox) == {first.id, third.id}
+    assert {(row["owner"], row["attempt"]) for row in outbox.values()} == {(0, 0)}
+    assert outbox[first.id]["hold"] == Hold.QUIET_HOURS
+    assert outbox[first.id]["not_before"].timestamp() * 1000 == pytest.approx(tomorrow)
+    assert (outbox[third.id]["hold"], outbox[third.id]["not_before"].year) == (Hold.PAUSED, 9999)
+    [(kind, detail)] = await world.events(first.id)
+    assert (kind, detail["rule"]) == ("held", "quiet_hours")
+    assert set(await world.results()) == {(second.id, 1)}
 
 
 async def test_messages_go_and_their_results_come_back(world: World) -> None:

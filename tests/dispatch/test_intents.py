@@ -11,7 +11,9 @@ import asyncpg
 import pytest
 
 from dlr.reasons import Reason
+from dlr.status import Status
 from gateway.dispatch.intents import BATCHES_WAITING_MAX
+from gateway.dispatch.message import Ended
 from storage.categories import Category
 from storage.faults import is_transient
 from storage.group_commit import QueueFull
@@ -62,7 +64,8 @@ async def test_what_was_suppressed_meanwhile_is_told_and_not_named(world: World)
         ],
     )
     [verdict] = await world.intents.commit(world.batch(messages))
-    assert verdict == {message.id: reason for message in (everyone, ours, this)}
+    suppressed = Ended(Status.SUPPRESSED, reason, "suppression")
+    assert verdict == {message.id: suppressed for message in (everyone, ours, this)}
     assert await world.intents_open() == [[others.id, that.id, free.id]]
 
 
@@ -72,7 +75,8 @@ async def test_verdicts_stay_with_their_batch(world: World) -> None:
     answers = await asyncio.gather(
         *(world.intents.commit(world.batch([message])) for message in (first, second))
     )
-    assert answers == [[{}], [{second.id: Reason.NUMBER_UNKNOWN}]]
+    suppressed = Ended(Status.SUPPRESSED, Reason.NUMBER_UNKNOWN, "suppression")
+    assert answers == [[{}], [{second.id: suppressed}]]
 
 
 async def test_a_refusal_of_the_database_is_the_answer(world: World) -> None:

@@ -6,9 +6,9 @@ DELETE FROM outbox WHERE id = ANY($1::bigint[]);
 -- what is still ours and was not freed by this very record: repeated after a commit in doubt, the row may have been
 -- claimed again by then, by another process or by this one.
 UPDATE outbox AS o
-SET owner = 0, not_before = retry.not_before, attempt = retry.attempt
-FROM unnest($1::bigint[], $2::timestamptz[], $3::smallint[]) AS retry (id, not_before, attempt)
-WHERE o.id = retry.id AND o.owner = $4 AND o.not_before IS DISTINCT FROM retry.not_before;
+SET owner = 0, not_before = retry.not_before, attempt = retry.attempt, hold = retry.hold
+FROM unnest($1::bigint[], $2::timestamptz[], $3::smallint[], $4::smallint[]) AS retry (id, not_before, attempt, hold)
+WHERE o.id = retry.id AND o.owner = $5 AND o.not_before IS DISTINCT FROM retry.not_before;
 
 -- name: intent_open
 INSERT INTO submit_intent (id, owner, connector, message_ids)
@@ -43,7 +43,8 @@ FOR UPDATE SKIP LOCKED;
 UPDATE outbox SET owner = $2 WHERE id = ANY($1::bigint[]);
 
 -- name: messages_claimed
-SELECT m.id, claimed.attempt, m.account, m.category, m.parts, m.sender, m.to_enc, m.to_idx, m.text, m.expires_at
+SELECT m.id, claimed.attempt, m.account, m.category, m.parts, m.sender, m.to_enc, m.to_idx, m.text, m.expires_at,
+       m.batch_id, m.priority, m.options
 FROM unnest($1::bigint[], $2::smallint[]) AS claimed (id, attempt)
 JOIN message AS m ON m.id = claimed.id
 ORDER BY m.id;

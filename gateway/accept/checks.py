@@ -1,0 +1,39 @@
+"""What is asked of the database about the messages of a flush before they are stored.
+
+Owns the form of such a check and the check of the suppression list. A check looks at all messages
+of the flush at once, inside its transaction, and marks those that end or wait; it writes nothing
+that a repeated flush would count twice. Must not store messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from dlr.reasons import Reason
+from dlr.status import Status
+from gateway.accept.accepting import Accepting
+from gateway.dispatch.message import Ended
+from storage import suppression
+from storage.pool import Connection
+
+
+class FlushCheck(Protocol):
+    """One rule over the messages of a flush. Sets `ended`, or `not_before` and `hold`."""
+
+    async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
+        """`items` are those that no earlier check has ended. At most a few statements in all."""
+
+
+class SuppressionCheck:
+    """Who must not be texted."""
+
+    async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
+        found = await suppression.look_up(connection, [item.to_idx for item in items])
+        if not found:
+            return
+        for item in items:
+            message = item.prepared
+            reason = found.reason(item.to_idx, message.account, message.category)
+            if reason is not None:
+                item.ended = Ended(Status.SUPPRESSED, Reason(reason), "suppression")

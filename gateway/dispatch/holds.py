@@ -1,0 +1,44 @@
+"""Why a message waits in the outbox for its moment.
+
+Owns the numbers stored in `outbox.hold` and what each is called. Must not decide when a message is
+held: accept and the checks before the intent do.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from dlr.status import Status
+
+
+class Hold(IntEnum):
+    """The rule behind `outbox.not_before`. Pace and retries are part of being queued."""
+
+    NONE = 0
+    RETRY = 1
+    ACCOUNT_RATE = 2
+    SCHEDULED = 3  # send_at
+    SEND_WINDOW = 4
+    QUIET_HOURS = 5
+    FREQUENCY_GAP = 6  # too soon after the last message to this number
+    PAUSED = 7  # its batch is paused: not_before is FREED_BY_HAND of outcomes.py
+    RECIPIENT_RATE = 8
+
+    @property
+    def rule(self) -> str:
+        """The name on the timeline and in decisions."""
+        return self.name.lower()
+
+    @property
+    def status(self) -> Status:
+        """What the API calls a message that waits for this."""
+        return _STATUSES.get(self, Status.QUEUED)
+
+
+_STATUSES = {
+    Hold.SCHEDULED: Status.SCHEDULED,
+    Hold.SEND_WINDOW: Status.HELD,
+    Hold.QUIET_HOURS: Status.HELD,
+    Hold.FREQUENCY_GAP: Status.HELD,
+    Hold.PAUSED: Status.HELD,
+}

@@ -1,0 +1,46 @@
+"""What is asked of the database about messages in the transaction that names them.
+
+Owns the form of such a check and the check of the suppression list: who was suppressed while a
+message waited is not texted. The last moment before the wire at which a message may be stopped or
+put off. Must not open intents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from dlr.reasons import Reason
+from dlr.status import Status
+from gateway.dispatch.message import Ended, ReadyMessage, StopVerdict
+from storage import suppression
+from storage.pool import Connection
+
+
+class LastLook(Protocol):
+    """One rule over messages that are about to be named by an intent."""
+
+    async def decide(
+        self, connection: Connection, messages: Sequence[ReadyMessage]
+    ) -> Mapping[int, StopVerdict]:
+        """message id -> verdict, for those that must not be sent now; what is not in it goes.
+
+        In the intent's transaction: what it writes is committed with the intent or not at all.
+        """
+
+
+class SuppressionLook:
+    """Who was suppressed while the message waited."""
+
+    async def decide(
+        self, connection: Connection, messages: Sequence[ReadyMessage]
+    ) -> Mapping[int, StopVerdict]:
+        found = await suppression.look_up(connection, [message.to_idx for message in messages])
+        if not found:
+            return {}
+        verdicts: dict[int, StopVerdict] = {}
+        for message in messages:
+            reason = found.reason(message.to_idx, message.account, message.category)
+            if reason is not None:
+                verdicts[message.id] = Ended(Status.SUPPRESSED, Reason(reason), "suppression")
+        return verdicts
