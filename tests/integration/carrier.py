@@ -25,6 +25,7 @@ class Submit:
     pdu: SubmitSm
     session: ServerSession
     message_id: str
+    answered: bool = False
 
     @property
     def to(self) -> str:
@@ -37,6 +38,7 @@ class Submit:
         return octets[5] if self.pdu.esm_class & 0x40 else 1
 
     def answer(self, status: int = 0) -> None:
+        self.answered = True
         message_id = b"" if status else self.message_id.encode()
         self.session.answer([SubmitSmResp(self.pdu.sequence_number, status, message_id)])
 
@@ -55,6 +57,7 @@ class Carrier:
     submits: list[Submit] = field(default_factory=list)
     deliveries: list[int] = field(default_factory=list)  # command_status of each deliver_sm_resp
     sessions: int = 0
+    live: ServerSession | None = None
     port: int = 0
     server: SmppServer | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -107,6 +110,7 @@ class _Handler:
 
     def bound(self, session: ServerSession) -> None:
         self._told.sessions += 1
+        self._told.live = session
         self._told.changed.set()
 
     def submits(self, session: ServerSession, submits: list[MessageRequest]) -> None:

@@ -1,5 +1,5 @@
-"""A TCP proxy before PostgreSQL that cuts one connection at one moment: after the server did the
-work, before the client heard of it.
+"""A TCP proxy before PostgreSQL that acts at one moment of one connection: before the server hears
+of something, or after it did the work and before the client hears of that.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -24,6 +24,9 @@ class Cut:
     role: bytes
     asked: re.Pattern[bytes] | None = None  # forwarded; the server's next answer is swallowed
     answered: re.Pattern[bytes] | None = None  # swallowed
+    cut: bool = True  # False: act, and let it pass
+    before: bool = False  # what was asked is swallowed, too: the server never hears of it
+    act: Callable[[], None] = lambda: None  # at that moment, before the connection is cut
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -46,12 +49,24 @@ class DatabaseProxy:
             if link.role == b":" + role.encode() + b"\0":
                 link.client.write(TERMINATED)
 
-    def arm(self, role: str, *, asked: bytes = b"", answered: bytes = b"") -> Cut:
+    def arm(
+        self,
+        role: str,
+        *,
+        asked: bytes = b"",
+        answered: bytes = b"",
+        cut: bool = True,
+        before: bool = False,
+        act: Callable[[], None] = lambda: None,
+    ) -> Cut:
         """`role` is the end of an application_name, such as `record`."""
         self.cut = Cut(
             b":" + role.encode() + b"\0",
             re.compile(asked) if asked else None,
             re.compile(answered) if answered else None,
+            cut,
+            before,
+            act,
         )
         return self.cut
 
@@ -59,10 +74,15 @@ class DatabaseProxy:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await cut.done.wait()
 
-    def said(self, link: _Link, data: bytes) -> None:
+    def hears(self, link: _Link, data: bytes) -> bool:
+        """Whether the server gets to hear this."""
         cut = self.cut
         if cut and cut.asked and cut.role == link.role and cut.asked.search(data):
+            if cut.before:
+                self._fire(cut)
+                return False
             link.swallow = True
+        return True
 
     def passes(self, link: _Link, data: bytes) -> bool:
         cut = self.cut
@@ -70,9 +90,13 @@ class DatabaseProxy:
             return True
         if not (link.swallow or (cut.answered and cut.answered.search(data))):
             return True
+        self._fire(cut)
+        return not cut.cut
+
+    def _fire(self, cut: Cut) -> None:
         self.cut = None
+        cut.act()
         cut.done.set()
-        return False
 
 
 @contextlib.asynccontextmanager
@@ -131,7 +155,8 @@ async def _pump(
                 match := re.search(rb"application_name\0[^\0]*?(:[a-z-]+\0)", data)
             ):
                 link.role = match[1]
-            proxy.said(link, data)
+            if not proxy.hears(link, data):
+                return
             server_writer.write(data)
 
     async def to_client() -> None:
