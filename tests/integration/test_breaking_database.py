@@ -92,13 +92,30 @@ async def test_postgresql_killed_under_load_pauses_both_sides_and_loses_nothing(
     assert set(submits.values()) == {1}
 
 
+FULL_DISK = """
+CREATE FUNCTION disk_is_full() RETURNS trigger LANGUAGE plpgsql AS
+$$BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END$$;
+CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON message EXECUTE FUNCTION disk_is_full();
+CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON outbox EXECUTE FUNCTION disk_is_full();
+CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON submit_intent EXECUTE FUNCTION disk_is_full();
+CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON submission EXECUTE FUNCTION disk_is_full();
+"""
+
+
 @pytest.mark.parametrize(
     ("closed", "open_again"),
     [
-        ("SET default_transaction_read_only = on", "RESET default_transaction_read_only"),
-        ("ALLOW_CONNECTIONS false", "ALLOW_CONNECTIONS true"),
+        (
+            "ALTER DATABASE {name} SET default_transaction_read_only = on",
+            "ALTER DATABASE {name} RESET default_transaction_read_only",
+        ),
+        (
+            "ALTER DATABASE {name} ALLOW_CONNECTIONS false",
+            "ALTER DATABASE {name} ALLOW_CONNECTIONS true",
+        ),
+        (FULL_DISK, "DROP FUNCTION disk_is_full CASCADE"),
     ],
-    ids=["read-only", "not accepting connections"],
+    ids=["read-only", "not accepting connections", "disk full"],
 )
 async def test_a_database_that_takes_no_writes_for_a_while_costs_no_result_and_no_receipt(
     postgres_target: PostgresTarget,
@@ -111,9 +128,12 @@ async def test_a_database_that_takes_no_writes_for_a_while_costs_no_result_and_n
     """As after a failover to a server that is not the primary yet, or on a full managed disk."""
     name = await connection.fetchval("SELECT current_database()")
 
-    def alter(change: str) -> None:
-        statement = f"ALTER DATABASE {name} {change}"
-        postgres_target.loop.run(postgres_target.administrator.execute(statement))
+    async def alter(change: str) -> None:
+        if "{name}" in change:
+            statement = change.format(name=name)
+            postgres_target.loop.run(postgres_target.administrator.execute(statement))
+        else:
+            await connection.execute(change)
 
     held: list[Submit] = []
     async with (
@@ -122,7 +142,7 @@ async def test_a_database_that_takes_no_writes_for_a_while_costs_no_result_and_n
     ):
         await running.send([message(n) for n in range(5)])
         await smsc.submitted(1)
-        alter(closed)
+        await alter(closed)
         try:
             await end_sessions(connection)
             smsc.react = deliver_and_confirm
@@ -130,7 +150,7 @@ async def test_a_database_that_takes_no_writes_for_a_while_costs_no_result_and_n
                 deliver_and_confirm(submit)
             refusals = await refused(running, 20)  # meanwhile the other writers have tried as well
         finally:
-            alter(open_again)
+            await alter(open_again)
         await end_sessions(connection)
         # More than the ready queue holds: the refiller must be alive as well.
         await send_all(running, [message(n) for n in range(5, 45)])
