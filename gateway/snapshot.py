@@ -44,6 +44,7 @@ def _accepting(gateway: Gateway) -> Iterator[Sample]:
     for status in (Status.SUPPRESSED, Status.CAPPED):
         count = accepter.ended.get(status, 0)
         yield Sample("sms_messages_ended_at_accept_total", count, (status.label,))
+    yield Sample("sms_messages_deduplicated_total", accepter.deduplicated)
     dispatcher = gateway.dispatcher
     for lane in accepter.lanes:
         yield Sample("sms_accept_waiting", lane.waiting, (lane.name,))

@@ -13,9 +13,9 @@ import asyncpg
 import msgspec
 
 from dlr.reasons import Reason
-from dlr.status import Status, fold
-from gateway.dispatch.holds import Hold
+from dlr.status import Status, advance, fold
 from gateway.registry import Registry
+from gateway.standing import waiting_status
 from gateway.web.services import TimelineEvent
 from shortlinks.report import MessageClick, clicks_of_message
 from storage import events, sql
@@ -136,10 +136,11 @@ async def read_timeline(
 
 def _status(row: asyncpg.Record, results: Sequence[Part]) -> Status:
     if row["waiting"]:
-        if row["intended"]:
-            return Status.SENDING
-        return Status.QUEUED if row["not_before"] is None else Hold(row["hold"]).status
-    return fold(part.status for part in results)
+        return waiting_status(row["intended"], None if row["not_before"] is None else row["hold"])
+    best: dict[int, Status] = {}  # a part that was submitted again is what its best result says
+    for part in results:
+        best[part.part] = advance(best.get(part.part, part.status), part.status)
+    return fold(best.values())
 
 
 def _part(row: asyncpg.Record, registry: Registry) -> Part:

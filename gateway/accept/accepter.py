@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+import msgspec
 import structlog
 
 from dlr.ledger import insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status
+from gateway.accept import client_refs
 from gateway.accept.accepting import (
     MESSAGE_COLUMNS,
     OUTBOX_COLUMNS,
@@ -105,6 +107,7 @@ class MessageAccepter:
         ]
         self.accepted_by_category = [0] * len(Category)
         self.ended: dict[Status, int] = {}
+        self.deduplicated = 0
 
     def _lane(
         self, dedicated: Dedicated, name: str, waiting_max: int
@@ -192,23 +195,27 @@ class MessageAccepter:
     async def _flush(
         self, dedicated: Dedicated, doubtful: Doubtful, items: list[Accepting]
     ) -> list[Verdict | Refused]:
+        new: Sequence[Accepting] = items
         try:
             connection = await dedicated.connection()
             await doubtful.settle(connection, retract)
             session = connection.get_server_pid()
             try:
                 async with dedicated.transaction():
-                    await self._link(connection, items)
-                    await self._check(connection, items)
-                    self._decide(items)
-                    await self._store(connection, items)
+                    new = await client_refs.claim(connection, items, datetime.now(UTC))
+                    if new:
+                        await self._link(connection, new)
+                        await self._check(connection, new)
+                        self._decide(new)
+                        await self._store(connection, new)
             except BaseException as error:
-                if not await self._happened(dedicated, doubtful, session, items, error):
+                if not await self._happened(dedicated, doubtful, session, new, error):
                     raise
         except BaseException:
-            self._give_back(items)
+            self._give_back(new)
             raise
-        self._hand_over(items)
+        self._hand_over(new)
+        self.deduplicated += len(items) - len(new)
         return [self._verdict(item) for item in items]
 
     async def _happened(
@@ -216,7 +223,7 @@ class MessageAccepter:
         dedicated: Dedicated,
         doubtful: Doubtful,
         session: int,
-        items: list[Accepting],
+        items: Sequence[Accepting],
         error: BaseException,
     ) -> bool:
         """Whether the transaction was committed although it raised."""
@@ -228,7 +235,7 @@ class MessageAccepter:
         doubtful.remember(session, ids)
         return False
 
-    async def _link(self, connection: Connection, items: list[Accepting]) -> None:
+    async def _link(self, connection: Connection, items: Sequence[Accepting]) -> None:
         """Put the personal codes where validation left placeholders; one range row a flush."""
         linked = [item for item in items if item.prepared.links]
         if not linked:
@@ -254,7 +261,7 @@ class MessageAccepter:
             ),
         )
 
-    async def _check(self, connection: Connection, items: list[Accepting]) -> None:
+    async def _check(self, connection: Connection, items: Sequence[Accepting]) -> None:
         """Every rule over what the rules before it have left."""
         for item in items:  # also when a flush is repeated item by item
             item.ended = None
@@ -265,7 +272,7 @@ class MessageAccepter:
             if not open_items:
                 return
 
-    def _decide(self, items: list[Accepting]) -> None:
+    def _decide(self, items: Sequence[Accepting]) -> None:
         reserve, term = self._ready.reserve, self._term
         now_ns = self._clock.monotonic_ns()
         for item in items:
@@ -287,7 +294,7 @@ class MessageAccepter:
         wait_ns = self._pace.wait_ns(message.account, message.category, message.parts, now_ns)
         return datetime.now(UTC) + timedelta(microseconds=wait_ns // 1000) if wait_ns else None
 
-    async def _store(self, connection: Connection, items: list[Accepting]) -> None:
+    async def _store(self, connection: Connection, items: Sequence[Accepting]) -> None:
         await connection.copy_records_to_table(
             "message", records=[message_row(item) for item in items], columns=MESSAGE_COLUMNS
         )
@@ -313,14 +320,14 @@ class MessageAccepter:
                 [ended_row(item, self._ids) for item in items if item.ended is not None],
             )
 
-    def _give_back(self, items: list[Accepting]) -> None:
+    def _give_back(self, items: Sequence[Accepting]) -> None:
         for item in items:
             if item.owner:
                 message = item.prepared
                 self._ready.release(message.connector, message.category, message.parts)
                 item.owner = 0
 
-    def _hand_over(self, items: list[Accepting]) -> None:
+    def _hand_over(self, items: Sequence[Accepting]) -> None:
         ready: dict[int, list[ReadyMessage]] = {}
         for item in items:
             message = item.prepared
@@ -336,6 +343,11 @@ class MessageAccepter:
             self._ready.push(connector, messages)
 
     def _verdict(self, item: Accepting) -> Verdict:
+        if item.repeat_of is not None:
+            first = item.repeat_of
+            if isinstance(first, Verdict):
+                return first
+            return msgspec.structs.replace(self._verdict(first), deduplicated=True)
         if item.ended is not None:
             reason = item.ended.reason
             label = None if reason is Reason.NONE else reason.label

@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from dlr.ledger import SubmissionRow
-from gateway.accept.models import Prepared
+from gateway.accept.models import Prepared, Verdict
 from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import Ended, ReadyMessage
 from storage.ids import IdSource
@@ -45,6 +45,7 @@ class Accepting(msgspec.Struct, gc=False):
     not_before: datetime | None = None
     hold: Hold = Hold.NONE
     ended: Ended | None = None
+    repeat_of: Accepting | Verdict | None = None  # has its client_ref; this one is not stored
 
 
 def message_row(item: Accepting) -> tuple[object, ...]:

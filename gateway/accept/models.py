@@ -88,12 +88,16 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
 
 
 class Verdict(msgspec.Struct, gc=False):
-    """What became of a stored message. `text` is what will be sent, with its short links."""
+    """What became of a stored message. `text` is what will be sent, with its short links.
+
+    Of one that was stored before, `id` and `status` are the first one's.
+    """
 
     id: int
     status: str  # label of dlr/status.py: accepted, scheduled, held, suppressed, capped, …
     reason: str | None
     text: str
+    deduplicated: bool = False  # stored before, under the same client_ref; `status` is today's
 
 
 class Overloaded(Exception):

@@ -48,3 +48,4 @@ async def retract(connection: Connection, message_ids: list[int]) -> None:
     await connection.execute(_SQL["retract_outbox"], message_ids)
     await retract_unsent(connection, message_ids)
     await connection.execute(_SQL["retract_message"], message_ids)
+    await connection.execute(_SQL["client_refs_retract"], message_ids)

@@ -53,6 +53,7 @@ class SentMessage(msgspec.Struct, omit_defaults=True):
     text: str
     reason: str | None = None
     client_ref: str | None = None
+    deduplicated: bool = False
 
 
 class ItemError(msgspec.Struct):
@@ -70,6 +71,7 @@ class BatchItem(msgspec.Struct, omit_defaults=True):
     id: str | None = None
     status: str | None = None
     reason: str | None = None
+    deduplicated: bool = False
     error: ItemError | None = None
 
 
@@ -139,23 +141,45 @@ class MessagesApi:
         [verdict] = await self._services.accepter.accept([checked], batch_id=None)
         if isinstance(verdict, Refused):
             raise ProblemError(verdict.code, verdict.detail, verdict.errors)
-        answer = SentMessage(
-            id=format_id("msg", verdict.id),
-            status=verdict.status,
-            to=mask(checked.to),
-            sender=checked.sender,
-            category=_LABELS[checked.category],
-            parts=checked.parts,
-            encoding=_encoding(checked.data_coding),
-            text=verdict.text,
-            reason=verdict.reason,
-            client_ref=checked.client_ref,
-        )
+        if verdict.deduplicated:
+            answer = await self._sent_before(account, verdict)
+        else:
+            answer = SentMessage(
+                id=format_id("msg", verdict.id),
+                status=verdict.status,
+                to=mask(checked.to),
+                sender=checked.sender,
+                category=_LABELS[checked.category],
+                parts=checked.parts,
+                encoding=_encoding(checked.data_coding),
+                text=verdict.text,
+                reason=verdict.reason,
+                client_ref=checked.client_ref,
+            )
         return web.Response(
             body=self._encoder.encode(answer),
             status=202,
             headers={"Location": f"/v1/messages/{answer.id}"},
             content_type="application/json",
+        )
+
+    async def _sent_before(self, account: AccountPolicy, verdict: Verdict) -> SentMessage:
+        """The message that has this client_ref, as it was sent and stands now."""
+        view = await self._services.messages.message(account.id, verdict.id)
+        if view is None:
+            raise _no_such_message()
+        return SentMessage(
+            id=format_id("msg", view.id),
+            status=view.status,
+            to=mask(view.to),
+            sender=view.sender,
+            category=_LABELS[view.category],
+            parts=view.parts,
+            encoding=_encoding(view.data_coding),
+            text=view.text,
+            reason=view.reason,
+            client_ref=view.client_ref,
+            deduplicated=True,
         )
 
     async def send_batch(self, request: web.Request) -> web.Response:
@@ -239,20 +263,24 @@ class MessagesApi:
     async def _batch_answer(self, batch_id: int, outcomes: Sequence[Verdict | Refused]) -> bytes:
         """The answer, encoded slice by slice: 10 000 items at once would take 20 ms."""
         pieces: list[bytes] = []
-        rejected = suppressed = 0
+        rejected = suppressed = deduplicated = 0
         for start in range(0, len(outcomes), SLICE_ITEMS):
             items = [
                 _item(start + offset, outcome)
                 for offset, outcome in enumerate(outcomes[start : start + SLICE_ITEMS])
             ]
             rejected += sum(item.error is not None for item in items)
-            suppressed += sum(item.status == "suppressed" for item in items)
+            suppressed += sum(
+                item.status == "suppressed" and not item.deduplicated for item in items
+            )
+            deduplicated += sum(item.deduplicated for item in items)
             pieces.append(self._encoder.encode(items)[1:-1])
             await asyncio.sleep(0)
         head = {
             "batch_id": format_id("bat", batch_id),
-            "accepted": len(outcomes) - rejected,
+            "accepted": len(outcomes) - rejected - deduplicated,
             "rejected": rejected,
+            "deduplicated": deduplicated,
             "suppressed": suppressed,
         }
         return b"".join((self._encoder.encode(head)[:-1], b',"items":[', b",".join(pieces), b"]}"))
@@ -263,7 +291,13 @@ class MessagesApi:
 
 def _item(index: int, outcome: Verdict | Refused) -> BatchItem:
     if isinstance(outcome, Verdict):
-        return BatchItem(index, format_id("msg", outcome.id), outcome.status, outcome.reason)
+        return BatchItem(
+            index,
+            format_id("msg", outcome.id),
+            outcome.status,
+            outcome.reason,
+            outcome.deduplicated,
+        )
     return BatchItem(index, error=ItemError(outcome.code, outcome.detail, outcome.errors))
 
 

@@ -53,6 +53,9 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
             "Accepted messages that end at once: the number must not be texted, or not so often.",
             ("status",),
         ),
+        "sms_messages_deduplicated_total": MetricKind(
+            "counter", "Messages not stored: their client_ref had been used lately."
+        ),
         "sms_accept_waiting": MetricKind("gauge", "Messages waiting for a commit.", ("lane",)),
         "sms_commit_flushes_total": MetricKind(
             "counter", "Group commits, each one transaction.", ("writer",)

@@ -237,3 +237,13 @@ async def test_the_api_sees_the_number_and_the_part_that_decided(
     assert events is not None
     assert [event.kind for event in events].count("submitted") == 2
     assert "+8613800000000" not in repr(events)
+
+
+async def test_a_part_that_was_submitted_again_is_what_its_best_result_says(scene: Scene) -> None:
+    message = await scene.message()
+    await scene.part(message, status=Status.UNCONFIRMED)
+    assert await scene.status(message) is Status.UNCONFIRMED
+    await scene.part(message, carrier_id="c2")
+    assert await scene.status(message) is Status.SENT
+    await scene.receipt("c2", Status.DELIVERED)
+    assert await scene.status(message) is Status.DELIVERED

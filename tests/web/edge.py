@@ -49,6 +49,7 @@ class Memory:
     def __init__(self) -> None:
         self.ids = IdSource(1, lambda: NOW_MS)
         self.stored: dict[int, tuple[Prepared, int | None]] = {}
+        self.references: dict[tuple[int, str], int] = {}
         self.batch_sizes: list[int] = []
         self.keys: dict[bytes, StoredKey] = {}
         self.key_lookups = 0
@@ -81,6 +82,11 @@ class Memory:
                 answers.append(Refused("storage_unavailable", "not stored"))
                 continue
             message_id = self.ids.next()
+            if item.client_ref is not None:
+                first = self.references.setdefault((item.account, item.client_ref), message_id)
+                if first != message_id:
+                    answers.append(Verdict(first, "queued", None, item.text, deduplicated=True))
+                    continue
             self.stored[message_id] = (item, batch_id)
             if item.to == SUPPRESSED_NUMBER:
                 answers.append(Verdict(message_id, "suppressed", "opted_out", item.text))

@@ -258,3 +258,25 @@ async def test_a_stored_message_can_be_read_by_its_account_alone(api: Api) -> No
 async def test_an_id_that_is_none_is_404(api: Api, text: str) -> None:
     response, problem = await api.get(f"/v1/messages/{text}")
     assert (response.status, problem["code"]) == (404, "not_found")
+
+
+async def test_a_repeated_client_ref_is_answered_with_the_first_message(api: Api) -> None:
+    _, first = await api.post(URL, {**GOOD, "client_ref": "order-1"})
+    response, again = await api.post(
+        URL, {"to": "+8613800000000", "text": "other", "client_ref": "order-1"}
+    )
+    assert response.status == 202
+    assert response.headers["Location"] == f"/v1/messages/{first['id']}"
+    assert again == {**first, "status": "queued", "deduplicated": True}
+    assert len(api.memory.stored) == 1
+
+
+async def test_repeats_in_a_batch_are_counted_and_named(api: Api) -> None:
+    messages = [{**GOOD, "client_ref": name} for name in ("a", "b", "a")]
+    _, body = await api.post(BATCH, {"messages": [*messages, {"to": "x"}]})
+    assert (body["accepted"], body["deduplicated"], body["rejected"]) == (2, 1, 1)
+    items = body["items"]
+    assert isinstance(items, list)
+    assert items[2] == {
+        "index": 2, "id": items[0]["id"], "status": "queued", "deduplicated": True
+    }  # fmt: skip

@@ -1,0 +1,18 @@
+-- name: standings
+-- Where messages stand. `codes`: of each part the highest of status * 256 + reason, so that a part which was submitted
+-- again after a doubt is what its best submission is. A submission is made after its message, so the id bounds the
+-- partitions that are looked at.
+SELECT wanted.id, o.id IS NOT NULL AS waiting, i.id IS NOT NULL AS intended,
+       CASE WHEN o.not_before IS NOT NULL THEN o.hold END AS hold, done.codes
+FROM unnest($1::bigint[]) AS wanted (id)
+LEFT JOIN outbox AS o ON o.id = wanted.id
+LEFT JOIN (SELECT DISTINCT unnest(message_ids) AS id FROM submit_intent) AS i ON i.id = wanted.id
+CROSS JOIN LATERAL (
+    SELECT array_agg(part.code) AS codes
+    FROM (
+        SELECT max(s.status * 256 + s.reason) AS code
+        FROM submission AS s
+        WHERE s.message_id = wanted.id AND s.id >= wanted.id
+        GROUP BY s.part
+    ) AS part
+) AS done;

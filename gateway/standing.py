@@ -1,0 +1,60 @@
+"""Where messages stand, many at once: what the API calls their status, and why.
+
+Owns the reading of outbox, intents and submissions for a set of message ids. Statuses fold as
+dlr/status.py says. Writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from dlr.reasons import Reason
+from dlr.status import Status, fold
+from gateway.dispatch.holds import Hold
+from storage import sql
+from storage.pool import Connection
+
+_SQL = sql.load(__package__)
+REASON_BITS = 8  # a part's code in standing.sql: status << REASON_BITS | reason
+
+
+class Standing(msgspec.Struct, frozen=True, gc=False):
+    """One message's status, and the reason of the part that decided it."""
+
+    status: Status
+    reason: Reason = Reason.NONE
+
+    @property
+    def why(self) -> str | None:
+        """The reason's label, None if there is none to give."""
+        return self.reason.label if self.reason is not Reason.NONE else None
+
+
+async def standings(connection: Connection, message_ids: Sequence[int]) -> Mapping[int, Standing]:
+    """Message id -> where it stands. An id of which nothing is left is not in it."""
+    rows = await connection.fetch(_SQL["standings"], message_ids)
+    found: dict[int, Standing] = {}
+    for row in rows:
+        if row["waiting"]:
+            found[row["id"]] = Standing(waiting_status(row["intended"], row["hold"]))
+        elif row["codes"] is not None:
+            found[row["id"]] = of_parts(row["codes"])
+    return found
+
+
+def waiting_status(intended: bool, hold: int | None) -> Status:
+    """Of a message in the outbox; `hold` None when it waits for nothing but its turn."""
+    if intended:
+        return Status.SENDING
+    return Status.QUEUED if hold is None else Hold(hold).status
+
+
+def of_parts(codes: Iterable[int]) -> Standing:
+    """Of a message that has left the outbox, from the highest code of each of its parts."""
+    by_status = {}
+    for code in sorted(codes):
+        by_status[Status(code >> REASON_BITS)] = Reason(code & (1 << REASON_BITS) - 1)
+    status = fold(by_status)
+    return Standing(status, by_status[status])

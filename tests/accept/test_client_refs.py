@@ -1,0 +1,149 @@
+"""client_ref: the second message with it is not stored, wherever it comes from."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dlr.ledger import SubmissionRow, insert_submissions
+from dlr.status import Status
+from gateway.accept import client_refs, retraction
+from gateway.accept.models import Prepared, StorageDown, Verdict
+from storage.categories import Category
+from storage.ids import id_at
+from tests.accept.world import ACCOUNT, CONNECTOR, World, accepting, prepared
+from tests.integration.database_proxy import database_proxy
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    async with accepting(database_url) as world:
+        yield world
+
+
+async def accept(world: World, *items: Prepared) -> list[Verdict]:
+    answers = await world.accepter.accept(items, batch_id=None)
+    found = [answer for answer in answers if isinstance(answer, Verdict)]
+    assert len(found) == len(answers), answers
+    return found
+
+
+async def test_a_repeat_in_the_batch_or_later_stores_nothing_and_names_the_first(
+    world: World,
+) -> None:
+    first, other, again = await accept(
+        world, prepared(1, client_ref="r"), prepared(2), prepared(3, client_ref="r")
+    )
+    assert (again.id, again.status, again.deduplicated) == (first.id, "accepted", True)
+    assert not first.deduplicated
+    [later, new] = await accept(world, prepared(4, client_ref="r"), prepared(5, client_ref="other"))
+    assert (later.id, later.status, later.deduplicated) == (first.id, "queued", True)
+    assert set(await world.messages()) == set(await world.outbox()) == {first.id, other.id, new.id}
+    assert len(world.room.pushed) == 3
+    assert (world.room.reserved, world.accepter.deduplicated) == (0, 2)
+    [alone] = await accept(world, prepared(1, client_ref="r"))  # a flush that stores nothing
+    assert alone.id == first.id
+
+
+async def test_a_repeat_is_told_how_the_first_one_stands_now(world: World) -> None:
+    [first] = await accept(world, prepared(1, parts=2, client_ref="r"))
+    await world.connection.execute("DELETE FROM outbox")
+    rows = [
+        SubmissionRow(
+            id=first.id + part, message_id=first.id, part=part, parts=2, account=ACCOUNT,
+            category=1, connector=CONNECTOR, status=status,
+        )
+        for part, status in ((1, Status.DELIVERED), (2, Status.SENT))
+    ]  # fmt: skip
+    await insert_submissions(world.connection, rows)
+    assert [(await accept(world, prepared(1, client_ref="r")))[0].status] == ["sent"]
+    await world.connection.execute("UPDATE submission SET status = 50, reason = 2 WHERE part = 2")
+    [repeat] = await accept(world, prepared(1, client_ref="r"))
+    assert (repeat.status, repeat.reason) == ("undelivered", "number_unknown")
+
+
+async def test_the_same_reference_of_another_account_is_another(world: World) -> None:
+    one, two = await accept(
+        world, prepared(1, client_ref="r"), prepared(2, client_ref="r", account=ACCOUNT + 1)
+    )
+    assert one.id != two.id
+    assert not two.deduplicated
+
+
+async def test_processes_and_lanes_that_race_store_one_of_each(database_url: str) -> None:
+    """Sorted keys: opposite orders in two processes do not deadlock."""
+    async with accepting(database_url) as one, accepting(database_url) as two:
+        names = [f"r{n}" for n in range(200)]
+        answers = await asyncio.gather(
+            accept(one, *(prepared(n, client_ref=name) for n, name in enumerate(names))),
+            accept(two, *(prepared(n, client_ref=names[-1 - n]) for n in range(200))),
+            accept(one, *(prepared(n, Category.OTP, client_ref=names[n]) for n in range(200))),
+        )
+        ids = [{answer.id for answer in each} for each in answers]
+        assert ids[0] == ids[1] == ids[2]
+        assert len(await one.messages()) == len(ids[0]) == 200
+        stored = sum(not answer.deduplicated for each in answers for answer in each)
+        assert stored == len(one.room.pushed) + len(two.room.pushed) == 200
+
+
+async def test_after_72_hours_a_reference_is_free_again_and_is_forgotten(world: World) -> None:
+    now = datetime.now(UTC)
+    over = id_at(now - client_refs.REMEMBERED - timedelta(seconds=1))
+    fresh = id_at(now - client_refs.REMEMBERED + timedelta(minutes=1))
+    await world.connection.executemany(
+        "INSERT INTO client_ref VALUES (1, $1, $2)",
+        [("over", over), ("purged", over + 1), ("fresh", fresh)],
+    )
+    reused, kept = await accept(
+        world, prepared(1, client_ref="over"), prepared(2, client_ref="fresh")
+    )
+    assert not reused.deduplicated
+    assert (kept.id, kept.deduplicated) == (fresh, True)
+    assert await client_refs.purge(world.connection, now) == 1
+    rows = await world.connection.fetch("SELECT client_ref FROM client_ref ORDER BY 1")
+    assert [row["client_ref"] for row in rows] == ["fresh", "over"]
+
+
+async def test_a_message_that_cannot_be_stored_leaves_its_reference_to_the_next(
+    world: World,
+) -> None:
+    items = [prepared(1, text="\0", client_ref="r"), prepared(2, client_ref="r")]
+    refused, stored = await world.accepter.accept(items, batch_id=None)
+    assert not isinstance(refused, Verdict)
+    assert isinstance(stored, Verdict)
+    assert not stored.deduplicated
+    assert set(await world.messages()) == {stored.id}
+
+
+@pytest.mark.parametrize("seconds", [0.0, 3.0], ids=["taken back", "asked"])
+async def test_a_commit_whose_answer_was_lost_and_its_references_agree(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    monkeypatch.setattr(retraction, "RESOLVE_SECONDS", seconds)
+    async with (
+        database_proxy(database_url) as proxy,
+        accepting(database_url, through=proxy.url) as world,
+    ):
+        [before] = await accept(world, prepared(1, client_ref="before"))
+        cut = proxy.arm("accept", asked=rb"COMMIT")
+        items = [prepared(2, client_ref="r"), prepared(1, client_ref="before")]
+        first: Verdict | None = None
+        try:
+            first, repeat = await accept(world, *items)
+            assert repeat.id == before.id
+        except StorageDown:
+            assert seconds == 0
+        await proxy.fired(cut)
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    [again] = await accept(world, prepared(2, client_ref="r"))
+                    break
+                except StorageDown:
+                    await asyncio.sleep(0.01)
+        assert again.deduplicated is (first is not None)
+        assert len(await world.messages()) == await world.count("client_ref") == 2
+        assert len(world.room.pushed) == 2
