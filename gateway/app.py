@@ -27,6 +27,8 @@ from gateway.dispatch.outcomes import OutcomePolicy
 from gateway.dispatch.recorder import Recorder
 from gateway.dispatch.recovery import Recovered, recover
 from gateway.dispatch.refill import Refiller
+from gateway.inbound import building as inbound
+from gateway.inbound.service import InboundService
 from gateway.link_service import LinkService
 from gateway.listening import authority
 from gateway.maintenance import Maintenance, today
@@ -78,6 +80,7 @@ class Gateway:
         self.ids: IdSource
         self.registry: registry.Registry
         self.dispatcher: Dispatcher
+        self.inbound: InboundService
         self.accepter: MessageAccepter
         self.links: LinkService
         self.maintenance: Maintenance
@@ -108,8 +111,11 @@ class Gateway:
         self._started.append("database")
         setup = self.database.dedicated("setup")
         await self._prepare(await setup.connection())
-        await setup.close()
+        self._build_inbound()
         self._build_dispatch()
+        self._started.append("inbound")
+        await self.inbound.start(await setup.connection())
+        await setup.close()
         self.links = LinkService(
             self.config.links,
             self.database,
@@ -155,6 +161,18 @@ class Gateway:
         )
         self.recovered.add(found)
 
+    def _build_inbound(self) -> None:
+        self.inbound = inbound.build(
+            self.config,
+            self.database,
+            self.registry,
+            vault=self.vault,
+            ids=self.ids,
+            term=self.term.term,
+            clock=self.clock,
+            ended=self._ended,
+        )
+
     def _build_dispatch(self) -> None:
         recorder = Recorder(
             self.database.dedicated("record"),
@@ -169,6 +187,7 @@ class Gateway:
             ids=self.ids,
             intents=intents,
             recorder=recorder,
+            inbound=self.inbound,
             clock=self.clock,
             limits=self.config.limits,
             policy=self.policy,
@@ -248,6 +267,7 @@ class Gateway:
         steps = {
             "http": self._stop_http,
             "sending": self._stop_sending,
+            "inbound": self._stop_inbound,
             "links": self._stop_links,
             "term": self._release_term,
             "database": self._close_database,
@@ -264,6 +284,9 @@ class Gateway:
         await self.accepter.close()
         await self.dispatcher.stop(self.config.limits.drain_seconds)
         await self.maintenance.stop()
+
+    async def _stop_inbound(self) -> None:
+        await self.inbound.stop()
 
     async def _stop_links(self) -> None:
         await self.links.stop()

@@ -22,6 +22,7 @@ from gateway.dispatch.outcomes import OutcomePolicy, Outcomes
 from gateway.dispatch.pace import Pace
 from gateway.dispatch.ready_queue import ReadyQueue
 from gateway.dispatch.recorder import Recorder
+from gateway.inbound.service import InboundService
 from ratelimit.spec import RateSpec
 from smpp.bind_pool import BindPool
 from smpp.client import BindSettings
@@ -42,6 +43,7 @@ class Wiring(msgspec.Struct):
     ids: IdSource
     intents: IntentWriter
     recorder: Recorder
+    inbound: InboundService
     clock: Clock
     limits: LimitSettings
     policy: OutcomePolicy
@@ -57,6 +59,7 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
         wiring.recorder,
         normalise=partial(normalise_id, base=settings.receipt_id_base),
         wall_ms=wiring.clock.wall_ms,
+        messages=wiring.inbound.intake(connector, settings.inbound_country_code, None),
     )
     return ConnectorDispatch(
         settings.name,

@@ -33,6 +33,7 @@ def snapshot(gateway: Gateway) -> Iterator[Sample]:
     for dispatch in gateway.dispatcher.connectors.values():
         yield from _connector(dispatch)
     yield from _recording(gateway)
+    yield from _inbound(gateway)
     yield from _links(gateway)
 
 
@@ -84,7 +85,6 @@ def _connector(dispatch: ConnectorDispatch) -> Iterator[Sample]:
     if rate is not None:
         yield Sample("sms_pace_parts_per_second", rate, labels)
     yield Sample("sms_receipts_refused_total", dispatch.intake.counters.deferred, labels)
-    yield Sample("sms_inbound_refused_total", dispatch.intake.counters.inbound_refused, labels)
     yield Sample("sms_receipts_unreadable_total", dispatch.intake.counters.unreadable, labels)
 
 
@@ -110,6 +110,21 @@ def _recording(gateway: Gateway) -> Iterator[Sample]:
     recovered = gateway.recovered
     yield Sample("sms_messages_in_doubt_total", recovered.resent, ("resend",))
     yield Sample("sms_messages_in_doubt_total", recovered.held, ("hold",))
+
+
+def _inbound(gateway: Gateway) -> Iterator[Sample]:
+    recorder = gateway.inbound.recorder
+    yield from _writer(recorder.commits)
+    yield Sample("sms_inbound_messages_total", recorder.counters.messages)
+    yield Sample("sms_inbound_incomplete_total", recorder.counters.incomplete)
+    yield Sample("sms_inbound_repeated_total", recorder.counters.repeated)
+    yield Sample("sms_inbound_unstorable_total", recorder.counters.unstorable)
+    yield Sample("sms_inbound_waiting", recorder.waiting)
+    for connector, intake in gateway.inbound.intakes.items():
+        labels = (gateway.dispatcher.connectors[connector].name,)
+        yield Sample("sms_inbound_parts_total", intake.counters.parts, labels)
+        yield Sample("sms_inbound_refused_total", intake.counters.deferred, labels)
+        yield Sample("sms_inbound_open", len(intake.reassembly), labels)
 
 
 def _links(gateway: Gateway) -> Iterator[Sample]:

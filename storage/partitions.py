@@ -24,7 +24,13 @@ SQL = load("storage")
 # Table and the storage options of its leaves: half of a submission page is kept free, so that the
 # one update of a row (its receipt) stays on the page and touches no index.
 PARTITIONED: Mapping[str, str] = MappingProxyType(
-    {"message": "", "submission": "fillfactor = 50", "event": "", "click": ""}
+    {
+        "message": "",
+        "submission": "fillfactor = 50",
+        "event": "",
+        "click": "",
+        "inbound_message": "",
+    }
 )
 LOCK_TIMEOUT = "2s"  # behind a report that holds a table; the caller tries again later
 

@@ -71,6 +71,13 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
         IdBase,
         Meta(description="How it writes the id in receipts: some mix hex and decimal."),
     ] = "opaque"
+    inbound_country_code: Annotated[
+        str,
+        Meta(
+            pattern=r"^(\+[1-9][0-9]{0,2})?$",
+            description='Such as "+86": where handsets are from whose numbers come without it.',
+        ),
+    ] = ""
     enquire_link_seconds: Annotated[
         float, Meta(ge=1, le=3600, description="Silence after which the link is probed.")
     ] = 30.0

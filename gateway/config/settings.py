@@ -127,6 +127,15 @@ class LimitSettings(Settings, frozen=True, kw_only=True):
             "send them later and its connection is not read.",
         ),
     ] = 20_000
+    inbound_waiting_max: Annotated[
+        int,
+        Meta(
+            ge=100,
+            le=100_000,
+            description="Messages from handsets, or parts of them, waiting for a commit; above it "
+            "the carrier is told to send them later and its connection is not read.",
+        ),
+    ] = 5_000
     unknown_after_hours: Annotated[
         int,
         Meta(

@@ -19,6 +19,7 @@ from dlr.reasons import reason_of
 from dlr.receipt import Receipt, parse_receipt
 from gateway.dispatch.recorder import Recorder
 from gateway.dispatch.records import ReceiptArrived
+from gateway.inbound.intake import MessageIntake
 from smpp.client import Bind
 from smpp.events import Delivery
 from smpp.message_pdu import message_octets
@@ -49,7 +50,7 @@ class IntakeCounters(msgspec.Struct):
     receipts: int = 0
     deferred: int = 0  # answered ESME_RX_T_APPN: no room
     unreadable: int = 0
-    inbound_refused: int = 0  # mobile-originated messages
+    inbound_refused: int = 0  # mobile-originated messages, where none are taken
 
 
 class ReceiptIntake:
@@ -62,8 +63,11 @@ class ReceiptIntake:
         *,
         normalise: Callable[[str], str],
         wall_ms: Callable[[], int],
+        messages: MessageIntake | None = None,
     ) -> None:
+        """`messages` takes what is no receipt; without it such is refused."""
         self._connector = connector
+        self.messages = messages
         self._recorder = recorder
         self._normalise = normalise
         self._wall_ms = wall_ms
@@ -80,6 +84,8 @@ class ReceiptIntake:
     def forget(self, bind: Bind) -> None:
         """This session is gone; the carrier will send what was not answered again."""
         self._paused.discard(bind)
+        if self.messages is not None:
+            self.messages.forget(bind)
 
     def take(self, bind: Bind, deliveries: Sequence[Delivery]) -> None:
         """deliver_sm and data_sm of one read."""
@@ -114,6 +120,9 @@ class ReceiptIntake:
         self.counters.receipts += len(arrived)
         if arrived:
             self._recorder.record_receipts(arrived)
+        if inbound and self.messages is not None:
+            self.messages.take(bind, inbound)
+            inbound = []
         self._refuse(bind, unreadable, inbound)
 
     def resume(self) -> None:

@@ -93,8 +93,28 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
             "gauge", "The pace in force, after throttling.", ("connector",)
         ),
         "sms_binds_lost_total": MetricKind("counter", "Sessions that ended.", ("connector",)),
+        # from handsets
+        "sms_inbound_parts_total": MetricKind(
+            "counter", "deliver_sm and data_sm taken that are no receipts.", ("connector",)
+        ),
+        "sms_inbound_messages_total": MetricKind("counter", "Messages from handsets committed."),
+        "sms_inbound_incomplete_total": MetricKind(
+            "counter", "Of them with gaps, since parts did not come in time."
+        ),
+        "sms_inbound_repeated_total": MetricKind(
+            "counter", "Messages that a carrier sent again and that were stored already."
+        ),
+        "sms_inbound_open": MetricKind(
+            "gauge", "Messages that wait for their other parts.", ("connector",)
+        ),
+        "sms_inbound_waiting": MetricKind("gauge", "Messages or parts waiting for a commit."),
         "sms_inbound_refused_total": MetricKind(
-            "counter", "Messages from handsets, which are not taken yet.", ("connector",)
+            "counter",
+            "Messages from handsets that the carrier was told to send again later.",
+            ("connector",),
+        ),
+        "sms_inbound_unstorable_total": MetricKind(
+            "counter", "Messages from handsets that PostgreSQL refused, each logged."
         ),
         # what became of them
         "sms_parts_final_total": MetricKind(

@@ -1,0 +1,215 @@
+"""One connector's messages from handsets, from deliver_sm to rows.
+
+Owns joining parts (through smpp/reassembly.py), the form of the handset's number, and the answer
+when there is no room: ESME_RX_T_APPN and no more reading, so that nothing is dropped. Must not
+write to the database and must not answer ESME_ROK: the recorder does, after the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from gateway.inbound.origin import Fault, handset
+from gateway.inbound.parts import HeldPart
+from gateway.inbound.recorder import InboundRecorder
+from gateway.inbound.records import Arrival, PartRow, Received
+from smpp.client import Bind
+from smpp.encoding import TextSettings
+from smpp.events import Delivery
+from smpp.reassembly import Assembled, InboundPart, Outcome, Reassembly, inbound_part
+from smpp.segmentation import Concatenation
+from smpp.vocabulary import ESME_RX_T_APPN
+from storage.crypto import NumberVault
+from storage.ids import IdSource
+
+ANSWERED_MAX = 10_000  # messages of live sessions that are known not to be repetitions
+REPLACEMENT = "\ufffd"  # for NUL, which PostgreSQL does not store in a text
+
+
+class MessageCounters(msgspec.Struct):
+    """Plain counts for /metrics, since start."""
+
+    parts: int = 0
+    deferred: int = 0  # answered ESME_RX_T_APPN: no room
+
+
+class InboundShared(msgspec.Struct, frozen=True):
+    """What the intakes of all connectors share."""
+
+    recorder: InboundRecorder
+    ids: IdSource
+    vault: NumberVault
+    number_fault: Fault
+    monotonic: Callable[[], float]
+
+
+class MessageIntake:
+    """One connector's incoming messages."""
+
+    def __init__(
+        self,
+        connector: int,
+        shared: InboundShared,
+        *,
+        country_code: str = "",
+        text: TextSettings | None = None,
+    ) -> None:
+        self.connector = connector
+        self.reassembly = Reassembly()
+        self.counters = MessageCounters()
+        self._shared = shared
+        self._recorder = shared.recorder
+        self._country_code = country_code
+        self._text = text or TextSettings()
+        self._paused: set[Bind] = set()
+        self._answered: dict[bytes, Bind] = {}
+        self._sessions: dict[Bind, int] = {}  # what delivered, and by which session
+        self._settled: set[int] = set()  # parts taken over whose message is stored
+
+    def take(self, bind: Bind, deliveries: Sequence[Delivery]) -> None:
+        """deliver_sm and data_sm of one read that are no receipts."""
+        room = max(0, self._recorder.room())
+        if room < len(deliveries):
+            late = deliveries[room:]
+            deliveries = deliveries[:room]
+            self.counters.deferred += len(late)
+            bind.acknowledge(late, ESME_RX_T_APPN)
+            self._paused.add(bind)
+            bind.pause_reading()
+        self.counters.parts += len(deliveries)
+        if deliveries:
+            self._sessions[bind] = deliveries[-1].session_token
+            self._recorder.record([self._arrival(bind, delivery) for delivery in deliveries])
+
+    def expired(self) -> list[Assembled]:
+        """What has waited for its missing parts too long, for `late`."""
+        return self.reassembly.expire(self._shared.monotonic())
+
+    def restored(self, held: Sequence[HeldPart], wall_ms: int) -> list[Assembled]:
+        """Parts that a process which has ended held, oldest first: they go on waiting. What is
+        answered is for `late`.
+        """
+        now = self._shared.monotonic()
+        gone: list[Assembled] = []
+        for part in held:
+            if part.inbound_id is not None:
+                self._settled.add(part.row.id)
+            age = max(0.0, (wall_ms - part.received_ms) / 1000)
+            gone += self.reassembly.feed(_restored(part, self._shared.vault), now - age)
+        return gone
+
+    def late(self, gone: Sequence[Assembled]) -> None:
+        """Store messages that no deliver_sm of now has completed, as far as they came."""
+        arrivals = [arrival for arrival in map(self._late, gone) if arrival is not None]
+        if arrivals:
+            self._recorder.record(arrivals)
+
+    def forget(self, bind: Bind) -> None:
+        """This session is gone; the carrier will send what was not answered again."""
+        self._paused.discard(bind)
+        self._sessions.pop(bind, None)
+        for fingerprint in [key for key, value in self._answered.items() if value is bind]:
+            del self._answered[fingerprint]
+
+    def answered(self, bind: Bind, delivery: Delivery, message: Received) -> None:
+        """The commit was answered; while that session lives, what is equal is another message."""
+        if self._sessions.get(bind) != delivery.session_token:
+            return
+        self._answered.pop(message.fingerprint, None)
+        self._answered[message.fingerprint] = bind
+        if len(self._answered) > ANSWERED_MAX:
+            del self._answered[next(iter(self._answered))]
+
+    def resume(self) -> None:
+        """Messages were committed: read on where reading was paused, once half is free."""
+        if self._paused and self._recorder.has_room_again():
+            paused, self._paused = self._paused, set()
+            for bind in paused:
+                bind.resume_reading()
+
+    def _arrival(self, bind: Bind, delivery: Delivery) -> Arrival:
+        shared = self._shared
+        pdu = delivery.pdu
+        part = inbound_part(pdu)
+        source = handset(
+            pdu.source_addr, pdu.source_addr_ton, self._country_code, shared.number_fault
+        )
+        part.source = source.encode("latin-1", "replace")
+        row: PartRow | None = None
+        place = part.concatenation
+        if place is not None and place.total > 1:
+            row = PartRow(
+                id=shared.ids.next(),
+                connector=self.connector,
+                from_enc=shared.vault.seal(source),
+                destination=_destination(part.destination),
+                reference=place.reference,
+                total=place.total,
+                sequence=place.sequence,
+                data_coding=part.data_coding,
+                octets=part.octets,
+            )
+            part.context = row.id
+        messages: list[Received] = []
+        repeated: list[int] = []
+        for assembled in self.reassembly.feed(part, shared.monotonic()):
+            if assembled.outcome is Outcome.DUPLICATE:
+                repeated += _held(assembled)
+            else:
+                messages.append(self._received(assembled))
+        return Arrival(bind, delivery, row, tuple(messages), tuple(repeated))
+
+    def _late(self, assembled: Assembled) -> Arrival | None:
+        """A message that no deliver_sm of now has completed."""
+        held = _held(assembled)
+        stored = bool(held) and self._settled.issuperset(held)
+        self._settled.difference_update(held)
+        if stored:
+            return None  # by the process that held it: only its memory was to be brought back
+        if assembled.outcome is Outcome.DUPLICATE:
+            return Arrival(repeated=held)
+        return Arrival(messages=(self._received(assembled),))
+
+    def _received(self, assembled: Assembled) -> Received:
+        source = assembled.source.decode("latin-1")
+        destination = _destination(assembled.destination)
+        several = len(assembled.parts) > 1
+        content = ";".join(
+            "-" if part is None else f"{part[0]}:{part[1].hex()}" for part in assembled.parts
+        )
+        fingerprint = self._shared.vault.index(f"{self.connector} {source} {destination} {content}")
+        return Received(
+            id=self._shared.ids.next(),
+            connector=self.connector,
+            source=source,
+            destination=destination,
+            text=assembled.text(self._text).replace("\0", REPLACEMENT),
+            parts=len(assembled.parts),
+            parts_missing=len(assembled.missing),
+            fingerprint=fingerprint,
+            held=_held(assembled),
+            # Parts have a reference, and the reassembly knows those that come again.
+            certainly_new=several or fingerprint in self._answered,
+        )
+
+
+def _held(assembled: Assembled) -> tuple[int, ...]:
+    return tuple([context for context in assembled.contexts if isinstance(context, int)])
+
+
+def _destination(address: bytes) -> str:
+    return address.decode("latin-1").replace("\0", REPLACEMENT)
+
+
+def _restored(part: HeldPart, vault: NumberVault) -> InboundPart:
+    row = part.row
+    return InboundPart(
+        source=vault.open(row.from_enc).encode("latin-1", "replace"),
+        destination=row.destination.encode("latin-1", "replace"),
+        concatenation=Concatenation(row.reference, row.total, row.sequence),
+        data_coding=row.data_coding,
+        octets=row.octets,
+        context=row.id,
+    )

@@ -1,0 +1,45 @@
+"""From the source address of a handset's message to the form that its number is stored in.
+
+Owns that one choice of form. Must not know who texted or why. Carriers write the same handset as
++8613812345678, 8613812345678, 008613812345678 or 13812345678; an opt-out that is stored under
+another form than the messages were sent to would stop nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from smpp.vocabulary import TON_INTERNATIONAL
+
+Fault = Callable[[str], str | None]
+
+
+def handset(address: bytes, ton: int, country_code: str, fault: Fault) -> str:
+    """The number in E.164 form, or the address as it came where it is no telephone number.
+
+    `country_code` ("+86", or empty) is where numbers without one are from on this connector;
+    `fault` says why a text is no E.164 number, None if it is one.
+    """
+    text = address.decode("latin-1")
+    digits = text.strip().removeprefix("+")
+    if not (digits.isascii() and digits.isdigit()):
+        return text
+    for candidate in _candidates(
+        digits, text.startswith("+") or ton == TON_INTERNATIONAL, country_code
+    ):
+        if fault(candidate) is None:
+            return candidate
+    return text
+
+
+def _candidates(digits: str, international: bool, country_code: str) -> Iterator[str]:
+    """The likeliest first: +1 381… is a number of North America, 1381… in China is not."""
+    if international:
+        yield f"+{digits}"
+    if digits.startswith("00"):
+        yield f"+{digits.removeprefix('00')}"
+    if country_code:
+        yield country_code + digits
+        if digits.startswith("0"):
+            yield country_code + digits[1:]
+    yield f"+{digits}"

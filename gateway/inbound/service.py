@@ -1,0 +1,125 @@
+"""The side of the gateway that handsets talk to, as a whole.
+
+Owns the recorder, the intakes of all connectors, and what has to happen without anybody texting:
+messages whose parts never came are stored as far as they came, and the parts that a dead process
+held are taken over. Decides nothing about a single message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import structlog
+
+from gateway.inbound import parts
+from gateway.inbound.intake import InboundShared, MessageIntake
+from gateway.inbound.records import Received
+from smpp.client import Bind
+from smpp.encoding import TextSettings
+from smpp.events import Delivery
+from smpp.reassembly import Assembled
+from storage.faults import UNAVAILABLE, Fenced
+from storage.pool import Connection, Dedicated
+
+_log = structlog.get_logger(__name__)
+TICK_SECONDS = 1.0
+TAKE_OVER_TICKS = 10
+SLICE_ITEMS = 200
+STORE_SECONDS = 5.0
+
+
+class InboundService:
+    """Messages from handsets, of every connector of this process."""
+
+    def __init__(
+        self,
+        dedicated: Dedicated,
+        shared: InboundShared,
+        *,
+        term: int,
+        wall_ms: Callable[[], int],
+        ended: Callable[[asyncio.Task[None]], object],
+    ) -> None:
+        """`ended` is told when the background task has ended by itself."""
+        self._dedicated = dedicated
+        self._shared = shared
+        self._term = term
+        self._wall_ms = wall_ms
+        self._ended = ended
+        self._task: asyncio.Task[None] | None = None
+        self.intakes: dict[int, MessageIntake] = {}
+        self.recorder = shared.recorder
+        self.recorder.answered = self._answered
+        self.recorder.committed = self._committed
+
+    def intake(self, connector: int, country_code: str, text: TextSettings | None) -> MessageIntake:
+        """The intake of a connector that is being built."""
+        intake = MessageIntake(connector, self._shared, country_code=country_code, text=text)
+        self.intakes[connector] = intake
+        return intake
+
+    async def start(self, connection: Connection) -> None:
+        """Take over what waits for its other parts, before a carrier can send any; then go on by
+        itself.
+        """
+        await self._take_over(connection)
+        self._task = asyncio.create_task(self._run(), name="inbound")
+        self._task.add_done_callback(self._ended)
+
+    async def stop(self) -> None:
+        """Store what came. What waits for its other parts waits in the database."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                await self.recorder.close()
+        except TimeoutError:
+            # None of these was answered: the carrier sends them to the next start.
+            _log.warning("inbound_not_stored", waiting=self.recorder.commits.waiting)
+
+    async def expire(self) -> None:
+        """Store what has waited too long for its other parts."""
+        for intake in self.intakes.values():
+            await _store(intake, intake.expired())
+
+    async def _run(self) -> None:
+        ticks = 0
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            await self.expire()
+            ticks += 1
+            if ticks % TAKE_OVER_TICKS:
+                continue
+            try:
+                connection = await self._dedicated.connection()
+                await self._take_over(connection)
+                await parts.purge(connection, self._now())
+            except Fenced:
+                return  # maintenance says so, and the process ends
+            except UNAVAILABLE as error:
+                _log.warning("inbound_take_over_failed", error=repr(error))
+
+    async def _take_over(self, connection: Connection) -> None:
+        held = await parts.take_over(connection, list(self.intakes), self._term, self._now())
+        for connector, intake in self.intakes.items():
+            own = [part for part in held if part.row.connector == connector]
+            await _store(intake, intake.restored(own, self._wall_ms()))
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
+
+    def _answered(self, bind: Bind, delivery: Delivery, message: Received) -> None:
+        self.intakes[message.connector].answered(bind, delivery, message)
+
+    def _committed(self) -> None:
+        for intake in self.intakes.values():
+            intake.resume()
+
+
+async def _store(intake: MessageIntake, gone: Sequence[Assembled]) -> None:
+    for start in range(0, len(gone), SLICE_ITEMS):
+        intake.late(gone[start : start + SLICE_ITEMS])
+        await asyncio.sleep(0)

@@ -1,0 +1,63 @@
+-- name: parts_hold
+-- Repeated after a commit in doubt, some may stand already.
+INSERT INTO inbound_part (id, owner, connector, from_enc, destination, reference, total, sequence, data_coding, octets)
+SELECT new.id, $1, new.connector, new.from_enc, new.destination, new.reference, new.total, new.sequence,
+       new.data_coding, new.octets
+FROM unnest(
+    $2::bigint[], $3::smallint[], $4::bytea[], $5::text[], $6::integer[], $7::smallint[], $8::smallint[],
+    $9::smallint[], $10::bytea[]
+) AS new (id, connector, from_enc, destination, reference, total, sequence, data_coding, octets)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: parts_settle
+UPDATE inbound_part AS p
+SET inbound_id = settled.inbound_id
+FROM unnest($1::bigint[], $2::bigint[]) AS settled (id, inbound_id)
+WHERE p.id = settled.id;
+
+-- name: parts_drop
+DELETE FROM inbound_part WHERE id = ANY($1::bigint[]);
+
+-- name: parts_take_over
+-- What a process that has ended held; settled ones too, while a carrier may still repeat them.
+UPDATE inbound_part
+SET owner = $1
+WHERE connector = ANY($2::smallint[])
+  AND owner IN (SELECT term FROM owner_term WHERE ended_at IS NOT NULL)
+  AND (inbound_id IS NULL OR id >= $3)
+RETURNING id, connector, from_enc, destination, reference, total, sequence, data_coding, octets, inbound_id;
+
+-- name: parts_purge
+DELETE FROM inbound_part WHERE inbound_id IS NOT NULL AND id < $1;
+
+-- name: repeats
+-- Which of these are stored already, under an id of their own.
+SELECT fingerprint FROM inbound_message
+WHERE fingerprint = ANY($1::bytea[]) AND id >= $2 AND id <> ALL($3::bigint[]);
+
+-- name: answered
+-- The last message that was sent to each handset from the number it texts.
+SELECT asked.id, last.message_id, last.account
+FROM unnest($1::bigint[], $2::bytea[], $3::text[]) AS asked (id, from_idx, destination)
+CROSS JOIN LATERAL (
+    SELECT m.id AS message_id, m.account
+    FROM message AS m
+    WHERE m.to_idx = asked.from_idx
+      AND m.id >= $4
+      AND ltrim(m.sender, '+') = asked.destination
+      AND EXISTS (
+          SELECT 1 FROM submission AS s WHERE s.message_id = m.id AND s.id >= $4 AND s.submitted_at IS NOT NULL
+      )
+    ORDER BY m.id DESC
+    LIMIT 1
+) AS last;
+
+-- name: inbound_insert
+INSERT INTO inbound_message
+    (id, connector, account, from_enc, from_idx, destination, text, parts, parts_missing, keyword, answers, fingerprint)
+SELECT *
+FROM unnest(
+    $1::bigint[], $2::smallint[], $3::smallint[], $4::bytea[], $5::bytea[], $6::text[], $7::text[], $8::smallint[],
+    $9::smallint[], $10::text[], $11::bigint[], $12::bytea[]
+)
+ON CONFLICT (id) DO NOTHING;

@@ -1,0 +1,55 @@
+"""The forms in which carriers write one handset, and whose number was texted."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.accept.numbers import NumberPlan
+from gateway.inbound.origin import handset
+from gateway.inbound.owners import NOBODY, SenderOwners
+from smpp.vocabulary import TON_ALPHANUMERIC, TON_INTERNATIONAL, TON_NATIONAL, TON_UNKNOWN
+
+FAULT = NumberPlan().fault
+NUMBER = "+8613812345678"
+
+
+@pytest.mark.parametrize(
+    ("address", "ton", "country_code"),
+    [
+        (b"8613812345678", TON_INTERNATIONAL, ""),
+        (b"+8613812345678", TON_UNKNOWN, ""),
+        (b"8613812345678", TON_UNKNOWN, ""),
+        (b"8613812345678", TON_UNKNOWN, "+86"),
+        (b"008613812345678", TON_UNKNOWN, "+86"),
+        (b"13812345678", TON_NATIONAL, "+86"),
+        (b"13812345678", TON_UNKNOWN, "+86"),
+        (b"013812345678", TON_UNKNOWN, "+86"),
+    ],
+)
+def test_every_form_of_a_handset_is_one_number(address: bytes, ton: int, country_code: str) -> None:
+    assert handset(address, ton, country_code, FAULT) == NUMBER
+
+
+def test_a_national_number_is_not_taken_for_one_of_another_country() -> None:
+    """1301… is Beijing's with +86 and Maryland's without."""
+    assert handset(b"13012345678", TON_UNKNOWN, "+86", FAULT) == "+8613012345678"
+    assert handset(b"13012345678", TON_UNKNOWN, "", FAULT) == "+13012345678"
+
+
+@pytest.mark.parametrize("address", [b"10086", b"SHOP", b"\xff\xfe", b"", b"+"])
+def test_what_is_no_number_stays_as_it_came(address: bytes) -> None:
+    assert handset(address, TON_ALPHANUMERIC, "", FAULT) == address.decode("latin-1")
+
+
+def test_a_number_texted_belongs_to_the_account_that_sends_from_it() -> None:
+    owners = SenderOwners([(1, ("10690001", "+8610690002")), (2, ("10690003", "10690004"))])
+    assert owners.owner("10690001") == 1
+    assert owners.owner("+10690001") == 1
+    assert owners.owner("8610690002") == 1
+    assert owners.owner("10690003") == 2
+    assert owners.owner("10699999") == NOBODY
+
+
+def test_a_sender_of_two_accounts_is_nobodys_and_an_only_account_owns_all() -> None:
+    assert SenderOwners([(1, ("SHOP",)), (2, ("SHOP",))]).owner("SHOP") == NOBODY
+    assert SenderOwners([(1, ("SHOP",))]).owner("10690001") == 1
