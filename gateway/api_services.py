@@ -18,6 +18,7 @@ from gateway.readers import Health, Messages, connector_view
 from gateway.registry import DEFAULT_ACCOUNT
 from gateway.report_service import Reports
 from gateway.snapshot import snapshot
+from gateway.web.cursors import KEY_BYTES, KEY_PURPOSE, Cursors
 from gateway.web.services import ConnectorView, Services
 from storage.categories import Category
 
@@ -61,6 +62,7 @@ def services(gateway: Gateway) -> Services:
         readiness=Health(read, list(dispatches.values()), lambda: gateway.draining),
         snapshot=lambda: snapshot(gateway),
         keys=DatabaseKeys(read),
+        cursors=Cursors(gateway.keys.derive(KEY_PURPOSE, KEY_BYTES)),
         new_batch_id=gateway.ids.next,
         wall_ms=gateway.clock.wall_ms,
         monotonic=time.monotonic,

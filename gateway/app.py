@@ -99,8 +99,8 @@ class Gateway:
         MigrationError, KeyMismatch, OSError of a port in use. Call stop() in any case.
         """
         database = self.config.database
-        keys = load_keys(self.data_dir, self.environ)
-        self.vault = NumberVault(keys)
+        self.keys = load_keys(self.data_dir, self.environ)
+        self.vault = NumberVault(self.keys)
         self.database = await Database.open(
             str(database.url),
             self.data_dir,
@@ -120,7 +120,7 @@ class Gateway:
             self.config.links,
             self.database,
             data_dir=self.data_dir,
-            keys=keys,
+            keys=self.keys,
             ids=self.ids,
             node=self.term.node,
         )

@@ -89,6 +89,11 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "field_type": ProblemKind(422, "Wrong type", "Give the type named."),
         "parameter_unknown": ProblemKind(422, "Unknown parameter", "Correct or remove it."),
         "parameter_invalid": ProblemKind(422, "Invalid parameter", "Give what is named."),
+        "cursor_invalid": ProblemKind(
+            422,
+            "Invalid cursor",
+            "Begin again without `cursor`; one is good for its list, filters and account only.",
+        ),
         "batch_size": ProblemKind(
             422, "Empty or oversize batch", "Send 1 to `http.batch_items_max` messages."
         ),

@@ -16,6 +16,7 @@ import msgspec
 from dlr.rates import Rate
 from gateway.accept.models import Accepter, AccountPolicy
 from gateway.accept.validation import Validator
+from gateway.web.cursors import Cursors
 
 
 class MessageView(msgspec.Struct, kw_only=True):
@@ -189,6 +190,7 @@ class Services:
     readiness: Readiness
     snapshot: Snapshot
     keys: KeyStore
+    cursors: Cursors
     new_batch_id: Callable[[], int]
     wall_ms: Callable[[], int]
     monotonic: Callable[[], float]

@@ -18,6 +18,7 @@ from gateway.accept.validation import Validator
 from gateway.config.settings import HttpSettings
 from gateway.config.values import Address
 from gateway.keys import hash_of, new_key
+from gateway.web.cursors import KEY_BYTES, Cursors
 from gateway.web.server import HttpServer, create_app
 from gateway.web.services import (
     Component,
@@ -232,6 +233,7 @@ def in_memory(
         readiness=memory,
         snapshot=memory.snapshot,
         keys=memory,
+        cursors=Cursors(bytes(KEY_BYTES)),
         new_batch_id=memory.ids.next,
         wall_ms=lambda: NOW_MS,
         monotonic=time,
