@@ -1,20 +1,26 @@
 """Is the process alive, can it take messages, what do its counters say; asked without a key.
 
-Owns /healthz, /readyz, /metrics and the page of problems. Answers hold no message, number or name
-of an account.
+Owns /healthz, /readyz and /metrics. Answers hold no message, number or name of an account.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from gateway.web.endpoints import Answer, Endpoint
 from gateway.web.metrics import MetricsPage
-from gateway.web.problems import DOCUMENT, problems_page
 from gateway.web.services import Component, Services
+
+
+class AliveAnswer(msgspec.Struct):
+    """Always the same."""
+
+    status: Literal["ok"] = "ok"
 
 
 class ReadyAnswer(msgspec.Struct):
@@ -31,18 +37,37 @@ class HealthApi:
         self._services = services
         self._metrics = metrics
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Endpoint]:
         """What server.py mounts."""
         return [
-            web.get("/healthz", self.healthz),
-            web.get("/readyz", self.readyz),
-            web.get("/metrics", self.metrics),
-            web.get(DOCUMENT, self.problems),
+            Endpoint(
+                method="GET",
+                path="/healthz",
+                handler=self.healthz,
+                summary="Whether the process is alive",
+                answers={200: AliveAnswer},
+            ),
+            Endpoint(
+                method="GET",
+                path="/readyz",
+                handler=self.readyz,
+                summary="Whether messages can be taken, and why not",
+                answers={200: ReadyAnswer, 503: Answer(ReadyAnswer, "Not ready: the reasons")},
+            ),
+            Endpoint(
+                method="GET",
+                path="/metrics",
+                handler=self.metrics,
+                summary="Counters for Prometheus",
+                answers={200: Answer(None, content_type="text/plain")},
+            ),
         ]
 
     async def healthz(self, _request: web.Request) -> web.Response:
         """200 while the event loop turns: restarting helps only when it does not."""
-        return web.Response(body=b'{"status":"ok"}', content_type="application/json")
+        return web.Response(
+            body=msgspec.json.encode(AliveAnswer()), content_type="application/json"
+        )
 
     async def readyz(self, _request: web.Request) -> web.Response:
         """200 when messages can be taken, else 503 with the reasons."""
@@ -59,7 +84,3 @@ class HealthApi:
         return web.Response(
             body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )
-
-    async def problems(self, _request: web.Request) -> web.Response:
-        """Where the `type` of every problem leads."""
-        return web.Response(text=problems_page(), content_type="text/html")

@@ -9,14 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 from aiohttp import web
+from msgspec import Meta
 
 from gateway.accept.models import (
     AccountPolicy,
     BatchRequest,
     FieldError,
+    MessageRequest,
     Prepared,
     Refused,
     Verdict,
@@ -24,6 +27,7 @@ from gateway.accept.models import (
 from gateway.accept.validation import undecodable
 from gateway.web.access import Access
 from gateway.web.bodies import BodyReader
+from gateway.web.endpoints import Answer, Endpoint
 from gateway.web.problems import ProblemError
 from gateway.web.services import MessageView, Services, TimelineEvent
 from smpp.vocabulary import DATA_CODING_UCS2
@@ -36,6 +40,15 @@ READ = "messages:read"
 # No callback holds the event loop longer than 5 ms: a refused message takes up to 30 us.
 SLICE_ITEMS = 100
 SLICE_BYTES = 64 << 10
+
+MessageId = Annotated[str, Meta(description="The message's id.", examples=["msg_0NX25TC8G2000"])]
+# What can be wrong with one message, besides its JSON.
+MESSAGE_PROBLEMS = (
+    "number_invalid", "sender_invalid", "sender_not_allowed", "category_unknown", "text_empty",
+    "text_invalid", "text_too_long", "links_too_many", "label_invalid", "out_of_range",
+    "route_unavailable",
+)  # fmt: skip
+EXAMPLE = {"to": "+8613812345678", "text": "Your code is 271828", "category": "otp"}
 
 _LABELS = tuple(category.label for category in Category)
 
@@ -73,6 +86,16 @@ class BatchItem(msgspec.Struct, omit_defaults=True):
     reason: str | None = None
     deduplicated: bool = False
     error: ItemError | None = None
+
+
+class BatchAnswer(msgspec.Struct):
+    """What became of a batch. `accepted` counts what was stored, also what is suppressed."""
+
+    batch_id: str
+    accepted: int
+    rejected: int
+    suppressed: int
+    items: list[BatchItem]
 
 
 class MessageResource(msgspec.Struct, kw_only=True):
@@ -122,13 +145,52 @@ class MessagesApi:
         self._encoder = msgspec.json.Encoder()
         self._envelope = msgspec.json.Decoder(BatchRequest)
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Endpoint]:
         """What server.py mounts."""
         return [
-            web.post("/v1/messages", self.send),
-            web.post("/v1/messages/batch", self.send_batch),
-            web.get("/v1/messages/{id}", self.message),
-            web.get("/v1/messages/{id}/events", self.events),
+            Endpoint(
+                method="POST",
+                path="/v1/messages",
+                handler=self.send,
+                summary="Send one message",
+                description="Answered when the message is stored, before it goes to the carrier.",
+                scope=SEND,
+                request=MessageRequest,
+                answers={202: Answer(SentMessage, headers={"Location": "The message."})},
+                problems=(*MESSAGE_PROBLEMS, "idempotency_unsupported"),
+                example=EXAMPLE,
+            ),
+            Endpoint(
+                method="POST",
+                path="/v1/messages/batch",
+                handler=self.send_batch,
+                summary="Send many messages",
+                description="Each message is taken or refused by itself; 422 when none is taken.",
+                scope=SEND,
+                request=BatchRequest,
+                items={"messages": MessageRequest},
+                answers={202: BatchAnswer},
+                problems=("batch_size", "batch_rejected", "idempotency_unsupported"),
+                example={"messages": [EXAMPLE]},
+            ),
+            Endpoint(
+                method="GET",
+                path="/v1/messages/{id}",
+                handler=self.message,
+                summary="A message as it stands",
+                scope=READ,
+                path_parameters={"id": MessageId},
+                answers={200: MessageResource},
+            ),
+            Endpoint(
+                method="GET",
+                path="/v1/messages/{id}/events",
+                handler=self.events,
+                summary="Everything that happened to a message",
+                scope=READ,
+                path_parameters={"id": MessageId},
+                answers={200: EventList},
+            ),
         ]
 
     async def send(self, request: web.Request) -> web.Response:

@@ -5,16 +5,17 @@ Owns their query parameters and JSON. Must not count: figures come through servi
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 import msgspec
 from aiohttp import web
+from msgspec import Meta
 
-from gateway.accept.models import FieldError
 from gateway.web.access import Access
-from gateway.web.problems import ProblemError
+from gateway.web.endpoints import Endpoint
+from gateway.web.parameters import QueryReader, invalid, nearest
 from gateway.web.services import ConnectorView, Figures, Report, ReportGroup, Services
 
 READ = "reports:read"
@@ -22,9 +23,26 @@ SPAN_DEFAULT = timedelta(hours=24)
 SPAN_MAX = timedelta(days=366)
 GROUP_BY_MAX = 4
 YEAR_MIN, YEAR_MAX = 1970, 9999
-PARAMETERS = ("since", "until", "group_by")
 
 _Query = Callable[[int, datetime, datetime, Sequence[str]], Awaitable[Report]]
+
+
+_TIME = Meta(tz=True)
+
+
+class ReportQuery(msgspec.Struct, kw_only=True):
+    """The span is [since, until); without one, the last 24 hours."""
+
+    since: Annotated[
+        Annotated[datetime, _TIME] | None,
+        Meta(description=f"Messages created from then on, at most {SPAN_MAX.days} days ago."),
+    ] = None
+    until: Annotated[
+        Annotated[datetime, _TIME] | None, Meta(description="Messages created before; else now.")
+    ] = None
+    group_by: Annotated[
+        str, Meta(description=f"Up to {GROUP_BY_MAX} different dimensions, with commas between.")
+    ] = ""
 
 
 class ReportAnswer(msgspec.Struct):
@@ -51,13 +69,42 @@ class ReportsApi:
         self._services = services
         self._access = access
         self._encoder = msgspec.json.Encoder()
+        self._query = QueryReader(ReportQuery)
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Endpoint]:
         """What server.py mounts."""
+        reports = self._services.reports
         return [
-            web.get("/v1/reports/delivery", self.delivery),
-            web.get("/v1/reports/funnel", self.funnel),
-            web.get("/v1/connectors", self.connectors),
+            Endpoint(
+                method="GET",
+                path="/v1/reports/delivery",
+                handler=self.delivery,
+                summary="Outcomes of the account's messages",
+                description=_grouped_by(reports.delivery_dimensions),
+                scope=READ,
+                query=ReportQuery,
+                answers={200: ReportAnswer},
+                problems=("report_too_slow",),
+            ),
+            Endpoint(
+                method="GET",
+                path="/v1/reports/funnel",
+                handler=self.funnel,
+                summary="From accepted to clicked by a person",
+                description=_grouped_by(reports.funnel_dimensions),
+                scope=READ,
+                query=ReportQuery,
+                answers={200: ReportAnswer},
+                problems=("report_too_slow",),
+            ),
+            Endpoint(
+                method="GET",
+                path="/v1/connectors",
+                handler=self.connectors,
+                summary="State of the connectors of this process",
+                scope=READ,
+                answers={200: ConnectorList},
+            ),
         ]
 
     async def delivery(self, request: web.Request) -> web.Response:
@@ -79,8 +126,9 @@ class ReportsApi:
         self, request: web.Request, query: _Query, dimensions: Sequence[str]
     ) -> web.Response:
         key = await self._access.key(request, READ)
-        now = datetime.fromtimestamp(self._services.wall_ms() / 1000, UTC)
-        since, until, group_by = _question(request, now, dimensions)
+        asked = self._query.read(request)
+        since, until = _span(asked, datetime.fromtimestamp(self._services.wall_ms() / 1000, UTC))
+        group_by = _grouping(asked.group_by, dimensions)
         report = await query(key.account, since, until, group_by)
         return self._json(ReportAnswer(since, until, group_by, report.groups, report.total))
 
@@ -88,60 +136,37 @@ class ReportsApi:
         return web.Response(body=self._encoder.encode(value), content_type="application/json")
 
 
-def _question(
-    request: web.Request, now: datetime, dimensions: Sequence[str]
-) -> tuple[datetime, datetime, tuple[str, ...]]:
-    """The span and the grouping asked for. Raises ProblemError 422 naming the parameter."""
-    for name in request.query:
-        if name not in PARAMETERS:
-            raise _invalid("parameter_unknown", name, f"unknown{_nearest(name, PARAMETERS)}")
-        if len(request.query.getall(name)) > 1:
-            raise _invalid("parameter_invalid", name, "given twice")
-    until = _instant(request, "until", now)
-    since = _instant(request, "since", until - SPAN_DEFAULT)
+def _span(query: ReportQuery, now: datetime) -> tuple[datetime, datetime]:
+    """Raises ProblemError 422 naming the parameter."""
+    until = _instant("until", query.until, now)
+    since = _instant("since", query.since, until - SPAN_DEFAULT)
     if since >= until:
-        raise _invalid("parameter_invalid", "since", "not before until")
+        raise invalid("parameter_invalid", "since", "not before until")
     if until - since > SPAN_MAX:
-        raise _invalid("parameter_invalid", "since", f"more than {SPAN_MAX.days} days before until")
-    return since, until, _grouping(request.query.get("group_by", ""), dimensions)
+        raise invalid("parameter_invalid", "since", f"more than {SPAN_MAX.days} days before until")
+    return since, until
 
 
-def _instant(request: web.Request, name: str, default: datetime) -> datetime:
-    text = request.query.get(name)
-    if text is None:
+def _instant(name: str, given: datetime | None, default: datetime) -> datetime:
+    if given is None:
         return default
-    try:
-        moment = datetime.fromisoformat(text)
-        # Years 1 and 9999 have instants whose UTC is outside what a datetime can say.
-        if moment.tzinfo is not None and YEAR_MIN < moment.year < YEAR_MAX:
-            return moment.astimezone(UTC)
-    except ValueError:
-        pass
-    form = "an RFC 3339 time such as 2026-11-22T10:00:00Z; in a URL + is written %2B"
-    raise _invalid("parameter_invalid", name, f"not {form}")
+    # Years 1 and 9999 have instants whose UTC is outside what a datetime can say.
+    if not YEAR_MIN < given.year < YEAR_MAX:
+        raise invalid("parameter_invalid", name, f"not between {YEAR_MIN} and {YEAR_MAX}")
+    return given.astimezone(UTC)
 
 
 def _grouping(text: str, dimensions: Sequence[str]) -> tuple[str, ...]:
     names = tuple(text.split(",")) if text else ()
     for name in names:
         if name not in dimensions:
-            raise _invalid(
-                "parameter_invalid",
-                "group_by",
-                f"no dimension {name!r}{_nearest(name, dimensions)}",
-            )
+            fault = f"no dimension {name!r}{nearest(name, dimensions)}"
+            raise invalid("parameter_invalid", "group_by", fault)
     if len(set(names)) < len(names) or len(names) > GROUP_BY_MAX:
-        raise _invalid(
-            "parameter_invalid", "group_by", f"not up to {GROUP_BY_MAX} different dimensions"
-        )
+        fault = f"not up to {GROUP_BY_MAX} different dimensions"
+        raise invalid("parameter_invalid", "group_by", fault)
     return names
 
 
-def _nearest(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name[:100], known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(known)}"
-
-
-def _invalid(code: str, name: str, fault: str) -> ProblemError:
-    detail = f"{name[:100]}: {fault}"
-    return ProblemError(code, detail, (FieldError(code, detail, parameter=name[:100]),))
+def _grouped_by(dimensions: Sequence[str]) -> str:
+    return f"Dimensions of `group_by`: {', '.join(dimensions)}."

@@ -19,6 +19,8 @@ from gateway.config.settings import HttpSettings
 from gateway.web.access import Access
 from gateway.web.auth import Authenticator
 from gateway.web.bodies import BodyReader
+from gateway.web.documentation_api import DocumentationApi
+from gateway.web.endpoints import mount
 from gateway.web.health import HealthApi
 from gateway.web.messages_api import MessagesApi
 from gateway.web.metrics import HttpCounters, MetricsPage
@@ -48,7 +50,9 @@ def create_app(services: Services, settings: HttpSettings) -> web.Application:
     health = HealthApi(services, MetricsPage(services.snapshot, counters.samples))
     edge = Edge(bodies, counters, services.monotonic)
     app = web.Application(middlewares=[edge.middleware], client_max_size=settings.max_body)
-    app.add_routes([*messages.routes(), *reports.routes(), *health.routes()])
+    endpoints = [*messages.routes(), *reports.routes(), *health.routes()]
+    documentation = DocumentationApi(endpoints)
+    mount(app, [*endpoints, *documentation.routes()])
     return app
 
 

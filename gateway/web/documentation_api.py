@@ -1,0 +1,54 @@
+"""What the API says of itself, asked without a key: the OpenAPI document and the page of problems.
+
+Owns /openapi.json and /docs/problems. Must not describe an endpoint: each does so beside its
+handler (endpoints.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import msgspec
+from aiohttp import web
+
+from gateway.web.endpoints import JSON, Answer, Endpoint
+from gateway.web.openapi import document
+from gateway.web.problems import DOCUMENT, problems_page
+
+HTML = "text/html"
+
+
+class DocumentationApi:
+    """Made once from the records of all endpoints; answers from memory."""
+
+    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+        described = document([*endpoints, *self.routes()], version=version("smsgate"))
+        self._document = msgspec.json.encode(described)
+
+    def routes(self) -> list[Endpoint]:
+        """What server.py mounts."""
+        return [
+            Endpoint(
+                method="GET",
+                path="/openapi.json",
+                handler=self.openapi,
+                summary="This document",
+                answers={200: Answer(dict[str, object], "An OpenAPI 3.1 document")},
+            ),
+            Endpoint(
+                method="GET",
+                path=DOCUMENT,
+                handler=self.problems,
+                summary="What each problem code means and what to do about it",
+                answers={200: Answer(None, content_type=HTML)},
+            ),
+        ]
+
+    async def openapi(self, _request: web.Request) -> web.Response:
+        """The OpenAPI document."""
+        return web.Response(body=self._document, content_type=JSON)
+
+    async def problems(self, _request: web.Request) -> web.Response:
+        """Where the `type` of every problem leads."""
+        return web.Response(text=problems_page(), content_type=HTML)

@@ -1,0 +1,124 @@
+"""The OpenAPI document: valid, complete, and true to the types that decode and encode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from aiohttp import web
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from gateway.accept.models import BatchRequest, MessageRequest
+from gateway.config.settings import HttpSettings
+from gateway.web.endpoints import Endpoint
+from gateway.web.openapi import document, request_type
+from gateway.web.problems import KINDS
+from gateway.web.server import create_app
+from tests.web.edge import Api, Memory, in_memory
+
+
+@pytest.fixture(scope="module")
+def app() -> web.Application:
+    return create_app(in_memory(Memory(), lambda: 0.0), HttpSettings())
+
+
+async def described(api: Api) -> dict[str, Any]:
+    response, body = await api.get("/openapi.json", {"Authorization": ""})
+    assert response.status == 200
+    assert response.content_type == "application/json"
+    return body
+
+
+async def test_the_document_is_valid_and_its_operations_have_names(api: Api) -> None:
+    found = await described(api)
+    assert found["openapi"].startswith("3.1.")
+    faults = [str(fault) for fault in OpenAPIV31SpecValidator(found).iter_errors()]
+    assert faults == []
+    names = [
+        operation["operationId"] for path in found["paths"].values() for operation in path.values()
+    ]
+    assert len(set(names)) == len(names)
+
+
+async def test_every_mounted_route_has_its_record(api: Api, app: web.Application) -> None:
+    """An endpoint is mounted from its record, so this fails only if one goes around it."""
+    paths = (await described(api))["paths"]
+    mounted = {
+        (route.method.lower(), route.resource.canonical)
+        for route in app.router.routes()
+        if route.resource is not None and route.method != "HEAD"
+    }
+    assert ("post", "/v1/messages") in mounted
+    assert mounted == {(method, path) for path, methods in paths.items() for method in methods}
+
+
+async def test_every_record_is_whole(api: Api) -> None:
+    for path, methods in (await described(api))["paths"].items():
+        for method, operation in methods.items():
+            where = f"{method} {path}"
+            assert operation["summary"][0].isupper(), where
+            assert not operation["summary"].endswith("."), where
+            assert ("security" in operation) == path.startswith("/v1/"), where
+            given = {
+                each["name"] for each in operation.get("parameters", ()) if each["in"] == "path"
+            }
+            assert given == {word[1:-1] for word in path.split("/") if word.startswith("{")}, where
+            assert any(status < "300" for status in operation["responses"]), where
+            for status, answer in operation["responses"].items():
+                if status in ("429", "503") and path.startswith("/v1/"):
+                    assert "Retry-After" in answer["headers"], where
+
+
+async def test_the_batch_shows_its_items(api: Api) -> None:
+    found = await described(api)
+    batch = found["components"]["schemas"]["BatchRequest"]
+    assert batch["additionalProperties"] is False
+    assert batch["required"] == ["messages"]
+    assert batch["properties"]["messages"]["items"] == {
+        "$ref": "#/components/schemas/MessageRequest"
+    }
+    message = found["components"]["schemas"]["MessageRequest"]
+    assert set(message["properties"]) == set(MessageRequest.__struct_encode_fields__)
+    assert message["required"] == ["to", "text"]
+
+
+async def test_problems_stand_under_their_status(api: Api) -> None:
+    sending = (await described(api))["paths"]["/v1/messages"]["post"]["responses"]
+    for status, answer in sending.items():
+        if status != "202":
+            _, narrowed = answer["content"]["application/problem+json"]["schema"]["allOf"]
+            for code in narrowed["properties"]["code"]["enum"]:
+                assert KINDS[code].status == int(status)
+    assert "number_invalid" in sending["422"]["description"]
+
+
+async def test_examples_are_what_the_endpoints_take(api: Api) -> None:
+    for path, methods in (await described(api))["paths"].items():
+        body = methods.get("post", {}).get("requestBody")
+        if body is not None and "example" in body["content"]["application/json"]:
+            response, answer = await api.post(path, body["content"]["application/json"]["example"])
+            assert response.status < 300, answer
+
+
+class Renamed(msgspec.Struct):
+    """A body whose field is no list of raw items."""
+
+    messages: list[str]
+
+
+def test_raw_items_are_documented_only_where_there_are_some() -> None:
+    async def handler(_request: web.Request) -> web.Response:
+        return web.Response()
+
+    def endpoint(kind: type[msgspec.Struct]) -> Endpoint:
+        return Endpoint(
+            method="POST", path="/v1/x", handler=handler, summary="X", scope="x", request=kind,
+            items={"messages": MessageRequest}, answers={200: MessageRequest},
+        )  # fmt: skip
+
+    made = request_type(endpoint(BatchRequest))
+    assert made is not None
+    assert made.__struct_encode_fields__ == BatchRequest.__struct_encode_fields__
+    with pytest.raises(TypeError, match="holds no Raw"):
+        document([endpoint(Renamed)], version="1")
