@@ -1,6 +1,6 @@
-"""What the API says of itself, asked without a key: the OpenAPI document and the page of problems.
+"""What the API says of itself, asked without a key: the OpenAPI document and the pages for people.
 
-Owns /openapi.json and /docs/problems. Must not describe an endpoint: each does so beside its
+Owns /openapi.json, /docs and /docs/problems. Must not describe an endpoint: each does so beside its
 handler (endpoints.py).
 """
 
@@ -12,9 +12,10 @@ from importlib.metadata import version
 import msgspec
 from aiohttp import web
 
+from gateway.web.docs_page import DOCS, docs_page, problems_page
 from gateway.web.endpoints import JSON, Answer, Endpoint
 from gateway.web.openapi import document
-from gateway.web.problems import DOCUMENT, problems_page
+from gateway.web.problems import DOCUMENT
 
 HTML = "text/html"
 
@@ -25,6 +26,8 @@ class DocumentationApi:
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
         described = document([*endpoints, *self.routes()], version=version("smsgate"))
         self._document = msgspec.json.encode(described)
+        self._docs = docs_page(described)
+        self._problems = problems_page()
 
     def routes(self) -> list[Endpoint]:
         """What server.py mounts."""
@@ -35,6 +38,13 @@ class DocumentationApi:
                 handler=self.openapi,
                 summary="This document",
                 answers={200: Answer(dict[str, object], "An OpenAPI 3.1 document")},
+            ),
+            Endpoint(
+                method="GET",
+                path=DOCS,
+                handler=self.docs,
+                summary="This document for people",
+                answers={200: Answer(None, content_type=HTML)},
             ),
             Endpoint(
                 method="GET",
@@ -49,6 +59,10 @@ class DocumentationApi:
         """The OpenAPI document."""
         return web.Response(body=self._document, content_type=JSON)
 
+    async def docs(self, _request: web.Request) -> web.Response:
+        """The document as a page."""
+        return web.Response(text=self._docs, content_type=HTML)
+
     async def problems(self, _request: web.Request) -> web.Response:
         """Where the `type` of every problem leads."""
-        return web.Response(text=problems_page(), content_type=HTML)
+        return web.Response(text=self._problems, content_type=HTML)

@@ -7,7 +7,6 @@ due. The table is also the page /docs/problems, which the `type` of an answer le
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from types import MappingProxyType
 
 import msgspec
@@ -166,18 +165,4 @@ def problem_response(problem: ProblemError, instance: str, request_id: str) -> w
         status=kind.status,
         headers=headers,
         content_type=CONTENT_TYPE,
-    )
-
-
-def problems_page() -> str:
-    """The table as a small HTML page, one row for each code, with the code as its anchor."""
-    rows = "\n".join(
-        f'<tr id="{code}"><td><code>{code}</code></td><td>{kind.status}</td>'
-        f"<td>{escape(kind.title)}</td><td>{escape(kind.remedy)}</td></tr>"
-        for code, kind in KINDS.items()
-    )
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>smsgate: problems</title>'
-        "<h1>Problems the API answers with</h1><table><thead><tr><th>code</th><th>status</th>"
-        f"<th>title</th><th>what to do</th></tr></thead><tbody>\n{rows}\n</tbody></table></html>\n"
     )
