@@ -1,14 +1,13 @@
 """The endpoints for sending messages and asking what became of them.
 
-Owns the JSON of requests and answers under /v1/messages. Must not validate messages (accept/) nor
-read tables: both come through services.py. Numbers leave masked.
+Owns the handlers under /v1/messages. Must not validate messages (accept/) nor read tables: both
+come through services.py. What answers look like is message_answers.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -28,11 +27,18 @@ from gateway.accept.validation import undecodable
 from gateway.web.access import Access
 from gateway.web.bodies import BodyReader
 from gateway.web.endpoints import Answer, Endpoint
+from gateway.web.message_answers import (
+    BatchAnswer,
+    EventList,
+    MessageResource,
+    SentMessage,
+    batch_item,
+    resource,
+    sent,
+    sent_before,
+)
 from gateway.web.problems import ProblemError
-from gateway.web.services import MessageView, Services, TimelineEvent
-from smpp.vocabulary import DATA_CODING_UCS2
-from storage.categories import Category
-from storage.crypto import mask
+from gateway.web.services import Services
 from storage.ids import format_id, parse_id
 
 SEND = "messages:send"
@@ -49,87 +55,6 @@ MESSAGE_PROBLEMS = (
     "route_unavailable",
 )  # fmt: skip
 EXAMPLE = {"to": "+8613812345678", "text": "Your code is 271828", "category": "otp"}
-
-_LABELS = tuple(category.label for category in Category)
-
-
-class SentMessage(msgspec.Struct, omit_defaults=True):
-    """The answer to one message; also in the batch, there with `index` and fewer fields."""
-
-    id: str
-    status: str
-    to: str
-    sender: str = msgspec.field(name="from")
-    category: str
-    parts: int
-    encoding: str
-    text: str
-    reason: str | None = None
-    client_ref: str | None = None
-    deduplicated: bool = False
-
-
-class ItemError(msgspec.Struct):
-    """Why one message of a batch was not taken."""
-
-    code: str
-    detail: str
-    errors: tuple[FieldError, ...]
-
-
-class BatchItem(msgspec.Struct, omit_defaults=True):
-    """What became of one message of a batch: an id, or an error."""
-
-    index: int
-    id: str | None = None
-    status: str | None = None
-    reason: str | None = None
-    deduplicated: bool = False
-    error: ItemError | None = None
-
-
-class BatchAnswer(msgspec.Struct):
-    """What became of a batch. `accepted` counts what was stored, also what is suppressed."""
-
-    batch_id: str
-    accepted: int
-    rejected: int
-    suppressed: int
-    items: list[BatchItem]
-
-
-class MessageResource(msgspec.Struct, kw_only=True):
-    """A message as it stands. Absent values are null."""
-
-    id: str
-    object: str = "message"
-    to: str
-    sender: str = msgspec.field(name="from")
-    text: str
-    category: str
-    status: str
-    final: bool
-    reason: str | None
-    error: str | None
-    parts: int
-    parts_delivered: int
-    encoding: str
-    connector: str | None
-    client_ref: str | None
-    batch_id: str | None
-    campaign_id: str | None
-    variant: str | None
-    tags: tuple[str, ...]
-    created_at: datetime
-    updated_at: datetime | None
-    expires_at: datetime | None
-
-
-class EventList(msgspec.Struct):
-    """A message's timeline, oldest first, complete."""
-
-    data: list[TimelineEvent]
-    next_cursor: str | None = None
 
 
 class MessagesApi:
@@ -206,18 +131,7 @@ class MessagesApi:
         if verdict.deduplicated:
             answer = await self._sent_before(account, verdict)
         else:
-            answer = SentMessage(
-                id=format_id("msg", verdict.id),
-                status=verdict.status,
-                to=mask(checked.to),
-                sender=checked.sender,
-                category=_LABELS[checked.category],
-                parts=checked.parts,
-                encoding=_encoding(checked.data_coding),
-                text=verdict.text,
-                reason=verdict.reason,
-                client_ref=checked.client_ref,
-            )
+            answer = sent(checked, verdict)
         return web.Response(
             body=self._encoder.encode(answer),
             status=202,
@@ -230,19 +144,7 @@ class MessagesApi:
         view = await self._services.messages.message(account.id, verdict.id)
         if view is None:
             raise _no_such_message()
-        return SentMessage(
-            id=format_id("msg", view.id),
-            status=view.status,
-            to=mask(view.to),
-            sender=view.sender,
-            category=_LABELS[view.category],
-            parts=view.parts,
-            encoding=_encoding(view.data_coding),
-            text=view.text,
-            reason=view.reason,
-            client_ref=view.client_ref,
-            deduplicated=True,
-        )
+        return sent_before(view)
 
     async def send_batch(self, request: web.Request) -> web.Response:
         """202 once the good ones are committed; 422 when none is good."""
@@ -275,7 +177,7 @@ class MessagesApi:
         view = await self._services.messages.message(key.account, message_id)
         if view is None:
             raise _no_such_message()
-        return self._json(_resource(view))
+        return self._json(resource(view))
 
     async def events(self, request: web.Request) -> web.Response:
         """Everything that happened to the message."""
@@ -328,7 +230,7 @@ class MessagesApi:
         rejected = suppressed = deduplicated = 0
         for start in range(0, len(outcomes), SLICE_ITEMS):
             items = [
-                _item(start + offset, outcome)
+                batch_item(start + offset, outcome)
                 for offset, outcome in enumerate(outcomes[start : start + SLICE_ITEMS])
             ]
             rejected += sum(item.error is not None for item in items)
@@ -351,18 +253,6 @@ class MessagesApi:
         return web.Response(body=self._encoder.encode(value), content_type="application/json")
 
 
-def _item(index: int, outcome: Verdict | Refused) -> BatchItem:
-    if isinstance(outcome, Verdict):
-        return BatchItem(
-            index,
-            format_id("msg", outcome.id),
-            outcome.status,
-            outcome.reason,
-            outcome.deduplicated,
-        )
-    return BatchItem(index, error=ItemError(outcome.code, outcome.detail, outcome.errors))
-
-
 def _message_id(request: web.Request) -> int:
     try:
         return parse_id("msg", request.match_info["id"])
@@ -372,33 +262,3 @@ def _message_id(request: web.Request) -> int:
 
 def _no_such_message() -> ProblemError:
     return ProblemError("not_found", "this account has no message with this id")
-
-
-def _encoding(data_coding: int) -> str:
-    return "ucs2" if data_coding == DATA_CODING_UCS2 else "gsm7"
-
-
-def _resource(view: MessageView) -> MessageResource:
-    return MessageResource(
-        id=format_id("msg", view.id),
-        to=mask(view.to),
-        sender=view.sender,
-        text=view.text,
-        category=_LABELS[view.category],
-        status=view.status,
-        final=view.final,
-        reason=view.reason,
-        error=view.error,
-        parts=view.parts,
-        parts_delivered=view.parts_delivered,
-        encoding=_encoding(view.data_coding),
-        connector=view.connector,
-        client_ref=view.client_ref,
-        batch_id=None if view.batch_id is None else format_id("bat", view.batch_id),
-        campaign_id=view.campaign_id,
-        variant=view.variant,
-        tags=view.tags,
-        created_at=view.created_at,
-        updated_at=view.updated_at,
-        expires_at=view.expires_at,
-    )

@@ -1,0 +1,178 @@
+"""What the API answers about messages: the shapes, and how they are filled.
+
+Owns the JSON of answers under /v1/messages. Numbers leave masked. Must not decide anything nor ask
+for anything.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from gateway.accept.models import FieldError, Prepared, Refused, Verdict
+from gateway.web.services import MessageView, TimelineEvent
+from smpp.vocabulary import DATA_CODING_UCS2
+from storage.categories import Category
+from storage.crypto import mask
+from storage.ids import format_id
+
+_LABELS = tuple(category.label for category in Category)
+
+
+class SentMessage(msgspec.Struct, omit_defaults=True):
+    """The answer to one message; also in the batch, there with `index` and fewer fields."""
+
+    id: str
+    status: str
+    to: str
+    sender: str = msgspec.field(name="from")
+    category: str
+    parts: int
+    encoding: str
+    text: str
+    reason: str | None = None
+    client_ref: str | None = None
+    deduplicated: bool = False
+
+
+class ItemError(msgspec.Struct):
+    """Why one message of a batch was not taken."""
+
+    code: str
+    detail: str
+    errors: tuple[FieldError, ...]
+
+
+class BatchItem(msgspec.Struct, omit_defaults=True):
+    """What became of one message of a batch: an id, or an error."""
+
+    index: int
+    id: str | None = None
+    status: str | None = None
+    reason: str | None = None
+    deduplicated: bool = False
+    error: ItemError | None = None
+
+
+class BatchAnswer(msgspec.Struct):
+    """What became of a batch. `accepted` counts what was stored, also what is suppressed."""
+
+    batch_id: str
+    accepted: int
+    rejected: int
+    deduplicated: int
+    suppressed: int
+    items: list[BatchItem]
+
+
+class MessageResource(msgspec.Struct, kw_only=True):
+    """A message as it stands. Absent values are null."""
+
+    id: str
+    object: str = "message"
+    to: str
+    sender: str = msgspec.field(name="from")
+    text: str
+    category: str
+    status: str
+    final: bool
+    reason: str | None
+    error: str | None
+    parts: int
+    parts_delivered: int
+    encoding: str
+    connector: str | None
+    client_ref: str | None
+    batch_id: str | None
+    campaign_id: str | None
+    variant: str | None
+    tags: tuple[str, ...]
+    created_at: datetime
+    updated_at: datetime | None
+    expires_at: datetime | None
+
+
+class EventList(msgspec.Struct):
+    """A message's timeline, oldest first, complete."""
+
+    data: list[TimelineEvent]
+    next_cursor: str | None = None
+
+
+def sent(checked: Prepared, verdict: Verdict) -> SentMessage:
+    """A message that was just stored."""
+    return SentMessage(
+        id=format_id("msg", verdict.id),
+        status=verdict.status,
+        to=mask(checked.to),
+        sender=checked.sender,
+        category=_LABELS[checked.category],
+        parts=checked.parts,
+        encoding=encoding_name(checked.data_coding),
+        text=verdict.text,
+        reason=verdict.reason,
+        client_ref=checked.client_ref,
+    )
+
+
+def sent_before(view: MessageView) -> SentMessage:
+    """A message that was stored by an earlier request, as it stands now."""
+    return SentMessage(
+        id=format_id("msg", view.id),
+        status=view.status,
+        to=mask(view.to),
+        sender=view.sender,
+        category=_LABELS[view.category],
+        parts=view.parts,
+        encoding=encoding_name(view.data_coding),
+        text=view.text,
+        reason=view.reason,
+        client_ref=view.client_ref,
+        deduplicated=True,
+    )
+
+
+def batch_item(index: int, outcome: Verdict | Refused) -> BatchItem:
+    """What became of the message at this place of a batch."""
+    if isinstance(outcome, Verdict):
+        return BatchItem(
+            index,
+            format_id("msg", outcome.id),
+            outcome.status,
+            outcome.reason,
+            outcome.deduplicated,
+        )
+    return BatchItem(index, error=ItemError(outcome.code, outcome.detail, outcome.errors))
+
+
+def encoding_name(data_coding: int) -> str:
+    """The name of an alphabet in the API."""
+    return "ucs2" if data_coding == DATA_CODING_UCS2 else "gsm7"
+
+
+def resource(view: MessageView) -> MessageResource:
+    """A message as it stands."""
+    return MessageResource(
+        id=format_id("msg", view.id),
+        to=mask(view.to),
+        sender=view.sender,
+        text=view.text,
+        category=_LABELS[view.category],
+        status=view.status,
+        final=view.final,
+        reason=view.reason,
+        error=view.error,
+        parts=view.parts,
+        parts_delivered=view.parts_delivered,
+        encoding=encoding_name(view.data_coding),
+        connector=view.connector,
+        client_ref=view.client_ref,
+        batch_id=None if view.batch_id is None else format_id("bat", view.batch_id),
+        campaign_id=view.campaign_id,
+        variant=view.variant,
+        tags=view.tags,
+        created_at=view.created_at,
+        updated_at=view.updated_at,
+        expires_at=view.expires_at,
+    )
