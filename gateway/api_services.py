@@ -8,18 +8,19 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from gateway.accept.models import AccountPolicy
+from gateway.accept.models import AccountPolicy, Prepared
 from gateway.accept.numbers import NumberPlan
 from gateway.accept.validation import Validator
 from gateway.config.account_settings import AccountSettings
 from gateway.dispatch.routing import RouteTable, routes_of
 from gateway.keys import DatabaseKeys
+from gateway.preview import Rehearsal
 from gateway.readers import Health, Messages, connector_view
 from gateway.registry import DEFAULT_ACCOUNT
 from gateway.report_service import Reports
 from gateway.snapshot import snapshot
 from gateway.web.cursors import KEY_BYTES, KEY_PURPOSE, Cursors
-from gateway.web.services import ConnectorView, Services
+from gateway.web.services import ConnectorView, RouteView, Services
 from storage.categories import Category
 
 if TYPE_CHECKING:
@@ -47,6 +48,13 @@ def services(gateway: Gateway) -> Services:
             for settings in config.connectors
         ]
 
+    def explain(message: Prepared, account: str) -> RouteView:
+        decision = routes.decide(
+            message.to, message.sender, message.category, account, message.tags
+        )
+        first, *others = decision.connectors or (None,)
+        return RouteView(first, decision.reason, tuple(name for name in others if name))
+
     return Services(
         accepter=gateway.accepter,
         validator=validator,
@@ -56,6 +64,8 @@ def services(gateway: Gateway) -> Services:
             )
             for settings in config.accounts or (AccountSettings(name=DEFAULT_ACCOUNT),)
         },
+        policy_preview=Rehearsal(read, gateway.vault, gateway.accepter.checks),
+        explain_route=explain,
         messages=Messages(read, registry, gateway.vault),
         reports=Reports(read, registry),
         connectors=views,

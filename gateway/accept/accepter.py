@@ -100,7 +100,7 @@ class MessageAccepter:
         self._codes = codes
         self._link_base_url = link_base_url
         self._link_lifetime = link_lifetime
-        self._checks = checks
+        self.checks = checks
         self._lanes = [
             self._lane(connection, name, waiting_max)
             for connection, name in zip(lanes, ("accept-otp", "accept"), strict=True)
@@ -266,7 +266,7 @@ class MessageAccepter:
         for item in items:  # also when a flush is repeated item by item
             item.ended = None
         open_items = items
-        for check in self._checks:
+        for check in self.checks:
             await check.decide(connection, open_items)
             open_items = [item for item in open_items if item.ended is None]
             if not open_items:

@@ -227,7 +227,8 @@ def _kind(schema: Schema) -> str:
 
 
 def _resolved(schema: Schema, schemas: Mapping[str, Schema]) -> Schema:
-    return schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    first = schema["anyOf"][0] if "anyOf" in schema else schema
+    return schemas[first["$ref"].rpartition("/")[2]] if "$ref" in first else first
 
 
 def _table(heads: Sequence[str], rows: Iterable[str]) -> str:

@@ -43,7 +43,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     `answers` by status; a bare type is a JSON body of that type. `request` is the type that decodes
     the body. `query` is the Struct that a QueryReader reads; one that inherits PageQuery says that
     the answer is a page of a list. `problems` are the codes besides those implied. `items` names
-    the real type of fields that the request keeps as msgspec.Raw.
+    the real type of fields that the request keeps as msgspec.Raw. `request_also` is another form
+    that the body may have.
     """
 
     method: str
@@ -54,6 +55,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     scope: str | None = None  # None: asked without a key
     description: str = ""
     request: type[msgspec.Struct] | None = None
+    request_also: type[msgspec.Struct] | None = None
     items: Mapping[str, type] = MappingProxyType({})
     query: type[msgspec.Struct] | None = None
     path_parameters: Mapping[str, object] = MappingProxyType({})  # name -> annotated type

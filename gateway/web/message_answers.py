@@ -146,6 +146,11 @@ def batch_item(index: int, outcome: Verdict | Refused) -> BatchItem:
     return BatchItem(index, error=ItemError(outcome.code, outcome.detail, outcome.errors))
 
 
+def category_name(category: int) -> str:
+    """The name of a category in the API."""
+    return _LABELS[category]
+
+
 def encoding_name(data_coding: int) -> str:
     """The name of an alphabet in the API."""
     return "ucs2" if data_coding == DATA_CODING_UCS2 else "gsm7"

@@ -34,7 +34,7 @@ def document(endpoints: Sequence[Endpoint], *, version: str) -> dict[str, Any]:
     requests = [request_type(endpoint) for endpoint in endpoints]
     types: list[Any] = [ProblemBody, *(each for each in requests if each is not None)]
     for endpoint in endpoints:
-        types += _answer_types(endpoint)
+        types += _other_types(endpoint)
     unique = list(dict.fromkeys(types))
     schemas, components = msgspec.json.schema_components(
         unique, schema_hook=_custom, ref_template=REF
@@ -112,9 +112,9 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
     return msgspec.field() if field.required else field.default
 
 
-def _answer_types(endpoint: Endpoint) -> list[Any]:
+def _other_types(endpoint: Endpoint) -> list[Any]:
     bodies = [endpoint.answer(status).body for status in endpoint.answers]
-    return [each for each in bodies if each is not None]
+    return [each for each in (endpoint.request_also, *bodies) if each is not None]
 
 
 def _operation(
@@ -132,7 +132,10 @@ def _operation(
     if parameters := _parameters(endpoint):
         operation["parameters"] = parameters
     if request is not None:
-        content: dict[str, object] = {"schema": schemas[request]}
+        schema = schemas[request]
+        if endpoint.request_also is not None:
+            schema = {"anyOf": [schemas[endpoint.request_also], schema]}
+        content: dict[str, object] = {"schema": schema}
         if endpoint.example is not None:
             content["example"] = endpoint.example
         operation["requestBody"] = {"required": True, "content": {JSON: content}}

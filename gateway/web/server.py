@@ -24,6 +24,7 @@ from gateway.web.endpoints import mount
 from gateway.web.health import HealthApi
 from gateway.web.messages_api import MessagesApi
 from gateway.web.metrics import HttpCounters, MetricsPage
+from gateway.web.preview_api import PreviewApi
 from gateway.web.problems import ProblemError, problem_response
 from gateway.web.reports_api import ReportsApi
 from gateway.web.services import ReportTooSlow, Services
@@ -50,7 +51,8 @@ def create_app(services: Services, settings: HttpSettings) -> web.Application:
     health = HealthApi(services, MetricsPage(services.snapshot, counters.samples))
     edge = Edge(bodies, counters, services.monotonic)
     app = web.Application(middlewares=[edge.middleware], client_max_size=settings.max_body)
-    endpoints = [*messages.routes(), *reports.routes(), *health.routes()]
+    preview = PreviewApi(services, access, bodies)
+    endpoints = [*messages.routes(), *preview.routes(), *reports.routes(), *health.routes()]
     documentation = DocumentationApi(endpoints)
     mount(app, [*endpoints, *documentation.routes()])
     return app

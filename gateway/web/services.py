@@ -14,7 +14,7 @@ from typing import Protocol
 import msgspec
 
 from dlr.rates import Rate
-from gateway.accept.models import Accepter, AccountPolicy
+from gateway.accept.models import Accepter, AccountPolicy, Prepared
 from gateway.accept.validation import Validator
 from gateway.web.cursors import Cursors
 
@@ -51,6 +51,30 @@ class TimelineEvent(msgspec.Struct):
     at: datetime
     kind: str
     detail: Mapping[str, object]
+
+
+class PolicyDecision(msgspec.Struct, omit_defaults=True):
+    """What a rule would do with a message: `hold` it, or end it with a status such as `capped`."""
+
+    rule: str
+    action: str
+    reason: str | None = None
+    until: datetime | None = None
+
+
+class PolicyPreview(Protocol):
+    """The verdicts that the rules of accept would give, without any of them being stored."""
+
+    async def decisions(self, items: Sequence[Prepared]) -> list[list[PolicyDecision]]:
+        """For each message what the rules would decide; empty: it goes. Raises StorageDown."""
+
+
+class RouteView(msgspec.Struct):
+    """Which connector a message would take, why, and which ones would be tried after it."""
+
+    connector: str | None
+    reason: str
+    then: tuple[str, ...] = ()
 
 
 class MessageReader(Protocol):
@@ -184,6 +208,8 @@ class Services:
     accepter: Accepter
     validator: Validator
     accounts: Mapping[int, AccountPolicy]
+    policy_preview: PolicyPreview
+    explain_route: Callable[[Prepared, str], RouteView]
     messages: MessageReader
     reports: Reporter
     connectors: Callable[[], Sequence[ConnectorView]]

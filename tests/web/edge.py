@@ -26,8 +26,10 @@ from gateway.web.services import (
     Figures,
     HistogramSample,
     MessageView,
+    PolicyDecision,
     Report,
     ReportGroup,
+    RouteView,
     Sample,
     Services,
     StoredKey,
@@ -94,6 +96,11 @@ class Memory:
             else:
                 answers.append(Verdict(message_id, "accepted", None, item.text))
         return answers
+
+    async def decisions(self, items: Sequence[Prepared]) -> list[list[PolicyDecision]]:
+        self.fail()
+        suppressed = PolicyDecision("suppression", "suppressed", "opted_out")
+        return [[suppressed] if item.to == SUPPRESSED_NUMBER else [] for item in items]
 
     async def message(self, account: int, message_id: int) -> MessageView | None:
         self.fail()
@@ -227,6 +234,10 @@ def in_memory(
             validity_seconds_max=259_200,
         ),
         accounts=accounts,
+        policy_preview=memory,
+        explain_route=lambda _message, _account: RouteView(
+            "carrier-a", "routes[0]", ("carrier-b",)
+        ),
         messages=memory,
         reports=memory,
         connectors=memory.connectors,

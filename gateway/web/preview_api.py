@@ -1,0 +1,169 @@
+"""The endpoint that tells what a message would become: nothing is sent, nothing is stored.
+
+Owns /v1/messages/preview. Must not check messages itself (accept/) nor decide about them:
+validator, routes and rules are those of sending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta
+
+from gateway.accept.models import AccountPolicy, FieldError, MessageRequest, Prepared, Refused
+from gateway.accept.validation import undecodable
+from gateway.web.access import Access
+from gateway.web.bodies import BodyReader
+from gateway.web.endpoints import Endpoint
+from gateway.web.message_answers import ItemError, category_name, encoding_name
+from gateway.web.messages_api import EXAMPLE, SEND
+from gateway.web.problems import ProblemError
+from gateway.web.services import PolicyDecision, RouteView, Services
+from smpp.text import Estimate, estimate
+from storage.crypto import mask
+
+ITEMS_MAX = 100
+
+
+class PreviewRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Several messages. The body of one message by itself is taken too."""
+
+    messages: Annotated[list[msgspec.Raw], Meta(min_length=1, max_length=ITEMS_MAX)]
+
+
+class PreviewedMessage(msgspec.Struct, kw_only=True):
+    """A message as it would be sent. `characters` count in the encoding's own units."""
+
+    status: Annotated[
+        str, Meta(description="What sending it now would answer: `accepted`, or the verdict.")
+    ]
+    to: str
+    sender: str = msgspec.field(name="from")
+    category: str
+    text: Annotated[str, Meta(description="Final; a short link has its final length.")]
+    encoding: str
+    parts: int
+    characters: int
+    characters_remaining: Annotated[
+        int, Meta(description="So many fit before another part begins.")
+    ]
+    ucs2_characters: Annotated[
+        list[str], Meta(description="The characters that GSM 03.38 does not have, first 20.")
+    ]
+    links: Annotated[list[str], Meta(description="Targets of the short links.")]
+    route: RouteView
+    decisions: list[PolicyDecision]
+
+
+class PreviewItem(msgspec.Struct, omit_defaults=True):
+    """What would become of one message: what would be sent, or why it would be refused."""
+
+    index: int
+    message: PreviewedMessage | None = None
+    error: ItemError | None = None
+
+
+class PreviewAnswer(msgspec.Struct):
+    """One item for each message, in order."""
+
+    items: list[PreviewItem]
+
+
+class PreviewApi:
+    """The handler of /v1/messages/preview."""
+
+    def __init__(self, services: Services, access: Access, bodies: BodyReader) -> None:
+        self._services = services
+        self._access = access
+        self._bodies = bodies
+        self._encoder = msgspec.json.Encoder()
+        self._form = msgspec.json.Decoder(_Form)
+        self._envelope = msgspec.json.Decoder(PreviewRequest)
+
+    def routes(self) -> list[Endpoint]:
+        """What server.py mounts."""
+        return [
+            Endpoint(
+                method="POST",
+                path="/v1/messages/preview",
+                handler=self.preview,
+                summary="What messages would become, without sending them",
+                description=f"One message, or up to {ITEMS_MAX} in `messages`. The text with "
+                "signature, suffix and links, its encoding and parts, the route and the verdict of "
+                "every rule, by the same checks that sending makes.",
+                scope=SEND,
+                request=PreviewRequest,
+                items={"messages": MessageRequest},
+                request_also=MessageRequest,
+                answers={200: PreviewAnswer},
+                problems=("batch_size",),
+                example=EXAMPLE,
+            ),
+        ]
+
+    async def preview(self, request: web.Request) -> web.Response:
+        """200 with what would become of each message."""
+        account = await self._access.account(request, SEND)
+        checked = self._check(await self._bodies.read(request), account)
+        prepared = [each for each in checked if isinstance(each, Prepared)]
+        decided = iter(await self._services.policy_preview.decisions(prepared) if prepared else ())
+        items = [
+            PreviewItem(index, error=ItemError(each.code, each.detail, each.errors))
+            if isinstance(each, Refused)
+            else PreviewItem(index, self._previewed(each, account, next(decided)))
+            for index, each in enumerate(checked)
+        ]
+        return web.Response(
+            body=self._encoder.encode(PreviewAnswer(items)), content_type="application/json"
+        )
+
+    def _check(self, body: bytes, account: AccountPolicy) -> list[Prepared | Refused]:
+        check, now_ms = self._services.validator.check, self._services.wall_ms()
+        try:
+            if self._form.decode(body).messages is msgspec.UNSET:
+                return [check(body, account, now_ms=now_ms)]
+            messages = self._envelope.decode(body).messages
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            fault = undecodable(error, PreviewRequest.__struct_encode_fields__)
+            if fault.pointer == "/messages" and "length" in fault.detail:
+                detail = f"a preview has 1 to {ITEMS_MAX} messages"
+                fault = FieldError("batch_size", detail, "/messages")
+            raise ProblemError(fault.code, fault.detail, (fault,)) from None
+        return [
+            check(raw, account, now_ms=now_ms, index=index) for index, raw in enumerate(messages)
+        ]
+
+    def _previewed(
+        self, message: Prepared, account: AccountPolicy, decisions: Sequence[PolicyDecision]
+    ) -> PreviewedMessage:
+        measured: Estimate = estimate(message.text)
+        return PreviewedMessage(
+            status=_status(decisions),
+            to=mask(message.to),
+            sender=message.sender,
+            category=category_name(message.category),
+            text=message.text,
+            encoding=encoding_name(message.data_coding),
+            parts=message.parts,
+            characters=measured.units,
+            characters_remaining=measured.units_left,
+            ucs2_characters=list(measured.forced_by),
+            links=list(message.links),
+            route=self._services.explain_route(message, account.name),
+            decisions=list(decisions),
+        )
+
+
+def _status(decisions: Sequence[PolicyDecision]) -> str:
+    if not decisions:
+        return "accepted"
+    return "held" if decisions[-1].action == "hold" else decisions[-1].action
+
+
+class _Form(msgspec.Struct):
+    """Which of the two forms a body has; a body that is not even an object is refused here."""
+
+    messages: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
