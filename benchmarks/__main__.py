@@ -1,7 +1,9 @@
 """`python -m benchmarks NAME`: run one benchmark.
 
-Owns the list of benchmarks. A benchmark is a module of this package with `add_arguments(parser)`
-and `run(arguments)`, which returns what it measured.
+Owns the list of benchmarks and how a result is shown: JSON on standard output and in `--json FILE`,
+what is required beside each figure, and whether it is met, on standard error. A benchmark is a
+module of this package with `add_arguments(parser)` and `run(arguments)`, which returns what it
+measured, its `verdicts` among it, or raises what says why there is no figure.
 """
 
 from __future__ import annotations
@@ -13,13 +15,27 @@ import sys
 from pathlib import Path
 
 from benchmarks.conditions import conditions
+from benchmarks.gateways import BenchmarkFailed
+from benchmarks.http_load import LoadError
+from benchmarks.kannel import KannelError
+from benchmarks.verdicts import Verdict
+from gateway.demo.processes import DemoError
 
-NAMES = ("end_to_end", "smpp")
+NAMES = (
+    "end_to_end",
+    "single_post",
+    "latency_window",
+    "otp",
+    "smpp",
+    "soak",
+)
 
 
 def main() -> int:
     """Exit code 1 when a run did not add up."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Run one benchmark of smsgate."
+    )
     benchmarks = parser.add_subparsers(dest="name", required=True, metavar="NAME")
     for name in NAMES:
         module = importlib.import_module(f"benchmarks.{name}")
@@ -28,8 +44,20 @@ def main() -> int:
         module.add_arguments(sub)
         sub.set_defaults(run=module.run)
     arguments = parser.parse_args()
-    result = {"benchmark": arguments.name, "conditions": conditions(), **arguments.run(arguments)}
-    text = json.dumps(result, indent=2)
+    measured_on = conditions()
+    try:
+        result = {
+            "benchmark": arguments.name,
+            "conditions": measured_on,
+            **arguments.run(arguments),
+        }
+    except (BenchmarkFailed, DemoError, KannelError, LoadError) as error:
+        print(f"{arguments.name} has no figure: {error}", file=sys.stderr)
+        return 1
+    verdicts: list[Verdict] = result.pop("verdicts", [])
+    for verdict in verdicts:
+        print(verdict.line(), file=sys.stderr)
+    text = json.dumps(result | {"verdicts": [verdict.fields() for verdict in verdicts]}, indent=2)
     print(text)
     if arguments.json:
         Path(arguments.json).write_text(text + "\n")

@@ -1,191 +1,198 @@
-"""HTTP batch in, SMPP out, receipt committed: the whole road, durable, all on this machine.
+"""HTTP in, SMPP out, receipt recorded: the whole road, durable, and Kannel on the same road.
 
-Starts the simulator and the gateway as processes of their own, as `smsgate demo` does, sends the
-messages in batches over HTTP and waits for the last receipt to be committed. The simulator's ledger
-is written too, and judged: a run that lost or repeated anything has no figure.
+Both get the same simulated carrier, a fresh one in each run, and the runs alternate, so that a busy
+moment of the machine hits both alike. smsgate is sent batches, then single POSTs on as many
+connections as Kannel's sendsms; the clock stops when the last final status is committed, for Kannel
+when its last receipt was called back. The carrier's ledger is judged: a run that lost or repeated
+anything has no figure.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import json
-import tempfile
+import statistics
 import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from itertools import count
 from pathlib import Path
 
-import aiohttp
-import psutil
-
-from gateway.demo import processes
-from gateway.demo.client import DemoClient, Sending
+from benchmarks import gateways, kannel, load_shapes
+from benchmarks.gateways import BenchmarkFailed, Connector, Processors
+from benchmarks.running import run as run_to_end
+from benchmarks.running import say
+from benchmarks.verdicts import Verdict
+from gateway.demo.client import Sending
 from gateway.demo.ledger import judge
 
-TEXT = "Your parcel {n} is on its way and will arrive tomorrow between 9 and 12."
-POLL_SECONDS = 0.05
-STALL_SECONDS_MAX = 30.0
+REQUIRED, AIM = 5.0, 10.0  # times Kannel
 
-_PROFILE = """\
-answer_latency_ms = 0
-receipt_delay_ms = 0
-scripted_destinations = false
-"""
-
-_CONFIG = """\
-[database]
-data_dir = {data_dir}
-[http]
-listen = "127.0.0.1:0"
-[links]
-listen = "127.0.0.1:0"
-[[connectors]]
-name = "simulator"
-host = "127.0.0.1"
-port = {smpp_port}
-system_id = "bench"
-password = "bench"
-binds = {binds}
-window = {window}
-[[routes]]
-via = ["simulator"]
-"""
+Figures = Mapping[str, object]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The load's shape."""
-    parser.add_argument("--messages", type=int, default=50_000)
+    parser.add_argument("--messages", type=int, default=50_000, help="messages in batches")
     parser.add_argument("--batch", type=int, default=500, help="messages in one POST")
-    parser.add_argument("--concurrency", type=int, default=4, help="POSTs at once")
-    parser.add_argument("--binds", type=int, default=2)
-    parser.add_argument("--window", type=int, default=500)
+    parser.add_argument("--concurrency", type=int, default=4, help="POSTs of batches at once")
+    parser.add_argument("--single", type=int, default=20_000, help="messages in single POSTs")
+    parser.add_argument("--kannel", type=int, default=10_000, help="messages through Kannel")
+    parser.add_argument("--connections", type=int, default=50, help="for single POSTs and Kannel")
+    parser.add_argument("--rounds", type=int, default=2, help="of each, alternating")
+    parser.add_argument("--binds", type=int, default=2, help="smsgate's sessions")
+    parser.add_argument("--window", type=int, default=500, help="of each of them")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, object]:
-    """Messages a second from the first POST to the last committed receipt, and who used the
-    processor.
+    """Messages a second from the first request to the last final status, and who used the
+    processor. A way whose count is 0 is left out.
     """
-    # Root's embedded PostgreSQL runs as another account, which must be able to pass the folder.
-    with tempfile.TemporaryDirectory(prefix="smsgate-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o711)
-        return asyncio.run(_run(arguments, folder))
+    return run_to_end(_run(arguments))
 
 
-async def _run(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
-    async with contextlib.AsyncExitStack() as stack:
-        ledger = folder / "ledger.jsonl"
-        simulator, gateway, config = await processes.start_both(
-            stack,
-            folder,
-            profile=_PROFILE,
-            ledger=ledger,
-            config_for=lambda smpp_port: _CONFIG.format(
-                data_dir=json.dumps(str(folder / "data")),
-                smpp_port=smpp_port,
-                binds=arguments.binds,
-                window=arguments.window,
-            ),
-        )
-        key = await processes.run(["keys", "create", "bench", "--config", str(config)])
-        session = await stack.enter_async_context(
-            aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"})
-        )
-        client = DemoClient(session, gateway.ready.split()[1])
-        processors = _Processors(gateway.process.pid, simulator.process.pid)
-        sending = await _load(client, arguments)
-        used = processors.used()
-        total = (await client.report("delivery")).total
-    judgement = judge(ledger)
-    return _result(arguments, sending, used, total.counts, judgement.submits, judgement.repeats)
-
-
-async def _load(client: DemoClient, arguments: argparse.Namespace) -> Sending:
-    """Send everything, then wait until every part is final."""
-    bodies: list[dict[str, object]] = [
-        {"to": f"+86138{n:08d}", "from": "SHOP", "text": TEXT.format(n=n)}
-        for n in range(arguments.messages)
-    ]
-    batches = iter(
-        [bodies[at : at + arguments.batch] for at in range(0, len(bodies), arguments.batch)]
-    )
-    sending = Sending(campaign="", began=time.perf_counter())
-
-    async def worker() -> None:
-        for batch in batches:
-            await client.send(batch, sending)
-
-    await asyncio.gather(*(worker() for _ in range(arguments.concurrency)))
-    sending.accept_seconds = time.perf_counter() - sending.began
-    before, moved_at = -1.0, time.perf_counter()
-    while before < len(sending.accepted):
-        sending.parts, final = map(int, await client.submitted())
-        if final != before:
-            before, moved_at = final, time.perf_counter()
-        if time.perf_counter() - moved_at > STALL_SECONDS_MAX:
-            raise SystemExit(f"stalled at {before:.0f} of {len(sending.accepted)} receipts")
-        await asyncio.sleep(POLL_SECONDS)
-    sending.final_seconds = moved_at - sending.began
-    return sending
-
-
-class _Processors:
-    """Processor seconds of the processes involved, PostgreSQL's sessions included."""
-
-    def __init__(self, gateway: int, simulator: int) -> None:
-        self._processes = {
-            "gateway": psutil.Process(gateway),
-            "simulator": psutil.Process(simulator),
-            "load": psutil.Process(),
-        }
-        self._before = self._seconds()
-
-    def used(self) -> dict[str, float]:
-        """Since the start, in seconds."""
-        now = self._seconds()
-        return {name: round(now[name] - self._before[name], 2) for name in now}
-
-    def _seconds(self) -> dict[str, float]:
-        seconds = {name: _seconds_of(process) for name, process in self._processes.items()}
-        # A session that ended meanwhile (the key's) takes its seconds along: they are few.
-        seconds["postgresql"] = sum(
-            _seconds_of(process)
-            for process in psutil.process_iter(["name"])
-            if process.info["name"] == "postgres"
-        )
-        return seconds
-
-
-def _seconds_of(process: psutil.Process) -> float:
-    try:
-        times = process.cpu_times()
-    except psutil.NoSuchProcess:
-        return 0.0
-    return float(times.user + times.system)
-
-
-def _result(
-    arguments: argparse.Namespace,
-    sending: Sending,
-    used: dict[str, float],
-    counts: dict[str, int],
-    submits: int,
-    repeats: int,
-) -> dict[str, object]:
-    accepted = len(sending.accepted)
-    if not accepted == counts["delivered"] == submits or repeats:
-        raise SystemExit(f"{accepted} accepted, but {counts}, {submits} submits, {repeats} repeats")
+async def _run(arguments: argparse.Namespace) -> dict[str, object]:
+    ways: dict[str, Callable[[argparse.Namespace, Path], Awaitable[dict[str, object]]]] = {}
+    if arguments.messages:
+        ways["smsgate_batch"] = _batches
+    if arguments.single:
+        ways["smsgate_single"] = _single
+    if arguments.kannel and kannel.installed():
+        ways["kannel"] = _kannel
+    elif arguments.kannel:
+        say(kannel.NOT_INSTALLED)
+    runs: dict[str, list[dict[str, object]]] = {name: [] for name in ways}
+    for number in range(arguments.rounds):
+        for name, way in ways.items():
+            with gateways.folder() as folder:
+                figures = await way(arguments, folder)
+            say(f"round {number + 1}: {name} {figures['end_to_end_per_second']} messages/s")
+            runs[name].append(figures)
+    medians = {
+        name: statistics.median(_rate(figures) for figures in several)
+        for name, several in runs.items()
+    }
     return {
-        "messages": accepted,
-        "batch": arguments.batch,
-        "concurrency": arguments.concurrency,
+        "durable": "smsgate: synchronous_commit=on, embedded PostgreSQL; Kannel: nothing stored",
+        "kannel": kannel.version() if "kannel" in ways else kannel.NOT_INSTALLED,
+        "end_to_end_per_second": medians,
+        "over_kannel": _ratios(medians),
+        "rounds": runs,
+        "verdicts": _verdicts(_ratios(medians)),
+    }
+
+
+def _rate(figures: Figures) -> float:
+    rate = figures["end_to_end_per_second"]
+    assert isinstance(rate, int)
+    return rate
+
+
+def _ratios(medians: Mapping[str, float]) -> dict[str, float]:
+    peer = medians.get("kannel")
+    return {} if peer is None else {name: round(rate / peer, 2) for name, rate in medians.items()}
+
+
+def _verdicts(ratios: Mapping[str, float]) -> list[Verdict]:
+    """The requirement is the batches'; of single POSTs the ratio is shown."""
+    if "smsgate_batch" not in ratios:
+        return []
+    what = "end to end, batches, over Kannel without store"
+    return [Verdict(what, ratios["smsgate_batch"], REQUIRED, AIM)]
+
+
+# --- smsgate -------------------------------------------------------------------------------------
+
+
+async def _batches(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
+    return await _ours(arguments, folder, partial(_send_batches, arguments), arguments.messages)
+
+
+async def _single(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
+    return await _ours(arguments, folder, partial(_send_single, arguments), arguments.single)
+
+
+async def _ours(
+    arguments: argparse.Namespace,
+    folder: Path,
+    send: Callable[[gateways.Running], Awaitable[object]],
+    messages: int,
+) -> dict[str, object]:
+    async with gateways.simulator(folder, gateways.INSTANT) as carrier:
+        connector = Connector("bench", carrier.port, arguments.binds, arguments.window)
+        async with gateways.running(folder, [connector]) as running:
+            processors = Processors(
+                {
+                    "gateway": [running.pid],
+                    "simulator": [carrier.child.process.pid],
+                    "postgresql": [running.postmaster],
+                }
+            )
+            began = time.perf_counter()
+            await send(running)
+            accepted_at = time.perf_counter()
+            final_at = await running.until_final(messages)
+            used = processors.microseconds(messages)
+            counts = (await running.client.report("delivery")).total.counts
+    judgement = judge(carrier.ledger)
+    if not messages == counts["delivered"] == judgement.submits or judgement.repeats:
+        raise BenchmarkFailed(f"{messages} accepted, but {counts} and {judgement}")
+    return {
+        "messages": messages,
         "binds": arguments.binds,
         "window": arguments.window,
-        "durable": "synchronous_commit=on, embedded PostgreSQL, simulator's ledger written",
-        "accepted_per_second": round(accepted / sending.accept_seconds),
-        "end_to_end_per_second": round(accepted / sending.final_seconds),
-        "processor_seconds": used,
-        "processor_microseconds_per_message": {
-            name: round(seconds / accepted * 1e6, 1) for name, seconds in used.items()
-        },
+        "accepted_per_second": round(messages / (accepted_at - began)),
+        "end_to_end_per_second": round(messages / (final_at - began)),
+        "processor_microseconds_per_message": used,
+    }
+
+
+async def _send_batches(arguments: argparse.Namespace, running: gateways.Running) -> None:
+    sending = Sending(campaign="", began=time.perf_counter())
+    sizes = (
+        min(arguments.batch, arguments.messages - first)
+        for first in range(0, arguments.messages, arguments.batch)
+    )
+    batches = zip(count(step=arguments.batch), sizes)
+
+    async def worker() -> None:
+        for first, size in batches:
+            await running.client.send(gateways.messages(size, first), sending)
+
+    await asyncio.gather(*(worker() for _ in range(arguments.concurrency)))
+    if len(sending.accepted) != arguments.messages:
+        raise BenchmarkFailed(f"{len(sending.accepted)} of {arguments.messages} were accepted")
+
+
+async def _send_single(arguments: argparse.Namespace, running: gateways.Running) -> None:
+    await load_shapes.single_posts(running, arguments.single, arguments.connections)
+
+
+# --- Kannel --------------------------------------------------------------------------------------
+
+
+async def _kannel(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
+    async with (
+        gateways.simulator(folder, gateways.INSTANT) as carrier,
+        load_shapes.kannel_calling_back(folder, carrier) as (peer, sink),
+    ):
+        bearerbox, smsbox = peer.pids
+        processors = Processors(
+            {
+                "bearerbox": [bearerbox],
+                "smsbox": [smsbox],
+                "simulator": [carrier.child.process.pid],
+            }
+        )
+        began = time.perf_counter()
+        load = await load_shapes.kannel_gets(peer, sink, arguments.kannel, arguments.connections)
+        await load_shapes.until_called_back(sink, carrier, arguments.kannel)
+        used = processors.microseconds(arguments.kannel)
+    return {
+        "messages": arguments.kannel,
+        "binds": 1,
+        "window": kannel.WINDOW,
+        "accepted_per_second": round(load.per_second),
+        "end_to_end_per_second": round(arguments.kannel / (sink.last_at - began)),
+        "processor_microseconds_per_message": used,
     }

@@ -9,19 +9,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import itertools
-import json
 import statistics
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
-import msgspec
-
+from benchmarks import soak
 from benchmarks.smpp_bind import ClientRun
-from benchmarks.smpp_carrier import CarrierCounters, CarrierOptions
+from benchmarks.smpp_carrier import CarrierOptions
+from benchmarks.smpp_processes import carrier_process, client_figures
 from gateway.demo.processes import free_port
 
 OURS = "ours"
@@ -36,17 +32,11 @@ MESSAGES = {
 LIBRARIES = ("aiosmpplib", "smpplib", "smpp34")
 ROUNDS = 3
 WINDOW = 100
-RUN_SECONDS_MAX = 120.0
 
 LATENCIES_MS = (50.0, 100.0)
 WINDOWS = (10, 100)
 BINDS = (1, 2)
 FAR_AWAY_SECONDS = 2.0
-
-# Every tenth slot waits for the timeout, so no more than 10 * window / timeout go in a second.
-FORGET_EVERY = 10
-MEMORY_WINDOW = 2_000
-MEMORY_TIMEOUT_SECONDS = 0.25
 
 CONNECTORS_DOWN = 20
 DOWN_SECONDS = 5.0
@@ -67,65 +57,9 @@ async def _run(messages: int) -> dict[str, object]:
         "libraries": {name: version(name) for name in LIBRARIES},
         "side_by_side": await _side_by_side(),
         "far_away": await _far_away(),
-        "memory": await _memory(messages),
+        "memory": await soak.memory(messages),
         "carrier_down": await _carrier_down(),
     }
-
-
-# --- processes -----------------------------------------------------------------------------------
-
-
-class Carrier:
-    """The other end of a benchmarks.smpp_carrier process."""
-
-    def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
-        self._process = process
-        self.port = port
-
-    async def counters(self) -> CarrierCounters:
-        """Its totals up to now."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(b"\n")
-        return msgspec.json.decode(await self._process.stdout.readline(), type=CarrierCounters)
-
-
-@contextlib.asynccontextmanager
-async def _carrier(options: CarrierOptions) -> AsyncIterator[Carrier]:
-    process = await _start("benchmarks.smpp_carrier", options, subprocess.DEVNULL)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield Carrier(process, int(await process.stdout.readline()))
-    finally:
-        process.stdin.close()
-        try:
-            async with asyncio.timeout(RUN_SECONDS_MAX):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-
-
-async def _client(client_run: ClientRun) -> dict[str, float]:
-    """The figures that one client process prints. SystemExit when it has none."""
-    process = await _start("benchmarks.smpp_clients", client_run, subprocess.PIPE)
-    try:
-        async with asyncio.timeout(RUN_SECONDS_MAX):
-            out, complaint = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        raise SystemExit(f"{client_run.name} did not end in {RUN_SECONDS_MAX:g} s") from None
-    if process.returncode:
-        raise SystemExit(f"{client_run.name} has no figure:\n{complaint.decode()}")
-    figures: dict[str, float] = json.loads(out.splitlines()[-1])
-    return figures
-
-
-async def _start(module: str, argument: msgspec.Struct, stderr: int) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, msgspec.json.encode(argument).decode(),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr,
-    )  # fmt: skip
 
 
 # --- 1: beside other libraries -------------------------------------------------------------------
@@ -163,9 +97,9 @@ async def _side_by_side() -> dict[str, object]:
 
 
 async def _one_library(name: str, messages: int) -> Mapping[str, float]:
-    async with _carrier(CarrierOptions()) as carrier:
+    async with carrier_process(CarrierOptions()) as carrier:
         before = await carrier.counters()
-        figures = await _client(
+        figures = await client_figures(
             ClientRun(name=name, port=carrier.port, messages=messages, window=WINDOW)
         )
         after = await carrier.counters()
@@ -207,8 +141,8 @@ async def _far_away() -> list[dict[str, float]]:
 
 
 async def _one_distance(latency_ms: float, window: int, binds: int) -> dict[str, float]:
-    async with _carrier(CarrierOptions(answer_latency_ms=latency_ms)) as carrier:
-        figures = await _client(
+    async with carrier_process(CarrierOptions(answer_latency_ms=latency_ms)) as carrier:
+        figures = await client_figures(
             ClientRun(
                 name="far_away",
                 port=carrier.port,
@@ -233,31 +167,11 @@ async def _one_distance(latency_ms: float, window: int, binds: int) -> dict[str,
     }
 
 
-# --- 3: memory; 4: carriers that are down --------------------------------------------------------
-
-
-async def _memory(messages: int) -> dict[str, object]:
-    async with _carrier(CarrierOptions(forget_every=FORGET_EVERY)) as carrier:
-        figures = await _client(
-            ClientRun(
-                name="memory",
-                port=carrier.port,
-                messages=messages,
-                window=MEMORY_WINDOW,
-                response_timeout_seconds=MEMORY_TIMEOUT_SECONDS,
-            )
-        )
-    return {
-        "messages": messages,
-        "never_answered_share": _ratio(1, FORGET_EVERY),
-        "window": MEMORY_WINDOW,
-        "response_timeout_seconds": MEMORY_TIMEOUT_SECONDS,
-        **figures,
-    }
+# --- 4: carriers that are down -------------------------------------------------------------------
 
 
 async def _carrier_down() -> dict[str, float]:
-    figures = await _client(
+    figures = await client_figures(
         ClientRun(
             name="carrier_down", port=free_port(), binds=CONNECTORS_DOWN, seconds=DOWN_SECONDS
         )

@@ -11,6 +11,7 @@ import json
 import resource
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 import uvloop
@@ -25,10 +26,14 @@ HOST = "127.0.0.1"
 
 
 class CarrierOptions(msgspec.Struct):
-    """``forget_every`` n: every n-th submit is never answered, and no receipt is ever sent."""
+    """``forget_every`` n: every n-th submit is never answered, and no receipt is ever sent.
+
+    ``ledger``: a file with a line for each submit; the forgetful carrier has none.
+    """
 
     answer_latency_ms: float = 0.0
     forget_every: int = 0
+    ledger: str = ""
 
 
 class CarrierCounters(msgspec.Struct):
@@ -110,11 +115,11 @@ class ForgetfulCarrier:
 class SimulatedCarrier:
     """Our simulator: receipts at once, and an answer after exactly the latency."""
 
-    def __init__(self, answer_latency_ms: float) -> None:
+    def __init__(self, answer_latency_ms: float, ledger: str) -> None:
         profile = Profile(
             answer_latency_ms=answer_latency_ms, receipt_delay_ms=0.0, scripted_destinations=False
         )
-        self._simulator = Simulator(profile, HOST, 0)
+        self._simulator = Simulator(profile, HOST, 0, ledger_path=Path(ledger) if ledger else None)
 
     async def start(self) -> int:
         """Listen; returns the port."""
@@ -141,7 +146,7 @@ async def _serve(options: CarrierOptions) -> None:
     carrier = (
         ForgetfulCarrier(options.forget_every)
         if options.forget_every
-        else SimulatedCarrier(options.answer_latency_ms)
+        else SimulatedCarrier(options.answer_latency_ms, options.ledger)
     )
     print(await carrier.start(), flush=True)
     while await asyncio.to_thread(sys.stdin.readline):

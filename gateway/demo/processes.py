@@ -78,24 +78,49 @@ async def start_both(
     `config_for` makes the gateway's configuration of the simulator's port. Returns simulator,
     gateway and the configuration's file.
     """
-    profile_file, config_file = folder / "simulator.toml", folder / "smsgate.toml"
+    simulator = await start_simulator(stack, folder, profile=profile, ledger=ledger)
+    config_file = folder / "smsgate.toml"
+    config_file.write_text(config_for(port_of(simulator)))
+    gateway = await start_gateway(stack, config_file)
+    return simulator, gateway, config_file
+
+
+async def start_simulator(
+    stack: contextlib.AsyncExitStack,
+    folder: Path,
+    *,
+    profile: str,
+    ledger: Path,
+    name: str = "simulator",
+) -> Child:
+    """A simulator with this profile, stopped with the stack; its files in `folder` bear `name`."""
+    profile_file = folder / f"{name}.toml"
     profile_file.write_text(profile)
     simulator = await start(
-        "simulator",
+        name,
         ["simulate", "--port", "0", "--profile", str(profile_file), "--ledger", str(ledger)],
-        folder / "simulator.log",
+        folder / f"{name}.log",
         ready="simulator ready:",
     )
     stack.push_async_callback(stop, simulator)
-    config_file.write_text(config_for(int(simulator.ready.rpartition(":")[2])))
+    return simulator
+
+
+async def start_gateway(stack: contextlib.AsyncExitStack, config_file: Path) -> Child:
+    """A gateway with this configuration, stopped with the stack."""
     gateway = await start(
         "gateway",
         ["serve", "--config", str(config_file)],
-        folder / "gateway.log",
+        config_file.parent / "gateway.log",
         ready="smsgate ready:",
     )
     stack.push_async_callback(stop, gateway)
-    return simulator, gateway, config_file
+    return gateway
+
+
+def port_of(simulator: Child) -> int:
+    """Where a started simulator listens."""
+    return int(simulator.ready.rpartition(":")[2])
 
 
 async def stop(child: Child) -> int:

@@ -1,0 +1,92 @@
+"""A backlog of known size before a connector with a pace: how it is filled, kept and paid for.
+
+Owns loading messages until so many wait, keeping their number while the connector sends, and what a
+message costs meanwhile. Starts nothing and judges nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+
+from benchmarks import gateways
+from benchmarks.gateways import BenchmarkFailed, Processors
+from benchmarks.running import say
+from gateway.demo.client import Sending
+
+BATCH_MESSAGES = 1_000
+BATCHES_AT_ONCE = 4
+TOP_UP_SECONDS = 0.25
+PROGRESS_MESSAGES = 100_000
+
+
+class Backlog:
+    """Marketing messages of one application, counted as they are accepted and written."""
+
+    def __init__(self, running: gateways.Running, *, written_before: int = 0) -> None:
+        """`written_before` messages of the gateway are none of these."""
+        self._running = running
+        self._written_before = written_before
+        self.accepted = 0
+        self.load_seconds = 0.0
+        self._sending = Sending(campaign="", began=0.0)
+
+    async def waiting(self) -> int:
+        """Accepted, and not yet written to the carrier."""
+        submitted, _ = await self._running.client.submitted()
+        return self.accepted + self._written_before - int(submitted)
+
+    async def fill(self, level: int) -> None:
+        """Send until about so many wait: the connector takes away from it meanwhile."""
+        began = time.perf_counter()
+        while (missing := level - await self.waiting()) > level // 10:
+            if missing > PROGRESS_MESSAGES:
+                missing = PROGRESS_MESSAGES
+                say(f"loading: {self.accepted} accepted in {time.perf_counter() - began:.0f} s")
+            await self._send(missing)
+        self.load_seconds += time.perf_counter() - began
+
+    async def keep(self, level: int, seconds: float, processors: Processors) -> dict[str, float]:
+        """Hold the level for so long; processor microseconds for each message that went through
+        meanwhile, one in for one out.
+        """
+        until = time.perf_counter() + seconds
+        submitted, _ = await self._running.client.submitted()
+        before = processors.used()
+        while time.perf_counter() < until:
+            await asyncio.sleep(TOP_UP_SECONDS)
+            await self._send(level - await self.waiting())
+        now = processors.used()
+        messages = (await self._running.client.submitted())[0] - submitted
+        if not messages:
+            raise BenchmarkFailed("nothing was sent while the backlog was held")
+        return {
+            name: round((now[name] - before[name]) / messages * 1e6, 1)
+            for name in now
+            if name != "load"
+        }
+
+    async def _send(self, count: int) -> None:
+        firsts = iter(range(self.accepted, self.accepted + count, BATCH_MESSAGES))
+        end = self.accepted + count
+
+        async def worker() -> None:
+            for first in firsts:
+                bodies = gateways.messages(
+                    min(BATCH_MESSAGES, end - first), first, category="marketing"
+                )
+                await self._running.client.send(bodies, self._sending)
+
+        await asyncio.gather(*(worker() for _ in range(BATCHES_AT_ONCE)))
+        self.accepted = end
+        taken = len(self._sending.accepted)
+        if taken != count:
+            raise BenchmarkFailed(f"{taken} of {count} marketing messages were accepted")
+        self._sending.accepted.clear()
+
+
+def levels(most: int) -> list[int]:
+    """1 000 and each power of ten up to this."""
+    powers = itertools.takewhile(lambda level: level < most, (10**n for n in itertools.count(3)))
+    return [*powers, most]

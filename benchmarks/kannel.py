@@ -1,0 +1,189 @@
+"""Kannel as a peer: Debian's bearerbox and smsbox, without a store, receipts called back.
+
+Owns its configuration, its processes and the form of its requests. As quick as Kannel can be set
+up: no store on disk, receipts kept in memory, no access log, a window of 100. Measures nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import aiohttp
+
+from benchmarks import http_load
+from gateway.demo.processes import free_port
+
+NOT_INSTALLED = "Kannel is not installed: apt-get install kannel"
+PROGRAMS = ("bearerbox", "smsbox")
+MORE_FOLDERS = ("/usr/sbin", "/usr/local/sbin")  # not on the path of every account
+START_SECONDS_MAX = 30.0
+STOP_SECONDS_MAX = 5.0
+POLL_SECONDS = 0.1
+WINDOW = 100
+ACCEPTED = 202
+DELIVERED = 1  # Kannel's bit of the receipt's kind; 2 is a failure
+RECEIPTS_WANTED = 3
+
+_CONFIG = """\
+group = core
+admin-port = {admin_port}
+admin-interface = 127.0.0.1
+admin-password = bench
+smsbox-port = {box_port}
+smsbox-interface = 127.0.0.1
+log-level = 3
+dlr-storage = internal
+
+group = smsc
+smsc = smpp
+smsc-id = simulator
+host = 127.0.0.1
+port = {smpp_port}
+transceiver-mode = true
+smsc-username = bench
+smsc-password = bench
+system-type = ""
+max-pending-submits = {window}
+
+group = smsbox
+bearerbox-host = 127.0.0.1
+bearerbox-port = {box_port}
+sendsms-port = {http_port}
+sendsms-interface = 127.0.0.1
+log-level = 3
+
+group = sendsms-user
+username = bench
+password = bench
+"""
+
+
+class KannelError(Exception):
+    """It does not run, or did not take what it was sent. One line."""
+
+
+def program(name: str) -> str | None:
+    """Where one of its programs is; None: nowhere."""
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *MORE_FOLDERS])
+    return shutil.which(name, path=path)
+
+
+def installed() -> bool:
+    """Whether both programs are there."""
+    return all(program(name) for name in PROGRAMS)
+
+
+def version() -> str:
+    """As it says itself, on its first line."""
+    bearerbox = program("bearerbox")
+    assert bearerbox is not None
+    said = subprocess.run([bearerbox, "--version"], capture_output=True, text=True, check=False)
+    return (said.stdout or said.stderr).partition("\n")[0].strip()
+
+
+@dataclass
+class Kannel:
+    """A running one. `pids` are bearerbox and smsbox."""
+
+    address: str
+    pids: tuple[int, int]
+
+    def request(self, number: int, destination: str, text: str, receipts: str) -> bytes:
+        """One message over sendsms; its receipt is called back to `receipts`/NUMBER/STATE."""
+        url = quote(f"http://{receipts}/{number}/%d", safe="")
+        return http_load.get(
+            self.address,
+            "/cgi-bin/sendsms?username=bench&password=bench&from=SHOP"
+            f"&to={quote(destination, safe='')}&text={quote(text, safe='')}"
+            f"&dlr-mask={RECEIPTS_WANTED}&dlr-url={url}",
+        )
+
+
+def check_answer(status: int, body: bytes) -> None:
+    """KannelError unless the message was taken."""
+    if status != ACCEPTED:
+        raise KannelError(f"Kannel answered {status}: {body[:200]!r}")
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path, smpp_port: int, window: int = WINDOW) -> AsyncIterator[Kannel]:
+    """Both programs, bound to the SMSC at this port, and gone at the end whatever happens."""
+    admin_port, box_port, http_port = _free_ports(3)
+    config = folder / "kannel.conf"
+    config.write_text(
+        _CONFIG.format(
+            admin_port=admin_port,
+            box_port=box_port,
+            http_port=http_port,
+            smpp_port=smpp_port,
+            window=window,
+        )
+    )
+    async with contextlib.AsyncExitStack() as stack:
+        status_url = f"http://127.0.0.1:{admin_port}/status.txt?password=bench"
+        bearerbox = await _start(stack, "bearerbox", config)
+        await _until_it_says(status_url, "(online", [bearerbox])
+        smsbox = await _start(stack, "smsbox", config)
+        await _until_it_says(status_url, "smsbox:", [bearerbox, smsbox])
+        yield Kannel(f"127.0.0.1:{http_port}", (bearerbox.pid, smsbox.pid))
+
+
+async def _start(
+    stack: contextlib.AsyncExitStack, name: str, config: Path
+) -> asyncio.subprocess.Process:
+    path = program(name)
+    if path is None:
+        raise KannelError(NOT_INSTALLED)
+    with (config.parent / f"{name}.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            path, "-v", "3", str(config),
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    stack.push_async_callback(_stop, process)
+    return process
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    """SIGTERM to its group, and SIGKILL if that is not enough: nothing stays behind."""
+    for number, seconds in ((signal.SIGTERM, STOP_SECONDS_MAX), (signal.SIGKILL, None)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await process.wait()
+                break
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+async def _until_it_says(
+    status_url: str, word: str, processes: list[asyncio.subprocess.Process]
+) -> None:
+    said = "nothing"
+    try:
+        async with asyncio.timeout(START_SECONDS_MAX), aiohttp.ClientSession() as session:
+            while word not in said:
+                if any(process.returncode is not None for process in processes):
+                    raise KannelError("Kannel ended while it was started; see its logs")
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with session.get(status_url) as response:
+                        said = await response.text()
+                await asyncio.sleep(POLL_SECONDS)
+    except TimeoutError:
+        raise KannelError(f"Kannel did not say {word!r} in {START_SECONDS_MAX:g} s") from None
+
+
+def _free_ports(count: int) -> list[int]:
+    ports: set[int] = set()
+    while len(ports) < count:
+        ports.add(free_port())
+    return sorted(ports)

@@ -1,0 +1,88 @@
+"""What single messages look like to smsgate and to Kannel, and when all of them have arrived.
+
+Owns the requests that more than one benchmark sends, and the judgement that nothing of them was
+lost or repeated. Measures nothing but the load itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import gateways, http_load, kannel
+from benchmarks.gateways import BenchmarkFailed, Carrier
+from benchmarks.http_load import Load
+from benchmarks.receipt_sink import ReceiptSink
+from gateway.demo.ledger import judge
+
+ACCEPTED = 202
+PATIENCE_SECONDS = 20.0
+
+
+async def single_posts(
+    running: gateways.Running, messages: int, connections: int, *, first: int = 0
+) -> Load:
+    """So many POST /v1/messages, each to be accepted."""
+    return await http_load.drive(
+        running.address,
+        _posts(running, messages, first),
+        connections=connections,
+        answered=check_accepted,
+    )
+
+
+def _posts(running: gateways.Running, messages: int, first: int) -> Iterator[bytes]:
+    encode = msgspec.json.encode
+    for body in gateways.messages(messages, first):
+        yield http_load.post(running.address, "/v1/messages", encode(body), running.authorization)
+
+
+def check_accepted(status: int, body: bytes) -> None:
+    """BenchmarkFailed for anything but 202."""
+    if status != ACCEPTED:
+        raise BenchmarkFailed(f"a request was answered {status}: {body[:300]!r}")
+
+
+@contextlib.asynccontextmanager
+async def kannel_calling_back(
+    folder: Path, carrier: Carrier
+) -> AsyncIterator[tuple[kannel.Kannel, ReceiptSink]]:
+    """Kannel, bound to this carrier, and where its receipts go."""
+    sink = ReceiptSink()
+    await sink.start()
+    try:
+        async with kannel.running(folder, carrier.port) as peer:
+            yield peer, sink
+    finally:
+        await sink.stop()
+
+
+async def kannel_gets(
+    peer: kannel.Kannel, sink: ReceiptSink, messages: int, connections: int, *, first: int = 0
+) -> Load:
+    """So many requests to sendsms, each to be accepted."""
+    return await http_load.drive(
+        peer.address,
+        (
+            peer.request(n, gateways.destination(n), gateways.TEXT.format(n=n), sink.address)
+            for n in range(first, first + messages)
+        ),
+        connections=connections,
+        answered=kannel.check_answer,
+    )
+
+
+async def until_called_back(sink: ReceiptSink, carrier: Carrier, messages: int) -> None:
+    """Wait for the last receipt. BenchmarkFailed when one is missing or comes twice, or the
+    carrier's ledger has another number of submits.
+    """
+    complete = await sink.until(messages, PATIENCE_SECONDS)
+    judgement = judge(carrier.ledger)
+    delivered = sum(
+        calls for (_, state), calls in sink.reported.items() if state == kannel.DELIVERED
+    )
+    if not complete or not messages == delivered == judgement.submits or judgement.repeats:
+        raise BenchmarkFailed(f"Kannel: {messages} accepted, {delivered} called back, {judgement}")

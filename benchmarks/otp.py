@@ -1,0 +1,184 @@
+"""OTPs past a backlog: how long one takes to the wire while a million marketing messages wait.
+
+The connector has a pace, so the backlog stays. On the way up the cost of a message is measured at
+each size of the backlog, one message in for one out; at the top the gateway's memory, and then OTPs
+are sent one by one, from before the POST to the moment the carrier's ledger notes, by the same
+clock. That is more than accepted -> wire: request, checks and commit are in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import gateways, http_load
+from benchmarks.backlog import Backlog, levels
+from benchmarks.gateways import BenchmarkFailed, Connector, Processors, Running
+from benchmarks.load_shapes import check_accepted
+from benchmarks.running import run as run_to_end
+from benchmarks.running import say
+from benchmarks.verdicts import Verdict
+from gateway.demo.ledger import judge
+from smpp.simulator.ledger import read_ledger
+
+INTERVALS = 3
+OTPS_PER_SECOND = 25
+OTP_PREFIX = "+86139"
+WAIT_SECONDS_MAX = 30.0
+P99_MS_REQUIRED, P99_MS_AIM = 50.0, 15.0
+MIB_REQUIRED, MIB_AIM = 300.0, 150.0
+GROWTH_REQUIRED, GROWTH_AIM = 1.2, 1.05
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """How much waits, how fast it goes, how many OTPs pass it."""
+    parser.add_argument("--waiting", type=int, default=1_000_000, help="marketing messages")
+    parser.add_argument("--otps", type=int, default=1_000)
+    parser.add_argument("--pace", type=int, default=1_000, help="parts a second of the connector")
+    parser.add_argument("--seconds", type=float, default=5.0, help=f"of {INTERVALS} intervals")
+    parser.add_argument("--window", type=int, default=500)
+
+
+def run(arguments: argparse.Namespace) -> dict[str, object]:
+    """Latency, memory, and cost at each size of the backlog."""
+    return run_to_end(_run(arguments))
+
+
+async def _run(arguments: argparse.Namespace) -> dict[str, object]:
+    with gateways.folder() as folder:
+        async with gateways.simulator(folder, gateways.INSTANT) as carrier:
+            connector = Connector(
+                "paced", carrier.port, binds=1, window=arguments.window, rate=f"{arguments.pace}/s"
+            )
+            async with gateways.running(folder, [connector]) as running:
+                memory = {0: running.resident_mib()}
+                backlog = Backlog(running)
+                cost = await _climb(running, backlog, arguments, memory)
+                began, answered = await send_otps(running, arguments.otps)
+                at = await until_written(carrier.ledger, arguments.otps)
+                waiting = await backlog.waiting() + arguments.otps
+            judgement = judge(carrier.ledger)
+    if judgement.repeats or judgement.refused:
+        raise BenchmarkFailed(f"the carrier's ledger says {judgement}")
+    posted = [at[n] - moment for n, moment in began.items()]
+    accepted = [at[n] - moment for n, moment in answered.items()]
+    return {
+        "waiting_at_the_end": waiting,
+        "marketing_accepted": backlog.accepted,
+        "load_per_second": round(backlog.accepted / backlog.load_seconds),
+        "pace_per_second": arguments.pace,
+        "otps": arguments.otps,
+        "otps_per_second": OTPS_PER_SECOND,
+        "posted_to_wire_ms": _quantiles(posted),
+        "answered_to_wire_ms": _quantiles(accepted),
+        "resident_mib": memory,
+        "microseconds_per_message": cost,
+        "verdicts": _verdicts(arguments, _quantiles(posted)["p99"], memory, cost),
+    }
+
+
+async def _climb(
+    running: Running, backlog: Backlog, arguments: argparse.Namespace, memory: dict[int, float]
+) -> dict[int, dict[str, float]]:
+    """The cost of a message at each level; notes the memory there."""
+    processors = Processors({"gateway": [running.pid], "postgresql": [running.postmaster]})
+    cost: dict[int, dict[str, float]] = {}
+    for level in levels(arguments.waiting):
+        await backlog.fill(level)
+        # The first interval is not counted: what the loading left to PostgreSQL is in it.
+        several = [
+            await backlog.keep(level, arguments.seconds, processors) for _ in range(INTERVALS + 1)
+        ][1:]
+        cost[level] = {
+            name: statistics.median(each[name] for each in several) for name in several[0]
+        }
+        memory[level] = running.resident_mib()
+        say(f"{level} wait: {cost[level]} microseconds a message, {memory[level]} MiB")
+    return cost
+
+
+async def send_otps(running: Running, count: int) -> tuple[dict[int, float], dict[int, float]]:
+    """Send them one by one, evenly; when each was posted and when it was answered."""
+    began: dict[int, float] = {}
+    answered: dict[int, float] = {}
+    start = time.time()
+    for n in range(count):
+        await asyncio.sleep(start + n / OTPS_PER_SECOND - time.time())
+        body = {
+            "to": f"{OTP_PREFIX}{n:08d}",
+            "from": gateways.SENDER,
+            "text": f"{n:06d} is your code",
+            "category": "otp",
+        }
+        request = http_load.post(
+            running.address, "/v1/messages", msgspec.json.encode(body), running.authorization
+        )
+        began[n] = time.time()
+        await http_load.drive(
+            running.address, iter([request]), connections=1, answered=check_accepted
+        )
+        answered[n] = time.time()
+    return began, answered
+
+
+async def until_written(ledger: Path, count: int) -> Mapping[int, float]:
+    """When each OTP reached the carrier. BenchmarkFailed when one did not, or came twice."""
+    prefix = OTP_PREFIX.removeprefix("+")
+    async with asyncio.timeout(WAIT_SECONDS_MAX):
+        while True:
+            lines = [line for line in read_ledger(ledger) if line.destination.startswith(prefix)]
+            if len(lines) >= count:
+                break
+            await asyncio.sleep(1.0)
+    at = {int(line.destination.removeprefix(prefix)): line.at for line in lines}
+    if len(at) != count or len(lines) != count:
+        raise BenchmarkFailed(f"{len(at)} of {count} OTPs arrived, in {len(lines)} submits")
+    return at
+
+
+def _quantiles(seconds: list[float]) -> dict[str, float]:
+    return {
+        name: round(http_load.quantile(seconds, share) * 1000, 2)
+        for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("highest", 1.0))
+    }
+
+
+def _verdicts(
+    arguments: argparse.Namespace,
+    p99_ms: float,
+    memory: Mapping[int, float],
+    cost: Mapping[int, Mapping[str, float]],
+) -> list[Verdict]:
+    pace_ms = 1000 / arguments.pace
+    few, many = min(cost), max(cost)
+    return [
+        Verdict(
+            f"OTP posted -> wire, p99, {many} wait",
+            p99_ms,
+            P99_MS_REQUIRED + pace_ms,
+            P99_MS_AIM + pace_ms,
+            at_most=True,
+            unit="ms",
+        ),
+        Verdict(
+            f"resident memory of the gateway, {many} wait",
+            memory[many],
+            MIB_REQUIRED,
+            MIB_AIM,
+            at_most=True,
+            unit="MiB",
+        ),
+        Verdict(
+            f"cost of a message, {many} waiting over {few}",
+            round(sum(cost[many].values()) / sum(cost[few].values()), 3),
+            GROWTH_REQUIRED,
+            GROWTH_AIM,
+            at_most=True,
+        ),
+    ]

@@ -1,0 +1,155 @@
+"""Each benchmark's pieces in a tiny run: what is sent arrives, and what does not add up has no
+figure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks import gateways, http_load, kannel, latency_window, load_shapes, otp, single_post
+from benchmarks.backlog import Backlog, levels
+from benchmarks.gateways import BenchmarkFailed, Connector, Processors
+from benchmarks.receipt_sink import ReceiptSink
+from benchmarks.smpp_carrier import CarrierOptions
+from benchmarks.smpp_processes import carrier_process
+from benchmarks.soak import memory
+from benchmarks.verdicts import Verdict
+from gateway.demo.ledger import judge
+from tests.integration.conftest import folder as folder
+
+PATIENCE_SECONDS = 40.0
+
+
+@given(st.lists(st.integers(), min_size=1), st.floats(0.001, 1.0))
+def test_a_quantile_is_the_least_value_that_its_share_does_not_exceed(
+    values: list[int], share: float
+) -> None:
+    found = http_load.quantile(values, share)
+    enough = share * len(values) - 1e-5
+    assert sum(value <= found for value in values) >= enough
+    assert sum(value < found for value in values) < max(enough + 1e-4, 1)
+
+
+def test_a_verdict_says_what_is_met() -> None:
+    ratio = Verdict("ratio", 6.0, 5.0, 10.0)
+    assert ratio.line() == "ratio: 6 (required >= 5: met; aim >= 10: NOT met)"
+    small = Verdict("p99", 20.0, 50.0, 15.0, at_most=True, unit="ms")
+    assert small.line() == "p99: 20 ms (required <= 50 ms: met; aim <= 15 ms: NOT met)"
+    assert Verdict("aimed", 1.0, aim=2.0).fields()["required_met"] is None
+
+
+def test_levels_climb_by_tens() -> None:
+    assert levels(1_000_000) == [1_000, 10_000, 100_000, 1_000_000]
+    assert levels(500) == [500]
+
+
+async def test_the_load_is_answered_one_by_one_and_counted_by_the_sink() -> None:
+    sink = ReceiptSink()
+    await sink.start()
+    try:
+        statuses: list[int] = []
+        load = await http_load.drive(
+            sink.address,
+            (http_load.get(sink.address, f"/{n}/1") for n in range(500)),
+            connections=7,
+            answered=lambda status, body: statuses.append(status),
+        )
+        assert statuses == [200] * 500 == [200] * len(load.answer_seconds)
+        assert len(sink.reported) == 500
+        assert await sink.until(500, 1.0)
+        assert not await sink.until(501, 0.01)
+    finally:
+        await sink.stop()
+
+
+async def test_the_load_stops_at_an_answer_that_is_refused() -> None:
+    async with single_post.bare_handler() as (address, _):
+        with pytest.raises(BenchmarkFailed, match="answered 404"):
+            await http_load.drive(
+                address,
+                iter([http_load.post(address, "/elsewhere", b"{}")]),
+                connections=2,
+                answered=load_shapes.check_accepted,
+            )
+
+
+async def test_a_connection_that_closes_has_no_figure() -> None:
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    async with server:
+        host, port = server.sockets[0].getsockname()[:2]
+        with pytest.raises(http_load.LoadError):
+            await http_load.drive(
+                f"{host}:{port}", iter([b"x"]), connections=1, answered=lambda *_: None
+            )
+
+
+async def test_kannel_carries_messages_or_is_said_to_be_missing(folder: Path) -> None:
+    async with gateways.simulator(folder, gateways.INSTANT) as carrier:
+        if not kannel.installed():
+            with pytest.raises(kannel.KannelError, match="apt-get install kannel"):
+                async with kannel.running(folder, carrier.port):
+                    pass
+            return
+        async with load_shapes.kannel_calling_back(folder, carrier) as (peer, sink):
+            await load_shapes.kannel_gets(peer, sink, 50, 5)
+            await load_shapes.until_called_back(sink, carrier, 50)
+            pids = peer.pids
+    assert not any(map(_runs, pids))
+
+
+def _runs(pid: int) -> bool:
+    """A process that ended and was not waited for yet does not run."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def test_one_gateway_is_measured_from_every_side(folder: Path) -> None:
+    """Single POSTs, a carrier far away, a backlog with OTPs past it."""
+    case = latency_window.Case(20, 5, 1, "+8613801")
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        gateways.simulator(folder, gateways.INSTANT) as near,
+        carrier_process(
+            CarrierOptions(answer_latency_ms=20, ledger=str(folder / "far.jsonl"))
+        ) as far_carrier,
+        gateways.running(
+            folder,
+            [
+                Connector(case.name, far_carrier.port, 1, case.window, prefix=case.prefix),
+                Connector("paced", near.port, 1, rate="200/s"),
+            ],
+        ) as running,
+    ):
+        far = latency_window.Far(far_carrier, folder / "far.jsonl")
+        latencies = await latency_window.measure(running, [case], {20: far}, 0.1)
+        share = latency_window.share_of(case, far.ledger, latencies[0], 0.1)
+        assert 0 < share["share_of_best_possible"] <= 1.05
+        with pytest.raises(BenchmarkFailed):
+            latency_window.share_of(case, far.ledger, latencies[0], 0.2)
+
+        await load_shapes.single_posts(running, 20, 4, first=90_000_000)
+        await running.until_final(20 + case.messages(0.1))
+
+        backlog = Backlog(running, written_before=20 + case.messages(0.1))
+        await backlog.fill(300)
+        processors = Processors({"gateway": [running.pid], "postgresql": [running.postmaster]})
+        cost = await backlog.keep(300, 0.5, processors)
+        assert cost["gateway"] > 0
+        began, answered = await otp.send_otps(running, 5)
+        at = await otp.until_written(near.ledger, 5)
+        assert all(began[n] < answered[n] and began[n] < at[n] for n in range(5))
+        assert running.resident_mib() > 10
+    assert judge(near.ledger).repeats == 0
+
+
+async def test_e47_every_message_of_the_soak_is_answered_or_timed_out() -> None:
+    figures = await memory(4_000)
+    assert (figures["answered"], figures["timed_out"]) == (3_600, 400)
