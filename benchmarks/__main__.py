@@ -26,6 +26,7 @@ NAMES = (
     "single_post",
     "latency_window",
     "otp",
+    "stages",
     "smpp",
     "soak",
 )

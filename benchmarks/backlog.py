@@ -53,14 +53,14 @@ class Backlog:
         """
         until = time.perf_counter() + seconds
         submitted, _ = await self._running.client.submitted()
-        before = processors.used()
-        while time.perf_counter() < until:
+        before, messages = processors.used(), 0.0
+        while not messages or time.perf_counter() < until:
+            if time.perf_counter() > until + gateways.STALL_SECONDS_MAX:
+                raise BenchmarkFailed("nothing is sent while the backlog is held")
             await asyncio.sleep(TOP_UP_SECONDS)
             await self._send(level - await self.waiting())
+            messages = (await self._running.client.submitted())[0] - submitted
         now = processors.used()
-        messages = (await self._running.client.submitted())[0] - submitted
-        if not messages:
-            raise BenchmarkFailed("nothing was sent while the backlog was held")
         return {
             name: round((now[name] - before[name]) / messages * 1e6, 1)
             for name in now

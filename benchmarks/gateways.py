@@ -34,7 +34,7 @@ scripted_destinations = false
 directives = false
 """
 
-_CONFIG = """\
+CONFIG = """\
 [database]
 data_dir = {data_dir}
 [http]
@@ -162,7 +162,7 @@ async def running(
     data = path / "data"
     config = path / "smsgate.toml"
     config.write_text(
-        _CONFIG.format(data_dir=json.dumps(str(data)))
+        CONFIG.format(data_dir=json.dumps(str(data)))
         + more
         + "".join(connector.toml() for connector in connectors)
     )
@@ -178,7 +178,7 @@ async def running(
             key=key,
             client=DemoClient(session, url),
             pid=gateway.process.pid,
-            postmaster=_postmaster(data),
+            postmaster=postmaster(data),
         )
 
 
@@ -235,7 +235,7 @@ def _seconds_of(process: psutil.Process) -> float:
         return 0.0
 
 
-def _postmaster(data: Path) -> int:
+def postmaster(data: Path) -> int:
     """The embedded PostgreSQL's first process: its sessions are its children."""
     [file] = data.glob("**/postmaster.pid")
     return int(file.read_text().partition("\n")[0])

@@ -34,6 +34,7 @@ class CarrierOptions(msgspec.Struct):
     answer_latency_ms: float = 0.0
     forget_every: int = 0
     ledger: str = ""
+    receipt_window: int = 500  # deliver_sm unanswered
 
 
 class CarrierCounters(msgspec.Struct):
@@ -115,11 +116,15 @@ class ForgetfulCarrier:
 class SimulatedCarrier:
     """Our simulator: receipts at once, and an answer after exactly the latency."""
 
-    def __init__(self, answer_latency_ms: float, ledger: str) -> None:
+    def __init__(self, options: CarrierOptions) -> None:
         profile = Profile(
-            answer_latency_ms=answer_latency_ms, receipt_delay_ms=0.0, scripted_destinations=False
+            answer_latency_ms=options.answer_latency_ms,
+            receipt_delay_ms=0.0,
+            receipt_window=options.receipt_window,
+            scripted_destinations=False,
         )
-        self._simulator = Simulator(profile, HOST, 0, ledger_path=Path(ledger) if ledger else None)
+        ledger = Path(options.ledger) if options.ledger else None
+        self._simulator = Simulator(profile, HOST, 0, ledger_path=ledger)
 
     async def start(self) -> int:
         """Listen; returns the port."""
@@ -146,7 +151,7 @@ async def _serve(options: CarrierOptions) -> None:
     carrier = (
         ForgetfulCarrier(options.forget_every)
         if options.forget_every
-        else SimulatedCarrier(options.answer_latency_ms, options.ledger)
+        else SimulatedCarrier(options)
     )
     print(await carrier.start(), flush=True)
     while await asyncio.to_thread(sys.stdin.readline):

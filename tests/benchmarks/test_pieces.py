@@ -12,13 +12,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import gateways, http_load, kannel, latency_window, load_shapes, otp, single_post
+from benchmarks import (
+    gateways,
+    http_load,
+    kannel,
+    latency_window,
+    load_shapes,
+    otp,
+    single_post,
+    stages,
+)
 from benchmarks.backlog import Backlog, levels
 from benchmarks.gateways import BenchmarkFailed, Connector, Processors
 from benchmarks.receipt_sink import ReceiptSink
 from benchmarks.smpp_carrier import CarrierOptions
 from benchmarks.smpp_processes import carrier_process
 from benchmarks.soak import memory
+from benchmarks.stage_wire import Wire
 from benchmarks.verdicts import Verdict
 from gateway.demo.ledger import judge
 from tests.integration.conftest import folder as folder
@@ -148,6 +158,15 @@ async def test_one_gateway_is_measured_from_every_side(folder: Path) -> None:
         assert all(began[n] < answered[n] and began[n] < at[n] for n in range(5))
         assert running.resident_mib() > 10
     assert judge(near.ledger).repeats == 0
+
+
+async def test_every_stage_of_a_message_has_a_figure(folder: Path) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS), Wire.to_a_carrier(400) as wire:
+        measured = await stages.measure(folder, wire, 400)
+    names = [stage.name for stage in measured]
+    assert names[0] == "decode and validate" and names[-1] == "recorder"
+    assert len(set(names)) == len(names) == len(stages.table(measured)) - 2
+    assert all(stage.gateway >= 0 and stage.wall >= 0 for stage in measured)
 
 
 async def test_e47_every_message_of_the_soak_is_answered_or_timed_out() -> None:
