@@ -57,6 +57,7 @@ def services(gateway: Gateway) -> Services:
 
     return Services(
         accepter=gateway.accepter,
+        idempotency=gateway.idempotency,
         validator=validator,
         accounts={
             registry.accounts[settings.name]: account_policy(

@@ -18,6 +18,7 @@ import structlog
 from gateway import connectors, registry
 from gateway.accept.accepter import MessageAccepter
 from gateway.accept.account_pace import AccountPace
+from gateway.accept.idempotency import Idempotency
 from gateway.api_services import services
 from gateway.config import Config
 from gateway.dispatch.clock import Clock
@@ -82,6 +83,7 @@ class Gateway:
         self.dispatcher: Dispatcher
         self.inbound: InboundService
         self.accepter: MessageAccepter
+        self.idempotency: Idempotency
         self.links: LinkService
         self.maintenance: Maintenance
         self._started: list[str] = []
@@ -242,6 +244,9 @@ class Gateway:
             link_lifetime=timedelta(days=self.config.links.lifetime_days),
             waiting_max=self.config.accept.waiting_max,
         )
+        self.idempotency = Idempotency(
+            self.database.dedicated("idempotency"), ids=self.ids, term=self.term.term
+        )
 
     def _start_sending(self) -> None:
         self._started.append("sending")
@@ -282,6 +287,7 @@ class Gateway:
 
     async def _stop_sending(self) -> None:
         await self.accepter.close()
+        await self.idempotency.close()
         await self.dispatcher.stop(self.config.limits.drain_seconds)
         await self.maintenance.stop()
 

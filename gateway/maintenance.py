@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 import structlog
 
 from dlr.ledger import GivenUp, give_up, purge_unmatched, sweep_unmatched
-from gateway.accept import client_refs
+from gateway.accept import client_refs, idempotency
 from gateway.dispatch.pruning import suppress_proven
 from shortlinks.ranges import delete_expired
 from storage.faults import UNAVAILABLE, Fenced
@@ -34,7 +34,7 @@ GIVE_UP_SECONDS = 60.0
 GIVE_UP_STRETCHES = 10  # a turn, so that a take-over does not wait behind days of submissions
 LINKS_SECONDS = 3600.0
 REQUESTS_SECONDS = 60.0
-PURGE_STEPS = 20  # a turn, of 10 000 rows each: keeps up with 3 300 new references a second
+PURGE_STEPS = 20  # a turn, of 10 000 references each (1 000 keys): keeps up with 3 300 a second
 LINKS_GONE = timedelta(days=30)  # how long an expired link says so before it is unknown
 GIVE_UP_WINDOW = timedelta(days=35)  # as long as submissions are kept
 
@@ -158,11 +158,12 @@ class Maintenance:
             _, after_seq = await delete_expired(connection, before, after_seq=after_seq)
 
     async def _forget_requests(self, connection: Connection) -> None:
-        """References that may be used again; in steps, so that other work gets its turn."""
+        """References and keys that may be used again; in steps, each its own transaction."""
         now = datetime.now(UTC)
-        for _ in range(PURGE_STEPS):
-            if await client_refs.purge(connection, now) < client_refs.PURGE_ROWS_MAX:
-                return
+        for module in (client_refs, idempotency):
+            for _ in range(PURGE_STEPS):
+                if await module.purge(connection, now) < module.PURGE_ROWS_MAX:
+                    break
 
     async def _take_over(self, connection: Connection) -> None:
         await self._recover(connection)

@@ -46,6 +46,8 @@ def _accepting(gateway: Gateway) -> Iterator[Sample]:
         count = accepter.ended.get(status, 0)
         yield Sample("sms_messages_ended_at_accept_total", count, (status.label,))
     yield Sample("sms_messages_deduplicated_total", accepter.deduplicated)
+    yield Sample("sms_idempotency_replays_total", gateway.idempotency.replayed)
+    yield from _writer(gateway.idempotency.commits)
     dispatcher = gateway.dispatcher
     for lane in accepter.lanes:
         yield Sample("sms_accept_waiting", lane.waiting, (lane.name,))

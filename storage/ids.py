@@ -22,6 +22,7 @@ ID_MAX = (1 << 63) - 1
 
 _TIME_SHIFT = SEQUENCE_BITS + NODE_BITS
 _SEQUENCE_MASK = (1 << SEQUENCE_BITS) - 1
+_NODE_MASK = NODES_MAX - 1 << SEQUENCE_BITS
 _MILLISECOND = timedelta(milliseconds=1)
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base32, lower case
@@ -72,6 +73,16 @@ class IdSource:
         first = max(self._position + 1, now)
         self._position = first + count - 1
         return first
+
+
+def run_of_ids(first: int, count: int) -> list[int]:
+    """The `count` ids from `first` on, as `IdSource.take` made them in one go."""
+    node_bits = first & _NODE_MASK
+    position = first >> _TIME_SHIFT << SEQUENCE_BITS | first & _SEQUENCE_MASK
+    return [
+        position >> SEQUENCE_BITS << _TIME_SHIFT | node_bits | position & _SEQUENCE_MASK
+        for position in range(position, position + count)
+    ]
 
 
 def id_at(moment: datetime) -> int:

@@ -30,8 +30,9 @@ from gateway.accept.accepting import (
 )
 from gateway.accept.account_pace import AccountPace
 from gateway.accept.checks import FlushCheck, SuppressionCheck
-from gateway.accept.models import Overloaded, Prepared, Refused, StorageDown, Verdict
+from gateway.accept.models import GivenIds, Overloaded, Prepared, Refused, StorageDown, Verdict
 from gateway.accept.retraction import retract, was_committed
+from gateway.accept.stored_before import not_stored
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import ReadyMessage
@@ -128,14 +129,14 @@ class MessageAccepter:
         return self._lanes
 
     async def accept(
-        self, items: Sequence[Prepared], *, batch_id: int | None
+        self, items: Sequence[Prepared], *, batch_id: int | None, ids: GivenIds | None = None
     ) -> list[Verdict | Refused]:
         """Store these messages; returns once they are committed, in their order.
 
         Raises Overloaded when a lane has no room (nothing stored), StorageDown when none could be
         committed. Of a batch that PostgreSQL took only in part, each item says for itself.
         """
-        accepting = await self._seal(items, batch_id)
+        accepting = await self._seal(items, batch_id, ids)
         otp = [item for item in accepting if item.prepared.category == Category.OTP]
         rest = [item for item in accepting if item.prepared.category != Category.OTP]
         waits: list[
@@ -160,7 +161,9 @@ class MessageAccepter:
         for lane in self._lanes:
             await lane.close()
 
-    async def _seal(self, items: Sequence[Prepared], batch_id: int | None) -> list[Accepting]:
+    async def _seal(
+        self, items: Sequence[Prepared], batch_id: int | None, ids: GivenIds | None
+    ) -> list[Accepting]:
         """Give each message its id and its encrypted number, in slices."""
         accepting: list[Accepting] = []
         seal, index = self._vault.seal, self._vault.index
@@ -168,7 +171,10 @@ class MessageAccepter:
             if start:
                 await asyncio.sleep(0)
             chunk = items[start : start + SLICE_ITEMS]
-            for message_id, item in zip(self._ids.take(len(chunk)), chunk, strict=True):
+            given = (
+                self._ids.take(len(chunk)) if ids is None else ids.ids[start : start + SLICE_ITEMS]
+            )
+            for message_id, item in zip(given, chunk, strict=True):
                 expires_at = (
                     None
                     if item.expires_at is None
@@ -177,7 +183,7 @@ class MessageAccepter:
                 accepting.append(
                     Accepting(
                         message_id, item, seal(item.to), index(item.to), batch_id, item.text,
-                        expires_at
+                        expires_at, again=ids is not None and ids.again,
                     )
                 )  # fmt: skip
         return accepting
@@ -196,13 +202,16 @@ class MessageAccepter:
         self, dedicated: Dedicated, doubtful: Doubtful, items: list[Accepting]
     ) -> list[Verdict | Refused]:
         new: Sequence[Accepting] = items
+        repeats = 0
         try:
             connection = await dedicated.connection()
             await doubtful.settle(connection, retract)
             session = connection.get_server_pid()
             try:
                 async with dedicated.transaction():
-                    new = await client_refs.claim(connection, items, datetime.now(UTC))
+                    left = await not_stored(connection, items)
+                    new = await client_refs.claim(connection, left, datetime.now(UTC))
+                    repeats = len(left) - len(new)
                     if new:
                         await self._link(connection, new)
                         await self._check(connection, new)
@@ -215,7 +224,7 @@ class MessageAccepter:
             self._give_back(new)
             raise
         self._hand_over(new)
-        self.deduplicated += len(items) - len(new)
+        self.deduplicated += repeats
         return [self._verdict(item) for item in items]
 
     async def _happened(

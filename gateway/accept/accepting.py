@@ -45,6 +45,7 @@ class Accepting(msgspec.Struct, gc=False):
     not_before: datetime | None = None
     hold: Hold = Hold.NONE
     ended: Ended | None = None
+    again: bool = False  # its id was given out before: it may be stored
     repeat_of: Accepting | Verdict | None = None  # has its client_ref; this one is not stored
 
 

@@ -100,6 +100,15 @@ class Verdict(msgspec.Struct, gc=False):
     deduplicated: bool = False  # stored before, under the same client_ref; `status` is today's
 
 
+class GivenIds(msgspec.Struct, frozen=True):
+    """The ids that messages are to have. `again`: they were given out before, and messages with
+    them may be stored; those are not stored twice.
+    """
+
+    ids: Sequence[int]
+    again: bool = False
+
+
 class Overloaded(Exception):
     """No room: nothing was stored, the client may send the same again after a pause."""
 
@@ -120,9 +129,12 @@ class Accepter(Protocol):
     """Makes checked messages durable."""
 
     async def accept(
-        self, items: Sequence[Prepared], *, batch_id: int | None
+        self, items: Sequence[Prepared], *, batch_id: int | None, ids: GivenIds | None = None
     ) -> list[Verdict | Refused]:
-        """One answer for each item, in order, once committed. Raises Overloaded, StorageDown."""
+        """One answer for each item, in order, once committed. Raises Overloaded, StorageDown.
+
+        `ids`: those that the messages are to have, for who must know them before; else new ones.
+        """
 
 
 class RouteChoice(Protocol):

@@ -116,20 +116,20 @@ def sent(checked: Prepared, verdict: Verdict) -> SentMessage:
     )
 
 
-def sent_before(view: MessageView) -> SentMessage:
-    """A message that was stored by an earlier request, as it stands now."""
+def sent_before(view: MessageView, verdict: Verdict) -> SentMessage:
+    """A message that was stored by an earlier request, with what is said of it now."""
     return SentMessage(
         id=format_id("msg", view.id),
-        status=view.status,
+        status=verdict.status,
         to=mask(view.to),
         sender=view.sender,
         category=_LABELS[view.category],
         parts=view.parts,
         encoding=encoding_name(view.data_coding),
         text=view.text,
-        reason=view.reason,
+        reason=verdict.reason,
         client_ref=view.client_ref,
-        deduplicated=True,
+        deduplicated=verdict.deduplicated,
     )
 
 

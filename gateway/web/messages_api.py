@@ -14,10 +14,12 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from gateway.accept.idempotency import Claimed
 from gateway.accept.models import (
     AccountPolicy,
     BatchRequest,
     FieldError,
+    GivenIds,
     MessageRequest,
     Prepared,
     Refused,
@@ -27,6 +29,13 @@ from gateway.accept.validation import undecodable
 from gateway.web.access import Access
 from gateway.web.bodies import BodyReader
 from gateway.web.endpoints import Answer, Endpoint
+from gateway.web.idempotent import (
+    HEADER,
+    REPEAT_PROBLEMS,
+    REQUEST_HEADERS,
+    Claim,
+    IdempotentRequests,
+)
 from gateway.web.message_answers import (
     BatchAnswer,
     EventList,
@@ -67,6 +76,7 @@ class MessagesApi:
         self._access = access
         self._bodies = bodies
         self._batch_items_max = batch_items_max
+        self._idempotent = IdempotentRequests(services.idempotency)
         self._encoder = msgspec.json.Encoder()
         self._envelope = msgspec.json.Decoder(BatchRequest)
 
@@ -82,7 +92,8 @@ class MessagesApi:
                 scope=SEND,
                 request=MessageRequest,
                 answers={202: Answer(SentMessage, headers={"Location": "The message."})},
-                problems=(*MESSAGE_PROBLEMS, "idempotency_unsupported"),
+                headers=REQUEST_HEADERS,
+                problems=(*MESSAGE_PROBLEMS, *REPEAT_PROBLEMS),
                 example=EXAMPLE,
             ),
             Endpoint(
@@ -95,7 +106,8 @@ class MessagesApi:
                 request=BatchRequest,
                 items={"messages": MessageRequest},
                 answers={202: BatchAnswer},
-                problems=("batch_size", "batch_rejected", "idempotency_unsupported"),
+                headers=REQUEST_HEADERS,
+                problems=("batch_size", "batch_rejected", *REPEAT_PROBLEMS),
                 example={"messages": [EXAMPLE]},
             ),
             Endpoint(
@@ -120,18 +132,34 @@ class MessagesApi:
 
     async def send(self, request: web.Request) -> web.Response:
         """202 once the message is committed."""
-        account = await self._sender(request)
-        raw = await self._bodies.read(request)
+        account = await self._access.account(request, SEND)
+        body = await self._bodies.read(request)
+        if HEADER in request.headers:
+            return await self._idempotent.answer(
+                request, account.id, body, lambda claim: self._send(account, body, claim)
+            )
+        return await self._send(account, body, None)
+
+    async def _send(self, account: AccountPolicy, raw: bytes, claim: Claim | None) -> web.Response:
+        claimed = None if claim is None else await claim(1)
+        if claimed is not None and claimed.stored:
+            [before] = claimed.stored.values()
+            return self._accepted(await self._sent_before(account, before))
         checked = self._services.validator.check(raw, account, now_ms=self._services.wall_ms())
         if isinstance(checked, Refused):
             raise ProblemError(checked.code, checked.detail, checked.errors)
-        [verdict] = await self._services.accepter.accept([checked], batch_id=None)
+        [verdict] = await self._services.accepter.accept(
+            [checked],
+            batch_id=None,
+            ids=None if claimed is None else GivenIds(claimed.ids, claimed.again),
+        )
         if isinstance(verdict, Refused):
             raise ProblemError(verdict.code, verdict.detail, verdict.errors)
         if verdict.deduplicated:
-            answer = await self._sent_before(account, verdict)
-        else:
-            answer = sent(checked, verdict)
+            return self._accepted(await self._sent_before(account, verdict))
+        return self._accepted(sent(checked, verdict))
+
+    def _accepted(self, answer: SentMessage) -> web.Response:
         return web.Response(
             body=self._encoder.encode(answer),
             status=202,
@@ -140,19 +168,30 @@ class MessagesApi:
         )
 
     async def _sent_before(self, account: AccountPolicy, verdict: Verdict) -> SentMessage:
-        """The message that has this client_ref, as it was sent and stands now."""
+        """A message that was stored before, as it was sent."""
         view = await self._services.messages.message(account.id, verdict.id)
         if view is None:
             raise _no_such_message()
-        return sent_before(view)
+        return sent_before(view, verdict)
 
     async def send_batch(self, request: web.Request) -> web.Response:
         """202 once the good ones are committed; 422 when none is good."""
-        account = await self._sender(request)
-        messages = self._open(await self._bodies.read(request))
+        account = await self._access.account(request, SEND)
+        body = await self._bodies.read(request)
+        if HEADER in request.headers:
+            return await self._idempotent.answer(
+                request, account.id, body, lambda claim: self._send_batch(account, body, claim)
+            )
+        return await self._send_batch(account, body, None)
+
+    async def _send_batch(
+        self, account: AccountPolicy, body: bytes, claim: Claim | None
+    ) -> web.Response:
+        messages = self._open(body)
+        claimed = None if claim is None else await claim(1 + len(messages))
         checked = await self._check(messages, account)
         prepared = [each for each in checked if isinstance(each, Prepared)]
-        if not prepared:
+        if not prepared and not (claimed and claimed.stored):
             raise ProblemError(
                 "batch_rejected",
                 f"none of the {len(checked)} messages can be sent",
@@ -160,10 +199,19 @@ class MessagesApi:
                     error for each in checked if isinstance(each, Refused) for error in each.errors
                 ),
             )
-        batch_id = self._services.new_batch_id()
-        verdicts = await self._services.accepter.accept(prepared, batch_id=batch_id)
+        batch_id = self._services.new_batch_id() if claimed is None else claimed.ids[0]
+        verdicts = await self._services.accepter.accept(
+            prepared,
+            batch_id=batch_id,
+            ids=None if claimed is None else _ids_of_prepared(claimed, checked),
+        )
         taken = iter(verdicts)
         outcomes = [each if isinstance(each, Refused) else next(taken) for each in checked]
+        if claimed is not None and claimed.stored:
+            outcomes = [
+                claimed.stored.get(each_id, each)
+                for each_id, each in zip(claimed.ids[1:], outcomes, strict=True)
+            ]
         return web.Response(
             body=await self._batch_answer(batch_id, outcomes),
             status=202,
@@ -187,15 +235,6 @@ class MessagesApi:
         if events is None:
             raise _no_such_message()
         return self._json(EventList(events))
-
-    async def _sender(self, request: web.Request) -> AccountPolicy:
-        account = await self._access.account(request, SEND)
-        if "Idempotency-Key" in request.headers:
-            # Silence would let a client believe that sending twice is safe.
-            raise ProblemError(
-                "idempotency_unsupported", "this version does not recognise repeated requests"
-            )
-        return account
 
     def _open(self, body: bytes) -> list[msgspec.Raw]:
         try:
@@ -251,6 +290,16 @@ class MessagesApi:
 
     def _json(self, value: object) -> web.Response:
         return web.Response(body=self._encoder.encode(value), content_type="application/json")
+
+
+def _ids_of_prepared(claimed: Claimed, checked: Sequence[Prepared | Refused]) -> GivenIds:
+    """Each item has its own id, also one that is refused: a repeat may refuse others."""
+    ids = [
+        each_id
+        for each_id, each in zip(claimed.ids[1:], checked, strict=True)
+        if isinstance(each, Prepared)
+    ]
+    return GivenIds(ids, claimed.again)
 
 
 def _message_id(request: web.Request) -> int:

@@ -56,6 +56,9 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_messages_deduplicated_total": MetricKind(
             "counter", "Messages not stored: their client_ref had been used lately."
         ),
+        "sms_idempotency_replays_total": MetricKind(
+            "counter", "Requests answered with what the first one with their key got."
+        ),
         "sms_accept_waiting": MetricKind("gauge", "Messages waiting for a commit.", ("lane",)),
         "sms_commit_flushes_total": MetricKind(
             "counter", "Group commits, each one transaction.", ("writer",)

@@ -34,10 +34,14 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
     {
         "malformed_json": ProblemKind(400, "Malformed JSON", "Send one UTF-8 JSON document."),
         "malformed_request": ProblemKind(400, "Malformed request", "Correct the HTTP request."),
-        "idempotency_unsupported": ProblemKind(
-            400,
-            "Idempotency-Key is not supported yet",
-            "Leave the header out; a request sent twice is sent twice.",
+        "idempotency_key_invalid": ProblemKind(
+            400, "Malformed Idempotency-Key", "Send one key of 1 to 255 letters, digits, _ : -."
+        ),
+        "idempotency_in_progress": ProblemKind(
+            409, "Request in progress", "Send the same request again after Retry-After seconds."
+        ),
+        "idempotency_key_reused": ProblemKind(
+            422, "Idempotency-Key used for another request", "Make a new key for a new request."
         ),
         "key_missing": ProblemKind(
             401, "API key missing", "Send `Authorization: Bearer sk_…` (`smsgate keys create`)."

@@ -22,6 +22,7 @@ from gateway.web.bodies import BodyReader
 from gateway.web.documentation_api import DocumentationApi
 from gateway.web.endpoints import mount
 from gateway.web.health import HealthApi
+from gateway.web.idempotent import REQUEST_ID
 from gateway.web.messages_api import MessagesApi
 from gateway.web.metrics import HttpCounters, MetricsPage
 from gateway.web.preview_api import PreviewApi
@@ -74,7 +75,7 @@ class Edge:
     async def middleware(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Always an answer with a request id; every error as a problem; counted."""
         started = self._monotonic()
-        request_id = self._request_id(request)
+        request_id = request[REQUEST_ID] = self._request_id(request)
         try:
             response = await handler(request)
         except (ProblemError, Overloaded, StorageDown, ReportTooSlow, web.HTTPException) as error:

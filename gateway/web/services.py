@@ -7,6 +7,7 @@ in with objects in memory. Must not import what implements them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -14,6 +15,7 @@ from typing import Protocol
 import msgspec
 
 from dlr.rates import Rate
+from gateway.accept.idempotency import Claimed, KeptAnswer, RequestKey
 from gateway.accept.models import Accepter, AccountPolicy, Prepared
 from gateway.accept.validation import Validator
 from gateway.web.cursors import Cursors
@@ -85,6 +87,21 @@ class MessageReader(Protocol):
 
     async def events(self, account: int, message_id: int) -> list[TimelineEvent] | None:
         """In order of time; None if there is no such message. Raises StorageDown."""
+
+
+class RequestMemory(Protocol):
+    """The requests with an Idempotency-Key, and what was answered to them."""
+
+    def running(self, key: RequestKey) -> AbstractContextManager[None]:
+        """While the request is answered. Raises InProgress if it is already."""
+
+    async def claim(self, key: RequestKey, fingerprint: bytes, count: int) -> Claimed | KeptAnswer:
+        """Ids for the request, or its answer. Raises InProgress, OtherBody, StorageDown,
+        Overloaded.
+        """
+
+    async def keep(self, key: RequestKey, answer: KeptAnswer) -> None:
+        """The answer to what was claimed."""
 
 
 class Figures(msgspec.Struct):
@@ -206,6 +223,7 @@ class Services:
     """Everything the handlers reach. `accounts` by the id of table `account`."""
 
     accepter: Accepter
+    idempotency: RequestMemory
     validator: Validator
     accounts: Mapping[int, AccountPolicy]
     policy_preview: PolicyPreview

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -12,7 +12,8 @@ import aiohttp
 import msgspec
 
 from dlr.rates import delivery_rates
-from gateway.accept.models import AccountPolicy, Overloaded, Prepared, Refused, Verdict
+from gateway.accept.idempotency import Claimed, InProgress, KeptAnswer, OtherBody, RequestKey
+from gateway.accept.models import AccountPolicy, GivenIds, Overloaded, Prepared, Refused, Verdict
 from gateway.accept.numbers import NumberPlan
 from gateway.accept.validation import Validator
 from gateway.config.settings import HttpSettings
@@ -53,11 +54,13 @@ class Memory:
         self.ids = IdSource(1, lambda: NOW_MS)
         self.stored: dict[int, tuple[Prepared, int | None]] = {}
         self.references: dict[tuple[int, str], int] = {}
+        self.requests: dict[RequestKey, tuple[bytes, KeptAnswer | None]] = {}
         self.batch_sizes: list[int] = []
         self.keys: dict[bytes, StoredKey] = {}
         self.key_lookups = 0
         self.failure: BaseException | None = None
         self.refuse_from: int | None = None
+        self.accepting: asyncio.Event | None = None  # until it is set nothing is accepted
         self.components = [Component("database", True)]
         self.samples: list[Sample | HistogramSample] = []
         self.asked: list[tuple[object, ...]] = []
@@ -74,9 +77,31 @@ class Memory:
         if self.failure is not None:
             raise self.failure
 
+    @contextmanager
+    def running(self, key: RequestKey) -> Iterator[None]:
+        if self.requests.get(key, (b"", True))[1] is None:
+            raise InProgress
+        try:
+            yield
+        finally:
+            if self.requests.get(key, (b"", True))[1] is None:
+                del self.requests[key]
+
+    async def claim(self, key: RequestKey, fingerprint: bytes, count: int) -> Claimed | KeptAnswer:
+        self.fail()
+        before, answer = self.requests.setdefault(key, (fingerprint, None))
+        if before != fingerprint:
+            raise OtherBody
+        return answer or Claimed(self.ids.take(count))
+
+    async def keep(self, key: RequestKey, answer: KeptAnswer) -> None:
+        self.requests[key] = (self.requests[key][0], answer)
+
     async def accept(
-        self, items: Sequence[Prepared], *, batch_id: int | None
+        self, items: Sequence[Prepared], *, batch_id: int | None, ids: GivenIds | None = None
     ) -> list[Verdict | Refused]:
+        if self.accepting is not None:
+            await self.accepting.wait()
         self.fail()
         self.batch_sizes.append(len(items))
         answers: list[Verdict | Refused] = []
@@ -84,7 +109,7 @@ class Memory:
             if self.refuse_from is not None and position >= self.refuse_from:
                 answers.append(Refused("storage_unavailable", "not stored"))
                 continue
-            message_id = self.ids.next()
+            message_id = self.ids.next() if ids is None else ids.ids[position]
             if item.client_ref is not None:
                 first = self.references.setdefault((item.account, item.client_ref), message_id)
                 if first != message_id:
@@ -226,6 +251,7 @@ def in_memory(
     """Services over one Memory; real validation, numbering plans included."""
     return Services(
         accepter=memory,
+        idempotency=memory,
         validator=Validator(
             numbers=NumberPlan(),
             route=memory.route,

@@ -157,12 +157,6 @@ async def test_a_sender_of_another_account_is_not_allowed(api: Api) -> None:
     assert "SHOP" in str(problem["detail"])
 
 
-async def test_an_idempotency_key_is_refused_rather_than_ignored(api: Api) -> None:
-    response, problem = await api.post(URL, GOOD, {"Idempotency-Key": "k1"})
-    assert (response.status, problem["code"]) == (400, "idempotency_unsupported")
-    assert api.memory.stored == {}
-
-
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "application/x-www-form-urlencoded", "application/xml", ""]
 )

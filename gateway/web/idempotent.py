@@ -1,0 +1,138 @@
+"""Idempotency-Key: the same request twice is answered twice and done once.
+
+Owns the header (draft-ietf-httpapi-idempotency-key-header-07), which answers are kept, and their
+replay byte for byte. Must not know what a request does: it gets the ids it needs through `Claim`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Annotated
+
+from aiohttp import web
+from msgspec import Meta
+
+from gateway.accept.idempotency import (
+    RETRY_AFTER_SECONDS,
+    Claimed,
+    InProgress,
+    KeptAnswer,
+    OtherBody,
+    RequestKey,
+)
+from gateway.web.problems import KINDS, ProblemError, problem_response
+from gateway.web.services import RequestMemory
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+REQUEST_ID = web.RequestKey("request_id", str)
+PATTERN = "[A-Za-z0-9_:-]{1,255}"
+REQUEST_HEADERS: Mapping[str, object] = MappingProxyType(
+    {
+        HEADER: Annotated[
+            str,
+            Meta(
+                pattern=f"^{PATTERN}$",
+                description="The same key and body within 24 hours are answered as the first was,"
+                " byte for byte and with `Idempotency-Replayed: true`, and nothing is done twice.",
+            ),
+        ]
+    }
+)
+REPEAT_PROBLEMS = ("idempotency_key_invalid", "idempotency_in_progress", "idempotency_key_reused")
+_KEY = re.compile(PATTERN, re.ASCII)
+_NOT_KEPT = frozenset({409, 429})
+_SERVER_ERROR = 500
+
+Claim = Callable[[int], Awaitable[Claimed]]  # asked for so many ids, once, before anything is done
+Handler = Callable[[Claim], Awaitable[web.Response]]
+
+
+class _Replay(Exception):
+    def __init__(self, answer: KeptAnswer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+class IdempotentRequests:
+    """Wraps a handler once its request's account and body are known."""
+
+    def __init__(self, store: RequestMemory) -> None:
+        self._store = store
+
+    async def answer(
+        self, request: web.Request, account: int, body: bytes, handle: Handler
+    ) -> web.Response:
+        """The answer of `handle`, or the one this request had before.
+
+        Raises ProblemError 400 for a malformed key, 409 in progress, 422 for another body; and what
+        `handle` raises, unless it is a refusal that is kept.
+        """
+        key = _key(request, account)
+        fingerprint = hashlib.sha256(body).digest()
+        claimed = False
+
+        async def claim(count: int) -> Claimed:
+            nonlocal claimed
+            told = await self._store.claim(key, fingerprint, count)
+            if isinstance(told, KeptAnswer):
+                raise _Replay(told)
+            claimed = True
+            return told
+
+        try:
+            with self._store.running(key):
+                try:
+                    response = await handle(claim)
+                except ProblemError as problem:
+                    status = KINDS[problem.code].status
+                    if status >= _SERVER_ERROR or status in _NOT_KEPT:
+                        raise
+                    response = problem_response(
+                        problem, request.rel_url.raw_path, request[REQUEST_ID]
+                    )
+                if not claimed:
+                    await claim(1)
+                await self._store.keep(key, _kept(response))
+                return response
+        except _Replay as replay:
+            return _replayed(replay.answer)
+        except InProgress:
+            raise ProblemError(
+                "idempotency_in_progress",
+                "a request with this key is being answered",
+                headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+            ) from None
+        except OtherBody:
+            raise ProblemError(
+                "idempotency_key_reused", "the key was used for a request with another body"
+            ) from None
+
+
+def _key(request: web.Request, account: int) -> RequestKey:
+    values = request.headers.getall(HEADER)
+    if len(values) != 1 or _KEY.fullmatch(values[0]) is None:
+        raise ProblemError(
+            "idempotency_key_invalid", f"{HEADER} is not one value of 1 to 255 of A-Z a-z 0-9 _ : -"
+        )
+    return RequestKey(account, f"{request.method} {request.path}", values[0])
+
+
+def _kept(response: web.Response) -> KeptAnswer:
+    body = response.body
+    assert isinstance(body, bytes)
+    return KeptAnswer(
+        response.status, response.content_type, response.headers.get("Location"), body
+    )
+
+
+def _replayed(answer: KeptAnswer) -> web.Response:
+    headers = {REPLAYED: "true"}
+    if answer.location is not None:
+        headers["Location"] = answer.location
+    return web.Response(
+        body=answer.body, status=answer.status, content_type=answer.content_type, headers=headers
+    )
