@@ -258,7 +258,9 @@ class Gateway:
 
     async def _listen(self) -> None:
         http = self.config.http
-        application = create_app(services(self), http)
+        edge = services(self)
+        self.inbound.confirmations.connect(edge.accepter, edge.validator, edge.accounts)
+        application = create_app(edge, http)
         self._http = HttpServer(application, http, drain_seconds=HTTP_GRACE_SECONDS)
         host, port = await self._http.start()
         self.api_url = f"http://{authority(host, port)}"

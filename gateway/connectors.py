@@ -79,6 +79,7 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
         ids=wiring.ids,
         clock=wiring.clock,
         down=wiring.down,
+        stopped=wiring.inbound.stopped,
     )
 
 

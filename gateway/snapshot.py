@@ -122,6 +122,13 @@ def _inbound(gateway: Gateway) -> Iterator[Sample]:
     yield Sample("sms_inbound_repeated_total", recorder.counters.repeated)
     yield Sample("sms_inbound_unstorable_total", recorder.counters.unstorable)
     yield Sample("sms_inbound_waiting", recorder.waiting)
+    opt_outs = recorder.opt_outs
+    yield Sample("sms_optouts_total", opt_outs.opted_out, ("keyword",))
+    yield Sample("sms_optouts_undone_total", opt_outs.opted_in, ("keyword",))
+    confirmations = gateway.inbound.confirmations
+    yield Sample("sms_optout_replies_total", confirmations.sent, ("sent",))
+    yield Sample("sms_optout_replies_total", confirmations.dropped, ("dropped",))
+    yield Sample("sms_optout_violations_total", gateway.inbound.violations.violations)
     for connector, intake in gateway.inbound.intakes.items():
         labels = (gateway.dispatcher.connectors[connector].name,)
         yield Sample("sms_inbound_parts_total", intake.counters.parts, labels)

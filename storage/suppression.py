@@ -8,6 +8,7 @@ whoever calls. Decides nothing itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import asyncpg
 import msgspec
@@ -19,6 +20,7 @@ _SQL = sql.load(__package__)
 
 EVERY_ACCOUNT = 0
 EVERY_CATEGORY = -1
+Key = tuple[bytes, int, int]  # to_idx, account, category
 
 
 class Suppression(msgspec.Struct, gc=False, frozen=True):
@@ -31,6 +33,13 @@ class Suppression(msgspec.Struct, gc=False, frozen=True):
     category: int = EVERY_CATEGORY
     message_id: int | None = None
     detail: str | None = None
+    created_at: datetime | None = None  # None: now, by the database's clock
+    expires_at: datetime | None = None  # None: for good
+
+    @property
+    def key(self) -> Key:
+        """What there is one entry for."""
+        return self.to_idx, self.account, self.category
 
 
 class SuppressionLookup:
@@ -66,10 +75,16 @@ async def look_up(connection: Connection, recipients: Sequence[bytes]) -> Suppre
 
 async def add(connection: Connection, entries: Sequence[Suppression]) -> int:
     """Add what is not there yet; an older entry keeps its evidence. Returns how many were new."""
+    return len(await add_new(connection, entries))
+
+
+async def add_new(connection: Connection, entries: Sequence[Suppression]) -> set[Key]:
+    """As `add`; returns which were new."""
     if not entries:
-        return 0
+        return set()
     # Sorted, so that two writers meet the same rows in the same order and cannot deadlock.
-    ordered = sorted(entries, key=lambda entry: (entry.to_idx, entry.account, entry.category))
+    first = {entry.key: entry for entry in reversed(entries)}
+    ordered = sorted(first.values(), key=lambda entry: entry.key)
     rows = await connection.fetch(
         _SQL["suppression_add"],
         [entry.to_idx for entry in ordered],
@@ -79,5 +94,38 @@ async def add(connection: Connection, entries: Sequence[Suppression]) -> int:
         [entry.source for entry in ordered],
         [entry.message_id for entry in ordered],
         [entry.detail for entry in ordered],
+        [entry.created_at for entry in ordered],
+        [entry.expires_at for entry in ordered],
     )
-    return len(rows)
+    return _keys(rows)
+
+
+async def remove(connection: Connection, keys: Iterable[Key]) -> set[Key]:
+    """Take these entries out; returns which were there."""
+    ordered = sorted(keys)
+    if not ordered:
+        return set()
+    columns = list(zip(*ordered, strict=True))
+    return _keys(await connection.fetch(_SQL["suppression_remove"], *columns))
+
+
+async def undo_keywords(
+    connection: Connection, wanted: Sequence[tuple[bytes, int, str]]
+) -> set[Key]:
+    """Take out what each (to_idx, account, destination texted) had put there by a word."""
+    if not wanted:
+        return set()
+    columns = list(zip(*wanted, strict=True))
+    return _keys(await connection.fetch(_SQL["suppression_undo_keyword"], *columns))
+
+
+async def of_number(
+    connection: Connection, to_idx: bytes, accounts: Sequence[int]
+) -> list[Suppression]:
+    """The entries of one number for these accounts, newest first, expired ones too."""
+    rows = await connection.fetch(_SQL["suppression_of_number"], to_idx, accounts)
+    return [Suppression(to_idx=to_idx, **dict(row)) for row in rows]
+
+
+def _keys(rows: Iterable[asyncpg.Record]) -> set[Key]:
+    return {(row["to_idx"], row["account"], row["category"]) for row in rows}

@@ -34,6 +34,8 @@ class SuppressionCheck:
             return
         for item in items:
             message = item.prepared
+            if message.options is not None and message.options.exempt:
+                continue
             reason = found.reason(item.to_idx, message.account, message.category)
             if reason is not None:
                 item.ended = Ended(Status.SUPPRESSED, Reason(reason), "suppression")

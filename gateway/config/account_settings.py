@@ -5,16 +5,18 @@ Owns the section `[[accounts]]`. Must not know who uses a setting.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from campaigns.keywords import OPT_IN_WORDS, OPT_OUT_WORDS
 from gateway.config.base import CategoryLabel, Name, Settings
 from gateway.config.values import Rate
 
 # A signature or suffix longer than this would leave hardly any room in a one-part UCS-2 message of
 # 70 characters.
 _AFFIX_CHARS_MAX = 64
+_REPLY_CHARS_MAX = 300
 
 
 class AccountSettings(Settings, frozen=True, kw_only=True):
@@ -40,6 +42,27 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
         Meta(
             max_length=_AFFIX_CHARS_MAX,
             description="Appended to marketing texts that lack it; counted in parts.",
+        ),
+    ] = ""
+    opt_out_keywords: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Replies that are one of these opt out; case, width, signs and thanks do "
+            "not matter."
+        ),
+    ] = OPT_OUT_WORDS
+    opt_in_keywords: Annotated[
+        tuple[str, ...], Meta(description="Replies that undo an opt-out by such a reply.")
+    ] = OPT_IN_WORDS
+    opt_out_category: Annotated[
+        CategoryLabel | Literal["all"],
+        Meta(description="What a person who opts out is not texted any more."),
+    ] = "marketing"
+    opt_out_reply: Annotated[
+        str,
+        Meta(
+            max_length=_REPLY_CHARS_MAX,
+            description="Sent once to who opts out, in spite of it; empty: nothing.",
         ),
     ] = ""
     rate: Annotated[

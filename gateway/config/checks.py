@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from campaigns.keywords import KeywordSets
 from gateway.accept.senders import sender_fault
 from gateway.config.account_settings import AccountSettings
 from gateway.config.connector_settings import ConnectorSettings
@@ -71,7 +72,11 @@ def _check_account(account: AccountSettings, path: str) -> None:
         raise ConfigError(
             f"{path}.rate: 0 would hold its messages for ever; remove its keys instead"
         )
-    for key in ("signature", "opt_out_suffix"):
+    try:
+        KeywordSets.of(account.opt_out_keywords, account.opt_in_keywords)
+    except ValueError as error:
+        raise ConfigError(f"{path}.opt_out_keywords, opt_in_keywords: {error}") from None
+    for key in ("signature", "opt_out_suffix", "opt_out_reply"):
         text: str = getattr(account, key)
         if any(char != "\n" and not char.isprintable() and not char.isspace() for char in text):
             raise ConfigError(f"{path}.{key}: holds a control character")

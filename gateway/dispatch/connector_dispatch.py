@@ -18,6 +18,7 @@ import structlog
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.inbound import ReceiptIntake
 from gateway.dispatch.intents import IntentWriter
+from gateway.dispatch.just_stopped import JustStopped
 from gateway.dispatch.message import Journey, OutboundPart, ReadyMessage
 from gateway.dispatch.outcomes import Effects, Outcomes
 from gateway.dispatch.pace import Pace
@@ -62,6 +63,7 @@ class ConnectorDispatch:
         ids: IdSource,
         clock: Clock,
         down: set[str],
+        stopped: JustStopped | None = None,
     ) -> None:
         """`down` is shared with routing: it holds the names of connectors that have no bind."""
         self.name = name
@@ -83,6 +85,7 @@ class ConnectorDispatch:
             clock=clock,
             settled=self._planned,
             again_in=self._again_in,
+            stopped=stopped or JustStopped(),
         )
         self._down = down
         self._loop = asyncio.get_running_loop()

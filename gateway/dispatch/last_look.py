@@ -40,6 +40,8 @@ class SuppressionLook:
             return {}
         verdicts: dict[int, StopVerdict] = {}
         for message in messages:
+            if message.options is not None and message.options.exempt:
+                continue
             reason = found.reason(message.to_idx, message.account, message.category)
             if reason is not None:
                 verdicts[message.id] = Ended(Status.SUPPRESSED, Reason(reason), "suppression")

@@ -20,6 +20,9 @@ PRIORITY_DEFAULT = 5  # 0 highest .. 9
 class MessageOptions(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What few messages ask for: column `message.options`, absent (None) for most."""
 
+    # Goes although its recipient is suppressed: the one confirmation of an opt-out.
+    exempt: bool = False
+
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
     """A verdict before the wire: this message will not be sent. `rule` names the check."""

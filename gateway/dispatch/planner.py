@@ -19,6 +19,7 @@ from dlr.status import Status
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.encoder import encode_message
 from gateway.dispatch.intents import IntentWriter
+from gateway.dispatch.just_stopped import JustStopped
 from gateway.dispatch.message import Batch, Doubt, Ended, Journey, ReadyMessage, StopVerdict
 from gateway.dispatch.outcomes import Effects, Outcomes
 from gateway.dispatch.pace import Pace
@@ -50,6 +51,7 @@ class Planner:
         clock: Clock,
         settled: Callable[[Effects], None],
         again_in: Callable[[int], None],
+        stopped: JustStopped,
     ) -> None:
         """`settled` is told when an intent is committed or has failed; `again_in` asks for another
         plan() after so many nanoseconds.
@@ -63,6 +65,7 @@ class Planner:
         self._clock = clock
         self._settled = settled
         self._again_in = again_in
+        self._stopped = stopped
         self._prepared_otp: deque[Journey] = deque()
         self._prepared: deque[Journey] = deque()
         self._returned: list[ReadyMessage] = []  # from the wire, not yet in the ready queue again
@@ -114,6 +117,10 @@ class Planner:
             message = journey.message
             if message.expires_at is not None and message.expires_at <= now_ms:
                 self._end(journey, Status.EXPIRED, Reason.EXPIRED, "expired in our queue", effects)
+                continue
+            reason = self._stopped.reason(message, now_ms)
+            if reason is not None:
+                self._end(journey, Status.SUPPRESSED, Reason(reason), None, effects)
                 continue
             try:
                 journey.unsent = encode_message(message, now_ms)

@@ -8,21 +8,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from campaigns.keywords import KeywordSets
 from gateway.accept.numbers import NumberPlan
 from gateway.config import Config
 from gateway.config.account_settings import AccountSettings
 from gateway.dispatch.clock import Clock
+from gateway.dispatch.just_stopped import JustStopped
 from gateway.inbound.intake import InboundShared
+from gateway.inbound.opt_outs import OptOutPolicy, OptOuts
 from gateway.inbound.owners import SenderOwners
 from gateway.inbound.recorder import InboundRecorder
 from gateway.inbound.service import InboundService
 from gateway.registry import DEFAULT_ACCOUNT, Registry
 from smpp.reassembly import MESSAGES_OPEN_MAX
+from storage.categories import Category
 from storage.crypto import NumberVault
 from storage.ids import IdSource
 from storage.pool import Database
+from storage.suppression import EVERY_CATEGORY
 
 NANOSECONDS = 1_000_000_000
+AUDIT_LAG_SECONDS = 60.0  # for results that wait for the database
 
 
 def build(
@@ -38,10 +44,17 @@ def build(
 ) -> InboundService:
     """Not yet started; its intakes are made with the connectors."""
     accounts = config.accounts or (AccountSettings(name=DEFAULT_ACCOUNT),)
+    stopped = JustStopped()
     recorder = InboundRecorder(
         database.dedicated("inbound"),
         vault=vault,
         term=term,
+        opt_outs=OptOuts(
+            {registry.accounts[account.name]: opt_out_policy(account) for account in accounts},
+            stopped=stopped,
+            ids=ids,
+            wall_ms=clock.wall_ms,
+        ),
         owners=SenderOwners(
             [(registry.accounts[account.name], account.senders) for account in accounts]
         ),
@@ -57,4 +70,17 @@ def build(
         term=term,
         wall_ms=clock.wall_ms,
         ended=ended,
+        stopped=stopped,
+        audit_lag_seconds=AUDIT_LAG_SECONDS
+        + max((each.response_timeout_seconds for each in config.connectors), default=0.0),
+    )
+
+
+def opt_out_policy(settings: AccountSettings) -> OptOutPolicy:
+    """What an account does about keywords."""
+    every = settings.opt_out_category == "all"
+    return OptOutPolicy(
+        KeywordSets.of(settings.opt_out_keywords, settings.opt_in_keywords),
+        EVERY_CATEGORY if every else int(Category.of(settings.opt_out_category)),
+        settings.opt_out_reply,
     )

@@ -15,6 +15,7 @@ import structlog
 
 from gateway.inbound import messages, parts
 from gateway.inbound.messages import InboundRow
+from gateway.inbound.opt_outs import Applied, Confirmation, OptOuts
 from gateway.inbound.owners import SenderOwners
 from gateway.inbound.records import Arrival, PartRow, Received
 from smpp.client import Bind
@@ -49,6 +50,7 @@ class InboundRecorder:
         vault: NumberVault,
         term: int,
         owners: SenderOwners,
+        opt_outs: OptOuts,
         waiting_max: int,
         late_max: int,
         wall_ms: Callable[[], int],
@@ -58,11 +60,13 @@ class InboundRecorder:
         self._vault = vault
         self._term = term
         self._owners = owners
+        self.opt_outs = opt_outs
         self._waiting_max = waiting_max
         self._wall_ms = wall_ms
         self.waiting = 0  # deliveries without an answer
         self._settled: set[int] = set()  # arrivals of the running flush that were stored alone
         self.answered: Callable[[Bind, Delivery, Received], None] = _nobody_asks
+        self.owe: Callable[[Sequence[Confirmation]], None] = _owes_nothing
         self.committed: Callable[[], None] = _nothing
         self.counters = InboundCounters()
         self.commits: GroupCommit[Arrival, None] = GroupCommit(
@@ -122,6 +126,7 @@ class InboundRecorder:
             new = await messages.without_repeats(connection, received, now) if received else []
             rows = await self._rows(connection, new, now) if new else []
             await messages.insert(connection, rows)
+            applied = await self.opt_outs.apply(connection, rows)
             await parts.settle(
                 connection, {part: message.id for message in received for part in message.held}
             )
@@ -131,6 +136,8 @@ class InboundRecorder:
         counters.incomplete += sum(message.parts_missing > 0 for message in new)
         counters.repeated += len(received) - len(new)
         self._answer(arrivals)
+        self.opt_outs.committed(applied)
+        self._confirm(new, rows, applied)
         self.committed()
 
     async def _rows(
@@ -149,23 +156,36 @@ class InboundRecorder:
         rows: list[InboundRow] = []
         for message, from_enc, from_idx in zip(new, sealed, indexes, strict=True):
             answers, account = answered.get(message.id, (None, None))
+            account = self._owners.owner(message.destination) if account is None else account
+            whole = message.parts_missing == 0
             rows.append(
                 InboundRow(
                     id=message.id,
                     connector=message.connector,
-                    account=self._owners.owner(message.destination) if account is None else account,
+                    account=account,
                     from_enc=from_enc,
                     from_idx=from_idx,
                     destination=message.destination,
                     text=message.text,
                     parts=message.parts,
                     parts_missing=message.parts_missing,
-                    keyword=None,
+                    keyword=self.opt_outs.keyword(account, message.text) if whole else None,
                     answers=answers,
                     fingerprint=message.fingerprint,
                 )
             )
         return rows
+
+    def _confirm(
+        self, new: Sequence[Received], rows: Sequence[InboundRow], applied: Applied
+    ) -> None:
+        owed = [
+            Confirmation(row.account, message.source, row.destination, text)
+            for message, row in zip(new, rows, strict=True)
+            if (text := applied.replies.get(row.id))
+        ]
+        if owed:
+            self.owe(owed)
 
     def _answer(self, arrivals: Sequence[Arrival]) -> None:
         """After the commit: deliver_sm_resp, one write per bind."""
@@ -184,6 +204,10 @@ class InboundRecorder:
 
 
 def _nobody_asks(_bind: Bind, _delivery: Delivery, _message: Received) -> None:
+    return
+
+
+def _owes_nothing(_owed: Sequence[Confirmation]) -> None:
     return
 
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from gateway.dispatch.just_stopped import JustStopped
 from gateway.inbound import parts
+from gateway.inbound.confirmations import Confirmations
 from gateway.inbound.intake import InboundShared, MessageIntake
 from gateway.inbound.records import Received
+from gateway.inbound.violations import ViolationAudit
 from smpp.client import Bind
 from smpp.encoding import TextSettings
 from smpp.events import Delivery
@@ -41,8 +44,12 @@ class InboundService:
         term: int,
         wall_ms: Callable[[], int],
         ended: Callable[[asyncio.Task[None]], object],
+        stopped: JustStopped,
+        audit_lag_seconds: float,
     ) -> None:
-        """`ended` is told when the background task has ended by itself."""
+        """`ended` is told when the background task has ended by itself; `stopped` is the sending
+        side's memory of who has just opted out.
+        """
         self._dedicated = dedicated
         self._shared = shared
         self._term = term
@@ -51,6 +58,10 @@ class InboundService:
         self._task: asyncio.Task[None] | None = None
         self.intakes: dict[int, MessageIntake] = {}
         self.recorder = shared.recorder
+        self.stopped = stopped
+        self.confirmations = Confirmations()
+        self.violations = ViolationAudit(self._now(), timedelta(seconds=audit_lag_seconds))
+        self.recorder.owe = self.confirmations.owe
         self.recorder.answered = self._answered
         self.recorder.committed = self._committed
 
@@ -90,6 +101,7 @@ class InboundService:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             await self.expire()
+            await self.confirmations.send(self._wall_ms())
             ticks += 1
             if ticks % TAKE_OVER_TICKS:
                 continue
@@ -97,6 +109,7 @@ class InboundService:
                 connection = await self._dedicated.connection()
                 await self._take_over(connection)
                 await parts.purge(connection, self._now())
+                await self.violations.look(connection, self._now())
             except Fenced:
                 return  # maintenance says so, and the process ends
             except UNAVAILABLE as error:

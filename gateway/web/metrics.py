@@ -116,6 +116,20 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
             "Messages from handsets that the carrier was told to send again later.",
             ("connector",),
         ),
+        "sms_optouts_total": MetricKind(
+            "counter", "Numbers that opted out, by how; each once while it stands.", ("source",)
+        ),
+        "sms_optouts_undone_total": MetricKind(
+            "counter", "Opt-outs taken back, by how.", ("source",)
+        ),
+        "sms_optout_replies_total": MetricKind(
+            "counter", "Confirmations of an opt-out, by what became of them.", ("outcome",)
+        ),
+        "sms_optout_violations_total": MetricKind(
+            "counter",
+            "Marketing messages of all processes that went out after their recipient's opt-out. "
+            "Must stay 0.",
+        ),
         "sms_inbound_unstorable_total": MetricKind(
             "counter", "Messages from handsets that PostgreSQL refused, each logged."
         ),

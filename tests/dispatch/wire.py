@@ -9,6 +9,7 @@ from functools import partial
 from dlr.receipt import normalise_id
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.inbound import ReceiptIntake
+from gateway.dispatch.just_stopped import JustStopped
 from gateway.dispatch.message import ReadyMessage
 from gateway.dispatch.outcomes import OutcomePolicy, Outcomes
 from gateway.dispatch.pace import Pace
@@ -110,9 +111,10 @@ async def sending(
     rate: RateSpec | None = None,
     capacity_parts: int = 1_000,
     response_timeout_seconds: float = 60.0,
+    stopped: JustStopped | None = None,
 ) -> AsyncIterator[ConnectorDispatch]:
     """A connector that is bound to the carrier."""
-    dispatch = connector(world, rate=rate, capacity_parts=capacity_parts)
+    dispatch = connector(world, rate=rate, capacity_parts=capacity_parts, stopped=stopped)
     async with serving(carrier) as server:
         settings = BindSettings(
             host="127.0.0.1",
@@ -137,7 +139,11 @@ async def sending(
 
 
 def connector(
-    world: World, *, rate: RateSpec | None = None, capacity_parts: int = 1_000
+    world: World,
+    *,
+    rate: RateSpec | None = None,
+    capacity_parts: int = 1_000,
+    stopped: JustStopped | None = None,
 ) -> ConnectorDispatch:
     """As the gateway wires one; not started."""
     dispatch = ConnectorDispatch(
@@ -158,6 +164,7 @@ def connector(
         ids=world.ids,
         clock=CLOCK,
         down=set(),
+        stopped=stopped,
     )
     world.after_commit.append(dispatch.recorded)
     return dispatch

@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.accept.numbers import NumberPlan
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
+from gateway.dispatch.just_stopped import JustStopped
 from gateway.inbound.intake import InboundShared, MessageIntake
+from gateway.inbound.opt_outs import OptOutPolicy, OptOuts
 from gateway.inbound.owners import SenderOwners
 from gateway.inbound.recorder import InboundRecorder
 from gateway.inbound.service import InboundService
@@ -77,19 +79,20 @@ def service(
     now: Now,
     *,
     owners: Iterable[tuple[int, Sequence[str]]] = ((ACCOUNT, (SENDER,)), (ACCOUNT + 1, ("SHOP",))),
+    policies: Mapping[int, OptOutPolicy] | None = None,
     waiting_max: int = 1_000,
-    **more: Any,
 ) -> InboundService:
     """As the gateway builds it, for one connector; not started."""
+    stopped = JustStopped()
     recorder = InboundRecorder(
         world.database.dedicated("inbound"),
         vault=VAULT,
         term=world.term.term,
         owners=SenderOwners(owners),
+        opt_outs=OptOuts(policies or {}, stopped=stopped, ids=world.ids, wall_ms=wall_ms),
         waiting_max=waiting_max,
         late_max=1_000,
         wall_ms=wall_ms,
-        **more,
     )
     built = InboundService(
         world.database.dedicated("inbound-parts"),
@@ -97,19 +100,23 @@ def service(
         term=world.term.term,
         wall_ms=wall_ms,
         ended=lambda _task: None,
+        stopped=stopped,
+        audit_lag_seconds=0.0,
     )
     built.intake(CONNECTOR, "", None)
     return built
 
 
 @asynccontextmanager
-async def receiving(database_url: str, **how: Any) -> AsyncIterator[Inbound]:
+async def receiving(database_url: str, *, window: int = 10, **how: Any) -> AsyncIterator[Inbound]:
     """Bound to a carrier; stopped as the gateway stops it."""
     async with running(database_url) as world:
         inbound = Inbound(world)
         inbound.service = service(world, inbound.now, **how)
         await inbound.service.start(world.connection)
-        async with sending(world, inbound.carrier) as dispatch:
+        async with sending(
+            world, inbound.carrier, window=window, stopped=inbound.service.stopped
+        ) as dispatch:
             inbound.dispatch = dispatch
             dispatch.intake.messages = inbound.intake
             yield inbound

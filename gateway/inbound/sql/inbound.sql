@@ -61,3 +61,23 @@ FROM unnest(
     $9::smallint[], $10::text[], $11::bigint[], $12::bytea[]
 )
 ON CONFLICT (id) DO NOTHING;
+
+-- name: opt_out_violations
+-- Messages of a category whose first part went out after an opt-out that stands. A part after the first may: half a
+-- message helps nobody.
+SELECT count(DISTINCT s.message_id)
+FROM submission AS s
+JOIN message AS m ON m.id = s.message_id
+JOIN suppression AS p ON p.to_idx = m.to_idx
+WHERE s.id >= $1 AND s.id < $2
+  AND s.category = $3
+  AND s.part > 0
+  AND p.reason = $4
+  AND p.account IN (0, s.account)
+  AND p.category IN (-1, s.category)
+  AND s.submitted_at > p.created_at
+  AND m.options -> 'exempt' IS NULL
+  AND NOT EXISTS (
+      SELECT 1 FROM submission AS earlier
+      WHERE earlier.message_id = s.message_id AND earlier.part > 0 AND earlier.submitted_at <= p.created_at
+  );
