@@ -39,6 +39,12 @@ class Reason(IntEnum):
     INTERNAL = 13
     CARRIER_REJECTED = 14
     UNKNOWN = 15
+    QUIET_HOURS = 20
+    SEND_WINDOW = 21
+    FREQUENCY_CAP = 22
+    NO_CONSENT = 23
+    VELOCITY_NUMBER = 24
+    VELOCITY_PREFIX = 25
 
     @property
     def label(self) -> str:
@@ -110,6 +116,24 @@ REASONS: Mapping[Reason, ReasonInfo] = MappingProxyType(
             True, False, "carrier", "The carrier refused the message without saying more."
         ),
         Reason.UNKNOWN: ReasonInfo(False, False, "carrier", "The carrier gave no known reason."),
+        Reason.QUIET_HOURS: ReasonInfo(
+            False, False, "time", "The recipient's quiet hours did not let it go in time."
+        ),
+        Reason.SEND_WINDOW: ReasonInfo(
+            False, False, "time", "The message's own send window did not open in time."
+        ),
+        Reason.FREQUENCY_CAP: ReasonInfo(
+            False, False, "gateway", "The recipient was sent as many as the account allows."
+        ),
+        Reason.NO_CONSENT: ReasonInfo(
+            True, False, "recipient", "The recipient has not consented to messages of this kind."
+        ),
+        Reason.VELOCITY_NUMBER: ReasonInfo(
+            False, False, "gateway", "Too many one-time passwords for this number in a short time."
+        ),
+        Reason.VELOCITY_PREFIX: ReasonInfo(
+            False, False, "gateway", "Too many one-time passwords for numbers that begin like this."
+        ),
     }
 )
 

@@ -39,6 +39,7 @@ def services(gateway: Gateway) -> Services:
         link_base_url=str(config.links.base_url),
         parts_max=config.limits.message_parts_max,
         validity_seconds_max=config.limits.validity_seconds_max,
+        timing=gateway.rules.timing,
     )
     read = gateway.database.read
 

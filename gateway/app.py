@@ -33,6 +33,7 @@ from gateway.inbound.service import InboundService
 from gateway.link_service import LinkService
 from gateway.listening import authority
 from gateway.maintenance import Maintenance, today
+from gateway.policy.rules import Rules, build_rules
 from gateway.web.server import HttpServer, create_app
 from storage import sql
 from storage.crypto import NumberVault, check_fingerprint
@@ -80,6 +81,7 @@ class Gateway:
         self.term: OwnerTerm
         self.ids: IdSource
         self.registry: registry.Registry
+        self.rules: Rules
         self.dispatcher: Dispatcher
         self.inbound: InboundService
         self.accepter: MessageAccepter
@@ -151,6 +153,7 @@ class Gateway:
             [account.name for account in self.config.accounts],
             [connector.name for connector in self.config.connectors],
         )
+        self.rules = build_rules(self.config, self.registry.accounts, wall_ms)
         await self._recover(connection)
 
     async def _recover(self, connection: Connection) -> None:
@@ -184,7 +187,9 @@ class Gateway:
             receipts_waiting_max=self.config.limits.receipts_waiting_max,
             committed=self._recorded,
         )
-        intents = IntentWriter(self.database.dedicated("intent"), term=self.term.term)
+        intents = IntentWriter(
+            self.database.dedicated("intent"), term=self.term.term, looks=self.rules.looks
+        )
         wiring = connectors.Wiring(
             ids=self.ids,
             intents=intents,
@@ -243,6 +248,7 @@ class Gateway:
             link_base_url=str(self.config.links.base_url),
             link_lifetime=timedelta(days=self.config.links.lifetime_days),
             waiting_max=self.config.accept.waiting_max,
+            checks=self.rules.checks,
         )
         self.idempotency = Idempotency(
             self.database.dedicated("idempotency"), ids=self.ids, term=self.term.term

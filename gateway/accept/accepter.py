@@ -34,6 +34,7 @@ from gateway.accept.models import GivenIds, Overloaded, Prepared, Refused, Stora
 from gateway.accept.retraction import retract, was_committed
 from gateway.accept.stored_before import not_stored
 from gateway.dispatch.clock import Clock
+from gateway.dispatch.decisions import add_decision
 from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import ReadyMessage
 from shortlinks.code import CodePermutation, link_value
@@ -109,6 +110,7 @@ class MessageAccepter:
         self.accepted_by_category = [0] * len(Category)
         self.ended: dict[Status, int] = {}
         self.deduplicated = 0
+        self.decisions: dict[tuple[str, str], int] = {}  # (rule, what it did)
 
     def _lane(
         self, dedicated: Dedicated, name: str, waiting_max: int
@@ -348,6 +350,9 @@ class MessageAccepter:
             elif item.ended is not None:
                 status = item.ended.status
                 self.ended[status] = self.ended.get(status, 0) + 1
+                add_decision(self.decisions, item.ended)
+            else:
+                add_decision(self.decisions, item.hold)
         for connector, messages in ready.items():
             self._ready.push(connector, messages)
 

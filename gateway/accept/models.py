@@ -7,12 +7,29 @@ check values (validation.py), and knows neither HTTP nor SQL.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from datetime import datetime
+from typing import Annotated, Literal, Protocol
 
 import msgspec
+from msgspec import Meta
 
 from gateway.dispatch.message import PRIORITY_DEFAULT, MessageOptions
 from storage.categories import Category
+
+
+class SendWindowRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Hours in which a message may go, by the recipient's clock or by that of a zone."""
+
+    start: str = msgspec.field(name="from")
+    end: str = msgspec.field(name="to")
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] | None = None
+    tz: str = "recipient"
+
+
+class PolicyRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """What a message wants of the rules. `ignore` takes a key with the scope `policy:ignore`."""
+
+    quiet_hours: Literal["hold", "reject", "ignore"] | None = None
 
 
 class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -28,6 +45,10 @@ class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     tags: tuple[str, ...] | None = None
     expires_in: int | None = None
     shorten_urls: bool | None = None
+    max_parts: int | None = None
+    send_at: Annotated[datetime, Meta(tz=True)] | None = None
+    send_window: SendWindowRequest | None = None
+    policy: PolicyRequest | None = None
 
 
 class BatchRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -46,6 +67,7 @@ class AccountPolicy(msgspec.Struct, frozen=True, kw_only=True):
     signature: str = ""
     opt_out_suffix: str = ""
     shorten_urls: bool = True
+    may_ignore_quiet_hours: bool = False  # of the key, not of the account
 
 
 class Prepared(msgspec.Struct, gc=False):

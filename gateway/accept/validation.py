@@ -24,6 +24,8 @@ from gateway.accept.models import (
 )
 from gateway.accept.numbers import NumberPlan
 from gateway.accept.senders import sender_fault
+from gateway.accept.timing import TimingFields
+from gateway.policy.timing import TimingRules
 from shortlinks.rewrite import (
     PLACEHOLDER_CODE,
     TEXT_CHARACTERS_MAX,
@@ -79,6 +81,7 @@ class Validator:
         link_base_url: str,
         parts_max: int,
         validity_seconds_max: int,
+        timing: TimingRules,
     ) -> None:
         self._decode = msgspec.json.Decoder(MessageRequest).decode
         self._number_fault = numbers.fault
@@ -87,6 +90,7 @@ class Validator:
         self._placeholder = short_urls(link_base_url, [PLACEHOLDER_CODE])[0]
         self._parts_max = parts_max
         self._validity_seconds_max = validity_seconds_max
+        self._timing = TimingFields(timing)
         self._categories = {category.label: int(category) for category in Category}
 
     def check(
@@ -117,6 +121,7 @@ class Validator:
         if seconds is not None and not 1 <= seconds <= self._validity_seconds_max:
             detail = f"expires_in is 1 to {self._validity_seconds_max} seconds"
             faults.append(FieldError("out_of_range", detail, "/expires_in"))
+        timing = self._timing.read(request, account, now_ms, faults)
         final = self._text(request, account, category)
         if isinstance(final, FieldError):
             faults.append(final)
@@ -133,7 +138,8 @@ class Validator:
             account.id, category, connector, request.to, sender,
             final.text, final.links, final.slots, final.data_coding, final.parts,
             request.client_ref, request.campaign_id, request.variant, tags,
-            None if seconds is None else now_ms + seconds * 1000,
+            None if seconds is None else timing.release + seconds * 1000,
+            options=timing.options,
         )  # fmt: skip
 
     def _sender(self, sender: str | None, account: AccountPolicy, faults: list[FieldError]) -> str:
@@ -168,6 +174,11 @@ class Validator:
         fault = _text_fault(text)
         if fault is not None:
             return fault
+        parts_max = self._parts_max
+        if request.max_parts is not None:
+            if request.max_parts < 1:
+                return FieldError("out_of_range", "max_parts is 1 or more", "/max_parts")
+            parts_max = min(parts_max, request.max_parts)
         links: tuple[str, ...] = ()
         slots: tuple[int, ...] = ()
         shorten = account.shorten_urls if request.shorten_urls is None else request.shorten_urls
@@ -175,9 +186,9 @@ class Validator:
             if shorten and "://" in text:
                 text, links, slots = self._with_placeholders(text)
             text = _signed(text, account, category)
-            if len(text) > self._parts_max * _UNITS_PART_MAX:
-                raise TooManyParts(-(-len(text) // _UNITS_PART_MAX), self._parts_max)
-            encoded = encode_text(text, parts_max=self._parts_max)
+            if len(text) > parts_max * _UNITS_PART_MAX:
+                raise TooManyParts(-(-len(text) // _UNITS_PART_MAX), parts_max)
+            encoded = encode_text(text, parts_max=parts_max)
         except TooManyParts as error:
             detail = f"text needs {error.parts} parts or more, {error.parts_max} are allowed"
             return FieldError("text_too_long", detail, "/text")
@@ -212,18 +223,22 @@ def undecodable(
         what = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         return FieldError("malformed_json", f"the body is not JSON: {what}", "")
     message = str(error)
-    if match := _UNKNOWN_FIELD.search(message):
-        name = match["name"]
-        pointer = "/" + name.replace("~", "~0").replace("/", "~1")
-        return FieldError(
-            "field_unknown", f"there is no field {name!r}{_nearest(name, known)}", pointer
-        )
-    if match := _MISSING_FIELD.search(message):
-        return FieldError("field_missing", f"{match['name']} is missing", f"/{match['name']}")
     match = _AT.fullmatch(message)
     path = match["path"] if match else ""
+    message = match["what"] if match else message
     pointer = path.replace(".", "/").replace("[", "/").replace("]", "")
-    detail = re.sub(r"`([^`]*)`", _type_words, match["what"] if match else message)
+    if found := _UNKNOWN_FIELD.search(message):
+        name = found["name"]
+        nearest = "" if pointer else _nearest(name, known)
+        return FieldError(
+            "field_unknown",
+            f"there is no field {name!r}{nearest}",
+            f"{pointer}/" + name.replace("~", "~0").replace("/", "~1"),
+        )
+    if found := _MISSING_FIELD.search(message):
+        missing = found["name"]
+        return FieldError("field_missing", f"{missing} is missing", f"{pointer}/{missing}")
+    detail = re.sub(r"`([^`]*)`", _type_words, message)
     return FieldError("field_type", detail[:1].lower() + detail[1:], pointer)
 
 

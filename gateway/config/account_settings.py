@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from campaigns.keywords import OPT_IN_WORDS, OPT_OUT_WORDS
 from gateway.config.base import CategoryLabel, Name, Settings
-from gateway.config.values import Rate
+from gateway.config.values import Rate, TimeZone
 
 # A signature or suffix longer than this would leave hardly any room in a one-part UCS-2 message of
 # 70 characters.
@@ -72,3 +72,7 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
         bool,
         Meta(description="Whether URLs in texts become short links unless a message says."),
     ] = True
+    time_zone: Annotated[
+        TimeZone | None,
+        Meta(description="Of recipients whose number does not tell; unset: `quiet_hours`'."),
+    ] = None

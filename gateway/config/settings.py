@@ -15,6 +15,7 @@ from msgspec import Meta
 from gateway.config.account_settings import AccountSettings
 from gateway.config.base import Settings
 from gateway.config.connector_settings import ConnectorSettings
+from gateway.config.policy_settings import QuietHoursSettings
 from gateway.config.route_settings import RouteSettings
 from gateway.config.values import Address, BaseUrl, DatabaseUrl, Size
 
@@ -152,6 +153,7 @@ class Config(Settings, frozen=True, kw_only=True):
     links: LinkSettings = LinkSettings()
     accept: AcceptSettings = AcceptSettings()
     limits: LimitSettings = LimitSettings()
+    quiet_hours: QuietHoursSettings = QuietHoursSettings()
     connectors: tuple[ConnectorSettings, ...] = ()
     routes: tuple[RouteSettings, ...] = ()
     accounts: tuple[AccountSettings, ...] = ()

@@ -8,7 +8,10 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from typing import ClassVar, Self
+from zoneinfo import ZoneInfo
 
+from campaigns.windows import Hours, parse_span
+from gateway.policy.time_zones import zone_of
 from ratelimit.spec import RateSpec, parse_rate
 from shortlinks.rewrite import parse_base_url
 
@@ -100,6 +103,45 @@ class Rate(str, WrittenValue):
     def spec(self) -> RateSpec:
         """The parsed rate."""
         return parse_rate(self)
+
+
+class DailyHours(str, WrittenValue):
+    """Hours of every day, written `"21:00-08:00"`."""
+
+    __slots__ = ()
+    syntax: ClassVar[str] = "hours"
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Raises ValueError unless campaigns.windows understands it."""
+        if not isinstance(value, str):
+            raise ValueError('hours such as "21:00-08:00"')
+        parse_span(value)
+        return cls(value)
+
+    @property
+    def hours(self) -> Hours:
+        """The parsed hours."""
+        return parse_span(self)
+
+
+class TimeZone(str, WrittenValue):
+    """A zone by its IANA name, `"Asia/Shanghai"`."""
+
+    __slots__ = ()
+    syntax: ClassVar[str] = "time zone"
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Raises ValueError unless the time zone database has it."""
+        if not isinstance(value, str) or zone_of(value) is None:
+            raise ValueError('a time zone such as "Asia/Shanghai"')
+        return cls(value)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone itself."""
+        return ZoneInfo(self)
 
 
 class BaseUrl(str, WrittenValue):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from gateway.dispatch.decisions import add_decision
 from gateway.dispatch.last_look import LastLook, SuppressionLook
 from gateway.dispatch.message import Batch, ReadyMessage, StopVerdict
 from storage import sql
@@ -35,6 +36,7 @@ class IntentWriter:
         self._dedicated = dedicated
         self._term = term
         self._looks = looks
+        self.decisions: dict[tuple[str, str], int] = {}  # (rule, what it did)
         self._doubtful = Doubtful()  # committed or not, nobody will write what these name
         self.commits: GroupCommit[Batch, dict[int, StopVerdict]] = GroupCommit(
             self._flush,
@@ -78,6 +80,8 @@ class IntentWriter:
             await connection.executemany(_SQL["intent_open"], rows)
         if not verdicts:
             return [{} for _ in batches]
+        for verdict in verdicts.values():
+            add_decision(self.decisions, verdict)
         return [
             {
                 message.id: verdicts[message.id]

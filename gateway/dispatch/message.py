@@ -7,6 +7,8 @@ in a window.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from dlr.reasons import Reason
@@ -17,11 +19,23 @@ from smpp.pdu import SubmitSm
 PRIORITY_DEFAULT = 5  # 0 highest .. 9
 
 
+class SendWindow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Hours as campaigns/windows.py has them; `zone` None is the recipient's."""
+
+    start: int
+    end: int
+    days: int = 127
+    zone: str | None = None
+
+
 class MessageOptions(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What few messages ask for: column `message.options`, absent (None) for most."""
 
     # Goes although its recipient is suppressed: the one confirmation of an opt-out.
     exempt: bool = False
+    send_at: int | None = None  # ms since the epoch
+    window: SendWindow | None = None
+    quiet_hours: Literal["hold", "reject", "ignore"] | None = None
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):

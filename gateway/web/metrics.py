@@ -59,6 +59,12 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_idempotency_replays_total": MetricKind(
             "counter", "Requests answered with what the first one with their key got."
         ),
+        "sms_policy_decisions_total": MetricKind(
+            "counter",
+            "Messages that a rule held, or ended with the status named, at accept or before the "
+            "wire.",
+            ("rule", "action"),
+        ),
         "sms_accept_waiting": MetricKind("gauge", "Messages waiting for a commit.", ("lane",)),
         "sms_commit_flushes_total": MetricKind(
             "counter", "Group commits, each one transaction.", ("writer",)

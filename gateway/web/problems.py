@@ -85,6 +85,15 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
             422, "Invalid label", "References, campaigns, variants, tags: short printable text."
         ),
         "out_of_range": ProblemKind(422, "Out of range", "Keep to the range named."),
+        "send_at_invalid": ProblemKind(
+            422, "Invalid send_at", "From now on, at most 35 days ahead, with a UTC offset."
+        ),
+        "send_window_invalid": ProblemKind(
+            422, "Invalid send_window", 'As in {"from": "10:00", "to": "12:00", "tz": "recipient"}.'
+        ),
+        "policy_not_allowed": ProblemKind(
+            422, "Exemption not allowed", "Use a key with the scope named, or leave it out."
+        ),
         "field_unknown": ProblemKind(
             422, "Unknown field", "Nothing is silently ignored: correct or remove the field."
         ),

@@ -11,6 +11,7 @@ from gateway.accept.models import AccountPolicy, MessageRequest, Prepared, Refus
 from gateway.accept.numbers import NumberPlan
 from gateway.accept.senders import sender_fault
 from gateway.accept.validation import Validator
+from gateway.policy.timing import TimingRules
 from shortlinks.code import SLOTS
 from shortlinks.rewrite import PLACEHOLDER_CODE, fill_placeholders
 from smpp.text import encode_text
@@ -34,6 +35,7 @@ def validator() -> Validator:
         link_base_url=BASE,
         parts_max=10,
         validity_seconds_max=259_200,
+        timing=TimingRules(),
     )
 
 

@@ -19,6 +19,7 @@ from gateway.accept.validation import Validator
 from gateway.config.settings import HttpSettings
 from gateway.config.values import Address
 from gateway.keys import hash_of, new_key
+from gateway.policy.timing import TimingRules
 from gateway.web.cursors import KEY_BYTES, Cursors
 from gateway.web.server import HttpServer, create_app
 from gateway.web.services import (
@@ -258,6 +259,7 @@ def in_memory(
             link_base_url="https://s.example",
             parts_max=10,
             validity_seconds_max=259_200,
+            timing=TimingRules(),
         ),
         accounts=accounts,
         policy_preview=memory,
