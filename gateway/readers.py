@@ -15,9 +15,17 @@ import asyncpg
 from gateway.accept.models import StorageDown
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
+from gateway.message_list import list_messages
 from gateway.registry import Registry
 from gateway.timeline import MessageRecord, read_message, read_timeline
-from gateway.web.services import Component, ConnectorView, MessageView, TimelineEvent
+from gateway.web.services import (
+    Component,
+    ConnectorView,
+    MessageFilter,
+    MessagePage,
+    MessageView,
+    TimelineEvent,
+)
 from smpp.client import BindState
 from storage.crypto import NumberVault
 from storage.faults import is_transient
@@ -25,6 +33,7 @@ from storage.pool import Connection
 
 RETRY_AFTER_SECONDS = 1
 CHECK_SECONDS_MAX = 1.5
+SLICE_ITEMS = 100  # decrypting a number takes 20 us
 _CHECK_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 
 
@@ -54,6 +63,26 @@ class Messages:
         async with reading(self._pool) as connection:
             record = await read_message(connection, self._registry, account, message_id)
         return None if record is None else self._view(record)
+
+    async def listed(
+        self, account: int, wanted: MessageFilter, below: int | None, limit: int
+    ) -> MessagePage:
+        async with reading(self._pool) as connection:
+            records, stopped_at = await list_messages(
+                connection,
+                self._registry,
+                account,
+                wanted,
+                None if wanted.to is None else self._vault.index(wanted.to),
+                below,
+                limit,
+            )
+        views: list[MessageView] = []
+        for record in records:
+            views.append(self._view(record))
+            if len(views) % SLICE_ITEMS == 0:
+                await asyncio.sleep(0)
+        return MessagePage(views, stopped_at)
 
     async def events(self, account: int, message_id: int) -> list[TimelineEvent] | None:
         async with reading(self._pool) as connection:

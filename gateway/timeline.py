@@ -93,11 +93,27 @@ async def read_message(
     connection: Connection, registry: Registry, account: int, message_id: int
 ) -> MessageRecord | None:
     """The message if it is this account's, else None."""
-    row = await connection.fetchrow(_SQL["message"], message_id, account)
-    if row is None:
-        return None
-    found = await connection.fetch(_SQL["submissions_of_message"], message_id)
-    results = [_part(record, registry) for record in found]
+    found = await read_messages(connection, registry, account, [message_id])
+    return found[0] if found else None
+
+
+async def read_messages(
+    connection: Connection, registry: Registry, account: int, message_ids: Sequence[int]
+) -> list[MessageRecord]:
+    """Those of these messages that are this account's, in the order asked for."""
+    rows = await connection.fetch(_SQL["messages"], message_ids, account)
+    if not rows:
+        return []
+    results: dict[int, list[Part]] = {row["id"]: [] for row in rows}
+    for record in await connection.fetch(
+        _SQL["submissions_of_messages"], list(results), min(results)
+    ):
+        results[record["message_id"]].append(_part(record, registry))
+    by_id = {row["id"]: _record(row, results[row["id"]], registry) for row in rows}
+    return [by_id[message_id] for message_id in message_ids if message_id in by_id]
+
+
+def _record(row: asyncpg.Record, results: Sequence[Part], registry: Registry) -> MessageRecord:
     return MessageRecord(
         id=row["id"],
         status=_status(row, results),

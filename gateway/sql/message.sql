@@ -1,19 +1,19 @@
--- name: message
--- One message of one account, with its place in the outbox if it has one and whether an intent names it.
+-- name: messages
+-- Messages of one account, each with its place in the outbox if it has one and whether an intent names it.
 SELECT m.id, m.account, m.category, m.connector, m.data_coding, m.parts, m.sender, m.to_enc, m.text, m.client_ref,
        m.batch_id, m.campaign_id, m.variant, m.tags, m.expires_at,
        o.id IS NOT NULL AS waiting, o.attempt, o.not_before, o.hold,
        EXISTS (SELECT 1 FROM submit_intent AS i WHERE m.id = ANY(i.message_ids)) AS intended
 FROM message AS m
 LEFT JOIN outbox AS o ON o.id = m.id
-WHERE m.id = $1 AND m.account = $2;
+WHERE m.id = ANY($1::bigint[]) AND m.account = $2;
 
--- name: submissions_of_message
+-- name: submissions_of_messages
 -- A submission is made after its message, so the id bounds the partitions that are looked at.
-SELECT id, part, parts, connector, status, reason, error, carrier_id, submitted_at, responded_at, receipt_at, done_at
+SELECT message_id, id, part, parts, connector, status, reason, error, carrier_id, submitted_at, responded_at, receipt_at, done_at
 FROM submission
-WHERE message_id = $1 AND id >= $1
-ORDER BY part, id;
+WHERE message_id = ANY($1::bigint[]) AND id >= $2
+ORDER BY message_id, part, id;
 
 -- name: highest_id
 -- Of all ids ever made here that are still stored; each branch reads one end of one index per partition.

@@ -127,6 +127,10 @@ class Page:
         kept = rows[: self.limit]
         return kept, self._cursors.seal(self._scope, key(kept[-1]))
 
+    def more(self, position: Position | None) -> str | None:
+        """The cursor behind `position`, for a list that knows by itself where it stopped."""
+        return None if position is None else self._cursors.seal(self._scope, position)
+
     def headers(self, next_cursor: str | None) -> dict[str, str]:
         """`Link: <…>; rel="next"` (RFC 8288) while there are more."""
         if next_cursor is None:

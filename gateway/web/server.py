@@ -23,6 +23,7 @@ from gateway.web.documentation_api import DocumentationApi
 from gateway.web.endpoints import mount
 from gateway.web.health import HealthApi
 from gateway.web.idempotent import REQUEST_ID
+from gateway.web.message_list_api import MessageListApi
 from gateway.web.messages_api import MessagesApi
 from gateway.web.metrics import HttpCounters, MetricsPage
 from gateway.web.preview_api import PreviewApi
@@ -53,7 +54,11 @@ def create_app(services: Services, settings: HttpSettings) -> web.Application:
     edge = Edge(bodies, counters, services.monotonic)
     app = web.Application(middlewares=[edge.middleware], client_max_size=settings.max_body)
     preview = PreviewApi(services, access, bodies)
-    endpoints = [*messages.routes(), *preview.routes(), *reports.routes(), *health.routes()]
+    listed = MessageListApi(services, access)
+    endpoints = [
+        *messages.routes(), *listed.routes(), *preview.routes(), *reports.routes(),
+        *health.routes(),
+    ]  # fmt: skip
     documentation = DocumentationApi(endpoints)
     mount(app, [*endpoints, *documentation.routes()])
     return app

@@ -79,11 +79,40 @@ class RouteView(msgspec.Struct):
     then: tuple[str, ...] = ()
 
 
+class MessageFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which messages a list holds: those created in [since, until) of which all this is true."""
+
+    since: datetime
+    until: datetime
+    to: str | None = None  # E.164 with +
+    status: str | None = None  # label of dlr/status.py
+    client_ref: str | None = None
+    batch_id: int | None = None
+    campaign_id: str | None = None
+    tag: str | None = None
+
+
+class MessagePage(msgspec.Struct, frozen=True):
+    """Messages, newest first. `stopped_at`: the id below which there may be more; None at the end.
+
+    It may hold fewer than were asked for and not be the last: what one page looks through is
+    bounded.
+    """
+
+    messages: Sequence[MessageView]
+    stopped_at: int | None
+
+
 class MessageReader(Protocol):
     """What became of messages. Another account's message does not exist."""
 
     async def message(self, account: int, message_id: int) -> MessageView | None:
         """Raises StorageDown."""
+
+    async def listed(
+        self, account: int, wanted: MessageFilter, below: int | None, limit: int
+    ) -> MessagePage:
+        """Newest first, those with an id below `below`. Raises StorageDown, ReportTooSlow."""
 
     async def events(self, account: int, message_id: int) -> list[TimelineEvent] | None:
         """In order of time; None if there is no such message. Raises StorageDown."""

@@ -27,6 +27,8 @@ from gateway.web.services import (
     ConnectorView,
     Figures,
     HistogramSample,
+    MessageFilter,
+    MessagePage,
     MessageView,
     PolicyDecision,
     Report,
@@ -55,6 +57,7 @@ class Memory:
         self.ids = IdSource(1, lambda: NOW_MS)
         self.stored: dict[int, tuple[Prepared, int | None]] = {}
         self.references: dict[tuple[int, str], int] = {}
+        self.wanted: MessageFilter | None = None  # of the last list
         self.requests: dict[RequestKey, tuple[bytes, KeptAnswer | None]] = {}
         self.batch_sizes: list[int] = []
         self.keys: dict[bytes, StoredKey] = {}
@@ -148,6 +151,15 @@ class Memory:
             tags=item.tags,
             created_at=time_of(message_id),
         )
+
+    async def listed(
+        self, account: int, wanted: MessageFilter, below: int | None, limit: int
+    ) -> MessagePage:
+        self.wanted = wanted
+        ids = [each for each in sorted(self.stored, reverse=True) if below is None or each < below]
+        views = [view for each in ids if (view := await self.message(account, each)) is not None]
+        more = len(views) > limit
+        return MessagePage(views[:limit], views[limit - 1].id if more else None)
 
     async def events(self, account: int, message_id: int) -> list[TimelineEvent] | None:
         if await self.message(account, message_id) is None:

@@ -29,7 +29,7 @@ async def test_an_unknown_path_is_a_404_problem(api: Api, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("GET", "/v1/messages", {"POST"}),
+        ("PUT", "/v1/messages", {"GET", "HEAD", "POST"}),
         ("DELETE", "/v1/messages/batch", {"GET", "HEAD", "POST"}),
         ("PUT", "/v1/messages/msg_1", {"GET", "HEAD"}),
         ("POST", "/v1/reports/delivery", {"GET", "HEAD"}),

@@ -1,0 +1,97 @@
+"""Lists of messages, newest first, by what a client knows of them.
+
+Owns the bounds of a page: how many messages are looked through for it, however few of them fit. By
+number, reference or batch they are found through an index; otherwise by walking back from the
+newest. Writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import asyncpg
+
+from dlr.status import Status
+from gateway.registry import Registry
+from gateway.timeline import MessageRecord, read_messages
+from gateway.web.services import MessageFilter, ReportTooSlow
+from storage import sql
+from storage.ids import id_at, time_of
+from storage.pool import Connection
+
+_SQL = sql.load(__package__)
+WALK_MAX = 100_000  # messages of all accounts passed over for one page
+STATUSES_MAX = 5_000  # messages whose status is looked up for one page
+CHUNK = 100
+BATCH_SPAN = timedelta(hours=1)  # the ids of a batch are taken within moments of each other
+
+
+async def list_messages(
+    connection: Connection,
+    registry: Registry,
+    account: int,
+    wanted: MessageFilter,
+    to_idx: bytes | None,
+    below: int | None,
+    limit: int,
+) -> tuple[list[MessageRecord], int | None]:
+    """At most `limit` messages, and the id below which there may be more; None at the end.
+
+    Raises ReportTooSlow at the database's limit of time.
+    """
+    first, end = _span(wanted, below)
+    found: list[MessageRecord] = []
+    try:
+        async with connection.transaction(readonly=True):
+            await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+            ids, stopped_at = await _candidates(
+                connection, account, wanted, to_idx, first, end, limit
+            )
+            for start in range(0, len(ids), CHUNK):
+                chunk = ids[start : start + CHUNK]
+                for record in await read_messages(connection, registry, account, chunk):
+                    if wanted.status is None or record.status.label == wanted.status:
+                        if len(found) == limit:
+                            return found, found[-1].id
+                        found.append(record)
+    except asyncpg.QueryCanceledError as error:
+        raise ReportTooSlow from error
+    return found, stopped_at
+
+
+def _span(wanted: MessageFilter, below: int | None) -> tuple[int, int]:
+    first, end = id_at(wanted.since), id_at(wanted.until)
+    if wanted.batch_id is not None:
+        first = max(first, wanted.batch_id)
+        end = min(end, id_at(time_of(wanted.batch_id) + BATCH_SPAN))
+    return first, end if below is None else min(end, below)
+
+
+async def _candidates(
+    connection: Connection,
+    account: int,
+    wanted: MessageFilter,
+    to_idx: bytes | None,
+    first: int,
+    end: int,
+    limit: int,
+) -> tuple[Sequence[int], int | None]:
+    """Ids of messages that may fit, newest first, and below which id there may be more."""
+    many = limit + 1 if wanted.status is None else STATUSES_MAX
+    indexed = (to_idx, wanted.client_ref, wanted.batch_id)
+    in_doubt = wanted.status == Status.UNCONFIRMED.label
+    if any(value is not None for value in indexed) or in_doubt:
+        rows = await connection.fetch(
+            _SQL["messages_found"], account, first, end, *indexed, wanted.campaign_id, wanted.tag,
+            in_doubt, many,
+        )  # fmt: skip
+        ids = [row["id"] for row in rows]
+        return ids, ids[-1] if len(ids) == many else None
+    rows = await connection.fetch(
+        _SQL["messages_walked"], account, first, end, wanted.campaign_id, wanted.tag, many, WALK_MAX
+    )
+    ids = [row["id"] for row in rows]
+    if len(ids) == many:
+        return ids, ids[-1]
+    return ids, await connection.fetchval(_SQL["walk_end"], first, end, WALK_MAX)

@@ -1,0 +1,143 @@
+"""The endpoint that lists messages.
+
+Owns its query parameters and the page it answers. Must not read tables: pages come through
+services.py. Numbers leave masked.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta
+
+from dlr.status import STATUSES, status_of
+from gateway.web.access import Access
+from gateway.web.cursors import Cursors, PageQuery
+from gateway.web.endpoints import Answer, Endpoint
+from gateway.web.message_answers import MessageResource, resource
+from gateway.web.parameters import QueryReader, invalid
+from gateway.web.services import MessageFilter, Services
+from storage.ids import parse_id
+
+READ = "messages:read"
+SPAN = timedelta(days=7)
+LABELS = ", ".join(info.label for info in STATUSES.values())
+
+_E164 = re.compile(r"\+[1-9][0-9]{5,14}", re.ASCII)
+Moment = Annotated[datetime, Meta(tz=True)]
+Text = Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class MessageQuery(PageQuery, kw_only=True):
+    """Which messages. Without `created_after` or `batch_id`: of the last seven days."""
+
+    client_ref: Text | None = None
+    to: Annotated[str | None, Meta(description="E.164; + is written %2B in a URL.")] = None
+    status: Annotated[str | None, Meta(description=f"One of {LABELS}.")] = None
+    batch_id: Annotated[str | None, Meta(description="As a batch was answered: bat_….")] = None
+    campaign_id: Text | None = None
+    tag: Text | None = None
+    created_after: Annotated[Moment | None, Meta(description="At this time or later.")] = None
+    created_before: Annotated[Moment | None, Meta(description="Before this time.")] = None
+
+
+class MessagePageAnswer(msgspec.Struct):
+    """Messages, newest first. A page may be short, or empty, and not be the last: while there may
+    be more, `next_cursor` says where to go on.
+    """
+
+    data: list[MessageResource]
+    next_cursor: str | None
+
+
+class MessageListApi:
+    """The handler of GET /v1/messages."""
+
+    def __init__(self, services: Services, access: Access) -> None:
+        self._services = services
+        self._access = access
+        self._cursors: Cursors = services.cursors
+        self._reader = QueryReader(MessageQuery)
+        self._encoder = msgspec.json.Encoder()
+
+    def routes(self) -> list[Endpoint]:
+        """What server.py mounts."""
+        return [
+            Endpoint(
+                method="GET",
+                path="/v1/messages",
+                handler=self.listed,
+                summary="Messages, newest first",
+                description="`to`, `client_ref`, `batch_id` and `status=unconfirmed` are looked up;"
+                " for the other filters each page looks through a bounded number of messages.",
+                scope=READ,
+                query=MessageQuery,
+                answers={200: Answer(MessagePageAnswer, headers={"Link": "The next page."})},
+                problems=("report_too_slow",),
+            )
+        ]
+
+    async def listed(self, request: web.Request) -> web.Response:
+        """A page of the account's messages."""
+        key = await self._access.key(request, READ)
+        query = self._reader.read(request)
+        wanted = self._wanted(query)
+        page = self._cursors.page(request, key.account, query)
+        below = page.after[0] if page.after else None
+        assert below is None or isinstance(below, int)  # sealed by us
+        found = await self._services.messages.listed(key.account, wanted, below, page.limit)
+        next_cursor = page.more(None if found.stopped_at is None else (found.stopped_at,))
+        answer = MessagePageAnswer([resource(view) for view in found.messages], next_cursor)
+        return web.Response(
+            body=self._encoder.encode(answer),
+            content_type="application/json",
+            headers=page.headers(next_cursor),
+        )
+
+    def _wanted(self, query: MessageQuery) -> MessageFilter:
+        now = datetime.fromtimestamp(self._services.wall_ms() / 1000, UTC)
+        until = query.created_before or now + timedelta(days=1)  # a clock that was set back
+        batch_id = _batch(query.batch_id)
+        since = query.created_after
+        if since is None:
+            since = datetime.min.replace(tzinfo=UTC) if batch_id else min(until, now) - SPAN
+        if since >= until:
+            raise invalid("parameter_invalid", "created_after", "not before created_before")
+        return MessageFilter(
+            since=since,
+            until=until,
+            to=_number(query.to),
+            status=_status(query.status),
+            client_ref=query.client_ref,
+            batch_id=batch_id,
+            campaign_id=query.campaign_id,
+            tag=query.tag,
+        )
+
+
+def _number(text: str | None) -> str | None:
+    if text is not None and _E164.fullmatch(text) is None:
+        raise invalid("parameter_invalid", "to", "not a number like %2B8613812345678")
+    return text
+
+
+def _status(label: str | None) -> str | None:
+    if label is not None:
+        try:
+            status_of(label)
+        except ValueError:
+            raise invalid("parameter_invalid", "status", f"not one of {LABELS}") from None
+    return label
+
+
+def _batch(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return parse_id("bat", text)
+    except ValueError:
+        raise invalid("parameter_invalid", "batch_id", "not the id of a batch") from None

@@ -1,0 +1,135 @@
+"""Lists of messages over the real tables: every filter, every page, and bounds that hold."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dlr.ledger import SubmissionRow, insert_submissions
+from dlr.status import Status
+from gateway import message_list
+from gateway.accept.models import Prepared, Verdict
+from gateway.message_list import list_messages
+from gateway.registry import Registry
+from gateway.web.services import MessageFilter
+from tests.accept.world import ACCOUNT, CONNECTOR, VAULT, World, accepting, prepared
+
+REGISTRY = Registry({}, {"carrier-a": CONNECTOR})
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    async with accepting(database_url) as world:
+        yield world
+
+
+async def stored(world: World, *items: Prepared, batch_id: int | None = None) -> list[int]:
+    answers = await world.accepter.accept(items, batch_id=batch_id)
+    return [answer.id for answer in answers if isinstance(answer, Verdict)]
+
+
+async def result(world: World, message_id: int, status: Status) -> None:
+    row = SubmissionRow(
+        id=message_id + 1, message_id=message_id, part=1, parts=1, account=ACCOUNT, category=1,
+        connector=CONNECTOR, status=status,
+    )  # fmt: skip
+    await insert_submissions(world.connection, [row])
+    await world.connection.execute("DELETE FROM outbox WHERE id = $1", message_id)
+
+
+async def page(
+    world: World, below: int | None = None, limit: int = 100, account: int = ACCOUNT, **wanted: Any
+) -> tuple[list[int], int | None]:
+    now = datetime.now(UTC)
+    span = {"since": now - timedelta(days=1), "until": now + timedelta(days=1), **wanted}
+    to = span.get("to")
+    records, stopped_at = await list_messages(
+        world.connection, REGISTRY, account, MessageFilter(**span),
+        None if to is None else VAULT.index(to), below, limit,
+    )  # fmt: skip
+    return [record.id for record in records], stopped_at
+
+
+async def everything(world: World, limit: int, **wanted: Any) -> list[int]:
+    """All pages, one after the other."""
+    found: list[int] = []
+    below: int | None = None
+    for _ in range(100):
+        ids, below = await page(world, below, limit, **wanted)
+        found += ids
+        if below is None:
+            return found
+    raise AssertionError("no end")
+
+
+async def test_newest_first_and_every_message_on_one_page_only(world: World) -> None:
+    ids = await stored(world, *(prepared(n) for n in range(7)))
+    await stored(world, prepared(9, account=ACCOUNT + 1))
+    assert await page(world) == (ids[::-1], None)
+    for limit in (1, 3, 7):
+        assert await everything(world, limit) == ids[::-1]
+    assert await page(world, limit=7) == (ids[::-1], None)
+
+
+async def test_each_filter_finds_its_own(world: World) -> None:
+    batch = 5 + max(await stored(world, prepared(0)))
+    one, two = await stored(world, prepared(1, client_ref="r"), prepared(2), batch_id=batch)
+    three, four = await stored(
+        world, prepared(1, campaign_id="c"), prepared(4, tags=("x", "y"), campaign_id="c")
+    )
+    assert await page(world, to=prepared(1).to) == ([three, one], None)
+    assert await page(world, client_ref="r") == ([one], None)
+    assert await everything(world, 1, batch_id=batch) == [two, one]
+    assert await page(world, campaign_id="c") == ([four, three], None)
+    assert await page(world, tag="y") == ([four], None)
+    assert await page(world, to=prepared(1).to, campaign_id="c") == ([three], None)
+    assert await page(world, to=prepared(1).to, account=ACCOUNT + 1) == ([], None)
+    assert await page(world, since=datetime.now(UTC) + timedelta(hours=1)) == ([], None)
+
+
+async def test_by_status_as_the_message_says_it_itself(world: World) -> None:
+    ids = await stored(world, *(prepared(n) for n in range(6)))
+    for message_id, status in zip(
+        ids, (Status.SENT, Status.UNCONFIRMED, Status.DELIVERED, Status.UNCONFIRMED), strict=False
+    ):
+        await result(world, message_id, status)
+    later = SubmissionRow(
+        id=ids[3] + 2, message_id=ids[3], part=1, parts=1, account=ACCOUNT, category=1,
+        connector=CONNECTOR, status=Status.DELIVERED,
+    )  # fmt: skip
+    await insert_submissions(world.connection, [later])  # submitted again after the doubt
+    assert await page(world, status="unconfirmed") == ([ids[1]], None)
+    assert await everything(world, 1, status="delivered") == [ids[3], ids[2]]
+    assert await everything(world, 2, status="queued") == [ids[5], ids[4]]
+    assert await page(world, status="canceled") == ([], None)
+
+
+async def test_what_one_page_looks_through_is_bounded_and_the_next_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(message_list, "WALK_MAX", 4)
+    monkeypatch.setattr(message_list, "STATUSES_MAX", 3)
+    ids = await stored(
+        world, *(prepared(n, campaign_id="c" if n in (0, 9) else None) for n in range(10))
+    )
+    await result(world, ids[1], Status.SENT)
+    assert await page(world, campaign_id="c") == ([ids[9]], ids[6])
+    assert await everything(world, 10, campaign_id="c") == [ids[9], ids[0]]
+    assert await page(world, status="sent") == ([], ids[7])
+    assert await everything(world, 10, status="sent") == [ids[1]]
+
+
+async def test_a_number_is_looked_up_by_its_index(world: World) -> None:
+    """Not by walking back over everybody's messages."""
+    await stored(world, *(prepared(n) for n in range(50)))
+    await world.connection.execute("SET enable_seqscan = off")
+    for condition in ("to_idx = '\\x00'", "client_ref = 'r'", "batch_id = 1"):
+        plan = await world.connection.fetch(
+            f"EXPLAIN WITH found AS MATERIALIZED (SELECT id FROM message WHERE {condition})"
+            " SELECT id FROM found ORDER BY id DESC LIMIT 5"
+        )
+        text = "\n".join(row[0] for row in plan)
+        assert "Index Cond" in text, text
