@@ -28,10 +28,11 @@ from gateway.accept.models import Prepared, Verdict
 from gateway.api_services import services
 from gateway.app import Gateway
 from gateway.config import load_config
+from gateway.dispatch.doubt import OutcomePolicy
 from gateway.dispatch.encoder import encode_message
 from gateway.dispatch.inbound import ReceiptIntake
 from gateway.dispatch.message import Batch, Doubt, Journey, OutboundPart, ReadyMessage
-from gateway.dispatch.outcomes import Effects, OutcomePolicy, Outcomes
+from gateway.dispatch.outcomes import Effects, Outcomes
 from gateway.dispatch.ready_queue import ReadyQueue
 from smpp.pdu import SubmitSm
 from smpp.vocabulary import status_name

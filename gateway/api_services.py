@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from gateway.accept.models import AccountPolicy, Prepared
 from gateway.accept.numbers import NumberPlan
 from gateway.accept.validation import Validator
+from gateway.config import Config
 from gateway.config.account_settings import AccountSettings
-from gateway.dispatch.routing import RouteTable, routes_of
 from gateway.keys import DatabaseKeys
 from gateway.preview import Rehearsal
 from gateway.readers import Health, Messages, connector_view
@@ -32,14 +32,14 @@ def services(gateway: Gateway) -> Services:
     config = gateway.config
     registry = gateway.registry
     dispatches = gateway.dispatcher.connectors
-    routes = RouteTable(routes_of(config.routes), registry.connectors, gateway.down)
     validator = Validator(
         numbers=NumberPlan(),
-        route=routes.first,
+        route=gateway.routes.first,
         link_base_url=str(config.links.base_url),
         parts_max=config.limits.message_parts_max,
         validity_seconds_max=config.limits.validity_seconds_max,
         timing=gateway.rules.timing,
+        validity_seconds=validity_seconds(config),
     )
     read = gateway.database.read
 
@@ -50,7 +50,7 @@ def services(gateway: Gateway) -> Services:
         ]
 
     def explain(message: Prepared, account: str) -> RouteView:
-        decision = routes.decide(
+        decision = gateway.routes.decide(
             message.to, message.sender, message.category, account, message.tags
         )
         first, *others = decision.connectors or (None,)
@@ -78,6 +78,14 @@ def services(gateway: Gateway) -> Services:
         new_batch_id=gateway.ids.next,
         wall_ms=gateway.clock.wall_ms,
         monotonic=time.monotonic,
+    )
+
+
+def validity_seconds(config: Config) -> tuple[int, ...]:
+    """How long a message is tried that does not say, by category."""
+    return tuple(
+        min(getattr(config.validity, category.label), config.limits.validity_seconds_max)
+        for category in Category
     )
 
 

@@ -22,12 +22,15 @@ from gateway.accept.idempotency import Idempotency
 from gateway.api_services import services
 from gateway.config import Config
 from gateway.dispatch.clock import Clock
+from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.dispatcher import Dispatcher
+from gateway.dispatch.doubt import OutcomePolicy
+from gateway.dispatch.handover import Detours, Handover
 from gateway.dispatch.intents import IntentWriter
-from gateway.dispatch.outcomes import OutcomePolicy
 from gateway.dispatch.recorder import Recorder
 from gateway.dispatch.recovery import Recovered, recover
 from gateway.dispatch.refill import Refiller
+from gateway.dispatch.routing import RouteTable, routes_of
 from gateway.inbound import building as inbound
 from gateway.inbound.service import InboundService
 from gateway.link_service import LinkService
@@ -70,7 +73,7 @@ class Gateway:
         self.environ = os.environ if environ is None else environ
         self.data_dir = Path(config.database.data_dir)
         self.clock = Clock(wall_ms=wall_ms, monotonic_ns=time.monotonic_ns)
-        self.policy = OutcomePolicy()
+        self.policy = OutcomePolicy.of(config.doubt)
         self.draining = False
         self.down: set[str] = set()  # connectors without a bind to write to
         self.recovered = Recovered()
@@ -82,6 +85,7 @@ class Gateway:
         self.ids: IdSource
         self.registry: registry.Registry
         self.rules: Rules
+        self.routes: RouteTable
         self.dispatcher: Dispatcher
         self.inbound: InboundService
         self.accepter: MessageAccepter
@@ -117,6 +121,7 @@ class Gateway:
         await self._prepare(await setup.connection())
         self._build_inbound()
         self._build_dispatch()
+        self._build_maintenance()
         self._started.append("inbound")
         await self.inbound.start(await setup.connection())
         await setup.close()
@@ -162,7 +167,7 @@ class Gateway:
             self.host,
             own_term=self.term.term,
             ids=self.ids,
-            resend_when_in_doubt=self.policy.resend_when_in_doubt,
+            policy=self.policy,
         )
         self.recovered.add(found)
 
@@ -179,6 +184,8 @@ class Gateway:
         )
 
     def _build_dispatch(self) -> None:
+        self.routes = RouteTable(routes_of(self.config.routes), self.registry.connectors, self.down)
+        detours = Detours(self.routes, self.registry.account_name)
         recorder = Recorder(
             self.database.dedicated("record"),
             ids=self.ids,
@@ -198,6 +205,7 @@ class Gateway:
             clock=self.clock,
             limits=self.config.limits,
             policy=self.policy,
+            elsewhere=detours.of,
             down=self.down,
         )
         built = {
@@ -215,8 +223,29 @@ class Gateway:
             ended=self._ended,
         )
         self.dispatcher = Dispatcher(
-            built, intents=intents, recorder=recorder, refiller=refiller, term=self.term.term
+            built,
+            intents=intents,
+            recorder=recorder,
+            refiller=refiller,
+            handover=self._handover(built, detours, refiller),
+            term=self.term.term,
         )
+
+    def _handover(
+        self, built: Mapping[int, ConnectorDispatch], detours: Detours, refiller: Refiller
+    ) -> Handover:
+        return Handover(
+            self.database.dedicated("handover"),
+            built,
+            detours,
+            vault=self.vault,
+            ids=self.ids,
+            monotonic=time.monotonic,
+            backlog=refiller.backlog,
+            ended=self._ended,
+        )
+
+    def _build_maintenance(self) -> None:
         self.maintenance = Maintenance(
             self.database.dedicated("renew"),
             self.database.dedicated("maintenance"),
@@ -258,6 +287,7 @@ class Gateway:
         self._started.append("sending")
         self.maintenance.start()
         self.dispatcher.refiller.start()
+        self.dispatcher.handover.start()
         for settings in self.config.connectors:
             number = self.registry.connectors[settings.name]
             connectors.start(self.dispatcher.connectors[number], settings)

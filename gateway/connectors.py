@@ -15,10 +15,11 @@ from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.settings import LimitSettings
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
+from gateway.dispatch.doubt import OutcomePolicy
 from gateway.dispatch.inbound import ReceiptIntake
 from gateway.dispatch.intents import IntentWriter
 from gateway.dispatch.message import ReadyMessage
-from gateway.dispatch.outcomes import OutcomePolicy, Outcomes
+from gateway.dispatch.outcomes import Elsewhere, Outcomes
 from gateway.dispatch.pace import Pace
 from gateway.dispatch.ready_queue import ReadyQueue
 from gateway.dispatch.recorder import Recorder
@@ -47,6 +48,7 @@ class Wiring(msgspec.Struct):
     clock: Clock
     limits: LimitSettings
     policy: OutcomePolicy
+    elsewhere: Elsewhere
     down: set[str]
 
 
@@ -72,6 +74,7 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
             ids=wiring.ids,
             normalise=partial(normalise_id, base=settings.response_id_base),
             status_name=status_name,
+            elsewhere=wiring.elsewhere,
         ),
         intake=intake,
         intents=wiring.intents,

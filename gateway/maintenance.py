@@ -1,8 +1,9 @@
 """What a running gateway does on the side, now and then.
 
 Owns the periodic work: renewing the owner term, making day partitions ahead, joining parked
-receipts, giving up on receipts that never came, recovering what other processes left. Each is one
-bounded step; a step that fails because the database is away is tried again at its next turn.
+receipts, ending what has expired, giving up on receipts that never came, recovering what other
+processes left. Each is one bounded step; a step that fails because the database is away is tried
+again at its next turn.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import structlog
 
 from dlr.ledger import GivenUp, give_up, purge_unmatched, sweep_unmatched
 from gateway.accept import client_refs, idempotency
+from gateway.dispatch.expiry import expire_waiting
 from gateway.dispatch.pruning import suppress_proven
 from shortlinks.ranges import delete_expired
 from storage.faults import UNAVAILABLE, Fenced
@@ -28,6 +30,7 @@ _log = structlog.get_logger(__name__)
 RENEW_SECONDS = 3.0
 RECOVER_SECONDS = 5.0
 SWEEP_SECONDS = 5.0
+EXPIRE_SECONDS = 2.0
 SWEEP_MINIMUM_AGE = timedelta(seconds=5)
 PARTITION_SECONDS = 10.0  # one look at the catalogue; also what ends a clock's jump over days
 GIVE_UP_SECONDS = 60.0
@@ -73,6 +76,7 @@ class Maintenance:
         self.unknown = 0
         self.joined = 0
         self.purged = 0
+        self.expired = 0
 
     def start(self) -> None:
         """Begin."""
@@ -83,6 +87,7 @@ class Maintenance:
                 for seconds, step in (
                     (PARTITION_SECONDS, self._partitions),
                     (SWEEP_SECONDS, self._sweep),
+                    (EXPIRE_SECONDS, self._expire),
                     (GIVE_UP_SECONDS, self._silence),
                     (RECOVER_SECONDS, self._take_over),
                     (LINKS_SECONDS, self._forget_links),
@@ -134,6 +139,10 @@ class Maintenance:
             await suppress_proven(connection, joined)
         self.joined += len(joined)
         self.purged += await purge_unmatched(connection, now)
+
+    async def _expire(self, connection: Connection) -> None:
+        """What waited longer than it is of use."""
+        self.expired += await expire_waiting(connection, datetime.now(UTC), self._ids)
 
     async def _silence(self, connection: Connection) -> None:
         """No final receipt for days: the message becomes unknown; a late receipt still

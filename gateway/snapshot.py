@@ -111,12 +111,15 @@ def _recording(gateway: Gateway) -> Iterator[Sample]:
             yield Sample(metric, count, (names.get(connector, ""), Status(status).label))
     yield Sample("sms_receipts_parked_total", counters.receipts_parked)
     yield Sample("sms_receipts_joined_total", counters.receipts_joined + gateway.maintenance.joined)
+    yield Sample("sms_messages_rerouted_total", gateway.dispatcher.handover.moved)
+    yield Sample("sms_messages_expired_waiting_total", gateway.maintenance.expired)
     yield Sample("sms_receipts_waiting", recorder.receipts_waiting)
     yield Sample("sms_records_unstorable_total", counters.unstorable)
     yield Sample("sms_numbers_suppressed_total", counters.numbers_suppressed)
     recovered = gateway.recovered
     yield Sample("sms_messages_in_doubt_total", recovered.resent, ("resend",))
     yield Sample("sms_messages_in_doubt_total", recovered.held, ("hold",))
+    yield Sample("sms_messages_in_doubt_total", recovered.failed, ("fail",))
 
 
 def _inbound(gateway: Gateway) -> Iterator[Sample]:

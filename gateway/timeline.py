@@ -217,9 +217,10 @@ def _why(part: Part) -> dict[str, object]:
 
 def _event(event: Event, registry: Registry) -> TimelineEvent:
     detail = dict(event.detail)
-    connector = detail.get("connector")
-    if isinstance(connector, int):
-        detail["connector"] = registry.connector_name(connector)
+    for key in ("connector", "from", "to"):
+        connector = detail.get(key)
+        if isinstance(connector, int):
+            detail[key] = registry.connector_name(connector)
     return TimelineEvent(time_of(event.id), event.kind, detail)
 
 

@@ -103,5 +103,6 @@ def ready_message(item: Accepting) -> ReadyMessage:
         expires_at=message.expires_at,
         batch_id=item.batch_id,
         priority=message.priority,
+        tags=message.tags,
         options=message.options,
     )

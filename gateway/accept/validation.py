@@ -70,7 +70,7 @@ class Validator:
     """Checks messages one by one. One for the process; holds no state of a request.
 
     `link_base_url` as `shortlinks.rewrite.parse_base_url` returned it; `validity_seconds_max`
-    bounds `expires_in`.
+    bounds `expires_in`, `validity_seconds` stands in for it, by category.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class Validator:
         parts_max: int,
         validity_seconds_max: int,
         timing: TimingRules,
+        validity_seconds: Sequence[int] = (),
     ) -> None:
         self._decode = msgspec.json.Decoder(MessageRequest).decode
         self._number_fault = numbers.fault
@@ -91,6 +92,7 @@ class Validator:
         self._parts_max = parts_max
         self._validity_seconds_max = validity_seconds_max
         self._timing = TimingFields(timing)
+        self._validity_seconds = tuple(validity_seconds) or (validity_seconds_max,) * len(Category)
         self._categories = {category.label: int(category) for category in Category}
 
     def check(
@@ -138,7 +140,8 @@ class Validator:
             account.id, category, connector, request.to, sender,
             final.text, final.links, final.slots, final.data_coding, final.parts,
             request.client_ref, request.campaign_id, request.variant, tags,
-            None if seconds is None else timing.release + seconds * 1000,
+            timing.release
+            + 1000 * (self._validity_seconds[category] if seconds is None else seconds),
             options=timing.options,
         )  # fmt: skip
 

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from gateway.config.account_settings import AccountSettings
 from gateway.config.base import Settings
+from gateway.config.category_settings import DoubtSettings, ValiditySettings
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.policy_settings import QuietHoursSettings
 from gateway.config.route_settings import RouteSettings
@@ -154,6 +155,8 @@ class Config(Settings, frozen=True, kw_only=True):
     accept: AcceptSettings = AcceptSettings()
     limits: LimitSettings = LimitSettings()
     quiet_hours: QuietHoursSettings = QuietHoursSettings()
+    validity: ValiditySettings = ValiditySettings()
+    doubt: DoubtSettings = DoubtSettings()
     connectors: tuple[ConnectorSettings, ...] = ()
     routes: tuple[RouteSettings, ...] = ()
     accounts: tuple[AccountSettings, ...] = ()

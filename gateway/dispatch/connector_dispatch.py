@@ -33,6 +33,7 @@ from smpp.pdu import SubmitSm, encode
 from storage.ids import IdSource
 
 FREE_AFTER_SECONDS = 3.0
+SUSPENDED = "suspended"
 
 _log = structlog.get_logger(__name__)
 
@@ -94,6 +95,7 @@ class ConnectorDispatch:
         self._timer: asyncio.TimerHandle | None = None
         self._freeing: asyncio.TimerHandle | None = None
         self._stopping = False
+        self._withheld: dict[str, asyncio.TimerHandle | None] = {}
         self.pool: BindPool | None = None
         self.parts_written = 0
         self.parts_in_flight = 0
@@ -104,7 +106,7 @@ class ConnectorDispatch:
     def push(self, messages: Sequence[ReadyMessage]) -> None:
         """Committed messages whose room in the ready queue was reserved."""
         self.ready.push_reserved(messages, self._clock.monotonic_ns())
-        if self._lines:
+        if self.up:
             self._wake()
         else:
             self._free_soon()
@@ -119,7 +121,7 @@ class ConnectorDispatch:
     async def stop(self, drain_seconds: float) -> None:
         """Write nothing new, wait for the answers of what is in flight, unbind."""
         self._stopping = True
-        for timer in (self._timer, self._freeing):
+        for timer in (self._timer, self._freeing, *self._withheld.values()):
             if timer is not None:
                 timer.cancel()
         self._hand_back()
@@ -135,19 +137,44 @@ class ConnectorDispatch:
 
     @property
     def up(self) -> bool:
-        """Whether a bind is there to write to."""
-        return bool(self._lines)
+        """Whether a bind is there to write to, and nothing forbids it."""
+        return bool(self._lines) and not self._withheld
+
+    @property
+    def withheld(self) -> tuple[str, ...]:
+        """Why nothing is written although binds may be up."""
+        return tuple(self._withheld)
+
+    def withhold(self, why: str, seconds: float | None = None) -> None:
+        """Write nothing for so long, or until release(): what waits may go by another connector,
+        what is in flight is still answered.
+        """
+        known = self._withheld.get(why)
+        if known is not None:
+            known.cancel()
+        self._withheld[why] = (
+            None if seconds is None else self._loop.call_later(seconds, self.release, why)
+        )
+        self._down.add(self.name)
+        if not self._stopping:
+            for line in self._lines.values():
+                self._drop_begun(line)
+            self._hand_back()
+            self._free_ready()
+
+    def release(self, why: str) -> None:
+        """Write again, unless something else forbids it."""
+        timer = self._withheld.pop(why, None)
+        if timer is not None:
+            timer.cancel()
+        self._came_up()
 
     # -- BindListener ------------------------------------------------------------------------------
 
     def bound(self, bind: Bind) -> None:
         if bind.settings.bind != "receiver":
             self._lines[bind] = _Line(bind)
-            self._down.discard(self.name)
-            if self._freeing is not None:
-                self._freeing.cancel()
-                self._freeing = None
-            self._wake()
+            self._came_up()
 
     def unbound(self, bind: Bind, reason: str, in_flight: list[object]) -> None:
         line = self._lines.pop(bind, None)
@@ -159,6 +186,14 @@ class ConnectorDispatch:
             self._down.add(self.name)
             self._hand_back()
             self._free_soon()
+
+    def _came_up(self) -> None:
+        if self.up:
+            self._down.discard(self.name)
+            if self._freeing is not None:
+                self._freeing.cancel()
+                self._freeing = None
+            self._wake()
 
     def expired(self, bind: Bind, contexts: list[object]) -> None:
         self._doubt(contexts)
@@ -180,6 +215,8 @@ class ConnectorDispatch:
         elif effects.pause_seconds:
             self.pace.pause(self._clock.monotonic_ns(), effects.pause_seconds)
         self._apply(effects)
+        if effects.suspend_seconds:
+            self.withhold(SUSPENDED, effects.suspend_seconds)
 
     def deliveries(self, bind: Bind, deliveries: list[Delivery]) -> None:
         self.intake.take(bind, deliveries)
@@ -203,7 +240,7 @@ class ConnectorDispatch:
     def _planned(self, effects: Effects) -> None:
         """An intent was committed or has failed."""
         self._apply(effects)
-        if self._stopping or not self._lines:
+        if self._stopping or not self.up:
             self._hand_back()
             self._free_soon()
 
@@ -214,7 +251,7 @@ class ConnectorDispatch:
 
     def _pump(self) -> None:
         self._pump_scheduled = False
-        if self._stopping or not self._lines:
+        if self._stopping or not self.up:
             return
         for line in self._lines.values():
             self._write(line)
@@ -297,16 +334,18 @@ class ConnectorDispatch:
         self._apply(effects)
 
     def _free_soon(self) -> None:
-        """No bind is left. Most links are back soon, so what waits in memory stays for a moment."""
+        """Nothing can be written. Most links are back soon, so what waits in memory stays for a
+        moment.
+        """
         if self._freeing is None and not self._stopping:
             self._freeing = self._loop.call_later(FREE_AFTER_SECONDS, self._free_ready)
 
     def _free_ready(self) -> None:
-        """Still no bind: what waits in memory is anybody's who has one. Through the recorder, so
+        """Still not up: what waits in memory is anybody's who has one. Through the recorder, so
         that the results of parts that were sent are stored before another may look for them (E79).
         """
         self._freeing = None
-        if self._stopping or self._lines:
+        if self._stopping or self.up:
             return
         self._planner.bring_back()
         now = datetime.fromtimestamp(self._clock.wall_ms() / 1000, UTC)
@@ -345,5 +384,7 @@ class ConnectorDispatch:
             self._recorder.record(effects.records)
         if effects.requeue:
             self._planner.returned(effects.requeue)
+            if not self.up:
+                self._free_soon()
         if wake:
             self._wake()

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
+from gateway.dispatch.handover import Handover
 from gateway.dispatch.intents import IntentWriter
 from gateway.dispatch.message import ReadyMessage
 from gateway.dispatch.recorder import Recorder
@@ -34,12 +35,14 @@ class Dispatcher:
         intents: IntentWriter,
         recorder: Recorder,
         refiller: Refiller,
+        handover: Handover,
         term: int,
     ) -> None:
         self.connectors = connectors
         self.intents = intents
         self.recorder = recorder
         self.refiller = refiller
+        self.handover = handover
         self._term = term
         self._stopping = False
 
@@ -63,6 +66,7 @@ class Dispatcher:
         outbox.
         """
         self._stopping = True
+        await self.handover.stop()
         await self.refiller.stop()
         await asyncio.gather(
             *(dispatch.stop(drain_seconds) for dispatch in self.connectors.values())

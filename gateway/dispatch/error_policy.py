@@ -52,6 +52,13 @@ class Action(msgspec.Struct, frozen=True):
     status: Status
     cooldown_seconds: float = 0.0
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the connector is at fault, so that the next one of the route may do better."""
+        if self.kind is Kind.RETRY:
+            return self.reason is Reason.ROUTE_UNAVAILABLE
+        return self.kind in (Kind.SUSPEND, Kind.RECONNECT)
+
 
 def _final(name: str, reason: Reason, status: Status = Status.REJECTED) -> Action:
     return Action(Kind.FINAL, name, reason, status)

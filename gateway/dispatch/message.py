@@ -77,6 +77,8 @@ class ReadyMessage(msgspec.Struct, gc=False, eq=False):
     batch_id: int | None = None
     priority: int = PRIORITY_DEFAULT
     options: MessageOptions | None = None
+    tags: tuple[str, ...] = ()
+    in_doubt: bool = False  # of an earlier attempt no answer came: it stays with its connector
 
 
 class Doubt(msgspec.Struct, eq=False):
@@ -107,6 +109,7 @@ class Journey(msgspec.Struct, eq=False):
     done: tuple[int, ...] = ()
     retry_status: int | None = None  # command_status of a part that may be tried again
     retry_seconds: float = 0.0
+    elsewhere: bool = False  # the refusal says that the connector is at fault
     throttled: bool = False
     unwritten: bool = False
     doubtful: bool = False  # a part was written and never answered, and is to be sent again

@@ -15,11 +15,11 @@ import msgspec
 from dlr.ledger import SubmissionRow
 from dlr.reasons import Reason
 from dlr.status import Status
-from gateway.dispatch.error_policy import ATTEMPTS_MAX, Kind, decide
+from gateway.dispatch.doubt import Doubt, OutcomePolicy
+from gateway.dispatch.error_policy import Kind, decide
 from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import Batch, Journey, Later, OutboundPart, ReadyMessage
 from gateway.dispatch.records import MessageDone, PartResult, Record
-from storage.categories import Category
 from storage.events import Event
 from storage.ids import IdSource
 
@@ -29,14 +29,20 @@ STATUSES_COUNTED_MAX = 64
 OTHER_STATUS = -1  # what all further statuses are counted under
 
 
-class OutcomePolicy(msgspec.Struct, frozen=True):
-    """How often to try, and what to do with a message that may or may not have been sent."""
+class Detour(msgspec.Struct, frozen=True):
+    """Another connector that may do better, and why it was chosen."""
 
-    attempts_max: int = ATTEMPTS_MAX
-    doubt_grace_seconds: float = 3.0  # a link that broke is not asked again at once
-    resend_when_in_doubt: frozenset[int] = frozenset(
-        {Category.OTP, Category.TRANSACTIONAL, Category.SERVICE}
-    )
+    connector: int
+    reason: str
+    connectors: int  # of the route that are up
+
+
+Elsewhere = Callable[[int, ReadyMessage], Detour | None]
+
+
+def stays(_connector: int, _message: ReadyMessage) -> Detour | None:
+    """No other connector is known."""
+    return None
 
 
 class Effects(msgspec.Struct):
@@ -46,6 +52,7 @@ class Effects(msgspec.Struct):
     requeue: list[ReadyMessage] = msgspec.field(default_factory=list)
     known: list[tuple[str, int]] = msgspec.field(default_factory=list)  # carrier id, submission id
     pause_seconds: float = 0.0
+    suspend_seconds: float = 0.0
     throttled_generation: int = -1  # -1: nothing was throttled
 
 
@@ -60,9 +67,12 @@ class Outcomes:
         ids: IdSource,
         normalise: Callable[[bytes], str],
         status_name: Callable[[int], str],
+        elsewhere: Elsewhere = stays,
     ) -> None:
+        """`elsewhere` knows the other connectors of a message's route."""
         self._connector = connector
-        self._policy = policy
+        self.policy = policy
+        self._elsewhere = elsewhere
         self._ids = ids
         self._normalise = normalise
         self._status_name = status_name
@@ -84,7 +94,7 @@ class Outcomes:
             self._settle(journey, part.part, row, now_ms, out)
             return
         message = journey.message
-        action = decide(command_status, message.attempt + 1, self._policy.attempts_max)
+        action = decide(command_status, message.attempt + 1, self.policy.attempts_max)
         expired = message.expires_at is not None and message.expires_at <= now_ms
         if action.kind is Kind.FINAL or expired:
             row = self._row(part, action.status, now_ms)
@@ -94,10 +104,13 @@ class Outcomes:
             return
         journey.retry_status = command_status
         journey.retry_seconds = max(journey.retry_seconds, action.cooldown_seconds)
+        journey.elsewhere = journey.elsewhere or action.elsewhere
         if action.kind is Kind.THROTTLE:
             journey.throttled = True
             out.throttled_generation = max(out.throttled_generation, part.generation)
-        elif action.kind is not Kind.RETRY:
+        elif action.kind is Kind.SUSPEND:
+            out.suspend_seconds = max(out.suspend_seconds, action.cooldown_seconds)
+        elif action.kind is Kind.RECONNECT:
             out.pause_seconds = max(out.pause_seconds, action.cooldown_seconds)
         self._settle(journey, None, None, now_ms, out)
 
@@ -115,14 +128,18 @@ class Outcomes:
         self.in_doubt += 1
         journey = part.journey
         message = journey.message
-        if message.category in self._policy.resend_when_in_doubt and self._may_retry(
-            message, now_ms
-        ):
+        policy = self.policy.in_doubt(message.category, message.attempt)
+        expired = message.expires_at is not None and message.expires_at <= now_ms
+        if policy is Doubt.RESEND and not expired:
             journey.doubtful = True
             self._settle(journey, None, None, now_ms, out)
             return
         row = self._row(part, Status.UNCONFIRMED, now_ms)
         row.responded_at = None
+        if policy is Doubt.FAIL:
+            row.status = Status.FAILED
+            row.reason = Reason.UNKNOWN
+            row.error = "in doubt"
         self._settle(journey, part.part, row, now_ms, out)
 
     def unsendable(self, part: OutboundPart, now_ms: int, out: Effects) -> None:
@@ -152,6 +169,8 @@ class Outcomes:
         out: Effects,
     ) -> None:
         """A message that will not reach the wire any more: one row of part 0."""
+        if message.in_doubt and status is Status.EXPIRED:
+            status = Status.UNCONFIRMED  # an earlier attempt may have arrived
         row = SubmissionRow(
             id=self._ids.next(),
             message_id=message.id,
@@ -184,11 +203,6 @@ class Outcomes:
                 event=self._event(message.id, "held", detail),
             )
         )
-
-    def _may_retry(self, message: ReadyMessage, now_ms: int) -> bool:
-        if message.attempt + 1 >= self._policy.attempts_max:  # E30: never 28 times
-            return False
-        return message.expires_at is None or message.expires_at > now_ms
 
     def _row(self, part: OutboundPart, status: Status, now_ms: int) -> SubmissionRow:
         message = part.journey.message
@@ -242,15 +256,19 @@ class Outcomes:
         return MessageDone(message.id, batch, requeued=True, event=event)
 
     def _retry(self, journey: Journey, now_ms: int) -> MessageDone:
-        message, policy = journey.message, self._policy
+        message = journey.message
         detail: dict[str, object] = {"attempt": message.attempt + 1}
+        detour: Detour | None = None
         if journey.doubtful:
-            delay = policy.doubt_grace_seconds
-            kind, detail["policy"] = "in_doubt", "resend"
+            delay = self.policy.doubt_grace_seconds
+            kind, detail["policy"] = "in_doubt", Doubt.RESEND.value
         else:
             assert journey.retry_status is not None
             delay = journey.retry_seconds
             kind, detail["command_status"] = "retry", self._status_name(journey.retry_status)
+            detour = self._detour(journey)
+        if detour is not None and message.attempt + 1 < detour.connectors:
+            delay = 0.0  # this one has not refused it yet
         self.retried += 1
         retry_at = _instant(now_ms + int(delay * 1000))
         detail["not_before"] = retry_at
@@ -260,8 +278,24 @@ class Outcomes:
             retry_at=retry_at,
             attempt=message.attempt + 1,
             hold=Hold.RETRY,
+            connector=0 if detour is None else detour.connector,
+            in_doubt=journey.doubtful,
             event=self._event(message.id, kind, detail),
+            rerouted=None if detour is None else self._rerouted(message.id, detour),
         )
+
+    def _detour(self, journey: Journey) -> Detour | None:
+        """Where the next attempt goes, if the connector was at fault. What may have been sent here,
+        or was in part (E80), stays.
+        """
+        message = journey.message
+        if not journey.elsewhere or message.in_doubt or journey.done or message.parts_done:
+            return None
+        return self._elsewhere(self._connector, message)
+
+    def _rerouted(self, message_id: int, detour: Detour) -> Event:
+        detail = {"from": self._connector, "to": detour.connector, "reason": detour.reason}
+        return Event(self._ids.next(), message_id, "rerouted", detail)
 
     def _event(self, message_id: int, kind: str, detail: dict[str, object]) -> Event:
         detail["connector"] = self._connector

@@ -197,6 +197,8 @@ class Recorder:
                 [done.attempt for done in gathered.retries],
                 [done.hold for done in gathered.retries],
                 self._term,
+                [done.connector for done in gathered.retries],
+                [done.in_doubt for done in gathered.retries],
             )
         closed = [
             batch.id for batch, finished in gathered.batches.values() if batch.open == finished
@@ -268,8 +270,7 @@ def _gather(records: Sequence[Record]) -> _Gathered:
 
 def _gather_done(gathered: _Gathered, done: MessageDone) -> None:
     gathered.rows += done.rows
-    if done.event is not None:
-        gathered.events.append(done.event)
+    gathered.events += [event for event in (done.event, done.rerouted) if event is not None]
     if done.retry_at is not None:
         gathered.retries.append(done)
     elif not done.requeued:

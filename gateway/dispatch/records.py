@@ -41,7 +41,10 @@ class MessageDone(msgspec.Struct):
     attempt: int = 0
     requeued: bool = False
     hold: Hold = Hold.NONE  # why, if `retry_at` is set
+    connector: int = 0  # whose it is from the next attempt on; 0: as before
+    in_doubt: bool = False
     event: Event | None = None
+    rerouted: Event | None = None
 
 
 class ReceiptArrived(msgspec.Struct):

@@ -7,15 +7,16 @@ certainly not sent. Must run before this process claims anything.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 
 import asyncpg
 import msgspec
 import structlog
 
 from dlr.ledger import SubmissionRow, insert_submissions
+from dlr.reasons import Reason
 from dlr.status import Status
-from gateway.dispatch.error_policy import ATTEMPTS_MAX
+from gateway.dispatch.doubt import Doubt, OutcomePolicy
 from storage import events, sql
 from storage.events import Event
 from storage.ids import IdSource
@@ -28,14 +29,15 @@ _log = structlog.get_logger(__name__)
 
 
 class Recovered(msgspec.Struct):
-    """What was found: terms taken over, messages freed, messages in doubt that are sent again or
-    held.
+    """What was found: terms taken over, messages freed, messages in doubt that are sent again,
+    held or given up.
     """
 
     terms: int = 0
     freed: int = 0
     resent: int = 0
     held: int = 0
+    failed: int = 0
     settled: int = 0  # named by an intent, but their results were stored: only the intent was left
 
     def add(self, other: Recovered) -> None:
@@ -50,7 +52,7 @@ async def recover(
     *,
     own_term: int,
     ids: IdSource,
-    resend_when_in_doubt: Container[int],
+    policy: OutcomePolicy,
 ) -> Recovered:
     """Take over every dead term. Safe to run again at any point, and by two processes at once."""
     found = Recovered()
@@ -65,7 +67,7 @@ async def recover(
     if terms:
         async with connection.transaction():
             await connection.execute(_SQL["recovery_lock"])
-            await _settle_intents(connection, terms, ids, resend_when_in_doubt, found)
+            await _settle_intents(connection, terms, ids, policy, found)
             freed = await connection.execute(_SQL["outbox_take_over"], terms)
             found.freed = int(freed.split()[-1])
         found.terms = len(terms)
@@ -77,7 +79,7 @@ async def _settle_intents(
     connection: Connection,
     terms: Sequence[int],
     ids: IdSource,
-    resend: Container[int],
+    policy: OutcomePolicy,
     found: Recovered,
 ) -> None:
     intents = await connection.fetch(_SQL["intents_of_terms"], terms)
@@ -85,7 +87,7 @@ async def _settle_intents(
     if named:
         rows = await connection.fetch(_SQL["in_doubt"], named, terms)
         found.settled = len(named) - len(rows)
-        await _settle_doubt(connection, rows, ids, resend, found)
+        await _settle_doubt(connection, rows, ids, policy, found)
     await connection.execute(_SQL["intent_close"], [intent["id"] for intent in intents])
 
 
@@ -93,18 +95,21 @@ async def _settle_doubt(
     connection: Connection,
     rows: Sequence[asyncpg.Record],
     ids: IdSource,
-    resend: Container[int],
+    policy: OutcomePolicy,
     found: Recovered,
 ) -> None:
-    # The attempt counts: what kills its process each time must not be sent for ever (E30).
-    again = [row for row in rows if row["category"] in resend and row["attempt"] + 1 < ATTEMPTS_MAX]
-    resent = {row["id"] for row in again}
-    hold = [row for row in rows if row["id"] not in resent]
+    decided = {row["id"]: policy.in_doubt(row["category"], row["attempt"]) for row in rows}
+    again = [row["id"] for row in rows if decided[row["id"]] is Doubt.RESEND]
+    ended = [row for row in rows if decided[row["id"]] is not Doubt.RESEND]
     if again:
-        await connection.execute(_SQL["outbox_resend"], [row["id"] for row in again])
-    if hold:
-        await insert_submissions(connection, await _unconfirmed(connection, hold, ids))
-        await connection.execute(_SQL["outbox_delete"], [row["id"] for row in hold])
+        await connection.execute(_SQL["outbox_resend"], again)
+    if ended:
+        results = await unanswered_parts(connection, ended, ids)
+        for result in results:
+            if decided[result.message_id] is Doubt.FAIL:
+                fail(result)
+        await insert_submissions(connection, results)
+        await connection.execute(_SQL["outbox_delete"], [row["id"] for row in ended])
     await events.append(
         connection,
         [
@@ -113,20 +118,29 @@ async def _settle_doubt(
                 row["id"],
                 "in_doubt",
                 {
-                    "policy": "resend" if row["id"] in resent else "hold",
+                    "policy": decided[row["id"]].value,
                     "cause": "the gateway died between intent and result",
                 },
             )
             for row in rows
         ],
     )
-    found.resent, found.held = len(again), len(hold)
+    found.resent = len(again)
+    found.failed = sum(policy is Doubt.FAIL for policy in decided.values())
+    found.held = len(ended) - found.failed
 
 
-async def _unconfirmed(
+def fail(row: SubmissionRow) -> None:
+    """A part that was in doubt and is given up."""
+    row.status = Status.FAILED
+    row.reason = Reason.UNKNOWN
+    row.error = "in doubt"
+
+
+async def unanswered_parts(
     connection: Connection, rows: Sequence[asyncpg.Record], ids: IdSource
 ) -> list[SubmissionRow]:
-    """One row for each part that has no result: it may have been sent."""
+    """One unconfirmed row for each part that has no result: it may have been sent."""
     named = [row["id"] for row in rows]
     done = {
         (row["message_id"], row["part"])

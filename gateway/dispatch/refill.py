@@ -129,7 +129,10 @@ class Refiller:
                 return []
             ids += [row["id"] for row in found]
             rows = await database.fetch(
-                _SQL["messages_claimed"], ids, [row["attempt"] for row in found]
+                _SQL["messages_claimed"],
+                ids,
+                [row["attempt"] for row in found],
+                [row["in_doubt"] for row in found],
             )
             done = await self._parts_done(database, rows)
             await database.execute(_SQL["outbox_claim"], ids, self._term)
@@ -209,5 +212,7 @@ class Refiller:
             parts_done=parts_done,
             batch_id=row["batch_id"],
             priority=row["priority"],
+            tags=tuple(row["tags"] or ()),
+            in_doubt=row["in_doubt"],
             options=None if options is None else msgspec.convert(options, MessageOptions),
         )

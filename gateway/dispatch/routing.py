@@ -116,6 +116,16 @@ def route(
     return Decision((), None)
 
 
+def after(decision: Decision, connector: str) -> str | None:
+    """The connector to try when `connector` failed this message: the next of its route that is up,
+    the first again behind the last. None when no other is up.
+    """
+    up = decision.connectors[: len(decision.connectors) - len(decision.down)]
+    if connector not in up:
+        return up[0] if up else None
+    return up[(up.index(connector) + 1) % len(up)] if len(up) > 1 else None
+
+
 class RouteTable:
     """The routes, the numbers of the connectors, and who is down right now.
 
@@ -125,9 +135,14 @@ class RouteTable:
     def __init__(
         self, routes: Sequence[Route], connectors: Mapping[str, int], down: Collection[str]
     ) -> None:
+        self._down = down
+        self.replace(routes, connectors)
+
+    def replace(self, routes: Sequence[Route], connectors: Mapping[str, int]) -> None:
+        """The configuration changed: further decisions follow these."""
         self._routes = routes
         self._connectors = connectors
-        self._down = down
+        self._names = {number: name for name, number in connectors.items()}
 
     def decide(
         self, to: str, sender: str, category: int, account: str, tags: Collection[str]
@@ -141,6 +156,33 @@ class RouteTable:
         """The number of the connector to try first; NO_CONNECTOR when no route matches."""
         decision = self.decide(to, sender, category, account, tags)
         return self._connectors[decision.connectors[0]] if decision.connectors else NO_CONNECTOR
+
+    def elsewhere(
+        self,
+        connector: int,
+        to: str,
+        sender: str,
+        category: int,
+        account: str,
+        tags: Collection[str],
+    ) -> tuple[int, Decision]:
+        """The number of the connector to try after this one failed the message, and the decision
+        behind it; NO_CONNECTOR when the message had better stay.
+        """
+        decision = self.decide(to, sender, category, account, tags)
+        name = after(decision, self._names.get(connector, ""))
+        return (NO_CONNECTOR if name is None else self._connectors[name]), decision
+
+    def has_other(self, connector: int) -> bool:
+        """Whether any route names this connector beside one that is up; also one that no route
+        names any more has others.
+        """
+        name = self._names.get(connector)
+        routes = [
+            route for route in self._routes if name in {leg.connector for leg in route.via}
+        ] or self._routes
+        legs = {leg.connector for route in routes for leg in route.via}
+        return any(leg != name and leg not in self._down for leg in legs)
 
 
 def _decide(index: int, via: tuple[Leg, ...], to: str, down: Collection[str]) -> Decision:

@@ -101,6 +101,12 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_pace_parts_per_second": MetricKind(
             "gauge", "The pace in force, after throttling.", ("connector",)
         ),
+        "sms_messages_rerouted_total": MetricKind(
+            "counter", "Waiting messages moved from a connector that was down to another."
+        ),
+        "sms_messages_expired_waiting_total": MetricKind(
+            "counter", "Messages that expired before a connector could take them."
+        ),
         "sms_binds_lost_total": MetricKind("counter", "Sessions that ended.", ("connector",)),
         # from handsets
         "sms_inbound_parts_total": MetricKind(

@@ -17,9 +17,11 @@ from dlr.ledger import SubmissionRow
 from dlr.reasons import Reason
 from dlr.receipt import normalise_id
 from dlr.status import Status
+from gateway.config.category_settings import DoubtLabel, DoubtSettings
+from gateway.dispatch.doubt import OutcomePolicy
 from gateway.dispatch.error_policy import ATTEMPTS_MAX, RETRY_SECONDS_FIRST
 from gateway.dispatch.message import Batch, Doubt, Journey, OutboundPart, ReadyMessage
-from gateway.dispatch.outcomes import Effects, OutcomePolicy, Outcomes
+from gateway.dispatch.outcomes import Effects, Outcomes
 from gateway.dispatch.records import MessageDone, PartResult
 from smpp.vocabulary import status_name
 from storage.categories import Category
@@ -249,6 +251,31 @@ def test_e30_doubt_is_not_resent_beyond_the_last_attempt() -> None:
     assert done.rows[0].status == Status.UNCONFIRMED
 
 
+@pytest.mark.parametrize(
+    ("policy", "status"), [("hold", Status.UNCONFIRMED), ("fail", Status.FAILED), ("resend", None)]
+)
+def test_doubt_ends_as_the_configuration_says(policy: DoubtLabel, status: Status | None) -> None:
+    settings = DoubtSettings(service=policy, grace_seconds=7.0)
+    wire = Wire(OutcomePolicy.of(settings))
+    [journey] = wire.batch(wire.message(category=Category.SERVICE))
+    out = Effects()
+    wire.outcomes.doubtful(wire.part(journey), NOW_MS, out)
+    [done] = done_of(out)
+    assert [row.status for row in done.rows] == ([] if status is None else [status])
+    if status is None:
+        assert done.in_doubt
+        assert done.retry_at is not None
+        assert done.retry_at.timestamp() == NOW_MS / 1000 + 7.0
+
+
+def test_e30_the_number_of_attempts_is_configured() -> None:
+    wire = Wire(OutcomePolicy.of(DoubtSettings(attempts_max=2)))
+    [first] = wire.batch(wire.message())
+    [last] = wire.batch(wire.message(attempt=1))
+    assert done_of(wire.answer(first, SYSTEM_ERROR))[0].retry_at is not None
+    assert done_of(wire.answer(last, SYSTEM_ERROR))[0].retry_at is None
+
+
 def test_a_retry_waits_longer_each_time_and_tells_its_timeline() -> None:
     wire = Wire()
     waits = []
@@ -349,7 +376,7 @@ def test_a_connector_that_is_of_no_use_rests_as_long_as_the_worst_answer_says() 
     journeys = wire.batch(*(wire.message() for _ in range(3)))
     for journey, status in zip(journeys, (NOT_BOUND, SUSPENDED, SYSTEM_ERROR), strict=True):
         wire.outcomes.answered(wire.part(journey), status, b"", NOW_MS, out)
-    assert out.pause_seconds == 60.0
+    assert (out.pause_seconds, out.suspend_seconds) == (1.0, 60.0)
     assert out.throttled_generation == -1
     assert all(done.retry_at is not None for done in done_of(out))
 

@@ -12,9 +12,10 @@ import pytest
 
 from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.status import Status
+from gateway.config.category_settings import DoubtSettings
+from gateway.dispatch.doubt import OutcomePolicy
 from gateway.dispatch.error_policy import ATTEMPTS_MAX
 from gateway.dispatch.message import ReadyMessage
-from gateway.dispatch.outcomes import OutcomePolicy
 from gateway.dispatch.recovery import Recovered, recover
 from storage.categories import Category
 from storage.faults import is_transient
@@ -24,7 +25,6 @@ from tests.dispatch.world import CONNECTOR, World, running
 
 HERE = HostIdentity.current()
 GONE = replace(HERE, pid_started="1")  # our pid, but not the process that has it now
-RESEND = OutcomePolicy().resend_when_in_doubt
 OTP, TRANSACTIONAL, MARKETING = Category.OTP, Category.TRANSACTIONAL, Category.MARKETING
 
 
@@ -40,13 +40,17 @@ async def dead(world: World) -> int:
     return (await OwnerTerm.acquire(world.connection, GONE)).term
 
 
-async def recovering(world: World, connection: Connection | None = None) -> Recovered:
+async def recovering(
+    world: World,
+    connection: Connection | None = None,
+    policy: OutcomePolicy = OutcomePolicy(),  # noqa: B008 - frozen
+) -> Recovered:
     return await recover(
         connection or world.connection,
         HERE,
         own_term=world.term.term,
         ids=world.ids,
-        resend_when_in_doubt=RESEND,
+        policy=policy,
     )
 
 
@@ -90,6 +94,17 @@ async def test_doubt_is_resent_or_held_as_the_category_says(world: World, dead: 
     for message, policy in ((otp, "resend"), (transactional, "resend"), (marketing, "hold")):
         [(kind, detail)] = await world.events(message.id)
         assert (kind, detail["policy"]) == ("in_doubt", policy)
+
+
+async def test_doubt_may_be_the_end(world: World, dead: int) -> None:
+    policy = OutcomePolicy.of(DoubtSettings(otp="fail", marketing="resend"))
+    otp, marketing = messages = [world.message(OTP), world.message(MARKETING)]
+    await left(world, dead, messages)
+    found = await recovering(world, policy=policy)
+    assert (found.resent, found.held, found.failed) == (1, 0, 1)
+    ((waiting, row),) = (await world.outbox()).items()
+    assert (waiting, row["in_doubt"]) == (marketing.id, True)
+    assert await world.results() == {(otp.id, 1): Status.FAILED}
 
 
 async def test_e30_what_was_in_doubt_too_often_is_held(world: World, dead: int) -> None:

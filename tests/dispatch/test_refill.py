@@ -15,11 +15,13 @@ from dlr.status import Status
 from gateway.dispatch import refill
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.dispatcher import Dispatcher
+from gateway.dispatch.handover import Detours
 from gateway.dispatch.message import ReadyMessage
 from gateway.dispatch.ready_queue import FILL_PERCENT
 from gateway.dispatch.refill import Refiller
+from gateway.dispatch.routing import RouteTable
 from storage.categories import Category
-from tests.dispatch.wire import Carrier, connector, part_of, say_nothing, sending
+from tests.dispatch.wire import Carrier, connector, handover, part_of, say_nothing, sending
 from tests.dispatch.world import CONNECTOR, VAULT, World, running
 from tests.smpp.recording import eventually
 
@@ -241,10 +243,13 @@ async def test_what_an_open_intent_names_is_not_given_back(world: World) -> None
 
 def dispatcher(world: World) -> Dispatcher:
     dispatch = connector(world)
+    claims = refiller(world, dispatch)
+    detours = Detours(RouteTable((), {}, frozenset()), str)
     return Dispatcher(
         {CONNECTOR: dispatch},
         intents=world.intents,
         recorder=world.recorder,
-        refiller=refiller(world, dispatch),
+        refiller=claims,
+        handover=handover(world, {CONNECTOR: dispatch}, detours),
         term=world.term.term,
     )

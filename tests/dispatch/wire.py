@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
 from dlr.receipt import normalise_id
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
+from gateway.dispatch.doubt import OutcomePolicy
+from gateway.dispatch.handover import Detours, Handover
 from gateway.dispatch.inbound import ReceiptIntake
 from gateway.dispatch.just_stopped import JustStopped
 from gateway.dispatch.message import ReadyMessage
-from gateway.dispatch.outcomes import OutcomePolicy, Outcomes
+from gateway.dispatch.outcomes import Elsewhere, Outcomes, stays
 from gateway.dispatch.pace import Pace
 from gateway.dispatch.ready_queue import ReadyQueue
 from ratelimit.spec import RateSpec
@@ -21,7 +25,7 @@ from smpp.events import MessageRequest
 from smpp.pdu import SubmitSm, SubmitSmResp
 from smpp.server import ServerSession
 from smpp.vocabulary import status_name
-from tests.dispatch.world import CLOCK, CONNECTOR, World
+from tests.dispatch.world import CLOCK, CONNECTOR, VAULT, World
 from tests.smpp.recording import Handler, eventually, serving
 
 UDH_OCTETS = 6
@@ -112,9 +116,12 @@ async def sending(
     capacity_parts: int = 1_000,
     response_timeout_seconds: float = 60.0,
     stopped: JustStopped | None = None,
+    elsewhere: Elsewhere = stays,
 ) -> AsyncIterator[ConnectorDispatch]:
     """A connector that is bound to the carrier."""
-    dispatch = connector(world, rate=rate, capacity_parts=capacity_parts, stopped=stopped)
+    dispatch = connector(
+        world, rate=rate, capacity_parts=capacity_parts, stopped=stopped, elsewhere=elsewhere
+    )
     async with serving(carrier) as server:
         settings = BindSettings(
             host="127.0.0.1",
@@ -144,6 +151,7 @@ def connector(
     rate: RateSpec | None = None,
     capacity_parts: int = 1_000,
     stopped: JustStopped | None = None,
+    elsewhere: Elsewhere = stays,
 ) -> ConnectorDispatch:
     """As the gateway wires one; not started."""
     dispatch = ConnectorDispatch(
@@ -157,6 +165,7 @@ def connector(
             ids=world.ids,
             normalise=normalise,
             status_name=status_name,
+            elsewhere=elsewhere,
         ),
         intake=ReceiptIntake(CONNECTOR, world.recorder, normalise=normalise, wall_ms=CLOCK.wall_ms),
         intents=world.intents,
@@ -168,6 +177,22 @@ def connector(
     )
     world.after_commit.append(dispatch.recorded)
     return dispatch
+
+
+def handover(
+    world: World, connectors: Mapping[int, ConnectorDispatch], detours: Detours
+) -> Handover:
+    """As the gateway wires it; not started."""
+    return Handover(
+        world.database.dedicated("handover"),
+        connectors,
+        detours,
+        vault=VAULT,
+        ids=world.ids,
+        monotonic=time.monotonic,
+        backlog=lambda _connector, _category: None,
+        ended=asyncio.Task.cancelled,
+    )
 
 
 def push(dispatch: ConnectorDispatch, messages: Sequence[ReadyMessage]) -> None:

@@ -36,6 +36,7 @@ def validator() -> Validator:
         parts_max=10,
         validity_seconds_max=259_200,
         timing=TimingRules(),
+        validity_seconds=(600, 86_400, 172_800, 259_200),
     )
 
 
@@ -177,7 +178,13 @@ def test_null_means_not_given(validator: Validator) -> None:
 
 def test_an_expiry_counts_from_now(validator: Validator) -> None:
     assert prepared(validator, expires_in=60).expires_at == 61_000
-    assert prepared(validator).expires_at is None
+
+
+def test_a_message_that_does_not_say_is_tried_as_long_as_its_category_is(
+    validator: Validator,
+) -> None:
+    seconds = [prepared(validator, category=category.label).expires_at for category in Category]
+    assert seconds == [601_000, 86_401_000, 172_801_000, 259_201_000]
 
 
 @pytest.mark.parametrize(

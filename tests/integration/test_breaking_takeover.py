@@ -12,8 +12,8 @@ import asyncpg
 import pytest
 
 from gateway.demo import processes
+from gateway.dispatch.doubt import OutcomePolicy
 from gateway.dispatch.error_policy import ATTEMPTS_MAX
-from gateway.dispatch.outcomes import OutcomePolicy
 from gateway.dispatch.recovery import recover
 from gateway.maintenance import Maintenance
 from storage import leases
@@ -168,7 +168,7 @@ async def run_recovery(connection: Connection, own: OwnerTerm) -> None:
         HostIdentity.current(),
         own_term=own.term,
         ids=IdSource(own.node, lambda: int(datetime.now(UTC).timestamp() * 1000)),
-        resend_when_in_doubt=OutcomePolicy().resend_when_in_doubt,
+        policy=OutcomePolicy(),
     )
 
 

@@ -6,8 +6,10 @@ DELETE FROM outbox WHERE id = ANY($1::bigint[]);
 -- what is still ours and was not freed by this very record: repeated after a commit in doubt, the row may have been
 -- claimed again by then, by another process or by this one.
 UPDATE outbox AS o
-SET owner = 0, not_before = retry.not_before, attempt = retry.attempt, hold = retry.hold
-FROM unnest($1::bigint[], $2::timestamptz[], $3::smallint[], $4::smallint[]) AS retry (id, not_before, attempt, hold)
+SET owner = 0, not_before = retry.not_before, attempt = retry.attempt, hold = retry.hold,
+    connector = coalesce(nullif(retry.connector, 0), o.connector), in_doubt = o.in_doubt OR retry.in_doubt
+FROM unnest($1::bigint[], $2::timestamptz[], $3::smallint[], $4::smallint[], $6::smallint[], $7::boolean[])
+    AS retry (id, not_before, attempt, hold, connector, in_doubt)
 WHERE o.id = retry.id AND o.owner = $5 AND o.not_before IS DISTINCT FROM retry.not_before;
 
 -- name: intent_open
@@ -23,7 +25,7 @@ SELECT id, to_idx FROM message WHERE id = ANY($1::bigint[]);
 -- name: outbox_free
 -- Free messages of one connector and category, oldest first, from the cursor on. SKIP LOCKED: two processes never
 -- wait for each other. At most 500 rows: beyond that the plan flips (measured at 2 000: 62 ms a claim).
-SELECT id, attempt
+SELECT id, attempt, in_doubt
 FROM outbox
 WHERE owner = 0 AND not_before IS NULL AND connector = $1 AND category = $2 AND id > $3
 ORDER BY id
@@ -32,20 +34,57 @@ FOR UPDATE SKIP LOCKED;
 
 -- name: outbox_due
 -- Messages of one connector, of any category, whose time has come: the longest overdue first.
-SELECT id, attempt
+SELECT id, attempt, in_doubt
 FROM outbox
 WHERE owner = 0 AND not_before <= now() AND connector = $1
 ORDER BY not_before, id
 LIMIT $2
 FOR UPDATE SKIP LOCKED;
 
+-- name: outbox_due_after
+-- As outbox_due, from a moment on: what could not be moved is passed over.
+SELECT id, not_before
+FROM outbox
+WHERE owner = 0 AND not_before <= now() AND connector = $1 AND (not_before, id) > ($2, $3::bigint)
+ORDER BY not_before, id
+LIMIT $4
+FOR UPDATE SKIP LOCKED;
+
+-- name: messages_waiting
+-- What the route is decided from, and whether a part was sent already: then the others follow it (E80).
+SELECT m.id, m.account, m.category, m.sender, m.to_enc, m.tags, o.in_doubt,
+       m.parts > 1 AND EXISTS (
+           SELECT 1 FROM submission AS s WHERE s.message_id = m.id AND s.id >= $2 AND s.part > 0
+       ) AS begun
+FROM outbox AS o
+JOIN message AS m ON m.id = o.id
+WHERE o.id = ANY($1::bigint[]);
+
+-- name: outbox_move
+UPDATE outbox AS o
+SET connector = moved.connector
+FROM unnest($1::bigint[], $2::smallint[]) AS moved (id, connector)
+WHERE o.id = moved.id AND o.owner = 0;
+
+-- name: outbox_expire
+-- Takes out what waited until it is of no use, those that ended first; what somebody holds in memory ends there.
+DELETE FROM outbox
+WHERE id IN (
+    SELECT id FROM outbox
+    WHERE owner = 0 AND expires_at <= $1
+    ORDER BY expires_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING id, connector, category, account, parts, in_doubt;
+
 -- name: outbox_claim
 UPDATE outbox SET owner = $2 WHERE id = ANY($1::bigint[]);
 
 -- name: messages_claimed
 SELECT m.id, claimed.attempt, m.account, m.category, m.parts, m.sender, m.to_enc, m.to_idx, m.text, m.expires_at,
-       m.batch_id, m.priority, m.options
-FROM unnest($1::bigint[], $2::smallint[]) AS claimed (id, attempt)
+       m.batch_id, m.priority, m.options, m.tags, claimed.in_doubt
+FROM unnest($1::bigint[], $2::smallint[], $3::boolean[]) AS claimed (id, attempt, in_doubt)
 JOIN message AS m ON m.id = claimed.id
 ORDER BY m.id;
 
@@ -78,7 +117,7 @@ UPDATE outbox SET owner = 0 WHERE owner = ANY($1::bigint[]);
 
 -- name: outbox_resend
 -- The attempt counts: a message that kills its process each time must not be sent for ever (E30).
-UPDATE outbox SET owner = 0, attempt = attempt + 1 WHERE id = ANY($1::bigint[]);
+UPDATE outbox SET owner = 0, attempt = attempt + 1, in_doubt = true WHERE id = ANY($1::bigint[]);
 
 -- name: ended_terms_with_work
 -- Terms that ended, by their own hand or by a take-over that died half-way, and still hold something.

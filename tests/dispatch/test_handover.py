@@ -1,0 +1,192 @@
+"""What waits for a connector that is down goes by another; what may have been sent does not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dlr.ledger import SubmissionRow, insert_submissions
+from dlr.reasons import Reason
+from dlr.status import Status
+from gateway.dispatch import handover as handover_module
+from gateway.dispatch.expiry import expire_waiting
+from gateway.dispatch.handover import Detours, Handover
+from gateway.dispatch.message import ReadyMessage
+from gateway.dispatch.routing import Leg, Route, RouteTable
+from storage.categories import Category
+from tests.dispatch.wire import Carrier, connector, handover, push, sending
+from tests.dispatch.world import CONNECTOR, World, running
+
+OTHER, THIRD = CONNECTOR + 1, CONNECTOR + 2
+NUMBERS = {"sim": CONNECTOR, "b": OTHER, "c": THIRD}
+
+
+@pytest.fixture
+async def world(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    monkeypatch.setattr(handover_module, "DOWN_SECONDS", 0.0)
+    async with running(database_url) as world:
+        yield world
+
+
+def table(down: Sequence[str] = ("sim",), *routes: Route) -> Detours:
+    everything = Route(via=(Leg("sim"), Leg("b"), Leg("c")))
+    return Detours(RouteTable(routes or (everything,), NUMBERS, frozenset(down)), str)
+
+
+def moving(world: World, detours: Detours) -> Handover:
+    """`sim` has no bind; the routes are told who else is up."""
+    return handover(world, {CONNECTOR: connector(world)}, detours)
+
+
+async def owners(world: World) -> dict[int, int]:
+    return {message: row["connector"] for message, row in (await world.outbox()).items()}
+
+
+async def test_e84_what_waits_for_a_dead_connector_goes_by_the_next_that_is_up(
+    world: World,
+) -> None:
+    free = world.messages(3, Category.MARKETING)
+    due, later, mine = world.messages(3, Category.OTP)
+    now = datetime.now(UTC)
+    await world.store(free, owner=0)
+    await world.store([due], owner=0, not_before=now - timedelta(seconds=1))
+    await world.store([later], owner=0, not_before=now + timedelta(hours=1))
+    await world.store([mine])
+    moved = moving(world, table(("sim", "b")))
+    await moved.turn()
+    gone = {message.id: THIRD for message in (*free, due)}
+    assert await owners(world) == {**gone, later.id: CONNECTOR, mine.id: CONNECTOR}
+    assert moved.moved == 4
+    ((kind, detail),) = await world.events(due.id)
+    assert kind == "rerouted"
+    assert (detail["from"], detail["to"]) == (CONNECTOR, THIRD)
+    assert "down: sim, b" in str(detail["reason"])
+
+
+async def test_e84_each_message_is_routed_anew(world: World) -> None:
+    """Its own route decides: number, sender, category, account and tags."""
+    german, tagged, alone = (
+        world.message(to="+4915112345678"),
+        world.message(),
+        world.message(sender="BANK"),
+    )
+    await world.store([german, tagged, alone], owner=0)
+    await world.connection.execute("UPDATE message SET tags = '{vip}' WHERE id = $1", tagged.id)
+    detours = table(
+        ("sim",),
+        Route(prefixes=("+49",), via=(Leg("sim"), Leg("b"))),
+        Route(tags=frozenset({"vip"}), accounts=frozenset({"1"}), via=(Leg("sim"), Leg("c"))),
+        Route(senders=frozenset({"BANK"}), via=(Leg("sim"),)),
+    )
+    await moving(world, detours).turn()
+    assert await owners(world) == {german.id: OTHER, tagged.id: THIRD, alone.id: CONNECTOR}
+
+
+async def test_e84_what_may_have_been_sent_stays(world: World) -> None:
+    message = world.message(attempt=1)
+    await world.store([message], owner=0)
+    await world.connection.execute("UPDATE outbox SET in_doubt = true")
+    await moving(world, table()).turn()
+    assert await owners(world) == {message.id: CONNECTOR}
+    assert await world.events(message.id) == []
+
+
+async def test_e80_the_rest_of_a_message_follows_its_first_parts(world: World) -> None:
+    begun, whole = world.message(parts=3), world.message(parts=3)
+    await world.store([begun, whole], owner=0)
+    row = SubmissionRow(world.ids.next(), begun.id, 1, 3, 1, begun.category, CONNECTOR, Status.SENT)
+    await insert_submissions(world.connection, [row])
+    await moving(world, table()).turn()
+    assert await owners(world) == {begun.id: CONNECTOR, whole.id: OTHER}
+
+
+async def test_more_than_one_batch_moves_in_one_turn_and_what_cannot_is_passed_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handover_module, "ROWS_MAX", 2)
+    stuck = world.messages(3)
+    await world.store(stuck, owner=0)
+    await world.connection.execute("UPDATE outbox SET in_doubt = true")
+    others = world.messages(4)
+    await world.store(others, owner=0)
+    await moving(world, table()).turn()
+    assert set((await owners(world)).values()) == {CONNECTOR, OTHER}
+    assert [(await owners(world))[message.id] for message in others] == [OTHER] * 4
+
+
+async def test_nothing_is_looked_at_while_no_other_connector_could_take_it(world: World) -> None:
+    message = world.message()
+    await world.store([message], owner=0)
+    await moving(world, table(("sim", "b", "c"))).turn()
+    assert await owners(world) == {message.id: CONNECTOR}
+
+
+async def test_a_connector_that_is_up_keeps_its_messages(world: World) -> None:
+    async with sending(world, Carrier()) as dispatch:
+        messages = world.messages(2)
+        await world.store(messages, owner=0)
+        await handover(world, {CONNECTOR: dispatch}, table(())).turn()
+        assert set((await owners(world)).values()) == {CONNECTOR}
+
+
+async def refused(world: World, status: int) -> ReadyMessage:
+    """One message that `sim` refuses with this status, while `b` is up."""
+    message = world.message()
+    await world.store([message])
+    carrier = Carrier(lambda _pdu: status)
+    async with sending(world, carrier, elsewhere=table(()).of) as dispatch:
+        push(dispatch, [message])
+        await world.until("SELECT count(*) FROM outbox WHERE owner = 0", 1)
+        return message
+
+
+@pytest.mark.parametrize("status", [0x08, 0x0E, 0x04], ids=["RETRY", "SUSPEND", "RECONNECT"])
+async def test_e84_a_refusal_that_blames_the_connector_tries_the_next(
+    world: World, status: int
+) -> None:
+    message = await refused(world, status)
+    row = (await world.outbox())[message.id]
+    assert (row["connector"], row["attempt"]) == (OTHER, 1)
+    assert row["not_before"] <= datetime.now(UTC)  # the other has not refused it: no pause
+    assert [kind for kind, _ in await world.events(message.id)] == ["retry", "rerouted"]
+
+
+async def test_a_status_that_says_nothing_of_the_connector_is_tried_there_again(
+    world: World,
+) -> None:
+    message = await refused(world, 0x0400)
+    row = (await world.outbox())[message.id]
+    assert row["connector"] == CONNECTOR
+    assert row["not_before"] > datetime.now(UTC)
+
+
+async def test_a_suspended_connector_frees_what_waits_and_comes_back(world: World) -> None:
+    async with sending(world, Carrier(lambda _pdu: 0x0E), window=1) as dispatch:
+        messages = world.messages(20)
+        await world.store(messages)
+        push(dispatch, messages)
+        await world.until("SELECT count(*) FROM outbox WHERE owner = 0", 20)
+        assert (dispatch.up, dispatch.withheld) == (False, ("suspended",))
+        dispatch.release("suspended")
+        assert dispatch.up
+
+
+async def test_what_waited_too_long_expires(world: World) -> None:
+    now = datetime.now(UTC)
+    past, future = int(now.timestamp() * 1000) - 1000, int(now.timestamp() * 1000) + 60_000
+    gone, scheduled, doubted = (world.message(expires_at=past) for _ in range(3))
+    alive, held_in_memory = world.message(expires_at=future), world.message(expires_at=past)
+    await world.store([gone, alive, doubted], owner=0)
+    await world.store([scheduled], owner=0, not_before=now + timedelta(days=1))
+    await world.store([held_in_memory])
+    await world.connection.execute("UPDATE outbox SET in_doubt = true WHERE id = $1", doubted.id)
+    assert await expire_waiting(world.connection, now, world.ids) == 3
+    assert set(await world.outbox()) == {alive.id, held_in_memory.id}
+    assert await world.results() == {
+        (gone.id, 0): Status.EXPIRED,
+        (scheduled.id, 0): Status.EXPIRED,
+        (doubted.id, 0): Status.UNCONFIRMED,
+    }
+    assert await world.connection.fetchval("SELECT min(reason) FROM submission") == Reason.EXPIRED
