@@ -20,6 +20,7 @@ from gateway.registry import DEFAULT_ACCOUNT
 from gateway.report_service import Reports
 from gateway.snapshot import snapshot
 from gateway.web.cursors import KEY_BYTES, KEY_PURPOSE, Cursors
+from gateway.web.request_limits import RequestLimits
 from gateway.web.services import ConnectorView, RouteView, Services
 from storage.categories import Category
 
@@ -49,16 +50,9 @@ def services(gateway: Gateway) -> Services:
             for settings in config.connectors
         ]
 
-    def explain(message: Prepared, account: str) -> RouteView:
-        decision = gateway.routes.decide(
-            message.to, message.sender, message.category, account, message.tags
-        )
-        first, *others = decision.connectors or (None,)
-        return RouteView(first, decision.reason, tuple(name for name in others if name))
-
     return Services(
-        accepter=gateway.accepter,
         idempotency=gateway.idempotency,
+        accepter=gateway.shedding,
         validator=validator,
         accounts={
             registry.accounts[settings.name]: account_policy(
@@ -67,13 +61,14 @@ def services(gateway: Gateway) -> Services:
             for settings in config.accounts or (AccountSettings(name=DEFAULT_ACCOUNT),)
         },
         policy_preview=Rehearsal(read, gateway.vault, gateway.accepter.checks),
-        explain_route=explain,
+        explain_route=lambda message, account: _route_view(gateway.routes, message, account),
         messages=Messages(read, registry, gateway.vault),
         reports=Reports(read, registry),
         connectors=views,
         readiness=Health(read, list(dispatches.values()), lambda: gateway.draining),
         snapshot=lambda: snapshot(gateway),
         keys=DatabaseKeys(read),
+        limits=_request_limits(gateway),
         cursors=Cursors(gateway.keys.derive(KEY_PURPOSE, KEY_BYTES)),
         new_batch_id=gateway.ids.next,
         wall_ms=gateway.clock.wall_ms,
@@ -86,6 +81,24 @@ def validity_seconds(config: Config) -> tuple[int, ...]:
     return tuple(
         min(getattr(config.validity, category.label), config.limits.validity_seconds_max)
         for category in Category
+    )
+
+
+def _route_view(routes: RouteTable, message: Prepared, account: str) -> RouteView:
+    decision = routes.decide(message.to, message.sender, message.category, account, message.tags)
+    first, *others = decision.connectors or (None,)
+    return RouteView(first, decision.reason, tuple(name for name in others if name))
+
+
+def _request_limits(gateway: Gateway) -> RequestLimits:
+    rates = {
+        gateway.registry.accounts[account.name]: account.requests_rate.spec
+        for account in gateway.config.accounts
+        if account.requests_rate is not None
+    }
+    pace = gateway.account_pace
+    return RequestLimits(
+        rates, pace.rates, parts_quota=pace.quota, monotonic_ns=gateway.clock.monotonic_ns
     )
 
 

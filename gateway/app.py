@@ -19,6 +19,7 @@ from gateway import connectors, registry
 from gateway.accept.accepter import MessageAccepter
 from gateway.accept.account_pace import AccountPace
 from gateway.accept.idempotency import Idempotency
+from gateway.accept.shedding import SheddingAccepter
 from gateway.api_services import services
 from gateway.config import Config
 from gateway.dispatch.clock import Clock
@@ -258,19 +259,20 @@ class Gateway:
         )
 
     def _build_accepter(self) -> None:
+        self.account_pace = AccountPace(
+            {
+                self.registry.accounts[account.name]: account.rate.spec
+                for account in self.config.accounts
+                if account.rate is not None
+            }
+        )
         self.accepter = MessageAccepter(
             [self.database.dedicated("accept-otp"), self.database.dedicated("accept")],
             vault=self.vault,
             ids=self.ids,
             term=self.term.term,
             ready=self.dispatcher,
-            pace=AccountPace(
-                {
-                    self.registry.accounts[account.name]: account.rate.spec
-                    for account in self.config.accounts
-                    if account.rate is not None
-                }
-            ),
+            pace=self.account_pace,
             clock=self.clock,
             links=self.links.sequence,
             codes=self.links.codes,
@@ -281,6 +283,13 @@ class Gateway:
         )
         self.idempotency = Idempotency(
             self.database.dedicated("idempotency"), ids=self.ids, term=self.term.term
+        )
+        _, lane = self.accepter.lanes
+        self.shedding = SheddingAccepter(
+            self.accepter,
+            lambda: lane.waiting,
+            waiting_max=self.config.accept.waiting_max,
+            above_percent=self.config.accept.shed_above_percent,
         )
 
     def _start_sending(self) -> None:

@@ -49,6 +49,8 @@ def _accepting(gateway: Gateway) -> Iterator[Sample]:
     yield Sample("sms_messages_deduplicated_total", accepter.deduplicated)
     yield Sample("sms_idempotency_replays_total", gateway.idempotency.replayed)
     yield from _writer(gateway.idempotency.commits)
+    for category, count in gateway.shedding.shed.items():
+        yield Sample("sms_messages_shed_total", count, (category.label,))
     dispatcher = gateway.dispatcher
     for (rule, action), count in sorted(
         (Counter(accepter.decisions) + Counter(dispatcher.intents.decisions)).items()

@@ -65,6 +65,13 @@ class TokenBucket:
         self._settle(now_ns)
         return max(0, self._level // self._unit)
 
+    def full_in(self, now_ns: int) -> int:
+        """Nanoseconds until the bucket is full if nothing is taken; NEVER_NS when paused."""
+        if self.spec.numerator == 0:
+            return NEVER_NS
+        self._settle(now_ns)
+        return -(-(self._full - self._level) // self.spec.numerator)
+
     def refund(self, n: int) -> None:
         """Put back n tokens that were taken and not used."""
         self._level = min(self._full, self._level + n * self._unit)

@@ -39,3 +39,10 @@ class VirtualSchedule:
     def borrow(self, n: int, now_ns: int) -> None:
         """Use n tokens at once, whatever the schedule says; those behind wait the longer."""
         self.reserve(n, now_ns)
+
+    def quota(self, now_ns: int) -> tuple[int, int]:
+        """How many tokens may go at once now, and in how many ns the whole burst may again."""
+        spec = self._spec
+        price = spec.denominator * NANOSECONDS
+        ahead = max(0, self._until - now_ns * spec.numerator)
+        return max(0, spec.burst - -(-ahead // price)), -(-ahead // spec.numerator)

@@ -198,7 +198,7 @@ class MessageAccepter:
             return (await self._flush(dedicated, doubtful, [item]))[0]
         except DEFECTS as error:
             _log.error("message_unstorable", message_id=item.id, error=str(error))
-            return Refused("internal_error", "this message could not be stored; others were")
+            return Refused("internal", "this message could not be stored; others were")
 
     async def _flush(
         self, dedicated: Dedicated, doubtful: Doubtful, items: list[Accepting]

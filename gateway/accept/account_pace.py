@@ -19,6 +19,7 @@ class AccountPace:
     """Timetables by the id of table `account`."""
 
     def __init__(self, rates: Mapping[int, RateSpec]) -> None:
+        self.rates = rates
         self._schedules = {account: VirtualSchedule(spec) for account, spec in rates.items()}
 
     def wait_ns(self, account: int, category: int, parts: int, now_ns: int) -> int:
@@ -30,3 +31,9 @@ class AccountPace:
             schedule.borrow(parts, now_ns)
             return 0
         return schedule.reserve(parts, now_ns)
+
+    def quota(self, account: int, now_ns: int) -> tuple[int, int]:
+        """How many parts of an account that has a rate may go at once now, and in how many ns its
+        whole burst may again.
+        """
+        return self._schedules[account].quota(now_ns)

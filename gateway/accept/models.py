@@ -6,9 +6,10 @@ check values (validation.py), and knows neither HTTP nor SQL.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Literal, Protocol
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 from msgspec import Meta
@@ -17,13 +18,23 @@ from gateway.dispatch.message import PRIORITY_DEFAULT, MessageOptions
 from storage.categories import Category
 
 
+def _described(text: str, **schema: Any) -> Meta:
+    """What the API's document says of a field. Nothing of it is checked when JSON is decoded: that
+    is validation.py, which names every fault at once.
+    """
+    return Meta(description=text, extra_json_schema=schema)
+
+
+_LABEL: Mapping[str, Any] = {"minLength": 1, "maxLength": 100}
+
+
 class SendWindowRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Hours in which a message may go, by the recipient's clock or by that of a zone."""
 
-    start: str = msgspec.field(name="from")
-    end: str = msgspec.field(name="to")
+    start: Annotated[str, _described("As in 10:00.")] = msgspec.field(name="from")
+    end: Annotated[str, _described("As in 12:00.")] = msgspec.field(name="to")
     days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] | None = None
-    tz: str = "recipient"
+    tz: Annotated[str, _described("`recipient`, or a zone such as Asia/Shanghai.")] = "recipient"
 
 
 class PolicyRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,18 +46,46 @@ class PolicyRequest(msgspec.Struct, forbid_unknown_fields=True):
 class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """One message as a client writes it. null means: not given."""
 
-    to: str
-    text: str
-    sender: str | None = msgspec.field(default=None, name="from")
-    category: str | None = None
-    client_ref: str | None = None
-    campaign_id: str | None = None
-    variant: str | None = None
-    tags: tuple[str, ...] | None = None
-    expires_in: int | None = None
-    shorten_urls: bool | None = None
-    max_parts: int | None = None
-    send_at: Annotated[datetime, Meta(tz=True)] | None = None
+    to: Annotated[
+        str,
+        _described("The recipient in E.164 form, as in +8613812345678.", pattern=r"^\+[1-9]\d+$"),
+    ]
+    text: Annotated[
+        str, _described("Signature, opt-out suffix and short links are put in.", minLength=1)
+    ]
+    sender: Annotated[
+        str | None,
+        _described("A sender of the account; its first one by default.", minLength=1, maxLength=20),
+    ] = msgspec.field(default=None, name="from")
+    category: Annotated[
+        str | None,
+        _described(
+            "What it is for; the account has a default.",
+            enum=[*(category.label for category in Category), None],
+        ),
+    ] = None
+    client_ref: Annotated[
+        str | None, _described("Yours; a repeat within 72 hours is not sent again.", **_LABEL)
+    ] = None
+    campaign_id: Annotated[str | None, _described("Reports group by it.", **_LABEL)] = None
+    variant: Annotated[str | None, _described("Reports group by it.", **_LABEL)] = None
+    tags: Annotated[
+        tuple[str, ...] | None,
+        _described("Routes may ask for them.", maxItems=10, items={"type": "string", **_LABEL}),
+    ] = None
+    expires_in: Annotated[
+        int | None, _described("Seconds after which it is not sent any more.", minimum=1)
+    ] = None
+    shorten_urls: Annotated[
+        bool | None, _described("Whether URLs become short links; the account has a default.")
+    ] = None
+    max_parts: Annotated[
+        int | None, _described("A text that needs more is refused.", minimum=1)
+    ] = None
+    send_at: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None,
+        _described("Not before then; at most 35 days ahead."),
+    ] = None
     send_window: SendWindowRequest | None = None
     policy: PolicyRequest | None = None
 
@@ -132,11 +171,17 @@ class GivenIds(msgspec.Struct, frozen=True):
 
 
 class Overloaded(Exception):
-    """No room: nothing was stored, the client may send the same again after a pause."""
+    """No room: nothing was stored, the client may send the same again after a pause.
 
-    def __init__(self, retry_after_seconds: int) -> None:
+    `policies` names the marks that were reached and what they allow to wait.
+    """
+
+    def __init__(
+        self, retry_after_seconds: int, policies: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
         super().__init__(f"no room; try again in {retry_after_seconds} s")
         self.retry_after_seconds = retry_after_seconds
+        self.policies = policies
 
 
 class StorageDown(Exception):

@@ -68,6 +68,13 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
     rate: Annotated[
         Rate | None, Meta(description="Pace of this account, in parts; unset: no limit.")
     ] = None
+    requests_rate: Annotated[
+        Rate | None,
+        Meta(
+            description="Requests to send, in this process; above it: 429. Such as "
+            '`"100/s,burst=200"`; unset: no limit.'
+        ),
+    ] = None
     shorten_urls: Annotated[
         bool,
         Meta(description="Whether URLs in texts become short links unless a message says."),

@@ -96,6 +96,15 @@ class AcceptSettings(Settings, frozen=True, kw_only=True):
             description="Messages waiting for a commit, in each of the two lanes; above it: 503.",
         ),
     ] = 20_000
+    shed_above_percent: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100,
+            description="Percent of `waiting_max` from which marketing messages are refused (503); "
+            "service and transactional ones follow at one and two thirds of the rest.",
+        ),
+    ] = 60
 
 
 class LimitSettings(Settings, frozen=True, kw_only=True):

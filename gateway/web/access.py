@@ -13,16 +13,24 @@ from aiohttp import web
 from gateway.accept.models import AccountPolicy
 from gateway.web.auth import ADMIN, Authenticator
 from gateway.web.problems import ProblemError
+from gateway.web.request_limits import RequestLimits
 from gateway.web.services import StoredKey
 
 EXEMPTING = frozenset({"policy:ignore", ADMIN})
+SEND = "messages:send"
 
 
 class Access:
     """What handlers ask first. `accounts` by the id of table `account`."""
 
-    def __init__(self, authenticator: Authenticator, accounts: Mapping[int, AccountPolicy]) -> None:
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        accounts: Mapping[int, AccountPolicy],
+        limits: RequestLimits,
+    ) -> None:
         self._authenticator = authenticator
+        self._limits = limits
         self._accounts = accounts
         self._exempt = {
             number: msgspec.structs.replace(account, may_ignore_quiet_hours=True)
@@ -45,4 +53,14 @@ class Access:
         account = (self._exempt if exempt else self._accounts).get(key.account)
         if account is None:
             raise ProblemError("account_unknown", "the key's account is not configured")
+        return account
+
+    async def sender(self, request: web.Request) -> AccountPolicy:
+        """The account of a request that would send, counted against its limit.
+
+        Raises ProblemError 401, 403 or 429.
+        """
+        account = await self.account(request, SEND)
+        if self._limits:
+            self._limits.take(request, account.id)
         return account

@@ -60,6 +60,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     query: type[msgspec.Struct] | None = None
     path_parameters: Mapping[str, object] = MappingProxyType({})  # name -> annotated type
     headers: Mapping[str, object] = MappingProxyType({})  # of the request: name -> annotated type
+    limited: bool = False  # counted against the account's requests_rate
     problems: tuple[str, ...] = ()
     example: Mapping[str, object] | None = None  # of the request's body
 
@@ -91,15 +92,29 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             codes += _WITH_QUERY
             if issubclass(self.query, PageQuery):
                 codes.append("cursor_invalid")
+        if self.limited:
+            codes.append("quota_exceeded")
         if self.path_parameters:
             codes.append("not_found")
         return tuple(dict.fromkeys([*codes, *self.problems]))
+
+
+def _mounted_path(endpoint: Endpoint) -> str:
+    """The path with each parameter's pattern, so that `batch` is no id and 405 names the right
+    methods.
+    """
+    path = endpoint.path
+    for name, kind in endpoint.path_parameters.items():
+        for meta in getattr(kind, "__metadata__", ()):
+            if meta.pattern is not None:
+                path = path.replace(f"{{{name}}}", f"{{{name}:{meta.pattern.strip('^$')}}}")
+    return path
 
 
 def mount(app: web.Application, endpoints: Iterable[Endpoint]) -> None:
     """Give each its route."""
     for endpoint in endpoints:
         if endpoint.method == "GET":
-            app.router.add_get(endpoint.path, endpoint.handler)  # and HEAD
+            app.router.add_get(_mounted_path(endpoint), endpoint.handler)  # and HEAD
         else:
-            app.router.add_route(endpoint.method, endpoint.path, endpoint.handler)
+            app.router.add_route(endpoint.method, _mounted_path(endpoint), endpoint.handler)

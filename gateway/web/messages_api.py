@@ -26,7 +26,7 @@ from gateway.accept.models import (
     Verdict,
 )
 from gateway.accept.validation import undecodable
-from gateway.web.access import Access
+from gateway.web.access import SEND, Access
 from gateway.web.bodies import BodyReader
 from gateway.web.endpoints import Answer, Endpoint
 from gateway.web.idempotent import (
@@ -50,13 +50,19 @@ from gateway.web.problems import ProblemError
 from gateway.web.services import Services
 from storage.ids import format_id, parse_id
 
-SEND = "messages:send"
 READ = "messages:read"
 # No callback holds the event loop longer than 5 ms: a refused message takes up to 30 us.
 SLICE_ITEMS = 100
 SLICE_BYTES = 64 << 10
 
-MessageId = Annotated[str, Meta(description="The message's id.", examples=["msg_0NX25TC8G2000"])]
+MessageId = Annotated[
+    str,
+    Meta(
+        description="The message's id.",
+        pattern="^msg_[^/]+$",
+        examples=["msg_0NX25TC8G2000"],
+    ),
+]
 # What can be wrong with one message, besides its JSON.
 MESSAGE_PROBLEMS = (
     "number_invalid", "sender_invalid", "sender_not_allowed", "category_unknown", "text_empty",
@@ -90,6 +96,7 @@ class MessagesApi:
                 summary="Send one message",
                 description="Answered when the message is stored, before it goes to the carrier.",
                 scope=SEND,
+                limited=True,
                 request=MessageRequest,
                 answers={202: Answer(SentMessage, headers={"Location": "The message."})},
                 headers=REQUEST_HEADERS,
@@ -103,6 +110,7 @@ class MessagesApi:
                 summary="Send many messages",
                 description="Each message is taken or refused by itself; 422 when none is taken.",
                 scope=SEND,
+                limited=True,
                 request=BatchRequest,
                 items={"messages": MessageRequest},
                 answers={202: BatchAnswer},
@@ -132,7 +140,7 @@ class MessagesApi:
 
     async def send(self, request: web.Request) -> web.Response:
         """202 once the message is committed."""
-        account = await self._access.account(request, SEND)
+        account = await self._access.sender(request)
         body = await self._bodies.read(request)
         if HEADER in request.headers:
             return await self._idempotent.answer(
@@ -176,7 +184,7 @@ class MessagesApi:
 
     async def send_batch(self, request: web.Request) -> web.Response:
         """202 once the good ones are committed; 422 when none is good."""
-        account = await self._access.account(request, SEND)
+        account = await self._access.sender(request)
         body = await self._bodies.read(request)
         if HEADER in request.headers:
             return await self._idempotent.answer(
@@ -192,13 +200,7 @@ class MessagesApi:
         checked = await self._check(messages, account)
         prepared = [each for each in checked if isinstance(each, Prepared)]
         if not prepared and not (claimed and claimed.stored):
-            raise ProblemError(
-                "batch_rejected",
-                f"none of the {len(checked)} messages can be sent",
-                tuple(
-                    error for each in checked if isinstance(each, Refused) for error in each.errors
-                ),
-            )
+            raise none_accepted([each for each in checked if isinstance(each, Refused)])
         batch_id = self._services.new_batch_id() if claimed is None else claimed.ids[0]
         verdicts = await self._services.accepter.accept(
             prepared,
@@ -300,6 +302,15 @@ def _ids_of_prepared(claimed: Claimed, checked: Sequence[Prepared | Refused]) ->
         if isinstance(each, Prepared)
     ]
     return GivenIds(ids, claimed.again)
+
+
+def none_accepted(refused: Sequence[Refused]) -> ProblemError:
+    """The refusal of a batch without a good message."""
+    return ProblemError(
+        "batch_rejected",
+        f"none of the {len(refused)} messages can be sent",
+        tuple(error for each in refused for error in each.errors),
+    )
 
 
 def _message_id(request: web.Request) -> int:

@@ -65,6 +65,9 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
             "wire.",
             ("rule", "action"),
         ),
+        "sms_messages_shed_total": MetricKind(
+            "counter", "Messages refused because too many waited for a commit.", ("category",)
+        ),
         "sms_accept_waiting": MetricKind("gauge", "Messages waiting for a commit.", ("lane",)),
         "sms_commit_flushes_total": MetricKind(
             "counter", "Group commits, each one transaction.", ("writer",)

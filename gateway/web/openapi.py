@@ -20,6 +20,11 @@ REF = "#/components/schemas/{name}"
 KEY = "key"  # the security scheme's name
 RETRY_STATUSES = (429, 503)
 
+LIMIT_HEADERS: Mapping[str, str] = {
+    "RateLimit-Policy": "The account's quotas, if it has some: requests, and parts (`qu`).",
+    "RateLimit": "What is left of each, and in how many seconds it is whole again.",
+}
+
 _ABOUT = (
     "Every answer carries `X-Request-Id`, the request's own if it brought a plain one. Errors are "
     "`application/problem+json` (RFC 9457); what each code means and what to do about it stands "
@@ -188,6 +193,8 @@ def _answer(endpoint: Endpoint, answer: Answer, schemas: Mapping[Any, object]) -
     headers = {"X-Request-Id": "The request's id.", **answer.headers}
     if endpoint.query is not None and issubclass(endpoint.query, PageQuery):
         headers["Link"] = 'The next page, rel="next", while there is one.'
+    if endpoint.limited:
+        headers |= LIMIT_HEADERS
     shown: dict[str, object] = {"description": described, "headers": _headers(headers)}
     if answer.content_type is not None:
         schema = _TEXT if answer.body is None else schemas[answer.body]

@@ -15,11 +15,11 @@ from msgspec import Meta
 
 from gateway.accept.models import AccountPolicy, FieldError, MessageRequest, Prepared, Refused
 from gateway.accept.validation import undecodable
-from gateway.web.access import Access
+from gateway.web.access import SEND, Access
 from gateway.web.bodies import BodyReader
 from gateway.web.endpoints import Endpoint
 from gateway.web.message_answers import ItemError, category_name, encoding_name
-from gateway.web.messages_api import EXAMPLE, SEND
+from gateway.web.messages_api import EXAMPLE, MESSAGE_PROBLEMS, none_accepted
 from gateway.web.problems import ProblemError
 from gateway.web.services import PolicyDecision, RouteView, Services
 from smpp.text import Estimate, estimate
@@ -95,21 +95,24 @@ class PreviewApi:
                 "signature, suffix and links, its encoding and parts, the route and the verdict of "
                 "every rule, by the same checks that sending makes.",
                 scope=SEND,
+                limited=True,
                 request=PreviewRequest,
                 items={"messages": MessageRequest},
                 request_also=MessageRequest,
                 answers={200: PreviewAnswer},
-                problems=("batch_size",),
+                problems=(*MESSAGE_PROBLEMS, "batch_size", "batch_rejected"),
                 example=EXAMPLE,
             ),
         ]
 
     async def preview(self, request: web.Request) -> web.Response:
-        """200 with what would become of each message."""
-        account = await self._access.account(request, SEND)
+        """200 with what would become of each message; 422 when none could be sent."""
+        account = await self._access.sender(request)
         checked = self._check(await self._bodies.read(request), account)
         prepared = [each for each in checked if isinstance(each, Prepared)]
-        decided = iter(await self._services.policy_preview.decisions(prepared) if prepared else ())
+        if not prepared:
+            raise none_accepted([each for each in checked if isinstance(each, Refused)])
+        decided = iter(await self._services.policy_preview.decisions(prepared))
         items = [
             PreviewItem(index, error=ItemError(each.code, each.detail, each.errors))
             if isinstance(each, Refused)
@@ -124,7 +127,10 @@ class PreviewApi:
         check, now_ms = self._services.validator.check, self._services.wall_ms()
         try:
             if self._form.decode(body).messages is msgspec.UNSET:
-                return [check(body, account, now_ms=now_ms)]
+                checked = check(body, account, now_ms=now_ms)
+                if isinstance(checked, Refused):
+                    raise ProblemError(checked.code, checked.detail, checked.errors)
+                return [checked]
             messages = self._envelope.decode(body).messages
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             fault = undecodable(error, PreviewRequest.__struct_encode_fields__)

@@ -26,7 +26,10 @@ class ProblemKind(msgspec.Struct, frozen=True):
     status: int
     title: str
     remedy: str
+    type: str | None = None  # a registered one; else the line of this table
 
+
+_REGISTERED = "https://iana.org/assignments/http-problem-types#"
 
 _AGAIN = "Nothing was stored. Send the same request again after Retry-After seconds."
 
@@ -115,8 +118,16 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "route_unavailable": ProblemKind(
             422, "No route", "Ask the operator for a route that matches this message."
         ),
+        "quota_exceeded": ProblemKind(
+            429,
+            "Quota exceeded",
+            "Send again after Retry-After seconds; RateLimit tells what is left.",
+            _REGISTERED + "quota-exceeded",
+        ),
         "internal": ProblemKind(500, "Internal error", "Report the request_id."),
-        "overloaded": ProblemKind(503, "Overloaded", _AGAIN),
+        "overloaded": ProblemKind(
+            503, "Overloaded", _AGAIN, _REGISTERED + "temporary-reduced-capacity"
+        ),
         "storage_unavailable": ProblemKind(503, "Storage unavailable", _AGAIN),
     }
 )
@@ -134,6 +145,7 @@ class ProblemBody(msgspec.Struct, omit_defaults=True):
     request_id: str
     errors: tuple[FieldError, ...] = ()
     errors_omitted: int = 0
+    violated_policies: tuple[str, ...] = msgspec.field(default=(), name="violated-policies")
 
 
 ERRORS_SHOWN_MAX = 100
@@ -148,12 +160,14 @@ class ProblemError(Exception):
         detail: str,
         errors: tuple[FieldError, ...] = (),
         headers: Mapping[str, str] | None = None,
+        policies: tuple[str, ...] = (),
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
         self.errors = errors
         self.headers = headers or {}
+        self.policies = policies
 
 
 def problem_response(problem: ProblemError, instance: str, request_id: str) -> web.Response:
@@ -163,7 +177,7 @@ def problem_response(problem: ProblemError, instance: str, request_id: str) -> w
     if kind.status == UNAVAILABLE:
         headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
     body = ProblemBody(
-        type=f"{DOCUMENT}#{problem.code}",
+        type=kind.type or f"{DOCUMENT}#{problem.code}",
         title=kind.title,
         status=kind.status,
         detail=problem.detail,
@@ -172,6 +186,7 @@ def problem_response(problem: ProblemError, instance: str, request_id: str) -> w
         request_id=request_id,
         errors=problem.errors[:ERRORS_SHOWN_MAX],
         errors_omitted=max(0, len(problem.errors) - ERRORS_SHOWN_MAX),
+        violated_policies=problem.policies,
     )
     return web.Response(
         body=msgspec.json.encode(body),

@@ -29,6 +29,7 @@ from gateway.web.metrics import HttpCounters, MetricsPage
 from gateway.web.preview_api import PreviewApi
 from gateway.web.problems import ProblemError, problem_response
 from gateway.web.reports_api import ReportsApi
+from gateway.web.request_limits import RequestLimits
 from gateway.web.services import ReportTooSlow, Services
 
 REQUEST_ID_HEADER = "X-Request-Id"
@@ -47,11 +48,13 @@ def create_app(services: Services, settings: HttpSettings) -> web.Application:
     """The API as an aiohttp application, not yet listening."""
     bodies = BodyReader(body_bytes_max=settings.max_body, bytes_max=settings.bodies_max)
     counters = HttpCounters()
-    access = Access(Authenticator(services.keys, services.monotonic), services.accounts)
+    access = Access(
+        Authenticator(services.keys, services.monotonic), services.accounts, services.limits
+    )
     messages = MessagesApi(services, access, bodies, batch_items_max=settings.batch_items_max)
     reports = ReportsApi(services, access)
     health = HealthApi(services, MetricsPage(services.snapshot, counters.samples))
-    edge = Edge(bodies, counters, services.monotonic)
+    edge = Edge(bodies, counters, services.limits, services.monotonic)
     app = web.Application(middlewares=[edge.middleware], client_max_size=settings.max_body)
     preview = PreviewApi(services, access, bodies)
     listed = MessageListApi(services, access)
@@ -68,10 +71,15 @@ class Edge:
     """What surrounds every request."""
 
     def __init__(
-        self, bodies: BodyReader, counters: HttpCounters, monotonic: Callable[[], float]
+        self,
+        bodies: BodyReader,
+        counters: HttpCounters,
+        limits: RequestLimits,
+        monotonic: Callable[[], float],
     ) -> None:
         self._bodies = bodies
         self._counters = counters
+        self._limits = limits
         self._monotonic = monotonic
         self._request_prefix = f"req_{secrets.token_hex(6)}"
         self._request_numbers = count(1)
@@ -96,6 +104,8 @@ class Edge:
         finally:
             self._bodies.release(request)
         response.headers[REQUEST_ID_HEADER] = request_id
+        if self._limits:
+            self._limits.describe(request, response)
         self._counters.record(_endpoint(request), response.status, self._monotonic() - started)
         return response
 
@@ -145,8 +155,14 @@ def _problem(
         )
     if isinstance(error, ReportTooSlow):
         return ProblemError("report_too_slow", "the report took longer than the database allows")
-    code = "overloaded" if isinstance(error, Overloaded) else "storage_unavailable"
-    return ProblemError(code, str(error), headers={"Retry-After": str(error.retry_after_seconds)})
+    headers = {"Retry-After": str(error.retry_after_seconds)}
+    if isinstance(error, StorageDown):
+        return ProblemError("storage_unavailable", str(error), headers=headers)
+    if error.policies:
+        headers["RateLimit-Policy"] = ", ".join(
+            f'"{name}";q={waiting};qu="messages"' for name, waiting in error.policies.items()
+        )
+    return ProblemError("overloaded", str(error), headers=headers, policies=tuple(error.policies))
 
 
 def _endpoint(request: web.Request) -> str:

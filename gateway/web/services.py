@@ -19,6 +19,7 @@ from gateway.accept.idempotency import Claimed, KeptAnswer, RequestKey
 from gateway.accept.models import Accepter, AccountPolicy, Prepared
 from gateway.accept.validation import Validator
 from gateway.web.cursors import Cursors
+from gateway.web.request_limits import RequestLimits
 
 
 class MessageView(msgspec.Struct, kw_only=True):
@@ -263,6 +264,7 @@ class Services:
     readiness: Readiness
     snapshot: Snapshot
     keys: KeyStore
+    limits: RequestLimits
     cursors: Cursors
     new_batch_id: Callable[[], int]
     wall_ms: Callable[[], int]

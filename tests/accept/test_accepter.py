@@ -182,7 +182,7 @@ async def test_an_item_that_cannot_be_stored_refuses_only_itself(world: World, t
     answers = await world.accepter.accept(items, batch_id=None)
     refused = answers.pop(2)
     assert isinstance(refused, Refused)
-    assert refused.code == "internal_error"
+    assert refused.code == "internal"
     good = {answer.id for answer in verdicts(answers)}
     assert set(await world.messages()) == set(await world.outbox()) == good
     assert {message.id for message in world.room.pushed} == good
@@ -326,8 +326,6 @@ async def test_a_defect_of_ours_is_not_taken_for_a_database_that_is_away(world: 
     """To send it again would not help."""
     await world.connection.execute("ALTER TABLE suppression RENAME TO away")
     answers = await world.accepter.accept([prepared(1), prepared(2)], batch_id=None)
-    assert [answer.code for answer in answers if isinstance(answer, Refused)] == [
-        "internal_error"
-    ] * 2
+    assert [answer.code for answer in answers if isinstance(answer, Refused)] == ["internal"] * 2
     assert await world.count("message") == 0
     assert world.room.reserved == 0

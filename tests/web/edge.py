@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import aiohttp
@@ -21,6 +21,7 @@ from gateway.config.values import Address
 from gateway.keys import hash_of, new_key
 from gateway.policy.timing import TimingRules
 from gateway.web.cursors import KEY_BYTES, Cursors
+from gateway.web.request_limits import RequestLimits
 from gateway.web.server import HttpServer, create_app
 from gateway.web.services import (
     Component,
@@ -125,6 +126,9 @@ class Memory:
             else:
                 answers.append(Verdict(message_id, "accepted", None, item.text))
         return answers
+
+    def quota(self, _account: int, _now_ns: int) -> tuple[int, int]:
+        return 7, 2_500_000_000
 
     async def decisions(self, items: Sequence[Prepared]) -> list[list[PolicyDecision]]:
         self.fail()
@@ -284,6 +288,7 @@ def in_memory(
         readiness=memory,
         snapshot=memory.snapshot,
         keys=memory,
+        limits=RequestLimits({}, {}, parts_quota=memory.quota, monotonic_ns=lambda: 0),
         cursors=Cursors(bytes(KEY_BYTES)),
         new_batch_id=memory.ids.next,
         wall_ms=lambda: NOW_MS,
@@ -292,12 +297,16 @@ def in_memory(
 
 
 @asynccontextmanager
-async def running_api(settings: HttpSettings | None = None) -> AsyncIterator[Api]:
-    """The API on a free port, asked with a key of account 1 that may do everything but `admin`."""
+async def running_api(settings: HttpSettings | None = None, **rooms: object) -> AsyncIterator[Api]:
+    """The API on a free port, asked with a key of account 1 that may do everything but `admin`.
+
+    `rooms` take the place of fields of Services.
+    """
     memory, time = Memory(), [0.0]
     settings = settings or HttpSettings()
     settings = msgspec.structs.replace(settings, listen=Address("127.0.0.1:0"))
-    app = create_app(in_memory(memory, lambda: time[0]), settings)
+    services = replace(in_memory(memory, lambda: time[0]), **rooms)
+    app = create_app(services, settings)
     server = HttpServer(app, settings, drain_seconds=1)
     host, port = await server.start()
     async with aiohttp.ClientSession() as session:

@@ -65,9 +65,13 @@ async def test_each_of_many_gets_its_own_item_and_nothing_is_stored(api: Api) ->
     assert api.memory.stored == {}
 
 
-async def test_a_refused_message_alone_says_why_without_an_index_in_its_pointer(api: Api) -> None:
-    [item] = await items_of(api, {"to": "+8613812345678", "text": "x", "txt": "y"})
-    assert item["error"]["errors"][0]["pointer"] == "/txt"
+async def test_what_could_not_be_sent_is_refused_as_sending_refuses_it(api: Api) -> None:
+    response, problem = await api.post(PATH, {"to": "+8613812345678", "text": "x", "txt": "y"})
+    assert (response.status, problem["code"]) == (422, "field_unknown")
+    errors: Any = problem["errors"]
+    assert errors[0]["pointer"] == "/txt"
+    response, problem = await api.post(PATH, {"messages": [{}, {"to": "1", "text": "x"}]})
+    assert (response.status, problem["code"]) == (422, "batch_rejected")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,99 @@
+"""How often an account may ask to send, and what every answer says of its quotas.
+
+Owns the request buckets and the fields RateLimit-Policy and RateLimit of
+draft-ietf-httpapi-ratelimit-headers-11. Requests above the rate are refused; parts above theirs are
+taken and wait (accept/account_pace.py), and are only described here. Each process keeps the whole
+rate; with several gateways configure its share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from aiohttp import web
+
+from gateway.web.problems import ProblemError
+from ratelimit.spec import RateSpec
+from ratelimit.token_bucket import NANOSECONDS, TokenBucket
+
+REQUESTS, PARTS = "requests", "parts"  # the names of the two policies
+RETRY_SECONDS_MAX = 3600  # what a paused account (rate 0) is told
+
+_ACCOUNT = web.RequestKey("limited account", int)
+
+
+class PartsQuota(Protocol):
+    """How many parts of an account may go at once, and in how many ns all of them may again."""
+
+    def __call__(self, account: int, now_ns: int, /) -> tuple[int, int]: ...
+
+
+class RequestLimits:
+    """Limits by the id of table `account`. False when there are none: nothing is asked then."""
+
+    def __init__(
+        self,
+        requests: Mapping[int, RateSpec],
+        parts: Mapping[int, RateSpec],
+        *,
+        parts_quota: PartsQuota,
+        monotonic_ns: Callable[[], int],
+    ) -> None:
+        self._buckets = {
+            account: TokenBucket(spec, monotonic_ns()) for account, spec in requests.items()
+        }
+        self._parts = frozenset(parts)
+        self._parts_quota = parts_quota
+        self._monotonic_ns = monotonic_ns
+        self._policies = {
+            account: _policies(requests.get(account), parts.get(account))
+            for account in {*requests, *parts}
+        }
+
+    def __bool__(self) -> bool:
+        return bool(self._policies)
+
+    def take(self, request: web.Request, account: int) -> None:
+        """Count this request. Raises ProblemError 429 when the account has asked too often."""
+        if account not in self._policies:
+            return
+        request[_ACCOUNT] = account
+        bucket = self._buckets.get(account)
+        wait_ns = 0 if bucket is None else bucket.take(1, self._monotonic_ns())
+        if wait_ns:
+            seconds = min(RETRY_SECONDS_MAX, -(-wait_ns // NANOSECONDS))
+            raise ProblemError(
+                "quota_exceeded",
+                f"this account's requests_rate is used up; try again in {seconds} s",
+                headers={"Retry-After": str(seconds)},
+                policies=(REQUESTS,),
+            )
+
+    def describe(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Put the account's quotas on the answer, if the request was counted."""
+        account = request.get(_ACCOUNT)
+        if account is None:
+            return
+        now_ns = self._monotonic_ns()
+        left: list[str] = []
+        bucket = self._buckets.get(account)
+        if bucket is not None:
+            left.append(_left(REQUESTS, bucket.available(now_ns), bucket.full_in(now_ns)))
+        if account in self._parts:
+            left.append(_left(PARTS, *self._parts_quota(account, now_ns)))
+        response.headers["RateLimit-Policy"] = self._policies[account]
+        response.headers["RateLimit"] = ", ".join(left)
+
+
+def _policies(requests: RateSpec | None, parts: RateSpec | None) -> str:
+    items = []
+    if requests is not None:
+        items.append(f'"{REQUESTS}";q={requests.numerator};w={requests.denominator}')
+    if parts is not None:
+        items.append(f'"{PARTS}";q={parts.numerator};w={parts.denominator};qu="parts"')
+    return ", ".join(items)
+
+
+def _left(name: str, available: int, full_in_ns: int) -> str:
+    return f'"{name}";r={available};t={min(RETRY_SECONDS_MAX, -(-full_in_ns // NANOSECONDS))}'
