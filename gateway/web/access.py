@@ -5,7 +5,8 @@ Owns the join of key and configuration. Must not verify keys itself (auth.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -31,6 +32,7 @@ class Access:
     ) -> None:
         self._authenticator = authenticator
         self._limits = limits
+        self._limited = bool(limits)
         self._accounts = accounts
         self._exempt = {
             number: msgspec.structs.replace(account, may_ignore_quiet_hours=True)
@@ -55,12 +57,14 @@ class Access:
             raise ProblemError("account_unknown", "the key's account is not configured")
         return account
 
-    async def sender(self, request: web.Request) -> AccountPolicy:
-        """The account of a request that would send, counted against its limit.
+    def sender(self, request: web.Request) -> Coroutine[Any, Any, AccountPolicy]:
+        """The account of a request that would send, counted against its limit where there are any.
 
         Raises ProblemError 401, 403 or 429.
         """
+        return self._counted(request) if self._limited else self.account(request, SEND)
+
+    async def _counted(self, request: web.Request) -> AccountPolicy:
         account = await self.account(request, SEND)
-        if self._limits:
-            self._limits.take(request, account.id)
+        self._limits.take(request, account.id)
         return account

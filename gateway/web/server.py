@@ -80,6 +80,7 @@ class Edge:
         self._bodies = bodies
         self._counters = counters
         self._limits = limits
+        self._limited = bool(limits)
         self._monotonic = monotonic
         self._request_prefix = f"req_{secrets.token_hex(6)}"
         self._request_numbers = count(1)
@@ -104,7 +105,7 @@ class Edge:
         finally:
             self._bodies.release(request)
         response.headers[REQUEST_ID_HEADER] = request_id
-        if self._limits:
+        if self._limited:
             self._limits.describe(request, response)
         self._counters.record(_endpoint(request), response.status, self._monotonic() - started)
         return response
