@@ -13,6 +13,7 @@ from gateway.accept.numbers import NumberPlan
 from gateway.accept.validation import Validator
 from gateway.config import Config
 from gateway.config.account_settings import AccountSettings
+from gateway.dispatch.routing import RouteTable
 from gateway.keys import DatabaseKeys
 from gateway.preview import Rehearsal
 from gateway.readers import Health, Messages, connector_view

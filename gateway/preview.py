@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from dlr.reasons import Reason
 from gateway.accept.accepting import Accepting
 from gateway.accept.checks import FlushCheck
 from gateway.accept.models import Prepared
@@ -18,8 +19,6 @@ from gateway.dispatch.holds import Hold
 from gateway.readers import reading
 from gateway.web.services import PolicyDecision
 from storage.crypto import NumberVault
-
-HOLD = "hold"
 
 
 class Rehearsal:
@@ -52,8 +51,9 @@ def _decisions(item: Accepting) -> list[PolicyDecision]:
     """What the checks marked, the end last."""
     found: list[PolicyDecision] = []
     if item.hold is not Hold.NONE:
-        found.append(PolicyDecision(item.hold.rule, HOLD, until=item.not_before))
+        found.append(PolicyDecision(item.hold.rule, item.hold.status.label, until=item.not_before))
     if item.ended is not None:
         ended = item.ended
-        found.append(PolicyDecision(ended.rule, ended.status.label, ended.reason.label))
+        reason = None if ended.reason is Reason.NONE else ended.reason.label
+        found.append(PolicyDecision(ended.rule, ended.status.label, reason))
     return found

@@ -147,7 +147,7 @@ class PreviewApi:
     ) -> PreviewedMessage:
         measured: Estimate = estimate(message.text)
         return PreviewedMessage(
-            status=_status(decisions),
+            status=decisions[-1].status if decisions else "accepted",
             to=mask(message.to),
             sender=message.sender,
             category=category_name(message.category),
@@ -161,12 +161,6 @@ class PreviewApi:
             route=self._services.explain_route(message, account.name),
             decisions=list(decisions),
         )
-
-
-def _status(decisions: Sequence[PolicyDecision]) -> str:
-    if not decisions:
-        return "accepted"
-    return "held" if decisions[-1].action == "hold" else decisions[-1].action
 
 
 class _Form(msgspec.Struct):

@@ -57,10 +57,12 @@ class TimelineEvent(msgspec.Struct):
 
 
 class PolicyDecision(msgspec.Struct, omit_defaults=True):
-    """What a rule would do with a message: `hold` it, or end it with a status such as `capped`."""
+    """What a rule would do with a message; `status` is what the message would have then: `held` or
+    `scheduled` until a moment, or an end such as `capped`.
+    """
 
     rule: str
-    action: str
+    status: str
     reason: str | None = None
     until: datetime | None = None
 

@@ -43,7 +43,7 @@ async def test_checks_say_what_they_would_decide_and_write_nothing(database_url:
         rehearsal = Rehearsal(world.database.read, VAULT, (SuppressionCheck(), QuietUntil()))
         assert await rehearsal.decisions([prepared(1), prepared(2)]) == [
             [PolicyDecision("suppression", "suppressed", "opted_out")],
-            [PolicyDecision("quiet_hours", "hold", until=UNTIL)],
+            [PolicyDecision("quiet_hours", "held", until=UNTIL)],
         ]
         with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
             await Rehearsal(world.database.read, VAULT, (Writing(),)).decisions([prepared(1)])

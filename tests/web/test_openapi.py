@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from gateway.accept.models import BatchRequest, MessageRequest
 from gateway.config.settings import HttpSettings
 from gateway.web.endpoints import Endpoint
+from gateway.web.messages_api import MESSAGE_PROBLEMS
 from gateway.web.openapi import document, request_type
 from gateway.web.problems import KINDS
 from gateway.web.server import create_app
@@ -99,6 +102,17 @@ async def test_examples_are_what_the_endpoints_take(api: Api) -> None:
         if body is not None and "example" in body["content"]["application/json"]:
             response, answer = await api.post(path, body["content"]["application/json"]["example"])
             assert response.status < 300, answer
+
+
+def test_every_fault_of_a_message_is_announced() -> None:
+    """A code that accept can give and the document does not name would surprise a client."""
+    found: set[str] = set()
+    for module in Path("gateway/accept").glob("*.py"):
+        found |= set(re.findall(r'(?:FieldError|Refused)\(\s*"(\w+)"', module.read_text()))
+    implied = {"malformed_json", "field_unknown", "field_missing", "field_type"}
+    implied |= {"internal", "overloaded", "storage_unavailable"}
+    assert found
+    assert found - implied <= set(MESSAGE_PROBLEMS)
 
 
 class Renamed(msgspec.Struct):

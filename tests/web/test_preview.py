@@ -60,7 +60,7 @@ async def test_each_of_many_gets_its_own_item_and_nothing_is_stored(api: Api) ->
     ]  # fmt: skip
     assert suppressed["message"]["status"] == "suppressed"
     assert suppressed["message"]["decisions"] == [
-        {"rule": "suppression", "action": "suppressed", "reason": "opted_out"}
+        {"rule": "suppression", "status": "suppressed", "reason": "opted_out"}
     ]
     assert api.memory.stored == {}
 
