@@ -17,7 +17,7 @@ from gateway.dispatch.routing import RouteTable
 from gateway.keys import DatabaseKeys
 from gateway.preview import Rehearsal
 from gateway.readers import Health, Messages, connector_view
-from gateway.registry import DEFAULT_ACCOUNT
+from gateway.registry import DEFAULT_ACCOUNT, Registry
 from gateway.report_service import Reports
 from gateway.snapshot import snapshot
 from gateway.web.cursors import KEY_BYTES, KEY_PURPOSE, Cursors
@@ -55,15 +55,11 @@ def services(gateway: Gateway) -> Services:
         idempotency=gateway.idempotency,
         accepter=gateway.shedding,
         validator=validator,
-        accounts={
-            registry.accounts[settings.name]: account_policy(
-                settings, registry.accounts[settings.name]
-            )
-            for settings in config.accounts or (AccountSettings(name=DEFAULT_ACCOUNT),)
-        },
+        accounts=account_policies(config, registry),
         policy_preview=Rehearsal(read, gateway.vault, gateway.accepter.checks),
         explain_route=lambda message, account: _route_view(gateway.routes, message, account),
         messages=Messages(read, registry, gateway.vault),
+        recipients=gateway.recipients,
         reports=Reports(read, registry),
         connectors=views,
         readiness=Health(read, list(dispatches.values()), lambda: gateway.draining),
@@ -101,6 +97,13 @@ def _request_limits(gateway: Gateway) -> RequestLimits:
     return RequestLimits(
         rates, pace.rates, parts_quota=pace.quota, monotonic_ns=gateway.clock.monotonic_ns
     )
+
+
+def account_policies(config: Config, registry: Registry) -> dict[int, AccountPolicy]:
+    """Those of every configured account, by the id of table `account`."""
+    accounts = config.accounts or (AccountSettings(name=DEFAULT_ACCOUNT),)
+    numbers = registry.accounts
+    return {numbers[each.name]: account_policy(each, numbers[each.name]) for each in accounts}
 
 
 def account_policy(settings: AccountSettings, number: int) -> AccountPolicy:

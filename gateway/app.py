@@ -38,6 +38,7 @@ from gateway.link_service import LinkService
 from gateway.listening import authority
 from gateway.maintenance import Maintenance, today
 from gateway.policy.rules import Rules, build_rules
+from gateway.recipients import RecipientDesk
 from gateway.web.server import HttpServer, create_app
 from storage import sql
 from storage.crypto import NumberVault, check_fingerprint
@@ -89,6 +90,7 @@ class Gateway:
         self.routes: RouteTable
         self.dispatcher: Dispatcher
         self.inbound: InboundService
+        self.recipients: RecipientDesk
         self.accepter: MessageAccepter
         self.idempotency: Idempotency
         self.links: LinkService
@@ -182,6 +184,16 @@ class Gateway:
             term=self.term.term,
             clock=self.clock,
             ended=self._ended,
+        )
+
+        self.recipients = RecipientDesk(
+            self.database.read,
+            self.database.dedicated("suppressions"),
+            vault=self.vault,
+            registry=self.registry,
+            ids=self.ids,
+            stopped=self.inbound.stopped,
+            wall_ms=self.clock.wall_ms,
         )
 
     def _build_dispatch(self) -> None:
@@ -339,6 +351,7 @@ class Gateway:
         await self.maintenance.stop()
 
     async def _stop_inbound(self) -> None:
+        await self.recipients.close()
         await self.inbound.stop()
 
     async def _stop_links(self) -> None:

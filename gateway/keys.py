@@ -19,7 +19,10 @@ from storage import sql
 from storage.faults import DatabaseDown, is_transient
 from storage.pool import Connection
 
-SCOPES = ("messages:send", "messages:read", "reports:read", "policy:ignore", "admin")
+SCOPES = (
+    "messages:send", "messages:read", "reports:read", "inbound:read", "suppressions:read",
+    "suppressions:write", "numbers:read", "policy:ignore", "admin",
+)  # fmt: skip
 KEY_BYTES = 32
 RETRY_AFTER_SECONDS = 1
 NAME_CHARACTERS_MAX = 100

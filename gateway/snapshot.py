@@ -134,6 +134,7 @@ def _inbound(gateway: Gateway) -> Iterator[Sample]:
     yield Sample("sms_inbound_waiting", recorder.waiting)
     opt_outs = recorder.opt_outs
     yield Sample("sms_optouts_total", opt_outs.opted_out, ("keyword",))
+    yield Sample("sms_optouts_total", gateway.recipients.opted_out, ("api",))
     yield Sample("sms_optouts_undone_total", opt_outs.opted_in, ("keyword",))
     confirmations = gateway.inbound.confirmations
     yield Sample("sms_optout_replies_total", confirmations.sent, ("sent",))

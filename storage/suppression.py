@@ -33,8 +33,9 @@ class Suppression(msgspec.Struct, gc=False, frozen=True):
     category: int = EVERY_CATEGORY
     message_id: int | None = None
     detail: str | None = None
-    created_at: datetime | None = None  # None: now, by the database's clock
+    created_at: datetime | None = None  # of what is read; add_new is told
     expires_at: datetime | None = None  # None: for good
+    to_enc: bytes | None = None  # to show the number where no message is the evidence
 
     @property
     def key(self) -> Key:
@@ -78,8 +79,10 @@ async def add(connection: Connection, entries: Sequence[Suppression]) -> int:
     return len(await add_new(connection, entries))
 
 
-async def add_new(connection: Connection, entries: Sequence[Suppression]) -> set[Key]:
-    """As `add`; returns which were new."""
+async def add_new(
+    connection: Connection, entries: Sequence[Suppression], created_at: datetime | None = None
+) -> set[Key]:
+    """As `add`; returns which were new. `created_at` None: now, by the database's clock."""
     if not entries:
         return set()
     # Sorted, so that two writers meet the same rows in the same order and cannot deadlock.
@@ -94,19 +97,25 @@ async def add_new(connection: Connection, entries: Sequence[Suppression]) -> set
         [entry.source for entry in ordered],
         [entry.message_id for entry in ordered],
         [entry.detail for entry in ordered],
-        [entry.created_at for entry in ordered],
         [entry.expires_at for entry in ordered],
+        [entry.to_enc for entry in ordered],
+        created_at,
     )
     return _keys(rows)
 
 
-async def remove(connection: Connection, keys: Iterable[Key]) -> set[Key]:
-    """Take these entries out; returns which were there."""
-    ordered = sorted(keys)
-    if not ordered:
-        return set()
-    columns = list(zip(*ordered, strict=True))
-    return _keys(await connection.fetch(_SQL["suppression_remove"], *columns))
+async def remove(
+    connection: Connection,
+    recipients: Sequence[bytes],
+    accounts: Sequence[int],
+    category: int | None,
+) -> set[Key]:
+    """Take out these numbers' entries of these accounts, of one category or (None) of each; returns
+    which were there.
+    """
+    return _keys(
+        await connection.fetch(_SQL["suppression_remove_numbers"], recipients, accounts, category)
+    )
 
 
 async def undo_keywords(
@@ -117,6 +126,26 @@ async def undo_keywords(
         return set()
     columns = list(zip(*wanted, strict=True))
     return _keys(await connection.fetch(_SQL["suppression_undo_keyword"], *columns))
+
+
+Place = tuple[datetime, bytes, int, int]  # created_at, to_idx, account, category
+
+
+async def listed(
+    connection: Connection,
+    accounts: Sequence[int],
+    after: Place | None,
+    *,
+    source: str | None,
+    category: int | None,
+    limit: int,
+) -> list[Suppression]:
+    """The entries of these accounts, newest first, behind a place; expired ones too."""
+    place = after or (None, None, None, None)
+    rows = await connection.fetch(
+        _SQL["suppression_list"], accounts, *place, source, category, limit
+    )
+    return [Suppression(**dict(row)) for row in rows]
 
 
 async def of_number(

@@ -5,12 +5,12 @@ Owns the section `[[accounts]]`. Must not know who uses a setting.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 
 from campaigns.keywords import OPT_IN_WORDS, OPT_OUT_WORDS
-from gateway.config.base import CategoryLabel, Name, Settings
+from gateway.config.base import CategoryLabel, CategoryOrAll, Name, Settings
 from gateway.config.values import Rate, TimeZone
 
 # A signature or suffix longer than this would leave hardly any room in a one-part UCS-2 message of
@@ -55,7 +55,7 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
         tuple[str, ...], Meta(description="Replies that undo an opt-out by such a reply.")
     ] = OPT_IN_WORDS
     opt_out_category: Annotated[
-        CategoryLabel | Literal["all"],
+        CategoryOrAll,
         Meta(description="What a person who opts out is not texted any more."),
     ] = "marketing"
     opt_out_reply: Annotated[

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 CategoryLabel = Literal["otp", "transactional", "service", "marketing"]
+CategoryOrAll = Literal["otp", "transactional", "service", "marketing", "all"]
 IdBase = Literal["opaque", "hex", "dec"]
 Name = Annotated[
     str,

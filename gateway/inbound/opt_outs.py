@@ -120,15 +120,14 @@ class OptOuts:
                 category=category,
                 message_id=row.id,
                 detail=row.destination,
+                to_enc=row.from_enc,
             )
             for (to_idx, account, category), row in by_key.items()
         ]
         self._stopped.add(entries, now_ms)
         # Not before this moment: what was written until now was written before the opt-out.
         since = datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
-        new = await suppression.add_new(
-            connection, [msgspec.structs.replace(entry, created_at=since) for entry in entries]
-        )
+        new = await suppression.add_new(connection, entries, since)
         return [row for key, row in by_key.items() if key in new]
 
     async def _opt_in(self, connection: Connection, rows: Sequence[InboundRow]) -> set[Key]:

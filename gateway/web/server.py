@@ -23,6 +23,7 @@ from gateway.web.documentation_api import DocumentationApi
 from gateway.web.endpoints import mount
 from gateway.web.health import HealthApi
 from gateway.web.idempotent import REQUEST_ID
+from gateway.web.inbound_api import InboundApi
 from gateway.web.message_list_api import MessageListApi
 from gateway.web.messages_api import MessagesApi
 from gateway.web.metrics import HttpCounters, MetricsPage
@@ -31,6 +32,7 @@ from gateway.web.problems import ProblemError, problem_response
 from gateway.web.reports_api import ReportsApi
 from gateway.web.request_limits import RequestLimits
 from gateway.web.services import ReportTooSlow, Services
+from gateway.web.suppressions_api import SuppressionsApi
 
 REQUEST_ID_HEADER = "X-Request-Id"
 UNKNOWN_ENDPOINT = "other"
@@ -58,8 +60,12 @@ def create_app(services: Services, settings: HttpSettings) -> web.Application:
     app = web.Application(middlewares=[edge.middleware], client_max_size=settings.max_body)
     preview = PreviewApi(services, access, bodies)
     listed = MessageListApi(services, access)
+    recipients = [
+        *InboundApi(services, access).routes(),
+        *SuppressionsApi(services, access, bodies).routes(),
+    ]
     endpoints = [
-        *messages.routes(), *listed.routes(), *preview.routes(), *reports.routes(),
+        *messages.routes(), *listed.routes(), *preview.routes(), *recipients, *reports.routes(),
         *health.routes(),
     ]  # fmt: skip
     documentation = DocumentationApi(endpoints)

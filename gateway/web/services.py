@@ -19,6 +19,7 @@ from gateway.accept.idempotency import Claimed, KeptAnswer, RequestKey
 from gateway.accept.models import Accepter, AccountPolicy, Prepared
 from gateway.accept.validation import Validator
 from gateway.web.cursors import Cursors
+from gateway.web.recipients import Recipients
 from gateway.web.request_limits import RequestLimits
 
 
@@ -261,6 +262,7 @@ class Services:
     policy_preview: PolicyPreview
     explain_route: Callable[[Prepared, str], RouteView]
     messages: MessageReader
+    recipients: Recipients
     reports: Reporter
     connectors: Callable[[], Sequence[ConnectorView]]
     readiness: Readiness

@@ -6,23 +6,18 @@ WHERE to_idx = ANY($1::bytea[]) AND (expires_at IS NULL OR expires_at > now());
 
 -- name: suppression_add
 -- An older entry keeps its evidence, unless it has expired.
-INSERT INTO suppression AS old (to_idx, account, category, reason, source, message_id, detail, created_at, expires_at)
-SELECT to_idx, account, category, reason, source, message_id, detail, coalesce(created_at, now()), expires_at
+INSERT INTO suppression AS old
+    (to_idx, account, category, reason, source, message_id, detail, created_at, expires_at, to_enc)
+SELECT to_idx, account, category, reason, source, message_id, detail, coalesce($10::timestamptz, now()), expires_at, to_enc
 FROM unnest(
     $1::bytea[], $2::smallint[], $3::smallint[], $4::smallint[], $5::text[], $6::bigint[], $7::text[],
-    $8::timestamptz[], $9::timestamptz[]
-) AS new (to_idx, account, category, reason, source, message_id, detail, created_at, expires_at)
+    $8::timestamptz[], $9::bytea[]
+) AS new (to_idx, account, category, reason, source, message_id, detail, expires_at, to_enc)
 ON CONFLICT (to_idx, account, category) DO UPDATE
 SET reason = excluded.reason, source = excluded.source, message_id = excluded.message_id, detail = excluded.detail,
-    created_at = excluded.created_at, expires_at = excluded.expires_at
+    created_at = excluded.created_at, expires_at = excluded.expires_at, to_enc = excluded.to_enc
 WHERE old.expires_at <= now()
 RETURNING to_idx, account, category;
-
--- name: suppression_remove
-DELETE FROM suppression AS s
-USING unnest($1::bytea[], $2::smallint[], $3::smallint[]) AS gone (to_idx, account, category)
-WHERE s.to_idx = gone.to_idx AND s.account = gone.account AND s.category = gone.category
-RETURNING s.to_idx, s.account, s.category;
 
 -- name: suppression_undo_keyword
 -- What a number's own words had put there: for this account, or by a text to this very number.
@@ -30,6 +25,26 @@ DELETE FROM suppression AS s
 USING unnest($1::bytea[], $2::smallint[], $3::text[]) AS gone (to_idx, account, destination)
 WHERE s.to_idx = gone.to_idx AND s.source = 'keyword' AND (s.account = gone.account OR s.detail = gone.destination)
 RETURNING s.to_idx, s.account, s.category;
+
+-- name: suppression_remove_numbers
+-- Every entry of these numbers in these accounts, or those of one category.
+DELETE FROM suppression
+WHERE to_idx = ANY($1::bytea[]) AND account = ANY($2::smallint[]) AND ($3::smallint IS NULL OR category = $3)
+RETURNING to_idx, account, category;
+
+-- name: suppression_list
+-- Newest first, behind a place in that order. The evidence knows the number where the entry does not.
+SELECT s.to_idx, s.account, s.category, s.reason, s.source, s.message_id, s.detail, s.created_at, s.expires_at,
+       coalesce(s.to_enc, m.to_enc) AS to_enc
+FROM suppression AS s
+LEFT JOIN message AS m ON m.id = s.message_id AND s.source = 'receipt'
+WHERE s.account = ANY($1::smallint[])
+  AND ($2::timestamptz IS NULL
+       OR (s.created_at, s.to_idx, s.account, s.category) < ($2, $3::bytea, $4::smallint, $5::smallint))
+  AND ($6::text IS NULL OR s.source = $6)
+  AND ($7::smallint IS NULL OR s.category = $7)
+ORDER BY s.created_at DESC, s.to_idx DESC, s.account DESC, s.category DESC
+LIMIT $8;
 
 -- name: suppression_of_number
 SELECT account, category, reason, source, message_id, detail, created_at, expires_at

@@ -42,10 +42,15 @@ from gateway.web.services import (
 )
 from storage.categories import Category
 from storage.ids import IdSource, time_of
+from tests.web.nobody import Nobody
 
 NOW_MS = 1_790_000_000_000
 SUPPRESSED_NUMBER = "+8613900000000"
 CONNECTOR = 1
+ALL_BUT_ADMIN = (
+    "messages:send", "messages:read", "reports:read", "inbound:read", "suppressions:read",
+    "suppressions:write", "numbers:read",
+)  # fmt: skip
 
 
 class Memory:
@@ -263,7 +268,9 @@ class Api:
 
 
 def in_memory(
-    memory: Memory, time: Callable[[], float], accounts: Mapping[int, AccountPolicy] = ACCOUNTS
+    memory: Memory,
+    time: Callable[[], float],
+    accounts: Mapping[int, AccountPolicy] = ACCOUNTS,
 ) -> Services:
     """Services over one Memory; real validation, numbering plans included."""
     return Services(
@@ -283,6 +290,7 @@ def in_memory(
             "carrier-a", "routes[0]", ("carrier-b",)
         ),
         messages=memory,
+        recipients=Nobody(),
         reports=memory,
         connectors=memory.connectors,
         readiness=memory,
@@ -311,7 +319,7 @@ async def running_api(settings: HttpSettings | None = None, **rooms: object) -> 
     host, port = await server.start()
     async with aiohttp.ClientSession() as session:
         api = Api(memory, session, f"http://{host}:{port}", port, {}, time)
-        api.headers = api.new_key(1, "messages:send", "messages:read", "reports:read")
+        api.headers = api.new_key(1, *ALL_BUT_ADMIN)
         try:
             yield api
         finally:

@@ -1,0 +1,134 @@
+"""The endpoint for messages from handsets.
+
+Owns its query parameters and JSON. Must not read tables: messages come through recipients.py.
+Numbers leave masked.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta
+
+from gateway.web.access import Access
+from gateway.web.auth import ADMIN
+from gateway.web.cursors import PageQuery
+from gateway.web.endpoints import Answer, Endpoint
+from gateway.web.parameters import QueryReader
+from gateway.web.recipients import InboundView
+from gateway.web.services import Services, StoredKey
+from storage.crypto import mask
+from storage.ids import format_id, time_of
+from storage.suppression import EVERY_ACCOUNT
+
+READ = "inbound:read"
+
+
+class InboundQuery(PageQuery, kw_only=True):
+    """Messages received in [since, until), newest first."""
+
+    since: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None, Meta(description="Received from then on.")
+    ] = None
+    until: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None, Meta(description="Received before.")
+    ] = None
+
+
+class InboundMessage(msgspec.Struct, kw_only=True):
+    """A message from a handset. Absent values are null."""
+
+    id: str
+    object: str = "inbound_message"
+    source: str = msgspec.field(name="from")
+    to: str
+    text: str
+    parts: int
+    parts_missing: Annotated[
+        int, Meta(description="Parts that did not come in time; the text marks them.")
+    ]
+    keyword: Annotated[
+        str | None, Meta(description="`opt_out` or `opt_in`, where the whole text is such a word.")
+    ]
+    answers: Annotated[
+        str | None, Meta(description="The last message sent to this handset from that number.")
+    ]
+    connector: str | None
+    received_at: datetime
+
+
+class InboundList(msgspec.Struct):
+    """A page of messages from handsets, newest first."""
+
+    data: list[InboundMessage]
+    next_cursor: str | None
+
+
+class InboundApi:
+    """Handler of /v1/inbound."""
+
+    def __init__(self, services: Services, access: Access) -> None:
+        self._services = services
+        self._access = access
+        self._query = QueryReader(InboundQuery)
+
+    def routes(self) -> list[Endpoint]:
+        """What server.py mounts."""
+        return [
+            Endpoint(
+                method="GET",
+                path="/v1/inbound",
+                handler=self.messages,
+                summary="Messages from handsets",
+                description="Those to the account's numbers and in answer to its messages; with "
+                "the scope admin also those to numbers of nobody.",
+                scope=READ,
+                query=InboundQuery,
+                answers={
+                    200: Answer(InboundList, headers={"Link": "The next page, if there is one."})
+                },
+            )
+        ]
+
+    async def messages(self, request: web.Request) -> web.Response:
+        """Newest first."""
+        key = await self._access.key(request, READ)
+        query = self._query.read(request)
+        page = self._services.cursors.page(request, key.account, query)
+        found = await self._services.recipients.inbound(
+            accounts_of(key),
+            since=query.since,
+            until=query.until,
+            before=int(page.after[0]) if page.after else None,
+            limit=page.limit + 1,
+        )
+        kept, next_cursor = page.cut(found, lambda view: (view.id,))
+        answer = InboundList([_message(view) for view in kept], next_cursor)
+        return web.Response(
+            body=msgspec.json.encode(answer),
+            content_type="application/json",
+            headers=page.headers(next_cursor),
+        )
+
+
+def accounts_of(key: StoredKey) -> tuple[int, ...]:
+    """Whose rows a key may see: its account's, with admin also those that belong to no account."""
+    return (key.account, EVERY_ACCOUNT) if ADMIN in key.scopes else (key.account,)
+
+
+def _message(view: InboundView) -> InboundMessage:
+    return InboundMessage(
+        id=format_id("inb", view.id),
+        source=mask(view.source),
+        to=view.destination,
+        text=view.text,
+        parts=view.parts,
+        parts_missing=view.parts_missing,
+        keyword=view.keyword,
+        answers=None if view.answers is None else format_id("msg", view.answers),
+        connector=view.connector,
+        received_at=time_of(view.id),
+    )

@@ -1,0 +1,127 @@
+"""Messages from handsets and opting out, through a running gateway and the simulated carrier."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from itertools import permutations
+from pathlib import Path
+
+from gateway.demo import processes
+from smpp.simulator import InboundMessage, Simulator
+from smpp.simulator.ledger import LedgerLine, read_ledger
+from smpp.simulator.profile import parse_profile
+from smpp.text import encode_text
+from tests.integration.running import POLL_SECONDS, SMOOTH, Running, gateway, write_config
+
+SENDER = "10690001"
+HANDSETS = ("+8613800001000", "+8613800011000")
+STAYS = "+8613800021000"
+LONG = "".join(f"{number:03} " for number in range(100))  # three parts
+WAITING = 40
+SCOPES = ("inbound:read", "suppressions:read", "suppressions:write", "numbers:read")
+ACCOUNT = """
+[[accounts]]
+name = "default"
+opt_out_category = "all"
+opt_out_reply = "You will get no more messages."
+"""
+
+
+def texted(text: str, source: str, reference: int = 7) -> list[InboundMessage]:
+    encoded = encode_text(text, reference=reference)
+    return [
+        InboundMessage(
+            "test", source.removeprefix("+").encode(), SENDER.encode(), part,
+            data_coding=encoded.data_coding, esm_class=encoded.esm_class,
+        )
+        for part in encoded.parts
+    ]  # fmt: skip
+
+
+async def deliver(simulator: Simulator, messages: list[InboundMessage]) -> None:
+    """Until the gateway has answered all of them."""
+    for message in messages:
+        simulator.send_message(message)
+    async with asyncio.timeout(30):
+        while simulator.held:
+            await asyncio.sleep(POLL_SECONDS)
+
+
+async def metric(running: Running, name: str) -> float:
+    async with running.session.get(running.api + "/metrics") as response:
+        lines = (await response.text()).splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+
+async def test_e77_e88_parts_in_every_order_then_stop_and_a_waiting_batch_ends(
+    folder: Path, database_url: str
+) -> None:
+    """Two handsets with one reference, every order. Then one opts out while marketing to both
+    waits: none to it goes out after its STOP is answered but the one confirmation.
+    """
+    ledger = folder / "carrier.jsonl"
+    simulator = Simulator(parse_profile(SMOOTH, "smooth"), "127.0.0.1", 0, ledger_path=ledger)
+    await simulator.start()
+    config = write_config(
+        folder, database_url, simulator.port, connector='rate = "20/s"', rest=ACCOUNT
+    )
+    try:
+        async with gateway(config) as running:
+            await opting_out(running, simulator, ledger, config)
+    finally:
+        await simulator.stop()
+
+
+async def opting_out(running: Running, simulator: Simulator, ledger: Path, config: Path) -> None:
+    key = await processes.run(
+        ["keys", "create", "recipients", "--config", str(config), "--scopes", *SCOPES]
+    )
+    reader = Running(running.child, config, running.api, running.session)
+    await running.send([{"to": HANDSETS[0], "from": SENDER, "text": "Order 1 has been sent"}])
+    await running.until(delivered=1)
+    for reference, order in enumerate(permutations(range(3))):
+        parts = [texted(LONG, handset, reference) for handset in HANDSETS]
+        await deliver(simulator, [parts[k][part] for part in order for k in (0, 1)])
+    received = await asked(reader, key, "/v1/inbound")
+    assert [each["text"] for each in received] == [LONG] * 12
+    answering = [each["from"] for each in received if each["answers"] is not None]
+    assert answering == ["+86138****1000"] * 6
+
+    marketing = {"from": SENDER, "text": "Sale", "category": "marketing"}
+    await running.send(
+        [{"to": to, **marketing} for _ in range(WAITING) for to in (HANDSETS[0], STAYS)]
+    )
+    await deliver(simulator, texted("Stop. Thank you", HANDSETS[0]))
+    answered_at = time.time()
+    async with asyncio.timeout(30):
+        while await metric(running, 'sms_optout_replies_total{outcome="sent"}') < 1:
+            await asyncio.sleep(POLL_SECONDS)
+        while (counts := await running.counts())["pending"]:
+            await asyncio.sleep(POLL_SECONDS)
+    times = [line.at for line in sent_to(ledger, HANDSETS[0])]
+    assert sum(at > answered_at for at in times) == 1  # the confirmation
+    assert counts["suppressed"] == WAITING + 2 - len(times) > 0
+    assert counts["delivered"] == WAITING + len(times)
+    assert len(sent_to(ledger, STAYS)) == WAITING
+    (stop, *_) = await asked(reader, key, "/v1/inbound")
+    assert stop["keyword"] == "opt_out"
+    (entry,) = await asked(reader, key, "/v1/suppressions")
+    assert (entry["category"], entry["source"]) == ("all", "keyword")
+    assert await metric(running, 'sms_optouts_total{source="keyword"}') == 1
+    assert await metric(running, "sms_optout_violations_total") == 0
+    await deliver(simulator, texted("START", HANDSETS[0]))
+    assert await asked(reader, key, "/v1/suppressions") == []
+
+
+def sent_to(ledger: Path, to: str) -> list[LedgerLine]:
+    return [line for line in read_ledger(ledger) if line.destination == to.removeprefix("+")]
+
+
+async def asked(running: Running, key: str, path: str) -> list[dict[str, str]]:
+    headers = {"Authorization": f"Bearer {key}"}
+    async with running.session.get(running.api + path, headers=headers) as response:
+        answer = await response.json()
+        assert response.status == 200, answer
+        data: list[dict[str, str]] = answer["data"]
+        return data

@@ -1,0 +1,41 @@
+"""No recipient ever wrote or was suppressed: for tests of other endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.web.recipients import InboundView, NumberView, Suppress, SuppressionView
+
+
+class Nobody:
+    """Implements Recipients."""
+
+    async def inbound(self, accounts: Sequence[int], **_filters: Any) -> list[InboundView]:
+        return []
+
+    async def suppressions(self, accounts: Sequence[int], **_filters: Any) -> list[SuppressionView]:
+        return []
+
+    async def suppress(self, account: int, actor: str, entries: Sequence[Suppress]) -> list[bool]:
+        return [True] * len(entries)
+
+    async def allow(
+        self, accounts: Sequence[int], actor: str, number: str, category: int | None
+    ) -> int:
+        return 0
+
+    async def number(self, accounts: Sequence[int], number: str) -> NumberView:
+        return NumberView(
+            fault=None,
+            country=None,
+            kind=None,
+            messages=0,
+            delivered=0,
+            failed=0,
+            last_sent_at=None,
+            last_delivered_at=None,
+            last_failure=None,
+            suppressions=(),
+            last_opted_out_at=None,
+        )
