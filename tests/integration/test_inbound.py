@@ -73,17 +73,47 @@ async def test_e77_e88_parts_in_every_order_then_stop_and_a_waiting_batch_ends(
         await simulator.stop()
 
 
-async def opting_out(running: Running, simulator: Simulator, ledger: Path, config: Path) -> None:
-    key = await processes.run(
+async def test_e77_parts_and_messages_outlive_a_kill(folder: Path, database_url: str) -> None:
+    """kill -9 with two of three parts answered, and with messages on their way that may or may not
+    have been answered: after the next start the carrier's repetitions complete the one and double
+    none.
+    """
+    simulator = Simulator(
+        parse_profile(SMOOTH + "receipt_resend_seconds = 0.2\n", "smooth"), "127.0.0.1", 0
+    )
+    await simulator.start()
+    config = write_config(folder, database_url, simulator.port)
+    first, second, third = texted(LONG, HANDSETS[0])
+    try:
+        async with gateway(config) as running:
+            await deliver(simulator, [third, first])
+            for number in range(200):
+                simulator.send_message(texted(f"note {number}", HANDSETS[1])[0])
+            running.kill()
+            await running.child.process.wait()
+        async with gateway(config) as running:
+            await deliver(simulator, [second, second])
+            key = await reading_key(config)
+            received = [each["text"] for each in await asked(running, key, "/v1/inbound?limit=500")]
+    finally:
+        await simulator.stop()
+    assert sorted(received) == sorted([LONG, *(f"note {number}" for number in range(200))])
+
+
+async def reading_key(config: Path) -> str:
+    return await processes.run(
         ["keys", "create", "recipients", "--config", str(config), "--scopes", *SCOPES]
     )
-    reader = Running(running.child, config, running.api, running.session)
+
+
+async def opting_out(running: Running, simulator: Simulator, ledger: Path, config: Path) -> None:
+    key = await reading_key(config)
     await running.send([{"to": HANDSETS[0], "from": SENDER, "text": "Order 1 has been sent"}])
     await running.until(delivered=1)
     for reference, order in enumerate(permutations(range(3))):
         parts = [texted(LONG, handset, reference) for handset in HANDSETS]
         await deliver(simulator, [parts[k][part] for part in order for k in (0, 1)])
-    received = await asked(reader, key, "/v1/inbound")
+    received = await asked(running, key, "/v1/inbound")
     assert [each["text"] for each in received] == [LONG] * 12
     answering = [each["from"] for each in received if each["answers"] is not None]
     assert answering == ["+86138****1000"] * 6
@@ -104,14 +134,14 @@ async def opting_out(running: Running, simulator: Simulator, ledger: Path, confi
     assert counts["suppressed"] == WAITING + 2 - len(times) > 0
     assert counts["delivered"] == WAITING + len(times)
     assert len(sent_to(ledger, STAYS)) == WAITING
-    (stop, *_) = await asked(reader, key, "/v1/inbound")
+    (stop, *_) = await asked(running, key, "/v1/inbound")
     assert stop["keyword"] == "opt_out"
-    (entry,) = await asked(reader, key, "/v1/suppressions")
+    (entry,) = await asked(running, key, "/v1/suppressions")
     assert (entry["category"], entry["source"]) == ("all", "keyword")
     assert await metric(running, 'sms_optouts_total{source="keyword"}') == 1
     assert await metric(running, "sms_optout_violations_total") == 0
     await deliver(simulator, texted("START", HANDSETS[0]))
-    assert await asked(reader, key, "/v1/suppressions") == []
+    assert await asked(running, key, "/v1/suppressions") == []
 
 
 def sent_to(ledger: Path, to: str) -> list[LedgerLine]:
