@@ -27,7 +27,10 @@ class JustStopped:
         """From now on nothing these forbid is written."""
         for entry in entries:
             known = self._numbers.pop(entry.to_idx, {})
-            known[entry.account, entry.category] = (entry.reason, now_ms + KEEP_MS)
+            until_ms = now_ms + KEEP_MS
+            if entry.expires_at is not None:
+                until_ms = min(until_ms, int(entry.expires_at.timestamp() * 1000))
+            known[entry.account, entry.category] = (entry.reason, until_ms)
             self._numbers[entry.to_idx] = known  # newest last
         for _ in range(len(self._numbers) - NUMBERS_MAX):
             del self._numbers[next(iter(self._numbers))]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from dlr.reasons import Reason
 from gateway.dispatch.just_stopped import KEEP_MS, NUMBERS_MAX, JustStopped
 from gateway.dispatch.message import MessageOptions, ReadyMessage
@@ -38,6 +40,14 @@ def test_account_and_category_decide_as_in_the_table() -> None:
     assert stopped.reason(message(Category.OTP, account=2), 1) is None
     assert stopped.reason(message(), KEEP_MS - 1) == Reason.OPTED_OUT
     assert stopped.reason(message(), KEEP_MS) is None
+
+
+def test_an_entry_that_expires_is_not_remembered_longer() -> None:
+    stopped = JustStopped()
+    expires_at = datetime.fromtimestamp(60, UTC)
+    stopped.add([Suppression(NUMBER, Reason.OPTED_OUT, "api", expires_at=expires_at)], 0)
+    assert stopped.reason(message(), 59_999) == Reason.OPTED_OUT
+    assert stopped.reason(message(), 60_000) is None
 
 
 def test_it_is_bounded_and_the_oldest_goes() -> None:
