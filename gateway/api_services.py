@@ -15,6 +15,7 @@ from gateway.config import Config
 from gateway.config.account_settings import AccountSettings
 from gateway.dispatch.routing import RouteTable
 from gateway.keys import DatabaseKeys
+from gateway.policy.number_rules import NumberRules
 from gateway.preview import Rehearsal
 from gateway.readers import Health, Messages, connector_view
 from gateway.registry import DEFAULT_ACCOUNT, Registry
@@ -42,6 +43,7 @@ def services(gateway: Gateway) -> Services:
         validity_seconds_max=config.limits.validity_seconds_max,
         timing=gateway.rules.timing,
         validity_seconds=validity_seconds(config),
+        decisions=gateway.rules.decisions,
     )
     read = gateway.database.read
 
@@ -116,4 +118,5 @@ def account_policy(settings: AccountSettings, number: int) -> AccountPolicy:
         signature=settings.signature,
         opt_out_suffix=settings.opt_out_suffix,
         shorten_urls=settings.shorten_urls,
+        numbers=NumberRules(frozenset(settings.countries), settings.refuse_landlines),
     )

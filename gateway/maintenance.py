@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import structlog
 
+from campaigns import frequency
 from dlr.ledger import GivenUp, give_up, purge_unmatched, sweep_unmatched
 from gateway.accept import client_refs, idempotency
 from gateway.dispatch.expiry import expire_waiting
@@ -36,6 +37,7 @@ PARTITION_SECONDS = 10.0  # one look at the catalogue; also what ends a clock's 
 GIVE_UP_SECONDS = 60.0
 GIVE_UP_STRETCHES = 10  # a turn, so that a take-over does not wait behind days of submissions
 LINKS_SECONDS = 3600.0
+COUNTS_SECONDS = 3600.0  # one look through the whole table
 REQUESTS_SECONDS = 60.0
 PURGE_STEPS = 20  # a turn, of 10 000 references each (1 000 keys): keeps up with 3 300 a second
 LINKS_GONE = timedelta(days=30)  # how long an expired link says so before it is unknown
@@ -91,6 +93,7 @@ class Maintenance:
                     (GIVE_UP_SECONDS, self._silence),
                     (RECOVER_SECONDS, self._take_over),
                     (LINKS_SECONDS, self._forget_links),
+                    (COUNTS_SECONDS, self._forget_counts),
                     (REQUESTS_SECONDS, self._forget_requests),
                 )
             ),
@@ -173,6 +176,12 @@ class Maintenance:
             for _ in range(PURGE_STEPS):
                 if await module.purge(connection, now) < module.PURGE_ROWS_MAX:
                     break
+
+    async def _forget_counts(self, connection: Connection) -> None:
+        """What was sent so long ago that no cap asks for it."""
+        now_ms = int(datetime.now(UTC).timestamp() * 1000)
+        while await frequency.purge(connection, now_ms) >= frequency.PURGE_ROWS_MAX:
+            continue
 
     async def _take_over(self, connection: Connection) -> None:
         await self._recover(connection)

@@ -52,9 +52,10 @@ def _accepting(gateway: Gateway) -> Iterator[Sample]:
     for category, count in gateway.shedding.shed.items():
         yield Sample("sms_messages_shed_total", count, (category.label,))
     dispatcher = gateway.dispatcher
-    for (rule, action), count in sorted(
-        (Counter(accepter.decisions) + Counter(dispatcher.intents.decisions)).items()
-    ):
+    decided: Counter[tuple[str, str]] = Counter()
+    for decisions in (gateway.rules, accepter, dispatcher.intents):
+        decided.update(decisions.decisions)
+    for (rule, action), count in sorted(decided.items()):
         yield Sample("sms_policy_decisions_total", count, (rule, action))
     for lane in accepter.lanes:
         yield Sample("sms_accept_waiting", lane.waiting, (lane.name,))

@@ -28,6 +28,7 @@ OUTBOX_COLUMNS = (
 
 
 NO_CONNECTOR = 0
+NO_ID = 0  # of a message in a preview: nothing about it is written
 
 
 class Accepting(msgspec.Struct, gc=False):

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.dispatch.message import PRIORITY_DEFAULT, MessageOptions
+from gateway.policy.number_rules import NumberRules
 from storage.categories import Category
 
 
@@ -107,6 +108,7 @@ class AccountPolicy(msgspec.Struct, frozen=True, kw_only=True):
     opt_out_suffix: str = ""
     shorten_urls: bool = True
     may_ignore_quiet_hours: bool = False  # of the key, not of the account
+    numbers: NumberRules = NumberRules()
 
 
 class Prepared(msgspec.Struct, gc=False):

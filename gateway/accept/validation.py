@@ -70,7 +70,8 @@ class Validator:
     """Checks messages one by one. One for the process; holds no state of a request.
 
     `link_base_url` as `shortlinks.rewrite.parse_base_url` returned it; `validity_seconds_max`
-    bounds `expires_in`, `validity_seconds` stands in for it, by category.
+    bounds `expires_in`, `validity_seconds` stands in for it, by category. `decisions` counts what
+    the account's rules about numbers refuse.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Validator:
         validity_seconds_max: int,
         timing: TimingRules,
         validity_seconds: Sequence[int] = (),
+        decisions: dict[tuple[str, str], int] | None = None,
     ) -> None:
         self._decode = msgspec.json.Decoder(MessageRequest).decode
         self._number_fault = numbers.fault
@@ -93,6 +95,7 @@ class Validator:
         self._validity_seconds_max = validity_seconds_max
         self._timing = TimingFields(timing)
         self._validity_seconds = tuple(validity_seconds) or (validity_seconds_max,) * len(Category)
+        self._decisions = {} if decisions is None else decisions
         self._categories = {category.label: int(category) for category in Category}
 
     def check(
@@ -116,6 +119,10 @@ class Validator:
         number_fault = self._number_fault(request.to)
         if number_fault is not None:
             faults.append(FieldError("number_invalid", f"to {number_fault}", "/to"))
+        elif (refused := account.numbers.fault(request.to)) is not None:
+            key = (refused[0], "refused")
+            self._decisions[key] = self._decisions.get(key, 0) + 1
+            faults.append(FieldError(*refused, "/to"))
         sender = self._sender(request.sender, account, faults)
         category = self._category(request.category, account, faults)
         _check_labels(request, faults)

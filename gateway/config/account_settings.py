@@ -10,7 +10,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from campaigns.keywords import OPT_IN_WORDS, OPT_OUT_WORDS
-from gateway.config.base import CategoryLabel, CategoryOrAll, Name, Settings
+from gateway.config.base import CategoryLabel, CategoryOrAll, Country, Name, Settings
+from gateway.config.policy_settings import AccountCapSettings, OtpVelocitySettings
 from gateway.config.values import Rate, TimeZone
 
 # A signature or suffix longer than this would leave hardly any room in a one-part UCS-2 message of
@@ -82,4 +83,23 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
     time_zone: Annotated[
         TimeZone | None,
         Meta(description="Of recipients whose number does not tell; unset: `quiet_hours`'."),
+    ] = None
+    countries: Annotated[
+        tuple[Country, ...],
+        Meta(description="ISO 3166 codes of the countries it may text; empty: all."),
+    ] = ()
+    refuse_landlines: Annotated[
+        bool,
+        Meta(description="Refuse numbers of landlines and services, where their digits tell."),
+    ] = False
+    require_consent: Annotated[
+        tuple[CategoryLabel, ...],
+        Meta(description="Categories that go only to numbers that `/v1/consents` knows."),
+    ] = ()
+    caps: Annotated[AccountCapSettings, Meta(description="How many messages one number gets.")] = (
+        AccountCapSettings()
+    )
+    otp_velocity: Annotated[
+        OtpVelocitySettings | None,
+        Meta(description="Limits on one-time passwords; unset: none, `{}`: the defaults below."),
     ] = None

@@ -23,6 +23,10 @@ Name = Annotated[
         },
     ),
 ]
+Country = Annotated[
+    str,
+    Meta(pattern=r"\A[A-Z]{2}\Z", extra={"expected": 'a country such as "CN": two capitals'}),
+]
 Prefix = Annotated[
     str,
     Meta(

@@ -15,6 +15,7 @@ from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.route_settings import RouteSettings
 from gateway.config.settings import Config
 from gateway.config.shape import ConfigError, nearest
+from gateway.policy.number_rules import COUNTRIES
 from shortlinks.addresses import parse_networks
 
 
@@ -76,6 +77,9 @@ def _check_account(account: AccountSettings, path: str) -> None:
         KeywordSets.of(account.opt_out_keywords, account.opt_in_keywords)
     except ValueError as error:
         raise ConfigError(f"{path}.opt_out_keywords, opt_in_keywords: {error}") from None
+    for index, country in enumerate(account.countries):
+        if country not in COUNTRIES:
+            raise ConfigError(f"{path}.countries[{index}]: no country has the code {country!r}")
     for key in ("signature", "opt_out_suffix", "opt_out_reply"):
         text: str = getattr(account, key)
         if any(char != "\n" and not char.isprintable() and not char.isspace() for char in text):

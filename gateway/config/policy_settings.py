@@ -13,6 +13,7 @@ from msgspec import Meta
 from gateway.config.base import Settings
 from gateway.config.values import DailyHours, TimeZone
 
+_Count = Annotated[int, Meta(ge=1, le=1000)]
 _QUIET = "Hours in which none goes, by the recipient's clock; unset: none."
 
 
@@ -35,3 +36,41 @@ class QuietHoursSettings(Settings, frozen=True, kw_only=True):
     time_zone: Annotated[
         TimeZone, Meta(description="For numbers that do not tell theirs, unless the account says.")
     ] = TimeZone("UTC")
+
+
+class CapSettings(Settings, frozen=True, kw_only=True):
+    """How many messages of one category an account sends to one number. Spans roll: a day is the
+    last 24 hours, a week 7 days, a month 30. Counted before the wire, given back if never sent.
+    """
+
+    day: Annotated[_Count | None, Meta(description="In 24 hours; unset: any.")] = None
+    week: Annotated[_Count | None, Meta(description="In 7 days; unset: any.")] = None
+    month: Annotated[_Count | None, Meta(description="In 30 days; unset: any.")] = None
+    gap_seconds: Annotated[
+        int,
+        Meta(ge=0, le=2_592_000, description="Seconds between two; the second one waits."),
+    ] = 0
+
+
+class AccountCapSettings(Settings, frozen=True, kw_only=True):
+    """Frequency caps by category. Each costs a look at the number before every such message."""
+
+    transactional: Annotated[CapSettings | None, Meta(description="Unset: none.")] = None
+    service: Annotated[CapSettings | None, Meta(description="Unset: none.")] = None
+    marketing: Annotated[CapSettings | None, Meta(description="Unset: none.")] = None
+
+
+class OtpVelocitySettings(Settings, frozen=True, kw_only=True):
+    """Limits against those who have one-time passwords sent for the fee. What is refused ends as
+    `suppressed`, with the reason `velocity_number` or `velocity_prefix`, and is not counted.
+    """
+
+    minute: Annotated[_Count | None, Meta(description="To one number a minute.")] = 1
+    hour: Annotated[_Count | None, Meta(description="To one number an hour.")] = 5
+    day: Annotated[_Count | None, Meta(description="To one number in 24 hours.")] = 10
+    prefix_digits: Annotated[
+        int, Meta(ge=1, le=14, description="First digits, after the +, that make a prefix.")
+    ] = 8
+    prefix_hour: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="To all numbers of one prefix an hour.")
+    ] = 1000

@@ -67,12 +67,18 @@ def _section(heading: str, table: inspect.StructType) -> Iterator[str]:
     nested: list[tuple[str, inspect.StructType]] = []
     for field in table.fields:
         kind, words = _described(field.type)
-        if isinstance(kind, inspect.StructType):
+        if isinstance(kind, inspect.UnionType):  # a table or none
+            kind = next((each for each in kind.types if _is_table(each)), kind)
+        if isinstance(kind, inspect.StructType) and kind.cls not in {t.cls for _, t in nested}:
             nested.append((f"{heading} {field.name}", kind))
         yield f"| `{field.name}` | {_type_words(kind)} | {_default(field)} | {words} |"
     yield ""
     for inner_heading, inner in nested:
         yield from _section(inner_heading, inner)
+
+
+def _is_table(kind: inspect.Type) -> bool:
+    return isinstance(kind, inspect.StructType)
 
 
 def _described(kind: inspect.Type) -> tuple[inspect.Type, str]:

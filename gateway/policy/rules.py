@@ -10,13 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from campaigns.caps import Caps
 from gateway.accept.checks import FlushCheck, SuppressionCheck
 from gateway.config.account_settings import AccountSettings
-from gateway.config.policy_settings import QuietHoursSettings
+from gateway.config.policy_settings import CapSettings, QuietHoursSettings
 from gateway.config.settings import Config
 from gateway.dispatch.last_look import LastLook, SuppressionLook
+from gateway.policy.caps_checks import CapRules, CapsCheck, CapsLook
+from gateway.policy.consent_checks import ConsentCheck, ConsentLook, ConsentRules
 from gateway.policy.timing import TimingRules
 from gateway.policy.timing_checks import TimingCheck, TimingLook
+from gateway.policy.velocity_check import VelocityCheck, VelocityLimits
 from storage.categories import Category
 
 
@@ -26,16 +30,73 @@ class Rules(msgspec.Struct, frozen=True):
     timing: TimingRules
     checks: Sequence[FlushCheck]
     looks: Sequence[LastLook]
+    # (rule, "refused"): what validation counts
+    decisions: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
 
 
 def build_rules(config: Config, accounts: Mapping[str, int], wall_ms: Callable[[], int]) -> Rules:
     """`accounts`: the names in the configuration to the ids of table `account`."""
     timing = timing_rules(config.quiet_hours, config.accounts, accounts)
+    consent = consent_rules(config.accounts, accounts)
+    caps = cap_rules(config.accounts, accounts)
+    velocity = velocity_limits(config.accounts, accounts)
     return Rules(
         timing=timing,
-        checks=(SuppressionCheck(), TimingCheck(timing, wall_ms)),
-        looks=(SuppressionLook(), TimingLook(timing, wall_ms)),
+        checks=(
+            SuppressionCheck(),
+            ConsentCheck(consent),
+            TimingCheck(timing, wall_ms),
+            CapsCheck(caps, wall_ms),  # at the moment that timing found
+            VelocityCheck(velocity, wall_ms),  # last: what another check ends is not counted
+        ),
+        looks=(
+            SuppressionLook(),
+            ConsentLook(consent),
+            TimingLook(timing, wall_ms),
+            CapsLook(caps, wall_ms),  # last, for the same reason
+        ),
     )
+
+
+def consent_rules(settings: Sequence[AccountSettings], accounts: Mapping[str, int]) -> ConsentRules:
+    """Which categories take consent."""
+    return ConsentRules(
+        {
+            accounts[account.name]: frozenset(map(Category.of, account.require_consent))
+            for account in settings
+        }
+    )
+
+
+def cap_rules(settings: Sequence[AccountSettings], accounts: Mapping[str, int]) -> CapRules:
+    """Frequency caps by account and category."""
+    caps: dict[tuple[int, int], Caps] = {}
+    for account in settings:
+        for category in (Category.TRANSACTIONAL, Category.SERVICE, Category.MARKETING):
+            chosen: CapSettings | None = getattr(account.caps, category.label)
+            if chosen is not None:
+                caps[accounts[account.name], category] = Caps(
+                    day=chosen.day,
+                    week=chosen.week,
+                    month=chosen.month,
+                    gap_seconds=chosen.gap_seconds,
+                )
+    return CapRules(caps)
+
+
+def velocity_limits(
+    settings: Sequence[AccountSettings], accounts: Mapping[str, int]
+) -> dict[int, VelocityLimits]:
+    """Limits on one-time passwords by account."""
+    return {
+        accounts[account.name]: VelocityLimits(
+            Caps(minute=chosen.minute, hour=chosen.hour, day=chosen.day),
+            chosen.prefix_digits,
+            chosen.prefix_hour,
+        )
+        for account in settings
+        if (chosen := account.otp_velocity) is not None
+    }
 
 
 def timing_rules(

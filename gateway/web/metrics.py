@@ -61,8 +61,8 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         ),
         "sms_policy_decisions_total": MetricKind(
             "counter",
-            "Messages that a rule held, or ended with the status named, at accept or before the "
-            "wire.",
+            "Messages that a rule refused, held, or ended with the status named, at accept or "
+            "before the wire.",
             ("rule", "action"),
         ),
         "sms_messages_shed_total": MetricKind(

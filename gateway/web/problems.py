@@ -71,6 +71,13 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         ),
         "not_json": ProblemKind(415, "Not JSON", "Send `Content-Type: application/json`."),
         "number_invalid": ProblemKind(422, "Invalid number", "Give a valid number in E.164 form."),
+        "country_not_allowed": ProblemKind(
+            422, "Country not allowed", "The account's `countries` do not hold the number's."
+        ),
+        "number_landline": ProblemKind(422, "Landline", "Give the number of a mobile telephone."),
+        "number_not_mobile": ProblemKind(
+            422, "Not a mobile number", "Give the number of a mobile telephone."
+        ),
         "sender_invalid": ProblemKind(
             422, "Invalid sender", "Up to 20 digits, or up to 11 letters, digits and signs."
         ),

@@ -12,6 +12,7 @@ from typing import Any
 
 from gateway.accept.accepter import MessageAccepter
 from gateway.accept.account_pace import AccountPace
+from gateway.accept.checks import FlushCheck, SuppressionCheck
 from gateway.accept.models import Prepared
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.message import ReadyMessage
@@ -113,6 +114,7 @@ async def accepting(
     rates: Mapping[int, RateSpec] | None = None,
     waiting_max: int = 20_000,
     through: str | None = None,
+    checks: Sequence[FlushCheck] = (SuppressionCheck(),),
 ) -> AsyncIterator[World]:
     """`through` is the address its lanes connect by."""
     connection = await connect(database_url, application_name="test")
@@ -136,6 +138,7 @@ async def accepting(
         link_base_url=BASE_URL,
         link_lifetime=timedelta(days=90),
         waiting_max=waiting_max,
+        checks=checks,
     )
     try:
         yield World(database, connection, accepter, room, lanes, term.term)

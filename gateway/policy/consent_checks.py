@@ -1,0 +1,72 @@
+"""Consent where an account demands it, at accept and again before the wire.
+
+Owns both; who consented is the ledger's (campaigns/consent.py). Must not take the word of anything
+else: a number that is not in the ledger has not consented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from campaigns import consent
+from dlr.reasons import Reason
+from dlr.status import Status
+from gateway.accept.accepting import Accepting
+from gateway.dispatch.message import Ended, ReadyMessage, StopVerdict
+from storage.pool import Connection
+
+_ENDED = Ended(Status.SUPPRESSED, Reason.NO_CONSENT, "consent")
+
+
+class ConsentRules:
+    """Which categories of which accounts take consent."""
+
+    def __init__(self, categories: Mapping[int, frozenset[int]]) -> None:
+        self._categories = categories
+
+    def concerns(self, account: int, category: int) -> bool:
+        """Whether such a message takes consent."""
+        return category in self._categories.get(account, ())
+
+
+class ConsentCheck:
+    """A FlushCheck."""
+
+    def __init__(self, rules: ConsentRules) -> None:
+        self._rules = rules
+
+    async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
+        asked = [
+            item
+            for item in items
+            if self._rules.concerns(item.prepared.account, item.prepared.category)
+        ]
+        if not asked:
+            return
+        accounts = {item.prepared.account for item in asked}
+        granted = await consent.granted(connection, {item.to_idx for item in asked}, accounts)
+        for item in asked:
+            message = item.prepared
+            if (item.to_idx, message.account, message.category) not in granted:
+                item.ended = _ENDED
+
+
+class ConsentLook:
+    """A LastLook: a consent may be withdrawn while a message waits."""
+
+    def __init__(self, rules: ConsentRules) -> None:
+        self._rules = rules
+
+    async def decide(
+        self, connection: Connection, messages: Sequence[ReadyMessage]
+    ) -> Mapping[int, StopVerdict]:
+        asked = [each for each in messages if self._rules.concerns(each.account, each.category)]
+        if not asked:
+            return {}
+        accounts = {message.account for message in asked}
+        granted = await consent.granted(connection, {each.to_idx for each in asked}, accounts)
+        return {
+            message.id: _ENDED
+            for message in asked
+            if (message.to_idx, message.account, message.category) not in granted
+        }
