@@ -30,6 +30,7 @@ class Status(IntEnum):
     SENDING = -1
     UNCONFIRMED = 5
     SENT = 10
+    DROPPED = 15  # was in doubt and was given up; any verdict of the carrier still corrects it
     UNKNOWN = 20
     EXPIRED = 30
     REJECTED = 40
@@ -70,6 +71,7 @@ STATUSES: Mapping[Status, StatusInfo] = MappingProxyType(
         Status.SENDING: StatusInfo("sending", final=False, wire=False),
         Status.UNCONFIRMED: StatusInfo("unconfirmed", final=False, wire=True),
         Status.SENT: StatusInfo("sent", final=False, wire=True),
+        Status.DROPPED: StatusInfo("failed", final=True, wire=True),
         Status.UNKNOWN: StatusInfo("unknown", final=True, wire=True),
         Status.EXPIRED: StatusInfo("expired", final=True, wire=True),
         Status.REJECTED: StatusInfo("rejected", final=True, wire=True),

@@ -20,6 +20,7 @@ from gateway.preview import Rehearsal
 from gateway.readers import Health, Messages, connector_view
 from gateway.registry import DEFAULT_ACCOUNT, Registry
 from gateway.report_service import Reports
+from gateway.resolution import Resolver
 from gateway.snapshot import snapshot
 from gateway.web.cursors import KEY_BYTES, KEY_PURPOSE, Cursors
 from gateway.web.request_limits import RequestLimits
@@ -55,6 +56,12 @@ def services(gateway: Gateway) -> Services:
 
     return Services(
         idempotency=gateway.idempotency,
+        doubts=Resolver(
+            gateway.database.dedicated("resolve"),
+            ids=gateway.ids,
+            backlog=gateway.dispatcher.backlog,
+            wall_ms=gateway.clock.wall_ms,
+        ),
         accepter=gateway.shedding,
         validator=validator,
         accounts=account_policies(config, registry),

@@ -43,6 +43,12 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "idempotency_in_progress": ProblemKind(
             409, "Request in progress", "Send the same request again after Retry-After seconds."
         ),
+        "not_unconfirmed": ProblemKind(
+            409,
+            "Message not in doubt",
+            "Ask for the message; only `unconfirmed` ones are resolved.",
+        ),
+        "message_expired": ProblemKind(409, "Message expired", "Drop it, or send a new message."),
         "idempotency_key_reused": ProblemKind(
             422, "Idempotency-Key used for another request", "Make a new key for a new request."
         ),

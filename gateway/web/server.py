@@ -31,6 +31,7 @@ from gateway.web.preview_api import PreviewApi
 from gateway.web.problems import ProblemError, problem_response
 from gateway.web.reports_api import ReportsApi
 from gateway.web.request_limits import RequestLimits
+from gateway.web.resolve_api import ResolveApi
 from gateway.web.services import ReportTooSlow, Services
 from gateway.web.suppressions_api import SuppressionsApi
 
@@ -60,12 +61,14 @@ def create_app(services: Services, settings: HttpSettings) -> web.Application:
     app = web.Application(middlewares=[edge.middleware], client_max_size=settings.max_body)
     preview = PreviewApi(services, access, bodies)
     listed = MessageListApi(services, access)
+    resolve = ResolveApi(services, access, bodies)
     recipients = [
         *InboundApi(services, access).routes(),
         *SuppressionsApi(services, access, bodies).routes(),
     ]
     endpoints = [
-        *messages.routes(), *listed.routes(), *preview.routes(), *recipients, *reports.routes(),
+        *messages.routes(), *listed.routes(), *resolve.routes(), *preview.routes(), *recipients,
+        *reports.routes(),
         *health.routes(),
     ]  # fmt: skip
     documentation = DocumentationApi(endpoints)

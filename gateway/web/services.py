@@ -122,6 +122,24 @@ class MessageReader(Protocol):
         """In order of time; None if there is no such message. Raises StorageDown."""
 
 
+class Resolution(msgspec.Struct, frozen=True):
+    """What became of one message in doubt: resent or dropped; or nothing, and why: not_found,
+    not_unconfirmed, expired.
+    """
+
+    id: int
+    result: str
+
+
+class DoubtResolver(Protocol):
+    """Messages of which nobody knows whether they were sent."""
+
+    async def resolve(
+        self, account: int, key_id: int, action: str, message_ids: Sequence[int]
+    ) -> list[Resolution]:
+        """`action` is resend or drop. One answer for each different id. Raises StorageDown."""
+
+
 class RequestMemory(Protocol):
     """The requests with an Idempotency-Key, and what was answered to them."""
 
@@ -257,6 +275,7 @@ class Services:
 
     accepter: Accepter
     idempotency: RequestMemory
+    doubts: DoubtResolver
     validator: Validator
     accounts: Mapping[int, AccountPolicy]
     policy_preview: PolicyPreview

@@ -34,6 +34,7 @@ from gateway.web.services import (
     PolicyDecision,
     Report,
     ReportGroup,
+    Resolution,
     RouteView,
     Sample,
     Services,
@@ -63,6 +64,8 @@ class Memory:
         self.ids = IdSource(1, lambda: NOW_MS)
         self.stored: dict[int, tuple[Prepared, int | None]] = {}
         self.references: dict[tuple[int, str], int] = {}
+        self.resolutions: dict[int, str] = {}
+        self.resolved: list[int] = []
         self.wanted: MessageFilter | None = None  # of the last list
         self.requests: dict[RequestKey, tuple[bytes, KeptAnswer | None]] = {}
         self.batch_sizes: list[int] = []
@@ -170,6 +173,12 @@ class Memory:
         more = len(views) > limit
         return MessagePage(views[:limit], views[limit - 1].id if more else None)
 
+    async def resolve(
+        self, account: int, key_id: int, action: str, message_ids: Sequence[int]
+    ) -> list[Resolution]:
+        self.resolved += message_ids
+        return [Resolution(each, self.resolutions.get(each, "not_found")) for each in message_ids]
+
     async def events(self, account: int, message_id: int) -> list[TimelineEvent] | None:
         if await self.message(account, message_id) is None:
             return None
@@ -276,6 +285,7 @@ def in_memory(
     return Services(
         accepter=memory,
         idempotency=memory,
+        doubts=memory,
         validator=Validator(
             numbers=NumberPlan(),
             route=memory.route,

@@ -90,7 +90,11 @@ ORDER BY m.id;
 
 -- name: parts_done
 -- Which parts of half-sent messages already have a result (E79).
-SELECT message_id, part FROM submission WHERE message_id = ANY($1::bigint[]) AND id >= $2 AND part > 0;
+-- A part in doubt has a result too, until somebody asks for it to be submitted again (dlr/in_doubt.py).
+SELECT message_id, part
+FROM submission
+WHERE message_id = ANY($1::bigint[]) AND id >= $2 AND part > 0
+  AND (status > 5 OR error IS DISTINCT FROM 'resent');
 
 -- name: outbox_unclaim
 -- Gives back what this process holds at the end of its life. What an open intent names may have been sent: its result

@@ -1,0 +1,54 @@
+"""What becomes of submissions in doubt when somebody decides about them.
+
+Owns those changes of `submission`. A part in doubt has a row of status unconfirmed. Sent again, the
+row is marked and stays in doubt, and the part is what its best row says; given up, it is `dropped`,
+which ranks below every verdict of a carrier, so that a late receipt still tells the truth. Must not
+decide, and must not put messages anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dlr.reasons import Reason
+from dlr.status import Status
+from storage import sql
+from storage.pool import Connection
+
+_SQL = sql.load(__package__)
+RESENT = "resent"  # `submission.error` of a row in doubt whose part is submitted once more
+
+
+async def lock_in_doubt(
+    connection: Connection, account: int, message_ids: Sequence[int]
+) -> dict[int, int]:
+    """Those of these messages with a part in doubt, and its connector. No receipt changes their
+    rows before the transaction ends.
+    """
+    if not message_ids:
+        return {}
+    rows = await connection.fetch(
+        _SQL["in_doubt_lock"], message_ids, min(message_ids), account, Status.UNCONFIRMED
+    )
+    return {row["message_id"]: row["connector"] for row in rows}
+
+
+async def mark_resent(connection: Connection, message_ids: Sequence[int]) -> None:
+    """The parts of these that are in doubt will be submitted once more."""
+    if message_ids:
+        await connection.execute(
+            _SQL["in_doubt_mark"], message_ids, min(message_ids), Status.UNCONFIRMED, RESENT
+        )
+
+
+async def drop(connection: Connection, message_ids: Sequence[int]) -> None:
+    """The parts of these that are in doubt are given up."""
+    if message_ids:
+        await connection.execute(
+            _SQL["in_doubt_drop"],
+            message_ids,
+            min(message_ids),
+            Status.UNCONFIRMED,
+            Status.DROPPED,
+            Reason.INTERNAL,
+        )

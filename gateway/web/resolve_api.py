@@ -1,0 +1,181 @@
+"""The endpoints that resolve messages in doubt.
+
+Owns their JSON. Must not decide anything: who asks says whether to send again or to give up.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta
+
+from gateway.accept.models import FieldError
+from gateway.accept.validation import undecodable
+from gateway.web.access import SEND, Access
+from gateway.web.bodies import BodyReader
+from gateway.web.endpoints import Endpoint
+from gateway.web.messages_api import MessageId
+from gateway.web.problems import ProblemError
+from gateway.web.services import MessageFilter, Resolution, Services
+from storage.ids import format_id, parse_id, time_of
+
+IDS_MAX = 1000
+BATCH_SPAN = timedelta(hours=1)  # the messages of a batch are made within moments
+Action = Annotated[
+    Literal["resend", "drop"],
+    Meta(description="`resend`: submit it once more. `drop`: give it up, it becomes `failed`."),
+]
+
+
+_Asked = TypeVar("_Asked", bound=msgspec.Struct)
+
+
+class ResolveOne(msgspec.Struct, forbid_unknown_fields=True):
+    """What to do about a message that is `unconfirmed`."""
+
+    action: Action
+
+
+class ResolveMany(msgspec.Struct, forbid_unknown_fields=True):
+    """The same for many: those named, or up to 1 000 of a batch; one of the two."""
+
+    action: Action
+    ids: Annotated[list[str], Meta(min_length=1, max_length=IDS_MAX)] | None = None
+    batch_id: str | None = None
+
+
+class ResolvedMessage(msgspec.Struct):
+    """`result`: resent, dropped, or why nothing was done: not_found, not_unconfirmed, expired."""
+
+    id: str
+    result: str
+
+
+class ResolvedMessages(msgspec.Struct):
+    """What became of each. `more`: the batch has others in doubt; ask again."""
+
+    resolved: int
+    items: list[ResolvedMessage]
+    more: bool = False
+
+
+class ResolveApi:
+    """Handlers of …/resolve."""
+
+    def __init__(self, services: Services, access: Access, bodies: BodyReader) -> None:
+        self._services = services
+        self._access = access
+        self._bodies = bodies
+        self._one = msgspec.json.Decoder(ResolveOne)
+        self._many = msgspec.json.Decoder(ResolveMany)
+        self._encoder = msgspec.json.Encoder()
+
+    def routes(self) -> list[Endpoint]:
+        """What server.py mounts."""
+        return [
+            Endpoint(
+                method="POST",
+                path="/v1/messages/resolve",
+                handler=self.resolve_many,
+                summary="Resolve messages in doubt",
+                description="`GET /v1/messages?status=unconfirmed` lists them. A receipt that still"
+                " comes counts, whatever was decided.",
+                scope=SEND,
+                request=ResolveMany,
+                answers={200: ResolvedMessages},
+                example={"action": "drop", "ids": ["msg_0nx25tc8g2000"]},
+            ),
+            Endpoint(
+                method="POST",
+                path="/v1/messages/{id}/resolve",
+                handler=self.resolve_one,
+                summary="Resolve a message in doubt",
+                scope=SEND,
+                path_parameters={"id": MessageId},
+                request=ResolveOne,
+                answers={200: ResolvedMessage},
+                problems=("not_unconfirmed", "message_expired"),
+            ),
+        ]
+
+    async def resolve_one(self, request: web.Request) -> web.Response:
+        """The message is sent again, or given up; 409 if there is no doubt about it."""
+        key = await self._access.key(request, SEND)
+        asked = _decode(self._one, await self._bodies.read(request))
+        try:
+            message_id = parse_id("msg", request.match_info["id"])
+        except ValueError:
+            raise _not_found() from None
+        [found] = await self._services.doubts.resolve(
+            key.account, key.id, asked.action, [message_id]
+        )
+        if found.result == "not_found":
+            raise _not_found()
+        if found.result == "not_unconfirmed":
+            raise ProblemError("not_unconfirmed", "there is no doubt about this message")
+        if found.result == "expired":
+            raise ProblemError("message_expired", "its validity has ended; it can be dropped")
+        return self._json(_resolved(found))
+
+    async def resolve_many(self, request: web.Request) -> web.Response:
+        """Each for itself."""
+        key = await self._access.key(request, SEND)
+        asked = _decode(self._many, await self._bodies.read(request))
+        if (asked.ids is None) == (asked.batch_id is None):
+            raise _invalid("", "give either ids or batch_id")
+        more = False
+        if asked.ids is not None:
+            ids = [_id("msg", text, f"/ids/{k}") for k, text in enumerate(asked.ids)]
+        else:
+            ids, more = await self._of_batch(
+                key.account, _id("bat", asked.batch_id or "", "/batch_id")
+            )
+        found = (
+            await self._services.doubts.resolve(key.account, key.id, asked.action, ids)
+            if ids
+            else []
+        )
+        done = sum(each.result in ("resent", "dropped") for each in found)
+        return self._json(ResolvedMessages(done, [_resolved(each) for each in found], more))
+
+    async def _of_batch(self, account: int, batch_id: int) -> tuple[list[int], bool]:
+        since = time_of(batch_id)
+        wanted = MessageFilter(
+            since=since, until=since + BATCH_SPAN, status="unconfirmed", batch_id=batch_id
+        )
+        page = await self._services.messages.listed(account, wanted, None, IDS_MAX)
+        return [view.id for view in page.messages], page.stopped_at is not None
+
+    def _json(self, value: object) -> web.Response:
+        return web.Response(body=self._encoder.encode(value), content_type="application/json")
+
+
+def _decode(decoder: msgspec.json.Decoder[_Asked], body: bytes) -> _Asked:
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        fault = undecodable(error, ("action", "ids", "batch_id"))
+        raise ProblemError(fault.code, fault.detail, (fault,)) from None
+
+
+def _id(prefix: str, text: str, pointer: str) -> int:
+    try:
+        return parse_id(prefix, text)
+    except ValueError as error:
+        raise _invalid(pointer, str(error)) from None
+
+
+def _invalid(pointer: str, detail: str) -> ProblemError:
+    fault = FieldError("field_type", f"{pointer or 'body'}: {detail}", pointer)
+    return ProblemError(fault.code, fault.detail, (fault,))
+
+
+def _not_found() -> ProblemError:
+    return ProblemError("not_found", "this account has no message with this id")
+
+
+def _resolved(found: Resolution) -> ResolvedMessage:
+    return ResolvedMessage(format_id("msg", found.id), found.result)
