@@ -24,6 +24,7 @@ from benchmarks.running import run as run_to_end
 from benchmarks.running import say
 from benchmarks.stage_wire import Wire
 from dlr.receipt import normalise_id
+from gateway import garbage
 from gateway.accept.models import Prepared, Verdict
 from gateway.api_services import services
 from gateway.app import Gateway
@@ -135,6 +136,7 @@ async def measure(folder: Path, wire: Wire, messages: int) -> list[Stage]:
     gateway = Gateway(load_config(config, {}), environ={})
     try:
         await gateway.start()
+        garbage.settle()
         stages = _Stages(gateway, wire, messages, gateways.postmaster(folder / "data"))
         await stages.accept()
         await stages.send()

@@ -9,6 +9,7 @@ import signal
 import structlog
 import uvloop
 
+from gateway import garbage
 from gateway.app import Gateway
 from gateway.commands import CommandFailed
 from gateway.commands.setting_up import configuration, one_line
@@ -35,6 +36,7 @@ async def _serve(config: Config) -> None:
     gateway = Gateway(config)
     try:
         await gateway.start()
+        garbage.settle()
         print(f"smsgate ready: API {gateway.api_url} links {gateway.links_url}", flush=True)
         gateway.lost.add_done_callback(lambda _lost: stop.set())
         await stop.wait()

@@ -97,7 +97,7 @@ class Batch(msgspec.Struct, eq=False):
     doubt: Doubt
 
 
-class Journey(msgspec.Struct, eq=False):
+class Journey(msgspec.Struct, gc=False, eq=False):
     """One message of one batch between intent and outcome."""
 
     message: ReadyMessage
@@ -115,7 +115,7 @@ class Journey(msgspec.Struct, eq=False):
     doubtful: bool = False  # a part was written and never answered, and is to be sent again
 
 
-class OutboundPart(msgspec.Struct, eq=False):
+class OutboundPart(msgspec.Struct, gc=False, eq=False):
     """One submit_sm in flight. `submitted_at` in ms since the epoch."""
 
     journey: Journey

@@ -25,7 +25,7 @@ class PartResult(msgspec.Struct, gc=False):
     row: SubmissionRow
 
 
-class MessageDone(msgspec.Struct):
+class MessageDone(msgspec.Struct, gc=False):
     """Every part of a message that this batch named has its result.
 
     `rows` are results that come with it (one for a message of one part). `retry_at` None ends the
@@ -47,7 +47,7 @@ class MessageDone(msgspec.Struct):
     rerouted: Event | None = None
 
 
-class ReceiptArrived(msgspec.Struct):
+class ReceiptArrived(msgspec.Struct, gc=False):
     """A receipt that is to be answered with deliver_sm_resp once it is committed."""
 
     row: ReceiptRow
