@@ -227,6 +227,13 @@ class Gateway:
             )
             for settings in self.config.connectors
         }
+        self.account_pace = AccountPace(
+            {
+                self.registry.accounts[account.name]: account.rate.spec
+                for account in self.config.accounts
+                if account.rate is not None
+            }
+        )
         refiller = Refiller(
             self.database.dedicated("refill"),
             built,
@@ -234,6 +241,7 @@ class Gateway:
             term=self.term.term,
             monotonic=time.monotonic,
             ended=self._ended,
+            pace=self.account_pace,
         )
         self.dispatcher = Dispatcher(
             built,
@@ -271,13 +279,6 @@ class Gateway:
         )
 
     def _build_accepter(self) -> None:
-        self.account_pace = AccountPace(
-            {
-                self.registry.accounts[account.name]: account.rate.spec
-                for account in self.config.accounts
-                if account.rate is not None
-            }
-        )
         self.accepter = MessageAccepter(
             [self.database.dedicated("accept-otp"), self.database.dedicated("accept")],
             vault=self.vault,

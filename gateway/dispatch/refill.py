@@ -10,12 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 
 import asyncpg
 import msgspec
 import structlog
 
+from gateway.accept.account_pace import AccountPace
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
+from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import MessageOptions, ReadyMessage
 from storage import sql
 from storage.categories import Category
@@ -26,9 +29,13 @@ from storage.pool import Connection, Dedicated
 
 _SQL = sql.load(__package__)
 CLAIM_ROWS_MAX = 500
+DUE_ROWS_MAX = 200  # of each category
 SWEEP_SECONDS = 1.0  # without the cursor: ids may be committed out of order
 DUE_SECONDS = 0.2  # how late a retry or a paced message may go
 ROOM_SECONDS = 0.02  # how soon to look again while a backlog waits for room
+
+# Not counted by their account's rate when they were accepted.
+RELEASED = frozenset({Hold.SCHEDULED, Hold.SEND_WINDOW, Hold.QUIET_HOURS, Hold.FREQUENCY_GAP})
 
 _log = structlog.get_logger(__name__)
 
@@ -45,14 +52,19 @@ class Refiller:
         term: int,
         monotonic: Callable[[], float],
         ended: Callable[[asyncio.Task[None]], object],
+        pace: AccountPace | None = None,
     ) -> None:
-        """`ended` is told when the loop has ended by itself, which it should not."""
+        """`ended` is told when the loop has ended by itself, which it should not. `pace` is the
+        one that the accepter asks too.
+        """
         self._dedicated = dedicated
         self._connectors = connectors
         self._vault = vault
         self._term = term
         self._monotonic = monotonic
         self._ended = ended
+        self._pace = AccountPace({}) if pace is None else pace
+        self._more_due = False  # the last claim was full, or moved what it found
         self._cursor: dict[tuple[int, int], int] = defaultdict(int)
         self._backlog: set[tuple[int, int]] = set()
         self._wake = asyncio.Event()
@@ -87,8 +99,8 @@ class Refiller:
                     (connector, category) for connector in self._connectors for category in Category
                 )
             try:
-                if now - due_at >= DUE_SECONDS:
-                    due_at = now
+                if self._more_due or now - due_at >= DUE_SECONDS:
+                    due_at, self._more_due = now, False
                     for connector in self._connectors:
                         await self._claim_due(connector)
                 for connector, category in sorted(self._backlog):
@@ -98,21 +110,27 @@ class Refiller:
             except UNAVAILABLE as error:
                 _log.warning("refill_waits_for_database", error=repr(error))
             self._wake.clear()
-            pause = ROOM_SECONDS if self._backlog else DUE_SECONDS
+            pause = ROOM_SECONDS if self._backlog or self._more_due else DUE_SECONDS
             try:
                 await asyncio.wait_for(self._wake.wait(), pause)
             except TimeoutError:
                 continue
 
     async def _claim_due(self, connector: int) -> None:
-        """Retries and paced messages whose time has come, as many as the least category has
-        room for.
+        """Retries, and released and paced messages whose time has come: of each category as many
+        as it has room for, a slice at a time, urgent ones first.
         """
         dispatch = self._connectors[connector]
-        room = min(CLAIM_ROWS_MAX, dispatch.ready.room(Category.MARKETING))
-        if not dispatch.up or room <= 0:
+        if not dispatch.up:
             return
-        self._hand_over(dispatch, await self._claim("outbox_due", connector, room))
+        rooms = {each: min(DUE_ROWS_MAX, dispatch.ready.room(each)) for each in Category}
+        wanted = [each for each in Category if rooms[each] > 0]
+        if not wanted:
+            return
+        claimed = await self._claim("outbox_due", connector, wanted, [rooms[c] for c in wanted])
+        claimed.sort(key=attrgetter("category"))
+        self._hand_over(dispatch, claimed)
+        self._more_due |= len(claimed) >= DUE_ROWS_MAX
 
     async def _claim(self, which: str, *arguments: object) -> list[ReadyMessage]:
         """Take what the named query finds.
@@ -125,6 +143,8 @@ class Refiller:
         ids: list[int] = []
         async with self._doubtful.guard(database, ids), self._dedicated.transaction():
             found = await database.fetch(_SQL[which], *arguments)
+            if which == "outbox_due" and found:
+                found = await self._turns(database, found)
             if not found:
                 return []
             ids += [row["id"] for row in found]
@@ -137,6 +157,26 @@ class Refiller:
             done = await self._parts_done(database, rows)
             await database.execute(_SQL["outbox_claim"], ids, self._term)
         return [self._ready_message(row, done) for row in rows]
+
+    async def _turns(
+        self, database: Connection, found: list[asyncpg.Record]
+    ) -> list[asyncpg.Record]:
+        """What is released goes at its account's rate, as what was accepted did: those whose turn
+        it is; the others wait on.
+        """
+        now_ns = int(self._monotonic() * 1e9)
+        later: dict[int, int] = {}
+        for row in found:
+            if row["hold"] in RELEASED:
+                wait_ns = self._pace.wait_ns(row["account"], row["category"], row["parts"], now_ns)
+                if wait_ns:
+                    later[row["id"]] = wait_ns // 1000
+        if later:
+            await database.execute(
+                _SQL["outbox_pace"], list(later), list(later.values()), Hold.ACCOUNT_RATE
+            )
+            self._more_due = True
+        return [row for row in found if row["id"] not in later]
 
     async def _unclaim(self, database: Connection, ids: list[int]) -> None:
         await database.execute(_SQL["outbox_unclaim_messages"], ids, self._term)

@@ -12,14 +12,17 @@ import pytest
 
 from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.status import Status
+from gateway.accept.account_pace import AccountPace
 from gateway.dispatch import refill
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.handover import Detours
+from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import ReadyMessage
 from gateway.dispatch.ready_queue import FILL_PERCENT
 from gateway.dispatch.refill import Refiller
 from gateway.dispatch.routing import RouteTable
+from ratelimit.spec import parse_rate
 from storage.categories import Category
 from tests.dispatch.wire import Carrier, connector, handover, part_of, say_nothing, sending
 from tests.dispatch.world import CONNECTOR, VAULT, World, running
@@ -253,3 +256,37 @@ def dispatcher(world: World) -> Dispatcher:
         handover=handover(world, {CONNECTOR: dispatch}, detours),
         term=world.term.term,
     )
+
+
+async def test_what_is_due_of_one_category_does_not_stand_before_another(world: World) -> None:
+    """A campaign is released at eight; a second attempt of a one-time password is due just then."""
+    released = [world.message(Category.MARKETING) for _ in range(60)]
+    urgent = [world.message(Category.OTP) for _ in range(5)]
+    now = datetime.now(UTC)
+    await world.store(released, owner=0, not_before=now - timedelta(seconds=60))
+    await world.store(urgent, owner=0, not_before=now)
+    dispatch = connector(world, capacity_parts=40)
+    dispatch._lines[None] = None  # type: ignore[index,assignment]  # up, and nothing is written
+    claims = refiller(world, dispatch)
+    await claims._claim_due(CONNECTOR)
+    waiting = dispatch.ready.scheduler
+    assert waiting.parts_of(Category.OTP) == 5
+    assert waiting.parts_of(Category.MARKETING) == 40 * FILL_PERCENT[Category.MARKETING] // 100 - 5
+
+
+async def test_what_is_released_goes_at_the_rate_of_its_account(world: World) -> None:
+    released = named(world, 30)
+    due = datetime.now(UTC) - timedelta(seconds=1)
+    await world.store(released, owner=0, not_before=due)
+    await world.connection.execute("UPDATE outbox SET hold = $1", Hold.SCHEDULED)
+    dispatch = connector(world)
+    dispatch._lines[None] = None  # type: ignore[index,assignment]  # up, and nothing is written
+    claims = refiller(world, dispatch)
+    claims._pace = AccountPace({1: parse_rate("10/s,burst=10")})
+    claims._monotonic = lambda: 5.0
+    await claims._claim_due(CONNECTOR)
+    assert len(dispatch.ready) == 10
+    waiting = {key: row for key, row in (await world.outbox()).items() if not row["owner"]}
+    assert {row["hold"] for row in waiting.values()} == {Hold.ACCOUNT_RATE}
+    moments = sorted(row["not_before"] for row in waiting.values())
+    assert moments[-1] - moments[0] == timedelta(seconds=1.9)

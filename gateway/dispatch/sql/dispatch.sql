@@ -33,13 +33,24 @@ LIMIT $4
 FOR UPDATE SKIP LOCKED;
 
 -- name: outbox_due
--- Messages of one connector, of any category, whose time has come: the longest overdue first.
-SELECT id, attempt, in_doubt
-FROM outbox
-WHERE owner = 0 AND not_before <= now() AND connector = $1
-ORDER BY not_before, id
-LIMIT $2
-FOR UPDATE SKIP LOCKED;
+-- Messages of one connector whose time has come: of each category so many, the longest overdue first.
+SELECT due.id, due.attempt, due.in_doubt, due.account, due.category, due.parts, due.hold
+FROM unnest($2::smallint[], $3::integer[]) AS wanted (category, room)
+CROSS JOIN LATERAL (
+    SELECT o.id, o.attempt, o.in_doubt, o.account, o.category, o.parts, o.hold
+    FROM outbox AS o
+    WHERE o.owner = 0 AND o.not_before <= now() AND o.connector = $1 AND o.category = wanted.category
+    ORDER BY o.not_before
+    LIMIT wanted.room
+    FOR UPDATE SKIP LOCKED
+) AS due;
+
+-- name: outbox_pace
+-- Released, and not yet its account's turn: waits on, so many microseconds.
+UPDATE outbox AS o
+SET not_before = now() + paced.wait * interval '1 microsecond', hold = $3
+FROM unnest($1::bigint[], $2::bigint[]) AS paced (id, wait)
+WHERE o.id = paced.id;
 
 -- name: outbox_due_after
 -- As outbox_due, from a moment on: what could not be moved is passed over.
