@@ -69,6 +69,7 @@ def services(gateway: Gateway) -> Services:
         explain_route=lambda message, account: _route_view(gateway.routes, message, account),
         messages=Messages(read, registry, gateway.vault),
         recipients=gateway.recipients,
+        consents=gateway.consents,
         reports=Reports(read, registry),
         connectors=views,
         readiness=Health(read, list(dispatches.values()), lambda: gateway.draining),

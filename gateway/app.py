@@ -17,11 +17,11 @@ import structlog
 
 from gateway import connectors, registry
 from gateway.accept.accepter import MessageAccepter
-from gateway.accept.account_pace import AccountPace
 from gateway.accept.idempotency import Idempotency
 from gateway.accept.shedding import SheddingAccepter
 from gateway.api_services import services
 from gateway.config import Config
+from gateway.consent_desk import ConsentDesk
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.dispatcher import Dispatcher
@@ -37,7 +37,7 @@ from gateway.inbound.service import InboundService
 from gateway.link_service import LinkService
 from gateway.listening import authority
 from gateway.maintenance import Maintenance, today
-from gateway.policy.rules import Rules, build_rules
+from gateway.policy.rules import Rules, account_pace, build_rules
 from gateway.recipients import RecipientDesk
 from gateway.web.server import HttpServer, create_app
 from storage import sql
@@ -91,6 +91,7 @@ class Gateway:
         self.dispatcher: Dispatcher
         self.inbound: InboundService
         self.recipients: RecipientDesk
+        self.consents: ConsentDesk
         self.accepter: MessageAccepter
         self.idempotency: Idempotency
         self.links: LinkService
@@ -162,6 +163,7 @@ class Gateway:
             [connector.name for connector in self.config.connectors],
         )
         self.rules = build_rules(self.config, self.registry.accounts, wall_ms)
+        self.account_pace = account_pace(self.config, self.registry.accounts)
         await self._recover(connection)
 
     async def _recover(self, connection: Connection) -> None:
@@ -186,6 +188,9 @@ class Gateway:
             ended=self._ended,
         )
 
+        self.consents = ConsentDesk(
+            self.database.read, self.database.dedicated("consents"), self.vault
+        )
         self.recipients = RecipientDesk(
             self.database.read,
             self.database.dedicated("suppressions"),
@@ -227,13 +232,6 @@ class Gateway:
             )
             for settings in self.config.connectors
         }
-        self.account_pace = AccountPace(
-            {
-                self.registry.accounts[account.name]: account.rate.spec
-                for account in self.config.accounts
-                if account.rate is not None
-            }
-        )
         refiller = Refiller(
             self.database.dedicated("refill"),
             built,
@@ -353,6 +351,7 @@ class Gateway:
 
     async def _stop_inbound(self) -> None:
         await self.recipients.close()
+        await self.consents.close()
         await self.inbound.stop()
 
     async def _stop_links(self) -> None:

@@ -21,7 +21,8 @@ from storage.pool import Connection
 
 SCOPES = (
     "messages:send", "messages:read", "reports:read", "inbound:read", "suppressions:read",
-    "suppressions:write", "numbers:read", "policy:ignore", "admin",
+    "suppressions:write", "numbers:read", "consents:read", "consents:write",
+    "policy:ignore", "admin",
 )  # fmt: skip
 KEY_BYTES = 32
 RETRY_AFTER_SECONDS = 1

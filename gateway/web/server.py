@@ -19,6 +19,7 @@ from gateway.config.settings import HttpSettings
 from gateway.web.access import Access
 from gateway.web.auth import Authenticator
 from gateway.web.bodies import BodyReader
+from gateway.web.consents_api import ConsentsApi
 from gateway.web.documentation_api import DocumentationApi
 from gateway.web.endpoints import mount
 from gateway.web.health import HealthApi
@@ -65,6 +66,7 @@ def create_app(services: Services, settings: HttpSettings) -> web.Application:
     recipients = [
         *InboundApi(services, access).routes(),
         *SuppressionsApi(services, access, bodies).routes(),
+        *ConsentsApi(services, access, bodies).routes(),
     ]
     endpoints = [
         *messages.routes(), *listed.routes(), *resolve.routes(), *preview.routes(), *recipients,

@@ -18,6 +18,7 @@ from dlr.rates import Rate
 from gateway.accept.idempotency import Claimed, KeptAnswer, RequestKey
 from gateway.accept.models import Accepter, AccountPolicy, Prepared
 from gateway.accept.validation import Validator
+from gateway.web.consents import ConsentLedger
 from gateway.web.cursors import Cursors
 from gateway.web.recipients import Recipients
 from gateway.web.request_limits import RequestLimits
@@ -282,6 +283,7 @@ class Services:
     explain_route: Callable[[Prepared, str], RouteView]
     messages: MessageReader
     recipients: Recipients
+    consents: ConsentLedger
     reports: Reporter
     connectors: Callable[[], Sequence[ConnectorView]]
     readiness: Readiness

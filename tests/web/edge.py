@@ -43,14 +43,14 @@ from gateway.web.services import (
 )
 from storage.categories import Category
 from storage.ids import IdSource, time_of
-from tests.web.nobody import Nobody
+from tests.web.nobody import Nobody, NoConsents
 
 NOW_MS = 1_790_000_000_000
 SUPPRESSED_NUMBER = "+8613900000000"
 CONNECTOR = 1
 ALL_BUT_ADMIN = (
     "messages:send", "messages:read", "reports:read", "inbound:read", "suppressions:read",
-    "suppressions:write", "numbers:read",
+    "suppressions:write", "numbers:read", "consents:read", "consents:write",
 )  # fmt: skip
 
 
@@ -301,6 +301,7 @@ def in_memory(
         ),
         messages=memory,
         recipients=Nobody(),
+        consents=NoConsents(),
         reports=memory,
         connectors=memory.connectors,
         readiness=memory,

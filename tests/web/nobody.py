@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
+from gateway.web.consents import ConsentView, ConsentWord
 from gateway.web.recipients import InboundView, NumberView, Suppress, SuppressionView
 
 
@@ -39,3 +43,14 @@ class Nobody:
             suppressions=(),
             last_opted_out_at=None,
         )
+
+
+class NoConsents:
+    """Implements ConsentLedger: takes what it is told and forgets it."""
+
+    async def record(self, account: int, word: ConsentWord) -> ConsentView:
+        recorded_at = datetime(2026, 7, 1, tzinfo=UTC)
+        return ConsentView(id=1, recorded_at=recorded_at, **msgspec.structs.asdict(word))
+
+    async def entries(self, account: int, **_filters: Any) -> list[ConsentView]:
+        return []
