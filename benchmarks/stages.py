@@ -13,7 +13,6 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -23,7 +22,6 @@ from benchmarks.gateways import BenchmarkFailed, Connector, Processors
 from benchmarks.running import run as run_to_end
 from benchmarks.running import say
 from benchmarks.stage_wire import Wire
-from dlr.receipt import normalise_id
 from gateway import garbage
 from gateway.accept.models import Prepared, Verdict
 from gateway.api_services import services
@@ -35,6 +33,8 @@ from gateway.dispatch.inbound import ReceiptIntake
 from gateway.dispatch.message import Batch, Doubt, Journey, OutboundPart, ReadyMessage
 from gateway.dispatch.outcomes import Effects, Outcomes
 from gateway.dispatch.ready_queue import ReadyQueue
+from gateway.dispatch.receipt_reading import ReceiptManners, ReceiptReader
+from gateway.dispatch.wire_profile import WireProfile
 from smpp.pdu import SubmitSm
 from smpp.vocabulary import status_name
 
@@ -226,6 +226,7 @@ class _Stages:
                 raise result
         watch.note("intent")
         now_ms = gateway.clock.wall_ms()
+        profile = WireProfile()
         journeys = [
             Journey(message, batch, message.cost)
             for batch in self._batches
@@ -234,7 +235,8 @@ class _Stages:
         watch.start()
         parts: list[tuple[SubmitSm, object]] = []
         for journey in journeys:
-            [(number, submit_sm)] = encode_message(journey.message, now_ms)
+            [(number, submit_sm)] = encode_message(journey.message, profile, now_ms).unsent
+            journey.submits = 1
             parts.append((submit_sm, OutboundPart(journey, number, gateway.ids.next(), now_ms, 0)))
         watch.note("encode")
         for first in range(0, self._count, SLICE_MESSAGES):
@@ -247,17 +249,15 @@ class _Stages:
         await wire.done.wait()
         watch.note("read answers and receipts off the wire")
         recorder = gateway.dispatcher.recorder
-        normalise = partial(normalise_id, base="opaque")
+        reader = ReceiptReader(self._connector, ReceiptManners())
         outcomes = Outcomes(
             self._connector,
             policy=OutcomePolicy(),
             ids=gateway.ids,
-            normalise=normalise,
+            normalise=reader.answer_id,
             status_name=status_name,
         )
-        intake = ReceiptIntake(
-            self._connector, recorder, normalise=normalise, wall_ms=gateway.clock.wall_ms
-        )
+        intake = ReceiptIntake(recorder, reader=reader, wall_ms=gateway.clock.wall_ms)
         watch.start()
         slices: list[Effects] = []
         for first in range(0, self._count, SLICE_MESSAGES):

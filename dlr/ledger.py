@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import asyncpg
 import msgspec
 
+from dlr.connector_groups import ALONE, ConnectorGroups
 from dlr.reasons import Reason
 from dlr.status import Status, advance
 from storage import sql
@@ -51,6 +52,7 @@ class SubmissionRow(msgspec.Struct, gc=False):
     responded_at: datetime | None = None
     receipt_at: datetime | None = None
     done_at: datetime | None = None
+    segments: int = 1  # parts that a phone gets of it
 
 
 class ReceiptRow(msgspec.Struct, gc=False):
@@ -58,7 +60,8 @@ class ReceiptRow(msgspec.Struct, gc=False):
 
     `carrier_id` normalised as the connector's submissions are; `alternate_id` is the other id of a
     receipt whose TLV and text disagree (E7), tried when `carrier_id` matches nothing.
-    `submission_id` when the sender remembered it.
+    `submission_id` when the sender remembered it; `reference_id` the submission that something else
+    than an id points to, believed when no id matches.
     """
 
     connector: int
@@ -70,6 +73,7 @@ class ReceiptRow(msgspec.Struct, gc=False):
     done_at: datetime | None
     received_at: datetime
     alternate_id: str | None = None
+    reference_id: int | None = None
 
 
 class AppliedReceipt(msgspec.Struct, gc=False):
@@ -142,6 +146,7 @@ async def apply_receipts(
     ids: IdSource,
     *,
     now: datetime | None = None,
+    groups: ConnectorGroups = ALONE,
 ) -> list[AppliedReceipt]:
     """Match receipts to submissions and raise their status; park what matches nothing. Answers row
     by row, in order.
@@ -152,7 +157,7 @@ async def apply_receipts(
     if not rows:
         return []
     horizon = id_at((now or max(row.received_at for row in rows)) - timedelta(days=MATCH_DAYS))
-    targets = await _targets(connection, rows, horizon)
+    targets = await _targets(connection, rows, horizon, groups)
     applied = [AppliedReceipt(row) for row in rows]
     known = {target for target in targets if target is not None}
     if known:
@@ -188,7 +193,11 @@ async def join_unmatched(
 
 
 async def sweep_unmatched(
-    connection: asyncpg.Connection, older_than: datetime, ids: IdSource
+    connection: asyncpg.Connection,
+    older_than: datetime,
+    ids: IdSource,
+    *,
+    groups: ConnectorGroups = ALONE,
 ) -> list[AppliedReceipt]:
     """Apply parked receipts whose submission is there by now; returns them, at most SWEEP_ROWS_MAX.
 
@@ -201,9 +210,10 @@ async def sweep_unmatched(
         id_at(older_than),
         id_at(older_than - timedelta(days=MATCH_DAYS)),
         SWEEP_ROWS_MAX,
+        *groups.pairs(),
     )
     return await apply_receipts(
-        connection, [_unparked(record) for record in found], ids, now=older_than
+        connection, [_unparked(record) for record in found], ids, now=older_than, groups=groups
     )
 
 
@@ -248,23 +258,33 @@ async def give_up(
 
 
 async def _targets(
-    connection: asyncpg.Connection, rows: Sequence[ReceiptRow], horizon: int
+    connection: asyncpg.Connection,
+    rows: Sequence[ReceiptRow],
+    horizon: int,
+    groups: ConnectorGroups,
 ) -> list[int | None]:
-    """The submission id of each row, or None."""
+    """The submission id of each row, or None. Of a group, the connector it came on goes first."""
     targets = [row.submission_id for row in rows]
     for attribute in ("carrier_id", "alternate_id"):
         wanted = {
-            (row.connector, getattr(row, attribute)): None
+            (connector, getattr(row, attribute)): None
             for row, target in zip(rows, targets, strict=True)
             if target is None and getattr(row, attribute)
+            for connector in groups.of(row.connector)
         }
         if not wanted:
             continue
         found = await _match(connection, list(wanted), horizon)
         for index, row in enumerate(rows):
             if targets[index] is None:
-                targets[index] = found.get((row.connector, getattr(row, attribute)))
-    return targets
+                keys = [
+                    (connector, getattr(row, attribute)) for connector in groups.of(row.connector)
+                ]
+                targets[index] = next((found[key] for key in keys if key in found), None)
+    return [
+        row.reference_id if target is None else target
+        for row, target in zip(rows, targets, strict=True)
+    ]
 
 
 async def _match(

@@ -141,6 +141,17 @@ def parse_receipt(
     )
 
 
+def is_receipt_text(short_message: bytes) -> bool:
+    """Whether a text names a message and one of the states there are, as a receipt does (E19).
+
+    For carriers that are known to send receipts without saying so in esm_class; never raises.
+    """
+    fields = _fields(_decode(short_message[:RECEIPT_OCTETS_MAX]))
+    state = _word(fields.get("stat", ""), STATE_CHARACTERS_MAX).upper()
+    known = state in STATES or _CARRIER_CODE.fullmatch(state) is not None
+    return known and bool(_word(fields.get("id", ""), ID_CHARACTERS_MAX))
+
+
 def normalise_id(raw: bytes | str, base: IdBase) -> str:
     """One spelling per carrier id, so that a response and its receipt meet (E1 to E5).
 

@@ -13,6 +13,7 @@ from gateway.accept.numbers import NumberPlan
 from gateway.accept.validation import Validator
 from gateway.config import Config
 from gateway.config.account_settings import AccountSettings
+from gateway.connectors import texts_of
 from gateway.dispatch.routing import RouteTable
 from gateway.keys import DatabaseKeys
 from gateway.policy.number_rules import NumberRules
@@ -36,16 +37,7 @@ def services(gateway: Gateway) -> Services:
     config = gateway.config
     registry = gateway.registry
     dispatches = gateway.dispatcher.connectors
-    validator = Validator(
-        numbers=NumberPlan(),
-        route=gateway.routes.first,
-        link_base_url=str(config.links.base_url),
-        parts_max=config.limits.message_parts_max,
-        validity_seconds_max=config.limits.validity_seconds_max,
-        timing=gateway.rules.timing,
-        validity_seconds=validity_seconds(config),
-        decisions=gateway.rules.decisions,
-    )
+    validator = _validator(gateway)
     read = gateway.database.read
 
     def views() -> list[ConnectorView]:
@@ -114,6 +106,21 @@ def account_policies(config: Config, registry: Registry) -> dict[int, AccountPol
     accounts = config.accounts or (AccountSettings(name=DEFAULT_ACCOUNT),)
     numbers = registry.accounts
     return {numbers[each.name]: account_policy(each, numbers[each.name]) for each in accounts}
+
+
+def _validator(gateway: Gateway) -> Validator:
+    config = gateway.config
+    return Validator(
+        numbers=NumberPlan(),
+        route=gateway.routes.first,
+        link_base_url=str(config.links.base_url),
+        parts_max=config.limits.message_parts_max,
+        validity_seconds_max=config.limits.validity_seconds_max,
+        timing=gateway.rules.timing,
+        validity_seconds=validity_seconds(config),
+        decisions=gateway.rules.decisions,
+        texts=texts_of(gateway.dispatcher.connectors),
+    )
 
 
 def account_policy(settings: AccountSettings, number: int) -> AccountPolicy:

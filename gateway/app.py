@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from dlr.connector_groups import ConnectorGroups
 from gateway import connectors, registry
 from gateway.accept.accepter import MessageAccepter
 from gateway.accept.idempotency import Idempotency
@@ -211,6 +212,7 @@ class Gateway:
             waiting_max=RECORDS_WAITING_MAX,
             receipts_waiting_max=self.config.limits.receipts_waiting_max,
             committed=self._recorded,
+            groups=self._groups(),
         )
         intents = IntentWriter(
             self.database.dedicated("intent"), term=self.term.term, looks=self.rules.looks
@@ -240,6 +242,7 @@ class Gateway:
             monotonic=time.monotonic,
             ended=self._ended,
             pace=self.account_pace,
+            texts_differ=connectors.texts_differ(built),
         )
         self.dispatcher = Dispatcher(
             built,
@@ -249,6 +252,9 @@ class Gateway:
             handover=self._handover(built, detours, refiller),
             term=self.term.term,
         )
+
+    def _groups(self) -> ConnectorGroups:
+        return connectors.groups_of(self.config.connectors, self.registry.connectors)
 
     def _handover(
         self, built: Mapping[int, ConnectorDispatch], detours: Detours, refiller: Refiller
@@ -274,6 +280,7 @@ class Gateway:
             recover=self._recover,
             lost=self._lost,
             ended=self._ended,
+            groups=self._groups(),
         )
 
     def _build_accepter(self) -> None:

@@ -6,27 +6,32 @@ Decides nothing itself.
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from dlr.receipt import normalise_id
+from dlr.connector_groups import ConnectorGroups
+from dlr.id_learning import IdLearner
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.settings import LimitSettings
+from gateway.config.wire import receipt_manners, wire_profile
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.doubt import OutcomePolicy
 from gateway.dispatch.inbound import ReceiptIntake
 from gateway.dispatch.intents import IntentWriter
 from gateway.dispatch.message import ReadyMessage
+from gateway.dispatch.message_references import MessageReferences
 from gateway.dispatch.outcomes import Elsewhere, Outcomes
 from gateway.dispatch.pace import Pace
 from gateway.dispatch.ready_queue import ReadyQueue
+from gateway.dispatch.receipt_reading import ReceiptReader
 from gateway.dispatch.recorder import Recorder
 from gateway.inbound.service import InboundService
 from ratelimit.spec import RateSpec
 from smpp.bind_pool import BindPool
 from smpp.client import BindSettings
+from smpp.encoding import TextSettings
 from smpp.tls import TlsSettings
 from smpp.vocabulary import status_name
 from storage.ids import IdSource
@@ -50,16 +55,28 @@ class Wiring(msgspec.Struct):
     policy: OutcomePolicy
     elsewhere: Elsewhere
     down: set[str]
+    learners: dict[str, IdLearner] = msgspec.field(default_factory=dict)  # by receipt_group
 
 
 def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> ConnectorDispatch:
     """One connector, not yet started."""
     now_ns = wiring.clock.monotonic_ns()
     rate = None if settings.rate is None else settings.rate.spec
-    intake = ReceiptIntake(
+    learner = IdLearner()
+    if settings.receipt_group is not None:
+        learner = wiring.learners.setdefault(settings.receipt_group, learner)
+    references = None
+    if settings.user_message_reference:
+        references = MessageReferences(first=wiring.ids.next())
+    reader = ReceiptReader(
         connector,
+        receipt_manners(settings, settings.name),
+        learner=learner,
+        references=references,
+    )
+    intake = ReceiptIntake(
         wiring.recorder,
-        normalise=partial(normalise_id, base=settings.receipt_id_base),
+        reader=reader,
         wall_ms=wiring.clock.wall_ms,
         messages=wiring.inbound.intake(connector, settings.inbound_country_code, None),
     )
@@ -68,11 +85,12 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
         connector,
         ready=ReadyQueue[ReadyMessage](ready_parts(settings, rate, wiring.limits)),
         pace=Pace(rate, now_ns),
+        profile=wire_profile(settings, settings.name),
         outcomes=Outcomes(
             connector,
             policy=wiring.policy,
             ids=wiring.ids,
-            normalise=partial(normalise_id, base=settings.response_id_base),
+            normalise=reader.answer_id,
             status_name=status_name,
             elsewhere=wiring.elsewhere,
         ),
@@ -84,6 +102,30 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
         down=wiring.down,
         stopped=wiring.inbound.stopped,
     )
+
+
+def groups_of(
+    connectors: Iterable[ConnectorSettings], numbers: Mapping[str, int]
+) -> ConnectorGroups:
+    """Which connectors are one carrier."""
+    return ConnectorGroups((numbers[each.name], each.receipt_group) for each in connectors)
+
+
+def texts_of(dispatches: Mapping[int, ConnectorDispatch]) -> Callable[[int], TextSettings]:
+    """How the connector of a number takes texts; the usual way for one that is not there."""
+    usual = TextSettings()
+
+    def texts(connector: int) -> TextSettings:
+        dispatch = dispatches.get(connector)
+        return usual if dispatch is None else dispatch.profile.text
+
+    return texts
+
+
+def texts_differ(dispatches: Mapping[int, ConnectorDispatch]) -> bool:
+    """Whether one connector may make other parts of a text than another."""
+    texts = [dispatch.profile.text for dispatch in dispatches.values()]
+    return any(each != texts[0] for each in texts)
 
 
 def ready_parts(settings: ConnectorSettings, rate: RateSpec | None, limits: LimitSettings) -> int:

@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 import structlog
 
 from campaigns import frequency
+from dlr.connector_groups import ALONE, ConnectorGroups
 from dlr.ledger import GivenUp, give_up, purge_unmatched, sweep_unmatched
 from gateway.accept import client_refs, idempotency
 from gateway.dispatch.expiry import expire_waiting
@@ -60,6 +61,7 @@ class Maintenance:
         recover: Step,
         lost: Callable[[str], None],
         ended: Callable[[asyncio.Task[None]], object],
+        groups: ConnectorGroups = ALONE,
     ) -> None:
         """`lost` is told when this process may no longer write: its term was taken over. `ended`
         is told when a task has ended by itself.
@@ -71,6 +73,7 @@ class Maintenance:
         self._unknown_after_hours = unknown_after_hours
         self._recover = recover
         self._lost = lost
+        self._groups = groups
         self._ended = ended
         self._tasks: list[asyncio.Task[None]] = []
         self._turn = asyncio.Lock()
@@ -138,7 +141,9 @@ class Maintenance:
         """Receipts that one session parked while another committed what they belong to."""
         now = datetime.now(UTC)
         async with connection.transaction():
-            joined = await sweep_unmatched(connection, now - SWEEP_MINIMUM_AGE, self._ids)
+            joined = await sweep_unmatched(
+                connection, now - SWEEP_MINIMUM_AGE, self._ids, groups=self._groups
+            )
             await suppress_proven(connection, joined)
         self.joined += len(joined)
         self.purged += await purge_unmatched(connection, now)

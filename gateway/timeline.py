@@ -33,6 +33,8 @@ class Part(msgspec.Struct, frozen=True):
 
     id: int
     part: int
+    parts: int
+    segments: int
     connector: str | None
     status: Status
     reason: Reason
@@ -86,7 +88,7 @@ class MessageRecord(msgspec.Struct, frozen=True):
     @property
     def parts_delivered(self) -> int:
         """How many parts the carrier confirmed."""
-        return sum(part.status is Status.DELIVERED for part in self.results)
+        return sum(part.segments for part in self.results if part.status is Status.DELIVERED)
 
 
 async def read_message(
@@ -122,7 +124,7 @@ def _record(row: asyncpg.Record, results: Sequence[Part], registry: Registry) ->
         sender=row["sender"],
         text=row["text"],
         data_coding=row["data_coding"],
-        parts=row["parts"],
+        parts=_parts(row, results),
         connector=registry.connector_name(row["connector"]),
         client_ref=row["client_ref"],
         batch_id=row["batch_id"],
@@ -159,10 +161,18 @@ def _status(row: asyncpg.Record, results: Sequence[Part]) -> Status:
     return fold(best.values())
 
 
+def _parts(row: asyncpg.Record, results: Sequence[Part]) -> int:
+    """As they were sent; what was counted at accept may have been for another connector."""
+    sent = next((part for part in results if part.part), None)
+    return row["parts"] if sent is None else sent.parts * sent.segments
+
+
 def _part(row: asyncpg.Record, registry: Registry) -> Part:
     return Part(
         id=row["id"],
         part=row["part"],
+        parts=row["parts"],
+        segments=row["segments"],
         connector=registry.connector_name(row["connector"]),
         status=Status(row["status"]),
         reason=Reason(row["reason"]),

@@ -11,10 +11,10 @@ WITH clicked AS (
     GROUP BY c.message_id
 ), labelled AS (
     SELECT m.account, m.category, m.campaign_id, m.variant, m.to_idx, clicked.clicks, clicked.human_clicks,
-           clicked.human_clicks > 0 AND m.parts = (
-               SELECT count(DISTINCT s.part)
+           clicked.human_clicks > 0 AND (
+               SELECT count(DISTINCT s.part) FILTER (WHERE s.status = 60) = max(s.parts)
                FROM submission AS s
-               WHERE s.message_id = m.id AND s.id >= $1 AND s.part > 0 AND s.status = 60
+               WHERE s.message_id = m.id AND s.id >= $1 AND s.part > 0
            )
            AND NOT EXISTS (SELECT FROM outbox AS o WHERE o.id = m.id)
            AND NOT EXISTS (

@@ -2,12 +2,12 @@
 -- The same rows once more after a COMMIT whose answer never came: those that are there stay as they are.
 INSERT INTO submission (
     id, message_id, part, parts, account, category, connector, status, reason, error, carrier_id,
-    submitted_at, responded_at, receipt_at, done_at
+    submitted_at, responded_at, receipt_at, done_at, segments
 )
 SELECT * FROM unnest(
     $1::bigint[], $2::bigint[], $3::smallint[], $4::smallint[], $5::smallint[], $6::smallint[],
     $7::smallint[], $8::smallint[], $9::smallint[], $10::text[], $11::text[],
-    $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[]
+    $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], $16::smallint[]
 )
 ON CONFLICT (id) DO NOTHING;
 
@@ -70,14 +70,22 @@ RETURNING u.connector, u.carrier_id, u.status, u.reason, u.error, u.done_at, u.r
 
 -- name: unmatched_sweep
 -- Takes out parked receipts whose submission is there by now: it was committed by another session at the same moment.
+-- $5, $6: each connector with each other one of its group.
 DELETE FROM unmatched_receipt AS u
 WHERE u.id = ANY (ARRAY(
     SELECT parked.id
     FROM unmatched_receipt AS parked
     CROSS JOIN LATERAL (
         SELECT 1
-        FROM submission AS s
-        WHERE s.connector = parked.connector AND s.carrier_id = parked.carrier_id AND s.id >= $3
+        FROM (
+            SELECT parked.connector
+            UNION ALL
+            SELECT grouped.other
+            FROM unnest($5::smallint[], $6::smallint[]) AS grouped (connector, other)
+            WHERE grouped.connector = parked.connector
+        ) AS asked (connector)
+        JOIN submission AS s
+            ON s.connector = asked.connector AND s.carrier_id = parked.carrier_id AND s.id >= $3
         LIMIT 1
     ) AS found
     WHERE parked.id >= $1 AND parked.id < $2

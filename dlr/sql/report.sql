@@ -68,8 +68,9 @@ ORDER BY accepted DESC
 LIMIT $13;
 
 -- name: failure_codes
--- Parts that failed, by what the carrier said, in the carrier's own words.
-SELECT connector, status, reason, error, count(*) AS parts
+-- Parts that failed, by what the carrier said, in the carrier's own words; of a message_payload, what a phone would
+-- have got.
+SELECT connector, status, reason, error, sum(segments) AS parts
 FROM submission
 WHERE id >= $1 AND message_id >= $1 AND message_id < $2
   AND status BETWEEN 20 AND 70 AND status <> 60

@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from gateway.dispatch.message import PRIORITY_DEFAULT, MessageOptions
 from gateway.policy.number_rules import NumberRules
+from smpp.custom_tlvs import CustomTlv
 from storage.categories import Category
 
 
@@ -89,6 +90,7 @@ class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     ] = None
     send_window: SendWindowRequest | None = None
     policy: PolicyRequest | None = None
+    tlvs: tuple[CustomTlv, ...] | None = None
 
 
 class BatchRequest(msgspec.Struct, forbid_unknown_fields=True):

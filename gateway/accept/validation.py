@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from unicodedata import east_asian_width
 
 import msgspec
@@ -25,6 +25,8 @@ from gateway.accept.models import (
 from gateway.accept.numbers import NumberPlan
 from gateway.accept.senders import sender_fault
 from gateway.accept.timing import TimingFields
+from gateway.accept.tlvs import message_tlvs
+from gateway.dispatch.message import MessageOptions
 from gateway.policy.timing import TimingRules
 from shortlinks.rewrite import (
     PLACEHOLDER_CODE,
@@ -35,7 +37,10 @@ from shortlinks.rewrite import (
     targets_of,
     with_placeholders,
 )
-from smpp.text import TooManyParts, Unencodable, encode_text
+from smpp.encoding import TextSettings, submit_parts
+from smpp.text import TooManyParts, Unencodable
+from smpp.tlv import Tlvs
+from smpp.vocabulary import DATA_CODING_DEFAULT, DATA_CODING_LATIN_1, DATA_CODING_UCS2
 from storage.categories import Category
 
 LABEL_CHARACTERS_MAX = 100  # client_ref, campaign_id, variant and each tag
@@ -54,6 +59,16 @@ _TYPE_NAMES = {
     "str": "a string", "int": "an integer", "bool": "true or false", "array": "a list",
     "object": "an object", "null": "null", "float": "a number",
 }  # fmt: skip
+
+
+# What is stored of a text's alphabet; the carrier's own number is its connector's business.
+_DATA_CODINGS = {
+    "gsm7": DATA_CODING_DEFAULT, "latin1": DATA_CODING_LATIN_1, "ucs2": DATA_CODING_UCS2,
+}  # fmt: skip
+
+
+def _usual_texts(_connector: int) -> TextSettings:
+    return TextSettings()
 
 
 class _FinalText(msgspec.Struct, gc=False):
@@ -85,7 +100,9 @@ class Validator:
         timing: TimingRules,
         validity_seconds: Sequence[int] = (),
         decisions: dict[tuple[str, str], int] | None = None,
+        texts: Callable[[int], TextSettings] = _usual_texts,
     ) -> None:
+        """`texts`: how the connector of this number takes texts, which is how parts are counted."""
         self._decode = msgspec.json.Decoder(MessageRequest).decode
         self._number_fault = numbers.fault
         self._route = route
@@ -96,6 +113,7 @@ class Validator:
         self._timing = TimingFields(timing)
         self._validity_seconds = tuple(validity_seconds) or (validity_seconds_max,) * len(Category)
         self._decisions = {} if decisions is None else decisions
+        self._texts = texts
         self._categories = {category.label: int(category) for category in Category}
 
     def check(
@@ -131,9 +149,7 @@ class Validator:
             detail = f"expires_in is 1 to {self._validity_seconds_max} seconds"
             faults.append(FieldError("out_of_range", detail, "/expires_in"))
         timing = self._timing.read(request, account, now_ms, faults)
-        final = self._text(request, account, category)
-        if isinstance(final, FieldError):
-            faults.append(final)
+        tlvs = _tlvs(request, faults)
         tags = request.tags or ()
         connector = 0
         if not faults:
@@ -141,6 +157,9 @@ class Validator:
             if not connector:
                 detail = "no route is configured for this number, sender and category"
                 faults.append(FieldError("route_unavailable", detail, "/to"))
+        final = self._text(request, account, category, self._texts(connector))
+        if isinstance(final, FieldError):
+            faults.append(final)
         if faults or isinstance(final, FieldError):
             return _refused(faults, index)
         return Prepared(
@@ -149,7 +168,7 @@ class Validator:
             request.client_ref, request.campaign_id, request.variant, tags,
             timing.release
             + 1000 * (self._validity_seconds[category] if seconds is None else seconds),
-            options=timing.options,
+            options=_with_tlvs(timing.options, tlvs),
         )  # fmt: skip
 
     def _sender(self, sender: str | None, account: AccountPolicy, faults: list[FieldError]) -> str:
@@ -177,7 +196,11 @@ class Validator:
         return category
 
     def _text(
-        self, request: MessageRequest, account: AccountPolicy, category: int
+        self,
+        request: MessageRequest,
+        account: AccountPolicy,
+        category: int,
+        settings: TextSettings,
     ) -> _FinalText | FieldError:
         """Links shortened, signature and suffix added, parts counted: in this order."""
         text = request.text
@@ -198,7 +221,7 @@ class Validator:
             text = _signed(text, account, category)
             if len(text) > parts_max * _UNITS_PART_MAX:
                 raise TooManyParts(-(-len(text) // _UNITS_PART_MAX), parts_max)
-            encoded = encode_text(text, parts_max=parts_max)
+            parts = submit_parts(text, settings, parts_max=parts_max)
         except TooManyParts as error:
             detail = f"text needs {error.parts} parts or more, {error.parts_max} are allowed"
             return FieldError("text_too_long", detail, "/text")
@@ -210,7 +233,8 @@ class Validator:
             # Another link's code would be put there, and the flush of many messages would fail.
             detail = f"text holds {self._placeholder}, which stands for a link not made yet"
             return FieldError("text_invalid", detail, "/text")
-        return _FinalText(text, links, slots, encoded.data_coding, len(encoded.parts))
+        data_coding = _DATA_CODINGS[parts[0].alphabet]
+        return _FinalText(text, links, slots, data_coding, len(parts) * parts[0].segments)
 
     def _with_placeholders(self, text: str) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
         # A text that holds a placeholder of its own would be filled wrongly: there, links of ours
@@ -268,6 +292,22 @@ def _refused(faults: list[FieldError], index: int | None) -> Refused:
             for fault in faults
         ]
     return Refused(faults[0].code, faults[0].detail, tuple(faults))
+
+
+def _tlvs(request: MessageRequest, faults: list[FieldError]) -> Tlvs:
+    if not request.tlvs:
+        return ()
+    tlvs = message_tlvs(request.tlvs)
+    if isinstance(tlvs, FieldError):
+        faults.append(tlvs)
+        return ()
+    return tlvs
+
+
+def _with_tlvs(options: MessageOptions | None, tlvs: Tlvs) -> MessageOptions | None:
+    if not tlvs:
+        return options
+    return msgspec.structs.replace(options or MessageOptions(), tlvs=tlvs)
 
 
 def _check_labels(request: MessageRequest, faults: list[FieldError]) -> None:

@@ -14,6 +14,7 @@ from msgspec import Meta
 CategoryLabel = Literal["otp", "transactional", "service", "marketing"]
 CategoryOrAll = Literal["otp", "transactional", "service", "marketing", "all"]
 IdBase = Literal["opaque", "hex", "dec"]
+ReceiptIdBase = Literal["auto", "opaque", "hex", "dec"]
 Name = Annotated[
     str,
     Meta(

@@ -15,8 +15,11 @@ from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.route_settings import RouteSettings
 from gateway.config.settings import Config
 from gateway.config.shape import ConfigError, nearest
+from gateway.config.wire import receipt_manners, wire_profile
 from gateway.policy.number_rules import COUNTRIES
 from shortlinks.addresses import parse_networks
+from smpp.tlv import tlv_value
+from smpp.vocabulary import TLV_USER_MESSAGE_REFERENCE
 
 
 def check_whole(config: Config) -> None:
@@ -63,6 +66,10 @@ def _check_connector(connector: ConnectorSettings, path: str) -> None:
     for key in ("system_id", "password", "system_type"):
         if not getattr(connector, key).isascii() or "\0" in getattr(connector, key):
             raise ConfigError(f"{path}.{key}: SMPP carries ASCII without NUL there")
+    profile = wire_profile(connector, path)
+    if connector.user_message_reference and tlv_value(profile.tlvs, TLV_USER_MESSAGE_REFERENCE):
+        raise ConfigError(f"{path}.tlvs: user_message_reference is set by its own setting")
+    receipt_manners(connector, path)
 
 
 def _check_account(account: AccountSettings, path: str) -> None:

@@ -9,7 +9,14 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from gateway.config.base import IdBase, Name, Settings
+from gateway.config.base import IdBase, Name, ReceiptIdBase, Settings
+from gateway.config.carrier_settings import (
+    AlphabetName,
+    DataCodingSettings,
+    IdRewriteSettings,
+    TlvSettings,
+    TonNpiSettings,
+)
 from gateway.config.values import Rate
 
 
@@ -63,14 +70,87 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
     tls_verify: Annotated[
         bool, Meta(description="Whether the carrier's certificate is checked.")
     ] = True
+    default_alphabet: Annotated[
+        AlphabetName, Meta(description="What `data_coding` 0 means to the carrier.")
+    ] = "gsm7"
+    alphabets: Annotated[
+        tuple[AlphabetName, ...],
+        Meta(
+            max_length=3,
+            description="Tried in this order; none: the default alphabet, then `ucs2`. Without "
+            "`ucs2` other characters are refused.",
+        ),
+    ] = ()
+    data_codings: Annotated[
+        DataCodingSettings, Meta(description="The carrier's own numbers for alphabets.")
+    ] = DataCodingSettings()
+    segmentation: Annotated[
+        Literal["udh8", "udh16", "sar", "payload"],
+        Meta(
+            description="How the parts of a long text are joined: a header with an 8- or 16-bit "
+            "reference, SAR TLVs, or one `message_payload` that the carrier cuts."
+        ),
+    ] = "udh8"
+    smart_replacement: Annotated[
+        bool,
+        Meta(
+            description="Whether typographic characters are written plainly where the text then "
+            "needs no UCS-2."
+        ),
+    ] = False
+    source_ton_npi: Annotated[
+        TonNpiSettings, Meta(description="Of senders, where the carrier wants other ones.")
+    ] = TonNpiSettings()
+    destination_ton_npi: Annotated[
+        TonNpiSettings, Meta(description="Of recipients, where the carrier wants other ones.")
+    ] = TonNpiSettings()
+    tlvs: Annotated[
+        tuple[TlvSettings, ...],
+        Meta(
+            max_length=20,
+            description="On every message; one that a message states itself goes before it.",
+        ),
+    ] = ()
     response_id_base: Annotated[
         IdBase,
         Meta(description="How the carrier writes `message_id` in submit_sm_resp."),
     ] = "opaque"
     receipt_id_base: Annotated[
-        IdBase,
-        Meta(description="How it writes the id in receipts: some mix hex and decimal."),
-    ] = "opaque"
+        ReceiptIdBase,
+        Meta(
+            description="How it writes the id in receipts: some mix hex and decimal. `auto` finds "
+            "out from the first receipts whose number fits as well."
+        ),
+    ] = "auto"
+    receipt_id_first: Annotated[
+        Literal["tlv", "text"],
+        Meta(description="Which id is tried first where a receipt names two."),
+    ] = "tlv"
+    id_rewrite: Annotated[
+        IdRewriteSettings | None,
+        Meta(description="Takes off what the carrier puts around ids, `SAR-` for instance."),
+    ] = None
+    receipt_group: Annotated[
+        Name | None,
+        Meta(
+            description="Connectors of one name here are one carrier: what is sent on one may be "
+            "reported on another."
+        ),
+    ] = None
+    user_message_reference: Annotated[
+        bool,
+        Meta(
+            description="Whether each submit carries a number of ours, by which a receipt is "
+            "matched, together with its recipient, where no id matches."
+        ),
+    ] = False
+    receipts_without_esm_class: Annotated[
+        bool,
+        Meta(
+            description="Whether a text with esm_class 0 that has an id and a state is a receipt; "
+            "with it, handsets can send such texts too."
+        ),
+    ] = False
     inbound_country_code: Annotated[
         str,
         Meta(

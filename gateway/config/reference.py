@@ -71,6 +71,10 @@ def _section(heading: str, table: inspect.StructType) -> Iterator[str]:
             kind = next((each for each in kind.types if _is_table(each)), kind)
         if isinstance(kind, inspect.StructType) and kind.cls not in {t.cls for _, t in nested}:
             nested.append((f"{heading} {field.name}", kind))
+        elif isinstance(kind, inspect.VarTupleType) and isinstance(
+            kind.item_type, inspect.StructType
+        ):
+            nested.append((f"{heading} [[{field.name}]]", kind.item_type))
         yield f"| `{field.name}` | {_type_words(kind)} | {_default(field)} | {words} |"
     yield ""
     for inner_heading, inner in nested:

@@ -12,20 +12,21 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import msgspec
 import structlog
 
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.inbound import ReceiptIntake
 from gateway.dispatch.intents import IntentWriter
 from gateway.dispatch.just_stopped import JustStopped
-from gateway.dispatch.message import Journey, OutboundPart, ReadyMessage
+from gateway.dispatch.loading import Line, Loader
+from gateway.dispatch.message import OutboundPart, ReadyMessage
 from gateway.dispatch.outcomes import Effects, Outcomes
 from gateway.dispatch.pace import Pace
 from gateway.dispatch.planner import SLICE_ITEMS, Planner
 from gateway.dispatch.ready_queue import ReadyQueue
 from gateway.dispatch.recorder import Recorder
 from gateway.dispatch.records import MessageDone
+from gateway.dispatch.wire_profile import WireProfile
 from smpp.bind_pool import BindPool
 from smpp.client import Bind
 from smpp.events import Delivery, SubmitResponse
@@ -38,15 +39,6 @@ SUSPENDED = "suspended"
 _log = structlog.get_logger(__name__)
 
 
-class _Line(msgspec.Struct, eq=False):
-    """One bind and the message whose parts it has begun to write: the rest follows on the same bind
-    (E80).
-    """
-
-    bind: Bind
-    begun: Journey | None = None
-
-
 class ConnectorDispatch:
     """Implements smpp's BindListener for all binds of one connector."""
 
@@ -57,6 +49,7 @@ class ConnectorDispatch:
         *,
         ready: ReadyQueue[ReadyMessage],
         pace: Pace,
+        profile: WireProfile,
         outcomes: Outcomes,
         intake: ReceiptIntake,
         intents: IntentWriter,
@@ -71,6 +64,7 @@ class ConnectorDispatch:
         self.connector = connector
         self.ready = ready
         self.pace = pace
+        self.profile = profile
         self.outcomes = outcomes
         self.intake = intake
         self._recorder = recorder
@@ -80,6 +74,7 @@ class ConnectorDispatch:
             connector,
             ready=ready,
             pace=pace,
+            profile=profile,
             outcomes=outcomes,
             intents=intents,
             ids=ids,
@@ -88,9 +83,10 @@ class ConnectorDispatch:
             again_in=self._again_in,
             stopped=stopped or JustStopped(),
         )
+        self._loader = Loader(self._planner, pace, intake.reader.references, ids=ids, clock=clock)
         self._down = down
         self._loop = asyncio.get_running_loop()
-        self._lines: dict[Bind, _Line] = {}
+        self._lines: dict[Bind, Line] = {}
         self._pump_scheduled = False
         self._timer: asyncio.TimerHandle | None = None
         self._freeing: asyncio.TimerHandle | None = None
@@ -173,7 +169,7 @@ class ConnectorDispatch:
 
     def bound(self, bind: Bind) -> None:
         if bind.settings.bind != "receiver":
-            self._lines[bind] = _Line(bind)
+            self._lines[bind] = Line(bind)
             self._came_up()
 
     def unbound(self, bind: Bind, reason: str, in_flight: list[object]) -> None:
@@ -257,57 +253,42 @@ class ConnectorDispatch:
             self._write(line)
         self._planner.plan(sum(line.bind.settings.window for line in self._lines.values()))
 
-    def _write(self, line: _Line) -> None:
+    def _write(self, line: Line) -> None:
         """Fill this bind's window as far as pace and intents allow: one transport.write."""
         room = min(line.bind.free_slots, SLICE_ITEMS)
         if room <= 0 or not (line.begun or self._planner):
             return
         now_ns = self._clock.monotonic_ns()
-        allowed = min(room, self.pace.available(now_ns))
-        if allowed <= 0:
+        if self.pace.available(now_ns) <= 0:
             self._wake_in(self.pace.wait_ns(now_ns))
             return
-        now_ms = self._clock.wall_ms()
-        parts: list[tuple[SubmitSm, OutboundPart]] = []
         effects = Effects()
-        while len(parts) < allowed:
-            journey = line.begun or self._planner.next(now_ms, effects)
-            if journey is None:
-                break
-            unsent = journey.unsent
-            assert unsent is not None
-            while unsent and len(parts) < allowed:
-                number, submit_sm = unsent.pop()
-                parts.append(
-                    (
-                        submit_sm,
-                        OutboundPart(
-                            journey, number, self._ids.next(), now_ms, self.pace.generation
-                        ),
-                    )
-                )
-            line.begun = journey if unsent else None
+        parts = self._loader.load(line, room, now_ns, effects)
         if parts:
             self._submit(line, parts, now_ns, effects)
+        elif line.begun:  # one submit_sm of more parts than the pace has now
+            self._wake_in(self.pace.wait_ns(now_ns, line.begun.segments))
+            self._apply(effects, wake=False)
+            return
         more = line.begun or self._planner
         # Whoever has more to write and room for it comes back by itself, not with the next answer.
         self._apply(effects, wake=bool(more) and line.bind.free_slots > 0)
 
     def _submit(
         self,
-        line: _Line,
+        line: Line,
         parts: list[tuple[SubmitSm, OutboundPart]],
         now_ns: int,
         effects: Effects,
     ) -> None:
-        self._planner.written(len(parts))
+        self._planner.written(sum(part.journey.segments for _, part in parts))
         try:
             taken = line.bind.submit(parts)
         except ValueError:
             # One that cannot be packed was let through by validation: a defect, but only its own.
             parts = [pair for pair in parts if self._packs(pair, effects)]
             taken = line.bind.submit(parts)
-        self.pace.take(taken, now_ns)
+        self.pace.take(sum(part.journey.segments for _, part in parts[:taken]), now_ns)
         self.parts_written += taken
         self.parts_in_flight += taken
         now_ms = self._clock.wall_ms()
@@ -356,7 +337,7 @@ class ConnectorDispatch:
         if freed:
             self._recorder.record(freed)
 
-    def _drop_begun(self, line: _Line) -> None:
+    def _drop_begun(self, line: Line) -> None:
         """The bind is gone in the middle of a message: its unwritten parts will be tried on
         another.
         """
@@ -366,7 +347,7 @@ class ConnectorDispatch:
         effects = Effects()
         parts = len(journey.unsent)
         journey.unsent.clear()
-        self._planner.written(parts)
+        self._planner.written(parts * journey.segments)
         self.outcomes.unwritten(journey, parts, self._clock.wall_ms(), effects)
         self._apply(effects)
 

@@ -1,50 +1,96 @@
-"""From a ready message to its submit_sm PDUs.
+"""From a ready message to its submit_sm PDUs, as one carrier wants them.
 
-Owns addresses, data_coding, concatenation reference and validity_period of what goes out. Pure.
+Owns addresses, data_coding, concatenation reference, TLVs and validity_period of what goes out.
+Pure.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
+
 from gateway.dispatch.message import ReadyMessage
-from smpp.addresses import address
+from gateway.dispatch.wire_profile import WireProfile
+from smpp.custom_tlvs import merged
+from smpp.encoding import submit_parts
 from smpp.pdu import SubmitSm
 from smpp.segmentation import PARTS_MAX
-from smpp.text import encode_text
 from smpp.times import relative
+from smpp.vocabulary import TLV_USER_MESSAGE_REFERENCE
 
 RECEIPT_REQUESTED = (
     1  # registered_delivery: receipt on success and failure (SMPP 3.4 section 5.2.17)
 )
 
 
+class BegunDifferently(ValueError):
+    """Some parts went out under other text settings; the rest would not join them on a phone."""
+
+
+class Encoded(msgspec.Struct, gc=False):
+    """The submit_sm of one message.
+
+    `unsent` are those still to be sent as (part number from 1, submit_sm), last part first. `total`
+    counts all there are, `segments` how many parts a phone makes of each: 1, but for a
+    message_payload, which the carrier cuts.
+    """
+
+    unsent: list[tuple[int, SubmitSm]]
+    total: int
+    segments: int
+
+    @property
+    def parts(self) -> int:
+        """Of the whole message, as a phone gets and an operator counts them."""
+        return self.total * self.segments
+
+    @property
+    def cost(self) -> int:
+        """Parts that are still to be sent."""
+        return len(self.unsent) * self.segments
+
+
+def refer(submit_sm: SubmitSm, reference: bytes) -> None:
+    """Put our own user_message_reference on it, instead of one that its message states."""
+    others = [each for each in submit_sm.tlvs if each[0] != TLV_USER_MESSAGE_REFERENCE]
+    submit_sm.tlvs = ((TLV_USER_MESSAGE_REFERENCE, reference), *others)
+
+
 def concatenation_reference(message_id: int) -> int:
-    """8 bits from the message id: the same at every attempt, so that missing parts still join
-    (E79).
+    """16 bits from the message id, of which a header may take the lower 8: the same at every
+    attempt of every process, so that missing parts still join (E79).
 
     Sums the sequence and the millisecond, so that messages made in a row get references in a row
     and 256 of them to one number differ (E78).
     """
-    return (message_id + (message_id >> 14) + (message_id >> 22)) & 0xFF
+    return (message_id + (message_id >> 14) + (message_id >> 22)) & 0xFFFF
 
 
-def encode_message(message: ReadyMessage, now_ms: int) -> list[tuple[int, SubmitSm]]:
-    """The parts that are still to be sent as (part number from 1, submit_sm), last part first.
-
-    Raises what smpp.text.encode_text and smpp.addresses.address raise for what cannot be sent; both
-    were checked before the message was accepted.
+def encode_message(message: ReadyMessage, profile: WireProfile, now_ms: int) -> Encoded:
+    """Raises TooManyParts, Unencodable, AddressError for what this carrier cannot be sent, and
+    BegunDifferently.
     """
-    encoded = encode_text(
-        message.text, reference=concatenation_reference(message.id), parts_max=PARTS_MAX
+    parts = submit_parts(
+        message.text,
+        profile.text,
+        concatenation_reference(message.id),
+        parts_max=PARTS_MAX,
     )
+    total, segments = len(parts), parts[0].segments
+    if message.parts_done and total * segments != message.parts:
+        raise BegunDifferently(f"begun in {message.parts} parts, and {total * segments} here")
     # No sender: the carrier puts its own (SMPP 3.4 section 5.2.5, all three fields null).
-    source_ton, source_npi, source = address(message.sender) if message.sender else (0, 0, b"")
-    dest_ton, dest_npi, destination = address(message.to)
+    source_ton, source_npi, source = (
+        profile.addresses.source_address(message.sender) if message.sender else (0, 0, b"")
+    )
+    dest_ton, dest_npi, destination = profile.addresses.destination_address(message.to)
     validity = b""
     if message.expires_at is not None:
         validity = relative(timedelta(seconds=max(1, (message.expires_at - now_ms) // 1000)))
-    return [
+    options = message.options
+    tlvs = profile.tlvs if options is None else merged(profile.tlvs, options.tlvs)
+    unsent = [
         (
             number,
             SubmitSm(
@@ -55,13 +101,15 @@ def encode_message(message: ReadyMessage, now_ms: int) -> list[tuple[int, Submit
                 dest_addr_ton=dest_ton,
                 dest_addr_npi=dest_npi,
                 destination_addr=destination,
-                esm_class=encoded.esm_class,
+                esm_class=part.esm_class,
                 validity_period=validity,
                 registered_delivery=RECEIPT_REQUESTED,
-                data_coding=encoded.data_coding,
-                short_message=octets,
+                data_coding=part.data_coding,
+                short_message=part.short_message,
+                tlvs=part.tlvs + tlvs,
             ),
         )
-        for number, octets in reversed(list(enumerate(encoded.parts, start=1)))
+        for number, part in reversed(list(enumerate(parts, start=1)))
         if number not in message.parts_done
     ]
+    return Encoded(unsent, total, segments)

@@ -15,6 +15,7 @@ from dlr.reasons import Reason
 from dlr.status import Status
 from gateway.dispatch.holds import Hold
 from smpp.pdu import SubmitSm
+from smpp.tlv import Tlvs
 
 PRIORITY_DEFAULT = 5  # 0 highest .. 9
 
@@ -36,6 +37,7 @@ class MessageOptions(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     send_at: int | None = None  # ms since the epoch
     window: SendWindow | None = None
     quiet_hours: Literal["hold", "reject", "ignore"] | None = None
+    tlvs: Tlvs = ()
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
@@ -106,6 +108,8 @@ class Journey(msgspec.Struct, gc=False, eq=False):
     unsent: list[tuple[int, SubmitSm]] | None = (
         None  # parts to write, last first; None: not encoded yet
     )
+    submits: int = 0  # submit_sm of the whole message, once it is encoded
+    segments: int = 1  # parts that the carrier makes of each of them
     done: tuple[int, ...] = ()
     retry_status: int | None = None  # command_status of a part that may be tried again
     retry_seconds: float = 0.0

@@ -19,6 +19,7 @@ from gateway.dispatch.doubt import Doubt, OutcomePolicy
 from gateway.dispatch.error_policy import Kind, decide
 from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import Batch, Journey, Later, OutboundPart, ReadyMessage
+from gateway.dispatch.receipt_reading import KnownId
 from gateway.dispatch.records import MessageDone, PartResult, Record
 from storage.events import Event
 from storage.ids import IdSource
@@ -50,7 +51,7 @@ class Effects(msgspec.Struct):
 
     records: list[Record] = msgspec.field(default_factory=list)
     requeue: list[ReadyMessage] = msgspec.field(default_factory=list)
-    known: list[tuple[str, int]] = msgspec.field(default_factory=list)  # carrier id, submission id
+    known: list[KnownId] = msgspec.field(default_factory=list)
     pause_seconds: float = 0.0
     suspend_seconds: float = 0.0
     throttled_generation: int = -1  # -1: nothing was throttled
@@ -90,7 +91,7 @@ class Outcomes:
             row = self._row(part, Status.SENT, now_ms)
             if message_id:
                 row.carrier_id = self._normalise(message_id)
-                out.known.append((row.carrier_id, row.id))
+                out.known.append(KnownId(row.carrier_id, row.id, journey.message.to))
             self._settle(journey, part.part, row, now_ms, out)
             return
         message = journey.message
@@ -210,11 +211,12 @@ class Outcomes:
             id=part.submission_id,
             message_id=message.id,
             part=part.part,
-            parts=message.parts,
+            parts=part.journey.submits,
             account=message.account,
             category=message.category,
             connector=self._connector,
             status=status,
+            segments=part.journey.segments,
             submitted_at=_instant(part.submitted_at),
             responded_at=_instant(now_ms),
         )
@@ -247,7 +249,7 @@ class Outcomes:
         if not (journey.throttled or journey.unwritten):
             return MessageDone(message.id, batch)
         message.parts_done = message.parts_done.union(journey.done)
-        message.cost = message.parts - len(message.parts_done)
+        message.cost = message.parts - len(message.parts_done) * journey.segments
         out.requeue.append(message)
         event = None
         if journey.throttled and journey.retry_status is not None:

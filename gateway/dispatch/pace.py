@@ -40,13 +40,21 @@ class Pace:
             self._bucket.set_rate(self._adaptive.spec(), now_ns)
         return self._bucket.available(now_ns)
 
+    def affords(self, parts: int, now_ns: int) -> bool:
+        """Whether these parts may be written at once, as a message_payload is: also more than the
+        burst, once the bucket is full, to be waited out afterwards.
+        """
+        if self._bucket is not None:
+            parts = min(parts, self._bucket.spec.burst)
+        return self.available(now_ns) >= parts
+
     def take(self, parts: int, now_ns: int) -> None:
-        """These parts were written; the caller asked available() in the same callback."""
+        """These parts were written; the same callback asked available() or affords() before."""
         if self._bucket is not None and parts:
             self._bucket.take(parts, now_ns)
 
-    def wait_ns(self, now_ns: int) -> int:
-        """How long until available() is worth asking again, after it answered 0."""
+    def wait_ns(self, now_ns: int, parts: int = 1) -> int:
+        """How long until available() or affords(parts) is worth asking again, after it refused."""
         if now_ns < self._paused_until_ns:
             return self._paused_until_ns - now_ns
         if self._bucket is None:
@@ -55,7 +63,7 @@ class Pace:
         if spec.paused:
             return NANOSECONDS
         worth = spec.numerator // (spec.denominator * TICKS_PER_SECOND)
-        return self._bucket.take(max(1, min(spec.burst, worth)), now_ns)
+        return self._bucket.take(max(1, min(spec.burst, max(parts, worth))), now_ns)
 
     def ahead(self, window: int) -> int:
         """How many parts may stand named by an intent: one window, and not more than a second's

@@ -24,6 +24,7 @@ from gateway.dispatch.message import Batch, Doubt, Ended, Journey, ReadyMessage,
 from gateway.dispatch.outcomes import Effects, Outcomes
 from gateway.dispatch.pace import Pace
 from gateway.dispatch.ready_queue import ReadyQueue
+from gateway.dispatch.wire_profile import WireProfile
 from smpp.text import TooManyParts, Unencodable
 from storage.categories import Category
 from storage.group_commit import QueueClosed, QueueFull
@@ -45,6 +46,7 @@ class Planner:
         *,
         ready: ReadyQueue[ReadyMessage],
         pace: Pace,
+        profile: WireProfile,
         outcomes: Outcomes,
         intents: IntentWriter,
         ids: IdSource,
@@ -59,6 +61,7 @@ class Planner:
         self._connector = connector
         self._ready = ready
         self._pace = pace
+        self._profile = profile
         self._outcomes = outcomes
         self._intents = intents
         self._ids = ids
@@ -123,13 +126,23 @@ class Planner:
                 self._end(journey, Status.SUPPRESSED, Reason(reason), None, effects)
                 continue
             try:
-                journey.unsent = encode_message(message, now_ms)
+                self._encode(journey, now_ms)
             except (TooManyParts, Unencodable, ValueError) as error:
                 _log.error("message_unsendable", message_id=message.id, error=str(error)[:200])
                 self._end(journey, Status.FAILED, Reason.INTERNAL, "cannot be encoded", effects)
                 continue
             return journey
         return None
+
+    def _encode(self, journey: Journey, now_ms: int) -> None:
+        """Its parts as this carrier wants them: other ones, maybe, than were counted at accept."""
+        message = journey.message
+        encoded = encode_message(message, self._profile, now_ms)
+        journey.unsent = encoded.unsent
+        journey.submits, journey.segments = encoded.total, encoded.segments
+        journey.unanswered = len(encoded.unsent)
+        self._parts += encoded.cost - message.cost
+        message.parts, message.cost = encoded.parts, encoded.cost
 
     def written(self, parts: int) -> None:
         """So many parts left the plan, to the wire or back."""

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from dlr import hygiene
+from dlr.connector_groups import ALONE, ConnectorGroups
 from dlr.ledger import (
     AppliedReceipt,
     ReceiptRow,
@@ -25,7 +26,13 @@ from dlr.ledger import (
 from dlr.status import Status, advance
 from gateway.dispatch.message import Batch
 from gateway.dispatch.pruning import suppress_proven
-from gateway.dispatch.records import MessageDone, PartResult, ReceiptArrived, Record
+from gateway.dispatch.records import (
+    MessageDone,
+    PartResult,
+    ReceiptArrived,
+    Record,
+    StateLearned,
+)
 from smpp.client import Bind
 from smpp.events import Delivery
 from smpp.vocabulary import ESME_RX_R_APPN
@@ -87,8 +94,10 @@ class Recorder:
         waiting_max: int,
         receipts_waiting_max: int,
         committed: Callable[[], None],
+        groups: ConnectorGroups = ALONE,
     ) -> None:
         """`committed` is told after each flush, so that reading and planning may go on."""
+        self._groups = groups
         self._dedicated = dedicated
         self._ids = ids
         self._term = term
@@ -214,13 +223,18 @@ class Recorder:
             # E11: receipts that were here before the submit_sm_resp they belong to.
             joined = await join_unmatched(
                 connection,
-                [(row.connector, row.carrier_id) for row in gathered.rows if row.carrier_id],
+                [
+                    (connector, row.carrier_id)
+                    for row in gathered.rows
+                    if row.carrier_id
+                    for connector in self._groups.of(row.connector)
+                ],
             )
             gathered.joined = len(joined)
             receipts = receipts + joined
         if not receipts:
             return []
-        return await apply_receipts(connection, receipts, self._ids)
+        return await apply_receipts(connection, receipts, self._ids, groups=self._groups)
 
     def _count(
         self, gathered: _Gathered, applied: Sequence[AppliedReceipt], suppressed: int
@@ -261,6 +275,8 @@ def _gather(records: Sequence[Record]) -> _Gathered:
         if isinstance(record, ReceiptArrived):
             gathered.receipts.append(record.row)
             gathered.answers.setdefault(record.bind, []).append(record.delivery)
+        elif isinstance(record, StateLearned):
+            gathered.receipts.append(record.row)
         elif isinstance(record, PartResult):
             gathered.rows.append(record.row)
         else:

@@ -55,4 +55,12 @@ class ReceiptArrived(msgspec.Struct, gc=False):
     delivery: Delivery
 
 
-Record = PartResult | MessageDone | ReceiptArrived
+class StateLearned(msgspec.Struct):
+    """As a receipt, but nobody waits for an answer: what a query_sm_resp said, or a receipt that is
+    understood only now.
+    """
+
+    row: ReceiptRow
+
+
+Record = PartResult | MessageDone | ReceiptArrived | StateLearned

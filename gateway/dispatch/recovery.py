@@ -142,22 +142,22 @@ async def unanswered_parts(
 ) -> list[SubmissionRow]:
     """One unconfirmed row for each part that has no result: it may have been sent."""
     named = [row["id"] for row in rows]
-    done = {
-        (row["message_id"], row["part"])
-        for row in await connection.fetch(_SQL["parts_done"], named, min(named))
-    }
+    results = await connection.fetch(_SQL["parts_done"], named, min(named))
+    done = {(row["message_id"], row["part"]) for row in results}
+    # Begun in other parts than were counted at accept, maybe.
+    parts = {row["message_id"]: row["parts"] for row in results}
     return [
         SubmissionRow(
             id=ids.next(),
             message_id=row["id"],
             part=part,
-            parts=row["parts"],
+            parts=parts.get(row["id"], row["parts"]),
             account=row["account"],
             category=row["category"],
             connector=row["connector"],
             status=Status.UNCONFIRMED,
         )
         for row in rows
-        for part in range(1, row["parts"] + 1)
+        for part in range(1, parts.get(row["id"], row["parts"]) + 1)
         if (row["id"], part) not in done
     ]

@@ -40,6 +40,14 @@ RELEASED = frozenset({Hold.SCHEDULED, Hold.SEND_WINDOW, Hold.QUIET_HOURS, Hold.F
 _log = structlog.get_logger(__name__)
 
 
+class _Begun(msgspec.Struct):
+    """A message as its first parts went out: so many submit_sm, of so many parts each."""
+
+    submits: int
+    segments: int = 1
+    done: set[int] = msgspec.field(default_factory=set)
+
+
 class Refiller:
     """One loop for all connectors of this process."""
 
@@ -53,9 +61,11 @@ class Refiller:
         monotonic: Callable[[], float],
         ended: Callable[[asyncio.Task[None]], object],
         pace: AccountPace | None = None,
+        texts_differ: bool = False,
     ) -> None:
         """`ended` is told when the loop has ended by itself, which it should not. `pace` is the
-        one that the accepter asks too.
+        one that the accepter asks too. `texts_differ`: a connector may make several parts of what
+        was one part at accept.
         """
         self._dedicated = dedicated
         self._connectors = connectors
@@ -65,6 +75,7 @@ class Refiller:
         self._ended = ended
         self._pace = AccountPace({}) if pace is None else pace
         self._more_due = False  # the last claim was full, or moved what it found
+        self._texts_differ = texts_differ
         self._cursor: dict[tuple[int, int], int] = defaultdict(int)
         self._backlog: set[tuple[int, int]] = set()
         self._wake = asyncio.Event()
@@ -221,35 +232,37 @@ class Refiller:
 
     async def _parts_done(
         self, database: Connection, rows: list[asyncpg.Record]
-    ) -> Mapping[int, set[int]]:
+    ) -> Mapping[int, _Begun]:
         """Half-sent messages resume with their missing parts only (E79).
 
         All of several parts are asked about: a part that was throttled used up no attempt.
         """
-        resumed = [row["id"] for row in rows if row["parts"] > 1]
-        done: dict[int, set[int]] = {}
+        resumed = [row["id"] for row in rows if row["parts"] > 1 or self._texts_differ]
+        done: dict[int, _Begun] = {}
         if resumed:
             for row in await database.fetch(_SQL["parts_done"], resumed, min(resumed)):
-                done.setdefault(row["message_id"], set()).add(row["part"])
+                begun = done.setdefault(row["message_id"], _Begun(row["parts"], row["segments"]))
+                begun.done.add(row["part"])
         return done
 
-    def _ready_message(self, row: asyncpg.Record, done: Mapping[int, set[int]]) -> ReadyMessage:
+    def _ready_message(self, row: asyncpg.Record, done: Mapping[int, _Begun]) -> ReadyMessage:
         expires_at = row["expires_at"]
-        parts_done = frozenset(done.get(row["id"], ()))
         options = row["options"]
+        # Begun in other parts than were counted at accept, maybe: by another connector's settings.
+        begun = done.get(row["id"]) or _Begun(row["parts"])
         return ReadyMessage(
             id=row["id"],
             category=row["category"],
             account=row["account"],
-            parts=row["parts"],
-            cost=row["parts"] - len(parts_done),
+            parts=begun.submits * begun.segments,
+            cost=(begun.submits - len(begun.done)) * begun.segments,
             to=self._vault.open(row["to_enc"]),
             to_idx=row["to_idx"],
             sender=row["sender"],
             text=row["text"],
             expires_at=None if expires_at is None else int(expires_at.timestamp() * 1000),
             attempt=row["attempt"],
-            parts_done=parts_done,
+            parts_done=frozenset(begun.done),
             batch_id=row["batch_id"],
             priority=row["priority"],
             tags=tuple(row["tags"] or ()),

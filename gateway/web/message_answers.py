@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.accept.models import FieldError, Prepared, Refused, Verdict
 from gateway.web.services import MessageView, TimelineEvent
-from smpp.vocabulary import DATA_CODING_UCS2
+from smpp.vocabulary import DATA_CODING_LATIN_1, DATA_CODING_UCS2
 from storage.categories import Category
 from storage.crypto import mask
 from storage.ids import format_id
@@ -153,6 +153,8 @@ def category_name(category: int) -> str:
 
 def encoding_name(data_coding: int) -> str:
     """The name of an alphabet in the API."""
+    if data_coding == DATA_CODING_LATIN_1:
+        return "latin1"
     return "ucs2" if data_coding == DATA_CODING_UCS2 else "gsm7"
 
 

@@ -96,6 +96,9 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
             422, "Text cannot be sent", "Remove control characters and broken surrogates."
         ),
         "text_too_long": ProblemKind(422, "Text too long", "Shorten the text; UCS-2 halves it."),
+        "tlv_invalid": ProblemKind(
+            422, "Invalid TLV", "Give a tag and one of text, hex and integer; each tag once."
+        ),
         "links_too_many": ProblemKind(422, "Too many links", "At most 8 different ones."),
         "label_invalid": ProblemKind(
             422, "Invalid label", "References, campaigns, variants, tags: short printable text."

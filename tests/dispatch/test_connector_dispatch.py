@@ -11,8 +11,10 @@ from dlr.reasons import Reason
 from dlr.status import Status
 from gateway.dispatch import planner
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
+from gateway.dispatch.encoder import Encoded
 from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import Later, ReadyMessage, StopVerdict
+from gateway.dispatch.wire_profile import WireProfile
 from ratelimit.spec import parse_rate
 from smpp.pdu import DeliverSm, SubmitSm
 from smpp.vocabulary import ESME_RTHROTTLED
@@ -478,11 +480,13 @@ async def test_a_submit_sm_that_cannot_be_packed_costs_only_itself(
     messages = named(world, 3)
     real = planner.encode_message
 
-    def too_long_for_the_second(message: ReadyMessage, now_ms: int) -> list[tuple[int, SubmitSm]]:
-        parts = real(message, now_ms)
+    def too_long_for_the_second(
+        message: ReadyMessage, profile: WireProfile, now_ms: int
+    ) -> Encoded:
+        encoded = real(message, profile, now_ms)
         if message.id == messages[1].id:
-            parts[0][1].short_message = b"x" * 300
-        return parts
+            encoded.unsent[0][1].short_message = b"x" * 300
+        return encoded
 
     monkeypatch.setattr(planner, "encode_message", too_long_for_the_second)
     carrier = Carrier()

@@ -10,9 +10,10 @@ import pytest
 
 from dlr.reasons import Reason
 from dlr.status import Status
-from gateway.dispatch import inbound
+from gateway.dispatch import receipt_reading
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
-from smpp.pdu import DeliverSm
+from gateway.dispatch.receipt_reading import KnownId
+from smpp.pdu import DataSm, DeliverSm
 from smpp.vocabulary import (
     ESME_ROK,
     ESME_RX_R_APPN,
@@ -40,7 +41,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
         yield world
 
 
-async def answers(carrier: Carrier, pdus: Sequence[DeliverSm]) -> list[int]:
+async def answers(carrier: Carrier, pdus: Sequence[DeliverSm | DataSm]) -> list[int]:
     """The command_status that each of these got, once all have one."""
     before = len(carrier.answers)
     assert carrier.session is not None
@@ -185,7 +186,7 @@ async def test_a_session_lost_while_it_was_paused_reads_again_in_its_next_life(
 async def test_recent_ids_are_remembered_up_to_a_bound(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbound, "KNOWN_IDS_MAX", 3)
+    monkeypatch.setattr(receipt_reading, "KNOWN_IDS_MAX", 3)
     taken: list[int | None] = []
     offer = world.recorder.record_receipts
     monkeypatch.setattr(
@@ -195,7 +196,7 @@ async def test_recent_ids_are_remembered_up_to_a_bound(
     )
     carrier = Carrier()
     async with sending(world, carrier) as dispatch:
-        dispatch.intake.remember([("1", 101), ("2", 102)])
-        dispatch.intake.remember([("3", 103), ("4", 104)])
+        for numbers in ((1, 2), (3, 4)):
+            dispatch.intake.remember([KnownId(str(n), 100 + n, "+86") for n in numbers])
         await answers(carrier, [receipt(n) for n in range(1, 6)])
     assert taken == [None, 102, 103, 104, None]  # the oldest went, 5 was never known

@@ -22,6 +22,7 @@ from gateway.dispatch.doubt import OutcomePolicy
 from gateway.dispatch.error_policy import ATTEMPTS_MAX, RETRY_SECONDS_FIRST
 from gateway.dispatch.message import Batch, Doubt, Journey, OutboundPart, ReadyMessage
 from gateway.dispatch.outcomes import Effects, Outcomes
+from gateway.dispatch.receipt_reading import KnownId
 from gateway.dispatch.records import MessageDone, PartResult
 from smpp.vocabulary import status_name
 from storage.categories import Category
@@ -69,7 +70,9 @@ class Wire:
 
     def batch(self, *messages: ReadyMessage) -> list[Journey]:
         batch = Batch(self.ids.next(), CONNECTOR, list(messages), len(messages), Doubt())
-        return [Journey(message, batch, message.cost) for message in messages]
+        return [
+            Journey(message, batch, message.cost, submits=message.parts) for message in messages
+        ]
 
     def part(self, journey: Journey, number: int = 1, *, generation: int = 0) -> OutboundPart:
         return OutboundPart(journey, number, self.ids.next(), NOW_MS, generation)
@@ -212,7 +215,7 @@ def test_an_accepted_part_is_sent_under_the_carriers_own_id() -> None:
     [row] = done.rows
     assert (row.status, row.carrier_id, row.connector) == (Status.SENT, "31", CONNECTOR)
     assert row.submitted_at == row.responded_at == datetime.fromtimestamp(NOW_MS / 1000, UTC)
-    assert out.known == [("31", row.id)]
+    assert out.known == [KnownId("31", row.id, "+8613800000000")]
     assert wire.outcomes.responses == {OK: 1}
 
 

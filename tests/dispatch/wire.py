@@ -6,18 +6,19 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 
-from dlr.receipt import normalise_id
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.doubt import OutcomePolicy
 from gateway.dispatch.handover import Detours, Handover
 from gateway.dispatch.inbound import ReceiptIntake
 from gateway.dispatch.just_stopped import JustStopped
 from gateway.dispatch.message import ReadyMessage
+from gateway.dispatch.message_references import MessageReferences
 from gateway.dispatch.outcomes import Elsewhere, Outcomes, stays
 from gateway.dispatch.pace import Pace
 from gateway.dispatch.ready_queue import ReadyQueue
+from gateway.dispatch.receipt_reading import ReceiptManners, ReceiptReader
+from gateway.dispatch.wire_profile import WireProfile
 from ratelimit.spec import RateSpec
 from smpp.bind_pool import BindPool
 from smpp.client import BindSettings, BindState
@@ -29,8 +30,9 @@ from tests.dispatch.world import CLOCK, CONNECTOR, VAULT, World
 from tests.smpp.recording import Handler, eventually, serving
 
 UDH_OCTETS = 6
+PROFILE = WireProfile()
 Reaction = Callable[[SubmitSm], int | None]
-normalise = partial(normalise_id, base="opaque")
+MANNERS = ReceiptManners()
 
 
 def accept_all(_submit: SubmitSm) -> int | None:
@@ -49,6 +51,7 @@ class Carrier(Handler):
         super().__init__()
         self.react = react
         self.before: Callable[[], None] = lambda: None  # whenever something came, first of all
+        self.identify: Callable[[SubmitSm], str] = carrier_id
         self.submitted: list[SubmitSm] = []
         self.sessions: list[ServerSession] = []
         self.sessions_of: list[ServerSession] = []
@@ -74,7 +77,7 @@ class Carrier(Handler):
                 self.respond(session, pdu, status)
 
     def respond(self, session: ServerSession, pdu: SubmitSm, status: int = 0) -> None:
-        identifier = b"" if status else carrier_id(pdu).encode()
+        identifier = b"" if status else self.identify(pdu).encode()
         session.answer([SubmitSmResp(pdu.sequence_number, status, identifier)])
 
     def answer_oldest(self, count: int = 1, status: int = 0) -> None:
@@ -117,10 +120,20 @@ async def sending(
     response_timeout_seconds: float = 60.0,
     stopped: JustStopped | None = None,
     elsewhere: Elsewhere = stays,
+    profile: WireProfile = PROFILE,
+    manners: ReceiptManners = MANNERS,
+    references: MessageReferences | None = None,
 ) -> AsyncIterator[ConnectorDispatch]:
     """A connector that is bound to the carrier."""
     dispatch = connector(
-        world, rate=rate, capacity_parts=capacity_parts, stopped=stopped, elsewhere=elsewhere
+        world,
+        rate=rate,
+        capacity_parts=capacity_parts,
+        stopped=stopped,
+        elsewhere=elsewhere,
+        profile=profile,
+        manners=manners,
+        references=references,
     )
     async with serving(carrier) as server:
         settings = BindSettings(
@@ -152,22 +165,27 @@ def connector(
     capacity_parts: int = 1_000,
     stopped: JustStopped | None = None,
     elsewhere: Elsewhere = stays,
+    profile: WireProfile = PROFILE,
+    manners: ReceiptManners = MANNERS,
+    references: MessageReferences | None = None,
 ) -> ConnectorDispatch:
     """As the gateway wires one; not started."""
+    reader = ReceiptReader(CONNECTOR, manners, references=references)
     dispatch = ConnectorDispatch(
         "sim",
         CONNECTOR,
         ready=ReadyQueue[ReadyMessage](capacity_parts),
         pace=Pace(rate, CLOCK.monotonic_ns()),
+        profile=profile,
         outcomes=Outcomes(
             CONNECTOR,
             policy=OutcomePolicy(),
             ids=world.ids,
-            normalise=normalise,
+            normalise=reader.answer_id,
             status_name=status_name,
             elsewhere=elsewhere,
         ),
-        intake=ReceiptIntake(CONNECTOR, world.recorder, normalise=normalise, wall_ms=CLOCK.wall_ms),
+        intake=ReceiptIntake(world.recorder, reader=reader, wall_ms=CLOCK.wall_ms),
         intents=world.intents,
         recorder=world.recorder,
         ids=world.ids,

@@ -15,6 +15,10 @@ from gateway.config import Config, ConfigError, load_config, redacted
 from gateway.config.reference import render
 from gateway.config.shape import check_shape
 from gateway.config.values import Address, BaseUrl, DatabaseUrl, Rate, Size
+from gateway.config.wire import wire_profile
+from gateway.dispatch.wire_profile import WireProfile
+from smpp.addresses import AddressSettings
+from smpp.encoding import TextSettings
 
 ROOT = Path(__file__).parents[2]
 CONNECTOR = '[[connectors]]\nname = "carrier-a"\nhost = "h"\nsystem_id = "u"\n'
@@ -86,6 +90,20 @@ WRONG = [
     (CONNECTOR + 'system_type = "thirteen-char"', "is not text of between 0 and 12 characters"),
     (CONNECTOR + "reconnect_seconds_min = 90", "connectors[0].reconnect_seconds_min: 90.0 is more"),
     (CONNECTOR + 'password_file = "/no/such"', "password_file: cannot read /no/such: No such file"),
+    (CONNECTOR + 'alphabets = ["utf8"]', 'connectors[0].alphabets[0]: "utf8" is not one of "gsm7"'),
+    (CONNECTOR + 'alphabets = ["ucs2", "gsm7"]', "connectors[0]: ucs2 has every character"),
+    (CONNECTOR + "data_codings = { gsm7 = 8 }", "connectors[0]: two alphabets have the same"),
+    (CONNECTOR + "data_codings = { ucs2 = 256 }", "ucs2: 256 is not between 0 and 255"),
+    (CONNECTOR + 'segmentation = "udh"', 'connectors[0].segmentation: "udh" is not one of'),
+    (CONNECTOR + "source_ton_npi = { any = [1] }", "any: 1 entries; between 2 and 2"),
+    (CONNECTOR + "source_ton_npi = { alpha = [5, 0] }", "source_ton_npi.alpha: unknown key; known"),
+    (CONNECTOR + 'tlvs = [{ tag = "nonsense", text = "x" }]', "connectors[0].tlvs[0]: "),
+    (CONNECTOR + 'tlvs = [{ tag = "0x1400" }]', "tlvs[0]: TLV 0x1400 needs one of text, hex and"),
+    (CONNECTOR + 'tlvs = [{ tag = "5121", text = "x" }, { tag = "0x1401", hex = "00" }]',
+     "connectors[0].tlvs: TLV 0x1401 is given twice"),
+    (CONNECTOR + 'user_message_reference = true\ntlvs = [{ tag = "0x0204", hex = "0001" }]',
+     "connectors[0].tlvs: user_message_reference is set by its own setting"),
+    (CONNECTOR + 'id_rewrite = { pattern = "(a+)+" }', "id_rewrite: the pattern may not repeat"),
     ('[[connectors]]\nname = "a"', "connectors[0].host: missing"),
     ('[[connectors]]\nname = "A b"', 'connectors[0].name: "A b" is not a name: 1 to 63 of a-z'),
     (CONNECTOR + CONNECTOR, "connectors[1].name: connectors[0] is 'carrier-a' already"),
@@ -135,6 +153,36 @@ def test_a_mistake_is_one_line_that_says_where_and_what_is_right(
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "hush" not in str(caught.value)
+
+
+def test_what_a_carrier_wants_of_the_wire_is_read(tmp_path: Path) -> None:
+    config = load(
+        tmp_path,
+        CONNECTOR
+        + """
+default_alphabet = "latin1"
+alphabets = ["gsm7", "latin1", "ucs2"]
+data_codings = { gsm7 = 1, ucs2 = 0x18 }
+segmentation = "sar"
+smart_replacement = true
+source_ton_npi = { alphanumeric = [5, 9], any = [1, 1] }
+tlvs = [
+    { tag = "0x1400", text = "1234567890", terminated = true },
+    { tag = "5121", integer = 7, octets = 2 },
+]
+""",
+    )
+    assert wire_profile(config.connectors[0], "") == WireProfile(
+        text=TextSettings(
+            default_alphabet="latin1",
+            alphabets=("gsm7", "latin1", "ucs2"),
+            data_codings={"gsm7": 1, "ucs2": 0x18},
+            segmentation="sar",
+            smart_replacement=True,
+        ),
+        addresses=AddressSettings(source={"alphanumeric": (5, 9), "any": (1, 1)}),
+        tlvs=((0x1400, b"1234567890\0"), (0x1401, b"\0\x07")),
+    )
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

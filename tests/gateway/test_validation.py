@@ -14,6 +14,7 @@ from gateway.accept.validation import Validator
 from gateway.policy.timing import TimingRules
 from shortlinks.code import SLOTS
 from shortlinks.rewrite import PLACEHOLDER_CODE, fill_placeholders
+from smpp.encoding import TextSettings
 from smpp.text import encode_text
 from storage.categories import Category
 
@@ -260,3 +261,57 @@ def test_what_is_prepared_can_be_encoded_as_counted_and_stored(
         result.text.encode()
     else:
         assert result.code in ("text_empty", "text_invalid", "text_too_long", "links_too_many")
+
+
+def test_parts_are_counted_as_the_connector_of_the_route_takes_texts() -> None:
+    texts = {
+        1: TextSettings(alphabets=("gsm7", "latin1", "ucs2")),
+        2: TextSettings(segmentation="payload", alphabets=("gsm7",)),
+        3: TextSettings(segmentation="udh16", smart_replacement=True),
+    }
+    validator = Validator(
+        numbers=NumberPlan(),
+        route=lambda _to, sender, _category, _account, _tags: int(sender),
+        link_base_url=BASE,
+        parts_max=10,
+        validity_seconds_max=259_200,
+        timing=TimingRules(),
+        texts=texts.__getitem__,
+    )
+
+    def counted(connector: int, text: str) -> tuple[int, int]:
+        message = prepared(validator, **{"from": str(connector), "text": text})
+        return message.parts, message.data_coding
+
+    assert counted(1, "ç" * 134) == (1, 3)
+    assert counted(2, "x" * 400) == (3, 0)
+    assert counted(3, "it’s " + "x" * 300) == (3, 0)
+    refused = check(validator, **{"from": "2", "text": "五折"})
+    assert isinstance(refused, Refused)
+    assert [(error.code, error.pointer) for error in refused.errors] == [("text_invalid", "/text")]
+    assert "U+4E94" in refused.detail
+    long = check(validator, **{"from": "2", "text": "x" * 1531})
+    assert isinstance(long, Refused)
+    assert long.code == "text_too_long"
+
+
+def test_e82_a_message_may_state_its_own_tlvs(validator: Validator) -> None:
+    good = prepared(validator, tlvs=[{"tag": "0x1401", "text": "1107161234"}])
+    assert good.options is not None
+    assert good.options.tlvs == ((0x1401, b"1107161234"),)
+    assert prepared(validator).options is None
+    wrong = [
+        ([{"tag": "0x1401"}], "tlv_invalid", "/tlvs/0"),
+        ([{"tag": "0x1401", "hex": "0"}], "tlv_invalid", "/tlvs/0"),
+        ([{"tag": "message_payload", "text": "x"}], "tlv_invalid", "/tlvs/0"),
+        ([{"tag": "5121", "text": "x"}, {"tag": "0x1401", "text": "y"}], "tlv_invalid", "/tlvs"),
+        ([{"tag": str(5000 + tag), "text": "x"} for tag in range(21)], "tlv_invalid", "/tlvs"),
+        ([{"tag": "5121", "txt": "x"}], "field_unknown", "/tlvs/0/txt"),
+        ([{"text": "x"}], "field_missing", "/tlvs/0/tag"),
+        ([{"tag": 5121, "text": "x"}], "field_type", "/tlvs/0/tag"),
+        ({}, "field_type", "/tlvs"),
+    ]
+    for tlvs, code, pointer in wrong:
+        refused = check(validator, tlvs=tlvs)
+        assert isinstance(refused, Refused), tlvs
+        assert [(error.code, error.pointer) for error in refused.errors] == [(code, pointer)]

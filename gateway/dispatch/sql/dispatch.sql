@@ -102,7 +102,7 @@ ORDER BY m.id;
 -- name: parts_done
 -- Which parts of half-sent messages already have a result (E79).
 -- A part in doubt has a result too, until somebody asks for it to be submitted again (dlr/in_doubt.py).
-SELECT message_id, part
+SELECT message_id, part, parts, segments
 FROM submission
 WHERE message_id = ANY($1::bigint[]) AND id >= $2 AND part > 0
   AND (status > 5 OR error IS DISTINCT FROM 'resent');

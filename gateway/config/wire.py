@@ -1,0 +1,91 @@
+"""From a connector's settings to what the encoder is given.
+
+Owns that translation, and the words for settings that contradict each other. Must not know who
+encodes.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from dlr.id_rewrite import IdRewrite
+from gateway.config.carrier_settings import AlphabetName, TlvSettings, TonNpiSettings
+from gateway.config.connector_settings import ConnectorSettings
+from gateway.config.shape import ConfigError
+from gateway.dispatch.receipt_reading import ReceiptManners
+from gateway.dispatch.wire_profile import WireProfile
+from smpp.addresses import AddressKind, AddressSettings
+from smpp.custom_tlvs import CustomTlv, custom_tlvs
+from smpp.encoding import TextSettings
+from smpp.tlv import Tlvs
+
+
+def wire_profile(connector: ConnectorSettings, path: str) -> WireProfile:
+    """What this carrier wants. Raises ConfigError that begins with `path`."""
+    return WireProfile(
+        text=_text_settings(connector, path),
+        addresses=_address_settings(connector, path),
+        tlvs=_tlvs(connector.tlvs, path),
+    )
+
+
+def receipt_manners(connector: ConnectorSettings, path: str) -> ReceiptManners:
+    """How this carrier writes receipts. Raises ConfigError that begins with `path`."""
+    base = connector.receipt_id_base
+    rewrite = None
+    if connector.id_rewrite is not None:
+        try:
+            rewrite = IdRewrite(connector.id_rewrite.pattern, connector.id_rewrite.replacement)
+        except ValueError as error:
+            raise ConfigError(f"{path}.id_rewrite: {error}") from None
+    return ReceiptManners(
+        response_base=connector.response_id_base,
+        receipt_base=None if base == "auto" else base,
+        rewrite=rewrite,
+        text_id_first=connector.receipt_id_first == "text",
+        without_esm_class=connector.receipts_without_esm_class,
+    )
+
+
+def _text_settings(connector: ConnectorSettings, path: str) -> TextSettings:
+    numbers: dict[AlphabetName, int | None] = msgspec.to_builtins(connector.data_codings)
+    try:
+        return TextSettings(
+            default_alphabet=connector.default_alphabet,
+            alphabets=connector.alphabets,
+            data_codings={name: number for name, number in numbers.items() if number is not None},
+            segmentation=connector.segmentation,
+            smart_replacement=connector.smart_replacement,
+        )
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _address_settings(connector: ConnectorSettings, path: str) -> AddressSettings:
+    try:
+        return AddressSettings(
+            source=_overrides(connector.source_ton_npi),
+            destination=_overrides(connector.destination_ton_npi),
+        )
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _overrides(settings: TonNpiSettings) -> dict[AddressKind | Literal["any"], tuple[int, int]]:
+    wanted: dict[AddressKind | Literal["any"], list[int] | None] = msgspec.to_builtins(settings)
+    return {kind: (pair[0], pair[1]) for kind, pair in wanted.items() if pair is not None}
+
+
+def _tlvs(settings: tuple[TlvSettings, ...], path: str) -> Tlvs:
+    wanted = [CustomTlv(**msgspec.structs.asdict(each)) for each in settings]
+    for index, each in enumerate(wanted):
+        try:
+            each.value()
+        except ValueError as error:
+            raise ConfigError(f"{path}.tlvs[{index}]: {error}") from None
+    try:
+        return custom_tlvs(wanted)
+    except ValueError as error:
+        raise ConfigError(f"{path}.tlvs: {error}") from None

@@ -1,0 +1,83 @@
+"""What one bind is given to write next: how many submit_sm, and of which messages.
+
+Owns the rule that a message's parts stay on one bind, and the limits by window and by pace. Must
+not write: connector_dispatch does. A message_payload is one submit_sm of several parts, and is paid
+for as those.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.dispatch.clock import Clock
+from gateway.dispatch.encoder import refer
+from gateway.dispatch.message import Journey, OutboundPart
+from gateway.dispatch.message_references import MessageReferences
+from gateway.dispatch.outcomes import Effects
+from gateway.dispatch.pace import Pace
+from gateway.dispatch.planner import Planner
+from smpp.client import Bind
+from smpp.pdu import SubmitSm
+from storage.ids import IdSource
+
+Load = list[tuple[SubmitSm, OutboundPart]]
+
+
+class Line(msgspec.Struct, eq=False):
+    """One bind and the message whose parts it has begun to write: the rest follows on the same bind
+    (E80).
+    """
+
+    bind: Bind
+    begun: Journey | None = None
+
+
+class Loader:
+    """One connector's."""
+
+    def __init__(
+        self,
+        planner: Planner,
+        pace: Pace,
+        references: MessageReferences | None,
+        *,
+        ids: IdSource,
+        clock: Clock,
+    ) -> None:
+        self._planner = planner
+        self._pace = pace
+        self._references = references
+        self._ids = ids
+        self._clock = clock
+
+    def load(self, line: Line, room: int, now_ns: int, effects: Effects) -> Load:
+        """As many submit_sm as have room, as many parts as pace allows; what was begun goes first.
+
+        Nothing, and `line.begun` set: one submit_sm of more parts than the pace has now.
+        """
+        now_ms = self._clock.wall_ms()
+        allowed = self._pace.available(now_ns)
+        load: Load = []
+        while len(load) < room and allowed > 0:
+            journey = line.begun or self._planner.next(now_ms, effects)
+            if journey is None:
+                break
+            line.begun = journey
+            unsent, segments = journey.unsent, journey.segments
+            assert unsent is not None
+            if segments > allowed and (load or not self._pace.affords(segments, now_ns)):
+                break
+            while unsent and len(load) < room and allowed > 0:
+                number, submit_sm = unsent.pop()
+                load.append((submit_sm, self._part(journey, number, submit_sm, now_ms)))
+                allowed -= segments
+            line.begun = journey if unsent else None
+        return load
+
+    def _part(
+        self, journey: Journey, number: int, submit_sm: SubmitSm, now_ms: int
+    ) -> OutboundPart:
+        submission_id = self._ids.next()
+        if self._references is not None:
+            refer(submit_sm, self._references.give(submission_id, journey.message.to))
+        return OutboundPart(journey, number, submission_id, now_ms, self._pace.generation)

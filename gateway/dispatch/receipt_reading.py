@@ -1,0 +1,178 @@
+"""From a deliver_sm or data_sm to the receipt that is stored, as one carrier writes them.
+
+Owns what counts as a receipt of this connector, how its ids are read, and the memory of recent
+carrier ids. Pure; bounded. Must not answer the carrier and must not store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from dlr.id_learning import IdLearner
+from dlr.id_rewrite import IdRewrite
+from dlr.ledger import ReceiptRow
+from dlr.reasons import reason_of
+from dlr.receipt import IdBase, Receipt, is_receipt_text, normalise_id, parse_receipt
+from gateway.dispatch.message_references import MessageReferences
+from smpp.addresses import address_text
+from smpp.events import MessageRequest
+from smpp.message_pdu import message_octets
+from smpp.tlv import tlv_value
+from smpp.vocabulary import (
+    TLV_MESSAGE_STATE,
+    TLV_NETWORK_ERROR_CODE,
+    TLV_RECEIPTED_MESSAGE_ID,
+    TLV_USER_MESSAGE_REFERENCE,
+)
+
+KNOWN_IDS_MAX = (
+    100_000  # carrier ids without a final receipt kept in memory; older ones are found by index
+)
+UNSURE_MAX = 1_000  # receipts that are read once more when the form of ids has been found out
+INTEGER_OCTETS_MAX = 4  # SMPP 3.4 section 3.1
+_RECEIPT_TYPES = frozenset({0x04, 0x08, 0x20})  # esm_class bits 5-2 (SMPP 3.4 section 5.2.12)
+_MESSAGE_TYPE_BITS = 0x3C
+
+
+class KnownId(msgspec.Struct, frozen=True, gc=False):
+    """The carrier's id of a submit_sm that was answered, as it is stored, and where it went."""
+
+    carrier_id: str
+    submission_id: int
+    to: str
+
+
+class ReceiptManners(msgspec.Struct, frozen=True, kw_only=True):
+    """How one carrier writes receipts. `receipt_base` None: to be found out (E1)."""
+
+    response_base: IdBase = "opaque"
+    receipt_base: IdBase | None = "opaque"
+    rewrite: IdRewrite | None = None  # of ids in answers and in receipts (E6)
+    text_id_first: bool = False  # which of two ids is tried first (E7)
+    without_esm_class: bool = False  # receipts come with esm_class 0 (E19)
+
+
+class ReceiptReader:
+    """One connector's."""
+
+    def __init__(
+        self,
+        connector: int,
+        manners: ReceiptManners,
+        *,
+        learner: IdLearner | None = None,
+        references: MessageReferences | None = None,
+    ) -> None:
+        """`learner`: shared where several connectors are one carrier. `references`: what receipts
+        may refer to besides ids.
+        """
+        self.references = references
+        self._connector = connector
+        self._manners = manners
+        self._known: dict[str, int] = {}
+        self._unsure: list[ReceiptRow] = []
+        self.learner = (learner or IdLearner()) if manners.receipt_base is None else None
+
+    def answer_id(self, raw: bytes) -> str:
+        """The message_id of a submit_sm_resp as it is stored."""
+        return self._written(normalise_id(raw, "opaque"), self._manners.response_base)
+
+    def remember(self, known: Sequence[KnownId]) -> None:
+        """Carrier ids just learned, so that their receipts need no index look-up."""
+        for each in known:
+            self._known[each.carrier_id] = each.submission_id
+        if self.learner is not None and self._learning:
+            for each in known:
+                self.learner.answered(each.carrier_id, each.to)
+        for _ in range(len(self._known) - KNOWN_IDS_MAX):
+            del self._known[next(iter(self._known))]
+
+    def is_receipt(self, pdu: MessageRequest) -> bool:
+        """By esm_class alone, unless this carrier is known to leave it out."""
+        kind = pdu.esm_class & _MESSAGE_TYPE_BITS
+        if kind in _RECEIPT_TYPES:
+            return True
+        return (
+            kind == 0 and self._manners.without_esm_class and is_receipt_text(message_octets(pdu))
+        )
+
+    def row(self, pdu: MessageRequest, received_at: datetime) -> ReceiptRow | None:
+        """What is stored of a receipt; None for one that names no message."""
+        receipt = parse_receipt(
+            message_octets(pdu),
+            receipted_message_id=tlv_value(pdu.tlvs, TLV_RECEIPTED_MESSAGE_ID),
+            message_state=tlv_integer(tlv_value(pdu.tlvs, TLV_MESSAGE_STATE)),
+            network_error_code=tlv_value(pdu.tlvs, TLV_NETWORK_ERROR_CODE),
+        )
+        if receipt is None:
+            return None
+        number = address_text(pdu.source_addr_ton, pdu.source_addr)
+        carrier_id, alternate_id = self._ids(receipt, number)
+        row = ReceiptRow(
+            connector=self._connector,
+            carrier_id=carrier_id,
+            submission_id=self._known.get(carrier_id),
+            status=receipt.status,
+            reason=reason_of(receipt.status, receipt.error),
+            error=receipt.error,
+            done_at=receipt.done_at,
+            received_at=received_at,
+            alternate_id=alternate_id,
+            reference_id=self._referred_to(pdu, number),
+        )
+        if self._learning and row.submission_id is None and len(self._unsure) < UNSURE_MAX:
+            self._unsure.append(row)
+        return row
+
+    def understood(self) -> list[ReceiptRow]:
+        """Receipts that were read before it was known how this carrier writes ids, read again."""
+        if not self._unsure or self._learning:
+            return []
+        unsure, self._unsure = self._unsure, []
+        translation = self.learner.translation if self.learner else None
+        if translation is None:
+            return []
+        return [
+            msgspec.structs.replace(
+                row, carrier_id=carrier_id, submission_id=self._known.get(carrier_id)
+            )
+            for row in unsure
+            if (carrier_id := translation(row.carrier_id)) != row.carrier_id
+        ]
+
+    @property
+    def _learning(self) -> bool:
+        return self.learner is not None and self.learner.translation is None
+
+    def _ids(self, receipt: Receipt, number: str) -> tuple[str, str | None]:
+        """The id to look for first, and the other one where there are two (E7)."""
+        carrier_id = self._receipt_id(receipt.carrier_id, number)
+        if receipt.text_id is None:
+            return carrier_id, None
+        text_id = self._receipt_id(receipt.text_id, number)
+        return (text_id, carrier_id) if self._manners.text_id_first else (carrier_id, text_id)
+
+    def _referred_to(self, pdu: MessageRequest, number: str) -> int | None:
+        if self.references is None:
+            return None
+        value = tlv_value(pdu.tlvs, TLV_USER_MESSAGE_REFERENCE)
+        return None if value is None else self.references.find(value, number)
+
+    def _receipt_id(self, raw: str, number: str) -> str:
+        if self.learner is None:
+            return self._written(raw, self._manners.receipt_base or "opaque")
+        written = self._written(raw, "opaque")
+        translation = self.learner.receipt(written, number)
+        return written if translation is None else translation(written)
+
+    def _written(self, raw: str, base: IdBase) -> str:
+        rewrite = self._manners.rewrite
+        return normalise_id(raw if rewrite is None else rewrite(raw), base)
+
+
+def tlv_integer(value: bytes | None) -> int | None:
+    """A TLV's value as unsigned integer; None when absent, empty or longer than any integer TLV."""
+    return int.from_bytes(value, "big") if value and len(value) <= INTEGER_OCTETS_MAX else None
