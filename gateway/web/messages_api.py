@@ -66,9 +66,9 @@ MessageId = Annotated[
 # What can be wrong with one message, besides its JSON.
 MESSAGE_PROBLEMS = (
     "number_invalid", "sender_invalid", "sender_not_allowed", "category_unknown", "text_empty",
-    "text_invalid", "text_too_long", "links_too_many", "label_invalid", "out_of_range",
-    "route_unavailable", "send_at_invalid", "send_window_invalid", "policy_not_allowed",
-    "country_not_allowed", "number_landline", "number_not_mobile",
+    "text_invalid", "text_too_long", "links_too_many", "tlv_invalid", "label_invalid",
+    "out_of_range", "route_unavailable", "send_at_invalid", "send_window_invalid",
+    "policy_not_allowed", "country_not_allowed", "number_landline", "number_not_mobile",
 )  # fmt: skip
 EXAMPLE = {"to": "+8613812345678", "text": "Your code is 271828", "category": "otp"}
 

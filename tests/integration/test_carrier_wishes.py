@@ -1,0 +1,41 @@
+"""What one carrier wants, by configuration alone: gateway and simulator as they are run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.integration.running import SMOOTH, gateway, message, simulator, write_config
+
+LONG = "0123456789" * 40  # three parts
+WISHES = """
+segmentation = "payload"
+smart_replacement = true
+source_ton_npi = { any = [5, 9] }
+tlvs = [{ tag = "0x1400", text = "entity" }]
+user_message_reference = true
+"""
+
+
+async def test_e1_a_carrier_of_its_own_kind_is_understood(database_url: str, folder: Path) -> None:
+    """Long texts whole, ids in hexadecimal here and decimal there, and nothing said about ids."""
+    profile = SMOOTH + 'message_id_style = "hex_padded"\nreceipt_id_style = "decimal"\n'
+    bodies = [message(n, text="it’s here") for n in range(60)]
+    bodies += [message(n + 60, text=LONG) for n in range(60)]
+    bodies[0]["tlvs"] = [{"tag": "0x1401", "hex": "0102"}]
+    async with (
+        simulator(folder, profile) as sim,
+        gateway(write_config(folder, database_url, sim.port, connector=WISHES)) as running,
+    ):
+        items = await running.send(bodies)
+        counts = await running.until(delivered=120)
+        view = await running.message(items[-1]["id"])
+        refused, answer = await running.call(
+            "POST", "/v1/messages", message(1, tlvs=[{"tag": "1"}])
+        )
+    assert counts["accepted"] == counts["sent"] == counts["delivered"] == 120
+    assert (view["parts"], view["parts_delivered"], view["encoding"]) == (3, 3, "gsm7")
+    assert refused == 422
+    assert answer["errors"][0]["pointer"] == "/tlvs/0"
+    lines = sim.accepted()
+    assert len(lines) == 120
+    assert {line.text for line in lines} == {"it's here", LONG}
