@@ -27,6 +27,7 @@ from gateway.web.cursors import KEY_BYTES, KEY_PURPOSE, Cursors
 from gateway.web.request_limits import RequestLimits
 from gateway.web.services import ConnectorView, RouteView, Services
 from storage.categories import Category
+from storage.connectors import SANDBOX, SANDBOX_NAME
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
@@ -43,7 +44,7 @@ def services(gateway: Gateway) -> Services:
     def views() -> list[ConnectorView]:
         return [
             connector_view(dispatches[registry.connectors[settings.name]], settings)
-            for settings in config.connectors
+            for settings in (*config.connectors, *gateway.sandbox.running)
         ]
 
     return Services(
@@ -84,6 +85,8 @@ def validity_seconds(config: Config) -> tuple[int, ...]:
 
 
 def _route_view(routes: RouteTable, message: Prepared, account: str) -> RouteView:
+    if message.connector == SANDBOX:
+        return RouteView(SANDBOX_NAME, "sandbox: it reaches no carrier")
     decision = routes.decide(message.to, message.sender, message.category, account, message.tags)
     first, *others = decision.connectors or (None,)
     return RouteView(first, decision.reason, tuple(name for name in others if name))
@@ -133,5 +136,6 @@ def account_policy(settings: AccountSettings, number: int) -> AccountPolicy:
         signature=settings.signature,
         opt_out_suffix=settings.opt_out_suffix,
         shorten_urls=settings.shorten_urls,
+        sandbox=settings.sandbox,
         numbers=NumberRules(frozenset(settings.countries), settings.refuse_landlines),
     )

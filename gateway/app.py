@@ -40,6 +40,7 @@ from gateway.listening import authority
 from gateway.maintenance import Maintenance, today
 from gateway.policy.rules import Rules, account_pace, build_rules
 from gateway.recipients import RecipientDesk
+from gateway.sandbox import Sandbox
 from gateway.web.server import HttpServer, create_app
 from storage import sql
 from storage.crypto import NumberVault, check_fingerprint
@@ -97,6 +98,7 @@ class Gateway:
         self.idempotency: Idempotency
         self.links: LinkService
         self.maintenance: Maintenance
+        self.sandbox = Sandbox(config.accounts, self._ended)
         self._started: list[str] = []
         self._http: HttpServer | None = None
 
@@ -169,13 +171,10 @@ class Gateway:
 
     async def _recover(self, connection: Connection) -> None:
         found = await recover(
-            connection,
-            self.host,
-            own_term=self.term.term,
-            ids=self.ids,
-            policy=self.policy,
+            connection, self.host, own_term=self.term.term, ids=self.ids, policy=self.policy
         )
         self.recovered.add(found)
+        await self.sandbox.look(connection)
 
     def _build_inbound(self) -> None:
         self.inbound = inbound.build(
@@ -228,12 +227,8 @@ class Gateway:
             elsewhere=detours.of,
             down=self.down,
         )
-        built = {
-            self.registry.connectors[settings.name]: connectors.build(
-                settings, self.registry.connectors[settings.name], wiring
-            )
-            for settings in self.config.connectors
-        }
+        settings = (*self.config.connectors, self.sandbox.settings)
+        built = connectors.build_all(settings, self.registry.connectors, wiring)
         refiller = Refiller(
             self.database.dedicated("refill"),
             built,
@@ -251,6 +246,7 @@ class Gateway:
             refiller=refiller,
             handover=self._handover(built, detours, refiller),
             term=self.term.term,
+            sandbox=self.sandbox.wake,
         )
 
     def _groups(self) -> ConnectorGroups:
@@ -315,9 +311,10 @@ class Gateway:
         self.maintenance.start()
         self.dispatcher.refiller.start()
         self.dispatcher.handover.start()
+        numbers, dispatches = self.registry.connectors, self.dispatcher.connectors
         for settings in self.config.connectors:
-            number = self.registry.connectors[settings.name]
-            connectors.start(self.dispatcher.connectors[number], settings)
+            connectors.start(dispatches[numbers[settings.name]], settings)
+        self.sandbox.start(dispatches)
 
     async def _listen(self) -> None:
         http = self.config.http
@@ -354,6 +351,7 @@ class Gateway:
         await self.accepter.close()
         await self.idempotency.close()
         await self.dispatcher.stop(self.config.limits.drain_seconds)
+        await self.sandbox.stop()
         await self.maintenance.stop()
 
     async def _stop_inbound(self) -> None:

@@ -58,6 +58,13 @@ class Wiring(msgspec.Struct):
     learners: dict[str, IdLearner] = msgspec.field(default_factory=dict)  # by receipt_group
 
 
+def build_all(
+    every: Iterable[ConnectorSettings], numbers: Mapping[str, int], wiring: Wiring
+) -> dict[int, ConnectorDispatch]:
+    """Each under its number, not yet started."""
+    return {numbers[each.name]: build(each, numbers[each.name], wiring) for each in every}
+
+
 def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> ConnectorDispatch:
     """One connector, not yet started."""
     now_ns = wiring.clock.monotonic_ns()

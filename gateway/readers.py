@@ -27,6 +27,7 @@ from gateway.web.services import (
     TimelineEvent,
 )
 from smpp.client import BindState
+from storage.connectors import SANDBOX, SANDBOX_NAME
 from storage.crypto import NumberVault
 from storage.faults import is_transient
 from storage.pool import Connection
@@ -104,6 +105,7 @@ class Messages:
             reason=deciding.reason.label if deciding and deciding.reason else None,
             error=deciding.error if deciding else None,
             connector=deciding.connector if deciding else record.connector,
+            sandbox=record.connector == SANDBOX_NAME,
             client_ref=record.client_ref,
             batch_id=record.batch_id,
             campaign_id=record.campaign_id,
@@ -136,10 +138,12 @@ class Health:
         components = [await self._database()]
         for dispatch in self._connectors:
             pool = dispatch.pool
+            if pool is None and dispatch.connector == SANDBOX:
+                continue  # nobody has used it
             up = pool is not None and pool.up
             reason = None if up or pool is None else pool.reason or "not bound yet"
             components.append(Component(f"connector {dispatch.name}", up, reason, required=False))
-        if not any(dispatch.up for dispatch in self._connectors):
+        if not any(each.up for each in self._connectors if each.connector != SANDBOX):
             why = "no connector is up: messages are taken and wait"
             components.append(Component("sending", False, why))
         if self._draining():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from storage import sql
+from storage.connectors import SANDBOX, SANDBOX_NAME
 from storage.pool import Connection
 
 _SQL = sql.load(__package__)
@@ -46,5 +47,5 @@ async def register(
     known_connectors = await connection.fetch(_SQL["connectors"])
     return Registry(
         {row["name"]: row["id"] for row in known_accounts},
-        {row["name"]: row["id"] for row in known_connectors},
+        {row["name"]: row["id"] for row in known_connectors} | {SANDBOX_NAME: SANDBOX},
     )

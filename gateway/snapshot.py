@@ -18,6 +18,7 @@ from gateway.web.services import Sample
 from smpp.client import BindState
 from smpp.vocabulary import status_name
 from storage.categories import Category
+from storage.connectors import SANDBOX
 from storage.group_commit import GroupCommit
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def snapshot(gateway: Gateway) -> Iterator[Sample]:
     yield Sample("sms_build_info", 1, (version("smsgate"),))
     yield from _accepting(gateway)
     for dispatch in gateway.dispatcher.connectors.values():
-        yield from _connector(dispatch)
+        if dispatch.pool is not None or dispatch.connector != SANDBOX:  # until it is used
+            yield from _connector(dispatch)
     yield from _recording(gateway)
     yield from _inbound(gateway)
     yield from _links(gateway)

@@ -22,7 +22,7 @@ WITH clicked AS (
            ) AS delivered
     FROM clicked
     JOIN message AS m ON m.id = clicked.message_id
-    WHERE m.id >= $1 AND m.id < $2
+    WHERE m.id >= $1 AND m.id < $2 AND m.connector <> -1  -- the sandbox
       AND ($4::smallint IS NULL OR m.account = $4)
       AND ($5::text IS NULL OR m.campaign_id = $5)
 )

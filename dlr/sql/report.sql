@@ -2,7 +2,7 @@
 -- Outcomes of the messages with $1 <= id < $2, grouped by the keys whose flag is true. A message is what its parts fold
 -- to, as dlr/status.py does it: open while a part is; delivered if all parts are; else the highest-ranking failure.
 -- `code` carries status and reason through one max(): status * 256 + reason. What still has an outbox row, or no
--- submission row, or an open part, is pending.
+-- submission row, or an open part, is pending. What went to the sandbox (connector -1) is in no report.
 WITH part AS (
     SELECT message_id, part, max(parts) AS parts, max(status::int * 256 + reason) AS code,
            bool_or(submitted_at IS NOT NULL) AS sent
@@ -37,7 +37,7 @@ WITH part AS (
     FROM message AS m
     LEFT JOIN folded AS f ON f.message_id = m.id
     LEFT JOIN outbox AS o ON o.id = m.id
-    WHERE m.id >= $1 AND m.id < $2
+    WHERE m.id >= $1 AND m.id < $2 AND m.connector <> -1
       AND ($3::smallint IS NULL OR m.account = $3)
       AND ($4::text IS NULL OR m.campaign_id = $4)
       AND ($5::bigint IS NULL OR m.batch_id = $5)
@@ -73,7 +73,7 @@ LIMIT $13;
 SELECT connector, status, reason, error, sum(segments) AS parts
 FROM submission
 WHERE id >= $1 AND message_id >= $1 AND message_id < $2
-  AND status BETWEEN 20 AND 70 AND status <> 60
+  AND status BETWEEN 20 AND 70 AND status <> 60 AND connector <> -1
   AND ($3::smallint IS NULL OR account = $3)
 GROUP BY connector, status, reason, error
 ORDER BY parts DESC, connector, status, reason, error
@@ -88,7 +88,7 @@ SELECT category, count(*) AS parts,
            )
        ) AS seconds
 FROM submission
-WHERE id >= $1 AND message_id >= $1 AND message_id < $2 AND submitted_at IS NOT NULL
+WHERE id >= $1 AND message_id >= $1 AND message_id < $2 AND submitted_at IS NOT NULL AND connector <> -1
   AND ($3::smallint IS NULL OR account = $3)
 GROUP BY category
 ORDER BY category;
@@ -101,7 +101,7 @@ SELECT category, count(*) AS parts,
        ) AS seconds
 FROM submission
 WHERE id >= $1 AND message_id >= $1 AND message_id < $2
-  AND submitted_at IS NOT NULL AND receipt_at IS NOT NULL
+  AND submitted_at IS NOT NULL AND receipt_at IS NOT NULL AND connector <> -1
   AND ($3::smallint IS NULL OR account = $3)
 GROUP BY category
 ORDER BY category;

@@ -91,6 +91,10 @@ class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     send_window: SendWindowRequest | None = None
     policy: PolicyRequest | None = None
     tlvs: tuple[CustomTlv, ...] | None = None
+    sandbox: Annotated[
+        bool | None,
+        _described("true: to the built-in sandbox, never to a carrier; digits script the outcome."),
+    ] = None
 
 
 class BatchRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -109,6 +113,7 @@ class AccountPolicy(msgspec.Struct, frozen=True, kw_only=True):
     signature: str = ""
     opt_out_suffix: str = ""
     shorten_urls: bool = True
+    sandbox: bool = False
     may_ignore_quiet_hours: bool = False  # of the key, not of the account
     numbers: NumberRules = NumberRules()
 
@@ -118,7 +123,7 @@ class Prepared(msgspec.Struct, gc=False):
 
     account: int
     category: int
-    connector: int  # first choice of the route; 0 = none
+    connector: int  # first choice of the route, or SANDBOX; 0 = none
     to: str  # E.164 with +
     sender: str  # "" = the carrier's default
     text: str  # final: signature, suffix and link placeholders of final length included

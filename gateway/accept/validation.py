@@ -42,6 +42,7 @@ from smpp.text import TooManyParts, Unencodable
 from smpp.tlv import Tlvs
 from smpp.vocabulary import DATA_CODING_DEFAULT, DATA_CODING_LATIN_1, DATA_CODING_UCS2
 from storage.categories import Category
+from storage.connectors import SANDBOX
 
 LABEL_CHARACTERS_MAX = 100  # client_ref, campaign_id, variant and each tag
 TAGS_MAX = 10
@@ -151,8 +152,11 @@ class Validator:
         timing = self._timing.read(request, account, now_ms, faults)
         tlvs = _tlvs(request, faults)
         tags = request.tags or ()
+        options = timing.options
         connector = 0
-        if not faults:
+        if request.sandbox or account.sandbox:
+            connector, options = SANDBOX, _sandboxed(options)
+        elif not faults:
             connector = self._route(request.to, sender, category, account.name, tags)
             if not connector:
                 detail = "no route is configured for this number, sender and category"
@@ -168,7 +172,7 @@ class Validator:
             request.client_ref, request.campaign_id, request.variant, tags,
             timing.release
             + 1000 * (self._validity_seconds[category] if seconds is None else seconds),
-            options=_with_tlvs(timing.options, tlvs),
+            options=_with_tlvs(options, tlvs),
         )  # fmt: skip
 
     def _sender(self, sender: str | None, account: AccountPolicy, faults: list[FieldError]) -> str:
@@ -308,6 +312,12 @@ def _with_tlvs(options: MessageOptions | None, tlvs: Tlvs) -> MessageOptions | N
     if not tlvs:
         return options
     return msgspec.structs.replace(options or MessageOptions(), tlvs=tlvs)
+
+
+def _sandboxed(options: MessageOptions | None) -> MessageOptions:
+    if options is None:
+        return MessageOptions(sandbox=True)
+    return msgspec.structs.replace(options, sandbox=True)
 
 
 def _check_labels(request: MessageRequest, faults: list[FieldError]) -> None:

@@ -80,6 +80,13 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
         bool,
         Meta(description="Whether URLs in texts become short links unless a message says."),
     ] = True
+    sandbox: Annotated[
+        bool,
+        Meta(
+            description="Its messages go to the built-in sandbox, never to a carrier, whatever the "
+            "routes say; their outcomes are those of `smsgate simulate --profile smooth`."
+        ),
+    ] = False
     time_zone: Annotated[
         TimeZone | None,
         Meta(description="Of recipients whose number does not tell; unset: `quiet_hours`'."),

@@ -20,6 +20,7 @@ from gateway.policy.number_rules import COUNTRIES
 from shortlinks.addresses import parse_networks
 from smpp.tlv import tlv_value
 from smpp.vocabulary import TLV_USER_MESSAGE_REFERENCE
+from storage.connectors import SANDBOX_NAME
 
 
 def check_whole(config: Config) -> None:
@@ -54,6 +55,11 @@ def _check_unique(section: str, names: Sequence[str]) -> None:
 
 
 def _check_connector(connector: ConnectorSettings, path: str) -> None:
+    if connector.name == SANDBOX_NAME:
+        raise ConfigError(
+            f"{path}.name: {SANDBOX_NAME!r} is the built-in sandbox, which reaches no carrier; "
+            "choose another name"
+        )
     if connector.reconnect_seconds_min > connector.reconnect_seconds_max:
         raise ConfigError(
             f"{path}.reconnect_seconds_min: {connector.reconnect_seconds_min} is more than "

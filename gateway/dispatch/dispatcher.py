@@ -7,7 +7,7 @@ Decides nothing about a single message.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -18,6 +18,7 @@ from gateway.dispatch.message import ReadyMessage
 from gateway.dispatch.recorder import Recorder
 from gateway.dispatch.refill import Refiller
 from storage import sql
+from storage.connectors import SANDBOX
 from storage.pool import Connection
 
 _SQL = sql.load(__package__)
@@ -37,13 +38,16 @@ class Dispatcher:
         refiller: Refiller,
         handover: Handover,
         term: int,
+        sandbox: Callable[[], None] = lambda: None,
     ) -> None:
+        """`sandbox` is told that a message waits for it: it begins with the first."""
         self.connectors = connectors
         self.intents = intents
         self.recorder = recorder
         self.refiller = refiller
         self.handover = handover
         self._term = term
+        self._sandbox = sandbox
         self._stopping = False
 
     def reserve(self, connector: int, category: int, parts: int) -> bool:
@@ -59,6 +63,8 @@ class Dispatcher:
         self.connectors[connector].push(messages)
 
     def backlog(self, connector: int, category: int) -> None:
+        if connector == SANDBOX:
+            self._sandbox()
         self.refiller.backlog(connector, category)
 
     async def stop(self, drain_seconds: float) -> None:

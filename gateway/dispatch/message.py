@@ -34,6 +34,7 @@ class MessageOptions(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     # Goes although its recipient is suppressed: the one confirmation of an opt-out.
     exempt: bool = False
+    sandbox: bool = False  # reaches nobody, so no cap counts it
     send_at: int | None = None  # ms since the epoch
     window: SendWindow | None = None
     quiet_hours: Literal["hold", "reject", "ignore"] | None = None

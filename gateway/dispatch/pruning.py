@@ -1,6 +1,7 @@
 """From receipts that prove a number dead to its suppression, in the transaction that stores them.
 
-Owns that step alone: what is proof is dlr/hygiene.py's, the table is storage's.
+Owns that step alone: what is proof is dlr/hygiene.py's, the table is storage's. What the sandbox
+says proves nothing about a number.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from dlr import hygiene
 from dlr.ledger import AppliedReceipt
 from storage import sql, suppression
+from storage.connectors import SANDBOX
 from storage.pool import Connection
 
 _SQL = sql.load(__package__)
@@ -20,7 +22,9 @@ async def suppress_proven(connection: Connection, applied: Sequence[AppliedRecei
     evidence = {
         receipt.message_id: receipt
         for receipt in applied
-        if receipt.message_id is not None and hygiene.prunes(receipt)
+        if receipt.message_id is not None
+        and receipt.row.connector != SANDBOX
+        and hygiene.prunes(receipt)
     }
     if not evidence:
         return 0

@@ -15,6 +15,7 @@ import msgspec
 
 from gateway.config.route_settings import RouteSettings
 from storage.categories import Category
+from storage.connectors import SANDBOX
 
 NO_CONNECTOR = 0
 
@@ -167,16 +168,20 @@ class RouteTable:
         tags: Collection[str],
     ) -> tuple[int, Decision]:
         """The number of the connector to try after this one failed the message, and the decision
-        behind it; NO_CONNECTOR when the message had better stay.
+        behind it; NO_CONNECTOR when the message had better stay, as in the sandbox it must.
         """
+        if connector == SANDBOX:
+            return NO_CONNECTOR, Decision((), None)
         decision = self.decide(to, sender, category, account, tags)
         name = after(decision, self._names.get(connector, ""))
         return (NO_CONNECTOR if name is None else self._connectors[name]), decision
 
     def has_other(self, connector: int) -> bool:
         """Whether any route names this connector beside one that is up; also one that no route
-        names any more has others.
+        names any more has others. The sandbox has none, whatever the routes say.
         """
+        if connector == SANDBOX:
+            return False
         name = self._names.get(connector)
         routes = [
             route for route in self._routes if name in {leg.connector for leg in route.via}

@@ -94,5 +94,6 @@ class Confirmations:
             _log.warning("opt_out_reply_refused", account=account.name, detail=checked.detail)
             self.dropped += 1
             return None
-        checked.options = MessageOptions(exempt=True)
+        options = checked.options or MessageOptions()
+        checked.options = msgspec.structs.replace(options, exempt=True)
         return checked

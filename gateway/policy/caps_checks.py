@@ -19,7 +19,7 @@ from dlr.reasons import Reason
 from dlr.status import Status
 from gateway.accept.accepting import Accepting
 from gateway.dispatch.holds import Hold
-from gateway.dispatch.message import Ended, Later, ReadyMessage, StopVerdict
+from gateway.dispatch.message import Ended, Later, MessageOptions, ReadyMessage, StopVerdict
 from storage.pool import Connection
 
 RULE = "frequency_cap"
@@ -35,8 +35,10 @@ class CapRules:
     def __bool__(self) -> bool:
         return bool(self._caps)
 
-    def of(self, account: int, category: int) -> Caps | None:
-        """None: no cap."""
+    def of(self, account: int, category: int, options: MessageOptions | None) -> Caps | None:
+        """None: no cap, as for everything in the sandbox."""
+        if options is not None and options.sandbox:
+            return None
         return self._caps.get((account, category))
 
 
@@ -52,7 +54,7 @@ class CapsCheck:
         asked: list[tuple[Accepting, Asked]] = []
         for item in items:
             message = item.prepared
-            caps = self._rules.of(message.account, message.category)
+            caps = self._rules.of(message.account, message.category, message.options)
             if caps is not None:
                 number = (message.account, message.category, item.to_idx)
                 asked.append((item, (number, caps, _moment(item, now_ms))))
@@ -84,7 +86,8 @@ class CapsLook:
         asked = [
             (message, (message.account, message.category, message.to_idx), caps)
             for message in messages
-            if (caps := self._rules.of(message.account, message.category)) is not None
+            if (caps := self._rules.of(message.account, message.category, message.options))
+            is not None
         ]
         if not asked:
             return {}

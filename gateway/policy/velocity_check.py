@@ -22,6 +22,7 @@ from dlr.status import Status
 from gateway.accept.accepting import NO_ID, Accepting
 from gateway.dispatch.message import Ended
 from storage.categories import Category
+from storage.connectors import SANDBOX
 from storage.pool import Connection
 
 
@@ -52,6 +53,7 @@ class VelocityCheck:
             (item, limits)
             for item in items
             if item.prepared.category == Category.OTP
+            and item.prepared.connector != SANDBOX
             and (limits := self._limits.get(item.prepared.account)) is not None
         ]
         if not asked:

@@ -13,7 +13,7 @@ SELECT m.id, max(s.submitted_at) AS submitted_at,
        (array_agg(s.reason) FILTER (WHERE s.status = ANY($6::smallint[])))[1] AS reason
 FROM (
     SELECT id FROM message
-    WHERE to_idx = $1 AND account = ANY($2::smallint[]) AND id >= $3
+    WHERE to_idx = $1 AND account = ANY($2::smallint[]) AND id >= $3 AND connector <> -1  -- the sandbox
     ORDER BY id DESC
     LIMIT $5
 ) AS m

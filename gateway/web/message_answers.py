@@ -14,6 +14,7 @@ from gateway.accept.models import FieldError, Prepared, Refused, Verdict
 from gateway.web.services import MessageView, TimelineEvent
 from smpp.vocabulary import DATA_CODING_LATIN_1, DATA_CODING_UCS2
 from storage.categories import Category
+from storage.connectors import SANDBOX
 from storage.crypto import mask
 from storage.ids import format_id
 
@@ -34,6 +35,7 @@ class SentMessage(msgspec.Struct, omit_defaults=True):
     reason: str | None = None
     client_ref: str | None = None
     deduplicated: bool = False
+    sandbox: bool = False
 
 
 class ItemError(msgspec.Struct):
@@ -52,6 +54,7 @@ class BatchItem(msgspec.Struct, omit_defaults=True):
     status: str | None = None
     reason: str | None = None
     deduplicated: bool = False
+    sandbox: bool = False
     error: ItemError | None = None
 
 
@@ -83,6 +86,7 @@ class MessageResource(msgspec.Struct, kw_only=True):
     parts_delivered: int
     encoding: str
     connector: str | None
+    sandbox: bool
     client_ref: str | None
     batch_id: str | None
     campaign_id: str | None
@@ -113,6 +117,7 @@ def sent(checked: Prepared, verdict: Verdict) -> SentMessage:
         text=verdict.text,
         reason=verdict.reason,
         client_ref=checked.client_ref,
+        sandbox=checked.connector == SANDBOX,
     )
 
 
@@ -130,10 +135,11 @@ def sent_before(view: MessageView, verdict: Verdict) -> SentMessage:
         reason=verdict.reason,
         client_ref=view.client_ref,
         deduplicated=verdict.deduplicated,
+        sandbox=view.sandbox,
     )
 
 
-def batch_item(index: int, outcome: Verdict | Refused) -> BatchItem:
+def batch_item(index: int, outcome: Verdict | Refused, checked: Prepared | Refused) -> BatchItem:
     """What became of the message at this place of a batch."""
     if isinstance(outcome, Verdict):
         return BatchItem(
@@ -142,6 +148,7 @@ def batch_item(index: int, outcome: Verdict | Refused) -> BatchItem:
             outcome.status,
             outcome.reason,
             outcome.deduplicated,
+            isinstance(checked, Prepared) and checked.connector == SANDBOX,
         )
     return BatchItem(index, error=ItemError(outcome.code, outcome.detail, outcome.errors))
 
@@ -174,6 +181,7 @@ def resource(view: MessageView) -> MessageResource:
         parts_delivered=view.parts_delivered,
         encoding=encoding_name(view.data_coding),
         connector=view.connector,
+        sandbox=view.sandbox,
         client_ref=view.client_ref,
         batch_id=None if view.batch_id is None else format_id("bat", view.batch_id),
         campaign_id=view.campaign_id,

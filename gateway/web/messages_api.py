@@ -216,7 +216,7 @@ class MessagesApi:
                 for each_id, each in zip(claimed.ids[1:], outcomes, strict=True)
             ]
         return web.Response(
-            body=await self._batch_answer(batch_id, outcomes),
+            body=await self._batch_answer(batch_id, outcomes, checked),
             status=202,
             content_type="application/json",
         )
@@ -266,13 +266,18 @@ class MessagesApi:
                 await asyncio.sleep(0)
         return checked
 
-    async def _batch_answer(self, batch_id: int, outcomes: Sequence[Verdict | Refused]) -> bytes:
+    async def _batch_answer(
+        self,
+        batch_id: int,
+        outcomes: Sequence[Verdict | Refused],
+        checked: Sequence[Prepared | Refused],
+    ) -> bytes:
         """The answer, encoded slice by slice: 10 000 items at once would take 20 ms."""
         pieces: list[bytes] = []
         rejected = suppressed = deduplicated = 0
         for start in range(0, len(outcomes), SLICE_ITEMS):
             items = [
-                batch_item(start + offset, outcome)
+                batch_item(start + offset, outcome, checked[start + offset])
                 for offset, outcome in enumerate(outcomes[start : start + SLICE_ITEMS])
             ]
             rejected += sum(item.error is not None for item in items)

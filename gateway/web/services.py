@@ -40,6 +40,7 @@ class MessageView(msgspec.Struct, kw_only=True):
     reason: str | None = None  # label of dlr/reasons.py
     error: str | None = None  # the carrier's own code, or ours
     connector: str | None = None
+    sandbox: bool = False
     client_ref: str | None = None
     batch_id: int | None = None
     campaign_id: str | None = None

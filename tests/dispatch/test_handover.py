@@ -16,11 +16,12 @@ from gateway.dispatch.handover import Detours, Handover
 from gateway.dispatch.message import ReadyMessage
 from gateway.dispatch.routing import Leg, Route, RouteTable
 from storage.categories import Category
+from storage.connectors import SANDBOX, SANDBOX_NAME
 from tests.dispatch.wire import Carrier, connector, handover, push, sending
 from tests.dispatch.world import CONNECTOR, World, running
 
 OTHER, THIRD = CONNECTOR + 1, CONNECTOR + 2
-NUMBERS = {"sim": CONNECTOR, "b": OTHER, "c": THIRD}
+NUMBERS = {"sim": CONNECTOR, "b": OTHER, "c": THIRD, SANDBOX_NAME: SANDBOX}
 
 
 @pytest.fixture
@@ -38,6 +39,19 @@ def table(down: Sequence[str] = ("sim",), *routes: Route) -> Detours:
 def moving(world: World, detours: Detours) -> Handover:
     """`sim` has no bind; the routes are told who else is up."""
     return handover(world, {CONNECTOR: connector(world)}, detours)
+
+
+async def test_nothing_leaves_the_sandbox_while_it_is_down(world: World) -> None:
+    """It stands in no route, and a connector that no route names has all others."""
+    free, due = world.messages(2, Category.OTP)
+    await world.store([free], owner=0)
+    await world.store([due], owner=0, not_before=datetime.now(UTC) - timedelta(seconds=1))
+    await world.connection.execute("UPDATE outbox SET connector = $1", SANDBOX)
+    detours = table(("sandbox",))
+    sandbox = handover(world, {SANDBOX: connector(world)}, detours)
+    await sandbox.turn()
+    assert await owners(world) == {free.id: SANDBOX, due.id: SANDBOX}
+    assert detours.of(SANDBOX, free) is None
 
 
 async def owners(world: World) -> dict[int, int]:

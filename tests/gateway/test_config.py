@@ -107,6 +107,12 @@ WRONG = [
     ('[[connectors]]\nname = "a"', "connectors[0].host: missing"),
     ('[[connectors]]\nname = "A b"', 'connectors[0].name: "A b" is not a name: 1 to 63 of a-z'),
     (CONNECTOR + CONNECTOR, "connectors[1].name: connectors[0] is 'carrier-a' already"),
+    (
+        CONNECTOR.replace("carrier-a", "sandbox"),
+        "connectors[0].name: 'sandbox' is the built-in sandbox, which reaches no carrier; choose",
+    ),
+    (CONNECTOR + '[[routes]]\nvia = ["sandbox"]', "routes[0].via[0]: no connector 'sandbox'"),
+    ('[[accounts]]\nname = "a"\nsandbox = 1', "accounts[0].sandbox: 1 is not true or false"),
     ("connectors = {}", "connectors: {} is not a list"),
     ("[[routes]]\nvia = []", "routes[0].via: 0 entries; between 1 and 16 are allowed"),
     (

@@ -17,6 +17,7 @@ from shortlinks.rewrite import PLACEHOLDER_CODE, fill_placeholders
 from smpp.encoding import TextSettings
 from smpp.text import encode_text
 from storage.categories import Category
+from storage.connectors import SANDBOX
 
 TO = "+8613812345678"
 BASE = "https://s.example"
@@ -315,3 +316,16 @@ def test_e82_a_message_may_state_its_own_tlvs(validator: Validator) -> None:
         refused = check(validator, tlvs=tlvs)
         assert isinstance(refused, Refused), tlvs
         assert [(error.code, error.pointer) for error in refused.errors] == [(code, pointer)]
+
+
+@pytest.mark.parametrize("asked", [None, False, True])
+@pytest.mark.parametrize("of_account", [False, True])
+def test_the_sandbox_takes_what_message_or_account_says_whatever_the_routes_say(
+    validator: Validator, asked: bool | None, of_account: bool
+) -> None:
+    account = msgspec.structs.replace(PLAIN, sandbox=of_account)
+    message = prepared(validator, account, sandbox=asked, policy={"quiet_hours": "reject"})
+    assert message.options is not None
+    sandboxed = of_account or asked is True
+    assert (message.connector, message.options.sandbox) == (SANDBOX if sandboxed else 1, sandboxed)
+    assert message.options.quiet_hours == "reject"

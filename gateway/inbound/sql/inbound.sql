@@ -36,14 +36,14 @@ SELECT fingerprint FROM inbound_message
 WHERE fingerprint = ANY($1::bytea[]) AND id >= $2 AND id <> ALL($3::bigint[]);
 
 -- name: answered
--- The last message that was sent to each handset from the number it texts.
+-- The last message that was sent to each handset from the number it texts; the sandbox (-1) sends to none.
 SELECT asked.id, last.message_id, last.account
 FROM unnest($1::bigint[], $2::bytea[], $3::text[]) AS asked (id, from_idx, destination)
 CROSS JOIN LATERAL (
     SELECT m.id AS message_id, m.account
     FROM message AS m
     WHERE m.to_idx = asked.from_idx
-      AND m.id >= $4
+      AND m.id >= $4 AND m.connector <> -1
       AND ltrim(m.sender, '+') = asked.destination
       AND EXISTS (
           SELECT 1 FROM submission AS s WHERE s.message_id = m.id AND s.id >= $4 AND s.submitted_at IS NOT NULL
