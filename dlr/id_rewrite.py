@@ -8,6 +8,7 @@ no look-around and no back-reference.
 from __future__ import annotations
 
 import re
+import warnings
 
 from dlr.receipt import ID_CHARACTERS_MAX
 
@@ -30,9 +31,12 @@ class IdRewrite:
             raise ValueError(f"a pattern has at most {PATTERN_CHARACTERS_MAX} characters")
         _check_simple(pattern)
         try:
-            self._pattern = re.compile(pattern, re.ASCII)
+            with warnings.catch_warnings():
+                # What re warns of will mean something else in a Python to come.
+                warnings.simplefilter("error")
+                self._pattern = re.compile(pattern, re.ASCII)
             self._pattern.sub(replacement, "")
-        except (re.error, IndexError) as error:
+        except (re.error, IndexError, Warning) as error:
             raise ValueError(f"the pattern cannot be used: {error}") from None
         if self._pattern.search("") is not None:
             raise ValueError("the pattern matches an empty id")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import time
 from pathlib import Path
 
 import aiohttp
@@ -163,14 +164,14 @@ async def test_an_account_with_a_rate_is_paced_and_its_otp_is_not(
         simulator(folder) as sim,
         gateway(write_config(folder, database_url, sim.port, rest=rest)) as running,
     ):
+        began = time.time()
         await running.send([message(n) for n in range(50)])
         await running.send([message(99, category="otp")])
         await running.until(delivered=51)
     lines = sim.accepted()
-    began = lines[0].at
-    # Ten at once, then 40 a second: the last of 50 goes a second after the first, the OTP does not
-    # wait.
-    assert lines[-1].at - began > 0.8
+    # Ten at once, then 40 a second: the last of 50 goes a second after the request at the
+    # earliest, however busy the machine is; the OTP does not wait.
+    assert lines[-1].at - began > 0.95
     (otp,) = [line for line in lines if line.destination == "8613800991000"]
     assert lines.index(otp) < 30
 
