@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 def services(gateway: Gateway) -> Services:
     """Everything the handlers reach. Called once all rooms are built."""
-    config = gateway.config
     registry = gateway.registry
     dispatches = gateway.dispatcher.connectors
     validator = _validator(gateway)
@@ -44,7 +43,7 @@ def services(gateway: Gateway) -> Services:
     def views() -> list[ConnectorView]:
         return [
             connector_view(dispatches[registry.connectors[settings.name]], settings)
-            for settings in (*config.connectors, *gateway.sandbox.running)
+            for settings in (*gateway.config.connectors, *gateway.sandbox.running)
         ]
 
     return Services(
@@ -57,7 +56,7 @@ def services(gateway: Gateway) -> Services:
         ),
         accepter=gateway.shedding,
         validator=validator,
-        accounts=account_policies(config, registry),
+        accounts=gateway.accounts,
         policy_preview=Rehearsal(read, gateway.vault, gateway.accepter.checks),
         explain_route=lambda message, account: _route_view(gateway.routes, message, account),
         messages=Messages(read, registry, gateway.vault),
@@ -65,7 +64,8 @@ def services(gateway: Gateway) -> Services:
         consents=gateway.consents,
         reports=Reports(read, registry),
         connectors=views,
-        readiness=Health(read, list(dispatches.values()), lambda: gateway.draining),
+        operations=gateway.reloader,
+        readiness=Health(read, dispatches.values(), lambda: gateway.draining),
         snapshot=lambda: snapshot(gateway),
         keys=DatabaseKeys(read),
         limits=_request_limits(gateway),
@@ -98,9 +98,9 @@ def _request_limits(gateway: Gateway) -> RequestLimits:
         for account in gateway.config.accounts
         if account.requests_rate is not None
     }
-    pace = gateway.account_pace
+    pace = gateway.pacing
     return RequestLimits(
-        rates, pace.rates, parts_quota=pace.quota, monotonic_ns=gateway.clock.monotonic_ns
+        rates, pace.account_rates, parts_quota=pace.quota, monotonic_ns=gateway.clock.monotonic_ns
     )
 
 

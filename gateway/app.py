@@ -9,37 +9,39 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
 import structlog
 
 from dlr.connector_groups import ConnectorGroups
-from gateway import connectors, registry
+from gateway import connectors, registry, sending
 from gateway.accept.accepter import MessageAccepter
 from gateway.accept.idempotency import Idempotency
+from gateway.accept.models import AccountPolicy
+from gateway.accept.pacing import Pacing
 from gateway.accept.shedding import SheddingAccepter
-from gateway.api_services import services
+from gateway.api_services import account_policies, services
 from gateway.config import Config
 from gateway.consent_desk import ConsentDesk
 from gateway.dispatch.clock import Clock
-from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.doubt import OutcomePolicy
-from gateway.dispatch.handover import Detours, Handover
+from gateway.dispatch.handover import Detours
 from gateway.dispatch.intents import IntentWriter
 from gateway.dispatch.recorder import Recorder
 from gateway.dispatch.recovery import Recovered, recover
-from gateway.dispatch.refill import Refiller
 from gateway.dispatch.routing import RouteTable, routes_of
+from gateway.dispatch.stops import StopLook, lift_stops
 from gateway.inbound import building as inbound
 from gateway.inbound.service import InboundService
 from gateway.link_service import LinkService
 from gateway.listening import authority
 from gateway.maintenance import Maintenance, today
-from gateway.policy.rules import Rules, account_pace, build_rules
+from gateway.policy.rules import Rules, build_rules
 from gateway.recipients import RecipientDesk
+from gateway.reload import Reloader
 from gateway.sandbox import Sandbox
 from gateway.web.server import HttpServer, create_app
 from storage import sql
@@ -72,8 +74,16 @@ def progress(line: str) -> None:
 class Gateway:
     """One running gateway process."""
 
-    def __init__(self, config: Config, *, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        environ: Mapping[str, str] | None = None,
+        read: Callable[[], Config] | None = None,
+    ) -> None:
+        """`read` reads the configuration again, for a reload; None: it does not change."""
         self.config = config
+        self.reloader = Reloader(self, read or (lambda: config))
         self.environ = os.environ if environ is None else environ
         self.data_dir = Path(config.database.data_dir)
         self.clock = Clock(wall_ms=wall_ms, monotonic_ns=time.monotonic_ns)
@@ -89,7 +99,10 @@ class Gateway:
         self.ids: IdSource
         self.registry: registry.Registry
         self.rules: Rules
+        self.accounts: dict[int, AccountPolicy]
+        self.wiring: connectors.Wiring
         self.routes: RouteTable
+        self.pacing: Pacing
         self.dispatcher: Dispatcher
         self.inbound: InboundService
         self.recipients: RecipientDesk
@@ -98,7 +111,7 @@ class Gateway:
         self.idempotency: Idempotency
         self.links: LinkService
         self.maintenance: Maintenance
-        self.sandbox = Sandbox(config.accounts, self._ended)
+        self.sandbox = Sandbox(config.accounts, self.task_ended)
         self._started: list[str] = []
         self._http: HttpServer | None = None
 
@@ -166,7 +179,8 @@ class Gateway:
             [connector.name for connector in self.config.connectors],
         )
         self.rules = build_rules(self.config, self.registry.accounts, wall_ms)
-        self.account_pace = account_pace(self.config, self.registry.accounts)
+        await lift_stops(connection)  # they may have been configured away meanwhile
+        self.accounts = account_policies(self.config, self.registry)
         await self._recover(connection)
 
     async def _recover(self, connection: Connection) -> None:
@@ -185,7 +199,7 @@ class Gateway:
             ids=self.ids,
             term=self.term.term,
             clock=self.clock,
-            ended=self._ended,
+            ended=self.task_ended,
         )
 
         self.consents = ConsentDesk(
@@ -213,10 +227,13 @@ class Gateway:
             committed=self._recorded,
             groups=self._groups(),
         )
+        self.pacing = sending.pacing(self)
         intents = IntentWriter(
-            self.database.dedicated("intent"), term=self.term.term, looks=self.rules.looks
+            self.database.dedicated("intent"),
+            term=self.term.term,
+            looks=(StopLook(self.pacing.stopped), *self.rules.looks),  # caps count, so last
         )
-        wiring = connectors.Wiring(
+        self.wiring = connectors.Wiring(
             ids=self.ids,
             intents=intents,
             recorder=recorder,
@@ -228,43 +245,20 @@ class Gateway:
             down=self.down,
         )
         settings = (*self.config.connectors, self.sandbox.settings)
-        built = connectors.build_all(settings, self.registry.connectors, wiring)
-        refiller = Refiller(
-            self.database.dedicated("refill"),
-            built,
-            vault=self.vault,
-            term=self.term.term,
-            monotonic=time.monotonic,
-            ended=self._ended,
-            pace=self.account_pace,
-            texts_differ=connectors.texts_differ(built),
-        )
+        built = connectors.build_all(settings, self.registry.connectors, self.wiring)
+        refiller = sending.refiller(self, built, time.monotonic)
         self.dispatcher = Dispatcher(
             built,
             intents=intents,
             recorder=recorder,
             refiller=refiller,
-            handover=self._handover(built, detours, refiller),
+            handover=sending.handover(self, built, detours, refiller, time.monotonic),
             term=self.term.term,
             sandbox=self.sandbox.wake,
         )
 
     def _groups(self) -> ConnectorGroups:
         return connectors.groups_of(self.config.connectors, self.registry.connectors)
-
-    def _handover(
-        self, built: Mapping[int, ConnectorDispatch], detours: Detours, refiller: Refiller
-    ) -> Handover:
-        return Handover(
-            self.database.dedicated("handover"),
-            built,
-            detours,
-            vault=self.vault,
-            ids=self.ids,
-            monotonic=time.monotonic,
-            backlog=refiller.backlog,
-            ended=self._ended,
-        )
 
     def _build_maintenance(self) -> None:
         self.maintenance = Maintenance(
@@ -275,7 +269,7 @@ class Gateway:
             unknown_after_hours=self.config.limits.unknown_after_hours,
             recover=self._recover,
             lost=self._lost,
-            ended=self._ended,
+            ended=self.task_ended,
             groups=self._groups(),
         )
 
@@ -286,7 +280,7 @@ class Gateway:
             ids=self.ids,
             term=self.term.term,
             ready=self.dispatcher,
-            pace=self.account_pace,
+            pace=self.pacing,
             clock=self.clock,
             links=self.links.sequence,
             codes=self.links.codes,
@@ -348,6 +342,7 @@ class Gateway:
             await self._http.stop()
 
     async def _stop_sending(self) -> None:
+        await self.reloader.stop()
         await self.accepter.close()
         await self.idempotency.close()
         await self.dispatcher.stop(self.config.limits.drain_seconds)
@@ -384,7 +379,7 @@ class Gateway:
         if not self.lost.done():
             self.lost.set_result(why)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def task_ended(self, task: asyncio.Task[None]) -> None:
         """A background task that ends by itself has met a defect: better to start again than to go
         on without it.
         """

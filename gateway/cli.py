@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"smsgate {version('smsgate')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_serve, _demo, _simulate, _migrate, _config, _keys, _send, _doctor):
+    for add in (_serve, _demo, _simulate, _migrate, _config, _keys, _send, _route, _doctor):
         add(commands)
     return parser
 
@@ -115,6 +115,20 @@ def _send(commands: _Commands) -> None:
     parser.add_argument("--from", dest="sender", metavar="SENDER")
     parser.add_argument("--category")
     parser.add_argument("--key", help="API key; default: $SMSGATE_API_KEY")
+    parser.add_argument("--json", action="store_true")
+
+
+def _route(commands: _Commands) -> None:
+    parser = _command(commands, "route", "Say by which connector a message would go, and why.")
+    parser.add_argument("action", choices=("explain",))
+    parser.add_argument("number", help="E.164, for example +8613812345678")
+    parser.add_argument(
+        "--category", choices=("otp", "transactional", "service", "marketing"),
+        help="default: the account's",
+    )  # fmt: skip
+    parser.add_argument("--sender", help="default: the account's first")
+    parser.add_argument("--account", default="default")
+    parser.add_argument("--tag", action="append", default=[], help="may be repeated")
     parser.add_argument("--json", action="store_true")
 
 

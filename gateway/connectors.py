@@ -43,6 +43,10 @@ WINDOWS_READY = 20
 READY_PARTS_MAX = 50_000
 
 
+STOPPED = "rate 0"
+PAUSED = "paused"
+
+
 class Wiring(msgspec.Struct):
     """What every connector shares."""
 
@@ -143,8 +147,27 @@ def ready_parts(settings: ConnectorSettings, rate: RateSpec | None, limits: Limi
     return min(READY_PARTS_MAX, max(int(rate.per_second * limits.ready_seconds), 2 * windows))
 
 
+def set_rate(
+    dispatch: ConnectorDispatch, settings: ConnectorSettings, rate: RateSpec | None, wiring: Wiring
+) -> None:
+    """Follow this rate from now on; 0 is a stop, and then others of the route may take over."""
+    dispatch.pace.set_rate(rate, wiring.clock.monotonic_ns())
+    dispatch.ready.resize(ready_parts(settings, rate, wiring.limits))
+    if rate is not None and rate.paused:
+        dispatch.withhold(STOPPED)
+    else:
+        dispatch.release(STOPPED)
+
+
 def start(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> None:
     """Begin to bind. Raises TlsError, one line, for a certificate or key that cannot be used."""
+    if settings.rate is not None and settings.rate.spec.paused:
+        dispatch.withhold(STOPPED)
+    dispatch.start(pool(dispatch, settings))
+
+
+def pool(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> BindPool:
+    """The binds of a connector, not yet started. Raises TlsError."""
     bind_settings = BindSettings(
         host=settings.host,
         port=settings.port,
@@ -160,7 +183,7 @@ def start(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> None:
         reconnect_seconds_max=settings.reconnect_seconds_max,
         tls=tls_settings(settings),
     )
-    dispatch.start(BindPool(settings.name, bind_settings, settings.binds, dispatch))
+    return BindPool(settings.name, bind_settings, settings.binds, dispatch)
 
 
 def tls_settings(settings: ConnectorSettings) -> TlsSettings | None:

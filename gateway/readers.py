@@ -7,13 +7,14 @@ Owns the filling of web/services.py's protocols. Writes nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 
 import asyncpg
 
 from gateway.accept.models import StorageDown
 from gateway.config.connector_settings import ConnectorSettings
+from gateway.connectors import PAUSED
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.message_list import list_messages
 from gateway.registry import Registry
@@ -127,7 +128,7 @@ class Health:
     def __init__(
         self,
         pool: asyncpg.Pool[asyncpg.Record],
-        connectors: Sequence[ConnectorDispatch],
+        connectors: Collection[ConnectorDispatch],
         draining: Callable[[], bool],
     ) -> None:
         self._pool = pool
@@ -137,11 +138,11 @@ class Health:
     async def check(self) -> list[Component]:
         components = [await self._database()]
         for dispatch in self._connectors:
-            pool = dispatch.pool
+            pool, up = dispatch.pool, dispatch.up
             if pool is None and dispatch.connector == SANDBOX:
                 continue  # nobody has used it
-            up = pool is not None and pool.up
-            reason = None if up or pool is None else pool.reason or "not bound yet"
+            why = ", ".join(dispatch.withheld)
+            reason = None if up or pool is None else why or pool.reason or "not bound yet"
             components.append(Component(f"connector {dispatch.name}", up, reason, required=False))
         if not any(each.up for each in self._connectors if each.connector != SANDBOX):
             why = "no connector is up: messages are taken and wait"
@@ -163,7 +164,7 @@ def connector_view(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> 
     """One connector as it runs here."""
     pool = dispatch.pool
     binds = [] if pool is None else pool.binds
-    rate = dispatch.pace.per_second
+    rate, ceiling = dispatch.pace.per_second, dispatch.pace.ceiling
     return ConnectorView(
         name=dispatch.name,
         kind=settings.kind,
@@ -175,4 +176,7 @@ def connector_view(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> 
         in_flight=dispatch.parts_in_flight,
         queued=len(dispatch.ready),
         rate=None if rate is None else f"{rate:g}/s",
+        rate_max=None if ceiling is None else f"{ceiling.per_second:g}/s",
+        paused=PAUSED in dispatch.withheld,
+        withheld=dispatch.withheld,
     )

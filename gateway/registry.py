@@ -17,9 +17,13 @@ DEFAULT_ACCOUNT = "default"
 
 
 class Registry:
-    """name -> number and back, for accounts and connectors, as of start."""
+    """name -> number and back, for accounts and connectors, as the configuration was last read."""
 
     def __init__(self, accounts: Mapping[str, int], connectors: Mapping[str, int]) -> None:
+        self.adopt(accounts, connectors)
+
+    def adopt(self, accounts: Mapping[str, int], connectors: Mapping[str, int]) -> None:
+        """The names as they are known now."""
         self.accounts = accounts
         self.connectors = connectors
         self._account_names = {number: name for name, number in accounts.items()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -199,6 +199,12 @@ class Bind:
         if self._session is not None and answers:
             self.counters.acknowledged += len(answers)
             self._session.answer(answers)
+
+    def set_window(self, window: int) -> None:
+        """Allow so many unanswered submit_sm from now on, in this session too."""
+        self.settings = replace(self.settings, window=window)
+        if self._session is not None:
+            self._session.machine.window.capacity = window
 
     def pause_reading(self) -> None:
         """Back-pressure: leave what comes in the socket. Ends with the session."""

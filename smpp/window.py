@@ -45,8 +45,8 @@ class Window:
 
     @property
     def free(self) -> int:
-        """How many more requests fit."""
-        return self.capacity - len(self._entries)
+        """How many more requests fit; none while a capacity that was lowered is exceeded."""
+        return max(0, self.capacity - len(self._entries))
 
     def next_sequence(self) -> int:
         """A number for one request that the window does not hold."""

@@ -24,19 +24,20 @@ from gateway.accept.accepting import (
     OUTBOX_COLUMNS,
     Accepting,
     ended_row,
+    held_event,
     message_row,
     outbox_row,
     ready_message,
 )
-from gateway.accept.account_pace import AccountPace
 from gateway.accept.checks import FlushCheck, SuppressionCheck
 from gateway.accept.models import GivenIds, Overloaded, Prepared, Refused, StorageDown, Verdict
+from gateway.accept.pacing import STOPPED_NS, Pacing
 from gateway.accept.retraction import retract, was_committed
 from gateway.accept.stored_before import not_stored
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.decisions import add_decision
-from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import ReadyMessage
+from gateway.dispatch.outcomes import FREED_BY_HAND
 from shortlinks.code import CodePermutation, link_value
 from shortlinks.ranges import LinkSequence, insert_range, plan_range
 from shortlinks.rewrite import fill_placeholders, short_urls
@@ -44,7 +45,6 @@ from storage import events
 from storage.categories import Category
 from storage.crypto import NumberVault
 from storage.doubtful import Doubtful
-from storage.events import Event
 from storage.faults import DEFECTS, is_transient, is_unavailable
 from storage.group_commit import GroupCommit, QueueClosed, QueueFull
 from storage.ids import IdSource
@@ -82,7 +82,7 @@ class MessageAccepter:
         ids: IdSource,
         term: int,
         ready: ReadyRoom,
-        pace: AccountPace,
+        pace: Pacing,
         clock: Clock,
         links: LinkSequence,
         codes: CodePermutation,
@@ -292,18 +292,20 @@ class MessageAccepter:
                 continue
             if not item.paced and item.not_before is None:
                 item.paced = True
-                item.not_before = self._moment(message, now_ns)
-                if item.not_before is not None:
-                    item.hold = Hold.ACCOUNT_RATE
+                self._pace_item(item, now_ns)
             if item.not_before is None and reserve(
                 message.connector, message.category, message.parts
             ):
                 item.owner = term
 
-    def _moment(self, message: Prepared, now_ns: int) -> datetime | None:
-        """When the account's rate lets this message go; None for now."""
-        wait_ns = self._pace.wait_ns(message.account, message.category, message.parts, now_ns)
-        return datetime.now(UTC) + timedelta(microseconds=wait_ns // 1000) if wait_ns else None
+    def _pace_item(self, item: Accepting, now_ns: int) -> None:
+        """When the rates of account, sender, route and recipient let this message go."""
+        wait_ns, hold = self._pace.wait_ns(item.prepared, item.to_idx, now_ns)
+        if wait_ns == STOPPED_NS:
+            item.not_before, item.hold = FREED_BY_HAND, hold
+        elif wait_ns:
+            item.not_before = datetime.now(UTC) + timedelta(microseconds=wait_ns // 1000)
+            item.hold = hold
 
     async def _store(self, connection: Connection, items: Sequence[Accepting]) -> None:
         await connection.copy_records_to_table(
@@ -315,15 +317,7 @@ class MessageAccepter:
         held = [item for item in items if item.not_before is not None and item.ended is None]
         await events.append(
             connection,
-            [
-                Event(
-                    self._ids.next(),
-                    item.id,
-                    "held",
-                    {"rule": item.hold.rule, "until": item.not_before},
-                )
-                for item in held
-            ],
+            [held_event(item, self._ids) for item in held],
         )
         if len(outbox) < len(items):
             await insert_submissions(

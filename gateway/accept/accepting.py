@@ -14,6 +14,8 @@ from dlr.ledger import SubmissionRow
 from gateway.accept.models import Prepared, Verdict
 from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import Ended, ReadyMessage
+from gateway.dispatch.outcomes import FREED_BY_HAND
+from storage.events import Event
 from storage.ids import IdSource
 
 MESSAGE_COLUMNS = (
@@ -107,3 +109,11 @@ def ready_message(item: Accepting) -> ReadyMessage:
         tags=message.tags,
         options=message.options,
     )
+
+
+def held_event(item: Accepting, ids: IdSource) -> Event:
+    """Why it waits, and until when unless somebody has to free it."""
+    detail: dict[str, object] = {"rule": item.hold.rule}
+    if item.not_before != FREED_BY_HAND:
+        detail["until"] = item.not_before
+    return Event(ids.next(), item.id, "held", detail)

@@ -1,10 +1,13 @@
-"""`smsgate serve`: the gateway, until SIGTERM or SIGINT; then it drains."""
+"""`smsgate serve`: the gateway, until SIGTERM or SIGINT; then it drains. SIGHUP reads the
+configuration again.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import signal
+from collections.abc import Callable
 
 import structlog
 import uvloop
@@ -12,7 +15,7 @@ import uvloop
 from gateway import garbage
 from gateway.app import Gateway
 from gateway.commands import CommandFailed
-from gateway.commands.setting_up import configuration, one_line
+from gateway.commands.setting_up import configuration, one_line, read_configuration
 from gateway.config import Config
 from gateway.logs import configure_logs
 
@@ -24,19 +27,20 @@ def run(arguments: argparse.Namespace) -> int:
     configure_logs()
     config = configuration(arguments)
     with one_line():
-        uvloop.run(_serve(config))
+        uvloop.run(_serve(config, lambda: read_configuration(arguments)))
     return 0
 
 
-async def _serve(config: Config) -> None:
+async def _serve(config: Config, read: Callable[[], Config]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    gateway = Gateway(config)
+    gateway = Gateway(config, read=read)
     try:
         await gateway.start()
         garbage.settle()
+        loop.add_signal_handler(signal.SIGHUP, gateway.reloader.soon)
         print(f"smsgate ready: API {gateway.api_url} links {gateway.links_url}", flush=True)
         gateway.lost.add_done_callback(lambda _lost: stop.set())
         await stop.wait()

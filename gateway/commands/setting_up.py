@@ -30,16 +30,21 @@ OPERATOR_ERRORS = (
 )  # fmt: skip
 
 
-def configuration(arguments: argparse.Namespace) -> Config:
+def read_configuration(arguments: argparse.Namespace) -> Config:
     """The configuration of --config, else of ./smsgate.toml, else the defaults; with the
-    environment over it.
+    environment over it. Raises ConfigError.
     """
     if arguments.config is not None:
         path: Path | None = Path(arguments.config)
     else:
         path = DEFAULT_FILE if DEFAULT_FILE.exists() else None
+    return load_config(path, os.environ)
+
+
+def configuration(arguments: argparse.Namespace) -> Config:
+    """As read_configuration; what is wrong ends the command."""
     try:
-        return load_config(path, os.environ)
+        return read_configuration(arguments)
     except ConfigError as error:
         raise CommandFailed(str(error)) from error
 

@@ -14,10 +14,19 @@ from gateway.config.base import CategoryLabel, CategoryOrAll, Country, Name, Set
 from gateway.config.policy_settings import AccountCapSettings, OtpVelocitySettings
 from gateway.config.values import Rate, TimeZone
 
+_SENDER_CHARS_MAX = 21
+
 # A signature or suffix longer than this would leave hardly any room in a one-part UCS-2 message of
 # 70 characters.
 _AFFIX_CHARS_MAX = 64
 _REPLY_CHARS_MAX = 300
+
+
+class SenderRateSettings(Settings, frozen=True, kw_only=True):
+    """How fast one sender of an account may send."""
+
+    sender: Annotated[str, Meta(min_length=1, max_length=_SENDER_CHARS_MAX, description="It.")]
+    rate: Annotated[Rate, Meta(description="Its pace, in parts.")]
 
 
 class AccountSettings(Settings, frozen=True, kw_only=True):
@@ -67,7 +76,8 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
         ),
     ] = ""
     rate: Annotated[
-        Rate | None, Meta(description="Pace of this account, in parts; unset: no limit.")
+        Rate | None,
+        Meta(description="Pace of this account, in parts; 0: stopped."),
     ] = None
     requests_rate: Annotated[
         Rate | None,
@@ -76,6 +86,13 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
             '`"100/s,burst=200"`; unset: no limit.'
         ),
     ] = None
+    sender_rates: Annotated[
+        tuple[SenderRateSettings, ...],
+        Meta(
+            max_length=1000,
+            description='Paces of single senders, `{ sender = "SHOP", rate = "10/s" }` each.',
+        ),
+    ] = ()
     shorten_urls: Annotated[
         bool,
         Meta(description="Whether URLs in texts become short links unless a message says."),

@@ -6,16 +6,18 @@ configuration.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 
 from campaigns.keywords import KeywordSets
 from gateway.accept.senders import sender_fault
 from gateway.config.account_settings import AccountSettings
 from gateway.config.connector_settings import ConnectorSettings
-from gateway.config.route_settings import RouteSettings
+from gateway.config.route_settings import MatchSettings, RouteSettings
 from gateway.config.settings import Config
 from gateway.config.shape import ConfigError, nearest
 from gateway.config.wire import receipt_manners, wire_profile
+from gateway.dispatch.number_origin import NumberOrigins
 from gateway.policy.number_rules import COUNTRIES
 from shortlinks.addresses import parse_networks
 from smpp.tlv import tlv_value
@@ -82,10 +84,6 @@ def _check_account(account: AccountSettings, path: str) -> None:
     for index, sender in enumerate(account.senders):
         if (fault := sender_fault(sender)) is not None:
             raise ConfigError(f"{path}.senders[{index}]: {fault}")
-    if account.rate is not None and account.rate.spec.paused:
-        raise ConfigError(
-            f"{path}.rate: 0 would hold its messages for ever; remove its keys instead"
-        )
     try:
         KeywordSets.of(account.opt_out_keywords, account.opt_in_keywords)
     except ValueError as error:
@@ -93,6 +91,12 @@ def _check_account(account: AccountSettings, path: str) -> None:
     for index, country in enumerate(account.countries):
         if country not in COUNTRIES:
             raise ConfigError(f"{path}.countries[{index}]: no country has the code {country!r}")
+    for index, each in enumerate(account.sender_rates):
+        if account.senders and each.sender not in account.senders:
+            raise ConfigError(
+                f"{path}.sender_rates[{index}].sender: {each.sender!r} is not a sender of this "
+                f"account{nearest(each.sender, account.senders)}"
+            )
     for key in ("signature", "opt_out_suffix", "opt_out_reply"):
         text: str = getattr(account, key)
         if any(char != "\n" and not char.isprintable() and not char.isspace() for char in text):
@@ -112,8 +116,27 @@ def _check_route(route: RouteSettings, path: str, connectors: set[str], accounts
         names.append(name)
     if len({isinstance(leg, str) for leg in route.via}) > 1:
         raise ConfigError(f"{path}.via: give every connector a weight, or none")
+    _check_origins(route.match, f"{path}.match")
     for index, account in enumerate(route.match.account):
         if account not in accounts:
             raise ConfigError(
                 f"{path}.match.account[{index}]: no account {account!r}{nearest(account, accounts)}"
             )
+
+
+def _check_origins(match: MatchSettings, path: str) -> None:
+    for index, country in enumerate(match.country):
+        if country not in COUNTRIES:
+            raise ConfigError(f"{path}.country[{index}]: no numbers are from {country!r}")
+    known = NumberOrigins().operators() if match.operator else frozenset()
+    for index, operator in enumerate(match.operator):
+        if operator.lower() not in known:
+            raise ConfigError(
+                f"{path}.operator[{index}]: no range is assigned to {operator!r}; "
+                + (_alike(operator, known) or "see `smsgate route explain` for a number's operator")
+            )
+
+
+def _alike(name: str, known: frozenset[str]) -> str:
+    close = difflib.get_close_matches(name.lower(), known, n=1)
+    return f"did you mean {close[0]!r}?" if close else ""

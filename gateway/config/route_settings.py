@@ -9,7 +9,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from gateway.config.base import CategoryLabel, Name, Prefix, Settings
+from gateway.config.base import CategoryLabel, Country, Name, Prefix, Settings
+from gateway.config.values import Rate
 
 
 class MatchSettings(Settings, frozen=True, kw_only=True):
@@ -21,6 +22,17 @@ class MatchSettings(Settings, frozen=True, kw_only=True):
     sender: Annotated[tuple[str, ...], Meta(description="Senders.")] = ()
     category: Annotated[tuple[CategoryLabel, ...], Meta(description="Categories.")] = ()
     account: Annotated[tuple[Name, ...], Meta(description="Accounts.")] = ()
+    country: Annotated[
+        tuple[Country, ...],
+        Meta(description='Countries of the number, ISO 3166-1 alpha-2: `"CN"`.'),
+    ] = ()
+    operator: Annotated[
+        tuple[str, ...],
+        Meta(
+            description='Operators that the number\'s range was assigned to, `"China Mobile"` for '
+            "instance, as `phonenumbers` knows them; ported numbers keep their first one."
+        ),
+    ] = ()
     tag: Annotated[tuple[str, ...], Meta(description="Tags; one common tag is enough.")] = ()
 
 
@@ -46,3 +58,6 @@ class RouteSettings(Settings, frozen=True, kw_only=True):
             "is down), or `{ name, weight }` each to share, the same number always the same way.",
         ),
     ]
+    rate: Annotated[
+        Rate | None, Meta(description="Pace of what takes this route, in parts; unset: no limit.")
+    ] = None

@@ -129,6 +129,15 @@ class LimitSettings(Settings, frozen=True, kw_only=True):
     validity_seconds_max: Annotated[
         int, Meta(ge=60, le=2_592_000, description="Largest `expires_in` of a message, seconds.")
     ] = 259_200
+    recipient_gap_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=86_400,
+            description="Least time between two messages to the same number, one-time passwords "
+            "excepted; the later one waits. 0: none.",
+        ),
+    ] = 0.0
     receipts_waiting_max: Annotated[
         int,
         Meta(

@@ -132,6 +132,11 @@ class ConnectorDispatch:
         self._wake()
 
     @property
+    def idle(self) -> bool:
+        """Whether nothing of this connector is in memory, promised room or without a result."""
+        return self._planner.idle and not len(self.ready) and not self.ready.reserved
+
+    @property
     def up(self) -> bool:
         """Whether a bind is there to write to, and nothing forbids it."""
         return bool(self._lines) and not self._withheld
@@ -156,7 +161,7 @@ class ConnectorDispatch:
             for line in self._lines.values():
                 self._drop_begun(line)
             self._hand_back()
-            self._free_ready()
+            self.free_waiting()
 
     def release(self, why: str) -> None:
         """Write again, unless something else forbids it."""
@@ -319,9 +324,9 @@ class ConnectorDispatch:
         moment.
         """
         if self._freeing is None and not self._stopping:
-            self._freeing = self._loop.call_later(FREE_AFTER_SECONDS, self._free_ready)
+            self._freeing = self._loop.call_later(FREE_AFTER_SECONDS, self.free_waiting)
 
-    def _free_ready(self) -> None:
+    def free_waiting(self) -> None:
         """Still not up: what waits in memory is anybody's who has one. Through the recorder, so
         that the results of parts that were sent are stored before another may look for them (E79).
         """

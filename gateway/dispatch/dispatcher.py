@@ -7,7 +7,7 @@ Decides nothing about a single message.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -31,7 +31,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        connectors: Mapping[int, ConnectorDispatch],
+        connectors: dict[int, ConnectorDispatch],
         *,
         intents: IntentWriter,
         recorder: Recorder,
@@ -41,7 +41,7 @@ class Dispatcher:
         sandbox: Callable[[], None] = lambda: None,
     ) -> None:
         """`sandbox` is told that a message waits for it: it begins with the first."""
-        self.connectors = connectors
+        self.connectors = connectors  # changed by a reload, in place: others read it too
         self.intents = intents
         self.recorder = recorder
         self.refiller = refiller

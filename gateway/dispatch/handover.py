@@ -8,7 +8,7 @@ nothing in memory: a connector that is down frees what it holds first. Must not 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 import asyncpg
@@ -84,9 +84,12 @@ class Handover:
         ids: IdSource,
         monotonic: Callable[[], float],
         backlog: Callable[[int, int], None],
+        configured_away: Callable[[], Collection[int]] = tuple,
         ended: Callable[[asyncio.Task[None]], object],
     ) -> None:
-        """`backlog` is told which connector and category have more to claim now."""
+        """`configured_away` are connectors that were once used and are no more: what waits for
+        them waits for nobody. `backlog` is told which connector and category have more to claim.
+        """
         self._dedicated = dedicated
         self._connectors = connectors
         self._detours = detours
@@ -94,6 +97,7 @@ class Handover:
         self._ids = ids
         self._monotonic = monotonic
         self._backlog = backlog
+        self._configured_away = configured_away
         self._ended = ended
         self._down_since: dict[int, float] = {}
         self._cursors: dict[int, _Cursors] = {}
@@ -133,7 +137,7 @@ class Handover:
         if up != self._up:
             self._up = up
             self._cursors.clear()
-        for number in self._connectors:
+        for number in (*self._connectors, *self._configured_away()):
             if number in up:
                 self._down_since.pop(number, None)
             elif now - self._down_since.setdefault(number, now) >= DOWN_SECONDS:
@@ -150,7 +154,7 @@ class Handover:
             moved += await self._move_free(connector, category, cursors)
         if moved:
             self.moved += moved
-            _log.info("handed_over", connector=self._connectors[connector].name, messages=moved)
+            _log.info("handed_over", connector=connector, messages=moved)
 
     async def _move_free(self, connector: int, category: int, cursors: _Cursors) -> int:
         moved = 0

@@ -23,6 +23,8 @@ class Hold(IntEnum):
     FREQUENCY_GAP = 6  # too soon after the last message to this number
     PAUSED = 7  # its batch is paused: not_before is FREED_BY_HAND of outcomes.py
     RECIPIENT_RATE = 8
+    SENDER_RATE = 9
+    ROUTE_RATE = 10
 
     @property
     def rule(self) -> str:

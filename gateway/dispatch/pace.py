@@ -30,6 +30,22 @@ class Pace:
         """The rate in force, parts per second; None: unlimited."""
         return None if self._adaptive is None else self._adaptive.per_second
 
+    @property
+    def ceiling(self) -> RateSpec | None:
+        """The contract; None: unlimited."""
+        return None if self._adaptive is None else self._adaptive.ceiling
+
+    def set_rate(self, rate: RateSpec | None, now_ns: int) -> None:
+        """The contract changed. What throttling has made of it stays, under the new ceiling."""
+        if rate is None:
+            self._bucket = self._adaptive = None
+        elif self._adaptive is None or self._bucket is None:
+            self._bucket = TokenBucket(rate, now_ns)
+            self._adaptive = AdaptiveRate(rate, now_ns)
+        else:
+            self._adaptive.set_ceiling(rate)
+            self._bucket.set_rate(self._adaptive.spec(), now_ns)
+
     def available(self, now_ns: int) -> int:
         """Parts that may be written now."""
         if now_ns < self._paused_until_ns:

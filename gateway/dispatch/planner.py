@@ -80,6 +80,11 @@ class Planner:
         """Whether a message is prepared."""
         return bool(self._prepared_otp or self._prepared)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is named by an intent, and nothing has come back."""
+        return not self._doubt.messages and not self._returned
+
     def plan(self, window: int) -> None:
         """Have the next messages named by an intent, up to one further window, while the present
         one is in flight. `window` is the sum over the binds.

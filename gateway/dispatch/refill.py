@@ -16,7 +16,6 @@ import asyncpg
 import msgspec
 import structlog
 
-from gateway.accept.account_pace import AccountPace
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import MessageOptions, ReadyMessage
@@ -48,6 +47,15 @@ class _Begun(msgspec.Struct):
     done: set[int] = msgspec.field(default_factory=set)
 
 
+# account, category, parts, now in ns -> in how many ns what is released may go.
+ReleasePace = Callable[[int, int, int, int], int]
+
+
+def goes_at_once(_account: int, _category: int, _parts: int, _now_ns: int) -> int:
+    """No account has a rate."""
+    return 0
+
+
 class Refiller:
     """One loop for all connectors of this process."""
 
@@ -60,7 +68,7 @@ class Refiller:
         term: int,
         monotonic: Callable[[], float],
         ended: Callable[[asyncio.Task[None]], object],
-        pace: AccountPace | None = None,
+        pace: ReleasePace = goes_at_once,
         texts_differ: bool = False,
     ) -> None:
         """`ended` is told when the loop has ended by itself, which it should not. `pace` is the
@@ -73,9 +81,9 @@ class Refiller:
         self._term = term
         self._monotonic = monotonic
         self._ended = ended
-        self._pace = AccountPace({}) if pace is None else pace
+        self._pace = pace
         self._more_due = False  # the last claim was full, or moved what it found
-        self._texts_differ = texts_differ
+        self.texts_differ = texts_differ
         self._cursor: dict[tuple[int, int], int] = defaultdict(int)
         self._backlog: set[tuple[int, int]] = set()
         self._wake = asyncio.Event()
@@ -112,7 +120,7 @@ class Refiller:
             try:
                 if self._more_due or now - due_at >= DUE_SECONDS:
                     due_at, self._more_due = now, False
-                    for connector in self._connectors:
+                    for connector in list(self._connectors):
                         await self._claim_due(connector)
                 for connector, category in sorted(self._backlog):
                     await self._refill(connector, category)
@@ -131,8 +139,8 @@ class Refiller:
         """Retries, and released and paced messages whose time has come: of each category as many
         as it has room for, a slice at a time, urgent ones first.
         """
-        dispatch = self._connectors[connector]
-        if not dispatch.up:
+        dispatch = self._connectors.get(connector)
+        if dispatch is None or not dispatch.up:
             return
         rooms = {each: min(DUE_ROWS_MAX, dispatch.ready.room(each)) for each in Category}
         wanted = [each for each in Category if rooms[each] > 0]
@@ -179,7 +187,7 @@ class Refiller:
         later: dict[int, int] = {}
         for row in found:
             if row["hold"] in RELEASED:
-                wait_ns = self._pace.wait_ns(row["account"], row["category"], row["parts"], now_ns)
+                wait_ns = self._pace(row["account"], row["category"], row["parts"], now_ns)
                 if wait_ns:
                     later[row["id"]] = wait_ns // 1000
         if later:
@@ -237,7 +245,7 @@ class Refiller:
 
         All of several parts are asked about: a part that was throttled used up no attempt.
         """
-        resumed = [row["id"] for row in rows if row["parts"] > 1 or self._texts_differ]
+        resumed = [row["id"] for row in rows if row["parts"] > 1 or self.texts_differ]
         done: dict[int, _Begun] = {}
         if resumed:
             for row in await database.fetch(_SQL["parts_done"], resumed, min(resumed)):

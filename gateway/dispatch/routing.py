@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from gateway.config.route_settings import RouteSettings
+from gateway.dispatch.number_origin import NumberOrigins
 from storage.categories import Category
 from storage.connectors import SANDBOX
 
@@ -38,6 +39,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     categories: frozenset[int] = frozenset()
     accounts: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()
+    countries: frozenset[str] = frozenset()
+    operators: frozenset[str] = frozenset()  # lower case
+    origins: NumberOrigins | None = None  # who knows countries and operators
     via: tuple[Leg, ...]
 
     def matches(
@@ -50,11 +54,45 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
             and (not self.accounts or account in self.accounts)
             and (not self.senders or sender in self.senders)
             and (not self.tags or not self.tags.isdisjoint(tags))
+            and (self.origins is None or self._from_here(to, self.origins))
         )
+
+    def _from_here(self, to: str, origins: NumberOrigins) -> bool:
+        return (not self.countries or origins.country(to) in self.countries) and (
+            not self.operators or origins.operator(to) in self.operators
+        )
+
+    def mismatches(
+        self, to: str, sender: str, category: int, account: str, tags: Collection[str]
+    ) -> list[str]:
+        """Every criterion that keeps this rule from taking the message, in words."""
+        found: list[str] = []
+        label = Category(category).label
+        labels = frozenset(Category(each).label for each in self.categories)
+        for name, value, wanted in (
+            ("category", label, labels),
+            ("account", account, self.accounts),
+            ("sender", sender or "(none)", self.senders),
+        ):
+            if wanted and value not in wanted:
+                found.append(f"{name}: {value} is none of {_listed(wanted)}")
+        if self.prefixes and not to.startswith(self.prefixes):
+            found.append(f"prefix: {to} begins with none of {_listed(self.prefixes)}")
+        if self.tags and self.tags.isdisjoint(tags):
+            found.append(f"tag: {_listed(tags) or '(none)'} has none of {_listed(self.tags)}")
+        if self.origins is not None:
+            for name, origin, names in (
+                ("country", self.origins.country, self.countries),
+                ("operator", self.origins.operator, self.operators),
+            ):
+                if names and origin(to) not in names:
+                    found.append(f"{name}: {origin(to) or 'unknown'} is none of {_listed(names)}")
+        return found
 
 
 def routes_of(settings: Iterable[RouteSettings]) -> tuple[Route, ...]:
     """The configured routes, ready to be asked."""
+    origins = NumberOrigins()
     return tuple(
         Route(
             prefixes=each.match.prefix,
@@ -62,6 +100,9 @@ def routes_of(settings: Iterable[RouteSettings]) -> tuple[Route, ...]:
             categories=frozenset(int(Category.of(label)) for label in each.match.category),
             accounts=frozenset(each.match.account),
             tags=frozenset(each.match.tag),
+            countries=frozenset(each.match.country),
+            operators=frozenset(name.lower() for name in each.match.operator),
+            origins=origins if each.match.country or each.match.operator else None,
             via=tuple(
                 Leg(leg) if isinstance(leg, str) else Leg(leg.name, leg.weight) for leg in each.via
             ),
@@ -188,6 +229,10 @@ class RouteTable:
         ] or self._routes
         legs = {leg.connector for route in routes for leg in route.via}
         return any(leg != name and leg not in self._down for leg in legs)
+
+
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(sorted(values))
 
 
 def _decide(index: int, via: tuple[Leg, ...], to: str, down: Collection[str]) -> Decision:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from campaigns.caps import Caps
-from gateway.accept.account_pace import AccountPace
 from gateway.accept.checks import FlushCheck, SuppressionCheck
 from gateway.config.account_settings import AccountSettings
 from gateway.config.policy_settings import CapSettings, QuietHoursSettings
@@ -56,17 +55,6 @@ def build_rules(config: Config, accounts: Mapping[str, int], wall_ms: Callable[[
             TimingLook(timing, wall_ms),
             CapsLook(caps, wall_ms),  # last, for the same reason
         ),
-    )
-
-
-def account_pace(config: Config, accounts: Mapping[str, int]) -> AccountPace:
-    """The rates of accounts, for the accepter and for what is released later."""
-    return AccountPace(
-        {
-            accounts[account.name]: account.rate.spec
-            for account in config.accounts
-            if account.rate is not None
-        }
     )
 
 

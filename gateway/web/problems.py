@@ -69,6 +69,13 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "report_too_slow": ProblemKind(
             503, "Report too slow", "Ask for a shorter span with `since` and `until`."
         ),
+        "config_invalid": ProblemKind(
+            422, "Configuration invalid", "Correct the file; nothing was changed."
+        ),
+        "reload_running": ProblemKind(
+            409, "Reload running", "Ask again when the last changes are made."
+        ),
+        "rate_invalid": ProblemKind(422, "Rate invalid", 'Write it as "50/s" or "50/s,burst=10".'),
         "not_found": ProblemKind(404, "Not found", "Check the address or the id."),
         "method_not_allowed": ProblemKind(405, "Method not allowed", "Use a method in Allow."),
         "body_slow": ProblemKind(408, "Body too slow", "Send the whole body within 30 seconds."),

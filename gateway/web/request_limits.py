@@ -2,7 +2,7 @@
 
 Owns the request buckets and the fields RateLimit-Policy and RateLimit of
 draft-ietf-httpapi-ratelimit-headers-11. Requests above the rate are refused; parts above theirs are
-taken and wait (accept/account_pace.py), and are only described here. Each process keeps the whole
+taken and wait (accept/pacing.py), and are only described here. Each process keeps the whole
 rate; with several gateways configure its share.
 """
 

@@ -28,6 +28,7 @@ from gateway.web.inbound_api import InboundApi
 from gateway.web.message_list_api import MessageListApi
 from gateway.web.messages_api import MessagesApi
 from gateway.web.metrics import HttpCounters, MetricsPage
+from gateway.web.operations_api import OperationsApi
 from gateway.web.preview_api import PreviewApi
 from gateway.web.problems import ProblemError, problem_response
 from gateway.web.reports_api import ReportsApi
@@ -68,10 +69,10 @@ def create_app(services: Services, settings: HttpSettings) -> web.Application:
         *SuppressionsApi(services, access, bodies).routes(),
         *ConsentsApi(services, access, bodies).routes(),
     ]
+    operations = OperationsApi(services, access, bodies)
     endpoints = [
         *messages.routes(), *listed.routes(), *resolve.routes(), *preview.routes(), *recipients,
-        *reports.routes(),
-        *health.routes(),
+        *reports.routes(), *operations.routes(), *health.routes(),
     ]  # fmt: skip
     documentation = DocumentationApi(endpoints)
     mount(app, [*endpoints, *documentation.routes()])

@@ -22,6 +22,7 @@ from gateway.web.consents import ConsentLedger
 from gateway.web.cursors import Cursors
 from gateway.web.recipients import Recipients
 from gateway.web.request_limits import RequestLimits
+from ratelimit.spec import RateSpec
 
 
 class MessageView(msgspec.Struct, kw_only=True):
@@ -215,7 +216,44 @@ class ConnectorView(msgspec.Struct, kw_only=True):
     window: int
     in_flight: int
     queued: int  # messages in its ready queue
-    rate: str | None
+    rate: str | None  # in force now, after throttling
+    rate_max: str | None = None  # the contract, as configured or as set at run time
+    paused: bool = False  # by an operator
+    withheld: tuple[str, ...] = ()  # why nothing is written although binds may be up
+
+
+class Reloaded(msgspec.Struct, kw_only=True):
+    """What reading the configuration again has changed: connectors by name. Those in `rebinding`
+    and `removed` finish what is in flight first.
+    """
+
+    added: list[str]
+    removed: list[str]
+    adjusted: list[str]  # rate or window, without touching a bind
+    rebinding: list[str]
+    restart_needed: list[str]  # changed keys that are read at the start only
+
+
+class ReloadBusy(Exception):
+    """An earlier reload is not finished."""
+
+
+class ConnectorUnknown(Exception):
+    """No connector has this name."""
+
+
+class Operations(Protocol):
+    """What an operator may do to this process."""
+
+    async def reload(self) -> Reloaded:
+        """Raises ConfigError, ReloadBusy, StorageDown, with nothing changed."""
+
+    def change_connector(
+        self, name: str, rate: RateSpec | bool | None, paused: bool | None
+    ) -> None:
+        """`rate` None: as configured; False: leave it. `paused` None: leave it. Raises
+        ConnectorUnknown.
+        """
 
 
 class Component(msgspec.Struct):
@@ -287,6 +325,7 @@ class Services:
     consents: ConsentLedger
     reports: Reporter
     connectors: Callable[[], Sequence[ConnectorView]]
+    operations: Operations
     readiness: Readiness
     snapshot: Snapshot
     keys: KeyStore

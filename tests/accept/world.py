@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from gateway.accept.accepter import MessageAccepter
-from gateway.accept.account_pace import AccountPace
 from gateway.accept.checks import FlushCheck, SuppressionCheck
 from gateway.accept.models import Prepared
+from gateway.accept.pacing import Pacing, PacingRates
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.message import ReadyMessage
 from ratelimit.spec import RateSpec
@@ -131,7 +131,7 @@ async def accepting(
         ids=IdSource(term.node, wall_ms),
         term=term.term,
         ready=room,
-        pace=AccountPace(rates or {}),
+        pace=Pacing(PacingRates(accounts=rates or {})),
         clock=Clock(wall_ms=wall_ms, monotonic_ns=time.monotonic_ns),
         links=LinkSequence(),
         codes=CODES,

@@ -13,8 +13,11 @@ from dlr.status import Status
 from gateway.dispatch import handover as handover_module
 from gateway.dispatch.expiry import expire_waiting
 from gateway.dispatch.handover import Detours, Handover
+from gateway.dispatch.holds import Hold
+from gateway.dispatch.intents import IntentWriter
 from gateway.dispatch.message import ReadyMessage
 from gateway.dispatch.routing import Leg, Route, RouteTable
+from gateway.dispatch.stops import StopLook, lift_stops
 from storage.categories import Category
 from storage.connectors import SANDBOX, SANDBOX_NAME
 from tests.dispatch.wire import Carrier, connector, handover, push, sending
@@ -204,3 +207,29 @@ async def test_what_waited_too_long_expires(world: World) -> None:
         (doubted.id, 0): Status.UNCONFIRMED,
     }
     assert await world.connection.fetchval("SELECT min(reason) FROM submission") == Reason.EXPIRED
+
+
+async def test_e40_what_waited_for_a_stopped_account_waits_until_the_stop_is_lifted(
+    world: World,
+) -> None:
+    stopped = {1: Hold.ACCOUNT_RATE}
+    world.intents = IntentWriter(
+        world.database.dedicated("stops"),
+        term=world.term.term,
+        looks=(StopLook(lambda account, _sender: stopped.get(account)),),
+    )
+    await world.connection.execute(
+        "INSERT INTO connector (id, name) OVERRIDING SYSTEM VALUE VALUES ($1, 'sim')", CONNECTOR
+    )
+    held, other = world.message(), world.message(account=2)
+    await world.store([held, other])
+    carrier = Carrier()
+    async with sending(world, carrier) as dispatch:
+        push(dispatch, [held, other])
+        await carrier.came(1)
+        await world.until("SELECT count(*) FROM outbox WHERE owner = 0", 1)
+        row = (await world.outbox())[held.id]
+        assert (row["hold"], row["attempt"]) == (Hold.ACCOUNT_RATE, 0)
+        assert await lift_stops(world.connection) == 1
+        row = (await world.outbox())[held.id]
+        assert (row["hold"], row["not_before"]) == (Hold.NONE, None)

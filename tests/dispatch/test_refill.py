@@ -12,7 +12,7 @@ import pytest
 
 from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.status import Status
-from gateway.accept.account_pace import AccountPace
+from gateway.accept.pacing import Pacing, PacingRates
 from gateway.dispatch import refill
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.dispatcher import Dispatcher
@@ -282,7 +282,8 @@ async def test_what_is_released_goes_at_the_rate_of_its_account(world: World) ->
     dispatch = connector(world)
     dispatch._lines[None] = None  # type: ignore[index,assignment]  # up, and nothing is written
     claims = refiller(world, dispatch)
-    claims._pace = AccountPace({1: parse_rate("10/s,burst=10")})
+    rates = PacingRates(accounts={1: parse_rate("10/s,burst=10")})
+    claims._pace = Pacing(rates).released_wait_ns
     claims._monotonic = lambda: 5.0
     await claims._claim_due(CONNECTOR)
     assert len(dispatch.ready) == 10

@@ -48,7 +48,7 @@ def test_the_shipped_example_is_read_and_means_what_it_says() -> None:
     assert rate is not None
     assert (rate.spec.numerator, rate.spec.denominator) == (500, 1)
     assert config.accounts[1].signature == "【XX商城】"
-    assert len(config.routes) == 2
+    assert len(config.routes) == 3
 
 
 def test_the_example_repeats_the_defaults_it_shows() -> None:

@@ -9,7 +9,7 @@ import contextlib
 import json
 import signal
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class Running:
     config: Path
     api: str
     session: aiohttp.ClientSession
+    keys: dict[str, str] = field(default_factory=dict)
 
     async def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         async with self.session.request(method, self.api + path, json=body) as response:

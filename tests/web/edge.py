@@ -25,6 +25,7 @@ from gateway.web.request_limits import RequestLimits
 from gateway.web.server import HttpServer, create_app
 from gateway.web.services import (
     Component,
+    ConnectorUnknown,
     ConnectorView,
     Figures,
     HistogramSample,
@@ -32,6 +33,7 @@ from gateway.web.services import (
     MessagePage,
     MessageView,
     PolicyDecision,
+    Reloaded,
     Report,
     ReportGroup,
     Resolution,
@@ -41,6 +43,7 @@ from gateway.web.services import (
     StoredKey,
     TimelineEvent,
 )
+from ratelimit.spec import RateSpec
 from storage.categories import Category
 from storage.ids import IdSource, time_of
 from tests.web.nobody import Nobody, NoConsents
@@ -85,6 +88,18 @@ class Memory:
         """+86 and +44 go to the one connector there is; nothing else has a route."""
         self.validating.set()
         return CONNECTOR if to.startswith(("+86", "+44")) else 0
+
+    async def reload(self) -> Reloaded:
+        """Nothing has changed, or `failure`."""
+        self.fail()
+        return Reloaded(added=[], removed=[], adjusted=[], rebinding=[], restart_needed=[])
+
+    def change_connector(
+        self, name: str, rate: RateSpec | bool | None, paused: bool | None
+    ) -> None:
+        if name != "carrier-a":
+            raise ConnectorUnknown(name)
+        self.asked.append((name, rate, paused))
 
     def fail(self) -> None:
         if self.failure is not None:
@@ -304,6 +319,7 @@ def in_memory(
         consents=NoConsents(),
         reports=memory,
         connectors=memory.connectors,
+        operations=memory,
         readiness=memory,
         snapshot=memory.snapshot,
         keys=memory,

@@ -77,6 +77,19 @@ SET connector = moved.connector
 FROM unnest($1::bigint[], $2::smallint[]) AS moved (id, connector)
 WHERE o.id = moved.id AND o.owner = 0;
 
+-- name: outbox_lift_stops
+-- What a rate of 0 holds, at the far end of each connector's timetable.
+UPDATE outbox
+SET not_before = NULL, hold = 0
+WHERE id IN (
+    SELECT o.id
+    FROM connector AS c
+    JOIN outbox AS o ON o.connector = c.id
+    WHERE o.owner = 0 AND o.not_before = $2 AND o.hold = ANY($1::smallint[])
+    LIMIT $3
+    FOR UPDATE OF o SKIP LOCKED
+);
+
 -- name: outbox_expire
 -- Takes out what waited until it is of no use, those that ended first; what somebody holds in memory ends there.
 DELETE FROM outbox

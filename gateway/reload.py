@@ -1,0 +1,328 @@
+"""The configuration read again while the gateway runs.
+
+Owns what a change of the configuration does to what is running, and which changes have to wait for
+a restart. A configuration that is not right changes nothing. Binds of connectors that did not
+change stay as they are. Must not read files itself: it is given the reader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+
+from gateway import connectors, registry
+from gateway.accept.models import StorageDown
+from gateway.api_services import account_policies
+from gateway.config import Config, ConfigError
+from gateway.config.account_settings import AccountSettings
+from gateway.config.connector_settings import ConnectorSettings
+from gateway.dispatch.connector_dispatch import ConnectorDispatch
+from gateway.dispatch.doubt import OutcomePolicy
+from gateway.dispatch.rebinding import rebind, retire
+from gateway.dispatch.routing import routes_of
+from gateway.dispatch.stops import lift_stops
+from gateway.sending import pacing_rates
+from gateway.web.services import ConnectorUnknown, ReloadBusy, Reloaded
+from ratelimit.spec import RateSpec
+from smpp.bind_pool import BindPool
+from smpp.tls import TlsError, client_context
+from storage.faults import UNAVAILABLE
+
+if TYPE_CHECKING:
+    from gateway.app import Gateway
+
+RETRY_AFTER_SECONDS = 1
+LIVE = ("rate", "window")  # changed without touching a bind
+REBOUND = (
+    "host", "port", "system_id", "password", "password_file", "system_type", "bind", "binds", "tls",
+    "tls_ca_file", "tls_server_name", "tls_certificate_file", "tls_key_file", "tls_verify",
+    "enquire_link_seconds", "response_timeout_seconds", "bind_timeout_seconds",
+    "reconnect_seconds_min", "reconnect_seconds_max",
+)  # fmt: skip
+ACCOUNT_LIVE = (
+    "default_category", "senders", "signature", "opt_out_suffix", "shorten_urls", "rate",
+    "sender_rates",
+)  # fmt: skip
+RELOADED = ("connectors", "routes", "accounts", "doubt")
+_log = structlog.get_logger(__name__)
+
+
+class ConnectorChanges(msgspec.Struct):
+    """What is to be done about each connector, by name."""
+
+    added: list[ConnectorSettings] = msgspec.field(default_factory=list)
+    removed: list[str] = msgspec.field(default_factory=list)
+    adjusted: list[ConnectorSettings] = msgspec.field(default_factory=list)
+    rebound: list[ConnectorSettings] = msgspec.field(default_factory=list)
+    restart: list[str] = msgspec.field(default_factory=list)  # keys, with their place
+    effective: list[ConnectorSettings] = msgspec.field(default_factory=list)
+
+
+def connector_changes(
+    old: Sequence[ConnectorSettings], new: Sequence[ConnectorSettings]
+) -> ConnectorChanges:
+    """Pure. A key that has to wait for a restart keeps its old value in `effective`."""
+    changes = ConnectorChanges()
+    known = {each.name: each for each in old}
+    for each in new:
+        before = known.pop(each.name, None)
+        if before is None:
+            changes.added.append(each)
+            changes.effective.append(each)
+            continue
+        changed = [
+            key for key in each.__struct_fields__ if getattr(each, key) != getattr(before, key)
+        ]
+        kept = [key for key in changed if key not in LIVE and key not in REBOUND]
+        changes.restart += [f"connectors.{each.name}.{key}" for key in kept]
+        each = msgspec.structs.replace(each, **{key: getattr(before, key) for key in kept})
+        changes.effective.append(each)
+        if any(key in REBOUND for key in changed):
+            changes.rebound.append(each)
+        elif any(key in LIVE for key in changed):
+            changes.adjusted.append(each)
+    changes.removed = list(known)
+    return changes
+
+
+def account_changes(
+    old: Sequence[AccountSettings], new: Sequence[AccountSettings]
+) -> tuple[list[AccountSettings], list[str]]:
+    """Pure. The accounts in effect, and the keys, with their place, that wait for a restart."""
+    known = {each.name: each for each in old}
+    effective: list[AccountSettings] = []
+    restart: list[str] = []
+    for each in new:
+        before = known.get(each.name) or AccountSettings(name=each.name)
+        kept = {
+            key: getattr(before, key)
+            for key in each.__struct_fields__
+            if key not in ("name", *ACCOUNT_LIVE) and getattr(each, key) != getattr(before, key)
+        }
+        restart += [f"accounts.{each.name}.{key}" for key in kept]
+        effective.append(msgspec.structs.replace(each, **kept))
+    return effective, restart
+
+
+class Reloader:
+    """Implements web's Operations for one running gateway."""
+
+    def __init__(self, gateway: Gateway, read: Callable[[], Config]) -> None:
+        self._gateway = gateway
+        self._read = read
+        self._settling: set[asyncio.Task[None]] = set()
+        self._running = False
+        self._signalled: asyncio.Task[Reloaded] | None = None
+
+    async def reload(self) -> Reloaded:
+        """Read the configuration and follow it. Raises ConfigError, ReloadBusy or StorageDown with
+        nothing changed.
+        """
+        if self._running or self._settling:
+            raise ReloadBusy("the changes of the last reload are still being made")
+        self._running = True
+        try:
+            return await self._reload()
+        except ConfigError as error:
+            _log.error("reload_refused", error=str(error))
+            raise
+        finally:
+            self._running = False
+
+    def soon(self) -> None:
+        """As reload(), for a signal: what is wrong is a log line."""
+        self._settle_quietly(self.reload())
+
+    def change_connector(
+        self, name: str, rate: RateSpec | bool | None, paused: bool | None
+    ) -> None:
+        """Re-rate (None: as configured; False: leave it) or pause a connector, until the next
+        start. Raises ConnectorUnknown.
+        """
+        settings = next(
+            (each for each in self._gateway.config.connectors if each.name == name), None
+        )
+        if settings is None:
+            raise ConnectorUnknown(name)
+        dispatch = self._dispatch(name)
+        if not isinstance(rate, bool):
+            configured = None if settings.rate is None else settings.rate.spec
+            connectors.set_rate(dispatch, settings, rate or configured, self._gateway.wiring)
+        if paused is not None:
+            (dispatch.withhold if paused else dispatch.release)(connectors.PAUSED)
+        _log.info("connector_changed", connector=name, paused=paused)
+
+    async def stop(self) -> None:
+        """Leave what is still being changed; the dispatcher ends all connectors."""
+        for task in self._settling:
+            task.cancel()
+        await asyncio.gather(*self._settling, return_exceptions=True)
+
+    async def _reload(self) -> Reloaded:
+        gateway = self._gateway
+        config = self._read()
+        changes = connector_changes(gateway.config.connectors, config.connectors)
+        _check_tls((*changes.added, *changes.rebound))
+        accounts, waiting = account_changes(gateway.config.accounts, config.accounts)
+        restart = [*_fixed(gateway.config, config), *changes.restart, *waiting]
+        database = gateway.database.dedicated("reload")
+        try:
+            connection = await database.connection()
+            names = await registry.register(
+                connection,
+                [account.name for account in config.accounts],
+                [connector.name for connector in config.connectors],
+            )
+            added = {
+                names.connectors[each.name]: connectors.build(
+                    each, names.connectors[each.name], gateway.wiring
+                )
+                for each in changes.added
+            }
+            pools = self._pools(changes, {each.name: each for each in added.values()})
+            config = _effective(gateway.config, config, changes.effective, accounts)
+            gateway.registry.adopt(names.accounts, names.connectors)
+            self._apply(config, changes, added, pools)
+            await lift_stops(connection)
+        except UNAVAILABLE as error:
+            raise StorageDown(RETRY_AFTER_SECONDS) from error
+        finally:
+            await database.close()
+        done = Reloaded(
+            added=[each.name for each in changes.added],
+            removed=changes.removed,
+            adjusted=[each.name for each in changes.adjusted],
+            rebinding=[each.name for each in changes.rebound],
+            restart_needed=restart,
+        )
+        _log.info("reloaded", **msgspec.structs.asdict(done))
+        return done
+
+    def _pools(
+        self, changes: ConnectorChanges, added: dict[str, ConnectorDispatch]
+    ) -> dict[str, BindPool]:
+        """New binds, not started."""
+        return {
+            each.name: connectors.pool(added.get(each.name) or self._dispatch(each.name), each)
+            for each in (*changes.added, *changes.rebound)
+        }
+
+    def _apply(
+        self,
+        config: Config,
+        changes: ConnectorChanges,
+        added: dict[int, ConnectorDispatch],
+        pools: dict[str, BindPool],
+    ) -> None:
+        """All at once, without waiting for anything."""
+        gateway = self._gateway
+        gateway.config = config
+        gateway.dispatcher.connectors.update(added)
+        gateway.policy = gateway.wiring.policy = OutcomePolicy.of(config.doubt)
+        for dispatch in gateway.dispatcher.connectors.values():
+            dispatch.outcomes.policy = gateway.policy
+        gateway.routes.replace(routes_of(config.routes), gateway.registry.connectors)
+        gateway.pacing.configure(pacing_rates(config, gateway.registry))
+        gateway.accounts.clear()
+        gateway.accounts.update(account_policies(config, gateway.registry))
+        gateway.dispatcher.handover.routes_changed()
+        gateway.dispatcher.refiller.texts_differ = connectors.texts_differ(
+            gateway.dispatcher.connectors
+        )
+        for settings in changes.added:
+            self._dispatch(settings.name).start(pools[settings.name])
+        for settings in (*changes.adjusted, *changes.rebound):
+            self._adjust(settings)
+        drain = config.limits.drain_seconds
+        for settings in changes.rebound:
+            dispatch = self._dispatch(settings.name)
+            self._settle(rebind(dispatch, pools[settings.name], drain), dispatch.name)
+        for name in changes.removed:
+            self._settle(self._remove(name, drain), name)
+
+    def _adjust(self, settings: ConnectorSettings) -> None:
+        dispatch = self._dispatch(settings.name)
+        rate = None if settings.rate is None else settings.rate.spec
+        connectors.set_rate(dispatch, settings, rate, self._gateway.wiring)
+        for bind in () if dispatch.pool is None else dispatch.pool.binds:
+            bind.set_window(settings.window)
+
+    async def _remove(self, name: str, drain_seconds: float) -> None:
+        number = self._gateway.registry.connectors[name]
+        await retire(self._gateway.dispatcher.connectors[number], drain_seconds)
+        del self._gateway.dispatcher.connectors[number]
+
+    def _settle(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(work, name=f"reload {name}")
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+        task.add_done_callback(self._gateway.task_ended)
+
+    def _settle_quietly(self, work: Coroutine[None, None, Reloaded]) -> None:
+        task = asyncio.create_task(work, name="reload")
+        self._signalled = task  # the loop holds a task weakly
+        task.add_done_callback(_told)
+
+    def _dispatch(self, name: str) -> ConnectorDispatch:
+        return self._gateway.dispatcher.connectors[self._gateway.registry.connectors[name]]
+
+
+def _check_tls(settings: Sequence[ConnectorSettings]) -> None:
+    """Whatever may still be wrong with a connector is said before anything is built."""
+    for each in settings:
+        tls = connectors.tls_settings(each)
+        if tls is not None:
+            try:
+                client_context(tls)
+            except TlsError as error:
+                raise ConfigError(f"connectors.{each.name}: {error}") from error
+
+
+def _told(task: asyncio.Task[Reloaded]) -> None:
+    """A refusal was logged as such; the rest is said here."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, ConfigError):
+        _log.error("reload_failed", error=repr(error))
+
+
+def _fixed(old: Config, new: Config) -> list[str]:
+    """Keys that differ and are read at the start only."""
+    found: list[str] = []
+    for section in old.__struct_fields__:
+        before, after = getattr(old, section), getattr(new, section)
+        if section in RELOADED or before == after:
+            continue
+        if not isinstance(before, msgspec.Struct):
+            found.append(section)
+            continue
+        found += [
+            f"{section}.{key}"
+            for key in before.__struct_fields__
+            if getattr(before, key) != getattr(after, key)
+            and (section, key) != ("limits", "recipient_gap_seconds")
+        ]
+    return found
+
+
+def _effective(
+    old: Config,
+    new: Config,
+    settings: Sequence[ConnectorSettings],
+    accounts: Sequence[AccountSettings],
+) -> Config:
+    """What holds from now on: the new lists and, of all else, what was read at the start."""
+    limits = msgspec.structs.replace(
+        old.limits, recipient_gap_seconds=new.limits.recipient_gap_seconds
+    )
+    return msgspec.structs.replace(
+        old,
+        connectors=tuple(settings),
+        routes=new.routes,
+        accounts=tuple(accounts),
+        doubt=new.doubt,
+        limits=limits,
+    )

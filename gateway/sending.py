@@ -1,0 +1,95 @@
+"""From the configuration to the limits that pacing keeps, and to the hand-over between connectors.
+
+Owns that wiring, at start and when the configuration is read again. Decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from gateway import connectors
+from gateway.accept.models import Prepared
+from gateway.accept.pacing import Pacing, PacingRates
+from gateway.config import Config
+from gateway.dispatch.connector_dispatch import ConnectorDispatch
+from gateway.dispatch.handover import Detours, Handover
+from gateway.dispatch.refill import Refiller
+from gateway.registry import Registry
+
+if TYPE_CHECKING:
+    from gateway.app import Gateway
+
+NANOSECONDS = 1_000_000_000
+
+
+def pacing_rates(config: Config, registry: Registry) -> PacingRates:
+    """Every rate that is not a connector's."""
+    numbers = registry.accounts
+    return PacingRates(
+        accounts={
+            numbers[account.name]: account.rate.spec
+            for account in config.accounts
+            if account.rate is not None
+        },
+        senders={
+            (numbers[account.name], each.sender): each.rate.spec
+            for account in config.accounts
+            for each in account.sender_rates
+        },
+        routes={
+            index: route.rate.spec
+            for index, route in enumerate(config.routes)
+            if route.rate is not None
+        },
+        recipient_gap_ns=int(config.limits.recipient_gap_seconds * NANOSECONDS),
+    )
+
+
+def pacing(gateway: Gateway) -> Pacing:
+    """The timetables of accounts, senders, routes and recipients."""
+
+    def route_of(message: Prepared) -> int | None:
+        account = gateway.registry.account_name(message.account)
+        return gateway.routes.decide(
+            message.to, message.sender, message.category, account, message.tags
+        ).route
+
+    return Pacing(pacing_rates(gateway.config, gateway.registry), route_of)
+
+
+def handover(
+    gateway: Gateway,
+    built: Mapping[int, ConnectorDispatch],
+    detours: Detours,
+    refiller: Refiller,
+    monotonic: Callable[[], float],
+) -> Handover:
+    """Not yet started."""
+    return Handover(
+        gateway.database.dedicated("handover"),
+        built,
+        detours,
+        vault=gateway.vault,
+        ids=gateway.ids,
+        monotonic=monotonic,
+        backlog=refiller.backlog,
+        configured_away=lambda: set(gateway.registry.connectors.values()) - built.keys(),
+        ended=gateway.task_ended,
+    )
+
+
+def refiller(
+    gateway: Gateway, built: Mapping[int, ConnectorDispatch], monotonic: Callable[[], float]
+) -> Refiller:
+    """Not yet started."""
+    return Refiller(
+        gateway.database.dedicated("refill"),
+        built,
+        vault=gateway.vault,
+        term=gateway.term.term,
+        monotonic=monotonic,
+        ended=gateway.task_ended,
+        pace=gateway.pacing.released_wait_ns,
+        texts_differ=connectors.texts_differ(built),
+    )

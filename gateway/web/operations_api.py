@@ -1,0 +1,123 @@
+"""The endpoints for the people who run the gateway: reading its configuration again, and a
+connector's pace.
+
+Owns their JSON. Must not know what a change does: services.py's Operations does.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET, Meta, UnsetType
+
+from gateway.accept.models import FieldError
+from gateway.accept.validation import undecodable
+from gateway.config import ConfigError
+from gateway.web.access import Access
+from gateway.web.auth import ADMIN
+from gateway.web.bodies import BodyReader
+from gateway.web.endpoints import Endpoint
+from gateway.web.problems import ProblemError
+from gateway.web.services import ConnectorUnknown, ConnectorView, ReloadBusy, Reloaded, Services
+from ratelimit.spec import RateSpec, RateSpecError, parse_rate
+
+ConnectorName = Annotated[str, Meta(description="The connector.", examples=["carrier-a"])]
+
+
+class ConnectorPatch(msgspec.Struct, forbid_unknown_fields=True):
+    """What to change of a connector until the next start. `rate` as in the configuration, in parts;
+    null: as configured; `0/s` stops it. `paused` true: nothing is written, what waits may go by the
+    next connector of its route.
+    """
+
+    rate: str | UnsetType | None = UNSET
+    paused: bool | UnsetType = UNSET
+
+
+class OperationsApi:
+    """Handlers of /v1/admin and of changes to /v1/connectors."""
+
+    def __init__(self, services: Services, access: Access, bodies: BodyReader) -> None:
+        self._services = services
+        self._access = access
+        self._bodies = bodies
+        self._patch = msgspec.json.Decoder(ConnectorPatch)
+        self._encoder = msgspec.json.Encoder()
+
+    def routes(self) -> list[Endpoint]:
+        """What server.py mounts."""
+        return [
+            Endpoint(
+                method="POST",
+                path="/v1/admin/reload",
+                handler=self.reload,
+                summary="Read the configuration again",
+                description="Routes, accounts, rates, the policy in doubt and connectors follow at "
+                "once, without dropping binds of unchanged connectors; the answer names the keys "
+                "that wait for a restart. A configuration that is not right changes nothing.",
+                scope=ADMIN,
+                answers={200: Reloaded},
+                problems=("config_invalid", "reload_running"),
+            ),
+            Endpoint(
+                method="PATCH",
+                path="/v1/connectors/{name}",
+                handler=self.change,
+                summary="Re-rate or pause a connector until the next start",
+                scope=ADMIN,
+                request=ConnectorPatch,
+                path_parameters={"name": ConnectorName},
+                answers={200: ConnectorView},
+                problems=("rate_invalid",),
+                example={"rate": "50/s", "paused": False},
+            ),
+        ]
+
+    async def reload(self, request: web.Request) -> web.Response:
+        """Read the configuration again."""
+        await self._access.key(request, ADMIN)
+        try:
+            return self._json(await self._services.operations.reload())
+        except ConfigError as error:
+            raise ProblemError("config_invalid", str(error)) from error
+        except ReloadBusy as error:
+            raise ProblemError(
+                "reload_running", str(error), headers={"Retry-After": "1"}
+            ) from error
+
+    async def change(self, request: web.Request) -> web.Response:
+        """Change a connector's pace."""
+        await self._access.key(request, ADMIN)
+        raw = await self._bodies.read(request)
+        try:
+            patch = self._patch.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            fault = undecodable(error, ConnectorPatch.__struct_encode_fields__)
+            raise ProblemError(fault.code, fault.detail, (fault,)) from error
+        name = request.match_info["name"]
+        try:
+            self._services.operations.change_connector(
+                name, _rate(patch.rate), None if patch.paused is UNSET else bool(patch.paused)
+            )
+        except ConnectorUnknown:
+            raise ProblemError("not_found", "there is no such connector") from None
+        view = next(view for view in self._services.connectors() if view.name == name)
+        return self._json(view)
+
+    def _json(self, value: object) -> web.Response:
+        return web.Response(body=self._encoder.encode(value), content_type="application/json")
+
+
+def _rate(text: str | UnsetType | None) -> RateSpec | bool | None:
+    """As Operations.change_connector takes it. Raises ProblemError 422."""
+    if text is UNSET or isinstance(text, UnsetType):
+        return False
+    if text is None:
+        return None
+    try:
+        return parse_rate(text)
+    except RateSpecError as error:
+        fault = FieldError("rate_invalid", str(error), "/rate")
+        raise ProblemError(fault.code, fault.detail, (fault,)) from None
