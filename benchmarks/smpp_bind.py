@@ -17,7 +17,7 @@ from benchmarks.smpp_carrier import HOST, processor_seconds
 from smpp import vocabulary
 from smpp.bind_pool import BindPool
 from smpp.client import Bind, BindSettings
-from smpp.events import Delivery, SubmitResponse
+from smpp.events import Delivery, QueryResponse, SubmitResponse
 from smpp.pdu import SubmitSm, tlv_value
 
 SYSTEM_ID: Final = "bench"
@@ -151,6 +151,9 @@ class Feeder:
         """Counted as settled."""
         self.timed_out += len(contexts)
         self.settled()
+
+    def queried(self, bind: Bind, responses: list[QueryResponse]) -> None:
+        """Nothing is asked."""
 
     def deliveries(self, bind: Bind, deliveries: list[Delivery]) -> None:
         """Acknowledged at once."""

@@ -16,7 +16,7 @@ from benchmarks.smpp_carrier import HOST, CarrierOptions
 from benchmarks.smpp_processes import carrier_process
 from smpp.bind_pool import BindPool
 from smpp.client import Bind, BindSettings
-from smpp.events import Delivery, SubmitResponse
+from smpp.events import Delivery, QueryResponse, SubmitResponse
 from smpp.pdu import SubmitSm
 
 
@@ -75,6 +75,9 @@ class Wire:
     def expired(self, bind: Bind, contexts: list[object]) -> None:
         """Not within a minute."""
         raise BenchmarkFailed(f"{len(contexts)} messages were not answered")
+
+    def queried(self, bind: Bind, responses: list[QueryResponse]) -> None:
+        """Nothing is asked."""
 
     def deliveries(self, bind: Bind, deliveries: list[Delivery]) -> None:
         """Kept, not acknowledged."""

@@ -201,7 +201,6 @@ class Gateway:
             clock=self.clock,
             ended=self.task_ended,
         )
-
         self.consents = ConsentDesk(
             self.database.read, self.database.dedicated("consents"), self.vault
         )
@@ -253,6 +252,7 @@ class Gateway:
             recorder=recorder,
             refiller=refiller,
             handover=sending.handover(self, built, detours, refiller, time.monotonic),
+            querying=sending.querying(self, built),
             term=self.term.term,
             sandbox=self.sandbox.wake,
         )
@@ -303,8 +303,7 @@ class Gateway:
     def _start_sending(self) -> None:
         self._started.append("sending")
         self.maintenance.start()
-        self.dispatcher.refiller.start()
-        self.dispatcher.handover.start()
+        self.dispatcher.start()
         numbers, dispatches = self.registry.connectors, self.dispatcher.connectors
         for settings in self.config.connectors:
             connectors.start(dispatches[numbers[settings.name]], settings)

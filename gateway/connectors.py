@@ -15,6 +15,7 @@ from dlr.id_learning import IdLearner
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.settings import LimitSettings
 from gateway.config.wire import receipt_manners, wire_profile
+from gateway.dispatch.carrier_queries import CarrierQueries
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.doubt import OutcomePolicy
@@ -112,6 +113,23 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
         clock=wiring.clock,
         down=wiring.down,
         stopped=wiring.inbound.stopped,
+        queries=_queries(settings, connector, wiring),
+    )
+
+
+def _queries(settings: ConnectorSettings, connector: int, wiring: Wiring) -> CarrierQueries | None:
+    """None: this carrier is not asked. A part gets its id when it is written and its row with the
+    answer, so the time that may pass in between is waited for as well.
+    """
+    if settings.query_after_seconds is None:
+        return None
+    return CarrierQueries(
+        settings.name,
+        connector,
+        wiring.recorder,
+        wait_seconds=settings.query_after_seconds + settings.response_timeout_seconds,
+        addresses=wire_profile(settings, settings.name).addresses,
+        wall_ms=wiring.clock.wall_ms,
     )
 
 

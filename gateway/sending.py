@@ -1,4 +1,5 @@
-"""From the configuration to the limits that pacing keeps, and to the hand-over between connectors.
+"""From the configuration to the limits that pacing keeps, to the hand-over between connectors,
+and to the questions to carriers.
 
 Owns that wiring, at start and when the configuration is read again. Decides nothing.
 """
@@ -14,6 +15,7 @@ from gateway.accept.pacing import Pacing, PacingRates
 from gateway.config import Config
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.handover import Detours, Handover
+from gateway.dispatch.querying import Querying
 from gateway.dispatch.refill import Refiller
 from gateway.registry import Registry
 
@@ -92,4 +94,11 @@ def refiller(
         ended=gateway.task_ended,
         pace=gateway.pacing.released_wait_ns,
         texts_differ=connectors.texts_differ(built),
+    )
+
+
+def querying(gateway: Gateway, built: Mapping[int, ConnectorDispatch]) -> Querying:
+    """Not yet started."""
+    return Querying(
+        gateway.database.dedicated("querying"), built, gateway.clock, gateway.task_ended
     )

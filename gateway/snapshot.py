@@ -96,6 +96,9 @@ def _connector(dispatch: ConnectorDispatch) -> Iterator[Sample]:
     rate = dispatch.pace.per_second
     if rate is not None:
         yield Sample("sms_pace_parts_per_second", rate, labels)
+    if dispatch.queries is not None:
+        for result, count in dispatch.queries.results.items():
+            yield Sample("sms_queries_total", count, (dispatch.name, result))
     yield Sample("sms_receipts_refused_total", dispatch.intake.counters.deferred, labels)
     yield Sample("sms_receipts_unreadable_total", dispatch.intake.counters.unreadable, labels)
 

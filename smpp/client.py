@@ -18,8 +18,16 @@ import structlog
 
 from smpp import vocabulary
 from smpp.backoff import AttemptLimit, Backoff
-from smpp.events import Batch, Delivery, SessionCounters, SubmitResponse
-from smpp.pdu import BindRequest, SubmitSm
+from smpp.events import (
+    Batch,
+    BindCounters,
+    Delivery,
+    QueryResponse,
+    SessionCounters,
+    SubmitResponse,
+)
+from smpp.pdu import BindRequest, QuerySm, SubmitSm
+from smpp.queries import Asked, apart
 from smpp.refusals import response_to
 from smpp.session_machine import SessionMachine
 from smpp.session_protocol import SessionProtocol
@@ -90,20 +98,6 @@ class BindState(Enum):
     WAITING = auto()
 
 
-@dataclass(slots=True)
-class BindCounters:
-    """Plain totals since the start, over all sessions."""
-
-    attempts: int = 0
-    sessions: int = 0
-    submitted: int = 0
-    answered: int = 0
-    expired: int = 0
-    in_flight_lost: int = 0
-    deliveries: int = 0
-    acknowledged: int = 0
-
-
 class BindListener(Protocol):
     """Who uses a bind. Every callback is one batch and comes from the event loop."""
 
@@ -118,6 +112,11 @@ class BindListener(Protocol):
 
     def expired(self, bind: Bind, contexts: list[object]) -> None:
         """No answer within the response timeout, after all that was received was read (E31)."""
+
+    def queried(self, bind: Bind, responses: list[QueryResponse]) -> None:
+        """What came of ``bind.query``, or did not in time. Those in flight at ``unbound`` are lost
+        without a word.
+        """
 
     def deliveries(self, bind: Bind, deliveries: list[Delivery]) -> None:
         """deliver_sm and data_sm, at most 200; each waits for ``bind.acknowledge``."""
@@ -173,7 +172,7 @@ class Bind:
 
     @property
     def in_flight(self) -> int:
-        """submit_sm written and not answered."""
+        """submit_sm and query_sm written and not answered."""
         return 0 if self._session is None else len(self._session.machine.window)
 
     def submit(self, batch: Sequence[tuple[SubmitSm, object]]) -> int:
@@ -187,6 +186,12 @@ class Bind:
         taken = self._session.submit(batch)
         self.counters.submitted += taken
         return taken
+
+    def query(self, batch: Sequence[tuple[QuerySm, object]]) -> int:
+        """As ``submit``, for (query_sm, context) pairs: they share the window."""
+        if self._session is None:
+            return 0
+        return self._session.submit([(pdu, Asked(context)) for pdu, context in batch])
 
     def acknowledge(self, deliveries: Sequence[Delivery], command_status: int = 0) -> None:
         """Answer deliveries in one write; those of a session that is gone are ignored."""
@@ -340,11 +345,13 @@ class Bind:
         if batch.responses:
             self.counters.answered += len(batch.responses)
             self._listener.responses(self, batch.responses)
+        if batch.queried:
+            self._listener.queried(self, batch.queried)
         if batch.requests:
             self.counters.deliveries += len(batch.requests)
             token = self._session_token
             self._listener.deliveries(self, [Delivery(pdu, token) for pdu in batch.requests])
-        if batch.responses:
+        if batch.responses or batch.queried:
             self._listener.writable(self)
 
     def _bound(self, session: SessionProtocol) -> None:
@@ -359,8 +366,12 @@ class Bind:
 
     def session_expired(self, session: SessionProtocol, contexts: list[object]) -> None:
         """Requests that got no answer in time."""
-        self.counters.expired += len(contexts)
-        self._listener.expired(self, contexts)
+        contexts, queries = apart(contexts)
+        if contexts:
+            self.counters.expired += len(contexts)
+            self._listener.expired(self, contexts)
+        if queries:
+            self._listener.queried(self, queries)
         self._listener.writable(self)
 
     def session_writable(self, session: SessionProtocol) -> None:
@@ -375,6 +386,7 @@ class Bind:
         if session is not self._connection:
             return  # an attempt that stop() cancelled; a later start() has nothing to do with it
         self._connection = None
+        in_flight, _ = apart(in_flight)
         self._bind_status = session.machine.bind_status
         self.last_error = reason
         self.counters.in_flight_lost += len(in_flight)

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from smpp.pdu import DataSm, ShortMessage
+from smpp.pdu import DataSm, QuerySm, ShortMessage
 
 # submit_sm, deliver_sm or data_sm
 MessageRequest = ShortMessage | DataSm
+# What waits in a window for its answer.
+Request = MessageRequest | QuerySm
 
 
 class SubmitResponse(msgspec.Struct, gc=False):
@@ -22,6 +24,19 @@ class SubmitResponse(msgspec.Struct, gc=False):
     context: object
     command_status: int
     message_id: bytes
+
+
+class QueryResponse(msgspec.Struct, gc=False):
+    """What came of one query_sm. ``command_status`` None: no answer in time. ``nacked``: the peer
+    does not know the command, or says so of this one. The rest is 0 where the peer did not say it.
+    """
+
+    context: object
+    command_status: int | None
+    message_state: int = 0
+    error_code: int = 0
+    final_date: bytes = b""
+    nacked: bool = False
 
 
 class Delivery(msgspec.Struct, gc=False):
@@ -47,6 +62,7 @@ class Batch:
     """What one read (or one slice of it) brought, each kind in the order of arrival."""
 
     responses: list[SubmitResponse] = field(default_factory=list)
+    queried: list[QueryResponse] = field(default_factory=list)
     requests: list[MessageRequest] = field(default_factory=list)
     bound: bool = False  # the session became bound in this slice
 
@@ -61,3 +77,17 @@ class SessionCounters:
     requests_refused: int = 0  # not allowed in this state, or a command not served here
     enquire_links_sent: int = 0
     enquire_links_answered: int = 0
+
+
+@dataclass(slots=True)
+class BindCounters:
+    """Plain totals of one bind since the start, over all sessions; queries are not among them."""
+
+    attempts: int = 0
+    sessions: int = 0
+    submitted: int = 0
+    answered: int = 0
+    expired: int = 0
+    in_flight_lost: int = 0
+    deliveries: int = 0
+    acknowledged: int = 0

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from smpp import vocabulary
-from smpp.events import Batch, Closing, MessageRequest, SessionCounters, SubmitResponse
+from smpp.events import Batch, Closing, Request, SessionCounters, SubmitResponse
 from smpp.inbox import Inbox
 from smpp.pdu import (
     BindRequest,
@@ -30,6 +30,7 @@ from smpp.pdu import (
     decode,
     encode_many,
 )
+from smpp.queries import Asked, query_response
 from smpp.refusals import answer_to_malformed, refusal_to
 from smpp.session_states import (
     BIND_STEPS,
@@ -138,7 +139,7 @@ class SessionMachine:
         self._bind_step = BIND_STEPS[request.command_id]
         self._write(request)
 
-    def submit(self, batch: Sequence[tuple[MessageRequest, object]], now: float) -> int:
+    def submit(self, batch: Sequence[tuple[Request, object]], now: float) -> int:
         """Number and write as many (request, context) pairs as the window takes; returns how many.
 
         Raises ValueError for a field that its place cannot hold, with nothing taken.
@@ -222,6 +223,8 @@ class SessionMachine:
         entry = self.window.settle(pdu.sequence_number)
         if entry is None:
             self.counters.responses_unmatched += 1
+        elif type(entry[1]) is Asked:
+            batch.queried.append(query_response(entry[1], pdu, pdu.command_status))
         else:
             batch.responses.append(SubmitResponse(entry[1], pdu.command_status, pdu.message_id))
 
@@ -261,6 +264,8 @@ class SessionMachine:
         entry = self.window.settle(pdu.sequence_number)
         if entry is None:
             self.counters.nacks_unmatched += 1
+        elif type(entry[1]) is Asked:
+            batch.queried.append(query_response(entry[1], pdu, status))
         else:
             batch.responses.append(SubmitResponse(entry[1], status, b""))
 

@@ -14,7 +14,7 @@ import termios
 from collections.abc import Iterable, Sequence
 from typing import Final, Protocol, cast
 
-from smpp.events import Batch, MessageRequest
+from smpp.events import Batch, Request
 from smpp.pdu import BindRequest, MessageResponse
 from smpp.session_machine import SessionMachine
 from smpp.tls import explain
@@ -112,7 +112,7 @@ class SessionProtocol(asyncio.Protocol):
         """How many requests ``submit`` takes now; 0 while the write buffer is above its mark."""
         return 0 if self._write_blocked else self.machine.free_slots
 
-    def submit(self, batch: Sequence[tuple[MessageRequest, object]]) -> int:
+    def submit(self, batch: Sequence[tuple[Request, object]]) -> int:
         """Write as many requests as there are free slots, in one write; returns how many."""
         if self._write_blocked:
             return 0
@@ -207,7 +207,7 @@ class SessionProtocol(asyncio.Protocol):
     def _work(self, data: bytes) -> None:
         batch = self.machine.receive(data, self._loop.time())
         self._flush()
-        if batch.responses or batch.requests or batch.bound:
+        if batch.responses or batch.requests or batch.bound or batch.queried:
             self._owner.session_batch(self, batch)
         if self.machine.has_more:
             if not self._slicing:

@@ -78,6 +78,13 @@ def _check_connector(connector: ConnectorSettings, path: str) -> None:
     if connector.user_message_reference and tlv_value(profile.tlvs, TLV_USER_MESSAGE_REFERENCE):
         raise ConfigError(f"{path}.tlvs: user_message_reference is set by its own setting")
     receipt_manners(connector, path)
+    if connector.query_after_seconds is not None and (
+        connector.response_id_base != "opaque" or connector.id_rewrite is not None
+    ):
+        raise ConfigError(
+            f"{path}.query_after_seconds: needs ids as the carrier wrote them: response_id_base = "
+            '"opaque" and no id_rewrite'
+        )
 
 
 def _check_account(account: AccountSettings, path: str) -> None:

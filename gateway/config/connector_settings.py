@@ -144,6 +144,14 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
             "matched, together with its recipient, where no id matches."
         ),
     ] = False
+    query_after_seconds: Annotated[
+        Annotated[int, Meta(ge=1, le=259_200)] | None,
+        Meta(
+            description="Asks once, by query_sm, what became of a part whose receipt has not come "
+            "for so long, counted from when its answer was due; unset: never. Needs ids as the "
+            "carrier wrote them.",
+        ),
+    ] = None
     receipts_without_esm_class: Annotated[
         bool,
         Meta(

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 import structlog
 
+from gateway.dispatch.carrier_queries import CarrierQueries
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.inbound import ReceiptIntake
 from gateway.dispatch.intents import IntentWriter
@@ -29,7 +30,7 @@ from gateway.dispatch.records import MessageDone
 from gateway.dispatch.wire_profile import WireProfile
 from smpp.bind_pool import BindPool
 from smpp.client import Bind
-from smpp.events import Delivery, SubmitResponse
+from smpp.events import Delivery, QueryResponse, SubmitResponse
 from smpp.pdu import SubmitSm, encode
 from storage.ids import IdSource
 
@@ -58,6 +59,7 @@ class ConnectorDispatch:
         clock: Clock,
         down: set[str],
         stopped: JustStopped | None = None,
+        queries: CarrierQueries | None = None,
     ) -> None:
         """`down` is shared with routing: it holds the names of connectors that have no bind."""
         self.name = name
@@ -67,6 +69,7 @@ class ConnectorDispatch:
         self.profile = profile
         self.outcomes = outcomes
         self.intake = intake
+        self.queries = queries
         self._recorder = recorder
         self._ids = ids
         self._clock = clock
@@ -142,6 +145,13 @@ class ConnectorDispatch:
         return bool(self._lines) and not self._withheld
 
     @property
+    def roomiest(self) -> Bind | None:
+        """The bind that takes most; None while nothing may be written."""
+        if self._stopping or not self.up:
+            return None
+        return max(self._lines, key=lambda bind: bind.free_slots)
+
+    @property
     def withheld(self) -> tuple[str, ...]:
         """Why nothing is written although binds may be up."""
         return tuple(self._withheld)
@@ -182,6 +192,8 @@ class ConnectorDispatch:
         if line is not None:
             self._drop_begun(line)
         self.intake.forget(bind)
+        if self.queries is not None:
+            self.queries.forget(bind)
         self._doubt(in_flight)
         if not self._lines:
             self._down.add(self.name)
@@ -218,6 +230,10 @@ class ConnectorDispatch:
         self._apply(effects)
         if effects.suspend_seconds:
             self.withhold(SUSPENDED, effects.suspend_seconds)
+
+    def queried(self, bind: Bind, responses: list[QueryResponse]) -> None:
+        if self.queries is not None and self.queries.answered(bind, responses):
+            self.pace.throttled(self.pace.generation, self._clock.monotonic_ns())
 
     def deliveries(self, bind: Bind, deliveries: list[Delivery]) -> None:
         self.intake.take(bind, deliveries)

@@ -15,6 +15,7 @@ from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.handover import Handover
 from gateway.dispatch.intents import IntentWriter
 from gateway.dispatch.message import ReadyMessage
+from gateway.dispatch.querying import Querying
 from gateway.dispatch.recorder import Recorder
 from gateway.dispatch.refill import Refiller
 from storage import sql
@@ -37,6 +38,7 @@ class Dispatcher:
         recorder: Recorder,
         refiller: Refiller,
         handover: Handover,
+        querying: Querying,
         term: int,
         sandbox: Callable[[], None] = lambda: None,
     ) -> None:
@@ -46,9 +48,16 @@ class Dispatcher:
         self.recorder = recorder
         self.refiller = refiller
         self.handover = handover
+        self.querying = querying
         self._term = term
         self._sandbox = sandbox
         self._stopping = False
+
+    def start(self) -> None:
+        """Begin to fetch what waits, to hand it over, and to ask."""
+        self.refiller.start()
+        self.handover.start()
+        self.querying.start()
 
     def reserve(self, connector: int, category: int, parts: int) -> bool:
         dispatch = self.connectors.get(connector)
@@ -72,6 +81,7 @@ class Dispatcher:
         outbox.
         """
         self._stopping = True
+        await self.querying.stop()
         await self.handover.stop()
         await self.refiller.stop()
         await asyncio.gather(

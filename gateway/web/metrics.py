@@ -165,6 +165,11 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_receipts_refused_total": MetricKind(
             "counter", "Receipts the carrier was told to send again later.", ("connector",)
         ),
+        "sms_queries_total": MetricKind(
+            "counter",
+            "What query_sm about parts without a receipt came to.",
+            ("connector", "result"),
+        ),
         "sms_receipts_unreadable_total": MetricKind(
             "counter", "Receipts without an id or a state that can be read.", ("connector",)
         ),

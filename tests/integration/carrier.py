@@ -6,11 +6,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 
 from smpp.events import MessageRequest, SubmitResponse
-from smpp.pdu import BindRequest, DeliverSm, SubmitSm, SubmitSmResp
+from smpp.pdu import (
+    BindRequest,
+    DeliverSm,
+    QuerySm,
+    QuerySmResp,
+    SubmitSm,
+    SubmitSmResp,
+    decode,
+    encode,
+)
 from smpp.server import ServerSession, SmppServer
 from smpp.tlv import Tlvs
 
@@ -51,9 +60,13 @@ class Submit:
 
 @dataclass
 class Carrier:
-    """`react` is called with each submit_sm; without it nothing is answered."""
+    """`react` is called with each submit_sm; without it nothing is answered. Each query_sm is
+    answered by `state_of`, or refused without it.
+    """
 
     react: Callable[[Submit], None] = lambda submit: None
+    state_of: Callable[[QuerySm], int] | None = None
+    queries: list[QuerySm] = field(default_factory=list)
     submits: list[Submit] = field(default_factory=list)
     deliveries: list[int] = field(default_factory=list)  # command_status of each deliver_sm_resp
     sessions: int = 0
@@ -89,7 +102,7 @@ def deliver_and_confirm(submit: Submit) -> None:
 @contextlib.asynccontextmanager
 async def carrier(react: Callable[[Submit], None] = lambda submit: None) -> AsyncIterator[Carrier]:
     found = Carrier(react)
-    found.server = SmppServer(_Handler(found), "127.0.0.1", 0)
+    found.server = SmppServer(_Handler(found), "127.0.0.1", 0, wires=lambda: _QueryDesk(found))
     await found.server.start()
     found.port = found.server.port
     try:
@@ -97,6 +110,46 @@ async def carrier(react: Callable[[Submit], None] = lambda submit: None) -> Asyn
     finally:
         found.cut()
         await found.server.stop()
+
+
+class _QueryDesk:
+    """smpp's Wire: puts an answer in the place of the server's refusal of a query_sm."""
+
+    def __init__(self, told: Carrier) -> None:
+        self._told = told
+        self._read = b""
+
+    def received(self, data: bytes) -> bytes:
+        self._read += data
+        while len(self._read) >= 4:
+            length = int.from_bytes(self._read[:4], "big")
+            if len(self._read) < length:
+                break
+            frame, self._read = self._read[:length], self._read[length:]
+            pdu = decode(frame)
+            if isinstance(pdu, QuerySm):
+                self._told.queries.append(pdu)
+                self._told.changed.set()
+        return data
+
+    def sending(self, data: bytearray) -> Iterable[bytes]:
+        while data:
+            length = int.from_bytes(data[:4], "big")
+            frame, data = bytes(data[:length]), data[length:]
+            pdu = decode(frame)
+            if isinstance(pdu, QuerySmResp) and self._told.state_of is not None:
+                (query,) = [
+                    each
+                    for each in self._told.queries
+                    if each.sequence_number == pdu.sequence_number
+                ]
+                pdu.command_status = 0
+                pdu.message_id = query.message_id
+                pdu.message_state = self._told.state_of(query)
+                frame = encode(pdu)
+            yield frame
+
+    def closed(self) -> None: ...
 
 
 class _Handler:

@@ -16,7 +16,7 @@ import msgspec
 import uvloop
 
 from smpp.client import Bind, BindSettings
-from smpp.events import Delivery, MessageRequest, SubmitResponse
+from smpp.events import Delivery, MessageRequest, QueryResponse, SubmitResponse
 from smpp.pdu import BindRequest, BindResp, SubmitSm, SubmitSmResp, decode, encode
 from smpp.server import ServerSession, ServerSettings, SmppServer
 from smpp.vocabulary import RESPONSE_BIT
@@ -70,6 +70,7 @@ class Listener(Watched):
         self.unbounds: list[tuple[str, list[object]]] = []
         self.answers: list[SubmitResponse] = []
         self.expirations: list[object] = []
+        self.query_answers: list[QueryResponse] = []
         self.received: list[Delivery] = []
         self.sizes: list[int] = []
         self.writable_times = 0
@@ -89,6 +90,10 @@ class Listener(Watched):
 
     def expired(self, bind: Bind, contexts: list[object]) -> None:
         self.expirations += contexts
+        self.changed()
+
+    def queried(self, bind: Bind, responses: list[QueryResponse]) -> None:
+        self.query_answers += responses
         self.changed()
 
     def deliveries(self, bind: Bind, deliveries: list[Delivery]) -> None:

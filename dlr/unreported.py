@@ -1,0 +1,50 @@
+"""Parts that were sent and that no receipt has said anything about.
+
+Owns the walk through `submission` that finds them. Reads only; must not decide what is done about
+them.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from dlr.status import Status
+from storage import sql
+from storage.pool import Connection
+
+_SQL = sql.load(__package__)
+STRETCH_ROWS = 10_000
+
+
+class Unreported(msgspec.Struct, frozen=True, gc=False):
+    """One such part, and whom its message is from ('': nobody)."""
+
+    submission_id: int
+    carrier_id: str
+    sender: str
+
+
+class Found(msgspec.Struct, frozen=True):
+    """`cursor`: where to go on when all `parts` were dealt with."""
+
+    parts: list[Unreported]
+    cursor: int
+
+
+async def unreported(
+    connection: Connection, connector: int, cursor: int, until: int, limit: int
+) -> Found:
+    """At most `limit` parts of a connector with ids between `cursor` and `until`, oldest first;
+    looks at STRETCH_ROWS rows.
+    """
+    rows = await connection.fetch(
+        _SQL["submission_unreported"], cursor, until, STRETCH_ROWS, connector, Status.SENT, limit
+    )
+    parts = [
+        Unreported(row["id"], row["carrier_id"], row["sender"])
+        for row in rows
+        if row["id"] is not None
+    ]
+    if len(parts) == limit:
+        return Found(parts, parts[-1].submission_id)
+    return Found(parts, rows[0]["until"] or cursor)
