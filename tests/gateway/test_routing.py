@@ -154,5 +154,6 @@ def test_the_shipped_example_routes_as_it_says() -> None:
     rules = routes_of(config.routes)
     assert decide(*rules, category=Category.MARKETING).route == 0
     assert decide(*rules, category=Category.MARKETING).shared
-    assert decide(*rules, category=Category.OTP).connectors == ("carrier-a", "carrier-b")
-    assert decide(*rules, category=Category.MARKETING, to="+12025550123").route == 1
+    assert decide(*rules, category=Category.OTP).connectors == ("carrier-b", "carrier-a")
+    assert decide(*rules, category=Category.SERVICE).connectors == ("carrier-a", "carrier-b")
+    assert decide(*rules, category=Category.MARKETING, to="+12025550123").route == 2
