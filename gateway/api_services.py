@@ -14,6 +14,7 @@ from gateway.accept.validation import Validator
 from gateway.config import Config
 from gateway.config.account_settings import AccountSettings
 from gateway.connectors import texts_of
+from gateway.control.queue import Queues
 from gateway.dispatch.routing import RouteTable
 from gateway.keys import DatabaseKeys
 from gateway.policy.number_rules import NumberRules
@@ -62,6 +63,8 @@ def services(gateway: Gateway) -> Services:
         messages=Messages(read, registry, gateway.vault),
         recipients=gateway.recipients,
         consents=gateway.consents,
+        control=gateway.control,
+        queues=Queues(read, registry, gateway.clock.wall_ms),
         reports=Reports(read, registry),
         connectors=views,
         operations=gateway.reloader,

@@ -25,6 +25,7 @@ from gateway.accept.shedding import SheddingAccepter
 from gateway.api_services import account_policies, services
 from gateway.config import Config
 from gateway.consent_desk import ConsentDesk
+from gateway.control.service import Control
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.doubt import OutcomePolicy
@@ -103,6 +104,7 @@ class Gateway:
         self.wiring: connectors.Wiring
         self.routes: RouteTable
         self.pacing: Pacing
+        self.control: Control
         self.dispatcher: Dispatcher
         self.inbound: InboundService
         self.recipients: RecipientDesk
@@ -140,6 +142,7 @@ class Gateway:
         setup = self.database.dedicated("setup")
         await self._prepare(await setup.connection())
         self._build_inbound()
+        self.control = Control(self.database, ids=self.ids, clock=self.clock, ended=self.task_ended)
         self._build_dispatch()
         self._build_maintenance()
         self._started.append("inbound")
@@ -156,7 +159,7 @@ class Gateway:
         self._started.append("links")
         await self.links.start()
         self._build_accepter()
-        self._start_sending()
+        await self._start_sending()
         self._started.append("http")
         await self._listen()
 
@@ -227,10 +230,11 @@ class Gateway:
             groups=self._groups(),
         )
         self.pacing = sending.pacing(self)
+        stop = StopLook(self.pacing.stopped)
         intents = IntentWriter(
             self.database.dedicated("intent"),
             term=self.term.term,
-            looks=(StopLook(self.pacing.stopped), *self.rules.looks),  # caps count, so last
+            looks=(self.control.look, stop, *self.rules.looks),  # caps count, so last
         )
         self.wiring = connectors.Wiring(
             ids=self.ids,
@@ -241,6 +245,7 @@ class Gateway:
             limits=self.config.limits,
             policy=self.policy,
             elsewhere=detours.of,
+            batches=self.control.batches,
             down=self.down,
         )
         settings = (*self.config.connectors, self.sandbox.settings)
@@ -300,8 +305,9 @@ class Gateway:
             above_percent=self.config.accept.shed_above_percent,
         )
 
-    def _start_sending(self) -> None:
+    async def _start_sending(self) -> None:
         self._started.append("sending")
+        await self.control.start(self.dispatcher)
         self.maintenance.start()
         self.dispatcher.start()
         numbers, dispatches = self.registry.connectors, self.dispatcher.connectors
@@ -344,6 +350,7 @@ class Gateway:
         await self.reloader.stop()
         await self.accepter.close()
         await self.idempotency.close()
+        await self.control.stop()
         await self.dispatcher.stop(self.config.limits.drain_seconds)
         await self.sandbox.stop()
         await self.maintenance.stop()

@@ -15,6 +15,7 @@ from dlr.id_learning import IdLearner
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.settings import LimitSettings
 from gateway.config.wire import receipt_manners, wire_profile
+from gateway.dispatch.batch_pace import BatchPace
 from gateway.dispatch.carrier_queries import CarrierQueries
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
@@ -59,6 +60,7 @@ class Wiring(msgspec.Struct):
     limits: LimitSettings
     policy: OutcomePolicy
     elsewhere: Elsewhere
+    batches: BatchPace
     down: set[str]
     learners: dict[str, IdLearner] = msgspec.field(default_factory=dict)  # by receipt_group
 
@@ -106,6 +108,7 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
             status_name=status_name,
             elsewhere=wiring.elsewhere,
         ),
+        batches=wiring.batches,
         intake=intake,
         intents=wiring.intents,
         recorder=wiring.recorder,

@@ -88,6 +88,7 @@ def refiller(
     return Refiller(
         gateway.database.dedicated("refill"),
         built,
+        batches=gateway.control.batches,
         vault=gateway.vault,
         term=gateway.term.term,
         monotonic=monotonic,

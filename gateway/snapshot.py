@@ -35,6 +35,7 @@ def snapshot(gateway: Gateway) -> Iterator[Sample]:
     for dispatch in gateway.dispatcher.connectors.values():
         if dispatch.pool is not None or dispatch.connector != SANDBOX:  # until it is used
             yield from _connector(dispatch)
+            yield from _oldest(gateway, dispatch)
     yield from _recording(gateway)
     yield from _inbound(gateway)
     yield from _links(gateway)
@@ -53,6 +54,7 @@ def _accepting(gateway: Gateway) -> Iterator[Sample]:
     yield from _writer(gateway.idempotency.commits)
     for category, count in gateway.shedding.shed.items():
         yield Sample("sms_messages_shed_total", count, (category.label,))
+    yield Sample("sms_messages_canceled_total", gateway.control.canceled)
     dispatcher = gateway.dispatcher
     decided: Counter[tuple[str, str]] = Counter()
     for decisions in (gateway.rules, accepter, dispatcher.intents):
@@ -64,6 +66,7 @@ def _accepting(gateway: Gateway) -> Iterator[Sample]:
         yield from _writer(lane)
     yield from _writer(dispatcher.intents.commits)
     yield from _writer(dispatcher.recorder.commits)
+    yield from _writer(gateway.control.canceler.commits)
 
 
 def _writer(commits: GroupCommit[T, R]) -> Iterator[Sample]:
@@ -101,6 +104,15 @@ def _connector(dispatch: ConnectorDispatch) -> Iterator[Sample]:
             yield Sample("sms_queries_total", count, (dispatch.name, result))
     yield Sample("sms_receipts_refused_total", dispatch.intake.counters.deferred, labels)
     yield Sample("sms_receipts_unreadable_total", dispatch.intake.counters.unreadable, labels)
+
+
+def _oldest(gateway: Gateway, dispatch: ConnectorDispatch) -> Iterator[Sample]:
+    now_ns = gateway.clock.monotonic_ns()
+    for category in Category:
+        in_memory = dispatch.ready.scheduler.oldest_age(category, now_ns) / 1e9
+        behind = gateway.control.backlog_age_seconds(dispatch.connector, category)
+        labels = (dispatch.name, category.label)
+        yield Sample("sms_queue_oldest_seconds", max(in_memory, behind), labels)
 
 
 def _status(command_status: int) -> str:

@@ -12,6 +12,7 @@ import msgspec
 
 from dlr.reasons import Reason
 from dlr.status import Status, fold
+from gateway.control.states import BatchState
 from gateway.dispatch.holds import Hold
 from storage import sql
 from storage.pool import Connection
@@ -38,16 +39,23 @@ async def standings(connection: Connection, message_ids: Sequence[int]) -> Mappi
     found: dict[int, Standing] = {}
     for row in rows:
         if row["waiting"]:
-            found[row["id"]] = Standing(waiting_status(row["intended"], row["hold"]))
+            status = waiting_status(row["intended"], row["hold"], row["batch_state"])
+            found[row["id"]] = Standing(status)
         elif row["codes"] is not None:
             found[row["id"]] = of_parts(row["codes"])
     return found
 
 
-def waiting_status(intended: bool, hold: int | None) -> Status:
-    """Of a message in the outbox; `hold` None when it waits for nothing but its turn."""
+def waiting_status(intended: bool, hold: int | None, batch_state: int | None) -> Status:
+    """Of a message in the outbox; `hold` None when it waits for nothing but its turn. A batch that
+    is stopped says so in its own row: those of its messages are not touched.
+    """
     if intended:
         return Status.SENDING
+    if batch_state == BatchState.CANCELED:
+        return Status.CANCELED
+    if batch_state == BatchState.PAUSED:
+        return Status.HELD
     return Status.QUEUED if hold is None else Hold(hold).status
 
 

@@ -18,7 +18,7 @@ import structlog
 from dlr.ledger import insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status
-from gateway.accept import client_refs
+from gateway.accept import batches, client_refs
 from gateway.accept.accepting import (
     MESSAGE_COLUMNS,
     OUTBOX_COLUMNS,
@@ -138,7 +138,7 @@ class MessageAccepter:
         Raises Overloaded when a lane has no room (nothing stored), StorageDown when none could be
         committed. Of a batch that PostgreSQL took only in part, each item says for itself.
         """
-        accepting = await self._seal(items, batch_id, ids)
+        accepting = batches.opened(batch_id, await self._seal(items, batch_id, ids))
         otp = [item for item in accepting if item.prepared.category == Category.OTP]
         rest = [item for item in accepting if item.prepared.category != Category.OTP]
         waits: list[
@@ -308,6 +308,7 @@ class MessageAccepter:
             item.hold = hold
 
     async def _store(self, connection: Connection, items: Sequence[Accepting]) -> None:
+        await batches.register(connection, items)
         await connection.copy_records_to_table(
             "message", records=[message_row(item) for item in items], columns=MESSAGE_COLUMNS
         )
@@ -334,7 +335,7 @@ class MessageAccepter:
 
     def _hand_over(self, items: Sequence[Accepting]) -> None:
         ready: dict[int, list[ReadyMessage]] = {}
-        for item in items:
+        for item in batches.registered(items):
             message = item.prepared
             self.accepted_by_category[message.category] += 1
             if item.owner:

@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 
 from dlr.ledger import SubmissionRow
+from gateway.accept.batches import BatchOpening
 from gateway.accept.models import Prepared, Verdict
 from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import Ended, ReadyMessage
@@ -49,6 +50,7 @@ class Accepting(msgspec.Struct, gc=False):
     hold: Hold = Hold.NONE
     ended: Ended | None = None
     again: bool = False  # its id was given out before: it may be stored
+    batch: BatchOpening | None = None
     repeat_of: Accepting | Verdict | None = None  # has its client_ref; this one is not stored
 
 

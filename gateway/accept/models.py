@@ -66,6 +66,14 @@ class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
             enum=[*(category.label for category in Category), None],
         ),
     ] = None
+    priority: Annotated[
+        int | None,
+        _described(
+            "0, the highest, to 9; 5 by default. Orders your own messages of one category.",
+            minimum=0,
+            maximum=9,
+        ),
+    ] = None
     client_ref: Annotated[
         str | None, _described("Yours; a repeat within 72 hours is not sent again.", **_LABEL)
     ] = None

@@ -26,7 +26,7 @@ from gateway.accept.numbers import NumberPlan
 from gateway.accept.senders import sender_fault
 from gateway.accept.timing import TimingFields
 from gateway.accept.tlvs import message_tlvs
-from gateway.dispatch.message import MessageOptions
+from gateway.dispatch.message import PRIORITY_DEFAULT, PRIORITY_LOWEST, MessageOptions
 from gateway.policy.timing import TimingRules
 from shortlinks.rewrite import (
     PLACEHOLDER_CODE,
@@ -145,6 +145,7 @@ class Validator:
         sender = self._sender(request.sender, account, faults)
         category = self._category(request.category, account, faults)
         _check_labels(request, faults)
+        priority = _priority(request.priority, faults)
         seconds = request.expires_in
         if seconds is not None and not 1 <= seconds <= self._validity_seconds_max:
             detail = f"expires_in is 1 to {self._validity_seconds_max} seconds"
@@ -172,6 +173,7 @@ class Validator:
             request.client_ref, request.campaign_id, request.variant, tags,
             timing.release
             + 1000 * (self._validity_seconds[category] if seconds is None else seconds),
+            priority=priority,
             options=_with_tlvs(options, tlvs),
         )  # fmt: skip
 
@@ -337,6 +339,14 @@ def _check_labels(request: MessageRequest, faults: list[FieldError]) -> None:
         if not _is_label(tag):
             detail = f"a tag is 1 to {LABEL_CHARACTERS_MAX} printable characters"
             faults.append(FieldError("label_invalid", detail, f"/tags/{position}"))
+
+
+def _priority(given: int | None, faults: list[FieldError]) -> int:
+    if given is None or 0 <= given <= PRIORITY_LOWEST:
+        return PRIORITY_DEFAULT if given is None else given
+    detail = f"priority is 0, the highest, to {PRIORITY_LOWEST}"
+    faults.append(FieldError("out_of_range", detail, "/priority"))
+    return PRIORITY_DEFAULT
 
 
 def _is_label(value: str) -> bool:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 import structlog
 
+from gateway.dispatch.batch_pace import BatchPace
 from gateway.dispatch.carrier_queries import CarrierQueries
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.inbound import ReceiptIntake
@@ -52,6 +53,7 @@ class ConnectorDispatch:
         pace: Pace,
         profile: WireProfile,
         outcomes: Outcomes,
+        batches: BatchPace,
         intake: ReceiptIntake,
         intents: IntentWriter,
         recorder: Recorder,
@@ -79,6 +81,7 @@ class ConnectorDispatch:
             pace=pace,
             profile=profile,
             outcomes=outcomes,
+            batches=batches,
             intents=intents,
             ids=ids,
             clock=clock,

@@ -8,7 +8,8 @@ Two levels. Between categories: one-time passwords go first, but while anything 
 at most 80 % of the parts; the others share what is left 8 : 4 : 1 (transactional, service,
 marketing) by deficit round robin. Within a category: deficit round robin over the accounts that
 have something waiting, ACCOUNT_QUANTUM parts a turn (Shreedhar and Varghese, 1995). An account
-without a waiting item takes no memory.
+without a waiting item takes no memory. Priority orders the messages of one account in one category
+(priority_bands.py), and so changes nobody's share.
 
 What does not fit. `take` never hands out more parts than asked for. The item whose turn it is and
 that does not fit ends the take and keeps its turn, so that slots freed one by one add up to it
@@ -26,6 +27,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Generic, Protocol, TypeVar
 
+from gateway.dispatch.priority_bands import PriorityBands
+
 CATEGORIES = 4  # storage.categories.Category: otp, transactional, service, marketing
 WEIGHTS = (0, 8, 4, 1)  # parts per turn of the round; otp stands before the round
 ACCOUNT_QUANTUM = 4  # parts per turn of an account
@@ -34,7 +37,9 @@ OTP_PARTS_PER_OTHER_PART = 4
 
 
 class Schedulable(Protocol):
-    """What the scheduler asks of an item. `category` 0..3, `cost` in parts, at least 1."""
+    """What the scheduler asks of an item. `category` 0..3, `cost` in parts, at least 1, `priority`
+    0 (highest) to 9.
+    """
 
     @property
     def category(self) -> int: ...
@@ -42,20 +47,22 @@ class Schedulable(Protocol):
     def account(self) -> int: ...
     @property
     def cost(self) -> int: ...
+    @property
+    def priority(self) -> int: ...
 
 
 T = TypeVar("T", bound=Schedulable)
 
 
 class _Flow(Generic[T]):
-    """What one account has waiting in one category, oldest first."""
+    """What one account has waiting in one category, higher priority first."""
 
     __slots__ = ("account", "deficit", "items")
 
     def __init__(self, account: int) -> None:
         self.account = account
         self.deficit = 0  # ACCOUNT_QUANTUM more each time its turn comes
-        self.items: deque[tuple[T, int]] = deque()
+        self.items: PriorityBands[T] = PriorityBands()
 
 
 class _Lane(Generic[T]):
@@ -80,7 +87,7 @@ class _Lane(Generic[T]):
             if not self.turns:
                 flow.deficit = ACCOUNT_QUANTUM
             self.turns.append(flow)
-        flow.items.append((item, now))
+        flow.items.append(item, now)
         self.count += 1
         self.parts += item.cost
 
@@ -100,11 +107,11 @@ class _Lane(Generic[T]):
         if self.returned:
             return self.returned[0][0].cost
         flow = self.turns[0]
-        while flow.deficit < flow.items[0][0].cost:
+        while flow.deficit < flow.items.first()[0].cost:
             self.turns.rotate(-1)
             flow = self.turns[0]
             flow.deficit += ACCOUNT_QUANTUM
-        return flow.items[0][0].cost
+        return flow.items.first()[0].cost
 
     def pop(self, now: int) -> T:
         """The item that head_cost spoke of."""
@@ -128,7 +135,7 @@ class _Lane(Generic[T]):
 
     def drain(self) -> list[T]:
         items = [item for item, _ in self.returned]
-        items += [item for flow in self.turns for item, _ in flow.items]
+        items += [item for flow in self.turns for item in flow.items]
         self.returned.clear()
         self.flows.clear()
         self.turns.clear()
@@ -139,7 +146,7 @@ class _Lane(Generic[T]):
         """When the longest-waiting item came. O(accounts with something waiting): for scrapes, not
         for the hot path.
         """
-        firsts = [flow.items[0][1] for flow in self.turns]
+        firsts = [flow.items.oldest() for flow in self.turns]
         if self.returned:
             firsts.append(min(since for _, since in self.returned))
         return min(firsts, default=None)

@@ -8,6 +8,7 @@ nothing in memory: a connector that is down frees what it holds first. Must not 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -15,6 +16,7 @@ import asyncpg
 import msgspec
 import structlog
 
+from gateway.dispatch.backlog_cursor import BacklogCursor
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.message import ReadyMessage
 from gateway.dispatch.outcomes import Detour
@@ -67,7 +69,9 @@ class _Cursors(msgspec.Struct):
     """How far one connector's rows were looked at since something last changed."""
 
     since: float
-    free: dict[int, int] = msgspec.field(default_factory=dict)
+    free: dict[int, BacklogCursor] = msgspec.field(
+        default_factory=lambda: defaultdict(BacklogCursor)
+    )
     due: tuple[datetime, int] = (_FIRST, 0)
 
 
@@ -159,14 +163,13 @@ class Handover:
     async def _move_free(self, connector: int, category: int, cursors: _Cursors) -> int:
         moved = 0
         for _ in range(BATCHES_PER_TURN_MAX):
-            after = cursors.free.get(category, 0)
+            cursor = cursors.free[category]
             async with self._dedicated.transaction() as database:
                 found = await database.fetch(
-                    _SQL["outbox_free"], connector, category, after, ROWS_MAX
+                    _SQL["outbox_free"], connector, category, *cursor.spans(), ROWS_MAX
                 )
                 moved += await self._move(database, connector, [row["id"] for row in found])
-            if found:
-                cursors.free[category] = found[-1]["id"]
+            cursor.advance((row["band"], row["unit"], row["id"]) for row in found)
             if len(found) < ROWS_MAX:
                 break
         return moved

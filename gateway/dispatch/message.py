@@ -17,7 +17,8 @@ from gateway.dispatch.holds import Hold
 from smpp.pdu import SubmitSm
 from smpp.tlv import Tlvs
 
-PRIORITY_DEFAULT = 5  # 0 highest .. 9
+PRIORITY_DEFAULT = 5  # 0 highest ..
+PRIORITY_LOWEST = 9
 
 
 class SendWindow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -82,6 +83,7 @@ class ReadyMessage(msgspec.Struct, gc=False, eq=False):
     options: MessageOptions | None = None
     tags: tuple[str, ...] = ()
     in_doubt: bool = False  # of an earlier attempt no answer came: it stays with its connector
+    let_go: bool = False  # by the rate of its batch
 
 
 class Doubt(msgspec.Struct, eq=False):

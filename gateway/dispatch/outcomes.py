@@ -194,6 +194,7 @@ class Outcomes:
         detail: dict[str, object] = {"rule": verdict.hold.rule}
         if verdict.until is not None:
             detail["until"] = until
+        told = verdict.hold is not Hold.PAUSED  # the batch says that, once for all its messages
         out.records.append(
             MessageDone(
                 message.id,
@@ -201,7 +202,7 @@ class Outcomes:
                 retry_at=until,
                 attempt=message.attempt,
                 hold=verdict.hold,
-                event=self._event(message.id, "held", detail),
+                event=self._event(message.id, "held", detail) if told else None,
             )
         )
 

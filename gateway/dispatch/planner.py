@@ -16,11 +16,13 @@ import structlog
 
 from dlr.reasons import Reason
 from dlr.status import Status
+from gateway.dispatch.batch_pace import BatchPace
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.encoder import encode_message
+from gateway.dispatch.holds import Hold
 from gateway.dispatch.intents import IntentWriter
 from gateway.dispatch.just_stopped import JustStopped
-from gateway.dispatch.message import Batch, Doubt, Ended, Journey, ReadyMessage, StopVerdict
+from gateway.dispatch.message import Batch, Doubt, Ended, Journey, Later, ReadyMessage, StopVerdict
 from gateway.dispatch.outcomes import Effects, Outcomes
 from gateway.dispatch.pace import Pace
 from gateway.dispatch.ready_queue import ReadyQueue
@@ -48,6 +50,7 @@ class Planner:
         pace: Pace,
         profile: WireProfile,
         outcomes: Outcomes,
+        batches: BatchPace,
         intents: IntentWriter,
         ids: IdSource,
         clock: Clock,
@@ -63,6 +66,7 @@ class Planner:
         self._pace = pace
         self._profile = profile
         self._outcomes = outcomes
+        self._batches = batches
         self._intents = intents
         self._ids = ids
         self._clock = clock
@@ -106,14 +110,27 @@ class Planner:
         if room <= 0 or not len(self._ready):
             return
         messages = self._ready.take(room, now_ns)
+        if self._batches:
+            messages = self._sift(messages, now_ns)
         otp = [message for message in messages if message.category == Category.OTP]
         rest = [message for message in messages if message.category != Category.OTP]
         for group in (otp, rest):  # an OTP gets its own intent
             if group:
                 batch = Batch(self._ids.next(), self._connector, group, len(group), self._doubt)
                 self._commit(batch)
-        if messages and len(self._ready):
+        if len(self._ready) and (messages or self._batches):
             self._again_in(0)
+
+    def _sift(self, messages: list[ReadyMessage], now_ns: int) -> list[ReadyMessage]:
+        """What belongs to a batch that is stopped, or goes faster than its rate, leaves memory."""
+        go, back = self._batches.sift(messages, now_ns)
+        if back:
+            effects = Effects()
+            later = Later(self._clock.wall_ms(), Hold.PAUSED)
+            for message in back:
+                self._outcomes.put_off(message, None, later, effects)
+            self._settled(effects)
+        return go
 
     def next(self, now_ms: int, effects: Effects) -> Journey | None:
         """The next message whose intent is committed, with its parts encoded; what may not be sent

@@ -12,19 +12,18 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from operator import attrgetter
 
-import asyncpg
-import msgspec
 import structlog
 
+from gateway.dispatch.backlog_cursor import BacklogCursor
+from gateway.dispatch.batch_pace import BatchPace
+from gateway.dispatch.claims import Claims
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
-from gateway.dispatch.holds import Hold
-from gateway.dispatch.message import MessageOptions, ReadyMessage
+from gateway.dispatch.due_rows import DueRows, ReleasePace, goes_at_once
 from storage import sql
 from storage.categories import Category
 from storage.crypto import NumberVault
-from storage.doubtful import Doubtful
 from storage.faults import UNAVAILABLE, Fenced
-from storage.pool import Connection, Dedicated
+from storage.pool import Dedicated
 
 _SQL = sql.load(__package__)
 CLAIM_ROWS_MAX = 500
@@ -33,27 +32,8 @@ SWEEP_SECONDS = 1.0  # without the cursor: ids may be committed out of order
 DUE_SECONDS = 0.2  # how late a retry or a paced message may go
 ROOM_SECONDS = 0.02  # how soon to look again while a backlog waits for room
 
-# Not counted by their account's rate when they were accepted.
-RELEASED = frozenset({Hold.SCHEDULED, Hold.SEND_WINDOW, Hold.QUIET_HOURS, Hold.FREQUENCY_GAP})
 
 _log = structlog.get_logger(__name__)
-
-
-class _Begun(msgspec.Struct):
-    """A message as its first parts went out: so many submit_sm, of so many parts each."""
-
-    submits: int
-    segments: int = 1
-    done: set[int] = msgspec.field(default_factory=set)
-
-
-# account, category, parts, now in ns -> in how many ns what is released may go.
-ReleasePace = Callable[[int, int, int, int], int]
-
-
-def goes_at_once(_account: int, _category: int, _parts: int, _now_ns: int) -> int:
-    """No account has a rate."""
-    return 0
 
 
 class Refiller:
@@ -64,6 +44,7 @@ class Refiller:
         dedicated: Dedicated,
         connectors: Mapping[int, ConnectorDispatch],
         *,
+        batches: BatchPace,
         vault: NumberVault,
         term: int,
         monotonic: Callable[[], float],
@@ -75,21 +56,35 @@ class Refiller:
         one that the accepter asks too. `texts_differ`: a connector may make several parts of what
         was one part at accept.
         """
-        self._dedicated = dedicated
+        self._claims = Claims(
+            dedicated, vault=vault, term=term, texts_differ=lambda: self.texts_differ
+        )
         self._connectors = connectors
-        self._vault = vault
-        self._term = term
+        self._batches = batches
         self._monotonic = monotonic
         self._ended = ended
         self._pace = pace
         self._more_due = False  # the last claim was full, or moved what it found
         self.texts_differ = texts_differ
-        self._cursor: dict[tuple[int, int], int] = defaultdict(int)
+        self._cursor: dict[tuple[int, int], BacklogCursor] = defaultdict(BacklogCursor)
         self._backlog: set[tuple[int, int]] = set()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._doubtful = Doubtful()
-        self.claimed = 0
+        self._rewind = False
+
+    @property
+    def claimed(self) -> int:
+        """Messages taken since start."""
+        return self._claims.claimed
+
+    def claims_on(self, dedicated: Dedicated) -> Claims:
+        """As its own, on another connection."""
+        return self._claims.on(dedicated)
+
+    def look_again(self) -> None:
+        """Something that was stopped may go on: read the backlog from its beginning, now."""
+        self._rewind = True
+        self._wake.set()
 
     def backlog(self, connector: int, category: int) -> None:
         """Committed messages of this kind wait in the outbox."""
@@ -111,9 +106,10 @@ class Refiller:
         swept_at = due_at = float("-inf")
         while True:
             now = self._monotonic()
-            if now - swept_at >= SWEEP_SECONDS:
-                swept_at = now
-                self._cursor.clear()
+            if self._rewind or now - swept_at >= SWEEP_SECONDS:
+                self._rewind, swept_at = False, now
+                for cursor in self._cursor.values():
+                    cursor.rewind()
                 self._backlog.update(
                     (connector, category) for connector in self._connectors for category in Category
                 )
@@ -142,63 +138,13 @@ class Refiller:
         dispatch = self._connectors.get(connector)
         if dispatch is None or not dispatch.up:
             return
-        rooms = {each: min(DUE_ROWS_MAX, dispatch.ready.room(each)) for each in Category}
-        wanted = [each for each in Category if rooms[each] > 0]
-        if not wanted:
-            return
-        claimed = await self._claim("outbox_due", connector, wanted, [rooms[c] for c in wanted])
-        claimed.sort(key=attrgetter("category"))
-        self._hand_over(dispatch, claimed)
-        self._more_due |= len(claimed) >= DUE_ROWS_MAX
-
-    async def _claim(self, which: str, *arguments: object) -> list[ReadyMessage]:
-        """Take what the named query finds.
-
-        In two steps, so that the ids are known before the COMMIT: if its answer is lost they are
-        given back, else they would be owned and nowhere in memory.
-        """
-        database = await self._dedicated.connection()
-        await self._doubtful.settle(database, self._unclaim)
-        ids: list[int] = []
-        async with self._doubtful.guard(database, ids), self._dedicated.transaction():
-            found = await database.fetch(_SQL[which], *arguments)
-            if which == "outbox_due" and found:
-                found = await self._turns(database, found)
-            if not found:
-                return []
-            ids += [row["id"] for row in found]
-            rows = await database.fetch(
-                _SQL["messages_claimed"],
-                ids,
-                [row["attempt"] for row in found],
-                [row["in_doubt"] for row in found],
-            )
-            done = await self._parts_done(database, rows)
-            await database.execute(_SQL["outbox_claim"], ids, self._term)
-        return [self._ready_message(row, done) for row in rows]
-
-    async def _turns(
-        self, database: Connection, found: list[asyncpg.Record]
-    ) -> list[asyncpg.Record]:
-        """What is released goes at its account's rate, as what was accepted did: those whose turn
-        it is; the others wait on.
-        """
+        rooms = {int(each): min(DUE_ROWS_MAX, dispatch.ready.room(each)) for each in Category}
         now_ns = int(self._monotonic() * 1e9)
-        later: dict[int, int] = {}
-        for row in found:
-            if row["hold"] in RELEASED:
-                wait_ns = self._pace(row["account"], row["category"], row["parts"], now_ns)
-                if wait_ns:
-                    later[row["id"]] = wait_ns // 1000
-        if later:
-            await database.execute(
-                _SQL["outbox_pace"], list(later), list(later.values()), Hold.ACCOUNT_RATE
-            )
-            self._more_due = True
-        return [row for row in found if row["id"] not in later]
-
-    async def _unclaim(self, database: Connection, ids: list[int]) -> None:
-        await database.execute(_SQL["outbox_unclaim_messages"], ids, self._term)
+        due = DueRows(connector, rooms, batches=self._batches, pace=self._pace, now_ns=now_ns)
+        _, claimed = await self._claims.claim(due.find)
+        claimed.sort(key=attrgetter("category"))
+        self._claims.hand_over(dispatch, claimed)
+        self._more_due |= due.moved or len(claimed) >= DUE_ROWS_MAX
 
     async def _refill(self, connector: int, category: int) -> None:
         """One claim, as large as the room that is free; an emptied kind is forgotten until the next
@@ -212,68 +158,16 @@ class Refiller:
         room = min(CLAIM_ROWS_MAX, dispatch.ready.refill_parts(category))
         if room <= 0:
             return
-        messages = await self._claim("outbox_free", connector, category, self._cursor[key], room)
+        cursor = self._cursor[key]
+        spans = cursor.spans(self._batches.stepped_over)
+        found, messages = await self._claims.claim(
+            lambda database: database.fetch(_SQL["outbox_free"], connector, category, *spans, room)
+        )
         if len(messages) < room:
             self._backlog.discard(key)
         if not messages:
             return
-        self._cursor[key] = messages[-1].id
-        back = self._hand_over(dispatch, messages)
+        back = self._claims.hand_over(dispatch, messages)
+        cursor.advance((row["band"], row["unit"], row["id"]) for row in found[: len(found) - back])
         if back:
-            self._cursor[key] = back[0] - 1
             self._backlog.add(key)
-
-    def _hand_over(self, dispatch: ConnectorDispatch, messages: list[ReadyMessage]) -> list[int]:
-        """Into the ready queue. Room was asked for in rows and is kept in parts: what does not fit
-        goes back with the next claim, and its ids are returned.
-        """
-        fitting = len(messages)
-        for position, message in enumerate(messages):
-            if not dispatch.ready.reserve(message.cost, message.category):
-                fitting = position
-                break
-        back = [message.id for message in messages[fitting:]]
-        self._doubtful.add(back)
-        self.claimed += fitting
-        dispatch.push(messages[:fitting])
-        return back
-
-    async def _parts_done(
-        self, database: Connection, rows: list[asyncpg.Record]
-    ) -> Mapping[int, _Begun]:
-        """Half-sent messages resume with their missing parts only (E79).
-
-        All of several parts are asked about: a part that was throttled used up no attempt.
-        """
-        resumed = [row["id"] for row in rows if row["parts"] > 1 or self.texts_differ]
-        done: dict[int, _Begun] = {}
-        if resumed:
-            for row in await database.fetch(_SQL["parts_done"], resumed, min(resumed)):
-                begun = done.setdefault(row["message_id"], _Begun(row["parts"], row["segments"]))
-                begun.done.add(row["part"])
-        return done
-
-    def _ready_message(self, row: asyncpg.Record, done: Mapping[int, _Begun]) -> ReadyMessage:
-        expires_at = row["expires_at"]
-        options = row["options"]
-        # Begun in other parts than were counted at accept, maybe: by another connector's settings.
-        begun = done.get(row["id"]) or _Begun(row["parts"])
-        return ReadyMessage(
-            id=row["id"],
-            category=row["category"],
-            account=row["account"],
-            parts=begun.submits * begun.segments,
-            cost=(begun.submits - len(begun.done)) * begun.segments,
-            to=self._vault.open(row["to_enc"]),
-            to_idx=row["to_idx"],
-            sender=row["sender"],
-            text=row["text"],
-            expires_at=None if expires_at is None else int(expires_at.timestamp() * 1000),
-            attempt=row["attempt"],
-            parts_done=frozenset(begun.done),
-            batch_id=row["batch_id"],
-            priority=row["priority"],
-            tags=tuple(row["tags"] or ()),
-            in_doubt=row["in_doubt"],
-            options=None if options is None else msgspec.convert(options, MessageOptions),
-        )

@@ -2,10 +2,11 @@
 -- Messages of one account, each with its place in the outbox if it has one and whether an intent names it.
 SELECT m.id, m.account, m.category, m.connector, m.data_coding, m.parts, m.sender, m.to_enc, m.text, m.client_ref,
        m.batch_id, m.campaign_id, m.variant, m.tags, m.expires_at,
-       o.id IS NOT NULL AS waiting, o.attempt, o.not_before, o.hold,
+       o.id IS NOT NULL AS waiting, o.attempt, o.not_before, o.hold, b.state AS batch_state,
        EXISTS (SELECT 1 FROM submit_intent AS i WHERE m.id = ANY(i.message_ids)) AS intended
 FROM message AS m
 LEFT JOIN outbox AS o ON o.id = m.id
+LEFT JOIN batch_control AS b ON b.id = o.batch_id
 WHERE m.id = ANY($1::bigint[]) AND m.account = $2;
 
 -- name: submissions_of_messages

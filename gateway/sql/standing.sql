@@ -3,9 +3,11 @@
 -- again after a doubt is what its best submission is. A submission is made after its message, so the id bounds the
 -- partitions that are looked at.
 SELECT wanted.id, o.id IS NOT NULL AS waiting, i.id IS NOT NULL AS intended,
-       CASE WHEN o.not_before IS NOT NULL THEN o.hold END AS hold, done.codes
+       CASE WHEN o.not_before IS NOT NULL THEN o.hold END AS hold, b.state AS batch_state,
+       done.codes
 FROM unnest($1::bigint[]) AS wanted (id)
 LEFT JOIN outbox AS o ON o.id = wanted.id
+LEFT JOIN batch_control AS b ON b.id = o.batch_id
 LEFT JOIN (SELECT DISTINCT unnest(message_ids) AS id FROM submit_intent) AS i ON i.id = wanted.id
 CROSS JOIN LATERAL (
     SELECT array_agg(part.code) AS codes

@@ -68,6 +68,9 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_messages_shed_total": MetricKind(
             "counter", "Messages refused because too many waited for a commit.", ("category",)
         ),
+        "sms_messages_canceled_total": MetricKind(
+            "counter", "Messages taken back by their sender before they were on the wire."
+        ),
         "sms_accept_waiting": MetricKind("gauge", "Messages waiting for a commit.", ("lane",)),
         "sms_commit_flushes_total": MetricKind(
             "counter", "Group commits, each one transaction.", ("writer",)
@@ -81,6 +84,12 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         # to the wire
         "sms_queue_depth": MetricKind(
             "gauge", "Parts in the ready queue, in memory.", ("connector", "category")
+        ),
+        "sms_queue_oldest_seconds": MetricKind(
+            "gauge",
+            "Wait of the oldest message: since it came into memory, or since it was accepted if it "
+            "is in the outbox.",
+            ("connector", "category"),
         ),
         "sms_connector_up": MetricKind(
             "gauge", "1 while at least one session is bound.", ("connector",)

@@ -78,6 +78,19 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "rate_invalid": ProblemKind(422, "Rate invalid", 'Write it as "50/s" or "50/s,burst=10".'),
         "not_found": ProblemKind(404, "Not found", "Check the address or the id."),
         "method_not_allowed": ProblemKind(405, "Method not allowed", "Use a method in Allow."),
+        "not_cancelable": ProblemKind(
+            409,
+            "Too late to cancel",
+            "Only what was never given to a carrier can be canceled; see the status named.",
+        ),
+        "batch_canceled": ProblemKind(
+            409, "The batch is canceled", "Nothing of it is sent any more; send a new batch."
+        ),
+        "batches_controlled": ProblemKind(
+            409,
+            "Too many batches under control",
+            "Resume or cancel some, or give some their pace back (`rate` null).",
+        ),
         "body_slow": ProblemKind(408, "Body too slow", "Send the whole body within 30 seconds."),
         "body_too_large": ProblemKind(
             413, "Body too large", "Send smaller batches; `http.max_body` is the limit."

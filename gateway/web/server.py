@@ -20,6 +20,7 @@ from gateway.web.access import Access
 from gateway.web.auth import Authenticator
 from gateway.web.bodies import BodyReader
 from gateway.web.consents_api import ConsentsApi
+from gateway.web.control_api import ControlApi
 from gateway.web.documentation_api import DocumentationApi
 from gateway.web.endpoints import mount
 from gateway.web.health import HealthApi
@@ -74,6 +75,7 @@ def create_app(services: Services, settings: HttpSettings) -> web.Application:
         *messages.routes(), *listed.routes(), *resolve.routes(), *preview.routes(), *recipients,
         *reports.routes(), *operations.routes(), *health.routes(),
     ]  # fmt: skip
+    endpoints += ControlApi(services, access, bodies).routes()
     documentation = DocumentationApi(endpoints)
     mount(app, [*endpoints, *documentation.routes()])
     return app

@@ -19,6 +19,7 @@ from gateway.accept.idempotency import Claimed, KeptAnswer, RequestKey
 from gateway.accept.models import Accepter, AccountPolicy, Prepared
 from gateway.accept.validation import Validator
 from gateway.web.consents import ConsentLedger
+from gateway.web.control_services import MessageControl, QueueReader
 from gateway.web.cursors import Cursors
 from gateway.web.recipients import Recipients
 from gateway.web.request_limits import RequestLimits
@@ -323,6 +324,8 @@ class Services:
     messages: MessageReader
     recipients: Recipients
     consents: ConsentLedger
+    control: MessageControl
+    queues: QueueReader
     reports: Reporter
     connectors: Callable[[], Sequence[ConnectorView]]
     operations: Operations

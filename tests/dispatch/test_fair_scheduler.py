@@ -20,6 +20,7 @@ class Item(Struct, eq=False):
     account: int = 1
     cost: int = 1
     number: int = 0
+    priority: int = 5
 
 
 items = st.builds(

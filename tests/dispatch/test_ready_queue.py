@@ -19,6 +19,7 @@ class Item(Struct, eq=False):
     category: int
     account: int = 1
     cost: int = 1
+    priority: int = 5
 
 
 def push(queue: ReadyQueue[Item], item: Item) -> bool:

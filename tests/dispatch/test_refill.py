@@ -14,18 +14,20 @@ from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.status import Status
 from gateway.accept.pacing import Pacing, PacingRates
 from gateway.dispatch import refill
+from gateway.dispatch.batch_pace import BatchPace
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.handover import Detours
 from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import ReadyMessage
+from gateway.dispatch.querying import Querying
 from gateway.dispatch.ready_queue import FILL_PERCENT
 from gateway.dispatch.refill import Refiller
 from gateway.dispatch.routing import RouteTable
 from ratelimit.spec import parse_rate
 from storage.categories import Category
 from tests.dispatch.wire import Carrier, connector, handover, part_of, say_nothing, sending
-from tests.dispatch.world import CONNECTOR, VAULT, World, running
+from tests.dispatch.world import CLOCK, CONNECTOR, VAULT, World, running
 from tests.smpp.recording import eventually
 
 MARKETING = Category.MARKETING
@@ -39,10 +41,13 @@ async def world(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
         yield world
 
 
-def refiller(world: World, dispatch: ConnectorDispatch) -> Refiller:
+def refiller(
+    world: World, dispatch: ConnectorDispatch, batches: BatchPace | None = None
+) -> Refiller:
     return Refiller(
         world.database.dedicated("refill"),
         {CONNECTOR: dispatch},
+        batches=batches or BatchPace(),
         vault=VAULT,
         term=world.term.term,
         monotonic=time.monotonic,
@@ -254,6 +259,12 @@ def dispatcher(world: World) -> Dispatcher:
         recorder=world.recorder,
         refiller=claims,
         handover=handover(world, {CONNECTOR: dispatch}, detours),
+        querying=Querying(
+            world.database.dedicated("querying"),
+            {CONNECTOR: dispatch},
+            CLOCK,
+            asyncio.Task.cancelled,
+        ),
         term=world.term.term,
     )
 
@@ -291,3 +302,19 @@ async def test_what_is_released_goes_at_the_rate_of_its_account(world: World) ->
     assert {row["hold"] for row in waiting.values()} == {Hold.ACCOUNT_RATE}
     moments = sorted(row["not_before"] for row in waiting.values())
     assert moments[-1] - moments[0] == timedelta(seconds=1.9)
+
+
+async def test_higher_priority_comes_first_out_of_the_backlog(world: World) -> None:
+    messages = named(world, 9)
+    await world.store(messages, owner=0)
+    for message, priority in zip(messages, (9, 5, 0) * 3, strict=True):
+        message.priority = priority
+        set_it = "UPDATE {} SET priority = $2 WHERE id = $1"
+        for table in ("outbox", "message"):
+            await world.connection.execute(set_it.format(table), message.id, priority)
+    carrier = Carrier()
+    async with sending(world, carrier, window=2) as dispatch, claiming(world, dispatch):
+        await carrier.came(9)
+        await world.until("SELECT count(*) FROM outbox", 0)
+    wanted = sorted(messages, key=lambda message: (message.priority, message.id))
+    assert carrier.texts == [message.text for message in wanted]

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+from gateway.dispatch.batch_pace import BatchPace
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.doubt import OutcomePolicy
 from gateway.dispatch.handover import Detours, Handover
@@ -123,6 +124,7 @@ async def sending(
     profile: WireProfile = PROFILE,
     manners: ReceiptManners = MANNERS,
     references: MessageReferences | None = None,
+    batches: BatchPace | None = None,
 ) -> AsyncIterator[ConnectorDispatch]:
     """A connector that is bound to the carrier."""
     dispatch = connector(
@@ -134,6 +136,7 @@ async def sending(
         profile=profile,
         manners=manners,
         references=references,
+        batches=batches,
     )
     async with serving(carrier) as server:
         settings = BindSettings(
@@ -168,12 +171,14 @@ def connector(
     profile: WireProfile = PROFILE,
     manners: ReceiptManners = MANNERS,
     references: MessageReferences | None = None,
+    batches: BatchPace | None = None,
 ) -> ConnectorDispatch:
     """As the gateway wires one; not started."""
     reader = ReceiptReader(CONNECTOR, manners, references=references)
     dispatch = ConnectorDispatch(
         "sim",
         CONNECTOR,
+        batches=BatchPace() if batches is None else batches,
         ready=ReadyQueue[ReadyMessage](capacity_parts),
         pace=Pace(rate, CLOCK.monotonic_ns()),
         profile=profile,

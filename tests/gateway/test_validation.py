@@ -329,3 +329,13 @@ def test_the_sandbox_takes_what_message_or_account_says_whatever_the_routes_say(
     sandboxed = of_account or asked is True
     assert (message.connector, message.options.sandbox) == (SANDBOX if sandboxed else 1, sandboxed)
     assert message.options.quiet_hours == "reject"
+
+
+def test_priority_is_0_to_9_and_5_when_nothing_is_said(validator: Validator) -> None:
+    assert prepared(validator).priority == 5
+    assert [prepared(validator, priority=asked).priority for asked in (0, 9)] == [0, 9]
+    for asked in (-1, 10):
+        refused = check(validator, priority=asked)
+        assert isinstance(refused, Refused)
+        assert [error.pointer for error in refused.errors] == ["/priority"]
+        assert refused.code == "out_of_range"

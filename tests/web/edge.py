@@ -20,6 +20,7 @@ from gateway.config.settings import HttpSettings
 from gateway.config.values import Address
 from gateway.keys import hash_of, new_key
 from gateway.policy.timing import TimingRules
+from gateway.web.control_services import BatchChange, BatchConflict, BatchView, QueueKind, QueueView
 from gateway.web.cursors import KEY_BYTES, Cursors
 from gateway.web.request_limits import RequestLimits
 from gateway.web.server import HttpServer, create_app
@@ -81,6 +82,9 @@ class Memory:
         self.samples: list[Sample | HistogramSample] = []
         self.asked: list[tuple[object, ...]] = []
         self.validating = asyncio.Event()
+        self.sending: set[int] = set()
+        self.canceled: set[int] = set()
+        self.batches: dict[int, BatchView] = {}
 
     def route(
         self, to: str, _sender: str, _category: int, _account: str, _tags: Sequence[str]
@@ -100,6 +104,11 @@ class Memory:
         if name != "carrier-a":
             raise ConnectorUnknown(name)
         self.asked.append((name, rate, paused))
+
+    def status(self, message_id: int) -> str:
+        if message_id in self.canceled:
+            return "canceled"
+        return "sending" if message_id in self.sending else "queued"
 
     def fail(self) -> None:
         if self.failure is not None:
@@ -169,7 +178,7 @@ class Memory:
             sender=item.sender,
             text=item.text,
             category=item.category,
-            status="queued",
+            status=self.status(message_id),
             final=False,
             parts=item.parts,
             data_coding=item.data_coding,
@@ -198,6 +207,48 @@ class Memory:
         if await self.message(account, message_id) is None:
             return None
         return [TimelineEvent(time_of(message_id), "accepted", {"parts": 1})]
+
+    async def queue(self, account: int) -> QueueView:
+        self.fail()
+        mine = [item for item, _ in self.stored.values() if item.account == account]
+        kind = QueueKind(
+            connector="carrier-a", category="otp", messages=len(mine), parts=len(mine),
+            in_memory=0, oldest_seconds=1.5,
+        )  # fmt: skip
+        return QueueView([kind], {"paused": 2})
+
+    async def batch(self, account: int, batch_id: int) -> BatchView | None:
+        self.fail()
+        mine = [item for item, batch in self.stored.values() if batch == batch_id]
+        if not mine or mine[0].account != account:
+            return None
+        change = self.batches.get(batch_id, BatchView(
+            id=batch_id, until_id=0, state="active", rate=None, in_flight=0, changed_at=None
+        ))  # fmt: skip
+        change.counts = {"accepted": len(mine)}
+        return change
+
+    async def change_batch(
+        self, account: int, batch_id: int, change: BatchChange
+    ) -> BatchView | None:
+        view = await self.batch(account, batch_id)
+        if view is None:
+            return None
+        if view.state == "canceled" != change.state:
+            raise BatchConflict("batch_canceled", "canceled")
+        view.state = change.state or view.state
+        view.rate = view.rate if change.rate is msgspec.UNSET else change.rate
+        view.in_flight = 3
+        self.batches[batch_id] = view
+        return view
+
+    async def cancel(self, account: int, message_id: int) -> bool:
+        self.fail()
+        item, _ = self.stored.get(message_id, (None, None))
+        if item is None or item.account != account or message_id in self.sending:
+            return False
+        self.canceled.add(message_id)
+        return True
 
     async def delivery(
         self, account: int, since: datetime, until: datetime, group_by: Sequence[str]
@@ -317,6 +368,8 @@ def in_memory(
         messages=memory,
         recipients=Nobody(),
         consents=NoConsents(),
+        control=memory,
+        queues=memory,
         reports=memory,
         connectors=memory.connectors,
         operations=memory,

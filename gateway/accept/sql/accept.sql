@@ -7,3 +7,9 @@ DELETE FROM outbox WHERE id = ANY($1::bigint[]);
 
 -- name: retract_message
 DELETE FROM message WHERE id = ANY($1::bigint[]);
+
+-- name: batch_register
+-- Of a batch that is spread over several flushes and lanes the first one writes it.
+INSERT INTO batch_control (id, account, until_id)
+SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::bigint[])
+ON CONFLICT (id) DO NOTHING;

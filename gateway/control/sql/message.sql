@@ -1,0 +1,38 @@
+-- name: control_shared
+-- Held by every transaction that names messages in an intent. Whoever stops messages takes it alone: then no intent is
+-- being written that did not see him, and those that are open are all there is.
+SELECT pg_advisory_xact_lock_shared(7307061102);
+
+-- name: control_alone
+SELECT pg_advisory_xact_lock(7307061102);
+
+-- name: stopped
+-- Which of these batches are not active, and whether any message was canceled while it was in memory.
+SELECT ARRAY(SELECT id FROM batch_control WHERE id = ANY($1::bigint[]) AND state <> 0) AS batches,
+       EXISTS (SELECT 1 FROM message_cancel) AS canceled;
+
+-- name: take_canceled
+-- Those of these messages that were canceled; forgotten here, since whoever asks drops them.
+DELETE FROM message_cancel WHERE message_id = ANY($1::bigint[]) RETURNING message_id;
+
+-- name: cancel_messages
+-- Takes out of the outbox what was certainly never on the wire: no open intent names it, no part of it has a result,
+-- and it is not sent again after a doubt.
+DELETE FROM outbox AS o
+USING unnest($1::bigint[], $2::smallint[]) AS wanted (id, account)
+WHERE o.id = wanted.id AND o.account = wanted.account
+  AND NOT EXISTS (SELECT 1 FROM submit_intent AS i WHERE o.id = ANY(i.message_ids))
+  AND NOT EXISTS (SELECT 1 FROM submission AS s WHERE s.message_id = o.id AND s.id >= o.id AND s.part > 0)
+  AND NOT o.in_doubt
+RETURNING o.id, o.owner, o.connector, o.category, o.account, o.parts;
+
+-- name: remember_canceled
+INSERT INTO message_cancel (message_id, owner)
+SELECT * FROM unnest($1::bigint[], $2::bigint[])
+ON CONFLICT DO NOTHING;
+
+-- name: forget_canceled
+-- Of processes that ended: nobody holds these in memory any more.
+DELETE FROM message_cancel AS c
+USING owner_term AS t
+WHERE t.term = c.owner AND t.ended_at IS NOT NULL;

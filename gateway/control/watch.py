@@ -1,0 +1,162 @@
+"""What every process has to know of batches, asked for again and again.
+
+Owns the two loops: one learns which batches are not as they were accepted, the other ends what
+canceled ones left. Each step is bounded, and a process that dies leaves nothing that another does
+not go on with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from itertools import count
+
+import structlog
+
+from dlr.ledger import insert_submissions
+from gateway.control.cancel import canceled_rows
+from gateway.control.states import BatchState
+from gateway.dispatch.batch_pace import BatchPace, LiveBatch
+from ratelimit.spec import parse_rate
+from storage import sql
+from storage.categories import Category
+from storage.faults import UNAVAILABLE, Fenced
+from storage.ids import IdSource
+from storage.pool import Dedicated
+
+_SQL = sql.load(__package__)
+WATCH_SECONDS = 0.25
+SWEEP_ROWS_MAX = 500
+SELDOM = 20  # looks: whether anything of the known batches waits, and how old the backlog is
+_log = structlog.get_logger(__name__)
+
+
+class BatchWatch:
+    """This process's knowledge of batches, and its part in ending canceled ones."""
+
+    def __init__(
+        self,
+        watching: Dedicated,
+        sweeping: Dedicated,
+        batches: BatchPace,
+        *,
+        connectors: Collection[int],
+        ids: IdSource,
+        monotonic_ns: Callable[[], int],
+        resumed: Callable[[], None],
+        ended: Callable[[asyncio.Task[None]], object],
+    ) -> None:
+        """`resumed` is told when claims need no longer step over a batch. `ended` is told when a
+        loop has ended by itself, which it should not.
+        """
+        self._watching = watching
+        self._sweeping = sweeping
+        self._batches = batches
+        self._connectors = connectors
+        self._ids = ids
+        self._monotonic_ns = monotonic_ns
+        self._resumed = resumed
+        self._ended = ended
+        self._wake = asyncio.Event()
+        self._canceled: dict[int, int] = {}  # id -> until_id
+        self._tasks: list[asyncio.Task[None]] = []
+        self.swept = 0
+        self.oldest: dict[tuple[int, int], int] = {}  # connector, category -> message, lately
+
+    def look(self) -> None:
+        """Something was changed here: learn it now."""
+        self._wake.set()
+
+    def start(self) -> None:
+        """Begin."""
+        self._tasks = [
+            asyncio.create_task(self._watch(), name="batch watch"),
+            asyncio.create_task(self._sweep(), name="batch sweep"),
+        ]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
+
+    async def stop(self) -> None:
+        """End."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def learn(self) -> None:
+        """One look."""
+        connection = await self._watching.connection()
+        rows = await connection.fetch(_SQL["batches_known"])
+        before = set(self._batches.stepped_over)
+        self._batches.learn(
+            [
+                LiveBatch(
+                    row["id"],
+                    row["until_id"],
+                    stopped=row["state"] != BatchState.ACTIVE,
+                    rate=None if row["rate"] is None else parse_rate(row["rate"]),
+                )
+                for row in rows
+            ],
+            self._monotonic_ns(),
+        )
+        self._canceled = {
+            row["id"]: row["until_id"] for row in rows if row["state"] == BatchState.CANCELED
+        }
+        if before.difference(self._batches.stepped_over):
+            self._resumed()
+
+    async def sweep(self) -> bool:
+        """A slice of each canceled batch; whether there may be more."""
+        more = False
+        for batch, until_id in self._canceled.items():
+            ended = await self._sweep_slice(batch, until_id)
+            self.swept += ended
+            more = more or ended == SWEEP_ROWS_MAX
+        return more
+
+    async def _watch(self) -> None:
+        for turn in count():
+            try:
+                await self.learn()
+                if turn % SELDOM == 0:
+                    await self._look_around()
+            except Fenced:
+                return  # another process has our work; whoever renews the term ends this one
+            except UNAVAILABLE as error:
+                _log.warning("batch_watch_waits_for_database", error=repr(error))
+            self._wake.clear()
+            try:
+                await asyncio.wait_for(self._wake.wait(), WATCH_SECONDS)
+            except TimeoutError:
+                continue
+
+    async def _look_around(self) -> None:
+        connection = await self._watching.connection()
+        if self._batches:
+            await connection.execute(_SQL["batch_forget"], list(self._batches.stepped_over))
+        await connection.execute(_SQL["forget_canceled"])
+        connectors = [connector for connector in self._connectors for _ in Category]
+        categories = [int(each) for _ in self._connectors for each in Category]
+        rows = await connection.fetch(_SQL["backlog_oldest"], connectors, categories)
+        self.oldest = {(row["connector"], row["category"]): row["id"] for row in rows}
+
+    async def _sweep(self) -> None:
+        while True:
+            more = False
+            try:
+                more = await self.sweep()
+            except Fenced:
+                return
+            except UNAVAILABLE as error:
+                _log.warning("batch_sweep_waits_for_database", error=repr(error))
+            await asyncio.sleep(0 if more else WATCH_SECONDS)
+
+    async def _sweep_slice(self, batch: int, until_id: int) -> int:
+        async with self._sweeping.transaction() as connection:
+            if await connection.fetchval(_SQL["batch_lock"], batch) is None:
+                return 0  # another process is at it
+            rows = await connection.fetch(
+                _SQL["batch_sweep"], batch, batch, until_id, SWEEP_ROWS_MAX
+            )
+            await insert_submissions(connection, canceled_rows(rows, self._ids))
+        return len(rows)
