@@ -140,8 +140,8 @@ host = "127.0.0.1"
 port = {smpp_port}
 system_id = "test"
 password = "secret"
-reconnect_seconds_min = 0.05
-reconnect_seconds_max = 0.2
+reconnect_seconds_min = 0.1
+reconnect_seconds_max = 1.0
 {connector}
 [[routes]]
 via = ["sim"]
