@@ -15,6 +15,7 @@ import msgspec
 
 from campaigns.caps import DAY_MS, KEPT_MS
 from campaigns.velocity import Slots
+from dlr.in_doubt import GIVEN_UP
 from dlr.status import Status
 from storage import sql
 from storage.ids import id_at
@@ -77,6 +78,7 @@ async def never_sent(connection: Connection, counted: Mapping[int, int]) -> set[
         list(counted),
         [id_at(datetime.fromtimestamp(at / 1000, UTC) - _EARLIER) for at in counted.values()],
         _REFUSED,
+        GIVEN_UP,
     )
     return {row["id"] for row in rows}
 

@@ -16,6 +16,7 @@ from storage import sql
 from storage.pool import Connection
 
 _SQL = sql.load(__package__)
+GIVEN_UP = "in doubt"  # `submission.error` of a part that failed because it was in doubt
 RESENT = "resent"  # `submission.error` of a row in doubt whose part is submitted once more
 
 

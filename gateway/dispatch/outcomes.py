@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from dlr.in_doubt import GIVEN_UP
 from dlr.ledger import SubmissionRow
 from dlr.reasons import Reason
 from dlr.status import Status
@@ -140,7 +141,7 @@ class Outcomes:
         if policy is Doubt.FAIL:
             row.status = Status.FAILED
             row.reason = Reason.UNKNOWN
-            row.error = "in doubt"
+            row.error = GIVEN_UP
         self._settle(journey, part.part, row, now_ms, out)
 
     def unsendable(self, part: OutboundPart, now_ms: int, out: Effects) -> None:

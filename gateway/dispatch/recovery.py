@@ -13,6 +13,7 @@ import asyncpg
 import msgspec
 import structlog
 
+from dlr.in_doubt import GIVEN_UP
 from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status
@@ -134,7 +135,7 @@ def fail(row: SubmissionRow) -> None:
     """A part that was in doubt and is given up."""
     row.status = Status.FAILED
     row.reason = Reason.UNKNOWN
-    row.error = "in doubt"
+    row.error = GIVEN_UP
 
 
 async def unanswered_parts(

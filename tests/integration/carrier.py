@@ -133,6 +133,8 @@ class _QueryDesk:
         return data
 
     def sending(self, data: bytearray) -> Iterable[bytes]:
+        """In one piece, since what the carrier answers at once must arrive at once."""
+        written = b""
         while data:
             length = int.from_bytes(data[:4], "big")
             frame, data = bytes(data[:length]), data[length:]
@@ -147,7 +149,8 @@ class _QueryDesk:
                 pdu.message_id = query.message_id
                 pdu.message_state = self._told.state_of(query)
                 frame = encode(pdu)
-            yield frame
+            written += frame
+        yield written
 
     def closed(self) -> None: ...
 

@@ -1,8 +1,11 @@
-"""Batches under control, over two gateways and one database: what was stopped is not sent."""
+"""Batches under control and frequency caps, over two gateways and one database: what was stopped,
+and what would be one too many, is not sent.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ from tests.integration.running import (
 MESSAGES = 1_500
 RATE = 200
 BURST = 20
+CAPPED = '[[accounts]]\nname = "default"\ncaps.service = { day = 1 }\n'
 
 
 async def batch(running: Running) -> str:
@@ -57,7 +61,8 @@ async def test_a_batch_is_paused_slowed_down_resumed_and_canceled_from_either_ga
             home.mkdir()
         slow = f'rate = "{RATE}/s,burst={BURST}"'
         first_config, second_config = (
-            write_config(home, database_url, sim.port, connector=slow) for home in homes
+            write_config(home, database_url, sim.port, connector=slow, rest=CAPPED)
+            for home in homes
         )
         async with gateway(first_config) as first, gateway(second_config) as second:
             path = await batch(first)
@@ -107,3 +112,15 @@ async def test_a_batch_is_paused_slowed_down_resumed_and_canceled_from_either_ga
             assert (status, problem["code"]) == (409, "batch_canceled")
             destinations = [line.destination for line in sim.accepted()]
             assert len(destinations) == len(set(destinations))
+            await one_each(first, second, sim)
+
+
+async def one_each(first: Running, second: Running, sim: Simulator) -> None:
+    """Both gateways at once send to the same numbers, which may be sent one a day."""
+    bodies = [message(5_000 + n, category="service") for n in range(40)]
+    before = await first.counts()
+    await asyncio.gather(first.send(bodies), second.send(bodies))
+    counts = await first.until(delivered=before["delivered"] + 40, capped=before["capped"] + 40)
+    assert counts["pending"] == 0
+    submits = Counter(line.destination for line in sim.accepted())
+    assert [submits[str(body["to"])[1:]] for body in bodies] == [1] * 40

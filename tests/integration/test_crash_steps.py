@@ -1,5 +1,6 @@
 """kill -9 at each step on the way of a message, and afterwards the audit: what was accepted is
-waiting, in doubt, on the wire or final, and the carrier saw no second submit that nobody explains.
+waiting, in doubt, on the wire or final, the carrier saw no second submit that nobody explains, and
+the frequency caps counted each message once.
 
 The gateway is killed from outside, by the proxy before its database or by the carrier, at the very
 moment that the step names.
@@ -19,6 +20,7 @@ import aiohttp
 import pytest
 
 from smpp.pdu import SubmitSmResp
+from storage.pool import Connection
 from tests.integration.carrier import Carrier, Submit, carrier, deliver_and_confirm
 from tests.integration.database_proxy import DatabaseProxy, database_proxy
 from tests.integration.running import Running, gateway, message, write_config
@@ -28,6 +30,12 @@ MESSAGES = 40
 RESENT, HELD = "transactional", "marketing"
 BODIES = [message(n, category=RESENT if n % 2 else HELD) for n in range(MESSAGES)]
 CATEGORIES = {str(body["to"]).removeprefix("+"): body["category"] for body in BODIES}
+CAPPED = f"""
+[[accounts]]
+name = "default"
+caps.{RESENT} = {{ day = 1 }}
+caps.{HELD} = {{ day = 1 }}
+"""
 
 
 @dataclass
@@ -130,15 +138,12 @@ def _receipts_after_the_results(scene: Scene, *, before: bool) -> None:
 
 @dataclass(frozen=True)
 class Expected:
-    """Submits per number of the two categories, of what is in doubt; the rest has one.
-
-    `doubt` about all or none of them; None: about what was not in the flush that was committed.
-    """
+    """Submits per number of the two categories; `doubt` about all, or about none of them."""
 
     stored: bool = True
     resent: int = 1
     held: int = 1
-    doubt: bool | None = False
+    doubt: bool = False
 
 
 STEPS = [
@@ -149,19 +154,23 @@ STEPS = [
     (before_the_first_byte_is_written, Expected(resent=1, held=0, doubt=True)),
     (before_the_carrier_answers, Expected(resent=2, held=1, doubt=True)),
     (before_the_results_are_committed, Expected(resent=2, held=1, doubt=True)),
-    (before_the_results_are_known_to_be_committed, Expected(resent=2, doubt=None)),
-    (before_the_receipts_are_committed, Expected(resent=2, doubt=None)),
-    (before_the_receipts_are_answered, Expected(resent=2, doubt=None)),
+    (before_the_results_are_known_to_be_committed, Expected()),
+    (before_the_receipts_are_committed, Expected()),
+    (before_the_receipts_are_answered, Expected()),
 ]
 
 
 @pytest.mark.parametrize(("step", "expected"), STEPS, ids=[step.__name__ for step, _ in STEPS])
 async def test_e48_kill_9_at_each_step(
-    database_url: str, folder: Path, step: Callable[[Scene], None], expected: Expected
+    database_url: str,
+    connection: Connection,
+    folder: Path,
+    step: Callable[[Scene], None],
+    expected: Expected,
 ) -> None:
     async with carrier() as smsc, database_proxy(database_url) as proxy:
         scene = Scene(proxy, smsc)
-        async with gateway(write_config(folder, proxy.url, smsc.port)) as life:
+        async with gateway(write_config(folder, proxy.url, smsc.port, rest=CAPPED)) as life:
             scene.pid = life.child.process.pid
             step(scene)
             answered = await _send(life)
@@ -170,10 +179,11 @@ async def test_e48_kill_9_at_each_step(
             await life.child.process.wait()
         unanswered = list(smsc.submits)
         smsc.react = deliver_and_confirm
-        async with gateway(write_config(folder, database_url, smsc.port)) as life:
+        async with gateway(write_config(folder, database_url, smsc.port, rest=CAPPED)) as life:
             await _deliver_again(smsc, unanswered)
             await wait_until_settled(life)
             await _audit(life, smsc, expected, answered)
+            await _audit_caps(life, connection, MESSAGES if expected.stored else 0)
 
 
 async def _send(life: Running) -> dict[str, str]:
@@ -205,17 +215,29 @@ async def _audit(
     # Accepted = waiting + in doubt + on the wire + final.
     assert counts["accepted"] == stored
     assert counts["delivered"] + counts["unconfirmed"] == stored
-    in_doubt = set(await doubtful(life, answered))
+    in_doubt = await doubtful(life, answered)
     if answered:  # without an answer the client knows no ids to ask about
-        assert expected.doubt is not True or in_doubt == set(CATEGORIES)
-        assert expected.doubt is not False or not in_doubt
-        assert expected.doubt is not None or len(in_doubt) < MESSAGES
-    held = {number for number in in_doubt if CATEGORIES[number] == HELD}
-    assert counts["unconfirmed"] == len(held)
+        assert set(in_doubt) == (set(CATEGORIES) if expected.doubt else set())
+    assert counts["unconfirmed"] == (MESSAGES // 2 if expected.doubt else 0)
     # No submit that nobody explains.
     submits = Counter(submit.to for submit in smsc.submits)
     for number, category in CATEGORIES.items():
-        wanted = 1 if expected.stored else 0
-        if number in in_doubt:
-            wanted = expected.resent if category == RESENT else expected.held
+        wanted = expected.resent if category == RESENT else expected.held
         assert submits[number] == wanted, number
+
+
+async def _audit_caps(life: Running, connection: Connection, stored: int) -> None:
+    """Each message counted once, and what may have been sent stays counted, whoever gives it up."""
+    rows = await connection.fetch(
+        "SELECT m.id, f.message_ids FROM message AS m"
+        " FULL JOIN frequency AS f USING (account, category, to_idx)"
+    )
+    assert len(rows) == stored
+    assert all(row["message_ids"] == [row["id"]] for row in rows)
+    _, doubtful = await life.call("GET", "/v1/messages?status=unconfirmed")
+    ids = [each["id"] for each in doubtful["data"]]
+    if ids:
+        _, answer = await life.call("POST", "/v1/messages/resolve", {"ids": ids, "action": "drop"})
+        assert {each["result"] for each in answer["items"]} == {"dropped"}
+    again = await life.send(BODIES[:2])
+    assert [item["status"] for item in again] == ["capped" if stored else "accepted"] * 2

@@ -13,6 +13,7 @@ import pytest
 
 from campaigns import frequency
 from campaigns.caps import DAY_MS, KEPT_MS, Caps
+from dlr.in_doubt import GIVEN_UP
 from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status
@@ -155,6 +156,9 @@ def result(message: ReadyMessage, world: World, **fields: Any) -> SubmissionRow:
         ({"status": Status.UNDELIVERED, "carrier_id": "a"}, False),
         ({"status": Status.UNKNOWN}, False),  # taken without an id, and never heard of again
         ({"status": Status.UNCONFIRMED}, False),
+        ({"status": Status.DROPPED, "error": "dropped"}, False),
+        ({"status": Status.FAILED, "error": GIVEN_UP}, False),
+        ({"status": Status.FAILED, "error": "cannot be packed"}, True),
         (None, False),  # waits, or is on the wire
     ],
 )
