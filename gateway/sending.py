@@ -14,6 +14,7 @@ from gateway.accept.models import Prepared
 from gateway.accept.pacing import Pacing, PacingRates
 from gateway.config import Config
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
+from gateway.dispatch.due_rows import Released
 from gateway.dispatch.handover import Detours, Handover
 from gateway.dispatch.querying import Querying
 from gateway.dispatch.refill import Refiller
@@ -51,7 +52,7 @@ def pacing_rates(config: Config, registry: Registry) -> PacingRates:
 def pacing(gateway: Gateway) -> Pacing:
     """The timetables of accounts, senders, routes and recipients."""
 
-    def route_of(message: Prepared) -> int | None:
+    def route_of(message: Prepared | Released) -> int | None:
         account = gateway.registry.account_name(message.account)
         return gateway.routes.decide(
             message.to, message.sender, message.category, account, message.tags
@@ -93,7 +94,7 @@ def refiller(
         term=gateway.term.term,
         monotonic=monotonic,
         ended=gateway.task_ended,
-        pace=gateway.pacing.released_wait_ns,
+        pace=gateway.pacing,
         texts_differ=connectors.texts_differ(built),
     )
 

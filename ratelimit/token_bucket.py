@@ -38,21 +38,11 @@ class TokenBucket:
         and leaves it in debt, which the next taker waits out: the long-run rate holds, and the
         window bound becomes rate + n.
         """
-        return self._take(n, now_ns, debt_units=0)
-
-    def force_take(self, n: int, now_ns: int) -> int:
-        """As take, but may run the bucket up to one second's worth into debt: for one-time
-        passwords, which must not stand behind a burst of campaign messages that was just let
-        through.
-        """
-        return self._take(n, now_ns, debt_units=self.spec.numerator * NANOSECONDS)
-
-    def _take(self, n: int, now_ns: int, *, debt_units: int) -> int:
         if self.spec.numerator == 0:
             return NEVER_NS
         self._settle(now_ns)
         price = n * self._unit
-        missing = min(price, self._full) - debt_units - self._level
+        missing = min(price, self._full) - self._level
         if missing <= 0:
             self._level -= price
             return 0
@@ -71,10 +61,6 @@ class TokenBucket:
             return NEVER_NS
         self._settle(now_ns)
         return -(-(self._full - self._level) // self.spec.numerator)
-
-    def refund(self, n: int) -> None:
-        """Put back n tokens that were taken and not used."""
-        self._level = min(self._full, self._level + n * self._unit)
 
     def set_rate(self, spec: RateSpec, now_ns: int) -> None:
         """Change the limit. What is in the bucket stays (rounded down), up to the new burst; so

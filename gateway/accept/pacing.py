@@ -1,31 +1,39 @@
 """When a message may go, by the rates of account, sender, route and recipient.
 
 Owns one timetable per limit. A message that has to wait is written to the outbox with its moment,
-so what is slow takes no room in memory from the others, and nothing is awaited per message. Each
-limit is charged once and in parts, and the slowest decides. A one-time password never waits here:
-it goes into debt. A rate of 0 is a stop, for every category, until it is configured away. Each
-process keeps the whole rates; with several gateways configure each one's share. Pure.
+so what is slow takes no room in memory from the others, and nothing is awaited per message. A
+message gets the first moment that suits all its limits, and takes its parts out of each of them at
+that moment and not before: what a slow sender holds up costs its account nothing meanwhile, and no
+limit is exceeded when it goes. A one-time password never waits here: it goes into a bounded debt. A
+rate of 0 is a stop, for every category, until it is configured away. Each process keeps the whole
+rates; with several gateways configure each one's share. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 
 import msgspec
 
 from gateway.accept.models import Prepared
+from gateway.accept.recipient_gap import RecipientGap, RecipientMoments
+from gateway.dispatch.due_rows import Released
 from gateway.dispatch.holds import Hold
+from ratelimit.nested import first_moment
 from ratelimit.spec import RateSpec
-from ratelimit.token_bucket import NEVER_NS
-from ratelimit.virtual_schedule import VirtualSchedule
+from ratelimit.timetable import Timetable
+from ratelimit.token_bucket import NANOSECONDS, NEVER_NS
 from storage.categories import Category
 
-RECIPIENTS_MAX = 200_000  # remembered for the gap between two messages; some 180 bytes each
 STOPPED_NS = -1
 UNLIMITED_PARTS = 1_000_000  # shown for an account whose rate was configured away
+# What finds its timetables full is asked again so long before its turn; nearer moments are given.
+AHEAD_NS = 10 * NANOSECONDS
 
 Key = tuple[Hold, object]
-RouteOf = Callable[[Prepared], int | None]
+Limit = Timetable | RecipientMoments
+RouteOf = Callable[[Prepared | Released], int | None]
 
 
 class PacingRates(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,18 +51,18 @@ class Pacing:
     def __init__(self, rates: PacingRates, route_of: RouteOf = lambda _message: None) -> None:
         """`route_of` is asked only while a route has a rate."""
         self._route_of = route_of
-        self._schedules: dict[Key, VirtualSchedule] = {}
+        self._timetables: dict[Key, Timetable] = {}
         self._specs: dict[Key, RateSpec] = {}
         self._stopped: frozenset[Key] = frozenset()
-        self._last: dict[bytes, int] = {}
+        self._gap = RecipientGap()
         self.account_rates: dict[int, RateSpec] = {}  # changed in place
         self.configure(rates)
 
     def configure(self, rates: PacingRates) -> None:
-        """Follow these from now on; a limit that did not change keeps what is reserved."""
+        """Follow these from now on; a limit that did not change keeps what is booked."""
         specs = dict(_specs(rates))
-        self._schedules = {
-            key: self._schedules[key] if self._specs.get(key) == spec else VirtualSchedule(spec)
+        self._timetables = {
+            key: self._timetables[key] if self._specs.get(key) == spec else Timetable(spec)
             for key, spec in specs.items()
             if not spec.paused
         }
@@ -63,51 +71,57 @@ class Pacing:
         self.account_rates.clear()
         self.account_rates.update(rates.accounts)
         self._has_routes = bool(rates.routes)
-        self._gap_ns = rates.recipient_gap_ns
+        self._gap.gap_ns = rates.recipient_gap_ns
+        self.active = bool(specs or rates.recipient_gap_ns)  # whether there is any limit at all
 
-    def wait_ns(self, message: Prepared, to_idx: bytes, now_ns: int) -> tuple[int, Hold]:
+    def wait_ns(
+        self, message: Prepared | Released, to_idx: bytes, now_ns: int, *, again: bool = False
+    ) -> tuple[int, Hold]:
         """In how many ns it may go and what decides: 0 for now, STOPPED_NS for not until a stop
-        is lifted. Counts it as gone at that moment.
+        is lifted. Counts it as gone at that moment; but for Hold.RATE, which is to be asked about
+        `again` then.
         """
-        if not self._specs and not self._gap_ns:
+        if not self.active:
             return 0, Hold.NONE
         keys = self._keys(message)
-        if self._stopped:
-            for key in keys:
-                if key in self._stopped:
-                    return STOPPED_NS, key[0]
-        longest, hold = 0, Hold.NONE
-        otp = message.category == Category.OTP
-        for key in keys:
-            schedule = self._schedules.get(key)
-            if schedule is not None:
-                wait = schedule.reserve(message.parts, now_ns)
-                if wait > longest and not otp:
-                    longest, hold = wait, key[0]
-        if self._gap_ns and not otp:
-            earliest = self._after_the_last(to_idx, now_ns + longest) - now_ns
-            if earliest > longest:
-                longest, hold = earliest, Hold.RECIPIENT_RATE
-        return longest, hold
+        for key in keys if self._stopped else ():
+            if key in self._stopped:
+                return STOPPED_NS, key[0]
+        found: list[tuple[float, Hold, Limit]] = [
+            (timetable.pace, key[0], timetable)
+            for key in keys
+            if (timetable := self._timetables.get(key)) is not None
+        ]
+        if message.category == Category.OTP:
+            for _, _, limit in found:
+                limit.borrow(message.parts, now_ns)
+            return 0, Hold.NONE
+        if len(found) > 1:
+            found.sort(key=itemgetter(0))
+        if self._gap.gap_ns:
+            found.append((0.0, Hold.RECIPIENT_RATE, self._gap.of(to_idx, now_ns)))
+        limits = [limit for _, _, limit in found]
+        at_ns, decided = first_moment(limits, message.parts, now_ns)
+        behind = _stands_behind(limits, decided, at_ns, now_ns, again=again)
+        if behind is not None:
+            turn = behind.queue(message.parts, at_ns)
+            return max(now_ns + AHEAD_NS, turn - AHEAD_NS) - now_ns, Hold.RATE
+        for limit in limits:
+            limit.book(message.parts, at_ns, now_ns)
+        return at_ns - now_ns, Hold.NONE if decided is None else found[decided][1]
 
-    def released_wait_ns(self, account: int, category: int, parts: int, now_ns: int) -> int:
-        """In how many ns a message may go that was scheduled or held, and so was not paced when it
-        was accepted: by its account's rate. What is stopped is found by the last look.
-        """
-        schedule = self._schedules.get((Hold.ACCOUNT_RATE, account))
-        if schedule is None:
-            return 0
-        wait = schedule.reserve(parts, now_ns)
-        return 0 if category == Category.OTP else wait
+    def released_wait_ns(self, message: Released, now_ns: int) -> tuple[int, Hold]:
+        """As wait_ns, of a message that was scheduled or held, or found its timetables full."""
+        return self.wait_ns(message, message.to_idx, now_ns, again=message.hold == Hold.RATE)
 
     def quota(self, account: int, now_ns: int) -> tuple[int, int]:
         """How many parts of an account that has a rate may go at once now, and in how many ns its
         whole burst may again. None and never, while it is stopped.
         """
         key: Key = (Hold.ACCOUNT_RATE, account)
-        schedule = self._schedules.get(key)
-        if schedule is not None:
-            return schedule.quota(now_ns)
+        timetable = self._timetables.get(key)
+        if timetable is not None:
+            return timetable.quota(now_ns)
         return (0, NEVER_NS) if key in self._stopped else (UNLIMITED_PARTS, 0)
 
     def stopped(self, account: int, sender: str) -> Hold | None:
@@ -121,7 +135,7 @@ class Pacing:
                 return key[0]
         return None
 
-    def _keys(self, message: Prepared) -> list[Key]:
+    def _keys(self, message: Prepared | Released) -> list[Key]:
         keys: list[Key] = [
             (Hold.ACCOUNT_RATE, message.account),
             (Hold.SENDER_RATE, (message.account, message.sender)),
@@ -130,18 +144,21 @@ class Pacing:
             keys.append((Hold.ROUTE_RATE, self._route_of(message)))
         return keys
 
-    def _after_the_last(self, to_idx: bytes, moment: int) -> int:
-        """Not sooner than the gap after the last message to this number; remembers this one.
 
-        When more numbers are remembered than there is room for, the oldest are forgotten.
-        """
-        last = self._last.pop(to_idx, None)
-        if last is not None:
-            moment = max(moment, last + self._gap_ns)
-        elif len(self._last) >= RECIPIENTS_MAX:
-            del self._last[next(iter(self._last))]
-        self._last[to_idx] = moment
-        return moment
+def _stands_behind(
+    limits: Sequence[Limit], decided: int | None, at_ns: int, now_ns: int, *, again: bool
+) -> Limit | None:
+    """The limit behind whose timetable a message has to stand that may go at this moment: one far
+    ahead that no room is left for, or that would overtake those who stand there already.
+    """
+    near = now_ns + AHEAD_NS
+    if at_ns > near and decided is not None and any(limit.full for limit in limits):
+        return limits[decided]
+    near = max(at_ns, near)
+    for limit in limits:
+        if limit.behind_ns > near and not again:
+            return limit
+    return None
 
 
 def _specs(rates: PacingRates) -> Iterable[tuple[Key, RateSpec]]:

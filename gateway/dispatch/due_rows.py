@@ -1,32 +1,65 @@
 """One claim of messages whose time has come.
 
 Owns which of them are taken: of each category as many as it has room for; what is released goes at
-its account's rate, as what was accepted did; and what belongs to a batch that is stopped or has a
-rate of its own is only freed of its moment, since it goes when its batch lets it.
+the rates of its account, sender, route and recipient, as what was accepted did; and what belongs to
+a batch that is stopped or has a rate of its own is only freed of its moment, since it goes when its
+batch lets it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import asyncpg
+import msgspec
 
 from gateway.dispatch.batch_pace import BatchPace
 from gateway.dispatch.holds import Hold
+from gateway.dispatch.outcomes import FREED_BY_HAND
 from storage import sql
+from storage.crypto import NumberVault
 from storage.pool import Connection
 
 _SQL = sql.load(__package__)
-# Not counted by their account's rate when they were accepted.
-RELEASED = frozenset({Hold.SCHEDULED, Hold.SEND_WINDOW, Hold.QUIET_HOURS, Hold.FREQUENCY_GAP})
+# Not counted by any rate when they were accepted.
+RELEASED = frozenset(
+    {Hold.SCHEDULED, Hold.SEND_WINDOW, Hold.QUIET_HOURS, Hold.FREQUENCY_GAP, Hold.RATE}
+)
 
-# account, category, parts, now in ns -> in how many ns what is released may go.
-ReleasePace = Callable[[int, int, int, int], int]
+
+class Released(msgspec.Struct, gc=False):
+    """A message whose moment has come, as far as rates and routes look at it."""
+
+    account: int
+    category: int
+    parts: int
+    sender: str
+    to: str
+    to_idx: bytes
+    tags: tuple[str, ...]
+    hold: int
 
 
-def goes_at_once(_account: int, _category: int, _parts: int, _now_ns: int) -> int:
-    """No account has a rate."""
-    return 0
+class ReleasePace(Protocol):
+    """The rates that the accepter asks too."""
+
+    @property
+    def active(self) -> bool:
+        """Whether there are any."""
+
+    def released_wait_ns(self, message: Released, now_ns: int) -> tuple[int, Hold]:
+        """In how many ns it may go and why not before; negative: when a stop is lifted."""
+
+
+class NoRates:
+    """Everything goes at once."""
+
+    active = False
+
+    def released_wait_ns(self, message: Released, now_ns: int) -> tuple[int, Hold]:
+        """Never asked."""
+        return 0, Hold.NONE
 
 
 class DueRows:
@@ -39,12 +72,14 @@ class DueRows:
         *,
         batches: BatchPace,
         pace: ReleasePace,
+        vault: NumberVault,
         now_ns: int,
     ) -> None:
         self._connector = connector
         self._rooms = {category: room for category, room in rooms.items() if room > 0}
         self._batches = batches
         self._pace = pace
+        self._vault = vault
         self._now_ns = now_ns
         self.moved = False  # rows were put elsewhere: behind them may be others
 
@@ -72,17 +107,35 @@ class DueRows:
     async def _turns(
         self, database: Connection, found: list[asyncpg.Record]
     ) -> list[asyncpg.Record]:
-        """Those whose turn it is at their account's rate; the others wait on."""
-        later: dict[int, int] = {}
-        for row in found:
-            if row["hold"] in RELEASED:
-                wait_ns = self._pace(row["account"], row["category"], row["parts"], self._now_ns)
-                if wait_ns:
-                    later[row["id"]] = wait_ns // 1000
+        """Those whose turn it is at the rates; the others wait on."""
+        if not self._pace.active:
+            return found
+        released = {row["id"]: row for row in found if row["hold"] in RELEASED}
+        if not released:
+            return found
+        later: dict[int, tuple[int | None, int]] = {}
+        ids = list(released)
+        for message in await database.fetch(_SQL["messages_released"], ids, min(ids)):
+            wait_ns, hold = self._pace.released_wait_ns(
+                self._released(released[message["id"]], message), self._now_ns
+            )
+            if wait_ns:
+                later[message["id"]] = (wait_ns // 1000 if wait_ns > 0 else None, hold)
         if not later:
             return found
-        await database.execute(
-            _SQL["outbox_pace"], list(later), list(later.values()), Hold.ACCOUNT_RATE
-        )
+        waits, holds = zip(*later.values(), strict=True)
+        await database.execute(_SQL["outbox_pace"], list(later), waits, holds, FREED_BY_HAND)
         self.moved = True
         return [row for row in found if row["id"] not in later]
+
+    def _released(self, row: asyncpg.Record, message: asyncpg.Record) -> Released:
+        return Released(
+            account=row["account"],
+            category=row["category"],
+            parts=row["parts"],
+            sender=message["sender"],
+            to=self._vault.open(message["to_enc"]),
+            to_idx=message["to_idx"],
+            tags=tuple(message["tags"] or ()),
+            hold=row["hold"],
+        )

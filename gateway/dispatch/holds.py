@@ -25,6 +25,7 @@ class Hold(IntEnum):
     RECIPIENT_RATE = 8
     SENDER_RATE = 9
     ROUTE_RATE = 10
+    RATE = 11  # of any of these: asked again when its moment has come
 
     @property
     def rule(self) -> str:

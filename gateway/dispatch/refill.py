@@ -18,7 +18,7 @@ from gateway.dispatch.backlog_cursor import BacklogCursor
 from gateway.dispatch.batch_pace import BatchPace
 from gateway.dispatch.claims import Claims
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
-from gateway.dispatch.due_rows import DueRows, ReleasePace, goes_at_once
+from gateway.dispatch.due_rows import DueRows, NoRates, ReleasePace
 from storage import sql
 from storage.categories import Category
 from storage.crypto import NumberVault
@@ -49,7 +49,7 @@ class Refiller:
         term: int,
         monotonic: Callable[[], float],
         ended: Callable[[asyncio.Task[None]], object],
-        pace: ReleasePace = goes_at_once,
+        pace: ReleasePace | None = None,
         texts_differ: bool = False,
     ) -> None:
         """`ended` is told when the loop has ended by itself, which it should not. `pace` is the
@@ -63,7 +63,8 @@ class Refiller:
         self._batches = batches
         self._monotonic = monotonic
         self._ended = ended
-        self._pace = pace
+        self._pace = pace or NoRates()
+        self._vault = vault
         self._more_due = False  # the last claim was full, or moved what it found
         self.texts_differ = texts_differ
         self._cursor: dict[tuple[int, int], BacklogCursor] = defaultdict(BacklogCursor)
@@ -140,7 +141,14 @@ class Refiller:
             return
         rooms = {int(each): min(DUE_ROWS_MAX, dispatch.ready.room(each)) for each in Category}
         now_ns = int(self._monotonic() * 1e9)
-        due = DueRows(connector, rooms, batches=self._batches, pace=self._pace, now_ns=now_ns)
+        due = DueRows(
+            connector,
+            rooms,
+            batches=self._batches,
+            pace=self._pace,
+            vault=self._vault,
+            now_ns=now_ns,
+        )
         _, claimed = await self._claims.claim(due.find)
         claimed.sort(key=attrgetter("category"))
         self._claims.hand_over(dispatch, claimed)

@@ -37,11 +37,13 @@ class StopLook:
 
 
 async def lift_stops(connection: Connection) -> int:
-    """Free what any stop holds, in batches; what is still stopped is put back by the last look."""
+    """Free what any stop holds, in batches: it goes at the rates of today, and what is still
+    stopped is put back.
+    """
     freed = 0
     while True:
         status = await connection.execute(
-            _SQL["outbox_lift_stops"], list(PACED), FREED_BY_HAND, ROWS_MAX
+            _SQL["outbox_lift_stops"], list(PACED), FREED_BY_HAND, ROWS_MAX, Hold.RATE
         )
         count = int(status.split()[-1])
         freed += count

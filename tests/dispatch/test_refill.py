@@ -20,6 +20,7 @@ from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.handover import Detours
 from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import ReadyMessage
+from gateway.dispatch.outcomes import FREED_BY_HAND
 from gateway.dispatch.querying import Querying
 from gateway.dispatch.ready_queue import FILL_PERCENT
 from gateway.dispatch.refill import Refiller
@@ -285,7 +286,7 @@ async def test_what_is_due_of_one_category_does_not_stand_before_another(world: 
     assert waiting.parts_of(Category.MARKETING) == 40 * FILL_PERCENT[Category.MARKETING] // 100 - 5
 
 
-async def test_what_is_released_goes_at_the_rate_of_its_account(world: World) -> None:
+async def test_what_is_released_goes_at_the_rates_of_its_account_and_sender(world: World) -> None:
     released = named(world, 30)
     due = datetime.now(UTC) - timedelta(seconds=1)
     await world.store(released, owner=0, not_before=due)
@@ -293,15 +294,28 @@ async def test_what_is_released_goes_at_the_rate_of_its_account(world: World) ->
     dispatch = connector(world)
     dispatch._lines[None] = None  # type: ignore[index,assignment]  # up, and nothing is written
     claims = refiller(world, dispatch)
-    rates = PacingRates(accounts={1: parse_rate("10/s,burst=10")})
-    claims._pace = Pacing(rates).released_wait_ns
+    sender = released[0].sender
+    rates = PacingRates(
+        accounts={1: parse_rate("100/s,burst=10")},
+        senders={(1, sender): parse_rate("10/s,burst=10")},
+    )
+    claims._pace = pace = Pacing(rates)
     claims._monotonic = lambda: 5.0
     await claims._claim_due(CONNECTOR)
     assert len(dispatch.ready) == 10
     waiting = {key: row for key, row in (await world.outbox()).items() if not row["owner"]}
-    assert {row["hold"] for row in waiting.values()} == {Hold.ACCOUNT_RATE}
+    assert {row["hold"] for row in waiting.values()} == {Hold.SENDER_RATE}
     moments = sorted(row["not_before"] for row in waiting.values())
     assert moments[-1] - moments[0] == timedelta(seconds=1.9)
+    # What found no moment is asked again; what is stopped meanwhile is put where stops are lifted.
+    pace.configure(PacingRates(senders={(1, sender): parse_rate("0/s")}))
+    await world.connection.execute(
+        "UPDATE outbox SET hold = $1, not_before = $2 WHERE owner = 0", Hold.RATE, due
+    )
+    await claims._claim_due(CONNECTOR)
+    waiting = {key: row for key, row in (await world.outbox()).items() if not row["owner"]}
+    assert {row["hold"] for row in waiting.values()} == {Hold.SENDER_RATE}
+    assert {row["not_before"].replace(tzinfo=UTC) for row in waiting.values()} == {FREED_BY_HAND}
 
 
 async def test_higher_priority_comes_first_out_of_the_backlog(world: World) -> None:

@@ -79,33 +79,12 @@ def test_more_than_the_burst_passes_when_full_and_is_paid_afterwards() -> None:
     assert bucket.take(1, NANOSECONDS // 10) == 4 * NANOSECONDS // 10
 
 
-def test_force_take_borrows_at_most_one_second() -> None:
-    bucket = TokenBucket(rate(10, burst=1))
-    forced = 0
-    while bucket.force_take(1, 0) == 0:
-        forced += 1
-    assert forced == 1 + 10
-    assert bucket.available(0) == 0
-    assert bucket.take(1, 0) > NANOSECONDS
-    assert bucket.force_take(1, NANOSECONDS // 10) == 0
-
-
 def test_rate_zero_is_paused_until_set_rate() -> None:  # E40
     bucket = TokenBucket(rate(0))
     assert bucket.take(1, 10 * NANOSECONDS) == NEVER_NS
-    assert bucket.force_take(1, 10 * NANOSECONDS) == NEVER_NS
     assert bucket.available(10 * NANOSECONDS) == 0
     bucket.set_rate(rate(10), 10 * NANOSECONDS)
     assert bucket.take(1, 10 * NANOSECONDS) == 0
-
-
-def test_refund_never_goes_above_the_burst() -> None:
-    bucket = TokenBucket(rate(100, burst=10))
-    bucket.take(4, 0)
-    bucket.refund(2)
-    assert bucket.available(0) == 8
-    bucket.refund(50)
-    assert bucket.available(0) == 10
 
 
 @given(specs, specs, st.integers(0, 60))

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smpp.encoding import Part, Segmentation, TextSettings, estimate, read_text, submit_parts
-from smpp.references import ConcatenationReferences
 from smpp.segmentation import Alphabet, split_header
 from smpp.text import TooManyParts, Unencodable, encode_text
 from smpp.text import estimate as plain_estimate
@@ -267,24 +266,12 @@ def test_e73_part_counts_of_ten_thousand_texts_are_those_of_another_counter(
     assert counts >= {1, 2, 3}
 
 
-def test_e78_references_wrap_per_destination() -> None:
-    for bits, size in ((8, 256), (16, 65_536)):
-        references = ConcatenationReferences(bits=bits, seed=4)
-        taken = [references.take(b"8613800000001") for _ in range(size + 44)]
-        references.take(b"8613800000002")
-        assert sorted(taken[:size]) == list(range(size))  # all differ
-        assert taken[size:] == taken[:44]
-        assert references.take(b"8613800000001") == taken[44]
-
-
-def test_e78_three_hundred_long_messages_to_one_number_among_others() -> None:
+def test_e78_three_hundred_long_messages_in_a_row_have_their_references() -> None:
     for segmentation in SEGMENTATIONS[:3]:
         wanted = TextSettings(segmentation=segmentation)
-        references = ConcatenationReferences(bits=8 if segmentation == "udh8" else 16)
         seen = []
-        for n in range(300):
-            references.take(b"somebody else %d" % n)
-            parts = submit_parts("x" * 200, wanted, references.take(b"86138"))
+        for n in range(65_400, 65_700):  # wraps, as 16 bits and as the lower 8 of them
+            parts = submit_parts("x" * 200, wanted, n & 0xFFFF)
             if segmentation == "sar":
                 seen.append({int.from_bytes(part.tlvs[0][1], "big") for part in parts})
             else:
@@ -293,16 +280,6 @@ def test_e78_three_hundred_long_messages_to_one_number_among_others() -> None:
         assert all(len(of_one) == 1 for of_one in seen)
         last = [next(iter(of_one)) for of_one in seen]
         assert all(len(set(last[n : n + 256])) == len(last[n : n + 256]) for n in range(300))
-
-
-def test_e78_the_longest_unused_destination_is_forgotten() -> None:
-    references = ConcatenationReferences(destinations_max=2)
-    first = [references.take(b"a"), references.take(b"b"), references.take(b"a")]
-    references.take(b"c")
-    assert len(references) == 2
-    assert references.take(b"a") == (first[2] + 1) & 0xFF
-    assert references.take(b"b") == first[1]  # begins anew
-    assert ConcatenationReferences(seed=1).take(b"a") != first[0]
 
 
 @pytest.mark.parametrize("segmentation", SEGMENTATIONS)

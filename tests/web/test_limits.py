@@ -13,8 +13,8 @@ from gateway.accept.models import Prepared, Refused, Verdict
 from gateway.accept.shedding import SheddingAccepter
 from gateway.web.request_limits import RequestLimits
 from ratelimit.spec import parse_rate, rate
+from ratelimit.timetable import Timetable
 from ratelimit.token_bucket import TokenBucket
-from ratelimit.virtual_schedule import VirtualSchedule
 from tests.web.edge import Api, Memory, running_api
 
 SECOND = 1_000_000_000
@@ -157,14 +157,14 @@ async def test_the_fuller_the_lane_the_more_is_refused_and_never_otp(
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(0, SECOND)), max_size=30))
 def test_a_quota_is_whole_again_when_it_says(steps: list[tuple[int, int]]) -> None:
     spec = rate(7, 3, burst=5)
-    bucket, schedule, now = TokenBucket(spec), VirtualSchedule(spec), 0
+    bucket, timetable, now = TokenBucket(spec), Timetable(spec), 0
     for parts, pause in steps:
         now += pause
         bucket.take(parts, now)
-        schedule.borrow(parts, now)
+        timetable.book(parts, timetable.earliest(parts, now), now)
     assert bucket.available(now + bucket.full_in(now)) == spec.burst
-    left, whole_in = schedule.quota(now)
+    left, whole_in = timetable.quota(now)
     assert 0 <= left <= spec.burst
-    assert schedule.quota(now + whole_in)[0] == spec.burst
+    assert timetable.quota(now + whole_in)[0] == spec.burst
     if left:
-        assert schedule.reserve(left, now) == 0
+        assert timetable.earliest(left, now) == now

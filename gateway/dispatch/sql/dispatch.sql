@@ -54,11 +54,18 @@ CROSS JOIN LATERAL (
 ) AS due;
 
 -- name: outbox_pace
--- Released, and not yet its account's turn: waits on, so many microseconds.
+-- Released, and not yet its turn: waits on, so many microseconds, or until a stop is lifted.
 UPDATE outbox AS o
-SET not_before = now() + paced.wait * interval '1 microsecond', hold = $3
-FROM unnest($1::bigint[], $2::bigint[]) AS paced (id, wait)
+SET not_before = coalesce(now() + paced.wait * interval '1 microsecond', $4), hold = paced.hold
+FROM unnest($1::bigint[], $2::bigint[], $3::smallint[]) AS paced (id, wait, hold)
 WHERE o.id = paced.id;
+
+-- name: messages_released
+-- What the rates look at, in the order in which they were accepted.
+SELECT id, sender, to_enc, to_idx, tags
+FROM message
+WHERE id = ANY($1::bigint[]) AND id >= $2
+ORDER BY id;
 
 -- name: outbox_due_after
 -- As outbox_due, from a moment on: what could not be moved is passed over.
@@ -86,9 +93,9 @@ FROM unnest($1::bigint[], $2::smallint[]) AS moved (id, connector)
 WHERE o.id = moved.id AND o.owner = 0;
 
 -- name: outbox_lift_stops
--- What a rate of 0 holds, at the far end of each connector's timetable.
+-- What a rate of 0 holds, at the far end of each connector's timetable: due now, and then the rates are asked.
 UPDATE outbox
-SET not_before = NULL, hold = 0
+SET not_before = now(), hold = $4
 WHERE id IN (
     SELECT o.id
     FROM connector AS c

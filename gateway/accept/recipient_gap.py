@@ -1,0 +1,75 @@
+"""The least time between two messages to one number.
+
+Owns what is remembered of each number: the moments given out, as long as they matter. Pure.
+"""
+
+from __future__ import annotations
+
+RECIPIENTS_MAX = 200_000  # remembered; some 230 bytes each
+MOMENTS_MAX = 100  # of one number
+
+
+class RecipientGap:
+    """All numbers."""
+
+    def __init__(self) -> None:
+        self.gap_ns = 0
+        self._moments: dict[bytes, tuple[int, ...]] = {}
+
+    def of(self, to_idx: bytes, now_ns: int) -> RecipientMoments:
+        """One number's moments, as far as they still matter."""
+        moments = self._moments.get(to_idx, ())
+        while moments and moments[0] <= now_ns - self.gap_ns:
+            moments = moments[1:]
+        return RecipientMoments(self, to_idx, moments)
+
+    def remember(self, to_idx: bytes, moments: tuple[int, ...]) -> None:
+        """A number's moments. When more numbers are remembered than there is room for, the oldest
+        are forgotten.
+        """
+        self._moments.pop(to_idx, None)
+        if len(self._moments) >= RECIPIENTS_MAX:
+            del self._moments[next(iter(self._moments))]
+        self._moments[to_idx] = moments
+
+
+class RecipientMoments:
+    """One number, as a limit beside timetables. Counts messages, whatever their parts."""
+
+    __slots__ = ("_all", "_moments", "_to_idx")
+
+    behind_ns = 0  # those that get no moment stand in no order
+
+    def __init__(self, numbers: RecipientGap, to_idx: bytes, moments: tuple[int, ...]) -> None:
+        self._all = numbers
+        self._to_idx = to_idx
+        self._moments = moments
+
+    @property
+    def full(self) -> bool:
+        """Whether no more moments are given out to this number at present."""
+        return len(self._moments) >= MOMENTS_MAX
+
+    @property
+    def clear_ns(self) -> int:
+        """The gap after the last."""
+        return self._moments[-1] + self._all.gap_ns if self._moments else 0
+
+    def earliest(self, n: int, at_ns: int) -> int:
+        """The first moment, not before `at_ns`, with the gap to those before and after it."""
+        gap_ns = self._all.gap_ns
+        for moment in self._moments:
+            if moment - gap_ns < at_ns < moment + gap_ns:
+                at_ns = moment + gap_ns
+        return at_ns
+
+    def book(self, n: int, at_ns: int, now_ns: int) -> None:
+        """A message goes to this number at `at_ns`."""
+        self._all.remember(self._to_idx, tuple(sorted((*self._moments, at_ns))))
+
+    def borrow(self, n: int, now_ns: int) -> None:
+        """A one-time password keeps no gap."""
+
+    def queue(self, n: int, at_ns: int) -> int:
+        """When to ask again."""
+        return max(at_ns, self.clear_ns)
