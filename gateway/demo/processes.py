@@ -36,10 +36,8 @@ class Child(msgspec.Struct):
 
 
 async def start(name: str, arguments: Sequence[str], log: Path, *, ready: str) -> Child:
-    """Start `smsgate <arguments>` and wait for the line that begins with `ready`.
-
-    Raises DemoError with the end of its log when it ends first, or takes longer than
-    START_SECONDS_MAX.
+    """Start `smsgate <arguments>` and wait for the line that begins with `ready`. Raises
+    DemoError, see until_ready.
     """
     with log.open("ab") as log_file:
         process = await asyncio.create_subprocess_exec(
@@ -53,6 +51,17 @@ async def start(name: str, arguments: Sequence[str], log: Path, *, ready: str) -
             start_new_session=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
+    return await until_ready(name, process, log, ready=ready)
+
+
+async def until_ready(
+    name: str, process: asyncio.subprocess.Process, log: Path, *, ready: str
+) -> Child:
+    """Wait for the line that begins with `ready`.
+
+    Raises DemoError with the end of its log when the process ends first, or takes longer than
+    START_SECONDS_MAX.
+    """
     assert process.stdout is not None
     try:
         async with asyncio.timeout(START_SECONDS_MAX):

@@ -1,4 +1,6 @@
-"""A folder that the embedded PostgreSQL's account can pass, also when the tests run as root."""
+"""A folder that the embedded PostgreSQL's account can pass, also when the tests run as root; and
+the fork server that gateways and simulators come from.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fork_server import fork_server
+
 
 @pytest.fixture
 def folder(private_folder: Path) -> Iterator[Path]:
@@ -17,3 +21,9 @@ def folder(private_folder: Path) -> Iterator[Path]:
     path.chmod(0o711)
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fork_server(private_folder: Path) -> Iterator[None]:
+    with fork_server(private_folder / "forks"):
+        yield

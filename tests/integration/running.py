@@ -18,6 +18,7 @@ import aiohttp
 from gateway.demo import processes
 from gateway.demo.processes import Child
 from smpp.simulator.ledger import LedgerLine, read_ledger
+from tests.fork_server import forked
 
 PATIENCE_SECONDS = 30.0
 POLL_SECONDS = 0.05
@@ -103,7 +104,7 @@ async def simulator(
 ) -> AsyncIterator[Simulator]:
     profile_path, ledger = folder / f"{name}.toml", folder / f"{name}.jsonl"
     profile_path.write_text(profile)
-    child = await processes.start(
+    child = await start(
         "simulator",
         [
             "simulate", "--port", str(port), "--profile", str(profile_path),
@@ -156,9 +157,7 @@ async def gateway(config: Path) -> AsyncIterator[Running]:
     """A gateway and a new key of its account `default`; drained and checked at the end."""
     child = await start_gateway(config)
     try:
-        key = await processes.run(
-            ["keys", "create", f"k{child.process.pid}", "--config", str(config)]
-        )
+        key = await create_key(config, f"k{child.process.pid}")
         headers = {"Authorization": f"Bearer {key}"}
         async with aiohttp.ClientSession(headers=headers) as session:
             yield Running(child, config, child.ready.split()[1], session)
@@ -168,12 +167,27 @@ async def gateway(config: Path) -> AsyncIterator[Running]:
 
 
 async def start_gateway(config: Path) -> Child:
-    return await processes.start(
+    return await start(
         "gateway",
         ["serve", "--config", str(config)],
         config.parent / "gateway.log",
         ready="smsgate ready:",
     )
+
+
+async def start(name: str, arguments: Sequence[str], log: Path, *, ready: str) -> Child:
+    """As processes.start, from the fork server."""
+    return await processes.until_ready(name, await forked(arguments, log), log, ready=ready)
+
+
+async def create_key(config: Path, name: str, *arguments: str) -> str:
+    """What `smsgate keys create NAME` prints; the gateway may be running."""
+    log = config.with_suffix(".keys.log")
+    process = await forked(["keys", "create", name, "--config", str(config), *arguments], log)
+    assert process.stdout is not None
+    key = (await process.stdout.read()).decode().strip()
+    assert await process.wait() == 0, log.read_text()
+    return key
 
 
 def message(number: int, **fields: object) -> dict[str, object]:

@@ -26,9 +26,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from gateway.demo import processes
 from gateway.keys import SCOPES
-from tests.integration.running import gateway, simulator, write_config
+from tests.integration.running import create_key, gateway, simulator, write_config
 
 EXAMPLES = 6
 SEED = 20_261_126
@@ -79,9 +78,7 @@ async def test_every_answer_is_in_the_document(tmp_path: Path, database_url: str
         simulator(tmp_path) as carrier,
         gateway(write_config(tmp_path, database_url, carrier.port)) as running,
     ):
-        key = await processes.run(
-            ["keys", "create", "contract", "--config", str(running.config), "--scopes", *SCOPES]
-        )
+        key = await create_key(running.config, "contract", "--scopes", *SCOPES)
         asked = await asyncio.to_thread(hold_to_it, running.api, f"Bearer {key}")
         assert "POST /v1/messages" in asked
         assert len(asked) >= 13

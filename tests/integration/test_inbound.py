@@ -7,12 +7,18 @@ import time
 from itertools import permutations
 from pathlib import Path
 
-from gateway.demo import processes
 from smpp.simulator import InboundMessage, Simulator
 from smpp.simulator.ledger import LedgerLine, read_ledger
 from smpp.simulator.profile import parse_profile
 from smpp.text import encode_text
-from tests.integration.running import POLL_SECONDS, SMOOTH, Running, gateway, write_config
+from tests.integration.running import (
+    POLL_SECONDS,
+    SMOOTH,
+    Running,
+    create_key,
+    gateway,
+    write_config,
+)
 
 SENDER = "10690001"
 HANDSETS = ("+8613800001000", "+8613800011000")
@@ -101,9 +107,7 @@ async def test_e77_parts_and_messages_outlive_a_kill(folder: Path, database_url:
 
 
 async def reading_key(config: Path) -> str:
-    return await processes.run(
-        ["keys", "create", "recipients", "--config", str(config), "--scopes", *SCOPES]
-    )
+    return await create_key(config, "recipients", "--scopes", *SCOPES)
 
 
 async def opting_out(running: Running, simulator: Simulator, ledger: Path, config: Path) -> None:

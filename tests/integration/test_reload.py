@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gateway.demo import processes
 from tests.integration.carrier import Carrier, carrier, deliver_and_confirm
 from tests.integration.running import (
     PATIENCE_SECONDS,
     POLL_SECONDS,
     Running,
+    create_key,
     gateway,
     message,
     write_config,
@@ -49,9 +49,7 @@ async def reloaded(running: Running) -> Any:
 
 
 async def headers(running: Running) -> dict[str, str]:
-    key = running.keys.get("admin") or await processes.run(
-        ["keys", "create", "ops", "--scopes", "admin", "--config", str(running.config)]
-    )
+    key = running.keys.get("admin") or await create_key(running.config, "ops", "--scopes", "admin")
     running.keys["admin"] = key
     return {"Authorization": f"Bearer {key}"}
 
