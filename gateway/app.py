@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -43,6 +43,7 @@ from gateway.maintenance import Maintenance, today
 from gateway.policy.rules import Rules, build_rules
 from gateway.recipients import RecipientDesk
 from gateway.reload import Reloader
+from gateway.retention import Retention
 from gateway.sandbox import Sandbox
 from gateway.web.server import HttpServer, create_app
 from storage import sql
@@ -273,6 +274,7 @@ class Gateway:
             ids=self.ids,
             unknown_after_hours=self.config.limits.unknown_after_hours,
             recover=self._recover,
+            retain=Retention(self.config.retention, self.clock.wall_ms).turn,
             lost=self._lost,
             ended=self.task_ended,
             groups=self._groups(),
@@ -330,13 +332,13 @@ class Gateway:
         Takes down what start() got up, also after a start that failed half-way.
         """
         self.draining = True
-        steps = {
+        steps: dict[str, Callable[[], Awaitable[None]]] = {
             "http": self._stop_http,
             "sending": self._stop_sending,
             "inbound": self._stop_inbound,
-            "links": self._stop_links,
+            "links": lambda: self.links.stop(),
             "term": self._release_term,
-            "database": self._close_database,
+            "database": lambda: self.database.close(),
         }
         for name, step in steps.items():
             if name in self._started:
@@ -360,9 +362,6 @@ class Gateway:
         await self.consents.close()
         await self.inbound.stop()
 
-    async def _stop_links(self) -> None:
-        await self.links.stop()
-
     async def _release_term(self) -> None:
         """What we still hold in memory is free for the next process at once.
 
@@ -377,9 +376,6 @@ class Gateway:
             await self.term.release(connection)
         except DatabaseDown as error:
             _log.warning("term_not_released", error=str(error))
-
-    async def _close_database(self) -> None:
-        await self.database.close()
 
     def _lost(self, why: str) -> None:
         if not self.lost.done():

@@ -2,8 +2,8 @@
 
 Owns the periodic work: renewing the owner term, making day partitions ahead, joining parked
 receipts, ending what has expired, giving up on receipts that never came, recovering what other
-processes left. Each is one bounded step; a step that fails because the database is away is tried
-again at its next turn.
+processes left, dropping days that were kept long enough. Each is one bounded step; a step that
+fails because the database is away is tried again at its next turn.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ PARTITION_SECONDS = 10.0  # one look at the catalogue; also what ends a clock's 
 GIVE_UP_SECONDS = 60.0
 GIVE_UP_STRETCHES = 10  # a turn, so that a take-over does not wait behind days of submissions
 LINKS_SECONDS = 3600.0
+RETENTION_SECONDS = 600.0  # one look at the catalogue
 COUNTS_SECONDS = 3600.0  # one look through the whole table
 REQUESTS_SECONDS = 60.0
 PURGE_STEPS = 20  # a turn, of 10 000 references each (1 000 keys): keeps up with 3 300 a second
@@ -59,6 +60,7 @@ class Maintenance:
         ids: IdSource,
         unknown_after_hours: int,
         recover: Step,
+        retain: Step,
         lost: Callable[[str], None],
         ended: Callable[[asyncio.Task[None]], object],
         groups: ConnectorGroups = ALONE,
@@ -72,6 +74,7 @@ class Maintenance:
         self._ids = ids
         self._unknown_after_hours = unknown_after_hours
         self._recover = recover
+        self._retain = retain
         self._lost = lost
         self._groups = groups
         self._ended = ended
@@ -98,6 +101,7 @@ class Maintenance:
                     (LINKS_SECONDS, self._forget_links),
                     (COUNTS_SECONDS, self._forget_counts),
                     (REQUESTS_SECONDS, self._forget_requests),
+                    (RETENTION_SECONDS, self._forget_days),
                 )
             ),
         ]
@@ -187,6 +191,10 @@ class Maintenance:
         now_ms = int(datetime.now(UTC).timestamp() * 1000)
         while await frequency.purge(connection, now_ms) >= frequency.PURGE_ROWS_MAX:
             continue
+
+    async def _forget_days(self, connection: Connection) -> None:
+        """Whole days that were kept long enough."""
+        await self._retain(connection)
 
     async def _take_over(self, connection: Connection) -> None:
         await self._recover(connection)

@@ -66,11 +66,15 @@ async def drop_partitions(connection: Connection, table: str, before: date) -> l
         raise LookupError(f"{table} is not partitioned")
     await connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
     try:
-        rows = await connection.fetch(SQL["existing_partitions"], [table])
-        dropped = []
-        for row in rows:
+        end = leaf_name(table, before)
+        # What a process detached and did not live to drop, then what is still attached.
+        left = await connection.fetch(SQL["detached_partitions"], table, end)
+        dropped = [row["leaf"] for row in left]
+        for leaf in dropped:
+            await connection.execute(f'DROP TABLE "{leaf}"')
+        for row in await connection.fetch(SQL["existing_partitions"], [table]):
             leaf, detaching = row["leaf"], row["detaching"]
-            if leaf >= leaf_name(table, before):
+            if leaf >= end:
                 continue
             how = "FINALIZE" if detaching else "CONCURRENTLY"
             await connection.execute(f'ALTER TABLE {table} DETACH PARTITION "{leaf}" {how}')
@@ -79,6 +83,14 @@ async def drop_partitions(connection: Connection, table: str, before: date) -> l
         return dropped
     finally:
         await connection.execute("RESET lock_timeout")
+
+
+async def oldest_day(connection: Connection, table: str) -> date | None:
+    """The first day of `table` that is there, None without any."""
+    rows = await connection.fetch(SQL["existing_partitions"], [table])
+    if not rows:
+        return None
+    return datetime.strptime(rows[0]["leaf"], f"{table}_%Y%m%d").replace(tzinfo=UTC).date()
 
 
 def leaf_name(table: str, day: date) -> str:

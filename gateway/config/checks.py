@@ -13,6 +13,7 @@ from campaigns.keywords import KeywordSets
 from gateway.accept.senders import sender_fault
 from gateway.config.account_settings import AccountSettings
 from gateway.config.connector_settings import ConnectorSettings
+from gateway.config.retention_settings import KEPT_DAYS_MIN
 from gateway.config.route_settings import MatchSettings, RouteSettings
 from gateway.config.settings import Config
 from gateway.config.shape import ConfigError, nearest
@@ -48,6 +49,12 @@ def check_whole(config: Config) -> None:
         raise ConfigError(f"links.trusted_proxies: {error}") from None
     if config.http.listen == config.links.listen and config.http.listen.port:
         raise ConfigError(f"links.listen: {config.links.listen} is http.listen already")
+    for key in config.retention.__struct_fields__:
+        days: int = getattr(config.retention, key)
+        if 0 < days < KEPT_DAYS_MIN:
+            raise ConfigError(
+                f"retention.{key}: {days} is too few; at least {KEPT_DAYS_MIN}, or 0 to keep all"
+            )
 
 
 def _check_unique(section: str, names: Sequence[str]) -> None:

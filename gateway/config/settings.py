@@ -17,6 +17,7 @@ from gateway.config.base import Settings
 from gateway.config.category_settings import DoubtSettings, ValiditySettings
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.policy_settings import QuietHoursSettings
+from gateway.config.retention_settings import RetentionSettings
 from gateway.config.route_settings import RouteSettings
 from gateway.config.values import Address, BaseUrl, DatabaseUrl, Size
 
@@ -175,6 +176,7 @@ class Config(Settings, frozen=True, kw_only=True):
     quiet_hours: QuietHoursSettings = QuietHoursSettings()
     validity: ValiditySettings = ValiditySettings()
     doubt: DoubtSettings = DoubtSettings()
+    retention: RetentionSettings = RetentionSettings()
     connectors: tuple[ConnectorSettings, ...] = ()
     routes: tuple[RouteSettings, ...] = ()
     accounts: tuple[AccountSettings, ...] = ()

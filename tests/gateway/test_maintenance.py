@@ -26,7 +26,7 @@ NEVER = 3_600.0
 PATIENCE_SECONDS = 10
 PACES = (
     "RENEW_SECONDS", "RECOVER_SECONDS", "SWEEP_SECONDS", "PARTITION_SECONDS", "GIVE_UP_SECONDS",
-    "LINKS_SECONDS", "REQUESTS_SECONDS",
+    "LINKS_SECONDS", "REQUESTS_SECONDS", "RETENTION_SECONDS",
 )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 class Side:
     """Maintenance of one process, and what it told."""
 
-    def __init__(self, database: Database, term: OwnerTerm, recover: Step) -> None:
+    def __init__(self, database: Database, term: OwnerTerm, recover: Step, retain: Step) -> None:
         self.lost: list[str] = []
         self.ended: list[str] = []
         self.term = term
@@ -66,6 +66,7 @@ class Side:
             ids=World().ids,
             unknown_after_hours=72,
             recover=recover,
+            retain=retain,
             lost=self.lost.append,
             ended=self._ended,
         )
@@ -81,11 +82,14 @@ async def nothing_to_recover(_connection: Connection) -> None:
 
 @asynccontextmanager
 async def working(
-    database: Database, connection: Connection, recover: Step = nothing_to_recover
+    database: Database,
+    connection: Connection,
+    recover: Step = nothing_to_recover,
+    retain: Step = nothing_to_recover,
 ) -> AsyncIterator[Side]:
     term = await OwnerTerm.acquire(connection, HostIdentity.current())
     database.use_term(term.term)
-    side = Side(database, term, recover)
+    side = Side(database, term, recover, retain)
     side.work.start()
     try:
         yield side

@@ -248,6 +248,7 @@ async def test_a_step_of_maintenance_that_fails_once_is_not_the_last(
         term=term,
         ids=IdSource(term.node, lambda: 1_800_000_000_000),
         recover=take_over,
+        retain=take_over,
         lost=lambda why: noticed.set(),
         ended=lambda task: noticed.set(),
         unknown_after_hours=72,
