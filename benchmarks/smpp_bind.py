@@ -16,7 +16,8 @@ import psutil
 from benchmarks.smpp_carrier import HOST, processor_seconds
 from smpp import vocabulary
 from smpp.bind_pool import BindPool
-from smpp.client import Bind, BindSettings
+from smpp.bind_settings import BindSettings
+from smpp.client import Bind
 from smpp.events import Delivery, QueryResponse, SubmitResponse
 from smpp.pdu import SubmitSm, tlv_value
 

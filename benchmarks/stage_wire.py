@@ -15,7 +15,8 @@ from benchmarks.smpp_bind import PASSWORD, SYSTEM_ID
 from benchmarks.smpp_carrier import HOST, CarrierOptions
 from benchmarks.smpp_processes import carrier_process
 from smpp.bind_pool import BindPool
-from smpp.client import Bind, BindSettings
+from smpp.bind_settings import BindSettings
+from smpp.client import Bind
 from smpp.events import Delivery, QueryResponse, SubmitResponse
 from smpp.pdu import SubmitSm
 

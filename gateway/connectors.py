@@ -32,7 +32,7 @@ from gateway.dispatch.recorder import Recorder
 from gateway.inbound.service import InboundService
 from ratelimit.spec import RateSpec
 from smpp.bind_pool import BindPool
-from smpp.client import BindSettings
+from smpp.bind_settings import BindSettings
 from smpp.encoding import TextSettings
 from smpp.tls import TlsSettings
 from smpp.vocabulary import status_name

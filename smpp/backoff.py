@@ -39,7 +39,7 @@ class Backoff:
 
 
 class AttemptLimit:
-    """At most ``per_minute`` attempts in any 60 seconds."""
+    """At most ``per_minute`` attempts in any 60 seconds; those that nobody saw do not count."""
 
     __slots__ = ("_attempts", "per_minute")
 
@@ -56,5 +56,5 @@ class AttemptLimit:
         return max(0.0, self._attempts[0] + MINUTE_SECONDS - now)
 
     def record(self, now: float) -> None:
-        """An attempt is being made."""
+        """An attempt reached the carrier."""
         self._attempts.append(now)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from smpp.client import Bind, BindListener, BindSettings, BindState
+from smpp.bind_settings import BindSettings
+from smpp.client import Bind, BindListener, BindState
 
 # What a connector may ask for, and the binds that one of its ``binds`` is made of.
 BIND_PAIR = "transmitter+receiver"

@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
-from types import MappingProxyType
 from typing import Final, Protocol
 
 import structlog
 
 from smpp import vocabulary
 from smpp.backoff import AttemptLimit, Backoff
+from smpp.bind_settings import BindSettings
 from smpp.events import (
     Batch,
     BindCounters,
@@ -26,66 +26,18 @@ from smpp.events import (
     SessionCounters,
     SubmitResponse,
 )
-from smpp.pdu import BindRequest, QuerySm, SubmitSm
+from smpp.pdu import QuerySm, SubmitSm
 from smpp.queries import Asked, apart
 from smpp.refusals import response_to
 from smpp.session_machine import SessionMachine
 from smpp.session_protocol import SessionProtocol
 from smpp.session_states import Role, State
-from smpp.session_timers import TimerSettings
-from smpp.tls import TlsSettings, client_context, explain
+from smpp.tls import client_context, explain, was_begun
 
 # Nobody corrects a password within seconds, and carriers lock accounts that keep on guessing.
 CREDENTIALS_WAIT_SECONDS: Final = 60.0
 STABLE_SECONDS: Final = 10.0  # a session that held this long starts the backoff afresh
 WRONG_CREDENTIALS: Final = frozenset({vocabulary.ESME_RINVPASWD, vocabulary.ESME_RINVSYSID})
-
-BIND_COMMANDS: Final = MappingProxyType(
-    {
-        "transmitter": vocabulary.BIND_TRANSMITTER,
-        "receiver": vocabulary.BIND_RECEIVER,
-        "transceiver": vocabulary.BIND_TRANSCEIVER,
-    }
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BindSettings:
-    """How to reach one carrier. ``window`` counts submit_sm without an answer."""
-
-    host: str
-    port: int
-    system_id: str
-    password: str
-    system_type: str = ""
-    bind: str = "transceiver"  # transmitter, receiver or transceiver
-    window: int = 100
-    enquire_link_seconds: float = 30.0
-    response_timeout_seconds: float = 60.0
-    bind_timeout_seconds: float = 10.0
-    unbind_timeout_seconds: float = 5.0
-    reconnect_seconds_min: float = 1.0
-    reconnect_seconds_max: float = 60.0
-    bind_attempts_per_minute_max: int = 12
-    tls: TlsSettings | None = None  # None: plain TCP
-
-    def timers(self) -> TimerSettings:
-        """The session's timers."""
-        return TimerSettings(
-            bind_seconds=self.bind_timeout_seconds,
-            enquire_link_seconds=self.enquire_link_seconds,
-            response_seconds=self.response_timeout_seconds,
-            unbind_seconds=self.unbind_timeout_seconds,
-        )
-
-    def bind_request(self) -> BindRequest:
-        """The bind PDU. KeyError for an unknown ``bind``, UnicodeEncodeError beyond ASCII."""
-        return BindRequest(
-            command_id=BIND_COMMANDS[self.bind],
-            system_id=self.system_id.encode("ascii"),
-            password=self.password.encode("ascii"),
-            system_type=self.system_type.encode("ascii"),
-        )
 
 
 class BindState(Enum):
@@ -273,7 +225,6 @@ class Bind:
     async def _one_session(self, loop: asyncio.AbstractEventLoop) -> None:
         settings = self.settings
         self._state = BindState.CONNECTING
-        self._attempts.record(loop.time())
         self.counters.attempts += 1
         self._bound_at = self._bind_status = self._connection = None
         self._ended.clear()
@@ -287,6 +238,8 @@ class Bind:
                     server_hostname=self._server_name(),
                 )
         except (OSError, TimeoutError) as error:
+            if self._tls is not None and was_begun(error):
+                self._attempts.record(loop.time())
             awaited = "connection" if self._tls is None else "TLS handshake"
             nothing = f"no {awaited} in {settings.bind_timeout_seconds:g} s"
             why = explain(error) or str(error) or nothing
@@ -332,7 +285,10 @@ class Bind:
     # --- SessionOwner ----------------------------------------------------------------------------
 
     def session_connected(self, session: SessionProtocol) -> None:
-        """Connected, with TLS after its handshake."""
+        """Connected, with TLS after its handshake. Only what reached the carrier counts there as an
+        attempt to bind; a port that is closed follows the backoff alone (E54).
+        """
+        self._attempts.record(asyncio.get_running_loop().time())
         if session is self._attempt:
             self._connection = session
         else:

@@ -97,6 +97,14 @@ CLIENT_CERTIFICATE_REFUSED = frozenset(
 )
 
 
+def was_begun(error: OSError) -> bool:
+    """Whether an attempt to connect with TLS failed in the handshake, not before it. A silence may
+    be either, and counts.
+    """
+    begun = (ssl.SSLError, TimeoutError, ConnectionResetError, ConnectionAbortedError)
+    return isinstance(error, begun)
+
+
 def explain(error: BaseException) -> str | None:
     """What a failed handshake means, or None if it is not about TLS."""
     if isinstance(error, ssl.SSLCertVerificationError):

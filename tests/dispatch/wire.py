@@ -22,7 +22,8 @@ from gateway.dispatch.receipt_reading import ReceiptManners, ReceiptReader
 from gateway.dispatch.wire_profile import WireProfile
 from ratelimit.spec import RateSpec
 from smpp.bind_pool import BindPool
-from smpp.client import BindSettings, BindState
+from smpp.bind_settings import BindSettings
+from smpp.client import BindState
 from smpp.events import MessageRequest
 from smpp.pdu import SubmitSm, SubmitSmResp
 from smpp.server import ServerSession

@@ -15,7 +15,8 @@ from typing import TypeVar
 import msgspec
 import uvloop
 
-from smpp.client import Bind, BindSettings
+from smpp.bind_settings import BindSettings
+from smpp.client import Bind
 from smpp.events import Delivery, MessageRequest, QueryResponse, SubmitResponse
 from smpp.pdu import BindRequest, BindResp, SubmitSm, SubmitSmResp, decode, encode
 from smpp.server import ServerSession, ServerSettings, SmppServer

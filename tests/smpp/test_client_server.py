@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 
 from smpp import vocabulary
 from smpp.bind_pool import BindPool
-from smpp.client import Bind, BindSettings, BindState
+from smpp.bind_settings import BindSettings
+from smpp.client import Bind, BindState
 from smpp.events import SubmitResponse
 from smpp.pdu import BindRequest, DeliverSm, SubmitSm, SubmitSmResp, encode
 from smpp.server import ServerSettings
@@ -331,6 +332,18 @@ async def test_e54_a_carrier_that_hangs_up_is_not_stormed() -> None:
                 await eventually(lambda: any(e.get("seconds", 0) > 50 for e in logs))
                 assert bind.state is BindState.WAITING
     assert len(handler.binds) == 4
+
+
+async def test_e54_a_closed_port_uses_up_no_attempt_to_bind() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    listener, handler = Listener(), Handler()
+    options = {"bind_attempts_per_minute_max": 1}
+    async with binding(port, listener, options, wait_bound=False) as bind:
+        await eventually(lambda: bind.counters.attempts >= 5)
+        async with serving(handler, port=port):
+            await listener.until(lambda: listener.bound_times == 1)
+    assert len(handler.binds) == 1
 
 
 async def test_a_closed_port_is_named_in_the_error() -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from smpp.client import Bind, BindSettings, BindState
+from smpp.bind_settings import BindSettings
+from smpp.client import Bind, BindState
 from smpp.pdu import SubmitSmResp, encode
 from smpp.server import ServerSettings, SmppServer
 from smpp.session_timers import TimerSettings
@@ -242,12 +243,15 @@ async def test_e60_a_peer_that_does_not_speak_tls_is_named() -> None:
             connection.recv(4096)
 
     slow = {"reconnect_seconds_min": 60.0, "reconnect_seconds_max": 60.0}
+    once = slow | {"bind_attempts_per_minute_max": 1}
     with socket.create_server(("127.0.0.1", 0)) as carrier:
         port = carrier.getsockname()[1]
-        async with binding(port, Listener(), options() | slow, wait_bound=False) as bind:
+        async with binding(port, Listener(), options() | once, wait_bound=False) as bind:
             connection, _ = await asyncio.to_thread(carrier.accept)
             await asyncio.to_thread(greet, connection)
             assert "TLS: the peer does not speak TLS on this port" in await refusal(bind)
+            # It was seen by the carrier, so it counts as an attempt (E54).
+            assert bind._attempts.wait(asyncio.get_running_loop().time()) > 0
 
 
 async def test_e60_a_client_without_tls_does_not_stop_the_server(
