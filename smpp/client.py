@@ -203,6 +203,14 @@ class Bind:
         self._task = None
         self._state = BindState.STOPPED
 
+    def renew(self, drain_seconds: float, why: str) -> None:
+        """End this session in good order, for the answers in flight at most ``drain_seconds``, and
+        bind anew: the carrier has said that it is of no use. ``unbound`` follows.
+        """
+        if self._session is not None and self._session.machine.bound:
+            self._log.warning("bind_renewed", reason=why)
+            self._session.start_unbind(drain_seconds)
+
     # --- the reconnect loop: one task a bind -----------------------------------------------------
 
     async def _run(self) -> None:

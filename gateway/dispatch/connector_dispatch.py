@@ -36,6 +36,7 @@ from smpp.pdu import SubmitSm, encode
 from storage.ids import IdSource
 
 FREE_AFTER_SECONDS = 3.0
+RECONNECT_DRAIN_SECONDS = 5.0  # for the answers of what is in flight when a session is ended
 SUSPENDED = "suspended"
 
 _log = structlog.get_logger(__name__)
@@ -86,7 +87,7 @@ class ConnectorDispatch:
             ids=ids,
             clock=clock,
             settled=self._planned,
-            again_in=self._again_in,
+            again_in=self._wake_in,
             stopped=stopped or JustStopped(),
         )
         self._loader = Loader(self._planner, pace, intake.reader.references, ids=ids, clock=clock)
@@ -191,13 +192,17 @@ class ConnectorDispatch:
             self._came_up()
 
     def unbound(self, bind: Bind, reason: str, in_flight: list[object]) -> None:
-        line = self._lines.pop(bind, None)
-        if line is not None:
-            self._drop_begun(line)
         self.intake.forget(bind)
         if self.queries is not None:
             self.queries.forget(bind)
         self._doubt(in_flight)
+        self._leave(bind)
+
+    def _leave(self, bind: Bind) -> None:
+        """Nothing is written to this session any more."""
+        line = self._lines.pop(bind, None)
+        if line is not None:
+            self._drop_begun(line)
         if not self._lines:
             self._down.add(self.name)
             self._hand_back()
@@ -228,9 +233,10 @@ class ConnectorDispatch:
         self.intake.remember(effects.known)
         if effects.throttled_generation >= 0:
             self.pace.throttled(effects.throttled_generation, self._clock.monotonic_ns())
-        elif effects.pause_seconds:
-            self.pace.pause(self._clock.monotonic_ns(), effects.pause_seconds)
         self._apply(effects)
+        if effects.reconnect is not None:
+            self._leave(bind)
+            bind.renew(RECONNECT_DRAIN_SECONDS, effects.reconnect)
         if effects.suspend_seconds:
             self.withhold(SUSPENDED, effects.suspend_seconds)
 
@@ -251,12 +257,6 @@ class ConnectorDispatch:
             self._pump_scheduled = True
             self._loop.call_soon(self._pump)
 
-    def _again_in(self, nanoseconds: int) -> None:
-        if nanoseconds:
-            self._wake_in(nanoseconds)
-        else:
-            self._wake()
-
     def _planned(self, effects: Effects) -> None:
         """An intent was committed or has failed."""
         self._apply(effects)
@@ -265,6 +265,9 @@ class ConnectorDispatch:
             self._free_soon()
 
     def _wake_in(self, nanoseconds: int) -> None:
+        if not nanoseconds:
+            self._wake()
+            return
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(max(nanoseconds, 100_000) / 1e9, self._wake)

@@ -31,7 +31,7 @@ class Kind(Enum):
     FINAL: nobody, the message has its outcome. RETRY: this message again, later or elsewhere.
     THROTTLE: the pace, and the message again at the head of its category without using up an
     attempt. SUSPEND: the connector rests, its route fails over. RECONNECT: the session is of no
-    use, the message again.
+    use and is ended and bound anew, the message again.
     """
 
     FINAL = "final"

@@ -53,7 +53,7 @@ class Effects(msgspec.Struct):
     records: list[Record] = msgspec.field(default_factory=list)
     requeue: list[ReadyMessage] = msgspec.field(default_factory=list)
     known: list[KnownId] = msgspec.field(default_factory=list)
-    pause_seconds: float = 0.0
+    reconnect: str | None = None  # the answer that says that the session is of no use
     suspend_seconds: float = 0.0
     throttled_generation: int = -1  # -1: nothing was throttled
 
@@ -113,7 +113,7 @@ class Outcomes:
         elif action.kind is Kind.SUSPEND:
             out.suspend_seconds = max(out.suspend_seconds, action.cooldown_seconds)
         elif action.kind is Kind.RECONNECT:
-            out.pause_seconds = max(out.pause_seconds, action.cooldown_seconds)
+            out.reconnect = action.name
         self._settle(journey, None, None, now_ms, out)
 
     def _count(self, command_status: int) -> None:

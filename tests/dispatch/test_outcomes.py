@@ -370,7 +370,7 @@ def test_e37_the_newest_generation_that_was_throttled_is_told() -> None:
         part = wire.part(journey, generation=generation)
         wire.outcomes.answered(part, QUEUE_FULL, b"", NOW_MS, out)
     assert out.throttled_generation == 3
-    assert out.pause_seconds == 0
+    assert out.reconnect is None
 
 
 def test_a_connector_that_is_of_no_use_rests_as_long_as_the_worst_answer_says() -> None:
@@ -379,7 +379,7 @@ def test_a_connector_that_is_of_no_use_rests_as_long_as_the_worst_answer_says() 
     journeys = wire.batch(*(wire.message() for _ in range(3)))
     for journey, status in zip(journeys, (NOT_BOUND, SUSPENDED, SYSTEM_ERROR), strict=True):
         wire.outcomes.answered(wire.part(journey), status, b"", NOW_MS, out)
-    assert (out.pause_seconds, out.suspend_seconds) == (1.0, 60.0)
+    assert (out.reconnect, out.suspend_seconds) == ("ESME_RINVBNDSTS", 60.0)
     assert out.throttled_generation == -1
     assert all(done.retry_at is not None for done in done_of(out))
 
