@@ -82,6 +82,7 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
     references = None
     if settings.user_message_reference:
         references = MessageReferences(first=wiring.ids.next())
+    profile = wire_profile(settings, settings.name)
     reader = ReceiptReader(
         connector,
         receipt_manners(settings, settings.name),
@@ -92,14 +93,14 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
         wiring.recorder,
         reader=reader,
         wall_ms=wiring.clock.wall_ms,
-        messages=wiring.inbound.intake(connector, settings.inbound_country_code, None),
+        messages=wiring.inbound.intake(connector, settings.inbound_country_code, profile.text),
     )
     return ConnectorDispatch(
         settings.name,
         connector,
         ready=ReadyQueue[ReadyMessage](ready_parts(settings, rate, wiring.limits)),
         pace=Pace(rate, now_ns),
-        profile=wire_profile(settings, settings.name),
+        profile=profile,
         outcomes=Outcomes(
             connector,
             policy=wiring.policy,

@@ -8,6 +8,7 @@ held vanishes: it comes back whole, or as far as it came.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import Enum
 from itertools import groupby
 from typing import Final
@@ -205,6 +206,20 @@ class Reassembly:
         ):
             gone.append(self._close(next(iter(self._open)), Outcome.EVICTED))
         return gone
+
+    def withdraw(self, part: InboundPart, contexts: Collection[object]) -> bool:
+        """Forget the open message that ``part`` belongs to, if exactly these contexts came for it:
+        somebody else joins it. Says whether it did.
+        """
+        place = part.concatenation
+        assert place is not None
+        key = (part.source, part.destination, place.reference, place.total)
+        message = self._open.get(key)
+        if message is None or set(message.contexts) != set(contexts):
+            return False
+        del self._open[key]
+        self.octets -= message.octets
+        return True
 
     def expire(self, now: float) -> list[Assembled]:
         """The messages whose first part came ``timeout_seconds`` ago or earlier, oldest first."""

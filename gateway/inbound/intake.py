@@ -54,7 +54,7 @@ class MessageIntake:
         shared: InboundShared,
         *,
         country_code: str = "",
-        text: TextSettings | None = None,
+        text: TextSettings,
     ) -> None:
         self.connector = connector
         self.reassembly = Reassembly()
@@ -62,7 +62,7 @@ class MessageIntake:
         self._shared = shared
         self._recorder = shared.recorder
         self._country_code = country_code
-        self._text = text or TextSettings()
+        self._text = text
         self._paused: set[Bind] = set()
         self._answered: dict[bytes, Bind] = {}
         self._sessions: dict[Bind, int] = {}  # what delivered, and by which session
@@ -99,6 +99,13 @@ class MessageIntake:
             age = max(0.0, (wall_ms - part.received_ms) / 1000)
             gone += self.reassembly.feed(_restored(part, self._shared.vault), now - age)
         return gone
+
+    def withdraw(self, held: Sequence[HeldPart]) -> bool:
+        """Let go of a message that is open here, for another process to join; False if these are
+        not all the parts of it that came.
+        """
+        part = _restored(held[0], self._shared.vault)
+        return self.reassembly.withdraw(part, {each.row.id for each in held})
 
     def late(self, gone: Sequence[Assembled]) -> None:
         """Store messages that no deliver_sm of now has completed, as far as they came."""

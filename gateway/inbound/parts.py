@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+import asyncpg
 import msgspec
 
 from gateway.inbound.records import PartRow
@@ -20,6 +21,7 @@ from storage.pool import Connection
 _SQL = sql.load(__package__)
 # A carrier repeats what was not answered within minutes; after that a reference is another message.
 REPEAT_SECONDS = TIMEOUT_SECONDS
+ELSEWHERE_ROWS_MAX = 2_000  # more than one message can have
 _COLUMNS = PartRow.__struct_fields__
 
 
@@ -60,8 +62,43 @@ async def take_over(
     """Make ours what processes that have ended held for these connectors; oldest first."""
     since = id_at(now - timedelta(seconds=REPEAT_SECONDS))
     rows = await connection.fetch(_SQL["parts_take_over"], term, connectors, since)
-    held = [HeldPart(PartRow(*[row[name] for name in _COLUMNS]), row["inbound_id"]) for row in rows]
-    return sorted(held, key=lambda part: part.row.id)
+    return sorted(map(_held, rows), key=lambda part: part.row.id)
+
+
+async def elsewhere(
+    connection: Connection, connectors: Sequence[int], term: int, now: datetime
+) -> list[tuple[HeldPart, int]]:
+    """Our parts of messages that another living process holds the first part of, with its term."""
+    since = id_at(now - timedelta(seconds=REPEAT_SECONDS))
+    rows = await connection.fetch(
+        _SQL["parts_elsewhere"], term, connectors, since, ELSEWHERE_ROWS_MAX
+    )
+    return [(_held(row), row["home"]) for row in rows]
+
+
+async def give(connection: Connection, homes: Mapping[int, int], term: int) -> None:
+    """These parts (part -> term) of ours are theirs."""
+    await connection.execute(_SQL["parts_give"], list(homes), list(homes.values()), term)
+
+
+async def keep(connection: Connection, given: Sequence[int], term: int) -> None:
+    """Of what this transaction gave these stay ours."""
+    if given:
+        await connection.execute(_SQL["parts_keep"], given, term)
+
+
+async def given(connection: Connection, connectors: Sequence[int], term: int) -> list[HeldPart]:
+    """What others gave us and we have not yet taken into memory; oldest first."""
+    return [_held(row) for row in await connection.fetch(_SQL["parts_given"], term, connectors)]
+
+
+async def got(connection: Connection, ids: Sequence[int], term: int) -> None:
+    """These are in our memory now."""
+    await connection.execute(_SQL["parts_got"], ids, term)
+
+
+def _held(row: asyncpg.Record) -> HeldPart:
+    return HeldPart(PartRow(*[row[name] for name in _COLUMNS]), row["inbound_id"])
 
 
 async def purge(connection: Connection, now: datetime) -> None:

@@ -17,6 +17,7 @@ from gateway.dispatch.just_stopped import JustStopped
 from gateway.inbound import parts
 from gateway.inbound.confirmations import Confirmations
 from gateway.inbound.intake import InboundShared, MessageIntake
+from gateway.inbound.joining import Joining
 from gateway.inbound.records import Received
 from gateway.inbound.violations import ViolationAudit
 from smpp.client import Bind
@@ -28,6 +29,7 @@ from storage.pool import Connection, Dedicated
 
 _log = structlog.get_logger(__name__)
 TICK_SECONDS = 1.0
+JOIN_TICKS = 2
 TAKE_OVER_TICKS = 10
 SLICE_ITEMS = 200
 STORE_SECONDS = 5.0
@@ -61,12 +63,13 @@ class InboundService:
         self.stopped = stopped
         self.confirmations = Confirmations()
         self.violations = ViolationAudit(self._now(), timedelta(seconds=audit_lag_seconds))
+        self._joining = Joining(dedicated, term, _store)
         self.recorder.owe = self.confirmations.owe
         self.recorder.answered = self._answered
         self.recorder.committed = self._committed
 
-    def intake(self, connector: int, country_code: str, text: TextSettings | None) -> MessageIntake:
-        """The intake of a connector that is being built."""
+    def intake(self, connector: int, country_code: str, text: TextSettings) -> MessageIntake:
+        """The intake of a connector that is being built; `text`: how this carrier writes."""
         intake = MessageIntake(connector, self._shared, country_code=country_code, text=text)
         self.intakes[connector] = intake
         return intake
@@ -103,17 +106,25 @@ class InboundService:
             await self.expire()
             await self.confirmations.send(self._wall_ms())
             ticks += 1
-            if ticks % TAKE_OVER_TICKS:
-                continue
             try:
-                connection = await self._dedicated.connection()
-                await self._take_over(connection)
-                await parts.purge(connection, self._now())
-                await self.violations.look(connection, self._now())
+                if ticks % JOIN_TICKS == 0:
+                    await self.join()
+                if ticks % TAKE_OVER_TICKS == 0:
+                    await self._look_around()
             except Fenced:
                 return  # maintenance says so, and the process ends
             except UNAVAILABLE as error:
                 _log.warning("inbound_take_over_failed", error=repr(error))
+
+    async def join(self) -> None:
+        """Bring together the parts of messages that reached several processes."""
+        await self._joining.turn(self.intakes, self._now(), self._wall_ms())
+
+    async def _look_around(self) -> None:
+        connection = await self._dedicated.connection()
+        await self._take_over(connection)
+        await parts.purge(connection, self._now())
+        await self.violations.look(connection, self._now())
 
     async def _take_over(self, connection: Connection) -> None:
         held = await parts.take_over(connection, list(self.intakes), self._term, self._now())

@@ -19,6 +19,7 @@ from gateway.inbound.opt_outs import OptOutPolicy, OptOuts
 from gateway.inbound.owners import SenderOwners
 from gateway.inbound.recorder import InboundRecorder
 from gateway.inbound.service import InboundService
+from smpp.encoding import TextSettings
 from smpp.pdu import DeliverSm
 from smpp.text import encode_text
 from smpp.vocabulary import TON_INTERNATIONAL
@@ -81,6 +82,7 @@ def service(
     owners: Iterable[tuple[int, Sequence[str]]] = ((ACCOUNT, (SENDER,)), (ACCOUNT + 1, ("SHOP",))),
     policies: Mapping[int, OptOutPolicy] | None = None,
     waiting_max: int = 1_000,
+    text: TextSettings | None = None,
 ) -> InboundService:
     """As the gateway builds it, for one connector; not started."""
     stopped = JustStopped()
@@ -103,7 +105,7 @@ def service(
         stopped=stopped,
         audit_lag_seconds=0.0,
     )
-    built.intake(CONNECTOR, "", None)
+    built.intake(CONNECTOR, "", text or TextSettings())
     return built
 
 

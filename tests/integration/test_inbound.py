@@ -70,7 +70,11 @@ async def test_e77_e88_parts_in_every_order_then_stop_and_a_waiting_batch_ends(
     simulator = Simulator(parse_profile(SMOOTH, "smooth"), "127.0.0.1", 0, ledger_path=ledger)
     await simulator.start()
     config = write_config(
-        folder, database_url, simulator.port, connector='rate = "20/s"', rest=ACCOUNT
+        folder,
+        database_url,
+        simulator.port,
+        connector='rate = "20/s"\ndefault_alphabet = "latin1"',
+        rest=ACCOUNT,
     )
     try:
         async with gateway(config) as running:
@@ -121,6 +125,11 @@ async def opting_out(running: Running, simulator: Simulator, ledger: Path, confi
     assert [each["text"] for each in received] == [LONG] * 12
     answering = [each["from"] for each in received if each["answers"] is not None]
     assert answering == ["+86138****1000"] * 6
+
+    # Read as this connector's carrier writes.
+    cafe = InboundMessage("test", HANDSETS[0][1:].encode(), SENDER.encode(), b"caf\xe9")
+    await deliver(simulator, [cafe])
+    assert (await asked(running, key, "/v1/inbound"))[0]["text"] == "caf\u00e9"
 
     marketing = {"from": SENDER, "text": "Sale", "category": "marketing"}
     await running.send(

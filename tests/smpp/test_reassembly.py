@@ -319,3 +319,18 @@ def test_e77_every_context_comes_back_exactly_once(
     assert joined.octets == 0
     counters = joined.counters
     assert counters.parts == len(parts)
+
+
+def test_e77_an_open_message_can_be_withdrawn_whole_or_not_at_all() -> None:
+    reassembly = Reassembly()
+    first, second, third = (
+        InboundPart(b"1", b"2", Concatenation(7, 3, number), 0, b"text", number)
+        for number in (1, 2, 3)
+    )
+    reassembly.feed(first, 0.0)
+    reassembly.feed(second, 0.0)
+    assert not reassembly.withdraw(third, {1})
+    assert len(reassembly) == 1
+    assert reassembly.withdraw(third, {1, 2})
+    assert (len(reassembly), reassembly.octets, reassembly.deadline()) == (0, 0, None)
+    assert not reassembly.withdraw(third, {1, 2})

@@ -21,11 +21,48 @@ DELETE FROM inbound_part WHERE id = ANY($1::bigint[]);
 -- name: parts_take_over
 -- What a process that has ended held; settled ones too, while a carrier may still repeat them.
 UPDATE inbound_part
-SET owner = $1
+SET owner = $1, given = false
 WHERE connector = ANY($2::smallint[])
   AND owner IN (SELECT term FROM owner_term WHERE ended_at IS NOT NULL)
   AND (inbound_id IS NULL OR id >= $3)
 RETURNING id, connector, from_enc, destination, reference, total, sequence, data_coding, octets, inbound_id;
+
+-- name: parts_elsewhere
+-- What this process holds of messages whose first part a living one holds, and which: a few whole messages at a time.
+-- Also of those that it has stored, while a carrier may still repeat a part: it knows them.
+WITH first AS (
+    SELECT DISTINCT ON (p.connector, p.from_enc, p.destination, p.reference, p.total)
+           p.connector, p.from_enc, p.destination, p.reference, p.total, p.owner AS home
+    FROM inbound_part AS p
+    JOIN owner_term AS t ON t.term = p.owner AND t.ended_at IS NULL
+    WHERE p.connector = ANY($2::smallint[]) AND (p.inbound_id IS NULL OR p.id >= $3)
+    ORDER BY p.connector, p.from_enc, p.destination, p.reference, p.total, p.id
+)
+SELECT mine.id, mine.connector, mine.from_enc, mine.destination, mine.reference, mine.total, mine.sequence,
+       mine.data_coding, mine.octets, mine.inbound_id, first.home
+FROM inbound_part AS mine
+JOIN first USING (connector, from_enc, destination, reference, total)
+WHERE mine.owner = $1 AND mine.inbound_id IS NULL AND NOT mine.given AND first.home <> $1
+ORDER BY mine.connector, mine.from_enc, mine.destination, mine.reference, mine.total, mine.id
+LIMIT $4;
+
+-- name: parts_give
+UPDATE inbound_part AS p
+SET owner = handed.home, given = true
+FROM unnest($1::bigint[], $2::bigint[]) AS handed (id, home)
+WHERE p.id = handed.id AND p.owner = $3 AND p.inbound_id IS NULL;
+
+-- name: parts_keep
+UPDATE inbound_part SET owner = $2, given = false WHERE id = ANY($1::bigint[]) AND given;
+
+-- name: parts_given
+SELECT id, connector, from_enc, destination, reference, total, sequence, data_coding, octets, inbound_id
+FROM inbound_part
+WHERE owner = $1 AND given AND connector = ANY($2::smallint[])
+ORDER BY id;
+
+-- name: parts_got
+UPDATE inbound_part SET given = false WHERE id = ANY($1::bigint[]) AND owner = $2;
 
 -- name: parts_purge
 DELETE FROM inbound_part WHERE inbound_id IS NOT NULL AND id < $1;
