@@ -104,7 +104,8 @@ class Messages:
             data_coding=record.data_coding,
             parts_delivered=record.parts_delivered,
             reason=deciding.reason.label if deciding and deciding.reason else None,
-            error=deciding.error if deciding else None,
+            error=deciding.error if deciding and deciding.told else None,
+            detail=deciding.error if deciding and not deciding.told else None,
             connector=deciding.connector if deciding else record.connector,
             sandbox=record.connector == SANDBOX_NAME,
             client_ref=record.client_ref,
@@ -114,6 +115,7 @@ class Messages:
             tags=tuple(record.tags),
             created_at=record.created_at,
             updated_at=record.updated_at,
+            send_at=record.send_at,
             expires_at=record.expires_at,
         )
 

@@ -7,7 +7,7 @@ ordered timeline. Writes nothing and decides nothing: statuses fold as dlr/statu
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import asyncpg
 import msgspec
@@ -45,6 +45,12 @@ class Part(msgspec.Struct, frozen=True):
     receipt_at: datetime | None
     done_at: datetime | None
 
+    @property
+    def told(self) -> bool:
+        """Whether the carrier said what it is: then `error` is its code, and else our words."""
+        heard = self.receipt_at is not None or self.responded_at is not None
+        return self.part >= WIRE_PART_MIN and heard
+
 
 class MessageRecord(msgspec.Struct, frozen=True):
     """Everything stored about one message."""
@@ -63,6 +69,7 @@ class MessageRecord(msgspec.Struct, frozen=True):
     campaign_id: str | None
     variant: str | None
     tags: Sequence[str]
+    send_at: datetime | None
     expires_at: datetime | None
     attempt: int
     results: Sequence[Part]
@@ -131,6 +138,7 @@ def _record(row: asyncpg.Record, results: Sequence[Part], registry: Registry) ->
         campaign_id=row["campaign_id"],
         variant=row["variant"],
         tags=row["tags"] or (),
+        send_at=_instant(row["send_at"]),
         expires_at=row["expires_at"],
         attempt=row["attempt"] or 0,
         results=results,
@@ -204,6 +212,8 @@ def _told_by_part(part: Part) -> Iterator[TimelineEvent]:
         yield TimelineEvent(part.submitted_at, "submitted", about)
     if part.status is Status.UNCONFIRMED:
         yield TimelineEvent(time_of(part.id), "unconfirmed", about)
+    elif part.status is Status.FAILED and not part.told:
+        yield TimelineEvent(time_of(part.id), part.status.label, {**about, **_why(part)})
     if part.responded_at is not None:
         # No carrier id and no receipt: the answer itself was the end, a refusal.
         refused = part.carrier_id is None and part.receipt_at is None and part.status.final
@@ -222,7 +232,7 @@ def _why(part: Part) -> dict[str, object]:
     if part.reason is not Reason.NONE:
         detail["reason"] = part.reason.label
     if part.error:
-        detail["carrier_code"] = part.error
+        detail["carrier_code" if part.told else "detail"] = part.error
     return detail
 
 
@@ -233,6 +243,10 @@ def _event(event: Event, registry: Registry) -> TimelineEvent:
         if isinstance(connector, int):
             detail[key] = registry.connector_name(connector)
     return TimelineEvent(time_of(event.id), event.kind, detail)
+
+
+def _instant(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _click(click: MessageClick) -> TimelineEvent:

@@ -18,11 +18,18 @@ WITH part AS (
            count(*) FILTER (WHERE code / 256 = 60) = max(parts) AS delivered
     FROM part
     GROUP BY message_id
+), canceled AS (
+    -- Of canceled batches, what no intent names: it will not be sent, and its rows are only being cleared away.
+    SELECT o.id
+    FROM batch_control AS b
+    JOIN outbox AS o ON o.batch_id = b.id
+    WHERE b.live AND b.state = 2 AND o.id NOT IN (SELECT unnest(message_ids) FROM submit_intent)
 ), outcome AS (
     SELECT m.account, m.category, m.connector, m.campaign_id, m.variant,
            (m.id >> 22) / 86400000 AS day,
            coalesce(f.sent, false) AS sent,
            CASE
+               WHEN c.id IS NOT NULL THEN 73
                WHEN o.id IS NOT NULL OR f.message_id IS NULL THEN 10
                WHEN f.unconfirmed THEN 5
                WHEN f.open THEN 10
@@ -37,6 +44,7 @@ WITH part AS (
     FROM message AS m
     LEFT JOIN folded AS f ON f.message_id = m.id
     LEFT JOIN outbox AS o ON o.id = m.id
+    LEFT JOIN canceled AS c ON c.id = m.id
     WHERE m.id >= $1 AND m.id < $2 AND m.connector <> -1
       AND ($3::smallint IS NULL OR m.account = $3)
       AND ($4::text IS NULL OR m.campaign_id = $4)
@@ -74,6 +82,7 @@ SELECT connector, status, reason, error, sum(segments) AS parts
 FROM submission
 WHERE id >= $1 AND message_id >= $1 AND message_id < $2
   AND status BETWEEN 20 AND 70 AND status <> 60 AND connector <> -1
+  AND part > 0 AND (responded_at IS NOT NULL OR receipt_at IS NOT NULL)  -- else it was we who said so
   AND ($3::smallint IS NULL OR account = $3)
 GROUP BY connector, status, reason, error
 ORDER BY parts DESC, connector, status, reason, error

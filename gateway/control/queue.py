@@ -43,13 +43,10 @@ class Queues:
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
                 rows = await connection.fetch(_SQL["queue_depth"], account)
-                held = await connection.fetch(_SQL["queue_held"], account)
-                paused = await connection.fetchval(_SQL["queue_paused"], account)
+                held = await connection.fetch(_SQL["queue_held"], account, Hold.PAUSED)
         except asyncpg.QueryCanceledError as error:
             raise ReportTooSlow(str(error)) from error
         counts = {Hold(row["hold"]).rule: row["messages"] for row in held}
-        if paused:
-            counts[Hold.PAUSED.rule] = counts.get(Hold.PAUSED.rule, 0) + paused
         return QueueView([self._kind(row) for row in rows], counts)
 
     def _kind(self, row: asyncpg.Record) -> QueueKind:

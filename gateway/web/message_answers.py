@@ -70,7 +70,9 @@ class BatchAnswer(msgspec.Struct):
 
 
 class MessageResource(msgspec.Struct, kw_only=True):
-    """A message as it stands. Absent values are null."""
+    """A message as it stands. Absent values are null. `error` is the carrier's own code, `detail`
+    says in our words why a message ended that no carrier refused.
+    """
 
     id: str
     object: str = "message"
@@ -82,6 +84,7 @@ class MessageResource(msgspec.Struct, kw_only=True):
     final: bool
     reason: str | None
     error: str | None
+    detail: str | None
     parts: int
     parts_delivered: int
     encoding: str
@@ -94,6 +97,7 @@ class MessageResource(msgspec.Struct, kw_only=True):
     tags: tuple[str, ...]
     created_at: datetime
     updated_at: datetime | None
+    send_at: datetime | None
     expires_at: datetime | None
 
 
@@ -177,6 +181,7 @@ def resource(view: MessageView) -> MessageResource:
         final=view.final,
         reason=view.reason,
         error=view.error,
+        detail=view.detail,
         parts=view.parts,
         parts_delivered=view.parts_delivered,
         encoding=encoding_name(view.data_coding),
@@ -189,5 +194,6 @@ def resource(view: MessageView) -> MessageResource:
         tags=view.tags,
         created_at=view.created_at,
         updated_at=view.updated_at,
+        send_at=view.send_at,
         expires_at=view.expires_at,
     )

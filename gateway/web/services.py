@@ -40,7 +40,8 @@ class MessageView(msgspec.Struct, kw_only=True):
     data_coding: int
     parts_delivered: int = 0
     reason: str | None = None  # label of dlr/reasons.py
-    error: str | None = None  # the carrier's own code, or ours
+    error: str | None = None  # the carrier's own code
+    detail: str | None = None  # our own words, where no carrier decided
     connector: str | None = None
     sandbox: bool = False
     client_ref: str | None = None
@@ -50,6 +51,7 @@ class MessageView(msgspec.Struct, kw_only=True):
     tags: tuple[str, ...] = ()
     created_at: datetime
     updated_at: datetime | None = None
+    send_at: datetime | None = None
     expires_at: datetime | None = None
 
 

@@ -211,6 +211,9 @@ async def test_failure_codes_are_the_carriers_own_words(
     ]
     rows.append(world.part(status=Status.EXPIRED, reason=Reason.EXPIRED, account=9))
     rows += [world.part(status=Status.DELIVERED, error="000"), world.part()]
+    ours = world.part(status=Status.FAILED, reason=Reason.UNKNOWN, error="in doubt")
+    ours.responded_at = None
+    rows += [ours, world.part(part=0, status=Status.FAILED, error="cannot be encoded")]
     await insert_submissions(connection, rows)
     codes = await failure_codes(connection, **world.span)
     assert [(code.error, code.reason, code.status, code.parts) for code in codes] == [

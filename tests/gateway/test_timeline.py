@@ -144,6 +144,30 @@ async def test_what_never_reached_the_wire_says_why(scene: Scene) -> None:
     ]
 
 
+@pytest.mark.parametrize("part", [0, 1])
+async def test_our_own_words_are_no_carriers_code(
+    scene: Scene, database: Database, part: int
+) -> None:
+    """Ended without the wire, or a part that could not be packed or was given up in doubt."""
+    message = await scene.message()
+    row = scene.world.part(
+        message_id=message, connector=scene.connector, part=part, status=Status.FAILED,
+        reason=Reason.INTERNAL, error="cannot be encoded",
+    )  # fmt: skip
+    row.submitted_at = row.responded_at = None
+    await insert_submissions(scene.connection, [row])
+    about = {"part": 1, "connector": "carrier-a"} if part else {}
+    assert (await scene.timeline(message))[-1] == (
+        "failed",
+        {**about, "reason": "internal", "detail": "cannot be encoded"},
+    )
+    vault = NumberVault(NumberKeys(bytes(64)))
+    await scene.connection.execute("UPDATE message SET to_enc = $1", vault.seal("+8613800000000"))
+    view = await Messages(database.read, scene.registry, vault).message(ACCOUNT, message)
+    assert view is not None
+    assert (view.reason, view.error, view.detail) == ("internal", None, "cannot be encoded")
+
+
 async def test_doubt_is_told(scene: Scene) -> None:
     message = await scene.message()
     row = scene.world.part(message_id=message, connector=scene.connector, status=Status.UNCONFIRMED)
@@ -229,6 +253,7 @@ async def test_the_api_sees_the_number_and_the_part_that_decided(
     assert view is not None
     assert (view.to, view.status, view.final) == ("+8613800000000", "rejected", True)
     assert (view.reason, view.error, view.connector) == ("carrier_rejected", "0x0B", "carrier-a")
+    assert (view.detail, view.send_at) == (None, None)
     assert (view.parts, view.parts_delivered) == (2, 1)
     assert (view.tags, view.batch_id, view.client_ref) == (("x",), 5, "r")
     assert view.created_at <= datetime.now(UTC) < view.created_at + timedelta(hours=1)

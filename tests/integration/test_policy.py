@@ -34,7 +34,9 @@ async def test_scheduled_and_held_messages_say_so_and_the_scheduled_one_goes(
             "held", "suppressed", "scheduled", "accepted"
         ]  # fmt: skip
         assert rejected["reason"] == "quiet_hours"
-        assert (await running.message(scheduled["id"]))["status"] == "scheduled"
+        view = await running.message(scheduled["id"])
+        assert view["status"] == "scheduled"
+        assert abs(datetime.fromisoformat(view["send_at"]) - soon) < timedelta(milliseconds=1)
         await running.until(delivered=2)
         assert (await running.message(held["id"]))["status"] == "held"
         _, answer = await running.call("GET", f"/v1/messages/{held['id']}/events")

@@ -1,25 +1,28 @@
 -- name: queue_depth
 -- What waits of one account, by connector and category; the oldest by its id, which is its time. Reads the outbox once.
-SELECT connector, category,
+-- What a canceled batch has left there waits no more.
+SELECT o.connector, o.category,
        count(*) AS messages,
-       sum(parts) AS parts,
-       count(*) FILTER (WHERE owner <> 0) AS in_memory,
-       min(id) FILTER (WHERE not_before IS NULL) AS oldest
-FROM outbox
-WHERE account = $1
-GROUP BY connector, category
-ORDER BY connector, category;
+       sum(o.parts) AS parts,
+       count(*) FILTER (WHERE o.owner <> 0) AS in_memory,
+       min(o.id) FILTER (WHERE o.not_before IS NULL AND b.id IS NULL) AS oldest
+FROM outbox AS o
+LEFT JOIN batch_control AS b ON b.id = o.batch_id AND b.live AND b.state <> 0
+WHERE o.account = $1
+  AND (b.state IS DISTINCT FROM 2 OR o.id IN (SELECT unnest(message_ids) FROM submit_intent))
+GROUP BY o.connector, o.category
+ORDER BY o.connector, o.category;
 
 -- name: queue_held
--- What waits for a moment, and the rule behind it.
-SELECT hold, count(*) AS messages FROM outbox WHERE account = $1 AND not_before IS NOT NULL GROUP BY hold ORDER BY hold;
-
--- name: queue_paused
--- Of batches that are paused; their rows say nothing of it.
-SELECT count(*)
-FROM batch_control AS b
-JOIN outbox AS o ON o.id > b.id AND o.id <= b.until_id AND o.batch_id = b.id
-WHERE b.live AND b.state = 1 AND b.account = $1;
+-- What waits for a moment or for its batch, each under one rule ($2 if its batch is paused: rows say nothing of that).
+-- What an intent names is being sent.
+SELECT CASE WHEN b.id IS NULL THEN o.hold ELSE $2::smallint END AS hold, count(*) AS messages
+FROM outbox AS o
+LEFT JOIN batch_control AS b ON b.id = o.batch_id AND b.live AND b.state <> 0
+WHERE o.account = $1 AND (o.not_before IS NOT NULL OR b.state = 1) AND b.state IS DISTINCT FROM 2
+  AND o.id NOT IN (SELECT unnest(message_ids) FROM submit_intent)
+GROUP BY 1
+ORDER BY 1;
 
 -- name: backlog_oldest
 -- The first of each connector's and category's backlog: one look at the index for each band.
