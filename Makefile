@@ -35,10 +35,11 @@ demo: setup ## embedded PostgreSQL, SMSC simulator, gateway and real messages; O
 	@$(BIN)/smsgate demo $(if $(filter-out 0 no false,$(ONCE)),--once) $(if $(MESSAGES),--messages $(MESSAGES))
 
 # A failed check does not hide what the tests say: everything runs, and the exit code counts all of it.
+# Python keeps what it compiled, also where it is told not to: the tests start it a hundred times.
 test: setup ## lint, then the tests; PYTEST_ARGS="tests/smpp -k window" runs some of them
 	@$(RUN_CHECKS) \
 	echo "== tests: pytest"; \
-	$(BIN)/python -m pytest $(PYTEST_ARGS) || failed="$$failed tests"; \
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(PYTEST_ARGS) || failed="$$failed tests"; \
 	$(REPORT_FAILED)
 
 lint: setup ## style, format, types, import layers, duplicated code

@@ -86,7 +86,9 @@ class PostgresTarget:
         """A fresh database; returns its URL. `drop_database` removes it."""
         database = f"smsgate_test_{secrets.token_hex(6)}"
         template = self.template if migrated else "template0"
-        self.loop.run(self.administrator.execute(f"CREATE DATABASE {database} TEMPLATE {template}"))
+        # Copying the files takes half as long as writing every page to the log first.
+        create = f"CREATE DATABASE {database} TEMPLATE {template} STRATEGY file_copy"
+        self.loop.run(self.administrator.execute(create))
         return self.database_url(database)
 
     def drop_database(self, url: str) -> None:

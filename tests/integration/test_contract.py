@@ -29,7 +29,7 @@ from schemathesis.specs.openapi.checks import (
 from gateway.keys import SCOPES
 from tests.integration.running import create_key, gateway, simulator, write_config
 
-EXAMPLES = 6
+EXAMPLES = 4
 SEED = 20_261_126
 # Not positive_data_acceptance: no schema can say that a number has no plan or no route, or that
 # `since` lies behind `until`. Such requests are 422 with a code that the document names.

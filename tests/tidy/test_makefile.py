@@ -23,6 +23,7 @@ pytestmark = [
     pytest.mark.skipif(not (ENVIRONMENT / "pyvenv.cfg").exists(), reason="not run from a venv"),
 ]
 
+ONE_PROCESS = "PYTEST_ARGS=-n0"  # workers would take longer to start than the test takes
 MODULE = '"""A module."""\n\n\ndef work() -> list[int]:\n    found = []\n'
 
 
@@ -59,7 +60,7 @@ def make(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     }
     return subprocess.run(
         [MAKE, "--no-print-directory", *arguments],
-        cwd=tree, env=environ, capture_output=True, text=True, timeout=50, check=False,
+        cwd=tree, env=environ, capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
 
 
@@ -102,12 +103,12 @@ def test_demo_passes_its_options_on(tree: Path, arguments: tuple[str, ...], comm
 
 
 def test_code_that_is_there_twice_fails_the_run(tree: Path) -> None:
-    once = make(tree, "test", "CHECKS=lint-duplicates")
+    once = make(tree, "test", "CHECKS=lint-duplicates", ONE_PROCESS)
     assert once.returncode == 0, once.stdout + once.stderr
     assert once.stdout.splitlines()[-1].startswith("1 passed")
 
     write_module(tree, "smpp", CODE.index("storage"))
-    twice = make(tree, "test", "CHECKS=lint-duplicates")
+    twice = make(tree, "test", "CHECKS=lint-duplicates", ONE_PROCESS)
     assert twice.returncode != 0
     assert "duplicate-code" in twice.stdout
     assert "1 passed" in twice.stdout, "the tests run all the same"
@@ -116,6 +117,6 @@ def test_code_that_is_there_twice_fails_the_run(tree: Path) -> None:
 
 def test_a_failing_test_fails_the_run(tree: Path) -> None:
     (tree / "tests" / "test_two.py").write_text("def test_two() -> None:\n    assert False\n")
-    outcome = make(tree, "test", "CHECKS=")
+    outcome = make(tree, "test", "CHECKS=", ONE_PROCESS)
     assert outcome.returncode != 0
     assert outcome.stdout.splitlines()[-1].startswith("1 failed, 1 passed")
