@@ -29,10 +29,10 @@ from gateway.app import Gateway
 from gateway.config import load_config
 from gateway.dispatch.doubt import OutcomePolicy
 from gateway.dispatch.encoder import encode_message
-from gateway.dispatch.inbound import ReceiptIntake
 from gateway.dispatch.message import Batch, Doubt, Journey, OutboundPart, ReadyMessage
 from gateway.dispatch.outcomes import Effects, Outcomes
 from gateway.dispatch.ready_queue import ReadyQueue
+from gateway.dispatch.receipt_intake import ReceiptIntake
 from gateway.dispatch.receipt_reading import ReceiptManners, ReceiptReader
 from gateway.dispatch.wire_profile import WireProfile
 from smpp.pdu import SubmitSm

@@ -20,13 +20,13 @@ from gateway.dispatch.carrier_queries import CarrierQueries
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.doubt import OutcomePolicy
-from gateway.dispatch.inbound import ReceiptIntake
 from gateway.dispatch.intents import IntentWriter
 from gateway.dispatch.message import ReadyMessage
 from gateway.dispatch.message_references import MessageReferences
 from gateway.dispatch.outcomes import Elsewhere, Outcomes
 from gateway.dispatch.pace import Pace
 from gateway.dispatch.ready_queue import ReadyQueue
+from gateway.dispatch.receipt_intake import ReceiptIntake
 from gateway.dispatch.receipt_reading import ReceiptReader
 from gateway.dispatch.recorder import Recorder
 from gateway.inbound.service import InboundService

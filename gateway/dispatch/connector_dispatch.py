@@ -17,7 +17,6 @@ import structlog
 from gateway.dispatch.batch_pace import BatchPace
 from gateway.dispatch.carrier_queries import CarrierQueries
 from gateway.dispatch.clock import Clock
-from gateway.dispatch.inbound import ReceiptIntake
 from gateway.dispatch.intents import IntentWriter
 from gateway.dispatch.just_stopped import JustStopped
 from gateway.dispatch.loading import Line, Loader
@@ -26,6 +25,7 @@ from gateway.dispatch.outcomes import Effects, Outcomes
 from gateway.dispatch.pace import Pace
 from gateway.dispatch.planner import SLICE_ITEMS, Planner
 from gateway.dispatch.ready_queue import ReadyQueue
+from gateway.dispatch.receipt_intake import ReceiptIntake
 from gateway.dispatch.recorder import Recorder
 from gateway.dispatch.records import MessageDone
 from gateway.dispatch.wire_profile import WireProfile

@@ -23,7 +23,7 @@ from smpp.vocabulary import (
     TLV_USER_MESSAGE_REFERENCE,
 )
 from storage.categories import Category
-from tests.dispatch.test_inbound import RECEIPT, answers
+from tests.dispatch.test_receipt_intake import RECEIPT, answers
 from tests.dispatch.wire import Carrier, push, sending
 from tests.dispatch.world import CONNECTOR, World, running
 

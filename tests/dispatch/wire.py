@@ -11,13 +11,13 @@ from gateway.dispatch.batch_pace import BatchPace
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.doubt import OutcomePolicy
 from gateway.dispatch.handover import Detours, Handover
-from gateway.dispatch.inbound import ReceiptIntake
 from gateway.dispatch.just_stopped import JustStopped
 from gateway.dispatch.message import ReadyMessage
 from gateway.dispatch.message_references import MessageReferences
 from gateway.dispatch.outcomes import Elsewhere, Outcomes, stays
 from gateway.dispatch.pace import Pace
 from gateway.dispatch.ready_queue import ReadyQueue
+from gateway.dispatch.receipt_intake import ReceiptIntake
 from gateway.dispatch.receipt_reading import ReceiptManners, ReceiptReader
 from gateway.dispatch.wire_profile import WireProfile
 from ratelimit.spec import RateSpec
