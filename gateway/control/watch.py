@@ -7,20 +7,17 @@ not go on with.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection
 from itertools import count
-
-import structlog
 
 from dlr.ledger import insert_submissions
 from gateway.control.cancel import canceled_rows
 from gateway.control.states import BatchState
 from gateway.dispatch.batch_pace import BatchPace, LiveBatch
+from gateway.periodic import Ended, PeriodicTask
 from ratelimit.spec import parse_rate
 from storage import sql
 from storage.categories import Category
-from storage.faults import UNAVAILABLE, Fenced
 from storage.ids import IdSource
 from storage.pool import Dedicated
 
@@ -28,7 +25,6 @@ _SQL = sql.load(__package__)
 WATCH_SECONDS = 0.25
 SWEEP_ROWS_MAX = 500
 SELDOM = 20  # looks: whether anything of the known batches waits, and how old the backlog is
-_log = structlog.get_logger(__name__)
 
 
 class BatchWatch:
@@ -44,7 +40,7 @@ class BatchWatch:
         ids: IdSource,
         monotonic_ns: Callable[[], int],
         resumed: Callable[[], None],
-        ended: Callable[[asyncio.Task[None]], object],
+        ended: Ended,
     ) -> None:
         """`resumed` is told when claims need no longer step over a batch. `ended` is told when a
         loop has ended by itself, which it should not.
@@ -56,31 +52,34 @@ class BatchWatch:
         self._ids = ids
         self._monotonic_ns = monotonic_ns
         self._resumed = resumed
-        self._ended = ended
-        self._wake = asyncio.Event()
         self._canceled: dict[int, int] = {}  # id -> until_id
-        self._tasks: list[asyncio.Task[None]] = []
+        self._looks = count()
+        self._more_to_sweep = False
+        self._watching_task = PeriodicTask(
+            "batch watch", self._watch, lambda: WATCH_SECONDS, ended=ended
+        )
+        self._sweeping_task = PeriodicTask(
+            "batch sweep",
+            self._sweep,
+            lambda: 0 if self._more_to_sweep else WATCH_SECONDS,
+            ended=ended,
+        )
         self.swept = 0
         self.oldest: dict[tuple[int, int], int] = {}  # connector, category -> message, lately
 
     def look(self) -> None:
         """Something was changed here: learn it now."""
-        self._wake.set()
+        self._watching_task.wake()
 
     def start(self) -> None:
         """Begin."""
-        self._tasks = [
-            asyncio.create_task(self._watch(), name="batch watch"),
-            asyncio.create_task(self._sweep(), name="batch sweep"),
-        ]
-        for task in self._tasks:
-            task.add_done_callback(self._ended)
+        self._watching_task.start()
+        self._sweeping_task.start()
 
     async def stop(self) -> None:
         """End."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._watching_task.stop()
+        await self._sweeping_task.stop()
 
     async def learn(self) -> None:
         """One look."""
@@ -115,20 +114,10 @@ class BatchWatch:
         return more
 
     async def _watch(self) -> None:
-        for turn in count():
-            try:
-                await self.learn()
-                if turn % SELDOM == 0:
-                    await self._look_around()
-            except Fenced:
-                return  # another process has our work; whoever renews the term ends this one
-            except UNAVAILABLE as error:
-                _log.warning("batch_watch_waits_for_database", error=repr(error))
-            self._wake.clear()
-            try:
-                await asyncio.wait_for(self._wake.wait(), WATCH_SECONDS)
-            except TimeoutError:
-                continue
+        look = next(self._looks)
+        await self.learn()
+        if look % SELDOM == 0:
+            await self._look_around()
 
     async def _look_around(self) -> None:
         connection = await self._watching.connection()
@@ -141,15 +130,8 @@ class BatchWatch:
         self.oldest = {(row["connector"], row["category"]): row["id"] for row in rows}
 
     async def _sweep(self) -> None:
-        while True:
-            more = False
-            try:
-                more = await self.sweep()
-            except Fenced:
-                return
-            except UNAVAILABLE as error:
-                _log.warning("batch_sweep_waits_for_database", error=repr(error))
-            await asyncio.sleep(0 if more else WATCH_SECONDS)
+        self._more_to_sweep = False
+        self._more_to_sweep = await self.sweep()
 
     async def _sweep_slice(self, batch: int, until_id: int) -> int:
         async with self._sweeping.transaction() as connection:

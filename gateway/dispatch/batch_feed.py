@@ -7,21 +7,19 @@ not send; what was let go and held up on its way is stopped by batch_pace.py.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import asyncpg
-import structlog
 
 from gateway.dispatch.batch_pace import BatchPace, LiveBatch
 from gateway.dispatch.claims import Claims
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.message import ReadyMessage
+from gateway.periodic import Ended, PeriodicTask
 from ratelimit.spec import RateSpec, parse_rate
 from storage import sql
 from storage.categories import Category
-from storage.faults import UNAVAILABLE, Fenced
 from storage.pool import Connection
 
 _SQL = sql.load(__package__)
@@ -30,8 +28,6 @@ PAUSE_SECONDS_MIN = 0.02
 PAUSE_SECONDS_MAX = 0.5  # also how soon a batch that was just given a rate begins
 REWIND_SECONDS = 1.0  # ids below the cursor come back: retries, and what did not fit
 MICROSECONDS = 1_000_000
-
-_log = structlog.get_logger(__name__)
 
 
 def parts_allowed(rate: RateSpec, paid_until: int, now: int) -> int:
@@ -59,45 +55,38 @@ class BatchFeed:
         connectors: Mapping[int, ConnectorDispatch],
         batches: BatchPace,
         *,
-        ended: Callable[[asyncio.Task[None]], object],
+        ended: Ended,
     ) -> None:
         """`ended` is told when the loop has ended by itself, which it should not."""
         self._claims = claims
         self._connectors = connectors
         self._batches = batches
-        self._ended = ended
         self._cursor: dict[int, int] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._pause = PAUSE_SECONDS_MAX
+        self._since_rewind = 0.0
+        self._task = PeriodicTask("batch feed", self._turn, self._pause_seconds, ended=ended)
 
     def start(self) -> None:
         """Begin to let go."""
-        self._task = asyncio.create_task(self._run(), name="batch feed")
-        self._task.add_done_callback(self._ended)
+        self._task.start()
 
     async def stop(self) -> None:
         """Let nothing go any more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._task.stop()
 
-    async def _run(self) -> None:
-        since_rewind = 0.0
-        while True:
-            if since_rewind >= REWIND_SECONDS:
-                since_rewind = 0.0
-                self._cursor.clear()
-            pause = PAUSE_SECONDS_MAX
-            try:
-                for batch in self._batches.with_rate:
-                    await self._let_go(batch)
-                    assert batch.rate is not None
-                    pause = min(pause, _pause(batch.rate))
-            except Fenced:
-                return  # another process has our work; whoever renews the term ends this one
-            except UNAVAILABLE as error:
-                _log.warning("batch_feed_waits_for_database", error=repr(error))
-            await asyncio.sleep(pause)
-            since_rewind += pause
+    async def _turn(self) -> None:
+        if self._since_rewind >= REWIND_SECONDS:
+            self._since_rewind = 0.0
+            self._cursor.clear()
+        self._pause = PAUSE_SECONDS_MAX
+        for batch in self._batches.with_rate:
+            await self._let_go(batch)
+            assert batch.rate is not None
+            self._pause = min(self._pause, _pause(batch.rate))
+
+    def _pause_seconds(self) -> float:
+        self._since_rewind += self._pause
+        return self._pause
 
     async def _let_go(self, batch: LiveBatch) -> None:
         up = {number: each for number, each in self._connectors.items() if each.up}

@@ -21,11 +21,11 @@ from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.message import ReadyMessage
 from gateway.dispatch.outcomes import Detour
 from gateway.dispatch.routing import NO_CONNECTOR, RouteTable
+from gateway.periodic import Ended, PeriodicTask
 from storage import events, sql
 from storage.categories import Category
 from storage.crypto import NumberVault
 from storage.events import Event
-from storage.faults import UNAVAILABLE, Fenced
 from storage.ids import IdSource
 from storage.pool import Dedicated
 
@@ -89,7 +89,7 @@ class Handover:
         monotonic: Callable[[], float],
         backlog: Callable[[int, int], None],
         configured_away: Callable[[], Collection[int]] = tuple,
-        ended: Callable[[asyncio.Task[None]], object],
+        ended: Ended,
     ) -> None:
         """`configured_away` are connectors that were once used and are no more: what waits for
         them waits for nobody. `backlog` is told which connector and category have more to claim.
@@ -102,37 +102,25 @@ class Handover:
         self._monotonic = monotonic
         self._backlog = backlog
         self._configured_away = configured_away
-        self._ended = ended
         self._down_since: dict[int, float] = {}
         self._cursors: dict[int, _Cursors] = {}
         self._up: frozenset[int] = frozenset()
-        self._task: asyncio.Task[None] | None = None
+        self._task = PeriodicTask(
+            "handover", self.turn, lambda: TURN_SECONDS, ended=ended, pause_first=True
+        )
         self.moved = 0
 
     def start(self) -> None:
         """Begin to look for connectors that are down."""
-        self._task = asyncio.create_task(self._run(), name="handover")
-        self._task.add_done_callback(self._ended)
+        self._task.start()
 
     async def stop(self) -> None:
         """Move nothing any more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._task.stop()
 
     def routes_changed(self) -> None:
         """What could not be moved before may have another way now."""
         self._cursors.clear()
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(TURN_SECONDS)
-            try:
-                await self.turn()
-            except Fenced:
-                return  # another process has our work; whoever renews the term ends this one
-            except UNAVAILABLE as error:
-                _log.warning("handover_waits_for_database", error=repr(error))
 
     async def turn(self) -> None:
         """One look at every connector; moves at most a few thousand rows of each."""

@@ -9,25 +9,21 @@ part whose time came while none ran is not asked about: its receipt may still co
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
-
-import structlog
 
 from dlr.unreported import Unreported, unreported
 from gateway.dispatch.carrier_queries import CarrierQueries
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
+from gateway.periodic import Ended, PeriodicTask
 from smpp.pdu import QuerySm
 from storage import sql
-from storage.faults import UNAVAILABLE, Fenced
 from storage.ids import id_at
 from storage.pool import Connection, Dedicated
 
 _SQL = sql.load(__package__)
-_log = structlog.get_logger(__name__)
 
 TURN_SECONDS: Final = 2.0
 
@@ -40,37 +36,25 @@ class Querying:
         dedicated: Dedicated,
         connectors: Mapping[int, ConnectorDispatch],
         clock: Clock,
-        ended: Callable[[asyncio.Task[None]], object],
+        ended: Ended,
     ) -> None:
         self._dedicated = dedicated
         self._connectors = connectors
         self._clock = clock
-        self._ended = ended
         self._cursors: dict[int, int] = {}
         self._locked_on: Connection | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._task = PeriodicTask(
+            "querying", self.turn, lambda: TURN_SECONDS, ended=ended, pause_first=True
+        )
 
     def start(self) -> None:
         """Begin with what becomes due from now on."""
         self._keep_up()
-        self._task = asyncio.create_task(self._run(), name="querying")
-        self._task.add_done_callback(self._ended)
+        self._task.start()
 
     async def stop(self) -> None:
         """Ask nothing any more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(TURN_SECONDS)
-            try:
-                await self.turn()
-            except Fenced:
-                return  # another process has our work; whoever renews the term ends this one
-            except UNAVAILABLE as error:
-                _log.warning("querying_waits_for_database", error=repr(error))
+        await self._task.stop()
 
     async def turn(self) -> None:
         """One look at every connector."""

@@ -7,22 +7,19 @@ backlog of a million costs each claim no more than a backlog of a thousand. Must
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from operator import attrgetter
-
-import structlog
 
 from gateway.dispatch.backlog_cursor import BacklogCursor
 from gateway.dispatch.batch_pace import BatchPace
 from gateway.dispatch.claims import Claims
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.due_rows import DueRows, NoRates, ReleasePace
+from gateway.periodic import Ended, PeriodicTask
 from storage import sql
 from storage.categories import Category
 from storage.crypto import NumberVault
-from storage.faults import UNAVAILABLE, Fenced
 from storage.pool import Dedicated
 
 _SQL = sql.load(__package__)
@@ -31,9 +28,6 @@ DUE_ROWS_MAX = 200  # of each category
 SWEEP_SECONDS = 1.0  # without the cursor: ids may be committed out of order
 DUE_SECONDS = 0.2  # how late a retry or a paced message may go
 ROOM_SECONDS = 0.02  # how soon to look again while a backlog waits for room
-
-
-_log = structlog.get_logger(__name__)
 
 
 class Refiller:
@@ -48,7 +42,7 @@ class Refiller:
         vault: NumberVault,
         term: int,
         monotonic: Callable[[], float],
-        ended: Callable[[asyncio.Task[None]], object],
+        ended: Ended,
         pace: ReleasePace | None = None,
         texts_differ: bool = False,
     ) -> None:
@@ -62,16 +56,15 @@ class Refiller:
         self._connectors = connectors
         self._batches = batches
         self._monotonic = monotonic
-        self._ended = ended
         self._pace = pace or NoRates()
         self._vault = vault
         self._more_due = False  # the last claim was full, or moved what it found
         self.texts_differ = texts_differ
         self._cursor: dict[tuple[int, int], BacklogCursor] = defaultdict(BacklogCursor)
         self._backlog: set[tuple[int, int]] = set()
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
         self._rewind = False
+        self._swept_at = self._due_at = float("-inf")
+        self._task = PeriodicTask("refill", self._turn, self._pause_seconds, ended=ended)
 
     @property
     def claimed(self) -> int:
@@ -85,52 +78,39 @@ class Refiller:
     def look_again(self) -> None:
         """Something that was stopped may go on: read the backlog from its beginning, now."""
         self._rewind = True
-        self._wake.set()
+        self._task.wake()
 
     def backlog(self, connector: int, category: int) -> None:
         """Committed messages of this kind wait in the outbox."""
         self._backlog.add((connector, category))
-        self._wake.set()
+        self._task.wake()
 
     def start(self) -> None:
         """Begin to claim."""
-        self._task = asyncio.create_task(self._run(), name="refill")
-        self._task.add_done_callback(self._ended)
+        self._task.start()
 
     async def stop(self) -> None:
         """Claim nothing any more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._task.stop()
 
-    async def _run(self) -> None:
-        swept_at = due_at = float("-inf")
-        while True:
-            now = self._monotonic()
-            if self._rewind or now - swept_at >= SWEEP_SECONDS:
-                self._rewind, swept_at = False, now
-                for cursor in self._cursor.values():
-                    cursor.rewind()
-                self._backlog.update(
-                    (connector, category) for connector in self._connectors for category in Category
-                )
-            try:
-                if self._more_due or now - due_at >= DUE_SECONDS:
-                    due_at, self._more_due = now, False
-                    for connector in list(self._connectors):
-                        await self._claim_due(connector)
-                for connector, category in sorted(self._backlog):
-                    await self._refill(connector, category)
-            except Fenced:
-                return  # another process has our work; whoever renews the term ends this one
-            except UNAVAILABLE as error:
-                _log.warning("refill_waits_for_database", error=repr(error))
-            self._wake.clear()
-            pause = ROOM_SECONDS if self._backlog or self._more_due else DUE_SECONDS
-            try:
-                await asyncio.wait_for(self._wake.wait(), pause)
-            except TimeoutError:
-                continue
+    async def _turn(self) -> None:
+        now = self._monotonic()
+        if self._rewind or now - self._swept_at >= SWEEP_SECONDS:
+            self._rewind, self._swept_at = False, now
+            for cursor in self._cursor.values():
+                cursor.rewind()
+            self._backlog.update(
+                (connector, category) for connector in self._connectors for category in Category
+            )
+        if self._more_due or now - self._due_at >= DUE_SECONDS:
+            self._due_at, self._more_due = now, False
+            for connector in list(self._connectors):
+                await self._claim_due(connector)
+        for connector, category in sorted(self._backlog):
+            await self._refill(connector, category)
+
+    def _pause_seconds(self) -> float:
+        return ROOM_SECONDS if self._backlog or self._more_due else DUE_SECONDS
 
     async def _claim_due(self, connector: int) -> None:
         """Retries, and released and paced messages whose time has come: of each category as many

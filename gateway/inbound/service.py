@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import structlog
 
@@ -20,11 +21,11 @@ from gateway.inbound.intake import InboundShared, MessageIntake
 from gateway.inbound.joining import Joining
 from gateway.inbound.records import Received
 from gateway.inbound.violations import ViolationAudit
+from gateway.periodic import Ended, PeriodicTask
 from smpp.client import Bind
 from smpp.encoding import TextSettings
 from smpp.events import Delivery
 from smpp.reassembly import Assembled
-from storage.faults import UNAVAILABLE, Fenced
 from storage.pool import Connection, Dedicated
 
 _log = structlog.get_logger(__name__)
@@ -45,7 +46,7 @@ class InboundService:
         *,
         term: int,
         wall_ms: Callable[[], int],
-        ended: Callable[[asyncio.Task[None]], object],
+        ended: Ended,
         stopped: JustStopped,
         audit_lag_seconds: float,
     ) -> None:
@@ -56,8 +57,10 @@ class InboundService:
         self._shared = shared
         self._term = term
         self._wall_ms = wall_ms
-        self._ended = ended
-        self._task: asyncio.Task[None] | None = None
+        self._ticks = count(1)
+        self._task = PeriodicTask(
+            "inbound", self._tick, lambda: TICK_SECONDS, ended=ended, pause_first=True
+        )
         self.intakes: dict[int, MessageIntake] = {}
         self.recorder = shared.recorder
         self.stopped = stopped
@@ -79,14 +82,11 @@ class InboundService:
         itself.
         """
         await self._take_over(connection)
-        self._task = asyncio.create_task(self._run(), name="inbound")
-        self._task.add_done_callback(self._ended)
+        self._task.start()
 
     async def stop(self) -> None:
         """Store what came. What waits for its other parts waits in the database."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        await self._task.stop()
         try:
             async with asyncio.timeout(STORE_SECONDS):
                 await self.recorder.close()
@@ -99,22 +99,14 @@ class InboundService:
         for intake in self.intakes.values():
             await _store(intake, intake.expired())
 
-    async def _run(self) -> None:
-        ticks = 0
-        while True:
-            await asyncio.sleep(TICK_SECONDS)
-            await self.expire()
-            await self.confirmations.send(self._wall_ms())
-            ticks += 1
-            try:
-                if ticks % JOIN_TICKS == 0:
-                    await self.join()
-                if ticks % TAKE_OVER_TICKS == 0:
-                    await self._look_around()
-            except Fenced:
-                return  # maintenance says so, and the process ends
-            except UNAVAILABLE as error:
-                _log.warning("inbound_take_over_failed", error=repr(error))
+    async def _tick(self) -> None:
+        tick = next(self._ticks)
+        await self.expire()
+        await self.confirmations.send(self._wall_ms())
+        if tick % JOIN_TICKS == 0:
+            await self.join()
+        if tick % TAKE_OVER_TICKS == 0:
+            await self._look_around()
 
     async def join(self) -> None:
         """Bring together the parts of messages that reached several processes."""

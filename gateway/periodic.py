@@ -1,0 +1,84 @@
+"""A background task that takes one step after the other until it is stopped.
+
+Owns its start and its end, and what is done without a database: the step waits for its next turn.
+Must not know what a step does; one that was cut short has to be safe to begin again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from storage.faults import UNAVAILABLE, Fenced
+
+_log = structlog.get_logger(__name__)
+
+Ended = Callable[[asyncio.Task[None]], object]
+
+
+class PeriodicTask:
+    """Not yet started."""
+
+    def __init__(
+        self,
+        name: str,
+        step: Callable[[], Awaitable[object]],
+        pause_seconds: Callable[[], float],
+        *,
+        ended: Ended,
+        pause_first: bool = False,
+    ) -> None:
+        """`pause_seconds` is asked after each step, also after one that failed. `ended` is told
+        when the task has ended by itself, which it should not.
+        """
+        self._name = name
+        self._step = step
+        self._pause_seconds = pause_seconds
+        self._ended = ended
+        self._pause_first = pause_first
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._run(), name=self._name)
+        self._task.add_done_callback(self._ended)
+
+    async def stop(self) -> None:
+        """End, in the middle of a step if there is one."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def wake(self) -> None:
+        """Cut the present pause short. During a step it changes nothing: what is new since it began
+        is seen after the next pause.
+        """
+        self._wake.set()
+
+    async def _run(self) -> None:
+        if self._pause_first:
+            await self._pause()
+        waits = f"{self._name.replace(' ', '_')}_waits_for_database"
+        while True:
+            try:
+                await self._step()
+            except Fenced:
+                return  # another process has our work; whoever renews the term ends this one
+            except UNAVAILABLE as error:
+                _log.warning(waits, error=repr(error))
+            await self._pause()
+
+    async def _pause(self) -> None:
+        seconds = self._pause_seconds()
+        self._wake.clear()
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return
