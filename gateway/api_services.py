@@ -27,6 +27,7 @@ from gateway.snapshot import snapshot
 from gateway.web.cursors import KEY_BYTES, KEY_PURPOSE, Cursors
 from gateway.web.request_limits import RequestLimits
 from gateway.web.services import ConnectorView, RouteView, Services
+from ratelimit.spec import RateSpec
 from storage.categories import Category
 from storage.connectors import SANDBOX, SANDBOX_NAME
 
@@ -58,7 +59,7 @@ def services(gateway: Gateway) -> Services:
         accepter=gateway.shedding,
         validator=validator,
         accounts=gateway.accounts,
-        policy_preview=Rehearsal(read, gateway.vault, gateway.accepter.checks),
+        policy_preview=Rehearsal(read, gateway.vault, lambda: gateway.accepter.checks),
         explain_route=lambda message, account: _route_view(gateway.routes, message, account),
         messages=Messages(read, registry, gateway.vault),
         recipients=gateway.recipients,
@@ -96,15 +97,22 @@ def _route_view(routes: RouteTable, message: Prepared, account: str) -> RouteVie
 
 
 def _request_limits(gateway: Gateway) -> RequestLimits:
-    rates = {
-        gateway.registry.accounts[account.name]: account.requests_rate.spec
-        for account in gateway.config.accounts
-        if account.requests_rate is not None
-    }
     pace = gateway.pacing
     return RequestLimits(
-        rates, pace.account_rates, parts_quota=pace.quota, monotonic_ns=gateway.clock.monotonic_ns
+        request_rates(gateway.config, gateway.registry),
+        pace.account_rates,
+        parts_quota=pace.quota,
+        monotonic_ns=gateway.clock.monotonic_ns,
     )
+
+
+def request_rates(config: Config, registry: Registry) -> dict[int, RateSpec]:
+    """How often each account that has such a limit may ask to send."""
+    return {
+        registry.accounts[account.name]: account.requests_rate.spec
+        for account in config.accounts
+        if account.requests_rate is not None
+    }
 
 
 def account_policies(config: Config, registry: Registry) -> dict[int, AccountPolicy]:

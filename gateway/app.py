@@ -34,7 +34,7 @@ from gateway.dispatch.intents import IntentWriter
 from gateway.dispatch.recorder import Recorder
 from gateway.dispatch.recovery import Recovered, recover
 from gateway.dispatch.routing import RouteTable, routes_of
-from gateway.dispatch.stops import StopLook, lift_stops
+from gateway.dispatch.stops import lift_stops
 from gateway.inbound import building as inbound
 from gateway.inbound.service import InboundService
 from gateway.link_service import LinkService
@@ -46,6 +46,7 @@ from gateway.reload import Reloader
 from gateway.retention import Retention
 from gateway.sandbox import Sandbox
 from gateway.web.server import HttpServer, create_app
+from gateway.web.services import Services
 from storage import sql
 from storage.crypto import NumberVault, check_fingerprint
 from storage.faults import DatabaseDown
@@ -114,6 +115,8 @@ class Gateway:
         self.idempotency: Idempotency
         self.links: LinkService
         self.maintenance: Maintenance
+        self.retention: Retention
+        self.edge: Services
         self.sandbox = Sandbox(config.accounts, self.task_ended)
         self._started: list[str] = []
         self._http: HttpServer | None = None
@@ -231,11 +234,10 @@ class Gateway:
             groups=self._groups(),
         )
         self.pacing = sending.pacing(self)
-        stop = StopLook(self.pacing.stopped)
         intents = IntentWriter(
             self.database.dedicated("intent"),
             term=self.term.term,
-            looks=(self.control.look, stop, *self.rules.looks),  # caps count, so last
+            looks=sending.looks(self),
         )
         self.wiring = connectors.Wiring(
             ids=self.ids,
@@ -267,6 +269,7 @@ class Gateway:
         return connectors.groups_of(self.config.connectors, self.registry.connectors)
 
     def _build_maintenance(self) -> None:
+        self.retention = Retention(self.config.retention, self.clock.wall_ms)
         self.maintenance = Maintenance(
             self.database.dedicated("renew"),
             self.database.dedicated("maintenance"),
@@ -274,7 +277,7 @@ class Gateway:
             ids=self.ids,
             unknown_after_hours=self.config.limits.unknown_after_hours,
             recover=self._recover,
-            retain=Retention(self.config.retention, self.clock.wall_ms).turn,
+            retain=self.retention.turn,
             lost=self._lost,
             ended=self.task_ended,
             groups=self._groups(),
@@ -319,7 +322,7 @@ class Gateway:
 
     async def _listen(self) -> None:
         http = self.config.http
-        edge = services(self)
+        edge = self.edge = services(self)
         self.inbound.confirmations.connect(edge.accepter, edge.validator, edge.accounts)
         application = create_app(edge, http)
         self._http = HttpServer(application, http, drain_seconds=HTTP_GRACE_SECONDS)

@@ -27,7 +27,7 @@ from gateway.dispatch.outcomes import Elsewhere, Outcomes
 from gateway.dispatch.pace import Pace
 from gateway.dispatch.ready_queue import ReadyQueue
 from gateway.dispatch.receipt_intake import ReceiptIntake
-from gateway.dispatch.receipt_reading import ReceiptReader
+from gateway.dispatch.receipt_reading import ReceiptManners, ReceiptReader
 from gateway.dispatch.recorder import Recorder
 from gateway.inbound.service import InboundService
 from ratelimit.spec import RateSpec
@@ -135,6 +135,43 @@ def _queries(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Car
         addresses=wire_profile(settings, settings.name).addresses,
         wall_ms=wiring.clock.wall_ms,
     )
+
+
+def follow(
+    dispatch: ConnectorDispatch,
+    settings: ConnectorSettings,
+    manners: ReceiptManners,
+    wiring: Wiring,
+) -> None:
+    """Read receipts, ask the carrier and take messages from handsets as these settings say."""
+    reader = dispatch.intake.reader
+    if not settings.user_message_reference:
+        reader.references = None
+    elif reader.references is None:
+        reader.references = MessageReferences(first=wiring.ids.next())
+    reader.follow(manners, learner_of(reader, settings, manners, wiring.learners))
+    queries = _queries(settings, dispatch.connector, wiring)
+    if queries is not None and dispatch.queries is not None:
+        dispatch.queries.wait_seconds = queries.wait_seconds
+    else:
+        dispatch.queries = queries
+    if dispatch.intake.messages is not None:
+        dispatch.intake.messages.country_code = settings.inbound_country_code
+
+
+def learner_of(
+    reader: ReceiptReader,
+    settings: ConnectorSettings,
+    manners: ReceiptManners,
+    shared: dict[str, IdLearner],
+) -> IdLearner:
+    """Its group's; else its own, unless what that has learned was about other ids."""
+    if settings.receipt_group is not None:
+        return shared.setdefault(settings.receipt_group, IdLearner())
+    own = reader.learner
+    if own is None or own in shared.values() or manners != reader.manners:
+        return IdLearner()
+    return own
 
 
 def groups_of(

@@ -72,11 +72,11 @@ class Maintenance:
         self._working = working
         self._term = term
         self._ids = ids
-        self._unknown_after_hours = unknown_after_hours
+        self.unknown_after_hours = unknown_after_hours
         self._recover = recover
         self._retain = retain
         self._lost = lost
-        self._groups = groups
+        self.groups = groups
         self._ended = ended
         self._tasks: list[asyncio.Task[None]] = []
         self._turn = asyncio.Lock()
@@ -146,7 +146,7 @@ class Maintenance:
         now = datetime.now(UTC)
         async with connection.transaction():
             joined = await sweep_unmatched(
-                connection, now - SWEEP_MINIMUM_AGE, self._ids, groups=self._groups
+                connection, now - SWEEP_MINIMUM_AGE, self._ids, groups=self.groups
             )
             await suppress_proven(connection, joined)
         self.joined += len(joined)
@@ -164,7 +164,7 @@ class Maintenance:
         cursor = self._give_up_cursor or id_at(now - GIVE_UP_WINDOW)
         for _ in range(GIVE_UP_STRETCHES):
             given_up: GivenUp = await give_up(
-                connection, cursor, now, after_hours=self._unknown_after_hours
+                connection, cursor, now, after_hours=self.unknown_after_hours
             )
             self.unknown += given_up.changed
             if given_up.cursor is None:

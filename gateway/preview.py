@@ -7,7 +7,7 @@ accept does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import asyncpg
 
@@ -28,7 +28,7 @@ class Rehearsal:
         self,
         pool: asyncpg.Pool[asyncpg.Record],
         vault: NumberVault,
-        checks: Sequence[FlushCheck],
+        checks: Callable[[], Sequence[FlushCheck]],
     ) -> None:
         self._pool = pool
         self._vault = vault
@@ -40,7 +40,7 @@ class Rehearsal:
             for item in items
         ]
         async with reading(self._pool) as connection, connection.transaction(readonly=True):
-            for check in self._checks:
+            for check in self._checks():
                 going = [item for item in rehearsed if item.ended is None]
                 if going:
                     await check.decide(connection, going)

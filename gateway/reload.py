@@ -2,7 +2,8 @@
 
 Owns what a change of the configuration does to what is running, and which changes have to wait for
 a restart. A configuration that is not right changes nothing. Binds of connectors that did not
-change stay as they are. Must not read files itself: it is given the reader.
+change stay as they are. Connectors whose changes are still being carried out refuse further ones
+until then. Must not read files itself: it is given the reader.
 """
 
 from __future__ import annotations
@@ -14,18 +15,14 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
-from gateway import connectors, registry
+from gateway import connectors, following, registry
 from gateway.accept.models import StorageDown
-from gateway.api_services import account_policies
 from gateway.config import Config, ConfigError
-from gateway.config.account_settings import AccountSettings
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
-from gateway.dispatch.doubt import OutcomePolicy
 from gateway.dispatch.rebinding import rebind, retire
-from gateway.dispatch.routing import routes_of
+from gateway.dispatch.receipt_reading import ReceiptManners
 from gateway.dispatch.stops import lift_stops
-from gateway.sending import pacing_rates
 from gateway.web.services import ConnectorUnknown, ReloadBusy, Reloaded
 from ratelimit.spec import RateSpec
 from smpp.bind_pool import BindPool
@@ -36,18 +33,14 @@ if TYPE_CHECKING:
     from gateway.app import Gateway
 
 RETRY_AFTER_SECONDS = 1
-LIVE = ("rate", "window")  # changed without touching a bind
+STOPS_SECONDS = 1.0  # between attempts to lift stops while the database is away
+LIVE = ("rate", "window", *following.CONNECTOR_KEYS)  # changed without touching a bind
 REBOUND = (
     "host", "port", "system_id", "password", "password_file", "system_type", "bind", "binds", "tls",
     "tls_ca_file", "tls_server_name", "tls_certificate_file", "tls_key_file", "tls_verify",
     "enquire_link_seconds", "response_timeout_seconds", "bind_timeout_seconds",
     "reconnect_seconds_min", "reconnect_seconds_max",
 )  # fmt: skip
-ACCOUNT_LIVE = (
-    "default_category", "senders", "signature", "opt_out_suffix", "shorten_urls", "rate",
-    "sender_rates",
-)  # fmt: skip
-RELOADED = ("connectors", "routes", "accounts", "doubt")
 _log = structlog.get_logger(__name__)
 
 
@@ -89,23 +82,11 @@ def connector_changes(
     return changes
 
 
-def account_changes(
-    old: Sequence[AccountSettings], new: Sequence[AccountSettings]
-) -> tuple[list[AccountSettings], list[str]]:
-    """Pure. The accounts in effect, and the keys, with their place, that wait for a restart."""
-    known = {each.name: each for each in old}
-    effective: list[AccountSettings] = []
-    restart: list[str] = []
-    for each in new:
-        before = known.get(each.name) or AccountSettings(name=each.name)
-        kept = {
-            key: getattr(before, key)
-            for key in each.__struct_fields__
-            if key not in ("name", *ACCOUNT_LIVE) and getattr(each, key) != getattr(before, key)
-        }
-        restart += [f"accounts.{each.name}.{key}" for key in kept]
-        effective.append(msgspec.structs.replace(each, **kept))
-    return effective, restart
+def names_of(changes: ConnectorChanges) -> set[str]:
+    """Of all connectors about which something is to be done."""
+    return {each.name for each in (*changes.added, *changes.adjusted, *changes.rebound)}.union(
+        changes.removed
+    )
 
 
 class Reloader:
@@ -114,7 +95,8 @@ class Reloader:
     def __init__(self, gateway: Gateway, read: Callable[[], Config]) -> None:
         self._gateway = gateway
         self._read = read
-        self._settling: set[asyncio.Task[None]] = set()
+        self._settling: dict[str, asyncio.Task[None]] = {}  # by connector
+        self._lifting: asyncio.Task[None] | None = None
         self._running = False
         self._signalled: asyncio.Task[Reloaded] | None = None
 
@@ -122,8 +104,8 @@ class Reloader:
         """Read the configuration and follow it. Raises ConfigError, ReloadBusy or StorageDown with
         nothing changed.
         """
-        if self._running or self._settling:
-            raise ReloadBusy("the changes of the last reload are still being made")
+        if self._running:
+            raise ReloadBusy("the configuration is being read for another reload")
         self._running = True
         try:
             return await self._reload()
@@ -158,46 +140,47 @@ class Reloader:
 
     async def stop(self) -> None:
         """Leave what is still being changed; the dispatcher ends all connectors."""
-        for task in self._settling:
+        tasks = [*self._settling.values(), *([self._lifting] if self._lifting else ())]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._settling, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _reload(self) -> Reloaded:
         gateway = self._gateway
-        config = self._read()
-        changes = connector_changes(gateway.config.connectors, config.connectors)
+        read = self._read()
+        changes = connector_changes(gateway.config.connectors, read.connectors)
+        busy = sorted(names_of(changes) & self._settling.keys())
+        if busy:
+            raise ReloadBusy(f"changes of the last reload are still being made to {busy[0]}")
         _check_tls((*changes.added, *changes.rebound))
-        accounts, waiting = account_changes(gateway.config.accounts, config.accounts)
-        restart = [*_fixed(gateway.config, config), *changes.restart, *waiting]
+        config, restart = following.effective(gateway.config, read, changes.effective)
         database = gateway.database.dedicated("reload")
         try:
-            connection = await database.connection()
             names = await registry.register(
-                connection,
+                await database.connection(),
                 [account.name for account in config.accounts],
                 [connector.name for connector in config.connectors],
             )
-            added = {
-                names.connectors[each.name]: connectors.build(
-                    each, names.connectors[each.name], gateway.wiring
-                )
-                for each in changes.added
-            }
-            pools = self._pools(changes, {each.name: each for each in added.values()})
-            config = _effective(gateway.config, config, changes.effective, accounts)
-            gateway.registry.adopt(names.accounts, names.connectors)
-            self._apply(config, changes, added, pools)
-            await lift_stops(connection)
         except UNAVAILABLE as error:
             raise StorageDown(RETRY_AFTER_SECONDS) from error
         finally:
             await database.close()
+        prepared = following.prepare(gateway, config, names)
+        added = {
+            names.connectors[each.name]: connectors.build(
+                each, names.connectors[each.name], gateway.wiring
+            )
+            for each in changes.added
+        }
+        pools = self._pools(changes, {each.name: each for each in added.values()})
+        gateway.registry.adopt(names.accounts, names.connectors)
+        self._apply(prepared, changes, added, pools)
         done = Reloaded(
             added=[each.name for each in changes.added],
             removed=changes.removed,
             adjusted=[each.name for each in changes.adjusted],
             rebinding=[each.name for each in changes.rebound],
-            restart_needed=restart,
+            restart_needed=[*restart, *changes.restart],
         )
         _log.info("reloaded", **msgspec.structs.asdict(done))
         return done
@@ -213,22 +196,15 @@ class Reloader:
 
     def _apply(
         self,
-        config: Config,
+        prepared: following.Following,
         changes: ConnectorChanges,
         added: dict[int, ConnectorDispatch],
         pools: dict[str, BindPool],
     ) -> None:
         """All at once, without waiting for anything."""
         gateway = self._gateway
-        gateway.config = config
         gateway.dispatcher.connectors.update(added)
-        gateway.policy = gateway.wiring.policy = OutcomePolicy.of(config.doubt)
-        for dispatch in gateway.dispatcher.connectors.values():
-            dispatch.outcomes.policy = gateway.policy
-        gateway.routes.replace(routes_of(config.routes), gateway.registry.connectors)
-        gateway.pacing.configure(pacing_rates(config, gateway.registry))
-        gateway.accounts.clear()
-        gateway.accounts.update(account_policies(config, gateway.registry))
+        following.follow(gateway, prepared)
         gateway.dispatcher.handover.routes_changed()
         gateway.dispatcher.refiller.texts_differ = connectors.texts_differ(
             gateway.dispatcher.connectors
@@ -236,18 +212,39 @@ class Reloader:
         for settings in changes.added:
             self._dispatch(settings.name).start(pools[settings.name])
         for settings in (*changes.adjusted, *changes.rebound):
-            self._adjust(settings)
-        drain = config.limits.drain_seconds
+            self._adjust(settings, prepared.manners[settings.name])
+        drain = prepared.config.limits.drain_seconds
         for settings in changes.rebound:
             dispatch = self._dispatch(settings.name)
             self._settle(rebind(dispatch, pools[settings.name], drain), dispatch.name)
         for name in changes.removed:
             self._settle(self._remove(name, drain), name)
+        if self._lifting is None:
+            self._lifting = asyncio.create_task(self._lift_stops(), name="reload stops")
+            self._lifting.add_done_callback(self._lifted)
 
-    def _adjust(self, settings: ConnectorSettings) -> None:
+    async def _lift_stops(self) -> None:
+        """What was stopped may go, once the database is there to say so."""
+        while True:
+            database = self._gateway.database.dedicated("stops")
+            try:
+                await lift_stops(await database.connection())
+                return
+            except UNAVAILABLE as error:
+                _log.warning("stops_wait_for_database", error=repr(error))
+            finally:
+                await database.close()
+            await asyncio.sleep(STOPS_SECONDS)
+
+    def _lifted(self, task: asyncio.Task[None]) -> None:
+        self._lifting = None
+        self._gateway.task_ended(task)
+
+    def _adjust(self, settings: ConnectorSettings, manners: ReceiptManners) -> None:
         dispatch = self._dispatch(settings.name)
         rate = None if settings.rate is None else settings.rate.spec
         connectors.set_rate(dispatch, settings, rate, self._gateway.wiring)
+        connectors.follow(dispatch, settings, manners, self._gateway.wiring)
         for bind in () if dispatch.pool is None else dispatch.pool.binds:
             bind.set_window(settings.window)
 
@@ -257,9 +254,8 @@ class Reloader:
         del self._gateway.dispatcher.connectors[number]
 
     def _settle(self, work: Coroutine[None, None, None], name: str) -> None:
-        task = asyncio.create_task(work, name=f"reload {name}")
-        self._settling.add(task)
-        task.add_done_callback(self._settling.discard)
+        task = self._settling[name] = asyncio.create_task(work, name=f"reload {name}")
+        task.add_done_callback(lambda _task: self._settling.pop(name))
         task.add_done_callback(self._gateway.task_ended)
 
     def _settle_quietly(self, work: Coroutine[None, None, Reloaded]) -> None:
@@ -287,42 +283,3 @@ def _told(task: asyncio.Task[Reloaded]) -> None:
     error = None if task.cancelled() else task.exception()
     if error is not None and not isinstance(error, ConfigError):
         _log.error("reload_failed", error=repr(error))
-
-
-def _fixed(old: Config, new: Config) -> list[str]:
-    """Keys that differ and are read at the start only."""
-    found: list[str] = []
-    for section in old.__struct_fields__:
-        before, after = getattr(old, section), getattr(new, section)
-        if section in RELOADED or before == after:
-            continue
-        if not isinstance(before, msgspec.Struct):
-            found.append(section)
-            continue
-        found += [
-            f"{section}.{key}"
-            for key in before.__struct_fields__
-            if getattr(before, key) != getattr(after, key)
-            and (section, key) != ("limits", "recipient_gap_seconds")
-        ]
-    return found
-
-
-def _effective(
-    old: Config,
-    new: Config,
-    settings: Sequence[ConnectorSettings],
-    accounts: Sequence[AccountSettings],
-) -> Config:
-    """What holds from now on: the new lists and, of all else, what was read at the start."""
-    limits = msgspec.structs.replace(
-        old.limits, recipient_gap_seconds=new.limits.recipient_gap_seconds
-    )
-    return msgspec.structs.replace(
-        old,
-        connectors=tuple(settings),
-        routes=new.routes,
-        accounts=tuple(accounts),
-        doubt=new.doubt,
-        limits=limits,
-    )

@@ -30,7 +30,7 @@ class Retention:
     """One turn after the other; a turn that is cut short is finished by the next, of anybody."""
 
     def __init__(self, settings: RetentionSettings, wall_ms: Callable[[], int]) -> None:
-        self._settings = settings
+        self.settings = settings
         self._wall_ms = wall_ms
         self.days_dropped = 0
         self.batches_forgotten = 0
@@ -45,7 +45,7 @@ class Retention:
             await connection.execute(_SQL["retention_done"])
 
     async def _drop(self, connection: Connection) -> None:
-        settings = self._settings
+        settings = self.settings
         row = await connection.fetchrow(_SQL["oldest_waiting"])
         assert row is not None
         # The earlier of two clocks: one that has jumped ahead must not cost a year.
@@ -64,7 +64,7 @@ class Retention:
     async def _drop_messages(
         self, connection: Connection, today: date, oldest_waiting: int | None
     ) -> None:
-        before = today - timedelta(days=self._settings.messages_days)
+        before = today - timedelta(days=self.settings.messages_days)
         if oldest_waiting is not None and (waits := time_of(oldest_waiting).date()) < before:
             _log.warning("retention_waits", wanted=str(before), message_waits_of=str(waits))
             before = waits

@@ -16,8 +16,10 @@ from gateway.config import Config
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.due_rows import Released
 from gateway.dispatch.handover import Detours, Handover
+from gateway.dispatch.last_look import LastLook
 from gateway.dispatch.querying import Querying
 from gateway.dispatch.refill import Refiller
+from gateway.dispatch.stops import StopLook
 from gateway.registry import Registry
 
 if TYPE_CHECKING:
@@ -59,6 +61,12 @@ def pacing(gateway: Gateway) -> Pacing:
         ).route
 
     return Pacing(pacing_rates(gateway.config, gateway.registry), route_of)
+
+
+def looks(gateway: Gateway) -> tuple[LastLook, ...]:
+    """What is asked once more about messages that are about to go."""
+    stop = StopLook(gateway.pacing.stopped)
+    return (gateway.control.look, stop, *gateway.rules.looks)  # caps count, so last
 
 
 def handover(

@@ -27,18 +27,21 @@ class SheddingAccepter:
     def __init__(
         self, inner: Accepter, waiting: Callable[[], int], *, waiting_max: int, above_percent: int
     ) -> None:
+        self._inner = inner
+        self._waiting = waiting
+        self.shed = dict.fromkeys(SHED, 0)
+        self.follow(waiting_max, above_percent)
+
+    def follow(self, waiting_max: int, above_percent: int) -> None:
         """Marketing is refused from `above_percent` of the lane on; the marks of the other two
         divide what is left of it evenly.
         """
-        self._inner = inner
-        self._waiting = waiting
         start = waiting_max * above_percent // PERCENT
         self.marks = {
             category: start + (waiting_max - start) * position // len(SHED)
             for position, category in enumerate(SHED)
         }
         self._lowest = start
-        self.shed = dict.fromkeys(SHED, 0)
 
     def accept(
         self, items: Sequence[Prepared], *, batch_id: int | None, ids: GivenIds | None = None

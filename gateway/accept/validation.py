@@ -83,11 +83,8 @@ class _FinalText(msgspec.Struct, gc=False):
 
 
 class Validator:
-    """Checks messages one by one. One for the process; holds no state of a request.
-
-    `link_base_url` as `shortlinks.rewrite.parse_base_url` returned it; `validity_seconds_max`
-    bounds `expires_in`, `validity_seconds` stands in for it, by category. `decisions` counts what
-    the account's rules about numbers refuse.
+    """Checks messages one by one. One for the process; holds no state of a request. `link_base_url`
+    as `shortlinks.rewrite.parse_base_url` returned it; `decisions` counts refusals of numbers.
     """
 
     def __init__(
@@ -109,13 +106,31 @@ class Validator:
         self._route = route
         self._link_base_url = link_base_url
         self._placeholder = short_urls(link_base_url, [PLACEHOLDER_CODE])[0]
-        self._parts_max = parts_max
-        self._validity_seconds_max = validity_seconds_max
-        self._timing = TimingFields(timing)
-        self._validity_seconds = tuple(validity_seconds) or (validity_seconds_max,) * len(Category)
+        self.follow(
+            parts_max=parts_max,
+            validity_seconds_max=validity_seconds_max,
+            validity_seconds=validity_seconds,
+            timing=timing,
+        )
         self._decisions = {} if decisions is None else decisions
         self._texts = texts
         self._categories = {category.label: int(category) for category in Category}
+
+    def follow(
+        self,
+        *,
+        parts_max: int,
+        validity_seconds_max: int,
+        validity_seconds: Sequence[int],
+        timing: TimingRules,
+    ) -> None:
+        """What holds from the next message on. `validity_seconds_max` bounds `expires_in`,
+        `validity_seconds` stands in for it, by category.
+        """
+        self._parts_max = parts_max
+        self._validity_seconds_max = validity_seconds_max
+        self._validity_seconds = tuple(validity_seconds) or (validity_seconds_max,) * len(Category)
+        self._timing = TimingFields(timing)
 
     def check(
         self,

@@ -104,10 +104,11 @@ def _table(value: object) -> Document:
 
 def _bare(kind: inspect.Type) -> inspect.Type:
     """The type without its documentation and without `| None`."""
-    while isinstance(kind, inspect.Metadata):
-        kind = kind.type
-    if isinstance(kind, inspect.UnionType):
-        return next(each for each in kind.types if not isinstance(each, inspect.NoneType))
+    while isinstance(kind, (inspect.Metadata, inspect.UnionType)):
+        if isinstance(kind, inspect.UnionType):
+            kind = next(each for each in kind.types if not isinstance(each, inspect.NoneType))
+        else:
+            kind = kind.type
     return kind
 
 

@@ -38,11 +38,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def check_shape(value: object, kind: inspect.Type, path: str = "") -> None:
     """Raise ConfigError at the first place where the document differs from the settings' types."""
     extra: Mapping[str, object] = {}
-    while isinstance(kind, inspect.Metadata):
-        extra = {**(kind.extra or {}), **extra}
-        kind = kind.type
-    if isinstance(kind, inspect.UnionType):
-        kind = _chosen(value, kind)
+    while isinstance(kind, (inspect.Metadata, inspect.UnionType)):
+        if isinstance(kind, inspect.UnionType):
+            kind = _chosen(value, kind)
+        else:
+            extra = {**(kind.extra or {}), **extra}
+            kind = kind.type
     if isinstance(kind, inspect.StructType):
         _check_table(value, kind, path)
     elif isinstance(kind, inspect.VarTupleType):

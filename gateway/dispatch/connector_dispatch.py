@@ -90,7 +90,7 @@ class ConnectorDispatch:
             again_in=self._wake_in,
             stopped=stopped or JustStopped(),
         )
-        self._loader = Loader(self._planner, pace, intake.reader.references, ids=ids, clock=clock)
+        self._loader = Loader(self._planner, pace, intake.reader, ids=ids, clock=clock)
         self._down = down
         self._loop = asyncio.get_running_loop()
         self._lines: dict[Bind, Line] = {}

@@ -35,7 +35,7 @@ class IntentWriter:
     ) -> None:
         self._dedicated = dedicated
         self._term = term
-        self._looks = looks
+        self.looks = looks
         self.decisions: dict[tuple[str, str], int] = {}  # (rule, what it did)
         self._doubtful = Doubtful()  # committed or not, nobody will write what these name
         self.commits: GroupCommit[Batch, dict[int, StopVerdict]] = GroupCommit(
@@ -96,7 +96,7 @@ class IntentWriter:
     ) -> dict[int, StopVerdict]:
         """Every rule over what the rules before it have left."""
         verdicts: dict[int, StopVerdict] = {}
-        for look in self._looks:
+        for look in self.looks:
             stopped = await look.decide(connection, messages)
             if stopped:
                 verdicts.update(stopped)

@@ -12,10 +12,10 @@ import msgspec
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.encoder import refer
 from gateway.dispatch.message import Journey, OutboundPart
-from gateway.dispatch.message_references import MessageReferences
 from gateway.dispatch.outcomes import Effects
 from gateway.dispatch.pace import Pace
 from gateway.dispatch.planner import Planner
+from gateway.dispatch.receipt_reading import ReceiptReader
 from smpp.client import Bind
 from smpp.pdu import SubmitSm
 from storage.ids import IdSource
@@ -39,14 +39,14 @@ class Loader:
         self,
         planner: Planner,
         pace: Pace,
-        references: MessageReferences | None,
+        reader: ReceiptReader,
         *,
         ids: IdSource,
         clock: Clock,
     ) -> None:
         self._planner = planner
         self._pace = pace
-        self._references = references
+        self._reader = reader  # whose references may change
         self._ids = ids
         self._clock = clock
 
@@ -78,6 +78,7 @@ class Loader:
         self, journey: Journey, number: int, submit_sm: SubmitSm, now_ms: int
     ) -> OutboundPart:
         submission_id = self._ids.next()
-        if self._references is not None:
-            refer(submit_sm, self._references.give(submission_id, journey.message.to))
+        references = self._reader.references
+        if references is not None:
+            refer(submit_sm, references.give(submission_id, journey.message.to))
         return OutboundPart(journey, number, submission_id, now_ms, self._pace.generation)

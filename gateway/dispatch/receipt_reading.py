@@ -71,14 +71,19 @@ class ReceiptReader:
         """
         self.references = references
         self._connector = connector
-        self._manners = manners
+        self.manners = manners
         self._known: dict[str, int] = {}
         self._unsure: list[ReceiptRow] = []
         self.learner = (learner or IdLearner()) if manners.receipt_base is None else None
 
+    def follow(self, manners: ReceiptManners, learner: IdLearner) -> None:
+        """The carrier writes so from now on. Ids that are stored stay as they were written."""
+        self.manners = manners
+        self.learner = learner if manners.receipt_base is None else None
+
     def answer_id(self, raw: bytes) -> str:
         """The message_id of a submit_sm_resp as it is stored."""
-        return self._written(normalise_id(raw, "opaque"), self._manners.response_base)
+        return self._written(normalise_id(raw, "opaque"), self.manners.response_base)
 
     def remember(self, known: Sequence[KnownId]) -> None:
         """Carrier ids just learned, so that their receipts need no index look-up."""
@@ -95,9 +100,7 @@ class ReceiptReader:
         kind = pdu.esm_class & _MESSAGE_TYPE_BITS
         if kind in _RECEIPT_TYPES:
             return True
-        return (
-            kind == 0 and self._manners.without_esm_class and is_receipt_text(message_octets(pdu))
-        )
+        return kind == 0 and self.manners.without_esm_class and is_receipt_text(message_octets(pdu))
 
     def row(self, pdu: MessageRequest, received_at: datetime) -> ReceiptRow | None:
         """What is stored of a receipt; None for one that names no message."""
@@ -153,7 +156,7 @@ class ReceiptReader:
         if receipt.text_id is None:
             return carrier_id, None
         text_id = self._receipt_id(receipt.text_id, number)
-        return (text_id, carrier_id) if self._manners.text_id_first else (carrier_id, text_id)
+        return (text_id, carrier_id) if self.manners.text_id_first else (carrier_id, text_id)
 
     def _referred_to(self, pdu: MessageRequest, number: str) -> int | None:
         if self.references is None:
@@ -163,13 +166,13 @@ class ReceiptReader:
 
     def _receipt_id(self, raw: str, number: str) -> str:
         if self.learner is None:
-            return self._written(raw, self._manners.receipt_base or "opaque")
+            return self._written(raw, self.manners.receipt_base or "opaque")
         written = self._written(raw, "opaque")
         translation = self.learner.receipt(written, number)
         return written if translation is None else translation(written)
 
     def _written(self, raw: str, base: IdBase) -> str:
-        rewrite = self._manners.rewrite
+        rewrite = self.manners.rewrite
         return normalise_id(raw if rewrite is None else rewrite(raw), base)
 
 

@@ -97,7 +97,7 @@ class Recorder:
         groups: ConnectorGroups = ALONE,
     ) -> None:
         """`committed` is told after each flush, so that reading and planning may go on."""
-        self._groups = groups
+        self.groups = groups
         self._dedicated = dedicated
         self._ids = ids
         self._term = term
@@ -227,14 +227,14 @@ class Recorder:
                     (connector, row.carrier_id)
                     for row in gathered.rows
                     if row.carrier_id
-                    for connector in self._groups.of(row.connector)
+                    for connector in self.groups.of(row.connector)
                 ],
             )
             gathered.joined = len(joined)
             receipts = receipts + joined
         if not receipts:
             return []
-        return await apply_receipts(connection, receipts, self._ids, groups=self._groups)
+        return await apply_receipts(connection, receipts, self._ids, groups=self.groups)
 
     def _count(
         self, gathered: _Gathered, applied: Sequence[AppliedReceipt], suppressed: int

@@ -6,7 +6,7 @@ Owns that wiring alone.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from campaigns.keywords import KeywordSets
 from gateway.accept.numbers import NumberPlan
@@ -43,21 +43,18 @@ def build(
     ended: Callable[[asyncio.Task[None]], object],
 ) -> InboundService:
     """Not yet started; its intakes are made with the connectors."""
-    accounts = config.accounts or (AccountSettings(name=DEFAULT_ACCOUNT),)
     stopped = JustStopped()
     recorder = InboundRecorder(
         database.dedicated("inbound"),
         vault=vault,
         term=term,
         opt_outs=OptOuts(
-            {registry.accounts[account.name]: opt_out_policy(account) for account in accounts},
+            opt_out_policies(config, registry),
             stopped=stopped,
             ids=ids,
             wall_ms=clock.wall_ms,
         ),
-        owners=SenderOwners(
-            [(registry.accounts[account.name], account.senders) for account in accounts]
-        ),
+        owners=sender_owners(config, registry),
         waiting_max=config.limits.inbound_waiting_max,
         late_max=MESSAGES_OPEN_MAX * max(1, len(config.connectors)),
         wall_ms=clock.wall_ms,
@@ -74,6 +71,22 @@ def build(
         audit_lag_seconds=AUDIT_LAG_SECONDS
         + max((each.response_timeout_seconds for each in config.connectors), default=0.0),
     )
+
+
+def opt_out_policies(config: Config, registry: Registry) -> dict[int, OptOutPolicy]:
+    """Of every account."""
+    return {registry.accounts[each.name]: opt_out_policy(each) for each in _accounts(config)}
+
+
+def sender_owners(config: Config, registry: Registry) -> SenderOwners:
+    """Whose each sender is."""
+    return SenderOwners(
+        [(registry.accounts[each.name], each.senders) for each in _accounts(config)]
+    )
+
+
+def _accounts(config: Config) -> Sequence[AccountSettings]:
+    return config.accounts or (AccountSettings(name=DEFAULT_ACCOUNT),)
 
 
 def opt_out_policy(settings: AccountSettings) -> OptOutPolicy:

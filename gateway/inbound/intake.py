@@ -61,7 +61,7 @@ class MessageIntake:
         self.counters = MessageCounters()
         self._shared = shared
         self._recorder = shared.recorder
-        self._country_code = country_code
+        self.country_code = country_code
         self._text = text
         self._paused: set[Bind] = set()
         self._answered: dict[bytes, Bind] = {}
@@ -141,7 +141,7 @@ class MessageIntake:
         pdu = delivery.pdu
         part = inbound_part(pdu)
         source = handset(
-            pdu.source_addr, pdu.source_addr_ton, self._country_code, shared.number_fault
+            pdu.source_addr, pdu.source_addr_ton, self.country_code, shared.number_fault
         )
         part.source = source.encode("latin-1", "replace")
         row: PartRow | None = None

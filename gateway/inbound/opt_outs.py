@@ -65,7 +65,7 @@ class OptOuts:
         wall_ms: Callable[[], int],
     ) -> None:
         """`policies` by account; an account without one has the words of smsgate."""
-        self._policies = policies
+        self.policies = policies
         self._usual = OptOutPolicy(KeywordSets.of())
         self._stopped = stopped
         self._ids = ids
@@ -138,7 +138,7 @@ class OptOuts:
         return removed
 
     def _policy(self, account: int) -> OptOutPolicy:
-        return self._policies.get(account, self._usual)
+        return self.policies.get(account, self._usual)
 
     def _entry(
         self, action: str, account: int, subject: bytes, inbound_id: int | None

@@ -59,7 +59,7 @@ class InboundRecorder:
         self._dedicated = dedicated
         self._vault = vault
         self._term = term
-        self._owners = owners
+        self.owners = owners
         self.opt_outs = opt_outs
         self._waiting_max = waiting_max
         self._wall_ms = wall_ms
@@ -156,7 +156,7 @@ class InboundRecorder:
         rows: list[InboundRow] = []
         for message, from_enc, from_idx in zip(new, sealed, indexes, strict=True):
             answers, account = answered.get(message.id, (None, None))
-            account = self._owners.owner(message.destination) if account is None else account
+            account = self.owners.owner(message.destination) if account is None else account
             whole = message.parts_missing == 0
             rows.append(
                 InboundRow(

@@ -34,8 +34,15 @@ class Rules(msgspec.Struct, frozen=True):
     decisions: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
 
 
-def build_rules(config: Config, accounts: Mapping[str, int], wall_ms: Callable[[], int]) -> Rules:
-    """`accounts`: the names in the configuration to the ids of table `account`."""
+def build_rules(
+    config: Config,
+    accounts: Mapping[str, int],
+    wall_ms: Callable[[], int],
+    decisions: dict[tuple[str, str], int] | None = None,
+) -> Rules:
+    """`accounts`: the names in the configuration to the ids of table `account`. `decisions` were
+    counted before.
+    """
     timing = timing_rules(config.quiet_hours, config.accounts, accounts)
     consent = consent_rules(config.accounts, accounts)
     caps = cap_rules(config.accounts, accounts)
@@ -55,6 +62,7 @@ def build_rules(config: Config, accounts: Mapping[str, int], wall_ms: Callable[[
             TimingLook(timing, wall_ms),
             CapsLook(caps, wall_ms),  # last, for the same reason
         ),
+        decisions={} if decisions is None else decisions,
     )
 
 

@@ -32,12 +32,7 @@ class Access:
     ) -> None:
         self._authenticator = authenticator
         self._limits = limits
-        self._limited = bool(limits)
         self._accounts = accounts
-        self._exempt = {
-            number: msgspec.structs.replace(account, may_ignore_quiet_hours=True)
-            for number, account in accounts.items()
-        }
 
     async def key(self, request: web.Request, scope: str) -> StoredKey:
         """The request's key, if it has the scope. Raises ProblemError 401 or 403."""
@@ -51,18 +46,19 @@ class Access:
         key = self._authenticator.known(authorization, scope)
         if key is None:
             key = await self._authenticator.principal(authorization, scope)
-        exempt = not EXEMPTING.isdisjoint(key.scopes)
-        account = (self._exempt if exempt else self._accounts).get(key.account)
+        account = self._accounts.get(key.account)
         if account is None:
             raise ProblemError("account_unknown", "the key's account is not configured")
-        return account
+        if EXEMPTING.isdisjoint(key.scopes):
+            return account
+        return msgspec.structs.replace(account, may_ignore_quiet_hours=True)
 
     def sender(self, request: web.Request) -> Coroutine[Any, Any, AccountPolicy]:
         """The account of a request that would send, counted against its limit where there are any.
 
         Raises ProblemError 401, 403 or 429.
         """
-        return self._counted(request) if self._limited else self.account(request, SEND)
+        return self._counted(request) if self._limits else self.account(request, SEND)
 
     async def _counted(self, request: web.Request) -> AccountPolicy:
         account = await self.account(request, SEND)

@@ -40,12 +40,22 @@ class RequestLimits:
         parts_quota: PartsQuota,
         monotonic_ns: Callable[[], int],
     ) -> None:
-        self._buckets = {
-            account: TokenBucket(spec, monotonic_ns()) for account, spec in requests.items()
-        }
-        self._parts = frozenset(parts)
+        self._buckets: dict[int, TokenBucket] = {}
         self._parts_quota = parts_quota
         self._monotonic_ns = monotonic_ns
+        self.follow(requests, parts)
+
+    def follow(self, requests: Mapping[int, RateSpec], parts: Mapping[int, RateSpec]) -> None:
+        """These from now on; what was counted stays counted."""
+        now_ns = self._monotonic_ns()
+        buckets = {
+            account: self._buckets.get(account) or TokenBucket(spec, now_ns)
+            for account, spec in requests.items()
+        }
+        for account, spec in requests.items():
+            buckets[account].set_rate(spec, now_ns)
+        self._buckets = buckets
+        self._parts = frozenset(parts)
         self._policies = {
             account: _policies(requests.get(account), parts.get(account))
             for account in {*requests, *parts}
@@ -73,7 +83,7 @@ class RequestLimits:
     def describe(self, request: web.Request, response: web.StreamResponse) -> None:
         """Put the account's quotas on the answer, if the request was counted."""
         account = request.get(_ACCOUNT)
-        if account is None:
+        if account not in self._policies:  # not counted, or without limits since
             return
         now_ns = self._monotonic_ns()
         left: list[str] = []

@@ -94,7 +94,6 @@ class Edge:
         self._bodies = bodies
         self._counters = counters
         self._limits = limits
-        self._limited = bool(limits)
         self._monotonic = monotonic
         self._request_prefix = f"req_{secrets.token_hex(6)}"
         self._request_numbers = count(1)
@@ -119,7 +118,7 @@ class Edge:
         finally:
             self._bodies.release(request)
         response.headers[REQUEST_ID_HEADER] = request_id
-        if self._limited:
+        if self._limits:
             self._limits.describe(request, response)
         self._counters.record(_endpoint(request), response.status, self._monotonic() - started)
         return response

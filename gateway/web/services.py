@@ -232,7 +232,7 @@ class Reloaded(msgspec.Struct, kw_only=True):
 
     added: list[str]
     removed: list[str]
-    adjusted: list[str]  # rate or window, without touching a bind
+    adjusted: list[str]  # without touching a bind
     rebinding: list[str]
     restart_needed: list[str]  # changed keys that are read at the start only
 

@@ -195,6 +195,15 @@ tlvs = [
     )
 
 
+def test_a_name_that_may_be_left_out_is_read_and_checked(tmp_path: Path) -> None:
+    config = load(tmp_path, f'{CONNECTOR}receipt_group = "one"')
+    assert config.connectors[0].receipt_group == "one"
+    config = load(tmp_path, CONNECTOR, {"SMSGATE_CONNECTORS__0__RECEIPT_GROUP": "two"})
+    assert config.connectors[0].receipt_group == "two"
+    with pytest.raises(ConfigError, match=r"receipt_group: .* is not a name: 1 to 63"):
+        load(tmp_path, f'{CONNECTOR}receipt_group = "One!"')
+
+
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nothing\.toml: No such file"):
         load_config(tmp_path / "nothing.toml", {})

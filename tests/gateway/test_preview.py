@@ -40,12 +40,16 @@ async def test_checks_say_what_they_would_decide_and_write_nothing(database_url:
     async with accepting(database_url) as world:
         entry = Suppression(VAULT.index(prepared(1).to), Reason.OPTED_OUT, "test")
         await add(world.connection, [entry])
-        rehearsal = Rehearsal(world.database.read, VAULT, (SuppressionCheck(), QuietUntil()))
+        rehearsal = Rehearsal(
+            world.database.read, VAULT, lambda: (SuppressionCheck(), QuietUntil())
+        )
         assert await rehearsal.decisions([prepared(1), prepared(2)]) == [
             [PolicyDecision("suppression", "suppressed", "opted_out")],
             [PolicyDecision("quiet_hours", "held", until=UNTIL)],
         ]
         with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
-            await Rehearsal(world.database.read, VAULT, (Writing(),)).decisions([prepared(1)])
+            await Rehearsal(world.database.read, VAULT, lambda: (Writing(),)).decisions(
+                [prepared(1)]
+            )
         assert await world.count("message") == await world.count("outbox") == 0
         assert await world.count("suppression") == 1

@@ -5,10 +5,17 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from dlr.id_learning import IdLearner
 from gateway.config.account_settings import AccountSettings
 from gateway.config.connector_settings import ConnectorSettings
+from gateway.config.policy_settings import QuietHoursSettings
+from gateway.config.settings import AcceptSettings, Config, LimitSettings
 from gateway.config.values import Rate
-from gateway.reload import LIVE, REBOUND, account_changes, connector_changes
+from gateway.config.wire import receipt_manners
+from gateway.connectors import learner_of
+from gateway.dispatch.receipt_reading import ReceiptReader
+from gateway.following import KEYS, SECTIONS, effective
+from gateway.reload import LIVE, REBOUND, connector_changes, names_of
 
 A = ConnectorSettings(name="a", host="h", system_id="s")
 B = ConnectorSettings(name="b", host="h", system_id="s")
@@ -30,8 +37,8 @@ def test_a_connector_comes_and_another_goes() -> None:
     assert (changes.added, changes.removed) == ([B], ["a"])
 
 
-@pytest.mark.parametrize("keys", [{"rate": Rate("5/s")}, {"window": 7}])
-def test_rate_and_window_touch_no_bind(keys: dict[str, object]) -> None:
+@pytest.mark.parametrize("keys", [{"rate": Rate("5/s")}, {"window": 7}, {"receipt_id_base": "hex"}])
+def test_pace_and_the_reading_of_receipts_touch_no_bind(keys: dict[str, object]) -> None:
     changes = connector_changes([A], [changed(**keys)])
     assert (changes.adjusted, changes.rebound, changes.restart) == ([changed(**keys)], [], [])
 
@@ -43,18 +50,65 @@ def test_what_the_binds_are_made_of_replaces_them(keys: dict[str, object]) -> No
 
 
 def test_the_rest_waits_for_a_restart_and_keeps_its_value_until_then() -> None:
-    changes = connector_changes([A], [changed(response_id_base="hex", window=7)])
-    assert changes.restart == ["connectors.a.response_id_base"]
+    changes = connector_changes([A], [changed(segmentation="sar", window=7)])
+    assert changes.restart == ["connectors.a.segmentation"]
     assert changes.effective == changes.adjusted == [changed(window=7)]
 
 
 def test_every_key_named_here_exists() -> None:
     assert {*LIVE, *REBOUND} <= set(ConnectorSettings.__struct_fields__)
+    assert set(Config.__struct_fields__) >= {*SECTIONS, *KEYS}
+    for section, keys in KEYS.items():
+        assert keys <= set(getattr(Config(), section).__struct_fields__)
 
 
-def test_of_an_account_what_the_policy_checks_keep_waits_for_a_restart() -> None:
-    before = AccountSettings(name="shop", senders=("A",))
-    after = AccountSettings(name="shop", senders=("B",), refuse_landlines=True)
-    effective, restart = account_changes([before], [after])
-    assert effective == [AccountSettings(name="shop", senders=("B",))]
-    assert restart == ["accounts.shop.refuse_landlines"]
+def test_all_connectors_about_which_something_is_done_are_named() -> None:
+    other = [msgspec.structs.replace(B, name=name) for name in ("gone", "slow", "moved", "same")]
+    new = [
+        B,
+        msgspec.structs.replace(other[1], window=7),
+        msgspec.structs.replace(other[2], host="x"),
+        other[3],
+    ]
+    assert names_of(connector_changes(other, new)) == {"b", "gone", "slow", "moved"}
+
+
+def test_what_cannot_follow_keeps_its_value_and_is_named() -> None:
+    old = Config()
+    new = Config(
+        limits=LimitSettings(message_parts_max=3, ready_seconds=9),
+        accept=AcceptSettings(shed_above_percent=10, waiting_max=200),
+        quiet_hours=QuietHoursSettings(action="reject"),
+        accounts=(AccountSettings(name="shop", refuse_landlines=True),),
+    )
+    held, restart = effective(old, new, [A])
+    assert restart == ["accept.waiting_max", "limits.ready_seconds"]
+    assert held == Config(
+        limits=LimitSettings(message_parts_max=3),
+        accept=AcceptSettings(shed_above_percent=10),
+        quiet_hours=new.quiet_hours,
+        accounts=new.accounts,
+        connectors=(A,),
+    )
+
+
+def test_a_reader_learns_anew_what_it_cannot_know_any_more() -> None:
+    manners = receipt_manners(changed(), "a")
+    shared: dict[str, IdLearner] = {}
+    reader = ReceiptReader(1, manners)
+
+    def follow(**keys: object) -> IdLearner | None:
+        settings = changed(**keys)
+        now = receipt_manners(settings, "a")
+        reader.follow(now, learner_of(reader, settings, now, shared))
+        return reader.learner
+
+    own = reader.learner
+    assert follow(window=7) is own
+    grouped = follow(receipt_group="one")
+    assert (grouped, reader.answer_id(b"1F")) == (shared["one"], "1F")
+    alone = follow()
+    assert alone not in (own, grouped)
+    assert follow(receipt_id_base="hex", response_id_base="hex") is None
+    assert reader.answer_id(b"1F") == "31"
+    assert follow() not in (None, alone)

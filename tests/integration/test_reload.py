@@ -6,9 +6,12 @@ import asyncio
 import signal
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from smpp.pdu import DeliverSm
 from tests.integration.carrier import Carrier, carrier, deliver_and_confirm
 from tests.integration.running import (
     PATIENCE_SECONDS,
@@ -20,6 +23,20 @@ from tests.integration.running import (
     write_config,
 )
 
+POLICIES = """
+[validity]
+service = 77
+[quiet_hours]
+transactional = "{hours}"
+action = "reject"
+[[accounts]]
+name = "default"
+require_consent = ["marketing"]
+countries = ["CN"]
+requests_rate = "7/s,burst=70"
+rate = "50/s"
+opt_out_keywords = ["BASTA"]
+"""
 OTHER = """
 [[connectors]]
 name = "other"
@@ -44,7 +61,9 @@ async def reloaded(running: Running) -> Any:
             status, done = await admin(running, "POST", "/v1/admin/reload")
             if status == 200:
                 return done
-            assert (status, done["code"]) == (409, "reload_running"), done
+            assert (status, done["code"]) == (409, "reload_running"), running.child.log.read_text()[
+                -3000:
+            ]
             await asyncio.sleep(POLL_SECONDS)
 
 
@@ -87,6 +106,8 @@ async def test_a_running_gateway_follows_its_operator(database_url: str, folder:
         await pausing_and_rating(running, first)
         await a_wrong_file_changes_nothing(running, first)
         await a_connector_comes_and_another_goes(running, first, second)
+        await one_that_is_still_changing_refuses_and_others_do_not(running, first)
+        await policies_follow(running, first)
         sent = Counter(submit.to for smsc in (first, second) for submit in smsc.submits)
         assert set(sent.values()) == {1}
 
@@ -161,3 +182,78 @@ async def a_connector_comes_and_another_goes(
     done = await reloaded(running)
     assert done["removed"] == ["other"]
     await running.until(delivered=41)
+
+
+async def one_that_is_still_changing_refuses_and_others_do_not(
+    running: Running, first: Carrier
+) -> None:
+    """A bind that drains, since an answer is missing, is not changed again; all else is."""
+    first.react = lambda submit: None
+    before = len(first.submits)
+    await running.send([message(70)])
+    await first.submitted(before + 1)
+    change(running, 'system_type = "x"', 'system_type = "y"')
+    assert (await reloaded(running))["rebinding"] == ["sim"]
+    change(running, 'system_type = "y"', 'system_type = "z"')
+    status, answer = await admin(running, "POST", "/v1/admin/reload")
+    assert (status, answer["code"]) == (409, "reload_running")
+    assert answer["detail"].endswith("to sim")
+    change(running, 'system_type = "z"', 'system_type = "y"')
+    change(running, "[links]", "[limits]\nmessage_parts_max = 2\n[links]")
+    status, done = await admin(running, "POST", "/v1/admin/reload")
+    assert (status, done["restart_needed"]) == (200, ["http.batch_items_max"])
+    status, answer = await running.call("POST", "/v1/messages", message(71, text="x" * 400))
+    assert (status, answer["errors"][0]["code"]) == (422, "text_too_long")
+    first.react = deliver_and_confirm
+    deliver_and_confirm(first.submits[-1])
+    await running.until(delivered=42)
+    await first.until(lambda: first.sessions == 3)
+    await shows(running, "sim", lambda shown: bool(shown["up"]))
+
+
+async def policies_follow(running: Running, first: Carrier) -> None:
+    """Each holds for the next message; the connector's bind is left alone."""
+    sessions = first.sessions
+    plain = message(80, category="marketing")
+    assert await decisions(running, plain) == ("accepted", [])
+    hour = datetime.now(ZoneInfo("Asia/Shanghai")).hour
+    hours = f"{(hour - 6) % 24:02}:00-{(hour + 6) % 24:02}:00"
+    running.config.write_text(running.config.read_text() + POLICIES.format(hours=hours))
+    reading = 'receipt_group = "one"\nreceipt_id_first = "text"\n'
+    change(running, 'name = "sim"\n', f'name = "sim"\n{reading}')
+    done = await reloaded(running)
+    assert (done["adjusted"], done["restart_needed"]) == (["sim"], ["http.batch_items_max"])
+    assert await decisions(running, plain) == ("suppressed", ["consent"])
+    quiet = message(81, category="transactional")
+    assert await decisions(running, quiet) == ("suppressed", ["quiet_hours"])
+    status, answer = await running.call("POST", "/v1/messages", quiet | {"to": "+12025550123"})
+    assert (status, answer["errors"][0]["code"]) == (422, "country_not_allowed")
+    url = running.api + "/v1/messages"
+    async with running.session.post(url, json=message(82, category="service")) as response:
+        policy = response.headers["RateLimit-Policy"]
+        assert policy == '"requests";q=7;w=1, "parts";q=50;w=1;qu="parts"'
+        sent = await response.json()
+    await running.until(delivered=43)
+    found = await running.message(sent["id"])
+    assert seconds(found["created_at"], found["expires_at"]) == 77
+    assert first.live is not None
+    reply = DeliverSm(
+        0, source_addr=b"8613800821000", destination_addr=b"SHOP", short_message=b"basta"
+    )
+    first.live.deliver([(reply, None)])
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not (await admin(running, "GET", "/v1/suppressions"))[1]["data"]:
+            await asyncio.sleep(POLL_SECONDS)
+    assert first.sessions == sessions
+
+
+async def decisions(running: Running, body: dict[str, object]) -> tuple[str, list[str]]:
+    """What a preview says would become of it, and by which rules."""
+    status, answer = await running.call("POST", "/v1/messages/preview", body)
+    assert status == 200, answer
+    found = answer["items"][0]["message"]
+    return found["status"], [each["rule"] for each in found["decisions"]]
+
+
+def seconds(start: str, end: str) -> int:
+    return round((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
