@@ -22,10 +22,12 @@ from gateway.dispatch.just_stopped import JustStopped
 from gateway.readers import reading
 from gateway.registry import Registry
 from gateway.web.recipients import (
+    InboundFilter,
     InboundPlace,
     InboundView,
     NumberView,
     Suppress,
+    SuppressionFilter,
     SuppressionPlace,
     SuppressionView,
 )
@@ -95,14 +97,13 @@ class RecipientDesk:
     async def inbound(
         self,
         accounts: Sequence[int],
+        wanted: InboundFilter,
         *,
-        since: datetime | None,
-        until: datetime | None,
         before: InboundPlace | None,
         limit: int,
     ) -> list[InboundView]:
-        first = 0 if since is None else id_at(since)
-        end = ID_MAX if until is None else id_at(until)
+        first = 0 if wanted.since is None else id_at(wanted.since)
+        end = ID_MAX if wanted.until is None else id_at(wanted.until)
         end = end if before is None else min(end, before)
         async with reading(self._pool) as connection:
             rows = await connection.fetch(_SQL["inbound_list"], accounts, first, end, limit)
@@ -124,15 +125,19 @@ class RecipientDesk:
     async def suppressions(
         self,
         accounts: Sequence[int],
+        wanted: SuppressionFilter,
         *,
-        source: str | None,
-        category: int | None,
         after: SuppressionPlace | None,
         limit: int,
     ) -> list[SuppressionView]:
         async with reading(self._pool) as connection:
             found = await suppression.listed(
-                connection, accounts, after, source=source, category=category, limit=limit
+                connection,
+                accounts,
+                after,
+                source=wanted.source,
+                category=wanted.category,
+                limit=limit,
             )
         return [self._view(entry) for entry in found]
 

@@ -21,8 +21,9 @@ from gateway.web.bodies import BodyReader
 from gateway.web.consents import ConsentView, ConsentWord
 from gateway.web.cursors import PageQuery
 from gateway.web.endpoints import Endpoint
+from gateway.web.json_answers import json_response
 from gateway.web.parameters import QueryReader, invalid
-from gateway.web.problems import ProblemError
+from gateway.web.requested import refusal
 from gateway.web.services import Services
 from storage.categories import Category
 from storage.crypto import mask
@@ -125,7 +126,7 @@ class ConsentsApi:
         key = await self._access.key(request, WRITE)
         word = self._word(await self._bodies.read(request))
         recorded = await self._services.consents.record(key.account, word)
-        return _json(_resource(recorded), status=201)
+        return json_response(_resource(recorded), status=201)
 
     async def entries(self, request: web.Request) -> web.Response:
         """The latest recorded first."""
@@ -142,21 +143,21 @@ class ConsentsApi:
         )
         kept, next_cursor = page.cut(found, lambda entry: (entry.id,))
         answer = ConsentPage([_resource(entry) for entry in kept], next_cursor)
-        return _json(answer, headers=page.headers(next_cursor))
+        return json_response(answer, headers=page.headers(next_cursor))
 
     def _word(self, body: bytes) -> ConsentWord:
         try:
             asked = self._decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise _problem(undecodable(error, ConsentRequest.__struct_encode_fields__)) from None
+            raise refusal(undecodable(error, ConsentRequest.__struct_encode_fields__)) from None
         number_fault = self._numbers.fault(asked.to)
         if number_fault is not None:
-            raise _problem(FieldError("number_invalid", f"to {number_fault}", "/to"))
+            raise refusal(FieldError("number_invalid", f"to {number_fault}", "/to"))
         now = datetime.fromtimestamp(self._services.wall_ms() / 1000, UTC)
         at = now if asked.at is None else asked.at
         if not EARLIEST <= at <= now + timedelta(seconds=AHEAD_SECONDS_MAX):
             detail = f"at lies ahead, or before {EARLIEST.year}"
-            raise _problem(FieldError("out_of_range", detail, "/at"))
+            raise refusal(FieldError("out_of_range", detail, "/at"))
         return ConsentWord(
             number=asked.to,
             category=Category.of(asked.category),
@@ -166,10 +167,6 @@ class ConsentsApi:
             evidence=asked.evidence,
             at=at.astimezone(UTC),
         )
-
-
-def _problem(fault: FieldError) -> ProblemError:
-    return ProblemError(fault.code, fault.detail, (fault,))
 
 
 def _resource(view: ConsentView) -> ConsentResource:
@@ -183,15 +180,4 @@ def _resource(view: ConsentView) -> ConsentResource:
         evidence=view.evidence,
         at=view.at,
         recorded_at=view.recorded_at,
-    )
-
-
-def _json(
-    value: object, *, status: int = 200, headers: dict[str, str] | None = None
-) -> web.Response:
-    return web.Response(
-        body=msgspec.json.encode(value),
-        status=status,
-        content_type="application/json",
-        headers=headers,
     )

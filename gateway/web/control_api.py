@@ -15,17 +15,16 @@ from aiohttp import web
 from msgspec import Meta
 
 from dlr.status import Status
-from gateway.accept.models import FieldError
-from gateway.accept.validation import undecodable
 from gateway.web.access import Access
 from gateway.web.bodies import BodyReader
 from gateway.web.control_services import BatchChange, BatchConflict, BatchView, QueueView
 from gateway.web.endpoints import Endpoint, Handler
+from gateway.web.json_answers import json_response
 from gateway.web.messages_api import MessageId
 from gateway.web.problems import ProblemError
+from gateway.web.requested import decoded, not_found, path_id, rate_of
 from gateway.web.services import Services
-from ratelimit.spec import RateSpecError, parse_rate
-from storage.ids import format_id, parse_id, time_of
+from storage.ids import format_id, time_of
 
 SEND = "messages:send"
 READ = "messages:read"
@@ -84,7 +83,6 @@ class ControlApi:
         self._services = services
         self._access = access
         self._bodies = bodies
-        self._encoder = msgspec.json.Encoder()
         self._patch = msgspec.json.Decoder(BatchPatch)
 
     def routes(self) -> list[Endpoint]:
@@ -139,24 +137,24 @@ class ControlApi:
     async def cancel_message(self, request: web.Request) -> web.Response:
         """200 once the message will certainly not be sent; also when it was canceled before."""
         key = await self._access.key(request, SEND)
-        message_id = _id(request, "msg", "message")
+        message_id = path_id(request, "msg", "message")
         canceled = Status.CANCELED.label
         if not await self._services.control.cancel(key.account, message_id):
             view = await self._services.messages.message(key.account, message_id)
             if view is None:
-                raise _not_found("message")
+                raise not_found("message")
             if view.status != canceled:
                 detail = f"the message is {view.status}: a carrier has it or may have it"
                 raise ProblemError("not_cancelable", detail)
-        return self._json(CanceledMessage(format_id("msg", message_id), canceled))
+        return json_response(CanceledMessage(format_id("msg", message_id), canceled))
 
     async def batch(self, request: web.Request) -> web.Response:
         """The batch and its counts."""
         key = await self._access.key(request, READ)
-        view = await self._services.control.batch(key.account, _id(request, "bat", "batch"))
+        view = await self._services.control.batch(key.account, path_id(request, "bat", "batch"))
         if view is None:
-            raise _not_found("batch")
-        return self._json(
+            raise not_found("batch")
+        return json_response(
             BatchResource(
                 id=format_id("bat", view.id),
                 state=view.state,
@@ -171,7 +169,7 @@ class ControlApi:
     async def queue(self, request: web.Request) -> web.Response:
         """Depths and ages."""
         key = await self._access.key(request, REPORTS)
-        return self._json(await self._services.queues.queue(key.account))
+        return json_response(await self._services.queues.queue(key.account))
 
     async def pause_batch(self, request: web.Request) -> web.Response:
         """200 once nothing more of it is begun."""
@@ -188,17 +186,9 @@ class ControlApi:
     async def patch_batch(self, request: web.Request) -> web.Response:
         """200 once the rate holds."""
         key = await self._access.key(request, SEND)
-        try:
-            patch = self._patch.decode(await self._bodies.read(request))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            fault = undecodable(error, BatchPatch.__struct_encode_fields__)
-            raise ProblemError(fault.code, fault.detail, (fault,)) from None
+        patch = decoded(BatchPatch, self._patch, await self._bodies.read(request))
         if isinstance(patch.rate, str):
-            try:
-                parse_rate(patch.rate)
-            except RateSpecError as error:
-                fault = FieldError("rate_invalid", str(error), "/rate")
-                raise ProblemError(fault.code, fault.detail, (fault,)) from None
+            rate_of(patch.rate)
         return await self._apply(request, key.account, BatchChange(rate=patch.rate))
 
     async def _change(self, request: web.Request, change: BatchChange) -> web.Response:
@@ -206,17 +196,14 @@ class ControlApi:
         return await self._apply(request, key.account, change)
 
     async def _apply(self, request: web.Request, account: int, change: BatchChange) -> web.Response:
-        batch_id = _id(request, "bat", "batch")
+        batch_id = path_id(request, "bat", "batch")
         try:
             view = await self._services.control.change_batch(account, batch_id, change)
         except BatchConflict as error:
             raise ProblemError(error.code, error.detail) from None
         if view is None:
-            raise _not_found("batch")
-        return self._json(_changed(view))
-
-    def _json(self, value: object) -> web.Response:
-        return web.Response(body=self._encoder.encode(value), content_type="application/json")
+            raise not_found("batch")
+        return json_response(_changed(view))
 
 
 def _verb(verb: str, handler: Handler, summary: str) -> Endpoint:
@@ -236,14 +223,3 @@ def _changed(view: BatchView) -> ChangedBatch:
     return ChangedBatch(
         id=format_id("bat", view.id), state=view.state, rate=view.rate, in_flight=view.in_flight
     )
-
-
-def _id(request: web.Request, prefix: str, what: str) -> int:
-    try:
-        return parse_id(prefix, request.match_info["id"])
-    except ValueError:
-        raise _not_found(what) from None
-
-
-def _not_found(what: str) -> ProblemError:
-    return ProblemError("not_found", f"this account has no {what} with this id")

@@ -17,8 +17,9 @@ from gateway.web.access import Access
 from gateway.web.auth import ADMIN
 from gateway.web.cursors import PageQuery
 from gateway.web.endpoints import Answer, Endpoint
+from gateway.web.json_answers import json_response
 from gateway.web.parameters import QueryReader
-from gateway.web.recipients import InboundView
+from gateway.web.recipients import InboundFilter, InboundView
 from gateway.web.services import Services, StoredKey
 from storage.crypto import mask
 from storage.ids import format_id, time_of
@@ -100,18 +101,13 @@ class InboundApi:
         page = self._services.cursors.page(request, key.account, query)
         found = await self._services.recipients.inbound(
             accounts_of(key),
-            since=query.since,
-            until=query.until,
+            InboundFilter(since=query.since, until=query.until),
             before=int(page.after[0]) if page.after else None,
             limit=page.limit + 1,
         )
         kept, next_cursor = page.cut(found, lambda view: (view.id,))
         answer = InboundList([_message(view) for view in kept], next_cursor)
-        return web.Response(
-            body=msgspec.json.encode(answer),
-            content_type="application/json",
-            headers=page.headers(next_cursor),
-        )
+        return json_response(answer, headers=page.headers(next_cursor))
 
 
 def accounts_of(key: StoredKey) -> tuple[int, ...]:

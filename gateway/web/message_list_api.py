@@ -18,6 +18,7 @@ from dlr.status import STATUSES, status_of
 from gateway.web.access import Access
 from gateway.web.cursors import Cursors, PageQuery
 from gateway.web.endpoints import Answer, Endpoint
+from gateway.web.json_answers import json_response
 from gateway.web.message_answers import MessageResource, resource
 from gateway.web.parameters import QueryReader, invalid
 from gateway.web.services import MessageFilter, Services
@@ -62,7 +63,6 @@ class MessageListApi:
         self._access = access
         self._cursors: Cursors = services.cursors
         self._reader = QueryReader(MessageQuery)
-        self._encoder = msgspec.json.Encoder()
 
     def routes(self) -> list[Endpoint]:
         """What server.py mounts."""
@@ -92,11 +92,7 @@ class MessageListApi:
         found = await self._services.messages.listed(key.account, wanted, below, page.limit)
         next_cursor = page.more(None if found.stopped_at is None else (found.stopped_at,))
         answer = MessagePageAnswer([resource(view) for view in found.messages], next_cursor)
-        return web.Response(
-            body=self._encoder.encode(answer),
-            content_type="application/json",
-            headers=page.headers(next_cursor),
-        )
+        return json_response(answer, headers=page.headers(next_cursor))
 
     def _wanted(self, query: MessageQuery) -> MessageFilter:
         now = datetime.fromtimestamp(self._services.wall_ms() / 1000, UTC)

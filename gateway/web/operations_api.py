@@ -12,16 +12,16 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
-from gateway.accept.models import FieldError
-from gateway.accept.validation import undecodable
 from gateway.config import ConfigError
 from gateway.web.access import Access
 from gateway.web.auth import ADMIN
 from gateway.web.bodies import BodyReader
 from gateway.web.endpoints import Endpoint
+from gateway.web.json_answers import json_response
 from gateway.web.problems import ProblemError
+from gateway.web.requested import decoded, rate_of
 from gateway.web.services import ConnectorUnknown, ConnectorView, ReloadBusy, Reloaded, Services
-from ratelimit.spec import RateSpec, RateSpecError, parse_rate
+from ratelimit.spec import RateSpec
 
 ConnectorName = Annotated[str, Meta(description="The connector.", examples=["carrier-a"])]
 
@@ -44,7 +44,6 @@ class OperationsApi:
         self._access = access
         self._bodies = bodies
         self._patch = msgspec.json.Decoder(ConnectorPatch)
-        self._encoder = msgspec.json.Encoder()
 
     def routes(self) -> list[Endpoint]:
         """What server.py mounts."""
@@ -79,7 +78,7 @@ class OperationsApi:
         """Read the configuration again."""
         await self._access.key(request, ADMIN)
         try:
-            return self._json(await self._services.operations.reload())
+            return json_response(await self._services.operations.reload())
         except ConfigError as error:
             raise ProblemError("config_invalid", str(error)) from error
         except ReloadBusy as error:
@@ -90,12 +89,7 @@ class OperationsApi:
     async def change(self, request: web.Request) -> web.Response:
         """Change a connector's pace."""
         await self._access.key(request, ADMIN)
-        raw = await self._bodies.read(request)
-        try:
-            patch = self._patch.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            fault = undecodable(error, ConnectorPatch.__struct_encode_fields__)
-            raise ProblemError(fault.code, fault.detail, (fault,)) from error
+        patch = decoded(ConnectorPatch, self._patch, await self._bodies.read(request))
         name = request.match_info["name"]
         try:
             self._services.operations.change_connector(
@@ -104,10 +98,7 @@ class OperationsApi:
         except ConnectorUnknown:
             raise ProblemError("not_found", "there is no such connector") from None
         view = next(view for view in self._services.connectors() if view.name == name)
-        return self._json(view)
-
-    def _json(self, value: object) -> web.Response:
-        return web.Response(body=self._encoder.encode(value), content_type="application/json")
+        return json_response(view)
 
 
 def _rate(text: str | UnsetType | None) -> RateSpec | bool | None:
@@ -116,8 +107,4 @@ def _rate(text: str | UnsetType | None) -> RateSpec | bool | None:
         return False
     if text is None:
         return None
-    try:
-        return parse_rate(text)
-    except RateSpecError as error:
-        fault = FieldError("rate_invalid", str(error), "/rate")
-        raise ProblemError(fault.code, fault.detail, (fault,)) from None
+    return rate_of(text)

@@ -18,6 +18,7 @@ from gateway.accept.validation import undecodable
 from gateway.web.access import SEND, Access
 from gateway.web.bodies import BodyReader
 from gateway.web.endpoints import Endpoint
+from gateway.web.json_answers import json_response
 from gateway.web.message_answers import ItemError, category_name, encoding_name
 from gateway.web.messages_api import EXAMPLE, MESSAGE_PROBLEMS, none_accepted
 from gateway.web.problems import ProblemError
@@ -79,7 +80,6 @@ class PreviewApi:
         self._services = services
         self._access = access
         self._bodies = bodies
-        self._encoder = msgspec.json.Encoder()
         self._form = msgspec.json.Decoder(_Form)
         self._envelope = msgspec.json.Decoder(PreviewRequest)
 
@@ -119,9 +119,7 @@ class PreviewApi:
             else PreviewItem(index, self._previewed(each, account, next(decided)))
             for index, each in enumerate(checked)
         ]
-        return web.Response(
-            body=self._encoder.encode(PreviewAnswer(items)), content_type="application/json"
-        )
+        return json_response(PreviewAnswer(items))
 
     def _check(self, body: bytes, account: AccountPolicy) -> list[Prepared | Refused]:
         check, now_ms = self._services.validator.check, self._services.wall_ms()

@@ -28,6 +28,20 @@ class InboundView(msgspec.Struct, kw_only=True):
     connector: str | None
 
 
+class InboundFilter(msgspec.Struct, kw_only=True, frozen=True):
+    """Messages received in [since, until)."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class SuppressionFilter(msgspec.Struct, kw_only=True, frozen=True):
+    """Entries of this source and this category (-1: those of every one); None: of any."""
+
+    source: str | None = None
+    category: int | None = None
+
+
 class SuppressionView(msgspec.Struct, kw_only=True):
     """One entry. `number` None: its evidence is gone. `category` None: every one."""
 
@@ -77,20 +91,18 @@ class Recipients(Protocol):
     async def inbound(
         self,
         accounts: Sequence[int],
+        wanted: InboundFilter,
         *,
-        since: datetime | None,
-        until: datetime | None,
         before: InboundPlace | None,
         limit: int,
     ) -> list[InboundView]:
-        """Messages received in [since, until), newest first, behind a place."""
+        """Newest first, behind a place."""
 
     async def suppressions(
         self,
         accounts: Sequence[int],
+        wanted: SuppressionFilter,
         *,
-        source: str | None,
-        category: int | None,
         after: SuppressionPlace | None,
         limit: int,
     ) -> list[SuppressionView]:

@@ -14,7 +14,8 @@ from aiohttp import web
 from msgspec import Meta
 
 from gateway.web.access import Access
-from gateway.web.endpoints import Endpoint
+from gateway.web.endpoints import Endpoint, Handler
+from gateway.web.json_answers import json_response
 from gateway.web.parameters import QueryReader, invalid, nearest
 from gateway.web.services import ConnectorView, Figures, Report, ReportGroup, Services
 
@@ -68,34 +69,23 @@ class ReportsApi:
     def __init__(self, services: Services, access: Access) -> None:
         self._services = services
         self._access = access
-        self._encoder = msgspec.json.Encoder()
         self._query = QueryReader(ReportQuery)
 
     def routes(self) -> list[Endpoint]:
         """What server.py mounts."""
         reports = self._services.reports
         return [
-            Endpoint(
-                method="GET",
-                path="/v1/reports/delivery",
-                handler=self.delivery,
-                summary="Outcomes of the account's messages",
-                description=_grouped_by(reports.delivery_dimensions),
-                scope=READ,
-                query=ReportQuery,
-                answers={200: ReportAnswer},
-                problems=("report_too_slow",),
+            _report_at(
+                "/v1/reports/delivery",
+                self.delivery,
+                "Outcomes of the account's messages",
+                reports.delivery_dimensions,
             ),
-            Endpoint(
-                method="GET",
-                path="/v1/reports/funnel",
-                handler=self.funnel,
-                summary="From accepted to clicked by a person",
-                description=_grouped_by(reports.funnel_dimensions),
-                scope=READ,
-                query=ReportQuery,
-                answers={200: ReportAnswer},
-                problems=("report_too_slow",),
+            _report_at(
+                "/v1/reports/funnel",
+                self.funnel,
+                "From accepted to clicked by a person",
+                reports.funnel_dimensions,
             ),
             Endpoint(
                 method="GET",
@@ -120,7 +110,7 @@ class ReportsApi:
     async def connectors(self, request: web.Request) -> web.Response:
         """State of the connectors of this process."""
         await self._access.key(request, READ)
-        return self._json(ConnectorList(self._services.connectors()))
+        return json_response(ConnectorList(self._services.connectors()))
 
     async def _report(
         self, request: web.Request, query: _Query, dimensions: Sequence[str]
@@ -130,10 +120,7 @@ class ReportsApi:
         since, until = _span(asked, datetime.fromtimestamp(self._services.wall_ms() / 1000, UTC))
         group_by = _grouping(asked.group_by, dimensions)
         report = await query(key.account, since, until, group_by)
-        return self._json(ReportAnswer(since, until, group_by, report.groups, report.total))
-
-    def _json(self, value: object) -> web.Response:
-        return web.Response(body=self._encoder.encode(value), content_type="application/json")
+        return json_response(ReportAnswer(since, until, group_by, report.groups, report.total))
 
 
 def _span(query: ReportQuery, now: datetime) -> tuple[datetime, datetime]:
@@ -168,5 +155,15 @@ def _grouping(text: str, dimensions: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _grouped_by(dimensions: Sequence[str]) -> str:
-    return f"Dimensions of `group_by`: {', '.join(dimensions)}."
+def _report_at(path: str, handler: Handler, summary: str, dimensions: Sequence[str]) -> Endpoint:
+    return Endpoint(
+        method="GET",
+        path=path,
+        handler=handler,
+        summary=summary,
+        description=f"Dimensions of `group_by`: {', '.join(dimensions)}.",
+        scope=READ,
+        query=ReportQuery,
+        answers={200: ReportAnswer},
+        problems=("report_too_slow",),
+    )

@@ -6,19 +6,20 @@ Owns their JSON. Must not decide anything: who asks says whether to send again o
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 import msgspec
 from aiohttp import web
 from msgspec import Meta
 
 from gateway.accept.models import FieldError
-from gateway.accept.validation import undecodable
 from gateway.web.access import SEND, Access
 from gateway.web.bodies import BodyReader
 from gateway.web.endpoints import Endpoint
+from gateway.web.json_answers import json_response
 from gateway.web.messages_api import MessageId
 from gateway.web.problems import ProblemError
+from gateway.web.requested import decoded, not_found, path_id, refusal
 from gateway.web.services import MessageFilter, Resolution, Services
 from storage.ids import format_id, parse_id, time_of
 
@@ -28,9 +29,6 @@ Action = Annotated[
     Literal["resend", "drop"],
     Meta(description="`resend`: submit it once more. `drop`: give it up, it becomes `failed`."),
 ]
-
-
-_Asked = TypeVar("_Asked", bound=msgspec.Struct)
 
 
 class ResolveOne(msgspec.Struct, forbid_unknown_fields=True):
@@ -71,7 +69,6 @@ class ResolveApi:
         self._bodies = bodies
         self._one = msgspec.json.Decoder(ResolveOne)
         self._many = msgspec.json.Decoder(ResolveMany)
-        self._encoder = msgspec.json.Encoder()
 
     def routes(self) -> list[Endpoint]:
         """What server.py mounts."""
@@ -104,26 +101,23 @@ class ResolveApi:
     async def resolve_one(self, request: web.Request) -> web.Response:
         """The message is sent again, or given up; 409 if there is no doubt about it."""
         key = await self._access.key(request, SEND)
-        asked = _decode(self._one, await self._bodies.read(request))
-        try:
-            message_id = parse_id("msg", request.match_info["id"])
-        except ValueError:
-            raise _not_found() from None
+        asked = decoded(ResolveOne, self._one, await self._bodies.read(request))
+        message_id = path_id(request, "msg", "message")
         [found] = await self._services.doubts.resolve(
             key.account, key.id, asked.action, [message_id]
         )
         if found.result == "not_found":
-            raise _not_found()
+            raise not_found("message")
         if found.result == "not_unconfirmed":
             raise ProblemError("not_unconfirmed", "there is no doubt about this message")
         if found.result == "expired":
             raise ProblemError("message_expired", "its validity has ended; it can be dropped")
-        return self._json(_resolved(found))
+        return json_response(_resolved(found))
 
     async def resolve_many(self, request: web.Request) -> web.Response:
         """Each for itself."""
         key = await self._access.key(request, SEND)
-        asked = _decode(self._many, await self._bodies.read(request))
+        asked = decoded(ResolveMany, self._many, await self._bodies.read(request))
         if (asked.ids is None) == (asked.batch_id is None):
             raise _invalid("", "give either ids or batch_id")
         more = False
@@ -139,7 +133,7 @@ class ResolveApi:
             else []
         )
         done = sum(each.result in ("resent", "dropped") for each in found)
-        return self._json(ResolvedMessages(done, [_resolved(each) for each in found], more))
+        return json_response(ResolvedMessages(done, [_resolved(each) for each in found], more))
 
     async def _of_batch(self, account: int, batch_id: int) -> tuple[list[int], bool]:
         since = time_of(batch_id)
@@ -148,17 +142,6 @@ class ResolveApi:
         )
         page = await self._services.messages.listed(account, wanted, None, IDS_MAX)
         return [view.id for view in page.messages], page.stopped_at is not None
-
-    def _json(self, value: object) -> web.Response:
-        return web.Response(body=self._encoder.encode(value), content_type="application/json")
-
-
-def _decode(decoder: msgspec.json.Decoder[_Asked], body: bytes) -> _Asked:
-    try:
-        return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        fault = undecodable(error, ("action", "ids", "batch_id"))
-        raise ProblemError(fault.code, fault.detail, (fault,)) from None
 
 
 def _id(prefix: str, text: str, pointer: str) -> int:
@@ -169,12 +152,7 @@ def _id(prefix: str, text: str, pointer: str) -> int:
 
 
 def _invalid(pointer: str, detail: str) -> ProblemError:
-    fault = FieldError("field_type", f"{pointer or 'body'}: {detail}", pointer)
-    return ProblemError(fault.code, fault.detail, (fault,))
-
-
-def _not_found() -> ProblemError:
-    return ProblemError("not_found", "this account has no message with this id")
+    return refusal(FieldError("field_type", f"{pointer or 'body'}: {detail}", pointer))
 
 
 def _resolved(found: Resolution) -> ResolvedMessage:

@@ -24,10 +24,12 @@ from gateway.web.bodies import BodyReader
 from gateway.web.cursors import PageQuery
 from gateway.web.endpoints import Answer, Endpoint
 from gateway.web.inbound_api import accounts_of
+from gateway.web.json_answers import json_response
 from gateway.web.message_answers import ItemError
 from gateway.web.parameters import QueryReader, invalid
 from gateway.web.problems import ProblemError
-from gateway.web.recipients import Suppress, SuppressionView
+from gateway.web.recipients import Suppress, SuppressionFilter, SuppressionView
+from gateway.web.requested import refusal
 from gateway.web.services import Services
 from storage.categories import Category
 from storage.crypto import mask
@@ -216,14 +218,16 @@ class SuppressionsApi:
         page = self._services.cursors.page(request, key.account, query)
         found = await self._services.recipients.suppressions(
             (key.account, EVERY_ACCOUNT),
-            source=query.source,
-            category=None if query.category is None else _category(query.category),
+            SuppressionFilter(
+                source=query.source,
+                category=None if query.category is None else _category(query.category),
+            ),
             after=_place(page.after) if page.after else None,
             limit=page.limit + 1,
         )
         kept, next_cursor = page.cut(found, _position)
         answer = SuppressionList([_resource(view) for view in kept], next_cursor)
-        return _json(answer, page.headers(next_cursor))
+        return json_response(answer, headers=page.headers(next_cursor))
 
     async def add(self, request: web.Request) -> web.Response:
         """Each by itself; 422 when none is good."""
@@ -248,7 +252,7 @@ class SuppressionsApi:
             else:
                 items.append(SuppressionItem(index, "added" if next(new) else "exists"))
         added = sum(item.status == "added" for item in items)
-        return _json(SuppressionsAnswer(added, len(good) - added, len(faults), items))
+        return json_response(SuppressionsAnswer(added, len(good) - added, len(faults), items))
 
     async def remove(self, request: web.Request) -> web.Response:
         """Nothing to take out is no error: the number may be texted, as was asked."""
@@ -263,7 +267,7 @@ class SuppressionsApi:
             query.number,
             None if query.category is None else _category(query.category),
         )
-        return _json(RemovedAnswer(removed))
+        return json_response(RemovedAnswer(removed))
 
     async def number(self, request: web.Request) -> web.Response:
         """Also of a number that is not valid, which says why."""
@@ -285,19 +289,18 @@ class SuppressionsApi:
             last_opted_out_at=view.last_opted_out_at,
             suppressions=[_resource(entry) for entry in view.suppressions],
         )
-        return _json(answer)
+        return json_response(answer)
 
     def _open(self, body: bytes) -> list[msgspec.Raw]:
         try:
             items = self._envelope.decode(body).suppressions
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            fault = undecodable(error, SuppressionsRequest.__struct_encode_fields__)
-            raise ProblemError(fault.code, fault.detail, (fault,)) from None
+            raise refusal(
+                undecodable(error, SuppressionsRequest.__struct_encode_fields__)
+            ) from None
         if not 1 <= len(items) <= ITEMS_MAX:
             detail = f"{len(items)} entries; a request has 1 to {ITEMS_MAX}"
-            raise ProblemError(
-                "batch_size", detail, (FieldError("batch_size", detail, "/suppressions"),)
-            )
+            raise refusal(FieldError("batch_size", detail, "/suppressions"))
         return items
 
     def _check(self, raw: msgspec.Raw, pointer: str) -> Suppress | FieldError:
@@ -344,10 +347,4 @@ def _resource(view: SuppressionView) -> SuppressionResource:
         detail=view.detail,
         created_at=view.created_at,
         expires_at=view.expires_at,
-    )
-
-
-def _json(value: object, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(
-        body=msgspec.json.encode(value), content_type="application/json", headers=headers
     )

@@ -9,16 +9,27 @@ from typing import Any
 import msgspec
 
 from gateway.web.consents import ConsentView, ConsentWord
-from gateway.web.recipients import InboundView, NumberView, Suppress, SuppressionView
+from gateway.web.recipients import (
+    InboundFilter,
+    InboundView,
+    NumberView,
+    Suppress,
+    SuppressionFilter,
+    SuppressionView,
+)
 
 
 class Nobody:
     """Implements Recipients."""
 
-    async def inbound(self, accounts: Sequence[int], **_filters: Any) -> list[InboundView]:
+    async def inbound(
+        self, accounts: Sequence[int], wanted: InboundFilter, **_place: Any
+    ) -> list[InboundView]:
         return []
 
-    async def suppressions(self, accounts: Sequence[int], **_filters: Any) -> list[SuppressionView]:
+    async def suppressions(
+        self, accounts: Sequence[int], wanted: SuppressionFilter, **_place: Any
+    ) -> list[SuppressionView]:
         return []
 
     async def suppress(self, account: int, actor: str, entries: Sequence[Suppress]) -> list[bool]:
