@@ -120,7 +120,7 @@ def follow(gateway: Gateway, following: Following) -> None:
     gateway.routes.replace(routes_of(config.routes), gateway.registry.connectors)
     gateway.accounts.clear()
     gateway.accounts.update(following.accounts)
-    gateway.pacing.configure(following.rates)
+    gateway.pacing.configure(following.rates, gateway.ids.next())
     gateway.edge.limits.follow(following.requests, gateway.pacing.account_rates)
     _follow_rules(gateway, following.rules)
     gateway.shedding.follow(config.accept.waiting_max, config.accept.shed_above_percent)

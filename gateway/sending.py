@@ -60,7 +60,8 @@ def pacing(gateway: Gateway) -> Pacing:
             message.to, message.sender, message.category, account, message.tags
         ).route
 
-    return Pacing(pacing_rates(gateway.config, gateway.registry), route_of)
+    rates = pacing_rates(gateway.config, gateway.registry)
+    return Pacing(rates, route_of, since=gateway.ids.next())
 
 
 def looks(gateway: Gateway) -> tuple[LastLook, ...]:

@@ -18,7 +18,7 @@ import msgspec
 
 from gateway.accept.models import Prepared
 from gateway.accept.recipient_gap import RecipientGap, RecipientMoments
-from gateway.dispatch.due_rows import Released
+from gateway.dispatch.due_rows import BOOKED, Released
 from gateway.dispatch.holds import Hold
 from ratelimit.nested import first_moment
 from ratelimit.spec import RateSpec
@@ -30,6 +30,7 @@ STOPPED_NS = -1
 UNLIMITED_PARTS = 1_000_000  # shown for an account whose rate was configured away
 # What finds its timetables full is asked again so long before its turn; nearer moments are given.
 AHEAD_NS = 10 * NANOSECONDS
+BOOKED_AGAIN_MAX = 100_000  # messages that limits newer than them have put off, some 100 bytes each
 
 Key = tuple[Hold, object]
 Limit = Timetable | RecipientMoments
@@ -48,19 +49,30 @@ class PacingRates(msgspec.Struct, frozen=True, kw_only=True):
 class Pacing:
     """Timetables of everything that has a rate."""
 
-    def __init__(self, rates: PacingRates, route_of: RouteOf = lambda _message: None) -> None:
-        """`route_of` is asked only while a route has a rate."""
+    def __init__(
+        self, rates: PacingRates, route_of: RouteOf = lambda _message: None, *, since: int = 0
+    ) -> None:
+        """`route_of` is asked only while a route has a rate. `since` as in configure()."""
         self._route_of = route_of
         self._timetables: dict[Key, Timetable] = {}
         self._specs: dict[Key, RateSpec] = {}
         self._stopped: frozenset[Key] = frozenset()
         self._gap = RecipientGap()
+        self._since: dict[Key, int] = {}  # the first message id that each timetable may know
+        self._booked_again: dict[int, None] = {}
         self.account_rates: dict[int, RateSpec] = {}  # changed in place
-        self.configure(rates)
+        self.configure(rates, since)
 
-    def configure(self, rates: PacingRates) -> None:
-        """Follow these from now on; a limit that did not change keeps what is booked."""
+    def configure(self, rates: PacingRates, since: int) -> None:
+        """Follow these from now on; a limit that did not change keeps what is booked. `since`: an
+        id of this moment; what older messages have booked is not known to limits that are new.
+        """
         specs = dict(_specs(rates))
+        self._since = {
+            key: self._since[key] if self._specs.get(key) == spec else since
+            for key, spec in specs.items()
+        }
+        self.since = max(self._since.values(), default=0)
         self._timetables = {
             key: self._timetables[key] if self._specs.get(key) == spec else Timetable(spec)
             for key, spec in specs.items()
@@ -87,17 +99,11 @@ class Pacing:
         for key in keys if self._stopped else ():
             if key in self._stopped:
                 return STOPPED_NS, key[0]
-        found: list[tuple[float, Hold, Limit]] = [
-            (timetable.pace, key[0], timetable)
-            for key in keys
-            if (timetable := self._timetables.get(key)) is not None
-        ]
+        found = self._limits(keys)
         if message.category == Category.OTP:
             for _, _, limit in found:
                 limit.borrow(message.parts, now_ns)
             return 0, Hold.NONE
-        if len(found) > 1:
-            found.sort(key=itemgetter(0))
         if self._gap.gap_ns:
             found.append((0.0, Hold.RECIPIENT_RATE, self._gap.of(to_idx, now_ns)))
         limits = [limit for _, _, limit in found]
@@ -111,8 +117,28 @@ class Pacing:
         return at_ns - now_ns, Hold.NONE if decided is None else found[decided][1]
 
     def released_wait_ns(self, message: Released, now_ns: int) -> tuple[int, Hold]:
-        """As wait_ns, of a message that was scheduled or held, or found its timetables full."""
-        return self.wait_ns(message, message.to_idx, now_ns, again=message.hold == Hold.RATE)
+        """As wait_ns, of a message whose moment has come: it was scheduled or held, or found its
+        timetables full, or some of its limits are newer than its booking.
+        """
+        if message.hold not in BOOKED:
+            return self.wait_ns(message, message.to_idx, now_ns, again=message.hold == Hold.RATE)
+        if message.id in self._booked_again:
+            del self._booked_again[message.id]
+            return 0, Hold.NONE
+        keys = self._keys(message)
+        new = [key for key in keys if message.id < self._since.get(key, 0)]
+        limits = [limit for _, _, limit in self._limits(new)]
+        stopped = not self._stopped.isdisjoint(keys)
+        if not stopped and first_moment(limits, message.parts, now_ns)[0] == now_ns:
+            for limit in limits:
+                limit.book(message.parts, now_ns, now_ns)
+            return 0, Hold.NONE
+        wait_ns, hold = self.wait_ns(message, message.to_idx, now_ns, again=True)
+        if hold in BOOKED and wait_ns > 0:
+            self._booked_again[message.id] = None
+            if len(self._booked_again) > BOOKED_AGAIN_MAX:
+                del self._booked_again[next(iter(self._booked_again))]
+        return wait_ns, hold
 
     def quota(self, account: int, now_ns: int) -> tuple[int, int]:
         """How many parts of an account that has a rate may go at once now, and in how many ns its
@@ -134,6 +160,17 @@ class Pacing:
             if key in self._stopped:
                 return key[0]
         return None
+
+    def _limits(self, keys: Iterable[Key]) -> list[tuple[float, Hold, Limit]]:
+        """With the smallest first."""
+        found: list[tuple[float, Hold, Limit]] = [
+            (timetable.pace, key[0], timetable)
+            for key in keys
+            if (timetable := self._timetables.get(key)) is not None
+        ]
+        if len(found) > 1:
+            found.sort(key=itemgetter(0))
+        return found
 
     def _keys(self, message: Prepared | Released) -> list[Key]:
         keys: list[Key] = [

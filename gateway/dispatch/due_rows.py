@@ -26,11 +26,14 @@ _SQL = sql.load(__package__)
 RELEASED = frozenset(
     {Hold.SCHEDULED, Hold.SEND_WINDOW, Hold.QUIET_HOURS, Hold.FREQUENCY_GAP, Hold.RATE}
 )
+# Counted at this moment by all its limits, as they were when the moment was given.
+BOOKED = frozenset({Hold.ACCOUNT_RATE, Hold.SENDER_RATE, Hold.ROUTE_RATE, Hold.RECIPIENT_RATE})
 
 
 class Released(msgspec.Struct, gc=False):
     """A message whose moment has come, as far as rates and routes look at it."""
 
+    id: int
     account: int
     category: int
     parts: int
@@ -48,6 +51,10 @@ class ReleasePace(Protocol):
     def active(self) -> bool:
         """Whether there are any."""
 
+    @property
+    def since(self) -> int:
+        """Messages with smaller ids have not been counted by all of them."""
+
     def released_wait_ns(self, message: Released, now_ns: int) -> tuple[int, Hold]:
         """In how many ns it may go and why not before; negative: when a stop is lifted."""
 
@@ -56,6 +63,7 @@ class NoRates:
     """Everything goes at once."""
 
     active = False
+    since = 0
 
     def released_wait_ns(self, message: Released, now_ns: int) -> tuple[int, Hold]:
         """Never asked."""
@@ -110,7 +118,12 @@ class DueRows:
         """Those whose turn it is at the rates; the others wait on."""
         if not self._pace.active:
             return found
-        released = {row["id"]: row for row in found if row["hold"] in RELEASED}
+        since = self._pace.since
+        released = {
+            row["id"]: row
+            for row in found
+            if row["hold"] in RELEASED or (row["id"] < since and row["hold"] in BOOKED)
+        }
         if not released:
             return found
         later: dict[int, tuple[int | None, int]] = {}
@@ -130,6 +143,7 @@ class DueRows:
 
     def _released(self, row: asyncpg.Record, message: asyncpg.Record) -> Released:
         return Released(
+            id=row["id"],
             account=row["account"],
             category=row["category"],
             parts=row["parts"],

@@ -103,7 +103,7 @@ def test_e40_a_rate_of_zero_stops_every_category_until_it_is_configured_away() -
         assert pace.wait_ns(message(1, category), b"a", 0) == (STOPPED_NS, Hold.ACCOUNT_RATE)
     assert (pace.stopped(1, "SHOP"), pace.stopped(2, "SHOP")) == (Hold.ACCOUNT_RATE, None)
     assert wait(pace, message(2)) == 0
-    pace.configure(PacingRates(accounts={1: parse_rate("1/s"), 2: parse_rate("1/s")}))
+    pace.configure(PacingRates(accounts={1: parse_rate("1/s"), 2: parse_rate("1/s")}), 0)
     assert pace.stopped(1, "SHOP") is None
     assert wait(pace, message(1)) == 0
     assert wait(pace, message(2)) == SECOND  # what did not change keeps what is reserved
@@ -133,8 +133,8 @@ def test_a_gap_holds_also_before_a_moment_that_was_given_out() -> None:
     ]  # fmt: skip
 
 
-def released(hold: Hold, category: int = MARKETING) -> Released:
-    return Released(1, category, 1, "SLOW", "+8613812345678", b"a", (), hold)
+def released(hold: Hold, category: int = MARKETING, message_id: int = 1) -> Released:
+    return Released(message_id, 1, category, 1, "SLOW", "+8613812345678", b"a", (), hold)
 
 
 def test_what_is_released_keeps_every_limit() -> None:
@@ -150,8 +150,29 @@ def test_what_is_released_keeps_every_limit() -> None:
     waits = [pace.released_wait_ns(released(Hold.SCHEDULED), 0) for _ in range(2)]
     assert waits == [(0, Hold.NONE), (SECOND, Hold.RECIPIENT_RATE)]
     assert pace.released_wait_ns(released(Hold.QUIET_HOURS, OTP), 0) == (0, Hold.NONE)
-    pace.configure(PacingRates(routes={0: parse_rate("0/s")}))
+    pace.configure(PacingRates(routes={0: parse_rate("0/s")}), 0)
     assert pace.released_wait_ns(released(Hold.RATE), 0) == (STOPPED_NS, Hold.ROUTE_RATE)
+
+
+def test_what_limits_that_are_newer_than_a_message_do_not_know_is_asked_once_more() -> None:
+    account, sender = parse_rate("10/s,burst=1"), parse_rate("10/s,burst=1")
+    rates = PacingRates(accounts={1: account}, senders={(1, "SLOW"): sender})
+    pace = Pacing(rates, since=100)  # a start: all timetables are empty
+    assert wait(pace, message(sender="SLOW")) == 0
+    old = [released(Hold.SENDER_RATE, message_id=each) for each in range(3)]
+    tenth = SECOND // 10
+    put_off = [pace.released_wait_ns(each, 0) for each in old]
+    assert put_off == [(each * tenth, Hold.ACCOUNT_RATE) for each in (1, 2, 3)]
+    # Their new moments are known, and come.
+    assert [pace.released_wait_ns(each, 0) for each in old] == [(0, Hold.NONE)] * 3
+    assert wait(pace, message(sender="OTHER")) == 4 * tenth
+    # A reload: only the limit that has changed is asked, the others have counted it.
+    pace.configure(
+        PacingRates(accounts={1: account}, senders={(1, "SLOW"): parse_rate("1/s")}), 200
+    )
+    for each, waits in ((150, 0), (151, SECOND), (250, 0)):
+        found = released(Hold.ACCOUNT_RATE, message_id=each)
+        assert pace.released_wait_ns(found, 0)[0] == waits
 
 
 def test_what_finds_no_room_in_a_timetable_stands_behind_it_and_is_asked_again(

@@ -308,7 +308,7 @@ async def test_what_is_released_goes_at_the_rates_of_its_account_and_sender(worl
     moments = sorted(row["not_before"] for row in waiting.values())
     assert moments[-1] - moments[0] == timedelta(seconds=1.9)
     # What found no moment is asked again; what is stopped meanwhile is put where stops are lifted.
-    pace.configure(PacingRates(senders={(1, sender): parse_rate("0/s")}))
+    pace.configure(PacingRates(senders={(1, sender): parse_rate("0/s")}), 0)
     await world.connection.execute(
         "UPDATE outbox SET hold = $1, not_before = $2 WHERE owner = 0", Hold.RATE, due
     )
