@@ -24,8 +24,9 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from gateway import cli
@@ -33,6 +34,7 @@ from gateway import cli
 SOCKET_VARIABLE = "SMSGATE_TEST_FORK_SERVER"
 IMPORTED = ("serve", "simulate", "keys")
 READY = "ready\n"
+NO_CHANGES: Mapping[str, float] = MappingProxyType({})
 
 
 @contextlib.contextmanager
@@ -60,14 +62,19 @@ def fork_server(path: Path) -> Iterator[None]:
 # --- the tests' side ------------------------------------------------------------------------------
 
 
-async def forked(arguments: Sequence[str], log: Path) -> ForkedProcess:
-    """`smsgate <arguments>`, with `log` for its standard error."""
+async def forked(
+    arguments: Sequence[str], log: Path, constants: Mapping[str, float] = NO_CHANGES
+) -> ForkedProcess:
+    """`smsgate <arguments>`, with `log` for its standard error. `constants` are other values for
+    what is no setting, such as how often another's term is looked at, as `module.NAME`.
+    """
     reader, writer = await asyncio.open_unix_connection(os.environ[SOCKET_VARIABLE])
     asked = {
         "arguments": arguments,
         "log": str(log),
         "folder": str(Path.cwd()),
         "environment": dict(os.environ),
+        "constants": dict(constants),
     }
     writer.write(json.dumps(asked).encode() + b"\n")
     return ForkedProcess(reader, writer, int(await reader.readline()))
@@ -183,6 +190,11 @@ class Server:
         os.chdir(asked["folder"])
         os.environ.clear()
         os.environ.update(asked["environment"])
+        for constant, value in asked["constants"].items():
+            module, _, name = constant.rpartition(".")
+            found = importlib.import_module(module)
+            assert hasattr(found, name), constant
+            setattr(found, name, value)
 
     def _ended(self, pid: int) -> None:
         asker, pidfd = self._askers.pop(pid)

@@ -130,7 +130,7 @@ def play(wire: Wire, journey: Journey, fates: list[Fate], order: list[int]) -> E
 fates = st.one_of(st.sampled_from(ANSWERS), st.just(DOUBT), st.just(UNWRITTEN))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     data=st.data(),
     parts=st.integers(1, 4),
@@ -178,7 +178,7 @@ def test_whatever_the_parts_meet_the_message_ends_once_with_one_row_a_part(
     assert attempts_paid[message.id] < ATTEMPTS_MAX
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data(), sizes=st.lists(st.integers(1, 3), min_size=1, max_size=6))
 def test_a_batch_has_one_end_for_each_message_however_their_parts_interleave(
     data: st.DataObject, sizes: list[int]

@@ -327,7 +327,7 @@ def test_sizes_addresses_and_urls_are_read_back_as_written() -> None:
     ),
     max_leaves=12,
 ))  # fmt: skip
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_no_document_raises_anything_but_one_line(value: object) -> None:
     root = inspect.type_info(Config)
     for section in ("http", "connectors", "routes", "accounts", "database"):

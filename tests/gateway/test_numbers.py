@@ -64,7 +64,7 @@ def variations(number: str, prefix: str, chance: random.Random) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_every_country_agrees_with_phonenumbers(plan: NumberPlan, seed: int) -> None:
     chance = random.Random(seed)
     checked = valid = 0

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import aiohttp
 from gateway.demo import processes
 from gateway.demo.processes import Child
 from smpp.simulator.ledger import LedgerLine, read_ledger
-from tests.fork_server import forked
+from tests.fork_server import NO_CHANGES, forked
 
 PATIENCE_SECONDS = 30.0
 POLL_SECONDS = 0.05
@@ -104,15 +104,10 @@ async def simulator(
 ) -> AsyncIterator[Simulator]:
     profile_path, ledger = folder / f"{name}.toml", folder / f"{name}.jsonl"
     profile_path.write_text(profile)
-    child = await start(
-        "simulator",
-        [
-            "simulate", "--port", str(port), "--profile", str(profile_path),
-            "--ledger", str(ledger), *more,
-        ],
-        folder / f"{name}.log",
-        ready="simulator ready:",
-    )  # fmt: skip
+    log = folder / f"{name}.log"
+    arguments = ["simulate", "--port", str(port), "--profile", str(profile_path)]
+    process = await forked([*arguments, "--ledger", str(ledger), *more], log)
+    child = await processes.until_ready(name, process, log, ready="simulator ready:")
     try:
         yield Simulator(child, ledger, int(child.ready.rpartition(":")[2]))
     finally:
@@ -153,11 +148,18 @@ via = ["sim"]
 
 
 @contextlib.asynccontextmanager
-async def gateway(config: Path) -> AsyncIterator[Running]:
-    """A gateway and a new key of its account `default`; drained and checked at the end."""
-    child = await start_gateway(config)
+async def gateway(
+    config: Path, constants: Mapping[str, float] = NO_CHANGES
+) -> AsyncIterator[Running]:
+    """A gateway and a key of its account `default`, the same in each of its lives; drained and
+    checked at the end. `constants`: see tests/fork_server.py.
+    """
+    child = await start_gateway(config, constants)
     try:
-        key = await create_key(config, f"k{child.process.pid}")
+        kept = config.with_suffix(".key")
+        if not kept.exists():
+            kept.write_text(await create_key(config, f"k{child.process.pid}"))
+        key = kept.read_text()
         headers = {"Authorization": f"Bearer {key}"}
         async with aiohttp.ClientSession(headers=headers) as session:
             yield Running(child, config, child.ready.split()[1], session)
@@ -166,18 +168,10 @@ async def gateway(config: Path) -> AsyncIterator[Running]:
         assert code in (0, -signal.SIGKILL), (code, child.log.read_text()[-2000:])
 
 
-async def start_gateway(config: Path) -> Child:
-    return await start(
-        "gateway",
-        ["serve", "--config", str(config)],
-        config.parent / "gateway.log",
-        ready="smsgate ready:",
-    )
-
-
-async def start(name: str, arguments: Sequence[str], log: Path, *, ready: str) -> Child:
-    """As processes.start, from the fork server."""
-    return await processes.until_ready(name, await forked(arguments, log), log, ready=ready)
+async def start_gateway(config: Path, constants: Mapping[str, float] = NO_CHANGES) -> Child:
+    arguments, log = ["serve", "--config", str(config)], config.parent / "gateway.log"
+    process = await forked(arguments, log, constants)
+    return await processes.until_ready("gateway", process, log, ready="smsgate ready:")
 
 
 async def create_key(config: Path, name: str, *arguments: str) -> str:

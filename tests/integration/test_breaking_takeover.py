@@ -24,6 +24,13 @@ from storage.pool import Connection, Database
 from tests.integration.carrier import Carrier, carrier, deliver_and_confirm
 from tests.integration.running import gateway, message, start_gateway, write_config
 
+# How soon a gateway takes over, and gives away, what it cannot send.
+HASTE = {
+    "gateway.maintenance.RECOVER_SECONDS": 0.5,
+    "gateway.dispatch.connector_dispatch.FREE_AFTER_SECONDS": 0.5,
+    "gateway.dispatch.handover.DOWN_SECONDS": 0.5,
+}
+
 
 def config_of(
     folder: Path, name: str, database: str, port: int, connector: str = "", rest: str = ""
@@ -44,7 +51,7 @@ async def test_a_killed_gateway_s_messages_go_out_through_the_other(
     async with carrier() as smsc:
         first = config_of(folder, "a", database_url, smsc.port, "window = 10")
         second = config_of(folder, "b", database_url, smsc.port, "window = 10")
-        async with gateway(first) as dying, gateway(second) as living:
+        async with gateway(first, HASTE) as dying, gateway(second, HASTE) as living:
             await smsc.until(lambda: smsc.sessions == 2)
             items = await dying.send(
                 [message(n, category="transactional" if n % 2 else "marketing") for n in range(300)]
@@ -72,7 +79,7 @@ async def test_a_gateway_without_a_bind_leaves_its_messages_to_one_that_has_one(
     async with carrier(deliver_and_confirm) as smsc:
         cut_off = config_of(folder, "a", database_url, processes.free_port())
         healthy = config_of(folder, "b", database_url, smsc.port)
-        async with gateway(cut_off) as without, gateway(healthy) as running:
+        async with gateway(cut_off, HASTE) as without, gateway(healthy, HASTE) as running:
             await without.send([message(n, category="otp") for n in range(20)])
             async with asyncio.timeout(8):
                 while (await running.counts())["delivered"] < 20:
@@ -86,7 +93,7 @@ async def test_what_waits_when_the_last_bind_is_lost_goes_out_through_the_other(
     async with carrier(deliver_and_confirm) as smsc, carrier() as silent:
         first = config_of(folder, "a", database_url, silent.port, "window = 5")
         second = config_of(folder, "b", database_url, smsc.port, "window = 5")
-        async with gateway(first) as losing, gateway(second) as running:
+        async with gateway(first, HASTE) as losing, gateway(second, HASTE) as running:
             await losing.send([message(n) for n in range(60)])
             await silent.submitted(5)
             await stop(silent)
@@ -102,15 +109,17 @@ async def stop(smsc: Carrier) -> None:
 
 
 async def test_a_gateway_that_slept_through_its_take_over_ends_and_repeats_only_what_is_in_doubt(
-    database_url: str, connection: Connection, folder: Path
+    database_url: str, connection: Connection, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its batch that was committed ahead may go twice, and says so; the rest of it does not."""
+    # The carrier does not hold up the unbinding for the answers that it owes.
+    monkeypatch.setattr("smpp.session_machine.PEER_DRAIN_SECONDS", 0.2)
     connector, rest = "window = 2", "[limits]\ndrain_seconds = 0\n"
     async with carrier() as smsc:
         first = config_of(folder, "a", database_url, smsc.port, connector, rest)
         second = config_of(folder, "b", database_url, smsc.port, connector, rest)
-        sleeping = await start_gateway(first)
-        async with gateway(second) as living:
+        sleeping = await start_gateway(first, HASTE)
+        async with gateway(second, HASTE) as living:
             await smsc.until(lambda: smsc.sessions == 2)
             url = sleeping.ready.split()[1] + "/v1/messages/batch"
             bodies = [message(n) for n in range(30)]

@@ -1,17 +1,87 @@
-"""The whole road on a PostgreSQL of the operator's own, over TCP with a password."""
+"""A PostgreSQL of the operator's own, over TCP with a password: the wheel's 18, and Debian's where
+it is installed. What smsgate needs of a server, and the whole road.
+"""
 
 from __future__ import annotations
 
+import os
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
+from storage.faults import Fenced
+from storage.ids import id_at
+from storage.leases import HostIdentity, OwnerTerm, dead_terms, fence
+from storage.migrate import migrate
+from storage.partitions import PARTITIONED, drop_partitions, ensure_partitions
+from storage.pool import Database, close_connection, connect
+from tests.conftest import LoopThread
 from tests.external_servers import DEBIAN, NOT_INSTALLED, debian_server, wheel_server
 from tests.integration.running import gateway, message, simulator, write_config
 
+WHEEL = Path("wheel/18/bin")
 
-async def whole_road(url: str, folder: Path) -> None:
-    """Two lives of the gateway, the first one killed."""
+
+@pytest.fixture(scope="module", params=[WHEEL, *DEBIAN], ids=lambda path: "-".join(path.parts[-3:]))
+def server_url(request: pytest.FixtureRequest, private_folder: Path) -> Iterator[str]:
+    if request.param == NOT_INSTALLED:
+        pytest.skip("no PostgreSQL in /usr/lib/postgresql: install Debian's postgresql package")
+    if request.param == WHEEL:
+        loop = LoopThread()
+        server = wheel_server(private_folder / "external")
+        yield loop.run(server.__aenter__())
+        loop.run(server.__aexit__(None, None, None))
+        loop.close()
+    else:
+        with debian_server(request.param) as url:
+            yield url
+
+
+@pytest.fixture
+async def url(server_url: str) -> str:
+    """A database of the test's own."""
+    name = f"own_{secrets.token_hex(4)}"
+    connection = await connect(server_url, application_name="tests")
+    await connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+    await close_connection(connection)
+    return urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
+
+
+async def test_a_server_does_what_the_storage_needs(url: str) -> None:
+    """From the schema to the fence."""
+    database = await Database.open(url, Path("/nowhere"), application_name="smsgate")
+    try:
+        connection = await database.dedicated("maintenance").connection()
+        assert await migrate(connection)
+        day = datetime.now(UTC).date()
+        await ensure_partitions(connection, day)
+        identifier = id_at(datetime.now(UTC))
+        event = (identifier, identifier, "probe", {"why": "external"})
+        await connection.copy_records_to_table("event", records=[event])
+        assert await database.read.fetchval("SELECT detail ->> 'why' FROM event") == "external"
+
+        host = HostIdentity("another machine", os.getpid(), "1")
+        term = await OwnerTerm.acquire(connection, host)
+        database.use_term(term.term)
+        writer = database.dedicated("accept")
+        assert await (await writer.connection()).fetchval("SELECT 1") == 1
+        assert await dead_terms(connection, host) == [term.term]
+        await fence(connection, term.term)
+        with pytest.raises(Fenced):
+            await database.open_connection("accept")
+
+        for table in PARTITIONED:
+            assert len(await drop_partitions(connection, table, day)) == 1
+        assert connection.get_server_version().major >= 15
+    finally:
+        await database.close()
+
+
+async def test_the_whole_road_in_two_lives_the_first_one_killed(url: str, folder: Path) -> None:
     async with simulator(folder) as sim:
         config = write_config(folder, url, sim.port)
         async with gateway(config) as running:
@@ -24,16 +94,3 @@ async def whole_road(url: str, folder: Path) -> None:
             counts = await running.until(delivered=200)
     assert counts["accepted"] == counts["delivered"] == 200
     assert len({line.destination for line in sim.accepted()}) == 200
-
-
-async def test_the_wheels_postgresql_over_tcp(folder: Path) -> None:
-    async with wheel_server(folder / "external") as url:
-        await whole_road(url, folder)
-
-
-@pytest.mark.parametrize("programs", DEBIAN, ids=lambda path: path.parent.name)
-async def test_debians_postgresql(folder: Path, programs: Path) -> None:
-    if programs == NOT_INSTALLED:
-        pytest.skip("no PostgreSQL in /usr/lib/postgresql: install Debian's postgresql package")
-    with debian_server(programs) as url:
-        await whole_road(url, folder)

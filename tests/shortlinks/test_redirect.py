@@ -203,7 +203,7 @@ OCTETS = st.binary(max_size=60).map(lambda raw: raw.translate(None, b"\r\n\x00")
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     method=st.sampled_from([b"GET", b"HEAD", b"POST", b"BREW", b"CONNECT", b"OPTIONS"]),

@@ -40,8 +40,17 @@ def copied_site() -> Iterator[Path]:
                 Path(folder) / name,
                 ignore=shutil.ignore_patterns("pginstall", "include", "__pycache__"),
                 symlinks=True,
+                copy_function=linked,
             )
         yield Path(folder)
+
+
+def linked(program: str, to: str) -> None:
+    """Quicker than a copy, where both lie on one file system."""
+    try:
+        os.link(program, to)
+    except OSError:
+        shutil.copy2(program, to)
 
 
 @pytest.fixture
