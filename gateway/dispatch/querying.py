@@ -3,8 +3,9 @@
 Owns when which part is asked about: each at most once, oldest first, a few per turn, and only where
 the window has room that messages do not need. Must not read answers (carrier_queries.py).
 
-Of several processes one asks, whichever holds the lock; the others keep up, to go on from there. A
-part whose time came while none ran is not asked about: its receipt may still come.
+Of several processes one asks, whichever holds the lock, from where the last one came to: so a part
+whose time came while none ran is asked about by the next. How far that is is committed before the
+questions are written; a process that dies in between has not asked, and nobody will.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from storage.pool import Connection, Dedicated
 _SQL = sql.load(__package__)
 
 TURN_SECONDS: Final = 2.0
+LOOK_BACK: Final = timedelta(days=3)  # behind what is due: carriers do not know for longer
 
 
 class Querying:
@@ -48,8 +50,7 @@ class Querying:
         )
 
     def start(self) -> None:
-        """Begin with what becomes due from now on."""
-        self._keep_up()
+        """Begin where the last process came to; the first with what becomes due from now on."""
         self._task.start()
 
     async def stop(self) -> None:
@@ -64,32 +65,44 @@ class Querying:
         connection = await self._dedicated.connection()
         if self._locked_on is not connection:
             if not await connection.fetchval(_SQL["querying_lock"]):
-                self._keep_up()
                 return
             self._locked_on = connection
+            self._cursors.clear()
         for dispatch, queries in asking:
             await self._ask(connection, dispatch, queries)
 
     async def _ask(
         self, connection: Connection, dispatch: ConnectorDispatch, queries: CarrierQueries
     ) -> None:
-        cursor = self._cursors.setdefault(dispatch.connector, self._due(queries))
+        number = dispatch.connector
+        cursor = await self._cursor(connection, number, queries)
         room = self._room(dispatch, queries)
         if not room:
             return
-        found = await unreported(
-            connection,
-            dispatch.connector,
-            cursor,
-            self._due(queries),
-            room,
-        )
+        found = await unreported(connection, number, cursor, self._due(queries), room)
         pairs = [(pdu, part) for part in found.parts if (pdu := queries.query(part)) is not None]
+        await self._move(connection, number, found.cursor)
         taken = self._write(dispatch, queries, pairs)
-        if taken == len(pairs):
-            self._cursors[dispatch.connector] = found.cursor
-        elif taken:
-            self._cursors[dispatch.connector] = pairs[taken - 1][1].submission_id
+        if taken < len(pairs):
+            reached = pairs[taken - 1][1].submission_id if taken else cursor
+            await self._move(connection, number, reached)
+
+    async def _cursor(self, connection: Connection, connector: int, queries: CarrierQueries) -> int:
+        known = self._cursors.get(connector)
+        if known is not None:
+            return known
+        stored = await connection.fetchval(_SQL["query_cursor"], connector)
+        if stored is None:
+            await self._move(connection, connector, self._due(queries))
+        else:
+            self._cursors[connector] = max(stored, self._due(queries, LOOK_BACK))
+        return self._cursors[connector]
+
+    async def _move(self, connection: Connection, connector: int, cursor: int) -> None:
+        if self._cursors.get(connector) != cursor:
+            self._cursors.pop(connector, None)  # unknown, should this fail
+            await connection.execute(_SQL["query_cursor_move"], connector, cursor)
+            self._cursors[connector] = cursor
 
     def _room(self, dispatch: ConnectorDispatch, queries: CarrierQueries) -> int:
         """How many may be asked now: messages keep half of a window, and the pace holds."""
@@ -124,11 +137,7 @@ class Querying:
             if dispatch.queries is not None
         ]
 
-    def _keep_up(self) -> None:
-        for dispatch, queries in self._asking():
-            self._cursors[dispatch.connector] = self._due(queries)
-
-    def _due(self, queries: CarrierQueries) -> int:
-        """The id of a part that is old enough from this moment on."""
+    def _due(self, queries: CarrierQueries, older: timedelta = timedelta(0)) -> int:
+        """The id of a part that is old enough from this moment on, or older by so much."""
         now = datetime.fromtimestamp(self._clock.wall_ms() / 1000, UTC)
-        return id_at(now - timedelta(seconds=queries.wait_seconds))
+        return id_at(now - timedelta(seconds=queries.wait_seconds) - older)

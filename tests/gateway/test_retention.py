@@ -109,7 +109,7 @@ async def test_one_process_drops_and_a_turn_is_bounded(
     await days(connection, first)
     retention = keeping(messages_days=KEPT)
     other = await connect(database_url, application_name="test")
-    await other.execute("SELECT pg_advisory_lock(7307061106)")
+    await other.execute("SELECT pg_advisory_lock(7307061107)")
     await retention.turn(connection)
     assert retention.days_dropped == 0
     await close_connection(other)

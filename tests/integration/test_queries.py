@@ -49,7 +49,8 @@ async def results(running: Running) -> set[str]:
 
 async def test_without_receipts_carriers_are_asked_once(database_url: str, folder: Path) -> None:
     """All were delivered but the first, which is on its way: no receipt says so, an answer does.
-    A carrier that does not know the command is not asked about the next message.
+    A carrier that does not know the command is not asked about the next message. What becomes due
+    while no gateway runs is asked about by the next, and nothing twice.
     """
     async with carrier(Submit.answer) as deaf, carrier(Submit.answer) as speaking:
 
@@ -68,12 +69,19 @@ async def test_without_receipts_carriers_are_asked_once(database_url: str, folde
             await running.send([message(8)])  # due later, on the connector that is looked at later
             await until_results(running, "sim refused 1", "speaking open 1", "speaking final 6")
             counts = await running.until(delivered=6)
+            await running.send([message(9)])
+            await running.until(sent=10)
+            running.kill()
+            await running.child.process.wait()
         log = (folder / "gateway.log").read_text()
+        async with gateway(config) as running:
+            await until_results(running, "sim refused 1", "speaking final 1")
+            await running.until(delivered=7)
     assert (counts["delivered"], counts["sent"], counts["unconfirmed"]) == (6, 9, 0)
-    assert len(deaf.queries) == 1
+    assert len(deaf.queries) == 2  # one in each life
     assert log.count("queries_not_served") == 1
     assert asked(speaking) == {submit.message_id.encode() for submit in speaking.submits}
-    assert len(speaking.queries) == 7
+    assert len(speaking.queries) == 8
     query = speaking.queries[0]
     assert (query.source_addr_ton, query.source_addr_npi, query.source_addr) == (5, 9, b"SHOP")
 

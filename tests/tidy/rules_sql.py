@@ -56,7 +56,21 @@ WRITE = re.compile(
     r"\b(?:INSERT\s+INTO|UPDATE(?:\s+ONLY)?|DELETE\s+FROM(?:\s+ONLY)?|MERGE\s+INTO|COPY|TRUNCATE)\s+(\w+)"
 )
 COPY_METHODS = frozenset({"copy_records_to_table", "copy_to_table"})
+LOCK = re.compile(r"\bpg_\w*advisory_\w*lock\w*\(\s*(\d+)")
 COMMENT = re.compile(r"--.*")
+
+
+def one_purpose_per_lock(code: Iterable[Source]) -> Iterator[str]:
+    """Advisory locks have no names: a number that stands in two files would be one lock for two
+    purposes.
+    """
+    files: dict[str, set[str]] = defaultdict(set)
+    for source in code:
+        for number in LOCK.findall(COMMENT.sub("", source.text)):
+            files[number].add(str(source.path))
+    for number, paths in files.items():
+        if len(paths) > 1:
+            yield f"advisory lock {number} is taken in {' and '.join(sorted(paths))}"
 
 
 def declared_tables(migrations: Iterable[Source]) -> dict[str, str | None]:

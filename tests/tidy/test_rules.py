@@ -197,6 +197,16 @@ def test_a_table_with_two_writing_packages_is_caught() -> None:
     ]
 
 
+def test_one_number_for_two_locks_is_caught() -> None:
+    take, leave = "SELECT pg_try_advisory_lock(7);\n", "SELECT pg_advisory_unlock(7);\n"
+    one = snippet("gateway/sql/a.sql", f"{take}-- pg_advisory_lock(8)\n{leave}")
+    assert list(rules_sql.one_purpose_per_lock([one, one])) == []
+    two = [one, snippet("dlr/sql/b.sql", "SELECT pg_advisory_xact_lock_shared(7);\n")]
+    assert list(rules_sql.one_purpose_per_lock(two)) == [
+        "advisory lock 7 is taken in dlr/sql/b.sql and gateway/sql/a.sql"
+    ]
+
+
 def test_reading_or_naming_a_table_is_not_writing() -> None:
     reading = [
         snippet("dlr/sql/a.sql", "-- never DELETE FROM message\nSELECT 1 FROM message FOR UPDATE;"),

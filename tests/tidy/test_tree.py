@@ -55,6 +55,13 @@ def test_each_table_has_one_writer() -> None:
     none(rules_sql.one_writer_per_table([each for each in code if each not in MIGRATIONS], tables))
 
 
+def test_a_lock_has_one_purpose() -> None:
+    statements = [
+        each for each in EVERYTHING if each.package in PACKAGES and each.path.suffix == ".sql"
+    ]
+    none(rules_sql.one_purpose_per_lock(statements))
+
+
 def test_links_lead_somewhere() -> None:
     none(fault for source in DOCUMENTS for fault in rules_text.links_lead_somewhere(source, ROOT))
 
