@@ -25,6 +25,7 @@ from gateway.config.wire import receipt_manners
 from gateway.dispatch.doubt import OutcomePolicy
 from gateway.dispatch.receipt_reading import ReceiptManners
 from gateway.dispatch.routing import routes_of
+from gateway.dispatch.stops import Faster
 from gateway.inbound.building import opt_out_policies, sender_owners
 from gateway.inbound.opt_outs import OptOutPolicy
 from gateway.inbound.owners import SenderOwners
@@ -110,8 +111,8 @@ def prepare(gateway: Gateway, config: Config, names: Registry) -> Following:
     )
 
 
-def follow(gateway: Gateway, following: Following) -> None:
-    """All at once."""
+def follow(gateway: Gateway, following: Following) -> frozenset[Faster]:
+    """All at once. Returns the rates that let more go than before."""
     config = gateway.config = following.config
     gateway.wiring.limits = config.limits
     gateway.policy = gateway.wiring.policy = OutcomePolicy.of(config.doubt)
@@ -120,7 +121,7 @@ def follow(gateway: Gateway, following: Following) -> None:
     gateway.routes.replace(routes_of(config.routes), gateway.registry.connectors)
     gateway.accounts.clear()
     gateway.accounts.update(following.accounts)
-    gateway.pacing.configure(following.rates, gateway.ids.next())
+    faster = gateway.pacing.configure(following.rates, gateway.ids.next())
     gateway.edge.limits.follow(following.requests, gateway.pacing.account_rates)
     _follow_rules(gateway, following.rules)
     gateway.shedding.follow(config.accept.waiting_max, config.accept.shed_above_percent)
@@ -129,6 +130,7 @@ def follow(gateway: Gateway, following: Following) -> None:
     gateway.dispatcher.recorder.groups = gateway.maintenance.groups = following.groups
     gateway.maintenance.unknown_after_hours = config.limits.unknown_after_hours
     gateway.retention.settings = config.retention
+    return faster
 
 
 def _follow_rules(gateway: Gateway, rules: Rules) -> None:

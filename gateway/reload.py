@@ -22,7 +22,7 @@ from gateway.config.connector_settings import ConnectorSettings
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.rebinding import rebind, retire
 from gateway.dispatch.receipt_reading import ReceiptManners
-from gateway.dispatch.stops import lift_stops
+from gateway.dispatch.stops import Faster, hasten, lift_stops
 from gateway.web.services import ConnectorUnknown, ReloadBusy, Reloaded
 from ratelimit.spec import RateSpec
 from smpp.bind_pool import BindPool
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gateway.app import Gateway
 
 RETRY_AFTER_SECONDS = 1
-STOPS_SECONDS = 1.0  # between attempts to lift stops while the database is away
+FREEING_SECONDS = 1.0  # between attempts to free what waits, while the database is away
 LIVE = ("rate", "window", *following.CONNECTOR_KEYS)  # changed without touching a bind
 REBOUND = (
     "host", "port", "system_id", "password", "password_file", "system_type", "bind", "binds", "tls",
@@ -96,7 +96,8 @@ class Reloader:
         self._gateway = gateway
         self._read = read
         self._settling: dict[str, asyncio.Task[None]] = {}  # by connector
-        self._lifting: asyncio.Task[None] | None = None
+        self._faster: list[frozenset[Faster]] = []  # of each reload, to be carried out
+        self._freeing: asyncio.Task[None] | None = None
         self._running = False
         self._signalled: asyncio.Task[Reloaded] | None = None
 
@@ -140,7 +141,7 @@ class Reloader:
 
     async def stop(self) -> None:
         """Leave what is still being changed; the dispatcher ends all connectors."""
-        tasks = [*self._settling.values(), *([self._lifting] if self._lifting else ())]
+        tasks = [*self._settling.values(), *([self._freeing] if self._freeing else ())]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -204,7 +205,7 @@ class Reloader:
         """All at once, without waiting for anything."""
         gateway = self._gateway
         gateway.dispatcher.connectors.update(added)
-        following.follow(gateway, prepared)
+        self._faster.append(following.follow(gateway, prepared))
         gateway.dispatcher.handover.routes_changed()
         gateway.dispatcher.refiller.texts_differ = connectors.texts_differ(
             gateway.dispatcher.connectors
@@ -219,25 +220,28 @@ class Reloader:
             self._settle(rebind(dispatch, pools[settings.name], drain), dispatch.name)
         for name in changes.removed:
             self._settle(self._remove(name, drain), name)
-        if self._lifting is None:
-            self._lifting = asyncio.create_task(self._lift_stops(), name="reload stops")
-            self._lifting.add_done_callback(self._lifted)
+        if self._freeing is None:
+            self._freeing = asyncio.create_task(self._free(), name="reload freeing")
+            self._freeing.add_done_callback(self._freed)
 
-    async def _lift_stops(self) -> None:
-        """What was stopped may go, once the database is there to say so."""
-        while True:
-            database = self._gateway.database.dedicated("stops")
+    async def _free(self) -> None:
+        """What was stopped or slower may go, once the database is there to say so."""
+        gateway = self._gateway
+        while self._faster:
+            database = gateway.database.dedicated("freeing")
             try:
-                await lift_stops(await database.connection())
-                return
+                connection = await database.connection()
+                await lift_stops(connection, gateway.pacing.stopped_accounts)
+                await hasten(connection, list(gateway.dispatcher.connectors), self._faster[0])
+                del self._faster[0]
             except UNAVAILABLE as error:
-                _log.warning("stops_wait_for_database", error=repr(error))
+                _log.warning("freeing_waits_for_database", error=repr(error))
+                await asyncio.sleep(FREEING_SECONDS)
             finally:
                 await database.close()
-            await asyncio.sleep(STOPS_SECONDS)
 
-    def _lifted(self, task: asyncio.Task[None]) -> None:
-        self._lifting = None
+    def _freed(self, task: asyncio.Task[None]) -> None:
+        self._freeing = None
         self._gateway.task_ended(task)
 
     def _adjust(self, settings: ConnectorSettings, manners: ReceiptManners) -> None:

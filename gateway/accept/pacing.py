@@ -20,6 +20,7 @@ from gateway.accept.models import Prepared
 from gateway.accept.recipient_gap import RecipientGap, RecipientMoments
 from gateway.dispatch.due_rows import BOOKED, Released
 from gateway.dispatch.holds import Hold
+from gateway.dispatch.stops import Faster
 from ratelimit.nested import first_moment
 from ratelimit.spec import RateSpec
 from ratelimit.timetable import Timetable
@@ -63,11 +64,19 @@ class Pacing:
         self.account_rates: dict[int, RateSpec] = {}  # changed in place
         self.configure(rates, since)
 
-    def configure(self, rates: PacingRates, since: int) -> None:
+    def configure(self, rates: PacingRates, since: int) -> frozenset[Faster]:
         """Follow these from now on; a limit that did not change keeps what is booked. `since`: an
         id of this moment; what older messages have booked is not known to limits that are new.
+        Returns the limits that let more go than before.
         """
         specs = dict(_specs(rates))
+        faster = {
+            _whose(key)
+            for key, spec in self._specs.items()
+            if (now := specs.get(key)) is None or now.per_second > spec.per_second
+        }
+        if rates.recipient_gap_ns < self._gap.gap_ns:
+            faster.add((Hold.RECIPIENT_RATE, None))
         self._since = {
             key: self._since[key] if self._specs.get(key) == spec else since
             for key, spec in specs.items()
@@ -85,6 +94,7 @@ class Pacing:
         self._has_routes = bool(rates.routes)
         self._gap.gap_ns = rates.recipient_gap_ns
         self.active = bool(specs or rates.recipient_gap_ns)  # whether there is any limit at all
+        return frozenset(faster)
 
     def wait_ns(
         self, message: Prepared | Released, to_idx: bytes, now_ns: int, *, again: bool = False
@@ -139,6 +149,11 @@ class Pacing:
             if len(self._booked_again) > BOOKED_AGAIN_MAX:
                 del self._booked_again[next(iter(self._booked_again))]
         return wait_ns, hold
+
+    @property
+    def stopped_accounts(self) -> list[int]:
+        """Whose rate is 0."""
+        return [number for number, spec in self.account_rates.items() if spec.paused]
 
     def quota(self, account: int, now_ns: int) -> tuple[int, int]:
         """How many parts of an account that has a rate may go at once now, and in how many ns its
@@ -196,6 +211,16 @@ def _stands_behind(
         if limit.behind_ns > near and not again:
             return limit
     return None
+
+
+def _whose(key: Key) -> Faster:
+    """A limit as the outbox knows it: senders by their account, routes not at all."""
+    match key:
+        case (hold, int(account)) if hold is Hold.ACCOUNT_RATE:
+            return hold, account
+        case (hold, (int(account), _)):
+            return hold, account
+    return key[0], None
 
 
 def _specs(rates: PacingRates) -> Iterable[tuple[Key, RateSpec]]:

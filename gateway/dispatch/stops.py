@@ -1,12 +1,15 @@
-"""What waited while its account or sender was stopped by a rate of 0, and the way back.
+"""What waits for an account or sender that is stopped by a rate of 0, or for a rate that is faster
+now, and the way back.
 
-Owns the last look that puts such messages back, and the freeing of everything a stop holds once
-stops were lifted. Must not know rates: it is told who is stopped.
+Owns the last look that puts such messages back, and the freeing, in batches, of everything a stop
+holds once stops were lifted, and of what has its moment from a slower rate. Must not know rates: it
+is told who is stopped, and what is faster now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 
 from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import Later, ReadyMessage, StopVerdict
@@ -16,6 +19,8 @@ from storage.pool import Connection
 
 _SQL = sql.load(__package__)
 ROWS_MAX = 500
+Faster = tuple[Hold, int | None]  # a kind of limit, and whose; None: of any account
+_FIRST = datetime.fromtimestamp(0, UTC)
 PACED = (Hold.ACCOUNT_RATE, Hold.SENDER_RATE, Hold.ROUTE_RATE)
 
 
@@ -36,16 +41,42 @@ class StopLook:
         return verdicts
 
 
-async def lift_stops(connection: Connection) -> int:
-    """Free what any stop holds, in batches: it goes at the rates of today, and what is still
-    stopped is put back.
+async def lift_stops(connection: Connection, still_stopped: Collection[int] = ()) -> int:
+    """Free what any stop holds, but for that of these accounts: it goes at the rates of today, and
+    what is still stopped is put back.
     """
     freed = 0
     while True:
         status = await connection.execute(
-            _SQL["outbox_lift_stops"], list(PACED), FREED_BY_HAND, ROWS_MAX, Hold.RATE
-        )
+            _SQL["outbox_lift_stops"],
+            list(PACED), FREED_BY_HAND, ROWS_MAX, Hold.RATE, Hold.ACCOUNT_RATE, list(still_stopped),
+        )  # fmt: skip
         count = int(status.split()[-1])
         freed += count
         if count < ROWS_MAX:
             return freed
+
+
+async def hasten(
+    connection: Connection, connectors: Iterable[int], faster: Collection[Faster]
+) -> int:
+    """What waits for a limit that is faster now, or gone, is asked about at once, in the order of
+    its moments; what then has to wait gets a moment of today.
+    """
+    holds = list({int(hold) for hold, _ in faster})
+    hastened = 0
+    for connector in connectors if holds else ():
+        at: tuple[datetime, int] = (_FIRST, 0)
+        while found := await connection.fetch(
+            _SQL["outbox_put_off"], connector, *at, FREED_BY_HAND, holds, ROWS_MAX
+        ):
+            at = found[-1]["not_before"], found[-1]["id"]
+            ids = [
+                row["id"]
+                for row in found
+                if (row["hold"], row["account"]) in faster or (row["hold"], None) in faster
+            ]
+            if ids:
+                await connection.execute(_SQL["outbox_hasten"], ids, holds, Hold.RATE)
+                hastened += len(ids)
+    return hastened

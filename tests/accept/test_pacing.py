@@ -167,12 +167,30 @@ def test_what_limits_that_are_newer_than_a_message_do_not_know_is_asked_once_mor
     assert [pace.released_wait_ns(each, 0) for each in old] == [(0, Hold.NONE)] * 3
     assert wait(pace, message(sender="OTHER")) == 4 * tenth
     # A reload: only the limit that has changed is asked, the others have counted it.
-    pace.configure(
-        PacingRates(accounts={1: account}, senders={(1, "SLOW"): parse_rate("1/s")}), 200
-    )
+    slower = PacingRates(accounts={1: account}, senders={(1, "SLOW"): parse_rate("1/s")})
+    assert pace.configure(slower, 200) == frozenset()
     for each, waits in ((150, 0), (151, SECOND), (250, 0)):
         found = released(Hold.ACCOUNT_RATE, message_id=each)
         assert pace.released_wait_ns(found, 0)[0] == waits
+
+
+def test_what_lets_more_go_than_before_is_named() -> None:
+    slow, fast = parse_rate("1/s"), parse_rate("2/s")
+    pace = Pacing(
+        PacingRates(
+            accounts={1: slow, 2: slow, 3: fast},
+            senders={(4, "A"): slow},
+            routes={0: slow},
+            recipient_gap_ns=2,
+        )
+    )
+    new = PacingRates(
+        accounts={1: slow, 2: fast, 3: slow}, senders={(4, "A"): fast}, recipient_gap_ns=1
+    )
+    assert pace.configure(new, 0) == {
+        (Hold.ACCOUNT_RATE, 2), (Hold.SENDER_RATE, 4), (Hold.ROUTE_RATE, None),
+        (Hold.RECIPIENT_RATE, None),
+    }  # fmt: skip
 
 
 def test_what_finds_no_room_in_a_timetable_stands_behind_it_and_is_asked_again(

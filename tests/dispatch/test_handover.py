@@ -11,13 +11,15 @@ from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status
 from gateway.dispatch import handover as handover_module
+from gateway.dispatch import stops
 from gateway.dispatch.expiry import expire_waiting
 from gateway.dispatch.handover import Detours, Handover
 from gateway.dispatch.holds import Hold
 from gateway.dispatch.intents import IntentWriter
 from gateway.dispatch.message import ReadyMessage
+from gateway.dispatch.outcomes import FREED_BY_HAND
 from gateway.dispatch.routing import Leg, Route, RouteTable
-from gateway.dispatch.stops import StopLook, lift_stops
+from gateway.dispatch.stops import StopLook, hasten, lift_stops
 from storage.categories import Category
 from storage.connectors import SANDBOX, SANDBOX_NAME
 from tests.dispatch.wire import Carrier, connector, handover, push, sending
@@ -230,7 +232,34 @@ async def test_e40_what_waited_for_a_stopped_account_waits_until_the_stop_is_lif
         await world.until("SELECT count(*) FROM outbox WHERE owner = 0", 1)
         row = (await world.outbox())[held.id]
         assert (row["hold"], row["attempt"]) == (Hold.ACCOUNT_RATE, 0)
-        assert await lift_stops(world.connection) == 1
+        assert await lift_stops(world.connection, still_stopped=[1]) == 0
+        assert await lift_stops(world.connection, still_stopped=[2]) == 1
         row = (await world.outbox())[held.id]
         assert row["hold"] == Hold.RATE  # due, and then at the rates of today
         assert row["not_before"] <= datetime.now(UTC)
+
+
+async def test_what_waits_for_a_limit_that_is_faster_now_is_asked_about_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stops, "ROWS_MAX", 2)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    cases = [
+        (1, Hold.ACCOUNT_RATE, later, True),
+        (2, Hold.ACCOUNT_RATE, later, False),
+        (2, Hold.ROUTE_RATE, later, True),
+        (1, Hold.SENDER_RATE, later, False),
+        (1, Hold.SCHEDULED, later, False),
+        (1, Hold.ACCOUNT_RATE, FREED_BY_HAND, False),
+    ]
+    messages = [world.message(account=account) for account, *_ in cases]
+    for message, (_, hold, moment, _) in zip(messages, cases, strict=True):
+        await world.store([message], owner=0, not_before=moment)
+        await world.connection.execute(
+            "UPDATE outbox SET hold = $2 WHERE id = $1", message.id, hold
+        )
+    faster = {(Hold.ACCOUNT_RATE, 1), (Hold.ROUTE_RATE, None)}
+    assert await hasten(world.connection, [OTHER, CONNECTOR], faster) == 2
+    rows = await world.outbox()
+    due = [rows[message.id]["hold"] == Hold.RATE for message in messages]
+    assert due == [hastened for *_, hastened in cases]

@@ -101,9 +101,23 @@ WHERE id IN (
     FROM connector AS c
     JOIN outbox AS o ON o.connector = c.id
     WHERE o.owner = 0 AND o.not_before = $2 AND o.hold = ANY($1::smallint[])
+      AND NOT (o.hold = $5 AND o.account = ANY($6::integer[]))
     LIMIT $3
     FOR UPDATE OF o SKIP LOCKED
 );
+
+-- name: outbox_put_off
+-- What has a moment from a rate, after a position in one connector's timetable and after now.
+SELECT id, not_before, hold, account
+FROM outbox
+WHERE owner = 0 AND connector = $1 AND (not_before, id) > (greatest($2, now()), $3::bigint) AND not_before < $4
+  AND hold = ANY($5::smallint[])
+ORDER BY not_before, id
+LIMIT $6;
+
+-- name: outbox_hasten
+UPDATE outbox SET not_before = now(), hold = $3
+WHERE id = ANY($1::bigint[]) AND owner = 0 AND not_before > now() AND hold = ANY($2::smallint[]);
 
 -- name: outbox_expire
 -- Takes out what waited until it is of no use, those that ended first; what somebody holds in memory ends there.
