@@ -55,9 +55,11 @@ class MessageIntake:
         *,
         country_code: str = "",
         text: TextSettings,
+        before: MessageIntake | None = None,
     ) -> None:
+        """`before`: the one that this replaces, whose messages wait for their other parts."""
         self.connector = connector
-        self.reassembly = Reassembly()
+        self.reassembly: Reassembly = Reassembly() if before is None else before.reassembly
         self.counters = MessageCounters()
         self._shared = shared
         self._recorder = shared.recorder
@@ -66,7 +68,8 @@ class MessageIntake:
         self._paused: set[Bind] = set()
         self._answered: dict[bytes, Bind] = {}
         self._sessions: dict[Bind, int] = {}  # what delivered, and by which session
-        self._settled: set[int] = set()  # parts taken over whose message is stored
+        # Parts taken over whose message is stored.
+        self._settled: set[int] = set() if before is None else before._settled
 
     def take(self, bind: Bind, deliveries: Sequence[Delivery]) -> None:
         """deliver_sm and data_sm of one read that are no receipts."""

@@ -73,7 +73,13 @@ class InboundService:
 
     def intake(self, connector: int, country_code: str, text: TextSettings) -> MessageIntake:
         """The intake of a connector that is being built; `text`: how this carrier writes."""
-        intake = MessageIntake(connector, self._shared, country_code=country_code, text=text)
+        intake = MessageIntake(
+            connector,
+            self._shared,
+            country_code=country_code,
+            text=text,
+            before=self.intakes.get(connector),
+        )
         self.intakes[connector] = intake
         return intake
 

@@ -7,6 +7,7 @@ from itertools import permutations
 
 import pytest
 
+from smpp.encoding import TextSettings
 from smpp.pdu import DeliverSm
 from smpp.reassembly import GAP_MARK, TIMEOUT_SECONDS
 from smpp.vocabulary import ESME_ROK, ESME_RX_T_APPN
@@ -122,6 +123,15 @@ async def test_parts_outlive_the_process_that_answered_them(database_url: str) -
         rows = await dead.rows()
         assert sorted(VAULT.open(row["from_enc"]) for row in rows) == [HANDSET, OTHER]
         assert [row["text"] for row in rows] == [LONG] * 2
+
+
+async def test_parts_outlive_a_connector_that_is_made_anew(inbound: Inbound) -> None:
+    """Removed by one reload and added by the next."""
+    first, second, third = texted(LONG)
+    assert await inbound.answers([third, first]) == [ESME_ROK] * 2
+    inbound.dispatch.intake.messages = inbound.service.intake(CONNECTOR, "", TextSettings())
+    assert await inbound.answers([second]) == [ESME_ROK]
+    assert await inbound.texts() == [LONG]
 
 
 async def test_without_room_the_carrier_keeps_the_rest_and_nothing_is_dropped(
