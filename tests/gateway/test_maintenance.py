@@ -208,17 +208,23 @@ async def test_silence_for_days_is_unknown_and_is_looked_at_again(
         await until_true(lambda: side.work.unknown == 2)
 
 
-async def test_what_others_left_is_taken_over_again_and_again(
+async def test_what_others_left_and_what_is_old_is_looked_at_again_and_again(
     connection: Connection, database: Database, soon: Callable[[str], None]
 ) -> None:
     seen: list[Connection] = []
+    outside: list[bool] = []
 
     async def recover(own: Connection) -> None:
         seen.append(own)
 
+    async def retain(own: Connection) -> None:
+        outside.append(not own.is_in_transaction())
+
     soon("RECOVER_SECONDS")
-    async with working(database, connection, recover):
-        await until_true(lambda: len(seen) >= 3)
+    soon("RETENTION_SECONDS")
+    async with working(database, connection, recover, retain):
+        await until_true(lambda: len(seen) >= 3 and len(outside) >= 3)
+    assert all(outside)  # a partition is detached concurrently in none
 
 
 async def test_a_database_that_is_away_for_one_step_is_there_for_the_next(
