@@ -108,7 +108,7 @@ class DueRows:
         freed = [row["id"] for row in found if row["batch_id"] in self._batches]
         if not freed:
             return found
-        await database.execute(_SQL["outbox_no_moment"], freed)
+        await database.execute(_SQL["outbox_no_moment"], freed, Hold.RATE)
         self.moved = True
         return [row for row in found if row["batch_id"] not in self._batches]
 

@@ -16,13 +16,12 @@ from gateway.dispatch.batch_pace import BatchPace
 from gateway.dispatch.claims import Claims
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.due_rows import DueRows, NoRates, ReleasePace
+from gateway.dispatch.free_rows import FreeRows
 from gateway.periodic import Ended, PeriodicTask
-from storage import sql
 from storage.categories import Category
 from storage.crypto import NumberVault
 from storage.pool import Dedicated
 
-_SQL = sql.load(__package__)
 CLAIM_ROWS_MAX = 500
 DUE_ROWS_MAX = 200  # of each category
 SWEEP_SECONDS = 1.0  # without the cursor: ids may be committed out of order
@@ -148,10 +147,10 @@ class Refiller:
             return
         cursor = self._cursor[key]
         spans = cursor.spans(self._batches.stepped_over)
-        found, messages = await self._claims.claim(
-            lambda database: database.fetch(_SQL["outbox_free"], connector, category, *spans, room)
-        )
-        if len(messages) < room:
+        free = FreeRows(connector, category, spans, room, paced=self._pace.active)
+        found, messages = await self._claims.claim(free.find)
+        self._more_due |= free.moved
+        if len(messages) < room and not free.moved:
             self._backlog.discard(key)
         if not messages:
             return

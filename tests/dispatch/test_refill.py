@@ -14,7 +14,7 @@ from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.status import Status
 from gateway.accept.pacing import Pacing, PacingRates
 from gateway.dispatch import refill
-from gateway.dispatch.batch_pace import BatchPace
+from gateway.dispatch.batch_pace import BatchPace, LiveBatch
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.handover import Detours
@@ -316,6 +316,28 @@ async def test_what_is_released_goes_at_the_rates_of_its_account_and_sender(worl
     waiting = {key: row for key, row in (await world.outbox()).items() if not row["owner"]}
     assert {row["hold"] for row in waiting.values()} == {Hold.SENDER_RATE}
     assert {row["not_before"].replace(tzinfo=UTC) for row in waiting.values()} == {FREED_BY_HAND}
+
+
+async def test_a_batch_that_goes_on_goes_at_the_rates_and_not_at_once(world: World) -> None:
+    batch = world.ids.next()
+    paced = named(world, 30)
+    await world.store(paced, owner=0, not_before=datetime.now(UTC) - timedelta(seconds=1))
+    await world.connection.execute("UPDATE outbox SET batch_id = $1", batch)
+    dispatch = connector(world)
+    dispatch._lines[None] = None  # type: ignore[index,assignment]  # up, and nothing is written
+    batches = BatchPace()
+    batches.learn([LiveBatch(batch, paced[-1].id, stopped=True)], 0)
+    claims = refiller(world, dispatch, batches)
+    claims._pace = Pacing(PacingRates(accounts={1: parse_rate("10/s,burst=10")}))
+    claims._monotonic = lambda: 5.0
+    await claims._claim_due(CONNECTOR)  # their moments come while the batch is stopped
+    assert {row["not_before"] for row in (await world.outbox()).values()} == {None}
+    batches.learn([], 0)
+    await claims._refill(CONNECTOR, paced[0].category)
+    await claims._claim_due(CONNECTOR)
+    assert len(dispatch.ready) == 10
+    waiting = [row for row in (await world.outbox()).values() if not row["owner"]]
+    assert {row["hold"] for row in waiting} == {Hold.ACCOUNT_RATE}
 
 
 async def test_higher_priority_comes_first_out_of_the_backlog(world: World) -> None:

@@ -26,10 +26,10 @@ SELECT id, to_idx FROM message WHERE id = ANY($1::bigint[]);
 -- Free messages of one connector and category out of the spans asked for, in their order: each is a stretch of one
 -- priority band, from a position (unit, id) on and before a unit. SKIP LOCKED: two processes never wait for each
 -- other. At most 500 rows: beyond that the plan flips (measured at 2 000: 62 ms a claim).
-SELECT found.id, found.attempt, found.in_doubt, found.unit, span.band
+SELECT found.id, found.attempt, found.in_doubt, found.unit, found.hold, span.band
 FROM unnest($3::integer[], $4::bigint[], $5::bigint[], $6::bigint[]) AS span (band, unit, id, until)
 CROSS JOIN LATERAL (
-    SELECT o.id, o.attempt, o.in_doubt, COALESCE(o.batch_id, o.id) AS unit
+    SELECT o.id, o.attempt, o.in_doubt, o.hold, COALESCE(o.batch_id, o.id) AS unit
     FROM outbox AS o
     WHERE o.owner = 0 AND o.not_before IS NULL AND o.connector = $1 AND o.category = $2
       AND o.priority * 3 / 10 = span.band
@@ -132,7 +132,11 @@ WHERE id IN (
 RETURNING id, connector, category, account, parts, in_doubt;
 
 -- name: outbox_no_moment
-UPDATE outbox SET not_before = NULL, hold = 0 WHERE id = ANY($1::bigint[]);
+-- Their batch is stopped or has a rate of its own; if it goes on as it was, the rates are asked first.
+UPDATE outbox SET not_before = NULL, hold = $2 WHERE id = ANY($1::bigint[]);
+
+-- name: outbox_due_now
+UPDATE outbox SET not_before = now() WHERE id = ANY($1::bigint[]);
 
 -- name: batch_paid
 -- The rate of a batch and until when all that it let go is paid for; one process at a time.
