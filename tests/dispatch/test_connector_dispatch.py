@@ -71,7 +71,7 @@ class PutOff:
 async def test_what_may_not_go_yet_waits_in_the_outbox_for_its_moment(world: World) -> None:
     first, second, third = messages = named(world, 3)
     tomorrow = wall_ms() + 86_400_000
-    world.intents._looks = (  # as the composition root gives them
+    world.intents.looks = (  # as the composition root gives them
         PutOff({first.id: Later(tomorrow, Hold.QUIET_HOURS), third.id: Later(None, Hold.PAUSED)}),
     )
     carrier = Carrier()
