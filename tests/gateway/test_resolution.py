@@ -13,7 +13,7 @@ from dlr.ledger import ReceiptRow, SubmissionRow, apply_receipts, insert_submiss
 from dlr.report import delivery_counts
 from dlr.status import Status
 from gateway.accept.models import Verdict
-from gateway.dispatch import refill
+from gateway.dispatch import claims
 from gateway.registry import Registry
 from gateway.resolution import Resolver
 from gateway.timeline import read_message, read_timeline
@@ -162,7 +162,7 @@ async def test_only_the_parts_in_doubt_are_submitted_again(scene: Scene) -> None
 
 
 def parts_done_query() -> str:
-    return refill._SQL["parts_done"]
+    return claims._SQL["parts_done"]
 
 
 async def test_what_is_not_in_doubt_is_left_alone_and_said(scene: Scene) -> None:
