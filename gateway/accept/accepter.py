@@ -36,6 +36,7 @@ from gateway.accept.retraction import retract, was_committed
 from gateway.accept.stored_before import not_stored
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.decisions import add_decision
+from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import ReadyMessage
 from gateway.dispatch.outcomes import FREED_BY_HAND
 from shortlinks.code import CodePermutation, link_value
@@ -53,6 +54,7 @@ from storage.pool import Connection, Dedicated
 _log = structlog.get_logger(__name__)
 SLICE_ITEMS = 200  # no callback holds the event loop longer than 5 ms
 RETRY_AFTER_SECONDS = 1
+_ACCEPTED = Status.ACCEPTED.label
 
 
 class ReadyRoom(Protocol):
@@ -168,6 +170,7 @@ class MessageAccepter:
     ) -> list[Accepting]:
         """Give each message its id and its encrypted number, in slices."""
         accepting: list[Accepting] = []
+        moments: dict[int | None, datetime | None] = {None: None}  # most of a batch have one
         seal, index = self._vault.seal, self._vault.index
         for start in range(0, len(items), SLICE_ITEMS):
             if start:
@@ -177,15 +180,13 @@ class MessageAccepter:
                 self._ids.take(len(chunk)) if ids is None else ids.ids[start : start + SLICE_ITEMS]
             )
             for message_id, item in zip(given, chunk, strict=True):
-                expires_at = (
-                    None
-                    if item.expires_at is None
-                    else datetime.fromtimestamp(item.expires_at / 1000, UTC)
-                )
+                until = item.expires_at
+                if until is not None and until not in moments:
+                    moments[until] = datetime.fromtimestamp(until / 1000, UTC)
                 accepting.append(
                     Accepting(
                         message_id, item, seal(item.to), index(item.to), batch_id, item.text,
-                        expires_at, again=ids is not None and ids.again,
+                        moments[until], again=ids is not None and ids.again,
                     )
                 )  # fmt: skip
         return accepting
@@ -361,9 +362,11 @@ class MessageAccepter:
             reason = item.ended.reason
             label = None if reason is Reason.NONE else reason.label
             return Verdict(item.id, item.ended.status.label, label, item.text)
+        if item.hold is Hold.NONE:
+            return Verdict(item.id, _ACCEPTED, None, item.text)
         held = item.hold.status
-        status = Status.ACCEPTED if held is Status.QUEUED else held
-        return Verdict(item.id, status.label, None, item.text)
+        label = _ACCEPTED if held is Status.QUEUED else held.label
+        return Verdict(item.id, label, None, item.text)
 
 
 def _failed(

@@ -6,6 +6,8 @@ not know which account may use which (validation.py asks the account's policy).
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from smpp.addresses import AddressError, address
 
 # ASCII that GSM 03.38 has only behind an escape, or not at all.
@@ -17,6 +19,7 @@ SENDER_FORM = (
 )
 
 
+@lru_cache(maxsize=1024)  # few senders send most messages
 def sender_fault(sender: str) -> str | None:
     """Why this is no sender, in a sentence without the sender itself; None if it is one."""
     try:

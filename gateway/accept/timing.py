@@ -44,7 +44,7 @@ class TimingFields:
         faults: list[FieldError],
     ) -> Timing:
         """Adds to `faults` what is wrong. Quick for the most messages, which have none of them."""
-        if (request.send_at, request.send_window, request.policy) == _NONE:
+        if request.send_at is None and request.send_window is None and request.policy is None:
             return Timing(now_ms)
         release: int | FieldError = now_ms
         if request.send_at is not None:

@@ -339,8 +339,11 @@ def _sandboxed(options: MessageOptions | None) -> MessageOptions:
 
 def _check_labels(request: MessageRequest, faults: list[FieldError]) -> None:
     """client_ref, campaign_id, variant, tags: short printable text, since reports group by them."""
-    for name in ("client_ref", "campaign_id", "variant"):
-        value: str | None = getattr(request, name)
+    for name, value in (
+        ("client_ref", request.client_ref),
+        ("campaign_id", request.campaign_id),
+        ("variant", request.variant),
+    ):
         if value is not None and not _is_label(value):
             detail = f"{name} is 1 to {LABEL_CHARACTERS_MAX} printable characters"
             faults.append(FieldError("label_invalid", detail, f"/{name}"))

@@ -6,8 +6,6 @@ Pure.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import msgspec
 
 from gateway.dispatch.message import ReadyMessage
@@ -16,7 +14,7 @@ from smpp.custom_tlvs import merged
 from smpp.encoding import submit_parts
 from smpp.pdu import SubmitSm
 from smpp.segmentation import PARTS_MAX
-from smpp.times import relative
+from smpp.times import relative_seconds
 from smpp.vocabulary import TLV_USER_MESSAGE_REFERENCE
 
 RECEIPT_REQUESTED = (
@@ -87,7 +85,7 @@ def encode_message(message: ReadyMessage, profile: WireProfile, now_ms: int) -> 
     dest_ton, dest_npi, destination = profile.addresses.destination_address(message.to)
     validity = b""
     if message.expires_at is not None:
-        validity = relative(timedelta(seconds=max(1, (message.expires_at - now_ms) // 1000)))
+        validity = relative_seconds(max(1, (message.expires_at - now_ms) // 1000))
     options = message.options
     tlvs = profile.tlvs if options is None else merged(profile.tlvs, options.tlvs)
     unsent = [
@@ -109,7 +107,9 @@ def encode_message(message: ReadyMessage, profile: WireProfile, now_ms: int) -> 
                 tlvs=part.tlvs + tlvs,
             ),
         )
-        for number, part in reversed(list(enumerate(parts, start=1)))
+        for number, part in (
+            ((1, parts[0]),) if total == 1 else reversed(list(enumerate(parts, start=1)))
+        )
         if number not in message.parts_done
     ]
     return Encoded(unsent, total, segments)

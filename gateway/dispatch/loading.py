@@ -57,28 +57,31 @@ class Loader:
         """
         now_ms = self._clock.wall_ms()
         allowed = self._pace.available(now_ns)
-        load: Load = []
-        while len(load) < room and allowed > 0:
+        planned: list[tuple[Journey, int, SubmitSm]] = []
+        while len(planned) < room and allowed > 0:
             journey = line.begun or self._planner.next(now_ms, effects)
             if journey is None:
                 break
             line.begun = journey
             unsent, segments = journey.unsent, journey.segments
             assert unsent is not None
-            if segments > allowed and (load or not self._pace.affords(segments, now_ns)):
+            if segments > allowed and (planned or not self._pace.affords(segments, now_ns)):
                 break
-            while unsent and len(load) < room and allowed > 0:
+            while unsent and len(planned) < room and allowed > 0:
                 number, submit_sm = unsent.pop()
-                load.append((submit_sm, self._part(journey, number, submit_sm, now_ms)))
+                planned.append((journey, number, submit_sm))
                 allowed -= segments
             line.begun = journey if unsent else None
-        return load
+        return self._numbered(planned, now_ms)
 
-    def _part(
-        self, journey: Journey, number: int, submit_sm: SubmitSm, now_ms: int
-    ) -> OutboundPart:
-        submission_id = self._ids.next()
+    def _numbered(self, planned: list[tuple[Journey, int, SubmitSm]], now_ms: int) -> Load:
+        ids = self._ids.take(len(planned))
         references = self._reader.references
         if references is not None:
-            refer(submit_sm, references.give(submission_id, journey.message.to))
-        return OutboundPart(journey, number, submission_id, now_ms, self._pace.generation)
+            for submission_id, (journey, _, submit_sm) in zip(ids, planned, strict=True):
+                refer(submit_sm, references.give(submission_id, journey.message.to))
+        generation = self._pace.generation
+        return [
+            (submit_sm, OutboundPart(journey, number, submission_id, now_ms, generation))
+            for submission_id, (journey, number, submit_sm) in zip(ids, planned, strict=True)
+        ]

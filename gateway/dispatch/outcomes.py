@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -306,5 +307,7 @@ class Outcomes:
         return Event(self._ids.next(), message_id, kind, detail)
 
 
+# The parts of one write and the answers of one read have one moment.
+@lru_cache(maxsize=1024)
 def _instant(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -16,10 +16,12 @@ PASSES_MAX = 12
 
 
 class Prioritised(Protocol):
-    """`priority` 0 (highest) to 9."""
+    """`priority` 0 (highest) to 9, `cost` in parts, at least 1."""
 
     @property
     def priority(self) -> int: ...
+    @property
+    def cost(self) -> int: ...
 
 
 T = TypeVar("T", bound=Prioritised)
@@ -74,6 +76,19 @@ class PriorityBands(Generic[T]):
             lower = any(self._bands[each] for each in range(band_of(taken[0].priority) + 1, BANDS))
             self._passed = self._passed + 1 if lower else 0
             self._choose()
+        return taken
+
+    def take(self, parts_max: int) -> list[tuple[T, int]]:
+        """The next ones, of at most so many parts; what does not fit ends it."""
+        taken: list[tuple[T, int]] = []
+        room = parts_max
+        while self._queue and (cost := self._queue[0][0].cost) <= room:
+            room -= cost
+            if self._bands is None:
+                self._passed = 0
+                taken.append(self._queue.popleft())
+            else:
+                taken.append(self.popleft())
         return taken
 
     def oldest(self) -> int:

@@ -69,7 +69,9 @@ class ReadyQueue(Generic[T]):
         A message larger than the whole limit of its category is let into an empty queue: it could
         never go otherwise.
         """
-        if parts > self.room(category) and (self._reserved or self.scheduler.parts):
+        waiting = self._reserved + self.scheduler.parts
+        limit = self._capacity * FILL_PERCENT[category] // 100
+        if waiting + parts > limit and waiting:
             return False
         self._reserved += parts
         return True
@@ -82,9 +84,11 @@ class ReadyQueue(Generic[T]):
 
     def push_reserved(self, items: Iterable[T], now: int) -> None:
         """Queue items whose parts were reserved."""
+        push, parts = self.scheduler.push, 0
         for item in items:
-            self.release(item.cost)
-            self.scheduler.push(item, now)
+            parts += item.cost
+            push(item, now)
+        self.release(parts)
 
     def push_front(self, item: T, now: int) -> None:
         """Bring back an item that was taken: see FairScheduler.push_front."""

@@ -112,7 +112,9 @@ class ReceiptReader:
         )
         if receipt is None:
             return None
-        number = address_text(pdu.source_addr_ton, pdu.source_addr)
+        number = ""
+        if self.references is not None or self._learning:
+            number = address_text(pdu.source_addr_ton, pdu.source_addr)
         carrier_id, alternate_id = self._ids(receipt, number)
         row = ReceiptRow(
             connector=self._connector,
@@ -165,10 +167,16 @@ class ReceiptReader:
         return None if value is None else self.references.find(value, number)
 
     def _receipt_id(self, raw: str, number: str) -> str:
+<<<<<<< HEAD
         if self.learner is None:
             return self._written(raw, self.manners.receipt_base or "opaque")
+=======
+        learner = self.learner
+        if learner is None:
+            return self._written(raw, self._manners.receipt_base or "opaque")
+>>>>>>> 863e7f5 (Make a message cheaper by a fifth: remember what repeats, look up once)
         written = self._written(raw, "opaque")
-        translation = self.learner.receipt(written, number)
+        translation = learner.translation or learner.receipt(written, number)
         return written if translation is None else translation(written)
 
     def _written(self, raw: str, base: IdBase) -> str:

@@ -23,7 +23,7 @@ from dlr.ledger import (
     insert_submissions,
     join_unmatched,
 )
-from dlr.status import Status, advance
+from dlr.status import Status
 from gateway.dispatch.message import Batch
 from gateway.dispatch.pruning import suppress_proven
 from gateway.dispatch.records import (
@@ -310,7 +310,7 @@ def _fold_receipts(gathered: _Gathered) -> None:
             left.append(receipt)
             continue
         gathered.folded.append((receipt.connector, receipt.status))
-        if advance(Status(row.status), Status(receipt.status)) != row.status:
+        if receipt.status > row.status:  # as dlr.status.advance
             row.status = receipt.status
             row.reason = receipt.reason
             row.error = receipt.error
