@@ -152,10 +152,15 @@ class Dedicated:
         """A transaction on the live connection. A connection lost inside is always DatabaseDown,
         whatever asyncpg calls it there; then the transaction may have been committed or not.
         """
+        async with self.guarded() as connection, connection.transaction():
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def guarded(self) -> AsyncIterator[Connection]:
+        """As transaction(), without one: for a single statement."""
         connection = await self.connection()
         try:
-            async with connection.transaction():
-                yield connection
+            yield connection
         except DATABASE_ERRORS as error:
             if isinstance(error, (TimeoutError, asyncpg.InternalClientError, FATAL)):
                 # Still busy with what we gave up; or the server has said goodbye and the end of the

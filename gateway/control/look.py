@@ -24,6 +24,9 @@ class ControlLook:
     def __init__(self, wall_ms: Callable[[], int]) -> None:
         self._wall_ms = wall_ms
 
+    def asks(self, messages: Sequence[ReadyMessage]) -> bool:
+        return False  # open_intents looks for both
+
     async def decide(
         self, connection: Connection, messages: Sequence[ReadyMessage]
     ) -> Mapping[int, StopVerdict]:

@@ -61,23 +61,13 @@ class IntentWriter:
     async def _flush(self, batches: list[Batch], attempt: int) -> Sequence[dict[int, StopVerdict]]:
         connection = await self._dedicated.connection()
         await self._doubtful.settle(connection, _close)
-        async with (
-            self._doubtful.guard(connection, [batch.id for batch in batches]),
-            self._dedicated.transaction(),
-        ):
-            verdicts = await self._look(
-                connection, [message for batch in batches for message in batch.messages]
-            )
-            rows = [
-                (
-                    batch.id,
-                    self._term,
-                    batch.connector,
-                    [message.id for message in batch.messages if message.id not in verdicts],
-                )
-                for batch in batches
-            ]
-            await connection.executemany(_SQL["intent_open"], rows)
+        messages = [message for batch in batches for message in batch.messages]
+        async with self._doubtful.guard(connection, [batch.id for batch in batches]):
+            if not any(look.asks(messages) for look in self._looks) and await self._open_if_clear(
+                batches, messages
+            ):
+                return [{} for _ in batches]
+            verdicts = await self._look_and_open(batches, messages)
         if not verdicts:
             return [{} for _ in batches]
         for verdict in verdicts.values():
@@ -90,6 +80,40 @@ class IntentWriter:
             }
             for batch in batches
         ]
+
+    async def _open_if_clear(self, batches: list[Batch], messages: Sequence[ReadyMessage]) -> bool:
+        """In one round trip, not six; False, and nothing opened, when somebody has to look."""
+        async with self._dedicated.guarded() as connection:
+            clear = await connection.fetchval(
+                _SQL["intents_open_if_clear"],
+                self._term,
+                [batch.id for batch in batches],
+                [batch.connector for batch in batches],
+                [len(batch.messages) for batch in batches],
+                [message.id for message in messages],
+                [message.to_idx for message in messages],
+                [message.account for message in messages],
+                [message.category for message in messages],
+                list({message.batch_id for message in messages if message.batch_id is not None}),
+            )
+        return bool(clear)
+
+    async def _look_and_open(
+        self, batches: list[Batch], messages: list[ReadyMessage]
+    ) -> dict[int, StopVerdict]:
+        async with self._dedicated.transaction() as connection:
+            verdicts = await self._look(connection, messages)
+            rows = [
+                (
+                    batch.id,
+                    self._term,
+                    batch.connector,
+                    [message.id for message in batch.messages if message.id not in verdicts],
+                )
+                for batch in batches
+            ]
+            await connection.executemany(_SQL["intent_open"], rows)
+        return verdicts
 
     async def _look(
         self, connection: Connection, messages: list[ReadyMessage]

@@ -20,6 +20,11 @@ from storage.pool import Connection
 class LastLook(Protocol):
     """One rule over messages that are about to be named by an intent."""
 
+    def asks(self, messages: Sequence[ReadyMessage]) -> bool:
+        """Whether `decide` has to be asked about these. Not for batches that are stopped, what was
+        canceled and who is suppressed: open_intents has looked for them.
+        """
+
     async def decide(
         self, connection: Connection, messages: Sequence[ReadyMessage]
     ) -> Mapping[int, StopVerdict]:
@@ -31,6 +36,9 @@ class LastLook(Protocol):
 
 class SuppressionLook:
     """Who was suppressed while the message waited."""
+
+    def asks(self, messages: Sequence[ReadyMessage]) -> bool:
+        return any(message.options is not None and message.options.exempt for message in messages)
 
     async def decide(
         self, connection: Connection, messages: Sequence[ReadyMessage]

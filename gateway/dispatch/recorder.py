@@ -196,8 +196,6 @@ class Recorder:
     ) -> None:
         if gathered.rows:
             await insert_submissions(connection, gathered.rows, again=again)
-        if gathered.done_ids:
-            await connection.execute(_SQL["outbox_delete"], gathered.done_ids)
         if gathered.retries:
             await connection.execute(
                 _SQL["outbox_retry"],
@@ -212,8 +210,8 @@ class Recorder:
         closed = [
             batch.id for batch, finished in gathered.batches.values() if batch.open == finished
         ]
-        if closed:
-            await connection.execute(_SQL["intent_close"], closed)
+        if gathered.done_ids or closed:
+            await connection.execute(_SQL["results_close"], gathered.done_ids, closed)
 
     async def _write_receipts(
         self, connection: Connection, gathered: _Gathered

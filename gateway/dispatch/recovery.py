@@ -110,7 +110,7 @@ async def _settle_doubt(
             if decided[result.message_id] is Doubt.FAIL:
                 fail(result)
         await insert_submissions(connection, results)
-        await connection.execute(_SQL["outbox_delete"], [row["id"] for row in ended])
+        await connection.execute(_SQL["results_close"], [row["id"] for row in ended], [])
     await events.append(
         connection,
         [

@@ -30,6 +30,9 @@ class StopLook:
     def __init__(self, stopped: Callable[[int, str], Hold | None]) -> None:
         self._stopped = stopped
 
+    def asks(self, messages: Sequence[ReadyMessage]) -> bool:
+        return any(self._stopped(each.account, each.sender) is not None for each in messages)
+
     async def decide(
         self, connection: Connection, messages: Sequence[ReadyMessage]
     ) -> Mapping[int, StopVerdict]:

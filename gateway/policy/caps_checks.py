@@ -80,6 +80,12 @@ class CapsLook:
         self._rules = rules
         self._wall_ms = wall_ms
 
+    def asks(self, messages: Sequence[ReadyMessage]) -> bool:
+        caps = self._rules
+        return bool(caps) and any(
+            caps.of(each.account, each.category, each.options) is not None for each in messages
+        )
+
     async def decide(
         self, connection: Connection, messages: Sequence[ReadyMessage]
     ) -> Mapping[int, StopVerdict]:

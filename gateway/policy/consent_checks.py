@@ -57,6 +57,9 @@ class ConsentLook:
     def __init__(self, rules: ConsentRules) -> None:
         self._rules = rules
 
+    def asks(self, messages: Sequence[ReadyMessage]) -> bool:
+        return any(self._rules.concerns(each.account, each.category) for each in messages)
+
     async def decide(
         self, connection: Connection, messages: Sequence[ReadyMessage]
     ) -> Mapping[int, StopVerdict]:

@@ -50,6 +50,9 @@ class TimingLook:
         self._rules = rules
         self._wall_ms = wall_ms
 
+    def asks(self, messages: Sequence[ReadyMessage]) -> bool:
+        return any(self._rules.concerns(each.category, each.options) for each in messages)
+
     async def decide(
         self, connection: Connection, messages: Sequence[ReadyMessage]
     ) -> Mapping[int, StopVerdict]:

@@ -62,6 +62,9 @@ class PutOff:
     def __init__(self, verdicts: Mapping[int, StopVerdict]) -> None:
         self.verdicts = verdicts
 
+    def asks(self, messages: Sequence[ReadyMessage]) -> bool:
+        return bool(self.verdicts)
+
     async def decide(
         self, connection: Connection, messages: Sequence[ReadyMessage]
     ) -> Mapping[int, StopVerdict]:

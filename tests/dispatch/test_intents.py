@@ -5,21 +5,23 @@ may be sent.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 
 from dlr.reasons import Reason
 from dlr.status import Status
-from gateway.dispatch.intents import BATCHES_WAITING_MAX
-from gateway.dispatch.message import Ended
+from gateway.dispatch.intents import BATCHES_WAITING_MAX, IntentWriter
+from gateway.dispatch.message import Ended, ReadyMessage, StopVerdict
 from storage.categories import Category
 from storage.faults import is_transient
 from storage.group_commit import QueueFull
+from storage.pool import Connection
 from storage.suppression import Suppression, add
 from tests.dispatch.world import World, running
-from tests.integration.database_proxy import database_proxy
+from tests.integration.database_proxy import OPEN_INTENTS, database_proxy
 
 
 @pytest.fixture
@@ -87,8 +89,56 @@ async def test_a_refusal_of_the_database_is_the_answer(world: World) -> None:
     assert await world.intents.commit(world.batch(world.messages(1))) == [{}]
 
 
+class Wary:
+    """A look that wants to be asked, or does not, and has nothing against anybody."""
+
+    def __init__(self, *, asks: bool) -> None:
+        self._asks = asks
+        self.asked = 0
+
+    def asks(self, messages: Sequence[ReadyMessage]) -> bool:
+        return self._asks
+
+    async def decide(
+        self, connection: Connection, messages: Sequence[ReadyMessage]
+    ) -> Mapping[int, StopVerdict]:
+        self.asked += 1
+        return {}
+
+
+async def test_nobody_looks_closer_when_nothing_stands_in_the_way(world: World) -> None:
+    """An entry of another account or category, or one that has expired, does not."""
+    look = Wary(asks=False)
+    intents = IntentWriter(
+        world.database.dedicated("intent-1"), term=world.term.term, looks=(look,)
+    )
+    messages = world.messages(4, Category.MARKETING)
+    now = datetime.now(UTC)
+    reason = Reason.OPTED_OUT
+    await add(
+        world.connection,
+        [
+            Suppression(messages[0].to_idx, reason, "api", account=messages[0].account + 1),
+            Suppression(messages[1].to_idx, reason, "api", category=Category.SERVICE),
+            Suppression(messages[2].to_idx, reason, "api", expires_at=now - timedelta(1)),
+        ],
+    )
+    first, second = world.batch(messages[:3]), world.batch(messages[3:])
+    assert await asyncio.gather(intents.commit(first), intents.commit(second)) == [[{}], [{}]]
+    assert intents.commits.flushes == 1
+    named = [[message.id for message in batch.messages] for batch in (first, second)]
+    assert await world.intents_open() == named
+    assert look.asked == 0
+    await add(world.connection, [Suppression(messages[3].to_idx, reason, "api")])
+    assert await intents.commit(world.batch(messages)) == [{}]
+    assert look.asked == 1  # and this one lets it pass
+
+
+@pytest.mark.parametrize(
+    ("asks", "commit"), [(False, OPEN_INTENTS), (True, rb"COMMIT")], ids=["at once", "looked at"]
+)
 async def test_an_intent_whose_commit_was_not_heard_of_is_closed_by_the_next(
-    database_url: str,
+    database_url: str, *, asks: bool, commit: bytes
 ) -> None:
     """Nobody will write its messages under that name; they come again under another."""
     async with (
@@ -96,14 +146,17 @@ async def test_an_intent_whose_commit_was_not_heard_of_is_closed_by_the_next(
         running(database_url, through=proxy.url) as world,
     ):
         messages = world.messages(2)
-        cut = proxy.arm("intent", asked=rb"COMMIT")
-        [failure] = await world.intents.commit(world.batch(messages))
+        cut = proxy.arm("intent", asked=commit)
+        intents = IntentWriter(
+            world.database.dedicated("intent"), term=world.term.term, looks=(Wary(asks=asks),)
+        )
+        [failure] = await intents.commit(world.batch(messages))
         assert isinstance(failure, BaseException)
         assert is_transient(failure)
         await proxy.fired(cut)
         assert await world.intents_open() == [[message.id for message in messages]]
         again = world.batch(messages)
-        assert await world.intents.commit(again) == [{}]
+        assert await intents.commit(again) == [{}]
         ids = await world.connection.fetch("SELECT id FROM submit_intent")
         assert [row["id"] for row in ids] == [again.id]
 

@@ -17,7 +17,7 @@ from storage.partitions import ensure_partitions, leaf_name
 from storage.pool import Connection
 from tests.conftest import PostgresTarget
 from tests.integration.carrier import Submit, carrier, deliver_and_confirm
-from tests.integration.database_proxy import database_proxy
+from tests.integration.database_proxy import OPEN_INTENTS, database_proxy
 from tests.integration.running import Running, gateway, message, simulator, write_config
 
 ESME_RSYSERR = 0x08
@@ -203,9 +203,13 @@ async def test_a_claim_whose_answer_is_lost_is_made_again(
         assert counts["accepted"] == counts["sent"] == 60
 
 
-@pytest.mark.parametrize("role", ["intent", "record", "accept"])
+@pytest.mark.parametrize(
+    ("role", "commit"),
+    [("intent", OPEN_INTENTS), ("record", rb"COMMIT;"), ("accept", rb"COMMIT;")],
+    ids=["intent", "record", "accept"],
+)
 async def test_a_commit_whose_answer_is_lost_neither_loses_nor_repeats(
-    database_url: str, folder: Path, role: str
+    database_url: str, folder: Path, role: str, commit: bytes
 ) -> None:
     async with (
         database_proxy(database_url) as proxy,
@@ -214,7 +218,7 @@ async def test_a_commit_whose_answer_is_lost_neither_loses_nor_repeats(
     ):
         await running.send([message(0)])
         await running.until(delivered=1)
-        cut = proxy.arm(role, asked=rb"COMMIT;")
+        cut = proxy.arm(role, asked=commit)
         await send_all(running, [message(n) for n in range(1, 40)])
         await proxy.fired(cut)
         counts = await running.until(delivered=40)

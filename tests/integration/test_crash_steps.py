@@ -22,7 +22,7 @@ import pytest
 from smpp.pdu import SubmitSmResp
 from storage.pool import Connection
 from tests.integration.carrier import Carrier, Submit, carrier, deliver_and_confirm
-from tests.integration.database_proxy import DatabaseProxy, database_proxy
+from tests.integration.database_proxy import OPEN_INTENTS, DatabaseProxy, database_proxy
 from tests.integration.running import Running, gateway, message, write_config
 from tests.integration.test_crash import doubtful, wait_until_settled
 
@@ -68,16 +68,12 @@ def before_the_client_is_answered(scene: Scene) -> None:
     scene.at_commit("accept", before=False)
 
 
-def before_the_intent_is_written(scene: Scene) -> None:
-    scene.proxy.arm("intent", asked=rb"BEGIN", before=True, act=scene.kill)
-
-
 def before_the_intent_is_committed(scene: Scene) -> None:
-    scene.at_commit("intent", before=True)
+    scene.proxy.arm("intent", asked=OPEN_INTENTS, before=True, act=scene.kill)
 
 
 def before_the_first_byte_is_written(scene: Scene) -> None:
-    scene.at_commit("intent", before=False)
+    scene.proxy.arm("intent", asked=OPEN_INTENTS, act=scene.kill)
 
 
 def before_the_carrier_answers(scene: Scene) -> None:
@@ -149,7 +145,6 @@ class Expected:
 STEPS = [
     (before_the_message_is_committed, Expected(stored=False, resent=0, held=0)),
     (before_the_client_is_answered, Expected()),
-    (before_the_intent_is_written, Expected()),
     (before_the_intent_is_committed, Expected()),
     (before_the_first_byte_is_written, Expected(resent=1, held=0, doubt=True)),
     (before_the_carrier_answers, Expected(resent=2, held=1, doubt=True)),

@@ -1,4 +1,6 @@
--- name: outbox_delete
+-- name: results_close
+-- Messages that are done, and intents of which every message is.
+WITH closed AS (DELETE FROM submit_intent WHERE id = ANY($2::bigint[]))
 DELETE FROM outbox WHERE id = ANY($1::bigint[]);
 
 -- name: outbox_retry
@@ -15,6 +17,9 @@ WHERE o.id = retry.id AND o.owner = $5 AND o.not_before IS DISTINCT FROM retry.n
 -- name: intent_open
 INSERT INTO submit_intent (id, owner, connector, message_ids)
 VALUES ($1, $2, $3, $4);
+
+-- name: intents_open_if_clear
+SELECT open_intents($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: intent_close
 DELETE FROM submit_intent WHERE id = ANY($1::bigint[]);
