@@ -201,12 +201,12 @@ class RouteTable:
         self, to: str, sender: str, category: int, account: str, tags: Collection[str]
     ) -> int:
         """The number of the connector to try first; NO_CONNECTOR when no route matches."""
-        if not self._down:  # the first leg, without a Decision to explain it: 1 us instead of 3
-            for rule in self._routes:
-                if rule.matches(to, sender, category, account, tags):
-                    if rule.shared:
-                        break
-                    return self._connectors[rule.via[0].connector]
+        for rule in self._routes:  # without a Decision to explain it: 1 us instead of 3
+            if rule.matches(to, sender, category, account, tags):
+                leg = rule.via[0].connector
+                if rule.shared or leg in self._down:
+                    break
+                return self._connectors[leg]
         decision = self.decide(to, sender, category, account, tags)
         return self._connectors[decision.connectors[0]] if decision.connectors else NO_CONNECTOR
 
