@@ -339,11 +339,8 @@ def _sandboxed(options: MessageOptions | None) -> MessageOptions:
 
 def _check_labels(request: MessageRequest, faults: list[FieldError]) -> None:
     """client_ref, campaign_id, variant, tags: short printable text, since reports group by them."""
-    for name, value in (
-        ("client_ref", request.client_ref),
-        ("campaign_id", request.campaign_id),
-        ("variant", request.variant),
-    ):
+    labels = request.client_ref, request.campaign_id, request.variant
+    for name, value in zip(("client_ref", "campaign_id", "variant"), labels, strict=True):
         if value is not None and not _is_label(value):
             detail = f"{name} is 1 to {LABEL_CHARACTERS_MAX} printable characters"
             faults.append(FieldError("label_invalid", detail, f"/{name}"))

@@ -63,7 +63,7 @@ class IntentWriter:
         await self._doubtful.settle(connection, _close)
         messages = [message for batch in batches for message in batch.messages]
         async with self._doubtful.guard(connection, [batch.id for batch in batches]):
-            if not any(look.asks(messages) for look in self._looks) and await self._open_if_clear(
+            if not any(look.asks(messages) for look in self.looks) and await self._open_if_clear(
                 batches, messages
             ):
                 return [{} for _ in batches]

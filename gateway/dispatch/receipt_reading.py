@@ -167,14 +167,9 @@ class ReceiptReader:
         return None if value is None else self.references.find(value, number)
 
     def _receipt_id(self, raw: str, number: str) -> str:
-<<<<<<< HEAD
-        if self.learner is None:
-            return self._written(raw, self.manners.receipt_base or "opaque")
-=======
         learner = self.learner
         if learner is None:
-            return self._written(raw, self._manners.receipt_base or "opaque")
->>>>>>> 863e7f5 (Make a message cheaper by a fifth: remember what repeats, look up once)
+            return self._written(raw, self.manners.receipt_base or "opaque")
         written = self._written(raw, "opaque")
         translation = learner.translation or learner.receipt(written, number)
         return written if translation is None else translation(written)
