@@ -124,7 +124,7 @@ def test_e82_tlvs_of_the_connector_and_of_the_message_are_on_every_part() -> Non
     assert one(profile).tlvs == profile.tlvs
 
 
-# Without U+FFFE, which is no character: in front it reads as the mark of the other byte order (E71).
+# Without U+FFFE, which is no character: in front it is the mark of the other byte order (E71).
 @given(
     st.text(st.characters(codec="utf-8", exclude_characters="\ufffe"), min_size=1, max_size=400),
     segmentations,
