@@ -1,10 +1,10 @@
 -- name: control_shared
 -- Held by every transaction that names messages in an intent. Whoever stops messages takes it alone: then no intent is
 -- being written that did not see him, and those that are open are all there is.
-SELECT pg_advisory_xact_lock_shared(7307061102);
+SELECT pg_advisory_xact_lock_shared(control_lock());
 
 -- name: control_alone
-SELECT pg_advisory_xact_lock(7307061102);
+SELECT pg_advisory_xact_lock(control_lock());
 
 -- name: stopped
 -- Which of these batches are not active, and whether any message was canceled while it was in memory.
