@@ -31,7 +31,7 @@ from shortlinks.journal import (
     open_journal_file,
     retire_journal_file,
 )
-from storage.faults import DatabaseDown, DatabaseUnusable, Fenced, is_transient
+from storage.faults import UNAVAILABLE, Fenced, is_transient
 from storage.ids import time_of
 from storage.partitions import ensure_partitions
 from storage.sql import load
@@ -63,13 +63,8 @@ REFUSED = (
     ValueError,
     OverflowError,
 )
-UNAVAILABLE = (
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    DatabaseDown,
-    DatabaseUnusable,
-    OSError,
-)
+# After these the clicks stay in the journal.
+STAY: tuple[type[BaseException], ...] = (*UNAVAILABLE, Fenced)
 
 _SQL = load("shortlinks")
 _log = logging.getLogger("smsgate.shortlinks")
@@ -133,7 +128,7 @@ class ClickLoader:
                 if self._task is not None:
                     await asyncio.wait({self._task})
                 await self.load()
-        except (*UNAVAILABLE, Fenced) as error:
+        except STAY as error:
             _log.warning("clicks stay in the journal until the next start: %s", error)
         finally:
             if self._task is not None and not self._task.done():

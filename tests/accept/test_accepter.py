@@ -102,7 +102,7 @@ async def test_nothing_is_handed_over_before_it_is_committed(
 
 async def until_waiting(world: World, role: str) -> None:
     """Until this lane's statement waits for the lock that the test holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while not await world.connection.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
             " AND datname = current_database() AND application_name LIKE 'smsgate:%:' || $1",

@@ -137,7 +137,7 @@ async def test_a_commit_whose_answer_was_lost_and_its_references_agree(
         except StorageDown:
             assert seconds == 0
         await proxy.fired(cut)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while True:
                 try:
                     [again] = await accept(world, prepared(2, client_ref="r"))

@@ -118,7 +118,7 @@ async def test_e91_two_processes_that_race_answer_one_request(
 
 
 async def until_asked(store: Idempotency, flushes: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while store.commits.flushes < flushes:
             await asyncio.sleep(0.005)
 
@@ -261,7 +261,7 @@ async def test_ids_in_doubt_are_not_found_before_the_lane_has_settled_them(
         with pytest.raises(StorageDown):
             await accept(world, [prepared(1), prepared(2)], ids)
         await proxy.fired(cut)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while True:
                 try:
                     await accept(world, [prepared(1), prepared(2)], ids, again=True)

@@ -34,7 +34,7 @@ async def texts(world: World) -> list[str]:
 
 async def accepted_at_last(world: World, text: str) -> None:
     """The next message that the same client sends, as often as it takes."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while True:
             try:
                 answers = await world.accepter.accept([prepared(9, text=text)], batch_id=None)
@@ -126,7 +126,7 @@ async def test_a_commit_that_is_still_landing_is_ended_before_it_is_taken_back(
 
 
 async def backend_in_its_commit(world: World) -> int:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while True:
             found: int | None = await world.connection.fetchval(
                 "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
@@ -148,7 +148,7 @@ async def test_each_lane_settles_its_own_only(database_url: str) -> None:
         await proxy.fired(cut)
         assert isinstance(answers[1], Verdict)
         await accepted_at_last(world, "other lane")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while not await told_stored(world, [prepared(3, OTP)]):
                 await asyncio.sleep(0.01)
         first = ["m1"] if isinstance(answers[0], Verdict) else []

@@ -150,7 +150,7 @@ def as_process(*arguments: object) -> Answer:
         capture_output=True,
         text=True,
         check=False,
-        timeout=5,
+        timeout=60,
     )
     return Answer(done.returncode, done.stdout, done.stderr)
 

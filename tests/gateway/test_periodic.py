@@ -40,7 +40,7 @@ class Steps:
         )
 
     async def until(self, done: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             while not done():
                 self.changed.clear()
                 await self.changed.wait()

@@ -122,7 +122,7 @@ async def receiving(database_url: str, *, window: int = 10, **how: Any) -> Async
             inbound.dispatch = dispatch
             dispatch.intake.messages = inbound.intake
             yield inbound
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             await inbound.service.stop()
 
 

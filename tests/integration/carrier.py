@@ -23,7 +23,7 @@ from smpp.pdu import (
 from smpp.server import ServerSession, SmppServer
 from smpp.tlv import Tlvs
 
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 40.0
 RECEIPT = 0x04  # esm_class
 
 

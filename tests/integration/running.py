@@ -20,7 +20,7 @@ from gateway.demo.processes import Child
 from smpp.simulator.ledger import LedgerLine, read_ledger
 from tests.fork_server import NO_CHANGES, forked
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 40.0
 POLL_SECONDS = 0.05
 
 SMOOTH = "answer_latency_ms = 1\nreceipt_delay_ms = [0, 20]\n"

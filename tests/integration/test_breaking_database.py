@@ -18,7 +18,14 @@ from storage.pool import Connection
 from tests.conftest import PostgresTarget
 from tests.integration.carrier import Submit, carrier, deliver_and_confirm
 from tests.integration.database_proxy import OPEN_INTENTS, database_proxy
-from tests.integration.running import Running, gateway, message, simulator, write_config
+from tests.integration.running import (
+    PATIENCE_SECONDS,
+    Running,
+    gateway,
+    message,
+    simulator,
+    write_config,
+)
 
 ESME_RSYSERR = 0x08
 ESME_RX_R_APPN = 0x66
@@ -26,7 +33,7 @@ ESME_RX_R_APPN = 0x66
 
 async def until_row(connection: Connection, query: str, *values: object) -> object:
     """Wait until the query has a row."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while (row := await connection.fetchrow(query, *values)) is None:
             await asyncio.sleep(0.02)
     return row
@@ -75,7 +82,7 @@ async def test_postgresql_killed_under_load_pauses_both_sides_and_loses_nothing(
                 while len(sim.ledger()) < before + 300:
                     await asyncio.sleep(0.02)
                 os.kill(postmaster_of(folder), signal.SIGKILL)
-                async with asyncio.timeout(15):  # 503, then 202 again
+                async with asyncio.timeout(PATIENCE_SECONDS):  # 503, then 202 again
                     while Counter(answers.values())[503] < kills:
                         await asyncio.sleep(0.01)
                     accepted = Counter(answers.values())[202]
@@ -165,7 +172,7 @@ async def test_a_database_that_takes_no_writes_for_a_while_costs_no_result_and_n
 async def refused(running: Running, times: int) -> set[int]:
     """POST until so many were not taken; what they were told instead of 202."""
     told: list[int] = []
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while len(told) < times:
             url = f"{running.api}/v1/messages"
             async with running.session.post(url, json=message(99)) as response:
@@ -176,7 +183,7 @@ async def refused(running: Running, times: int) -> set[int]:
 
 async def send_all(running: Running, bodies: list[dict[str, object]]) -> None:
     """As a client does: again after a 503."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             status, _ = await running.call("POST", "/v1/messages/batch", {"messages": bodies})
             if status == 202:
@@ -280,7 +287,7 @@ async def test_a_day_without_its_partition_delays_results_and_drops_none(
         await connection.execute(f"DROP TABLE {leaf_name('submission', day)}")
         await running.send([message(n) for n in range(3)])
         await smsc.submitted(3)
-        async with asyncio.timeout(15):  # the recorder has met it
+        async with asyncio.timeout(PATIENCE_SECONDS):  # the recorder has met it
             while not any(
                 word in running.child.log.read_text()
                 for word in ("record_unstorable", "results_wait")

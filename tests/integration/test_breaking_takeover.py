@@ -22,7 +22,13 @@ from storage.ids import IdSource
 from storage.leases import HostIdentity, OwnerTerm
 from storage.pool import Connection, Database
 from tests.integration.carrier import Carrier, carrier, deliver_and_confirm
-from tests.integration.running import gateway, message, start_gateway, write_config
+from tests.integration.running import (
+    PATIENCE_SECONDS,
+    gateway,
+    message,
+    start_gateway,
+    write_config,
+)
 
 # How soon a gateway takes over, and gives away, what it cannot send.
 HASTE = {
@@ -60,7 +66,7 @@ async def test_a_killed_gateway_s_messages_go_out_through_the_other(
             in_flight = {submit.to for submit in smsc.submits}
             smsc.react = deliver_and_confirm
             dying.kill()
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 counts = await living.counts()
                 while counts["delivered"] + counts["unconfirmed"] < len(items):
                     counts = await living.counts()
@@ -81,7 +87,7 @@ async def test_a_gateway_without_a_bind_leaves_its_messages_to_one_that_has_one(
         healthy = config_of(folder, "b", database_url, smsc.port)
         async with gateway(cut_off, HASTE) as without, gateway(healthy, HASTE) as running:
             await without.send([message(n, category="otp") for n in range(20)])
-            async with asyncio.timeout(8):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while (await running.counts())["delivered"] < 20:
                     await asyncio.sleep(0.05)
 
@@ -97,7 +103,7 @@ async def test_what_waits_when_the_last_bind_is_lost_goes_out_through_the_other(
             await losing.send([message(n) for n in range(60)])
             await silent.submitted(5)
             await stop(silent)
-            async with asyncio.timeout(12):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while (await running.counts())["delivered"] < 60:
                     await asyncio.sleep(0.05)
 
@@ -131,7 +137,7 @@ async def test_a_gateway_that_slept_through_its_take_over_ends_and_repeats_only_
                 "UPDATE owner_term SET expires_at = now() WHERE pid = $1", sleeping.process.pid
             )
             smsc.react = deliver_and_confirm
-            async with asyncio.timeout(25):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while (await living.counts())["delivered"] < 30:
                     await asyncio.sleep(0.05)
             in_doubt = [item for item in ids if "in_doubt" in await living.kinds(item)]
@@ -264,7 +270,7 @@ async def test_a_step_of_maintenance_that_fails_once_is_not_the_last(
     )
     maintenance.start()
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await noticed.wait()
     finally:
         await maintenance.stop()

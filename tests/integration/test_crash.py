@@ -11,7 +11,15 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.integration.running import Running, Simulator, gateway, message, simulator, write_config
+from tests.integration.running import (
+    PATIENCE_SECONDS,
+    Running,
+    Simulator,
+    gateway,
+    message,
+    simulator,
+    write_config,
+)
 
 BATCH = 100
 SLOW = "answer_latency_ms = [5, 30]\nreceipt_delay_ms = [0, 100]\n"
@@ -79,7 +87,7 @@ async def test_kill_9_loses_nothing_and_repeats_only_what_is_in_doubt(
 
 async def wait_until_settled(running: Running) -> None:
     """Until nothing is pending any more."""
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while (await running.counts())["pending"]:
             await asyncio.sleep(0.1)
 

@@ -23,7 +23,7 @@ from smpp.pdu import SubmitSmResp
 from storage.pool import Connection
 from tests.integration.carrier import Carrier, Submit, carrier, deliver_and_confirm
 from tests.integration.database_proxy import OPEN_INTENTS, DatabaseProxy, database_proxy
-from tests.integration.running import Running, gateway, message, write_config
+from tests.integration.running import PATIENCE_SECONDS, Running, gateway, message, write_config
 from tests.integration.test_crash import doubtful, wait_until_settled
 
 MESSAGES = 40
@@ -189,7 +189,7 @@ async def test_e48_kill_9_at_each_step(
             scene.pid = life.child.process.pid
             step(scene)
             answered = await _send(life)
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await scene.killed.wait()
             await life.child.process.wait()
         unanswered = list(smsc.submits)

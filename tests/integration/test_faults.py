@@ -13,7 +13,7 @@ import pytest
 
 from gateway.demo import processes
 from tests.fork_server import forked
-from tests.integration.running import gateway, message, simulator, write_config
+from tests.integration.running import PATIENCE_SECONDS, gateway, message, simulator, write_config
 
 
 async def test_messages_wait_for_a_carrier_that_is_away(database_url: str, folder: Path) -> None:
@@ -63,7 +63,7 @@ async def as_an_interpreter(config: Path) -> tuple[int | None, list[str]]:
         sys.executable, "-m", "gateway.cli", "serve", "--config", str(config),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         _, complaint = await process.communicate()
     return process.returncode, complaints(complaint.decode())
 
@@ -72,7 +72,7 @@ async def served(config: Path) -> tuple[int | None, list[str]]:
     """The same from the fork server."""
     log = config.with_suffix(".log")
     process = await forked(["serve", "--config", str(config)], log)
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await process.wait()
     return process.returncode, complaints(log.read_text())
 

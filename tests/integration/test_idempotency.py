@@ -14,7 +14,7 @@ import aiohttp
 
 from tests.integration.carrier import carrier, deliver_and_confirm
 from tests.integration.database_proxy import DatabaseProxy, database_proxy
-from tests.integration.running import Running, gateway, message, write_config
+from tests.integration.running import PATIENCE_SECONDS, Running, gateway, message, write_config
 from tests.integration.test_crash import doubtful
 
 BAD: dict[str, object] = {"to": "12", "text": "x"}
@@ -84,7 +84,7 @@ async def test_e91_a_repeat_holds_when_the_process_dies_before_its_answer(
             await killed_over(running, proxy, "k-2", two, before=False)
         async with gateway(config) as running:
             second = await repeated(running, "k-2", two)
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while (counts := await running.counts())["delivered"] < 6:
                     await asyncio.sleep(0.05)
             assert counts["accepted"] == 6

@@ -12,6 +12,7 @@ from smpp.simulator.ledger import LedgerLine, read_ledger
 from smpp.simulator.profile import parse_profile
 from smpp.text import encode_text
 from tests.integration.running import (
+    PATIENCE_SECONDS,
     POLL_SECONDS,
     SMOOTH,
     Running,
@@ -49,7 +50,7 @@ async def deliver(simulator: Simulator, messages: list[InboundMessage]) -> None:
     """Until the gateway has answered all of them."""
     for message in messages:
         simulator.send_message(message)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while simulator.held:
             await asyncio.sleep(POLL_SECONDS)
 
@@ -137,7 +138,7 @@ async def opting_out(running: Running, simulator: Simulator, ledger: Path, confi
     )
     await deliver(simulator, texted("Stop. Thank you", HANDSETS[0]))
     answered_at = time.time()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while await metric(running, 'sms_optout_replies_total{outcome="sent"}') < 1:
             await asyncio.sleep(POLL_SECONDS)
         while (counts := await running.counts())["pending"]:

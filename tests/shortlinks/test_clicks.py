@@ -18,8 +18,11 @@ from shortlinks.journal import Click, ClickJournal, retire_journal_file
 from shortlinks.report import ClassCount, click_counts, clicks_of_message
 from storage.ids import IdSource, id_at
 from storage.pool import Connection, Database, Dedicated
+from tests.integration.database_proxy import database_proxy
 from tests.shortlinks.journal_files import click
 
+PATIENCE_SECONDS = 60.0
+POLL_SECONDS = 0.01
 ROOT = Path(__file__).parents[2]
 BROWSER = "Mozilla/5.0 (Linux; Android 14; K) AppleWebKit/537.36 Chrome/126.0 Mobile Safari/537.36"
 PERSON = RequestFacts("text/html", "zh-CN")
@@ -27,6 +30,12 @@ PERSON = RequestFacts("text/html", "zh-CN")
 
 async def ids_stored(connection: Connection) -> list[int]:
     return [row[0] for row in await connection.fetch("SELECT id FROM click ORDER BY id")]
+
+
+async def until_stored(connection: Connection, wanted: list[int]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await ids_stored(connection) != wanted:
+            await asyncio.sleep(POLL_SECONDS)
 
 
 def fill(journal: ClickJournal, ids: IdSource, count: int) -> list[int]:
@@ -99,16 +108,14 @@ async def test_the_loop_wakes_for_a_click_and_finishes_at_close(
     left_before = fill(journal, ids, 3)
     loader = ClickLoader(journal, loads, gather_seconds=0.0)
     loader.start()
-    while await ids_stored(connection) != left_before:
-        assert loader.failures == 0
+    await until_stored(connection, left_before)
     more = fill(journal, ids, 5)
-    while await ids_stored(connection) != left_before + more:
-        assert loader.failures == 0
+    await until_stored(connection, left_before + more)
     last = fill(journal, ids, 2)
     journal.close()
     await loader.close()
     assert await ids_stored(connection) == left_before + more + last
-    assert loader.loaded == 10
+    assert (loader.loaded, loader.failures) == (10, 0)
 
 
 async def test_two_loaders_of_one_folder_load_each_click_once(
@@ -164,11 +171,31 @@ async def test_a_lost_connection_repeats_nothing_and_loses_nothing(
             " WHERE application_name LIKE '%:clicks' AND datname = current_database()"
         )
         numbers += fill(journal, ids, 30)
-    while len(await ids_stored(connection)) < len(numbers):
-        pass
+    await until_stored(connection, numbers)
     journal.close()
     await loader.close()
     assert await ids_stored(connection) == numbers
+
+
+async def test_a_session_that_was_told_to_end_does_not_end_the_loader(
+    journal: ClickJournal, database_url: str, tmp_path: Path, ids: IdSource, connection: Connection
+) -> None:
+    """Between that word and the end of the stream asyncpg raises an error of another kind."""
+    async with database_proxy(database_url) as proxy:
+        database = await Database.open(
+            proxy.url, tmp_path, application_name="shortlinks tests", read_connections=1
+        )
+        loader = ClickLoader(journal, database.dedicated("clicks"), gather_seconds=0.0)
+        loader.start()
+        numbers = fill(journal, ids, 3)
+        await until_stored(connection, numbers)
+        proxy.announce_the_end("clicks")
+        numbers += fill(journal, ids, 3)
+        await until_stored(connection, numbers)
+        journal.close()
+        await loader.close()
+        await database.close()
+    assert loader.failures >= 1
 
 
 async def test_bad_records_do_not_hold_up_the_others(

@@ -24,7 +24,7 @@ from smpp.vocabulary import RESPONSE_BIT
 
 T = TypeVar("T")
 
-WAIT_SECONDS = 20.0  # a condition that takes longer never comes
+WAIT_SECONDS = 60.0  # a condition that takes longer never comes
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
