@@ -121,12 +121,19 @@ $(STAMP):
 
 IS_USABLE = import sys, venv; sys.exit(sys.version_info < (3, 11))
 
-# One after another also under `make -j`, whose jobserver a make behind a variable would not get.
+# All at once: the long ones use one processor each. What each says is kept together, in the order of CHECKS.
 define RUN_CHECKS
+said=$$(mktemp -d); \
+for check in $(CHECKS); do \
+    (MAKEFLAGS= $(MAKE) --no-print-directory "$$check" >"$$said/$$check" 2>&1 || touch "$$said/$$check.failed") & \
+done; \
+wait; \
 failed=; \
 for check in $(CHECKS); do \
-    MAKEFLAGS= $(MAKE) --no-print-directory "$$check" || failed="$$failed $$check"; \
+    cat "$$said/$$check"; \
+    if [ -e "$$said/$$check.failed" ]; then failed="$$failed $$check"; fi; \
 done; \
+rm -rf "$$said"; \
 if [ -n "$$failed" ]; then echo "FAILED so far:$$failed"; fi;
 endef
 

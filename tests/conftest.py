@@ -26,6 +26,7 @@ from storage.embedded import EmbeddedServer
 from storage.migrate import migrate
 from storage.partitions import ensure_partitions
 from storage.pool import Connection, close_connection, connect
+from tests.shared_memory import parent_folder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -39,7 +40,6 @@ settings.load_profile("smsgate")
 
 URL_VARIABLE = "SMSGATE_TEST_DATABASE_URL"
 FOLDER_PREFIX = "smsgate-tests-"
-MEMORY_BYTES_MIN = 4 << 30
 
 # The server dies with the session, never with the machine: what reached the kernel is enough.
 SERVER_SETTINGS = {
@@ -49,6 +49,24 @@ SERVER_SETTINGS = {
     "min_wal_size": "64MB",
     "shared_buffers": "128MB",
 }
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--on-database", action="store_true", help="only the tests that have a database"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Another server can change the outcome of no others."""
+    if config.getoption("--on-database"):
+        others = [item for item in items if not has_a_database(item)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = filter(has_a_database, items)
+
+
+def has_a_database(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and "postgres_target" in item.fixturenames
 
 
 class LoopThread:
@@ -101,7 +119,7 @@ class PostgresTarget:
 @pytest.fixture(scope="session")
 def private_folder() -> Iterator[Path]:
     """A folder of this session that PostgreSQL's account can pass when we are root."""
-    parent = _parent_folder()
+    parent = parent_folder()
     _remove_folders_of_dead_sessions(parent)
     folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=parent))
     folder.chmod(0o711)
@@ -164,14 +182,6 @@ async def _fill_template(url: str) -> None:
     await migrate(connection)
     await ensure_partitions(connection, datetime.now(UTC).date())
     await close_connection(connection)
-
-
-def _parent_folder() -> Path:
-    """Shared memory where there is room: a database takes 20 ms there, 300 ms on a slow disk."""
-    memory = Path("/dev/shm")
-    if os.access(memory, os.W_OK | os.X_OK) and shutil.disk_usage(memory).free > MEMORY_BYTES_MIN:
-        return memory
-    return Path(tempfile.gettempdir())
 
 
 def _remove_folders_of_dead_sessions(parent: Path) -> None:

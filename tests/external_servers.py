@@ -21,6 +21,7 @@ from pathlib import Path
 
 from storage.data_dir import Account
 from storage.embedded import EmbeddedServer
+from tests.shared_memory import parent_folder
 
 NOT_INSTALLED = Path("/usr/lib/postgresql/none/bin")
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [NOT_INSTALLED]
@@ -52,7 +53,7 @@ async def wheel_server(folder: Path) -> AsyncIterator[str]:
 def debian_server(programs: Path) -> Iterator[str]:
     """A cluster made with Debian's own programs; its URL."""
     account, port, password = Account.choose(), free_port(), secrets.token_hex(8)
-    folder = Path(tempfile.mkdtemp(prefix="smsgate-debian-"))
+    folder = Path(tempfile.mkdtemp(prefix="smsgate-debian-", dir=parent_folder()))
     folder.chmod(0o711)
     password_file = folder / "password"
     password_file.write_text(password)
@@ -90,7 +91,7 @@ async def _on_the_wheels(folder: Path, arguments: list[str]) -> int:
 def main() -> int:
     which, *arguments = sys.argv[1:]
     if which == "wheel":
-        with tempfile.TemporaryDirectory(prefix="smsgate-external-") as name:
+        with tempfile.TemporaryDirectory(prefix="smsgate-external-", dir=parent_folder()) as name:
             folder = Path(name)
             folder.chmod(0o711)  # the account that PostgreSQL runs as must be able to pass
             return asyncio.run(_on_the_wheels(folder, arguments))
