@@ -2,8 +2,8 @@
 
 The connector has a pace, so the backlog stays. On the way up the cost of a message is measured at
 each size of the backlog, one message in for one out; at the top the gateway's memory, and then OTPs
-are sent one by one, from before the POST to the moment the carrier's ledger notes, by the same
-clock. That is more than accepted -> wire: request, checks and commit are in it.
+are sent one by one: from the 202, and from before the POST, to the moment the ledger notes, by
+the same clock. Required is the former; in the latter are request, checks and commit, too.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ async def _run(arguments: argparse.Namespace) -> dict[str, object]:
         "answered_to_wire_ms": _quantiles(accepted),
         "resident_mib": memory,
         "microseconds_per_message": cost,
-        "verdicts": _verdicts(arguments, _quantiles(posted)["p99"], memory, cost),
+        "verdicts": _verdicts(
+            arguments, _quantiles(accepted)["p99"], _quantiles(posted)["p99"], memory, cost
+        ),
     }
 
 
@@ -151,7 +153,8 @@ def _quantiles(seconds: list[float]) -> dict[str, float]:
 
 def _verdicts(
     arguments: argparse.Namespace,
-    p99_ms: float,
+    accepted_ms: float,
+    posted_ms: float,
     memory: Mapping[int, float],
     cost: Mapping[int, Mapping[str, float]],
 ) -> list[Verdict]:
@@ -159,10 +162,17 @@ def _verdicts(
     few, many = min(cost), max(cost)
     return [
         Verdict(
-            f"OTP posted -> wire, p99, {many} wait",
-            p99_ms,
+            f"OTP accepted -> wire, p99, {many} wait",
+            accepted_ms,
             P99_MS_REQUIRED + pace_ms,
             P99_MS_AIM + pace_ms,
+            at_most=True,
+            unit="ms",
+        ),
+        Verdict(
+            f"OTP posted -> wire, p99, {many} wait",
+            posted_ms,
+            aim=P99_MS_REQUIRED + pace_ms,
             at_most=True,
             unit="ms",
         ),

@@ -81,6 +81,13 @@ class Pace:
         worth = spec.numerator // (spec.denominator * TICKS_PER_SECOND)
         return self._bucket.take(max(1, min(spec.burst, max(parts, worth))), now_ns)
 
+    def duration_ns(self, parts: int) -> int:
+        """How long so many parts last at the rate in force; 0 where there is none."""
+        if self._bucket is None or not self._bucket.spec.numerator:
+            return 0
+        spec = self._bucket.spec
+        return parts * spec.denominator * NANOSECONDS // spec.numerator
+
     def ahead(self, window: int) -> int:
         """How many parts may stand named by an intent: one window, and not more than a second's
         worth.

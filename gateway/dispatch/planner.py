@@ -34,6 +34,9 @@ from storage.ids import IdSource
 
 SLICE_ITEMS = 200
 INTENT_RETRY_NS = 500_000_000
+# While what is named lasts so long at the connector's pace, no more is named: an intent takes some
+# milliseconds, and few large ones cost less than many of what the next 5 ms allow.
+PLANNED_NS_MIN = 100_000_000
 WINDOWS_IN_DOUBT_MAX = 2  # named by an intent, written or not, and without a stored result
 
 _log = structlog.get_logger(__name__)
@@ -102,7 +105,7 @@ class Planner:
             WINDOWS_IN_DOUBT_MAX * window - self._doubt.messages,
             SLICE_ITEMS,
         )
-        if room <= 0 and self._doubt.messages:
+        if self._doubt.messages and (room <= 0 or self._has_enough()):
             return
         self.bring_back()
         if not self._doubt.messages:
@@ -120,6 +123,12 @@ class Planner:
                 self._commit(batch)
         if len(self._ready) and (messages or self._batches):
             self._again_in(0)
+
+    def _has_enough(self) -> bool:
+        """Whether what is named keeps the connector busy, and no one-time password waits for it."""
+        if self._ready.scheduler.depth(Category.OTP):
+            return False
+        return self._pace.duration_ns(self._parts) > PLANNED_NS_MIN
 
     def _sift(self, messages: list[ReadyMessage], now_ns: int) -> list[ReadyMessage]:
         """What belongs to a batch that is stopped, or goes faster than its rate, leaves memory."""

@@ -424,6 +424,21 @@ async def test_a_rate_holds_and_its_burst_goes_at_once(world: World) -> None:
     assert arrivals[-1] - arrivals[0] >= (40 - 10 - 1) / 100 * 0.9
 
 
+async def test_a_slow_pace_does_not_make_small_intents(world: World) -> None:
+    """Named are some tens at a time, though one part a time may go; an OTP is named at once."""
+    carrier = Carrier()
+    rate = parse_rate("100/s,burst=1")
+    async with sending(world, carrier, window=20, rate=rate) as dispatch:
+        await send(world, dispatch, named(world, 60))
+        await carrier.came(25)
+        otp = world.message(Category.OTP, text="otp")
+        await send(world, dispatch, [otp])
+        await carrier.came(61)
+        await settled(world)
+    assert world.intents.commits.items_flushed <= 12  # with one for each part, 60
+    assert carrier.texts.index("otp") <= 40
+
+
 async def test_a_stop_answers_for_what_is_in_flight_and_leaves_the_rest(world: World) -> None:
     messages = named(world, 12)
     carrier = Carrier(say_nothing)

@@ -109,3 +109,9 @@ def test_no_more_stands_named_by_intents_than_a_second_of_work() -> None:
     assert Pace(parse_rate("500/s"), 0).ahead(100) == 100
     assert Pace(parse_rate("1/m"), 0).ahead(100) == 1
     assert Pace(parse_rate("1/s,burst=30"), 0).ahead(100) == 30
+
+
+def test_how_long_parts_last() -> None:
+    assert Pace(parse_rate("20/s"), 0).duration_ns(5) == 250_000_000
+    assert Pace(parse_rate("1/m"), 0).duration_ns(2) == 120_000_000_000
+    assert Pace(None, 0).duration_ns(5) == Pace(parse_rate("0/s"), 0).duration_ns(5) == 0
