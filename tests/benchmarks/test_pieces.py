@@ -33,7 +33,7 @@ from benchmarks.verdicts import Verdict
 from gateway.demo.ledger import judge
 from tests.integration.conftest import folder as folder
 
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 90.0
 
 
 @given(st.lists(st.integers(), min_size=1), st.floats(0.001, 1.0))
