@@ -47,6 +47,7 @@ __all__ = [
     "Part",
     "Segmentation",
     "TextSettings",
+    "count_parts",
     "estimate",
     "read_text",
     "submit_parts",
@@ -175,6 +176,17 @@ def submit_parts(
             for octets in with_headers(pieces, reference, bits)
         ]
     )
+
+
+def count_parts(text: str, settings: TextSettings, *, parts_max: int = 10) -> tuple[Alphabet, int]:
+    """In which alphabet submit_parts would write ``text``, and how many parts a phone gets of it.
+
+    Raises as submit_parts does.
+    """
+    if not 1 <= parts_max <= PARTS_MAX:
+        raise ValueError(f"parts_max is {parts_max}, 1 to {PARTS_MAX} can be sent")
+    alphabet, octets = _encoded(text, settings)
+    return alphabet, len(pieces_of(octets, alphabet, settings.reference_bits(), parts_max))
 
 
 def estimate(text: str, settings: TextSettings) -> Estimate:

@@ -285,13 +285,13 @@ class MessageAccepter:
                 return
 
     def _decide(self, items: Sequence[Accepting]) -> None:
-        reserve, term = self._ready.reserve, self._term
+        reserve, term, paces = self._ready.reserve, self._term, self._pace.active
         now_ns = self._clock.monotonic_ns()
         for item in items:
             message = item.prepared
             if item.ended is not None:
                 continue
-            if not item.paced and item.not_before is None:
+            if paces and not item.paced and item.not_before is None:
                 item.paced = True
                 self._pace_item(item, now_ns)
             if item.not_before is None and reserve(

@@ -37,7 +37,7 @@ from shortlinks.rewrite import (
     targets_of,
     with_placeholders,
 )
-from smpp.encoding import TextSettings, submit_parts
+from smpp.encoding import TextSettings, count_parts
 from smpp.text import TooManyParts, Unencodable
 from smpp.tlv import Tlvs
 from smpp.vocabulary import DATA_CODING_DEFAULT, DATA_CODING_LATIN_1, DATA_CODING_UCS2
@@ -242,7 +242,7 @@ class Validator:
             text = _signed(text, account, category)
             if len(text) > parts_max * _UNITS_PART_MAX:
                 raise TooManyParts(-(-len(text) // _UNITS_PART_MAX), parts_max)
-            parts = submit_parts(text, settings, parts_max=parts_max)
+            alphabet, parts = count_parts(text, settings, parts_max=parts_max)
         except TooManyParts as error:
             detail = f"text needs {error.parts} parts or more, {error.parts_max} are allowed"
             return FieldError("text_too_long", detail, "/text")
@@ -254,8 +254,7 @@ class Validator:
             # Another link's code would be put there, and the flush of many messages would fail.
             detail = f"text holds {self._placeholder}, which stands for a link not made yet"
             return FieldError("text_invalid", detail, "/text")
-        data_coding = _DATA_CODINGS[parts[0].alphabet]
-        return _FinalText(text, links, slots, data_coding, len(parts) * parts[0].segments)
+        return _FinalText(text, links, slots, _DATA_CODINGS[alphabet], parts)
 
     def _with_placeholders(self, text: str) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
         # A text that holds a placeholder of its own would be filled wrongly: there, links of ours

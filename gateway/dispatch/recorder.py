@@ -8,7 +8,8 @@ decided.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 import structlog
@@ -66,6 +67,13 @@ class RecorderCounters(msgspec.Struct):
 
 def _add(counts: dict[tuple[int, int], int], connector: int, status: int) -> None:
     counts[connector, status] = counts.get((connector, status), 0) + 1
+
+
+def _add_all(
+    counts: dict[tuple[int, int], int], connectors_and_statuses: Iterable[tuple[int, int]]
+) -> None:
+    for key, count in Counter(connectors_and_statuses).items():
+        counts[key] = counts.get(key, 0) + count
 
 
 class _Gathered(msgspec.Struct):
@@ -242,11 +250,11 @@ class Recorder:
         counters.numbers_suppressed += suppressed
         counters.receipts_joined += gathered.joined
         self._parked -= gathered.joined
-        for row in gathered.rows:
-            if row.status > Status.SENT:
-                _add(counters.final, row.connector, row.status)
-        for connector, status in gathered.folded:
-            _add(counters.receipts, connector, status)
+        _add_all(
+            counters.final,
+            [(row.connector, row.status) for row in gathered.rows if row.status > Status.SENT],
+        )
+        _add_all(counters.receipts, gathered.folded)
         for receipt in applied:
             _add(counters.receipts, receipt.row.connector, receipt.row.status)
             if not receipt.matched:
@@ -284,7 +292,10 @@ def _gather(records: Sequence[Record]) -> _Gathered:
 
 def _gather_done(gathered: _Gathered, done: MessageDone) -> None:
     gathered.rows += done.rows
-    gathered.events += [event for event in (done.event, done.rerouted) if event is not None]
+    if done.event is not None:
+        gathered.events.append(done.event)
+    if done.rerouted is not None:
+        gathered.events.append(done.rerouted)
     if done.retry_at is not None:
         gathered.retries.append(done)
     elif not done.requeued:

@@ -31,7 +31,8 @@ class StopLook:
         self._stopped = stopped
 
     def asks(self, messages: Sequence[ReadyMessage]) -> bool:
-        return any(self._stopped(each.account, each.sender) is not None for each in messages)
+        senders = {(each.account, each.sender) for each in messages}
+        return any(self._stopped(account, sender) is not None for account, sender in senders)
 
     async def decide(
         self, connection: Connection, messages: Sequence[ReadyMessage]

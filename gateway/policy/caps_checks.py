@@ -50,6 +50,8 @@ class CapsCheck:
         self._wall_ms = wall_ms
 
     async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
+        if not self._rules:
+            return
         now_ms = self._wall_ms()
         asked: list[tuple[Accepting, Asked]] = []
         for item in items:

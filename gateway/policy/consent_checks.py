@@ -23,6 +23,10 @@ class ConsentRules:
 
     def __init__(self, categories: Mapping[int, frozenset[int]]) -> None:
         self._categories = categories
+        self._none = not any(categories.values())
+
+    def __bool__(self) -> bool:
+        return not self._none
 
     def concerns(self, account: int, category: int) -> bool:
         """Whether such a message takes consent."""
@@ -36,6 +40,8 @@ class ConsentCheck:
         self._rules = rules
 
     async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
+        if not self._rules:
+            return
         asked = [
             item
             for item in items
@@ -58,7 +64,8 @@ class ConsentLook:
         self._rules = rules
 
     def asks(self, messages: Sequence[ReadyMessage]) -> bool:
-        return any(self._rules.concerns(each.account, each.category) for each in messages)
+        rules = self._rules
+        return bool(rules) and any(rules.concerns(each.account, each.category) for each in messages)
 
     async def decide(
         self, connection: Connection, messages: Sequence[ReadyMessage]

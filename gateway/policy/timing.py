@@ -74,6 +74,11 @@ class TimingRules:
         self._default_zone = default_zone
         self._answers: dict[tuple[int, tuple[Rule, ...]], int | None] = {}
 
+    @property
+    def has_quiet_hours(self) -> bool:
+        """Whether any category has; without, only what options ask for matters."""
+        return bool(self._allowed)
+
     def concerns(self, category: int, options: MessageOptions | None) -> bool:
         """Whether there is anything to decide; False for most messages."""
         return category in self._allowed or (options is not None and options.window is not None)

@@ -25,9 +25,12 @@ class TimingCheck:
 
     async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
         now_ms = self._wall_ms()
+        quiet = self._rules.has_quiet_hours
         for item in items:
             message = item.prepared
             options = message.options
+            if options is None and not quiet:
+                continue
             scheduled = now_ms
             if options is not None and options.send_at is not None:
                 scheduled = max(now_ms, options.send_at)
@@ -51,7 +54,10 @@ class TimingLook:
         self._wall_ms = wall_ms
 
     def asks(self, messages: Sequence[ReadyMessage]) -> bool:
-        return any(self._rules.concerns(each.category, each.options) for each in messages)
+        rules = self._rules
+        if not rules.has_quiet_hours:
+            messages = [each for each in messages if each.options is not None]
+        return any(rules.concerns(each.category, each.options) for each in messages)
 
     async def decide(
         self, connection: Connection, messages: Sequence[ReadyMessage]

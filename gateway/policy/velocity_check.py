@@ -49,6 +49,8 @@ class VelocityCheck:
         self._wall_ms = wall_ms
 
     async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
+        if not self._limits:
+            return
         asked = [
             (item, limits)
             for item in items

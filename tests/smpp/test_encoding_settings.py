@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smpp import encoding
 from smpp.encoding import Part, Segmentation, TextSettings, estimate, read_text, submit_parts
 from smpp.segmentation import Alphabet, split_header
 from smpp.text import TooManyParts, Unencodable, encode_text
@@ -114,6 +115,7 @@ def test_the_parts_joined_are_the_text(
     found = estimate(text, wanted)
     assert found.parts == sum(part.segments for part in parts)
     assert found.encoding == parts[0].alphabet
+    assert encoding.count_parts(text, wanted, parts_max=255) == (found.encoding, found.parts)
     assert (found.forced_by == "") == (found.encoding == "gsm7")
 
 
