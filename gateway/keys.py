@@ -16,7 +16,7 @@ import asyncpg
 from gateway.accept.models import StorageDown
 from gateway.web.services import StoredKey
 from storage import sql
-from storage.faults import DatabaseDown, is_transient
+from storage.faults import UNAVAILABLE, is_transient
 from storage.pool import Connection
 
 SCOPES = (
@@ -83,7 +83,7 @@ class DatabaseKeys:
         """The key with this SHA-256 unless it is revoked. Raises StorageDown."""
         try:
             row = await self._pool.fetchrow(_SQL["key_find"], key_hash)
-        except (DatabaseDown, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except UNAVAILABLE as error:
             if not is_transient(error):
                 raise
             raise StorageDown(RETRY_AFTER_SECONDS) from error

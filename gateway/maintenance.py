@@ -17,6 +17,7 @@ import structlog
 from campaigns import frequency
 from dlr.connector_groups import ALONE, ConnectorGroups
 from dlr.ledger import GivenUp, give_up, purge_unmatched, sweep_unmatched
+from dlr.status import Status
 from gateway.accept import client_refs, idempotency
 from gateway.dispatch.expiry import expire_waiting
 from gateway.dispatch.pruning import suppress_proven
@@ -83,6 +84,7 @@ class Maintenance:
         self._give_up_cursor: int | None = None
         self.unknown = 0
         self.joined = 0
+        self.final: dict[tuple[int, int], int] = {}  # (connector, status) of what was joined
         self.purged = 0
         self.expired = 0
 
@@ -150,6 +152,10 @@ class Maintenance:
             )
             await suppress_proven(connection, joined)
         self.joined += len(joined)
+        for receipt in joined:
+            if receipt.changed and receipt.status > Status.SENT:
+                key = (receipt.row.connector, receipt.row.status)
+                self.final[key] = self.final.get(key, 0) + 1
         self.purged += await purge_unmatched(connection, now)
 
     async def _expire(self, connection: Connection) -> None:

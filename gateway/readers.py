@@ -30,13 +30,13 @@ from gateway.web.services import (
 from smpp.client import BindState
 from storage.connectors import SANDBOX, SANDBOX_NAME
 from storage.crypto import NumberVault
-from storage.faults import is_transient
+from storage.faults import DATABASE_ERRORS, is_transient
 from storage.pool import Connection
 
 RETRY_AFTER_SECONDS = 1
 CHECK_SECONDS_MAX = 1.5
 SLICE_ITEMS = 100  # decrypting a number takes 20 us
-_CHECK_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+_CHECK_ERRORS: tuple[type[BaseException], ...] = (*DATABASE_ERRORS, TimeoutError)
 
 
 @asynccontextmanager

@@ -124,7 +124,7 @@ def _recording(gateway: Gateway) -> Iterator[Sample]:
     counters = recorder.counters
     names = {number: dispatch.name for number, dispatch in gateway.dispatcher.connectors.items()}
     for metric, counts in (
-        ("sms_parts_final_total", counters.final),
+        ("sms_parts_final_total", Counter(counters.final) + Counter(gateway.maintenance.final)),
         ("sms_receipts_total", counters.receipts),
     ):
         for (connector, status), count in counts.items():

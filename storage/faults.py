@@ -37,6 +37,9 @@ TRANSIENT: tuple[type[BaseException], ...] = (
     asyncpg.TransactionRollbackError,  # deadlock, serialization
     asyncpg.LockNotAvailableError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    # Between the server's goodbye and the end of the stream asyncpg calls what happens a bug of its
+    # own; another connection will do.
+    asyncpg.InternalClientError,
 )
 # Whatever asyncpg raises: PostgreSQL's own errors, and those of a connection that breaks.
 DATABASE_ERRORS: tuple[type[BaseException], ...] = (

@@ -309,7 +309,7 @@ class Database:
             return
         try:
             live = await connection.fetchval(SQL["term_is_live"], self._term)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except DATABASE_ERRORS as error:
             if is_transient(error):
                 raise DatabaseDown(f"connection lost at once: {error}") from error
             raise
@@ -340,5 +340,5 @@ async def close_connection(connection: Connection) -> None:
     """Close politely, or at once when the server does not answer."""
     try:
         await connection.close(timeout=CONNECT_SECONDS_MAX)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+    except DATABASE_ERRORS:
         connection.terminate()

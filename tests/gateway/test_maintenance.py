@@ -168,6 +168,7 @@ async def test_receipts_that_two_sessions_missed_are_joined(
         assert await connection.fetchval("SELECT count(*) FROM unmatched_receipt") == 0
         assert await connection.fetchval("SELECT message_id FROM suppression") == message
         await until_true(lambda: side.work.joined == 1)
+        assert side.work.final == {(dead.connector, Status.UNDELIVERED): 1}
 
 
 async def test_receipts_that_belong_to_nobody_are_purged_in_the_end(

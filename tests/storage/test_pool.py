@@ -255,6 +255,7 @@ async def test_close_does_not_wait_for_a_report_for_ever(
         (asyncpg.DiskFullError(), True),
         (asyncpg.CannotConnectNowError(), True),
         (asyncpg.InterfaceError("connection is closed"), True),
+        (asyncpg.InternalClientError("got result for unknown protocol state 3"), True),
         (ConnectionRefusedError(), True),
         (FileNotFoundError(2, "No such file or directory"), True),
         (FileNotFoundError(2, "No such file or directory", "/a/file"), False),
