@@ -135,7 +135,8 @@ class _Lane(Generic[T]):
 
     def take(self, parts_max: int, now: int) -> list[T]:
         """What pop would give, one after the other, up to `parts_max` parts: for a category that is
-        alone, which neither earns nor spends its share of the round.
+        alone, which neither earns nor spends its share of the round. What came back spends what it
+        was given for that.
         """
         taken: list[T] = []
         room, share = parts_max, self.deficit
@@ -144,6 +145,7 @@ class _Lane(Generic[T]):
                 cost = self.head_cost()
                 if cost > room:
                     break
+                share -= cost if self.returned else 0
                 taken.append(self.pop(now))
             else:
                 cost = self._take_flow(room, now, taken)

@@ -67,6 +67,18 @@ def test_everything_goes_exactly_once_and_never_more_than_asked_for(
     assert sorted(map(id, taken)) == sorted(map(id, waiting))
 
 
+def test_what_comes_back_again_and_again_to_a_category_alone_earns_it_nothing() -> None:
+    """A carrier that throttles must not have the bulk put before what is urgent afterwards."""
+    scheduler = filled(*backlog(MARKETING))
+    for _ in range(50):
+        for item in reversed(scheduler.take(10, 0)):
+            scheduler.push_front(item, 0)
+    for item in backlog(TRANSACTIONAL):
+        scheduler.push(item, 0)
+    parts = parts_by_category(scheduler.take(90, 0))
+    assert parts[TRANSACTIONAL] >= 60  # 80 by the weights, and ten parts are owed for once
+
+
 @given(st.lists(items, min_size=1, max_size=60), st.integers(COST_MAX, 60))
 def test_work_conserving(waiting: list[Item], parts_max: int) -> None:
     """Room is left only when nothing waits any more, or less than the next item needs."""
