@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import asyncpg
-
-from dlr.ledger import SubmissionRow, insert_submissions
+from dlr.ledger import insert_submissions
 from dlr.status import Status
 from gateway.accept.models import Overloaded, StorageDown
+from gateway.dispatch.without_wire import row_without_wire
 from storage import sql
 from storage.faults import is_unavailable
 from storage.group_commit import GroupCommit, QueueClosed, QueueFull
@@ -71,24 +70,8 @@ class MessageCanceler:
             held = [(row["id"], row["owner"]) for row in rows if row["owner"]]
             if held:
                 await connection.execute(_SQL["remember_canceled"], *zip(*held, strict=True))
-            await insert_submissions(connection, canceled_rows(rows, self._ids))
+            canceled = [row_without_wire(row, self._ids, Status.CANCELED) for row in rows]
+            await insert_submissions(connection, canceled)
         gone = {row["id"] for row in rows}
         self.canceled += len(gone)
         return [message in gone for message, _ in wanted]
-
-
-def canceled_rows(rows: Sequence[asyncpg.Record], ids: IdSource) -> list[SubmissionRow]:
-    """A row of part 0 for each outbox row that was deleted: its status has a home."""
-    return [
-        SubmissionRow(
-            id=ids.next(),
-            message_id=row["id"],
-            part=0,
-            parts=row["parts"],
-            account=row["account"],
-            category=row["category"],
-            connector=row["connector"],
-            status=Status.CANCELED,
-        )
-        for row in rows
-    ]

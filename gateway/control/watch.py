@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection
 from itertools import count
 
 from dlr.ledger import insert_submissions
-from gateway.control.cancel import canceled_rows
+from dlr.status import Status
 from gateway.control.states import BatchState
 from gateway.dispatch.batch_pace import BatchPace, LiveBatch
+from gateway.dispatch.without_wire import row_without_wire
 from gateway.periodic import Ended, PeriodicTask
 from ratelimit.spec import parse_rate
 from storage import sql
@@ -140,5 +141,6 @@ class BatchWatch:
             rows = await connection.fetch(
                 _SQL["batch_sweep"], batch, batch, until_id, SWEEP_ROWS_MAX
             )
-            await insert_submissions(connection, canceled_rows(rows, self._ids))
+            canceled = [row_without_wire(row, self._ids, Status.CANCELED) for row in rows]
+            await insert_submissions(connection, canceled)
         return len(rows)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from dlr.ledger import SubmissionRow, insert_submissions
+from dlr.ledger import insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status
+from gateway.dispatch.without_wire import row_without_wire
 from storage import sql
 from storage.ids import IdSource
 from storage.pool import Connection
@@ -33,15 +34,10 @@ async def expire_waiting(connection: Connection, now: datetime, ids: IdSource) -
             await insert_submissions(
                 connection,
                 [
-                    SubmissionRow(
-                        id=ids.next(),
-                        message_id=row["id"],
-                        part=0,
-                        parts=row["parts"],
-                        account=row["account"],
-                        category=row["category"],
-                        connector=row["connector"],
-                        status=Status.UNCONFIRMED if row["in_doubt"] else Status.EXPIRED,
+                    row_without_wire(
+                        row,
+                        ids,
+                        Status.UNCONFIRMED if row["in_doubt"] else Status.EXPIRED,
                         reason=Reason.EXPIRED,
                         error="expired while waiting",
                     )
