@@ -16,7 +16,7 @@ import msgspec
 
 from dlr.connector_groups import ALONE, ConnectorGroups
 from dlr.reasons import Reason
-from dlr.status import Status, advance
+from dlr.status import Status, outranks
 from storage import sql
 from storage.ids import IdSource, id_at
 
@@ -312,7 +312,7 @@ async def _apply(
             continue
         receipt.submission_id = target
         other = best.get(target)
-        if other is None or advance(other.status, receipt.status) != other.status:
+        if other is None or outranks(receipt.row.status, other.row.status):
             best[target] = receipt
     # By id, so that two writers meet the same rows in the same order and cannot deadlock.
     ordered = sorted(best)

@@ -108,9 +108,14 @@ def status_of(label: str) -> Status:
         raise ValueError(f"status {label!r}: expected one of {', '.join(_BY_LABEL)}") from None
 
 
+def outranks(incoming: int, current: int) -> bool:
+    """Whether hearing `incoming` changes what a part is: the rule, also for stored codes."""
+    return incoming > current
+
+
 def advance(current: Status, incoming: Status) -> Status:
     """What a part is after hearing `incoming`: the higher rank, so a part never goes back."""
-    return current if current >= incoming else incoming
+    return incoming if outranks(incoming, current) else current
 
 
 def fold(parts: Iterable[Status]) -> Status:

@@ -24,7 +24,7 @@ from dlr.ledger import (
     insert_submissions,
     join_unmatched,
 )
-from dlr.status import Status
+from dlr.status import Status, outranks
 from gateway.dispatch.message import Batch
 from gateway.dispatch.pruning import suppress_proven
 from gateway.dispatch.records import (
@@ -319,7 +319,7 @@ def _fold_receipts(gathered: _Gathered) -> None:
             left.append(receipt)
             continue
         gathered.folded.append((receipt.connector, receipt.status))
-        if receipt.status > row.status:  # as dlr.status.advance
+        if outranks(receipt.status, row.status):
             row.status = receipt.status
             row.reason = receipt.reason
             row.error = receipt.error
