@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 from collections.abc import AsyncIterator
 
@@ -92,6 +93,8 @@ async def test_aiosmpplib_sends_through_our_simulator_and_reads_its_receipts() -
         await eventually(lambda: carrier.held == 0)  # both receipts were acknowledged
         await esme.stop()
         await running
+    del esme, running
+    gc.collect()  # here, where the warning is expected, and not in whatever test is running then
     assert hook.errors == []
     statuses = {str(answer.log_id): int(answer.command_status) for answer in hook.answers}
     assert statuses == {
