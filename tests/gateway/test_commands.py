@@ -358,10 +358,12 @@ def test_the_doctor_names_each_thing_that_is_wrong(
     answer = smsgate("doctor", "--json", *flags)
     assert answer.code == 1
     verdicts = {finding["what"]: finding["ok"] for finding in json.loads(answer.out)}
-    assert verdicts == {"configuration": True, "database": True, "gateway": False}
+    assert verdicts == {
+        "python": True, "configuration": True, "database": True, "gateway": False,
+    }  # fmt: skip
     lines = smsgate("doctor", *flags).out.splitlines()
-    assert [line[:3] for line in lines] == ["ok ", "ok ", "BAD"]
-    assert str(port) in lines[2]
+    assert [line[:3] for line in lines] == ["ok ", "ok ", "ok ", "BAD"]
+    assert str(port) in lines[3]
 
 
 def test_the_doctor_looks_no_further_than_a_wrong_configuration(
@@ -369,7 +371,8 @@ def test_the_doctor_looks_no_further_than_a_wrong_configuration(
 ) -> None:
     answer = smsgate("doctor", "--json", "--config", write_config(tmp_path, rest="[htp]\n"))
     assert answer.code == 1
-    [finding] = json.loads(answer.out)
+    [python, finding] = json.loads(answer.out)
+    assert python["what"] == "python"
     assert (finding["what"], finding["ok"]) == ("configuration", False)
     assert "htp" in finding["detail"]
 
@@ -411,7 +414,7 @@ def test_something_else_on_the_gateways_port_is_one_line(
         assert str(port) in smsgate("send", NUMBER, "hello", "--key", "sk_x", *flags).line
         answer = smsgate("doctor", "--json", *flags)
         assert answer.code == 1
-        assert [finding["ok"] for finding in json.loads(answer.out)] == [True, True, False]
+        assert [finding["ok"] for finding in json.loads(answer.out)] == [True, True, True, False]
     finally:
         loop.run(runner.cleanup())
 

@@ -52,12 +52,14 @@ def write_module(tree: Path, package: str, first: int) -> None:
     (tree / package / "module.py").write_text(f"{MODULE}{body}    return found\n")
 
 
-def make(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def make(tree: Path, *arguments: str, first: str = "") -> subprocess.CompletedProcess[str]:
+    """`first`: what the PATH begins with."""
     assert MAKE is not None
     # What an outer `make test` exports (its flags, its level) is not this make's business.
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
     }
+    environ["PATH"] = first + environ["PATH"]
     return subprocess.run(
         [MAKE, "--no-print-directory", *arguments],
         cwd=tree, env=environ, capture_output=True, text=True, timeout=100, check=False,
@@ -86,6 +88,29 @@ def test_setup_without_a_usable_python_says_so_in_one_line(tree: Path) -> None:
         assert outcome.returncode != 0
         assert len(said) == 1
         assert said[0].startswith(f"{tree}/python3.10 is no usable Python: 3.11 or newer is needed")
+
+
+def test_setup_prefers_an_optimised_python_wherever_on_the_path(tree: Path) -> None:
+    shutil.rmtree(tree / ".venv")
+    for name, optimised in (("plain", "false"), ("quick", "true")):
+        folder = tree / name
+        folder.mkdir()
+        python = folder / "python3.11"
+        python.write_text(f"""\
+#!/bin/sh
+case "$1 $2" in
+    *enable-optimizations*) {optimised} ;;
+    --version*) echo "Python 3.11, {name}" ;;
+    *venv*--*) exit 7 ;;
+esac
+""")
+        python.chmod(0o755)
+    chosen = {
+        names: make(tree, "setup", first="".join(f"{tree}/{name}:" for name in names)).stdout
+        for names in (("plain", "quick"), ("quick", "plain"))
+    }
+    for said in chosen.values():
+        assert said.startswith(f"Making .venv with Python 3.11, quick ({tree}/quick/python3.11)")
 
 
 @pytest.mark.parametrize(
