@@ -65,6 +65,7 @@ class Batch:
     queried: list[QueryResponse] = field(default_factory=list)
     requests: list[MessageRequest] = field(default_factory=list)
     bound: bool = False  # the session became bound in this slice
+    worked: int = 0  # PDUs, of whatever kind
 
 
 @dataclass(slots=True)

@@ -54,6 +54,9 @@ from smpp.session_timers import (
 from smpp.window import Window
 
 PDUS_PER_SLICE: Final = 200  # as many as one callback may work through (a few ms at most)
+# Out of a full window so many answers at a time: the first of them are replaced on the wire before
+# the last is looked at. Where windows are not full, smaller slices cost batches a quarter.
+PDUS_PER_REFILL: Final = 25
 PEER_DRAIN_SECONDS: Final = 5.0  # how long an unbind from the peer may wait for the window (E55)
 
 Authenticate = Callable[[BindRequest], int]
@@ -183,7 +186,8 @@ class SessionMachine:
     # --- the peer's steps ------------------------------------------------------------------------
 
     def receive(self, data: bytes, now: float) -> Batch:
-        """Take what one read brought; at most PDUS_PER_SLICE PDUs are worked, ``has_more`` tells.
+        """Take what one read brought; at most PDUS_PER_SLICE PDUs are worked, or PDUS_PER_REFILL
+        when the window is full; ``has_more`` tells.
 
         Hand over a batch's responses before its requests, so that a receipt in the same read finds
         its message id known. Once closed only responses count: what was read is an answer (E33).
@@ -191,7 +195,8 @@ class SessionMachine:
         batch = Batch()
         if data:
             self._inbox.feed(data)
-        frames = self._inbox.take(PDUS_PER_SLICE)
+        frames = self._inbox.take(PDUS_PER_SLICE if self.window.free else PDUS_PER_REFILL)
+        batch.worked = len(frames)
         if frames:
             self._clocks.heard_at = now
             self._clocks.enquired_at = None

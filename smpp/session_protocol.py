@@ -16,7 +16,7 @@ from typing import Final, Protocol, cast
 
 from smpp.events import Batch, Request
 from smpp.pdu import BindRequest, MessageResponse
-from smpp.session_machine import SessionMachine
+from smpp.session_machine import PDUS_PER_SLICE, SessionMachine
 from smpp.tls import explain
 
 # Above the high mark nothing new is submitted (free_slots is 0) until the buffer fell to the low
@@ -205,10 +205,17 @@ class SessionProtocol(asyncio.Protocol):
     # --- slices ----------------------------------------------------------------------------------
 
     def _work(self, data: bytes) -> None:
-        batch = self.machine.receive(data, self._loop.time())
-        self._flush()
-        if batch.responses or batch.requests or batch.bound or batch.queried:
-            self._owner.session_batch(self, batch)
+        now = self._loop.time()
+        worked = 0
+        while True:
+            batch = self.machine.receive(data, now)
+            self._flush()
+            if batch.responses or batch.requests or batch.bound or batch.queried:
+                self._owner.session_batch(self, batch)
+            worked += batch.worked
+            if worked >= PDUS_PER_SLICE or not self.machine.has_more:
+                break
+            data = b""
         if self.machine.has_more:
             if not self._slicing:
                 self._slicing = True

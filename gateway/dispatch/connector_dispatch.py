@@ -12,14 +12,12 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import structlog
-
 from gateway.dispatch.batch_pace import BatchPace
 from gateway.dispatch.carrier_queries import CarrierQueries
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.intents import IntentWriter
 from gateway.dispatch.just_stopped import JustStopped
-from gateway.dispatch.loading import Line, Loader
+from gateway.dispatch.loading import Line, Loader, packable
 from gateway.dispatch.message import OutboundPart, ReadyMessage
 from gateway.dispatch.outcomes import Effects, Outcomes
 from gateway.dispatch.pace import Pace
@@ -32,14 +30,12 @@ from gateway.dispatch.wire_profile import WireProfile
 from smpp.bind_pool import BindPool
 from smpp.client import Bind
 from smpp.events import Delivery, QueryResponse, SubmitResponse
-from smpp.pdu import SubmitSm, encode
+from smpp.pdu import SubmitSm
 from storage.ids import IdSource
 
 FREE_AFTER_SECONDS = 3.0
 RECONNECT_DRAIN_SECONDS = 5.0  # for the answers of what is in flight when a session is ended
 SUSPENDED = "suspended"
-
-_log = structlog.get_logger(__name__)
 
 
 class ConnectorDispatch:
@@ -221,6 +217,7 @@ class ConnectorDispatch:
         self._wake()
 
     def responses(self, bind: Bind, responses: list[SubmitResponse]) -> None:
+        self._refill(bind, responses)
         effects = Effects()
         now_ms = self._clock.wall_ms()
         for response in responses:
@@ -263,6 +260,8 @@ class ConnectorDispatch:
         if self._stopping or not self.up:
             self._hand_back()
             self._free_soon()
+        elif not any(line.bind.free_slots for line in self._lines.values()):
+            self._planner.encode_ahead()
 
     def _wake_in(self, nanoseconds: int) -> None:
         if not nanoseconds:
@@ -279,6 +278,16 @@ class ConnectorDispatch:
         for line in self._lines.values():
             self._write(line)
         self._planner.plan(sum(line.bind.settings.window for line in self._lines.values()))
+
+    def _refill(self, bind: Bind, responses: list[SubmitResponse]) -> None:
+        """A window that was full is filled again before its answers are looked at, unless one says
+        something else than ESME_ROK: to a carrier far away, that time is lost for the wire.
+        """
+        line = self._lines.get(bind)
+        if line is None or self._stopping or not self.up or bind.free_slots != len(responses):
+            return
+        if not any(response.command_status for response in responses):
+            self._write(line)
 
     def _write(self, line: Line) -> None:
         """Fill this bind's window as far as pace and intents allow: one transport.write."""
@@ -313,7 +322,7 @@ class ConnectorDispatch:
             taken = line.bind.submit(parts)
         except ValueError:
             # One that cannot be packed was let through by validation: a defect, but only its own.
-            parts = [pair for pair in parts if self._packs(pair, effects)]
+            parts = packable(parts, self.outcomes, self._clock.wall_ms(), effects)
             taken = line.bind.submit(parts)
         self.pace.take(sum(part.journey.segments for _, part in parts[:taken]), now_ns)
         self.parts_written += taken
@@ -321,18 +330,6 @@ class ConnectorDispatch:
         now_ms = self._clock.wall_ms()
         for _, part in parts[taken:]:  # the session closed under our hands: certainly not written
             self.outcomes.unwritten(part.journey, 1, now_ms, effects)
-
-    def _packs(self, pair: tuple[SubmitSm, OutboundPart], effects: Effects) -> bool:
-        """Whether this submit_sm can be packed; if not, its part has failed."""
-        submit_sm, part = pair
-        try:
-            encode(submit_sm)
-        except ValueError as error:
-            message_id = part.journey.message.id
-            _log.error("message_unsendable", message_id=message_id, error=str(error)[:200])
-            self.outcomes.unsendable(part, self._clock.wall_ms(), effects)
-            return False
-        return True
 
     # -- handing back ------------------------------------------------------------------------------
 

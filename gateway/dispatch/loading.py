@@ -8,18 +8,20 @@ for as those.
 from __future__ import annotations
 
 import msgspec
+import structlog
 
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.encoder import refer
 from gateway.dispatch.message import Journey, OutboundPart
-from gateway.dispatch.outcomes import Effects
+from gateway.dispatch.outcomes import Effects, Outcomes
 from gateway.dispatch.pace import Pace
 from gateway.dispatch.planner import Planner
 from gateway.dispatch.receipt_reading import ReceiptReader
 from smpp.client import Bind
-from smpp.pdu import SubmitSm
+from smpp.pdu import SubmitSm, encode
 from storage.ids import IdSource
 
+_log = structlog.get_logger(__name__)
 Load = list[tuple[SubmitSm, OutboundPart]]
 
 
@@ -85,3 +87,18 @@ class Loader:
             (submit_sm, OutboundPart(journey, number, submission_id, now_ms, generation))
             for submission_id, (journey, number, submit_sm) in zip(ids, planned, strict=True)
         ]
+
+
+def packable(load: Load, outcomes: Outcomes, now_ms: int, effects: Effects) -> Load:
+    """What of it can be packed; the part of any other has failed."""
+    kept: Load = []
+    for submit_sm, part in load:
+        try:
+            encode(submit_sm)
+        except ValueError as error:
+            message_id = part.journey.message.id
+            _log.error("message_unsendable", message_id=message_id, error=str(error)[:200])
+            outcomes.unsendable(part, now_ms, effects)
+        else:
+            kept.append((submit_sm, part))
+    return kept

@@ -8,6 +8,7 @@ callbacks of at most SLICE_ITEMS parts.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from operator import attrgetter
@@ -37,7 +38,9 @@ INTENT_RETRY_NS = 500_000_000
 # While what is named lasts so long at the connector's pace, no more is named: an intent takes some
 # milliseconds, and few large ones cost less than many of what the next 5 ms allow.
 PLANNED_NS_MIN = 100_000_000
+ENCODED_FOR_MS = 1000  # the validity_period that was written is relative, and in seconds
 WINDOWS_IN_DOUBT_MAX = 2  # named by an intent, written or not, and without a stored result
+UNSENDABLE = (TooManyParts, Unencodable, ValueError)
 
 _log = structlog.get_logger(__name__)
 
@@ -78,6 +81,7 @@ class Planner:
         self._stopped = stopped
         self._prepared_otp: deque[Journey] = deque()
         self._prepared: deque[Journey] = deque()
+        self._fresh: list[Journey] = []  # prepared with the last intent
         self._returned: list[ReadyMessage] = []  # from the wire, not yet in the ready queue again
         self._parts = 0  # being committed or prepared, not yet written
         self._doubt = Doubt()
@@ -157,13 +161,25 @@ class Planner:
                 self._end(journey, Status.SUPPRESSED, Reason(reason), None, effects)
                 continue
             try:
-                self._encode(journey, now_ms)
-            except (TooManyParts, Unencodable, ValueError) as error:
+                if now_ms - journey.encoded_at >= ENCODED_FOR_MS:
+                    self._encode(journey, now_ms)
+            except UNSENDABLE as error:
                 _log.error("message_unsendable", message_id=message.id, error=str(error)[:200])
                 self._end(journey, Status.FAILED, Reason.INTERNAL, "cannot be encoded", effects)
                 continue
             return journey
         return None
+
+    def encode_ahead(self) -> None:
+        """What the last intent named, while nothing can be written anyway: it only has to be packed
+        once answers make room.
+        """
+        now_ms = self._clock.wall_ms()
+        for journey in self._fresh:
+            if not journey.encoded_at:
+                with contextlib.suppress(*UNSENDABLE):  # next() says so
+                    self._encode(journey, now_ms)
+        self._fresh = []
 
     def _encode(self, journey: Journey, now_ms: int) -> None:
         """Its parts as this carrier wants them: other ones, maybe, than were counted at accept."""
@@ -171,6 +187,7 @@ class Planner:
         encoded = encode_message(message, self._profile, now_ms)
         journey.unsent = encoded.unsent
         journey.submits, journey.segments = encoded.total, encoded.segments
+        journey.encoded_at = now_ms
         journey.unanswered = len(encoded.unsent)
         self._parts += encoded.cost - message.cost
         message.parts, message.cost = encoded.parts, encoded.cost
@@ -225,11 +242,13 @@ class Planner:
             return
         otp = batch.messages[0].category == Category.OTP
         queue = self._prepared_otp if otp else self._prepared
+        self._fresh = []
         for message in batch.messages:
             verdict = result.get(message.id)
             journey = Journey(message, batch, message.cost)
             if verdict is None:
                 queue.append(journey)
+                self._fresh.append(journey)
             elif isinstance(verdict, Ended):
                 self._end(journey, verdict.status, verdict.reason, verdict.error, effects)
             else:

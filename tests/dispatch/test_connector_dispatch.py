@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 import pytest
 
 from dlr.reasons import Reason
 from dlr.status import Status
-from gateway.dispatch import planner
+from gateway.dispatch import encoder, planner
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.encoder import Encoded
 from gateway.dispatch.holds import Hold
@@ -23,7 +24,7 @@ from storage.pool import Connection
 from storage.suppression import Suppression, add
 from tests.dispatch.wire import Carrier, carrier_id, part_of, push, say_nothing, sending, text_of
 from tests.dispatch.world import CONNECTOR, SecondLook, World, running, wall_ms
-from tests.smpp.recording import eventually
+from tests.smpp.recording import Watched, eventually
 
 TRANSACTIONAL, MARKETING, OTP = Category.TRANSACTIONAL, Category.MARKETING, Category.OTP
 ESME_RINVDSTADR = 0x0B
@@ -163,6 +164,63 @@ async def test_no_more_than_a_window_is_written_and_two_are_named(world: World) 
         await settled(world)
     assert carrier.texts == texts(messages)
     assert len(await world.results()) == 20
+
+
+@pytest.mark.parametrize("status", [0, ESME_RINVDSTADR])
+async def test_a_full_window_is_filled_again_before_its_answers_are_looked_at(
+    world: World, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """Unless one of them is a refusal: it may say that nothing should be written now."""
+    written: list[int] = []
+    carrier = Carrier(say_nothing)
+    async with sending(world, carrier, window=4) as dispatch:
+        await send(world, dispatch, named(world, 8))
+        await world.until("SELECT sum(cardinality(message_ids)) FROM submit_intent", 8)
+        await carrier.came(4)
+        answered = dispatch.outcomes.answered
+
+        def noted(*arguments: Any) -> None:
+            written.append(dispatch.parts_written)
+            answered(*arguments)
+
+        monkeypatch.setattr(dispatch.outcomes, "answered", noted)
+        carrier.answer_oldest(1, status)
+        await carrier.came(5)
+        assert written == [4 if status else 5]
+        monkeypatch.undo()
+        carrier.react = lambda _pdu: 0
+        carrier.answer_oldest(4)
+        await carrier.came(8)
+        await settled(world)
+
+
+@pytest.mark.parametrize(("kept_for_ms", "encoded"), [(60_000, 8), (0, 12)])
+async def test_what_is_named_is_encoded_while_the_window_is_full(
+    world: World, monkeypatch: pytest.MonkeyPatch, kept_for_ms: int, encoded: int
+) -> None:
+    """And once more if it then waited: its validity_period is relative."""
+    monkeypatch.setattr(planner, "ENCODED_FOR_MS", kept_for_ms)
+    seen = Watched()
+    texts_encoded: list[str] = []
+
+    def encode_message(message: ReadyMessage, profile: WireProfile, now_ms: int) -> Encoded:
+        texts_encoded.append(message.text)
+        seen.changed()
+        return encoder.encode_message(message, profile, now_ms)
+
+    monkeypatch.setattr(planner, "encode_message", encode_message)
+    messages = named(world, 8)
+    carrier = Carrier(say_nothing)
+    async with sending(world, carrier, window=4) as dispatch:
+        await send(world, dispatch, messages)
+        await seen.until(lambda: len(texts_encoded) == 8)
+        assert (texts_encoded, carrier.texts) == (texts(messages), texts(messages[:4]))
+        carrier.react = lambda _pdu: 0
+        carrier.answer_oldest(4)
+        await carrier.came(8)
+        await settled(world)
+    assert carrier.texts == texts(messages)
+    assert len(texts_encoded) == encoded
 
 
 async def test_a_one_time_password_passes_what_is_prepared(world: World) -> None:

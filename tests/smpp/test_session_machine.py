@@ -24,7 +24,7 @@ from smpp.pdu import (
     Unknown,
     encode,
 )
-from smpp.session_machine import PDUS_PER_SLICE, SessionMachine
+from smpp.session_machine import PDUS_PER_REFILL, PDUS_PER_SLICE, SessionMachine
 from smpp.session_states import TRANSITIONS, Role, State, Step
 from smpp.session_timers import TimerSettings
 from tests.smpp.machines import (
@@ -247,8 +247,20 @@ def test_e33_what_is_in_flight_when_the_link_dies_is_handed_over_whole() -> None
     assert machine.connection_lost("again") == []
 
 
+def test_the_first_answers_out_of_a_full_window_come_in_smaller_slices() -> None:
+    machine = bound_esme(window=100)
+    machine.submit(submits(*range(100)), 1.0)
+    numbers = sequence_numbers(sent(machine))
+    first = feed(machine, *(SubmitSmResp(n, 0, b"x") for n in numbers))
+    assert (len(first.responses), first.worked) == (PDUS_PER_REFILL, PDUS_PER_REFILL)
+    machine.submit(submits(*range(PDUS_PER_REFILL)), 1.0)  # full again
+    assert machine.receive(b"", 1.0).worked == PDUS_PER_REFILL
+    assert machine.receive(b"", 1.0).worked == 100 - 2 * PDUS_PER_REFILL, "it was not filled again"
+    assert not machine.has_more
+
+
 def test_e33_answers_that_were_read_before_the_end_are_answers() -> None:
-    machine = bound_esme(window=500)
+    machine = bound_esme(window=501)
     machine.submit(submits(*range(500)), 1.0)
     numbers = sequence_numbers(sent(machine))
     answered = feed(machine, *(SubmitSmResp(n, 0, b"x") for n in numbers[:450]), Unbind(9))
