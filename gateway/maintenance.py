@@ -16,7 +16,7 @@ import structlog
 
 from campaigns import frequency
 from dlr.connector_groups import ALONE, ConnectorGroups
-from dlr.ledger import GivenUp, give_up, purge_unmatched, sweep_unmatched
+from dlr.ledger import SWEEP_ROWS_MAX, GivenUp, give_up, purge_unmatched, sweep_unmatched
 from dlr.status import Status
 from gateway.accept import client_refs, idempotency
 from gateway.dispatch.expiry import expire_waiting
@@ -35,6 +35,7 @@ RECOVER_SECONDS = 5.0
 SWEEP_SECONDS = 5.0
 EXPIRE_SECONDS = 2.0
 SWEEP_MINIMUM_AGE = timedelta(seconds=5)
+SWEEP_STEPS = 40  # a turn, of 500: two gateways on one carrier may park most of what comes
 PARTITION_SECONDS = 10.0  # one look at the catalogue; also what ends a clock's jump over days
 GIVE_UP_SECONDS = 60.0
 GIVE_UP_STRETCHES = 10  # a turn, so that a take-over does not wait behind days of submissions
@@ -146,17 +147,22 @@ class Maintenance:
     async def _sweep(self, connection: Connection) -> None:
         """Receipts that one session parked while another committed what they belong to."""
         now = datetime.now(UTC)
+        for _ in range(SWEEP_STEPS):
+            if await self._join(connection, now - SWEEP_MINIMUM_AGE) < SWEEP_ROWS_MAX:
+                break
+        self.purged += await purge_unmatched(connection, now)
+
+    async def _join(self, connection: Connection, older_than: datetime) -> int:
+        """One transaction of them; how many."""
         async with connection.transaction():
-            joined = await sweep_unmatched(
-                connection, now - SWEEP_MINIMUM_AGE, self._ids, groups=self.groups
-            )
+            joined = await sweep_unmatched(connection, older_than, self._ids, groups=self.groups)
             await suppress_proven(connection, joined)
         self.joined += len(joined)
         for receipt in joined:
             if receipt.changed and receipt.status > Status.SENT:
                 key = (receipt.row.connector, receipt.row.status)
                 self.final[key] = self.final.get(key, 0) + 1
-        self.purged += await purge_unmatched(connection, now)
+        return len(joined)
 
     async def _expire(self, connection: Connection) -> None:
         """What waited longer than it is of use."""

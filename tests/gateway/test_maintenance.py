@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dlr import ledger
 from dlr.ledger import MATCH_DAYS, apply_receipts, insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status
@@ -169,6 +170,33 @@ async def test_receipts_that_two_sessions_missed_are_joined(
         assert await connection.fetchval("SELECT message_id FROM suppression") == message
         await until_true(lambda: side.work.joined == 1)
         assert side.work.final == {(dead.connector, Status.UNDELIVERED): 1}
+
+
+async def test_one_turn_joins_however_many_were_parked(
+    connection: Connection,
+    database: Database,
+    soon: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two gateways on one carrier park most receipts; 500 in 5 s would leave them hours behind."""
+    for owner in (ledger, maintenance):
+        monkeypatch.setattr(owner, "SWEEP_ROWS_MAX", 2)
+    joined_by_turn: list[int] = []
+
+    async def purge_unmatched(_connection: Connection, _now: datetime) -> int:
+        joined_by_turn.append(side.work.joined)
+        return 0
+
+    monkeypatch.setattr(maintenance, "purge_unmatched", purge_unmatched)
+    world = World()
+    world.wait(seconds=-5)
+    carrier_ids = [f"c{number}" for number in range(5)]
+    await apply_receipts(connection, [world.receipt(each) for each in carrier_ids], world.ids)
+    await insert_submissions(connection, [world.part(each) for each in carrier_ids])
+    soon("SWEEP_SECONDS")
+    async with working(database, connection) as side:
+        await until_true(lambda: bool(joined_by_turn))
+    assert joined_by_turn[0] == 5
 
 
 async def test_receipts_that_belong_to_nobody_are_purged_in_the_end(
