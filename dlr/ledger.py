@@ -328,7 +328,7 @@ async def _apply(
         ordered[0],
         ordered[-1],
     )
-    present = {record["id"]: record for record in records}
+    present = {record[0]: record for record in records}
     for receipt in applied:
         if receipt.submission_id is None:
             continue
@@ -337,11 +337,12 @@ async def _apply(
             receipt.submission_id = None
             continue
         receipt.matched = True
-        receipt.message_id = record["message_id"]
-        receipt.part, receipt.parts = record["part"], record["parts"]
-        receipt.account, receipt.category = record["account"], record["category"]
-        receipt.previous = Status(record["status"])
-        receipt.changed = record["changed"] and best[receipt.submission_id] is receipt
+        (
+            _, receipt.message_id, receipt.part, receipt.parts, receipt.account, receipt.category,
+            status, changed,
+        ) = record  # fmt: skip
+        receipt.previous = Status(status)
+        receipt.changed = changed and best[receipt.submission_id] is receipt
 
 
 async def _park(connection: asyncpg.Connection, rows: Sequence[ReceiptRow], ids: IdSource) -> None:

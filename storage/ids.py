@@ -61,12 +61,7 @@ class IdSource:
 
     def take(self, count: int) -> list[int]:
         """The next `count` ids in order; one reading of the clock for all of them."""
-        first = self._advance(count)
-        node_bits = self._node_bits
-        return [
-            position >> SEQUENCE_BITS << _TIME_SHIFT | node_bits | position & _SEQUENCE_MASK
-            for position in range(first, first + count)
-        ]
+        return _run(self._advance(count), self._node_bits, count)
 
     def _advance(self, count: int) -> int:
         now = self._clock_ms() - EPOCH_UNIX_MS << SEQUENCE_BITS
@@ -77,8 +72,14 @@ class IdSource:
 
 def run_of_ids(first: int, count: int) -> list[int]:
     """The `count` ids from `first` on, as `IdSource.take` made them in one go."""
-    node_bits = first & _NODE_MASK
     position = first >> _TIME_SHIFT << SEQUENCE_BITS | first & _SEQUENCE_MASK
+    return _run(position, first & _NODE_MASK, count)
+
+
+def _run(position: int, node_bits: int, count: int) -> list[int]:
+    first = position >> SEQUENCE_BITS << _TIME_SHIFT | node_bits | position & _SEQUENCE_MASK
+    if (position & _SEQUENCE_MASK) + count <= _SEQUENCE_MASK + 1:
+        return list(range(first, first + count))  # of one millisecond, as nearly all are
     return [
         position >> SEQUENCE_BITS << _TIME_SHIFT | node_bits | position & _SEQUENCE_MASK
         for position in range(position, position + count)

@@ -23,8 +23,8 @@ DIGITS_MAX = 15  # ITU-T E.164, 6.2.1; phonenumbers allows a few German numbers 
 COUNTRY_CODE_DIGITS_MAX = 3
 
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
-_TYPES = (
-    "fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost",
+_TYPES = (  # mobile numbers first: nearly all are
+    "mobile", "fixed_line", "toll_free", "premium_rate", "shared_cost",
     "personal_number", "voip", "pager", "uan", "voicemail",
 )  # fmt: skip
 

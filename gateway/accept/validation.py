@@ -339,6 +339,8 @@ def _sandboxed(options: MessageOptions | None) -> MessageOptions:
 def _check_labels(request: MessageRequest, faults: list[FieldError]) -> None:
     """client_ref, campaign_id, variant, tags: short printable text, since reports group by them."""
     labels = request.client_ref, request.campaign_id, request.variant
+    if labels == (None, None, None) and not request.tags:
+        return
     for name, value in zip(("client_ref", "campaign_id", "variant"), labels, strict=True):
         if value is not None and not _is_label(value):
             detail = f"{name} is 1 to {LABEL_CHARACTERS_MAX} printable characters"
