@@ -11,12 +11,11 @@ import asyncio
 import contextlib
 import logging
 import time
-from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
-import msgspec
 
+from storage.codecs import set_codecs
 from storage.embedded import EmbeddedError, EmbeddedServer
 from storage.faults import (
     DATABASE_ERRORS,
@@ -84,42 +83,13 @@ async def connect(
 
 
 async def set_up(connection: Connection) -> None:
-    """Codecs for json, jsonb and numeric. Raises DatabaseUnusable for a server older than
-    SERVER_VERSION_MIN.
-
-    jsonb in its binary form, because COPY knows no other; a whole numeric (what `sum(bigint)`
-    gives) becomes an int.
-    """
+    """Our codecs. Raises DatabaseUnusable for a server older than SERVER_VERSION_MIN."""
     version = connection.get_server_version()
     if version.major < SERVER_VERSION_MIN:
         raise DatabaseUnusable(
             f"PostgreSQL {version.major} is too old: smsgate needs {SERVER_VERSION_MIN} or later"
         )
-    await connection.set_type_codec(
-        "jsonb", schema="pg_catalog", encoder=_encode_jsonb, decoder=_decode_jsonb, format="binary"
-    )
-    await connection.set_type_codec(
-        "json",
-        schema="pg_catalog",
-        encoder=msgspec.json.encode,
-        decoder=msgspec.json.decode,
-        format="binary",
-    )
-    await connection.set_type_codec(
-        "numeric", schema="pg_catalog", encoder=str, decoder=_decode_numeric, format="text"
-    )
-
-
-def _encode_jsonb(value: object) -> bytes:
-    return b"\x01" + msgspec.json.encode(value)  # the version byte of jsonb's binary form
-
-
-def _decode_jsonb(data: bytes) -> object:
-    return msgspec.json.decode(memoryview(data)[1:])
-
-
-def _decode_numeric(text: str) -> int | Decimal:
-    return int(text) if text.lstrip("-").isdigit() else Decimal(text)
+    await set_codecs(connection)
 
 
 class Dedicated:

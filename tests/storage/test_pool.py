@@ -1,9 +1,8 @@
-"""Connections: codecs, reconnecting, refusals in one line, and the fence of an ended term."""
+"""Connections: reconnecting, refusals in one line, and the fence of an ended term."""
 
 from __future__ import annotations
 
 import asyncio
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -47,32 +46,6 @@ async def lost(dedicated: Dedicated) -> None:
     with pytest.raises((*TRANSIENT, asyncpg.InterfaceError)):
         await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
     await noticed.wait()
-
-
-async def test_json_survives_insert_and_copy(connection: Connection) -> None:
-    detail = {"why": ["route", None, 1.5], "号码": "+86"}
-    await connection.execute("CREATE TABLE documents (a jsonb, b json)")
-    await connection.execute("INSERT INTO documents VALUES ($1, $2)", detail, detail)
-    await connection.copy_records_to_table("documents", records=[(detail, detail)])
-    rows = await connection.fetch("SELECT a, b FROM documents")
-    assert [tuple(row) for row in rows] == [(detail, detail)] * 2
-    assert await connection.fetchval("SELECT $1::jsonb ->> '号码'", detail) == "+86"
-
-
-@pytest.mark.parametrize(
-    ("sql", "value"),
-    [
-        ("sum(x::bigint) FROM generate_series(1, 3) x", 6),
-        ("-7::numeric", -7),
-        ("1.50::numeric", Decimal("1.50")),
-        ("(10::numeric ^ 30)::numeric(40, 0)", 10**30),
-    ],
-)
-async def test_a_whole_numeric_is_an_int(
-    connection: Connection, sql: str, value: int | Decimal
-) -> None:
-    result = await connection.fetchval(f"SELECT {sql}")
-    assert (result, type(result)) == (value, type(value))
 
 
 async def test_connections_are_named_by_role_and_term(database: Database) -> None:
