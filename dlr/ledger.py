@@ -18,6 +18,7 @@ from dlr.connector_groups import ALONE, ConnectorGroups
 from dlr.reasons import Reason
 from dlr.status import Status, outranks
 from storage import sql
+from storage.codecs import array_text
 from storage.ids import IdSource, id_at
 
 _SQL = sql.load(__package__)
@@ -319,9 +320,9 @@ async def _apply(
     deciding = [best[target].row for target in ordered]
     records = await connection.fetch(
         _SQL["submission_apply"],
-        ordered,
-        [row.status for row in deciding],
-        [row.reason for row in deciding],
+        array_text(ordered),
+        array_text([row.status for row in deciding]),
+        array_text([row.reason for row in deciding]),
         [row.error for row in deciding],
         [row.done_at for row in deciding],
         [row.received_at for row in deciding],

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import asyncpg
 
 # Beyond these two PostgreSQL knows the two infinities, which stand for them.
@@ -43,6 +45,14 @@ async def set_codecs(connection: asyncpg.Connection) -> None:
         await connection.set_type_codec(
             name, schema="pg_catalog", encoder=encoder, decoder=decoder, format=form
         )
+
+
+def array_text(numbers: Iterable[int]) -> str:
+    """As `$1::text::bigint[]` reads them: 0.1 us each, where asyncpg asks each element of an array
+    for 0.3 us whether it is an array. Not for a condition of WHERE, where it might be read anew for
+    every row.
+    """
+    return f"{{{','.join(map(int.__repr__, numbers))}}}"  # as numbers, also those that have names
 
 
 @lru_cache(maxsize=_MOMENTS_MAX)

@@ -27,10 +27,12 @@ CROSS JOIN LATERAL (
 
 -- name: submission_apply
 -- Raises the status of each submission to what its receipt says, never lowers it. Answers with what was there before.
+-- $1 to $3: numbers as the text of an array.
 WITH incoming AS (
     SELECT *
     FROM unnest(
-        $1::bigint[], $2::smallint[], $3::smallint[], $4::text[], $5::timestamptz[], $6::timestamptz[]
+        $1::text::bigint[], $2::text::smallint[], $3::text::smallint[],
+        $4::text[], $5::timestamptz[], $6::timestamptz[]
     ) AS receipt (id, status, reason, error, done_at, received_at)
 ), present AS MATERIALIZED (
     SELECT s.id, s.message_id, s.part, s.parts, s.account, s.category, s.status

@@ -14,6 +14,7 @@ from gateway.dispatch.decisions import add_decision
 from gateway.dispatch.last_look import LastLook, SuppressionLook
 from gateway.dispatch.message import Batch, ReadyMessage, StopVerdict
 from storage import sql
+from storage.codecs import array_text
 from storage.doubtful import Doubtful
 from storage.group_commit import GroupCommit
 from storage.pool import Connection, Dedicated
@@ -90,10 +91,10 @@ class IntentWriter:
                 [batch.id for batch in batches],
                 [batch.connector for batch in batches],
                 [len(batch.messages) for batch in batches],
-                [message.id for message in messages],
-                [message.to_idx for message in messages],
-                [message.account for message in messages],
-                [message.category for message in messages],
+                array_text([message.id for message in messages]),
+                b"".join([message.to_idx for message in messages]),
+                array_text([message.account for message in messages]),
+                array_text([message.category for message in messages]),
                 list({message.batch_id for message in messages if message.batch_id is not None}),
             )
         return bool(clear)

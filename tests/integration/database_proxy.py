@@ -16,8 +16,8 @@ _FIELDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator
 TERMINATED = b"E" + (len(_FIELDS) + 4).to_bytes(4, "big") + _FIELDS  # ErrorResponse
 READ_BYTES = 1 << 16
 # The statement that names messages in intents, a transaction of its own: a Bind of a prepared
-# statement, whose text went before, with an array of bytea, the recipients.
-OPEN_INTENTS = rb"(?s)B.{4}\x00__asyncpg_stmt_\w+\x00.*\x00\x00\x00\x11"
+# statement, whose text went before, with an array of integers, how many each intent has.
+OPEN_INTENTS = rb"(?s)B.{4}\x00__asyncpg_stmt_\w+\x00.*\x00\x00\x00\x17"
 
 
 @dataclass

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.codecs import EARLIEST, LATEST
+from storage.categories import Category
+from storage.codecs import EARLIEST, LATEST, array_text
 
 if TYPE_CHECKING:
     from storage.pool import Connection
@@ -79,6 +80,13 @@ def _many(strategy: st.SearchStrategy[datetime]) -> list[datetime]:
 
     draw()
     return found
+
+
+@pytest.mark.parametrize(
+    "numbers", [[], [7], [-(1 << 63), (1 << 63) - 1, 0], [Category.OTP, Category.MARKETING]]
+)
+async def test_numbers_as_the_text_of_an_array(connection: Connection, numbers: list[int]) -> None:
+    assert await connection.fetchval("SELECT $1::text::bigint[]", array_text(numbers)) == numbers
 
 
 @pytest.mark.parametrize(("moment", "written"), [(LATEST, "infinity"), (EARLIEST, "-infinity")])
