@@ -232,6 +232,7 @@ class Gateway:
             receipts_waiting_max=self.config.limits.receipts_waiting_max,
             committed=self._recorded,
             groups=self._groups(),
+            alone=lambda: self.maintenance.gateways == 1,
         )
         self.pacing = sending.pacing(self)
         intents = IntentWriter(

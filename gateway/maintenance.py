@@ -83,6 +83,7 @@ class Maintenance:
         self._tasks: list[asyncio.Task[None]] = []
         self._turn = asyncio.Lock()
         self._give_up_cursor: int | None = None
+        self.gateways: int | None = None  # on this database, as of the last renewal
         self.unknown = 0
         self.joined = 0
         self.final: dict[tuple[int, int], int] = {}  # (connector, status) of what was joined
@@ -122,7 +123,7 @@ class Maintenance:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             try:
-                await self._term.renew(await self._renewing.connection())
+                self.gateways = await self._term.renew(await self._renewing.connection())
             except (TermLost, Fenced) as error:
                 self._lost(str(error))
                 return

@@ -94,12 +94,14 @@ class OwnerTerm:
             f"all {NODES_MAX} nodes are held: stop some gateways, or wait for dead ones"
         )
 
-    async def renew(self, connection: Connection) -> None:
+    async def renew(self, connection: Connection) -> int:
         """TTL_SECONDS more from now; also after it ran out, as long as nobody began to fence us.
-        Raises TermLost.
+        Returns how many terms are held, this one among them. Raises TermLost.
         """
-        if await connection.fetchval(SQL["renew_term"], self.term, _TTL) is None:
+        held: int | None = await connection.fetchval(SQL["renew_term"], self.term, _TTL)
+        if held is None:
             raise TermLost(f"owner term {self.term} has ended")
+        return held
 
     async def release(self, connection: Connection) -> None:
         """End the term ourselves, when nothing of it is under way any more."""

@@ -103,8 +103,12 @@ class Recorder:
         receipts_waiting_max: int,
         committed: Callable[[], None],
         groups: ConnectorGroups = ALONE,
+        alone: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`committed` is told after each flush, so that reading and planning may go on."""
+        """`committed` is told after each flush, so that reading and planning may go on. `alone`:
+        whether no other gateway on this database may have parked receipts of what is sent here.
+        """
+        self._alone = alone
         self.groups = groups
         self._dedicated = dedicated
         self._ids = ids
@@ -225,7 +229,7 @@ class Recorder:
         self, connection: Connection, gathered: _Gathered
     ) -> list[AppliedReceipt]:
         receipts = gathered.receipts
-        if self._parked and gathered.rows:
+        if gathered.rows and (self._parked or not self._alone()):
             # E11: receipts that were here before the submit_sm_resp they belong to.
             joined = await join_unmatched(
                 connection,
@@ -249,7 +253,7 @@ class Recorder:
         counters.submissions += len(gathered.rows)
         counters.numbers_suppressed += suppressed
         counters.receipts_joined += gathered.joined
-        self._parked -= gathered.joined
+        self._parked = max(0, self._parked - gathered.joined)
         _add_all(
             counters.final,
             [(row.connector, row.status) for row in gathered.rows if row.status > Status.SENT],

@@ -20,9 +20,10 @@ RETURNING node, term;
 SELECT count(*) FROM owner_term WHERE ended_at IS NULL;
 
 -- name: renew_term
+-- Answers with how many terms are held, this one among them.
 UPDATE owner_term SET expires_at = clock_timestamp() + $2::interval
 WHERE term = $1 AND ended_at IS NULL AND expires_at > '-infinity'
-RETURNING true;
+RETURNING (SELECT count(*) FROM owner_term WHERE ended_at IS NULL);
 
 -- name: release_term
 UPDATE owner_term SET ended_at = clock_timestamp() WHERE term = $1 AND ended_at IS NULL;

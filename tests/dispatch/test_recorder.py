@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dlr.ledger import ReceiptRow, SubmissionRow
+from dlr.ledger import ReceiptRow, SubmissionRow, apply_receipts
 from dlr.reasons import Reason
 from dlr.status import Status
 from gateway.dispatch import recorder as recorder_module
@@ -247,6 +247,22 @@ async def test_e11_a_receipt_before_its_answer_is_parked_and_joined(world: World
     counters = world.recorder.counters
     assert (counters.receipts_parked, counters.receipts_joined) == (1, 1)
     assert counters.final == {(CONNECTOR, Status.DELIVERED): 1}
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_a_receipt_that_another_gateway_parked_is_joined_unless_there_is_none(
+    database_url: str, *, alone: bool
+) -> None:
+    """Then nobody looks for it, and the sweep would have to find it."""
+    async with running(database_url, alone=alone) as world:
+        (message,), batch = await submitted(world, 1)
+        await apply_receipts(world.connection, [world.receipt("elsewhere")], world.ids)
+        world.recorder.record([sent(world, message, batch, carrier_id="elsewhere")])
+        await stored(world)
+        status = Status.SENT if alone else Status.DELIVERED
+        assert await world.results() == {(message.id, 1): status}
+        assert await world.count("unmatched_receipt") == (1 if alone else 0)
+        assert world.recorder.counters.receipts_joined == (0 if alone else 1)
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["one flush", "two flushes"])

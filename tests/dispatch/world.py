@@ -198,7 +198,11 @@ def instant(milliseconds: int | None) -> datetime | None:
 
 @asynccontextmanager
 async def running(
-    database_url: str, *, receipts_waiting_max: int = 1_000, through: str | None = None
+    database_url: str,
+    *,
+    receipts_waiting_max: int = 1_000,
+    through: str | None = None,
+    alone: bool = True,
 ) -> AsyncIterator[World]:
     """A world on this database; `through` is the address its recorder and intents connect by."""
     connection = await connect(database_url, application_name="test")
@@ -215,6 +219,7 @@ async def running(
         waiting_max=10_000,
         receipts_waiting_max=receipts_waiting_max,
         committed=world.committed,
+        alone=lambda: alone,
     )
     world.intents = IntentWriter(database.dedicated("intent"), term=term.term)
     try:
