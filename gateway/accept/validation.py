@@ -50,8 +50,8 @@ SENDERS_SHOWN_MAX = 5
 
 _UNITS_PART_MAX = 160  # no part holds more characters, whatever the alphabet
 # Line feed, carriage return and tab are text; the other controls are not, U+0000 cannot be stored,
-# and half of a surrogate pair cannot be sent.
-_NOT_TEXT = re.compile("[\0-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+# half of a surrogate pair cannot be sent, U+FFFE in front means "the other byte order" to a phone.
+_NOT_TEXT = re.compile("[\0-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _FIELDS = MessageRequest.__struct_encode_fields__
 _UNKNOWN_FIELD = re.compile(r"unknown field `(?P<name>.*)`", re.DOTALL)
 _MISSING_FIELD = re.compile(r"missing required field `(?P<name>[^`]*)`")
@@ -378,7 +378,7 @@ def _text_fault(text: str) -> FieldError | None:
     # isprintable is one pass in C and true for most texts; only others (line breaks, emoji) are
     # searched.
     if not text.isprintable() and (match := _NOT_TEXT.search(text)):
-        detail = f"text holds the control character U+{ord(match[0]):04X}"
+        detail = f"text holds U+{ord(match[0]):04X}, which is no character of a text"
         return FieldError("text_invalid", detail, "/text")
     return None
 

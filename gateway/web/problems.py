@@ -113,7 +113,7 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "category_unknown": ProblemKind(422, "Unknown category", "Use one of the four."),
         "text_empty": ProblemKind(422, "Empty text", "Give a text."),
         "text_invalid": ProblemKind(
-            422, "Text cannot be sent", "Remove control characters and broken surrogates."
+            422, "Text cannot be sent", "Remove controls, noncharacters and broken surrogates."
         ),
         "text_too_long": ProblemKind(422, "Text too long", "Shorten the text; UCS-2 halves it."),
         "tlv_invalid": ProblemKind(

@@ -116,6 +116,7 @@ BAD_MESSAGES = [
     ({**GOOD, "text": ""}, 422, "text_empty", "/text"),
     ({**GOOD, "text": " \n\t"}, 422, "text_empty", "/text"),
     ({**GOOD, "text": "a\x00b"}, 422, "text_invalid", "/text"),
+    ({**GOOD, "text": "\ufffea"}, 422, "text_invalid", "/text"),
     ({**GOOD, "text": "a\x1bb"}, 422, "text_invalid", "/text"),
     ({**GOOD, "text": "x" * 1531}, 422, "text_too_long", "/text"),
     ({**GOOD, "text": "中" * 671}, 422, "text_too_long", "/text"),
