@@ -61,7 +61,6 @@ _TYPE_NAMES = {
     "object": "an object", "null": "null", "float": "a number",
 }  # fmt: skip
 
-
 # What is stored of a text's alphabet; the carrier's own number is its connector's business.
 _DATA_CODINGS = {
     "gsm7": DATA_CODING_DEFAULT, "latin1": DATA_CODING_LATIN_1, "ucs2": DATA_CODING_UCS2,
