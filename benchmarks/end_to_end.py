@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--single", type=int, default=20_000, help="messages in single POSTs")
     parser.add_argument("--kannel", type=int, default=10_000, help="messages through Kannel")
     parser.add_argument("--connections", type=int, default=50, help="for single POSTs and Kannel")
-    parser.add_argument("--rounds", type=int, default=2, help="of each, alternating")
+    parser.add_argument("--rounds", type=int, default=3, help="of each, alternating")
     parser.add_argument("--binds", type=int, default=2, help="smsgate's sessions")
     parser.add_argument("--window", type=int, default=500, help="of each of them")
 
