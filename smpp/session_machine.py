@@ -54,9 +54,7 @@ from smpp.session_timers import (
 from smpp.window import Window
 
 PDUS_PER_SLICE: Final = 200  # as many as one callback may work through (a few ms at most)
-# Out of a full window so many answers at a time: the first of them are replaced on the wire before
-# the last is looked at. Where windows are not full, smaller slices cost batches a quarter.
-PDUS_PER_REFILL: Final = 25
+PDUS_PER_REFILL: Final = 25  # out of a full window: its first slots need not wait for the last
 PEER_DRAIN_SECONDS: Final = 5.0  # how long an unbind from the peer may wait for the window (E55)
 
 Authenticate = Callable[[BindRequest], int]
@@ -186,8 +184,7 @@ class SessionMachine:
     # --- the peer's steps ------------------------------------------------------------------------
 
     def receive(self, data: bytes, now: float) -> Batch:
-        """Take what one read brought; at most PDUS_PER_SLICE PDUs are worked, or PDUS_PER_REFILL
-        when the window is full; ``has_more`` tells.
+        """Take what one read brought; ``has_more`` tells whether the slice did not take them all.
 
         Hand over a batch's responses before its requests, so that a receipt in the same read finds
         its message id known. Once closed only responses count: what was read is an answer (E33).
