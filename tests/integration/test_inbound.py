@@ -144,7 +144,7 @@ async def opting_out(running: Running, simulator: Simulator, ledger: Path, confi
             await asyncio.sleep(POLL_SECONDS)
         while (counts := await running.counts())["pending"]:
             await asyncio.sleep(POLL_SECONDS)
-    # The confirmation may be there before we have seen the answer to STOP; nothing else is after it.
+    # The confirmation may be there before we see STOP answered; nothing else comes after that.
     lines = sent_to(ledger, HANDSETS[0])
     late = [line for line in lines if line.at > answered_at]
     confirmations = [line for line in lines if bytes.fromhex(line.short_message) == CONFIRMATION]
