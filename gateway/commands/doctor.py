@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _python() -> Finding:
-    """A plain build is no fault, but the same messages cost it a seventh more of the processor."""
+    """A plain build is no fault, but the same messages cost it a sixth more of the processor."""
     detail = platform.python_version()
     # Distributions build theirs optimised, though not all of them by this option.
     built = str(sysconfig.get_config_var("CONFIG_ARGS"))
