@@ -54,7 +54,6 @@ from smpp.session_timers import (
 from smpp.window import Window
 
 PDUS_PER_SLICE: Final = 200  # as many as one callback may work through (a few ms at most)
-PDUS_PER_REFILL: Final = 25  # out of a full window: its first slots need not wait for the last
 PEER_DRAIN_SECONDS: Final = 5.0  # how long an unbind from the peer may wait for the window (E55)
 
 Authenticate = Callable[[BindRequest], int]
@@ -191,8 +190,8 @@ class SessionMachine:
         """
         batch = Batch()
         if data:
-            self._inbox.feed(data)
-        frames = self._inbox.take(PDUS_PER_SLICE if self.window.free else PDUS_PER_REFILL)
+            self._inbox.feed(data, now - self._clocks.heard_at)
+        frames = self._inbox.take(PDUS_PER_SLICE, refilling=not self.window.free)
         batch.worked = len(frames)
         if frames:
             self._clocks.heard_at = now

@@ -8,6 +8,7 @@ import pytest
 
 from smpp import vocabulary
 from smpp.events import MessageRequest, SubmitResponse
+from smpp.inbox import PDUS_PER_REFILL, SILENCE_SECONDS
 from smpp.pdu import (
     BindRequest,
     BindResp,
@@ -24,7 +25,7 @@ from smpp.pdu import (
     Unknown,
     encode,
 )
-from smpp.session_machine import PDUS_PER_REFILL, PDUS_PER_SLICE, SessionMachine
+from smpp.session_machine import PDUS_PER_SLICE, SessionMachine
 from smpp.session_states import TRANSITIONS, Role, State, Step
 from smpp.session_timers import TimerSettings
 from tests.smpp.machines import (
@@ -251,12 +252,19 @@ def test_the_first_answers_out_of_a_full_window_come_in_smaller_slices() -> None
     machine = bound_esme(window=100)
     machine.submit(submits(*range(100)), 1.0)
     numbers = sequence_numbers(sent(machine))
-    first = feed(machine, *(SubmitSmResp(n, 0, b"x") for n in numbers))
+    later = 1.0 + 2 * SILENCE_SECONDS
+    first = feed(machine, *(SubmitSmResp(n, 0, b"x") for n in numbers), now=later)
     assert (len(first.responses), first.worked) == (PDUS_PER_REFILL, PDUS_PER_REFILL)
     machine.submit(submits(*range(PDUS_PER_REFILL)), 1.0)  # full again
-    assert machine.receive(b"", 1.0).worked == PDUS_PER_REFILL
-    assert machine.receive(b"", 1.0).worked == 100 - 2 * PDUS_PER_REFILL, "it was not filled again"
+    assert machine.receive(b"", later).worked == PDUS_PER_REFILL
+    assert machine.receive(b"", later).worked == 100 - 2 * PDUS_PER_REFILL, (
+        "it was not filled again"
+    )
     assert not machine.has_more
+    machine.submit(submits(*range(100)), later)
+    numbers = sequence_numbers(sent(machine))[-100 + PDUS_PER_REFILL :]
+    at_once = feed(machine, *(SubmitSmResp(n, 0, b"x") for n in numbers), now=later + 0.001)
+    assert at_once.worked == 100 - PDUS_PER_REFILL, "near the carrier"
 
 
 def test_e33_answers_that_were_read_before_the_end_are_answers() -> None:
