@@ -85,6 +85,7 @@ class ConnectorDispatch:
             settled=self._planned,
             again_in=self._wake_in,
             stopped=stopped or JustStopped(),
+            window_full=self._window_full,
         )
         self._loader = Loader(self._planner, pace, intake.reader, ids=ids, clock=clock)
         self._down = down
@@ -260,8 +261,9 @@ class ConnectorDispatch:
         if self._stopping or not self.up:
             self._hand_back()
             self._free_soon()
-        elif not any(line.bind.free_slots for line in self._lines.values()):
-            self._planner.encode_ahead()
+
+    def _window_full(self) -> bool:
+        return self.up and not any(line.bind.free_slots for line in self._lines.values())
 
     def _wake_in(self, nanoseconds: int) -> None:
         if not nanoseconds:

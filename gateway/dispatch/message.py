@@ -111,7 +111,7 @@ class Journey(msgspec.Struct, gc=False, eq=False):
     unsent: list[tuple[int, SubmitSm]] | None = (
         None  # parts to write, last first; None: not encoded yet
     )
-    encoded_at: int = 0  # ms since the epoch; 0: not encoded yet
+    encoded_at: int = 0  # ms since the epoch
     submits: int = 0  # submit_sm of the whole message, once it is encoded
     segments: int = 1  # parts that the carrier makes of each of them
     done: tuple[int, ...] = ()

@@ -63,10 +63,12 @@ class Planner:
         settled: Callable[[Effects], None],
         again_in: Callable[[int], None],
         stopped: JustStopped,
+        window_full: Callable[[], bool],
     ) -> None:
         """`settled` is told when an intent is committed or has failed; `again_in` asks for another
-        plan() after so many nanoseconds.
+        plan() after so many nanoseconds; `window_full` says that nothing can be written now.
         """
+        self._window_full = window_full
         self._connector = connector
         self._ready = ready
         self._pace = pace
@@ -81,7 +83,6 @@ class Planner:
         self._stopped = stopped
         self._prepared_otp: deque[Journey] = deque()
         self._prepared: deque[Journey] = deque()
-        self._fresh: list[Journey] = []  # prepared with the last intent
         self._returned: list[ReadyMessage] = []  # from the wire, not yet in the ready queue again
         self._parts = 0  # being committed or prepared, not yet written
         self._doubt = Doubt()
@@ -170,16 +171,12 @@ class Planner:
             return journey
         return None
 
-    def encode_ahead(self) -> None:
-        """What the last intent named, while nothing can be written anyway: it only has to be packed
-        once answers make room.
-        """
+    def _encode_ahead(self, journeys: list[Journey]) -> None:
+        """While nothing can be written anyway: then they only have to be packed when it can."""
         now_ms = self._clock.wall_ms()
-        for journey in self._fresh:
-            if not journey.encoded_at:
-                with contextlib.suppress(*UNSENDABLE):  # next() says so
-                    self._encode(journey, now_ms)
-        self._fresh = []
+        for journey in journeys:
+            with contextlib.suppress(*UNSENDABLE):  # next() says so
+                self._encode(journey, now_ms)
 
     def _encode(self, journey: Journey, now_ms: int) -> None:
         """Its parts as this carrier wants them: other ones, maybe, than were counted at accept."""
@@ -242,18 +239,20 @@ class Planner:
             return
         otp = batch.messages[0].category == Category.OTP
         queue = self._prepared_otp if otp else self._prepared
-        self._fresh = []
+        prepared: list[Journey] = []
         for message in batch.messages:
             verdict = result.get(message.id)
             journey = Journey(message, batch, message.cost)
             if verdict is None:
-                queue.append(journey)
-                self._fresh.append(journey)
+                prepared.append(journey)
             elif isinstance(verdict, Ended):
                 self._end(journey, verdict.status, verdict.reason, verdict.error, effects)
             else:
                 self._parts -= message.cost
                 self._outcomes.put_off(message, batch, verdict, effects)
+        queue += prepared
+        if self._window_full():
+            self._encode_ahead(prepared)
         self._settled(effects)
 
     def _failed(self, batch: Batch) -> None:
