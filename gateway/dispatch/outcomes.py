@@ -23,11 +23,12 @@ from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import Batch, Journey, Later, OutboundPart, ReadyMessage
 from gateway.dispatch.receipt_reading import KnownId
 from gateway.dispatch.records import MessageDone, PartResult, Record
+from storage.codecs import LATEST
 from storage.events import Event
 from storage.ids import IdSource
 
 OK = 0
-FREED_BY_HAND = datetime.max.replace(tzinfo=UTC)  # the year 9999: later than any sweep looks
+FREED_BY_HAND = LATEST  # later than any sweep looks
 STATUSES_COUNTED_MAX = 64
 OTHER_STATUS = -1  # what all further statuses are counted under
 

@@ -22,6 +22,7 @@ from gateway.web.json_answers import json_response
 from gateway.web.message_answers import MessageResource, resource
 from gateway.web.parameters import QueryReader, invalid
 from gateway.web.services import MessageFilter, Services
+from storage.codecs import EARLIEST
 from storage.ids import parse_id
 
 READ = "messages:read"
@@ -100,7 +101,7 @@ class MessageListApi:
         batch_id = _batch(query.batch_id)
         since = query.created_after
         if since is None:
-            since = datetime.min.replace(tzinfo=UTC) if batch_id else min(until, now) - SPAN
+            since = EARLIEST if batch_id else min(until, now) - SPAN
         if since >= until:
             raise invalid("parameter_invalid", "created_after", "not before created_before")
         return MessageFilter(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 MOMENTS = 300
 # PostgreSQL's own text form knows no year below 1 and reads no zone beyond 16 hours.
 ZONES = st.integers(-15 * 60, 15 * 60).map(lambda m: timezone(timedelta(minutes=m)))
-FIRST, LAST = datetime(1, 1, 3), datetime(9999, 12, 29)  # noqa: DTZ001 - hypothesis adds the zone
-moments = st.datetimes(FIRST, LAST, timezones=ZONES)
+DAYS = timedelta(2)  # no zone takes a moment out of PostgreSQL's years
+moments = st.datetimes(
+    (EARLIEST + DAYS).replace(tzinfo=None), (LATEST - DAYS).replace(tzinfo=None), timezones=ZONES
+)
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 async def test_json_survives_insert_and_copy(connection: Connection) -> None:
@@ -97,7 +100,7 @@ async def test_the_ends_of_time_are_infinities(
     assert await connection.fetchval(f"SELECT '{written}'::timestamptz") == moment
 
 
-@pytest.mark.parametrize("value", [datetime(2026, 1, 2, 3, 4, 5), date(2026, 1, 2), 5, "now"])  # noqa: DTZ001
+@pytest.mark.parametrize("value", [MOMENT.replace(tzinfo=None), MOMENT.date(), 5, "now"])
 async def test_what_is_no_moment_is_refused(connection: Connection, value: object) -> None:
     with pytest.raises(asyncpg.DataError):
         await connection.fetchval("SELECT $1::timestamptz", value)
