@@ -1,4 +1,4 @@
-"""Group commit without a timer: while one flush runs, the next batch gathers.
+"""Group commit: while one flush runs, the next batch gathers, and a busy writer rests a little.
 
 Owns the queue before a writer, its bound, and who is told what became of his items. Must not know
 what a flush does.
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+# After a flush of n items the next small one begins n times this later, so that a lone caller, or a
+# peer that sends one thing at a time, is never kept waiting.
+REST_SECONDS_PER_ITEM = 0.00025
+ITEMS_ENOUGH = 100  # a flush of so many costs hardly less per item when it is larger
 
 
 class QueueFull(Exception):
@@ -59,6 +64,9 @@ class GroupCommit(Generic[T, R]):
     same batch is flushed again, or None to give the error to the batch's items. Without it nothing
     is tried again.
 
+    `rest_seconds_max`: after a flush the next waits up to so long for company, unless ITEMS_ENOUGH
+    wait already, or `hurry` is called; 0, never.
+
     Counters: `waiting` items (queued or in the running flush; never above `items_waiting_max`),
     `flushes` and `items_flushed` that succeeded, `flush_failures`, `last_flush_seconds`.
     """
@@ -71,6 +79,7 @@ class GroupCommit(Generic[T, R]):
         items_per_flush_max: int = 500,
         items_waiting_max: int = 20_000,
         retry: Callable[[BaseException, int], float | None] | None = None,
+        rest_seconds_max: float = 0.0,
     ) -> None:
         self.name = name
         self.items_per_flush_max = items_per_flush_max
@@ -85,6 +94,10 @@ class GroupCommit(Generic[T, R]):
         self._tickets: deque[_Ticket[T, R]] = deque()
         self._writer: asyncio.Task[None] | None = None
         self._closed = False
+        self._rest_seconds_max = rest_seconds_max
+        self._rested_at = 0.0
+        self._hurried = False
+        self._resting: asyncio.Future[None] | None = None
 
     def submit(self, items: Sequence[T]) -> asyncio.Future[list[R | BaseException]]:
         """A future of one result or exception per item, in order.
@@ -113,12 +126,19 @@ class GroupCommit(Generic[T, R]):
         result.
         """
         self._closed = True
+        self.hurry()
         try:
             await self.drain()
         except asyncio.CancelledError:
             if self._writer is not None:
                 self._writer.cancel()
             raise
+
+    def hurry(self) -> None:
+        """Somebody can do nothing until what waits, or is just coming, is flushed: no rest now."""
+        self._hurried = True
+        if self._resting is not None and not self._resting.done():
+            self._resting.set_result(None)
 
     def _enqueue(self, ticket: _Ticket[T, R]) -> None:
         count = len(ticket.items)
@@ -131,6 +151,8 @@ class GroupCommit(Generic[T, R]):
             return
         self.waiting += count
         self._tickets.append(ticket)
+        if self.waiting >= ITEMS_ENOUGH:
+            self.hurry()
         if self._writer is None:
             # Begins in the loop's next round, so that everything handed in during this one goes
             # along.
@@ -140,13 +162,29 @@ class GroupCommit(Generic[T, R]):
         batch: list[tuple[_Ticket[T, R], int]] = []
         try:
             while self._tickets:
+                await self._rest()
                 items, batch = self._gather()
                 results = await self._flush_until_settled(items)
                 self._settle(batch, results)
                 batch = []
+                rest = min(self._rest_seconds_max, REST_SECONDS_PER_ITEM * len(items))
+                self._rested_at = time.perf_counter() + rest
         finally:
             self._writer = None
             self._give_up(batch)
+
+    async def _rest(self) -> None:
+        seconds = self._rested_at - time.perf_counter()
+        if seconds > 0 and self.waiting < ITEMS_ENOUGH and not self._closed and not self._hurried:
+            loop = asyncio.get_running_loop()
+            self._resting = loop.create_future()
+            timer = loop.call_later(seconds, self.hurry)
+            try:
+                await self._resting
+            finally:
+                timer.cancel()
+                self._resting = None
+        self._hurried = False
 
     def _gather(self) -> tuple[list[T], list[tuple[_Ticket[T, R], int]]]:
         """The next batch: its items, and whose they are with how many."""

@@ -86,6 +86,7 @@ class ConnectorDispatch:
             again_in=self._wake_in,
             stopped=stopped or JustStopped(),
             window_full=self._window_full,
+            hurry=recorder.hurry,
         )
         self._loader = Loader(self._planner, pace, intake.reader, ids=ids, clock=clock)
         self._down = down

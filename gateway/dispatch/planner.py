@@ -64,11 +64,14 @@ class Planner:
         again_in: Callable[[int], None],
         stopped: JustStopped,
         window_full: Callable[[], bool],
+        hurry: Callable[[], None],
     ) -> None:
         """`settled` is told when an intent is committed or has failed; `again_in` asks for another
-        plan() after so many nanoseconds; `window_full` says that nothing can be written now.
+        plan() after so many nanoseconds; `window_full` says that nothing can be written now;
+        `hurry` has what stands in doubt stored now: nothing can be planned before.
         """
         self._window_full = window_full
+        self._hurry = hurry
         self._connector = connector
         self._ready = ready
         self._pace = pace
@@ -111,6 +114,8 @@ class Planner:
             SLICE_ITEMS,
         )
         if self._doubt.messages and (room <= 0 or self._has_enough()):
+            if not self:
+                self._hurry()
             return
         self.bring_back()
         if not self._doubt.messages:

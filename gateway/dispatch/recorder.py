@@ -50,6 +50,7 @@ RETRY_SECONDS = 0.5
 # A result and a receipt for each message: 500 rows of each. In one run, alternating, 1 000 gave
 # 15.1 and 12.8 k messages/s end to end where 500 gave 12.6 and 10.7 k.
 RECORDS_PER_FLUSH_MAX = 1_000
+REST_SECONDS_MAX = 0.004
 
 
 class RecorderCounters(msgspec.Struct):
@@ -125,7 +126,9 @@ class Recorder:
             items_per_flush_max=RECORDS_PER_FLUSH_MAX,
             items_waiting_max=waiting_max,
             retry=_retry_delay,
+            rest_seconds_max=REST_SECONDS_MAX,
         )
+        self.hurry = self.commits.hurry
 
     def record(self, records: Sequence[Record]) -> None:
         """Take results of the wire. Their number is bounded by the windows, so there is always

@@ -10,7 +10,7 @@ import pytest
 
 from dlr.reasons import Reason
 from dlr.status import Status
-from gateway.dispatch import encoder, planner
+from gateway.dispatch import encoder, planner, recorder
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.encoder import Encoded
 from gateway.dispatch.holds import Hold
@@ -19,6 +19,7 @@ from gateway.dispatch.wire_profile import WireProfile
 from ratelimit.spec import parse_rate
 from smpp.pdu import DeliverSm, SubmitSm
 from smpp.vocabulary import ESME_RTHROTTLED
+from storage import group_commit
 from storage.categories import Category
 from storage.pool import Connection
 from storage.suppression import Suppression, add
@@ -574,3 +575,19 @@ async def test_a_submit_sm_that_cannot_be_packed_costs_only_itself(
     assert results[messages[1].id, 1] is Status.FAILED
     assert {results[messages[0].id, 1], results[messages[2].id, 1]} == {Status.SENT}
     assert await world.outbox() == {}
+
+
+async def test_a_doubt_that_is_full_ends_the_recorders_rest(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A window of 2 has 4 messages in doubt at most: 30 go only if each few are stored at once."""
+    monkeypatch.setattr(group_commit, "REST_SECONDS_PER_ITEM", 600.0)
+    monkeypatch.setattr(recorder, "REST_SECONDS_MAX", 600.0)
+    async with running(database_url) as world:
+        messages = named(world, 30)
+        carrier = Carrier()
+        async with sending(world, carrier, window=2) as dispatch:
+            await world.store(messages)
+            push(dispatch, messages)
+            await carrier.came(30)
+    assert carrier.texts == texts(messages)

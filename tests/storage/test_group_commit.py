@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import storage.group_commit as module
 from storage.group_commit import GroupCommit, QueueClosed, QueueFull
 
 if TYPE_CHECKING:
@@ -42,14 +43,95 @@ class Writer:
 
 
 def group_commit(
-    writer: Writer, *, items_per_flush_max: int = 5, items_waiting_max: int = 100
+    writer: Writer,
+    *,
+    items_per_flush_max: int = 5,
+    items_waiting_max: int = 100,
+    rest_seconds_max: float = 0.0,
 ) -> GroupCommit[int, int]:
     return GroupCommit(
         writer.flush,
         name="test",
         items_per_flush_max=items_per_flush_max,
         items_waiting_max=items_waiting_max,
+        rest_seconds_max=rest_seconds_max,
     )
+
+
+@pytest.fixture
+def long_rest(monkeypatch: pytest.MonkeyPatch) -> float:
+    """A rest that no test waits for the end of, after a flush of one item."""
+    monkeypatch.setattr(module, "REST_SECONDS_PER_ITEM", 600.0)
+    return 600.0
+
+
+async def resting(writer: Writer, rest: float, **bounds: int) -> GroupCommit[int, int]:
+    """A writer that has just flushed item 1 and rests, while item 2 waits."""
+    group = group_commit(writer, rest_seconds_max=rest, **bounds)
+    await group.submit([1])
+    group.offer([2])
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert writer.batches == [[1]]
+    return group
+
+
+async def test_a_busy_writer_rests_until_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REST_SECONDS_PER_ITEM", 0.02)
+    writer = Writer()
+    group = await resting(writer, 0.02)
+    group.offer([3])
+    await group.drain()
+    assert writer.batches == [[1], [2, 3]]
+
+
+async def test_who_can_do_nothing_else_ends_the_rest(long_rest: float) -> None:
+    writer = Writer()
+    group = await resting(writer, long_rest)
+    group.hurry()
+    await group.drain()
+    assert writer.batches == [[1], [2]]
+    group.hurry()  # nothing waits yet: it holds for what comes
+    await group.submit([3])
+    assert writer.batches == [[1], [2], [3]]
+
+
+async def test_enough_items_end_the_rest(long_rest: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ITEMS_ENOUGH", 3)
+    writer = Writer()
+    group = await resting(writer, long_rest)
+    group.offer([3])
+    group.offer([4])
+    await group.drain()
+    assert writer.batches == [[1], [2, 3, 4]]
+    await group.submit([5, 6, 7])  # and such a batch does not rest at all
+    assert writer.batches[-1] == [5, 6, 7]
+
+
+async def test_closing_ends_the_rest(long_rest: float) -> None:
+    writer = Writer()
+    group = await resting(writer, long_rest)
+    await group.close()
+    assert writer.batches == [[1], [2]]
+
+
+async def test_the_rest_grows_with_the_flush_so_that_a_lone_caller_is_served_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "REST_SECONDS_PER_ITEM", 0.0)
+    writer = Writer()
+    group = group_commit(writer, rest_seconds_max=600.0)
+    for number in range(5):
+        await group.submit([number])
+    assert len(writer.batches) == 5
+
+
+async def test_without_a_rest_the_next_flush_follows_at_once(long_rest: float) -> None:
+    writer = Writer()
+    group = group_commit(writer)
+    for number in range(5):
+        await group.submit([number])
+    assert len(writer.batches) == 5
 
 
 async def test_submissions_of_one_moment_share_a_flush() -> None:
