@@ -12,13 +12,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-import msgspec
 import structlog
 
 from dlr.ledger import insert_submissions
-from dlr.reasons import Reason
 from dlr.status import Status
-from gateway.accept import batches, client_refs
+from gateway.accept import batches, client_refs, plain_flush
 from gateway.accept.accepting import (
     MESSAGE_COLUMNS,
     OUTBOX_COLUMNS,
@@ -30,13 +28,13 @@ from gateway.accept.accepting import (
     ready_message,
 )
 from gateway.accept.checks import FlushCheck, SuppressionCheck
-from gateway.accept.models import GivenIds, Overloaded, Prepared, Refused, StorageDown, Verdict
+from gateway.accept.models import GivenIds, Overloaded, Prepared, Refused, Verdict
 from gateway.accept.pacing import STOPPED_NS, Pacing
 from gateway.accept.retraction import retract, was_committed
 from gateway.accept.stored_before import not_stored
+from gateway.accept.verdicts import RETRY_AFTER_SECONDS, answers, failed, verdict_of
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.decisions import add_decision
-from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import ReadyMessage
 from gateway.dispatch.outcomes import FREED_BY_HAND
 from shortlinks.code import CodePermutation, link_value
@@ -46,15 +44,14 @@ from storage import events
 from storage.categories import Category
 from storage.crypto import NumberVault
 from storage.doubtful import Doubtful
-from storage.faults import DEFECTS, is_transient, is_unavailable
+from storage.faults import DEFECTS, is_transient
 from storage.group_commit import GroupCommit, QueueClosed, QueueFull
 from storage.ids import IdSource
 from storage.pool import Connection, Dedicated
 
 _log = structlog.get_logger(__name__)
 SLICE_ITEMS = 200  # no callback holds the event loop longer than 5 ms
-RETRY_AFTER_SECONDS = 1
-_ACCEPTED = Status.ACCEPTED.label
+REST_SECONDS_MAX = 0.004  # of the lane of all but the one-time passwords
 
 
 class ReadyRoom(Protocol):
@@ -105,9 +102,10 @@ class MessageAccepter:
         self._link_base_url = link_base_url
         self._link_lifetime = link_lifetime
         self.checks = checks
+        otp, others = lanes
         self._lanes = [
-            self._lane(connection, name, waiting_max)
-            for connection, name in zip(lanes, ("accept-otp", "accept"), strict=True)
+            self._lane(otp, "accept-otp", waiting_max, 0.0),
+            self._lane(others, "accept", waiting_max, REST_SECONDS_MAX),
         ]
         self.accepted_by_category = [0] * len(Category)
         self.ended: dict[Status, int] = {}
@@ -115,7 +113,7 @@ class MessageAccepter:
         self.decisions: dict[tuple[str, str], int] = {}  # (rule, what it did)
 
     def _lane(
-        self, dedicated: Dedicated, name: str, waiting_max: int
+        self, dedicated: Dedicated, name: str, waiting_max: int, rest_seconds_max: float
     ) -> GroupCommit[Accepting, Verdict | Refused]:
         doubtful = Doubtful()
 
@@ -125,7 +123,9 @@ class MessageAccepter:
             except DEFECTS:
                 return [await self._flush_alone(dedicated, doubtful, item) for item in items]
 
-        return GroupCommit(flush, name=name, items_waiting_max=waiting_max)
+        return GroupCommit(
+            flush, name=name, items_waiting_max=waiting_max, rest_seconds_max=rest_seconds_max
+        )
 
     @property
     def lanes(self) -> Sequence[GroupCommit[Accepting, Verdict | Refused]]:
@@ -153,12 +153,12 @@ class MessageAccepter:
         except (QueueFull, QueueClosed) as error:
             if not waits:
                 raise Overloaded(RETRY_AFTER_SECONDS) from error
-            waits.append((rest, _failed(len(rest), error)))
+            waits.append((rest, failed(len(rest), error)))
         outcome: dict[int, Verdict | Refused | BaseException] = {}
         for lane_items, future in waits:
             for item, result in zip(lane_items, await future, strict=True):
                 outcome[item.id] = result
-        return _verdicts([outcome[item.id] for item in accepting])
+        return answers([outcome[item.id] for item in accepting])
 
     async def close(self) -> None:
         """Refuse new messages and wait until those on their way are committed."""
@@ -211,15 +211,16 @@ class MessageAccepter:
             await doubtful.settle(connection, retract)
             session = connection.get_server_pid()
             try:
-                async with dedicated.transaction():
-                    left = await not_stored(connection, items)
-                    new = await client_refs.claim(connection, left, datetime.now(UTC))
-                    repeats = len(left) - len(new)
-                    if new:
-                        await self._link(connection, new)
-                        await self._check(connection, new)
-                        self._decide(new)
-                        await self._store(connection, new)
+                if not await self._at_once(dedicated, items):
+                    async with dedicated.transaction():
+                        left = await not_stored(connection, items)
+                        new = await client_refs.claim(connection, left, datetime.now(UTC))
+                        repeats = len(left) - len(new)
+                        if new:
+                            await self._link(connection, new)
+                            await self._check(connection, new)
+                            self._decide(new)
+                            await self._store(connection, new)
             except BaseException as error:
                 if not await self._happened(dedicated, doubtful, session, new, error):
                     raise
@@ -228,7 +229,21 @@ class MessageAccepter:
             raise
         self._hand_over(new)
         self.deduplicated += repeats
-        return [self._verdict(item) for item in items]
+        return [verdict_of(item) for item in items]
+
+    async def _at_once(self, dedicated: Dedicated, items: Sequence[Accepting]) -> bool:
+        """Whether one statement has stored them all; False, and nothing stored, for the others."""
+        if not plain_flush.suits(items, self.checks):
+            return False
+        for item in items:  # of a flush that was refused and is repeated item by item
+            item.ended = item.repeat_of = None
+        self._decide(items)
+        if all(item.not_before is None for item in items) and await plain_flush.store(
+            dedicated, items
+        ):
+            return True
+        self._give_back(items)
+        return False
 
     async def _happened(
         self,
@@ -351,47 +366,3 @@ class MessageAccepter:
                 add_decision(self.decisions, item.hold)
         for connector, messages in ready.items():
             self._ready.push(connector, messages)
-
-    def _verdict(self, item: Accepting) -> Verdict:
-        if item.repeat_of is not None:
-            first = item.repeat_of
-            if isinstance(first, Verdict):
-                return first
-            return msgspec.structs.replace(self._verdict(first), deduplicated=True)
-        if item.ended is not None:
-            reason = item.ended.reason
-            label = None if reason is Reason.NONE else reason.label
-            return Verdict(item.id, item.ended.status.label, label, item.text)
-        if item.hold is Hold.NONE:
-            return Verdict(item.id, _ACCEPTED, None, item.text)
-        held = item.hold.status
-        label = _ACCEPTED if held is Status.QUEUED else held.label
-        return Verdict(item.id, label, None, item.text)
-
-
-def _failed(
-    count: int, error: BaseException
-) -> asyncio.Future[list[Verdict | Refused | BaseException]]:
-    future: asyncio.Future[list[Verdict | Refused | BaseException]] = (
-        asyncio.get_running_loop().create_future()
-    )
-    future.set_result([error] * count)
-    return future
-
-
-def _verdicts(results: list[Verdict | Refused | BaseException]) -> list[Verdict | Refused]:
-    """Failures as refusals of their items, or as one exception when nothing at all was stored."""
-    failures = [result for result in results if isinstance(result, BaseException)]
-    if not failures:
-        return [result for result in results if not isinstance(result, BaseException)]
-    for failure in failures:
-        if not (isinstance(failure, (QueueFull, QueueClosed)) or is_unavailable(failure)):
-            raise failure
-    if len(failures) == len(results):
-        raise StorageDown(RETRY_AFTER_SECONDS) from failures[0]
-    return [
-        result
-        if not isinstance(result, BaseException)
-        else Refused("storage_unavailable", "not stored: the database is not available; send again")
-        for result in results
-    ]

@@ -21,12 +21,18 @@ from storage.pool import Connection
 class FlushCheck(Protocol):
     """One rule over the messages of a flush. Sets `ended`, or `not_before` and `hold`."""
 
+    def concerns(self, item: Accepting) -> bool:
+        """Whether it might have to say anything about this message, beyond the suppression list."""
+
     async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
         """`items` are those that no earlier check has ended. At most a few statements in all."""
 
 
 class SuppressionCheck:
     """Who must not be texted."""
+
+    def concerns(self, item: Accepting) -> bool:
+        return False
 
     async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
         found = await suppression.look_up(connection, [item.to_idx for item in items])

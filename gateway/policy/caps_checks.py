@@ -49,6 +49,11 @@ class CapsCheck:
         self._rules = rules
         self._wall_ms = wall_ms
 
+    def concerns(self, item: Accepting) -> bool:
+        """Where the account has caps for the category."""
+        message = item.prepared
+        return self._rules.of(message.account, message.category, message.options) is not None
+
     async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
         if not self._rules:
             return

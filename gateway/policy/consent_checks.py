@@ -39,14 +39,14 @@ class ConsentCheck:
     def __init__(self, rules: ConsentRules) -> None:
         self._rules = rules
 
+    def concerns(self, item: Accepting) -> bool:
+        """Where the account demands consent for the category."""
+        return self._rules.concerns(item.prepared.account, item.prepared.category)
+
     async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
         if not self._rules:
             return
-        asked = [
-            item
-            for item in items
-            if self._rules.concerns(item.prepared.account, item.prepared.category)
-        ]
+        asked = [item for item in items if self.concerns(item)]
         if not asked:
             return
         accounts = {item.prepared.account for item in asked}

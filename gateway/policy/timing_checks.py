@@ -23,6 +23,13 @@ class TimingCheck:
         self._rules = rules
         self._wall_ms = wall_ms
 
+    def concerns(self, item: Accepting) -> bool:
+        """What is scheduled, or might come at a quiet hour."""
+        options = item.prepared.options
+        return (options is not None and options.send_at is not None) or self._rules.concerns(
+            item.prepared.category, options
+        )
+
     async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
         now_ms = self._wall_ms()
         quiet = self._rules.has_quiet_hours

@@ -48,14 +48,22 @@ class VelocityCheck:
         self._limits = limits
         self._wall_ms = wall_ms
 
+    def concerns(self, item: Accepting) -> bool:
+        """One-time passwords of accounts with such limits."""
+        message = item.prepared
+        return (
+            message.category == Category.OTP
+            and message.connector != SANDBOX
+            and message.account in self._limits
+        )
+
     async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
         if not self._limits:
             return
         asked = [
             (item, limits)
             for item in items
-            if item.prepared.category == Category.OTP
-            and item.prepared.connector != SANDBOX
+            if self.concerns(item)
             and (limits := self._limits.get(item.prepared.account)) is not None
         ]
         if not asked:

@@ -257,7 +257,7 @@ async def test_ids_in_doubt_are_not_found_before_the_lane_has_settled_them(
     ):
         await accept(world, [prepared(0)], IdSource(8, wall_ms).take(1))
         ids = IdSource(9, wall_ms).take(2)
-        cut = proxy.arm("accept", asked=rb"COMMIT")
+        cut = proxy.arm("accept", asked=rb'"text":"m1"')
         with pytest.raises(StorageDown):
             await accept(world, [prepared(1), prepared(2)], ids)
         await proxy.fired(cut)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from dlr.reasons import Reason
-from gateway.accept import retraction
+from gateway.accept import plain_flush, retraction
 from gateway.accept.models import Prepared, StorageDown, Verdict
 from storage.categories import Category
 from storage.pool import close_connection, connect
@@ -26,6 +26,20 @@ def resolve_seconds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     seconds: float = request.param
     monkeypatch.setattr(retraction, "RESOLVE_SECONDS", seconds)
     return seconds
+
+
+@pytest.fixture(autouse=True, params=["at once", "long way"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How a flush is stored: in one statement, or in the transaction that looks at everything."""
+    if request.param == "long way":
+        monkeypatch.setattr(plain_flush, "MESSAGES_MAX", 0)
+    return str(request.param)
+
+
+@pytest.fixture
+def last(way: str) -> bytes:
+    """What the client asks when it has nothing more to ask: the transaction ends with it."""
+    return {"at once": rb'"text":"m', "long way": rb"COMMIT"}[way]
 
 
 async def texts(world: World) -> list[str]:
@@ -56,37 +70,44 @@ async def told_stored(world: World, items: Sequence[Prepared]) -> bool:
 
 
 async def test_what_a_lost_answer_said_and_what_is_stored_are_the_same(
-    database_url: str, resolve_seconds: float
+    database_url: str, resolve_seconds: float, way: str, last: bytes
 ) -> None:
     async with (
         database_proxy(database_url) as proxy,
         accepting(database_url, through=proxy.url) as world,
     ):
-        suppressed = prepared(3)
+        suppressed = [prepared(3)] if way == "long way" else []
         await add(
-            world.connection, [Suppression(VAULT.index(suppressed.to), Reason.OPTED_OUT, "api")]
+            world.connection,
+            [Suppression(VAULT.index(each.to), Reason.OPTED_OUT, "api") for each in suppressed],
         )
         await accepted_at_last(world, "before")
-        cut = proxy.arm("accept", asked=rb"COMMIT")
-        stored = await told_stored(world, [prepared(1), prepared(2), suppressed])
+        cut = proxy.arm("accept", asked=last)
+        stored = await told_stored(world, [prepared(1), prepared(2), *suppressed])
         await proxy.fired(cut)
         assert stored is (resolve_seconds > 0)
         assert world.room.reserved == 0
         handed = ["m1", "m2"] if stored else []
         assert [message.text for message in world.room.pushed] == ["before", *handed]
         await accepted_at_last(world, "after")
-        assert await texts(world) == ["before", *(["m1", "m2", "m3"] if stored else []), "after"]
+        ended = ["m3"] if stored and suppressed else []
+        assert await texts(world) == ["before", *handed, *ended, "after"]
         assert len(await world.outbox()) == 2 + len(handed)
-        assert await world.count("submission") == int(stored)
+        assert await world.count("submission") == len(ended)
 
 
-async def test_a_session_lost_before_its_commit_has_stored_nothing(database_url: str) -> None:
+async def test_a_session_lost_before_its_commit_has_stored_nothing(
+    database_url: str, way: str
+) -> None:
     async with (
         database_proxy(database_url) as proxy,
         accepting(database_url, through=proxy.url) as world,
     ):
         await accepted_at_last(world, "before")
-        cut = proxy.arm("accept", asked=rb"COPY \"?outbox")
+        if way == "at once":
+            cut = proxy.arm("accept", asked=rb'"text":"m', before=True)
+        else:
+            cut = proxy.arm("accept", asked=rb"COPY \"?outbox")
         assert not await told_stored(world, [prepared(1)])
         await proxy.fired(cut)
         await accepted_at_last(world, "after")
@@ -130,20 +151,20 @@ async def backend_in_its_commit(world: World) -> int:
         while True:
             found: int | None = await world.connection.fetchval(
                 "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-                " AND query LIKE 'COMMIT%' AND datname = current_database()"
+                " AND query ~ '^(COMMIT|WITH given)' AND datname = current_database()"
             )
             if found is not None:
                 return found
             await asyncio.sleep(0.002)
 
 
-async def test_each_lane_settles_its_own_only(database_url: str) -> None:
+async def test_each_lane_settles_its_own_only(database_url: str, last: bytes) -> None:
     """Whatever became of the password, the other lane's message is neither lost nor doubled."""
     async with (
         database_proxy(database_url) as proxy,
         accepting(database_url, through=proxy.url) as world,
     ):
-        cut = proxy.arm("accept-otp", asked=rb"COMMIT")
+        cut = proxy.arm("accept-otp", asked=last)
         answers = await world.accepter.accept([prepared(1, OTP), prepared(2)], batch_id=None)
         await proxy.fired(cut)
         assert isinstance(answers[1], Verdict)
@@ -156,7 +177,7 @@ async def test_each_lane_settles_its_own_only(database_url: str) -> None:
 
 
 async def test_losing_one_session_after_the_other_leaves_only_what_was_told(
-    database_url: str,
+    database_url: str, way: str, last: bytes
 ) -> None:
     async with (
         database_proxy(database_url) as proxy,
@@ -164,7 +185,10 @@ async def test_losing_one_session_after_the_other_leaves_only_what_was_told(
     ):
         expected = []
         for number in range(6):
-            proxy.arm("accept", asked=rb"COMMIT" if number % 2 else rb"COPY")
+            if way == "at once":
+                proxy.arm("accept", asked=last, before=bool(number % 2))
+            else:
+                proxy.arm("accept", asked=last if number % 2 else rb"COPY")
             if await told_stored(world, [prepared(number)]):
                 expected.append(f"m{number}")
         await accepted_at_last(world, "after")

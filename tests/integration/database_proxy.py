@@ -19,6 +19,10 @@ READ_BYTES = 1 << 16
 # statement, whose text went before, with an array of integers, how many each intent has.
 OPEN_INTENTS = rb"(?s)B.{4}\x00__asyncpg_stmt_\w+\x00.*\x00\x00\x00\x17"
 
+# The statement that stores messages which nothing stands in the way of: their document as its
+# parameter.
+STORE_AT_ONCE = rb'"to_idx":"'
+
 
 @dataclass
 class Cut:

@@ -17,7 +17,7 @@ from storage.partitions import ensure_partitions, leaf_name
 from storage.pool import Connection
 from tests.conftest import PostgresTarget
 from tests.integration.carrier import Submit, carrier, deliver_and_confirm
-from tests.integration.database_proxy import OPEN_INTENTS, database_proxy
+from tests.integration.database_proxy import OPEN_INTENTS, STORE_AT_ONCE, database_proxy
 from tests.integration.running import (
     PATIENCE_SECONDS,
     Running,
@@ -264,7 +264,7 @@ async def test_what_is_answered_is_what_happened_although_the_commit_was_not_ans
     ):
         await running.send([message(n) for n in range(30)])  # 20 fit into the ready queue
         await smsc.submitted(1)
-        cut = proxy.arm("accept", asked=rb"COMMIT;")
+        cut = proxy.arm("accept", asked=STORE_AT_ONCE)
         status, _ = await running.call("POST", "/v1/messages", message(99))
         await proxy.fired(cut)
         smsc.react = deliver_and_confirm

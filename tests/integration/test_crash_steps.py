@@ -22,7 +22,12 @@ import pytest
 from smpp.pdu import SubmitSmResp
 from storage.pool import Connection
 from tests.integration.carrier import Carrier, Submit, carrier, deliver_and_confirm
-from tests.integration.database_proxy import OPEN_INTENTS, DatabaseProxy, database_proxy
+from tests.integration.database_proxy import (
+    OPEN_INTENTS,
+    STORE_AT_ONCE,
+    DatabaseProxy,
+    database_proxy,
+)
 from tests.integration.running import PATIENCE_SECONDS, Running, gateway, message, write_config
 from tests.integration.test_crash import doubtful, wait_until_settled
 
@@ -200,6 +205,26 @@ async def test_e48_kill_9_at_each_step(
             await _audit(life, smsc, expected, answered)
             if expected.capped:
                 await _audit_caps(life, connection, MESSAGES if expected.stored else 0)
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before it", "behind it"])
+async def test_kill_9_at_the_one_statement_that_stores_a_message(
+    database_url: str, folder: Path, before: bool
+) -> None:
+    async with carrier() as smsc, database_proxy(database_url) as proxy:
+        scene = Scene(proxy, smsc)
+        async with gateway(write_config(folder, proxy.url, smsc.port)) as life:
+            scene.pid = life.child.process.pid
+            proxy.arm("accept", asked=STORE_AT_ONCE, before=before, act=scene.kill)
+            with pytest.raises((aiohttp.ClientError, ConnectionError)):
+                await life.call("POST", "/v1/messages", BODIES[0])
+            await life.child.process.wait()
+        assert smsc.submits == []
+        smsc.react = deliver_and_confirm
+        async with gateway(write_config(folder, database_url, smsc.port)) as life:
+            await wait_until_settled(life)
+            counts = await life.counts()
+    assert counts["accepted"] == counts["delivered"] == len(smsc.submits) == int(not before)
 
 
 async def _send(life: Running) -> dict[str, str]:

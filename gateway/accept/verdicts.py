@@ -1,0 +1,68 @@
+"""What is answered about the items of a flush once it is over.
+
+Owns the step from an item, or from what its flush raised, to a verdict. Must not store anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from dlr.reasons import Reason
+from dlr.status import Status
+from gateway.accept.accepting import Accepting
+from gateway.accept.models import Refused, StorageDown, Verdict
+from gateway.dispatch.holds import Hold
+from storage.faults import is_unavailable
+from storage.group_commit import QueueClosed, QueueFull
+
+RETRY_AFTER_SECONDS = 1
+_ACCEPTED = Status.ACCEPTED.label
+
+
+def verdict_of(item: Accepting) -> Verdict:
+    """Of a message that is stored, or repeats one that is."""
+    if item.repeat_of is not None:
+        first = item.repeat_of
+        if isinstance(first, Verdict):
+            return first
+        return msgspec.structs.replace(verdict_of(first), deduplicated=True)
+    if item.ended is not None:
+        reason = item.ended.reason
+        label = None if reason is Reason.NONE else reason.label
+        return Verdict(item.id, item.ended.status.label, label, item.text)
+    if item.hold is Hold.NONE:
+        return Verdict(item.id, _ACCEPTED, None, item.text)
+    held = item.hold.status
+    label = _ACCEPTED if held is Status.QUEUED else held.label
+    return Verdict(item.id, label, None, item.text)
+
+
+def failed(
+    count: int, error: BaseException
+) -> asyncio.Future[list[Verdict | Refused | BaseException]]:
+    """What a lane that took none of so many items would have answered."""
+    future: asyncio.Future[list[Verdict | Refused | BaseException]] = (
+        asyncio.get_running_loop().create_future()
+    )
+    future.set_result([error] * count)
+    return future
+
+
+def answers(results: list[Verdict | Refused | BaseException]) -> list[Verdict | Refused]:
+    """Failures as refusals of their items, or as one exception when nothing at all was stored."""
+    failures = [result for result in results if isinstance(result, BaseException)]
+    if not failures:
+        return [result for result in results if not isinstance(result, BaseException)]
+    for failure in failures:
+        if not (isinstance(failure, (QueueFull, QueueClosed)) or is_unavailable(failure)):
+            raise failure
+    if len(failures) == len(results):
+        raise StorageDown(RETRY_AFTER_SECONDS) from failures[0]
+    return [
+        result
+        if not isinstance(result, BaseException)
+        else Refused("storage_unavailable", "not stored: the database is not available; send again")
+        for result in results
+    ]
