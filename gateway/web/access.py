@@ -14,7 +14,7 @@ from aiohttp import web
 from gateway.accept.models import AccountPolicy
 from gateway.web.auth import ADMIN, Authenticator
 from gateway.web.problems import ProblemError
-from gateway.web.request_limits import RequestLimits
+from gateway.web.request_limits import LIMITED, RequestLimits
 from gateway.web.services import StoredKey
 
 EXEMPTING = frozenset({"policy:ignore", ADMIN})
@@ -49,9 +49,15 @@ class Access:
         account = self._accounts.get(key.account)
         if account is None:
             raise ProblemError("account_unknown", "the key's account is not configured")
-        if EXEMPTING.isdisjoint(key.scopes):
-            return account
-        return msgspec.structs.replace(account, may_ignore_quiet_hours=True)
+        return _as_the_key_may(account, key)
+
+    def known_sender(self, authorization: str | None) -> AccountPolicy | None:
+        """The account of a request that would send, not yet counted, if its key was verified
+        lately; None: ask `sender`.
+        """
+        key = self._authenticator.known(authorization, SEND)
+        account = None if key is None else self._accounts.get(key.account)
+        return None if key is None or account is None else _as_the_key_may(account, key)
 
     def sender(self, request: web.Request) -> Coroutine[Any, Any, AccountPolicy]:
         """The account of a request that would send, counted against its limit where there are any.
@@ -62,5 +68,12 @@ class Access:
 
     async def _counted(self, request: web.Request) -> AccountPolicy:
         account = await self.account(request, SEND)
-        self._limits.take(request, account.id)
+        request[LIMITED] = account.id
+        self._limits.take(account.id)
         return account
+
+
+def _as_the_key_may(account: AccountPolicy, key: StoredKey) -> AccountPolicy:
+    if EXEMPTING.isdisjoint(key.scopes):
+        return account
+    return msgspec.structs.replace(account, may_ignore_quiet_hours=True)

@@ -153,7 +153,7 @@ class MessagesApi:
         claimed = None if claim is None else await claim(1)
         if claimed is not None and claimed.stored:
             [before] = claimed.stored.values()
-            return self._accepted(await self._sent_before(account, before))
+            return self._accepted(await self.answer_before(account, before))
         checked = self._services.validator.check(raw, account, now_ms=self._services.wall_ms())
         if isinstance(checked, Refused):
             raise ProblemError(checked.code, checked.detail, checked.errors)
@@ -165,7 +165,7 @@ class MessagesApi:
         if isinstance(verdict, Refused):
             raise ProblemError(verdict.code, verdict.detail, verdict.errors)
         if verdict.deduplicated:
-            return self._accepted(await self._sent_before(account, verdict))
+            return self._accepted(await self.answer_before(account, verdict))
         return self._accepted(sent(checked, verdict))
 
     def _accepted(self, answer: SentMessage) -> web.Response:
@@ -176,7 +176,7 @@ class MessagesApi:
             content_type="application/json",
         )
 
-    async def _sent_before(self, account: AccountPolicy, verdict: Verdict) -> SentMessage:
+    async def answer_before(self, account: AccountPolicy, verdict: Verdict) -> SentMessage:
         """A message that was stored before, as it was sent."""
         view = await self._services.messages.message(account.id, verdict.id)
         if view is None:

@@ -9,6 +9,7 @@ rate; with several gateways configure its share.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from aiohttp import web
@@ -19,8 +20,9 @@ from ratelimit.token_bucket import NANOSECONDS, TokenBucket
 
 REQUESTS, PARTS = "requests", "parts"  # the names of the two policies
 RETRY_SECONDS_MAX = 3600  # what a paused account (rate 0) is told
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
-_ACCOUNT = web.RequestKey("limited account", int)
+LIMITED = web.RequestKey("limited account", int)  # whose quotas the answer describes
 
 
 class PartsQuota(Protocol):
@@ -64,11 +66,8 @@ class RequestLimits:
     def __bool__(self) -> bool:
         return bool(self._policies)
 
-    def take(self, request: web.Request, account: int) -> None:
-        """Count this request. Raises ProblemError 429 when the account has asked too often."""
-        if account not in self._policies:
-            return
-        request[_ACCOUNT] = account
+    def take(self, account: int) -> None:
+        """Count a request. Raises ProblemError 429 when the account has asked too often."""
         bucket = self._buckets.get(account)
         wait_ns = 0 if bucket is None else bucket.take(1, self._monotonic_ns())
         if wait_ns:
@@ -80,11 +79,10 @@ class RequestLimits:
                 policies=(REQUESTS,),
             )
 
-    def describe(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Put the account's quotas on the answer, if the request was counted."""
-        account = request.get(_ACCOUNT)
-        if account not in self._policies:  # not counted, or without limits since
-            return
+    def fields(self, account: int | None) -> Mapping[str, str]:
+        """The account's quotas as header fields; empty for one without limits, or None."""
+        if account is None or account not in self._policies:
+            return _NOTHING
         now_ns = self._monotonic_ns()
         left: list[str] = []
         bucket = self._buckets.get(account)
@@ -92,8 +90,7 @@ class RequestLimits:
             left.append(_left(REQUESTS, bucket.available(now_ns), bucket.full_in(now_ns)))
         if account in self._parts:
             left.append(_left(PARTS, *self._parts_quota(account, now_ns)))
-        response.headers["RateLimit-Policy"] = self._policies[account]
-        response.headers["RateLimit"] = ", ".join(left)
+        return {"RateLimit-Policy": self._policies[account], "RateLimit": ", ".join(left)}
 
 
 def _policies(requests: RateSpec | None, parts: RateSpec | None) -> str:

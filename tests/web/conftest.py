@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from gateway.web.connection import Connection
+from gateway.web.request_head import RequestHead
+from gateway.web.single_posts import SinglePosts
 from tests.web.edge import Api, running_api
+from tests.web.raw_http import GOOD, Watched
 
 
 @pytest.fixture
@@ -14,3 +21,59 @@ async def api() -> AsyncIterator[Api]:
     """A server of its own, with empty memory."""
     async with running_api() as running:
         yield running
+
+
+@pytest.fixture
+async def known() -> AsyncIterator[Api]:
+    """With a key that is known already. Nothing may end up in the loop's exception handler."""
+    errors: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: errors.append(context))
+    async with running_api() as running:
+        await running.post("/v1/messages", GOOD)
+        running.memory.stored.clear()
+        yield running
+    gc.collect()  # tasks whose exception nobody has looked at
+    assert errors == []
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The bodies that went the short way."""
+    went: list[bytes] = []
+    take = SinglePosts.take
+
+    def noting(self: SinglePosts, owner: Connection, head: RequestHead, body: bytes) -> bool:
+        if not take(self, owner, head, body):
+            return False
+        went.append(body)
+        return True
+
+    monkeypatch.setattr(SinglePosts, "take", noting)
+    return went
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
+    seen = Watched()
+    received, pause = Connection.data_received, Connection.pause_writing
+    lost, look = Connection.connection_lost, Connection.close_if_idle
+
+    def data_received(self: Connection, data: bytes) -> None:
+        received(self, data)
+        seen.held_most = max(seen.held_most, len(self._held))
+
+    def pause_writing(self: Connection) -> None:
+        pause(self)
+        seen.choked.set()
+
+    def connection_lost(self: Connection, exc: Exception | None) -> None:
+        lost(self, exc)
+        seen.lost.set()
+
+    def close_if_idle(self: Connection, now: float) -> None:
+        look(self, now)
+        seen.looked_at.set()
+
+    for function in (data_received, pause_writing, connection_lost, close_if_idle):
+        monkeypatch.setattr(Connection, function.__name__, function)
+    return seen

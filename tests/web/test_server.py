@@ -6,16 +6,15 @@ import asyncio
 from collections.abc import Mapping
 
 import pytest
-from aiohttp import web
 from structlog.testing import capture_logs
 
 from gateway.config.settings import HttpSettings
 from gateway.config.values import Address
 from gateway.web import bodies
 from gateway.web.problems import DOCUMENT, KINDS
-from gateway.web.server import HttpServer
+from gateway.web.server import HttpServer, create_app
 from gateway.web.services import Component
-from tests.web.edge import Api, running_api
+from tests.web.edge import Api, in_memory, running_api
 from tests.web.test_messages import GOOD, URL
 
 
@@ -172,7 +171,8 @@ async def test_a_component_that_is_not_required_is_shown_and_nothing_more(api: A
 
 async def test_a_port_in_use_is_an_os_error_at_start(api: Api) -> None:
     settings = HttpSettings(listen=Address(f"127.0.0.1:{api.port}"))
-    second = HttpServer(web.Application(), settings, drain_seconds=0)
+    app = create_app(in_memory(api.memory, lambda: 0.0), settings)
+    second = HttpServer(app, settings, drain_seconds=0)
     with pytest.raises(OSError, match="address already in use"):
         await second.start()
     await second.stop()
