@@ -206,10 +206,12 @@ class Idempotency:
         claims = {record.key: record for record in records if isinstance(record, _Claim)}
         settles = {record.key: record for record in records if isinstance(record, _Settle)}
         owed = list(self._owed.values())
+        told: dict[RequestKey, _Known] = {}
         try:
-            async with self._dedicated.transaction() as connection:
-                await self._settle(connection, [*owed, *settles.values()])
-                told = await self._claim(connection, list(claims.values())) if claims else {}
+            await self._settle([*owed, *settles.values()])
+            if claims:
+                async with self._dedicated.transaction() as connection:
+                    told = await self._claim(connection, list(claims.values()))
         except UNAVAILABLE:
             for settle in settles.values():
                 self._owe(settle)
@@ -219,26 +221,33 @@ class Idempotency:
                 del self._owed[settle.key]
         return [told[each.key] if isinstance(each, _Claim) else None for each in records]
 
-    async def _settle(self, connection: Connection, settles: Sequence[_Settle]) -> None:
+    async def _settle(self, settles: Sequence[_Settle]) -> None:
+        """Each statement by itself and in the order of the keys: in one transaction with claims it
+        would hold rows that another process claims, and wait for what that one has claimed.
+        """
+        settles = sorted(settles, key=lambda each: each.key)
         kept = [(each, each.answer) for each in settles if each.answer is not None]
-        if kept:
-            await connection.executemany(
-                _SQL["idempotency_answer"],
-                [
-                    (*_key(each.key), each.first_id, *msgspec.structs.astuple(answer))
-                    for each, answer in kept
-                ],
-            )
         undone = [each for each in settles if each.answer is None and each.owner is None]
-        if undone:
-            await connection.executemany(
-                _SQL["idempotency_free"], [(*_key(each.key), each.first_id) for each in undone]
-            )
-        for each in settles:
-            if each.owner is not None and each.answer is None:
-                await connection.execute(
-                    _SQL["idempotency_take_over"], *_key(each.key), self._term, each.owner
+        if not settles:
+            return
+        async with self._dedicated.guarded() as connection:
+            if kept:
+                await connection.executemany(
+                    _SQL["idempotency_answer"],
+                    [
+                        (*_key(each.key), each.first_id, *msgspec.structs.astuple(answer))
+                        for each, answer in kept
+                    ],
                 )
+            if undone:
+                await connection.executemany(
+                    _SQL["idempotency_free"], [(*_key(each.key), each.first_id) for each in undone]
+                )
+            for each in settles:
+                if each.owner is not None and each.answer is None:
+                    await connection.execute(
+                        _SQL["idempotency_take_over"], *_key(each.key), self._term, each.owner
+                    )
 
     async def _claim(
         self, connection: Connection, claims: Sequence[_Claim]
