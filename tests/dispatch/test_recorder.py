@@ -513,10 +513,10 @@ async def test_room_for_receipts_is_bounded_and_reading_goes_on_at_half(world: W
 
 
 async def test_everything_offered_is_stored_before_it_closes(world: World) -> None:
-    messages, batch = await submitted(world, 1_200)
+    messages, batch = await submitted(world, 2_400)
     world.recorder.record([sent(world, message, batch) for message in messages])
     await world.recorder.close()
-    assert len(await world.results()) == 1_200
+    assert len(await world.results()) == 2_400
     assert world.recorder.commits.flushes >= 2
     assert (batch.open, await world.intents_open()) == (0, [])
 
