@@ -78,7 +78,9 @@ class HttpServer:
     def __init__(
         self, app: web.Application, settings: HttpSettings, *, drain_seconds: float
     ) -> None:
-        """A stop waits `drain_seconds` for requests that are being answered."""
+        """A stop waits `drain_seconds` for single messages that are being stored, and then up to
+        twice that for other requests that are being answered, as aiohttp does.
+        """
         self._runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=drain_seconds, lingering_time=LINGER_SECONDS
         )
