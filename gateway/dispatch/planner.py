@@ -108,14 +108,11 @@ class Planner:
         if now_ns < self._pause_until_ns:
             self._again_in(self._pause_until_ns - now_ns)
             return
-        room = min(
-            self._pace.ahead(window) - self._parts,
-            WINDOWS_IN_DOUBT_MAX * window - self._doubt.messages,
-            SLICE_ITEMS,
-        )
+        undoubted = WINDOWS_IN_DOUBT_MAX * window - self._doubt.messages
+        room = min(self._pace.ahead(window) - self._parts, undoubted, SLICE_ITEMS)
+        if undoubted <= 0 and not self._parts:
+            self._hurry()  # nothing is left to write until results are stored
         if self._doubt.messages and (room <= 0 or self._has_enough()):
-            if not self:
-                self._hurry()
             return
         self.bring_back()
         if not self._doubt.messages:
