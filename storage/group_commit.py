@@ -117,6 +117,7 @@ class GroupCommit(Generic[T, R]):
     async def drain(self) -> None:
         """Return once everything taken so far and meanwhile is flushed."""
         while self._writer is not None:
+            self.hurry()
             await asyncio.wait({self._writer})
 
     async def close(self) -> None:

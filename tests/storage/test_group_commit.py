@@ -108,6 +108,13 @@ async def test_enough_items_end_the_rest(long_rest: float, monkeypatch: pytest.M
     assert writer.batches[-1] == [5, 6, 7]
 
 
+async def test_who_waits_for_everything_ends_the_rest(long_rest: float) -> None:
+    writer = Writer()
+    group = await resting(writer, long_rest)
+    await group.drain()
+    assert writer.batches == [[1], [2]]
+
+
 async def test_closing_ends_the_rest(long_rest: float) -> None:
     writer = Writer()
     group = await resting(writer, long_rest)
