@@ -127,7 +127,6 @@ class GroupCommit(Generic[T, R]):
         result.
         """
         self._closed = True
-        self.hurry()
         try:
             await self.drain()
         except asyncio.CancelledError:
@@ -138,6 +137,9 @@ class GroupCommit(Generic[T, R]):
     def hurry(self) -> None:
         """Somebody can do nothing until what waits, or is just coming, is flushed: no rest now."""
         self._hurried = True
+        self._end_rest()
+
+    def _end_rest(self) -> None:
         if self._resting is not None and not self._resting.done():
             self._resting.set_result(None)
 
@@ -153,7 +155,7 @@ class GroupCommit(Generic[T, R]):
         self.waiting += count
         self._tickets.append(ticket)
         if self.waiting >= ITEMS_ENOUGH:
-            self.hurry()
+            self._end_rest()
         if self._writer is None:
             # Begins in the loop's next round, so that everything handed in during this one goes
             # along.
@@ -179,7 +181,7 @@ class GroupCommit(Generic[T, R]):
         if seconds > 0 and self.waiting < ITEMS_ENOUGH and not self._closed and not self._hurried:
             loop = asyncio.get_running_loop()
             self._resting = loop.create_future()
-            timer = loop.call_later(seconds, self.hurry)
+            timer = loop.call_later(seconds, self._end_rest)
             try:
                 await self._resting
             finally:

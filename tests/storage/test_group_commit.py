@@ -115,6 +115,25 @@ async def test_who_waits_for_everything_ends_the_rest(long_rest: float) -> None:
     assert writer.batches == [[1], [2]]
 
 
+async def test_items_of_the_running_flush_are_no_company_for_the_next(
+    long_rest: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ITEMS_ENOUGH", 2)
+    writer = Writer()
+    writer.gate.clear()
+    group = group_commit(writer, rest_seconds_max=long_rest)
+    first = group.submit([1])
+    await writer.running.wait()
+    group.offer([2])
+    writer.gate.set()
+    await first
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert writer.batches == [[1]]
+    await group.drain()
+    assert writer.batches == [[1], [2]]
+
+
 async def test_closing_ends_the_rest(long_rest: float) -> None:
     writer = Writer()
     group = await resting(writer, long_rest)
