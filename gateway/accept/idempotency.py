@@ -225,11 +225,11 @@ class Idempotency:
         """Each statement by itself and in the order of the keys: in one transaction with claims it
         would hold rows that another process claims, and wait for what that one has claimed.
         """
+        if not settles:
+            return
         settles = sorted(settles, key=lambda each: each.key)
         kept = [(each, each.answer) for each in settles if each.answer is not None]
         undone = [each for each in settles if each.answer is None and each.owner is None]
-        if not settles:
-            return
         async with self._dedicated.guarded() as connection:
             if kept:
                 await connection.executemany(

@@ -48,8 +48,8 @@ _SQL = sql.load(__package__)
 _log = structlog.get_logger(__name__)
 RETRY_SECONDS = 0.5
 # A result and a receipt for each of 1 000 messages. Each round trip of the transaction waits for a
-# turn of a busy event loop: in four runs, alternating, medians of 8 085, 8 197, 8 257 and 8 660
-# messages/s end to end where half of it gave 7 477, 8 099, 8 197 and 7 623.
+# turn of a busy event loop: in four series of runs, alternating, medians of 8 085, 8 197, 8 257 and
+# 8 660 messages/s end to end where half of it gave 7 477, 8 099, 8 197 and 7 623.
 RECORDS_PER_FLUSH_MAX = 2_000
 REST_SECONDS_MAX = 0.004
 

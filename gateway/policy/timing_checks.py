@@ -36,13 +36,11 @@ class TimingCheck:
         for item in items:
             message = item.prepared
             options = message.options
-            if options is None and not quiet:
+            if (options is None and not quiet) or not self.concerns(item):
                 continue
             scheduled = now_ms
             if options is not None and options.send_at is not None:
                 scheduled = max(now_ms, options.send_at)
-            elif not self._rules.concerns(message.category, options):
-                continue
             wait = self._rules.wait(
                 message.to, message.account, message.category, options, scheduled
             )

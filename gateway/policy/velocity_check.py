@@ -61,10 +61,7 @@ class VelocityCheck:
         if not self._limits:
             return
         asked = [
-            (item, limits)
-            for item in items
-            if self.concerns(item)
-            and (limits := self._limits.get(item.prepared.account)) is not None
+            (item, self._limits[item.prepared.account]) for item in items if self.concerns(item)
         ]
         if not asked:
             return

@@ -53,17 +53,8 @@ class Connection(asyncio.Protocol):
     """Between the transport and aiohttp's handler of this connection."""
 
     __slots__ = (
-        "__weakref__",
-        "_choked",
-        "_handler",
-        "_held",
-        "_last",
-        "_loop",
-        "_patience",
-        "_paused",
-        "_short_way",
-        "_transport",
-        "_turn",
+        "__weakref__", "_choked", "_handler", "_held", "_last", "_loop", "_patience", "_paused",
+        "_short_way", "_transport", "_turn",
     )  # fmt: skip
 
     def __init__(

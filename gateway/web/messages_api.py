@@ -46,7 +46,7 @@ from gateway.web.message_answers import (
     sent,
     sent_before,
 )
-from gateway.web.problems import ProblemError
+from gateway.web.problems import ProblemError, not_taken
 from gateway.web.services import Services
 from storage.ids import format_id, parse_id
 
@@ -156,14 +156,14 @@ class MessagesApi:
             return self._accepted(await self.answer_before(account, before))
         checked = self._services.validator.check(raw, account, now_ms=self._services.wall_ms())
         if isinstance(checked, Refused):
-            raise ProblemError(checked.code, checked.detail, checked.errors)
+            raise not_taken(checked)
         [verdict] = await self._services.accepter.accept(
             [checked],
             batch_id=None,
             ids=None if claimed is None else GivenIds(claimed.ids, claimed.again),
         )
         if isinstance(verdict, Refused):
-            raise ProblemError(verdict.code, verdict.detail, verdict.errors)
+            raise not_taken(verdict)
         if verdict.deduplicated:
             return self._accepted(await self.answer_before(account, verdict))
         return self._accepted(sent(checked, verdict))

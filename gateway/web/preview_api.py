@@ -21,7 +21,7 @@ from gateway.web.endpoints import Endpoint
 from gateway.web.json_answers import json_response
 from gateway.web.message_answers import ItemError, category_name, encoding_name
 from gateway.web.messages_api import EXAMPLE, MESSAGE_PROBLEMS, none_accepted
-from gateway.web.problems import ProblemError
+from gateway.web.problems import ProblemError, not_taken
 from gateway.web.services import PolicyDecision, RouteView, Services
 from smpp.text import Estimate, estimate
 from storage.crypto import mask
@@ -127,7 +127,7 @@ class PreviewApi:
             if self._form.decode(body).messages is msgspec.UNSET:
                 checked = check(body, account, now_ms=now_ms)
                 if isinstance(checked, Refused):
-                    raise ProblemError(checked.code, checked.detail, checked.errors)
+                    raise not_taken(checked)
                 return [checked]
             messages = self._envelope.decode(body).messages
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import msgspec
 from aiohttp import web
 
-from gateway.accept.models import FieldError
+from gateway.accept.models import FieldError, Refused
 
 CONTENT_TYPE = "application/problem+json"
 DOCUMENT = "/docs/problems"
@@ -204,6 +204,11 @@ class ProblemError(Exception):
         self.errors = errors
         self.headers = headers or {}
         self.policies = policies
+
+
+def not_taken(refused: Refused) -> ProblemError:
+    """A message that was not taken, as the answer to its request."""
+    return ProblemError(refused.code, refused.detail, refused.errors)
 
 
 def problem_response(problem: ProblemError, instance: str, request_id: str) -> web.Response:

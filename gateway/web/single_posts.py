@@ -24,7 +24,7 @@ from gateway.web.connection import Connection
 from gateway.web.edge import REQUEST_ID_HEADER, Edge
 from gateway.web.message_answers import SentMessage, sent
 from gateway.web.messages_api import SLICE_ITEMS, MessagesApi
-from gateway.web.problems import ProblemError, problem_response
+from gateway.web.problems import not_taken, problem_response
 from gateway.web.request_head import BODY_BYTES_MAX, RequestHead, RequestHeads
 from gateway.web.services import Services
 from storage.categories import Category
@@ -134,7 +134,7 @@ class SinglePosts:
             self._limits.take(post.account.id)
         checked = self._services.validator.check(post.body, post.account, now_ms=now_ms)
         if isinstance(checked, Refused):
-            raise ProblemError(checked.code, checked.detail, checked.errors)
+            raise not_taken(checked)
         return checked
 
     async def _accept(self, posts: Sequence[_Post]) -> None:
@@ -154,7 +154,7 @@ class SinglePosts:
         repeats: list[tuple[_Post, Verdict]] = []
         for post, verdict in judged:
             if isinstance(verdict, Refused):
-                self._fail(post, ProblemError(verdict.code, verdict.detail, verdict.errors))
+                self._fail(post, not_taken(verdict))
             elif verdict.deduplicated:
                 repeats.append((post, verdict))
             else:

@@ -14,7 +14,7 @@ from gateway.web.connection import HELD_BYTES_MAX, Connection
 from gateway.web.services import MessageView
 from gateway.web.single_posts import SinglePosts
 from storage.categories import Category
-from tests.web.edge import Api, Memory, running_api
+from tests.web.edge import Api, running_api
 from tests.web.raw_http import (
     GOOD,
     REFUSED,
@@ -265,10 +265,10 @@ async def test_a_stop_answers_what_waits_and_closes_the_rest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     close = SinglePosts.close
-    memory: Memory
+    stored = asyncio.Event()
 
     async def closing(self: SinglePosts, seconds: float) -> None:
-        asyncio.get_running_loop().call_soon(memory.accepting.set)  # type: ignore[union-attr]
+        asyncio.get_running_loop().call_soon(stored.set)
         await close(self, seconds)
 
     monkeypatch.setattr(SinglePosts, "close", closing)
@@ -276,7 +276,7 @@ async def test_a_stop_answers_what_waits_and_closes_the_rest(
         memory = api.memory
         await api.post("/v1/messages", GOOD)
         memory.validating.clear()
-        memory.accepting = asyncio.Event()
+        memory.accepting = stored
         reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
         idle, idle_writer = await asyncio.open_connection("127.0.0.1", api.port)
         half, half_writer = await asyncio.open_connection("127.0.0.1", api.port)
