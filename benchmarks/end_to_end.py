@@ -33,11 +33,11 @@ Figures = Mapping[str, object]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The load's shape."""
-    parser.add_argument("--messages", type=int, default=50_000, help="messages in batches")
+    parser.add_argument("--messages", type=int, default=100_000, help="messages in batches")
     parser.add_argument("--batch", type=int, default=500, help="messages in one POST")
-    parser.add_argument("--concurrency", type=int, default=4, help="POSTs of batches at once")
+    parser.add_argument("--concurrency", type=int, default=2, help="POSTs of batches at once")
     parser.add_argument("--single", type=int, default=20_000, help="messages in single POSTs")
-    parser.add_argument("--kannel", type=int, default=10_000, help="messages through Kannel")
+    parser.add_argument("--kannel", type=int, default=20_000, help="messages through Kannel")
     parser.add_argument("--connections", type=int, default=50, help="for single POSTs and Kannel")
     parser.add_argument("--rounds", type=int, default=3, help="of each, alternating")
     parser.add_argument("--binds", type=int, default=2, help="smsgate's sessions")

@@ -26,10 +26,12 @@ STALL_SECONDS_MAX = 30.0
 SENDER = "SHOP"
 TEXT = "Your parcel {n} is on its way and will arrive tomorrow between 9 and 12."
 
-# As quick as a carrier can be: answers and receipts at once.
+# As quick as a carrier can be: answers and receipts at once, none held back until earlier ones are
+# acknowledged.
 INSTANT = """\
 answer_latency_ms = 0
 receipt_delay_ms = 0
+receipt_window = 5000
 scripted_destinations = false
 directives = false
 """

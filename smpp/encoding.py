@@ -142,6 +142,12 @@ class Part(Record, frozen=True, gc=False):
     segments: int = 1
 
 
+# Most texts are one part. What is counted when a message is accepted is written a moment later, and
+# a campaign says the same to many: text -> for whom it was encoded, and how. Forgotten all at once.
+TEXTS_REMEMBERED_MAX: Final = 4096
+_remembered: dict[str, tuple[TextSettings, Part]] = {}
+
+
 def submit_parts(
     text: str, settings: TextSettings, reference: int = 0, *, parts_max: int = 10
 ) -> tuple[Part, ...]:
@@ -153,13 +159,20 @@ def submit_parts(
     """
     if not 1 <= parts_max <= PARTS_MAX:
         raise ValueError(f"parts_max is {parts_max}, 1 to {PARTS_MAX} can be sent")
+    known = _remembered.get(text)
+    if known is not None and known[0] is settings:
+        return (known[1],)
     alphabet, octets = _encoded(text, settings)
     data_coding = settings.data_coding(alphabet)
     bits = settings.reference_bits()
     pieces = pieces_of(octets, alphabet, bits, parts_max)
     total = len(pieces)
     if total == 1:
-        return (Part(0, data_coding, octets, (), alphabet),)
+        part = Part(0, data_coding, octets, (), alphabet)
+        if len(_remembered) >= TEXTS_REMEMBERED_MAX:
+            _remembered.clear()
+        _remembered[text] = settings, part
+        return (part,)
     if settings.segmentation == "payload":
         payload = ((TLV_MESSAGE_PAYLOAD, octets),)
         return (Part(0, data_coding, b"", payload, alphabet, total),)
@@ -183,10 +196,8 @@ def count_parts(text: str, settings: TextSettings, *, parts_max: int = 10) -> tu
 
     Raises as submit_parts does.
     """
-    if not 1 <= parts_max <= PARTS_MAX:
-        raise ValueError(f"parts_max is {parts_max}, 1 to {PARTS_MAX} can be sent")
-    alphabet, octets = _encoded(text, settings)
-    return alphabet, len(pieces_of(octets, alphabet, settings.reference_bits(), parts_max))
+    parts = submit_parts(text, settings, parts_max=parts_max)
+    return parts[0].alphabet, len(parts) * parts[0].segments
 
 
 def estimate(text: str, settings: TextSettings) -> Estimate:

@@ -71,7 +71,8 @@ class SuppressionLookup:
 
 async def look_up(connection: Connection, recipients: Sequence[bytes]) -> SuppressionLookup:
     """The entries of these recipients (16-byte indexes). One round trip, whatever their number."""
-    return SuppressionLookup(await connection.fetch(_SQL["suppression_look_up"], recipients))
+    found = await connection.fetch(_SQL["suppression_look_up"], b"".join(recipients))
+    return SuppressionLookup(found)
 
 
 async def add(connection: Connection, entries: Sequence[Suppression]) -> int:

@@ -188,8 +188,9 @@ class Planner:
         journey.submits, journey.segments = encoded.total, encoded.segments
         journey.encoded_at = now_ms
         journey.unanswered = len(encoded.unsent)
-        self._parts += encoded.cost - message.cost
-        message.parts, message.cost = encoded.parts, encoded.cost
+        cost = encoded.cost
+        self._parts += cost - message.cost
+        message.parts, message.cost = encoded.parts, cost
 
     def written(self, parts: int) -> None:
         """So many parts left the plan, to the wire or back."""

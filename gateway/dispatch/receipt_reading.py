@@ -20,7 +20,6 @@ from gateway.dispatch.message_references import MessageReferences
 from smpp.addresses import address_text
 from smpp.events import MessageRequest
 from smpp.message_pdu import message_octets
-from smpp.tlv import tlv_value
 from smpp.vocabulary import (
     TLV_MESSAGE_STATE,
     TLV_NETWORK_ERROR_CODE,
@@ -104,29 +103,31 @@ class ReceiptReader:
 
     def row(self, pdu: MessageRequest, received_at: datetime) -> ReceiptRow | None:
         """What is stored of a receipt; None for one that names no message."""
+        tlvs = dict(reversed(pdu.tlvs))  # of a tag that comes twice the first counts
         receipt = parse_receipt(
             message_octets(pdu),
-            receipted_message_id=tlv_value(pdu.tlvs, TLV_RECEIPTED_MESSAGE_ID),
-            message_state=tlv_integer(tlv_value(pdu.tlvs, TLV_MESSAGE_STATE)),
-            network_error_code=tlv_value(pdu.tlvs, TLV_NETWORK_ERROR_CODE),
+            receipted_message_id=tlvs.get(TLV_RECEIPTED_MESSAGE_ID),
+            message_state=tlv_integer(tlvs.get(TLV_MESSAGE_STATE)),
+            network_error_code=tlvs.get(TLV_NETWORK_ERROR_CODE),
         )
         if receipt is None:
             return None
-        number = ""
+        number, reference_id = "", None
         if self.references is not None or self._learning:
             number = address_text(pdu.source_addr_ton, pdu.source_addr)
+            reference_id = self._referred_to(tlvs.get(TLV_USER_MESSAGE_REFERENCE), number)
         carrier_id, alternate_id = self._ids(receipt, number)
         row = ReceiptRow(
-            connector=self._connector,
-            carrier_id=carrier_id,
-            submission_id=self._known.get(carrier_id),
-            status=receipt.status,
-            reason=reason_of(receipt.status, receipt.error),
-            error=receipt.error,
-            done_at=receipt.done_at,
-            received_at=received_at,
-            alternate_id=alternate_id,
-            reference_id=self._referred_to(pdu, number),
+            self._connector,
+            carrier_id,
+            self._known.get(carrier_id),
+            receipt.status,
+            reason_of(receipt.status, receipt.error),
+            receipt.error,
+            receipt.done_at,
+            received_at,
+            alternate_id,
+            reference_id,
         )
         if self._learning and row.submission_id is None and len(self._unsure) < UNSURE_MAX:
             self._unsure.append(row)
@@ -160,11 +161,10 @@ class ReceiptReader:
         text_id = self._receipt_id(receipt.text_id, number)
         return (text_id, carrier_id) if self.manners.text_id_first else (carrier_id, text_id)
 
-    def _referred_to(self, pdu: MessageRequest, number: str) -> int | None:
-        if self.references is None:
+    def _referred_to(self, reference: bytes | None, number: str) -> int | None:
+        if self.references is None or reference is None:
             return None
-        value = tlv_value(pdu.tlvs, TLV_USER_MESSAGE_REFERENCE)
-        return None if value is None else self.references.find(value, number)
+        return self.references.find(reference, number)
 
     def _receipt_id(self, raw: str, number: str) -> str:
         learner = self.learner
@@ -175,8 +175,13 @@ class ReceiptReader:
         return written if translation is None else translation(written)
 
     def _written(self, raw: str, base: IdBase) -> str:
+        """`raw` has no space around it, so that an opaque one stays as it is."""
         rewrite = self.manners.rewrite
-        return normalise_id(raw if rewrite is None else rewrite(raw), base)
+        if rewrite is not None:
+            raw = rewrite(raw)
+        elif base == "opaque":
+            return raw
+        return normalise_id(raw, base)
 
 
 def tlv_integer(value: bytes | None) -> int | None:

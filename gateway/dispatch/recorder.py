@@ -38,6 +38,7 @@ from smpp.client import Bind
 from smpp.events import Delivery
 from smpp.vocabulary import ESME_RX_R_APPN
 from storage import events, sql
+from storage.codecs import array_text
 from storage.events import Event
 from storage.faults import POISON, Fenced, is_transient
 from storage.group_commit import GroupCommit
@@ -227,7 +228,8 @@ class Recorder:
             batch.id for batch, finished in gathered.batches.values() if batch.open == finished
         ]
         if gathered.done_ids or closed:
-            await connection.execute(_SQL["results_close"], gathered.done_ids, closed)
+            done_ids = array_text(gathered.done_ids)
+            await connection.execute(_SQL["results_close"], done_ids, closed)
 
     async def _write_receipts(
         self, connection: Connection, gathered: _Gathered

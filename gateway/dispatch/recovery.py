@@ -19,6 +19,7 @@ from dlr.reasons import Reason
 from dlr.status import Status
 from gateway.dispatch.doubt import Doubt, OutcomePolicy
 from storage import events, sql
+from storage.codecs import array_text
 from storage.events import Event
 from storage.ids import IdSource
 from storage.leases import FenceFailed, HostIdentity, dead_terms, fence
@@ -110,7 +111,7 @@ async def _settle_doubt(
             if decided[result.message_id] is Doubt.FAIL:
                 fail(result)
         await insert_submissions(connection, results)
-        await connection.execute(_SQL["results_close"], [row["id"] for row in ended], [])
+        await connection.execute(_SQL["results_close"], array_text(row["id"] for row in ended), [])
     await events.append(
         connection,
         [

@@ -280,11 +280,13 @@ class MessagesApi:
                 batch_item(start + offset, outcome, checked[start + offset])
                 for offset, outcome in enumerate(outcomes[start : start + SLICE_ITEMS])
             ]
-            rejected += sum(item.error is not None for item in items)
-            suppressed += sum(
-                item.status == "suppressed" and not item.deduplicated for item in items
-            )
-            deduplicated += sum(item.deduplicated for item in items)
+            for item in items:
+                if item.error is not None:
+                    rejected += 1
+                elif item.deduplicated:
+                    deduplicated += 1
+                elif item.status == "suppressed":
+                    suppressed += 1
             pieces.append(self._encoder.encode(items)[1:-1])
             await asyncio.sleep(0)
         head = {

@@ -1,8 +1,15 @@
 -- name: suppression_look_up
 -- Every entry of these recipients; which of them applies is decided by account and category in the caller.
+-- $1: indexes of 16 octets, one behind the other.
 SELECT to_idx, account, category, reason
 FROM suppression
-WHERE to_idx = ANY($1::bytea[]) AND (expires_at IS NULL OR expires_at > now());
+WHERE to_idx = ANY(
+        ARRAY(
+            SELECT substring($1::bytea FROM 16 * place + 1 FOR 16)
+            FROM generate_series(0, length($1::bytea) / 16 - 1) AS place
+        )
+    )
+    AND (expires_at IS NULL OR expires_at > now());
 
 -- name: suppression_add
 -- An older entry keeps its evidence, unless it has expired.

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from dlr.receipt import (
     ID_CHARACTERS_MAX,
     STATES,
-    TEXT_CHARACTERS_MAX,
     Receipt,
     normalise_id,
     parse_date,
@@ -54,7 +53,6 @@ def test_the_standard_text() -> None:
     assert receipt.state == "DELIVRD"
     assert receipt.error == "000"
     assert receipt.done_at == DONE
-    assert receipt.text == STANDARD.decode()
     assert receipt.text_id is None
 
 
@@ -83,7 +81,6 @@ def test_dialects_say_the_same(text: bytes) -> None:
     assert receipt.status is Status.DELIVERED
     assert receipt.error == "000"
     assert receipt.done_at == DONE
-    assert "\x00" not in receipt.text
 
 
 @pytest.mark.parametrize(
@@ -187,8 +184,7 @@ def test_nothing_a_carrier_sends_raises(
         return
     assert receipt.status in RECEIPT_STATUSES
     assert 0 < len(receipt.carrier_id) <= ID_CHARACTERS_MAX
-    assert len(receipt.text) <= TEXT_CHARACTERS_MAX
-    stored = f"{receipt.carrier_id}{receipt.error}{receipt.text}{receipt.state}{receipt.text_id}"
+    stored = f"{receipt.carrier_id}{receipt.error}{receipt.state}{receipt.text_id}"
     assert "\x00" not in stored
 
 

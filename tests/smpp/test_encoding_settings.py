@@ -57,6 +57,25 @@ def test_the_plain_settings_are_encode_text() -> None:
         assert estimate(text, PLAIN) == plain_estimate(text)
 
 
+def test_a_text_that_is_remembered_is_still_written_as_each_carrier_wants_it() -> None:
+    for text in ("Grüße", "Grüße", "ça va", "验证码"):
+        for wanted, alphabets in ((PLAIN, ("gsm7", "ucs2")), (LATIN, ("latin1", "ucs2"))):
+            [part] = submit_parts(text, wanted)
+            assert part.alphabet in alphabets
+            again = TextSettings(wanted.default_alphabet, wanted.alphabets)
+            assert submit_parts(text, again) == (part,) == submit_parts(text, wanted)
+            assert read_text(part.short_message, part.data_coding, wanted) == text
+
+
+def test_how_many_texts_are_remembered_is_bounded() -> None:
+    for number in range(2 * encoding.TEXTS_REMEMBERED_MAX + 1):
+        encoding.count_parts(f"Your code is {number}", PLAIN)
+    assert 0 < len(encoding._remembered) <= encoding.TEXTS_REMEMBERED_MAX
+    whole = len(encoding._remembered)
+    submit_parts("long " * 100, PLAIN)
+    assert len(encoding._remembered) == whole  # only texts of one part, each at most 160 characters
+
+
 @pytest.mark.parametrize(
     ("character", "alphabet", "single", "room"),
     [

@@ -1,7 +1,7 @@
 -- name: results_close
--- Messages that are done, and intents of which every message is.
+-- Messages that are done ($1, as the text of an array, read once), and intents of which every message is.
 WITH closed AS (DELETE FROM submit_intent WHERE id = ANY($2::bigint[]))
-DELETE FROM outbox WHERE id = ANY($1::bigint[]);
+DELETE FROM outbox WHERE id = ANY((SELECT $1::text::bigint[])::bigint[]);
 
 -- name: outbox_retry
 -- Frees messages for another attempt; any process that has a bind for them may take them when their time comes. Only
