@@ -5,17 +5,33 @@ Owns the translation of numbers to names and of times to id ranges. Counts nothi
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 import asyncpg
 
 from campaigns.reports import FUNNEL_KEYS, funnel, nothing_counted
 from dlr.rates import delivery_rates
-from dlr.report import COUNTS, GROUP_KEYS, KeyValue, delivery_counts
+from dlr.report import (
+    COUNTS,
+    GROUP_KEYS,
+    KeyValue,
+    delivery_counts,
+    failure_codes,
+    receipt_latency,
+    submit_latency,
+)
 from gateway.readers import reading
 from gateway.registry import Registry
-from gateway.web.services import Figures, Report, ReportGroup, ReportTooSlow
+from gateway.web.services import (
+    FailureCount,
+    Figures,
+    Latencies,
+    Report,
+    ReportGroup,
+    ReportTooSlow,
+)
 from storage.ids import id_at
 from storage.pool import Connection
 
@@ -67,6 +83,30 @@ class Reports:
         nothing = nothing_counted()
         return await self._report(groups_by, group_by, Figures(nothing.counts, nothing.rates))
 
+    async def failures(self, account: int, since: datetime, until: datetime) -> list[FailureCount]:
+        async with self._reading() as connection:
+            found = await failure_codes(
+                connection, since_id=id_at(since), until_id=id_at(until), account=account
+            )
+        return [
+            FailureCount(
+                self._registry.connector_name(each.connector),
+                each.status,
+                each.reason,
+                each.error,
+                each.parts,
+            )
+            for each in found
+        ]
+
+    async def latency(self, account: int, since: datetime, until: datetime) -> Latencies:
+        span = {"since_id": id_at(since), "until_id": id_at(until), "account": account}
+        async with self._reading() as connection:
+            return Latencies(
+                await submit_latency(connection, **span),
+                await receipt_latency(connection, **span),
+            )
+
     async def _report(
         self,
         groups_by: Callable[[Connection, Sequence[str]], Awaitable[list[ReportGroup]]],
@@ -74,21 +114,27 @@ class Reports:
         nothing: Figures,
     ) -> Report:
         """Groups and total out of one snapshot, so that they agree."""
+        async with self._reading() as connection:
+            # Tables that were just filled have no statistics yet, and a nested loop over what
+            # the planner took for a handful of rows ran into the 15 s limit at 40 000 messages.
+            await connection.execute("SET LOCAL enable_nestloop = off")
+            totals = await groups_by(connection, ())
+            groups = await groups_by(connection, group_by) if group_by else []
+        if totals:
+            return Report(groups, Figures(totals[0].counts, totals[0].rates))
+        return Report(groups, nothing)
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[Connection]:
+        """One snapshot. Raises ReportTooSlow."""
         try:
             async with (
                 reading(self._pool) as connection,
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
-                # Tables that were just filled have no statistics yet, and a nested loop over what
-                # the planner took for a handful of rows ran into the 15 s limit at 40 000 messages.
-                await connection.execute("SET LOCAL enable_nestloop = off")
-                totals = await groups_by(connection, ())
-                groups = await groups_by(connection, group_by) if group_by else []
+                yield connection
         except asyncpg.QueryCanceledError as error:
             raise ReportTooSlow(str(error)) from error
-        if totals:
-            return Report(groups, Figures(totals[0].counts, totals[0].rates))
-        return Report(groups, nothing)
 
     def _named(self, key: Mapping[str, KeyValue]) -> dict[str, str | None]:
         """Accounts and connectors by name, everything else as text."""

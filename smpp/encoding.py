@@ -8,6 +8,7 @@ means what the carrier says it means, so it is a setting (E76); SMPP 3.4 section
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, Literal
 
 from msgspec import Struct as Record
@@ -16,6 +17,8 @@ from smpp import gsm0338
 from smpp.replacements import REPLACEMENTS, replaced
 from smpp.segmentation import (
     PARTS_MAX,
+    UNIT_OCTETS,
+    UNITS_SINGLE_MAX,
     Alphabet,
     ReferenceBits,
     with_headers,
@@ -97,6 +100,9 @@ class TextSettings(Record, frozen=True, forbid_unknown_fields=True):
                     f"data_coding 0 is {alphabet}, but default_alphabet is {self.default_alphabet}"
                 )
 
+    def __hash__(self) -> int:
+        return hash((self.default_alphabet, self.alphabets))  # a dict has none
+
     def tried(self) -> tuple[Alphabet, ...]:
         """The alphabets in the order in which they are tried."""
         if self.alphabets:
@@ -143,9 +149,8 @@ class Part(Record, frozen=True, gc=False):
 
 
 # Most texts are one part. What is counted when a message is accepted is written a moment later, and
-# a campaign says the same to many: text -> for whom it was encoded, and how. Forgotten all at once.
+# a campaign says the same to many.
 TEXTS_REMEMBERED_MAX: Final = 4096
-_remembered: dict[str, tuple[TextSettings, Part]] = {}
 
 
 def submit_parts(
@@ -159,20 +164,14 @@ def submit_parts(
     """
     if not 1 <= parts_max <= PARTS_MAX:
         raise ValueError(f"parts_max is {parts_max}, 1 to {PARTS_MAX} can be sent")
-    known = _remembered.get(text)
-    if known is not None and known[0] is settings:
-        return (known[1],)
+    part = _one_part(text, settings) if len(text) <= UNITS_SINGLE_MAX["gsm7"] else None
+    if part is not None:
+        return (part,)
     alphabet, octets = _encoded(text, settings)
     data_coding = settings.data_coding(alphabet)
     bits = settings.reference_bits()
     pieces = pieces_of(octets, alphabet, bits, parts_max)
     total = len(pieces)
-    if total == 1:
-        part = Part(0, data_coding, octets, (), alphabet)
-        if len(_remembered) >= TEXTS_REMEMBERED_MAX:
-            _remembered.clear()
-        _remembered[text] = settings, part
-        return (part,)
     if settings.segmentation == "payload":
         payload = ((TLV_MESSAGE_PAYLOAD, octets),)
         return (Part(0, data_coding, b"", payload, alphabet, total),)
@@ -189,6 +188,15 @@ def submit_parts(
             for octets in with_headers(pieces, reference, bits)
         ]
     )
+
+
+@lru_cache(maxsize=TEXTS_REMEMBERED_MAX)
+def _one_part(text: str, settings: TextSettings) -> Part | None:
+    """The only part of ``text``; None if it needs several."""
+    alphabet, octets = _encoded(text, settings)
+    if len(octets) // UNIT_OCTETS[alphabet] > UNITS_SINGLE_MAX[alphabet]:
+        return None
+    return Part(0, settings.data_coding(alphabet), octets, (), alphabet)
 
 
 def count_parts(text: str, settings: TextSettings, *, parts_max: int = 10) -> tuple[Alphabet, int]:

@@ -17,7 +17,15 @@ from gateway.web.access import Access
 from gateway.web.endpoints import Endpoint, Handler
 from gateway.web.json_answers import json_response
 from gateway.web.parameters import QueryReader, invalid, nearest
-from gateway.web.services import ConnectorView, Figures, Report, ReportGroup, Services
+from gateway.web.services import (
+    ConnectorView,
+    FailureCount,
+    Figures,
+    Latencies,
+    Report,
+    ReportGroup,
+    Services,
+)
 
 READ = "reports:read"
 SPAN_DEFAULT = timedelta(hours=24)
@@ -31,7 +39,7 @@ _Query = Callable[[int, datetime, datetime, Sequence[str]], Awaitable[Report]]
 _TIME = Meta(tz=True)
 
 
-class ReportQuery(msgspec.Struct, kw_only=True):
+class SpanQuery(msgspec.Struct, kw_only=True):
     """The span is [since, until); without one, the last 24 hours."""
 
     since: Annotated[
@@ -41,6 +49,11 @@ class ReportQuery(msgspec.Struct, kw_only=True):
     until: Annotated[
         Annotated[datetime, _TIME] | None, Meta(description="Messages created before; else now.")
     ] = None
+
+
+class ReportQuery(SpanQuery, kw_only=True):
+    """A span, and what to tell apart."""
+
     group_by: Annotated[
         str, Meta(description=f"Up to {GROUP_BY_MAX} different dimensions, with commas between.")
     ] = ""
@@ -54,6 +67,25 @@ class ReportAnswer(msgspec.Struct):
     group_by: tuple[str, ...]
     groups: Sequence[ReportGroup]
     total: Figures
+
+
+class FailureReport(msgspec.Struct):
+    """What parts of the messages created in [since, until) failed of, in the carriers' own words;
+    the most frequent first, at most 200.
+    """
+
+    since: datetime
+    until: datetime
+    failures: Sequence[FailureCount]
+
+
+class LatencyReport(Latencies):
+    """How long the messages created in [since, until) took to the carrier, and the receipts that
+    decided about them from there.
+    """
+
+    since: datetime
+    until: datetime
 
 
 class ConnectorList(msgspec.Struct):
@@ -70,6 +102,7 @@ class ReportsApi:
         self._services = services
         self._access = access
         self._query = QueryReader(ReportQuery)
+        self._span_query = QueryReader(SpanQuery)
 
     def routes(self) -> list[Endpoint]:
         """What server.py mounts."""
@@ -86,6 +119,26 @@ class ReportsApi:
                 self.funnel,
                 "From accepted to clicked by a person",
                 reports.funnel_dimensions,
+            ),
+            Endpoint(
+                method="GET",
+                path="/v1/reports/failures",
+                handler=self.failures,
+                summary="What the carriers said of parts that failed",
+                scope=READ,
+                query=SpanQuery,
+                answers={200: FailureReport},
+                problems=("report_too_slow",),
+            ),
+            Endpoint(
+                method="GET",
+                path="/v1/reports/latency",
+                handler=self.latency,
+                summary="Seconds to the carrier, and from there to the receipt",
+                scope=READ,
+                query=SpanQuery,
+                answers={200: LatencyReport},
+                problems=("report_too_slow",),
             ),
             Endpoint(
                 method="GET",
@@ -107,23 +160,45 @@ class ReportsApi:
         reports = self._services.reports
         return await self._report(request, reports.funnel, reports.funnel_dimensions)
 
+    async def failures(self, request: web.Request) -> web.Response:
+        """What the carriers said of parts that failed."""
+        account, since, until = await self._asked(request)
+        failures = await self._services.reports.failures(account, since, until)
+        return json_response(FailureReport(since, until, failures))
+
+    async def latency(self, request: web.Request) -> web.Response:
+        """Seconds to the carrier, and from there to the receipt."""
+        account, since, until = await self._asked(request)
+        took = await self._services.reports.latency(account, since, until)
+        return json_response(
+            LatencyReport(took.accepted_to_submit, took.submit_to_receipt, since, until)
+        )
+
     async def connectors(self, request: web.Request) -> web.Response:
         """State of the connectors of this process."""
         await self._access.key(request, READ)
         return json_response(ConnectorList(self._services.connectors()))
+
+    async def _asked(self, request: web.Request) -> tuple[int, datetime, datetime]:
+        """Whose messages of which span."""
+        key = await self._access.key(request, READ)
+        return key.account, *self._span(self._span_query.read(request))
+
+    def _span(self, query: SpanQuery) -> tuple[datetime, datetime]:
+        return _span(query, datetime.fromtimestamp(self._services.wall_ms() / 1000, UTC))
 
     async def _report(
         self, request: web.Request, query: _Query, dimensions: Sequence[str]
     ) -> web.Response:
         key = await self._access.key(request, READ)
         asked = self._query.read(request)
-        since, until = _span(asked, datetime.fromtimestamp(self._services.wall_ms() / 1000, UTC))
+        since, until = self._span(asked)
         group_by = _grouping(asked.group_by, dimensions)
         report = await query(key.account, since, until, group_by)
         return json_response(ReportAnswer(since, until, group_by, report.groups, report.total))
 
 
-def _span(query: ReportQuery, now: datetime) -> tuple[datetime, datetime]:
+def _span(query: SpanQuery, now: datetime) -> tuple[datetime, datetime]:
     """Raises ProblemError 422 naming the parameter."""
     until = _instant("until", query.until, now)
     since = _instant("since", query.since, until - SPAN_DEFAULT)

@@ -15,6 +15,7 @@ from typing import Protocol
 import msgspec
 
 from dlr.rates import Rate
+from dlr.report import Latency
 from gateway.accept.idempotency import Claimed, KeptAnswer, RequestKey
 from gateway.accept.models import Accepter, AccountPolicy, Prepared
 from gateway.accept.validation import Validator
@@ -181,6 +182,25 @@ class Report(msgspec.Struct):
     total: Figures
 
 
+class FailureCount(msgspec.Struct):
+    """What parts failed of at one connector. `carrier_code` is the carrier's own; `parts` counts
+    what a phone would have got, not messages.
+    """
+
+    connector: str | None
+    status: str
+    reason: str
+    carrier_code: str | None
+    parts: int
+
+
+class Latencies(msgspec.Struct):
+    """Seconds, for each category that has any. A schedule and quiet hours count as waiting."""
+
+    accepted_to_submit: Sequence[Latency]
+    submit_to_receipt: Sequence[Latency]
+
+
 class ReportTooSlow(Exception):
     """The database gave up on a report: the span is too long for it."""
 
@@ -205,6 +225,14 @@ class Reporter(Protocol):
         self, account: int, since: datetime, until: datetime, group_by: Sequence[str]
     ) -> Report:
         """From accepted over delivered to clicked by a person. Raises as `delivery` does."""
+
+    async def failures(
+        self, account: int, since: datetime, until: datetime
+    ) -> Sequence[FailureCount]:
+        """The most frequent first. Raises as `delivery` does."""
+
+    async def latency(self, account: int, since: datetime, until: datetime) -> Latencies:
+        """How long messages took to the carrier, and receipts to us. Raises as `delivery` does."""
 
 
 class ConnectorView(msgspec.Struct, kw_only=True):

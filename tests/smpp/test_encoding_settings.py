@@ -68,12 +68,12 @@ def test_a_text_that_is_remembered_is_still_written_as_each_carrier_wants_it() -
 
 
 def test_how_many_texts_are_remembered_is_bounded() -> None:
-    for number in range(2 * encoding.TEXTS_REMEMBERED_MAX + 1):
+    for number in range(encoding.TEXTS_REMEMBERED_MAX + 100):
         encoding.count_parts(f"Your code is {number}", PLAIN)
-    assert 0 < len(encoding._remembered) <= encoding.TEXTS_REMEMBERED_MAX
-    whole = len(encoding._remembered)
-    submit_parts("long " * 100, PLAIN)
-    assert len(encoding._remembered) == whole  # only texts of one part, each at most 160 characters
+    remembered = encoding._one_part.cache_info()
+    assert remembered.currsize == remembered.maxsize == encoding.TEXTS_REMEMBERED_MAX
+    submit_parts("long " * 100, PLAIN)  # only texts of 160 characters and fewer
+    assert encoding._one_part.cache_info().misses == remembered.misses
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 
 from dlr.rates import delivery_rates
+from dlr.report import Latency
 from gateway.accept.idempotency import Claimed, InProgress, KeptAnswer, OtherBody, RequestKey
 from gateway.accept.models import AccountPolicy, GivenIds, Overloaded, Prepared, Refused, Verdict
 from gateway.accept.numbers import NumberPlan
@@ -28,8 +29,10 @@ from gateway.web.services import (
     Component,
     ConnectorUnknown,
     ConnectorView,
+    FailureCount,
     Figures,
     HistogramSample,
+    Latencies,
     MessageFilter,
     MessagePage,
     MessageView,
@@ -264,6 +267,16 @@ class Memory:
         self, account: int, since: datetime, until: datetime, group_by: Sequence[str]
     ) -> Report:
         return await self.delivery(account, since, until, group_by)
+
+    async def failures(self, account: int, since: datetime, until: datetime) -> list[FailureCount]:
+        self.fail()
+        self.asked.append((account, since, until, ()))
+        return [FailureCount("carrier-a", "undelivered", "number_unknown", "MK:0001", 3)]
+
+    async def latency(self, account: int, since: datetime, until: datetime) -> Latencies:
+        self.fail()
+        self.asked.append((account, since, until, ()))
+        return Latencies([Latency("otp", 7, 0.01, 0.02, 0.03)], [])
 
     async def check(self) -> list[Component]:
         return self.components

@@ -39,6 +39,8 @@ PROTECTED = [
     ("GET", "/v1/messages/msg_0000000000000/events", "messages:read"),
     ("GET", "/v1/reports/delivery", "reports:read"),
     ("GET", "/v1/reports/funnel", "reports:read"),
+    ("GET", "/v1/reports/failures", "reports:read"),
+    ("GET", "/v1/reports/latency", "reports:read"),
     ("GET", "/v1/connectors", "reports:read"),
 ]
 

@@ -78,6 +78,41 @@ async def test_the_funnel_has_its_own_dimensions(api: Api) -> None:
     assert (await api.get(f"{DELIVERY}?group_by=variant"))[0].status == 422
 
 
+async def test_failures_are_told_in_the_carriers_words(api: Api) -> None:
+    response, body = await api.get("/v1/reports/failures?since=2026-09-01T00:00:00Z")
+    assert response.status == 200
+    assert body["failures"] == [
+        {
+            "connector": "carrier-a", "status": "undelivered", "reason": "number_unknown",
+            "carrier_code": "MK:0001", "parts": 3,
+        }
+    ]  # fmt: skip
+    assert (body["since"], body["until"]) == ("2026-09-01T00:00:00Z", "2026-09-21T14:13:20Z")
+
+
+async def test_latency_is_told_on_both_sides_of_the_carrier(api: Api) -> None:
+    response, body = await api.get("/v1/reports/latency")
+    assert response.status == 200
+    assert api.memory.asked == [(1, created() - timedelta(hours=24), created(), ())]
+    assert body["accepted_to_submit"] == [
+        {"category": "otp", "parts": 7, "p50": 0.01, "p95": 0.02, "p99": 0.03}
+    ]
+    assert body["submit_to_receipt"] == []
+
+
+@pytest.mark.parametrize("report", ["failures", "latency"])
+async def test_a_report_without_groups_refuses_group_by_and_bad_spans(
+    api: Api, report: str
+) -> None:
+    for query in ("group_by=category", "since=2030-01-01T00:00:00Z", "until=tomorrow"):
+        response, problem = await api.get(f"/v1/reports/{report}?{query}")
+        assert response.status == 422
+        errors = problem["errors"]
+        assert isinstance(errors, list)
+        assert errors[0]["parameter"] == query.partition("=")[0]
+    assert api.memory.asked == []
+
+
 async def test_connectors_say_why_they_are_down(api: Api) -> None:
     response, body = await api.get("/v1/connectors")
     assert response.status == 200
