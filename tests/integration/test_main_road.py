@@ -87,6 +87,16 @@ async def test_refused_and_silent_ends_are_told_apart(database_url: str, folder:
         items = await running.send(bodies)
         counts = await running.until(rejected=2, expired=1, undelivered=1, sent=5)
         views = [await running.message(item["id"]) for item in items]
+        _, report = await running.call("GET", "/v1/reports/failures")
+        _, took = await running.call("GET", "/v1/reports/latency")
+    failures = [(each["status"], each["carrier_code"]) for each in report["failures"]]
+    assert ("rejected", "ESME_RINVDSTADR") in failures
+    assert sorted(status for status, _ in failures) == sorted(ends.values())
+    assert sum(each["parts"] for each in report["failures"]) == len(ends)
+    assert {each["connector"] for each in report["failures"]} == {"sim"}
+    assert sum(each["parts"] for each in took["accepted_to_submit"]) == 5
+    assert all(0 < each["p50"] <= each["p99"] for each in took["accepted_to_submit"])
+    assert sum(each["parts"] for each in took["submit_to_receipt"]) == 3
     assert [view["status"] for view in views] == [*ends.values(), "sent"]
     assert views[0]["error"] == "ESME_RINVDSTADR"
     assert (counts["accepted"], counts["pending"]) == (5, 1)
