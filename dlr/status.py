@@ -108,6 +108,16 @@ def status_of(label: str) -> Status:
         raise ValueError(f"status {label!r}: expected one of {', '.join(_BY_LABEL)}") from None
 
 
+def stopped(status: Status, *, in_doubt: bool, begun: bool) -> Status:
+    """What a message is that ends here as `status`. One that an earlier attempt may have brought to
+    the carrier (`in_doubt`), or of which some parts are there (`begun`), is none of those that
+    never reach the wire.
+    """
+    if in_doubt:
+        return Status.UNCONFIRMED
+    return Status.DROPPED if begun and not STATUSES[status].wire else status
+
+
 def outranks(incoming: int, current: int) -> bool:
     """Whether hearing `incoming` changes what a part is: the rule, also for stored codes."""
     return incoming > current

@@ -39,20 +39,24 @@ async def standings(connection: Connection, message_ids: Sequence[int]) -> Mappi
     found: dict[int, Standing] = {}
     for row in rows:
         if row["waiting"]:
-            status = waiting_status(row["intended"], row["hold"], row["batch_state"])
+            begun = row["in_doubt"] or row["codes"] is not None
+            status = waiting_status(row["intended"], row["hold"], row["batch_state"], begun=begun)
             found[row["id"]] = Standing(status)
         elif row["codes"] is not None:
             found[row["id"]] = of_parts(row["codes"])
     return found
 
 
-def waiting_status(intended: bool, hold: int | None, batch_state: int | None) -> Status:
+def waiting_status(
+    intended: bool, hold: int | None, batch_state: int | None, *, begun: bool
+) -> Status:
     """Of a message in the outbox; `hold` None when it waits for nothing but its turn. A batch that
-    is stopped says so in its own row: those of its messages are not touched.
+    is stopped says so in its own row: those of its messages are not touched. `begun`: a part of it
+    was submitted, or may have been, so that it is none that is simply canceled.
     """
     if intended:
         return Status.SENDING
-    if batch_state == BatchState.CANCELED:
+    if batch_state == BatchState.CANCELED and not begun:
         return Status.CANCELED
     if batch_state == BatchState.PAUSED:
         return Status.HELD

@@ -163,7 +163,8 @@ async def read_timeline(
 def _status(row: asyncpg.Record, results: Sequence[Part]) -> Status:
     if row["waiting"]:
         hold = None if row["not_before"] is None else row["hold"]
-        return waiting_status(row["intended"], hold, row["batch_state"])
+        begun = row["in_doubt"] or bool(results)
+        return waiting_status(row["intended"], hold, row["batch_state"], begun=begun)
     best: dict[int, Status] = {}  # a part that was submitted again is what its best result says
     for part in results:
         best[part.part] = advance(best.get(part.part, part.status), part.status)

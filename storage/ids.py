@@ -19,6 +19,9 @@ SEQUENCE_BITS = 14
 NODE_BITS = 8
 NODES_MAX = 1 << NODE_BITS
 ID_MAX = (1 << 63) - 1
+# So far ids may run ahead of the clock, where it was set back: who asks for all "until now" asks so
+# much further.
+AHEAD_MAX = timedelta(days=1)
 
 _TIME_SHIFT = SEQUENCE_BITS + NODE_BITS
 _SEQUENCE_MASK = (1 << SEQUENCE_BITS) - 1
@@ -87,12 +90,13 @@ def _run(position: int, node_bits: int, count: int) -> list[int]:
 
 
 def id_at(moment: datetime) -> int:
-    """The lowest id of this instant (rounded down to its millisecond); 0 for anything before 2024.
+    """The lowest id of this instant (rounded down to its millisecond); 0 for anything before 2024,
+    ID_MAX for anything after 2093, of which there are no ids.
 
     `moment` must be aware. With it a span of time is a range of ids: `id_at(since) <= id <
     id_at(until)`.
     """
-    return max(0, (moment - EPOCH) // _MILLISECOND) << _TIME_SHIFT
+    return min(max(0, (moment - EPOCH) // _MILLISECOND) << _TIME_SHIFT, ID_MAX)
 
 
 def time_of(identifier: int) -> datetime:

@@ -27,15 +27,16 @@ WHERE f.account = new.account AND f.category = new.category AND f.to_idx = new.t
 
 -- name: never_sent
 -- Of these messages those that ended without a submit_sm that a carrier took or may have taken: nothing waits, and
--- every result is one of part 0 or a refusal; what was given up in doubt is none, it may have been sent. `since` is an
--- id a little before the message was counted.
+-- every result is one of part 0 or a refusal; what is or was given up in doubt ($5) is none, it may have been sent.
+-- `since` is an id a little before the message was counted.
 SELECT asked.id
 FROM unnest($1::bigint[], $2::bigint[]) AS asked (id, since)
 WHERE NOT EXISTS (SELECT FROM outbox AS o WHERE o.id = asked.id)
   AND (
       SELECT bool_and(
-          s.part = 0 OR (s.carrier_id IS NULL AND s.receipt_at IS NULL AND s.status = ANY($3::smallint[])
-                         AND s.error IS DISTINCT FROM $4)
+          (s.part = 0 AND s.status <> ALL($5::smallint[]))
+          OR (s.carrier_id IS NULL AND s.receipt_at IS NULL AND s.status = ANY($3::smallint[])
+              AND s.error IS DISTINCT FROM $4)
       )
       FROM submission AS s
       WHERE s.message_id = asked.id AND s.id >= asked.since

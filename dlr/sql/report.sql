@@ -5,7 +5,7 @@
 -- submission row, or an open part, is pending. What went to the sandbox (connector -1) is in no report.
 WITH part AS (
     SELECT message_id, part, max(parts) AS parts, max(status::int * 256 + reason) AS code,
-           bool_or(submitted_at IS NOT NULL) AS sent
+           bool_or(submitted_at IS NOT NULL OR status IN (5, 15)) AS sent
     FROM submission
     WHERE id >= $1 AND message_id >= $1 AND message_id < $2
     GROUP BY message_id, part
@@ -19,11 +19,14 @@ WITH part AS (
     FROM part
     GROUP BY message_id
 ), canceled AS (
-    -- Of canceled batches, what no intent names: it will not be sent, and its rows are only being cleared away.
+    -- Of canceled batches, what no intent names: it will not be sent, and its rows are only being cleared away. What was
+    -- submitted already, in part or in doubt, is told by its result.
     SELECT o.id
     FROM batch_control AS b
     JOIN outbox AS o ON o.batch_id = b.id
-    WHERE b.live AND b.state = 2 AND o.id NOT IN (SELECT unnest(message_ids) FROM submit_intent)
+    WHERE b.live AND b.state = 2 AND NOT o.in_doubt
+      AND o.id NOT IN (SELECT unnest(message_ids) FROM submit_intent)
+      AND o.id NOT IN (SELECT message_id FROM part WHERE part > 0)
 ), outcome AS (
     SELECT m.account, m.category, m.connector, m.campaign_id, m.variant,
            (m.id >> 22) / 86400000 AS day,

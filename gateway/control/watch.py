@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from itertools import count
 
-from dlr.ledger import insert_submissions
-from dlr.status import Status
+import asyncpg
+
+from dlr.ledger import SubmissionRow, insert_submissions
+from dlr.status import Status, stopped
 from gateway.control.states import BatchState
 from gateway.dispatch.batch_pace import BatchPace, LiveBatch
 from gateway.dispatch.without_wire import row_without_wire
@@ -141,6 +143,11 @@ class BatchWatch:
             rows = await connection.fetch(
                 _SQL["batch_sweep"], batch, batch, until_id, SWEEP_ROWS_MAX
             )
-            canceled = [row_without_wire(row, self._ids, Status.CANCELED) for row in rows]
-            await insert_submissions(connection, canceled)
+            await insert_submissions(connection, [self._ended(row) for row in rows])
         return len(rows)
+
+    def _ended(self, outbox: asyncpg.Record) -> SubmissionRow:
+        """What waited only to be sent again, or for its other parts, is not simply canceled."""
+        status = stopped(Status.CANCELED, in_doubt=outbox["in_doubt"], begun=outbox["begun"])
+        error = None if status is Status.CANCELED else "its batch was canceled"
+        return row_without_wire(outbox, self._ids, status, error=error)

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from dlr.ledger import insert_submissions
 from dlr.reasons import Reason
-from dlr.status import Status
+from dlr.status import Status, stopped
 from gateway.dispatch.without_wire import row_without_wire
 from storage import sql
 from storage.ids import IdSource
@@ -37,7 +37,7 @@ async def expire_waiting(connection: Connection, now: datetime, ids: IdSource) -
                     row_without_wire(
                         row,
                         ids,
-                        Status.UNCONFIRMED if row["in_doubt"] else Status.EXPIRED,
+                        stopped(Status.EXPIRED, in_doubt=row["in_doubt"], begun=False),
                         reason=Reason.EXPIRED,
                         error="expired while waiting",
                     )

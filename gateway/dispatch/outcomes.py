@@ -16,7 +16,7 @@ import msgspec
 from dlr.in_doubt import GIVEN_UP
 from dlr.ledger import SubmissionRow
 from dlr.reasons import Reason
-from dlr.status import Status
+from dlr.status import Status, stopped
 from gateway.dispatch.doubt import Doubt, OutcomePolicy
 from gateway.dispatch.error_policy import Kind, decide
 from gateway.dispatch.holds import Hold
@@ -173,8 +173,7 @@ class Outcomes:
         out: Effects,
     ) -> None:
         """A message that will not reach the wire any more: one row of part 0."""
-        if message.in_doubt and status is Status.EXPIRED:
-            status = Status.UNCONFIRMED  # an earlier attempt may have arrived
+        status = stopped(status, in_doubt=message.in_doubt, begun=bool(message.parts_done))
         row = SubmissionRow(
             id=self._ids.next(),
             message_id=message.id,

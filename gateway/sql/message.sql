@@ -2,7 +2,7 @@
 -- Messages of one account, each with its place in the outbox if it has one and whether an intent names it.
 SELECT m.id, m.account, m.category, m.connector, m.data_coding, m.parts, m.sender, m.to_enc, m.text, m.client_ref,
        m.batch_id, m.campaign_id, m.variant, m.tags, m.expires_at, (m.options ->> 'send_at')::bigint AS send_at,
-       o.id IS NOT NULL AS waiting, o.attempt, o.not_before, o.hold, b.state AS batch_state,
+       o.id IS NOT NULL AS waiting, o.attempt, o.not_before, o.hold, b.state AS batch_state, o.in_doubt,
        EXISTS (SELECT 1 FROM submit_intent AS i WHERE m.id = ANY(i.message_ids)) AS intended
 FROM message AS m
 LEFT JOIN outbox AS o ON o.id = m.id

@@ -23,7 +23,7 @@ from gateway.web.message_answers import MessageResource, resource
 from gateway.web.parameters import QueryReader, invalid
 from gateway.web.services import MessageFilter, Services
 from storage.codecs import EARLIEST
-from storage.ids import parse_id
+from storage.ids import AHEAD_MAX, parse_id
 
 READ = "messages:read"
 SPAN = timedelta(days=7)
@@ -97,7 +97,7 @@ class MessageListApi:
 
     def _wanted(self, query: MessageQuery) -> MessageFilter:
         now = datetime.fromtimestamp(self._services.wall_ms() / 1000, UTC)
-        until = query.created_before or now + timedelta(days=1)  # a clock that was set back
+        until = query.created_before or now + AHEAD_MAX
         batch_id = _batch(query.batch_id)
         since = query.created_after
         if since is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 from aiohttp import web
@@ -26,6 +26,7 @@ from gateway.web.services import (
     ReportGroup,
     Services,
 )
+from storage.ids import AHEAD_MAX
 
 READ = "reports:read"
 SPAN_DEFAULT = timedelta(hours=24)
@@ -162,16 +163,16 @@ class ReportsApi:
 
     async def failures(self, request: web.Request) -> web.Response:
         """What the carriers said of parts that failed."""
-        account, since, until = await self._asked(request)
-        failures = await self._services.reports.failures(account, since, until)
-        return json_response(FailureReport(since, until, failures))
+        account, span = await self._asked(request)
+        failures = await self._services.reports.failures(account, span.since, span.reach)
+        return json_response(FailureReport(span.since, span.until, failures))
 
     async def latency(self, request: web.Request) -> web.Response:
         """Seconds to the carrier, and from there to the receipt."""
-        account, since, until = await self._asked(request)
-        took = await self._services.reports.latency(account, since, until)
+        account, span = await self._asked(request)
+        took = await self._services.reports.latency(account, span.since, span.reach)
         return json_response(
-            LatencyReport(took.accepted_to_submit, took.submit_to_receipt, since, until)
+            LatencyReport(took.accepted_to_submit, took.submit_to_receipt, span.since, span.until)
         )
 
     async def connectors(self, request: web.Request) -> web.Response:
@@ -179,12 +180,12 @@ class ReportsApi:
         await self._access.key(request, READ)
         return json_response(ConnectorList(self._services.connectors()))
 
-    async def _asked(self, request: web.Request) -> tuple[int, datetime, datetime]:
+    async def _asked(self, request: web.Request) -> tuple[int, _Span]:
         """Whose messages of which span."""
         key = await self._access.key(request, READ)
-        return key.account, *self._span(self._span_query.read(request))
+        return key.account, self._span(self._span_query.read(request))
 
-    def _span(self, query: SpanQuery) -> tuple[datetime, datetime]:
+    def _span(self, query: SpanQuery) -> _Span:
         return _span(query, datetime.fromtimestamp(self._services.wall_ms() / 1000, UTC))
 
     async def _report(
@@ -192,13 +193,23 @@ class ReportsApi:
     ) -> web.Response:
         key = await self._access.key(request, READ)
         asked = self._query.read(request)
-        since, until = self._span(asked)
+        span = self._span(asked)
         group_by = _grouping(asked.group_by, dimensions)
-        report = await query(key.account, since, until, group_by)
-        return json_response(ReportAnswer(since, until, group_by, report.groups, report.total))
+        report = await query(key.account, span.since, span.reach, group_by)
+        return json_response(
+            ReportAnswer(span.since, span.until, group_by, report.groups, report.total)
+        )
 
 
-def _span(query: SpanQuery, now: datetime) -> tuple[datetime, datetime]:
+class _Span(NamedTuple):
+    """`reach` is what is counted up to: beyond `until` where that is now, for ids ahead of it."""
+
+    since: datetime
+    until: datetime
+    reach: datetime
+
+
+def _span(query: SpanQuery, now: datetime) -> _Span:
     """Raises ProblemError 422 naming the parameter."""
     until = _instant("until", query.until, now)
     since = _instant("since", query.since, until - SPAN_DEFAULT)
@@ -206,7 +217,7 @@ def _span(query: SpanQuery, now: datetime) -> tuple[datetime, datetime]:
         raise invalid("parameter_invalid", "since", "not before until")
     if until - since > SPAN_MAX:
         raise invalid("parameter_invalid", "since", f"more than {SPAN_MAX.days} days before until")
-    return since, until
+    return _Span(since, until, until if query.until is not None else until + AHEAD_MAX)
 
 
 def _instant(name: str, given: datetime | None, default: datetime) -> datetime:

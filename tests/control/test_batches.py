@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from dlr.ledger import SubmissionRow, insert_submissions
+from dlr.report import delivery_counts
 from dlr.status import Status
 from gateway.control.batches import BatchChanges
 from gateway.control.look import ControlLook
@@ -22,7 +24,9 @@ from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.intents import IntentWriter
 from gateway.dispatch.message import ReadyMessage
 from gateway.dispatch.refill import Refiller
+from gateway.standing import standings
 from gateway.web.control_services import BatchChange, BatchConflict, BatchView
+from storage.ids import ID_MAX
 from tests.dispatch.wire import Carrier, push, say_nothing, sending
 from tests.dispatch.world import CONNECTOR, VAULT, World, running, wall_ms
 from tests.smpp.recording import eventually
@@ -212,6 +216,37 @@ async def test_a_canceled_batch_is_ended_in_slices_and_forgotten(process: Proces
     await process.watch.learn()
     assert not await process.watch.sweep()
     assert len(await world.results()) == 1_100
+
+
+async def test_of_a_canceled_batch_what_was_submitted_is_not_canceled(process: Process) -> None:
+    """Neither while it waits to be cleared away nor afterwards."""
+    world = process.world
+    fresh, doubtful, begun = messages = world.messages(3)
+    batch = await process.batch(messages)
+    await world.connection.execute("UPDATE outbox SET in_doubt = true WHERE id = $1", doubtful.id)
+    sent = SubmissionRow(
+        world.ids.next(), begun.id, 1, 2, begun.account, begun.category, 1, Status.SENT
+    )
+    await insert_submissions(world.connection, [sent])
+    await process.say(batch, state="canceled")
+    before = await standings(world.connection, ids(messages))
+    assert [before[each].status for each in ids(messages)] == [
+        Status.CANCELED, Status.QUEUED, Status.QUEUED
+    ]  # fmt: skip
+    span = {"since_id": 0, "until_id": ID_MAX}
+    [counted] = await delivery_counts(world.connection, **span)
+    assert (counted.counts["canceled"], counted.counts["pending"]) == (1, 2)
+    await process.watch.learn()
+    await process.watch.sweep()
+    assert await world.results() == {
+        (fresh.id, 0): Status.CANCELED,
+        (doubtful.id, 0): Status.UNCONFIRMED,
+        (begun.id, 1): Status.SENT,
+        (begun.id, 0): Status.DROPPED,
+    }
+    [counted] = await delivery_counts(world.connection, **span)
+    assert (counted.counts["canceled"], counted.counts["unconfirmed"]) == (1, 1)
+    assert counted.counts["sent"] == 2
 
 
 async def test_a_rate_holds_over_two_processes_and_is_changed_on_the_way(

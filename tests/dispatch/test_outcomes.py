@@ -335,6 +335,29 @@ def test_what_expired_in_doubt_is_unconfirmed() -> None:
     assert [row.status for row in rows_of(out)] == [Status.UNCONFIRMED]
 
 
+def test_what_was_submitted_before_is_neither_suppressed_nor_canceled() -> None:
+    for in_doubt, parts_done, status in (
+        (True, frozenset[int](), Status.UNCONFIRMED),
+        (False, frozenset({1}), Status.DROPPED),
+        (False, frozenset[int](), Status.SUPPRESSED),
+    ):
+        wire = Wire()
+        message = wire.message(2)
+        message.in_doubt, message.parts_done = in_doubt, parts_done
+        [journey] = wire.batch(message)
+        out = Effects()
+        wire.outcomes.ended(
+            message,
+            journey.batch,
+            status=Status.SUPPRESSED,
+            reason=Reason.OPTED_OUT,
+            error=None,
+            out=out,
+        )
+        [row] = rows_of(out)
+        assert (row.part, row.status, row.reason) == (0, status, Reason.OPTED_OUT)
+
+
 def test_e79_a_throttled_part_comes_back_without_the_parts_that_went() -> None:
     wire = Wire()
     message = wire.message(3)

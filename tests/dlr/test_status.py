@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlr.status import RECEIPT_STATUSES, STATUSES, Status, advance, fold, status_of
+from dlr.status import RECEIPT_STATUSES, STATUSES, Status, advance, fold, status_of, stopped
 
 WIRE = [status for status in Status if STATUSES[status].wire]
 PART = [status for status in Status if status > 0]
@@ -79,6 +79,15 @@ def test_fold_does_not_care_about_the_order_of_parts(parts: list[Status], random
 )
 def test_fold(parts: list[Status], expected: Status) -> None:
     assert fold(parts) == expected
+
+
+@pytest.mark.parametrize("status", [Status.SUPPRESSED, Status.CANCELED, Status.FAILED])
+def test_what_may_have_reached_the_wire_is_none_of_those_that_never_do(status: Status) -> None:
+    assert stopped(status, in_doubt=False, begun=False) is status
+    assert stopped(status, in_doubt=True, begun=False) is Status.UNCONFIRMED
+    assert stopped(status, in_doubt=True, begun=True) is Status.UNCONFIRMED
+    assert stopped(status, in_doubt=False, begun=True) is Status.DROPPED
+    assert stopped(Status.EXPIRED, in_doubt=False, begun=True) is Status.EXPIRED
 
 
 def test_a_message_without_parts_has_no_fold() -> None:

@@ -151,6 +151,8 @@ def result(message: ReadyMessage, world: World, **fields: Any) -> SubmissionRow:
         ({"part": 0, "status": Status.EXPIRED}, True),
         ({"part": 0, "status": Status.CANCELED}, True),
         ({"part": 0, "status": Status.FAILED}, True),
+        ({"part": 0, "status": Status.UNCONFIRMED}, False),  # stopped while it was in doubt
+        ({"part": 0, "status": Status.DROPPED}, False),
         ({"status": Status.REJECTED, "error": "ESME_RINVDSTADR"}, True),
         ({"status": Status.SENT, "carrier_id": "a"}, False),
         ({"status": Status.UNDELIVERED, "carrier_id": "a"}, False),

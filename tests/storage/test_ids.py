@@ -78,8 +78,11 @@ def test_id_at_is_the_lowest_id_of_its_millisecond(naive: datetime, hours: int) 
     assert time_of(lowest | (1 << 22) - 1) == time_of(lowest)
 
 
-def test_before_the_epoch_everything_is_id_zero() -> None:
+def test_outside_the_time_of_ids_everything_is_the_first_or_the_last() -> None:
     assert id_at(EPOCH - timedelta(days=1)) == 0 == id_at(EPOCH)
+    assert (
+        id_at(datetime(2094, 1, 1, tzinfo=UTC)) == ID_MAX == id_at(datetime.max.replace(tzinfo=UTC))
+    )
 
 
 @given(ids)

@@ -33,7 +33,10 @@ WHERE id IN (
     LIMIT $4
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id, connector, category, account, parts;
+RETURNING id, connector, category, account, parts, in_doubt,
+    EXISTS (
+        SELECT FROM submission AS s WHERE s.message_id = outbox.id AND s.id >= outbox.id AND s.part > 0
+    ) AS begun;
 
 -- name: batch_forget
 -- Nothing of it waits any more: no process has to know of it.
