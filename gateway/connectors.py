@@ -6,6 +6,7 @@ Decides nothing itself.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
@@ -24,7 +25,7 @@ from gateway.dispatch.intents import IntentWriter
 from gateway.dispatch.message import ReadyMessage
 from gateway.dispatch.message_references import MessageReferences
 from gateway.dispatch.outcomes import Elsewhere, Outcomes
-from gateway.dispatch.pace import Pace
+from gateway.dispatch.pace import JITTER_PERCENT, Pace
 from gateway.dispatch.ready_queue import ReadyQueue
 from gateway.dispatch.receipt_intake import ReceiptIntake
 from gateway.dispatch.receipt_reading import ReceiptManners, ReceiptReader
@@ -99,7 +100,11 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
         settings.name,
         connector,
         ready=ReadyQueue[ReadyMessage](ready_parts(settings, rate, wiring.limits)),
-        pace=Pace(rate, now_ns),
+        pace=Pace(
+            rate,
+            now_ns,
+            jitter_percent=lambda: random.randint(-JITTER_PERCENT, JITTER_PERCENT),
+        ),
         profile=profile,
         outcomes=Outcomes(
             connector,

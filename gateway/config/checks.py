@@ -13,6 +13,7 @@ from campaigns.keywords import KeywordSets
 from gateway.accept.senders import sender_fault
 from gateway.config.account_settings import AccountSettings
 from gateway.config.connector_settings import ConnectorSettings
+from gateway.config.policy_settings import NO_CAPS
 from gateway.config.retention_settings import KEPT_DAYS_MIN
 from gateway.config.route_settings import MatchSettings, RouteSettings
 from gateway.config.settings import Config
@@ -102,6 +103,7 @@ def _check_account(account: AccountSettings, path: str) -> None:
         KeywordSets.of(account.opt_out_keywords, account.opt_in_keywords)
     except ValueError as error:
         raise ConfigError(f"{path}.opt_out_keywords, opt_in_keywords: {error}") from None
+    _check_caps(account, f"{path}.caps")
     for index, country in enumerate(account.countries):
         if country not in COUNTRIES:
             raise ConfigError(f"{path}.countries[{index}]: no country has the code {country!r}")
@@ -115,6 +117,13 @@ def _check_account(account: AccountSettings, path: str) -> None:
         text: str = getattr(account, key)
         if any(char != "\n" and not char.isprintable() and not char.isspace() for char in text):
             raise ConfigError(f"{path}.{key}: holds a control character")
+
+
+def _check_caps(account: AccountSettings, path: str) -> None:
+    for category in ("transactional", "service"):
+        if getattr(account.caps, category) == NO_CAPS:
+            what = "is empty; it takes day, week, month and gap_seconds"
+            raise ConfigError(f"{path}.{category}: {what}")
 
 
 def _check_route(route: RouteSettings, path: str, connectors: set[str], accounts: set[str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from gateway.config.base import Settings
@@ -52,12 +53,26 @@ class CapSettings(Settings, frozen=True, kw_only=True):
     ] = 0
 
 
+NO_CAPS = CapSettings()
+USUAL_MARKETING_CAPS = CapSettings(day=1, week=2, month=4)
+
+
 class AccountCapSettings(Settings, frozen=True, kw_only=True):
     """Frequency caps by category. Each costs a look at the number before every such message."""
 
     transactional: Annotated[CapSettings | None, Meta(description="Unset: none.")] = None
     service: Annotated[CapSettings | None, Meta(description="Unset: none.")] = None
-    marketing: Annotated[CapSettings | None, Meta(description="Unset: none.")] = None
+    marketing: Annotated[
+        CapSettings | None,
+        Meta(description="Unset: none. An empty table, `{}`: 1 a day, 2 a week, 4 a month."),
+    ] = None
+
+    def __post_init__(self) -> None:
+        """An empty table that capped nothing would be taken for a protection; checks.py refuses
+        those of the other categories.
+        """
+        if self.marketing == NO_CAPS:
+            msgspec.structs.force_setattr(self, "marketing", USUAL_MARKETING_CAPS)
 
 
 class OtpVelocitySettings(Settings, frozen=True, kw_only=True):

@@ -7,18 +7,31 @@ told the time.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ratelimit.adaptive import AdaptiveRate
 from ratelimit.spec import RateSpec
 from ratelimit.token_bucket import NANOSECONDS, TokenBucket
 
 UNLIMITED_PARTS = 1 << 30
+JITTER_PERCENT = 20
 TICKS_PER_SECOND = 200  # while short of tokens, look again every 5 ms and not at each token
 
 
 class Pace:
     """`rate` None: as fast as the windows allow; a throttling answer then only pauses."""
 
-    def __init__(self, rate: RateSpec | None, now_ns: int) -> None:
+    def __init__(
+        self,
+        rate: RateSpec | None,
+        now_ns: int,
+        *,
+        jitter_percent: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """`jitter_percent`, -JITTER_PERCENT to JITTER_PERCENT, is by how much one pause differs
+        from the usual: processes that were throttled together do not return together.
+        """
+        self._jitter_percent = jitter_percent
         self._bucket = None if rate is None else TokenBucket(rate, now_ns)
         self._adaptive = None if rate is None else AdaptiveRate(rate, now_ns)
         self._paused_until_ns = now_ns
@@ -105,10 +118,11 @@ class Pace:
         if generation != self.generation:
             return  # one burst, one signal
         self.generation += 1
+        jitter_percent = self._jitter_percent()
         if self._adaptive is None or self._bucket is None:
-            self.pause(now_ns, 1.0)
+            self.pause(now_ns, 1 + jitter_percent / 100)
             return
-        self._adaptive.throttled(self._adaptive.generation, now_ns)
+        self._adaptive.throttled(self._adaptive.generation, now_ns, jitter_percent=jitter_percent)
         self._bucket.set_rate(self._adaptive.spec(), now_ns)
         self._paused_until_ns = max(self._paused_until_ns, self._adaptive.resume_at_ns)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dispatch.pace import TICKS_PER_SECOND, UNLIMITED_PARTS, Pace
+from gateway.dispatch.pace import JITTER_PERCENT, TICKS_PER_SECOND, UNLIMITED_PARTS, Pace
 from ratelimit.spec import parse_rate
 from ratelimit.token_bucket import NANOSECONDS
 
@@ -60,6 +60,18 @@ def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
     pace.pause(0, 5.0)
     pace.pause(0, 1.0)
     assert pace.available(4 * SECOND) == 0
+
+
+@pytest.mark.parametrize("rate", [None, "100/s,burst=10"])
+@pytest.mark.parametrize("percent", [-JITTER_PERCENT, JITTER_PERCENT])
+def test_processes_that_were_throttled_together_do_not_return_together(
+    rate: str | None, percent: int
+) -> None:
+    pace = Pace(None if rate is None else parse_rate(rate), 0, jitter_percent=lambda: percent)
+    pace.throttled(0, 0)
+    back = SECOND * (100 + percent) // 100
+    assert pace.available(back - 1) == 0
+    assert pace.available(back) > 0
 
 
 @pytest.mark.parametrize("rate", [None, "100/s,burst=10"])

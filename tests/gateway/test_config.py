@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 from gateway.config import Config, ConfigError, load_config, redacted
+from gateway.config.policy_settings import CapSettings
 from gateway.config.reference import render
 from gateway.config.shape import check_shape
 from gateway.config.values import Address, BaseUrl, DatabaseUrl, Rate, Size
@@ -117,6 +118,7 @@ WRONG = [
     ),
     (CONNECTOR + '[[routes]]\nvia = ["sandbox"]', "routes[0].via[0]: no connector 'sandbox'"),
     ('[[accounts]]\nname = "a"\nsandbox = 1', "accounts[0].sandbox: 1 is not true or false"),
+    ('[[accounts]]\nname = "a"\ncaps.service = {}', "accounts[0].caps.service: is empty; it takes"),
     ("connectors = {}", "connectors: {} is not a list"),
     ("[[routes]]\nvia = []", "routes[0].via: 0 entries; between 1 and 16 are allowed"),
     (
@@ -193,6 +195,16 @@ tlvs = [
         addresses=AddressSettings(source={"alphanumeric": (5, 9), "any": (1, 1)}),
         tlvs=((0x1400, b"1234567890\0"), (0x1401, b"\0\x07")),
     )
+
+
+def test_an_empty_table_of_caps_means_the_usual_ones_of_marketing(tmp_path: Path) -> None:
+    path = tmp_path / "smsgate.toml"
+    path.write_text('[[accounts]]\nname = "shop"\ncaps.marketing = {}\n')
+    [account] = load_config(path, {}).accounts
+    assert account.caps.marketing == CapSettings(day=1, week=2, month=4)
+    path.write_text('[[accounts]]\nname = "shop"\ncaps.marketing = { day = 3 }\n')
+    [account] = load_config(path, {}).accounts
+    assert account.caps.marketing == CapSettings(day=3)
 
 
 def test_a_name_that_may_be_left_out_is_read_and_checked(tmp_path: Path) -> None:
