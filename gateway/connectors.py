@@ -6,7 +6,6 @@ Decides nothing itself.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
@@ -103,7 +102,7 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
         pace=Pace(
             rate,
             now_ns,
-            jitter_percent=lambda: random.randint(-JITTER_PERCENT, JITTER_PERCENT),
+            jitter_percent=lambda: _jitter(wiring.clock),
         ),
         profile=profile,
         outcomes=Outcomes(
@@ -184,6 +183,11 @@ def groups_of(
 ) -> ConnectorGroups:
     """Which connectors are one carrier."""
     return ConnectorGroups((numbers[each.name], each.receipt_group) for each in connectors)
+
+
+def _jitter(clock: Clock) -> int:
+    """The last digits of a nanosecond clock are as good as any dice."""
+    return clock.monotonic_ns() % (2 * JITTER_PERCENT + 1) - JITTER_PERCENT
 
 
 def texts_of(dispatches: Mapping[int, ConnectorDispatch]) -> Callable[[int], TextSettings]:
