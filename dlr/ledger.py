@@ -1,14 +1,14 @@
 """The writers of `submission` and `unmatched_receipt`.
 
-Owns every statement that changes these two tables. Each function runs inside the caller's
-transaction and needs one round trip per statement, whatever the number of rows. Must not decide
-what a receipt means (`dlr/receipt.py`, `dlr/reasons.py`) nor what follows from it
-(`dlr/hygiene.py`).
+Owns the statements that change these two tables, with `recipient_match.py` and `in_doubt.py`. Each
+function runs inside the caller's transaction and needs one round trip per statement, whatever the
+number of rows. Must not decide what a receipt means (`dlr/receipt.py`, `dlr/reasons.py`) nor what
+follows from it (`dlr/hygiene.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -75,6 +75,8 @@ class ReceiptRow(msgspec.Struct, gc=False):
     received_at: datetime
     alternate_id: str | None = None
     reference_id: int | None = None
+    # Asked only of what is parked: the recipient's index, None if unknown, and the sender texted.
+    parties: Callable[[], tuple[bytes | None, str]] | None = None
 
 
 class AppliedReceipt(msgspec.Struct, gc=False):
@@ -347,6 +349,7 @@ async def _apply(
 
 
 async def _park(connection: asyncpg.Connection, rows: Sequence[ReceiptRow], ids: IdSource) -> None:
+    parties = [(None, "") if row.parties is None else row.parties() for row in rows]
     await connection.execute(
         _SQL["unmatched_park"],
         ids.take(len(rows)),
@@ -357,6 +360,8 @@ async def _park(connection: asyncpg.Connection, rows: Sequence[ReceiptRow], ids:
         [row.error for row in rows],
         [row.done_at for row in rows],
         [row.received_at for row in rows],
+        [to_idx for to_idx, _ in parties],
+        [sender for _, sender in parties],
     )
 
 

@@ -88,6 +88,7 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
         receipt_manners(settings, settings.name),
         learner=learner,
         references=references,
+        index=wiring.inbound.index,
     )
     intake = ReceiptIntake(
         wiring.recorder,

@@ -9,14 +9,22 @@ fails because the database is away is tried again at its next turn.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import structlog
 
 from campaigns import frequency
 from dlr.connector_groups import ALONE, ConnectorGroups
-from dlr.ledger import SWEEP_ROWS_MAX, GivenUp, give_up, purge_unmatched, sweep_unmatched
+from dlr.ledger import (
+    SWEEP_ROWS_MAX,
+    AppliedReceipt,
+    GivenUp,
+    give_up,
+    purge_unmatched,
+    sweep_unmatched,
+)
+from dlr.recipient_match import match_recipients
 from dlr.status import Status
 from gateway.accept import client_refs, idempotency
 from gateway.dispatch.expiry import expire_waiting
@@ -35,6 +43,7 @@ RECOVER_SECONDS = 5.0
 SWEEP_SECONDS = 5.0
 EXPIRE_SECONDS = 2.0
 SWEEP_MINIMUM_AGE = timedelta(seconds=5)
+MATCH_AGE = timedelta(seconds=60)  # a receipt may outrun its own submit's result
 SWEEP_STEPS = 40  # a turn, of 500: two gateways on one carrier may park most of what comes
 PARTITION_SECONDS = 10.0  # one look at the catalogue; also what ends a clock's jump over days
 GIVE_UP_SECONDS = 60.0
@@ -83,6 +92,7 @@ class Maintenance:
         self._tasks: list[asyncio.Task[None]] = []
         self._turn = asyncio.Lock()
         self._give_up_cursor: int | None = None
+        self._match_cursor = 0
         self.gateways: int | None = None  # on this database, as of the last renewal
         self.unknown = 0
         self.joined = 0
@@ -146,11 +156,20 @@ class Maintenance:
         await ensure_partitions(connection, today())
 
     async def _sweep(self, connection: Connection) -> None:
-        """Receipts that one session parked while another committed what they belong to."""
+        """Receipts that one session parked while another committed what they belong to, and those
+        of submits in doubt.
+        """
         now = datetime.now(UTC)
         for _ in range(SWEEP_STEPS):
             if await self._join(connection, now - SWEEP_MINIMUM_AGE) < SWEEP_ROWS_MAX:
                 break
+        async with connection.transaction():
+            matched = await match_recipients(
+                connection, self._match_cursor, now - MATCH_AGE, self._ids, groups=self.groups
+            )
+            await suppress_proven(connection, matched.applied)
+        self._match_cursor = matched.cursor or 0
+        self._count_joined(matched.applied)
         self.purged += await purge_unmatched(connection, now)
 
     async def _join(self, connection: Connection, older_than: datetime) -> int:
@@ -158,12 +177,15 @@ class Maintenance:
         async with connection.transaction():
             joined = await sweep_unmatched(connection, older_than, self._ids, groups=self.groups)
             await suppress_proven(connection, joined)
+        self._count_joined(joined)
+        return len(joined)
+
+    def _count_joined(self, joined: Sequence[AppliedReceipt]) -> None:
         self.joined += len(joined)
         for receipt in joined:
             if receipt.changed and receipt.status > Status.SENT:
                 key = (receipt.row.connector, receipt.row.status)
                 self.final[key] = self.final.get(key, 0) + 1
-        return len(joined)
 
     async def _expire(self, connection: Connection) -> None:
         """What waited longer than it is of use."""

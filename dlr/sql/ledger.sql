@@ -55,10 +55,12 @@ SELECT present.*, changed.id IS NOT NULL AS changed
 FROM present LEFT JOIN changed USING (id);
 
 -- name: unmatched_park
-INSERT INTO unmatched_receipt (id, connector, carrier_id, status, reason, error, done_at, received_at)
+INSERT INTO unmatched_receipt (
+    id, connector, carrier_id, status, reason, error, done_at, received_at, to_idx, sender
+)
 SELECT * FROM unnest(
     $1::bigint[], $2::smallint[], $3::text[], $4::smallint[], $5::smallint[], $6::text[],
-    $7::timestamptz[], $8::timestamptz[]
+    $7::timestamptz[], $8::timestamptz[], $9::bytea[], $10::text[]
 );
 
 -- name: unmatched_join

@@ -6,8 +6,9 @@ carrier ids. Pure; bounded. Must not answer the carrier and must not store.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
@@ -64,10 +65,12 @@ class ReceiptReader:
         *,
         learner: IdLearner | None = None,
         references: MessageReferences | None = None,
+        index: Callable[[str], bytes] | None = None,
     ) -> None:
         """`learner`: shared where several connectors are one carrier. `references`: what receipts
-        may refer to besides ids.
+        may refer to besides ids. `index`: what a number is found by.
         """
+        self._index = index
         self.references = references
         self._connector = connector
         self.manners = manners
@@ -128,6 +131,7 @@ class ReceiptReader:
             received_at,
             alternate_id,
             reference_id,
+            partial(self._parties, pdu),
         )
         if self._learning and row.submission_id is None and len(self._unsure) < UNSURE_MAX:
             self._unsure.append(row)
@@ -148,6 +152,16 @@ class ReceiptReader:
             for row in unsure
             if (carrier_id := translation(row.carrier_id)) != row.carrier_id
         ]
+
+    def _parties(self, pdu: MessageRequest) -> tuple[bytes | None, str]:
+        """A receipt comes from the number that the message went to."""
+        number = address_text(pdu.source_addr_ton, pdu.source_addr)
+        if number.isdigit():
+            number = f"+{number}"  # a carrier that leaves TON out
+        to_idx = None
+        if self._index is not None and number.startswith("+"):
+            to_idx = self._index(number)
+        return to_idx, address_text(pdu.dest_addr_ton, pdu.destination_addr)
 
     @property
     def _learning(self) -> bool:

@@ -71,6 +71,10 @@ class InboundService:
         self.recorder.answered = self._answered
         self.recorder.committed = self._committed
 
+    def index(self, number: str) -> bytes:
+        """What a number is found by."""
+        return self._shared.vault.index(number)
+
     def intake(self, connector: int, country_code: str, text: TextSettings) -> MessageIntake:
         """The intake of a connector that is being built; `text`: how this carrier writes."""
         intake = MessageIntake(

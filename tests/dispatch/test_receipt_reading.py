@@ -223,6 +223,29 @@ async def test_e33_a_receipt_that_repeats_our_reference_ends_the_doubt(world: Wo
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("ton", "source", "number"),
+    [
+        (1, b"8613800000001", "+8613800000001"),
+        (0, b"8613800000001", "+8613800000001"),  # TON left out
+        (5, b"SHOP", None),
+        (0, b"", None),
+    ],
+)
+def test_e33_a_parked_receipt_keeps_whom_it_is_about(
+    ton: int, source: bytes, number: str | None
+) -> None:
+    reader = ReceiptReader(CONNECTOR, ReceiptManners(), index=str.encode)
+    pdu = DeliverSm(
+        0, source_addr_ton=ton, source_addr=source, dest_addr_ton=5, destination_addr=b"SHOP",
+        esm_class=RECEIPT, short_message=b"id:7 stat:DELIVRD",
+    )  # fmt: skip
+    row = reader.row(pdu, NOW)
+    assert row is not None
+    assert row.parties is not None
+    assert row.parties() == (None if number is None else number.encode(), "SHOP")
+
+
 def test_a_reference_that_was_given_again_means_the_newer_part() -> None:
     references = MessageReferences(first=7)
     first = references.give(1, "+8613800000001")

@@ -172,6 +172,24 @@ async def test_receipts_that_two_sessions_missed_are_joined(
         assert side.work.final == {(dead.connector, Status.UNDELIVERED): 1}
 
 
+async def test_e33_a_receipt_of_a_submit_that_was_never_answered_ends_the_doubt(
+    connection: Connection, database: Database, soon: Callable[[str], None]
+) -> None:
+    world = World()
+    world.wait(seconds=-70)
+    message = await world.message(connection, recipient=9)
+    part = world.part(message_id=message, status=Status.UNCONFIRMED)
+    await insert_submissions(connection, [part])
+    receipt = world.receipt("c1")
+    receipt.parties = lambda: ((9).to_bytes(16, "big"), "S")
+    await apply_receipts(connection, [receipt], world.ids)
+    soon("SWEEP_SECONDS")
+    async with working(database, connection) as side:
+        await until(connection, "SELECT status FROM submission", Status.DELIVERED)
+        await until_true(lambda: side.work.joined == 1)
+        assert side.work.final == {(receipt.connector, Status.DELIVERED): 1}
+
+
 async def test_one_turn_joins_however_many_were_parked(
     connection: Connection,
     database: Database,

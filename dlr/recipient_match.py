@@ -1,0 +1,69 @@
+"""Receipts whose carrier id nobody knows, and the submits in doubt that they are about.
+
+A submit_sm that was never answered has no carrier id; its receipt finds nothing and is parked. Owns
+the step that brings the two together by recipient, sender and time, where there is only one way to
+do so. Must not guess: a receipt for which two submits would do stays parked.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import asyncpg
+import msgspec
+
+from dlr.connector_groups import ALONE, ConnectorGroups
+from dlr.ledger import MATCH_DAYS, AppliedReceipt, ReceiptRow, apply_receipts
+from dlr.status import Status
+from storage import sql
+from storage.ids import IdSource, id_at
+
+_SQL = sql.load(__package__)
+ROWS_MAX = 500
+
+
+class Matched(msgspec.Struct, frozen=True):
+    """`cursor`: where to go on, None at the end. `applied`: what was found."""
+
+    cursor: int | None
+    applied: list[AppliedReceipt]
+
+
+async def match_recipients(
+    connection: asyncpg.Connection,
+    cursor: int,
+    older_than: datetime,
+    ids: IdSource,
+    *,
+    groups: ConnectorGroups = ALONE,
+) -> Matched:
+    """Look at ROWS_MAX parked receipts from `cursor` (an id) on, of those parked before
+    `older_than` and not more than MATCH_DAYS before it. In the caller's transaction.
+    """
+    horizon = id_at(older_than - timedelta(days=MATCH_DAYS))
+    found = await connection.fetch(
+        _SQL["unmatched_by_recipient"],
+        max(cursor, horizon),
+        id_at(older_than),
+        ROWS_MAX,
+        horizon,
+        Status.UNCONFIRMED,
+        *groups.pairs(),
+    )
+    rows = [_row(record) for record in found if record["submission"] is not None]
+    applied = await apply_receipts(connection, rows, ids, now=older_than, groups=groups)
+    more = found[0]["looked_at"] == ROWS_MAX
+    return Matched(found[0]["cursor"] if more else None, applied)
+
+
+def _row(record: asyncpg.Record) -> ReceiptRow:
+    return ReceiptRow(
+        connector=record["connector"],
+        carrier_id=record["carrier_id"],
+        submission_id=record["submission"],
+        status=record["status"],
+        reason=record["reason"],
+        error=record["error"],
+        done_at=record["done_at"],
+        received_at=record["received_at"],
+    )

@@ -1,0 +1,43 @@
+-- name: unmatched_by_recipient
+-- Takes out the parked receipts of a stretch of ids that can only be about one submit_sm in doubt ($5): the same
+-- recipient, the same sender where the message has one, submitted before the receipt came, over the same connector or
+-- one of its group ($6, $7). Not where two submits would do, nor where receipts of two carrier ids claim one submit.
+-- The submit learns the carrier's id, so that its next receipt is found at once.
+WITH looked AS MATERIALIZED (
+    SELECT * FROM unmatched_receipt WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
+), candidate AS (
+    SELECT looked.id AS receipt, looked.carrier_id, s.id AS submission
+    FROM looked
+    JOIN message AS m ON m.to_idx = looked.to_idx AND m.id >= $4
+    JOIN submission AS s ON s.message_id = m.id AND s.id >= $4
+    WHERE s.status = $5 AND s.part > 0 AND s.submitted_at <= looked.received_at
+      AND (m.sender = '' OR ltrim(m.sender, '+') = ltrim(looked.sender, '+'))
+      AND (
+          s.connector = looked.connector
+          OR EXISTS (
+              SELECT FROM unnest($6::smallint[], $7::smallint[]) AS grouped (connector, other)
+              WHERE grouped.connector = looked.connector AND grouped.other = s.connector
+          )
+      )
+), sole AS (
+    SELECT receipt, min(carrier_id) AS carrier_id, min(submission) AS submission
+    FROM candidate
+    GROUP BY receipt
+    HAVING count(*) = 1
+), certain AS (
+    SELECT submission, min(carrier_id) AS carrier_id
+    FROM sole
+    GROUP BY submission
+    HAVING min(carrier_id) = max(carrier_id)
+), learned AS (
+    UPDATE submission AS s SET carrier_id = certain.carrier_id
+    FROM certain
+    WHERE s.id = certain.submission AND s.id >= $4 AND s.carrier_id IS NULL
+), taken AS (
+    DELETE FROM unmatched_receipt AS u
+    USING sole JOIN certain USING (submission)
+    WHERE u.id = sole.receipt
+    RETURNING u.connector, u.carrier_id, sole.submission, u.status, u.reason, u.error, u.done_at, u.received_at
+)
+SELECT (SELECT max(id) FROM looked) AS cursor, (SELECT count(*) FROM looked) AS looked_at, taken.*
+FROM (SELECT) AS always LEFT JOIN taken ON true;
