@@ -35,8 +35,9 @@ def verdict_of(item: Accepting) -> Verdict:
     if item.hold is Hold.NONE:
         return Verdict(item.id, _ACCEPTED, None, item.text)
     held = item.hold.status
-    label = _ACCEPTED if held is Status.QUEUED else held.label
-    return Verdict(item.id, label, None, item.text)
+    if held is Status.QUEUED:
+        return Verdict(item.id, _ACCEPTED, None, item.text)
+    return Verdict(item.id, held.label, item.hold.rule, item.text)
 
 
 def failed(

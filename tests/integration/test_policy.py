@@ -33,7 +33,7 @@ async def test_scheduled_and_held_messages_say_so_and_the_scheduled_one_goes(
         assert [item["status"] for item in (held, rejected, scheduled, now)] == [
             "held", "suppressed", "scheduled", "accepted"
         ]  # fmt: skip
-        assert rejected["reason"] == "quiet_hours"
+        assert held["reason"] == rejected["reason"] == "quiet_hours"
         view = await running.message(scheduled["id"])
         assert view["status"] == "scheduled"
         assert abs(datetime.fromisoformat(view["send_at"]) - soon) < timedelta(milliseconds=1)
