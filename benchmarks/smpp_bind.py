@@ -153,6 +153,9 @@ class Feeder:
         self.timed_out += len(contexts)
         self.settled()
 
+    def late(self, bind: Bind, responses: list[SubmitResponse]) -> None:
+        pass
+
     def queried(self, bind: Bind, responses: list[QueryResponse]) -> None:
         """Nothing is asked."""
 

@@ -77,6 +77,9 @@ class Wire:
         """Not within a minute."""
         raise BenchmarkFailed(f"{len(contexts)} messages were not answered")
 
+    def late(self, bind: Bind, responses: list[SubmitResponse]) -> None:
+        pass
+
     def queried(self, bind: Bind, responses: list[QueryResponse]) -> None:
         """Nothing is asked."""
 

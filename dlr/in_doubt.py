@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
+from dlr.ledger import SubmissionRow
 from dlr.reasons import Reason
 from dlr.status import Status
 from storage import sql
@@ -32,6 +35,14 @@ async def lock_in_doubt(
         _SQL["in_doubt_lock"], message_ids, min(message_ids), account, Status.UNCONFIRMED
     )
     return {row["message_id"]: row["connector"] for row in rows}
+
+
+async def answered_late(connection: Connection, rows: Sequence[SubmissionRow]) -> None:
+    """These submits were taken, as an answer says that came too late: their rows are out of doubt,
+    or stored now. What was decided about them meanwhile stays where it ranks higher.
+    """
+    records = [msgspec.structs.astuple(row) for row in rows]
+    await connection.execute(_SQL["in_doubt_answered"], *zip(*records, strict=True))
 
 
 async def mark_resent(connection: Connection, message_ids: Sequence[int]) -> None:

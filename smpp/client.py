@@ -27,7 +27,7 @@ from smpp.events import (
     SubmitResponse,
 )
 from smpp.pdu import QuerySm, SubmitSm
-from smpp.queries import Asked, apart
+from smpp.queries import Asked, apart, is_query
 from smpp.refusals import response_to
 from smpp.session_machine import SessionMachine
 from smpp.session_protocol import SessionProtocol
@@ -64,6 +64,9 @@ class BindListener(Protocol):
 
     def expired(self, bind: Bind, contexts: list[object]) -> None:
         """No answer within the response timeout, after all that was received was read (E31)."""
+
+    def late(self, bind: Bind, responses: list[SubmitResponse]) -> None:
+        """Answers to what ``expired`` had told of, in the same session."""
 
     def queried(self, bind: Bind, responses: list[QueryResponse]) -> None:
         """What came of ``bind.query``, or did not in time. Those in flight at ``unbound`` are lost
@@ -309,6 +312,8 @@ class Bind:
         if batch.responses:
             self.counters.answered += len(batch.responses)
             self._listener.responses(self, batch.responses)
+        if batch.late:
+            self._listener.late(self, [each for each in batch.late if not is_query(each.context)])
         if batch.queried:
             self._listener.queried(self, batch.queried)
         if batch.requests:

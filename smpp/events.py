@@ -62,6 +62,7 @@ class Batch:
     """What one read (or one slice of it) brought, each kind in the order of arrival."""
 
     responses: list[SubmitResponse] = field(default_factory=list)
+    late: list[SubmitResponse] = field(default_factory=list)  # of requests that had expired
     queried: list[QueryResponse] = field(default_factory=list)
     requests: list[MessageRequest] = field(default_factory=list)
     bound: bool = False  # the session became bound in this slice

@@ -19,6 +19,11 @@ class Asked(msgspec.Struct, gc=False):
     context: object
 
 
+def is_query(context: object) -> bool:
+    """Whether what stood in the window was a query_sm."""
+    return type(context) is Asked
+
+
 def query_response(asked: Asked, pdu: MessageResponse | GenericNack, status: int) -> QueryResponse:
     """The answer to a query_sm; one of another kind says no more than its status."""
     response = QueryResponse(asked.context, status, nacked=isinstance(pdu, GenericNack))

@@ -216,14 +216,15 @@ class SessionMachine:
 
     def _on_malformed(self, error: PduError) -> None:
         self.counters.pdus_malformed += 1
-        answer = answer_to_malformed(error)
-        if answer is not None:
+        if (answer := answer_to_malformed(error)) is not None:
             self._write(answer)
 
     def _on_response(self, pdu: MessageResponse, batch: Batch) -> None:
         entry = self.window.settle(pdu.sequence_number)
         if entry is None:
             self.counters.responses_unmatched += 1
+            if (late := self.window.settle_late(pdu.sequence_number)) is not None:
+                batch.late.append(SubmitResponse(late, pdu.command_status, pdu.message_id))
         elif type(entry[1]) is Asked:
             batch.queried.append(query_response(entry[1], pdu, pdu.command_status))
         else:

@@ -210,7 +210,7 @@ class SessionProtocol(asyncio.Protocol):
         while True:
             batch = self.machine.receive(data, now)
             self._flush()
-            if batch.responses or batch.requests or batch.bound or batch.queried:
+            if batch.responses or batch.requests or batch.bound or batch.queried or batch.late:
                 self._owner.session_batch(self, batch)
             worked += batch.worked
             if worked >= PDUS_PER_SLICE or not self.machine.has_more:

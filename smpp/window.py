@@ -9,7 +9,7 @@ looks at the expired ones and one more, never at the whole window.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from smpp.vocabulary import SEQUENCE_NUMBER_MAX, SEQUENCE_NUMBER_MIN
 
@@ -22,6 +22,8 @@ class Numbered(Protocol):
 
 Request = TypeVar("Request", bound=Numbered)
 
+LATE_MAX: Final = 2_000  # expired requests whose answer would still be recognised, some 1 KB each
+
 
 class Window:
     """At most ``capacity`` requests in flight, each with the caller's context.
@@ -31,7 +33,7 @@ class Window:
     (E67).
     """
 
-    __slots__ = ("_entries", "_last_sequence", "capacity")
+    __slots__ = ("_entries", "_last_sequence", "_late", "capacity")
 
     def __init__(self, capacity: int, *, last_sequence: int = 0) -> None:
         if capacity < 1:
@@ -39,6 +41,7 @@ class Window:
         self.capacity = capacity
         self._last_sequence = last_sequence
         self._entries: dict[int, tuple[float, object]] = {}
+        self._late: dict[int, object] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -81,6 +84,12 @@ class Window:
         """Take out the answered request: (deadline, context), or None if none is in flight."""
         return self._entries.pop(sequence, None)
 
+    def settle_late(self, sequence: int) -> object | None:
+        """The context of an expired request that is answered after all, once; of the last LATE_MAX
+        of them.
+        """
+        return self._late.pop(sequence, None)
+
     def next_deadline(self) -> float | None:
         """When the oldest request in flight expires."""
         for deadline, _ in self._entries.values():
@@ -94,7 +103,11 @@ class Window:
             if deadline > now:
                 break
             expired.append(sequence)
-        return [self._entries.pop(sequence)[1] for sequence in expired]
+        contexts = [self._entries.pop(sequence)[1] for sequence in expired]
+        self._late.update(zip(expired, contexts, strict=True))
+        for _ in range(len(self._late) - LATE_MAX):
+            del self._late[next(iter(self._late))]
+        return contexts
 
     def hand_over(self) -> list[object]:
         """Empty the window: the contexts of everything in flight, oldest first (E33)."""

@@ -17,6 +17,7 @@ from gateway.dispatch.carrier_queries import CarrierQueries
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.intents import IntentWriter
 from gateway.dispatch.just_stopped import JustStopped
+from gateway.dispatch.late_answers import LateAnswers
 from gateway.dispatch.loading import Line, Loader, packable
 from gateway.dispatch.message import OutboundPart, ReadyMessage
 from gateway.dispatch.outcomes import Effects, Outcomes
@@ -100,6 +101,7 @@ class ConnectorDispatch:
         self.pool: BindPool | None = None
         self.parts_written = 0
         self.parts_in_flight = 0
+        self.late = LateAnswers(recorder, outcomes, intake, clock).take
         down.add(name)
 
     # -- from the accepter and the refiller --------------------------------------------------------

@@ -22,7 +22,7 @@ from gateway.dispatch.error_policy import Kind, decide
 from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import Batch, Journey, Later, OutboundPart, ReadyMessage
 from gateway.dispatch.receipt_reading import KnownId
-from gateway.dispatch.records import MessageDone, PartResult, Record
+from gateway.dispatch.records import LateResult, MessageDone, PartResult, Record
 from storage.codecs import LATEST
 from storage.events import Event
 from storage.ids import IdSource
@@ -145,6 +145,21 @@ class Outcomes:
             row.reason = Reason.UNKNOWN
             row.error = GIVEN_UP
         self._settle(journey, part.part, row, now_ms, out)
+
+    def answered_late(
+        self, part: OutboundPart, command_status: int, message_id: bytes, now_ms: int, out: Effects
+    ) -> None:
+        """A submit_sm_resp for what doubtful() was told of. ESME_ROK ends the doubt; a refusal
+        comes too late to matter.
+        """
+        self._count(command_status)
+        if command_status != OK:
+            return
+        row = self._row(part, Status.SENT, now_ms)
+        if message_id:
+            row.carrier_id = self._normalise(message_id)
+            out.known.append(KnownId(row.carrier_id, row.id, part.journey.message.to))
+        out.records.append(LateResult(row))
 
     def unsendable(self, part: OutboundPart, now_ms: int, out: Effects) -> None:
         """A part that cannot be packed into a submit_sm; it was not written and never can be."""

@@ -253,6 +253,7 @@ class Planner:
             else:
                 self._parts -= message.cost
                 self._outcomes.put_off(message, batch, verdict, effects)
+        batch.messages = []  # what is never answered must not hold all that was named beside it
         queue += prepared
         if self._window_full():
             self._encode_ahead(prepared)

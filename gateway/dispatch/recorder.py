@@ -16,6 +16,7 @@ import structlog
 
 from dlr import hygiene
 from dlr.connector_groups import ALONE, ConnectorGroups
+from dlr.in_doubt import answered_late
 from dlr.ledger import (
     AppliedReceipt,
     ReceiptRow,
@@ -28,6 +29,7 @@ from dlr.status import Status, outranks
 from gateway.dispatch.message import Batch
 from gateway.dispatch.pruning import suppress_proven
 from gateway.dispatch.records import (
+    LateResult,
     MessageDone,
     PartResult,
     ReceiptArrived,
@@ -83,6 +85,7 @@ class _Gathered(msgspec.Struct):
     """One flush's records, sorted by what has to be written."""
 
     rows: list[SubmissionRow] = msgspec.field(default_factory=list)
+    late: list[SubmissionRow] = msgspec.field(default_factory=list)
     receipts: list[ReceiptRow] = msgspec.field(default_factory=list)
     done_ids: list[int] = msgspec.field(default_factory=list)
     retries: list[MessageDone] = msgspec.field(default_factory=list)
@@ -224,6 +227,13 @@ class Recorder:
                 [done.connector for done in gathered.retries],
                 [done.in_doubt for done in gathered.retries],
             )
+        if gathered.late:
+            await answered_late(connection, gathered.late)
+            await connection.execute(
+                _SQL["outbox_answered_late"],
+                [row.message_id for row in gathered.late],
+                [row.parts for row in gathered.late],
+            )
         closed = [
             batch.id for batch, finished in gathered.batches.values() if batch.open == finished
         ]
@@ -295,6 +305,8 @@ def _gather(records: Sequence[Record]) -> _Gathered:
             gathered.receipts.append(record.row)
         elif isinstance(record, PartResult):
             gathered.rows.append(record.row)
+        elif isinstance(record, LateResult):
+            gathered.late.append(record.row)
         else:
             _gather_done(gathered, record)
     return gathered

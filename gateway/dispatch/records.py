@@ -47,6 +47,14 @@ class MessageDone(msgspec.Struct, gc=False):
     rerouted: Event | None = None
 
 
+class LateResult(msgspec.Struct, gc=False):
+    """A part was taken, though its answer came after the doubt about it was decided. The row has
+    the id of the one in doubt, if that was stored.
+    """
+
+    row: SubmissionRow
+
+
 class ReceiptArrived(msgspec.Struct, gc=False):
     """A receipt that is to be answered with deliver_sm_resp once it is committed."""
 
@@ -63,4 +71,4 @@ class StateLearned(msgspec.Struct):
     row: ReceiptRow
 
 
-Record = PartResult | MessageDone | ReceiptArrived | StateLearned
+Record = PartResult | MessageDone | LateResult | ReceiptArrived | StateLearned

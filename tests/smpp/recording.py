@@ -93,6 +93,9 @@ class Listener(Watched):
         self.expirations += contexts
         self.changed()
 
+    def late(self, bind: Bind, responses: list[SubmitResponse]) -> None:
+        pass
+
     def queried(self, bind: Bind, responses: list[QueryResponse]) -> None:
         self.query_answers += responses
         self.changed()

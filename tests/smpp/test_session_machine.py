@@ -183,8 +183,11 @@ def test_e32_duplicate_late_and_unknown_answers_are_counted_and_nothing_more() -
     )
     assert batch.responses == [SubmitResponse("a", 0, b"1")]
     assert machine.expire(61.0) == ["b"]
-    assert feed(machine, SubmitSmResp(second, 0, b"2"), now=62.0).responses == []
-    assert machine.counters.responses_unmatched == 3
+    late = feed(machine, SubmitSmResp(second, 0, b"2"), now=62.0)
+    assert (late.responses, late.late) == ([], [SubmitResponse("b", 0, b"2")])
+    again = feed(machine, SubmitSmResp(second, 0, b"2"), now=63.0)
+    assert (again.responses, again.late) == ([], [])
+    assert machine.counters.responses_unmatched == 4
     assert machine.state is not State.CLOSED
 
 

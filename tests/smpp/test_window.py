@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from smpp.backoff import AttemptLimit, Backoff
 from smpp.pdu import SubmitSm
 from smpp.vocabulary import SEQUENCE_NUMBER_MAX
-from smpp.window import Window
+from smpp.window import LATE_MAX, Window
 
 
 def batch(*contexts: object) -> list[tuple[SubmitSm, object]]:
@@ -53,6 +53,15 @@ def test_only_what_is_due_expires() -> None:
     assert window.expire(10.0) == ["a", "b"]
     assert window.next_deadline() == 20.0
     assert len(window) == 1
+
+
+def test_what_expired_is_known_when_its_answer_comes_after_all_up_to_a_bound() -> None:
+    window = Window(LATE_MAX + 1)
+    window.admit(batch(*range(LATE_MAX + 1)), 10.0)
+    window.expire(10.0)
+    assert window.settle_late(1) is None  # the oldest was forgotten
+    assert (window.settle_late(2), window.settle_late(2)) == (1, None)
+    assert window.settle_late(LATE_MAX + 1) == LATE_MAX
 
 
 def test_e67_numbers_wrap_while_requests_are_in_flight() -> None:

@@ -18,6 +18,17 @@ WHERE o.id = retry.id AND o.owner = $5 AND o.not_before IS DISTINCT FROM retry.n
 INSERT INTO submit_intent (id, owner, connector, message_ids)
 VALUES ($1, $2, $3, $4);
 
+-- name: outbox_answered_late
+-- Messages that wait to be submitted again, of which it turns out that every part was taken.
+DELETE FROM outbox AS o
+USING unnest($1::bigint[], $2::smallint[]) AS late (id, parts)
+WHERE o.id = late.id AND o.owner = 0 AND o.in_doubt
+  AND late.parts <= (
+      SELECT count(DISTINCT s.part)
+      FROM submission AS s
+      WHERE s.message_id = o.id AND s.id >= o.id AND s.part > 0 AND s.status > 5
+  );
+
 -- name: intents_open_if_clear
 -- $5, $7, $8: numbers as the text of an array; $6: indexes of 16 octets, one behind the other.
 SELECT open_intents(
