@@ -102,6 +102,24 @@ async def test_refused_and_silent_ends_are_told_apart(database_url: str, folder:
     assert (counts["accepted"], counts["pending"]) == (5, 1)
 
 
+async def test_a_carrier_that_answers_too_late_gets_nothing_twice(
+    database_url: str, folder: Path
+) -> None:
+    profile = SMOOTH.replace("latency_ms = 1\n", "latency_ms = 1800\n")
+    connector = "response_timeout_seconds = 1"
+    async with (
+        simulator(folder, profile) as sim,
+        gateway(write_config(folder, database_url, sim.port, connector=connector)) as running,
+    ):
+        (otp, offer) = await running.send(
+            [message(1, category="otp"), message(2, category="marketing")]
+        )
+        await running.until(delivered=2)
+        assert "in_doubt" in await running.kinds(otp["id"])
+        assert "in_doubt" not in await running.kinds(offer["id"])  # it would not have been repeated
+    assert len(sim.ledger()) == 2
+
+
 async def test_a_clicked_link_shows_on_the_timeline_and_in_the_funnel(
     database_url: str, folder: Path
 ) -> None:
