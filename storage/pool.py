@@ -27,6 +27,7 @@ from storage.faults import (
     is_transient,
 )
 from storage.sql import load
+from storage.transactions import CleanConnection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -61,6 +62,7 @@ async def connect(
             url,
             timeout=CONNECT_SECONDS_MAX,
             command_timeout=statement_seconds_max,
+            connection_class=CleanConnection,
             server_settings={
                 "application_name": application_name,
                 "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS_MAX),

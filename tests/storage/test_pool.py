@@ -14,6 +14,7 @@ from storage import pool
 from storage.faults import TRANSIENT, DatabaseDown, DatabaseUnusable, Fenced, is_transient
 from storage.leases import HostIdentity, OwnerTerm, fence
 from storage.pool import Database, Dedicated, close_connection, connect
+from storage.transactions import CleanConnection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -241,3 +242,40 @@ async def test_close_does_not_wait_for_a_report_for_ever(
 )
 def test_what_may_be_tried_again(error: BaseException, again: bool) -> None:
     assert is_transient(error) is again
+
+
+@pytest.mark.parametrize("fails", ["BEGIN", "COMMIT", "ROLLBACK"])
+async def test_a_canceled_statement_around_a_transaction_costs_only_its_connection(
+    database: Database, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    """Left as asyncpg leaves it, every later transaction would be a savepoint in nothing."""
+    real = CleanConnection.execute
+
+    async def execute(self: CleanConnection, query: str, *args: object, **more: object) -> str:
+        if query.startswith(fails):
+            raise asyncpg.QueryCanceledError("canceling statement due to user request")
+        return await real(self, query, *args, **more)  # type: ignore[arg-type]  # as it was called
+
+    dedicated = database.dedicated("record")
+    await dedicated.connection()
+    monkeypatch.setattr(CleanConnection, "execute", execute)
+    with pytest.raises((DatabaseDown, RuntimeError)):
+        async with dedicated.transaction() as connection:
+            await connection.fetchval("SELECT 1")
+            if fails == "ROLLBACK":
+                raise RuntimeError("something else")
+    monkeypatch.undo()
+    async with dedicated.transaction() as connection:
+        await connection.execute("CREATE TEMP TABLE there (id int) ON COMMIT DROP")
+        async with connection.transaction():
+            await connection.execute("INSERT INTO there VALUES (1)")
+        assert await connection.fetchval("SELECT count(*) FROM there") == 1
+
+
+async def test_a_transaction_that_fails_inside_keeps_its_connection(database: Database) -> None:
+    dedicated = database.dedicated("record")
+    before = await dedicated.connection()
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        async with dedicated.transaction() as connection:
+            await connection.fetchval("SELECT 1 / 0")
+    assert await dedicated.connection() is before

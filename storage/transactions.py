@@ -1,0 +1,67 @@
+"""Transactions that never leave their connection unusable.
+
+Owns what happens when BEGIN, COMMIT or ROLLBACK itself fails, as after a pg_cancel_backend. asyncpg
+then takes every later transaction of the connection for one inside the first, which never was, and
+nothing that is written there succeeds any more: such a connection is ended, and its owner opens
+another. Must not decide what is tried again.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import asyncpg
+from asyncpg.transaction import Transaction
+
+Isolation = Literal["read_uncommitted", "read_committed", "repeatable_read", "serializable"]
+
+
+class CleanTransaction(Transaction):
+    """As asyncpg's; after an error either out of the transaction or without a connection."""
+
+    def __init__(
+        self,
+        connection: asyncpg.Connection[asyncpg.Record],
+        isolation: Isolation | None,
+        readonly: bool,
+        deferrable: bool,
+    ) -> None:
+        super().__init__(connection, isolation, readonly, deferrable)
+        self._owner = connection
+        self._outermost = not connection.is_in_transaction()
+
+    async def start(self) -> None:
+        """BEGIN, or SAVEPOINT."""
+        try:
+            await super().start()
+        except BaseException:
+            self._end_connection()
+            raise
+
+    async def __aexit__(self, extype: object, ex: object, tb: object) -> None:
+        """COMMIT or ROLLBACK, or what is that for a savepoint."""
+        try:
+            await super().__aexit__(extype, ex, tb)
+        finally:
+            if not self._owner.is_closed() and self._owner.is_in_transaction():
+                self._end_connection()
+
+    def _end_connection(self) -> None:
+        if self._outermost and not self._owner.is_closed():
+            self._owner.terminate()
+
+
+class CleanConnection(asyncpg.Connection):
+    """A connection whose transactions are such."""
+
+    __slots__ = ()
+
+    def transaction(
+        self,
+        *,
+        isolation: Isolation | None = None,
+        readonly: bool = False,
+        deferrable: bool = False,
+    ) -> CleanTransaction:
+        """As asyncpg's."""
+        return CleanTransaction(self, isolation, readonly, deferrable)
