@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gateway.app import Gateway
 
 RETRY_AFTER_SECONDS = 1
+BUSY_SECONDS = 0.5  # until a signal that met an unfinished reload is tried again
 FREEING_SECONDS = 1.0  # between attempts to free what waits, while the database is away
 LIVE = ("rate", "window", *following.CONNECTOR_KEYS)  # changed without touching a bind
 REBOUND = (
@@ -99,7 +100,8 @@ class Reloader:
         self._faster: list[frozenset[Faster]] = []  # of each reload, to be carried out
         self._freeing: asyncio.Task[None] | None = None
         self._running = False
-        self._signalled: asyncio.Task[Reloaded] | None = None
+        self._wanted = False  # by a signal that waits for its turn
+        self._signalled: set[asyncio.Task[Reloaded]] = set()  # the loop holds a task weakly
 
     async def reload(self) -> Reloaded:
         """Read the configuration and follow it. Raises ConfigError, ReloadBusy or StorageDown with
@@ -117,8 +119,22 @@ class Reloader:
             self._running = False
 
     def soon(self) -> None:
-        """As reload(), for a signal: what is wrong is a log line."""
-        self._settle_quietly(self.reload())
+        """As reload(), for a signal: what is wrong is a log line, and while an earlier one is still
+        being carried out this one waits, for nobody would ask again.
+        """
+        if not self._wanted:
+            self._wanted = True
+            self._settle_quietly(self._reload_when_free())
+
+    async def _reload_when_free(self) -> Reloaded:
+        while True:
+            self._wanted = False  # whoever signals from now on may have written something newer
+            try:
+                return await self.reload()
+            except ReloadBusy as error:
+                _log.info("reload_waits", reason=str(error))
+                self._wanted = True
+                await asyncio.sleep(BUSY_SECONDS)
 
     def change_connector(
         self, name: str, rate: RateSpec | bool | None, paused: bool | None
@@ -264,7 +280,8 @@ class Reloader:
 
     def _settle_quietly(self, work: Coroutine[None, None, Reloaded]) -> None:
         task = asyncio.create_task(work, name="reload")
-        self._signalled = task  # the loop holds a task weakly
+        self._signalled.add(task)
+        task.add_done_callback(self._signalled.discard)
         task.add_done_callback(_told)
 
     def _dispatch(self, name: str) -> ConnectorDispatch:

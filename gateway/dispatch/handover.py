@@ -182,13 +182,14 @@ class Handover:
         if not ids:
             return 0
         rows = await database.fetch(_SQL["messages_waiting"], ids, min(ids))
+        stays = connector in self._connectors  # one that is gone will not send the rest either
         moves: list[tuple[int, int]] = []
         told: list[Event] = []
         kinds: set[tuple[int, int]] = set()
         for start in range(0, len(rows), SLICE_ITEMS):
             await asyncio.sleep(0)
             for row in rows[start : start + SLICE_ITEMS]:
-                if row["in_doubt"] or row["begun"]:
+                if stays and (row["in_doubt"] or row["begun"]):
                     continue
                 to, reason = self._decide(connector, row)
                 if to != NO_CONNECTOR:

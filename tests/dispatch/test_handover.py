@@ -121,6 +121,19 @@ async def test_e80_the_rest_of_a_message_follows_its_first_parts(world: World) -
     assert await owners(world) == {begun.id: CONNECTOR, whole.id: OTHER}
 
 
+async def test_nothing_waits_for_a_connector_that_is_configured_away(world: World) -> None:
+    """Not what is to be sent again after a doubt either, nor the rest of what was begun."""
+    doubted, begun = world.message(attempt=1), world.message(parts=3)
+    await world.store([doubted, begun], owner=0)
+    await world.connection.execute("UPDATE outbox SET in_doubt = true WHERE id = $1", doubted.id)
+    row = SubmissionRow(world.ids.next(), begun.id, 1, 3, 1, begun.category, CONNECTOR, Status.SENT)
+    await insert_submissions(world.connection, [row])
+    gone = handover(world, {}, table(), configured_away=(CONNECTOR,))
+    await gone.turn()
+    assert await owners(world) == {doubted.id: OTHER, begun.id: OTHER}
+    assert [kind for kind, _ in await world.events(doubted.id)] == ["rerouted"]
+
+
 async def test_more_than_one_batch_moves_in_one_turn_and_what_cannot_is_passed_over(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

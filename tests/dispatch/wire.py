@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from gateway.dispatch.batch_pace import BatchPace
@@ -204,7 +204,11 @@ def connector(
 
 
 def handover(
-    world: World, connectors: Mapping[int, ConnectorDispatch], detours: Detours
+    world: World,
+    connectors: Mapping[int, ConnectorDispatch],
+    detours: Detours,
+    *,
+    configured_away: Collection[int] = (),
 ) -> Handover:
     """As the gateway wires it; not started."""
     return Handover(
@@ -215,6 +219,7 @@ def handover(
         ids=world.ids,
         monotonic=time.monotonic,
         backlog=lambda _connector, _category: None,
+        configured_away=lambda: configured_away,
         ended=asyncio.Task.cancelled,
     )
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import TYPE_CHECKING, cast
+
 import msgspec
 import pytest
 
 from dlr.id_learning import IdLearner
+from gateway import reload
 from gateway.config.account_settings import AccountSettings
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.policy_settings import QuietHoursSettings
@@ -15,7 +19,11 @@ from gateway.config.wire import receipt_manners
 from gateway.connectors import learner_of
 from gateway.dispatch.receipt_reading import ReceiptReader
 from gateway.following import KEYS, SECTIONS, effective
-from gateway.reload import LIVE, REBOUND, connector_changes, names_of
+from gateway.reload import LIVE, REBOUND, Reloader, connector_changes, names_of
+from gateway.web.services import ReloadBusy, Reloaded
+
+if TYPE_CHECKING:
+    from gateway.app import Gateway
 
 A = ConnectorSettings(name="a", host="h", system_id="s")
 B = ConnectorSettings(name="b", host="h", system_id="s")
@@ -112,3 +120,32 @@ def test_a_reader_learns_anew_what_it_cannot_know_any_more() -> None:
     assert follow(receipt_id_base="hex", response_id_base="hex") is None
     assert reader.answer_id(b"1F") == "31"
     assert follow() not in (None, alone)
+
+
+async def test_a_signal_that_meets_an_unfinished_reload_waits_for_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Signals while one waits already ask for nothing more; one after it was begun does."""
+    reloader = Reloader(cast("Gateway", None), Config)
+    monkeypatch.setattr(reload, "BUSY_SECONDS", 0.0)
+    begun: list[str] = []
+    free = asyncio.Event()
+
+    async def one(self: Reloader) -> Reloaded:
+        begun.append("busy" if not free.is_set() else "done")
+        if not free.is_set():
+            raise ReloadBusy("a connector is still being changed")
+        return Reloaded(added=[], removed=[], adjusted=[], rebinding=[], restart_needed=[])
+
+    monkeypatch.setattr(Reloader, "reload", one)
+    for _ in range(3):
+        reloader.soon()
+    while begun.count("busy") < 3:
+        await asyncio.sleep(0)
+    free.set()
+    while "done" not in begun:
+        await asyncio.sleep(0)
+    reloader.soon()
+    while begun.count("done") < 2:
+        await asyncio.sleep(0)
+    assert begun.count("done") == 2
