@@ -20,6 +20,7 @@ from storage.ids import IdSource, id_at
 
 _SQL = sql.load(__package__)
 ROWS_MAX = 500
+_IN_DOUBT = (Status.UNCONFIRMED, Status.DROPPED)
 
 
 class Matched(msgspec.Struct, frozen=True):
@@ -47,7 +48,7 @@ async def match_recipients(
         id_at(older_than),
         ROWS_MAX,
         horizon,
-        Status.UNCONFIRMED,
+        _IN_DOUBT,
         *groups.pairs(),
     )
     rows = [_row(record) for record in found if record["submission"] is not None]

@@ -163,7 +163,11 @@ async def receipt_latency(
 
 def _latencies(records: Iterable[asyncpg.Record]) -> list[Latency]:
     return [
-        Latency(Category(record["category"]).label, record["parts"], *record["seconds"])
+        Latency(
+            Category(record["category"]).label,
+            record["parts"],
+            *[round(seconds, 3) for seconds in record["seconds"]],
+        )
         for record in records
     ]
 

@@ -1,5 +1,5 @@
 -- name: unmatched_by_recipient
--- Takes out the parked receipts of a stretch of ids that can only be about one submit_sm in doubt ($5): the same
+-- Takes out the parked receipts of a stretch of ids that can only be about one submit_sm that is, or was given up, in doubt ($5): the same
 -- recipient, the same sender where the message has one, submitted before the receipt came, over the same connector or
 -- one of its group ($6, $7). Not where two submits would do, nor where receipts of two carrier ids claim one submit.
 -- The submit learns the carrier's id, so that its next receipt is found at once.
@@ -10,7 +10,8 @@ WITH looked AS MATERIALIZED (
     FROM looked
     JOIN message AS m ON m.to_idx = looked.to_idx AND m.id >= $4
     JOIN submission AS s ON s.message_id = m.id AND s.id >= $4
-    WHERE s.status = $5 AND s.part > 0 AND s.submitted_at <= looked.received_at
+    WHERE s.status = ANY($5::smallint[]) AND s.carrier_id IS NULL AND s.part > 0
+      AND s.submitted_at <= looked.received_at
       AND (m.sender = '' OR ltrim(m.sender, '+') = ltrim(looked.sender, '+'))
       AND (
           s.connector = looked.connector
@@ -37,7 +38,8 @@ WITH looked AS MATERIALIZED (
     DELETE FROM unmatched_receipt AS u
     USING sole JOIN certain USING (submission)
     WHERE u.id = sole.receipt
-    RETURNING u.connector, u.carrier_id, sole.submission, u.status, u.reason, u.error, u.done_at, u.received_at
+    RETURNING u.connector, u.carrier_id, sole.submission, u.status, u.reason, u.error, u.done_at,
+        u.received_at
 )
 SELECT (SELECT max(id) FROM looked) AS cursor, (SELECT count(*) FROM looked) AS looked_at, taken.*
 FROM (SELECT) AS always LEFT JOIN taken ON true;

@@ -78,6 +78,20 @@ async def test_the_only_submit_in_doubt_gets_its_receipt_and_learns_its_id(
     assert again.matched
 
 
+async def test_what_was_given_up_still_learns_the_truth_and_what_has_an_id_is_not_meant(
+    connection: Connection, world: World
+) -> None:
+    row = await in_doubt(connection, world)
+    await connection.execute("UPDATE submission SET status = $1", Status.DROPPED)
+    await park(connection, world, "c1", Status.SENT)
+    [told] = (await match(connection, world)).applied
+    assert (told.submission_id, told.changed) == (row.id, False)  # sent ranks below dropped
+    await park(connection, world, "c2")
+    assert (await match(connection, world)).applied == []
+    [told] = await apply_receipts(connection, [world.receipt("c1")], world.ids)
+    assert (told.matched, told.changed) == (True, True)
+
+
 async def test_of_two_that_would_do_none_is_guessed(connection: Connection, world: World) -> None:
     await in_doubt(connection, world)
     await in_doubt(connection, world)
