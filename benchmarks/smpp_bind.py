@@ -154,7 +154,7 @@ class Feeder:
         self.settled()
 
     def late(self, bind: Bind, responses: list[SubmitResponse]) -> None:
-        pass
+        """Too late to count."""
 
     def queried(self, bind: Bind, responses: list[QueryResponse]) -> None:
         """Nothing is asked."""

@@ -78,7 +78,7 @@ class Wire:
         raise BenchmarkFailed(f"{len(contexts)} messages were not answered")
 
     def late(self, bind: Bind, responses: list[SubmitResponse]) -> None:
-        pass
+        """Too late to count."""
 
     def queried(self, bind: Bind, responses: list[QueryResponse]) -> None:
         """Nothing is asked."""

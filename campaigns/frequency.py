@@ -15,7 +15,7 @@ import msgspec
 
 from campaigns.caps import DAY_MS, KEPT_MS
 from campaigns.velocity import Slots
-from dlr.in_doubt import GIVEN_UP
+from dlr.in_doubt import GIVEN_UP, IN_DOUBT
 from dlr.status import Status
 from storage import sql
 from storage.ids import id_at
@@ -25,7 +25,6 @@ _SQL = sql.load(__package__)
 PURGE_ROWS_MAX = 10_000
 _EARLIER = timedelta(days=1)  # results are stored after the count, by clocks that may differ
 # Refusals by their status; without the carrier's id nothing was taken.
-_IN_DOUBT = [Status.UNCONFIRMED, Status.DROPPED]
 _REFUSED = [Status.EXPIRED, Status.REJECTED, Status.UNDELIVERED, Status.FAILED]
 
 Number = tuple[int, int, bytes]  # account, category, index of the recipient
@@ -80,7 +79,7 @@ async def never_sent(connection: Connection, counted: Mapping[int, int]) -> set[
         [id_at(datetime.fromtimestamp(at / 1000, UTC) - _EARLIER) for at in counted.values()],
         _REFUSED,
         GIVEN_UP,
-        _IN_DOUBT,
+        IN_DOUBT,
     )
     return {row["id"] for row in rows}
 

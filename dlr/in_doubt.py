@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
-from dlr.ledger import SubmissionRow
+from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status
 from storage import sql
 from storage.pool import Connection
 
 _SQL = sql.load(__package__)
+IN_DOUBT = (Status.UNCONFIRMED, Status.DROPPED)  # is, or was given up in it: it may have been sent
 GIVEN_UP = "in doubt"  # `submission.error` of a part that failed because it was in doubt
 RESENT = "resent"  # `submission.error` of a row in doubt whose part is submitted once more
 
@@ -41,8 +40,18 @@ async def answered_late(connection: Connection, rows: Sequence[SubmissionRow]) -
     """These submits were taken, as an answer says that came too late: their rows are out of doubt,
     or stored now. What was decided about them meanwhile stays where it ranks higher.
     """
-    records = [msgspec.structs.astuple(row) for row in rows]
-    await connection.execute(_SQL["in_doubt_answered"], *zip(*records, strict=True))
+    ids = [row.id for row in rows]
+    found = await connection.fetch(
+        _SQL["in_doubt_answered"],
+        ids,
+        [row.status for row in rows],
+        [row.carrier_id for row in rows],
+        [row.responded_at for row in rows],
+        min(ids),
+        max(ids),
+    )
+    known = {record["id"] for record in found}
+    await insert_submissions(connection, [row for row in rows if row.id not in known])
 
 
 async def mark_resent(connection: Connection, message_ids: Sequence[int]) -> None:

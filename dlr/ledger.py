@@ -192,7 +192,7 @@ async def join_unmatched(
         now,
         timedelta(minutes=JOIN_MINUTES),
     )
-    return [_unparked(record) for record in found]
+    return [unparked(record) for record in found]
 
 
 async def sweep_unmatched(
@@ -216,7 +216,7 @@ async def sweep_unmatched(
         *groups.pairs(),
     )
     return await apply_receipts(
-        connection, [_unparked(record) for record in found], ids, now=older_than, groups=groups
+        connection, [unparked(record) for record in found], ids, now=older_than, groups=groups
     )
 
 
@@ -365,11 +365,12 @@ async def _park(connection: asyncpg.Connection, rows: Sequence[ReceiptRow], ids:
     )
 
 
-def _unparked(record: asyncpg.Record) -> ReceiptRow:
+def unparked(record: asyncpg.Record, submission_id: int | None = None) -> ReceiptRow:
+    """A parked receipt as it came; `submission_id` where it is known by now."""
     return ReceiptRow(
         connector=record["connector"],
         carrier_id=record["carrier_id"],
-        submission_id=None,
+        submission_id=submission_id,
         status=record["status"],
         reason=record["reason"],
         error=record["error"],

@@ -13,14 +13,13 @@ import asyncpg
 import msgspec
 
 from dlr.connector_groups import ALONE, ConnectorGroups
-from dlr.ledger import MATCH_DAYS, AppliedReceipt, ReceiptRow, apply_receipts
-from dlr.status import Status
+from dlr.in_doubt import IN_DOUBT
+from dlr.ledger import MATCH_DAYS, AppliedReceipt, apply_receipts, unparked
 from storage import sql
 from storage.ids import IdSource, id_at
 
 _SQL = sql.load(__package__)
 ROWS_MAX = 500
-_IN_DOUBT = (Status.UNCONFIRMED, Status.DROPPED)
 
 
 class Matched(msgspec.Struct, frozen=True):
@@ -48,23 +47,14 @@ async def match_recipients(
         id_at(older_than),
         ROWS_MAX,
         horizon,
-        _IN_DOUBT,
+        IN_DOUBT,
         *groups.pairs(),
     )
-    rows = [_row(record) for record in found if record["submission"] is not None]
+    rows = [
+        unparked(record, record["submission"])
+        for record in found
+        if record["submission"] is not None
+    ]
     applied = await apply_receipts(connection, rows, ids, now=older_than, groups=groups)
     more = found[0]["looked_at"] == ROWS_MAX
     return Matched(found[0]["cursor"] if more else None, applied)
-
-
-def _row(record: asyncpg.Record) -> ReceiptRow:
-    return ReceiptRow(
-        connector=record["connector"],
-        carrier_id=record["carrier_id"],
-        submission_id=record["submission"],
-        status=record["status"],
-        reason=record["reason"],
-        error=record["error"],
-        done_at=record["done_at"],
-        received_at=record["received_at"],
-    )

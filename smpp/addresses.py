@@ -78,10 +78,7 @@ class AddressSettings(Record, frozen=True, forbid_unknown_fields=True):
 
     def destination_address(self, text: str) -> tuple[int, int, bytes]:
         """As ``address``, for a recipient."""
-        kind, octets = _parse(text)
-        if not self.destination:
-            return *_TON_NPI[kind], octets
-        return _with_override(kind, octets, self.destination)
+        return _with_override(*_parse(text), self.destination)
 
 
 def _with_override(

@@ -35,7 +35,8 @@ class CleanTransaction(Transaction):
         try:
             await super().start()
         except BaseException:
-            self._end_connection()
+            if self._outermost:
+                self._owner.terminate()
             raise
 
     async def __aexit__(self, extype: object, ex: object, tb: object) -> None:
@@ -43,12 +44,9 @@ class CleanTransaction(Transaction):
         try:
             await super().__aexit__(extype, ex, tb)
         finally:
-            if not self._owner.is_closed() and self._owner.is_in_transaction():
-                self._end_connection()
-
-    def _end_connection(self) -> None:
-        if self._outermost and not self._owner.is_closed():
-            self._owner.terminate()
+            owner = self._owner
+            if self._outermost and not owner.is_closed() and owner.is_in_transaction():
+                owner.terminate()
 
 
 class CleanConnection(asyncpg.Connection):

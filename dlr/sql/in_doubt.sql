@@ -18,16 +18,12 @@ UPDATE submission SET status = $4, reason = $5, error = 'dropped'
 WHERE message_id = ANY($1::bigint[]) AND id >= $2 AND status = $3;
 
 -- name: in_doubt_answered
-INSERT INTO submission AS s (
-    id, message_id, part, parts, account, category, connector, status, reason, error, carrier_id,
-    submitted_at, responded_at, receipt_at, done_at, segments
-)
-SELECT * FROM unnest(
-    $1::bigint[], $2::bigint[], $3::smallint[], $4::smallint[], $5::smallint[], $6::smallint[],
-    $7::smallint[], $8::smallint[], $9::smallint[], $10::text[], $11::text[],
-    $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], $16::smallint[]
-)
-ON CONFLICT (id) DO UPDATE
-SET status = greatest(s.status, excluded.status), responded_at = excluded.responded_at,
-    carrier_id = coalesce(s.carrier_id, excluded.carrier_id),
-    error = CASE WHEN s.status < excluded.status THEN NULL ELSE s.error END;
+-- What was decided about these meanwhile stays where it ranks higher. Answers with those that are there.
+UPDATE submission AS s
+SET status = greatest(s.status, late.status), responded_at = late.responded_at,
+    carrier_id = coalesce(s.carrier_id, late.carrier_id),
+    error = CASE WHEN s.status < late.status THEN NULL ELSE s.error END
+FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::timestamptz[])
+    AS late (id, status, carrier_id, responded_at)
+WHERE s.id = late.id AND s.id BETWEEN $5 AND $6
+RETURNING s.id;

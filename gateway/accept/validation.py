@@ -165,7 +165,7 @@ class Validator:
             detail = f"expires_in is 1 to {self._validity_seconds_max} seconds"
             faults.append(FieldError("out_of_range", detail, "/expires_in"))
         timing = self._timing.read(request, account, now_ms, faults)
-        tlvs = _tlvs(request, faults) if request.tlvs else ()
+        tlvs = _tlvs(request, faults)
         tags = request.tags or ()
         options = timing.options
         connector = 0
@@ -188,7 +188,7 @@ class Validator:
             timing.release
             + 1000 * (self._validity_seconds[category] if seconds is None else seconds),
             priority=priority,
-            options=_with_tlvs(options, tlvs) if tlvs else options,
+            options=_with_tlvs(options, tlvs),
         )  # fmt: skip
 
     def _sender(self, sender: str | None, account: AccountPolicy, faults: list[FieldError]) -> str:

@@ -113,33 +113,27 @@ class ReportsApi:
                 "/v1/reports/delivery",
                 self.delivery,
                 "Outcomes of the account's messages",
+                ReportAnswer,
                 reports.delivery_dimensions,
             ),
             _report_at(
                 "/v1/reports/funnel",
                 self.funnel,
                 "From accepted to clicked by a person",
+                ReportAnswer,
                 reports.funnel_dimensions,
             ),
-            Endpoint(
-                method="GET",
-                path="/v1/reports/failures",
-                handler=self.failures,
-                summary="What the carriers said of parts that failed",
-                scope=READ,
-                query=SpanQuery,
-                answers={200: FailureReport},
-                problems=("report_too_slow",),
+            _report_at(
+                "/v1/reports/failures",
+                self.failures,
+                "What the carriers said of parts that failed",
+                FailureReport,
             ),
-            Endpoint(
-                method="GET",
-                path="/v1/reports/latency",
-                handler=self.latency,
-                summary="Seconds to the carrier, and from there to the receipt",
-                scope=READ,
-                query=SpanQuery,
-                answers={200: LatencyReport},
-                problems=("report_too_slow",),
+            _report_at(
+                "/v1/reports/latency",
+                self.latency,
+                "Seconds to the carrier, and from there to the receipt",
+                LatencyReport,
             ),
             Endpoint(
                 method="GET",
@@ -241,15 +235,21 @@ def _grouping(text: str, dimensions: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _report_at(path: str, handler: Handler, summary: str, dimensions: Sequence[str]) -> Endpoint:
+def _report_at(
+    path: str,
+    handler: Handler,
+    summary: str,
+    answer: type[msgspec.Struct],
+    dimensions: Sequence[str] = (),
+) -> Endpoint:
     return Endpoint(
         method="GET",
         path=path,
         handler=handler,
         summary=summary,
-        description=f"Dimensions of `group_by`: {', '.join(dimensions)}.",
+        description=f"Dimensions of `group_by`: {', '.join(dimensions)}." if dimensions else "",
         scope=READ,
-        query=ReportQuery,
-        answers={200: ReportAnswer},
+        query=ReportQuery if dimensions else SpanQuery,
+        answers={200: answer},
         problems=("report_too_slow",),
     )

@@ -111,13 +111,13 @@ async def test_two_carrier_ids_that_claim_one_submit_both_stay(
 
 
 @pytest.mark.parametrize(
-    "fields", [{"recipient": 6}, {"sender": "T"}, {"recipient": 6, "sender": "T"}]
+    ("recipient", "sender"), [(RECIPIENT + 1, "S"), (RECIPIENT, "T"), (RECIPIENT + 1, "T")]
 )
 async def test_another_recipient_or_sender_is_another_message(
-    connection: Connection, world: World, fields: dict[str, int]
+    connection: Connection, world: World, recipient: int, sender: str
 ) -> None:
     await in_doubt(connection, world)
-    await park(connection, world, "c1", **fields)  # type: ignore[arg-type]
+    await park(connection, world, "c1", recipient=recipient, sender=sender)
     assert (await match(connection, world)).applied == []
 
 
