@@ -5,7 +5,9 @@ nothing lost.
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -16,27 +18,39 @@ from tests.fork_server import forked
 from tests.integration.running import PATIENCE_SECONDS, gateway, message, simulator, write_config
 
 
-async def test_messages_wait_for_a_carrier_that_is_away(database_url: str, folder: Path) -> None:
-    port = processes.free_port()
-    async with gateway(write_config(folder, database_url, port)) as running:
+@pytest.fixture
+def away() -> Iterator[int]:
+    """A port that refuses connections. It is held, so that no other server of a test beside this
+    one is given it meanwhile; one that asks for this very port may listen there.
+    """
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+async def test_messages_wait_for_a_carrier_that_is_away(
+    database_url: str, folder: Path, away: int
+) -> None:
+    async with gateway(write_config(folder, database_url, away)) as running:
         await running.send([message(n) for n in range(50)])
         status, ready = await running.call("GET", "/readyz")
         assert status == 503
         (connector,) = [part for part in ready["components"] if "sim" in part["name"]]
         assert not connector["ok"]
-        assert f"127.0.0.1:{port}" in connector["reason"]
+        assert f"127.0.0.1:{away}" in connector["reason"]
         counts = await running.counts()
         assert (counts["accepted"], counts["pending"], counts["sent"]) == (50, 50, 0)
-        async with simulator(folder, port=port):
+        async with simulator(folder, port=away):
             await running.until(delivered=50)
             status, _ = await running.call("GET", "/readyz")
             assert status == 200
 
 
 async def test_e50_a_carrier_that_is_away_costs_no_processor(
-    database_url: str, folder: Path
+    database_url: str, folder: Path, away: int
 ) -> None:
-    async with gateway(write_config(folder, database_url, processes.free_port())) as running:
+    async with gateway(write_config(folder, database_url, away)) as running:
         await running.send([message(n) for n in range(500)])
         process = psutil.Process(running.child.process.pid)
         before = sum(process.cpu_times()[:2])
