@@ -7,6 +7,7 @@ about is the one the answered message went to. Must not be asked where the setti
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Literal
 
 import msgspec
@@ -55,7 +56,7 @@ class IdLearner:
 
     def __init__(self) -> None:
         self.translation: Translation | None = None
-        self._answers: dict[str, str] = {}  # id as stored -> number
+        self._answers: OrderedDict[str, str] = OrderedDict()  # id as stored -> number
         self._by_value: dict[Form, dict[str, str]] = {"dec": {}, "hex": {}}  # -> id as stored
         self._scores = [0] * len(_PAIRS)
         self._receipts = 0
@@ -113,8 +114,7 @@ class IdLearner:
         )
 
     def _forget_oldest(self) -> None:
-        identifier = next(iter(self._answers))
-        del self._answers[identifier]
+        identifier, _ = self._answers.popitem(last=False)
         for form, found in self._by_value.items():
             value = _value(identifier, form)
             if value is not None and found.get(value) == identifier:

@@ -8,6 +8,7 @@ held vanishes: it comes back whole, or as far as it came.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Collection
 from enum import Enum
 from itertools import groupby
@@ -165,8 +166,8 @@ class Reassembly:
         self._octets_max = octets_max
         self._timeout = timeout_seconds
         # Both in the order of their times, so the first is always the oldest.
-        self._open: dict[Key, _Open] = {}
-        self._done: dict[Key, tuple[float, dict[int, int]]] = {}
+        self._open: OrderedDict[Key, _Open] = OrderedDict()
+        self._done: OrderedDict[Key, tuple[float, dict[int, int]]] = OrderedDict()
         self._parts_remembered = 0
 
     def __len__(self) -> int:
@@ -226,9 +227,7 @@ class Reassembly:
         gone: list[Assembled] = []
         while (due := self.deadline()) is not None and due <= now:
             gone.append(self._close(next(iter(self._open)), Outcome.TIMED_OUT))
-        for key, (done_at, _) in list(self._done.items()):
-            if now - done_at < self._timeout:
-                break
+        while self._done and now - self._done[key := next(iter(self._done))][0] >= self._timeout:
             self._forget(key)
         return gone
 

@@ -8,6 +8,7 @@ looks at the expired ones and one more, never at the whole window.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final, Protocol, TypeVar
 
@@ -41,7 +42,7 @@ class Window:
         self.capacity = capacity
         self._last_sequence = last_sequence
         self._entries: dict[int, tuple[float, object]] = {}
-        self._late: dict[int, object] = {}
+        self._late: OrderedDict[int, object] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -106,7 +107,7 @@ class Window:
         contexts = [self._entries.pop(sequence)[1] for sequence in expired]
         self._late.update(zip(expired, contexts, strict=True))
         for _ in range(len(self._late) - LATE_MAX):
-            del self._late[next(iter(self._late))]
+            self._late.popitem(last=False)
         return contexts
 
     def hand_over(self) -> list[object]:

@@ -8,6 +8,7 @@ them were stored and stores the rest under the same ids. Must not know HTTP, nor
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -109,7 +110,8 @@ class Idempotency:
         self._term = term
         self._running: set[RequestKey] = set()
         self._claimed: dict[RequestKey, _Settle] = {}  # how a running one ends if it breaks off
-        self._owed: dict[RequestKey, _Settle] = {}  # could not be written; goes with the next flush
+        # Could not be written; goes with the next flush.
+        self._owed: OrderedDict[RequestKey, _Settle] = OrderedDict()
         self.replayed = 0
         self.commits: GroupCommit[_Claim | _Settle, _Known | None] = GroupCommit(
             self._flush,
@@ -199,7 +201,7 @@ class Idempotency:
         """Until it is written a repeat elsewhere is told that the request is in progress."""
         self._owed.pop(settle.key, None)
         if len(self._owed) >= OWED_MAX:
-            del self._owed[next(iter(self._owed))]
+            self._owed.popitem(last=False)
         self._owed[settle.key] = settle
 
     async def _flush(self, records: list[_Claim | _Settle], attempt: int) -> list[_Known | None]:

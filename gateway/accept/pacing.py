@@ -11,6 +11,7 @@ rates; with several gateways configure each one's share. Pure.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 
@@ -60,7 +61,7 @@ class Pacing:
         self._stopped: frozenset[Key] = frozenset()
         self._gap = RecipientGap()
         self._since: dict[Key, int] = {}  # the first message id that each timetable may know
-        self._booked_again: dict[int, None] = {}
+        self._booked_again: OrderedDict[int, None] = OrderedDict()
         self.account_rates: dict[int, RateSpec] = {}  # changed in place
         self.configure(rates, since)
 
@@ -147,7 +148,7 @@ class Pacing:
         if hold in BOOKED and wait_ns > 0:
             self._booked_again[message.id] = None
             if len(self._booked_again) > BOOKED_AGAIN_MAX:
-                del self._booked_again[next(iter(self._booked_again))]
+                self._booked_again.popitem(last=False)
         return wait_ns, hold
 
     @property

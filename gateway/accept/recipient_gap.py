@@ -5,6 +5,8 @@ Owns what is remembered of each number: the moments given out, as long as they m
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 RECIPIENTS_MAX = 200_000  # remembered; some 230 bytes each
 MOMENTS_MAX = 100  # of one number
 
@@ -14,7 +16,7 @@ class RecipientGap:
 
     def __init__(self) -> None:
         self.gap_ns = 0
-        self._moments: dict[bytes, tuple[int, ...]] = {}
+        self._moments: OrderedDict[bytes, tuple[int, ...]] = OrderedDict()
 
     def of(self, to_idx: bytes, now_ns: int) -> RecipientMoments:
         """One number's moments, as far as they still matter."""
@@ -29,7 +31,7 @@ class RecipientGap:
         """
         self._moments.pop(to_idx, None)
         if len(self._moments) >= RECIPIENTS_MAX:
-            del self._moments[next(iter(self._moments))]
+            self._moments.popitem(last=False)
         self._moments[to_idx] = moments
 
 

@@ -8,6 +8,7 @@ only what this process was told.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 
 from gateway.dispatch.message import ReadyMessage
@@ -21,7 +22,7 @@ class JustStopped:
     """Suppressions of the last minutes. Add before the transaction that stores them commits."""
 
     def __init__(self) -> None:
-        self._numbers: dict[bytes, dict[tuple[int, int], tuple[int, int]]] = {}
+        self._numbers: OrderedDict[bytes, dict[tuple[int, int], tuple[int, int]]] = OrderedDict()
 
     def add(self, entries: Iterable[Suppression], now_ms: int) -> None:
         """From now on nothing these forbid is written."""
@@ -33,7 +34,7 @@ class JustStopped:
             known[entry.account, entry.category] = (entry.reason, until_ms)
             self._numbers[entry.to_idx] = known  # newest last
         for _ in range(len(self._numbers) - NUMBERS_MAX):
-            del self._numbers[next(iter(self._numbers))]
+            self._numbers.popitem(last=False)
 
     def remove(self, keys: Iterable[Key]) -> None:
         """These were taken back."""

@@ -6,6 +6,7 @@ carrier ids. Pure; bounded. Must not answer the carrier and must not store.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -74,7 +75,7 @@ class ReceiptReader:
         self.references = references
         self._connector = connector
         self.manners = manners
-        self._known: dict[str, int] = {}
+        self._known: OrderedDict[str, int] = OrderedDict()
         self._unsure: list[ReceiptRow] = []
         self.learner = (learner or IdLearner()) if manners.receipt_base is None else None
 
@@ -95,7 +96,7 @@ class ReceiptReader:
             for each in known:
                 self.learner.answered(each.carrier_id, each.to)
         for _ in range(len(self._known) - KNOWN_IDS_MAX):
-            del self._known[next(iter(self._known))]
+            self._known.popitem(last=False)
 
     def is_receipt(self, pdu: MessageRequest) -> bool:
         """By esm_class alone, unless this carrier is known to leave it out."""

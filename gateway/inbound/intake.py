@@ -7,6 +7,7 @@ write to the database and must not answer ESME_ROK: the recorder does, after the
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -66,7 +67,7 @@ class MessageIntake:
         self.country_code = country_code
         self._text = text
         self._paused: set[Bind] = set()
-        self._answered: dict[bytes, Bind] = {}
+        self._answered: OrderedDict[bytes, Bind] = OrderedDict()
         self._sessions: dict[Bind, int] = {}  # what delivered, and by which session
         # Parts taken over whose message is stored.
         self._settled: set[int] = set() if before is None else before._settled
@@ -130,7 +131,7 @@ class MessageIntake:
         self._answered.pop(message.fingerprint, None)
         self._answered[message.fingerprint] = bind
         if len(self._answered) > ANSWERED_MAX:
-            del self._answered[next(iter(self._answered))]
+            self._answered.popitem(last=False)
 
     def resume(self) -> None:
         """Messages were committed: read on where reading was paused, once half is free."""

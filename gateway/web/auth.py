@@ -7,6 +7,7 @@ stops working within CACHE_SECONDS in every process.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 
 import msgspec
@@ -43,8 +44,8 @@ class Authenticator:
     def __init__(self, store: KeyStore, monotonic: Callable[[], float]) -> None:
         self._store = store
         self._monotonic = monotonic
-        self._known: dict[str, _Cached] = {}
-        self._unknown: dict[str, _Cached] = {}
+        self._known: OrderedDict[str, _Cached] = OrderedDict()
+        self._unknown: OrderedDict[str, _Cached] = OrderedDict()
         self._lookups: dict[str, asyncio.Future[StoredKey | None]] = {}
 
     def known(self, authorization: str | None, scope: str) -> StoredKey | None:
@@ -111,9 +112,11 @@ class Authenticator:
         return key
 
 
-def _remember(cache: dict[str, _Cached], text: str, entry: _Cached, entries_max: int) -> None:
+def _remember(
+    cache: OrderedDict[str, _Cached], text: str, entry: _Cached, entries_max: int
+) -> None:
     """Newest last; the oldest goes when the cache is full."""
     cache.pop(text, None)
     if len(cache) >= entries_max:
-        del cache[next(iter(cache))]
+        cache.popitem(last=False)
     cache[text] = entry

@@ -8,6 +8,7 @@ Bytes in, a head or None out.
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 
 import msgspec
 
@@ -49,7 +50,7 @@ class RequestHeads:
     """Reads heads. One for the process."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, RequestHead] = {}
+        self._known: OrderedDict[bytes, RequestHead] = OrderedDict()
 
     def read(self, data: bytes) -> tuple[RequestHead, int] | None:
         """The head that `data` begins with, and where its body does; None: leave it to aiohttp."""
@@ -63,7 +64,7 @@ class RequestHeads:
             if head is None:
                 return None
             if len(self._known) >= HEADS_KEPT:
-                del self._known[next(iter(self._known))]
+                self._known.popitem(last=False)
             self._known[raw] = head
         return head, end + len(_END)
 

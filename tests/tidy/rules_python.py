@@ -325,3 +325,31 @@ def is_fixed_tuple(node: ast.expr) -> bool:
 
 def is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
+
+
+def constant_eviction(source: Source) -> Iterator[str]:
+    """What asks for its oldest entry is an OrderedDict.
+
+    A dict keeps the places of deleted entries until it is resized, and next(iter(d)) walks over
+    them: evicting the oldest of 100 000 entries took up to 117 us instead of one.
+    """
+    ordered = {
+        last_name(node.target)
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.AnnAssign) and "OrderedDict" in ast.unparse(node.annotation)
+    }
+    for node in ast.walk(source.tree):
+        kept = asked_for_its_first(node)
+        if kept is not None and kept not in ordered:
+            yield source.at(node.lineno, f"the oldest of {kept}, which is no OrderedDict")
+
+
+def asked_for_its_first(node: ast.AST) -> str | None:
+    """The name of d in next(iter(d)); what may be empty has a default and is asked once."""
+    match node:
+        case ast.Call(
+            func=ast.Name("next"),
+            args=[ast.Call(func=ast.Name("iter"), args=[ast.Name() | ast.Attribute() as kept])],
+        ):
+            return last_name(kept)
+    return None

@@ -72,6 +72,10 @@ CAUGHT: dict[Rule, list[Source]] = {
         code("def f(self):\n    self.manager = 1\n"),
         code("import smpp.pdu as pdu_utils\n"),
     ],
+    rules_python.constant_eviction: [
+        code("del self._known[next(iter(self._known))]\n"),
+        code("seen: dict[int, int] = {}\noldest = next(iter(seen))\n"),
+    ],
     rules_python.safe_unions: [
         code("import msgspec\nSpan = Share | tuple[Share, Share]\n"),
         code("from msgspec import Struct\nclass A(Struct):\n    a: tuple[int, int] | Share\n"),
@@ -119,6 +123,10 @@ LET_THROUGH: dict[Rule, list[Source]] = {
     rules_python.banned_words: [
         code("from contextlib import contextmanager\n@contextmanager\ndef f(): ...\n"),
         snippet("gateway/commands.py", "def communicate(commonwealth): ...\n"),
+    ],
+    rules_python.constant_eviction: [
+        code("self._known: OrderedDict[int, int] = OrderedDict()\nx = next(iter(self._known))\n"),
+        code("sender = next(iter(account.senders), '')\n"),
     ],
     rules_python.safe_unions: [
         code("import msgspec\nSpan = Share | tuple[Share, ...]\nPair = tuple[int, int] | None\n"),

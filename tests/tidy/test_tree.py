@@ -32,6 +32,7 @@ RULES: tuple[tuple[Rule, tuple[Source, ...]], ...] = (
     (rules_python.clock_and_chance, CODE_PYTHON),
     (rules_python.no_print, CODE_PYTHON),
     (rules_python.safe_unions, CODE_PYTHON),
+    (rules_python.constant_eviction, CODE_PYTHON),
     (rules_sql.sql_in_files, CODE_PYTHON),
     (rules_text.nothing_unfinished, BUT_THE_RULES),
     (rules_text.no_machine_paths, BUT_THE_RULES),
