@@ -23,6 +23,7 @@ from gateway.demo.processes import DemoError
 
 NAMES = (
     "end_to_end",
+    "sustained",
     "single_post",
     "latency_window",
     "otp",

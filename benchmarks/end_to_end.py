@@ -10,12 +10,10 @@ anything has no figure.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from itertools import count
 from pathlib import Path
 
 from benchmarks import gateways, kannel, load_shapes
@@ -23,7 +21,6 @@ from benchmarks.gateways import BenchmarkFailed, Connector, Processors
 from benchmarks.running import run as run_to_end
 from benchmarks.running import say
 from benchmarks.verdicts import Verdict
-from gateway.demo.client import Sending
 from gateway.demo.ledger import judge
 
 REQUIRED, AIM = 5.0, 10.0  # times Kannel
@@ -33,7 +30,7 @@ Figures = Mapping[str, object]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The load's shape."""
-    parser.add_argument("--messages", type=int, default=100_000, help="messages in batches")
+    parser.add_argument("--messages", type=int, default=150_000, help="messages in batches")
     parser.add_argument("--batch", type=int, default=500, help="messages in one POST")
     parser.add_argument("--concurrency", type=int, default=2, help="POSTs of batches at once")
     parser.add_argument("--single", type=int, default=20_000, help="messages in single POSTs")
@@ -148,20 +145,9 @@ async def _ours(
 
 
 async def _send_batches(arguments: argparse.Namespace, running: gateways.Running) -> None:
-    sending = Sending(campaign="", began=time.perf_counter())
-    sizes = (
-        min(arguments.batch, arguments.messages - first)
-        for first in range(0, arguments.messages, arguments.batch)
+    await load_shapes.batches(
+        running, arguments.messages, size=arguments.batch, concurrency=arguments.concurrency
     )
-    batches = zip(count(step=arguments.batch), sizes)
-
-    async def worker() -> None:
-        for first, size in batches:
-            await running.client.send(gateways.messages(size, first), sending)
-
-    await asyncio.gather(*(worker() for _ in range(arguments.concurrency)))
-    if len(sending.accepted) != arguments.messages:
-        raise BenchmarkFailed(f"{len(sending.accepted)} of {arguments.messages} were accepted")
 
 
 async def _send_single(arguments: argparse.Namespace, running: gateways.Running) -> None:

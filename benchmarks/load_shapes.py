@@ -6,7 +6,9 @@ lost or repeated. Measures nothing but the load itself.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from benchmarks import gateways, http_load, kannel
 from benchmarks.gateways import BenchmarkFailed, Carrier
 from benchmarks.http_load import Load
 from benchmarks.receipt_sink import ReceiptSink
+from gateway.demo.client import Sending
 from gateway.demo.ledger import judge
 
 ACCEPTED = 202
@@ -32,6 +35,25 @@ async def single_posts(
         connections=connections,
         answered=check_accepted,
     )
+
+
+async def batches(
+    running: gateways.Running, messages: int, *, size: int, concurrency: int, first: int = 0
+) -> None:
+    """So many messages in POST /v1/messages/batch, `concurrency` requests at once, each message to
+    be accepted.
+    """
+    sending = Sending(campaign="", began=time.perf_counter())
+    end = first + messages
+    requests = iter([(n, min(size, end - n)) for n in range(first, end, size)])
+
+    async def worker() -> None:
+        for begin, count in requests:
+            await running.client.send(gateways.messages(count, begin), sending)
+
+    await asyncio.gather(*(worker() for _ in range(concurrency)))
+    if len(sending.accepted) != messages:
+        raise BenchmarkFailed(f"{len(sending.accepted)} of {messages} were accepted")
 
 
 def _posts(running: gateways.Running, messages: int, first: int) -> Iterator[bytes]:

@@ -21,6 +21,7 @@ from benchmarks import (
     otp,
     single_post,
     stages,
+    sustained,
 )
 from benchmarks.backlog import Backlog, levels
 from benchmarks.gateways import BenchmarkFailed, Connector, Processors
@@ -158,6 +159,26 @@ async def test_one_gateway_is_measured_from_every_side(folder: Path) -> None:
         assert all(began[n] < answered[n] and began[n] < at[n] for n in range(5))
         assert running.resident_mib() > 10
     assert judge(near.ledger).repeats == 0
+
+
+def test_o11_a_cost_that_grows_behind_a_bound_is_not_met() -> None:
+    flat, growing = [50.0] * 20, [50.0 + 5 * n for n in range(20)]
+    assert [verdict.required_met for verdict in sustained.verdicts(flat)] == [True]
+    assert [verdict.required_met for verdict in sustained.verdicts(growing)] == [False]
+    assert sustained.verdicts(flat[:7]) == []
+
+
+async def test_o11_each_stretch_of_a_sustained_run_has_its_figures(folder: Path) -> None:
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        gateways.simulator(folder, gateways.INSTANT) as carrier,
+        gateways.running(folder, [Connector("bench", carrier.port)], sustained.GAP) as running,
+    ):
+        shape = sustained.Shape(messages=700, stretch=400, batch=100, concurrency=2)
+        stretches = [stretch async for stretch in sustained.stretches(shape, running)]
+    assert [stretch["messages"] for stretch in stretches] == [400, 700]
+    assert all(stretch["per_second"] > 0 for stretch in stretches)
+    assert judge(carrier.ledger).submits == 700
 
 
 async def test_every_stage_of_a_message_has_a_figure(folder: Path) -> None:

@@ -1,0 +1,104 @@
+"""A million messages in one run: what each stretch of 50 000 costs, past every bound there is.
+
+The gateway remembers some 100 000 carrier ids, 200 000 recipients of a gap, and so on. What a
+bound costs shows only behind it, so this run goes far past all of them. Batches go in, receipts are
+recorded, and each stretch ends when its last final status is committed. The carrier's ledger is
+judged: a run that lost or repeated anything has no figure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple
+
+from benchmarks import gateways, load_shapes
+from benchmarks.gateways import BenchmarkFailed, Connector, Processors
+from benchmarks.running import run as run_to_end
+from benchmarks.running import say
+from benchmarks.verdicts import Verdict
+from gateway.demo.ledger import judge
+
+STRETCH = 50_000
+GAP = "[limits]\nrecipient_gap_seconds = 0.001\n"  # each number comes once: nobody waits
+
+# Of the gateway's processor time per message, the last quarter over the stretches before it:
+COST_REQUIRED, COST_AIM = 1.2, 1.05
+
+
+class Shape(NamedTuple):
+    """Of the load: messages in all, in a stretch and in a POST, and POSTs at once."""
+
+    messages: int
+    stretch: int
+    batch: int
+    concurrency: int
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The load's shape."""
+    parser.add_argument("--messages", type=int, default=1_000_000)
+    parser.add_argument("--stretch", type=int, default=STRETCH, help="messages between two looks")
+    parser.add_argument("--batch", type=int, default=500, help="messages in one POST")
+    parser.add_argument("--concurrency", type=int, default=2, help="POSTs of batches at once")
+    parser.add_argument("--gap", action="store_true", help="with a least gap between messages")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, object]:
+    """For each stretch: messages a second, processor microseconds a message, resident memory."""
+    return run_to_end(_run(arguments))
+
+
+async def _run(arguments: argparse.Namespace) -> dict[str, object]:
+    shape = Shape(arguments.messages, arguments.stretch, arguments.batch, arguments.concurrency)
+    with gateways.folder() as folder:
+        async with gateways.simulator(folder, gateways.INSTANT) as carrier:
+            connector = Connector("bench", carrier.port)
+            more = GAP if arguments.gap else ""
+            async with gateways.running(folder, [connector], more) as running:
+                figures = [stretch async for stretch in stretches(shape, running)]
+        judgement = judge(carrier.ledger)
+    if judgement.submits != shape.messages or judgement.repeats:
+        raise BenchmarkFailed(f"{shape.messages} accepted, but {judgement}")
+    return {
+        "messages": shape.messages,
+        "recipient_gap": arguments.gap,
+        "stretches": figures,
+        "verdicts": verdicts([stretch["gateway_microseconds"] for stretch in figures]),
+    }
+
+
+async def stretches(shape: Shape, running: gateways.Running) -> AsyncIterator[dict[str, float]]:
+    """Each stretch, once its last final status is committed."""
+    pids = {"gateway": [running.pid], "postgresql": [running.postmaster]}
+    for first in range(0, shape.messages, shape.stretch):
+        messages = min(shape.stretch, shape.messages - first)
+        processors = Processors(pids)
+        began = time.perf_counter()
+        await load_shapes.batches(
+            running, messages, size=shape.batch, concurrency=shape.concurrency, first=first
+        )
+        final_at = await running.until_final(first + messages)
+        used = processors.microseconds(messages)
+        figures = {
+            "messages": first + messages,
+            "per_second": round(messages / (final_at - began)),
+            "gateway_microseconds": used["gateway"],
+            "postgresql_microseconds": used["postgresql"],
+            "gateway_mib": running.resident_mib(),
+        }
+        say("  ".join(f"{name} {figure}" for name, figure in figures.items()))
+        yield figures
+
+
+def verdicts(costs: Sequence[float]) -> list[Verdict]:
+    """The first stretch fills caches and is left out; of fewer than eight nothing is said."""
+    if len(costs) < 8:
+        return []
+    quarter = len(costs) // 4
+    before, last = costs[1 : 1 + quarter], costs[-quarter:]
+    ratio = round(statistics.median(last) / statistics.median(before), 3)
+    what = f"gateway's cost of the last {quarter} stretches over the first {quarter}"
+    return [Verdict(what, ratio, COST_REQUIRED, COST_AIM, at_most=True)]
