@@ -55,15 +55,22 @@ def array_text(numbers: Iterable[int]) -> str:
     return f"{{{','.join(map(int.__repr__, numbers))}}}"  # as numbers, also those that have names
 
 
-@lru_cache(maxsize=_MOMENTS_MAX)
 def _encode_moment(moment: datetime) -> tuple[int]:
     """Microseconds since 2000. TypeError for a naive datetime, and for a date."""
+    # The second of two equal hours of a zone compares equal to the first: not to be remembered.
+    return _microseconds(moment) if moment.fold else _remembered_microseconds(moment)
+
+
+def _microseconds(moment: datetime) -> tuple[int]:
     if moment == LATEST:
         return (_INFINITY,)
     if moment == EARLIEST:
         return (_MINUS_INFINITY,)
     since = moment - _EPOCH
     return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds,)
+
+
+_remembered_microseconds: Final = lru_cache(maxsize=_MOMENTS_MAX)(_microseconds)
 
 
 def _decode_moment(value: tuple[int]) -> datetime:

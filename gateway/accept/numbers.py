@@ -123,7 +123,7 @@ def _compiled(code: str) -> re.Pattern[str]:
     alternatives: list[str] = []
     taken = ""
     for metadata in _plans(country_code):
-        plan = _plan_pattern(metadata)
+        plan = type_pattern(metadata)
         if metadata.leading_digits is None:
             alternatives.append(f"{taken}{plan}")
         else:
@@ -145,20 +145,21 @@ def _plans(country_code: int) -> Iterator[PhoneMetadata]:
             yield metadata
 
 
-def _plan_pattern(metadata: PhoneMetadata) -> str:
-    """A national number of this region: the general description, and one of the types."""
+def type_pattern(metadata: PhoneMetadata) -> str:
+    """Matches a national number of this region: the general description, and one of the types."""
     types = [
-        _description_pattern(getattr(metadata, name))
+        description_pattern(getattr(metadata, name))
         for name in _TYPES
         if getattr(metadata, name) is not None
         and getattr(metadata, name).national_number_pattern is not None
     ]
     general = metadata.general_desc
     assert general is not None
-    return rf"(?={_description_pattern(general)})(?:{'|'.join(types) or '(?!)'})"
+    return rf"(?={description_pattern(general)})(?:{'|'.join(types) or '(?!)'})"
 
 
-def _description_pattern(description: PhoneNumberDesc) -> str:
+def description_pattern(description: PhoneNumberDesc) -> str:
+    """Matches a national number that this part of a plan describes."""
     lengths = "|".join(rf"[0-9]{{{length}}}" for length in description.possible_length)
     possible = rf"(?=(?:{lengths})\Z)" if lengths else ""
     return rf"{possible}(?:{description.national_number_pattern})\Z"

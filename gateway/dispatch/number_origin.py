@@ -2,47 +2,27 @@
 
 Owns the look-up in the data of `phonenumbers` and what makes it quick. Pure. Ranges say who a
 number was issued by: a subscriber who took the number to another operator is still found here.
-Must not know routes.
+Must not know routes, nor how a country is found (accept/number_regions.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import phonenumbers
-from phonenumbers.phonenumberutil import COUNTRY_CODE_TO_REGION_CODE
-
-COUNTRY_CODE_DIGITS_MAX = 3
-# Within a country code that several countries share, these characters tell which: area codes of +1,
-# and mobile ranges of +44 up to the seventh digit.
-SHARED_PREFIX_CHARACTERS = 10
-PREFIXES_MAX = 50_000
-NO_REGION = "001"  # international services
+from gateway.accept.number_regions import NumberRegions
 
 
 class NumberOrigins:
-    """Remembers what it found. `operator` loads its data, some 11 MB, when it is first asked."""
+    """`operator` loads its data, some 11 MB, when it is first asked."""
 
     def __init__(self) -> None:
-        self._regions: dict[str, str | None] = {}
+        self._regions = NumberRegions()
         self._operators: Mapping[str, Mapping[str, str]] | None = None
         self._longest = 0
 
     def country(self, number: str) -> str | None:
         """ISO 3166-1 alpha-2 of a valid E.164 number; None for an international service."""
-        regions: tuple[str, ...] = ()
-        for digits in range(1, COUNTRY_CODE_DIGITS_MAX + 1):
-            regions = COUNTRY_CODE_TO_REGION_CODE.get(int(number[1 : 1 + digits]), ())
-            if regions:
-                break
-        if len(regions) == 1:
-            return None if regions[0] == NO_REGION else regions[0]
-        prefix = number[:SHARED_PREFIX_CHARACTERS]
-        if prefix not in self._regions:
-            if len(self._regions) >= PREFIXES_MAX:
-                self._regions.clear()
-            self._regions[prefix] = phonenumbers.region_code_for_number(phonenumbers.parse(number))
-        return self._regions[prefix]
+        return self._regions.country(number)
 
     def operator(self, number: str) -> str | None:
         """The operator of the number's range by its English name, lower case; None where not

@@ -72,7 +72,7 @@ class TimingRules:
         self._zones = RecipientZones()
         self._account_zones = account_zones
         self._default_zone = default_zone
-        self._answers: dict[tuple[int, tuple[Rule, ...]], int | None] = {}
+        self._answers: dict[tuple[int, tuple[Rule, ...], Zones], int | None] = {}
 
     @property
     def has_quiet_hours(self) -> bool:
@@ -141,20 +141,22 @@ class TimingRules:
 
     def _first(self, at_ms: int, rules: tuple[Rule, ...], account: int) -> int | None:
         minute = at_ms // MINUTE_MS
-        key = (minute, rules)
+        zones = self._fallback(account)
+        key = (minute, rules, zones)
         if key in self._answers:
             found = self._answers[key]
         else:
             if len(self._answers) >= ANSWERS_MAX:
                 self._answers.clear()
-            found = self._answers[key] = self._search(minute, rules, account)
+            found = self._answers[key] = _search(*key)
         return None if found is None else max(found, at_ms)
 
-    def _search(self, minute: int, rules: tuple[Rule, ...], account: int) -> int | None:
-        at = datetime.fromtimestamp(minute * MINUTE_MS // 1000, UTC)
-        moment = first_moment(at, rules)
-        if moment is None:
-            # No hour is day in Kamchatka and in Kaliningrad: better one clock than never.
-            zones = self._fallback(account)
-            moment = first_moment(at, [(hours, zones) for hours, _ in rules])
-        return None if moment is None else int(moment.timestamp()) * 1000
+
+def _search(minute: int, rules: tuple[Rule, ...], fallback: Zones) -> int | None:
+    """A function of its arguments alone: they are the key under which its answer is remembered."""
+    at = datetime.fromtimestamp(minute * MINUTE_MS // 1000, UTC)
+    moment = first_moment(at, rules)
+    if moment is None:
+        # No hour is day in Kamchatka and in Kaliningrad: better one clock than never.
+        moment = first_moment(at, [(hours, fallback) for hours, _ in rules])
+    return None if moment is None else int(moment.timestamp()) * 1000

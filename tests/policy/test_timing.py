@@ -7,6 +7,8 @@ from typing import Any, Literal, cast
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from campaigns.windows import parse_span
 from dlr.reasons import Reason
@@ -63,7 +65,7 @@ def test_e89_a_number_of_several_zones_is_texted_when_all_are_awake() -> None:
     kamchatka = ms("Asia/Kamchatka", 2026, 7, 1, 9, 0)
     found = wait(at_ms=kamchatka, to=RUSSIA)
     assert found is not None
-    assert found.until == ms("Europe/Bucharest", 2026, 7, 1, 8, 0)
+    assert found.until == ms("Europe/Kaliningrad", 2026, 7, 1, 8, 0)
 
 
 def test_e89_where_no_moment_fits_all_zones_the_accounts_zone_decides() -> None:
@@ -80,6 +82,62 @@ def test_unknown_numbers_live_by_the_clock_of_the_account_or_the_default() -> No
     for account, zone in ((1, "Asia/Tokyo"), (2, "Asia/Dubai")):
         found = both.wait(UNKNOWN, account, Category.MARKETING, None, ms(zone, 2026, 7, 1, 22, 0))
         assert found == Wait(ms(zone, 2026, 7, 2, 8, 0), Hold.QUIET_HOURS)
+
+
+TOLL_FREE = "+18002345678"  # anywhere in the United States
+ACCOUNT_ZONES = {1: ZoneInfo("Asia/Shanghai"), 2: ZoneInfo("America/New_York")}
+LUNCH = MessageOptions(window=SendWindow(12 * 60, 13 * 60))  # at no moment from Hawaii to Maine
+
+
+def test_n1_the_answer_for_one_account_is_not_the_next_ones() -> None:
+    for first, second in ((1, 2), (2, 1)):
+        both = TimingRules(account_zones=ACCOUNT_ZONES)
+        for account in (first, second):
+            found = both.wait(TOLL_FREE, account, Category.MARKETING, LUNCH, LATE)
+            zone = ACCOUNT_ZONES[account].key
+            day = datetime.fromtimestamp(LATE / 1000, ZoneInfo(zone)).day
+            noon = [ms(zone, 2026, 7, day + days, 12, 0) for days in (0, 1)]
+            assert found == Wait(min(each for each in noon if each > LATE), Hold.SEND_WINDOW)
+
+
+ASKED = st.lists(
+    st.tuples(
+        st.sampled_from([CHINA, RUSSIA, UNKNOWN, TOLL_FREE, "+18762101234", "+77011234567"]),
+        st.integers(1, 4),  # the account; two have a zone
+        st.sampled_from([Category.MARKETING, Category.SERVICE, Category.OTP]),
+        st.one_of(
+            st.none(),
+            st.builds(
+                MessageOptions,
+                window=st.builds(
+                    SendWindow,
+                    st.sampled_from([0, 600, 720]),
+                    st.sampled_from([660, 780, 1200]),
+                    zone=st.sampled_from([None, "Asia/Tokyo", "No/Where"]),
+                ),
+                quiet_hours=st.sampled_from([None, "hold", "reject", "ignore"]),
+            ),
+        ),
+        st.integers(LATE, LATE + 120_000),
+    ),
+    min_size=2,
+    max_size=12,
+)
+
+
+@given(ASKED)
+def test_n1_what_was_asked_before_changes_no_answer(
+    asked: list[tuple[str, int, int, MessageOptions | None, int]],
+) -> None:
+    def policy() -> TimingRules:
+        return TimingRules(
+            quiet={Category.MARKETING: NIGHT, Category.SERVICE: parse_span("13:00-12:00")},
+            account_zones=ACCOUNT_ZONES,
+        )
+
+    shared = policy()
+    for question in asked:
+        assert shared.wait(*question) == policy().wait(*question)
 
 
 def test_a_message_may_be_exempt_or_rather_not_sent() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -98,6 +99,17 @@ async def test_the_ends_of_time_are_infinities(
 ) -> None:
     assert await connection.fetchval("SELECT $1::timestamptz::text", moment) == written
     assert await connection.fetchval(f"SELECT '{written}'::timestamptz") == moment
+
+
+async def test_n1_the_two_hours_of_a_night_in_autumn_are_not_taken_for_one_another(
+    connection: Connection,
+) -> None:
+    """They compare equal, so that what is remembered of one would be found for the other."""
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    second = first.replace(fold=1)
+    for moment in (first, second, first):
+        stored = await connection.fetchval("SELECT $1::timestamptz", moment)
+        assert stored == moment.astimezone(UTC)
 
 
 @pytest.mark.parametrize("value", [MOMENT.replace(tzinfo=None), MOMENT.date(), 5, "now"])
