@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
+_SESSION_PDUS = (
+    ("on_transmitter", "taken_on_transmitter"),
+    ("before_bind", "taken_before_bind"),
+    ("malformed", "pdus_malformed"),
+    ("refused", "requests_refused"),
+    ("unmatched_response", "responses_unmatched"),
+    ("unmatched_nack", "nacks_unmatched"),
+)
 
 
 def snapshot(gateway: Gateway) -> Iterator[Sample]:
@@ -89,6 +97,9 @@ def _connector(dispatch: ConnectorDispatch) -> Iterator[Sample]:
         bind.state is BindState.BOUND for bind in binds
     )
     yield Sample("sms_binds_lost_total", max(0, lost), labels)
+    for kind, field in _SESSION_PDUS:
+        count = sum(getattr(bind.session_counters, field) for bind in binds)
+        yield Sample("sms_session_pdus_total", count, (dispatch.name, kind))
     yield Sample("sms_window_in_flight", dispatch.parts_in_flight, labels)
     yield Sample("sms_submits_total", dispatch.parts_written, labels)
     outcomes = dispatch.outcomes

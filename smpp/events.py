@@ -77,6 +77,8 @@ class SessionCounters:
     nacks_unmatched: int = 0  # generic_nack with sequence 0 or an unknown one (E66)
     pdus_malformed: int = 0  # bodies that could not be read, answered once (E65)
     requests_refused: int = 0  # not allowed in this state, or a command not served here
+    taken_on_transmitter: int = 0  # messages on a session that was bound to send only (E97)
+    taken_before_bind: int = 0  # messages that came before the bind_resp, held for it (E97)
     enquire_links_sent: int = 0
     enquire_links_answered: int = 0
 

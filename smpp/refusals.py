@@ -1,10 +1,17 @@
-"""Owns which PDU says no to which: refused messages, unreadable bodies. Must not hold state."""
+"""Owns which PDU answers which without a message id: binds, refused messages, unreadable bodies.
+
+Must not hold state.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from smpp import vocabulary
 from smpp.events import MessageRequest
 from smpp.pdu import (
+    BindRequest,
+    BindResp,
     CancelSm,
     DataSm,
     DataSmResp,
@@ -24,6 +31,13 @@ from smpp.pdu import (
     refusal_of,
 )
 
+Authenticate = Callable[[BindRequest], int]
+
+
+def refuse_every_bind(_request: BindRequest) -> int:
+    """What an ESME says to a bind that arrives at it."""
+    return vocabulary.ESME_RINVBNDSTS
+
 
 def response_to(request: MessageRequest, command_status: int) -> MessageResponse:
     """The response PDU without a message id: for refusals, and for every deliver_sm."""
@@ -32,6 +46,16 @@ def response_to(request: MessageRequest, command_status: int) -> MessageResponse
     if isinstance(request, SubmitSm):
         return SubmitSmResp(request.sequence_number, command_status)
     return DataSmResp(request.sequence_number, command_status)
+
+
+def bind_response(request: BindRequest, command_status: int, system_id: bytes) -> BindResp:
+    """``system_id`` is told only to whom is bound."""
+    return BindResp(
+        command_id=request.command_id | vocabulary.RESPONSE_BIT,
+        sequence_number=request.sequence_number,
+        command_status=command_status,
+        system_id=system_id if command_status == vocabulary.ESME_ROK else b"",
+    )
 
 
 def refusal_to(pdu: Pdu) -> Pdu | None:

@@ -8,11 +8,11 @@ Nothing that the peer sends raises: an unreadable body is answered once and the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from smpp import vocabulary
-from smpp.events import Batch, Closing, Request, SessionCounters, SubmitResponse
+from smpp import refusals, vocabulary
+from smpp.events import Batch, Closing, MessageRequest, Request, SessionCounters, SubmitResponse
 from smpp.inbox import Inbox
 from smpp.pdu import (
     BindRequest,
@@ -31,13 +31,14 @@ from smpp.pdu import (
     encode_many,
 )
 from smpp.queries import Asked, query_response
-from smpp.refusals import answer_to_malformed, refusal_to
 from smpp.session_states import (
     BIND_STEPS,
+    EARLY_MAX,
     INWARD,
     INWARD_TYPES,
     NO_TYPES,
     OUTWARD,
+    TAKEN_ALL_THE_SAME,
     TRANSITIONS,
     Role,
     State,
@@ -56,13 +57,6 @@ from smpp.window import Window
 PDUS_PER_SLICE: Final = 200  # as many as one callback may work through (a few ms at most)
 PEER_DRAIN_SECONDS: Final = 5.0  # how long an unbind from the peer may wait for the window (E55)
 
-Authenticate = Callable[[BindRequest], int]
-
-
-def refuse_every_bind(_request: BindRequest) -> int:
-    """What an ESME says to a bind that arrives at it."""
-    return vocabulary.ESME_RINVBNDSTS
-
 
 class SessionMachine:
     """One session from connect to close.
@@ -79,7 +73,7 @@ class SessionMachine:
         *,
         window: int,
         now: float,
-        authenticate: Authenticate = refuse_every_bind,
+        authenticate: refusals.Authenticate = refusals.refuse_every_bind,
         system_id: bytes = b"",
         counters: SessionCounters | None = None,
         last_sequence: int = 0,
@@ -98,7 +92,9 @@ class SessionMachine:
         self._clocks = Clocks(opened_at=now, heard_at=now)
         self._inbox = Inbox()
         self._output = bytearray()
-        self._accepted = NO_TYPES  # message types that the peer may send in this state
+        self._accepted = NO_TYPES  # message types that are taken in this state
+        self._held = INWARD_TYPES[role] if State.OPEN in TAKEN_ALL_THE_SAME[role] else NO_TYPES
+        self._early: list[MessageRequest] = []  # these came before the bind_resp
         self._may_send = False
         self._bind_step: Step | None = None
         self._bind_sequence = -1  # none yet, and no number that a peer can send
@@ -208,6 +204,8 @@ class SessionMachine:
                 batch.requests.append(pdu)
             else:
                 self._on_control(pdu, batch)
+        if self.state is State.BOUND_TX and self.role is Role.ESME:
+            self.counters.taken_on_transmitter += len(batch.requests)
         self.unanswered += len(batch.requests)
         if self._inbox.fault is not None:
             self._close(self._inbox.fault, graceful=False)
@@ -216,7 +214,7 @@ class SessionMachine:
 
     def _on_malformed(self, error: PduError) -> None:
         self.counters.pdus_malformed += 1
-        if (answer := answer_to_malformed(error)) is not None:
+        if (answer := refusals.answer_to_malformed(error)) is not None:
             self._write(answer)
 
     def _on_response(self, pdu: MessageResponse, batch: Batch) -> None:
@@ -247,11 +245,20 @@ class SessionMachine:
                 self._on_unbind(pdu)
             case UnbindResp() if self._clocks.unbind_sent_at is not None:
                 self._close("unbound", graceful=True)
+            case ShortMessage() | DataSm() if type(pdu) in self._held:
+                self._hold(pdu)
             case _:
                 self._on_unexpected(pdu)
 
+    def _hold(self, pdu: MessageRequest) -> None:
+        self.counters.taken_before_bind += 1
+        if len(self._early) < EARLY_MAX:
+            self._early.append(pdu)
+        else:
+            self._write(refusals.response_to(pdu, vocabulary.ESME_RX_T_APPN))
+
     def _on_unexpected(self, pdu: Pdu) -> None:
-        refusal = refusal_to(pdu)
+        refusal = refusals.refusal_to(pdu)
         if refusal is None:
             self.counters.responses_unmatched += 1
         else:
@@ -273,10 +280,10 @@ class SessionMachine:
 
     def _on_bind(self, pdu: BindRequest, batch: Batch) -> None:
         if self.state is not State.OPEN:
-            self._write_bind_resp(pdu, vocabulary.ESME_RALYBND)
+            self._write(refusals.bind_response(pdu, vocabulary.ESME_RALYBND, self._system_id))
             return
         status = self._authenticate(pdu)
-        self._write_bind_resp(pdu, status)
+        self._write(refusals.bind_response(pdu, status, self._system_id))
         if status == vocabulary.ESME_ROK:
             self.peer_bind = pdu
             batch.bound = True
@@ -294,7 +301,7 @@ class SessionMachine:
             return
         self.bind_status = status
         if status == vocabulary.ESME_ROK:
-            batch.bound = True
+            batch.bound, batch.requests = True, self._early
             self._move(self._bind_step)
         else:
             self._close(f"bind refused: {vocabulary.status_name(status)}", graceful=True)
@@ -356,10 +363,12 @@ class SessionMachine:
 
     def _move(self, step: Step) -> None:
         self.state = TRANSITIONS[self.state][step]
+        self._held = NO_TYPES
         if self.bound:
             row = TRANSITIONS[self.state]
             self._may_send = OUTWARD[self.role] in row
-            self._accepted = INWARD_TYPES[self.role] if INWARD[self.role] in row else NO_TYPES
+            taken = INWARD[self.role] in row or self.state in TAKEN_ALL_THE_SAME[self.role]
+            self._accepted = INWARD_TYPES[self.role] if taken else NO_TYPES
         else:
             self._may_send = False
             if self.state is State.CLOSED:
@@ -388,13 +397,3 @@ class SessionMachine:
     def _write(self, pdu: Pdu) -> None:
         if self.state is not State.CLOSED:
             encode_many((pdu,), self._output)
-
-    def _write_bind_resp(self, request: BindRequest, status: int) -> None:
-        self._write(
-            BindResp(
-                command_id=request.command_id | vocabulary.RESPONSE_BIT,
-                sequence_number=request.sequence_number,
-                command_status=status,
-                system_id=self._system_id if status == vocabulary.ESME_ROK else b"",
-            )
-        )

@@ -96,6 +96,12 @@ INWARD_TYPES: Final[Mapping[Role, frozenset[type[Pdu]]]] = MappingProxyType(
     {Role.ESME: frozenset({DeliverSm, DataSm}), Role.SMSC: frozenset({SubmitSm, DataSm})}
 )
 NO_TYPES: Final[frozenset[type[Pdu]]] = frozenset()
+# Where an ESME takes messages although the table gives the carrier no leave to send them: receipts
+# come on the transmitter of some carriers (E97). What comes before the bind_resp waits for it.
+TAKEN_ALL_THE_SAME: Final[Mapping[Role, frozenset[State]]] = MappingProxyType(
+    {Role.ESME: frozenset({State.OPEN, State.BOUND_TX}), Role.SMSC: frozenset()}
+)
+EARLY_MAX: Final = 100  # messages that wait for the bind_resp; the carrier keeps what is more
 
 
 def mermaid() -> str:
@@ -122,6 +128,10 @@ Both ends of a session follow this table, `TRANSITIONS` in `smpp/session_states.
 DELIVER are messages to and from the carrier. A step that a state does not list is refused with
 ESME_RINVBNDSTS, whichever side asks for it. While UNBINDING, what the peer still sends is taken and
 nothing new goes out; CLOSED is the end, a lost connection leads there from everywhere.
+
+An ESME is strict in what it sends and generous in what it reads. It takes messages on a session
+that is BOUND_TX, too, and counts them. What comes while OPEN, before the bind_resp, is taken once
+the session is bound, up to {EARLY_MAX}; more is answered ESME_RX_T_APPN, so the carrier keeps it.
 
 ```mermaid
 {mermaid()}

@@ -120,6 +120,13 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
             "counter", "Messages that expired before a connector could take them."
         ),
         "sms_binds_lost_total": MetricKind("counter", "Sessions that ended.", ("connector",)),
+        "sms_session_pdus_total": MetricKind(
+            "counter",
+            "PDUs out of the ordinary. `on_transmitter`, `before_bind`: receipts and messages "
+            "taken where they do not belong; `malformed`, `refused`: answered with an error; "
+            "`unmatched_response`, `unmatched_nack`: nothing waited for them.",
+            ("connector", "kind"),
+        ),
         # from handsets
         "sms_inbound_parts_total": MetricKind(
             "counter", "deliver_sm and data_sm taken that are no receipts.", ("connector",)

@@ -217,15 +217,18 @@ def submits(count: int, text: bytes = b"hello") -> list[tuple[SubmitSm, object]]
 class RawCarrier:
     """A carrier in a thread of its own, so that it goes on while the test's loop stands still.
 
-    Accepts one connection, answers its bind, then runs ``script(connection, reader)``.
+    Accepts one connection, answers its bind, then runs ``script(connection, reader)``. ``early`` is
+    what it says before its answer to the bind.
     """
 
     def __init__(
         self,
         script: Callable[[socket.socket, PduReader], None],
         tls: ssl.SSLContext | None = None,
+        early: bytes = b"",
     ) -> None:
         self._script = script
+        self._early = early
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
@@ -253,7 +256,7 @@ class RawCarrier:
             request = reader.next()
             assert isinstance(request, BindRequest)
             response = BindResp(request.command_id | RESPONSE_BIT, request.sequence_number)
-            connection.sendall(encode(response))
+            connection.sendall(self._early + encode(response))
             self._script(connection, reader)
 
 

@@ -17,7 +17,7 @@ from smpp.bind_pool import BindPool
 from smpp.bind_settings import BindSettings
 from smpp.client import Bind, BindState
 from smpp.events import SubmitResponse
-from smpp.pdu import BindRequest, DeliverSm, SubmitSm, SubmitSmResp, encode
+from smpp.pdu import BindRequest, DeliverSm, DeliverSmResp, SubmitSm, SubmitSmResp, encode
 from smpp.server import ServerSettings
 from smpp.session_protocol import WRITE_BUFFER_BYTES_HIGH
 from smpp.session_timers import TimerSettings
@@ -554,6 +554,27 @@ async def test_a_pair_is_a_transmitter_and_a_receiver() -> None:
         assert commands == {vocabulary.BIND_TRANSMITTER, vocabulary.BIND_RECEIVER}
         assert [bind.free_slots for bind in pool.binds] == [100, 0]
         await pool.stop(1.0)
+
+
+@pytest.mark.parametrize("kind", ["transmitter", "receiver", "transceiver"])
+async def test_e97_receipts_on_any_session_and_before_its_bind_resp_are_answered(kind: str) -> None:
+    answers: list[object] = []
+    answered = threading.Event()
+
+    def script(connection: socket.socket, reader: PduReader) -> None:
+        connection.sendall(encode(DeliverSm(11, esm_class=4, short_message=b"late")))
+        answers.extend([reader.next(), reader.next()])
+        answered.set()
+
+    early = encode(DeliverSm(10, esm_class=4, short_message=b"early"))
+    listener = Listener()
+    with RawCarrier(script, early=early) as carrier:
+        async with binding(carrier.port, listener, {"bind": kind}) as bind:
+            assert await asyncio.to_thread(answered.wait, WAIT_SECONDS)
+            assert bind.session_counters.taken_before_bind == 1
+            assert bind.session_counters.taken_on_transmitter == 2 * (kind == "transmitter")
+    assert answers == [DeliverSmResp(10), DeliverSmResp(11)]
+    assert [delivery.pdu.sequence_number for delivery in listener.received] == [10, 11]
 
 
 def test_settings_that_cannot_bind_are_refused_at_once() -> None:

@@ -26,7 +26,7 @@ from smpp.pdu import (
     encode,
 )
 from smpp.session_machine import PDUS_PER_SLICE, SessionMachine
-from smpp.session_states import TRANSITIONS, Role, State, Step
+from smpp.session_states import EARLY_MAX, TRANSITIONS, Role, State, Step
 from smpp.session_timers import TimerSettings
 from tests.smpp.machines import (
     bound_esme,
@@ -125,20 +125,89 @@ def test_the_table_names_every_state_and_nothing_leaves_closed() -> None:
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("command", [None, *BINDS])
 @pytest.mark.parametrize("message", [SubmitSm(7), DeliverSm(7), DataSm(7)])
-def test_messages_pass_exactly_where_the_table_says(
+def test_an_smsc_takes_exactly_what_the_table_says_and_an_esme_all_that_is_for_it(
     role: Role, command: int | None, message: SubmitSm | DeliverSm | DataSm
 ) -> None:
     if command is None:
         machine = esme() if role is Role.ESME else smsc()
     else:
         machine = bound_esme(command) if role is Role.ESME else bound_smsc(command)
-    inward = Step.DELIVER if role is Role.ESME else Step.SUBMIT
-    of_this_role = DeliverSm if role is Role.ESME else SubmitSm
-    allowed = inward in TRANSITIONS[machine.state] and isinstance(message, of_this_role | DataSm)
+    if role is Role.ESME:
+        refused = isinstance(message, SubmitSm)
+        taken = not refused and machine.bound
+    else:
+        taken = Step.SUBMIT in TRANSITIONS[machine.state] and not isinstance(message, DeliverSm)
+        refused = not taken
     batch = feed(machine, message)
-    assert batch.requests == ([message] if allowed else [])
+    assert batch.requests == ([message] if taken else [])
     refusals = [getattr(answer, "command_status", None) for answer in sent(machine)]
-    assert refusals == ([] if allowed else [vocabulary.ESME_RINVBNDSTS])
+    assert refusals == ([vocabulary.ESME_RINVBNDSTS] if refused else [])
+
+
+@pytest.mark.parametrize("message", [DeliverSm(7), DataSm(7)])
+def test_e97_a_message_on_a_transmitter_is_taken_and_counted(message: DeliverSm | DataSm) -> None:
+    machine = bound_esme(vocabulary.BIND_TRANSMITTER)
+    assert feed(machine, message, message).requests == [message, message]
+    assert machine.unanswered == 2
+    assert machine.counters.taken_on_transmitter == 2
+    assert machine.counters.requests_refused == 0
+    receiver = bound_esme(vocabulary.BIND_RECEIVER)
+    assert feed(receiver, message).requests == [message]
+    assert receiver.counters.taken_on_transmitter == 0
+
+
+@pytest.mark.parametrize("command", BINDS)
+def test_e97_what_comes_before_the_bind_resp_waits_for_it(command: int) -> None:
+    machine = esme()
+    machine.start_bind(BindRequest(command_id=command))
+    (request,) = sent(machine)
+    assert feed(machine, DeliverSm(1), DataSm(2)).requests == []
+    response = BindResp(command | vocabulary.RESPONSE_BIT, request.sequence_number)
+    batch = feed(machine, DeliverSm(3), response, DeliverSm(4))
+    assert batch.bound
+    assert sequence_numbers(batch.requests) == [1, 2, 3, 4]
+    assert machine.unanswered == 4
+    assert machine.counters.taken_before_bind == 3
+    assert sent(machine) == []  # the user answers, once they are stored
+
+
+def test_e97_what_comes_before_the_bind_resp_is_bounded_and_the_carrier_keeps_the_rest() -> None:
+    machine = esme()
+    machine.start_bind(BindRequest())
+    (request,) = sent(machine)
+    feed(machine, *(DeliverSm(number) for number in range(1, EARLY_MAX + 3)))
+    late = [DeliverSmResp(EARLY_MAX + n, vocabulary.ESME_RX_T_APPN) for n in (1, 2)]
+    assert sent(machine) == late
+    batch = feed(machine, BindResp(sequence_number=request.sequence_number))
+    assert sequence_numbers(batch.requests) == list(range(1, EARLY_MAX + 1))
+
+
+def test_e97_a_refused_bind_leaves_what_came_before_it_with_the_carrier() -> None:
+    machine = esme()
+    machine.start_bind(BindRequest())
+    (request,) = sent(machine)
+    feed(machine, DeliverSm(1))
+    refused = BindResp(sequence_number=request.sequence_number, command_status=0x0D)
+    assert feed(machine, refused).requests == []
+    assert sent(machine) == []
+
+
+@pytest.mark.parametrize("command", BINDS)
+@pytest.mark.parametrize("message", [DeliverSm(7), DataSm(7)])
+def test_e97_while_unbinding_what_the_carrier_still_sends_is_taken(
+    command: int, message: DeliverSm | DataSm
+) -> None:
+    """Ours sent and not yet answered, and the peer's, while answers of ours are outstanding."""
+    ours = bound_esme(command)
+    ours.start_unbind(2.0, 5.0)
+    assert [type(pdu) for pdu in sent(ours)] == [Unbind]
+    assert feed(ours, message, now=3.0).requests == [message]
+    theirs = bound_esme(command)
+    feed(theirs, DeliverSm(1), Unbind(2))
+    assert feed(theirs, message, now=3.0).requests == [message]
+    assert sent(theirs) == []
+    theirs.answer([DeliverSmResp(1), DeliverSmResp(7)], 4.0)
+    assert sent(theirs) == [DeliverSmResp(1), DeliverSmResp(7), UnbindResp(2)]
 
 
 def test_nothing_is_submitted_unless_bound_to_send() -> None:
