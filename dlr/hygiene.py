@@ -2,33 +2,31 @@
 
 Owns that decision and the suppression entry it leads to. Pure: the caller writes the entry, in the
 transaction that stores the receipt. Must not look at counts or history: one definite code is proof,
-any number of doubtful ones is not (`dlr/reasons.py` says which is which).
+any number of doubtful ones is not (`dlr/codes.py` says which is which). Texting a dead number costs
+a fee, dropping a living customer costs the customer.
 """
 
 from __future__ import annotations
 
+from dlr.codes import CodesOfConnectors
 from dlr.ledger import AppliedReceipt, ReceiptRow
-from dlr.reasons import Reason
-from dlr.status import Status
 from storage.suppression import EVERY_ACCOUNT, EVERY_CATEGORY, Suppression
 
 SOURCE = "receipt"
 
-_VERDICTS = frozenset({Status.UNDELIVERED, Status.REJECTED})
 
-
-def may_prune(receipt: ReceiptRow) -> bool:
+def may_prune(receipt: ReceiptRow, codes: CodesOfConnectors) -> bool:
     """Whether this receipt, once applied, would be proof."""
-    return receipt.status in _VERDICTS and Reason(receipt.reason).prune
+    return codes.of(receipt.connector).proves_dead(receipt.status, receipt.error)
 
 
-def prunes(receipt: AppliedReceipt) -> bool:
+def prunes(receipt: AppliedReceipt, codes: CodesOfConnectors) -> bool:
     """Whether this receipt is proof: it was matched to a message of ours and decided its status.
 
     A receipt that changed nothing is none: a duplicate has been counted, and one that ranks below
     what is known, such as `undelivered` after `delivered`, is contradicted.
     """
-    return receipt.matched and receipt.changed and may_prune(receipt.row)
+    return receipt.matched and receipt.changed and may_prune(receipt.row, codes)
 
 
 def suppression_of(receipt: AppliedReceipt, to_idx: bytes) -> Suppression:

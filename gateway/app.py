@@ -15,7 +15,6 @@ from pathlib import Path
 
 import structlog
 
-from dlr.connector_groups import ConnectorGroups
 from gateway import connectors, registry, sending
 from gateway.accept.accepter import MessageAccepter
 from gateway.accept.idempotency import Idempotency
@@ -224,6 +223,7 @@ class Gateway:
     def _build_dispatch(self) -> None:
         self.routes = RouteTable(routes_of(self.config.routes), self.registry.connectors, self.down)
         detours = Detours(self.routes, self.registry.account_name)
+        settings = (*self.config.connectors, self.sandbox.settings)
         recorder = Recorder(
             self.database.dedicated("record"),
             ids=self.ids,
@@ -231,7 +231,8 @@ class Gateway:
             waiting_max=RECORDS_WAITING_MAX,
             receipts_waiting_max=self.config.limits.receipts_waiting_max,
             committed=self._recorded,
-            groups=self._groups(),
+            groups=connectors.groups_of(settings, self.registry.connectors),
+            codes=connectors.codes_of(settings, self.registry.connectors),
             alone=lambda: self.maintenance.gateways == 1,
         )
         self.pacing = sending.pacing(self)
@@ -252,7 +253,6 @@ class Gateway:
             batches=self.control.batches,
             down=self.down,
         )
-        settings = (*self.config.connectors, self.sandbox.settings)
         built = connectors.build_all(settings, self.registry.connectors, self.wiring)
         refiller = sending.refiller(self, built, time.monotonic)
         self.dispatcher = Dispatcher(
@@ -266,9 +266,6 @@ class Gateway:
             sandbox=self.sandbox.wake,
         )
 
-    def _groups(self) -> ConnectorGroups:
-        return connectors.groups_of(self.config.connectors, self.registry.connectors)
-
     def _build_maintenance(self) -> None:
         self.retention = Retention(self.config.retention, self.clock.wall_ms)
         self.maintenance = Maintenance(
@@ -281,7 +278,8 @@ class Gateway:
             retain=self.retention.turn,
             lost=self._lost,
             ended=self.task_ended,
-            groups=self._groups(),
+            groups=self.dispatcher.recorder.groups,
+            codes=self.dispatcher.recorder.codes,
         )
 
     def _build_accepter(self) -> None:

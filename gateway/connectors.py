@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
+from dlr.codes import Codes, CodesOfConnectors
 from dlr.connector_groups import ConnectorGroups
 from dlr.id_learning import IdLearner
 from gateway.config.connector_settings import ConnectorSettings
@@ -138,6 +139,7 @@ def _queries(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Car
         wiring.recorder,
         wait_seconds=settings.query_after_seconds + settings.response_timeout_seconds,
         addresses=wire_profile(settings, settings.name).addresses,
+        codes=Codes(settings.code_table),
         wall_ms=wiring.clock.wall_ms,
     )
 
@@ -158,6 +160,7 @@ def follow(
     queries = _queries(settings, dispatch.connector, wiring)
     if queries is not None and dispatch.queries is not None:
         dispatch.queries.wait_seconds = queries.wait_seconds
+        dispatch.queries.codes = queries.codes
     else:
         dispatch.queries = queries
     if dispatch.intake.messages is not None:
@@ -184,6 +187,13 @@ def groups_of(
 ) -> ConnectorGroups:
     """Which connectors are one carrier."""
     return ConnectorGroups((numbers[each.name], each.receipt_group) for each in connectors)
+
+
+def codes_of(
+    connectors: Iterable[ConnectorSettings], numbers: Mapping[str, int]
+) -> CodesOfConnectors:
+    """Which tables their codes are looked up in."""
+    return CodesOfConnectors((numbers[each.name], Codes(each.code_table)) for each in connectors)
 
 
 def _jitter(clock: Clock) -> int:

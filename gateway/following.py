@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from dlr.codes import CodesOfConnectors
 from dlr.connector_groups import ConnectorGroups
 from gateway import connectors, sending
 from gateway.accept.models import AccountPolicy
@@ -54,7 +55,7 @@ KEYS: Mapping[str, frozenset[str]] = MappingProxyType(
 CONNECTOR_KEYS = (
     "response_id_base", "receipt_id_base", "receipt_id_first", "id_rewrite", "receipt_group",
     "user_message_reference", "query_after_seconds", "receipts_without_esm_class",
-    "inbound_country_code",
+    "inbound_country_code", "code_table",
 )  # fmt: skip
 
 
@@ -69,6 +70,7 @@ class Following(msgspec.Struct):
     opt_outs: Mapping[int, OptOutPolicy]
     owners: SenderOwners
     groups: ConnectorGroups
+    codes: CodesOfConnectors
     manners: Mapping[str, ReceiptManners]
 
 
@@ -107,6 +109,7 @@ def prepare(gateway: Gateway, config: Config, names: Registry) -> Following:
         opt_outs=opt_out_policies(config, names),
         owners=sender_owners(config, names),
         groups=connectors.groups_of(config.connectors, names.connectors),
+        codes=connectors.codes_of((*config.connectors, gateway.sandbox.settings), names.connectors),
         manners={each.name: receipt_manners(each, each.name) for each in config.connectors},
     )
 
@@ -128,6 +131,7 @@ def follow(gateway: Gateway, following: Following) -> frozenset[Faster]:
     inbound = gateway.inbound.recorder
     inbound.opt_outs.policies, inbound.owners = following.opt_outs, following.owners
     gateway.dispatcher.recorder.groups = gateway.maintenance.groups = following.groups
+    gateway.dispatcher.recorder.codes = gateway.maintenance.codes = following.codes
     gateway.maintenance.unknown_after_hours = config.limits.unknown_after_hours
     gateway.retention.settings = config.retention
     return faster

@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 import structlog
 
 from campaigns import frequency
+from dlr.codes import NONE_NAMED, CodesOfConnectors
 from dlr.connector_groups import ALONE, ConnectorGroups
 from dlr.ledger import (
     SWEEP_ROWS_MAX,
@@ -75,6 +76,7 @@ class Maintenance:
         lost: Callable[[str], None],
         ended: Callable[[asyncio.Task[None]], object],
         groups: ConnectorGroups = ALONE,
+        codes: CodesOfConnectors = NONE_NAMED,
     ) -> None:
         """`lost` is told when this process may no longer write: its term was taken over. `ended`
         is told when a task has ended by itself.
@@ -88,6 +90,7 @@ class Maintenance:
         self._retain = retain
         self._lost = lost
         self.groups = groups
+        self.codes = codes
         self._ended = ended
         self._tasks: list[asyncio.Task[None]] = []
         self._turn = asyncio.Lock()
@@ -167,7 +170,7 @@ class Maintenance:
             matched = await match_recipients(
                 connection, self._match_cursor, now - MATCH_AGE, self._ids, groups=self.groups
             )
-            await suppress_proven(connection, matched.applied)
+            await suppress_proven(connection, matched.applied, self.codes)
         self._match_cursor = matched.cursor or 0
         self._count_joined(matched.applied)
         self.purged += await purge_unmatched(connection, now)
@@ -176,7 +179,7 @@ class Maintenance:
         """One transaction of them; how many."""
         async with connection.transaction():
             joined = await sweep_unmatched(connection, older_than, self._ids, groups=self.groups)
-            await suppress_proven(connection, joined)
+            await suppress_proven(connection, joined, self.codes)
         self._count_joined(joined)
         return len(joined)
 

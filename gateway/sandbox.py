@@ -45,6 +45,7 @@ class Sandbox:
             host=LOOPBACK,
             system_id=SANDBOX_NAME,
             password=password,
+            code_table="map",
             reconnect_seconds_min=0.05,
             reconnect_seconds_max=1.0,
         )

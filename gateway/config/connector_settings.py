@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from dlr.codes import CodeTableName
 from gateway.config.base import IdBase, Name, ReceiptIdBase, Settings
 from gateway.config.carrier_settings import (
     AlphabetName,
@@ -137,6 +138,13 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
             "reported on another."
         ),
     ] = None
+    code_table: Annotated[
+        CodeTableName,
+        Meta(
+            description="Whose numbers the codes of its receipts are. `none`: a bare number is "
+            "kept as it came and proves nothing; codes that are words are known everywhere."
+        ),
+    ] = "none"
     user_message_reference: Annotated[
         bool,
         Meta(

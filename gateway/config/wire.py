@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from dlr.codes import Codes
 from dlr.id_rewrite import IdRewrite
 from gateway.config.carrier_settings import AlphabetName, TlvSettings, TonNpiSettings
 from gateway.config.connector_settings import ConnectorSettings
@@ -46,6 +47,7 @@ def receipt_manners(connector: ConnectorSettings, path: str) -> ReceiptManners:
         rewrite=rewrite,
         text_id_first=connector.receipt_id_first == "text",
         without_esm_class=connector.receipts_without_esm_class,
+        codes=Codes(connector.code_table),
     )
 
 

@@ -83,6 +83,7 @@ system_id = "demo"
 password = "demo"
 binds = 2
 window = 500
+code_table = "map"
 [[routes]]
 via = ["simulator"]
 """

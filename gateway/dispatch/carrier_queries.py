@@ -13,8 +13,8 @@ from typing import Final
 
 import structlog
 
+from dlr.codes import WORDS_ONLY, Codes
 from dlr.ledger import ReceiptRow
-from dlr.reasons import reason_of
 from dlr.receipt import MESSAGE_STATES, STATES
 from dlr.unreported import Unreported
 from gateway.dispatch.recorder import Recorder
@@ -61,9 +61,11 @@ class CarrierQueries:
         wait_seconds: float,
         addresses: AddressSettings,
         wall_ms: Callable[[], int],
+        codes: Codes = WORDS_ONLY,
     ) -> None:
         """`wait_seconds`: the age of a part that is asked for."""
         self.wait_seconds = wait_seconds
+        self.codes = codes
         self.stopped = False  # until the next start: the carrier does not serve query_sm
         self.results: Counter[str] = Counter()
         self._name = name
@@ -142,7 +144,7 @@ class CarrierQueries:
             carrier_id=part.carrier_id,
             submission_id=part.submission_id,
             status=status,
-            reason=reason_of(status, error),
+            reason=self.codes.reason(status, error),
             error=error,
             done_at=_moment(response.final_date),
             received_at=now,

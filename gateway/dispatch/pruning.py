@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dlr import hygiene
+from dlr.codes import CodesOfConnectors
 from dlr.ledger import AppliedReceipt
 from storage import sql, suppression
 from storage.connectors import SANDBOX
@@ -17,14 +18,16 @@ from storage.pool import Connection
 _SQL = sql.load(__package__)
 
 
-async def suppress_proven(connection: Connection, applied: Sequence[AppliedReceipt]) -> int:
+async def suppress_proven(
+    connection: Connection, applied: Sequence[AppliedReceipt], codes: CodesOfConnectors
+) -> int:
     """Suppress the recipients of which these receipts are proof; returns how many were new."""
     evidence = {
         receipt.message_id: receipt
         for receipt in applied
         if receipt.message_id is not None
         and receipt.row.connector != SANDBOX
-        and hygiene.prunes(receipt)
+        and hygiene.prunes(receipt, codes)
     }
     if not evidence:
         return 0

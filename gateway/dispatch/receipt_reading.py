@@ -13,10 +13,10 @@ from functools import partial
 
 import msgspec
 
+from dlr.codes import WORDS_ONLY, Codes
 from dlr.id_learning import IdLearner
 from dlr.id_rewrite import IdRewrite
 from dlr.ledger import ReceiptRow
-from dlr.reasons import reason_of
 from dlr.receipt import IdBase, Receipt, is_receipt_text, normalise_id, parse_receipt
 from gateway.dispatch.message_references import MessageReferences
 from smpp.addresses import address_text
@@ -54,6 +54,7 @@ class ReceiptManners(msgspec.Struct, frozen=True, kw_only=True):
     rewrite: IdRewrite | None = None  # of ids in answers and in receipts (E6)
     text_id_first: bool = False  # which of two ids is tried first (E7)
     without_esm_class: bool = False  # receipts come with esm_class 0 (E19)
+    codes: Codes = WORDS_ONLY
 
 
 class ReceiptReader:
@@ -126,7 +127,7 @@ class ReceiptReader:
             carrier_id,
             self._known.get(carrier_id),
             receipt.status,
-            reason_of(receipt.status, receipt.error),
+            self.manners.codes.reason(receipt.status, receipt.error),
             receipt.error,
             receipt.done_at,
             received_at,

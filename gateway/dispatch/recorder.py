@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from dlr import hygiene
+from dlr.codes import NONE_NAMED, CodesOfConnectors
 from dlr.connector_groups import ALONE, ConnectorGroups
 from dlr.in_doubt import answered_late
 from dlr.ledger import (
@@ -109,6 +110,7 @@ class Recorder:
         receipts_waiting_max: int,
         committed: Callable[[], None],
         groups: ConnectorGroups = ALONE,
+        codes: CodesOfConnectors = NONE_NAMED,
         alone: Callable[[], bool] = lambda: True,
     ) -> None:
         """`committed` is told after each flush, so that reading and planning may go on. `alone`:
@@ -116,6 +118,7 @@ class Recorder:
         """
         self._alone = alone
         self.groups = groups
+        self.codes = codes
         self._dedicated = dedicated
         self._ids = ids
         self._term = term
@@ -190,11 +193,11 @@ class Recorder:
 
     async def _store(self, records: list[Record], *, again: bool) -> None:
         gathered = _gather(records)
-        _fold_receipts(gathered)
+        _fold_receipts(gathered, self.codes)
         async with self._dedicated.transaction() as connection:
             await self._write_results(connection, gathered, again=again)
             applied = await self._write_receipts(connection, gathered)
-            suppressed = await suppress_proven(connection, applied)
+            suppressed = await suppress_proven(connection, applied, self.codes)
             await events.append(connection, gathered.events)
         self._count(gathered, applied, suppressed)
         for batch, finished in gathered.batches.values():
@@ -327,7 +330,7 @@ def _gather_done(gathered: _Gathered, done: MessageDone) -> None:
         gathered.batches[batch.id] = (batch, finished + 1)
 
 
-def _fold_receipts(gathered: _Gathered) -> None:
+def _fold_receipts(gathered: _Gathered, codes: CodesOfConnectors) -> None:
     """A receipt whose result is in the same flush goes into that row before it is written: one
     write, not two.
     """
@@ -337,7 +340,7 @@ def _fold_receipts(gathered: _Gathered) -> None:
     left: list[ReceiptRow] = []
     for receipt in gathered.receipts:
         row = rows.get((receipt.connector, receipt.carrier_id))
-        if row is None or hygiene.may_prune(receipt):
+        if row is None or hygiene.may_prune(receipt, codes):
             left.append(receipt)
             continue
         gathered.folded.append((receipt.connector, receipt.status))

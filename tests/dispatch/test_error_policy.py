@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlr.reasons import COMMAND_STATUSES, Reason
+from dlr.codes import WORDS_ONLY
+from dlr.reasons import Reason
 from dlr.status import Status
 from gateway.dispatch.error_policy import (
     ACTIONS,
@@ -69,5 +70,6 @@ def test_names_are_unique_and_reasons_agree_with_those_of_receipts() -> None:
     names = [action.name for action in ACTIONS.values()]
     assert len(set(names)) == len(names)
     for action in ACTIONS.values():
-        if action.name in COMMAND_STATUSES:
-            assert action.reason is COMMAND_STATUSES[action.name], action.name
+        known = WORDS_ONLY.find(action.name)
+        if known is not None:
+            assert action.reason is known.reason, action.name

@@ -271,7 +271,7 @@ async def test_proof_of_a_dead_number_suppresses_it(world: World, together: bool
 
     def dead(carrier_id: str) -> ReceiptRow:
         return world.receipt(
-            carrier_id, Status.UNDELIVERED, reason=Reason.NUMBER_UNKNOWN, error="001"
+            carrier_id, Status.UNDELIVERED, reason=Reason.NUMBER_UNKNOWN, error="MK:0001"
         )
 
     async with carrier(world, dead) as (handler, _bind):

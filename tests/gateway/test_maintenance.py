@@ -160,7 +160,7 @@ async def test_receipts_that_two_sessions_missed_are_joined(
     world = World()
     world.wait(seconds=-5)
     message = await world.message(connection)
-    dead = world.receipt("c1", Status.UNDELIVERED, reason=Reason.NUMBER_UNKNOWN, error="001")
+    dead = world.receipt("c1", Status.UNDELIVERED, reason=Reason.NUMBER_UNKNOWN, error="MK:0001")
     await apply_receipts(connection, [dead], world.ids)
     await insert_submissions(connection, [world.part("c1", message_id=message)])
     soon("SWEEP_SECONDS")

@@ -45,7 +45,10 @@ def test_a_connector_comes_and_another_goes() -> None:
     assert (changes.added, changes.removed) == ([B], ["a"])
 
 
-@pytest.mark.parametrize("keys", [{"rate": Rate("5/s")}, {"window": 7}, {"receipt_id_base": "hex"}])
+@pytest.mark.parametrize(
+    "keys",
+    [{"rate": Rate("5/s")}, {"window": 7}, {"receipt_id_base": "hex"}, {"code_table": "map"}],
+)
 def test_pace_and_the_reading_of_receipts_touch_no_bind(keys: dict[str, object]) -> None:
     changes = connector_changes([A], [changed(**keys)])
     assert (changes.adjusted, changes.rebound, changes.restart) == ([changed(**keys)], [], [])

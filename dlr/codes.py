@@ -1,0 +1,160 @@
+"""What carriers' codes say: the tables that smsgate ships, and which of them hold for a connector.
+
+Owns the tables (`dlr/code_tables/*.csv`) and the look-up. Must not decide what is done about a
+code: retries are `gateway/dispatch/error_policy.py`, suppression is `dlr/hygiene.py`.
+
+A bare number means something only to a connector that names its table: 1 is an unknown subscriber
+to one carrier and a handset that is off to another. Words (`MK:0001`, `ESME_RINVDSTADR`) mean the
+same everywhere. An unknown code is kept as it came, with the reason that its status has.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Literal
+
+import msgspec
+
+from dlr.reasons import Reason, reason_from_label
+from dlr.status import Status
+
+CodeTableName = Literal["none", "map", "smpp", "unicom", "telecom", "twilio", "infobip", "8x8"]
+
+FOLDER: Final = Path(__file__).parent / "code_tables"
+EVERYWHERE: Final = ("command_status", "china")  # tables of words
+PRUNE_SURE_MIN: Final = 2
+
+
+class CodeClass(Enum):
+    """What follows for the next message to the number.
+
+    PERMANENT: the same would fail again. RETRY: a later one may arrive. AMBIGUOUS: the code is
+    given for living numbers, too. PRUNE: nobody has the number.
+    """
+
+    PERMANENT = "P"
+    RETRY = "R"
+    AMBIGUOUS = "A"
+    PRUNE = "X"
+
+
+class Code(msgspec.Struct, frozen=True):
+    """One row. `sure`: 3 a specification or the carrier's own page, 2 two public tables agree, 1
+    one table, or tables that differ.
+    """
+
+    code: str
+    reason: Reason
+    code_class: CodeClass
+    sure: int
+    source: str
+
+
+_OF_STATUS: Mapping[Status, Reason] = MappingProxyType(
+    {
+        Status.UNKNOWN: Reason.UNKNOWN,
+        Status.UNCONFIRMED: Reason.UNKNOWN,
+        Status.EXPIRED: Reason.EXPIRED,
+        Status.REJECTED: Reason.CARRIER_REJECTED,
+        Status.UNDELIVERED: Reason.UNKNOWN,
+        Status.FAILED: Reason.INTERNAL,
+        Status.SUPPRESSED: Reason.UNKNOWN,
+    }
+)
+_EXPLAINED = frozenset({Status.EXPIRED, Status.REJECTED, Status.UNDELIVERED, Status.FAILED})
+# An expired message can carry a left-over code of an earlier attempt; only these two are the
+# carrier's verdict.
+_VERDICTS = frozenset({Status.REJECTED, Status.UNDELIVERED})
+
+
+class Codes:
+    """What codes mean to one connector."""
+
+    def __init__(self, table: CodeTableName = "none") -> None:
+        self.table = table
+        self._codes = _table(table)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Codes) and self.table == other.table
+
+    def __hash__(self) -> int:
+        return hash(self.table)
+
+    def find(self, error: str) -> Code | None:
+        """The row of a code as a carrier wrote it."""
+        return self._codes.get(canonical_code(error))
+
+    def reason(self, status: Status, error: str | None) -> Reason:
+        """Why a part has this status.
+
+        `error` is the carrier's code: `err:` of the receipt, a command_status name, a word. Unknown
+        codes give the status's own reason. That nobody has a number is said of a verdict only
+        (rejected, undelivered).
+        """
+        plain = _OF_STATUS.get(status, Reason.NONE)
+        if not error or status not in _EXPLAINED:
+            return plain
+        found = self.find(error)
+        if found is None or (found.code_class is CodeClass.PRUNE and status not in _VERDICTS):
+            return plain
+        return found.reason
+
+    def proves_dead(self, status: int, error: str | None) -> bool:
+        """Whether such a verdict is proof that nobody has the number."""
+        if not error or status not in _VERDICTS:
+            return False
+        found = self.find(error)
+        return found is not None and found.code_class is CodeClass.PRUNE
+
+
+def canonical_code(error: str) -> str:
+    """One spelling per code: upper case, decimal numbers with three digits (`1`, `01`, `0001` are
+    `001`; E26).
+    """
+    code = error.strip().upper()
+    if code.isascii() and code.isdigit() and len(code) <= 10:
+        return f"{int(code):03d}"
+    return code
+
+
+@cache  # one entry a shipped table
+def _table(name: CodeTableName) -> Mapping[str, Code]:
+    names = EVERYWHERE if name == "none" else (*EVERYWHERE, name)
+    return MappingProxyType({code.code: code for each in names for code in rows(each)})
+
+
+def rows(table: str) -> list[Code]:
+    """The rows of a shipped table."""
+    with (FOLDER / f"{table}.csv").open(encoding="utf-8", newline="") as file:
+        return [
+            Code(
+                row["code"],
+                reason_from_label(row["reason"]),
+                CodeClass(row["class"]),
+                int(row["sure"]),
+                row["source"],
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+WORDS_ONLY: Final = Codes()
+
+
+class CodesOfConnectors:
+    """Made of (connector, its codes). One that is not named has the tables of words."""
+
+    def __init__(self, members: Iterable[tuple[int, Codes]] = ()) -> None:
+        self._codes = dict(members)
+
+    def of(self, connector: int) -> Codes:
+        """What codes mean to this connector."""
+        return self._codes.get(connector, WORDS_ONLY)
+
+
+NONE_NAMED: Final = CodesOfConnectors()
