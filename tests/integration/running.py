@@ -136,6 +136,7 @@ host = "127.0.0.1"
 port = {smpp_port}
 system_id = "test"
 password = "secret"
+code_table = "map"
 reconnect_seconds_min = 0.1
 reconnect_seconds_max = 1.0
 {connector}
