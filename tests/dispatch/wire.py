@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+from dlr.codes import Codes
 from gateway.dispatch.batch_pace import BatchPace
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.doubt import OutcomePolicy
@@ -34,7 +35,7 @@ from tests.smpp.recording import Handler, eventually, serving
 UDH_OCTETS = 6
 PROFILE = WireProfile()
 Reaction = Callable[[SubmitSm], int | None]
-MANNERS = ReceiptManners()
+MANNERS = ReceiptManners(codes=Codes("map"))
 
 
 def accept_all(_submit: SubmitSm) -> int | None:
