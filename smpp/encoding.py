@@ -1,7 +1,7 @@
 """Owns what one carrier wants of texts: its alphabets, its numbers for them, its way to join parts.
 
 Must not know accounts or connectors by name, nor send. ``submit_parts`` is the whole way from a
-text to what differs between the submit_sm of its parts; ``read_text`` is the way back. data_coding
+text to what differs between the submit_sm of its parts; ``read`` is the way back. data_coding
 means what the carrier says it means, so it is a setting (E76); SMPP 3.4 sections 5.2.12, 5.2.19 and
 5.3.2.22 to 5.3.2.24.
 """
@@ -14,6 +14,7 @@ from typing import Final, Literal
 from msgspec import Struct as Record
 
 from smpp import gsm0338
+from smpp.decoding import Decoded, decode, decode_alphabet, is_gsm7
 from smpp.replacements import REPLACEMENTS, replaced
 from smpp.segmentation import (
     PARTS_MAX,
@@ -27,8 +28,6 @@ from smpp.text import (
     FORCED_BY_CHARACTERS_MAX,
     Estimate,
     Unencodable,
-    decode_text,
-    decode_ucs2,
     estimate_of,
     pieces_of,
     surrogate_halves,
@@ -52,8 +51,10 @@ __all__ = [
     "TextSettings",
     "count_parts",
     "estimate",
+    "read",
     "read_text",
     "submit_parts",
+    "unpacked",
 ]
 
 Segmentation = Literal["udh8", "udh16", "sar", "payload"]
@@ -73,7 +74,8 @@ class TextSettings(Record, frozen=True, forbid_unknown_fields=True):
     default, latin1 3, ucs2 8). ``segmentation`` joins the parts of a long text by an 8- or 16-bit
     reference in a header (UDH), by SAR TLVs, or leaves cutting to the carrier (message_payload).
     ``smart_replacement`` writes typographic characters plainly, but only where the text then does
-    without UCS-2.
+    without UCS-2. ``inbound_packed``: what comes from handsets in GSM 7-bit is packed, eight
+    septets in seven octets.
     """
 
     default_alphabet: Alphabet = "gsm7"
@@ -81,6 +83,7 @@ class TextSettings(Record, frozen=True, forbid_unknown_fields=True):
     data_codings: dict[Alphabet, int] = {}
     segmentation: Segmentation = "udh8"
     smart_replacement: bool = False
+    inbound_packed: bool = False
 
     def __post_init__(self) -> None:
         tried = self.tried()
@@ -216,22 +219,44 @@ def estimate(text: str, settings: TextSettings) -> Estimate:
     return estimate_of(octets, alphabet, settings.reference_bits(), forced_by)
 
 
-def read_text(octets: bytes, data_coding: int, settings: TextSettings) -> str:
-    """The text of user data (without its UDH) from this carrier; what cannot be read becomes
-    U+FFFD. Numbers that ``settings`` do not name mean what SMPP says. Never raises.
+def read(octets: bytes, data_coding: int, settings: TextSettings) -> Decoded:
+    """The text of user data (without its UDH, and unpacked) from this carrier. Numbers that
+    ``settings`` do not name mean what SMPP and TS 23.038 say. Never raises.
     """
+    alphabet = _alphabet_of(data_coding, settings)
+    if alphabet is None:
+        return decode(octets, data_coding)
+    return decode_alphabet(octets, alphabet)
+
+
+def read_text(octets: bytes, data_coding: int, settings: TextSettings) -> str:
+    """As ``read``, the text alone."""
+    return read(octets, data_coding, settings).text
+
+
+def unpacked(
+    octets: bytes, data_coding: int, settings: TextSettings, header_octets: int = 0
+) -> bytes:
+    """User data for ``read``: where this carrier packs GSM 7-bit, one octet a septet, else as it
+    is. ``header_octets``: how long the UDH in front of it was, with its length octet.
+    """
+    if not settings.inbound_packed:
+        return octets
+    alphabet = _alphabet_of(data_coding, settings)
+    if alphabet == "gsm7" or (alphabet is None and is_gsm7(data_coding)):
+        return gsm0338.unpack(octets, header_octets)
+    return octets
+
+
+def _alphabet_of(data_coding: int, settings: TextSettings) -> Alphabet | None:
+    """What this carrier has said that the number means."""
     for alphabet in settings.tried():
         if settings.data_coding(alphabet) == data_coding:
-            return _decoded(octets, alphabet)
-    if data_coding == DATA_CODING_DEFAULT:
-        return _decoded(octets, settings.default_alphabet)
-    return decode_text(octets, data_coding)
-
-
-def _decoded(octets: bytes, alphabet: Alphabet) -> str:
-    if alphabet == "gsm7":
-        return gsm0338.decode(octets)
-    return decode_ucs2(octets) if alphabet == "ucs2" else octets.decode("latin-1")
+            return alphabet
+    for alphabet, number in settings.data_codings.items():
+        if number == data_coding:
+            return alphabet
+    return settings.default_alphabet if data_coding == DATA_CODING_DEFAULT else None
 
 
 def _sar_tlvs(reference: int, total: int, sequence: int) -> Tlvs:

@@ -1,7 +1,7 @@
 """Owns the GSM 03.38 alphabet: text to septets (one per octet, unpacked) and back.
 
 Must not count parts or choose an alphabet. 3GPP TS 23.038 section 6.2.1: the basic table, and the
-extension table behind ESC (two septets a character).
+extension table behind ESC (two septets a character); section 6.1.2.1: septets packed into octets.
 
 The tables are aiosmpplib's; its codec works character by character (8 us for 132 of them, here
 1 us) and is not used. Encoding is two passes in C: the standard library's charmap codec gives each
@@ -87,6 +87,26 @@ def decode(septets: bytes) -> str:
     if "\x1b" in text:
         return _ESCAPED.sub(lambda pair: _ESCAPED_CHARACTER.get(pair[1], pair[1]), text)
     return text
+
+
+def unpack(octets: bytes, header_octets: int = 0) -> bytes:
+    """Septets that stand packed in ``octets``, one per octet.
+
+    ``header_octets``: how many stood before them. Behind a header, fill bits bring the first septet
+    to a septet boundary (TS 23.040 section 9.2.3.24). Where the last septet may be 7 spare bits,
+    0 and CR are taken for padding: of SMPP's length in octets the count of septets is lost.
+    """
+    fill_bits = -8 * header_octets % 7
+    bits = 8 * len(octets) - fill_bits
+    aligned = (int.from_bytes(octets, "little") >> fill_bits).to_bytes(len(octets), "little")
+    septets = bytearray()
+    for start in range(0, len(aligned), 7):
+        eight = int.from_bytes(aligned[start : start + 7], "little")
+        septets += bytes([eight >> at & 0x7F for at in range(0, 56, 7)])
+    count = max(0, bits) // 7
+    if count and bits % 7 == 0 and septets[count - 1] in b"\0\r":
+        count -= 1
+    return bytes(septets[:count])
 
 
 def characters_outside(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Owns the way from a text to the user data of its parts, and back.
+"""Owns the way from a text to the user data of its parts; decoding's is the way back.
 
 Must not send, nor change the text: what does not fit is refused, never replaced or cut short (E72,
 E81). GSM 03.38 where every character is in it, else UCS-2, by which the field means UTF-16BE
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from aiosmpplib.state import SmppDataCoding
 from msgspec import Struct as Record
 
 from smpp import gsm0338
@@ -153,39 +152,11 @@ def estimate_of(
     return Estimate(alphabet, parts, units, room - last, forced_by[:FORCED_BY_CHARACTERS_MAX])
 
 
-def decode_text(octets: bytes, data_coding: int) -> str:
-    """The text of user data (without its UDH) from a peer; what cannot be read becomes U+FFFD.
-
-    data_coding 0 is read as GSM 03.38, 8 as UTF-16BE (a byte order mark, if one is there, decides
-    and is dropped; an odd last octet is unreadable), binary and unknown ones as Latin-1, which
-    keeps every octet. Of the groups with a message class (TS 23.038 section 4), 0x10 to 0x1F and
-    0xF0 to 0xFF, those with a 7-bit alphabet and UCS-2 are understood. Never raises.
-    """
-    if data_coding == DATA_CODING_DEFAULT or data_coding & 0xF4 == 0xF0:
-        return gsm0338.decode(octets)
-    if data_coding & 0xFC == 0x10:
-        return gsm0338.decode(octets)
-    if data_coding == DATA_CODING_UCS2 or data_coding & 0xFC == 0x18:
-        return decode_ucs2(octets)
-    return octets.decode(_CODECS.get(data_coding, "latin-1"), "replace")
-
-
 def decode_ucs2(octets: bytes) -> str:
     """UTF-16BE, unless a byte order mark in front says UTF-16LE (E71). Never raises."""
     if octets[:2] == b"\xff\xfe":
         return octets[2:].decode("utf-16-le", "replace")
     return without_mark(octets.decode("utf-16-be", "replace"))
-
-
-_CODECS: Final[dict[int, str]] = {
-    int(SmppDataCoding.ascii): "ascii",
-    int(SmppDataCoding.iso2022_jp): "iso2022_jp",
-    int(SmppDataCoding.iso8859_5): "iso8859_5",
-    int(SmppDataCoding.iso8859_8): "iso8859_8",
-    int(SmppDataCoding.shift_jis): "shift_jis",
-    int(SmppDataCoding.iso2022jp): "iso2022_jp",
-    int(SmppDataCoding.euc_kr): "euc_kr",
-}
 
 
 def without_mark(text: str) -> str:

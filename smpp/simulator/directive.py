@@ -21,12 +21,12 @@ from typing import Final
 import msgspec
 
 from smpp import vocabulary
+from smpp.decoding import decode_text
 from smpp.events import MessageRequest
 from smpp.pdu import message_octets
 from smpp.segmentation import split_header
 from smpp.simulator.fates import Fate, fate_of, intermediate_fate
 from smpp.simulator.profile import SPAN_MS_MAX, Outcome, ProfileError, status_number
-from smpp.text import decode_text
 
 DIRECTIVE: Final = re.compile(r"#sim\{([^{}]*)\}")
 # In the octets of GSM 03.38 (and ASCII) and of UCS-2; the braces are written in many ways.

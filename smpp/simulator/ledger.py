@@ -15,10 +15,10 @@ from typing import Final
 import msgspec
 
 from smpp import vocabulary
+from smpp.decoding import decode_text
 from smpp.events import MessageRequest
 from smpp.pdu import message_octets, tlv_value
 from smpp.segmentation import split_header
-from smpp.text import decode_text
 
 TAIL_BYTES: Final = 256 * 1024  # longer than any line: a message_payload in hex is 128 KiB
 

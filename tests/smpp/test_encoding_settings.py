@@ -170,7 +170,7 @@ def test_e76_data_coding_means_what_the_carrier_says(
     ("octets", "data_coding", "wanted", "text"),
     [
         (b"\xe9\x00", 0, LATIN, "é\0"),
-        (b"\x00\xe9", 0, PLAIN, "@?"),
+        (b"\x00\xe9", 0, PLAIN, "@é"),
         (b"\x05", 1, TextSettings(data_codings={"gsm7": 1}), "é"),
         (b"\x05", 0, TextSettings(data_codings={"gsm7": 1}), "é"),  # still the default alphabet
         (b"\xe9", 0, TextSettings(default_alphabet="latin1", data_codings={"latin1": 3}), "é"),

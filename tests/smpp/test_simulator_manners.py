@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from smpp import vocabulary
+from smpp.decoding import decode_text
 from smpp.events import Delivery
 from smpp.pdu import BindRequest, SubmitSm, decode, message_octets, tlv_value
 from smpp.segmentation import split_header
@@ -29,7 +30,7 @@ from smpp.simulator.capture import Capture
 from smpp.simulator.directive import WRONG, directive_in, read_directive
 from smpp.simulator.fates import Fate
 from smpp.simulator.receipt_text import ReceiptText, receipt_text
-from smpp.text import decode_text, encode_text
+from smpp.text import encode_text
 from smpp.vocabulary import MessageState
 from tests.smpp.recording import Listener, binding, eventually
 from tests.smpp.test_simulator import many, messages, receipt_fields, simulating

@@ -10,9 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from smpp import gsm0338
+from smpp.decoding import decode_text
 from smpp.pdu import SubmitSm, decode, encode
 from smpp.segmentation import ReferenceBits, split_header
-from smpp.text import TooManyParts, Unencodable, decode_text, encode_text, estimate
+from smpp.text import TooManyParts, Unencodable, encode_text, estimate
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
 WAVE_WITH_SKIN_TONE = "\U0001f44b\U0001f3fd"
@@ -207,38 +208,6 @@ def test_e74_extension_characters_count_twice() -> None:
         assert encode_text(character).units == 2
         assert len(encode_text(character * 80).parts) == 1
         assert len(encode_text(character * 80 + "a").parts) == 2
-
-
-@pytest.mark.parametrize(
-    ("octets", "data_coding", "text"),
-    [
-        (b"\x00\x1b\x65", 0, "@€"),
-        (b"\x00\x1b\x65", 0xF0, "@€"),
-        (b"\x00\x1b\x65", 0x11, "@€"),
-        (b"\x9a\x8c", 0x18, "验"),
-        (b"plain", 1, "plain"),
-        (b"caf\xe9", 3, "café"),
-        (b"\xc0", 6, "Р"),
-        (b"\x88\x9f", 9, "亜"),
-        (b"\xb0\xa1", 14, "가"),
-        (b"\x00\xff", 4, "\x00ÿ"),
-        (b"\x00\xff", 200, "\x00ÿ"),
-        (b"\x9a\x8c\x00", 8, "验\ufffd"),
-        (b"\xd8\x3d", 8, "\ufffd"),
-        (b"a\x1b", 0, "a "),
-        (b"a\x1b\x1bb", 0, "a b"),
-        (b"\x1bA\xe9", 0, "A?"),
-    ],
-)
-def test_e76_what_a_peer_means_by_data_coding(octets: bytes, data_coding: int, text: str) -> None:
-    assert decode_text(octets, data_coding) == text
-
-
-@given(st.binary(max_size=40), st.integers(0, 255))
-@settings(max_examples=200)
-def test_e76_no_octets_raise(octets: bytes, data_coding: int) -> None:
-    assert isinstance(decode_text(octets, data_coding), str)
-    split_header(octets)
 
 
 def test_e77_the_header_tells_the_parts_apart_in_any_order() -> None:
