@@ -154,7 +154,9 @@ class Idempotency:
         except TimeoutError:
             raise InProgress from None
         if isinstance(told, _Mine):
-            self._claimed[key] = _Settle(key, told.claimed.ids[0], owner=told.taken_from)
+            # Of a process that died: if it stored nothing, the claim may as well be undone.
+            owner = told.taken_from if told.claimed.stored else None
+            self._claimed[key] = _Settle(key, told.claimed.ids[0], owner=owner)
             return told.claimed
         del self._claimed[key]
         if isinstance(told, OtherBody):

@@ -18,7 +18,6 @@ from aiohttp import web
 from gateway.accept.models import Overloaded, StorageDown
 from gateway.web.bodies import BodyReader
 from gateway.web.connection import Connection
-from gateway.web.idempotent import REQUEST_ID
 from gateway.web.metrics import HttpCounters
 from gateway.web.problems import ProblemError, problem_response
 from gateway.web.request_limits import LIMITED, RequestLimits
@@ -55,7 +54,7 @@ class Edge:
     async def middleware(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Always an answer with a request id; every error as a problem; counted."""
         started = self._monotonic()
-        request_id = request[REQUEST_ID] = self.request_id(request.headers.get(REQUEST_ID_HEADER))
+        request_id = self.request_id(request.headers.get(REQUEST_ID_HEADER))
         try:
             response = await handler(request)
         except Exception as error:  # noqa: BLE001 - where any error at all becomes an answer

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated
 
@@ -23,29 +23,28 @@ from gateway.accept.idempotency import (
     OtherBody,
     RequestKey,
 )
-from gateway.web.problems import KINDS, ProblemError, problem_response
+from gateway.web.problems import ProblemError
 from gateway.web.services import RequestMemory
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
-REQUEST_ID = web.RequestKey("request_id", str)
-PATTERN = "[A-Za-z0-9_:-]{1,255}"
+_CHARACTERS = "[A-Za-z0-9_:-]{1,255}"
+PATTERN = f'^({_CHARACTERS}|"{_CHARACTERS}")$'
 REQUEST_HEADERS: Mapping[str, object] = MappingProxyType(
     {
         HEADER: Annotated[
             str,
             Meta(
-                pattern=f"^{PATTERN}$",
+                pattern=PATTERN,
                 description="The same key and body within 24 hours are answered as the first was,"
-                " byte for byte and with `Idempotency-Replayed: true`, and nothing is done twice.",
+                " byte for byte and with `Idempotency-Replayed: true`, and nothing is done twice."
+                " Quotes around the key are no part of it. Only a 2xx answer binds the key.",
             ),
         ]
     }
 )
 REPEAT_PROBLEMS = ("idempotency_key_invalid", "idempotency_in_progress", "idempotency_key_reused")
-_KEY = re.compile(PATTERN, re.ASCII)
-_NOT_KEPT = frozenset({409, 429})
-_SERVER_ERROR = 500
+_KEY = re.compile(rf"(?P<quote>\"?)(?P<key>{_CHARACTERS})(?P=quote)", re.ASCII)
 
 Claim = Callable[[int], Awaitable[Claimed]]  # asked for so many ids, once, before anything is done
 Handler = Callable[[Claim], Awaitable[web.Response]]
@@ -69,9 +68,10 @@ class IdempotentRequests:
         """The answer of `handle`, or the one this request had before.
 
         Raises ProblemError 400 for a malformed key, 409 in progress, 422 for another body; and what
-        `handle` raises, unless it is a refusal that is kept.
+        `handle` raises: a refusal leaves the key free for the request that is put right.
         """
-        key = _key(request, account)
+        values = request.headers.getall(HEADER)
+        key = RequestKey(account, f"{request.method} {request.path}", idempotency_key(values))
         fingerprint = hashlib.sha256(body).digest()
         claimed = False
 
@@ -85,15 +85,7 @@ class IdempotentRequests:
 
         try:
             with self._store.running(key):
-                try:
-                    response = await handle(claim)
-                except ProblemError as problem:
-                    status = KINDS[problem.code].status
-                    if status >= _SERVER_ERROR or status in _NOT_KEPT:
-                        raise
-                    response = problem_response(
-                        problem, request.rel_url.raw_path, request[REQUEST_ID]
-                    )
+                response = await handle(claim)
                 if not claimed:
                     await claim(1)
                 await self._store.keep(key, _kept(response))
@@ -112,13 +104,19 @@ class IdempotentRequests:
             ) from None
 
 
-def _key(request: web.Request, account: int) -> RequestKey:
-    values = request.headers.getall(HEADER)
-    if len(values) != 1 or _KEY.fullmatch(values[0]) is None:
+def idempotency_key(values: Sequence[str]) -> str:
+    """The key that a request's fields of this name say; there is at least one.
+
+    The draft's own form is a text in quotes, most clients leave them out: both are the same key.
+    Raises ProblemError 400: a request that means to be protected must not go unprotected.
+    """
+    found = _KEY.fullmatch(values[0]) if len(values) == 1 else None
+    if found is None:
         raise ProblemError(
-            "idempotency_key_invalid", f"{HEADER} is not one value of 1 to 255 of A-Z a-z 0-9 _ : -"
+            "idempotency_key_invalid",
+            f"{HEADER} is not one value of 1 to 255 of A-Z a-z 0-9 _ : -, in quotes or without",
         )
-    return RequestKey(account, f"{request.method} {request.path}", values[0])
+    return found["key"]
 
 
 def _kept(response: web.Response) -> KeptAnswer:

@@ -38,7 +38,9 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "malformed_json": ProblemKind(400, "Malformed JSON", "Send one UTF-8 JSON document."),
         "malformed_request": ProblemKind(400, "Malformed request", "Correct the HTTP request."),
         "idempotency_key_invalid": ProblemKind(
-            400, "Malformed Idempotency-Key", "Send one key of 1 to 255 letters, digits, _ : -."
+            400,
+            "Malformed Idempotency-Key",
+            "Send one key of 1 to 255 letters, digits, _ : -; not an empty one.",
         ),
         "idempotency_in_progress": ProblemKind(
             409, "Request in progress", "Send the same request again after Retry-After seconds."

@@ -35,7 +35,8 @@ _UNUSUAL = frozenset(
 class RequestHead(msgspec.Struct, frozen=True, gc=False):
     """`target`: method and request target, as in "POST /v1/messages". `media_type`: Content-Type
     without parameters, in small letters. The fields are as they came, without white space around
-    them; None: not there, or empty.
+    them; None: not there, or empty. `idempotency_key` is "" where it is there and empty: such a
+    request means to be protected.
     """
 
     target: str
@@ -96,7 +97,7 @@ def _parsed(raw: bytes) -> RequestHead | None:
         _text(fields, b"authorization"),
         (_text(fields, b"content-type") or "").partition(";")[0].strip().lower(),
         _text(fields, b"x-request-id"),
-        _text(fields, b"idempotency-key"),
+        fields[b"idempotency-key"].decode("ascii") if b"idempotency-key" in fields else None,
     )
 
 

@@ -76,6 +76,15 @@ async def test_an_answer_is_replayed_and_another_body_refused(world: World) -> N
     assert (store.replayed, await world.count("idempotency")) == (1, 1)
 
 
+async def test_h2_an_answer_that_was_a_refusal_is_no_answer(world: World) -> None:
+    """The release before this one kept them."""
+    store = keeper(world)
+    with store.running(KEY):
+        await store.claim(KEY, BODY, COUNT)
+        await store.keep(KEY, KeptAnswer(422, "application/problem+json", None, b"{}"))
+    assert isinstance(await asked(store, OTHER), Claimed)
+
+
 async def test_what_this_process_is_at_is_in_progress(world: World) -> None:
     store = keeper(world)
     with store.running(KEY), pytest.raises(InProgress), store.running(KEY):

@@ -168,7 +168,7 @@ def test_what_is_read_here_aiohttp_reads_in_the_same_way(
     assert payload.is_eof()
     assert (message.headers.get("Authorization") or None) == head.authorization
     assert (message.headers.get("X-Request-Id") or None) == head.request_id
-    assert (message.headers.get("Idempotency-Key") or None) == head.idempotency_key
+    assert message.headers.get("Idempotency-Key") == head.idempotency_key
     assert int(message.headers.get("Content-Length", "0")) == head.body_bytes
 
 

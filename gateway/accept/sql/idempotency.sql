@@ -1,5 +1,6 @@
 -- name: idempotency_claim
 -- The keys that are free, or whose 24 hours are over ($7: the lowest id within them). Each is named once.
+-- A refusal, which the release before this one kept, leaves its key free.
 INSERT INTO idempotency (account, endpoint, key, fingerprint, first_id, owner)
 SELECT new.*, $6::bigint
 FROM unnest($1::smallint[], $2::text[], $3::text[], $4::bytea[], $5::bigint[])
@@ -7,7 +8,7 @@ FROM unnest($1::smallint[], $2::text[], $3::text[], $4::bytea[], $5::bigint[])
 ON CONFLICT (account, endpoint, key) DO UPDATE
 SET fingerprint = excluded.fingerprint, first_id = excluded.first_id, owner = excluded.owner,
     status = NULL, content_type = NULL, location = NULL, answer = NULL
-WHERE idempotency.first_id < $7
+WHERE idempotency.first_id < $7 OR idempotency.status >= 300
 RETURNING first_id;
 
 -- name: idempotency_row
