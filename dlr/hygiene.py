@@ -9,7 +9,8 @@ a fee, dropping a living customer costs the customer.
 from __future__ import annotations
 
 from dlr.codes import CodesOfConnectors
-from dlr.ledger import AppliedReceipt, ReceiptRow
+from dlr.ledger import AppliedReceipt
+from dlr.receipt_rows import ReceiptRow
 from storage.suppression import EVERY_ACCOUNT, EVERY_CATEGORY, Suppression
 
 SOURCE = "receipt"

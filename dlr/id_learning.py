@@ -17,6 +17,7 @@ from dlr.receipt import normalise_id
 Form = Literal["opaque", "dec", "hex"]
 
 ANSWERS_REMEMBERED_MAX = 5_000
+NUMBERS_PER_ID_MAX = 8  # some carriers answer several submits with one id (E92)
 CONFIRMATIONS = 20  # receipts that fit by id and by number
 RECEIPTS_LOOKED_AT_MAX = 2_000  # then ids are taken as they are written
 NUMBER_DIGITS_COMPARED = 7  # carriers drop a country code or a trunk prefix, not the subscriber
@@ -56,14 +57,17 @@ class IdLearner:
 
     def __init__(self) -> None:
         self.translation: Translation | None = None
-        self._answers: OrderedDict[str, str] = OrderedDict()  # id as stored -> number
+        # id as stored -> the numbers that submits answered with it went to, the newest last
+        self._answers: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         self._by_value: dict[Form, dict[str, str]] = {"dec": {}, "hex": {}}  # -> id as stored
         self._scores = [0] * len(_PAIRS)
         self._receipts = 0
 
     def answered(self, identifier: str, number: str) -> None:
         """A submit_sm to `number` was answered with this id."""
-        self._answers[identifier] = number
+        before = self._answers.get(identifier, ())
+        if number not in before:
+            self._answers[identifier] = (*before[1 - NUMBERS_PER_ID_MAX :], number)
         for form, found in self._by_value.items():
             value = _value(identifier, form)
             if value is not None:
@@ -78,7 +82,9 @@ class IdLearner:
         self._receipts += 1
         for index, (answer, receipt) in enumerate(_PAIRS):
             stored = self._found(identifier, answer, receipt)
-            if stored is not None and same_subscriber(self._answers[stored], number):
+            if stored is not None and any(
+                same_subscriber(sent_to, number) for sent_to in self._answers[stored]
+            ):
                 self._scores[index] += 1
         if max(self._scores) >= CONFIRMATIONS:
             self._settle(self._verdict())

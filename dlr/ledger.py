@@ -8,7 +8,7 @@ follows from it (`dlr/hygiene.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -16,6 +16,8 @@ import msgspec
 
 from dlr.connector_groups import ALONE, ConnectorGroups
 from dlr.reasons import Reason
+from dlr.receipt_rows import JOIN_MINUTES, ReceiptRow
+from dlr.receipt_targets import find_targets, is_open, split
 from dlr.status import Status, outranks
 from storage import sql
 from storage.codecs import array_text
@@ -26,12 +28,10 @@ _SQL = sql.load(__package__)
 # A carrier reports within the validity period, three days at most (SMPP 3.4, 5.2.16: its own
 # choice), and one to spare.
 MATCH_DAYS = 4
-# A submit_sm_resp is awaited for a minute; a parked receipt older than this belongs to an earlier
-# use of its carrier id.
-JOIN_MINUTES = 60
 SWEEP_ROWS_MAX = 500
 PURGE_ROWS_MAX = 10_000
 UNKNOWN_AFTER_HOURS = 72
+CERTAIN = 32_767  # a submit is raised from whatever it is; one that is guessed only while open
 GIVE_UP_ROWS = 2_000
 
 
@@ -54,29 +54,6 @@ class SubmissionRow(msgspec.Struct, gc=False):
     receipt_at: datetime | None = None
     done_at: datetime | None = None
     segments: int = 1  # parts that a phone gets of it
-
-
-class ReceiptRow(msgspec.Struct, gc=False):
-    """One receipt, decided and ready to be stored.
-
-    `carrier_id` normalised as the connector's submissions are; `alternate_id` is the other id of a
-    receipt whose TLV and text disagree (E7), tried when `carrier_id` matches nothing.
-    `submission_id` when the sender remembered it; `reference_id` the submission that something else
-    than an id points to, believed when no id matches.
-    """
-
-    connector: int
-    carrier_id: str
-    submission_id: int | None
-    status: int
-    reason: int
-    error: str | None
-    done_at: datetime | None
-    received_at: datetime
-    alternate_id: str | None = None
-    reference_id: int | None = None
-    # Asked only of what is parked: the recipient's index, None if unknown, and the sender texted.
-    parties: Callable[[], tuple[bytes | None, str]] | None = None
 
 
 class AppliedReceipt(msgspec.Struct, gc=False):
@@ -154,21 +131,38 @@ async def apply_receipts(
     """Match receipts to submissions and raise their status; park what matches nothing. Answers row
     by row, in order.
 
-    At most four statements: match by carrier id, match by alternate id, update, park. Matching by
-    carrier id looks back MATCH_DAYS from `now` (default: the latest received_at).
+    Where each is the first verdict about the submit that is remembered under its id, one statement
+    does. The others are looked up, in their order. Matching looks back MATCH_DAYS from `now`
+    (default: the latest received_at). What was found is written down in the rows.
     """
     if not rows:
         return []
-    horizon = id_at((now or max(row.received_at for row in rows)) - timedelta(days=MATCH_DAYS))
-    targets = await _targets(connection, rows, horizon, groups)
+    now = now or max(row.received_at for row in rows)
     applied = [AppliedReceipt(row) for row in rows]
-    known = {target for target in targets if target is not None}
-    if known:
-        await _apply(connection, applied, targets)
+    direct, asked = split(rows)
+    if direct:
+        await _apply(connection, [applied[position] for position in direct])
+        asked += [position for position in direct if _missed(applied[position])]
+    if asked:
+        wanted = [applied[position] for position in asked]
+        horizon = id_at(now - timedelta(days=MATCH_DAYS))
+        targets = await find_targets(
+            connection, [receipt.row for receipt in wanted], horizon, now, groups
+        )
+        for receipt, target in zip(wanted, targets, strict=True):
+            receipt.row.submission_id, receipt.row.certain = target, target is not None
+        found = [receipt for receipt in wanted if receipt.row.certain]
+        if found:
+            await _apply(connection, found)
     unmatched = [receipt.row for receipt in applied if not receipt.matched]
     if unmatched:
         await _park(connection, unmatched, ids)
     return applied
+
+
+def _missed(receipt: AppliedReceipt) -> bool:
+    """Whether the submit that was guessed had its verdict already, or is not there."""
+    return not (receipt.row.certain or receipt.matched)
 
 
 async def join_unmatched(
@@ -214,6 +208,7 @@ async def sweep_unmatched(
         id_at(older_than - timedelta(days=MATCH_DAYS)),
         SWEEP_ROWS_MAX,
         *groups.pairs(),
+        Status.UNKNOWN,
     )
     return await apply_receipts(
         connection, [unparked(record) for record in found], ids, now=older_than, groups=groups
@@ -260,60 +255,14 @@ async def give_up(
     return GivenUp(cursor=record["cursor"], changed=record["changed"])
 
 
-async def _targets(
-    connection: asyncpg.Connection,
-    rows: Sequence[ReceiptRow],
-    horizon: int,
-    groups: ConnectorGroups,
-) -> list[int | None]:
-    """The submission id of each row, or None. Of a group, the connector it came on goes first."""
-    targets = [row.submission_id for row in rows]
-    for attribute in ("carrier_id", "alternate_id"):
-        wanted = {
-            (connector, getattr(row, attribute)): None
-            for row, target in zip(rows, targets, strict=True)
-            if target is None and getattr(row, attribute)
-            for connector in groups.of(row.connector)
-        }
-        if not wanted:
-            continue
-        found = await _match(connection, list(wanted), horizon)
-        for index, row in enumerate(rows):
-            if targets[index] is None:
-                keys = [
-                    (connector, getattr(row, attribute)) for connector in groups.of(row.connector)
-                ]
-                targets[index] = next((found[key] for key in keys if key in found), None)
-    return [
-        row.reference_id if target is None else target
-        for row, target in zip(rows, targets, strict=True)
-    ]
-
-
-async def _match(
-    connection: asyncpg.Connection, wanted: Sequence[tuple[int, str]], horizon: int
-) -> Mapping[tuple[int, str | None], int]:
-    records = await connection.fetch(
-        _SQL["submission_match"],
-        [connector for connector, _ in wanted],
-        [carrier_id for _, carrier_id in wanted],
-        horizon,
-        Status.UNKNOWN,
-    )
-    return {wanted[record["position"] - 1]: record["id"] for record in records}
-
-
-async def _apply(
-    connection: asyncpg.Connection,
-    applied: Sequence[AppliedReceipt],
-    targets: Sequence[int | None],
-) -> None:
-    """One UPDATE for all; fills in what became of each."""
+async def _apply(connection: asyncpg.Connection, applied: Sequence[AppliedReceipt]) -> None:
+    """One UPDATE for all; fills in what became of each. A guess holds only while its submit is
+    open.
+    """
     best: dict[int, AppliedReceipt] = {}
-    for receipt, target in zip(applied, targets, strict=True):
-        if target is None:
-            continue
-        receipt.submission_id = target
+    for receipt in applied:
+        target = receipt.row.submission_id
+        assert target is not None
         other = best.get(target)
         if other is None or outranks(receipt.row.status, other.row.status):
             best[target] = receipt
@@ -330,29 +279,33 @@ async def _apply(
         [row.received_at for row in deciding],
         ordered[0],
         ordered[-1],
+        array_text([CERTAIN if row.certain else Status.UNKNOWN for row in deciding]),
     )
     present = {record[0]: record for record in records}
     for receipt in applied:
-        if receipt.submission_id is None:
-            continue
-        record = present.get(receipt.submission_id)
+        target = receipt.row.submission_id
+        record = present.get(target)
         if record is None:  # remembered by the sender, but its partition is gone
-            receipt.submission_id = None
             continue
-        receipt.matched = True
+        status = Status(record[6])
+        if not (receipt.row.certain or is_open(status)):
+            continue
+        receipt.row.certain = receipt.matched = True
         (
-            _, receipt.message_id, receipt.part, receipt.parts, receipt.account, receipt.category,
-            status, changed,
+            receipt.submission_id, receipt.message_id, receipt.part, receipt.parts,
+            receipt.account, receipt.category, _, changed,
         ) = record  # fmt: skip
-        receipt.previous = Status(status)
-        receipt.changed = changed and best[receipt.submission_id] is receipt
+        receipt.previous = status
+        receipt.changed = changed and best[record[0]] is receipt
 
 
 async def _park(connection: asyncpg.Connection, rows: Sequence[ReceiptRow], ids: IdSource) -> None:
     parties = [(None, "") if row.parties is None else row.parties() for row in rows]
+    for row, parked_id in zip(rows, ids.take(len(rows)), strict=True):
+        row.parked_id = row.parked_id or parked_id
     await connection.execute(
         _SQL["unmatched_park"],
-        ids.take(len(rows)),
+        [row.parked_id for row in rows],
         [row.connector for row in rows],
         [row.carrier_id for row in rows],
         [row.status for row in rows],
@@ -367,6 +320,7 @@ async def _park(connection: asyncpg.Connection, rows: Sequence[ReceiptRow], ids:
 
 def unparked(record: asyncpg.Record, submission_id: int | None = None) -> ReceiptRow:
     """A parked receipt as it came; `submission_id` where it is known by now."""
+    parties = record["to_idx"], record["sender"]
     return ReceiptRow(
         connector=record["connector"],
         carrier_id=record["carrier_id"],
@@ -376,6 +330,8 @@ def unparked(record: asyncpg.Record, submission_id: int | None = None) -> Receip
         error=record["error"],
         done_at=record["done_at"],
         received_at=record["received_at"],
+        parties=lambda: parties,
+        certain=submission_id is not None,
     )
 
 

@@ -6,10 +6,14 @@ them.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 
+from dlr.ledger import MATCH_DAYS
 from dlr.status import Status
 from storage import sql
+from storage.ids import id_at, time_of
 from storage.pool import Connection
 
 _SQL = sql.load(__package__)
@@ -34,11 +38,18 @@ class Found(msgspec.Struct, frozen=True):
 async def unreported(
     connection: Connection, connector: int, cursor: int, until: int, limit: int
 ) -> Found:
-    """At most `limit` parts of a connector with ids between `cursor` and `until`, oldest first;
-    looks at STRETCH_ROWS rows.
+    """At most `limit` parts of a connector with ids between `cursor` and `until`, oldest first, of
+    no carrier id that another message has too; looks at STRETCH_ROWS rows.
     """
     rows = await connection.fetch(
-        _SQL["submission_unreported"], cursor, until, STRETCH_ROWS, connector, Status.SENT, limit
+        _SQL["submission_unreported"],
+        cursor,
+        until,
+        STRETCH_ROWS,
+        connector,
+        Status.SENT,
+        limit,
+        id_at(time_of(cursor) - timedelta(days=MATCH_DAYS)),
     )
     parts = [
         Unreported(row["id"], row["carrier_id"], row["sender"])

@@ -12,28 +12,36 @@ SELECT * FROM unnest(
 ON CONFLICT (id) DO NOTHING;
 
 -- name: submission_match
--- Which submission each (connector, carrier id) means. An id that a carrier used twice means the newest one that is
--- still open, else the newest (E8); never one of another connector. LATERAL with LIMIT, so that however old the
--- statistics are, this is one index probe per receipt and partition, and $3 prunes the partitions.
-SELECT wanted.position, found.id
+-- The submissions that each (connector, carrier id) may mean, the newest $5, open ones first (E8); never one of another
+-- connector. LATERAL with LIMIT, so that however old the statistics are, this is one index probe per receipt and
+-- partition, and $3 prunes the partitions.
+SELECT wanted.position, found.*
 FROM unnest($1::smallint[], $2::text[]) WITH ORDINALITY AS wanted (connector, carrier_id, position)
 CROSS JOIN LATERAL (
-    SELECT s.id
+    SELECT s.id, s.message_id, s.connector, s.parts, s.status
     FROM submission AS s
     WHERE s.connector = wanted.connector AND s.carrier_id = wanted.carrier_id AND s.id >= $3
     ORDER BY s.status < $4 DESC, s.id DESC
-    LIMIT 1
+    LIMIT $5
 ) AS found;
+
+-- name: messages_matched
+-- Whom messages went to, and how many of their parts have a row.
+SELECT m.id, m.to_idx, (
+    SELECT count(DISTINCT s.part) FROM submission AS s WHERE s.message_id = m.id AND s.id >= m.id AND s.part > 0
+) AS parts_known
+FROM message AS m
+WHERE m.id = ANY($1::bigint[]);
 
 -- name: submission_apply
 -- Raises the status of each submission to what its receipt says, never lowers it. Answers with what was there before.
--- $1 to $3: numbers as the text of an array.
+-- $1 to $3 and $9: numbers as the text of an array. $9: what it may be raised from lies below.
 WITH incoming AS (
     SELECT *
     FROM unnest(
         $1::text::bigint[], $2::text::smallint[], $3::text::smallint[],
-        $4::text[], $5::timestamptz[], $6::timestamptz[]
-    ) AS receipt (id, status, reason, error, done_at, received_at)
+        $4::text[], $5::timestamptz[], $6::timestamptz[], $9::text::smallint[]
+    ) AS receipt (id, status, reason, error, done_at, received_at, below)
 ), present AS MATERIALIZED (
     SELECT s.id, s.message_id, s.part, s.parts, s.account, s.category, s.status
     FROM incoming
@@ -48,7 +56,7 @@ WITH incoming AS (
         done_at = incoming.done_at,
         receipt_at = incoming.received_at
     FROM incoming
-    WHERE s.id = incoming.id AND s.id BETWEEN $7 AND $8 AND s.status < incoming.status
+    WHERE s.id = incoming.id AND s.id BETWEEN $7 AND $8 AND s.status < least(incoming.status, incoming.below)
     RETURNING s.id
 )
 SELECT present.*, changed.id IS NOT NULL AS changed
@@ -61,7 +69,8 @@ INSERT INTO unmatched_receipt (
 SELECT * FROM unnest(
     $1::bigint[], $2::smallint[], $3::text[], $4::smallint[], $5::smallint[], $6::text[],
     $7::timestamptz[], $8::timestamptz[], $9::bytea[], $10::text[]
-);
+)
+ON CONFLICT (id) DO NOTHING;
 
 -- name: unmatched_join
 -- Takes out the receipts that were here before the submit_sm_resp they belong to (E11), but none older than $4: that
@@ -70,11 +79,12 @@ DELETE FROM unmatched_receipt AS u
 USING unnest($1::smallint[], $2::text[]) AS answered (connector, carrier_id)
 WHERE u.connector = answered.connector AND u.carrier_id = answered.carrier_id
   AND u.received_at >= coalesce($3::timestamptz, now()) - $4::interval
-RETURNING u.connector, u.carrier_id, u.status, u.reason, u.error, u.done_at, u.received_at;
+RETURNING u.connector, u.carrier_id, u.status, u.reason, u.error, u.done_at, u.received_at, u.to_idx, u.sender;
 
 -- name: unmatched_sweep
 -- Takes out parked receipts whose submission is there by now: it was committed by another session at the same moment.
--- $5, $6: each connector with each other one of its group.
+-- One that would change nothing waits for another submission. $5, $6: each connector with each other one of its group.
+-- $7: the first status that is not open.
 DELETE FROM unmatched_receipt AS u
 WHERE u.id = ANY (ARRAY(
     SELECT parked.id
@@ -90,6 +100,7 @@ WHERE u.id = ANY (ARRAY(
         ) AS asked (connector)
         JOIN submission AS s
             ON s.connector = asked.connector AND s.carrier_id = parked.carrier_id AND s.id >= $3
+            AND s.status < greatest(parked.status, $7)
         LIMIT 1
     ) AS found
     WHERE parked.id >= $1 AND parked.id < $2
@@ -97,7 +108,7 @@ WHERE u.id = ANY (ARRAY(
     LIMIT $4
     FOR UPDATE OF parked SKIP LOCKED
 ))
-RETURNING u.connector, u.carrier_id, u.status, u.reason, u.error, u.done_at, u.received_at;
+RETURNING u.connector, u.carrier_id, u.status, u.reason, u.error, u.done_at, u.received_at, u.to_idx, u.sender;
 
 -- name: unmatched_purge
 DELETE FROM unmatched_receipt

@@ -1,6 +1,7 @@
 -- name: submission_unreported
 -- Of one stretch of ids, the first $6 parts of a connector that were sent and have had no receipt, with their senders;
--- in any case the end of the stretch. Walks the primary key from the cursor on.
+-- in any case the end of the stretch. Not those whose carrier id another message has too, since nothing says which of
+-- them an answer would be about; $7 is as far back as ids are compared. Walks the primary key from the cursor on.
 WITH stretch AS MATERIALIZED (
     SELECT id, message_id, connector, status, carrier_id, receipt_at
     FROM submission
@@ -11,6 +12,11 @@ WITH stretch AS MATERIALIZED (
     SELECT id, message_id, carrier_id
     FROM stretch
     WHERE connector = $4 AND status = $5 AND carrier_id <> '' AND receipt_at IS NULL
+      AND NOT EXISTS (
+          SELECT FROM submission AS other
+          WHERE other.connector = $4 AND other.carrier_id = stretch.carrier_id AND other.id >= $7
+            AND other.message_id <> stretch.message_id
+      )
     ORDER BY id
     LIMIT $6
 )

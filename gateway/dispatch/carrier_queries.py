@@ -14,8 +14,8 @@ from typing import Final
 import structlog
 
 from dlr.codes import WORDS_ONLY, Codes
-from dlr.ledger import ReceiptRow
 from dlr.receipt import MESSAGE_STATES, STATES
+from dlr.receipt_rows import ReceiptRow
 from dlr.unreported import Unreported
 from gateway.dispatch.recorder import Recorder
 from gateway.dispatch.records import StateLearned

@@ -14,10 +14,11 @@ from functools import partial
 import msgspec
 
 from dlr.codes import WORDS_ONLY, Codes
-from dlr.id_learning import IdLearner
+from dlr.id_learning import NUMBER_DIGITS_COMPARED, IdLearner
 from dlr.id_rewrite import IdRewrite
-from dlr.ledger import ReceiptRow
 from dlr.receipt import IdBase, Receipt, is_receipt_text, normalise_id, parse_receipt
+from dlr.receipt_rows import ReceiptRow
+from dlr.status import Status
 from gateway.dispatch.message_references import MessageReferences
 from smpp.addresses import address_text
 from smpp.events import MessageRequest
@@ -76,8 +77,8 @@ class ReceiptReader:
         self.references = references
         self._connector = connector
         self.manners = manners
-        self._known: OrderedDict[str, int] = OrderedDict()
-        self._unsure: list[ReceiptRow] = []
+        self._known: OrderedDict[str, KnownId] = OrderedDict()
+        self._unsure: list[tuple[ReceiptRow, MessageRequest]] = []
         self.learner = (learner or IdLearner()) if manners.receipt_base is None else None
 
     def follow(self, manners: ReceiptManners, learner: IdLearner) -> None:
@@ -90,9 +91,9 @@ class ReceiptReader:
         return self._written(normalise_id(raw, "opaque"), self.manners.response_base)
 
     def remember(self, known: Sequence[KnownId]) -> None:
-        """Carrier ids just learned, so that their receipts need no index look-up."""
+        """Carrier ids just learned, so that their first receipts need no index look-up."""
         for each in known:
-            self._known[each.carrier_id] = each.submission_id
+            self._known[each.carrier_id] = each
         if self.learner is not None and self._learning:
             for each in known:
                 self.learner.answered(each.carrier_id, each.to)
@@ -125,7 +126,7 @@ class ReceiptReader:
         row = ReceiptRow(
             self._connector,
             carrier_id,
-            self._known.get(carrier_id),
+            self._guess(carrier_id, receipt.status, reference_id, pdu),
             receipt.status,
             self.manners.codes.reason(receipt.status, receipt.error),
             receipt.error,
@@ -136,7 +137,7 @@ class ReceiptReader:
             partial(self._parties, pdu),
         )
         if self._learning and row.submission_id is None and len(self._unsure) < UNSURE_MAX:
-            self._unsure.append(row)
+            self._unsure.append((row, pdu))
         return row
 
     def understood(self) -> list[ReceiptRow]:
@@ -149,11 +150,33 @@ class ReceiptReader:
             return []
         return [
             msgspec.structs.replace(
-                row, carrier_id=carrier_id, submission_id=self._known.get(carrier_id)
+                row,
+                carrier_id=carrier_id,
+                submission_id=self._guess(carrier_id, Status(row.status), row.reference_id, pdu),
+                certain=False,
+                parked_id=None,
             )
-            for row in unsure
+            for row, pdu in unsure
             if (carrier_id := translation(row.carrier_id)) != row.carrier_id
         ]
+
+    def _guess(
+        self, carrier_id: str, status: Status, reference_id: int | None, pdu: MessageRequest
+    ) -> int | None:
+        """The newest submit with this id, for its first verdict; None where another may be meant,
+        which the database knows.
+        """
+        known = self._known.get(carrier_id)
+        if known is None:
+            return None
+        usual = known.to.endswith(pdu.source_addr.decode("latin-1"))
+        if not (usual or _may_be_about(known.to, pdu)):
+            return None
+        if reference_id is not None and reference_id != known.submission_id:
+            return None
+        if status is not Status.SENT:
+            del self._known[carrier_id]
+        return known.submission_id
 
     def _parties(self, pdu: MessageRequest) -> tuple[bytes | None, str]:
         """A receipt comes from the number that the message went to."""
@@ -198,6 +221,17 @@ class ReceiptReader:
         elif base == "opaque":
             return raw
         return normalise_id(raw, base)
+
+
+def _may_be_about(to: str, pdu: MessageRequest) -> bool:
+    """By the end of the number that the receipt comes from, or goes to at a carrier that mixes them
+    up. An address that is no number, or a part of one, says nothing.
+    """
+    end = to[-NUMBER_DIGITS_COMPARED:].encode()
+    source = pdu.source_addr[-NUMBER_DIGITS_COMPARED:]
+    if source == end or len(source) < NUMBER_DIGITS_COMPARED or not source.isdigit():
+        return True
+    return pdu.destination_addr[-NUMBER_DIGITS_COMPARED:] == end
 
 
 def tlv_integer(value: bytes | None) -> int | None:

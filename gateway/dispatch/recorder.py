@@ -20,12 +20,13 @@ from dlr.connector_groups import ALONE, ConnectorGroups
 from dlr.in_doubt import answered_late
 from dlr.ledger import (
     AppliedReceipt,
-    ReceiptRow,
     SubmissionRow,
     apply_receipts,
     insert_submissions,
     join_unmatched,
 )
+from dlr.receipt_rows import ReceiptRow
+from dlr.receipt_targets import is_open
 from dlr.status import Status, outranks
 from gateway.dispatch.message import Batch
 from gateway.dispatch.pruning import suppress_proven
@@ -336,13 +337,18 @@ def _fold_receipts(gathered: _Gathered, codes: CodesOfConnectors) -> None:
     """
     if not gathered.receipts or not gathered.rows:
         return
-    rows = {(row.connector, row.carrier_id): row for row in gathered.rows if row.carrier_id}
+    rows: dict[int | None, SubmissionRow] = {row.id: row for row in gathered.rows}
     left: list[ReceiptRow] = []
     for receipt in gathered.receipts:
-        row = rows.get((receipt.connector, receipt.carrier_id))
-        if row is None or hygiene.may_prune(receipt, codes):
+        row = rows.get(receipt.submission_id)
+        if (
+            row is None
+            or not (receipt.certain or is_open(row.status))
+            or hygiene.may_prune(receipt, codes)
+        ):
             left.append(receipt)
             continue
+        receipt.certain = True  # also when the transaction runs once more
         gathered.folded.append((receipt.connector, receipt.status))
         if outranks(receipt.status, row.status):
             row.status = receipt.status

@@ -11,7 +11,8 @@ from datetime import datetime
 
 import msgspec
 
-from dlr.ledger import ReceiptRow, SubmissionRow
+from dlr.ledger import SubmissionRow
+from dlr.receipt_rows import ReceiptRow
 from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import Batch
 from smpp.client import Bind

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from dlr.id_rewrite import IdRewrite
-from dlr.ledger import ReceiptRow
+from dlr.receipt_rows import ReceiptRow
 from dlr.status import Status
 from gateway.dispatch.message import MessageOptions
 from gateway.dispatch.message_references import REFERENCES, MessageReferences

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from dlr.ledger import ReceiptRow, SubmissionRow, apply_receipts
+from dlr.ledger import SubmissionRow, apply_receipts
 from dlr.reasons import Reason
+from dlr.receipt_rows import ReceiptRow
 from dlr.status import Status
 from gateway.dispatch import recorder as recorder_module
 from gateway.dispatch.message import Batch, ReadyMessage

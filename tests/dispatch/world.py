@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dlr.ledger import ReceiptRow
+from dlr.receipt_rows import ReceiptRow
 from dlr.status import Status
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.intents import IntentWriter

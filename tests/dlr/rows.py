@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
-from dlr.ledger import ReceiptRow, SubmissionRow
+from dlr.ledger import SubmissionRow
 from dlr.reasons import Reason
+from dlr.receipt_rows import ReceiptRow
 from dlr.status import Status
 from storage.ids import EPOCH_UNIX_MS, IdSource, id_at
 

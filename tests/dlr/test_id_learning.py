@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from dlr.id_learning import (
     ANSWERS_REMEMBERED_MAX,
     CONFIRMATIONS,
+    NUMBERS_PER_ID_MAX,
     RECEIPTS_LOOKED_AT_MAX,
     IdLearner,
     Translation,
@@ -97,3 +98,21 @@ def test_nothing_that_a_carrier_writes_raises(identifier: str, number: str, form
 @pytest.mark.parametrize("identifier", ["0", "00", "0x1F"])
 def test_zero_and_prefixed_ids_are_numbers(identifier: str) -> None:
     assert Translation("dec", "hex")(identifier) == str(int(identifier, 16))
+
+
+def test_e92_an_id_of_several_numbers_is_evidence_for_each_of_them() -> None:
+    learner = IdLearner()
+    numbers = [f"+86138000{n:05d}" for n in range(CONFIRMATIONS)]
+    for number in numbers:
+        learner.answered(f"{0xB000 + int(number[-5:]) // 4:x}", number)
+    for number in numbers:
+        learner.receipt(str(0xB000 + int(number[-5:]) // 4), number)
+    assert learner.translation is not None
+    assert learner.translation.answer == "hex"
+
+
+def test_e92_the_numbers_of_one_id_are_bounded() -> None:
+    learner = IdLearner()
+    for n in range(10 * NUMBERS_PER_ID_MAX):
+        learner.answered("7", f"+86138000{n:05d}")
+    assert len(learner._answers["7"]) == NUMBERS_PER_ID_MAX  # a bound of memory

@@ -26,7 +26,8 @@ from storage.partitions import ensure_partitions
 from tests.dlr.rows import CONNECTOR, World
 
 if TYPE_CHECKING:
-    from dlr.ledger import ReceiptRow, SubmissionRow
+    from dlr.ledger import SubmissionRow
+    from dlr.receipt_rows import ReceiptRow
     from storage.pool import Connection
 
 
@@ -223,7 +224,9 @@ async def test_a_receipt_before_its_response_is_parked_and_joined(
     async with connection.transaction():
         await insert_submissions(connection, [row])
         joined = await join_unmatched(connection, [(CONNECTOR, "1")], now=world.now)
-        assert sorted(joined, key=lambda receipt: receipt.status) == early[:2]
+        assert [(row.status, row.error) for row in sorted(joined, key=lambda row: row.status)] == [
+            (row.status, row.error) for row in early[:2]
+        ]
         await apply_receipts(connection, joined, world.ids)
     assert await statuses(connection) == {row.id: Status.UNDELIVERED}
     assert await parked(connection) == ["stranger"]

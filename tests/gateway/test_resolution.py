@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from dlr.ledger import ReceiptRow, SubmissionRow, apply_receipts, insert_submissions
+from dlr.ledger import SubmissionRow, apply_receipts, insert_submissions
+from dlr.receipt_rows import ReceiptRow
 from dlr.report import delivery_counts
 from dlr.status import Status
 from gateway.accept.models import Verdict

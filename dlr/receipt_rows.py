@@ -1,0 +1,44 @@
+"""A receipt as it is stored.
+
+Owns its shape only. Must not decide what a receipt means (`dlr/receipt.py`) nor which submit it is
+about (`dlr/receipt_targets.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+# A submit_sm_resp is awaited for a minute; a parked receipt older than this belongs to an earlier
+# use of its carrier id.
+JOIN_MINUTES = 60
+
+
+class ReceiptRow(msgspec.Struct, gc=False):
+    """One receipt, decided and ready to be stored.
+
+    `carrier_id` normalised as the connector's submissions are; `alternate_id` is the other id of a
+    receipt whose TLV and text disagree (E7), tried when `carrier_id` matches nothing.
+    `submission_id` is the newest submit that is remembered under the id, which holds while that is
+    open. With `certain` it is the one that is meant: so whoever stores a receipt writes down what
+    was found, and a transaction that runs again, since its COMMIT was in doubt, finds the same.
+    `reference_id` is the submission that something else than an id points to.
+    """
+
+    connector: int
+    carrier_id: str
+    submission_id: int | None
+    status: int
+    reason: int
+    error: str | None
+    done_at: datetime | None
+    received_at: datetime
+    alternate_id: str | None = None
+    reference_id: int | None = None
+    # Asked only of what the id does not decide: the recipient's index, None if unknown, and the
+    # sender texted.
+    parties: Callable[[], tuple[bytes | None, str]] | None = None
+    certain: bool = False
+    parked_id: int | None = None  # its row in `unmatched_receipt`

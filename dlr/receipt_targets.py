@@ -1,0 +1,193 @@
+"""Which submit a receipt is about, where its carrier's id alone does not say.
+
+A carrier may answer several submits with one id: the parts of a message, or two messages (E8, E92).
+Owns the choice among the submits under an id, and the statements that look them up. Must not change
+a row. The choice is pure, and the same whether a process remembers the id or was just started.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import asyncpg
+import msgspec
+
+from dlr.connector_groups import ConnectorGroups
+from dlr.receipt_rows import JOIN_MINUTES, ReceiptRow
+from dlr.status import Status, outranks
+from storage import sql
+
+_SQL = sql.load(__package__)
+CANDIDATES_MAX = 200  # submits under one id that are looked at: the newest, open ones first
+
+Key = tuple[int, str]  # connector, carrier id
+
+
+class Candidate(msgspec.Struct, gc=False):
+    """A submit that was answered with the id. `status` moves with what receipts are given to it."""
+
+    id: int
+    message_id: int
+    connector: int
+    parts: int
+    status: int
+
+
+class AboutMessage(msgspec.Struct, frozen=True, gc=False):
+    """Whom a message went to, and how many of its parts have a row."""
+
+    to_idx: bytes
+    parts_known: int
+
+
+def is_open(status: int) -> bool:
+    """Whether no verdict about a submit is known yet."""
+    return status < Status.UNKNOWN
+
+
+def split(rows: Sequence[ReceiptRow]) -> tuple[list[int], list[int]]:
+    """Positions of the receipts whose submit is known or guessed, and of those to be looked up.
+
+    A guess holds for one verdict. Where an id has more to tell in one call, all of its receipts are
+    looked up, in their order.
+    """
+    certain = {row.submission_id for row in rows if row.certain}
+    told: set[int] = set()
+    crowded: set[Key] = set()
+    for row in rows:
+        target = row.submission_id
+        if row.certain:
+            continue
+        if target is None or target in told or target in certain:
+            crowded.add((row.connector, row.carrier_id))
+        elif not is_open(row.status):
+            told.add(target)
+    direct: list[int] = []
+    asked: list[int] = []
+    for position, row in enumerate(rows):
+        known = row.certain or (row.connector, row.carrier_id) not in crowded
+        (direct if known else asked).append(position)
+    return direct, asked
+
+
+async def find_targets(
+    connection: asyncpg.Connection,
+    rows: Sequence[ReceiptRow],
+    horizon: int,
+    now: datetime,
+    groups: ConnectorGroups,
+) -> list[int | None]:
+    """The submission id of each row, or None; by its id, else its other id, else its reference."""
+    candidates: list[list[Candidate]] = [[] for _ in rows]
+    seen: dict[int, Candidate] = {}
+    for attribute in ("carrier_id", "alternate_id"):
+        keys: list[list[Key]] = [
+            [(connector, getattr(row, attribute)) for connector in groups.of(row.connector)]
+            if not candidates[position] and getattr(row, attribute)
+            else []
+            for position, row in enumerate(rows)
+        ]
+        wanted = {key: None for each in keys for key in each}
+        if wanted:
+            found = await _candidates(connection, list(wanted), horizon, seen)
+            for position, each in enumerate(keys):
+                candidates[position] += [one for key in each for one in found.get(key, ())]
+    unclear = _unclear(candidates)
+    messages = await _about(connection, unclear) if unclear else {}
+    return [
+        choose(row, found, messages, now) if found else row.reference_id
+        for row, found in zip(rows, candidates, strict=True)
+    ]
+
+
+def choose(
+    row: ReceiptRow,
+    candidates: Sequence[Candidate],
+    messages: Mapping[int, AboutMessage],
+    now: datetime,
+) -> int | None:
+    """The submit that the receipt is about, whose status is raised here. Of several the one that
+    something else than the id points to, else the one whose number it comes from; of these the
+    newest that is open, else the newest, or another part of its message that it changes.
+
+    None: none of these seems to be meant, so that the receipt waits for the answer to another.
+    `messages` tells about those candidates that more than the id is needed for.
+    """
+    to_idx = row.parties()[0] if messages and row.parties is not None else None
+
+    def fits(candidate: Candidate) -> bool:
+        about = messages.get(candidate.message_id)
+        return about is not None and about.to_idx == to_idx
+
+    best = max(
+        candidates,
+        key=lambda each: (
+            each.id == row.reference_id,
+            fits(each),
+            is_open(each.status),
+            each.connector == row.connector,
+            each.id,
+        ),
+    )
+    if not is_open(best.status) and best.id != row.reference_id:
+        parts = [each for each in candidates if each.message_id == best.message_id]
+        best = max(parts, key=lambda each: (outranks(row.status, each.status), each.id))
+    if outranks(row.status, best.status):
+        best.status = row.status
+        return best.id
+    if is_open(best.status) or is_open(row.status):
+        return best.id
+    if now - row.received_at < timedelta(minutes=JOIN_MINUTES):
+        about = messages.get(best.message_id)
+        if about is not None and to_idx is not None and about.to_idx != to_idx:
+            return None
+        if about is not None and about.parts_known < best.parts:
+            # About a part without a row yet. Nobody else may claim it: it may be a repetition.
+            row.parties = None
+            return None
+    return best.id
+
+
+def _unclear(candidates: Iterable[Sequence[Candidate]]) -> list[int]:
+    """The messages of ids that several have, or that more receipts came for than are open."""
+    found: set[int] = set()
+    receipts = Counter(each[0].id for each in candidates if each)
+    for each in candidates:
+        if not each:
+            continue
+        messages = {candidate.message_id for candidate in each}
+        open_now = sum(is_open(candidate.status) for candidate in each)
+        if len(messages) > 1 or receipts[each[0].id] > open_now:
+            found |= messages
+    return sorted(found)
+
+
+async def _candidates(
+    connection: asyncpg.Connection,
+    wanted: Sequence[Key],
+    horizon: int,
+    seen: dict[int, Candidate],
+) -> Mapping[Key, list[Candidate]]:
+    """One object for each submission, whatever it was asked for by."""
+    found: dict[Key, list[Candidate]] = {}
+    for record in await connection.fetch(
+        _SQL["submission_match"],
+        [connector for connector, _ in wanted],
+        [carrier_id for _, carrier_id in wanted],
+        horizon,
+        Status.UNKNOWN,
+        CANDIDATES_MAX,
+    ):
+        position, *columns = record
+        candidate = seen.setdefault(columns[0], Candidate(*columns))
+        found.setdefault(wanted[position - 1], []).append(candidate)
+    return found
+
+
+async def _about(
+    connection: asyncpg.Connection, message_ids: Sequence[int]
+) -> Mapping[int, AboutMessage]:
+    records = await connection.fetch(_SQL["messages_matched"], message_ids)
+    return {record[0]: AboutMessage(record[1], record[2]) for record in records}
