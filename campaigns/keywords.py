@@ -1,34 +1,48 @@
 """Is this reply a word by which people opt out, or back in?
 
-Owns how a reply is read and the words that come with smsgate. The whole message must be the word:
-a sentence that holds it ("please don't stop") is a sentence. Must not know who texted, nor what
-follows from a word.
+Owns how a reply is read and the words that come with smsgate. The whole message must be made of
+such words, of what people copy in front of them ("reply", 回复) and of courtesies; a sentence that
+holds a word ("please don't stop") is a sentence. Must not know who texted, nor what follows.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterable
-from enum import Enum
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from enum import Enum, IntFlag
+from types import MappingProxyType
 
 import msgspec
 
-# The words of 47 CFR 64.1200(a)(10), those that phones' own dialogues name, and what Chinese
-# carriers ask for. 退訂 is 退订 in traditional characters, which NFKC keeps apart.
+from campaigns.letters import atoms
+
+# The words of 47 CFR 64.1200(a)(10), those that phones' own dialogues name, and what carriers have
+# people write in French, Spanish, German, Portuguese and Chinese. 退訂 is 退订 in traditional
+# characters. Accents need not be listed.
 OPT_OUT_WORDS = (
-    "STOP", "QUIT", "END", "REVOKE", "OPT OUT", "OPTOUT", "CANCEL", "UNSUBSCRIBE", "STOPALL",
-    "TD", "T", "R", "N", "退订", "退訂", "取消",
+    "STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPT OUT", "OPTOUT",
+    "REMOVE", "ARRET", "DESABONNER", "BAJA", "ALTO", "CANCELAR", "STOPP", "ABMELDEN", "SAIR",
+    "PARAR", "TD", "T", "R", "N", "退订", "退訂", "取消", "取消订阅", "取消訂閱", "拒收",
 )  # fmt: skip
 OPT_IN_WORDS = ("START", "UNSTOP", "SUBSCRIBE", "OPT IN", "OPTIN", "订阅", "訂閱")
 
 # "回复TD退订" stands in the message, and people write all of it.
-_REPLY_PREFIXES = ("请回复", "請回覆", "回复", "回復", "回覆", "回")
-_POLITE = (
-    ("thank", "you"), ("many", "thanks"), ("thanks",), ("thankyou",), ("thx",), ("please",),
-    ("pls",), ("plz",), ("谢谢",), ("謝謝",), ("多谢",), ("谢了",),
+_PREFIXES = (
+    "请回复", "請回覆", "請回復", "回复", "回復", "回覆", "请回", "請回", "回",
+    "reply", "reply with", "text", "send", "répondre", "répondez", "envoyer", "envoyez",
+    "responde", "responder", "responda", "envía", "envie", "enviar", "antworten", "antworte",
+    "sende",
 )  # fmt: skip
-_POLITE_ENDINGS = ("谢谢", "謝謝", "多谢", "谢了")
-CHARACTERS_MAX = 60  # more is a sentence, whatever it says
+_COURTESIES = (
+    "thank you", "thank you very much", "thank u", "many thanks", "thanks", "thanks a lot", "thx",
+    "please", "pls", "plz", "hello", "hi", "merci", "merci beaucoup", "s'il vous plaît",
+    "s'il te plaît", "svp", "stp", "bonjour", "gracias", "muchas gracias", "por favor", "hola",
+    "danke", "vielen dank", "bitte", "hallo", "obrigado", "obrigada", "olá",
+    "请", "請", "麻烦", "麻煩", "谢谢", "謝謝", "多谢", "多謝", "谢了", "謝了", "谢谢您", "謝謝您",
+    "谢谢你", "謝謝你", "你好", "您好",
+)  # fmt: skip
+LETTERS_MAX = 60  # more is a sentence, whatever it says
+CHARACTERS_MAX = 1600  # signs and spaces included, with which some handsets fill a message up
+_END = "end"
 
 
 class Keyword(Enum):
@@ -36,6 +50,19 @@ class Keyword(Enum):
 
     OPT_OUT = "opt_out"
     OPT_IN = "opt_in"
+
+
+class _Said(IntFlag):
+    """What a reply has in it. WEAK are opt-out words that also mean something else: a single letter
+    may be a signature, END the end of a text.
+    """
+
+    OPT_OUT = 1
+    OPT_IN = 2
+    WEAK = 4
+    SEVERAL_WEAK = 8
+    PREFIX = 16
+    COURTESY = 32
 
 
 class KeywordSets(msgspec.Struct, frozen=True):
@@ -56,74 +83,84 @@ class KeywordSets(msgspec.Struct, frozen=True):
         return sets
 
 
-def keyword_of(text: str, sets: KeywordSets) -> Keyword | None:
-    """What the whole of `text` is a word for; None for every other message."""
-    if len(text) > CHARACTERS_MAX:
-        return None
-    words = _polite_words_off(_tokens(text))
-    if len(set(words)) == 1:
-        words = words[:1]  # "STOP STOP"
-    said = "".join(words)
-    for form in (said, _without_prefix(said)):
-        bare = _without_ending(form)
-        if bare in sets.opt_out or _two_words(bare, sets.opt_out):
-            return Keyword.OPT_OUT
-        if bare in sets.opt_in:
-            return Keyword.OPT_IN
-    return None
-
-
 def _words(words: Iterable[str]) -> frozenset[str]:
     folded: set[str] = set()
     for word in words:
-        bare = "".join(_tokens(word))
+        bare = "".join(atoms(word))
         if not bare:
             raise ValueError(f"{word!r} has no letter and no digit")
         folded.add(bare)
     return frozenset(folded)
 
 
-def _tokens(text: str) -> list[str]:
-    """Letters and digits, folded in width and case; everything else divides."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    # An apostrophe holds a word together: "don't" is not "don" and "t".
-    folded = folded.replace("'", "").replace("’", "")
-    return "".join(
-        character if unicodedata.category(character)[0] in "LNM" else " " for character in folded
-    ).split()
+_AROUND: Mapping[str, _Said] = MappingProxyType(
+    {
+        **dict.fromkeys(_words(_PREFIXES), _Said.PREFIX),
+        **dict.fromkeys(_words(_COURTESIES), _Said.COURTESY),
+    }
+)
 
 
-def _polite_words_off(words: list[str]) -> list[str]:
-    """Without thanks and please before and after it, as long as something is left."""
-    shorter = True
-    while shorter:
-        shorter = False
-        for phrase in _POLITE:
-            length = len(phrase)
-            if len(words) > length and tuple(words[-length:]) == phrase:
-                words, shorter = words[:-length], True
-            elif len(words) > length and tuple(words[:length]) == phrase:
-                words, shorter = words[length:], True
-    return words
+def keyword_of(text: str, sets: KeywordSets) -> Keyword | None:
+    """What the whole of `text` asks for; None for every other message.
+
+    Who says both is out: a doubt is no consent. A weak word counts beside another opt-out word,
+    behind a prefix, or where it is all that stands there.
+    """
+    if len(text) > CHARACTERS_MAX:
+        return None
+    pieces = atoms(text)
+    if sum(map(len, pieces)) > LETTERS_MAX:
+        return None
+    readings = _readings(pieces, sets)
+    if any(map(_opts_out, readings)):
+        return Keyword.OPT_OUT
+    weak_or_out = _Said.OPT_OUT | _Said.WEAK
+    if any(said & _Said.OPT_IN and not said & weak_or_out for said in readings):
+        return Keyword.OPT_IN
+    return None
 
 
-def _without_prefix(said: str) -> str:
-    for prefix in _REPLY_PREFIXES:
-        if said.startswith(prefix) and len(said) > len(prefix):
-            return said[len(prefix) :]
-    return said
+def _opts_out(said: _Said) -> bool:
+    if said & _Said.OPT_OUT:
+        return True
+    if not said & _Said.WEAK or said & (_Said.SEVERAL_WEAK | _Said.OPT_IN):
+        return False
+    return bool(said & _Said.PREFIX) or not said & _Said.COURTESY
 
 
-def _without_ending(said: str) -> str:
-    for ending in _POLITE_ENDINGS:
-        if said.endswith(ending) and len(said) > len(ending):
-            return said[: -len(ending)]
-    return said
+def _readings(pieces: list[str], sets: KeywordSets) -> Collection[_Said]:
+    """What the pieces say in each way in which all of them, in order, are words of ours."""
+    longest = max(map(len, (*sets.opt_out, *sets.opt_in, *_AROUND)))
+    # What was said up to each piece, and the weak word in it.
+    reached: list[set[tuple[_Said, str]]] = [set() for _ in range(len(pieces) + 1)]
+    reached[0].add((_Said(0), ""))
+    for first in range(len(pieces)):
+        if not reached[first]:
+            continue
+        word = ""
+        for end in range(first + 1, len(pieces) + 1):
+            word += pieces[end - 1]
+            if len(word) > longest:
+                break
+            for meaning in _meanings(word, sets):
+                reached[end] |= {_and(said, meaning, word) for said in reached[first]}
+    return {said for said, _ in reached[-1]}
 
 
-def _two_words(said: str, words: frozenset[str]) -> bool:
-    """ "TD退订": a word in Latin letters and what it means."""
-    latin = 0
-    while latin < len(said) and said[latin].isascii():
-        latin += 1
-    return 0 < latin < len(said) and said[:latin] in words and said[latin:] in words
+def _meanings(word: str, sets: KeywordSets) -> Iterator[_Said]:
+    if word in sets.opt_out:
+        weak = word == _END or (len(word) == 1 and word.isascii())
+        yield _Said.WEAK if weak else _Said.OPT_OUT
+    if word in sets.opt_in:
+        yield _Said.OPT_IN
+    if word in _AROUND:
+        yield _AROUND[word]
+
+
+def _and(before: tuple[_Said, str], meaning: _Said, word: str) -> tuple[_Said, str]:
+    said, weak = before
+    if meaning is not _Said.WEAK:
+        return said | meaning, weak
+    several = _Said.SEVERAL_WEAK if weak not in ("", word) else _Said(0)
+    return said | meaning | several, word

@@ -57,8 +57,8 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
     opt_out_keywords: Annotated[
         tuple[str, ...],
         Meta(
-            description="Replies that are one of these opt out; case, width, signs and thanks do "
-            "not matter."
+            description="Replies made of these alone opt out; case, width, accents, signs, thanks "
+            "and `reply` before them do not matter."
         ),
     ] = OPT_OUT_WORDS
     opt_in_keywords: Annotated[
