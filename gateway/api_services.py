@@ -16,7 +16,6 @@ from gateway.config.account_settings import AccountSettings
 from gateway.connectors import texts_of
 from gateway.control.queue import Queues
 from gateway.dispatch.routing import RouteTable
-from gateway.keys import DatabaseKeys
 from gateway.policy.number_rules import NumberRules
 from gateway.preview import Rehearsal
 from gateway.readers import Health, Messages, connector_view
@@ -71,7 +70,7 @@ def services(gateway: Gateway) -> Services:
         operations=gateway.reloader,
         readiness=Health(read, dispatches.values(), lambda: gateway.draining),
         snapshot=lambda: snapshot(gateway),
-        keys=DatabaseKeys(read),
+        keys=gateway.key_store,
         limits=_request_limits(gateway),
         cursors=Cursors(gateway.keys.derive(KEY_PURPOSE, KEY_BYTES)),
         new_batch_id=gateway.ids.next,

@@ -36,6 +36,7 @@ from gateway.dispatch.routing import RouteTable, routes_of
 from gateway.dispatch.stops import lift_stops
 from gateway.inbound import building as inbound
 from gateway.inbound.service import InboundService
+from gateway.key_store import DatabaseKeys
 from gateway.link_service import LinkService
 from gateway.listening import authority
 from gateway.maintenance import Maintenance, today
@@ -115,6 +116,7 @@ class Gateway:
         self.links: LinkService
         self.maintenance: Maintenance
         self.retention: Retention
+        self.key_store: DatabaseKeys
         self.edge: Services
         self.sandbox = Sandbox(config.accounts, self.task_ended)
         self._started: list[str] = []
@@ -268,6 +270,7 @@ class Gateway:
 
     def _build_maintenance(self) -> None:
         self.retention = Retention(self.config.retention, self.clock.wall_ms)
+        self.key_store = DatabaseKeys(self.database.read, self.clock.wall_ms)
         self.maintenance = Maintenance(
             self.database.dedicated("renew"),
             self.database.dedicated("maintenance"),
@@ -276,6 +279,7 @@ class Gateway:
             unknown_after_hours=self.config.limits.unknown_after_hours,
             recover=self._recover,
             retain=self.retention.turn,
+            key_uses=self.key_store.store_uses,
             lost=self._lost,
             ended=self.task_ended,
             groups=self.dispatcher.recorder.groups,
@@ -375,6 +379,7 @@ class Gateway:
             connection = await self.database.dedicated("release").connection()
             if "sending" in self._started:
                 await self.dispatcher.give_back(connection)
+                await self.key_store.store_uses(connection)
             await self.term.release(connection)
         except DatabaseDown as error:
             _log.warning("term_not_released", error=str(error))

@@ -12,9 +12,11 @@ import importlib
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway.commands import CommandFailed
+from gateway.commands.moments import moment_or_span, span
+from gateway.scopes import DEFAULT_SCOPES, SCOPES
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,10 +53,14 @@ def _command(
     parser = commands.add_parser(name, help=help_text, description=help_text)
     parser.set_defaults(command=name)
     if config:
-        parser.add_argument(
-            "--config", metavar="FILE", help="smsgate.toml (default: ./smsgate.toml if it is there)"
-        )
+        _config_option(parser)
     return parser
+
+
+def _config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", metavar="FILE", help="smsgate.toml (default: ./smsgate.toml if it is there)"
+    )
 
 
 def _serve(commands: _Commands) -> None:
@@ -95,17 +101,48 @@ def _config(commands: _Commands) -> None:
 
 
 def _keys(commands: _Commands) -> None:
-    parser = _command(commands, "keys", "Manage API keys.")
-    parser.add_argument("action", choices=("create",))
-    parser.add_argument("name", help="what the key is for; unique in its account")
-    parser.add_argument("--account", default="default")
-    parser.add_argument(
-        "--scopes",
-        nargs="+",
-        default=["messages:send", "messages:read", "reports:read"],
-        metavar="SCOPE",
+    width = max(map(len, SCOPES))
+    scopes = "scopes:\n" + "\n".join(f"  {name:<{width}}  {SCOPES[name]}" for name in SCOPES)
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = _command(commands, "keys", "Manage API keys.", config=False)
+    parser.formatter_class, parser.epilog = raw, scopes
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def action(name: str, help_text: str, **more: Any) -> argparse.ArgumentParser:
+        added = actions.add_parser(name, help=help_text, description=help_text, **more)
+        _config_option(added)
+        added.add_argument("--json", action="store_true")
+        return added
+
+    create = action(
+        "create",
+        "Make a key and print it, the only time that it can be read.",
+        formatter_class=raw,
+        epilog=scopes,
     )
-    parser.add_argument("--json", action="store_true")
+    create.add_argument("name", help="what the key is for; unique in its account")
+    create.add_argument(
+        "--scopes", nargs="+", default=list(DEFAULT_SCOPES), metavar="SCOPE",
+        help=f"see below; default: {' '.join(DEFAULT_SCOPES)}",
+    )  # fmt: skip
+    listed = action("list", "List the keys that work, and when each was last used.")
+    listed.add_argument("--account", help="those of this account; default: of every one")
+    listed.add_argument("--all", action="store_true", help="also what has expired or is revoked")
+    revoke = action("revoke", "End a key for good; it stops working within seconds.")
+    revoke.add_argument("name", help="as `keys list` shows it")
+    rotate = action("rotate", "Make a key in place of another, which goes on for a while.")
+    rotate.add_argument("name", help="the new key has this name; the old one NAME#id")
+    rotate.add_argument(
+        "--overlap", type=span, default="24h", metavar="SPAN",
+        help="how long the old key goes on, such as 30m or 7d; 0: not at all; default: 24h",
+    )  # fmt: skip
+    for made, otherwise in ((create, "never"), (rotate, "it lasts as long as the old one")):
+        made.add_argument(
+            "--expires", type=moment_or_span, metavar="WHEN",
+            help=f"a span such as 90d, a date, or a moment of RFC 3339; default: {otherwise}",
+        )  # fmt: skip
+    for named in (create, revoke, rotate):
+        named.add_argument("--account", default="default")
 
 
 def _send(commands: _Commands) -> None:

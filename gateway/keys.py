@@ -1,7 +1,8 @@
-"""API keys: how they look, how they are kept, how they are made.
+"""API keys: how they look, how they are kept, and the life of each: made, replaced, ended.
 
 Owns the table `api_key`. A key is shown once; the database holds its SHA-256, which is enough for a
-random 256-bit secret. Must not decide what a key may do (web/auth.py).
+random 256-bit secret. Every change leaves an audit row in its transaction. Must not decide what a
+key may do (web/auth.py), nor be asked by requests (key_store.py).
 """
 
 from __future__ import annotations
@@ -10,30 +11,54 @@ import hashlib
 import re
 import secrets
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 import asyncpg
+import msgspec
 
-from gateway.accept.models import StorageDown
-from gateway.web.services import StoredKey
-from storage import sql
-from storage.faults import UNAVAILABLE, is_transient
+from gateway.scopes import SCOPES
+from storage import audit, sql
+from storage.audit import AuditEntry
+from storage.ids import id_at
 from storage.pool import Connection
 
-SCOPES = (
-    "messages:send", "messages:read", "reports:read", "inbound:read", "suppressions:read",
-    "suppressions:write", "numbers:read", "consents:read", "consents:write",
-    "policy:ignore", "admin",
-)  # fmt: skip
 KEY_BYTES = 32
-RETRY_AFTER_SECONDS = 1
 NAME_CHARACTERS_MAX = 100
+KEYS_LISTED_MAX = 10_000
+OPERATOR = "operator"  # the actor of what a command changes
 
 _SQL = sql.load(__package__)
 _FORM = re.compile(r"sk_[A-Za-z0-9_-]{43}", re.ASCII)
+_ID_TAIL_BITS = 22  # node and sequence of an id: a command has no node, so it draws them
 
 
 class KeyRefused(Exception):
-    """A key cannot be made like this: one line for the operator."""
+    """A key cannot be made or changed like this: one line for the operator."""
+
+
+class ListedKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key as the operator sees it; the key itself is known to nobody. `state` is active, expired
+    or revoked. `last_used_at` may be a minute behind.
+    """
+
+    id: int
+    account: str
+    name: str
+    scopes: tuple[str, ...]
+    state: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+class Rotated(msgspec.Struct, frozen=True, kw_only=True):
+    """The new key, the name that the old one has now, and until when that works."""
+
+    key: str
+    replaced: str
+    replaced_until: datetime
+    expires_at: datetime | None
 
 
 def new_key() -> str:
@@ -49,12 +74,18 @@ def hash_of(key: str) -> bytes | None:
 
 
 async def create_key(
-    connection: Connection, account_name: str, name: str, scopes: Iterable[str]
+    connection: Connection,
+    account_name: str,
+    name: str,
+    scopes: Iterable[str],
+    *,
+    expires_at: datetime | None = None,
 ) -> str:
     """Make and store a key; returns it, the only time it can be read. Raises KeyRefused.
 
     The account is made too if the database does not know it yet, since a key may be made before the
-    gateway first starts. `name` is unique within the account.
+    gateway first starts. `name` is unique within the account; a key that has ended gives its name
+    up.
     """
     wanted = sorted(set(scopes))
     unknown = [scope for scope in wanted if scope not in SCOPES]
@@ -63,30 +94,123 @@ async def create_key(
         raise KeyRefused(f"{words}: there are {', '.join(SCOPES)}")
     if not 1 <= len(name) <= NAME_CHARACTERS_MAX or not name.isprintable():
         raise KeyRefused(f"a key's name is 1 to {NAME_CHARACTERS_MAX} printable characters")
-    key = new_key()
     async with connection.transaction():
         await connection.execute(_SQL["accounts_register"], [account_name])
-        try:
-            await connection.execute(_SQL["key_create"], account_name, name, hash_of(key), wanted)
-        except asyncpg.UniqueViolationError:
-            raise KeyRefused(f"account {account_name} has a key named {name!r} already") from None
+        now = await _now(connection)
+        if expires_at is not None and expires_at <= now:
+            raise KeyRefused(f"the key would have expired at {expires_at.isoformat()}")
+        await connection.execute(_SQL["key_name_freed"], account_name, name)
+        key, made = await _insert(connection, account_name, name, wanted, expires_at)
+        await _audit(connection, "key.create", made["account"], made["id"], now, scopes=wanted)
     return key
 
 
-class DatabaseKeys:
-    """The KeyStore over PostgreSQL."""
+async def list_keys(connection: Connection, account_name: str | None = None) -> list[ListedKey]:
+    """Every key, or those of one account, also those that have ended; the oldest first."""
+    rows = await connection.fetch(_SQL["keys_list"], account_name, KEYS_LISTED_MAX)
+    return [
+        ListedKey(
+            id=row["id"],
+            account=row["account"],
+            name=row["name"],
+            scopes=tuple(row["scopes"]),
+            state=_state(row),
+            created_at=row["created_at"],
+            expires_at=row["expires_at"],
+            revoked_at=row["revoked_at"],
+            last_used_at=row["last_used_at"],
+        )
+        for row in rows
+    ]
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
-        self._pool = pool
 
-    async def find(self, key_hash: bytes) -> StoredKey | None:
-        """The key with this SHA-256 unless it is revoked. Raises StorageDown."""
-        try:
-            row = await self._pool.fetchrow(_SQL["key_find"], key_hash)
-        except UNAVAILABLE as error:
-            if not is_transient(error):
-                raise
-            raise StorageDown(RETRY_AFTER_SECONDS) from error
-        if row is None:
-            return None
-        return StoredKey(row["id"], row["account"], frozenset(row["scopes"]))
+async def revoke_key(connection: Connection, account_name: str, name: str) -> bool:
+    """End a key for good; whether it still worked. Raises KeyRefused for one there is not."""
+    async with connection.transaction():
+        row = await _locked(connection, account_name, name)
+        if row["revoked_at"] is not None:
+            return False
+        await connection.execute(_SQL["key_revoke"], row["id"])
+        await _audit(connection, "key.revoke", row["account"], row["id"], row["now"])
+        return _state(row) == "active"
+
+
+async def rotate_key(
+    connection: Connection,
+    account_name: str,
+    name: str,
+    overlap: timedelta,
+    *,
+    expires_at: datetime | None = None,
+) -> Rotated:
+    """A new key with the name and scopes of another, which goes on for `overlap` under the name
+    `NAME#id`. Without `expires_at` it lasts as long as the old key was made for. Raises KeyRefused.
+    """
+    async with connection.transaction():
+        row = await _locked(connection, account_name, name)
+        if _state(row) != "active":
+            raise KeyRefused(
+                f"the key {name!r} of account {account_name} is {_state(row)}; create another"
+            )
+        if expires_at is not None and expires_at <= row["now"]:
+            raise KeyRefused(f"the key would have expired at {expires_at.isoformat()}")
+        if expires_at is None and row["expires_at"] is not None:
+            expires_at = row["now"] + (row["expires_at"] - row["created_at"])
+        replaced = f"{name}#{row['id']}"
+        until = await connection.fetchval(_SQL["key_replaced"], row["id"], replaced, overlap)
+        key, made = await _insert(connection, account_name, name, row["scopes"], expires_at)
+        await _audit(
+            connection,
+            "key.rotate",
+            row["account"],
+            row["id"],
+            row["now"],
+            replaced_by=made["id"],
+            until=until.isoformat(),
+        )
+    return Rotated(key=key, replaced=replaced, replaced_until=until, expires_at=expires_at)
+
+
+async def _insert(
+    connection: Connection,
+    account_name: str,
+    name: str,
+    scopes: Iterable[str],
+    expires_at: datetime | None,
+) -> tuple[str, asyncpg.Record]:
+    key = new_key()
+    try:
+        made = await connection.fetchrow(
+            _SQL["key_create"], account_name, name, hash_of(key), list(scopes), expires_at
+        )
+    except asyncpg.UniqueViolationError:
+        raise KeyRefused(f"account {account_name} has a key named {name!r} already") from None
+    assert made is not None  # its account was registered in this transaction
+    return key, made
+
+
+async def _locked(connection: Connection, account_name: str, name: str) -> asyncpg.Record:
+    row = await connection.fetchrow(_SQL["key_lock"], account_name, name)
+    if row is None:
+        raise KeyRefused(f"account {account_name} has no key named {name!r}; see `keys list`")
+    return row
+
+
+async def _now(connection: Connection) -> datetime:
+    now: datetime = await connection.fetchval("SELECT now()")
+    return now
+
+
+async def _audit(
+    connection: Connection, action: str, account: int, key_id: int, now: datetime, **detail: object
+) -> None:
+    entry_id = id_at(now) | secrets.randbits(_ID_TAIL_BITS)
+    entry = AuditEntry(entry_id, account, OPERATOR, action, None, {"key": key_id, **detail})
+    await audit.append(connection, [entry])
+
+
+def _state(row: asyncpg.Record) -> str:
+    if row["revoked_at"] is not None:
+        return "revoked"
+    expires_at, now = row["expires_at"], row["now"]
+    return "active" if expires_at is None or expires_at > now else "expired"

@@ -53,6 +53,7 @@ LINKS_SECONDS = 3600.0
 RETENTION_SECONDS = 600.0  # one look at the catalogue
 COUNTS_SECONDS = 3600.0  # one look through the whole table
 REQUESTS_SECONDS = 60.0
+KEY_USES_SECONDS = 60.0
 PURGE_STEPS = 20  # a turn, of 10 000 references each (1 000 keys): keeps up with 3 300 a second
 LINKS_GONE = timedelta(days=30)  # how long an expired link says so before it is unknown
 GIVE_UP_WINDOW = timedelta(days=35)  # as long as submissions are kept
@@ -73,6 +74,7 @@ class Maintenance:
         unknown_after_hours: int,
         recover: Step,
         retain: Step,
+        key_uses: Step,
         lost: Callable[[str], None],
         ended: Callable[[asyncio.Task[None]], object],
         groups: ConnectorGroups = ALONE,
@@ -88,6 +90,7 @@ class Maintenance:
         self.unknown_after_hours = unknown_after_hours
         self._recover = recover
         self._retain = retain
+        self._key_uses = key_uses
         self._lost = lost
         self.groups = groups
         self.codes = codes
@@ -119,6 +122,7 @@ class Maintenance:
                     (COUNTS_SECONDS, self._forget_counts),
                     (REQUESTS_SECONDS, self._forget_requests),
                     (RETENTION_SECONDS, self._forget_days),
+                    (KEY_USES_SECONDS, self._note_key_uses),
                 )
             ),
         ]
@@ -233,6 +237,10 @@ class Maintenance:
     async def _forget_days(self, connection: Connection) -> None:
         """Whole days that were kept long enough."""
         await self._retain(connection)
+
+    async def _note_key_uses(self, connection: Connection) -> None:
+        """When each key was last used."""
+        await self._key_uses(connection)
 
     async def _take_over(self, connection: Connection) -> None:
         await self._recover(connection)

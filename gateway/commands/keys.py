@@ -1,43 +1,154 @@
-"""`smsgate keys create NAME`: make an API key and print it, once."""
+"""`smsgate keys create|list|revoke|rotate`: the life of API keys, whether or not a gateway runs.
+
+Owns what is printed. A new key goes to standard output, alone, so that a script can take it; what
+is said about it goes to standard error.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import json
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
+import msgspec
+
+from gateway import keys
 from gateway.commands import CommandFailed
 from gateway.commands.setting_up import configuration, migrated_database, one_line
 from gateway.config import Config
-from gateway.keys import KeyRefused, create_key
+from gateway.keys import KeyRefused, ListedKey
 from gateway.registry import DEFAULT_ACCOUNT, register
+from gateway.web.auth import CACHE_SECONDS
+from storage.pool import Connection
+
+T = TypeVar("T")
+_HEADINGS = ("ACCOUNT", "NAME", "STATE", "CREATED", "EXPIRES", "LAST USED", "SCOPES")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Works whether or not the gateway is running; only the key's hash is stored."""
-    config = configuration(arguments)
-    known = {DEFAULT_ACCOUNT, *(account.name for account in config.accounts)}
-    if arguments.account not in known:
-        names = ", ".join(sorted(known))
-        raise CommandFailed(f"there is no account {arguments.account!r}; there are: {names}")
-    try:
-        with one_line():
-            key = asyncio.run(_create(config, arguments))
-    except KeyRefused as error:
-        raise CommandFailed(str(error)) from error
-    if arguments.json:
-        print(json.dumps({"key": key, "account": arguments.account, "name": arguments.name}))
-    else:
-        print(key)
+    """Only a key's hash is stored."""
+    actions = {"create": _create, "list": _list, "revoke": _revoke, "rotate": _rotate}
+    actions[arguments.action](configuration(arguments), arguments)
     return 0
 
 
-async def _create(config: Config, arguments: argparse.Namespace) -> str:
-    async with migrated_database(config, "keys") as connection:
+def _create(config: Config, arguments: argparse.Namespace) -> None:
+    _must_be_configured(config, arguments.account)
+    expires_at = _moment(arguments.expires)
+
+    async def create(connection: Connection) -> str:
         await register(connection, known_accounts(config), ())
-        return await create_key(connection, arguments.account, arguments.name, arguments.scopes)
+        return await keys.create_key(
+            connection,
+            arguments.account,
+            arguments.name,
+            arguments.scopes,
+            expires_at=expires_at,
+        )
+
+    key = _in_database(config, create)
+    if arguments.json:
+        named = {"key": key, "account": arguments.account, "name": arguments.name}
+        _print_json(named | {"scopes": sorted(set(arguments.scopes)), "expires_at": expires_at})
+    else:
+        print(key)
+
+
+def _list(config: Config, arguments: argparse.Namespace) -> None:
+    found = _in_database(config, lambda connection: keys.list_keys(connection, arguments.account))
+    if not arguments.all:
+        found = [key for key in found if key.state == "active"]
+    if arguments.json:
+        _print_json(found)
+    elif not found:
+        print("no keys" if arguments.all else "no keys that work (--all shows the others)")
+    else:
+        _print_table([_HEADINGS, *(_row(key) for key in found)])
+
+
+def _revoke(config: Config, arguments: argparse.Namespace) -> None:
+    worked = _in_database(
+        config, lambda connection: keys.revoke_key(connection, arguments.account, arguments.name)
+    )
+    if arguments.json:
+        _print_json({"account": arguments.account, "name": arguments.name, "worked": worked})
+    elif worked:
+        print(f"revoked {arguments.name}; no gateway takes it {CACHE_SECONDS:.0f} seconds from now")
+    else:
+        print(f"{arguments.name} had ended before")
+
+
+def _rotate(config: Config, arguments: argparse.Namespace) -> None:
+    expires_at = _moment(arguments.expires)
+    rotated = _in_database(
+        config,
+        lambda connection: keys.rotate_key(
+            connection, arguments.account, arguments.name, arguments.overlap, expires_at=expires_at
+        ),
+    )
+    if arguments.json:
+        named = {"account": arguments.account, "name": arguments.name}
+        _print_json(named | msgspec.to_builtins(rotated))
+        return
+    until = _shown(rotated.replaced_until)
+    print(f"smsgate: the old key is now {rotated.replaced}, until {until}", file=sys.stderr)
+    print(rotated.key)
 
 
 def known_accounts(config: Config) -> list[str]:
     """The names of the configured accounts."""
     return [account.name for account in config.accounts]
+
+
+def _must_be_configured(config: Config, account: str) -> None:
+    known = {DEFAULT_ACCOUNT, *known_accounts(config)}
+    if account not in known:
+        names = ", ".join(sorted(known))
+        raise CommandFailed(f"there is no account {account!r}; there are: {names}")
+
+
+def _in_database(config: Config, work: Callable[[Connection], Awaitable[T]]) -> T:
+    async def working() -> T:
+        async with migrated_database(config, "keys") as connection:
+            return await work(connection)
+
+    try:
+        with one_line():
+            return asyncio.run(working())
+    except KeyRefused as error:
+        raise CommandFailed(str(error)) from error
+
+
+def _moment(asked: datetime | timedelta | None) -> datetime | None:
+    return datetime.now(UTC) + asked if isinstance(asked, timedelta) else asked
+
+
+def _shown(moment: datetime | None) -> str:
+    return "-" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")
+
+
+def _row(key: ListedKey) -> tuple[str, ...]:
+    return (
+        key.account,
+        key.name,
+        key.state,
+        _shown(key.created_at),
+        _shown(key.expires_at),
+        _shown(key.last_used_at),
+        " ".join(key.scopes),
+    )
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(msgspec.to_builtins(value)))

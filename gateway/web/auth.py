@@ -1,7 +1,7 @@
 """Who is asking: the bearer key of a request, to an account and what it may do (RFC 6750).
 
 Owns the cache in front of the key store and its bounds. Must not know routes or SQL. A revoked key
-stops working within CACHE_SECONDS in every process.
+stops working within CACHE_SECONDS in every process, and one that expires at its moment.
 """
 
 from __future__ import annotations
@@ -71,9 +71,10 @@ class Authenticator:
             )
         key = await self._find(authorization[len(_SCHEME) :].strip())
         if key is None:
-            raise ProblemError(
-                "key_unknown", "no such key, or it is revoked", headers=_CHALLENGE_INVALID
-            )
+            raise ProblemError("key_unknown", "there is no such key", headers=_CHALLENGE_INVALID)
+        if key.ended is not None:
+            detail = f"the key is {key.ended}; another has to be made"
+            raise ProblemError(f"key_{key.ended}", detail, headers=_CHALLENGE_INVALID)
         if scope not in key.scopes and ADMIN not in key.scopes:
             challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
             raise ProblemError(
@@ -102,8 +103,11 @@ class Authenticator:
 
     async def _look_up(self, text: str, key_hash: bytes) -> StoredKey | None:
         key = await self._store.find(key_hash)
-        cached = _Cached(key, self._monotonic() + CACHE_SECONDS)
-        if key is None:
+        lasts = CACHE_SECONDS
+        if key is not None and key.ended is None and key.lasts_seconds is not None:
+            lasts = min(lasts, key.lasts_seconds)
+        cached = _Cached(key, self._monotonic() + lasts)
+        if key is None or key.ended is not None:
             self._known.pop(text, None)
             _remember(self._unknown, text, cached, UNKNOWN_KEYS_MAX)
         else:

@@ -19,7 +19,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # Any request may meet these; the rest follows from what the endpoint asks for.
 _ALWAYS = ("malformed_request", "internal", "overloaded", "storage_unavailable")
-_WITH_KEY = ("key_missing", "key_unknown", "scope_missing", "account_unknown")
+_WITH_KEY = (
+    "key_missing", "key_unknown", "key_revoked", "key_expired", "scope_missing", "account_unknown",
+)  # fmt: skip
 _WITH_BODY = (
     "malformed_json", "body_slow", "body_too_large", "not_json",
     "field_unknown", "field_missing", "field_type",

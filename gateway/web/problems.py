@@ -58,7 +58,13 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
             401, "API key missing", "Send `Authorization: Bearer sk_…` (`smsgate keys create`)."
         ),
         "key_unknown": ProblemKind(
-            401, "API key unknown", "The key is mistyped or revoked; create another."
+            401, "API key unknown", "The key is mistyped, or of another database; create one."
+        ),
+        "key_revoked": ProblemKind(
+            401, "API key revoked", "Create another (`smsgate keys create`)."
+        ),
+        "key_expired": ProblemKind(
+            401, "API key expired", "Create another (`smsgate keys create`)."
         ),
         "scope_missing": ProblemKind(
             403, "Scope missing", "Use a key that was created with the scope named."

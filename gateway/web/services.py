@@ -326,18 +326,22 @@ Snapshot = Callable[[], Iterable[Sample | HistogramSample]]
 
 
 class StoredKey(msgspec.Struct, frozen=True):
-    """An API key that is not revoked."""
+    """An API key. `lasts_seconds`: how long it still works; None: it does not expire. `ended`:
+    `revoked` or `expired`, for a key that is good for nothing any more.
+    """
 
     id: int
     account: int
     scopes: frozenset[str]
+    lasts_seconds: float | None = None
+    ended: str | None = None
 
 
 class KeyStore(Protocol):
     """Where API keys are kept."""
 
     async def find(self, key_hash: bytes) -> StoredKey | None:
-        """The key with this SHA-256 unless it is revoked. Raises StorageDown."""
+        """The key with this SHA-256, also one that has ended. Raises StorageDown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,7 @@ class Side:
             unknown_after_hours=72,
             recover=recover,
             retain=retain,
+            key_uses=retain,
             lost=self.lost.append,
             ended=self._ended,
         )

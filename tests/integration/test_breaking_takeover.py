@@ -264,6 +264,7 @@ async def test_a_step_of_maintenance_that_fails_once_is_not_the_last(
         ids=IdSource(term.node, lambda: 1_800_000_000_000),
         recover=take_over,
         retain=take_over,
+        key_uses=take_over,
         lost=lambda why: noticed.set(),
         ended=lambda task: noticed.set(),
         unknown_after_hours=72,

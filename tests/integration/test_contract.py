@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from gateway.keys import SCOPES
+from gateway.scopes import SCOPES
 from tests.integration.running import create_key, gateway, simulator, write_config
 
 EXAMPLES = 4

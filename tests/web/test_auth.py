@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from gateway.accept.models import Overloaded, StorageDown
@@ -83,6 +84,31 @@ async def test_a_revoked_key_ends_with_the_cache_and_a_new_one_begins(api: Api) 
     api.memory.keys.update(kept)
     api.time[0] += auth.CACHE_SECONDS
     assert (await api.post(URL, GOOD))[0].status == 202
+
+
+@pytest.mark.parametrize("ended", ["revoked", "expired"])
+async def test_o3_a_key_that_has_ended_is_told_how(api: Api, ended: str) -> None:
+    await api.post(URL, GOOD)
+    [key_hash] = (each for each, key in api.memory.keys.items() if key.account == 1)
+    key = api.memory.keys[key_hash]
+    api.memory.keys[key_hash] = msgspec.structs.replace(key, ended=ended)
+    assert (await api.post(URL, GOOD))[0].status == 202, "the cache has not ended"
+    api.time[0] += auth.CACHE_SECONDS
+    for _ in range(2):
+        response, problem = await api.post(URL, GOOD)
+        assert (response.status, problem["code"]) == (401, f"key_{ended}")
+        assert "invalid_token" in response.headers["WWW-Authenticate"]
+    assert api.memory.key_lookups == 2, "that it has ended is remembered, too"
+
+
+async def test_o3_a_key_is_not_remembered_longer_than_it_lasts(api: Api) -> None:
+    [key_hash] = (each for each, key in api.memory.keys.items() if key.account == 1)
+    key = api.memory.keys[key_hash]
+    api.memory.keys[key_hash] = msgspec.structs.replace(key, lasts_seconds=1.5)
+    await api.post(URL, GOOD)
+    api.memory.keys[key_hash] = msgspec.structs.replace(key, lasts_seconds=-0.1, ended="expired")
+    api.time[0] += 1.6
+    assert (await api.post(URL, GOOD))[1]["code"] == "key_expired"
 
 
 async def test_a_key_that_cannot_be_one_costs_no_lookup(api: Api) -> None:

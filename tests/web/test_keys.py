@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 
 from gateway.accept.models import StorageDown
-from gateway.keys import DatabaseKeys, KeyRefused, create_key, hash_of
+from gateway.key_store import DatabaseKeys
+from gateway.keys import KeyRefused, create_key, hash_of
 from storage.pool import Connection
 
 
@@ -20,13 +21,15 @@ async def test_a_created_key_is_found_with_its_account_and_scopes(
     key_hash = hash_of(key)
     assert key_hash is not None
     async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
-        keys = DatabaseKeys(pool)
+        keys = DatabaseKeys(pool, lambda: 0)
         found = await keys.find(key_hash)
         assert found is not None
         assert (found.account, found.scopes) == (account, frozenset({"messages:send"}))
         assert await keys.find(b"x" * 32) is None
         await connection.execute("UPDATE api_key SET revoked_at = now()")
-        assert await keys.find(key_hash) is None
+        found = await keys.find(key_hash)
+        assert found is not None
+        assert found.ended == "revoked"
 
 
 async def test_the_key_itself_is_stored_nowhere(connection: Connection) -> None:
@@ -67,4 +70,4 @@ async def test_a_missing_database_is_storage_down() -> None:
     url = f"postgresql://nobody@127.0.0.1:{port}/nothing"
     async with asyncpg.create_pool(url, min_size=0, max_size=1) as pool:
         with pytest.raises(StorageDown):
-            await DatabaseKeys(pool).find(b"x" * 32)
+            await DatabaseKeys(pool, lambda: 0).find(b"x" * 32)
