@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from gateway import connectors, registry, sending
+from gateway import connectors, desks, registry, sending
 from gateway.accept.accepter import MessageAccepter
 from gateway.accept.idempotency import Idempotency
 from gateway.accept.models import AccountPolicy
@@ -209,18 +209,7 @@ class Gateway:
             clock=self.clock,
             ended=self.task_ended,
         )
-        self.consents = ConsentDesk(
-            self.database.read, self.database.dedicated("consents"), self.vault
-        )
-        self.recipients = RecipientDesk(
-            self.database.read,
-            self.database.dedicated("suppressions"),
-            vault=self.vault,
-            registry=self.registry,
-            ids=self.ids,
-            stopped=self.inbound.stopped,
-            wall_ms=self.clock.wall_ms,
-        )
+        self.consents, self.recipients = desks.build(self)
 
     def _build_dispatch(self) -> None:
         self.routes = RouteTable(routes_of(self.config.routes), self.registry.connectors, self.down)

@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 import asyncpg
 import msgspec
@@ -25,6 +26,7 @@ from storage.pool import Connection
 KEY_BYTES = 32
 NAME_CHARACTERS_MAX = 100
 KEYS_LISTED_MAX = 10_000
+Expires: TypeAlias = datetime | timedelta | None  # a moment, a time from now on, or never
 OPERATOR = "operator"  # the actor of what a command changes
 
 _SQL = sql.load(__package__)
@@ -79,7 +81,7 @@ async def create_key(
     name: str,
     scopes: Iterable[str],
     *,
-    expires_at: datetime | None = None,
+    expires: Expires = None,
 ) -> str:
     """Make and store a key; returns it, the only time it can be read. Raises KeyRefused.
 
@@ -96,9 +98,8 @@ async def create_key(
         raise KeyRefused(f"a key's name is 1 to {NAME_CHARACTERS_MAX} printable characters")
     async with connection.transaction():
         await connection.execute(_SQL["accounts_register"], [account_name])
-        now = await _now(connection)
-        if expires_at is not None and expires_at <= now:
-            raise KeyRefused(f"the key would have expired at {expires_at.isoformat()}")
+        now = await connection.fetchval("SELECT now()")
+        expires_at = _expiry(expires, now)
         await connection.execute(_SQL["key_name_freed"], account_name, name)
         key, made = await _insert(connection, account_name, name, wanted, expires_at)
         await _audit(connection, "key.create", made["account"], made["id"], now, scopes=wanted)
@@ -141,10 +142,10 @@ async def rotate_key(
     name: str,
     overlap: timedelta,
     *,
-    expires_at: datetime | None = None,
+    expires: Expires = None,
 ) -> Rotated:
     """A new key with the name and scopes of another, which goes on for `overlap` under the name
-    `NAME#id`. Without `expires_at` it lasts as long as the old key was made for. Raises KeyRefused.
+    `NAME#id`. Without `expires` it lasts as long as the old key was made for. Raises KeyRefused.
     """
     async with connection.transaction():
         row = await _locked(connection, account_name, name)
@@ -152,10 +153,9 @@ async def rotate_key(
             raise KeyRefused(
                 f"the key {name!r} of account {account_name} is {_state(row)}; create another"
             )
-        if expires_at is not None and expires_at <= row["now"]:
-            raise KeyRefused(f"the key would have expired at {expires_at.isoformat()}")
-        if expires_at is None and row["expires_at"] is not None:
-            expires_at = row["now"] + (row["expires_at"] - row["created_at"])
+        if expires is None and row["expires_at"] is not None:
+            expires = row["expires_at"] - row["created_at"]
+        expires_at = _expiry(expires, row["now"])
         replaced = f"{name}#{row['id']}"
         until = await connection.fetchval(_SQL["key_replaced"], row["id"], replaced, overlap)
         key, made = await _insert(connection, account_name, name, row["scopes"], expires_at)
@@ -196,9 +196,11 @@ async def _locked(connection: Connection, account_name: str, name: str) -> async
     return row
 
 
-async def _now(connection: Connection) -> datetime:
-    now: datetime = await connection.fetchval("SELECT now()")
-    return now
+def _expiry(expires: Expires, now: datetime) -> datetime | None:
+    expires_at = now + expires if isinstance(expires, timedelta) else expires
+    if expires_at is not None and expires_at <= now:
+        raise KeyRefused(f"the key would have expired at {expires_at.isoformat()}")
+    return expires_at
 
 
 async def _audit(

@@ -11,7 +11,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
@@ -38,7 +38,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _create(config: Config, arguments: argparse.Namespace) -> None:
     _must_be_configured(config, arguments.account)
-    expires_at = _moment(arguments.expires)
 
     async def create(connection: Connection) -> str:
         await register(connection, known_accounts(config), ())
@@ -47,13 +46,12 @@ def _create(config: Config, arguments: argparse.Namespace) -> None:
             arguments.account,
             arguments.name,
             arguments.scopes,
-            expires_at=expires_at,
+            expires=arguments.expires,
         )
 
     key = _in_database(config, create)
     if arguments.json:
-        named = {"key": key, "account": arguments.account, "name": arguments.name}
-        _print_json(named | {"scopes": sorted(set(arguments.scopes)), "expires_at": expires_at})
+        _print_json({"key": key, "account": arguments.account, "name": arguments.name})
     else:
         print(key)
 
@@ -83,11 +81,14 @@ def _revoke(config: Config, arguments: argparse.Namespace) -> None:
 
 
 def _rotate(config: Config, arguments: argparse.Namespace) -> None:
-    expires_at = _moment(arguments.expires)
     rotated = _in_database(
         config,
         lambda connection: keys.rotate_key(
-            connection, arguments.account, arguments.name, arguments.overlap, expires_at=expires_at
+            connection,
+            arguments.account,
+            arguments.name,
+            arguments.overlap,
+            expires=arguments.expires,
         ),
     )
     if arguments.json:
@@ -121,10 +122,6 @@ def _in_database(config: Config, work: Callable[[Connection], Awaitable[T]]) -> 
             return asyncio.run(working())
     except KeyRefused as error:
         raise CommandFailed(str(error)) from error
-
-
-def _moment(asked: datetime | timedelta | None) -> datetime | None:
-    return datetime.now(UTC) + asked if isinstance(asked, timedelta) else asked
 
 
 def _shown(moment: datetime | None) -> str:
