@@ -17,11 +17,12 @@ from typing import Final
 from msgspec import Struct as Record
 
 from smpp.encoding import TextSettings, read_text
-from smpp.message_pdu import DataSm, ShortMessage, message_octets
-from smpp.segmentation import Concatenation, split_header
+from smpp.message_pdu import DataSm, ShortMessage
+from smpp.segmentation import Concatenation
+from smpp.text import without_terminator
 from smpp.tlv import Tlvs, tlv_value
+from smpp.user_data import user_data
 from smpp.vocabulary import (
-    ESM_CLASS_UDHI,
     TLV_SAR_MSG_REF_NUM,
     TLV_SAR_SEGMENT_SEQNUM,
     TLV_SAR_TOTAL_SEGMENTS,
@@ -52,6 +53,7 @@ class InboundPart(Record, gc=False):
     """One deliver_sm or data_sm: its text octets without header, and which part of what it is.
 
     ``context`` comes back with the message, for answering the carrier or finding a stored row.
+    ``guessed``: it has a header that esm_class does not tell of.
     """
 
     source: bytes
@@ -60,6 +62,7 @@ class InboundPart(Record, gc=False):
     data_coding: int
     octets: bytes
     context: object = None
+    guessed: bool = False
 
 
 class Assembled(Record):
@@ -80,14 +83,15 @@ class Assembled(Record):
         return tuple(n for n, part in enumerate(self.parts, start=1) if part is None)
 
     def text(self, settings: TextSettings, *, gap: str = GAP_MARK) -> str:
-        """The text, with ``gap`` for each run of missing parts.
+        """The text, with ``gap`` for each run of missing parts, without the NUL that some end in.
 
         Neighbours in the same data_coding are decoded together: some phones cut a surrogate pair.
         """
         texts: list[str] = []
         for coding, run in groupby(self.parts, lambda part: None if part is None else part[0]):
             octets = b"".join([part[1] for part in run if part is not None])
-            texts.append(gap if coding is None else read_text(octets, coding, settings))
+            text = gap if coding is None else read_text(octets, coding, settings)
+            texts.append(without_terminator(text, octets))
         return "".join(texts)
 
 
@@ -115,17 +119,15 @@ def inbound_part(pdu: ShortMessage | DataSm, context: object = None) -> InboundP
     """What a deliver_sm or data_sm carries, from short_message or message_payload, its UDH or its
     SAR TLVs (the UDH wins where both speak of parts). Never raises for what a peer sent.
     """
-    octets = message_octets(pdu)
-    concatenation: Concatenation | None = None
-    if pdu.esm_class & ESM_CLASS_UDHI:
-        concatenation, octets = split_header(octets)
+    data = user_data(pdu)
     return InboundPart(
         pdu.source_addr,
         pdu.destination_addr,
-        concatenation or sar_concatenation(pdu.tlvs),
+        data.concatenation or sar_concatenation(pdu.tlvs),
         pdu.data_coding,
-        octets,
+        data.octets,
         context,
+        data.guessed,
     )
 
 

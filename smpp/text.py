@@ -28,6 +28,8 @@ from smpp.vocabulary import DATA_CODING_DEFAULT, DATA_CODING_UCS2, ESM_CLASS_UDH
 # How many of the characters that forced UCS-2 an estimate names: enough to find them in an editor.
 FORCED_BY_CHARACTERS_MAX: Final = 20
 _BYTE_ORDER_MARK: Final = "\ufeff"
+# The ideographic space, one, knife: the characters in use that ASCII in the wrong order looks like.
+_USED_MULTIPLES: Final = frozenset(b"\x30\x4e\x52")
 
 
 class Unencodable(Exception):
@@ -153,10 +155,38 @@ def estimate_of(
 
 
 def decode_ucs2(octets: bytes) -> str:
-    """UTF-16BE, unless a byte order mark in front says UTF-16LE (E71). Never raises."""
+    """UTF-16BE, unless a byte order mark in front (E71), or what it would be else, says UTF-16LE.
+    Never raises.
+    """
     if octets[:2] == b"\xff\xfe":
         return octets[2:].decode("utf-16-le", "replace")
+    if _is_swapped(octets):
+        return octets.decode("utf-16-le", "replace")
     return without_mark(octets.decode("utf-16-be", "replace"))
+
+
+def _is_swapped(octets: bytes) -> bool:
+    """Whether these are ASCII in UTF-16LE: read as UTF-16BE each character would be a multiple of
+    256, of which few are in use, and those are not alone in a text.
+    """
+    if len(octets) < 4 or len(octets) & 1 or any(octets[1::2]):
+        return False
+    low = octets[::2]
+    if not low.isascii() or not low.rstrip(b"\0").decode("latin-1").replace("\n", "").isprintable():
+        return False
+    strange = set(low) - _USED_MULTIPLES
+    return len(set(low)) > 1 and (bool(strange) if len(low) > 2 else len(strange) > 1)
+
+
+def without_terminator(text: str, octets: bytes) -> str:
+    """``text`` without the NUL that its octets end in. In GSM 03.38 such an octet is a character,
+    `@`, and stays.
+    """
+    if octets[-1:] != b"\0":
+        return text
+    if len(octets) & 1 and text.endswith("\ufffd"):
+        text = text[:-1]  # half a character of UCS-2
+    return text.rstrip("\0")
 
 
 def without_mark(text: str) -> str:
