@@ -17,8 +17,12 @@ SOURCE = "receipt"
 
 
 def may_prune(receipt: ReceiptRow, codes: CodesOfConnectors) -> bool:
-    """Whether this receipt, once applied, would be proof."""
-    return codes.of(receipt.connector).proves_dead(receipt.status, receipt.error)
+    """Whether this receipt, once applied, would be proof; never where the carrier's own word for
+    the state is one that nobody knows.
+    """
+    return receipt.unknown_state is None and codes.of(receipt.connector).proves_dead(
+        receipt.status, receipt.error
+    )
 
 
 def prunes(receipt: AppliedReceipt, codes: CodesOfConnectors) -> bool:

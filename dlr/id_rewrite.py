@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import warnings
 
-from dlr.receipt import ID_CHARACTERS_MAX
+from dlr.receipt_text import ID_CHARACTERS_MAX
 
 PATTERN_CHARACTERS_MAX = 100
 REPEATS_MAX = 2

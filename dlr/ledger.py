@@ -315,6 +315,8 @@ async def _park(connection: asyncpg.Connection, rows: Sequence[ReceiptRow], ids:
         [row.received_at for row in rows],
         [to_idx for to_idx, _ in parties],
         [sender for _, sender in parties],
+        [row.unknown_state for row in rows],
+        [row.reference_id for row in rows],
     )
 
 
@@ -332,6 +334,8 @@ def unparked(record: asyncpg.Record, submission_id: int | None = None) -> Receip
         received_at=record["received_at"],
         parties=lambda: parties,
         certain=submission_id is not None,
+        reference_id=record["reference_id"],
+        unknown_state=record["unknown_state"],
     )
 
 

@@ -1,9 +1,8 @@
-"""Reading a delivery receipt, whatever the carrier made of it.
+"""What a delivery receipt means, whatever the carrier made of it.
 
-Owns the text format of SMPP 3.4 appendix B, with its many dialects (E18, E25 to E28), and the
-receipt TLVs (receipted_message_id 0x001E, message_state 0x0427, network_error_code 0x0423). Pure.
-Must not decide whether a PDU is a receipt: esm_class says so, the text never does (E19). Nothing
-that a carrier sends makes this module raise.
+Owns the states (E18, E28), the receipt TLVs (receipted_message_id 0x001E, message_state 0x0427,
+network_error_code 0x0423), dates and ids. Pure. Must not take the text apart (receipt_text.py) nor
+decide whether a PDU is a receipt. Nothing that a carrier sends makes this module raise.
 """
 
 from __future__ import annotations
@@ -11,18 +10,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import IntEnum
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
 import msgspec
 
+from dlr.receipt_text import (
+    ID_CHARACTERS_MAX,
+    STATE_CHARACTERS_MAX,
+    receipt_words,
+)
 from dlr.status import Status, advance
-
-RECEIPT_OCTETS_MAX = 1024  # a longer text is cut before it is read
-ID_CHARACTERS_MAX = 65  # SMPP 3.4, 5.2.23
-STATE_CHARACTERS_MAX = 32
-ERROR_CHARACTERS_MAX = 32
 
 IdBase = Literal["opaque", "hex", "dec"]
 
@@ -53,6 +53,13 @@ STATES: Mapping[str, Status] = MappingProxyType(
     }
 )
 
+NO_STATES: Mapping[str, Status] = MappingProxyType({})
+# Nobody got it: a carrier's own code says why.
+_FAILURES = frozenset({Status.EXPIRED, Status.REJECTED, Status.UNDELIVERED})
+
+FIELDS_MIN = 2  # an id alone, without a state, makes no receipt
+FIELDS_CERTAIN = 4  # id, state and two others, whatever the state's word is
+
 # message_state, SMPP 3.4 5.2.28; 0 and 9 from SMPP 5.0.
 MESSAGE_STATES: Mapping[int, str] = MappingProxyType(
     {
@@ -69,16 +76,6 @@ MESSAGE_STATES: Mapping[int, str] = MappingProxyType(
     }
 )
 
-_KEY = re.compile(
-    r"(?<![A-Za-z0-9])(id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err|text)[ ]?:",
-    re.IGNORECASE,
-)
-# Appendix B to the letter, as most receipts are: read in one step. Everything else takes the
-# tolerant way, which gives the same answer for these.
-_PLAIN = re.compile(
-    r"id:(\S+) sub:[0-9]* dlvrd:[0-9]* submit date:[0-9]* done date:([0-9]*)"
-    r" stat:([A-Z]+) err:([0-9A-Za-z]*)(?: [Tt]ext:|\Z)"
-)
 # Chinese carriers put their own code in place of the stat word: two letters and four digits, or a
 # block list's name.
 _CARRIER_CODE = re.compile(r"[A-Z]{2}:[0-9]{4}|(?:MB|DB)BLACK")
@@ -93,9 +90,14 @@ _GSM_NETWORK = 3  # network_error_code, first octet (SMPP 3.4, 5.3.2.31)
 class Receipt(msgspec.Struct, gc=False):
     """One receipt as the carrier meant it.
 
-    `carrier_id` is raw, from the TLV if there is one, else from the text; `text_id` is the text's
-    when the two differ (E7). `status` is SENT for an intermediate state. `state` and `error` are
-    the carrier's own words. `done_at` is taken as UTC: the format carries no zone.
+    `carrier_id` is raw, from the TLV if there is one, else from the text, "" where neither names
+    one; `text_id` is the text's when the two differ (E7). `status` is SENT for an intermediate
+    state. `state` and `error` are the carrier's own words. `done_at` is taken as UTC: the format
+    carries no zone.
+
+    `unknown_state`: the word that nobody knows, "" for a receipt without any. `inferred`: no word
+    said so, but none was delivered, there is a date, and a code. `guessed`: a value stood without
+    its key.
     """
 
     carrier_id: str
@@ -104,29 +106,56 @@ class Receipt(msgspec.Struct, gc=False):
     error: str | None
     done_at: datetime | None
     text_id: str | None = None
+    unknown_state: str | None = None
+    inferred: bool = False
+    guessed: bool = False
+
+
+class Likeness(IntEnum):
+    """How much of a receipt a text is that nothing else calls one."""
+
+    NONE = 0
+    STATED = 1  # it names a state there is, and no message
+    NAMED = 2  # it names a message and a state
+    CERTAIN = 3  # the state is one there is, or the text has the other fields, too
 
 
 def parse_receipt(
-    short_message: bytes,
+    text: str,
     *,
     receipted_message_id: bytes | None,
     message_state: int | None,
     network_error_code: bytes | None,
+    states: Mapping[str, Status] = NO_STATES,
 ) -> Receipt | None:
-    """Read a receipt from its text (short_message or message_payload), its TLVs, or both; never
-    raises.
+    """Read a receipt from its text (one line), its TLVs, or both; never raises.
 
-    None when it names no message, or when it has an `id:` but no other sign of being a receipt.
-    Where text and TLV both give a state, the one that ranks higher counts, as with two receipts.
+    `states`: what this carrier's own words mean, in capitals. None when it says nothing about a
+    message: an `id:` alone is none. Where text and TLV both give a state, the one that ranks higher
+    counts, as with two receipts.
     """
-    text = _decode(short_message[:RECEIPT_OCTETS_MAX])
-    text_id, done_date, word, err = _words(text)
+    words = receipt_words(text, is_state if states is NO_STATES else _StateOf(states))
     tlv_id = _identifier(receipted_message_id) if receipted_message_id else ""
-    if not tlv_id and not (text_id and (message_state is not None or word is not None)):
+    word = words.state
+    if not tlv_id and word is None and message_state is None and words.fields < FIELDS_MIN:
         return None
-    status, state, error, done_at = _outcome(
-        word or "", message_state, err, network_error_code, done_date
+    if not tlv_id and not words.identifier and not word and message_state is None:
+        return None
+    ours = tlv_ours = None
+    if states is not NO_STATES:
+        ours = states.get((word or "").upper())
+        tlv_ours = None if message_state is None else states.get(_state_word(message_state))
+    status, state, error, done_at, unknown, inferred = _outcome(
+        word or "",
+        ours,
+        message_state,
+        tlv_ours,
+        words.error,
+        network_error_code,
+        words.done_date,
+        words.none_delivered,
     )
+    text_id = words.identifier
     return Receipt(
         tlv_id or text_id,
         status,
@@ -134,18 +163,38 @@ def parse_receipt(
         error,
         done_at,
         text_id if tlv_id and text_id and text_id != tlv_id else None,
+        unknown,
+        inferred,
+        words.bare_id or words.bare_state,
     )
 
 
-def is_receipt_text(short_message: bytes) -> bool:
-    """Whether a text names a message and one of the states there are, as a receipt does (E19).
+def likeness(text: str, states: Mapping[str, Status] = NO_STATES) -> Likeness:
+    """Whether a text reads as a receipt (E19); never raises."""
+    known = _StateOf(states)
+    words = receipt_words(text, known)
+    if not words.state:
+        return Likeness.NONE
+    if not words.identifier or words.bare_id:
+        return Likeness.STATED if known(words.state) else Likeness.NONE
+    if known(words.state) or words.fields >= FIELDS_CERTAIN:
+        return Likeness.CERTAIN
+    return Likeness.NAMED
 
-    For carriers that are known to send receipts without saying so in esm_class; never raises.
-    """
-    text_id, _, word, _ = _words(_decode(short_message[:RECEIPT_OCTETS_MAX]))
-    state = (word or "").upper()
-    known = state in STATES or _CARRIER_CODE.fullmatch(state) is not None
-    return known and bool(text_id)
+
+def is_state(word: str) -> bool:
+    """Whether every carrier means a state by this word."""
+    return word.upper() in STATES or _CARRIER_CODE.fullmatch(word) is not None
+
+
+class _StateOf:
+    """As is_state, with one carrier's own words."""
+
+    def __init__(self, states: Mapping[str, Status]) -> None:
+        self._states = states
+
+    def __call__(self, word: str) -> bool:
+        return word.upper() in self._states or is_state(word)
 
 
 def normalise_id(raw: bytes | str, base: IdBase) -> str:
@@ -192,99 +241,74 @@ def _date(digits: str) -> datetime | None:
         return None
 
 
-def _decode(octets: bytes) -> str:
-    """Text that PostgreSQL can store: receipts are ASCII, some are sent as UCS-2, some end in NUL
-    (E27).
-    """
-    if len(octets) >= 4 and octets[0] == 0 and octets[2] == 0:
-        octets = octets[1::2]
-    text = octets.decode("latin-1")
-    return (text if text.isprintable() else _CONTROLS.sub(" ", text)).strip()
-
-
 def _identifier(octets: bytes) -> str:
-    """A C-octet string as text: what follows a NUL is not part of it."""
-    plain = octets.partition(b"\0")[0][:ID_CHARACTERS_MAX].decode("latin-1")
+    """A C-octet string as text: what follows a NUL is not part of it, what precedes it neither."""
+    plain = octets.lstrip(b"\0").partition(b"\0")[0][:ID_CHARACTERS_MAX].decode("latin-1")
     return (plain if plain.isprintable() else _CONTROLS.sub("", plain)).strip()
-
-
-def _words(text: str) -> tuple[str, str, str | None, str]:
-    """The values of id, done date, stat (None where there is no such field) and err."""
-    plain = _PLAIN.match(text)
-    if plain is not None:
-        text_id, done_date, word, err = plain.groups()
-        text_id = text_id.strip(",;")[:ID_CHARACTERS_MAX]
-        return text_id, done_date, word[:STATE_CHARACTERS_MAX], err[:ERROR_CHARACTERS_MAX]
-    fields = _fields(text)
-    stat = fields.get("stat")
-    return (
-        _word(fields.get("id", ""), ID_CHARACTERS_MAX),
-        fields.get("done_date", ""),
-        None if stat is None else _word(stat, STATE_CHARACTERS_MAX),
-        _word(fields.get("err", ""), ERROR_CHARACTERS_MAX),
-    )
-
-
-def _fields(text: str) -> Mapping[str, str]:
-    """Field name -> what stands between it and the next field name, in whatever order they come.
-
-    `text:` holds the customer's own words, which may look like fields. So fields are read before
-    it, first come; only if it comes first are they read from behind it, where the last one of a
-    name is the carrier's.
-    """
-    keys = list(_KEY.finditer(text))
-    head = next((index for index, key in enumerate(keys) if key[1].lower() == "text"), len(keys))
-    ends = [*(key.start() for key in keys[1:]), len(text)]
-    values = [
-        (_field_name(key[1]), text[key.end() : end]) for key, end in zip(keys, ends, strict=False)
-    ]
-    fields: dict[str, str] = {}
-    for name, value in values[:head]:
-        fields.setdefault(name, value)
-    if "id" not in fields and "stat" not in fields:
-        fields.update(values[head:])
-    return fields
-
-
-def _field_name(key: str) -> str:
-    name = key.lower()
-    return f"{name[:-4].rstrip(' _')}_date" if name.endswith("date") else name
-
-
-def _word(value: str, characters_max: int) -> str:
-    words = value.split(maxsplit=1)
-    return words[0].strip(",;")[:characters_max] if words else ""
 
 
 # Receipts come in the order of their dates, many of one minute, and most of them say the same: 0.3
 # us with the memory, 3 us without it.
 @lru_cache(maxsize=1024)
 def _outcome(
-    word: str, message_state: int | None, err: str, network_error: bytes | None, done_date: str
-) -> tuple[Status, str, str | None, datetime | None]:
-    """Status, state, error and done_at of a Receipt."""
-    state, status = _state(word, message_state)
-    error = err or _network_error(network_error)
-    if state not in STATES and _CARRIER_CODE.fullmatch(state) and not (error or "").strip("0"):
-        error = state
-    return status, state, error, parse_date(done_date)
-
-
-def _state(word: str, message_state: int | None) -> tuple[str, Status]:
-    """The raw state word and what it means; a word nobody knows is an intermediate state, never an
-    outcome.
+    word: str,
+    ours: Status | None,
+    message_state: int | None,
+    tlv_ours: Status | None,
+    err: str,
+    network_error: bytes | None,
+    done_date: str,
+    none_delivered: bool,
+) -> tuple[Status, str, str | None, datetime | None, str | None, bool]:
+    """Status, state, error, done_at, unknown_state and inferred of a Receipt. `ours`, `tlv_ours`:
+    what this carrier means by its word and its number.
     """
-    status = STATES.get(word.upper())
-    if status is None:
-        status = Status.UNDELIVERED if _CARRIER_CODE.fullmatch(word) else Status.SENT
+    status, state, unknown = _state(word, ours, message_state, tlv_ours)
+    error = err or _network_error(network_error)
+    done_at = parse_date(done_date)
+    failed = bool((error or "").strip("0"))
+    inferred = unknown is not None and none_delivered and done_at is not None and failed
+    if inferred:
+        status = Status.UNDELIVERED
+    if not failed and word and word.upper() not in STATES and status in _FAILURES:
+        error = word
+    return status, state, error, done_at, unknown, inferred
+
+
+def _state(
+    word: str, ours: Status | None, message_state: int | None, tlv_ours: Status | None
+) -> tuple[Status, str, str | None]:
+    """What the words mean, the one that decides, and the one that nobody knows. The latter is an
+    intermediate state, never an outcome.
+    """
+    status = _meaning(word, ours) if word else None
+    tlv_word, tlv_status = "", None
     if message_state is not None:
-        tlv_word = MESSAGE_STATES.get(
-            message_state, f"state-{message_state}"[:STATE_CHARACTERS_MAX]
-        )
-        tlv_status = STATES.get(tlv_word, Status.SENT)
-        if not word or advance(status, tlv_status) != status:
-            return tlv_word, tlv_status
-    return word, status
+        tlv_word = _state_word(message_state)
+        tlv_status = _meaning(tlv_word, tlv_ours)
+    if status is None and tlv_status is None:
+        unknown = word or tlv_word
+        return Status.SENT, unknown, unknown
+    if status is None or (tlv_status is not None and advance(status, tlv_status) != status):
+        assert tlv_status is not None
+        state, decided = tlv_word, tlv_status
+    else:
+        state, decided = word, status
+    unknown = word if status is None else tlv_word if tlv_status is None else ""
+    return decided, state, unknown if unknown and decided is Status.SENT else None
+
+
+def _meaning(word: str, ours: Status | None) -> Status | None:
+    if ours is not None:
+        return ours
+    status = STATES.get(word.upper())
+    if status is None and _CARRIER_CODE.fullmatch(word):
+        return Status.UNDELIVERED
+    return status
+
+
+def _state_word(message_state: int) -> str:
+    return MESSAGE_STATES.get(message_state) or f"STATE-{message_state}"[:STATE_CHARACTERS_MAX]
 
 
 def _network_error(octets: bytes | None) -> str | None:

@@ -42,3 +42,5 @@ class ReceiptRow(msgspec.Struct, gc=False):
     parties: Callable[[], tuple[bytes | None, str]] | None = None
     certain: bool = False
     parked_id: int | None = None  # its row in `unmatched_receipt`
+    unknown_state: str | None = None  # the carrier's word for the state, which nobody knows
+    guessed: bool = False  # read otherwise than it says

@@ -177,7 +177,7 @@ def learner_of(
     if settings.receipt_group is not None:
         return shared.setdefault(settings.receipt_group, IdLearner())
     own = reader.learner
-    if own is None or own in shared.values() or manners != reader.manners:
+    if own is None or own in shared.values() or manners.of_ids() != reader.manners.of_ids():
         return IdLearner()
     return own
 

@@ -30,6 +30,7 @@ from dlr.status import Status
 from gateway.accept import client_refs, idempotency
 from gateway.dispatch.expiry import expire_waiting
 from gateway.dispatch.pruning import suppress_proven
+from gateway.dispatch.unknown_states import tell_unknown_states
 from shortlinks.ranges import delete_expired
 from storage.faults import UNAVAILABLE, Fenced
 from storage.ids import IdSource, id_at
@@ -175,6 +176,7 @@ class Maintenance:
                 connection, self._match_cursor, now - MATCH_AGE, self._ids, groups=self.groups
             )
             await suppress_proven(connection, matched.applied, self.codes)
+            await tell_unknown_states(connection, matched.applied, self._ids)
         self._match_cursor = matched.cursor or 0
         self._count_joined(matched.applied)
         self.purged += await purge_unmatched(connection, now)
@@ -184,6 +186,7 @@ class Maintenance:
         async with connection.transaction():
             joined = await sweep_unmatched(connection, older_than, self._ids, groups=self.groups)
             await suppress_proven(connection, joined, self.codes)
+            await tell_unknown_states(connection, joined, self._ids)
         self._count_joined(joined)
         return len(joined)
 

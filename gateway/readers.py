@@ -181,4 +181,6 @@ def connector_view(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> 
         rate_max=None if ceiling is None else f"{ceiling.per_second:g}/s",
         paused=PAUSED in dispatch.withheld,
         withheld=dispatch.withheld,
+        receipt_states=settings.receipt_states,
+        receipt_states_unknown=dict(dispatch.intake.reader.unknown_words.counts()),
     )

@@ -118,6 +118,7 @@ class RecipientDesk:
                 keyword=row["keyword"],
                 answers=row["answers"],
                 connector=self._registry.connector_name(row["connector"]),
+                unclear=row["unclear"],
             )
             for row in rows
         ]

@@ -114,7 +114,10 @@ def _connector(dispatch: ConnectorDispatch) -> Iterator[Sample]:
         for result, count in dispatch.queries.results.items():
             yield Sample("sms_queries_total", count, (dispatch.name, result))
     yield Sample("sms_receipts_refused_total", dispatch.intake.counters.deferred, labels)
-    yield Sample("sms_receipts_unreadable_total", dispatch.intake.counters.unreadable, labels)
+    intake = dispatch.intake
+    yield Sample("sms_receipts_unreadable_total", intake.counters.unreadable, labels)
+    yield Sample("sms_receipts_unknown_state_total", intake.reader.unknown_words.total, labels)
+    yield Sample("sms_receipts_guessed_total", intake.counters.guessed, labels)
 
 
 def _oldest(gateway: Gateway, dispatch: ConnectorDispatch) -> Iterator[Sample]:
@@ -172,6 +175,7 @@ def _inbound(gateway: Gateway) -> Iterator[Sample]:
     for connector, intake in gateway.inbound.intakes.items():
         labels = (gateway.dispatcher.connectors[connector].name,)
         yield Sample("sms_inbound_parts_total", intake.counters.parts, labels)
+        yield Sample("sms_inbound_headers_guessed_total", intake.counters.headers_guessed, labels)
         yield Sample("sms_inbound_refused_total", intake.counters.deferred, labels)
         yield Sample("sms_inbound_open", len(intake.reassembly), labels)
 

@@ -28,13 +28,28 @@ class Event(msgspec.Struct, gc=False, frozen=True):
 async def append(connection: Connection, events: Sequence[Event]) -> None:
     """Append these rows inside the caller's transaction."""
     if events:
-        await connection.execute(
-            _SQL["event_append"],
-            [event.id for event in events],
-            [event.message_id for event in events],
-            [event.kind for event in events],
-            [msgspec.json.encode(event.detail).decode() for event in events],
-        )
+        await connection.execute(_SQL["event_append"], *_columns(events))
+
+
+async def append_new(connection: Connection, events: Sequence[Event]) -> None:
+    """As append, but what a message's timeline says already is not said again."""
+    new = {(event.message_id, event.kind, _json(event.detail)): event for event in events}
+    if new:
+        first = min(event.message_id for event in events)
+        await connection.execute(_SQL["event_append_new"], *_columns(list(new.values())), first)
+
+
+def _columns(events: Sequence[Event]) -> tuple[list[int], list[int], list[str], list[str]]:
+    return (
+        [event.id for event in events],
+        [event.message_id for event in events],
+        [event.kind for event in events],
+        [_json(event.detail) for event in events],
+    )
+
+
+def _json(detail: Mapping[str, object]) -> str:
+    return msgspec.json.encode(detail).decode()
 
 
 async def of_message(connection: Connection, message_id: int) -> list[Event]:

@@ -64,11 +64,11 @@ FROM present LEFT JOIN changed USING (id);
 
 -- name: unmatched_park
 INSERT INTO unmatched_receipt (
-    id, connector, carrier_id, status, reason, error, done_at, received_at, to_idx, sender
+    id, connector, carrier_id, status, reason, error, done_at, received_at, to_idx, sender, unknown_state, reference_id
 )
 SELECT * FROM unnest(
     $1::bigint[], $2::smallint[], $3::text[], $4::smallint[], $5::smallint[], $6::text[],
-    $7::timestamptz[], $8::timestamptz[], $9::bytea[], $10::text[]
+    $7::timestamptz[], $8::timestamptz[], $9::bytea[], $10::text[], $11::text[], $12::bigint[]
 )
 ON CONFLICT (id) DO NOTHING;
 
@@ -79,12 +79,13 @@ DELETE FROM unmatched_receipt AS u
 USING unnest($1::smallint[], $2::text[]) AS answered (connector, carrier_id)
 WHERE u.connector = answered.connector AND u.carrier_id = answered.carrier_id
   AND u.received_at >= coalesce($3::timestamptz, now()) - $4::interval
-RETURNING u.connector, u.carrier_id, u.status, u.reason, u.error, u.done_at, u.received_at, u.to_idx, u.sender;
+RETURNING u.connector, u.carrier_id, u.status, u.reason, u.error, u.done_at, u.received_at, u.to_idx, u.sender,
+    u.unknown_state, u.reference_id;
 
 -- name: unmatched_sweep
 -- Takes out parked receipts whose submission is there by now: it was committed by another session at the same moment.
--- One that would change nothing waits for another submission. $5, $6: each connector with each other one of its group.
--- $7: the first status that is not open.
+-- One that would change nothing waits for another submission. Also where what else than an id points to is there.
+-- $5, $6: each connector with each other one of its group. $7: the first status that is not open.
 DELETE FROM unmatched_receipt AS u
 WHERE u.id = ANY (ARRAY(
     SELECT parked.id
@@ -101,6 +102,8 @@ WHERE u.id = ANY (ARRAY(
         JOIN submission AS s
             ON s.connector = asked.connector AND s.carrier_id = parked.carrier_id AND s.id >= $3
             AND s.status < greatest(parked.status, $7)
+        UNION ALL
+        SELECT 1 FROM submission AS s WHERE s.id = parked.reference_id AND s.id >= $3
         LIMIT 1
     ) AS found
     WHERE parked.id >= $1 AND parked.id < $2
@@ -108,7 +111,8 @@ WHERE u.id = ANY (ARRAY(
     LIMIT $4
     FOR UPDATE OF parked SKIP LOCKED
 ))
-RETURNING u.connector, u.carrier_id, u.status, u.reason, u.error, u.done_at, u.received_at, u.to_idx, u.sender;
+RETURNING u.connector, u.carrier_id, u.status, u.reason, u.error, u.done_at, u.received_at, u.to_idx, u.sender,
+    u.unknown_state, u.reference_id;
 
 -- name: unmatched_purge
 DELETE FROM unmatched_receipt

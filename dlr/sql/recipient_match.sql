@@ -39,7 +39,7 @@ WITH looked AS MATERIALIZED (
     USING sole JOIN certain USING (submission)
     WHERE u.id = sole.receipt
     RETURNING u.connector, u.carrier_id, sole.submission, u.status, u.reason, u.error, u.done_at,
-        u.received_at, u.to_idx, u.sender
+        u.received_at, u.to_idx, u.sender, u.unknown_state, u.reference_id
 )
 SELECT (SELECT max(id) FROM looked) AS cursor, (SELECT count(*) FROM looked) AS looked_at, taken.*
 FROM (SELECT) AS always LEFT JOIN taken ON true;

@@ -15,6 +15,17 @@ from smpp.custom_tlvs import CUSTOM_TLV_OCTETS_MAX
 
 AlphabetName = Literal["gsm7", "latin1", "ucs2"]
 DataCoding = Annotated[int, Meta(ge=0, le=255)]
+RECEIPT_STATES_MAX = 200
+ReceiptWord = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[!-~]{1,32}\Z",
+        extra={
+            "expected": "a word as receipts write it: up to 32 ASCII characters without a blank"
+        },
+    ),
+]
+ReceiptOutcome = Literal["delivered", "undelivered", "rejected", "expired", "sent"]
 TonNpi = Annotated[tuple[Annotated[int, Meta(ge=0, le=255)], ...], Meta(min_length=2, max_length=2)]
 
 

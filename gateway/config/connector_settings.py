@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from dlr.codes import CodeTableName
 from gateway.config.base import IdBase, Name, ReceiptIdBase, Settings
 from gateway.config.carrier_settings import (
+    RECEIPT_STATES_MAX,
     AlphabetName,
     DataCodingSettings,
     IdRewriteSettings,
+    ReceiptOutcome,
+    ReceiptWord,
     TlvSettings,
     TonNpiSettings,
 )
@@ -167,6 +170,15 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
             "with it, handsets can send such texts too."
         ),
     ] = False
+    receipt_states: Annotated[
+        dict[ReceiptWord, ReceiptOutcome],
+        Meta(
+            max_length=RECEIPT_STATES_MAX,
+            description="What the carrier means by its own words in `stat:`, such as "
+            '`{ NOROUTE = "undelivered" }`; before their usual meaning, in any case. `sent`: no '
+            "outcome yet. Of other unknown words the message stays `sent`.",
+        ),
+    ] = field(default_factory=dict)
     inbound_country_code: Annotated[
         str,
         Meta(

@@ -105,22 +105,24 @@ def _type_words(kind: inspect.Type) -> str:
         case inspect.IntType() | inspect.FloatType():
             name = "integer" if isinstance(kind, inspect.IntType) else "number"
             return f"{name}, {kind.ge} to {kind.le}"
-        case inspect.StrType():
-            return "text"
-        case inspect.BoolType():
-            return "true or false"
+        case inspect.StrType() | inspect.BoolType():
+            return "text" if isinstance(kind, inspect.StrType) else "true or false"
         case inspect.LiteralType():
             return ", ".join(f"`{value}`" for value in kind.values)
         case inspect.CustomType() if issubclass(kind.cls, WrittenValue):
             return kind.cls.syntax
         case inspect.StructType():
             return "table"
+        case inspect.DictType():
+            return f"table, each value {_type_words(kind.value_type)}"
         case _:
             raise TypeError(f"a setting has a type the page has no words for: {kind}")
 
 
 def _default(field: inspect.Field) -> str:
     value = field.default
+    if field.default_factory is dict:
+        return "`{}`"
     if value is NODEFAULT:
         return "required"
     if value is None or value == ():

@@ -48,6 +48,8 @@ def check_shape(value: object, kind: inspect.Type, path: str = "") -> None:
         _check_table(value, kind, path)
     elif isinstance(kind, inspect.VarTupleType):
         _check_list(value, kind, path)
+    elif isinstance(kind, inspect.DictType):
+        _check_map(value, kind, path)
     else:
         try:
             _check_scalar(value, kind, extra)
@@ -98,6 +100,17 @@ def _check_list(value: object, kind: inspect.VarTupleType, path: str) -> None:
         raise ConfigError(f"{path}: {len(value)} entries; {_range(low, high)} are allowed")
     for index, item in enumerate(value):
         check_shape(item, kind.item_type, f"{path}[{index}]")
+
+
+def _check_map(value: object, kind: inspect.DictType, path: str) -> None:
+    """A table whose keys are not ours."""
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: {shown_value(value)} is not a table")
+    if len(value) > (kind.max_length or math.inf):
+        raise ConfigError(f"{path}: {len(value)} entries; {kind.max_length} are the most")
+    for key, item in value.items():
+        check_shape(key, kind.key_type, f"{path}, a key")
+        check_shape(item, kind.value_type, f"{path}.{key}")
 
 
 def _check_scalar(value: object, kind: inspect.Type, extra: Mapping[str, object]) -> None:

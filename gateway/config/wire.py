@@ -6,12 +6,16 @@ encodes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
 
 from dlr.codes import Codes
 from dlr.id_rewrite import IdRewrite
+from dlr.receipt import NO_STATES
+from dlr.status import Status, status_of
 from gateway.config.carrier_settings import AlphabetName, TlvSettings, TonNpiSettings
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.shape import ConfigError
@@ -48,7 +52,19 @@ def receipt_manners(connector: ConnectorSettings, path: str) -> ReceiptManners:
         text_id_first=connector.receipt_id_first == "text",
         without_esm_class=connector.receipts_without_esm_class,
         codes=Codes(connector.code_table),
+        states=_receipt_states(connector.receipt_states, f"{path}.receipt_states"),
+        text=_text_settings(connector, path),
     )
+
+
+def _receipt_states(words: Mapping[str, str], path: str) -> Mapping[str, Status]:
+    if not words:
+        return NO_STATES
+    states: dict[str, Status] = {}
+    for word, label in words.items():
+        if states.setdefault(word.upper(), status_of(label)) is not status_of(label):
+            raise ConfigError(f"{path}: {word} means two things, since case makes no difference")
+    return MappingProxyType(states)
 
 
 def _text_settings(connector: ConnectorSettings, path: str) -> TextSettings:

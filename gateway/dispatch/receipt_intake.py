@@ -14,16 +14,19 @@ from datetime import UTC, datetime
 import msgspec
 import structlog
 
+from dlr.receipt_rows import ReceiptRow
 from gateway.dispatch.receipt_reading import KnownId, ReceiptReader
 from gateway.dispatch.recorder import Recorder
 from gateway.dispatch.records import ReceiptArrived, StateLearned
 from gateway.inbound.intake import MessageIntake
+from gateway.unclear import Unclear
 from smpp.client import Bind
 from smpp.events import Delivery
 from smpp.message_pdu import message_octets
-from smpp.vocabulary import ESME_ROK, ESME_RX_R_APPN, ESME_RX_T_APPN
+from smpp.vocabulary import ESME_RX_R_APPN, ESME_RX_T_APPN
 
 _DELIVERY_LOGS_MAX = 10
+_TLVS_LOGGED_MAX = 10
 
 _log = structlog.get_logger(__name__)
 
@@ -33,7 +36,8 @@ class IntakeCounters(msgspec.Struct):
 
     receipts: int = 0
     deferred: int = 0  # answered ESME_RX_T_APPN: no room
-    unreadable: int = 0
+    unreadable: int = 0  # kept as messages from handsets, marked so
+    guessed: int = 0  # receipts that were read otherwise than they say
     inbound_refused: int = 0  # mobile-originated messages, where none are taken
 
 
@@ -91,17 +95,17 @@ class ReceiptIntake:
             if row is None:
                 unreadable.append(delivery)
                 continue
-            arrived.append(ReceiptArrived(row, bind, delivery))
+            unclear = None
+            if row.guessed or row.unknown_state is not None:
+                unclear = self._unclear(bind, row)
+            arrived.append(ReceiptArrived(row, bind, delivery, unclear))
         self.counters.receipts += len(arrived)
         if arrived:
             self._recorder.record_receipts(arrived)
             understood = self.reader.understood()
             if understood:
                 self._recorder.record([StateLearned(row) for row in understood])
-        if inbound and self.messages is not None:
-            self.messages.take(bind, inbound)
-            inbound = []
-        self._refuse(bind, unreadable, inbound)
+        self._keep(bind, inbound, unreadable)
 
     def resume(self) -> None:
         """Receipts were committed: read on where reading was paused, once half the room is free."""
@@ -110,21 +114,49 @@ class ReceiptIntake:
             for bind in paused:
                 bind.resume_reading()
 
-    def _refuse(
-        self, bind: Bind, unreadable: Sequence[Delivery], inbound: Sequence[Delivery]
+    def _unclear(self, bind: Bind, row: ReceiptRow) -> Unclear:
+        """Count it; a word is logged when it is new."""
+        if row.unknown_state is None:
+            self.counters.guessed += 1
+            return Unclear.GUESSED
+        new = self.reader.unknown_words.count(row.unknown_state)
+        if new is not None:
+            remedy = "say in receipt_states of the connector what it means"
+            _log.warning("receipt_state_unknown", bind=bind.name, state=new, remedy=remedy)
+        return Unclear.UNKNOWN_WORD
+
+    def _keep(
+        self, bind: Bind, inbound: Sequence[Delivery], unreadable: Sequence[Delivery]
     ) -> None:
-        """What cannot be stored. An unreadable receipt will not get better by being sent again, so
-        it is taken.
+        """What is no receipt, and what says it is one and cannot be read: it will not get better by
+        being sent again, and whoever wrote it may have meant something. Both become rows before
+        they are answered.
         """
         counters = self.counters
         if unreadable:
             if counters.unreadable < _DELIVERY_LOGS_MAX:
-                octets = message_octets(unreadable[0].pdu)[:80]
-                _log.warning("receipt_unreadable", bind=bind.name, octets=octets.hex())
+                pdu = unreadable[0].pdu
+                _log.warning(
+                    "receipt_unreadable",
+                    bind=bind.name,
+                    esm_class=pdu.esm_class,
+                    data_coding=pdu.data_coding,
+                    octets=len(message_octets(pdu)),
+                    tlvs=[tag for tag, _ in pdu.tlvs[:_TLVS_LOGGED_MAX]],
+                )
             counters.unreadable += len(unreadable)
-            bind.acknowledge(unreadable, ESME_ROK)
+        if self.messages is None:
+            self._refuse(bind, [*inbound, *unreadable])
+            return
         if inbound:
-            if counters.inbound_refused < _DELIVERY_LOGS_MAX:
+            self.messages.take(bind, inbound)
+        if unreadable:
+            self.messages.take(bind, unreadable, Unclear.UNREADABLE)
+
+    def _refuse(self, bind: Bind, deliveries: Sequence[Delivery]) -> None:
+        """There is nobody to store them."""
+        if deliveries:
+            if self.counters.inbound_refused < _DELIVERY_LOGS_MAX:
                 _log.warning("inbound_message_refused", bind=bind.name)
-            counters.inbound_refused += len(inbound)
-            bind.acknowledge(inbound, ESME_RX_R_APPN)
+            self.counters.inbound_refused += len(deliveries)
+            bind.acknowledge(deliveries, ESME_RX_R_APPN)

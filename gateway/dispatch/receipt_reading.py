@@ -7,22 +7,41 @@ carrier ids. Pure; bounded. Must not answer the carrier and must not store.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 
 import msgspec
 
 from dlr.codes import WORDS_ONLY, Codes
 from dlr.id_learning import NUMBER_DIGITS_COMPARED, IdLearner
 from dlr.id_rewrite import IdRewrite
-from dlr.receipt import IdBase, Receipt, is_receipt_text, normalise_id, parse_receipt
+from dlr.reasons import Reason
+from dlr.receipt import (
+    NO_STATES,
+    IdBase,
+    Likeness,
+    Receipt,
+    likeness,
+    normalise_id,
+    parse_receipt,
+)
 from dlr.receipt_rows import ReceiptRow
 from dlr.status import Status
+from gateway.dispatch.delivery_kind import (
+    NO_TLVS,
+    RECEIPT_BITS,
+    DeliveryKind,
+    TlvEvidence,
+    kind_of,
+)
 from gateway.dispatch.message_references import MessageReferences
+from gateway.dispatch.unknown_words import UnknownWords
 from smpp.addresses import address_text
+from smpp.encoding import TextSettings
 from smpp.events import MessageRequest
-from smpp.message_pdu import message_octets
+from smpp.user_data import readings, user_data
 from smpp.vocabulary import (
     TLV_MESSAGE_STATE,
     TLV_NETWORK_ERROR_CODE,
@@ -35,8 +54,7 @@ KNOWN_IDS_MAX = (
 )
 UNSURE_MAX = 1_000  # receipts that are read once more when the form of ids has been found out
 INTEGER_OCTETS_MAX = 4  # SMPP 3.4 section 3.1
-_RECEIPT_TYPES = frozenset({0x04, 0x08, 0x20})  # esm_class bits 5-2 (SMPP 3.4 section 5.2.12)
-_MESSAGE_TYPE_BITS = 0x3C
+NO_OCTETS: Mapping[int, bytes] = MappingProxyType({})
 
 
 class KnownId(msgspec.Struct, frozen=True, gc=False):
@@ -56,6 +74,12 @@ class ReceiptManners(msgspec.Struct, frozen=True, kw_only=True):
     text_id_first: bool = False  # which of two ids is tried first (E7)
     without_esm_class: bool = False  # receipts come with esm_class 0 (E19)
     codes: Codes = WORDS_ONLY
+    states: Mapping[str, Status] = NO_STATES  # its own words for states, in capitals (E96)
+    text: TextSettings = TextSettings()  # what its data_coding means
+
+    def of_ids(self) -> tuple[object, ...]:
+        """What decides how ids are read."""
+        return self.response_base, self.receipt_base, self.rewrite
 
 
 class ReceiptReader:
@@ -77,6 +101,7 @@ class ReceiptReader:
         self.references = references
         self._connector = connector
         self.manners = manners
+        self.unknown_words = UnknownWords()
         self._known: OrderedDict[str, KnownId] = OrderedDict()
         self._unsure: list[tuple[ReceiptRow, MessageRequest]] = []
         self.learner = (learner or IdLearner()) if manners.receipt_base is None else None
@@ -101,42 +126,49 @@ class ReceiptReader:
             self._known.popitem(last=False)
 
     def is_receipt(self, pdu: MessageRequest) -> bool:
-        """By esm_class alone, unless this carrier is known to leave it out."""
-        kind = pdu.esm_class & _MESSAGE_TYPE_BITS
-        if kind in _RECEIPT_TYPES:
-            return True
-        return kind == 0 and self.manners.without_esm_class and is_receipt_text(message_octets(pdu))
+        """Strong evidence before weak: delivery_kind.py."""
+        if pdu.esm_class & RECEIPT_BITS:
+            return True  # as kind_of would say: most are so
+        kind = kind_of(
+            pdu.esm_class,
+            _evidence(pdu) if pdu.tlvs else NO_TLVS,
+            partial(self._likeness, pdu),
+            without_esm_class=self.manners.without_esm_class,
+        )
+        return kind is DeliveryKind.RECEIPT
 
     def row(self, pdu: MessageRequest, received_at: datetime) -> ReceiptRow | None:
         """What is stored of a receipt; None for one that names no message."""
-        tlvs = dict(reversed(pdu.tlvs))  # of a tag that comes twice the first counts
-        receipt = parse_receipt(
-            message_octets(pdu),
-            receipted_message_id=tlvs.get(TLV_RECEIPTED_MESSAGE_ID),
-            message_state=tlv_integer(tlvs.get(TLV_MESSAGE_STATE)),
-            network_error_code=tlvs.get(TLV_NETWORK_ERROR_CODE),
-        )
+        tlvs = dict(reversed(pdu.tlvs)) if pdu.tlvs else NO_OCTETS  # of two the first counts
+        receipt = self._read(pdu, tlvs)
         if receipt is None:
             return None
         number, reference_id = "", None
         if self.references is not None or self._learning:
             number = address_text(pdu.source_addr_ton, pdu.source_addr)
             reference_id = self._referred_to(tlvs.get(TLV_USER_MESSAGE_REFERENCE), number)
+        if not receipt.carrier_id and reference_id is None:
+            return None
         carrier_id, alternate_id = self._ids(receipt, number)
         row = ReceiptRow(
             self._connector,
             carrier_id,
             self._guess(carrier_id, receipt.status, reference_id, pdu),
             receipt.status,
-            self.manners.codes.reason(receipt.status, receipt.error),
+            Reason.UNKNOWN
+            if receipt.inferred
+            else self.manners.codes.reason(receipt.status, receipt.error),
             receipt.error,
             receipt.done_at,
             received_at,
             alternate_id,
             reference_id,
-            partial(self._parties, pdu),
+            partial(self._parties, pdu) if carrier_id else None,
+            unknown_state=receipt.unknown_state,
+            guessed=receipt.guessed,
         )
-        if self._learning and row.submission_id is None and len(self._unsure) < UNSURE_MAX:
+        unsure = self._learning and row.submission_id is None and bool(carrier_id)
+        if unsure and len(self._unsure) < UNSURE_MAX:
             self._unsure.append((row, pdu))
         return row
 
@@ -178,6 +210,32 @@ class ReceiptReader:
             del self._known[carrier_id]
         return known.submission_id
 
+    def _read(self, pdu: MessageRequest, tlvs: Mapping[int, bytes]) -> Receipt | None:
+        """The first way to read its text that gives an id and a state; else the one that says
+        most.
+        """
+        best: Receipt | None = None
+        data = user_data(pdu)
+        for text in readings(data, pdu.data_coding, self.manners.text):
+            receipt = parse_receipt(
+                text,
+                receipted_message_id=tlvs.get(TLV_RECEIPTED_MESSAGE_ID),
+                message_state=tlv_integer(tlvs.get(TLV_MESSAGE_STATE)),
+                network_error_code=tlvs.get(TLV_NETWORK_ERROR_CODE),
+                states=self.manners.states,
+            )
+            if receipt is not None and (best is None or _says(receipt) > _says(best)):
+                best = receipt
+                if receipt.carrier_id and receipt.state:
+                    break
+        if best is not None and data.guessed:
+            best.guessed = True
+        return best
+
+    def _likeness(self, pdu: MessageRequest) -> Likeness:
+        ways = readings(user_data(pdu), pdu.data_coding, self.manners.text)
+        return max(likeness(text, self.manners.states) for text in ways)
+
     def _parties(self, pdu: MessageRequest) -> tuple[bytes | None, str]:
         """A receipt comes from the number that the message went to."""
         number = address_text(pdu.source_addr_ton, pdu.source_addr)
@@ -194,6 +252,8 @@ class ReceiptReader:
 
     def _ids(self, receipt: Receipt, number: str) -> tuple[str, str | None]:
         """The id to look for first, and the other one where there are two (E7)."""
+        if not receipt.carrier_id:
+            return "", None
         carrier_id = self._receipt_id(receipt.carrier_id, number)
         if receipt.text_id is None:
             return carrier_id, None
@@ -232,6 +292,19 @@ def _may_be_about(to: str, pdu: MessageRequest) -> bool:
     if source == end or len(source) < NUMBER_DIGITS_COMPARED or not source.isdigit():
         return True
     return pdu.destination_addr[-NUMBER_DIGITS_COMPARED:] == end
+
+
+def _says(receipt: Receipt) -> tuple[bool, bool]:
+    return receipt.carrier_id != "", receipt.state != ""
+
+
+def _evidence(pdu: MessageRequest) -> TlvEvidence:
+    tags = {tag for tag, value in pdu.tlvs if value.strip(b"\0")}
+    return TlvEvidence(
+        names_message=TLV_RECEIPTED_MESSAGE_ID in tags,
+        repeats_reference=any(tag == TLV_USER_MESSAGE_REFERENCE for tag, _ in pdu.tlvs),
+        gives_state=any(tag == TLV_MESSAGE_STATE and value for tag, value in pdu.tlvs),
+    )
 
 
 def tlv_integer(value: bytes | None) -> int | None:

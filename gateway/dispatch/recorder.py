@@ -38,6 +38,7 @@ from gateway.dispatch.records import (
     Record,
     StateLearned,
 )
+from gateway.dispatch.unknown_states import tell_unknown_states
 from smpp.client import Bind
 from smpp.events import Delivery
 from smpp.vocabulary import ESME_RX_R_APPN
@@ -199,6 +200,7 @@ class Recorder:
             await self._write_results(connection, gathered, again=again)
             applied = await self._write_receipts(connection, gathered)
             suppressed = await suppress_proven(connection, applied, self.codes)
+            await tell_unknown_states(connection, applied, self._ids)
             await events.append(connection, gathered.events)
         self._count(gathered, applied, suppressed)
         for batch, finished in gathered.batches.values():
@@ -344,6 +346,7 @@ def _fold_receipts(gathered: _Gathered, codes: CodesOfConnectors) -> None:
         if (
             row is None
             or not (receipt.certain or is_open(row.status))
+            or receipt.unknown_state is not None
             or hygiene.may_prune(receipt, codes)
         ):
             left.append(receipt)

@@ -15,6 +15,7 @@ from dlr.ledger import SubmissionRow
 from dlr.receipt_rows import ReceiptRow
 from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import Batch
+from gateway.unclear import Unclear
 from smpp.client import Bind
 from smpp.events import Delivery
 from storage.events import Event
@@ -57,11 +58,14 @@ class LateResult(msgspec.Struct, gc=False):
 
 
 class ReceiptArrived(msgspec.Struct, gc=False):
-    """A receipt that is to be answered with deliver_sm_resp once it is committed."""
+    """A receipt that is to be answered with deliver_sm_resp once it is committed. `unclear`: why it
+    is not what it says.
+    """
 
     row: ReceiptRow
     bind: Bind
     delivery: Delivery
+    unclear: Unclear | None = None
 
 
 class StateLearned(msgspec.Struct):

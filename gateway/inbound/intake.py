@@ -16,6 +16,7 @@ from gateway.inbound.origin import Fault, handset
 from gateway.inbound.parts import HeldPart
 from gateway.inbound.recorder import InboundRecorder
 from gateway.inbound.records import Arrival, PartRow, Received
+from gateway.unclear import Unclear
 from smpp.client import Bind
 from smpp.encoding import TextSettings
 from smpp.events import Delivery
@@ -33,6 +34,7 @@ class MessageCounters(msgspec.Struct):
     """Plain counts for /metrics, since start."""
 
     parts: int = 0
+    headers_guessed: int = 0  # of them with a header that esm_class does not tell of
     deferred: int = 0  # answered ESME_RX_T_APPN: no room
 
 
@@ -72,8 +74,10 @@ class MessageIntake:
         # Parts taken over whose message is stored.
         self._settled: set[int] = set() if before is None else before._settled
 
-    def take(self, bind: Bind, deliveries: Sequence[Delivery]) -> None:
-        """deliver_sm and data_sm of one read that are no receipts."""
+    def take(
+        self, bind: Bind, deliveries: Sequence[Delivery], unclear: Unclear | None = None
+    ) -> None:
+        """deliver_sm and data_sm of one read that are no receipts, or `unclear` ones."""
         room = max(0, self._recorder.room())
         if room < len(deliveries):
             late = deliveries[room:]
@@ -85,7 +89,9 @@ class MessageIntake:
         self.counters.parts += len(deliveries)
         if deliveries:
             self._sessions[bind] = deliveries[-1].session_token
-            self._recorder.record([self._arrival(bind, delivery) for delivery in deliveries])
+            self._recorder.record(
+                [self._arrival(bind, delivery, unclear) for delivery in deliveries]
+            )
 
     def expired(self) -> list[Assembled]:
         """What has waited for its missing parts too long, for `late`."""
@@ -140,10 +146,15 @@ class MessageIntake:
             for bind in paused:
                 bind.resume_reading()
 
-    def _arrival(self, bind: Bind, delivery: Delivery) -> Arrival:
+    def _arrival(self, bind: Bind, delivery: Delivery, unclear: Unclear | None) -> Arrival:
         shared = self._shared
         pdu = delivery.pdu
         part = inbound_part(pdu)
+        if part.guessed:
+            self.counters.headers_guessed += 1
+            unclear = unclear or Unclear.GUESSED
+        if unclear is Unclear.UNREADABLE:
+            part.concatenation = None  # a receipt in parts is none that could be joined
         source = handset(
             pdu.source_addr, pdu.source_addr_ton, self.country_code, shared.number_fault
         )
@@ -169,7 +180,7 @@ class MessageIntake:
             if assembled.outcome is Outcome.DUPLICATE:
                 repeated += _held(assembled)
             else:
-                messages.append(self._received(assembled))
+                messages.append(self._received(assembled, unclear))
         return Arrival(bind, delivery, row, tuple(messages), tuple(repeated))
 
     def _late(self, assembled: Assembled) -> Arrival | None:
@@ -183,7 +194,7 @@ class MessageIntake:
             return Arrival(repeated=held)
         return Arrival(messages=(self._received(assembled),))
 
-    def _received(self, assembled: Assembled) -> Received:
+    def _received(self, assembled: Assembled, unclear: Unclear | None = None) -> Received:
         source = assembled.source.decode("latin-1")
         destination = _destination(assembled.destination)
         several = len(assembled.parts) > 1
@@ -203,6 +214,7 @@ class MessageIntake:
             held=_held(assembled),
             # Parts have a reference, and the reassembly knows those that come again.
             certainly_new=several or fingerprint in self._answered,
+            unclear=unclear,
         )
 
 

@@ -38,6 +38,7 @@ class InboundRow(msgspec.Struct, gc=False):
     keyword: str | None
     answers: int | None
     fingerprint: bytes
+    unclear: str | None = None
 
 
 _COLUMNS = InboundRow.__struct_fields__

@@ -172,6 +172,7 @@ class InboundRecorder:
                     keyword=self.opt_outs.keyword(account, message.text) if whole else None,
                     answers=answers,
                     fingerprint=message.fingerprint,
+                    unclear=message.unclear,
                 )
             )
         return rows

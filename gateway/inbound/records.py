@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from gateway.unclear import Unclear
 from smpp.client import Bind
 from smpp.events import Delivery
 
@@ -30,6 +31,7 @@ class Received(msgspec.Struct, gc=False):
 
     `held` are the ids of `inbound_part` that it was made of. `certainly_new`: the same content came
     before on a session that lives and was answered there, so the carrier is not repeating itself.
+    `unclear`: why it may be something else than a message from a handset.
     """
 
     id: int
@@ -42,6 +44,7 @@ class Received(msgspec.Struct, gc=False):
     fingerprint: bytes
     held: tuple[int, ...] = ()
     certainly_new: bool = False
+    unclear: Unclear | None = None
 
 
 class Arrival(msgspec.Struct):

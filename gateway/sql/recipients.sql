@@ -1,5 +1,5 @@
 -- name: inbound_list
-SELECT id, from_enc, destination, text, parts, parts_missing, keyword, answers, connector
+SELECT id, from_enc, destination, text, parts, parts_missing, keyword, answers, connector, unclear
 FROM inbound_message
 WHERE account = ANY($1::smallint[]) AND id >= $2 AND id < $3
 ORDER BY id DESC

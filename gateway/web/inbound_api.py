@@ -58,6 +58,14 @@ class InboundMessage(msgspec.Struct, kw_only=True):
         str | None, Meta(description="The last message sent to this handset from that number.")
     ]
     connector: str | None
+    unclear: Annotated[
+        str | None,
+        Meta(
+            description="Why it may be something else than a handset's message: `unreadable`, what "
+            "the carrier called a receipt and names no message; `guessed`, a part whose header was "
+            "not announced."
+        ),
+    ]
     received_at: datetime
 
 
@@ -126,5 +134,6 @@ def _message(view: InboundView) -> InboundMessage:
         keyword=view.keyword,
         answers=None if view.answers is None else format_id("msg", view.answers),
         connector=view.connector,
+        unclear=view.unclear,
         received_at=time_of(view.id),
     )

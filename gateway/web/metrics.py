@@ -131,6 +131,9 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_inbound_parts_total": MetricKind(
             "counter", "deliver_sm and data_sm taken that are no receipts.", ("connector",)
         ),
+        "sms_inbound_headers_guessed_total": MetricKind(
+            "counter", "Of them with a header that esm_class does not tell of.", ("connector",)
+        ),
         "sms_inbound_messages_total": MetricKind("counter", "Messages from handsets committed."),
         "sms_inbound_incomplete_total": MetricKind(
             "counter", "Of them with gaps, since parts did not come in time."
@@ -187,7 +190,15 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
             ("connector", "result"),
         ),
         "sms_receipts_unreadable_total": MetricKind(
-            "counter", "Receipts without an id or a state that can be read.", ("connector",)
+            "counter",
+            "Receipts that name no message, kept beside the messages from handsets.",
+            ("connector",),
+        ),
+        "sms_receipts_unknown_state_total": MetricKind(
+            "counter", "Receipts whose word for the state means nothing here.", ("connector",)
+        ),
+        "sms_receipts_guessed_total": MetricKind(
+            "counter", "Receipts read although a key or a header mark was missing.", ("connector",)
         ),
         "sms_records_unstorable_total": MetricKind(
             "counter", "Results or receipts that PostgreSQL refused, each logged."

@@ -26,6 +26,7 @@ class InboundView(msgspec.Struct, kw_only=True):
     keyword: str | None
     answers: int | None
     connector: str | None
+    unclear: str | None = None
 
 
 class InboundFilter(msgspec.Struct, kw_only=True, frozen=True):

@@ -251,6 +251,8 @@ class ConnectorView(msgspec.Struct, kw_only=True):
     rate_max: str | None = None  # the contract, as configured or as set at run time
     paused: bool = False  # by an operator
     withheld: tuple[str, ...] = ()  # why nothing is written although binds may be up
+    receipt_states: Mapping[str, str] = {}  # as configured
+    receipt_states_unknown: Mapping[str, int] = {}  # words that came and mean nothing here, counted
 
 
 class Reloaded(msgspec.Struct, kw_only=True):

@@ -92,14 +92,15 @@ async def test_an_intermediate_notification_is_a_receipt(world: World) -> None:
     assert await world.connection.fetchval("SELECT status FROM unmatched_receipt") == Status.SENT
 
 
-async def test_what_cannot_be_read_is_taken_since_it_will_not_get_better(world: World) -> None:
+async def test_what_cannot_be_read_and_has_nowhere_to_go_is_not_taken(world: World) -> None:
+    """ESME_ROK is said of what has a row. Where messages are taken, it is kept as one: E94."""
     carrier = Carrier()
     async with sending(world, carrier) as dispatch:
         pdus = [
             DeliverSm(0, esm_class=RECEIPT, short_message=octets)
             for octets in (b"", b"\xff\x00\x01", b"stat:DELIVRD", b"hello")
         ]
-        assert await answers(carrier, [*pdus, receipt(1)]) == [ESME_ROK] * 5
+        assert await answers(carrier, [*pdus, receipt(1)]) == [ESME_RX_R_APPN] * 4 + [ESME_ROK]
         assert dispatch.intake.counters.unreadable == 4
     assert await world.count("unmatched_receipt") == 1
 

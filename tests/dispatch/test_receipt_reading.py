@@ -49,6 +49,8 @@ def read(manners: ReceiptManners, text: bytes, **fields: object) -> ReceiptRow |
          True),
         (b"stat:UNDELIV id:7", True),
         (b"id:7 stat:MA:0001", True),
+        (b"id:7 sub:001 dlvrd:000 done date:2601021504 stat:NOROUTE err:1", True),
+        (b"7 sub:001 dlvrd:001 done date:2601021504 stat:DELIVRD err:0", False),
         (b"my id: 7 is in a bad state", False),
         (b"id:7 stat:", False),
         (b"id:7 stat:HELLO", False),
@@ -63,10 +65,8 @@ def test_e19_without_esm_class_a_text_must_have_an_id_and_a_known_state(
     leaves_it_out = ReceiptManners(without_esm_class=True)
     assert (read(leaves_it_out, text) is not None) == known
     assert read(ReceiptManners(), text) is None  # by esm_class alone, it is a handset's
-    tlvs = ((TLV_RECEIPTED_MESSAGE_ID, b"7\0"), (TLV_MESSAGE_STATE, b"\2"))
-    assert read(leaves_it_out, b"hello", tlvs=tlvs) is None
-    # What says what it is, a manual acknowledgement of a handset for instance, is believed.
-    assert read(leaves_it_out, text, esm_class=0x10) is None
+    # What says what it is, the end of a conversation for instance, is believed.
+    assert read(leaves_it_out, text, esm_class=0x18) is None
 
 
 def test_e7_the_id_that_is_tried_first_is_a_setting() -> None:

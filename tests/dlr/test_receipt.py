@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import pytest
@@ -9,14 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlr.receipt import (
-    ID_CHARACTERS_MAX,
+    NO_STATES,
     STATES,
     Receipt,
     normalise_id,
     parse_date,
     parse_receipt,
 )
+from dlr.receipt_text import ID_CHARACTERS_MAX
 from dlr.status import RECEIPT_STATUSES, Status
+from smpp.user_data import plain_text
 
 STANDARD = (
     b"id:0123456789 sub:001 dlvrd:001 submit date:2401011200 done date:2401011203 "
@@ -31,12 +34,14 @@ def parse(
     tlv_id: bytes | None = None,
     state: int | None = None,
     network_error: bytes | None = None,
+    states: Mapping[str, Status] = NO_STATES,
 ) -> Receipt | None:
     return parse_receipt(
-        text,
+        plain_text(text),
         receipted_message_id=tlv_id,
         message_state=state,
         network_error_code=network_error,
+        states=states,
     )
 
 
@@ -156,11 +161,14 @@ def test_of_two_states_the_one_that_ranks_higher_counts() -> None:
     assert parsed(b"id:1 stat:ENROUTE", state=5).status is Status.UNDELIVERED
 
 
-@pytest.mark.parametrize(
-    "text", [b"", b"Hello", b"id:5 see you", b"stat:DELIVRD", b"id: stat:DELIVRD", b"\xff\x00"]
-)
-def test_what_names_no_message_is_no_receipt(text: bytes) -> None:
+@pytest.mark.parametrize("text", [b"", b"Hello", b"id:5 see you", b"id:", b"\xff\x00"])
+def test_what_says_nothing_about_a_message_is_no_receipt(text: bytes) -> None:
     assert parse(text) is None
+
+
+@pytest.mark.parametrize("text", [b"stat:DELIVRD", b"id: stat:DELIVRD", b"\0stat:DELIVRD\0"])
+def test_a_state_without_an_id_leaves_it_to_another_key(text: bytes) -> None:
+    assert (parsed(text).carrier_id, parsed(text).status) == ("", Status.DELIVERED)
 
 
 @given(
@@ -183,7 +191,8 @@ def test_nothing_a_carrier_sends_raises(
     if receipt is None:
         return
     assert receipt.status in RECEIPT_STATUSES
-    assert 0 < len(receipt.carrier_id) <= ID_CHARACTERS_MAX
+    assert len(receipt.carrier_id) <= ID_CHARACTERS_MAX
+    assert receipt.carrier_id or receipt.state
     stored = f"{receipt.carrier_id}{receipt.error}{receipt.state}{receipt.text_id}"
     assert "\x00" not in stored
 

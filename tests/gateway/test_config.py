@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
+from dlr.status import Status
 from gateway.config import Config, ConfigError, load_config, redacted
 from gateway.config.policy_settings import CapSettings
 from gateway.config.reference import render
 from gateway.config.shape import check_shape
 from gateway.config.values import Address, BaseUrl, DatabaseUrl, Rate, Size
-from gateway.config.wire import wire_profile
+from gateway.config.wire import receipt_manners, wire_profile
 from gateway.dispatch.wire_profile import WireProfile
 from smpp.addresses import AddressSettings
 from smpp.encoding import TextSettings
@@ -108,6 +109,13 @@ WRONG = [
      "connectors[0].query_after_seconds: needs ids as the carrier wrote them"),
     (CONNECTOR + 'query_after_seconds = 60\nid_rewrite = { pattern = "a" }',
      "connectors[0].query_after_seconds: needs ids as the carrier wrote them"),
+    (CONNECTOR + 'receipt_states = { NOROUTE = "lost" }',
+     'connectors[0].receipt_states.NOROUTE: "lost" is not one of "delivered"'),
+    (CONNECTOR + 'receipt_states = { "NO ROUTE" = "sent" }',
+     'connectors[0].receipt_states, a key: "NO ROUTE" is not a word as receipts write it'),
+    (CONNECTOR + 'receipt_states = "NOROUTE"', 'receipt_states: "NOROUTE" is not a table'),
+    (CONNECTOR + 'receipt_states = { A = "sent", a = "expired" }',
+     "connectors[0].receipt_states: a means two things, since case makes no difference"),
     (CONNECTOR + 'id_rewrite = { pattern = "(a+)+" }', "id_rewrite: the pattern may not repeat"),
     ('[[connectors]]\nname = "a"', "connectors[0].host: missing"),
     ('[[connectors]]\nname = "A b"', 'connectors[0].name: "A b" is not a name: 1 to 63 of a-z'),
@@ -195,6 +203,18 @@ tlvs = [
         addresses=AddressSettings(source={"alphanumeric": (5, 9), "any": (1, 1)}),
         tlvs=((0x1400, b"1234567890\0"), (0x1401, b"\0\x07")),
     )
+
+
+def test_e96_the_words_of_a_carrier_are_read(tmp_path: Path) -> None:
+    config = load(
+        tmp_path, CONNECTOR + 'receipt_states = { noroute = "undelivered", "2:100" = "expired" }'
+    )
+    manners = receipt_manners(config.connectors[0], "")
+    assert manners.states == {"NOROUTE": Status.UNDELIVERED, "2:100": Status.EXPIRED}
+    assert load(tmp_path, CONNECTOR).connectors[0].receipt_states == {}
+    by_environment = {"SMSGATE_CONNECTORS__0__RECEIPT_STATES": '{ BLACK = "rejected" }'}
+    config = load(tmp_path, CONNECTOR, by_environment)
+    assert config.connectors[0].receipt_states == {"BLACK": "rejected"}
 
 
 def test_an_empty_table_of_caps_means_the_usual_ones_of_marketing(tmp_path: Path) -> None:

@@ -54,6 +54,15 @@ def test_pace_and_the_reading_of_receipts_touch_no_bind(keys: dict[str, object])
     assert (changes.adjusted, changes.rebound, changes.restart) == ([changed(**keys)], [], [])
 
 
+def test_e96_words_are_explained_without_a_new_bind_or_learning_ids_anew() -> None:
+    explained = changed(receipt_states={"NOROUTE": "undelivered"})
+    assert connector_changes([A], [explained]).adjusted == [explained]
+    reader = ReceiptReader(1, receipt_manners(A, "a"))
+    learned = reader.learner
+    assert learned is not None
+    assert learner_of(reader, explained, receipt_manners(explained, "a"), {}) is learned
+
+
 @pytest.mark.parametrize("keys", [{"host": "x"}, {"password": "p", "window": 7}, {"binds": 3}])
 def test_what_the_binds_are_made_of_replaces_them(keys: dict[str, object]) -> None:
     changes = connector_changes([A], [changed(**keys)])
