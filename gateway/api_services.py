@@ -16,9 +16,10 @@ from gateway.config.account_settings import AccountSettings
 from gateway.connectors import texts_of
 from gateway.control.queue import Queues
 from gateway.dispatch.routing import RouteTable
+from gateway.health import Health
 from gateway.policy.number_rules import NumberRules
 from gateway.preview import Rehearsal
-from gateway.readers import Health, Messages, connector_view
+from gateway.readers import Messages, connector_view
 from gateway.registry import DEFAULT_ACCOUNT, Registry
 from gateway.report_service import Reports
 from gateway.resolution import Resolver
@@ -68,7 +69,16 @@ def services(gateway: Gateway) -> Services:
         reports=Reports(read, registry),
         connectors=views,
         operations=gateway.reloader,
-        readiness=Health(read, dispatches.values(), lambda: gateway.draining),
+        readiness=Health(
+            read,
+            dispatches.values(),
+            lambda: gateway.draining,
+            writers={
+                "storing messages": gateway.accepter.lanes,
+                "storing results": (gateway.dispatcher.recorder.commits,),
+            },
+            monotonic=time.monotonic,
+        ),
         snapshot=lambda: snapshot(gateway),
         keys=gateway.key_store,
         limits=_request_limits(gateway),

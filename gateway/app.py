@@ -45,6 +45,7 @@ from gateway.recipients import RecipientDesk
 from gateway.reload import Reloader
 from gateway.retention import Retention
 from gateway.sandbox import Sandbox
+from gateway.stopping import Stopping
 from gateway.web.server import HttpServer, create_app
 from gateway.web.services import Services
 from storage import sql
@@ -62,6 +63,7 @@ _log = structlog.get_logger(__name__)
 
 RECORDS_WAITING_MAX = 400_000  # results are bounded by the windows, receipts by their own setting
 HTTP_GRACE_SECONDS = 10.0
+STORING_SECONDS = 5.0  # of a stop, beside the time for submits in flight
 
 
 def wall_ms() -> int:
@@ -92,6 +94,7 @@ class Gateway:
         self.clock = Clock(wall_ms=wall_ms, monotonic_ns=time.monotonic_ns)
         self.policy = OutcomePolicy.of(config.doubt)
         self.draining = False
+        self.stopping = Stopping(config.limits.drain_seconds + STORING_SECONDS)
         self.down: set[str] = set()  # connectors without a bind to write to
         self.recovered = Recovered()
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -324,7 +327,8 @@ class Gateway:
     async def stop(self) -> None:
         """Stop accepting, finish the windows, unbind, store what came back, let go of everything.
 
-        Takes down what start() got up, also after a start that failed half-way.
+        Takes down what start() got up, also after a start that failed half-way. `drain_seconds`
+        after it began, or once stopping.hurry() is called, what is left is cut short.
         """
         self.draining = True
         steps: dict[str, Callable[[], Awaitable[None]]] = {
@@ -335,9 +339,7 @@ class Gateway:
             "term": self._release_term,
             "database": lambda: self.database.close(),
         }
-        for name, step in steps.items():
-            if name in self._started:
-                await step()
+        await self.stopping.run({name: steps[name] for name in steps if name in self._started})
 
     async def _stop_http(self) -> None:
         if self._http is not None:

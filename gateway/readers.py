@@ -7,7 +7,7 @@ Owns the filling of web/services.py's protocols. Writes nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -20,7 +20,6 @@ from gateway.message_list import list_messages
 from gateway.registry import Registry
 from gateway.timeline import MessageRecord, read_message, read_timeline
 from gateway.web.services import (
-    Component,
     ConnectorView,
     MessageFilter,
     MessagePage,
@@ -28,15 +27,13 @@ from gateway.web.services import (
     TimelineEvent,
 )
 from smpp.client import BindState
-from storage.connectors import SANDBOX, SANDBOX_NAME
+from storage.connectors import SANDBOX_NAME
 from storage.crypto import NumberVault
-from storage.faults import DATABASE_ERRORS, is_transient
+from storage.faults import is_transient
 from storage.pool import Connection
 
 RETRY_AFTER_SECONDS = 1
-CHECK_SECONDS_MAX = 1.5
 SLICE_ITEMS = 100  # decrypting a number takes 20 us
-_CHECK_ERRORS: tuple[type[BaseException], ...] = (*DATABASE_ERRORS, TimeoutError)
 
 
 @asynccontextmanager
@@ -118,48 +115,6 @@ class Messages:
             send_at=record.send_at,
             expires_at=record.expires_at,
         )
-
-
-class Health:
-    """Implements Readiness: the database answers, some connector is up, nobody is draining.
-
-    One carrier that is away is shown and does not take the process out of service: what goes to it
-    waits in the database.
-    """
-
-    def __init__(
-        self,
-        pool: asyncpg.Pool[asyncpg.Record],
-        connectors: Collection[ConnectorDispatch],
-        draining: Callable[[], bool],
-    ) -> None:
-        self._pool = pool
-        self._connectors = connectors
-        self._draining = draining
-
-    async def check(self) -> list[Component]:
-        components = [await self._database()]
-        for dispatch in self._connectors:
-            pool, up = dispatch.pool, dispatch.up
-            if pool is None and dispatch.connector == SANDBOX:
-                continue  # nobody has used it
-            why = ", ".join(dispatch.withheld)
-            reason = None if up or pool is None else why or pool.reason or "not bound yet"
-            components.append(Component(f"connector {dispatch.name}", up, reason, required=False))
-        if not any(each.up for each in self._connectors if each.connector != SANDBOX):
-            why = "no connector is up: messages are taken and wait"
-            components.append(Component("sending", False, why))
-        if self._draining():
-            components.append(Component("accepting", False, "the gateway is stopping"))
-        return components
-
-    async def _database(self) -> Component:
-        try:
-            async with asyncio.timeout(CHECK_SECONDS_MAX):
-                await self._pool.fetchval("SELECT 1")
-        except _CHECK_ERRORS as error:
-            return Component("database", False, str(error) or "no answer in time")
-        return Component("database", True)
 
 
 def connector_view(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> ConnectorView:

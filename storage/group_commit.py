@@ -7,12 +7,17 @@ what a flush does.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from storage.faults import is_unavailable
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+
+_log = logging.getLogger("smsgate.storage")
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -69,6 +74,8 @@ class GroupCommit(Generic[T, R]):
 
     Counters: `waiting` items (queued or in the running flush; never above `items_waiting_max`),
     `flushes` and `items_flushed` that succeeded, `flush_failures`, `last_flush_seconds`.
+    `failure`: what the last flush met, None once one has succeeded. Moments by time.monotonic():
+    `failed_at`, and `began_at` of the running flush, None while there is none.
     """
 
     def __init__(
@@ -89,6 +96,10 @@ class GroupCommit(Generic[T, R]):
         self.items_flushed = 0
         self.flush_failures = 0
         self.last_flush_seconds = 0.0
+        self.failure: Exception | None = None
+        self.failed_at = 0.0
+        self.began_at: float | None = None
+        self._failing_since = 0.0
         self._flush = flush
         self._retry = retry
         self._tickets: deque[_Ticket[T, R]] = deque()
@@ -208,6 +219,7 @@ class GroupCommit(Generic[T, R]):
         attempt = 0
         while True:
             began = time.perf_counter()
+            self.began_at = time.monotonic()
             try:
                 results = await self._flush(items, attempt)
                 if len(results) != len(items):
@@ -216,16 +228,32 @@ class GroupCommit(Generic[T, R]):
                     )
             except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer to those who wait
                 self.flush_failures += 1
+                self._failed(error)
                 delay = None if self._retry is None else self._retry(error, attempt)
                 if delay is None:
                     return [error] * len(items)
                 await asyncio.sleep(delay)
                 attempt += 1
             else:
+                self._succeeded()
                 self.last_flush_seconds = time.perf_counter() - began
                 self.flushes += 1
                 self.items_flushed += len(items)
                 return results
+
+    def _failed(self, error: Exception) -> None:
+        now = time.monotonic()
+        if self.failure is None:
+            self._failing_since = now
+        self.failure, self.failed_at, self.began_at = error, now, None
+        if is_unavailable(error):  # of others the text may hold what was to be written
+            _log.error("%s cannot be written: %s", self.name, str(error) or type(error).__name__)
+
+    def _succeeded(self) -> None:
+        if self.failure is not None and is_unavailable(self.failure):
+            seconds = time.monotonic() - self._failing_since
+            _log.warning("%s is written again, after %.1f s", self.name, seconds)
+        self.failure = self.began_at = None
 
     def _settle(
         self, shares: list[tuple[_Ticket[T, R], int]], results: Sequence[R | BaseException]

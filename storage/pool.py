@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import time
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -26,6 +27,7 @@ from storage.faults import (
     Fenced,
     is_transient,
 )
+from storage.reads import IDLE_IN_TRANSACTION_MS_MAX, ReadPool
 from storage.sql import load
 from storage.transactions import CleanConnection
 
@@ -39,11 +41,10 @@ SQL = load("storage")
 EMBEDDED = "embedded"
 SERVER_VERSION_MIN = 15
 CONNECT_SECONDS_MAX = 10.0
-READ_STATEMENT_MS_MAX = 15_000
-DEDICATED_STATEMENT_SECONDS_MAX = (
-    30.0  # a server that vanished without a word is noticed after this
-)
-IDLE_IN_TRANSACTION_MS_MAX = 30_000
+DEDICATED_STATEMENT_SECONDS_MAX = 15.0  # a server that says nothing is given up after this
+# A host that vanished without a word is noticed sooner than that, by the kernel: what is sent and
+# not acknowledged for so long, and what is not sent while it is silent, ends the connection.
+SILENCE = {"TCP_USER_TIMEOUT": 6_000, "TCP_KEEPIDLE": 3, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3}
 RECONNECT_SECONDS_MIN = 0.05
 RECONNECT_SECONDS_MAX = 2.0
 
@@ -85,13 +86,28 @@ async def connect(
 
 
 async def set_up(connection: Connection) -> None:
-    """Our codecs. Raises DatabaseUnusable for a server older than SERVER_VERSION_MIN."""
+    """Our codecs, and a socket that notices silence. Raises DatabaseUnusable for a server older
+    than SERVER_VERSION_MIN.
+    """
     version = connection.get_server_version()
     if version.major < SERVER_VERSION_MIN:
         raise DatabaseUnusable(
             f"PostgreSQL {version.major} is too old: smsgate needs {SERVER_VERSION_MIN} or later"
         )
+    _notice_silence(connection)
     await set_codecs(connection)
+
+
+def _notice_silence(connection: Connection) -> None:
+    """asyncpg has no setting for this, and keeps its transport to itself."""
+    bare = getattr(connection, "_con", connection)  # of a pool's proxy
+    end = getattr(bare, "_transport").get_extra_info("socket")  # noqa: B009 - not in its stubs
+    if end is None or end.family not in (socket.AF_INET, socket.AF_INET6):
+        return  # the embedded server is no host that could vanish alone
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in SILENCE.items():
+        if hasattr(socket, name):  # not every system has each of them
+            end.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 class Dedicated:
@@ -172,7 +188,7 @@ class Database:
     """One PostgreSQL, embedded or not. Made by `open`."""
 
     def __init__(
-        self, url: str, application_name: str, server: EmbeddedServer | None, read: asyncpg.Pool
+        self, url: str, application_name: str, server: EmbeddedServer | None, read: ReadPool
     ) -> None:
         self.url = url
         self.read = read
@@ -207,18 +223,11 @@ class Database:
             await close_connection(
                 first
             )  # it was opened for its errors, which the pool would not tell as clearly
-            read = await asyncpg.create_pool(
+            read = await ReadPool(
                 url,
-                min_size=1,
-                max_size=read_connections,
-                timeout=CONNECT_SECONDS_MAX,
-                init=set_up,
-                server_settings={
-                    "application_name": f"{application_name}:read",
-                    "statement_timeout": str(READ_STATEMENT_MS_MAX),
-                    "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS_MAX),
-                    "default_transaction_read_only": "on",  # only fenced connections may write
-                },
+                application_name=f"{application_name}:read",
+                connections=read_connections,
+                connected=set_up,
             )
         except BaseException:
             if server is not None:
@@ -262,8 +271,7 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection, then let go of the embedded server."""
-        for dedicated in self._dedicated:
-            await dedicated.close()
+        await asyncio.gather(*(dedicated.close() for dedicated in self._dedicated))
         self._dedicated.clear()
         try:
             async with asyncio.timeout(CONNECT_SECONDS_MAX):
@@ -309,8 +317,11 @@ class Database:
 
 
 async def close_connection(connection: Connection) -> None:
-    """Close politely, or at once when the server does not answer."""
+    """Close politely, or at once when the server does not answer or we are in a hurry."""
     try:
         await connection.close(timeout=CONNECT_SECONDS_MAX)
     except DATABASE_ERRORS:
         connection.terminate()
+    except BaseException:
+        connection.terminate()
+        raise

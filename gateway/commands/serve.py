@@ -1,5 +1,5 @@
-"""`smsgate serve`: the gateway, until SIGTERM or SIGINT; then it drains. SIGHUP reads the
-configuration again.
+"""`smsgate serve`: the gateway, until SIGTERM or SIGINT; then it drains, and a second one cuts that
+short. SIGHUP reads the configuration again.
 """
 
 from __future__ import annotations
@@ -34,9 +34,15 @@ def run(arguments: argparse.Namespace) -> int:
 async def _serve(config: Config, read: Callable[[], Config]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     gateway = Gateway(config, read=read)
+
+    def asked_to_stop() -> None:
+        if stop.is_set():
+            gateway.stopping.hurry()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked_to_stop)
     try:
         await gateway.start()
         garbage.settle()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections import Counter
 from pathlib import Path
@@ -99,6 +100,7 @@ async def test_postgresql_killed_under_load_pauses_both_sides_and_loses_nothing(
     assert set(submits.values()) == {1}
 
 
+EVENT = re.compile(r'"event": "([^"]+)"')
 FULL_DISK = """
 CREATE FUNCTION disk_is_full() RETURNS trigger LANGUAGE plpgsql AS
 $$BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END$$;
@@ -156,6 +158,10 @@ async def test_a_database_that_takes_no_writes_for_a_while_costs_no_result_and_n
             for submit in held:
                 deliver_and_confirm(submit)
             refusals = await refused(running, 20)  # meanwhile the other writers have tried as well
+            status, ready = await running.call("GET", "/readyz")
+            troubled = {
+                each["name"]: each["reason"] for each in ready["components"] if each["reason"]
+            }
         finally:
             await alter(open_again)
         await end_sessions(connection)
@@ -167,6 +173,10 @@ async def test_a_database_that_takes_no_writes_for_a_while_costs_no_result_and_n
         await until_row(connection, "SELECT 1 FROM owner_term WHERE expires_at > $1", expires)
     assert all(len(smsc.submits_of(str(message(n)["to"]))) == 1 for n in range(45))
     assert refusals == {503}
+    assert (status, bool(troubled["storing messages"])) == (503, True)  # O8
+    log = running.child.log.read_text()
+    assert "accept cannot be written" in log and "accept is written again" in log
+    assert max(Counter(EVENT.findall(log)).values()) < 500  # O9: no loop fills it
 
 
 async def refused(running: Running, times: int) -> set[int]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from storage.ids import id_at
 from storage.leases import HostIdentity, OwnerTerm, dead_terms, fence
 from storage.migrate import migrate
 from storage.partitions import PARTITIONED, drop_partitions, ensure_partitions
-from storage.pool import Database, close_connection, connect
+from storage.pool import Connection, Database, close_connection, connect
 from tests.conftest import LoopThread
 from tests.external_servers import DEBIAN, NOT_INSTALLED, debian_server, wheel_server
 from tests.integration.running import gateway, message, simulator, write_config
@@ -69,6 +70,9 @@ async def test_a_server_does_what_the_storage_needs(url: str) -> None:
         database.use_term(term.term)
         writer = database.dedicated("accept")
         assert await (await writer.connection()).fetchval("SELECT 1") == 1
+        assert notices_silence(await writer.connection())  # O7
+        async with database.read.acquire() as reader:
+            assert notices_silence(reader._con)
         assert await dead_terms(connection, host) == [term.term]
         await fence(connection, term.term)
         with pytest.raises(Fenced):
@@ -79,6 +83,15 @@ async def test_a_server_does_what_the_storage_needs(url: str) -> None:
         assert connection.get_server_version().major >= 15
     finally:
         await database.close()
+
+
+def notices_silence(connection: Connection) -> bool:
+    """Whether the kernel ends it when the other host is silent."""
+    end = connection._transport.get_extra_info("socket")  # type: ignore[attr-defined]
+    return bool(
+        end.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        and end.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 6_000
+    )
 
 
 async def test_the_whole_road_in_two_lives_the_first_one_killed(url: str, folder: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -10,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
-from storage import pool
+from storage import pool, reads
 from storage.faults import TRANSIENT, DatabaseDown, DatabaseUnusable, Fenced, is_transient
 from storage.leases import HostIdentity, OwnerTerm, fence
 from storage.pool import Database, Dedicated, close_connection, connect
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from storage.pool import Connection
+
+
+PATIENCE_SECONDS = 30.0
 
 
 @pytest.fixture
@@ -62,7 +68,7 @@ async def test_connections_are_named_by_role_and_term(database: Database) -> Non
 async def test_the_read_pool_cannot_write_and_has_a_time_limit(database: Database) -> None:
     with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
         await database.read.execute("INSERT INTO account (name) VALUES ('x')")
-    assert await database.read.fetchval("SHOW statement_timeout") == "15s"
+    assert await database.read.fetchval("SHOW statement_timeout") == "14500ms"
 
 
 async def test_a_dedicated_connection_is_kept(database: Database) -> None:
@@ -279,3 +285,61 @@ async def test_a_transaction_that_fails_inside_keeps_its_connection(database: Da
         async with dedicated.transaction() as connection:
             await connection.fetchval("SELECT 1 / 0")
     assert await dedicated.connection() is before
+
+
+@contextlib.asynccontextmanager
+async def standing_still(pid: int) -> AsyncIterator[None]:
+    """This backend neither works nor dies, as on a machine that hangs."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+async def one_reader(url: str, monkeypatch: pytest.MonkeyPatch, seconds: float) -> Database:
+    monkeypatch.setattr(reads, "READ_SECONDS_MAX", seconds)
+    monkeypatch.setattr(reads, "FREE_SECONDS_MAX", 0.2)
+    return await Database.open(
+        url, Path("/nowhere"), application_name="smsgate", read_connections=1
+    )
+
+
+async def test_o7_a_read_that_is_never_answered_ends_and_its_connection_is_replaced(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = await one_reader(database_url, monkeypatch, 0.3)
+    try:
+        pid = await database.read.fetchval("SELECT pg_backend_pid()")
+        async with standing_still(pid), asyncio.timeout(PATIENCE_SECONDS):
+            with pytest.raises(TimeoutError):
+                await database.read.fetchval("SELECT 1")
+            assert await answered(database) != pid
+    finally:
+        await database.close()
+
+
+async def test_o7_a_read_whose_caller_is_gone_holds_up_nobody(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = await one_reader(database_url, monkeypatch, 3600.0)
+    try:
+        pid = await database.read.fetchval("SELECT pg_backend_pid()")
+        async with standing_still(pid), asyncio.timeout(PATIENCE_SECONDS):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await database.read.fetchval("SELECT 1")
+            assert await answered(database) != pid
+    finally:
+        await database.close()
+
+
+async def answered(database: Database) -> int:
+    """The backend that answers once the only connection is free again."""
+    while True:
+        try:
+            pid: int = await database.read.fetchval("SELECT pg_backend_pid()")
+        except TimeoutError:
+            continue
+        return pid

@@ -1,0 +1,50 @@
+"""A stop in steps, each with an end: first politely, then hard.
+
+Owns the order's deadlines. What a step does not finish in time it leaves to the next start, which
+finds it in the database as after a kill. Must not know what a step does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+HARD_SECONDS = 2.0  # of each step, once the time of all is over
+
+_log = structlog.get_logger(__name__)
+
+
+class Stopping:
+    """One stop. `seconds`: what all steps have together before it gets hard."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._until: float | None = None
+        self._step: asyncio.Timeout | None = None
+
+    def hurry(self) -> None:
+        """Somebody has asked twice: no more patience."""
+        self._seconds = 0.0
+        if self._until is not None:
+            self._until = asyncio.get_running_loop().time()
+            if self._step is not None and not self._step.expired():
+                self._step.reschedule(self._until + HARD_SECONDS)
+
+    async def run(self, steps: Mapping[str, Callable[[], Awaitable[object]]]) -> list[str]:
+        """One after the other; returns those that were not finished."""
+        loop = asyncio.get_running_loop()
+        self._until = loop.time() + self._seconds
+        overdue: list[str] = []
+        for name, step in steps.items():
+            scope = self._step = asyncio.timeout_at(max(self._until, loop.time() + HARD_SECONDS))
+            try:
+                async with scope:
+                    await step()
+            except TimeoutError:
+                if not scope.expired():
+                    raise
+                overdue.append(name)
+                _log.error("stop_step_overdue", step=name)
+        return overdue

@@ -1,0 +1,92 @@
+"""The connections that reports, lists and look-ups read by.
+
+Owns their number, and how long a read may take: none waits for a server that says nothing. Must not
+know any table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import asyncpg
+from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
+
+from storage.faults import DATABASE_ERRORS
+
+READ_SECONDS_MAX: Final = 15.0  # one statement, also where the server never answers
+STATEMENT_MS_MAX: Final = 14_500  # the server's own limit comes first, while it answers at all
+FREE_SECONDS_MAX: Final = 5.0  # until a connection is free, and until one is given back
+IDLE_IN_TRANSACTION_MS_MAX: Final = 30_000
+_QUERIES_MAX: Final = 50_000  # of one connection, and its seconds without any: asyncpg's usual
+_IDLE_SECONDS_MAX: Final = 300.0
+
+Connected = Callable[[Any], Coroutine[Any, Any, None]]  # is given each new connection, in its proxy
+
+
+class ReadPool(asyncpg.Pool):
+    """As asyncpg's pool, and every wait of it has an end.
+
+    A read that was given up, for it took too long or because its caller is gone, leaves its
+    connection at once: the server is asked to cancel beside, and a server that does not hear that
+    either loses the connection, which the next reader opens anew.
+    """
+
+    def __init__(
+        self, url: str, *, application_name: str, connections: int, connected: Connected
+    ) -> None:
+        super().__init__(
+            url,
+            min_size=1,
+            max_size=connections,
+            max_queries=_QUERIES_MAX,
+            max_inactive_connection_lifetime=_IDLE_SECONDS_MAX,
+            init=connected,
+            loop=None,
+            connection_class=asyncpg.Connection,
+            record_class=asyncpg.Record,
+            timeout=FREE_SECONDS_MAX,
+            command_timeout=READ_SECONDS_MAX,
+            server_settings={
+                "application_name": application_name,
+                "statement_timeout": str(STATEMENT_MS_MAX),
+                "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS_MAX),
+                "default_transaction_read_only": "on",  # only fenced connections may write
+            },
+        )
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    def acquire(self, *, timeout: float | None = None) -> Reading:
+        """A connection for `async with`. TimeoutError: none was free in time."""
+        return Reading(self, FREE_SECONDS_MAX if timeout is None else timeout)
+
+    def leave(self, connection: PoolConnectionProxy[asyncpg.Record]) -> None:
+        """Give back a connection that may still be busy, without waiting for it."""
+        leaving = asyncio.get_running_loop().create_task(self._left(connection), name="read left")
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+
+    async def _left(self, connection: PoolConnectionProxy[asyncpg.Record]) -> None:
+        with contextlib.suppress(*DATABASE_ERRORS):
+            await self.release(connection, timeout=FREE_SECONDS_MAX)
+
+
+class Reading(PoolAcquireContext):
+    """One connection for the time of a block."""
+
+    __slots__ = ()
+
+    pool: ReadPool
+
+    async def __aexit__(self, *exc: object) -> None:
+        """The connection goes back; what was read is read, even where that fails."""
+        connection, self.connection, self.done = self.connection, None, True
+        if connection is None:
+            return
+        if isinstance(exc[1], (TimeoutError, asyncio.CancelledError)):
+            self.pool.leave(connection)
+            return
+        with contextlib.suppress(*DATABASE_ERRORS):
+            await self.pool.release(connection)
