@@ -1,7 +1,8 @@
 """Who is asking: the bearer key of a request, to an account and what it may do (RFC 6750).
 
 Owns the cache in front of the key store and its bounds. Must not know routes or SQL. A revoked key
-stops working within CACHE_SECONDS in every process, and one that expires at its moment.
+stops working within CACHE_SECONDS in every process, and one that expires at its moment. While the
+store cannot be asked, a key that was good a moment ago stays good.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from gateway.accept.models import Overloaded
+from gateway.accept.models import Overloaded, StorageDown
 from gateway.keys import hash_of
 from gateway.web.problems import ProblemError
 from gateway.web.services import KeyStore, StoredKey
@@ -22,6 +23,8 @@ KNOWN_KEYS_MAX = 10_000
 UNKNOWN_KEYS_MAX = 10_000
 LOOKUPS_MAX = 64  # at a time: guessing keys must not crowd reports out of the read connections
 RETRY_AFTER_SECONDS = 1
+LOOKUP_SECONDS_MAX = 2.0  # a database that says nothing must not hold up who has a good key
+BELIEVED_SECONDS = 60.0  # since the last look-up that was answered
 ADMIN = "admin"
 
 _SCHEME = "Bearer "
@@ -30,8 +33,11 @@ _CHALLENGE_INVALID = {"WWW-Authenticate": 'Bearer realm="smsgate", error="invali
 
 
 class _Cached(msgspec.Struct, frozen=True):
+    """`believed_until`: so long it is good even if the store cannot be asked."""
+
     key: StoredKey | None
     expires: float
+    believed_until: float = 0.0
 
 
 class Authenticator:
@@ -95,18 +101,23 @@ class Authenticator:
         lookup = self._lookups.get(text)
         if lookup is None:
             if len(self._lookups) >= LOOKUPS_MAX:
-                raise Overloaded(RETRY_AFTER_SECONDS)
+                return self._believed(text, Overloaded(RETRY_AFTER_SECONDS))
             lookup = asyncio.ensure_future(self._look_up(text, key_hash))
             self._lookups[text] = lookup
             lookup.add_done_callback(lambda _: self._lookups.pop(text))
         return await asyncio.shield(lookup)
 
     async def _look_up(self, text: str, key_hash: bytes) -> StoredKey | None:
-        key = await self._store.find(key_hash)
-        lasts = CACHE_SECONDS
+        try:
+            async with asyncio.timeout(LOOKUP_SECONDS_MAX):
+                key = await self._store.find(key_hash)
+        except (StorageDown, TimeoutError):
+            return self._believed(text, StorageDown(RETRY_AFTER_SECONDS))
+        lasts, believed = CACHE_SECONDS, BELIEVED_SECONDS
         if key is not None and key.ended is None and key.lasts_seconds is not None:
-            lasts = min(lasts, key.lasts_seconds)
-        cached = _Cached(key, self._monotonic() + lasts)
+            lasts, believed = min(lasts, key.lasts_seconds), min(believed, key.lasts_seconds)
+        now = self._monotonic()
+        cached = _Cached(key, now + lasts, now + believed)
         if key is None or key.ended is not None:
             self._known.pop(text, None)
             _remember(self._unknown, text, cached, UNKNOWN_KEYS_MAX)
@@ -114,6 +125,18 @@ class Authenticator:
             self._unknown.pop(text, None)
             _remember(self._known, text, cached, KNOWN_KEYS_MAX)
         return key
+
+    def _believed(self, text: str, otherwise: Exception) -> StoredKey:
+        """The key if it was good a moment ago. What cannot be asked is not asked by each request:
+        the next look-up is a second later.
+        """
+        cached, now = self._known.get(text), self._monotonic()
+        if cached is None or cached.key is None or cached.believed_until <= now:
+            raise otherwise
+        expires = min(now + RETRY_AFTER_SECONDS, cached.believed_until)
+        entry = _Cached(cached.key, expires, cached.believed_until)
+        _remember(self._known, text, entry, KNOWN_KEYS_MAX)
+        return cached.key
 
 
 def _remember(

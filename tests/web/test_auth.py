@@ -123,13 +123,14 @@ class SlowStore:
         self.lookups = 0
         self.answer = asyncio.Event()
         self.failure: Exception | None = None
+        self.lasts_seconds: float | None = None
 
     async def find(self, key_hash: bytes) -> StoredKey | None:
         self.lookups += 1
         await self.answer.wait()
         if self.failure is not None:
             raise self.failure
-        return StoredKey(1, 1, frozenset({"messages:send"}))
+        return StoredKey(1, 1, frozenset({"messages:send"}), self.lasts_seconds)
 
 
 async def test_simultaneous_requests_of_one_key_ask_once_between_them() -> None:
@@ -159,6 +160,47 @@ async def test_a_failed_lookup_is_told_to_all_who_wait_and_tried_again() -> None
             await authenticator.principal(header, "messages:send")
     store.failure = None
     assert (await authenticator.principal(header, "messages:send")).account == 1
+
+
+@pytest.mark.parametrize("silent", [True, False], ids=["says nothing", "is away"])
+async def test_o7_a_key_that_was_good_a_moment_ago_stays_good(
+    monkeypatch: pytest.MonkeyPatch, silent: bool
+) -> None:
+    monkeypatch.setattr(auth, "LOOKUP_SECONDS_MAX", 0.05)
+    store, now = SlowStore(), [0.0]
+    authenticator = Authenticator(store, lambda: now[0])
+    header = f"Bearer {new_key()}"
+    store.answer.set()
+    await authenticator.principal(header, "messages:send")
+    if silent:
+        store.answer.clear()
+    else:
+        store.failure = StorageDown(1)
+    now[0] = auth.CACHE_SECONDS
+    for _ in range(3):  # all the second one asks nobody
+        assert (await authenticator.principal(header, "messages:send")).account == 1
+    assert store.lookups == 2
+    with pytest.raises(StorageDown):
+        await authenticator.principal(f"Bearer {new_key()}", "messages:send")
+    now[0] = auth.BELIEVED_SECONDS
+    with pytest.raises(StorageDown):
+        await authenticator.principal(header, "messages:send")
+    assert authenticator.known(header, "messages:send") is None
+
+
+async def test_o7_a_key_is_not_believed_longer_than_it_lasts() -> None:
+    store, now = SlowStore(), [0.0]
+    store.lasts_seconds = 7.0
+    authenticator = Authenticator(store, lambda: now[0])
+    header = f"Bearer {new_key()}"
+    store.answer.set()
+    await authenticator.principal(header, "messages:send")
+    store.failure = StorageDown(1)
+    now[0] = 6.0
+    assert (await authenticator.principal(header, "messages:send")).account == 1
+    now[0] = 7.0
+    with pytest.raises(StorageDown):
+        await authenticator.principal(header, "messages:send")
 
 
 async def test_a_flood_of_guessed_keys_is_bounded() -> None:
