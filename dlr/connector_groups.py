@@ -1,4 +1,5 @@
-"""Connectors that are one carrier: what is sent on one may be reported on another (E20).
+"""What matching has to know of carriers: which connectors are one, so that what is sent on one may
+be reported on another (E20), and which send one receipt for all parts of a message (E100).
 
 Owns the look-up from a connector to the others of its group. Must not match receipts.
 """
@@ -9,9 +10,18 @@ from collections.abc import Iterable, Sequence
 
 
 class ConnectorGroups:
-    """Made of (connector, name of its group or None). Without any, each connector is alone."""
+    """Made of (connector, name of its group or None). Without any, each connector is alone, and
+    each receipt is about one part.
+    """
 
-    def __init__(self, members: Iterable[tuple[int, str | None]] = ()) -> None:
+    def __init__(
+        self,
+        members: Iterable[tuple[int, str | None]] = (),
+        *,
+        receipts_per_message: Iterable[int] = (),
+    ) -> None:
+        """`receipts_per_message`: the connectors whose receipts are about whole messages."""
+        self.receipts_per_message = frozenset(receipts_per_message)
         named: dict[str, list[int]] = {}
         for connector, group in members:
             if group is not None:

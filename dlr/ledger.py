@@ -19,6 +19,7 @@ from dlr.reasons import Reason
 from dlr.receipt_rows import JOIN_MINUTES, ReceiptRow
 from dlr.receipt_targets import find_targets, is_open, split
 from dlr.status import Status, outranks
+from dlr.whole_message import spread
 from storage import sql
 from storage.codecs import array_text
 from storage.ids import IdSource, id_at
@@ -74,6 +75,7 @@ class AppliedReceipt(msgspec.Struct, gc=False):
     previous: Status | None = None
     matched: bool = False
     changed: bool = False
+    others: int = 0  # parts of the message that it raised too, since it is about all of them
 
     @property
     def status(self) -> Status:
@@ -154,6 +156,8 @@ async def apply_receipts(
         found = [receipt for receipt in wanted if receipt.row.certain]
         if found:
             await _apply(connection, found)
+    if groups.receipts_per_message:
+        await _spread(connection, applied, groups)
     unmatched = [receipt.row for receipt in applied if not receipt.matched]
     if unmatched:
         await _park(connection, unmatched, ids)
@@ -297,6 +301,20 @@ async def _apply(connection: asyncpg.Connection, applied: Sequence[AppliedReceip
         ) = record  # fmt: skip
         receipt.previous = status
         receipt.changed = changed and best[record[0]] is receipt
+
+
+async def _spread(
+    connection: asyncpg.Connection, applied: Sequence[AppliedReceipt], groups: ConnectorGroups
+) -> None:
+    """What was said of a part is said of its message."""
+    about = {
+        receipt.message_id: receipt
+        for receipt in applied
+        if receipt.message_id is not None and receipt.changed and receipt.parts > 1
+    }
+    raised = await spread(connection, list(about), groups)
+    for (message_id, _, _), count in raised.items():
+        about[message_id].others += count
 
 
 async def _park(connection: asyncpg.Connection, rows: Sequence[ReceiptRow], ids: IdSource) -> None:

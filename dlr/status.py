@@ -11,7 +11,7 @@ receipts arrive (E16, E17).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from types import MappingProxyType
 
@@ -128,19 +128,22 @@ def advance(current: Status, incoming: Status) -> Status:
     return incoming if outranks(incoming, current) else current
 
 
-def fold(parts: Iterable[Status]) -> Status:
+def fold(parts: Sequence[Status], *, of: int = 0) -> Status:
     """What a message is, given the status of each of its parts (of part 0, if it ended without the
-    wire).
+    wire). `of`: how many there are, where some may not have a status yet.
 
-    Open as long as one part is open; delivered only if all are; otherwise the highest-ranking
-    failure. Raises ValueError when there is no part, since a message without one has a status only
-    its outbox row knows.
+    One part that failed is enough: the message was not delivered whole, whatever becomes of the
+    others, and only a better word about that part corrects it. Of several failures the one that
+    ranks highest. Delivered only if all are; a part in doubt comes before everything, since
+    somebody has to decide about it. Raises ValueError when there is no part, since a message
+    without one has a status only its outbox row knows.
     """
     seen = set(parts)
     if not seen:
         raise ValueError("a message without parts has no status on the wire")
-    for still_open in (Status.UNCONFIRMED, Status.SENT):
-        if still_open in seen:
-            return still_open
-    seen.discard(Status.DELIVERED)
-    return max(seen, default=Status.DELIVERED)
+    if Status.UNCONFIRMED in seen:
+        return Status.UNCONFIRMED
+    failures = seen - {Status.SENT, Status.DELIVERED}
+    if failures:
+        return max(failures)
+    return Status.SENT if Status.SENT in seen or len(parts) < of else Status.DELIVERED

@@ -185,8 +185,14 @@ def learner_of(
 def groups_of(
     connectors: Iterable[ConnectorSettings], numbers: Mapping[str, int]
 ) -> ConnectorGroups:
-    """Which connectors are one carrier."""
-    return ConnectorGroups((numbers[each.name], each.receipt_group) for each in connectors)
+    """Which connectors are one carrier, and which report on whole messages."""
+    settings = tuple(connectors)
+    return ConnectorGroups(
+        ((numbers[each.name], each.receipt_group) for each in settings),
+        receipts_per_message=(
+            numbers[each.name] for each in settings if each.receipts_per == "message"
+        ),
+    )
 
 
 def codes_of(

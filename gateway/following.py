@@ -55,7 +55,7 @@ KEYS: Mapping[str, frozenset[str]] = MappingProxyType(
 CONNECTOR_KEYS = (
     "response_id_base", "receipt_id_base", "receipt_id_first", "id_rewrite", "receipt_group",
     "user_message_reference", "query_after_seconds", "receipts_without_esm_class",
-    "receipt_states", "inbound_country_code", "code_table",
+    "receipt_states", "inbound_country_code", "code_table", "receipts_per",
 )  # fmt: skip
 
 

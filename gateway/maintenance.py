@@ -195,7 +195,7 @@ class Maintenance:
         for receipt in joined:
             if receipt.changed and receipt.status > Status.SENT:
                 key = (receipt.row.connector, receipt.row.status)
-                self.final[key] = self.final.get(key, 0) + 1
+                self.final[key] = self.final.get(key, 0) + 1 + receipt.others
 
     async def _expire(self, connection: Connection) -> None:
         """What waited longer than it is of use."""

@@ -6,7 +6,7 @@ dlr/status.py says. Writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -43,7 +43,7 @@ async def standings(connection: Connection, message_ids: Sequence[int]) -> Mappi
             status = waiting_status(row["intended"], row["hold"], row["batch_state"], begun=begun)
             found[row["id"]] = Standing(status)
         elif row["codes"] is not None:
-            found[row["id"]] = of_parts(row["codes"])
+            found[row["id"]] = of_parts(row["codes"], row["parts"])
     return found
 
 
@@ -63,10 +63,12 @@ def waiting_status(
     return Status.QUEUED if hold is None else Hold(hold).status
 
 
-def of_parts(codes: Iterable[int]) -> Standing:
-    """Of a message that has left the outbox, from the highest code of each of its parts."""
+def of_parts(codes: Sequence[int], parts: int) -> Standing:
+    """Of a message of so many parts that has left the outbox, from the highest code of each of
+    those that have one.
+    """
     by_status = {}
     for code in sorted(codes):
         by_status[Status(code >> REASON_BITS)] = Reason(code & (1 << REASON_BITS) - 1)
-    status = fold(by_status)
-    return Standing(status, by_status[status])
+    status = fold([Status(code >> REASON_BITS) for code in codes], of=parts)
+    return Standing(status, by_status.get(status, Reason.NONE))

@@ -168,7 +168,7 @@ def _status(row: asyncpg.Record, results: Sequence[Part]) -> Status:
     best: dict[int, Status] = {}  # a part that was submitted again is what its best result says
     for part in results:
         best[part.part] = advance(best.get(part.part, part.status), part.status)
-    return fold(best.values())
+    return fold([*best.values()], of=max((part.parts for part in results), default=0))
 
 
 def _parts(row: asyncpg.Record, results: Sequence[Part]) -> int:

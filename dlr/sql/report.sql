@@ -1,6 +1,7 @@
 -- name: delivery_counts
 -- Outcomes of the messages with $1 <= id < $2, grouped by the keys whose flag is true. A message is what its parts fold
--- to, as dlr/status.py does it: open while a part is; delivered if all parts are; else the highest-ranking failure.
+-- to, as dlr/status.py does it: unconfirmed while a part is; else its highest-ranking failure; else open while a part
+-- is; else delivered.
 -- `code` carries status and reason through one max(): status * 256 + reason. What still has an outbox row, or no
 -- submission row, or an open part, is pending. What went to the sandbox (connector -1) is in no report.
 WITH part AS (
@@ -13,8 +14,7 @@ WITH part AS (
     SELECT message_id,
            bool_or(sent) AS sent,
            bool_or(code / 256 = 5) AS unconfirmed,
-           bool_or(code / 256 = 10) AS open,
-           max(code) FILTER (WHERE code / 256 <> 60) AS failure,
+           max(code) FILTER (WHERE code / 256 NOT IN (5, 10, 60)) AS failure,
            count(*) FILTER (WHERE code / 256 = 60) = max(parts) AS delivered
     FROM part
     GROUP BY message_id
@@ -35,13 +35,12 @@ WITH part AS (
                WHEN c.id IS NOT NULL THEN 73
                WHEN o.id IS NOT NULL OR f.message_id IS NULL THEN 10
                WHEN f.unconfirmed THEN 5
-               WHEN f.open THEN 10
                WHEN f.failure IS NOT NULL THEN f.failure / 256
                WHEN f.delivered THEN 60
                ELSE 10
            END AS status,
            CASE
-               WHEN o.id IS NOT NULL OR f.unconfirmed OR f.open THEN 0
+               WHEN o.id IS NOT NULL OR f.unconfirmed THEN 0
                ELSE coalesce(f.failure % 256, 0)
            END AS reason
     FROM message AS m

@@ -148,6 +148,13 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
             "kept as it came and proves nothing; codes that are words are known everywhere."
         ),
     ] = "none"
+    receipts_per: Annotated[
+        Literal["part", "message"],
+        Meta(
+            description="What one receipt is about where a text has several parts. `message`: the "
+            "carrier sends one for all of them."
+        ),
+    ] = "part"
     user_message_reference: Annotated[
         bool,
         Meta(

@@ -28,6 +28,7 @@ from dlr.ledger import (
 from dlr.receipt_rows import ReceiptRow
 from dlr.receipt_targets import is_open
 from dlr.status import Status, outranks
+from dlr.whole_message import spread
 from gateway.dispatch.message import Batch
 from gateway.dispatch.pruning import suppress_proven
 from gateway.dispatch.records import (
@@ -73,8 +74,8 @@ class RecorderCounters(msgspec.Struct):
     receipts: dict[tuple[int, int], int] = msgspec.field(default_factory=dict)
 
 
-def _add(counts: dict[tuple[int, int], int], connector: int, status: int) -> None:
-    counts[connector, status] = counts.get((connector, status), 0) + 1
+def _add(counts: dict[tuple[int, int], int], connector: int, status: int, count: int = 1) -> None:
+    counts[connector, status] = counts.get((connector, status), 0) + count
 
 
 def _add_all(
@@ -96,6 +97,7 @@ class _Gathered(msgspec.Struct):
     events: list[Event] = msgspec.field(default_factory=list)
     answers: dict[Bind, list[Delivery]] = msgspec.field(default_factory=dict)
     joined: int = 0  # parked receipts that these results brought back
+    spread: Counter[tuple[int, int, int]] = msgspec.field(default_factory=Counter)
     folded: list[tuple[int, int]] = msgspec.field(default_factory=list)  # written with their row
 
 
@@ -251,6 +253,7 @@ class Recorder:
         self, connection: Connection, gathered: _Gathered
     ) -> list[AppliedReceipt]:
         receipts = gathered.receipts
+        applied: list[AppliedReceipt] = []
         if gathered.rows and (self._parked or not self._alone()):
             # E11: receipts that were here before the submit_sm_resp they belong to.
             joined = await join_unmatched(
@@ -264,9 +267,13 @@ class Recorder:
             )
             gathered.joined = len(joined)
             receipts = receipts + joined
-        if not receipts:
-            return []
-        return await apply_receipts(connection, receipts, self._ids, groups=self.groups)
+        if receipts:
+            applied = await apply_receipts(connection, receipts, self._ids, groups=self.groups)
+        if self.groups.receipts_per_message:
+            # A receipt of these may have come before some of the parts that it is about.
+            several = [row.message_id for row in gathered.rows if row.parts > 1]
+            gathered.spread = await spread(connection, several, self.groups)
+        return applied
 
     def _count(
         self, gathered: _Gathered, applied: Sequence[AppliedReceipt], suppressed: int
@@ -281,6 +288,8 @@ class Recorder:
             [(row.connector, row.status) for row in gathered.rows if row.status > Status.SENT],
         )
         _add_all(counters.receipts, gathered.folded)
+        for (_, connector, status), count in gathered.spread.items():
+            _add(counters.final, connector, status, count)
         for receipt in applied:
             _add(counters.receipts, receipt.row.connector, receipt.row.status)
             if not receipt.matched:
@@ -289,7 +298,7 @@ class Recorder:
             elif not receipt.changed:
                 counters.receipts_unchanged += 1
             elif receipt.row.status > Status.SENT:
-                _add(counters.final, receipt.row.connector, receipt.row.status)
+                _add(counters.final, receipt.row.connector, receipt.row.status, 1 + receipt.others)
 
 
 def _retry_delay(error: BaseException, attempt: int) -> float | None:

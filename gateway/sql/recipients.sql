@@ -6,18 +6,26 @@ ORDER BY id DESC
 LIMIT $4;
 
 -- name: number_messages
--- The last messages to a number: delivered when every part is, failed when one is.
+-- The last messages to a number: delivered when every part is, failed when one is. A part that was submitted again is
+-- what its best submission is, as dlr/status.py has it.
 SELECT m.id, max(s.submitted_at) AS submitted_at,
-       CASE WHEN bool_and(s.status = $4) THEN max(coalesce(s.done_at, s.receipt_at)) END AS delivered_at,
+       CASE WHEN bool_and(s.status = $4) AND count(*) = max(s.parts) THEN max(s.delivered_at) END AS delivered_at,
        coalesce(bool_or(s.status = ANY($6::smallint[])), false) AS failed,
-       (array_agg(s.reason) FILTER (WHERE s.status = ANY($6::smallint[])))[1] AS reason
+       max(s.reason) FILTER (WHERE s.status = ANY($6::smallint[])) AS reason
 FROM (
     SELECT id FROM message
     WHERE to_idx = $1 AND account = ANY($2::smallint[]) AND id >= $3 AND connector <> -1  -- the sandbox
     ORDER BY id DESC
     LIMIT $5
 ) AS m
-LEFT JOIN submission AS s ON s.message_id = m.id AND s.id >= $3
+LEFT JOIN LATERAL (
+    SELECT part, max(status * 256 + reason) / 256 AS status, max(status * 256 + reason) % 256 AS reason,
+           max(parts) AS parts, max(submitted_at) AS submitted_at,
+           max(coalesce(done_at, receipt_at)) FILTER (WHERE status = $4) AS delivered_at
+    FROM submission
+    WHERE message_id = m.id AND id >= m.id
+    GROUP BY part
+) AS s ON true
 GROUP BY m.id
 ORDER BY m.id DESC;
 

@@ -4,15 +4,15 @@
 -- partitions that are looked at.
 SELECT wanted.id, o.id IS NOT NULL AS waiting, i.id IS NOT NULL AS intended,
        CASE WHEN o.not_before IS NOT NULL THEN o.hold END AS hold, b.state AS batch_state, o.in_doubt,
-       done.codes
+       done.codes, done.parts
 FROM unnest($1::bigint[]) AS wanted (id)
 LEFT JOIN outbox AS o ON o.id = wanted.id
 LEFT JOIN batch_control AS b ON b.id = o.batch_id
 LEFT JOIN (SELECT DISTINCT unnest(message_ids) AS id FROM submit_intent) AS i ON i.id = wanted.id
 CROSS JOIN LATERAL (
-    SELECT array_agg(part.code) AS codes
+    SELECT array_agg(part.code) AS codes, max(part.parts) AS parts
     FROM (
-        SELECT max(s.status * 256 + s.reason) AS code
+        SELECT max(s.status * 256 + s.reason) AS code, max(s.parts) AS parts
         FROM submission AS s
         WHERE s.message_id = wanted.id AND s.id >= wanted.id
         GROUP BY s.part

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from dlr.connector_groups import ConnectorGroups
 from dlr.ledger import SubmissionRow
 from dlr.receipt_rows import ReceiptRow
 from dlr.status import Status
@@ -149,3 +150,20 @@ def test_e92_a_submit_is_remembered_for_its_first_verdict_and_its_own_number(wor
         ]
     ]
     assert guesses == [row.id, None, row.id, row.id, None]
+
+
+async def test_e100_one_receipt_for_a_message_holds_for_parts_that_are_answered_later(
+    world: World,
+) -> None:
+    """In the flush of the first answer, and in one before that of the last."""
+    world.recorder.groups = ConnectorGroups(receipts_per_message=[CONNECTOR])
+    message = world.message(parts=3)
+    await world.store([message])
+    rows = [answered(world, message, part) for part in (1, 2, 3)]
+    reader = reader_of()
+    reader.remember([known(rows[0], message)])
+    receipt = StateLearned(read(reader, message.to[1:]))
+    await store(world, [PartResult(rows[0]), receipt])
+    await store(world, [PartResult(rows[1]), MessageDone(message.id, None, rows=(rows[2],))])
+    assert set((await world.results()).values()) == {Status.DELIVERED}
+    assert world.recorder.counters.final == {(CONNECTOR, Status.DELIVERED): 3}

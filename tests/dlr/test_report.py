@@ -49,6 +49,7 @@ async def counts(connection: Connection, world: World, **filters: object) -> dic
         ([Status.DELIVERED, Status.DELIVERED], {"sent": 1, "delivered": 1}),
         ([Status.DELIVERED, Status.SENT], {"sent": 1, "pending": 1}),
         ([Status.DELIVERED, Status.UNDELIVERED], {"sent": 1, "undelivered": 1}),
+        ([Status.SENT, Status.UNDELIVERED], {"sent": 1, "undelivered": 1}),
         ([Status.UNKNOWN, Status.EXPIRED], {"sent": 1, "expired": 1}),
         ([Status.UNCONFIRMED, Status.SENT], {"sent": 1, "unconfirmed": 1}),
         ([Status.REJECTED], {"sent": 1, "rejected": 1}),
@@ -173,7 +174,7 @@ async def test_a_failed_message_has_the_reason_of_its_deciding_part(
     connection: Connection, world: World
 ) -> None:
     failed = await world.message(connection, parts=2)
-    open_still = await world.message(connection, parts=2)
+    open_partly = await world.message(connection, parts=2)
     delivered = await world.message(connection)
     await insert_submissions(
         connection,
@@ -189,15 +190,16 @@ async def test_a_failed_message_has_the_reason_of_its_deciding_part(
                 part=2,
             ),
             world.part(
-                message_id=open_still, parts=2, status=Status.EXPIRED, reason=Reason.EXPIRED
+                message_id=open_partly, parts=2, status=Status.EXPIRED, reason=Reason.EXPIRED
             ),
-            world.part(message_id=open_still, parts=2, part=2),
+            world.part(message_id=open_partly, parts=2, part=2),
             world.part(message_id=delivered, status=Status.DELIVERED),
         ],
     )
     groups = await delivery_counts(connection, **world.span, group_by=("reason",))
     assert [(group.key["reason"], group.counts["accepted"]) for group in groups] == [
-        ("none", 2),
+        ("expired", 1),
+        ("none", 1),
         ("number_unknown", 1),
     ]
 

@@ -61,7 +61,7 @@ def test_a_late_receipt_upgrades_unknown_and_corrects_expired() -> None:
 
 @given(st.lists(st.sampled_from(PART), min_size=1, max_size=6), st.randoms())
 def test_fold_does_not_care_about_the_order_of_parts(parts: list[Status], random: object) -> None:
-    assert fold(parts) == fold(reversed(parts)) == fold(sorted(parts))
+    assert fold(parts) == fold(parts[::-1]) == fold(sorted(parts))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,9 @@ def test_fold_does_not_care_about_the_order_of_parts(parts: list[Status], random
     [
         ([Status.DELIVERED] * 3, Status.DELIVERED),
         ([Status.DELIVERED, Status.SENT], Status.SENT),
-        ([Status.DELIVERED, Status.UNDELIVERED, Status.SENT], Status.SENT),
+        ([Status.DELIVERED, Status.UNDELIVERED, Status.SENT], Status.UNDELIVERED),
+        ([Status.UNKNOWN, Status.SENT], Status.UNKNOWN),
+        ([Status.UNCONFIRMED, Status.UNDELIVERED, Status.SENT], Status.UNCONFIRMED),
         ([Status.UNCONFIRMED, Status.SENT], Status.UNCONFIRMED),
         ([Status.DELIVERED, Status.UNDELIVERED], Status.UNDELIVERED),
         ([Status.DELIVERED, Status.UNKNOWN, Status.EXPIRED], Status.EXPIRED),
@@ -95,11 +97,42 @@ def test_a_message_without_parts_has_no_fold() -> None:
         fold([])
 
 
-@given(st.lists(st.sampled_from(PART), min_size=1, max_size=4), st.data())
-def test_a_message_is_final_exactly_when_all_its_parts_are(
-    parts: list[Status], data: st.DataObject
+@given(st.lists(st.sampled_from(PART), min_size=1, max_size=4))
+def test_a_message_is_final_when_all_its_parts_are_or_one_failed(parts: list[Status]) -> None:
+    failed = any(part.final and part is not Status.DELIVERED for part in parts)
+    in_doubt = Status.UNCONFIRMED in parts
+    assert fold(parts).final == (not in_doubt and (failed or all(part.final for part in parts)))
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ([Status.DELIVERED], Status.SENT),
+        ([Status.DELIVERED] * 2, Status.DELIVERED),
+        ([Status.UNDELIVERED], Status.UNDELIVERED),
+        ([Status.SUPPRESSED], Status.SUPPRESSED),
+    ],
+)
+def test_a_part_that_has_no_status_yet_keeps_a_message_open(
+    parts: list[Status], expected: Status
 ) -> None:
-    assert fold(parts).final == all(part.final for part in parts)
+    assert fold(parts, of=2) is expected
+
+
+@given(st.lists(st.sampled_from(sorted(RECEIPT_STATUSES)), min_size=2, max_size=4))
+def test_e100_a_failed_part_decides_at_once_and_receipts_of_all_parts_correct_it(
+    receipts: list[Status],
+) -> None:
+    parts = [Status.SENT] * len(receipts)
+    worst = Status.SENT
+    for position, receipt in enumerate(receipts):
+        parts[position] = receipt
+        if receipt not in {Status.SENT, Status.DELIVERED}:
+            worst = max(worst, receipt)
+        if worst is not Status.SENT:
+            assert fold(parts) is worst
+    corrected = [advance(part, Status.DELIVERED) for part in parts]
+    assert fold(corrected) is Status.DELIVERED
 
 
 def test_labels_are_read_back_and_only_what_was_given_up_shares_one() -> None:

@@ -47,7 +47,13 @@ def test_a_connector_comes_and_another_goes() -> None:
 
 @pytest.mark.parametrize(
     "keys",
-    [{"rate": Rate("5/s")}, {"window": 7}, {"receipt_id_base": "hex"}, {"code_table": "map"}],
+    [
+        {"rate": Rate("5/s")},
+        {"window": 7},
+        {"receipt_id_base": "hex"},
+        {"code_table": "map"},
+        {"receipts_per": "message"},
+    ],
 )
 def test_pace_and_the_reading_of_receipts_touch_no_bind(keys: dict[str, object]) -> None:
     changes = connector_changes([A], [changed(**keys)])
