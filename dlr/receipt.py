@@ -17,6 +17,7 @@ from typing import Literal
 
 import msgspec
 
+from dlr.codes import WORDS_ONLY
 from dlr.receipt_text import (
     ID_CHARACTERS_MAX,
     STATE_CHARACTERS_MAX,
@@ -76,9 +77,9 @@ MESSAGE_STATES: Mapping[int, str] = MappingProxyType(
     }
 )
 
-# Chinese carriers put their own code in place of the stat word: two letters and four digits, or a
-# block list's name.
-_CARRIER_CODE = re.compile(r"[A-Z]{2}:[0-9]{4}|(?:MB|DB)BLACK")
+# Chinese carriers put their own code in place of the stat word: two letters and four digits; those
+# of another form are in the code tables.
+_CARRIER_CODE = re.compile(r"[A-Z]{2}:[0-9]{4}")
 _HEX = re.compile(r"(?:0[xX])?[0-9A-Fa-f]{1,64}")
 _DECIMAL = re.compile(r"[0-9]{1,65}")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
@@ -184,7 +185,7 @@ def likeness(text: str, states: Mapping[str, Status] = NO_STATES) -> Likeness:
 
 def is_state(word: str) -> bool:
     """Whether every carrier means a state by this word."""
-    return word.upper() in STATES or _CARRIER_CODE.fullmatch(word) is not None
+    return word.upper() in STATES or _is_code(word)
 
 
 class _StateOf:
@@ -302,9 +303,11 @@ def _meaning(word: str, ours: Status | None) -> Status | None:
     if ours is not None:
         return ours
     status = STATES.get(word.upper())
-    if status is None and _CARRIER_CODE.fullmatch(word):
-        return Status.UNDELIVERED
-    return status
+    return Status.UNDELIVERED if status is None and _is_code(word) else status
+
+
+def _is_code(word: str) -> bool:
+    return _CARRIER_CODE.fullmatch(word) is not None or WORDS_ONLY.find(word) is not None
 
 
 def _state_word(message_state: int) -> str:

@@ -30,13 +30,13 @@ _KEY = re.compile(
 # Appendix B to the letter, as most receipts are: read in one step. Everything else takes the
 # tolerant way, which gives the same answer for these.
 _PLAIN = re.compile(
-    r"id:(\S+) sub:[0-9]* dlvrd:([0-9]*) submit date:[0-9]* done date:([0-9]*)"
-    r" stat:([A-Z]+) err:([0-9A-Za-z]*)(?: [Tt]ext:|\Z)"
+    r"id:([^\s,;|&\"']{1,65}) sub:[0-9]* dlvrd:([0-9]{0,9}) submit date:[0-9]*"
+    r" done date:([0-9]*) stat:([A-Z]{1,32}) err:([0-9A-Za-z]{0,32})(?: [Tt]ext:|\Z)"
 )
 # A carrier's code that looks like a key once a blank stands before it: `stat: ID:0076`.
 _CODE_LIKE_KEY = re.compile(r"ID:[0-9]{4}(?![0-9A-Za-z-])")
 _SEPARATORS = " ,;|&\"'"
-_NONE_DELIVERED = re.compile(r"0+")
+_ZEROS: Final = frozenset("0" * count for count in range(1, 10))  # `dlvrd:000`
 # A date may be two words, and a zone a third one.
 _DATE_WORD = re.compile(r"[0-9][0-9:./T+-]*Z?|[+-][0-9]{2}:?[0-9]{2}|UTC|GMT", re.IGNORECASE)
 _DATE_WORDS_MAX = 3
@@ -73,13 +73,7 @@ def receipt_words(text: str, is_state: Callable[[str], bool]) -> ReceiptWords:
     plain = _PLAIN.match(text)
     if plain is not None:
         identifier, delivered, done_date, state, error = plain.groups()
-        return ReceiptWords(
-            identifier.strip(_SEPARATORS)[:ID_CHARACTERS_MAX],
-            done_date,
-            state[:STATE_CHARACTERS_MAX],
-            error[:ERROR_CHARACTERS_MAX],
-            _NONE_DELIVERED.fullmatch(delivered) is not None,
-        )
+        return ReceiptWords(identifier, done_date, state, error, delivered in _ZEROS)
     lead, fields = _fields(text[:CHARACTERS_MAX])
     return _Reading(lead, fields, is_state).words()
 
@@ -140,13 +134,12 @@ class _Reading:
     def words(self) -> ReceiptWords:
         identifier, bare = self._identifier()
         state = self._state()
-        delivered = self._first("dlvrd")
         return ReceiptWords(
             identifier[:ID_CHARACTERS_MAX],
             " ".join(self._dates["done_date"]),
             None if state is None else state[:STATE_CHARACTERS_MAX],
             self._error()[:ERROR_CHARACTERS_MAX],
-            _NONE_DELIVERED.fullmatch(delivered) is not None,
+            self._first("dlvrd") in _ZEROS,
             bare,
             bool(state) and not self._words.get("stat"),
             sum(name in self._words for name in _FIELDS),

@@ -25,7 +25,8 @@ from smpp.vocabulary import ESM_CLASS_UDHI, TLV_MESSAGE_PAYLOAD
 PLAIN_OCTETS_MAX: Final = 8_192
 # A header of 5 octets or more, with a concatenation in it: no text begins so.
 _GUESSED_HEADER_OCTETS: Final = frozenset(range(5, 24))
-_UTF8_MARK: Final = b"\xef\xbb\xbf"
+_PRINTABLE_MIN: Final = 0x20
+_UTF8_MARK: Final = "\xef\xbb\xbf"  # as Latin-1
 _UTF16_MARKS: Final = frozenset({b"\xfe\xff", b"\xff\xfe"})
 # 0x11 is the underscore of GSM 03.38, as in `done_date`; no other control character says anything.
 _GSM_UNDERSCORE: Final = "\x11"
@@ -69,6 +70,20 @@ def user_data(pdu: ShortMessage | DataSm) -> UserData:
     )
 
 
+def usual_octets(pdu: ShortMessage | DataSm) -> bytes | None:
+    """What readings() reads first, found sooner: a short_message and no sign of a header, nor of a
+    message_payload; None for the rest.
+    """
+    if pdu.esm_class & ESM_CLASS_UDHI or not isinstance(pdu, ShortMessage):
+        return None
+    octets = pdu.short_message
+    if not octets or octets[0] < _PRINTABLE_MIN or len(octets) > PLAIN_OCTETS_MAX:
+        return None
+    if pdu.tlvs and tlv_value(pdu.tlvs, TLV_MESSAGE_PAYLOAD) is not None:
+        return None
+    return octets
+
+
 def readings(data: UserData, data_coding: int, settings: TextSettings) -> Iterator[str]:
     """The user data as plain text on one line, the likeliest way first: by what the octets show,
     by data_coding, and with what may have been no header.
@@ -84,11 +99,13 @@ def plain_text(octets: bytes) -> str:
     """ASCII or Latin-1, or UTF-16 where the octets show it, without control characters: text that
     PostgreSQL can store.
     """
+    text = octets.decode("latin-1")
+    if text.isascii() and text.isprintable():
+        return text.strip()
     order = _utf16_order(octets)
     if order is not None:
         return _one_line(without_terminator(octets.decode(order, "replace"), octets))
-    text = octets.removeprefix(_UTF8_MARK).decode("latin-1")
-    return text.strip() if text.isprintable() else _one_line(text)
+    return _one_line(text.removeprefix(_UTF8_MARK))
 
 
 def _utf16_order(octets: bytes) -> Literal["utf-16", "utf-16-be", "utf-16-le"] | None:

@@ -173,8 +173,8 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
     receipts_without_esm_class: Annotated[
         bool,
         Meta(
-            description="Whether a text with esm_class 0 that has an id and a state is a receipt; "
-            "with it, handsets can send such texts too."
+            description="Whether a text with esm_class 0 is a receipt if it has an id and a state "
+            "there is, or all other fields; with it, handsets can send such texts too."
         ),
     ] = False
     receipt_states: Annotated[

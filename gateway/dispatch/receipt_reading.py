@@ -41,7 +41,7 @@ from gateway.dispatch.unknown_words import UnknownWords
 from smpp.addresses import address_text
 from smpp.encoding import TextSettings
 from smpp.events import MessageRequest
-from smpp.user_data import readings, user_data
+from smpp.user_data import plain_text, readings, user_data, usual_octets
 from smpp.vocabulary import (
     TLV_MESSAGE_STATE,
     TLV_NETWORK_ERROR_CODE,
@@ -214,16 +214,15 @@ class ReceiptReader:
         """The first way to read its text that gives an id and a state; else the one that says
         most.
         """
+        usual = usual_octets(pdu)
+        if usual is not None:
+            receipt = self._parsed(plain_text(usual), tlvs)
+            if receipt is not None and receipt.carrier_id and receipt.state:
+                return receipt
         best: Receipt | None = None
         data = user_data(pdu)
         for text in readings(data, pdu.data_coding, self.manners.text):
-            receipt = parse_receipt(
-                text,
-                receipted_message_id=tlvs.get(TLV_RECEIPTED_MESSAGE_ID),
-                message_state=tlv_integer(tlvs.get(TLV_MESSAGE_STATE)),
-                network_error_code=tlvs.get(TLV_NETWORK_ERROR_CODE),
-                states=self.manners.states,
-            )
+            receipt = self._parsed(text, tlvs)
             if receipt is not None and (best is None or _says(receipt) > _says(best)):
                 best = receipt
                 if receipt.carrier_id and receipt.state:
@@ -231,6 +230,15 @@ class ReceiptReader:
         if best is not None and data.guessed:
             best.guessed = True
         return best
+
+    def _parsed(self, text: str, tlvs: Mapping[int, bytes]) -> Receipt | None:
+        return parse_receipt(
+            text,
+            receipted_message_id=tlvs.get(TLV_RECEIPTED_MESSAGE_ID),
+            message_state=tlv_integer(tlvs.get(TLV_MESSAGE_STATE)),
+            network_error_code=tlvs.get(TLV_NETWORK_ERROR_CODE),
+            states=self.manners.states,
+        )
 
     def _likeness(self, pdu: MessageRequest) -> Likeness:
         ways = readings(user_data(pdu), pdu.data_coding, self.manners.text)

@@ -87,6 +87,7 @@ def test_e95_an_id_behind_the_customers_words_is_found() -> None:
         (b"id:1 stat:UNDELIV err:ID:0076", "UNDELIV", "ID:0076", Status.UNDELIVERED),
         (b"id:1 stat:UNDELIV err:stat:3", "UNDELIV", "stat:3", Status.UNDELIVERED),
         (b"id:1,stat:MI:0022,err:000,text:", "MI:0022", "MI:0022", Status.UNDELIVERED),
+        (b"id:1 stat:MI00022 err:", "MI00022", "MI00022", Status.UNDELIVERED),  # in the tables
         (b"id:1 stat:2:100 err:2:100", "2:100", "2:100", Status.SENT),
         (b"id:1 stat:HD:29 err:000", "HD:29", "000", Status.SENT),
     ],

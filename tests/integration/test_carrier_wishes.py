@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.integration.carrier import Submit, carrier
 from tests.integration.running import SMOOTH, gateway, message, simulator, write_config
+from tests.integration.test_inbound import metric
+from tests.integration.test_reload import reloaded, view
 
 LONG = "0123456789" * 40  # three parts
 WISHES = """
@@ -39,3 +42,40 @@ async def test_e1_a_carrier_of_its_own_kind_is_understood(database_url: str, fol
     lines = sim.accepted()
     assert len(lines) == 120
     assert {line.text for line in lines} == {"it's here", LONG}
+
+
+async def test_e96_words_of_its_own_are_shown_and_then_explained(
+    database_url: str, folder: Path
+) -> None:
+    """A word nobody knows leaves the message `sent`, and says so in four places; the setting holds
+    from the next receipt on.
+    """
+
+    def react(submit: Submit) -> None:
+        submit.answer()
+        submit.receipt("NOROUTE")
+
+    async with carrier(react) as told:
+        config = write_config(folder, database_url, told.port)
+        async with gateway(config) as running:
+            first = (await running.send([message(1)]))[0]["id"]
+            await told.until(lambda: len(told.deliveries) == 1)
+            assert (await running.message(first))["status"] == "sent"
+            assert "receipt_unknown_state" in await running.kinds(first)
+            assert await metric(running, "sms_receipts_unknown_state_total") == 1
+            shown = await view(running, "sim")
+            assert shown["receipt_states_unknown"] == {"NOROUTE": 1}
+            assert running.child.log.read_text().count("receipt_state_unknown") == 1
+
+            write_config(
+                folder,
+                database_url,
+                told.port,
+                connector='receipt_states = { NOROUTE = "expired" }',
+            )
+            assert (await reloaded(running))["adjusted"] == ["sim"]
+            assert (await view(running, "sim"))["receipt_states"] == {"NOROUTE": "expired"}
+            second = (await running.send([message(2)]))[0]["id"]
+            await running.until(expired=1)
+            assert (await running.message(second))["status"] == "expired"
+            assert "receipt_unknown_state" not in await running.kinds(second)

@@ -13,7 +13,7 @@ from smpp.pdu import DataSm, DeliverSm
 from smpp.reassembly import Reassembly, inbound_part
 from smpp.segmentation import Concatenation
 from smpp.text import encode_text
-from smpp.user_data import plain_text, readings, user_data
+from smpp.user_data import plain_text, readings, user_data, usual_octets
 from smpp.vocabulary import TLV_MESSAGE_PAYLOAD
 
 RECEIPT = "id:77 sub:001 dlvrd:001 stat:DELIVRD err:000 text:"
@@ -143,6 +143,17 @@ def test_e102_no_octets_raise(short: bytes, long: bytes, esm_class: int, data_co
     pdu = DeliverSm(0, esm_class=esm_class, short_message=short, tlvs=payload(long))
     for way in readings(user_data(pdu), data_coding, PLAIN):
         assert not any(unicodedata.category(character) in ("Cc", "Cs") for character in way)
+
+
+@given(st.binary(max_size=60), st.sampled_from([b"", b"x", b"\0"]), st.sampled_from([0, 4, 0x44]))
+def test_e102_the_quick_way_reads_what_the_other_reads_first(
+    short: bytes, long: bytes, esm_class: int
+) -> None:
+    tlvs = payload(long) if long else ()
+    pdu = DeliverSm(0, esm_class=esm_class, short_message=short, tlvs=tlvs)
+    quick = usual_octets(pdu)
+    if quick is not None:
+        assert plain_text(quick) == next(readings(user_data(pdu), 0, PLAIN))
 
 
 @given(st.text(min_size=1, max_size=35))
