@@ -50,12 +50,7 @@ def services(gateway: Gateway) -> Services:
 
     return Services(
         idempotency=gateway.idempotency,
-        doubts=Resolver(
-            gateway.database.dedicated("resolve"),
-            ids=gateway.ids,
-            backlog=gateway.dispatcher.backlog,
-            wall_ms=gateway.clock.wall_ms,
-        ),
+        doubts=_resolver(gateway),
         accepter=gateway.shedding,
         validator=validator,
         accounts=gateway.accounts,
@@ -81,6 +76,7 @@ def services(gateway: Gateway) -> Services:
         ),
         snapshot=lambda: snapshot(gateway),
         keys=gateway.key_store,
+        reveals=gateway.reveals,
         limits=_request_limits(gateway),
         cursors=Cursors(gateway.keys.derive(KEY_PURPOSE, KEY_BYTES)),
         new_batch_id=gateway.ids.next,
@@ -94,6 +90,15 @@ def validity_seconds(config: Config) -> tuple[int, ...]:
     return tuple(
         min(getattr(config.validity, category.label), config.limits.validity_seconds_max)
         for category in Category
+    )
+
+
+def _resolver(gateway: Gateway) -> Resolver:
+    return Resolver(
+        gateway.database.dedicated("resolve"),
+        ids=gateway.ids,
+        backlog=gateway.dispatcher.backlog,
+        wall_ms=gateway.clock.wall_ms,
     )
 
 

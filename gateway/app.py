@@ -44,6 +44,7 @@ from gateway.policy.rules import Rules, build_rules
 from gateway.recipients import RecipientDesk
 from gateway.reload import Reloader
 from gateway.retention import Retention
+from gateway.reveal_log import AuditedReveals
 from gateway.sandbox import Sandbox
 from gateway.stopping import Stopping
 from gateway.web.server import HttpServer, create_app
@@ -114,6 +115,7 @@ class Gateway:
         self.inbound: InboundService
         self.recipients: RecipientDesk
         self.consents: ConsentDesk
+        self.reveals: AuditedReveals
         self.accepter: MessageAccepter
         self.idempotency: Idempotency
         self.links: LinkService
@@ -212,7 +214,7 @@ class Gateway:
             clock=self.clock,
             ended=self.task_ended,
         )
-        self.consents, self.recipients = desks.build(self)
+        self.consents, self.recipients, self.reveals = desks.build(self)
 
     def _build_dispatch(self) -> None:
         self.routes = RouteTable(routes_of(self.config.routes), self.registry.connectors, self.down)
@@ -357,6 +359,7 @@ class Gateway:
     async def _stop_inbound(self) -> None:
         await self.recipients.close()
         await self.consents.close()
+        await self.reveals.close()
         await self.inbound.stop()
 
     async def _release_term(self) -> None:

@@ -86,7 +86,7 @@ class ConsentDesk:
     def _view(self, recorded: RecordedConsent) -> ConsentView:
         return ConsentView(
             id=recorded.id,
-            number=self._vault.open(recorded.to_enc),
+            number=self._vault.open_or_none(recorded.to_enc),
             category=recorded.category,
             granted=recorded.granted,
             source=recorded.source,

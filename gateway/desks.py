@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from gateway.consent_desk import ConsentDesk
 from gateway.recipients import RecipientDesk
+from gateway.reveal_log import AuditedReveals
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
 
 
-def build(gateway: Gateway) -> tuple[ConsentDesk, RecipientDesk]:
+def build(gateway: Gateway) -> tuple[ConsentDesk, RecipientDesk, AuditedReveals]:
     """Called once, when the intake of messages from handsets stands."""
     database = gateway.database
     consents = ConsentDesk(database.read, database.dedicated("consents"), gateway.vault)
@@ -27,4 +28,4 @@ def build(gateway: Gateway) -> tuple[ConsentDesk, RecipientDesk]:
         stopped=gateway.inbound.stopped,
         wall_ms=gateway.clock.wall_ms,
     )
-    return consents, recipients
+    return consents, recipients, AuditedReveals(database.dedicated("reveals"), gateway.ids)

@@ -13,6 +13,7 @@ from typing import Protocol
 import asyncpg
 
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
+from gateway.web.health import CONNECTOR
 from gateway.web.services import Component
 from storage.connectors import SANDBOX
 from storage.faults import DATABASE_ERRORS, is_unavailable
@@ -78,7 +79,7 @@ class Health:
                 continue  # nobody has used it
             why = ", ".join(dispatch.withheld)
             reason = None if up or pool is None else why or pool.reason or "not bound yet"
-            components.append(Component(f"connector {dispatch.name}", up, reason, required=False))
+            components.append(Component(f"{CONNECTOR}{dispatch.name}", up, reason, required=False))
         if not any(each.up for each in self._connectors if each.connector != SANDBOX):
             why = "no connector is up: messages are taken and wait"
             components.append(Component("sending", False, why))

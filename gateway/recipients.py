@@ -110,7 +110,7 @@ class RecipientDesk:
         return [
             InboundView(
                 id=row["id"],
-                source=self._vault.open(row["from_enc"]),
+                source=self._vault.open_or_none(row["from_enc"]),
                 destination=row["destination"],
                 text=row["text"],
                 parts=row["parts"],
@@ -268,9 +268,10 @@ class RecipientDesk:
     def _view(self, entry: Suppression, number: str | None = None) -> SuppressionView:
         assert entry.created_at is not None
         if number is None and entry.to_enc is not None:
-            number = self._vault.open(entry.to_enc)
+            number = self._vault.open_or_none(entry.to_enc)
         return SuppressionView(
             number=number,
+            unreadable=number is None and entry.to_enc is not None,
             to_idx=entry.to_idx,
             account=entry.account,
             category=entry.category,

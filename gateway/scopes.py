@@ -12,16 +12,19 @@ from types import MappingProxyType
 SCOPES: Mapping[str, str] = MappingProxyType(
     {
         "messages:send": "send, cancel and preview messages",
-        "messages:read": "messages, their timelines and the queue",
-        "reports:read": "reports, connectors by name and state",
+        "messages:read": "messages and their timelines",
+        "reports:read": "reports and the queue; of connectors which are up",
         "inbound:read": "messages from handsets, senders masked",
         "suppressions:read": "the suppression list, numbers masked",
         "suppressions:write": "suppress numbers and allow them again",
         "numbers:read": "how a number fares",
+        "numbers:reveal": "numbers in clear on own lists, by `reveal=true`, audited",
         "consents:read": "the consent ledger, numbers masked",
         "consents:write": "record consent",
         "policy:ignore": "send in quiet hours",
-        "admin": "everything, and what runs the gateway",
+        "connectors:read": "how connectors stand, with their carriers' addresses and errors",
+        "metrics:read": "/metrics, where it asks for a key",
+        "admin": "what runs the gateway, and all of the above but numbers:reveal",
     }
 )
 DEFAULT_SCOPES = ("messages:send", "messages:read", "reports:read")

@@ -45,6 +45,7 @@ def snapshot(gateway: Gateway) -> Iterator[Sample]:
             yield from _connector(dispatch)
             yield from _oldest(gateway, dispatch)
     yield from _recording(gateway)
+    yield Sample("sms_numbers_unreadable_total", gateway.vault.unreadable)
     yield from _inbound(gateway)
     yield from _links(gateway)
 

@@ -13,17 +13,10 @@ import aiohttp
 import msgspec
 
 from gateway.commands import CommandFailed
+from gateway.commands.readiness import readiness
+from gateway.commands.send import KEY_VARIABLE
 from gateway.commands.setting_up import OPERATOR_ERRORS, configuration, migrated_database
 from gateway.config import Config
-from gateway.web.services import Component
-
-ANSWER_SECONDS_MAX = 5
-
-
-class _Ready(msgspec.Struct):
-    """The body of /readyz, as far as it is read here."""
-
-    components: list[Component]
 
 
 class Finding(msgspec.Struct):
@@ -80,14 +73,15 @@ async def _database(config: Config) -> Finding:
 
 
 async def _gateway(config: Config) -> list[Finding]:
-    url = f"http://{config.http.listen}/readyz"
     try:
-        timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
-        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as response:
-            ready = msgspec.convert(await response.json(content_type=None), _Ready)
+        ready = await readiness(config)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         return [Finding("gateway", False, f"nothing answers at {config.http.listen}: {error}")]
-    return [
-        Finding(component.name, component.ok, component.reason or "up")
-        for component in ready.components
+    found = [
+        Finding(each.name, each.ok, each.reason or ("up" if each.ok else "not ready"))
+        for each in ready.components
     ]
+    if not ready.detailed:
+        words = f"shown to a key with the scope connectors:read in ${KEY_VARIABLE}"
+        found.append(Finding("connectors", True, words))
+    return found

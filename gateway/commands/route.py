@@ -13,16 +13,15 @@ import msgspec
 
 from gateway.accept.numbers import NumberPlan
 from gateway.commands import CommandFailed
+from gateway.commands.readiness import readiness
+from gateway.commands.send import KEY_VARIABLE
 from gateway.commands.setting_up import configuration
 from gateway.config import AccountSettings, Config
 from gateway.dispatch.number_origin import NumberOrigins
 from gateway.dispatch.routing import route, routes_of
 from gateway.registry import DEFAULT_ACCOUNT
-from gateway.web.services import Component
+from gateway.web.health import CONNECTOR
 from storage.categories import Category
-
-ANSWER_SECONDS_MAX = 2.0
-COMPONENT = "connector "
 
 
 class RuleView(msgspec.Struct):
@@ -48,12 +47,6 @@ class Explanation(msgspec.Struct):
     connectors: list[str]
     reason: str
     down: Mapping[str, str] | None
-
-
-class _Ready(msgspec.Struct):
-    """The body of /readyz, as far as it is read here."""
-
-    components: list[Component]
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -102,18 +95,19 @@ def explain(
 
 
 async def health(config: Config) -> dict[str, str] | None:
-    """Which connectors are down and why, as the running gateway says; None when none answers."""
-    url = f"http://{config.http.listen}/readyz"
+    """Which connectors are down and why, as the running gateway says; None when none answers, or
+    none that tells us.
+    """
     try:
-        timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
-        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as response:
-            ready = msgspec.convert(await response.json(content_type=None), _Ready)
+        ready = await readiness(config)
     except (aiohttp.ClientError, TimeoutError, ValueError):
         return None
+    if not ready.detailed:
+        return None
     return {
-        component.name.removeprefix(COMPONENT): component.reason or "down"
+        component.name.removeprefix(CONNECTOR): component.reason or "down"
         for component in ready.components
-        if component.name.startswith(COMPONENT) and not component.ok
+        if component.name.startswith(CONNECTOR) and not component.ok
     }
 
 
@@ -141,7 +135,9 @@ def shown(found: Explanation, listen: str) -> str:
         lines.append(f"  {position}. {name} ({state})")
     lines.append(f"decision: {found.reason}")
     if found.down is None:
-        lines.append(f"health unknown: no gateway answers at {listen}")
+        lines.append(
+            f"health unknown: no gateway at {listen} tells it to the key in ${KEY_VARIABLE}"
+        )
     return "\n".join(lines)
 
 

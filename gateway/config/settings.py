@@ -62,6 +62,10 @@ class HttpSettings(Settings, frozen=True, kw_only=True):
     batch_items_max: Annotated[
         int, Meta(ge=1, le=10_000, description="Messages in one `POST /v1/messages/batch`.")
     ] = 10_000
+    metrics_key: Annotated[
+        bool,
+        Meta(description="Whether `/metrics` wants a key with the scope `metrics:read`."),
+    ] = False
 
 
 class LinkSettings(Settings, frozen=True, kw_only=True):

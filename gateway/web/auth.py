@@ -82,12 +82,7 @@ class Authenticator:
             detail = f"the key is {key.ended}; another has to be made"
             raise ProblemError(f"key_{key.ended}", detail, headers=_CHALLENGE_INVALID)
         if scope not in key.scopes and ADMIN not in key.scopes:
-            challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
-            raise ProblemError(
-                "scope_missing",
-                f"the key lacks the scope {scope}",
-                headers={"WWW-Authenticate": challenge},
-            )
+            raise scope_missing(scope)
         return key
 
     async def _find(self, text: str) -> StoredKey | None:
@@ -137,6 +132,16 @@ class Authenticator:
         entry = _Cached(cached.key, expires, cached.believed_until)
         _remember(self._known, text, entry, KNOWN_KEYS_MAX)
         return cached.key
+
+
+def scope_missing(scope: str) -> ProblemError:
+    """403 for a key without this scope."""
+    challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
+    return ProblemError(
+        "scope_missing",
+        f"the key lacks the scope {scope}",
+        headers={"WWW-Authenticate": challenge},
+    )
 
 
 def _remember(

@@ -12,10 +12,9 @@ from typing import Protocol
 import msgspec
 
 
-class ConsentWord(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be recorded, checked."""
+class ConsentFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What an entry says, but of whom."""
 
-    number: str
     category: int
     granted: bool
     source: str
@@ -24,10 +23,17 @@ class ConsentWord(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class ConsentView(ConsentWord, frozen=True, kw_only=True):
-    """The same, recorded."""
+class ConsentWord(ConsentFacts, frozen=True, kw_only=True):
+    """What is to be recorded, checked."""
+
+    number: str
+
+
+class ConsentView(ConsentFacts, frozen=True, kw_only=True):
+    """The same, recorded. `number` None: it cannot be read."""
 
     id: int
+    number: str | None
     recorded_at: datetime
 
 

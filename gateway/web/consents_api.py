@@ -1,7 +1,7 @@
 """The endpoints of the consent ledger: who allowed this account to send what, and how it is known.
 
 Owns their parameters, JSON and checks. Must not read tables: entries come through consents.py.
-Numbers come in full and leave masked.
+Numbers come in full and leave as reveals.py says.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from gateway.accept.models import FieldError
 from gateway.accept.numbers import NumberPlan
@@ -19,14 +19,13 @@ from gateway.accept.validation import undecodable
 from gateway.web.access import Access
 from gateway.web.bodies import BodyReader
 from gateway.web.consents import ConsentView, ConsentWord
-from gateway.web.cursors import PageQuery
 from gateway.web.endpoints import Endpoint
 from gateway.web.json_answers import json_response
 from gateway.web.parameters import QueryReader, invalid
 from gateway.web.requested import refusal
+from gateway.web.reveals import RevealQuery, Reveals, Unreadable, shown, unreadable
 from gateway.web.services import Services
 from storage.categories import Category
-from storage.crypto import mask
 
 READ = "consents:read"
 WRITE = "consents:write"
@@ -60,7 +59,8 @@ class ConsentResource(msgspec.Struct, kw_only=True):
     """An entry of the ledger."""
 
     id: str
-    to: str
+    to: str | None
+    to_unreadable: Unreadable = UNSET
     category: str
     action: str
     source: str
@@ -77,7 +77,7 @@ class ConsentPage(msgspec.Struct):
     next_cursor: str | None
 
 
-class ConsentQuery(PageQuery, kw_only=True):
+class ConsentQuery(RevealQuery, kw_only=True):
     """The account's entries."""
 
     to: Annotated[str | None, Meta(description="Those of this number only; + is %2B.")] = None
@@ -93,6 +93,7 @@ class ConsentsApi:
         self._numbers = NumberPlan()
         self._decode = msgspec.json.Decoder(ConsentRequest).decode
         self._query = QueryReader(ConsentQuery)
+        self._reveals = Reveals(services.reveals)
 
     def routes(self) -> list[Endpoint]:
         """What server.py mounts."""
@@ -132,6 +133,7 @@ class ConsentsApi:
         """The latest recorded first."""
         key = await self._access.key(request, READ)
         query = self._query.read(request)
+        self._reveals.check(key, query.reveal)
         if query.to is not None and (fault := self._numbers.fault(query.to)) is not None:
             raise invalid("parameter_invalid", "to", fault)
         page = self._services.cursors.page(request, key.account, query)
@@ -142,8 +144,11 @@ class ConsentsApi:
             limit=page.limit + 1,
         )
         kept, next_cursor = page.cut(found, lambda entry: (entry.id,))
-        answer = ConsentPage([_resource(entry) for entry in kept], next_cursor)
-        return json_response(answer, headers=page.headers(next_cursor))
+        answer = ConsentPage([_resource(entry, query.reveal) for entry in kept], next_cursor)
+        noted = await self._reveals.note(
+            key, query.reveal, "consents", [each.id for each in answer.data]
+        )
+        return json_response(answer, headers=page.headers(next_cursor) | noted)
 
     def _word(self, body: bytes) -> ConsentWord:
         try:
@@ -169,10 +174,11 @@ class ConsentsApi:
         )
 
 
-def _resource(view: ConsentView) -> ConsentResource:
+def _resource(view: ConsentView, clear: bool = False) -> ConsentResource:
     return ConsentResource(
         id=str(view.id),
-        to=mask(view.number),
+        to=shown(view.number, clear=clear),
+        to_unreadable=unreadable(view.number),
         category=Category(view.category).label,
         action="granted" if view.granted else "withdrawn",
         source=view.source,

@@ -1,7 +1,7 @@
 """The endpoint for messages from handsets.
 
 Owns its query parameters and JSON. Must not read tables: messages come through recipients.py.
-Numbers leave masked.
+Numbers leave as reveals.py says.
 """
 
 from __future__ import annotations
@@ -11,24 +11,23 @@ from typing import Annotated
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from gateway.web.access import Access
 from gateway.web.auth import ADMIN
-from gateway.web.cursors import PageQuery
 from gateway.web.endpoints import Answer, Endpoint
 from gateway.web.json_answers import json_response
 from gateway.web.parameters import QueryReader
 from gateway.web.recipients import InboundFilter, InboundView
+from gateway.web.reveals import RevealQuery, Reveals, Unreadable, shown, unreadable
 from gateway.web.services import Services, StoredKey
-from storage.crypto import mask
 from storage.ids import format_id, time_of
 from storage.suppression import EVERY_ACCOUNT
 
 READ = "inbound:read"
 
 
-class InboundQuery(PageQuery, kw_only=True):
+class InboundQuery(RevealQuery, kw_only=True):
     """Messages received in [since, until), newest first."""
 
     since: Annotated[
@@ -44,7 +43,8 @@ class InboundMessage(msgspec.Struct, kw_only=True):
 
     id: str
     object: str = "inbound_message"
-    source: str = msgspec.field(name="from")
+    source: str | None = msgspec.field(name="from")
+    from_unreadable: Unreadable = UNSET
     to: str
     text: str
     parts: int
@@ -83,6 +83,7 @@ class InboundApi:
         self._services = services
         self._access = access
         self._query = QueryReader(InboundQuery)
+        self._reveals = Reveals(services.reveals)
 
     def routes(self) -> list[Endpoint]:
         """What server.py mounts."""
@@ -106,6 +107,7 @@ class InboundApi:
         """Newest first."""
         key = await self._access.key(request, READ)
         query = self._query.read(request)
+        self._reveals.check(key, query.reveal)
         page = self._services.cursors.page(request, key.account, query)
         found = await self._services.recipients.inbound(
             accounts_of(key),
@@ -114,8 +116,11 @@ class InboundApi:
             limit=page.limit + 1,
         )
         kept, next_cursor = page.cut(found, lambda view: (view.id,))
-        answer = InboundList([_message(view) for view in kept], next_cursor)
-        return json_response(answer, headers=page.headers(next_cursor))
+        answer = InboundList([_message(view, query.reveal) for view in kept], next_cursor)
+        noted = await self._reveals.note(
+            key, query.reveal, "inbound", [each.id for each in answer.data]
+        )
+        return json_response(answer, headers=page.headers(next_cursor) | noted)
 
 
 def accounts_of(key: StoredKey) -> tuple[int, ...]:
@@ -123,10 +128,11 @@ def accounts_of(key: StoredKey) -> tuple[int, ...]:
     return (key.account, EVERY_ACCOUNT) if ADMIN in key.scopes else (key.account,)
 
 
-def _message(view: InboundView) -> InboundMessage:
+def _message(view: InboundView, clear: bool) -> InboundMessage:
     return InboundMessage(
         id=format_id("inb", view.id),
-        source=mask(view.source),
+        source=shown(view.source, clear=clear),
+        from_unreadable=unreadable(view.source),
         to=view.destination,
         text=view.text,
         parts=view.parts,

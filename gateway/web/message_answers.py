@@ -9,8 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
+from msgspec import UNSET
 
 from gateway.accept.models import FieldError, Prepared, Refused, Verdict
+from gateway.web.reveals import Unreadable, shown, unreadable
 from gateway.web.services import MessageView, TimelineEvent
 from smpp.vocabulary import DATA_CODING_LATIN_1, DATA_CODING_UCS2
 from storage.categories import Category
@@ -26,7 +28,7 @@ class SentMessage(msgspec.Struct, omit_defaults=True):
 
     id: str
     status: str
-    to: str
+    to: str | None
     sender: str = msgspec.field(name="from")
     category: str
     parts: int
@@ -36,6 +38,7 @@ class SentMessage(msgspec.Struct, omit_defaults=True):
     client_ref: str | None = None
     deduplicated: bool = False
     sandbox: bool = False
+    to_unreadable: Unreadable = UNSET
 
 
 class ItemError(msgspec.Struct):
@@ -76,7 +79,8 @@ class MessageResource(msgspec.Struct, kw_only=True):
 
     id: str
     object: str = "message"
-    to: str
+    to: str | None
+    to_unreadable: Unreadable = UNSET
     sender: str = msgspec.field(name="from")
     text: str
     category: str
@@ -130,7 +134,8 @@ def sent_before(view: MessageView, verdict: Verdict) -> SentMessage:
     return SentMessage(
         id=format_id("msg", view.id),
         status=verdict.status,
-        to=mask(view.to),
+        to=shown(view.to),
+        to_unreadable=unreadable(view.to),
         sender=view.sender,
         category=_LABELS[view.category],
         parts=view.parts,
@@ -173,7 +178,8 @@ def resource(view: MessageView) -> MessageResource:
     """A message as it stands."""
     return MessageResource(
         id=format_id("msg", view.id),
-        to=mask(view.to),
+        to=shown(view.to),
+        to_unreadable=unreadable(view.to),
         sender=view.sender,
         text=view.text,
         category=_LABELS[view.category],

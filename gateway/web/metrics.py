@@ -167,6 +167,11 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_inbound_unstorable_total": MetricKind(
             "counter", "Messages from handsets that PostgreSQL refused, each logged."
         ),
+        "sms_numbers_unreadable_total": MetricKind(
+            "counter",
+            "Stored numbers that could not be opened when they were read: damaged, or sealed with "
+            "another key. What was to be sent to one is failed.",
+        ),
         # what became of them
         "sms_parts_final_total": MetricKind(
             "counter", "Parts that got a final status.", ("connector", "status")

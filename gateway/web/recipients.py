@@ -15,10 +15,10 @@ import msgspec
 
 
 class InboundView(msgspec.Struct, kw_only=True):
-    """A message from a handset."""
+    """A message from a handset. `source` None: it cannot be read."""
 
     id: int
-    source: str
+    source: str | None
     destination: str
     text: str
     parts: int
@@ -44,9 +44,10 @@ class SuppressionFilter(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class SuppressionView(msgspec.Struct, kw_only=True):
-    """One entry. `number` None: its evidence is gone. `category` None: every one."""
+    """One entry. `number` None: its evidence is gone, or it is `unreadable`."""
 
     number: str | None
+    unreadable: bool = False
     to_idx: bytes
     account: int
     category: int

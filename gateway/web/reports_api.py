@@ -14,11 +14,13 @@ from aiohttp import web
 from msgspec import Meta
 
 from gateway.web.access import Access
+from gateway.web.auth import ADMIN
 from gateway.web.endpoints import Endpoint, Handler
+from gateway.web.health import CONNECTORS_READ
 from gateway.web.json_answers import json_response
 from gateway.web.parameters import QueryReader, invalid, nearest
 from gateway.web.services import (
-    ConnectorView,
+    ConnectorState,
     FailureCount,
     Figures,
     Latencies,
@@ -90,9 +92,9 @@ class LatencyReport(Latencies):
 
 
 class ConnectorList(msgspec.Struct):
-    """Every connector of this process."""
+    """Every connector of this process; with the scope `connectors:read` each is a ConnectorView."""
 
-    data: Sequence[ConnectorView]
+    data: Sequence[ConnectorState]
     next_cursor: str | None = None
 
 
@@ -140,6 +142,8 @@ class ReportsApi:
                 path="/v1/connectors",
                 handler=self.connectors,
                 summary="State of the connectors of this process",
+                description="Which are up. With the scope connectors:read, too, each has the "
+                "fields that PATCH answers: traffic of all accounts, and the carrier's errors.",
                 scope=READ,
                 answers={200: ConnectorList},
             ),
@@ -171,8 +175,11 @@ class ReportsApi:
 
     async def connectors(self, request: web.Request) -> web.Response:
         """State of the connectors of this process."""
-        await self._access.key(request, READ)
-        return json_response(ConnectorList(self._services.connectors()))
+        key = await self._access.key(request, READ)
+        found: Sequence[ConnectorState] = self._services.connectors()
+        if key.scopes.isdisjoint((CONNECTORS_READ, ADMIN)):
+            found = [ConnectorState(name=each.name, kind=each.kind, up=each.up) for each in found]
+        return json_response(ConnectorList(found))
 
     async def _asked(self, request: web.Request) -> tuple[int, _Span]:
         """Whose messages of which span."""

@@ -24,14 +24,15 @@ from gateway.web.control_services import MessageControl, QueueReader
 from gateway.web.cursors import Cursors
 from gateway.web.recipients import Recipients
 from gateway.web.request_limits import RequestLimits
+from gateway.web.reveal_record import RevealLog
 from ratelimit.spec import RateSpec
 
 
 class MessageView(msgspec.Struct, kw_only=True):
-    """A message as it stands. `to` in E.164: the API masks it."""
+    """A message as it stands. `to` in E.164: the API masks it; None: it cannot be read."""
 
     id: int
-    to: str
+    to: str | None
     sender: str
     text: str
     category: int
@@ -235,12 +236,17 @@ class Reporter(Protocol):
         """How long messages took to the carrier, and receipts to us. Raises as `delivery` does."""
 
 
-class ConnectorView(msgspec.Struct, kw_only=True):
-    """A connector as it runs in this process."""
+class ConnectorState(msgspec.Struct, kw_only=True):
+    """What every account may know of a connector."""
 
     name: str
     kind: str
     up: bool
+
+
+class ConnectorView(ConnectorState, kw_only=True):
+    """A connector as it runs in this process: the operator's view."""
+
     reason: str | None  # why it is not up
     binds: int
     binds_up: int
@@ -368,6 +374,7 @@ class Services:
     readiness: Readiness
     snapshot: Snapshot
     keys: KeyStore
+    reveals: RevealLog
     limits: RequestLimits
     cursors: Cursors
     new_batch_id: Callable[[], int]

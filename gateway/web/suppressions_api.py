@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from dlr.reasons import Reason
 from gateway.accept.models import FieldError
@@ -21,7 +21,6 @@ from gateway.accept.numbers import NumberPlan
 from gateway.accept.validation import undecodable
 from gateway.web.access import Access
 from gateway.web.bodies import BodyReader
-from gateway.web.cursors import PageQuery
 from gateway.web.endpoints import Answer, Endpoint
 from gateway.web.inbound_api import accounts_of
 from gateway.web.json_answers import json_response
@@ -30,6 +29,7 @@ from gateway.web.parameters import QueryReader, invalid
 from gateway.web.problems import ProblemError
 from gateway.web.recipients import Suppress, SuppressionFilter, SuppressionView
 from gateway.web.requested import refusal
+from gateway.web.reveals import RevealQuery, Reveals, Unreadable, shown
 from gateway.web.services import Services
 from storage.categories import Category
 from storage.crypto import mask
@@ -83,9 +83,12 @@ class SuppressionsAnswer(msgspec.Struct):
 
 
 class SuppressionResource(msgspec.Struct, kw_only=True):
-    """One entry. `number` is null when the message that was its evidence is gone."""
+    """One entry. `number` is null when the message that was its evidence is gone, and where it
+    cannot be read.
+    """
 
     number: str | None
+    number_unreadable: Unreadable = UNSET
     category: str
     every_account: bool
     reason: str
@@ -108,7 +111,7 @@ class RemovedAnswer(msgspec.Struct):
     removed: int
 
 
-class ListQuery(PageQuery, kw_only=True):
+class ListQuery(RevealQuery, kw_only=True):
     """Entries of the account and of every account, newest first."""
 
     source: Annotated[
@@ -155,6 +158,7 @@ class SuppressionsApi:
         self._bodies = bodies
         self._numbers = NumberPlan()
         self._list_query = QueryReader(ListQuery)
+        self._reveals = Reveals(services.reveals)
         self._remove_query = QueryReader(RemoveQuery)
         self._envelope = msgspec.json.Decoder(SuppressionsRequest)
         self._item = msgspec.json.Decoder(SuppressionRequest)
@@ -215,6 +219,7 @@ class SuppressionsApi:
         """Newest first."""
         key = await self._access.key(request, READ)
         query = self._list_query.read(request)
+        self._reveals.check(key, query.reveal)
         page = self._services.cursors.page(request, key.account, query)
         found = await self._services.recipients.suppressions(
             (key.account, EVERY_ACCOUNT),
@@ -226,8 +231,13 @@ class SuppressionsApi:
             limit=page.limit + 1,
         )
         kept, next_cursor = page.cut(found, _position)
-        answer = SuppressionList([_resource(view) for view in kept], next_cursor)
-        return json_response(answer, headers=page.headers(next_cursor))
+        own = accounts_of(key) if query.reveal else ()
+        entries = [_resource(view, clear=view.account in own) for view in kept]
+        noted = await self._reveals.note(
+            key, query.reveal, "suppressions", [each.created_at.isoformat() for each in entries]
+        )
+        answer = SuppressionList(entries, next_cursor)
+        return json_response(answer, headers=page.headers(next_cursor) | noted)
 
     async def add(self, request: web.Request) -> web.Response:
         """Each by itself; 422 when none is good."""
@@ -336,10 +346,11 @@ def _place(position: Sequence[int | str]) -> tuple[datetime, bytes, int, int]:
     return created_at, bytes.fromhex(str(to_idx)), int(account), int(category)
 
 
-def _resource(view: SuppressionView) -> SuppressionResource:
+def _resource(view: SuppressionView, *, clear: bool = False) -> SuppressionResource:
     every = view.category == EVERY_CATEGORY
     return SuppressionResource(
-        number=None if view.number is None else mask(view.number),
+        number=shown(view.number, clear=clear),
+        number_unreadable=True if view.unreadable else UNSET,
         category="all" if every else Category(view.category).label,
         every_account=view.account == EVERY_ACCOUNT,
         reason=view.reason,

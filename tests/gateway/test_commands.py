@@ -323,6 +323,13 @@ def test_send_and_doctor_with_a_running_gateway(
     wrong = smsgate("send", NUMBER, "hello", "--key", "sk_" + "x" * 43, *flags)
     assert wrong.line.startswith("refused (401): ")
     findings = until_well(smsgate, flags)
+    told = {finding["what"]: finding["detail"] for finding in findings}
+    assert "connectors:read" in told["connectors"]
+    assert "connector sim" not in told
+    scopes = ("--scopes", "connectors:read")
+    operator = smsgate("keys", "create", "doctor", *scopes, *flags).out.strip()
+    monkeypatch.setenv("SMSGATE_API_KEY", operator)
+    findings = until_well(smsgate, flags)
     assert {finding["what"] for finding in findings} >= {
         "configuration", "database", "connector sim",
     }  # fmt: skip

@@ -64,7 +64,7 @@ def test_it_says_which_rule_decides_and_why_the_others_do_not(
         "  1. b (health unknown)",
         "  2. a (health unknown)",
         "decision: routes[1]",
-        "health unknown: no gateway answers at 127.0.0.1:1",
+        "health unknown: no gateway at 127.0.0.1:1 tells it to the key in $SMSGATE_API_KEY",
     ]
 
 

@@ -17,6 +17,7 @@ import aiohttp
 
 from gateway.demo import processes
 from gateway.demo.processes import Child
+from gateway.scopes import DEFAULT_SCOPES
 from smpp.simulator.ledger import LedgerLine, read_ledger
 from tests.fork_server import NO_CHANGES, forked
 
@@ -159,7 +160,9 @@ async def gateway(
     try:
         kept = config.with_suffix(".key")
         if not kept.exists():
-            kept.write_text(await create_key(config, f"k{child.process.pid}"))
+            name = f"k{child.process.pid}"
+            scopes = (*DEFAULT_SCOPES, "connectors:read")
+            kept.write_text(await create_key(config, name, "--scopes", *scopes))
         key = kept.read_text()
         headers = {"Authorization": f"Bearer {key}"}
         async with aiohttp.ClientSession(headers=headers) as session:

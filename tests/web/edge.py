@@ -24,6 +24,7 @@ from gateway.policy.timing import TimingRules
 from gateway.web.control_services import BatchChange, BatchConflict, BatchView, QueueKind, QueueView
 from gateway.web.cursors import KEY_BYTES, Cursors
 from gateway.web.request_limits import RequestLimits
+from gateway.web.reveal_record import Revealed
 from gateway.web.server import HttpServer, create_app
 from gateway.web.services import (
     Component,
@@ -57,7 +58,8 @@ SUPPRESSED_NUMBER = "+8613900000000"
 CONNECTOR = 1
 ALL_BUT_ADMIN = (
     "messages:send", "messages:read", "reports:read", "inbound:read", "suppressions:read",
-    "suppressions:write", "numbers:read", "consents:read", "consents:write",
+    "suppressions:write", "numbers:read", "consents:read", "consents:write", "numbers:reveal",
+    "connectors:read",
 )  # fmt: skip
 
 
@@ -84,6 +86,7 @@ class Memory:
         self.components = [Component("database", True)]
         self.samples: list[Sample | HistogramSample] = []
         self.asked: list[tuple[object, ...]] = []
+        self.revealed: list[tuple[int, int, Revealed]] = []
         self.validating = asyncio.Event()
         self.sending: set[int] = set()
         self.canceled: set[int] = set()
@@ -112,6 +115,10 @@ class Memory:
         if message_id in self.canceled:
             return "canceled"
         return "sending" if message_id in self.sending else "queued"
+
+    async def note(self, account: int, key_id: int, revealed: Revealed) -> None:
+        self.fail()
+        self.revealed.append((account, key_id, revealed))
 
     def fail(self) -> None:
         if self.failure is not None:
@@ -389,6 +396,7 @@ def in_memory(
         readiness=memory,
         snapshot=memory.snapshot,
         keys=memory,
+        reveals=memory,
         limits=RequestLimits({}, {}, parts_quota=memory.quota, monotonic_ns=lambda: 0),
         cursors=Cursors(bytes(KEY_BYTES)),
         new_batch_id=memory.ids.next,

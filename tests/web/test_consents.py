@@ -73,3 +73,24 @@ async def test_reading_and_writing_take_their_scopes(api: Api) -> None:
     body = msgspec.json.encode(GOOD)
     response, _ = await api.post(PATH, body, api.new_key(1, "consents:read"))
     assert response.status == 403
+
+
+async def test_h12_o13_consents_are_in_clear_with_the_scope_and_a_damaged_number_is_marked(
+    api: Api, database_url: str
+) -> None:
+    await post(api)
+    async with running(database_url) as world:
+        await world.connection.execute(
+            "INSERT INTO consent (account, category, to_idx, to_enc, granted, source, at)"
+            " SELECT account, category, to_idx, '\\x00', granted, source, at FROM consent"
+        )
+    response, body = await api.get(f"{PATH}?reveal=true")
+    assert (response.status, body["code"]) == (403, "scope_missing")
+    api.headers = api.new_key(1, "consents:read", "numbers:reveal")
+    response, body = await api.get(f"{PATH}?reveal=true")
+    data: Any = body["data"]
+    assert [(each["to"], each.get("to_unreadable")) for each in data] == [
+        (None, True), (NUMBER, None),
+    ]  # fmt: skip
+    [(account, _, revealed)] = api.memory.revealed
+    assert (account, revealed.list, revealed.rows) == (1, "consents", 2)

@@ -15,6 +15,7 @@ from dlr.status import Status
 from gateway.dispatch.just_stopped import JustStopped
 from gateway.recipients import RecipientDesk
 from gateway.registry import Registry
+from gateway.reveal_log import AuditedReveals
 from storage.categories import Category
 from storage.ids import id_at
 from storage.suppression import Suppression, add
@@ -64,9 +65,11 @@ async def desk(database_url: str) -> AsyncIterator[Desk]:
             stopped=stopped,
             wall_ms=wall_ms,
         )
-        async with running_api(recipients=recipients) as api:
+        reveals = AuditedReveals(world.database.dedicated("reveals"), world.ids)
+        async with running_api(recipients=recipients, reveals=reveals) as api:
             api.headers = api.new_key(ACCOUNT, *SCOPES)
             yield Desk(api, world, stopped, recipients)
+            await reveals.close()
             await recipients.close()
 
 
@@ -163,8 +166,9 @@ async def test_how_a_number_fares(desk: Desk) -> None:
     for message, part, status, reason in results:
         await world.connection.execute(
             "INSERT INTO submission (id, message_id, part, parts, account, category, connector,"
-            " status, reason, submitted_at, done_at) VALUES ($1,$2,$3,1,1,1,1,$4,$5,$6,$6)",
+            " status, reason, submitted_at, done_at) VALUES ($1,$2,$3,$7,1,1,1,$4,$5,$6,$6)",
             world.ids.next(), messages[message].id, part, status, reason, now,
+            messages[message].parts,
         )  # fmt: skip
     await desk.post({"number": NUMBER})
     found = await desk.get(f"/v1/numbers/{NUMBER}")
@@ -209,6 +213,96 @@ async def test_messages_from_handsets_newest_first_masked_and_filtered(desk: Des
     assert len((await desk.get(between))["data"]) == 1
     desk.api.headers = desk.api.new_key(ACCOUNT, *SCOPES, "admin")
     assert len((await desk.get("/v1/inbound"))["data"]) == 6
+
+
+async def handset_wrote(desk: Desk, account: int, sealed: bytes) -> None:
+    """A message from a handset, as it is stored."""
+    await desk.world.connection.execute(
+        "INSERT INTO inbound_message (id, connector, account, from_enc, from_idx,"
+        " destination, text, parts, fingerprint)"
+        " VALUES ($1, $2, $3, $4, $5, '10690001', 'hello', 1, $6)",
+        desk.world.ids.next(), CONNECTOR, account, sealed, VAULT.index(NUMBER),
+        desk.world.ids.next().to_bytes(8, "big"),
+    )  # fmt: skip
+
+
+async def audited(desk: Desk) -> list[tuple[str, Any]]:
+    rows = await desk.world.connection.fetch(
+        "SELECT actor, detail FROM audit WHERE action = 'numbers.reveal' ORDER BY id"
+    )
+    return [(row["actor"], row["detail"]) for row in rows]
+
+
+async def test_h12_own_numbers_are_in_clear_with_the_scope_and_on_record(desk: Desk) -> None:
+    await handset_wrote(desk, ACCOUNT, VAULT.seal(NUMBER))
+    await desk.post({"number": NUMBER})
+    for path in ("/v1/inbound", "/v1/suppressions"):
+        for scopes in (SCOPES, ("admin",)):
+            headers = desk.api.new_key(ACCOUNT, *scopes)
+            response, body = await desk.api.get(f"{path}?reveal=true", headers)
+            assert (response.status, body["code"]) == (403, "scope_missing"), (path, scopes)
+            response, body = await desk.api.get(path, headers)
+            assert NUMBER not in str(body)
+    assert await audited(desk) == []
+    desk.api.headers = desk.api.new_key(ACCOUNT, *SCOPES, "numbers:reveal")
+    response, body = await desk.api.get("/v1/inbound?reveal=true")
+    assert response.headers["Cache-Control"] == "no-store"
+    inbound: Any = body["data"]
+    assert [each["from"] for each in inbound] == [NUMBER]
+    listed = (await desk.get("/v1/suppressions?reveal=true"))["data"]
+    assert [each["number"] for each in listed] == [NUMBER]
+    assert NUMBER not in str(await desk.get("/v1/inbound")), "only who asks is shown"
+    trail = await audited(desk)
+    assert [detail["list"] for _, detail in trail] == ["inbound", "suppressions"]
+    assert trail[0][1] == {
+        "list": "inbound", "rows": 1, "first": inbound[0]["id"], "last": inbound[0]["id"],
+    }  # fmt: skip
+    assert NUMBER not in str(trail)
+
+
+async def test_h12_what_stands_for_every_account_is_in_clear_for_admin_alone(desk: Desk) -> None:
+    everyones = Suppression(
+        VAULT.index(OTHER), Reason.OPTED_OUT, "keyword", to_enc=VAULT.seal(OTHER)
+    )
+    await add(desk.world.connection, [everyones])
+    path = "/v1/suppressions?reveal=true"
+    for scopes, number in (((), "+86139****5678"), (("admin",), OTHER)):
+        desk.api.headers = desk.api.new_key(ACCOUNT, *SCOPES, "numbers:reveal", *scopes)
+        (entry,) = (await desk.get(path))["data"]
+        assert entry["number"] == number
+
+
+async def test_h12_nothing_is_shown_that_could_not_be_put_on_record(desk: Desk) -> None:
+    await handset_wrote(desk, ACCOUNT, VAULT.seal(NUMBER))
+    desk.api.headers = desk.api.new_key(ACCOUNT, *SCOPES, "numbers:reveal")
+    await desk.world.connection.execute("ALTER TABLE audit RENAME TO audit_elsewhere")
+    response, body = await desk.api.get("/v1/inbound?reveal=true")
+    assert response.status == 500
+    assert NUMBER not in str(body)
+    await desk.world.connection.execute("ALTER TABLE audit_elsewhere RENAME TO audit")
+
+
+async def test_o13_a_number_that_cannot_be_opened_leaves_the_others_on_the_page(
+    desk: Desk,
+) -> None:
+    damaged = bytes(30)
+    before = VAULT.unreadable
+    await handset_wrote(desk, ACCOUNT, VAULT.seal(NUMBER))
+    await handset_wrote(desk, ACCOUNT, damaged)
+    broken, whole = (await desk.get("/v1/inbound"))["data"]
+    assert (broken["from"], broken["from_unreadable"], broken["text"]) == (None, True, "hello")
+    assert whole["from"] == MASKED
+    assert "from_unreadable" not in whole
+    await desk.post({"number": NUMBER})
+    await add(
+        desk.world.connection,
+        [Suppression(VAULT.index(OTHER), 2, "api", account=ACCOUNT, to_enc=damaged)],
+    )
+    entries = (await desk.get("/v1/suppressions"))["data"]
+    assert {(each["number"], each.get("number_unreadable")) for each in entries} == {
+        (None, True), (MASKED, None),
+    }  # fmt: skip
+    assert VAULT.unreadable == before + 2
 
 
 @pytest.mark.parametrize(

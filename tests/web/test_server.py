@@ -147,21 +147,19 @@ async def test_health_needs_no_key(api: Api) -> None:
 
 
 async def test_readiness_tells_which_component_is_missing(api: Api) -> None:
-    api.headers = {}
     database = {"name": "database", "ok": True, "reason": None, "required": True}
     response, body = await api.get("/readyz")
     assert response.status == 200
-    assert body == {"ready": True, "components": [database]}
+    assert body == {"ready": True, "detailed": True, "components": [database]}
     api.memory.components[0].ok = False
     api.memory.components[0].reason = "no connection"
     response, body = await api.get("/readyz")
     assert response.status == 503
     missing = {**database, "ok": False, "reason": "no connection"}
-    assert body == {"ready": False, "components": [missing]}
+    assert body == {"ready": False, "detailed": True, "components": [missing]}
 
 
 async def test_a_component_that_is_not_required_is_shown_and_nothing_more(api: Api) -> None:
-    api.headers = {}
     api.memory.components.append(Component("connector b", False, "refused", required=False))
     response, body = await api.get("/readyz")
     assert response.status == 200
