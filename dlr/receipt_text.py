@@ -159,7 +159,7 @@ class _Reading:
 
     def _state(self) -> str | None:
         if self._words.get("stat"):
-            return self._words["stat"][0]
+            return self._words["stat"][0].rstrip(".") or self._words["stat"][0]
         if len(self._words) > 1:  # one key alone makes no receipt of a text
             left = self._left_over()
             known = next((word for word in left if self._is_state(word)), None)

@@ -37,6 +37,7 @@ class IntakeCounters(msgspec.Struct):
     receipts: int = 0
     deferred: int = 0  # answered ESME_RX_T_APPN: no room
     unreadable: int = 0  # kept as messages from handsets, marked so
+    receipt_like: int = 0  # messages whose text is a receipt's, and nothing else says so
     guessed: int = 0  # receipts that were read otherwise than they say
     inbound_refused: int = 0  # mobile-originated messages, where none are taken
 
@@ -105,7 +106,8 @@ class ReceiptIntake:
             understood = self.reader.understood()
             if understood:
                 self._recorder.record([StateLearned(row) for row in understood])
-        self._keep(bind, inbound, unreadable)
+        if inbound or unreadable:
+            self._keep(bind, inbound, unreadable)
 
     def resume(self) -> None:
         """Receipts were committed: read on where reading was paused, once half the room is free."""
@@ -148,8 +150,18 @@ class ReceiptIntake:
         if self.messages is None:
             self._refuse(bind, [*inbound, *unreadable])
             return
-        if inbound:
-            self.messages.take(bind, inbound)
+        alike: list[Delivery] = []
+        plain: list[Delivery] = []
+        for delivery in inbound:
+            (alike if self.reader.reads_as_receipt(delivery.pdu) else plain).append(delivery)
+        if plain:
+            self.messages.take(bind, plain)
+        if alike:
+            if counters.receipt_like == 0:
+                remedy = "if the carrier leaves esm_class out, set receipts_without_esm_class"
+                _log.warning("message_reads_as_receipt", bind=bind.name, remedy=remedy)
+            counters.receipt_like += len(alike)
+            self.messages.take(bind, alike, Unclear.RECEIPT_LIKE)
         if unreadable:
             self.messages.take(bind, unreadable, Unclear.UNREADABLE)
 

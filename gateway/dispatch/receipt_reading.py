@@ -41,6 +41,7 @@ from gateway.dispatch.unknown_words import UnknownWords
 from smpp.addresses import address_text
 from smpp.encoding import TextSettings
 from smpp.events import MessageRequest
+from smpp.message_pdu import message_octets
 from smpp.user_data import plain_text, readings, user_data, usual_octets
 from smpp.vocabulary import (
     TLV_MESSAGE_STATE,
@@ -136,6 +137,10 @@ class ReceiptReader:
             without_esm_class=self.manners.without_esm_class,
         )
         return kind is DeliveryKind.RECEIPT
+
+    def reads_as_receipt(self, pdu: MessageRequest) -> bool:
+        """Whether what is_receipt() took for a message has the text of one."""
+        return b":" in message_octets(pdu) and self._likeness(pdu) is Likeness.CERTAIN
 
     def row(self, pdu: MessageRequest, received_at: datetime) -> ReceiptRow | None:
         """What is stored of a receipt; None for one that names no message."""

@@ -19,7 +19,7 @@ from gateway.inbound.records import Arrival, PartRow, Received
 from gateway.unclear import Unclear
 from smpp.client import Bind
 from smpp.encoding import TextSettings
-from smpp.events import Delivery
+from smpp.events import Delivery, MessageRequest
 from smpp.reassembly import Assembled, InboundPart, Outcome, Reassembly, inbound_part
 from smpp.segmentation import Concatenation
 from smpp.vocabulary import ESME_RX_T_APPN
@@ -180,7 +180,9 @@ class MessageIntake:
             if assembled.outcome is Outcome.DUPLICATE:
                 repeated += _held(assembled)
             else:
-                messages.append(self._received(assembled, unclear))
+                # What had to go for it is not marked: that was clear, or was said before.
+                own = assembled.outcome is Outcome.COMPLETE
+                messages.append(self._received(assembled, unclear if own else None, pdu))
         return Arrival(bind, delivery, row, tuple(messages), tuple(repeated))
 
     def _late(self, assembled: Assembled) -> Arrival | None:
@@ -194,13 +196,21 @@ class MessageIntake:
             return Arrival(repeated=held)
         return Arrival(messages=(self._received(assembled),))
 
-    def _received(self, assembled: Assembled, unclear: Unclear | None = None) -> Received:
+    def _received(
+        self,
+        assembled: Assembled,
+        unclear: Unclear | None = None,
+        pdu: MessageRequest | None = None,
+    ) -> Received:
         source = assembled.source.decode("latin-1")
         destination = _destination(assembled.destination)
         several = len(assembled.parts) > 1
         content = ";".join(
             "-" if part is None else f"{part[0]}:{part[1].hex()}" for part in assembled.parts
         )
+        if pdu is not None and unclear is Unclear.UNREADABLE:
+            # What tells two such apart may stand beside the text.
+            content += f";{pdu.esm_class};{pdu.tlvs}"
         fingerprint = self._shared.vault.index(f"{self.connector} {source} {destination} {content}")
         return Received(
             id=self._shared.ids.next(),

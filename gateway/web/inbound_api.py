@@ -62,8 +62,8 @@ class InboundMessage(msgspec.Struct, kw_only=True):
         str | None,
         Meta(
             description="Why it may be something else than a handset's message: `unreadable`, what "
-            "the carrier called a receipt and names no message; `guessed`, a part whose header was "
-            "not announced."
+            "the carrier called a receipt and names no message; `receipt_like`, the text of a "
+            "receipt that nothing calls one; `guessed`, a part whose header was not announced."
         ),
     ]
     received_at: datetime

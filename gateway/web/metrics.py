@@ -202,6 +202,11 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_receipts_unknown_state_total": MetricKind(
             "counter", "Receipts whose word for the state means nothing here.", ("connector",)
         ),
+        "sms_receipts_unmarked_total": MetricKind(
+            "counter",
+            "Messages from handsets whose text is a receipt's; see receipts_without_esm_class.",
+            ("connector",),
+        ),
         "sms_receipts_guessed_total": MetricKind(
             "counter", "Receipts read although a key or a header mark was missing.", ("connector",)
         ),

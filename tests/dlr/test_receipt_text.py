@@ -89,6 +89,7 @@ def test_e95_an_id_behind_the_customers_words_is_found() -> None:
         (b"id:1,stat:MI:0022,err:000,text:", "MI:0022", "MI:0022", Status.UNDELIVERED),
         (b"id:1 stat:MI00022 err:", "MI00022", "MI00022", Status.UNDELIVERED),  # in the tables
         (b"id:1 stat:2:100 err:2:100", "2:100", "2:100", Status.SENT),
+        (b"id:1 stat:EXPIRED. err:005", "EXPIRED", "005", Status.EXPIRED),
         (b"id:1 stat:HD:29 err:000", "HD:29", "000", Status.SENT),
     ],
 )

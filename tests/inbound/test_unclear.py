@@ -11,7 +11,7 @@ from campaigns.keywords import KeywordSets
 from gateway.inbound.opt_outs import OptOutPolicy
 from smpp.pdu import DataSm, DeliverSm, decode
 from smpp.tlv import HEADER, HEADER_OCTETS
-from smpp.vocabulary import DELIVER_SM, ESME_ROK, TLV_MESSAGE_PAYLOAD
+from smpp.vocabulary import DELIVER_SM, ESME_ROK, TLV_MESSAGE_PAYLOAD, TLV_MESSAGE_STATE
 from tests.inbound.world import ACCOUNT, HANDSET, SENDER, Inbound, receiving
 
 UDH = bytes.fromhex("0500030a0201")
@@ -99,6 +99,43 @@ async def test_e94_an_unreadable_receipt_in_parts_is_stored_part_by_part(inbound
     assert await inbound.answers([delivered(0x44, UDH + b"half")]) == [ESME_ROK]
     (row,) = await inbound.rows()
     assert (row["text"], row["parts_missing"], row["unclear"]) == ("half", 0, "unreadable")
+
+
+async def test_e94_unreadable_receipts_that_differ_beside_their_text_are_two(
+    inbound: Inbound,
+) -> None:
+    """And one that comes twice is one: the carrier got no answer."""
+    first, second = ((TLV_MESSAGE_STATE, bytes((state,))) for state in (1, 2))
+    for tlv in (first, second, second):
+        assert await inbound.answers([delivered(0x04, b"", tlvs=(tlv,))]) == [ESME_ROK]
+        inbound.intake.forget(inbound.dispatch.pool.binds[0])  # type: ignore[union-attr]  # it is bound
+    assert [row["unclear"] for row in await inbound.rows()] == ["unreadable"] * 2
+
+
+async def test_e94_a_text_that_only_looks_like_a_receipt_is_a_message_and_marked(
+    inbound: Inbound,
+) -> None:
+    """Of a carrier that leaves esm_class out, before anybody has said so."""
+    texts = [b"id:7 stat:DELIVRD", b"id:7 see you", b"hello"]
+    with capture_logs() as logs:
+        assert await inbound.answers([delivered(0, each) for each in texts]) == [ESME_ROK] * 3
+    marks = {row["text"]: row["unclear"] for row in await inbound.rows()}
+    assert marks == {
+        "id:7 stat:DELIVRD": "receipt_like",
+        "id:7 see you": None,
+        "hello": None,
+    }
+    assert inbound.dispatch.intake.counters.receipt_like == 1
+    assert [each for each in logs if each["event"] == "message_reads_as_receipt"]
+
+
+async def test_e94_what_has_to_go_for_a_marked_message_is_not_marked(inbound: Inbound) -> None:
+    """The reference came again with other content: the first is stored as far as it came."""
+    announced = [delivered(0x40, UDH + b"old")]
+    assert await inbound.answers([*announced, delivered(0, UDH + b"new ")]) == [ESME_ROK] * 2
+    assert await inbound.answers([delivered(0, UDH[:-1] + b"\x02half")]) == [ESME_ROK]
+    marks = [(row["text"], row["unclear"]) for row in await inbound.rows()]
+    assert marks == [("old[…]", None), ("new half", "guessed")]
 
 
 async def test_e102_parts_without_the_header_bit_are_joined_and_it_is_said(
