@@ -7,6 +7,7 @@ Decides nothing itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 import msgspec
 
@@ -15,7 +16,7 @@ from dlr.connector_groups import ConnectorGroups
 from dlr.id_learning import IdLearner
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.settings import LimitSettings
-from gateway.config.wire import receipt_manners, wire_profile
+from gateway.config.wire import receipt_manners, submit_fields, wire_profile
 from gateway.dispatch.batch_pace import BatchPace
 from gateway.dispatch.carrier_queries import CarrierQueries
 from gateway.dispatch.clock import Clock
@@ -30,13 +31,14 @@ from gateway.dispatch.ready_queue import ReadyQueue
 from gateway.dispatch.receipt_intake import ReceiptIntake
 from gateway.dispatch.receipt_reading import ReceiptManners, ReceiptReader
 from gateway.dispatch.recorder import Recorder
+from gateway.dispatch.unfit_settings import UnfitSettings
 from gateway.inbound.service import InboundService
 from ratelimit.spec import RateSpec
 from smpp.bind_pool import BindPool
 from smpp.bind_settings import BindSettings
 from smpp.encoding import TextSettings
 from smpp.tls import TlsSettings
-from smpp.vocabulary import status_name
+from smpp.vocabulary import INTERFACE_VERSION_3_4, status_name
 from storage.ids import IdSource
 
 # A connector without a rate: so many windows count as `ready_seconds` of work.
@@ -46,6 +48,7 @@ WINDOWS_READY = 20
 READY_PARTS_MAX = 50_000
 
 
+_INTERFACE_VERSIONS = MappingProxyType({"3.3": 0x33, "3.4": INTERFACE_VERSION_3_4, "5.0": 0x50})
 STOPPED = "rate 0"
 PAUSED = "paused"
 
@@ -113,6 +116,7 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
             ids=wiring.ids,
             normalise=reader.answer_id,
             status_name=status_name,
+            unfit=UnfitSettings(settings.name),
             elsewhere=wiring.elsewhere,
         ),
         batches=wiring.batches,
@@ -150,7 +154,11 @@ def follow(
     manners: ReceiptManners,
     wiring: Wiring,
 ) -> None:
-    """Read receipts, ask the carrier and take messages from handsets as these settings say."""
+    """Write submit_sm, read receipts, ask the carrier and take messages from handsets as these
+    settings say.
+    """
+    dispatch.profile.fields = submit_fields(settings)
+    dispatch.outcomes.unfit.forget()
     reader = dispatch.intake.reader
     if not settings.user_message_reference:
         reader.references = None
@@ -253,12 +261,17 @@ def start(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> None:
 
 def pool(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> BindPool:
     """The binds of a connector, not yet started. Raises TlsError."""
+    ton, npi = settings.bind_ton_npi or (0, 0)
     bind_settings = BindSettings(
         host=settings.host,
         port=settings.port,
         system_id=settings.system_id,
         password=settings.password,
         system_type=settings.system_type,
+        interface_version=_INTERFACE_VERSIONS[settings.interface_version],
+        addr_ton=ton,
+        addr_npi=npi,
+        address_range=settings.address_range,
         bind=settings.bind,
         window=settings.window,
         enquire_link_seconds=settings.enquire_link_seconds,
@@ -268,7 +281,8 @@ def pool(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> BindPool:
         reconnect_seconds_max=settings.reconnect_seconds_max,
         tls=tls_settings(settings),
     )
-    return BindPool(settings.name, bind_settings, settings.binds, dispatch)
+    receiver = (settings.receiver_host or settings.host, settings.receiver_port or settings.port)
+    return BindPool(settings.name, bind_settings, settings.binds, dispatch, receiver=receiver)
 
 
 def tls_settings(settings: ConnectorSettings) -> TlsSettings | None:

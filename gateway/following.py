@@ -56,6 +56,8 @@ CONNECTOR_KEYS = (
     "response_id_base", "receipt_id_base", "receipt_id_first", "id_rewrite", "receipt_group",
     "user_message_reference", "query_after_seconds", "receipts_without_esm_class",
     "receipt_states", "inbound_country_code", "code_table", "receipts_per",
+    "inbound_gsm7", "service_type", "message_mode", "protocol_id", "priority_flag",
+    "registered_delivery", "validity_period",
 )  # fmt: skip
 
 

@@ -74,7 +74,8 @@ class Health:
             troubles = [trouble for each in writers if (trouble := trouble_of(each, now))]
             components.append(Component(name, not troubles, troubles[0] if troubles else None))
         for dispatch in self._connectors:
-            pool, up = dispatch.pool, dispatch.up
+            pool = dispatch.pool
+            up = dispatch.up or (pool is not None and pool.receives_only and pool.up)
             if pool is None and dispatch.connector == SANDBOX:
                 continue  # nobody has used it
             why = ", ".join(dispatch.withheld)

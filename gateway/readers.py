@@ -138,4 +138,6 @@ def connector_view(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> 
         withheld=dispatch.withheld,
         receipt_states=settings.receipt_states,
         receipt_states_unknown=dict(dispatch.intake.reader.unknown_words.counts()),
+        bind=settings.bind,
+        hints=dispatch.outcomes.unfit.hints,
     )

@@ -37,7 +37,8 @@ BUSY_SECONDS = 0.5  # until a signal that met an unfinished reload is tried agai
 FREEING_SECONDS = 1.0  # between attempts to free what waits, while the database is away
 LIVE = ("rate", "window", *following.CONNECTOR_KEYS)  # changed without touching a bind
 REBOUND = (
-    "host", "port", "system_id", "password", "password_file", "system_type", "bind", "binds", "tls",
+    "host", "port", "system_id", "password", "password_file", "system_type", "interface_version",
+    "address_range", "bind_ton_npi", "bind", "receiver_host", "receiver_port", "binds", "tls",
     "tls_ca_file", "tls_server_name", "tls_certificate_file", "tls_key_file", "tls_verify",
     "enquire_link_seconds", "response_timeout_seconds", "bind_timeout_seconds",
     "reconnect_seconds_min", "reconnect_seconds_max",

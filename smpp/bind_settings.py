@@ -31,6 +31,10 @@ class BindSettings:
     system_id: str
     password: str
     system_type: str = ""
+    interface_version: int = vocabulary.INTERFACE_VERSION_3_4
+    addr_ton: int = 0
+    addr_npi: int = 0
+    address_range: str = ""
     bind: str = "transceiver"  # transmitter, receiver or transceiver
     window: int = 100
     enquire_link_seconds: float = 30.0
@@ -58,4 +62,8 @@ class BindSettings:
             system_id=self.system_id.encode("ascii"),
             password=self.password.encode("ascii"),
             system_type=self.system_type.encode("ascii"),
+            interface_version=self.interface_version,
+            addr_ton=self.addr_ton,
+            addr_npi=self.addr_npi,
+            address_range=self.address_range.encode("ascii"),
         )

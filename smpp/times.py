@@ -53,6 +53,12 @@ def relative(span: timedelta) -> bytes:
     return relative_seconds(-(-span // timedelta(seconds=1)))
 
 
+@lru_cache(maxsize=256)
+def absolute_seconds(seconds: int) -> bytes:
+    """As `absolute`, for whole seconds since 1970."""
+    return absolute(datetime.fromtimestamp(seconds, UTC))
+
+
 # Messages of one campaign end at the same moment: 4.5 us without the memory, 0.1 us with it.
 @lru_cache(maxsize=256)
 def relative_seconds(seconds: int) -> bytes:

@@ -26,6 +26,7 @@ ReceiptWord = Annotated[
     ),
 ]
 ReceiptOutcome = Literal["delivered", "undelivered", "rejected", "expired", "sent"]
+PriorityFlag = Annotated[int, Meta(ge=0, le=3)]
 TonNpi = Annotated[tuple[Annotated[int, Meta(ge=0, le=255)], ...], Meta(min_length=2, max_length=2)]
 
 
@@ -65,6 +66,15 @@ class TonNpiSettings(Settings, frozen=True, kw_only=True):
         TonNpi | None, Meta(description="Up to 11 characters; unset: `[5, 0]`.")
     ] = None
     any: Annotated[TonNpi | None, Meta(description="Every kind that is not set here.")] = None
+
+
+class PriorityFlagSettings(Settings, frozen=True, kw_only=True):
+    """`priority_flag` of submit_sm, 0 (lowest) to 3, by category."""
+
+    otp: Annotated[PriorityFlag, Meta(description="One-time passwords.")] = 0
+    transactional: Annotated[PriorityFlag, Meta(description="Transactional.")] = 0
+    service: Annotated[PriorityFlag, Meta(description="Service.")] = 0
+    marketing: Annotated[PriorityFlag, Meta(description="Marketing.")] = 0
 
 
 class IdRewriteSettings(Settings, frozen=True, kw_only=True):

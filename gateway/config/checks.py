@@ -22,6 +22,7 @@ from gateway.config.wire import receipt_manners, wire_profile
 from gateway.dispatch.number_origin import NumberOrigins
 from gateway.policy.number_rules import COUNTRIES
 from shortlinks.addresses import parse_networks
+from smpp.bind_pool import BIND_PAIR, RECEIVER
 from smpp.tlv import tlv_value
 from smpp.vocabulary import TLV_USER_MESSAGE_REFERENCE
 from storage.connectors import SANDBOX_NAME
@@ -37,8 +38,10 @@ def check_whole(config: Config) -> None:
         _check_account(account, f"accounts[{index}]")
     connectors = {connector.name for connector in config.connectors}
     accounts = {account.name for account in config.accounts}
+    receivers = {each.name for each in config.connectors if each.bind == RECEIVER}
     for index, route in enumerate(config.routes):
         _check_route(route, f"routes[{index}]", connectors, accounts)
+        _check_no_receiver(route, f"routes[{index}]", receivers)
     if config.http.bodies_max < config.http.max_body:
         raise ConfigError(
             f"http.bodies_max: {config.http.bodies_max} is less than one body may be, "
@@ -79,9 +82,10 @@ def _check_connector(connector: ConnectorSettings, path: str) -> None:
         for key in ("tls_ca_file", "tls_server_name", "tls_certificate_file", "tls_key_file"):
             if getattr(connector, key):
                 raise ConfigError(f"{path}.{key}: is of no use without tls = true")
-    for key in ("system_id", "password", "system_type"):
+    for key in ("system_id", "password", "system_type", "address_range", "service_type"):
         if not getattr(connector, key).isascii() or "\0" in getattr(connector, key):
             raise ConfigError(f"{path}.{key}: SMPP carries ASCII without NUL there")
+    _check_bind(connector, path)
     profile = wire_profile(connector, path)
     if connector.user_message_reference and tlv_value(profile.tlvs, TLV_USER_MESSAGE_REFERENCE):
         raise ConfigError(f"{path}.tlvs: user_message_reference is set by its own setting")
@@ -93,6 +97,15 @@ def _check_connector(connector: ConnectorSettings, path: str) -> None:
             f"{path}.query_after_seconds: needs ids as the carrier wrote them: response_id_base = "
             '"opaque" and no id_rewrite'
         )
+
+
+def _check_bind(connector: ConnectorSettings, path: str) -> None:
+    if connector.bind != BIND_PAIR:
+        for key in ("receiver_host", "receiver_port"):
+            if getattr(connector, key) is not None:
+                raise ConfigError(f"{path}.{key}: is of no use without bind = {BIND_PAIR!r}")
+    if connector.bind == RECEIVER and connector.query_after_seconds is not None:
+        raise ConfigError(f"{path}.query_after_seconds: a receiver asks nothing")
 
 
 def _check_account(account: AccountSettings, path: str) -> None:
@@ -144,6 +157,15 @@ def _check_route(route: RouteSettings, path: str, connectors: set[str], accounts
         if account not in accounts:
             raise ConfigError(
                 f"{path}.match.account[{index}]: no account {account!r}{nearest(account, accounts)}"
+            )
+
+
+def _check_no_receiver(route: RouteSettings, path: str, receivers: set[str]) -> None:
+    for index, leg in enumerate(route.via):
+        name = leg if isinstance(leg, str) else leg.name
+        if name in receivers:
+            raise ConfigError(
+                f"{path}.via[{index}]: {name!r} is bound as a receiver, which sends nothing"
             )
 
 

@@ -16,9 +16,11 @@ from gateway.config.carrier_settings import (
     AlphabetName,
     DataCodingSettings,
     IdRewriteSettings,
+    PriorityFlagSettings,
     ReceiptOutcome,
     ReceiptWord,
     TlvSettings,
+    TonNpi,
     TonNpiSettings,
 )
 from gateway.config.values import Rate
@@ -49,10 +51,38 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
     system_type: Annotated[
         str, Meta(max_length=12, description="`system_type` of the bind, if the carrier asks.")
     ] = ""
+    interface_version: Annotated[
+        Literal["3.3", "3.4", "5.0"],
+        Meta(description="`interface_version` of the bind: 0x33, 0x34 or 0x50."),
+    ] = "3.4"
+    address_range: Annotated[
+        str,
+        Meta(
+            max_length=40,
+            description="`address_range` of the bind: whose messages and receipts the carrier "
+            "sends on it; empty: all of this system_id.",
+        ),
+    ] = ""
+    bind_ton_npi: Annotated[
+        TonNpi | None,
+        Meta(description="`[addr_ton, addr_npi]` of the bind, for `address_range`; unset: 0, 0."),
+    ] = None
     bind: Annotated[
-        Literal["transceiver", "transmitter+receiver"],
-        Meta(description="One session both ways, or a pair of sessions."),
+        Literal["transceiver", "transmitter+receiver", "transmitter", "receiver"],
+        Meta(
+            description="One session both ways, a pair of sessions, or one way alone: a `receiver` "
+            "takes receipts and messages from handsets, and no route may name it. Receipts of "
+            "what another connector sent need the same `receipt_group`."
+        ),
     ] = "transceiver"
+    receiver_host: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=253)] | None,
+        Meta(description="Where the receivers of a pair bind; unset: `host`."),
+    ] = None
+    receiver_port: Annotated[
+        Annotated[int, Meta(ge=1, le=65_535)] | None,
+        Meta(description="The TCP port of the receivers of a pair; unset: `port`."),
+    ] = None
     binds: Annotated[int, Meta(ge=1, le=64, description="Parallel sessions.")] = 1
     window: Annotated[
         int, Meta(ge=1, le=10_000, description="Unanswered submits allowed in each session.")
@@ -108,6 +138,37 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
     destination_ton_npi: Annotated[
         TonNpiSettings, Meta(description="Of recipients, where the carrier wants other ones.")
     ] = TonNpiSettings()
+    service_type: Annotated[
+        str, Meta(max_length=5, description="`service_type` of submit_sm, if the carrier asks.")
+    ] = ""
+    message_mode: Annotated[
+        Literal["default", "store_and_forward"],
+        Meta(description="The messaging mode in `esm_class`: 0, or 3 for carriers that want it."),
+    ] = "default"
+    protocol_id: Annotated[
+        int, Meta(ge=0, le=255, description="`protocol_id` of submit_sm (TP-PID).")
+    ] = 0
+    priority_flag: Annotated[
+        PriorityFlagSettings, Meta(description="What the carrier is told of urgency.")
+    ] = PriorityFlagSettings()
+    registered_delivery: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=31,
+            description="`registered_delivery` of submit_sm: 1 asks for receipts, 2 for those of "
+            "failures alone, 16 more for intermediate ones. With 0 nothing tells what was "
+            "delivered.",
+        ),
+    ] = 1
+    validity_period: Annotated[
+        Literal["relative", "absolute", "none"],
+        Meta(
+            description="How the carrier is told when a message is no longer worth trying: after "
+            "so long, at a moment (UTC), or not at all; then its own limit counts. One that "
+            "answers ESME_RINVEXPIRY (0x62) to all wants another."
+        ),
+    ] = "relative"
     tlvs: Annotated[
         tuple[TlvSettings, ...],
         Meta(
@@ -186,6 +247,13 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
             "outcome yet. Of other unknown words the message stays `sent`.",
         ),
     ] = field(default_factory=dict)
+    inbound_gsm7: Annotated[
+        Literal["unpacked", "packed"],
+        Meta(
+            description="Texts from handsets in GSM 7-bit: one octet a character, or eight "
+            "characters packed in seven octets."
+        ),
+    ] = "unpacked"
     inbound_country_code: Annotated[
         str,
         Meta(

@@ -22,6 +22,7 @@ from gateway.config.route_settings import RouteSettings
 from gateway.config.settings import Config
 from gateway.config.shape import ConfigError, check_shape
 from gateway.config.values import WrittenValue
+from smpp.bind_pool import RECEIVER
 
 _HIDDEN = "***"
 
@@ -97,6 +98,5 @@ def _with_password(connector: ConnectorSettings, path: str) -> ConnectorSettings
 
 
 def _every_connector(connectors: tuple[ConnectorSettings, ...]) -> tuple[RouteSettings, ...]:
-    if not connectors:
-        return ()
-    return (RouteSettings(via=tuple(connector.name for connector in connectors)),)
+    senders = tuple(each.name for each in connectors if each.bind != RECEIVER)
+    return (RouteSettings(via=senders),) if senders else ()

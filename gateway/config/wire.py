@@ -20,11 +20,15 @@ from gateway.config.carrier_settings import AlphabetName, TlvSettings, TonNpiSet
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.shape import ConfigError
 from gateway.dispatch.receipt_reading import ReceiptManners
-from gateway.dispatch.wire_profile import WireProfile
+from gateway.dispatch.wire_profile import SubmitFields, WireProfile
 from smpp.addresses import AddressKind, AddressSettings
 from smpp.custom_tlvs import CustomTlv, custom_tlvs
 from smpp.encoding import TextSettings
 from smpp.tlv import Tlvs
+from storage.categories import Category
+
+# esm_class bits 1 and 0 (SMPP 3.4 section 5.2.12).
+_MESSAGE_MODES = MappingProxyType({"default": 0x00, "store_and_forward": 0x03})
 
 
 def wire_profile(connector: ConnectorSettings, path: str) -> WireProfile:
@@ -33,6 +37,20 @@ def wire_profile(connector: ConnectorSettings, path: str) -> WireProfile:
         text=_text_settings(connector, path),
         addresses=_address_settings(connector, path),
         tlvs=_tlvs(connector.tlvs, path),
+        fields=submit_fields(connector),
+    )
+
+
+def submit_fields(connector: ConnectorSettings) -> SubmitFields:
+    """What no message states itself."""
+    flags = connector.priority_flag
+    return SubmitFields(
+        service_type=connector.service_type.encode("ascii"),
+        esm_class=_MESSAGE_MODES[connector.message_mode],
+        protocol_id=connector.protocol_id,
+        priority_flags=tuple(getattr(flags, category.label) for category in Category),
+        registered_delivery=connector.registered_delivery,
+        validity=connector.validity_period,
     )
 
 
@@ -76,6 +94,7 @@ def _text_settings(connector: ConnectorSettings, path: str) -> TextSettings:
             data_codings={name: number for name, number in numbers.items() if number is not None},
             segmentation=connector.segmentation,
             smart_replacement=connector.smart_replacement,
+            inbound_packed=connector.inbound_gsm7 == "packed",
         )
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from None

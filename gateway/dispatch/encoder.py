@@ -9,17 +9,13 @@ from __future__ import annotations
 import msgspec
 
 from gateway.dispatch.message import ReadyMessage
-from gateway.dispatch.wire_profile import WireProfile
+from gateway.dispatch.wire_profile import SubmitFields, WireProfile
 from smpp.custom_tlvs import merged
 from smpp.encoding import submit_parts
 from smpp.pdu import SubmitSm
 from smpp.segmentation import PARTS_MAX
-from smpp.times import relative_seconds
+from smpp.times import absolute_seconds, relative_seconds
 from smpp.vocabulary import TLV_USER_MESSAGE_REFERENCE
-
-RECEIPT_REQUESTED = (
-    1  # registered_delivery: receipt on success and failure (SMPP 3.4 section 5.2.17)
-)
 
 
 class BegunDifferently(ValueError):
@@ -83,9 +79,9 @@ def encode_message(message: ReadyMessage, profile: WireProfile, now_ms: int) -> 
         profile.addresses.source_address(message.sender) if message.sender else (0, 0, b"")
     )
     dest_ton, dest_npi, destination = profile.addresses.destination_address(message.to)
-    validity = b""
-    if message.expires_at is not None:
-        validity = relative_seconds(max(1, (message.expires_at - now_ms) // 1000))
+    fields = profile.fields
+    validity = _validity_period(message.expires_at, fields, now_ms)
+    priority_flag = fields.priority_flags[message.category]
     options = message.options
     tlvs = profile.tlvs if options is None else merged(profile.tlvs, options.tlvs)
     unsent = [
@@ -93,15 +89,18 @@ def encode_message(message: ReadyMessage, profile: WireProfile, now_ms: int) -> 
             number,
             SubmitSm(
                 sequence_number=0,
+                service_type=fields.service_type,
                 source_addr_ton=source_ton,
                 source_addr_npi=source_npi,
                 source_addr=source,
                 dest_addr_ton=dest_ton,
                 dest_addr_npi=dest_npi,
                 destination_addr=destination,
-                esm_class=part.esm_class,
+                esm_class=part.esm_class | fields.esm_class,
+                protocol_id=fields.protocol_id,
+                priority_flag=priority_flag,
                 validity_period=validity,
-                registered_delivery=RECEIPT_REQUESTED,
+                registered_delivery=fields.registered_delivery,
                 data_coding=part.data_coding,
                 short_message=part.short_message,
                 tlvs=part.tlvs + tlvs,
@@ -113,3 +112,11 @@ def encode_message(message: ReadyMessage, profile: WireProfile, now_ms: int) -> 
         if number not in message.parts_done
     ]
     return Encoded(unsent, total, segments)
+
+
+def _validity_period(expires_at: int | None, fields: SubmitFields, now_ms: int) -> bytes:
+    if expires_at is None or fields.validity == "none":
+        return b""
+    if fields.validity == "absolute":
+        return absolute_seconds(expires_at // 1000)
+    return relative_seconds(max(1, (expires_at - now_ms) // 1000))

@@ -6,7 +6,8 @@ not retry, pause or reconnect by itself.
 
 Statuses that are not in the table, vendors' own (0x400 and up) among them, are tried again: an
 unknown number says nothing about the message. Attempts are bounded, so that such a message ends as
-`rejected` with the carrier's number as its error.
+`rejected` with the carrier's number as its error. So are those that refuse what is the same in all
+messages of a connector: another connector may do better, or an operator in time.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Action(msgspec.Struct, frozen=True):
     def elsewhere(self) -> bool:
         """Whether the connector is at fault, so that the next one of the route may do better."""
         if self.kind is Kind.RETRY:
-            return self.reason is Reason.ROUTE_UNAVAILABLE
+            return self.reason in (Reason.ROUTE_UNAVAILABLE, Reason.INTERNAL)
         return self.kind in (Kind.SUSPEND, Kind.RECONNECT)
 
 
@@ -80,8 +81,8 @@ ACTIONS: Mapping[int, Action] = MappingProxyType(
         0x03: _again(Kind.SUSPEND, "ESME_RINVCMDID", _DOWN, 60.0),
         0x04: _again(Kind.RECONNECT, "ESME_RINVBNDSTS", _DOWN, 1.0),
         0x05: _again(Kind.RECONNECT, "ESME_RALYBND", _DOWN, 5.0),
-        0x06: _final("ESME_RINVPRTFLG", _OURS),
-        0x07: _final("ESME_RINVREGDLVFLG", _OURS),
+        0x06: _again(Kind.RETRY, "ESME_RINVPRTFLG", _OURS, RETRY_SECONDS_FIRST),
+        0x07: _again(Kind.RETRY, "ESME_RINVREGDLVFLG", _OURS, RETRY_SECONDS_FIRST),
         0x08: _again(Kind.RETRY, "ESME_RSYSERR", _DOWN, RETRY_SECONDS_FIRST),
         0x0A: _final("ESME_RINVSRCADR", Reason.CARRIER_BLOCKED),
         0x0B: _final("ESME_RINVDSTADR", Reason.NUMBER_INVALID),
@@ -90,7 +91,7 @@ ACTIONS: Mapping[int, Action] = MappingProxyType(
         0x0E: _again(Kind.SUSPEND, "ESME_RINVPASWD", _DOWN, 300.0),
         0x0F: _again(Kind.SUSPEND, "ESME_RINVSYSID", _DOWN, 300.0),
         0x14: _again(Kind.THROTTLE, "ESME_RMSGQFUL", Reason.THROTTLED, 1.0),  # E37
-        0x15: _final("ESME_RINVSERTYP", _OURS),
+        0x15: _again(Kind.RETRY, "ESME_RINVSERTYP", _OURS, RETRY_SECONDS_FIRST),
         0x33: _final("ESME_RINVNUMDESTS", _OURS),
         0x34: _final("ESME_RINVDLNAME", _OURS),
         0x40: _final("ESME_RINVDESTFLAG", _OURS),
@@ -107,7 +108,7 @@ ACTIONS: Mapping[int, Action] = MappingProxyType(
         0x55: _final("ESME_RINVNUMMSGS", _OURS),
         0x58: _again(Kind.THROTTLE, "ESME_RTHROTTLED", Reason.THROTTLED, 1.0),
         0x61: _final("ESME_RINVSCHED", _OURS),
-        0x62: _final("ESME_RINVEXPIRY", _OURS),
+        0x62: _again(Kind.RETRY, "ESME_RINVEXPIRY", _OURS, RETRY_SECONDS_FIRST),
         0x63: _final("ESME_RINVDFTMSGID", _OURS),
         0x64: _again(Kind.RETRY, "ESME_RX_T_APPN", _DOWN, RETRY_SECONDS_FIRST),
         0x65: _final("ESME_RX_P_APPN", _REFUSED),

@@ -23,6 +23,7 @@ from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import Batch, Journey, Later, OutboundPart, ReadyMessage
 from gateway.dispatch.receipt_reading import KnownId
 from gateway.dispatch.records import LateResult, MessageDone, PartResult, Record
+from gateway.dispatch.unfit_settings import UnfitSettings
 from storage.codecs import LATEST
 from storage.events import Event
 from storage.ids import IdSource
@@ -72,8 +73,12 @@ class Outcomes:
         normalise: Callable[[bytes], str],
         status_name: Callable[[int], str],
         elsewhere: Elsewhere = stays,
+        unfit: UnfitSettings | None = None,
     ) -> None:
-        """`elsewhere` knows the other connectors of a message's route."""
+        """`elsewhere` knows the other connectors of a message's route; `unfit` is told what the
+        carrier refuses.
+        """
+        self.unfit = unfit or UnfitSettings("")
         self._connector = connector
         self.policy = policy
         self._elsewhere = elsewhere
@@ -97,6 +102,7 @@ class Outcomes:
                 out.known.append(KnownId(row.carrier_id, row.id, journey.message.to))
             self._settle(journey, part.part, row, now_ms, out)
             return
+        self.unfit.refused(command_status)
         message = journey.message
         action = decide(command_status, message.attempt + 1, self.policy.attempts_max)
         expired = message.expires_at is not None and message.expires_at <= now_ms

@@ -6,16 +6,38 @@ of a connector's settings by gateway/config/wire.py.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from smpp.addresses import AddressSettings
 from smpp.encoding import TextSettings
 from smpp.tlv import Tlvs
 
+# registered_delivery: receipt on success and failure (SMPP 3.4 section 5.2.17).
+RECEIPT_REQUESTED = 1
 
-class WireProfile(msgspec.Struct, frozen=True):
-    """Alphabets and segmentation, TON and NPI, and TLVs that every message carries."""
+
+class SubmitFields(msgspec.Struct, frozen=True):
+    """The fields of submit_sm that no message states. `priority_flags` are by category; `esm_class`
+    is the messaging mode, to which a part adds its own bits. `validity`: how the end of a message's
+    validity is written.
+    """
+
+    service_type: bytes = b""
+    esm_class: int = 0
+    protocol_id: int = 0
+    priority_flags: tuple[int, ...] = (0, 0, 0, 0)
+    registered_delivery: int = RECEIPT_REQUESTED
+    validity: Literal["relative", "absolute", "none"] = "relative"
+
+
+class WireProfile(msgspec.Struct):
+    """Alphabets and segmentation, TON and NPI, and TLVs that every message carries. `fields` may be
+    exchanged while messages wait; the rest decides how many parts they have.
+    """
 
     text: TextSettings = TextSettings()
     addresses: AddressSettings = AddressSettings()
     tlvs: Tlvs = ()
+    fields: SubmitFields = SubmitFields()

@@ -259,6 +259,8 @@ class ConnectorView(ConnectorState, kw_only=True):
     withheld: tuple[str, ...] = ()  # why nothing is written although binds may be up
     receipt_states: Mapping[str, str] = {}  # as configured
     receipt_states_unknown: Mapping[str, int] = {}  # words that came and mean nothing here, counted
+    bind: str = "transceiver"  # a receiver sends nothing
+    hints: tuple[str, ...] = ()  # settings that the carrier has refused since they were read
 
 
 class Reloaded(msgspec.Struct, kw_only=True):

@@ -18,7 +18,7 @@ from gateway.config.reference import render
 from gateway.config.shape import check_shape
 from gateway.config.values import Address, BaseUrl, DatabaseUrl, Rate, Size
 from gateway.config.wire import receipt_manners, wire_profile
-from gateway.dispatch.wire_profile import WireProfile
+from gateway.dispatch.wire_profile import SubmitFields, WireProfile
 from smpp.addresses import AddressSettings
 from smpp.encoding import TextSettings
 
@@ -84,7 +84,7 @@ WRONG = [
     (CONNECTOR + "port = 1.5", "connectors[0].port: 1.5 is not an integer"),
     (CONNECTOR + "tls = 1", "connectors[0].tls: 1 is not true or false"),
     (CONNECTOR + "tls_ca_file = 'ca.pem'", "connectors[0].tls_ca_file: is of no use without tls"),
-    (CONNECTOR + 'bind = "tx"', 'connectors[0].bind: "tx" is not one of "transceiver"'),
+    (CONNECTOR + 'bind = "tx"', 'connectors[0].bind: "tx" is not one of "receiver", "transceiver"'),
     (CONNECTOR + 'rate = "fast"', 'connectors[0].rate: "fast" is not a rate'),
     (CONNECTOR + "rate = 500", "connectors[0].rate: 500 is not a rate such as"),
     (CONNECTOR + "password = 12345", "connectors[0].password: is not text in quotes"),
@@ -117,6 +117,21 @@ WRONG = [
     (CONNECTOR + 'receipt_states = { A = "sent", a = "expired" }',
      "connectors[0].receipt_states: a means two things, since case makes no difference"),
     (CONNECTOR + 'id_rewrite = { pattern = "(a+)+" }', "id_rewrite: the pattern may not repeat"),
+    (CONNECTOR + 'address_range = "^86é"', "connectors[0].address_range: SMPP carries ASCII"),
+    (CONNECTOR + 'service_type = "TOOLONG"', "connectors[0].service_type: "),
+    (CONNECTOR + 'service_type = "é"', "connectors[0].service_type: SMPP carries ASCII"),
+    (CONNECTOR + "bind_ton_npi = [1]", "connectors[0].bind_ton_npi: "),
+    (CONNECTOR + 'interface_version = "34"', "connectors[0].interface_version: "),
+    (CONNECTOR + 'validity_period = "no"', "connectors[0].validity_period: "),
+    (CONNECTOR + "priority_flag = { otp = 4 }", "connectors[0].priority_flag.otp: 4 is not"),
+    (CONNECTOR + 'bind = "receiver"\nquery_after_seconds = 9',
+     "connectors[0].query_after_seconds: a receiver asks nothing"),
+    (CONNECTOR + 'receiver_host = "h2"',
+     "connectors[0].receiver_host: is of no use without bind = 'transmitter+receiver'"),
+    (CONNECTOR + 'bind = "receiver"\nreceiver_port = 2776',
+     "connectors[0].receiver_port: is of no use without bind = 'transmitter+receiver'"),
+    (CONNECTOR + 'bind = "receiver"\n[[routes]]\nvia = ["carrier-a"]',
+     "routes[0].via[0]: 'carrier-a' is bound as a receiver, which sends nothing"),
     ('[[connectors]]\nname = "a"', "connectors[0].host: missing"),
     ('[[connectors]]\nname = "A b"', 'connectors[0].name: "A b" is not a name: 1 to 63 of a-z'),
     (CONNECTOR + CONNECTOR, "connectors[1].name: connectors[0] is 'carrier-a' already"),
@@ -215,6 +230,40 @@ def test_e96_the_words_of_a_carrier_are_read(tmp_path: Path) -> None:
     by_environment = {"SMSGATE_CONNECTORS__0__RECEIPT_STATES": '{ BLACK = "rejected" }'}
     config = load(tmp_path, CONNECTOR, by_environment)
     assert config.connectors[0].receipt_states == {"BLACK": "rejected"}
+
+
+def test_e99_every_field_that_carriers_have_wishes_about_is_read(tmp_path: Path) -> None:
+    config = load(
+        tmp_path,
+        CONNECTOR
+        + """
+service_type = "CMT"
+message_mode = "store_and_forward"
+protocol_id = 64
+priority_flag = { otp = 3, service = 1 }
+registered_delivery = 17
+validity_period = "absolute"
+inbound_gsm7 = "packed"
+""",
+    )
+    assert wire_profile(config.connectors[0], "") == WireProfile(
+        text=TextSettings(inbound_packed=True),
+        fields=SubmitFields(
+            service_type=b"CMT",
+            esm_class=3,
+            protocol_id=64,
+            priority_flags=(3, 0, 1, 0),
+            registered_delivery=17,
+            validity="absolute",
+        ),
+    )
+
+
+def test_e99_a_receiver_is_in_no_route_that_nobody_wrote(tmp_path: Path) -> None:
+    receiver = CONNECTOR.replace("carrier-a", "carrier-b") + 'bind = "receiver"\n'
+    config = load(tmp_path, receiver + CONNECTOR)
+    assert [route.via for route in config.routes] == [("carrier-a",)]
+    assert load(tmp_path, receiver).routes == ()
 
 
 def test_an_empty_table_of_caps_means_the_usual_ones_of_marketing(tmp_path: Path) -> None:

@@ -53,6 +53,8 @@ def test_a_connector_comes_and_another_goes() -> None:
         {"receipt_id_base": "hex"},
         {"code_table": "map"},
         {"receipts_per": "message"},
+        {"validity_period": "none", "service_type": "CMT"},
+        {"inbound_gsm7": "packed"},
     ],
 )
 def test_pace_and_the_reading_of_receipts_touch_no_bind(keys: dict[str, object]) -> None:
@@ -69,7 +71,16 @@ def test_e96_words_are_explained_without_a_new_bind_or_learning_ids_anew() -> No
     assert learner_of(reader, explained, receipt_manners(explained, "a"), {}) is learned
 
 
-@pytest.mark.parametrize("keys", [{"host": "x"}, {"password": "p", "window": 7}, {"binds": 3}])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"host": "x"},
+        {"password": "p", "window": 7},
+        {"binds": 3},
+        {"address_range": "^86", "bind_ton_npi": (1, 1)},
+        {"receiver_port": 2776},
+    ],
+)
 def test_what_the_binds_are_made_of_replaces_them(keys: dict[str, object]) -> None:
     changes = connector_changes([A], [changed(**keys)])
     assert (changes.adjusted, changes.rebound) == ([], [changed(**keys)])

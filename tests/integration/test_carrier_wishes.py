@@ -79,3 +79,40 @@ async def test_e96_words_of_its_own_are_shown_and_then_explained(
             await running.until(expired=1)
             assert (await running.message(second))["status"] == "expired"
             assert "receipt_unknown_state" not in await running.kinds(second)
+
+
+PAIR = """
+bind = "transmitter"
+receipt_group = "carrier"
+validity_period = "absolute"
+priority_flag = { otp = 3 }
+[[connectors]]
+name = "receipts"
+host = "127.0.0.1"
+port = PORT
+system_id = "test"
+password = "secret"
+bind = "receiver"
+receipt_group = "carrier"
+address_range = "^86"
+"""
+
+
+async def test_e99_one_connector_sends_and_another_takes_the_receipts(
+    database_url: str, folder: Path
+) -> None:
+    async with simulator(folder, SMOOTH) as sim:
+        wishes = PAIR.replace("PORT", str(sim.port))
+        config = write_config(folder, database_url, sim.port, connector=wishes)
+        async with gateway(config) as running:
+            await running.send([message(n) for n in range(20)])
+            counts = await running.until(delivered=20)
+            _, ready = await running.call("GET", "/readyz")
+            _, found = await running.call("GET", "/v1/connectors")
+    assert counts["delivered"] == 20
+    assert {each["name"]: each["ok"] for each in ready["components"]}["connector receipts"]
+    views = {each["name"]: each for each in found["data"]}
+    assert views["receipts"]["up"] is views["sim"]["up"] is True
+    assert (views["sim"]["bind"], views["receipts"]["bind"]) == ("transmitter", "receiver")
+    assert views["receipts"]["queued"] == views["receipts"]["in_flight"] == 0
+    assert views["sim"]["hints"] == []

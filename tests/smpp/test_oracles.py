@@ -21,6 +21,7 @@ from smpplib import smpp as smpplib_codec
 
 from smpp import gsm0338
 from smpp import vocabulary as v
+from smpp.bind_settings import BIND_COMMANDS, BindSettings
 from smpp.pdu import (
     BindRequest,
     BindResp,
@@ -227,6 +228,43 @@ def test_aiosmpplib_reads_every_other_pdu_and_writes_the_same_octets(pdu: Pdu) -
     assert theirs == octets
     assert message.sequence_num == pdu.sequence_number
     assert decode(theirs) == pdu
+
+
+@given(
+    st.sampled_from(sorted(BIND_COMMANDS)),
+    ascii_string(12),
+    st.sampled_from([0x33, 0x34, 0x50]),
+    tons,
+    npis,
+    ascii_string(40),
+)
+def test_e99_aiosmpplib_reads_the_bind_that_settings_ask_for(
+    bind: str, system_type: bytes, version: int, ton: int, npi: int, address_range: bytes
+) -> None:
+    settings = BindSettings(
+        host="h",
+        port=1,
+        system_id="shop",
+        password="secret",
+        system_type=system_type.decode(),
+        bind=bind,
+        interface_version=version,
+        addr_ton=ton,
+        addr_npi=npi,
+        address_range=address_range.decode(),
+    )
+    request = settings.bind_request()
+    octets = encode(request)
+    message, theirs = aiosmpplib_reads_and_writes(octets)
+    assert theirs == octets
+    assert decode(theirs) == request
+    assert isinstance(message, aiosmpplib.protocol.BindTransceiver)
+    assert message.interface_version == version
+    assert (message.addr_ton, message.addr_npi, message.address_range) == (
+        ton,
+        npi,
+        address_range.decode(),
+    )
 
 
 @pytest.mark.parametrize(
