@@ -110,15 +110,7 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
             jitter_percent=lambda: _jitter(wiring.clock),
         ),
         profile=profile,
-        outcomes=Outcomes(
-            connector,
-            policy=wiring.policy,
-            ids=wiring.ids,
-            normalise=reader.answer_id,
-            status_name=status_name,
-            unfit=UnfitSettings(settings.name),
-            elsewhere=wiring.elsewhere,
-        ),
+        outcomes=_outcomes(settings, connector, reader, wiring),
         batches=wiring.batches,
         intake=intake,
         intents=wiring.intents,
@@ -128,6 +120,20 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
         down=wiring.down,
         stopped=wiring.inbound.stopped,
         queries=_queries(settings, connector, wiring),
+    )
+
+
+def _outcomes(
+    settings: ConnectorSettings, connector: int, reader: ReceiptReader, wiring: Wiring
+) -> Outcomes:
+    return Outcomes(
+        connector,
+        policy=wiring.policy,
+        ids=wiring.ids,
+        normalise=reader.answer_id,
+        status_name=status_name,
+        unfit=UnfitSettings(settings.name),
+        elsewhere=wiring.elsewhere,
     )
 
 
