@@ -7,8 +7,9 @@ messages take consent.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 import msgspec
 
@@ -69,16 +70,42 @@ async def record(connection: Connection, consent: Consent) -> RecordedConsent:
 
 
 async def granted(
-    connection: Connection, recipients: Collection[bytes], accounts: Collection[int]
+    connection: Connection,
+    recipients: Collection[bytes],
+    accounts: Collection[int],
+    old: Mapping[bytes, bytes] = MappingProxyType({}),
 ) -> set[tuple[bytes, int, int]]:
-    """(recipient, account, category) for which consent holds now, of these."""
-    rows = await connection.fetch(_SQL["consent_standing"], list(recipients), list(accounts))
+    """(recipient, account, category) for which consent holds now, of these. `old`: other indexes
+    of some of them, and whose: the latest word of a person counts, whichever it stands under.
+    """
+    if old:
+        forms = [*zip(recipients, recipients, strict=True), *old.items()]
+        columns = list(zip(*forms, strict=True))
+        rows = await connection.fetch(_SQL["consent_of_forms"], *columns, list(accounts))
+    else:
+        rows = await connection.fetch(_SQL["consent_standing"], list(recipients), list(accounts))
     return {(row["to_idx"], row["account"], row["category"]) for row in rows if row["granted"]}
 
 
 async def ledger(
-    connection: Connection, account: int, *, to_idx: bytes | None, before: int, limit: int
+    connection: Connection,
+    account: int,
+    *,
+    indexes: Collection[bytes] | None,
+    before: int,
+    limit: int,
 ) -> list[RecordedConsent]:
-    """An account's entries, the latest recorded first, of one number or of all."""
-    rows = await connection.fetch(_SQL["consents"], account, to_idx, before, limit)
+    """An account's entries, the latest recorded first, of one number or (None) of all."""
+    rows = await connection.fetch(_SQL["consents"], account, indexes, before, limit)
     return [RecordedConsent(**dict(row.items())) for row in rows]
+
+
+async def page(connection: Connection, after_id: int, limit: int) -> list[tuple[int, bytes, bytes]]:
+    """(id, index, sealed number) of entries behind one, in order."""
+    rows = await connection.fetch(_SQL["consent_page"], after_id, limit)
+    return [(row["id"], row["to_idx"], row["to_enc"]) for row in rows]
+
+
+async def move(connection: Connection, moves: Mapping[int, bytes]) -> None:
+    """Put entries under another index of the same person: nothing that was said changes."""
+    await connection.execute(_SQL["consent_move"], list(moves), list(moves.values()))

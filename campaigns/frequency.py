@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 import asyncpg
 import msgspec
@@ -29,6 +30,8 @@ _REFUSED = [Status.EXPIRED, Status.REJECTED, Status.UNDELIVERED, Status.FAILED]
 
 Number = tuple[int, int, bytes]  # account, category, index of the recipient
 Prefix = tuple[int, str]  # account, beginning of the number
+Old = Mapping[Number, Number]  # under another index of the same recipient, and under its own
+NONE_OLD: Old = MappingProxyType({})
 
 
 class Sends(msgspec.Struct):
@@ -48,14 +51,32 @@ class Sends(msgspec.Struct):
             del self.at[old]
 
 
-async def read(connection: Connection, numbers: Collection[Number]) -> dict[Number, Sends]:
-    """What was counted for these numbers; an entry for each."""
-    return await _sends(connection, "frequency_read", numbers)
+async def read(
+    connection: Connection, numbers: Collection[Number], old: Old = NONE_OLD
+) -> dict[Number, Sends]:
+    """What was counted for these numbers; an entry for each. `old`: where else it may stand that
+    something was counted for some of them.
+    """
+    found = await _sends(connection, "frequency_read", numbers)
+    await _add_old(connection, found, old)
+    return found
 
 
-async def lock(connection: Connection, numbers: Collection[Number]) -> dict[Number, Sends]:
+async def lock(
+    connection: Connection, numbers: Collection[Number], old: Old = NONE_OLD
+) -> dict[Number, Sends]:
     """The same, and nobody else counts for them until the transaction ends."""
-    return await _sends(connection, "frequency_lock", numbers)
+    found = await _sends(connection, "frequency_lock", numbers)
+    # After the lock: who moves an old row holds both.
+    await _add_old(connection, found, old)
+    return found
+
+
+async def _add_old(connection: Connection, found: dict[Number, Sends], old: Old) -> None:
+    if not old:
+        return
+    for where, sends in (await _sends(connection, "frequency_read", old)).items():
+        found[old[where]].at = sends.at | found[old[where]].at
 
 
 async def write(connection: Connection, counted: Mapping[Number, Sends]) -> None:
@@ -111,6 +132,29 @@ async def write_prefixes(connection: Connection, counted: Mapping[Prefix, Slots]
     ]
     if rows:
         await connection.execute(_SQL["prefix_write"], *_columns(rows))
+
+
+async def page(
+    connection: Connection, after: Number, limit: int
+) -> list[tuple[Number, bytes | None, bool]]:
+    """Rows behind one, in order: whose, the sealed number of a message that was counted there, and
+    whether any was.
+    """
+    rows = await connection.fetch(_SQL["frequency_page"], *after, limit)
+    return [
+        ((row["account"], row["category"], row["to_idx"]), row["to_enc"], row["counted"])
+        for row in rows
+    ]
+
+
+async def move(connection: Connection, moves: Old) -> None:
+    """Add what was counted under other indexes to the recipients' own; the others go."""
+    numbers = {*moves, *moves.values()}
+    found = await lock(connection, numbers)
+    for old, number in moves.items():
+        found[number].at = found[old].at | found[number].at
+    await write(connection, {number: found[number] for number in moves.values()})
+    await connection.execute(_SQL["frequency_delete"], *_columns(moves))
 
 
 async def purge(connection: Connection, now_ms: int) -> int:

@@ -34,9 +34,11 @@ def prunes(receipt: AppliedReceipt, codes: CodesOfConnectors) -> bool:
     return receipt.matched and receipt.changed and may_prune(receipt.row, codes)
 
 
-def suppression_of(receipt: AppliedReceipt, to_idx: bytes) -> Suppression:
-    """The entry for the number (16-byte index) whose receipt `prunes`: no account and no category
-    may text it.
+def suppression_of(
+    receipt: AppliedReceipt, to_idx: bytes, to_enc: bytes | None = None
+) -> Suppression:
+    """The entry for the number (16-byte index, sealed) whose receipt `prunes`: no account and no
+    category may text it.
     """
     return Suppression(
         to_idx=to_idx,
@@ -46,4 +48,5 @@ def suppression_of(receipt: AppliedReceipt, to_idx: bytes) -> Suppression:
         category=EVERY_CATEGORY,
         message_id=receipt.message_id,
         detail=f"carrier code {receipt.error}" if receipt.error else None,
+        to_enc=to_enc,
     )

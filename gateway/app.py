@@ -230,6 +230,7 @@ class Gateway:
             groups=connectors.groups_of(settings, self.registry.connectors),
             codes=connectors.codes_of(settings, self.registry.connectors),
             alone=lambda: self.maintenance.gateways == 1,
+            vault=self.vault,
         )
         self.pacing = sending.pacing(self)
         intents = IntentWriter(
@@ -278,6 +279,7 @@ class Gateway:
             ended=self.task_ended,
             groups=self.dispatcher.recorder.groups,
             codes=self.dispatcher.recorder.codes,
+            vault=self.vault,
         )
 
     def _build_accepter(self) -> None:

@@ -69,7 +69,7 @@ class ConsentDesk:
             found = await consent.ledger(
                 connection,
                 account,
-                to_idx=None if number is None else self._vault.index(number),
+                indexes=None if number is None else self._vault.indexes(number),
                 before=ID_MAX if before is None else before,
                 limit=limit,
             )

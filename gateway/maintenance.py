@@ -31,7 +31,9 @@ from gateway.accept import client_refs, idempotency
 from gateway.dispatch.expiry import expire_waiting
 from gateway.dispatch.pruning import suppress_proven
 from gateway.dispatch.unknown_states import tell_unknown_states
+from gateway.index_rewrite import IndexRewrite
 from shortlinks.ranges import delete_expired
+from storage.crypto import NumberVault
 from storage.faults import UNAVAILABLE, Fenced
 from storage.ids import IdSource, id_at
 from storage.leases import OwnerTerm, TermLost
@@ -52,6 +54,7 @@ GIVE_UP_SECONDS = 60.0
 GIVE_UP_STRETCHES = 10  # a turn, so that a take-over does not wait behind days of submissions
 LINKS_SECONDS = 3600.0
 RETENTION_SECONDS = 600.0  # one look at the catalogue
+REWRITE_SECONDS = 5.0  # nothing at all once it is done
 COUNTS_SECONDS = 3600.0  # one look through the whole table
 REQUESTS_SECONDS = 60.0
 KEY_USES_SECONDS = 60.0
@@ -80,6 +83,7 @@ class Maintenance:
         ended: Callable[[asyncio.Task[None]], object],
         groups: ConnectorGroups = ALONE,
         codes: CodesOfConnectors = NONE_NAMED,
+        vault: NumberVault | None = None,
     ) -> None:
         """`lost` is told when this process may no longer write: its term was taken over. `ended`
         is told when a task has ended by itself.
@@ -92,6 +96,8 @@ class Maintenance:
         self._recover = recover
         self._retain = retain
         self._key_uses = key_uses
+        self._vault = vault
+        self._rewrite = None if vault is None else IndexRewrite(vault)
         self._lost = lost
         self.groups = groups
         self.codes = codes
@@ -124,6 +130,7 @@ class Maintenance:
                     (REQUESTS_SECONDS, self._forget_requests),
                     (RETENTION_SECONDS, self._forget_days),
                     (KEY_USES_SECONDS, self._note_key_uses),
+                    (REWRITE_SECONDS, self._rewrite_indexes),
                 )
             ),
         ]
@@ -175,7 +182,7 @@ class Maintenance:
             matched = await match_recipients(
                 connection, self._match_cursor, now - MATCH_AGE, self._ids, groups=self.groups
             )
-            await suppress_proven(connection, matched.applied, self.codes)
+            await suppress_proven(connection, matched.applied, self.codes, self._vault)
             await tell_unknown_states(connection, matched.applied, self._ids)
         self._match_cursor = matched.cursor or 0
         self._count_joined(matched.applied)
@@ -185,7 +192,7 @@ class Maintenance:
         """One transaction of them; how many."""
         async with connection.transaction():
             joined = await sweep_unmatched(connection, older_than, self._ids, groups=self.groups)
-            await suppress_proven(connection, joined, self.codes)
+            await suppress_proven(connection, joined, self.codes, self._vault)
             await tell_unknown_states(connection, joined, self._ids)
         self._count_joined(joined)
         return len(joined)
@@ -244,6 +251,11 @@ class Maintenance:
     async def _note_key_uses(self, connection: Connection) -> None:
         """When each key was last used."""
         await self._key_uses(connection)
+
+    async def _rewrite_indexes(self, connection: Connection) -> None:
+        """What the release before indexed otherwise."""
+        if self._rewrite is not None:
+            await self._rewrite.turn(connection, datetime.now(UTC))
 
     async def _take_over(self, connection: Connection) -> None:
         await self._recover(connection)

@@ -32,7 +32,7 @@ async def list_messages(
     registry: Registry,
     account: int,
     wanted: MessageFilter,
-    to_idx: bytes | None,
+    indexes: Sequence[bytes] | None,
     below: int | None,
     limit: int,
 ) -> tuple[list[MessageRecord], int | None]:
@@ -46,7 +46,7 @@ async def list_messages(
         async with connection.transaction(readonly=True):
             await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
             ids, stopped_at = await _candidates(
-                connection, account, wanted, to_idx, first, end, limit
+                connection, account, wanted, indexes, first, end, limit
             )
             for start in range(0, len(ids), CHUNK):
                 chunk = ids[start : start + CHUNK]
@@ -72,14 +72,14 @@ async def _candidates(
     connection: Connection,
     account: int,
     wanted: MessageFilter,
-    to_idx: bytes | None,
+    indexes: Sequence[bytes] | None,
     first: int,
     end: int,
     limit: int,
 ) -> tuple[Sequence[int], int | None]:
     """Ids of messages that may fit, newest first, and below which id there may be more."""
     many = limit + 1 if wanted.status is None else STATUSES_MAX
-    indexed = (to_idx, wanted.client_ref, wanted.batch_id)
+    indexed = (indexes, wanted.client_ref, wanted.batch_id)
     in_doubt = wanted.status == Status.UNCONFIRMED.label
     if any(value is not None for value in indexed) or in_doubt:
         rows = await connection.fetch(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import asyncpg
 
 from dlr.reasons import Reason
-from gateway.accept.accepting import Accepting
+from gateway.accept.accepting import NO_ID, Accepting
 from gateway.accept.checks import FlushCheck
 from gateway.accept.models import Prepared
 from gateway.dispatch.holds import Hold
@@ -36,7 +36,16 @@ class Rehearsal:
 
     async def decisions(self, items: Sequence[Prepared]) -> list[list[PolicyDecision]]:
         rehearsed = [
-            Accepting(0, item, b"", self._vault.index(item.to), None, item.text, None)
+            Accepting(
+                NO_ID,
+                item,
+                b"",
+                self._vault.index(item.to),
+                None,
+                item.text,
+                None,
+                old_idx=self._vault.old_indexes(item.to),
+            )
             for item in items
         ]
         async with reading(self._pool) as connection, connection.transaction(readonly=True):

@@ -72,7 +72,7 @@ class Messages:
                 self._registry,
                 account,
                 wanted,
-                None if wanted.to is None else self._vault.index(wanted.to),
+                None if wanted.to is None else self._vault.indexes(wanted.to),
                 below,
                 limit,
             )

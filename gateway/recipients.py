@@ -59,7 +59,7 @@ class _Change(msgspec.Struct):
     account: int
     actor: str
     entries: list[Suppression] = msgspec.field(default_factory=list)
-    to_idx: bytes = b""
+    indexes: Sequence[bytes] = ()
     accounts: Sequence[int] = ()
     category: int | None = None
 
@@ -169,29 +169,29 @@ class RecipientDesk:
     async def allow(
         self, accounts: Sequence[int], actor: str, number: str, category: int | None
     ) -> int:
-        to_idx = self._vault.index(number)
+        indexes = self._vault.indexes(number)
         removed = await self._change(
-            _Change(accounts[0], actor, to_idx=to_idx, accounts=accounts, category=category)
+            _Change(accounts[0], actor, indexes=indexes, accounts=accounts, category=category)
         )
-        return len(removed)
+        return len({(account, of_category) for _, account, of_category in removed})
 
     async def number(self, accounts: Sequence[int], number: str) -> NumberView:
-        to_idx = self._vault.index(number)
+        indexes = self._vault.indexes(number)
         now = datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
         since = id_at(now - timedelta(days=NUMBER_DAYS))
         async with reading(self._pool) as connection:
             messages = await connection.fetch(
                 _SQL["number_messages"],
-                to_idx,
+                indexes,
                 accounts,
                 since,
                 int(Status.DELIVERED),
                 NUMBER_MESSAGES_MAX,
                 FAILURES,
             )
-            entries = await suppression.of_number(connection, to_idx, [EVERY_ACCOUNT, *accounts])
+            entries = await suppression.of_number(connection, indexes, [EVERY_ACCOUNT, *accounts])
             opted_out = await connection.fetchval(
-                _SQL["number_last_opt_out"], to_idx, [EVERY_ACCOUNT, *accounts]
+                _SQL["number_last_opt_out"], indexes, [EVERY_ACCOUNT, *accounts]
             )
         failed = [row for row in messages if row["failed"]]
         country, kind = _described(number)
@@ -240,7 +240,7 @@ class RecipientDesk:
     async def _store(self, connection: Connection, change: _Change, now: datetime) -> set[Key]:
         if not change.entries:
             removed = await suppression.remove(
-                connection, [change.to_idx], change.accounts, change.category
+                connection, change.indexes, change.accounts, change.category
             )
             await self._audit(connection, change, "suppression.remove", removed)
             return removed

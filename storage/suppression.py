@@ -7,8 +7,9 @@ whoever calls. Decides nothing itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Protocol
 
 import asyncpg
 import msgspec
@@ -43,6 +44,25 @@ class Suppression(msgspec.Struct, gc=False, frozen=True):
         return self.to_idx, self.account, self.category
 
 
+_COLUMNS = Suppression.__struct_fields__
+
+
+class Recipient(Protocol):
+    """Whom a message goes to: the index of the number, and those of its other forms of before."""
+
+    to_idx: bytes
+    old_idx: tuple[bytes, ...]
+
+
+def indexes_of(recipients: Sequence[Recipient]) -> list[bytes]:
+    """Every index that has to be asked for."""
+    indexes = [recipient.to_idx for recipient in recipients]
+    for recipient in recipients:
+        if recipient.old_idx:
+            indexes += recipient.old_idx
+    return indexes
+
+
 class SuppressionLookup:
     """The entries that bear on one batch of recipients, asked for once, set-wise."""
 
@@ -58,14 +78,17 @@ class SuppressionLookup:
     def __bool__(self) -> bool:
         return bool(self._entries)
 
-    def reason(self, to_idx: bytes, account: int, category: int) -> int | None:
+    def reason(
+        self, to_idx: bytes, account: int, category: int, old_idx: Sequence[bytes] = ()
+    ) -> int | None:
         """Why this recipient must not get this message, or None."""
-        for entry_account, entry_category, reason in self._entries.get(to_idx, ()):
-            if entry_account in (EVERY_ACCOUNT, account) and entry_category in (
-                EVERY_CATEGORY,
-                category,
-            ):
-                return reason
+        for index in (to_idx, *old_idx):
+            for entry_account, entry_category, reason in self._entries.get(index, ()):
+                if entry_account in (EVERY_ACCOUNT, account) and entry_category in (
+                    EVERY_CATEGORY,
+                    category,
+                ):
+                    return reason
         return None
 
 
@@ -150,11 +173,67 @@ async def listed(
 
 
 async def of_number(
-    connection: Connection, to_idx: bytes, accounts: Sequence[int]
+    connection: Connection, indexes: Sequence[bytes], accounts: Sequence[int]
 ) -> list[Suppression]:
     """The entries of one number for these accounts, newest first, expired ones too."""
-    rows = await connection.fetch(_SQL["suppression_of_number"], to_idx, accounts)
-    return [Suppression(to_idx=to_idx, **dict(row)) for row in rows]
+    rows = await connection.fetch(_SQL["suppression_of_number"], indexes, accounts)
+    return [Suppression(**dict(row)) for row in rows]
+
+
+class Placed(msgspec.Struct, gc=False, frozen=True):
+    """One entry by its key, and the number as far as anything tells it."""
+
+    to_idx: bytes
+    account: int
+    category: int
+    to_enc: bytes | None
+
+    @property
+    def key(self) -> Key:
+        """As Suppression's."""
+        return self.to_idx, self.account, self.category
+
+
+async def page(connection: Connection, after: Key, limit: int) -> list[Placed]:
+    """Entries in the order of their keys, behind one."""
+    rows = await connection.fetch(_SQL["suppression_page"], *after, limit)
+    return [Placed(**dict(row)) for row in rows]
+
+
+async def move(
+    connection: Connection, moves: Mapping[Key, tuple[bytes, bytes]], now: datetime
+) -> None:
+    """Put entries under another index: key -> index and sealed number. Where several come together
+    one is left, as `merged` has it.
+    """
+    goals = {(to_idx, *key[1:]) for key, (to_idx, _) in moves.items()}
+    # In the order of `add`, and held until the transaction ends.
+    locked = sorted({*moves, *goals})
+    rows = await connection.fetch(_SQL["suppression_lock"], *zip(*locked, strict=True))
+    together: dict[Key, list[Suppression]] = {}
+    for row in rows:
+        entry = Suppression(**dict(row))
+        if entry.key in moves:
+            to_idx, to_enc = moves[entry.key]
+            entry = msgspec.structs.replace(entry, to_idx=to_idx, to_enc=to_enc)
+        together.setdefault(entry.key, []).append(entry)
+    left = [merged(together[key], now) for key in sorted(together)]
+    await connection.execute(_SQL["suppression_delete"], *zip(*locked, strict=True))
+    columns = [[getattr(entry, name) for entry in left] for name in _COLUMNS]
+    await connection.execute(_SQL["suppression_put"], *columns)
+
+
+def merged(entries: Sequence[Suppression], now: datetime) -> Suppression:
+    """One entry of several with one key: the oldest evidence of those in force, for as long as the
+    longest of them.
+    """
+    in_force = [each for each in entries if each.expires_at is None or each.expires_at > now]
+    candidates = in_force or entries
+    oldest = min(candidates, key=lambda each: (each.created_at or now, each.source))
+    ends = [each.expires_at for each in candidates]
+    until = None if None in ends else max(end for end in ends if end is not None)
+    to_enc = next((each.to_enc for each in (oldest, *candidates) if each.to_enc), None)
+    return msgspec.structs.replace(oldest, expires_at=until, to_enc=to_enc)
 
 
 def _keys(rows: Iterable[asyncpg.Record]) -> set[Key]:

@@ -5,6 +5,14 @@ FROM consent
 WHERE to_idx = ANY($1::bytea[]) AND account = ANY($2::smallint[])
 ORDER BY to_idx, account, category, at DESC, id DESC;
 
+-- name: consent_of_forms
+-- The same where some recipients are looked for under several indexes: of form i the recipient is subscriber i.
+SELECT DISTINCT ON (form.subscriber, c.account, c.category) form.subscriber AS to_idx, c.account, c.category, c.granted
+FROM unnest($1::bytea[], $2::bytea[]) AS form (to_idx, subscriber)
+JOIN consent AS c ON c.to_idx = form.to_idx
+WHERE c.account = ANY($3::smallint[])
+ORDER BY form.subscriber, c.account, c.category, c.at DESC, c.id DESC;
+
 -- name: consent_add
 INSERT INTO consent (account, category, to_idx, to_enc, granted, source, text_version, evidence, at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -14,6 +22,15 @@ RETURNING id, recorded_at;
 -- An account's ledger, the latest first, of one number or of all ($2 NULL), before an id.
 SELECT id, category, to_enc, granted, source, text_version, evidence, at, recorded_at
 FROM consent
-WHERE account = $1 AND ($2::bytea IS NULL OR to_idx = $2) AND id < $3
+WHERE account = $1 AND ($2::bytea[] IS NULL OR to_idx = ANY($2::bytea[])) AND id < $3
 ORDER BY id DESC
 LIMIT $4;
+
+-- name: consent_page
+SELECT id, to_idx, to_enc FROM consent WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- name: consent_move
+UPDATE consent AS c
+SET to_idx = moved.to_idx
+FROM unnest($1::bigint[], $2::bytea[]) AS moved (id, to_idx)
+WHERE c.id = moved.id;

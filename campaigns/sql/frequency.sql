@@ -25,6 +25,22 @@ FROM (
 ) AS new
 WHERE f.account = new.account AND f.category = new.category AND f.to_idx = new.to_idx;
 
+-- name: frequency_page
+-- In the order of the key, behind one. The number is that of the last message that is still stored.
+SELECT f.account, f.category, f.to_idx, cardinality(f.message_ids) > 0 AS counted, last.to_enc
+FROM frequency AS f
+LEFT JOIN LATERAL (
+    SELECT m.to_enc FROM message AS m WHERE m.id = ANY(f.message_ids) ORDER BY m.id DESC LIMIT 1
+) AS last ON true
+WHERE (f.account, f.category, f.to_idx) > ($1::smallint, $2::smallint, $3::bytea)
+ORDER BY f.account, f.category, f.to_idx
+LIMIT $4;
+
+-- name: frequency_delete
+DELETE FROM frequency AS f
+USING unnest($1::smallint[], $2::smallint[], $3::bytea[]) AS gone (account, category, to_idx)
+WHERE f.account = gone.account AND f.category = gone.category AND f.to_idx = gone.to_idx;
+
 -- name: never_sent
 -- Of these messages those that ended without a submit_sm that a carrier took or may have taken: nothing waits, and
 -- every result is one of part 0 or a refusal; what is or was given up in doubt ($5) is none, it may have been sent.

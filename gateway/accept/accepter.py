@@ -171,7 +171,7 @@ class MessageAccepter:
         """Give each message its id and its encrypted number, in slices."""
         accepting: list[Accepting] = []
         moments: dict[int | None, datetime | None] = {None: None}  # most of a batch have one
-        seal, index = self._vault.seal, self._vault.index
+        seal, index, old = self._vault.seal, self._vault.index, self._vault.old_indexes
         for start in range(0, len(items), SLICE_ITEMS):
             if start:
                 await asyncio.sleep(0)
@@ -186,7 +186,7 @@ class MessageAccepter:
                 accepting.append(
                     Accepting(
                         message_id, item, seal(item.to), index(item.to), batch_id, item.text,
-                        moments[until], again=ids is not None and ids.again,
+                        moments[until], again=ids is not None and ids.again, old_idx=old(item.to),
                     )
                 )  # fmt: skip
         return accepting

@@ -52,6 +52,7 @@ class Accepting(msgspec.Struct, gc=False):
     again: bool = False  # its id was given out before: it may be stored
     batch: BatchOpening | None = None
     repeat_of: Accepting | Verdict | None = None  # has its client_ref; this one is not stored
+    old_idx: tuple[bytes, ...] = ()  # by which the release before may have indexed the recipient
 
 
 def message_row(item: Accepting) -> tuple[object, ...]:
@@ -110,6 +111,7 @@ def ready_message(item: Accepting) -> ReadyMessage:
         priority=message.priority,
         tags=message.tags,
         options=message.options,
+        old_idx=item.old_idx,
     )
 
 

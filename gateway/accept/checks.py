@@ -35,13 +35,13 @@ class SuppressionCheck:
         return False
 
     async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
-        found = await suppression.look_up(connection, [item.to_idx for item in items])
+        found = await suppression.look_up(connection, suppression.indexes_of(items))
         if not found:
             return
         for item in items:
             message = item.prepared
             if message.options is not None and message.options.exempt:
                 continue
-            reason = found.reason(item.to_idx, message.account, message.category)
+            reason = found.reason(item.to_idx, message.account, message.category, item.old_idx)
             if reason is not None:
                 item.ended = Ended(Status.SUPPRESSED, Reason(reason), "suppression")

@@ -52,6 +52,7 @@ def suits(items: Sequence[Accepting], checks: Sequence[FlushCheck]) -> bool:
     return len(items) <= MESSAGES_MAX and not any(
         item.batch_id is not None
         or item.again
+        or item.old_idx  # the statement asks for one index of each recipient
         or item.prepared.links
         or item.prepared.options is not None
         or any(check.concerns(item) for check in checks)

@@ -17,6 +17,7 @@ from storage import sql
 from storage.crypto import NumberVault
 from storage.doubtful import Doubtful
 from storage.pool import Connection, Dedicated
+from storage.subscribers import SEVERAL_FORMS
 
 _SQL = sql.load(__package__)
 Find = Callable[[Connection], Awaitable[Sequence[asyncpg.Record]]]
@@ -115,6 +116,7 @@ class Claims:
     def _ready_message(self, row: asyncpg.Record, done: Mapping[int, _Begun]) -> ReadyMessage:
         expires_at = row["expires_at"]
         options = row["options"]
+        to = self._vault.open(row["to_enc"])
         # Begun in other parts than were counted at accept, maybe: by another connector's settings.
         begun = done.get(row["id"]) or _Begun(row["parts"])
         return ReadyMessage(
@@ -123,8 +125,8 @@ class Claims:
             account=row["account"],
             parts=begun.submits * begun.segments,
             cost=(begun.submits - len(begun.done)) * begun.segments,
-            to=self._vault.open(row["to_enc"]),
-            to_idx=row["to_idx"],
+            to=to,
+            to_idx=self._vault.index(to) if to[1:3] in SEVERAL_FORMS else row["to_idx"],
             sender=row["sender"],
             text=row["text"],
             expires_at=None if expires_at is None else int(expires_at.timestamp() * 1000),
@@ -135,4 +137,5 @@ class Claims:
             tags=tuple(row["tags"] or ()),
             in_doubt=row["in_doubt"],
             options=None if options is None else msgspec.convert(options, MessageOptions),
+            old_idx=self._vault.old_indexes(to),
         )

@@ -20,6 +20,7 @@ from gateway.dispatch.outcomes import FREED_BY_HAND
 from storage import sql
 from storage.crypto import NumberVault
 from storage.pool import Connection
+from storage.subscribers import SEVERAL_FORMS
 
 _SQL = sql.load(__package__)
 # Not counted by any rate when they were accepted.
@@ -142,14 +143,15 @@ class DueRows:
         return [row for row in found if row["id"] not in later]
 
     def _released(self, row: asyncpg.Record, message: asyncpg.Record) -> Released:
+        to = self._vault.open(message["to_enc"])
         return Released(
             id=row["id"],
             account=row["account"],
             category=row["category"],
             parts=row["parts"],
             sender=message["sender"],
-            to=self._vault.open(message["to_enc"]),
-            to_idx=message["to_idx"],
+            to=to,
+            to_idx=self._vault.index(to) if to[1:3] in SEVERAL_FORMS else message["to_idx"],
             tags=tuple(message["tags"] or ()),
             hold=row["hold"],
         )

@@ -83,7 +83,14 @@ class IntentWriter:
         ]
 
     async def _open_if_clear(self, batches: list[Batch], messages: Sequence[ReadyMessage]) -> bool:
-        """In one round trip, not six; False, and nothing opened, when somebody has to look."""
+        """In one round trip, not six; False, and nothing opened, when somebody has to look.
+
+        The statement pairs recipients with accounts and categories, not with the messages: a
+        recipient is asked for under an old index, too, as one more of them.
+        """
+        asked = [(each.to_idx, each) for each in messages]
+        if any(each.old_idx for each in messages):
+            asked += [(old, each) for each in messages for old in each.old_idx]
         async with self._dedicated.guarded() as connection:
             clear = await connection.fetchval(
                 _SQL["intents_open_if_clear"],
@@ -92,9 +99,9 @@ class IntentWriter:
                 [batch.connector for batch in batches],
                 [len(batch.messages) for batch in batches],
                 array_text([message.id for message in messages]),
-                b"".join([message.to_idx for message in messages]),
-                array_text([message.account for message in messages]),
-                array_text([message.category for message in messages]),
+                b"".join([to_idx for to_idx, _ in asked]),
+                array_text([message.account for _, message in asked]),
+                array_text([message.category for _, message in asked]),
                 list({message.batch_id for message in messages if message.batch_id is not None}),
             )
         return bool(clear)

@@ -43,14 +43,16 @@ class SuppressionLook:
     async def decide(
         self, connection: Connection, messages: Sequence[ReadyMessage]
     ) -> Mapping[int, StopVerdict]:
-        found = await suppression.look_up(connection, [message.to_idx for message in messages])
+        found = await suppression.look_up(connection, suppression.indexes_of(messages))
         if not found:
             return {}
         verdicts: dict[int, StopVerdict] = {}
         for message in messages:
             if message.options is not None and message.options.exempt:
                 continue
-            reason = found.reason(message.to_idx, message.account, message.category)
+            reason = found.reason(
+                message.to_idx, message.account, message.category, message.old_idx
+            )
             if reason is not None:
                 verdicts[message.id] = Ended(Status.SUPPRESSED, Reason(reason), "suppression")
         return verdicts

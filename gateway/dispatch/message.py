@@ -84,6 +84,7 @@ class ReadyMessage(msgspec.Struct, gc=False, eq=False):
     tags: tuple[str, ...] = ()
     in_doubt: bool = False  # of an earlier attempt no answer came: it stays with its connector
     let_go: bool = False  # by the rate of its batch
+    old_idx: tuple[bytes, ...] = ()  # by which the release before may have indexed the recipient
 
 
 class Doubt(msgspec.Struct, eq=False):

@@ -45,6 +45,7 @@ from smpp.events import Delivery
 from smpp.vocabulary import ESME_RX_R_APPN
 from storage import events, sql
 from storage.codecs import array_text
+from storage.crypto import NumberVault
 from storage.events import Event
 from storage.faults import POISON, Fenced, is_transient
 from storage.group_commit import GroupCommit
@@ -116,11 +117,13 @@ class Recorder:
         groups: ConnectorGroups = ALONE,
         codes: CodesOfConnectors = NONE_NAMED,
         alone: Callable[[], bool] = lambda: True,
+        vault: NumberVault | None = None,
     ) -> None:
         """`committed` is told after each flush, so that reading and planning may go on. `alone`:
         whether no other gateway on this database may have parked receipts of what is sent here.
         """
         self._alone = alone
+        self._vault = vault
         self.groups = groups
         self.codes = codes
         self._dedicated = dedicated
@@ -201,7 +204,7 @@ class Recorder:
         async with self._dedicated.transaction() as connection:
             await self._write_results(connection, gathered, again=again)
             applied = await self._write_receipts(connection, gathered)
-            suppressed = await suppress_proven(connection, applied, self.codes)
+            suppressed = await suppress_proven(connection, applied, self.codes, self._vault)
             await tell_unknown_states(connection, applied, self._ids)
             await events.append(connection, gathered.events)
         self._count(gathered, applied, suppressed)

@@ -211,7 +211,9 @@ class MessageIntake:
         if pdu is not None and unclear is Unclear.UNREADABLE:
             # What tells two such apart may stand beside the text.
             content += f";{pdu.esm_class};{pdu.tlvs}"
-        fingerprint = self._shared.vault.index(f"{self.connector} {source} {destination} {content}")
+        fingerprint = self._shared.vault.digest(
+            f"{self.connector} {source} {destination} {content}"
+        )
         return Received(
             id=self._shared.ids.next(),
             connector=self.connector,

@@ -69,7 +69,9 @@ async def without_repeats(
 async def answered(
     connection: Connection, asked: Sequence[tuple[int, bytes, str]], now: datetime
 ) -> Mapping[int, tuple[int, int]]:
-    """For each (inbound id, handset's index, destination): the (message, account) it answers."""
+    """For each (inbound id, handset's index, destination): the (message, account) it answers; the
+    last one where an id is asked about under several indexes.
+    """
     rows = await connection.fetch(
         _SQL["answered"],
         [inbound_id for inbound_id, _, _ in asked],
@@ -77,7 +79,11 @@ async def answered(
         [plain(destination) for _, _, destination in asked],
         id_at(now - timedelta(days=ANSWER_DAYS)),
     )
-    return {row["id"]: (row["message_id"], row["account"]) for row in rows}
+    found: dict[int, tuple[int, int]] = {}
+    for row in rows:
+        answer = (row["message_id"], row["account"])
+        found[row["id"]] = max(answer, found.get(row["id"], answer))
+    return found
 
 
 async def insert(connection: Connection, rows: Sequence[InboundRow]) -> None:

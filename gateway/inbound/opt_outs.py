@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import msgspec
 
@@ -78,8 +79,15 @@ class OptOuts:
         keyword = keyword_of(text, self._policy(account).sets)
         return None if keyword is None else keyword.value
 
-    async def apply(self, connection: Connection, rows: Sequence[InboundRow]) -> Applied:
-        """Change the list as these messages ask; the last of a number to a number counts."""
+    async def apply(
+        self,
+        connection: Connection,
+        rows: Sequence[InboundRow],
+        others: Mapping[bytes, Sequence[bytes]] = MappingProxyType({}),
+    ) -> Applied:
+        """Change the list as these messages ask; the last of a number to a number counts. `others`:
+        indexes under which the release before may have suppressed some of them.
+        """
         last = {(row.from_idx, row.destination): row for row in rows if row.keyword is not None}
         if not last:
             return Applied()
@@ -88,7 +96,7 @@ class OptOuts:
             connection, [row for row in asked if row.keyword == Keyword.OPT_OUT.value]
         )
         removed = await self._opt_in(
-            connection, [row for row in asked if row.keyword == Keyword.OPT_IN.value]
+            connection, [row for row in asked if row.keyword == Keyword.OPT_IN.value], others
         )
         await audit.append(
             connection,
@@ -130,9 +138,19 @@ class OptOuts:
         new = await suppression.add_new(connection, entries, since)
         return [row for key, row in by_key.items() if key in new]
 
-    async def _opt_in(self, connection: Connection, rows: Sequence[InboundRow]) -> set[Key]:
+    async def _opt_in(
+        self,
+        connection: Connection,
+        rows: Sequence[InboundRow],
+        others: Mapping[bytes, Sequence[bytes]],
+    ) -> set[Key]:
         removed = await suppression.undo_keywords(
-            connection, [(row.from_idx, row.account, row.destination) for row in rows]
+            connection,
+            [
+                (index, row.account, row.destination)
+                for row in rows
+                for index in (row.from_idx, *others.get(row.from_idx, ()))
+            ],
         )
         self._stopped.remove(removed)
         return removed

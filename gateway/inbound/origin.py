@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from smpp.vocabulary import TON_INTERNATIONAL
+from storage.subscribers import canonical
 
 Fault = Callable[[str], str | None]
 
@@ -18,15 +19,17 @@ def handset(address: bytes, ton: int, country_code: str, fault: Fault) -> str:
     """The number in E.164 form, or the address as it came where it is no telephone number.
 
     `country_code` ("+86", or empty) is where numbers without one are from on this connector;
-    `fault` says why a text is no E.164 number, None if it is one.
+    `fault` says why a text is no E.164 number, None if it is one. A form that a country's plan has
+    given up (Mexico's 1, Brazil's eight digits) is written as the plan has it.
     """
     text = address.decode("latin-1")
     digits = text.strip().removeprefix("+")
     if not (digits.isascii() and digits.isdigit()):
         return text
-    for candidate in _candidates(
-        digits, text.startswith("+") or ton == TON_INTERNATIONAL, country_code
-    ):
+    candidates = [
+        *_candidates(digits, text.startswith("+") or ton == TON_INTERNATIONAL, country_code)
+    ]
+    for candidate in (*candidates, *map(canonical, candidates)):
         if fault(candidate) is None:
             return candidate
     return text

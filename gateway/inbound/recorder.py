@@ -126,7 +126,15 @@ class InboundRecorder:
             new = await messages.without_repeats(connection, received, now) if received else []
             rows = await self._rows(connection, new, now) if new else []
             await messages.insert(connection, rows)
-            applied = await self.opt_outs.apply(connection, rows)
+            applied = await self.opt_outs.apply(
+                connection,
+                rows,
+                {
+                    row.from_idx: other
+                    for row, message in zip(rows, new, strict=True)
+                    if (other := self._vault.other_indexes(message.source))
+                },
+            )
             await parts.settle(
                 connection, {part: message.id for message in received for part in message.held}
             )
@@ -145,14 +153,12 @@ class InboundRecorder:
     ) -> list[InboundRow]:
         sealed = self._vault.seal_many([message.source for message in new])
         indexes = self._vault.index_many([message.source for message in new])
-        answered = await messages.answered(
-            connection,
-            [
-                (message.id, index, message.destination)
-                for message, index in zip(new, indexes, strict=True)
-            ],
-            now,
-        )
+        asked = [
+            (message.id, index, message.destination)
+            for message, own in zip(new, indexes, strict=True)
+            for index in (own, *self._vault.other_indexes(message.source))
+        ]
+        answered = await messages.answered(connection, asked, now)
         rows: list[InboundRow] = []
         for message, from_enc, from_idx in zip(new, sealed, indexes, strict=True):
             answers, account = answered.get(message.id, (None, None))

@@ -9,12 +9,12 @@ needs no help from whoever ended that message. Must not decide what is too much 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from campaigns import frequency
 from campaigns.caps import GAP, Caps, Refusal, refusal
-from campaigns.frequency import Number, Sends
+from campaigns.frequency import Number, Old, Sends
 from dlr.reasons import Reason
 from dlr.status import Status
 from gateway.accept.accepting import Accepting
@@ -67,7 +67,11 @@ class CapsCheck:
                 asked.append((item, (number, caps, _moment(item, now_ms))))
         if not asked:
             return
-        sends = await frequency.read(connection, {number for _, (number, _, _) in asked})
+        sends = await frequency.read(
+            connection,
+            {number for _, (number, _, _) in asked},
+            old_numbers((item.old_idx, number) for item, (number, _, _) in asked),
+        )
         await give_back(connection, sends, [each for _, each in asked])
         for item, (number, caps, at) in asked:
             refused = refusal(caps, sends[number].times, at)
@@ -104,7 +108,11 @@ class CapsLook:
         ]
         if not asked:
             return {}
-        sends = await frequency.lock(connection, {number for _, number, _ in asked})
+        sends = await frequency.lock(
+            connection,
+            {number for _, number, _ in asked},
+            old_numbers((message.old_idx, number) for message, number, _ in asked),
+        )
         now_ms = self._wall_ms()
         uncounted = [each for each in asked if each[0].id not in sends[each[1]].at]
         await give_back(
@@ -124,6 +132,13 @@ class CapsLook:
                 verdicts[message.id] = _verdict(message, refused)
         await frequency.write(connection, counted)
         return verdicts
+
+
+def old_numbers(recipients: Iterable[tuple[tuple[bytes, ...], Number]]) -> Old:
+    """Under which other indexes the release before may have counted for these."""
+    return {
+        (number[0], number[1], old): number for old_idx, number in recipients for old in old_idx
+    }
 
 
 async def give_back(

@@ -14,6 +14,7 @@ from dlr.status import Status
 from gateway.accept.accepting import Accepting
 from gateway.dispatch.message import Ended, ReadyMessage, StopVerdict
 from storage.pool import Connection
+from storage.suppression import Recipient
 
 _ENDED = Ended(Status.SUPPRESSED, Reason.NO_CONSENT, "consent")
 
@@ -50,7 +51,9 @@ class ConsentCheck:
         if not asked:
             return
         accounts = {item.prepared.account for item in asked}
-        granted = await consent.granted(connection, {item.to_idx for item in asked}, accounts)
+        granted = await consent.granted(
+            connection, {item.to_idx for item in asked}, accounts, _old(asked)
+        )
         for item in asked:
             message = item.prepared
             if (item.to_idx, message.account, message.category) not in granted:
@@ -74,9 +77,16 @@ class ConsentLook:
         if not asked:
             return {}
         accounts = {message.account for message in asked}
-        granted = await consent.granted(connection, {each.to_idx for each in asked}, accounts)
+        granted = await consent.granted(
+            connection, {each.to_idx for each in asked}, accounts, _old(asked)
+        )
         return {
             message.id: _ENDED
             for message in asked
             if (message.to_idx, message.account, message.category) not in granted
         }
+
+
+def _old(recipients: Sequence[Recipient]) -> Mapping[bytes, bytes]:
+    """The other indexes of these, and whose each is."""
+    return {old: each.to_idx for each in recipients for old in each.old_idx}

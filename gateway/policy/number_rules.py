@@ -14,6 +14,8 @@ import phonenumbers
 from phonenumbers import PhoneNumberType
 from phonenumbers.phonenumberutil import COUNTRY_CODE_TO_REGION_CODE
 
+from storage.subscribers import other_form
+
 COUNTRY_CODE_DIGITS_MAX = 3
 COUNTRIES: Collection[str] = frozenset(phonenumbers.SUPPORTED_REGIONS)
 
@@ -49,9 +51,8 @@ class NumberRules(msgspec.Struct, frozen=True):
             detail = "to lies in a country that this account does not text"
             return "country_not_allowed", detail
         if self.refuse_landlines:
-            kind = phonenumbers.number_type(phonenumbers.parse(number))
-            code = _NOT_MOBILE.get(kind)
-            if code is not None:
+            code = _NOT_MOBILE.get(_kind(number))
+            if code is not None and not _may_be_mobile(number):
                 return code, _DETAILS[code]
         return None
 
@@ -62,6 +63,16 @@ class NumberRules(msgspec.Struct, frozen=True):
         if self.countries.isdisjoint(regions):
             return False
         return phonenumbers.region_code_for_number(phonenumbers.parse(number)) in self.countries
+
+
+def _kind(number: str) -> int:
+    return phonenumbers.number_type(phonenumbers.parse(number))
+
+
+def _may_be_mobile(number: str) -> bool:
+    """Without its 9 a mobile number of Argentina looks like a fixed line."""
+    other = other_form(number)
+    return other is not None and _kind(other) == PhoneNumberType.MOBILE
 
 
 def _regions(number: str) -> tuple[str, ...]:

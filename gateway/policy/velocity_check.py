@@ -21,9 +21,11 @@ from dlr.reasons import Reason
 from dlr.status import Status
 from gateway.accept.accepting import NO_ID, Accepting
 from gateway.dispatch.message import Ended
+from gateway.policy.caps_checks import old_numbers
 from storage.categories import Category
 from storage.connectors import SANDBOX
 from storage.pool import Connection
+from storage.subscribers import canonical
 
 
 class VelocityLimits(msgspec.Struct, frozen=True):
@@ -98,11 +100,12 @@ class VelocityCheck:
         prefixes = {
             _prefix(item, limits) for item, limits in asked if limits.prefix_hour is not None
         }
+        old = old_numbers((item.old_idx, _number(item)) for item, _ in asked)
         if rehearsed:
-            sends = await frequency.read(connection, numbers)
+            sends = await frequency.read(connection, numbers, old)
             slots = await frequency.read_prefixes(connection, prefixes)
         else:
-            sends = await frequency.lock(connection, numbers)
+            sends = await frequency.lock(connection, numbers, old)
             slots = await frequency.lock_prefixes(connection, prefixes)
         suspects = {
             message_id
@@ -134,7 +137,7 @@ def _number(item: Accepting) -> Number:
 
 
 def _prefix(item: Accepting, limits: VelocityLimits) -> Prefix:
-    return item.prepared.account, item.prepared.to[: 1 + limits.prefix_digits]
+    return item.prepared.account, canonical(item.prepared.to)[: 1 + limits.prefix_digits]
 
 
 def _ended(reason: Reason, error: str) -> Ended:

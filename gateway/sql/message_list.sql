@@ -6,7 +6,7 @@ WITH found AS MATERIALIZED (
     SELECT m.id
     FROM message AS m
     WHERE m.account = $1 AND m.id >= $2 AND m.id < $3
-      AND ($4::bytea IS NULL OR m.to_idx = $4)
+      AND ($4::bytea[] IS NULL OR m.to_idx = ANY($4::bytea[]))
       AND ($5::text IS NULL OR m.client_ref = $5)
       AND ($6::bigint IS NULL OR m.batch_id = $6)
       AND ($7::text IS NULL OR m.campaign_id = $7)

@@ -14,7 +14,7 @@ SELECT m.id, max(s.submitted_at) AS submitted_at,
        max(s.reason) FILTER (WHERE s.status = ANY($6::smallint[])) AS reason
 FROM (
     SELECT id FROM message
-    WHERE to_idx = $1 AND account = ANY($2::smallint[]) AND id >= $3 AND connector <> -1  -- the sandbox
+    WHERE to_idx = ANY($1::bytea[]) AND account = ANY($2::smallint[]) AND id >= $3 AND connector <> -1  -- the sandbox
     ORDER BY id DESC
     LIMIT $5
 ) AS m
@@ -31,4 +31,4 @@ ORDER BY m.id DESC;
 
 -- name: number_last_opt_out
 SELECT max(id) FROM inbound_message
-WHERE from_idx = $1 AND account = ANY($2::smallint[]) AND keyword = 'opt_out';
+WHERE from_idx = ANY($1::bytea[]) AND account = ANY($2::smallint[]) AND keyword = 'opt_out';

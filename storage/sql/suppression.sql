@@ -54,8 +54,47 @@ ORDER BY s.created_at DESC, s.to_idx DESC, s.account DESC, s.category DESC
 LIMIT $8;
 
 -- name: suppression_of_number
-SELECT account, category, reason, source, message_id, detail, created_at, expires_at
+SELECT to_idx, account, category, reason, source, message_id, detail, created_at, expires_at
 FROM suppression
-WHERE to_idx = $1 AND account = ANY($2::smallint[])
+WHERE to_idx = ANY($1::bytea[]) AND account = ANY($2::smallint[])
 ORDER BY created_at DESC, account, category;
 
+-- name: suppression_page
+-- In the order of the key, behind one, with the number that the entry or its evidence has.
+SELECT s.to_idx, s.account, s.category, coalesce(s.to_enc, m.to_enc, i.from_enc) AS to_enc
+FROM suppression AS s
+LEFT JOIN message AS m ON m.id = s.message_id AND s.source = 'receipt'
+LEFT JOIN inbound_message AS i ON i.id = s.message_id AND s.source = 'keyword'
+WHERE (s.to_idx, s.account, s.category) > ($1::bytea, $2::smallint, $3::smallint)
+ORDER BY s.to_idx, s.account, s.category
+LIMIT $4;
+
+-- name: suppression_lock
+SELECT s.to_idx, s.account, s.category, s.reason, s.source, s.message_id, s.detail, s.created_at, s.expires_at, s.to_enc
+FROM suppression AS s
+JOIN unnest($1::bytea[], $2::smallint[], $3::smallint[]) AS asked (to_idx, account, category)
+    USING (to_idx, account, category)
+ORDER BY s.to_idx, s.account, s.category
+FOR UPDATE OF s;
+
+-- name: suppression_delete
+DELETE FROM suppression AS s
+USING unnest($1::bytea[], $2::smallint[], $3::smallint[]) AS gone (to_idx, account, category)
+WHERE s.to_idx = gone.to_idx AND s.account = gone.account AND s.category = gone.category;
+
+-- name: suppression_put
+-- What came in between by itself is younger: it gives way, but for the time that it lasts.
+INSERT INTO suppression AS there
+    (to_idx, reason, source, account, category, message_id, detail, created_at, expires_at, to_enc)
+SELECT *
+FROM unnest(
+    $1::bytea[], $2::smallint[], $3::text[], $4::smallint[], $5::smallint[], $6::bigint[], $7::text[],
+    $8::timestamptz[], $9::timestamptz[], $10::bytea[]
+)
+ON CONFLICT (to_idx, account, category) DO UPDATE
+SET reason = excluded.reason, source = excluded.source, message_id = excluded.message_id, detail = excluded.detail,
+    created_at = excluded.created_at, to_enc = coalesce(excluded.to_enc, there.to_enc),
+    expires_at = CASE
+        WHEN there.expires_at IS NOT NULL AND excluded.expires_at IS NOT NULL
+        THEN greatest(there.expires_at, excluded.expires_at)
+    END;

@@ -48,7 +48,7 @@ async def page(
     to = span.get("to")
     records, stopped_at = await list_messages(
         world.connection, REGISTRY, account, MessageFilter(**span),
-        None if to is None else VAULT.index(to), below, limit,
+        None if to is None else VAULT.indexes(to), below, limit,
     )  # fmt: skip
     return [record.id for record in records], stopped_at
 

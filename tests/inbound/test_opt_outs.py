@@ -65,6 +65,34 @@ async def test_e88_stop_suppresses_with_its_evidence_and_start_takes_it_back(
     ]
 
 
+@pytest.mark.parametrize(
+    ("source", "to"),
+    [
+        ("5215562000000", "+525562000000"),
+        ("541123017883", "+5491123017883"),
+        ("5491123017883", "+541123017883"),
+        ("551181234567", "+5511981234567"),
+        ("5511981234567", "+5511981234567"),
+    ],
+)
+async def test_n3_stop_from_one_form_of_a_number_is_a_stop_of_the_other(
+    inbound: Inbound, source: str, to: str
+) -> None:
+    assert await inbound.answers(texted("STOP", source=source)) == [ESME_ROK]
+    found = await look_up(inbound.world.connection, [VAULT.index(to)])
+    assert found.reason(VAULT.index(to), ACCOUNT, Category.MARKETING) == Reason.OPTED_OUT
+    assert await inbound.answers(texted("START", source=to)) == [ESME_ROK]
+    assert not await look_up(inbound.world.connection, [VAULT.index(to)])
+
+
+async def test_n3_start_undoes_what_the_release_before_has_stored(inbound: Inbound) -> None:
+    before = VAULT.digest("5215562000000")
+    entry = Suppression(before, Reason.OPTED_OUT, "keyword", ACCOUNT, Category.MARKETING)
+    assert await add(inbound.world.connection, [entry]) == 1
+    assert await inbound.answers(texted("START", source="5215562000000")) == [ESME_ROK]
+    assert not await look_up(inbound.world.connection, [before])
+
+
 async def test_e88_a_sentence_or_a_message_with_gaps_opts_nobody_out(inbound: Inbound) -> None:
     assert await inbound.answers(texted("please don't stop")) == [ESME_ROK]
     assert await inbound.answers(texted("stop " * 40)[:1]) == [ESME_ROK]

@@ -30,6 +30,27 @@ def test_every_form_of_a_handset_is_one_number(address: bytes, ton: int, country
     assert handset(address, ton, country_code, FAULT) == NUMBER
 
 
+@pytest.mark.parametrize(
+    ("address", "ton", "country_code", "number"),
+    [
+        (b"5215562000000", TON_INTERNATIONAL, "", "+525562000000"),
+        (b"5215562000000", TON_UNKNOWN, "", "+525562000000"),
+        (b"+5215562000000", TON_UNKNOWN, "", "+525562000000"),
+        (b"005215562000000", TON_UNKNOWN, "+52", "+525562000000"),
+        (b"551181234567", TON_UNKNOWN, "", "+5511981234567"),
+        (b"1181234567", TON_NATIONAL, "+55", "+5511981234567"),
+        (b"01181234567", TON_NATIONAL, "+55", "+5511981234567"),
+        (b"551131234567", TON_UNKNOWN, "", "+551131234567"),  # a landline
+        (b"541123017883", TON_UNKNOWN, "", "+541123017883"),  # both are valid there
+        (b"5491123017883", TON_UNKNOWN, "", "+5491123017883"),
+    ],
+)
+def test_n3_a_form_that_the_plan_has_given_up_is_the_same_number(
+    address: bytes, ton: int, country_code: str, number: str
+) -> None:
+    assert handset(address, ton, country_code, FAULT) == number
+
+
 def test_a_national_number_is_not_taken_for_one_of_another_country() -> None:
     """1301… is Beijing's with +86 and Maryland's without."""
     assert handset(b"13012345678", TON_UNKNOWN, "+86", FAULT) == "+8613012345678"

@@ -60,16 +60,16 @@ async def test_the_ledger_is_read_latest_first_by_number_and_by_place(
     connection: Connection,
 ) -> None:
     recorded = [await consent.record(connection, word(number)) for number in (1, 2, 1)]
-    read = await consent.ledger(connection, 1, to_idx=None, before=ID_MAX, limit=2)
+    read = await consent.ledger(connection, 1, indexes=None, before=ID_MAX, limit=2)
     assert read == [recorded[2], recorded[1]]
-    assert await consent.ledger(connection, 1, to_idx=None, before=read[-1].id, limit=2) == [
+    assert await consent.ledger(connection, 1, indexes=None, before=read[-1].id, limit=2) == [
         recorded[0]
     ]
     of_one = await consent.ledger(
-        connection, 1, to_idx=VAULT.index(prepared(1).to), before=ID_MAX, limit=9
+        connection, 1, indexes=[VAULT.index(prepared(1).to)], before=ID_MAX, limit=9
     )
     assert of_one == [recorded[2], recorded[0]]
-    assert await consent.ledger(connection, 2, to_idx=None, before=ID_MAX, limit=9) == []
+    assert await consent.ledger(connection, 2, indexes=None, before=ID_MAX, limit=9) == []
 
 
 async def test_who_did_not_consent_is_told_so_and_who_need_not_is_not_asked(

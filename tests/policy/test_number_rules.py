@@ -39,6 +39,10 @@ def test_a_country_is_that_of_the_number(countries: str, number: str, allowed: b
         ("+12025550123", None),  # mobile and fixed lines share their numbers there
         ("+18005550123", "number_not_mobile"),
         ("+447911123456", None),
+        ("+541123017883", None),  # a mobile number without its 9 looks like this, too
+        ("+5491123017883", None),
+        ("+551131234567", "number_landline"),
+        ("+5511981234567", None),
     ],
 )
 def test_landlines_are_refused_where_the_account_says_so(number: str, code: str | None) -> None:

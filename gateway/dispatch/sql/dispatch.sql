@@ -45,7 +45,7 @@ SELECT open_intents(
 DELETE FROM submit_intent WHERE id = ANY($1::bigint[]);
 
 -- name: recipients_of_messages
-SELECT id, to_idx FROM message WHERE id = ANY($1::bigint[]);
+SELECT id, to_idx, to_enc FROM message WHERE id = ANY($1::bigint[]);
 
 -- name: outbox_free
 -- Free messages of one connector and category out of the spans asked for, in their order: each is a stretch of one
