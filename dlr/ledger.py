@@ -18,6 +18,7 @@ from dlr.connector_groups import ALONE, ConnectorGroups
 from dlr.reasons import Reason
 from dlr.receipt_rows import JOIN_MINUTES, ReceiptRow
 from dlr.receipt_targets import find_targets, is_open, split
+from dlr.receipt_times import AFTER_ARRIVAL_MAX, BEFORE_SUBMIT_MAX
 from dlr.status import Status, outranks
 from dlr.whole_message import spread
 from storage import sql
@@ -75,6 +76,7 @@ class AppliedReceipt(msgspec.Struct, gc=False):
     previous: Status | None = None
     matched: bool = False
     changed: bool = False
+    date_believed: bool = True  # else the arrival is stored in its place
     others: int = 0  # parts of the message that it raised too, since it is about all of them
 
     @property
@@ -284,6 +286,8 @@ async def _apply(connection: asyncpg.Connection, applied: Sequence[AppliedReceip
         ordered[0],
         ordered[-1],
         array_text([CERTAIN if row.certain else Status.UNKNOWN for row in deciding]),
+        BEFORE_SUBMIT_MAX,
+        AFTER_ARRIVAL_MAX,
     )
     present = {record[0]: record for record in records}
     for receipt in applied:
@@ -297,10 +301,11 @@ async def _apply(connection: asyncpg.Connection, applied: Sequence[AppliedReceip
         receipt.row.certain = receipt.matched = True
         (
             receipt.submission_id, receipt.message_id, receipt.part, receipt.parts,
-            receipt.account, receipt.category, _, changed,
+            receipt.account, receipt.category, _, changed, done_at,
         ) = record  # fmt: skip
         receipt.previous = status
         receipt.changed = changed and best[record[0]] is receipt
+        receipt.date_believed = not receipt.changed or done_at == receipt.row.done_at
 
 
 async def _spread(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from enum import IntEnum
 from functools import lru_cache
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from dlr.receipt_text import (
     STATE_CHARACTERS_MAX,
     receipt_words,
 )
+from dlr.receipt_times import parse_date
 from dlr.status import Status, advance
 
 IdBase = Literal["opaque", "hex", "dec"]
@@ -83,7 +84,6 @@ _CARRIER_CODE = re.compile(r"[A-Z]{2}:[0-9]{4}")
 _HEX = re.compile(r"(?:0[xX])?[0-9A-Fa-f]{1,64}")
 _DECIMAL = re.compile(r"[0-9]{1,65}")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
-_NOT_DIGITS = re.compile(r"[^0-9]")
 
 _GSM_NETWORK = 3  # network_error_code, first octet (SMPP 3.4, 5.3.2.31)
 
@@ -93,8 +93,7 @@ class Receipt(msgspec.Struct, gc=False):
 
     `carrier_id` is raw, from the TLV if there is one, else from the text, "" where neither names
     one; `text_id` is the text's when the two differ (E7). `status` is SENT for an intermediate
-    state. `state` and `error` are the carrier's own words. `done_at` is taken as UTC: the format
-    carries no zone.
+    state. `state` and `error` are the carrier's own words.
 
     `unknown_state`: the word that nobody knows, "" for a receipt without any. `inferred`: no word
     said so, but none was delivered, there is a date, and a code. `guessed`: a value stood without
@@ -128,12 +127,13 @@ def parse_receipt(
     message_state: int | None,
     network_error_code: bytes | None,
     states: Mapping[str, Status] = NO_STATES,
+    zone: tzinfo = UTC,
 ) -> Receipt | None:
     """Read a receipt from its text (one line), its TLVs, or both; never raises.
 
-    `states`: what this carrier's own words mean, in capitals. None when it says nothing about a
-    message: an `id:` alone is none. Where text and TLV both give a state, the one that ranks higher
-    counts, as with two receipts.
+    `states`: what this carrier's own words mean, in capitals; `zone`: of its dates. None when it
+    says nothing about a message: an `id:` alone is none. Where text and TLV both give a state, the
+    one that ranks higher counts, as with two receipts.
     """
     words = receipt_words(text, is_state if states is NO_STATES else _StateOf(states))
     tlv_id = _identifier(receipted_message_id) if receipted_message_id else ""
@@ -155,6 +155,7 @@ def parse_receipt(
         network_error_code,
         words.done_date,
         words.none_delivered,
+        zone,
     )
     text_id = words.identifier
     return Receipt(
@@ -213,35 +214,6 @@ def normalise_id(raw: bytes | str, base: IdBase) -> str:
     return identifier
 
 
-def parse_date(value: str) -> datetime | None:
-    """A date of 10 (YYMMDDhhmm), 12 (YYMMDDhhmmss or YYYYMMDDhhmm) or 14 digits; else None.
-
-    Separators between the digits are ignored.
-    """
-    digits = value if value.isascii() and value.isdigit() else _NOT_DIGITS.sub("", value[:32])
-    if len(digits) == 10:
-        return _date("20" + digits)
-    if len(digits) == 12:  # read as YYMMDD…, a year of this century gives no month before 2101
-        return _date("20" + digits) or _date(digits)
-    return _date(digits) if len(digits) == 14 else None
-
-
-def _date(digits: str) -> datetime | None:
-    """YYYYMMDDhhmm or YYYYMMDDhhmmss. Ten times faster than strptime."""
-    try:
-        return datetime(
-            int(digits[:4]),
-            int(digits[4:6]),
-            int(digits[6:8]),
-            int(digits[8:10]),
-            int(digits[10:12]),
-            int(digits[12:] or 0),
-            tzinfo=UTC,
-        )
-    except ValueError:
-        return None
-
-
 def _identifier(octets: bytes) -> str:
     """A C-octet string as text: what follows a NUL is not part of it, what precedes it neither."""
     plain = octets.lstrip(b"\0").partition(b"\0")[0][:ID_CHARACTERS_MAX].decode("latin-1")
@@ -260,13 +232,14 @@ def _outcome(
     network_error: bytes | None,
     done_date: str,
     none_delivered: bool,
+    zone: tzinfo,
 ) -> tuple[Status, str, str | None, datetime | None, str | None, bool]:
     """Status, state, error, done_at, unknown_state and inferred of a Receipt. `ours`, `tlv_ours`:
     what this carrier means by its word and its number.
     """
     status, state, unknown = _state(word, ours, message_state, tlv_ours)
     error = err or _network_error(network_error)
-    done_at = parse_date(done_date)
+    done_at = parse_date(done_date, zone)
     failed = bool((error or "").strip("0"))
     inferred = unknown is not None and none_delivered and done_at is not None and failed
     if inferred:

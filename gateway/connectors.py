@@ -150,6 +150,7 @@ def _queries(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Car
         wait_seconds=settings.query_after_seconds + settings.response_timeout_seconds,
         addresses=wire_profile(settings, settings.name).addresses,
         codes=Codes(settings.code_table),
+        zone=settings.receipt_time_zone.zone,
         wall_ms=wiring.clock.wall_ms,
     )
 
@@ -175,6 +176,7 @@ def follow(
     if queries is not None and dispatch.queries is not None:
         dispatch.queries.wait_seconds = queries.wait_seconds
         dispatch.queries.codes = queries.codes
+        dispatch.queries.zone = queries.zone
     else:
         dispatch.queries = queries
     if dispatch.intake.messages is not None:

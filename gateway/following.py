@@ -57,7 +57,7 @@ CONNECTOR_KEYS = (
     "user_message_reference", "query_after_seconds", "receipts_without_esm_class",
     "receipt_states", "inbound_country_code", "code_table", "receipts_per",
     "inbound_gsm7", "service_type", "message_mode", "protocol_id", "priority_flag",
-    "registered_delivery", "validity_period",
+    "registered_delivery", "validity_period", "receipt_time_zone",
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ fails because the database is away is tried again at its next turn.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 
@@ -110,6 +111,7 @@ class Maintenance:
         self.unknown = 0
         self.joined = 0
         self.final: dict[tuple[int, int], int] = {}  # (connector, status) of what was joined
+        self.disbelieved: Counter[int] = Counter()  # dates of joined receipts, by connector
         self.purged = 0
         self.expired = 0
 
@@ -199,6 +201,7 @@ class Maintenance:
 
     def _count_joined(self, joined: Sequence[AppliedReceipt]) -> None:
         self.joined += len(joined)
+        self.disbelieved.update(each.row.connector for each in joined if not each.date_believed)
         for receipt in joined:
             if receipt.changed and receipt.status > Status.SENT:
                 key = (receipt.row.connector, receipt.row.status)

@@ -15,6 +15,7 @@ import msgspec
 import phonenumbers
 
 from dlr.reasons import Reason
+from dlr.receipt_times import AFTER_ARRIVAL_MAX, BEFORE_SUBMIT_MAX
 from dlr.status import Status
 from gateway.accept.models import Overloaded, StorageDown
 from gateway.accept.numbers import NumberPlan
@@ -188,6 +189,8 @@ class RecipientDesk:
                 int(Status.DELIVERED),
                 NUMBER_MESSAGES_MAX,
                 FAILURES,
+                BEFORE_SUBMIT_MAX,
+                AFTER_ARRIVAL_MAX,
             )
             entries = await suppression.of_number(connection, indexes, [EVERY_ACCOUNT, *accounts])
             opted_out = await connection.fetchval(

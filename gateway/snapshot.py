@@ -145,6 +145,9 @@ def _recording(gateway: Gateway) -> Iterator[Sample]:
     ):
         for (connector, status), count in counts.items():
             yield Sample(metric, count, (names.get(connector, ""), Status(status).label))
+    disbelieved = counters.disbelieved + gateway.maintenance.disbelieved
+    for connector, count in disbelieved.items():
+        yield Sample("sms_receipts_implausible_time_total", count, (names.get(connector, ""),))
     yield Sample("sms_receipts_parked_total", counters.receipts_parked)
     yield Sample("sms_receipts_joined_total", counters.receipts_joined + gateway.maintenance.joined)
     yield Sample("sms_messages_rerouted_total", gateway.dispatcher.handover.moved)

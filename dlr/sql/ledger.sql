@@ -36,6 +36,7 @@ WHERE m.id = ANY($1::bigint[]);
 -- name: submission_apply
 -- Raises the status of each submission to what its receipt says, never lowers it. Answers with what was there before.
 -- $1 to $3 and $9: numbers as the text of an array. $9: what it may be raised from lies below.
+-- $10, $11: how long before the submit and after its arrival a receipt's date is believed (dlr/receipt_times.py).
 WITH incoming AS (
     SELECT *
     FROM unnest(
@@ -53,13 +54,17 @@ WITH incoming AS (
     SET status = incoming.status,
         reason = incoming.reason,
         error = incoming.error,
-        done_at = incoming.done_at,
+        done_at = CASE
+            WHEN incoming.done_at < s.submitted_at - $10::interval OR incoming.done_at > incoming.received_at + $11::interval
+            THEN incoming.received_at
+            ELSE incoming.done_at
+        END,
         receipt_at = incoming.received_at
     FROM incoming
     WHERE s.id = incoming.id AND s.id BETWEEN $7 AND $8 AND s.status < least(incoming.status, incoming.below)
-    RETURNING s.id
+    RETURNING s.id, s.done_at
 )
-SELECT present.*, changed.id IS NOT NULL AS changed
+SELECT present.*, changed.id IS NOT NULL AS changed, changed.done_at
 FROM present LEFT JOIN changed USING (id);
 
 -- name: unmatched_park

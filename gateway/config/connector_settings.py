@@ -23,7 +23,7 @@ from gateway.config.carrier_settings import (
     TonNpi,
     TonNpiSettings,
 )
-from gateway.config.values import Rate
+from gateway.config.values import Rate, TimeZone
 
 
 class ConnectorSettings(Settings, frozen=True, kw_only=True):
@@ -209,6 +209,15 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
             "kept as it came and proves nothing; codes that are words are known everywhere."
         ),
     ] = "none"
+    receipt_time_zone: Annotated[
+        TimeZone,
+        Meta(
+            description="Of the dates in receipts that do not tell theirs. Of an hour that comes "
+            "twice the first is meant; one that is skipped is read with the offset before it. A "
+            "date over 5 minutes before the submit or over a day after its arrival is not believed:"
+            " the arrival counts."
+        ),
+    ] = TimeZone("UTC")
     receipts_per: Annotated[
         Literal["part", "message"],
         Meta(

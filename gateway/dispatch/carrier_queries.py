@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 import structlog
@@ -16,6 +16,7 @@ import structlog
 from dlr.codes import WORDS_ONLY, Codes
 from dlr.receipt import MESSAGE_STATES, STATES
 from dlr.receipt_rows import ReceiptRow
+from dlr.receipt_times import parse_date
 from dlr.unreported import Unreported
 from gateway.dispatch.recorder import Recorder
 from gateway.dispatch.records import StateLearned
@@ -23,7 +24,6 @@ from smpp.addresses import AddressError, AddressSettings
 from smpp.client import Bind
 from smpp.events import QueryResponse
 from smpp.pdu import QuerySm
-from smpp.times import TimeError, parse
 from smpp.vocabulary import (
     ESME_RINVCMDID,
     ESME_RMSGQFUL,
@@ -62,8 +62,12 @@ class CarrierQueries:
         addresses: AddressSettings,
         wall_ms: Callable[[], int],
         codes: Codes = WORDS_ONLY,
+        zone: tzinfo = UTC,
     ) -> None:
-        """`wait_seconds`: the age of a part that is asked for."""
+        """`wait_seconds`: the age of a part that is asked for. `zone`: of dates that do not tell
+        theirs.
+        """
+        self.zone = zone
         self.wait_seconds = wait_seconds
         self.codes = codes
         self.stopped = False  # until the next start: the carrier does not serve query_sm
@@ -146,15 +150,11 @@ class CarrierQueries:
             status=status,
             reason=self.codes.reason(status, error),
             error=error,
-            done_at=_moment(response.final_date),
+            done_at=_moment(response.final_date, self.zone),
             received_at=now,
         )
 
 
-def _moment(final_date: bytes) -> datetime | None:
+def _moment(final_date: bytes, zone: tzinfo) -> datetime | None:
     """None for a date that is missing, relative or unreadable."""
-    try:
-        found = parse(final_date)
-    except TimeError:
-        return None
-    return found if isinstance(found, datetime) else None
+    return parse_date(final_date.partition(b"\0")[0].decode("latin-1"), zone)

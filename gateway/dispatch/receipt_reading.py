@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from functools import partial
 from types import MappingProxyType
 
@@ -77,6 +77,7 @@ class ReceiptManners(msgspec.Struct, frozen=True, kw_only=True):
     codes: Codes = WORDS_ONLY
     states: Mapping[str, Status] = NO_STATES  # its own words for states, in capitals (E96)
     text: TextSettings = TextSettings()  # what its data_coding means
+    zone: tzinfo = UTC  # of dates that do not tell theirs (E98)
 
     def of_ids(self) -> tuple[object, ...]:
         """What decides how ids are read."""
@@ -243,6 +244,7 @@ class ReceiptReader:
             message_state=tlv_integer(tlvs.get(TLV_MESSAGE_STATE)),
             network_error_code=tlvs.get(TLV_NETWORK_ERROR_CODE),
             states=self.manners.states,
+            zone=self.manners.zone,
         )
 
     def _likeness(self, pdu: MessageRequest) -> Likeness:

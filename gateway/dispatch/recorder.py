@@ -27,6 +27,7 @@ from dlr.ledger import (
 )
 from dlr.receipt_rows import ReceiptRow
 from dlr.receipt_targets import is_open
+from dlr.receipt_times import plausible
 from dlr.status import Status, outranks
 from dlr.whole_message import spread
 from gateway.dispatch.message import Batch
@@ -73,6 +74,7 @@ class RecorderCounters(msgspec.Struct):
     unstorable: int = 0
     final: dict[tuple[int, int], int] = msgspec.field(default_factory=dict)
     receipts: dict[tuple[int, int], int] = msgspec.field(default_factory=dict)
+    disbelieved: Counter[int] = msgspec.field(default_factory=Counter)  # dates, by connector
 
 
 def _add(counts: dict[tuple[int, int], int], connector: int, status: int, count: int = 1) -> None:
@@ -99,6 +101,7 @@ class _Gathered(msgspec.Struct):
     answers: dict[Bind, list[Delivery]] = msgspec.field(default_factory=dict)
     joined: int = 0  # parked receipts that these results brought back
     spread: Counter[tuple[int, int, int]] = msgspec.field(default_factory=Counter)
+    disbelieved: list[int] = msgspec.field(default_factory=list)  # connectors of such dates
     folded: list[tuple[int, int]] = msgspec.field(default_factory=list)  # written with their row
 
 
@@ -293,6 +296,9 @@ class Recorder:
         _add_all(counters.receipts, gathered.folded)
         for (_, connector, status), count in gathered.spread.items():
             _add(counters.final, connector, status, count)
+        disbelieved = [each.row.connector for each in applied if not each.date_believed]
+        counters.disbelieved.update(gathered.disbelieved)
+        counters.disbelieved.update(disbelieved)
         for receipt in applied:
             _add(counters.receipts, receipt.row.connector, receipt.row.status)
             if not receipt.matched:
@@ -369,6 +375,8 @@ def _fold_receipts(gathered: _Gathered, codes: CodesOfConnectors) -> None:
             row.status = receipt.status
             row.reason = receipt.reason
             row.error = receipt.error
-            row.done_at = receipt.done_at
+            row.done_at = plausible(receipt.done_at, row.submitted_at, receipt.received_at)
+            if row.done_at is not receipt.done_at:
+                gathered.disbelieved.append(receipt.connector)
             row.receipt_at = receipt.received_at
     gathered.receipts = left

@@ -179,6 +179,12 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_receipts_total": MetricKind(
             "counter", "Receipts committed, by the status they tell.", ("connector", "status")
         ),
+        "sms_receipts_implausible_time_total": MetricKind(
+            "counter",
+            "Receipts, and answers to queries, whose date is long before the submit or after their "
+            "arrival, which counts instead.",
+            ("connector",),
+        ),
         "sms_receipts_parked_total": MetricKind(
             "counter", "Receipts that came before the answer to their submit."
         ),

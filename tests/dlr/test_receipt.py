@@ -14,7 +14,6 @@ from dlr.receipt import (
     STATES,
     Receipt,
     normalise_id,
-    parse_date,
     parse_receipt,
 )
 from dlr.receipt_text import ID_CHARACTERS_MAX
@@ -218,25 +217,6 @@ def test_the_quick_way_and_the_tolerant_way_agree(identifier: str, stat: str, da
         tolerant.error,
         tolerant.done_at,
     )
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("2401011203", datetime(2024, 1, 1, 12, 3, tzinfo=UTC)),
-        ("240101120345", datetime(2024, 1, 1, 12, 3, 45, tzinfo=UTC)),
-        ("202401011203", datetime(2024, 1, 1, 12, 3, tzinfo=UTC)),
-        ("20240101120345", datetime(2024, 1, 1, 12, 3, 45, tzinfo=UTC)),
-        ("2024-01-01 12:03:45", datetime(2024, 1, 1, 12, 3, 45, tzinfo=UTC)),
-        ("", None),
-        ("0000000000", None),
-        ("2413011203", None),
-        ("24010112", None),
-        ("²⁴⁰¹⁰¹¹²⁰³", None),
-    ],
-)
-def test_dates(value: str, expected: datetime | None) -> None:  # E25
-    assert parse_date(value) == expected
 
 
 @given(st.integers(0, 2**64), st.integers(0, 8), st.booleans())

@@ -23,6 +23,7 @@ from tests.dispatch.world import CONNECTOR, VAULT, World, running, wall_ms
 from tests.web.edge import Api, running_api
 
 NUMBER, OTHER = "+8613812345678", "+8613912345678"
+FAR = datetime(2099, 12, 31, 23, 59, tzinfo=UTC)  # as a release before believed it
 MASKED = "+86138****5678"
 ACCOUNT = 1
 SCOPES = ("inbound:read", "suppressions:read", "suppressions:write", "numbers:read")
@@ -160,15 +161,16 @@ async def test_how_a_number_fares(desk: Desk) -> None:
     await world.store([*messages, world.message(to=NUMBER, account=ACCOUNT + 1)])
     results = [
         (0, 1, Status.DELIVERED, 0), (0, 2, Status.DELIVERED, 0),
-        (1, 1, Status.DELIVERED, 0), (1, 2, Status.SENT, 0),
+        (1, 1, Status.DELIVERED, 0),  # its other part has no answer yet
         (2, 1, Status.UNDELIVERED, Reason.HANDSET_FULL),
     ]  # fmt: skip
     for message, part, status, reason in results:
         await world.connection.execute(
             "INSERT INTO submission (id, message_id, part, parts, account, category, connector,"
-            " status, reason, submitted_at, done_at) VALUES ($1,$2,$3,$7,1,1,1,$4,$5,$6,$6)",
-            world.ids.next(), messages[message].id, part, status, reason, now,
-            messages[message].parts,
+            " status, reason, submitted_at, receipt_at, done_at)"
+            " VALUES ($1,$2,$3,$4,1,1,1,$5,$6,$7,$7,$8)",
+            world.ids.next(), messages[message].id, part, messages[message].parts, status, reason,
+            now, now if part == 1 else FAR,
         )  # fmt: skip
     await desk.post({"number": NUMBER})
     found = await desk.get(f"/v1/numbers/{NUMBER}")
