@@ -95,7 +95,7 @@ class Gateway:
         self.clock = Clock(wall_ms=wall_ms, monotonic_ns=time.monotonic_ns)
         self.policy = OutcomePolicy.of(config.doubt)
         self.draining = False
-        self.stopping = Stopping(config.limits.drain_seconds + STORING_SECONDS)
+        self.stopping = Stopping()
         self.down: set[str] = set()  # connectors without a bind to write to
         self.recovered = Recovered()
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -343,7 +343,10 @@ class Gateway:
             "term": self._release_term,
             "database": lambda: self.database.close(),
         }
-        await self.stopping.run({name: steps[name] for name in steps if name in self._started})
+        await self.stopping.run(
+            {name: steps[name] for name in steps if name in self._started},
+            self.config.limits.drain_seconds + STORING_SECONDS,
+        )
 
     async def _stop_http(self) -> None:
         if self._http is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -24,10 +25,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     command = importlib.import_module(f"gateway.commands.{arguments.command}")
     try:
-        return int(command.run(arguments))
+        code = int(command.run(arguments))
+        sys.stdout.flush()
+        return code
     except CommandFailed as error:
         print(f"smsgate: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Whoever read, such as `head`, has read enough; and Python must not fail at its own end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         return 130
 
@@ -59,7 +66,9 @@ def _command(
 
 def _config_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--config", metavar="FILE", help="smsgate.toml (default: ./smsgate.toml if it is there)"
+        "--config",
+        metavar="FILE",
+        help="default: $SMSGATE_CONFIG, else ./smsgate.toml if it is there",
     )
 
 
@@ -95,9 +104,22 @@ def _migrate(commands: _Commands) -> None:
 
 
 def _config(commands: _Commands) -> None:
-    parser = _command(commands, "config", "Check or show the configuration.")
-    parser.add_argument("action", choices=("check", "show"))
-    parser.add_argument("--json", action="store_true")
+    parser = _command(commands, "config", "The configuration.", config=False)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, help_text in (
+        ("check", "Say whether the configuration is right."),
+        ("show", "Print the configuration in effect, defaults and environment included."),
+        ("reload", "Have the running gateway read its configuration again."),
+    ):
+        action = actions.add_parser(name, help=help_text, description=help_text)
+        _config_option(action)
+        action.add_argument("--json", action="store_true")
+        if name == "reload":
+            action.add_argument("--key", help="API key with scope admin; default: $SMSGATE_API_KEY")
+            action.add_argument(
+                "--allow-removals", action="store_true",
+                help="also if no connector is left, or an account that has keys goes",
+            )  # fmt: skip
 
 
 def _keys(commands: _Commands) -> None:

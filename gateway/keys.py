@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -216,3 +216,9 @@ def _state(row: asyncpg.Record) -> str:
         return "revoked"
     expires_at, now = row["expires_at"], row["now"]
     return "active" if expires_at is None or expires_at > now else "expired"
+
+
+async def accounts_with_keys(connection: Connection, accounts: Collection[str]) -> list[str]:
+    """Those of these accounts that applications still have keys of."""
+    rows = await connection.fetch(_SQL["accounts_with_keys"], list(accounts))
+    return [row["name"] for row in rows]

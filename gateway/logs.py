@@ -10,14 +10,12 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from typing import Literal
 
 import structlog
 from structlog.typing import EventDict, Processor
 
+from gateway.config.settings import Level
 from gateway.log_repeats import Repeats
-
-Level = Literal["debug", "info", "warning", "error"]
 
 # What tells one line of an event from another. Ids and addresses do not: there is no end of them.
 SUBJECTS = ("logger", "connector", "bind", "lane", "task", "account", "kind", "section", "listener")

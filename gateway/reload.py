@@ -23,11 +23,13 @@ from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.rebinding import rebind, retire
 from gateway.dispatch.receipt_reading import ReceiptManners
 from gateway.dispatch.stops import Faster, hasten, lift_stops
+from gateway.keys import accounts_with_keys
 from gateway.web.services import ConnectorUnknown, ReloadBusy, Reloaded
 from ratelimit.spec import RateSpec
 from smpp.bind_pool import BindPool
 from smpp.tls import TlsError, client_context
 from storage.faults import UNAVAILABLE
+from storage.pool import Connection
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
@@ -43,6 +45,10 @@ REBOUND = (
     "enquire_link_seconds", "response_timeout_seconds", "bind_timeout_seconds",
     "reconnect_seconds_min", "reconnect_seconds_max",
 )  # fmt: skip
+HOW_TO_REMOVE = (
+    "if that is meant: smsgate config reload --allow-removals, or "
+    'POST /v1/admin/reload {"allow_removals": true}'
+)
 _log = structlog.get_logger(__name__)
 
 
@@ -84,6 +90,15 @@ def connector_changes(
     return changes
 
 
+async def _refuse_lost_accounts(connection: Connection, old: Config, new: Config) -> None:
+    """Raises ConfigError for an account that goes although applications have keys of it."""
+    gone = {each.name for each in old.accounts} - {each.name for each in new.accounts}
+    if gone and (lost := await accounts_with_keys(connection, gone)):
+        raise ConfigError(
+            f"this would remove the accounts {', '.join(lost)}, which have keys; {HOW_TO_REMOVE}"
+        )
+
+
 def names_of(changes: ConnectorChanges) -> set[str]:
     """Of all connectors about which something is to be done."""
     return {each.name for each in (*changes.added, *changes.adjusted, *changes.rebound)}.union(
@@ -104,15 +119,18 @@ class Reloader:
         self._wanted = False  # by a signal that waits for its turn
         self._signalled: set[asyncio.Task[Reloaded]] = set()  # the loop holds a task weakly
 
-    async def reload(self) -> Reloaded:
+    async def reload(self, *, allow_removals: bool = False) -> Reloaded:
         """Read the configuration and follow it. Raises ConfigError, ReloadBusy or StorageDown with
         nothing changed.
+
+        `allow_removals`: also one that leaves no connector, or takes away an account that has keys.
+        A file that is being written, or that was moved away, looks just like that.
         """
         if self._running:
             raise ReloadBusy("the configuration is being read for another reload")
         self._running = True
         try:
-            return await self._reload()
+            return await self._reload(allow_removals)
         except ConfigError as error:
             _log.error("reload_refused", error=str(error))
             raise
@@ -163,10 +181,13 @@ class Reloader:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _reload(self) -> Reloaded:
+    async def _reload(self, allow_removals: bool) -> Reloaded:
         gateway = self._gateway
         read = self._read()
         changes = connector_changes(gateway.config.connectors, read.connectors)
+        if not allow_removals and gateway.config.connectors and not read.connectors:
+            lost = ", ".join(each.name for each in gateway.config.connectors)
+            raise ConfigError(f"this would remove every connector ({lost}); {HOW_TO_REMOVE}")
         busy = sorted(names_of(changes) & self._settling.keys())
         if busy:
             raise ReloadBusy(f"changes of the last reload are still being made to {busy[0]}")
@@ -174,8 +195,11 @@ class Reloader:
         config, restart = following.effective(gateway.config, read, changes.effective)
         database = gateway.database.dedicated("reload")
         try:
+            connection = await database.connection()
+            if not allow_removals:
+                await _refuse_lost_accounts(connection, gateway.config, config)
             names = await registry.register(
-                await database.connection(),
+                connection,
                 [account.name for account in config.accounts],
                 [connector.name for connector in config.connectors],
             )

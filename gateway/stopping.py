@@ -7,6 +7,7 @@ finds it in the database as after a kill. Must not know what a step does.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
@@ -17,25 +18,35 @@ _log = structlog.get_logger(__name__)
 
 
 class Stopping:
-    """One stop. `seconds`: what all steps have together before it gets hard."""
+    """One stop."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self) -> None:
+        self._hurry = asyncio.Event()
         self._until: float | None = None
         self._step: asyncio.Timeout | None = None
 
+    async def patience(self, seconds: float) -> None:
+        """Wait so long before the first step, unless somebody hurries."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
+
     def hurry(self) -> None:
         """Somebody has asked twice: no more patience."""
-        self._seconds = 0.0
+        self._hurry.set()
         if self._until is not None:
             self._until = asyncio.get_running_loop().time()
             if self._step is not None and not self._step.expired():
                 self._step.reschedule(self._until + HARD_SECONDS)
 
-    async def run(self, steps: Mapping[str, Callable[[], Awaitable[object]]]) -> list[str]:
-        """One after the other; returns those that were not finished."""
+    async def run(
+        self, steps: Mapping[str, Callable[[], Awaitable[object]]], seconds: float
+    ) -> list[str]:
+        """One after the other, `seconds` for all of them before it gets hard; returns those that
+        were not finished.
+        """
         loop = asyncio.get_running_loop()
-        self._until = loop.time() + self._seconds
+        self._until = loop.time() + (0.0 if self._hurry.is_set() else seconds)
         overdue: list[str] = []
         for name, step in steps.items():
             scope = self._step = asyncio.timeout_at(max(self._until, loop.time() + HARD_SECONDS))

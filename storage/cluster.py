@@ -99,6 +99,17 @@ class PostmasterFile:
             return None  # absent, or half written by a server that has just begun
 
 
+def target_of(cluster: Path) -> ConnectionTarget | None:
+    """Where the server of this cluster says it listens, once it says that it is ready. It may have
+    been killed since.
+    """
+    server = PostmasterFile.read(cluster)
+    if server is None or server.state != "ready":
+        return None
+    password = (cluster.parent / "password").read_text("ascii")
+    return ConnectionTarget(server.socket_folder, server.port, USER, password)
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """A home with the programs for it: the blocking steps on files and short commands."""
@@ -113,12 +124,7 @@ class Cluster:
 
     def target(self) -> ConnectionTarget | None:
         """Where the server says it listens, once it says that it is ready."""
-        server = PostmasterFile.read(self.home.cluster)
-        if server is None or server.state != "ready":
-            return None
-        return ConnectionTarget(
-            server.socket_folder, server.port, USER, self.home.password.read_text("ascii")
-        )
+        return target_of(self.home.cluster)
 
     def what_it_does(self) -> str:
         server = PostmasterFile.read(self.home.cluster)

@@ -191,6 +191,17 @@ def find_home(data_dir: Path, account: Account, on_progress: Callable[[str], Non
         raise EmbeddedError(f"cannot prepare {data_dir}: {error}") from error
 
 
+def existing_cluster(data_dir: Path) -> Path | None:
+    """The folder of the cluster that `data_dir` has; None: it has none. Makes nothing."""
+    absolute = Path(os.path.abspath(data_dir))
+    location = absolute / LOCATION_FILE
+    folder = absolute / "postgres"
+    if location.exists():
+        folder = Path(location.read_text(encoding="utf-8").strip())
+    cluster = folder / "cluster"
+    return cluster if cluster.exists() else None
+
+
 def _recorded_home(location: Path, account: Account) -> Home:
     home = Home(Path(location.read_text(encoding="utf-8").strip()), account)
     if not home.folder.is_dir():

@@ -84,6 +84,18 @@ async def migrate(
     return [migration.name for migration in pending]
 
 
+async def missing(connection: Connection) -> list[str]:
+    """The names of the files that `migrate` would apply; changes nothing. Raises MigrationError as
+    it does.
+    """
+    known = migrations_in(FOLDER)
+    if not await connection.fetchval(SQL["has_schema"]):
+        return [migration.name for migration in known]
+    rows = await connection.fetch(SQL["applied_migrations"])
+    pending = _pending(known, {row["name"]: row["checksum"] for row in rows})
+    return [migration.name for migration in pending]
+
+
 def _pending(known: Sequence[Migration], applied: Mapping[str, str]) -> list[Migration]:
     newer = applied.keys() - {migration.name for migration in known}
     if newer:

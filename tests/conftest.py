@@ -1,6 +1,6 @@
 """The PostgreSQL that every test uses: one server per session, one fresh database per test.
 
-`SMSGATE_TEST_DATABASE_URL=postgresql://…` runs the same tests against that server instead of an
+`TEST_DATABASE_URL=postgresql://…` runs the same tests against that server instead of an
 embedded one.
 """
 
@@ -38,7 +38,7 @@ T = TypeVar("T")
 settings.register_profile("smsgate", deadline=None)
 settings.load_profile("smsgate")
 
-URL_VARIABLE = "SMSGATE_TEST_DATABASE_URL"
+URL_VARIABLE = "TEST_DATABASE_URL"
 FOLDER_PREFIX = "smsgate-tests-"
 
 # The server dies with the session, never with the machine: what reached the kernel is enough.

@@ -25,7 +25,7 @@ from tests.shared_memory import parent_folder
 
 NOT_INSTALLED = Path("/usr/lib/postgresql/none/bin")
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [NOT_INSTALLED]
-URL_VARIABLE = "SMSGATE_TEST_DATABASE_URL"
+URL_VARIABLE = "TEST_DATABASE_URL"
 NOTHING_TO_RUN = 0
 
 

@@ -31,7 +31,7 @@ from typing import Any
 
 from gateway import cli
 
-SOCKET_VARIABLE = "SMSGATE_TEST_FORK_SERVER"
+SOCKET_VARIABLE = "TEST_FORK_SERVER"
 IMPORTED = ("serve", "simulate", "keys")
 READY = "ready\n"
 NO_CHANGES: Mapping[str, float] = MappingProxyType({})

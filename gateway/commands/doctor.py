@@ -8,15 +8,26 @@ import json
 import platform
 import sys
 import sysconfig
+from pathlib import Path
 
 import aiohttp
 import msgspec
 
 from gateway.commands import CommandFailed
+from gateway.commands.asking import KEY_VARIABLE
 from gateway.commands.readiness import readiness
-from gateway.commands.send import KEY_VARIABLE
-from gateway.commands.setting_up import OPERATOR_ERRORS, configuration, migrated_database
+from gateway.commands.setting_up import (
+    OPERATOR_ERRORS,
+    configuration,
+    configuration_file,
+    database_place,
+    refuse_old_schema,
+    refuse_without_database,
+)
 from gateway.config import Config
+from storage.cluster import target_of
+from storage.data_dir import existing_cluster
+from storage.pool import EMBEDDED, close_connection, connect
 
 
 class Finding(msgspec.Struct):
@@ -35,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         findings = [Finding("configuration", False, str(error))]
     else:
         findings = [
-            Finding("configuration", True, f"{len(config.connectors)} connectors"),
+            Finding("configuration", True, _described(config, configuration_file(arguments))),
             *asyncio.run(_examine(config)),
         ]
     findings.insert(0, _python())
@@ -45,6 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
         for finding in findings:
             print(f"{'ok ' if finding.ok else 'BAD'} {finding.what}: {finding.detail}")
     return 0 if all(finding.ok for finding in findings) else 1
+
+
+def _described(config: Config, file: Path | None) -> str:
+    return f"{file or 'no file, the defaults'}, {len(config.connectors)} connectors"
 
 
 def _python() -> Finding:
@@ -62,13 +77,27 @@ async def _examine(config: Config) -> list[Finding]:
 
 
 async def _database(config: Config) -> Finding:
+    """Reads; starts, makes and migrates nothing."""
+    place = database_place(config)
+    url = str(config.database.url)
     try:
-        async with migrated_database(config, "doctor") as connection:
-            version = connection.get_server_version()
+        refuse_without_database(config)
+        if url == EMBEDDED:
+            cluster = existing_cluster(Path(config.database.data_dir))
+            target = None if cluster is None else target_of(cluster)
+            if target is None:
+                return Finding("database", True, f"{place}, not running")
+            url = target.url
+        connection = await connect(url, application_name="smsgate-doctor")
+        try:
+            await refuse_old_schema(connection, config)
             waiting = await connection.fetchval("SELECT count(*) FROM outbox")
-    except OPERATOR_ERRORS as error:
+        finally:
+            await close_connection(connection)
+    except (CommandFailed, *OPERATOR_ERRORS) as error:
         return Finding("database", False, str(error))
-    detail = f"PostgreSQL {version.major}.{version.minor}, {waiting} messages waiting"
+    version = connection.get_server_version()
+    detail = f"{place}, PostgreSQL {version.major}.{version.minor}, {waiting} messages waiting"
     return Finding("database", True, detail)
 
 

@@ -18,7 +18,7 @@ import msgspec
 
 from gateway import keys
 from gateway.commands import CommandFailed
-from gateway.commands.setting_up import configuration, migrated_database, one_line
+from gateway.commands.setting_up import configuration, existing_database, one_line
 from gateway.config import Config
 from gateway.keys import KeyRefused, ListedKey
 from gateway.registry import DEFAULT_ACCOUNT, register
@@ -114,7 +114,7 @@ def _must_be_configured(config: Config, account: str) -> None:
 
 def _in_database(config: Config, work: Callable[[Connection], Awaitable[T]]) -> T:
     async def working() -> T:
-        async with migrated_database(config, "keys") as connection:
+        async with existing_database(config, "keys") as connection:
             return await work(connection)
 
     try:

@@ -11,7 +11,7 @@ import os
 import aiohttp
 import msgspec
 
-from gateway.commands.send import KEY_VARIABLE
+from gateway.commands.asking import KEY_VARIABLE
 from gateway.config import Config
 from gateway.web.services import Component
 

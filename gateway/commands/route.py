@@ -13,8 +13,8 @@ import msgspec
 
 from gateway.accept.numbers import NumberPlan
 from gateway.commands import CommandFailed
+from gateway.commands.asking import KEY_VARIABLE
 from gateway.commands.readiness import readiness
-from gateway.commands.send import KEY_VARIABLE
 from gateway.commands.setting_up import configuration
 from gateway.config import AccountSettings, Config
 from gateway.dispatch.number_origin import NumberOrigins

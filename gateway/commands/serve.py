@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import platform
 import signal
-from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
 
 import structlog
 import uvloop
@@ -15,8 +18,14 @@ import uvloop
 from gateway import garbage
 from gateway.app import Gateway
 from gateway.commands import CommandFailed
-from gateway.commands.setting_up import configuration, one_line, read_configuration
-from gateway.config import Config
+from gateway.commands.setting_up import (
+    configuration,
+    configuration_file,
+    database_place,
+    one_line,
+)
+from gateway.config import Config, load_config
+from gateway.config.environment import service_links
 from gateway.logs import configure_logs
 
 _log = structlog.get_logger(__name__)
@@ -24,17 +33,19 @@ _log = structlog.get_logger(__name__)
 
 def run(arguments: argparse.Namespace) -> int:
     """Returns 0 after a drained stop. CommandFailed when it cannot start or may not go on."""
-    configure_logs()
+    file = configuration_file(arguments)  # decided once: a reload reads the same one, or fails
     config = configuration(arguments)
+    configure_logs(config.logs.level)
+    _say_what_starts(config, file)
     with one_line():
-        uvloop.run(_serve(config, lambda: read_configuration(arguments)))
+        uvloop.run(_serve(config, file))
     return 0
 
 
-async def _serve(config: Config, read: Callable[[], Config]) -> None:
+async def _serve(config: Config, file: Path | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    gateway = Gateway(config, read=read)
+    gateway = Gateway(config, read=lambda: load_config(file, os.environ))
 
     def asked_to_stop() -> None:
         if stop.is_set():
@@ -50,7 +61,22 @@ async def _serve(config: Config, read: Callable[[], Config]) -> None:
         print(f"smsgate ready: API {gateway.api_url} links {gateway.links_url}", flush=True)
         gateway.lost.add_done_callback(lambda _lost: stop.set())
         await stop.wait()
+        gateway.draining = True  # which /readyz says
+        await gateway.stopping.patience(config.http.lame_duck_seconds)
     finally:
         await gateway.stop()
     if gateway.lost.done():
         raise CommandFailed(gateway.lost.result())
+
+
+def _say_what_starts(config: Config, file: Path | None) -> None:
+    _log.info(
+        "starting",
+        version=version("smsgate"),
+        python=platform.python_version(),
+        config=None if file is None else str(file),
+        database=database_place(config),
+    )
+    ignored = service_links(os.environ)
+    if ignored:
+        _log.info("environment_ignored", variables=ignored, reason="links of a service")

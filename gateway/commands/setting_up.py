@@ -16,35 +16,36 @@ from gateway.commands import CommandFailed
 from gateway.config import Config, ConfigError, load_config
 from smpp.tls import TlsError
 from storage.crypto import KeyMismatch
+from storage.data_dir import existing_cluster
 from storage.embedded import EmbeddedError
 from storage.faults import DatabaseDown, DatabaseUnusable
 from storage.keys import KeyUnusable
 from storage.leases import FenceFailed, NoNodeFree
-from storage.migrate import MigrationError, migrate
-from storage.pool import Connection, Database
+from storage.migrate import MigrationError, missing
+from storage.pool import EMBEDDED, Connection, Database
 
 DEFAULT_FILE = Path("smsgate.toml")
+CONFIG_VARIABLE = "SMSGATE_CONFIG"
 OPERATOR_ERRORS = (
     DatabaseDown, DatabaseUnusable, EmbeddedError, FenceFailed, KeyMismatch, KeyUnusable,
     MigrationError, NoNodeFree, OSError, TlsError,
 )  # fmt: skip
 
 
-def read_configuration(arguments: argparse.Namespace) -> Config:
-    """The configuration of --config, else of ./smsgate.toml, else the defaults; with the
-    environment over it. Raises ConfigError.
+def configuration_file(arguments: argparse.Namespace) -> Path | None:
+    """The file of --config, else of SMSGATE_CONFIG, else ./smsgate.toml if it is there. None: the
+    defaults and the environment alone.
     """
-    if arguments.config is not None:
-        path: Path | None = Path(arguments.config)
-    else:
-        path = DEFAULT_FILE if DEFAULT_FILE.exists() else None
-    return load_config(path, os.environ)
+    named = arguments.config or os.environ.get(CONFIG_VARIABLE)
+    if named:
+        return Path(named)
+    return DEFAULT_FILE.absolute() if DEFAULT_FILE.exists() else None
 
 
 def configuration(arguments: argparse.Namespace) -> Config:
-    """As read_configuration; what is wrong ends the command."""
+    """The configuration with the environment over it; what is wrong ends the command."""
     try:
-        return read_configuration(arguments)
+        return load_config(configuration_file(arguments), os.environ)
     except ConfigError as error:
         raise CommandFailed(str(error)) from error
 
@@ -63,9 +64,44 @@ def progress(line: str) -> None:
     print(f"smsgate: {line}", file=sys.stderr, flush=True)
 
 
+def database_place(config: Config) -> str:
+    """Where the database is, for people, without a password."""
+    if str(config.database.url) != EMBEDDED:
+        return config.database.url.redacted
+    return f"embedded in {Path(config.database.data_dir).absolute()}"
+
+
+def refuse_without_database(config: Config) -> None:
+    """Only `serve`, `demo` and `migrate` make a database: in another folder than the gateway's,
+    every other command would work on an empty one of its own. Raises CommandFailed.
+    """
+    if (
+        str(config.database.url) == EMBEDDED
+        and existing_cluster(Path(config.database.data_dir)) is None
+    ):
+        raise CommandFailed(
+            f"there is no database {database_place(config)}: run this where the gateway runs, or "
+            "name its file with --config; `smsgate serve` and `smsgate migrate` make a new one"
+        )
+
+
+async def refuse_old_schema(connection: Connection, config: Config) -> None:
+    """Raises CommandFailed, MigrationError."""
+    lacking = await missing(connection)
+    if lacking:
+        raise CommandFailed(
+            f"the database {database_place(config)} lacks {len(lacking)} migrations of this "
+            "release: run `smsgate migrate`"
+        )
+
+
 @asynccontextmanager
-async def migrated_database(config: Config, role: str) -> AsyncIterator[Connection]:
-    """One connection to the migrated database; whether or not a gateway runs on it."""
+async def existing_database(config: Config, role: str) -> AsyncIterator[Connection]:
+    """One connection to a database that is there, of this release; whether or not a gateway runs on
+    it. Says on standard error which database it is. Raises CommandFailed.
+    """
+    refuse_without_database(config)
+    progress(f"database: {database_place(config)}")
     database = await Database.open(
         str(config.database.url),
         Path(config.database.data_dir),
@@ -75,7 +111,7 @@ async def migrated_database(config: Config, role: str) -> AsyncIterator[Connecti
     )
     try:
         connection = await database.dedicated(role).connection()
-        await migrate(connection)
+        await refuse_old_schema(connection, config)
         yield connection
     finally:
         await database.close()

@@ -6,6 +6,7 @@ Must not check ranges: shape.py does that for every source alike.
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
 from collections.abc import Mapping
@@ -18,6 +19,11 @@ from gateway.config.shape import ConfigError, nearest
 _PREFIX = "SMSGATE_"
 _SEPARATOR = "__"
 _FILE = "_file"
+# Read elsewhere: by commands, and the key that numbers are stored under.
+OTHERS = frozenset({"SMSGATE_CONFIG", "SMSGATE_API_KEY", "SMSGATE_NUMBER_KEY"})
+_SERVICE_LINK = re.compile(
+    r"SMSGATE_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP)(_[A-Z]+)?)?)"
+)
 _SECRET_FILE_BYTES_MAX = 64 << 10
 
 Document = dict[str, object]
@@ -30,19 +36,44 @@ def overlay(document: Document, root: inspect.StructType, environ: Mapping[str, 
     name's letters in upper case and _ for everything else, `SMSGATE_CONNECTORS__CARRIER_A__PORT`
     sets one of an existing entry of a list. `…_FILE` reads the value from a file, as container
     secrets come. Text settings take the variable as it is, all others take it as TOML;
-    `SMSGATE_ROUTES` replaces a whole list. Other variables without `__` are not ours: an
-    orchestrator sets SMSGATE_SERVICE_HOST and the like.
+    `SMSGATE_ROUTES` replaces a whole list. Any other variable that begins like ours is an error,
+    but for those of OTHERS and the links that a cluster sets for a service named smsgate.
     """
     lists = {
         field.name for field in root.fields if isinstance(_bare(field.type), inspect.VarTupleType)
     }
     for variable in sorted(environ):
+        if not variable.startswith(_PREFIX) or variable in OTHERS or is_service_link(variable):
+            continue
         steps = variable.removeprefix(_PREFIX).lower().split(_SEPARATOR)
-        if variable.startswith(_PREFIX) and (len(steps) > 1 or steps[0] in lists):
-            try:
-                _set(document, root, steps, environ[variable])
-            except ConfigError as error:
-                raise ConfigError(f"{variable}: {error}") from None
+        try:
+            if len(steps) == 1 and steps[0] not in lists:
+                raise ConfigError(f"no setting is called so{_meant(steps[0], root)}")
+            _set(document, root, steps, environ[variable])
+        except ConfigError as error:
+            raise ConfigError(f"{variable}: {error}") from None
+
+
+def is_service_link(variable: str) -> bool:
+    """Whether a cluster sets it in every container, for a service that is named smsgate."""
+    return _SERVICE_LINK.fullmatch(variable) is not None
+
+
+def service_links(environ: Mapping[str, str]) -> list[str]:
+    """Those that are set: they are ignored, which should be said once."""
+    return sorted(filter(is_service_link, environ))
+
+
+def _meant(name: str, root: inspect.StructType) -> str:
+    """The variable that a name without `__` may have been meant for."""
+    known = {
+        f"{section.encode_name}_{field.encode_name}": f"{section.encode_name}__{field.encode_name}"
+        for section in root.fields
+        if isinstance(kind := _bare(section.type), inspect.StructType)
+        for field in kind.fields
+    }
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"; did you mean {_PREFIX}{known[close[0]].upper()}?" if close else ""
 
 
 def _set(table: Document, kind: inspect.StructType, steps: list[str], text: str) -> None:

@@ -19,7 +19,7 @@ from gateway.config.checks import check_whole
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.environment import Document, overlay, read_secret
 from gateway.config.route_settings import RouteSettings
-from gateway.config.settings import Config
+from gateway.config.settings import Config, DatabaseSettings
 from gateway.config.shape import ConfigError, check_shape
 from gateway.config.values import WrittenValue
 from smpp.bind_pool import RECEIVER
@@ -41,6 +41,7 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
     config = msgspec.convert(document, Config, dec_hook=_written)
     config = msgspec.structs.replace(
         config,
+        database=_with_database_password(config.database),
         connectors=tuple(
             _with_password(connector, f"connectors[{index}]")
             for index, connector in enumerate(config.connectors)
@@ -86,15 +87,31 @@ def _written(kind: type[WrittenValue], value: object) -> WrittenValue:
 
 
 def _with_password(connector: ConnectorSettings, path: str) -> ConnectorSettings:
-    if connector.password_file is None:
-        return connector
-    if connector.password:
+    password = _password(connector.password, connector.password_file, path)
+    return msgspec.structs.replace(connector, password=password)
+
+
+def _with_database_password(database: DatabaseSettings) -> DatabaseSettings:
+    password = _password(database.password, database.password_file, "database")
+    if not password:
+        return database
+    try:
+        url = database.url.with_password(password)
+    except ValueError as error:
+        raise ConfigError(f"database.password: {error}") from None
+    return msgspec.structs.replace(database, url=url, password="")
+
+
+def _password(given: str, file: str | None, path: str) -> str:
+    """From either place. Raises ConfigError for both."""
+    if file is None:
+        return given
+    if given:
         raise ConfigError(f"{path}: password and password_file are both set; keep one")
     try:
-        password = read_secret(connector.password_file)
+        return read_secret(file)
     except ConfigError as error:
         raise ConfigError(f"{path}.password_file: {error}") from None
-    return msgspec.structs.replace(connector, password=password)
 
 
 def _every_connector(connectors: tuple[ConnectorSettings, ...]) -> tuple[RouteSettings, ...]:

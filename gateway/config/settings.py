@@ -8,7 +8,7 @@ not know who uses a setting. docs/configuration.md is generated from these types
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -21,6 +21,8 @@ from gateway.config.retention_settings import RetentionSettings
 from gateway.config.route_settings import RouteSettings
 from gateway.config.values import Address, BaseUrl, DatabaseUrl, Size
 
+Level = Literal["debug", "info", "warning", "error"]
+
 
 class DatabaseSettings(Settings, frozen=True, kw_only=True):
     """Where everything is stored."""
@@ -32,6 +34,19 @@ class DatabaseSettings(Settings, frozen=True, kw_only=True):
             extra={"secret": True},
         ),
     ] = DatabaseUrl("embedded")
+    password: Annotated[
+        str,
+        Meta(
+            max_length=1000,
+            description="Password of the user that `url` names, as it is: in `url` itself `@`, `/` "
+            "and `#` have to be written as %40, %2F and %23.",
+            extra={"secret": True},
+        ),
+    ] = ""
+    password_file: Annotated[
+        str | None,
+        Meta(description="File that holds the password; its last line break is dropped."),
+    ] = None
     data_dir: Annotated[
         str,
         Meta(
@@ -66,6 +81,23 @@ class HttpSettings(Settings, frozen=True, kw_only=True):
         bool,
         Meta(description="Whether `/metrics` wants a key with the scope `metrics:read`."),
     ] = False
+    lame_duck_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=300,
+            description="After SIGTERM `/readyz` says 503 for so long while all else goes on, so "
+            "that a load balancer sends its requests elsewhere before the port closes.",
+        ),
+    ] = 0.0
+
+
+class LogSettings(Settings, frozen=True, kw_only=True):
+    """The log, on standard error."""
+
+    level: Annotated[Level, Meta(description="The least important lines that are written.")] = (
+        "info"
+    )
 
 
 class LinkSettings(Settings, frozen=True, kw_only=True):
@@ -175,6 +207,7 @@ class Config(Settings, frozen=True, kw_only=True):
     database: DatabaseSettings = DatabaseSettings()
     http: HttpSettings = HttpSettings()
     links: LinkSettings = LinkSettings()
+    logs: LogSettings = LogSettings()
     accept: AcceptSettings = AcceptSettings()
     limits: LimitSettings = LimitSettings()
     quiet_hours: QuietHoursSettings = QuietHoursSettings()

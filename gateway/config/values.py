@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from typing import ClassVar, Self
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from campaigns.windows import Hours, parse_span
@@ -177,6 +178,19 @@ class DatabaseUrl(str, WrittenValue):
         ):
             return cls(value)
         raise ValueError('"embedded" or postgresql://user@host/database')
+
+    def with_password(self, password: str) -> Self:
+        """The same with this password for the user it names. Raises ValueError for one that has a
+        password already, or names no user.
+        """
+        parts = urlsplit(self)
+        user, at, host = parts.netloc.rpartition("@")
+        if ":" in user:
+            raise ValueError("url has a password as well; keep one")
+        if not at:
+            raise ValueError("url names no user: postgresql://user@host/database")
+        netloc = f"{user}:{quote(password, safe='')}@{host}"
+        return type(self)(parts._replace(netloc=netloc).geturl())
 
     @property
     def redacted(self) -> str:

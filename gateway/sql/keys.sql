@@ -48,3 +48,13 @@ UPDATE api_key SET revoked_at = now() WHERE id = $1;
 UPDATE api_key SET name = $2, expires_at = least(expires_at, now() + $3::interval)
 WHERE id = $1
 RETURNING expires_at;
+
+-- name: accounts_with_keys
+-- Those of these accounts that have a key which works.
+SELECT name FROM account
+WHERE name = ANY($1::text[]) AND EXISTS (
+    SELECT 1 FROM api_key
+    WHERE api_key.account = account.id AND revoked_at IS NULL
+        AND (expires_at IS NULL OR expires_at > now())
+)
+ORDER BY name;

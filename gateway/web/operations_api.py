@@ -36,6 +36,14 @@ class ConnectorPatch(msgspec.Struct, forbid_unknown_fields=True):
     paused: bool | UnsetType = UNSET
 
 
+class ReloadRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Whether also to follow a configuration that leaves no connector, or takes away an account
+    that has keys.
+    """
+
+    allow_removals: bool = False
+
+
 class OperationsApi:
     """Handlers of /v1/admin and of changes to /v1/connectors."""
 
@@ -44,6 +52,7 @@ class OperationsApi:
         self._access = access
         self._bodies = bodies
         self._patch = msgspec.json.Decoder(ConnectorPatch)
+        self._reload = msgspec.json.Decoder(ReloadRequest)
 
     def routes(self) -> list[Endpoint]:
         """What server.py mounts."""
@@ -55,8 +64,11 @@ class OperationsApi:
                 summary="Read the configuration again",
                 description="Routes, accounts, rates, the policy in doubt and connectors follow at "
                 "once, without dropping binds of unchanged connectors; the answer names the keys "
-                "that wait for a restart. A configuration that is not right changes nothing.",
+                "that wait for a restart. A configuration that is not right changes nothing. One "
+                "that would remove every connector, or an account that has keys, is refused unless "
+                "the body says `allow_removals`. The body may be left out.",
                 scope=ADMIN,
+                request=ReloadRequest,
                 answers={200: Reloaded},
                 problems=("config_invalid", "reload_running"),
             ),
@@ -77,8 +89,13 @@ class OperationsApi:
     async def reload(self, request: web.Request) -> web.Response:
         """Read the configuration again."""
         await self._access.key(request, ADMIN)
+        asked = ReloadRequest()
+        if request.can_read_body:
+            body = await self._bodies.read(request)
+            asked = decoded(ReloadRequest, self._reload, body)
         try:
-            return json_response(await self._services.operations.reload())
+            done = await self._services.operations.reload(allow_removals=asked.allow_removals)
+            return json_response(done)
         except ConfigError as error:
             raise ProblemError("config_invalid", str(error)) from error
         except ReloadBusy as error:

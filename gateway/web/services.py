@@ -286,7 +286,7 @@ class ConnectorUnknown(Exception):
 class Operations(Protocol):
     """What an operator may do to this process."""
 
-    async def reload(self) -> Reloaded:
+    async def reload(self, *, allow_removals: bool = False) -> Reloaded:
         """Raises ConfigError, ReloadBusy, StorageDown, with nothing changed."""
 
     def change_connector(

@@ -9,6 +9,9 @@ CREATE TABLE IF NOT EXISTS schema_migration (
     applied_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- name: has_schema
+SELECT to_regclass('schema_migration') IS NOT NULL;
+
 -- name: applied_migrations
 SELECT name, checksum FROM schema_migration ORDER BY name;
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.app import STORING_SECONDS
 from gateway.config import load_config
 from tests.docker import files
 
@@ -42,12 +44,24 @@ def test_what_a_service_needs_is_there(compose: Any) -> None:
             assert (context / service["build"]["dockerfile"]).is_file()
 
 
-def test_the_gateway_reaches_the_database_and_the_simulator(compose: Any) -> None:
+def test_the_gateway_reaches_the_database_and_the_simulator(compose: Any, tmp_path: Path) -> None:
     services = compose["services"]
-    config = load_config(files.SETTINGS, services["gateway"]["environment"])
+    given = dict(services["gateway"]["environment"])
     server = services["postgres"]["environment"]
+    # O4: one secret for both, handed over as a file, without a default and in no URL.
+    file = server["POSTGRES_PASSWORD_FILE"]
+    assert given["SMSGATE_DATABASE__PASSWORD_FILE"] == file
+    (secret,) = services["gateway"]["secrets"]
+    assert file == f"/run/secrets/{secret}"
+    assert services["postgres"]["secrets"] == [secret]
+    assert compose["secrets"][secret] == {"environment": "POSTGRES_PASSWORD"}
+    assert compose["x-password-is-set"].startswith("${POSTGRES_PASSWORD:?")
+    password = tmp_path / "password"
+    password.write_text("p@ss/w#rd\n")
+    given["SMSGATE_DATABASE__PASSWORD_FILE"] = str(password)
+    config = load_config(files.SETTINGS, given)
     assert str(config.database.url) == (
-        f"postgresql://{server['POSTGRES_USER']}:{server['POSTGRES_PASSWORD']}@postgres:5432/{server['POSTGRES_DB']}"
+        f"postgresql://{server['POSTGRES_USER']}:p%40ss%2Fw%23rd@postgres:5432/{server['POSTGRES_DB']}"
     )
     assert services["gateway"]["depends_on"]["postgres"]["condition"] == "service_healthy"
     (connector,) = config.connectors
@@ -67,8 +81,10 @@ def test_published_ports_are_the_ones_listened_on_and_stay_on_this_machine(compo
 
 
 def test_a_stop_leaves_time_to_drain(compose: Any) -> None:
-    grace = compose["services"]["gateway"]["stop_grace_period"]
-    assert int(grace.removesuffix("s")) > files.settings().limits.drain_seconds
+    service = compose["services"]["gateway"]
+    lame_duck = float(service["environment"]["SMSGATE_HTTP__LAME_DUCK_SECONDS"])
+    needed = files.settings().limits.drain_seconds + lame_duck + STORING_SECONDS
+    assert int(service["stop_grace_period"].removesuffix("s")) > needed
 
 
 def test_prometheus_scrapes_the_gateway(compose: Any) -> None:

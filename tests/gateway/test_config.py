@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 import pytest
@@ -13,6 +15,7 @@ from msgspec import inspect
 
 from dlr.status import Status
 from gateway.config import Config, ConfigError, load_config, redacted
+from gateway.config.environment import OTHERS, service_links
 from gateway.config.policy_settings import CapSettings
 from gateway.config.reference import render
 from gateway.config.shape import check_shape
@@ -330,6 +333,10 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
         ("SMSGATE_HTTP__LISTEN__PORT", "1", "listen has no key 'port'"),
         ("SMSGATE_DATABASE__URL_FILE", "/no/such", "cannot read /no/such"),
         ("SMSGATE_HTTP__", "1", "unknown key ''"),
+        ("SMSGATE_HTTP_LISTEN", "x", "no setting is called so; did you mean SMSGATE_HTTP__LISTEN?"),
+        ("SMSGATE_DATABASE_URL", "x", "did you mean SMSGATE_DATABASE__URL?"),
+        ("SMSGATE_KEY", "x", "no setting is called so"),
+        ("SMSGATE_PORTS", "1", "no setting is called so"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_variable_is_told(
@@ -338,6 +345,71 @@ def test_a_mistake_in_a_variable_is_told(
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, CONNECTOR, {variable: value})
     assert message in str(caught.value)
+
+
+LINKS = {
+    "SMSGATE_SERVICE_HOST": "10.0.0.1",
+    "SMSGATE_SERVICE_PORT": "8080",
+    "SMSGATE_SERVICE_PORT_HTTP": "8080",
+    "SMSGATE_PORT": "tcp://10.0.0.1:8080",
+    "SMSGATE_PORT_8080_TCP": "tcp://10.0.0.1:8080",
+    "SMSGATE_PORT_8080_TCP_PROTO": "tcp",
+    "SMSGATE_PORT_8080_TCP_PORT": "8080",
+    "SMSGATE_PORT_8080_TCP_ADDR": "10.0.0.1",
+    "SMSGATE_PORT_53_UDP": "udp://10.0.0.1:53",
+}
+
+
+def test_o2_what_a_cluster_sets_for_its_services_is_ignored(tmp_path: Path) -> None:
+    assert load(tmp_path, CONNECTOR, LINKS) == load(tmp_path, CONNECTOR)
+    assert service_links({**LINKS, "SMSGATE_HTTP__LISTEN": "0.0.0.0:1"}) == sorted(LINKS)
+
+
+@pytest.mark.parametrize("variable", sorted(OTHERS))
+def test_o2_what_is_read_elsewhere_is_no_setting(tmp_path: Path, variable: str) -> None:
+    assert load(tmp_path, CONNECTOR, {variable: "x"}) == load(tmp_path, CONNECTOR)
+
+
+ODD = "p@s/s#w%20?&=:ö"
+
+
+def test_o4_a_database_password_is_written_as_it_is(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text(f"{ODD}\n")
+    url = '[database]\nurl = "postgresql://me@db:5432/sms?sslmode=require"\n'
+    for text in (
+        f'{url}password_file = "{secret}"\n',
+        f"{url}password = {json.dumps(ODD)}\n",
+    ):
+        config = load(tmp_path, text)
+        parts = urlsplit(config.database.url)
+        assert (parts.username, parts.hostname, parts.port) == ("me", "db", 5432)
+        assert unquote(parts.password or "") == ODD
+        assert (parts.path, parts.query) == ("/sms", "sslmode=require")
+        shown = redacted(config)["database"]
+        assert isinstance(shown, dict)
+        assert shown["url"] == "postgresql://me:***@db:5432/sms?sslmode=require"
+        assert ODD not in str(shown)
+
+
+@pytest.mark.parametrize(
+    ("database", "message"),
+    [
+        ('url = "postgresql://me:x@db/d"\npassword = "y"', "url has a password as well; keep one"),
+        ('url = "postgresql://db/d"\npassword = "y"', "url names no user"),
+        ('url = "embedded"\npassword = "y"', "url names no user"),
+        (
+            'url = "postgresql://me@db/d"\npassword = "y"\npassword_file = "/x"',
+            "database: password and password_file are both set",
+        ),
+        ('url = "postgresql://me@db/d"\npassword_file = "/no/such"', "cannot read /no/such"),
+    ],
+)
+def test_o4_a_database_password_in_two_places_is_told(
+    tmp_path: Path, database: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(tmp_path, f"[database]\n{database}\n")
 
 
 def test_a_password_may_come_from_a_file_but_not_from_two_places(tmp_path: Path) -> None:
@@ -357,7 +429,8 @@ def test_what_is_shown_holds_no_secret(tmp_path: Path) -> None:
     shown = redacted(config)
     assert "hush" not in msgspec.json.encode(shown).decode()
     assert shown["database"] == {
-        "url": "postgresql://me:***@h/d?password=***", "data_dir": "./data", "read_connections": 4
+        "url": "postgresql://me:***@h/d?password=***", "password": "", "password_file": None,
+        "data_dir": "./data", "read_connections": 4,
     }  # fmt: skip
     assert config.connectors[0].password == "hush"
 

@@ -106,7 +106,8 @@ def test_o3_what_cannot_be_is_one_line_and_changes_nothing(
 ) -> None:
     keys(*arguments, code=1)
     assert words in keys.said
-    assert keys.said.count("\n") == 1
+    assert keys.said.startswith("smsgate: database: ")
+    assert keys.said.count("\n") == 2
     assert json.loads(keys("list", "--all", "--json")) == []
 
 

@@ -42,20 +42,20 @@ class Steps:
 
 async def test_steps_that_end_are_waited_for_in_order() -> None:
     steps = Steps("http", "sending", "database")
-    assert await Stopping(60.0).run(steps.all()) == []
+    assert await Stopping().run(steps.all(), 60.0) == []
     assert steps.log == ["http", "sending", "database"]
 
 
 async def test_o7_what_does_not_end_is_cut_short_and_the_rest_goes_on() -> None:
     steps = Steps("http", "stuck one", "stuck two", "database")
-    assert await Stopping(0.0).run(steps.all()) == ["stuck one", "stuck two"]
+    assert await Stopping().run(steps.all(), 0.0) == ["stuck one", "stuck two"]
     assert steps.log == ["http", "stuck one cut short", "stuck two cut short", "database"]
 
 
 async def test_o7_who_asks_twice_waits_no_longer() -> None:
     steps = Steps("stuck one", "stuck two", "database")
-    stop = Stopping(3600.0)
-    running = asyncio.create_task(stop.run(steps.all()))
+    stop = Stopping()
+    running = asyncio.create_task(stop.run(steps.all(), 3600.0))
     await steps.begun["stuck one"].wait()
     stop.hurry()
     assert await running == ["stuck one", "stuck two"]
@@ -67,4 +67,4 @@ async def test_an_error_of_a_step_is_no_lateness() -> None:
         raise TimeoutError("the step's own")
 
     with pytest.raises(TimeoutError, match="the step's own"):
-        await Stopping(60.0).run({"http": fails})
+        await Stopping().run({"http": fails}, 60.0)

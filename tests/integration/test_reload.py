@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
+from gateway.cli import main
 from smpp.pdu import DeliverSm
 from tests.integration.carrier import Carrier, carrier, deliver_and_confirm
 from tests.integration.running import (
@@ -142,9 +145,57 @@ async def a_wrong_file_changes_nothing(running: Running, first: Carrier) -> None
     assert "routes[0].via[0]: no connector 'sum'" in answer["detail"]
     running.child.process.send_signal(signal.SIGHUP)
     await logged(running, "reload_refused")
+    await what_would_take_all_away_is_refused(running)
     await running.send([message(10)])
     await running.until(delivered=6)
     change(running, 'via = ["sum"]', 'via = ["sim"]')
+
+
+async def what_would_take_all_away_is_refused(running: Running) -> None:
+    """O1: a file that is gone, empty, or cut short; and an account whose keys would be left."""
+    whole = running.config.read_text()
+    http = whole[whole.index("[http]") : whole.index("[[connectors]]")]
+    database = whole[: whole.index("[http]")]
+    for text, words in (
+        (None, "No such file"),
+        ("", "this would remove every connector (sim)"),
+        (database + http, "this would remove every connector (sim)"),
+        (whole + '[[accounts]]\nname = "other"\n', "this would remove the accounts default"),
+    ):
+        running.config.unlink(missing_ok=True)
+        if text is not None:
+            running.config.write_text(text)
+        if text is None:
+            running.child.process.send_signal(signal.SIGHUP)
+            await logged(running, words)
+        for body in (None, {}, {"allow_removals": False}):
+            status, answer = await admin(running, "POST", "/v1/admin/reload", body)
+            assert (status, answer["code"]) == (422, "config_invalid")
+            assert words in answer["detail"]
+    running.config.write_text(whole)
+    assert (await view(running, "sim"))["up"]
+
+
+async def test_o1_what_is_meant_to_go_goes_when_it_is_said(
+    database_url: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with (
+        carrier(deliver_and_confirm) as smsc,
+        gateway(write_config(folder, database_url, smsc.port)) as running,
+    ):
+        whole = running.config.read_text()
+        rest = whole[whole.index("[http]") : whole.index("[[connectors]]")]
+        address = running.api.removeprefix("http://")
+        rest = rest.replace("127.0.0.1:0", address, 1)  # where the command finds the gateway
+        running.config.write_text(whole[: whole.index("[http]")] + rest)
+        key = (await headers(running))["Authorization"].removeprefix("Bearer ")
+        flags = ["config", "reload", "--config", str(running.config), "--key", key]
+        assert await asyncio.to_thread(main, flags) == 1
+        assert "--allow-removals" in capsys.readouterr().err
+        assert await asyncio.to_thread(main, [*flags, "--allow-removals"]) == 0
+        assert "removed: sim" in capsys.readouterr().out
+        _, answer = await admin(running, "GET", "/v1/connectors")
+        assert answer["data"] == []
 
 
 async def a_connector_comes_and_another_goes(

@@ -1,9 +1,12 @@
-"""PostgreSQL neither works nor dies: it is said, waits have an end, and so has a stop."""
+"""PostgreSQL neither works nor dies: it is said, waits have an end, and so has a stop, however it
+is asked for.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 from collections.abc import AsyncIterator, Sequence
@@ -95,3 +98,27 @@ async def test_o7_a_stop_ends_while_postgresql_stands_still(
                 assert await running.child.process.wait() == 0
             asking.cancel()
         assert "stop_step_overdue" in running.child.log.read_text()
+
+
+async def test_o6_a_stop_is_announced_before_the_port_closes(
+    database_url: str, folder: Path
+) -> None:
+    config = write_config(folder, database_url, NOWHERE)
+    config.write_text(config.read_text().replace("[http]", "[http]\nlame_duck_seconds = 300", 1))
+    async with gateway(config) as running:
+        running.child.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                status, ready = await running.call("GET", "/readyz")
+                if any(each["reason"] == "the gateway is stopping" for each in ready["components"]):
+                    break
+        assert status == 503
+        assert len(await running.send([message(1)])) == 1  # what is still sent here is taken
+        running.child.process.send_signal(signal.SIGTERM)  # a second one is in a hurry
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert await running.child.process.wait() == 0
+        (first, *_) = running.child.log.read_text().splitlines()
+        started = json.loads(first)
+        assert started["event"] == "starting"
+        assert started["config"] == str(running.config)
+        assert started["version"] and started["database"].startswith("postgresql://")

@@ -46,7 +46,7 @@ from smpp.pdu import (
 from smpp.times import relative
 
 ROOT = Path(__file__).parents[2]
-PYTHON = Path(os.environ.get("SMSGATE_ORACLE_PYTHON", ROOT / ".venv-oracle" / "bin" / "python"))
+PYTHON = Path(os.environ.get("ORACLE_PYTHON", ROOT / ".venv-oracle" / "bin" / "python"))
 SCRIPT = Path(__file__).with_name("pdu3_oracle.py")
 TIMEOUT_SECONDS = 50
 PDUS = 400

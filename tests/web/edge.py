@@ -99,7 +99,7 @@ class Memory:
         self.validating.set()
         return CONNECTOR if to.startswith(("+86", "+44")) else 0
 
-    async def reload(self) -> Reloaded:
+    async def reload(self, *, allow_removals: bool = False) -> Reloaded:
         """Nothing has changed, or `failure`."""
         self.fail()
         return Reloaded(added=[], removed=[], adjusted=[], rebinding=[], restart_needed=[])

@@ -1,0 +1,53 @@
+"""Asking a running gateway over its API, for commands.
+
+Owns the request, its key and the words for what goes wrong. Must not know what is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import aiohttp
+
+from gateway.commands import CommandFailed
+from gateway.config import Config
+
+KEY_VARIABLE = "SMSGATE_API_KEY"
+ANSWER_SECONDS_MAX = 30
+
+
+def api_key(given: str | None) -> str:
+    """The key of --key, else of the environment. Raises CommandFailed."""
+    key = given or os.environ.get(KEY_VARIABLE)
+    if not key:
+        raise CommandFailed(f"an API key is needed: --key, or {KEY_VARIABLE} in the environment")
+    return key
+
+
+def post(
+    config: Config, path: str, key: str, body: dict[str, object], *, known_by: str
+) -> dict[str, object]:
+    """The answer of this gateway; `known_by`: a member that every good answer has. Raises
+    CommandFailed in the gateway's own words.
+    """
+    listen = config.http.listen
+    try:
+        return asyncio.run(_post(f"http://{listen}{path}", key, body, known_by))
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise CommandFailed(f"no gateway answers at {listen}: {error}") from error
+
+
+async def _post(url: str, key: str, body: dict[str, object], known_by: str) -> dict[str, object]:
+    timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
+    headers = {"Authorization": f"Bearer {key}"}
+    async with (
+        aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
+        session.post(url, json=body) as response,
+    ):
+        answer: object = await response.json(content_type=None)
+        if not isinstance(answer, dict) or not (known_by in answer or "detail" in answer):
+            raise ValueError(f"status {response.status}, and no answer of smsgate's")
+        if response.status >= 400:
+            raise CommandFailed(f"refused ({response.status}): {answer.get('detail')}")
+        return answer
