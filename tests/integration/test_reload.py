@@ -145,10 +145,10 @@ async def a_wrong_file_changes_nothing(running: Running, first: Carrier) -> None
     assert "routes[0].via[0]: no connector 'sum'" in answer["detail"]
     running.child.process.send_signal(signal.SIGHUP)
     await logged(running, "reload_refused")
-    await what_would_take_all_away_is_refused(running)
     await running.send([message(10)])
     await running.until(delivered=6)
     change(running, 'via = ["sum"]', 'via = ["sim"]')
+    await what_would_take_all_away_is_refused(running)
 
 
 async def what_would_take_all_away_is_refused(running: Running) -> None:
