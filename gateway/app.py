@@ -343,10 +343,8 @@ class Gateway:
             "term": self._release_term,
             "database": lambda: self.database.close(),
         }
-        await self.stopping.run(
-            {name: steps[name] for name in steps if name in self._started},
-            self.config.limits.drain_seconds + STORING_SECONDS,
-        )
+        started = {name: step for name, step in steps.items() if name in self._started}
+        await self.stopping.run(started, self.config.limits.drain_seconds + STORING_SECONDS)
 
     async def _stop_http(self) -> None:
         if self._http is not None:
