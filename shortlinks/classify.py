@@ -71,15 +71,23 @@ def judge(
 
 
 def classify_user_agent(user_agent: str) -> tuple[ClickClass, str]:
-    """The class that a User-Agent speaks for and the reason for it ("" for a browser)."""
+    """The class that a User-Agent speaks for and the reason for it ("" for a browser).
+
+    A program is named where product names stand. What a platform or an app tells of the telephone
+    is full of words that name programs elsewhere: "ruby" and "Cubot" are telephones.
+    """
     agent = user_agent.strip()
     if not agent:
         return ClickClass.SCANNER, "ua_empty"
     if agent in _BARE_AGENTS:
         return ClickClass.SCANNER, "ua_bare"
+    names = _DETAILS.sub(_named_in_details, agent)
     for click_class, reason, pattern in _RULES:
-        if pattern.search(agent):
+        if pattern.search(names):
             return click_class, reason
+    for reason, pattern in _NO_BROWSER:
+        if pattern.search(agent):
+            return ClickClass.SCANNER, reason
     if not _BROWSER.match(agent):
         return ClickClass.UNKNOWN, "ua_not_a_browser"
     return ClickClass.HUMAN, ""
@@ -88,7 +96,50 @@ def classify_user_agent(user_agent: str) -> tuple[ClickClass, str]:
 _PREFETCH = re.compile("prefetch|prerender|preview", re.IGNORECASE)
 _ACCEPT_NOT_A_BROWSER = frozenset(("", "*/*"))
 _BARE_AGENTS = frozenset(("Mozilla/5.0", "Mozilla/4.0", "Mozilla", "-"))
-_BROWSER = re.compile(r"Mozilla/5\.0 \(|Opera/9\.80 \(|UCWEB/|Dalvik/.*MicroMessenger")
+# In-app browsers may send the app's part alone; telephones without Android or iOS have forms of
+# their own.
+_BROWSER = re.compile(
+    r"Mozilla/5\.0 ?\(|Opera/9\.80 \(|UCWEB/|Dalvik/.*MicroMessenger|\[FB(?:AN|_IAB)/"
+    r"|(?:Instagram|Barcelona) [\d.]+ (?:Android )?\("
+    r"|(?!Mozilla|Dalvik).*(?:Profile/MIDP|UP\.Browser/)"
+)
+
+# What tells of the telephone and not of the program: the platform's comment, and what an in-app
+# browser adds about the device, in round or square brackets. A desktop's comment names no model.
+_DETAILS = re.compile(
+    r"\((?![^()]*\bcompatible\b)(?=Linux|[^()]*(?:Android|iPhone|iPad|iPod|iOS|Tizen|KAIOS|HarmonyOS"
+    r"|OpenHarmony|BlackBerry|BB10|Symbian|Series[46]0|Windows Phone|\d+dpi))"
+    r"(?:[^()]|\([^()]*\))*\)|\[(?:FB|Pinterest/)[^\[\]]*\]|\b(?:NAVER|DaumApps)\([^()]*\)"
+)
+_PRODUCT = re.compile(r"(?<![\w/])(?!Build/)[A-Za-z][\w.-]*/\d[^\s;()]*")
+
+
+def _named_in_details(found: re.Match[str]) -> str:
+    """What has a product's form, name/version, also among the details, where machines pose."""
+    return " " + " ".join(_PRODUCT.findall(found[0])) + " "
+
+
+# What no browser of a person says, wherever it stands.
+_NO_BROWSER: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (
+        "ua_address",  # whom to ask about the machine: a page, a site or a mailbox
+        re.compile(
+            r"https?://|\bwww\.|mailto:|\[at\]|[\w.+-]@[a-z0-9-]+\.[a-z]{2,}"
+            r"|(?<![\w.@/-])[a-z][\w-]*\.(?:com|net|org|io|co|ai|app|dev|info|ru|pl|fr|de|eu)(?![\w.-])",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        # Browsers stopped saying so with Internet Explorer, which names itself.
+        "ua_compatible",
+        re.compile(r"[(;]\s*compatible\b(?!\s*;\s*MSIE \d+\.\d+\s*[;)])", re.IGNORECASE),
+    ),
+    (
+        # "(KHTML, like Gecko)" is a formula; old Safaris add themselves.
+        "ua_engine_note",
+        re.compile(r"\(KHTML, like Gecko[;,](?! *Safari\b)[^)]+\)", re.IGNORECASE),
+    ),
+)
 
 
 def _words(*patterns: str) -> re.Pattern[str]:
@@ -114,17 +165,18 @@ _RULES: tuple[tuple[ClickClass, str, re.Pattern[str]], ...] = (
             r"Discordbot",
             r"LinkedInBot",
             r"SkypeUriPreview",
+            r"Google Web Preview|SnapURLPreview|OpenGraph\.io",
             r"BingPreview",
             r"line-poker",
             r"kakaotalk-scrap",
-            r"Viber/",
+            r"^Viber/",
             r"vkShare",
             r"Iframely|Embedly",
             r"Pinterest(?:bot)?/0",
             r"redditbot",
             r"Mastodon/|Bluesky Cardyb",
             r"Snap URL Preview",
-            r"ZaloPC|Zalo url",
+            r"^ZaloPC|Zalo url",
             r"SamsungMessages|com\.samsung\.android\.messaging|LinkPreview|link[ -]preview",
         ),
     ),
@@ -136,14 +188,18 @@ _RULES: tuple[tuple[ClickClass, str, re.Pattern[str]], ...] = (
             r"Proofpoint|Mimecast|Symantec|FireEye|Trellix|Sophos|Zscaler|Forcepoint|Cloudmark",
             r"urlscan|VirusTotal|PhishTank|Netcraft|SafeBrowsing|Google-Safety|CheckMarkNetwork",
             r"MSOffice|ms-office|Microsoft Office|Microsoft-Defender|Microsoft URL Control",
-            r"Trend ?Micro|WatchGuard|Cisco-|Fortinet|FortiGuard|Palo Alto|Expanse|Kaspersky|Avast",
+            r"Trend ?Micro|WatchGuard|Cisco-|Fortinet|FortiGuard|Palo Alto|Expanse|Kaspersky",
             r"Censys|zgrab|masscan|nmap|nuclei|sqlmap|Nikto|CensysInspect|InternetMeasurement",
+            r"scan(?:ner)?(?![a-z])|acunetix|Sucuri|Qualys|Nessus|watchTowr|SecurityHeaders",
         ),
     ),
     (
         ClickClass.SCANNER,
         "ua_monitor",
-        _words(r"UptimeRobot|Pingdom|StatusCake|Site24x7|Datadog|NewRelic|GTmetrix|Lighthouse"),
+        _words(
+            r"UptimeRobot|Pingdom|StatusCake|Site24x7|Datadog|NewRelic|GTmetrix|Lighthouse",
+            r"\bPTST/|monitor(?:ing)?(?![a-z])|uptime|ThousandEyes|AppInsights|SiteAudit",
+        ),
     ),
     (
         ClickClass.SCANNER,
@@ -168,6 +224,7 @@ _RULES: tuple[tuple[ClickClass, str, re.Pattern[str]], ...] = (
         _words(
             r"(?<!cu)bot(?:[^a-z]|$)|crawl|spider|slurp|scraper|archiver|Mediapartners|favicon",
             r"APIs-Google|Google-Read-Aloud|GoogleImageProxy|GoogleOther|Google-Extended",
+            r"Google-[A-Z]|-Google\b|Agent(?![a-z])|Inspector|robots/|scraping|harvest|Validator|Checker",
             r"Google-InspectionTool|bingbot|YandexImages|Bytespider|ia_archiver|\bfetch(?:er)?/",
         ),
     ),
