@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from msgspec import Struct as Record
 
-from smpp.encoding import TextSettings, read_text
+from smpp.encoding import TextSettings, read_text, unpacked
 from smpp.message_pdu import DataSm, ShortMessage
 from smpp.segmentation import Concatenation, split_header
 from smpp.text import without_terminator
@@ -90,7 +90,8 @@ def readings(data: UserData, data_coding: int, settings: TextSettings) -> Iterat
     """
     octets = data.octets[:PLAIN_OCTETS_MAX]
     yield plain_text(octets)
-    yield _one_line(read_text(octets, data_coding, settings))
+    septets = unpacked(octets, data_coding, settings, len(data.whole) - len(data.octets))
+    yield _one_line(read_text(septets, data_coding, settings))
     if data.whole is not octets:
         yield plain_text(data.whole[:PLAIN_OCTETS_MAX])
 
