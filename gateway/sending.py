@@ -100,6 +100,7 @@ def refiller(
         built,
         batches=gateway.control.batches,
         vault=gateway.vault,
+        ids=gateway.ids,
         term=gateway.term.term,
         monotonic=monotonic,
         ended=gateway.task_ended,

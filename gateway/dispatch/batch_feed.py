@@ -98,10 +98,11 @@ class BatchFeed:
         if not messages:
             return
         self._cursor[batch.id] = found[-1]["id"]
+        connectors = {row["id"]: row["connector"] for row in found}
         by_connector: dict[int, list[ReadyMessage]] = {}
-        for row, message in zip(found, messages, strict=True):
+        for message in messages:
             message.let_go = True
-            by_connector.setdefault(row["connector"], []).append(message)
+            by_connector.setdefault(connectors[message.id], []).append(message)
         for connector, let_go in by_connector.items():
             if self._claims.hand_over(up[connector], let_go):
                 self._cursor.pop(batch.id, None)

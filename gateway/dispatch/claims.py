@@ -13,9 +13,12 @@ import msgspec
 
 from gateway.dispatch.connector_dispatch import ConnectorDispatch
 from gateway.dispatch.message import MessageOptions, ReadyMessage
+from gateway.dispatch.unreadable import fail_unreadable
 from storage import sql
 from storage.crypto import NumberVault
 from storage.doubtful import Doubtful
+from storage.faults import UNAVAILABLE
+from storage.ids import IdSource
 from storage.pool import Connection, Dedicated
 from storage.subscribers import SEVERAL_FORMS
 
@@ -39,12 +42,14 @@ class Claims:
         dedicated: Dedicated,
         *,
         vault: NumberVault,
+        ids: IdSource,
         term: int,
         texts_differ: Callable[[], bool],
     ) -> None:
         """`texts_differ`: whether a connector may make several parts of what was one at accept."""
         self._dedicated = dedicated
         self._vault = vault
+        self._ids = ids
         self._term = term
         self._texts_differ = texts_differ
         self._doubtful = Doubtful()
@@ -53,11 +58,16 @@ class Claims:
     def on(self, dedicated: Dedicated) -> Claims:
         """The same on another connection."""
         return Claims(
-            dedicated, vault=self._vault, term=self._term, texts_differ=self._texts_differ
+            dedicated,
+            vault=self._vault,
+            ids=self._ids,
+            term=self._term,
+            texts_differ=self._texts_differ,
         )
 
     async def claim(self, find: Find) -> tuple[Sequence[asyncpg.Record], list[ReadyMessage]]:
-        """Take the rows that `find` locks: the rows, and the messages in the same order.
+        """Take the rows that `find` locks: the rows, and the messages in the same order. Those
+        whose number cannot be opened are ended, and are no message.
 
         In two steps, so that the ids are known before the COMMIT: if its answer is lost they are
         given back, else they would be owned and nowhere in memory.
@@ -78,7 +88,17 @@ class Claims:
             )
             done = await self._parts_done(database, rows)
             await database.execute(_SQL["outbox_claim"], ids, self._term)
-        return found, [self._ready_message(row, done) for row in rows]
+        messages: list[ReadyMessage] = []
+        unreadable: dict[int, bool] = {}
+        for row in rows:
+            message = self._ready_message(row, done)
+            if message is None:
+                unreadable[row["id"]] = row["id"] in done
+            else:
+                messages.append(message)
+        if unreadable:
+            await self._fail(unreadable)
+        return found, messages
 
     def hand_over(self, dispatch: ConnectorDispatch, messages: list[ReadyMessage]) -> int:
         """Into the ready queue. Room was asked for in rows and is kept in parts: what does not fit,
@@ -94,6 +114,14 @@ class Claims:
         self.claimed += fitting
         dispatch.push(messages[:fitting])
         return len(back)
+
+    async def _fail(self, unreadable: Mapping[int, bool]) -> None:
+        """They are ours and nowhere in memory: if this fails they are given back, and met again."""
+        try:
+            async with self._dedicated.transaction() as database:
+                await fail_unreadable(database, unreadable, self._term, self._ids)
+        except UNAVAILABLE:
+            self._doubtful.add(list(unreadable))
 
     async def _unclaim(self, database: Connection, ids: list[int]) -> None:
         await database.execute(_SQL["outbox_unclaim_messages"], ids, self._term)
@@ -113,10 +141,14 @@ class Claims:
                 begun.done.add(row["part"])
         return done
 
-    def _ready_message(self, row: asyncpg.Record, done: Mapping[int, _Begun]) -> ReadyMessage:
+    def _ready_message(
+        self, row: asyncpg.Record, done: Mapping[int, _Begun]
+    ) -> ReadyMessage | None:
+        to = self._vault.open_or_none(row["to_enc"])
+        if to is None:
+            return None
         expires_at = row["expires_at"]
         options = row["options"]
-        to = self._vault.open(row["to_enc"])
         # Begun in other parts than were counted at accept, maybe: by another connector's settings.
         begun = done.get(row["id"]) or _Begun(row["parts"])
         return ReadyMessage(

@@ -130,9 +130,10 @@ class DueRows:
         later: dict[int, tuple[int | None, int]] = {}
         ids = list(released)
         for message in await database.fetch(_SQL["messages_released"], ids, min(ids)):
-            wait_ns, hold = self._pace.released_wait_ns(
-                self._released(released[message["id"]], message), self._now_ns
-            )
+            asking = self._released(released[message["id"]], message)
+            if asking is None:
+                continue  # whoever claims it ends it
+            wait_ns, hold = self._pace.released_wait_ns(asking, self._now_ns)
             if wait_ns:
                 later[message["id"]] = (wait_ns // 1000 if wait_ns > 0 else None, hold)
         if not later:
@@ -142,8 +143,10 @@ class DueRows:
         self.moved = True
         return [row for row in found if row["id"] not in later]
 
-    def _released(self, row: asyncpg.Record, message: asyncpg.Record) -> Released:
-        to = self._vault.open(message["to_enc"])
+    def _released(self, row: asyncpg.Record, message: asyncpg.Record) -> Released | None:
+        to = self._vault.open_or_none(message["to_enc"])
+        if to is None:
+            return None
         return Released(
             id=row["id"],
             account=row["account"],

@@ -205,9 +205,12 @@ class Handover:
         return len(moves)
 
     def _decide(self, connector: int, row: asyncpg.Record) -> tuple[int, str]:
+        recipient = self._vault.open_or_none(row["to_enc"])
+        if recipient is None:
+            return NO_CONNECTOR, ""  # no route can be asked: it ends when it is claimed, or expires
         number, decision = self._detours.routes.elsewhere(
             connector,
-            self._vault.open(row["to_enc"]),
+            recipient,
             row["sender"],
             row["category"],
             self._detours.account_name(row["account"]),

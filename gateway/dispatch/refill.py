@@ -20,6 +20,7 @@ from gateway.dispatch.free_rows import FreeRows
 from gateway.periodic import Ended, PeriodicTask
 from storage.categories import Category
 from storage.crypto import NumberVault
+from storage.ids import IdSource
 from storage.pool import Dedicated
 
 CLAIM_ROWS_MAX = 500
@@ -39,6 +40,7 @@ class Refiller:
         *,
         batches: BatchPace,
         vault: NumberVault,
+        ids: IdSource,
         term: int,
         monotonic: Callable[[], float],
         ended: Ended,
@@ -50,7 +52,7 @@ class Refiller:
         was one part at accept.
         """
         self._claims = Claims(
-            dedicated, vault=vault, term=term, texts_differ=lambda: self.texts_differ
+            dedicated, vault=vault, ids=ids, term=term, texts_differ=lambda: self.texts_differ
         )
         self._connectors = connectors
         self._batches = batches
@@ -150,7 +152,7 @@ class Refiller:
         free = FreeRows(connector, category, spans, room, paced=self._pace.active)
         found, messages = await self._claims.claim(free.find)
         self._more_due |= free.moved
-        if len(messages) < room and not free.moved:
+        if len(found) < room and not free.moved:
             self._backlog.discard(key)
         if not messages:
             return

@@ -240,8 +240,11 @@ def _destination(address: bytes) -> str:
 
 def _restored(part: HeldPart, vault: NumberVault) -> InboundPart:
     row = part.row
+    source = vault.open_or_none(row.from_enc)
+    if source is None:  # its text is worth keeping, and stays apart from that of others
+        source = f"unreadable-{row.from_enc[:4].hex()}"
     return InboundPart(
-        source=vault.open(row.from_enc).encode("latin-1", "replace"),
+        source=source.encode("latin-1", "replace"),
         destination=row.destination.encode("latin-1", "replace"),
         concatenation=Concatenation(row.reference, row.total, row.sequence),
         data_coding=row.data_coding,

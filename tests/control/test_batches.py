@@ -79,6 +79,7 @@ class Process:
             {CONNECTOR: dispatch},
             batches=self.batches,
             vault=VAULT,
+            ids=self.world.ids,
             term=self.world.term.term,
             monotonic=time.monotonic,
             ended=asyncio.Task.cancelled,
@@ -86,6 +87,7 @@ class Process:
         claims = Claims(
             self.world.database.dedicated("feed"),
             vault=VAULT,
+            ids=self.world.ids,
             term=self.world.term.term,
             texts_differ=lambda: False,
         )

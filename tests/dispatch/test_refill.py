@@ -50,6 +50,7 @@ def refiller(
         {CONNECTOR: dispatch},
         batches=batches or BatchPace(),
         vault=VAULT,
+        ids=world.ids,
         term=world.term.term,
         monotonic=time.monotonic,
         ended=asyncio.Task.cancelled,

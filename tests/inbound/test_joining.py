@@ -127,3 +127,25 @@ async def test_e76_a_text_is_read_as_its_carrier_writes(database_url: str) -> No
         )
         assert await inbound.answers([pdu]) == [ESME_ROK]
         assert await inbound.texts() == ["caf\u00e9"]
+
+
+async def test_o13_a_part_of_a_damaged_number_is_kept_and_keeps_no_other(
+    both: tuple[Inbound, Inbound],
+) -> None:
+    home, other = both
+    damaged, whole = texted(LONG, reference=1), texted(LONG, reference=2)
+    assert await home.answers([damaged[0], whole[0]]) == [ESME_ROK] * 2
+    await home.world.connection.execute(
+        "UPDATE inbound_part SET from_enc = $1 WHERE reference = 1", bytes(30)
+    )
+    await home.world.term.release(home.world.connection)
+    next_life = service(other.world, other.now)
+    await next_life.start(other.world.connection)
+    other.dispatch.intake.messages = next_life.intakes[other.intake.connector]
+    assert await other.answers(whole[1:]) == [ESME_ROK] * len(whole[1:])
+    assert await other.texts() == [LONG]
+    other.now.seconds += TIMEOUT_SECONDS + 1
+    await next_life.expire()
+    await next_life.recorder.commits.drain()
+    assert len(await other.texts()) == 2, "its text is kept"
+    await next_life.stop()

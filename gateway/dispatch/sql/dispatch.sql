@@ -156,6 +156,10 @@ WHERE id IN (
 )
 RETURNING id, connector, category, account, parts, in_doubt;
 
+-- name: outbox_unreadable
+DELETE FROM outbox WHERE id = ANY($1::bigint[]) AND owner = $2
+RETURNING id, connector, category, account, parts, in_doubt;
+
 -- name: outbox_no_moment
 -- Their batch is stopped or has a rate of its own; if it goes on as it was, the rates are asked first.
 UPDATE outbox SET not_before = NULL, hold = $2 WHERE id = ANY($1::bigint[]);
