@@ -98,7 +98,9 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
         wiring.recorder,
         reader=reader,
         wall_ms=wiring.clock.wall_ms,
-        messages=wiring.inbound.intake(connector, settings.inbound_country_code, profile.text),
+        messages=wiring.inbound.intake(
+            connector, settings.inbound_country_code, profile.text, settings.name
+        ),
     )
     return ConnectorDispatch(
         settings.name,
@@ -181,6 +183,7 @@ def follow(
         dispatch.queries = queries
     if dispatch.intake.messages is not None:
         dispatch.intake.messages.country_code = settings.inbound_country_code
+        dispatch.intake.messages.text = manners.text
 
 
 def learner_of(

@@ -120,6 +120,7 @@ class RecipientDesk:
                 answers=row["answers"],
                 connector=self._registry.connector_name(row["connector"]),
                 unclear=row["unclear"],
+                read_as=row["read_as"],
             )
             for row in rows
         ]

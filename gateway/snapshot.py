@@ -180,6 +180,8 @@ def _inbound(gateway: Gateway) -> Iterator[Sample]:
     for connector, intake in gateway.inbound.intakes.items():
         labels = (gateway.dispatcher.connectors[connector].name,)
         yield Sample("sms_inbound_parts_total", intake.counters.parts, labels)
+        for guess, count in intake.counters.read_as.items():
+            yield Sample("sms_inbound_alphabet_guessed_total", count, (*labels, guess))
         yield Sample("sms_inbound_headers_guessed_total", intake.counters.headers_guessed, labels)
         yield Sample("sms_inbound_refused_total", intake.counters.deferred, labels)
         yield Sample("sms_inbound_open", len(intake.reassembly), labels)

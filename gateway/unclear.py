@@ -14,5 +14,5 @@ class Unclear(StrEnum):
     UNREADABLE = "unreadable"  # it says that it is a receipt, and names no message
     RECEIPT_LIKE = "receipt_like"  # a handset's message by its marks, a receipt by its text
     UNKNOWN_WORD = "unknown_word"  # a receipt whose state nobody knows
-    GUESSED = "guessed"  # read otherwise than it says: a header or a field without its mark
+    GUESSED = "guessed"  # read otherwise than it says: a header or field without its mark, a text
     PARKED = "parked"  # a receipt that fits no submit yet; known only once it is stored

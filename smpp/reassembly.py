@@ -16,7 +16,8 @@ from typing import Final
 
 from msgspec import Struct as Record
 
-from smpp.encoding import TextSettings, read_text
+from smpp.decoding import Decoded, Guess
+from smpp.encoding import TextSettings, read, unpacked
 from smpp.message_pdu import DataSm, ShortMessage
 from smpp.segmentation import Concatenation
 from smpp.text import without_terminator
@@ -34,6 +35,7 @@ TIMEOUT_SECONDS: Final = 300.0
 PART_OVERHEAD_OCTETS: Final = 400  # what a held part costs beside its octets
 PARTS_REMEMBERED_MAX: Final = 50_000  # of complete messages, by their hashes; about 6 MB
 GAP_MARK: Final = "[…]"
+_PLAIN: Final = TextSettings()
 
 # Source, destination, reference and total.
 Key = tuple[bytes, bytes, int, int]
@@ -83,16 +85,26 @@ class Assembled(Record):
         return tuple(n for n, part in enumerate(self.parts, start=1) if part is None)
 
     def text(self, settings: TextSettings, *, gap: str = GAP_MARK) -> str:
+        """As ``read``, the text alone."""
+        return self.read(settings, gap=gap).text
+
+    def read(self, settings: TextSettings, *, gap: str = GAP_MARK) -> Decoded:
         """The text, with ``gap`` for each run of missing parts, without the NUL that some end in.
 
         Neighbours in the same data_coding are decoded together: some phones cut a surrogate pair.
         """
         texts: list[str] = []
+        guess: Guess | None = None
         for coding, run in groupby(self.parts, lambda part: None if part is None else part[0]):
+            if coding is None:
+                texts.append(gap)
+                continue
             octets = b"".join([part[1] for part in run if part is not None])
-            text = gap if coding is None else read_text(octets, coding, settings)
-            texts.append(without_terminator(text, octets))
-        return "".join(texts)
+            found = read(octets, coding, settings)
+            texts.append(without_terminator(found.text, octets))
+            if found.guess != "unreadable" or "\ufffd" in texts[-1]:  # and not half a terminator
+                guess = guess or found.guess
+        return Decoded("".join(texts), guess)
 
 
 class _Open(Record):
@@ -115,17 +127,21 @@ class ReassemblyCounters(Record):
     duplicates: int = 0
 
 
-def inbound_part(pdu: ShortMessage | DataSm, context: object = None) -> InboundPart:
+def inbound_part(
+    pdu: ShortMessage | DataSm, context: object = None, settings: TextSettings = _PLAIN
+) -> InboundPart:
     """What a deliver_sm or data_sm carries, from short_message or message_payload, its UDH or its
-    SAR TLVs (the UDH wins where both speak of parts). Never raises for what a peer sent.
+    SAR TLVs (the UDH wins where both speak of parts); its septets unpacked, which only the header
+    before them tells how. Never raises for what a peer sent.
     """
     data = user_data(pdu)
+    header_octets = len(data.whole) - len(data.octets)
     return InboundPart(
         pdu.source_addr,
         pdu.destination_addr,
         data.concatenation or sar_concatenation(pdu.tlvs),
         pdu.data_coding,
-        data.octets,
+        unpacked(data.octets, pdu.data_coding, settings, header_octets),
         context,
         data.guessed,
     )

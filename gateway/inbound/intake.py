@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import msgspec
+import structlog
 
 from gateway.inbound.origin import Fault, handset
 from gateway.inbound.parts import HeldPart
@@ -18,6 +19,7 @@ from gateway.inbound.recorder import InboundRecorder
 from gateway.inbound.records import Arrival, PartRow, Received
 from gateway.unclear import Unclear
 from smpp.client import Bind
+from smpp.decoding import Guess
 from smpp.encoding import TextSettings
 from smpp.events import Delivery, MessageRequest
 from smpp.reassembly import Assembled, InboundPart, Outcome, Reassembly, inbound_part
@@ -26,6 +28,7 @@ from smpp.vocabulary import ESME_RX_T_APPN
 from storage.crypto import NumberVault
 from storage.ids import IdSource
 
+_log = structlog.get_logger(__name__)
 ANSWERED_MAX = 10_000  # messages of live sessions that are known not to be repetitions
 REPLACEMENT = "\ufffd"  # for NUL, which PostgreSQL does not store in a text
 
@@ -36,6 +39,7 @@ class MessageCounters(msgspec.Struct):
     parts: int = 0
     headers_guessed: int = 0  # of them with a header that esm_class does not tell of
     deferred: int = 0  # answered ESME_RX_T_APPN: no room
+    read_as: dict[Guess, int] = {}  # messages, where data_coding alone does not say how
 
 
 class InboundShared(msgspec.Struct, frozen=True):
@@ -58,16 +62,20 @@ class MessageIntake:
         *,
         country_code: str = "",
         text: TextSettings,
+        name: str = "",
         before: MessageIntake | None = None,
     ) -> None:
-        """`before`: the one that this replaces, whose messages wait for their other parts."""
+        """`name`: the connector's, for the log. `before`: the one that this replaces, whose
+        messages wait for their other parts.
+        """
         self.connector = connector
         self.reassembly: Reassembly = Reassembly() if before is None else before.reassembly
         self.counters = MessageCounters()
         self._shared = shared
         self._recorder = shared.recorder
         self.country_code = country_code
-        self._text = text
+        self.text = text
+        self._name = name
         self._paused: set[Bind] = set()
         self._answered: OrderedDict[bytes, Bind] = OrderedDict()
         self._sessions: dict[Bind, int] = {}  # what delivered, and by which session
@@ -149,7 +157,7 @@ class MessageIntake:
     def _arrival(self, bind: Bind, delivery: Delivery, unclear: Unclear | None) -> Arrival:
         shared = self._shared
         pdu = delivery.pdu
-        part = inbound_part(pdu)
+        part = inbound_part(pdu, settings=self.text)
         if part.guessed:
             self.counters.headers_guessed += 1
             unclear = unclear or Unclear.GUESSED
@@ -214,12 +222,16 @@ class MessageIntake:
         fingerprint = self._shared.vault.digest(
             f"{self.connector} {source} {destination} {content}"
         )
+        found = assembled.read(self.text)
+        if found.guess is not None:
+            self._guessed(found.guess)
+            unclear = unclear or Unclear.GUESSED
         return Received(
             id=self._shared.ids.next(),
             connector=self.connector,
             source=source,
             destination=destination,
-            text=assembled.text(self._text).replace("\0", REPLACEMENT),
+            text=found.text.replace("\0", REPLACEMENT),
             parts=len(assembled.parts),
             parts_missing=len(assembled.missing),
             fingerprint=fingerprint,
@@ -227,7 +239,16 @@ class MessageIntake:
             # Parts have a reference, and the reassembly knows those that come again.
             certainly_new=several or fingerprint in self._answered,
             unclear=unclear,
+            read_as=found.guess,
         )
+
+    def _guessed(self, guess: Guess) -> None:
+        """Count it; the first of its kind is logged."""
+        counts = self.counters.read_as
+        if guess not in counts:
+            remedy = "if it is always so, say in data_codings of the connector what its numbers are"
+            _log.warning("inbound_text_guessed", connector=self._name, read_as=guess, remedy=remedy)
+        counts[guess] = counts.get(guess, 0) + 1
 
 
 def _held(assembled: Assembled) -> tuple[int, ...]:

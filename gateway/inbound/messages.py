@@ -39,6 +39,7 @@ class InboundRow(msgspec.Struct, gc=False):
     answers: int | None
     fingerprint: bytes
     unclear: str | None = None
+    read_as: str | None = None
 
 
 _COLUMNS = InboundRow.__struct_fields__

@@ -179,6 +179,7 @@ class InboundRecorder:
                     answers=answers,
                     fingerprint=message.fingerprint,
                     unclear=message.unclear,
+                    read_as=message.read_as,
                 )
             )
         return rows

@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.unclear import Unclear
 from smpp.client import Bind
+from smpp.decoding import Guess
 from smpp.events import Delivery
 
 
@@ -31,7 +32,8 @@ class Received(msgspec.Struct, gc=False):
 
     `held` are the ids of `inbound_part` that it was made of. `certainly_new`: the same content came
     before on a session that lives and was answered there, so the carrier is not repeating itself.
-    `unclear`: why it may be something else than a message from a handset.
+    `unclear`: why it may be something else than a message from a handset, or than what it says.
+    `read_as`: in which alphabet its text was read, where data_coding alone does not say.
     """
 
     id: int
@@ -45,6 +47,7 @@ class Received(msgspec.Struct, gc=False):
     held: tuple[int, ...] = ()
     certainly_new: bool = False
     unclear: Unclear | None = None
+    read_as: Guess | None = None
 
 
 class Arrival(msgspec.Struct):

@@ -75,13 +75,16 @@ class InboundService:
         """What a number is found by."""
         return self._shared.vault.index(number)
 
-    def intake(self, connector: int, country_code: str, text: TextSettings) -> MessageIntake:
+    def intake(
+        self, connector: int, country_code: str, text: TextSettings, name: str = ""
+    ) -> MessageIntake:
         """The intake of a connector that is being built; `text`: how this carrier writes."""
         intake = MessageIntake(
             connector,
             self._shared,
             country_code=country_code,
             text=text,
+            name=name,
             before=self.intakes.get(connector),
         )
         self.intakes[connector] = intake

@@ -1,5 +1,5 @@
 -- name: inbound_list
-SELECT id, from_enc, destination, text, parts, parts_missing, keyword, answers, connector, unclear
+SELECT id, from_enc, destination, text, parts, parts_missing, keyword, answers, connector, unclear, read_as
 FROM inbound_message
 WHERE account = ANY($1::smallint[]) AND id >= $2 AND id < $3
 ORDER BY id DESC

@@ -63,9 +63,19 @@ class InboundMessage(msgspec.Struct, kw_only=True):
         Meta(
             description="Why it may be something else than a handset's message: `unreadable`, what "
             "the carrier called a receipt and names no message; `receipt_like`, the text of a "
-            "receipt that nothing calls one; `guessed`, a part whose header was not announced."
+            "receipt that nothing calls one; `guessed`, read otherwise than it says: a part whose "
+            "header was not announced, or a text as in `read_as`."
         ),
     ]
+    read_as: Annotated[
+        str | None,
+        Meta(
+            description="How the text was read where its `data_coding` alone does not say: in "
+            "`gsm7`, `utf8`, `latin1`, `shift_jis`, `euc_jp` or `cp949`; under a `reserved` "
+            "number; as `binary` or `compressed`, each octet a character; `unreadable`, some of "
+            "it is lost."
+        ),
+    ] = None
     received_at: datetime
 
 
@@ -141,5 +151,6 @@ def _message(view: InboundView, clear: bool) -> InboundMessage:
         answers=None if view.answers is None else format_id("msg", view.answers),
         connector=view.connector,
         unclear=view.unclear,
+        read_as=view.read_as,
         received_at=time_of(view.id),
     )

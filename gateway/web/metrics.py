@@ -131,6 +131,12 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_inbound_parts_total": MetricKind(
             "counter", "deliver_sm and data_sm taken that are no receipts.", ("connector",)
         ),
+        "sms_inbound_alphabet_guessed_total": MetricKind(
+            "counter",
+            "Messages from handsets whose text was read in another way than their data_coding "
+            "says, or is none; see `read_as` of an inbound message.",
+            ("connector", "read_as"),
+        ),
         "sms_inbound_headers_guessed_total": MetricKind(
             "counter", "Of them with a header that esm_class does not tell of.", ("connector",)
         ),

@@ -27,6 +27,7 @@ class InboundView(msgspec.Struct, kw_only=True):
     answers: int | None
     connector: str | None
     unclear: str | None = None
+    read_as: str | None = None
 
 
 class InboundFilter(msgspec.Struct, kw_only=True, frozen=True):

@@ -228,6 +228,19 @@ async def handset_wrote(desk: Desk, account: int, sealed: bytes) -> None:
     )  # fmt: skip
 
 
+async def test_e101_how_a_text_was_read_is_shown(desk: Desk) -> None:
+    await handset_wrote(desk, ACCOUNT, VAULT.seal(NUMBER))
+    await desk.world.connection.execute(
+        "UPDATE inbound_message SET read_as = 'utf8', unclear = 'guessed'"
+    )
+    await handset_wrote(desk, ACCOUNT, VAULT.seal(NUMBER))
+    data = (await desk.get("/v1/inbound"))["data"]
+    assert [(each["unclear"], each["read_as"]) for each in data] == [
+        (None, None),
+        ("guessed", "utf8"),
+    ]
+
+
 async def audited(desk: Desk) -> list[tuple[str, Any]]:
     rows = await desk.world.connection.fetch(
         "SELECT actor, detail FROM audit WHERE action = 'numbers.reveal' ORDER BY id"

@@ -92,11 +92,11 @@ CROSS JOIN LATERAL (
 -- name: inbound_insert
 INSERT INTO inbound_message
     (id, connector, account, from_enc, from_idx, destination, text, parts, parts_missing, keyword, answers, fingerprint,
-     unclear)
+     unclear, read_as)
 SELECT *
 FROM unnest(
     $1::bigint[], $2::smallint[], $3::smallint[], $4::bytea[], $5::bytea[], $6::text[], $7::text[], $8::smallint[],
-    $9::smallint[], $10::text[], $11::bigint[], $12::bytea[], $13::text[]
+    $9::smallint[], $10::text[], $11::bigint[], $12::bytea[], $13::text[], $14::text[]
 )
 ON CONFLICT (id) DO NOTHING;
 
