@@ -13,6 +13,7 @@ from aiohttp import web
 
 from gateway.config.settings import LinkSettings
 from gateway.listening import authority
+from gateway.web.listener import Listener
 from shortlinks.addresses import parse_networks
 from shortlinks.clicks import ClickLoader
 from shortlinks.code import CodePermutation
@@ -55,6 +56,12 @@ class LinkService:
             time.time,
             trusted_proxies=parse_networks(settings.trusted_proxies),
         )
+        self.listener = Listener(
+            "links",
+            connections_max=settings.connections_max,
+            keep_alive_seconds=settings.keep_alive_seconds,
+            monotonic=time.monotonic,
+        )
         self._runner: web.ServerRunner | None = None
         self.url = ""
 
@@ -65,15 +72,16 @@ class LinkService:
         runner = web.ServerRunner(self._redirector.server(), shutdown_timeout=GRACE_SECONDS)
         await runner.setup()
         self._runner = runner
+        server = runner.server
+        assert server is not None  # it is set up
         listen = self._settings.listen
-        site = web.TCPSite(runner, listen.host, listen.port)
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        self.url = f"http://{authority(str(host), int(port))}"
+        host, port = await self.listener.start(server, listen.host, listen.port)
+        self.url = f"http://{authority(host, port)}"
         self._loader.start()
 
     async def stop(self) -> None:
         """Stop answering, then load the clicks that are written down."""
+        self.listener.stop()
         if self._runner is not None:
             await self._runner.cleanup()
         self._journal.close()

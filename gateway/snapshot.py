@@ -190,3 +190,4 @@ def _inbound(gateway: Gateway) -> Iterator[Sample]:
 def _links(gateway: Gateway) -> Iterator[Sample]:
     for what, count in gateway.links.counts().items():
         yield Sample("sms_clicks_total", count, (what,))
+    yield from gateway.links.listener.samples()

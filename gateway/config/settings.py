@@ -60,6 +60,27 @@ class DatabaseSettings(Settings, frozen=True, kw_only=True):
     ] = 4
 
 
+# Both listeners have them, and each its own.
+ConnectionsMax = Annotated[
+    int,
+    Meta(
+        ge=8,
+        le=100_000,
+        description="Connections at once; above it the longest silent one makes room, or the new "
+        "one gets 503. Lowered at start where the process may not open so many files.",
+    ),
+]
+KeepAliveSeconds = Annotated[
+    float,
+    Meta(
+        ge=1,
+        le=3600,
+        description="Seconds until an idle connection is closed; longer than a proxy in front "
+        "keeps its own.",
+    ),
+]
+
+
 class HttpSettings(Settings, frozen=True, kw_only=True):
     """The API."""
 
@@ -98,6 +119,8 @@ class LogSettings(Settings, frozen=True, kw_only=True):
     level: Annotated[Level, Meta(description="The least important lines that are written.")] = (
         "info"
     )
+    connections_max: ConnectionsMax = 2_000
+    keep_alive_seconds: KeepAliveSeconds = 75.0
 
 
 class LinkSettings(Settings, frozen=True, kw_only=True):
@@ -120,6 +143,8 @@ class LinkSettings(Settings, frozen=True, kw_only=True):
             "without it every visitor behind a proxy has the proxy's address."
         ),
     ] = ()
+    connections_max: ConnectionsMax = 4_000
+    keep_alive_seconds: KeepAliveSeconds = 75.0
 
 
 class AcceptSettings(Settings, frozen=True, kw_only=True):

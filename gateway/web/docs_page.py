@@ -64,12 +64,16 @@ def problems_page() -> str:
     return _page("smsgate: problems", content)
 
 
+def page_style() -> str:
+    """The style sheet that stands in every page."""
+    return files(__package__).joinpath("docs.css").read_text(encoding="utf-8")
+
+
 def _page(title: str, content: str) -> str:
-    style = files(__package__).joinpath("docs.css").read_text(encoding="utf-8")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{style}</style></head><body>{content}</body></html>\n"
+        f"<title>{escape(title)}</title><style>{page_style()}</style></head><body>{content}</body></html>\n"
     )
 
 

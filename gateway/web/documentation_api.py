@@ -12,7 +12,8 @@ from importlib.metadata import version
 import msgspec
 from aiohttp import web
 
-from gateway.web.docs_page import DOCS, docs_page, problems_page
+from gateway.web.answer_fields import of_page
+from gateway.web.docs_page import DOCS, docs_page, page_style, problems_page
 from gateway.web.endpoints import JSON, Answer, Endpoint
 from gateway.web.openapi import document
 from gateway.web.problems import DOCUMENT
@@ -28,6 +29,7 @@ class DocumentationApi:
         self._document = msgspec.json.encode(described)
         self._docs = docs_page(described)
         self._problems = problems_page()
+        self._page_fields = of_page(page_style())
 
     def routes(self) -> list[Endpoint]:
         """What server.py mounts."""
@@ -61,8 +63,8 @@ class DocumentationApi:
 
     async def docs(self, _request: web.Request) -> web.Response:
         """The document as a page."""
-        return web.Response(text=self._docs, content_type=HTML)
+        return web.Response(text=self._docs, content_type=HTML, headers=self._page_fields)
 
     async def problems(self, _request: web.Request) -> web.Response:
         """Where the `type` of every problem leads."""
-        return web.Response(text=self._problems, content_type=HTML)
+        return web.Response(text=self._problems, content_type=HTML, headers=self._page_fields)

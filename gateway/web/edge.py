@@ -6,27 +6,22 @@ Must not know what an endpoint does.
 
 from __future__ import annotations
 
-import asyncio
-import re
-import secrets
 from collections.abc import Awaitable, Callable
-from itertools import count
 
 import structlog
 from aiohttp import web
 
 from gateway.accept.models import Overloaded, StorageDown
+from gateway.web.answer_fields import ALWAYS
 from gateway.web.bodies import BodyReader
-from gateway.web.connection import Connection
 from gateway.web.metrics import HttpCounters
 from gateway.web.problems import ProblemError, problem_response
+from gateway.web.request_ids import REQUEST_ID_HEADER, RequestIds
 from gateway.web.request_limits import LIMITED, RequestLimits
 from gateway.web.services import ReportTooSlow
 
-REQUEST_ID_HEADER = "X-Request-Id"
 UNKNOWN_ENDPOINT = "other"
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 _log = structlog.get_logger("smsgate.web")
 
@@ -47,8 +42,7 @@ class Edge:
         self._limits = limits
         self._monotonic = monotonic
         self.record = counters.record
-        self._request_prefix = f"req_{secrets.token_hex(6)}"
-        self._request_numbers = count(1)
+        self.request_id = RequestIds().of
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
@@ -62,18 +56,14 @@ class Edge:
             response = problem_response(problem, request.rel_url.raw_path, request_id)
         finally:
             self._bodies.release(request)
-        response.headers[REQUEST_ID_HEADER] = request_id
+        headers = response.headers
+        headers[REQUEST_ID_HEADER] = request_id
+        for name, value in ALWAYS.items():
+            headers.setdefault(name, value)
         if self._limits:
-            response.headers.update(self._limits.fields(request.get(LIMITED)))
+            headers.update(self._limits.fields(request.get(LIMITED)))
         self.record(_endpoint(request), response.status, self._monotonic() - started)
-        _tell_connection(request)
         return response
-
-    def request_id(self, given: str | None) -> str:
-        """The client's own id if it is a plain one, else this process's next."""
-        if given is not None and _REQUEST_ID.fullmatch(given):
-            return given
-        return f"{self._request_prefix}{next(self._request_numbers):08x}"
 
     def problem(self, error: Exception, endpoint: str, request_id: str) -> ProblemError:
         """What the client is told of this error; one that nobody expected is logged."""
@@ -93,7 +83,7 @@ class Edge:
             )
         if isinstance(error, (web.RequestPayloadError, ConnectionError)):
             # The client's body is broken off or wrongly encoded; it may not be there to be told.
-            return ProblemError("malformed_request", f"the body cannot be read: {error}")
+            return ProblemError("malformed_request", "the body is cut off, or wrongly encoded")
         _log.error("request failed", request_id=request_id, endpoint=endpoint, exc_info=error)
         return ProblemError("internal", "the gateway failed to handle this request")
 
@@ -107,14 +97,6 @@ def _pause(error: Overloaded | StorageDown) -> ProblemError:
             f'"{name}";q={waiting};qu="messages"' for name, waiting in error.policies.items()
         )
     return ProblemError("overloaded", str(error), headers=headers, policies=tuple(error.policies))
-
-
-def _tell_connection(request: web.Request) -> None:
-    """Aiohttp answers each request in a task of its own, which ends when the answer is written."""
-    protocol = None if request.transport is None else request.transport.get_protocol()
-    task = asyncio.current_task()
-    if task is not None and isinstance(protocol, Connection):
-        task.add_done_callback(protocol.answered)
 
 
 def _endpoint(request: web.Request) -> str:

@@ -23,7 +23,7 @@ _WITH_KEY = (
     "key_missing", "key_unknown", "key_revoked", "key_expired", "scope_missing", "account_unknown",
 )  # fmt: skip
 _WITH_BODY = (
-    "malformed_json", "body_slow", "body_too_large", "not_json",
+    "malformed_json", "body_slow", "body_too_large", "content_encoding_unsupported", "not_json",
     "field_unknown", "field_missing", "field_type",
 )  # fmt: skip
 _WITH_QUERY = ("parameter_unknown", "parameter_invalid")

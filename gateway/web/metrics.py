@@ -45,6 +45,26 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_http_request_duration_seconds": MetricKind(
             "histogram", "From the request's header to its answer.", ("endpoint",)
         ),
+        "sms_http_connections": MetricKind("gauge", "Connections that are open.", ("listener",)),
+        "sms_http_connections_max": MetricKind(
+            "gauge",
+            "The bound in force; the descriptors of the process may lower it.",
+            ("listener",),
+        ),
+        "sms_http_connections_refused_total": MetricKind(
+            "counter", "Connections closed at once, with 503, at that bound.", ("listener",)
+        ),
+        "sms_http_connections_closed_total": MetricKind(
+            "counter",
+            "Connections closed since their client said nothing, was idle, read no answer, or had "
+            "said nothing when another needed the room.",
+            ("listener", "reason"),
+        ),
+        "sms_http_early_answers_total": MetricKind(
+            "counter",
+            "Answers to what is no request: bad HTTP, a header too large or too slow, no room.",
+            ("listener", "status"),
+        ),
         "sms_messages_accepted_total": MetricKind(
             "counter", "Messages committed and answered with an id.", ("category",)
         ),

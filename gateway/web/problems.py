@@ -103,6 +103,18 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "body_too_large": ProblemKind(
             413, "Body too large", "Send smaller batches; `http.max_body` is the limit."
         ),
+        "content_encoding_unsupported": ProblemKind(
+            415, "Content-Encoding not supported", "Send the body as it is, or as gzip."
+        ),
+        "uri_too_long": ProblemKind(414, "Request target too long", "Send a shorter one."),
+        "head_too_large": ProblemKind(431, "Header too large", "Send fewer and shorter fields."),
+        "head_slow": ProblemKind(408, "Header too slow", "Send the header within 10 seconds."),
+        "http_version_unsupported": ProblemKind(
+            505, "HTTP version not supported", "Speak HTTP/1.1."
+        ),
+        "expectation_failed": ProblemKind(
+            417, "Expectation failed", "Leave `Expect` out, or expect 100-continue."
+        ),
         "not_json": ProblemKind(415, "Not JSON", "Send `Content-Type: application/json`."),
         "number_invalid": ProblemKind(422, "Invalid number", "Give a valid number in E.164 form."),
         "country_not_allowed": ProblemKind(

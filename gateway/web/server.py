@@ -1,12 +1,9 @@
-"""The HTTP server: the application put together, and the listening socket with its connections.
+"""The HTTP server: the application put together, and the port it listens on.
 
-Owns start and stop, and the closing of idle connections. Must not know what an endpoint does.
+Owns start and stop. Must not know what an endpoint does.
 """
 
 from __future__ import annotations
-
-import asyncio
-from weakref import WeakSet
 
 from aiohttp import web
 
@@ -14,7 +11,6 @@ from gateway.config.settings import HttpSettings
 from gateway.web.access import Access
 from gateway.web.auth import Authenticator
 from gateway.web.bodies import BodyReader
-from gateway.web.connection import Connection
 from gateway.web.consents_api import ConsentsApi
 from gateway.web.control_api import ControlApi
 from gateway.web.documentation_api import DocumentationApi
@@ -22,6 +18,7 @@ from gateway.web.edge import Edge
 from gateway.web.endpoints import mount
 from gateway.web.health import HealthApi
 from gateway.web.inbound_api import InboundApi
+from gateway.web.listener import LINGER_SECONDS, Listener
 from gateway.web.message_list_api import MessageListApi
 from gateway.web.messages_api import MessagesApi
 from gateway.web.metrics import HttpCounters, MetricsPage
@@ -33,10 +30,7 @@ from gateway.web.services import Services
 from gateway.web.single_posts import SinglePosts
 from gateway.web.suppressions_api import SuppressionsApi
 
-BACKLOG = 1024
-LINGER_SECONDS = 2.0  # a client still sending a body that was refused gets to read why
-IDLE_LOOK_SECONDS = 60.0  # between two looks for idle connections
-
+LISTENER = web.AppKey("the listener of the API", Listener)
 SHORT_WAY = web.AppKey("the short way of single messages", SinglePosts)
 
 
@@ -49,8 +43,6 @@ def create_app(services: Services, settings: HttpSettings) -> web.Application:
     )
     messages = MessagesApi(services, access, bodies, batch_items_max=settings.batch_items_max)
     reports = ReportsApi(services, access)
-    metrics = MetricsPage(services.snapshot, counters.samples)
-    health = HealthApi(services, access, metrics, metrics_key=settings.metrics_key)
     edge = Edge(bodies, counters, services.limits, services.monotonic)
     app = web.Application(middlewares=[edge.middleware], client_max_size=settings.max_body)
     preview = PreviewApi(services, access, bodies)
@@ -64,10 +56,19 @@ def create_app(services: Services, settings: HttpSettings) -> web.Application:
     operations = OperationsApi(services, access, bodies)
     endpoints = [
         *messages.routes(), *listed.routes(), *resolve.routes(), *preview.routes(), *recipients,
-        *reports.routes(), *operations.routes(), *health.routes(),
+        *reports.routes(), *operations.routes(),
     ]  # fmt: skip
     endpoints += ControlApi(services, access, bodies).routes()
-    app[SHORT_WAY] = SinglePosts(services, access, edge, messages)
+    short_way = app[SHORT_WAY] = SinglePosts(services, access, edge, messages)
+    listener = app[LISTENER] = Listener(
+        "api",
+        connections_max=settings.connections_max,
+        keep_alive_seconds=settings.keep_alive_seconds,
+        monotonic=services.monotonic,
+        short_way=short_way,
+    )
+    page = MetricsPage(services.snapshot, counters.samples, listener.samples)
+    endpoints += HealthApi(services, access, page, metrics_key=settings.metrics_key).routes()
     documentation = DocumentationApi(endpoints)
     mount(app, [*endpoints, *documentation.routes()])
     return app
@@ -88,41 +89,18 @@ class HttpServer:
         self._settings = settings
         self._drain_seconds = drain_seconds
         self._short_way = app[SHORT_WAY]
-        self._connections: WeakSet[Connection] = WeakSet()
-        self._listening: asyncio.Server | None = None
-        self._idle_look: asyncio.TimerHandle | None = None
+        self._listener = app[LISTENER]
 
     async def start(self) -> tuple[str, int]:
         """Listen; returns host and port, the real one where 0 was configured. Raises OSError."""
         await self._runner.setup()
-        loop = asyncio.get_running_loop()
+        server = self._runner.server
+        assert server is not None  # it is set up
         address = self._settings.listen
-        self._listening = await loop.create_server(
-            self._connection, address.host, address.port, backlog=BACKLOG
-        )
-        self._look_for_idle()
-        host, port = self._listening.sockets[0].getsockname()[:2]
-        return str(host), int(port)
+        return await self._listener.start(server, address.host, address.port)
 
     async def stop(self) -> None:
         """Take no new connection, wait for requests being answered, close the rest."""
-        if self._idle_look is not None:
-            self._idle_look.cancel()
-        if self._listening is not None:
-            self._listening.close()
+        self._listener.stop()
         await self._short_way.close(self._drain_seconds)
         await self._runner.cleanup()
-
-    def _connection(self) -> Connection:
-        server = self._runner.server
-        assert server is not None  # set up before anything listens
-        connection = Connection(server(), self._short_way, asyncio.get_running_loop())
-        self._connections.add(connection)
-        return connection
-
-    def _look_for_idle(self) -> None:
-        now = self._short_way.monotonic()
-        for connection in list(self._connections):
-            connection.close_if_idle(now)
-        loop = asyncio.get_running_loop()
-        self._idle_look = loop.call_later(IDLE_LOOK_SECONDS, self._look_for_idle)

@@ -15,17 +15,18 @@ from collections.abc import Sequence
 from email.utils import formatdate
 
 import msgspec
-from aiohttp.http import SERVER_SOFTWARE
 
 from gateway.accept.models import AccountPolicy, Prepared, Refused, Verdict
 from gateway.web.access import Access
+from gateway.web.answer_fields import ALWAYS_LINES
 from gateway.web.bodies import JSON
 from gateway.web.connection import Connection
-from gateway.web.edge import REQUEST_ID_HEADER, Edge
+from gateway.web.edge import Edge
 from gateway.web.message_answers import SentMessage, sent
 from gateway.web.messages_api import SLICE_ITEMS, MessagesApi
 from gateway.web.problems import not_taken, problem_response
 from gateway.web.request_head import BODY_BYTES_MAX, RequestHead, RequestHeads
+from gateway.web.request_ids import REQUEST_ID_HEADER
 from gateway.web.services import Services
 from storage.categories import Category
 
@@ -195,9 +196,9 @@ class SinglePosts:
         self._edge.record(PATH, status, self.monotonic() - post.started)
 
     def _dated(self) -> str:
-        """Date and Server, as aiohttp writes them; made once a second."""
+        """The date and what every answer carries; made once a second."""
         now = self._services.wall_ms() // 1000
         if self._stamp[0] != now:
             date = formatdate(now, usegmt=True)
-            self._stamp = (now, f"Date: {date}\r\nServer: {SERVER_SOFTWARE}\r\n")
+            self._stamp = (now, f"Date: {date}\r\n{ALWAYS_LINES}")
         return self._stamp[1]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway.web import listener
 from gateway.web.connection import Connection
 from gateway.web.request_head import RequestHead
 from gateway.web.single_posts import SinglePosts
@@ -53,14 +54,28 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 
 @pytest.fixture
+async def looked_at(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Api]:
+    """With a key that is known, and connections that are looked at all the time; its clock is
+    `time`.
+    """
+    monkeypatch.setattr(listener, "LOOK_SECONDS", 0.01)
+    async with running_api() as running:
+        await running.post("/v1/messages", GOOD)
+        running.memory.stored.clear()
+        watched.heard.clear()
+        yield running
+
+
+@pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
     seen = Watched()
     received, pause = Connection.data_received, Connection.pause_writing
-    lost, look = Connection.connection_lost, Connection.close_if_idle
+    lost, look = Connection.connection_lost, Connection.look
 
     def data_received(self: Connection, data: bytes) -> None:
         received(self, data)
         seen.held_most = max(seen.held_most, len(self._held))
+        seen.heard.set()
 
     def pause_writing(self: Connection) -> None:
         pause(self)
@@ -70,10 +85,11 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
         lost(self, exc)
         seen.lost.set()
 
-    def close_if_idle(self: Connection, now: float) -> None:
+    def looking(self: Connection, now: float) -> None:
         look(self, now)
         seen.looked_at.set()
 
-    for function in (data_received, pause_writing, connection_lost, close_if_idle):
+    for function in (data_received, pause_writing, connection_lost):
         monkeypatch.setattr(Connection, function.__name__, function)
+    monkeypatch.setattr(Connection, "look", looking)
     return seen

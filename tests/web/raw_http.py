@@ -89,6 +89,7 @@ class Watched:
 
     def __init__(self) -> None:
         self.held_most = 0
+        self.heard = asyncio.Event()
         self.choked = asyncio.Event()
         self.lost = asyncio.Event()
         self.looked_at = asyncio.Event()

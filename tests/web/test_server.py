@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 from collections.abc import Mapping
 
 import pytest
@@ -138,6 +140,46 @@ async def test_the_page_of_problems_has_an_anchor_for_every_code(api: Api) -> No
         page = await response.text()
     for code in KINDS:
         assert f'id="{code}"' in page
+
+
+ALL = {
+    "Server": "smsgate",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/v1/messages", "/nowhere", "/metrics", URL])
+async def test_h11_every_answer_tells_browsers_to_guess_keep_and_frame_nothing(
+    api: Api, path: str
+) -> None:
+    response, _ = await api.get(path)
+    assert {name: response.headers[name] for name in ALL} == ALL
+
+
+@pytest.mark.parametrize("path", ["/docs", DOCUMENT])
+async def test_h11_a_page_allows_its_own_style_sheet_and_nothing_else(api: Api, path: str) -> None:
+    async with api.session.get(api.url + path) as response:
+        page = await response.text()
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = response.headers["Content-Security-Policy"].split("; ")
+    assert f"style-src 'sha256-{digest}'" in policy
+    assert {"default-src 'none'", "base-uri 'none'", "form-action 'none'"} <= {*policy}
+    assert "frame-ancestors 'none'" in policy
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert page.count("<style") == 1
+    assert " style=" not in page
+    assert "<script" not in page
+
+
+@pytest.mark.parametrize("target", ["http://a.example{}", "HTTPS://b.example:1{}?"])
+async def test_h11_a_target_may_be_an_absolute_url(api: Api, target: str) -> None:
+    data = head(api, {"Content-Length": "2"}).replace(URL.encode(), target.format(URL).encode())
+    answer = await refusal(api, data + b"{}")
+    assert answer.startswith(b"HTTP/1.1 422 ")
 
 
 async def test_health_needs_no_key(api: Api) -> None:

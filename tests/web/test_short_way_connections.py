@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.accept.models import GivenIds, Prepared, Refused, Verdict
-from gateway.web import bodies, connection, server
-from gateway.web.connection import HELD_BYTES_MAX, Connection
+from gateway.web import bodies
+from gateway.web.connection import BODY_SECONDS, HEAD_SECONDS, HELD_BYTES_MAX, Connection
 from gateway.web.services import MessageView
 from gateway.web.single_posts import SinglePosts
 from storage.categories import Category
@@ -30,13 +30,6 @@ from tests.web.raw_http import (
 RECEIVED_AT_ONCE = 256 << 10  # by asyncio's own event loop, the greediest
 
 
-@pytest.fixture
-def often_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections are idle at once, and looked at all the time."""
-    monkeypatch.setattr(connection, "IDLE_SECONDS", -1.0)
-    monkeypatch.setattr(server, "IDLE_LOOK_SECONDS", 0.01)
-
-
 async def test_a_body_that_comes_byte_by_byte_goes_the_short_way(
     known: Api, taken: list[bytes]
 ) -> None:
@@ -51,34 +44,39 @@ async def test_a_body_that_comes_byte_by_byte_goes_the_short_way(
     assert taken == [data[start:]]
 
 
-async def test_a_body_that_never_comes_is_408(known: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "BODY_SECONDS", 0.01)
+async def test_a_body_that_never_comes_is_408(
+    looked_at: Api, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(bodies, "BODY_SECONDS_MAX", 0.01)
-    answer = await ask(known, request(known, GOOD)[:-1])
-    assert answer.status == "HTTP/1.1 408 Request Timeout"
+    async with connected(looked_at) as (reader, writer):
+        writer.write(request(looked_at, GOOD)[:-1])
+        await watched.heard.wait()
+        looked_at.time[0] += BODY_SECONDS + 0.1
+        assert (await read_answer(reader)).status == "HTTP/1.1 408 Request Timeout"
 
 
 async def test_a_body_that_comes_after_our_patience_is_answered_once(
-    known: Api, taken: list[bytes], monkeypatch: pytest.MonkeyPatch
+    looked_at: Api, watched: Watched, taken: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = asyncio.Event()
-    leave = Connection._leave_held
+    leave = Connection._leave
 
-    def leave_held(self: Connection) -> None:
-        leave(self)
+    def leaving(self: Connection, data: bytes) -> None:
+        leave(self, data)
         left.set()
 
-    monkeypatch.setattr(Connection, "_leave_held", leave_held)
-    monkeypatch.setattr(connection, "BODY_SECONDS", 0.01)
-    data = request(known, GOOD)
-    async with connected(known) as (reader, writer):
+    monkeypatch.setattr(Connection, "_leave", leaving)
+    data = request(looked_at, GOOD)
+    async with connected(looked_at) as (reader, writer):
         writer.write(data[:-1])
+        await watched.heard.wait()
+        looked_at.time[0] += BODY_SECONDS + 0.1
         await left.wait()
-        writer.write(data[-1:] + request(known, GOOD, "Connection: close"))
+        writer.write(data[-1:] + request(looked_at, GOOD, "Connection: close"))
         for _ in range(2):
             assert (await read_answer(reader)).status == "HTTP/1.1 202 Accepted"
         assert await reader.read() == b""
-    assert len(known.memory.stored) == 2
+    assert len(looked_at.memory.stored) == 2
     assert taken == []
 
 
@@ -146,15 +144,32 @@ async def test_who_vanishes_before_the_answer_has_sent_the_message_all_the_same(
     assert len(taken) == len(known.memory.stored) == 2
 
 
-async def test_what_waits_behind_a_request_is_dropped_when_the_client_ends_its_input(
-    known: Api, watched: Watched
+@pytest.mark.parametrize("first", [[], [THEIR_WAY]])
+@pytest.mark.parametrize("last", [[], [THEIR_WAY]])
+async def test_h11_what_was_asked_before_the_client_ended_its_input_is_answered(
+    known: Api, watched: Watched, first: list[str], last: list[str]
 ) -> None:
     async with connected(known) as (reader, writer):
         watched.lost.clear()
-        writer.write(request(known, GOOD) * 2)
+        writer.write(request(known, GOOD, *first) + request(known, GOOD, *last))
         writer.write_eof()
-        await reader.read()
+        for _ in range(2):
+            assert (await read_answer(reader)).status == "HTTP/1.1 202 Accepted"
+        assert await reader.read() == b""
         await watched.lost.wait()
+    assert len(known.memory.stored) == 2
+
+
+@pytest.mark.parametrize("fields", [[], [THEIR_WAY]])
+@pytest.mark.parametrize("cut", [1, 60])  # in the body, in the head
+async def test_h11_half_a_request_and_the_end_of_input_close_the_connection(
+    known: Api, fields: list[str], cut: int
+) -> None:
+    async with connected(known) as (reader, writer):
+        writer.write(request(known, GOOD) + request(known, GOOD, *fields)[:-cut])
+        writer.write_eof()
+        assert (await read_answer(reader)).status == "HTTP/1.1 202 Accepted"
+        assert await reader.read() == b""
     assert len(known.memory.stored) == 1
 
 
@@ -235,30 +250,32 @@ async def test_a_revoked_key_is_401_when_it_is_no_longer_known(
     assert len(taken) == 1
 
 
-@pytest.mark.usefixtures("often_idle")
-async def test_a_connection_is_not_idle_while_its_message_is_stored(watched: Watched) -> None:
-    async with running_api() as api:
-        await api.post("/v1/messages", GOOD)
-        api.memory.accepting = asyncio.Event()
-        api.memory.validating.clear()
-        async with connected(api) as (reader, writer):
-            writer.write(request(api, GOOD))
-            await api.memory.validating.wait()
-            watched.looked_at.clear()
-            await watched.looked_at.wait()
-            api.memory.accepting.set()
-            assert (await read_answer(reader)).status == "HTTP/1.1 202 Accepted"
-            assert await reader.read() == b""  # now it is
+async def test_a_connection_is_not_idle_while_its_message_is_stored(
+    looked_at: Api, watched: Watched
+) -> None:
+    looked_at.memory.accepting = asyncio.Event()
+    looked_at.memory.validating.clear()
+    async with connected(looked_at) as (reader, writer):
+        writer.write(request(looked_at, GOOD))
+        await looked_at.memory.validating.wait()
+        looked_at.time[0] += 1000
+        watched.looked_at.clear()
+        await watched.looked_at.wait()
+        looked_at.memory.accepting.set()
+        assert (await read_answer(reader)).status == "HTTP/1.1 202 Accepted"
 
 
-@pytest.mark.usefixtures("often_idle")
-async def test_half_a_head_after_a_short_way_is_not_waited_for_for_ever() -> None:
-    async with running_api() as api:
-        await api.post("/v1/messages", GOOD)
-        async with connected(api) as (reader, writer):
-            writer.write(request(api, GOOD) + b"POST /v1/mess")
-            assert (await read_answer(reader)).status == "HTTP/1.1 202 Accepted"
-            assert await reader.read() == b""
+async def test_h4_half_a_head_after_a_short_way_is_not_waited_for_for_ever(
+    looked_at: Api, watched: Watched
+) -> None:
+    async with connected(looked_at) as (reader, writer):
+        writer.write(request(looked_at, GOOD) + b"POST /v1/mess")
+        assert (await read_answer(reader)).status == "HTTP/1.1 202 Accepted"
+        watched.looked_at.clear()
+        await watched.looked_at.wait()
+        looked_at.time[0] += HEAD_SECONDS + 0.1
+        assert (await read_answer(reader)).status == "HTTP/1.1 408 Request Timeout"
+        assert await reader.read() == b""
 
 
 async def test_a_stop_answers_what_waits_and_closes_the_rest(

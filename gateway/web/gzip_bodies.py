@@ -1,0 +1,55 @@
+"""Gzip (RFC 1952) as a stream, unpacked in slices.
+
+Owns how much is unpacked at once. Must not decide how much may be unpacked in all, nor wait.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+SLICE_BYTES = 128 << 10  # well below 5 ms of the event loop
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+
+
+class GzipError(ValueError):
+    """What came is no gzip, or not all of it came."""
+
+
+class Gunzip:
+    """One body. It may have several members, one behind another."""
+
+    def __init__(self) -> None:
+        self._packed = b""
+        self._member = zlib.decompressobj(_GZIP_WINDOW)
+        self._begun = False  # this member: its first octets are there
+        self._full = False  # the last slice was: there may be more without more input
+
+    def feed(self, packed: bytes) -> None:
+        """Octets as they came, when `waits` is False."""
+        self._packed += packed
+
+    @property
+    def waits(self) -> bool:
+        """Whether `slice` has something to work on."""
+        return bool(self._packed) or self._full
+
+    def slice(self) -> bytes:
+        """The next SLICE_BYTES at most, of one member. Raises GzipError."""
+        try:
+            unpacked = self._member.decompress(self._packed, SLICE_BYTES)
+        except zlib.error:
+            raise GzipError("the body is not gzip, as its Content-Encoding says") from None
+        self._begun = True
+        if self._member.eof:
+            self._packed = self._member.unused_data
+            self._member = zlib.decompressobj(_GZIP_WINDOW)
+            self._begun = self._full = False
+        else:
+            self._packed = self._member.unconsumed_tail
+            self._full = len(unpacked) == SLICE_BYTES
+        return unpacked
+
+    def close(self) -> None:
+        """All is fed. Raises GzipError for a body that is not whole."""
+        if self._begun:
+            raise GzipError("the gzip body is cut off")

@@ -1,0 +1,37 @@
+"""The first line of a request, looked at before anything else reads it.
+
+Owns which versions of HTTP are spoken, and what is refused by its first line alone. Must not judge
+what aiohttp's parser refuses by itself. Octets in, the code of a problem or None out.
+"""
+
+from __future__ import annotations
+
+import re
+
+LINE_BYTES_MAX = 8190  # of a request target, as aiohttp's parser counts
+VERSIONS = ((1, 0), (1, 1))
+
+_LINE = re.compile(rb"(?:\r\n)*([^\r\n]{1,16384})\r?\n")
+_SIMPLE = re.compile(rb"[A-Z]+ [!-~]+ *")  # HTTP/0.9: no version, and no blank line need follow
+_VERSIONED = re.compile(rb"[!-~]+ [!-~]+ HTTP/([0-9])\.([0-9])")
+
+
+def refusal(data: bytes) -> str | None:
+    """Why a request that begins with this is not answered; None: it may be, or cannot be told yet.
+
+    After `GET /` a client of HTTP/0.9 says nothing more, so it must not be waited for.
+    """
+    line = _LINE.match(data)
+    if line is None:
+        return None
+    versioned = _VERSIONED.fullmatch(line[1])
+    if versioned is not None:
+        return version_refusal(int(versioned[1]), int(versioned[2]))
+    return "malformed_request" if _SIMPLE.fullmatch(line[1]) else None
+
+
+def version_refusal(major: int, minor: int) -> str | None:
+    """The same for a version: HTTP/0.9 has no way to say what is wrong, any other is named."""
+    if (major, minor) in VERSIONS:
+        return None
+    return "malformed_request" if major == 0 else "http_version_unsupported"
