@@ -50,6 +50,26 @@ async def test_a_link_redirects_and_its_click_is_on_disk_before_the_answer(
     assert (click.ip_prefix, click.facts.accept_language) == ("127.0.0.0/24", "zh-CN")
 
 
+@pytest.mark.parametrize("origin", ["http://a.example", "HTTPS://b.example:8081"])
+async def test_h11_a_proxy_may_ask_by_absolute_url(
+    client: Client, links: Links, journal: ClickJournal, origin: str
+) -> None:
+    _, (code,) = await links.store([(42, [TARGET])])
+    for target, status in (
+        (f"{origin}/{code}", b"302"),
+        (f"{origin}/{code}?http://x/", b"302"),
+        (f"{origin}/healthz", b"200"),
+        (f"{origin}/", b"404"),
+        (origin, b"404"),
+        (f"{origin}/http://{code}", b"404"),
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+        writer.write(f"GET {target} HTTP/1.1\r\nHost: c.example\r\n\r\n".encode())
+        assert (await reader.readline()).split()[1] == status
+        writer.close()
+    assert len(recorded(journal.folder)) == 2
+
+
 async def test_every_slot_of_a_message_has_its_own_code(
     client: Client, links: Links, codes: CodePermutation
 ) -> None:
