@@ -25,6 +25,7 @@ from gateway.api_services import account_policies, services
 from gateway.config import Config
 from gateway.consent_desk import ConsentDesk
 from gateway.control.service import Control
+from gateway.descriptors import fitted
 from gateway.dispatch.clock import Clock
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.doubt import OutcomePolicy
@@ -159,7 +160,7 @@ class Gateway:
         await self.inbound.start(await setup.connection())
         await setup.close()
         self.links = LinkService(
-            self.config.links,
+            fitted(self.config).links,
             self.database,
             data_dir=self.data_dir,
             keys=self.keys,
@@ -320,7 +321,7 @@ class Gateway:
         self.sandbox.start(dispatches)
 
     async def _listen(self) -> None:
-        http = self.config.http
+        http = fitted(self.config).http
         edge = self.edge = services(self)
         self.inbound.confirmations.connect(edge.accepter, edge.validator, edge.accounts)
         application = create_app(edge, http)

@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from gateway import garbage
+from gateway import descriptors, garbage
 from gateway.app import Gateway
 from gateway.commands import CommandFailed
 from gateway.commands.setting_up import (
@@ -37,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
     configure_logs(config.logs.level)
     _say_what_starts(config, file)
+    descriptors.prepare(config)
     with one_line():
         uvloop.run(_serve(config, file))
     return 0

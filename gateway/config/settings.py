@@ -98,6 +98,8 @@ class HttpSettings(Settings, frozen=True, kw_only=True):
     batch_items_max: Annotated[
         int, Meta(ge=1, le=10_000, description="Messages in one `POST /v1/messages/batch`.")
     ] = 10_000
+    connections_max: ConnectionsMax = 2_000
+    keep_alive_seconds: KeepAliveSeconds = 75.0
     metrics_key: Annotated[
         bool,
         Meta(description="Whether `/metrics` wants a key with the scope `metrics:read`."),
@@ -119,8 +121,6 @@ class LogSettings(Settings, frozen=True, kw_only=True):
     level: Annotated[Level, Meta(description="The least important lines that are written.")] = (
         "info"
     )
-    connections_max: ConnectionsMax = 2_000
-    keep_alive_seconds: KeepAliveSeconds = 75.0
 
 
 class LinkSettings(Settings, frozen=True, kw_only=True):
