@@ -67,6 +67,7 @@ class Wiring(msgspec.Struct):
     batches: BatchPace
     down: set[str]
     learners: dict[str, IdLearner] = msgspec.field(default_factory=dict)  # by receipt_group
+    references: dict[str, MessageReferences] = msgspec.field(default_factory=dict)  # as well
 
 
 def build_all(
@@ -83,15 +84,12 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
     learner = IdLearner()
     if settings.receipt_group is not None:
         learner = wiring.learners.setdefault(settings.receipt_group, learner)
-    references = None
-    if settings.user_message_reference:
-        references = MessageReferences(first=wiring.ids.next())
     profile = wire_profile(settings, settings.name)
     reader = ReceiptReader(
         connector,
         receipt_manners(settings, settings.name),
         learner=learner,
-        references=references,
+        references=references_of(None, settings, wiring),
         index=wiring.inbound.index,
     )
     intake = ReceiptIntake(
@@ -169,10 +167,7 @@ def follow(
     dispatch.profile.fields = submit_fields(settings)
     dispatch.outcomes.unfit.forget()
     reader = dispatch.intake.reader
-    if not settings.user_message_reference:
-        reader.references = None
-    elif reader.references is None:
-        reader.references = MessageReferences(first=wiring.ids.next())
+    reader.references = references_of(reader.references, settings, wiring)
     reader.follow(manners, learner_of(reader, settings, manners, wiring.learners))
     queries = _queries(settings, dispatch.connector, wiring)
     if queries is not None and dispatch.queries is not None:
@@ -184,6 +179,22 @@ def follow(
     if dispatch.intake.messages is not None:
         dispatch.intake.messages.country_code = settings.inbound_country_code
         dispatch.intake.messages.text = manners.text
+
+
+def references_of(
+    own: MessageReferences | None, settings: ConnectorSettings, wiring: Wiring
+) -> MessageReferences | None:
+    """Its group's, where a receipt may come on another connector; else its own. None: its submits
+    carry no reference.
+    """
+    if not settings.user_message_reference:
+        return None
+    if settings.receipt_group is not None:
+        first = own or MessageReferences(first=wiring.ids.next())
+        return wiring.references.setdefault(settings.receipt_group, first)
+    if own is None or own in wiring.references.values():
+        return MessageReferences(first=wiring.ids.next())
+    return own
 
 
 def learner_of(

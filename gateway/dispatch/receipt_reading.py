@@ -42,6 +42,7 @@ from smpp.addresses import address_text
 from smpp.encoding import TextSettings
 from smpp.events import MessageRequest
 from smpp.message_pdu import message_octets
+from smpp.tlv import Tlvs
 from smpp.user_data import plain_text, readings, user_data, usual_octets
 from smpp.vocabulary import (
     TLV_MESSAGE_STATE,
@@ -145,14 +146,14 @@ class ReceiptReader:
 
     def row(self, pdu: MessageRequest, received_at: datetime) -> ReceiptRow | None:
         """What is stored of a receipt; None for one that names no message."""
-        tlvs = dict(reversed(pdu.tlvs)) if pdu.tlvs else NO_OCTETS  # of two the first counts
+        tlvs = _first_values(pdu.tlvs) if pdu.tlvs else NO_OCTETS
         receipt = self._read(pdu, tlvs)
         if receipt is None:
             return None
         number, reference_id = "", None
         if self.references is not None or self._learning:
             number = address_text(pdu.source_addr_ton, pdu.source_addr)
-            reference_id = self._referred_to(tlvs.get(TLV_USER_MESSAGE_REFERENCE), number)
+            reference_id = self._referred_to(tlvs.get(TLV_USER_MESSAGE_REFERENCE), number, pdu)
         if not receipt.carrier_id and reference_id is None:
             return None
         carrier_id, alternate_id = self._ids(receipt, number)
@@ -275,10 +276,14 @@ class ReceiptReader:
         text_id = self._receipt_id(receipt.text_id, number)
         return (text_id, carrier_id) if self.manners.text_id_first else (carrier_id, text_id)
 
-    def _referred_to(self, reference: bytes | None, number: str) -> int | None:
+    def _referred_to(self, reference: bytes | None, number: str, pdu: MessageRequest) -> int | None:
         if self.references is None or reference is None:
             return None
-        return self.references.find(reference, number)
+        found = self.references.find(reference, number)
+        if found is None:  # some carriers put the recipient where it was in the submit
+            to = address_text(pdu.dest_addr_ton, pdu.destination_addr)
+            found = self.references.find(reference, to)
+        return found
 
     def _receipt_id(self, raw: str, number: str) -> str:
         learner = self.learner
@@ -307,6 +312,11 @@ def _may_be_about(to: str, pdu: MessageRequest) -> bool:
     if source == end or len(source) < NUMBER_DIGITS_COMPARED or not source.isdigit():
         return True
     return pdu.destination_addr[-NUMBER_DIGITS_COMPARED:] == end
+
+
+def _first_values(tlvs: Tlvs) -> Mapping[int, bytes]:
+    """Of a tag that comes twice the first counts, unless it is empty."""
+    return {tag: value for tag, value in reversed(tlvs) if value}
 
 
 def _says(receipt: Receipt) -> tuple[bool, bool]:

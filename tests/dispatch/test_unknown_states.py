@@ -6,7 +6,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import cast
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,13 +20,21 @@ from dlr.codes import Codes, CodesOfConnectors
 from dlr.ledger import sweep_unmatched
 from dlr.reasons import Reason
 from dlr.status import Status
+from gateway.config.connector_settings import ConnectorSettings
+from gateway.connectors import Wiring, references_of
 from gateway.dispatch import unknown_words
 from gateway.dispatch.message_references import MessageReferences
 from gateway.dispatch.receipt_reading import ReceiptManners, ReceiptReader
 from gateway.dispatch.unknown_states import UNKNOWN_STATE, tell_unknown_states
 from gateway.dispatch.unknown_words import OTHERS, UNPRINTABLE, UnknownWords, shown_word
 from smpp.pdu import DeliverSm
-from smpp.vocabulary import ESME_ROK, TLV_MESSAGE_STATE, TLV_USER_MESSAGE_REFERENCE
+from smpp.vocabulary import (
+    ESME_ROK,
+    TLV_MESSAGE_STATE,
+    TLV_RECEIPTED_MESSAGE_ID,
+    TLV_USER_MESSAGE_REFERENCE,
+)
+from storage.ids import IdSource
 from tests.dispatch.test_receipt_intake import RECEIPT, answers
 from tests.dispatch.test_receipt_reading import NOW
 from tests.dispatch.wire import Carrier, push, sending
@@ -221,6 +232,44 @@ async def test_e102_a_reference_before_its_answer_is_parked_and_found(world: Wor
             await tell_unknown_states(world.connection, applied, world.ids)
     assert await world.results() == {(message.id, 1): Status.DELIVERED}
     assert await world.count("unmatched_receipt") == 0
+
+
+def test_e102_the_recipient_may_stand_where_it_was_in_the_submit() -> None:
+    references = MessageReferences(first=7)
+    references.give(42, "+8613800000001")
+    reader = ReceiptReader(CONNECTOR, ReceiptManners(), references=references)
+    pdu = DeliverSm(
+        0, source_addr=b"SHOP", destination_addr=b"8613800000001", tlvs=(REFERENCE, STATE)
+    )
+    row = reader.row(pdu, NOW)
+    assert row is not None
+    assert row.reference_id == 42
+    pdu.destination_addr = b"8613800000002"
+    assert reader.row(pdu, NOW) is None
+
+
+def test_e102_connectors_of_one_carrier_know_each_others_references() -> None:
+    wiring = cast(Wiring, SimpleNamespace(ids=IdSource(1, lambda: 0), references={}))
+    alone = ConnectorSettings(name="a", host="h", system_id="s", user_message_reference=True)
+    grouped = msgspec.structs.replace(alone, receipt_group="g")
+    first = references_of(None, grouped, wiring)
+    assert first is not None
+    assert references_of(None, msgspec.structs.replace(grouped, name="b"), wiring) is first
+    assert references_of(first, grouped, wiring) is first
+    own = references_of(first, alone, wiring)  # it leaves the group
+    assert own is not None
+    assert own is not first
+    assert references_of(own, alone, wiring) is own
+    never = msgspec.structs.replace(alone, user_message_reference=False)
+    assert references_of(own, never, wiring) is None
+
+
+def test_e102_of_a_tlv_that_comes_twice_the_first_that_says_something_counts() -> None:
+    reader = ReceiptReader(CONNECTOR, ReceiptManners())
+    ids = [(TLV_RECEIPTED_MESSAGE_ID, value) for value in (b"", b"7\0", b"8\0")]
+    row = reader.row(DeliverSm(0, esm_class=RECEIPT, tlvs=(*ids, STATE)), NOW)
+    assert row is not None
+    assert row.carrier_id == "7"
 
 
 def test_e102_without_the_setting_a_receipt_without_id_names_no_message() -> None:
