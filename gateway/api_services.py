@@ -72,6 +72,7 @@ def services(gateway: Gateway) -> Services:
                 "storing messages": gateway.accepter.lanes,
                 "storing results": (gateway.dispatcher.recorder.commits,),
             },
+            degraded={"keeping clicks": gateway.links.trouble},
             monotonic=time.monotonic,
         ),
         snapshot=lambda: snapshot(gateway),

@@ -57,13 +57,17 @@ class Health:
         draining: Callable[[], bool],
         *,
         writers: Mapping[str, Collection[Writer]],
+        degraded: Mapping[str, Callable[[], str | None]],
         monotonic: Callable[[], float],
     ) -> None:
-        """`writers` by the name of their component."""
+        """`writers` and `degraded` by the name of their component; those of `degraded` say why
+        they do only a part of their work, which takes no process out of service.
+        """
         self._pool = pool
         self._connectors = connectors
         self._draining = draining
         self._writers = writers
+        self._degraded = degraded
         self._monotonic = monotonic
 
     async def check(self) -> list[Component]:
@@ -73,6 +77,9 @@ class Health:
         for name, writers in self._writers.items():
             troubles = [trouble for each in writers if (trouble := trouble_of(each, now))]
             components.append(Component(name, not troubles, troubles[0] if troubles else None))
+        for name, degraded in self._degraded.items():
+            trouble = degraded()
+            components.append(Component(name, trouble is None, trouble, required=False))
         for dispatch in self._connectors:
             pool = dispatch.pool
             up = dispatch.up or (pool is not None and pool.receives_only and pool.up)

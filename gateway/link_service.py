@@ -88,6 +88,11 @@ class LinkService:
         await self._loader.close()
         await self._targets.close()
 
+    def trouble(self) -> str | None:
+        """Why clicks are not kept at present; None: they are."""
+        gap = self._journal.gap
+        return f"clicks are not kept: {gap.why}" if self._journal.losing and gap else None
+
     def counts(self) -> dict[str, int]:
         """Clicks since start: written to the journal, loaded from it, and lost because it
         was full.

@@ -112,6 +112,7 @@ class ClickLoader:
     async def load(self) -> int:
         """Load every record that is complete now; how many rows. Raises what the database does."""
         async with self._passing:
+            await self._store_gap()
             for retired in self._journal.loaded_files():
                 await self._delete(retired)
             return sum([await self._load_file(path) for path in self._journal.files()])
@@ -157,6 +158,19 @@ class ClickLoader:
                 delay = min(delay * 2, RETRY_SECONDS_MAX)
             else:
                 delay = RETRY_SECONDS_MIN
+
+    async def _store_gap(self) -> None:
+        """What is lost cannot be loaded; that it is lost can be said."""
+        gap = self._journal.take_gap()
+        if gap is None:
+            return
+        try:
+            connection = await self._database.connection()
+            since, until = time_of(gap.first_id), time_of(gap.last_id)
+            await connection.execute(_SQL["store_gap"], gap.first_id, since, until, gap.lost)
+        except BaseException:
+            self._journal.give_back(gap)
+            raise
 
     async def _load_file(self, path: Path) -> int:
         with open_journal_file(path, self._journal.active) as file:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import secrets
 import time
@@ -28,6 +29,8 @@ HEADER_CHARACTERS_MAX = 128
 RECORD_BYTES_MAX = 16 * 1024  # of bounded fields, four octets a character at most: 5 kB
 FILE_BYTES_MAX = 16 * 1024 * 1024
 FOLDER_BYTES_MAX = 512 * 1024 * 1024  # about 2 million clicks while the database is away
+
+_log = logging.getLogger("smsgate.shortlinks")
 
 _SUFFIX = ".clicks"
 _LOADED_SUFFIX = ".loaded"  # every record is in the database, only the file's offset still is too
@@ -45,6 +48,15 @@ class Click(msgspec.Struct, gc=False, array_like=True):
     ip_prefix: str
     user_agent: str
     facts: RequestFacts
+
+
+class ClickGap(msgspec.Struct):
+    """A stretch in which clicks were redirected and could not be kept. Ids hold the times."""
+
+    first_id: int
+    last_id: int
+    lost: int
+    why: str
 
 
 class ClickJournal:
@@ -65,6 +77,8 @@ class ClickJournal:
         self.appended = 0
         self.lost = 0
         self.last_error: OSError | None = None
+        self.gap: ClickGap | None = None  # the running one, or one that is not stored yet
+        self.losing = False
         self.on_append: Callable[[], object] = _nothing
         self.folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -95,10 +109,35 @@ class ClickJournal:
             written = False
         if written:
             self.appended += 1
-            self.on_append()
+            self.losing = False
         else:
-            self.lost += 1
+            self._lose(click)
+        self.on_append()
         return written
+
+    def take_gap(self) -> ClickGap | None:
+        """The gap as it is now, to be stored; one that goes on is given again, larger."""
+        gap = self.gap
+        if gap is not None and not self.losing:
+            self.gap = None
+        return gap
+
+    def give_back(self, gap: ClickGap) -> None:
+        """It could not be stored; it is part of one that has begun meanwhile, if any has."""
+        if self.gap is not None and self.gap is not gap:
+            gap.last_id = self.gap.last_id
+            gap.lost += self.gap.lost
+        self.gap = gap
+
+    def _lose(self, click: Click) -> None:
+        self.lost += 1
+        why = "the folder is full" if self.last_error is None else str(self.last_error.strerror)
+        if self.gap is None:
+            self.gap = ClickGap(click.id, click.id, 0, why)
+        self.gap.last_id = click.id
+        self.gap.lost += 1
+        self.losing = True
+        _log.error("clicks are redirected and not kept: %s", why)
 
     def close(self) -> None:
         """End the file: the loader can then finish it. Later clicks are lost."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from storage.pool import Connection
 
 CLICKS_SHOWN_MAX = 1_000
+GAPS_SHOWN_MAX = 100
 
 _SQL = load("shortlinks")
 
@@ -54,6 +55,20 @@ async def clicks_of_message(
         )
         for row in rows
     ]
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """Clicks that were redirected and not kept: what is counted of these moments is too low."""
+
+    since: datetime
+    until: datetime
+    clicks_lost: int
+
+
+async def gaps_since(connection: Connection, since: datetime) -> list[Gap]:
+    """The gaps that may concern messages sent from then on, the earliest first."""
+    rows = await connection.fetch(_SQL["gaps_since"], since, GAPS_SHOWN_MAX)
+    return [Gap(row["since"], row["until"], row["lost"]) for row in rows]
 
 
 async def click_counts(

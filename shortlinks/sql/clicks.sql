@@ -24,3 +24,12 @@ DELETE FROM click_journal WHERE name = $1
 -- name: insert_click
 INSERT INTO click (id, link_seq, slot, message_id, class, reasons, method, user_agent, ip_prefix)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+
+-- name: store_gap
+-- A gap that goes on is stored again, larger.
+INSERT INTO click_gap (id, since, until, lost) VALUES ($1, $2, $3, $4)
+ON CONFLICT (id) DO UPDATE SET until = greatest(click_gap.until, EXCLUDED.until),
+    lost = greatest(click_gap.lost, EXCLUDED.lost)
+
+-- name: gaps_since
+SELECT since, until, lost FROM click_gap WHERE until >= $1 ORDER BY since LIMIT $2

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,8 +17,8 @@ import pytest
 from shortlinks.classify import ClickClass, RequestFacts
 from shortlinks.clicks import ClickLoader
 from shortlinks.journal import Click, ClickJournal, retire_journal_file
-from shortlinks.report import ClassCount, click_counts, clicks_of_message
-from storage.ids import IdSource, id_at
+from shortlinks.report import ClassCount, click_counts, clicks_of_message, gaps_since
+from storage.ids import IdSource, id_at, time_of
 from storage.pool import Connection, Database, Dedicated
 from tests.integration.database_proxy import database_proxy
 from tests.shortlinks.journal_files import click
@@ -157,6 +159,59 @@ async def test_a_session_that_commits_late_makes_the_loader_give_way(
     numbers = fill(journal, ids, 1)
     assert await loader.load() == 1
     assert await ids_stored(connection) == numbers
+
+
+async def test_o10_what_is_lost_is_told_once_with_its_stretch(
+    journal: ClickJournal, loads: Dedicated, ids: IdSource, connection: Connection
+) -> None:
+    loader = ClickLoader(journal, loads)
+    before = datetime.now(UTC) - timedelta(seconds=5)
+    lost = ids.take(5)
+    with full_disk():
+        assert not any(journal.append(click(number)) for number in lost[:3])
+        assert journal.losing and journal.gap is not None and "large" in journal.gap.why
+        await loader.load()
+        assert [gap.clicks_lost for gap in await gaps_since(connection, before)] == [3]
+        assert not any(journal.append(click(number)) for number in lost[3:])
+    assert journal.append(click(ids.next()))
+    assert not journal.losing
+    for _ in range(2):
+        await loader.load()
+        [gap] = await gaps_since(connection, before)
+        assert (gap.clicks_lost, gap.since, gap.until) == (5, time_of(lost[0]), time_of(lost[-1]))
+    with full_disk():
+        assert not journal.append(click(ids.next()))
+    await loader.load()
+    assert [gap.clicks_lost for gap in await gaps_since(connection, before)] == [5, 1]
+    assert await gaps_since(connection, datetime.now(UTC) + timedelta(seconds=5)) == []
+
+
+async def test_o10_a_gap_that_could_not_be_stored_is_part_of_the_next(
+    journal: ClickJournal, loads: Dedicated, ids: IdSource, connection: Connection
+) -> None:
+    loader = ClickLoader(journal, loads)
+    with full_disk():
+        journal.append(click(ids.next()))
+    assert journal.append(click(ids.next()))
+    gap = journal.take_gap()
+    assert gap is not None and journal.gap is None
+    with full_disk():
+        journal.append(click(ids.next()))
+    journal.give_back(gap)
+    await loader.load()
+    [told] = await gaps_since(connection, datetime.now(UTC) - timedelta(seconds=5))
+    assert told.clicks_lost == 2
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """No file of this process grows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 async def test_a_lost_connection_repeats_nothing_and_loses_nothing(
