@@ -32,6 +32,7 @@ from gateway.web.services import (
     ReportGroup,
     ReportTooSlow,
 )
+from shortlinks.report import gaps_since
 from storage.ids import id_at
 from storage.pool import Connection
 
@@ -81,7 +82,10 @@ class Reports:
             ]
 
         nothing = nothing_counted()
-        return await self._report(groups_by, group_by, Figures(nothing.counts, nothing.rates))
+        found = await self._report(groups_by, group_by, Figures(nothing.counts, nothing.rates))
+        async with self._reading() as connection:
+            found.click_gaps = await gaps_since(connection, since)
+        return found
 
     async def failures(self, account: int, since: datetime, until: datetime) -> list[FailureCount]:
         async with self._reading() as connection:

@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from gateway.web.access import Access
 from gateway.web.auth import ADMIN
@@ -28,6 +28,7 @@ from gateway.web.services import (
     ReportGroup,
     Services,
 )
+from shortlinks.report import Gap
 from storage.ids import AHEAD_MAX
 
 READ = "reports:read"
@@ -63,13 +64,17 @@ class ReportQuery(SpanQuery, kw_only=True):
 
 
 class ReportAnswer(msgspec.Struct):
-    """A report and the question it answers: messages created in [since, until)."""
+    """A report and the question it answers: messages created in [since, until). `click_gaps`, of
+    the funnel: when short links redirected and their clicks could not be kept, so that what is
+    counted of them is too low.
+    """
 
     since: datetime
     until: datetime
     group_by: tuple[str, ...]
     groups: Sequence[ReportGroup]
     total: Figures
+    click_gaps: Sequence[Gap] | UnsetType = UNSET
 
 
 class FailureReport(msgspec.Struct):
@@ -198,7 +203,9 @@ class ReportsApi:
         group_by = _grouping(asked.group_by, dimensions)
         report = await query(key.account, span.since, span.reach, group_by)
         return json_response(
-            ReportAnswer(span.since, span.until, group_by, report.groups, report.total)
+            ReportAnswer(
+                span.since, span.until, group_by, report.groups, report.total, report.click_gaps
+            )
         )
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from dlr.rates import Rate
 from dlr.report import Latency
@@ -26,6 +27,7 @@ from gateway.web.recipients import Recipients
 from gateway.web.request_limits import RequestLimits
 from gateway.web.reveal_record import RevealLog
 from ratelimit.spec import RateSpec
+from shortlinks.report import Gap
 
 
 class MessageView(msgspec.Struct, kw_only=True):
@@ -177,10 +179,13 @@ class ReportGroup(Figures):
 
 
 class Report(msgspec.Struct):
-    """Groups in order of their key, and the figures of all together."""
+    """Groups in order of their key, and the figures of all together. `click_gaps`: of a report that
+    counts clicks, the stretches since its beginning in which some were not kept.
+    """
 
     groups: Sequence[ReportGroup]
     total: Figures
+    click_gaps: Sequence[Gap] | UnsetType = UNSET
 
 
 class FailureCount(msgspec.Struct):

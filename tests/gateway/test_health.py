@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from pathlib import Path
 
 import asyncpg
 import msgspec
 import pytest
 
-from gateway.health import FAILURE_SECONDS, FLUSH_SECONDS_MAX, trouble_of
+from gateway.health import FAILURE_SECONDS, FLUSH_SECONDS_MAX, Health, trouble_of
 from storage.faults import DatabaseDown
 from storage.group_commit import GroupCommit
+from storage.pool import Database
 
 
 class Writer(msgspec.Struct):
@@ -57,3 +60,27 @@ async def test_o8_a_group_commit_says_what_it_last_met(caplog: pytest.LogCapture
     told = [record.getMessage() for record in caplog.records]
     assert told[0] == "accept cannot be written: no space left on device"
     assert "accept is written again" in told[-1]
+
+
+async def test_o10_what_does_a_part_of_its_work_is_shown_and_not_required(
+    database_url: str,
+) -> None:
+    why: list[str | None] = [None]
+    database = await Database.open(
+        database_url, Path("unused"), application_name="test", read_connections=1
+    )
+    try:
+        health = Health(
+            database.read,
+            [],
+            lambda: False,
+            writers={},
+            degraded={"keeping clicks": lambda: why[0]},
+            monotonic=time.monotonic,
+        )
+        for trouble in (None, "clicks are not kept: File too large"):
+            why[0] = trouble
+            (clicks,) = [each for each in await health.check() if each.name == "keeping clicks"]
+            assert (clicks.ok, clicks.reason, clicks.required) == (not trouble, trouble, False)
+    finally:
+        await database.close()

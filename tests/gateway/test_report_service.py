@@ -8,6 +8,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from msgspec import UNSET, UnsetType
 
 from campaigns.reports import CLICK_COUNTS
 from dlr.ledger import insert_submissions
@@ -171,3 +172,21 @@ async def test_a_database_that_is_away_is_storage_down(
     async with pool:
         with pytest.raises(StorageDown):
             await Reports(pool, registry).delivery(1, *span, [])
+
+
+async def test_o10_a_funnel_says_when_clicks_were_not_kept(
+    connection: Connection,
+    registry: Registry,
+    reports: Reports,
+    span: tuple[datetime, datetime],
+) -> None:
+    shop = registry.accounts["shop"]
+    for hours, lost in ((-3, 7), (0, 2)):
+        await connection.execute(
+            "INSERT INTO click_gap (id, since, until, lost) VALUES ($1, $2, $2, $3)",
+            lost, datetime.now(UTC) + hours * HOUR, lost,
+        )  # fmt: skip
+    report = await reports.funnel(shop, *span, [])
+    assert not isinstance(report.click_gaps, UnsetType)
+    assert [gap.clicks_lost for gap in report.click_gaps] == [2]
+    assert (await reports.delivery(shop, *span, [])).click_gaps is UNSET
