@@ -16,13 +16,14 @@ import msgspec
 
 from dlr.connector_groups import ALONE, ConnectorGroups
 from dlr.reasons import Reason
-from dlr.receipt_rows import JOIN_MINUTES, ReceiptRow
+from dlr.receipt_rows import JOIN_MINUTES, Parties, ReceiptRow
 from dlr.receipt_targets import find_targets, is_open, split
 from dlr.receipt_times import AFTER_ARRIVAL_MAX, BEFORE_SUBMIT_MAX
 from dlr.status import Status, outranks
 from dlr.whole_message import spread
 from storage import sql
 from storage.codecs import array_text
+from storage.crypto import INDEX_BYTES
 from storage.ids import IdSource, id_at
 
 _SQL = sql.load(__package__)
@@ -323,7 +324,7 @@ async def _spread(
 
 
 async def _park(connection: asyncpg.Connection, rows: Sequence[ReceiptRow], ids: IdSource) -> None:
-    parties = [(None, "") if row.parties is None else row.parties() for row in rows]
+    parties = [Parties(None, "") if row.parties is None else row.parties() for row in rows]
     for row, parked_id in zip(rows, ids.take(len(rows)), strict=True):
         row.parked_id = row.parked_id or parked_id
     await connection.execute(
@@ -336,16 +337,22 @@ async def _park(connection: asyncpg.Connection, rows: Sequence[ReceiptRow], ids:
         [row.error for row in rows],
         [row.done_at for row in rows],
         [row.received_at for row in rows],
-        [to_idx for to_idx, _ in parties],
-        [sender for _, sender in parties],
+        [each.to_idx for each in parties],
+        [each.sender for each in parties],
         [row.unknown_state for row in rows],
         [row.reference_id for row in rows],
+        [b"".join(each.other_idx) or None for each in parties],
     )
 
 
 def unparked(record: asyncpg.Record, submission_id: int | None = None) -> ReceiptRow:
     """A parked receipt as it came; `submission_id` where it is known by now."""
-    parties = record["to_idx"], record["sender"]
+    others = record["other_idx"] or b""
+    parties = Parties(
+        record["to_idx"],
+        record["sender"],
+        [others[start : start + INDEX_BYTES] for start in range(0, len(others), INDEX_BYTES)],
+    )
     return ReceiptRow(
         connector=record["connector"],
         carrier_id=record["carrier_id"],

@@ -6,14 +6,25 @@ about (`dlr/receipt_targets.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
 # A submit_sm_resp is awaited for a minute; a parked receipt older than this belongs to an earlier
 # use of its carrier id.
 JOIN_MINUTES = 60
+
+
+class Parties(NamedTuple):
+    """Whom a receipt is about, as far as its addresses tell: the recipient's index, None if
+    unknown, the sender texted, and the indexes that the release before had for the recipient.
+    """
+
+    to_idx: bytes | None
+    sender: str
+    other_idx: Sequence[bytes] = ()
 
 
 class ReceiptRow(msgspec.Struct, gc=False):
@@ -37,9 +48,7 @@ class ReceiptRow(msgspec.Struct, gc=False):
     received_at: datetime
     alternate_id: str | None = None
     reference_id: int | None = None
-    # Asked only of what the id does not decide: the recipient's index, None if unknown, and the
-    # sender texted.
-    parties: Callable[[], tuple[bytes | None, str]] | None = None
+    parties: Callable[[], Parties] | None = None  # asked only of what the id does not decide
     certain: bool = False
     parked_id: int | None = None  # its row in `unmatched_receipt`
     unknown_state: str | None = None  # the carrier's word for the state, which nobody knows

@@ -115,11 +115,15 @@ def choose(
     None: none of these seems to be meant, so that the receipt waits for the answer to another.
     `messages` tells about those candidates that more than the id is needed for.
     """
-    to_idx = row.parties()[0] if messages and row.parties is not None else None
+    indexes: tuple[bytes, ...] = ()
+    if messages and row.parties is not None:
+        parties = row.parties()
+        if parties.to_idx is not None:
+            indexes = (parties.to_idx, *parties.other_idx)
 
     def fits(candidate: Candidate) -> bool:
         about = messages.get(candidate.message_id)
-        return about is not None and about.to_idx == to_idx
+        return about is not None and about.to_idx in indexes
 
     best = max(
         candidates,
@@ -141,7 +145,7 @@ def choose(
         return best.id
     if now - row.received_at < timedelta(minutes=JOIN_MINUTES):
         about = messages.get(best.message_id)
-        if about is not None and to_idx is not None and about.to_idx != to_idx:
+        if about is not None and indexes and about.to_idx not in indexes:
             return None
         if about is not None and about.parts_known < best.parts:
             # About a part without a row yet. Nobody else may claim it: it may be a repetition.

@@ -90,7 +90,7 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
         receipt_manners(settings, settings.name),
         learner=learner,
         references=references_of(None, settings, wiring),
-        index=wiring.inbound.index,
+        indexes=wiring.inbound.indexes,
     )
     intake = ReceiptIntake(
         wiring.recorder,

@@ -69,11 +69,12 @@ FROM present LEFT JOIN changed USING (id);
 
 -- name: unmatched_park
 INSERT INTO unmatched_receipt (
-    id, connector, carrier_id, status, reason, error, done_at, received_at, to_idx, sender, unknown_state, reference_id
+    id, connector, carrier_id, status, reason, error, done_at, received_at, to_idx, sender, unknown_state, reference_id,
+    other_idx
 )
 SELECT * FROM unnest(
     $1::bigint[], $2::smallint[], $3::text[], $4::smallint[], $5::smallint[], $6::text[],
-    $7::timestamptz[], $8::timestamptz[], $9::bytea[], $10::text[], $11::text[], $12::bigint[]
+    $7::timestamptz[], $8::timestamptz[], $9::bytea[], $10::text[], $11::text[], $12::bigint[], $13::bytea[]
 )
 ON CONFLICT (id) DO NOTHING;
 
@@ -85,7 +86,7 @@ USING unnest($1::smallint[], $2::text[]) AS answered (connector, carrier_id)
 WHERE u.connector = answered.connector AND u.carrier_id = answered.carrier_id
   AND u.received_at >= coalesce($3::timestamptz, now()) - $4::interval
 RETURNING u.connector, u.carrier_id, u.status, u.reason, u.error, u.done_at, u.received_at, u.to_idx, u.sender,
-    u.unknown_state, u.reference_id;
+    u.unknown_state, u.reference_id, u.other_idx;
 
 -- name: unmatched_sweep
 -- Takes out parked receipts whose submission is there by now: it was committed by another session at the same moment.
@@ -117,7 +118,7 @@ WHERE u.id = ANY (ARRAY(
     FOR UPDATE OF parked SKIP LOCKED
 ))
 RETURNING u.connector, u.carrier_id, u.status, u.reason, u.error, u.done_at, u.received_at, u.to_idx, u.sender,
-    u.unknown_state, u.reference_id;
+    u.unknown_state, u.reference_id, u.other_idx;
 
 -- name: unmatched_purge
 DELETE FROM unmatched_receipt

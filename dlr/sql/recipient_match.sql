@@ -8,7 +8,13 @@ WITH looked AS MATERIALIZED (
 ), candidate AS (
     SELECT looked.id AS receipt, looked.carrier_id, s.id AS submission
     FROM looked
-    JOIN message AS m ON m.to_idx = looked.to_idx AND m.id >= $4
+    CROSS JOIN LATERAL (
+        SELECT looked.to_idx
+        UNION ALL
+        SELECT substring(looked.other_idx FROM 16 * place + 1 FOR 16)
+        FROM generate_series(0, length(looked.other_idx) / 16 - 1) AS place
+    ) AS form (to_idx)
+    JOIN message AS m ON m.to_idx = form.to_idx AND m.id >= $4
     JOIN submission AS s ON s.message_id = m.id AND s.id >= $4
     WHERE s.status = ANY($5::smallint[]) AND s.carrier_id IS NULL AND s.part > 0
       AND s.submitted_at <= looked.received_at
@@ -39,7 +45,8 @@ WITH looked AS MATERIALIZED (
     USING sole JOIN certain USING (submission)
     WHERE u.id = sole.receipt
     RETURNING u.connector, u.carrier_id, sole.submission, u.status, u.reason, u.error, u.done_at,
-        u.received_at, u.to_idx, u.sender, u.unknown_state, u.reference_id
+        u.received_at, u.to_idx, u.sender, u.unknown_state, u.reference_id,
+        u.other_idx
 )
 SELECT (SELECT max(id) FROM looked) AS cursor, (SELECT count(*) FROM looked) AS looked_at, taken.*
 FROM (SELECT) AS always LEFT JOIN taken ON true;

@@ -27,7 +27,7 @@ from dlr.receipt import (
     normalise_id,
     parse_receipt,
 )
-from dlr.receipt_rows import ReceiptRow
+from dlr.receipt_rows import Parties, ReceiptRow
 from dlr.status import Status
 from gateway.dispatch.delivery_kind import (
     NO_TLVS,
@@ -95,12 +95,12 @@ class ReceiptReader:
         *,
         learner: IdLearner | None = None,
         references: MessageReferences | None = None,
-        index: Callable[[str], bytes] | None = None,
+        indexes: Callable[[str], Sequence[bytes]] | None = None,
     ) -> None:
         """`learner`: shared where several connectors are one carrier. `references`: what receipts
-        may refer to besides ids. `index`: what a number is found by.
+        may refer to besides ids. `indexes`: what a number is found by, the present one first.
         """
-        self._index = index
+        self._indexes = indexes
         self.references = references
         self._connector = connector
         self.manners = manners
@@ -252,15 +252,16 @@ class ReceiptReader:
         ways = readings(user_data(pdu), pdu.data_coding, self.manners.text)
         return max(likeness(text, self.manners.states) for text in ways)
 
-    def _parties(self, pdu: MessageRequest) -> tuple[bytes | None, str]:
+    def _parties(self, pdu: MessageRequest) -> Parties:
         """A receipt comes from the number that the message went to."""
         number = address_text(pdu.source_addr_ton, pdu.source_addr)
         if number.isdigit():
             number = f"+{number}"  # a carrier that leaves TON out
-        to_idx = None
-        if self._index is not None and number.startswith("+"):
-            to_idx = self._index(number)
-        return to_idx, address_text(pdu.dest_addr_ton, pdu.destination_addr)
+        sender = address_text(pdu.dest_addr_ton, pdu.destination_addr)
+        if self._indexes is None or not number.startswith("+"):
+            return Parties(None, sender)
+        to_idx, *others = self._indexes(number)
+        return Parties(to_idx, sender, others)
 
     @property
     def _learning(self) -> bool:

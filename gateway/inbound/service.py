@@ -71,9 +71,9 @@ class InboundService:
         self.recorder.answered = self._answered
         self.recorder.committed = self._committed
 
-    def index(self, number: str) -> bytes:
-        """What a number is found by."""
-        return self._shared.vault.index(number)
+    def indexes(self, number: str) -> Sequence[bytes]:
+        """What a number is found by, the present index first."""
+        return self._shared.vault.indexes(number)
 
     def intake(
         self, connector: int, country_code: str, text: TextSettings, name: str = ""

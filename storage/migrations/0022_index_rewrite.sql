@@ -12,4 +12,6 @@ CREATE TABLE index_rewrite (
     done           boolean NOT NULL DEFAULT false,
     created_at     timestamptz NOT NULL DEFAULT now() -- gateways that are older than this write the old indexes
 );
+-- Of a parked receipt: the indexes of 16 octets, one behind the other, that the release before had for the recipient.
+ALTER TABLE unmatched_receipt ADD COLUMN other_idx bytea;
 INSERT INTO index_rewrite (name) VALUES ('suppression'), ('consent'), ('frequency');

@@ -25,7 +25,7 @@ from smpp.vocabulary import (
 from storage.categories import Category
 from tests.dispatch.test_receipt_intake import RECEIPT, answers
 from tests.dispatch.wire import Carrier, push, sending
-from tests.dispatch.world import CONNECTOR, World, running
+from tests.dispatch.world import CONNECTOR, VAULT, World, running
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -235,7 +235,7 @@ async def test_e33_a_receipt_that_repeats_our_reference_ends_the_doubt(world: Wo
 def test_e33_a_parked_receipt_keeps_whom_it_is_about(
     ton: int, source: bytes, number: str | None
 ) -> None:
-    reader = ReceiptReader(CONNECTOR, ReceiptManners(), index=str.encode)
+    reader = ReceiptReader(CONNECTOR, ReceiptManners(), indexes=lambda number: [number.encode()])
     pdu = DeliverSm(
         0, source_addr_ton=ton, source_addr=source, dest_addr_ton=5, destination_addr=b"SHOP",
         esm_class=RECEIPT, short_message=b"id:7 stat:DELIVRD",
@@ -243,7 +243,23 @@ def test_e33_a_parked_receipt_keeps_whom_it_is_about(
     row = reader.row(pdu, NOW)
     assert row is not None
     assert row.parties is not None
-    assert row.parties() == (None if number is None else number.encode(), "SHOP")
+    parties = row.parties()
+    assert parties[:2] == (None if number is None else number.encode(), "SHOP")
+    assert list(parties.other_idx) == []
+
+
+def test_n3_a_parked_receipt_keeps_every_index_of_its_number() -> None:
+    reader = ReceiptReader(CONNECTOR, ReceiptManners(), indexes=VAULT.indexes)
+    pdu = DeliverSm(
+        0, source_addr_ton=1, source_addr=b"541123017883", esm_class=RECEIPT,
+        short_message=b"id:7 stat:DELIVRD",
+    )  # fmt: skip
+    row = reader.row(pdu, NOW)
+    assert row is not None
+    assert row.parties is not None
+    parties = row.parties()
+    assert parties.to_idx == VAULT.index("+5491123017883")
+    assert VAULT.digest("+5491123017883") in parties.other_idx
 
 
 def test_a_reference_that_was_given_again_means_the_newer_part() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from dlr import recipient_match
 from dlr.connector_groups import ConnectorGroups
 from dlr.ledger import SubmissionRow, apply_receipts, insert_submissions
+from dlr.receipt_rows import Parties
 from dlr.recipient_match import Matched, match_recipients
 from dlr.status import Status
 from storage.pool import Connection
@@ -39,9 +41,10 @@ async def park(
     *,
     recipient: int = RECIPIENT,
     sender: str = "S",
+    others: Sequence[bytes] = (),
 ) -> None:
     receipt = world.receipt(carrier_id, status)
-    receipt.parties = lambda: (recipient.to_bytes(16, "big"), sender)
+    receipt.parties = lambda: Parties(recipient.to_bytes(16, "big"), sender, others)
     [applied] = await apply_receipts(connection, [receipt], world.ids)
     assert not applied.matched
 
@@ -90,6 +93,19 @@ async def test_what_was_given_up_still_learns_the_truth_and_what_has_an_id_is_no
     assert (await match(connection, world)).applied == []
     [told] = await apply_receipts(connection, [world.receipt("c1")], world.ids)
     assert (told.matched, told.changed) == (True, True)
+
+
+async def test_n3_a_submit_of_the_release_before_is_found_by_its_old_index(
+    connection: Connection, world: World
+) -> None:
+    row = await in_doubt(connection, world)
+    old = RECIPIENT.to_bytes(16, "big")
+    await park(connection, world, "c1", recipient=7, others=[b"x" * 16])
+    assert (await match(connection, world)).applied == []
+    await connection.execute("DELETE FROM unmatched_receipt")
+    await park(connection, world, "c1", recipient=7, others=[b"x" * 16, old])
+    [told] = (await match(connection, world)).applied
+    assert told.submission_id == row.id
 
 
 async def test_of_two_that_would_do_none_is_guessed(connection: Connection, world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from dlr import receipt_targets
 from dlr.ledger import SubmissionRow, apply_receipts, insert_submissions, join_unmatched
-from dlr.receipt_rows import ReceiptRow
+from dlr.receipt_rows import Parties, ReceiptRow
 from dlr.status import Status
 from dlr.unreported import unreported
 from storage.ids import id_at
@@ -41,7 +41,7 @@ def receipt(
     row = world.receipt(carrier_id, status)
     if recipient is not None:
         index = recipient.to_bytes(16, "big")
-        row.parties = lambda: (index, "S")
+        row.parties = lambda: Parties(index, "S")
     return row
 
 
@@ -89,6 +89,18 @@ async def test_e92_two_messages_under_one_id_take_the_receipts_of_their_numbers(
     for batch in [receipts] if at_once else [[row] for row in receipts]:
         await apply_receipts(connection, batch, world.ids)
     assert await statuses(connection, [first, second]) == [Status.UNDELIVERED, Status.DELIVERED]
+
+
+async def test_n3_a_message_of_the_release_before_is_known_by_its_old_index(
+    connection: Connection, world: World
+) -> None:
+    [first] = await message(connection, world, "X", 1)
+    [second] = await message(connection, world, "X", 2)
+    await insert_submissions(connection, [first, second])
+    row = receipt(world, "X", Status.UNDELIVERED)
+    row.parties = lambda: Parties(b"today's index...", "S", [(1).to_bytes(16, "big")])
+    await apply_receipts(connection, [row], world.ids)
+    assert await statuses(connection, [first, second]) == [Status.UNDELIVERED, second.status]
 
 
 async def test_e92_a_number_that_no_submit_has_does_not_keep_a_receipt_away(

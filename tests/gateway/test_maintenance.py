@@ -13,6 +13,7 @@ import pytest
 from dlr import ledger
 from dlr.ledger import MATCH_DAYS, apply_receipts, insert_submissions
 from dlr.reasons import Reason
+from dlr.receipt_rows import Parties
 from dlr.status import Status
 from gateway import maintenance
 from gateway.maintenance import Maintenance, Step
@@ -182,7 +183,7 @@ async def test_e33_a_receipt_of_a_submit_that_was_never_answered_ends_the_doubt(
     part = world.part(message_id=message, status=Status.UNCONFIRMED)
     await insert_submissions(connection, [part])
     receipt = world.receipt("c1")
-    receipt.parties = lambda: ((9).to_bytes(16, "big"), "S")
+    receipt.parties = lambda: Parties((9).to_bytes(16, "big"), "S")
     await apply_receipts(connection, [receipt], world.ids)
     soon("SWEEP_SECONDS")
     async with working(database, connection) as side:
