@@ -18,9 +18,11 @@ from campaigns.caps import Caps
 from dlr.reasons import Reason
 from dlr.status import Status
 from gateway.accept.checks import FlushCheck, SuppressionCheck
+from gateway.dispatch.claims import Claims
+from gateway.dispatch.intents import IntentWriter
 from gateway.dispatch.message import Ended
 from gateway.index_rewrite import IndexRewrite
-from gateway.policy.caps_checks import CapRules, CapsCheck
+from gateway.policy.caps_checks import CapRules, CapsCheck, CapsLook
 from gateway.policy.consent_checks import ConsentCheck, ConsentRules
 from storage.categories import Category
 from storage.crypto import NumberVault
@@ -142,6 +144,27 @@ async def test_n3_the_last_look_asks_for_every_form(database_url: str) -> None:
         assert await world.intents_open() == [[messages[0].id, messages[2].id]]
 
 
+async def test_n3_what_the_release_before_has_accepted_is_claimed_under_todays_index(
+    database_url: str,
+) -> None:
+    async with running(database_url) as world:
+        stored = world.message(
+            Category.MARKETING, to=ARGENTINA, to_idx=VAULT.digest(ARGENTINA), tags=()
+        )
+        await world.store([stored], owner=0)
+        claims = Claims(
+            world.database.dedicated("claims"),
+            vault=VAULT,
+            term=world.term.term,
+            texts_differ=lambda: False,
+        )
+        _, [claimed] = await claims.claim(
+            lambda database: database.fetch("SELECT id, attempt, in_doubt FROM outbox FOR UPDATE")
+        )
+        assert (claimed.to, claimed.to_idx) == (ARGENTINA, VAULT.index(ARGENTINA))
+        assert VAULT.digest(ARGENTINA) in claimed.old_idx
+
+
 async def test_n3_the_latest_word_counts_whichever_form_it_stands_under(
     connection: Connection, database_url: str
 ) -> None:
@@ -181,6 +204,32 @@ async def test_n3_what_was_counted_under_two_forms_is_counted_together(
     assert list(found[number].at) == [first, first + 1]
     assert not found[ACCOUNT, MARKETING, old[1]].at
     assert old[0] == number[2]
+
+
+async def test_n3_a_cap_counts_what_stands_under_the_other_form_and_the_job_adds_it_once(
+    connection: Connection, database_url: str
+) -> None:
+    first = id_at(NOW - timedelta(hours=3))
+    await counted(connection, ARGENTINA, hours_ago=3, message_id=first)
+    async with running(database_url) as world:
+        rules = CapRules({(ACCOUNT, MARKETING): Caps(day=2)})
+        intents = IntentWriter(
+            world.database.dedicated("caps"),
+            term=world.term.term,
+            looks=(CapsLook(rules, wall_ms),),
+        )
+        second, third = (
+            world.message(Category.MARKETING, account=ACCOUNT, to=to, old_idx=VAULT.old_indexes(to))
+            for to in ("+541123017883", ARGENTINA)
+        )
+        [stopped] = await intents.commit(world.batch([second, third]))
+        assert isinstance(stopped, dict)
+        assert stopped.keys() == {third.id}
+        await intents.close()
+    number = (ACCOUNT, MARKETING, VAULT.index(ARGENTINA))
+    await through(connection)
+    assert set((await frequency.read(connection, [number]))[number].at) == {first, second.id}
+    assert await connection.fetchval("SELECT count(*) FROM frequency") == 1
 
 
 async def test_n3_duplicates_become_one_with_the_oldest_evidence(connection: Connection) -> None:
