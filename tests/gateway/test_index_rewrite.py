@@ -155,6 +155,7 @@ async def test_n3_what_the_release_before_has_accepted_is_claimed_under_todays_i
         claims = Claims(
             world.database.dedicated("claims"),
             vault=VAULT,
+            ids=world.ids,
             term=world.term.term,
             texts_differ=lambda: False,
         )
