@@ -97,7 +97,7 @@ class Receipt(msgspec.Struct, gc=False):
 
     `unknown_state`: the word that nobody knows, "" for a receipt without any. `inferred`: no word
     said so, but none was delivered, there is a date, and a code. `guessed`: a value stood without
-    its key.
+    its key. `undated`: it has a date that cannot be read.
     """
 
     carrier_id: str
@@ -109,6 +109,7 @@ class Receipt(msgspec.Struct, gc=False):
     unknown_state: str | None = None
     inferred: bool = False
     guessed: bool = False
+    undated: bool = False
 
 
 class Likeness(IntEnum):
@@ -146,7 +147,7 @@ def parse_receipt(
     if states is not NO_STATES:
         ours = states.get((word or "").upper())
         tlv_ours = None if message_state is None else states.get(_state_word(message_state))
-    status, state, error, done_at, unknown, inferred = _outcome(
+    status, state, error, done_at, unknown, inferred, undated = _outcome(
         word or "",
         ours,
         message_state,
@@ -168,6 +169,7 @@ def parse_receipt(
         unknown,
         inferred,
         words.bare_id or words.bare_state,
+        undated,
     )
 
 
@@ -233,9 +235,9 @@ def _outcome(
     done_date: str,
     none_delivered: bool,
     zone: tzinfo,
-) -> tuple[Status, str, str | None, datetime | None, str | None, bool]:
-    """Status, state, error, done_at, unknown_state and inferred of a Receipt. `ours`, `tlv_ours`:
-    what this carrier means by its word and its number.
+) -> tuple[Status, str, str | None, datetime | None, str | None, bool, bool]:
+    """Status, state, error, done_at, unknown_state, inferred and undated of a Receipt. `ours`,
+    `tlv_ours`: what this carrier means by its word and its number.
     """
     status, state, unknown = _state(word, ours, message_state, tlv_ours)
     error = err or _network_error(network_error)
@@ -246,7 +248,9 @@ def _outcome(
         status = Status.UNDELIVERED
     if not failed and word and word.upper() not in STATES and status in _FAILURES:
         error = word
-    return status, state, error, done_at, unknown, inferred
+    # Zeros say that there is no date.
+    undated = done_at is None and bool(done_date.strip("0 "))
+    return status, state, error, done_at, unknown, inferred, undated
 
 
 def _state(

@@ -137,6 +137,8 @@ def connector_view(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> 
         paused=PAUSED in dispatch.withheld,
         withheld=dispatch.withheld,
         receipt_states=settings.receipt_states,
+        receipts_per=settings.receipts_per,
+        receipt_time_zone=str(settings.receipt_time_zone),
         receipt_states_unknown=dict(dispatch.intake.reader.unknown_words.counts()),
         bind=settings.bind,
         hints=dispatch.outcomes.unfit.hints,

@@ -119,6 +119,7 @@ def _connector(dispatch: ConnectorDispatch) -> Iterator[Sample]:
     yield Sample("sms_receipts_unreadable_total", intake.counters.unreadable, labels)
     yield Sample("sms_receipts_unknown_state_total", intake.reader.unknown_words.total, labels)
     yield Sample("sms_receipts_unmarked_total", intake.counters.receipt_like, labels)
+    yield Sample("sms_receipts_unreadable_time_total", intake.reader.undated, labels)
     yield Sample("sms_receipts_guessed_total", intake.counters.guessed, labels)
 
 

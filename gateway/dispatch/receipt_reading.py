@@ -105,6 +105,7 @@ class ReceiptReader:
         self._connector = connector
         self.manners = manners
         self.unknown_words = UnknownWords()
+        self.undated = 0  # receipts whose date cannot be read, since start: their arrival counts
         self._known: OrderedDict[str, KnownId] = OrderedDict()
         self._unsure: list[tuple[ReceiptRow, MessageRequest]] = []
         self.learner = (learner or IdLearner()) if manners.receipt_base is None else None
@@ -174,6 +175,8 @@ class ReceiptReader:
             unknown_state=receipt.unknown_state,
             guessed=receipt.guessed,
         )
+        if receipt.undated:
+            self.undated += 1
         unsure = self._learning and row.submission_id is None and bool(carrier_id)
         if unsure and len(self._unsure) < UNSURE_MAX:
             self._unsure.append((row, pdu))

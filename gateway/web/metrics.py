@@ -211,6 +211,11 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
             "arrival, which counts instead.",
             ("connector",),
         ),
+        "sms_receipts_unreadable_time_total": MetricKind(
+            "counter",
+            "Receipts with a date that cannot be read; their arrival counts.",
+            ("connector",),
+        ),
         "sms_receipts_parked_total": MetricKind(
             "counter", "Receipts that came before the answer to their submit."
         ),

@@ -116,3 +116,15 @@ async def test_e98_the_date_of_an_answer_to_a_query_is_read_as_a_receipts(
     queries.answered(cast("Bind", object()), [answer])
     [learned] = recorded
     assert learned.row.done_at == expected
+
+
+@pytest.mark.parametrize(
+    ("date", "undated"),
+    [("2611291500", 0), ("0000000000", 0), ("", 0), ("2613451500", 1)],
+)
+def test_e98_a_date_that_cannot_be_read_is_counted(date: str, undated: int) -> None:
+    reader = ReceiptReader(CONNECTOR, ReceiptManners())
+    text = f"id:X sub:001 dlvrd:001 submit date:{date} done date:{date} stat:DELIVRD err:000"
+    row = reader.row(DeliverSm(0, esm_class=RECEIPT, short_message=text.encode()), ARRIVED)
+    assert row is not None
+    assert (row.done_at is None, reader.undated) == (date != "2611291500", undated)

@@ -65,6 +65,7 @@ async def test_e96_words_of_its_own_are_shown_and_then_explained(
             assert await metric(running, "sms_receipts_unknown_state_total") == 1
             shown = await view(running, "sim")
             assert shown["receipt_states_unknown"] == {"NOROUTE": 1}
+            assert (shown["receipts_per"], shown["receipt_time_zone"]) == ("part", "UTC")
             assert running.child.log.read_text().count("receipt_state_unknown") == 1
 
             write_config(
