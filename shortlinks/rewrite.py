@@ -1,7 +1,7 @@
 """Finding links in a message and putting short ones in their place.
 
-Owns what counts as a link in running text, which targets are allowed, and the exact length that a
-short link will have. Pure. Must not know codes: a text is first rewritten with placeholders of the
+Owns which targets are allowed, and the exact length that a short link will have; where a link ends
+is link_grammar.py's. Pure. Must not know codes: a text is first rewritten with placeholders of the
 same length, so that encoding and parts are counted before a code exists (every code character is
 one GSM 03.38 septet, like the placeholder's).
 """
@@ -9,12 +9,13 @@ one GSM 03.38 septet, like the placeholder's).
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from urllib.parse import quote, urlsplit
 
+import idna
 import msgspec
 
+from shortlinks import link_grammar
 from shortlinks.code import ALPHABET, CODE_LENGTH, SLOTS
 
 TARGET_CHARACTERS_MAX = 2048
@@ -48,8 +49,9 @@ def find_links(text: str, *, except_under: str = "") -> list[Span]:
 
     What follows a link without a space is told apart by script: Chinese, Japanese, Thai or
     full-width characters end it, as does trailing punctuation. Host names may be internationalised.
-    What looks like a link but cannot be a target (user information, no host) stays text. Links
-    under `except_under` (our own short ones) are left out.
+    What looks like a link but cannot be a target (user information, no host), or is not surely one,
+    stays text: `links_left_alone` says why. Links under `except_under` (our own short ones) are
+    left out.
 
     Raises TooManyLinksError beyond 8 distinct targets, ValueError beyond 5 000 characters.
     """
@@ -58,9 +60,9 @@ def find_links(text: str, *, except_under: str = "") -> list[Span]:
     slots: dict[str, int] = {}
     spans: list[Span] = []
     own = _without_scheme(except_under) + "/" if except_under else ""
-    for match in _LINK.finditer(text):
-        url = _trimmed(match)
-        if own and (_without_scheme(url) + "/").startswith(own):
+    for found in link_grammar.search(text):
+        url = text[found.start : found.end]
+        if found.doubt is not None or (own and (_without_scheme(url) + "/").startswith(own)):
             continue
         try:
             target = normalise_target(url)
@@ -69,8 +71,34 @@ def find_links(text: str, *, except_under: str = "") -> list[Span]:
         slot = slots.setdefault(target, len(slots))
         if slot >= SLOTS:
             raise TooManyLinksError(f"more than {SLOTS} different links in one message")
-        spans.append(Span(match.start(), match.start() + len(url), slot, target))
+        spans.append(Span(found.start, found.end, slot, target))
     return spans
+
+
+class LeftAlone(msgspec.Struct, frozen=True):
+    """What begins like a link and stays text: `link_ambiguous` when there is a scheme within it,
+    `link_host_unclear` when nothing says where its host ends, `link_target_invalid` when nothing
+    could lead there.
+    """
+
+    code: str
+    text: str
+
+
+def links_left_alone(text: str) -> list[LeftAlone]:
+    """What find_links passes over in `text`, apart from links of our own."""
+    left: list[LeftAlone] = []
+    for found in link_grammar.search(text[:TEXT_CHARACTERS_MAX]):
+        url = text[found.start : found.end]
+        code = None if found.doubt is None else found.doubt.value
+        if code is None:
+            try:
+                normalise_target(url)
+            except InvalidTargetError:
+                code = "link_target_invalid"
+        if code is not None:
+            left.append(LeftAlone(code, url))
+    return left
 
 
 def targets_of(spans: Sequence[Span]) -> list[str]:
@@ -168,52 +196,9 @@ def is_location(target: str) -> bool:
     return len(target) <= TARGET_CHARACTERS_MAX and _LOCATION.fullmatch(target) is not None
 
 
-# Scripts that are written without spaces would swallow the words behind a link: only word
-# characters below the Thai block (Latin, Greek, Cyrillic, Hebrew, Arabic, Indic) continue one.
-_SPACED = r"[^\W\u0e00-\U0010ffff]"
-_UNSPACED = r"[\u0e00-\u0eff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
-# A label of a host is of one kind: "shop查看" is a label, then text. Digits go with both.
-_SPACED_LABEL = rf"{_SPACED}(?:{_SPACED}|-)*+"
-_LABEL = rf"(?:{_SPACED_LABEL}|{_UNSPACED}(?:{_UNSPACED}|[0-9-])*+)"
-# Top-level domains in such scripts are known by name: text follows "例子.中国" with no mark
-# between, and what follows "example.com." is text too.
-_UNSPACED_TOP_LEVEL = (
-    "中文网|我爱你|新加坡|组织机构|中国|中國|公司|网络|網絡|网址|网站|在线|香港|台湾|台灣|"
-    "澳門|商城|商标|商店|集团|政务|公益|移动|手机|信息|机构|时尚|游戏|娱乐|广东|佛山|餐厅|"
-    "购物|书籍|健康|招聘|慈善|企业|点看|八卦|世界|网店|"
-    "みんな|コム|セール|ストア|クラウド|ファッション|グーグル|ポイント|한국|닷컴|닷넷|삼성|ไทย|คอม|ລາວ"
-)
-# Atomic, like the labels: a hostile text costs one pass, not one for each place to give up at.
-_HOST = rf"(?>(?:{_LABEL}\.)+(?:{_UNSPACED_TOP_LEVEL}|{_SPACED_LABEL})|{_LABEL})"
-_TAIL = rf"(?:{_SPACED}|[-._~:/?#\[\]@!$&'()*+,;=%|{{}}^`])*"
-_LINK = re.compile(
-    rf"(?<![A-Za-z])(?i:https?)://(?P<host>{_HOST})(?P<port>:[0-9]{{1,5}})?+(?![^\s/?#]*@)"
-    rf"(?P<tail>[/?#]{_TAIL})?"
-)
-_TRAILING = ".,;:!?'*|^`"
-_BRACKETS = {")": "(", "]": "[", "}": "{"}
 _UNSAFE = '\x7f\\<>"'
 _KEPT = "/?:@!$&'()*+,;=-._~%[]|"
 _LOCATION = re.compile(r"https?://[!-;=?-\[\]-~]+")
-
-
-def _trimmed(match: re.Match[str]) -> str:
-    """The matched link without the punctuation that belongs to the sentence around it."""
-    text, start, end = match.string, match.end(), match.end()
-    if match["tail"]:
-        start = match.start("tail")
-    tail = text[start:end]
-    unopened = {
-        close: tail.count(close) - tail.count(opening) for close, opening in _BRACKETS.items()
-    }
-    while end > start:
-        last = text[end - 1]
-        if last not in _TRAILING and unopened.get(last, 0) <= 0:
-            break
-        if last in unopened:
-            unopened[last] -= 1
-        end -= 1
-    return text[match.start() : end]
 
 
 def _without_scheme(url: str) -> str:
@@ -221,26 +206,23 @@ def _without_scheme(url: str) -> str:
 
 
 def _ascii_host(host: str) -> str:
-    """`host` in lower case, each non-ASCII label as punycode (RFC 5891), or InvalidTargetError."""
-    mapped = unicodedata.normalize("NFKC", host).lower().replace("。", ".").removesuffix(".")
-    if any(
-        unicodedata.category(character)[0] not in "LMN"
-        for character in mapped
-        if character not in _HOST_MARKS
-    ):
+    """`host` in lower case, each non-ASCII label as its A-label (UTS 46, RFC 5891), or
+    InvalidTargetError.
+    """
+    mapped = host.lower()
+    try:
+        if not mapped.isascii():
+            mapped = idna.uts46_remap(mapped)
+        mapped = mapped.removesuffix(".")
+        labels = [
+            label if label.isascii() else idna.alabel(label).decode("ascii")
+            for label in mapped.split(".")
+        ]
+    except (idna.IDNAError, UnicodeError):
+        raise InvalidTargetError("link target: no valid host name") from None
+    if len(".".join(labels)) > HOST_CHARACTERS_MAX or not all(map(_HOST_LABEL.fullmatch, labels)):
         raise InvalidTargetError("link target: no valid host name")
-    labels = mapped.split(".")
-    ascii_labels = [
-        label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
-        for label in labels
-    ]
-    ascii_host = ".".join(ascii_labels)
-    if len(ascii_host) > HOST_CHARACTERS_MAX or not all(
-        _HOST_LABEL.fullmatch(label) for label in ascii_labels
-    ):
-        raise InvalidTargetError("link target: no valid host name")
-    return ascii_host
+    return ".".join(labels)
 
 
-_HOST_MARKS = "-._"
 _HOST_LABEL = re.compile(rf"[a-z0-9_](?:[a-z0-9_-]{{0,{LABEL_CHARACTERS_MAX - 2}}}[a-z0-9_])?")

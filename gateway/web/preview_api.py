@@ -23,6 +23,7 @@ from gateway.web.message_answers import ItemError, category_name, encoding_name
 from gateway.web.messages_api import EXAMPLE, MESSAGE_PROBLEMS, none_accepted
 from gateway.web.problems import ProblemError, not_taken
 from gateway.web.services import PolicyDecision, RouteView, Services
+from shortlinks.rewrite import LeftAlone, links_left_alone
 from smpp.text import Estimate, estimate
 from storage.crypto import mask
 
@@ -55,6 +56,10 @@ class PreviewedMessage(msgspec.Struct, kw_only=True):
         list[str], Meta(description="The characters that GSM 03.38 does not have, first 20.")
     ]
     links: Annotated[list[str], Meta(description="Targets of the short links.")]
+    links_left_alone: Annotated[
+        list[LeftAlone],
+        Meta(description="What begins like a link and stays text, with the reason."),
+    ]
     route: RouteView
     decisions: list[PolicyDecision]
 
@@ -156,6 +161,7 @@ class PreviewApi:
             characters_remaining=measured.units_left,
             ucs2_characters=list(measured.forced_by),
             links=list(message.links),
+            links_left_alone=links_left_alone(message.text),
             route=self._services.explain_route(message, account.name),
             decisions=list(decisions),
         )

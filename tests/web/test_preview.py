@@ -40,6 +40,16 @@ async def test_one_message_is_shown_as_it_would_be_sent(api: Api) -> None:
     assert (message["status"], message["decisions"]) == ("accepted", [])
 
 
+async def test_l1_links_that_stay_text_say_why(api: Api) -> None:
+    text = "http://http://t.cn/R2 https://shop.example/ok https://shop.example.手机优惠"
+    [item] = await items_of(api, {"to": "+8613812345678", "text": text})
+    assert item["message"]["links"] == ["https://shop.example/ok"]
+    assert item["message"]["links_left_alone"] == [
+        {"code": "link_ambiguous", "text": "http://http://t.cn/R2"},
+        {"code": "link_host_unclear", "text": "https://shop.example.手机优惠"},
+    ]
+
+
 async def test_gsm_text_names_no_character_and_counts_septets(api: Api) -> None:
     [item] = await items_of(api, {"to": "+8613812345678", "text": "[" * 81})
     message = item["message"]
