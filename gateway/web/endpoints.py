@@ -13,20 +13,25 @@ import msgspec
 from aiohttp import web
 
 from gateway.web.cursors import PageQuery
+from gateway.web.parameters import unknown_parameters
+from gateway.web.problems import ProblemError
 
 JSON = "application/json"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+KeyCheck = Callable[[web.Request, str], Awaitable[object]]  # raises where a key lacks the scope
 
 # Any request may meet these; the rest follows from what the endpoint asks for.
-_ALWAYS = ("malformed_request", "internal", "overloaded", "storage_unavailable")
+_ALWAYS = (
+    "malformed_request", "internal", "overloaded", "storage_unavailable", "parameter_unknown",
+)  # fmt: skip
 _WITH_KEY = (
     "key_missing", "key_unknown", "key_revoked", "key_expired", "scope_missing", "account_unknown",
 )  # fmt: skip
 _WITH_BODY = (
     "malformed_json", "body_slow", "body_too_large", "content_encoding_unsupported", "not_json",
-    "field_unknown", "field_missing", "field_type",
+    "field_unknown", "field_missing", "field_type", "field_repeated",
 )  # fmt: skip
-_WITH_QUERY = ("parameter_unknown", "parameter_invalid")
+_WITH_QUERY = ("parameter_invalid",)
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -46,7 +51,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     the body. `query` is the Struct that a QueryReader reads; one that inherits PageQuery says that
     the answer is a page of a list. `problems` are the codes besides those implied. `items` names
     the real type of fields that the request keeps as msgspec.Raw. `request_also` is another form
-    that the body may have.
+    that the body may have. An endpoint without `request` or `query` refuses bodies or parameters.
     """
 
     method: str
@@ -57,11 +62,13 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     scope: str | None = None  # None: asked without a key
     description: str = ""
     request: type[msgspec.Struct] | None = None
+    request_optional: bool = False  # the body may be left out
     request_also: type[msgspec.Struct] | None = None
     items: Mapping[str, type] = MappingProxyType({})
     query: type[msgspec.Struct] | None = None
     path_parameters: Mapping[str, object] = MappingProxyType({})  # name -> annotated type
     headers: Mapping[str, object] = MappingProxyType({})  # of the request: name -> annotated type
+    instead: str = ""  # what who looks for a parameter here may have meant
     limited: bool = False  # counted against the account's requests_rate
     problems: tuple[str, ...] = ()
     example: Mapping[str, object] | None = None  # of the request's body
@@ -88,7 +95,9 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         codes = [*_ALWAYS]
         if self.scope is not None:
             codes += _WITH_KEY
-        if self.request is not None:
+        if self.request is None:
+            codes.append("body_unexpected")
+        else:
             codes += _WITH_BODY
         if self.query is not None:
             codes += _WITH_QUERY
@@ -113,10 +122,34 @@ def _mounted_path(endpoint: Endpoint) -> str:
     return path
 
 
-def mount(app: web.Application, endpoints: Iterable[Endpoint]) -> None:
-    """Give each its route."""
+def mount(app: web.Application, endpoints: Iterable[Endpoint], may: KeyCheck) -> None:
+    """Give each its route, behind the refusal of what it does not take; `may` comes before it."""
     for endpoint in endpoints:
+        path, handler = _mounted_path(endpoint), _guarded(endpoint, may)
         if endpoint.method == "GET":
-            app.router.add_get(_mounted_path(endpoint), endpoint.handler)  # and HEAD
+            app.router.add_get(path, handler)  # and HEAD
         else:
-            app.router.add_route(endpoint.method, _mounted_path(endpoint), endpoint.handler)
+            app.router.add_route(endpoint.method, path, handler)
+
+
+def _guarded(endpoint: Endpoint, may: KeyCheck) -> Handler:
+    """The handler, asked only when the request brings nothing that the record does not name: what
+    is silently ignored, a dry run for instance, is not what was asked for.
+    """
+    handler = endpoint.handler
+    no_query, no_body = endpoint.query is None, endpoint.request is None
+    if not (no_query or no_body):
+        return handler
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        unknown = no_query and bool(request.query_string)
+        if not unknown and not (no_body and request.body_exists):
+            return await handler(request)
+        if endpoint.scope is not None:
+            await may(request, endpoint.scope)
+        if unknown:
+            names = list(request.query) or [request.query_string]
+            raise unknown_parameters(names, endpoint.instead)
+        raise ProblemError("body_unexpected", "this takes no body")
+
+    return guarded

@@ -143,7 +143,8 @@ def _operation(
         content: dict[str, object] = {"schema": schema}
         if endpoint.example is not None:
             content["example"] = endpoint.example
-        operation["requestBody"] = {"required": True, "content": {JSON: content}}
+        required = not endpoint.request_optional
+        operation["requestBody"] = {"required": required, "content": {JSON: content}}
     answers = {
         str(status): _answer(endpoint, endpoint.answer(status), schemas)
         for status in endpoint.answers

@@ -69,6 +69,7 @@ class OperationsApi:
                 "the body says `allow_removals`. The body may be left out.",
                 scope=ADMIN,
                 request=ReloadRequest,
+                request_optional=True,
                 answers={200: Reloaded},
                 problems=("config_invalid", "reload_running"),
             ),

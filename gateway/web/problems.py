@@ -156,6 +156,12 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "field_unknown": ProblemKind(
             422, "Unknown field", "Nothing is silently ignored: correct or remove the field."
         ),
+        "field_repeated": ProblemKind(
+            422, "Field given twice", "Which of the two is meant? Send each field once."
+        ),
+        "body_unexpected": ProblemKind(
+            422, "Body where none belongs", "Send the request without a body; nothing was done."
+        ),
         "field_missing": ProblemKind(422, "Missing field", "Add the field."),
         "field_type": ProblemKind(422, "Wrong type", "Give the type named."),
         "parameter_unknown": ProblemKind(422, "Unknown parameter", "Correct or remove it."),

@@ -70,7 +70,7 @@ def create_app(services: Services, settings: HttpSettings) -> web.Application:
     page = MetricsPage(services.snapshot, counters.samples, listener.samples)
     endpoints += HealthApi(services, access, page, metrics_key=settings.metrics_key).routes()
     documentation = DocumentationApi(endpoints)
-    mount(app, [*endpoints, *documentation.routes()])
+    mount(app, [*endpoints, *documentation.routes()], access.key)
     return app
 
 
