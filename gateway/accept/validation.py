@@ -7,13 +7,14 @@ are the accepter's.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from unicodedata import east_asian_width
 
 import msgspec
 
+from gateway.accept.body_faults import UNDECODABLE, Faults, mended, repeated
+from gateway.accept.json_text import is_utf8, may_repeat
 from gateway.accept.models import (
     AccountPolicy,
     FieldError,
@@ -52,18 +53,21 @@ _UNITS_PART_MAX = 160  # no part holds more characters, whatever the alphabet
 # Line feed, carriage return and tab are text; the other controls are not, U+0000 cannot be stored,
 # half of a surrogate pair cannot be sent, U+FFFE in front means "the other byte order" to a phone.
 _NOT_TEXT = re.compile("[\0-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_FIELDS = MessageRequest.__struct_encode_fields__
-_UNKNOWN_FIELD = re.compile(r"unknown field `(?P<name>.*)`", re.DOTALL)
-_MISSING_FIELD = re.compile(r"missing required field `(?P<name>[^`]*)`")
-_AT = re.compile(r"(?P<what>.*) - at `\$(?P<path>[^`]*)`", re.DOTALL)
-_TYPE_NAMES = {
-    "str": "a string", "int": "an integer", "bool": "true or false", "array": "a list",
-    "object": "an object", "null": "null", "float": "a number",
-}  # fmt: skip
+_FIELD_COUNT = len(
+    MessageRequest.__struct_fields__
+)  # all but the required ones are None by default
 
 # What is stored of a text's alphabet; the carrier's own number is its connector's business.
 _DATA_CODINGS = {
     "gsm7": DATA_CODING_DEFAULT, "latin1": DATA_CODING_LATIN_1, "ucs2": DATA_CODING_UCS2,
+}  # fmt: skip
+
+
+# A text that is none: the code that its field has for what it cannot be.
+_MALFORMED = {
+    "to": "number_invalid", "text": "text_invalid", "from": "sender_invalid",
+    "category": "category_unknown", "client_ref": "label_invalid", "campaign_id": "label_invalid",
+    "variant": "label_invalid", "tags": "label_invalid", "tlvs": "tlv_invalid",
 }  # fmt: skip
 
 
@@ -144,18 +148,18 @@ class Validator:
         `index` is its place in a batch, for the JSON pointers (RFC 6901) of the errors. Never
         raises for what a client can send.
         """
+        faults: list[FieldError]
+        request: MessageRequest | None
         try:
             request = self._decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return _refused([undecodable(error, _FIELDS)], index)
-        faults: list[FieldError] = []
-        number_fault = self._number_fault(request.to)
-        if number_fault is not None:
-            faults.append(FieldError("number_invalid", f"to {number_fault}", "/to"))
-        elif (refused := account.numbers.fault(request.to)) is not None:
-            key = (refused[0], "refused")
-            self._decisions[key] = self._decisions.get(key, 0) + 1
-            faults.append(FieldError(*refused, "/to"))
+        except UNDECODABLE:
+            request, faults = _what_is_right(raw, index)
+            if request is None:
+                return _refused(faults, index)
+        else:
+            given = _FIELD_COUNT - msgspec.structs.astuple(request).count(None)
+            faults = repeated(raw) if may_repeat(bytes(raw), given) else []
+        self._number(request.to, account, faults)
         sender = self._sender(request.sender, account, faults)
         category = self._category(request.category, account, faults)
         _check_labels(request, faults)
@@ -190,6 +194,15 @@ class Validator:
             priority=priority,
             options=_with_tlvs(options, tlvs),
         )  # fmt: skip
+
+    def _number(self, to: str, account: AccountPolicy, faults: list[FieldError]) -> None:
+        fault = self._number_fault(to)
+        if fault is not None:
+            faults.append(FieldError("number_invalid", f"to {fault}", "/to"))
+        elif (refused := account.numbers.fault(to)) is not None:
+            key = (refused[0], "refused")
+            self._decisions[key] = self._decisions.get(key, 0) + 1
+            faults.append(FieldError(*refused, "/to"))
 
     def _sender(self, sender: str | None, account: AccountPolicy, faults: list[FieldError]) -> str:
         allowed = account.senders
@@ -266,42 +279,16 @@ class Validator:
         return marked, tuple(targets_of(spans)), tuple(span.slot for span in spans)
 
 
-def undecodable(
-    error: msgspec.DecodeError | UnicodeDecodeError | RecursionError, known: Sequence[str]
-) -> FieldError:
-    """What msgspec could not decode, in the words of the API; `known` are the fields there are."""
-    if isinstance(error, RecursionError):
-        return FieldError("malformed_json", "the JSON is nested too deeply", "")
-    if not isinstance(error, msgspec.ValidationError):
-        what = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        return FieldError("malformed_json", f"the body is not JSON: {what}", "")
-    message = str(error)
-    match = _AT.fullmatch(message)
-    path = match["path"] if match else ""
-    message = match["what"] if match else message
-    pointer = path.replace(".", "/").replace("[", "/").replace("]", "")
-    if found := _UNKNOWN_FIELD.search(message):
-        name = found["name"]
-        nearest = "" if pointer else _nearest(name, known)
-        return FieldError(
-            "field_unknown",
-            f"there is no field {name!r}{nearest}",
-            f"{pointer}/" + name.replace("~", "~0").replace("/", "~1"),
-        )
-    if found := _MISSING_FIELD.search(message):
-        missing = found["name"]
-        return FieldError("field_missing", f"{missing} is missing", f"{pointer}/{missing}")
-    detail = re.sub(r"`([^`]*)`", _type_words, message)
-    return FieldError("field_type", detail[:1].lower() + detail[1:], pointer)
-
-
-def _type_words(match: re.Match[str]) -> str:
-    return " or ".join(_TYPE_NAMES.get(name, name) for name in match[1].split(" | "))
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name[:LABEL_CHARACTERS_MAX], known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(known)}"
+def _what_is_right(
+    raw: bytes | msgspec.Raw, index: int | None
+) -> tuple[MessageRequest | None, Faults]:
+    """Of an item that could not be decoded. A body that is not UTF-8 is no JSON at all; in a batch
+    it is one item that is not.
+    """
+    rest = mended(raw, MessageRequest, _MALFORMED)
+    if index is None and not is_utf8(bytes(raw)):
+        return None, Faults([FieldError("malformed_json", "this is not UTF-8", "")])
+    return rest.body, rest.faults
 
 
 def _refused(faults: list[FieldError], index: int | None) -> Refused:

@@ -15,14 +15,13 @@ from msgspec import UNSET, Meta
 
 from gateway.accept.models import FieldError
 from gateway.accept.numbers import NumberPlan
-from gateway.accept.validation import undecodable
 from gateway.web.access import Access
 from gateway.web.bodies import BodyReader
 from gateway.web.consents import ConsentView, ConsentWord
 from gateway.web.endpoints import Endpoint
 from gateway.web.json_answers import json_response
 from gateway.web.parameters import QueryReader, invalid
-from gateway.web.requested import refusal
+from gateway.web.requested import read_body, refusal
 from gateway.web.reveals import RevealQuery, Reveals, Unreadable, shown, unreadable
 from gateway.web.services import Services
 from storage.categories import Category
@@ -91,7 +90,7 @@ class ConsentsApi:
         self._access = access
         self._bodies = bodies
         self._numbers = NumberPlan()
-        self._decode = msgspec.json.Decoder(ConsentRequest).decode
+        self._body = msgspec.json.Decoder(ConsentRequest)
         self._query = QueryReader(ConsentQuery)
         self._reveals = Reveals(services.reveals)
 
@@ -151,18 +150,19 @@ class ConsentsApi:
         return json_response(answer, headers=page.headers(next_cursor) | noted)
 
     def _word(self, body: bytes) -> ConsentWord:
-        try:
-            asked = self._decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise refusal(undecodable(error, ConsentRequest.__struct_encode_fields__)) from None
-        number_fault = self._numbers.fault(asked.to)
-        if number_fault is not None:
-            raise refusal(FieldError("number_invalid", f"to {number_fault}", "/to"))
+        read = read_body(ConsentRequest, self._body, body)
+        asked, faults = read.body, read.faults
         now = datetime.fromtimestamp(self._services.wall_ms() / 1000, UTC)
-        at = now if asked.at is None else asked.at
-        if not EARLIEST <= at <= now + timedelta(seconds=AHEAD_SECONDS_MAX):
-            detail = f"at lies ahead, or before {EARLIEST.year}"
-            raise refusal(FieldError("out_of_range", detail, "/at"))
+        at = now
+        if asked is not None:
+            if (number_fault := self._numbers.fault(asked.to)) is not None:
+                faults.append(FieldError("number_invalid", f"to {number_fault}", "/to"))
+            at = now if asked.at is None else asked.at
+            if not EARLIEST <= at <= now + timedelta(seconds=AHEAD_SECONDS_MAX):
+                detail = f"at lies ahead, or before {EARLIEST.year}"
+                faults.append(FieldError("out_of_range", detail, "/at"))
+        if asked is None or faults:
+            raise refusal(faults)
         return ConsentWord(
             number=asked.to,
             category=Category.of(asked.category),

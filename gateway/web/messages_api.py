@@ -18,17 +18,15 @@ from gateway.accept.idempotency import Claimed
 from gateway.accept.models import (
     AccountPolicy,
     BatchRequest,
-    FieldError,
     GivenIds,
     MessageRequest,
     Prepared,
     Refused,
     Verdict,
 )
-from gateway.accept.validation import undecodable
 from gateway.web.access import SEND, Access
 from gateway.web.bodies import BodyReader
-from gateway.web.endpoints import Answer, Endpoint
+from gateway.web.endpoints import Answer, Endpoint, Handler
 from gateway.web.idempotent import (
     HEADER,
     REPEAT_PROBLEMS,
@@ -36,6 +34,7 @@ from gateway.web.idempotent import (
     Claim,
     IdempotentRequests,
 )
+from gateway.web.list_bodies import SLICE_ITEMS, Items, open_list
 from gateway.web.message_answers import (
     BatchAnswer,
     EventList,
@@ -51,9 +50,8 @@ from gateway.web.services import Services
 from storage.ids import format_id, parse_id
 
 READ = "messages:read"
-# No callback holds the event loop longer than 5 ms: a refused message takes up to 30 us.
-SLICE_ITEMS = 100
 SLICE_BYTES = 64 << 10
+REFUSED_BYTES = SLICE_BYTES // 10  # finding all that is wrong takes longer than what is right
 
 MessageId = Annotated[
     str,
@@ -97,6 +95,7 @@ class MessagesApi:
                 summary="Send one message",
                 description="Answered when the message is stored, before it goes to the carrier.",
                 scope=SEND,
+                instead="POST /v1/messages/preview tells what would be sent",
                 limited=True,
                 request=MessageRequest,
                 answers={202: Answer(SentMessage, headers={"Location": "The message."})},
@@ -111,6 +110,7 @@ class MessagesApi:
                 summary="Send many messages",
                 description="Each message is taken or refused by itself; 422 when none is taken.",
                 scope=SEND,
+                instead="POST /v1/messages/preview tells what would be sent",
                 limited=True,
                 request=BatchRequest,
                 items={"messages": MessageRequest},
@@ -119,24 +119,8 @@ class MessagesApi:
                 problems=("batch_size", "batch_rejected", *REPEAT_PROBLEMS),
                 example={"messages": [EXAMPLE]},
             ),
-            Endpoint(
-                method="GET",
-                path="/v1/messages/{id}",
-                handler=self.message,
-                summary="A message as it stands",
-                scope=READ,
-                path_parameters={"id": MessageId},
-                answers={200: MessageResource},
-            ),
-            Endpoint(
-                method="GET",
-                path="/v1/messages/{id}/events",
-                handler=self.events,
-                summary="Everything that happened to a message",
-                scope=READ,
-                path_parameters={"id": MessageId},
-                answers={200: EventList},
-            ),
+            _looked_up("", self.message, "A message as it stands", MessageResource),
+            _looked_up("/events", self.events, "Everything that happened to a message", EventList),
         ]
 
     async def send(self, request: web.Request) -> web.Response:
@@ -196,7 +180,7 @@ class MessagesApi:
     async def _send_batch(
         self, account: AccountPolicy, body: bytes, claim: Claim | None
     ) -> web.Response:
-        messages = self._open(body)
+        messages = await open_list(BatchRequest, self._envelope, body, self._batch_items_max)
         claimed = None if claim is None else await claim(1 + len(messages))
         checked = await self._check(messages, account)
         prepared = [each for each in checked if isinstance(each, Prepared)]
@@ -239,21 +223,7 @@ class MessagesApi:
             raise _no_such_message()
         return self._json(EventList(events))
 
-    def _open(self, body: bytes) -> list[msgspec.Raw]:
-        try:
-            messages = self._envelope.decode(body).messages
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            fault = undecodable(error, BatchRequest.__struct_encode_fields__)
-            raise ProblemError(fault.code, fault.detail, (fault,)) from None
-        if not 1 <= len(messages) <= self._batch_items_max:
-            detail = f"{len(messages)} messages; a batch has 1 to {self._batch_items_max}"
-            fault = FieldError("batch_size", detail, "/messages")
-            raise ProblemError(fault.code, fault.detail, (fault,))
-        return messages
-
-    async def _check(
-        self, messages: Sequence[msgspec.Raw], account: AccountPolicy
-    ) -> list[Prepared | Refused]:
+    async def _check(self, messages: Items, account: AccountPolicy) -> list[Prepared | Refused]:
         """Each message validated, giving way to other requests after every slice."""
         check, now_ms = self._services.validator.check, self._services.wall_ms()
         checked: list[Prepared | Refused] = []
@@ -261,6 +231,8 @@ class MessagesApi:
         for index, raw in enumerate(messages):
             checked.append(check(raw, account, now_ms=now_ms, index=index))
             size += memoryview(raw).nbytes
+            if isinstance(checked[-1], Refused):
+                size += REFUSED_BYTES
             if size > SLICE_BYTES or index % SLICE_ITEMS == SLICE_ITEMS - 1:
                 size = 0
                 await asyncio.sleep(0)
@@ -300,6 +272,18 @@ class MessagesApi:
 
     def _json(self, value: object) -> web.Response:
         return web.Response(body=self._encoder.encode(value), content_type="application/json")
+
+
+def _looked_up(what: str, handler: Handler, summary: str, answer: type) -> Endpoint:
+    return Endpoint(
+        method="GET",
+        path=f"/v1/messages/{{id}}{what}",
+        handler=handler,
+        summary=summary,
+        scope=READ,
+        path_parameters={"id": MessageId},
+        answers={200: answer},
+    )
 
 
 def _ids_of_prepared(claimed: Claimed, checked: Sequence[Prepared | Refused]) -> GivenIds:

@@ -13,15 +13,22 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from gateway.accept.models import AccountPolicy, FieldError, MessageRequest, Prepared, Refused
-from gateway.accept.validation import undecodable
+from gateway.accept.body_faults import UNDECODABLE
+from gateway.accept.models import (
+    AccountPolicy,
+    BatchRequest,
+    MessageRequest,
+    Prepared,
+    Refused,
+)
 from gateway.web.access import SEND, Access
 from gateway.web.bodies import BodyReader
 from gateway.web.endpoints import Endpoint
 from gateway.web.json_answers import json_response
+from gateway.web.list_bodies import open_list
 from gateway.web.message_answers import ItemError, category_name, encoding_name
 from gateway.web.messages_api import EXAMPLE, MESSAGE_PROBLEMS, none_accepted
-from gateway.web.problems import ProblemError, not_taken
+from gateway.web.problems import not_taken
 from gateway.web.services import PolicyDecision, RouteView, Services
 from shortlinks.rewrite import LeftAlone, links_left_alone
 from smpp.text import Estimate, estimate
@@ -86,7 +93,7 @@ class PreviewApi:
         self._access = access
         self._bodies = bodies
         self._form = msgspec.json.Decoder(_Form)
-        self._envelope = msgspec.json.Decoder(PreviewRequest)
+        self._envelope = msgspec.json.Decoder(BatchRequest)
 
     def routes(self) -> list[Endpoint]:
         """What server.py mounts."""
@@ -113,7 +120,7 @@ class PreviewApi:
     async def preview(self, request: web.Request) -> web.Response:
         """200 with what would become of each message; 422 when none could be sent."""
         account = await self._access.sender(request)
-        checked = self._check(await self._bodies.read(request), account)
+        checked = await self._check(await self._bodies.read(request), account)
         prepared = [each for each in checked if isinstance(each, Prepared)]
         if not prepared:
             raise none_accepted([each for each in checked if isinstance(each, Refused)])
@@ -126,24 +133,24 @@ class PreviewApi:
         ]
         return json_response(PreviewAnswer(items))
 
-    def _check(self, body: bytes, account: AccountPolicy) -> list[Prepared | Refused]:
+    async def _check(self, body: bytes, account: AccountPolicy) -> list[Prepared | Refused]:
         check, now_ms = self._services.validator.check, self._services.wall_ms()
-        try:
-            if self._form.decode(body).messages is msgspec.UNSET:
-                checked = check(body, account, now_ms=now_ms)
-                if isinstance(checked, Refused):
-                    raise not_taken(checked)
-                return [checked]
-            messages = self._envelope.decode(body).messages
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            fault = undecodable(error, PreviewRequest.__struct_encode_fields__)
-            if fault.pointer == "/messages" and "length" in fault.detail:
-                detail = f"a preview has 1 to {ITEMS_MAX} messages"
-                fault = FieldError("batch_size", detail, "/messages")
-            raise ProblemError(fault.code, fault.detail, (fault,)) from None
+        if not await self._is_list(body):
+            checked = check(body, account, now_ms=now_ms)
+            if isinstance(checked, Refused):
+                raise not_taken(checked)
+            return [checked]
+        messages = await open_list(BatchRequest, self._envelope, body, ITEMS_MAX)
         return [
             check(raw, account, now_ms=now_ms, index=index) for index, raw in enumerate(messages)
         ]
+
+    async def _is_list(self, body: bytes) -> bool:
+        """Which of the two forms the body has; what is neither is taken for a message."""
+        try:
+            return self._form.decode(body).messages is not msgspec.UNSET
+        except UNDECODABLE:
+            return b'"messages"' in body
 
     def _previewed(
         self, message: Prepared, account: AccountPolicy, decisions: Sequence[PolicyDecision]

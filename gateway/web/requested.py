@@ -6,13 +6,14 @@ measured. Must not know an endpoint.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
 from aiohttp import web
 
+from gateway.accept.body_faults import UNDECODABLE, Mended, mended, repeated
 from gateway.accept.models import FieldError
-from gateway.accept.validation import undecodable
 from gateway.web.problems import ProblemError
 from ratelimit.spec import RateSpec, RateSpecError, parse_rate
 from storage.ids import parse_id
@@ -33,17 +34,29 @@ def not_found(what: str) -> ProblemError:
     return ProblemError("not_found", f"this account has no {what} with this id")
 
 
-def refusal(fault: FieldError) -> ProblemError:
-    """The problem that one field makes."""
-    return ProblemError(fault.code, fault.detail, (fault,))
+def refusal(faults: FieldError | Sequence[FieldError]) -> ProblemError:
+    """The problem that these faults make; the first one names it."""
+    faults = (faults,) if isinstance(faults, FieldError) else tuple(faults)
+    return ProblemError(faults[0].code, faults[0].detail, faults)
 
 
-def decoded(kind: type[Asked], decoder: msgspec.json.Decoder[Asked], body: bytes) -> Asked:
-    """The body as this Struct. Raises ProblemError 400 or 422."""
+def read_body(
+    kind: type[Asked], decoder: msgspec.json.Decoder[Asked], raw: bytes | msgspec.Raw
+) -> Mended[Asked]:
+    """The body, or what is right of it with everything that is wrong."""
     try:
-        return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise refusal(undecodable(error, kind.__struct_encode_fields__)) from None
+        asked = decoder.decode(raw)
+    except UNDECODABLE:
+        return mended(raw, kind)
+    return Mended(asked, repeated(raw))
+
+
+def decoded(kind: type[Asked], decoder: msgspec.json.Decoder[Asked], raw: bytes) -> Asked:
+    """The body. Raises ProblemError 400 or 422 with all of its faults."""
+    found = read_body(kind, decoder, raw)
+    if found.faults or found.body is None:
+        raise refusal(found.faults)
+    return found.body
 
 
 def rate_of(text: str) -> RateSpec:

@@ -5,6 +5,7 @@ Owns their JSON. Must not decide anything: who asks says whether to send again o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from gateway.accept.body_faults import Faults
 from gateway.accept.models import FieldError
 from gateway.web.access import SEND, Access
 from gateway.web.bodies import BodyReader
@@ -19,7 +21,7 @@ from gateway.web.endpoints import Endpoint
 from gateway.web.json_answers import json_response
 from gateway.web.messages_api import MessageId
 from gateway.web.problems import ProblemError
-from gateway.web.requested import decoded, not_found, path_id, refusal
+from gateway.web.requested import decoded, not_found, path_id, read_body, refusal
 from gateway.web.services import MessageFilter, Resolution, Services
 from storage.ids import format_id, parse_id, time_of
 
@@ -117,19 +119,25 @@ class ResolveApi:
     async def resolve_many(self, request: web.Request) -> web.Response:
         """Each for itself."""
         key = await self._access.key(request, SEND)
-        asked = decoded(ResolveMany, self._many, await self._bodies.read(request))
-        if (asked.ids is None) == (asked.batch_id is None):
-            raise _invalid("", "give either ids or batch_id")
+        read = read_body(ResolveMany, self._many, await self._bodies.read(request))
+        asked, faults = read.body, read.faults
+        named: list[int] = []
+        batch: list[int] = []
+        if asked is not None:
+            if (asked.ids is None) == (asked.batch_id is None) and not faults:
+                faults.append(FieldError("field_type", "give either ids or batch_id", ""))
+            ids = enumerate(asked.ids or ())
+            named = _ids("msg", [(f"/ids/{index}", text) for index, text in ids], faults)
+            if asked.batch_id is not None:
+                batch = _ids("bat", [("/batch_id", asked.batch_id)], faults)
+        if asked is None or faults:
+            raise refusal(faults)
         more = False
-        if asked.ids is not None:
-            ids = [_id("msg", text, f"/ids/{k}") for k, text in enumerate(asked.ids)]
-        else:
-            ids, more = await self._of_batch(
-                key.account, _id("bat", asked.batch_id or "", "/batch_id")
-            )
+        if batch:
+            named, more = await self._of_batch(key.account, batch[0])
         found = (
-            await self._services.doubts.resolve(key.account, key.id, asked.action, ids)
-            if ids
+            await self._services.doubts.resolve(key.account, key.id, asked.action, named)
+            if named
             else []
         )
         done = sum(each.result in ("resent", "dropped") for each in found)
@@ -144,15 +152,15 @@ class ResolveApi:
         return [view.id for view in page.messages], page.stopped_at is not None
 
 
-def _id(prefix: str, text: str, pointer: str) -> int:
-    try:
-        return parse_id(prefix, text)
-    except ValueError as error:
-        raise _invalid(pointer, str(error)) from None
-
-
-def _invalid(pointer: str, detail: str) -> ProblemError:
-    return refusal(FieldError("field_type", f"{pointer or 'body'}: {detail}", pointer))
+def _ids(prefix: str, texts: Sequence[tuple[str, str]], faults: Faults) -> list[int]:
+    """The ids of these (pointer, text), and a fault for each that is none."""
+    ids: list[int] = []
+    for pointer, text in texts:
+        try:
+            ids.append(parse_id(prefix, text))
+        except ValueError as error:
+            faults.append(FieldError("field_type", f"{pointer[1:]}: {error}", pointer))
+    return ids
 
 
 def _resolved(found: Resolution) -> ResolvedMessage:

@@ -22,8 +22,9 @@ from gateway.web.answer_fields import ALWAYS_LINES
 from gateway.web.bodies import JSON
 from gateway.web.connection import Connection
 from gateway.web.edge import Edge
+from gateway.web.list_bodies import SLICE_ITEMS
 from gateway.web.message_answers import SentMessage, sent
-from gateway.web.messages_api import SLICE_ITEMS, MessagesApi
+from gateway.web.messages_api import MessagesApi
 from gateway.web.problems import not_taken, problem_response
 from gateway.web.request_head import BODY_BYTES_MAX, RequestHead, RequestHeads
 from gateway.web.request_ids import REQUEST_ID_HEADER

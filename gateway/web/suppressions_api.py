@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Annotated, Literal
 
 import msgspec
@@ -16,19 +17,20 @@ from aiohttp import web
 from msgspec import UNSET, Meta
 
 from dlr.reasons import Reason
+from gateway.accept.body_faults import Faults
 from gateway.accept.models import FieldError
 from gateway.accept.numbers import NumberPlan
-from gateway.accept.validation import undecodable
 from gateway.web.access import Access
 from gateway.web.bodies import BodyReader
 from gateway.web.endpoints import Answer, Endpoint
 from gateway.web.inbound_api import accounts_of
 from gateway.web.json_answers import json_response
+from gateway.web.list_bodies import SLICE_ITEMS, open_list
 from gateway.web.message_answers import ItemError
-from gateway.web.parameters import QueryReader, invalid
+from gateway.web.parameters import MOMENTS, YEAR_MAX, QueryReader, invalid
 from gateway.web.problems import ProblemError
 from gateway.web.recipients import Suppress, SuppressionFilter, SuppressionView
-from gateway.web.requested import refusal
+from gateway.web.requested import read_body
 from gateway.web.reveals import RevealQuery, Reveals, Unreadable, shown
 from gateway.web.services import Services
 from storage.categories import Category
@@ -39,7 +41,6 @@ READ = "suppressions:read"
 WRITE = "suppressions:write"
 NUMBERS_READ = "numbers:read"
 ITEMS_MAX = 10_000
-SLICE_ITEMS = 100
 
 CategoryOrAll = Literal["otp", "transactional", "service", "marketing", "all"]
 ReasonLabel = Literal[
@@ -242,27 +243,31 @@ class SuppressionsApi:
     async def add(self, request: web.Request) -> web.Response:
         """Each by itself; 422 when none is good."""
         key = await self._access.key(request, WRITE)
-        raw = self._open(await self._bodies.read(request))
-        checked: list[Suppress | FieldError] = []
+        raw = await open_list(
+            SuppressionsRequest, self._envelope, await self._bodies.read(request), ITEMS_MAX
+        )
+        checked: list[Suppress | Faults] = []
         for index, item in enumerate(raw):
             checked.append(self._check(item, f"/suppressions/{index}"))
             if index % SLICE_ITEMS == SLICE_ITEMS - 1:
                 await asyncio.sleep(0)
         good = [each for each in checked if isinstance(each, Suppress)]
-        faults = tuple(each for each in checked if isinstance(each, FieldError))
         if not good:
             detail = f"none of the {len(checked)} entries can be stored"
-            raise ProblemError("batch_rejected", detail, faults)
+            faults = [each for each in checked if isinstance(each, Faults)]
+            raise ProblemError("batch_rejected", detail, tuple(chain.from_iterable(faults)))
         new = iter(await self._services.recipients.suppress(key.account, f"key {key.id}", good))
         items: list[SuppressionItem] = []
         for index, each in enumerate(checked):
-            if isinstance(each, FieldError):
-                error = ItemError(each.code, each.detail, (each,))
+            if isinstance(each, Faults):
+                error = ItemError(each[0].code, each[0].detail, tuple(each))
                 items.append(SuppressionItem(index, error=error))
             else:
                 items.append(SuppressionItem(index, "added" if next(new) else "exists"))
         added = sum(item.status == "added" for item in items)
-        return json_response(SuppressionsAnswer(added, len(good) - added, len(faults), items))
+        return json_response(
+            SuppressionsAnswer(added, len(good) - added, len(checked) - len(good), items)
+        )
 
     async def remove(self, request: web.Request) -> web.Response:
         """Nothing to take out is no error: the number may be texted, as was asked."""
@@ -301,33 +306,22 @@ class SuppressionsApi:
         )
         return json_response(answer)
 
-    def _open(self, body: bytes) -> list[msgspec.Raw]:
-        try:
-            items = self._envelope.decode(body).suppressions
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise refusal(
-                undecodable(error, SuppressionsRequest.__struct_encode_fields__)
-            ) from None
-        if not 1 <= len(items) <= ITEMS_MAX:
-            detail = f"{len(items)} entries; a request has 1 to {ITEMS_MAX}"
-            raise refusal(FieldError("batch_size", detail, "/suppressions"))
-        return items
-
-    def _check(self, raw: msgspec.Raw, pointer: str) -> Suppress | FieldError:
-        try:
-            item = self._item.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            fault = undecodable(error, SuppressionRequest.__struct_encode_fields__)
-            return FieldError(fault.code, fault.detail, pointer + (fault.pointer or ""))
-        number_fault = self._numbers.fault(item.number)
-        if number_fault is not None:
-            return FieldError("number_invalid", f"number {number_fault}", f"{pointer}/number")
-        now = datetime.fromtimestamp(self._services.wall_ms() / 1000, UTC)
-        if item.expires_at is not None and item.expires_at <= now:
-            return FieldError("out_of_range", "expires_at is past", f"{pointer}/expires_at")
-        return Suppress(
-            item.number, _category(item.category), _REASONS[item.reason], item.expires_at
-        )
+    def _check(self, raw: msgspec.Raw | bytes, pointer: str) -> Suppress | Faults:
+        """What is to be stored, or everything that is wrong, with pointers into the request."""
+        read = read_body(SuppressionRequest, self._item, raw)
+        item, faults = read.body, read.faults
+        if item is not None:
+            if (number_fault := self._numbers.fault(item.number)) is not None:
+                faults.append(FieldError("number_invalid", f"number {number_fault}", "/number"))
+            now = datetime.fromtimestamp(self._services.wall_ms() / 1000, UTC)
+            until = item.expires_at
+            if until is not None and not now < until < MOMENTS[1]:
+                detail = f"expires_at is past, or after {YEAR_MAX}"
+                faults.append(FieldError("out_of_range", detail, "/expires_at"))
+            if not faults:
+                category, reason = _category(item.category), _REASONS[item.reason]
+                return Suppress(item.number, category, reason, until)
+        return Faults([FieldError(f.code, f.detail, f"{pointer}{f.pointer}") for f in faults])
 
 
 def _category(label: str) -> int:

@@ -109,7 +109,7 @@ def test_every_fault_of_a_message_is_announced() -> None:
     found: set[str] = set()
     for module in Path("gateway/accept").glob("*.py"):
         found |= set(re.findall(r'(?:FieldError|Refused)\(\s*"(\w+)"', module.read_text()))
-    implied = {"malformed_json", "field_unknown", "field_missing", "field_type"}
+    implied = {"malformed_json", "field_unknown", "field_missing", "field_type", "field_repeated"}
     implied |= {"internal", "overloaded", "storage_unavailable"}
     assert found
     assert found - implied <= set(MESSAGE_PROBLEMS)

@@ -181,7 +181,7 @@ async def test_a_mixture_of_requests_is_answered_in_order_and_each_once(
         assert await reader.read() == b""
     numbers = [*range(11)][rotation:] + [*range(11)][:rotation]
     assert answered == [*map(str, numbers), "last"]
-    assert len(known.memory.stored) == 507
+    assert len(known.memory.stored) == 506  # one asks for what there is not, with ?x=1
 
 
 async def test_http_1_0_is_answered_and_closed(known: Api) -> None:
