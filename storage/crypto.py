@@ -46,17 +46,17 @@ class NumberVault:
     which somebody is looked for to be spared (index_rewrite).
     """
 
-    __slots__ = ("_inner", "_outer", "_siv", "fingerprint", "rewritten", "unreadable")
+    __slots__ = (
+        "_inner", "_outer", "_request", "_siv", "fingerprint", "rewritten", "unreadable",
+    )  # fmt: skip
 
     def __init__(self, keys: NumberKeys) -> None:
         self.fingerprint = keys.fingerprint
         self.rewritten = False
         self.unreadable = 0  # stored numbers met that could not be opened
         self._siv = AESSIV(keys.derive("number seal", 64))
-        # HMAC with its two key blocks hashed once: 0.7 µs per number, where hmac.digest takes 1.8.
-        key = keys.derive("number index", 32).ljust(_BLOCK_BYTES, b"\0")
-        self._inner = hashlib.sha256(bytes(octet ^ 0x36 for octet in key))
-        self._outer = hashlib.sha256(bytes(octet ^ 0x5C for octet in key))
+        self._inner, self._outer = _hmac_blocks(keys.derive("number index", 32))
+        self._request = _hmac_blocks(keys.derive("request fingerprint", 32))
 
     def seal(self, msisdn: str) -> bytes:
         """The ciphertext: 16 octets longer than the number, equal for equal numbers."""
@@ -111,6 +111,15 @@ class NumberVault:
         """The same, as long as such an index may stand in a table that is rewritten."""
         return () if self.rewritten else self.other_indexes(msisdn)
 
+    def request_fingerprint(self, to: str, sender: str, category: int, text: str) -> bytes:
+        """What tells whether two messages ask for the same, and gives nobody who lacks the key a
+        way to try numbers or texts: 16 octets. None of the values holds a NUL.
+        """
+        inner, outer = (block.copy() for block in self._request)
+        inner.update(f"{to}\0{sender}\0{category}\0{text}".encode())
+        outer.update(inner.digest())
+        return outer.digest()[:INDEX_BYTES]
+
     def seal_many(self, msisdns: Iterable[str]) -> list[bytes]:
         """`seal` of each, in order."""
         encrypt = self._siv.encrypt
@@ -120,6 +129,13 @@ class NumberVault:
         """`index` of each, in order."""
         index = self.index
         return [index(msisdn) for msisdn in msisdns]
+
+
+def _hmac_blocks(key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
+    """HMAC with its two key blocks hashed once: 0.7 µs a number, where hmac.digest takes 1.8."""
+    key = key.ljust(_BLOCK_BYTES, b"\0")
+    inner = hashlib.sha256(bytes(octet ^ 0x36 for octet in key))
+    return inner, hashlib.sha256(bytes(octet ^ 0x5C for octet in key))
 
 
 def mask(msisdn: str) -> str:

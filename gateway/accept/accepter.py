@@ -28,6 +28,7 @@ from gateway.accept.accepting import (
     ready_message,
 )
 from gateway.accept.checks import FlushCheck, SuppressionCheck
+from gateway.accept.client_refs import fingerprint
 from gateway.accept.models import GivenIds, Overloaded, Prepared, Refused, Verdict
 from gateway.accept.pacing import STOPPED_NS, Pacing
 from gateway.accept.retraction import retract, was_committed
@@ -189,6 +190,8 @@ class MessageAccepter:
                         moments[until], again=ids is not None and ids.again, old_idx=old(item.to),
                     )
                 )  # fmt: skip
+                if item.asked_text is not None:
+                    accepting[-1].fingerprint = fingerprint(self._vault, message_id, item)
         return accepting
 
     async def _flush_alone(
@@ -215,7 +218,8 @@ class MessageAccepter:
                     async with dedicated.transaction():
                         left = await not_stored(connection, items)
                         new = await client_refs.claim(connection, left, datetime.now(UTC))
-                        repeats = len(left) - len(new)
+                        repeats = sum(not isinstance(item.repeat_of, Refused) for item in left)
+                        repeats -= len(new)
                         if new:
                             await self._link(connection, new)
                             await self._check(connection, new)

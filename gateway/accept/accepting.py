@@ -12,7 +12,7 @@ import msgspec
 
 from dlr.ledger import SubmissionRow
 from gateway.accept.batches import BatchOpening
-from gateway.accept.models import Prepared, Verdict
+from gateway.accept.models import Prepared, Refused, Verdict
 from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import Ended, ReadyMessage
 from gateway.dispatch.outcomes import FREED_BY_HAND
@@ -51,8 +51,10 @@ class Accepting(msgspec.Struct, gc=False):
     ended: Ended | None = None
     again: bool = False  # its id was given out before: it may be stored
     batch: BatchOpening | None = None
-    repeat_of: Accepting | Verdict | None = None  # has its client_ref; this one is not stored
     old_idx: tuple[bytes, ...] = ()  # by which the release before may have indexed the recipient
+    # Has its client_ref, or why it may not have it; this one is not stored.
+    repeat_of: Accepting | Verdict | Refused | None = None
+    fingerprint: bytes | None = None  # of what is asked for, with its id before; with a client_ref
 
 
 def message_row(item: Accepting) -> tuple[object, ...]:

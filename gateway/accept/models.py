@@ -75,7 +75,11 @@ class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
         ),
     ] = None
     client_ref: Annotated[
-        str | None, _described("Yours; a repeat within 72 hours is not sent again.", **_LABEL)
+        str | None,
+        _described(
+            "Yours; a repeat within 72 hours is not sent again, another message under it refused.",
+            **_LABEL,
+        ),
     ] = None
     campaign_id: Annotated[str | None, _described("Reports group by it.", **_LABEL)] = None
     variant: Annotated[str | None, _described("Reports group by it.", **_LABEL)] = None
@@ -146,6 +150,7 @@ class Prepared(msgspec.Struct, gc=False):
     expires_at: int | None = None  # ms since the epoch
     priority: int = PRIORITY_DEFAULT
     options: MessageOptions | None = None
+    asked_text: str | None = None  # as it came, where a client_ref has to know it again
 
 
 class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):

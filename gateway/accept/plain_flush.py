@@ -42,6 +42,7 @@ class _Row(msgspec.Struct, omit_defaults=True, gc=False):
     expires_at: datetime | None
     priority: int
     client_ref: str | None = None
+    fingerprint: str | None = None
     campaign_id: str | None = None
     variant: str | None = None
     tags: tuple[str, ...] = ()
@@ -76,5 +77,6 @@ def _row(item: Accepting) -> _Row:
         item.id, item.owner, message.account, message.category, message.connector,
         message.data_coding, message.parts, message.sender, "\\x" + item.to_enc.hex(),
         "\\x" + item.to_idx.hex(), item.text, item.expires_at, message.priority,
-        message.client_ref, message.campaign_id, message.variant, message.tags,
+        message.client_ref, None if item.fingerprint is None else "\\x" + item.fingerprint.hex(),
+        message.campaign_id, message.variant, message.tags,
     )  # fmt: skip

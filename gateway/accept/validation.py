@@ -193,6 +193,7 @@ class Validator:
             + 1000 * (self._validity_seconds[category] if seconds is None else seconds),
             priority=priority,
             options=_with_tlvs(options, tlvs),
+            asked_text=None if request.client_ref is None else request.text,
         )  # fmt: skip
 
     def _number(self, to: str, account: AccountPolicy, faults: list[FieldError]) -> None:

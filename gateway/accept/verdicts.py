@@ -21,13 +21,15 @@ RETRY_AFTER_SECONDS = 1
 _ACCEPTED = Status.ACCEPTED.label
 
 
-def verdict_of(item: Accepting) -> Verdict:
+def verdict_of(item: Accepting) -> Verdict | Refused:
     """Of a message that is stored, or repeats one that is."""
     if item.repeat_of is not None:
         first = item.repeat_of
-        if isinstance(first, Verdict):
-            return first
-        return msgspec.structs.replace(verdict_of(first), deduplicated=True)
+        if isinstance(first, Accepting):
+            first = verdict_of(first)
+            if isinstance(first, Verdict):
+                first = msgspec.structs.replace(first, deduplicated=True)
+        return first
     if item.ended is not None:
         reason = item.ended.reason
         label = None if reason is Reason.NONE else reason.label

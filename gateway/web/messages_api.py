@@ -18,6 +18,7 @@ from gateway.accept.idempotency import Claimed
 from gateway.accept.models import (
     AccountPolicy,
     BatchRequest,
+    FieldError,
     GivenIds,
     MessageRequest,
     Prepared,
@@ -67,6 +68,7 @@ MESSAGE_PROBLEMS = (
     "text_invalid", "text_too_long", "links_too_many", "tlv_invalid", "label_invalid",
     "out_of_range", "route_unavailable", "send_at_invalid", "send_window_invalid",
     "policy_not_allowed", "country_not_allowed", "number_landline", "number_not_mobile",
+    "client_ref_reused",
 )  # fmt: skip
 EXAMPLE = {"to": "+8613812345678", "text": "Your code is 271828", "category": "otp"}
 
@@ -193,12 +195,18 @@ class MessagesApi:
             ids=None if claimed is None else _ids_of_prepared(claimed, checked),
         )
         taken = iter(verdicts)
-        outcomes = [each if isinstance(each, Refused) else next(taken) for each in checked]
+        outcomes = [
+            each if isinstance(each, Refused) else _placed(next(taken), index)
+            for index, each in enumerate(checked)
+        ]
         if claimed is not None and claimed.stored:
             outcomes = [
                 claimed.stored.get(each_id, each)
                 for each_id, each in zip(claimed.ids[1:], outcomes, strict=True)
             ]
+        refused = [each for each in outcomes if isinstance(each, Refused)]
+        if len(refused) == len(outcomes) and all(each.errors for each in refused):
+            raise none_accepted(refused)  # and nothing is stored: it is their fields
         return web.Response(
             body=await self._batch_answer(batch_id, outcomes, checked),
             status=202,
@@ -294,6 +302,17 @@ def _ids_of_prepared(claimed: Claimed, checked: Sequence[Prepared | Refused]) ->
         if isinstance(each, Prepared)
     ]
     return GivenIds(ids, claimed.again)
+
+
+def _placed(outcome: Verdict | Refused, index: int) -> Verdict | Refused:
+    """What the accepter refuses has pointers into the message; this is its place in the batch."""
+    if isinstance(outcome, Verdict) or not outcome.errors:
+        return outcome
+    errors = tuple(
+        FieldError(each.code, each.detail, f"/messages/{index}{each.pointer}")
+        for each in outcome.errors
+    )
+    return Refused(outcome.code, outcome.detail, errors)
 
 
 def none_accepted(refused: Sequence[Refused]) -> ProblemError:

@@ -143,6 +143,11 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "label_invalid": ProblemKind(
             422, "Invalid label", "References, campaigns, variants, tags: short printable text."
         ),
+        "client_ref_reused": ProblemKind(
+            422,
+            "client_ref used for another message",
+            "Give a new message a reference of its own; the one it was used for stands as it is.",
+        ),
         "out_of_range": ProblemKind(422, "Out of range", "Keep to the range named."),
         "send_at_invalid": ProblemKind(
             422, "Invalid send_at", "From now on, at most 35 days ahead, with a UTC offset."

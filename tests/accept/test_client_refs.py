@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.status import Status
 from gateway.accept import client_refs, retraction
-from gateway.accept.models import Prepared, StorageDown, Verdict
+from gateway.accept.models import Prepared, Refused, StorageDown, Verdict
 from storage.categories import Category
+from storage.crypto import NumberVault
 from storage.ids import id_at
-from tests.accept.world import ACCOUNT, CONNECTOR, World, accepting, prepared
+from storage.keys import NumberKeys
+from tests.accept.world import ACCOUNT, CONNECTOR, VAULT, World, accepting, prepared
 from tests.integration.database_proxy import database_proxy
 
 
@@ -63,6 +66,102 @@ async def test_a_repeat_is_told_how_the_first_one_stands_now(world: World) -> No
     await world.connection.execute("UPDATE submission SET status = 50, reason = 2 WHERE part = 2")
     [repeat] = await accept(world, prepared(1, client_ref="r"))
     assert (repeat.status, repeat.reason) == ("undelivered", "number_unknown")
+
+
+def asked(number: int, ref: str = "r", **fields: Any) -> Prepared:
+    """As validation hands it over: with the text that was asked for."""
+    message = prepared(number, client_ref=ref, **fields)
+    message.asked_text = fields.get("asked_text", message.text)
+    return message
+
+
+OTHERS = {
+    "to": {"to": "+8613900000001"}, "text": {"asked_text": "other"}, "from": {"sender": "OTHER"},
+    "category": {"category": Category.SERVICE},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fields", OTHERS.values(), ids=OTHERS)
+async def test_h1_a_reference_used_for_another_message_is_refused(
+    world: World, fields: dict[str, Any]
+) -> None:
+    [first] = await accept(world, asked(1))
+    answers = await world.accepter.accept(
+        [asked(1, **fields), asked(2, ref="s", **fields), asked(1)], batch_id=None
+    )
+    refused, new, again = answers
+    assert isinstance(refused, Refused)
+    assert (refused.code, refused.errors[0].pointer) == ("client_ref_reused", "/client_ref")
+    assert isinstance(new, Verdict)
+    assert isinstance(again, Verdict)
+    assert (again.id, again.deduplicated, new.deduplicated) == (first.id, True, False)
+    assert set(await world.messages()) == {first.id, new.id}
+    assert world.accepter.deduplicated == 1
+    assert (world.room.reserved, len(world.room.pushed)) == (0, 2)
+
+
+async def test_h1_a_repeat_whose_text_is_made_differently_now_is_the_same(world: World) -> None:
+    """Signature, suffix and short links are ours: what counts is what was asked for."""
+    first, again = await accept(
+        world, asked(1, text="hello [SHOP]", asked_text="hello"), asked(1, asked_text="hello")
+    )
+    assert (again.id, again.deduplicated) == (first.id, True)
+
+
+async def test_h1_in_one_batch_the_first_one_counts_or_what_was_stored(world: World) -> None:
+    answers = await world.accepter.accept(
+        [asked(1), asked(2), asked(1), asked(3, ref="s")], batch_id=7
+    )
+    first, other, again, free = answers
+    assert isinstance(other, Refused)
+    assert isinstance(first, Verdict)
+    assert isinstance(again, Verdict)
+    assert isinstance(free, Verdict)
+    assert (again.id, again.deduplicated) == (first.id, True)
+    other, repeat = await world.accepter.accept([asked(2), asked(1)], batch_id=8)
+    assert isinstance(other, Refused)
+    assert isinstance(repeat, Verdict)
+    assert (repeat.id, repeat.deduplicated) == (first.id, True)
+    assert set(await world.messages()) == {first.id, free.id}
+
+
+async def test_h1_processes_that_race_store_one_and_refuse_the_other(database_url: str) -> None:
+    async with accepting(database_url) as one, accepting(database_url) as two:
+        names = [f"r{n}" for n in range(150)]
+        mine, theirs = await asyncio.gather(
+            one.accepter.accept([asked(1, ref=name) for name in names], batch_id=None),
+            two.accepter.accept([asked(2, ref=name) for name in reversed(names)], batch_id=None),
+        )
+        for ours, other in zip(mine, reversed(theirs), strict=True):
+            stored = [each for each in (ours, other) if isinstance(each, Verdict)]
+            assert len(stored) == 1
+            assert not stored[0].deduplicated
+        assert len(await one.messages()) == len(names)
+        assert (one.room.reserved, two.room.reserved) == (0, 0)
+
+
+@pytest.mark.parametrize("left", ["NULL", "int8send(1) || substr(fingerprint, 9)"])
+async def test_h1_a_row_that_does_not_say_what_it_was_used_for_dedupes(
+    world: World, left: str
+) -> None:
+    """Of the release before this one: written by it, or taken over when its 72 hours were over."""
+    [first] = await accept(world, asked(1))
+    await world.connection.execute(f"UPDATE client_ref SET fingerprint = {left}")
+    [again] = await accept(world, asked(2))
+    assert (again.id, again.deduplicated) == (first.id, True)
+
+
+async def test_h1_a_fingerprint_tells_nobody_what_it_is_of(world: World) -> None:
+    """Without the key no number or text can be tried: two keys give two of one message."""
+    await accept(world, asked(1))
+    stored = await world.connection.fetchval("SELECT fingerprint FROM client_ref")
+    one, two = (NumberVault(NumberKeys(bytes([n]) * 64)) for n in (1, 2))
+    prints = {
+        vault.request_fingerprint("+8613800000001", "SHOP", 1, "m1") for vault in (one, two, VAULT)
+    }
+    assert len(prints) == 3
+    assert stored[8:] in prints
+    assert len(stored) == 24
 
 
 async def test_the_same_reference_of_another_account_is_another(world: World) -> None:

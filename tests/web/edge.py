@@ -14,7 +14,15 @@ import msgspec
 from dlr.rates import delivery_rates
 from dlr.report import Latency
 from gateway.accept.idempotency import Claimed, InProgress, KeptAnswer, OtherBody, RequestKey
-from gateway.accept.models import AccountPolicy, GivenIds, Overloaded, Prepared, Refused, Verdict
+from gateway.accept.models import (
+    AccountPolicy,
+    FieldError,
+    GivenIds,
+    Overloaded,
+    Prepared,
+    Refused,
+    Verdict,
+)
 from gateway.accept.numbers import NumberPlan
 from gateway.accept.validation import Validator
 from gateway.config.settings import HttpSettings
@@ -159,6 +167,10 @@ class Memory:
             message_id = self.ids.next() if ids is None else ids.ids[position]
             if item.client_ref is not None:
                 first = self.references.setdefault((item.account, item.client_ref), message_id)
+                if first != message_id and _asks(self.stored[first][0]) != _asks(item):
+                    fault = FieldError("client_ref_reused", "used before", "/client_ref")
+                    answers.append(Refused(fault.code, fault.detail, (fault,)))
+                    continue
                 if first != message_id:
                     answers.append(Verdict(first, "queued", None, item.text, deduplicated=True))
                     continue
@@ -303,6 +315,10 @@ class Memory:
 
     def snapshot(self) -> Iterable[Sample | HistogramSample]:
         return self.samples
+
+
+def _asks(item: Prepared) -> tuple[object, ...]:
+    return item.to, item.sender, item.category, item.asked_text
 
 
 ACCOUNTS: Mapping[int, AccountPolicy] = {

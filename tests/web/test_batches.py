@@ -121,3 +121,26 @@ async def test_the_configured_size_of_a_batch_holds() -> None:
     async with running_api(HttpSettings(batch_items_max=2)) as api:
         assert (await api.post(BATCH, {"messages": [GOOD] * 2}))[0].status == 202
         assert (await api.post(BATCH, {"messages": [GOOD] * 3}))[0].status == 422
+
+
+async def test_h1_a_reference_used_for_another_message_is_refused_by_its_place(
+    known: Api, taken: list[bytes]
+) -> None:
+    """In a batch alone, on both ways of single messages, and all of a batch together."""
+    first = {**GOOD, "client_ref": "r"}
+    other = {**first, "to": "+8613912345678"}
+    _, answer = await known.post(BATCH, {"messages": [first, other, first]})
+    items = answer["items"]
+    assert isinstance(items, list)
+    assert [item.get("deduplicated", False) for item in items] == [False, False, True]
+    assert [each["pointer"] for each in items[1]["error"]["errors"]] == ["/messages/1/client_ref"]
+    assert (answer["accepted"], answer["rejected"], answer["deduplicated"]) == (1, 1, 1)
+    for headers in ({}, {"Idempotency-Key": "k"}):
+        response, problem = await known.post("/v1/messages", other, headers)
+        assert (response.status, problem["code"]) == (422, "client_ref_reused")
+        response, answer = await known.post("/v1/messages", first, headers)
+        assert (response.status, answer["deduplicated"]) == (202, True)
+    assert len(taken) == 2
+    response, problem = await known.post(BATCH, {"messages": [other, {**other, "text": "x"}]})
+    assert (response.status, problem["code"]) == (422, "batch_rejected")
+    assert len(known.memory.stored) == 1

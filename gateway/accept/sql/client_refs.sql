@@ -1,13 +1,14 @@
 -- name: client_refs_claim
--- The references that are free, or whose 72 hours are over ($4: the lowest id within them). Each is named once.
-INSERT INTO client_ref (account, client_ref, message_id)
-SELECT * FROM unnest($1::smallint[], $2::text[], $3::bigint[])
-ON CONFLICT (account, client_ref) DO UPDATE SET message_id = excluded.message_id
-WHERE client_ref.message_id < $4
+-- The references that are free, or whose 72 hours are over ($5: the lowest id within them). Each is named once.
+INSERT INTO client_ref (account, client_ref, message_id, fingerprint)
+SELECT * FROM unnest($1::smallint[], $2::text[], $3::bigint[], $4::bytea[])
+ON CONFLICT (account, client_ref) DO UPDATE
+SET message_id = excluded.message_id, fingerprint = excluded.fingerprint
+WHERE client_ref.message_id < $5
 RETURNING message_id;
 
 -- name: client_refs_held
-SELECT wanted.position, held.message_id
+SELECT wanted.position, held.message_id, held.fingerprint
 FROM unnest($1::smallint[], $2::text[]) WITH ORDINALITY AS wanted (account, client_ref, position)
 JOIN client_ref AS held ON held.account = wanted.account AND held.client_ref = wanted.client_ref;
 

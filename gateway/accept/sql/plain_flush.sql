@@ -7,7 +7,7 @@ WITH given AS MATERIALIZED (
     FROM json_to_recordset($1::text::json) AS given (
         id bigint, owner bigint, account smallint, category smallint, connector smallint, data_coding smallint,
         parts smallint, sender text, to_enc bytea, to_idx bytea, text text, expires_at timestamptz, priority smallint,
-        client_ref text, campaign_id text, variant text, tags text[]
+        client_ref text, fingerprint bytea, campaign_id text, variant text, tags text[]
     )
 ), asked AS MATERIALIZED (
     SELECT NOT EXISTS (
@@ -18,8 +18,8 @@ WITH given AS MATERIALIZED (
           AND (s.expires_at IS NULL OR s.expires_at > now())
     ) AS clear
 ), referred AS (
-    INSERT INTO client_ref (account, client_ref, message_id)
-    SELECT account, client_ref, id
+    INSERT INTO client_ref (account, client_ref, message_id, fingerprint)
+    SELECT account, client_ref, id, fingerprint
     FROM given, asked
     WHERE clear AND client_ref IS NOT NULL
     ORDER BY account, client_ref
