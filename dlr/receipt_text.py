@@ -46,6 +46,8 @@ _TIME_WORD = re.compile(
 _VENDOR_STATE = re.compile(r"[A-Z][A-Z0-9_:.-]{3,31}")
 _BARE_ERROR = re.compile(r"[0-9]{1,4}|[A-Z]{1,3}:?[0-9]{2,5}")
 
+FIELDS_BEFORE_TEXT_MIN: Final = 2  # fewer, and the receipt is behind `text:`
+
 _FIELDS: Final = ("id", "sub", "dlvrd", "submit_date", "done_date", "stat", "err")
 _NOTHING: Final[Sequence[str]] = ()
 
@@ -83,8 +85,8 @@ def _fields(text: str) -> tuple[str, Mapping[str, str]]:
     whatever order they come.
 
     `text:` holds the customer's own words, which may look like fields. So fields are read before
-    it, first come; only what would have no id otherwise is read from behind it, where the last one
-    of a name is the carrier's.
+    it, first come; only if it comes first, or nearly, are they read from behind it, where the last
+    one of a name is the carrier's.
     """
     keys = _keys(text)
     if not keys:
@@ -97,7 +99,7 @@ def _fields(text: str) -> tuple[str, Mapping[str, str]]:
     fields: dict[str, str] = {}
     for name, value in values[:head]:
         fields.setdefault(name, value)
-    if "id" not in fields and "stat" not in fields:
+    if len(fields) < FIELDS_BEFORE_TEXT_MIN and not {"id", "stat"} & fields.keys():
         fields.update(values[head:])
     return text[: keys[0].start()], fields
 

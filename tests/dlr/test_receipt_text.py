@@ -69,6 +69,8 @@ def test_e95_the_customers_words_are_no_values() -> None:
     """Behind `text:` they never count, and without that key only where a state is missing."""
     receipt = parsed(b"id:1 dlvrd:000 done date:2401011203 err:000 text:DELIVRD")
     assert (receipt.status, receipt.state) == (Status.SENT, "")
+    receipt = parsed(f"{BARE.removeprefix('id:')}id:5 stat:EXPIRED".encode())
+    assert (receipt.carrier_id, receipt.status) == (ID, Status.DELIVERED)
     receipt = parsed(b"id:1 stat:EXPIRED err:000 DELIVRD id:2")
     assert (receipt.carrier_id, receipt.status) == ("1", Status.EXPIRED)
 
@@ -99,6 +101,17 @@ def test_e96_a_code_keeps_its_colon_and_what_stands_before_it(
     receipt = parsed(text)
     assert (receipt.carrier_id, receipt.state, receipt.error) == ("1", state, error)
     assert receipt.status is status
+
+
+@given(
+    st.sampled_from(["ID", "SUB", "ERR", "STAT", "TEXT", "DLVRD", "DONE DATE", "id", "text"]),
+    st.from_regex(r"[0-9A-Z]{1,6}", fullmatch=True),
+)
+def test_e96_no_key_begins_inside_a_value(key: str, rest: str) -> None:
+    """Whatever stands before a colon in a code, the id stays the carrier's."""
+    code = f"{key}:{rest}".split()[-1]
+    receipt = parsed(f"id:1 stat:{code} err:{code} text:id:2".encode())
+    assert (receipt.carrier_id, receipt.state, receipt.error) == ("1", code, code)
 
 
 @pytest.mark.parametrize("word", ["MK00013", "NOROUTE", "REJECT", "BLACK", "2:100", "HD:29"])
