@@ -13,6 +13,7 @@ import asyncpg
 import msgspec
 
 from dlr.reasons import Reason
+from dlr.receipt_times import plausible
 from dlr.status import Status, advance, fold
 from gateway.registry import Registry
 from gateway.standing import waiting_status
@@ -223,8 +224,10 @@ def _told_by_part(part: Part) -> Iterator[TimelineEvent]:
         yield TimelineEvent(part.responded_at, kind, {**about, **said})
     if part.receipt_at is not None:
         receipt: dict[str, object] = {"part": part.part, "status": part.status.label, **_why(part)}
-        if part.done_at is not None:
-            receipt["done_at"] = part.done_at
+        # A date that is not plausible was stored by a release before.
+        done_at = plausible(part.done_at, part.submitted_at, part.receipt_at)
+        if done_at is not None:
+            receipt["done_at"] = done_at
         yield TimelineEvent(part.receipt_at, "receipt", receipt)
 
 

@@ -267,7 +267,8 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
         str,
         Meta(
             pattern=r"^(\+[1-9][0-9]{0,2})?$",
-            description='Such as "+86": where handsets are from whose numbers come without it.',
+            description='Such as "+86": where handsets are from whose numbers come without it, in '
+            "messages and receipts.",
         ),
     ] = ""
     enquire_link_seconds: Annotated[

@@ -72,6 +72,7 @@ def receipt_manners(connector: ConnectorSettings, path: str) -> ReceiptManners:
         codes=Codes(connector.code_table),
         states=_receipt_states(connector.receipt_states, f"{path}.receipt_states"),
         text=_text_settings(connector, path),
+        country_code=connector.inbound_country_code,
         zone=connector.receipt_time_zone.zone,
     )
 

@@ -38,6 +38,7 @@ from gateway.dispatch.delivery_kind import (
 )
 from gateway.dispatch.message_references import MessageReferences
 from gateway.dispatch.unknown_words import UnknownWords
+from gateway.inbound.origin import forms
 from smpp.addresses import address_text
 from smpp.encoding import TextSettings
 from smpp.events import MessageRequest
@@ -78,6 +79,7 @@ class ReceiptManners(msgspec.Struct, frozen=True, kw_only=True):
     codes: Codes = WORDS_ONLY
     states: Mapping[str, Status] = NO_STATES  # its own words for states, in capitals (E96)
     text: TextSettings = TextSettings()  # what its data_coding means
+    country_code: str = ""  # of numbers that come without one
     zone: tzinfo = UTC  # of dates that do not tell theirs (E98)
 
     def of_ids(self) -> tuple[object, ...]:
@@ -257,13 +259,12 @@ class ReceiptReader:
 
     def _parties(self, pdu: MessageRequest) -> Parties:
         """A receipt comes from the number that the message went to."""
-        number = address_text(pdu.source_addr_ton, pdu.source_addr)
-        if number.isdigit():
-            number = f"+{number}"  # a carrier that leaves TON out
         sender = address_text(pdu.dest_addr_ton, pdu.destination_addr)
-        if self._indexes is None or not number.startswith("+"):
+        numbers = forms(pdu.source_addr, pdu.source_addr_ton, self.manners.country_code)
+        if self._indexes is None or not numbers:
             return Parties(None, sender)
-        to_idx, *others = self._indexes(number)
+        found = [index for number in numbers for index in self._indexes(number)]
+        to_idx, *others = dict.fromkeys(found)
         return Parties(to_idx, sender, others)
 
     @property

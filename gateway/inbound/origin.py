@@ -22,17 +22,21 @@ def handset(address: bytes, ton: int, country_code: str, fault: Fault) -> str:
     `fault` says why a text is no E.164 number, None if it is one. A form that a country's plan has
     given up (Mexico's 1, Brazil's eight digits) is written as the plan has it.
     """
-    text = address.decode("latin-1")
-    digits = text.strip().removeprefix("+")
-    if not (digits.isascii() and digits.isdigit()):
-        return text
-    candidates = [
-        *_candidates(digits, text.startswith("+") or ton == TON_INTERNATIONAL, country_code)
-    ]
+    candidates = forms(address, ton, country_code)
     for candidate in (*candidates, *map(canonical, candidates)):
         if fault(candidate) is None:
             return candidate
-    return text
+    return address.decode("latin-1")
+
+
+def forms(address: bytes, ton: int, country_code: str) -> list[str]:
+    """What the address may be in E.164 form, the likeliest first; none where it is no number."""
+    text = address.decode("latin-1").strip()
+    digits = text.removeprefix("+")
+    if not (digits.isascii() and digits.isdigit()):
+        return []
+    international = text.startswith("+") or ton == TON_INTERNATIONAL
+    return list(dict.fromkeys(_candidates(digits, international, country_code)))
 
 
 def _candidates(digits: str, international: bool, country_code: str) -> Iterator[str]:

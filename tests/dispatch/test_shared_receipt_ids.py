@@ -27,19 +27,24 @@ async def world(database_url: str) -> AsyncIterator[World]:
         yield world
 
 
-def reader_of(references: MessageReferences | None = None) -> ReceiptReader:
-    return ReceiptReader(CONNECTOR, ReceiptManners(), index=VAULT.index, references=references)
+def reader_of(references: MessageReferences | None = None, country_code: str = "") -> ReceiptReader:
+    manners = ReceiptManners(country_code=country_code)
+    return ReceiptReader(CONNECTOR, manners, indexes=VAULT.indexes, references=references)
 
 
 def read(
-    reader: ReceiptReader, source: str, stat: str = "DELIVRD", reference: bytes | None = None
+    reader: ReceiptReader,
+    source: str,
+    stat: str = "DELIVRD",
+    reference: bytes | None = None,
+    ton: int = 1,
 ) -> ReceiptRow:
     text = f"id:X sub:001 dlvrd:001 submit date:2601021504 done date:2601021504 stat:{stat} err:000"
     pdu = DeliverSm(
         0,
         esm_class=RECEIPT,
         source_addr=source.encode(),
-        source_addr_ton=1,
+        source_addr_ton=ton,
         destination_addr=b"SHOP",
         short_message=text.encode(),
         tlvs=() if reference is None else ((TLV_USER_MESSAGE_REFERENCE, reference),),
@@ -115,6 +120,27 @@ async def test_e92_each_of_two_numbers_under_one_id_gets_what_is_said_of_it(
         reader = reader_of()
     await store(world, [StateLearned(read(reader, messages[0].to[1:], "EXPIRED"))])
     await store(world, [StateLearned(read(reader, messages[1].to[1:]))])
+    results = await world.results()
+    assert [results[message.id, 1] for message in messages] == [Status.EXPIRED, Status.DELIVERED]
+
+
+@pytest.mark.parametrize("written", ["00861381", "01381", "1381", "861381"])
+async def test_e92_a_number_without_its_country_code_is_compared_too(
+    world: World, written: str
+) -> None:
+    messages = [world.message(to=f"+861381{n}000000") for n in range(2)]
+    await world.store(messages)
+    rows = [answered(world, message) for message in messages]
+    await store(
+        world,
+        [
+            MessageDone(message.id, None, rows=(row,))
+            for row, message in zip(rows, messages, strict=True)
+        ],
+    )
+    reader = reader_of(country_code="+86")
+    for n, stat in enumerate(["EXPIRED", "DELIVRD"]):
+        await store(world, [StateLearned(read(reader, f"{written}{n}000000", stat, ton=0))])
     results = await world.results()
     assert [results[message.id, 1] for message in messages] == [Status.EXPIRED, Status.DELIVERED]
 
