@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 
+MEMBERS_MAX = 1000  # of one body: an empty one is 20 octets, and as much work as a full one
 SLICE_BYTES = 128 << 10  # well below 5 ms of the event loop
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
@@ -21,6 +22,7 @@ class Gunzip:
     def __init__(self) -> None:
         self._packed = b""
         self._member = zlib.decompressobj(_GZIP_WINDOW)
+        self._members = 0
         self._begun = False  # this member: its first octets are there
         self._full = False  # the last slice was: there may be more without more input
 
@@ -41,6 +43,9 @@ class Gunzip:
             raise GzipError("the body is not gzip, as its Content-Encoding says") from None
         self._begun = True
         if self._member.eof:
+            self._members += 1
+            if self._members > MEMBERS_MAX:
+                raise GzipError(f"the gzip body has more than {MEMBERS_MAX} members")
             self._packed = self._member.unused_data
             self._member = zlib.decompressobj(_GZIP_WINDOW)
             self._begun = self._full = False

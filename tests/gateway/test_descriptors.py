@@ -5,13 +5,16 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
+from aiohttp import ClientSession
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config import Config
+from gateway.app import Gateway
+from gateway.config import Config, load_config
 from gateway.config.settings import HttpSettings, LinkSettings
 from gateway.descriptors import CONNECTIONS_MIN, RESERVED, fitted, reserved, shares
 
@@ -31,6 +34,30 @@ def test_h8_what_fits_is_not_touched() -> None:
     assert fitted(config, reserved(config) + 200) == config
     assert fitted(config, reserved(config) + 199) != config
     assert fitted(Config(), resource.RLIM_INFINITY) == Config()
+
+
+async def test_h8_a_gateway_keeps_to_the_limit_of_its_process(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (1024, 1024))
+    path = tmp_path / "smsgate.toml"
+    path.write_text(
+        f'[database]\nurl = "{database_url}"\ndata_dir = "{tmp_path}"\n'
+        '[http]\nlisten = "127.0.0.1:0"\n[links]\nlisten = "127.0.0.1:0"\n'
+        '[[accounts]]\nname = "site"\n'
+    )
+    config = load_config(path, {})
+    gateway = Gateway(config)
+    try:
+        await gateway.start()
+        async with ClientSession() as client, client.get(f"{gateway.api_url}/metrics") as answer:
+            page = await answer.text()
+    finally:
+        await gateway.stop()
+    lowered = fitted(config, 1024)
+    for listener, bound in (("api", lowered.http), ("links", lowered.links)):
+        sample = f'sms_http_connections_max{{listener="{listener}"}} {bound.connections_max}.0'
+        assert sample in page
 
 
 @given(
