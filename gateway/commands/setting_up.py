@@ -47,7 +47,7 @@ def configuration(arguments: argparse.Namespace) -> Config:
     try:
         return load_config(configuration_file(arguments), os.environ)
     except ConfigError as error:
-        raise CommandFailed(str(error)) from error
+        raise CommandFailed("\n".join(error.faults)) from error
 
 
 @contextmanager

@@ -30,7 +30,8 @@ Document = dict[str, object]
 
 
 def overlay(document: Document, root: inspect.StructType, environ: Mapping[str, str]) -> None:
-    """Put every SMSGATE_…__… variable into the document. Raises ConfigError naming the variable.
+    """Put every SMSGATE_…__… variable into the document. Raises ConfigError naming each that is
+    wrong; the others are put in all the same.
 
     `SMSGATE_HTTP__LISTEN` sets a key of a section; `SMSGATE_CONNECTORS__0__PORT` or, with the
     name's letters in upper case and _ for everything else, `SMSGATE_CONNECTORS__CARRIER_A__PORT`
@@ -42,6 +43,7 @@ def overlay(document: Document, root: inspect.StructType, environ: Mapping[str, 
     lists = {
         field.name for field in root.fields if isinstance(_bare(field.type), inspect.VarTupleType)
     }
+    faults: list[str] = []
     for variable in sorted(environ):
         if not variable.startswith(_PREFIX) or variable in OTHERS or is_service_link(variable):
             continue
@@ -51,7 +53,9 @@ def overlay(document: Document, root: inspect.StructType, environ: Mapping[str, 
                 raise ConfigError(f"no setting is called so{_meant(steps[0], root)}")
             _set(document, root, steps, environ[variable])
         except ConfigError as error:
-            raise ConfigError(f"{variable}: {error}") from None
+            faults.append(f"{variable}: {error}")
+    if faults:
+        raise ConfigError(*faults)
 
 
 def is_service_link(variable: str) -> bool:

@@ -1,8 +1,8 @@
 """smsgate.toml and environment -> Config.
 
-Owns the order: file, environment, shape, conversion, secrets from files, cross-checks. Every
-failure is a ConfigError of one line. Must not know single settings beyond the secrets it has to
-hide.
+Owns the order: file, environment, shape, conversion, secrets from files, cross-checks. A
+ConfigError tells every mistake in a line of its own, those of a later step as far as an earlier one
+lets them be seen. Must not know single settings beyond the secrets it has to hide.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from gateway.config.account_settings import AccountSettings
 from gateway.config.checks import check_whole
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.environment import Document, overlay, read_secret
+from gateway.config.remainder import Unusable, remainder
 from gateway.config.route_settings import RouteSettings
 from gateway.config.settings import Config, DatabaseSettings
-from gateway.config.shape import ConfigError, check_shape
+from gateway.config.shape import ConfigError, shape_faults
 from gateway.config.values import WrittenValue
 from smpp.bind_pool import RECEIVER
 
@@ -36,20 +37,45 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
     document = {} if path is None else _read(path)
     root = inspect.type_info(Config)
     assert isinstance(root, inspect.StructType)
-    overlay(document, root, environ)
-    check_shape(document, root)
+    faults: list[str] = []
+    try:
+        overlay(document, root, environ)
+    except ConfigError as error:
+        faults += error.faults
+    misshapen = list(shape_faults(document, root))
+    faults += (f"{where}: {what}" for where, what in misshapen)
+    if not faults:
+        return _whole(document)
+    try:
+        _whole(remainder(document, root))
+    except Unusable:
+        pass
+    except ConfigError as error:
+        wrong = tuple(where for where, _ in misshapen)
+        faults += (fault for fault in error.faults if not fault.startswith(wrong))
+    raise ConfigError(*faults)
+
+
+def _whole(document: object) -> Config:
+    """Of a document that has the right shape. Raises ConfigError."""
     config = msgspec.convert(document, Config, dec_hook=_written)
+    faults: list[str] = []
     config = msgspec.structs.replace(
         config,
-        database=_with_database_password(config.database),
+        database=_with_database_password(config.database, faults),
         connectors=tuple(
-            _with_password(connector, f"connectors[{index}]")
+            _with_password(connector, f"connectors[{index}]", faults)
             for index, connector in enumerate(config.connectors)
         ),
         accounts=config.accounts or (AccountSettings(name="default"),),
         routes=config.routes or _every_connector(config.connectors),
     )
-    check_whole(config)
+    try:
+        check_whole(config)
+    except ConfigError as error:
+        faults += error.faults
+    if faults:
+        raise ConfigError(*faults)
     return config
 
 
@@ -86,32 +112,35 @@ def _written(kind: type[WrittenValue], value: object) -> WrittenValue:
     return kind.parse(value)
 
 
-def _with_password(connector: ConnectorSettings, path: str) -> ConnectorSettings:
-    password = _password(connector.password, connector.password_file, path)
+def _with_password(connector: ConnectorSettings, path: str, faults: list[str]) -> ConnectorSettings:
+    password = _password(connector.password, connector.password_file, path, faults)
     return msgspec.structs.replace(connector, password=password)
 
 
-def _with_database_password(database: DatabaseSettings) -> DatabaseSettings:
-    password = _password(database.password, database.password_file, "database")
+def _with_database_password(database: DatabaseSettings, faults: list[str]) -> DatabaseSettings:
+    password = _password(database.password, database.password_file, "database", faults)
     if not password:
         return database
     try:
         url = database.url.with_password(password)
     except ValueError as error:
-        raise ConfigError(f"database.password: {error}") from None
+        faults.append(f"database.password: {error}")
+        return database
     return msgspec.structs.replace(database, url=url, password="")
 
 
-def _password(given: str, file: str | None, path: str) -> str:
-    """From either place. Raises ConfigError for both."""
+def _password(given: str, file: str | None, path: str, faults: list[str]) -> str:
+    """From either place, not from both."""
     if file is None:
         return given
     if given:
-        raise ConfigError(f"{path}: password and password_file are both set; keep one")
+        faults.append(f"{path}: password and password_file are both set; keep one")
+        return given
     try:
         return read_secret(file)
     except ConfigError as error:
-        raise ConfigError(f"{path}.password_file: {error}") from None
+        faults.append(f"{path}.password_file: {error}")
+        return given
 
 
 def _every_connector(connectors: tuple[ConnectorSettings, ...]) -> tuple[RouteSettings, ...]:

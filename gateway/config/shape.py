@@ -1,4 +1,4 @@
-"""Has a decoded TOML document the shape of the settings? If not: one line that says where.
+"""Has a decoded TOML document the shape of the settings? If not: a line for each place.
 
 Owns the walk over the document and its messages. msgspec converts the document afterwards; its own
 errors neither show the value nor name the nearest key, hence this walk. Must not know single
@@ -11,7 +11,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import NODEFAULT, inspect
 
@@ -19,7 +19,11 @@ from gateway.config.values import WrittenValue
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used: one line for the operator, with place and remedy."""
+    """The configuration cannot be used. `faults`: a line for each mistake, its place and remedy."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
 
 
 class Expected(Exception):
@@ -36,26 +40,28 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def check_shape(value: object, kind: inspect.Type, path: str = "") -> None:
-    """Raise ConfigError at the first place where the document differs from the settings' types."""
-    extra: Mapping[str, object] = {}
-    while isinstance(kind, (inspect.Metadata, inspect.UnionType)):
-        if isinstance(kind, inspect.UnionType):
-            kind = _chosen(value, kind)
-        else:
-            extra = {**(kind.extra or {}), **extra}
-            kind = kind.type
+    """Raise ConfigError with every place where the document differs from the settings' types."""
+    faults = [f"{where}: {what}" for where, what in shape_faults(value, kind, path)]
+    if faults:
+        raise ConfigError(*faults)
+
+
+def shape_faults(value: object, kind: inspect.Type, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every such place, and what is wrong there."""
+    extra: dict[str, object] = {}
+    kind = bare(value, kind, extra)
     if isinstance(kind, inspect.StructType):
-        _check_table(value, kind, path)
+        yield from _table_faults(value, kind, path)
     elif isinstance(kind, inspect.VarTupleType):
-        _check_list(value, kind, path)
+        yield from _list_faults(value, kind, path)
     elif isinstance(kind, inspect.DictType):
-        _check_map(value, kind, path)
+        yield from _map_faults(value, kind, path)
     else:
         try:
             _check_scalar(value, kind, extra)
         except Expected as expected:
             shown = "" if "secret" in extra else f"{shown_value(value)} "
-            raise ConfigError(f"{path}: {shown}is not {expected}") from None
+            yield path, f"{shown}is not {expected}"
 
 
 def shown_value(value: object) -> str:
@@ -67,6 +73,18 @@ def shown_value(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 
+def bare(value: object, kind: inspect.Type, extra: dict[str, object] | None = None) -> inspect.Type:
+    """The one type that this value is held against; what is said of it besides goes to `extra`."""
+    while isinstance(kind, (inspect.Metadata, inspect.UnionType)):
+        if isinstance(kind, inspect.UnionType):
+            kind = _chosen(value, kind)
+        else:
+            if extra is not None:
+                extra |= {**(kind.extra or {}), **extra}
+            kind = kind.type
+    return kind
+
+
 def _chosen(value: object, union: inspect.UnionType) -> inspect.Type:
     """The member of `T | None` or `str | table` that this value is held against."""
     members = [kind for kind in union.types if not isinstance(kind, inspect.NoneType)]
@@ -76,41 +94,47 @@ def _chosen(value: object, union: inspect.UnionType) -> inspect.Type:
     return next((kind for kind in members if kind not in tables), members[0])
 
 
-def _check_table(value: object, kind: inspect.StructType, path: str) -> None:
+def _table_faults(value: object, kind: inspect.StructType, path: str) -> Iterator[tuple[str, str]]:
     if not isinstance(value, dict):
-        raise ConfigError(f"{path}: {shown_value(value)} is not a table")
+        yield path, f"{shown_value(value)} is not a table"
+        return
     fields = {field.encode_name: field for field in kind.fields}
     prefix = f"{path}." if path else ""
     for key in value:
         if key not in fields:
             shown = key if key.isprintable() else ascii(key)
-            raise ConfigError(f"{prefix}{shown}: unknown key{nearest(key, fields)}")
+            yield prefix + shown, f"unknown key{nearest(key, fields)}"
     for name, field in fields.items():
         if name in value:
-            check_shape(value[name], field.type, prefix + name)
+            yield from shape_faults(value[name], field.type, prefix + name)
         elif field.default is NODEFAULT and field.default_factory is NODEFAULT:
-            raise ConfigError(f"{prefix}{name}: missing")
+            yield prefix + name, "missing"
 
 
-def _check_list(value: object, kind: inspect.VarTupleType, path: str) -> None:
+def _list_faults(value: object, kind: inspect.VarTupleType, path: str) -> Iterator[tuple[str, str]]:
     if not isinstance(value, list):
-        raise ConfigError(f"{path}: {shown_value(value)} is not a list")
+        yield path, f"{shown_value(value)} is not a list"
+        return
     low, high = kind.min_length or 0, kind.max_length or math.inf
     if not low <= len(value) <= high:
-        raise ConfigError(f"{path}: {len(value)} entries; {_range(low, high)} are allowed")
+        yield path, f"{len(value)} entries; {_range(low, high)} are allowed"
+        return
     for index, item in enumerate(value):
-        check_shape(item, kind.item_type, f"{path}[{index}]")
+        yield from shape_faults(item, kind.item_type, f"{path}[{index}]")
 
 
-def _check_map(value: object, kind: inspect.DictType, path: str) -> None:
+def _map_faults(value: object, kind: inspect.DictType, path: str) -> Iterator[tuple[str, str]]:
     """A table whose keys are not ours."""
     if not isinstance(value, dict):
-        raise ConfigError(f"{path}: {shown_value(value)} is not a table")
+        yield path, f"{shown_value(value)} is not a table"
+        return
     if len(value) > (kind.max_length or math.inf):
-        raise ConfigError(f"{path}: {len(value)} entries; {kind.max_length} are the most")
+        yield path, f"{len(value)} entries; {kind.max_length} are the most"
+        return
     for key, item in value.items():
-        check_shape(key, kind.key_type, f"{path}, a key")
-        check_shape(item, kind.value_type, f"{path}.{key}")
+        yield from shape_faults(key, kind.key_type, f"{path}, a key")
+        shown = key if key.isprintable() else ascii(key)
+        yield from shape_faults(item, kind.value_type, f"{path}.{shown}")
 
 
 def _check_scalar(value: object, kind: inspect.Type, extra: Mapping[str, object]) -> None:

@@ -6,7 +6,7 @@ encodes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Literal
 
@@ -31,8 +31,17 @@ from storage.categories import Category
 _MESSAGE_MODES = MappingProxyType({"default": 0x00, "store_and_forward": 0x03})
 
 
+def wire_faults(connector: ConnectorSettings, path: str) -> Iterator[str]:
+    """What keeps the two below from being made: each part's fault, not only the first one's."""
+    for make in (_text_settings, _address_settings, _own_tlvs, wire_profile, receipt_manners):
+        try:
+            make(connector, path)
+        except ConfigError as error:
+            yield from error.faults
+
+
 def wire_profile(connector: ConnectorSettings, path: str) -> WireProfile:
-    """What this carrier wants. Raises ConfigError that begins with `path`."""
+    """What this carrier wants. Its texts are ASCII. Raises ConfigError that begins with `path`."""
     return WireProfile(
         text=_text_settings(connector, path),
         addresses=_address_settings(connector, path),
@@ -117,13 +126,20 @@ def _overrides(settings: TonNpiSettings) -> dict[AddressKind | Literal["any"], t
     return {kind: (pair[0], pair[1]) for kind, pair in wanted.items() if pair is not None}
 
 
+def _own_tlvs(connector: ConnectorSettings, path: str) -> Tlvs:
+    return _tlvs(connector.tlvs, path)
+
+
 def _tlvs(settings: tuple[TlvSettings, ...], path: str) -> Tlvs:
     wanted = [CustomTlv(**msgspec.structs.asdict(each)) for each in settings]
+    faults: list[str] = []
     for index, each in enumerate(wanted):
         try:
             each.value()
         except ValueError as error:
-            raise ConfigError(f"{path}.tlvs[{index}]: {error}") from None
+            faults.append(f"{path}.tlvs[{index}]: {error}")
+    if faults:
+        raise ConfigError(*faults)
     try:
         return custom_tlvs(wanted)
     except ValueError as error:

@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
+from gateway.accept.models import FieldError
 from gateway.config import ConfigError
 from gateway.web.access import Access
 from gateway.web.auth import ADMIN
@@ -98,7 +99,8 @@ class OperationsApi:
             done = await self._services.operations.reload(allow_removals=asked.allow_removals)
             return json_response(done)
         except ConfigError as error:
-            raise ProblemError("config_invalid", str(error)) from error
+            faults = tuple(FieldError("config_invalid", each) for each in error.faults)
+            raise ProblemError("config_invalid", str(error), faults) from error
         except ReloadBusy as error:
             raise ProblemError(
                 "reload_running", str(error), headers={"Retry-After": "1"}

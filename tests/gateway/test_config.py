@@ -471,6 +471,55 @@ def test_sizes_addresses_and_urls_are_read_back_as_written() -> None:
     assert Rate.parse("10/s,burst=5").spec.burst == 5
 
 
+MANY = """
+[http]
+lisen = "127.0.0.1:8080"
+max_body = "much"
+[limits]
+message_parts_max = 99
+drain_seconds = -1
+[[connectors]]
+name = "carrier-a"
+system_id = "é"
+port = 0
+reconnect_seconds_min = 50
+reconnect_seconds_max = 5
+[[routes]]
+via = ["carrier-x", "carrier-a", "carrier-a"]
+match = { account = ["shopp"], prefix = ["86"] }
+[[accounts]]
+name = "shop"
+signature = "\\u0000"
+senders = ["商城", "ok"]
+countries = ["ZZ"]
+"""
+
+
+def test_h6_every_mistake_is_told_with_its_key(tmp_path: Path) -> None:
+    """Those of the values, of the variables and between settings, and none twice."""
+    environ = {"SMSGATE_HTTP__LISEN": "x", "SMSGATE_LIMITS__READY_SECONDS": "0"}
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, MANY, environ)
+    keys = [fault.partition(":")[0] for fault in caught.value.faults]
+    assert sorted(keys) == sorted([
+        "SMSGATE_HTTP__LISEN", "http.lisen", "http.max_body", "limits.message_parts_max",
+        "limits.drain_seconds", "limits.ready_seconds", "connectors[0].host",
+        "connectors[0].port", "connectors[0].system_id", "connectors[0].reconnect_seconds_min",
+        "routes[0].match.prefix[0]", "routes[0].via[0]", "routes[0].via[2]",
+        "routes[0].match.account[0]", "accounts[0].signature", "accounts[0].senders[0]",
+        "accounts[0].countries[0]",
+    ])  # fmt: skip
+    assert str(caught.value) == "; ".join(caught.value.faults)
+
+
+def test_h6_what_only_follows_from_a_mistake_is_not_told(tmp_path: Path) -> None:
+    """A route to a connector whose name cannot be read is no mistake of the route."""
+    text = CONNECTOR.replace("carrier-a", "Carrier A") + '[[routes]]\nvia = ["carrier-a"]'
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    assert [fault.partition(":")[0] for fault in caught.value.faults] == ["connectors[0].name"]
+
+
 @given(st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3)

@@ -74,3 +74,12 @@ async def test_a_reload_that_was_refused_says_why(
     response, answer = await admin.post("/v1/admin/reload", {})
     assert (response.status, answer["code"]) == (status, code)
     assert str(failure) in str(answer["detail"])
+
+
+async def test_h6_a_reload_that_was_refused_tells_every_mistake(admin: Api) -> None:
+    await admin.post("/v1/admin/reload", b"")
+    admin.memory.failure = ConfigError("http.lisen: unknown key", "routes[0].via: missing")
+    _, answer = await admin.post("/v1/admin/reload", b"")
+    errors = answer["errors"]
+    assert isinstance(errors, list)
+    assert [each["detail"] for each in errors] == list(admin.memory.failure.faults)
