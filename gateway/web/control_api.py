@@ -22,7 +22,7 @@ from gateway.web.endpoints import Endpoint, Handler
 from gateway.web.json_answers import json_response
 from gateway.web.messages_api import MessageId
 from gateway.web.problems import ProblemError
-from gateway.web.requested import decoded, not_found, path_id, rate_of
+from gateway.web.requested import decoded_with_rate, not_found, path_id
 from gateway.web.services import Services
 from storage.ids import format_id, time_of
 
@@ -186,9 +186,7 @@ class ControlApi:
     async def patch_batch(self, request: web.Request) -> web.Response:
         """200 once the rate holds."""
         key = await self._access.key(request, SEND)
-        patch = decoded(BatchPatch, self._patch, await self._bodies.read(request))
-        if isinstance(patch.rate, str):
-            rate_of(patch.rate)
+        patch, _ = decoded_with_rate(BatchPatch, self._patch, await self._bodies.read(request))
         return await self._apply(request, key.account, BatchChange(rate=patch.rate))
 
     async def _change(self, request: web.Request, change: BatchChange) -> web.Response:

@@ -20,9 +20,8 @@ from gateway.web.bodies import BodyReader
 from gateway.web.endpoints import Endpoint
 from gateway.web.json_answers import json_response
 from gateway.web.problems import ProblemError
-from gateway.web.requested import decoded, rate_of
+from gateway.web.requested import decoded, decoded_with_rate
 from gateway.web.services import ConnectorUnknown, ConnectorView, ReloadBusy, Reloaded, Services
-from ratelimit.spec import RateSpec
 
 ConnectorName = Annotated[str, Meta(description="The connector.", examples=["carrier-a"])]
 
@@ -109,22 +108,16 @@ class OperationsApi:
     async def change(self, request: web.Request) -> web.Response:
         """Change a connector's pace."""
         await self._access.key(request, ADMIN)
-        patch = decoded(ConnectorPatch, self._patch, await self._bodies.read(request))
+        body = await self._bodies.read(request)
+        patch, rate = decoded_with_rate(ConnectorPatch, self._patch, body)
         name = request.match_info["name"]
         try:
             self._services.operations.change_connector(
-                name, _rate(patch.rate), None if patch.paused is UNSET else bool(patch.paused)
+                name,
+                False if patch.rate is UNSET else rate,
+                None if patch.paused is UNSET else bool(patch.paused),
             )
         except ConnectorUnknown:
             raise ProblemError("not_found", "there is no such connector") from None
         view = next(view for view in self._services.connectors() if view.name == name)
         return json_response(view)
-
-
-def _rate(text: str | UnsetType | None) -> RateSpec | bool | None:
-    """As Operations.change_connector takes it. Raises ProblemError 422."""
-    if text is UNSET or isinstance(text, UnsetType):
-        return False
-    if text is None:
-        return None
-    return rate_of(text)

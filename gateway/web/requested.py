@@ -53,15 +53,25 @@ def read_body(
 
 def decoded(kind: type[Asked], decoder: msgspec.json.Decoder[Asked], raw: bytes) -> Asked:
     """The body. Raises ProblemError 400 or 422 with all of its faults."""
+    return _right(read_body(kind, decoder, raw))
+
+
+def decoded_with_rate(
+    kind: type[Asked], decoder: msgspec.json.Decoder[Asked], raw: bytes
+) -> tuple[Asked, RateSpec | None]:
+    """The body, and the rate such as 50/s if its field `rate` holds one. Raises as decoded."""
     found = read_body(kind, decoder, raw)
+    rate = None
+    text = getattr(found.body, "rate", None)
+    if isinstance(text, str):
+        try:
+            rate = parse_rate(text)
+        except RateSpecError as error:
+            found.faults.append(FieldError("rate_invalid", str(error), "/rate"))
+    return _right(found), rate
+
+
+def _right(found: Mended[Asked]) -> Asked:
     if found.faults or found.body is None:
         raise refusal(found.faults)
     return found.body
-
-
-def rate_of(text: str) -> RateSpec:
-    """A rate such as 50/s in the field `rate`. Raises ProblemError 422."""
-    try:
-        return parse_rate(text)
-    except RateSpecError as error:
-        raise refusal(FieldError("rate_invalid", str(error), "/rate")) from None

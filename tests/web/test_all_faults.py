@@ -63,6 +63,7 @@ async def test_h6_a_time_that_is_none_is_told_by_its_field(api: Api, moment: str
         ),
         ("PATCH", "/v1/connectors/carrier-a", {"rate": 5, "paused": 1}, {"/rate", "/paused"}),
         ("PATCH", "/v1/batches/bat_0NX25TC8G2000", {"rate": 5, "x": 1}, {"/rate", "/x"}),
+        ("PATCH", "/v1/connectors/carrier-a", {"rate": "fast", "x": 1}, {"/rate", "/x"}),
         ("POST", "/v1/messages/resolve", {"action": "no", "ids": ["a", "b"]},
          {"/action", "/ids/0", "/ids/1"}),
         ("POST", "/v1/messages/preview", {"to": "1", "text": 5}, {"/to", "/text"}),
