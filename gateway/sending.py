@@ -6,7 +6,7 @@ Owns that wiring, at start and when the configuration is read again. Decides not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING
 
 from gateway import connectors
@@ -42,10 +42,11 @@ def pacing_rates(config: Config, registry: Registry) -> PacingRates:
             for account in config.accounts
             for each in account.sender_rates
         },
+        # Reversed: of two routes that match the same the first takes all.
         routes={
-            index: route.rate.spec
-            for index, route in enumerate(config.routes)
-            if route.rate is not None
+            each.match: each.rate.spec
+            for each in {route.match: route for route in reversed(config.routes)}.values()
+            if each.rate is not None
         },
         recipient_gap_ns=int(config.limits.recipient_gap_seconds * NANOSECONDS),
     )
@@ -54,11 +55,11 @@ def pacing_rates(config: Config, registry: Registry) -> PacingRates:
 def pacing(gateway: Gateway) -> Pacing:
     """The timetables of accounts, senders, routes and recipients."""
 
-    def route_of(message: Prepared | Released) -> int | None:
+    def route_of(message: Prepared | Released) -> Hashable:
         account = gateway.registry.account_name(message.account)
-        return gateway.routes.decide(
+        return gateway.routes.identity(
             message.to, message.sender, message.category, account, message.tags
-        ).route
+        )
 
     rates = pacing_rates(gateway.config, gateway.registry)
     return Pacing(rates, route_of, since=gateway.ids.next())

@@ -12,7 +12,7 @@ rates; with several gateways configure each one's share. Pure.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from operator import itemgetter
 
 import msgspec
@@ -36,15 +36,17 @@ BOOKED_AGAIN_MAX = 100_000  # messages that limits newer than them have put off,
 
 Key = tuple[Hold, object]
 Limit = Timetable | RecipientMoments
-RouteOf = Callable[[Prepared | Released], int | None]
+RouteOf = Callable[[Prepared | Released], Hashable]
 
 
 class PacingRates(msgspec.Struct, frozen=True, kw_only=True):
-    """The configured limits. Senders by (account, sender), routes by their position."""
+    """The configured limits. Senders by (account, sender), routes by what they match: a position
+    is another route's after a reload.
+    """
 
     accounts: Mapping[int, RateSpec] = {}
     senders: Mapping[tuple[int, str], RateSpec] = {}
-    routes: Mapping[int, RateSpec] = {}
+    routes: Mapping[Hashable, RateSpec] = {}
     recipient_gap_ns: int = 0
 
 

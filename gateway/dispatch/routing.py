@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -43,6 +43,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     operators: frozenset[str] = frozenset()  # lower case
     origins: NumberOrigins | None = None  # who knows countries and operators
     via: tuple[Leg, ...]
+    identity: Hashable = None  # equal for the same rule in another configuration
 
     def matches(
         self, to: str, sender: str, category: int, account: str, tags: Collection[str]
@@ -108,6 +109,7 @@ def routes_of(settings: Iterable[RouteSettings]) -> tuple[Route, ...]:
             countries=frozenset(each.match.country),
             operators=frozenset(name.lower() for name in each.match.operator),
             origins=origins if each.match.country or each.match.operator else None,
+            identity=each.match,
             via=tuple(
                 Leg(leg) if isinstance(leg, str) else Leg(leg.name, leg.weight) for leg in each.via
             ),
@@ -196,6 +198,17 @@ class RouteTable:
     ) -> Decision:
         """All connectors for this message, in order, with the reason."""
         return route(to, sender, category, account, tags, routes=self._routes, down=self._down)
+
+    def identity(
+        self, to: str, sender: str, category: int, account: str, tags: Collection[str]
+    ) -> Hashable:
+        """Of the route that takes this message, also after others were put before it; None when
+        none does.
+        """
+        for rule in self._routes:
+            if rule.matches(to, sender, category, account, tags):
+                return rule.identity
+        return None
 
     def first(
         self, to: str, sender: str, category: int, account: str, tags: Collection[str]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import phonenumbers
 import pytest
 from phonenumbers import carrier
@@ -12,7 +13,9 @@ from phonenumbers import carrier
 from gateway.cli import main
 from gateway.config import ConfigError, load_config
 from gateway.dispatch.number_origin import NumberOrigins
-from gateway.dispatch.routing import route, routes_of
+from gateway.dispatch.routing import RouteTable, route, routes_of
+from gateway.registry import Registry
+from gateway.sending import pacing_rates
 
 CONFIG = """
 [http]
@@ -90,6 +93,25 @@ def test_what_no_message_can_be_is_one_line(
 ) -> None:
     assert main(["route", "explain", *arguments, "--config", str(config)]) == 1
     assert words in capsys.readouterr().err
+
+
+def test_n1_a_route_is_known_by_what_it_matches_not_by_its_place(config: Path) -> None:
+    """So that what is booked of its rate is its own after a reload that moves it."""
+    rated = CONFIG.replace('via = ["a"]\n[[routes]]', 'via = ["a"]\nrate = "1/s"\n[[routes]]')
+    first = load_config(config, {}).routes
+    config.write_text(rated)
+    settings = load_config(config, {})
+    moved = msgspec.structs.replace(settings, routes=settings.routes[::-1])
+    message = ("+12125551234", "BANK", 3, "default", ("vip",))
+    tables = [
+        RouteTable(routes_of(routes), {"a": 1, "b": 2}, ())
+        for routes in (first, settings.routes, moved.routes)
+    ]
+    [identity] = {table.identity(*message) for table in tables}
+    registry = Registry({"default": 1}, {"a": 1, "b": 2})
+    for each in (settings, moved):
+        assert list(pacing_rates(each, registry).routes) == [identity]
+    assert tables[0].identity("+491711234567", "", 0, "default", ()) is None
 
 
 @pytest.mark.parametrize(
