@@ -87,23 +87,27 @@ def encode_message(message: ReadyMessage, profile: WireProfile, now_ms: int) -> 
     unsent = [
         (
             number,
+            # In wire order: by name it takes a quarter longer.
             SubmitSm(
-                sequence_number=0,
-                service_type=fields.service_type,
-                source_addr_ton=source_ton,
-                source_addr_npi=source_npi,
-                source_addr=source,
-                dest_addr_ton=dest_ton,
-                dest_addr_npi=dest_npi,
-                destination_addr=destination,
-                esm_class=part.esm_class | fields.esm_class,
-                protocol_id=fields.protocol_id,
-                priority_flag=priority_flag,
-                validity_period=validity,
-                registered_delivery=fields.registered_delivery,
-                data_coding=part.data_coding,
-                short_message=part.short_message,
-                tlvs=part.tlvs + tlvs,
+                0,
+                fields.service_type,
+                source_ton,
+                source_npi,
+                source,
+                dest_ton,
+                dest_npi,
+                destination,
+                part.esm_class | fields.esm_class,
+                fields.protocol_id,
+                priority_flag,
+                b"",  # schedule_delivery_time
+                validity,
+                fields.registered_delivery,
+                0,  # replace_if_present_flag
+                part.data_coding,
+                0,  # sm_default_msg_id
+                part.short_message,
+                part.tlvs + tlvs,
             ),
         )
         for number, part in (
