@@ -235,6 +235,9 @@ _DATA_SM: Final = re.compile(
 )
 
 
+_PRINTABLE: Final = re.compile(rb"[ -~]+")
+
+
 def decode_short_message(
     frame: bytes, command_id: int, command_status: int, sequence_number: int
 ) -> ShortMessage:
@@ -312,6 +315,30 @@ def decode_data_sm(
         data_coding,
         read_tlvs(frame, match.end()),
     )
+
+
+def decode_broken_message(frame: bytes) -> DeliverSm | DataSm | None:
+    """A deliver_sm or data_sm as far as it can be read, though ``decode`` has refused it: its text
+    or its TLVs are cut short. None for another command, and where its addresses are none. Never
+    raises.
+    """
+    _, command_id, _, sequence_number = HEADER.unpack_from(frame)
+    pdu: DeliverSm | DataSm
+    if command_id == DELIVER_SM and (match := _SHORT_MESSAGE.match(frame, HEADER_OCTETS)):
+        end = min(match.end() + match[9][4], len(frame))
+        whole = bytearray(frame[:end])
+        whole[match.end() - 1] = end - match.end()
+        found = decode_short_message(bytes(whole), command_id, 0, sequence_number)
+        assert isinstance(found, DeliverSm)
+        pdu = found
+    elif command_id == DATA_SM and (match := _DATA_SM.match(frame, HEADER_OCTETS)):
+        end = match.end()
+        pdu = decode_data_sm(frame[:end], command_id, 0, sequence_number)
+    else:
+        return None
+    pdu.tlvs = read_whole_tlvs(frame, end)
+    addresses = pdu.source_addr + pdu.destination_addr
+    return pdu if _PRINTABLE.fullmatch(addresses) else None
 
 
 # Each string, the status that refuses it, and how many single octets come after it.

@@ -14,10 +14,12 @@ from typing import Final
 from smpp import refusals, vocabulary
 from smpp.events import Batch, Closing, MessageRequest, Request, SessionCounters, SubmitResponse
 from smpp.inbox import Inbox
+from smpp.message_pdu import decode_broken_message
 from smpp.pdu import (
     BindRequest,
     BindResp,
     DataSm,
+    DeliverSm,
     EnquireLink,
     EnquireLinkResp,
     GenericNack,
@@ -48,9 +50,7 @@ from smpp.session_timers import (
     Clocks,
     Timer,
     TimerSettings,
-    due_while_bound,
-    due_while_open,
-    due_while_unbinding,
+    first_due,
 )
 from smpp.window import Window
 
@@ -196,8 +196,10 @@ class SessionMachine:
             try:
                 pdu = decode(frame)
             except PduError as error:
-                self._on_malformed(error)
-                continue
+                message = self._on_malformed(frame, error)
+                if message is None:
+                    continue
+                pdu = message
             if isinstance(pdu, MessageResponse):
                 self._on_response(pdu, batch)
             elif type(pdu) in self._accepted and isinstance(pdu, (ShortMessage, DataSm)):
@@ -212,10 +214,13 @@ class SessionMachine:
         self._advance_unbinding(now)
         return batch
 
-    def _on_malformed(self, error: PduError) -> None:
+    def _on_malformed(self, frame: bytes, error: PduError) -> DeliverSm | DataSm | None:
+        """What can be read of a message for us although its end is broken; all else is answered."""
         self.counters.pdus_malformed += 1
-        if (answer := refusals.answer_to_malformed(error)) is not None:
+        message = decode_broken_message(frame) if self.role is Role.ESME else None
+        if message is None and (answer := refusals.answer_to_malformed(error)) is not None:
             self._write(answer)
+        return message
 
     def _on_response(self, pdu: MessageResponse, batch: Batch) -> None:
         entry = self.window.settle(pdu.sequence_number)
@@ -350,14 +355,7 @@ class SessionMachine:
         return expired
 
     def _due(self) -> tuple[float, Timer] | None:
-        if self.state is State.CLOSED:
-            return None
-        if self.state is State.OPEN:
-            return due_while_open(self._clocks, self.timers)
-        response_deadline = self.window.next_deadline()
-        if self.state is State.UNBINDING:
-            return due_while_unbinding(self._clocks, self.timers, response_deadline)
-        return due_while_bound(self._clocks, self.timers, response_deadline)
+        return first_due(self.state, self._clocks, self.timers, self.window.next_deadline())
 
     # --- transitions -----------------------------------------------------------------------------
 

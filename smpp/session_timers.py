@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from smpp.session_states import State
+
 
 class Timer(Enum):
     """What falls due."""
@@ -54,6 +56,19 @@ class Clocks:
     enquired_at: float | None = None  # an enquire_link of ours, and nothing heard since
     drain_until: float | None = None
     unbind_sent_at: float | None = None
+
+
+def first_due(
+    state: State, clocks: Clocks, settings: TimerSettings, response_deadline: float | None
+) -> tuple[float, Timer] | None:
+    """What falls due first in this state, and when; None if nothing does."""
+    if state is State.CLOSED:
+        return None
+    if state is State.OPEN:
+        return due_while_open(clocks, settings)
+    if state is State.UNBINDING:
+        return due_while_unbinding(clocks, settings, response_deadline)
+    return due_while_bound(clocks, settings, response_deadline)
 
 
 def due_while_open(clocks: Clocks, settings: TimerSettings) -> tuple[float, Timer]:

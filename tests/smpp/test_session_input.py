@@ -62,6 +62,62 @@ def test_e65_a_body_that_cannot_be_read_is_answered_once(command_id: int, answer
     assert machine.bound
 
 
+RECEIPT = b"id:A1 sub:001 dlvrd:001 stat:DELIVRD err:000 text:"
+DELIVERED = DeliverSm(33, source_addr=b"8613", destination_addr=b"1069", short_message=RECEIPT)
+WHOLE_TLV = b"\x00\x1e\x00\x03A1\0"
+
+
+def frame_of(pdu: Pdu, tail: bytes = b"", *, sm_length: int | None = None) -> bytes:
+    """With octets behind it, and another sm_length."""
+    octets = bytearray(encode(pdu) + tail)
+    if sm_length is not None:
+        octets[-len(RECEIPT) - 1] = sm_length
+    octets[:4] = len(octets).to_bytes(4, "big")
+    return bytes(octets)
+
+
+@pytest.mark.parametrize(
+    ("frame", "text", "tlvs"),
+    [
+        (frame_of(DELIVERED, sm_length=200), RECEIPT, ()),
+        (frame_of(DELIVERED, b"\x04\x27\x00\x09\x02"), RECEIPT, ()),
+        (frame_of(DELIVERED, WHOLE_TLV + b"\x04\x27"), RECEIPT, ((0x001E, b"A1\0"),)),
+        (
+            frame_of(DataSm(33, source_addr=b"8613"), WHOLE_TLV + b"\x04\x24\x00\x50id:"),
+            None,
+            ((0x001E, b"A1\0"),),
+        ),
+    ],
+)
+def test_e97_a_message_whose_end_is_broken_is_taken_as_far_as_it_goes(
+    frame: bytes, text: bytes | None, tlvs: tuple[tuple[int, bytes], ...]
+) -> None:
+    machine = bound_esme()
+    (taken,) = machine.receive(frame, 2.0).requests
+    assert (taken.sequence_number, taken.source_addr, taken.tlvs) == (33, b"8613", tlvs)
+    assert getattr(taken, "short_message", None) == text
+    assert machine.take_output() == b""  # its user answers
+    assert machine.counters.pdus_malformed == 1
+
+
+@given(st.binary(max_size=120), st.sampled_from([vocabulary.DELIVER_SM, vocabulary.DATA_SM]))
+def test_e97_any_body_is_taken_or_answered_once(body: bytes, command_id: int) -> None:
+    machine = bound_esme()
+    head = struct.pack(">IIII", 16 + len(body), command_id, 0, 33)
+    batch = machine.receive(head + body, 2.0)
+    answers = pdus(machine.take_output())
+    assert sequence_numbers([*batch.requests, *answers]) == [33]
+    assert machine.bound
+
+
+def test_e97_an_smsc_stays_strict() -> None:
+    machine = bound_smsc()
+    broken = frame_of(DataSm(33, source_addr=b"8613"), b"\x04\x24\x00\x50id:")
+    assert machine.receive(broken, 2.0).requests == []
+    (answer,) = pdus(machine.take_output())
+    assert answer.sequence_number == 33
+
+
 def test_an_unreadable_answer_stays_in_doubt_until_it_expires() -> None:
     machine = bound_esme()
     machine.submit(submits("a"), 1.0)
