@@ -81,7 +81,6 @@ def encode_message(message: ReadyMessage, profile: WireProfile, now_ms: int) -> 
     dest_ton, dest_npi, destination = profile.addresses.destination_address(message.to)
     fields = profile.fields
     validity = _validity_period(message.expires_at, fields, now_ms)
-    priority_flag = fields.priority_flags[message.category]
     options = message.options
     tlvs = profile.tlvs if options is None else merged(profile.tlvs, options.tlvs)
     unsent = [
@@ -99,7 +98,7 @@ def encode_message(message: ReadyMessage, profile: WireProfile, now_ms: int) -> 
                 destination,
                 part.esm_class | fields.esm_class,
                 fields.protocol_id,
-                priority_flag,
+                fields.priority_flags[message.category],
                 b"",  # schedule_delivery_time
                 validity,
                 fields.registered_delivery,
