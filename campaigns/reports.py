@@ -45,6 +45,7 @@ class Funnel(msgspec.Struct):
     key: dict[str, KeyValue]
     counts: dict[str, int]
     rates: dict[str, Rate]
+    place: tuple[str, ...] = ()  # as in dlr.report.GroupCounts
 
 
 async def funnel(
@@ -55,8 +56,12 @@ async def funnel(
     group_by: Sequence[str] = ("campaign",),
     account: int | None = None,
     campaign: str | None = None,
+    after: Sequence[str] | None = None,
+    limit: int | None = None,
 ) -> list[Funnel]:
     """The funnel of the messages with since_id <= id < until_id, per group of any of FUNNEL_KEYS.
+
+    Pages are those of dlr.report.delivery_counts.
 
     Clicks count whenever they come: they belong to the message, not to the day of the click. Raises
     ValueError for another key.
@@ -82,6 +87,8 @@ async def funnel(
         group_by=group_by,
         account=account,
         campaign=campaign,
+        after=after,
+        limit=limit,
     )
     clicks = {tuple(_label(key, record[key]) for key in group_by): record for record in records}
     funnels = []
@@ -89,7 +96,7 @@ async def funnel(
         record = clicks.get(tuple(group.key[key] for key in group_by))
         for name in CLICK_COUNTS:
             group.counts[name] = record[name] if record is not None else 0
-        funnels.append(Funnel(group.key, group.counts, _rates(group.counts)))
+        funnels.append(Funnel(group.key, group.counts, _rates(group.counts), group.place))
     return funnels
 
 

@@ -36,7 +36,6 @@ OUTCOMES = (
     "pending",
 )
 COUNTS = ("accepted", "sent", *OUTCOMES)
-GROUPS_MAX = 1_000
 FAILURE_CODES_MAX = 200
 PERCENTILES = (0.5, 0.95, 0.99)
 
@@ -50,6 +49,7 @@ class GroupCounts(msgspec.Struct):
 
     key: dict[str, KeyValue]
     counts: dict[str, int]
+    place: tuple[str, ...] = ()  # among the groups of its question: where a page goes on
 
 
 class FailureCode(msgspec.Struct, frozen=True):
@@ -60,6 +60,14 @@ class FailureCode(msgspec.Struct, frozen=True):
     reason: str
     error: str | None
     parts: int
+
+
+class FailureCodes(msgspec.Struct, frozen=True):
+    """`parts` counts all that failed, also of codes that are not among `codes`."""
+
+    codes: list[FailureCode]
+    parts: int
+    complete: bool
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -81,13 +89,16 @@ async def delivery_counts(
     account: int | None = None,
     campaign: str | None = None,
     batch: int | None = None,
+    after: Sequence[str] | None = None,
+    limit: int | None = None,
 ) -> list[GroupCounts]:
     """Outcomes of the messages with since_id <= id < until_id (storage.ids.id_at makes ids of
     times).
 
-    Grouped by any of GROUP_KEYS, in the order of their values; none gives one group, or no group
-    when there is no message. Of more than GROUPS_MAX groups the largest are given, so a total is
-    asked for by itself. Raises ValueError for another key.
+    Grouped by any of GROUP_KEYS, in the order of their values, categories and reasons in that of
+    their numbers; none gives one group, or no group when there is no message. At most `limit`
+    groups behind the place `after`, so a total is asked for by itself. Raises ValueError for
+    another key.
     """
     for key in group_by:
         if key not in GROUP_KEYS:
@@ -100,21 +111,22 @@ async def delivery_counts(
         campaign,
         batch,
         *(key in group_by for key in GROUP_KEYS),
-        GROUPS_MAX,
+        [GROUP_KEYS.index(key) + 1 for key in group_by],
+        after,
+        limit,
     )
-    groups = [
+    return [
         GroupCounts(
             key={key: _key_value(key, record[key]) for key in group_by},
             counts={name: record[name] for name in COUNTS},
+            place=tuple(record["place"]),
         )
         for record in records
     ]
-    groups.sort(key=lambda group: [_sortable(group.key[key]) for key in group_by])
-    return groups
 
 
 def total_of(groups: Iterable[GroupCounts]) -> dict[str, int]:
-    """The sum of counts; right only if the groups are all there are (GROUPS_MAX)."""
+    """The sum of counts; right only if the groups are all there are."""
     total = dict.fromkeys(COUNTS, 0)
     for group in groups:
         for name, count in group.counts.items():
@@ -124,12 +136,12 @@ def total_of(groups: Iterable[GroupCounts]) -> dict[str, int]:
 
 async def failure_codes(
     connection: asyncpg.Connection, *, since_id: int, until_id: int, account: int | None = None
-) -> list[FailureCode]:
+) -> FailureCodes:
     """The most frequent carrier codes of failed parts, at most FAILURE_CODES_MAX."""
     records = await connection.fetch(
-        _SQL["failure_codes"], since_id, until_id, account, FAILURE_CODES_MAX
+        _SQL["failure_codes"], since_id, until_id, account, FAILURE_CODES_MAX + 1
     )
-    return [
+    codes = [
         FailureCode(
             connector=record["connector"],
             status=Status(record["status"]).label,
@@ -137,8 +149,10 @@ async def failure_codes(
             error=record["error"],
             parts=record["parts"],
         )
-        for record in records
+        for record in records[:FAILURE_CODES_MAX]
     ]
+    parts = int(records[0]["parts_all"]) if records else 0
+    return FailureCodes(codes, parts, complete=len(records) <= FAILURE_CODES_MAX)
 
 
 async def submit_latency(
@@ -183,10 +197,3 @@ def _key_value(key: str, value: KeyValue) -> KeyValue:
     if key == "day":
         return (EPOCH + timedelta(days=value)).date().isoformat()
     return value
-
-
-def _sortable(value: KeyValue) -> tuple[bool, int, str]:
-    """None last; numbers by size, names by letters."""
-    if isinstance(value, int):
-        return (False, value, "")
-    return (value is None, 0, value or "")

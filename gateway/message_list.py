@@ -15,7 +15,8 @@ import asyncpg
 from dlr.status import Status
 from gateway.registry import Registry
 from gateway.timeline import MessageRecord, read_messages
-from gateway.web.services import MessageFilter, ReportTooSlow
+from gateway.web.report_services import ReportTooSlow
+from gateway.web.services import MessageFilter
 from storage import sql
 from storage.ids import id_at, time_of
 from storage.pool import Connection

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import TypedDict
 
 import asyncpg
 
@@ -24,9 +25,11 @@ from dlr.report import (
 )
 from gateway.readers import reading
 from gateway.registry import Registry
-from gateway.web.services import (
+from gateway.web.report_services import (
     FailureCount,
+    Failures,
     Figures,
+    GroupPage,
     Latencies,
     Report,
     ReportGroup,
@@ -35,6 +38,16 @@ from gateway.web.services import (
 from shortlinks.report import gaps_since
 from storage.ids import id_at
 from storage.pool import Connection
+
+_Placed = tuple[tuple[str, ...], ReportGroup]
+
+
+class _Asked(TypedDict, total=False):
+    """Which groups are asked for, as the counting functions name it."""
+
+    group_by: Sequence[str]
+    after: Sequence[str] | None
+    limit: int
 
 
 class Reports:
@@ -48,51 +61,65 @@ class Reports:
         self._registry = registry
 
     async def delivery(
-        self, account: int, since: datetime, until: datetime, group_by: Sequence[str]
+        self,
+        account: int,
+        since: datetime,
+        until: datetime,
+        group_by: Sequence[str],
+        page: GroupPage,
     ) -> Report:
-        async def groups_by(connection: Connection, keys: Sequence[str]) -> list[ReportGroup]:
+        async def groups(connection: Connection, asked: _Asked) -> list[_Placed]:
             found = await delivery_counts(
                 connection,
                 since_id=id_at(since),
                 until_id=id_at(until),
-                group_by=keys,
                 account=account,
+                **asked,
             )
             return [
-                ReportGroup(group.counts, delivery_rates(group.counts), self._named(group.key))
+                (
+                    group.place,
+                    ReportGroup(group.counts, delivery_rates(group.counts), self._named(group.key)),
+                )
                 for group in found
             ]
 
         nothing = dict.fromkeys(COUNTS, 0)
-        return await self._report(groups_by, group_by, Figures(nothing, delivery_rates(nothing)))
+        return await self._report(groups, group_by, page, Figures(nothing, delivery_rates(nothing)))
 
     async def funnel(
-        self, account: int, since: datetime, until: datetime, group_by: Sequence[str]
+        self,
+        account: int,
+        since: datetime,
+        until: datetime,
+        group_by: Sequence[str],
+        page: GroupPage,
     ) -> Report:
-        async def groups_by(connection: Connection, keys: Sequence[str]) -> list[ReportGroup]:
+        async def groups(connection: Connection, asked: _Asked) -> list[_Placed]:
             found = await funnel(
                 connection,
                 since_id=id_at(since),
                 until_id=id_at(until),
-                group_by=keys,
                 account=account,
+                **asked,
             )
             return [
-                ReportGroup(group.counts, group.rates, self._named(group.key)) for group in found
+                (group.place, ReportGroup(group.counts, group.rates, self._named(group.key)))
+                for group in found
             ]
 
         nothing = nothing_counted()
-        found = await self._report(groups_by, group_by, Figures(nothing.counts, nothing.rates))
+        found = await self._report(groups, group_by, page, Figures(nothing.counts, nothing.rates))
         async with self._reading() as connection:
             found.click_gaps = await gaps_since(connection, since)
         return found
 
-    async def failures(self, account: int, since: datetime, until: datetime) -> list[FailureCount]:
+    async def failures(self, account: int, since: datetime, until: datetime) -> Failures:
         async with self._reading() as connection:
             found = await failure_codes(
                 connection, since_id=id_at(since), until_id=id_at(until), account=account
             )
-        return [
+        failures = [
             FailureCount(
                 self._registry.connector_name(each.connector),
                 each.status,
@@ -100,8 +127,9 @@ class Reports:
                 each.error,
                 each.parts,
             )
-            for each in found
+            for each in found.codes
         ]
+        return Failures(failures, found.parts, found.complete)
 
     async def latency(self, account: int, since: datetime, until: datetime) -> Latencies:
         span = {"since_id": id_at(since), "until_id": id_at(until), "account": account}
@@ -113,20 +141,25 @@ class Reports:
 
     async def _report(
         self,
-        groups_by: Callable[[Connection, Sequence[str]], Awaitable[list[ReportGroup]]],
+        groups_of: Callable[[Connection, _Asked], Awaitable[list[_Placed]]],
         group_by: Sequence[str],
+        page: GroupPage,
         nothing: Figures,
     ) -> Report:
         """Groups and total out of one snapshot, so that they agree."""
+        placed: list[_Placed] = []
         async with self._reading() as connection:
             # Tables that were just filled have no statistics yet, and a nested loop over what
             # the planner took for a handful of rows ran into the 15 s limit at 40 000 messages.
             await connection.execute("SET LOCAL enable_nestloop = off")
-            totals = await groups_by(connection, ())
-            groups = await groups_by(connection, group_by) if group_by else []
-        if totals:
-            return Report(groups, Figures(totals[0].counts, totals[0].rates))
-        return Report(groups, nothing)
+            totals = await groups_of(connection, {"group_by": ()})
+            if group_by:
+                asked = _Asked(group_by=group_by, after=page.after or None, limit=page.limit + 1)
+                placed = await groups_of(connection, asked)
+        total = Figures(totals[0][1].counts, totals[0][1].rates) if totals else nothing
+        shown = placed[: page.limit]
+        more_after = shown[-1][0] if len(placed) > page.limit else None
+        return Report([group for _, group in shown], total, more_after)
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[Connection]:

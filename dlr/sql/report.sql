@@ -4,6 +4,8 @@
 -- is; else delivered.
 -- `code` carries status and reason through one max(): status * 256 + reason. What still has an outbox row, or no
 -- submission row, or an open part, is pending. What went to the sandbox (connector -1) is in no report.
+-- A group's place is its key in the order asked for ($13: 1 = account, 2 = category, ...), nothing last; $14 is the place
+-- that a page goes on behind. A group has one place whatever is counted meanwhile, so no page repeats or skips one.
 WITH part AS (
     SELECT message_id, part, max(parts) AS parts, max(status::int * 256 + reason) AS code,
            bool_or(submitted_at IS NOT NULL OR status IN (5, 15)) AS sent
@@ -51,36 +53,53 @@ WITH part AS (
       AND ($3::smallint IS NULL OR m.account = $3)
       AND ($4::text IS NULL OR m.campaign_id = $4)
       AND ($5::bigint IS NULL OR m.batch_id = $5)
+), grouped AS (
+    SELECT CASE WHEN $6::boolean THEN account END AS account,
+           CASE WHEN $7::boolean THEN category END AS category,
+           CASE WHEN $8::boolean THEN connector END AS connector,
+           CASE WHEN $9::boolean THEN campaign_id END AS campaign,
+           CASE WHEN $10::boolean THEN variant END AS variant,
+           CASE WHEN $11::boolean THEN reason END AS reason,
+           CASE WHEN $12::boolean THEN day END AS day,
+           count(*) AS accepted,
+           count(*) FILTER (WHERE sent) AS sent,
+           count(*) FILTER (WHERE status = 60) AS delivered,
+           count(*) FILTER (WHERE status = 50) AS undelivered,
+           count(*) FILTER (WHERE status = 30) AS expired,
+           count(*) FILTER (WHERE status = 40) AS rejected,
+           count(*) FILTER (WHERE status = 20) AS unknown,
+           count(*) FILTER (WHERE status IN (15, 70)) AS failed,
+           count(*) FILTER (WHERE status = 71) AS suppressed,
+           count(*) FILTER (WHERE status = 72) AS capped,
+           count(*) FILTER (WHERE status = 73) AS canceled,
+           count(*) FILTER (WHERE status = 5) AS unconfirmed,
+           count(*) FILTER (WHERE status = 10) AS pending
+    FROM outcome
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
+), placed AS (
+    SELECT grouped.*,
+           ARRAY(
+               SELECT coalesce(
+                   '0' || (ARRAY[
+                       lpad(account::text, 20, '0'), lpad(category::text, 20, '0'), lpad(connector::text, 20, '0'),
+                       campaign, variant, lpad(reason::text, 20, '0'), lpad(day::text, 20, '0')
+                   ])[named.key],
+                   '1'
+               )
+               FROM unnest($13::integer[]) WITH ORDINALITY AS named (key, place)
+               ORDER BY named.place
+           ) AS place
+    FROM grouped
 )
-SELECT CASE WHEN $6::boolean THEN account END AS account,
-       CASE WHEN $7::boolean THEN category END AS category,
-       CASE WHEN $8::boolean THEN connector END AS connector,
-       CASE WHEN $9::boolean THEN campaign_id END AS campaign,
-       CASE WHEN $10::boolean THEN variant END AS variant,
-       CASE WHEN $11::boolean THEN reason END AS reason,
-       CASE WHEN $12::boolean THEN day END AS day,
-       count(*) AS accepted,
-       count(*) FILTER (WHERE sent) AS sent,
-       count(*) FILTER (WHERE status = 60) AS delivered,
-       count(*) FILTER (WHERE status = 50) AS undelivered,
-       count(*) FILTER (WHERE status = 30) AS expired,
-       count(*) FILTER (WHERE status = 40) AS rejected,
-       count(*) FILTER (WHERE status = 20) AS unknown,
-       count(*) FILTER (WHERE status IN (15, 70)) AS failed,
-       count(*) FILTER (WHERE status = 71) AS suppressed,
-       count(*) FILTER (WHERE status = 72) AS capped,
-       count(*) FILTER (WHERE status = 73) AS canceled,
-       count(*) FILTER (WHERE status = 5) AS unconfirmed,
-       count(*) FILTER (WHERE status = 10) AS pending
-FROM outcome
-GROUP BY 1, 2, 3, 4, 5, 6, 7
-ORDER BY accepted DESC
-LIMIT $13;
+SELECT * FROM placed
+WHERE $14::text[] IS NULL OR place COLLATE "C" > $14
+ORDER BY place COLLATE "C"
+LIMIT $15;
 
 -- name: failure_codes
 -- Parts that failed, by what the carrier said, in the carrier's own words; of a message_payload, what a phone would
 -- have got.
-SELECT connector, status, reason, error, sum(segments) AS parts
+SELECT connector, status, reason, error, sum(segments) AS parts, sum(sum(segments)) OVER () AS parts_all
 FROM submission
 WHERE id >= $1 AND message_id >= $1 AND message_id < $2
   AND status BETWEEN 20 AND 70 AND status <> 60 AND connector <> -1

@@ -15,7 +15,7 @@ from gateway.dispatch.holds import Hold
 from gateway.readers import reading
 from gateway.registry import Registry
 from gateway.web.control_services import QueueKind, QueueView
-from gateway.web.services import ReportTooSlow
+from gateway.web.report_services import ReportTooSlow
 from storage import sql
 from storage.categories import Category
 from storage.ids import time_of

@@ -21,7 +21,7 @@ from gateway.dispatch.clock import Clock
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.readers import reading
 from gateway.web.control_services import BatchChange, BatchView
-from gateway.web.services import ReportTooSlow
+from gateway.web.report_services import ReportTooSlow
 from storage.ids import IdSource, time_of
 from storage.pool import Connection, Database
 

@@ -16,9 +16,9 @@ from gateway.web.answer_fields import ALWAYS
 from gateway.web.bodies import BodyReader
 from gateway.web.metrics import HttpCounters
 from gateway.web.problems import ProblemError, problem_response
+from gateway.web.report_services import ReportTooSlow
 from gateway.web.request_ids import REQUEST_ID_HEADER, RequestIds
 from gateway.web.request_limits import LIMITED, RequestLimits
-from gateway.web.services import ReportTooSlow
 
 UNKNOWN_ENDPOINT = "other"
 

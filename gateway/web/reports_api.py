@@ -15,19 +15,20 @@ from msgspec import UNSET, Meta, UnsetType
 
 from gateway.web.access import Access
 from gateway.web.auth import ADMIN
-from gateway.web.endpoints import Endpoint, Handler
+from gateway.web.cursors import LIMIT_MAX, PageQuery
+from gateway.web.endpoints import Answer, Endpoint, Handler
 from gateway.web.health import CONNECTORS_READ
 from gateway.web.json_answers import json_response
 from gateway.web.parameters import QueryReader, invalid, nearest
-from gateway.web.services import (
-    ConnectorState,
+from gateway.web.report_services import (
     FailureCount,
     Figures,
+    GroupPage,
     Latencies,
     Report,
     ReportGroup,
-    Services,
 )
+from gateway.web.services import ConnectorState, Services
 from shortlinks.report import Gap
 from storage.ids import AHEAD_MAX
 
@@ -36,36 +37,43 @@ SPAN_DEFAULT = timedelta(hours=24)
 SPAN_MAX = timedelta(days=366)
 GROUP_BY_MAX = 4
 
-_Query = Callable[[int, datetime, datetime, Sequence[str]], Awaitable[Report]]
+_Query = Callable[[int, datetime, datetime, Sequence[str], GroupPage], Awaitable[Report]]
 
 
 _TIME = Meta(tz=True)
+_Since = Annotated[
+    Annotated[datetime, _TIME] | None,
+    Meta(description=f"Messages created from then on, at most {SPAN_MAX.days} days ago."),
+]
+_Until = Annotated[
+    Annotated[datetime, _TIME] | None, Meta(description="Messages created before; else now.")
+]
 
 
 class SpanQuery(msgspec.Struct, kw_only=True):
     """The span is [since, until); without one, the last 24 hours."""
 
-    since: Annotated[
-        Annotated[datetime, _TIME] | None,
-        Meta(description=f"Messages created from then on, at most {SPAN_MAX.days} days ago."),
-    ] = None
-    until: Annotated[
-        Annotated[datetime, _TIME] | None, Meta(description="Messages created before; else now.")
-    ] = None
+    since: _Since = None
+    until: _Until = None
 
 
-class ReportQuery(SpanQuery, kw_only=True):
-    """A span, and what to tell apart."""
+class ReportQuery(PageQuery, kw_only=True):
+    """A span, what to tell apart, and which page of the groups."""
 
+    since: _Since = None
+    until: _Until = None
+    limit: Annotated[int, Meta(ge=1, le=LIMIT_MAX, description="Groups in one page.")] = LIMIT_MAX
     group_by: Annotated[
         str, Meta(description=f"Up to {GROUP_BY_MAX} different dimensions, with commas between.")
     ] = ""
 
 
 class ReportAnswer(msgspec.Struct):
-    """A report and the question it answers: messages created in [since, until). `click_gaps`, of
-    the funnel: when short links redirected and their clicks could not be kept, so that what is
-    counted of them is too low.
+    """A report and the question it answers: messages created in [since, until). Groups come in the
+    order of their keys, each on one page; `total` is about all groups, on every page. Pages share
+    the span of the first one. While there are more groups, `next_cursor` says where to go on.
+    `click_gaps`, of the funnel: when short links redirected and their clicks could not be kept, so
+    that what is counted of them is too low.
     """
 
     since: datetime
@@ -73,17 +81,21 @@ class ReportAnswer(msgspec.Struct):
     group_by: tuple[str, ...]
     groups: Sequence[ReportGroup]
     total: Figures
+    next_cursor: str | None
     click_gaps: Sequence[Gap] | UnsetType = UNSET
 
 
 class FailureReport(msgspec.Struct):
     """What parts of the messages created in [since, until) failed of, in the carriers' own words;
-    the most frequent first, at most 200.
+    the most frequent first, at most 200 codes. `parts` counts those of all codes; `complete` says
+    whether all codes are told.
     """
 
     since: datetime
     until: datetime
     failures: Sequence[FailureCount]
+    parts: int
+    complete: bool
 
 
 class LatencyReport(Latencies):
@@ -166,8 +178,10 @@ class ReportsApi:
     async def failures(self, request: web.Request) -> web.Response:
         """What the carriers said of parts that failed."""
         account, span = await self._asked(request)
-        failures = await self._services.reports.failures(account, span.since, span.reach)
-        return json_response(FailureReport(span.since, span.until, failures))
+        found = await self._services.reports.failures(account, span.since, span.reach)
+        return json_response(
+            FailureReport(span.since, span.until, found.failures, found.parts, found.complete)
+        )
 
     async def latency(self, request: web.Request) -> web.Response:
         """Seconds to the carrier, and from there to the receipt."""
@@ -188,24 +202,33 @@ class ReportsApi:
     async def _asked(self, request: web.Request) -> tuple[int, _Span]:
         """Whose messages of which span."""
         key = await self._access.key(request, READ)
-        return key.account, self._span(self._span_query.read(request))
-
-    def _span(self, query: SpanQuery) -> _Span:
-        return _span(query, datetime.fromtimestamp(self._services.wall_ms() / 1000, UTC))
+        asked = self._span_query.read(request)
+        return key.account, _span(asked.since, asked.until, _time(self._services.wall_ms()))
 
     async def _report(
         self, request: web.Request, query: _Query, dimensions: Sequence[str]
     ) -> web.Response:
         key = await self._access.key(request, READ)
         asked = self._query.read(request)
-        span = self._span(asked)
         group_by = _grouping(asked.group_by, dimensions)
-        report = await query(key.account, span.since, span.reach, group_by)
-        return json_response(
-            ReportAnswer(
-                span.since, span.until, group_by, report.groups, report.total, report.click_gaps
-            )
+        page = self._services.cursors.page(request, key.account, asked)
+        # "Now" is that of the first page, so that all pages are about one span.
+        now_ms, *after = page.after or (self._services.wall_ms(),)
+        span = _span(asked.since, asked.until, _time(int(now_ms)))
+        wanted = GroupPage(page.limit, tuple(map(str, after)))
+        report = await query(key.account, span.since, span.reach, group_by, wanted)
+        more = None if report.more_after is None else (now_ms, *report.more_after)
+        next_cursor = page.more(more)
+        answer = ReportAnswer(
+            span.since,
+            span.until,
+            group_by,
+            report.groups,
+            report.total,
+            next_cursor,
+            report.click_gaps,
         )
+        return json_response(answer, headers=page.headers(next_cursor))
 
 
 class _Span(NamedTuple):
@@ -216,15 +239,19 @@ class _Span(NamedTuple):
     reach: datetime
 
 
-def _span(query: SpanQuery, now: datetime) -> _Span:
+def _time(wall_ms: int) -> datetime:
+    return datetime.fromtimestamp(wall_ms / 1000, UTC)
+
+
+def _span(asked_since: datetime | None, asked_until: datetime | None, now: datetime) -> _Span:
     """Raises ProblemError 422 naming the parameter."""
-    until = (query.until or now).astimezone(UTC)
-    since = (query.since or until - SPAN_DEFAULT).astimezone(UTC)
+    until = (asked_until or now).astimezone(UTC)
+    since = (asked_since or until - SPAN_DEFAULT).astimezone(UTC)
     if since >= until:
         raise invalid("parameter_invalid", "since", "not before until")
     if until - since > SPAN_MAX:
         raise invalid("parameter_invalid", "since", f"more than {SPAN_MAX.days} days before until")
-    return _Span(since, until, until if query.until is not None else until + AHEAD_MAX)
+    return _Span(since, until, until if asked_until is not None else until + AHEAD_MAX)
 
 
 def _grouping(text: str, dimensions: Sequence[str]) -> tuple[str, ...]:
@@ -254,6 +281,6 @@ def _report_at(
         description=f"Dimensions of `group_by`: {', '.join(dimensions)}." if dimensions else "",
         scope=READ,
         query=ReportQuery if dimensions else SpanQuery,
-        answers={200: answer},
+        answers={200: Answer(answer, headers={"Link": "The next page."}) if dimensions else answer},
         problems=("report_too_slow",),
     )

@@ -13,10 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
-from dlr.rates import Rate
-from dlr.report import Latency
 from gateway.accept.idempotency import Claimed, KeptAnswer, RequestKey
 from gateway.accept.models import Accepter, AccountPolicy, Prepared
 from gateway.accept.validation import Validator
@@ -24,10 +21,10 @@ from gateway.web.consents import ConsentLedger
 from gateway.web.control_services import MessageControl, QueueReader
 from gateway.web.cursors import Cursors
 from gateway.web.recipients import Recipients
+from gateway.web.report_services import Reporter
 from gateway.web.request_limits import RequestLimits
 from gateway.web.reveal_record import RevealLog
 from ratelimit.spec import RateSpec
-from shortlinks.report import Gap
 
 
 class MessageView(msgspec.Struct, kw_only=True):
@@ -163,82 +160,6 @@ class RequestMemory(Protocol):
 
     async def keep(self, key: RequestKey, answer: KeptAnswer) -> None:
         """The answer to what was claimed."""
-
-
-class Figures(msgspec.Struct):
-    """Counts, and rates that each name numerator and denominator."""
-
-    counts: Mapping[str, int]
-    rates: Mapping[str, Rate]
-
-
-class ReportGroup(Figures):
-    """The figures of one group; `key` has a value for each dimension asked for."""
-
-    key: Mapping[str, str | None]
-
-
-class Report(msgspec.Struct):
-    """Groups in order of their key, and the figures of all together. `click_gaps`: of a report that
-    counts clicks, the stretches since its beginning in which some were not kept.
-    """
-
-    groups: Sequence[ReportGroup]
-    total: Figures
-    click_gaps: Sequence[Gap] | UnsetType = UNSET
-
-
-class FailureCount(msgspec.Struct):
-    """What parts failed of at one connector. `carrier_code` is the carrier's own; `parts` counts
-    what a phone would have got, not messages.
-    """
-
-    connector: str | None
-    status: str
-    reason: str
-    carrier_code: str | None
-    parts: int
-
-
-class Latencies(msgspec.Struct):
-    """Seconds, for each category that has any. A schedule and quiet hours count as waiting."""
-
-    accepted_to_submit: Sequence[Latency]
-    submit_to_receipt: Sequence[Latency]
-
-
-class ReportTooSlow(Exception):
-    """The database gave up on a report: the span is too long for it."""
-
-
-class Reporter(Protocol):
-    """Counts over the messages an account created in [since, until)."""
-
-    @property
-    def delivery_dimensions(self) -> Sequence[str]:
-        """What `group_by` of the delivery report may name."""
-
-    @property
-    def funnel_dimensions(self) -> Sequence[str]:
-        """What `group_by` of the funnel report may name."""
-
-    async def delivery(
-        self, account: int, since: datetime, until: datetime, group_by: Sequence[str]
-    ) -> Report:
-        """Outcomes. Raises StorageDown, ReportTooSlow."""
-
-    async def funnel(
-        self, account: int, since: datetime, until: datetime, group_by: Sequence[str]
-    ) -> Report:
-        """From accepted over delivered to clicked by a person. Raises as `delivery` does."""
-
-    async def failures(
-        self, account: int, since: datetime, until: datetime
-    ) -> Sequence[FailureCount]:
-        """The most frequent first. Raises as `delivery` does."""
-
-    async def latency(self, account: int, since: datetime, until: datetime) -> Latencies:
-        """How long messages took to the carrier, and receipts to us. Raises as `delivery` does."""
 
 
 class ConnectorState(msgspec.Struct, kw_only=True):

@@ -15,6 +15,7 @@ from dlr.rates import delivery_rates
 from dlr.reasons import Reason
 from dlr.report import (
     COUNTS,
+    FAILURE_CODES_MAX,
     OUTCOMES,
     delivery_counts,
     failure_codes,
@@ -145,8 +146,8 @@ async def test_grouping(connection: Connection, world: World) -> None:
         )
     groups = await delivery_counts(connection, **world.span, group_by=("campaign", "category"))
     assert [(group.key, group.counts["accepted"]) for group in groups] == [
-        ({"campaign": "summer", "category": "marketing"}, 1),
         ({"campaign": "summer", "category": "transactional"}, 1),
+        ({"campaign": "summer", "category": "marketing"}, 1),
         ({"campaign": None, "category": "marketing"}, 1),
     ]
     [group] = await delivery_counts(connection, **world.span, group_by=("account", "connector"))
@@ -198,9 +199,9 @@ async def test_a_failed_message_has_the_reason_of_its_deciding_part(
     )
     groups = await delivery_counts(connection, **world.span, group_by=("reason",))
     assert [(group.key["reason"], group.counts["accepted"]) for group in groups] == [
-        ("expired", 1),
         ("none", 1),
         ("number_unknown", 1),
+        ("expired", 1),
     ]
 
 
@@ -217,12 +218,29 @@ async def test_failure_codes_are_the_carriers_own_words(
     ours.responded_at = None
     rows += [ours, world.part(part=0, status=Status.FAILED, error="cannot be encoded")]
     await insert_submissions(connection, rows)
-    codes = await failure_codes(connection, **world.span)
-    assert [(code.error, code.reason, code.status, code.parts) for code in codes] == [
+    found = await failure_codes(connection, **world.span)
+    assert (found.parts, found.complete) == (4, True)
+    assert [(code.error, code.reason, code.status, code.parts) for code in found.codes] == [
         ("MK:0001", "number_unknown", "undelivered", 3),
         (None, "expired", "expired", 1),
     ]
-    assert len(await failure_codes(connection, **world.span, account=9)) == 1
+    assert (await failure_codes(connection, **world.span, account=9)).parts == 1
+
+
+async def test_f1_more_failure_codes_than_are_told_are_counted_and_said(
+    connection: Connection, world: World
+) -> None:
+    rows = [
+        world.part(status=Status.UNDELIVERED, error=f"{number:03}")
+        for number in range(FAILURE_CODES_MAX + 1)
+    ]
+    await insert_submissions(connection, rows[:-1])
+    found = await failure_codes(connection, **world.span)
+    assert (len(found.codes), found.complete) == (FAILURE_CODES_MAX, True)
+    await insert_submissions(connection, rows[-1:])
+    found = await failure_codes(connection, **world.span)
+    assert (len(found.codes), found.complete) == (FAILURE_CODES_MAX, False)
+    assert found.parts == FAILURE_CODES_MAX + 1
 
 
 async def test_latencies(connection: Connection, world: World) -> None:

@@ -31,6 +31,15 @@ from gateway.keys import hash_of, new_key
 from gateway.policy.timing import TimingRules
 from gateway.web.control_services import BatchChange, BatchConflict, BatchView, QueueKind, QueueView
 from gateway.web.cursors import KEY_BYTES, Cursors
+from gateway.web.report_services import (
+    FailureCount,
+    Failures,
+    Figures,
+    GroupPage,
+    Latencies,
+    Report,
+    ReportGroup,
+)
 from gateway.web.request_limits import RequestLimits
 from gateway.web.reveal_record import Revealed
 from gateway.web.server import HttpServer, create_app
@@ -38,17 +47,12 @@ from gateway.web.services import (
     Component,
     ConnectorUnknown,
     ConnectorView,
-    FailureCount,
-    Figures,
     HistogramSample,
-    Latencies,
     MessageFilter,
     MessagePage,
     MessageView,
     PolicyDecision,
     Reloaded,
-    Report,
-    ReportGroup,
     Resolution,
     RouteView,
     Sample,
@@ -94,6 +98,9 @@ class Memory:
         self.components = [Component("database", True)]
         self.samples: list[Sample | HistogramSample] = []
         self.asked: list[tuple[object, ...]] = []
+        self.pages_asked: list[GroupPage] = []
+        self.later_ms = 0
+        self.more_groups: tuple[str, ...] | None = None
         self.revealed: list[tuple[int, int, Revealed]] = []
         self.validating = asyncio.Event()
         self.sending: set[int] = set()
@@ -273,24 +280,36 @@ class Memory:
         return True
 
     async def delivery(
-        self, account: int, since: datetime, until: datetime, group_by: Sequence[str]
+        self,
+        account: int,
+        since: datetime,
+        until: datetime,
+        group_by: Sequence[str],
+        page: GroupPage,
     ) -> Report:
         self.fail()
+        self.pages_asked.append(page)
         self.asked.append((account, since, until, tuple(group_by)))
         counts = {"accepted": 4, "sent": 4, "delivered": 3}
         rates = delivery_rates(counts)
         groups = [ReportGroup(counts, rates, {name: "x"}) for name in group_by]
-        return Report(groups, Figures(counts, rates))
+        return Report(groups, Figures(counts, rates), self.more_groups)
 
     async def funnel(
-        self, account: int, since: datetime, until: datetime, group_by: Sequence[str]
+        self,
+        account: int,
+        since: datetime,
+        until: datetime,
+        group_by: Sequence[str],
+        page: GroupPage,
     ) -> Report:
-        return await self.delivery(account, since, until, group_by)
+        return await self.delivery(account, since, until, group_by, page)
 
-    async def failures(self, account: int, since: datetime, until: datetime) -> list[FailureCount]:
+    async def failures(self, account: int, since: datetime, until: datetime) -> Failures:
         self.fail()
         self.asked.append((account, since, until, ()))
-        return [FailureCount("carrier-a", "undelivered", "number_unknown", "MK:0001", 3)]
+        told = [FailureCount("carrier-a", "undelivered", "number_unknown", "MK:0001", 3)]
+        return Failures(told, 4, complete=False)
 
     async def latency(self, account: int, since: datetime, until: datetime) -> Latencies:
         self.fail()
@@ -416,7 +435,7 @@ def in_memory(
         limits=RequestLimits({}, {}, parts_quota=memory.quota, monotonic_ns=lambda: 0),
         cursors=Cursors(bytes(KEY_BYTES)),
         new_batch_id=memory.ids.next,
-        wall_ms=lambda: NOW_MS,
+        wall_ms=lambda: NOW_MS + memory.later_ms,
         monotonic=time,
     )
 

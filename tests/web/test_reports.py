@@ -124,3 +124,33 @@ async def test_connectors_say_why_they_are_down(api: Api) -> None:
         "carrier-a", False, "connection refused"
     )  # fmt: skip
     assert body["next_cursor"] is None
+
+
+async def test_f1_a_page_says_where_to_go_on_and_pages_share_the_span(api: Api) -> None:
+    api.memory.more_groups = ("0spring", "1")
+    query = f"{DELIVERY}?group_by=campaign_id,connector&limit=1"
+    response, first = await api.get(query)
+    cursor = first["next_cursor"]
+    assert f"cursor={cursor}" in response.headers["Link"]
+    api.memory.later_ms += 5_000
+    api.memory.more_groups = None
+    response, second = await api.get(f"{query}&cursor={cursor}")
+    assert (second["next_cursor"], "Link" in response.headers) == (None, False)
+    assert (first["since"], first["until"]) == (second["since"], second["until"])
+    assert [page.after for page in api.memory.pages_asked] == [(), ("0spring", "1")]
+    assert {page.limit for page in api.memory.pages_asked} == {1}
+
+
+async def test_f1_a_cursor_is_good_for_its_question_alone(api: Api) -> None:
+    api.memory.more_groups = ("0" + "\U00020bb7" * 100,) * 2
+    _, first = await api.get(f"{DELIVERY}?group_by=campaign_id,connector")
+    cursor = first["next_cursor"]
+    response, _ = await api.get(f"{DELIVERY}?group_by=campaign_id,connector&cursor={cursor}")
+    assert response.status == 200
+    response, problem = await api.get(f"{DELIVERY}?group_by=campaign_id&cursor={cursor}")
+    assert (response.status, problem["code"]) == (422, "cursor_invalid")
+
+
+async def test_f1_failures_say_whether_they_are_all(api: Api) -> None:
+    _, body = await api.get("/v1/reports/failures")
+    assert (body["parts"], body["complete"]) == (4, False)
