@@ -24,7 +24,7 @@ _SQL = sql.load(__package__)
 _log = structlog.get_logger(__name__)
 
 ROWS_PER_BATCH = 1_000
-BATCHES_PER_TURN_MAX = 20
+BATCHES_PER_TURN_MAX = 5  # what else is due waits for them
 
 
 class _Cursor(msgspec.Struct, frozen=True):

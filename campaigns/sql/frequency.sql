@@ -26,11 +26,15 @@ FROM (
 WHERE f.account = new.account AND f.category = new.category AND f.to_idx = new.to_idx;
 
 -- name: frequency_page
--- In the order of the key, behind one. The number is that of the last message that is still stored.
+-- In the order of the key, behind one. The number is that of the last or the first message, whichever is still stored;
+-- two ids, so that only their partitions are looked into.
 SELECT f.account, f.category, f.to_idx, cardinality(f.message_ids) > 0 AS counted, last.to_enc
 FROM frequency AS f
 LEFT JOIN LATERAL (
-    SELECT m.to_enc FROM message AS m WHERE m.id = ANY(f.message_ids) ORDER BY m.id DESC LIMIT 1
+    SELECT m.to_enc
+    FROM message AS m
+    WHERE m.id = ANY(ARRAY[f.message_ids[cardinality(f.message_ids)], f.message_ids[1]])
+    LIMIT 1
 ) AS last ON true
 WHERE (f.account, f.category, f.to_idx) > ($1::smallint, $2::smallint, $3::bytea)
 ORDER BY f.account, f.category, f.to_idx
