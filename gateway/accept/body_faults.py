@@ -42,6 +42,7 @@ _GOT = {
     bool: "true or false", int: "an integer", float: "a number", str: "a string",
     list: "a list", type(None): "null",
 }  # fmt: skip
+_UNREADABLE = FieldError("field_type", "this cannot be read", "")
 _LISTS = (inspect.ListType, inspect.VarTupleType)
 _TEXTS = (inspect.StrType, inspect.LiteralType, inspect.DateTimeType)
 _PLAIN: Mapping[type, type] = {inspect.BoolType: bool, inspect.IntType: int}
@@ -80,7 +81,8 @@ def mended(raw: bytes | msgspec.Raw, kind: type[Body], codes: Codes = _NONE) -> 
     """Of a body that msgspec could not decode: all faults, and the rest of it."""
     raw = bytes(raw)
     if len(raw) > BYTES_MAX:
-        return Mended(None, Faults([_too_long_to_tell(raw, kind)]))
+        found = list(islice(_outer_faults(raw, kind), FAULTS_MAX))
+        return Mended(None, Faults(found or [_UNREADABLE]))
     try:
         value = parsed(raw)
     except NotJson as error:
@@ -105,7 +107,7 @@ def mended(raw: bytes | msgspec.Raw, kind: type[Body], codes: Codes = _NONE) -> 
         if field.required:
             given[field.name] = ""
     if not faults:  # msgspec saw one
-        faults.append(FieldError("field_type", "this cannot be read", ""))
+        faults.append(_UNREADABLE)
     return Mended(kind(**given), Faults(faults, frozenset(spoiled)))
 
 
@@ -133,17 +135,28 @@ def nearest(name: str, known: tuple[str, ...]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(known)}"
 
 
-def _too_long_to_tell(raw: bytes, kind: type[msgspec.Struct]) -> FieldError:
-    """One fault, not all: walking through so much would hold up everybody else."""
+def _outer_faults(raw: bytes, kind: type[msgspec.Struct]) -> Iterator[FieldError]:
+    """Of a body too long to be walked: what is wrong with its outermost fields."""
     try:
-        msgspec.json.decode(raw, type=kind)
+        members = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
     except msgspec.ValidationError:
-        known = ", ".join(kind.__struct_encode_fields__)
-        detail = f"these are not the fields {known}, or not of their types"
-        return FieldError("field_type", detail, "")
+        yield FieldError("field_type", "this is not an object", "")
+        return
     except UNDECODABLE:
-        pass
-    return FieldError("malformed_json", "this is not JSON", "")
+        yield FieldError("malformed_json", "this is not JSON", "")
+        return
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    for name, member in members.items():
+        if name not in fields:
+            yield _unknown(name, tuple(fields), pointer_step(name))
+            continue
+        try:
+            msgspec.json.decode(member, type=fields[name].type)
+        except UNDECODABLE:
+            yield FieldError("field_type", f"{name} cannot be read", f"/{name}")
+    for name, field in fields.items():
+        if field.required and name not in members:
+            yield FieldError("field_missing", f"{name} is missing", f"/{name}")
 
 
 @lru_cache(maxsize=64)
@@ -195,8 +208,7 @@ class _Walk:
             if name in fields:
                 yield from self.faults(member, fields[name].type, step)
             elif kind.forbid_unknown_fields:
-                detail = f"there is no field {name[:100]!r}{nearest(name, tuple(fields))}"
-                yield FieldError("field_unknown", detail, step)
+                yield _unknown(name, tuple(fields), step)
         for name, field in fields.items():
             if field.required and name not in value:
                 step = f"{pointer}/{name}"
@@ -251,6 +263,11 @@ def _is_time(text: str) -> bool:
         return msgspec.convert(text, datetime).tzinfo is not None
     except msgspec.ValidationError:
         return False
+
+
+def _unknown(name: str, known: tuple[str, ...], pointer: str) -> FieldError:
+    detail = f"there is no field {name[:100]!r}{nearest(name, known)}"
+    return FieldError("field_unknown", detail, pointer)
 
 
 def _repeated(pointer: str) -> FieldError:

@@ -11,8 +11,11 @@ import json
 import re
 from collections.abc import Iterator
 
+import msgspec
+
 INTEGER_DIGITS_MAX = 30  # a longer one is as good as infinite, and costs time to read
 
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _SPACED = re.compile(rb'"[ \t\n\r]+:')
 _SPACE = re.compile(r"[ \t\n\r]*")
 
@@ -35,11 +38,12 @@ def may_repeat(raw: bytes, distinct: int) -> bool:
     """Whether the members of an object, of which so many different ones are known to be there, can
     be more: if not, none stands there twice, at any level.
 
-    Every member has a quotation mark with a colon behind it. Texts may have them too, and a member
-    that is null is not known: then the answer is yes, and `repeated_members` tells.
+    Every member has a quotation mark with a colon behind it. Texts may have them too, and objects
+    within have members: then the answer is yes, and `repeated_members` tells. Members that are null
+    are not known of a Struct; msgspec counts them by a second reading, a tenth of that.
     """
     counted = raw.count(b'":')
-    if counted != distinct:
+    if counted != distinct and counted != len(_members(raw)):
         return True
     return raw.count(b":") != counted and _SPACED.search(raw) is not None
 

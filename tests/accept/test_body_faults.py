@@ -121,13 +121,21 @@ def test_h6_every_mistake_is_told_with_its_place_and_in_our_words() -> None:
         (b"{" * 3, "malformed_json", "this is not JSON, from character 1 on"),
         (b'{"to":' + b"[" * 100_000, "malformed_json", "the JSON is nested too deeply"),
         (b"[]", "field_type", "this is a list, not an object"),
-        (b" " * BYTES_MAX + b"[]", "field_type", "these are not the fields"),
+        (b" " * BYTES_MAX + b"[]", "field_type", "this is not an object"),
+        (b" " * BYTES_MAX + b"{", "malformed_json", "this is not JSON"),
     ],
 )
 def test_h6_no_words_of_the_codec_are_shown(raw: bytes, code: str, detail: str) -> None:
     [fault] = mended(raw, Sample).faults
     assert (fault.code, fault.pointer) == (code, "")
     assert detail in fault.detail
+
+
+def test_h6_of_a_body_too_long_to_walk_the_outermost_fields_are_told() -> None:
+    body = {"to": "x" * BYTES_MAX, "action": "go", "number": 5, "lable": 1}
+    told = {fault.pointer: fault.code for fault in mended(json.dumps(body).encode(), Sample).faults}
+    assert told == {"/action": "field_type", "/lable": "field_unknown"}
+    assert pointers({"x": "x" * BYTES_MAX}) == ["/x", "/to", "/action"]
 
 
 def test_the_faults_of_one_body_are_bounded() -> None:
@@ -179,6 +187,7 @@ def test_the_usual_message_is_not_read_twice() -> None:
     raw = msgspec.json.encode({"to": "+8613812345678", "text": "see https://x.example: 5:30"})
     assert not may_repeat(raw, 2)
     assert not may_repeat(json.dumps({"to": "+8613812345678", "text": "a"}, indent=2).encode(), 2)
+    assert not may_repeat(b'{"to":"+8613812345678","text":"x","variant":null}', 2)
     assert not may_hold_twice(b'{"messages": [' + raw + b"]}", "messages")
 
 
