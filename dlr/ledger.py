@@ -8,7 +8,7 @@ follows from it (`dlr/hygiene.py`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -34,7 +34,8 @@ MATCH_DAYS = 4
 SWEEP_ROWS_MAX = 500
 PURGE_ROWS_MAX = 10_000
 UNKNOWN_AFTER_HOURS = 72
-CERTAIN = 32_767  # a submit is raised from whatever it is; one that is guessed only while open
+ANY = 32_767  # above every status
+LOOKS_MAX = 3  # at what another process changes at the same moment
 GIVE_UP_ROWS = 2_000
 
 
@@ -145,31 +146,24 @@ async def apply_receipts(
     now = now or max(row.received_at for row in rows)
     applied = [AppliedReceipt(row) for row in rows]
     direct, asked = split(rows)
+    wanted = [applied[position] for position in asked]
     if direct:
-        await _apply(connection, [applied[position] for position in direct])
-        asked += [position for position in direct if _missed(applied[position])]
-    if asked:
-        wanted = [applied[position] for position in asked]
-        horizon = id_at(now - timedelta(days=MATCH_DAYS))
-        targets = await find_targets(
-            connection, [receipt.row for receipt in wanted], horizon, now, groups
-        )
-        for receipt, target in zip(wanted, targets, strict=True):
-            receipt.row.submission_id, receipt.row.certain = target, target is not None
-        found = [receipt for receipt in wanted if receipt.row.certain]
-        if found:
-            await _apply(connection, found)
+        told = [applied[position] for position in direct]
+        guessed = {each.row.submission_id for each in told if not each.row.certain}
+        wanted += await _apply(connection, told, guessed)
+    horizon = id_at(now - timedelta(days=MATCH_DAYS))
+    for _ in range(LOOKS_MAX):
+        if wanted:
+            looked = [receipt.row for receipt in wanted]
+            open_only = await find_targets(connection, looked, horizon, now, groups)
+            found = [receipt for receipt in wanted if receipt.row.submission_id is not None]
+            wanted = await _apply(connection, found, open_only) if found else []
     if groups.receipts_per_message:
         await _spread(connection, applied, groups)
     unmatched = [receipt.row for receipt in applied if not receipt.matched]
     if unmatched:
         await _park(connection, unmatched, ids)
     return applied
-
-
-def _missed(receipt: AppliedReceipt) -> bool:
-    """Whether the submit that was guessed had its verdict already, or is not there."""
-    return not (receipt.row.certain or receipt.matched)
 
 
 async def join_unmatched(
@@ -262,9 +256,14 @@ async def give_up(
     return GivenUp(cursor=record["cursor"], changed=record["changed"])
 
 
-async def _apply(connection: asyncpg.Connection, applied: Sequence[AppliedReceipt]) -> None:
-    """One UPDATE for all; fills in what became of each. A guess holds only while its submit is
-    open.
+async def _apply(
+    connection: asyncpg.Connection,
+    applied: Sequence[AppliedReceipt],
+    open_only: Set[int | None],
+) -> list[AppliedReceipt]:
+    """One UPDATE for all; fills in what became of each. Answers with those that have to be looked
+    up: the submits in `open_only` are raised only while they are open, and theirs is not, or
+    another process was quicker.
     """
     best: dict[int, AppliedReceipt] = {}
     for receipt in applied:
@@ -286,27 +285,33 @@ async def _apply(connection: asyncpg.Connection, applied: Sequence[AppliedReceip
         [row.received_at for row in deciding],
         ordered[0],
         ordered[-1],
-        array_text([CERTAIN if row.certain else Status.UNKNOWN for row in deciding]),
+        array_text([Status.UNKNOWN if target in open_only else ANY for target in ordered]),
         BEFORE_SUBMIT_MAX,
         AFTER_ARRIVAL_MAX,
     )
     present = {record[0]: record for record in records}
+    missed: list[AppliedReceipt] = []
     for receipt in applied:
         target = receipt.row.submission_id
         record = present.get(target)
         if record is None:  # remembered by the sender, but its partition is gone
+            if target in open_only:
+                missed.append(receipt)
             continue
-        status = Status(record[6])
-        if not (receipt.row.certain or is_open(status)):
-            continue
+        status, changed = Status(record[6]), record[7] and best[record[0]] is receipt
+        if target in open_only:
+            deciding_one = best[record[0]] is receipt and outranks(receipt.row.status, status)
+            if not is_open(status) or (deciding_one and not changed):
+                missed.append(receipt)
+                continue
         receipt.row.certain = receipt.matched = True
         (
             receipt.submission_id, receipt.message_id, receipt.part, receipt.parts,
-            receipt.account, receipt.category, _, changed, done_at,
+            receipt.account, receipt.category, _, _, done_at,
         ) = record  # fmt: skip
-        receipt.previous = status
-        receipt.changed = changed and best[record[0]] is receipt
-        receipt.date_believed = not receipt.changed or done_at == receipt.row.done_at
+        receipt.previous, receipt.changed = status, changed
+        receipt.date_believed = not changed or done_at == receipt.row.done_at
+    return missed
 
 
 async def _spread(

@@ -26,12 +26,15 @@ Key = tuple[int, str]  # connector, carrier id
 
 
 class Candidate(msgspec.Struct, gc=False):
-    """A submit that was answered with the id. `status` moves with what receipts are given to it."""
+    """A submit that was answered with the id. `status` moves with what receipts are given to it;
+    `stored` is what it was when it was looked at.
+    """
 
     id: int
     message_id: int
     connector: int
     parts: int
+    stored: int
     status: int
 
 
@@ -78,8 +81,10 @@ async def find_targets(
     horizon: int,
     now: datetime,
     groups: ConnectorGroups,
-) -> list[int | None]:
-    """The submission id of each row, or None; by its id, else its other id, else its reference."""
+) -> set[int | None]:
+    """Writes the submission id of each row into it, or None: by its id, else its other id, else its
+    reference. Answers with those that were open.
+    """
     candidates: list[list[Candidate]] = [[] for _ in rows]
     seen: dict[int, Candidate] = {}
     for attribute in ("carrier_id", "alternate_id"):
@@ -96,10 +101,9 @@ async def find_targets(
                 candidates[position] += [one for key in each for one in found.get(key, ())]
     unclear = _unclear(candidates)
     messages = await _about(connection, unclear) if unclear else {}
-    return [
-        choose(row, found, messages, now) if found else row.reference_id
-        for row, found in zip(rows, candidates, strict=True)
-    ]
+    for row, several in zip(rows, candidates, strict=True):
+        row.submission_id = choose(row, several, messages, now) if several else row.reference_id
+    return {identifier for identifier, each in seen.items() if is_open(each.stored)}
 
 
 def choose(
@@ -184,8 +188,10 @@ async def _candidates(
         Status.UNKNOWN,
         CANDIDATES_MAX,
     ):
-        position, *columns = record
-        candidate = seen.setdefault(columns[0], Candidate(*columns))
+        position, identifier, message_id, owner, parts, status = record
+        candidate = seen.setdefault(
+            identifier, Candidate(identifier, message_id, owner, parts, status, status)
+        )
         found.setdefault(wanted[position - 1], []).append(candidate)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from random import Random
 
@@ -13,8 +14,10 @@ from dlr.receipt_rows import Parties, ReceiptRow
 from dlr.status import Status
 from dlr.unreported import unreported
 from storage.ids import id_at
-from storage.pool import Connection
+from storage.pool import Connection, close_connection, connect
+from tests.dispatch.world import POLL_SECONDS
 from tests.dlr.rows import CONNECTOR, World
+from tests.smpp.recording import WAIT_SECONDS
 
 FINAL = [Status.EXPIRED, Status.REJECTED, Status.UNDELIVERED, Status.DELIVERED]
 
@@ -277,3 +280,33 @@ async def test_e92_nothing_is_asked_about_an_id_that_two_messages_have(
     world.wait(seconds=1)
     found = await unreported(connection, CONNECTOR, cursor, id_at(world.now), 50)
     assert [part.submission_id for part in found.parts] == [row.id for row in parts]
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+async def test_e92_two_processes_at_the_same_moment_do_not_take_one_submit_for_two_receipts(
+    connection: Connection, database_url: str, world: World, remembered: bool
+) -> None:
+    parts = await message(connection, world, "X", 1, parts=2)
+    await insert_submissions(connection, parts)
+    other = await connect(database_url, application_name="other")
+    receipts = [receipt(world, "X", status, recipient=1) for status in FINAL[-2:]]
+    for row in receipts:
+        row.submission_id = parts[1].id if remembered else None
+    try:
+        async with connection.transaction():
+            await apply_receipts(connection, receipts[:1], world.ids)
+            second = asyncio.create_task(apply_receipts(other, receipts[1:], world.ids))
+            await waiting(connection)
+        [told] = await second
+    finally:
+        await close_connection(other)
+    assert (told.submission_id, told.changed) == (parts[0].id, True)
+    assert await statuses(connection, parts) == [Status.DELIVERED, Status.UNDELIVERED]
+
+
+async def waiting(connection: Connection) -> None:
+    """Until somebody waits for a lock that this transaction holds."""
+    query = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not await connection.fetchval(query):
+            await asyncio.sleep(POLL_SECONDS)
