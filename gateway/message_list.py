@@ -14,6 +14,7 @@ import asyncpg
 
 from dlr.status import Status
 from gateway.registry import Registry
+from gateway.standing import standings
 from gateway.timeline import MessageRecord, read_messages
 from gateway.web.report_services import ReportTooSlow
 from gateway.web.services import MessageFilter
@@ -44,21 +45,30 @@ async def list_messages(
     first, end = _span(wanted, below)
     found: list[MessageRecord] = []
     try:
-        async with connection.transaction(readonly=True):
+        # One snapshot: a message is listed by the status that its page shows.
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
             await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
             ids, stopped_at = await _candidates(
                 connection, account, wanted, indexes, first, end, limit
             )
             for start in range(0, len(ids), CHUNK):
-                chunk = ids[start : start + CHUNK]
+                chunk = await _of_status(connection, ids[start : start + CHUNK], wanted.status)
                 for record in await read_messages(connection, registry, account, chunk):
-                    if wanted.status is None or record.status.label == wanted.status:
-                        if len(found) == limit:
-                            return found, found[-1].id
-                        found.append(record)
+                    if len(found) == limit:
+                        return found, found[-1].id
+                    found.append(record)
     except asyncpg.QueryCanceledError as error:
         raise ReportTooSlow from error
     return found, stopped_at
+
+
+async def _of_status(
+    connection: Connection, ids: Sequence[int], status: str | None
+) -> Sequence[int]:
+    if status is None:
+        return ids
+    stands = await standings(connection, ids)
+    return [each for each in ids if each in stands and stands[each].status.label == status]
 
 
 def _span(wanted: MessageFilter, below: int | None) -> tuple[int, int]:
@@ -81,16 +91,19 @@ async def _candidates(
     """Ids of messages that may fit, newest first, and below which id there may be more."""
     many = limit + 1 if wanted.status is None else STATUSES_MAX
     indexed = (indexes, wanted.client_ref, wanted.batch_id)
-    in_doubt = wanted.status == Status.UNCONFIRMED.label
-    if any(value is not None for value in indexed) or in_doubt:
+    also = (wanted.campaign_id, wanted.tag)
+    if any(value is not None for value in indexed):
         rows = await connection.fetch(
-            _SQL["messages_found"], account, first, end, *indexed, wanted.campaign_id, wanted.tag,
-            in_doubt, many,
-        )  # fmt: skip
+            _SQL["messages_found"], account, first, end, *indexed, *also, many
+        )
+        ids = [row["id"] for row in rows]
+        return ids, ids[-1] if len(ids) == many else None
+    if wanted.status == Status.UNCONFIRMED.label:
+        rows = await connection.fetch(_SQL["messages_in_doubt"], account, first, end, *also, many)
         ids = [row["id"] for row in rows]
         return ids, ids[-1] if len(ids) == many else None
     rows = await connection.fetch(
-        _SQL["messages_walked"], account, first, end, wanted.campaign_id, wanted.tag, many, WALK_MAX
+        _SQL["messages_walked"], account, first, end, *also, many, WALK_MAX
     )
     ids = [row["id"] for row in rows]
     if len(ids) == many:

@@ -15,6 +15,8 @@ from gateway.accept.models import Prepared, Verdict
 from gateway.message_list import list_messages
 from gateway.registry import Registry
 from gateway.web.services import MessageFilter
+from storage.ids import id_at
+from storage.partitions import ensure_partitions
 from tests.accept.world import ACCOUNT, CONNECTOR, VAULT, World, accepting, prepared
 
 REGISTRY = Registry({}, {"carrier-a": CONNECTOR})
@@ -133,3 +135,86 @@ async def test_a_number_is_looked_up_by_its_index(world: World) -> None:
         )
         text = "\n".join(row[0] for row in plan)
         assert "Index Cond" in text, text
+
+
+async def days(world: World, count: int) -> tuple[int, int]:
+    """Messages over so many days, one in ten in doubt; the span of their ids."""
+    now = datetime.now(UTC)
+    for back in range(count):
+        await ensure_partitions(world.connection, (now - timedelta(days=back)).date(), 0)
+    first, end = id_at(now - timedelta(days=count - 1)), id_at(now)
+    step = (end - first) // 2_000
+    await world.connection.execute(
+        "INSERT INTO message (id, account, category, connector, data_coding, parts, sender, to_enc,"
+        " to_idx, text, campaign_id)"
+        " SELECT $1 + n::bigint * $2, $3, 1, $4, 0, 1, 's', '\\x00', int8send(n::bigint), 't', 'c'"
+        " FROM generate_series(0, 1999) AS n",
+        first, step, ACCOUNT, CONNECTOR,
+    )  # fmt: skip
+    await world.connection.execute(
+        "INSERT INTO submission (id, message_id, part, parts, account, category, connector, status)"
+        " SELECT id + 1, id, 1, 1, account, 1, connector, CASE WHEN n % 10 = 0 THEN 5 ELSE 60 END"
+        " FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM message) AS m",
+    )
+    return first, end
+
+
+def scans(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """The nodes that read tables, of those that were executed."""
+    below = [scan for child in plan.get("Plans", ()) for scan in scans(child)]
+    return [plan, *below] if "Relation Name" in plan and plan["Actual Loops"] else below
+
+
+async def test_o12_what_is_in_doubt_is_read_once_whatever_days_there_are(world: World) -> None:
+    """Also without statistics: then the planner believes anything."""
+    first, end = await days(world, 6)
+    connection = world.connection
+    await connection.execute("SET plan_cache_mode = force_custom_plan")
+    await connection.execute("SET enable_seqscan = off")  # as with more rows than a test has
+    statement = message_list._SQL["messages_in_doubt"]
+    for prepare in ("SELECT", "ANALYZE message, submission"):
+        await connection.execute(prepare)
+        for campaign in (None, "c"):
+            [explained] = await connection.fetchval(
+                f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}",
+                ACCOUNT,
+                first,
+                end,
+                campaign,
+                None,
+                50,
+            )
+            read = scans(explained["Plan"])
+            tables = [each for each in read if each["Relation Name"].startswith("submission")]
+            assert len({each["Relation Name"] for each in tables}) == len(tables) >= 5
+            assert {each["Actual Loops"] for each in tables} == {1}
+            looked_up = [each for each in read if each["Relation Name"].startswith("message")]
+            assert {each["Index Name"][-5:] for each in looked_up} == {"_pkey"}
+            # Each message in doubt is looked for in its own partition and in no other.
+            assert sum(each["Actual Loops"] for each in looked_up) == 200
+
+
+async def test_o12_a_walk_reads_from_the_newest_and_stops(world: World) -> None:
+    first, end = await days(world, 6)
+    connection = world.connection
+    await connection.execute("SET plan_cache_mode = force_custom_plan")
+    for prepare in ("SELECT", "ANALYZE message, submission"):
+        await connection.execute(prepare)
+        for name, values in (
+            ("messages_walked", (ACCOUNT, first, end, "c", None, 20, 100)),
+            ("walk_end", (first, end, 100)),
+        ):
+            [explained] = await connection.fetchval(
+                f"EXPLAIN (ANALYZE, FORMAT JSON) {message_list._SQL[name]}", *values
+            )
+            read = scans(explained["Plan"])
+            assert {each["Scan Direction"] for each in read} == {"Backward"}
+            assert sum(each["Actual Rows"] for each in read) <= 101
+
+
+async def test_o12_pages_of_what_is_in_doubt_are_complete(world: World) -> None:
+    await days(world, 3)
+    now = datetime.now(UTC)
+    found = await everything(world, 60, since=now - timedelta(days=3), status="unconfirmed")
+    assert len(found) == len(set(found)) == 200
+    assert found == sorted(found, reverse=True)
