@@ -6,7 +6,7 @@ ordered timeline. Writes nothing and decides nothing: statuses fold as dlr/statu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import asyncpg
@@ -14,9 +14,10 @@ import msgspec
 
 from dlr.reasons import Reason
 from dlr.receipt_times import plausible
-from dlr.status import Status, advance, fold
+from dlr.status import Status
+from gateway.dispatch.holds import Hold
 from gateway.registry import Registry
-from gateway.standing import waiting_status
+from gateway.standing import Standing, code_of, of_parts, waiting
 from gateway.web.services import TimelineEvent
 from shortlinks.report import MessageClick, clicks_of_message
 from storage import events, sql
@@ -74,6 +75,9 @@ class MessageRecord(msgspec.Struct, frozen=True):
     expires_at: datetime | None
     attempt: int
     results: Sequence[Part]
+    standing: Standing
+    changes: Sequence[datetime]  # of what is told by none of the results
+    batch_changed_at: datetime | None  # while it waits
 
     @property
     def created_at(self) -> datetime:
@@ -82,16 +86,19 @@ class MessageRecord(msgspec.Struct, frozen=True):
 
     @property
     def updated_at(self) -> datetime:
-        """When the last thing happened to it that a result tells of."""
-        times = [self.created_at]
+        """When the last thing happened to it: a result, a hold, a release, a cancel."""
+        times = [self.created_at, *self.changes]
         for part in self.results:
-            times += [at for at in (part.submitted_at, part.responded_at, part.receipt_at) if at]
+            told = (part.submitted_at, part.responded_at, part.receipt_at)
+            times += [time_of(part.id), *[at for at in told if at]]
         return max(times)
 
     @property
     def deciding(self) -> Part | None:
-        """The part that made the message's status what it is."""
-        return next((part for part in self.results if part.status == self.status), None)
+        """The part that made the message's status and its reason what they are."""
+        of_status = [part for part in self.results if part.status == self.status]
+        exactly = (part for part in of_status if part.reason == self.standing.reason)
+        return next(exactly, of_status[0] if of_status else None)
 
     @property
     def parts_delivered(self) -> int:
@@ -119,14 +126,26 @@ async def read_messages(
         _SQL["submissions_of_messages"], list(results), min(results)
     ):
         results[record["message_id"]].append(_part(record, registry))
-    by_id = {row["id"]: _record(row, results[row["id"]], registry) for row in rows}
+    events = await connection.fetch(_SQL["last_events"], list(results), min(results))
+    last = {event["message_id"]: time_of(event["id"]) for event in events}
+    by_id = {
+        row["id"]: _record(row, results[row["id"]], last.get(row["id"]), registry) for row in rows
+    }
     return [by_id[message_id] for message_id in message_ids if message_id in by_id]
 
 
-def _record(row: asyncpg.Record, results: Sequence[Part], registry: Registry) -> MessageRecord:
+def _record(
+    row: asyncpg.Record, results: Sequence[Part], last_event: datetime | None, registry: Registry
+) -> MessageRecord:
+    standing = _standing(row, results)
+    # What a batch was told concerns those of its messages that wait.
+    batch_changed_at = row["changed_at"] if row["waiting"] else None
     return MessageRecord(
         id=row["id"],
-        status=_status(row, results),
+        status=standing.status,
+        standing=standing,
+        changes=[at for at in (last_event, batch_changed_at, row["released_at"]) if at],
+        batch_changed_at=batch_changed_at,
         category=Category(row["category"]),
         to_enc=row["to_enc"],
         sender=row["sender"],
@@ -155,21 +174,20 @@ async def read_timeline(
         return None
     happenings = [
         *_told_by_rows(record),
+        *_told_by_batch(record),
         *[_event(event, registry) for event in await events.of_message(connection, message_id)],
         *[_click(click) for click in await clicks_of_message(connection, message_id)],
     ]
     return sorted(happenings, key=lambda happening: happening.at)
 
 
-def _status(row: asyncpg.Record, results: Sequence[Part]) -> Status:
+def _standing(row: asyncpg.Record, results: Sequence[Part]) -> Standing:
     if row["waiting"]:
-        hold = None if row["not_before"] is None else row["hold"]
-        begun = row["in_doubt"] or bool(results)
-        return waiting_status(row["intended"], hold, row["batch_state"], begun=begun)
-    best: dict[int, Status] = {}  # a part that was submitted again is what its best result says
+        return waiting(row, begun=row["in_doubt"] or bool(results))
+    best: dict[int, int] = {}  # a part that was submitted again is what its best result says
     for part in results:
-        best[part.part] = advance(best.get(part.part, part.status), part.status)
-    return fold([*best.values()], of=max((part.parts for part in results), default=0))
+        best[part.part] = max(best.get(part.part, 0), code_of(part.status, part.reason))
+    return of_parts([*best.values()], max((part.parts for part in results), default=0))
 
 
 def _parts(row: asyncpg.Record, results: Sequence[Part]) -> int:
@@ -206,6 +224,21 @@ def _told_by_rows(record: MessageRecord) -> Iterator[TimelineEvent]:
             yield TimelineEvent(time_of(part.id), part.status.label, _why(part))
         else:
             yield from _told_by_part(part)
+
+
+def _told_by_batch(record: MessageRecord) -> Iterator[TimelineEvent]:
+    """What is said once for all messages of a batch that wait."""
+    if record.batch_changed_at is None:
+        return
+    if record.standing.hold is Hold.PAUSED:
+        yield TimelineEvent(record.batch_changed_at, "held", _held({"rule": Hold.PAUSED.rule}))
+    elif record.status is Status.CANCELED:
+        yield TimelineEvent(record.batch_changed_at, Status.CANCELED.label, {})
+
+
+def _held(detail: Mapping[str, object]) -> dict[str, object]:
+    """The rule and its moment, also under the names that a message has for them."""
+    return {**detail, "reason": detail.get("rule"), "held_until": detail.get("until")}
 
 
 def _told_by_part(part: Part) -> Iterator[TimelineEvent]:
@@ -246,6 +279,8 @@ def _event(event: Event, registry: Registry) -> TimelineEvent:
         connector = detail.get(key)
         if isinstance(connector, int):
             detail[key] = registry.connector_name(connector)
+    if event.kind == Status.HELD.label:
+        detail = _held(detail)
     return TimelineEvent(time_of(event.id), event.kind, detail)
 
 

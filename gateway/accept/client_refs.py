@@ -96,7 +96,12 @@ def _repeated(
             return _REUSED
         stands = held.stands
         return Verdict(
-            held.message_id, stands.status.label, stands.why, item.text, deduplicated=True
+            held.message_id,
+            stands.status.label,
+            stands.why,
+            item.text,
+            deduplicated=True,
+            held_until=stands.until,
         )
     if item is first:
         return None

@@ -181,6 +181,7 @@ class Verdict(msgspec.Struct, gc=False):
     reason: str | None
     text: str
     deduplicated: bool = False  # stored before, under the same client_ref; `status` is today's
+    held_until: datetime | None = None
 
 
 class GivenIds(msgspec.Struct, frozen=True):

@@ -45,5 +45,5 @@ async def not_stored(connection: Connection, items: Sequence[Accepting]) -> Sequ
 
 def _first_verdict(message_id: int, text: str, stands: Standing | None) -> Verdict:
     if stands is not None and stands.status in _AT_ONCE:
-        return Verdict(message_id, stands.status.label, stands.why, text)
+        return Verdict(message_id, stands.status.label, stands.why, text, held_until=stands.until)
     return Verdict(message_id, Status.ACCEPTED.label, None, text)

@@ -14,6 +14,7 @@ from dlr.status import Status
 from gateway.accept.accepting import Accepting
 from gateway.accept.models import Refused, StorageDown, Verdict
 from gateway.dispatch.holds import Hold
+from gateway.standing import of_hold
 from storage.faults import is_unavailable
 from storage.group_commit import QueueClosed, QueueFull
 
@@ -36,10 +37,10 @@ def verdict_of(item: Accepting) -> Verdict | Refused:
         return Verdict(item.id, item.ended.status.label, label, item.text)
     if item.hold is Hold.NONE:
         return Verdict(item.id, _ACCEPTED, None, item.text)
-    held = item.hold.status
-    if held is Status.QUEUED:
+    stands = of_hold(item.hold, item.not_before)
+    if stands.status is Status.QUEUED:
         return Verdict(item.id, _ACCEPTED, None, item.text)
-    return Verdict(item.id, held.label, item.hold.rule, item.text)
+    return Verdict(item.id, stands.status.label, stands.why, item.text, held_until=stands.until)
 
 
 def failed(

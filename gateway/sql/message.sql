@@ -2,7 +2,9 @@
 -- Messages of one account, each with its place in the outbox if it has one and whether an intent names it.
 SELECT m.id, m.account, m.category, m.connector, m.data_coding, m.parts, m.sender, m.to_enc, m.text, m.client_ref,
        m.batch_id, m.campaign_id, m.variant, m.tags, m.expires_at, (m.options ->> 'send_at')::bigint AS send_at,
-       o.id IS NOT NULL AS waiting, o.attempt, o.not_before, o.hold, b.state AS batch_state, o.in_doubt,
+       o.id IS NOT NULL AS waiting, o.attempt, o.not_before, b.state AS batch_state, b.changed_at, o.in_doubt,
+       CASE WHEN o.not_before > now() THEN o.hold END AS hold,
+       CASE WHEN o.not_before <= now() THEN o.not_before END AS released_at,
        EXISTS (SELECT 1 FROM submit_intent AS i WHERE m.id = ANY(i.message_ids)) AS intended
 FROM message AS m
 LEFT JOIN outbox AS o ON o.id = m.id
@@ -16,6 +18,10 @@ SELECT message_id, id, part, parts, segments, connector, status, reason, error, 
 FROM submission
 WHERE message_id = ANY($1::bigint[]) AND id >= $2
 ORDER BY message_id, part, id;
+
+-- name: last_events
+-- When the last thing happened to each message that its other rows do not tell.
+SELECT message_id, max(id) AS id FROM event WHERE message_id = ANY($1::bigint[]) AND id >= $2 GROUP BY message_id;
 
 -- name: highest_id
 -- Of all ids ever made here that are still stored; each branch reads one end of one index per partition.

@@ -3,7 +3,7 @@
 -- again after a doubt is what its best submission is. A submission is made after its message, so the id bounds the
 -- partitions that are looked at.
 SELECT wanted.id, o.id IS NOT NULL AS waiting, i.id IS NOT NULL AS intended,
-       CASE WHEN o.not_before IS NOT NULL THEN o.hold END AS hold, b.state AS batch_state, o.in_doubt,
+       CASE WHEN o.not_before > now() THEN o.hold END AS hold, o.not_before, b.state AS batch_state, o.in_doubt,
        done.codes, done.parts
 FROM unnest($1::bigint[]) AS wanted (id)
 LEFT JOIN outbox AS o ON o.id = wanted.id

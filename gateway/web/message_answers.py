@@ -35,6 +35,7 @@ class SentMessage(msgspec.Struct, omit_defaults=True):
     encoding: str
     text: str
     reason: str | None = None
+    held_until: datetime | None = None
     client_ref: str | None = None
     deduplicated: bool = False
     sandbox: bool = False
@@ -56,6 +57,7 @@ class BatchItem(msgspec.Struct, omit_defaults=True):
     id: str | None = None
     status: str | None = None
     reason: str | None = None
+    held_until: datetime | None = None
     deduplicated: bool = False
     sandbox: bool = False
     error: ItemError | None = None
@@ -73,8 +75,10 @@ class BatchAnswer(msgspec.Struct):
 
 
 class MessageResource(msgspec.Struct, kw_only=True):
-    """A message as it stands. Absent values are null. `error` is the carrier's own code, `detail`
-    says in our words why a message ended that no carrier refused.
+    """A message as it stands. Absent values are null. `reason` is why it ended, or the rule that
+    holds it, until `held_until` unless somebody has to free it. `updated_at` is when anything last
+    happened to it: a result, a hold, a release, a cancel. `error` is the carrier's own code,
+    `detail` says in our words why a message ended that no carrier refused.
     """
 
     id: str
@@ -87,6 +91,7 @@ class MessageResource(msgspec.Struct, kw_only=True):
     status: str
     final: bool
     reason: str | None
+    held_until: datetime | None
     error: str | None
     detail: str | None
     parts: int
@@ -124,6 +129,7 @@ def sent(checked: Prepared, verdict: Verdict) -> SentMessage:
         encoding=encoding_name(checked.data_coding),
         text=verdict.text,
         reason=verdict.reason,
+        held_until=verdict.held_until,
         client_ref=checked.client_ref,
         sandbox=checked.connector == SANDBOX,
     )
@@ -142,6 +148,7 @@ def sent_before(view: MessageView, verdict: Verdict) -> SentMessage:
         encoding=encoding_name(view.data_coding),
         text=view.text,
         reason=verdict.reason,
+        held_until=verdict.held_until,
         client_ref=view.client_ref,
         deduplicated=verdict.deduplicated,
         sandbox=view.sandbox,
@@ -156,6 +163,7 @@ def batch_item(index: int, outcome: Verdict | Refused, checked: Prepared | Refus
             format_id("msg", outcome.id),
             outcome.status,
             outcome.reason,
+            outcome.held_until,
             outcome.deduplicated,
             isinstance(checked, Prepared) and checked.connector == SANDBOX,
         )
@@ -186,6 +194,7 @@ def resource(view: MessageView) -> MessageResource:
         status=view.status,
         final=view.final,
         reason=view.reason,
+        held_until=view.held_until,
         error=view.error,
         detail=view.detail,
         parts=view.parts,

@@ -40,7 +40,8 @@ class MessageView(msgspec.Struct, kw_only=True):
     parts: int
     data_coding: int
     parts_delivered: int = 0
-    reason: str | None = None  # label of dlr/reasons.py
+    reason: str | None = None  # label of dlr/reasons.py, or the rule that holds it
+    held_until: datetime | None = None
     error: str | None = None  # the carrier's own code
     detail: str | None = None  # our own words, where no carrier decided
     connector: str | None = None

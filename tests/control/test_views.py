@@ -10,23 +10,30 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.reasons import Reason
 from dlr.report import delivery_counts
 from dlr.status import Status
+from gateway.accept.stored_before import stored_verdicts
+from gateway.control.cancel import MessageCanceler
 from gateway.control.queue import Queues
 from gateway.control.states import BatchState
 from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import ReadyMessage
 from gateway.dispatch.outcomes import FREED_BY_HAND
 from gateway.message_list import list_messages
+from gateway.readers import Messages
 from gateway.registry import Registry
-from gateway.standing import standings
+from gateway.standing import code_of, of_hold, of_parts, standings
 from gateway.timeline import read_messages
 from gateway.web.services import MessageFilter
-from storage.ids import id_at
-from tests.dispatch.world import CONNECTOR, World, running, wall_ms
+from storage import events
+from storage.events import Event
+from storage.ids import id_at, time_of
+from tests.dispatch.world import CONNECTOR, VAULT, World, running, wall_ms
 
 ACCOUNT = 1
 REGISTRY = Registry({}, {"carrier-a": CONNECTOR})
@@ -171,3 +178,137 @@ async def test_the_oldest_waits_for_nothing_but_its_turn(scene: Scene) -> None:
     assert kind.messages == 5  # of the paused batch, and what is being sent of the canceled one
     assert kind.oldest_seconds is None
     assert view.held == {"paused": 3}
+
+
+HELD = {  # hold -> the reason and the moment that every view has for it
+    Hold.SCHEDULED: ("scheduled", LATER),
+    Hold.SEND_WINDOW: ("send_window", LATER),
+    Hold.QUIET_HOURS: ("quiet_hours", LATER),
+    Hold.FREQUENCY_GAP: ("frequency_gap", LATER),
+    Hold.PAUSED: ("paused", None),
+}
+
+
+async def said_everywhere(world: World, message_id: int) -> set[tuple[object, ...]]:
+    """Status, reason and moment as each view has them; one if they agree."""
+    reader = Messages(world.database.read, REGISTRY, VAULT)
+    view = await reader.message(ACCOUNT, message_id)
+    assert view is not None
+    now = datetime.now(UTC)
+    wanted = MessageFilter(
+        since=now - timedelta(hours=1), until=now + timedelta(hours=1), status=view.status
+    )
+    listed = {each.id: each for each in (await reader.listed(ACCOUNT, wanted, None, 100)).messages}
+    stands = (await standings(world.connection, [message_id]))[message_id]
+    [stored] = (await stored_verdicts(world.connection, [message_id])).values()
+    views: list[tuple[object, ...]] = [
+        (view.status, view.reason, view.held_until),
+        (listed[message_id].status, listed[message_id].reason, listed[message_id].held_until),
+        (stands.status.label, stands.why, stands.until),
+    ]
+    if view.status in ("held", "scheduled", "suppressed", "capped"):
+        views.append((stored.status, stored.reason, stored.held_until))
+    assert view == listed[message_id]
+    return set(views)
+
+
+async def test_f3_every_view_says_the_same_of_every_state(scene: Scene) -> None:
+    for message_id, status in scene.expected.items():
+        [(told, reason, until)] = await said_everywhere(scene.world, message_id)
+        assert told == status
+        assert (reason is not None) == (status in ("held", "scheduled"))
+        assert until in (None, LATER)
+
+
+@pytest.mark.parametrize("hold", list(Hold))
+async def test_f3_a_hold_has_one_reason_and_one_moment(scene: Scene, hold: Hold) -> None:
+    not_before = FREED_BY_HAND if hold is Hold.PAUSED else LATER if hold else None
+    status = hold.status.label
+    message = await scene.wait(status, hold, not_before=not_before)
+    reason, until = HELD.get(hold, (None, None))
+    assert await said_everywhere(scene.world, message.id) == {(status, reason, until)}
+    # What is answered when it is accepted comes from the same place.
+    answered = of_hold(hold, not_before)
+    assert (answered.status.label, answered.why, answered.until) == (status, reason, until)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 3),
+            st.sampled_from([*RESULTS, Status.FAILED]),
+            st.sampled_from(Reason),
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_f3_the_reason_told_is_that_of_a_part_that_decided(
+    results: list[tuple[int, Status, Reason]],
+) -> None:
+    codes: dict[int, int] = {}
+    for part, status, reason in results:
+        codes[part] = max(codes.get(part, 0), code_of(status, reason))
+    stands = of_parts(list(codes.values()), 3)
+    if stands.reason is not Reason.NONE:
+        assert any((stands.status, stands.reason) == result[1:] for result in results)
+
+
+async def test_f3_what_was_held_and_is_due_waits_for_its_turn_alone(scene: Scene) -> None:
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    for owner in (0, scene.world.term.term):
+        message = await scene.wait("queued", Hold.QUIET_HOURS, not_before=past, owner=owner)
+        assert await said_everywhere(scene.world, message.id) == {("queued", None, None)}
+
+
+async def updated_at(world: World, message_id: int) -> datetime:
+    view = await Messages(world.database.read, REGISTRY, VAULT).message(ACCOUNT, message_id)
+    assert view is not None
+    assert view.updated_at is not None
+    return view.updated_at
+
+
+async def test_f3_a_hold_a_release_and_a_cancel_are_changes(scene: Scene) -> None:
+    world = scene.world
+    message = await scene.wait("queued")
+    accepted = await updated_at(world, message.id)
+    later = accepted + timedelta(seconds=5)
+    held = Event(id_at(later), message.id, "held", {"rule": "send_window"})
+    await events.append(world.connection, [held])
+    assert await updated_at(world, message.id) == later
+    released = datetime.now(UTC) - timedelta(milliseconds=1)
+    message = await scene.wait("queued", Hold.QUIET_HOURS, not_before=released)
+    assert await updated_at(world, message.id) >= released
+    canceler = MessageCanceler(world.database.dedicated("cancel"), world.ids)
+    message = await scene.wait("canceled")
+    row = await world.connection.execute("UPDATE outbox SET owner = 0 WHERE id = $1", message.id)
+    assert row == "UPDATE 1"
+    asked = datetime.now(UTC).replace(microsecond=0)
+    assert await canceler.cancel(ACCOUNT, message.id)
+    assert await updated_at(world, message.id) >= asked
+    part = (await read_messages(world.connection, REGISTRY, ACCOUNT, [message.id]))[0].results[0]
+    assert await updated_at(world, message.id) == time_of(part.id)
+    await canceler.close()
+
+
+@pytest.mark.parametrize("state", list(BatchState))
+async def test_f3_what_a_batch_is_told_is_a_change_of_what_waits(
+    scene: Scene, state: BatchState
+) -> None:
+    world = scene.world
+    message = await scene.wait("held")
+    await scene.batch(state, [message])
+    changed = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=9)
+    await world.connection.execute(
+        "UPDATE batch_control SET changed_at = $1 WHERE id = $2", changed, message.id - 1
+    )
+    assert await updated_at(world, message.id) == changed
+    timeline = await Messages(world.database.read, REGISTRY, VAULT).events(ACCOUNT, message.id)
+    assert timeline is not None
+    last = (timeline[-1].kind, timeline[-1].detail.get("reason"), timeline[-1].at)
+    told = {
+        BatchState.ACTIVE: ("accepted", None, timeline[0].at),
+        BatchState.PAUSED: ("held", "paused", changed),
+        BatchState.CANCELED: ("canceled", None, changed),
+    }
+    assert last == told[state]

@@ -5,7 +5,7 @@ SELECT o.connector, o.category,
        count(*) AS messages,
        sum(o.parts) AS parts,
        count(*) FILTER (WHERE o.owner <> 0) AS in_memory,
-       min(o.id) FILTER (WHERE o.not_before IS NULL AND b.id IS NULL) AS oldest
+       min(o.id) FILTER (WHERE (o.not_before IS NULL OR o.not_before <= now()) AND b.id IS NULL) AS oldest
 FROM outbox AS o
 LEFT JOIN batch_control AS b ON b.id = o.batch_id AND b.live AND b.state <> 0
 WHERE o.account = $1
@@ -19,7 +19,7 @@ ORDER BY o.connector, o.category;
 SELECT CASE WHEN b.id IS NULL THEN o.hold ELSE $2::smallint END AS hold, count(*) AS messages
 FROM outbox AS o
 LEFT JOIN batch_control AS b ON b.id = o.batch_id AND b.live AND b.state <> 0
-WHERE o.account = $1 AND (o.not_before IS NOT NULL OR b.state = 1) AND b.state IS DISTINCT FROM 2
+WHERE o.account = $1 AND (o.not_before > now() OR b.state = 1) AND b.state IS DISTINCT FROM 2
   AND o.id NOT IN (SELECT unnest(message_ids) FROM submit_intent)
 GROUP BY 1
 ORDER BY 1;
