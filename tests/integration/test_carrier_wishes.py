@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from smpp.vocabulary import ESME_RINVEXPIRY
 from tests.integration.carrier import Submit, carrier
 from tests.integration.running import SMOOTH, gateway, message, simulator, write_config
 from tests.integration.test_inbound import metric
-from tests.integration.test_reload import reloaded, view
+from tests.integration.test_reload import reloaded, shows, view
 
 LONG = "0123456789" * 40  # three parts
 WISHES = """
@@ -117,3 +118,33 @@ async def test_e99_one_connector_sends_and_another_takes_the_receipts(
     assert (views["sim"]["bind"], views["receipts"]["bind"]) == ("transmitter", "receiver")
     assert views["receipts"]["queued"] == views["receipts"]["in_flight"] == 0
     assert views["sim"]["hints"] == []
+
+
+async def test_e99_a_setting_that_the_carrier_refuses_is_named_and_follows_a_reload(
+    database_url: str, folder: Path
+) -> None:
+    """It refuses any validity_period. Nothing is rejected at once, and nobody has to guess."""
+
+    def react(submit: Submit) -> None:
+        submit.answer(ESME_RINVEXPIRY if submit.pdu.validity_period else 0)
+        if submit.answered and not submit.pdu.validity_period:
+            submit.receipt()
+
+    async with (
+        carrier(react) as told,
+        gateway(write_config(folder, database_url, told.port)) as running,
+    ):
+        first = (await running.send([message(n) for n in range(3)]))[0]["id"]
+        await told.until(lambda: len(told.submits) == 3)
+        await shows(running, "sim", lambda found: bool(found["hints"]))
+        found = await view(running, "sim")
+        assert found["hints"] == ["ESME_RINVEXPIRY: the carrier wants another validity_period"]
+        assert running.child.log.read_text().count("setting_refused_by_carrier") == 1
+        assert (await running.message(first))["status"] not in ("rejected", "failed")
+        write_config(folder, database_url, told.port, connector='validity_period = "none"')
+        assert (await reloaded(running))["adjusted"] == ["sim"]
+        assert (await view(running, "sim"))["hints"] == []
+        await running.send([message(n) for n in range(3, 6)])
+        await running.until(delivered=6)
+    validities = [bool(submit.pdu.validity_period) for submit in told.submits]
+    assert validities == [True] * 3 + [False] * 6
