@@ -21,6 +21,7 @@ from storage import sql
 from storage.crypto import NumberVault
 from storage.ids import id_at
 from storage.pool import Connection
+from storage.subscribers import canonical
 
 _SQL = sql.load(__package__)
 REMEMBERED = timedelta(hours=72)
@@ -45,7 +46,7 @@ class _Held(NamedTuple):
 def fingerprint(vault: NumberVault, message_id: int, message: Prepared) -> bytes:
     """What this message asks for, as it is stored with its reference."""
     asked = vault.request_fingerprint(
-        message.to, message.sender, message.category, message.asked_text or ""
+        canonical(message.to), message.sender, message.category, message.asked_text or ""
     )
     return message_id.to_bytes(ID_OCTETS, "big") + asked
 

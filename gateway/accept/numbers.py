@@ -18,6 +18,8 @@ from phonenumbers.phonenumberutil import (
     region_code_for_country_code,
 )
 
+from storage.subscribers import canonical
+
 EXAMPLE = "+8613812345678"
 DIGITS_MAX = 15  # ITU-T E.164, 6.2.1; phonenumbers allows a few German numbers more
 COUNTRY_CODE_DIGITS_MAX = 3
@@ -98,6 +100,11 @@ def _plan_fault(number: str) -> str | None:
         if written == number:
             return None
         return f"has digits after {place} that are dialled only inside the country; leave them out"
+    today = canonical(number)
+    if today != number and phonenumbers.is_valid_number(phonenumbers.parse(today)):
+        longer = len(today) > len(number)
+        how = "write a 9 before its last 8 digits" if longer else "leave out the digit behind it"
+        return f"is in a form that {place} does not use any more; {how}"
     digits = len(number) - len(place)
     match phonenumbers.is_possible_number_with_reason(parsed):
         case ValidationResult.TOO_SHORT:

@@ -108,6 +108,11 @@ async def test_h1_a_repeat_whose_text_is_made_differently_now_is_the_same(world:
     assert (again.id, again.deduplicated) == (first.id, True)
 
 
+async def test_n3_the_other_form_of_the_number_is_no_other_recipient(world: World) -> None:
+    first, again = await accept(world, asked(1, to="+5491123017883"), asked(1, to="+541123017883"))
+    assert (again.id, again.deduplicated) == (first.id, True)
+
+
 async def test_h1_in_one_batch_the_first_one_counts_or_what_was_stored(world: World) -> None:
     answers = await world.accepter.accept(
         [asked(1), asked(2), asked(1), asked(3, ref="s")], batch_id=7

@@ -111,6 +111,9 @@ def test_any_text_gets_a_verdict_that_agrees(plan: NumberPlan, text: str) -> Non
         ("+86138123456789", "+86"),
         ("+8612812345678", "is not a number of the plan of +86"),
         ("+4402079460018", "dialled only inside the country"),
+        ("+5215562000000", "+52 does not use any more; leave out the digit behind it"),
+        ("+551181234567", "write a 9 before its last 8 digits"),
+        ("+5211234567890", "is too long: 11 digits after +52"),
     ],
 )
 def test_a_fault_says_what_would_be_right(plan: NumberPlan, number: str, words: str) -> None:
