@@ -16,7 +16,7 @@ from enum import Enum
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -27,6 +27,7 @@ CodeTableName = Literal["none", "map", "smpp", "unicom", "telecom", "twilio", "i
 
 FOLDER: Final = Path(__file__).parent / "code_tables"
 EVERYWHERE: Final = ("command_status", "china")  # tables of words
+SHIPPED: Final = (*EVERYWHERE, *(name for name in get_args(CodeTableName) if name != "none"))
 PRUNE_SURE_MIN: Final = 2
 
 

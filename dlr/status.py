@@ -55,32 +55,120 @@ class Status(IntEnum):
 
 
 class StatusInfo(msgspec.Struct, frozen=True):
-    """One row of the state table. `wire`: a submit_sm was, or may have been, written."""
+    """One row of the state table. `wire`: a submit_sm was, or may have been, written. `doc`: what
+    people are told.
+    """
 
     label: str
     final: bool
     wire: bool
+    doc: str
 
 
 STATUSES: Mapping[Status, StatusInfo] = MappingProxyType(
     {
-        Status.ACCEPTED: StatusInfo("accepted", final=False, wire=False),
-        Status.SCHEDULED: StatusInfo("scheduled", final=False, wire=False),
-        Status.HELD: StatusInfo("held", final=False, wire=False),
-        Status.QUEUED: StatusInfo("queued", final=False, wire=False),
-        Status.SENDING: StatusInfo("sending", final=False, wire=False),
-        Status.UNCONFIRMED: StatusInfo("unconfirmed", final=False, wire=True),
-        Status.SENT: StatusInfo("sent", final=False, wire=True),
-        Status.DROPPED: StatusInfo("failed", final=True, wire=True),
-        Status.UNKNOWN: StatusInfo("unknown", final=True, wire=True),
-        Status.EXPIRED: StatusInfo("expired", final=True, wire=True),
-        Status.REJECTED: StatusInfo("rejected", final=True, wire=True),
-        Status.UNDELIVERED: StatusInfo("undelivered", final=True, wire=True),
-        Status.DELIVERED: StatusInfo("delivered", final=True, wire=True),
-        Status.FAILED: StatusInfo("failed", final=True, wire=False),
-        Status.SUPPRESSED: StatusInfo("suppressed", final=True, wire=False),
-        Status.CAPPED: StatusInfo("capped", final=True, wire=False),
-        Status.CANCELED: StatusInfo("canceled", final=True, wire=False),
+        Status.ACCEPTED: StatusInfo(
+            "accepted",
+            final=False,
+            wire=False,
+            doc="It is stored and has not been looked at yet.",
+        ),
+        Status.SCHEDULED: StatusInfo(
+            "scheduled",
+            final=False,
+            wire=False,
+            doc="It waits for its `send_at`.",
+        ),
+        Status.HELD: StatusInfo(
+            "held",
+            final=False,
+            wire=False,
+            doc="A rule holds it back; `reason` says which.",
+        ),
+        Status.QUEUED: StatusInfo(
+            "queued",
+            final=False,
+            wire=False,
+            doc="It waits for its turn, its pace or its next attempt.",
+        ),
+        Status.SENDING: StatusInfo(
+            "sending",
+            final=False,
+            wire=False,
+            doc="It is being written to the carrier.",
+        ),
+        Status.UNCONFIRMED: StatusInfo(
+            "unconfirmed",
+            final=False,
+            wire=True,
+            doc="It may have been sent: the carrier's answer never came.",
+        ),
+        Status.SENT: StatusInfo(
+            "sent",
+            final=False,
+            wire=True,
+            doc="The carrier took it, or part of it; no final receipt yet.",
+        ),
+        Status.DROPPED: StatusInfo(
+            "failed",
+            final=True,
+            wire=True,
+            doc="It was in doubt and is given up; a receipt still corrects this.",
+        ),
+        Status.UNKNOWN: StatusInfo(
+            "unknown",
+            final=True,
+            wire=True,
+            doc="The final receipt did not come in time; a late one still corrects this.",
+        ),
+        Status.EXPIRED: StatusInfo(
+            "expired",
+            final=True,
+            wire=True,
+            doc="Its validity period ended before it was delivered.",
+        ),
+        Status.REJECTED: StatusInfo(
+            "rejected",
+            final=True,
+            wire=True,
+            doc="The carrier refused it.",
+        ),
+        Status.UNDELIVERED: StatusInfo(
+            "undelivered",
+            final=True,
+            wire=True,
+            doc="The carrier could not deliver it.",
+        ),
+        Status.DELIVERED: StatusInfo(
+            "delivered",
+            final=True,
+            wire=True,
+            doc="The carrier says that the handset has it.",
+        ),
+        Status.FAILED: StatusInfo(
+            "failed",
+            final=True,
+            wire=False,
+            doc="It ended here, by a fault or a setting of the gateway.",
+        ),
+        Status.SUPPRESSED: StatusInfo(
+            "suppressed",
+            final=True,
+            wire=False,
+            doc="It was not sent, for its recipient must not get it.",
+        ),
+        Status.CAPPED: StatusInfo(
+            "capped",
+            final=True,
+            wire=False,
+            doc="It was not sent, for its recipient has had as many as allowed.",
+        ),
+        Status.CANCELED: StatusInfo(
+            "canceled",
+            final=True,
+            wire=False,
+            doc="It was canceled before it was sent.",
+        ),
     }
 )
 

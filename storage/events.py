@@ -7,6 +7,7 @@ are told by the `message` and `submission` rows themselves. Decides nothing itse
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -16,12 +17,23 @@ from storage.pool import Connection
 _SQL = sql.load(__package__)
 
 
+EventKind = Literal[
+    "held",
+    "throttled",
+    "retry",
+    "rerouted",
+    "in_doubt",
+    "resolved",
+    "receipt_unknown_state",
+]
+
+
 class Event(msgspec.Struct, gc=False, frozen=True):
     """One thing that happened to a message. `id` is time-ordered and so says when."""
 
     id: int
     message_id: int
-    kind: str
+    kind: EventKind
     detail: Mapping[str, object]
 
 

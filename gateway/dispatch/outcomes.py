@@ -25,7 +25,7 @@ from gateway.dispatch.receipt_reading import KnownId
 from gateway.dispatch.records import LateResult, MessageDone, PartResult, Record
 from gateway.dispatch.unfit_settings import UnfitSettings
 from storage.codecs import LATEST
-from storage.events import Event
+from storage.events import Event, EventKind
 from storage.ids import IdSource
 
 OK = 0
@@ -285,6 +285,7 @@ class Outcomes:
         message = journey.message
         detail: dict[str, object] = {"attempt": message.attempt + 1}
         detour: Detour | None = None
+        kind: EventKind
         if journey.doubtful:
             delay = self.policy.doubt_grace_seconds
             kind, detail["policy"] = "in_doubt", Doubt.RESEND.value
@@ -323,7 +324,7 @@ class Outcomes:
         detail = {"from": self._connector, "to": detour.connector, "reason": detour.reason}
         return Event(self._ids.next(), message_id, "rerouted", detail)
 
-    def _event(self, message_id: int, kind: str, detail: dict[str, object]) -> Event:
+    def _event(self, message_id: int, kind: EventKind, detail: dict[str, object]) -> Event:
         detail["connector"] = self._connector
         return Event(self._ids.next(), message_id, kind, detail)
 

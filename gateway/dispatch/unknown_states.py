@@ -7,6 +7,7 @@ Owns that event. What is unknown is dlr/receipt.py's; the table is storage's.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from dlr.ledger import AppliedReceipt
 from storage import events
@@ -14,7 +15,7 @@ from storage.events import Event
 from storage.ids import IdSource
 from storage.pool import Connection
 
-UNKNOWN_STATE = "receipt_unknown_state"
+UNKNOWN_STATE: Final = "receipt_unknown_state"
 
 
 async def tell_unknown_states(

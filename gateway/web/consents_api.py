@@ -20,6 +20,7 @@ from gateway.web.bodies import BodyReader
 from gateway.web.consents import ConsentView, ConsentWord
 from gateway.web.endpoints import Endpoint
 from gateway.web.json_answers import json_response
+from gateway.web.meanings import CategoryName
 from gateway.web.parameters import QueryReader, invalid
 from gateway.web.requested import read_body, refusal
 from gateway.web.reveals import RevealQuery, Reveals, Unreadable, shown, unreadable
@@ -60,7 +61,7 @@ class ConsentResource(msgspec.Struct, kw_only=True):
     id: str
     to: str | None
     to_unreadable: Unreadable = UNSET
-    category: str
+    category: CategoryName
     action: str
     source: str
     text_version: str | None

@@ -62,7 +62,9 @@ class Edge:
             headers.setdefault(name, value)
         if self._limits:
             headers.update(self._limits.fields(request.get(LIMITED)))
-        self.record(_endpoint(request), response.status, self._monotonic() - started)
+        self.record(
+            request.method, _endpoint(request), response.status, self._monotonic() - started
+        )
         return response
 
     def problem(self, error: Exception, endpoint: str, request_id: str) -> ProblemError:

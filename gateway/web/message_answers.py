@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from gateway.accept.models import FieldError, Prepared, Refused, Verdict
+from gateway.web.meanings import CategoryName, ReasonName, StatusName
 from gateway.web.reveals import Unreadable, shown, unreadable
 from gateway.web.services import MessageView, TimelineEvent
 from smpp.vocabulary import DATA_CODING_LATIN_1, DATA_CODING_UCS2
@@ -27,14 +28,14 @@ class SentMessage(msgspec.Struct, omit_defaults=True):
     """The answer to one message; also in the batch, there with `index` and fewer fields."""
 
     id: str
-    status: str
+    status: StatusName
     to: str | None
     sender: str = msgspec.field(name="from")
-    category: str
+    category: CategoryName
     parts: int
     encoding: str
     text: str
-    reason: str | None = None
+    reason: ReasonName | None = None
     held_until: datetime | None = None
     client_ref: str | None = None
     deduplicated: bool = False
@@ -55,8 +56,8 @@ class BatchItem(msgspec.Struct, omit_defaults=True):
 
     index: int
     id: str | None = None
-    status: str | None = None
-    reason: str | None = None
+    status: StatusName | None = None
+    reason: ReasonName | None = None
     held_until: datetime | None = None
     deduplicated: bool = False
     sandbox: bool = False
@@ -87,10 +88,10 @@ class MessageResource(msgspec.Struct, kw_only=True):
     to_unreadable: Unreadable = UNSET
     sender: str = msgspec.field(name="from")
     text: str
-    category: str
-    status: str
+    category: CategoryName
+    status: StatusName
     final: bool
-    reason: str | None
+    reason: ReasonName | None
     held_until: datetime | None
     error: str | None
     detail: str | None

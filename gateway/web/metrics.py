@@ -40,10 +40,10 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_build_info": MetricKind("gauge", "1, with the version that runs.", ("version",)),
         # the way in
         "sms_http_requests_total": MetricKind(
-            "counter", "API requests answered.", ("endpoint", "status")
+            "counter", "API requests answered.", ("method", "endpoint", "status")
         ),
         "sms_http_request_duration_seconds": MetricKind(
-            "histogram", "From the request's header to its answer.", ("endpoint",)
+            "histogram", "From the request's header to its answer.", ("method", "endpoint")
         ),
         "sms_http_connections": MetricKind("gauge", "Connections that are open.", ("listener",)),
         "sms_http_connections_max": MetricKind(
@@ -264,40 +264,45 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
     }
 )
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER_METHOD = "other"
 HTTP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class HttpCounters:
-    """Requests by endpoint and status, and their duration. Plain numbers; endpoints are bounded by
-    the route table, unknown paths count together.
+    """Requests by method, endpoint and status, and their duration. Plain numbers; endpoints are
+    bounded by the route table, unknown paths and methods count together.
     """
 
     def __init__(self) -> None:
-        self._requests: dict[tuple[str, int], int] = {}
-        self._buckets: dict[str, list[int]] = {}
-        self._seconds: dict[str, float] = {}
+        self._requests: dict[tuple[str, str, int], int] = {}
+        self._buckets: dict[tuple[str, str], list[int]] = {}
+        self._seconds: dict[tuple[str, str], float] = {}
 
-    def record(self, endpoint: str, status: int, seconds: float) -> None:
+    def record(self, method: str, endpoint: str, status: int, seconds: float) -> None:
         """One request answered."""
-        key = (endpoint, status)
+        if method not in METHODS:
+            method = OTHER_METHOD
+        key = (method, endpoint, status)
         self._requests[key] = self._requests.get(key, 0) + 1
-        buckets = self._buckets.get(endpoint)
+        asked = (method, endpoint)
+        buckets = self._buckets.get(asked)
         if buckets is None:
-            buckets = self._buckets[endpoint] = [0] * (len(HTTP_BUCKETS) + 1)
-            self._seconds[endpoint] = 0.0
+            buckets = self._buckets[asked] = [0] * (len(HTTP_BUCKETS) + 1)
+            self._seconds[asked] = 0.0
         buckets[bisect_left(HTTP_BUCKETS, seconds)] += 1
-        self._seconds[endpoint] += seconds
+        self._seconds[asked] += seconds
 
     def samples(self) -> Iterator[Sample | HistogramSample]:
         """The two `sms_http_…` metrics."""
-        for (endpoint, status), count in self._requests.items():
-            yield Sample("sms_http_requests_total", count, (endpoint, str(status)))
-        for endpoint, counts in self._buckets.items():
+        for (method, endpoint, status), count in self._requests.items():
+            yield Sample("sms_http_requests_total", count, (method, endpoint, str(status)))
+        for asked, counts in self._buckets.items():
             yield HistogramSample(
                 "sms_http_request_duration_seconds",
                 cumulative(HTTP_BUCKETS, counts),
-                self._seconds[endpoint],
-                (endpoint,),
+                self._seconds[asked],
+                asked,
             )
 
 

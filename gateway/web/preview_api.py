@@ -26,6 +26,7 @@ from gateway.web.bodies import BodyReader
 from gateway.web.endpoints import Endpoint
 from gateway.web.json_answers import json_response
 from gateway.web.list_bodies import open_list
+from gateway.web.meanings import CategoryName
 from gateway.web.message_answers import ItemError, category_name, encoding_name
 from gateway.web.messages_api import EXAMPLE, MESSAGE_PROBLEMS, none_accepted
 from gateway.web.problems import not_taken
@@ -51,7 +52,7 @@ class PreviewedMessage(msgspec.Struct, kw_only=True):
     ]
     to: str
     sender: str = msgspec.field(name="from")
-    category: str
+    category: CategoryName
     text: Annotated[str, Meta(description="Final; a short link has its final length.")]
     encoding: str
     parts: int

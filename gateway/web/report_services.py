@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from dlr.rates import Rate
 from dlr.report import Latency
+from gateway.web.meanings import ReasonName, StatusName
 from shortlinks.report import Gap
 
 
@@ -55,8 +56,8 @@ class FailureCount(msgspec.Struct):
     """
 
     connector: str | None
-    status: str
-    reason: str
+    status: StatusName
+    reason: ReasonName
     carrier_code: str | None
     parts: int
 

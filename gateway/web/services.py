@@ -20,6 +20,7 @@ from gateway.accept.validation import Validator
 from gateway.web.consents import ConsentLedger
 from gateway.web.control_services import MessageControl, QueueReader
 from gateway.web.cursors import Cursors
+from gateway.web.meanings import ReasonName, StatusName
 from gateway.web.recipients import Recipients
 from gateway.web.report_services import Reporter
 from gateway.web.request_limits import RequestLimits
@@ -71,8 +72,8 @@ class PolicyDecision(msgspec.Struct, omit_defaults=True):
     """
 
     rule: str
-    status: str
-    reason: str | None = None
+    status: StatusName
+    reason: ReasonName | None = None
     until: datetime | None = None
 
 

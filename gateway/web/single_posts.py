@@ -194,7 +194,7 @@ class SinglePosts:
             f"{self._dated()}\r\n"
         )
         post.connection.answer(head.encode() + body)
-        self._edge.record(PATH, status, self.monotonic() - post.started)
+        self._edge.record("POST", PATH, status, self.monotonic() - post.started)
 
     def _dated(self) -> str:
         """The date and what every answer carries; made once a second."""

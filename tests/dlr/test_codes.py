@@ -12,6 +12,7 @@ from dlr.codes import (
     EVERYWHERE,
     FOLDER,
     PRUNE_SURE_MIN,
+    SHIPPED,
     WORDS_ONLY,
     Code,
     CodeClass,
@@ -25,7 +26,6 @@ from dlr.reasons import REASONS, Reason
 from dlr.status import Status
 
 NAMES: tuple[CodeTableName, ...] = get_args(CodeTableName)
-SHIPPED = [*EVERYWHERE, *(name for name in NAMES if name != "none")]
 EVERY_ROW = [(table, row) for table in SHIPPED for row in rows(table)]
 
 

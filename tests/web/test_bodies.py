@@ -23,6 +23,7 @@ from tests.web.raw_http import GOOD, ask, connected, pieces, read_answer, reques
 GZIP = "Content-Encoding: gzip"
 BOMB = gzip.compress(bytes(64 << 20), 9)
 MESSAGE = msgspec.json.encode(GOOD)
+PACKED = gzip.compress(MESSAGE, mtime=0)
 
 
 @pytest.fixture
@@ -46,12 +47,12 @@ def code(answer: bytes) -> str:
 
 @pytest.mark.parametrize("field", [GZIP, "Content-Encoding: GZIP", "content-encoding: x-gzip"])
 async def test_h7_gzip_is_unpacked(api: Api, field: str) -> None:
-    answer = await ask(api, request(api, gzip.compress(MESSAGE), field))
+    answer = await ask(api, request(api, gzip.compress(MESSAGE, mtime=0), field))
     assert answer.status == "HTTP/1.1 202 Accepted"
 
 
 async def test_h7_gzip_that_comes_octet_by_octet_in_two_members(api: Api) -> None:
-    packed = gzip.compress(MESSAGE[:20]) + gzip.compress(MESSAGE[20:])
+    packed = gzip.compress(MESSAGE[:20], mtime=0) + gzip.compress(MESSAGE[20:], mtime=0)
     async with connected(api) as (reader, writer):
         for octet in pieces(request(api, packed, GZIP), 1):
             writer.write(octet)
@@ -96,7 +97,7 @@ async def test_h7_a_body_that_unpacks_to_too_much_is_413_as_soon_as_it_does(
 
 
 async def test_h7_what_bodies_unpack_to_counts_against_the_bound_of_all() -> None:
-    body = gzip.compress(b'{"messages":[' + b" " * 600_000)
+    body = gzip.compress(b'{"messages":[' + b" " * 600_000, mtime=0)
     async with running_api(HttpSettings(max_body=Size(1 << 20), bodies_max=Size(1 << 20))) as api:
         first = request(api, body + bytes(100), GZIP, line="POST /v1/messages/batch HTTP/1.1")
         async with connected(api) as (reader, writer):
@@ -156,7 +157,7 @@ async def test_a_chunked_body_is_counted_as_it_comes() -> None:
 
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=4), st.integers(1, 400))
 def test_h7_members_are_unpacked_whichever_way_they_come(bodies: list[bytes], size: int) -> None:
-    packed = b"".join(gzip.compress(body) for body in bodies)
+    packed = b"".join(gzip.compress(body, mtime=0) for body in bodies)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(gzip_bodies, "SLICE_BYTES", 7)
         gunzip = Gunzip()

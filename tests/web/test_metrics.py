@@ -41,7 +41,7 @@ async def test_a_snapshot_is_read_at_each_scrape(api: Api) -> None:
 
 def test_a_histogram_has_buckets_sum_and_count() -> None:
     buckets = cumulative((1.0, 60.0), (2, 1, 1))
-    sample = HistogramSample("sms_http_request_duration_seconds", buckets, 70.5, ("a",))
+    sample = HistogramSample("sms_http_request_duration_seconds", buckets, 70.5, ("GET", "a"))
     [family] = SnapshotCollector([lambda: [sample]]).collect()
     values = {(each.name, each.labels.get("le")): each.value for each in family.samples}
     name = "sms_http_request_duration_seconds"
@@ -54,7 +54,11 @@ def test_a_histogram_has_buckets_sum_and_count() -> None:
     }
 
 
-async def test_requests_are_counted_by_route_and_status_never_by_path(api: Api) -> None:
+def labels(method: str, endpoint: str, status: str) -> frozenset[tuple[str, str]]:
+    return frozenset({("method", method), ("endpoint", endpoint), ("status", status)})
+
+
+async def test_o6_requests_are_counted_by_method_route_and_status_never_by_path(api: Api) -> None:
     _, sent = await api.post(URL, GOOD)
     await api.post(URL, b"{")
     await api.get(f"/v1/messages/{sent['id']}")
@@ -62,15 +66,16 @@ async def test_requests_are_counted_by_route_and_status_never_by_path(api: Api) 
         await api.get(path)
     page = await scrape(api)
     counts = {
-        labels: value for (name, labels), value in page.items() if name == "sms_http_requests_total"
+        told: value for (name, told), value in page.items() if name == "sms_http_requests_total"
     }
     assert counts == {
-        frozenset({("endpoint", URL), ("status", "202")}): 1,
-        frozenset({("endpoint", URL), ("status", "400")}): 1,
-        frozenset({("endpoint", "/v1/messages/{id}"), ("status", "200")}): 1,
-        frozenset({("endpoint", "other"), ("status", "404")}): 2,
+        labels("POST", URL, "202"): 1,
+        labels("POST", URL, "400"): 1,
+        labels("GET", "/v1/messages/{id}", "200"): 1,
+        labels("GET", "other", "404"): 2,
     }
-    count = ("sms_http_request_duration_seconds_count", frozenset({("endpoint", URL)}))
+    asked = frozenset({("method", "POST"), ("endpoint", URL)})
+    count = ("sms_http_request_duration_seconds_count", asked)
     assert page[count] == 2
 
 
@@ -83,7 +88,7 @@ def test_a_sample_outside_the_catalogue_fails_loudly() -> None:
 @pytest.mark.parametrize(
     "sample",
     [
-        Sample("sms_http_request_duration_seconds", 1, ("a",)),
+        Sample("sms_http_request_duration_seconds", 1, ("GET", "a")),
         HistogramSample("sms_receipts_waiting", [(float("inf"), 1)], 1.0),
     ],
 )
@@ -105,10 +110,18 @@ def test_names_follow_the_conventions() -> None:
         assert kind.help.endswith("."), name
 
 
+def test_o6_methods_that_nobody_defined_count_together() -> None:
+    counters = HttpCounters()
+    for number in range(100):
+        counters.record(f"BREW{number}", "other", 405, 0.0)
+    [requests, duration] = counters.samples()
+    assert (requests.labels, duration.labels) == (("other", "other", "405"), ("other", "other"))
+
+
 def test_the_bucket_of_a_duration_is_the_first_not_below_it() -> None:
     counters = HttpCounters()
     for seconds in (0.0, 0.001, 0.0011, 11.0):
-        counters.record("/x", 200, seconds)
+        counters.record("GET", "/x", 200, seconds)
     [histogram] = [s for s in counters.samples() if isinstance(s, HistogramSample)]
     assert histogram.buckets[0] == (0.001, 2)
     assert histogram.buckets[1] == (0.0025, 3)

@@ -139,8 +139,8 @@ async def test_both_ways_are_counted_alike(known: Api, taken: list[bytes]) -> No
     assert len(taken) == 2
     async with known.session.get(known.url + "/metrics") as response:
         page = await response.text()
-    assert 'sms_http_requests_total{endpoint="/v1/messages",status="202"} 3.0' in page
-    assert 'sms_http_requests_total{endpoint="/v1/messages",status="422"} 2.0' in page
+    assert 'sms_http_requests_total{endpoint="/v1/messages",method="POST",status="202"} 3.0' in page
+    assert 'sms_http_requests_total{endpoint="/v1/messages",method="POST",status="422"} 2.0' in page
 
 
 def mixture(known: Api) -> list[bytes]:
