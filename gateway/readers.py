@@ -24,7 +24,8 @@ from gateway.web.services import (
     MessageFilter,
     MessagePage,
     MessageView,
-    TimelineEvent,
+    Timeline,
+    TimelinePage,
 )
 from smpp.client import BindState
 from storage.connectors import SANDBOX_NAME
@@ -83,9 +84,9 @@ class Messages:
                 await asyncio.sleep(0)
         return MessagePage(views, stopped_at)
 
-    async def events(self, account: int, message_id: int) -> list[TimelineEvent] | None:
+    async def events(self, account: int, message_id: int, page: TimelinePage) -> Timeline | None:
         async with reading(self._pool) as connection:
-            return await read_timeline(connection, self._registry, account, message_id)
+            return await read_timeline(connection, self._registry, account, message_id, page)
 
     def _view(self, record: MessageRecord) -> MessageView:
         deciding = record.deciding

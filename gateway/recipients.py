@@ -188,7 +188,7 @@ class RecipientDesk:
                 accounts,
                 since,
                 int(Status.DELIVERED),
-                NUMBER_MESSAGES_MAX,
+                NUMBER_MESSAGES_MAX + 1,
                 FAILURES,
                 BEFORE_SUBMIT_MAX,
                 AFTER_ARRIVAL_MAX,
@@ -197,6 +197,8 @@ class RecipientDesk:
             opted_out = await connection.fetchval(
                 _SQL["number_last_opt_out"], indexes, [EVERY_ACCOUNT, *accounts]
             )
+        complete = len(messages) <= NUMBER_MESSAGES_MAX
+        messages = messages[:NUMBER_MESSAGES_MAX]
         failed = [row for row in messages if row["failed"]]
         country, kind = _described(number)
         return NumberView(
@@ -204,6 +206,7 @@ class RecipientDesk:
             country=country,
             kind=kind,
             messages=len(messages),
+            complete=complete,
             delivered=sum(row["delivered_at"] is not None for row in messages),
             failed=len(failed),
             last_sent_at=_latest(messages, "submitted_at"),

@@ -18,7 +18,7 @@ from dlr.status import Status
 from gateway.dispatch.holds import Hold
 from gateway.registry import Registry
 from gateway.standing import Standing, code_of, of_parts, waiting
-from gateway.web.services import TimelineEvent
+from gateway.web.services import Timeline, TimelineEvent, TimelinePage
 from shortlinks.report import MessageClick, clicks_of_message
 from storage import events, sql
 from storage.categories import Category
@@ -166,9 +166,16 @@ def _record(
 
 
 async def read_timeline(
-    connection: Connection, registry: Registry, account: int, message_id: int
-) -> list[TimelineEvent] | None:
-    """What happened to the message, oldest first; None if it is not this account's."""
+    connection: Connection,
+    registry: Registry,
+    account: int,
+    message_id: int,
+    page: TimelinePage,
+) -> Timeline | None:
+    """What happened to the message, oldest first, a page of it; None if it is not this account's.
+
+    Only clicks can be many. Whatever else happened stands on the page of its time.
+    """
     record = await read_message(connection, registry, account, message_id)
     if record is None:
         return None
@@ -176,9 +183,20 @@ async def read_timeline(
         *_told_by_rows(record),
         *_told_by_batch(record),
         *[_event(event, registry) for event in await events.of_message(connection, message_id)],
-        *[_click(click) for click in await clicks_of_message(connection, message_id)],
     ]
-    return sorted(happenings, key=lambda happening: happening.at)
+    clicks = await clicks_of_message(
+        connection, message_id, clicks_max=page.clicks_max + 1, after=page.after
+    )
+    last = None
+    if page.after is not None:
+        happenings = [each for each in happenings if each.at > time_of(page.after)]
+    if len(clicks) > page.clicks_max:
+        clicks = clicks[: page.clicks_max]
+        last = clicks[-1]
+        happenings = [each for each in happenings if each.at <= last.at]
+    happenings += [_click(click) for click in clicks]
+    happenings.sort(key=lambda happening: happening.at)
+    return Timeline(happenings, None if last is None else last.id)
 
 
 def _standing(row: asyncpg.Record, results: Sequence[Part]) -> Standing:

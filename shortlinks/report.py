@@ -17,7 +17,6 @@ from storage.sql import load
 if TYPE_CHECKING:
     from storage.pool import Connection
 
-CLICKS_SHOWN_MAX = 1_000
 GAPS_SHOWN_MAX = 100
 
 _SQL = load("shortlinks")
@@ -41,10 +40,13 @@ class ClassCount(msgspec.Struct, frozen=True, gc=False):
 
 
 async def clicks_of_message(
-    connection: Connection, message_id: int, *, clicks_max: int = CLICKS_SHOWN_MAX
+    connection: Connection, message_id: int, *, clicks_max: int, after: int | None = None
 ) -> list[MessageClick]:
-    """The first `clicks_max` clicks on the links of one message, oldest first."""
-    rows = await connection.fetch(_SQL["clicks_of_message"], message_id, clicks_max)
+    """The first `clicks_max` clicks on the links of one message behind the click `after`, oldest
+    first.
+    """
+    behind = message_id if after is None else after  # a click is younger than its message
+    rows = await connection.fetch(_SQL["clicks_of_message"], message_id, clicks_max, behind)
     return [
         MessageClick(
             row["id"],
@@ -65,9 +67,13 @@ class Gap(msgspec.Struct, frozen=True):
     clicks_lost: int
 
 
-async def gaps_since(connection: Connection, since: datetime) -> list[Gap]:
-    """The gaps that may concern messages sent from then on, the earliest first."""
-    rows = await connection.fetch(_SQL["gaps_since"], since, GAPS_SHOWN_MAX)
+async def gaps_since(
+    connection: Connection, since: datetime, *, gaps_max: int = GAPS_SHOWN_MAX
+) -> list[Gap]:
+    """The gaps that may concern messages sent from then on, the earliest first; of more than
+    `gaps_max` the last one covers the rest, so that none is left out.
+    """
+    rows = await connection.fetch(_SQL["gaps_since"], since, gaps_max)
     return [Gap(row["since"], row["until"], row["lost"]) for row in rows]
 
 

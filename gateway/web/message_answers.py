@@ -6,6 +6,7 @@ for anything.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -112,10 +113,12 @@ class MessageResource(msgspec.Struct, kw_only=True):
 
 
 class EventList(msgspec.Struct):
-    """A message's timeline, oldest first, complete."""
+    """A message's timeline, oldest first. While there are more clicks, `next_cursor` says where it
+    goes on.
+    """
 
-    data: list[TimelineEvent]
-    next_cursor: str | None = None
+    data: Sequence[TimelineEvent]
+    next_cursor: str | None
 
 
 def sent(checked: Prepared, verdict: Verdict) -> SentMessage:

@@ -27,6 +27,7 @@ from gateway.accept.models import (
 )
 from gateway.web.access import SEND, Access
 from gateway.web.bodies import BodyReader
+from gateway.web.cursors import LIMIT_MAX, PageQuery
 from gateway.web.endpoints import Answer, Endpoint, Handler
 from gateway.web.idempotent import (
     HEADER,
@@ -35,6 +36,7 @@ from gateway.web.idempotent import (
     Claim,
     IdempotentRequests,
 )
+from gateway.web.json_answers import json_response
 from gateway.web.list_bodies import SLICE_ITEMS, Items, open_list
 from gateway.web.message_answers import (
     BatchAnswer,
@@ -46,8 +48,9 @@ from gateway.web.message_answers import (
     sent,
     sent_before,
 )
+from gateway.web.parameters import QueryReader
 from gateway.web.problems import ProblemError, not_taken
-from gateway.web.services import Services
+from gateway.web.services import Services, TimelinePage
 from storage.ids import format_id, parse_id
 
 READ = "messages:read"
@@ -73,6 +76,12 @@ MESSAGE_PROBLEMS = (
 EXAMPLE = {"to": "+8613812345678", "text": "Your code is 271828", "category": "otp"}
 
 
+class TimelineQuery(PageQuery, kw_only=True):
+    """Which page of a timeline. Only clicks can be more than a page holds."""
+
+    limit: Annotated[int, Meta(ge=1, le=LIMIT_MAX, description="Clicks in one page.")] = LIMIT_MAX
+
+
 class MessagesApi:
     """Handlers of /v1/messages."""
 
@@ -85,6 +94,7 @@ class MessagesApi:
         self._batch_items_max = batch_items_max
         self._idempotent = IdempotentRequests(services.idempotency)
         self._encoder = msgspec.json.Encoder()
+        self._timeline_query = QueryReader(TimelineQuery)
         self._envelope = msgspec.json.Decoder(BatchRequest)
 
     def routes(self) -> list[Endpoint]:
@@ -122,7 +132,16 @@ class MessagesApi:
                 example={"messages": [EXAMPLE]},
             ),
             _looked_up("", self.message, "A message as it stands", MessageResource),
-            _looked_up("/events", self.events, "Everything that happened to a message", EventList),
+            Endpoint(
+                method="GET",
+                path="/v1/messages/{id}/events",
+                handler=self.events,
+                summary="Everything that happened to a message",
+                scope=READ,
+                path_parameters={"id": MessageId},
+                query=TimelineQuery,
+                answers={200: Answer(EventList, headers={"Link": "The next page."})},
+            ),
         ]
 
     async def send(self, request: web.Request) -> web.Response:
@@ -226,10 +245,17 @@ class MessagesApi:
         """Everything that happened to the message."""
         key = await self._access.key(request, READ)
         message_id = _message_id(request)
-        events = await self._services.messages.events(key.account, message_id)
-        if events is None:
+        query = self._timeline_query.read(request)
+        page = self._services.cursors.page(request, key.account, query)
+        after = page.after[0] if page.after else None
+        assert after is None or isinstance(after, int)  # sealed by us
+        wanted = TimelinePage(page.limit, after)
+        found = await self._services.messages.events(key.account, message_id, wanted)
+        if found is None:
             raise _no_such_message()
-        return self._json(EventList(events))
+        next_cursor = page.more(None if found.more_after is None else (found.more_after,))
+        answer = EventList(found.events, next_cursor)
+        return json_response(answer, headers=page.headers(next_cursor))
 
     async def _check(self, messages: Items, account: AccountPolicy) -> list[Prepared | Refused]:
         """Each message validated, giving way to other requests after every slice."""

@@ -75,6 +75,7 @@ class NumberView(msgspec.Struct, kw_only=True):
     country: str | None
     kind: str | None
     messages: int
+    complete: bool = True  # else there are more, and older ones, that are not counted
     delivered: int
     failed: int
     last_sent_at: datetime | None

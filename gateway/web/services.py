@@ -66,6 +66,20 @@ class TimelineEvent(msgspec.Struct):
     detail: Mapping[str, object]
 
 
+class TimelinePage(msgspec.Struct, frozen=True):
+    """Which part of a timeline: behind the click `after`, with at most so many clicks."""
+
+    clicks_max: int
+    after: int | None = None
+
+
+class Timeline(msgspec.Struct, frozen=True):
+    """A page of events in order of time. `more_after`: the last click, if there are more."""
+
+    events: Sequence[TimelineEvent]
+    more_after: int | None = None
+
+
 class PolicyDecision(msgspec.Struct, omit_defaults=True):
     """What a rule would do with a message; `status` is what the message would have then: `held` or
     `scheduled` until a moment, or an end such as `capped`.
@@ -127,7 +141,7 @@ class MessageReader(Protocol):
     ) -> MessagePage:
         """Newest first, those with an id below `below`. Raises StorageDown, ReportTooSlow."""
 
-    async def events(self, account: int, message_id: int) -> list[TimelineEvent] | None:
+    async def events(self, account: int, message_id: int, page: TimelinePage) -> Timeline | None:
         """In order of time; None if there is no such message. Raises StorageDown."""
 
 

@@ -133,7 +133,9 @@ class RemoveQuery(msgspec.Struct, kw_only=True):
 
 
 class NumberResource(msgspec.Struct, kw_only=True):
-    """How a number fares: messages of this account in the last 90 days, the last 1 000 at most."""
+    """How a number fares: messages of this account in the last 90 days, the last 1 000 at most;
+    `complete` says whether those are all.
+    """
 
     number: str
     valid: bool
@@ -141,6 +143,7 @@ class NumberResource(msgspec.Struct, kw_only=True):
     country: str | None
     type: str | None
     messages: int
+    complete: bool
     delivered: int
     failed: int
     last_sent_at: datetime | None
@@ -296,6 +299,7 @@ class SuppressionsApi:
             country=view.country,
             type=view.kind,
             messages=view.messages,
+            complete=view.complete,
             delivered=view.delivered,
             failed=view.failed,
             last_sent_at=view.last_sent_at,

@@ -32,4 +32,11 @@ ON CONFLICT (id) DO UPDATE SET until = greatest(click_gap.until, EXCLUDED.until)
     lost = greatest(click_gap.lost, EXCLUDED.lost)
 
 -- name: gaps_since
-SELECT since, until, lost FROM click_gap WHERE until >= $1 ORDER BY since LIMIT $2
+-- At most $2: the last one then covers all that are left.
+SELECT min(since) AS since, max(until) AS until, sum(lost)::bigint AS lost
+FROM (
+    SELECT since, until, lost, least(row_number() OVER (ORDER BY since, id), $2) AS place
+    FROM click_gap WHERE until >= $1
+) AS gap
+GROUP BY place
+ORDER BY place

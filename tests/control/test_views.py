@@ -29,7 +29,7 @@ from gateway.readers import Messages
 from gateway.registry import Registry
 from gateway.standing import code_of, of_hold, of_parts, standings
 from gateway.timeline import read_messages
-from gateway.web.services import MessageFilter
+from gateway.web.services import MessageFilter, TimelinePage
 from storage import events
 from storage.events import Event
 from storage.ids import id_at, time_of
@@ -303,8 +303,11 @@ async def test_f3_what_a_batch_is_told_is_a_change_of_what_waits(
         "UPDATE batch_control SET changed_at = $1 WHERE id = $2", changed, message.id - 1
     )
     assert await updated_at(world, message.id) == changed
-    timeline = await Messages(world.database.read, REGISTRY, VAULT).events(ACCOUNT, message.id)
-    assert timeline is not None
+    found = await Messages(world.database.read, REGISTRY, VAULT).events(
+        ACCOUNT, message.id, TimelinePage(10)
+    )
+    assert found is not None
+    timeline = found.events
     last = (timeline[-1].kind, timeline[-1].detail.get("reason"), timeline[-1].at)
     told = {
         BatchState.ACTIVE: ("accepted", None, timeline[0].at),

@@ -18,6 +18,7 @@ from gateway.dispatch import claims
 from gateway.registry import Registry
 from gateway.resolution import Resolver
 from gateway.timeline import read_message, read_timeline
+from gateway.web.services import TimelinePage
 from storage.ids import IdSource, id_at
 from tests.accept.world import ACCOUNT, CONNECTOR, World, accepting, prepared, wall_ms
 
@@ -192,9 +193,11 @@ async def test_two_who_resolve_at_once_send_it_once(scene: Scene) -> None:
 async def test_the_decision_is_on_the_timeline_and_in_the_audit(scene: Scene) -> None:
     message = await scene.in_doubt()
     await scene.resolve("drop", message)
-    timeline = await read_timeline(scene.world.connection, REGISTRY, ACCOUNT, message)
+    timeline = await read_timeline(
+        scene.world.connection, REGISTRY, ACCOUNT, message, TimelinePage(10)
+    )
     assert timeline is not None
-    assert [dict(each.detail) for each in timeline if each.kind == "resolved"] == [
+    assert [dict(each.detail) for each in timeline.events if each.kind == "resolved"] == [
         {"action": "drop"}
     ]
     row = await scene.world.connection.fetchrow("SELECT * FROM audit")

@@ -15,6 +15,7 @@ from dlr.status import Status
 from gateway.readers import Messages
 from gateway.registry import Registry, register
 from gateway.timeline import read_message, read_timeline
+from gateway.web.services import TimelinePage
 from shortlinks.classify import ClickClass
 from storage.crypto import NumberVault
 from storage.events import Event, append
@@ -65,8 +66,11 @@ class Scene:
         return record.status
 
     async def timeline(self, message: int) -> list[tuple[str, dict[str, object]]]:
-        events = await read_timeline(self.connection, self.registry, ACCOUNT, message)
-        assert events is not None
+        found = await read_timeline(
+            self.connection, self.registry, ACCOUNT, message, TimelinePage(100)
+        )
+        assert found is not None
+        events = found.events
         times = [event.at for event in events]
         assert times == sorted(times)
         return [(event.kind, dict(event.detail)) for event in events]
@@ -218,7 +222,10 @@ async def test_another_accounts_message_does_not_exist(scene: Scene) -> None:
     message = await scene.message()
     for account, identifier in ((OTHER, message), (ACCOUNT, message + 1)):
         assert await read_message(scene.connection, scene.registry, account, identifier) is None
-        assert await read_timeline(scene.connection, scene.registry, account, identifier) is None
+        found = await read_timeline(
+            scene.connection, scene.registry, account, identifier, TimelinePage(1)
+        )
+        assert found is None
 
 
 @pytest.fixture
@@ -258,10 +265,10 @@ async def test_the_api_sees_the_number_and_the_part_that_decided(
     assert (view.tags, view.batch_id, view.client_ref) == (("x",), 5, "r")
     assert view.created_at <= datetime.now(UTC) < view.created_at + timedelta(hours=1)
     assert await reader.message(OTHER, message) is None
-    events = await reader.events(ACCOUNT, message)
-    assert events is not None
-    assert [event.kind for event in events].count("submitted") == 2
-    assert "+8613800000000" not in repr(events)
+    found = await reader.events(ACCOUNT, message, TimelinePage(1))
+    assert found is not None
+    assert [event.kind for event in found.events].count("submitted") == 2
+    assert "+8613800000000" not in repr(found)
 
 
 async def test_a_part_that_was_submitted_again_is_what_its_best_result_says(scene: Scene) -> None:
@@ -272,3 +279,38 @@ async def test_a_part_that_was_submitted_again_is_what_its_best_result_says(scen
     assert await scene.status(message) is Status.SENT
     await scene.receipt("c2", Status.DELIVERED)
     assert await scene.status(message) is Status.DELIVERED
+
+
+async def test_f1_more_clicks_than_a_page_holds_go_on_in_order(scene: Scene) -> None:
+    message = await scene.message()
+    await scene.part(message, carrier_id="c1")
+    for number in range(7):
+        scene.world.wait(seconds=0 if number % 2 else 1)  # also of one moment
+        await scene.connection.execute(
+            "INSERT INTO click VALUES ($1, 1, 0, $2, $3, '{}', 'GET', 'x', '192.0.2.0/24')",
+            id_at(scene.world.now) + number,
+            message,
+            ClickClass.HUMAN,
+        )
+        if number == 3:
+            scene.world.wait(seconds=1)
+            event = Event(id_at(scene.world.now), message, "in_doubt", {})
+            await append(scene.connection, [event])
+    whole = [kind for kind, _ in await scene.timeline(message)]
+    assert whole.count("click") == 7
+    for size in (1, 2, 3, 7):
+        kinds: list[str] = []
+        after: int | None = None
+        pages = 0
+        while True:
+            found = await read_timeline(
+                scene.connection, scene.registry, ACCOUNT, message, TimelinePage(size, after)
+            )
+            assert found is not None
+            kinds += [event.kind for event in found.events]
+            pages += 1
+            after = found.more_after
+            if after is None:
+                break
+        assert kinds == whole
+        assert pages == -(-7 // size)

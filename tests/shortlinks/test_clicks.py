@@ -61,7 +61,7 @@ async def test_clicks_are_loaded_once_with_class_and_reasons(
         (second, 5, 1, 77, ClickClass.PREVIEW, ["ua_preview", "method_head"], "HEAD",
          "GoogleMessages", prefix),
     ]  # fmt: skip
-    timeline = await clicks_of_message(connection, 77)
+    timeline = await clicks_of_message(connection, 77, clicks_max=10)
     assert [(item.id, item.click_class, item.slot) for item in timeline] == [
         (first, ClickClass.HUMAN, 1),
         (second, ClickClass.PREVIEW, 1),
@@ -201,6 +201,21 @@ async def test_o10_a_gap_that_could_not_be_stored_is_part_of_the_next(
     await loader.load()
     [told] = await gaps_since(connection, datetime.now(UTC) - timedelta(seconds=5))
     assert told.clicks_lost == 2
+
+
+async def test_f1_more_gaps_than_are_told_are_told_together(connection: Connection) -> None:
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    for number in range(5):
+        since = begin + timedelta(hours=number)
+        await connection.execute(
+            "INSERT INTO click_gap (id, since, until, lost) VALUES ($1, $2, $3, 10)",
+            number, since, since + timedelta(minutes=1),
+        )  # fmt: skip
+    whole = await gaps_since(connection, begin, gaps_max=5)
+    assert [gap.clicks_lost for gap in whole] == [10] * 5
+    *first, last = await gaps_since(connection, begin, gaps_max=3)
+    assert first == whole[:2]
+    assert (last.since, last.until, last.clicks_lost) == (whole[2].since, whole[4].until, 30)
 
 
 @contextlib.contextmanager

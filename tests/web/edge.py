@@ -58,7 +58,9 @@ from gateway.web.services import (
     Sample,
     Services,
     StoredKey,
+    Timeline,
     TimelineEvent,
+    TimelinePage,
 )
 from ratelimit.spec import RateSpec
 from storage.categories import Category
@@ -100,6 +102,7 @@ class Memory:
         self.asked: list[tuple[object, ...]] = []
         self.pages_asked: list[GroupPage] = []
         self.later_ms = 0
+        self.timelines_asked: list[TimelinePage] = []
         self.more_groups: tuple[str, ...] | None = None
         self.revealed: list[tuple[int, int, Revealed]] = []
         self.validating = asyncio.Event()
@@ -232,10 +235,12 @@ class Memory:
         self.resolved += message_ids
         return [Resolution(each, self.resolutions.get(each, "not_found")) for each in message_ids]
 
-    async def events(self, account: int, message_id: int) -> list[TimelineEvent] | None:
+    async def events(self, account: int, message_id: int, page: TimelinePage) -> Timeline | None:
         if await self.message(account, message_id) is None:
             return None
-        return [TimelineEvent(time_of(message_id), "accepted", {"parts": 1})]
+        self.timelines_asked.append(page)
+        accepted = TimelineEvent(time_of(message_id), "accepted", {"parts": 1})
+        return Timeline([accepted], 7 if page.clicks_max == 1 and page.after is None else None)
 
     async def queue(self, account: int) -> QueueView:
         self.fail()

@@ -263,6 +263,17 @@ async def test_a_stored_message_can_be_read_by_its_account_alone(api: Api) -> No
         assert (response.status, problem["code"]) == (404, "not_found")
 
 
+async def test_f1_a_timeline_of_many_clicks_has_pages(api: Api) -> None:
+    _, sent = await api.post(URL, GOOD)
+    path = f"/v1/messages/{sent['id']}/events"
+    response, first = await api.get(f"{path}?limit=1")
+    assert f"cursor={first['next_cursor']}" in response.headers["Link"]
+    _, second = await api.get(f"{path}?limit=1&cursor={first['next_cursor']}")
+    assert second["next_cursor"] is None
+    asked = [(page.clicks_max, page.after) for page in api.memory.timelines_asked]
+    assert asked == [(1, None), (1, 7)]
+
+
 @pytest.mark.parametrize("text", ["msg_0000000000000", "bat_0000000000000", "x", "msg_%FF", "1"])
 async def test_an_id_that_is_none_is_404(api: Api, text: str) -> None:
     response, problem = await api.get(f"/v1/messages/{text}")

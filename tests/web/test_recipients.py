@@ -12,6 +12,7 @@ import pytest
 
 from dlr.reasons import Reason
 from dlr.status import Status
+from gateway import recipients
 from gateway.dispatch.just_stopped import JustStopped
 from gateway.recipients import RecipientDesk
 from gateway.registry import Registry
@@ -185,6 +186,16 @@ async def test_how_a_number_fares(desk: Desk) -> None:
     bad = await desk.get("/v1/numbers/12")
     assert (bad["valid"], bad["messages"]) == (False, 0)
     assert "no +" in bad["fault"]
+
+
+async def test_f1_a_number_says_whether_all_its_messages_are_counted(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipients, "NUMBER_MESSAGES_MAX", 2)
+    for count, complete in ((1, True), (2, True), (2, False)):
+        await desk.world.store([desk.world.message(to=NUMBER, account=ACCOUNT)])
+        found = await desk.get(f"/v1/numbers/{NUMBER}")
+        assert (found["messages"], found["complete"]) == (count, complete)
 
 
 async def test_messages_from_handsets_newest_first_masked_and_filtered(desk: Desk) -> None:
