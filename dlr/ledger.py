@@ -190,6 +190,11 @@ async def join_unmatched(
     return [unparked(record) for record in found]
 
 
+async def take_unmatched(connection: asyncpg.Connection, parked_ids: Sequence[int]) -> None:
+    """Take these out, as far as they are parked: the caller applies them anew."""
+    await connection.execute(_SQL["unmatched_take"], parked_ids)
+
+
 async def sweep_unmatched(
     connection: asyncpg.Connection,
     older_than: datetime,

@@ -19,6 +19,7 @@ from gateway.dispatch.routing import RouteTable
 from gateway.health import Health
 from gateway.policy.number_rules import NumberRules
 from gateway.preview import Rehearsal
+from gateway.raw_desk import RawDesk
 from gateway.readers import Messages, connector_view
 from gateway.registry import DEFAULT_ACCOUNT, Registry
 from gateway.report_service import Reports
@@ -78,6 +79,7 @@ def services(gateway: Gateway) -> Services:
         snapshot=lambda: snapshot(gateway),
         keys=gateway.key_store,
         reveals=gateway.reveals,
+        raw_deliveries=_raw_desk(gateway),
         limits=_request_limits(gateway),
         cursors=Cursors(gateway.keys.derive(KEY_PURPOSE, KEY_BYTES)),
         new_batch_id=gateway.ids.next,
@@ -91,6 +93,15 @@ def validity_seconds(config: Config) -> tuple[int, ...]:
     return tuple(
         min(getattr(config.validity, category.label), config.limits.validity_seconds_max)
         for category in Category
+    )
+
+
+def _raw_desk(gateway: Gateway) -> RawDesk:
+    return RawDesk(
+        gateway.database.read,
+        vault=gateway.vault,
+        registry=gateway.registry,
+        texts=texts_of(gateway.dispatcher.connectors),
     )
 
 

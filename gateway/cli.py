@@ -45,7 +45,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"smsgate {version('smsgate')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_serve, _demo, _simulate, _migrate, _config, _keys, _send, _route, _doctor):
+    for add in (
+        _serve,
+        _demo,
+        _simulate,
+        _migrate,
+        _config,
+        _keys,
+        _send,
+        _route,
+        _receipts,
+        _doctor,
+    ):
         add(commands)
     return parser
 
@@ -188,6 +199,19 @@ def _route(commands: _Commands) -> None:
     parser.add_argument("--sender", help="default: the account's first")
     parser.add_argument("--account", default="default")
     parser.add_argument("--tag", action="append", default=[], help="may be repeated")
+    parser.add_argument("--json", action="store_true")
+
+
+def _receipts(commands: _Commands) -> None:
+    parser = _command(commands, "receipts", "Apply receipts that can be read only now.")
+    parser.add_argument("action", choices=("reread",))
+    parser.add_argument("--connector", required=True, metavar="NAME", help="whose receipts")
+    parser.add_argument(
+        "--since", type=moment_or_span, required=True, metavar="WHEN",
+        help="delivered from then on: a span back from now such as 7d, a date, or RFC 3339",
+    )  # fmt: skip
+    parser.add_argument("--until", type=moment_or_span, metavar="WHEN", help="delivered before")
+    parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
     parser.add_argument("--json", action="store_true")
 
 

@@ -100,6 +100,7 @@ def build(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Connec
             connector, settings.inbound_country_code, profile.text, settings.name
         ),
     )
+    intake.keep_raw(settings.keep_raw)
     return ConnectorDispatch(
         settings.name,
         connector,
@@ -166,6 +167,7 @@ def follow(
     """
     dispatch.profile.fields = submit_fields(settings)
     dispatch.outcomes.unfit.forget()
+    dispatch.intake.keep_raw(settings.keep_raw)
     reader = dispatch.intake.reader
     reader.references = references_of(reader.references, settings, wiring)
     reader.follow(manners, learner_of(reader, settings, manners, wiring.learners))

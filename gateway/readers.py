@@ -138,6 +138,7 @@ def connector_view(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> 
         rate_max=None if ceiling is None else f"{ceiling.per_second:g}/s",
         paused=PAUSED in dispatch.withheld,
         withheld=dispatch.withheld,
+        keep_raw=settings.keep_raw,
         receipt_states=settings.receipt_states,
         receipts_per=settings.receipts_per,
         receipt_time_zone=str(settings.receipt_time_zone),

@@ -56,6 +56,7 @@ class Retention:
         for table, days in (
             ("click", settings.clicks_days),
             ("inbound_message", settings.inbound_days),
+            ("raw_delivery", settings.raw_days),
         ):
             if days:
                 before = await _bounded(connection, table, today - timedelta(days=days))

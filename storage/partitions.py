@@ -30,6 +30,7 @@ PARTITIONED: Mapping[str, str] = MappingProxyType(
         "event": "",
         "click": "",
         "inbound_message": "",
+        "raw_delivery": "",
     }
 )
 LOCK_TIMEOUT = "2s"  # behind a report that holds a table; the caller tries again later

@@ -88,6 +88,9 @@ WHERE u.connector = answered.connector AND u.carrier_id = answered.carrier_id
 RETURNING u.connector, u.carrier_id, u.status, u.reason, u.error, u.done_at, u.received_at, u.to_idx, u.sender,
     u.unknown_state, u.reference_id, u.other_idx;
 
+-- name: unmatched_take
+DELETE FROM unmatched_receipt WHERE id = ANY($1::bigint[]);
+
 -- name: unmatched_sweep
 -- Takes out parked receipts whose submission is there by now: it was committed by another session at the same moment.
 -- One that would change nothing waits for another submission. Also where what else than an id points to is there.

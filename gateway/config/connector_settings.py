@@ -256,6 +256,14 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
             "outcome yet. Of other unknown words the message stays `sent`.",
         ),
     ] = field(default_factory=dict)
+    keep_raw: Annotated[
+        Literal["unclear", "all", "none"],
+        Meta(
+            description="Which deliver_sm are kept octet for octet, encrypted, for `[retention]` "
+            "`raw_days`: `unclear` ones, that is parked, unreadable, guessed, of an unknown word, "
+            "and every message from a handset; `all`; or `none`."
+        ),
+    ] = "unclear"
     inbound_gsm7: Annotated[
         Literal["unpacked", "packed"],
         Meta(

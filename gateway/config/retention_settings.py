@@ -35,3 +35,7 @@ class RetentionSettings(Settings, frozen=True, kw_only=True):
     inbound_days: Annotated[
         int, Meta(ge=0, le=_DAYS_MAX, description="Messages from handsets.")
     ] = 400
+    raw_days: Annotated[
+        int,
+        Meta(ge=0, le=_DAYS_MAX, description="What `keep_raw` of a connector keeps of deliver_sm."),
+    ] = 30

@@ -19,6 +19,7 @@ from gateway.dispatch.receipt_reading import KnownId, ReceiptReader
 from gateway.dispatch.recorder import Recorder
 from gateway.dispatch.records import ReceiptArrived, StateLearned
 from gateway.inbound.intake import MessageIntake
+from gateway.raw.kept import KeepRaw, Kept, keeps
 from gateway.unclear import Unclear
 from smpp.client import Bind
 from smpp.events import Delivery
@@ -59,6 +60,7 @@ class ReceiptIntake:
         self.reader = reader
         self._wall_ms = wall_ms
         self._paused: set[Bind] = set()
+        self._keep_raw: KeepRaw = "unclear"
         self.counters = IntakeCounters()
 
     def remember(self, known: Sequence[KnownId]) -> None:
@@ -96,10 +98,10 @@ class ReceiptIntake:
             if row is None:
                 unreadable.append(delivery)
                 continue
-            unclear = None
-            if row.guessed or row.unknown_state is not None:
-                unclear = self._unclear(bind, row)
-            arrived.append(ReceiptArrived(row, bind, delivery, unclear))
+            if row.guessed or row.unknown_state is not None or self._keep_raw != "unclear":
+                arrived.append(self._out_of_the_ordinary(bind, delivery, row))
+            else:
+                arrived.append(ReceiptArrived(row, bind, delivery, keep_parked=True))
         self.counters.receipts += len(arrived)
         if arrived:
             self._recorder.record_receipts(arrived)
@@ -115,6 +117,26 @@ class ReceiptIntake:
             paused, self._paused = self._paused, set()
             for bind in paused:
                 bind.resume_reading()
+
+    def keep_raw(self, policy: KeepRaw) -> None:
+        """What is kept octet for octet from now on."""
+        self._keep_raw = policy
+        if self.messages is not None:
+            self.messages.keep_raw = policy
+
+    def _out_of_the_ordinary(
+        self, bind: Bind, delivery: Delivery, row: ReceiptRow
+    ) -> ReceiptArrived:
+        """One that is not what it says, or a connector that keeps another choice."""
+        unclear = None
+        if row.guessed or row.unknown_state is not None:
+            unclear = self._unclear(bind, row)
+        kept = None
+        if keeps(self._keep_raw, unclear, receipt=True):
+            # Should it be parked, its row there has the same id.
+            row.parked_id = self._recorder.new_id()
+            kept = Kept(row.parked_id, row.connector, True, unclear, delivery.pdu)
+        return ReceiptArrived(row, bind, delivery, unclear, kept, self._keep_raw != "none")
 
     def _unclear(self, bind: Bind, row: ReceiptRow) -> Unclear:
         """Count it; a word is logged when it is new."""

@@ -31,6 +31,7 @@ from dlr.receipt_times import plausible
 from dlr.status import Status, outranks
 from dlr.whole_message import spread
 from gateway.dispatch.message import Batch
+from gateway.dispatch.parked_raw import kept_of_parked
 from gateway.dispatch.pruning import suppress_proven
 from gateway.dispatch.records import (
     LateResult,
@@ -41,6 +42,8 @@ from gateway.dispatch.records import (
     StateLearned,
 )
 from gateway.dispatch.unknown_states import tell_unknown_states
+from gateway.raw import rows as raw
+from gateway.raw.kept import Kept
 from smpp.client import Bind
 from smpp.events import Delivery
 from smpp.vocabulary import ESME_RX_R_APPN
@@ -102,6 +105,7 @@ class _Gathered(msgspec.Struct):
     joined: int = 0  # parked receipts that these results brought back
     spread: Counter[tuple[int, int, int]] = msgspec.field(default_factory=Counter)
     disbelieved: list[int] = msgspec.field(default_factory=list)  # connectors of such dates
+    kept: list[Kept] = msgspec.field(default_factory=list)
     folded: list[tuple[int, int]] = msgspec.field(default_factory=list)  # written with their row
 
 
@@ -147,6 +151,7 @@ class Recorder:
             rest_seconds_max=REST_SECONDS_MAX,
         )
         self.hurry = self.commits.hurry
+        self.new_id = ids.next
 
     def record(self, records: Sequence[Record]) -> None:
         """Take results of the wire. Their number is bounded by the windows, so there is always
@@ -210,6 +215,10 @@ class Recorder:
             suppressed = await suppress_proven(connection, applied, self.codes, self._vault)
             await tell_unknown_states(connection, applied, self._ids)
             await events.append(connection, gathered.events)
+            if self._vault is not None:
+                await raw.keep(
+                    connection, self._vault, gathered.kept + kept_of_parked(records, applied)
+                )
         self._count(gathered, applied, suppressed)
         for batch, finished in gathered.batches.values():
             batch.open -= finished
@@ -325,6 +334,8 @@ def _gather(records: Sequence[Record]) -> _Gathered:
         if isinstance(record, ReceiptArrived):
             gathered.receipts.append(record.row)
             gathered.answers.setdefault(record.bind, []).append(record.delivery)
+            if record.kept is not None:
+                gathered.kept.append(record.kept)
         elif isinstance(record, StateLearned):
             gathered.receipts.append(record.row)
         elif isinstance(record, PartResult):

@@ -15,6 +15,7 @@ from dlr.ledger import SubmissionRow
 from dlr.receipt_rows import ReceiptRow
 from gateway.dispatch.holds import Hold
 from gateway.dispatch.message import Batch
+from gateway.raw.kept import Kept
 from gateway.unclear import Unclear
 from smpp.client import Bind
 from smpp.events import Delivery
@@ -59,13 +60,15 @@ class LateResult(msgspec.Struct, gc=False):
 
 class ReceiptArrived(msgspec.Struct, gc=False):
     """A receipt that is to be answered with deliver_sm_resp once it is committed. `unclear`: why it
-    is not what it says.
+    is not what it says. `kept`: to be kept octet for octet; `keep_parked`: if no submit is found.
     """
 
     row: ReceiptRow
     bind: Bind
     delivery: Delivery
     unclear: Unclear | None = None
+    kept: Kept | None = None
+    keep_parked: bool = False
 
 
 class StateLearned(msgspec.Struct):

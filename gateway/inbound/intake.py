@@ -17,6 +17,7 @@ from gateway.inbound.origin import Fault, handset
 from gateway.inbound.parts import HeldPart
 from gateway.inbound.recorder import InboundRecorder
 from gateway.inbound.records import Arrival, PartRow, Received
+from gateway.raw.kept import KeepRaw, Kept, keeps
 from gateway.unclear import Unclear
 from smpp.client import Bind
 from smpp.decoding import Guess
@@ -75,6 +76,7 @@ class MessageIntake:
         self._recorder = shared.recorder
         self.country_code = country_code
         self.text = text
+        self.keep_raw: KeepRaw = "unclear" if before is None else before.keep_raw
         self._name = name
         self._paused: set[Bind] = set()
         self._answered: OrderedDict[bytes, Bind] = OrderedDict()
@@ -191,7 +193,12 @@ class MessageIntake:
                 # What had to go for it is not marked: that was clear, or was said before.
                 own = assembled.outcome is Outcome.COMPLETE
                 messages.append(self._received(assembled, unclear if own else None, pdu))
-        return Arrival(bind, delivery, row, tuple(messages), tuple(repeated))
+        kept: Kept | None = None
+        unclear = unclear or next((each.unclear for each in messages if each.unclear), None)
+        if keeps(self.keep_raw, unclear, receipt=False):
+            receipt = unclear is Unclear.UNREADABLE
+            kept = Kept(shared.ids.next(), self.connector, receipt, unclear, pdu)
+        return Arrival(bind, delivery, row, tuple(messages), tuple(repeated), kept)
 
     def _late(self, assembled: Assembled) -> Arrival | None:
         """A message that no deliver_sm of now has completed."""

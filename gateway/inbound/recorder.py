@@ -18,6 +18,7 @@ from gateway.inbound.messages import InboundRow
 from gateway.inbound.opt_outs import Applied, Confirmation, OptOuts
 from gateway.inbound.owners import SenderOwners
 from gateway.inbound.records import Arrival, PartRow, Received
+from gateway.raw import rows as raw
 from smpp.client import Bind
 from smpp.events import Delivery
 from smpp.vocabulary import ESME_RX_R_APPN
@@ -138,6 +139,8 @@ class InboundRecorder:
             await parts.settle(
                 connection, {part: message.id for message in received for part in message.held}
             )
+            kept = [arrival.kept for arrival in arrivals if arrival.kept is not None]
+            await raw.keep(connection, self._vault, kept)
             await parts.drop(connection, [part for each in arrivals for part in each.repeated])
         counters = self.counters
         counters.messages += len(new)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from gateway.raw.kept import Kept
 from gateway.unclear import Unclear
 from smpp.client import Bind
 from smpp.decoding import Guess
@@ -54,7 +55,8 @@ class Arrival(msgspec.Struct):
     """What one deliver_sm brought, or the passing of time: stored in one transaction, then
     answered.
 
-    `repeated` are held parts that turned out to be known: they go.
+    `repeated` are held parts that turned out to be known: they go. `kept`: to be kept octet for
+    octet.
     """
 
     bind: Bind | None = None
@@ -62,3 +64,4 @@ class Arrival(msgspec.Struct):
     part: PartRow | None = None
     messages: tuple[Received, ...] = ()
     repeated: tuple[int, ...] = ()
+    kept: Kept | None = None

@@ -24,6 +24,7 @@ from gateway.web.messages_api import MessagesApi
 from gateway.web.metrics import HttpCounters, MetricsPage
 from gateway.web.operations_api import OperationsApi
 from gateway.web.preview_api import PreviewApi
+from gateway.web.raw_api import RawApi
 from gateway.web.reports_api import ReportsApi
 from gateway.web.resolve_api import ResolveApi
 from gateway.web.services import Services
@@ -52,6 +53,7 @@ def create_app(services: Services, settings: HttpSettings) -> web.Application:
         *InboundApi(services, access).routes(),
         *SuppressionsApi(services, access, bodies).routes(),
         *ConsentsApi(services, access, bodies).routes(),
+        *RawApi(services, access).routes(),
     ]
     operations = OperationsApi(services, access, bodies)
     endpoints = [

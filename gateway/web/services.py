@@ -21,6 +21,7 @@ from gateway.web.consents import ConsentLedger
 from gateway.web.control_services import MessageControl, QueueReader
 from gateway.web.cursors import Cursors
 from gateway.web.meanings import ReasonName, StatusName
+from gateway.web.raw_deliveries import RawDeliveries
 from gateway.web.recipients import Recipients
 from gateway.web.report_services import Reporter
 from gateway.web.request_limits import RequestLimits
@@ -199,6 +200,7 @@ class ConnectorView(ConnectorState, kw_only=True):
     rate_max: str | None = None  # the contract, as configured or as set at run time
     paused: bool = False  # by an operator
     withheld: tuple[str, ...] = ()  # why nothing is written although binds may be up
+    keep_raw: str = "unclear"  # as configured
     receipt_states: Mapping[str, str] = {}  # as configured
     receipts_per: str = "part"
     receipt_time_zone: str = "UTC"
@@ -321,6 +323,7 @@ class Services:
     snapshot: Snapshot
     keys: KeyStore
     reveals: RevealLog
+    raw_deliveries: RawDeliveries
     limits: RequestLimits
     cursors: Cursors
     new_batch_id: Callable[[], int]

@@ -216,6 +216,7 @@ async def running(
         database.dedicated("record"),
         ids=world.ids,
         term=term.term,
+        vault=VAULT,
         waiting_max=10_000,
         receipts_waiting_max=receipts_waiting_max,
         committed=world.committed,

@@ -24,7 +24,7 @@ CUT = TODAY - timedelta(days=KEPT)
 def keeping(**days: int) -> Retention:
     """What is not named is kept for ever."""
     settings = RetentionSettings(
-        **{"messages_days": 0, "clicks_days": 0, "inbound_days": 0, **days}
+        **{"messages_days": 0, "clicks_days": 0, "inbound_days": 0, "raw_days": 0, **days}
     )
     return Retention(settings, wall_ms)
 
@@ -132,6 +132,14 @@ async def test_kept_for_ever_and_what_a_dead_process_left(connection: Connection
     await keeping(messages_days=KEPT).turn(connection)
     assert await connection.fetchval("SELECT to_regclass($1)", leaf) is None
     assert await oldest_day(connection, "message") == CUT
+
+
+async def test_e94_raw_deliveries_go_by_a_time_of_their_own(connection: Connection) -> None:
+    await days(connection, CUT - timedelta(days=2))
+    await keeping(raw_days=KEPT).turn(connection)
+    assert await oldest_day(connection, "raw_delivery") == CUT
+    assert await oldest_day(connection, "message") == CUT - timedelta(days=2)
+    assert RetentionSettings().raw_days == 30
 
 
 @pytest.mark.parametrize("days", [1, 6])

@@ -65,7 +65,7 @@ from gateway.web.services import (
 from ratelimit.spec import RateSpec
 from storage.categories import Category
 from storage.ids import IdSource, time_of
-from tests.web.nobody import Nobody, NoConsents
+from tests.web.nobody import Nobody, NoConsents, NothingRaw
 
 NOW_MS = 1_790_000_000_000
 SUPPRESSED_NUMBER = "+8613900000000"
@@ -437,6 +437,7 @@ def in_memory(
         snapshot=memory.snapshot,
         keys=memory,
         reveals=memory,
+        raw_deliveries=NothingRaw(),
         limits=RequestLimits({}, {}, parts_quota=memory.quota, monotonic_ns=lambda: 0),
         cursors=Cursors(bytes(KEY_BYTES)),
         new_batch_id=memory.ids.next,

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from gateway.web.consents import ConsentView, ConsentWord
+from gateway.web.raw_deliveries import RawDeliveryView, RawFilter
 from gateway.web.recipients import (
     InboundFilter,
     InboundView,
@@ -65,3 +66,10 @@ class NoConsents:
 
     async def entries(self, account: int, **_filters: Any) -> list[ConsentView]:
         return []
+
+
+class NothingRaw:
+    """Implements RawDeliveries: one connector that delivered nothing."""
+
+    async def listed(self, wanted: RawFilter, **_place: Any) -> list[RawDeliveryView] | None:
+        return [] if wanted.connector == "carrier-a" else None
