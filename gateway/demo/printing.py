@@ -6,6 +6,7 @@ Owns the layout. Every rate is printed with its numerator and denominator.
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -29,21 +30,20 @@ SHOWN_RATES = ("delivery_rate", "confirmed_rate", "failure_rate")
 
 
 class Progressing:
-    """The three bars: accepted over HTTP, submitted over SMPP, ended by a receipt."""
+    """The three bars: accepted over HTTP, submitted over SMPP, ended by a receipt. Of parts nobody
+    knows beforehand how many there will be: those two have no end until they are given one.
+    """
 
     def __init__(self, progress: Progress, messages: int) -> None:
         self._progress = progress
+        totals = {"accepted": messages, "submitted": None, "final": None}
         self._tasks: dict[str, TaskID] = {
-            name: progress.add_task(name, total=messages)
-            for name in ("accepted", "submitted", "final")
+            name: progress.add_task(name, total=total) for name, total in totals.items()
         }
 
     def update(self, name: str, done: float, total: float | None = None) -> None:
-        """Where one of the bars is."""
-        if total is None:
-            self._progress.update(self._tasks[name], completed=done)
-        else:
-            self._progress.update(self._tasks[name], completed=done, total=total)
+        """Where one of the bars is; without `total` its end stays as it was."""
+        self._progress.update(self._tasks[name], completed=done, total=total)
 
 
 @contextmanager
@@ -60,18 +60,17 @@ def sending_progress(console: Console, messages: int) -> Iterator[Progressing]:
 
 
 def outcome_table(groups: Sequence[Figures], total: Figures) -> Table:
-    """Messages by category and outcome; the columns that are all 0 are left out."""
-    shown = [name for name in OUTCOMES if total.counts[name]]
+    """Messages by outcome and category; outcomes that nobody met are left out. Categories are the
+    columns: however many outcomes there are, the table fits 80 columns.
+    """
     table = Table(title="Messages by outcome", title_justify="left")
-    for name in ("category", "accepted", "sent", *shown):
-        table.add_column(name, justify="left" if name == "category" else "right")
+    table.add_column("outcome")
     for figures in (*groups, total):
-        counts = figures.counts
-        label = figures.key.get("category") or "all"
-        table.add_row(
-            label, str(counts["accepted"]), str(counts["sent"]), *(str(counts[n]) for n in shown),
-            end_section=figures is groups[-1],
-        )  # fmt: skip
+        table.add_column(figures.key.get("category") or "all", justify="right")
+    outcomes = [name for name in OUTCOMES if total.counts[name]]
+    for name in ("accepted", "sent", *outcomes):
+        counts = (str(figures.counts[name]) for figures in (*groups, total))
+        table.add_row(name, *counts, end_section=name == "sent")
     return table
 
 
@@ -97,7 +96,7 @@ def rate_lines(rates: Mapping[str, Mapping[str, float | None]], names: Sequence[
         if value is not None:
             words += f" = {value:.2%}"
         if low is not None and high is not None:
-            words += f"   (95 % interval {low:.2%} to {high:.2%})"
+            words += f"   (95 %: {low:.2%} to {high:.2%})"
         lines.append(words)
     return lines
 
@@ -108,8 +107,8 @@ def speed_lines(sending: Sending) -> list[str]:
     return [
         f"accepted   {accepted / sending.accept_seconds:8.0f} messages/s over HTTP",
         f"submitted  {parts / sending.submit_seconds:8.0f} parts/s over SMPP",
-        f"receipted  {parts / sending.final_seconds:8.0f} parts/s until the last was stored; the "
-        "simulator holds receipts for 0.1 to 1.5 s",
+        f"receipted  {parts / sending.final_seconds:8.0f} parts/s; the simulator holds receipts "
+        "0.1 to 1.5 s",
     ]
 
 
@@ -133,7 +132,7 @@ def latency_table(sending: Sending, waits: Waits) -> Table:
 def ledger_lines(judgement: Judgement, clicked: Clicked) -> list[str]:
     """What others counted."""
     return [
-        f"the simulator's ledger: {judgement.submits} submit_sm, {judgement.accepted} accepted, "
+        f"simulator's ledger: {judgement.submits} submit_sm, {judgement.accepted} accepted, "
         f"{judgement.refused} refused, {judgement.repeats} repeated",
         f"{clicked.redirects} links were clicked like a phone would",
     ]
@@ -153,6 +152,16 @@ def timeline_table(events: Sequence[Mapping[str, object]], title: str) -> Table:
         kind = str(event["kind"]) if part is None else f"{event['kind']} (part {part})"
         table.add_row(at.strftime("%H:%M:%S.%f")[:-3], kind, words)
     return table
+
+
+def curl_lines(api_url: str, key: str) -> list[str]:
+    """Calls to try, quoted so that any shell takes them as they stand."""
+    report = shlex.quote(f"{api_url}/v1/reports/delivery?group_by=category")
+    header = shlex.quote(f"Authorization: Bearer {key}")
+    return [
+        f"curl -s {report} \\\n       -H {header}",
+        f"curl -s {shlex.quote(f'{api_url}/metrics')}",
+    ]
 
 
 def _shown(value: object) -> str:

@@ -27,6 +27,7 @@ from gateway.demo.ledger import Judgement, judge
 from gateway.demo.printing import (
     SHOWN_RATES,
     Progressing,
+    curl_lines,
     latency_table,
     ledger_lines,
     outcome_table,
@@ -104,7 +105,7 @@ async def demo(messages: int, data_dir: Path, *, once: bool, console: Console) -
         )
         api_url, links_url = _addresses(gateway)
         key = await processes.run(["keys", "create", f"demo-{run}", "--config", str(config)])
-        console.print(f"API {api_url}   short links {links_url}")
+        console.print(f"API {api_url}   short links {links_url}", soft_wrap=True)
         session = await stack.enter_async_context(_session(key))
         client = DemoClient(session, api_url)
         sending = await _send(client, messages, f"demo-{run}", console)
@@ -112,7 +113,9 @@ async def demo(messages: int, data_dir: Path, *, once: bool, console: Console) -
         await _report(client, sending, clicked, judge(ledger), console)
         if not once:
             await _stay(console, api_url, key)
-    console.print(f"Stopped; nothing is left running. The data stays in {data_dir}.")
+    console.print(
+        f"Stopped; nothing is left running. The data stays in {data_dir}.", soft_wrap=True
+    )
 
 
 def _config_for(data_dir: Path, smpp_port: int) -> str:
@@ -167,6 +170,7 @@ async def _watch(client: DemoClient, sending: Sending, show: Progressing) -> Non
     moved_at = deadline = time.perf_counter()
     deadline += SETTLE_SECONDS_MAX
     before = (-1.0, -1.0)
+    shown = -1.0  # parts submitted at the last look: when they stay as many, these are all
     while not sending.accept_seconds or time.perf_counter() - moved_at < SETTLE_SECONDS:
         now = await client.submitted()
         if now != before:
@@ -179,9 +183,11 @@ async def _watch(client: DemoClient, sending: Sending, show: Progressing) -> Non
             sending.parts = int(now[0])
         if time.perf_counter() > deadline:
             raise DemoError(f"messages still move after {SETTLE_SECONDS_MAX:.0f} s")
+        all_parts = now[0] if sending.accept_seconds and now[0] == shown else None
+        shown = now[0]
         show.update("accepted", len(sending.accepted))
-        show.update("submitted", now[0], max(now[0], len(sending.accepted)))
-        show.update("final", now[1], max(now[0], len(sending.accepted)))
+        show.update("submitted", now[0], all_parts)
+        show.update("final", now[1], all_parts)
         await asyncio.sleep(POLL_SECONDS)
 
 
@@ -243,12 +249,8 @@ def _check(sending: Sending, total: Figures, judgement: Judgement) -> None:
 
 async def _stay(console: Console, api_url: str, key: str) -> None:
     """Keep running for whoever wants to look around."""
-    console.print(
-        f"\nStill running. Try:\n  curl -s {api_url}/v1/reports/delivery?group_by=category "
-        f"-H 'Authorization: Bearer {key}'\n  curl -s {api_url}/metrics\nCtrl-C ends it.",
-        highlight=False,
-        soft_wrap=True,
-    )
+    calls = "".join(f"  {line}\n" for line in curl_lines(api_url, key))
+    console.print(f"\nStill running. Try:\n{calls}Ctrl-C ends it.", highlight=False, soft_wrap=True)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
