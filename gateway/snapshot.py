@@ -156,6 +156,7 @@ def _recording(gateway: Gateway) -> Iterator[Sample]:
     yield Sample("sms_receipts_waiting", recorder.receipts_waiting)
     yield Sample("sms_records_unstorable_total", counters.unstorable)
     yield Sample("sms_numbers_suppressed_total", counters.numbers_suppressed)
+    yield Sample("sms_indexes_rewritten", int(gateway.vault.rewritten))
     recovered = gateway.recovered
     yield Sample("sms_messages_in_doubt_total", recovered.resent, ("resend",))
     yield Sample("sms_messages_in_doubt_total", recovered.held, ("hold",))

@@ -259,6 +259,9 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_numbers_suppressed_total": MetricKind(
             "counter", "Numbers that receipts proved to be unknown."
         ),
+        "sms_indexes_rewritten": MetricKind(
+            "gauge", "1 once no number is looked for under an index of the release before."
+        ),
         # short links
         "sms_clicks_total": MetricKind("counter", "Clicks by how far they came.", ("stage",)),
     }
