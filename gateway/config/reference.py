@@ -32,10 +32,9 @@ has a default: without a file the gateway starts with none of the connectors bel
 - Text is taken as it is; numbers, lists and tables as TOML:
   `SMSGATE_ACCOUNTS__SHOP__SENDERS='["SHOP"]'`;
   `SMSGATE_CONNECTORS`, `SMSGATE_ROUTES` and `SMSGATE_ACCOUNTS` replace a whole list.
-- An unknown key, a wrong type or a value out of range stops the start with one line that says where
-  and what would
-  be right. `smsgate config check` does the same without starting; `smsgate config show` prints what
-  is in effect, without the secrets.
+- An unknown key, a wrong type or a value out of range stops the start. All of them are told
+  at once, each in a line that says where and what would be right. `smsgate config check` does the
+  same without starting; `smsgate config show` prints what is in effect, without the secrets.
 
 Made from the types of the settings by `python -m gateway.config.reference`; a test holds the two
 together.

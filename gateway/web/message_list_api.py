@@ -7,20 +7,23 @@ services.py. Numbers leave masked.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from aiohttp import web
 from msgspec import Meta
 
 from dlr.status import STATUSES, status_of
+from gateway.accept.models import FieldError
 from gateway.web.access import Access
 from gateway.web.cursors import Cursors, PageQuery
 from gateway.web.endpoints import Answer, Endpoint
 from gateway.web.json_answers import json_response
 from gateway.web.message_answers import MessageResource, resource
-from gateway.web.parameters import QueryReader, invalid
+from gateway.web.parameters import QueryReader, fault
+from gateway.web.requested import refusal
 from gateway.web.services import MessageFilter, Services
 from storage.codecs import EARLIEST
 from storage.ids import AHEAD_MAX, parse_id
@@ -29,6 +32,7 @@ READ = "messages:read"
 SPAN = timedelta(days=7)
 LABELS = ", ".join(info.label for info in STATUSES.values())
 
+Value = TypeVar("Value")
 _E164 = re.compile(r"\+[1-9][0-9]{5,14}", re.ASCII)
 Moment = Annotated[datetime, Meta(tz=True)]
 Text = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -96,19 +100,25 @@ class MessageListApi:
         return json_response(answer, headers=page.headers(next_cursor))
 
     def _wanted(self, query: MessageQuery) -> MessageFilter:
+        """Raises ProblemError 422 naming each parameter that is wrong."""
         now = datetime.fromtimestamp(self._services.wall_ms() / 1000, UTC)
         until = query.created_before or now + AHEAD_MAX
-        batch_id = _batch(query.batch_id)
+        faults: list[FieldError] = []
+        to = _meant("to", query.to, _number, faults)
+        status = _meant("status", query.status, _status, faults)
+        batch_id = _meant("batch_id", query.batch_id, _batch, faults)
         since = query.created_after
         if since is None:
             since = EARLIEST if batch_id else min(until, now) - SPAN
         if since >= until:
-            raise invalid("parameter_invalid", "created_after", "not before created_before")
+            faults.append(fault("parameter_invalid", "created_after", "not before created_before"))
+        if faults:
+            raise refusal(faults)
         return MessageFilter(
             since=since,
             until=until,
-            to=_number(query.to),
-            status=_status(query.status),
+            to=to,
+            status=status,
             client_ref=query.client_ref,
             batch_id=batch_id,
             campaign_id=query.campaign_id,
@@ -116,25 +126,35 @@ class MessageListApi:
         )
 
 
-def _number(text: str | None) -> str | None:
-    if text is not None and _E164.fullmatch(text) is None:
-        raise invalid("parameter_invalid", "to", "not a number like %2B8613812345678")
-    return text
-
-
-def _status(label: str | None) -> str | None:
-    if label is not None:
-        try:
-            status_of(label)
-        except ValueError:
-            raise invalid("parameter_invalid", "status", f"not one of {LABELS}") from None
-    return label
-
-
-def _batch(text: str | None) -> int | None:
+def _meant(
+    name: str, text: str | None, read: Callable[[str], Value], faults: list[FieldError]
+) -> Value | None:
+    """What the text of a parameter means; `read` raises ValueError in words."""
     if text is None:
         return None
     try:
+        return read(text)
+    except ValueError as error:
+        faults.append(fault("parameter_invalid", name, str(error)))
+        return None
+
+
+def _number(text: str) -> str:
+    if _E164.fullmatch(text) is None:
+        raise ValueError("not a number like %2B8613812345678")
+    return text
+
+
+def _status(label: str) -> str:
+    try:
+        status_of(label)
+    except ValueError:
+        raise ValueError(f"not one of {LABELS}") from None
+    return label
+
+
+def _batch(text: str) -> int:
+    try:
         return parse_id("bat", text)
     except ValueError:
-        raise invalid("parameter_invalid", "batch_id", "not the id of a batch") from None
+        raise ValueError("not the id of a batch") from None

@@ -89,6 +89,11 @@ async def test_h6_all_parameters_that_are_wrong_are_told(api: Api) -> None:
     assert response.status == 422
     errors: Any = problem["errors"]
     assert [each["parameter"] for each in errors] == ["sinse", "limit", "tag", "created_after"]
+    _, problem = await api.get(
+        "/v1/messages?to=1&status=x&batch_id=y&created_after=2027-01-01T00:00:00Z"
+    )
+    errors = problem["errors"]
+    assert [each["parameter"] for each in errors] == ["to", "status", "batch_id", "created_after"]
 
 
 async def test_h10_a_cut_character_sinks_its_item_alone(api: Api) -> None:
