@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote
 
 import idna
@@ -9,7 +10,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shortlinks.rewrite import find_links, links_left_alone, normalise_target
+from shortlinks.rewrite import (
+    TooManyLinksError,
+    find_links,
+    links_left_alone,
+    normalise_target,
+)
 
 ACUTE = "\u0301"
 
@@ -141,3 +147,16 @@ def test_l1_a_path_is_percent_encoded_and_not_normalised(path: str) -> None:
         # urlsplit drops a mark with nothing behind it; it says nothing.
         marks = "?#" in taken or "##" in taken
         assert unquote(span.target).rstrip("?#") == taken.rstrip("?#") or marks
+
+
+@given(st.text("htps:/.?#@%\\\u200d" + ACUTE + "ab中新闻9-_ （，", max_size=80))
+def test_l1_what_begins_like_a_link_is_one_or_says_why_it_is_not(text: str) -> None:
+    try:
+        links = [text[span.start : span.end] for span in find_links(text)]
+    except TooManyLinksError:
+        return
+    left = [each.text for each in links_left_alone(text)]
+    begun = re.findall(r"(?<![A-Za-z])https?://", text)
+    # Those within another stay with it.
+    within = sum(len(re.findall(r"(?<![A-Za-z])https?://", each[8:])) for each in (*links, *left))
+    assert len(links) + len(left) <= len(begun) <= len(links) + len(left) + within
