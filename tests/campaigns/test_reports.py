@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from campaigns.reports import funnel
+from campaigns.reports import _SQL, funnel
 from dlr.ledger import insert_submissions
 from dlr.status import Status
 from shortlinks.classify import ClickClass
+from storage.ids import id_at
+from storage.partitions import ensure_partitions
 from tests.dlr.rows import World
+from tests.plans import scans
 
 if TYPE_CHECKING:
     from storage.pool import Connection
@@ -146,3 +150,31 @@ async def test_nothing_delivered_has_no_click_rate(connection: Connection, world
     [group] = await funnel(connection, **world.span)
     assert group.rates["ctr_delivered"].value is None
     assert group.rates["uctr_delivered"].value is None
+
+
+@pytest.mark.parametrize("prepare", ["SELECT", "ANALYZE message, submission, click"])
+async def test_o12_submissions_are_read_once_whatever_days_and_clicks_there_are(
+    connection: Connection, prepare: str
+) -> None:
+    world = World()
+    today = world.now
+    for back in range(5):
+        world.now = today - timedelta(days=back)
+        await ensure_partitions(connection, world.now.date(), 0)
+        for _ in range(10):
+            await click(connection, world, await send(connection, world))
+    span = {"since_id": id_at(today - timedelta(days=6)), "until_id": id_at(today) + (1 << 40)}
+    async with connection.transaction():
+        await connection.execute(prepare)
+        await connection.execute("SET LOCAL enable_nestloop = off")  # as every report is read
+        [explained] = await connection.fetchval(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {_SQL['click_counts']}",
+            *span.values(), ClickClass.HUMAN, None, None, False, False, True, False,
+        )  # fmt: skip
+    read = [
+        each for each in scans(explained["Plan"]) if each["Relation Name"].startswith("submission")
+    ]
+    assert len({each["Relation Name"] for each in read}) == len(read) >= 5
+    assert {each["Actual Loops"] for each in read} == {1}
+    [group] = await funnel(connection, **span)
+    assert (group.counts["delivered"], group.counts["human_clicks_delivered"]) == (50, 50)

@@ -18,6 +18,7 @@ from gateway.web.services import MessageFilter
 from storage.ids import id_at
 from storage.partitions import ensure_partitions
 from tests.accept.world import ACCOUNT, CONNECTOR, VAULT, World, accepting, prepared
+from tests.plans import scans
 
 REGISTRY = Registry({}, {"carrier-a": CONNECTOR})
 
@@ -157,12 +158,6 @@ async def days(world: World, count: int) -> tuple[int, int]:
         " FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM message) AS m",
     )
     return first, end
-
-
-def scans(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    """The nodes that read tables, of those that were executed."""
-    below = [scan for child in plan.get("Plans", ()) for scan in scans(child)]
-    return [plan, *below] if "Relation Name" in plan and plan["Actual Loops"] else below
 
 
 async def test_o12_what_is_in_doubt_is_read_once_whatever_days_there_are(world: World) -> None:
