@@ -38,10 +38,15 @@ async def test_scheduled_and_held_messages_say_so_and_the_scheduled_one_goes(
         assert view["status"] == "scheduled"
         assert abs(datetime.fromisoformat(view["send_at"]) - soon) < timedelta(milliseconds=1)
         await running.until(delivered=2)
-        assert (await running.message(held["id"]))["status"] == "held"
+        shown = await running.message(held["id"])
+        _, page = await running.call("GET", "/v1/messages?status=held")
+        assert page["data"] == [shown]
+        told = ("held", "quiet_hours", held["held_until"])
+        assert (shown["status"], shown["reason"], shown["held_until"]) == told
         _, answer = await running.call("GET", f"/v1/messages/{held['id']}/events")
         (event,) = [event for event in answer["data"] if event["kind"] == "held"]
-        assert event["detail"]["rule"] == "quiet_hours"
+        assert event["detail"]["rule"] == event["detail"]["reason"] == "quiet_hours"
+        assert event["detail"]["held_until"] == held["held_until"]
         _, sent = await running.call("GET", f"/v1/messages/{scheduled['id']}/events")
         (submitted,) = [event for event in sent["data"] if event["kind"] == "submitted"]
         assert datetime.fromisoformat(submitted["at"]) >= soon
