@@ -28,7 +28,7 @@ CodeTableName = Literal["none", "map", "smpp", "unicom", "telecom", "twilio", "i
 FOLDER: Final = Path(__file__).parent / "code_tables"
 EVERYWHERE: Final = ("command_status", "china")  # tables of words
 SHIPPED: Final = (*EVERYWHERE, *(name for name in get_args(CodeTableName) if name != "none"))
-PRUNE_SURE_MIN: Final = 2
+PRUNE_SURE_MIN, SURE_MAX = 2, 3
 
 
 class CodeClass(Enum):
@@ -76,15 +76,21 @@ _VERDICTS = frozenset({Status.REJECTED, Status.UNDELIVERED})
 class Codes:
     """What codes mean to one connector."""
 
-    def __init__(self, table: CodeTableName = "none") -> None:
+    def __init__(
+        self, table: CodeTableName = "none", own: Mapping[str, Reason] | None = None
+    ) -> None:
+        """`own`: what the operator says of this carrier's codes; it wins over the tables. Raises
+        ValueError for a code that means two things.
+        """
         self.table = table
-        self._codes = _table(table)
+        self.own = _own(own or {})
+        self._codes = {**_table(table), **self.own}
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Codes) and self.table == other.table
+        return isinstance(other, Codes) and (self.table, self.own) == (other.table, other.own)
 
     def __hash__(self) -> int:
-        return hash(self.table)
+        return hash((self.table, frozenset(self.own)))
 
     def find(self, error: str) -> Code | None:
         """The row of a code as a carrier wrote it."""
@@ -121,6 +127,23 @@ def canonical_code(error: str) -> str:
     if code.isascii() and code.isdigit() and len(code) <= 10:
         return f"{int(code):03d}"
     return code
+
+
+def _own(said: Mapping[str, Reason]) -> dict[str, Code]:
+    """What an operator says is sure: a number that nobody has is given up."""
+    codes: dict[str, Code] = {}
+    for written, reason in said.items():
+        code = canonical_code(written)
+        if code in codes and codes[code].reason is not reason:
+            raise ValueError(f"{written} means two things: case and zeros make no difference")
+        codes[code] = Code(code, reason, _class_of(reason), SURE_MAX, "the configuration")
+    return codes
+
+
+def _class_of(reason: Reason) -> CodeClass:
+    if reason is Reason.NUMBER_UNKNOWN:
+        return CodeClass.PRUNE
+    return CodeClass.PERMANENT if reason.permanent else CodeClass.RETRY
 
 
 @cache  # one entry a shipped table

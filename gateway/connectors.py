@@ -11,11 +11,12 @@ from types import MappingProxyType
 
 import msgspec
 
-from dlr.codes import Codes, CodesOfConnectors
+from dlr.codes import CodesOfConnectors
 from dlr.connector_groups import ConnectorGroups
 from dlr.id_learning import IdLearner
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.settings import LimitSettings
+from gateway.config.wire import codes_of as codes_of_connector
 from gateway.config.wire import receipt_manners, submit_fields, wire_profile
 from gateway.dispatch.batch_pace import BatchPace
 from gateway.dispatch.carrier_queries import CarrierQueries
@@ -150,7 +151,7 @@ def _queries(settings: ConnectorSettings, connector: int, wiring: Wiring) -> Car
         wiring.recorder,
         wait_seconds=settings.query_after_seconds + settings.response_timeout_seconds,
         addresses=wire_profile(settings, settings.name).addresses,
-        codes=Codes(settings.code_table),
+        codes=codes_of_connector(settings, settings.name),
         zone=settings.receipt_time_zone.zone,
         wall_ms=wiring.clock.wall_ms,
     )
@@ -231,7 +232,9 @@ def codes_of(
     connectors: Iterable[ConnectorSettings], numbers: Mapping[str, int]
 ) -> CodesOfConnectors:
     """Which tables their codes are looked up in."""
-    return CodesOfConnectors((numbers[each.name], Codes(each.code_table)) for each in connectors)
+    return CodesOfConnectors(
+        (numbers[each.name], codes_of_connector(each, each.name)) for each in connectors
+    )
 
 
 def _jitter(clock: Clock) -> int:

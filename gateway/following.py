@@ -55,7 +55,7 @@ KEYS: Mapping[str, frozenset[str]] = MappingProxyType(
 CONNECTOR_KEYS = (
     "response_id_base", "receipt_id_base", "receipt_id_first", "id_rewrite", "receipt_group",
     "user_message_reference", "query_after_seconds", "receipts_without_esm_class",
-    "receipt_states", "keep_raw", "inbound_country_code", "code_table", "receipts_per",
+    "receipt_states", "keep_raw", "inbound_country_code", "code_table", "codes", "receipts_per",
     "inbound_gsm7", "service_type", "message_mode", "protocol_id", "priority_flag",
     "registered_delivery", "validity_period", "receipt_time_zone",
 )  # fmt: skip

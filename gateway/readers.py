@@ -139,6 +139,8 @@ def connector_view(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> 
         paused=PAUSED in dispatch.withheld,
         withheld=dispatch.withheld,
         keep_raw=settings.keep_raw,
+        code_table=settings.code_table,
+        codes=settings.codes,
         receipt_states=settings.receipt_states,
         receipts_per=settings.receipts_per,
         receipt_time_zone=str(settings.receipt_time_zone),

@@ -15,7 +15,7 @@ from smpp.custom_tlvs import CUSTOM_TLV_OCTETS_MAX
 
 AlphabetName = Literal["gsm7", "latin1", "ucs2"]
 DataCoding = Annotated[int, Meta(ge=0, le=255)]
-RECEIPT_STATES_MAX = 200
+RECEIPT_STATES_MAX = CODES_MAX = 200
 ReceiptWord = Annotated[
     str,
     Meta(
@@ -26,6 +26,11 @@ ReceiptWord = Annotated[
     ),
 ]
 ReceiptOutcome = Literal["delivered", "undelivered", "rejected", "expired", "sent"]
+CodeReason = Literal[
+    "number_invalid", "number_unknown", "number_suspended", "handset_unreachable", "handset_full",
+    "carrier_blocked", "content_filtered", "recipient_blocked", "throttled", "expired",
+    "route_unavailable", "carrier_rejected", "unknown",
+]  # fmt: skip
 PriorityFlag = Annotated[int, Meta(ge=0, le=3)]
 TonNpi = Annotated[tuple[Annotated[int, Meta(ge=0, le=255)], ...], Meta(min_length=2, max_length=2)]
 

@@ -12,8 +12,10 @@ from msgspec import Meta, field
 from dlr.codes import CodeTableName
 from gateway.config.base import IdBase, Name, ReceiptIdBase, Settings
 from gateway.config.carrier_settings import (
+    CODES_MAX,
     RECEIPT_STATES_MAX,
     AlphabetName,
+    CodeReason,
     DataCodingSettings,
     IdRewriteSettings,
     PriorityFlagSettings,
@@ -209,6 +211,14 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
             "kept as it came and proves nothing; codes that are words are known everywhere."
         ),
     ] = "none"
+    codes: Annotated[
+        dict[ReceiptWord, CodeReason],
+        Meta(
+            max_length=CODES_MAX,
+            description='What single codes of its receipts mean, such as `{ 650 = "handset_full" '
+            "}`; before every table. A number with a code of `number_unknown` is given up.",
+        ),
+    ] = field(default_factory=dict)
     receipt_time_zone: Annotated[
         TimeZone,
         Meta(

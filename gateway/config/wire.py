@@ -14,6 +14,7 @@ import msgspec
 
 from dlr.codes import Codes
 from dlr.id_rewrite import IdRewrite
+from dlr.reasons import reason_from_label
 from dlr.receipt import NO_STATES
 from dlr.status import Status, status_of
 from gateway.config.carrier_settings import AlphabetName, TlvSettings, TonNpiSettings
@@ -78,12 +79,21 @@ def receipt_manners(connector: ConnectorSettings, path: str) -> ReceiptManners:
         rewrite=rewrite,
         text_id_first=connector.receipt_id_first == "text",
         without_esm_class=connector.receipts_without_esm_class,
-        codes=Codes(connector.code_table),
+        codes=codes_of(connector, path),
         states=_receipt_states(connector.receipt_states, f"{path}.receipt_states"),
         text=_text_settings(connector, path),
         country_code=connector.inbound_country_code,
         zone=connector.receipt_time_zone.zone,
     )
+
+
+def codes_of(connector: ConnectorSettings, path: str) -> Codes:
+    """What this carrier's codes mean. Raises ConfigError that begins with `path`."""
+    own = {code: reason_from_label(label) for code, label in connector.codes.items()}
+    try:
+        return Codes(connector.code_table, own)
+    except ValueError as error:
+        raise ConfigError(f"{path}.codes: {error}") from None
 
 
 def _receipt_states(words: Mapping[str, str], path: str) -> Mapping[str, Status]:

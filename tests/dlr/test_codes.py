@@ -114,6 +114,20 @@ def test_a_connector_that_names_no_table_has_the_words() -> None:
     assert known.of(2) == WORDS_ONLY != known.of(1)
 
 
+def test_e103_what_the_operator_says_of_a_code_goes_before_the_tables() -> None:
+    own = {"1": Reason.HANDSET_FULL, "650": Reason.NUMBER_UNKNOWN, "mk:0001": Reason.UNKNOWN}
+    codes = Codes("map", own)
+    said = [codes.reason(Status.UNDELIVERED, code) for code in ("001", "0650", "MK:0001", "006")]
+    assert said == [
+        Reason.HANDSET_FULL, Reason.NUMBER_UNKNOWN, Reason.UNKNOWN, Reason.HANDSET_UNREACHABLE,
+    ]  # fmt: skip
+    proofs = [codes.proves_dead(Status.UNDELIVERED, code) for code in ("1", "650", "MK:0001")]
+    assert proofs == [False, True, False]
+    assert codes == Codes("map", own) != Codes("map")
+    with pytest.raises(ValueError, match="means two things"):
+        Codes("none", {"1": Reason.UNKNOWN, "001": Reason.HANDSET_FULL})
+
+
 def test_every_file_is_a_table_and_every_table_a_file() -> None:
     assert sorted(SHIPPED) == sorted(file.stem for file in FOLDER.glob("*.csv"))
 
