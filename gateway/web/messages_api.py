@@ -244,8 +244,8 @@ class MessagesApi:
     async def events(self, request: web.Request) -> web.Response:
         """Everything that happened to the message."""
         key = await self._access.key(request, READ)
-        message_id = _message_id(request)
         query = self._timeline_query.read(request)
+        message_id = _message_id(request)
         page = self._services.cursors.page(request, key.account, query)
         after = page.after[0] if page.after else None
         assert after is None or isinstance(after, int)  # sealed by us

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.scopes import SCOPES
 from tests.web.edge import Api, running_api
 from tests.web.raw_http import GOOD, ask, request
 
@@ -38,14 +39,14 @@ def operations() -> list[tuple[str, str, dict[str, Any]]]:
 @pytest.fixture
 async def all_may(api: Api) -> AsyncIterator[Api]:
     """With a key that may everything."""
-    api.headers |= api.new_key(1, "messages:send", "admin")
+    api.headers |= api.new_key(1, *SCOPES)
     yield api
 
 
 def filled(path: str) -> str:
     values = {"name": "carrier-a", "number": NUMBER}
     prefix = "bat" if "/batches/" in path else "msg"
-    return re.sub(r"{(\w+)}", lambda m: values.get(m[1], f"{prefix}_0NX25TC8G2000"), path)
+    return re.sub(r"{(\w+)}", lambda m: values.get(m[1], f"{prefix}_0nx25tc8g2000"), path)
 
 
 def codes(problem: dict[str, Any]) -> list[tuple[str, str | None]]:
