@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from dlr.id_learning import IdLearner
 from dlr.id_rewrite import IdRewrite
 from dlr.receipt_rows import ReceiptRow
 from dlr.status import Status
@@ -269,3 +273,52 @@ def test_a_reference_that_was_given_again_means_the_newer_part() -> None:
         last = references.give(2 + number, "+8613800000001")
     assert first == last == (7).to_bytes(2, "big")
     assert references.find(first, "13800000001") == 1 + REFERENCES
+
+
+_WORD = st.sampled_from(
+    ["stat:DELIVRD", "stat:UNDELIV", "stat:NOROUTE", "DELIVRD", "err:000", "err:ID:0076", "001",
+     "sub:001", "dlvrd:000", "dlvrd:001", "submit date:2611291200", "done date:2611291200",
+     "done date:9912312359", "id:77", "text", "Text:", "context:", "message text:", "a", "\xe9"]
+)  # fmt: skip
+_TEXTS = st.builds(
+    lambda key, identifier, gap, words, end, tail: (
+        f"{key}{identifier}{gap}{' '.join(words)}{end}{tail}"
+    ),
+    st.sampled_from(["id:", "ID:", "id: ", ""]),
+    st.text("0123456789abcdefZ-", max_size=6),
+    st.sampled_from([" ", "  ", "", "\t"]),
+    st.lists(_WORD, max_size=8),
+    st.sampled_from([" text:", " Text:", " TEXT:", "text:", " context:", ""]),
+    st.text("abc :1\xe9\n", max_size=8)
+    | st.sampled_from(["id:5 stat:EXPIRED err:027", "stat:REJECTD"]),
+)  # fmt: skip
+
+
+@given(st.lists(_TEXTS, min_size=1, max_size=4))
+def test_e95_what_is_read_once_is_what_each_receipt_says(texts: list[str]) -> None:
+    reader = ReceiptReader(CONNECTOR, ReceiptManners(states={"NOROUTE": Status.UNDELIVERED}))
+    plain = ReceiptReader(CONNECTOR, reader.manners)
+    plain._repeated = lambda octets: None  # type: ignore[method-assign]
+    now = datetime.now(UTC)
+    for text in [*texts, *texts]:
+        pdu = DeliverSm(0, esm_class=4, short_message=text.encode("latin-1"))
+        found, wanted = reader.row(pdu, now), plain.row(pdu, now)
+        assert told(found) == told(wanted), text
+
+
+def told(row: ReceiptRow | None) -> dict[str, object] | None:
+    """All that a row says but who it is about, which is asked for later."""
+    if row is None:
+        return None
+    said = msgspec.structs.asdict(row)
+    return {name: value for name, value in said.items() if name != "parties"}
+
+
+def test_e95_what_is_read_once_is_read_again_when_the_manners_change() -> None:
+    reader = ReceiptReader(CONNECTOR, ReceiptManners())
+    pdu = DeliverSm(0, esm_class=4, short_message=b"id:7 stat:NOROUTE done date:2611291200 text:x")
+    first = reader.row(pdu, datetime.now(UTC))
+    reader.follow(ReceiptManners(states={"NOROUTE": Status.UNDELIVERED}), IdLearner())
+    second = reader.row(pdu, datetime.now(UTC))
+    assert first is not None and second is not None
+    assert (first.status, second.status) == (Status.SENT, Status.UNDELIVERED)

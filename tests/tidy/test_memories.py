@@ -20,6 +20,7 @@ from dlr.status import Status
 from gateway.accept import body_faults, senders
 from gateway.dispatch import outcomes
 from gateway.dispatch.message import MessageOptions, SendWindow
+from gateway.dispatch.receipt_reading import ReceiptManners, ReceiptReader
 from shortlinks.classify import classify_user_agent
 from smpp import addresses, encoding, times
 from smpp.encoding import TextSettings
@@ -55,6 +56,11 @@ OUTCOMES = st.tuples(
     st.sampled_from(["", "2611292300", "261025023000"]),
     st.booleans(),
     ZONES,
+)
+
+READER = ReceiptReader(1, ReceiptManners())
+RESTS = st.sampled_from(
+    [b" stat:DELIVRD err:000 text:", b" stat:NOROUTE text:", b" text:", b" id:2 stat:DELIVRD Text:"]
 )
 
 # module.function -> what is asked, what answers without a memory, and the arguments.
@@ -94,6 +100,9 @@ MEMORIES: dict[str, Memory] = {
     ),
     "storage.codecs._remembered_microseconds": (
         codecs._encode_moment, codecs._microseconds, st.tuples(MOMENTS)
+    ),
+    "gateway.dispatch.receipt_reading.self._said": (
+        READER._said, READER._what_is_said, st.tuples(RESTS)
     ),
     "shortlinks.clicks.self._agent_class": (
         lru_cache(4)(classify_user_agent), classify_user_agent, st.tuples(TEXTS)
