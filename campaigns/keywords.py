@@ -40,7 +40,6 @@ _COURTESIES = (
     "请", "請", "麻烦", "麻煩", "谢谢", "謝謝", "多谢", "多謝", "谢了", "謝了", "谢谢您", "謝謝您",
     "谢谢你", "謝謝你", "你好", "您好",
 )  # fmt: skip
-LETTERS_MAX = 60  # more is a sentence, whatever it says
 CHARACTERS_MAX = 1600  # signs and spaces included, with which some handsets fill a message up
 _END = "end"
 
@@ -109,10 +108,7 @@ def keyword_of(text: str, sets: KeywordSets) -> Keyword | None:
     """
     if len(text) > CHARACTERS_MAX:
         return None
-    pieces = atoms(text)
-    if sum(map(len, pieces)) > LETTERS_MAX:
-        return None
-    readings = _readings(pieces, sets)
+    readings = _readings(atoms(text), sets)
     if any(map(_opts_out, readings)):
         return Keyword.OPT_OUT
     weak_or_out = _Said.OPT_OUT | _Said.WEAK
