@@ -1,0 +1,160 @@
+"""Every command that a document shows is run, on a fresh machine, at noon and at midnight.
+
+A page's commands are typed in order into one shell. The README comes first and starts the gateway;
+the other pages go on with what it has made, as their readers do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from gateway.cli import main
+from tests.docs.demo_picture import COLUMNS, lines_of
+from tests.docs.pages import CONSOLE, PROMPT, Block, Command, blocks
+from tests.docs.shapes import differences
+from tests.docs.shell import HOURS, ROOT, Shell, TimeOfDay, shell
+from tests.docs.test_demo_picture import SVG
+
+LANGUAGES = frozenset({CONSOLE, "text", "toml", "mermaid"})
+NOT_RUN = {
+    "README.md": ["the demo and this very test"],
+    "CONTRIBUTING.md": ["builds .venv and runs every test"],
+    "docs/api.md": [
+        "needs a carrier that does not answer",
+        "needs a carrier that does not answer",
+        "needs a carrier with words of its own",
+        "needs a carrier with words of its own",
+    ],
+}
+INLINE = re.compile(r"`((?:smsgate|make) [^`]*)`")
+DATE = re.compile(r"\b20\d\d-\d\d-\d\d\b")
+
+
+def documents() -> list[Path]:
+    """The README first: it starts what the others speak to."""
+    first = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md")]
+    return [*first, *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def every_block() -> list[Block]:
+    return [block for page in documents() for block in blocks(page, ROOT)]
+
+
+def consoles() -> list[Block]:
+    return [block for block in every_block() if block.language == CONSOLE]
+
+
+def to_run() -> list[Command]:
+    return [each for block in consoles() if not block.not_run for each in block.commands()]
+
+
+@pytest.fixture
+def typing(private_folder: Path, time_of_day: TimeOfDay) -> Iterator[Shell]:
+    with shell(private_folder / f"docs-{time_of_day}", time_of_day) as opened:
+        yield opened
+
+
+def faults(typing: Shell, commands: Sequence[Command]) -> list[str]:
+    """What failed, or printed something else than is shown."""
+    found = []
+    for command in commands:
+        code, printed = typing.type(command.typed)
+        if code:
+            found.append(f"{command.place}: exit code {code}: {printed}")
+        else:
+            found += [f"{command.place}: {each}" for each in differences(command.printed, printed)]
+    return found
+
+
+@pytest.mark.parametrize("time_of_day", list(HOURS))
+def test_o5_every_command_of_every_document_runs_as_shown(
+    typing: Shell, time_of_day: TimeOfDay
+) -> None:
+    assert faults(typing, to_run()) == []
+    _, answer = typing.type(
+        "curl -s localhost:8080/v1/messages/preview --json"
+        """ '{"to":"+8613812345678","text":"Sale","category":"marketing"}'"""
+        ' -H "Authorization: Bearer $SMSGATE_API_KEY"'
+    )
+    # It was that time indeed: the example's configuration lets no marketing message out at night.
+    assert ('"status":"held"' in answer[0]) is (time_of_day == "midnight"), answer
+
+
+def test_o5_few_blocks_are_not_run() -> None:
+    reasons: dict[str, list[str]] = {}
+    for block in every_block():
+        if block.not_run:
+            reasons.setdefault(block.page, []).append(block.not_run)
+    assert reasons == NOT_RUN
+
+
+def test_o5_a_block_with_commands_is_a_console() -> None:
+    for block in every_block():
+        assert block.language in LANGUAGES, f"{block.page}:{block.line}"
+        typed = any(line.startswith(PROMPT) for line in block.lines)
+        assert typed is (block.language == CONSOLE), f"{block.page}:{block.line}"
+
+
+def test_o5_what_is_typed_has_no_date_in_it() -> None:
+    assert [command.place for command in to_run() if DATE.search(command.typed)] == []
+
+
+def test_o5_a_key_has_one_name() -> None:
+    for page in documents():
+        words = set(re.findall(r"\$\{?(\w*KEY)\b", page.read_text(encoding="utf-8")))
+        assert words <= {"SMSGATE_API_KEY"}, page.name
+
+
+def test_o5_what_the_text_calls_a_command_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """`smsgate …` and `make …` in a sentence, and in the blocks that are not run."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    commands = [
+        (page.name, words)
+        for page in documents()
+        for words in INLINE.findall(page.read_text(encoding="utf-8"))
+    ]
+    commands += [
+        (each.place, each.typed)
+        for block in consoles()
+        if block.not_run
+        for each in block.commands()
+    ]
+    assert len(commands) > len(NOT_RUN)
+    for place, typed in commands:
+        program, *words = shlex.split(typed, comments=True)
+        if program == "make":
+            named = [word for word in words if "=" not in word]
+            assert set(named) <= targets, f"{place}: {typed}"
+        elif "…" not in typed:
+            known = [word for word in words if re.fullmatch("[a-z]+", word)][:2]
+            with contextlib.suppress(SystemExit):
+                main([*known, "--help"])
+            assert "usage: smsgate " + " ".join(known[:1]) in capsys.readouterr().out, typed
+
+
+@pytest.mark.timeout(90)
+def test_o5_the_demo_prints_what_its_picture_shows(private_folder: Path) -> None:
+    folder = private_folder / "demo"
+    run = subprocess.run(
+        [ROOT / ".venv/bin/smsgate", "demo", "--once", "--messages", "300", "--data-dir", folder],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    printed = [line.rstrip() for line in run.stdout.splitlines() if str(folder) not in line]
+    assert [line for line in printed if len(line) > COLUMNS] == []
+    # Of few messages some outcomes are missing, and a timeline has other events.
+    assert headings(printed) == headings(lines_of(SVG.read_text(encoding="utf-8")))
+
+
+def headings(lines: Sequence[str]) -> list[list[str]]:
+    """The words above each table's columns."""
+    return [line.replace("┃", " ").split() for line in lines if line.startswith("┃")]
