@@ -8,7 +8,7 @@ a row. The choice is pure, and the same whether a process remembers the id or wa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -20,7 +20,8 @@ from dlr.status import Status, outranks
 from storage import sql
 
 _SQL = sql.load(__package__)
-CANDIDATES_MAX = 200  # submits under one id that are looked at: the newest, open ones first
+# Submits under one id that are looked at: the newest, open ones first; of more, a number's own.
+CANDIDATES_MAX = 200
 
 Key = tuple[int, str]  # connector, carrier id
 
@@ -99,6 +100,11 @@ async def find_targets(
             found = await _candidates(connection, list(wanted), horizon, seen)
             for position, each in enumerate(keys):
                 candidates[position] += [one for key in each for one in found.get(key, ())]
+            full = {key for key, several in found.items() if len(several) >= CANDIDATES_MAX}
+            if full:
+                own = await _of_numbers(connection, rows, keys, full, horizon, seen)
+                for position, several in own.items():
+                    candidates[position] = several
     unclear = _unclear(candidates)
     messages = await _about(connection, unclear) if unclear else {}
     for row, several in zip(rows, candidates, strict=True):
@@ -193,6 +199,43 @@ async def _candidates(
             identifier, Candidate(identifier, message_id, owner, parts, status, status)
         )
         found.setdefault(wanted[position - 1], []).append(candidate)
+    return found
+
+
+async def _of_numbers(
+    connection: asyncpg.Connection,
+    rows: Sequence[ReceiptRow],
+    keys: Sequence[Sequence[Key]],
+    full: Set[Key],
+    horizon: int,
+    seen: dict[int, Candidate],
+) -> Mapping[int, list[Candidate]]:
+    """Where more submits have an id than were looked at: those whose number the receipt comes from,
+    by the receipt's position. Not for one that something else than its id points to.
+    """
+    asked: list[tuple[int, int, str, bytes]] = []
+    for position, (row, several) in enumerate(zip(rows, keys, strict=True)):
+        if row.reference_id is not None or row.parties is None or full.isdisjoint(several):
+            continue
+        parties = row.parties()
+        if parties.to_idx is not None:
+            indexes = (parties.to_idx, *parties.other_idx)
+            asked += [(position, *key, index) for key in several for index in indexes]
+    found: dict[int, list[Candidate]] = {}
+    if not asked:
+        return found
+    for record in await connection.fetch(
+        _SQL["submission_match_number"],
+        *zip(*asked, strict=True),
+        horizon,
+        Status.UNKNOWN,
+        CANDIDATES_MAX,
+    ):
+        position, identifier, message_id, owner, parts, status = record
+        candidate = seen.setdefault(
+            identifier, Candidate(identifier, message_id, owner, parts, status, status)
+        )
+        found.setdefault(position, []).append(candidate)
     return found
 
 

@@ -25,6 +25,18 @@ CROSS JOIN LATERAL (
     LIMIT $5
 ) AS found;
 
+-- name: submission_match_number
+-- The same of one number each ($4), by way of its messages: few, where very many submits have the id.
+SELECT wanted.position, found.*
+FROM unnest($1::integer[], $2::smallint[], $3::text[], $4::bytea[]) AS wanted (position, connector, carrier_id, to_idx)
+CROSS JOIN LATERAL (
+    SELECT s.id, s.message_id, s.connector, s.parts, s.status
+    FROM message AS m JOIN submission AS s ON s.message_id = m.id AND s.id >= $5
+    WHERE m.to_idx = wanted.to_idx AND m.id >= $5 AND s.connector = wanted.connector AND s.carrier_id = wanted.carrier_id
+    ORDER BY s.status < $6 DESC, s.id DESC
+    LIMIT $7
+) AS found;
+
 -- name: messages_matched
 -- Whom messages went to, and how many of their parts have a row.
 SELECT m.id, m.to_idx, (

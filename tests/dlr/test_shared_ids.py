@@ -270,6 +270,27 @@ async def test_e92_of_very_many_submits_under_one_id_the_newest_open_ones_are_lo
     assert await statuses(connection, parts) == [Status.DELIVERED] * 5
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_e92_of_very_many_submits_under_one_id_those_of_the_number_are_found(
+    connection: Connection, world: World, monkeypatch: pytest.MonkeyPatch, at_once: bool
+) -> None:
+    monkeypatch.setattr(receipt_targets, "CANDIDATES_MAX", 3)
+    rows = [
+        row
+        for recipient in range(1, 9)
+        for row in await message(connection, world, "X", recipient, parts=2)
+    ]
+    await insert_submissions(connection, rows)
+    said = [(1, Status.UNDELIVERED), (2, Status.DELIVERED), (1, Status.EXPIRED)]
+    receipts = [receipt(world, "X", status, recipient) for recipient, status in said]
+    for batch in [receipts] if at_once else [[row] for row in receipts]:
+        await apply_receipts(connection, batch, world.ids)
+    sent = rows[0].status
+    assert await statuses(connection, rows) == [
+        Status.EXPIRED, Status.UNDELIVERED, sent, Status.DELIVERED, *[sent] * 12,
+    ]  # fmt: skip
+
+
 async def test_e92_nothing_is_asked_about_an_id_that_two_messages_have(
     connection: Connection, world: World
 ) -> None:
