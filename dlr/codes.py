@@ -103,6 +103,8 @@ class Codes:
         codes give the status's own reason. That nobody has a number is said of a verdict only
         (rejected, undelivered).
         """
+        if status is Status.DELIVERED:
+            return Reason.NONE  # nearly every one
         plain = _OF_STATUS.get(status, Reason.NONE)
         if not error or status not in _EXPLAINED:
             return plain
