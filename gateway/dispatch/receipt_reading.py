@@ -235,7 +235,8 @@ class ReceiptReader:
         """
         usual = usual_octets(pdu)
         if usual is not None:
-            if not tlvs and (repeated := self._repeated(usual)) is not None:
+            repeated = self._repeated(usual, tlvs)
+            if repeated is not None:
                 return repeated
             receipt = self._parsed(plain_text(usual), tlvs)
             if receipt is not None and receipt.carrier_id and receipt.state:
@@ -252,7 +253,7 @@ class ReceiptReader:
             best.guessed = True
         return best
 
-    def _repeated(self, octets: bytes) -> Receipt | None:
+    def _repeated(self, octets: bytes, tlvs: Mapping[int, bytes]) -> Receipt | None:
         """Receipts of one moment differ in their ids, and in the customer's words that come last:
         what else they say is read once. None for a text of another form.
         """
@@ -263,18 +264,28 @@ class ReceiptReader:
             return None
         if octets[words - 2 : words] not in (b" t", b" T"):
             return None
-        said = self._said(octets[blank : words + len(_WORDS)])
+        state = network_error = None
+        if tlvs:
+            if tlvs.get(TLV_RECEIPTED_MESSAGE_ID, identifier).rstrip(b"\0") != identifier:
+                return None
+            state = tlvs.get(TLV_MESSAGE_STATE)
+            network_error = tlvs.get(TLV_NETWORK_ERROR_CODE)
+        said = self._said(octets[blank : words + len(_WORDS)], state, network_error)
         if said is None:
             return None
-        status, state, error, done_at, unknown_state, inferred, undated = said
+        status, word, error, done_at, unknown_state, inferred, undated = said
         carrier_id = identifier.decode("ascii")
         return Receipt(
-            carrier_id, status, state, error, done_at, None, unknown_state, inferred, False, undated
+            carrier_id, status, word, error, done_at, None, unknown_state, inferred, False, undated
         )
 
-    def _what_is_said(self, rest: bytes) -> _Said | None:
-        """By a text behind its id; None where that is not all that it says."""
-        receipt = self._parsed(plain_text(b"id:" + _ANY_ID + rest), NO_OCTETS)
+    def _what_is_said(
+        self, rest: bytes, state: bytes | None, network_error: bytes | None
+    ) -> _Said | None:
+        """By a text behind its id, and by two TLVs; None where that is not all that it says."""
+        tlvs = {TLV_MESSAGE_STATE: state, TLV_NETWORK_ERROR_CODE: network_error}
+        given = {tag: value for tag, value in tlvs.items() if value is not None}
+        receipt = self._parsed(plain_text(b"id:" + _ANY_ID + rest), given)
         if receipt is None or receipt.carrier_id != _ANY_ID.decode() or not receipt.state:
             return None
         if receipt.text_id is not None or receipt.guessed:
@@ -362,6 +373,9 @@ def _may_be_about(to: str, pdu: MessageRequest) -> bool:
 
 def _first_values(tlvs: Tlvs) -> Mapping[int, bytes]:
     """Of a tag that comes twice the first counts, unless it is empty."""
+    values = dict(tlvs)
+    if len(values) == len(tlvs) and all(values.values()):
+        return values  # nearly always
     return {tag: value for tag, value in reversed(tlvs) if value}
 
 

@@ -23,6 +23,7 @@ from smpp.vocabulary import (
     ESME_RX_R_APPN,
     TLV_MESSAGE_PAYLOAD,
     TLV_MESSAGE_STATE,
+    TLV_NETWORK_ERROR_CODE,
     TLV_RECEIPTED_MESSAGE_ID,
     TLV_USER_MESSAGE_REFERENCE,
 )
@@ -285,7 +286,7 @@ _TEXTS = st.builds(
         f"{key}{identifier}{gap}{' '.join(words)}{end}{tail}"
     ),
     st.sampled_from(["id:", "ID:", "id: ", ""]),
-    st.text("0123456789abcdefZ-", max_size=6),
+    st.text("0123456789abcdefZ-", max_size=6) | st.sampled_from(["7", "7a"]),
     st.sampled_from([" ", "  ", "", "\t"]),
     st.lists(_WORD, max_size=8),
     st.sampled_from([" text:", " Text:", " TEXT:", "text:", " context:", ""]),
@@ -294,16 +295,32 @@ _TEXTS = st.builds(
 )  # fmt: skip
 
 
-@given(st.lists(_TEXTS, min_size=1, max_size=4))
-def test_e95_what_is_read_once_is_what_each_receipt_says(texts: list[str]) -> None:
+_TLVS = st.lists(
+    st.sampled_from(
+        [
+            (TLV_RECEIPTED_MESSAGE_ID, b"7\0"), (TLV_RECEIPTED_MESSAGE_ID, b"7a"),
+            (TLV_RECEIPTED_MESSAGE_ID, b""), (TLV_MESSAGE_STATE, b"\2"),
+            (TLV_MESSAGE_STATE, b"\5"), (TLV_MESSAGE_STATE, b""),
+            (TLV_NETWORK_ERROR_CODE, b"\3\0\1"), (0x1400, b"x"),
+        ]
+    ),
+    max_size=4,
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(_TEXTS, _TLVS), min_size=1, max_size=4))
+def test_e95_what_is_read_once_is_what_each_receipt_says(
+    receipts: list[tuple[str, list[tuple[int, bytes]]]],
+) -> None:
     reader = ReceiptReader(CONNECTOR, ReceiptManners(states={"NOROUTE": Status.UNDELIVERED}))
     plain = ReceiptReader(CONNECTOR, reader.manners)
-    plain._repeated = lambda octets: None  # type: ignore[method-assign]
+    plain._repeated = lambda octets, tlvs: None  # type: ignore[method-assign]
     now = datetime.now(UTC)
-    for text in [*texts, *texts]:
-        pdu = DeliverSm(0, esm_class=4, short_message=text.encode("latin-1"))
+    for text, tlvs in [*receipts, *receipts]:
+        octets = text.encode("latin-1")
+        pdu = DeliverSm(0, esm_class=4, short_message=octets, tlvs=tuple(tlvs))
         found, wanted = reader.row(pdu, now), plain.row(pdu, now)
-        assert told(found) == told(wanted), text
+        assert told(found) == told(wanted), (text, tlvs)
 
 
 def told(row: ReceiptRow | None) -> dict[str, object] | None:
