@@ -11,7 +11,6 @@ from __future__ import annotations
 from dlr.codes import CodesOfConnectors
 from dlr.ledger import AppliedReceipt
 from dlr.receipt_rows import ReceiptRow
-from dlr.status import Status
 from storage.suppression import EVERY_ACCOUNT, EVERY_CATEGORY, Suppression
 
 SOURCE = "receipt"
@@ -21,9 +20,9 @@ def may_prune(receipt: ReceiptRow, codes: CodesOfConnectors) -> bool:
     """Whether this receipt, once applied, would be proof; never where the carrier's own word for
     the state is one that nobody knows.
     """
-    if receipt.status == Status.DELIVERED or receipt.unknown_state is not None:
-        return False  # nearly every one
-    return codes.of(receipt.connector).proves_dead(receipt.status, receipt.error)
+    return receipt.unknown_state is None and codes.of(receipt.connector).proves_dead(
+        receipt.status, receipt.error
+    )
 
 
 def prunes(receipt: AppliedReceipt, codes: CodesOfConnectors) -> bool:

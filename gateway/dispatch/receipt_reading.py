@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from functools import lru_cache, partial
+from functools import partial
 from types import MappingProxyType
 
 import msgspec
@@ -37,6 +37,7 @@ from gateway.dispatch.delivery_kind import (
     kind_of,
 )
 from gateway.dispatch.message_references import MessageReferences
+from gateway.dispatch.receipt_repeats import RepeatedReceipts
 from gateway.dispatch.unknown_words import UnknownWords
 from gateway.inbound.origin import forms
 from smpp.addresses import address_text
@@ -58,11 +59,6 @@ KNOWN_IDS_MAX = (
 UNSURE_MAX = 1_000  # receipts that are read once more when the form of ids has been found out
 INTEGER_OCTETS_MAX = 4  # SMPP 3.4 section 3.1
 NO_OCTETS: Mapping[int, bytes] = MappingProxyType({})
-_ID_AT = 3  # behind "id:"
-_WORDS = b"ext:"  # the end of the key "text:" or "Text:"
-_ANY_ID = b"1"
-_SAID_MAX = 1024
-_Said = tuple[Status, str, str | None, datetime | None, str | None, bool, bool]
 
 
 class KnownId(msgspec.Struct, frozen=True, gc=False):
@@ -113,7 +109,7 @@ class ReceiptReader:
         self.manners = manners
         self.unknown_words = UnknownWords()
         self.undated = 0  # receipts whose date cannot be read, since start: their arrival counts
-        self._said = lru_cache(_SAID_MAX)(self._what_is_said)
+        self._repeated = RepeatedReceipts(self._parsed)
         self._known: OrderedDict[str, KnownId] = OrderedDict()
         self._unsure: list[tuple[ReceiptRow, MessageRequest]] = []
         self.learner = (learner or IdLearner()) if manners.receipt_base is None else None
@@ -121,7 +117,7 @@ class ReceiptReader:
     def follow(self, manners: ReceiptManners, learner: IdLearner) -> None:
         """The carrier writes so from now on. Ids that are stored stay as they were written."""
         self.manners = manners
-        self._said.cache_clear()
+        self._repeated.forget()
         self.learner = learner if manners.receipt_base is None else None
 
     def answer_id(self, raw: bytes) -> str:
@@ -157,7 +153,7 @@ class ReceiptReader:
     def row(self, pdu: MessageRequest, received_at: datetime) -> ReceiptRow | None:
         """What is stored of a receipt; None for one that names no message."""
         tlvs = _first_values(pdu.tlvs) if pdu.tlvs else NO_OCTETS
-        receipt = self._read(pdu, tlvs)
+        receipt = self._repeated.read(pdu, tlvs) or self._read(pdu, tlvs)
         if receipt is None:
             return None
         number, reference_id = "", None
@@ -235,9 +231,6 @@ class ReceiptReader:
         """
         usual = usual_octets(pdu)
         if usual is not None:
-            repeated = self._repeated(usual, tlvs)
-            if repeated is not None:
-                return repeated
             receipt = self._parsed(plain_text(usual), tlvs)
             if receipt is not None and receipt.carrier_id and receipt.state:
                 return receipt
@@ -252,48 +245,6 @@ class ReceiptReader:
         if best is not None and data.guessed:
             best.guessed = True
         return best
-
-    def _repeated(self, octets: bytes, tlvs: Mapping[int, bytes]) -> Receipt | None:
-        """Receipts of one moment differ in their ids, and in the customer's words that come last:
-        what else they say is read once. None for a text of another form.
-        """
-        blank = octets.find(b" ", _ID_AT)
-        words = octets.find(_WORDS, blank)
-        identifier = octets[_ID_AT:blank]
-        if octets[:_ID_AT] != b"id:" or not identifier.isalnum():
-            return None
-        if octets[words - 2 : words] not in (b" t", b" T"):
-            return None
-        state = network_error = None
-        if tlvs:
-            if tlvs.get(TLV_RECEIPTED_MESSAGE_ID, identifier).rstrip(b"\0") != identifier:
-                return None
-            state = tlvs.get(TLV_MESSAGE_STATE)
-            network_error = tlvs.get(TLV_NETWORK_ERROR_CODE)
-        said = self._said(octets[blank : words + len(_WORDS)], state, network_error)
-        if said is None:
-            return None
-        status, word, error, done_at, unknown_state, inferred, undated = said
-        carrier_id = identifier.decode("ascii")
-        return Receipt(
-            carrier_id, status, word, error, done_at, None, unknown_state, inferred, False, undated
-        )
-
-    def _what_is_said(
-        self, rest: bytes, state: bytes | None, network_error: bytes | None
-    ) -> _Said | None:
-        """By a text behind its id, and by two TLVs; None where that is not all that it says."""
-        tlvs = {TLV_MESSAGE_STATE: state, TLV_NETWORK_ERROR_CODE: network_error}
-        given = {tag: value for tag, value in tlvs.items() if value is not None}
-        receipt = self._parsed(plain_text(b"id:" + _ANY_ID + rest), given)
-        if receipt is None or receipt.carrier_id != _ANY_ID.decode() or not receipt.state:
-            return None
-        if receipt.text_id is not None or receipt.guessed:
-            return None
-        return (
-            receipt.status, receipt.state, receipt.error, receipt.done_at, receipt.unknown_state,
-            receipt.inferred, receipt.undated,
-        )  # fmt: skip
 
     def _parsed(self, text: str, tlvs: Mapping[int, bytes]) -> Receipt | None:
         return parse_receipt(

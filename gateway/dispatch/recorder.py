@@ -376,7 +376,7 @@ def _fold_receipts(gathered: _Gathered, codes: CodesOfConnectors) -> None:
             row is None
             or not (receipt.certain or is_open(row.status))
             or receipt.unknown_state is not None
-            or hygiene.may_prune(receipt, codes)
+            or (receipt.status != Status.DELIVERED and hygiene.may_prune(receipt, codes))
         ):
             left.append(receipt)
             continue

@@ -314,7 +314,7 @@ def test_e95_what_is_read_once_is_what_each_receipt_says(
 ) -> None:
     reader = ReceiptReader(CONNECTOR, ReceiptManners(states={"NOROUTE": Status.UNDELIVERED}))
     plain = ReceiptReader(CONNECTOR, reader.manners)
-    plain._repeated = lambda octets, tlvs: None  # type: ignore[method-assign]
+    plain._repeated.read = lambda pdu, tlvs: None  # type: ignore[method-assign]
     now = datetime.now(UTC)
     for text, tlvs in [*receipts, *receipts]:
         octets = text.encode("latin-1")

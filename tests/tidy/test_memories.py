@@ -59,7 +59,7 @@ OUTCOMES = st.tuples(
 )
 
 TLV_VALUES = st.sampled_from([None, b"", b"\x02", b"\x05", b"\x03\x00\x01"])
-READER = ReceiptReader(1, ReceiptManners())
+REPEATED = ReceiptReader(1, ReceiptManners())._repeated
 RESTS = st.sampled_from(
     [b" stat:DELIVRD err:000 text:", b" stat:NOROUTE text:", b" text:", b" id:2 stat:DELIVRD Text:"]
 )
@@ -102,8 +102,8 @@ MEMORIES: dict[str, Memory] = {
     "storage.codecs._remembered_microseconds": (
         codecs._encode_moment, codecs._microseconds, st.tuples(MOMENTS)
     ),
-    "gateway.dispatch.receipt_reading.self._said": (
-        READER._said, READER._what_is_said, st.tuples(RESTS, TLV_VALUES, TLV_VALUES)
+    "gateway.dispatch.receipt_repeats.self._said": (
+        REPEATED._said, REPEATED._what_is_said, st.tuples(RESTS, TLV_VALUES, TLV_VALUES)
     ),
     "shortlinks.clicks.self._agent_class": (
         lru_cache(4)(classify_user_agent), classify_user_agent, st.tuples(TEXTS)
