@@ -28,7 +28,7 @@ from gateway.web.services import ConnectorUnknown, ReloadBusy, Reloaded
 from ratelimit.spec import RateSpec
 from smpp.bind_pool import BindPool
 from smpp.tls import TlsError, client_context
-from storage.faults import UNAVAILABLE
+from storage.faults import UNAVAILABLE, Fenced
 from storage.pool import Connection
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ class Reloader:
         self._faster: list[frozenset[Faster]] = []  # of each reload, to be carried out
         self._freeing: asyncio.Task[None] | None = None
         self._running = False
+        self._stopped = False
         self._wanted = False  # by a signal that waits for its turn
         self._signalled: set[asyncio.Task[Reloaded]] = set()  # the loop holds a task weakly
 
@@ -126,6 +127,8 @@ class Reloader:
         `allow_removals`: also one that leaves no connector, or takes away an account that has keys.
         A file that is being written, or that was moved away, looks just like that.
         """
+        if self._stopped:
+            raise ReloadBusy("the gateway is stopping")
         if self._running:
             raise ReloadBusy("the configuration is being read for another reload")
         self._running = True
@@ -141,7 +144,7 @@ class Reloader:
         """As reload(), for a signal: what is wrong is a log line, and while an earlier one is still
         being carried out this one waits, for nobody would ask again.
         """
-        if not self._wanted:
+        if not (self._wanted or self._stopped):
             self._wanted = True
             self._settle_quietly(self._reload_when_free())
 
@@ -176,7 +179,9 @@ class Reloader:
 
     async def stop(self) -> None:
         """Leave what is still being changed; the dispatcher ends all connectors."""
-        tasks = [*self._settling.values(), *([self._freeing] if self._freeing else ())]
+        self._stopped = True
+        freeing = [self._freeing] if self._freeing else []
+        tasks = [*self._signalled, *self._settling.values(), *freeing]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -275,6 +280,8 @@ class Reloader:
                 await lift_stops(connection, gateway.pacing.stopped_accounts)
                 await hasten(connection, list(gateway.dispatcher.connectors), self._faster[0])
                 del self._faster[0]
+            except Fenced:
+                return  # another process has our work; whoever renews the term ends this one
             except UNAVAILABLE as error:
                 _log.warning("freeing_waits_for_database", error=repr(error))
                 await asyncio.sleep(FREEING_SECONDS)

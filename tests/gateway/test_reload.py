@@ -178,3 +178,26 @@ async def test_a_signal_that_meets_an_unfinished_reload_waits_for_its_end(
     while begun.count("done") < 2:
         await asyncio.sleep(0)
     assert begun.count("done") == 2
+
+
+async def test_a_signal_during_a_stop_begins_no_reload_and_one_that_waits_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it set free would reach for a term that is released, and the stop end as a failure."""
+    reloader = Reloader(cast("Gateway", None), Config)
+    begun: list[str] = []
+
+    async def busy(self: Reloader, allow_removals: bool) -> Reloaded:
+        begun.append("begun")
+        raise ReloadBusy("a connector is still being changed")
+
+    monkeypatch.setattr(Reloader, "_reload", busy)
+    reloader.soon()
+    while not begun:
+        await asyncio.sleep(0)
+    await reloader.stop()
+    assert [task for task in asyncio.all_tasks() if task.get_name() == "reload"] == []
+    reloader.soon()
+    with pytest.raises(ReloadBusy, match="stopping"):
+        await reloader.reload()
+    assert begun == ["begun"]
