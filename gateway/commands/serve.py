@@ -33,6 +33,7 @@ _log = structlog.get_logger(__name__)
 
 def run(arguments: argparse.Namespace) -> int:
     """Returns 0 after a drained stop. CommandFailed when it cannot start or may not go on."""
+    signal.signal(signal.SIGHUP, _too_early)
     file = configuration_file(arguments)  # decided once: a reload reads the same one, or fails
     config = configuration(arguments)
     configure_logs(config.logs.level)
@@ -43,8 +44,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _too_early(*_of_signal: object) -> None:
+    """The configuration is still to be read: nothing else to do, but by itself it would kill us."""
+
+
 async def _serve(config: Config, file: Path | None) -> None:
     stop = asyncio.Event()
+    changed = asyncio.Event()  # the configuration, since it was read
     loop = asyncio.get_running_loop()
     gateway = Gateway(config, read=lambda: load_config(file, os.environ))
 
@@ -55,10 +61,13 @@ async def _serve(config: Config, file: Path | None) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked_to_stop)
+    loop.add_signal_handler(signal.SIGHUP, changed.set)  # else one that comes now kills us
     try:
         await gateway.start()
         garbage.settle()
         loop.add_signal_handler(signal.SIGHUP, gateway.reloader.soon)
+        if changed.is_set():
+            gateway.reloader.soon()
         print(f"smsgate ready: API {gateway.api_url} links {gateway.links_url}", flush=True)
         gateway.lost.add_done_callback(lambda _lost: stop.set())
         await stop.wait()

@@ -1,0 +1,34 @@
+"""Signals that come while `smsgate serve` is still starting."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.gateway.test_commands import write_config
+
+PATIENCE_SECONDS = 30
+
+
+def test_a_reload_asked_for_during_a_start_does_not_kill_the_gateway(tmp_path: Path) -> None:
+    """Whoever writes a configuration signals without asking how far the gateway is."""
+    with socket.create_server(("127.0.0.1", 0)) as database:
+        database.settimeout(PATIENCE_SECONDS)
+        url = f"postgresql://nobody@127.0.0.1:{database.getsockname()[1]}/nothing"
+        path = write_config(tmp_path, url=url)
+        starting = subprocess.Popen(
+            [sys.executable, "-m", "gateway.cli", "serve", "--config", path],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        waiting, _ = database.accept()  # it starts, and waits for a database that says nothing
+        starting.send_signal(signal.SIGHUP)
+        starting.send_signal(signal.SIGHUP)
+        waiting.close()
+    _, complaint = starting.communicate(timeout=PATIENCE_SECONDS)
+    assert starting.returncode == 1, complaint
+    assert "cannot connect to the database" in complaint.splitlines()[-1]
