@@ -119,6 +119,7 @@ class ControlApi:
                 request=BatchPatch,
                 answers={200: ChangedBatch},
                 problems=(*CONFLICTS, "rate_invalid"),
+                example={"rate": "50/s"},
             ),
             Endpoint(
                 method="GET",

@@ -11,7 +11,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
 from gateway.web.problems import DOCUMENT, KINDS
 
@@ -21,6 +23,18 @@ Schema = Mapping[str, Any]
 _BACKTICKS = re.compile(r"`([^`]+)`")
 _LINK = re.compile(r"\[([^\]]+)\]\((/[^)\s]*)\)")
 _PROBLEM = "application/problem+json"
+# What the examples need: a key that opens all of them, and a batch of one message that waits.
+_BEFORE = """\
+export SMSGATE=http://127.0.0.1:8080
+export SMSGATE_API_KEY="$(smsgate keys create docs --scopes admin numbers:reveal)"
+curl -s "$SMSGATE/v1/messages/batch" \\
+  -H "Authorization: Bearer $SMSGATE_API_KEY" \\
+  -H 'Content-Type: application/json' \\
+  -d '{"messages": [{"to": "+8613812345678", "text": "Hello", "sandbox": true,
+       "send_at": "'$(date -u -d tomorrow +%FT%TZ)'"}]}' > batch.json
+export BATCH="$(grep -o 'bat_[0-9a-z]*' batch.json)"
+export MESSAGE="$(grep -o 'msg_[0-9a-z]*' batch.json)\""""
+_MADE = MappingProxyType({"msg": "$MESSAGE", "bat": "$BATCH"})  # by what an id begins with
 
 
 def docs_page(document: Mapping[str, Any]) -> str:
@@ -31,9 +45,7 @@ def docs_page(document: Mapping[str, Any]) -> str:
         f"<h1>{escape(info['title'])} <span class=version>{escape(info['version'])}</span></h1>",
         f"<p class=soft>{escape(info['summary'])}</p><p>{_prose(info['description'])}</p>",
         f'<p><a href="/openapi.json">openapi.json</a> · <a href="{DOCUMENT}">problem codes</a></p>',
-        "<h4>In these examples</h4>",
-        "<pre>export SMSGATE=http://127.0.0.1:8080\n"
-        'export SMSGATE_KEY="$(smsgate keys create docs)"</pre>',
+        f"<h4>Before these examples</h4><pre>{escape(_BEFORE)}</pre>",
     ]
     for tag in document["tags"]:
         body.append(f'<h2 id="{escape(tag["name"])}">{_title(tag["name"])}</h2>')
@@ -149,15 +161,20 @@ def _answers(operation: Mapping[str, Any]) -> str:
 
 
 def _curl(method: str, path: str, operation: Mapping[str, Any]) -> str:
-    """A call that works once the two variables above are set."""
+    """A call that works once what stands above the examples was typed."""
+    query = []
     for each in operation.get("parameters", ()):
+        example = str((each["schema"].get("examples") or [each["name"].upper()])[0])
         if each["in"] == "path":
-            example = (each["schema"].get("examples") or [each["name"].upper()])[0]
-            path = path.replace(f"{{{each['name']}}}", str(example))
+            made = _MADE.get(example.partition("_")[0], example)
+            path = path.replace(f"{{{each['name']}}}", made)
+        elif each["in"] == "query" and each["required"]:
+            query.append(f"{each['name']}={quote(example)}")
+    path += f"?{'&'.join(query)}" if query else ""
     verb = "" if method == "get" else f"-X {method.upper()} "
     lines = [f'curl {verb}"$SMSGATE{path}"']
     if "security" in operation:
-        lines.append('-H "Authorization: Bearer $SMSGATE_KEY"')
+        lines.append('-H "Authorization: Bearer $SMSGATE_API_KEY"')
     if body := operation.get("requestBody"):
         lines.append("-H 'Content-Type: application/json'")
         example = body["content"]["application/json"].get("example", {})

@@ -32,7 +32,7 @@ _Moment = Annotated[datetime, Meta(tz=True)] | None
 class RawQuery(PageQuery, kw_only=True):
     """What one carrier delivered in [since, until), newest first."""
 
-    connector: Annotated[str, Meta(description="The connector.")]
+    connector: Annotated[str, Meta(description="The connector.", examples=["carrier-a"])]
     since: Annotated[_Moment, Meta(description="Delivered from then on.")] = None
     until: Annotated[_Moment, Meta(description="Delivered before.")] = None
     unclear: Annotated[

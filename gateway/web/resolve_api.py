@@ -92,11 +92,13 @@ class ResolveApi:
                 path="/v1/messages/{id}/resolve",
                 handler=self.resolve_one,
                 summary="Resolve a message in doubt",
+                description="Only one that is `unconfirmed`; of any other, 409.",
                 scope=SEND,
                 path_parameters={"id": MessageId},
                 request=ResolveOne,
                 answers={200: ResolvedMessage},
                 problems=("not_unconfirmed", "message_expired"),
+                example={"action": "drop"},
             ),
         ]
 

@@ -11,7 +11,9 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
+from html import unescape
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
@@ -33,6 +35,9 @@ NOT_RUN = {
         "needs a carrier with words of its own",
     ],
 }
+BEFORE_ANY_MESSAGE = 6  # the commands of the README up to a gateway that is ready
+# Nothing is in doubt on a fresh gateway; the page says so beside the example.
+STATUS_OF_EXAMPLES = {"/v1/messages/$MESSAGE/resolve": 409}
 INLINE = re.compile(r"`((?:smsgate|make) [^`]*)`")
 DATE = re.compile(r"\b20\d\d-\d\d-\d\d\b")
 
@@ -57,7 +62,7 @@ def to_run() -> list[Command]:
 
 @pytest.fixture
 def typing(private_folder: Path, time_of_day: TimeOfDay) -> Iterator[Shell]:
-    with shell(private_folder / f"docs-{time_of_day}", time_of_day) as opened:
+    with shell(private_folder / f"docs-{token_hex(4)}", time_of_day) as opened:
         yield opened
 
 
@@ -85,6 +90,29 @@ def test_o5_every_command_of_every_document_runs_as_shown(
     )
     # It was that time indeed: the example's configuration lets no marketing message out at night.
     assert ('"status":"held"' in answer[0]) is (time_of_day == "midnight"), answer
+
+
+@pytest.mark.parametrize("time_of_day", ["midnight"])
+def test_o5_every_example_of_the_docs_page_succeeds(typing: Shell) -> None:
+    """On a fresh gateway, with the key and the ids that the page tells to make."""
+    # What the README types before it sends anything.
+    for command in to_run()[:BEFORE_ANY_MESSAGE]:
+        assert typing.type(command.typed)[0] == 0, command.place
+    _, page = typing.type("curl -s localhost:8080/docs")
+    before, *examples = map(unescape, re.findall("<pre>(.*?)</pre>", "\n".join(page), re.DOTALL))
+    code, printed = typing.type(before)
+    assert code == 0, printed
+    assert len(examples) > len(STATUS_OF_EXAMPLES)
+    refused = []
+    for example in examples:
+        # The status on a line of its own, behind the answer.
+        asked = example.replace("curl ", "curl -s -w '\\n%{http_code}' ", 1)
+        _, answer = typing.type(asked)
+        status = int([line for line in answer if line][-1])
+        wanted = next((want for end, want in STATUS_OF_EXAMPLES.items() if end in example), 200)
+        if status != wanted and (wanted, status // 100) != (200, 2):
+            refused.append((example, answer))
+    assert refused == []
 
 
 def test_o5_few_blocks_are_not_run() -> None:

@@ -97,8 +97,9 @@ async def test_problems_stand_under_their_status(api: Api) -> None:
 
 
 async def test_examples_are_what_the_endpoints_take(api: Api) -> None:
+    """Those of paths with an id in them are typed by docs/test_documents.py."""
     for path, methods in (await described(api))["paths"].items():
-        body = methods.get("post", {}).get("requestBody")
+        body = None if "{" in path else methods.get("post", {}).get("requestBody")
         if body is not None and "example" in body["content"]["application/json"]:
             response, answer = await api.post(path, body["content"]["application/json"]["example"])
             assert response.status < 300, answer
