@@ -25,6 +25,7 @@ DIGITS_MAX = 15  # ITU-T E.164, 6.2.1; phonenumbers allows a few German numbers 
 COUNTRY_CODE_DIGITS_MAX = 3
 
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
+_DIALLED = re.compile(r"\+[1-9][0-9]{1,18}", re.ASCII)  # Brazil has the carrier dialled, too
 _TYPES = (  # mobile numbers first: nearly all are
     "mobile", "fixed_line", "toll_free", "premium_rate", "shared_cost",
     "personal_number", "voip", "pager", "uan", "voicemail",
@@ -59,6 +60,21 @@ class NumberPlan:
             if patterns[code].fullmatch(number):
                 return None
         return _plan_fault(number)
+
+    def undialled(self, number: str) -> str | None:
+        """The valid number that is left of `number`, + and digits, without what is dialled only
+        inside its country (+44 07911…, Argentina's 15); None if there is none.
+        """
+        if not _DIALLED.fullmatch(number):
+            return None
+        try:
+            parsed = phonenumbers.parse(number)
+        except phonenumbers.NumberParseException:
+            return None
+        if not phonenumbers.is_valid_number(parsed):
+            return None
+        written = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+        return written if self.fault(written) is None else None
 
 
 def _country_code(number: str) -> str | None:

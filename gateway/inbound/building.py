@@ -62,7 +62,7 @@ def build(
     return InboundService(
         database.dedicated("inbound-parts"),
         InboundShared(
-            recorder, ids, vault, NumberPlan().fault, lambda: clock.monotonic_ns() / NANOSECONDS
+            recorder, ids, vault, NumberPlan(), lambda: clock.monotonic_ns() / NANOSECONDS
         ),
         term=term,
         wall_ms=clock.wall_ms,

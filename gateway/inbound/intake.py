@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 import structlog
 
-from gateway.inbound.origin import Fault, handset
+from gateway.accept.numbers import NumberPlan
+from gateway.inbound.origin import handset
 from gateway.inbound.parts import HeldPart
 from gateway.inbound.recorder import InboundRecorder
 from gateway.inbound.records import Arrival, PartRow, Received
@@ -49,7 +50,7 @@ class InboundShared(msgspec.Struct, frozen=True):
     recorder: InboundRecorder
     ids: IdSource
     vault: NumberVault
-    number_fault: Fault
+    numbers: NumberPlan
     monotonic: Callable[[], float]
 
 
@@ -165,9 +166,7 @@ class MessageIntake:
             unclear = unclear or Unclear.GUESSED
         if unclear is Unclear.UNREADABLE:
             part.concatenation = None  # a receipt in parts is none that could be joined
-        source = handset(
-            pdu.source_addr, pdu.source_addr_ton, self.country_code, shared.number_fault
-        )
+        source = handset(pdu.source_addr, pdu.source_addr_ton, self.country_code, shared.numbers)
         part.source = source.encode("latin-1", "replace")
         row: PartRow | None = None
         place = part.concatenation

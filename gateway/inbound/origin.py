@@ -7,25 +7,27 @@ another form than the messages were sent to would stop nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+from gateway.accept.numbers import NumberPlan
 from smpp.vocabulary import TON_INTERNATIONAL
 from storage.subscribers import canonical
 
-Fault = Callable[[str], str | None]
 
-
-def handset(address: bytes, ton: int, country_code: str, fault: Fault) -> str:
+def handset(address: bytes, ton: int, country_code: str, plan: NumberPlan) -> str:
     """The number in E.164 form, or the address as it came where it is no telephone number.
 
-    `country_code` ("+86", or empty) is where numbers without one are from on this connector;
-    `fault` says why a text is no E.164 number, None if it is one. A form that a country's plan has
-    given up (Mexico's 1, Brazil's eight digits) is written as the plan has it.
+    `country_code` ("+86", or empty) is where numbers without one are from on this connector. A form
+    that a country's plan has given up (Mexico's 1, Brazil's eight digits) is written as the plan
+    has it, and so is one with digits that are dialled only inside the country.
     """
     candidates = forms(address, ton, country_code)
     for candidate in (*candidates, *map(canonical, candidates)):
-        if fault(candidate) is None:
+        if plan.fault(candidate) is None:
             return candidate
+    for candidate in candidates:
+        if (number := plan.undialled(candidate)) is not None:
+            return number
     return address.decode("latin-1")
 
 

@@ -9,7 +9,7 @@ from gateway.inbound.origin import handset
 from gateway.inbound.owners import NOBODY, SenderOwners
 from smpp.vocabulary import TON_ALPHANUMERIC, TON_INTERNATIONAL, TON_NATIONAL, TON_UNKNOWN
 
-FAULT = NumberPlan().fault
+PLAN = NumberPlan()
 NUMBER = "+8613812345678"
 
 
@@ -27,7 +27,7 @@ NUMBER = "+8613812345678"
     ],
 )
 def test_every_form_of_a_handset_is_one_number(address: bytes, ton: int, country_code: str) -> None:
-    assert handset(address, ton, country_code, FAULT) == NUMBER
+    assert handset(address, ton, country_code, PLAN) == NUMBER
 
 
 @pytest.mark.parametrize(
@@ -48,18 +48,40 @@ def test_every_form_of_a_handset_is_one_number(address: bytes, ton: int, country
 def test_n3_a_form_that_the_plan_has_given_up_is_the_same_number(
     address: bytes, ton: int, country_code: str, number: str
 ) -> None:
-    assert handset(address, ton, country_code, FAULT) == number
+    assert handset(address, ton, country_code, PLAN) == number
+
+
+@pytest.mark.parametrize(
+    ("address", "ton", "country_code", "number"),
+    [
+        (b"54111523017883", TON_INTERNATIONAL, "", "+5491123017883"),
+        (b"111523017883", TON_NATIONAL, "+54", "+5491123017883"),
+        (b"0111523017883", TON_UNKNOWN, "+54", "+5491123017883"),
+        (b"04111987654321", TON_NATIONAL, "+55", "+5511987654321"),
+        (b"4407911123456", TON_INTERNATIONAL, "", "+447911123456"),
+        (b"+4407911123456", TON_UNKNOWN, "", "+447911123456"),
+        (b"4901711234567", TON_UNKNOWN, "", "+491711234567"),
+        (b"79161234567", TON_NATIONAL, "+7", "+79161234567"),
+        (b"89161234567", TON_NATIONAL, "+7", "+79161234567"),
+    ],
+)
+def test_n3_digits_dialled_only_inside_the_country_are_no_part_of_the_number(
+    address: bytes, ton: int, country_code: str, number: str
+) -> None:
+    assert handset(address, ton, country_code, PLAN) == number
 
 
 def test_a_national_number_is_not_taken_for_one_of_another_country() -> None:
     """1301… is Beijing's with +86 and Maryland's without."""
-    assert handset(b"13012345678", TON_UNKNOWN, "+86", FAULT) == "+8613012345678"
-    assert handset(b"13012345678", TON_UNKNOWN, "", FAULT) == "+13012345678"
+    assert handset(b"13012345678", TON_UNKNOWN, "+86", PLAN) == "+8613012345678"
+    assert handset(b"13012345678", TON_UNKNOWN, "", PLAN) == "+13012345678"
 
 
-@pytest.mark.parametrize("address", [b"10086", b"SHOP", b"\xff\xfe", b"", b"+"])
+@pytest.mark.parametrize(
+    "address", [b"10086", b"10690001", b"106900010001", b"SHOP", b"\xff\xfe", b"", b"+"]
+)
 def test_what_is_no_number_stays_as_it_came(address: bytes) -> None:
-    assert handset(address, TON_ALPHANUMERIC, "", FAULT) == address.decode("latin-1")
+    assert handset(address, TON_ALPHANUMERIC, "", PLAN) == address.decode("latin-1")
 
 
 def test_a_number_texted_belongs_to_the_account_that_sends_from_it() -> None:

@@ -98,7 +98,7 @@ def service(
     )
     built = InboundService(
         world.database.dedicated("inbound-parts"),
-        InboundShared(recorder, world.ids, VAULT, NumberPlan().fault, now),
+        InboundShared(recorder, world.ids, VAULT, NumberPlan(), now),
         term=world.term.term,
         wall_ms=wall_ms,
         ended=lambda _task: None,
