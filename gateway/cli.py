@@ -8,8 +8,10 @@ called, so that `--help` answers at once.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -23,20 +25,41 @@ from gateway.scopes import DEFAULT_SCOPES, SCOPES
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = _parser().parse_args(argv)
+    if arguments.command == "serve":
+        signal.signal(signal.SIGHUP, _too_early)
     command = importlib.import_module(f"gateway.commands.{arguments.command}")
     try:
         code = int(command.run(arguments))
-        sys.stdout.flush()
+        if sys.stdout is not None:  # else it is closed
+            sys.stdout.flush()
         return code
     except CommandFailed as error:
         print(f"smsgate: {error}", file=sys.stderr)
+        if isinstance(error.__cause__, OSError):
+            _forget_output()  # it may be what failed
         return 1
     except BrokenPipeError:
-        # Whoever read, such as `head`, has read enough; and Python must not fail at its own end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read, such as `head`, has read enough.
+        _forget_output()
         return 0
+    except OSError as error:
+        # Of all that a command meets itself it has told; this is its answer that cannot be written.
+        _forget_output()
+        print(f"smsgate: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _forget_output() -> None:
+    """Python would fail once more at its own end."""
+    if sys.stdout is not None:
+        with contextlib.suppress(OSError):  # it is no file
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _too_early(*_of_signal: object) -> None:
+    """SIGHUP before the configuration is read: nothing to do, but by itself it would kill us."""
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -50,10 +50,8 @@ def _create(config: Config, arguments: argparse.Namespace) -> None:
         )
 
     key = _in_database(config, create)
-    if arguments.json:
-        _print_json({"key": key, "account": arguments.account, "name": arguments.name})
-    else:
-        print(key)
+    named = {"key": key, "account": arguments.account, "name": arguments.name}
+    _print_key(named if arguments.json else key, arguments)
 
 
 def _list(config: Config, arguments: argparse.Namespace) -> None:
@@ -93,11 +91,11 @@ def _rotate(config: Config, arguments: argparse.Namespace) -> None:
     )
     if arguments.json:
         named = {"account": arguments.account, "name": arguments.name}
-        _print_json(named | msgspec.to_builtins(rotated))
+        _print_key(named | msgspec.to_builtins(rotated), arguments)
         return
     until = _shown(rotated.replaced_until)
     print(f"smsgate: the old key is now {rotated.replaced}, until {until}", file=sys.stderr)
-    print(rotated.key)
+    _print_key(rotated.key, arguments)
 
 
 def known_accounts(config: Config) -> list[str]:
@@ -138,6 +136,24 @@ def _row(key: ListedKey) -> tuple[str, ...]:
         _shown(key.last_used_at),
         " ".join(key.scopes),
     )
+
+
+def _print_key(answer: object, arguments: argparse.Namespace) -> None:
+    """The only time that it can be read: a key that nobody saw is not passed over in silence."""
+    try:
+        if sys.stdout is None:
+            raise OSError("standard output is closed")
+        if isinstance(answer, str):
+            print(answer, flush=True)
+        else:
+            _print_json(answer)
+            sys.stdout.flush()
+    except OSError as error:
+        raise CommandFailed(
+            f"the key {arguments.name!r} of account {arguments.account} was made and cannot be "
+            f"shown: {error}; end it with `smsgate keys revoke`, or make another with "
+            "`smsgate keys rotate`"
+        ) from error
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:

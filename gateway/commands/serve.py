@@ -33,7 +33,6 @@ _log = structlog.get_logger(__name__)
 
 def run(arguments: argparse.Namespace) -> int:
     """Returns 0 after a drained stop. CommandFailed when it cannot start or may not go on."""
-    signal.signal(signal.SIGHUP, _too_early)
     file = configuration_file(arguments)  # decided once: a reload reads the same one, or fails
     config = configuration(arguments)
     configure_logs(config.logs.level)
@@ -42,10 +41,6 @@ def run(arguments: argparse.Namespace) -> int:
     with one_line():
         uvloop.run(_serve(config, file))
     return 0
-
-
-def _too_early(*_of_signal: object) -> None:
-    """The configuration is still to be read: nothing else to do, but by itself it would kill us."""
 
 
 async def _serve(config: Config, file: Path | None) -> None:

@@ -298,6 +298,21 @@ def test_o2_who_reads_only_the_beginning_sees_no_traceback(tmp_path: Path) -> No
     assert (done.returncode, done.stdout, done.stderr) == (0, "{", "")
 
 
+@pytest.mark.parametrize(
+    ("output", "code", "complaint"),
+    [(">/dev/full", 1, "smsgate: [Errno 28] No space left on device\n"), (">&-", 0, "")],
+)
+def test_an_answer_that_cannot_be_written_is_one_line(
+    tmp_path: Path, output: str, code: int, complaint: str
+) -> None:
+    shown = f"{sys.executable} -m gateway.cli config show --config {write_config(tmp_path)}"
+    done = subprocess.run(
+        ["bash", "-c", f"{shown} {output}"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (code, complaint)
+
+
 @pytest.mark.parametrize("command", [("migrate",), ("keys", "create", "site")])
 def test_a_database_that_is_away_is_one_line(
     smsgate: CommandLine, tmp_path: Path, command: Sequence[str]

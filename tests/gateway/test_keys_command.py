@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -81,6 +82,19 @@ def test_o3_a_rotated_key_stands_alone_on_standard_output(keys: Keys) -> None:
     assert [key["state"] for key in json.loads(keys("list", "--all", "--json"))] == [
         "expired", "active",
     ]  # fmt: skip
+
+
+def test_a_key_that_nobody_could_read_is_said_to_be_there(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full, or whoever read has gone: the key works all the same."""
+    keys("create", "kept")
+    for action, name in (("create", "site"), ("rotate", "kept")):
+        with monkeypatch.context() as patched, Path("/dev/full").open("w") as full:
+            patched.setattr(sys, "stdout", full)
+            keys(action, name, code=1)
+        assert f"the key '{name}' of account default was made and cannot be shown" in keys.said
+    assert len(json.loads(keys("list", "--json"))) == 3
 
 
 def test_o3_the_name_of_a_key_that_has_ended_is_free(keys: Keys) -> None:

@@ -32,3 +32,17 @@ def test_a_reload_asked_for_during_a_start_does_not_kill_the_gateway(tmp_path: P
     _, complaint = starting.communicate(timeout=PATIENCE_SECONDS)
     assert starting.returncode == 1, complaint
     assert "cannot connect to the database" in complaint.splitlines()[-1]
+
+
+def test_a_signal_while_the_modules_are_loaded_does_not_kill_the_gateway() -> None:
+    lines = (
+        "import importlib, os, signal, sys, types",
+        "from gateway import cli",
+        "def load(name):",
+        "    os.kill(os.getpid(), signal.SIGHUP)",
+        "    return types.SimpleNamespace(run=lambda arguments: 0)",
+        "importlib.import_module = load",
+        "sys.exit(cli.main(['serve']))",
+    )
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], check=False, timeout=60)
+    assert done.returncode == 0
