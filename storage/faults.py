@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncpg
 
+LOGGED_CHARACTERS_MAX = 200
+
 
 class DatabaseDown(Exception):
     """No connection now; the same work may be tried again."""
@@ -93,3 +95,10 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError):
         return "closed" in str(error)
     return isinstance(error, TRANSIENT) or (isinstance(error, OSError) and error.filename is None)
+
+
+def without_values(error: BaseException) -> str:
+    """An error for a log line: what stands behind the first colon may be the value that is refused,
+    so a number or a text.
+    """
+    return f"{type(error).__name__}: {str(error).partition(':')[0]}"[:LOGGED_CHARACTERS_MAX]

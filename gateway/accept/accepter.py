@@ -45,7 +45,7 @@ from storage import events
 from storage.categories import Category
 from storage.crypto import NumberVault
 from storage.doubtful import Doubtful
-from storage.faults import DEFECTS, is_transient
+from storage.faults import DEFECTS, is_transient, without_values
 from storage.group_commit import GroupCommit, QueueClosed, QueueFull
 from storage.ids import IdSource
 from storage.pool import Connection, Dedicated
@@ -201,7 +201,7 @@ class MessageAccepter:
         try:
             return (await self._flush(dedicated, doubtful, [item]))[0]
         except DEFECTS as error:
-            _log.error("message_unstorable", message_id=item.id, error=str(error))
+            _log.error("message_unstorable", message_id=item.id, error=without_values(error))
             return Refused("internal", "this message could not be stored; others were")
 
     async def _flush(

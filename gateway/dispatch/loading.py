@@ -19,6 +19,7 @@ from gateway.dispatch.planner import Planner
 from gateway.dispatch.receipt_reading import ReceiptReader
 from smpp.client import Bind
 from smpp.pdu import SubmitSm, encode
+from storage.faults import without_values
 from storage.ids import IdSource
 
 _log = structlog.get_logger(__name__)
@@ -97,7 +98,7 @@ def packable(load: Load, outcomes: Outcomes, now_ms: int, effects: Effects) -> L
             encode(submit_sm)
         except ValueError as error:
             message_id = part.journey.message.id
-            _log.error("message_unsendable", message_id=message_id, error=str(error)[:200])
+            _log.error("message_unsendable", message_id=message_id, error=without_values(error))
             outcomes.unsendable(part, now_ms, effects)
         else:
             kept.append((submit_sm, part))

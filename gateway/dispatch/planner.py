@@ -30,6 +30,7 @@ from gateway.dispatch.ready_queue import ReadyQueue
 from gateway.dispatch.wire_profile import WireProfile
 from smpp.text import TooManyParts, Unencodable
 from storage.categories import Category
+from storage.faults import without_values
 from storage.group_commit import QueueClosed, QueueFull
 from storage.ids import IdSource
 
@@ -167,7 +168,7 @@ class Planner:
                 if now_ms - journey.encoded_at >= ENCODED_FOR_MS:
                     self._encode(journey, now_ms)
             except UNSENDABLE as error:
-                _log.error("message_unsendable", message_id=message.id, error=str(error)[:200])
+                _log.error("message_unsendable", message_id=message.id, error=without_values(error))
                 self._end(journey, Status.FAILED, Reason.INTERNAL, "cannot be encoded", effects)
                 continue
             return journey

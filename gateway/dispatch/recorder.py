@@ -51,7 +51,7 @@ from storage import events, sql
 from storage.codecs import array_text
 from storage.crypto import NumberVault
 from storage.events import Event
-from storage.faults import POISON, Fenced, is_transient
+from storage.faults import POISON, Fenced, is_transient, without_values
 from storage.group_commit import GroupCommit
 from storage.ids import IdSource
 from storage.pool import Connection, Dedicated
@@ -197,7 +197,7 @@ class Recorder:
             await self._store([record], again=again)
         except POISON as error:
             self.counters.unstorable += 1
-            _log.error("record_unstorable", kind=type(record).__name__, error=str(error))
+            _log.error("record_unstorable", kind=type(record).__name__, error=without_values(error))
             if isinstance(record, ReceiptArrived):
                 self.receipts_waiting -= 1
                 record.bind.acknowledge([record.delivery], ESME_RX_R_APPN)
@@ -324,7 +324,7 @@ def _retry_delay(error: BaseException, attempt: int) -> float | None:
     if isinstance(error, Fenced):
         return None  # another process has taken our work over, and with it the doubt
     if not is_transient(error):
-        _log.error("results_wait", error=repr(error), attempt=attempt)
+        _log.error("results_wait", error=without_values(error), attempt=attempt)
     return RETRY_SECONDS
 
 

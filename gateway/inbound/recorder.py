@@ -23,7 +23,7 @@ from smpp.client import Bind
 from smpp.events import Delivery
 from smpp.vocabulary import ESME_RX_R_APPN
 from storage.crypto import NumberVault
-from storage.faults import POISON, Fenced, is_transient
+from storage.faults import POISON, Fenced, is_transient, without_values
 from storage.group_commit import GroupCommit
 from storage.pool import Connection, Dedicated
 
@@ -113,7 +113,7 @@ class InboundRecorder:
             await self._store([arrival])
         except POISON as error:
             self.counters.unstorable += 1
-            _log.error("inbound_unstorable", error=str(error))
+            _log.error("inbound_unstorable", error=without_values(error))
             if arrival.bind is not None and arrival.delivery is not None:
                 self.waiting -= 1
                 arrival.bind.acknowledge([arrival.delivery], ESME_RX_R_APPN)
@@ -231,5 +231,5 @@ def _retry_delay(error: BaseException, attempt: int) -> float | None:
     if isinstance(error, Fenced):
         return None  # the carrier gets no answer and sends it to whoever has taken over
     if not is_transient(error):
-        _log.error("inbound_waits", error=repr(error), attempt=attempt)
+        _log.error("inbound_waits", error=without_values(error), attempt=attempt)
     return RETRY_SECONDS

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from dlr.ledger import SubmissionRow, apply_receipts
 from dlr.reasons import Reason
@@ -289,14 +290,17 @@ async def test_proof_of_a_dead_number_suppresses_it(world: World, together: bool
 @pytest.mark.parametrize("poison", [UNSTORABLE, "\ud800"], ids=["NUL", "surrogate"])
 async def test_a_result_that_cannot_be_stored_costs_only_itself(world: World, poison: str) -> None:
     messages, batch = await submitted(world, 3)
-    errors = [None, poison, "fine"]
+    errors = [None, f"8613800001000{poison}", "fine"]
     world.recorder.record(
         [
             sent(world, message, batch, error=error)
             for message, error in zip(messages, errors, strict=True)
         ]
     )
-    await stored(world)
+    with capture_logs() as logs:
+        await stored(world)
+    assert [log["event"] for log in logs] == ["record_unstorable"]
+    assert "8613800001000" not in str(logs)
     assert set(await world.results()) == {(messages[0].id, 1), (messages[2].id, 1)}
     assert list(await world.outbox()) == [messages[1].id]
     assert world.recorder.counters.unstorable == 1

@@ -1,0 +1,28 @@
+"""What is said of an error in a log line."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+
+from smpp.encoding import Unencodable
+from storage.faults import without_values
+from storage.pool import Connection
+
+
+@pytest.mark.parametrize(
+    ("cast", "value"), [("text[]", ["8613812345678\ud800"]), ("smallint", 8_613_812_345_678)]
+)
+async def test_a_value_that_postgresql_refuses_is_not_repeated(
+    connection: Connection, cast: str, value: object
+) -> None:
+    with pytest.raises((asyncpg.DataError, ValueError)) as caught:
+        await connection.execute(f"SELECT $1::{cast}", value)
+    assert "8613812345678" in str(caught.value)  # else there is nothing to keep back
+    said = without_values(caught.value)
+    assert said.startswith("DataError: invalid input for query argument $1")
+    assert "8613812345678" not in said
+
+
+def test_characters_of_a_text_that_cannot_be_sent_are_not_repeated() -> None:
+    assert "你" not in without_values(Unencodable("你好"))
