@@ -76,6 +76,11 @@ UNAVAILABLE: tuple[type[BaseException], ...] = (
 )
 
 
+def in_words(error: BaseException) -> str:
+    """What it says of itself; some say nothing, and an empty reason helps nobody."""
+    return str(error) or ("no answer in time" if isinstance(error, TimeoutError) else repr(error))
+
+
 def is_unavailable(error: BaseException) -> bool:
     """Whether the database, not the work, is at fault: away, refusing, read-only, full.
 

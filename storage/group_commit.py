@@ -12,7 +12,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from storage.faults import is_unavailable
+from storage.faults import in_words, is_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -247,7 +247,7 @@ class GroupCommit(Generic[T, R]):
             self._failing_since = now
         self.failure, self.failed_at, self.began_at = error, now, None
         if is_unavailable(error):  # of others the text may hold what was to be written
-            _log.error("%s cannot be written: %s", self.name, str(error) or type(error).__name__)
+            _log.error("%s cannot be written: %s", self.name, in_words(error))
 
     def _succeeded(self) -> None:
         if self.failure is not None and is_unavailable(self.failure):

@@ -25,6 +25,7 @@ from storage.faults import (
     DatabaseDown,
     DatabaseUnusable,
     Fenced,
+    in_words,
     is_transient,
 )
 from storage.reads import IDLE_IN_TRANSACTION_MS_MAX, ReadPool
@@ -76,7 +77,7 @@ async def connect(
     ) as error:
         raise DatabaseUnusable(f"cannot use the database: {error}") from error
     except NO_CONNECTION as error:
-        raise DatabaseDown(f"cannot connect to the database: {error}") from error
+        raise DatabaseDown(f"cannot connect to the database: {in_words(error)}") from error
     try:
         await set_up(connection)
     except BaseException:
@@ -156,7 +157,7 @@ class Dedicated:
                 connection.terminate()
             if not connection.is_closed():
                 raise
-            raise DatabaseDown(f"connection {self._role} was lost: {error}") from error
+            raise DatabaseDown(f"connection {self._role} was lost: {in_words(error)}") from error
 
     async def close(self) -> None:
         """Close the connection for good."""
@@ -291,7 +292,7 @@ class Database:
             live = await connection.fetchval(SQL["term_is_live"], self._term)
         except DATABASE_ERRORS as error:
             if is_transient(error):
-                raise DatabaseDown(f"connection lost at once: {error}") from error
+                raise DatabaseDown(f"connection lost at once: {in_words(error)}") from error
             raise
         if not live:
             raise Fenced(f"owner term {self._term} has ended: another process took over its work")

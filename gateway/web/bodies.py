@@ -106,7 +106,7 @@ class BodyReader:
 
     def _too_large(self) -> ProblemError:
         return ProblemError(
-            "body_too_large", f"the body has more than {self._body_bytes_max} bytes"
+            "body_too_large", f"the body has more than {int(self._body_bytes_max)} bytes"
         )
 
 

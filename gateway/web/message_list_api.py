@@ -30,7 +30,7 @@ from storage.ids import AHEAD_MAX, parse_id
 
 READ = "messages:read"
 SPAN = timedelta(days=7)
-LABELS = ", ".join(info.label for info in STATUSES.values())
+LABELS = ", ".join(dict.fromkeys(info.label for info in STATUSES.values()))  # two have one name
 
 Value = TypeVar("Value")
 _E164 = re.compile(r"\+[1-9][0-9]{5,14}", re.ASCII)

@@ -1,4 +1,4 @@
-"""What is said of an error in a log line."""
+"""What is said of an error in a log line, or of a database that is not there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from smpp.encoding import Unencodable
-from storage.faults import without_values
+from storage.faults import in_words, without_values
 from storage.pool import Connection
 
 
@@ -26,3 +26,15 @@ async def test_a_value_that_postgresql_refuses_is_not_repeated(
 
 def test_characters_of_a_text_that_cannot_be_sent_are_not_repeated() -> None:
     assert "你" not in without_values(Unencodable("你好"))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (TimeoutError(), "no answer in time"),
+        (ConnectionResetError(), "ConnectionResetError()"),
+        (ConnectionResetError("reset by peer"), "reset by peer"),
+    ],
+)
+def test_a_reason_is_never_empty(error: BaseException, words: str) -> None:
+    assert in_words(error) == words
