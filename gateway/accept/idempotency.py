@@ -145,6 +145,7 @@ class Idempotency:
         """
         claim = _Claim(key, fingerprint, self._ids.take(count)[0], count)
         self._claimed[key] = _Settle(key, claim.first_id)  # also if its commit is in doubt
+        told: _Known | None = None
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 told = await self._ask(claim)
@@ -152,6 +153,8 @@ class Idempotency:
                     await asyncio.sleep(POLL_SECONDS)
                     told = await self._ask(claim)
         except TimeoutError:
+            if told is None:  # nobody has said that it is being answered
+                raise StorageDown(RETRY_AFTER_SECONDS) from None
             raise InProgress from None
         if isinstance(told, _Mine):
             # Of a process that died: if it stored nothing, the claim may as well be undone.

@@ -280,3 +280,21 @@ async def test_ids_in_doubt_are_not_found_before_the_lane_has_settled_them(
                     await asyncio.sleep(0.01)
         assert set(ids) < set(await world.messages())
         assert set(ids) < set(await world.outbox())
+
+
+async def test_a_database_that_says_nothing_is_no_request_in_progress(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """409 would send the client to wait for an answer that nobody is preparing."""
+    monkeypatch.setattr(idempotency, "WAIT_SECONDS", 0.05)
+    store = keeper(world)
+
+    async def silent(items: Sequence[object]) -> Sequence[object]:
+        await asyncio.Event().wait()
+        return items
+
+    monkeypatch.setattr(store.commits, "submit", silent)
+    with store.running(KEY), pytest.raises(StorageDown):
+        await store.claim(KEY, BODY, COUNT)
+    monkeypatch.undo()
+    await store.close()
