@@ -88,9 +88,11 @@ def numbers(name: str) -> set[str]:
     return set() if match is None else set(re.findall(r"[A-Z]\d+", match[1].upper()))
 
 
-def test_every_case_has_one_row() -> None:
-    seen = [case.number for case in cases()]
-    assert sorted(seen) == sorted(set(seen))
+def test_every_case_has_one_row_in_order() -> None:
+    for letter in PAGES:
+        numbers = [int(case.number[1:]) for case in cases() if case.number[0] == letter]
+        assert numbers == list(range(1, len(numbers) + 1)), letter
+        assert numbers, letter
 
 
 def test_every_case_has_a_test_or_a_reason() -> None:
