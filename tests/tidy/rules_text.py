@@ -105,6 +105,26 @@ def make_targets_exist(source: Source, targets: Collection[str]) -> Iterator[str
                 yield source.at(number, f"the Makefile has no target {target}")
 
 
+PATH = re.compile(r"[A-Za-z_.][\w.-]*(?:/[\w.-]+)+/?")
+# Words with a slash that are no paths here: media types, zones, built things, patterns.
+NO_PATHS = re.compile(
+    r"(?:application|text|image)/|(?:Africa|America|Asia|Australia|Europe|Pacific)/[A-Z]|"
+    r"\.venv/|data/|v1/|storage/migrations/NNNN_"
+)
+
+
+def paths_exist(source: Source, root: Path) -> Iterator[str]:
+    """A path in code style is there: from the top, beside the document, or under tests/."""
+    for number, line in prose(source.text):
+        for code in INLINE_CODE.findall(line):
+            path = code.strip("`")
+            if not PATH.fullmatch(path) or NO_PATHS.match(path):
+                continue
+            places = (root, root / source.path.parent, root / "tests")
+            if not any((place / path).exists() for place in places):
+                yield source.at(number, f"no such path: {path}")
+
+
 def quoted_code(text: str) -> Iterator[tuple[int, str]]:
     """What a Markdown text shows as code: fenced lines less their comments, `inline` pieces."""
     outside = {number for number, _ in prose(text)}

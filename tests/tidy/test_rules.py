@@ -261,6 +261,23 @@ def test_a_make_target_that_is_not_there_is_caught() -> None:
     ]
 
 
+def test_a_path_that_is_not_there_is_caught(tmp_path: Path) -> None:
+    for folder in ("docs", "dlr", "tests/dlr"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "dlr" / "status.py").write_text("", encoding="utf-8")
+    (tmp_path / "tests" / "dlr" / "test_status.py").write_text("", encoding="utf-8")
+    document = snippet(
+        "docs/page.md",
+        "`dlr/status.py`, `dlr/`, `dlr/test_status.py`, `text/plain`, `GET /v1/x`, dlr/prose.py\n"
+        "`dlr/gone.py` and `gone/`, `gone/folder`\n"
+        "```\n`dlr/fenced.py`\n```\n",
+    )
+    assert list(rules_text.paths_exist(document, tmp_path)) == [
+        "docs/page.md:2: no such path: dlr/gone.py",
+        "docs/page.md:2: no such path: gone/folder",
+    ]
+
+
 def test_only_files_that_could_be_committed_are_looked_at(tmp_path: Path) -> None:
     for name in (
         ".venv/a.py",

@@ -73,6 +73,11 @@ def test_documents_name_targets_that_exist() -> None:
     none(fault for source in markdown for fault in rules_text.make_targets_exist(source, targets))
 
 
+def test_documents_name_paths_that_exist() -> None:
+    markdown = [each for each in DOCUMENTS if each.path.suffix == ".md"]
+    none(fault for source in markdown for fault in rules_text.paths_exist(source, ROOT))
+
+
 def test_shells_are_listed_only_where_they_read_the_clock() -> None:
     """An entry that nothing needs any more would let the next clock in unseen."""
     for entry in rules_python.MAY_READ_THE_CLOCK:
