@@ -19,7 +19,9 @@ class Doubt(Enum):
     """Why what begins like a link stays text."""
 
     HOST = "link_host_unclear"  # nothing says where the host ends and words begin
-    AMBIGUOUS = "link_ambiguous"  # a scheme within: two links in one, or one written twice
+    # A scheme within: two links in one, or one written twice. Or a path or value that begins in a
+    # script without spaces: nothing says whether it belongs to the link.
+    AMBIGUOUS = "link_ambiguous"
 
 
 class Found(msgspec.Struct, frozen=True, gc=False):
@@ -56,6 +58,8 @@ def _at(text: str, start: int, at: int) -> Found:
     tail = _TAIL.match(text, after)
     if tail is None:
         return Found(start, after)
+    if _BEGUN.match(text, tail.end() - 1):
+        return Found(start, tail.end(), Doubt.AMBIGUOUS)  # a path of its own script, or words?
     end = _trimmed_end(text, after, tail.end())
     if _GLUED.search(text, after, end):
         return Found(start, tail.end(), Doubt.AMBIGUOUS)
@@ -202,5 +206,7 @@ _RUN = re.compile(
     "\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]*"
 )
 _TAIL = re.compile(rf"[/?#](?:{_SPACED}|[-._~:/?#\[\]@!$&'()*+,;=%|{{}}^`])*")
+# A segment or a value that has only begun, and then what ends a link.
+_BEGUN = re.compile(rf"[/=](?:{_UNSPACED}|[\U0001f000-\U0001faff\u2600-\u27bf])")
 _TRAILING = ".,;:!?'*|^`"
 _BRACKETS = {")": "(", "]": "[", "}": "{"}

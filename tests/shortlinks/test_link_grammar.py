@@ -82,6 +82,10 @@ def test_l1_a_link_is_taken_whole(link: str, target: str | None) -> None:
         ("https://shop-.example/x", "link_target_invalid"),
         ("https://shop.example-/x", "link_target_invalid"),
         ("https://a\u200cb.example/", "link_target_invalid"),
+        ("https://例え.テスト/パス?q=1。", "link_ambiguous"),  # its path, or words behind it
+        ("https://shop.example/ไทย", "link_ambiguous"),
+        ("https://shop.example/😀", "link_ambiguous"),
+        ("https://shop.example/?q=查看", "link_ambiguous"),
         ("https://[::1]/x", "link_host_unclear"),
         ("https://user@bank.example/a", "link_host_unclear"),
     ],
@@ -101,7 +105,7 @@ def test_l1_what_is_not_surely_a_link_stays_text_and_says_why(text: str, code: s
         ("https://例子.中国点击，https://例子.com点击", ["https://例子.中国", "https://例子.com"]),
         ("https://shop.example:8443全场", ["https://shop.example:8443"]),
         ("https://shop.example/a查看", ["https://shop.example/a"]),
-        ("https://shop.example/ไทย", ["https://shop.example/"]),
+        ("https://shop.example/。查看", ["https://shop.example/"]),
         ("https://उदाहरण.example। फिर", ["https://उदाहरण.example"]),
     ],
 )  # fmt: skip
