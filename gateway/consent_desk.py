@@ -12,12 +12,11 @@ import asyncpg
 
 from campaigns import consent
 from campaigns.consent import ID_MAX, Consent, RecordedConsent
-from gateway.accept.models import Overloaded, StorageDown
-from gateway.readers import RETRY_AFTER_SECONDS, reading
+from gateway.accept.one_commit import committed
+from gateway.readers import reading
 from gateway.web.consents import ConsentView, ConsentWord
 from storage.crypto import NumberVault
-from storage.faults import is_unavailable
-from storage.group_commit import GroupCommit, QueueClosed, QueueFull
+from storage.group_commit import GroupCommit
 from storage.pool import Dedicated
 
 WORDS_PER_FLUSH_MAX = 100
@@ -52,15 +51,7 @@ class ConsentDesk:
             evidence=word.evidence,
             at=word.at,
         )
-        try:
-            [recorded] = await self.commits.submit([sealed])
-        except (QueueFull, QueueClosed) as error:
-            raise Overloaded(RETRY_AFTER_SECONDS) from error
-        if isinstance(recorded, BaseException):
-            if is_unavailable(recorded):
-                raise StorageDown(RETRY_AFTER_SECONDS) from recorded
-            raise recorded
-        return self._view(recorded)
+        return self._view(await committed(self.commits, sealed))
 
     async def entries(
         self, account: int, *, number: str | None, before: int | None, limit: int

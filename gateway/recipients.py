@@ -17,8 +17,8 @@ import phonenumbers
 from dlr.reasons import Reason
 from dlr.receipt_times import AFTER_ARRIVAL_MAX, BEFORE_SUBMIT_MAX
 from dlr.status import Status
-from gateway.accept.models import Overloaded, StorageDown
 from gateway.accept.numbers import NumberPlan
+from gateway.accept.one_commit import committed
 from gateway.dispatch.just_stopped import JustStopped
 from gateway.readers import reading
 from gateway.registry import Registry
@@ -35,8 +35,7 @@ from gateway.web.recipients import (
 from storage import audit, sql, suppression
 from storage.audit import AuditEntry
 from storage.crypto import NumberVault
-from storage.faults import is_unavailable
-from storage.group_commit import GroupCommit, QueueClosed, QueueFull
+from storage.group_commit import GroupCommit
 from storage.ids import ID_MAX, IdSource, id_at, time_of
 from storage.pool import Connection, Dedicated
 from storage.suppression import EVERY_ACCOUNT, Key, Suppression
@@ -44,7 +43,6 @@ from storage.suppression import EVERY_ACCOUNT, Key, Suppression
 SOURCE = "api"
 CHANGES_PER_FLUSH_MAX = 8
 CHANGES_WAITING_MAX = 100
-RETRY_AFTER_SECONDS = 1
 SLICE_ITEMS = 200
 STATEMENT_ITEMS = 500
 NUMBER_DAYS = 90
@@ -221,15 +219,8 @@ class RecipientDesk:
         await self.commits.close()
 
     async def _change(self, change: _Change) -> set[Key]:
-        try:
-            [result] = await self.commits.submit([change])
-        except (QueueFull, QueueClosed) as error:
-            raise Overloaded(RETRY_AFTER_SECONDS) from error
-        if isinstance(result, BaseException):
-            if is_unavailable(result):
-                raise StorageDown(RETRY_AFTER_SECONDS) from result
-            raise result
-        return set(result)
+        changed: set[Key] = await committed(self.commits, change)
+        return changed
 
     async def _flush(self, changes: list[_Change], _attempt: int) -> list[set[Key]]:
         # What was written until now was written before the change: the sending side knows of it.

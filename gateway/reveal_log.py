@@ -9,19 +9,17 @@ from collections.abc import Sequence
 
 import msgspec
 
-from gateway.accept.models import Overloaded, StorageDown
+from gateway.accept.one_commit import committed
 from gateway.web.reveal_record import Revealed
 from storage import audit
 from storage.audit import AuditEntry
-from storage.faults import is_unavailable
-from storage.group_commit import GroupCommit, QueueClosed, QueueFull
+from storage.group_commit import GroupCommit
 from storage.ids import IdSource
 from storage.pool import Dedicated
 
 ACTION = "numbers.reveal"
 ROWS_PER_FLUSH_MAX = 100
 ROWS_WAITING_MAX = 1_000
-RETRY_AFTER_SECONDS = 1
 
 
 class AuditedReveals:
@@ -40,14 +38,7 @@ class AuditedReveals:
     async def note(self, account: int, key_id: int, revealed: Revealed) -> None:
         detail = msgspec.structs.asdict(revealed)
         entry = AuditEntry(self._ids.next(), account, f"key {key_id}", ACTION, None, detail)
-        try:
-            [result] = await self.commits.submit([entry])
-        except (QueueFull, QueueClosed) as error:
-            raise Overloaded(RETRY_AFTER_SECONDS) from error
-        if isinstance(result, BaseException):
-            if is_unavailable(result):
-                raise StorageDown(RETRY_AFTER_SECONDS) from result
-            raise result
+        await committed(self.commits, entry)
 
     async def close(self) -> None:
         """Store what was asked for, then stop."""

@@ -21,7 +21,7 @@ import structlog
 from gateway.accept.models import Overloaded, StorageDown, Verdict
 from gateway.accept.stored_before import stored_verdicts
 from storage import sql
-from storage.faults import UNAVAILABLE, is_unavailable
+from storage.faults import UNAVAILABLE, is_unavailable, without_values
 from storage.group_commit import GroupCommit, QueueClosed, QueueFull
 from storage.ids import IdSource, id_at, run_of_ids
 from storage.pool import Connection, Dedicated
@@ -178,7 +178,7 @@ class Idempotency:
             self._owe(settle)
             return
         if isinstance(told, BaseException):
-            _log.warning("answer_not_kept", error=repr(told))
+            _log.warning("answer_not_kept", error=without_values(told))
 
     async def close(self) -> None:
         """Write what waits, then stop."""
@@ -190,7 +190,7 @@ class Idempotency:
         except (QueueFull, QueueClosed) as error:
             raise Overloaded(RETRY_AFTER_SECONDS) from error
         if isinstance(told, _Known):
-            return told
+            return told  # some of these are exceptions, and answers all the same
         assert told is not None  # a claim is always told something
         if is_unavailable(told):
             raise StorageDown(RETRY_AFTER_SECONDS) from told

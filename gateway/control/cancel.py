@@ -10,18 +10,16 @@ from collections.abc import Sequence
 
 from dlr.ledger import insert_submissions
 from dlr.status import Status
-from gateway.accept.models import Overloaded, StorageDown
+from gateway.accept.one_commit import committed
 from gateway.dispatch.without_wire import row_without_wire
 from storage import sql
-from storage.faults import is_unavailable
-from storage.group_commit import GroupCommit, QueueClosed, QueueFull
+from storage.group_commit import GroupCommit
 from storage.ids import IdSource
 from storage.pool import Dedicated
 
 _SQL = sql.load(__package__)
 CANCELS_PER_FLUSH_MAX = 200
 CANCELS_WAITING_MAX = 2_000
-RETRY_AFTER_SECONDS = 1
 
 _Wanted = tuple[int, int]  # message, account
 
@@ -45,15 +43,7 @@ class MessageCanceler:
 
         Raises Overloaded, StorageDown.
         """
-        try:
-            [outcome] = await self.commits.submit([(message_id, account)])
-        except (QueueFull, QueueClosed) as error:
-            raise Overloaded(RETRY_AFTER_SECONDS) from error
-        if isinstance(outcome, BaseException):
-            if is_unavailable(outcome) or isinstance(outcome, QueueClosed):
-                raise StorageDown(RETRY_AFTER_SECONDS) from outcome
-            raise outcome
-        return outcome
+        return await committed(self.commits, (message_id, account))
 
     async def close(self) -> None:
         """Commit what waits, then stop."""

@@ -237,7 +237,7 @@ class Planner:
         if isinstance(result, BaseException):
             self._parts -= cost
             self._doubt.messages -= len(batch.messages)
-            _log.warning("intent_failed", connector=self._connector, error=repr(result))
+            _log.warning("intent_failed", connector=self._connector, error=without_values(result))
             self._failed(batch)
             self._settled(effects)
             return
