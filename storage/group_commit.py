@@ -17,8 +17,6 @@ from storage.faults import in_words, is_unavailable
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-_log = logging.getLogger("smsgate.storage")
-
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -89,6 +87,8 @@ class GroupCommit(Generic[T, R]):
         rest_seconds_max: float = 0.0,
     ) -> None:
         self.name = name
+        # Of its own, so that a lane that fails is heard beside others that fail as well.
+        self._log = logging.getLogger(f"smsgate.storage.{name}")
         self.items_per_flush_max = items_per_flush_max
         self.items_waiting_max = items_waiting_max
         self.waiting = 0
@@ -247,12 +247,12 @@ class GroupCommit(Generic[T, R]):
             self._failing_since = now
         self.failure, self.failed_at, self.began_at = error, now, None
         if is_unavailable(error):  # of others the text may hold what was to be written
-            _log.error("%s cannot be written: %s", self.name, in_words(error))
+            self._log.error("%s cannot be written: %s", self.name, in_words(error))
 
     def _succeeded(self) -> None:
         if self.failure is not None and is_unavailable(self.failure):
             seconds = time.monotonic() - self._failing_since
-            _log.warning("%s is written again, after %.1f s", self.name, seconds)
+            self._log.warning("%s is written again, after %.1f s", self.name, seconds)
         self.failure = self.began_at = None
 
     def _settle(
