@@ -194,11 +194,8 @@ async def _candidates(
         Status.UNKNOWN,
         CANDIDATES_MAX,
     ):
-        position, identifier, message_id, owner, parts, status = record
-        candidate = seen.setdefault(
-            identifier, Candidate(identifier, message_id, owner, parts, status, status)
-        )
-        found.setdefault(wanted[position - 1], []).append(candidate)
+        candidate = _candidate(record, seen)
+        found.setdefault(wanted[record["position"] - 1], []).append(candidate)
     return found
 
 
@@ -231,12 +228,15 @@ async def _of_numbers(
         Status.UNKNOWN,
         CANDIDATES_MAX,
     ):
-        position, identifier, message_id, owner, parts, status = record
-        candidate = seen.setdefault(
-            identifier, Candidate(identifier, message_id, owner, parts, status, status)
-        )
-        found.setdefault(position, []).append(candidate)
+        found.setdefault(record["position"], []).append(_candidate(record, seen))
     return found
+
+
+def _candidate(record: asyncpg.Record, seen: dict[int, Candidate]) -> Candidate:
+    _, identifier, message_id, owner, parts, status = record
+    return seen.setdefault(
+        identifier, Candidate(identifier, message_id, owner, parts, status, status)
+    )
 
 
 async def _about(
