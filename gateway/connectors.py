@@ -16,8 +16,7 @@ from dlr.connector_groups import ConnectorGroups
 from dlr.id_learning import IdLearner
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.settings import LimitSettings
-from gateway.config.wire import codes_of as codes_of_connector
-from gateway.config.wire import receipt_manners, submit_fields, wire_profile
+from gateway.config.wire import codes_of_connector, receipt_manners, submit_fields, wire_profile
 from gateway.dispatch.batch_pace import BatchPace
 from gateway.dispatch.carrier_queries import CarrierQueries
 from gateway.dispatch.clock import Clock

@@ -79,7 +79,7 @@ def receipt_manners(connector: ConnectorSettings, path: str) -> ReceiptManners:
         rewrite=rewrite,
         text_id_first=connector.receipt_id_first == "text",
         without_esm_class=connector.receipts_without_esm_class,
-        codes=codes_of(connector, path),
+        codes=codes_of_connector(connector, path),
         states=_receipt_states(connector.receipt_states, f"{path}.receipt_states"),
         text=_text_settings(connector, path),
         country_code=connector.inbound_country_code,
@@ -87,7 +87,7 @@ def receipt_manners(connector: ConnectorSettings, path: str) -> ReceiptManners:
     )
 
 
-def codes_of(connector: ConnectorSettings, path: str) -> Codes:
+def codes_of_connector(connector: ConnectorSettings, path: str) -> Codes:
     """What this carrier's codes mean. Raises ConfigError that begins with `path`."""
     own = {code: reason_from_label(label) for code, label in connector.codes.items()}
     try:
