@@ -67,7 +67,8 @@ async def _serve(config: Config, file: Path | None) -> None:
         gateway.lost.add_done_callback(lambda _lost: stop.set())
         await stop.wait()
         gateway.draining = True  # which /readyz says
-        await gateway.stopping.patience(config.http.lame_duck_seconds)
+        if not gateway.lost.done():  # else another process has our work already
+            await gateway.stopping.patience(config.http.lame_duck_seconds)
     finally:
         await gateway.stop()
     if gateway.lost.done():
