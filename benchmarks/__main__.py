@@ -19,7 +19,7 @@ from benchmarks.gateways import BenchmarkFailed
 from benchmarks.http_load import LoadError
 from benchmarks.kannel import KannelError
 from benchmarks.verdicts import Verdict
-from gateway.demo.processes import DemoError
+from gateway.rehearsal.processes import DemoError
 
 NAMES = (
     "end_to_end",

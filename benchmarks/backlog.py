@@ -13,7 +13,7 @@ import time
 from benchmarks import gateways
 from benchmarks.gateways import BenchmarkFailed, Processors
 from benchmarks.running import say
-from gateway.demo.client import Sending
+from gateway.rehearsal.client import Sending
 
 BATCH_MESSAGES = 1_000
 BATCHES_AT_ONCE = 4

@@ -21,7 +21,7 @@ from benchmarks.gateways import BenchmarkFailed, Connector, Processors
 from benchmarks.running import run as run_to_end
 from benchmarks.running import say
 from benchmarks.verdicts import Verdict
-from gateway.demo.ledger import judge
+from gateway.rehearsal.judge import judge
 
 REQUIRED, AIM = 5.0, 10.0  # times Kannel
 

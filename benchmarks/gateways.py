@@ -17,9 +17,9 @@ from pathlib import Path
 import aiohttp
 import psutil
 
-from gateway.demo import processes
-from gateway.demo.client import DemoClient
-from gateway.demo.processes import Child
+from gateway.rehearsal import processes
+from gateway.rehearsal.client import DemoClient
+from gateway.rehearsal.processes import Child
 
 POLL_SECONDS = 0.05
 STALL_SECONDS_MAX = 30.0

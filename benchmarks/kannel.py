@@ -20,7 +20,7 @@ from urllib.parse import quote
 import aiohttp
 
 from benchmarks import http_load
-from gateway.demo.processes import free_port
+from gateway.rehearsal.processes import free_port
 
 NOT_INSTALLED = "Kannel is not installed: apt-get install kannel"
 PROGRAMS = ("bearerbox", "smsbox")

@@ -26,8 +26,8 @@ from benchmarks.running import say
 from benchmarks.smpp_carrier import CarrierOptions
 from benchmarks.smpp_processes import Carrier, carrier_process
 from benchmarks.verdicts import Verdict
-from gateway.demo.client import Sending
-from gateway.demo.ledger import judge
+from gateway.rehearsal.client import Sending
+from gateway.rehearsal.judge import judge
 from smpp.simulator.ledger import read_ledger
 
 LATENCIES_MS = (50, 100)

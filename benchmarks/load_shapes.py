@@ -18,8 +18,8 @@ from benchmarks import gateways, http_load, kannel
 from benchmarks.gateways import BenchmarkFailed, Carrier
 from benchmarks.http_load import Load
 from benchmarks.receipt_sink import ReceiptSink
-from gateway.demo.client import Sending
-from gateway.demo.ledger import judge
+from gateway.rehearsal.client import Sending
+from gateway.rehearsal.judge import judge
 
 ACCEPTED = 202
 PATIENCE_SECONDS = 20.0

@@ -24,7 +24,7 @@ from benchmarks.load_shapes import check_accepted
 from benchmarks.running import run as run_to_end
 from benchmarks.running import say
 from benchmarks.verdicts import Verdict
-from gateway.demo.ledger import judge
+from gateway.rehearsal.judge import judge
 from smpp.simulator.ledger import read_ledger
 
 INTERVALS = 3

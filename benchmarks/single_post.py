@@ -24,7 +24,7 @@ from benchmarks.http_load import Load
 from benchmarks.running import run as run_to_end
 from benchmarks.running import say
 from benchmarks.verdicts import Verdict
-from gateway.demo.ledger import judge
+from gateway.rehearsal.judge import judge
 
 OURS, KANNEL, BARE = "smsgate", "kannel", "bare_handler"
 KANNEL_REQUIRED = 1.5  # times Kannel

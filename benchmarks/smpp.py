@@ -18,7 +18,7 @@ from benchmarks import soak
 from benchmarks.smpp_bind import ClientRun
 from benchmarks.smpp_carrier import CarrierOptions
 from benchmarks.smpp_processes import carrier_process, client_figures
-from gateway.demo.processes import free_port
+from gateway.rehearsal.processes import free_port
 
 OURS = "ours"
 # So many that each run takes about a second or two: the libraries are that far apart.

@@ -22,19 +22,19 @@ from benchmarks.gateways import BenchmarkFailed, Connector, Processors
 from benchmarks.running import run as run_to_end
 from benchmarks.running import say
 from benchmarks.stage_wire import Wire
+from dispatch.answers.doubt import OutcomePolicy
+from dispatch.answers.outcomes import Effects, Outcomes
+from dispatch.answers.receipt_intake import ReceiptIntake
+from dispatch.answers.receipt_reading import ReceiptManners, ReceiptReader
+from dispatch.message import Batch, Doubt, Journey, OutboundPart, ReadyMessage
+from dispatch.queue.ready_queue import ReadyQueue
+from dispatch.wire.encoder import encode_message
+from dispatch.wire.wire_profile import WireProfile
 from gateway import garbage
-from gateway.accept.models import Prepared, Verdict
-from gateway.api_services import services
 from gateway.app import Gateway
 from gateway.config import load_config
-from gateway.dispatch.doubt import OutcomePolicy
-from gateway.dispatch.encoder import encode_message
-from gateway.dispatch.message import Batch, Doubt, Journey, OutboundPart, ReadyMessage
-from gateway.dispatch.outcomes import Effects, Outcomes
-from gateway.dispatch.ready_queue import ReadyQueue
-from gateway.dispatch.receipt_intake import ReceiptIntake
-from gateway.dispatch.receipt_reading import ReceiptManners, ReceiptReader
-from gateway.dispatch.wire_profile import WireProfile
+from gateway.wiring.web import services
+from messages.models import Prepared, Verdict
 from smpp.pdu import SubmitSm
 from smpp.vocabulary import status_name
 

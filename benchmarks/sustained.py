@@ -19,7 +19,7 @@ from benchmarks.gateways import BenchmarkFailed, Connector, Processors
 from benchmarks.running import run as run_to_end
 from benchmarks.running import say
 from benchmarks.verdicts import Verdict
-from gateway.demo.ledger import judge
+from gateway.rehearsal.judge import judge
 
 STRETCH = 50_000
 GAP = "[limits]\nrecipient_gap_seconds = 0.001\n"  # each number comes once: nobody waits

@@ -1,7 +1,7 @@
 """What carriers' codes say: the tables that smsgate ships, and which of them hold for a connector.
 
 Owns the tables (`dlr/code_tables/*.csv`) and the look-up. Must not decide what is done about a
-code: retries are `gateway/dispatch/error_policy.py`, suppression is `dlr/hygiene.py`.
+code: retries are `dispatch/answers/error_policy.py`, suppression is `dlr/hygiene.py`.
 
 A bare number means something only to a connector that names its table: 1 is an unknown subscriber
 to one carrier and a handset that is off to another. Words (`MK:0001`, `ESME_RINVDSTADR`) mean the

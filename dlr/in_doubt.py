@@ -16,7 +16,7 @@ from dlr.status import Status
 from storage import sql
 from storage.pool import Connection
 
-_SQL = sql.load(__package__)
+_SQL = sql.load("dlr")
 IN_DOUBT = (Status.UNCONFIRMED, Status.DROPPED)  # is, or was given up in it: it may have been sent
 GIVEN_UP = "in doubt"  # `submission.error` of a part that failed because it was in doubt
 RESENT = "resent"  # `submission.error` of a row in doubt whose part is submitted once more

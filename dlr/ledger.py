@@ -26,7 +26,7 @@ from storage.codecs import array_text
 from storage.crypto import INDEX_BYTES
 from storage.ids import IdSource, id_at
 
-_SQL = sql.load(__package__)
+_SQL = sql.load("dlr")
 
 # A carrier reports within the validity period, three days at most (SMPP 3.4, 5.2.16: its own
 # choice), and one to spare.

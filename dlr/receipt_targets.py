@@ -19,7 +19,7 @@ from dlr.receipt_rows import JOIN_MINUTES, ReceiptRow
 from dlr.status import Status, outranks
 from storage import sql
 
-_SQL = sql.load(__package__)
+_SQL = sql.load("dlr")
 # Submits under one id that are looked at: the newest, open ones first; of more, a number's own.
 CANDIDATES_MAX = 200
 

@@ -18,7 +18,7 @@ from dlr.ledger import MATCH_DAYS, AppliedReceipt, apply_receipts, unparked
 from storage import sql
 from storage.ids import IdSource, id_at
 
-_SQL = sql.load(__package__)
+_SQL = sql.load("dlr")
 ROWS_MAX = 500
 
 

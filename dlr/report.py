@@ -19,7 +19,7 @@ from storage import sql
 from storage.categories import Category
 from storage.ids import EPOCH, EPOCH_UNIX_MS
 
-_SQL = sql.load(__package__)
+_SQL = sql.load("dlr")
 
 GROUP_KEYS = ("account", "category", "connector", "campaign", "variant", "reason", "day")
 OUTCOMES = (

@@ -16,7 +16,7 @@ from storage import sql
 from storage.ids import id_at, time_of
 from storage.pool import Connection
 
-_SQL = sql.load(__package__)
+_SQL = sql.load("dlr")
 STRETCH_ROWS = 10_000
 
 

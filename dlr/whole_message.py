@@ -15,7 +15,7 @@ from dlr.connector_groups import ConnectorGroups
 from dlr.status import Status
 from storage import sql
 
-_SQL = sql.load(__package__)
+_SQL = sql.load("dlr")
 
 
 async def spread(

@@ -15,52 +15,52 @@ from pathlib import Path
 
 import structlog
 
-from gateway import connectors, desks, registry, sending
-from gateway.accept.accepter import MessageAccepter
-from gateway.accept.idempotency import Idempotency
-from gateway.accept.models import AccountPolicy
-from gateway.accept.pacing import Pacing
-from gateway.accept.shedding import SheddingAccepter
-from gateway.api_services import account_policies, services
+from dispatch.answers.doubt import OutcomePolicy
+from dispatch.answers.recorder import Recorder
+from dispatch.clock import Clock
+from dispatch.dispatcher import Dispatcher
+from dispatch.inbound.service import InboundService
+from dispatch.outbox.handover import Detours
+from dispatch.outbox.recovery import Recovered, recover
+from dispatch.outbox.stops import lift_stops
+from dispatch.routes.routing import RouteTable, routes_of
+from dispatch.wire.intents import IntentWriter
 from gateway.config import Config
-from gateway.consent_desk import ConsentDesk
-from gateway.control.service import Control
 from gateway.descriptors import fitted
-from gateway.dispatch.clock import Clock
-from gateway.dispatch.dispatcher import Dispatcher
-from gateway.dispatch.doubt import OutcomePolicy
-from gateway.dispatch.handover import Detours
-from gateway.dispatch.intents import IntentWriter
-from gateway.dispatch.recorder import Recorder
-from gateway.dispatch.recovery import Recovered, recover
-from gateway.dispatch.routing import RouteTable, routes_of
-from gateway.dispatch.stops import lift_stops
-from gateway.inbound import building as inbound
-from gateway.inbound.service import InboundService
-from gateway.key_store import DatabaseKeys
-from gateway.link_service import LinkService
 from gateway.listening import authority
 from gateway.maintenance import Maintenance, today
-from gateway.policy.rules import Rules, build_rules
-from gateway.recipients import RecipientDesk
 from gateway.reload import Reloader
-from gateway.retention import Retention
-from gateway.reveal_log import AuditedReveals
-from gateway.sandbox import Sandbox
 from gateway.stopping import Stopping
-from gateway.web.server import HttpServer, create_app
-from gateway.web.services import Services
+from gateway.wiring import connectors, desks, inbound, sending
+from gateway.wiring.rules import Rules, build_rules
+from gateway.wiring.sandbox import Sandbox
+from gateway.wiring.web import account_policies, services
+from messages.accept.accepter import MessageAccepter
+from messages.accept.idempotency import Idempotency
+from messages.accept.pacing import Pacing
+from messages.accept.shedding import SheddingAccepter
+from messages.control.service import Control
+from messages.models import AccountPolicy
+from recipients.consent_desk import ConsentDesk
+from recipients.suppression_desk import RecipientDesk
+from shortlinks.service import LinkService
 from storage import sql
 from storage.crypto import NumberVault, check_fingerprint
 from storage.faults import DatabaseDown
 from storage.ids import IdSource
 from storage.keys import load_keys
-from storage.leases import HostIdentity, OwnerTerm
 from storage.migrate import migrate
+from storage.names import Registry, register
 from storage.partitions import ensure_partitions
 from storage.pool import Connection, Database
+from storage.retention import Retention
+from storage.terms import HostIdentity, OwnerTerm
+from web.edge.key_store import DatabaseKeys
+from web.edge.reveal_log import AuditedReveals
+from web.server import HttpServer, create_app
+from web.services import Services
 
-_SQL = sql.load(__package__)
+_SQL = sql.load("gateway")
 _log = structlog.get_logger(__name__)
 
 RECORDS_WAITING_MAX = 400_000  # results are bounded by the windows, receipts by their own setting
@@ -105,7 +105,7 @@ class Gateway:
         self.vault: NumberVault
         self.term: OwnerTerm
         self.ids: IdSource
-        self.registry: registry.Registry
+        self.registry: Registry
         self.rules: Rules
         self.accounts: dict[int, AccountPolicy]
         self.wiring: connectors.Wiring
@@ -187,7 +187,7 @@ class Gateway:
         self.database.use_term(self.term.term)
         highest = await connection.fetchval(_SQL["highest_id"])
         self.ids = IdSource(self.term.node, wall_ms, above=highest or 0)
-        self.registry = await registry.register(
+        self.registry = await register(
             connection,
             [account.name for account in self.config.accounts],
             [connector.name for connector in self.config.connectors],

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.commands import CommandFailed
 from gateway.commands.moments import moment_or_span, span
-from gateway.scopes import DEFAULT_SCOPES, SCOPES
+from web.edge.scopes import DEFAULT_SCOPES, SCOPES
 
 
 def main(argv: Sequence[str] | None = None) -> int:

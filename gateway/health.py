@@ -12,11 +12,11 @@ from typing import Protocol
 
 import asyncpg
 
-from gateway.dispatch.connector_dispatch import ConnectorDispatch
-from gateway.web.health import CONNECTOR
-from gateway.web.services import Component
+from dispatch.wire.connector_dispatch import ConnectorDispatch
 from storage.connectors import SANDBOX
 from storage.faults import DATABASE_ERRORS, is_unavailable
+from web.health import CONNECTOR
+from web.services import Component
 
 CHECK_SECONDS_MAX = 1.5
 FLUSH_SECONDS_MAX = 5.0  # a flush that runs longer is stuck

@@ -15,7 +15,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import structlog
 
-from campaigns import frequency
+from dispatch.answers.pruning import suppress_proven
+from dispatch.answers.unknown_states import tell_unknown_states
+from dispatch.outbox.expiry import expire_waiting
 from dlr.codes import NONE_NAMED, CodesOfConnectors
 from dlr.connector_groups import ALONE, ConnectorGroups
 from dlr.ledger import (
@@ -28,18 +30,16 @@ from dlr.ledger import (
 )
 from dlr.recipient_match import match_recipients
 from dlr.status import Status
-from gateway.accept import client_refs, idempotency
-from gateway.dispatch.expiry import expire_waiting
-from gateway.dispatch.pruning import suppress_proven
-from gateway.dispatch.unknown_states import tell_unknown_states
-from gateway.index_rewrite import IndexRewrite
+from messages.accept import client_refs, idempotency
+from recipients import frequency
+from recipients.index_rewrite import IndexRewrite
 from shortlinks.ranges import delete_expired
 from storage.crypto import NumberVault
 from storage.faults import UNAVAILABLE, Fenced
 from storage.ids import IdSource, id_at
-from storage.leases import OwnerTerm, TermLost
 from storage.partitions import ensure_partitions
 from storage.pool import Connection, Dedicated
+from storage.terms import OwnerTerm, TermLost
 
 _log = structlog.get_logger(__name__)
 

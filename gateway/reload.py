@@ -15,21 +15,23 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
-from gateway import connectors, following, registry
-from gateway.accept.models import StorageDown
+from dispatch.answers.receipt_reading import ReceiptManners
+from dispatch.outbox.stops import Faster, hasten, lift_stops
+from dispatch.wire.connector_dispatch import ConnectorDispatch
+from dispatch.wire.rebinding import rebind, retire
+from gateway import live_settings
 from gateway.config import Config, ConfigError
 from gateway.config.connector_settings import ConnectorSettings
-from gateway.dispatch.connector_dispatch import ConnectorDispatch
-from gateway.dispatch.rebinding import rebind, retire
-from gateway.dispatch.receipt_reading import ReceiptManners
-from gateway.dispatch.stops import Faster, hasten, lift_stops
-from gateway.keys import accounts_with_keys
-from gateway.web.services import ConnectorUnknown, ReloadBusy, Reloaded
+from gateway.wiring import connectors
+from messages.models import StorageDown
 from ratelimit.spec import RateSpec
 from smpp.bind_pool import BindPool
 from smpp.tls import TlsError, client_context
 from storage.faults import UNAVAILABLE, Fenced
+from storage.names import register
 from storage.pool import Connection
+from web.edge.keys import accounts_with_keys
+from web.services import ConnectorUnknown, ReloadBusy, Reloaded
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 RETRY_AFTER_SECONDS = 1
 BUSY_SECONDS = 0.5  # until a signal that met an unfinished reload is tried again
 FREEING_SECONDS = 1.0  # between attempts to free what waits, while the database is away
-LIVE = ("rate", "window", *following.CONNECTOR_KEYS)  # changed without touching a bind
+LIVE = ("rate", "window", *live_settings.CONNECTOR_KEYS)  # changed without touching a bind
 REBOUND = (
     "host", "port", "system_id", "password", "password_file", "system_type", "interface_version",
     "address_range", "bind_ton_npi", "bind", "receiver_host", "receiver_port", "binds", "tls",
@@ -197,13 +199,13 @@ class Reloader:
         if busy:
             raise ReloadBusy(f"changes of the last reload are still being made to {busy[0]}")
         _check_tls((*changes.added, *changes.rebound))
-        config, restart = following.effective(gateway.config, read, changes.effective)
+        config, restart = live_settings.effective(gateway.config, read, changes.effective)
         database = gateway.database.dedicated("reload")
         try:
             connection = await database.connection()
             if not allow_removals:
                 await _refuse_lost_accounts(connection, gateway.config, config)
-            names = await registry.register(
+            names = await register(
                 connection,
                 [account.name for account in config.accounts],
                 [connector.name for connector in config.connectors],
@@ -212,7 +214,7 @@ class Reloader:
             raise StorageDown(RETRY_AFTER_SECONDS) from error
         finally:
             await database.close()
-        prepared = following.prepare(gateway, config, names)
+        prepared = live_settings.prepare(gateway, config, names)
         added = {
             names.connectors[each.name]: connectors.build(
                 each, names.connectors[each.name], gateway.wiring
@@ -243,7 +245,7 @@ class Reloader:
 
     def _apply(
         self,
-        prepared: following.Following,
+        prepared: live_settings.Following,
         changes: ConnectorChanges,
         added: dict[int, ConnectorDispatch],
         pools: dict[str, BindPool],
@@ -251,7 +253,7 @@ class Reloader:
         """All at once, without waiting for anything."""
         gateway = self._gateway
         gateway.dispatcher.connectors.update(added)
-        self._faster.append(following.follow(gateway, prepared))
+        self._faster.append(live_settings.follow(gateway, prepared))
         gateway.dispatcher.handover.routes_changed()
         gateway.dispatcher.refiller.texts_differ = connectors.texts_differ(
             gateway.dispatcher.connectors

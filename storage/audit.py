@@ -13,7 +13,7 @@ import msgspec
 from storage import sql
 from storage.pool import Connection
 
-_SQL = sql.load(__package__)
+_SQL = sql.load("storage")
 
 
 class AuditEntry(msgspec.Struct, gc=False, frozen=True):

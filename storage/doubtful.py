@@ -16,7 +16,7 @@ from storage import sql
 if TYPE_CHECKING:
     from storage.pool import Connection
 
-_SQL = sql.load(__package__)
+_SQL = sql.load("storage")
 
 
 class Doubtful:

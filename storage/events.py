@@ -14,7 +14,7 @@ import msgspec
 from storage import sql
 from storage.pool import Connection
 
-_SQL = sql.load(__package__)
+_SQL = sql.load("storage")
 
 
 EventKind = Literal[

@@ -17,7 +17,7 @@ import msgspec
 from storage import sql
 from storage.pool import Connection
 
-_SQL = sql.load(__package__)
+_SQL = sql.load("storage")
 
 EVERY_ACCOUNT = 0
 EVERY_CATEGORY = -1

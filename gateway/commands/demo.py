@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 
 from gateway.commands import CommandFailed
-from gateway.demo.processes import DemoError
 from gateway.demo.run import demo
+from gateway.rehearsal.processes import DemoError
 
 
 def run(arguments: argparse.Namespace) -> int:

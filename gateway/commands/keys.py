@@ -16,14 +16,14 @@ from typing import TypeVar
 
 import msgspec
 
-from gateway import keys
 from gateway.commands import CommandFailed
 from gateway.commands.setting_up import configuration, existing_database, one_line
 from gateway.config import Config
-from gateway.keys import KeyRefused, ListedKey
-from gateway.registry import DEFAULT_ACCOUNT, register
-from gateway.web.auth import CACHE_SECONDS
+from storage.names import DEFAULT_ACCOUNT, register
 from storage.pool import Connection
+from web.edge import keys
+from web.edge.auth import CACHE_SECONDS
+from web.edge.keys import KeyRefused, ListedKey
 
 T = TypeVar("T")
 _HEADINGS = ("ACCOUNT", "NAME", "STATE", "CREATED", "EXPIRES", "LAST USED", "SCOPES")

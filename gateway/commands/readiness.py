@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.commands.asking import KEY_VARIABLE
 from gateway.config import Config
-from gateway.web.services import Component
+from web.services import Component
 
 ANSWER_SECONDS_MAX = 5
 

@@ -14,23 +14,23 @@ from pathlib import Path
 
 import msgspec
 
+from dispatch.answers.receipt_reading import ReceiptReader
+from dispatch.answers.rereading import Reread, Rereading, settled
 from gateway.app import wall_ms
 from gateway.commands import CommandFailed
 from gateway.commands.setting_up import configuration, existing_database, one_line
 from gateway.config import Config
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.wire import receipt_manners
-from gateway.connectors import codes_of, groups_of
-from gateway.dispatch.receipt_reading import ReceiptReader
-from gateway.raw.rereading import Reread, Rereading, settled
-from gateway.registry import Registry, register
+from gateway.wiring.connectors import codes_of, groups_of
 from storage import audit
 from storage.audit import AuditEntry
 from storage.crypto import NumberVault, check_fingerprint
 from storage.ids import ID_MAX, IdSource, format_id, id_at
 from storage.keys import FILE_NAME, VARIABLE, load_keys
-from storage.leases import HostIdentity, OwnerTerm
+from storage.names import Registry, register
 from storage.pool import Connection
+from storage.terms import HostIdentity, OwnerTerm
 
 OPERATOR = "operator"
 CHANGES_SHOWN_MAX = 20

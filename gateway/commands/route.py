@@ -11,17 +11,17 @@ from collections.abc import Mapping
 import aiohttp
 import msgspec
 
-from gateway.accept.numbers import NumberPlan
+from dispatch.routes.routing import route, routes_of
 from gateway.commands import CommandFailed
 from gateway.commands.asking import KEY_VARIABLE
 from gateway.commands.readiness import readiness
 from gateway.commands.setting_up import configuration
 from gateway.config import AccountSettings, Config
-from gateway.dispatch.number_origin import NumberOrigins
-from gateway.dispatch.routing import route, routes_of
-from gateway.registry import DEFAULT_ACCOUNT
-from gateway.web.health import CONNECTOR
+from recipients.numbers.origins import NumberOrigins
+from recipients.numbers.plan import NumberPlan
 from storage.categories import Category
+from storage.names import DEFAULT_ACCOUNT
+from web.health import CONNECTOR
 
 
 class RuleView(msgspec.Struct):

@@ -20,9 +20,9 @@ from storage.data_dir import existing_cluster
 from storage.embedded import EmbeddedError
 from storage.faults import DatabaseDown, DatabaseUnusable
 from storage.keys import KeyUnusable
-from storage.leases import FenceFailed, NoNodeFree
 from storage.migrate import MigrationError, missing
 from storage.pool import EMBEDDED, Connection, Database
+from storage.terms import FenceFailed, NoNodeFree
 
 DEFAULT_FILE = Path("smsgate.toml")
 CONFIG_VARIABLE = "SMSGATE_CONFIG"

@@ -9,10 +9,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from campaigns.keywords import OPT_IN_WORDS, OPT_OUT_WORDS
 from gateway.config.base import CategoryLabel, CategoryOrAll, Country, Name, Settings
 from gateway.config.policy_settings import AccountCapSettings, OtpVelocitySettings
 from gateway.config.values import Rate, TimeZone
+from recipients.keywords import OPT_IN_WORDS, OPT_OUT_WORDS
 
 _SENDER_CHARS_MAX = 21
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 
-from campaigns.keywords import KeywordSets
-from gateway.accept.senders import sender_fault
 from gateway.config.account_settings import AccountSettings
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.policy_settings import NO_CAPS
@@ -19,8 +17,10 @@ from gateway.config.route_settings import MatchSettings, RouteSettings
 from gateway.config.settings import Config
 from gateway.config.shape import ConfigError, nearest
 from gateway.config.wire import wire_faults, wire_profile
-from gateway.dispatch.number_origin import NumberOrigins
-from gateway.policy.number_rules import COUNTRIES
+from messages.accept.senders import sender_fault
+from recipients.keywords import KeywordSets
+from recipients.numbers.origins import NumberOrigins
+from recipients.numbers.rules import COUNTRIES
 from shortlinks.addresses import parse_networks
 from smpp.bind_pool import BIND_PAIR, RECEIVER
 from smpp.tlv import tlv_value

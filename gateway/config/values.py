@@ -11,9 +11,9 @@ from typing import ClassVar, Self
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
-from campaigns.windows import Hours, parse_span
-from gateway.policy.time_zones import zone_of
 from ratelimit.spec import RateSpec, parse_rate
+from recipients.hours import Hours, parse_span
+from recipients.numbers.time_zones import zone_of
 from shortlinks.rewrite import parse_base_url
 
 _SIZE = re.compile(r"(\d{1,12}) ?(B|KiB|MiB|GiB)", re.ASCII)

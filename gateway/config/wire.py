@@ -12,6 +12,8 @@ from typing import Literal
 
 import msgspec
 
+from dispatch.answers.receipt_reading import ReceiptManners
+from dispatch.wire.wire_profile import SubmitFields, WireProfile
 from dlr.codes import Codes
 from dlr.id_rewrite import IdRewrite
 from dlr.reasons import reason_from_label
@@ -20,8 +22,6 @@ from dlr.status import Status, status_of
 from gateway.config.carrier_settings import AlphabetName, TlvSettings, TonNpiSettings
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.shape import ConfigError
-from gateway.dispatch.receipt_reading import ReceiptManners
-from gateway.dispatch.wire_profile import SubmitFields, WireProfile
 from smpp.addresses import AddressKind, AddressSettings
 from smpp.custom_tlvs import CustomTlv, custom_tlvs
 from smpp.encoding import TextSettings

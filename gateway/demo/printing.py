@@ -23,8 +23,8 @@ from rich.progress import (
 from rich.table import Table
 
 from dlr.report import OUTCOMES
-from gateway.demo.client import Clicked, Figures, Sending, Waits
-from gateway.demo.ledger import Judgement
+from gateway.rehearsal.client import Clicked, Figures, Sending, Waits
+from gateway.rehearsal.judge import Judgement
 
 SHOWN_RATES = ("delivery_rate", "confirmed_rate", "failure_rate")
 

@@ -21,9 +21,6 @@ import aiohttp
 from rich.console import Console
 
 from dlr.report import OUTCOMES
-from gateway.demo import processes
-from gateway.demo.client import Clicked, DemoClient, Figures, Sending
-from gateway.demo.ledger import Judgement, judge
 from gateway.demo.printing import (
     SHOWN_RATES,
     Progressing,
@@ -37,8 +34,11 @@ from gateway.demo.printing import (
     speed_lines,
     timeline_table,
 )
-from gateway.demo.processes import Child, DemoError
 from gateway.demo.texts import requests
+from gateway.rehearsal import processes
+from gateway.rehearsal.client import Clicked, DemoClient, Figures, Sending
+from gateway.rehearsal.judge import Judgement, judge
+from gateway.rehearsal.processes import Child, DemoError
 
 BATCH_MESSAGES = 500
 BATCHES_AT_ONCE = 2

@@ -31,7 +31,7 @@ from benchmarks.smpp_processes import carrier_process
 from benchmarks.soak import memory
 from benchmarks.stage_wire import Wire
 from benchmarks.verdicts import Verdict
-from gateway.demo.ledger import judge
+from gateway.rehearsal.judge import judge
 from tests.integration.conftest import folder as folder
 
 PATIENCE_SECONDS = 90.0

@@ -13,18 +13,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from dispatch.answers.recorder import Recorder
+from dispatch.clock import Clock
+from dispatch.message import Batch, Doubt, ReadyMessage
+from dispatch.wire.intents import IntentWriter
 from dlr.receipt_rows import ReceiptRow
 from dlr.status import Status
-from gateway.dispatch.clock import Clock
-from gateway.dispatch.intents import IntentWriter
-from gateway.dispatch.message import Batch, Doubt, ReadyMessage
-from gateway.dispatch.recorder import Recorder
 from storage.categories import Category
 from storage.crypto import NumberVault
 from storage.ids import IdSource
 from storage.keys import NumberKeys
-from storage.leases import HostIdentity, OwnerTerm
 from storage.pool import Connection, Database, close_connection, connect
+from storage.terms import HostIdentity, OwnerTerm
 from tests.conftest import LoopThread
 from tests.smpp.recording import WAIT_SECONDS, Watched
 

@@ -17,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 from typing import IO, Literal
 
-from gateway.demo.processes import free_port
+from gateway.rehearsal.processes import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = "smsgate.example.toml"

@@ -17,7 +17,7 @@ from aiohttp import web
 from gateway.app import Gateway
 from gateway.cli import main
 from gateway.config import load_config
-from gateway.demo.processes import free_port
+from gateway.rehearsal.processes import free_port
 from smpp.simulator import Simulator
 from smpp.simulator.profile import load_profile
 from tests.conftest import LoopThread

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
+from dispatch.wire.wire_profile import SubmitFields, WireProfile
 from dlr.status import Status
 from gateway.config import Config, ConfigError, load_config, redacted
 from gateway.config.environment import OTHERS, service_links
@@ -21,7 +22,6 @@ from gateway.config.reference import render
 from gateway.config.shape import check_shape
 from gateway.config.values import Address, BaseUrl, DatabaseUrl, Rate, Size
 from gateway.config.wire import receipt_manners, wire_profile
-from gateway.dispatch.wire_profile import SubmitFields, WireProfile
 from smpp.addresses import AddressSettings
 from smpp.encoding import TextSettings
 

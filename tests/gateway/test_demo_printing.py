@@ -11,8 +11,6 @@ from rich.console import Console, RenderableType
 from rich.progress import Progress
 
 from dlr.report import OUTCOMES
-from gateway.demo.client import Clicked, Figures, Sending, Waits
-from gateway.demo.ledger import Judgement
 from gateway.demo.printing import (
     SHOWN_RATES,
     Progressing,
@@ -25,6 +23,8 @@ from gateway.demo.printing import (
     speed_lines,
     timeline_table,
 )
+from gateway.rehearsal.client import Clicked, Figures, Sending, Waits
+from gateway.rehearsal.judge import Judgement
 
 COLUMNS = 80
 MOST = 10_000_000

@@ -12,10 +12,10 @@ import asyncpg
 import pytest
 
 from gateway.cli import main
-from gateway.key_store import DatabaseKeys
-from gateway.keys import create_key, hash_of, revoke_key, rotate_key
-from gateway.scopes import SCOPES
 from storage.pool import Connection
+from web.edge.key_store import DatabaseKeys
+from web.edge.keys import create_key, hash_of, revoke_key, rotate_key
+from web.edge.scopes import SCOPES
 
 
 class Keys:

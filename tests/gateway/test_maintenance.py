@@ -18,9 +18,9 @@ from dlr.status import Status
 from gateway import maintenance
 from gateway.maintenance import Maintenance, Step
 from storage.faults import DatabaseDown
-from storage.leases import HostIdentity, OwnerTerm, fence
 from storage.partitions import ensure_partitions
 from storage.pool import Connection, Database
+from storage.terms import HostIdentity, OwnerTerm, fence
 from tests.dlr.rows import World
 
 SOON = 0.01

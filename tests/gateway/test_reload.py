@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 import pytest
 
+from dispatch.answers.receipt_reading import ReceiptReader
 from dlr.id_learning import IdLearner
 from gateway import reload
 from gateway.config.account_settings import AccountSettings
@@ -16,11 +17,10 @@ from gateway.config.policy_settings import QuietHoursSettings
 from gateway.config.settings import AcceptSettings, Config, LimitSettings
 from gateway.config.values import Rate
 from gateway.config.wire import receipt_manners
-from gateway.connectors import learner_of
-from gateway.dispatch.receipt_reading import ReceiptReader
-from gateway.following import KEYS, SECTIONS, effective
+from gateway.live_settings import KEYS, SECTIONS, effective
 from gateway.reload import LIVE, REBOUND, Reloader, connector_changes, names_of
-from gateway.web.services import ReloadBusy, Reloaded
+from gateway.wiring.connectors import learner_of
+from web.services import ReloadBusy, Reloaded
 
 if TYPE_CHECKING:
     from gateway.app import Gateway

@@ -10,12 +10,12 @@ import phonenumbers
 import pytest
 from phonenumbers import carrier
 
+from dispatch.routes.routing import RouteTable, route, routes_of
 from gateway.cli import main
 from gateway.config import ConfigError, load_config
-from gateway.dispatch.number_origin import NumberOrigins
-from gateway.dispatch.routing import RouteTable, route, routes_of
-from gateway.registry import Registry
-from gateway.sending import pacing_rates
+from gateway.wiring.sending import pacing_rates
+from recipients.numbers.origins import NumberOrigins
+from storage.names import Registry
 
 CONFIG = """
 [http]

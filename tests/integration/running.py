@@ -15,11 +15,11 @@ from typing import Any
 
 import aiohttp
 
-from gateway.demo import processes
-from gateway.demo.processes import Child
-from gateway.scopes import DEFAULT_SCOPES
+from gateway.rehearsal import processes
+from gateway.rehearsal.processes import Child
 from smpp.simulator.ledger import LedgerLine, read_ledger
 from tests.fork_server import NO_CHANGES, forked
+from web.edge.scopes import DEFAULT_SCOPES
 
 PATIENCE_SECONDS = 40.0
 POLL_SECONDS = 0.05

@@ -11,16 +11,16 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from gateway.demo import processes
-from gateway.dispatch.doubt import OutcomePolicy
-from gateway.dispatch.error_policy import ATTEMPTS_MAX
-from gateway.dispatch.recovery import recover
+from dispatch.answers.doubt import OutcomePolicy
+from dispatch.answers.error_policy import ATTEMPTS_MAX
+from dispatch.outbox.recovery import recover
 from gateway.maintenance import Maintenance
-from storage import leases
+from gateway.rehearsal import processes
+from storage import terms
 from storage.categories import Category
 from storage.ids import IdSource
-from storage.leases import HostIdentity, OwnerTerm
 from storage.pool import Connection, Database
+from storage.terms import HostIdentity, OwnerTerm
 from tests.integration.carrier import Carrier, carrier, deliver_and_confirm
 from tests.integration.running import (
     PATIENCE_SECONDS,
@@ -33,8 +33,8 @@ from tests.integration.running import (
 # How soon a gateway takes over, and gives away, what it cannot send.
 HASTE = {
     "gateway.maintenance.RECOVER_SECONDS": 0.5,
-    "gateway.dispatch.connector_dispatch.FREE_AFTER_SECONDS": 0.5,
-    "gateway.dispatch.handover.DOWN_SECONDS": 0.5,
+    "dispatch.wire.connector_dispatch.FREE_AFTER_SECONDS": 0.5,
+    "dispatch.outbox.handover.DOWN_SECONDS": 0.5,
 }
 
 
@@ -231,7 +231,7 @@ async def test_a_term_whose_sessions_do_not_end_waits_and_holds_up_nobody(
     """FenceFailed is to be tried again, as its documentation says."""
     own = await OwnerTerm.acquire(connection, HostIdentity.current())
     await dead_term_with(connection, owner=None, attempt=0, category=Category.OTP)
-    monkeypatch.setattr(leases, "FENCE_SECONDS_MAX", 0.0)
+    monkeypatch.setattr(terms, "FENCE_SECONDS_MAX", 0.0)
     await run_recovery(connection, own)
     assert await connection.fetchval("SELECT owner FROM outbox WHERE id = 1000") != 0
     monkeypatch.undo()

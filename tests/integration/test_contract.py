@@ -26,8 +26,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from gateway.scopes import SCOPES
 from tests.integration.running import create_key, gateway, simulator, write_config
+from web.edge.scopes import SCOPES
 
 EXAMPLES = 4
 SEED = 20_261_126

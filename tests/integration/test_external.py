@@ -16,10 +16,10 @@ import pytest
 
 from storage.faults import Fenced
 from storage.ids import id_at
-from storage.leases import HostIdentity, OwnerTerm, dead_terms, fence
 from storage.migrate import migrate
 from storage.partitions import PARTITIONED, drop_partitions, ensure_partitions
 from storage.pool import Connection, Database, close_connection, connect
+from storage.terms import HostIdentity, OwnerTerm, dead_terms, fence
 from tests.conftest import LoopThread
 from tests.external_servers import DEBIAN, NOT_INSTALLED, debian_server, wheel_server
 from tests.integration.running import gateway, message, simulator, write_config

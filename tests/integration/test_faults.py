@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gateway.demo import processes
+from gateway.rehearsal import processes
 from tests.fork_server import forked
 from tests.integration.running import PATIENCE_SECONDS, gateway, message, simulator, write_config
 

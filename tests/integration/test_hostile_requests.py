@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from gateway.scopes import SCOPES
 from tests.integration.running import Running, create_key, gateway, simulator, write_config
+from web.edge.scopes import SCOPES
 
 UNREADABLE = ["%00", "a%00b", "%1F", "%0A", "%C2%85", "x" * 5000]  # of any text parameter
 MOMENTS = [

@@ -19,7 +19,7 @@ from tests.integration.running import (
     write_config,
 )
 
-CACHE = {"gateway.web.auth.CACHE_SECONDS": 0.1}
+CACHE = {"web.edge.auth.CACHE_SECONDS": 0.1}
 
 
 async def said(running: Running, key: str) -> str | None:

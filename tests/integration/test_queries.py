@@ -60,7 +60,7 @@ async def test_without_receipts_carriers_are_asked_once(database_url: str, folde
 
         speaking.state_of = state_of
         config = write_config(folder, database_url, deaf.port, connector=TWO % speaking.port)
-        async with gateway(config, {"gateway.dispatch.querying.TURN_SECONDS": 0.2}) as running:
+        async with gateway(config, {"dispatch.wire.querying.TURN_SECONDS": 0.2}) as running:
             await running.send([message(0, **{"from": "OTHER"})])
             await running.send([message(n) for n in range(1, 7)])
             await until_results(running, "sim refused 1", "speaking open 1", "speaking final 5")

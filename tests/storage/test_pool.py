@@ -15,8 +15,8 @@ import pytest
 
 from storage import pool, reads
 from storage.faults import TRANSIENT, DatabaseDown, DatabaseUnusable, Fenced, is_transient
-from storage.leases import HostIdentity, OwnerTerm, fence
 from storage.pool import Database, Dedicated, close_connection, connect
+from storage.terms import HostIdentity, OwnerTerm, fence
 from storage.transactions import CleanConnection
 
 if TYPE_CHECKING:

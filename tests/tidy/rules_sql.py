@@ -55,6 +55,21 @@ DECLARED_WRITER = re.compile(r"\bWriter: ([a-z_.]+[a-z_])")
 WRITE = re.compile(
     r"\b(?:INSERT\s+INTO|UPDATE(?:\s+ONLY)?|DELETE\s+FROM(?:\s+ONLY)?|MERGE\s+INTO|COPY|TRUNCATE)\s+(\w+)"
 )
+# Migrations are checksummed, so their comments keep the names that packages had when they were written.
+WRITERS_SINCE_MOVED: dict[str, tuple[str, ...]] = {
+    "gateway.accept": ("messages",),
+    "gateway.dispatch": ("dispatch",),
+    "gateway.inbound": ("dispatch",),
+    "gateway.raw": ("dispatch",),
+    "campaigns": ("recipients",),
+}
+# The two ends of a hand-over between rooms: who puts a row in and who takes it out.
+WRITERS_OF_TABLE: dict[str, tuple[str, ...]] = {
+    "outbox": ("messages", "dispatch"),
+    "batch_control": ("messages", "dispatch", "storage"),
+    "message_cancel": ("messages",),
+    "index_rewrite": ("recipients",),
+}
 COPY_METHODS = frozenset({"copy_records_to_table", "copy_to_table"})
 LOCK = re.compile(r"\bpg_\w*advisory_\w*lock\w*\(\s*(\d+)")
 COMMENT = re.compile(r"--.*")
@@ -115,8 +130,10 @@ def one_writer_per_table(code: Iterable[Source], tables: dict[str, str | None]) 
             declared = tables[table]
             if declared is None:
                 writers[table].add(source.package)
-            elif not str(source.path).startswith(declared.replace(".", "/") + "/"):
-                yield source.at(line, f"writes {table}, whose writer is {declared}")
+                continue
+            now = WRITERS_OF_TABLE.get(table) or WRITERS_SINCE_MOVED.get(declared, (declared,))
+            if not str(source.path).startswith(tuple(f"{each.replace('.', '/')}/" for each in now)):
+                yield source.at(line, f"writes {table}, whose writer is {' or '.join(now)}")
     for table, packages in writers.items():
         if len(packages) > 1:
             several = " and ".join(sorted(packages))

@@ -13,7 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("gateway", "campaigns", "dlr", "shortlinks", "storage", "smpp", "ratelimit")
+PACKAGES = (
+    "gateway",
+    "web",
+    "campaigns",
+    "messages",
+    "dispatch",
+    "recipients",
+    "dlr",
+    "shortlinks",
+    "storage",
+    "smpp",
+    "ratelimit",
+)
 CODE = (*PACKAGES, "benchmarks")
 
 # Never part of a commit: see .gitignore. Hidden folders are skipped as well, except .ci.

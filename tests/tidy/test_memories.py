@@ -15,12 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatch.answers import outcomes
+from dispatch.answers.receipt_reading import ReceiptManners, ReceiptReader
+from dispatch.message import MessageOptions, SendWindow
 from dlr import codes, receipt
 from dlr.status import Status
-from gateway.accept import body_faults, senders
-from gateway.dispatch import outcomes
-from gateway.dispatch.message import MessageOptions, SendWindow
-from gateway.dispatch.receipt_reading import ReceiptManners, ReceiptReader
+from messages import body_faults
+from messages.accept import senders
 from shortlinks.classify import classify_user_agent
 from smpp import addresses, encoding, times
 from smpp.encoding import TextSettings
@@ -79,20 +80,20 @@ MEMORIES: dict[str, Memory] = {
     "smpp.encoding._one_part": (
         encoding._one_part, encoding._one_part.__wrapped__, st.tuples(TEXTS, SETTINGS)
     ),
-    "gateway.accept.senders.sender_fault": (
+    "messages.accept.senders.sender_fault": (
         senders.sender_fault, senders.sender_fault.__wrapped__, st.tuples(TEXTS)
     ),
-    "gateway.accept.body_faults.nearest": (
+    "messages.body_faults.nearest": (
         body_faults.nearest,
         body_faults.nearest.__wrapped__,
         st.tuples(TEXTS, st.sampled_from([("to", "text"), ("stop",), ("from",)])),
     ),
-    "gateway.accept.body_faults._type_info": (
+    "messages.body_faults._type_info": (
         body_faults._type_info,
         body_faults._type_info.__wrapped__,
         st.tuples(st.sampled_from([SendWindow, MessageOptions])),
     ),
-    "gateway.dispatch.outcomes._instant": (
+    "dispatch.answers.outcomes._instant": (
         outcomes._instant, outcomes._instant.__wrapped__, st.tuples(SECONDS)
     ),
     "dlr.receipt._outcome": (receipt._outcome, receipt._outcome.__wrapped__, OUTCOMES),
@@ -102,7 +103,7 @@ MEMORIES: dict[str, Memory] = {
     "storage.codecs._remembered_microseconds": (
         codecs._encode_moment, codecs._microseconds, st.tuples(MOMENTS)
     ),
-    "gateway.dispatch.receipt_repeats.self._said": (
+    "dispatch.answers.receipt_repeats.self._said": (
         REPEATED._said, REPEATED._what_is_said, st.tuples(RESTS, TLV_VALUES, TLV_VALUES)
     ),
     "shortlinks.clicks.self._agent_class": (

@@ -187,13 +187,13 @@ def test_tables_and_their_writers_are_read_from_the_migration() -> None:
         ("dlr/sql/report.sql", "-- name: clear\nDELETE\n  FROM message WHERE id < $1;\n"),
         ("dlr/report.py", 'x = "UPDATE ONLY message SET parts = 1"\n'),
         ("dlr/report.py", 'await connection.copy_records_to_table("message", records=rows)\n'),
-        ("gateway/dispatch/sql/dispatch.sql", "INSERT INTO message VALUES ($1);\n"),
+        ("dispatch/sql/outbox.sql", "INSERT INTO message VALUES ($1);\n"),
     ],
 )
 def test_a_table_written_by_another_room_is_caught(path: str, text: str) -> None:
     faults = list(rules_sql.one_writer_per_table([snippet(path, text)], TABLES))
     assert len(faults) == 1
-    assert "whose writer is gateway.accept" in faults[0]
+    assert "whose writer is messages" in faults[0]
 
 
 def test_a_table_with_two_writing_packages_is_caught() -> None:

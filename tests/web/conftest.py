@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from gateway.web import listener
-from gateway.web.connection import Connection
-from gateway.web.request_head import RequestHead
-from gateway.web.single_posts import SinglePosts
-from tests.web.edge import Api, running_api
 from tests.web.raw_http import GOOD, Watched
+from tests.web.running import Api, running_api
+from web.api.single_posts import SinglePosts
+from web.edge import listener
+from web.edge.connection import Connection
+from web.edge.request_head import RequestHead
 
 
 @pytest.fixture

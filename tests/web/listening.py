@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import msgspec
 from aiohttp import web
 
-from gateway.web.listener import Listener
+from web.edge.listener import Listener
 
 
 async def plain(request: web.BaseRequest) -> web.StreamResponse:

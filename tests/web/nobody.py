@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from gateway.web.consents import ConsentView, ConsentWord
-from gateway.web.raw_deliveries import RawDeliveryView, RawFilter
-from gateway.web.recipients import (
+from web.consents import ConsentView, ConsentWord
+from web.raw_deliveries import RawDeliveryView, RawFilter
+from web.recipients import (
     InboundFilter,
     InboundView,
     NumberView,

@@ -7,21 +7,21 @@ from typing import get_args
 
 from dlr.rates import FORMULAS
 from dlr.status import STATUSES
-from gateway.web.meanings import (
+from storage.events import EventKind
+from tests.web.running import Api
+from web.meanings import (
     CATEGORY_NAMES,
     EVENT_KINDS,
     REASON_NAMES,
     STATUS_NAMES,
     render,
 )
-from storage.events import EventKind
-from tests.web.edge import Api
 
 PAGE = Path(__file__).parents[2] / "docs" / "meanings.md"
 
 
 def test_o6_the_page_is_what_the_code_says() -> None:
-    """python -m gateway.web.meanings > docs/meanings.md"""
+    """python -m web.meanings > docs/meanings.md"""
     assert PAGE.read_text(encoding="utf-8") == render()
 
 

@@ -7,16 +7,16 @@ import re
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.web.metrics import (
+from tests.web.api.test_messages import GOOD, URL
+from tests.web.running import Api
+from web.metrics import (
     CATALOGUE,
     HttpCounters,
     MetricsPage,
     SnapshotCollector,
     cumulative,
 )
-from gateway.web.services import HistogramSample, Sample
-from tests.web.edge import Api
-from tests.web.test_messages import GOOD, URL
+from web.services import HistogramSample, Sample
 
 
 async def scrape(api: Api) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:

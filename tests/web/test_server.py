@@ -12,12 +12,12 @@ from structlog.testing import capture_logs
 
 from gateway.config.settings import HttpSettings
 from gateway.config.values import Address
-from gateway.web import bodies
-from gateway.web.problems import DOCUMENT, KINDS
-from gateway.web.server import HttpServer, create_app
-from gateway.web.services import Component
-from tests.web.edge import Api, in_memory, running_api
-from tests.web.test_messages import GOOD, URL
+from tests.web.api.test_messages import GOOD, URL
+from tests.web.running import Api, in_memory, running_api
+from web.edge import bodies
+from web.edge.problems import DOCUMENT, KINDS
+from web.server import HttpServer, create_app
+from web.services import Component
 
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/message", "/v1/messages/a/b/c", "/%00", "/é"])

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from gateway.accept.models import Overloaded, StorageDown
-from tests.web.edge import Api, running_api
+from messages.models import Overloaded, StorageDown
+from tests.web.edge.test_request_limits import SECOND, Clock, limits
 from tests.web.raw_http import (
     GOOD,
     REFUSED,
@@ -20,7 +20,7 @@ from tests.web.raw_http import (
     read_answer,
     request,
 )
-from tests.web.test_limits import SECOND, Clock, limits
+from tests.web.running import Api, running_api
 
 GET = "GET /healthz HTTP/1.1"
 

@@ -8,13 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from gateway.accept.models import GivenIds, Prepared, Refused, Verdict
-from gateway.web import bodies
-from gateway.web.connection import BODY_SECONDS, HEAD_SECONDS, HELD_BYTES_MAX, Connection
-from gateway.web.services import MessageView
-from gateway.web.single_posts import SinglePosts
+from messages.models import GivenIds, Prepared, Refused, Verdict
 from storage.categories import Category
-from tests.web.edge import Api, running_api
 from tests.web.raw_http import (
     GOOD,
     REFUSED,
@@ -26,6 +21,11 @@ from tests.web.raw_http import (
     read_answer,
     request,
 )
+from tests.web.running import Api, running_api
+from web.api.single_posts import SinglePosts
+from web.edge import bodies
+from web.edge.connection import BODY_SECONDS, HEAD_SECONDS, HELD_BYTES_MAX, Connection
+from web.services import MessageView
 
 RECEIVED_AT_ONCE = 256 << 10  # by asyncio's own event loop, the greediest
 

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.scopes import SCOPES
-from tests.web.edge import Api, running_api
 from tests.web.raw_http import GOOD, ask, request
+from tests.web.running import Api, running_api
+from web.edge.scopes import SCOPES
 
 OPEN = {"/metrics", "/healthz", "/readyz", "/openapi.json"}
 NUMBER = "+8613812345678"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.accept.models import StorageDown
 from gateway.config.settings import HttpSettings
-from gateway.scopes import SCOPES
-from gateway.web.services import Component
-from tests.web.edge import Api, running_api
+from messages.models import StorageDown
+from tests.web.running import Api, running_api
+from web.edge.scopes import SCOPES
+from web.services import Component
 
 ADDRESS = "cannot connect to smsc.carrier.example:2775"
 

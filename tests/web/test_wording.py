@@ -6,9 +6,9 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from gateway.config.values import Size
-from gateway.web.bodies import BodyReader
-from gateway.web.message_list_api import LABELS
-from gateway.web.problems import ProblemError
+from web.api.message_list import LABELS
+from web.edge.bodies import BodyReader
+from web.edge.problems import ProblemError
 
 
 def test_each_status_is_named_once() -> None:

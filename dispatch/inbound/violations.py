@@ -1,0 +1,53 @@
+"""Was anybody texted after opting out?
+
+Owns the look at what was really sent, apart from the rules that should have stopped it: a rule that
+is broken must not be the one that says so. Counts messages of the category marketing whose first
+part was written to the wire after the recipient's opt-out. Each process looks at what all of them
+sent since it started, so the counts of several are not to be added. Stops nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from dlr.reasons import Reason
+from storage import sql
+from storage.categories import Category
+from storage.ids import id_at
+from storage.pool import Connection
+
+_SQL = sql.load("dispatch")
+STRETCH = timedelta(seconds=60)
+STRETCHES_PER_LOOK_MAX = 10
+
+_log = structlog.get_logger(__name__)
+
+
+class ViolationAudit:
+    """Goes through the submissions once, in stretches, some time behind the present."""
+
+    def __init__(self, started_at: datetime, lag: timedelta) -> None:
+        """`lag`: how long a result may take to be stored after it was submitted."""
+        self._lag = lag
+        self._audited = started_at - lag
+        self.violations = 0
+
+    async def look(self, connection: Connection, now: datetime) -> None:
+        """The next stretches that are complete."""
+        for _ in range(STRETCHES_PER_LOOK_MAX):
+            until = min(self._audited + STRETCH, now - self._lag)
+            if until <= self._audited:
+                return
+            found = await connection.fetchval(
+                _SQL["opt_out_violations"],
+                id_at(self._audited),
+                id_at(until),
+                int(Category.MARKETING),
+                int(Reason.OPTED_OUT),
+            )
+            self._audited = until
+            if found:
+                self.violations += found
+                _log.error("opt_out_violated", messages=found, until=until.isoformat())

@@ -1,0 +1,134 @@
+"""The objects that travel between outbox and wire.
+
+Owns their shapes only. `ReadyMessage` waits in a ready queue, a `Batch` is what one intent names, a
+`Journey` is one message of a batch between intent and outcome, an `OutboundPart` is one submit_sm
+in a window.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from dispatch.holds import Hold
+from dlr.reasons import Reason
+from dlr.status import Status
+from smpp.pdu import SubmitSm
+from smpp.tlv import Tlvs
+
+PRIORITY_DEFAULT = 5  # 0 highest ..
+PRIORITY_LOWEST = 9
+
+
+class SendWindow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Hours as recipients/hours.py has them; `zone` None is the recipient's."""
+
+    start: int
+    end: int
+    days: int = 127
+    zone: str | None = None
+
+
+class MessageOptions(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What few messages ask for: column `message.options`, absent (None) for most."""
+
+    # Goes although its recipient is suppressed: the one confirmation of an opt-out.
+    exempt: bool = False
+    sandbox: bool = False  # reaches nobody, so no cap counts it
+    send_at: int | None = None  # ms since the epoch
+    window: SendWindow | None = None
+    quiet_hours: Literal["hold", "reject", "ignore"] | None = None
+    tlvs: Tlvs = ()
+
+
+class Ended(msgspec.Struct, frozen=True, gc=False):
+    """A verdict before the wire: this message will not be sent. `rule` names the check."""
+
+    status: Status
+    reason: Reason
+    rule: str
+    error: str | None = None
+
+
+class Later(msgspec.Struct, frozen=True, gc=False):
+    """A verdict before the wire: not before `until` (ms since the epoch; None: until it is freed
+    by hand).
+    """
+
+    until: int | None
+    hold: Hold
+
+
+StopVerdict = Ended | Later
+
+
+class ReadyMessage(msgspec.Struct, gc=False, eq=False):
+    """A durable message that this process holds in memory. `expires_at` in ms since the epoch."""
+
+    id: int
+    category: int
+    account: int
+    parts: int
+    cost: int  # parts still to be sent
+    to: str
+    to_idx: bytes
+    sender: str
+    text: str
+    expires_at: int | None = None
+    attempt: int = 0
+    parts_done: frozenset[int] = frozenset()
+    batch_id: int | None = None
+    priority: int = PRIORITY_DEFAULT
+    options: MessageOptions | None = None
+    tags: tuple[str, ...] = ()
+    in_doubt: bool = False  # of an earlier attempt no answer came: it stays with its connector
+    let_go: bool = False  # by the rate of its batch
+    old_idx: tuple[bytes, ...] = ()  # by which the release before may have indexed the recipient
+
+
+class Doubt(msgspec.Struct, eq=False):
+    """One connector's messages that stand in an open intent: in doubt if the process died now."""
+
+    messages: int = 0
+
+
+class Batch(msgspec.Struct, eq=False):
+    """The messages of one submit_intent row. The row goes when `open` reaches 0."""
+
+    id: int
+    connector: int
+    messages: list[ReadyMessage]
+    open: int  # messages without a stored result
+    doubt: Doubt
+
+
+class Journey(msgspec.Struct, gc=False, eq=False):
+    """One message of one batch between intent and outcome."""
+
+    message: ReadyMessage
+    batch: Batch
+    unanswered: int  # parts without an answer, written or not
+    unsent: list[tuple[int, SubmitSm]] | None = (
+        None  # parts to write, last first; None: not encoded yet
+    )
+    encoded_at: int = 0  # ms since the epoch
+    submits: int = 0  # submit_sm of the whole message, once it is encoded
+    segments: int = 1  # parts that the carrier makes of each of them
+    done: tuple[int, ...] = ()
+    retry_status: int | None = None  # command_status of a part that may be tried again
+    retry_seconds: float = 0.0
+    elsewhere: bool = False  # the refusal says that the connector is at fault
+    throttled: bool = False
+    unwritten: bool = False
+    doubtful: bool = False  # a part was written and never answered, and is to be sent again
+
+
+class OutboundPart(msgspec.Struct, gc=False, eq=False):
+    """One submit_sm in flight. `submitted_at` in ms since the epoch."""
+
+    journey: Journey
+    part: int
+    submission_id: int
+    submitted_at: int
+    generation: int  # of the pace it was written in

@@ -1,0 +1,173 @@
+"""The claim: out of the outbox and into this process's memory, exactly once.
+
+Owns the transaction in which free rows become this term's, what becomes of it when its COMMIT was
+not heard of, and the hand-over into the ready queues. Must not decide which rows are claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import asyncpg
+import msgspec
+
+from dispatch.message import MessageOptions, ReadyMessage
+from dispatch.outbox.unreadable import fail_unreadable
+from dispatch.wire.connector_dispatch import ConnectorDispatch
+from storage import sql
+from storage.crypto import NumberVault
+from storage.doubtful import Doubtful
+from storage.faults import UNAVAILABLE
+from storage.ids import IdSource
+from storage.pool import Connection, Dedicated
+from storage.subscribers import SEVERAL_FORMS
+
+_SQL = sql.load("dispatch")
+Find = Callable[[Connection], Awaitable[Sequence[asyncpg.Record]]]
+
+
+class _Begun(msgspec.Struct):
+    """A message as its first parts went out: so many submit_sm, of so many parts each."""
+
+    submits: int
+    segments: int = 1
+    done: set[int] = msgspec.field(default_factory=set)
+
+
+class Claims:
+    """One connection's claims."""
+
+    def __init__(
+        self,
+        dedicated: Dedicated,
+        *,
+        vault: NumberVault,
+        ids: IdSource,
+        term: int,
+        texts_differ: Callable[[], bool],
+    ) -> None:
+        """`texts_differ`: whether a connector may make several parts of what was one at accept."""
+        self._dedicated = dedicated
+        self._vault = vault
+        self._ids = ids
+        self._term = term
+        self._texts_differ = texts_differ
+        self._doubtful = Doubtful()
+        self.claimed = 0
+
+    def on(self, dedicated: Dedicated) -> Claims:
+        """The same on another connection."""
+        return Claims(
+            dedicated,
+            vault=self._vault,
+            ids=self._ids,
+            term=self._term,
+            texts_differ=self._texts_differ,
+        )
+
+    async def claim(self, find: Find) -> tuple[Sequence[asyncpg.Record], list[ReadyMessage]]:
+        """Take the rows that `find` locks: the rows, and the messages in the same order. Those
+        whose number cannot be opened are ended, and are no message.
+
+        In two steps, so that the ids are known before the COMMIT: if its answer is lost they are
+        given back, else they would be owned and nowhere in memory.
+        """
+        database = await self._dedicated.connection()
+        await self._doubtful.settle(database, self._unclaim)
+        ids: list[int] = []
+        async with self._doubtful.guard(database, ids), self._dedicated.transaction():
+            found = await find(database)
+            if not found:
+                return (), []
+            ids += [row["id"] for row in found]
+            rows = await database.fetch(
+                _SQL["messages_claimed"],
+                ids,
+                [row["attempt"] for row in found],
+                [row["in_doubt"] for row in found],
+            )
+            done = await self._parts_done(database, rows)
+            await database.execute(_SQL["outbox_claim"], ids, self._term)
+        messages: list[ReadyMessage] = []
+        unreadable: dict[int, bool] = {}
+        for row in rows:
+            message = self._ready_message(row, done)
+            if message is None:
+                unreadable[row["id"]] = row["id"] in done
+            else:
+                messages.append(message)
+        if unreadable:
+            await self._fail(unreadable)
+        return found, messages
+
+    def hand_over(self, dispatch: ConnectorDispatch, messages: list[ReadyMessage]) -> int:
+        """Into the ready queue. Room was asked for in rows and is kept in parts: what does not fit,
+        the last so many, goes back with the next claim.
+        """
+        fitting = len(messages)
+        for position, message in enumerate(messages):
+            if not dispatch.ready.reserve(message.cost, message.category):
+                fitting = position
+                break
+        back = [message.id for message in messages[fitting:]]
+        self._doubtful.add(back)
+        self.claimed += fitting
+        dispatch.push(messages[:fitting])
+        return len(back)
+
+    async def _fail(self, unreadable: Mapping[int, bool]) -> None:
+        """They are ours and nowhere in memory: if this fails they are given back, and met again."""
+        try:
+            async with self._dedicated.transaction() as database:
+                await fail_unreadable(database, unreadable, self._term, self._ids)
+        except UNAVAILABLE:
+            self._doubtful.add(list(unreadable))
+
+    async def _unclaim(self, database: Connection, ids: list[int]) -> None:
+        await database.execute(_SQL["outbox_unclaim_messages"], ids, self._term)
+
+    async def _parts_done(
+        self, database: Connection, rows: list[asyncpg.Record]
+    ) -> Mapping[int, _Begun]:
+        """Half-sent messages resume with their missing parts only (E79).
+
+        All of several parts are asked about: a part that was throttled used up no attempt.
+        """
+        resumed = [row["id"] for row in rows if row["parts"] > 1 or self._texts_differ()]
+        done: dict[int, _Begun] = {}
+        if resumed:
+            for row in await database.fetch(_SQL["parts_done"], resumed, min(resumed)):
+                begun = done.setdefault(row["message_id"], _Begun(row["parts"], row["segments"]))
+                begun.done.add(row["part"])
+        return done
+
+    def _ready_message(
+        self, row: asyncpg.Record, done: Mapping[int, _Begun]
+    ) -> ReadyMessage | None:
+        to = self._vault.open_or_none(row["to_enc"])
+        if to is None:
+            return None
+        expires_at = row["expires_at"]
+        options = row["options"]
+        # Begun in other parts than were counted at accept, maybe: by another connector's settings.
+        begun = done.get(row["id"]) or _Begun(row["parts"])
+        return ReadyMessage(
+            id=row["id"],
+            category=row["category"],
+            account=row["account"],
+            parts=begun.submits * begun.segments,
+            cost=(begun.submits - len(begun.done)) * begun.segments,
+            to=to,
+            to_idx=self._vault.index(to) if to[1:3] in SEVERAL_FORMS else row["to_idx"],
+            sender=row["sender"],
+            text=row["text"],
+            expires_at=None if expires_at is None else int(expires_at.timestamp() * 1000),
+            attempt=row["attempt"],
+            parts_done=frozenset(begun.done),
+            batch_id=row["batch_id"],
+            priority=row["priority"],
+            tags=tuple(row["tags"] or ()),
+            in_doubt=row["in_doubt"],
+            options=None if options is None else msgspec.convert(options, MessageOptions),
+            old_idx=self._vault.old_indexes(to),
+        )

@@ -1,0 +1,219 @@
+"""From a connector that is down to the next one of the route that is up.
+
+Owns the move of what waits in the outbox for a connector that cannot send: each message's route is
+decided anew. Moves nothing that may have been sent and nothing of which a part was sent (E80), and
+nothing in memory: a connector that is down frees what it holds first. Must not send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
+
+import asyncpg
+import msgspec
+import structlog
+
+from dispatch.answers.outcomes import Detour
+from dispatch.message import ReadyMessage
+from dispatch.outbox.backlog_cursor import BacklogCursor
+from dispatch.routes.routing import NO_CONNECTOR, RouteTable
+from dispatch.wire.connector_dispatch import ConnectorDispatch
+from storage import events, sql
+from storage.categories import Category
+from storage.crypto import NumberVault
+from storage.events import Event
+from storage.ids import IdSource
+from storage.periodic import Ended, PeriodicTask
+from storage.pool import Dedicated
+
+_SQL = sql.load("dispatch")
+_log = structlog.get_logger(__name__)
+
+TURN_SECONDS = 0.5
+DOWN_SECONDS = 3.0  # a link that is lost for a moment keeps its messages
+ROWS_MAX = 500  # in one transaction
+BATCHES_PER_TURN_MAX = 20  # of one connector and category, so that an OTP waits behind no backlog
+SLICE_ITEMS = 200
+AGAIN_SECONDS = 60.0  # what could not be moved is looked at again
+
+_FIRST = datetime.fromtimestamp(0, UTC)
+
+
+class Detours:
+    """The other connectors of a message's route, for a single message in memory."""
+
+    def __init__(self, routes: RouteTable, account_name: Callable[[int], str]) -> None:
+        self.routes = routes
+        self.account_name = account_name
+
+    def of(self, connector: int, message: ReadyMessage) -> Detour | None:
+        """Where a message may go that this connector refused by a fault of its own."""
+        number, decision = self.routes.elsewhere(
+            connector,
+            message.to,
+            message.sender,
+            message.category,
+            self.account_name(message.account),
+            message.tags,
+        )
+        if number == NO_CONNECTOR:
+            return None
+        up = len(decision.connectors) - len(decision.down)
+        return Detour(number, decision.reason, up)
+
+
+class _Cursors(msgspec.Struct):
+    """How far one connector's rows were looked at since something last changed."""
+
+    since: float
+    free: dict[int, BacklogCursor] = msgspec.field(
+        default_factory=lambda: defaultdict(BacklogCursor)
+    )
+    due: tuple[datetime, int] = (_FIRST, 0)
+
+
+class Handover:
+    """One loop for all connectors of this process."""
+
+    def __init__(
+        self,
+        dedicated: Dedicated,
+        connectors: Mapping[int, ConnectorDispatch],
+        detours: Detours,
+        *,
+        vault: NumberVault,
+        ids: IdSource,
+        monotonic: Callable[[], float],
+        backlog: Callable[[int, int], None],
+        configured_away: Callable[[], Collection[int]] = tuple,
+        ended: Ended,
+    ) -> None:
+        """`configured_away` are connectors that were once used and are no more: what waits for
+        them waits for nobody. `backlog` is told which connector and category have more to claim.
+        """
+        self._dedicated = dedicated
+        self._connectors = connectors
+        self._detours = detours
+        self._vault = vault
+        self._ids = ids
+        self._monotonic = monotonic
+        self._backlog = backlog
+        self._configured_away = configured_away
+        self._down_since: dict[int, float] = {}
+        self._cursors: dict[int, _Cursors] = {}
+        self._up: frozenset[int] = frozenset()
+        self._task = PeriodicTask(
+            "handover", self.turn, lambda: TURN_SECONDS, ended=ended, pause_first=True
+        )
+        self.moved = 0
+
+    def start(self) -> None:
+        """Begin to look for connectors that are down."""
+        self._task.start()
+
+    async def stop(self) -> None:
+        """Move nothing any more."""
+        await self._task.stop()
+
+    def routes_changed(self) -> None:
+        """What could not be moved before may have another way now."""
+        self._cursors.clear()
+
+    async def turn(self) -> None:
+        """One look at every connector; moves at most a few thousand rows of each."""
+        now = self._monotonic()
+        up = frozenset(number for number, dispatch in self._connectors.items() if dispatch.up)
+        if up != self._up:
+            self._up = up
+            self._cursors.clear()
+        for number in (*self._connectors, *self._configured_away()):
+            if number in up:
+                self._down_since.pop(number, None)
+            elif now - self._down_since.setdefault(number, now) >= DOWN_SECONDS:
+                await self._clear(number, now)
+
+    async def _clear(self, connector: int, now: float) -> None:
+        if not self._detours.routes.has_other(connector):
+            return  # its messages wait for it, however many
+        cursors = self._cursors.get(connector)
+        if cursors is None or now - cursors.since >= AGAIN_SECONDS:
+            cursors = self._cursors[connector] = _Cursors(now)
+        moved = await self._move_due(connector, cursors)
+        for category in Category:
+            moved += await self._move_free(connector, category, cursors)
+        if moved:
+            self.moved += moved
+            _log.info("handed_over", connector=connector, messages=moved)
+
+    async def _move_free(self, connector: int, category: int, cursors: _Cursors) -> int:
+        moved = 0
+        for _ in range(BATCHES_PER_TURN_MAX):
+            cursor = cursors.free[category]
+            async with self._dedicated.transaction() as database:
+                found = await database.fetch(
+                    _SQL["outbox_free"], connector, category, *cursor.spans(), ROWS_MAX
+                )
+                moved += await self._move(database, connector, [row["id"] for row in found])
+            cursor.advance((row["band"], row["unit"], row["id"]) for row in found)
+            if len(found) < ROWS_MAX:
+                break
+        return moved
+
+    async def _move_due(self, connector: int, cursors: _Cursors) -> int:
+        """What waited for another attempt or for its time, which has come."""
+        moved = 0
+        for _ in range(BATCHES_PER_TURN_MAX):
+            async with self._dedicated.transaction() as database:
+                found = await database.fetch(
+                    _SQL["outbox_due_after"], connector, *cursors.due, ROWS_MAX
+                )
+                moved += await self._move(database, connector, [row["id"] for row in found])
+            if found:
+                cursors.due = (found[-1]["not_before"], found[-1]["id"])
+            if len(found) < ROWS_MAX:
+                break
+        return moved
+
+    async def _move(self, database: asyncpg.Connection, connector: int, ids: Sequence[int]) -> int:
+        """Decide these anew; in the caller's transaction, which has locked them."""
+        if not ids:
+            return 0
+        rows = await database.fetch(_SQL["messages_waiting"], ids, min(ids))
+        stays = connector in self._connectors  # one that is gone will not send the rest either
+        moves: list[tuple[int, int]] = []
+        told: list[Event] = []
+        kinds: set[tuple[int, int]] = set()
+        for start in range(0, len(rows), SLICE_ITEMS):
+            await asyncio.sleep(0)
+            for row in rows[start : start + SLICE_ITEMS]:
+                if stays and (row["in_doubt"] or row["begun"]):
+                    continue
+                to, reason = self._decide(connector, row)
+                if to != NO_CONNECTOR:
+                    moves.append((row["id"], to))
+                    kinds.add((to, row["category"]))
+                    detail = {"from": connector, "to": to, "reason": reason}
+                    told.append(Event(self._ids.next(), row["id"], "rerouted", detail))
+        if moves:
+            await database.execute(_SQL["outbox_move"], *zip(*moves, strict=True))
+            await events.append(database, told)
+            for kind in kinds:
+                self._backlog(*kind)
+        return len(moves)
+
+    def _decide(self, connector: int, row: asyncpg.Record) -> tuple[int, str]:
+        recipient = self._vault.open_or_none(row["to_enc"])
+        if recipient is None:
+            return NO_CONNECTOR, ""  # no route can be asked: it ends when it is claimed, or expires
+        number, decision = self._detours.routes.elsewhere(
+            connector,
+            recipient,
+            row["sender"],
+            row["category"],
+            self._detours.account_name(row["account"]),
+            row["tags"] or (),
+        )
+        return number, decision.reason

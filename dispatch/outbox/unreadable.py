@@ -1,0 +1,49 @@
+"""Messages whose stored number cannot be opened: they can go to nobody, so they are failed.
+
+Owns that end: one row of part 0, as for every message that ends before the wire. Must not open
+numbers (storage/crypto.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from dispatch.outbox.without_wire import row_without_wire
+from dlr.ledger import insert_submissions
+from dlr.reasons import Reason
+from dlr.status import Status, stopped
+from storage import sql
+from storage.ids import IdSource
+from storage.pool import Connection
+
+_SQL = sql.load("dispatch")
+_log = structlog.get_logger(__name__)
+
+NUMBER_UNREADABLE = "number unreadable"
+
+
+async def fail_unreadable(
+    connection: Connection, begun: Mapping[int, bool], term: int, ids: IdSource
+) -> Sequence[int]:
+    """End these messages of this term (id -> whether parts of it went out), in the caller's
+    transaction. What may have been sent at an earlier attempt is `unconfirmed`.
+    """
+    rows = await connection.fetch(_SQL["outbox_unreadable"], list(begun), term)
+    await insert_submissions(
+        connection,
+        [
+            row_without_wire(
+                row,
+                ids,
+                stopped(Status.FAILED, in_doubt=row["in_doubt"], begun=begun[row["id"]]),
+                reason=Reason.INTERNAL,
+                error=NUMBER_UNREADABLE,
+            )
+            for row in rows
+        ],
+    )
+    if rows:
+        _log.error("number_unreadable", messages=len(rows), remedy="restore them from a backup")
+    return [row["id"] for row in rows]

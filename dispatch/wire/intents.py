@@ -1,0 +1,140 @@
+"""The intent: the row that is committed before the first byte of a batch goes on the wire.
+
+Owns the inserts into `submit_intent` and, in the same transaction, the last look at what must not
+be sent (last_look.py). After a crash, what no open intent names was certainly not sent. Must not
+write to the wire and must not store results.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from dispatch.decisions import add_decision
+from dispatch.message import Batch, ReadyMessage, StopVerdict
+from dispatch.wire.last_look import LastLook, SuppressionLook
+from storage import sql
+from storage.codecs import array_text
+from storage.doubtful import Doubtful
+from storage.group_commit import GroupCommit
+from storage.pool import Connection, Dedicated
+
+_SQL = sql.load("dispatch")
+BATCHES_PER_FLUSH_MAX = 32
+BATCHES_WAITING_MAX = 1_000
+
+
+class IntentWriter:
+    """Commits intents; several connectors' batches share one commit when they come together."""
+
+    def __init__(
+        self,
+        dedicated: Dedicated,
+        *,
+        term: int,
+        looks: Sequence[LastLook] = (SuppressionLook(),),
+    ) -> None:
+        self._dedicated = dedicated
+        self._term = term
+        self.looks = looks
+        self.decisions: dict[tuple[str, str], int] = {}  # (rule, what it did)
+        self._doubtful = Doubtful()  # committed or not, nobody will write what these name
+        self.commits: GroupCommit[Batch, dict[int, StopVerdict]] = GroupCommit(
+            self._flush,
+            name="intent",
+            items_per_flush_max=BATCHES_PER_FLUSH_MAX,
+            items_waiting_max=BATCHES_WAITING_MAX,
+        )
+
+    def commit(self, batch: Batch) -> asyncio.Future[list[dict[int, StopVerdict] | BaseException]]:
+        """Commit this batch's intent. The one result: message id -> verdict of those that must
+        not be sent now.
+
+        Those are not named by the intent and must not be sent. An exception as result means that
+        nothing may be written to the wire for this batch.
+        """
+        return self.commits.submit([batch])
+
+    async def close(self) -> None:
+        """Commit what waits, then stop."""
+        await self.commits.close()
+
+    async def _flush(self, batches: list[Batch], attempt: int) -> Sequence[dict[int, StopVerdict]]:
+        connection = await self._dedicated.connection()
+        await self._doubtful.settle(connection, _close)
+        messages = [message for batch in batches for message in batch.messages]
+        async with self._doubtful.guard(connection, [batch.id for batch in batches]):
+            if not any(look.asks(messages) for look in self.looks) and await self._open_if_clear(
+                batches, messages
+            ):
+                return [{} for _ in batches]
+            verdicts = await self._look_and_open(batches, messages)
+        if not verdicts:
+            return [{} for _ in batches]
+        for verdict in verdicts.values():
+            add_decision(self.decisions, verdict)
+        return [
+            {
+                message.id: verdicts[message.id]
+                for message in batch.messages
+                if message.id in verdicts
+            }
+            for batch in batches
+        ]
+
+    async def _open_if_clear(self, batches: list[Batch], messages: Sequence[ReadyMessage]) -> bool:
+        """In one round trip, not six; False, and nothing opened, when somebody has to look.
+
+        The statement pairs recipients with accounts and categories, not with the messages: a
+        recipient is asked for under an old index, too, as one more of them.
+        """
+        asked = [(each.to_idx, each) for each in messages]
+        if any(each.old_idx for each in messages):
+            asked += [(old, each) for each in messages for old in each.old_idx]
+        async with self._dedicated.guarded() as connection:
+            clear = await connection.fetchval(
+                _SQL["intents_open_if_clear"],
+                self._term,
+                [batch.id for batch in batches],
+                [batch.connector for batch in batches],
+                [len(batch.messages) for batch in batches],
+                array_text([message.id for message in messages]),
+                b"".join([to_idx for to_idx, _ in asked]),
+                array_text([message.account for _, message in asked]),
+                array_text([message.category for _, message in asked]),
+                list({message.batch_id for message in messages if message.batch_id is not None}),
+            )
+        return bool(clear)
+
+    async def _look_and_open(
+        self, batches: list[Batch], messages: list[ReadyMessage]
+    ) -> dict[int, StopVerdict]:
+        async with self._dedicated.transaction() as connection:
+            verdicts = await self._look(connection, messages)
+            rows = [
+                (
+                    batch.id,
+                    self._term,
+                    batch.connector,
+                    [message.id for message in batch.messages if message.id not in verdicts],
+                )
+                for batch in batches
+            ]
+            await connection.executemany(_SQL["intent_open"], rows)
+        return verdicts
+
+    async def _look(
+        self, connection: Connection, messages: list[ReadyMessage]
+    ) -> dict[int, StopVerdict]:
+        """Every rule over what the rules before it have left."""
+        verdicts: dict[int, StopVerdict] = {}
+        for look in self.looks:
+            stopped = await look.decide(connection, messages)
+            if stopped:
+                verdicts.update(stopped)
+                messages = [message for message in messages if message.id not in stopped]
+        return verdicts
+
+
+async def _close(connection: Connection, intents: list[int]) -> None:
+    await connection.execute(_SQL["intent_close"], intents)

@@ -1,0 +1,152 @@
+"""What a running gateway makes of a new configuration, beside its connectors.
+
+Owns which keys hold at once, and the two steps in which they do: first everything is made that can
+be wrong, then all of it takes effect in one go, without waiting for anything. A flush or an intent
+that is being decided is decided by the rules it began with. Must not read the configuration, and
+must not touch binds (reload.py does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dispatch.answers.doubt import OutcomePolicy
+from dispatch.answers.receipt_reading import ReceiptManners
+from dispatch.inbound.opt_outs import OptOutPolicy
+from dispatch.inbound.owners import SenderOwners
+from dispatch.outbox.stops import Faster
+from dispatch.routes.routing import routes_of
+from dlr.codes import CodesOfConnectors
+from dlr.connector_groups import ConnectorGroups
+from gateway.config import Config
+from gateway.config.connector_settings import ConnectorSettings
+from gateway.config.wire import receipt_manners
+from gateway.wiring import connectors, sending
+from gateway.wiring.inbound import opt_out_policies, sender_owners
+from gateway.wiring.rules import Rules, build_rules
+from gateway.wiring.web import account_policies, request_rates, validity_seconds
+from messages.accept.pacing import PacingRates
+from messages.models import AccountPolicy
+from ratelimit.spec import RateSpec
+from storage.names import Registry
+
+if TYPE_CHECKING:
+    from gateway.app import Gateway
+
+SECTIONS = frozenset(
+    {"connectors", "routes", "accounts", "doubt", "validity", "quiet_hours", "retention"}
+)
+KEYS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "limits": frozenset(
+            {
+                "drain_seconds", "message_parts_max", "validity_seconds_max",
+                "recipient_gap_seconds", "unknown_after_hours",
+            }
+        ),
+        "accept": frozenset({"shed_above_percent"}),
+    }
+)  # fmt: skip
+# Of a connector, without touching a bind; `rate` and `window` are reload.py's.
+CONNECTOR_KEYS = (
+    "response_id_base", "receipt_id_base", "receipt_id_first", "id_rewrite", "receipt_group",
+    "user_message_reference", "query_after_seconds", "receipts_without_esm_class",
+    "receipt_states", "keep_raw", "inbound_country_code", "code_table", "codes", "receipts_per",
+    "inbound_gsm7", "service_type", "message_mode", "protocol_id", "priority_flag",
+    "registered_delivery", "validity_period", "receipt_time_zone",
+)  # fmt: skip
+
+
+class Following(msgspec.Struct):
+    """Everything that is made anew."""
+
+    config: Config
+    rules: Rules
+    accounts: Mapping[int, AccountPolicy]
+    rates: PacingRates
+    requests: Mapping[int, RateSpec]
+    opt_outs: Mapping[int, OptOutPolicy]
+    owners: SenderOwners
+    groups: ConnectorGroups
+    codes: CodesOfConnectors
+    manners: Mapping[str, ReceiptManners]
+
+
+def effective(
+    old: Config, new: Config, settings: Sequence[ConnectorSettings]
+) -> tuple[Config, list[str]]:
+    """Pure. What holds from now on, with connectors as they will be, and the keys that differ and
+    are read at the start only.
+    """
+    held: dict[str, object] = {"connectors": tuple(settings)}
+    restart: list[str] = []
+    for section in old.__struct_fields__:
+        before, after = getattr(old, section), getattr(new, section)
+        if section in SECTIONS:
+            held.setdefault(section, after)
+            continue
+        changed = [
+            key for key in before.__struct_fields__ if getattr(before, key) != getattr(after, key)
+        ]
+        live = KEYS.get(section, frozenset())
+        restart += [f"{section}.{key}" for key in changed if key not in live]
+        held[section] = msgspec.structs.replace(
+            before, **{key: getattr(after, key) for key in changed if key in live}
+        )
+    return msgspec.structs.replace(old, **held), restart
+
+
+def prepare(gateway: Gateway, config: Config, names: Registry) -> Following:
+    """Raises ConfigError; changes nothing."""
+    return Following(
+        config=config,
+        rules=build_rules(config, names.accounts, gateway.clock.wall_ms, gateway.rules.decisions),
+        accounts=account_policies(config, names),
+        rates=sending.pacing_rates(config, names),
+        requests=request_rates(config, names),
+        opt_outs=opt_out_policies(config, names),
+        owners=sender_owners(config, names),
+        groups=connectors.groups_of(config.connectors, names.connectors),
+        codes=connectors.codes_of((*config.connectors, gateway.sandbox.settings), names.connectors),
+        manners={each.name: receipt_manners(each, each.name) for each in config.connectors},
+    )
+
+
+def follow(gateway: Gateway, following: Following) -> frozenset[Faster]:
+    """All at once. Returns the rates that let more go than before."""
+    config = gateway.config = following.config
+    gateway.wiring.limits = config.limits
+    gateway.policy = gateway.wiring.policy = OutcomePolicy.of(config.doubt)
+    for dispatch in gateway.dispatcher.connectors.values():
+        dispatch.outcomes.policy = gateway.policy
+    gateway.routes.replace(routes_of(config.routes), gateway.registry.connectors)
+    gateway.accounts.clear()
+    gateway.accounts.update(following.accounts)
+    faster = gateway.pacing.configure(following.rates, gateway.ids.next())
+    gateway.edge.limits.follow(following.requests, gateway.pacing.account_rates)
+    _follow_rules(gateway, following.rules)
+    gateway.shedding.follow(config.accept.waiting_max, config.accept.shed_above_percent)
+    inbound = gateway.inbound.recorder
+    inbound.opt_outs.policies, inbound.owners = following.opt_outs, following.owners
+    gateway.dispatcher.recorder.groups = gateway.maintenance.groups = following.groups
+    gateway.dispatcher.recorder.codes = gateway.maintenance.codes = following.codes
+    gateway.maintenance.unknown_after_hours = config.limits.unknown_after_hours
+    gateway.retention.settings = config.retention
+    return faster
+
+
+def _follow_rules(gateway: Gateway, rules: Rules) -> None:
+    config = gateway.config
+    gateway.rules = rules
+    gateway.accepter.checks = rules.checks
+    gateway.dispatcher.intents.looks = sending.looks(gateway)
+    gateway.edge.validator.follow(
+        parts_max=config.limits.message_parts_max,
+        validity_seconds_max=config.limits.validity_seconds_max,
+        validity_seconds=validity_seconds(config),
+        timing=rules.timing,
+    )

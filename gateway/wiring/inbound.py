@@ -1,0 +1,99 @@
+"""From the configuration to the service for messages from handsets.
+
+Owns that wiring alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from dispatch.clock import Clock
+from dispatch.inbound.intake import InboundShared
+from dispatch.inbound.opt_outs import OptOutPolicy, OptOuts
+from dispatch.inbound.owners import SenderOwners
+from dispatch.inbound.recorder import InboundRecorder
+from dispatch.inbound.service import InboundService
+from gateway.config import Config
+from gateway.config.account_settings import AccountSettings
+from recipients.just_stopped import JustStopped
+from recipients.keywords import KeywordSets
+from recipients.numbers.plan import NumberPlan
+from smpp.reassembly import MESSAGES_OPEN_MAX
+from storage.categories import Category
+from storage.crypto import NumberVault
+from storage.ids import IdSource
+from storage.names import DEFAULT_ACCOUNT, Registry
+from storage.pool import Database
+from storage.suppression import EVERY_CATEGORY
+
+NANOSECONDS = 1_000_000_000
+AUDIT_LAG_SECONDS = 60.0  # for results that wait for the database
+
+
+def build(
+    config: Config,
+    database: Database,
+    registry: Registry,
+    *,
+    vault: NumberVault,
+    ids: IdSource,
+    term: int,
+    clock: Clock,
+    ended: Callable[[asyncio.Task[None]], object],
+) -> InboundService:
+    """Not yet started; its intakes are made with the connectors."""
+    stopped = JustStopped()
+    recorder = InboundRecorder(
+        database.dedicated("inbound"),
+        vault=vault,
+        term=term,
+        opt_outs=OptOuts(
+            opt_out_policies(config, registry),
+            stopped=stopped,
+            ids=ids,
+            wall_ms=clock.wall_ms,
+        ),
+        owners=sender_owners(config, registry),
+        waiting_max=config.limits.inbound_waiting_max,
+        late_max=MESSAGES_OPEN_MAX * max(1, len(config.connectors)),
+        wall_ms=clock.wall_ms,
+    )
+    return InboundService(
+        database.dedicated("inbound-parts"),
+        InboundShared(
+            recorder, ids, vault, NumberPlan(), lambda: clock.monotonic_ns() / NANOSECONDS
+        ),
+        term=term,
+        wall_ms=clock.wall_ms,
+        ended=ended,
+        stopped=stopped,
+        audit_lag_seconds=AUDIT_LAG_SECONDS
+        + max((each.response_timeout_seconds for each in config.connectors), default=0.0),
+    )
+
+
+def opt_out_policies(config: Config, registry: Registry) -> dict[int, OptOutPolicy]:
+    """Of every account."""
+    return {registry.accounts[each.name]: opt_out_policy(each) for each in _accounts(config)}
+
+
+def sender_owners(config: Config, registry: Registry) -> SenderOwners:
+    """Whose each sender is."""
+    return SenderOwners(
+        [(registry.accounts[each.name], each.senders) for each in _accounts(config)]
+    )
+
+
+def _accounts(config: Config) -> Sequence[AccountSettings]:
+    return config.accounts or (AccountSettings(name=DEFAULT_ACCOUNT),)
+
+
+def opt_out_policy(settings: AccountSettings) -> OptOutPolicy:
+    """What an account does about keywords."""
+    every = settings.opt_out_category == "all"
+    return OptOutPolicy(
+        KeywordSets.of(settings.opt_out_keywords, settings.opt_in_keywords),
+        EVERY_CATEGORY if every else int(Category.of(settings.opt_out_category)),
+        settings.opt_out_reply,
+    )

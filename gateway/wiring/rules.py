@@ -1,0 +1,124 @@
+"""The rules of this process, made from its configuration.
+
+Owns the choice of checks and their order, at accept and before the intent. Decides about no
+message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from dispatch.wire.last_look import LastLook, SuppressionLook
+from gateway.config.account_settings import AccountSettings
+from gateway.config.policy_settings import CapSettings, QuietHoursSettings
+from gateway.config.settings import Config
+from messages.rules.caps import CapRules, CapsCheck, CapsLook
+from messages.rules.consent import ConsentCheck, ConsentLook, ConsentRules
+from messages.rules.quiet_hours import TimingRules
+from messages.rules.quiet_hours_checks import TimingCheck, TimingLook
+from messages.rules.suppression import FlushCheck, SuppressionCheck
+from messages.rules.velocity import VelocityCheck, VelocityLimits
+from recipients.caps import Caps
+from storage.categories import Category
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What validation, the accepter and the intent writer are given."""
+
+    timing: TimingRules
+    checks: Sequence[FlushCheck]
+    looks: Sequence[LastLook]
+    # (rule, "refused"): what validation counts
+    decisions: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
+
+
+def build_rules(
+    config: Config,
+    accounts: Mapping[str, int],
+    wall_ms: Callable[[], int],
+    decisions: dict[tuple[str, str], int] | None = None,
+) -> Rules:
+    """`accounts`: the names in the configuration to the ids of table `account`. `decisions` were
+    counted before.
+    """
+    timing = timing_rules(config.quiet_hours, config.accounts, accounts)
+    consent = consent_rules(config.accounts, accounts)
+    caps = cap_rules(config.accounts, accounts)
+    velocity = velocity_limits(config.accounts, accounts)
+    return Rules(
+        timing=timing,
+        checks=(
+            SuppressionCheck(),
+            ConsentCheck(consent),
+            TimingCheck(timing, wall_ms),
+            CapsCheck(caps, wall_ms),  # at the moment that timing found
+            VelocityCheck(velocity, wall_ms),  # last: what another check ends is not counted
+        ),
+        looks=(
+            SuppressionLook(),
+            ConsentLook(consent),
+            TimingLook(timing, wall_ms),
+            CapsLook(caps, wall_ms),  # last, for the same reason
+        ),
+        decisions={} if decisions is None else decisions,
+    )
+
+
+def consent_rules(settings: Sequence[AccountSettings], accounts: Mapping[str, int]) -> ConsentRules:
+    """Which categories take consent."""
+    return ConsentRules(
+        {
+            accounts[account.name]: frozenset(map(Category.of, account.require_consent))
+            for account in settings
+        }
+    )
+
+
+def cap_rules(settings: Sequence[AccountSettings], accounts: Mapping[str, int]) -> CapRules:
+    """Frequency caps by account and category."""
+    caps: dict[tuple[int, int], Caps] = {}
+    for account in settings:
+        for category in (Category.TRANSACTIONAL, Category.SERVICE, Category.MARKETING):
+            chosen: CapSettings | None = getattr(account.caps, category.label)
+            if chosen is not None:
+                caps[accounts[account.name], category] = Caps(
+                    day=chosen.day,
+                    week=chosen.week,
+                    month=chosen.month,
+                    gap_seconds=chosen.gap_seconds,
+                )
+    return CapRules(caps)
+
+
+def velocity_limits(
+    settings: Sequence[AccountSettings], accounts: Mapping[str, int]
+) -> dict[int, VelocityLimits]:
+    """Limits on one-time passwords by account."""
+    return {
+        accounts[account.name]: VelocityLimits(
+            Caps(minute=chosen.minute, hour=chosen.hour, day=chosen.day),
+            chosen.prefix_digits,
+            chosen.prefix_hour,
+        )
+        for account in settings
+        if (chosen := account.otp_velocity) is not None
+    }
+
+
+def timing_rules(
+    quiet: QuietHoursSettings, settings: Sequence[AccountSettings], accounts: Mapping[str, int]
+) -> TimingRules:
+    """Quiet hours and time zones as configured."""
+    hours = {category: getattr(quiet, category.label) for category in Category}
+    return TimingRules(
+        quiet={category: span.hours for category, span in hours.items() if span is not None},
+        action=quiet.action,
+        account_zones={
+            accounts[account.name]: account.time_zone.zone
+            for account in settings
+            if account.time_zone is not None
+        },
+        default_zone=quiet.time_zone.zone,
+    )

@@ -1,0 +1,195 @@
+"""The plain counters of every room as samples for /metrics.
+
+Owns the mapping from counters to names of the catalogue in web/metrics.py. Runs at scrape time
+only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import TYPE_CHECKING, TypeVar
+
+from dispatch.answers.outcomes import OTHER_STATUS
+from dispatch.wire.connector_dispatch import ConnectorDispatch
+from dlr.status import Status
+from smpp.client import BindState
+from smpp.vocabulary import status_name
+from storage.categories import Category
+from storage.connectors import SANDBOX
+from storage.group_commit import GroupCommit
+from web.services import Sample
+
+if TYPE_CHECKING:
+    from gateway.app import Gateway
+
+T = TypeVar("T")
+R = TypeVar("R")
+_SESSION_PDUS = (
+    ("on_transmitter", "taken_on_transmitter"),
+    ("before_bind", "taken_before_bind"),
+    ("malformed", "pdus_malformed"),
+    ("refused", "requests_refused"),
+    ("unmatched_response", "responses_unmatched"),
+    ("unmatched_nack", "nacks_unmatched"),
+)
+
+
+def snapshot(gateway: Gateway) -> Iterator[Sample]:
+    """Every sample of this process but the HTTP ones, which the web server counts itself."""
+    yield Sample("sms_build_info", 1, (version("smsgate"),))
+    yield from _accepting(gateway)
+    for dispatch in gateway.dispatcher.connectors.values():
+        if dispatch.pool is not None or dispatch.connector != SANDBOX:  # until it is used
+            yield from _connector(dispatch)
+            yield from _oldest(gateway, dispatch)
+    yield from _recording(gateway)
+    yield Sample("sms_numbers_unreadable_total", gateway.vault.unreadable)
+    yield from _inbound(gateway)
+    yield from _links(gateway)
+
+
+def _accepting(gateway: Gateway) -> Iterator[Sample]:
+    accepter = gateway.accepter
+    for category in Category:
+        count = accepter.accepted_by_category[category]
+        yield Sample("sms_messages_accepted_total", count, (category.label,))
+    for status in (Status.SUPPRESSED, Status.CAPPED, Status.EXPIRED):
+        count = accepter.ended.get(status, 0)
+        yield Sample("sms_messages_ended_at_accept_total", count, (status.label,))
+    yield Sample("sms_messages_deduplicated_total", accepter.deduplicated)
+    yield Sample("sms_idempotency_replays_total", gateway.idempotency.replayed)
+    yield from _writer(gateway.idempotency.commits)
+    for category, count in gateway.shedding.shed.items():
+        yield Sample("sms_messages_shed_total", count, (category.label,))
+    yield Sample("sms_messages_canceled_total", gateway.control.canceled)
+    dispatcher = gateway.dispatcher
+    decided: Counter[tuple[str, str]] = Counter()
+    for decisions in (gateway.rules, accepter, dispatcher.intents):
+        decided.update(decisions.decisions)
+    for (rule, action), count in sorted(decided.items()):
+        yield Sample("sms_policy_decisions_total", count, (rule, action))
+    for lane in accepter.lanes:
+        yield Sample("sms_accept_waiting", lane.waiting, (lane.name,))
+        yield from _writer(lane)
+    yield from _writer(dispatcher.intents.commits)
+    yield from _writer(dispatcher.recorder.commits)
+    yield from _writer(gateway.control.canceler.commits)
+
+
+def _writer(commits: GroupCommit[T, R]) -> Iterator[Sample]:
+    labels = (commits.name,)
+    yield Sample("sms_commit_flushes_total", commits.flushes, labels)
+    yield Sample("sms_commit_items_total", commits.items_flushed, labels)
+    yield Sample("sms_commit_last_duration_seconds", commits.last_flush_seconds, labels)
+
+
+def _connector(dispatch: ConnectorDispatch) -> Iterator[Sample]:
+    labels = (dispatch.name,)
+    pool = dispatch.pool
+    binds = [] if pool is None else pool.binds
+    for category in Category:
+        parts = dispatch.ready.scheduler.parts_of(category)
+        yield Sample("sms_queue_depth", parts, (dispatch.name, category.label))
+    yield Sample("sms_connector_up", float(pool is not None and pool.up), labels)
+    yield Sample("sms_binds_up", sum(bind.state is BindState.BOUND for bind in binds), labels)
+    lost = sum(bind.counters.sessions for bind in binds) - sum(
+        bind.state is BindState.BOUND for bind in binds
+    )
+    yield Sample("sms_binds_lost_total", max(0, lost), labels)
+    for kind, field in _SESSION_PDUS:
+        count = sum(getattr(bind.session_counters, field) for bind in binds)
+        yield Sample("sms_session_pdus_total", count, (dispatch.name, kind))
+    yield Sample("sms_window_in_flight", dispatch.parts_in_flight, labels)
+    yield Sample("sms_submits_total", dispatch.parts_written, labels)
+    outcomes = dispatch.outcomes
+    for status, count in outcomes.responses.items():
+        yield Sample("sms_submit_responses_total", count, (dispatch.name, _status(status)))
+    yield Sample("sms_submits_unanswered_total", outcomes.in_doubt, labels)
+    yield Sample("sms_throttled_total", dispatch.pace.throttled_total, labels)
+    rate = dispatch.pace.per_second
+    if rate is not None:
+        yield Sample("sms_pace_parts_per_second", rate, labels)
+    if dispatch.queries is not None:
+        for result, count in dispatch.queries.results.items():
+            yield Sample("sms_queries_total", count, (dispatch.name, result))
+    yield Sample("sms_receipts_refused_total", dispatch.intake.counters.deferred, labels)
+    intake = dispatch.intake
+    yield Sample("sms_receipts_unreadable_total", intake.counters.unreadable, labels)
+    yield Sample("sms_receipts_unknown_state_total", intake.reader.unknown_words.total, labels)
+    yield Sample("sms_receipts_unmarked_total", intake.counters.receipt_like, labels)
+    yield Sample("sms_receipts_unreadable_time_total", intake.reader.undated, labels)
+    yield Sample("sms_receipts_guessed_total", intake.counters.guessed, labels)
+
+
+def _oldest(gateway: Gateway, dispatch: ConnectorDispatch) -> Iterator[Sample]:
+    now_ns = gateway.clock.monotonic_ns()
+    for category in Category:
+        in_memory = dispatch.ready.scheduler.oldest_age(category, now_ns) / 1e9
+        behind = gateway.control.backlog_age_seconds(dispatch.connector, category)
+        labels = (dispatch.name, category.label)
+        yield Sample("sms_queue_oldest_seconds", max(in_memory, behind), labels)
+
+
+def _status(command_status: int) -> str:
+    return "other" if command_status == OTHER_STATUS else status_name(command_status)
+
+
+def _recording(gateway: Gateway) -> Iterator[Sample]:
+    recorder = gateway.dispatcher.recorder
+    counters = recorder.counters
+    names = {number: dispatch.name for number, dispatch in gateway.dispatcher.connectors.items()}
+    for metric, counts in (
+        ("sms_parts_final_total", Counter(counters.final) + Counter(gateway.maintenance.final)),
+        ("sms_receipts_total", counters.receipts),
+    ):
+        for (connector, status), count in counts.items():
+            yield Sample(metric, count, (names.get(connector, ""), Status(status).label))
+    disbelieved = counters.disbelieved + gateway.maintenance.disbelieved
+    for connector, count in disbelieved.items():
+        yield Sample("sms_receipts_implausible_time_total", count, (names.get(connector, ""),))
+    yield Sample("sms_receipts_parked_total", counters.receipts_parked)
+    yield Sample("sms_receipts_joined_total", counters.receipts_joined + gateway.maintenance.joined)
+    yield Sample("sms_messages_rerouted_total", gateway.dispatcher.handover.moved)
+    yield Sample("sms_messages_expired_waiting_total", gateway.maintenance.expired)
+    yield Sample("sms_receipts_waiting", recorder.receipts_waiting)
+    yield Sample("sms_records_unstorable_total", counters.unstorable)
+    yield Sample("sms_numbers_suppressed_total", counters.numbers_suppressed)
+    yield Sample("sms_indexes_rewritten", int(gateway.vault.rewritten))
+    recovered = gateway.recovered
+    yield Sample("sms_messages_in_doubt_total", recovered.resent, ("resend",))
+    yield Sample("sms_messages_in_doubt_total", recovered.held, ("hold",))
+    yield Sample("sms_messages_in_doubt_total", recovered.failed, ("fail",))
+
+
+def _inbound(gateway: Gateway) -> Iterator[Sample]:
+    recorder = gateway.inbound.recorder
+    yield from _writer(recorder.commits)
+    yield Sample("sms_inbound_messages_total", recorder.counters.messages)
+    yield Sample("sms_inbound_incomplete_total", recorder.counters.incomplete)
+    yield Sample("sms_inbound_repeated_total", recorder.counters.repeated)
+    yield Sample("sms_inbound_unstorable_total", recorder.counters.unstorable)
+    yield Sample("sms_inbound_waiting", recorder.waiting)
+    opt_outs = recorder.opt_outs
+    yield Sample("sms_optouts_total", opt_outs.opted_out, ("keyword",))
+    yield Sample("sms_optouts_total", gateway.recipients.opted_out, ("api",))
+    yield Sample("sms_optouts_undone_total", opt_outs.opted_in, ("keyword",))
+    confirmations = gateway.inbound.confirmations
+    yield Sample("sms_optout_replies_total", confirmations.sent, ("sent",))
+    yield Sample("sms_optout_replies_total", confirmations.dropped, ("dropped",))
+    yield Sample("sms_optout_violations_total", gateway.inbound.violations.violations)
+    for connector, intake in gateway.inbound.intakes.items():
+        labels = (gateway.dispatcher.connectors[connector].name,)
+        yield Sample("sms_inbound_parts_total", intake.counters.parts, labels)
+        for guess, count in intake.counters.read_as.items():
+            yield Sample("sms_inbound_alphabet_guessed_total", count, (*labels, guess))
+        yield Sample("sms_inbound_headers_guessed_total", intake.counters.headers_guessed, labels)
+        yield Sample("sms_inbound_refused_total", intake.counters.deferred, labels)
+        yield Sample("sms_inbound_open", len(intake.reassembly), labels)
+
+
+def _links(gateway: Gateway) -> Iterator[Sample]:
+    for what, count in gateway.links.counts().items():
+        yield Sample("sms_clicks_total", count, (what,))
+    yield from gateway.links.listener.samples()

@@ -1,0 +1,140 @@
+"""Which messages repeat an earlier one: a `client_ref` is good once per account in 72 hours.
+
+Owns table `client_ref`: a reference, and the fingerprint of what it was used for; used for anything
+else it is refused. The claim is part of the transaction that stores the messages, so a message
+and its reference are both there or neither is. Must not store messages, and asks nothing about
+messages without a reference.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from dlr.status import Status
+from messages.accept.rows import Accepting
+from messages.models import FieldError, Prepared, Refused, Verdict
+from messages.reading.statuses import Standing, standings
+from storage import sql
+from storage.crypto import NumberVault
+from storage.ids import id_at
+from storage.pool import Connection
+from storage.subscribers import canonical
+
+_SQL = sql.load("messages")
+REMEMBERED = timedelta(hours=72)
+PURGE_ROWS_MAX = 10_000
+ID_OCTETS = 8
+_DETAIL = "client_ref has been used for a message with another to, text, from or category"
+_REUSED = Refused(
+    "client_ref_reused", _DETAIL, (FieldError("client_ref_reused", _DETAIL, "/client_ref"),)
+)
+_Reference = tuple[int, str]  # account and client_ref
+_GONE = Standing(Status.UNKNOWN)  # the first message is no longer stored, only its reference is
+
+
+class _Held(NamedTuple):
+    """A message that was stored before under a reference."""
+
+    message_id: int
+    fingerprint: bytes | None
+    stands: Standing
+
+
+def fingerprint(vault: NumberVault, message_id: int, message: Prepared) -> bytes:
+    """What this message asks for, as it is stored with its reference."""
+    asked = vault.request_fingerprint(
+        canonical(message.to), message.sender, message.category, message.asked_text or ""
+    )
+    return message_id.to_bytes(ID_OCTETS, "big") + asked
+
+
+async def claim(
+    connection: Connection, items: Sequence[Accepting], now: datetime
+) -> Sequence[Accepting]:
+    """Take the references of these messages; returns those that are to be stored.
+
+    The others get `repeat_of`: the message of this flush that has the reference, or what became of
+    the one that was stored before; or the refusal, where that one asked for something else. A
+    reference that another process is just storing is waited for.
+    """
+    first: dict[_Reference, Accepting] = {}
+    asking: list[tuple[_Reference, Accepting]] = []
+    for item in items:
+        reference = item.prepared.client_ref
+        if reference is not None:
+            key = item.prepared.account, reference
+            first.setdefault(key, item)
+            asking.append((key, item))
+    if not first:
+        return items
+    keys = sorted(first)  # in one order everywhere: two flushes never wait for each other
+    claimed = await connection.fetch(
+        _SQL["client_refs_claim"],
+        [account for account, _ in keys],
+        [reference for _, reference in keys],
+        [first[key].id for key in keys],
+        [first[key].fingerprint for key in keys],
+        id_at(now - REMEMBERED),
+    )
+    held: dict[_Reference, _Held] = {}
+    if len(claimed) < len(keys):
+        taken = {row["message_id"] for row in claimed}
+        held = await _holders(connection, [key for key in keys if first[key].id not in taken])
+    for key, item in asking:
+        item.repeat_of = _repeated(item, first[key], held.get(key))
+    return [item for item in items if item.repeat_of is None]
+
+
+def _repeated(
+    item: Accepting, first: Accepting, held: _Held | None
+) -> Accepting | Verdict | Refused | None:
+    """What this message repeats: nothing, another of its flush, or what was stored before."""
+    if held is not None:
+        if _differ(item.fingerprint, held.message_id, held.fingerprint):
+            return _REUSED
+        stands = held.stands
+        return Verdict(
+            held.message_id,
+            stands.status.label,
+            stands.why,
+            item.text,
+            deduplicated=True,
+            held_until=stands.until,
+        )
+    if item is first:
+        return None
+    return _REUSED if _differ(item.fingerprint, first.id, first.fingerprint) else first
+
+
+def _differ(asked: bytes | None, message_id: int, stored: bytes | None) -> bool:
+    """Whether the message that has the reference is known to have asked for something else."""
+    if asked is None or stored is None or stored[:ID_OCTETS] != message_id.to_bytes(ID_OCTETS):
+        return False
+    return not hmac.compare_digest(asked[ID_OCTETS:], stored[ID_OCTETS:])
+
+
+async def _holders(connection: Connection, keys: Sequence[_Reference]) -> dict[_Reference, _Held]:
+    """Which messages have these references, and how they stand."""
+    rows = await connection.fetch(
+        _SQL["client_refs_held"],
+        [account for account, _ in keys],
+        [reference for _, reference in keys],
+    )
+    standing = await standings(connection, [row["message_id"] for row in rows])
+    return {
+        keys[row["position"] - 1]: _Held(
+            row["message_id"], row["fingerprint"], standing.get(row["message_id"], _GONE)
+        )
+        for row in rows
+    }
+
+
+async def purge(connection: Connection, now: datetime) -> int:
+    """Forget references that may be used again; returns how many, at most PURGE_ROWS_MAX."""
+    answer = await connection.execute(
+        _SQL["client_refs_purge"], id_at(now - REMEMBERED), PURGE_ROWS_MAX
+    )
+    return int(answer.rpartition(" ")[2])

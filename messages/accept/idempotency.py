@@ -1,0 +1,325 @@
+"""Requests that may be repeated: a row per Idempotency-Key, written before the request's messages.
+
+Owns table `idempotency`: claims, answers and take-overs in group commits of its own. The row holds
+the ids that the request's messages will have, so that a repeat after a crash finds out which of
+them were stored and stores the rest under the same ids. Must not know HTTP, nor store messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+
+import asyncpg
+import msgspec
+import structlog
+
+from messages.accept.stored_before import stored_verdicts
+from messages.models import Overloaded, StorageDown, Verdict
+from storage import sql
+from storage.faults import UNAVAILABLE, is_unavailable, without_values
+from storage.group_commit import GroupCommit, QueueClosed, QueueFull
+from storage.ids import IdSource, id_at, run_of_ids
+from storage.pool import Connection, Dedicated
+
+_SQL = sql.load("messages")
+_log = structlog.get_logger(__name__)
+REMEMBERED = timedelta(hours=24)
+RECORDS_PER_FLUSH_MAX = 100  # an answer to a full batch has a megabyte
+RECORDS_WAITING_MAX = 2_000
+OWED_MAX = 1_000
+WAIT_SECONDS = 15.0  # for another process that is just answering the same request
+POLL_SECONDS = 0.1
+RETRY_AFTER_SECONDS = 1
+PURGE_ROWS_MAX = 1_000
+
+
+class RequestKey(msgspec.Struct, frozen=True, order=True):
+    """What a key is unique in. `endpoint` is method and path."""
+
+    account: int
+    endpoint: str
+    key: str
+
+
+class KeptAnswer(msgspec.Struct, frozen=True):
+    """An answer, byte for byte."""
+
+    status: int
+    content_type: str
+    location: str | None
+    body: bytes
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """The request is this process's to answer, with these ids.
+
+    `again`: an attempt before this one died or was broken off, and may have stored some of them;
+    `stored` are those that were found, with what it would have answered.
+    """
+
+    ids: Sequence[int]
+    again: bool = False
+    stored: Mapping[int, Verdict] = MappingProxyType({})
+
+
+class InProgress(Exception):
+    """Somebody is answering this request at this moment."""
+
+
+class OtherBody(Exception):
+    """The key was used for another request."""
+
+
+class _Claim(msgspec.Struct, frozen=True):
+    key: RequestKey
+    fingerprint: bytes
+    first_id: int
+    count: int
+
+
+class _Settle(msgspec.Struct, frozen=True):
+    """How a claim ends: with its answer; or given back to the `owner` that died over it; or, with
+    neither, undone, since nothing was stored for it.
+    """
+
+    key: RequestKey
+    first_id: int
+    answer: KeptAnswer | None = None
+    owner: int | None = None
+
+
+class _Mine(msgspec.Struct, frozen=True):
+    claimed: Claimed
+    taken_from: int | None = None  # the dead term that had it
+
+
+_Known = _Mine | KeptAnswer | InProgress | OtherBody
+
+
+class Idempotency:
+    """The requests with a key of this process, and the table in which every process sees them."""
+
+    def __init__(self, dedicated: Dedicated, *, ids: IdSource, term: int) -> None:
+        self._dedicated = dedicated
+        self._ids = ids
+        self._term = term
+        self._running: set[RequestKey] = set()
+        self._claimed: dict[RequestKey, _Settle] = {}  # how a running one ends if it breaks off
+        # Could not be written; goes with the next flush.
+        self._owed: OrderedDict[RequestKey, _Settle] = OrderedDict()
+        self.replayed = 0
+        self.commits: GroupCommit[_Claim | _Settle, _Known | None] = GroupCommit(
+            self._flush,
+            name="idempotency",
+            items_per_flush_max=RECORDS_PER_FLUSH_MAX,
+            items_waiting_max=RECORDS_WAITING_MAX,
+        )
+
+    @contextmanager
+    def running(self, key: RequestKey) -> Iterator[None]:
+        """While this process answers the request. Raises InProgress if it does so already.
+
+        A claim that has no answer at the end is given up: nothing was stored for it.
+        """
+        if key in self._running:
+            raise InProgress
+        self._running.add(key)
+        try:
+            yield
+        finally:
+            self._running.discard(key)
+            settle = self._claimed.pop(key, None)
+            if settle is not None:
+                self._give_up(settle)
+
+    async def claim(self, key: RequestKey, fingerprint: bytes, count: int) -> Claimed | KeptAnswer:
+        """`count` new ids for this request, or the answer it had before; inside `running`.
+
+        Waits up to WAIT_SECONDS for another process. Raises InProgress, OtherBody, StorageDown,
+        Overloaded.
+        """
+        claim = _Claim(key, fingerprint, self._ids.take(count)[0], count)
+        self._claimed[key] = _Settle(key, claim.first_id)  # also if its commit is in doubt
+        told: _Known | None = None
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                told = await self._ask(claim)
+                while isinstance(told, InProgress):
+                    await asyncio.sleep(POLL_SECONDS)
+                    told = await self._ask(claim)
+        except TimeoutError:
+            if told is None:  # nobody has said that it is being answered
+                raise StorageDown(RETRY_AFTER_SECONDS) from None
+            raise InProgress from None
+        if isinstance(told, _Mine):
+            # Of a process that died: if it stored nothing, the claim may as well be undone.
+            owner = told.taken_from if told.claimed.stored else None
+            self._claimed[key] = _Settle(key, told.claimed.ids[0], owner=owner)
+            return told.claimed
+        del self._claimed[key]
+        if isinstance(told, OtherBody):
+            raise told
+        self.replayed += 1
+        return told
+
+    async def keep(self, key: RequestKey, answer: KeptAnswer) -> None:
+        """Store the answer of a claimed request. What cannot be stored now is kept in memory and
+        tried again; the messages it tells of are stored either way.
+        """
+        settle = _Settle(key, self._claimed.pop(key).first_id, answer)
+        try:
+            [told] = await self.commits.submit([settle])
+        except (QueueFull, QueueClosed):
+            self._owe(settle)
+            return
+        if isinstance(told, BaseException):
+            _log.warning("answer_not_kept", error=without_values(told))
+
+    async def close(self) -> None:
+        """Write what waits, then stop."""
+        await self.commits.close()
+
+    async def _ask(self, claim: _Claim) -> _Known:
+        try:
+            [told] = await self.commits.submit([claim])
+        except (QueueFull, QueueClosed) as error:
+            raise Overloaded(RETRY_AFTER_SECONDS) from error
+        if isinstance(told, _Known):
+            return told  # some of these are exceptions, and answers all the same
+        assert told is not None  # a claim is always told something
+        if is_unavailable(told):
+            raise StorageDown(RETRY_AFTER_SECONDS) from told
+        raise told
+
+    def _give_up(self, settle: _Settle) -> None:
+        try:
+            self.commits.offer([settle])
+        except (QueueFull, QueueClosed):
+            self._owe(settle)
+
+    def _owe(self, settle: _Settle) -> None:
+        """Until it is written a repeat elsewhere is told that the request is in progress."""
+        self._owed.pop(settle.key, None)
+        if len(self._owed) >= OWED_MAX:
+            self._owed.popitem(last=False)
+        self._owed[settle.key] = settle
+
+    async def _flush(self, records: list[_Claim | _Settle], attempt: int) -> list[_Known | None]:
+        claims = {record.key: record for record in records if isinstance(record, _Claim)}
+        settles = {record.key: record for record in records if isinstance(record, _Settle)}
+        owed = list(self._owed.values())
+        told: dict[RequestKey, _Known] = {}
+        try:
+            await self._settle([*owed, *settles.values()])
+            if claims:
+                async with self._dedicated.transaction() as connection:
+                    told = await self._claim(connection, list(claims.values()))
+        except UNAVAILABLE:
+            for settle in settles.values():
+                self._owe(settle)
+            raise
+        for settle in owed:
+            if self._owed.get(settle.key) is settle:
+                del self._owed[settle.key]
+        return [told[each.key] if isinstance(each, _Claim) else None for each in records]
+
+    async def _settle(self, settles: Sequence[_Settle]) -> None:
+        """Each statement by itself and in the order of the keys: in one transaction with claims it
+        would hold rows that another process claims, and wait for what that one has claimed.
+        """
+        if not settles:
+            return
+        settles = sorted(settles, key=lambda each: each.key)
+        kept = [(each, each.answer) for each in settles if each.answer is not None]
+        undone = [each for each in settles if each.answer is None and each.owner is None]
+        async with self._dedicated.guarded() as connection:
+            if kept:
+                await connection.executemany(
+                    _SQL["idempotency_answer"],
+                    [
+                        (*_key(each.key), each.first_id, *msgspec.structs.astuple(answer))
+                        for each, answer in kept
+                    ],
+                )
+            if undone:
+                await connection.executemany(
+                    _SQL["idempotency_free"], [(*_key(each.key), each.first_id) for each in undone]
+                )
+            for each in settles:
+                if each.owner is not None and each.answer is None:
+                    await connection.execute(
+                        _SQL["idempotency_take_over"], *_key(each.key), self._term, each.owner
+                    )
+
+    async def _claim(
+        self, connection: Connection, claims: Sequence[_Claim]
+    ) -> dict[RequestKey, _Known]:
+        ordered = sorted(claims, key=lambda claim: claim.key)  # one order everywhere: no deadlock
+        rows = await connection.fetch(
+            _SQL["idempotency_claim"],
+            [claim.key.account for claim in ordered],
+            [claim.key.endpoint for claim in ordered],
+            [claim.key.key for claim in ordered],
+            [claim.fingerprint for claim in ordered],
+            [claim.first_id for claim in ordered],
+            self._term,
+            id_at(datetime.now(UTC) - REMEMBERED),
+        )
+        new = {row["first_id"] for row in rows}
+        told: dict[RequestKey, _Known] = {}
+        for claim in ordered:
+            if claim.first_id in new:
+                told[claim.key] = _Mine(Claimed(run_of_ids(claim.first_id, claim.count)))
+            else:
+                told[claim.key] = await self._known(connection, claim)
+        return told
+
+    async def _known(self, connection: Connection, claim: _Claim) -> _Known:
+        """The key is in the table; `claim` is a repeat, of whatever became of the first."""
+        row = await connection.fetchrow(_SQL["idempotency_row"], *_key(claim.key))
+        if row is None:  # given up in this moment
+            return InProgress()
+        if row["status"] is None and row["owner"] == self._term:
+            # Ours, and nobody is at it: its end could not be written. It was answered 503.
+            await connection.execute(
+                _SQL["idempotency_begin"], *_key(claim.key), claim.fingerprint, claim.first_id
+            )
+            return _Mine(Claimed(run_of_ids(claim.first_id, claim.count)))
+        if row["fingerprint"] != claim.fingerprint:
+            return OtherBody()
+        if row["status"] is not None:
+            return KeptAnswer(row["status"], row["content_type"], row["location"], row["answer"])
+        if not row["ended"]:
+            return InProgress()
+        return await self._take_over(connection, claim, row)
+
+    async def _take_over(
+        self, connection: Connection, claim: _Claim, row: asyncpg.Record
+    ) -> _Known:
+        """Of a process that died over it. Its sessions are gone: what it stored is stored."""
+        taken = await connection.execute(
+            _SQL["idempotency_take_over"], *_key(claim.key), row["owner"], self._term
+        )
+        if not taken.endswith(" 1"):
+            return InProgress()
+        ids = run_of_ids(row["first_id"], claim.count)
+        stored = await stored_verdicts(connection, ids)
+        _log.warning("request_taken_over", owner=row["owner"], ids=len(ids), stored=len(stored))
+        return _Mine(Claimed(ids, again=True, stored=stored), taken_from=row["owner"])
+
+
+async def purge(connection: Connection, now: datetime) -> int:
+    """Forget answers whose time is over; returns how many, at most PURGE_ROWS_MAX."""
+    answer = await connection.execute(
+        _SQL["idempotency_purge"], id_at(now - REMEMBERED), PURGE_ROWS_MAX
+    )
+    return int(answer.rpartition(" ")[2])
+
+
+def _key(key: RequestKey) -> tuple[int, str, str]:
+    return key.account, key.endpoint, key.key

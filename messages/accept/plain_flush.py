@@ -1,0 +1,82 @@
+"""The usual flush in one statement: few messages, and no rule asks but the suppression list.
+
+Owns which flushes are such, and that statement. Writes nothing where anything has to be looked at
+more closely; the accepter goes the long way then. Must not decide about a message.
+
+Seven round trips to one: with 25 messages the gateway's share is 260 us of processor, not 788, with
+50 it is 570, not 1 131 (PostgreSQL's 1 500, not 1 250). From some 100 on COPY costs both less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from messages.accept.rows import Accepting
+from messages.rules.suppression import FlushCheck
+from storage import sql
+from storage.faults import DEFECTS
+from storage.pool import Dedicated
+
+_SQL = sql.load("messages")
+MESSAGES_MAX = 100
+_encode = msgspec.json.Encoder().encode
+
+
+class _Row(msgspec.Struct, omit_defaults=True, gc=False):
+    """Named as in plain_flush.sql; octets as PostgreSQL reads them, in hexadecimal digits."""
+
+    id: int
+    owner: int
+    account: int
+    category: int
+    connector: int
+    data_coding: int
+    parts: int
+    sender: str
+    to_enc: str
+    to_idx: str
+    text: str
+    expires_at: datetime | None
+    priority: int
+    client_ref: str | None = None
+    fingerprint: str | None = None
+    campaign_id: str | None = None
+    variant: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+def suits(items: Sequence[Accepting], checks: Sequence[FlushCheck]) -> bool:
+    """Whether one statement can store all of them, should nobody be on the suppression list."""
+    return len(items) <= MESSAGES_MAX and not any(
+        item.batch_id is not None
+        or item.again
+        or item.old_idx  # the statement asks for one index of each recipient
+        or item.prepared.links
+        or item.prepared.options is not None
+        or any(check.concerns(item) for check in checks)
+        for item in items
+    )
+
+
+async def store(dedicated: Dedicated, items: Sequence[Accepting]) -> bool:
+    """False, and nothing is stored, if a recipient is suppressed or a client_ref taken."""
+    document = _encode([_row(item) for item in items]).decode()
+    try:
+        async with dedicated.guarded() as connection:
+            return bool(await connection.fetchval(_SQL["store_if_clear"], document))
+    except DEFECTS:  # a reference that is taken, or a value that the long way finds alone
+        return False
+
+
+def _row(item: Accepting) -> _Row:
+    message = item.prepared
+    return _Row(
+        item.id, item.owner, message.account, message.category, message.connector,
+        message.data_coding, message.parts, message.sender, "\\x" + item.to_enc.hex(),
+        "\\x" + item.to_idx.hex(), item.text, item.expires_at, message.priority,
+        message.client_ref, None if item.fingerprint is None else "\\x" + item.fingerprint.hex(),
+        message.campaign_id, message.variant, message.tags,
+    )  # fmt: skip

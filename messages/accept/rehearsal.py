@@ -1,0 +1,68 @@
+"""What would become of messages if they were sent now: the checks of accept, and nothing stored.
+
+Owns that rehearsal: the flush checks themselves run, on messages that have no id, in a transaction
+that may only read. Must not have rules of its own, or a preview would promise something else than
+accept does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import asyncpg
+
+from dispatch.holds import Hold
+from dlr.reasons import Reason
+from messages.accept.rows import NO_ID, Accepting
+from messages.models import Prepared
+from messages.rules.suppression import FlushCheck
+from storage.crypto import NumberVault
+from storage.reading import reading
+from web.services import PolicyDecision
+
+
+class Rehearsal:
+    """Implements PolicyPreview with the accepter's own checks."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool[asyncpg.Record],
+        vault: NumberVault,
+        checks: Callable[[], Sequence[FlushCheck]],
+    ) -> None:
+        self._pool = pool
+        self._vault = vault
+        self._checks = checks
+
+    async def decisions(self, items: Sequence[Prepared]) -> list[list[PolicyDecision]]:
+        rehearsed = [
+            Accepting(
+                NO_ID,
+                item,
+                b"",
+                self._vault.index(item.to),
+                None,
+                item.text,
+                None,
+                old_idx=self._vault.old_indexes(item.to),
+            )
+            for item in items
+        ]
+        async with reading(self._pool) as connection, connection.transaction(readonly=True):
+            for check in self._checks():
+                going = [item for item in rehearsed if item.ended is None]
+                if going:
+                    await check.decide(connection, going)
+        return [_decisions(item) for item in rehearsed]
+
+
+def _decisions(item: Accepting) -> list[PolicyDecision]:
+    """What the checks marked, the end last."""
+    found: list[PolicyDecision] = []
+    if item.hold is not Hold.NONE:
+        found.append(PolicyDecision(item.hold.rule, item.hold.status.label, until=item.not_before))
+    if item.ended is not None:
+        ended = item.ended
+        reason = None if ended.reason is Reason.NONE else ended.reason.label
+        found.append(PolicyDecision(ended.rule, ended.status.label, reason))
+    return found

@@ -1,0 +1,125 @@
+"""A message on its way through a lane, and the rows and objects that it becomes.
+
+Owns the shapes of what the accepter writes: message, outbox, and the submission row of a message
+that ends at once. Decides nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from dispatch.answers.outcomes import FREED_BY_HAND
+from dispatch.holds import Hold
+from dispatch.message import Ended, ReadyMessage
+from dlr.ledger import SubmissionRow
+from messages.accept.batches import BatchOpening
+from messages.models import Prepared, Refused, Verdict
+from storage.events import Event
+from storage.ids import IdSource
+
+MESSAGE_COLUMNS = (
+    "id", "account", "category", "connector", "data_coding", "parts", "sender", "to_enc", "to_idx",
+    "text", "client_ref", "batch_id", "campaign_id", "variant", "tags", "expires_at",
+    "priority", "options",
+)  # fmt: skip
+OUTBOX_COLUMNS = (
+    "id", "owner", "connector", "category", "account", "parts", "not_before", "expires_at",
+    "hold", "batch_id", "priority",
+)  # fmt: skip
+
+
+NO_CONNECTOR = 0
+NO_ID = 0  # of a message in a preview: nothing about it is written
+
+
+class Accepting(msgspec.Struct, gc=False):
+    """One message on its way through a lane."""
+
+    id: int
+    prepared: Prepared
+    to_enc: bytes
+    to_idx: bytes
+    batch_id: int | None
+    text: str
+    expires_at: datetime | None
+    owner: int = 0
+    paced: bool = False  # counted by its account's rate, also if its flush has to be repeated
+    not_before: datetime | None = None
+    hold: Hold = Hold.NONE
+    ended: Ended | None = None
+    again: bool = False  # its id was given out before: it may be stored
+    batch: BatchOpening | None = None
+    old_idx: tuple[bytes, ...] = ()  # by which the release before may have indexed the recipient
+    # Has its client_ref, or why it may not have it; this one is not stored.
+    repeat_of: Accepting | Verdict | Refused | None = None
+    fingerprint: bytes | None = None  # of what is asked for, with its id before; with a client_ref
+
+
+def message_row(item: Accepting) -> tuple[object, ...]:
+    """As MESSAGE_COLUMNS name it."""
+    message = item.prepared
+    return (
+        item.id, message.account, message.category, message.connector, message.data_coding,
+        message.parts, message.sender, item.to_enc, item.to_idx, item.text, message.client_ref,
+        item.batch_id, message.campaign_id, message.variant, message.tags or None, item.expires_at,
+        message.priority, message.options,
+    )  # fmt: skip
+
+
+def outbox_row(item: Accepting) -> tuple[object, ...]:
+    """As OUTBOX_COLUMNS name it."""
+    message = item.prepared
+    return (
+        item.id, item.owner, message.connector, message.category, message.account, message.parts,
+        item.not_before, item.expires_at, item.hold, item.batch_id, message.priority,
+    )  # fmt: skip
+
+
+def ended_row(item: Accepting, ids: IdSource) -> SubmissionRow:
+    """A message that ends without the wire has one row all the same: its status has a home."""
+    message = item.prepared
+    assert item.ended is not None
+    return SubmissionRow(
+        id=ids.next(),
+        message_id=item.id,
+        part=0,
+        parts=message.parts,
+        account=message.account,
+        category=message.category,
+        connector=NO_CONNECTOR,
+        status=item.ended.status,
+        reason=item.ended.reason,
+        error=item.ended.error,
+    )
+
+
+def ready_message(item: Accepting) -> ReadyMessage:
+    """What the ready queue holds of it once it is committed."""
+    message = item.prepared
+    return ReadyMessage(
+        id=item.id,
+        category=message.category,
+        account=message.account,
+        parts=message.parts,
+        cost=message.parts,
+        to=message.to,
+        to_idx=item.to_idx,
+        sender=message.sender,
+        text=item.text,
+        expires_at=message.expires_at,
+        batch_id=item.batch_id,
+        priority=message.priority,
+        tags=message.tags,
+        options=message.options,
+        old_idx=item.old_idx,
+    )
+
+
+def held_event(item: Accepting, ids: IdSource) -> Event:
+    """Why it waits, and until when unless somebody has to free it."""
+    detail: dict[str, object] = {"rule": item.hold.rule}
+    if item.not_before != FREED_BY_HAND:
+        detail["until"] = item.not_before
+    return Event(ids.next(), item.id, "held", detail)

@@ -1,0 +1,387 @@
+"""From one item of a request to a message that can be stored, or to the reasons why not.
+
+Owns every rule a message must meet and the order of what is added to its text. Pure but for the
+numbering plans it compiles once. Must not touch HTTP or the database: suppression, limits and ids
+are the accepter's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from unicodedata import east_asian_width
+
+import msgspec
+
+from dispatch.message import PRIORITY_DEFAULT, PRIORITY_LOWEST, MessageOptions
+from messages.accept.send_times import TimingFields
+from messages.accept.senders import sender_fault
+from messages.accept.tlvs import message_tlvs
+from messages.body_faults import UNDECODABLE, Faults, mended, repeated
+from messages.json_text import is_utf8, may_repeat
+from messages.models import (
+    AccountPolicy,
+    FieldError,
+    MessageRequest,
+    Prepared,
+    Refused,
+    RouteChoice,
+)
+from messages.rules.quiet_hours import TimingRules
+from recipients.numbers.plan import NumberPlan
+from shortlinks.rewrite import (
+    PLACEHOLDER_CODE,
+    TEXT_CHARACTERS_MAX,
+    TooManyLinksError,
+    find_links,
+    short_urls,
+    targets_of,
+    with_placeholders,
+)
+from smpp.encoding import TextSettings, count_parts
+from smpp.text import TooManyParts, Unencodable
+from smpp.tlv import Tlvs
+from smpp.vocabulary import DATA_CODING_DEFAULT, DATA_CODING_LATIN_1, DATA_CODING_UCS2
+from storage.categories import Category
+from storage.connectors import SANDBOX
+
+LABEL_CHARACTERS_MAX = 100  # client_ref, campaign_id, variant and each tag
+TAGS_MAX = 10
+SENDERS_SHOWN_MAX = 5
+
+_UNITS_PART_MAX = 160  # no part holds more characters, whatever the alphabet
+# Line feed, carriage return and tab are text; the other controls are not, U+0000 cannot be stored,
+# half of a surrogate pair cannot be sent, U+FFFE in front means "the other byte order" to a phone.
+_NOT_TEXT = re.compile("[\0-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_FIELD_COUNT = len(
+    MessageRequest.__struct_fields__
+)  # all but the required ones are None by default
+
+# What is stored of a text's alphabet; the carrier's own number is its connector's business.
+_DATA_CODINGS = {
+    "gsm7": DATA_CODING_DEFAULT, "latin1": DATA_CODING_LATIN_1, "ucs2": DATA_CODING_UCS2,
+}  # fmt: skip
+
+
+# A text that is none: the code that its field has for what it cannot be.
+_MALFORMED = {
+    "to": "number_invalid", "text": "text_invalid", "from": "sender_invalid",
+    "category": "category_unknown", "client_ref": "label_invalid", "campaign_id": "label_invalid",
+    "variant": "label_invalid", "tags": "label_invalid", "tlvs": "tlv_invalid",
+}  # fmt: skip
+
+
+def _usual_texts(_connector: int) -> TextSettings:
+    return TextSettings()
+
+
+class _FinalText(msgspec.Struct, gc=False):
+    """A text as it will be sent; the fields are those of Prepared."""
+
+    text: str
+    links: tuple[str, ...]
+    slots: tuple[int, ...]
+    data_coding: int
+    parts: int
+
+
+class Validator:
+    """Checks messages one by one. One for the process; holds no state of a request. `link_base_url`
+    as `shortlinks.rewrite.parse_base_url` returned it; `decisions` counts refusals of numbers.
+    """
+
+    def __init__(
+        self,
+        *,
+        numbers: NumberPlan,
+        route: RouteChoice,
+        link_base_url: str,
+        parts_max: int,
+        validity_seconds_max: int,
+        timing: TimingRules,
+        validity_seconds: Sequence[int] = (),
+        decisions: dict[tuple[str, str], int] | None = None,
+        texts: Callable[[int], TextSettings] = _usual_texts,
+    ) -> None:
+        """`texts`: how the connector of this number takes texts, which is how parts are counted."""
+        self._decode = msgspec.json.Decoder(MessageRequest).decode
+        self._number_fault = numbers.fault
+        self._route = route
+        self._link_base_url = link_base_url
+        self._placeholder = short_urls(link_base_url, [PLACEHOLDER_CODE])[0]
+        self.follow(
+            parts_max=parts_max,
+            validity_seconds_max=validity_seconds_max,
+            validity_seconds=validity_seconds,
+            timing=timing,
+        )
+        self._decisions = {} if decisions is None else decisions
+        self._texts = texts
+        self._categories = {category.label: int(category) for category in Category}
+
+    def follow(
+        self,
+        *,
+        parts_max: int,
+        validity_seconds_max: int,
+        validity_seconds: Sequence[int],
+        timing: TimingRules,
+    ) -> None:
+        """What holds from the next message on. `validity_seconds_max` bounds `expires_in`,
+        `validity_seconds` stands in for it, by category.
+        """
+        self._parts_max = parts_max
+        self._validity_seconds_max = validity_seconds_max
+        self._validity_seconds = tuple(validity_seconds) or (validity_seconds_max,) * len(Category)
+        self._timing = TimingFields(timing)
+
+    def check(
+        self,
+        raw: bytes | msgspec.Raw,
+        account: AccountPolicy,
+        *,
+        now_ms: int,
+        index: int | None = None,
+    ) -> Prepared | Refused:
+        """One item of JSON as a message, or everything that is wrong with it.
+
+        `index` is its place in a batch, for the JSON pointers (RFC 6901) of the errors. Never
+        raises for what a client can send.
+        """
+        faults: list[FieldError]
+        request: MessageRequest | None
+        try:
+            request = self._decode(raw)
+        except UNDECODABLE:
+            request, faults = _what_is_right(raw, index)
+            if request is None:
+                return _refused(faults, index)
+        else:
+            given = _FIELD_COUNT - msgspec.structs.astuple(request).count(None)
+            faults = repeated(raw) if may_repeat(bytes(raw), given) else []
+        self._number(request.to, account, faults)
+        sender = self._sender(request.sender, account, faults)
+        category = self._category(request.category, account, faults)
+        _check_labels(request, faults)
+        priority = _priority(request.priority, faults)
+        seconds = request.expires_in
+        if seconds is not None and not 1 <= seconds <= self._validity_seconds_max:
+            detail = f"expires_in is 1 to {self._validity_seconds_max} seconds"
+            faults.append(FieldError("out_of_range", detail, "/expires_in"))
+        timing = self._timing.read(request, account, now_ms, faults)
+        tlvs = _tlvs(request, faults)
+        tags = request.tags or ()
+        options = timing.options
+        connector = 0
+        if request.sandbox or account.sandbox:
+            connector, options = SANDBOX, _sandboxed(options)
+        elif not faults:
+            connector = self._route(request.to, sender, category, account.name, tags)
+            if not connector:
+                detail = "no route is configured for this number, sender and category"
+                faults.append(FieldError("route_unavailable", detail, "/to"))
+        final = self._text(request, account, category, self._texts(connector))
+        if isinstance(final, FieldError):
+            faults.append(final)
+        if faults or isinstance(final, FieldError):
+            return _refused(faults, index)
+        return Prepared(
+            account.id, category, connector, request.to, sender,
+            final.text, final.links, final.slots, final.data_coding, final.parts,
+            request.client_ref, request.campaign_id, request.variant, tags,
+            timing.release
+            + 1000 * (self._validity_seconds[category] if seconds is None else seconds),
+            priority=priority,
+            options=_with_tlvs(options, tlvs),
+            asked_text=None if request.client_ref is None else request.text,
+        )  # fmt: skip
+
+    def _number(self, to: str, account: AccountPolicy, faults: list[FieldError]) -> None:
+        fault = self._number_fault(to)
+        if fault is not None:
+            faults.append(FieldError("number_invalid", f"to {fault}", "/to"))
+        elif (refused := account.numbers.fault(to)) is not None:
+            key = (refused[0], "refused")
+            self._decisions[key] = self._decisions.get(key, 0) + 1
+            faults.append(FieldError(*refused, "/to"))
+
+    def _sender(self, sender: str | None, account: AccountPolicy, faults: list[FieldError]) -> str:
+        allowed = account.senders
+        if sender is None:
+            return allowed[0] if allowed else ""
+        if allowed:
+            if sender not in allowed:
+                shown = ", ".join(allowed[:SENDERS_SHOWN_MAX])
+                more = ", …" if len(allowed) > SENDERS_SHOWN_MAX else ""
+                detail = f"from is not a sender of this account; it has {shown}{more}"
+                faults.append(FieldError("sender_not_allowed", detail, "/from"))
+        elif (fault := sender_fault(sender)) is not None:
+            faults.append(FieldError("sender_invalid", fault, "/from"))
+        return sender
+
+    def _category(self, label: str | None, account: AccountPolicy, faults: list[FieldError]) -> int:
+        if label is None:
+            return int(account.default_category)
+        category = self._categories.get(label)
+        if category is None:
+            detail = f"category is one of {', '.join(self._categories)}"
+            faults.append(FieldError("category_unknown", detail, "/category"))
+            return int(account.default_category)
+        return category
+
+    def _text(
+        self,
+        request: MessageRequest,
+        account: AccountPolicy,
+        category: int,
+        settings: TextSettings,
+    ) -> _FinalText | FieldError:
+        """Links shortened, signature and suffix added, parts counted: in this order."""
+        text = request.text
+        fault = _text_fault(text)
+        if fault is not None:
+            return fault
+        parts_max = self._parts_max
+        if request.max_parts is not None:
+            if request.max_parts < 1:
+                return FieldError("out_of_range", "max_parts is 1 or more", "/max_parts")
+            parts_max = min(parts_max, request.max_parts)
+        links: tuple[str, ...] = ()
+        slots: tuple[int, ...] = ()
+        shorten = account.shorten_urls if request.shorten_urls is None else request.shorten_urls
+        try:
+            if shorten and "://" in text:
+                text, links, slots = self._with_placeholders(text)
+            text = _signed(text, account, category)
+            if len(text) > parts_max * _UNITS_PART_MAX:
+                raise TooManyParts(-(-len(text) // _UNITS_PART_MAX), parts_max)
+            alphabet, parts = count_parts(text, settings, parts_max=parts_max)
+        except TooManyParts as error:
+            detail = f"text needs {error.parts} parts or more, {error.parts_max} are allowed"
+            return FieldError("text_too_long", detail, "/text")
+        except TooManyLinksError as error:
+            return FieldError("links_too_many", f"text holds {error}", "/text")
+        except Unencodable as error:
+            return FieldError("text_invalid", str(error), "/text")
+        if slots and text.count(self._placeholder) != len(slots):
+            # Another link's code would be put there, and the flush of many messages would fail.
+            detail = f"text holds {self._placeholder}, which stands for a link not made yet"
+            return FieldError("text_invalid", detail, "/text")
+        return _FinalText(text, links, slots, _DATA_CODINGS[alphabet], parts)
+
+    def _with_placeholders(self, text: str) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
+        # A text that holds a placeholder of its own would be filled wrongly: there, links of ours
+        # are shortened like any other.
+        ours = "" if self._placeholder in text else self._link_base_url
+        spans = find_links(text, except_under=ours)
+        if not spans:
+            return text, (), ()
+        marked = with_placeholders(text, spans, self._link_base_url)
+        return marked, tuple(targets_of(spans)), tuple(span.slot for span in spans)
+
+
+def _what_is_right(
+    raw: bytes | msgspec.Raw, index: int | None
+) -> tuple[MessageRequest | None, Faults]:
+    """Of an item that could not be decoded. A body that is not UTF-8 is no JSON at all; in a batch
+    it is one item that is not.
+    """
+    rest = mended(raw, MessageRequest, _MALFORMED)
+    if index is None and not is_utf8(bytes(raw)):
+        return None, Faults([FieldError("malformed_json", "this is not UTF-8", "")])
+    return rest.body, rest.faults
+
+
+def _refused(faults: list[FieldError], index: int | None) -> Refused:
+    if index is not None:
+        faults = [
+            FieldError(fault.code, fault.detail, f"/messages/{index}{fault.pointer}")
+            for fault in faults
+        ]
+    return Refused(faults[0].code, faults[0].detail, tuple(faults))
+
+
+def _tlvs(request: MessageRequest, faults: list[FieldError]) -> Tlvs:
+    if not request.tlvs:
+        return ()
+    tlvs = message_tlvs(request.tlvs)
+    if isinstance(tlvs, FieldError):
+        faults.append(tlvs)
+        return ()
+    return tlvs
+
+
+def _with_tlvs(options: MessageOptions | None, tlvs: Tlvs) -> MessageOptions | None:
+    if not tlvs:
+        return options
+    return msgspec.structs.replace(options or MessageOptions(), tlvs=tlvs)
+
+
+def _sandboxed(options: MessageOptions | None) -> MessageOptions:
+    if options is None:
+        return MessageOptions(sandbox=True)
+    return msgspec.structs.replace(options, sandbox=True)
+
+
+def _check_labels(request: MessageRequest, faults: list[FieldError]) -> None:
+    """client_ref, campaign_id, variant, tags: short printable text, since reports group by them."""
+    labels = request.client_ref, request.campaign_id, request.variant
+    if labels == (None, None, None) and not request.tags:
+        return
+    for name, value in zip(("client_ref", "campaign_id", "variant"), labels, strict=True):
+        if value is not None and not _is_label(value):
+            detail = f"{name} is 1 to {LABEL_CHARACTERS_MAX} printable characters"
+            faults.append(FieldError("label_invalid", detail, f"/{name}"))
+    tags = request.tags
+    if not tags:
+        return
+    if len(tags) > TAGS_MAX:
+        faults.append(FieldError("out_of_range", f"tags are at most {TAGS_MAX}", "/tags"))
+        return
+    for position, tag in enumerate(tags):
+        if not _is_label(tag):
+            detail = f"a tag is 1 to {LABEL_CHARACTERS_MAX} printable characters"
+            faults.append(FieldError("label_invalid", detail, f"/tags/{position}"))
+
+
+def _priority(given: int | None, faults: list[FieldError]) -> int:
+    if given is None or 0 <= given <= PRIORITY_LOWEST:
+        return PRIORITY_DEFAULT if given is None else given
+    detail = f"priority is 0, the highest, to {PRIORITY_LOWEST}"
+    faults.append(FieldError("out_of_range", detail, "/priority"))
+    return PRIORITY_DEFAULT
+
+
+def _is_label(value: str) -> bool:
+    return 1 <= len(value) <= LABEL_CHARACTERS_MAX and value.isprintable()
+
+
+def _text_fault(text: str) -> FieldError | None:
+    if not text or text.isspace():
+        return FieldError("text_empty", "text is empty", "/text")
+    if len(text) > TEXT_CHARACTERS_MAX:
+        detail = f"text has more than {TEXT_CHARACTERS_MAX} characters"
+        return FieldError("text_too_long", detail, "/text")
+    # isprintable is one pass in C and true for most texts; only others (line breaks, emoji) are
+    # searched.
+    if not text.isprintable() and (match := _NOT_TEXT.search(text)):
+        detail = f"text holds U+{ord(match[0]):04X}, which is no character of a text"
+        return FieldError("text_invalid", detail, "/text")
+    return None
+
+
+def _signed(text: str, account: AccountPolicy, category: int) -> str:
+    """Signature in front and, for marketing, the way to opt out behind; neither of them twice."""
+    if account.signature and not text.startswith(account.signature):
+        text = _joined(account.signature, text)
+    suffix = account.opt_out_suffix
+    if suffix and category == Category.MARKETING and suffix not in text:
+        text = _joined(text, suffix)
+    return text
+
+
+def _joined(left: str, right: str) -> str:
+    """Both in one, with a space between so that no word and no link runs on; not after Chinese."""
+    if left[-1].isspace() or right[0].isspace() or east_asian_width(left[-1]) in "WF":
+        return left + right
+    return f"{left} {right}"

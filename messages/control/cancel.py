@@ -1,0 +1,67 @@
+"""The end of single messages that their sender takes back.
+
+Owns the transaction of a cancel: the outbox row goes and the status `canceled` is written, while no
+intent can be. Must not decide what the API says of a message that it was too late for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dispatch.outbox.without_wire import row_without_wire
+from dlr.ledger import insert_submissions
+from dlr.status import Status
+from storage import sql
+from storage.group_commit import GroupCommit
+from storage.ids import IdSource
+from storage.one_commit import committed
+from storage.pool import Dedicated
+
+_SQL = sql.load("messages")
+CANCELS_PER_FLUSH_MAX = 200
+CANCELS_WAITING_MAX = 2_000
+
+_Wanted = tuple[int, int]  # message, account
+
+
+class MessageCanceler:
+    """Cancels messages; many share one commit, since intents wait meanwhile."""
+
+    def __init__(self, dedicated: Dedicated, ids: IdSource) -> None:
+        self._dedicated = dedicated
+        self._ids = ids
+        self.canceled = 0
+        self.commits: GroupCommit[_Wanted, bool] = GroupCommit(
+            self._flush,
+            name="cancel",
+            items_per_flush_max=CANCELS_PER_FLUSH_MAX,
+            items_waiting_max=CANCELS_WAITING_MAX,
+        )
+
+    async def cancel(self, account: int, message_id: int) -> bool:
+        """Whether the message was certainly not on the wire and is canceled now, for good.
+
+        Raises Overloaded, StorageDown.
+        """
+        return await committed(self.commits, (message_id, account))
+
+    async def close(self) -> None:
+        """Commit what waits, then stop."""
+        await self.commits.close()
+
+    async def _flush(self, wanted: list[_Wanted], attempt: int) -> Sequence[bool]:
+        async with self._dedicated.transaction() as connection:
+            await connection.execute(_SQL["control_alone"])
+            rows = await connection.fetch(
+                _SQL["cancel_messages"],
+                [message for message, _ in wanted],
+                [account for _, account in wanted],
+            )
+            held = [(row["id"], row["owner"]) for row in rows if row["owner"]]
+            if held:
+                await connection.execute(_SQL["remember_canceled"], *zip(*held, strict=True))
+            canceled = [row_without_wire(row, self._ids, Status.CANCELED) for row in rows]
+            await insert_submissions(connection, canceled)
+        gone = {row["id"] for row in rows}
+        self.canceled += len(gone)
+        return [message in gone for message, _ in wanted]

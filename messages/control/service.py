@@ -1,0 +1,125 @@
+"""Control of what waits, as the application runs it and the API asks for it.
+
+Owns the wiring of this room, and what is told of a batch. Decides nothing itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import asyncpg
+
+from dispatch.clock import Clock
+from dispatch.dispatcher import Dispatcher
+from dispatch.outbox.batch_feed import BatchFeed
+from dispatch.queue.batch_pace import BatchPace
+from dlr.report import delivery_counts
+from messages.control.batches import BatchChanges, read_batch
+from messages.control.cancel import MessageCanceler
+from messages.control.look import ControlLook
+from messages.control.watch import BatchWatch
+from storage.ids import IdSource, time_of
+from storage.pool import Connection, Database
+from storage.reading import reading
+from web.control_services import BatchChange, BatchView
+from web.report_services import ReportTooSlow
+
+
+class Control:
+    """Implements MessageControl."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        ids: IdSource,
+        clock: Clock,
+        ended: Callable[[asyncio.Task[None]], object],
+    ) -> None:
+        """`ended` is told when one of its loops has ended by itself, which it should not."""
+        self._database = database
+        self._ids = ids
+        self._clock = clock
+        self._ended = ended
+        self._feed: BatchFeed | None = None
+        self._watch: BatchWatch | None = None
+        self.batches = BatchPace()
+        self.look = ControlLook(clock.wall_ms)
+        self.canceler = MessageCanceler(database.dedicated("cancel"), ids)
+        self._changes = BatchChanges(database.dedicated("control"), self._changed)
+
+    @property
+    def canceled(self) -> int:
+        """Messages canceled since start, one by one or with their batch."""
+        return self.canceler.canceled + (0 if self._watch is None else self._watch.swept)
+
+    def backlog_age_seconds(self, connector: int, category: int) -> float:
+        """How long the first of the backlog waits, as of some seconds ago; 0 when none does."""
+        oldest = None if self._watch is None else self._watch.oldest.get((connector, category))
+        if oldest is None:
+            return 0.0
+        return max(0.0, self._clock.wall_ms() / 1000 - time_of(oldest).timestamp())
+
+    async def start(self, dispatcher: Dispatcher) -> None:
+        """Learn what is stopped, before anything is sent; then keep watching."""
+        self._watch = BatchWatch(
+            self._database.dedicated("batch-watch"),
+            self._database.dedicated("batch-sweep"),
+            self.batches,
+            connectors=dispatcher.connectors.keys(),
+            ids=self._ids,
+            monotonic_ns=self._clock.monotonic_ns,
+            resumed=dispatcher.refiller.look_again,
+            ended=self._ended,
+        )
+        await self._watch.learn()
+        self._watch.start()
+        claims = dispatcher.refiller.claims_on(self._database.dedicated("batch-feed"))
+        self._feed = BatchFeed(claims, dispatcher.connectors, self.batches, ended=self._ended)
+        self._feed.start()
+
+    async def stop(self) -> None:
+        """Finish what was asked for."""
+        await self.canceler.close()
+        for loop in (self._feed, self._watch):
+            if loop is not None:
+                await loop.stop()
+
+    async def cancel(self, account: int, message_id: int) -> bool:
+        return await self.canceler.cancel(account, message_id)
+
+    async def change_batch(
+        self, account: int, batch_id: int, change: BatchChange
+    ) -> BatchView | None:
+        return await self._changes.change(account, batch_id, change)
+
+    async def batch(self, account: int, batch_id: int) -> BatchView | None:
+        try:
+            async with (
+                reading(self._database.read) as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                view = await read_batch(connection, account, batch_id)
+                if view is not None:
+                    view.counts = await _counts(connection, account, view)
+                return view
+        except asyncpg.QueryCanceledError as error:
+            raise ReportTooSlow(str(error)) from error
+
+    def _changed(self) -> None:
+        if self._watch is not None:
+            self._watch.look()
+
+
+async def _counts(connection: Connection, account: int, batch: BatchView) -> dict[str, int]:
+    """Messages by outcome. Reads the ids of the batch and no others."""
+    await connection.execute("SET LOCAL enable_nestloop = off")  # as the reports do, and why
+    groups = await delivery_counts(
+        connection,
+        since_id=batch.id,
+        until_id=batch.until_id + 1,
+        account=account,
+        batch=batch.id,
+    )
+    return groups[0].counts if groups else {}

@@ -1,0 +1,111 @@
+"""Lists of messages, newest first, by what a client knows of them.
+
+Owns the bounds of a page: how many messages are looked through for it, however few of them fit. By
+number, reference or batch they are found through an index; otherwise by walking back from the
+newest. Writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import asyncpg
+
+from dlr.status import Status
+from messages.reading.statuses import standings
+from messages.reading.timeline import MessageRecord, read_messages
+from storage import sql
+from storage.ids import id_at, time_of
+from storage.names import Registry
+from storage.pool import Connection
+from web.report_services import ReportTooSlow
+from web.services import MessageFilter
+
+_SQL = sql.load("messages")
+WALK_MAX = 100_000  # messages of all accounts passed over for one page
+STATUSES_MAX = 5_000  # messages whose status is looked up for one page
+CHUNK = 100
+BATCH_SPAN = timedelta(hours=1)  # the ids of a batch are taken within moments of each other
+
+
+async def list_messages(
+    connection: Connection,
+    registry: Registry,
+    account: int,
+    wanted: MessageFilter,
+    indexes: Sequence[bytes] | None,
+    below: int | None,
+    limit: int,
+) -> tuple[list[MessageRecord], int | None]:
+    """At most `limit` messages, and the id below which there may be more; None at the end.
+
+    Raises ReportTooSlow at the database's limit of time.
+    """
+    first, end = _span(wanted, below)
+    found: list[MessageRecord] = []
+    try:
+        # One snapshot: a message is listed by the status that its page shows.
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+            ids, stopped_at = await _candidates(
+                connection, account, wanted, indexes, first, end, limit
+            )
+            for start in range(0, len(ids), CHUNK):
+                chunk = await _of_status(connection, ids[start : start + CHUNK], wanted.status)
+                for record in await read_messages(connection, registry, account, chunk):
+                    if len(found) == limit:
+                        return found, found[-1].id
+                    found.append(record)
+    except asyncpg.QueryCanceledError as error:
+        raise ReportTooSlow from error
+    return found, stopped_at
+
+
+async def _of_status(
+    connection: Connection, ids: Sequence[int], status: str | None
+) -> Sequence[int]:
+    if status is None:
+        return ids
+    stands = await standings(connection, ids)
+    return [each for each in ids if each in stands and stands[each].status.label == status]
+
+
+def _span(wanted: MessageFilter, below: int | None) -> tuple[int, int]:
+    first, end = id_at(wanted.since), id_at(wanted.until)
+    if wanted.batch_id is not None:
+        first = max(first, wanted.batch_id)
+        end = min(end, id_at(time_of(wanted.batch_id) + BATCH_SPAN))
+    return first, end if below is None else min(end, below)
+
+
+async def _candidates(
+    connection: Connection,
+    account: int,
+    wanted: MessageFilter,
+    indexes: Sequence[bytes] | None,
+    first: int,
+    end: int,
+    limit: int,
+) -> tuple[Sequence[int], int | None]:
+    """Ids of messages that may fit, newest first, and below which id there may be more."""
+    many = limit + 1 if wanted.status is None else STATUSES_MAX
+    indexed = (indexes, wanted.client_ref, wanted.batch_id)
+    also = (wanted.campaign_id, wanted.tag)
+    if any(value is not None for value in indexed):
+        rows = await connection.fetch(
+            _SQL["messages_found"], account, first, end, *indexed, *also, many
+        )
+        ids = [row["id"] for row in rows]
+        return ids, ids[-1] if len(ids) == many else None
+    if wanted.status == Status.UNCONFIRMED.label:
+        rows = await connection.fetch(_SQL["messages_in_doubt"], account, first, end, *also, many)
+        ids = [row["id"] for row in rows]
+        return ids, ids[-1] if len(ids) == many else None
+    rows = await connection.fetch(
+        _SQL["messages_walked"], account, first, end, *also, many, WALK_MAX
+    )
+    ids = [row["id"] for row in rows]
+    if len(ids) == many:
+        return ids, ids[-1]
+    return ids, await connection.fetchval(_SQL["walk_end"], first, end, WALK_MAX)

@@ -1,0 +1,181 @@
+"""Frequency caps: read at accept, counted once before the wire.
+
+Owns both. At accept only what is certainly too much ends, and nothing is written. In the intent's
+transaction each number is locked, judged and counted, by message id, so that a message sent again
+is not counted again and two gateways never both send the last one. A count is given back when it
+would refuse another message and its own was never sent: asked then, of the results themselves, it
+needs no help from whoever ended that message. Must not decide what is too much (recipients/caps.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from dispatch.holds import Hold
+from dispatch.message import Ended, Later, MessageOptions, ReadyMessage, StopVerdict
+from dlr.reasons import Reason
+from dlr.status import Status
+from messages.accept.rows import Accepting
+from recipients import frequency
+from recipients.caps import GAP, Caps, Refusal, refusal
+from recipients.frequency import Number, Old, Sends
+from storage.pool import Connection
+
+RULE = "frequency_cap"
+Asked = tuple[Number, Caps, int]  # for this number, under these caps, at this moment (ms)
+
+
+class CapRules:
+    """The caps of each account and category that has some."""
+
+    def __init__(self, caps: Mapping[tuple[int, int], Caps]) -> None:
+        self._caps = {key: value for key, value in caps.items() if value}
+
+    def __bool__(self) -> bool:
+        return bool(self._caps)
+
+    def of(self, account: int, category: int, options: MessageOptions | None) -> Caps | None:
+        """None: no cap, as for everything in the sandbox."""
+        if options is not None and options.sandbox:
+            return None
+        return self._caps.get((account, category))
+
+
+class CapsCheck:
+    """A FlushCheck: who was sent too many already is not written to again."""
+
+    def __init__(self, rules: CapRules, wall_ms: Callable[[], int]) -> None:
+        self._rules = rules
+        self._wall_ms = wall_ms
+
+    def concerns(self, item: Accepting) -> bool:
+        """Where the account has caps for the category."""
+        message = item.prepared
+        return self._rules.of(message.account, message.category, message.options) is not None
+
+    async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
+        if not self._rules:
+            return
+        now_ms = self._wall_ms()
+        asked: list[tuple[Accepting, Asked]] = []
+        for item in items:
+            message = item.prepared
+            caps = self._rules.of(message.account, message.category, message.options)
+            if caps is not None:
+                number = (message.account, message.category, item.to_idx)
+                asked.append((item, (number, caps, _moment(item, now_ms))))
+        if not asked:
+            return
+        sends = await frequency.read(
+            connection,
+            {number for _, (number, _, _) in asked},
+            old_numbers((item.old_idx, number) for item, (number, _, _) in asked),
+        )
+        await give_back(connection, sends, [each for _, each in asked])
+        for item, (number, caps, at) in asked:
+            refused = refusal(caps, sends[number].times, at)
+            if refused is None:
+                continue
+            if refused.span != GAP:
+                item.ended = _capped(refused)
+            elif item.prepared.expires_at is None or item.prepared.expires_at > refused.until:
+                item.not_before = datetime.fromtimestamp(refused.until / 1000, UTC)
+                item.hold = Hold.FREQUENCY_GAP
+
+
+class CapsLook:
+    """A LastLook: counts what goes, and stops what would be one too many."""
+
+    def __init__(self, rules: CapRules, wall_ms: Callable[[], int]) -> None:
+        self._rules = rules
+        self._wall_ms = wall_ms
+
+    def asks(self, messages: Sequence[ReadyMessage]) -> bool:
+        caps = self._rules
+        return bool(caps) and any(
+            caps.of(each.account, each.category, each.options) is not None for each in messages
+        )
+
+    async def decide(
+        self, connection: Connection, messages: Sequence[ReadyMessage]
+    ) -> Mapping[int, StopVerdict]:
+        asked = [
+            (message, (message.account, message.category, message.to_idx), caps)
+            for message in messages
+            if (caps := self._rules.of(message.account, message.category, message.options))
+            is not None
+        ]
+        if not asked:
+            return {}
+        sends = await frequency.lock(
+            connection,
+            {number for _, number, _ in asked},
+            old_numbers((message.old_idx, number) for message, number, _ in asked),
+        )
+        now_ms = self._wall_ms()
+        uncounted = [each for each in asked if each[0].id not in sends[each[1]].at]
+        await give_back(
+            connection, sends, [(number, caps, now_ms) for _, number, caps in uncounted]
+        )
+        verdicts: dict[int, StopVerdict] = {}
+        counted: dict[Number, Sends] = {}
+        for message, number, caps in asked:
+            found = sends[number]
+            refused = None
+            if message.id not in found.at:
+                refused = refusal(caps, found.times, now_ms)
+            if refused is None:
+                found.count(message.id, now_ms)
+                counted[number] = found
+            else:
+                verdicts[message.id] = _verdict(message, refused)
+        await frequency.write(connection, counted)
+        return verdicts
+
+
+def old_numbers(recipients: Iterable[tuple[tuple[bytes, ...], Number]]) -> Old:
+    """Under which other indexes the release before may have counted for these."""
+    return {
+        (number[0], number[1], old): number for old_idx, number in recipients for old in old_idx
+    }
+
+
+async def give_back(
+    connection: Connection, sends: Mapping[Number, Sends], asked: Collection[Asked]
+) -> None:
+    """Take out of `sends` what was counted and never sent, where it would refuse one of `asked`.
+
+    One question for all, and none while nobody is near a cap.
+    """
+    suspects = {
+        message_id: at
+        for number, caps, moment in asked
+        if refusal(caps, sends[number].times, moment) is not None
+        for message_id, at in sends[number].at.items()
+    }
+    if not suspects:
+        return
+    unsent = await frequency.never_sent(connection, suspects)
+    if unsent:
+        for number, _, _ in asked:
+            found = sends[number]
+            for message_id in unsent & found.at.keys():
+                del found.at[message_id]
+
+
+def _moment(item: Accepting, now_ms: int) -> int:
+    return now_ms if item.not_before is None else int(item.not_before.timestamp() * 1000)
+
+
+def _capped(refused: Refusal) -> Ended:
+    return Ended(Status.CAPPED, Reason.FREQUENCY_CAP, RULE, f"as many as a {refused.span} allows")
+
+
+def _verdict(message: ReadyMessage, refused: Refusal) -> StopVerdict:
+    if refused.span != GAP:
+        return _capped(refused)
+    if message.expires_at is not None and message.expires_at <= refused.until:
+        why = "its validity ends before the gap does"
+        return Ended(Status.EXPIRED, Reason.FREQUENCY_CAP, Hold.FREQUENCY_GAP.rule, why)
+    return Later(refused.until, Hold.FREQUENCY_GAP)

@@ -1,0 +1,88 @@
+"""The consent ledger behind the API: numbers sealed on their way in, opened on their way out.
+
+Owns the group commit of what the API records. A flush that is repeated after a commit in doubt says
+the same word twice, which changes nothing. Must not check what a request holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from recipients import consent
+from recipients.consent import ID_MAX, Consent, RecordedConsent
+from storage.crypto import NumberVault
+from storage.group_commit import GroupCommit
+from storage.one_commit import committed
+from storage.pool import Dedicated
+from storage.reading import reading
+from web.consents import ConsentView, ConsentWord
+
+WORDS_PER_FLUSH_MAX = 100
+WORDS_WAITING_MAX = 1_000
+
+
+class ConsentDesk:
+    """Implements ConsentLedger."""
+
+    def __init__(
+        self, pool: asyncpg.Pool[asyncpg.Record], dedicated: Dedicated, vault: NumberVault
+    ) -> None:
+        self._pool = pool
+        self._dedicated = dedicated
+        self._vault = vault
+        self.commits: GroupCommit[Consent, RecordedConsent] = GroupCommit(
+            self._flush,
+            name="consents",
+            items_per_flush_max=WORDS_PER_FLUSH_MAX,
+            items_waiting_max=WORDS_WAITING_MAX,
+        )
+
+    async def record(self, account: int, word: ConsentWord) -> ConsentView:
+        sealed = Consent(
+            account=account,
+            category=word.category,
+            to_idx=self._vault.index(word.number),
+            to_enc=self._vault.seal(word.number),
+            granted=word.granted,
+            source=word.source,
+            text_version=word.text_version,
+            evidence=word.evidence,
+            at=word.at,
+        )
+        return self._view(await committed(self.commits, sealed))
+
+    async def entries(
+        self, account: int, *, number: str | None, before: int | None, limit: int
+    ) -> list[ConsentView]:
+        async with reading(self._pool) as connection:
+            found = await consent.ledger(
+                connection,
+                account,
+                indexes=None if number is None else self._vault.indexes(number),
+                before=ID_MAX if before is None else before,
+                limit=limit,
+            )
+        return [self._view(each) for each in found]
+
+    async def close(self) -> None:
+        """Store what was asked for, then stop."""
+        await self.commits.close()
+
+    async def _flush(self, words: list[Consent], _attempt: int) -> Sequence[RecordedConsent]:
+        async with self._dedicated.transaction() as connection:
+            return [await consent.record(connection, word) for word in words]
+
+    def _view(self, recorded: RecordedConsent) -> ConsentView:
+        return ConsentView(
+            id=recorded.id,
+            number=self._vault.open_or_none(recorded.to_enc),
+            category=recorded.category,
+            granted=recorded.granted,
+            source=recorded.source,
+            text_version=recorded.text_version,
+            evidence=recorded.evidence,
+            at=recorded.at,
+            recorded_at=recorded.recorded_at,
+        )

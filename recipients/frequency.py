@@ -1,0 +1,198 @@
+"""When messages went to a number, and how many went to numbers that begin alike.
+
+Owns the tables `frequency` and `prefix_count`. A row that is locked stays the caller's until the
+transaction ends, so that two processes that count for the same number do it one after the other.
+Must not decide what is too many (caps.py, velocity.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+
+import asyncpg
+import msgspec
+
+from dlr.in_doubt import GIVEN_UP, IN_DOUBT
+from dlr.status import Status
+from recipients.caps import DAY_MS, KEPT_MS
+from recipients.velocity import Slots
+from storage import sql
+from storage.ids import id_at
+from storage.pool import Connection
+
+_SQL = sql.load("recipients")
+PURGE_ROWS_MAX = 10_000
+_EARLIER = timedelta(days=1)  # results are stored after the count, by clocks that may differ
+# Refusals by their status; without the carrier's id nothing was taken.
+_REFUSED = [Status.EXPIRED, Status.REJECTED, Status.UNDELIVERED, Status.FAILED]
+
+Number = tuple[int, int, bytes]  # account, category, index of the recipient
+Prefix = tuple[int, str]  # account, beginning of the number
+Old = Mapping[Number, Number]  # under another index of the same recipient, and under its own
+NONE_OLD: Old = MappingProxyType({})
+
+
+class Sends(msgspec.Struct):
+    """message id -> when it was counted, ms since the epoch."""
+
+    at: dict[int, int] = msgspec.field(default_factory=dict)
+
+    @property
+    def times(self) -> list[int]:
+        """When they were counted."""
+        return list(self.at.values())
+
+    def count(self, message_id: int, at: int) -> None:
+        """One more, or the same once more and later; forgets what no span reaches."""
+        self.at[message_id] = at
+        for old in [each for each, when in self.at.items() if when <= at - KEPT_MS]:
+            del self.at[old]
+
+
+async def read(
+    connection: Connection, numbers: Collection[Number], old: Old = NONE_OLD
+) -> dict[Number, Sends]:
+    """What was counted for these numbers; an entry for each. `old`: where else it may stand that
+    something was counted for some of them.
+    """
+    found = await _sends(connection, "frequency_read", numbers)
+    await _add_old(connection, found, old)
+    return found
+
+
+async def lock(
+    connection: Connection, numbers: Collection[Number], old: Old = NONE_OLD
+) -> dict[Number, Sends]:
+    """The same, and nobody else counts for them until the transaction ends."""
+    found = await _sends(connection, "frequency_lock", numbers)
+    # After the lock: who moves an old row holds both.
+    await _add_old(connection, found, old)
+    return found
+
+
+async def _add_old(connection: Connection, found: dict[Number, Sends], old: Old) -> None:
+    if not old:
+        return
+    for where, sends in (await _sends(connection, "frequency_read", old)).items():
+        found[old[where]].at = sends.at | found[old[where]].at
+
+
+async def write(connection: Connection, counted: Mapping[Number, Sends]) -> None:
+    """Store what was counted, of numbers that were locked."""
+    rows = [
+        (*number, message_id, at)
+        for number, sends in counted.items()
+        for message_id, at in sends.at.items()
+    ]
+    if rows:
+        await connection.execute(_SQL["frequency_write"], *_columns(rows))
+
+
+async def never_sent(connection: Connection, counted: Mapping[int, int]) -> set[int]:
+    """Of these messages (id -> when it was counted) those that ended without being sent, or whose
+    submit_sm was refused.
+    """
+    rows = await connection.fetch(
+        _SQL["never_sent"],
+        list(counted),
+        [id_at(datetime.fromtimestamp(at / 1000, UTC) - _EARLIER) for at in counted.values()],
+        _REFUSED,
+        GIVEN_UP,
+        IN_DOUBT,
+    )
+    return {row["id"] for row in rows}
+
+
+async def not_stored(connection: Connection, message_ids: Collection[int]) -> set[int]:
+    """Of these messages those that were taken back before their client was answered."""
+    rows = await connection.fetch(_SQL["not_stored"], list(message_ids))
+    return {row["id"] for row in rows}
+
+
+async def read_prefixes(
+    connection: Connection, prefixes: Collection[Prefix]
+) -> dict[Prefix, Slots]:
+    """What was counted for these prefixes; an entry for each."""
+    return await _slots(connection, "prefix_read", prefixes)
+
+
+async def lock_prefixes(
+    connection: Connection, prefixes: Collection[Prefix]
+) -> dict[Prefix, Slots]:
+    """The same, and nobody else counts for them until the transaction ends."""
+    return await _slots(connection, "prefix_lock", prefixes)
+
+
+async def write_prefixes(connection: Connection, counted: Mapping[Prefix, Slots]) -> None:
+    """Store what was counted, of prefixes that were locked."""
+    rows = [
+        (*prefix, slot, count) for prefix, slots in counted.items() for slot, count in slots.items()
+    ]
+    if rows:
+        await connection.execute(_SQL["prefix_write"], *_columns(rows))
+
+
+async def page(
+    connection: Connection, after: Number, limit: int
+) -> list[tuple[Number, bytes | None, bool]]:
+    """Rows behind one, in order: whose, the sealed number of a message that was counted there, and
+    whether any was.
+    """
+    rows = await connection.fetch(_SQL["frequency_page"], *after, limit)
+    return [
+        ((row["account"], row["category"], row["to_idx"]), row["to_enc"], row["counted"])
+        for row in rows
+    ]
+
+
+async def move(connection: Connection, moves: Old) -> None:
+    """Add what was counted under other indexes to the recipients' own; the others go."""
+    numbers = {*moves, *moves.values()}
+    found = await lock(connection, numbers)
+    for old, number in moves.items():
+        found[number].at = found[old].at | found[number].at
+    await write(connection, {number: found[number] for number in moves.values()})
+    await connection.execute(_SQL["frequency_delete"], *_columns(moves))
+
+
+async def purge(connection: Connection, now_ms: int) -> int:
+    """Forget numbers and prefixes that no span reaches any more, a bounded number of each."""
+    gone = 0
+    for name, kept_ms in (("frequency_purge", KEPT_MS), ("prefix_purge", DAY_MS)):
+        done = await connection.execute(_SQL[name], now_ms - kept_ms, PURGE_ROWS_MAX)
+        gone += int(done.split()[-1])
+    return gone
+
+
+async def _sends(
+    connection: Connection, which: str, numbers: Collection[Number]
+) -> dict[Number, Sends]:
+    found = {number: Sends() for number in numbers}
+    for row in await _fetch(connection, which, sorted(found)):
+        number = (row["account"], row["category"], row["to_idx"])
+        found[number] = Sends(dict(zip(row["message_ids"], row["sent_at"], strict=True)))
+    return found
+
+
+async def _slots(
+    connection: Connection, which: str, prefixes: Collection[Prefix]
+) -> dict[Prefix, Slots]:
+    found: dict[Prefix, Slots] = {prefix: {} for prefix in prefixes}
+    for row in await _fetch(connection, which, sorted(found)):
+        slots = dict(zip(row["slots"], row["counts"], strict=True))
+        found[row["account"], row["prefix"]] = slots
+    return found
+
+
+async def _fetch(
+    connection: Connection, which: str, keys: list[Number] | list[Prefix]
+) -> list[asyncpg.Record]:
+    if not keys:
+        return []
+    return await connection.fetch(_SQL[which], *_columns(keys))
+
+
+def _columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,0 +1,57 @@
+"""Who was suppressed a moment ago: the messages that already passed the last look.
+
+Owns the short memory that stops what an intent named before the suppression was committed. The
+look at the database comes with the intent, and a window is prepared ahead of the wire; without this
+a person who opted out could be texted once more seconds later. Must not replace that look: it knows
+only what this process was told.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from dispatch.message import ReadyMessage
+from storage.suppression import EVERY_ACCOUNT, EVERY_CATEGORY, Key, Suppression
+
+KEEP_MS = 15 * 60_000  # longer than a prepared window waits at any pace
+NUMBERS_MAX = 100_000
+
+
+class JustStopped:
+    """Suppressions of the last minutes. Add before the transaction that stores them commits."""
+
+    def __init__(self) -> None:
+        self._numbers: OrderedDict[bytes, dict[tuple[int, int], tuple[int, int]]] = OrderedDict()
+
+    def add(self, entries: Iterable[Suppression], now_ms: int) -> None:
+        """From now on nothing these forbid is written."""
+        for entry in entries:
+            known = self._numbers.pop(entry.to_idx, {})
+            until_ms = now_ms + KEEP_MS
+            if entry.expires_at is not None:
+                until_ms = min(until_ms, int(entry.expires_at.timestamp() * 1000))
+            known[entry.account, entry.category] = (entry.reason, until_ms)
+            self._numbers[entry.to_idx] = known  # newest last
+        for _ in range(len(self._numbers) - NUMBERS_MAX):
+            self._numbers.popitem(last=False)
+
+    def remove(self, keys: Iterable[Key]) -> None:
+        """These were taken back."""
+        for to_idx, account, category in keys:
+            self._numbers.get(to_idx, {}).pop((account, category), None)
+
+    def reason(self, message: ReadyMessage, now_ms: int) -> int | None:
+        """Why this message must not be written after all, or None."""
+        if not self._numbers or (message.options is not None and message.options.exempt):
+            return None
+        for (account, category), (reason, until_ms) in self._numbers.get(
+            message.to_idx, {}
+        ).items():
+            if (
+                account in (EVERY_ACCOUNT, message.account)
+                and category in (EVERY_CATEGORY, message.category)
+                and now_ms < until_ms
+            ):
+                return reason
+        return None

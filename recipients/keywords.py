@@ -1,0 +1,162 @@
+"""Is this reply a word by which people opt out, or back in?
+
+Owns how a reply is read and the words that come with smsgate. The whole message must be made of
+such words, of what people copy in front of them ("reply", 回复) and of courtesies; a sentence that
+holds a word ("please don't stop") is a sentence. Must not know who texted, nor what follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from enum import Enum, IntFlag
+from types import MappingProxyType
+
+import msgspec
+
+from recipients.letters import atoms
+
+# The words of 47 CFR 64.1200(a)(10), those that phones' own dialogues name, and what carriers have
+# people write in French, Spanish, German, Portuguese and Chinese. 退訂 is 退订 in traditional
+# characters. Accents need not be listed.
+OPT_OUT_WORDS = (
+    "STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPT OUT", "OPTOUT",
+    "REMOVE", "ARRET", "DESABONNER", "BAJA", "ALTO", "CANCELAR", "STOPP", "ABMELDEN", "SAIR",
+    "PARAR", "TD", "T", "R", "N", "退订", "退訂", "取消", "取消订阅", "取消訂閱", "拒收",
+)  # fmt: skip
+OPT_IN_WORDS = ("START", "UNSTOP", "SUBSCRIBE", "OPT IN", "OPTIN", "订阅", "訂閱")
+
+# "回复TD退订" stands in the message, and people write all of it.
+_PREFIXES = (
+    "请回复", "請回覆", "請回復", "回复", "回復", "回覆", "请回", "請回", "回",
+    "reply", "reply with", "text", "send", "répondre", "répondez", "envoyer", "envoyez",
+    "responde", "responder", "responda", "envía", "envie", "enviar", "antworten", "antworte",
+    "sende",
+)  # fmt: skip
+_COURTESIES = (
+    "thank you", "thank you very much", "thank u", "many thanks", "thanks", "thanks a lot", "thx",
+    "please", "pls", "plz", "hello", "hi", "merci", "merci beaucoup", "s'il vous plaît",
+    "s'il te plaît", "svp", "stp", "bonjour", "gracias", "muchas gracias", "por favor", "hola",
+    "danke", "vielen dank", "bitte", "hallo", "obrigado", "obrigada", "olá",
+    "请", "請", "麻烦", "麻煩", "谢谢", "謝謝", "多谢", "多謝", "谢了", "謝了", "谢谢您", "謝謝您",
+    "谢谢你", "謝謝你", "你好", "您好",
+)  # fmt: skip
+CHARACTERS_MAX = 1600  # signs and spaces included, with which some handsets fill a message up
+_END = "end"
+
+
+class Keyword(Enum):
+    """What a reply asks for; the value is stored and shown."""
+
+    OPT_OUT = "opt_out"
+    OPT_IN = "opt_in"
+
+
+class _Said(IntFlag):
+    """What a reply has in it. WEAK are opt-out words that also mean something else: a single letter
+    may be a signature, END the end of a text.
+    """
+
+    OPT_OUT = 1
+    OPT_IN = 2
+    WEAK = 4
+    SEVERAL_WEAK = 8
+    PREFIX = 16
+    COURTESY = 32
+
+
+class KeywordSets(msgspec.Struct, frozen=True):
+    """The words of one account, folded."""
+
+    opt_out: frozenset[str]
+    opt_in: frozenset[str]
+
+    @classmethod
+    def of(
+        cls, opt_out: Iterable[str] = OPT_OUT_WORDS, opt_in: Iterable[str] = OPT_IN_WORDS
+    ) -> KeywordSets:
+        """Raises ValueError, one line, for a word that says nothing or both."""
+        sets = cls(_words(opt_out), _words(opt_in))
+        both = sets.opt_out & sets.opt_in
+        if both:
+            raise ValueError(f"{min(both)!r} opts out and in")
+        return sets
+
+
+def _words(words: Iterable[str]) -> frozenset[str]:
+    folded: set[str] = set()
+    for word in words:
+        bare = "".join(atoms(word))
+        if not bare:
+            raise ValueError(f"{word!r} has no letter and no digit")
+        folded.add(bare)
+    return frozenset(folded)
+
+
+_AROUND: Mapping[str, _Said] = MappingProxyType(
+    {
+        **dict.fromkeys(_words(_PREFIXES), _Said.PREFIX),
+        **dict.fromkeys(_words(_COURTESIES), _Said.COURTESY),
+    }
+)
+
+
+def keyword_of(text: str, sets: KeywordSets) -> Keyword | None:
+    """What the whole of `text` asks for; None for every other message.
+
+    Who says both is out: a doubt is no consent. A weak word counts beside another opt-out word,
+    behind a prefix, or where it is all that stands there.
+    """
+    if len(text) > CHARACTERS_MAX:
+        return None
+    readings = _readings(atoms(text), sets)
+    if any(map(_opts_out, readings)):
+        return Keyword.OPT_OUT
+    weak_or_out = _Said.OPT_OUT | _Said.WEAK
+    if any(said & _Said.OPT_IN and not said & weak_or_out for said in readings):
+        return Keyword.OPT_IN
+    return None
+
+
+def _opts_out(said: _Said) -> bool:
+    if said & _Said.OPT_OUT:
+        return True
+    if not said & _Said.WEAK or said & (_Said.SEVERAL_WEAK | _Said.OPT_IN):
+        return False
+    return bool(said & _Said.PREFIX) or not said & _Said.COURTESY
+
+
+def _readings(pieces: list[str], sets: KeywordSets) -> Collection[_Said]:
+    """What the pieces say in each way in which all of them, in order, are words of ours."""
+    longest = max(map(len, (*sets.opt_out, *sets.opt_in, *_AROUND)))
+    # What was said up to each piece, and the weak word in it.
+    reached: list[set[tuple[_Said, str]]] = [set() for _ in range(len(pieces) + 1)]
+    reached[0].add((_Said(0), ""))
+    for first in range(len(pieces)):
+        if not reached[first]:
+            continue
+        word = ""
+        for end in range(first + 1, len(pieces) + 1):
+            word += pieces[end - 1]
+            if len(word) > longest:
+                break
+            for meaning in _meanings(word, sets):
+                reached[end] |= {_and(said, meaning, word) for said in reached[first]}
+    return {said for said, _ in reached[-1]}
+
+
+def _meanings(word: str, sets: KeywordSets) -> Iterator[_Said]:
+    if word in sets.opt_out:
+        weak = word == _END or (len(word) == 1 and word.isascii())
+        yield _Said.WEAK if weak else _Said.OPT_OUT
+    if word in sets.opt_in:
+        yield _Said.OPT_IN
+    if word in _AROUND:
+        yield _AROUND[word]
+
+
+def _and(before: tuple[_Said, str], meaning: _Said, word: str) -> tuple[_Said, str]:
+    said, weak = before
+    if meaning is not _Said.WEAK:
+        return said | meaning, weak
+    several = _Said.SEVERAL_WEAK if weak not in ("", word) else _Said(0)
+    return said | meaning | several, word

@@ -1,0 +1,104 @@
+"""The short-link side of this process: codes for new messages, and the redirect listener.
+
+Owns the wiring of shortlinks/: key, number blocks, target cache, click journal and its loader.
+Decides nothing itself.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from aiohttp import web
+
+from gateway.config.settings import LinkSettings
+from gateway.listening import authority
+from shortlinks.addresses import parse_networks
+from shortlinks.clicks import ClickLoader
+from shortlinks.code import CodePermutation
+from shortlinks.journal import ClickJournal
+from shortlinks.ranges import LinkSequence, TargetCache
+from shortlinks.redirect import Redirector
+from storage.ids import IdSource
+from storage.keys import NumberKeys
+from storage.pool import Database
+from web.edge.listener import Listener
+
+CODE_KEY_BYTES = 32
+JOURNAL_FOLDER = "clicks"
+GRACE_SECONDS = 5.0
+
+
+class LinkService:
+    """Codes from the installation's own key; one redirect server."""
+
+    def __init__(
+        self,
+        settings: LinkSettings,
+        database: Database,
+        *,
+        data_dir: Path,
+        keys: NumberKeys,
+        ids: IdSource,
+        node: int,
+    ) -> None:
+        self._settings = settings
+        self.sequence = LinkSequence()
+        self.codes = CodePermutation(keys.derive("short-link codes", CODE_KEY_BYTES))
+        self._targets = TargetCache(database.dedicated("links"), time.time)
+        self._journal = ClickJournal(data_dir / JOURNAL_FOLDER, node)
+        self._loader = ClickLoader(self._journal, database.dedicated("clicks"))
+        self._redirector = Redirector(
+            self.codes,
+            self._targets,
+            self._journal,
+            ids,
+            time.time,
+            trusted_proxies=parse_networks(settings.trusted_proxies),
+        )
+        self.listener = Listener(
+            "links",
+            connections_max=settings.connections_max,
+            keep_alive_seconds=settings.keep_alive_seconds,
+            monotonic=time.monotonic,
+        )
+        self._runner: web.ServerRunner | None = None
+        self.url = ""
+
+    async def start(self) -> None:
+        """Listen, and load what an earlier life left in the journal. Raises OSError for a
+        port in use.
+        """
+        runner = web.ServerRunner(self._redirector.server(), shutdown_timeout=GRACE_SECONDS)
+        await runner.setup()
+        self._runner = runner
+        server = runner.server
+        assert server is not None  # it is set up
+        listen = self._settings.listen
+        host, port = await self.listener.start(server, listen.host, listen.port)
+        self.url = f"http://{authority(host, port)}"
+        self._loader.start()
+
+    async def stop(self) -> None:
+        """Stop answering, then load the clicks that are written down."""
+        self.listener.stop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._journal.close()
+        await self._loader.close()
+        await self._targets.close()
+
+    def trouble(self) -> str | None:
+        """Why clicks are not kept at present; None: they are."""
+        gap = self._journal.gap
+        return f"clicks are not kept: {gap.why}" if self._journal.losing and gap else None
+
+    def counts(self) -> dict[str, int]:
+        """Clicks since start: written to the journal, loaded from it, and lost because it
+        was full.
+        """
+        return {
+            "journalled": self._journal.appended,
+            "loaded": self._loader.loaded,
+            "lost": self._journal.lost,
+        }

@@ -1,0 +1,60 @@
+"""Names of accounts and connectors, and the small numbers that stand for them in every row.
+
+Owns the tables `account` and `connector`. A name once used keeps its number for ever: reports of
+last year still read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from storage import sql
+from storage.connectors import SANDBOX, SANDBOX_NAME
+from storage.pool import Connection
+
+_SQL = sql.load("storage")
+DEFAULT_ACCOUNT = "default"
+
+
+class Registry:
+    """name -> number and back, for accounts and connectors, as the configuration was last read."""
+
+    def __init__(self, accounts: Mapping[str, int], connectors: Mapping[str, int]) -> None:
+        self.adopt(accounts, connectors)
+
+    def adopt(self, accounts: Mapping[str, int], connectors: Mapping[str, int]) -> None:
+        """The names as they are known now."""
+        self.accounts = accounts
+        self.connectors = connectors
+        self._account_names = {number: name for name, number in accounts.items()}
+        self._connector_names = {number: name for name, number in connectors.items()}
+
+    def account_name(self, number: int) -> str:
+        """The account's name; its number in words when it is not known here."""
+        return self._account_names.get(number, f"account {number}")
+
+    def connector_name(self, number: int) -> str | None:
+        """The connector's name; None for 0, a message that had none."""
+        if number == 0:
+            return None
+        return self._connector_names.get(number, f"connector {number}")
+
+
+async def register_account(connection: Connection, name: str) -> None:
+    """Make sure that this account has a number."""
+    await connection.execute(_SQL["accounts_register"], [name])
+
+
+async def register(
+    connection: Connection, accounts: Iterable[str], connectors: Iterable[str]
+) -> Registry:
+    """Make sure that these names have numbers; returns all that exist."""
+    async with connection.transaction():
+        await connection.execute(_SQL["accounts_register"], sorted({*accounts, DEFAULT_ACCOUNT}))
+        await connection.execute(_SQL["connectors_register"], sorted(set(connectors)))
+    known_accounts = await connection.fetch(_SQL["accounts"])
+    known_connectors = await connection.fetch(_SQL["connectors"])
+    return Registry(
+        {row["name"]: row["id"] for row in known_accounts},
+        {row["name"]: row["id"] for row in known_connectors} | {SANDBOX_NAME: SANDBOX},
+    )

@@ -1,0 +1,92 @@
+"""What is kept for how long: whole days are dropped, and with the messages what only they needed.
+
+Owns the first day that is kept of each table, and that one process at a time drops. A message goes
+before its results, and neither goes while it or an older message waits: so whatever is still there
+has all that says how it stands. Must not decide how a day is dropped (storage/partitions.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+import structlog
+
+from gateway.config.retention_settings import RetentionSettings
+from storage import sql
+from storage.ids import time_of
+from storage.partitions import drop_partitions, id_bounds, oldest_day
+from storage.pool import Connection
+
+_SQL = sql.load("storage")
+_log = structlog.get_logger(__name__)
+
+DAYS_PER_TURN_MAX = 10  # of each table, so that what else is due does not wait for a first clearing
+BATCHES_PER_STEP_MAX = 10_000
+OF_MESSAGES = ("message", "submission", "event")  # in this order
+
+
+class Retention:
+    """One turn after the other; a turn that is cut short is finished by the next, of anybody."""
+
+    def __init__(self, settings: RetentionSettings, wall_ms: Callable[[], int]) -> None:
+        self.settings = settings
+        self._wall_ms = wall_ms
+        self.days_dropped = 0
+        self.batches_forgotten = 0
+
+    async def turn(self, connection: Connection) -> None:
+        """Drop what is due, unless another process is at it. Must not run inside a transaction."""
+        if not await connection.fetchval(_SQL["retention_try"]):
+            return
+        try:
+            await self._drop(connection)
+        finally:
+            await connection.execute(_SQL["retention_done"])
+
+    async def _drop(self, connection: Connection) -> None:
+        settings = self.settings
+        row = await connection.fetchrow(_SQL["oldest_waiting"])
+        assert row is not None
+        # The earlier of two clocks: one that has jumped ahead must not cost a year.
+        own = datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
+        today = min(own, row["now"]).date()
+        if settings.messages_days:
+            await self._drop_messages(connection, today, row["id"])
+        for table, days in (
+            ("click", settings.clicks_days),
+            ("inbound_message", settings.inbound_days),
+            ("raw_delivery", settings.raw_days),
+        ):
+            if days:
+                before = await _bounded(connection, table, today - timedelta(days=days))
+                await self._drop_days(connection, table, before)
+
+    async def _drop_messages(
+        self, connection: Connection, today: date, oldest_waiting: int | None
+    ) -> None:
+        before = today - timedelta(days=self.settings.messages_days)
+        if oldest_waiting is not None and (waits := time_of(oldest_waiting).date()) < before:
+            _log.warning("retention_waits", wanted=str(before), message_waits_of=str(waits))
+            before = waits
+        before = await _bounded(connection, OF_MESSAGES[0], before)
+        for table in OF_MESSAGES:
+            await self._drop_days(connection, table, before)
+        first_kept, _ = id_bounds(before)
+        gone = BATCHES_PER_STEP_MAX
+        while gone == BATCHES_PER_STEP_MAX:
+            done = await connection.execute(_SQL["batch_purge"], first_kept, BATCHES_PER_STEP_MAX)
+            gone = int(done.split()[-1])
+            self.batches_forgotten += gone
+
+    async def _drop_days(self, connection: Connection, table: str, before: date) -> None:
+        dropped = await drop_partitions(connection, table, before)
+        if dropped:
+            self.days_dropped += len(dropped)
+            _log.info("days_dropped", table=table, first=dropped[0], last=dropped[-1])
+
+
+async def _bounded(connection: Connection, table: str, before: date) -> date:
+    """`before`, or as many days as one turn drops."""
+    oldest = await oldest_day(connection, table)
+    return before if oldest is None else min(before, oldest + timedelta(days=DAYS_PER_TURN_MAX))

@@ -1,0 +1,180 @@
+"""The funnel: who got it, who clicked, and of what each rate is a rate."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from campaigns.funnel import _SQL, funnel
+from dlr.ledger import insert_submissions
+from dlr.status import Status
+from shortlinks.classify import ClickClass
+from storage.ids import id_at
+from storage.partitions import ensure_partitions
+from tests.dlr.rows import World
+from tests.plans import scans
+
+if TYPE_CHECKING:
+    from storage.pool import Connection
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def send(
+    connection: Connection,
+    world: World,
+    *,
+    status: Status = Status.DELIVERED,
+    campaign: str | None = "summer",
+    recipient: int | None = None,
+    category: int = 3,
+    parts: int = 1,
+    parts_delivered: int | None = None,
+) -> int:
+    message_id = await world.message(
+        connection, campaign_id=campaign, recipient=recipient, category=category, parts=parts
+    )
+    await insert_submissions(
+        connection,
+        [
+            world.part(
+                message_id=message_id,
+                part=part,
+                parts=parts,
+                status=status if part <= (parts_delivered or parts) else Status.SENT,
+                category=category,
+            )
+            for part in range(1, parts + 1)
+        ],
+    )
+    return message_id
+
+
+async def click(
+    connection: Connection,
+    world: World,
+    message_id: int,
+    click_class: ClickClass = ClickClass.HUMAN,
+) -> None:
+    await connection.execute(
+        "INSERT INTO click (id, link_seq, slot, message_id, class, reasons, method, user_agent,"
+        " ip_prefix) VALUES ($1, 1, 0, $2, $3, '{}', 'GET', '', '')",
+        world.ids.next(),
+        message_id,
+        click_class,
+    )
+
+
+async def test_people_count_in_rates_and_machines_are_shown(
+    connection: Connection, world: World
+) -> None:
+    messages = [await send(connection, world) for _ in range(10)]
+    for _ in range(3):
+        await click(connection, world, messages[0])
+    await click(connection, world, messages[1])
+    for click_class in (ClickClass.PREVIEW, ClickClass.PREFETCH, ClickClass.SCANNER):
+        await click(connection, world, messages[2], click_class)
+    [group] = await funnel(connection, **world.span)
+    assert group.key == {"campaign": "summer"}
+    assert group.counts["clicks"] == 7
+    assert group.counts["human_clicks"] == 4
+    assert group.counts["clicked_recipients"] == 2
+    ctr, uctr = group.rates["ctr_delivered"], group.rates["uctr_delivered"]
+    assert (ctr.numerator, ctr.denominator, ctr.low) == (4, 10, None)
+    assert (uctr.numerator, uctr.denominator) == (2, 10)
+    assert uctr.low is not None
+    assert uctr.high is not None
+    assert uctr.low < 0.2 < uctr.high
+    assert group.rates["delivery_rate"].value == 1
+
+
+async def test_a_rate_per_delivered_message_counts_only_clicks_on_delivered_messages(
+    connection: Connection, world: World
+) -> None:
+    delivered = await send(connection, world, parts=2)
+    half = await send(connection, world, parts=2, parts_delivered=1)
+    silent = await send(connection, world, status=Status.SENT)
+    for message_id in (delivered, half, silent):
+        await click(connection, world, message_id)
+    [group] = await funnel(connection, **world.span)
+    assert group.counts["clicked_recipients"] == 3
+    uctr = group.rates["uctr_delivered"]
+    assert (uctr.numerator, uctr.denominator, uctr.value) == (1, 1, 1)
+
+
+async def test_a_recipient_of_two_messages_is_one_recipient(
+    connection: Connection, world: World
+) -> None:
+    for _ in range(2):
+        await click(connection, world, await send(connection, world, recipient=99))
+    [group] = await funnel(connection, **world.span)
+    assert group.counts["human_clicks"] == 2
+    assert group.counts["clicked_recipients"] == 1
+
+
+async def test_many_clicks_on_few_messages_are_more_than_one_each(
+    connection: Connection, world: World
+) -> None:
+    message_id = await send(connection, world)
+    for _ in range(5):
+        await click(connection, world, message_id)
+    [group] = await funnel(connection, **world.span)
+    assert group.rates["ctr_delivered"].value == 5
+
+
+async def test_groups_with_and_without_clicks(connection: Connection, world: World) -> None:
+    clicked = await send(connection, world, campaign="a", category=3)
+    await send(connection, world, campaign="b", category=2)
+    await send(connection, world, campaign=None, category=2)
+    await click(connection, world, clicked)
+    groups = await funnel(connection, **world.span, group_by=("campaign", "category"))
+    assert [(tuple(group.key.values()), group.counts["human_clicks"]) for group in groups] == [
+        (("a", "marketing"), 1),
+        (("b", "service"), 0),
+        ((None, "service"), 0),
+    ]
+    [only] = await funnel(connection, **world.span, group_by=(), campaign="b")
+    assert (only.counts["accepted"], only.counts["clicks"]) == (1, 0)
+    assert await funnel(connection, **world.span, account=2) == []
+    with pytest.raises(ValueError, match="expected any of"):
+        await funnel(connection, **world.span, group_by=("day",))
+
+
+async def test_nothing_delivered_has_no_click_rate(connection: Connection, world: World) -> None:
+    await click(connection, world, await send(connection, world, status=Status.SENT))
+    [group] = await funnel(connection, **world.span)
+    assert group.rates["ctr_delivered"].value is None
+    assert group.rates["uctr_delivered"].value is None
+
+
+@pytest.mark.parametrize("prepare", ["SELECT", "ANALYZE message, submission, click"])
+async def test_o12_submissions_are_read_once_whatever_days_and_clicks_there_are(
+    connection: Connection, prepare: str
+) -> None:
+    world = World()
+    today = world.now
+    for back in range(5):
+        world.now = today - timedelta(days=back)
+        await ensure_partitions(connection, world.now.date(), 0)
+        for _ in range(10):
+            await click(connection, world, await send(connection, world))
+    span = {"since_id": id_at(today - timedelta(days=6)), "until_id": id_at(today) + (1 << 40)}
+    async with connection.transaction():
+        await connection.execute(prepare)
+        await connection.execute("SET LOCAL enable_nestloop = off")  # as every report is read
+        [explained] = await connection.fetchval(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {_SQL['click_counts']}",
+            *span.values(), ClickClass.HUMAN, None, None, False, False, True, False,
+        )  # fmt: skip
+    read = [
+        each for each in scans(explained["Plan"]) if each["Relation Name"].startswith("submission")
+    ]
+    assert len({each["Relation Name"] for each in read}) == len(read) >= 5
+    assert {each["Actual Loops"] for each in read} == {1}
+    [group] = await funnel(connection, **span)
+    assert (group.counts["delivered"], group.counts["human_clicks_delivered"]) == (50, 50)

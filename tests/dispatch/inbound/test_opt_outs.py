@@ -1,0 +1,215 @@
+"""A word that opts out: stored with its evidence, in force at once, and audited from outside."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dispatch.inbound.opt_outs import Confirmation, OptOutPolicy
+from dispatch.inbound.violations import ViolationAudit
+from dispatch.message import MessageOptions, ReadyMessage
+from dlr.reasons import Reason
+from dlr.status import Status
+from recipients.keywords import KeywordSets
+from smpp.pdu import SubmitSm
+from smpp.vocabulary import ESME_ROK
+from storage.categories import Category
+from storage.suppression import EVERY_ACCOUNT, EVERY_CATEGORY, Suppression, add, look_up
+from tests.dispatch.inbound.world import ACCOUNT, HANDSET, SENDER, Inbound, receiving, texted
+from tests.dispatch.on_the_wire import push, say_nothing
+from tests.dispatch.world import VAULT
+
+OTHER = "+8613912345678"
+INDEX = VAULT.index(HANDSET)
+
+
+@pytest.fixture
+async def inbound(database_url: str) -> AsyncIterator[Inbound]:
+    async with receiving(database_url) as inbound:
+        yield inbound
+
+
+async def suppressions(inbound: Inbound) -> list[tuple[object, ...]]:
+    rows = await inbound.world.connection.fetch(
+        "SELECT to_idx, account, category, reason, source, message_id, detail FROM suppression"
+        " ORDER BY created_at, account"
+    )
+    return [tuple(row) for row in rows]
+
+
+async def test_e88_stop_suppresses_with_its_evidence_and_start_takes_it_back(
+    inbound: Inbound,
+) -> None:
+    assert await inbound.answers(texted("Stop. Thank you")) == [ESME_ROK]
+    (row,) = await inbound.rows()
+    assert row["keyword"] == "opt_out"
+    marketing, opted_out = Category.MARKETING, Reason.OPTED_OUT
+    expected = (INDEX, ACCOUNT, marketing, opted_out, "keyword", row["id"], SENDER)
+    assert await suppressions(inbound) == [expected]
+    assert await inbound.answers(texted("STOP!")) == [ESME_ROK]
+    assert await suppressions(inbound) == [expected]  # the older evidence stands
+    by_receipt = Suppression(INDEX, Reason.NUMBER_UNKNOWN, "receipt")
+    assert await add(inbound.world.connection, [by_receipt]) == 1
+    assert await inbound.answers(texted("START")) == [ESME_ROK]
+    assert [entry[4] for entry in await suppressions(inbound)] == ["receipt"]
+    opt_outs = inbound.service.recorder.opt_outs
+    assert (opt_outs.opted_out, opt_outs.opted_in) == (1, 1)
+    trail = await inbound.world.connection.fetch(
+        "SELECT account, actor, action, subject, detail FROM audit ORDER BY id"
+    )
+    assert [tuple(each) for each in trail] == [
+        (ACCOUNT, "keyword", "suppression.add", INDEX, {"inbound_id": row["id"]}),
+        (ACCOUNT, "keyword", "suppression.remove", INDEX, {}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "to"),
+    [
+        ("5215562000000", "+525562000000"),
+        ("541123017883", "+5491123017883"),
+        ("5491123017883", "+541123017883"),
+        ("551181234567", "+5511981234567"),
+        ("5511981234567", "+5511981234567"),
+    ],
+)
+async def test_n3_stop_from_one_form_of_a_number_is_a_stop_of_the_other(
+    inbound: Inbound, source: str, to: str
+) -> None:
+    assert await inbound.answers(texted("STOP", source=source)) == [ESME_ROK]
+    found = await look_up(inbound.world.connection, [VAULT.index(to)])
+    assert found.reason(VAULT.index(to), ACCOUNT, Category.MARKETING) == Reason.OPTED_OUT
+    assert await inbound.answers(texted("START", source=to)) == [ESME_ROK]
+    assert not await look_up(inbound.world.connection, [VAULT.index(to)])
+
+
+async def test_n3_start_undoes_what_the_release_before_has_stored(inbound: Inbound) -> None:
+    before = VAULT.digest("5215562000000")
+    entry = Suppression(before, Reason.OPTED_OUT, "keyword", ACCOUNT, Category.MARKETING)
+    assert await add(inbound.world.connection, [entry]) == 1
+    assert await inbound.answers(texted("START", source="5215562000000")) == [ESME_ROK]
+    assert not await look_up(inbound.world.connection, [before])
+
+
+async def test_e88_a_sentence_or_a_message_with_gaps_opts_nobody_out(inbound: Inbound) -> None:
+    assert await inbound.answers(texted("please don't stop")) == [ESME_ROK]
+    assert await inbound.answers(texted("stop " * 40)[:1]) == [ESME_ROK]
+    inbound.now.seconds += 1_000
+    await inbound.service.expire()
+    await inbound.service.recorder.commits.drain()
+    assert [row["keyword"] for row in await inbound.rows()] == [None, None]
+    assert await suppressions(inbound) == []
+
+
+async def test_e88_a_number_of_nobody_opts_out_of_everybody(inbound: Inbound) -> None:
+    assert await inbound.answers(texted("退订", destination="10699999")) == [ESME_ROK]
+    ((to_idx, account, *_),) = await suppressions(inbound)
+    assert (to_idx, account) == (INDEX, EVERY_ACCOUNT)
+    found = await look_up(inbound.world.connection, [INDEX])
+    assert found.reason(INDEX, 99, Category.MARKETING) == Reason.OPTED_OUT
+    assert found.reason(INDEX, 99, Category.OTP) is None
+
+
+async def test_a_message_answers_the_last_one_sent_from_that_number(inbound: Inbound) -> None:
+    """And belongs to who sent it, whoever else has that number."""
+    world = inbound.world
+    sent = [
+        world.message(to=HANDSET, sender=sender, account=9)
+        for sender in (SENDER, f"+{SENDER}", "SHOP")
+    ]
+    await world.store(sent)
+    push(inbound.dispatch, sent)
+    await world.until("SELECT count(*) FROM submission", 3)
+    unsent = world.message(to=HANDSET, sender=SENDER, account=8)
+    await world.store([unsent], owner=0)
+    assert await inbound.answers([*texted("yes"), *texted("yes", source=OTHER)]) == [ESME_ROK] * 2
+    rows = {VAULT.open(row["from_enc"]): row for row in await inbound.rows()}
+    assert (rows[HANDSET]["answers"], rows[HANDSET]["account"]) == (sent[1].id, 9)
+    assert (rows[OTHER]["answers"], rows[OTHER]["account"]) == (None, ACCOUNT)
+
+
+async def test_e88_what_is_prepared_already_is_not_written_after_an_opt_out(
+    database_url: str,
+) -> None:
+    """One message is in flight, one is named by an intent, more wait: after STOP none goes out, an
+    exempt one does, and so do those of others.
+    """
+    async with receiving(database_url, window=1) as inbound:
+        inbound.carrier.react = say_nothing
+        world = inbound.world
+
+        def marketing(to: str, **more: object) -> ReadyMessage:
+            return world.message(Category.MARKETING, to=to, account=ACCOUNT, **more)
+
+        first = marketing(OTHER, text="first")
+        stopped = [marketing(HANDSET, text=f"stopped {number}") for number in range(5)]
+        exempt = marketing(HANDSET, text="exempt", options=MessageOptions(exempt=True))
+        last = marketing(OTHER, text="last")
+        messages = [first, *stopped, exempt, last]
+        await world.store(messages)
+        await world.connection.execute(
+            "UPDATE message SET options = $1 WHERE id = $2", {"exempt": True}, exempt.id
+        )
+        push(inbound.dispatch, messages)
+        await inbound.carrier.came(1)
+        await world.until("SELECT count(*) FROM submit_intent", 2)
+        assert await inbound.answers(texted("TD")) == [ESME_ROK]
+
+        def accept(pdu: SubmitSm) -> int:
+            return 0
+
+        inbound.carrier.react = accept
+        inbound.carrier.answer_oldest()
+        await inbound.carrier.came(3)
+        await world.until("SELECT count(*) FROM outbox", 0)
+        assert inbound.carrier.texts == ["first", "exempt", "last"]
+        results = await world.results()
+        assert {results[message.id, 0] for message in stopped} == {Status.SUPPRESSED}
+        now = datetime.now(UTC)
+        audit = ViolationAudit(now - timedelta(minutes=5), timedelta())
+        await audit.look(world.connection, now + timedelta(seconds=1))
+        assert audit.violations == 0
+
+
+async def test_e88_a_message_sent_after_an_opt_out_is_a_violation(inbound: Inbound) -> None:
+    """The rules are broken on purpose: the last look sees nothing and nothing was just stopped."""
+    world = inbound.world
+    before = world.message(Category.MARKETING, to=HANDSET, account=ACCOUNT)
+    await world.store([before])
+    push(inbound.dispatch, [before])
+    await world.until("SELECT count(*) FROM submission", 1)
+    assert await inbound.answers(texted("STOP")) == [ESME_ROK]
+    audit = ViolationAudit(datetime.now(UTC) - timedelta(minutes=5), timedelta())
+    await audit.look(world.connection, datetime.now(UTC) + timedelta(milliseconds=5))
+    assert audit.violations == 0
+    kept = await world.connection.fetch("DELETE FROM suppression RETURNING *")
+    inbound.service.stopped.remove([(INDEX, ACCOUNT, int(Category.MARKETING))])
+    sent = [
+        world.message(Category.MARKETING, to=HANDSET, account=ACCOUNT, parts=2),
+        world.message(Category.MARKETING, to=OTHER, account=ACCOUNT),
+        world.message(Category.MARKETING, to=HANDSET, account=ACCOUNT + 1),
+        world.message(Category.SERVICE, to=HANDSET, account=ACCOUNT),
+    ]
+    await world.store(sent)
+    push(inbound.dispatch, sent)
+    await world.until("SELECT count(*) FROM submission", 6)
+    await world.connection.copy_records_to_table("suppression", records=kept)
+    await audit.look(world.connection, datetime.now(UTC) + timedelta(seconds=1))
+    assert audit.violations == 1
+
+
+async def test_e88_an_account_decides_its_words_what_ends_and_what_is_replied(
+    database_url: str,
+) -> None:
+    policy = OptOutPolicy(KeywordSets.of(["ADIOS"], ["HOLA"]), EVERY_CATEGORY, "Bye.")
+    owed: list[Confirmation] = []
+    async with receiving(database_url, policies={ACCOUNT: policy}) as inbound:
+        inbound.service.recorder.owe = owed.extend
+        for text in ("STOP", "adios", "adios!"):
+            assert await inbound.answers(texted(text)) == [ESME_ROK]
+        found = await look_up(inbound.world.connection, [INDEX])
+        assert found.reason(INDEX, ACCOUNT, Category.OTP) == Reason.OPTED_OUT
+        assert found.reason(INDEX, ACCOUNT + 1, Category.OTP) is None
+        assert owed == [Confirmation(ACCOUNT, HANDSET, SENDER, "Bye.")]  # once

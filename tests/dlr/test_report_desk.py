@@ -1,0 +1,268 @@
+"""Reports as the API gives them: names for numbers, groups that add up to their total."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+from msgspec import UNSET, UnsetType
+
+from campaigns.funnel import CLICK_COUNTS
+from dlr.ledger import insert_submissions
+from dlr.report import COUNTS
+from dlr.report_desk import Reports
+from dlr.status import Status
+from messages.models import StorageDown
+from storage.names import Registry, register
+from storage.pool import Connection, Database
+from tests.dlr.rows import World
+from web.report_services import GroupPage, ReportGroup
+
+HOUR = timedelta(hours=1)
+ALL = GroupPage(1_000)
+
+
+@pytest.fixture
+async def registry(connection: Connection) -> Registry:
+    return await register(connection, ["shop"], ["carrier-a", "carrier-b"])
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = await Database.open(
+        database_url, Path("unused"), application_name="test", read_connections=1
+    )
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def reports(database: Database, registry: Registry) -> Reports:
+    return Reports(database.read, registry)
+
+
+@pytest.fixture
+def span() -> tuple[datetime, datetime]:
+    now = datetime.now(UTC)
+    return now - HOUR, now + HOUR
+
+
+async def submitted(
+    connection: Connection, world: World, registry: Registry, carrier: str, status: Status
+) -> None:
+    shop, connector = registry.accounts["shop"], registry.connectors[carrier]
+    message = await world.message(connection, account=shop, connector=connector)
+    part = world.part(
+        str(message), message_id=message, account=shop, connector=connector, status=status
+    )
+    await insert_submissions(connection, [part])
+
+
+async def test_groups_have_names_and_add_up_to_the_total(
+    connection: Connection,
+    registry: Registry,
+    reports: Reports,
+    span: tuple[datetime, datetime],
+) -> None:
+    world = World()
+    for carrier, status, count in (
+        ("carrier-a", Status.DELIVERED, 3),
+        ("carrier-a", Status.UNDELIVERED, 1),
+        ("carrier-b", Status.SENT, 2),
+    ):
+        for _ in range(count):
+            await submitted(connection, world, registry, carrier, status)
+    report = await reports.delivery(registry.accounts["shop"], *span, ["account", "connector"], ALL)
+    found = {tuple(group.key.items()): group.counts for group in report.groups}
+    assert set(found) == {
+        (("account", "shop"), ("connector", "carrier-a")),
+        (("account", "shop"), ("connector", "carrier-b")),
+    }
+    for name in COUNTS:
+        assert report.total.counts[name] == sum(counts[name] for counts in found.values())
+    assert (report.total.counts["accepted"], report.total.counts["delivered"]) == (6, 3)
+    rate = report.total.rates["delivery_rate"]
+    assert (rate.numerator, rate.value) == (3, 3 / rate.denominator)
+
+
+async def test_without_groups_only_the_total_is_told(
+    connection: Connection,
+    registry: Registry,
+    reports: Reports,
+    span: tuple[datetime, datetime],
+) -> None:
+    await submitted(connection, World(), registry, "carrier-a", Status.DELIVERED)
+    report = await reports.delivery(registry.accounts["shop"], *span, [], ALL)
+    assert list(report.groups) == []
+    assert report.total.counts["delivered"] == 1
+
+
+async def test_another_account_and_another_time_are_not_counted(
+    connection: Connection,
+    registry: Registry,
+    reports: Reports,
+    span: tuple[datetime, datetime],
+) -> None:
+    await submitted(connection, World(), registry, "carrier-a", Status.DELIVERED)
+    shop, other = registry.accounts["shop"], registry.accounts["default"]
+    since, until = span
+    for account, begin, end in ((other, since, until), (shop, since - HOUR, since)):
+        report = await reports.delivery(account, begin, end, ["connector"], ALL)
+        assert list(report.groups) == []
+        assert set(report.total.counts) == set(COUNTS)
+        assert not any(report.total.counts.values())
+        assert report.total.rates["delivery_rate"].value is None
+
+
+async def test_the_funnel_of_nothing_has_the_same_figures_as_any_other(
+    connection: Connection,
+    registry: Registry,
+    reports: Reports,
+    span: tuple[datetime, datetime],
+) -> None:
+    nothing = await reports.funnel(registry.accounts["shop"], *span, [], ALL)
+    await submitted(connection, World(), registry, "carrier-a", Status.DELIVERED)
+    something = await reports.funnel(registry.accounts["shop"], *span, [], ALL)
+    assert set(nothing.total.counts) == set(something.total.counts)
+    assert set(nothing.total.rates) == set(something.total.rates)
+    assert set(CLICK_COUNTS) <= set(nothing.total.counts)
+
+
+async def test_the_funnel_names_its_groups(
+    connection: Connection,
+    registry: Registry,
+    reports: Reports,
+    span: tuple[datetime, datetime],
+) -> None:
+    shop = registry.accounts["shop"]
+    world = World()
+    for variant in ("a", "b", "b"):
+        await world.message(connection, account=shop, campaign_id="spring", variant=variant)
+    report = await reports.funnel(shop, *span, ["account", "campaign", "variant"], ALL)
+    assert [(group.key, group.counts["accepted"]) for group in report.groups] == [
+        ({"account": "shop", "campaign": "spring", "variant": "a"}, 1),
+        ({"account": "shop", "campaign": "spring", "variant": "b"}, 2),
+    ]
+
+
+async def test_numbers_without_a_name_are_told_all_the_same(registry: Registry) -> None:
+    assert registry.account_name(999) == "account 999"
+    assert registry.connector_name(999) == "connector 999"
+    assert registry.connector_name(0) is None
+
+
+async def test_a_name_keeps_its_number_over_restarts(connection: Connection) -> None:
+    first = await register(connection, ["shop"], ["carrier-a"])
+    again = await register(connection, ["bank", "shop"], ["carrier-b"])
+    assert again.accounts["shop"] == first.accounts["shop"]
+    assert set(again.accounts) == {"bank", "default", "shop"}
+    assert set(again.connectors) == {"carrier-a", "carrier-b", "sandbox"}
+    # A start that finds all its names uses up no numbers of a smallint sequence.
+    for _ in range(3):
+        await register(connection, ["bank", "shop"], ["carrier-b"])
+    later = await register(connection, ["new"], [])
+    assert later.accounts["new"] == max(again.accounts.values()) + 1
+
+
+async def test_a_database_that_is_away_is_storage_down(
+    registry: Registry, span: tuple[datetime, datetime]
+) -> None:
+    pool = asyncpg.create_pool("postgresql://nobody@127.0.0.1:1/nothing", min_size=0, max_size=1)
+    async with pool:
+        with pytest.raises(StorageDown):
+            await Reports(pool, registry).delivery(1, *span, [], ALL)
+
+
+async def many_campaigns(connection: Connection, registry: Registry, count: int) -> None:
+    """So many campaigns of one message, without one another message, and one more of the first."""
+    world = World()
+    first = await world.message(
+        connection, account=registry.accounts["shop"], campaign_id="c0000", variant="v"
+    )
+    for campaign, behind in (("'c' || lpad(n::text, 4, '0')", count), ("NULL", 1)):
+        await connection.execute(
+            "INSERT INTO message (id, account, category, connector, data_coding, parts, sender,"
+            " to_enc, to_idx, text, campaign_id, variant)"
+            " SELECT id + n + $2, account, category, connector, data_coding, parts, sender,"
+            f" to_enc, to_idx, text, {campaign}, variant"
+            " FROM message, generate_series(0, $3::int - 1) AS n WHERE id = $1",
+            first,
+            1 if campaign != "NULL" else count + 1,
+            behind,
+        )
+
+
+async def pages(
+    reports: Reports, account: int, span: tuple[datetime, datetime], by: list[str], limit: int
+) -> AsyncIterator[tuple[list[ReportGroup], int]]:
+    """Each page's groups and total."""
+    after: tuple[str, ...] | None = ()
+    while after is not None:
+        report = await reports.delivery(account, *span, by, GroupPage(limit, after))
+        assert len(report.groups) <= limit
+        after = report.more_after
+        yield list(report.groups), report.total.counts["accepted"]
+
+
+async def test_f1_more_groups_than_a_page_holds_are_all_told_once(
+    connection: Connection, registry: Registry, reports: Reports, span: tuple[datetime, datetime]
+) -> None:
+    await many_campaigns(connection, registry, 1_006)
+    shop = registry.accounts["shop"]
+    found = [page async for page in pages(reports, shop, span, ["campaign"], 1_000)]
+    assert [len(groups) for groups, _ in found] == [1_000, 7]
+    assert {total for _, total in found} == {1_008}
+    campaigns = [group.key["campaign"] for groups, _ in found for group in groups]
+    assert campaigns == [*(f"c{number:04}" for number in range(1_006)), None]
+    assert sum(group.counts["accepted"] for groups, _ in found for group in groups) == 1_008
+
+
+@pytest.mark.parametrize("by", [["variant", "campaign"], ["campaign", "category", "day"]])
+async def test_f1_pages_of_any_size_hold_each_group_once_in_one_order(
+    connection: Connection,
+    registry: Registry,
+    reports: Reports,
+    span: tuple[datetime, datetime],
+    by: list[str],
+) -> None:
+    await many_campaigns(connection, registry, 9)
+    shop = registry.accounts["shop"]
+    [(whole, _)] = [page async for page in pages(reports, shop, span, by, 100)]
+    assert len(whole) == 10
+    for limit in (1, 3, 10):
+        parts = [page async for page in pages(reports, shop, span, by, limit)]
+        assert [group for groups, _ in parts for group in groups] == whole
+
+
+async def test_f1_the_funnel_pages_alike(
+    connection: Connection, registry: Registry, reports: Reports, span: tuple[datetime, datetime]
+) -> None:
+    await many_campaigns(connection, registry, 3)
+    shop = registry.accounts["shop"]
+    first = await reports.funnel(shop, *span, ["campaign"], GroupPage(3))
+    assert first.more_after is not None
+    second = await reports.funnel(shop, *span, ["campaign"], GroupPage(3, first.more_after))
+    campaigns = [group.key["campaign"] for group in (*first.groups, *second.groups)]
+    assert (campaigns, second.more_after) == (["c0000", "c0001", "c0002", None], None)
+    assert first.total == second.total
+
+
+async def test_o10_a_funnel_says_when_clicks_were_not_kept(
+    connection: Connection,
+    registry: Registry,
+    reports: Reports,
+    span: tuple[datetime, datetime],
+) -> None:
+    shop = registry.accounts["shop"]
+    for hours, lost in ((-3, 7), (0, 2)):
+        await connection.execute(
+            "INSERT INTO click_gap (id, since, until, lost) VALUES ($1, $2, $2, $3)",
+            lost, datetime.now(UTC) + hours * HOUR, lost,
+        )  # fmt: skip
+    report = await reports.funnel(shop, *span, [], ALL)
+    assert not isinstance(report.click_gaps, UnsetType)
+    assert [gap.clicks_lost for gap in report.click_gaps] == [2]
+    assert (await reports.delivery(shop, *span, [], ALL)).click_gaps is UNSET

@@ -1,0 +1,137 @@
+"""A canceled message is never written after its cancel was answered, wherever it was waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from dispatch.holds import Hold
+from dispatch.message import Later
+from dispatch.wire.intents import IntentWriter
+from dispatch.wire.last_look import SuppressionLook
+from dlr.ledger import SubmissionRow, insert_submissions
+from dlr.status import Status
+from messages.control.cancel import MessageCanceler
+from messages.control.look import ControlLook
+from storage.pool import close_connection, connect
+from tests.dispatch.on_the_wire import Carrier, push, sending
+from tests.dispatch.world import CONNECTOR, World, running, wall_ms
+
+ACCOUNT = 1
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    async with running(database_url) as world:
+        world.intents = IntentWriter(
+            world.database.dedicated("intent"),
+            term=world.term.term,
+            looks=(ControlLook(wall_ms), SuppressionLook()),
+        )
+        yield world
+
+
+def canceler(world: World) -> MessageCanceler:
+    return MessageCanceler(world.database.dedicated("cancel"), world.ids)
+
+
+async def test_what_waits_is_taken_out_with_its_status_in_one_transaction(world: World) -> None:
+    message, other = world.messages(2)
+    await world.store([message, other], owner=0)
+    cancels = canceler(world)
+    assert await cancels.cancel(ACCOUNT, message.id)
+    assert list(await world.outbox()) == [other.id]
+    assert await world.results() == {(message.id, 0): Status.CANCELED}
+    assert await world.count("message_cancel") == 0  # nobody holds it in memory
+    assert not await cancels.cancel(ACCOUNT, message.id)
+    assert not await cancels.cancel(ACCOUNT + 1, other.id)
+    assert not await cancels.cancel(ACCOUNT, other.id + 1)
+    assert list(await world.outbox()) == [other.id]
+
+
+async def test_what_is_in_memory_is_dropped_at_the_last_look(world: World) -> None:
+    """The process that holds it is not told: its intent's transaction is."""
+    messages = world.messages(3)
+    await world.store(messages)
+    assert await canceler(world).cancel(ACCOUNT, messages[1].id)
+    carrier = Carrier()
+    async with sending(world, carrier) as dispatch:
+        push(dispatch, messages)
+        await carrier.came(2)
+        await world.until("SELECT count(*) FROM outbox", 0)
+        assert dispatch.parts_written == 2
+    assert len(carrier.submitted) == 2
+    assert (await world.results())[messages[1].id, 0] == Status.CANCELED
+    assert await world.count("message_cancel") == 0
+    assert await world.intents_open() == []
+    assert [kind for kind, _ in await world.events(messages[1].id)] == []
+
+
+async def test_what_an_intent_names_is_too_late(world: World) -> None:
+    messages = world.messages(2)
+    await world.store(messages)
+    await world.open_intent(world.batch(messages[:1]))
+    cancels = canceler(world)
+    assert not await cancels.cancel(ACCOUNT, messages[0].id)
+    assert await cancels.cancel(ACCOUNT, messages[1].id)
+
+
+async def test_what_was_or_may_have_been_on_the_wire_is_too_late(world: World) -> None:
+    half, doubtful, retried = world.message(parts=2), world.message(), world.message(attempt=1)
+    await world.store([half, doubtful, retried], owner=0)
+    row = SubmissionRow(world.ids.next(), half.id, 1, 2, 1, 1, CONNECTOR, Status.SENT)
+    await insert_submissions(world.connection, [row])
+    doubt = "UPDATE outbox SET in_doubt = true WHERE id = $1"
+    await world.connection.execute(doubt, doubtful.id)
+    cancels = canceler(world)
+    assert not await cancels.cancel(ACCOUNT, half.id)
+    assert not await cancels.cancel(ACCOUNT, doubtful.id)
+    assert await cancels.cancel(ACCOUNT, retried.id)  # the carrier said no: it has nothing
+
+
+async def test_a_cancel_waits_for_the_intent_that_is_being_written(
+    world: World, database_url: str
+) -> None:
+    """It began before and may have named the message: only its end tells."""
+    message = world.message()
+    await world.store([message])
+    intent = await connect(database_url, application_name="intent")
+    looks = ControlLook(wall_ms)
+    transaction = intent.transaction()
+    await transaction.start()
+    assert await looks.decide(intent, [message]) == {}
+    pending = asyncio.ensure_future(canceler(world).cancel(ACCOUNT, message.id))
+    waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    await world.until(waits, 1)
+    await intent.execute(
+        "INSERT INTO submit_intent (id, owner, connector, message_ids) VALUES ($1, $2, $3, $4)",
+        world.ids.next(), world.term.term, CONNECTOR, [message.id],
+    )  # fmt: skip
+    assert not pending.done()
+    await transaction.commit()
+    assert not await pending
+    assert list(await world.outbox()) == [message.id]
+    await close_connection(intent)
+
+
+async def test_cancels_that_come_together_share_commits(world: World) -> None:
+    messages = world.messages(50)
+    await world.store(messages, owner=0)
+    cancels = canceler(world)
+    outcomes = await asyncio.gather(*(cancels.cancel(ACCOUNT, m.id) for m in messages))
+    assert all(outcomes)
+    assert cancels.commits.flushes <= 2
+    assert await world.count("submission") == 50
+
+
+async def test_a_stopped_message_goes_back_for_now(world: World) -> None:
+    message = world.message()
+    await world.store([message])
+    assert await canceler(world).cancel(ACCOUNT, message.id)
+    [verdict] = await world.intents.commit(world.batch([message]))
+    assert isinstance(verdict, dict)
+    later = verdict[message.id]
+    assert isinstance(later, Later)
+    assert later.hold is Hold.PAUSED

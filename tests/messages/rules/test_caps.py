@@ -1,0 +1,228 @@
+"""Frequency caps over a real database: exact whoever counts, once per message, given back if not
+sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from dispatch.holds import Hold
+from dispatch.message import Ended, Later, ReadyMessage, StopVerdict
+from dispatch.wire.intents import IntentWriter
+from dispatch.wire.last_look import SuppressionLook
+from dlr.in_doubt import GIVEN_UP
+from dlr.ledger import SubmissionRow, insert_submissions
+from dlr.reasons import Reason
+from dlr.status import Status
+from messages.rules.caps import CapRules, CapsCheck, CapsLook
+from recipients import frequency
+from recipients.caps import DAY_MS, KEPT_MS, Caps
+from storage.categories import Category
+from tests.dispatch.world import CONNECTOR, World, running
+from tests.messages.accept.world import ACCOUNT, accepting, prepared
+
+NOW = 1_790_000_000_000
+MARKETING = Category.MARKETING
+CAPPED = Ended(Status.CAPPED, Reason.FREQUENCY_CAP, "frequency_cap", "as many as a day allows")
+
+
+class Capping:
+    """A gateway's intents with these caps, at a time of the test's own."""
+
+    def __init__(self, world: World, caps: Caps) -> None:
+        self.world = world
+        self.now = NOW
+        rules = CapRules({(1, MARKETING): caps})
+        self.intents = IntentWriter(
+            world.database.dedicated("caps"),
+            term=world.term.term,
+            looks=(SuppressionLook(), CapsLook(rules, lambda: self.now)),
+        )
+
+    async def verdicts(self, *messages: ReadyMessage) -> dict[int, StopVerdict]:
+        [result] = await self.intents.commit(self.world.batch(messages))
+        assert isinstance(result, dict), result
+        return result
+
+    def message(self, number: int = 1, **fields: Any) -> ReadyMessage:
+        return self.world.message(MARKETING, to=f"+86138{number:08d}", **fields)
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    async with running(database_url) as world:
+        yield world
+
+
+async def test_two_gateways_that_send_at_once_never_both_send_the_last_one(
+    world: World, database_url: str
+) -> None:
+    async with running(database_url) as other:
+        gateways = [Capping(world, Caps(day=2)), Capping(other, Caps(day=2))]
+        went: dict[bytes, int] = {}
+        for _ in range(3):
+            batches = [[each.message(number) for number in range(40)] for each in gateways]
+            batches[1].reverse()
+            answers = await asyncio.gather(
+                *(each.verdicts(*batch) for each, batch in zip(gateways, batches, strict=True))
+            )
+            for batch, answer in zip(batches, answers, strict=True):
+                for message in batch:
+                    went[message.to_idx] = went.get(message.to_idx, 0) + (message.id not in answer)
+                    assert answer.get(message.id, CAPPED) == CAPPED
+        for each in gateways:
+            await each.intents.close()
+    assert set(went.values()) == {2}
+    assert len(went) == 40
+
+
+async def test_several_in_one_batch_count_in_order_and_other_categories_do_not(
+    world: World,
+) -> None:
+    capping = Capping(world, Caps(day=1))
+    first, second = capping.message(), capping.message()
+    service = world.message(Category.SERVICE, to=first.to)
+    assert await capping.verdicts(first, second, service) == {second.id: CAPPED}
+    assert await world.count("frequency") == 1
+    assert await world.intents_open() == [[first.id, service.id]]
+
+
+async def test_a_message_sent_again_is_not_counted_again(world: World) -> None:
+    capping = Capping(world, Caps(day=2))
+    first, second, third = (capping.message() for _ in range(3))
+    for _ in range(3):
+        assert await capping.verdicts(first) == {}
+    assert await capping.verdicts(second) == {}
+    capping.now += 1000
+    assert await capping.verdicts(first) == {}  # of another connector, after a crash, whenever
+    assert await capping.verdicts(third) == {third.id: CAPPED}
+    capping.now = NOW + DAY_MS
+    assert await capping.verdicts(third) == {}  # the second one has left the day
+
+
+async def test_a_count_whose_intent_was_not_committed_is_none(world: World) -> None:
+    capping = Capping(world, Caps(day=1))
+    first, second = capping.message(), capping.message()
+    await world.connection.execute("ALTER TABLE submit_intent RENAME TO away")
+    [failure] = await capping.intents.commit(world.batch([first]))
+    assert isinstance(failure, asyncpg.UndefinedTableError)
+    assert await world.count("frequency") == 0
+    await world.connection.execute("ALTER TABLE away RENAME TO submit_intent")
+    assert await capping.verdicts(second) == {}
+
+
+async def test_within_the_gap_a_message_waits_unless_its_validity_ends(world: World) -> None:
+    capping = Capping(world, Caps(gap_seconds=60))
+    assert await capping.verdicts(capping.message()) == {}
+    waits, ends = capping.message(), capping.message(expires_at=NOW + 60_000)
+    verdicts = await capping.verdicts(waits, ends)
+    assert verdicts[waits.id] == Later(NOW + 60_000, Hold.FREQUENCY_GAP)
+    ended = verdicts[ends.id]
+    assert isinstance(ended, Ended)
+    assert (ended.status, ended.reason) == (Status.EXPIRED, Reason.FREQUENCY_CAP)
+    capping.now = NOW + 60_000
+    assert await capping.verdicts(waits) == {}
+
+
+def result(message: ReadyMessage, world: World, **fields: Any) -> SubmissionRow:
+    return SubmissionRow(
+        **{
+            "id": world.ids.next(),
+            "message_id": message.id,
+            "part": 1,
+            "parts": 1,
+            "account": 1,
+            "category": message.category,
+            "connector": CONNECTOR,
+            **fields,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "given_back"),
+    [
+        ({"part": 0, "status": Status.SUPPRESSED}, True),
+        ({"part": 0, "status": Status.EXPIRED}, True),
+        ({"part": 0, "status": Status.CANCELED}, True),
+        ({"part": 0, "status": Status.FAILED}, True),
+        ({"part": 0, "status": Status.UNCONFIRMED}, False),  # stopped while it was in doubt
+        ({"part": 0, "status": Status.DROPPED}, False),
+        ({"status": Status.REJECTED, "error": "ESME_RINVDSTADR"}, True),
+        ({"status": Status.SENT, "carrier_id": "a"}, False),
+        ({"status": Status.UNDELIVERED, "carrier_id": "a"}, False),
+        ({"status": Status.UNKNOWN}, False),  # taken without an id, and never heard of again
+        ({"status": Status.UNCONFIRMED}, False),
+        ({"status": Status.DROPPED, "error": "dropped"}, False),
+        ({"status": Status.FAILED, "error": GIVEN_UP}, False),
+        ({"status": Status.FAILED, "error": "cannot be packed"}, True),
+        (None, False),  # waits, or is on the wire
+    ],
+)
+async def test_what_was_never_sent_is_given_back(
+    world: World, fields: dict[str, Any] | None, given_back: bool
+) -> None:
+    capping = Capping(world, Caps(day=1))
+    first, second = capping.message(), capping.message()
+    await world.store([first])
+    assert await capping.verdicts(first) == {}
+    if fields is not None:
+        await insert_submissions(world.connection, [result(first, world, **fields)])
+        await world.connection.execute("DELETE FROM outbox")
+    assert await capping.verdicts(second) == ({} if given_back else {second.id: CAPPED})
+
+
+async def test_a_message_of_which_one_part_went_was_sent(world: World) -> None:
+    capping = Capping(world, Caps(day=1))
+    first, second = capping.message(parts=2), capping.message()
+    assert await capping.verdicts(first) == {}
+    rows = [
+        result(first, world, part=1, parts=2, status=Status.SENT, carrier_id="a"),
+        result(first, world, part=2, parts=2, status=Status.REJECTED),
+    ]
+    await insert_submissions(world.connection, rows)
+    assert await capping.verdicts(second) == {second.id: CAPPED}
+
+
+async def test_what_no_cap_asks_for_is_forgotten(world: World) -> None:
+    capping = Capping(world, Caps(month=1))
+    await capping.verdicts(capping.message(1))
+    capping.now += KEPT_MS // 2
+    await capping.verdicts(capping.message(2))
+    assert await frequency.purge(world.connection, NOW + KEPT_MS) == 0
+    assert await frequency.purge(world.connection, NOW + KEPT_MS + 1) == 1
+    assert await world.count("frequency") == 1
+
+
+async def test_at_accept_who_has_enough_ends_at_once_and_the_gap_holds(
+    database_url: str, world: World
+) -> None:
+    capping = Capping(world, Caps(day=1))
+    gap = Category.SERVICE
+    rules = CapRules({(ACCOUNT, MARKETING): Caps(day=1), (ACCOUNT, gap): Caps(gap_seconds=60)})
+    checks = (CapsCheck(rules, lambda: NOW + 1000),)
+    messages = [prepared(number, category) for number in (1, 2) for category in (MARKETING, gap)]
+    await capping.verdicts(capping.message(1))
+    async with accepting(database_url, checks=checks) as accept:
+        index = capping.message(1).to_idx
+        number = (ACCOUNT, int(gap), index)
+        sends = await frequency.lock(accept.connection, [number])
+        sends[number].count(1, NOW)
+        await frequency.write(accept.connection, sends)
+        verdicts = await accept.accepter.accept(messages, batch_id=None)
+        assert [getattr(verdict, "status", None) for verdict in verdicts] == [
+            "capped", "held", "accepted", "accepted"
+        ]  # fmt: skip
+        assert getattr(verdicts[0], "reason", None) == "frequency_cap"
+        holds = [row["hold"] for row in (await accept.outbox()).values()]
+        assert holds == [Hold.FREQUENCY_GAP, Hold.NONE, Hold.NONE]
+        assert accept.accepter.decisions == {
+            ("frequency_cap", "capped"): 1,
+            ("frequency_gap", "held"): 1,
+        }
+        assert await accept.connection.fetchval("SELECT count(*) FROM frequency") == 2

@@ -1,0 +1,87 @@
+"""A background task: one step after the other, whatever becomes of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from storage.faults import DatabaseDown, Fenced
+from storage.periodic import PeriodicTask
+
+NEVER = 3_600.0
+
+
+class Steps:
+    """What a step does, one after the other; then nothing."""
+
+    def __init__(self, *outcomes: BaseException | None) -> None:
+        self.outcomes = list(outcomes)
+        self.taken = 0
+        self.ended: list[str] = []
+        self.changed = asyncio.Event()
+
+    async def step(self) -> None:
+        self.taken += 1
+        self.changed.set()
+        outcome = self.outcomes.pop(0) if self.outcomes else None
+        if outcome is not None:
+            raise outcome
+
+    def end(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        self.ended.append("canceled" if task.cancelled() else repr(error))
+        self.changed.set()
+
+    def every(self, seconds: float, *, pause_first: bool = False) -> PeriodicTask:
+        return PeriodicTask(
+            "steps", self.step, lambda: seconds, ended=self.end, pause_first=pause_first
+        )
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(40):
+            while not done():
+                self.changed.clear()
+                await self.changed.wait()
+
+
+async def test_a_step_that_finds_no_database_is_taken_again() -> None:
+    steps = Steps(DatabaseDown("away"), ConnectionResetError(), None)
+    task = steps.every(0.0)
+    task.start()
+    await steps.until(lambda: steps.taken >= 4)
+    await task.stop()
+    taken = steps.taken
+    assert steps.ended == ["canceled"]
+    await asyncio.sleep(0)
+    assert steps.taken == taken
+
+
+@pytest.mark.parametrize("error", [Fenced("its term has ended"), ZeroDivisionError("a defect")])
+async def test_what_ends_it_is_told(error: Exception) -> None:
+    """Without an exception after a take-over: whoever renews the term ends the process."""
+    steps = Steps(error)
+    task = steps.every(0.0)
+    task.start()
+    await steps.until(lambda: bool(steps.ended))
+    assert steps.ended == [repr(None if isinstance(error, Fenced) else error)]
+    assert steps.taken == 1
+    await task.stop()
+
+
+async def test_it_is_woken_from_a_pause_also_from_the_first() -> None:
+    steps = Steps()
+    task = steps.every(NEVER, pause_first=True)
+    await task.stop()  # not started: nothing to stop
+    task.start()
+    await woken(steps, task, 1)
+    await woken(steps, task, 2)
+    await task.stop()
+
+
+async def woken(steps: Steps, task: PeriodicTask, taken: int) -> None:
+    await asyncio.sleep(0)
+    assert steps.taken == taken - 1
+    task.wake()
+    await steps.until(lambda: steps.taken == taken)

@@ -1,0 +1,96 @@
+"""/v1/consents over a real database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from recipients.consent_desk import ConsentDesk
+from tests.dispatch.world import VAULT, running
+from tests.web.running import Api, running_api
+
+PATH = "/v1/consents"
+NUMBER, MASKED = "+8613812345678", "+86138****5678"
+GOOD = {"to": NUMBER, "action": "granted", "source": "website"}
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:
+    async with running(database_url) as world:
+        desk = ConsentDesk(world.database.read, world.database.dedicated("consents"), VAULT)
+        async with running_api(consents=desk) as api:
+            api.headers = api.new_key(1, "consents:read", "consents:write")
+            yield api
+            await desk.close()
+
+
+async def post(api: Api, **fields: object) -> Any:
+    response, body = await api.post(PATH, msgspec.json.encode({**GOOD, **fields}))
+    return body if response.status == 201 else (body["code"], body["errors"])
+
+
+async def test_what_is_recorded_is_read_back_masked_and_by_page(api: Api) -> None:
+    first = await post(api, text_version="v3", evidence="form 7", at="2026-07-01T08:00:00+08:00")
+    assert (first["to"], first["category"], first["action"]) == (MASKED, "marketing", "granted")
+    assert first["at"] == "2026-07-01T00:00:00Z"
+    second = await post(api, to="+8613912345678", category="service")
+    third = await post(api, action="withdrawn")
+    _, page = await api.get(f"{PATH}?limit=2")
+    assert page["data"] == [third, second]
+    response, rest = await api.get(f"{PATH}?limit=2&cursor={page['next_cursor']}")
+    assert (response.status, rest) == (200, {"data": [first], "next_cursor": None})
+    _, of_one = await api.get(f"{PATH}?to=%2B8613812345678")
+    assert of_one["data"] == [third, first]
+    _, of_others = await api.get(PATH, api.new_key(2, "consents:read"))
+    assert of_others["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "pointer"),
+    [
+        ({"to": "13812345678"}, "number_invalid", "/to"),
+        ({"action": "maybe"}, "field_type", "/action"),
+        ({"source": ""}, "field_type", "/source"),
+        ({"evidence": "a\x00"}, "field_type", "/evidence"),
+        ({"at": "2100-01-01T00:00:00Z"}, "out_of_range", "/at"),
+        ({"at": "0001-01-01T00:00:00+14:00"}, "out_of_range", "/at"),
+        ({"texts": "x"}, "field_unknown", "/texts"),
+    ],
+)
+async def test_what_cannot_be_a_consent_is_refused(
+    api: Api, fields: dict[str, object], code: str, pointer: str
+) -> None:
+    found, errors = await post(api, **fields)
+    assert (found, errors[0]["pointer"]) == (code, pointer)
+
+
+async def test_reading_and_writing_take_their_scopes(api: Api) -> None:
+    response, _ = await api.get(PATH, api.new_key(1, "consents:write"))
+    assert response.status == 403
+    body = msgspec.json.encode(GOOD)
+    response, _ = await api.post(PATH, body, api.new_key(1, "consents:read"))
+    assert response.status == 403
+
+
+async def test_h12_o13_consents_are_in_clear_with_the_scope_and_a_damaged_number_is_marked(
+    api: Api, database_url: str
+) -> None:
+    await post(api)
+    async with running(database_url) as world:
+        await world.connection.execute(
+            "INSERT INTO consent (account, category, to_idx, to_enc, granted, source, at)"
+            " SELECT account, category, to_idx, '\\x00', granted, source, at FROM consent"
+        )
+    response, body = await api.get(f"{PATH}?reveal=true")
+    assert (response.status, body["code"]) == (403, "scope_missing")
+    api.headers = api.new_key(1, "consents:read", "numbers:reveal")
+    response, body = await api.get(f"{PATH}?reveal=true")
+    data: Any = body["data"]
+    assert [(each["to"], each.get("to_unreadable")) for each in data] == [
+        (None, True), (NUMBER, None),
+    ]  # fmt: skip
+    [(account, _, revealed)] = api.memory.revealed
+    assert (account, revealed.list, revealed.rows) == (1, "consents", 2)

@@ -1,0 +1,190 @@
+"""The endpoints of the consent ledger: who allowed this account to send what, and how it is known.
+
+Owns their parameters, JSON and checks. Must not read tables: entries come through consents.py.
+Numbers come in full and leave as reveals.py says.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET, Meta
+
+from messages.models import FieldError
+from recipients.numbers.plan import NumberPlan
+from storage.categories import Category
+from web.consents import ConsentView, ConsentWord
+from web.edge.access import Access
+from web.edge.arguments import read_body, refusal
+from web.edge.bodies import BodyReader
+from web.edge.endpoints import Endpoint
+from web.edge.json_answers import json_response
+from web.edge.parameters import QueryReader, invalid
+from web.edge.reveals import RevealQuery, Reveals, Unreadable, shown, unreadable
+from web.meanings import CategoryName
+from web.services import Services
+
+READ = "consents:read"
+WRITE = "consents:write"
+AHEAD_SECONDS_MAX = 60  # clocks differ
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)  # no text message was consented to before
+_EXAMPLE = {"to": "+8613812345678", "action": "granted", "source": "website"}
+
+CategoryLabel = Literal["otp", "transactional", "service", "marketing"]
+Action = Literal["granted", "withdrawn"]
+_Label = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\A[^\x00-\x1f\x7f-\x9f]+\Z")]
+_Evidence = Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"\A[^\x00]+\Z")]
+
+
+class ConsentRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """One word of one person; the latest `at` holds. Nothing in the ledger is ever changed."""
+
+    to: Annotated[str, Meta(description="In E.164 form.")]
+    action: Action
+    source: Annotated[_Label, Meta(description="Where it was given: website, shop, app, event …")]
+    category: CategoryLabel = "marketing"
+    text_version: Annotated[_Label | None, Meta(description="Which text the person was shown.")] = (
+        None
+    )
+    evidence: Annotated[_Evidence | None, Meta(description="Where the proof is kept.")] = None
+    at: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None, Meta(description="When; absent: now.")
+    ] = None
+
+
+class ConsentResource(msgspec.Struct, kw_only=True):
+    """An entry of the ledger."""
+
+    id: str
+    to: str | None
+    to_unreadable: Unreadable = UNSET
+    category: CategoryName
+    action: str
+    source: str
+    text_version: str | None
+    evidence: str | None
+    at: datetime
+    recorded_at: datetime
+
+
+class ConsentPage(msgspec.Struct):
+    """A page of entries, the latest recorded first."""
+
+    data: list[ConsentResource]
+    next_cursor: str | None
+
+
+class ConsentQuery(RevealQuery, kw_only=True):
+    """The account's entries."""
+
+    to: Annotated[str | None, Meta(description="Those of this number only; + is %2B.")] = None
+
+
+class ConsentsApi:
+    """Handlers of /v1/consents."""
+
+    def __init__(self, services: Services, access: Access, bodies: BodyReader) -> None:
+        self._services = services
+        self._access = access
+        self._bodies = bodies
+        self._numbers = NumberPlan()
+        self._body = msgspec.json.Decoder(ConsentRequest)
+        self._query = QueryReader(ConsentQuery)
+        self._reveals = Reveals(services.reveals)
+
+    def routes(self) -> list[Endpoint]:
+        """What server.py mounts."""
+        return [
+            Endpoint(
+                method="GET",
+                path="/v1/consents",
+                handler=self.entries,
+                summary="The consent ledger",
+                scope=READ,
+                query=ConsentQuery,
+                answers={200: ConsentPage},
+            ),
+            Endpoint(
+                method="POST",
+                path="/v1/consents",
+                handler=self.record,
+                summary="Record that a person consented, or withdrew it",
+                description="In force when answered, also for messages that wait. Accounts demand "
+                "consent by `require_consent`.",
+                scope=WRITE,
+                request=ConsentRequest,
+                answers={201: ConsentResource},
+                problems=("number_invalid", "out_of_range"),
+                example=_EXAMPLE,
+            ),
+        ]
+
+    async def record(self, request: web.Request) -> web.Response:
+        """201 once it is committed."""
+        key = await self._access.key(request, WRITE)
+        word = self._word(await self._bodies.read(request))
+        recorded = await self._services.consents.record(key.account, word)
+        return json_response(_resource(recorded), status=201)
+
+    async def entries(self, request: web.Request) -> web.Response:
+        """The latest recorded first."""
+        key = await self._access.key(request, READ)
+        query = self._query.read(request)
+        self._reveals.check(key, query.reveal)
+        if query.to is not None and (fault := self._numbers.fault(query.to)) is not None:
+            raise invalid("parameter_invalid", "to", fault)
+        page = self._services.cursors.page(request, key.account, query)
+        found = await self._services.consents.entries(
+            key.account,
+            number=query.to,
+            before=int(page.after[0]) if page.after else None,
+            limit=page.limit + 1,
+        )
+        kept, next_cursor = page.cut(found, lambda entry: (entry.id,))
+        answer = ConsentPage([_resource(entry, query.reveal) for entry in kept], next_cursor)
+        noted = await self._reveals.note(
+            key, query.reveal, "consents", [each.id for each in answer.data]
+        )
+        return json_response(answer, headers=page.headers(next_cursor) | noted)
+
+    def _word(self, body: bytes) -> ConsentWord:
+        read = read_body(ConsentRequest, self._body, body)
+        asked, faults = read.body, read.faults
+        now = datetime.fromtimestamp(self._services.wall_ms() / 1000, UTC)
+        at = now
+        if asked is not None:
+            if (number_fault := self._numbers.fault(asked.to)) is not None:
+                faults.append(FieldError("number_invalid", f"to {number_fault}", "/to"))
+            at = now if asked.at is None else asked.at
+            if not EARLIEST <= at <= now + timedelta(seconds=AHEAD_SECONDS_MAX):
+                detail = f"at lies ahead, or before {EARLIEST.year}"
+                faults.append(FieldError("out_of_range", detail, "/at"))
+        if asked is None or faults:
+            raise refusal(faults)
+        return ConsentWord(
+            number=asked.to,
+            category=Category.of(asked.category),
+            granted=asked.action == "granted",
+            source=asked.source,
+            text_version=asked.text_version,
+            evidence=asked.evidence,
+            at=at.astimezone(UTC),
+        )
+
+
+def _resource(view: ConsentView, clear: bool = False) -> ConsentResource:
+    return ConsentResource(
+        id=str(view.id),
+        to=shown(view.number, clear=clear),
+        to_unreadable=unreadable(view.number),
+        category=Category(view.category).label,
+        action="granted" if view.granted else "withdrawn",
+        source=view.source,
+        text_version=view.text_version,
+        evidence=view.evidence,
+        at=view.at,
+        recorded_at=view.recorded_at,
+    )

@@ -1,0 +1,123 @@
+"""The endpoints for the people who run the gateway: reading its configuration again, and a
+connector's pace.
+
+Owns their JSON. Must not know what a change does: services.py's Operations does.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET, Meta, UnsetType
+
+from gateway.config import ConfigError
+from messages.models import FieldError
+from web.edge.access import Access
+from web.edge.arguments import decoded, decoded_with_rate
+from web.edge.auth import ADMIN
+from web.edge.bodies import BodyReader
+from web.edge.endpoints import Endpoint
+from web.edge.json_answers import json_response
+from web.edge.problems import ProblemError
+from web.services import ConnectorUnknown, ConnectorView, ReloadBusy, Reloaded, Services
+
+ConnectorName = Annotated[str, Meta(description="The connector.", examples=["carrier-a"])]
+
+
+class ConnectorPatch(msgspec.Struct, forbid_unknown_fields=True):
+    """What to change of a connector until the next start. `rate` as in the configuration, in parts;
+    null: as configured; `0/s` stops it. `paused` true: nothing is written, what waits may go by the
+    next connector of its route.
+    """
+
+    rate: str | UnsetType | None = UNSET
+    paused: bool | UnsetType = UNSET
+
+
+class ReloadRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Whether also to follow a configuration that leaves no connector, or takes away an account
+    that has keys.
+    """
+
+    allow_removals: bool = False
+
+
+class OperationsApi:
+    """Handlers of /v1/admin and of changes to /v1/connectors."""
+
+    def __init__(self, services: Services, access: Access, bodies: BodyReader) -> None:
+        self._services = services
+        self._access = access
+        self._bodies = bodies
+        self._patch = msgspec.json.Decoder(ConnectorPatch)
+        self._reload = msgspec.json.Decoder(ReloadRequest)
+
+    def routes(self) -> list[Endpoint]:
+        """What server.py mounts."""
+        return [
+            Endpoint(
+                method="POST",
+                path="/v1/admin/reload",
+                handler=self.reload,
+                summary="Read the configuration again",
+                description="Routes, accounts, rates, the policy in doubt and connectors follow at "
+                "once, without dropping binds of unchanged connectors; the answer names the keys "
+                "that wait for a restart. A configuration that is not right changes nothing. One "
+                "that would remove every connector, or an account that has keys, is refused unless "
+                "the body says `allow_removals`. The body may be left out.",
+                scope=ADMIN,
+                request=ReloadRequest,
+                request_optional=True,
+                answers={200: Reloaded},
+                problems=("config_invalid", "reload_running"),
+            ),
+            Endpoint(
+                method="PATCH",
+                path="/v1/connectors/{name}",
+                handler=self.change,
+                summary="Re-rate or pause a connector until the next start",
+                scope=ADMIN,
+                request=ConnectorPatch,
+                path_parameters={"name": ConnectorName},
+                answers={200: ConnectorView},
+                problems=("rate_invalid",),
+                example={"rate": "50/s", "paused": False},
+            ),
+        ]
+
+    async def reload(self, request: web.Request) -> web.Response:
+        """Read the configuration again."""
+        await self._access.key(request, ADMIN)
+        asked = ReloadRequest()
+        if request.can_read_body:
+            body = await self._bodies.read(request)
+            asked = decoded(ReloadRequest, self._reload, body)
+        try:
+            done = await self._services.operations.reload(allow_removals=asked.allow_removals)
+            return json_response(done)
+        except ConfigError as error:
+            faults = tuple(FieldError("config_invalid", each) for each in error.faults)
+            raise ProblemError("config_invalid", str(error), faults) from error
+        except ReloadBusy as error:
+            raise ProblemError(
+                "reload_running", str(error), headers={"Retry-After": "1"}
+            ) from error
+
+    async def change(self, request: web.Request) -> web.Response:
+        """Change a connector's pace."""
+        await self._access.key(request, ADMIN)
+        body = await self._bodies.read(request)
+        patch, rate = decoded_with_rate(ConnectorPatch, self._patch, body)
+        name = request.match_info["name"]
+        try:
+            self._services.operations.change_connector(
+                name,
+                False if patch.rate is UNSET else rate,
+                None if patch.paused is UNSET else bool(patch.paused),
+            )
+        except ConnectorUnknown:
+            raise ProblemError("not_found", "there is no such connector") from None
+        view = next(view for view in self._services.connectors() if view.name == name)
+        return json_response(view)

@@ -1,0 +1,70 @@
+"""What the API says of itself, asked without a key: the OpenAPI document and the pages for people.
+
+Owns /openapi.json, /docs and /docs/problems. Must not describe an endpoint: each does so beside its
+handler (endpoints.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import msgspec
+from aiohttp import web
+
+from web.docs.openapi import document
+from web.docs.page import DOCS, docs_page, page_style, problems_page
+from web.edge.answer_fields import of_page
+from web.edge.endpoints import JSON, Answer, Endpoint
+from web.edge.problems import DOCUMENT
+
+HTML = "text/html"
+
+
+class DocumentationApi:
+    """Made once from the records of all endpoints; answers from memory."""
+
+    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+        described = document([*endpoints, *self.routes()], version=version("smsgate"))
+        self._document = msgspec.json.encode(described)
+        self._docs = docs_page(described)
+        self._problems = problems_page()
+        self._page_fields = of_page(page_style())
+
+    def routes(self) -> list[Endpoint]:
+        """What server.py mounts."""
+        return [
+            Endpoint(
+                method="GET",
+                path="/openapi.json",
+                handler=self.openapi,
+                summary="This document",
+                answers={200: Answer(dict[str, object], "An OpenAPI 3.1 document")},
+            ),
+            Endpoint(
+                method="GET",
+                path=DOCS,
+                handler=self.docs,
+                summary="This document for people",
+                answers={200: Answer(None, content_type=HTML)},
+            ),
+            Endpoint(
+                method="GET",
+                path=DOCUMENT,
+                handler=self.problems,
+                summary="What each problem code means and what to do about it",
+                answers={200: Answer(None, content_type=HTML)},
+            ),
+        ]
+
+    async def openapi(self, _request: web.Request) -> web.Response:
+        """The OpenAPI document."""
+        return web.Response(body=self._document, content_type=JSON)
+
+    async def docs(self, _request: web.Request) -> web.Response:
+        """The document as a page."""
+        return web.Response(text=self._docs, content_type=HTML, headers=self._page_fields)
+
+    async def problems(self, _request: web.Request) -> web.Response:
+        """Where the `type` of every problem leads."""
+        return web.Response(text=self._problems, content_type=HTML, headers=self._page_fields)

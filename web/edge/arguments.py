@@ -1,0 +1,77 @@
+"""What a request names in its path or says in its body, or the refusal that names the fault.
+
+Owns these steps for endpoints with one small body; messages are decoded where their speed is
+measured. Must not know an endpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+
+from messages.body_faults import UNDECODABLE, Mended, mended, repeated
+from messages.models import FieldError
+from ratelimit.spec import RateSpec, RateSpecError, parse_rate
+from storage.ids import parse_id
+from web.edge.problems import ProblemError
+
+Asked = TypeVar("Asked", bound=msgspec.Struct)
+
+
+def path_id(request: web.Request, prefix: str, what: str) -> int:
+    """The `{id}` of the path. Raises ProblemError 404: what is no id names nothing."""
+    try:
+        return parse_id(prefix, request.match_info["id"])
+    except ValueError:
+        raise not_found(what) from None
+
+
+def not_found(what: str) -> ProblemError:
+    """404, also for what belongs to another account."""
+    return ProblemError("not_found", f"this account has no {what} with this id")
+
+
+def refusal(faults: FieldError | Sequence[FieldError]) -> ProblemError:
+    """The problem that these faults make; the first one names it."""
+    faults = (faults,) if isinstance(faults, FieldError) else tuple(faults)
+    return ProblemError(faults[0].code, faults[0].detail, faults)
+
+
+def read_body(
+    kind: type[Asked], decoder: msgspec.json.Decoder[Asked], raw: bytes | msgspec.Raw
+) -> Mended[Asked]:
+    """The body, or what is right of it with everything that is wrong."""
+    try:
+        asked = decoder.decode(raw)
+    except UNDECODABLE:
+        return mended(raw, kind)
+    return Mended(asked, repeated(raw))
+
+
+def decoded(kind: type[Asked], decoder: msgspec.json.Decoder[Asked], raw: bytes) -> Asked:
+    """The body. Raises ProblemError 400 or 422 with all of its faults."""
+    return _right(read_body(kind, decoder, raw))
+
+
+def decoded_with_rate(
+    kind: type[Asked], decoder: msgspec.json.Decoder[Asked], raw: bytes
+) -> tuple[Asked, RateSpec | None]:
+    """The body, and the rate such as 50/s if its field `rate` holds one. Raises as decoded."""
+    found = read_body(kind, decoder, raw)
+    rate = None
+    text = getattr(found.body, "rate", None)
+    if isinstance(text, str):
+        try:
+            rate = parse_rate(text)
+        except RateSpecError as error:
+            found.faults.append(FieldError("rate_invalid", str(error), "/rate"))
+    return _right(found), rate
+
+
+def _right(found: Mended[Asked]) -> Asked:
+    if found.faults or found.body is None:
+        raise refusal(found.faults)
+    return found.body

@@ -1,0 +1,154 @@
+"""Who is asking: the bearer key of a request, to an account and what it may do (RFC 6750).
+
+Owns the cache in front of the key store and its bounds. Must not know routes or SQL. A revoked key
+stops working within CACHE_SECONDS in every process, and one that expires at its moment. While the
+store cannot be asked, a key that was good a moment ago stays good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+
+import msgspec
+
+from messages.models import Overloaded, StorageDown
+from web.edge.keys import hash_of
+from web.edge.problems import ProblemError
+from web.services import KeyStore, StoredKey
+
+CACHE_SECONDS = 5.0
+KNOWN_KEYS_MAX = 10_000
+UNKNOWN_KEYS_MAX = 10_000
+LOOKUPS_MAX = 64  # at a time: guessing keys must not crowd reports out of the read connections
+RETRY_AFTER_SECONDS = 1
+LOOKUP_SECONDS_MAX = 2.0  # a database that says nothing must not hold up who has a good key
+BELIEVED_SECONDS = 60.0  # since the last look-up that was answered
+ADMIN = "admin"
+
+_SCHEME = "Bearer "
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="smsgate"'}
+_CHALLENGE_INVALID = {"WWW-Authenticate": 'Bearer realm="smsgate", error="invalid_token"'}
+
+
+class _Cached(msgspec.Struct, frozen=True):
+    """`believed_until`: so long it is good even if the store cannot be asked."""
+
+    key: StoredKey | None
+    expires: float
+    believed_until: float = 0.0
+
+
+class Authenticator:
+    """Verifies bearer keys through two bounded caches: keys that exist, and keys that do not.
+
+    Two, so that a flood of wrong keys cannot push the good ones out. They hold keys as they came:
+    hashing each again took a tenth of a request's time, and every request brings its key anyway.
+    """
+
+    def __init__(self, store: KeyStore, monotonic: Callable[[], float]) -> None:
+        self._store = store
+        self._monotonic = monotonic
+        self._known: OrderedDict[str, _Cached] = OrderedDict()
+        self._unknown: OrderedDict[str, _Cached] = OrderedDict()
+        self._lookups: dict[str, asyncio.Future[StoredKey | None]] = {}
+
+    def known(self, authorization: str | None, scope: str) -> StoredKey | None:
+        """The key of this header if it was verified lately and has the scope; else ask principal.
+
+        The way of nearly every request, without a coroutine.
+        """
+        if authorization is None or not authorization.startswith(_SCHEME):
+            return None
+        cached = self._known.get(authorization[len(_SCHEME) :])
+        if cached is None or cached.key is None or cached.expires <= self._monotonic():
+            return None
+        return cached.key if scope in cached.key.scopes else None
+
+    async def principal(self, authorization: str | None, scope: str) -> StoredKey:
+        """The key of an Authorization header, if it has this scope.
+
+        Raises ProblemError 401 or 403, Overloaded, StorageDown.
+        """
+        if authorization is None or authorization[: len(_SCHEME)].lower() != _SCHEME.lower():
+            raise ProblemError(
+                "key_missing", "the request has no bearer key in Authorization", headers=_CHALLENGE
+            )
+        key = await self._find(authorization[len(_SCHEME) :].strip())
+        if key is None:
+            raise ProblemError("key_unknown", "there is no such key", headers=_CHALLENGE_INVALID)
+        if key.ended is not None:
+            detail = f"the key is {key.ended}; another has to be made"
+            raise ProblemError(f"key_{key.ended}", detail, headers=_CHALLENGE_INVALID)
+        if scope not in key.scopes and ADMIN not in key.scopes:
+            raise scope_missing(scope)
+        return key
+
+    async def _find(self, text: str) -> StoredKey | None:
+        cached = self._known.get(text) or self._unknown.get(text)
+        if cached is not None and cached.expires > self._monotonic():
+            return cached.key
+        key_hash = hash_of(text)
+        if key_hash is None:
+            return None
+        # When a busy key runs out of the cache, its next fifty requests ask once between them.
+        lookup = self._lookups.get(text)
+        if lookup is None:
+            if len(self._lookups) >= LOOKUPS_MAX:
+                return self._believed(text, Overloaded(RETRY_AFTER_SECONDS))
+            lookup = asyncio.ensure_future(self._look_up(text, key_hash))
+            self._lookups[text] = lookup
+            lookup.add_done_callback(lambda _: self._lookups.pop(text))
+        return await asyncio.shield(lookup)
+
+    async def _look_up(self, text: str, key_hash: bytes) -> StoredKey | None:
+        try:
+            async with asyncio.timeout(LOOKUP_SECONDS_MAX):
+                key = await self._store.find(key_hash)
+        except (StorageDown, TimeoutError):
+            return self._believed(text, StorageDown(RETRY_AFTER_SECONDS))
+        lasts, believed = CACHE_SECONDS, BELIEVED_SECONDS
+        if key is not None and key.ended is None and key.lasts_seconds is not None:
+            lasts, believed = min(lasts, key.lasts_seconds), min(believed, key.lasts_seconds)
+        now = self._monotonic()
+        cached = _Cached(key, now + lasts, now + believed)
+        if key is None or key.ended is not None:
+            self._known.pop(text, None)
+            _remember(self._unknown, text, cached, UNKNOWN_KEYS_MAX)
+        else:
+            self._unknown.pop(text, None)
+            _remember(self._known, text, cached, KNOWN_KEYS_MAX)
+        return key
+
+    def _believed(self, text: str, otherwise: Exception) -> StoredKey:
+        """The key if it was good a moment ago. What cannot be asked is not asked by each request:
+        the next look-up is a second later.
+        """
+        cached, now = self._known.get(text), self._monotonic()
+        if cached is None or cached.key is None or cached.believed_until <= now:
+            raise otherwise
+        expires = min(now + RETRY_AFTER_SECONDS, cached.believed_until)
+        entry = _Cached(cached.key, expires, cached.believed_until)
+        _remember(self._known, text, entry, KNOWN_KEYS_MAX)
+        return cached.key
+
+
+def scope_missing(scope: str) -> ProblemError:
+    """403 for a key without this scope."""
+    challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
+    return ProblemError(
+        "scope_missing",
+        f"the key lacks the scope {scope}",
+        headers={"WWW-Authenticate": challenge},
+    )
+
+
+def _remember(
+    cache: OrderedDict[str, _Cached], text: str, entry: _Cached, entries_max: int
+) -> None:
+    """Newest last; the oldest goes when the cache is full."""
+    cache.pop(text, None)
+    if len(cache) >= entries_max:
+        cache.popitem(last=False)
+    cache[text] = entry

@@ -1,0 +1,323 @@
+"""One client's connection: single messages go the short way, everything else to aiohttp.
+
+Owns whose turn it is on the connection, what waits until it is answered, and how long a client may
+say nothing, half a head, or not read its answers. Must not know what a request means: `ShortWay`
+does, and aiohttp's handler.
+
+A connection is FREE, or one request of it is being answered, by us (OURS) or by aiohttp (THEIRS);
+what comes meanwhile is held back. Aiohttp gets such a request whole and nothing with it. Where that
+cannot be told the connection is LEFT to aiohttp for good: no byte is read twice, or in two ways. A
+listener without a short way leaves every connection to aiohttp.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Protocol, cast
+
+from aiohttp import StreamReader, web
+
+from web.edge import request_line
+from web.edge.request_head import RequestHead, RequestHeads
+
+if TYPE_CHECKING:
+    from web.edge.listener import Listener
+
+HELD_BYTES_MAX = 64 << 10  # of the requests behind the one being answered; then reading pauses
+HEAD_BYTES_MAX = 64 << 10  # of a head that aiohttp reads; its own bounds would allow megabytes
+BODY_SECONDS = 1.0  # a body that takes longer to come is aiohttp's to wait for
+FIRST_SECONDS = 10.0  # until a client says something
+HEAD_SECONDS = 10.0  # from the first octet of a head to its last
+UNREAD_SECONDS = 30.0  # without a client's reading anything of what it asked for
+
+
+class Turn(Enum):
+    """Whose the connection is."""
+
+    FREE = auto()
+    OURS = auto()
+    THEIRS = auto()
+    LEFT = auto()
+    CLOSING = auto()
+    LOST = auto()
+
+
+class ShortWay(Protocol):
+    """The short way for some requests."""
+
+    heads: RequestHeads
+
+    def suits(self, head: RequestHead) -> bool:
+        """Whether it might take such a request, once its body is there."""
+
+    def take(self, connection: Connection, head: RequestHead, body: bytes) -> bool:
+        """Take the request: `connection.answer` is called once, not before this has returned.
+        False: it is not for us.
+        """
+
+
+class Connection(asyncio.Protocol):
+    """Between the transport and aiohttp's handler of this connection."""
+
+    __slots__ = (
+        "__weakref__", "_asked", "_choked", "_ended", "_handler", "_held", "_lingering",
+        "_listener", "_octets", "_paused", "_short_way", "_since", "_spoke", "_transport", "_turn",
+        "_unread",
+    )  # fmt: skip
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._short_way = listener.short_way
+        self._held = b""
+        self._choked = False  # the client does not read its answers
+        self._paused = False  # we do not read its requests
+        self._spoke = False  # it has sent an octet at all
+        self._ended = False  # it sends no more, and may wait for answers
+        self._octets = 0  # of a head that aiohttp reads
+        self._unread = 0  # of our answers, when they were last seen to move
+        self._asked: web.BaseRequest | None = None  # what aiohttp is answering
+        self._lingering: StreamReader | None = None  # the rest of a body that nobody wants
+        self._since = listener.monotonic()  # of the state it is in
+        self._turn = Turn.FREE if self._short_way is not None else Turn.LEFT
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Both of us have it from the start, if there is room for it."""
+        self._transport = cast("asyncio.Transport", transport)
+        refusal = self._listener.opened(self)
+        if refusal is not None:
+            self._turn = Turn.CLOSING
+            self._transport.write(refusal)
+            self._transport.close()
+            return
+        self._handler = self._listener.handler(self)
+        self._handler.connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """What is being stored is stored all the same; nobody hears of it."""
+        self._turn = Turn.LOST
+        self._held = b""
+        self._listener.closed(self)
+        if hasattr(self, "_handler"):  # there was room for it
+            self._handler.connection_lost(exc)
+            del self._handler  # each knows the other
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes of the client's."""
+        if not self._spoke:
+            self._spoke = True
+            self._listener.spoke(self)
+            if self._turn is Turn.LEFT and self._refused(data):
+                return
+        turn = self._turn
+        if turn is Turn.FREE:
+            self._begin(self._held + data if self._held else data)
+        elif turn is Turn.LEFT:
+            self._hand_over(data)
+        elif turn is Turn.OURS or turn is Turn.THEIRS:
+            self._held += data
+            if len(self._held) > HELD_BYTES_MAX:
+                self._pause()
+
+    def eof_received(self) -> bool:
+        """Nothing more will come. What was asked is answered, then we close, too."""
+        self._ended = True
+        if self._turn is Turn.LEFT:
+            # Aiohttp looks at what has just come in the next round.
+            self._listener.loop.call_soon(self._close_unless_asked)
+            return True
+        return self._turn in (Turn.OURS, Turn.THEIRS) or self._choked
+
+    def pause_writing(self) -> None:
+        """Who does not read his answers is not asked for more requests."""
+        self._choked = True
+        self._since = self._listener.monotonic()
+        self._unread = self._transport.get_write_buffer_size()
+        if self._turn is not Turn.LEFT:
+            self._pause()
+        self._handler.pause_writing()
+
+    def resume_writing(self) -> None:
+        """He reads again."""
+        self._choked = False
+        self._since = self._listener.monotonic()
+        self._handler.resume_writing()
+        if self._turn is Turn.FREE:
+            self._next()
+
+    def answer(self, data: bytes) -> None:
+        """The answer to the request that was taken, and on to the next one."""
+        if self._turn is not Turn.OURS:
+            return  # lost
+        self._transport.write(data)
+        self._next()
+
+    def abandon(self) -> None:
+        """The request that was taken gets no answer; as aiohttp, we close."""
+        if self._turn is Turn.OURS:
+            self._transport.close()
+
+    def asked(self, request: web.BaseRequest) -> None:
+        """Aiohttp has read a head."""
+        self._asked = request
+        self._lingering = None
+        self._octets = 0
+
+    def answered(self, request: web.BaseRequest) -> None:
+        """Aiohttp's task for this request is done: its answer is written."""
+        if self._asked is not request:
+            return  # it is at the next one already
+        self._asked = None
+        self._since = self._listener.monotonic()
+        if self._turn is Turn.THEIRS:
+            self._next()
+        elif self._turn is Turn.LEFT:
+            if self._ended:
+                self._transport.close()
+            elif not request.content.is_eof():
+                self._lingering = request.content
+
+    def look(self, now: float) -> None:
+        """Whether it has kept us waiting for too long: asked about once a second."""
+        if self._transport.is_closing() and self._turn is not Turn.CLOSING:
+            self._turn = Turn.CLOSING
+            self._since = now
+        if self._choked or self._turn is Turn.CLOSING:
+            self._look_at_unread(now)
+        elif self._turn is Turn.FREE and self._held:
+            if now - self._since > BODY_SECONDS:
+                self._leave(self._held)
+        elif self._turn is Turn.FREE or (self._turn is Turn.LEFT and self._unasked()):
+            self._look_at_idle(now)
+        else:
+            self._since = now  # it waits for us, not we for it
+
+    def end(self, reason: str) -> None:
+        """Close it, counted under this reason."""
+        self._listener.count_closed(reason)
+        self._transport.close()
+
+    def _look_at_idle(self, now: float) -> None:
+        waited = now - self._since
+        if self._octets:
+            if waited > HEAD_SECONDS:
+                self._refuse("head_slow")
+        elif not self._spoke:
+            if waited > FIRST_SECONDS:
+                self.end("silent")
+        elif waited > self._listener.keep_alive_seconds:
+            self.end("idle")
+
+    def _look_at_unread(self, now: float) -> None:
+        unread = self._transport.get_write_buffer_size()
+        if unread < self._unread:
+            self._since = now
+        elif now - self._since > UNREAD_SECONDS:
+            self._listener.count_closed("unread")
+            self._transport.abort()
+        self._unread = unread
+
+    def _unasked(self) -> bool:
+        """Whether aiohttp waits for a head, as far as we know."""
+        if self._lingering is not None and self._lingering.is_eof():
+            self._lingering = None
+        return self._asked is None and self._lingering is None
+
+    def _hand_over(self, data: bytes) -> None:
+        if self._unasked():
+            if not self._octets:
+                self._since = self._listener.monotonic()
+            self._octets += len(data)
+        self._handler.data_received(data)
+        if self._octets > HEAD_BYTES_MAX:
+            # Its end may be among them: aiohttp takes the request up in the next round, before us.
+            self._listener.loop.call_soon(self._refuse_large)
+
+    def _refuse_large(self) -> None:
+        if self._turn is Turn.LEFT and self._octets > HEAD_BYTES_MAX and self._unasked():
+            self._refuse("head_too_large")
+
+    def _close_unless_asked(self) -> None:
+        """The client sends no more: a request that is not whole will never be."""
+        if self._turn is Turn.LEFT and (self._asked is None or not self._asked.content.is_eof()):
+            self._transport.close()
+
+    def _refused(self, data: bytes) -> bool:
+        """Whether a request that begins so is not for aiohttp."""
+        code = request_line.refusal(data)
+        if code is not None:
+            self._refuse(code)
+        return code is not None
+
+    def _refuse(self, code: str) -> None:
+        """Nothing is being answered."""
+        self._turn = Turn.CLOSING
+        self._held = b""
+        self._since = self._listener.monotonic()
+        self._transport.write(self._listener.early(code))
+        self._transport.close()
+
+    def _pause(self) -> None:
+        self._paused = True
+        self._transport.pause_reading()
+
+    def _next(self) -> None:
+        """The last request is answered, or the client reads again."""
+        self._turn = Turn.FREE
+        if self._choked:
+            return
+        held, self._held = self._held, b""
+        if len(held) <= HELD_BYTES_MAX:  # else each answer would let in more than it took out
+            self._read_on()
+        if held:
+            self._begin(held)
+        if self._ended:
+            if self._turn is Turn.FREE:
+                self._transport.close()
+            elif self._turn is Turn.LEFT:
+                self._listener.loop.call_soon(self._close_unless_asked)
+
+    def _read_on(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def _begin(self, data: bytes) -> None:
+        if self._transport.is_closing():
+            return  # it cannot be answered, and aiohttp stumbles over requests that come so late
+        short_way = self._short_way
+        assert short_way is not None  # else no turn is FREE
+        if not self._held:
+            self._since = self._listener.monotonic()
+        found = short_way.heads.read(data)
+        if found is None:
+            self._leave(data)
+            return
+        head, start = found
+        end = start + head.body_bytes
+        suits = short_way.suits(head)
+        if len(data) < end and suits:
+            self._held = data
+            return
+        if len(data) < end or (len(data) > end and not suits):
+            self._leave(data)
+            return
+        self._held = b""
+        if suits and short_way.take(self, head, data[start:end]):
+            self._turn = Turn.OURS
+            self._held = data[end:]
+            self._handler.keep_alive(True)
+        elif len(data) == end:
+            self._turn = Turn.THEIRS
+            self._handler.data_received(data)
+        else:
+            self._leave(data)
+
+    def _leave(self, data: bytes) -> None:
+        """To aiohttp, from now on."""
+        self._held = b""
+        if self._refused(data):
+            return
+        self._turn = Turn.LEFT
+        self._read_on()
+        self._hand_over(data)

@@ -1,0 +1,63 @@
+"""API keys as requests ask for them: found by their hash, their use noted and stored in batches.
+
+Owns the times of use that are not yet stored. One statement a minute stores them, however much was
+asked: a key that works is looked up every few seconds, and only a look-up is noted. Must not make
+or end a key (keys.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import asyncpg
+
+from messages.models import StorageDown
+from storage import sql
+from storage.faults import UNAVAILABLE, is_transient
+from storage.pool import Connection
+from web.services import StoredKey
+
+RETRY_AFTER_SECONDS = 1
+USES_WAITING_MAX = 10_000  # keys; what is over it is noted at a later look-up
+
+_SQL = sql.load("web")
+
+
+class DatabaseKeys:
+    """The KeyStore over PostgreSQL."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], wall_ms: Callable[[], int]) -> None:
+        self._pool = pool
+        self._wall_ms = wall_ms
+        self._used: dict[int, datetime] = {}
+
+    async def find(self, key_hash: bytes) -> StoredKey | None:
+        """The key with this SHA-256, also one that has ended. Raises StorageDown."""
+        try:
+            row = await self._pool.fetchrow(_SQL["key_find"], key_hash)
+        except UNAVAILABLE as error:
+            if not is_transient(error):
+                raise
+            raise StorageDown(RETRY_AFTER_SECONDS) from error
+        if row is None:
+            return None
+        lasts = row["lasts_seconds"]
+        ended = "revoked" if row["revoked"] else None
+        if ended is None and lasts is not None and lasts <= 0:
+            ended = "expired"
+        if ended is None:
+            self._note(row["id"])
+        return StoredKey(row["id"], row["account"], frozenset(row["scopes"]), lasts, ended)
+
+    async def store_uses(self, connection: Connection) -> None:
+        """Store the uses noted since the last time; what cannot be stored waits for the next."""
+        if not self._used:
+            return
+        used = dict(self._used)
+        await connection.execute(_SQL["keys_used"], list(used), list(used.values()))
+        self._used = {key: at for key, at in self._used.items() if used.get(key) != at}
+
+    def _note(self, key_id: int) -> None:
+        if key_id in self._used or len(self._used) < USES_WAITING_MAX:
+            self._used[key_id] = datetime.fromtimestamp(self._wall_ms() / 1000, UTC)

@@ -1,0 +1,237 @@
+"""A port that listens: its connections, how many there may be, and what becomes of each.
+
+Owns the bound of connections, the one look a second at all of them, the counters, and how aiohttp
+is told what we do in its place. Must not know what is answered to a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, cast
+
+import structlog
+from aiohttp import web
+
+from web.edge.connection import Connection, ShortWay
+from web.edge.early_answers import (
+    FIELD_BYTES_MAX,
+    TARGET_BYTES_MAX,
+    EarlyAnswer,
+    early_octets,
+    parser_refusal,
+    raised_refusal,
+)
+from web.edge.problems import KINDS
+from web.edge.request_ids import REQUEST_ID_HEADER, RequestIds
+from web.edge.request_line import version_refusal
+from web.services import Sample
+
+BACKLOG = 1024
+LINGER_SECONDS = 2.0  # a client still sending a body that was refused gets to read why
+LOOK_SECONDS = 1.0  # between two looks at all connections
+LOOK_CONNECTIONS = 1000  # at once: no callback holds the event loop longer than 5 ms
+ROOM_SECONDS = 1.0  # a connection silent for less is not closed to make room for another
+LOG_SECONDS = 10.0  # between two lines about connections that were refused
+AIOHTTP_SECONDS = 86_400.0  # its own timer for idle connections never gets to act
+SERVER_ERROR = 500
+
+OPTIONS: Mapping[str, Any] = MappingProxyType(
+    {
+        "access_log": None,
+        "auto_decompress": False,
+        "keepalive_timeout": AIOHTTP_SECONDS,
+        "lingering_time": LINGER_SECONDS,
+        "max_line_size": TARGET_BYTES_MAX,
+        "max_field_size": FIELD_BYTES_MAX,
+    }
+)
+
+_log = structlog.get_logger("smsgate.web")
+
+
+class Handler(web.RequestHandler):
+    """Aiohttp's handler of one connection. Bodies come as they were sent; errors that it meets
+    before there is a request are answered as ours.
+    """
+
+    __slots__ = ("connection", "listener")
+
+    def __init__(self, listener: Listener, server: web.Server, connection: Connection) -> None:
+        super().__init__(server, loop=listener.loop, **OPTIONS)
+        self.listener = listener
+        self.connection = connection
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = SERVER_ERROR,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Its answer would repeat what the client sent, and its log line, too."""
+        if status < SERVER_ERROR:
+            return EarlyAnswer(self.listener.early(parser_refusal(exc)))
+        _log.error("request failed", listener=self.listener.name, exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("a part of another answer is sent already")
+        return EarlyAnswer(self.listener.early("internal"))
+
+
+class Listener:
+    """Start once, stop once; stopping what never started is fine."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        connections_max: int,
+        keep_alive_seconds: float,
+        monotonic: Callable[[], float],
+        short_way: ShortWay | None = None,
+    ) -> None:
+        self.name = name
+        self.keep_alive_seconds = keep_alive_seconds
+        self.monotonic = monotonic
+        self.short_way = short_way
+        self.loop: asyncio.AbstractEventLoop
+        self._connections_max = connections_max
+        self._open: set[Connection] = set()
+        self._silent: dict[Connection, float] = {}  # since when; the oldest first
+        self._ids = RequestIds()
+        self._closed: Counter[str] = Counter()  # by reason
+        self._answered_early: Counter[int] = Counter()  # by status
+        self._refused = 0
+        self._refused_told = 0
+        self._told_at = -LOG_SECONDS
+        self._listening: asyncio.Server | None = None
+        self._next_look: asyncio.Handle | None = None
+        self._server: web.Server
+
+    async def start(self, server: web.Server, host: str, port: int) -> tuple[str, int]:
+        """Listen; returns host and port, the real one where 0 was configured. Raises OSError."""
+        self.loop = asyncio.get_running_loop()
+        self._server = server
+        self._make_request = server.request_factory
+        self._answer = server.request_handler
+        server.request_factory = self._asked
+        server.request_handler = self._handle
+        self._listening = await self.loop.create_server(
+            lambda: Connection(self), host, port, backlog=BACKLOG
+        )
+        self._look()
+        where, number = self._listening.sockets[0].getsockname()[:2]
+        return str(where), int(number)
+
+    def stop(self) -> None:
+        """Take no new connection; those there are stay open, and are no longer looked at."""
+        if self._next_look is not None:
+            self._next_look.cancel()
+        if self._listening is not None:
+            self._listening.close()
+
+    def opened(self, connection: Connection) -> bytes | None:
+        """None: there is room for it. Else what it is answered before it is closed."""
+        now = self.monotonic()
+        if len(self._open) >= self._connections_max and not self._made_room(now):
+            self._refused += 1
+            return self.early("overloaded")
+        self._open.add(connection)
+        self._silent[connection] = now
+        return None
+
+    def spoke(self, connection: Connection) -> None:
+        """Its client has sent the first octet."""
+        self._silent.pop(connection, None)
+
+    def closed(self, connection: Connection) -> None:
+        """It is no more."""
+        self._open.discard(connection)
+        self._silent.pop(connection, None)
+
+    def handler(self, connection: Connection) -> Handler:
+        """Aiohttp's handler for it."""
+        return Handler(self, self._server, connection)
+
+    def count_closed(self, reason: str) -> None:
+        """We close one, and not because it was answered."""
+        self._closed[reason] += 1
+
+    def early(self, code: str, request: web.BaseRequest | None = None) -> bytes:
+        """The answer to what is no request, or not one for the application."""
+        self._answered_early[KINDS[code].status] += 1
+        given = None if request is None else request.headers.get(REQUEST_ID_HEADER)
+        body = request is None or request.method != "HEAD"
+        return early_octets(code, self._ids.of(given), body=body)
+
+    def samples(self) -> Iterator[Sample]:
+        """The metrics of connections."""
+        yield Sample("sms_http_connections", len(self._open), (self.name,))
+        yield Sample("sms_http_connections_max", self._connections_max, (self.name,))
+        yield Sample("sms_http_connections_refused_total", self._refused, (self.name,))
+        for reason in ("silent", "idle", "unread", "crowded_out"):
+            count = self._closed[reason]
+            yield Sample("sms_http_connections_closed_total", count, (self.name, reason))
+        for status, count in sorted(self._answered_early.items()):
+            yield Sample("sms_http_early_answers_total", count, (self.name, str(status)))
+
+    def _made_room(self, now: float) -> bool:
+        """Who has said nothing for a while goes before one who may have something to say."""
+        for connection, since in self._silent.items():  # the first one only: it is the oldest
+            if now - since <= ROOM_SECONDS:
+                return False
+            self.closed(connection)
+            connection.end("crowded_out")
+            return True
+        return False
+
+    def _asked(self, *of_request: Any) -> web.BaseRequest:
+        """A request factory, as aiohttp calls it: message, payload, handler, writer, task."""
+        request = self._make_request(*of_request)
+        cast("Handler", request.protocol).connection.asked(request)
+        return request
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Around the application. Aiohttp answers each request in a task of its own, which ends
+        when the answer is written.
+        """
+        connection = cast("Handler", request.protocol).connection
+        task = asyncio.current_task()
+        assert task is not None
+        task.add_done_callback(lambda _task: connection.answered(request))
+        code = version_refusal(*request.version)
+        if code is None:
+            try:
+                return await self._answer(request)
+            except web.HTTPException as error:
+                code = raised_refusal(error)
+        return EarlyAnswer(self.early(code, request))
+
+    def _look(self) -> None:
+        self._look_at(list(self._open))
+
+    def _look_at(self, connections: list[Connection]) -> None:
+        now = self.monotonic()
+        for connection in connections[:LOOK_CONNECTIONS]:
+            if connection in self._open:
+                connection.look(now)
+        rest = connections[LOOK_CONNECTIONS:]
+        if rest:
+            self._next_look = self.loop.call_soon(self._look_at, rest)
+            return
+        self._tell_refused(now)
+        self._next_look = self.loop.call_later(LOOK_SECONDS, self._look)
+
+    def _tell_refused(self, now: float) -> None:
+        refused = self._refused - self._refused_told
+        if refused and now - self._told_at >= LOG_SECONDS:
+            self._refused_told, self._told_at = self._refused, now
+            _log.warning(
+                "connections_refused",
+                listener=self.name,
+                refused=refused,
+                open=len(self._open),
+                connections_max=self._connections_max,
+            )

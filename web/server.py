@@ -1,0 +1,108 @@
+"""The HTTP server: the application put together, and the port it listens on.
+
+Owns start and stop. Must not know what an endpoint does.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from gateway.config.settings import HttpSettings
+from web.api.consents import ConsentsApi
+from web.api.control import ControlApi
+from web.api.doubts import ResolveApi
+from web.api.inbound import InboundApi
+from web.api.message_list import MessageListApi
+from web.api.messages import MessagesApi
+from web.api.operations import OperationsApi
+from web.api.preview import PreviewApi
+from web.api.raw_deliveries import RawApi
+from web.api.reports import ReportsApi
+from web.api.single_posts import SinglePosts
+from web.api.suppressions import SuppressionsApi
+from web.docs.api import DocumentationApi
+from web.edge.access import Access
+from web.edge.auth import Authenticator
+from web.edge.bodies import BodyReader
+from web.edge.endpoints import mount
+from web.edge.listener import LINGER_SECONDS, Listener
+from web.edge.middleware import Edge
+from web.health import HealthApi
+from web.metrics import HttpCounters, MetricsPage
+from web.services import Services
+
+LISTENER = web.AppKey("the listener of the API", Listener)
+SHORT_WAY = web.AppKey("the short way of single messages", SinglePosts)
+
+
+def create_app(services: Services, settings: HttpSettings) -> web.Application:
+    """The API as an aiohttp application, not yet listening."""
+    bodies = BodyReader(body_bytes_max=settings.max_body, bytes_max=settings.bodies_max)
+    counters = HttpCounters()
+    access = Access(
+        Authenticator(services.keys, services.monotonic), services.accounts, services.limits
+    )
+    messages = MessagesApi(services, access, bodies, batch_items_max=settings.batch_items_max)
+    reports = ReportsApi(services, access)
+    edge = Edge(bodies, counters, services.limits, services.monotonic)
+    app = web.Application(middlewares=[edge.middleware], client_max_size=settings.max_body)
+    preview = PreviewApi(services, access, bodies)
+    listed = MessageListApi(services, access)
+    resolve = ResolveApi(services, access, bodies)
+    recipients = [
+        *InboundApi(services, access).routes(),
+        *SuppressionsApi(services, access, bodies).routes(),
+        *ConsentsApi(services, access, bodies).routes(),
+        *RawApi(services, access).routes(),
+    ]
+    operations = OperationsApi(services, access, bodies)
+    endpoints = [
+        *messages.routes(), *listed.routes(), *resolve.routes(), *preview.routes(), *recipients,
+        *reports.routes(), *operations.routes(),
+    ]  # fmt: skip
+    endpoints += ControlApi(services, access, bodies).routes()
+    short_way = app[SHORT_WAY] = SinglePosts(services, access, edge, messages)
+    listener = app[LISTENER] = Listener(
+        "api",
+        connections_max=settings.connections_max,
+        keep_alive_seconds=settings.keep_alive_seconds,
+        monotonic=services.monotonic,
+        short_way=short_way,
+    )
+    page = MetricsPage(services.snapshot, counters.samples, listener.samples)
+    endpoints += HealthApi(services, access, page, metrics_key=settings.metrics_key).routes()
+    documentation = DocumentationApi(endpoints)
+    mount(app, [*endpoints, *documentation.routes()], access.key)
+    return app
+
+
+class HttpServer:
+    """The application on a port. Start once, stop once; stopping what never started is fine."""
+
+    def __init__(
+        self, app: web.Application, settings: HttpSettings, *, drain_seconds: float
+    ) -> None:
+        """A stop waits `drain_seconds` for single messages that are being stored, and then up to
+        twice that for other requests that are being answered, as aiohttp does.
+        """
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=drain_seconds, lingering_time=LINGER_SECONDS
+        )
+        self._settings = settings
+        self._drain_seconds = drain_seconds
+        self._short_way = app[SHORT_WAY]
+        self._listener = app[LISTENER]
+
+    async def start(self) -> tuple[str, int]:
+        """Listen; returns host and port, the real one where 0 was configured. Raises OSError."""
+        await self._runner.setup()
+        server = self._runner.server
+        assert server is not None  # it is set up
+        address = self._settings.listen
+        return await self._listener.start(server, address.host, address.port)
+
+    async def stop(self) -> None:
+        """Take no new connection, wait for requests being answered, close the rest."""
+        self._listener.stop()
+        await self._short_way.close(self._drain_seconds)
+        await self._runner.cleanup()
