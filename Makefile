@@ -59,8 +59,9 @@ lint-types: setup
 	@$(BIN)/python -m mypy
 
 lint-imports: setup
-	@echo "== lint-imports: the layers in pyproject.toml"
+	@echo "== lint-imports: the layers in pyproject.toml, and no circle"
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tests.tidy.circles
 
 # Eight lines that are the same twice belong in one place. Tests may repeat themselves.
 lint-duplicates: setup

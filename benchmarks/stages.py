@@ -26,14 +26,15 @@ from dispatch.answers.doubt import OutcomePolicy
 from dispatch.answers.outcomes import Effects, Outcomes
 from dispatch.answers.receipt_intake import ReceiptIntake
 from dispatch.answers.receipt_reading import ReceiptManners, ReceiptReader
-from dispatch.message import Batch, Doubt, Journey, OutboundPart, ReadyMessage
+from dispatch.journey import Batch, Doubt, Journey, OutboundPart
+from dispatch.message import ReadyMessage
 from dispatch.queue.ready_queue import ReadyQueue
 from dispatch.wire.encoder import encode_message
 from dispatch.wire.wire_profile import WireProfile
 from gateway import garbage
 from gateway.app import Gateway
 from gateway.config import load_config
-from gateway.wiring.web import services
+from gateway.wiring.web import ReloadDoor, services
 from messages.models import Prepared, Verdict
 from smpp.pdu import SubmitSm
 from smpp.vocabulary import status_name
@@ -153,7 +154,7 @@ class _Stages:
         self._gateway = gateway
         self._wire = wire
         self._count = messages
-        self._connector = gateway.registry.connectors["bench"]
+        self._connector = gateway.rooms.registry.connectors["bench"]
         self.watch = Stopwatch(messages, postmaster)
         self._ready: list[ReadyMessage] = []
         self._batches: list[Batch] = []
@@ -161,10 +162,10 @@ class _Stages:
     async def accept(self) -> None:
         """Decode and validate, seal, flush and commit."""
         gateway, watch = self._gateway, self.watch
-        service = services(gateway)
+        service = services(gateway.rooms, ReloadDoor(gateway.reloader))
         account = next(iter(service.accounts.values()))
         raws = [msgspec.json.encode(body) for body in gateways.messages(self._count)]
-        now_ms = gateway.clock.wall_ms()
+        now_ms = gateway.rooms.clock.wall_ms()
         watch.start()
         checked = [service.validator.check(raw, account, now_ms=now_ms) for raw in raws]
         watch.note("decode and validate")
@@ -173,15 +174,15 @@ class _Stages:
             raise BenchmarkFailed("a message was refused")
         watch.start()
         for each in prepared:
-            gateway.vault.seal(each.to)
+            gateway.rooms.vault.seal(each.to)
         watch.note("seal the number")
-        indexes = [gateway.vault.index(each.to) for each in prepared]
+        indexes = [gateway.rooms.vault.index(each.to) for each in prepared]
         watch.note("index the number")
         watch.start()
         ids: list[int] = []
         for first in range(0, self._count, FLUSH_MESSAGES):
             chunk = prepared[first : first + FLUSH_MESSAGES]
-            for verdict in await gateway.accepter.accept(chunk, batch_id=None):
+            for verdict in await gateway.rooms.accepter.accept(chunk, batch_id=None):
                 assert isinstance(verdict, Verdict)
                 ids.append(verdict.id)
         watch.note("flush and commit")
@@ -216,16 +217,16 @@ class _Stages:
             taken.append(queue.take(SLICE_MESSAGES, 0))
         watch.note("ready queue")
         self._batches = [
-            Batch(gateway.ids.next(), self._connector, group, len(group), Doubt(len(group)))
+            Batch(gateway.rooms.ids.next(), self._connector, group, len(group), Doubt(len(group)))
             for group in taken
         ]
         watch.start()
         for batch in self._batches:
-            [result] = await gateway.dispatcher.intents.commit(batch)
+            [result] = await gateway.rooms.dispatcher.intents.commit(batch)
             if isinstance(result, BaseException):
                 raise result
         watch.note("intent")
-        now_ms = gateway.clock.wall_ms()
+        now_ms = gateway.rooms.clock.wall_ms()
         profile = WireProfile()
         journeys = [
             Journey(message, batch, message.cost)
@@ -237,7 +238,9 @@ class _Stages:
         for journey in journeys:
             [(number, submit_sm)] = encode_message(journey.message, profile, now_ms).unsent
             journey.submits = 1
-            parts.append((submit_sm, OutboundPart(journey, number, gateway.ids.next(), now_ms, 0)))
+            parts.append(
+                (submit_sm, OutboundPart(journey, number, gateway.rooms.ids.next(), now_ms, 0))
+            )
         watch.note("encode")
         for first in range(0, self._count, SLICE_MESSAGES):
             self._wire.submit(parts[first : first + SLICE_MESSAGES])
@@ -248,21 +251,21 @@ class _Stages:
         gateway, watch, wire = self._gateway, self.watch, self._wire
         await wire.done.wait()
         watch.note("read answers and receipts off the wire")
-        recorder = gateway.dispatcher.recorder
+        recorder = gateway.rooms.dispatcher.recorder
         reader = ReceiptReader(self._connector, ReceiptManners())
         outcomes = Outcomes(
             self._connector,
             policy=OutcomePolicy(),
-            ids=gateway.ids,
+            ids=gateway.rooms.ids,
             normalise=reader.answer_id,
             status_name=status_name,
         )
-        intake = ReceiptIntake(recorder, reader=reader, wall_ms=gateway.clock.wall_ms)
+        intake = ReceiptIntake(recorder, reader=reader, wall_ms=gateway.rooms.clock.wall_ms)
         watch.start()
         slices: list[Effects] = []
         for first in range(0, self._count, SLICE_MESSAGES):
             effects = Effects()
-            now_ms = gateway.clock.wall_ms()
+            now_ms = gateway.rooms.clock.wall_ms()
             for response in wire.answers[first : first + SLICE_MESSAGES]:
                 part = response.context
                 assert isinstance(part, OutboundPart)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from dlr.status import Status
+from storage.codecs import LATEST
 
 
 class Hold(IntEnum):
@@ -45,3 +46,6 @@ _STATUSES = {
     Hold.FREQUENCY_GAP: Status.HELD,
     Hold.PAUSED: Status.HELD,
 }
+
+
+FREED_BY_HAND = LATEST  # later than any sweep looks

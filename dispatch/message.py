@@ -14,7 +14,6 @@ import msgspec
 from dispatch.holds import Hold
 from dlr.reasons import Reason
 from dlr.status import Status
-from smpp.pdu import SubmitSm
 from smpp.tlv import Tlvs
 
 PRIORITY_DEFAULT = 5  # 0 highest ..
@@ -85,50 +84,3 @@ class ReadyMessage(msgspec.Struct, gc=False, eq=False):
     in_doubt: bool = False  # of an earlier attempt no answer came: it stays with its connector
     let_go: bool = False  # by the rate of its batch
     old_idx: tuple[bytes, ...] = ()  # by which the release before may have indexed the recipient
-
-
-class Doubt(msgspec.Struct, eq=False):
-    """One connector's messages that stand in an open intent: in doubt if the process died now."""
-
-    messages: int = 0
-
-
-class Batch(msgspec.Struct, eq=False):
-    """The messages of one submit_intent row. The row goes when `open` reaches 0."""
-
-    id: int
-    connector: int
-    messages: list[ReadyMessage]
-    open: int  # messages without a stored result
-    doubt: Doubt
-
-
-class Journey(msgspec.Struct, gc=False, eq=False):
-    """One message of one batch between intent and outcome."""
-
-    message: ReadyMessage
-    batch: Batch
-    unanswered: int  # parts without an answer, written or not
-    unsent: list[tuple[int, SubmitSm]] | None = (
-        None  # parts to write, last first; None: not encoded yet
-    )
-    encoded_at: int = 0  # ms since the epoch
-    submits: int = 0  # submit_sm of the whole message, once it is encoded
-    segments: int = 1  # parts that the carrier makes of each of them
-    done: tuple[int, ...] = ()
-    retry_status: int | None = None  # command_status of a part that may be tried again
-    retry_seconds: float = 0.0
-    elsewhere: bool = False  # the refusal says that the connector is at fault
-    throttled: bool = False
-    unwritten: bool = False
-    doubtful: bool = False  # a part was written and never answered, and is to be sent again
-
-
-class OutboundPart(msgspec.Struct, gc=False, eq=False):
-    """One submit_sm in flight. `submitted_at` in ms since the epoch."""
-
-    journey: Journey
-    part: int
-    submission_id: int
-    submitted_at: int
-    generation: int  # of the pace it was written in

@@ -1,6 +1,7 @@
-"""The reports of the API: dlr's and campaigns' counts under the names that a client knows.
+"""The reports on delivery: the counts of dlr under the names that a client knows.
 
-Owns the translation of numbers to names and of times to id ranges. Counts nothing itself.
+Owns the translation of numbers to names and of times to id ranges, and what a page of groups is.
+Counts nothing itself.
 """
 
 from __future__ import annotations
@@ -11,35 +12,80 @@ from datetime import datetime
 from typing import TypedDict
 
 import asyncpg
+import msgspec
 
-from campaigns.funnel import FUNNEL_KEYS, funnel, nothing_counted
-from dlr.rates import delivery_rates
+from dlr.rates import Rate, delivery_rates
 from dlr.report import (
     COUNTS,
     GROUP_KEYS,
     KeyValue,
+    Latency,
     delivery_counts,
     failure_codes,
     receipt_latency,
     submit_latency,
 )
-from shortlinks.report import gaps_since
 from storage.ids import id_at
 from storage.names import Registry
 from storage.pool import Connection
-from storage.reading import reading
-from web.report_services import (
-    FailureCount,
-    Failures,
-    Figures,
-    GroupPage,
-    Latencies,
-    Report,
-    ReportGroup,
-    ReportTooSlow,
-)
+from storage.reading import ReportTooSlow, reading
 
-_Placed = tuple[tuple[str, ...], ReportGroup]
+
+class Figures(msgspec.Struct):
+    """Counts, and rates that each name numerator and denominator."""
+
+    counts: Mapping[str, int]
+    rates: Mapping[str, Rate]
+
+
+class ReportGroup(Figures):
+    """The figures of one group; `key` has a value for each dimension asked for."""
+
+    key: Mapping[str, str | None]
+
+
+class GroupPage(msgspec.Struct, frozen=True):
+    """Which groups of a report: at most `limit` behind the place `after`; from the first if ()."""
+
+    limit: int
+    after: tuple[str, ...] = ()
+
+
+class Report(msgspec.Struct):
+    """A page of groups in order of their key, and the figures of all groups together. `more_after`
+    is the place of the last one if there are more.
+    """
+
+    groups: Sequence[ReportGroup]
+    total: Figures
+    more_after: tuple[str, ...] | None = None
+
+
+class FailedParts(msgspec.Struct):
+    """What parts failed of at one connector. `carrier_code` is the carrier's own; `parts` counts
+    what a phone would have got, not messages.
+    """
+
+    connector: str | None
+    status: str  # label of dlr/status.py
+    reason: str  # label of dlr/reasons.py
+    carrier_code: str | None
+    parts: int
+
+
+class Failures(msgspec.Struct, frozen=True):
+    """`parts` counts all that failed; not `complete`: also of codes that are not told here."""
+
+    failures: Sequence[FailedParts]
+    parts: int
+    complete: bool
+
+
+class Latencies(msgspec.Struct):
+    """Seconds, for each category that has any. A schedule and quiet hours count as waiting."""
+
+    accepted_to_submit: Sequence[Latency]
+    submit_to_receipt: Sequence[Latency]
 
 
 class _Asked(TypedDict, total=False):
@@ -50,11 +96,21 @@ class _Asked(TypedDict, total=False):
     limit: int
 
 
-class Reports:
-    """Implements Reporter over the reading connections."""
+Placed = tuple[tuple[str, ...], ReportGroup]
+
+
+class Asked(TypedDict, total=False):
+    """Which groups are asked for, as the counting functions name it."""
+
+    group_by: Sequence[str]
+    after: Sequence[str] | None
+    limit: int
+
+
+class DeliveryReports:
+    """Implements DeliveryReporter over the reading connections."""
 
     delivery_dimensions: Sequence[str] = GROUP_KEYS
-    funnel_dimensions: Sequence[str] = FUNNEL_KEYS
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record], registry: Registry) -> None:
         self._pool = pool
@@ -68,7 +124,7 @@ class Reports:
         group_by: Sequence[str],
         page: GroupPage,
     ) -> Report:
-        async def groups(connection: Connection, asked: _Asked) -> list[_Placed]:
+        async def groups(connection: Connection, asked: Asked) -> list[Placed]:
             found = await delivery_counts(
                 connection,
                 since_id=id_at(since),
@@ -79,48 +135,28 @@ class Reports:
             return [
                 (
                     group.place,
-                    ReportGroup(group.counts, delivery_rates(group.counts), self._named(group.key)),
+                    ReportGroup(
+                        group.counts, delivery_rates(group.counts), named(group.key, self._registry)
+                    ),
                 )
                 for group in found
             ]
 
         nothing = dict.fromkeys(COUNTS, 0)
-        return await self._report(groups, group_by, page, Figures(nothing, delivery_rates(nothing)))
-
-    async def funnel(
-        self,
-        account: int,
-        since: datetime,
-        until: datetime,
-        group_by: Sequence[str],
-        page: GroupPage,
-    ) -> Report:
-        async def groups(connection: Connection, asked: _Asked) -> list[_Placed]:
-            found = await funnel(
-                connection,
-                since_id=id_at(since),
-                until_id=id_at(until),
-                account=account,
-                **asked,
+        async with snapshot(self._pool) as connection:
+            return Report(
+                *await groups_and_total(
+                    connection, groups, group_by, page, Figures(nothing, delivery_rates(nothing))
+                )
             )
-            return [
-                (group.place, ReportGroup(group.counts, group.rates, self._named(group.key)))
-                for group in found
-            ]
-
-        nothing = nothing_counted()
-        found = await self._report(groups, group_by, page, Figures(nothing.counts, nothing.rates))
-        async with self._reading() as connection:
-            found.click_gaps = await gaps_since(connection, since)
-        return found
 
     async def failures(self, account: int, since: datetime, until: datetime) -> Failures:
-        async with self._reading() as connection:
+        async with snapshot(self._pool) as connection:
             found = await failure_codes(
                 connection, since_id=id_at(since), until_id=id_at(until), account=account
             )
         failures = [
-            FailureCount(
+            FailedParts(
                 self._registry.connector_name(each.connector),
                 each.status,
                 each.reason,
@@ -133,54 +169,58 @@ class Reports:
 
     async def latency(self, account: int, since: datetime, until: datetime) -> Latencies:
         span = {"since_id": id_at(since), "until_id": id_at(until), "account": account}
-        async with self._reading() as connection:
+        async with snapshot(self._pool) as connection:
             return Latencies(
                 await submit_latency(connection, **span),
                 await receipt_latency(connection, **span),
             )
 
-    async def _report(
-        self,
-        groups_of: Callable[[Connection, _Asked], Awaitable[list[_Placed]]],
-        group_by: Sequence[str],
-        page: GroupPage,
-        nothing: Figures,
-    ) -> Report:
-        """Groups and total out of one snapshot, so that they agree."""
-        placed: list[_Placed] = []
-        async with self._reading() as connection:
-            # Tables that were just filled have no statistics yet, and a nested loop over what
-            # the planner took for a handful of rows ran into the 15 s limit at 40 000 messages.
-            await connection.execute("SET LOCAL enable_nestloop = off")
-            totals = await groups_of(connection, {"group_by": ()})
-            if group_by:
-                asked = _Asked(group_by=group_by, after=page.after or None, limit=page.limit + 1)
-                placed = await groups_of(connection, asked)
-        total = Figures(totals[0][1].counts, totals[0][1].rates) if totals else nothing
-        shown = placed[: page.limit]
-        more_after = shown[-1][0] if len(placed) > page.limit else None
-        return Report([group for _, group in shown], total, more_after)
 
-    @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[Connection]:
-        """One snapshot. Raises ReportTooSlow."""
-        try:
-            async with (
-                reading(self._pool) as connection,
-                connection.transaction(isolation="repeatable_read", readonly=True),
-            ):
-                yield connection
-        except asyncpg.QueryCanceledError as error:
-            raise ReportTooSlow(str(error)) from error
+async def groups_and_total(
+    connection: Connection,
+    groups_of: Callable[[Connection, Asked], Awaitable[list[Placed]]],
+    group_by: Sequence[str],
+    page: GroupPage,
+    nothing: Figures,
+) -> tuple[list[ReportGroup], Figures, tuple[str, ...] | None]:
+    """A page of groups, the figures of all of them (`nothing` if there are none), and the place of
+    the page's last group if there are more. One snapshot, so that they agree.
+    """
+    placed: list[Placed] = []
+    # Tables that were just filled have no statistics yet, and a nested loop over what the planner
+    # took for a handful of rows ran into the 15 s limit at 40 000 messages.
+    await connection.execute("SET LOCAL enable_nestloop = off")
+    totals = await groups_of(connection, {"group_by": ()})
+    if group_by:
+        asked = Asked(group_by=group_by, after=page.after or None, limit=page.limit + 1)
+        placed = await groups_of(connection, asked)
+    total = Figures(totals[0][1].counts, totals[0][1].rates) if totals else nothing
+    shown = placed[: page.limit]
+    more_after = shown[-1][0] if len(placed) > page.limit else None
+    return [group for _, group in shown], total, more_after
 
-    def _named(self, key: Mapping[str, KeyValue]) -> dict[str, str | None]:
-        """Accounts and connectors by name, everything else as text."""
-        named: dict[str, str | None] = {}
-        for name, value in key.items():
-            if name == "account" and isinstance(value, int):
-                named[name] = self._registry.account_name(value)
-            elif name == "connector" and isinstance(value, int):
-                named[name] = self._registry.connector_name(value)
-            else:
-                named[name] = None if value is None else str(value)
-        return named
+
+@asynccontextmanager
+async def snapshot(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Connection]:
+    """A connection that sees one state of the database. Raises StorageDown, ReportTooSlow."""
+    try:
+        async with (
+            reading(pool) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield connection
+    except asyncpg.QueryCanceledError as error:
+        raise ReportTooSlow(str(error)) from error
+
+
+def named(key: Mapping[str, KeyValue], registry: Registry) -> dict[str, str | None]:
+    """Accounts and connectors by name, everything else as text."""
+    names: dict[str, str | None] = {}
+    for name, value in key.items():
+        if name == "account" and isinstance(value, int):
+            names[name] = registry.account_name(value)
+        elif name == "connector" and isinstance(value, int):
+            names[name] = registry.connector_name(value)
+        else:
+            names[name] = None if value is None else str(value)
+    return names

@@ -14,28 +14,28 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dispatch.answers.doubt import OutcomePolicy
 from dispatch.answers.receipt_reading import ReceiptManners
 from dispatch.inbound.opt_outs import OptOutPolicy
 from dispatch.inbound.owners import SenderOwners
 from dispatch.outbox.stops import Faster
-from dispatch.routes.routing import routes_of
 from dlr.codes import CodesOfConnectors
 from dlr.connector_groups import ConnectorGroups
 from gateway.config import Config
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.wire import receipt_manners
 from gateway.wiring import connectors, sending
+from gateway.wiring.accounts import account_policies, request_rates, validity_seconds
 from gateway.wiring.inbound import opt_out_policies, sender_owners
-from gateway.wiring.rules import Rules, build_rules
-from gateway.wiring.web import account_policies, request_rates, validity_seconds
+from gateway.wiring.routes import outcome_policy, routes_of
+from gateway.wiring.rules import build_rules, kept_days
 from messages.accept.pacing import PacingRates
 from messages.models import AccountPolicy
+from messages.rules.rules import Rules
 from ratelimit.spec import RateSpec
 from storage.names import Registry
 
 if TYPE_CHECKING:
-    from gateway.app import Gateway
+    from gateway.rooms import Rooms
 
 SECTIONS = frozenset(
     {"connectors", "routes", "accounts", "doubt", "validity", "quiet_hours", "retention"}
@@ -100,51 +100,51 @@ def effective(
     return msgspec.structs.replace(old, **held), restart
 
 
-def prepare(gateway: Gateway, config: Config, names: Registry) -> Following:
+def prepare(rooms: Rooms, config: Config, names: Registry) -> Following:
     """Raises ConfigError; changes nothing."""
     return Following(
         config=config,
-        rules=build_rules(config, names.accounts, gateway.clock.wall_ms, gateway.rules.decisions),
+        rules=build_rules(config, names.accounts, rooms.clock.wall_ms, rooms.rules.decisions),
         accounts=account_policies(config, names),
         rates=sending.pacing_rates(config, names),
         requests=request_rates(config, names),
         opt_outs=opt_out_policies(config, names),
         owners=sender_owners(config, names),
         groups=connectors.groups_of(config.connectors, names.connectors),
-        codes=connectors.codes_of((*config.connectors, gateway.sandbox.settings), names.connectors),
+        codes=connectors.codes_of((*config.connectors, rooms.sandbox.settings), names.connectors),
         manners={each.name: receipt_manners(each, each.name) for each in config.connectors},
     )
 
 
-def follow(gateway: Gateway, following: Following) -> frozenset[Faster]:
+def follow(rooms: Rooms, following: Following) -> frozenset[Faster]:
     """All at once. Returns the rates that let more go than before."""
-    config = gateway.config = following.config
-    gateway.wiring.limits = config.limits
-    gateway.policy = gateway.wiring.policy = OutcomePolicy.of(config.doubt)
-    for dispatch in gateway.dispatcher.connectors.values():
-        dispatch.outcomes.policy = gateway.policy
-    gateway.routes.replace(routes_of(config.routes), gateway.registry.connectors)
-    gateway.accounts.clear()
-    gateway.accounts.update(following.accounts)
-    faster = gateway.pacing.configure(following.rates, gateway.ids.next())
-    gateway.edge.limits.follow(following.requests, gateway.pacing.account_rates)
-    _follow_rules(gateway, following.rules)
-    gateway.shedding.follow(config.accept.waiting_max, config.accept.shed_above_percent)
-    inbound = gateway.inbound.recorder
+    config = rooms.config = following.config
+    rooms.wiring.limits = config.limits
+    rooms.policy = rooms.wiring.policy = outcome_policy(config.doubt)
+    for dispatch in rooms.dispatcher.connectors.values():
+        dispatch.outcomes.policy = rooms.policy
+    rooms.routes.replace(routes_of(config.routes), rooms.registry.connectors)
+    rooms.accounts.clear()
+    rooms.accounts.update(following.accounts)
+    faster = rooms.pacing.configure(following.rates, rooms.ids.next())
+    rooms.edge.limits.follow(following.requests, rooms.pacing.account_rates)
+    _follow_rules(rooms, following.rules)
+    rooms.shedding.follow(config.accept.waiting_max, config.accept.shed_above_percent)
+    inbound = rooms.inbound.recorder
     inbound.opt_outs.policies, inbound.owners = following.opt_outs, following.owners
-    gateway.dispatcher.recorder.groups = gateway.maintenance.groups = following.groups
-    gateway.dispatcher.recorder.codes = gateway.maintenance.codes = following.codes
-    gateway.maintenance.unknown_after_hours = config.limits.unknown_after_hours
-    gateway.retention.settings = config.retention
+    rooms.dispatcher.recorder.groups = rooms.maintenance.groups = following.groups
+    rooms.dispatcher.recorder.codes = rooms.maintenance.codes = following.codes
+    rooms.maintenance.unknown_after_hours = config.limits.unknown_after_hours
+    rooms.retention.kept = kept_days(config.retention)
     return faster
 
 
-def _follow_rules(gateway: Gateway, rules: Rules) -> None:
-    config = gateway.config
-    gateway.rules = rules
-    gateway.accepter.checks = rules.checks
-    gateway.dispatcher.intents.looks = sending.looks(gateway)
-    gateway.edge.validator.follow(
+def _follow_rules(rooms: Rooms, rules: Rules) -> None:
+    config = rooms.config
+    rooms.rules = rules
+    rooms.accepter.checks = rules.checks
+    rooms.dispatcher.intents.looks = sending.looks(rooms)
+    rooms.edge.validator.follow(
         parts_max=config.limits.message_parts_max,
         validity_seconds_max=config.limits.validity_seconds_max,
         validity_seconds=validity_seconds(config),

@@ -23,18 +23,17 @@ from gateway import live_settings
 from gateway.config import Config, ConfigError
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.wiring import connectors
-from messages.models import StorageDown
 from ratelimit.spec import RateSpec
 from smpp.bind_pool import BindPool
 from smpp.tls import TlsError, client_context
-from storage.faults import UNAVAILABLE, Fenced
+from storage.faults import UNAVAILABLE, Fenced, StorageDown
 from storage.names import register
 from storage.pool import Connection
 from web.edge.keys import accounts_with_keys
 from web.services import ConnectorUnknown, ReloadBusy, Reloaded
 
 if TYPE_CHECKING:
-    from gateway.app import Gateway
+    from gateway.rooms import Rooms
 
 RETRY_AFTER_SECONDS = 1
 BUSY_SECONDS = 0.5  # until a signal that met an unfinished reload is tried again
@@ -111,8 +110,8 @@ def names_of(changes: ConnectorChanges) -> set[str]:
 class Reloader:
     """Implements web's Operations for one running gateway."""
 
-    def __init__(self, gateway: Gateway, read: Callable[[], Config]) -> None:
-        self._gateway = gateway
+    def __init__(self, rooms: Rooms, read: Callable[[], Config]) -> None:
+        self._rooms = rooms
         self._read = read
         self._settling: dict[str, asyncio.Task[None]] = {}  # by connector
         self._faster: list[frozenset[Faster]] = []  # of each reload, to be carried out
@@ -166,15 +165,13 @@ class Reloader:
         """Re-rate (None: as configured; False: leave it) or pause a connector, until the next
         start. Raises ConnectorUnknown.
         """
-        settings = next(
-            (each for each in self._gateway.config.connectors if each.name == name), None
-        )
+        settings = next((each for each in self._rooms.config.connectors if each.name == name), None)
         if settings is None:
             raise ConnectorUnknown(name)
         dispatch = self._dispatch(name)
         if not isinstance(rate, bool):
             configured = None if settings.rate is None else settings.rate.spec
-            connectors.set_rate(dispatch, settings, rate or configured, self._gateway.wiring)
+            connectors.set_rate(dispatch, settings, rate or configured, self._rooms.wiring)
         if paused is not None:
             (dispatch.withhold if paused else dispatch.release)(connectors.PAUSED)
         _log.info("connector_changed", connector=name, paused=paused)
@@ -189,22 +186,22 @@ class Reloader:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _reload(self, allow_removals: bool) -> Reloaded:
-        gateway = self._gateway
+        rooms = self._rooms
         read = self._read()
-        changes = connector_changes(gateway.config.connectors, read.connectors)
-        if not allow_removals and gateway.config.connectors and not read.connectors:
-            lost = ", ".join(each.name for each in gateway.config.connectors)
+        changes = connector_changes(rooms.config.connectors, read.connectors)
+        if not allow_removals and rooms.config.connectors and not read.connectors:
+            lost = ", ".join(each.name for each in rooms.config.connectors)
             raise ConfigError(f"this would remove every connector ({lost}); {HOW_TO_REMOVE}")
         busy = sorted(names_of(changes) & self._settling.keys())
         if busy:
             raise ReloadBusy(f"changes of the last reload are still being made to {busy[0]}")
         _check_tls((*changes.added, *changes.rebound))
-        config, restart = live_settings.effective(gateway.config, read, changes.effective)
-        database = gateway.database.dedicated("reload")
+        config, restart = live_settings.effective(rooms.config, read, changes.effective)
+        database = rooms.database.dedicated("reload")
         try:
             connection = await database.connection()
             if not allow_removals:
-                await _refuse_lost_accounts(connection, gateway.config, config)
+                await _refuse_lost_accounts(connection, rooms.config, config)
             names = await register(
                 connection,
                 [account.name for account in config.accounts],
@@ -214,15 +211,15 @@ class Reloader:
             raise StorageDown(RETRY_AFTER_SECONDS) from error
         finally:
             await database.close()
-        prepared = live_settings.prepare(gateway, config, names)
+        prepared = live_settings.prepare(rooms, config, names)
         added = {
             names.connectors[each.name]: connectors.build(
-                each, names.connectors[each.name], gateway.wiring
+                each, names.connectors[each.name], rooms.wiring
             )
             for each in changes.added
         }
         pools = self._pools(changes, {each.name: each for each in added.values()})
-        gateway.registry.adopt(names.accounts, names.connectors)
+        rooms.registry.adopt(names.accounts, names.connectors)
         self._apply(prepared, changes, added, pools)
         done = Reloaded(
             added=[each.name for each in changes.added],
@@ -251,12 +248,12 @@ class Reloader:
         pools: dict[str, BindPool],
     ) -> None:
         """All at once, without waiting for anything."""
-        gateway = self._gateway
-        gateway.dispatcher.connectors.update(added)
-        self._faster.append(live_settings.follow(gateway, prepared))
-        gateway.dispatcher.handover.routes_changed()
-        gateway.dispatcher.refiller.texts_differ = connectors.texts_differ(
-            gateway.dispatcher.connectors
+        rooms = self._rooms
+        rooms.dispatcher.connectors.update(added)
+        self._faster.append(live_settings.follow(rooms, prepared))
+        rooms.dispatcher.handover.routes_changed()
+        rooms.dispatcher.refiller.texts_differ = connectors.texts_differ(
+            rooms.dispatcher.connectors
         )
         for settings in changes.added:
             self._dispatch(settings.name).start(pools[settings.name])
@@ -274,13 +271,13 @@ class Reloader:
 
     async def _free(self) -> None:
         """What was stopped or slower may go, once the database is there to say so."""
-        gateway = self._gateway
+        rooms = self._rooms
         while self._faster:
-            database = gateway.database.dedicated("freeing")
+            database = rooms.database.dedicated("freeing")
             try:
                 connection = await database.connection()
-                await lift_stops(connection, gateway.pacing.stopped_accounts)
-                await hasten(connection, list(gateway.dispatcher.connectors), self._faster[0])
+                await lift_stops(connection, rooms.pacing.stopped_accounts)
+                await hasten(connection, list(rooms.dispatcher.connectors), self._faster[0])
                 del self._faster[0]
             except Fenced:
                 return  # another process has our work; whoever renews the term ends this one
@@ -292,25 +289,25 @@ class Reloader:
 
     def _freed(self, task: asyncio.Task[None]) -> None:
         self._freeing = None
-        self._gateway.task_ended(task)
+        self._rooms.task_ended(task)
 
     def _adjust(self, settings: ConnectorSettings, manners: ReceiptManners) -> None:
         dispatch = self._dispatch(settings.name)
         rate = None if settings.rate is None else settings.rate.spec
-        connectors.set_rate(dispatch, settings, rate, self._gateway.wiring)
-        connectors.follow(dispatch, settings, manners, self._gateway.wiring)
+        connectors.set_rate(dispatch, settings, rate, self._rooms.wiring)
+        connectors.follow(dispatch, settings, manners, self._rooms.wiring)
         for bind in () if dispatch.pool is None else dispatch.pool.binds:
             bind.set_window(settings.window)
 
     async def _remove(self, name: str, drain_seconds: float) -> None:
-        number = self._gateway.registry.connectors[name]
-        await retire(self._gateway.dispatcher.connectors[number], drain_seconds)
-        del self._gateway.dispatcher.connectors[number]
+        number = self._rooms.registry.connectors[name]
+        await retire(self._rooms.dispatcher.connectors[number], drain_seconds)
+        del self._rooms.dispatcher.connectors[number]
 
     def _settle(self, work: Coroutine[None, None, None], name: str) -> None:
         task = self._settling[name] = asyncio.create_task(work, name=f"reload {name}")
         task.add_done_callback(lambda _task: self._settling.pop(name))
-        task.add_done_callback(self._gateway.task_ended)
+        task.add_done_callback(self._rooms.task_ended)
 
     def _settle_quietly(self, work: Coroutine[None, None, Reloaded]) -> None:
         task = asyncio.create_task(work, name="reload")
@@ -319,7 +316,7 @@ class Reloader:
         task.add_done_callback(_told)
 
     def _dispatch(self, name: str) -> ConnectorDispatch:
-        return self._gateway.dispatcher.connectors[self._gateway.registry.connectors[name]]
+        return self._rooms.dispatcher.connectors[self._rooms.registry.connectors[name]]
 
 
 def _check_tls(settings: Sequence[ConnectorSettings]) -> None:

@@ -7,8 +7,10 @@ the same word twice, which changes nothing. Must not check what a request holds.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import asyncpg
+import msgspec
 
 from recipients import consent
 from recipients.consent import ID_MAX, Consent, RecordedConsent
@@ -17,10 +19,34 @@ from storage.group_commit import GroupCommit
 from storage.one_commit import committed
 from storage.pool import Dedicated
 from storage.reading import reading
-from web.consents import ConsentView, ConsentWord
 
 WORDS_PER_FLUSH_MAX = 100
 WORDS_WAITING_MAX = 1_000
+
+
+class ConsentFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What an entry says, but of whom."""
+
+    category: int
+    granted: bool
+    source: str
+    text_version: str | None
+    evidence: str | None
+    at: datetime
+
+
+class ConsentWord(ConsentFacts, frozen=True, kw_only=True):
+    """What is to be recorded, checked."""
+
+    number: str
+
+
+class ConsentView(ConsentFacts, frozen=True, kw_only=True):
+    """The same, recorded. `number` None: it cannot be read."""
+
+    id: int
+    number: str | None
+    recorded_at: datetime
 
 
 class ConsentDesk:

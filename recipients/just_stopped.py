@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from dispatch.message import ReadyMessage
 from storage.suppression import EVERY_ACCOUNT, EVERY_CATEGORY, Key, Suppression
 
 KEEP_MS = 15 * 60_000  # longer than a prepared window waits at any pace
@@ -41,16 +40,14 @@ class JustStopped:
         for to_idx, account, category in keys:
             self._numbers.get(to_idx, {}).pop((account, category), None)
 
-    def reason(self, message: ReadyMessage, now_ms: int) -> int | None:
-        """Why this message must not be written after all, or None."""
-        if not self._numbers or (message.options is not None and message.options.exempt):
+    def reason(self, to_idx: bytes, account: int, category: int, now_ms: int) -> int | None:
+        """Why nothing of this account and category must be written to this number, or None."""
+        if not self._numbers:
             return None
-        for (account, category), (reason, until_ms) in self._numbers.get(
-            message.to_idx, {}
-        ).items():
+        for (of_account, of_category), (reason, until_ms) in self._numbers.get(to_idx, {}).items():
             if (
-                account in (EVERY_ACCOUNT, message.account)
-                and category in (EVERY_CATEGORY, message.category)
+                of_account in (EVERY_ACCOUNT, account)
+                and of_category in (EVERY_CATEGORY, category)
                 and now_ms < until_ms
             ):
                 return reason

@@ -7,12 +7,12 @@ Decides nothing itself.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from aiohttp import web
 
-from gateway.config.settings import LinkSettings
-from gateway.listening import authority
 from shortlinks.addresses import parse_networks
 from shortlinks.clicks import ClickLoader
 from shortlinks.code import CodePermutation
@@ -22,11 +22,20 @@ from shortlinks.redirect import Redirector
 from storage.ids import IdSource
 from storage.keys import NumberKeys
 from storage.pool import Database
-from web.edge.listener import Listener
 
 CODE_KEY_BYTES = 32
 JOURNAL_FOLDER = "clicks"
 GRACE_SECONDS = 5.0
+
+
+class Listening(Protocol):
+    """Takes connections, within its bounds, for a server of requests."""
+
+    async def start(self, server: web.Server, host: str, port: int) -> tuple[str, int]:
+        """Listen; returns host and port, the real one where 0 was asked. Raises OSError."""
+
+    def stop(self) -> None:
+        """Take no new connection."""
 
 
 class LinkService:
@@ -34,15 +43,16 @@ class LinkService:
 
     def __init__(
         self,
-        settings: LinkSettings,
+        listener: Listening,
         database: Database,
         *,
+        trusted_proxies: Sequence[str],
         data_dir: Path,
         keys: NumberKeys,
         ids: IdSource,
         node: int,
     ) -> None:
-        self._settings = settings
+        self._listener = listener
         self.sequence = LinkSequence()
         self.codes = CodePermutation(keys.derive("short-link codes", CODE_KEY_BYTES))
         self._targets = TargetCache(database.dedicated("links"), time.time)
@@ -54,34 +64,26 @@ class LinkService:
             self._journal,
             ids,
             time.time,
-            trusted_proxies=parse_networks(settings.trusted_proxies),
-        )
-        self.listener = Listener(
-            "links",
-            connections_max=settings.connections_max,
-            keep_alive_seconds=settings.keep_alive_seconds,
-            monotonic=time.monotonic,
+            trusted_proxies=parse_networks(trusted_proxies),
         )
         self._runner: web.ServerRunner | None = None
-        self.url = ""
 
-    async def start(self) -> None:
-        """Listen, and load what an earlier life left in the journal. Raises OSError for a
-        port in use.
+    async def start(self, host: str, port: int) -> tuple[str, int]:
+        """Listen, and load what an earlier life left in the journal. Returns host and port, the
+        real one where 0 was asked. Raises OSError for a port in use.
         """
         runner = web.ServerRunner(self._redirector.server(), shutdown_timeout=GRACE_SECONDS)
         await runner.setup()
         self._runner = runner
         server = runner.server
         assert server is not None  # it is set up
-        listen = self._settings.listen
-        host, port = await self.listener.start(server, listen.host, listen.port)
-        self.url = f"http://{authority(host, port)}"
+        address = await self._listener.start(server, host, port)
         self._loader.start()
+        return address
 
     async def stop(self) -> None:
         """Stop answering, then load the clicks that are written down."""
-        self.listener.stop()
+        self._listener.stop()
         if self._runner is not None:
             await self._runner.cleanup()
         self._journal.close()

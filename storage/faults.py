@@ -6,6 +6,9 @@ Owns the exceptions of connections and the classification of asyncpg's. Must not
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import asyncpg
 
 LOGGED_CHARACTERS_MAX = 200
@@ -107,3 +110,25 @@ def without_values(error: BaseException) -> str:
     so a number or a text.
     """
     return f"{type(error).__name__}: {str(error).partition(':')[0]}"[:LOGGED_CHARACTERS_MAX]
+
+
+class Overloaded(Exception):
+    """No room: nothing was stored, the client may send the same again after a pause.
+
+    `policies` names the marks that were reached and what they allow to wait.
+    """
+
+    def __init__(
+        self, retry_after_seconds: int, policies: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
+        super().__init__(f"no room; try again in {retry_after_seconds} s")
+        self.retry_after_seconds = retry_after_seconds
+        self.policies = policies
+
+
+class StorageDown(Exception):
+    """The database is not available: nothing was stored, the client may send the same again."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(f"the database is not available; try again in {retry_after_seconds} s")
+        self.retry_after_seconds = retry_after_seconds

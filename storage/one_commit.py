@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from messages.models import Overloaded, StorageDown
-from storage.faults import is_unavailable
+from storage.faults import Overloaded, StorageDown, is_unavailable
 from storage.group_commit import GroupCommit, QueueClosed, QueueFull
 
 RETRY_AFTER_SECONDS = 1

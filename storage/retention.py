@@ -7,12 +7,12 @@ has all that says how it stands. Must not decide how a day is dropped (storage/p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 
+import msgspec
 import structlog
 
-from gateway.config.retention_settings import RetentionSettings
 from storage import sql
 from storage.ids import time_of
 from storage.partitions import drop_partitions, id_bounds, oldest_day
@@ -22,15 +22,32 @@ _SQL = sql.load("storage")
 _log = structlog.get_logger(__name__)
 
 DAYS_PER_TURN_MAX = 10  # of each table, so that what else is due does not wait for a first clearing
-BATCHES_PER_STEP_MAX = 10_000
 OF_MESSAGES = ("message", "submission", "event")  # in this order
+
+
+class KeptDays(msgspec.Struct, frozen=True, kw_only=True):
+    """Days after which whole days are dropped; 0: never."""
+
+    messages: int
+    clicks: int
+    inbound: int
+    raw: int
+
+
+ForgetBatches = Callable[[Connection, int], Awaitable[int]]
 
 
 class Retention:
     """One turn after the other; a turn that is cut short is finished by the next, of anybody."""
 
-    def __init__(self, settings: RetentionSettings, wall_ms: Callable[[], int]) -> None:
-        self.settings = settings
+    def __init__(
+        self, kept: KeptDays, wall_ms: Callable[[], int], *, forget_batches: ForgetBatches
+    ) -> None:
+        """`forget_batches` takes out what is known of batches whose messages, all of them below
+        an id, are gone; it returns how many that were.
+        """
+        self.kept = kept
+        self._forget_batches = forget_batches
         self._wall_ms = wall_ms
         self.days_dropped = 0
         self.batches_forgotten = 0
@@ -45,18 +62,18 @@ class Retention:
             await connection.execute(_SQL["retention_done"])
 
     async def _drop(self, connection: Connection) -> None:
-        settings = self.settings
+        kept = self.kept
         row = await connection.fetchrow(_SQL["oldest_waiting"])
         assert row is not None
         # The earlier of two clocks: one that has jumped ahead must not cost a year.
         own = datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
         today = min(own, row["now"]).date()
-        if settings.messages_days:
+        if kept.messages:
             await self._drop_messages(connection, today, row["id"])
         for table, days in (
-            ("click", settings.clicks_days),
-            ("inbound_message", settings.inbound_days),
-            ("raw_delivery", settings.raw_days),
+            ("click", kept.clicks),
+            ("inbound_message", kept.inbound),
+            ("raw_delivery", kept.raw),
         ):
             if days:
                 before = await _bounded(connection, table, today - timedelta(days=days))
@@ -65,7 +82,7 @@ class Retention:
     async def _drop_messages(
         self, connection: Connection, today: date, oldest_waiting: int | None
     ) -> None:
-        before = today - timedelta(days=self.settings.messages_days)
+        before = today - timedelta(days=self.kept.messages)
         if oldest_waiting is not None and (waits := time_of(oldest_waiting).date()) < before:
             _log.warning("retention_waits", wanted=str(before), message_waits_of=str(waits))
             before = waits
@@ -73,11 +90,7 @@ class Retention:
         for table in OF_MESSAGES:
             await self._drop_days(connection, table, before)
         first_kept, _ = id_bounds(before)
-        gone = BATCHES_PER_STEP_MAX
-        while gone == BATCHES_PER_STEP_MAX:
-            done = await connection.execute(_SQL["batch_purge"], first_kept, BATCHES_PER_STEP_MAX)
-            gone = int(done.split()[-1])
-            self.batches_forgotten += gone
+        self.batches_forgotten += await self._forget_batches(connection, first_kept)
 
     async def _drop_days(self, connection: Connection, table: str, before: date) -> None:
         dropped = await drop_partitions(connection, table, before)

@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from messages.models import Overloaded, StorageDown
+from storage.faults import Overloaded, StorageDown
 from web.edge.access import Access
 from web.edge.endpoints import Answer, Endpoint
 from web.edge.problems import ProblemError

@@ -11,32 +11,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Annotated
-
-from msgspec import Meta
 
 from dispatch.holds import Hold
 from dlr.codes import SHIPPED, CodeClass, rows
 from dlr.rates import FORMULAS, Formula
 from dlr.reasons import REASONS, Reason
 from dlr.status import STATUSES
-from storage.categories import Category
-
-# Those of messages; a rule that holds a message back gives its own name as the reason.
-STATUS_NAMES = tuple(dict.fromkeys(info.label for info in STATUSES.values()))
-REASON_NAMES = tuple(
-    dict.fromkeys(
-        [
-            *(reason.label for reason in Reason if reason is not Reason.NONE),
-            *(hold.rule for hold in Hold if hold is not Hold.NONE),
-        ]
-    )
-)
-CATEGORY_NAMES = tuple(category.label for category in Category)
-
-StatusName = Annotated[str, Meta(extra_json_schema={"enum": list(STATUS_NAMES)})]
-ReasonName = Annotated[str, Meta(extra_json_schema={"enum": list(REASON_NAMES)})]
-CategoryName = Annotated[str, Meta(extra_json_schema={"enum": list(CATEGORY_NAMES)})]
 
 # Of the timeline. A part or message that ended is told under the name of its status.
 EVENT_KINDS: Mapping[str, str] = MappingProxyType(

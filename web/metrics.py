@@ -24,7 +24,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
-from web.services import HistogramSample, Sample, Snapshot
+from web.samples import HistogramSample, Sample, Snapshot
 
 
 class MetricKind(msgspec.Struct, frozen=True):

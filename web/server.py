@@ -5,15 +5,16 @@ Owns start and stop. Must not know what an endpoint does.
 
 from __future__ import annotations
 
+import msgspec
 from aiohttp import web
 
-from gateway.config.settings import HttpSettings
 from web.api.consents import ConsentsApi
 from web.api.control import ControlApi
 from web.api.doubts import ResolveApi
 from web.api.inbound import InboundApi
 from web.api.message_list import MessageListApi
 from web.api.messages import MessagesApi
+from web.api.numbers import NumbersApi
 from web.api.operations import OperationsApi
 from web.api.preview import PreviewApi
 from web.api.raw_deliveries import RawApi
@@ -35,7 +36,23 @@ LISTENER = web.AppKey("the listener of the API", Listener)
 SHORT_WAY = web.AppKey("the short way of single messages", SinglePosts)
 
 
-def create_app(services: Services, settings: HttpSettings) -> web.Application:
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to listen (port 0: any that is free), and the bounds of what clients may ask for.
+
+    `max_body`, `bodies_max`: octets of one request body, and of all that are held at once.
+    """
+
+    host: str
+    port: int
+    max_body: int
+    bodies_max: int
+    batch_items_max: int
+    connections_max: int
+    keep_alive_seconds: float
+    metrics_key: bool
+
+
+def create_app(services: Services, settings: ServerSettings) -> web.Application:
     """The API as an aiohttp application, not yet listening."""
     bodies = BodyReader(body_bytes_max=settings.max_body, bytes_max=settings.bodies_max)
     counters = HttpCounters()
@@ -52,6 +69,7 @@ def create_app(services: Services, settings: HttpSettings) -> web.Application:
     recipients = [
         *InboundApi(services, access).routes(),
         *SuppressionsApi(services, access, bodies).routes(),
+        *NumbersApi(services, access).routes(),
         *ConsentsApi(services, access, bodies).routes(),
         *RawApi(services, access).routes(),
     ]
@@ -80,7 +98,7 @@ class HttpServer:
     """The application on a port. Start once, stop once; stopping what never started is fine."""
 
     def __init__(
-        self, app: web.Application, settings: HttpSettings, *, drain_seconds: float
+        self, app: web.Application, settings: ServerSettings, *, drain_seconds: float
     ) -> None:
         """A stop waits `drain_seconds` for single messages that are being stored, and then up to
         twice that for other requests that are being answered, as aiohttp does.
@@ -98,8 +116,7 @@ class HttpServer:
         await self._runner.setup()
         server = self._runner.server
         assert server is not None  # it is set up
-        address = self._settings.listen
-        return await self._listener.start(server, address.host, address.port)
+        return await self._listener.start(server, self._settings.host, self._settings.port)
 
     async def stop(self) -> None:
         """Take no new connection, wait for requests being answered, close the rest."""

@@ -6,90 +6,65 @@ in with objects in memory. Must not import what implements them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 import msgspec
 
-from messages.accept.idempotency import Claimed, KeptAnswer, RequestKey
+from campaigns.funnel_desk import FunnelReport
+from dispatch.inbound.reading import InboundFilter, InboundPlace, InboundView
+from dispatch.raw.desk import RawDeliveryView, RawFilter
+from dlr.report_desk import Failures, GroupPage, Latencies, Report
+from messages.accept.rehearsal import PolicyDecision
 from messages.accept.validation import Validator
+from messages.control.batches import BatchChange, BatchView
+from messages.control.doubts import Resolution
+from messages.control.waiting import QueueView
 from messages.models import Accepter, AccountPolicy, Prepared
+from messages.reading.listing import MessageFilter
+from messages.reading.reader import MessagePage, MessageView
+from messages.reading.timeline import Timeline, TimelinePage
 from ratelimit.spec import RateSpec
-from web.consents import ConsentLedger
-from web.control_services import MessageControl, QueueReader
+from recipients.consent_desk import ConsentView, ConsentWord
+from recipients.number_view import NumberView
+from recipients.suppression_desk import (
+    Suppress,
+    SuppressionFilter,
+    SuppressionPlace,
+    SuppressionView,
+)
 from web.edge.cursors import Cursors
+from web.edge.idempotent import RequestMemory
+from web.edge.keys import KeyStore
 from web.edge.request_limits import RequestLimits
-from web.meanings import ReasonName, StatusName
-from web.raw_deliveries import RawDeliveries
-from web.recipients import Recipients
-from web.report_services import Reporter
-from web.reveal_record import RevealLog
+from web.edge.reveal_log import RevealLog
+from web.samples import Snapshot
 
 
-class MessageView(msgspec.Struct, kw_only=True):
-    """A message as it stands. `to` in E.164: the API masks it; None: it cannot be read."""
+class QueueReader(Protocol):
+    """What waits."""
 
-    id: int
-    to: str | None
-    sender: str
-    text: str
-    category: int
-    status: str  # label of dlr/status.py
-    final: bool
-    parts: int
-    data_coding: int
-    parts_delivered: int = 0
-    reason: str | None = None  # label of dlr/reasons.py, or the rule that holds it
-    held_until: datetime | None = None
-    error: str | None = None  # the carrier's own code
-    detail: str | None = None  # our own words, where no carrier decided
-    connector: str | None = None
-    sandbox: bool = False
-    client_ref: str | None = None
-    batch_id: int | None = None
-    campaign_id: str | None = None
-    variant: str | None = None
-    tags: tuple[str, ...] = ()
-    created_at: datetime
-    updated_at: datetime | None = None
-    send_at: datetime | None = None
-    expires_at: datetime | None = None
+    async def queue(self, account: int) -> QueueView:
+        """Raises StorageDown, ReportTooSlow."""
 
 
-class TimelineEvent(msgspec.Struct):
-    """One thing that happened to a message. `detail` holds no telephone number."""
+class MessageControl(Protocol):
+    """What may still be done about messages that were accepted."""
 
-    at: datetime
-    kind: str
-    detail: Mapping[str, object]
+    async def batch(self, account: int, batch_id: int) -> BatchView | None:
+        """With its counts. Raises StorageDown, ReportTooSlow."""
 
+    async def change_batch(
+        self, account: int, batch_id: int, change: BatchChange
+    ) -> BatchView | None:
+        """As it is once the change is committed. Raises BatchConflict, Overloaded, StorageDown."""
 
-class TimelinePage(msgspec.Struct, frozen=True):
-    """Which part of a timeline: behind the click `after`, with at most so many clicks."""
-
-    clicks_max: int
-    after: int | None = None
-
-
-class Timeline(msgspec.Struct, frozen=True):
-    """A page of events in order of time. `more_after`: the last click, if there are more."""
-
-    events: Sequence[TimelineEvent]
-    more_after: int | None = None
-
-
-class PolicyDecision(msgspec.Struct, omit_defaults=True):
-    """What a rule would do with a message; `status` is what the message would have then: `held` or
-    `scheduled` until a moment, or an end such as `capped`.
-    """
-
-    rule: str
-    status: StatusName
-    reason: ReasonName | None = None
-    until: datetime | None = None
+    async def cancel(self, account: int, message_id: int) -> bool:
+        """Whether the message was not on the wire and never will be. Raises Overloaded,
+        StorageDown.
+        """
 
 
 class PolicyPreview(Protocol):
@@ -107,30 +82,6 @@ class RouteView(msgspec.Struct):
     then: tuple[str, ...] = ()
 
 
-class MessageFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which messages a list holds: those created in [since, until) of which all this is true."""
-
-    since: datetime
-    until: datetime
-    to: str | None = None  # E.164 with +
-    status: str | None = None  # label of dlr/status.py
-    client_ref: str | None = None
-    batch_id: int | None = None
-    campaign_id: str | None = None
-    tag: str | None = None
-
-
-class MessagePage(msgspec.Struct, frozen=True):
-    """Messages, newest first. `stopped_at`: the id below which there may be more; None at the end.
-
-    It may hold fewer than were asked for and not be the last: what one page looks through is
-    bounded.
-    """
-
-    messages: Sequence[MessageView]
-    stopped_at: int | None
-
-
 class MessageReader(Protocol):
     """What became of messages. Another account's message does not exist."""
 
@@ -146,15 +97,6 @@ class MessageReader(Protocol):
         """In order of time; None if there is no such message. Raises StorageDown."""
 
 
-class Resolution(msgspec.Struct, frozen=True):
-    """What became of one message in doubt: resent or dropped; or nothing, and why: not_found,
-    not_unconfirmed, expired.
-    """
-
-    id: int
-    result: str
-
-
 class DoubtResolver(Protocol):
     """Messages of which nobody knows whether they were sent."""
 
@@ -162,21 +104,6 @@ class DoubtResolver(Protocol):
         self, account: int, key_id: int, action: str, message_ids: Sequence[int]
     ) -> list[Resolution]:
         """`action` is resend or drop. One answer for each different id. Raises StorageDown."""
-
-
-class RequestMemory(Protocol):
-    """The requests with an Idempotency-Key, and what was answered to them."""
-
-    def running(self, key: RequestKey) -> AbstractContextManager[None]:
-        """While the request is answered. Raises InProgress if it is already."""
-
-    async def claim(self, key: RequestKey, fingerprint: bytes, count: int) -> Claimed | KeptAnswer:
-        """Ids for the request, or its answer. Raises InProgress, OtherBody, StorageDown,
-        Overloaded.
-        """
-
-    async def keep(self, key: RequestKey, answer: KeptAnswer) -> None:
-        """The answer to what was claimed."""
 
 
 class ConnectorState(msgspec.Struct, kw_only=True):
@@ -223,6 +150,14 @@ class Reloaded(msgspec.Struct, kw_only=True):
     restart_needed: list[str]  # changed keys that are read at the start only
 
 
+class ConfigurationRefused(Exception):
+    """The configuration that was read is not right; `faults` names every mistake."""
+
+    def __init__(self, said: str, faults: Sequence[str]) -> None:
+        super().__init__(said)
+        self.faults = faults
+
+
 class ReloadBusy(Exception):
     """An earlier reload is not finished."""
 
@@ -235,7 +170,7 @@ class Operations(Protocol):
     """What an operator may do to this process."""
 
     async def reload(self, *, allow_removals: bool = False) -> Reloaded:
-        """Raises ConfigError, ReloadBusy, StorageDown, with nothing changed."""
+        """Raises ConfigurationRefused, ReloadBusy, StorageDown, with nothing changed."""
 
     def change_connector(
         self, name: str, rate: RateSpec | bool | None, paused: bool | None
@@ -263,43 +198,111 @@ class Readiness(Protocol):
         """Every component, each within a second or two; never raises."""
 
 
-class Sample(msgspec.Struct, frozen=True):
-    """One value of a metric in the catalogue; labels in its order."""
+class ConsentLedger(Protocol):
+    """Where consents are kept. Both raise StorageDown."""
 
-    name: str
-    value: float
-    labels: tuple[str, ...] = ()
+    async def record(self, account: int, word: ConsentWord) -> ConsentView:
+        """Committed. Raises Overloaded."""
 
-
-class HistogramSample(msgspec.Struct, frozen=True):
-    """One histogram: cumulative counts by upper bound (the last is +Inf) and the sum."""
-
-    name: str
-    buckets: Sequence[tuple[float, int]]
-    total: float
-    labels: tuple[str, ...] = ()
+    async def entries(
+        self, account: int, *, number: str | None, before: int | None, limit: int
+    ) -> list[ConsentView]:
+        """The latest recorded first, before an id."""
 
 
-Snapshot = Callable[[], Iterable[Sample | HistogramSample]]
+class RawDeliveries(Protocol):
+    """What carriers delivered."""
+
+    async def listed(
+        self, wanted: RawFilter, *, before: int | None, limit: int
+    ) -> list[RawDeliveryView] | None:
+        """Newest first, before an id; None for a connector there is not. Raises StorageDown."""
 
 
-class StoredKey(msgspec.Struct, frozen=True):
-    """An API key. `lasts_seconds`: how long it still works; None: it does not expire. `ended`:
-    `revoked` or `expired`, for a key that is good for nothing any more.
-    """
+class InboundReader(Protocol):
+    """Messages from handsets. `accounts` are those a key may see."""
 
-    id: int
-    account: int
-    scopes: frozenset[str]
-    lasts_seconds: float | None = None
-    ended: str | None = None
+    async def listed(
+        self,
+        accounts: Sequence[int],
+        wanted: InboundFilter,
+        *,
+        before: InboundPlace | None,
+        limit: int,
+    ) -> list[InboundView]:
+        """Newest first, behind a place. Raises StorageDown."""
 
 
-class KeyStore(Protocol):
-    """Where API keys are kept."""
+class SuppressionList(Protocol):
+    """Who must not be texted. Everything here raises StorageDown."""
 
-    async def find(self, key_hash: bytes) -> StoredKey | None:
-        """The key with this SHA-256, also one that has ended. Raises StorageDown."""
+    async def suppressions(
+        self,
+        accounts: Sequence[int],
+        wanted: SuppressionFilter,
+        *,
+        after: SuppressionPlace | None,
+        limit: int,
+    ) -> list[SuppressionView]:
+        """Newest first, behind a place."""
+
+    async def suppress(self, account: int, actor: str, entries: Sequence[Suppress]) -> list[bool]:
+        """For each whether it is new; committed, and in force. Raises Overloaded."""
+
+    async def allow(
+        self, accounts: Sequence[int], actor: str, number: str, category: int | None
+    ) -> int:
+        """Take out the entries of a number; returns how many there were. Raises Overloaded."""
+
+
+class NumberReader(Protocol):
+    """How a number fares."""
+
+    async def number(self, accounts: Sequence[int], number: str) -> NumberView:
+        """With these accounts. Raises StorageDown."""
+
+
+class DeliveryReporter(Protocol):
+    """Counts over the messages an account created in [since, until)."""
+
+    @property
+    def delivery_dimensions(self) -> Sequence[str]:
+        """What `group_by` of the delivery report may name."""
+
+    async def delivery(
+        self,
+        account: int,
+        since: datetime,
+        until: datetime,
+        group_by: Sequence[str],
+        page: GroupPage,
+    ) -> Report:
+        """Outcomes. Raises StorageDown, ReportTooSlow."""
+
+    async def failures(self, account: int, since: datetime, until: datetime) -> Failures:
+        """The most frequent first. Raises as `delivery` does."""
+
+    async def latency(self, account: int, since: datetime, until: datetime) -> Latencies:
+        """How long messages took to the carrier, and receipts to us. Raises as `delivery` does."""
+
+
+class FunnelReporter(Protocol):
+    """From accepted to clicked, over the messages an account created in [since, until)."""
+
+    @property
+    def funnel_dimensions(self) -> Sequence[str]:
+        """What `group_by` of the funnel report may name."""
+
+    async def funnel(
+        self,
+        account: int,
+        since: datetime,
+        until: datetime,
+        group_by: Sequence[str],
+        page: GroupPage,
+    ) -> FunnelReport:
+        """From accepted over delivered to clicked by a person. Raises StorageDown,
+        ReportTooSlow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,11 +317,14 @@ class Services:
     policy_preview: PolicyPreview
     explain_route: Callable[[Prepared, str], RouteView]
     messages: MessageReader
-    recipients: Recipients
+    inbound: InboundReader
+    suppressions: SuppressionList
+    numbers: NumberReader
     consents: ConsentLedger
     control: MessageControl
     queues: QueueReader
-    reports: Reporter
+    reports: DeliveryReporter
+    funnels: FunnelReporter
     connectors: Callable[[], Sequence[ConnectorView]]
     operations: Operations
     readiness: Readiness

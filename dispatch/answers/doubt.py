@@ -13,7 +13,6 @@ from types import MappingProxyType
 import msgspec
 
 from dispatch.answers.error_policy import ATTEMPTS_MAX
-from gateway.config.category_settings import DoubtSettings
 from storage.categories import Category
 
 
@@ -43,17 +42,6 @@ class OutcomePolicy(msgspec.Struct, frozen=True):
     attempts_max: int = ATTEMPTS_MAX
     doubt_grace_seconds: float = 3.0  # a link that broke is not asked again at once
     doubt: Mapping[int, Doubt] = DOUBT_BY_CATEGORY
-
-    @classmethod
-    def of(cls, settings: DoubtSettings) -> OutcomePolicy:
-        """As configured."""
-        return cls(
-            attempts_max=settings.attempts_max,
-            doubt_grace_seconds=settings.grace_seconds,
-            doubt={
-                int(category): Doubt(getattr(settings, category.label)) for category in Category
-            },
-        )
 
     def in_doubt(self, category: int, attempt: int) -> Doubt:
         """What follows for a message whose `attempt` earlier tries were answered or given up (0 =

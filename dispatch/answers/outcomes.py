@@ -15,21 +15,19 @@ import msgspec
 
 from dispatch.answers.doubt import Doubt, OutcomePolicy
 from dispatch.answers.error_policy import Kind, decide
-from dispatch.answers.receipt_reading import KnownId
-from dispatch.answers.records import LateResult, MessageDone, PartResult, Record
+from dispatch.answers.records import KnownId, LateResult, MessageDone, PartResult, Record
 from dispatch.answers.unfit_settings import UnfitSettings
-from dispatch.holds import Hold
-from dispatch.message import Batch, Journey, Later, OutboundPart, ReadyMessage
+from dispatch.holds import FREED_BY_HAND, Hold
+from dispatch.journey import Batch, Journey, OutboundPart
+from dispatch.message import Later, ReadyMessage
 from dlr.in_doubt import GIVEN_UP
 from dlr.ledger import SubmissionRow
 from dlr.reasons import Reason
 from dlr.status import Status, stopped
-from storage.codecs import LATEST
 from storage.events import Event, EventKind
 from storage.ids import IdSource
 
 OK = 0
-FREED_BY_HAND = LATEST  # later than any sweep looks
 STATUSES_COUNTED_MAX = 64
 OTHER_STATUS = -1  # what all further statuses are counted under
 

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 import msgspec
 import structlog
 
-from dispatch.answers.receipt_reading import KnownId, ReceiptReader
+from dispatch.answers.receipt_reading import ReceiptReader
 from dispatch.answers.recorder import Recorder
-from dispatch.answers.records import ReceiptArrived, StateLearned
+from dispatch.answers.records import KnownId, ReceiptArrived, StateLearned
 from dispatch.inbound.intake import MessageIntake
 from dispatch.raw.kept import KeepRaw, Kept, keeps
 from dispatch.raw.unclear import Unclear

@@ -23,6 +23,7 @@ from dispatch.answers.delivery_kind import (
 )
 from dispatch.answers.message_references import MessageReferences
 from dispatch.answers.receipt_repeats import RepeatedReceipts
+from dispatch.answers.records import KnownId
 from dispatch.answers.unknown_words import UnknownWords
 from dispatch.inbound.handsets import forms
 from dlr.codes import WORDS_ONLY, Codes
@@ -59,14 +60,6 @@ KNOWN_IDS_MAX = (
 UNSURE_MAX = 1_000  # receipts that are read once more when the form of ids has been found out
 INTEGER_OCTETS_MAX = 4  # SMPP 3.4 section 3.1
 NO_OCTETS: Mapping[int, bytes] = MappingProxyType({})
-
-
-class KnownId(msgspec.Struct, frozen=True, gc=False):
-    """The carrier's id of a submit_sm that was answered, as it is stored, and where it went."""
-
-    carrier_id: str
-    submission_id: int
-    to: str
 
 
 class ReceiptManners(msgspec.Struct, frozen=True, kw_only=True):

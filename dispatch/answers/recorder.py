@@ -25,7 +25,7 @@ from dispatch.answers.records import (
     StateLearned,
 )
 from dispatch.answers.unknown_states import tell_unknown_states
-from dispatch.message import Batch
+from dispatch.journey import Batch
 from dispatch.raw import rows as raw
 from dispatch.raw.kept import Kept
 from dlr import hygiene

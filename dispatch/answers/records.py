@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 
 from dispatch.holds import Hold
-from dispatch.message import Batch
+from dispatch.journey import Batch
 from dispatch.raw.kept import Kept
 from dispatch.raw.unclear import Unclear
 from dlr.ledger import SubmissionRow
@@ -20,6 +20,14 @@ from dlr.receipt_rows import ReceiptRow
 from smpp.client import Bind
 from smpp.events import Delivery
 from storage.events import Event
+
+
+class KnownId(msgspec.Struct, frozen=True, gc=False):
+    """The carrier's id of a submit_sm that was answered, as it is stored, and where it went."""
+
+    carrier_id: str
+    submission_id: int
+    to: str
 
 
 class PartResult(msgspec.Struct, gc=False):

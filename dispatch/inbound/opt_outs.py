@@ -1,7 +1,7 @@
 """From a word that opts out to the suppression, in the transaction that stores the message.
 
-Owns what a keyword leads to in each account, and the counts. Which replies are keywords is
-recipients/keywords.py's, the table is storage's. An opt-out is told to the sending side before it is
+Owns what a keyword leads to in each account, and the counts. recipients/keywords.py says which
+replies are keywords; the table is storage's. An opt-out is told to the sending side before it is
 committed, so that nothing is written to that number after the commit.
 """
 

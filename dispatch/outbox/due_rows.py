@@ -14,8 +14,7 @@ from typing import Protocol
 import asyncpg
 import msgspec
 
-from dispatch.answers.outcomes import FREED_BY_HAND
-from dispatch.holds import Hold
+from dispatch.holds import FREED_BY_HAND, Hold
 from dispatch.queue.batch_pace import BatchPace
 from storage import sql
 from storage.crypto import NumberVault

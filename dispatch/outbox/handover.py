@@ -16,10 +16,9 @@ import asyncpg
 import msgspec
 import structlog
 
-from dispatch.answers.outcomes import Detour
-from dispatch.message import ReadyMessage
 from dispatch.outbox.backlog_cursor import BacklogCursor
-from dispatch.routes.routing import NO_CONNECTOR, RouteTable
+from dispatch.routes.detours import Detours
+from dispatch.routes.routing import NO_CONNECTOR
 from dispatch.wire.connector_dispatch import ConnectorDispatch
 from storage import events, sql
 from storage.categories import Category
@@ -40,29 +39,6 @@ SLICE_ITEMS = 200
 AGAIN_SECONDS = 60.0  # what could not be moved is looked at again
 
 _FIRST = datetime.fromtimestamp(0, UTC)
-
-
-class Detours:
-    """The other connectors of a message's route, for a single message in memory."""
-
-    def __init__(self, routes: RouteTable, account_name: Callable[[int], str]) -> None:
-        self.routes = routes
-        self.account_name = account_name
-
-    def of(self, connector: int, message: ReadyMessage) -> Detour | None:
-        """Where a message may go that this connector refused by a fault of its own."""
-        number, decision = self.routes.elsewhere(
-            connector,
-            message.to,
-            message.sender,
-            message.category,
-            self.account_name(message.account),
-            message.tags,
-        )
-        if number == NO_CONNECTOR:
-            return None
-        up = len(decision.connectors) - len(decision.down)
-        return Detour(number, decision.reason, up)
 
 
 class _Cursors(msgspec.Struct):

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from dispatch.answers.outcomes import FREED_BY_HAND
-from dispatch.holds import Hold
+from dispatch.holds import FREED_BY_HAND, Hold
 from dispatch.message import Later, ReadyMessage, StopVerdict
 from storage import sql
 from storage.pool import Connection

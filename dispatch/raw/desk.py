@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 
 import asyncpg
+import msgspec
 
 from dispatch.raw import rows
-from dispatch.raw.reading import decoded, pdu_of
+from dispatch.raw.reading import DecodedDelivery, decoded, pdu_of
 from dispatch.raw.rows import RawRow
 from smpp.encoding import TextSettings
 from smpp.pdu import HEADER_OCTETS
@@ -20,9 +22,30 @@ from storage.crypto import NumberVault
 from storage.ids import ID_MAX, id_at
 from storage.names import Registry
 from storage.reading import reading
-from web.raw_deliveries import RawDeliveryView, RawFilter
 
 SLICE_ITEMS = 100
+
+
+class RawFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Of this connector, delivered in [since, until); `unclear`: for this reason only."""
+
+    connector: str
+    since: datetime | None = None
+    until: datetime | None = None
+    unclear: str | None = None
+
+
+class RawDeliveryView(msgspec.Struct, frozen=True, kw_only=True):
+    """One delivery. `body` None: it cannot be opened."""
+
+    id: int
+    receipt: bool
+    unclear: str | None
+    octets: int
+    cut: bool
+    body: bytes | None
+    decoded: DecodedDelivery | None
+    outcome: str | None
 
 
 class RawDesk:

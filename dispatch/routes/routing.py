@@ -13,7 +13,6 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from gateway.config.route_settings import RouteSettings
 from recipients.numbers.origins import NumberOrigins
 from storage.categories import Category
 from storage.connectors import SANDBOX
@@ -94,28 +93,6 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
                 if names and origin(to) not in names:
                     found.append(f"{name}: {origin(to) or 'unknown'} is none of {_listed(names)}")
         return found
-
-
-def routes_of(settings: Iterable[RouteSettings]) -> tuple[Route, ...]:
-    """The configured routes, ready to be asked."""
-    origins = NumberOrigins()
-    return tuple(
-        Route(
-            prefixes=each.match.prefix,
-            senders=frozenset(each.match.sender),
-            categories=frozenset(int(Category.of(label)) for label in each.match.category),
-            accounts=frozenset(each.match.account),
-            tags=frozenset(each.match.tag),
-            countries=frozenset(each.match.country),
-            operators=frozenset(name.lower() for name in each.match.operator),
-            origins=origins if each.match.country or each.match.operator else None,
-            identity=each.match,
-            via=tuple(
-                Leg(leg) if isinstance(leg, str) else Leg(leg.name, leg.weight) for leg in each.via
-            ),
-        )
-        for each in settings
-    )
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):

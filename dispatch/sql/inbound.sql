@@ -119,3 +119,10 @@ WHERE s.id >= $1 AND s.id < $2
       SELECT 1 FROM submission AS earlier
       WHERE earlier.message_id = s.message_id AND earlier.part > 0 AND earlier.submitted_at <= p.created_at
   );
+
+-- name: inbound_list
+SELECT id, from_enc, destination, text, parts, parts_missing, keyword, answers, connector, unclear, read_as
+FROM inbound_message
+WHERE account = ANY($1::smallint[]) AND id >= $2 AND id < $3
+ORDER BY id DESC
+LIMIT $4;

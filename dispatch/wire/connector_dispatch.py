@@ -18,7 +18,8 @@ from dispatch.answers.receipt_intake import ReceiptIntake
 from dispatch.answers.recorder import Recorder
 from dispatch.answers.records import MessageDone
 from dispatch.clock import Clock
-from dispatch.message import OutboundPart, ReadyMessage
+from dispatch.journey import OutboundPart
+from dispatch.message import ReadyMessage
 from dispatch.queue.batch_pace import BatchPace
 from dispatch.queue.pace import Pace
 from dispatch.queue.ready_queue import ReadyQueue

@@ -11,7 +11,8 @@ import asyncio
 from collections.abc import Sequence
 
 from dispatch.decisions import add_decision
-from dispatch.message import Batch, ReadyMessage, StopVerdict
+from dispatch.journey import Batch
+from dispatch.message import ReadyMessage, StopVerdict
 from dispatch.wire.last_look import LastLook, SuppressionLook
 from storage import sql
 from storage.codecs import array_text

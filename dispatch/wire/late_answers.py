@@ -10,7 +10,7 @@ from dispatch.answers.outcomes import Effects, Outcomes
 from dispatch.answers.receipt_intake import ReceiptIntake
 from dispatch.answers.recorder import Recorder
 from dispatch.clock import Clock
-from dispatch.message import OutboundPart
+from dispatch.journey import OutboundPart
 from smpp.client import Bind
 from smpp.events import SubmitResponse
 

@@ -13,7 +13,7 @@ import structlog
 from dispatch.answers.outcomes import Effects, Outcomes
 from dispatch.answers.receipt_reading import ReceiptReader
 from dispatch.clock import Clock
-from dispatch.message import Journey, OutboundPart
+from dispatch.journey import Journey, OutboundPart
 from dispatch.queue.pace import Pace
 from dispatch.wire.encoder import refer
 from dispatch.wire.planner import Planner

@@ -18,7 +18,8 @@ import structlog
 from dispatch.answers.outcomes import Effects, Outcomes
 from dispatch.clock import Clock
 from dispatch.holds import Hold
-from dispatch.message import Batch, Doubt, Ended, Journey, Later, ReadyMessage, StopVerdict
+from dispatch.journey import Batch, Doubt, Journey
+from dispatch.message import Ended, Later, ReadyMessage, StopVerdict
 from dispatch.queue.batch_pace import BatchPace
 from dispatch.queue.pace import Pace
 from dispatch.queue.ready_queue import ReadyQueue
@@ -149,6 +150,9 @@ class Planner:
             self._settled(effects)
         return go
 
+    def _stopped_since(self, message: ReadyMessage, now_ms: int) -> int | None:
+        return self._stopped.reason(message.to_idx, message.account, message.category, now_ms)
+
     def next(self, now_ms: int, effects: Effects) -> Journey | None:
         """The next message whose intent is committed, with its parts encoded; what may not be sent
         ends here.
@@ -160,7 +164,8 @@ class Planner:
             if message.expires_at is not None and message.expires_at <= now_ms:
                 self._end(journey, Status.EXPIRED, Reason.EXPIRED, "expired in our queue", effects)
                 continue
-            reason = self._stopped.reason(message, now_ms)
+            exempt = message.options is not None and message.options.exempt
+            reason = None if exempt else self._stopped_since(message, now_ms)
             if reason is not None:
                 self._end(journey, Status.SUPPRESSED, Reason(reason), None, effects)
                 continue

@@ -11,12 +11,13 @@ from collections.abc import Mapping
 import aiohttp
 import msgspec
 
-from dispatch.routes.routing import route, routes_of
+from dispatch.routes.routing import route
 from gateway.commands import CommandFailed
 from gateway.commands.asking import KEY_VARIABLE
 from gateway.commands.readiness import readiness
 from gateway.commands.setting_up import configuration
 from gateway.config import AccountSettings, Config
+from gateway.wiring.routes import routes_of
 from recipients.numbers.origins import NumberOrigins
 from recipients.numbers.plan import NumberPlan
 from storage.categories import Category

@@ -66,7 +66,7 @@ async def _serve(config: Config, file: Path | None) -> None:
         print(f"smsgate ready: API {gateway.api_url} links {gateway.links_url}", flush=True)
         gateway.lost.add_done_callback(lambda _lost: stop.set())
         await stop.wait()
-        gateway.draining = True  # which /readyz says
+        gateway.rooms.draining = True  # which /readyz says
         if not gateway.lost.done():  # else another process has our work already
             await gateway.stopping.patience(config.http.lame_duck_seconds)
     finally:

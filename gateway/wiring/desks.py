@@ -8,24 +8,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from recipients.consent_desk import ConsentDesk
-from recipients.suppression_desk import RecipientDesk
+from recipients.suppression_desk import SuppressionDesk
 from web.edge.reveal_log import AuditedReveals
 
 if TYPE_CHECKING:
-    from gateway.app import Gateway
+    from gateway.rooms import Rooms
 
 
-def build(gateway: Gateway) -> tuple[ConsentDesk, RecipientDesk, AuditedReveals]:
+def build(rooms: Rooms) -> tuple[ConsentDesk, SuppressionDesk, AuditedReveals]:
     """Called once, when the intake of messages from handsets stands."""
-    database = gateway.database
-    consents = ConsentDesk(database.read, database.dedicated("consents"), gateway.vault)
-    recipients = RecipientDesk(
+    database = rooms.database
+    consents = ConsentDesk(database.read, database.dedicated("consents"), rooms.vault)
+    suppressions = SuppressionDesk(
         database.read,
         database.dedicated("suppressions"),
-        vault=gateway.vault,
-        registry=gateway.registry,
-        ids=gateway.ids,
-        stopped=gateway.inbound.stopped,
-        wall_ms=gateway.clock.wall_ms,
+        vault=rooms.vault,
+        ids=rooms.ids,
+        stopped=rooms.inbound.stopped,
+        wall_ms=rooms.clock.wall_ms,
     )
-    return consents, recipients, AuditedReveals(database.dedicated("reveals"), gateway.ids)
+    return consents, suppressions, AuditedReveals(database.dedicated("reveals"), rooms.ids)

@@ -6,16 +6,22 @@ Owns that wiring alone.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+import structlog
 
 from dispatch.clock import Clock
 from dispatch.inbound.intake import InboundShared
-from dispatch.inbound.opt_outs import OptOutPolicy, OptOuts
+from dispatch.inbound.opt_outs import Confirmation, OptOutPolicy, OptOuts
 from dispatch.inbound.owners import SenderOwners
 from dispatch.inbound.recorder import InboundRecorder
 from dispatch.inbound.service import InboundService
+from dispatch.message import MessageOptions
 from gateway.config import Config
 from gateway.config.account_settings import AccountSettings
+from messages.accept.validation import Validator
+from messages.models import Accepter, AccountPolicy, Prepared, Refused
 from recipients.just_stopped import JustStopped
 from recipients.keywords import KeywordSets
 from recipients.numbers.plan import NumberPlan
@@ -26,6 +32,8 @@ from storage.ids import IdSource
 from storage.names import DEFAULT_ACCOUNT, Registry
 from storage.pool import Database
 from storage.suppression import EVERY_CATEGORY
+
+_log = structlog.get_logger(__name__)
 
 NANOSECONDS = 1_000_000_000
 AUDIT_LAG_SECONDS = 60.0  # for results that wait for the database
@@ -97,3 +105,47 @@ def opt_out_policy(settings: AccountSettings) -> OptOutPolicy:
         EVERY_CATEGORY if every else int(Category.of(settings.opt_out_category)),
         settings.opt_out_reply,
     )
+
+
+class ConfirmationSender:
+    """Implements SendConfirmations: a confirmation is a message like any other, but one that goes
+    in spite of the opt-out it confirms.
+    """
+
+    def __init__(
+        self, accepter: Accepter, validator: Validator, accounts: Mapping[int, AccountPolicy]
+    ) -> None:
+        self._accepter = accepter
+        self._validator = validator
+        self._accounts = accounts
+
+    async def __call__(self, confirmations: Sequence[Confirmation], now_ms: int) -> int:
+        prepared = [
+            message
+            for each in confirmations
+            if (message := self._prepared(each, now_ms)) is not None
+        ]
+        if not prepared:
+            return 0
+        verdicts = await self._accepter.accept(prepared, batch_id=None)
+        return sum(not isinstance(verdict, Refused) for verdict in verdicts)
+
+    def _prepared(self, confirmation: Confirmation, now_ms: int) -> Prepared | None:
+        account = self._accounts.get(confirmation.account)
+        if account is None:
+            return None
+        body = msgspec.json.encode(
+            {
+                "to": confirmation.to,
+                "text": confirmation.text,
+                "from": confirmation.sender,
+                "category": Category.SERVICE.label,
+            }
+        )
+        checked = self._validator.check(msgspec.Raw(body), account, now_ms=now_ms)
+        if isinstance(checked, Refused):
+            _log.warning("opt_out_reply_refused", account=account.name, detail=checked.detail)
+            return None
+        options = checked.options or MessageOptions()
+        checked.options = msgspec.structs.replace(options, exempt=True)
+        return checked

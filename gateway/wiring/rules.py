@@ -8,30 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import msgspec
-
-from dispatch.wire.last_look import LastLook, SuppressionLook
+from dispatch.wire.last_look import SuppressionLook
 from gateway.config.account_settings import AccountSettings
 from gateway.config.policy_settings import CapSettings, QuietHoursSettings
+from gateway.config.retention_settings import RetentionSettings
 from gateway.config.settings import Config
 from messages.rules.caps import CapRules, CapsCheck, CapsLook
 from messages.rules.consent import ConsentCheck, ConsentLook, ConsentRules
 from messages.rules.quiet_hours import TimingRules
 from messages.rules.quiet_hours_checks import TimingCheck, TimingLook
-from messages.rules.suppression import FlushCheck, SuppressionCheck
+from messages.rules.rules import Rules
+from messages.rules.suppression import SuppressionCheck
 from messages.rules.velocity import VelocityCheck, VelocityLimits
 from recipients.caps import Caps
 from storage.categories import Category
-
-
-class Rules(msgspec.Struct, frozen=True):
-    """What validation, the accepter and the intent writer are given."""
-
-    timing: TimingRules
-    checks: Sequence[FlushCheck]
-    looks: Sequence[LastLook]
-    # (rule, "refused"): what validation counts
-    decisions: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
+from storage.retention import KeptDays
 
 
 def build_rules(
@@ -105,6 +96,16 @@ def velocity_limits(
         for account in settings
         if (chosen := account.otp_velocity) is not None
     }
+
+
+def kept_days(settings: RetentionSettings) -> KeptDays:
+    """What is kept for how long, as configured."""
+    return KeptDays(
+        messages=settings.messages_days,
+        clicks=settings.clicks_days,
+        inbound=settings.inbound_days,
+        raw=settings.raw_days,
+    )
 
 
 def timing_rules(

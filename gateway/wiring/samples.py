@@ -19,10 +19,10 @@ from smpp.vocabulary import status_name
 from storage.categories import Category
 from storage.connectors import SANDBOX
 from storage.group_commit import GroupCommit
-from web.services import Sample
+from web.samples import Sample
 
 if TYPE_CHECKING:
-    from gateway.app import Gateway
+    from gateway.rooms import Rooms
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -36,22 +36,22 @@ _SESSION_PDUS = (
 )
 
 
-def snapshot(gateway: Gateway) -> Iterator[Sample]:
+def snapshot(rooms: Rooms) -> Iterator[Sample]:
     """Every sample of this process but the HTTP ones, which the web server counts itself."""
     yield Sample("sms_build_info", 1, (version("smsgate"),))
-    yield from _accepting(gateway)
-    for dispatch in gateway.dispatcher.connectors.values():
+    yield from _accepting(rooms)
+    for dispatch in rooms.dispatcher.connectors.values():
         if dispatch.pool is not None or dispatch.connector != SANDBOX:  # until it is used
             yield from _connector(dispatch)
-            yield from _oldest(gateway, dispatch)
-    yield from _recording(gateway)
-    yield Sample("sms_numbers_unreadable_total", gateway.vault.unreadable)
-    yield from _inbound(gateway)
-    yield from _links(gateway)
+            yield from _oldest(rooms, dispatch)
+    yield from _recording(rooms)
+    yield Sample("sms_numbers_unreadable_total", rooms.vault.unreadable)
+    yield from _inbound(rooms)
+    yield from _links(rooms)
 
 
-def _accepting(gateway: Gateway) -> Iterator[Sample]:
-    accepter = gateway.accepter
+def _accepting(rooms: Rooms) -> Iterator[Sample]:
+    accepter = rooms.accepter
     for category in Category:
         count = accepter.accepted_by_category[category]
         yield Sample("sms_messages_accepted_total", count, (category.label,))
@@ -59,14 +59,14 @@ def _accepting(gateway: Gateway) -> Iterator[Sample]:
         count = accepter.ended.get(status, 0)
         yield Sample("sms_messages_ended_at_accept_total", count, (status.label,))
     yield Sample("sms_messages_deduplicated_total", accepter.deduplicated)
-    yield Sample("sms_idempotency_replays_total", gateway.idempotency.replayed)
-    yield from _writer(gateway.idempotency.commits)
-    for category, count in gateway.shedding.shed.items():
+    yield Sample("sms_idempotency_replays_total", rooms.idempotency.replayed)
+    yield from _writer(rooms.idempotency.commits)
+    for category, count in rooms.shedding.shed.items():
         yield Sample("sms_messages_shed_total", count, (category.label,))
-    yield Sample("sms_messages_canceled_total", gateway.control.canceled)
-    dispatcher = gateway.dispatcher
+    yield Sample("sms_messages_canceled_total", rooms.control.canceled)
+    dispatcher = rooms.dispatcher
     decided: Counter[tuple[str, str]] = Counter()
-    for decisions in (gateway.rules, accepter, dispatcher.intents):
+    for decisions in (rooms.rules, accepter, dispatcher.intents):
         decided.update(decisions.decisions)
     for (rule, action), count in sorted(decided.items()):
         yield Sample("sms_policy_decisions_total", count, (rule, action))
@@ -75,7 +75,7 @@ def _accepting(gateway: Gateway) -> Iterator[Sample]:
         yield from _writer(lane)
     yield from _writer(dispatcher.intents.commits)
     yield from _writer(dispatcher.recorder.commits)
-    yield from _writer(gateway.control.canceler.commits)
+    yield from _writer(rooms.control.canceler.commits)
 
 
 def _writer(commits: GroupCommit[T, R]) -> Iterator[Sample]:
@@ -123,11 +123,11 @@ def _connector(dispatch: ConnectorDispatch) -> Iterator[Sample]:
     yield Sample("sms_receipts_guessed_total", intake.counters.guessed, labels)
 
 
-def _oldest(gateway: Gateway, dispatch: ConnectorDispatch) -> Iterator[Sample]:
-    now_ns = gateway.clock.monotonic_ns()
+def _oldest(rooms: Rooms, dispatch: ConnectorDispatch) -> Iterator[Sample]:
+    now_ns = rooms.clock.monotonic_ns()
     for category in Category:
         in_memory = dispatch.ready.scheduler.oldest_age(category, now_ns) / 1e9
-        behind = gateway.control.backlog_age_seconds(dispatch.connector, category)
+        behind = rooms.control.backlog_age_seconds(dispatch.connector, category)
         labels = (dispatch.name, category.label)
         yield Sample("sms_queue_oldest_seconds", max(in_memory, behind), labels)
 
@@ -136,35 +136,35 @@ def _status(command_status: int) -> str:
     return "other" if command_status == OTHER_STATUS else status_name(command_status)
 
 
-def _recording(gateway: Gateway) -> Iterator[Sample]:
-    recorder = gateway.dispatcher.recorder
+def _recording(rooms: Rooms) -> Iterator[Sample]:
+    recorder = rooms.dispatcher.recorder
     counters = recorder.counters
-    names = {number: dispatch.name for number, dispatch in gateway.dispatcher.connectors.items()}
+    names = {number: dispatch.name for number, dispatch in rooms.dispatcher.connectors.items()}
     for metric, counts in (
-        ("sms_parts_final_total", Counter(counters.final) + Counter(gateway.maintenance.final)),
+        ("sms_parts_final_total", Counter(counters.final) + Counter(rooms.maintenance.final)),
         ("sms_receipts_total", counters.receipts),
     ):
         for (connector, status), count in counts.items():
             yield Sample(metric, count, (names.get(connector, ""), Status(status).label))
-    disbelieved = counters.disbelieved + gateway.maintenance.disbelieved
+    disbelieved = counters.disbelieved + rooms.maintenance.disbelieved
     for connector, count in disbelieved.items():
         yield Sample("sms_receipts_implausible_time_total", count, (names.get(connector, ""),))
     yield Sample("sms_receipts_parked_total", counters.receipts_parked)
-    yield Sample("sms_receipts_joined_total", counters.receipts_joined + gateway.maintenance.joined)
-    yield Sample("sms_messages_rerouted_total", gateway.dispatcher.handover.moved)
-    yield Sample("sms_messages_expired_waiting_total", gateway.maintenance.expired)
+    yield Sample("sms_receipts_joined_total", counters.receipts_joined + rooms.maintenance.joined)
+    yield Sample("sms_messages_rerouted_total", rooms.dispatcher.handover.moved)
+    yield Sample("sms_messages_expired_waiting_total", rooms.maintenance.expired)
     yield Sample("sms_receipts_waiting", recorder.receipts_waiting)
     yield Sample("sms_records_unstorable_total", counters.unstorable)
     yield Sample("sms_numbers_suppressed_total", counters.numbers_suppressed)
-    yield Sample("sms_indexes_rewritten", int(gateway.vault.rewritten))
-    recovered = gateway.recovered
+    yield Sample("sms_indexes_rewritten", int(rooms.vault.rewritten))
+    recovered = rooms.recovered
     yield Sample("sms_messages_in_doubt_total", recovered.resent, ("resend",))
     yield Sample("sms_messages_in_doubt_total", recovered.held, ("hold",))
     yield Sample("sms_messages_in_doubt_total", recovered.failed, ("fail",))
 
 
-def _inbound(gateway: Gateway) -> Iterator[Sample]:
-    recorder = gateway.inbound.recorder
+def _inbound(rooms: Rooms) -> Iterator[Sample]:
+    recorder = rooms.inbound.recorder
     yield from _writer(recorder.commits)
     yield Sample("sms_inbound_messages_total", recorder.counters.messages)
     yield Sample("sms_inbound_incomplete_total", recorder.counters.incomplete)
@@ -173,14 +173,14 @@ def _inbound(gateway: Gateway) -> Iterator[Sample]:
     yield Sample("sms_inbound_waiting", recorder.waiting)
     opt_outs = recorder.opt_outs
     yield Sample("sms_optouts_total", opt_outs.opted_out, ("keyword",))
-    yield Sample("sms_optouts_total", gateway.recipients.opted_out, ("api",))
+    yield Sample("sms_optouts_total", rooms.suppressions.opted_out, ("api",))
     yield Sample("sms_optouts_undone_total", opt_outs.opted_in, ("keyword",))
-    confirmations = gateway.inbound.confirmations
+    confirmations = rooms.inbound.confirmations
     yield Sample("sms_optout_replies_total", confirmations.sent, ("sent",))
     yield Sample("sms_optout_replies_total", confirmations.dropped, ("dropped",))
-    yield Sample("sms_optout_violations_total", gateway.inbound.violations.violations)
-    for connector, intake in gateway.inbound.intakes.items():
-        labels = (gateway.dispatcher.connectors[connector].name,)
+    yield Sample("sms_optout_violations_total", rooms.inbound.violations.violations)
+    for connector, intake in rooms.inbound.intakes.items():
+        labels = (rooms.dispatcher.connectors[connector].name,)
         yield Sample("sms_inbound_parts_total", intake.counters.parts, labels)
         for guess, count in intake.counters.read_as.items():
             yield Sample("sms_inbound_alphabet_guessed_total", count, (*labels, guess))
@@ -189,7 +189,7 @@ def _inbound(gateway: Gateway) -> Iterator[Sample]:
         yield Sample("sms_inbound_open", len(intake.reassembly), labels)
 
 
-def _links(gateway: Gateway) -> Iterator[Sample]:
-    for what, count in gateway.links.counts().items():
+def _links(rooms: Rooms) -> Iterator[Sample]:
+    for what, count in rooms.links.counts().items():
         yield Sample("sms_clicks_total", count, (what,))
-    yield from gateway.links.listener.samples()
+    yield from rooms.links_listener.samples()

@@ -10,9 +10,10 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING
 
 from dispatch.outbox.due_rows import Released
-from dispatch.outbox.handover import Detours, Handover
+from dispatch.outbox.handover import Handover
 from dispatch.outbox.refill import Refiller
 from dispatch.outbox.stops import StopLook
+from dispatch.routes.detours import Detours
 from dispatch.wire.connector_dispatch import ConnectorDispatch
 from dispatch.wire.last_look import LastLook
 from dispatch.wire.querying import Querying
@@ -23,7 +24,7 @@ from messages.models import Prepared
 from storage.names import Registry
 
 if TYPE_CHECKING:
-    from gateway.app import Gateway
+    from gateway.rooms import Rooms
 
 NANOSECONDS = 1_000_000_000
 
@@ -52,27 +53,27 @@ def pacing_rates(config: Config, registry: Registry) -> PacingRates:
     )
 
 
-def pacing(gateway: Gateway) -> Pacing:
+def pacing(rooms: Rooms) -> Pacing:
     """The timetables of accounts, senders, routes and recipients."""
 
     def route_of(message: Prepared | Released) -> Hashable:
-        account = gateway.registry.account_name(message.account)
-        return gateway.routes.identity(
+        account = rooms.registry.account_name(message.account)
+        return rooms.routes.identity(
             message.to, message.sender, message.category, account, message.tags
         )
 
-    rates = pacing_rates(gateway.config, gateway.registry)
-    return Pacing(rates, route_of, since=gateway.ids.next())
+    rates = pacing_rates(rooms.config, rooms.registry)
+    return Pacing(rates, route_of, since=rooms.ids.next())
 
 
-def looks(gateway: Gateway) -> tuple[LastLook, ...]:
+def looks(rooms: Rooms) -> tuple[LastLook, ...]:
     """What is asked once more about messages that are about to go."""
-    stop = StopLook(gateway.pacing.stopped)
-    return (gateway.control.look, stop, *gateway.rules.looks)  # caps count, so last
+    stop = StopLook(rooms.pacing.stopped)
+    return (rooms.control.look, stop, *rooms.rules.looks)  # caps count, so last
 
 
 def handover(
-    gateway: Gateway,
+    rooms: Rooms,
     built: Mapping[int, ConnectorDispatch],
     detours: Detours,
     refiller: Refiller,
@@ -80,38 +81,36 @@ def handover(
 ) -> Handover:
     """Not yet started."""
     return Handover(
-        gateway.database.dedicated("handover"),
+        rooms.database.dedicated("handover"),
         built,
         detours,
-        vault=gateway.vault,
-        ids=gateway.ids,
+        vault=rooms.vault,
+        ids=rooms.ids,
         monotonic=monotonic,
         backlog=refiller.backlog,
-        configured_away=lambda: set(gateway.registry.connectors.values()) - built.keys(),
-        ended=gateway.task_ended,
+        configured_away=lambda: set(rooms.registry.connectors.values()) - built.keys(),
+        ended=rooms.task_ended,
     )
 
 
 def refiller(
-    gateway: Gateway, built: Mapping[int, ConnectorDispatch], monotonic: Callable[[], float]
+    rooms: Rooms, built: Mapping[int, ConnectorDispatch], monotonic: Callable[[], float]
 ) -> Refiller:
     """Not yet started."""
     return Refiller(
-        gateway.database.dedicated("refill"),
+        rooms.database.dedicated("refill"),
         built,
-        batches=gateway.control.batches,
-        vault=gateway.vault,
-        ids=gateway.ids,
-        term=gateway.term.term,
+        batches=rooms.control.batches,
+        vault=rooms.vault,
+        ids=rooms.ids,
+        term=rooms.term.term,
         monotonic=monotonic,
-        ended=gateway.task_ended,
-        pace=gateway.pacing,
+        ended=rooms.task_ended,
+        pace=rooms.pacing,
         texts_differ=connectors.texts_differ(built),
     )
 
 
-def querying(gateway: Gateway, built: Mapping[int, ConnectorDispatch]) -> Querying:
+def querying(rooms: Rooms, built: Mapping[int, ConnectorDispatch]) -> Querying:
     """Not yet started."""
-    return Querying(
-        gateway.database.dedicated("querying"), built, gateway.clock, gateway.task_ended
-    )
+    return Querying(rooms.database.dedicated("querying"), built, rooms.clock, rooms.task_ended)

@@ -8,109 +8,154 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from campaigns.funnel_desk import FunnelReports
+from dispatch.inbound.reading import InboundMessages
 from dispatch.raw.desk import RawDesk
 from dispatch.routes.routing import RouteTable
-from dlr.report_desk import Reports
-from gateway.config import Config
-from gateway.config.account_settings import AccountSettings
+from dispatch.wire.connector_dispatch import ConnectorDispatch
+from dlr.report_desk import DeliveryReports
+from gateway.config import ConfigError
+from gateway.config.connector_settings import ConnectorSettings
+from gateway.config.settings import HttpSettings, LinkSettings
 from gateway.health import Health
-from gateway.wiring.connectors import texts_of
+from gateway.wiring.accounts import request_rates, validity_seconds
+from gateway.wiring.connectors import PAUSED, texts_of
 from gateway.wiring.samples import snapshot
 from messages.accept.rehearsal import Rehearsal
 from messages.accept.validation import Validator
 from messages.control.doubts import Resolver
 from messages.control.waiting import Queues
-from messages.models import AccountPolicy, Prepared
-from ratelimit.spec import RateSpec
+from messages.models import Prepared
+from messages.reading.reader import Messages
+from recipients.number_view import NumberDesk
 from recipients.numbers.plan import NumberPlan
-from recipients.numbers.rules import NumberRules
-from storage.categories import Category
+from smpp.client import BindState
 from storage.connectors import SANDBOX, SANDBOX_NAME
-from storage.names import DEFAULT_ACCOUNT, Registry
-from storage.reading import Messages, connector_view
 from web.edge.cursors import KEY_BYTES, KEY_PURPOSE, Cursors
+from web.edge.listener import Listener
 from web.edge.request_limits import RequestLimits
-from web.services import ConnectorView, RouteView, Services
+from web.server import ServerSettings
+from web.services import (
+    ConfigurationRefused,
+    ConnectorView,
+    Operations,
+    Reloaded,
+    RouteView,
+    Services,
+)
 
 if TYPE_CHECKING:
-    from gateway.app import Gateway
+    from gateway.rooms import Rooms
 
 
-def services(gateway: Gateway) -> Services:
-    """Everything the handlers reach. Called once all rooms are built."""
-    registry = gateway.registry
-    dispatches = gateway.dispatcher.connectors
-    validator = _validator(gateway)
-    read = gateway.database.read
+class ReloadDoor:
+    """Implements Operations: a configuration that is refused is told in the words of the API."""
 
-    def views() -> list[ConnectorView]:
-        return [
-            connector_view(dispatches[registry.connectors[settings.name]], settings)
-            for settings in (*gateway.config.connectors, *gateway.sandbox.running)
-        ]
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+        self.change_connector = operations.change_connector
 
-    return Services(
-        idempotency=gateway.idempotency,
-        doubts=_resolver(gateway),
-        accepter=gateway.shedding,
-        validator=validator,
-        accounts=gateway.accounts,
-        policy_preview=Rehearsal(read, gateway.vault, lambda: gateway.accepter.checks),
-        explain_route=lambda message, account: _route_view(gateway.routes, message, account),
-        messages=Messages(read, registry, gateway.vault),
-        recipients=gateway.recipients,
-        consents=gateway.consents,
-        control=gateway.control,
-        queues=Queues(read, registry, gateway.clock.wall_ms),
-        reports=Reports(read, registry),
-        connectors=views,
-        operations=gateway.reloader,
-        readiness=Health(
-            read,
-            dispatches.values(),
-            lambda: gateway.draining,
-            writers={
-                "storing messages": gateway.accepter.lanes,
-                "storing results": (gateway.dispatcher.recorder.commits,),
-            },
-            degraded={"keeping clicks": gateway.links.trouble},
-            monotonic=time.monotonic,
-        ),
-        snapshot=lambda: snapshot(gateway),
-        keys=gateway.key_store,
-        reveals=gateway.reveals,
-        raw_deliveries=_raw_desk(gateway),
-        limits=_request_limits(gateway),
-        cursors=Cursors(gateway.keys.derive(KEY_PURPOSE, KEY_BYTES)),
-        new_batch_id=gateway.ids.next,
-        wall_ms=gateway.clock.wall_ms,
+    async def reload(self, *, allow_removals: bool = False) -> Reloaded:
+        try:
+            return await self._operations.reload(allow_removals=allow_removals)
+        except ConfigError as error:
+            raise ConfigurationRefused(str(error), error.faults) from error
+
+
+def server_settings(http: HttpSettings) -> ServerSettings:
+    """What the API's server needs to know of its section."""
+    return ServerSettings(
+        host=http.listen.host,
+        port=http.listen.port,
+        max_body=http.max_body,
+        bodies_max=http.bodies_max,
+        batch_items_max=http.batch_items_max,
+        connections_max=http.connections_max,
+        keep_alive_seconds=http.keep_alive_seconds,
+        metrics_key=http.metrics_key,
+    )
+
+
+def link_listener(links: LinkSettings) -> Listener:
+    """Takes the connections of the redirect server."""
+    return Listener(
+        "links",
+        connections_max=links.connections_max,
+        keep_alive_seconds=links.keep_alive_seconds,
         monotonic=time.monotonic,
     )
 
 
-def validity_seconds(config: Config) -> tuple[int, ...]:
-    """How long a message is tried that does not say, by category."""
-    return tuple(
-        min(getattr(config.validity, category.label), config.limits.validity_seconds_max)
-        for category in Category
+def services(rooms: Rooms, operations: Operations) -> Services:
+    """Everything the handlers reach. Called once all rooms are built."""
+    registry = rooms.registry
+    dispatches = rooms.dispatcher.connectors
+    validator = _validator(rooms)
+    read = rooms.database.read
+
+    def views() -> list[ConnectorView]:
+        return [
+            connector_view(dispatches[registry.connectors[settings.name]], settings)
+            for settings in (*rooms.config.connectors, *rooms.sandbox.running)
+        ]
+
+    return Services(
+        idempotency=rooms.idempotency,
+        doubts=_resolver(rooms),
+        accepter=rooms.shedding,
+        validator=validator,
+        accounts=rooms.accounts,
+        policy_preview=Rehearsal(read, rooms.vault, lambda: rooms.accepter.checks),
+        explain_route=lambda message, account: _route_view(rooms.routes, message, account),
+        messages=Messages(read, registry, rooms.vault),
+        inbound=InboundMessages(read, registry, rooms.vault),
+        suppressions=rooms.suppressions,
+        numbers=NumberDesk(read, rooms.vault, rooms.clock.wall_ms),
+        consents=rooms.consents,
+        control=rooms.control,
+        queues=Queues(read, registry, rooms.clock.wall_ms),
+        reports=DeliveryReports(read, registry),
+        funnels=FunnelReports(read, registry),
+        connectors=views,
+        operations=operations,
+        readiness=Health(
+            read,
+            dispatches.values(),
+            lambda: rooms.draining,
+            writers={
+                "storing messages": rooms.accepter.lanes,
+                "storing results": (rooms.dispatcher.recorder.commits,),
+            },
+            degraded={"keeping clicks": rooms.links.trouble},
+            monotonic=time.monotonic,
+        ),
+        snapshot=lambda: snapshot(rooms),
+        keys=rooms.key_store,
+        reveals=rooms.reveals,
+        raw_deliveries=_raw_desk(rooms),
+        limits=_request_limits(rooms),
+        cursors=Cursors(rooms.keys.derive(KEY_PURPOSE, KEY_BYTES)),
+        new_batch_id=rooms.ids.next,
+        wall_ms=rooms.clock.wall_ms,
+        monotonic=time.monotonic,
     )
 
 
-def _raw_desk(gateway: Gateway) -> RawDesk:
+def _raw_desk(rooms: Rooms) -> RawDesk:
     return RawDesk(
-        gateway.database.read,
-        vault=gateway.vault,
-        registry=gateway.registry,
-        texts=texts_of(gateway.dispatcher.connectors),
+        rooms.database.read,
+        vault=rooms.vault,
+        registry=rooms.registry,
+        texts=texts_of(rooms.dispatcher.connectors),
     )
 
 
-def _resolver(gateway: Gateway) -> Resolver:
+def _resolver(rooms: Rooms) -> Resolver:
     return Resolver(
-        gateway.database.dedicated("resolve"),
-        ids=gateway.ids,
-        backlog=gateway.dispatcher.backlog,
-        wall_ms=gateway.clock.wall_ms,
+        rooms.database.dedicated("resolve"),
+        ids=rooms.ids,
+        backlog=rooms.dispatcher.backlog,
+        wall_ms=rooms.clock.wall_ms,
     )
 
 
@@ -122,57 +167,57 @@ def _route_view(routes: RouteTable, message: Prepared, account: str) -> RouteVie
     return RouteView(first, decision.reason, tuple(name for name in others if name))
 
 
-def _request_limits(gateway: Gateway) -> RequestLimits:
-    pace = gateway.pacing
+def _request_limits(rooms: Rooms) -> RequestLimits:
+    pace = rooms.pacing
     return RequestLimits(
-        request_rates(gateway.config, gateway.registry),
+        request_rates(rooms.config, rooms.registry),
         pace.account_rates,
         parts_quota=pace.quota,
-        monotonic_ns=gateway.clock.monotonic_ns,
+        monotonic_ns=rooms.clock.monotonic_ns,
     )
 
 
-def request_rates(config: Config, registry: Registry) -> dict[int, RateSpec]:
-    """How often each account that has such a limit may ask to send."""
-    return {
-        registry.accounts[account.name]: account.requests_rate.spec
-        for account in config.accounts
-        if account.requests_rate is not None
-    }
-
-
-def account_policies(config: Config, registry: Registry) -> dict[int, AccountPolicy]:
-    """Those of every configured account, by the id of table `account`."""
-    accounts = config.accounts or (AccountSettings(name=DEFAULT_ACCOUNT),)
-    numbers = registry.accounts
-    return {numbers[each.name]: account_policy(each, numbers[each.name]) for each in accounts}
-
-
-def _validator(gateway: Gateway) -> Validator:
-    config = gateway.config
+def _validator(rooms: Rooms) -> Validator:
+    config = rooms.config
     return Validator(
         numbers=NumberPlan(),
-        route=gateway.routes.first,
+        route=rooms.routes.first,
         link_base_url=str(config.links.base_url),
         parts_max=config.limits.message_parts_max,
         validity_seconds_max=config.limits.validity_seconds_max,
-        timing=gateway.rules.timing,
+        timing=rooms.rules.timing,
         validity_seconds=validity_seconds(config),
-        decisions=gateway.rules.decisions,
-        texts=texts_of(gateway.dispatcher.connectors),
+        decisions=rooms.rules.decisions,
+        texts=texts_of(rooms.dispatcher.connectors),
     )
 
 
-def account_policy(settings: AccountSettings, number: int) -> AccountPolicy:
-    """What validation needs to know of an account."""
-    return AccountPolicy(
-        id=number,
-        name=settings.name,
-        default_category=Category.of(settings.default_category),
-        senders=settings.senders,
-        signature=settings.signature,
-        opt_out_suffix=settings.opt_out_suffix,
-        shorten_urls=settings.shorten_urls,
-        sandbox=settings.sandbox,
-        numbers=NumberRules(frozenset(settings.countries), settings.refuse_landlines),
+def connector_view(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> ConnectorView:
+    """One connector as it runs here."""
+    pool = dispatch.pool
+    binds = [] if pool is None else pool.binds
+    rate, ceiling = dispatch.pace.per_second, dispatch.pace.ceiling
+    return ConnectorView(
+        name=dispatch.name,
+        kind=settings.kind,
+        up=pool is not None and pool.up,
+        reason=None if pool is None else pool.reason,
+        binds=len(binds),
+        binds_up=sum(bind.state is BindState.BOUND for bind in binds),
+        window=settings.window,
+        in_flight=dispatch.parts_in_flight,
+        queued=len(dispatch.ready),
+        rate=None if rate is None else f"{rate:g}/s",
+        rate_max=None if ceiling is None else f"{ceiling.per_second:g}/s",
+        paused=PAUSED in dispatch.withheld,
+        withheld=dispatch.withheld,
+        keep_raw=settings.keep_raw,
+        code_table=settings.code_table,
+        codes=settings.codes,
+        receipt_states=settings.receipt_states,
+        receipts_per=settings.receipts_per,
+        receipt_time_zone=str(settings.receipt_time_zone),
+        receipt_states_unknown=dict(dispatch.intake.reader.unknown_words.counts()),
+        bind=settings.bind,
+        hints=dispatch.outcomes.unfit.hints,
     )

@@ -14,9 +14,9 @@ from typing import Protocol
 
 import structlog
 
-from dispatch.answers.outcomes import FREED_BY_HAND
 from dispatch.clock import Clock
 from dispatch.decisions import add_decision
+from dispatch.holds import FREED_BY_HAND
 from dispatch.message import ReadyMessage
 from dlr.ledger import insert_submissions
 from dlr.status import Status
@@ -27,7 +27,6 @@ from messages.accept.retraction import retract, was_committed
 from messages.accept.rows import (
     MESSAGE_COLUMNS,
     OUTBOX_COLUMNS,
-    Accepting,
     ended_row,
     held_event,
     message_row,
@@ -36,8 +35,9 @@ from messages.accept.rows import (
 )
 from messages.accept.stored_before import not_stored
 from messages.accept.verdicts import RETRY_AFTER_SECONDS, answers, failed, verdict_of
-from messages.models import GivenIds, Overloaded, Prepared, Refused, Verdict
-from messages.rules.suppression import FlushCheck, SuppressionCheck
+from messages.accepting import Accepting, FlushCheck
+from messages.models import GivenIds, Prepared, Refused, Verdict
+from messages.rules.suppression import SuppressionCheck
 from shortlinks.code import CodePermutation, link_value
 from shortlinks.ranges import LinkSequence, insert_range, plan_range
 from shortlinks.rewrite import fill_placeholders, short_urls
@@ -45,7 +45,7 @@ from storage import events
 from storage.categories import Category
 from storage.crypto import NumberVault
 from storage.doubtful import Doubtful
-from storage.faults import DEFECTS, is_transient, without_values
+from storage.faults import DEFECTS, Overloaded, is_transient, without_values
 from storage.group_commit import GroupCommit, QueueClosed, QueueFull
 from storage.ids import IdSource
 from storage.pool import Connection, Dedicated

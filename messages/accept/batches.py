@@ -9,24 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from messages.accepting import BatchOpening
 from storage import sql
 from storage.pool import Connection
 
 if TYPE_CHECKING:
-    from messages.accept.rows import Accepting
+    from messages.accepting import Accepting
 
 _SQL = sql.load("messages")
-
-
-class BatchOpening(msgspec.Struct, eq=False):
-    """One batch on its way in. Its messages have ids up to `until_id`."""
-
-    id: int
-    account: int
-    until_id: int
-    stored: bool = False
 
 
 def opened(batch_id: int | None, items: list[Accepting]) -> list[Accepting]:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from dlr.status import Status
-from messages.accept.rows import Accepting
+from messages.accepting import Accepting
 from messages.models import FieldError, Prepared, Refused, Verdict
 from messages.reading.statuses import Standing, standings
 from storage import sql

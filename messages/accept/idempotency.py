@@ -19,9 +19,9 @@ import msgspec
 import structlog
 
 from messages.accept.stored_before import stored_verdicts
-from messages.models import Overloaded, StorageDown, Verdict
+from messages.models import Verdict
 from storage import sql
-from storage.faults import UNAVAILABLE, is_unavailable, without_values
+from storage.faults import UNAVAILABLE, Overloaded, StorageDown, is_unavailable, without_values
 from storage.group_commit import GroupCommit, QueueClosed, QueueFull
 from storage.ids import IdSource, id_at, run_of_ids
 from storage.pool import Connection, Dedicated

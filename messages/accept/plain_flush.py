@@ -14,8 +14,7 @@ from datetime import datetime
 
 import msgspec
 
-from messages.accept.rows import Accepting
-from messages.rules.suppression import FlushCheck
+from messages.accepting import Accepting, FlushCheck
 from storage import sql
 from storage.faults import DEFECTS
 from storage.pool import Dedicated

@@ -8,17 +8,29 @@ accept does.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import asyncpg
+import msgspec
 
 from dispatch.holds import Hold
 from dlr.reasons import Reason
-from messages.accept.rows import NO_ID, Accepting
+from messages.accepting import NO_ID, Accepting, FlushCheck
 from messages.models import Prepared
-from messages.rules.suppression import FlushCheck
+from messages.words import ReasonName, StatusName
 from storage.crypto import NumberVault
 from storage.reading import reading
-from web.services import PolicyDecision
+
+
+class PolicyDecision(msgspec.Struct, omit_defaults=True):
+    """What a rule would do with a message; `status` is what the message would have then: `held` or
+    `scheduled` until a moment, or an end such as `capped`.
+    """
+
+    rule: str
+    status: StatusName
+    reason: ReasonName | None = None
+    until: datetime | None = None
 
 
 class Rehearsal:

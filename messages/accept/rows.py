@@ -6,16 +6,10 @@ that ends at once. Decides nothing.
 
 from __future__ import annotations
 
-from datetime import datetime
-
-import msgspec
-
-from dispatch.answers.outcomes import FREED_BY_HAND
-from dispatch.holds import Hold
-from dispatch.message import Ended, ReadyMessage
+from dispatch.holds import FREED_BY_HAND
+from dispatch.message import ReadyMessage
 from dlr.ledger import SubmissionRow
-from messages.accept.batches import BatchOpening
-from messages.models import Prepared, Refused, Verdict
+from messages.accepting import Accepting
 from storage.events import Event
 from storage.ids import IdSource
 
@@ -31,30 +25,6 @@ OUTBOX_COLUMNS = (
 
 
 NO_CONNECTOR = 0
-NO_ID = 0  # of a message in a preview: nothing about it is written
-
-
-class Accepting(msgspec.Struct, gc=False):
-    """One message on its way through a lane."""
-
-    id: int
-    prepared: Prepared
-    to_enc: bytes
-    to_idx: bytes
-    batch_id: int | None
-    text: str
-    expires_at: datetime | None
-    owner: int = 0
-    paced: bool = False  # counted by its account's rate, also if its flush has to be repeated
-    not_before: datetime | None = None
-    hold: Hold = Hold.NONE
-    ended: Ended | None = None
-    again: bool = False  # its id was given out before: it may be stored
-    batch: BatchOpening | None = None
-    old_idx: tuple[bytes, ...] = ()  # by which the release before may have indexed the recipient
-    # Has its client_ref, or why it may not have it; this one is not stored.
-    repeat_of: Accepting | Verdict | Refused | None = None
-    fingerprint: bytes | None = None  # of what is asked for, with its id before; with a client_ref
 
 
 def message_row(item: Accepting) -> tuple[object, ...]:

@@ -11,7 +11,8 @@ from datetime import datetime
 import msgspec
 
 from dispatch.message import MessageOptions, SendWindow
-from messages.models import AccountPolicy, FieldError, MessageRequest, SendWindowRequest
+from messages.models import AccountPolicy, FieldError
+from messages.requests import MessageRequest, SendWindowRequest
 from messages.rules.quiet_hours import TimingRules
 from recipients.hours import DAY_NAMES, EVERY_DAY, parse_clock, parse_hours
 from recipients.numbers.time_zones import zone_of

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from messages.models import Accepter, GivenIds, Overloaded, Prepared, Refused, Verdict
+from messages.models import Accepter, GivenIds, Prepared, Refused, Verdict
 from storage.categories import Category
+from storage.faults import Overloaded
 
 RETRY_AFTER_SECONDS = 2
 PERCENT = 100

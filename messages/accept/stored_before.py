@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dlr.status import Status
-from messages.accept.rows import Accepting
+from messages.accepting import Accepting
 from messages.models import Verdict
 from messages.reading.statuses import Standing, standings
 from storage import sql

@@ -19,14 +19,8 @@ from messages.accept.senders import sender_fault
 from messages.accept.tlvs import message_tlvs
 from messages.body_faults import UNDECODABLE, Faults, mended, repeated
 from messages.json_text import is_utf8, may_repeat
-from messages.models import (
-    AccountPolicy,
-    FieldError,
-    MessageRequest,
-    Prepared,
-    Refused,
-    RouteChoice,
-)
+from messages.models import AccountPolicy, FieldError, Prepared, Refused, RouteChoice
+from messages.requests import MessageRequest
 from messages.rules.quiet_hours import TimingRules
 from recipients.numbers.plan import NumberPlan
 from shortlinks.rewrite import (

@@ -12,10 +12,10 @@ import msgspec
 from dispatch.holds import Hold
 from dlr.reasons import Reason
 from dlr.status import Status
-from messages.accept.rows import Accepting
-from messages.models import Refused, StorageDown, Verdict
+from messages.accepting import Accepting
+from messages.models import Refused, Verdict
 from messages.reading.statuses import of_hold
-from storage.faults import is_unavailable
+from storage.faults import StorageDown, is_unavailable
 from storage.group_commit import QueueClosed, QueueFull
 
 RETRY_AFTER_SECONDS = 1

@@ -8,22 +8,52 @@ stopped batch alone (dispatch/queue/batch_pace.py), and sweep.py ends what a can
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 import asyncpg
 import msgspec
 
 from messages.batch_states import BatchState
-from messages.models import Overloaded, StorageDown
 from storage import sql
-from storage.faults import UNAVAILABLE, is_unavailable
+from storage.faults import UNAVAILABLE, Overloaded, StorageDown, is_unavailable
 from storage.pool import Connection, Dedicated
-from web.control_services import BatchChange, BatchConflict, BatchView
 
 _SQL = sql.load("messages")
 LIVE_MAX = 1_000  # batches that are not as they were accepted: every claim steps over each
 CHANGES_WAITING_MAX = 100
 RETRY_AFTER_SECONDS = 1
+FORGOTTEN_PER_STEP_MAX = 10_000
+
+
+class BatchChange(msgspec.Struct, frozen=True):
+    """What is to be different: `state` a label of messages/batch_states.py or None; `rate` unset,
+    None for none of its own, or as ratelimit/spec.py writes it.
+    """
+
+    state: str | None = None
+    rate: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class BatchConflict(Exception):
+    """The batch cannot be changed like that; `code` is one of web/problems.py."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+class BatchView(msgspec.Struct, kw_only=True):
+    """A batch as it stands. Its messages have ids up to `until_id`."""
+
+    id: int
+    until_id: int
+    state: str
+    rate: str | None
+    in_flight: int  # messages that can no longer be stopped, at most
+    changed_at: datetime | None
+    counts: Mapping[str, int] = msgspec.field(default_factory=dict)  # by outcome
 
 
 class BatchChanges:
@@ -95,3 +125,14 @@ async def _view(connection: Connection, row: asyncpg.Record) -> BatchView:
         in_flight=await connection.fetchval(_SQL["batch_in_flight"], row["id"]),
         changed_at=row["changed_at"],
     )
+
+
+async def forget_batches(connection: Connection, first_kept: int) -> int:
+    """Take out the batches whose messages are all below `first_kept` and gone; how many."""
+    forgotten = 0
+    gone = FORGOTTEN_PER_STEP_MAX
+    while gone == FORGOTTEN_PER_STEP_MAX:
+        done = await connection.execute(_SQL["batch_purge"], first_kept, FORGOTTEN_PER_STEP_MAX)
+        gone = int(done.split()[-1])
+        forgotten += gone
+    return forgotten

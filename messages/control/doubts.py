@@ -13,23 +13,31 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 import asyncpg
+import msgspec
 
 from dlr import in_doubt
 from dlr.status import Status
-from messages.models import StorageDown
 from messages.reading.statuses import standings
 from storage import audit, events, sql
 from storage.audit import AuditEntry
 from storage.events import Event
-from storage.faults import is_unavailable
+from storage.faults import StorageDown, is_unavailable
 from storage.ids import IdSource
 from storage.pool import Connection, Dedicated
-from web.services import Resolution
 
 _SQL = sql.load("messages")
 RETRY_AFTER_SECONDS = 1
 RESOLVED = MappingProxyType({"resend": "resent", "drop": "dropped"})
 _Doubt = tuple[asyncpg.Record, int]  # the message, and the connector that it may have gone to
+
+
+class Resolution(msgspec.Struct, frozen=True):
+    """What became of one message in doubt: resent or dropped; or nothing, and why: not_found,
+    not_unconfirmed, expired.
+    """
+
+    id: int
+    result: str
 
 
 class Resolver:

@@ -15,15 +15,13 @@ from dispatch.dispatcher import Dispatcher
 from dispatch.outbox.batch_feed import BatchFeed
 from dispatch.queue.batch_pace import BatchPace
 from dlr.report import delivery_counts
-from messages.control.batches import BatchChanges, read_batch
+from messages.control.batches import BatchChange, BatchChanges, BatchView, read_batch
 from messages.control.cancel import MessageCanceler
 from messages.control.look import ControlLook
 from messages.control.watch import BatchWatch
 from storage.ids import IdSource, time_of
 from storage.pool import Connection, Database
-from storage.reading import reading
-from web.control_services import BatchChange, BatchView
-from web.report_services import ReportTooSlow
+from storage.reading import ReportTooSlow, reading
 
 
 class Control:

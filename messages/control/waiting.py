@@ -6,21 +6,39 @@ asked on the way of a message.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import asyncpg
+import msgspec
 
 from dispatch.holds import Hold
 from storage import sql
 from storage.categories import Category
 from storage.ids import time_of
 from storage.names import Registry
-from storage.reading import reading
-from web.control_services import QueueKind, QueueView
-from web.report_services import ReportTooSlow
+from storage.reading import ReportTooSlow, reading
 
 _SQL = sql.load("messages")
+
+
+class QueueKind(msgspec.Struct, kw_only=True):
+    """What waits of one category for one connector, in memory and in the outbox."""
+
+    connector: str | None
+    category: str
+    messages: int
+    parts: int
+    in_memory: int  # messages about to go, in any process
+    oldest_seconds: float | None  # of those that wait for nothing but their turn
+
+
+class QueueView(msgspec.Struct):
+    """All that waits of an account; `held` counts messages by the rule they wait for."""
+
+    data: Sequence[QueueKind]
+    held: Mapping[str, int]
+    next_cursor: str | None = None
 
 
 class Queues:

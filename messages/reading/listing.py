@@ -8,9 +8,10 @@ newest. Writes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
+import msgspec
 
 from dlr.status import Status
 from messages.reading.statuses import standings
@@ -19,14 +20,26 @@ from storage import sql
 from storage.ids import id_at, time_of
 from storage.names import Registry
 from storage.pool import Connection
-from web.report_services import ReportTooSlow
-from web.services import MessageFilter
+from storage.reading import ReportTooSlow
 
 _SQL = sql.load("messages")
 WALK_MAX = 100_000  # messages of all accounts passed over for one page
 STATUSES_MAX = 5_000  # messages whose status is looked up for one page
 CHUNK = 100
 BATCH_SPAN = timedelta(hours=1)  # the ids of a batch are taken within moments of each other
+
+
+class MessageFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which messages a list holds: those created in [since, until) of which all this is true."""
+
+    since: datetime
+    until: datetime
+    to: str | None = None  # E.164 with +
+    status: str | None = None  # label of dlr/status.py
+    client_ref: str | None = None
+    batch_id: int | None = None
+    campaign_id: str | None = None
+    tag: str | None = None
 
 
 async def list_messages(

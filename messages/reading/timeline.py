@@ -24,10 +24,31 @@ from storage.events import Event
 from storage.ids import time_of
 from storage.names import Registry
 from storage.pool import Connection
-from web.services import Timeline, TimelineEvent, TimelinePage
 
 _SQL = sql.load("messages")
 WIRE_PART_MIN = 1  # part 0 is a message that never reached the wire
+
+
+class TimelineEvent(msgspec.Struct):
+    """One thing that happened to a message. `detail` holds no telephone number."""
+
+    at: datetime
+    kind: str
+    detail: Mapping[str, object]
+
+
+class TimelinePage(msgspec.Struct, frozen=True):
+    """Which part of a timeline: behind the click `after`, with at most so many clicks."""
+
+    clicks_max: int
+    after: int | None = None
+
+
+class Timeline(msgspec.Struct, frozen=True):
+    """A page of events in order of time. `more_after`: the last click, if there are more."""
+
+    events: Sequence[TimelineEvent]
+    more_after: int | None = None
 
 
 class Part(msgspec.Struct, frozen=True):

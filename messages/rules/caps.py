@@ -4,7 +4,8 @@ Owns both. At accept only what is certainly too much ends, and nothing is writte
 transaction each number is locked, judged and counted, by message id, so that a message sent again
 is not counted again and two gateways never both send the last one. A count is given back when it
 would refuse another message and its own was never sent: asked then, of the results themselves, it
-needs no help from whoever ended that message. Must not decide what is too much (recipients/caps.py).
+needs no help from whoever ended that message. Must not decide what is too much:
+recipients/caps.py does.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dispatch.holds import Hold
 from dispatch.message import Ended, Later, MessageOptions, ReadyMessage, StopVerdict
 from dlr.reasons import Reason
 from dlr.status import Status
-from messages.accept.rows import Accepting
+from messages.accepting import Accepting
 from recipients import frequency
 from recipients.caps import GAP, Caps, Refusal, refusal
 from recipients.frequency import Number, Old, Sends

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dispatch.message import Ended, ReadyMessage, StopVerdict
 from dlr.reasons import Reason
 from dlr.status import Status
-from messages.accept.rows import Accepting
+from messages.accepting import Accepting
 from recipients import consent
 from storage.pool import Connection
 from storage.suppression import Recipient

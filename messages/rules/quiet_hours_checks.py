@@ -1,7 +1,7 @@
 """Send times, send windows and quiet hours, at accept and again before the wire.
 
-Owns the two places where quiet_hours.py is asked. Both ask no database: the message brings what they
-need.
+Owns the two places where quiet_hours.py is asked. Both ask no database: the message brings what
+they need.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from dispatch.holds import Hold
 from dispatch.message import Later, ReadyMessage, StopVerdict
-from messages.accept.rows import Accepting
+from messages.accepting import Accepting
 from messages.rules.quiet_hours import TimingRules
 from storage.pool import Connection
 

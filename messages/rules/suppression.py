@@ -8,24 +8,13 @@ that a repeated flush would count twice. Must not store messages.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from dispatch.message import Ended
 from dlr.reasons import Reason
 from dlr.status import Status
-from messages.accept.rows import Accepting
+from messages.accepting import Accepting
 from storage import suppression
 from storage.pool import Connection
-
-
-class FlushCheck(Protocol):
-    """One rule over the messages of a flush. Sets `ended`, or `not_before` and `hold`."""
-
-    def concerns(self, item: Accepting) -> bool:
-        """Whether it might have to say anything about this message, beyond the suppression list."""
-
-    async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
-        """`items` are those that no earlier check has ended. At most a few statements in all."""
 
 
 class SuppressionCheck:

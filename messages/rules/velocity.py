@@ -16,7 +16,7 @@ import msgspec
 from dispatch.message import Ended
 from dlr.reasons import Reason
 from dlr.status import Status
-from messages.accept.rows import NO_ID, Accepting
+from messages.accepting import NO_ID, Accepting
 from messages.rules.caps import old_numbers
 from recipients import frequency
 from recipients.caps import Caps, refusal

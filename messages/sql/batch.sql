@@ -43,3 +43,14 @@ RETURNING id, connector, category, account, parts, in_doubt,
 UPDATE batch_control AS b SET live = false
 WHERE b.id = ANY($1::bigint[]) AND b.live
   AND NOT EXISTS (SELECT 1 FROM outbox AS o WHERE o.id > b.id AND o.id <= b.until_id AND o.batch_id = b.id);
+
+-- name: batch_purge
+-- Batches whose messages are all gone; those that every process has to know of wait for the end of that.
+DELETE FROM batch_control
+WHERE id IN (
+    SELECT id FROM batch_control
+    WHERE id < $1 AND until_id < $1 AND NOT live
+    ORDER BY id
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+);

@@ -186,3 +186,14 @@ def description_pattern(description: PhoneNumberDesc) -> str:
     lengths = "|".join(rf"[0-9]{{{length}}}" for length in description.possible_length)
     possible = rf"(?=(?:{lengths})\Z)" if lengths else ""
     return rf"{possible}(?:{description.national_number_pattern})\Z"
+
+
+def country_and_kind(number: str) -> tuple[str | None, str | None]:
+    """Country (ISO 3166) and kind of line, as far as the numbering plan tells."""
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return None, None
+    kind = phonenumbers.number_type(parsed)
+    name = phonenumbers.PhoneNumberType.to_string(kind).lower()
+    return phonenumbers.region_code_for_number(parsed), None if name == "unknown" else name

@@ -8,14 +8,3 @@ SELECT pg_advisory_unlock(7307061107);
 -- name: oldest_waiting
 -- The oldest message that still waits, by the database's clock the time now.
 SELECT min(id) AS id, clock_timestamp() AS now FROM outbox;
-
--- name: batch_purge
--- Batches whose messages are all gone; those that every process has to know of wait for the end of that.
-DELETE FROM batch_control
-WHERE id IN (
-    SELECT id FROM batch_control
-    WHERE id < $1 AND until_id < $1 AND NOT live
-    ORDER BY id
-    LIMIT $2
-    FOR UPDATE SKIP LOCKED
-);

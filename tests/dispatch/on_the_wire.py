@@ -13,10 +13,11 @@ from dispatch.answers.outcomes import Elsewhere, Outcomes, stays
 from dispatch.answers.receipt_intake import ReceiptIntake
 from dispatch.answers.receipt_reading import ReceiptManners, ReceiptReader
 from dispatch.message import ReadyMessage
-from dispatch.outbox.handover import Detours, Handover
+from dispatch.outbox.handover import Handover
 from dispatch.queue.batch_pace import BatchPace
 from dispatch.queue.pace import Pace
 from dispatch.queue.ready_queue import ReadyQueue
+from dispatch.routes.detours import Detours
 from dispatch.wire.connector_dispatch import ConnectorDispatch
 from dispatch.wire.wire_profile import WireProfile
 from dlr.codes import Codes

@@ -15,7 +15,8 @@ from typing import Any
 
 from dispatch.answers.recorder import Recorder
 from dispatch.clock import Clock
-from dispatch.message import Batch, Doubt, ReadyMessage
+from dispatch.journey import Batch, Doubt
+from dispatch.message import ReadyMessage
 from dispatch.wire.intents import IntentWriter
 from dlr.receipt_rows import ReceiptRow
 from dlr.status import Status

@@ -1,4 +1,4 @@
-"""Reports as the API gives them: names for numbers, groups that add up to their total."""
+"""DeliveryReports as the API gives them: names for numbers, groups that add up to their total."""
 
 from __future__ import annotations
 
@@ -8,18 +8,15 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from msgspec import UNSET, UnsetType
 
-from campaigns.funnel import CLICK_COUNTS
 from dlr.ledger import insert_submissions
 from dlr.report import COUNTS
-from dlr.report_desk import Reports
+from dlr.report_desk import DeliveryReports, GroupPage, ReportGroup
 from dlr.status import Status
-from messages.models import StorageDown
+from storage.faults import StorageDown
 from storage.names import Registry, register
 from storage.pool import Connection, Database
 from tests.dlr.rows import World
-from web.report_services import GroupPage, ReportGroup
 
 HOUR = timedelta(hours=1)
 ALL = GroupPage(1_000)
@@ -40,8 +37,8 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def reports(database: Database, registry: Registry) -> Reports:
-    return Reports(database.read, registry)
+def reports(database: Database, registry: Registry) -> DeliveryReports:
+    return DeliveryReports(database.read, registry)
 
 
 @pytest.fixture
@@ -64,7 +61,7 @@ async def submitted(
 async def test_groups_have_names_and_add_up_to_the_total(
     connection: Connection,
     registry: Registry,
-    reports: Reports,
+    reports: DeliveryReports,
     span: tuple[datetime, datetime],
 ) -> None:
     world = World()
@@ -91,7 +88,7 @@ async def test_groups_have_names_and_add_up_to_the_total(
 async def test_without_groups_only_the_total_is_told(
     connection: Connection,
     registry: Registry,
-    reports: Reports,
+    reports: DeliveryReports,
     span: tuple[datetime, datetime],
 ) -> None:
     await submitted(connection, World(), registry, "carrier-a", Status.DELIVERED)
@@ -103,7 +100,7 @@ async def test_without_groups_only_the_total_is_told(
 async def test_another_account_and_another_time_are_not_counted(
     connection: Connection,
     registry: Registry,
-    reports: Reports,
+    reports: DeliveryReports,
     span: tuple[datetime, datetime],
 ) -> None:
     await submitted(connection, World(), registry, "carrier-a", Status.DELIVERED)
@@ -115,37 +112,6 @@ async def test_another_account_and_another_time_are_not_counted(
         assert set(report.total.counts) == set(COUNTS)
         assert not any(report.total.counts.values())
         assert report.total.rates["delivery_rate"].value is None
-
-
-async def test_the_funnel_of_nothing_has_the_same_figures_as_any_other(
-    connection: Connection,
-    registry: Registry,
-    reports: Reports,
-    span: tuple[datetime, datetime],
-) -> None:
-    nothing = await reports.funnel(registry.accounts["shop"], *span, [], ALL)
-    await submitted(connection, World(), registry, "carrier-a", Status.DELIVERED)
-    something = await reports.funnel(registry.accounts["shop"], *span, [], ALL)
-    assert set(nothing.total.counts) == set(something.total.counts)
-    assert set(nothing.total.rates) == set(something.total.rates)
-    assert set(CLICK_COUNTS) <= set(nothing.total.counts)
-
-
-async def test_the_funnel_names_its_groups(
-    connection: Connection,
-    registry: Registry,
-    reports: Reports,
-    span: tuple[datetime, datetime],
-) -> None:
-    shop = registry.accounts["shop"]
-    world = World()
-    for variant in ("a", "b", "b"):
-        await world.message(connection, account=shop, campaign_id="spring", variant=variant)
-    report = await reports.funnel(shop, *span, ["account", "campaign", "variant"], ALL)
-    assert [(group.key, group.counts["accepted"]) for group in report.groups] == [
-        ({"account": "shop", "campaign": "spring", "variant": "a"}, 1),
-        ({"account": "shop", "campaign": "spring", "variant": "b"}, 2),
-    ]
 
 
 async def test_numbers_without_a_name_are_told_all_the_same(registry: Registry) -> None:
@@ -173,7 +139,7 @@ async def test_a_database_that_is_away_is_storage_down(
     pool = asyncpg.create_pool("postgresql://nobody@127.0.0.1:1/nothing", min_size=0, max_size=1)
     async with pool:
         with pytest.raises(StorageDown):
-            await Reports(pool, registry).delivery(1, *span, [], ALL)
+            await DeliveryReports(pool, registry).delivery(1, *span, [], ALL)
 
 
 async def many_campaigns(connection: Connection, registry: Registry, count: int) -> None:
@@ -196,7 +162,11 @@ async def many_campaigns(connection: Connection, registry: Registry, count: int)
 
 
 async def pages(
-    reports: Reports, account: int, span: tuple[datetime, datetime], by: list[str], limit: int
+    reports: DeliveryReports,
+    account: int,
+    span: tuple[datetime, datetime],
+    by: list[str],
+    limit: int,
 ) -> AsyncIterator[tuple[list[ReportGroup], int]]:
     """Each page's groups and total."""
     after: tuple[str, ...] | None = ()
@@ -208,7 +178,10 @@ async def pages(
 
 
 async def test_f1_more_groups_than_a_page_holds_are_all_told_once(
-    connection: Connection, registry: Registry, reports: Reports, span: tuple[datetime, datetime]
+    connection: Connection,
+    registry: Registry,
+    reports: DeliveryReports,
+    span: tuple[datetime, datetime],
 ) -> None:
     await many_campaigns(connection, registry, 1_006)
     shop = registry.accounts["shop"]
@@ -224,7 +197,7 @@ async def test_f1_more_groups_than_a_page_holds_are_all_told_once(
 async def test_f1_pages_of_any_size_hold_each_group_once_in_one_order(
     connection: Connection,
     registry: Registry,
-    reports: Reports,
+    reports: DeliveryReports,
     span: tuple[datetime, datetime],
     by: list[str],
 ) -> None:
@@ -235,34 +208,3 @@ async def test_f1_pages_of_any_size_hold_each_group_once_in_one_order(
     for limit in (1, 3, 10):
         parts = [page async for page in pages(reports, shop, span, by, limit)]
         assert [group for groups, _ in parts for group in groups] == whole
-
-
-async def test_f1_the_funnel_pages_alike(
-    connection: Connection, registry: Registry, reports: Reports, span: tuple[datetime, datetime]
-) -> None:
-    await many_campaigns(connection, registry, 3)
-    shop = registry.accounts["shop"]
-    first = await reports.funnel(shop, *span, ["campaign"], GroupPage(3))
-    assert first.more_after is not None
-    second = await reports.funnel(shop, *span, ["campaign"], GroupPage(3, first.more_after))
-    campaigns = [group.key["campaign"] for group in (*first.groups, *second.groups)]
-    assert (campaigns, second.more_after) == (["c0000", "c0001", "c0002", None], None)
-    assert first.total == second.total
-
-
-async def test_o10_a_funnel_says_when_clicks_were_not_kept(
-    connection: Connection,
-    registry: Registry,
-    reports: Reports,
-    span: tuple[datetime, datetime],
-) -> None:
-    shop = registry.accounts["shop"]
-    for hours, lost in ((-3, 7), (0, 2)):
-        await connection.execute(
-            "INSERT INTO click_gap (id, since, until, lost) VALUES ($1, $2, $2, $3)",
-            lost, datetime.now(UTC) + hours * HOUR, lost,
-        )  # fmt: skip
-    report = await reports.funnel(shop, *span, [], ALL)
-    assert not isinstance(report.click_gaps, UnsetType)
-    assert [gap.clicks_lost for gap in report.click_gaps] == [2]
-    assert (await reports.delivery(shop, *span, [], ALL)).click_gaps is UNSET

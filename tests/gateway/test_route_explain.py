@@ -10,9 +10,10 @@ import phonenumbers
 import pytest
 from phonenumbers import carrier
 
-from dispatch.routes.routing import RouteTable, route, routes_of
+from dispatch.routes.routing import RouteTable, route
 from gateway.cli import main
 from gateway.config import ConfigError, load_config
+from gateway.wiring.routes import routes_of
 from gateway.wiring.sending import pacing_rates
 from recipients.numbers.origins import NumberOrigins
 from storage.names import Registry

@@ -16,7 +16,7 @@ from msgspec import UNSET, Meta, UnsetType
 from messages import json_text
 from messages.body_faults import BYTES_MAX, FAULTS_MAX, UNDECODABLE, mended
 from messages.json_text import list_items, may_hold_twice, may_repeat, repeated_members
-from messages.models import MessageRequest
+from messages.requests import MessageRequest
 
 
 class Inner(msgspec.Struct, forbid_unknown_fields=True):

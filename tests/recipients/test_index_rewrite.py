@@ -18,9 +18,10 @@ from dispatch.outbox.claims import Claims
 from dispatch.wire.intents import IntentWriter
 from dlr.reasons import Reason
 from dlr.status import Status
+from messages.accepting import FlushCheck
 from messages.rules.caps import CapRules, CapsCheck, CapsLook
 from messages.rules.consent import ConsentCheck, ConsentRules
-from messages.rules.suppression import FlushCheck, SuppressionCheck
+from messages.rules.suppression import SuppressionCheck
 from recipients import consent, frequency
 from recipients.caps import Caps
 from recipients.index_rewrite import IndexRewrite

@@ -55,7 +55,7 @@ DECLARED_WRITER = re.compile(r"\bWriter: ([a-z_.]+[a-z_])")
 WRITE = re.compile(
     r"\b(?:INSERT\s+INTO|UPDATE(?:\s+ONLY)?|DELETE\s+FROM(?:\s+ONLY)?|MERGE\s+INTO|COPY|TRUNCATE)\s+(\w+)"
 )
-# Migrations are checksummed, so their comments keep the names that packages had when they were written.
+# Migrations are checksummed: their comments keep the names that packages had at the time.
 WRITERS_SINCE_MOVED: dict[str, tuple[str, ...]] = {
     "gateway.accept": ("messages",),
     "gateway.dispatch": ("dispatch",),

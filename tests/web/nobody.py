@@ -8,22 +8,17 @@ from typing import Any
 
 import msgspec
 
-from web.consents import ConsentView, ConsentWord
-from web.raw_deliveries import RawDeliveryView, RawFilter
-from web.recipients import (
-    InboundFilter,
-    InboundView,
-    NumberView,
-    Suppress,
-    SuppressionFilter,
-    SuppressionView,
-)
+from dispatch.inbound.reading import InboundFilter, InboundView
+from dispatch.raw.desk import RawDeliveryView, RawFilter
+from recipients.consent_desk import ConsentView, ConsentWord
+from recipients.number_view import NumberView
+from recipients.suppression_desk import Suppress, SuppressionFilter, SuppressionView
 
 
 class Nobody:
-    """Implements Recipients."""
+    """Implements InboundReader, SuppressionList and NumberReader."""
 
-    async def inbound(
+    async def listed(
         self, accounts: Sequence[int], wanted: InboundFilter, **_place: Any
     ) -> list[InboundView]:
         return []

@@ -13,30 +13,7 @@ import msgspec
 
 from dlr.rates import delivery_rates
 from dlr.report import Latency
-from gateway.config.settings import HttpSettings
-from gateway.config.values import Address
-from messages.accept.idempotency import Claimed, InProgress, KeptAnswer, OtherBody, RequestKey
-from messages.accept.validation import Validator
-from messages.models import (
-    AccountPolicy,
-    FieldError,
-    GivenIds,
-    Overloaded,
-    Prepared,
-    Refused,
-    Verdict,
-)
-from messages.rules.quiet_hours import TimingRules
-from ratelimit.spec import RateSpec
-from recipients.numbers.plan import NumberPlan
-from storage.categories import Category
-from storage.ids import IdSource, time_of
-from tests.web.nobody import Nobody, NoConsents, NothingRaw
-from web.control_services import BatchChange, BatchConflict, BatchView, QueueKind, QueueView
-from web.edge.cursors import KEY_BYTES, Cursors
-from web.edge.keys import hash_of, new_key
-from web.edge.request_limits import RequestLimits
-from web.report_services import (
+from dlr.report_desk import (
     FailureCount,
     Failures,
     Figures,
@@ -45,27 +22,32 @@ from web.report_services import (
     Report,
     ReportGroup,
 )
-from web.reveal_record import Revealed
+from gateway.config.settings import HttpSettings
+from gateway.config.values import Address
+from messages.accept.idempotency import Claimed, InProgress, KeptAnswer, OtherBody, RequestKey
+from messages.accept.rehearsal import PolicyDecision
+from messages.accept.validation import Validator
+from messages.control.batches import BatchChange, BatchConflict, BatchView
+from messages.control.doubts import Resolution
+from messages.control.waiting import QueueKind, QueueView
+from messages.models import AccountPolicy, FieldError, GivenIds, Prepared, Refused, Verdict
+from messages.reading.listing import MessageFilter
+from messages.reading.reader import MessagePage, MessageView
+from messages.reading.timeline import Timeline, TimelineEvent, TimelinePage
+from messages.rules.quiet_hours import TimingRules
+from ratelimit.spec import RateSpec
+from recipients.numbers.plan import NumberPlan
+from storage.categories import Category
+from storage.faults import Overloaded
+from storage.ids import IdSource, time_of
+from tests.web.nobody import Nobody, NoConsents, NothingRaw
+from web.edge.cursors import KEY_BYTES, Cursors
+from web.edge.keys import StoredKey, hash_of, new_key
+from web.edge.request_limits import RequestLimits
+from web.edge.reveal_log import Revealed
+from web.samples import HistogramSample, Sample
 from web.server import HttpServer, create_app
-from web.services import (
-    Component,
-    ConnectorUnknown,
-    ConnectorView,
-    HistogramSample,
-    MessageFilter,
-    MessagePage,
-    MessageView,
-    PolicyDecision,
-    Reloaded,
-    Resolution,
-    RouteView,
-    Sample,
-    Services,
-    StoredKey,
-    Timeline,
-    TimelineEvent,
-    TimelinePage,
-)
+from web.services import Component, ConnectorUnknown, ConnectorView, Reloaded, RouteView, Services
 
 NOW_MS = 1_790_000_000_000
 SUPPRESSED_NUMBER = "+8613900000000"
@@ -426,7 +408,9 @@ def in_memory(
             "carrier-a", "routes[0]", ("carrier-b",)
         ),
         messages=memory,
-        recipients=Nobody(),
+        inbound=Nobody(),
+        suppressions=Nobody(),
+        numbers=Nobody(),
         consents=NoConsents(),
         control=memory,
         queues=memory,

@@ -7,15 +7,10 @@ from typing import get_args
 
 from dlr.rates import FORMULAS
 from dlr.status import STATUSES
+from messages.words import CATEGORY_NAMES, REASON_NAMES, STATUS_NAMES
 from storage.events import EventKind
 from tests.web.running import Api
-from web.meanings import (
-    CATEGORY_NAMES,
-    EVENT_KINDS,
-    REASON_NAMES,
-    STATUS_NAMES,
-    render,
-)
+from web.meanings import EVENT_KINDS, render
 
 PAGE = Path(__file__).parents[2] / "docs" / "meanings.md"
 

@@ -9,14 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.web.api.test_messages import GOOD, URL
 from tests.web.running import Api
-from web.metrics import (
-    CATALOGUE,
-    HttpCounters,
-    MetricsPage,
-    SnapshotCollector,
-    cumulative,
-)
-from web.services import HistogramSample, Sample
+from web.metrics import CATALOGUE, HttpCounters, MetricsPage, SnapshotCollector, cumulative
+from web.samples import HistogramSample, Sample
 
 
 async def scrape(api: Api) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from messages.models import Overloaded, StorageDown
+from storage.faults import Overloaded, StorageDown
 from tests.web.edge.test_request_limits import SECOND, Clock, limits
 from tests.web.raw_http import (
     GOOD,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from messages.models import GivenIds, Prepared, Refused, Verdict
+from messages.reading.reader import MessageView
 from storage.categories import Category
 from tests.web.raw_http import (
     GOOD,
@@ -25,7 +26,6 @@ from tests.web.running import Api, running_api
 from web.api.single_posts import SinglePosts
 from web.edge import bodies
 from web.edge.connection import BODY_SECONDS, HEAD_SECONDS, HELD_BYTES_MAX, Connection
-from web.services import MessageView
 
 RECEIVED_AT_ONCE = 256 << 10  # by asyncio's own event loop, the greediest
 

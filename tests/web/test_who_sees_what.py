@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.config.settings import HttpSettings
-from messages.models import StorageDown
+from storage.faults import StorageDown
 from tests.web.running import Api, running_api
 from web.edge.scopes import SCOPES
 from web.services import Component

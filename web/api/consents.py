@@ -14,9 +14,10 @@ from aiohttp import web
 from msgspec import UNSET, Meta
 
 from messages.models import FieldError
+from messages.words import CategoryName
+from recipients.consent_desk import ConsentView, ConsentWord
 from recipients.numbers.plan import NumberPlan
 from storage.categories import Category
-from web.consents import ConsentView, ConsentWord
 from web.edge.access import Access
 from web.edge.arguments import read_body, refusal
 from web.edge.bodies import BodyReader
@@ -24,7 +25,6 @@ from web.edge.endpoints import Endpoint
 from web.edge.json_answers import json_response
 from web.edge.parameters import QueryReader, invalid
 from web.edge.reveals import RevealQuery, Reveals, Unreadable, shown, unreadable
-from web.meanings import CategoryName
 from web.services import Services
 
 READ = "consents:read"

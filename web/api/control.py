@@ -15,9 +15,10 @@ from aiohttp import web
 from msgspec import Meta
 
 from dlr.status import Status
+from messages.control.batches import BatchChange, BatchConflict, BatchView
+from messages.control.waiting import QueueView
 from storage.ids import format_id, time_of
 from web.api.messages import MessageId
-from web.control_services import BatchChange, BatchConflict, BatchView, QueueView
 from web.edge.access import Access
 from web.edge.arguments import decoded_with_rate, not_found, path_id
 from web.edge.bodies import BodyReader

@@ -14,7 +14,9 @@ from aiohttp import web
 from msgspec import Meta
 
 from messages.body_faults import Faults
+from messages.control.doubts import Resolution
 from messages.models import FieldError
+from messages.reading.listing import MessageFilter
 from storage.ids import format_id, parse_id, time_of
 from web.api.messages import MessageId
 from web.edge.access import SEND, Access
@@ -23,7 +25,7 @@ from web.edge.bodies import BodyReader
 from web.edge.endpoints import Endpoint
 from web.edge.json_answers import json_response
 from web.edge.problems import ProblemError
-from web.services import MessageFilter, Resolution, Services
+from web.services import Services
 
 IDS_MAX = 1000
 BATCH_SPAN = timedelta(hours=1)  # the messages of a batch are made within moments

@@ -13,16 +13,17 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta
 
+from dispatch.inbound.reading import InboundFilter, InboundView
 from storage.ids import format_id, time_of
 from storage.suppression import EVERY_ACCOUNT
 from web.edge.access import Access
 from web.edge.auth import ADMIN
 from web.edge.endpoints import Answer, Endpoint
 from web.edge.json_answers import json_response
+from web.edge.keys import StoredKey
 from web.edge.parameters import QueryReader
 from web.edge.reveals import RevealQuery, Reveals, Unreadable, shown, unreadable
-from web.recipients import InboundFilter, InboundView
-from web.services import Services, StoredKey
+from web.services import Services
 
 READ = "inbound:read"
 
@@ -119,7 +120,7 @@ class InboundApi:
         query = self._query.read(request)
         self._reveals.check(key, query.reveal)
         page = self._services.cursors.page(request, key.account, query)
-        found = await self._services.recipients.inbound(
+        found = await self._services.inbound.listed(
             accounts_of(key),
             InboundFilter(since=query.since, until=query.until),
             before=int(page.after[0]) if page.after else None,

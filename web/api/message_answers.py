@@ -13,14 +13,15 @@ import msgspec
 from msgspec import UNSET
 
 from messages.models import FieldError, Prepared, Refused, Verdict
+from messages.reading.reader import MessageView
+from messages.reading.timeline import TimelineEvent
+from messages.words import CategoryName, ReasonName, StatusName
 from smpp.vocabulary import DATA_CODING_LATIN_1, DATA_CODING_UCS2
 from storage.categories import Category
 from storage.connectors import SANDBOX
 from storage.crypto import mask
 from storage.ids import format_id
 from web.edge.reveals import Unreadable, shown, unreadable
-from web.meanings import CategoryName, ReasonName, StatusName
-from web.services import MessageView, TimelineEvent
 
 _LABELS = tuple(category.label for category in Category)
 

@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from dlr.status import STATUSES, status_of
 from messages.models import FieldError
+from messages.reading.listing import MessageFilter
 from storage.codecs import EARLIEST
 from storage.ids import AHEAD_MAX, parse_id
 from web.api.message_answers import MessageResource, resource
@@ -26,7 +27,7 @@ from web.edge.cursors import Cursors, PageQuery
 from web.edge.endpoints import Answer, Endpoint
 from web.edge.json_answers import json_response
 from web.edge.parameters import QueryReader, fault
-from web.services import MessageFilter, Services
+from web.services import Services
 
 READ = "messages:read"
 SPAN = timedelta(days=7)

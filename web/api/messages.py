@@ -15,16 +15,9 @@ from aiohttp import web
 from msgspec import Meta
 
 from messages.accept.idempotency import Claimed
-from messages.models import (
-    AccountPolicy,
-    BatchRequest,
-    FieldError,
-    GivenIds,
-    MessageRequest,
-    Prepared,
-    Refused,
-    Verdict,
-)
+from messages.models import AccountPolicy, FieldError, GivenIds, Prepared, Refused, Verdict
+from messages.reading.timeline import TimelinePage
+from messages.requests import BatchRequest, MessageRequest
 from storage.ids import format_id, parse_id
 from web.api.message_answers import (
     BatchAnswer,
@@ -51,7 +44,7 @@ from web.edge.json_answers import json_response
 from web.edge.list_bodies import SLICE_ITEMS, Items, open_list
 from web.edge.parameters import QueryReader
 from web.edge.problems import ProblemError, not_taken
-from web.services import Services, TimelinePage
+from web.services import Services
 
 READ = "messages:read"
 SLICE_BYTES = 64 << 10

@@ -1,19 +1,20 @@
-"""The endpoints for the people who run the gateway: reading its configuration again, and a
-connector's pace.
+"""The endpoints for the people who run the gateway: reading its configuration again, the state of
+its connectors, and their pace.
 
 Owns their JSON. Must not know what a change does: services.py's Operations does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
-from gateway.config import ConfigError
 from messages.models import FieldError
+from web.api.reports import READ as REPORTS_READ
 from web.edge.access import Access
 from web.edge.arguments import decoded, decoded_with_rate
 from web.edge.auth import ADMIN
@@ -21,7 +22,16 @@ from web.edge.bodies import BodyReader
 from web.edge.endpoints import Endpoint
 from web.edge.json_answers import json_response
 from web.edge.problems import ProblemError
-from web.services import ConnectorUnknown, ConnectorView, ReloadBusy, Reloaded, Services
+from web.health import CONNECTORS_READ
+from web.services import (
+    ConfigurationRefused,
+    ConnectorState,
+    ConnectorUnknown,
+    ConnectorView,
+    ReloadBusy,
+    Reloaded,
+    Services,
+)
 
 ConnectorName = Annotated[str, Meta(description="The connector.", examples=["carrier-a"])]
 
@@ -36,6 +46,13 @@ class ConnectorPatch(msgspec.Struct, forbid_unknown_fields=True):
     paused: bool | UnsetType = UNSET
 
 
+class ConnectorList(msgspec.Struct):
+    """Every connector of this process; with the scope `connectors:read` each is a ConnectorView."""
+
+    data: Sequence[ConnectorState]
+    next_cursor: str | None = None
+
+
 class ReloadRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Whether also to follow a configuration that leaves no connector, or takes away an account
     that has keys.
@@ -45,7 +62,7 @@ class ReloadRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class OperationsApi:
-    """Handlers of /v1/admin and of changes to /v1/connectors."""
+    """Handlers of /v1/admin and /v1/connectors."""
 
     def __init__(self, services: Services, access: Access, bodies: BodyReader) -> None:
         self._services = services
@@ -74,6 +91,16 @@ class OperationsApi:
                 problems=("config_invalid", "reload_running"),
             ),
             Endpoint(
+                method="GET",
+                path="/v1/connectors",
+                handler=self.connectors,
+                summary="State of the connectors of this process",
+                description="Which are up. With the scope connectors:read, too, each has the "
+                "fields that PATCH answers: traffic of all accounts, and the carrier's errors.",
+                scope=REPORTS_READ,
+                answers={200: ConnectorList},
+            ),
+            Endpoint(
                 method="PATCH",
                 path="/v1/connectors/{name}",
                 handler=self.change,
@@ -97,13 +124,21 @@ class OperationsApi:
         try:
             done = await self._services.operations.reload(allow_removals=asked.allow_removals)
             return json_response(done)
-        except ConfigError as error:
+        except ConfigurationRefused as error:
             faults = tuple(FieldError("config_invalid", each) for each in error.faults)
             raise ProblemError("config_invalid", str(error), faults) from error
         except ReloadBusy as error:
             raise ProblemError(
                 "reload_running", str(error), headers={"Retry-After": "1"}
             ) from error
+
+    async def connectors(self, request: web.Request) -> web.Response:
+        """State of the connectors of this process."""
+        key = await self._access.key(request, REPORTS_READ)
+        found: Sequence[ConnectorState] = self._services.connectors()
+        if key.scopes.isdisjoint((CONNECTORS_READ, ADMIN)):
+            found = [ConnectorState(name=each.name, kind=each.kind, up=each.up) for each in found]
+        return json_response(ConnectorList(found))
 
     async def change(self, request: web.Request) -> web.Response:
         """Change a connector's pace."""

@@ -13,14 +13,11 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from messages.accept.rehearsal import PolicyDecision
 from messages.body_faults import UNDECODABLE
-from messages.models import (
-    AccountPolicy,
-    BatchRequest,
-    MessageRequest,
-    Prepared,
-    Refused,
-)
+from messages.models import AccountPolicy, Prepared, Refused
+from messages.requests import BatchRequest, MessageRequest
+from messages.words import CategoryName
 from shortlinks.rewrite import LeftAlone, links_left_alone
 from smpp.text import Estimate, estimate
 from storage.crypto import mask
@@ -32,8 +29,7 @@ from web.edge.endpoints import Endpoint
 from web.edge.json_answers import json_response
 from web.edge.list_bodies import open_list
 from web.edge.problems import not_taken
-from web.meanings import CategoryName
-from web.services import PolicyDecision, RouteView, Services
+from web.services import RouteView, Services
 
 ITEMS_MAX = 100
 

@@ -14,6 +14,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from dispatch.raw.desk import RawDeliveryView, RawFilter
 from dispatch.raw.reading import DecodedDelivery
 from storage.ids import format_id, time_of
 from web.edge.access import Access
@@ -23,7 +24,6 @@ from web.edge.json_answers import json_response
 from web.edge.parameters import QueryReader, invalid
 from web.edge.reveals import REVEAL, Reveals
 from web.health import CONNECTORS_READ
-from web.raw_deliveries import RawDeliveryView, RawFilter
 from web.services import Services
 
 _Moment = Annotated[datetime, Meta(tz=True)] | None

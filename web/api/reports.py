@@ -1,4 +1,4 @@
-"""The endpoints for reports, and for the state of the connectors.
+"""The endpoints for reports.
 
 Owns their query parameters and JSON. Must not count: figures come through services.py.
 """
@@ -13,24 +13,17 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
+from campaigns.funnel_desk import FunnelReport
+from dlr.report_desk import Figures, GroupPage, Latencies, Report, ReportGroup
+from messages.words import ReasonName, StatusName
 from shortlinks.report import Gap
 from storage.ids import AHEAD_MAX
 from web.edge.access import Access
-from web.edge.auth import ADMIN
 from web.edge.cursors import LIMIT_MAX, PageQuery
 from web.edge.endpoints import Answer, Endpoint, Handler
 from web.edge.json_answers import json_response
 from web.edge.parameters import QueryReader, invalid, nearest
-from web.health import CONNECTORS_READ
-from web.report_services import (
-    FailureCount,
-    Figures,
-    GroupPage,
-    Latencies,
-    Report,
-    ReportGroup,
-)
-from web.services import ConnectorState, Services
+from web.services import Services
 
 READ = "reports:read"
 SPAN_DEFAULT = timedelta(hours=24)
@@ -85,6 +78,18 @@ class ReportAnswer(msgspec.Struct):
     click_gaps: Sequence[Gap] | UnsetType = UNSET
 
 
+class FailureCount(msgspec.Struct):
+    """What parts failed of at one connector. `carrier_code` is the carrier's own; `parts` counts
+    what a phone would have got, not messages.
+    """
+
+    connector: str | None
+    status: StatusName
+    reason: ReasonName
+    carrier_code: str | None
+    parts: int
+
+
 class FailureReport(msgspec.Struct):
     """What parts of the messages created in [since, until) failed of, in the carriers' own words;
     the most frequent first, at most 200 codes. `parts` counts those of all codes; `complete` says
@@ -107,15 +112,8 @@ class LatencyReport(Latencies):
     until: datetime
 
 
-class ConnectorList(msgspec.Struct):
-    """Every connector of this process; with the scope `connectors:read` each is a ConnectorView."""
-
-    data: Sequence[ConnectorState]
-    next_cursor: str | None = None
-
-
 class ReportsApi:
-    """Handlers of /v1/reports and /v1/connectors."""
+    """Handlers of /v1/reports."""
 
     def __init__(self, services: Services, access: Access) -> None:
         self._services = services
@@ -139,7 +137,7 @@ class ReportsApi:
                 self.funnel,
                 "From accepted to clicked by a person",
                 ReportAnswer,
-                reports.funnel_dimensions,
+                self._services.funnels.funnel_dimensions,
             ),
             _report_at(
                 "/v1/reports/failures",
@@ -153,16 +151,6 @@ class ReportsApi:
                 "Seconds to the carrier, and from there to the receipt",
                 LatencyReport,
             ),
-            Endpoint(
-                method="GET",
-                path="/v1/connectors",
-                handler=self.connectors,
-                summary="State of the connectors of this process",
-                description="Which are up. With the scope connectors:read, too, each has the "
-                "fields that PATCH answers: traffic of all accounts, and the carrier's errors.",
-                scope=READ,
-                answers={200: ConnectorList},
-            ),
         ]
 
     async def delivery(self, request: web.Request) -> web.Response:
@@ -172,15 +160,16 @@ class ReportsApi:
 
     async def funnel(self, request: web.Request) -> web.Response:
         """From accepted to clicked by a person."""
-        reports = self._services.reports
-        return await self._report(request, reports.funnel, reports.funnel_dimensions)
+        funnels = self._services.funnels
+        return await self._report(request, funnels.funnel, funnels.funnel_dimensions)
 
     async def failures(self, request: web.Request) -> web.Response:
         """What the carriers said of parts that failed."""
         account, span = await self._asked(request)
         found = await self._services.reports.failures(account, span.since, span.reach)
+        failures = [FailureCount(*msgspec.structs.astuple(each)) for each in found.failures]
         return json_response(
-            FailureReport(span.since, span.until, found.failures, found.parts, found.complete)
+            FailureReport(span.since, span.until, failures, found.parts, found.complete)
         )
 
     async def latency(self, request: web.Request) -> web.Response:
@@ -190,14 +179,6 @@ class ReportsApi:
         return json_response(
             LatencyReport(took.accepted_to_submit, took.submit_to_receipt, span.since, span.until)
         )
-
-    async def connectors(self, request: web.Request) -> web.Response:
-        """State of the connectors of this process."""
-        key = await self._access.key(request, READ)
-        found: Sequence[ConnectorState] = self._services.connectors()
-        if key.scopes.isdisjoint((CONNECTORS_READ, ADMIN)):
-            found = [ConnectorState(name=each.name, kind=each.kind, up=each.up) for each in found]
-        return json_response(ConnectorList(found))
 
     async def _asked(self, request: web.Request) -> tuple[int, _Span]:
         """Whose messages of which span."""
@@ -226,7 +207,7 @@ class ReportsApi:
             report.groups,
             report.total,
             next_cursor,
-            report.click_gaps,
+            report.click_gaps if isinstance(report, FunnelReport) else UNSET,
         )
         return json_response(answer, headers=page.headers(next_cursor))
 

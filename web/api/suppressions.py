@@ -1,4 +1,4 @@
-"""The endpoints for who must not be texted, and for how a number fares.
+"""The endpoints for who must not be texted.
 
 Owns their parameters and JSON, and the check of what a request names. Must not read tables: entries
 come through suppression_desk.py. Numbers come in full and leave masked.
@@ -20,8 +20,8 @@ from dlr.reasons import Reason
 from messages.body_faults import Faults
 from messages.models import FieldError
 from recipients.numbers.plan import NumberPlan
+from recipients.suppression_desk import Suppress, SuppressionFilter, SuppressionView
 from storage.categories import Category
-from storage.crypto import mask
 from storage.suppression import EVERY_ACCOUNT, EVERY_CATEGORY
 from web.api.inbound import accounts_of
 from web.api.message_answers import ItemError
@@ -34,12 +34,10 @@ from web.edge.list_bodies import SLICE_ITEMS, open_list
 from web.edge.parameters import MOMENTS, YEAR_MAX, QueryReader, invalid
 from web.edge.problems import ProblemError
 from web.edge.reveals import RevealQuery, Reveals, Unreadable, shown
-from web.recipients import Suppress, SuppressionFilter, SuppressionView
 from web.services import Services
 
 READ = "suppressions:read"
 WRITE = "suppressions:write"
-NUMBERS_READ = "numbers:read"
 ITEMS_MAX = 10_000
 
 CategoryOrAll = Literal["otp", "transactional", "service", "marketing", "all"]
@@ -132,27 +130,6 @@ class RemoveQuery(msgspec.Struct, kw_only=True):
     ] = None
 
 
-class NumberResource(msgspec.Struct, kw_only=True):
-    """How a number fares: messages of this account in the last 90 days, the last 1 000 at most;
-    `complete` says whether those are all.
-    """
-
-    number: str
-    valid: bool
-    fault: Annotated[str | None, Meta(description="Why it is no valid number.")]
-    country: str | None
-    type: str | None
-    messages: int
-    complete: bool
-    delivered: int
-    failed: int
-    last_sent_at: datetime | None
-    last_delivered_at: datetime | None
-    last_failure: Annotated[str | None, Meta(description="The reason of the last that failed.")]
-    last_opted_out_at: datetime | None
-    suppressions: list[SuppressionResource]
-
-
 class SuppressionsApi:
     """Handlers of /v1/suppressions and /v1/numbers."""
 
@@ -208,15 +185,6 @@ class SuppressionsApi:
                 query=RemoveQuery,
                 answers={200: RemovedAnswer},
             ),
-            Endpoint(
-                method="GET",
-                path="/v1/numbers/{number}",
-                handler=self.number,
-                summary="How a number fares",
-                scope=NUMBERS_READ,
-                path_parameters={"number": E164},
-                answers={200: NumberResource},
-            ),
         ]
 
     async def listed(self, request: web.Request) -> web.Response:
@@ -225,7 +193,7 @@ class SuppressionsApi:
         query = self._list_query.read(request)
         self._reveals.check(key, query.reveal)
         page = self._services.cursors.page(request, key.account, query)
-        found = await self._services.recipients.suppressions(
+        found = await self._services.suppressions.suppressions(
             (key.account, EVERY_ACCOUNT),
             SuppressionFilter(
                 source=query.source,
@@ -236,7 +204,7 @@ class SuppressionsApi:
         )
         kept, next_cursor = page.cut(found, _position)
         own = accounts_of(key) if query.reveal else ()
-        entries = [_resource(view, clear=view.account in own) for view in kept]
+        entries = [resource_of(view, clear=view.account in own) for view in kept]
         noted = await self._reveals.note(
             key, query.reveal, "suppressions", [each.created_at.isoformat() for each in entries]
         )
@@ -259,7 +227,7 @@ class SuppressionsApi:
             detail = f"none of the {len(checked)} entries can be stored"
             faults = [each for each in checked if isinstance(each, Faults)]
             raise ProblemError("batch_rejected", detail, tuple(chain.from_iterable(faults)))
-        new = iter(await self._services.recipients.suppress(key.account, f"key {key.id}", good))
+        new = iter(await self._services.suppressions.suppress(key.account, f"key {key.id}", good))
         items: list[SuppressionItem] = []
         for index, each in enumerate(checked):
             if isinstance(each, Faults):
@@ -279,36 +247,13 @@ class SuppressionsApi:
         fault = self._numbers.fault(query.number)
         if fault is not None:
             raise invalid("parameter_invalid", "number", fault)
-        removed = await self._services.recipients.allow(
+        removed = await self._services.suppressions.allow(
             accounts_of(key),
             f"key {key.id}",
             query.number,
             None if query.category is None else _category(query.category),
         )
         return json_response(RemovedAnswer(removed))
-
-    async def number(self, request: web.Request) -> web.Response:
-        """Also of a number that is not valid, which says why."""
-        key = await self._access.key(request, NUMBERS_READ)
-        number = request.match_info["number"]
-        view = await self._services.recipients.number((key.account,), number)
-        answer = NumberResource(
-            number=mask(number),
-            valid=view.fault is None,
-            fault=view.fault,
-            country=view.country,
-            type=view.kind,
-            messages=view.messages,
-            complete=view.complete,
-            delivered=view.delivered,
-            failed=view.failed,
-            last_sent_at=view.last_sent_at,
-            last_delivered_at=view.last_delivered_at,
-            last_failure=view.last_failure,
-            last_opted_out_at=view.last_opted_out_at,
-            suppressions=[_resource(entry) for entry in view.suppressions],
-        )
-        return json_response(answer)
 
     def _check(self, raw: msgspec.Raw | bytes, pointer: str) -> Suppress | Faults:
         """What is to be stored, or everything that is wrong, with pointers into the request."""
@@ -344,7 +289,8 @@ def _place(position: Sequence[int | str]) -> tuple[datetime, bytes, int, int]:
     return created_at, bytes.fromhex(str(to_idx)), int(account), int(category)
 
 
-def _resource(view: SuppressionView, *, clear: bool = False) -> SuppressionResource:
+def resource_of(view: SuppressionView, *, clear: bool = False) -> SuppressionResource:
+    """An entry as the API shows it, the number masked unless `clear`."""
     every = view.category == EVERY_CATEGORY
     return SuppressionResource(
         number=shown(view.number, clear=clear),

@@ -13,9 +13,9 @@ from aiohttp import web
 
 from messages.models import AccountPolicy
 from web.edge.auth import ADMIN, Authenticator
+from web.edge.keys import StoredKey
 from web.edge.problems import ProblemError
 from web.edge.request_limits import LIMITED, RequestLimits
-from web.services import StoredKey
 
 EXEMPTING = frozenset({"policy:ignore", ADMIN})
 SEND = "messages:send"

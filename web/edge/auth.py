@@ -13,10 +13,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from messages.models import Overloaded, StorageDown
-from web.edge.keys import hash_of
+from storage.faults import Overloaded, StorageDown
+from web.edge.keys import KeyStore, StoredKey, hash_of
 from web.edge.problems import ProblemError
-from web.services import KeyStore, StoredKey
 
 CACHE_SECONDS = 5.0
 KNOWN_KEYS_MAX = 10_000

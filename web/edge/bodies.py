@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import StreamReader, web
 
-from messages.models import Overloaded
+from storage.faults import Overloaded
 from web.edge.gzip_bodies import Gunzip, GzipError
 from web.edge.problems import ProblemError
 

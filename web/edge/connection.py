@@ -13,16 +13,14 @@ listener without a short way leaves every connection to aiohttp.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import Protocol, cast
 
 from aiohttp import StreamReader, web
 
 from web.edge import request_line
 from web.edge.request_head import RequestHead, RequestHeads
-
-if TYPE_CHECKING:
-    from web.edge.listener import Listener
 
 HELD_BYTES_MAX = 64 << 10  # of the requests behind the one being answered; then reading pauses
 HEAD_BYTES_MAX = 64 << 10  # of a head that aiohttp reads; its own bounds would allow megabytes
@@ -57,6 +55,33 @@ class ShortWay(Protocol):
         """
 
 
+class Port(Protocol):
+    """The listener, as each of its connections sees it."""
+
+    short_way: ShortWay | None
+    monotonic: Callable[[], float]
+    loop: asyncio.AbstractEventLoop
+    keep_alive_seconds: float
+
+    def opened(self, connection: Connection) -> bytes | None:
+        """None: there is room for it. Else what it is answered before it is closed."""
+
+    def handler(self, connection: Connection) -> web.RequestHandler:
+        """Aiohttp's handler for it."""
+
+    def spoke(self, connection: Connection) -> None:
+        """Its client has sent the first octet."""
+
+    def closed(self, connection: Connection) -> None:
+        """It is no more."""
+
+    def count_closed(self, reason: str) -> None:
+        """We close one, and not because it was answered."""
+
+    def early(self, code: str) -> bytes:
+        """The answer to what is no request for the application."""
+
+
 class Connection(asyncio.Protocol):
     """Between the transport and aiohttp's handler of this connection."""
 
@@ -66,7 +91,7 @@ class Connection(asyncio.Protocol):
         "_unread",
     )  # fmt: skip
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Port) -> None:
         self._listener = listener
         self._short_way = listener.short_way
         self._held = b""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from aiohttp import web
 from msgspec import Meta
@@ -24,7 +25,6 @@ from messages.accept.idempotency import (
     RequestKey,
 )
 from web.edge.problems import ProblemError
-from web.services import RequestMemory
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -48,6 +48,21 @@ _KEY = re.compile(rf"(?P<quote>\"?)(?P<key>{_CHARACTERS})(?P=quote)", re.ASCII)
 
 Claim = Callable[[int], Awaitable[Claimed]]  # asked for so many ids, once, before anything is done
 Handler = Callable[[Claim], Awaitable[web.Response]]
+
+
+class RequestMemory(Protocol):
+    """The requests with an Idempotency-Key, and what was answered to them."""
+
+    def running(self, key: RequestKey) -> AbstractContextManager[None]:
+        """While the request is answered. Raises InProgress if it is already."""
+
+    async def claim(self, key: RequestKey, fingerprint: bytes, count: int) -> Claimed | KeptAnswer:
+        """Ids for the request, or its answer. Raises InProgress, OtherBody, StorageDown,
+        Overloaded.
+        """
+
+    async def keep(self, key: RequestKey, answer: KeptAnswer) -> None:
+        """The answer to what was claimed."""
 
 
 class _Replay(Exception):

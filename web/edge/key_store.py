@@ -12,11 +12,10 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from messages.models import StorageDown
 from storage import sql
-from storage.faults import UNAVAILABLE, is_transient
+from storage.faults import UNAVAILABLE, StorageDown, is_transient
 from storage.pool import Connection
-from web.services import StoredKey
+from web.edge.keys import StoredKey
 
 RETRY_AFTER_SECONDS = 1
 USES_WAITING_MAX = 10_000  # keys; what is over it is noted at a later look-up

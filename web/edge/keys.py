@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import asyncpg
 import msgspec
@@ -33,6 +33,25 @@ OPERATOR = "operator"  # the actor of what a command changes
 _SQL = sql.load("web")
 _FORM = re.compile(r"sk_[A-Za-z0-9_-]{43}", re.ASCII)
 _ID_TAIL_BITS = 22  # node and sequence of an id: a command has no node, so it draws them
+
+
+class StoredKey(msgspec.Struct, frozen=True):
+    """An API key. `lasts_seconds`: how long it still works; None: it does not expire. `ended`:
+    `revoked` or `expired`, for a key that is good for nothing any more.
+    """
+
+    id: int
+    account: int
+    scopes: frozenset[str]
+    lasts_seconds: float | None = None
+    ended: str | None = None
+
+
+class KeyStore(Protocol):
+    """Where API keys are kept."""
+
+    async def find(self, key_hash: bytes) -> StoredKey | None:
+        """The key with this SHA-256, also one that has ended. Raises StorageDown."""
 
 
 class KeyRefused(Exception):

@@ -27,7 +27,7 @@ from web.edge.early_answers import (
 from web.edge.problems import KINDS
 from web.edge.request_ids import REQUEST_ID_HEADER, RequestIds
 from web.edge.request_line import version_refusal
-from web.services import Sample
+from web.samples import Sample
 
 BACKLOG = 1024
 LINGER_SECONDS = 2.0  # a client still sending a body that was refused gets to read why

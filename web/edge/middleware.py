@@ -11,14 +11,14 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from messages.models import Overloaded, StorageDown
+from storage.faults import Overloaded, StorageDown
+from storage.reading import ReportTooSlow
 from web.edge.answer_fields import ALWAYS
 from web.edge.bodies import BodyReader
 from web.edge.problems import ProblemError, problem_response
 from web.edge.request_ids import REQUEST_ID_HEADER, RequestIds
 from web.edge.request_limits import LIMITED, RequestLimits
 from web.metrics import HttpCounters
-from web.report_services import ReportTooSlow
 
 UNKNOWN_ENDPOINT = "other"
 

@@ -6,6 +6,7 @@ Owns the group commit of those rows. Must not decide who may see a number (web/r
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -15,11 +16,26 @@ from storage.group_commit import GroupCommit
 from storage.ids import IdSource
 from storage.one_commit import committed
 from storage.pool import Dedicated
-from web.reveal_record import Revealed
 
 ACTION = "numbers.reveal"
 ROWS_PER_FLUSH_MAX = 100
 ROWS_WAITING_MAX = 1_000
+
+
+class Revealed(msgspec.Struct, frozen=True):
+    """What is about to be shown: which list, how many rows, the first and the last of them."""
+
+    list: str
+    rows: int
+    first: str | None
+    last: str | None
+
+
+class RevealLog(Protocol):
+    """The record of what was shown."""
+
+    async def note(self, account: int, key_id: int, revealed: Revealed) -> None:
+        """Committed. Raises Overloaded, StorageDown."""
 
 
 class AuditedReveals:

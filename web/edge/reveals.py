@@ -15,8 +15,8 @@ from msgspec import UNSET, Meta, UnsetType
 from storage.crypto import mask
 from web.edge.auth import scope_missing
 from web.edge.cursors import PageQuery
-from web.reveal_record import Revealed, RevealLog
-from web.services import StoredKey
+from web.edge.keys import StoredKey
+from web.edge.reveal_log import Revealed, RevealLog
 
 REVEAL = "numbers:reveal"
 NO_STORE = {"Cache-Control": "no-store"}

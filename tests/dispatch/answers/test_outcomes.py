@@ -16,14 +16,15 @@ from hypothesis import strategies as st
 from dispatch.answers.doubt import OutcomePolicy
 from dispatch.answers.error_policy import ATTEMPTS_MAX, RETRY_SECONDS_FIRST
 from dispatch.answers.outcomes import Effects, Outcomes
-from dispatch.answers.receipt_reading import KnownId
-from dispatch.answers.records import MessageDone, PartResult
-from dispatch.message import Batch, Doubt, Journey, OutboundPart, ReadyMessage
+from dispatch.answers.records import KnownId, MessageDone, PartResult
+from dispatch.journey import Batch, Doubt, Journey, OutboundPart
+from dispatch.message import ReadyMessage
 from dlr.ledger import SubmissionRow
 from dlr.reasons import Reason
 from dlr.receipt import normalise_id
 from dlr.status import Status
 from gateway.config.category_settings import DoubtLabel, DoubtSettings
+from gateway.wiring.routes import outcome_policy
 from smpp.vocabulary import status_name
 from storage.categories import Category
 from storage.ids import IdSource
@@ -259,7 +260,7 @@ def test_e30_doubt_is_not_resent_beyond_the_last_attempt() -> None:
 )
 def test_doubt_ends_as_the_configuration_says(policy: DoubtLabel, status: Status | None) -> None:
     settings = DoubtSettings(service=policy, grace_seconds=7.0)
-    wire = Wire(OutcomePolicy.of(settings))
+    wire = Wire(outcome_policy(settings))
     [journey] = wire.batch(wire.message(category=Category.SERVICE))
     out = Effects()
     wire.outcomes.doubtful(wire.part(journey), NOW_MS, out)
@@ -272,7 +273,7 @@ def test_doubt_ends_as_the_configuration_says(policy: DoubtLabel, status: Status
 
 
 def test_e30_the_number_of_attempts_is_configured() -> None:
-    wire = Wire(OutcomePolicy.of(DoubtSettings(attempts_max=2)))
+    wire = Wire(outcome_policy(DoubtSettings(attempts_max=2)))
     [first] = wire.batch(wire.message())
     [last] = wire.batch(wire.message(attempt=1))
     assert done_of(wire.answer(first, SYSTEM_ERROR))[0].retry_at is not None

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from dispatch.answers import receipt_reading
-from dispatch.answers.receipt_reading import KnownId
+from dispatch.answers.records import KnownId
 from dispatch.wire.connector_dispatch import ConnectorDispatch
 from dlr.reasons import Reason
 from dlr.status import Status

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch.answers.message_references import REFERENCES, MessageReferences
-from dispatch.answers.receipt_reading import KnownId, ReceiptManners, ReceiptReader
+from dispatch.answers.receipt_reading import ReceiptManners, ReceiptReader
+from dispatch.answers.records import KnownId
 from dispatch.message import MessageOptions
 from dlr.id_learning import IdLearner
 from dlr.id_rewrite import IdRewrite

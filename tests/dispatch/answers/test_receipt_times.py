@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dispatch.answers.carrier_queries import CarrierQueries
-from dispatch.answers.receipt_reading import KnownId, ReceiptManners, ReceiptReader
-from dispatch.answers.records import MessageDone, StateLearned
+from dispatch.answers.receipt_reading import ReceiptManners, ReceiptReader
+from dispatch.answers.records import KnownId, MessageDone, StateLearned
 from dispatch.message import ReadyMessage
 from dlr.ledger import SubmissionRow
 from dlr.status import Status

@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 
 from dispatch.answers import recorder as recorder_module
 from dispatch.answers.records import MessageDone, PartResult, ReceiptArrived
-from dispatch.message import Batch, ReadyMessage
+from dispatch.journey import Batch
+from dispatch.message import ReadyMessage
 from dlr.ledger import SubmissionRow, apply_receipts
 from dlr.reasons import Reason
 from dlr.receipt_rows import ReceiptRow

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from dispatch.answers.message_references import MessageReferences
-from dispatch.answers.receipt_reading import KnownId, ReceiptManners, ReceiptReader
-from dispatch.answers.records import MessageDone, PartResult, Record, StateLearned
+from dispatch.answers.receipt_reading import ReceiptManners, ReceiptReader
+from dispatch.answers.records import KnownId, MessageDone, PartResult, Record, StateLearned
 from dispatch.message import ReadyMessage
 from dlr.connector_groups import ConnectorGroups
 from dlr.ledger import SubmissionRow

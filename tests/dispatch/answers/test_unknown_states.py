@@ -249,7 +249,7 @@ def test_e102_the_recipient_may_stand_where_it_was_in_the_submit() -> None:
 
 
 def test_e102_connectors_of_one_carrier_know_each_others_references() -> None:
-    wiring = cast(Wiring, SimpleNamespace(ids=IdSource(1, lambda: 0), references={}))
+    wiring = cast("Wiring", SimpleNamespace(ids=IdSource(1, lambda: 0), references={}))
     alone = ConnectorSettings(name="a", host="h", system_id="s", user_message_reference=True)
     grouped = msgspec.structs.replace(alone, receipt_group="g")
     first = references_of(None, grouped, wiring)

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dispatch.answers.outcomes import FREED_BY_HAND
-from dispatch.holds import Hold
+from dispatch.holds import FREED_BY_HAND, Hold
 from dispatch.message import ReadyMessage
 from dispatch.outbox import handover as handover_module
 from dispatch.outbox import stops
 from dispatch.outbox.expiry import expire_waiting
-from dispatch.outbox.handover import Detours, Handover
+from dispatch.outbox.handover import Handover
 from dispatch.outbox.stops import StopLook, hasten, lift_stops
+from dispatch.routes.detours import Detours
 from dispatch.routes.routing import Leg, Route, RouteTable
 from dispatch.wire.intents import IntentWriter
 from dlr.ledger import SubmissionRow, insert_submissions

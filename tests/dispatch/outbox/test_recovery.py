@@ -17,6 +17,7 @@ from dispatch.outbox.recovery import Recovered, recover
 from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.status import Status
 from gateway.config.category_settings import DoubtSettings
+from gateway.wiring.routes import outcome_policy
 from storage.categories import Category
 from storage.faults import is_transient
 from storage.pool import Connection, close_connection, connect
@@ -97,7 +98,7 @@ async def test_doubt_is_resent_or_held_as_the_category_says(world: World, dead: 
 
 
 async def test_doubt_may_be_the_end(world: World, dead: int) -> None:
-    policy = OutcomePolicy.of(DoubtSettings(otp="fail", marketing="resend"))
+    policy = outcome_policy(DoubtSettings(otp="fail", marketing="resend"))
     otp, marketing = messages = [world.message(OTP), world.message(MARKETING)]
     await left(world, dead, messages)
     found = await recovering(world, policy=policy)

@@ -10,15 +10,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dispatch.answers.outcomes import FREED_BY_HAND
 from dispatch.dispatcher import Dispatcher
-from dispatch.holds import Hold
+from dispatch.holds import FREED_BY_HAND, Hold
 from dispatch.message import ReadyMessage
 from dispatch.outbox import refill
-from dispatch.outbox.handover import Detours
 from dispatch.outbox.refill import Refiller
 from dispatch.queue.batch_pace import BatchPace, LiveBatch
 from dispatch.queue.ready_queue import FILL_PERCENT
+from dispatch.routes.detours import Detours
 from dispatch.routes.routing import RouteTable
 from dispatch.wire.connector_dispatch import ConnectorDispatch
 from dispatch.wire.querying import Querying

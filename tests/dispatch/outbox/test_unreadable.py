@@ -12,13 +12,13 @@ from dispatch.message import ReadyMessage
 from dispatch.outbox import handover as handover_module
 from dispatch.outbox import refill
 from dispatch.outbox.due_rows import DueRows
-from dispatch.outbox.handover import Detours
+from dispatch.routes.detours import Detours
 from dispatch.routes.routing import Leg, Route, RouteTable
 from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status
+from messages.reading.reader import Messages
 from storage.names import Registry
-from storage.reading import Messages
 from tests.dispatch.on_the_wire import Carrier, connector, handover, sending
 from tests.dispatch.outbox.test_refill import claiming
 from tests.dispatch.world import CONNECTOR, VAULT, World, running

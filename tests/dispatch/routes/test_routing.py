@@ -9,16 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.routes.routing import (
-    NO_CONNECTOR,
-    Decision,
-    Leg,
-    Route,
-    RouteTable,
-    route,
-    routes_of,
-)
+from dispatch.routes.routing import NO_CONNECTOR, Decision, Leg, Route, RouteTable, route
 from gateway.config import load_config
+from gateway.wiring.routes import routes_of
 from storage.categories import Category
 
 A, B, C = Leg("a"), Leg("b"), Leg("c")

@@ -13,11 +13,12 @@ from dlr.reasons import Reason
 from dlr.status import Status
 from messages.accept import retraction
 from messages.accept.accepter import SLICE_ITEMS
-from messages.models import Overloaded, Refused, StorageDown, Verdict
+from messages.models import Refused, Verdict
 from ratelimit.spec import parse_rate
 from shortlinks.code import CODE_LENGTH, split_value
 from shortlinks.rewrite import find_links, with_placeholders
 from storage.categories import Category
+from storage.faults import Overloaded, StorageDown
 from storage.pool import close_connection, connect
 from storage.suppression import Suppression, add
 from tests.integration.database_proxy import database_proxy

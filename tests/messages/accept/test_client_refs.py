@@ -12,9 +12,10 @@ import pytest
 from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.status import Status
 from messages.accept import client_refs, retraction
-from messages.models import Prepared, Refused, StorageDown, Verdict
+from messages.models import Prepared, Refused, Verdict
 from storage.categories import Category
 from storage.crypto import NumberVault
+from storage.faults import StorageDown
 from storage.ids import id_at
 from storage.keys import NumberKeys
 from tests.integration.database_proxy import database_proxy

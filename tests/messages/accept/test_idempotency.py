@@ -20,7 +20,8 @@ from messages.accept.idempotency import (
     OtherBody,
     RequestKey,
 )
-from messages.models import GivenIds, StorageDown, Verdict
+from messages.models import GivenIds, Verdict
+from storage.faults import StorageDown
 from storage.ids import IdSource, id_at
 from storage.suppression import Suppression, add
 from storage.terms import fence

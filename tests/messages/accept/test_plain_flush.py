@@ -11,7 +11,7 @@ import pytest
 from dispatch.message import MessageOptions
 from dlr.reasons import Reason
 from messages.accept import plain_flush
-from messages.accept.rows import Accepting
+from messages.accepting import Accepting
 from messages.models import Prepared, Verdict
 from messages.rules.suppression import SuppressionCheck
 from ratelimit.spec import parse_rate

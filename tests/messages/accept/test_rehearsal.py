@@ -10,13 +10,12 @@ import pytest
 
 from dispatch.holds import Hold
 from dlr.reasons import Reason
-from messages.accept.rehearsal import Rehearsal
-from messages.accept.rows import Accepting
+from messages.accept.rehearsal import PolicyDecision, Rehearsal
+from messages.accepting import Accepting
 from messages.rules.suppression import SuppressionCheck
 from storage.pool import Connection
 from storage.suppression import Suppression, add
 from tests.messages.accept.world import VAULT, accepting, prepared
-from web.services import PolicyDecision
 
 UNTIL = datetime(2026, 11, 22, 8, tzinfo=UTC)
 

@@ -9,8 +9,9 @@ import pytest
 
 from dlr.reasons import Reason
 from messages.accept import plain_flush, retraction
-from messages.models import Prepared, StorageDown, Verdict
+from messages.models import Prepared, Verdict
 from storage.categories import Category
+from storage.faults import StorageDown
 from storage.pool import close_connection, connect
 from storage.suppression import Suppression, add
 from tests.integration.database_proxy import database_proxy

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from messages.accept.senders import sender_fault
 from messages.accept.validation import Validator
-from messages.models import AccountPolicy, MessageRequest, Prepared, Refused
+from messages.models import AccountPolicy, Prepared, Refused
+from messages.requests import MessageRequest
 from messages.rules.quiet_hours import TimingRules
 from recipients.numbers.plan import NumberPlan
 from shortlinks.code import SLOTS

@@ -14,8 +14,9 @@ from dispatch.clock import Clock
 from dispatch.message import ReadyMessage
 from messages.accept.accepter import MessageAccepter
 from messages.accept.pacing import Pacing, PacingRates
+from messages.accepting import FlushCheck
 from messages.models import Prepared
-from messages.rules.suppression import FlushCheck, SuppressionCheck
+from messages.rules.suppression import SuppressionCheck
 from ratelimit.spec import RateSpec
 from shortlinks.code import CodePermutation
 from shortlinks.ranges import LinkSequence

@@ -21,7 +21,7 @@ from dispatch.wire.intents import IntentWriter
 from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.report import delivery_counts
 from dlr.status import Status
-from messages.control.batches import BatchChanges
+from messages.control.batches import BatchChange, BatchChanges, BatchConflict, BatchView
 from messages.control.look import ControlLook
 from messages.control.watch import BatchWatch
 from messages.reading.statuses import standings
@@ -29,7 +29,6 @@ from storage.ids import ID_MAX
 from tests.dispatch.on_the_wire import Carrier, push, say_nothing, sending
 from tests.dispatch.world import CONNECTOR, VAULT, World, running, wall_ms
 from tests.smpp.recording import eventually
-from web.control_services import BatchChange, BatchConflict, BatchView
 
 ACCOUNT = 1
 NOTHING_WAITS = "SELECT count(*) FROM outbox"

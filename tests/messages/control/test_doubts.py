@@ -16,11 +16,10 @@ from dlr.report import delivery_counts
 from dlr.status import Status
 from messages.control.doubts import Resolver
 from messages.models import Verdict
-from messages.reading.timeline import read_message, read_timeline
+from messages.reading.timeline import TimelinePage, read_message, read_timeline
 from storage.ids import IdSource, id_at
 from storage.names import Registry
 from tests.messages.accept.world import ACCOUNT, CONNECTOR, World, accepting, prepared, wall_ms
-from web.services import TimelinePage
 
 REGISTRY = Registry({}, {"carrier-a": CONNECTOR})
 OTHER_CONNECTOR = 8

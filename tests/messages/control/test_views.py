@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.answers.outcomes import FREED_BY_HAND
-from dispatch.holds import Hold
+from dispatch.holds import FREED_BY_HAND, Hold
 from dispatch.message import ReadyMessage
 from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.reasons import Reason
@@ -24,16 +23,15 @@ from messages.accept.stored_before import stored_verdicts
 from messages.batch_states import BatchState
 from messages.control.cancel import MessageCanceler
 from messages.control.waiting import Queues
-from messages.reading.listing import list_messages
+from messages.reading.listing import MessageFilter, list_messages
+from messages.reading.reader import Messages
 from messages.reading.statuses import code_of, of_hold, of_parts, standings
-from messages.reading.timeline import read_messages
+from messages.reading.timeline import TimelinePage, read_messages
 from storage import events
 from storage.events import Event
 from storage.ids import id_at, time_of
 from storage.names import Registry
-from storage.reading import Messages
 from tests.dispatch.world import CONNECTOR, VAULT, World, running, wall_ms
-from web.services import MessageFilter, TimelinePage
 
 ACCOUNT = 1
 REGISTRY = Registry({}, {"carrier-a": CONNECTOR})

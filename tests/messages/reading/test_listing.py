@@ -12,13 +12,12 @@ from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.status import Status
 from messages.models import Prepared, Verdict
 from messages.reading import listing
-from messages.reading.listing import list_messages
+from messages.reading.listing import MessageFilter, list_messages
 from storage.ids import id_at
 from storage.names import Registry
 from storage.partitions import ensure_partitions
 from tests.messages.accept.world import ACCOUNT, CONNECTOR, VAULT, World, accepting, prepared
 from tests.plans import scans
-from web.services import MessageFilter
 
 REGISTRY = Registry({}, {"carrier-a": CONNECTOR})
 

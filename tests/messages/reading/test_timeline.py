@@ -12,7 +12,8 @@ import pytest
 from dlr.ledger import SubmissionRow, apply_receipts, insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status
-from messages.reading.timeline import read_message, read_timeline
+from messages.reading.reader import Messages
+from messages.reading.timeline import TimelinePage, read_message, read_timeline
 from shortlinks.classify import ClickClass
 from storage.crypto import NumberVault
 from storage.events import Event, append
@@ -20,9 +21,7 @@ from storage.ids import id_at, time_of
 from storage.keys import NumberKeys
 from storage.names import Registry, register
 from storage.pool import Connection, Database
-from storage.reading import Messages
 from tests.dlr.rows import World
-from web.services import TimelinePage
 
 ACCOUNT, OTHER = 1, 2
 

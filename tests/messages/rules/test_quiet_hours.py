@@ -14,7 +14,7 @@ from dispatch.holds import Hold
 from dispatch.message import Ended, Later, MessageOptions, ReadyMessage, SendWindow
 from dlr.reasons import Reason
 from dlr.status import Status
-from messages.accept.rows import Accepting
+from messages.accepting import Accepting
 from messages.rules.quiet_hours import TimingRules, Wait
 from messages.rules.quiet_hours_checks import TimingCheck, TimingLook
 from recipients.hours import parse_span
@@ -25,7 +25,7 @@ from tests.messages.accept.world import prepared
 
 NIGHT = parse_span("21:00-08:00")
 CHINA, RUSSIA, UNKNOWN = "+8613812345678", "+79161234567", "+870773111632"
-NO_DATABASE = cast(Connection, None)
+NO_DATABASE = cast("Connection", None)
 
 
 def ms(zone: str, *fields: int) -> int:

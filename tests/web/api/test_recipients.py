@@ -10,11 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from dispatch.inbound.reading import InboundMessages
 from dlr.reasons import Reason
 from dlr.status import Status
-from recipients import suppression_desk
+from recipients import number_view
 from recipients.just_stopped import JustStopped
-from recipients.suppression_desk import RecipientDesk
+from recipients.number_view import NumberDesk
+from recipients.suppression_desk import SuppressionDesk
 from storage.categories import Category
 from storage.ids import id_at
 from storage.names import Registry
@@ -35,7 +37,7 @@ class Desk:
     api: Api
     world: World
     stopped: JustStopped
-    desk: RecipientDesk
+    desk: SuppressionDesk
 
     async def get(self, path: str) -> Any:
         response, body = await self.api.get(path)
@@ -58,21 +60,27 @@ class Desk:
 async def desk(database_url: str) -> AsyncIterator[Desk]:
     async with running(database_url) as world:
         stopped = JustStopped()
-        recipients = RecipientDesk(
+        suppressions = SuppressionDesk(
             world.database.read,
             world.database.dedicated("suppressions"),
             vault=VAULT,
-            registry=Registry({}, {"carrier-a": CONNECTOR}),
             ids=world.ids,
             stopped=stopped,
             wall_ms=wall_ms,
         )
         reveals = AuditedReveals(world.database.dedicated("reveals"), world.ids)
-        async with running_api(recipients=recipients, reveals=reveals) as api:
+        async with running_api(
+            suppressions=suppressions,
+            numbers=NumberDesk(world.database.read, VAULT, wall_ms),
+            inbound=InboundMessages(
+                world.database.read, Registry({}, {"carrier-a": CONNECTOR}), VAULT
+            ),
+            reveals=reveals,
+        ) as api:
             api.headers = api.new_key(ACCOUNT, *SCOPES)
-            yield Desk(api, world, stopped, recipients)
+            yield Desk(api, world, stopped, suppressions)
             await reveals.close()
-            await suppression_desk.close()
+            await suppressions.close()
 
 
 async def test_each_entry_gets_its_verdict_and_one_bad_one_sinks_no_other(desk: Desk) -> None:
@@ -93,8 +101,10 @@ async def test_each_entry_gets_its_verdict_and_one_bad_one_sinks_no_other(desk: 
     ]  # fmt: skip
     pointers = [each["error"]["errors"][0]["pointer"] for each in answer["items"][4:6]]
     assert pointers == ["/suppressions/4/categori", "/suppressions/5/expires_at"]
-    waiting = desk.world.message(Category.MARKETING, to=NUMBER, account=ACCOUNT)
-    assert desk.stopped.reason(waiting, wall_ms()) == Reason.OPTED_OUT  # at once
+    assert (
+        desk.stopped.reason(VAULT.index(NUMBER), ACCOUNT, Category.MARKETING, wall_ms())
+        == Reason.OPTED_OUT
+    )  # at once
     assert desk.desk.opted_out == 1
     answer = await desk.post({"number": "nobody"}, status=422)
     assert answer["code"] == "batch_rejected"
@@ -136,8 +146,7 @@ async def test_a_number_is_allowed_again_but_not_what_stands_for_every_account(
     assert await desk.delete(f"number={quoted}&category=service") == {"removed": 1}
     assert await desk.delete(f"number={quoted}") == {"removed": 1}
     assert await desk.delete(f"number={quoted}") == {"removed": 0}
-    waiting = desk.world.message(Category.MARKETING, to=NUMBER, account=ACCOUNT)
-    assert desk.stopped.reason(waiting, wall_ms()) is None
+    assert desk.stopped.reason(VAULT.index(NUMBER), ACCOUNT, Category.MARKETING, wall_ms()) is None
     assert await desk.delete("number=86") == (422, "parameter_invalid")
     assert await desk.delete("category=all") == (422, "parameter_invalid")
     desk.api.headers = desk.api.new_key(ACCOUNT, *SCOPES, "admin")
@@ -191,7 +200,7 @@ async def test_how_a_number_fares(desk: Desk) -> None:
 async def test_f1_a_number_says_whether_all_its_messages_are_counted(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(suppression_desk, "NUMBER_MESSAGES_MAX", 2)
+    monkeypatch.setattr(number_view, "NUMBER_MESSAGES_MAX", 2)
     for count, complete in ((1, True), (2, True), (2, False)):
         await desk.world.store([desk.world.message(to=NUMBER, account=ACCOUNT)])
         found = await desk.get(f"/v1/numbers/{NUMBER}")

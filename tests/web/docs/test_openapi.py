@@ -12,7 +12,7 @@ from aiohttp import web
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from gateway.config.settings import HttpSettings
-from messages.models import BatchRequest, MessageRequest
+from messages.requests import BatchRequest, MessageRequest
 from tests.web.running import Api, Memory, in_memory
 from web.api.messages import MESSAGE_PROBLEMS
 from web.docs.openapi import document, request_type

@@ -7,14 +7,13 @@ import asyncio
 import msgspec
 import pytest
 
-from messages.models import Overloaded, StorageDown
+from storage.faults import Overloaded, StorageDown
 from tests.web.api.test_messages import BATCH, GOOD, URL
 from tests.web.running import Api
 from web.edge import auth
 from web.edge.auth import Authenticator
-from web.edge.keys import hash_of, new_key
+from web.edge.keys import StoredKey, hash_of, new_key
 from web.edge.problems import ProblemError
-from web.services import StoredKey
 
 
 @pytest.mark.parametrize("header", ["", "Basic dXNlcjpwYXNz", "Bearer", "sk_x"])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from messages.models import Overloaded, StorageDown
+from storage.faults import Overloaded, StorageDown
 from tests.web.running import Api
 from web.edge.idempotent import idempotency_key
 from web.edge.problems import ProblemError

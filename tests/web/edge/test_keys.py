@@ -7,7 +7,7 @@ import socket
 import asyncpg
 import pytest
 
-from messages.models import StorageDown
+from storage.faults import StorageDown
 from storage.pool import Connection
 from web.edge.key_store import DatabaseKeys
 from web.edge.keys import KeyRefused, create_key, hash_of

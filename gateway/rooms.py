@@ -1,0 +1,89 @@
+"""The parts of one running gateway, as those see them who work with several.
+
+Owns the list of these parts. app.py builds them, in order, and takes them down. Must not do
+anything itself; nothing below gateway/ may know it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from dispatch.answers.doubt import OutcomePolicy
+from dispatch.clock import Clock
+from dispatch.dispatcher import Dispatcher
+from dispatch.inbound.service import InboundService
+from dispatch.outbox.recovery import Recovered
+from dispatch.routes.routing import RouteTable
+from gateway.config import Config
+from gateway.maintenance import Maintenance
+from gateway.wiring.connectors import Wiring
+from gateway.wiring.sandbox import Sandbox
+from messages.accept.accepter import MessageAccepter
+from messages.accept.idempotency import Idempotency
+from messages.accept.pacing import Pacing
+from messages.accept.shedding import SheddingAccepter
+from messages.control.service import Control
+from messages.models import AccountPolicy
+from messages.rules.rules import Rules
+from recipients.consent_desk import ConsentDesk
+from recipients.suppression_desk import SuppressionDesk
+from shortlinks.service import LinkService
+from storage.crypto import NumberVault
+from storage.ids import IdSource
+from storage.keys import NumberKeys
+from storage.names import Registry
+from storage.pool import Database
+from storage.retention import Retention
+from storage.terms import OwnerTerm
+from web.edge.key_store import DatabaseKeys
+from web.edge.listener import Listener
+from web.edge.reveal_log import AuditedReveals
+from web.services import Services
+
+
+@dataclass
+class Rooms:
+    """What is known from the beginning; the other parts are there once app.py has built them.
+
+    `config` is the one in force and `policy` what it says about doubt: a reload replaces both.
+    `down`: names of the connectors without a bind to write to. `task_ended` is told of every
+    background task that ends.
+    """
+
+    config: Config
+    clock: Clock
+    policy: OutcomePolicy
+    sandbox: Sandbox
+    task_ended: Callable[[asyncio.Task[None]], None]
+    draining: bool = False
+    down: set[str] = field(default_factory=set)
+    recovered: Recovered = field(default_factory=Recovered)
+
+    database: Database = field(init=False)
+    keys: NumberKeys = field(init=False)
+    vault: NumberVault = field(init=False)
+    term: OwnerTerm = field(init=False)
+    ids: IdSource = field(init=False)
+    registry: Registry = field(init=False)
+    rules: Rules = field(init=False)
+    accounts: dict[int, AccountPolicy] = field(init=False)
+    wiring: Wiring = field(init=False)
+    routes: RouteTable = field(init=False)
+    pacing: Pacing = field(init=False)
+    control: Control = field(init=False)
+    dispatcher: Dispatcher = field(init=False)
+    inbound: InboundService = field(init=False)
+    suppressions: SuppressionDesk = field(init=False)
+    consents: ConsentDesk = field(init=False)
+    reveals: AuditedReveals = field(init=False)
+    accepter: MessageAccepter = field(init=False)
+    idempotency: Idempotency = field(init=False)
+    shedding: SheddingAccepter = field(init=False)
+    links: LinkService = field(init=False)
+    links_listener: Listener = field(init=False)
+    maintenance: Maintenance = field(init=False)
+    retention: Retention = field(init=False)
+    key_store: DatabaseKeys = field(init=False)
+    edge: Services = field(init=False)

@@ -1,0 +1,53 @@
+"""Settings of accounts as what accept and the HTTP edge need to know of them.
+
+Owns that translation. Must not check a value: the configuration did.
+"""
+
+from __future__ import annotations
+
+from gateway.config import Config
+from gateway.config.account_settings import AccountSettings
+from messages.models import AccountPolicy
+from ratelimit.spec import RateSpec
+from recipients.numbers.rules import NumberRules
+from storage.categories import Category
+from storage.names import DEFAULT_ACCOUNT, Registry
+
+
+def validity_seconds(config: Config) -> tuple[int, ...]:
+    """How long a message is tried that does not say, by category."""
+    return tuple(
+        min(getattr(config.validity, category.label), config.limits.validity_seconds_max)
+        for category in Category
+    )
+
+
+def request_rates(config: Config, registry: Registry) -> dict[int, RateSpec]:
+    """How often each account that has such a limit may ask to send."""
+    return {
+        registry.accounts[account.name]: account.requests_rate.spec
+        for account in config.accounts
+        if account.requests_rate is not None
+    }
+
+
+def account_policies(config: Config, registry: Registry) -> dict[int, AccountPolicy]:
+    """Those of every configured account, by the id of table `account`."""
+    accounts = config.accounts or (AccountSettings(name=DEFAULT_ACCOUNT),)
+    numbers = registry.accounts
+    return {numbers[each.name]: account_policy(each, numbers[each.name]) for each in accounts}
+
+
+def account_policy(settings: AccountSettings, number: int) -> AccountPolicy:
+    """What validation needs to know of an account."""
+    return AccountPolicy(
+        id=number,
+        name=settings.name,
+        default_category=Category.of(settings.default_category),
+        senders=settings.senders,
+        signature=settings.signature,
+        opt_out_suffix=settings.opt_out_suffix,
+        shorten_urls=settings.shorten_urls,
+        sandbox=settings.sandbox,
+        numbers=NumberRules(frozenset(settings.countries), settings.refuse_landlines),
+    )

@@ -1,0 +1,77 @@
+"""The sending side put together: routes, recorder, intents, connectors, and their dispatcher.
+
+Owns the order in which they are built. Starts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from dispatch.answers.recorder import Recorder
+from dispatch.dispatcher import Dispatcher
+from dispatch.routes.detours import Detours
+from dispatch.routes.routing import RouteTable
+from dispatch.wire.intents import IntentWriter
+from gateway.wiring import connectors
+from gateway.wiring.routes import routes_of
+from gateway.wiring.sending import handover, looks, pacing, querying, refiller
+
+if TYPE_CHECKING:
+    from gateway.rooms import Rooms
+
+RECORDS_WAITING_MAX = 400_000  # results are bounded by the windows, receipts by their own setting
+
+
+def build(rooms: Rooms, monotonic: Callable[[], float]) -> None:
+    """Sets routes, pacing, wiring and dispatcher."""
+
+    def committed() -> None:
+        for connector in rooms.dispatcher.connectors.values():
+            connector.recorded()
+
+    rooms.routes = RouteTable(routes_of(rooms.config.routes), rooms.registry.connectors, rooms.down)
+    detours = Detours(rooms.routes, rooms.registry.account_name)
+    settings = (*rooms.config.connectors, rooms.sandbox.settings)
+    recorder = Recorder(
+        rooms.database.dedicated("record"),
+        ids=rooms.ids,
+        term=rooms.term.term,
+        waiting_max=RECORDS_WAITING_MAX,
+        receipts_waiting_max=rooms.config.limits.receipts_waiting_max,
+        committed=committed,
+        groups=connectors.groups_of(settings, rooms.registry.connectors),
+        codes=connectors.codes_of(settings, rooms.registry.connectors),
+        alone=lambda: rooms.maintenance.gateways == 1,
+        vault=rooms.vault,
+    )
+    rooms.pacing = pacing(rooms)
+    intents = IntentWriter(
+        rooms.database.dedicated("intent"),
+        term=rooms.term.term,
+        looks=looks(rooms),
+    )
+    rooms.wiring = connectors.Wiring(
+        ids=rooms.ids,
+        intents=intents,
+        recorder=recorder,
+        inbound=rooms.inbound,
+        clock=rooms.clock,
+        limits=rooms.config.limits,
+        policy=rooms.policy,
+        elsewhere=detours.of,
+        batches=rooms.control.batches,
+        down=rooms.down,
+    )
+    built = connectors.build_all(settings, rooms.registry.connectors, rooms.wiring)
+    refilling = refiller(rooms, built, monotonic)
+    rooms.dispatcher = Dispatcher(
+        built,
+        intents=intents,
+        recorder=recorder,
+        refiller=refilling,
+        handover=handover(rooms, built, detours, refilling, monotonic),
+        querying=querying(rooms, built),
+        term=rooms.term.term,
+        sandbox=rooms.sandbox.wake,
+    )

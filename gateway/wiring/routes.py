@@ -1,0 +1,46 @@
+"""Settings of routes and of doubt as the parts that dispatch works with.
+
+Owns that translation. Must not choose a route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dispatch.answers.doubt import Doubt, OutcomePolicy
+from dispatch.routes.routing import Leg, Route
+from gateway.config.category_settings import DoubtSettings
+from gateway.config.route_settings import RouteSettings
+from recipients.numbers.origins import NumberOrigins
+from storage.categories import Category
+
+
+def routes_of(settings: Iterable[RouteSettings]) -> tuple[Route, ...]:
+    """The configured routes, ready to be asked."""
+    origins = NumberOrigins()
+    return tuple(
+        Route(
+            prefixes=each.match.prefix,
+            senders=frozenset(each.match.sender),
+            categories=frozenset(int(Category.of(label)) for label in each.match.category),
+            accounts=frozenset(each.match.account),
+            tags=frozenset(each.match.tag),
+            countries=frozenset(each.match.country),
+            operators=frozenset(name.lower() for name in each.match.operator),
+            origins=origins if each.match.country or each.match.operator else None,
+            identity=each.match,
+            via=tuple(
+                Leg(leg) if isinstance(leg, str) else Leg(leg.name, leg.weight) for leg in each.via
+            ),
+        )
+        for each in settings
+    )
+
+
+def outcome_policy(settings: DoubtSettings) -> OutcomePolicy:
+    """What becomes of messages in doubt, as configured."""
+    return OutcomePolicy(
+        attempts_max=settings.attempts_max,
+        doubt_grace_seconds=settings.grace_seconds,
+        doubt={int(category): Doubt(getattr(settings, category.label)) for category in Category},
+    )
