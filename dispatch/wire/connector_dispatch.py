@@ -1,9 +1,8 @@
 """One connector's way out: ready queue -> intent -> window, and its answers back to the recorder.
 
-Owns when messages of this connector are named by an intent and when they are written to which bind.
-Decides neither order (fair_scheduler), nor pace (token bucket), nor what an answer means
-(outcomes): it brings them together. Everything runs in event-loop callbacks of at most SLICE_ITEMS
-parts; there is no task and no lock per message.
+Owns when a message of this connector is named by an intent, and when it is written to which bind.
+Decides neither order (queue/), nor pace, nor what an answer means (answers/). Everything runs in
+event-loop callbacks of at most SLICE_ITEMS parts; there is no task and no lock per message.
 """
 
 from __future__ import annotations

@@ -118,17 +118,7 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         funnels=FunnelReports(read, registry),
         connectors=views,
         operations=operations,
-        readiness=Health(
-            read,
-            dispatches.values(),
-            lambda: rooms.draining,
-            writers={
-                "storing messages": rooms.accepter.lanes,
-                "storing results": (rooms.dispatcher.recorder.commits,),
-            },
-            degraded={"keeping clicks": rooms.links.trouble},
-            monotonic=time.monotonic,
-        ),
+        readiness=_health(rooms),
         snapshot=lambda: snapshot(rooms),
         keys=rooms.key_store,
         reveals=rooms.reveals,
@@ -137,6 +127,20 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         cursors=Cursors(rooms.keys.derive(KEY_PURPOSE, KEY_BYTES)),
         new_batch_id=rooms.ids.next,
         wall_ms=rooms.clock.wall_ms,
+        monotonic=time.monotonic,
+    )
+
+
+def _health(rooms: Rooms) -> Health:
+    return Health(
+        rooms.database.read,
+        rooms.dispatcher.connectors.values(),
+        lambda: rooms.draining,
+        writers={
+            "storing messages": rooms.accepter.lanes,
+            "storing results": (rooms.dispatcher.recorder.commits,),
+        },
+        degraded={"keeping clicks": rooms.links.trouble},
         monotonic=time.monotonic,
     )
 

@@ -10,6 +10,8 @@ import pytest
 from gateway.config.load import load_config
 from gateway.config.retention_settings import RetentionSettings
 from gateway.config.shape import ConfigError
+from gateway.wiring.rules import kept_days
+from messages.control.batches import forget_batches
 from storage.ids import id_at
 from storage.partitions import ensure_partitions, leaf_name, oldest_day
 from storage.pool import Connection, close_connection, connect
@@ -26,7 +28,7 @@ def keeping(**days: int) -> Retention:
     settings = RetentionSettings(
         **{"messages_days": 0, "clicks_days": 0, "inbound_days": 0, "raw_days": 0, **days}
     )
-    return Retention(settings, wall_ms)
+    return Retention(kept_days(settings), wall_ms, forget_batches=forget_batches)
 
 
 def at(day: date, extra: int = 0) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.web.raw_http import GOOD, Watched
-from tests.web.running import Api, running_api
+from tests.web.served import Api, running_api
 from web.api.single_posts import SinglePosts
 from web.edge import listener
 from web.edge.connection import Connection

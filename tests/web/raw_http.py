@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from tests.web.running import Api
+from tests.web.served import Api
 
 GOOD = {"to": "+8613812345678", "text": "hello"}
 POST = "POST /v1/messages HTTP/1.1"

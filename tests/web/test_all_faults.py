@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.web.running import Api
+from tests.web.served import Api
 
 GOOD = {"to": "+8613812345678", "text": "hello"}
 ONE = "/v1/messages"

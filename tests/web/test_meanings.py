@@ -9,7 +9,7 @@ from dlr.rates import FORMULAS
 from dlr.status import STATUSES
 from messages.words import CATEGORY_NAMES, REASON_NAMES, STATUS_NAMES
 from storage.events import EventKind
-from tests.web.running import Api
+from tests.web.served import Api
 from web.meanings import EVENT_KINDS, render
 
 PAGE = Path(__file__).parents[2] / "docs" / "meanings.md"

@@ -12,8 +12,9 @@ from structlog.testing import capture_logs
 
 from gateway.config.settings import HttpSettings
 from gateway.config.values import Address
+from gateway.wiring.web import server_settings
 from tests.web.api.test_messages import GOOD, URL
-from tests.web.running import Api, in_memory, running_api
+from tests.web.served import Api, in_memory, running_api
 from web.edge import bodies
 from web.edge.problems import DOCUMENT, KINDS
 from web.server import HttpServer, create_app
@@ -210,7 +211,7 @@ async def test_a_component_that_is_not_required_is_shown_and_nothing_more(api: A
 
 
 async def test_a_port_in_use_is_an_os_error_at_start(api: Api) -> None:
-    settings = HttpSettings(listen=Address(f"127.0.0.1:{api.port}"))
+    settings = server_settings(HttpSettings(listen=Address(f"127.0.0.1:{api.port}")))
     app = create_app(in_memory(api.memory, lambda: 0.0), settings)
     second = HttpServer(app, settings, drain_seconds=0)
     with pytest.raises(OSError, match="address already in use"):

@@ -20,7 +20,7 @@ from tests.web.raw_http import (
     read_answer,
     request,
 )
-from tests.web.running import Api, running_api
+from tests.web.served import Api, running_api
 
 GET = "GET /healthz HTTP/1.1"
 

@@ -22,7 +22,7 @@ from tests.web.raw_http import (
     read_answer,
     request,
 )
-from tests.web.running import Api, running_api
+from tests.web.served import Api, running_api
 from web.api.single_posts import SinglePosts
 from web.edge import bodies
 from web.edge.connection import BODY_SECONDS, HEAD_SECONDS, HELD_BYTES_MAX, Connection

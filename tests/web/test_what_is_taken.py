@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tests.web.raw_http import GOOD, ask, request
-from tests.web.running import Api, running_api
+from tests.web.served import Api, running_api
 from web.edge.scopes import SCOPES
 
 OPEN = {"/metrics", "/healthz", "/readyz", "/openapi.json"}

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.config.settings import HttpSettings
 from storage.faults import StorageDown
-from tests.web.running import Api, running_api
+from tests.web.served import Api, running_api
 from web.edge.scopes import SCOPES
 from web.services import Component
 

@@ -143,7 +143,7 @@ def test_a_table_answers_with_numbers_and_reads_health_at_each_decision() -> Non
 
 
 def test_the_shipped_example_routes_as_it_says() -> None:
-    config = load_config(Path(__file__).parents[2] / "smsgate.example.toml", {})
+    config = load_config(Path(__file__).parents[3] / "smsgate.example.toml", {})
     rules = routes_of(config.routes)
     assert decide(*rules, category=Category.MARKETING).route == 0
     assert decide(*rules, category=Category.MARKETING).shared

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.config.settings import HttpSettings
 from tests.web.api.test_messages import BATCH, GOOD, URL
-from tests.web.running import SUPPRESSED_NUMBER, Api, running_api
+from tests.web.served import SUPPRESSED_NUMBER, Api, running_api
 
 
 async def test_each_message_is_answered_in_its_place(api: Api) -> None:

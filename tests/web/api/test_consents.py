@@ -10,7 +10,7 @@ import pytest
 
 from recipients.consent_desk import ConsentDesk
 from tests.dispatch.world import VAULT, running
-from tests.web.running import Api, running_api
+from tests.web.served import Api, running_api
 
 PATH = "/v1/consents"
 NUMBER, MASKED = "+8613812345678", "+86138****5678"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from storage.ids import format_id
 from tests.web.api.test_messages import BATCH, GOOD, URL
-from tests.web.running import Api
+from tests.web.served import Api
 
 BATCHES = "/v1/batches"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from storage.ids import format_id
-from tests.web.running import Api
+from tests.web.served import Api
 
 GOOD = {"to": "+8613812345678", "text": "x"}
 ONE = format_id("msg", 1)

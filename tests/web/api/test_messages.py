@@ -11,7 +11,7 @@ import pytest
 from gateway.config.settings import HttpSettings
 from gateway.config.values import Size
 from storage.faults import Overloaded, StorageDown
-from tests.web.running import NOW_MS, SUPPRESSED_NUMBER, Api, running_api
+from tests.web.served import NOW_MS, SUPPRESSED_NUMBER, Api, running_api
 
 GOOD = {"to": "+8613812345678", "text": "Your code is 123456"}
 URL = "/v1/messages"

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.config import ConfigError
 from ratelimit.spec import parse_rate
-from tests.web.running import Api
+from tests.web.served import Api
 from web.services import ReloadBusy
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.running import SUPPRESSED_NUMBER, Api
+from tests.web.served import SUPPRESSED_NUMBER, Api
 from web.api.preview import ITEMS_MAX
 
 PATH = "/v1/messages/preview"

@@ -15,7 +15,7 @@ from smpp.encoding import TextSettings
 from smpp.pdu import DeliverSm, encode
 from storage.names import Registry
 from tests.dispatch.world import CONNECTOR, VAULT, World, running
-from tests.web.running import Api, running_api
+from tests.web.served import Api, running_api
 
 PATH = "/v1/raw-deliveries?connector=carrier-a"
 SCOPES = ("connectors:read", "numbers:reveal")

@@ -22,7 +22,7 @@ from storage.ids import id_at
 from storage.names import Registry
 from storage.suppression import Suppression, add
 from tests.dispatch.world import CONNECTOR, VAULT, World, running, wall_ms
-from tests.web.running import Api, running_api
+from tests.web.served import Api, running_api
 from web.edge.reveal_log import AuditedReveals
 
 NUMBER, OTHER = "+8613812345678", "+8613912345678"

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.web.running import Api, created
+from tests.web.served import Api, created
 
 DELIVERY = "/v1/reports/delivery"
 

@@ -12,8 +12,9 @@ from aiohttp import web
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from gateway.config.settings import HttpSettings
+from gateway.wiring.web import server_settings
 from messages.requests import BatchRequest, MessageRequest
-from tests.web.running import Api, Memory, in_memory
+from tests.web.served import Api, Memory, in_memory
 from web.api.messages import MESSAGE_PROBLEMS
 from web.docs.openapi import document, request_type
 from web.edge.endpoints import Endpoint
@@ -23,7 +24,7 @@ from web.server import create_app
 
 @pytest.fixture(scope="module")
 def app() -> web.Application:
-    return create_app(in_memory(Memory(), lambda: 0.0), HttpSettings())
+    return create_app(in_memory(Memory(), lambda: 0.0), server_settings(HttpSettings()))
 
 
 async def described(api: Api) -> dict[str, Any]:

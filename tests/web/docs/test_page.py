@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.web.running import Api
+from tests.web.served import Api
 from web.docs.page import docs_page
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from storage.faults import Overloaded, StorageDown
 from tests.web.api.test_messages import BATCH, GOOD, URL
-from tests.web.running import Api
+from tests.web.served import Api
 from web.edge import auth
 from web.edge.auth import Authenticator
 from web.edge.keys import StoredKey, hash_of, new_key

@@ -16,7 +16,7 @@ from gateway.config.settings import HttpSettings
 from gateway.config.values import Size
 from tests.web.listening import listening
 from tests.web.raw_http import GOOD, ask, connected, pieces, read_answer, request
-from tests.web.running import Api, running_api
+from tests.web.served import Api, running_api
 from web.edge import gzip_bodies
 from web.edge.gzip_bodies import SLICE_BYTES, Gunzip, GzipError
 

@@ -14,9 +14,10 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from gateway.config.settings import HttpSettings
+from tests.web import served
 from tests.web.listening import Port, listening
 from tests.web.raw_http import Answer, Watched, ask, pieces, read_answer, request
-from tests.web.running import running_api
+from tests.web.served import running_api
 from web.edge import listener
 from web.edge.connection import (
     FIRST_SECONDS,
@@ -44,13 +45,13 @@ async def port(
             yield running
         return
     apps: list[web.Application] = []
-    create_app = running.create_app
+    create_app = served.create_app
 
     def creating(*arguments: object) -> web.Application:
         apps.append(create_app(*arguments))  # type: ignore[arg-type]
         return apps[0]
 
-    monkeypatch.setattr(running, "create_app", creating)
+    monkeypatch.setattr(served, "create_app", creating)
     async with running_api() as api:
         await api.session.close()
         yield Port(apps[0][LISTENER], api.port, api.time)

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from storage.faults import Overloaded, StorageDown
-from tests.web.running import Api
+from tests.web.served import Api
 from web.edge.idempotent import idempotency_key
 from web.edge.problems import ProblemError
 from web.edge.request_head import RequestHeads

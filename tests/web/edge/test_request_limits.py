@@ -14,7 +14,7 @@ from messages.models import Prepared, Refused, Verdict
 from ratelimit.spec import parse_rate, rate
 from ratelimit.timetable import Timetable
 from ratelimit.token_bucket import TokenBucket
-from tests.web.running import Api, Memory, running_api
+from tests.web.served import Api, Memory, running_api
 from web.edge.request_limits import RequestLimits
 
 SECOND = 1_000_000_000

@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 import aiohttp
 import msgspec
 
+from campaigns.funnel_desk import FunnelReport
 from dlr.rates import delivery_rates
 from dlr.report import Latency
 from dlr.report_desk import (
-    FailureCount,
+    FailedParts,
     Failures,
     Figures,
     GroupPage,
@@ -24,6 +25,7 @@ from dlr.report_desk import (
 )
 from gateway.config.settings import HttpSettings
 from gateway.config.values import Address
+from gateway.wiring.web import ReloadDoor, server_settings
 from messages.accept.idempotency import Claimed, InProgress, KeptAnswer, OtherBody, RequestKey
 from messages.accept.rehearsal import PolicyDecision
 from messages.accept.validation import Validator
@@ -289,13 +291,14 @@ class Memory:
         until: datetime,
         group_by: Sequence[str],
         page: GroupPage,
-    ) -> Report:
-        return await self.delivery(account, since, until, group_by, page)
+    ) -> FunnelReport:
+        found = await self.delivery(account, since, until, group_by, page)
+        return FunnelReport(found.groups, found.total, found.more_after)
 
     async def failures(self, account: int, since: datetime, until: datetime) -> Failures:
         self.fail()
         self.asked.append((account, since, until, ()))
-        told = [FailureCount("carrier-a", "undelivered", "number_unknown", "MK:0001", 3)]
+        told = [FailedParts("carrier-a", "undelivered", "number_unknown", "MK:0001", 3)]
         return Failures(told, 4, complete=False)
 
     async def latency(self, account: int, since: datetime, until: datetime) -> Latencies:
@@ -415,8 +418,9 @@ def in_memory(
         control=memory,
         queues=memory,
         reports=memory,
+        funnels=memory,
         connectors=memory.connectors,
-        operations=memory,
+        operations=ReloadDoor(memory),
         readiness=memory,
         snapshot=memory.snapshot,
         keys=memory,
@@ -440,8 +444,9 @@ async def running_api(settings: HttpSettings | None = None, **rooms: object) -> 
     settings = settings or HttpSettings()
     settings = msgspec.structs.replace(settings, listen=Address("127.0.0.1:0"))
     services = replace(in_memory(memory, lambda: time[0]), **rooms)
-    app = create_app(services, settings)
-    server = HttpServer(app, settings, drain_seconds=1)
+    served = server_settings(settings)
+    app = create_app(services, served)
+    server = HttpServer(app, served, drain_seconds=1)
     host, port = await server.start()
     async with aiohttp.ClientSession() as session:
         api = Api(memory, session, f"http://{host}:{port}", port, {}, time)
