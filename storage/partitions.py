@@ -31,6 +31,8 @@ PARTITIONED: Mapping[str, str] = MappingProxyType(
         "click": "",
         "inbound_message": "",
         "raw_delivery": "",
+        "webhook_event": "",
+        "webhook_attempt": "",
     }
 )
 LOCK_TIMEOUT = "2s"  # behind a report that holds a table; the caller tries again later

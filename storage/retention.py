@@ -32,6 +32,7 @@ class KeptDays(msgspec.Struct, frozen=True, kw_only=True):
     clicks: int
     inbound: int
     raw: int
+    webhooks: int
 
 
 ForgetBatches = Callable[[Connection, int], Awaitable[int]]
@@ -74,6 +75,8 @@ class Retention:
             ("click", kept.clicks),
             ("inbound_message", kept.inbound),
             ("raw_delivery", kept.raw),
+            ("webhook_event", kept.webhooks),
+            ("webhook_attempt", kept.webhooks),
         ):
             if days:
                 before = await _bounded(connection, table, today - timedelta(days=days))

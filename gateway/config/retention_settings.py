@@ -39,3 +39,12 @@ class RetentionSettings(Settings, frozen=True, kw_only=True):
         int,
         Meta(ge=0, le=_DAYS_MAX, description="What `keep_raw` of a connector keeps of deliver_sm."),
     ] = 30
+    webhooks_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=_DAYS_MAX,
+            description="Events that webhooks told, and the log of their deliveries: what can be "
+            "replayed.",
+        ),
+    ] = 30

@@ -105,6 +105,7 @@ def kept_days(settings: RetentionSettings) -> KeptDays:
         clicks=settings.clicks_days,
         inbound=settings.inbound_days,
         raw=settings.raw_days,
+        webhooks=settings.webhooks_days,
     )
 
 

@@ -13,12 +13,13 @@ import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
 DOCS = TESTS.parent / "docs"
-# Each letter's page: E the wire, N numbers, K words, L links, F figures, H HTTP, O operating.
-PAGES = {"E": "smpp-cases.md", **dict.fromkeys("NKLFHO", "cases.md")}
+# Each letter's page: E the wire, N numbers, K words, L links, F figures, H HTTP, O operating,
+# W webhooks.
+PAGES = {"E": "smpp-cases.md", **dict.fromkeys("NKLFHOW", "cases.md")}
 
-ROW = re.compile(r"\| ([ENKLFHO]\d+) \| (.+?) \| (.+) \|")
+ROW = re.compile(r"\| ([ENKLFHOW]\d+) \| (.+?) \| (.+) \|")
 CODE = re.compile(r"`([^`]+)`")
-NUMBERED = re.compile(r"test_((?:[enklfho]\d+_)+)")
+NUMBERED = re.compile(r"test_((?:[enklfhow]\d+_)+)")
 REASON = re.compile(r"\b(not built|not ours|not yet)\b", re.IGNORECASE)
 
 

@@ -25,9 +25,8 @@ CUT = TODAY - timedelta(days=KEPT)
 
 def keeping(**days: int) -> Retention:
     """What is not named is kept for ever."""
-    settings = RetentionSettings(
-        **{"messages_days": 0, "clicks_days": 0, "inbound_days": 0, "raw_days": 0, **days}
-    )
+    for_ever = dict.fromkeys(RetentionSettings.__struct_fields__, 0)
+    settings = RetentionSettings(**for_ever | days)
     return Retention(kept_days(settings), wall_ms, forget_batches=forget_batches)
 
 
@@ -142,6 +141,15 @@ async def test_e94_raw_deliveries_go_by_a_time_of_their_own(connection: Connecti
     assert await oldest_day(connection, "raw_delivery") == CUT
     assert await oldest_day(connection, "message") == CUT - timedelta(days=2)
     assert RetentionSettings().raw_days == 30
+
+
+async def test_w20_the_log_of_webhooks_goes_by_days(connection: Connection) -> None:
+    await days(connection, CUT - timedelta(days=2))
+    await keeping(webhooks_days=KEPT).turn(connection)
+    assert await oldest_day(connection, "webhook_event") == CUT
+    assert await oldest_day(connection, "webhook_attempt") == CUT
+    assert await oldest_day(connection, "message") == CUT - timedelta(days=2)
+    assert RetentionSettings().webhooks_days == 30
 
 
 @pytest.mark.parametrize("days", [1, 6])
