@@ -35,7 +35,6 @@ from web.services import ConnectorUnknown, ReloadBusy, Reloaded
 if TYPE_CHECKING:
     from gateway.rooms import Rooms
 
-RETRY_AFTER_SECONDS = 1
 BUSY_SECONDS = 0.5  # until a signal that met an unfinished reload is tried again
 FREEING_SECONDS = 1.0  # between attempts to free what waits, while the database is away
 LIVE = ("rate", "window", *live_settings.CONNECTOR_KEYS)  # changed without touching a bind
@@ -208,7 +207,7 @@ class Reloader:
                 [connector.name for connector in config.connectors],
             )
         except UNAVAILABLE as error:
-            raise StorageDown(RETRY_AFTER_SECONDS) from error
+            raise StorageDown() from error
         finally:
             await database.close()
         prepared = live_settings.prepare(rooms, config, names)

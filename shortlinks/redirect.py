@@ -28,13 +28,13 @@ from shortlinks.journal import (
 )
 from shortlinks.miss_limit import MissLimit
 from shortlinks.ranges import LinkRange, LookupUnavailableError, TargetCache
+from storage.faults import RETRY_AFTER_SECONDS
 
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
     from storage.ids import IdSource
 
-RETRY_AFTER_SECONDS = 1
 PREFIXES_REMEMBERED_MAX = 8_192
 REFERRER_POLICY = "no-referrer-when-downgrade"
 CACHE_CONTROL = "private, no-store, max-age=0"

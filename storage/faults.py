@@ -12,6 +12,9 @@ from types import MappingProxyType
 import asyncpg
 
 LOGGED_CHARACTERS_MAX = 200
+# What whoever is refused for want of room or of the database is told to wait before the next try.
+RETRY_AFTER_SECONDS = 1
+SHED_RETRY_AFTER_SECONDS = 2  # a category that is shed: the others have to be through first
 
 
 class DatabaseDown(Exception):
@@ -119,7 +122,9 @@ class Overloaded(Exception):
     """
 
     def __init__(
-        self, retry_after_seconds: int, policies: Mapping[str, int] = MappingProxyType({})
+        self,
+        retry_after_seconds: int = RETRY_AFTER_SECONDS,
+        policies: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         super().__init__(f"no room; try again in {retry_after_seconds} s")
         self.retry_after_seconds = retry_after_seconds
@@ -129,6 +134,6 @@ class Overloaded(Exception):
 class StorageDown(Exception):
     """The database is not available: nothing was stored, the client may send the same again."""
 
-    def __init__(self, retry_after_seconds: int) -> None:
+    def __init__(self, retry_after_seconds: int = RETRY_AFTER_SECONDS) -> None:
         super().__init__(f"the database is not available; try again in {retry_after_seconds} s")
         self.retry_after_seconds = retry_after_seconds

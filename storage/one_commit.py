@@ -11,8 +11,6 @@ from typing import TypeVar
 from storage.faults import Overloaded, StorageDown, is_unavailable
 from storage.group_commit import GroupCommit, QueueClosed, QueueFull
 
-RETRY_AFTER_SECONDS = 1
-
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -24,9 +22,9 @@ async def committed(commits: GroupCommit[T, R], item: T) -> R:
     try:
         [result] = await commits.submit([item])
     except (QueueFull, QueueClosed) as error:
-        raise Overloaded(RETRY_AFTER_SECONDS) from error
+        raise Overloaded() from error
     if not isinstance(result, BaseException):
         return result
     if is_unavailable(result) or isinstance(result, QueueClosed):
-        raise StorageDown(RETRY_AFTER_SECONDS) from result
+        raise StorageDown() from result
     raise result

@@ -14,8 +14,6 @@ import asyncpg
 from storage.faults import StorageDown, is_transient
 from storage.pool import Connection
 
-RETRY_AFTER_SECONDS = 1
-
 
 class ReportTooSlow(Exception):
     """The database gave up on a report: the span is too long for it."""
@@ -30,4 +28,4 @@ async def reading(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Connectio
     except Exception as error:
         if not is_transient(error):
             raise
-        raise StorageDown(RETRY_AFTER_SECONDS) from error
+        raise StorageDown() from error

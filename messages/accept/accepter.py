@@ -34,7 +34,7 @@ from messages.accept.rows import (
     ready_message,
 )
 from messages.accept.stored_before import not_stored
-from messages.accept.verdicts import RETRY_AFTER_SECONDS, answers, failed, verdict_of
+from messages.accept.verdicts import answers, failed, verdict_of
 from messages.accepting import Accepting, FlushCheck
 from messages.models import GivenIds, Prepared, Refused, Verdict
 from messages.rules.suppression import SuppressionCheck
@@ -153,7 +153,7 @@ class MessageAccepter:
                     waits.append((lane_items, lane.submit(lane_items)))
         except (QueueFull, QueueClosed) as error:
             if not waits:
-                raise Overloaded(RETRY_AFTER_SECONDS) from error
+                raise Overloaded() from error
             waits.append((rest, failed(len(rest), error)))
         outcome: dict[int, Verdict | Refused | BaseException] = {}
         for lane_items, future in waits:

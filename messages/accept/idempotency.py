@@ -34,7 +34,6 @@ RECORDS_WAITING_MAX = 2_000
 OWED_MAX = 1_000
 WAIT_SECONDS = 15.0  # for another process that is just answering the same request
 POLL_SECONDS = 0.1
-RETRY_AFTER_SECONDS = 1
 PURGE_ROWS_MAX = 1_000
 
 
@@ -154,7 +153,7 @@ class Idempotency:
                     told = await self._ask(claim)
         except TimeoutError:
             if told is None:  # nobody has said that it is being answered
-                raise StorageDown(RETRY_AFTER_SECONDS) from None
+                raise StorageDown() from None
             raise InProgress from None
         if isinstance(told, _Mine):
             # Of a process that died: if it stored nothing, the claim may as well be undone.
@@ -188,12 +187,12 @@ class Idempotency:
         try:
             [told] = await self.commits.submit([claim])
         except (QueueFull, QueueClosed) as error:
-            raise Overloaded(RETRY_AFTER_SECONDS) from error
+            raise Overloaded() from error
         if isinstance(told, _Known):
             return told  # some of these are exceptions, and answers all the same
         assert told is not None  # a claim is always told something
         if is_unavailable(told):
-            raise StorageDown(RETRY_AFTER_SECONDS) from told
+            raise StorageDown() from told
         raise told
 
     def _give_up(self, settle: _Settle) -> None:

@@ -12,9 +12,8 @@ from typing import Any
 
 from messages.models import Accepter, GivenIds, Prepared, Refused, Verdict
 from storage.categories import Category
-from storage.faults import Overloaded
+from storage.faults import SHED_RETRY_AFTER_SECONDS, Overloaded
 
-RETRY_AFTER_SECONDS = 2
 PERCENT = 100
 # In the order in which they are refused; the last of them at the mark nearest to a full lane.
 SHED = (Category.MARKETING, Category.SERVICE, Category.TRANSACTIONAL)
@@ -70,7 +69,7 @@ class SheddingAccepter:
             self.shed[category] += sum(item.category == category for item in items)
         if not going:
             raise Overloaded(
-                RETRY_AFTER_SECONDS,
+                SHED_RETRY_AFTER_SECONDS,
                 {policy_of(category): self.marks[category] for category in sorted(refused)},
             )
         if ids is not None:

@@ -18,7 +18,6 @@ from messages.reading.statuses import of_hold
 from storage.faults import StorageDown, is_unavailable
 from storage.group_commit import QueueClosed, QueueFull
 
-RETRY_AFTER_SECONDS = 1
 _ACCEPTED = Status.ACCEPTED.label
 
 
@@ -63,7 +62,7 @@ def answers(results: list[Verdict | Refused | BaseException]) -> list[Verdict | 
         if not (isinstance(failure, (QueueFull, QueueClosed)) or is_unavailable(failure)):
             raise failure
     if len(failures) == len(results):
-        raise StorageDown(RETRY_AFTER_SECONDS) from failures[0]
+        raise StorageDown() from failures[0]
     return [
         result
         if not isinstance(result, BaseException)

@@ -22,7 +22,6 @@ from storage.pool import Connection, Dedicated
 _SQL = sql.load("messages")
 LIVE_MAX = 1_000  # batches that are not as they were accepted: every claim steps over each
 CHANGES_WAITING_MAX = 100
-RETRY_AFTER_SECONDS = 1
 FORGOTTEN_PER_STEP_MAX = 10_000
 
 
@@ -72,7 +71,7 @@ class BatchChanges:
         Raises BatchConflict, Overloaded, StorageDown.
         """
         if self._waiting >= CHANGES_WAITING_MAX:
-            raise Overloaded(RETRY_AFTER_SECONDS)
+            raise Overloaded()
         self._waiting += 1
         try:
             async with self._turn, self._dedicated.transaction() as connection:
@@ -81,7 +80,7 @@ class BatchChanges:
         except UNAVAILABLE as error:
             if not is_unavailable(error):
                 raise
-            raise StorageDown(RETRY_AFTER_SECONDS) from error
+            raise StorageDown() from error
         finally:
             self._waiting -= 1
         self._changed()

@@ -26,7 +26,6 @@ from storage.ids import IdSource
 from storage.pool import Connection, Dedicated
 
 _SQL = sql.load("messages")
-RETRY_AFTER_SECONDS = 1
 RESOLVED = MappingProxyType({"resend": "resent", "drop": "dropped"})
 _Doubt = tuple[asyncpg.Record, int]  # the message, and the connector that it may have gone to
 
@@ -72,7 +71,7 @@ class Resolver:
                 await self._tell(connection, account, key_id, action, rows)
         except Exception as error:
             if is_unavailable(error):
-                raise StorageDown(RETRY_AFTER_SECONDS) from error
+                raise StorageDown() from error
             raise
         if action == "resend":
             for connector, category in {(connector, row["category"]) for row, connector in rows}:

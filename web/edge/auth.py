@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from storage.faults import Overloaded, StorageDown
+from storage.faults import RETRY_AFTER_SECONDS, Overloaded, StorageDown
 from web.edge.keys import KeyStore, StoredKey, hash_of
 from web.edge.problems import ProblemError
 
@@ -21,7 +21,6 @@ CACHE_SECONDS = 5.0
 KNOWN_KEYS_MAX = 10_000
 UNKNOWN_KEYS_MAX = 10_000
 LOOKUPS_MAX = 64  # at a time: guessing keys must not crowd reports out of the read connections
-RETRY_AFTER_SECONDS = 1
 LOOKUP_SECONDS_MAX = 2.0  # a database that says nothing must not hold up who has a good key
 BELIEVED_SECONDS = 60.0  # since the last look-up that was answered
 ADMIN = "admin"
@@ -95,7 +94,7 @@ class Authenticator:
         lookup = self._lookups.get(text)
         if lookup is None:
             if len(self._lookups) >= LOOKUPS_MAX:
-                return self._believed(text, Overloaded(RETRY_AFTER_SECONDS))
+                return self._believed(text, Overloaded())
             lookup = asyncio.ensure_future(self._look_up(text, key_hash))
             self._lookups[text] = lookup
             lookup.add_done_callback(lambda _: self._lookups.pop(text))
@@ -106,7 +105,7 @@ class Authenticator:
             async with asyncio.timeout(LOOKUP_SECONDS_MAX):
                 key = await self._store.find(key_hash)
         except (StorageDown, TimeoutError):
-            return self._believed(text, StorageDown(RETRY_AFTER_SECONDS))
+            return self._believed(text, StorageDown())
         lasts, believed = CACHE_SECONDS, BELIEVED_SECONDS
         if key is not None and key.ended is None and key.lasts_seconds is not None:
             lasts, believed = min(lasts, key.lasts_seconds), min(believed, key.lasts_seconds)

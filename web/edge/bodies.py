@@ -17,7 +17,6 @@ from web.edge.problems import ProblemError
 
 BODY_SECONDS_MAX = 30.0
 SMALL_BYTES = 4096  # less than the connection's own buffer: not counted
-RETRY_AFTER_SECONDS = 1
 JSON = "application/json"
 
 _GZIP = frozenset({"gzip", "x-gzip"})
@@ -100,7 +99,7 @@ class BodyReader:
         """So many in all for this request."""
         more = size - request.get(_RESERVED, 0)
         if self._held + more > self._bytes_max:
-            raise Overloaded(RETRY_AFTER_SECONDS)
+            raise Overloaded()
         self._held += more
         request[_RESERVED] = size
 

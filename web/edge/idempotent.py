@@ -17,13 +17,13 @@ from aiohttp import web
 from msgspec import Meta
 
 from messages.accept.idempotency import (
-    RETRY_AFTER_SECONDS,
     Claimed,
     InProgress,
     KeptAnswer,
     OtherBody,
     RequestKey,
 )
+from storage.faults import RETRY_AFTER_SECONDS
 from web.edge.problems import ProblemError
 
 HEADER = "Idempotency-Key"

@@ -17,7 +17,6 @@ from storage.faults import UNAVAILABLE, StorageDown, is_transient
 from storage.pool import Connection
 from web.edge.keys import StoredKey
 
-RETRY_AFTER_SECONDS = 1
 USES_WAITING_MAX = 10_000  # keys; what is over it is noted at a later look-up
 
 _SQL = sql.load("web")
@@ -38,7 +37,7 @@ class DatabaseKeys:
         except UNAVAILABLE as error:
             if not is_transient(error):
                 raise
-            raise StorageDown(RETRY_AFTER_SECONDS) from error
+            raise StorageDown() from error
         if row is None:
             return None
         lasts = row["lasts_seconds"]

@@ -13,11 +13,11 @@ import msgspec
 from aiohttp import web
 
 from messages.models import FieldError, Refused
+from storage.faults import RETRY_AFTER_SECONDS
 
 CONTENT_TYPE = "application/problem+json"
 DOCUMENT = "/docs/problems"
 UNAVAILABLE = 503
-RETRY_AFTER_SECONDS = 1
 
 
 class ProblemKind(msgspec.Struct, frozen=True):
