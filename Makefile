@@ -6,6 +6,13 @@ VENV     := .venv
 BIN      := $(VENV)/bin
 # smpp.pdu3, an independent codec that tests compare ours with, installs a package named smpp: it lives by itself.
 ORACLE   := .venv-oracle
+# uv, which writes requirements/. Nothing else needs it.
+LOCKER   := .venv-lock
+
+# .venv is made with one Python; what may differ on these is asked by the tests beside them.
+OTHER_PYTHONS := 3.12 3.13 3.14
+THEIR_TESTS   := tests/tidy/test_imports.py tests/dlr tests/smpp tests/ratelimit tests/recipients tests/messages/accept \
+    tests/web/edge tests/integration/test_main_road.py
 
 # Set one of these on the command line.
 PYTHON      ?=
@@ -14,22 +21,23 @@ MESSAGES    ?=
 BENCHMARK   ?= end_to_end
 JSON        ?=
 PYTEST_ARGS ?=
+UPGRADE     ?=
 
-# What .venv was made from: this folder (a venv does not survive a move) and the text of pyproject.toml. Not its
-# mtime, which a branch switch moves without changing a dependency.
+# What .venv was made from: this folder (a venv does not survive a move), the text of pyproject.toml and of the locks.
+# Not their mtime, which a branch switch moves without changing a dependency.
 STAMP     := $(VENV)/.setup
-MADE_FROM := $(CURDIR) $(shell cksum < pyproject.toml)
+MADE_FROM := $(CURDIR) $(shell cat pyproject.toml requirements/*.txt | cksum)
 ifneq ($(MADE_FROM),$(shell cat $(STAMP) 2>/dev/null))
 $(STAMP): FORCE
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint $(CHECKS) bench format clean distclean FORCE
+.PHONY: help setup demo test lint $(CHECKS) bench format lock test-pythons clean distclean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
-setup: $(STAMP) ## build .venv with everything in it; again only when pyproject.toml changed
+setup: $(STAMP) ## build .venv with everything in it; again only when pyproject.toml or requirements/ changed
 
 demo: setup ## embedded PostgreSQL, SMSC simulator, gateway and real messages; ONCE=1 ends by itself, MESSAGES=N
 	@$(BIN)/smsgate demo $(if $(filter-out 0 no false,$(ONCE)),--once) $(if $(MESSAGES),--messages $(MESSAGES))
@@ -71,6 +79,24 @@ lint-duplicates: setup
 	    $(PACKAGES)
 	@echo "No duplicated code."
 
+# A Python that is not here is said and is no failure.
+test-pythons: setup ## a part of the tests on each of the other Pythons that is found here
+	@set -u; failed=; \
+	for version in $(OTHER_PYTHONS); do \
+	    python=; \
+	    for candidate in $$($(call PYTHONS_NAMED,$$version)); do \
+	        if "$$candidate" -c 'import ensurepip' >/dev/null 2>&1; then python=$$candidate; break; fi; \
+	    done; \
+	    if [ -z "$$python" ]; then echo "== python$$version: SKIPPED, there is none with ensurepip here"; continue; fi; \
+	    echo "== python$$version: $$python"; \
+	    venv=$(VENV)-$$version; \
+	    { [ -x $$venv/bin/python ] || "$$python" -m venv --clear $$venv; } \
+	        && $(PIP_WISHES) $$venv/bin/python -m pip --no-input $(LOCKED) requirements/dev.txt --no-compile \
+	        && PYTHONDONTWRITEBYTECODE= $$venv/bin/python -m pytest $(THEIR_TESTS) \
+	        || failed="$$failed python$$version"; \
+	done; \
+	$(REPORT_FAILED)
+
 bench: setup ## python -m benchmarks; BENCHMARK=end_to_end, JSON=FILE keeps the figures
 	@$(BIN)/python -m benchmarks $(BENCHMARK) $(if $(JSON),--json $(JSON))
 
@@ -78,12 +104,29 @@ format: setup ## rewrite the code the way lint wants it
 	@$(BIN)/python -m ruff check --fix-only --quiet .
 	@$(BIN)/python -m ruff format .
 
+# dev.txt first: it holds everything that .venv gets. What the image gets has the versions that were tested.
+lock: $(LOCKER)/bin/uv ## write requirements/ after pyproject.toml; keeps versions that still fit, UPGRADE=1 takes the newest
+	@set -eu; \
+	lock() { \
+	    file=requirements/$$1.txt; shift; \
+	    $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	        --only-binary :all: --custom-compile-command 'make lock' $(if $(filter-out 0 no false,$(UPGRADE)),--upgrade) \
+	        --output-file $$file "$$@"; \
+	    echo "$$file: $$(grep -c '^[a-z0-9]' $$file) packages"; \
+	}; \
+	lock dev pyproject.toml --group dev; \
+	lock run pyproject.toml --constraints requirements/dev.txt; \
+	lock build --group build --constraints requirements/dev.txt; \
+	lock pip --group pip --constraints requirements/dev.txt; \
+	lock oracle --group oracle --no-deps; \
+	lock lock --group lock
+
 clean: ## remove caches and built packages
 	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 	@find . -path './.venv*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## clean, and .venv as well
-	@rm -rf $(VENV) $(ORACLE)
+	@rm -rf $(VENV) $(ORACLE) $(LOCKER) $(OTHER_PYTHONS:%=$(VENV)-%)
 
 FORCE:
 
@@ -111,16 +154,30 @@ $(STAMP):
 	        "$$python" -m venv --clear $(VENV); \
 	    else \
 	        "$$python" -m venv --clear --without-pip $(VENV); \
-	        "$$python" -m pip --python $(BIN)/python -qq install pip; \
+	        $(PIP_WISHES) "$$python" -m pip --python $(BIN)/python $(LOCKED) requirements/pip.txt; \
 	    fi; \
 	fi; \
 	echo "Installing smsgate and its tools into $(VENV); the first time takes a few minutes"; \
-	PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip -qq install -e '.[dev]'; \
-	[ -x $(ORACLE)/bin/python ] || { $(BIN)/python -m venv --clear --without-pip $(ORACLE); \
-	    PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --python $(ORACLE)/bin/python \
-	        -qq install --no-deps 'smpp.pdu3==0.6'; }; \
+	$(PIP) $(LOCKED) requirements/pip.txt; \
+	$(PIP) $(LOCKED) requirements/dev.txt; \
+	$(PIP) -qq install --no-deps --no-build-isolation -e .; \
+	[ -x $(ORACLE)/bin/python ] || $(BIN)/python -m venv --clear --without-pip $(ORACLE); \
+	$(PIP) --python $(ORACLE)/bin/python $(LOCKED) requirements/oracle.txt --no-deps; \
 	echo '$(MADE_FROM)' > $(STAMP); \
 	echo "Ready: $(BIN)/smsgate --help"
+
+# Not by way of setup where .venv is there: locks that no longer install are mended here.
+$(LOCKER)/bin/uv: requirements/lock.txt
+	@[ -x $(BIN)/python ] || $(MAKE) --no-print-directory setup
+	@$(BIN)/python -m venv --clear --without-pip $(LOCKER)
+	@$(PIP) --python $(LOCKER)/bin/python $(LOCKED) requirements/lock.txt
+	@touch $@
+
+# What is installed is what requirements/ says, octet for octet: each file has its hash there. Wheels alone, so that
+# nothing is compiled here and no package's code runs while it is installed.
+PIP_WISHES = PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1
+PIP        = $(PIP_WISHES) $(BIN)/python -m pip
+LOCKED     = -qq install --require-hashes --only-binary :all: --requirement
 
 IS_USABLE = import sys, venv; sys.exit(sys.version_info < (3, 11))
 # One that was built with --enable-optimizations, or by a distribution (they all do, though few say so), carries the
@@ -129,6 +186,9 @@ IS_QUICK  = import sys, sysconfig, venv; from importlib.util import find_spec; \
     built = sysconfig.get_config_var("CONFIG_ARGS") or ""; \
     optimised = "--enable-optimizations" in built or sys.base_prefix == "/usr"; \
     sys.exit(not (optimised and sys.version_info >= (3, 11) and (find_spec("ensurepip") or find_spec("pip"))))
+# On the PATH, and where pyenv keeps those that it does not put there.
+PYTHONS_NAMED = (IFS=:; for folder in $$PATH; do echo "$$folder/python$(1)"; done); \
+    ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(1)*/bin/python 2>/dev/null
 ALL_PYTHONS = for name in python3.11 python3.12 python3.13 python3.14 python3; do \
     (IFS=:; for folder in $$PATH; do [ -x "$$folder/$$name" ] && echo "$$folder/$$name"; done); done
 

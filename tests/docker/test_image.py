@@ -59,6 +59,23 @@ def test_what_is_copied_exists_and_is_everything_the_wheel_needs() -> None:
     assert copied == kept
 
 
+def test_what_is_installed_is_locked() -> None:
+    """Each package comes with its hash; our own wheel is the one that was just built."""
+    installs = [
+        step.split()
+        for arguments in files.of("RUN")
+        for step in arguments.split(" && ")
+        if "/pip " in step
+    ]
+    assert len(installs) == 4
+    for words in installs:
+        if "--requirement" in words:
+            assert {"--require-hashes", "--only-binary"} <= set(words), words
+        else:
+            assert "--no-deps" in words, words
+            assert {"--no-index", "--no-build-isolation"} & set(words), words
+
+
 def test_the_command_serves_with_the_settings_that_were_copied() -> None:
     command = json.loads(files.of("CMD")[-1])
     assert command == ["smsgate", "serve", "--config", "/etc/smsgate/smsgate.toml"]

@@ -32,6 +32,7 @@ def tree(tmp_path: Path) -> Path:
     """A checkout with one module in each package, one test, and a .venv that is ready."""
     for name in ("Makefile", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
     for number, package in enumerate(CODE):
         write_module(tmp_path, package, number)
     (tmp_path / "tests").mkdir()
@@ -39,8 +40,9 @@ def tree(tmp_path: Path) -> Path:
     (tmp_path / ".venv").mkdir()
     for name in ("bin", "lib", "pyvenv.cfg"):
         (tmp_path / ".venv" / name).symlink_to(ENVIRONMENT / name)
-    with (tmp_path / "pyproject.toml").open("rb") as file:
-        checksum = subprocess.run(["cksum"], stdin=file, capture_output=True, check=True).stdout
+    made_from = [tmp_path / "pyproject.toml", *sorted((tmp_path / "requirements").iterdir())]
+    text = b"".join(path.read_bytes() for path in made_from)
+    checksum = subprocess.run(["cksum"], input=text, capture_output=True, check=True).stdout
     (tmp_path / ".venv" / ".setup").write_text(f"{tmp_path} {checksum.decode()}")
     return tmp_path
 
@@ -68,14 +70,15 @@ def make(tree: Path, *arguments: str, first: str = "") -> subprocess.CompletedPr
 
 def test_make_alone_lists_the_targets(tree: Path) -> None:
     listed = {line.split()[1] for line in make(tree).stdout.splitlines()}
-    assert {"setup", "demo", "test", "lint", "bench", "format", "clean"} <= listed
+    assert {"setup", "demo", "test", "lint", "bench", "format", "lock", "clean"} <= listed
 
 
-def test_setup_is_done_once(tree: Path) -> None:
+@pytest.mark.parametrize("name", ["pyproject.toml", "requirements/dev.txt"])
+def test_setup_is_done_once(tree: Path, name: str) -> None:
     assert make(tree, "--question", "setup").returncode == 0
-    os.utime(tree / "pyproject.toml")
+    os.utime(tree / name)
     assert make(tree, "--question", "setup").returncode == 0, "nothing in it has changed"
-    with (tree / "pyproject.toml").open("a") as file:
+    with (tree / name).open("a") as file:
         file.write("# one dependency more\n")
     assert make(tree, "--question", "setup").returncode == 1
 
