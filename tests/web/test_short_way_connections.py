@@ -94,7 +94,7 @@ async def test_requests_that_come_faster_than_they_are_answered_are_not_all_held
     async with connected(known) as (reader, writer):
         sending = asyncio.create_task(send(writer))
         for _ in range(count):
-            assert (await read_answer(reader)).status == "HTTP/1.1 422 Unprocessable Entity"
+            assert (await read_answer(reader)).status.startswith("HTTP/1.1 422 ")
         await sending
     assert HELD_BYTES_MAX < watched.held_most <= HELD_BYTES_MAX + 2 * RECEIVED_AT_ONCE < len(sent)
 

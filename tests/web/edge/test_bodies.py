@@ -91,7 +91,7 @@ async def test_h7_a_body_that_unpacks_to_too_much_is_413_as_soon_as_it_does(
     async with running_api(HttpSettings(max_body=Size(1 << 20), bodies_max=Size(1 << 20))) as api:
         for _ in range(3):  # what was held is given back
             answer = await ask(api, request(api, BOMB, GZIP))
-            assert answer.status == "HTTP/1.1 413 Request Entity Too Large"
+            assert answer.status.startswith("HTTP/1.1 413 ")
     assert max(slices) == SLICE_BYTES
     assert sum(slices) <= 3 * ((1 << 20) + SLICE_BYTES)
 
@@ -153,7 +153,7 @@ async def test_a_chunked_body_is_counted_as_it_comes() -> None:
         sent = lines + b"%x\r\n%s\r\n0\r\n\r\n" % (len(MESSAGE), MESSAGE)
         assert (await ask(api, sent)).status == "HTTP/1.1 202 Accepted"
         large = lines + b"2711\r\n" + b" " * 0x2711 + b"\r\n0\r\n\r\n"
-        assert (await ask(api, large)).status == "HTTP/1.1 413 Request Entity Too Large"
+        assert (await ask(api, large)).status.startswith("HTTP/1.1 413 ")
 
 
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=4), st.integers(1, 400))
