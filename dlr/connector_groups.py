@@ -1,7 +1,8 @@
-"""What matching has to know of carriers: which connectors are one, so that what is sent on one may
-be reported on another (E20), and which send one receipt for all parts of a message (E100).
+"""What matching receipts needs to know of carriers: which connectors belong to one carrier.
 
-Owns the look-up from a connector to the others of its group. Must not match receipts.
+Owns the look-up from a connector to the others of its group. Must not match receipts. What was sent
+on one connector of a group may be reported on another (E20). Some connectors send one receipt for
+all parts of a message (E100).
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from collections.abc import Iterable, Sequence
 
 
 class ConnectorGroups:
-    """Made of (connector, name of its group or None). Without any, each connector is alone, and
+    """Groups of connectors that one carrier is behind.
+
+    `members` are (connector, name of its group or None). By default each connector is alone, and
     each receipt is about one part.
     """
 
@@ -37,7 +40,7 @@ class ConnectorGroups:
         return connector, *self._others.get(connector, ())
 
     def pairs(self) -> tuple[Sequence[int], Sequence[int]]:
-        """Every (connector, other), as two columns."""
+        """Every (connector, other of its group), as two columns of equal length."""
         flat = [(one, other) for one, others in self._others.items() for other in others]
         return [one for one, _ in flat], [other for _, other in flat]
 

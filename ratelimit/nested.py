@@ -1,7 +1,8 @@
-"""Several limits on one path: a moment that suits them all, or none is asked for anything.
+"""Several rate limits on one path: the first moment that satisfies all of them.
 
-Owns the search. The smallest limit is asked first, since it decides most often; nothing is taken
-from any of them until all agree, so there is nothing to give back. Pure.
+Owns the search. Must not take tokens: the caller books the moment with every limit afterwards, so
+nothing ever has to be given back. The smallest limit is asked first, because it decides most often.
+Pure.
 """
 
 from __future__ import annotations
@@ -9,23 +10,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-ROUNDS_MAX = 100  # beyond them a moment is taken at which nothing of any limit is
+ROUNDS_MAX = 100  # of one search; beyond it, the moment from which no limit has anything taken
 
 
 class Limit(Protocol):
-    """What may say when."""
+    """What the search asks of one rate limit."""
 
     @property
     def clear_ns(self) -> int:
-        """From when on nothing of it is taken."""
+        """The moment in ns from which nothing of it is taken."""
 
     def earliest(self, n: int, at_ns: int) -> int:
-        """The first moment, not before `at_ns`, at which n tokens may go."""
+        """The first moment in ns, not before `at_ns`, at which n tokens may go."""
 
 
 def first_moment(limits: Sequence[Limit], n: int, now_ns: int) -> tuple[int, int | None]:
-    """The first moment at which every limit lets n tokens go, and the position of the limit that
-    has decided it; None for now. `limits` with the smallest first.
+    """(moment in ns, position of the limit that decided it). The position is None when all allow
+    now.
+
+    `limits` come with the smallest rate first. The moment is the first at which each lets n tokens
+    go.
     """
     at_ns, decided = now_ns, None
     for _ in range(ROUNDS_MAX):

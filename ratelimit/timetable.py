@@ -1,10 +1,14 @@
-"""When something may go that can be told now to come later: a rate as a timetable, without a queue.
+"""A rate limit that hands out send times in advance: a reservation calendar, with no queue behind
+it.
 
-Owns the arithmetic of one limit's moments. What goes at a moment takes its worth of time, n / rate,
-out of what is free of the timetable from that moment on, and a moment is possible if that much is
-free within a burst's worth of time. So in any span no more goes than rate x span + burst, also when
-later moments were given out before earlier ones, and what goes late takes nothing from what goes
-now. Pure and exact; reads no clock.
+Owns the arithmetic of one limit's reservations. Must not read a clock, and must not know what is
+sent. Pure, in whole numbers.
+
+n tokens at rate r occupy n / r seconds of the calendar. They take the first free time from their
+moment on. A moment is possible if that much time is free within one burst's worth after it.
+
+So in any span no more goes than rate x span + burst. This also holds when later moments were given
+out before earlier ones. What goes late takes nothing from what goes now.
 """
 
 from __future__ import annotations
@@ -15,15 +19,16 @@ from ratelimit.spec import RateSpec
 from ratelimit.token_bucket import NANOSECONDS
 
 STRETCHES_MAX = 10_000  # of one timetable, some 80 bytes each
-STEPS_MAX = 100  # of the search for a moment among scattered ones; then behind them all
+STEPS_MAX = 100  # of one search among scattered reservations; beyond it, behind them all
 DEBT_NS = NANOSECONDS
 
 
 class Timetable:
-    """One limit. The first `burst` tokens may go at once.
+    """One limit. It starts empty, so the first `burst` tokens may go at once.
 
-    Time is counted in 1 / numerator ns, so every token is a whole number of units. Moments are
-    whole ns: what goes at one may take up to a ns before it, lest a bit be left over each time.
+    Time is counted in units of 1 / numerator ns, so every token costs a whole number of units.
+    Moments are whole ns. What goes at a moment may take up to 1 ns before it, so that rounding
+    leaves no gaps.
     """
 
     __slots__ = ("_behind", "_ends", "_numerator", "_price", "_starts", "behind_ns", "pace", "spec")
@@ -33,28 +38,30 @@ class Timetable:
         if spec.paused:
             raise ValueError("a timetable needs a rate above 0")
         self.spec = spec
-        self.pace = spec.per_second  # tells which limit is the smallest
+        self.pace = spec.per_second  # parts per second, by which limits are ordered
         self._numerator = spec.numerator
         self._price = spec.denominator * NANOSECONDS
-        self._starts: list[int] = []  # the stretches that are taken, in order, none touching
+        # where each taken stretch begins, in units, ascending, none touching
+        self._starts: list[int] = []
         self._ends: list[int] = []
-        self._behind = 0  # when what stands behind the timetable will have gone, in units
-        self.behind_ns = 0  # and in ns
+        self._behind = 0  # when those queued behind the calendar will have gone, in units
+        self.behind_ns = 0  # the same in ns
 
     @property
     def full(self) -> bool:
-        """Whether it is too scattered to take in more moments far from each other."""
+        """Whether it holds STRETCHES_MAX taken stretches. Far moments are then refused."""
         return len(self._starts) >= STRETCHES_MAX
 
     @property
     def clear_ns(self) -> int:
-        """From when on nothing is taken."""
+        """The moment in ns from which nothing is taken; 0 when nothing is."""
         return self._moment(self._ends[-1]) if self._ends else 0
 
     def earliest(self, n: int, at_ns: int) -> int:
-        """The first moment, not before `at_ns`, at which n tokens may go.
+        """The first moment in ns, not before `at_ns`, at which n tokens may go.
 
-        More than the burst goes when the timetable is empty for as long as it takes.
+        More tokens than the burst go once the calendar is free for as long as they take. After
+        STEPS_MAX steps the answer is behind everything taken. Takes nothing: book() does.
         """
         numerator, burst = self._numerator, self.spec.burst
         worth = n * self._price
@@ -68,7 +75,9 @@ class Timetable:
         return max(at_ns, self.clear_ns)
 
     def book(self, n: int, at_ns: int, now_ns: int) -> None:
-        """Let n tokens go at `at_ns`, which earliest() named. Forgets what is over."""
+        """Take n tokens at `at_ns`, a moment that earliest() named. Stretches before `now_ns` are
+        forgotten.
+        """
         starts, ends = self._starts, self._ends
         if ends and ends[0] < (now_ns - 1) * self._numerator:
             past = bisect_left(ends, (now_ns - 1) * self._numerator)
@@ -87,8 +96,10 @@ class Timetable:
             del starts[first + 1 : last], ends[first + 1 : last]
 
     def borrow(self, n: int, now_ns: int) -> None:
-        """Let n tokens go now, whatever the timetable says, and let what comes later pay: up to
-        the worth of a second or of a burst. What is beyond that is not counted.
+        """Let n tokens go now, whatever is taken, and let later ones pay for them.
+
+        The debt is bounded by the worth of one second or of one burst, whichever is larger. Tokens
+        beyond that bound go too, and are not counted.
         """
         within = max(self.spec.burst, n) * self._price
         debt = max(self.spec.burst * self._price, DEBT_NS * self._numerator)
@@ -97,8 +108,9 @@ class Timetable:
             self.book(n, now_ns, now_ns)
 
     def queue(self, n: int, at_ns: int) -> int:
-        """Stand behind the timetable, not before `at_ns`: when it will be n tokens' turn, as far
-        as can be said now. Nothing is booked: ask again then.
+        """Stand behind the calendar, not before `at_ns`. Returns the expected turn in ns.
+
+        Nothing is booked: ask earliest() again when the turn has come.
         """
         begin = max(self._behind, at_ns * self._numerator)
         self._behind = begin + n * self._price
@@ -106,7 +118,7 @@ class Timetable:
         return self._moment(begin)
 
     def quota(self, now_ns: int) -> tuple[int, int]:
-        """How many tokens may go at once now, and in how many ns the whole burst may."""
+        """(tokens that may go at once now, ns until a whole burst may)."""
         unit, within = self._unit(now_ns), self.spec.burst * self._price
         until = now_ns * self._numerator + within
         near = range(bisect_right(self._ends, unit), bisect_left(self._starts, until))
@@ -115,7 +127,7 @@ class Timetable:
         return tokens, self.earliest(self.spec.burst, now_ns) - now_ns
 
     def _through(self, at: int, worth: int) -> int:
-        """Where so much of the free time from `at` on is used up."""
+        """The unit at which `worth` units of free time, counted from `at`, are used up."""
         starts, ends = self._starts, self._ends
         for index in range(bisect_right(ends, at), len(ends)):
             gap = starts[index] - at

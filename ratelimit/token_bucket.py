@@ -1,7 +1,7 @@
-"""A token bucket in integers: no float, so no drift however long it runs.
+"""A token bucket in whole numbers: without floats it does not drift, however long it runs.
 
-Owns the arithmetic of one limit. Reads no clock: `now_ns` is any monotonic nanosecond count. Tokens
-are message parts (E39), and a bucket holds at most its burst, so that any window of one second sees
+Owns the arithmetic of one limit. Must not read a clock: `now_ns` is any monotonic count of ns. One
+token is one message part (E39). A bucket holds at most its burst. So any window of one second sees
 at most rate + burst (E41).
 """
 
@@ -15,9 +15,9 @@ NEVER_NS = 1 << 62
 
 
 class TokenBucket:
-    """One limit. Starts full.
+    """One limit. It starts full.
 
-    The level is counted in units of 1 / (denominator * 1e9) token: each nanosecond adds `numerator`
+    The level is counted in units of 1 / (denominator * 1e9) token. Each nanosecond adds `numerator`
     units, so every sum is exact.
     """
 
@@ -31,12 +31,11 @@ class TokenBucket:
         self._seen_ns = now_ns
 
     def take(self, n: int, now_ns: int) -> int:
-        """Take n tokens and return 0, or take none and return the nanoseconds until they can be
-        had.
+        """Take n tokens and return 0; or take none and return the ns to wait for them.
 
-        More than the burst at once (a message of 5 parts, burst 2) passes when the bucket is full
-        and leaves it in debt, which the next taker waits out: the long-run rate holds, and the
-        window bound becomes rate + n.
+        More than the burst passes when the bucket is full: say a message of 5 parts where the burst
+        is 2. It leaves a debt that the next taker waits out. The long-run rate holds; the bound for
+        one window becomes rate + n.
         """
         if self.spec.numerator == 0:
             return NEVER_NS

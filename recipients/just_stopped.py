@@ -1,9 +1,9 @@
-"""Who was suppressed a moment ago: the messages that already passed the last look.
+"""Suppressions of the last minutes, for messages that already passed the check in the database.
 
-Owns the short memory that stops what an intent named before the suppression was committed. The
-look at the database comes with the intent, and a window is prepared ahead of the wire; without this
-a person who opted out could be texted once more seconds later. Must not replace that look: it knows
-only what this process was told.
+Owns that short memory. Must not replace the check: it knows only what this process was told.
+
+The check comes with the intent, and a window is prepared ahead of the wire. Without this memory a
+person who opted out could be texted once more, seconds later.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ class JustStopped:
         self._numbers: OrderedDict[bytes, dict[tuple[int, int], tuple[int, int]]] = OrderedDict()
 
     def add(self, entries: Iterable[Suppression], now_ms: int) -> None:
-        """From now on nothing these forbid is written."""
+        """Nothing that these forbid is written from now on. The oldest numbers go beyond
+        NUMBERS_MAX.
+        """
         for entry in entries:
             known = self._numbers.pop(entry.to_idx, {})
             until_ms = now_ms + KEEP_MS
@@ -36,12 +38,14 @@ class JustStopped:
             self._numbers.popitem(last=False)
 
     def remove(self, keys: Iterable[Key]) -> None:
-        """These were taken back."""
+        """These suppressions were taken back."""
         for to_idx, account, category in keys:
             self._numbers.get(to_idx, {}).pop((account, category), None)
 
     def reason(self, to_idx: bytes, account: int, category: int, now_ms: int) -> int | None:
-        """Why nothing of this account and category must be written to this number, or None."""
+        """Why nothing of this account and category may be written to this number; None if it
+        may.
+        """
         if not self._numbers:
             return None
         for (of_account, of_category), (reason, until_ms) in self._numbers.get(to_idx, {}).items():

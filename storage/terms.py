@@ -1,8 +1,8 @@
-"""Owner terms: which process is which, who is dead, and the fence before a dead one's work is taken
-over.
+"""Leases of processes (owner terms): who is alive, who is dead, and fencing before a take-over.
 
-Owns `owner_term`. Must not know what a term owns. Time is the database's clock; a process that
-renews must stop writing before its own idea of TTL_SECONDS since the last renewal began is over.
+Owns the table `owner_term`. Must not know what a process holds under its term. All moments are of
+the database's clock. A process counts TTL_SECONDS from the start of its last renewal. When they are
+over by its own clock, it must have stopped writing.
 """
 
 from __future__ import annotations
@@ -24,27 +24,31 @@ if TYPE_CHECKING:
 SQL = load("storage")
 TTL_SECONDS = 10.0
 RENEW_SECONDS = 3.0
-FENCE_SECONDS_MAX = 30.0  # a session that does not end in this time hangs in the kernel
+FENCE_SECONDS_MAX = 30.0  # a session that outlives this hangs in the kernel
 
 _TTL = timedelta(seconds=TTL_SECONDS)
 
 
 class TermLost(Exception):
-    """Our term has ended: stop writing, another process has or will have our work."""
+    """Our term has ended: stop writing. Another process has our work, or will have it."""
 
 
 class NoNodeFree(Exception):
-    """All 256 nodes are held: one line for the operator."""
+    """All 256 nodes are held. The message is one line for the operator."""
 
 
 class FenceFailed(Exception):
-    """Sessions of a dead term do not end; its work must not be taken over. To be tried again."""
+    """Database sessions of a dead term do not end. Its work must not be taken over yet; try
+    again.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class HostIdentity:
-    """A process as others can check on it: `host` is the machine, its boot and its process
-    namespace (two containers of one image share the first two, and both have a process 1).
+    """A process, in a form that another process can check.
+
+    `host` names the machine, its boot and its process namespace. The namespace is needed because
+    two containers of one image share the other two, and both have a process 1.
     """
 
     host: str
@@ -53,7 +57,7 @@ class HostIdentity:
 
     @classmethod
     def current(cls) -> HostIdentity:
-        """Of this process. A fork is another process: ask again there."""
+        """The identity of this process. A fork is another process and must ask again."""
         machine = _text_of("/etc/machine-id") or socket.gethostname()
         boot = _text_of("/proc/sys/kernel/random/boot_id")
         try:
@@ -64,7 +68,9 @@ class HostIdentity:
         return cls(f"{machine}/{boot}/{namespace}", pid, _started(pid) or "")
 
     def proves_gone(self, host: str, pid: int, pid_started: str) -> bool:
-        """Whether that process can be seen from here, and is not there any more."""
+        """Whether that process ran where we can see it, and is gone. False when it cannot be
+        seen.
+        """
         if host != self.host or not pid_started:
             return False
         return _started(pid) != pid_started
@@ -72,8 +78,8 @@ class HostIdentity:
 
 @dataclass(frozen=True, slots=True)
 class OwnerTerm:
-    """One life of a process: `node` (0..255) marks its ids, `term` (never used again) what it
-    holds.
+    """One life of one process. `node` (0..255) is part of the ids it makes; a later process may get
+    it. `term` marks the rows it holds, and is never used again.
     """
 
     node: int
@@ -95,8 +101,11 @@ class OwnerTerm:
         )
 
     async def renew(self, connection: Connection) -> int:
-        """TTL_SECONDS more from now; also after it ran out, as long as nobody began to fence us.
-        Returns how many terms are held, this one among them. Raises TermLost.
+        """Extend the term to TTL_SECONDS from now. Returns how many terms are held, this one
+        included.
+
+        A term that ran out is still renewed, as long as nobody has begun to fence it. Raises
+        TermLost.
         """
         held: int | None = await connection.fetchval(SQL["renew_term"], self.term, _TTL)
         if held is None:
@@ -104,17 +113,17 @@ class OwnerTerm:
         return held
 
     async def release(self, connection: Connection) -> None:
-        """End the term ourselves, when nothing of it is under way any more."""
+        """End the term ourselves. Nothing may be under way in it any more."""
         await connection.execute(SQL["release_term"], self.term)
 
 
 async def dead_terms(
     connection: Connection, host: HostIdentity, *, own_term: int | None = None
 ) -> list[int]:
-    """Terms to be fenced, oldest first: run out, half fenced by somebody, or of a process on this
-    host that is gone.
+    """The terms to be fenced, oldest first.
 
-    `own_term` is left out: one's own late renewal is for `renew` to judge.
+    A term is dead if it ran out, if somebody half fenced it, or if its process on this host is
+    gone. `own_term` is left out: renew() judges one's own late renewal.
     """
     rows = await connection.fetch(SQL["open_terms"])
     return [
@@ -126,13 +135,15 @@ async def dead_terms(
 
 
 async def fence(connection: Connection, term: int) -> None:
-    """End a dead term: afterwards none of its transactions can commit any more, and its work may be
-    taken over.
+    """End a dead term. Afterwards none of its transactions can commit, and its work may be taken
+    over.
 
-    First it is condemned (no renewal, no new session), then its sessions are terminated and waited
-    for (a killed client's COMMIT was seen to land after its death), and only then it is marked as
-    ended. Must not run inside a transaction. Several processes may fence one term at once. Raises
-    FenceFailed.
+    First the term is condemned: it gets no renewal and no new session. Then its sessions are
+    terminated and waited for, because a killed client's COMMIT can land after its death. Only then
+    is the term marked as ended.
+
+    Must not run inside a transaction. Several processes may fence one term at once. Raises
+    FenceFailed after FENCE_SECONDS_MAX.
     """
     await connection.execute(SQL["condemn_term"], term)
     try:
@@ -152,10 +163,10 @@ def _text_of(path: str) -> str:
 
 
 def _started(pid: int) -> str | None:
-    """When the process began, in clock ticks since boot (field 22 of /proc/<pid>/stat); None if it
+    """When the process began, in clock ticks since boot: field 22 of /proc/<pid>/stat. None if it
     is gone.
 
-    A zombie still has a line, but does nothing any more.
+    A zombie still has a line there, but counts as gone.
     """
     stat = _text_of(f"/proc/{pid}/stat")
     fields = stat.rpartition(")")[2].split()  # the name before it may hold spaces and brackets

@@ -1,9 +1,11 @@
-"""One claim of messages whose time has come.
+"""One claim of messages whose time has come: retries, releases and paced messages.
 
-Owns which of them are taken: of each category as many as it has room for; what is released goes at
-the rates of its account, sender, route and recipient, as what was accepted did; and what belongs to
-a batch that is stopped or has a rate of its own is only freed of its moment, since it goes when its
-batch lets it.
+Owns which of them are taken: as many of each category as it has room for. Must not change who owns
+a row (claims.py).
+
+A released message goes at the rates of its account, sender, route and recipient, as at accept. A
+message of a batch that is stopped or paced is not taken. Only its moment is removed, since it goes
+when its batch lets it.
 """
 
 from __future__ import annotations
@@ -22,16 +24,16 @@ from storage.pool import Connection
 from storage.subscribers import SEVERAL_FORMS
 
 _SQL = sql.load("dispatch")
-# Not counted by any rate when they were accepted.
+# Messages that no rate counted when they were accepted.
 RELEASED = frozenset(
     {Hold.SCHEDULED, Hold.SEND_WINDOW, Hold.QUIET_HOURS, Hold.FREQUENCY_GAP, Hold.RATE}
 )
-# Counted at this moment by all its limits, as they were when the moment was given.
+# Messages that all their limits counted for this moment, when it was given.
 BOOKED = frozenset({Hold.ACCOUNT_RATE, Hold.SENDER_RATE, Hold.ROUTE_RATE, Hold.RECIPIENT_RATE})
 
 
 class Released(msgspec.Struct, gc=False):
-    """A message whose moment has come, as far as rates and routes look at it."""
+    """What rates and routes look at in a message whose moment has come."""
 
     id: int
     account: int
@@ -45,33 +47,33 @@ class Released(msgspec.Struct, gc=False):
 
 
 class ReleasePace(Protocol):
-    """The rates that the accepter asks too."""
+    """The rate limits, which accept asks too."""
 
     @property
     def active(self) -> bool:
-        """Whether there are any."""
+        """Whether there is any limit."""
 
     @property
     def since(self) -> int:
-        """Messages with smaller ids have not been counted by all of them."""
+        """Messages with smaller ids have not been counted by all limits."""
 
     def released_wait_ns(self, message: Released, now_ns: int) -> tuple[int, Hold]:
-        """In how many ns it may go and why not before; negative: when a stop is lifted."""
+        """(ns until it may go, the rule that decides). Negative: not before a stop is lifted."""
 
 
 class NoRates:
-    """Everything goes at once."""
+    """A ReleasePace without limits."""
 
     active = False
     since = 0
 
     def released_wait_ns(self, message: Released, now_ns: int) -> tuple[int, Hold]:
-        """Never asked."""
+        """Never asked, since `active` is False."""
         return 0, Hold.NONE
 
 
 class DueRows:
-    """What a claim may look for: `rooms` are rows by category."""
+    """What a claim may look for. `rooms`: category -> rows that fit."""
 
     def __init__(
         self,
@@ -89,10 +91,10 @@ class DueRows:
         self._pace = pace
         self._vault = vault
         self._now_ns = now_ns
-        self.moved = False  # rows were put elsewhere: behind them may be others
+        self.moved = False  # rows were put elsewhere: there may be more behind them
 
     async def find(self, database: Connection) -> Sequence[asyncpg.Record]:
-        """Those to be claimed, locked."""
+        """The rows to be claimed, locked."""
         if not self._rooms:
             return ()
         found = await database.fetch(
@@ -115,7 +117,7 @@ class DueRows:
     async def _turns(
         self, database: Connection, found: list[asyncpg.Record]
     ) -> list[asyncpg.Record]:
-        """Those whose turn it is at the rates; the others wait on."""
+        """Those that their rates let go now; the others get a later moment."""
         if not self._pace.active:
             return found
         since = self._pace.since

@@ -1,9 +1,9 @@
-"""What waits for an account or sender that is stopped by a rate of 0, or for a rate that is faster
-now, and the way back.
+"""Rates of 0 and raised rates, seen from the outbox: putting messages back, and letting them go
+again.
 
-Owns the last look that puts such messages back, and the freeing, in batches, of everything a stop
-holds once stops were lifted, and of what has its moment from a slower rate. Must not know rates: it
-is told who is stopped, and what is faster now.
+Owns three steps. The check before the intent puts back what its account or sender may not send. A
+lifted stop frees what it held, in batches. A faster rate has its messages asked about again. Must
+not know rates: it is told who is stopped and what is faster.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from storage.pool import Connection
 
 _SQL = sql.load("dispatch")
 ROWS_MAX = 500
-Faster = tuple[Hold, int | None]  # a kind of limit, and whose; None: of any account
+Faster = tuple[Hold, int | None]  # (kind of limit, account); None: every account
 _FIRST = datetime.fromtimestamp(0, UTC)
 PACED = (Hold.ACCOUNT_RATE, Hold.SENDER_RATE, Hold.ROUTE_RATE)
 
 
 class StopLook:
-    """Implements LastLook. `stopped` is asked for (account, sender)."""
+    """Implements LastLook. `stopped`: (account, sender) -> the stop that holds them, or None."""
 
     def __init__(self, stopped: Callable[[int, str], Hold | None]) -> None:
         self._stopped = stopped
@@ -45,8 +45,9 @@ class StopLook:
 
 
 async def lift_stops(connection: Connection, still_stopped: Collection[int] = ()) -> int:
-    """Free what any stop holds, but for that of these accounts: it goes at the rates of today, and
-    what is still stopped is put back.
+    """Free what any stop holds, except for the accounts `still_stopped`. Returns how many messages.
+
+    What is freed goes at the rates of today. What is still stopped is put back by the next check.
     """
     freed = 0
     while True:
@@ -63,8 +64,10 @@ async def lift_stops(connection: Connection, still_stopped: Collection[int] = ()
 async def hasten(
     connection: Connection, connectors: Iterable[int], faster: Collection[Faster]
 ) -> int:
-    """What waits for a limit that is faster now, or gone, is asked about at once, in the order of
-    its moments; what then has to wait gets a moment of today.
+    """Have messages asked about again at once whose limit is faster now, or gone. Returns how many.
+
+    They are taken in the order of their moments. What still has to wait gets a moment of today's
+    rates.
     """
     holds = list({int(hold) for hold, _ in faster})
     hastened = 0

@@ -1,9 +1,10 @@
-"""Which batches are not as they were accepted: stopped, or with a rate of their own.
+"""Batches that are stopped or have a rate of their own, as this process knows them.
 
-Owns what this process knows of them, as of the last look at the database, and who of the messages
-in memory may go. Pure, and nothing at all is asked while every batch is as it was accepted. What it
-knows may be a quarter of a second old: the last look before the wire is the exact one for what is
-stopped, and what has a rate is let go in the database.
+Owns that knowledge, and which messages in memory may go. Must not ask the database: it is told.
+Pure. Without such a batch nothing is asked at all.
+
+What it knows may be a quarter of a second old. For stops the check before the intent is exact. For
+rates the claim in the database is (batch_feed.py).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ratelimit.token_bucket import TokenBucket
 
 
 class LiveBatch(msgspec.Struct, frozen=True):
-    """One batch that all processes have to know of. Its messages have ids up to `until_id`."""
+    """One batch that is stopped or has a rate. Its messages have ids up to `until_id`."""
 
     id: int
     until_id: int
@@ -27,7 +28,7 @@ class LiveBatch(msgspec.Struct, frozen=True):
 
 
 class BatchPace:
-    """What is known here. True while there is a batch to be known of."""
+    """The batches known here. True while there is one."""
 
     __slots__ = ("_buckets", "_live", "_order")
 
@@ -40,7 +41,7 @@ class BatchPace:
         return bool(self._live)
 
     def __contains__(self, batch_id: int | None) -> bool:
-        """Whether claims step over this batch: its messages come by its rate, or not at all."""
+        """Whether claims step over this batch. Its messages come at its rate, or not at all."""
         return batch_id in self._live
 
     @property
@@ -50,11 +51,11 @@ class BatchPace:
 
     @property
     def with_rate(self) -> list[LiveBatch]:
-        """Those that go on at a rate of their own."""
+        """The batches that go on at a rate of their own."""
         return [batch for batch in self._live.values() if not batch.stopped and batch.rate]
 
     def learn(self, batches: Iterable[LiveBatch], now_ns: int) -> None:
-        """These, and no others, are not as they were accepted."""
+        """Replace what is known: these batches, and no others, are stopped or have a rate."""
         live = {batch.id: batch for batch in batches}
         buckets: dict[int, TokenBucket] = {}
         for batch in live.values():
@@ -71,10 +72,10 @@ class BatchPace:
     def sift(
         self, messages: Sequence[ReadyMessage], now_ns: int
     ) -> tuple[list[ReadyMessage], list[ReadyMessage]]:
-        """Those that may go, and those that belong back into the outbox.
+        """(messages that may go, messages that go back into the outbox).
 
-        What was let go at its batch's rate passes, unless it was held up on its way and would come
-        together with those let go later: a second never sees more than rate and burst.
+        What was let go at its batch's rate passes. It goes back when it was held up on the way and
+        would meet those let go later. So no second sees more than rate + burst.
         """
         go: list[ReadyMessage] = []
         back: list[ReadyMessage] = []

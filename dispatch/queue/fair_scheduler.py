@@ -1,25 +1,21 @@
-"""Who goes next on one connector: urgent before bulk, and every account its turn.
+"""Fair queueing on one connector: urgent before bulk, and each account gets its turn.
 
-Owns the order of what waits in one ready queue; knows nothing of rates, windows or messages beyond
-the three attributes below. Pure, and O(1) per item: the number of accounts and of waiting items
-does not matter.
+Owns the order of what waits in one ready queue. Must not know rates, windows or messages, beyond
+the attributes of Schedulable. Pure, and O(1) per item, however many accounts and items wait.
 
-Two levels. Between categories: one-time passwords go first, but while anything else waits they get
-at most 80 % of the parts; the others share what is left 8 : 4 : 1 (transactional, service,
-marketing) by deficit round robin. Within a category: deficit round robin over the accounts that
-have something waiting, ACCOUNT_QUANTUM parts a turn (Shreedhar and Varghese, 1995). An account
-without a waiting item takes no memory. Priority orders the messages of one account in one category
-(priority_bands.py), and so changes nobody's share.
+Between categories: one-time passwords go first, with at most 80 % of the parts while others wait.
+The others share the rest 8 : 4 : 1 (transactional, service, marketing) by deficit round robin.
 
-What does not fit. `take` never hands out more parts than asked for. The item whose turn it is and
-that does not fit ends the take and keeps its turn, so that slots freed one by one add up to it
-instead of going to smaller items behind it; only one-time passwords may pass it meanwhile.
-`next_cost` says how much it needs: a caller with nothing in flight must offer at least that, or the
-item stays for ever.
+Between accounts of one category: deficit round robin, ACCOUNT_QUANTUM parts a turn (Shreedhar and
+Varghese, 1995). An account without a waiting item takes no memory. Priority orders the messages of
+one account in one category (priority_bands.py), so it changes nobody's share.
 
-Ageing is not done here. A ready queue holds seconds of work, and the weights bound the wait of its
-least category to 13 times its own share; what waits for hours waits in the outbox, which is
-refilled per category.
+What does not fit: take() never hands out more parts than asked for. An item that is due and does
+not fit ends the take and keeps its turn. Slots freed one by one then add up to it. Only one-time
+passwords may pass it. A caller with nothing in flight must offer next_cost(), or the item stays.
+
+Nothing ages here. A queue holds seconds of work, and the weights bound the longest wait. Longer
+waits are spent in the outbox, which is refilled per category.
 """
 
 from __future__ import annotations
@@ -30,14 +26,14 @@ from typing import Generic, Protocol, TypeVar
 from dispatch.queue.priority_bands import PriorityBands
 
 CATEGORIES = 4  # storage.categories.Category: otp, transactional, service, marketing
-WEIGHTS = (0, 8, 4, 1)  # parts per turn of the round; otp stands before the round
+WEIGHTS = (0, 8, 4, 1)  # parts per turn of the round; otp is no part of it
 ACCOUNT_QUANTUM = 4  # parts per turn of an account
 # Four parts of otp earn the others one part: 80 % : 20 %.
 OTP_PARTS_PER_OTHER_PART = 4
 
 
 class Schedulable(Protocol):
-    """What the scheduler asks of an item. `category` 0..3, `cost` in parts, at least 1, `priority`
+    """What the scheduler asks of an item: `category` 0..3, `cost` in parts (at least 1), `priority`
     0 (highest) to 9.
     """
 
@@ -95,14 +91,14 @@ class _Lane(Generic[T]):
         self.returned.appendleft((item, now))
         self.count += 1
         self.parts += item.cost
-        self.deficit += item.cost  # its category paid for it when it first went
+        self.deficit += item.cost  # it was charged to its category when it first went
 
     def head_cost(self) -> int:
-        """Parts of the item whose turn it is. Gives turns on until an account can pay for its first
+        """Parts of the item that is due. Passes turns on until an account can pay for its first
         item.
 
-        Each step grants ACCOUNT_QUANTUM parts that are later spent, so the steps per item are
-        bounded by its cost.
+        Each step grants ACCOUNT_QUANTUM parts that are later spent. So an item's cost bounds its
+        steps.
         """
         if self.returned:
             return self.returned[0][0].cost
@@ -114,9 +110,10 @@ class _Lane(Generic[T]):
         return flow.items.first()[0].cost
 
     def pop(self, now: int) -> T:
-        """The item that head_cost spoke of."""
+        """Take the item that head_cost() spoke of."""
         if self.returned:
-            item, since = self.returned.popleft()  # its account paid when it first went
+            # it was charged to its account when it first went
+            item, since = self.returned.popleft()
         else:
             flow = self.turns[0]
             item, since = flow.items.popleft()
@@ -134,9 +131,11 @@ class _Lane(Generic[T]):
         return item
 
     def take(self, parts_max: int, now: int) -> list[T]:
-        """What pop would give, one after the other, up to `parts_max` parts: for a category that is
-        alone, which neither earns nor spends its share of the round. What came back spends what it
-        was given for that.
+        """Pop items one after the other, up to `parts_max` parts. For the only category that has
+        any.
+
+        Alone, it neither earns nor spends its share of the round. What came back from the wire
+        spends the share it was credited with.
         """
         taken: list[T] = []
         room, share = parts_max, self.deficit
@@ -156,7 +155,7 @@ class _Lane(Generic[T]):
         return taken
 
     def _take_flow(self, room: int, now: int, taken: list[T]) -> int:
-        """The next items of the only account that waits; returns their parts."""
+        """Take the next items of the only account that waits. Returns their parts."""
         items = self.turns[0].items
         found = items.take(room)
         for item, since in found:
@@ -181,8 +180,8 @@ class _Lane(Generic[T]):
         return items
 
     def oldest(self) -> int | None:
-        """When the longest-waiting item came. O(accounts with something waiting): for scrapes, not
-        for the hot path.
+        """When the longest-waiting item came; None without one. O(waiting accounts): for metrics
+        only.
         """
         firsts = [flow.items.oldest() for flow in self.turns]
         if self.returned:
@@ -191,14 +190,15 @@ class _Lane(Generic[T]):
 
 
 class FairScheduler(Generic[T]):
-    """The order of one ready queue. `now` is any clock's reading; waits have its unit."""
+    """The order of one ready queue. `now` may be of any clock; waits are in its unit."""
 
     __slots__ = ("_lanes", "_owed", "_turn")
 
     def __init__(self) -> None:
         self._lanes: tuple[_Lane[T], ...] = tuple(_Lane() for _ in range(CATEGORIES))
-        self._turn = CATEGORIES - 1  # whose turn it was: the round begins with the next one
-        self._owed = 0  # parts of otp that went while others waited and have not been made up for
+        # the category whose turn it was: the round goes on with the next
+        self._turn = CATEGORIES - 1
+        self._owed = 0  # parts of otp that went while others waited, not yet made up for
 
     def __len__(self) -> int:
         otp, transactional, service, marketing = self._lanes
@@ -206,25 +206,27 @@ class FairScheduler(Generic[T]):
 
     @property
     def parts(self) -> int:
-        """Parts of everything that waits."""
+        """Parts of all waiting items."""
         otp, transactional, service, marketing = self._lanes
         return otp.parts + transactional.parts + service.parts + marketing.parts
 
     def depth(self, category: int) -> int:
-        """Items of a category that wait."""
+        """Waiting items of a category."""
         return self._lanes[category].count
 
     def parts_of(self, category: int) -> int:
-        """Parts of a category that wait."""
+        """Waiting parts of a category."""
         return self._lanes[category].parts
 
     def oldest_age(self, category: int, now: int) -> int:
-        """How long the oldest item of a category has waited; 0 when none waits. For scrapes."""
+        """How long the oldest item of a category has waited; 0 when none waits. For metrics
+        only.
+        """
         since = self._lanes[category].oldest()
         return 0 if since is None else max(0, now - since)
 
     def waits(self, category: int) -> tuple[int, int]:
-        """(items taken, sum of their waits) of a category since start: counters for /metrics."""
+        """(items taken, sum of their waits) of a category since start."""
         lane = self._lanes[category]
         return lane.taken, lane.waited
 
@@ -233,20 +235,20 @@ class FairScheduler(Generic[T]):
         self._lanes[item.category].push(item, now)
 
     def push_front(self, item: T, now: int) -> None:
-        """Bring back an item that was taken, to the head of its category: it pays no second time.
+        """Bring back an item that was taken, to the head of its category. It is not charged again.
 
-        Of several, bring back the last first, and they keep their order (E36).
+        Of several, bring back the last first; then they keep their order (E36).
         """
         self._lanes[item.category].push_front(item, now)
 
     def next_cost(self) -> int:
-        """Parts of the item whose turn it is; 0 when nothing waits."""
+        """Parts of the item that is due; 0 when nothing waits."""
         lane = self._next_lane(others_held=False)
         return lane.head_cost() if lane is not None else 0
 
     def take(self, parts_max: int, now: int) -> list[T]:
-        """The next items, at most parts_max parts of them. The module's text says what happens at
-        an item too big.
+        """The next items, at most `parts_max` parts. An item that is due and too big ends it, as
+        above.
         """
         alone = self._alone()
         if alone is not None:
@@ -270,17 +272,17 @@ class FairScheduler(Generic[T]):
         return taken
 
     def drain(self) -> list[T]:
-        """Everything that waits, most urgent category first; the scheduler is empty afterwards."""
+        """Take everything, most urgent category first."""
         self._owed = 0
         return [item for lane in self._lanes for item in lane.drain()]
 
     def _alone(self) -> _Lane[T] | None:
-        """The only category that has something waiting; None where it is not the only one."""
+        """The only category with waiting items; None when several have some, or none has."""
         waiting = [lane for lane in self._lanes if lane.count]
         return waiting[0] if len(waiting) == 1 else None
 
     def _take_alone(self, lane: _Lane[T], parts_max: int, now: int) -> list[T]:
-        """As take, 1.5 us for an item instead of 5: most queues hold one category at a time."""
+        """As take(), at a third of the cost. Most queues hold one category at a time."""
         before = lane.parts
         taken = lane.take(parts_max, now)
         if lane is self._lanes[0]:
@@ -290,7 +292,7 @@ class FairScheduler(Generic[T]):
         return taken
 
     def _next_lane(self, *, others_held: bool) -> _Lane[T] | None:
-        """The category whose item goes next. `others_held`: an item of another category waits for
+        """The category that goes next. `others_held`: another category's item is due and waits for
         more room.
         """
         otp = self._lanes[0]
@@ -302,8 +304,8 @@ class FairScheduler(Generic[T]):
         return None if others_held else other
 
     def _other_lane(self) -> _Lane[T] | None:
-        """Deficit round robin over the three categories behind otp. The steps are bounded by the
-        cost of an item.
+        """Deficit round robin over the three categories behind otp. An item's cost bounds the
+        steps.
         """
         lanes = self._lanes
         if not (lanes[1].count or lanes[2].count or lanes[3].count):

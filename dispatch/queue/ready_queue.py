@@ -1,11 +1,11 @@
 """The bounded queue in front of one connector.
 
-Owns how much may wait in memory and who may fill it; the order is `fair_scheduler.py`. Pure.
-Everything is counted in parts. Room is reserved before a message is committed and used afterwards,
-so that what was promised room has it.
+Owns how many parts may wait in memory, and which category may fill how much. Must not decide the
+order (fair_scheduler.py). Pure. Everything is counted in parts.
 
-Urgent categories keep room of their own: marketing may fill the queue to 70 % only. Otherwise a
-full queue would send a one-time password to the outbox, to wait for the next refill.
+Room is reserved before a message is committed and used afterwards, so a promised place is there.
+Urgent categories keep room of their own: marketing may fill 70 % only. A full queue would otherwise
+send a one-time password to the outbox, to wait for the next refill.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import Generic, TypeVar
 
 from dispatch.queue.fair_scheduler import FairScheduler, Schedulable
 
-FILL_PERCENT = (100, 90, 80, 70)  # how full a category may make the queue: otp, transactional, …
+FILL_PERCENT = (100, 90, 80, 70)  # how far a category may fill the queue: otp, transactional, …
 REFILL_PERCENT = 50
 
 T = TypeVar("T", bound=Schedulable)
 
 
 class ReadyQueue(Generic[T]):
-    """What waits in memory for one connector.
+    """What waits in memory for one connector. waiting + reserved <= capacity, in parts.
 
-    waiting + reserved <= capacity, except for what comes back from the wire (push_front): that is
-    bounded by the windows and has nowhere else to go.
+    What comes back from the wire (push_front) may exceed that. The windows bound it, and it has
+    nowhere else to go.
     """
 
     __slots__ = ("_capacity", "_reserved", "scheduler")
@@ -40,34 +40,33 @@ class ReadyQueue(Generic[T]):
 
     @property
     def capacity(self) -> int:
-        """The bound, in parts."""
+        """The bound in parts."""
         return self._capacity
 
     @property
     def reserved(self) -> int:
-        """Parts promised to messages that are being committed."""
+        """Parts promised to messages whose commit is under way."""
         return self._reserved
 
     @property
     def parts(self) -> int:
-        """Parts that wait."""
+        """Waiting parts."""
         return self.scheduler.parts
 
     def resize(self, capacity_parts: int) -> None:
-        """The connector's rate changed. What waits stays, even above the new bound."""
+        """Change the bound, as the connector's rate changed. What waits stays, even above it."""
         self._capacity = capacity_parts
 
     def room(self, category: int) -> int:
-        """Parts of this category that may still be reserved."""
+        """Parts of this category that may still be reserved, at least 0."""
         limit = self._capacity * FILL_PERCENT[category] // 100
         return max(0, limit - self._reserved - self.scheduler.parts)
 
     def reserve(self, parts: int, category: int = 0) -> bool:
-        """Promise room for that many parts, or refuse. Each promise ends in push_reserved or
-        release.
+        """Promise room for this many parts; False when there is none.
 
-        A message larger than the whole limit of its category is let into an empty queue: it could
-        never go otherwise.
+        Each promise ends in push_reserved() or release(). A message larger than its category's
+        whole limit is let into an empty queue, since it could never go otherwise.
         """
         waiting = self._reserved + self.scheduler.parts
         limit = self._capacity * FILL_PERCENT[category] // 100
@@ -77,7 +76,7 @@ class ReadyQueue(Generic[T]):
         return True
 
     def release(self, parts: int) -> None:
-        """Give back a promise that was not used."""
+        """Give back a promise that was not used. Raises ValueError for more than was promised."""
         if parts > self._reserved:
             raise ValueError(f"release of {parts} parts, but only {self._reserved} are reserved")
         self._reserved -= parts
@@ -103,15 +102,15 @@ class ReadyQueue(Generic[T]):
         return self.scheduler.next_cost()
 
     def refill_parts(self, category: int) -> int:
-        """How many parts to fetch from the outbox for this category; 0 while more than half full.
+        """Parts to fetch from the outbox for this category; 0 while the queue is more than half
+        full.
 
-        The watermark keeps the fetches large: one of hundreds of rows costs little more than one of
-        ten.
+        The watermark keeps fetches large: hundreds of rows cost little more than ten.
         """
         if self._reserved + self.scheduler.parts > self._capacity * REFILL_PERCENT // 100:
             return 0
         return self.room(category)
 
     def drain(self) -> list[T]:
-        """Everything that waits, for its way back to the outbox. Promises stay."""
+        """Take everything that waits, to be freed in the outbox. Promises stay."""
         return self.scheduler.drain()

@@ -1,9 +1,10 @@
-"""The connector that reaches nobody: messages to it take the whole road to a carrier in this
-process, which scripts their outcomes.
+"""The sandbox connector: its messages go to a simulated SMSC in this process, and reach nobody.
 
-Owns its settings, that carrier, and when both begin: with the first message, so that who never
-uses it has no port open. Until the bind is up messages wait in the outbox, like any others. Must
-not decide which messages are its own: validation does, and nothing moves them from or to it.
+Owns the connector's settings, the simulator, and when both start. Must not decide which messages go
+there: validation does, and nothing moves a message from or to it.
+
+Both start with the first message, so a gateway that never uses the sandbox opens no port for it.
+Messages wait in the outbox until the bind is up, like any others.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ from storage.pool import Connection
 
 LOOPBACK = "127.0.0.1"
 PROFILE = "smooth"
-PASSWORD_BYTES = 4  # in hex as long as SMPP 3.4 allows
+PASSWORD_BYTES = 4  # hex doubles it to 8, the most that SMPP 3.4 allows
 
 _SQL = sql.load("gateway")
 _log = structlog.get_logger(__name__)
 
 
 class Sandbox:
-    """One for the process."""
+    """The one sandbox of a process."""
 
     def __init__(
         self, accounts: Sequence[AccountSettings], ended: Callable[[asyncio.Task[None]], object]
     ) -> None:
-        """`ended` is told when starting it has ended, also by a defect."""
+        """`ended` is told when the task that starts it has ended, for whatever reason."""
         password = secrets.token_hex(PASSWORD_BYTES)  # another program of this host gets no texts
         self.settings = ConnectorSettings(
             name=SANDBOX_NAME,
@@ -59,29 +60,29 @@ class Sandbox:
 
     @property
     def running(self) -> Sequence[ConnectorSettings]:
-        """Its settings once it has begun; none before."""
+        """Its settings once it has started; empty before."""
         return () if self._task is None else (self.settings,)
 
     def start(self, dispatches: Mapping[int, ConnectorDispatch]) -> None:
-        """From now on it may begin, and does if a message came already."""
+        """Allow it to start. It does at once if a message came already."""
         self._dispatch = dispatches[SANDBOX]
         if self._wanted:
             self.wake()
 
     def wake(self) -> None:
-        """A message waits for it."""
+        """A message waits for it: start if that has not happened."""
         self._wanted = True
         if self._dispatch is not None and self._task is None:
             self._task = asyncio.create_task(self._begin(self._dispatch), name=SANDBOX_NAME)
             self._task.add_done_callback(self._ended)
 
     async def look(self, connection: Connection) -> None:
-        """Begin if messages wait that another process, or an earlier life of this one, took."""
+        """Start if messages wait that another process, or an earlier run, accepted."""
         if not self._wanted and await connection.fetchval(_SQL["sandbox_waits"], SANDBOX):
             self.wake()
 
     async def stop(self) -> None:
-        """End the carrier; its binds were ended with the others."""
+        """Stop the simulator. Its binds were ended with those of the other connectors."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -1,12 +1,15 @@
-"""When a message may go, by the rates of account, sender, route and recipient.
+"""Rate limits at accept: when a message may go, by account, sender, route and recipient.
 
-Owns one timetable per limit. A message that has to wait is written to the outbox with its moment,
-so what is slow takes no room in memory from the others, and nothing is awaited per message. A
-message gets the first moment that suits all its limits, and takes its parts out of each of them at
-that moment and not before: what a slow sender holds up costs its account nothing meanwhile, and no
-limit is exceeded when it goes. A one-time password never waits here: it goes into a bounded debt. A
-rate of 0 is a stop, for every category, until it is configured away. Each process keeps the whole
-rates; with several gateways configure each one's share. Pure.
+Owns one timetable for each limit. Must not wait or store: it only names a moment. Pure.
+
+A message gets the first moment that all its limits allow. It takes its parts out of each limit at
+that moment, not at accept. So a slow sender costs its account nothing meanwhile, and no limit is
+exceeded when the message goes. A message that has to wait is written to the outbox with its moment.
+
+Two exceptions: a one-time password never waits here, but goes into a bounded debt. And a rate of 0
+stops every category until it is configured away.
+
+Each process keeps whole rates. With several gateways, configure each one's share.
 """
 
 from __future__ import annotations
@@ -30,9 +33,10 @@ from storage.categories import Category
 
 STOPPED_NS = -1
 UNLIMITED_PARTS = 1_000_000  # shown for an account whose rate was configured away
-# What finds its timetables full is asked again so long before its turn; nearer moments are given.
+# A message that finds its timetables full is asked again this long before its turn. Nearer moments
+# are given all the same.
 AHEAD_NS = 10 * NANOSECONDS
-BOOKED_AGAIN_MAX = 100_000  # messages that limits newer than them have put off, some 100 bytes each
+BOOKED_AGAIN_MAX = 100_000  # messages put off by limits newer than they are, some 100 bytes each
 
 Key = tuple[Hold, object]
 Limit = Timetable | RecipientMoments
@@ -40,8 +44,8 @@ RouteOf = Callable[[Prepared | Released], Hashable]
 
 
 class PacingRates(msgspec.Struct, frozen=True, kw_only=True):
-    """The configured limits. Senders by (account, sender), routes by what they match: a position
-    is another route's after a reload.
+    """The configured limits. Senders are keyed by (account, sender), routes by what they match:
+    after a reload a position may be another route's.
     """
 
     accounts: Mapping[int, RateSpec] = {}
@@ -51,7 +55,7 @@ class PacingRates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pacing:
-    """Timetables of everything that has a rate."""
+    """The timetables of everything that has a rate."""
 
     def __init__(
         self, rates: PacingRates, route_of: RouteOf = lambda _message: None, *, since: int = 0
@@ -62,15 +66,17 @@ class Pacing:
         self._specs: dict[Key, RateSpec] = {}
         self._stopped: frozenset[Key] = frozenset()
         self._gap = RecipientGap()
-        self._since: dict[Key, int] = {}  # the first message id that each timetable may know
+        # the smallest message id that each timetable may have counted
+        self._since: dict[Key, int] = {}
         self._booked_again: OrderedDict[int, None] = OrderedDict()
         self.account_rates: dict[int, RateSpec] = {}  # changed in place
         self.configure(rates, since)
 
     def configure(self, rates: PacingRates, since: int) -> frozenset[Faster]:
-        """Follow these from now on; a limit that did not change keeps what is booked. `since`: an
-        id of this moment; what older messages have booked is not known to limits that are new.
-        Returns the limits that let more go than before.
+        """Follow these rates from now on. Returns the limits that let more go than before.
+
+        A limit that did not change keeps what is booked. `since` is a message id of this moment.
+        What older messages booked is unknown to limits that are new.
         """
         specs = dict(_specs(rates))
         faster = {
@@ -102,9 +108,11 @@ class Pacing:
     def wait_ns(
         self, message: Prepared | Released, to_idx: bytes, now_ns: int, *, again: bool = False
     ) -> tuple[int, Hold]:
-        """In how many ns it may go and what decides: 0 for now, STOPPED_NS for not until a stop
-        is lifted. Counts it as gone at that moment; but for Hold.RATE, which is to be asked about
-        `again` then.
+        """(ns until the message may go, the limit that decides). The message is counted at that
+        moment.
+
+        0 is now. STOPPED_NS is not until a stop is lifted. With Hold.RATE nothing is counted: ask
+        once more then, with `again`.
         """
         if not self.active:
             return 0, Hold.NONE
@@ -130,8 +138,10 @@ class Pacing:
         return at_ns - now_ns, Hold.NONE if decided is None else found[decided][1]
 
     def released_wait_ns(self, message: Released, now_ns: int) -> tuple[int, Hold]:
-        """As wait_ns, of a message whose moment has come: it was scheduled or held, or found its
-        timetables full, or some of its limits are newer than its booking.
+        """As wait_ns, of a message whose moment has come.
+
+        It was scheduled or held, or its timetables were full, or some of its limits are newer than
+        its booking.
         """
         if message.hold not in BOOKED:
             return self.wait_ns(message, message.to_idx, now_ns, again=message.hold == Hold.RATE)
@@ -155,12 +165,13 @@ class Pacing:
 
     @property
     def stopped_accounts(self) -> list[int]:
-        """Whose rate is 0."""
+        """The accounts whose rate is 0."""
         return [number for number, spec in self.account_rates.items() if spec.paused]
 
     def quota(self, account: int, now_ns: int) -> tuple[int, int]:
-        """How many parts of an account that has a rate may go at once now, and in how many ns its
-        whole burst may again. None and never, while it is stopped.
+        """(parts of this account that may go at once now, ns until its whole burst may).
+
+        (0, NEVER_NS) while it is stopped. The account must have had a rate.
         """
         key: Key = (Hold.ACCOUNT_RATE, account)
         timetable = self._timetables.get(key)
@@ -169,8 +180,11 @@ class Pacing:
         return (0, NEVER_NS) if key in self._stopped else (UNLIMITED_PARTS, 0)
 
     def stopped(self, account: int, sender: str) -> Hold | None:
-        """Whether a message of these that waited must not go now: its account or its sender was
-        stopped meanwhile. A stopped route is a matter of accepting: what it took goes.
+        """The stop that keeps a waiting message of this account and sender from going now; None
+        without one.
+
+        Routes are not looked at: a stopped route stops what is accepted, and what it took still
+        goes.
         """
         if not self._stopped:
             return None
@@ -180,7 +194,7 @@ class Pacing:
         return None
 
     def _limits(self, keys: Iterable[Key]) -> list[tuple[float, Hold, Limit]]:
-        """With the smallest first."""
+        """The limits under these keys, smallest rate first."""
         found: list[tuple[float, Hold, Limit]] = [
             (timetable.pace, key[0], timetable)
             for key in keys
@@ -203,8 +217,10 @@ class Pacing:
 def _stands_behind(
     limits: Sequence[Limit], decided: int | None, at_ns: int, now_ns: int, *, again: bool
 ) -> Limit | None:
-    """The limit behind whose timetable a message has to stand that may go at this moment: one far
-    ahead that no room is left for, or that would overtake those who stand there already.
+    """The limit behind whose timetable the message has to queue; None when it may have its moment.
+
+    Either the moment is far ahead and a timetable is full, or others queue already and would be
+    overtaken.
     """
     near = now_ns + AHEAD_NS
     if at_ns > near and decided is not None and any(limit.full for limit in limits):
@@ -217,7 +233,7 @@ def _stands_behind(
 
 
 def _whose(key: Key) -> Faster:
-    """A limit as the outbox knows it: senders by their account, routes not at all."""
+    """A limit as the outbox knows it: a sender by its account, a route not at all."""
     match key:
         case (hold, int(account)) if hold is Hold.ACCOUNT_RATE:
             return hold, account

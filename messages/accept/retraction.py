@@ -1,10 +1,10 @@
-"""An accept flush whose COMMIT was not answered: did it happen, and if nobody can tell, its
-undoing.
+"""A COMMIT at accept whose answer was lost: did it happen, and if nobody can tell, the undoing.
 
-Owns both. Usually the database is back in a moment and says what happened, and the client is
-answered accordingly. If it stays away the client is told 503, "nothing stored", and what may have
-been stored all the same is taken back before the lane writes again (storage/doubtful.py). Must not
-decide what a client is told.
+Owns both. Must not decide what a client is told.
+
+Usually the database is back in a moment and says what happened. If it stays away, clients get 503
+and "nothing stored". What may have been stored all the same is then taken back, before the lane
+writes again (storage/doubtful.py).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from storage.faults import UNAVAILABLE
 from storage.pool import Connection, Dedicated
 
 _SQL = sql.load("messages")
-RESOLVE_SECONDS = 3.0  # a client waits for its answer meanwhile
+RESOLVE_SECONDS = 3.0  # clients wait for their answer meanwhile
 POLL_SECONDS = 0.05
 
 
 async def was_committed(dedicated: Dedicated, session: int, message_ids: list[int]) -> bool | None:
-    """Whether these messages, committed or not by a session that was lost, are there; None if the
-    database does not come back in RESOLVE_SECONDS.
+    """Whether these messages are stored; None if the database is not back within RESOLVE_SECONDS.
 
-    The lost session is ended first: its COMMIT may still be landing.
+    They were one COMMIT of a session that was lost. That session is ended first, since its COMMIT
+    may still be landing.
     """
     try:
         async with asyncio.timeout(RESOLVE_SECONDS):
@@ -44,7 +44,7 @@ async def was_committed(dedicated: Dedicated, session: int, message_ids: list[in
 
 
 async def retract(connection: Connection, message_ids: list[int]) -> None:
-    """Take these messages back. Nothing of them was handed to the dispatch side."""
+    """Delete these messages. None of them was handed to the sending side."""
     await connection.execute(_SQL["retract_outbox"], message_ids)
     await retract_unsent(connection, message_ids)
     await connection.execute(_SQL["retract_message"], message_ids)

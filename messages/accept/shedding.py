@@ -1,8 +1,10 @@
-"""What is refused first when the way to the database is crowded: marketing, then service, then
-transactional messages; one-time passwords have a lane of their own and are refused last.
+"""Load shedding by category: what is refused first while the database is behind.
 
-Owns the marks and the counts. Must not store anything: it stands before the accepter and lets
-through what it does not refuse.
+Owns the marks at which a category is refused, and the counts. Must not store anything: it stands in
+front of an accepter and passes on what it does not refuse.
+
+Marketing is refused first, then service, then transactional. One-time passwords have a lane of
+their own and are not shed here.
 """
 
 from __future__ import annotations
@@ -15,13 +17,15 @@ from storage.categories import Category
 from storage.faults import SHED_RETRY_AFTER_SECONDS, Overloaded
 
 PERCENT = 100
-# In the order in which they are refused; the last of them at the mark nearest to a full lane.
+# In the order of refusal; the mark of the last is the nearest to a full lane.
 SHED = (Category.MARKETING, Category.SERVICE, Category.TRANSACTIONAL)
 
 
 class SheddingAccepter:
-    """An Accepter before another one. `waiting` says how many messages wait in the lane of all but
-    the one-time passwords, which holds `waiting_max`.
+    """An Accepter in front of another one.
+
+    `waiting` says how many messages wait in the lane of all categories but one-time passwords. That
+    lane holds `waiting_max`.
     """
 
     def __init__(
@@ -33,8 +37,8 @@ class SheddingAccepter:
         self.follow(waiting_max, above_percent)
 
     def follow(self, waiting_max: int, above_percent: int) -> None:
-        """Marketing is refused from `above_percent` of the lane on; the marks of the other two
-        divide what is left of it evenly.
+        """Set the marks. Marketing is refused from `above_percent` (0 to 100) of the lane on. The
+        other two marks divide the rest evenly.
         """
         start = waiting_max * above_percent // PERCENT
         self.marks = {
@@ -46,10 +50,11 @@ class SheddingAccepter:
     def accept(
         self, items: Sequence[Prepared], *, batch_id: int | None, ids: GivenIds | None = None
     ) -> Coroutine[Any, Any, list[Verdict | Refused]]:
-        """As the inner one; of a crowd's messages only those of the shed categories are refused.
+        """As the inner accepter; above a mark, messages of its category are refused and the others
+        go on.
 
-        Raises Overloaded when that is all of them. Nothing is refused of a request that came before
-        and may be stored already.
+        Raises Overloaded when all of them are refused. A request that came before is never refused,
+        since it may be stored already.
         """
         waiting = self._waiting()
         if waiting < self._lowest or (ids is not None and ids.again):
