@@ -26,7 +26,7 @@ from dispatch.answers.doubt import OutcomePolicy
 from dispatch.answers.outcomes import Effects, Outcomes
 from dispatch.answers.receipt_intake import ReceiptIntake
 from dispatch.answers.receipt_reading import ReceiptManners, ReceiptReader
-from dispatch.journey import Batch, Doubt, Journey, OutboundPart
+from dispatch.journey import InDoubt, Intent, Journey, OutboundPart
 from dispatch.message import ReadyMessage
 from dispatch.queue.ready_queue import ReadyQueue
 from dispatch.wire.encoder import encode_message
@@ -157,7 +157,7 @@ class _Stages:
         self._connector = gateway.rooms.registry.connectors["bench"]
         self.watch = Stopwatch(messages, postmaster)
         self._ready: list[ReadyMessage] = []
-        self._batches: list[Batch] = []
+        self._intents: list[Intent] = []
 
     async def accept(self) -> None:
         """Decode and validate, seal, flush and commit."""
@@ -216,22 +216,24 @@ class _Stages:
         while len(queue):
             taken.append(queue.take(SLICE_MESSAGES, 0))
         watch.note("ready queue")
-        self._batches = [
-            Batch(gateway.rooms.ids.next(), self._connector, group, len(group), Doubt(len(group)))
+        self._intents = [
+            Intent(
+                gateway.rooms.ids.next(), self._connector, group, len(group), InDoubt(len(group))
+            )
             for group in taken
         ]
         watch.start()
-        for batch in self._batches:
-            [result] = await gateway.rooms.dispatcher.intents.commit(batch)
+        for intent in self._intents:
+            [result] = await gateway.rooms.dispatcher.intents.commit(intent)
             if isinstance(result, BaseException):
                 raise result
         watch.note("intent")
         now_ms = gateway.rooms.clock.wall_ms()
         profile = WireProfile()
         journeys = [
-            Journey(message, batch, message.cost)
-            for batch in self._batches
-            for message in batch.messages
+            Journey(message, intent, message.cost)
+            for intent in self._intents
+            for message in intent.messages
         ]
         watch.start()
         parts: list[tuple[SubmitSm, object]] = []

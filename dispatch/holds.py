@@ -22,7 +22,7 @@ class Hold(IntEnum):
     SEND_WINDOW = 4
     QUIET_HOURS = 5
     FREQUENCY_GAP = 6  # too soon after the last message to this number
-    PAUSED = 7  # its batch is paused: not_before is FREED_BY_HAND of outcomes.py
+    PAUSED = 7  # its batch is paused: not_before is FREED_BY_HAND
     RECIPIENT_RATE = 8
     SENDER_RATE = 9
     ROUTE_RATE = 10
@@ -47,5 +47,7 @@ _STATUSES = {
     Hold.PAUSED: Status.HELD,
 }
 
-
 FREED_BY_HAND = LATEST  # later than any sweep looks
+# All limits of such a message counted it for its moment, when that was given.
+BOOKED = frozenset({Hold.ACCOUNT_RATE, Hold.SENDER_RATE, Hold.ROUTE_RATE, Hold.RECIPIENT_RATE})
+Faster = tuple[Hold, int | None]  # (kind of limit, account); None: every account

@@ -11,27 +11,27 @@ from dispatch.message import ReadyMessage
 from smpp.pdu import SubmitSm
 
 
-class Doubt(msgspec.Struct, eq=False):
+class InDoubt(msgspec.Struct, eq=False):
     """One connector's messages that stand in an open intent: in doubt if the process died now."""
 
     messages: int = 0
 
 
-class Batch(msgspec.Struct, eq=False):
-    """The messages of one submit_intent row. The row goes when `open` reaches 0."""
+class Intent(msgspec.Struct, eq=False):
+    """One row of submit_intent and the messages that it names. It goes when `open` reaches 0."""
 
     id: int
     connector: int
     messages: list[ReadyMessage]
     open: int  # messages without a stored result
-    doubt: Doubt
+    in_doubt: InDoubt
 
 
 class Journey(msgspec.Struct, gc=False, eq=False):
-    """One message of one batch between intent and outcome."""
+    """One message between the intent that names it and its outcome."""
 
     message: ReadyMessage
-    batch: Batch
+    intent: Intent
     unanswered: int  # parts without an answer, written or not
     unsent: list[tuple[int, SubmitSm]] | None = (
         None  # parts to write, last first; None: not encoded yet

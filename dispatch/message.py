@@ -1,8 +1,7 @@
-"""The objects that travel between outbox and wire.
+"""A message between outbox and wire, and what may be said about it before it is sent.
 
-Owns their shapes only. `ReadyMessage` waits in a ready queue, a `Batch` is what one intent names, a
-`Journey` is one message of a batch between intent and outcome, an `OutboundPart` is one submit_sm
-in a window.
+Owns these shapes only. `Released` leaves the outbox when its moment has come, `ReadyMessage` waits
+in a ready queue; what becomes of it on the wire is journey.py's.
 """
 
 from __future__ import annotations
@@ -60,6 +59,20 @@ class Later(msgspec.Struct, frozen=True, gc=False):
 
 
 StopVerdict = Ended | Later
+
+
+class Released(msgspec.Struct, gc=False):
+    """What rates and routes look at in a message whose moment has come."""
+
+    id: int
+    account: int
+    category: int
+    parts: int
+    sender: str
+    to: str
+    to_idx: bytes
+    tags: tuple[str, ...]
+    hold: int
 
 
 class ReadyMessage(msgspec.Struct, gc=False, eq=False):

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dispatch.answers.receipt_reading import ReceiptManners
+from dispatch.holds import Faster
 from dispatch.inbound.opt_outs import OptOutPolicy
 from dispatch.inbound.owners import SenderOwners
-from dispatch.outbox.stops import Faster
 from dlr.codes import CodesOfConnectors
 from dlr.connector_groups import ConnectorGroups
 from gateway.config import Config

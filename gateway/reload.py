@@ -16,7 +16,8 @@ import msgspec
 import structlog
 
 from dispatch.answers.receipt_reading import ReceiptManners
-from dispatch.outbox.stops import Faster, hasten, lift_stops
+from dispatch.holds import Faster
+from dispatch.outbox.stops import hasten, lift_stops
 from dispatch.wire.connector_dispatch import ConnectorDispatch
 from dispatch.wire.rebinding import rebind, retire
 from gateway import live_settings

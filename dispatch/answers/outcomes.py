@@ -18,7 +18,7 @@ from dispatch.answers.error_policy import Kind, decide
 from dispatch.answers.records import KnownId, LateResult, MessageDone, PartResult, Record
 from dispatch.answers.unfit_settings import UnfitSettings
 from dispatch.holds import FREED_BY_HAND, Hold
-from dispatch.journey import Batch, Journey, OutboundPart
+from dispatch.journey import Intent, Journey, OutboundPart
 from dispatch.message import Later, ReadyMessage
 from dlr.in_doubt import GIVEN_UP
 from dlr.ledger import SubmissionRow
@@ -49,7 +49,7 @@ def stays(_connector: int, _message: ReadyMessage) -> Detour | None:
 
 
 class Effects(msgspec.Struct):
-    """What follows from a batch of answers."""
+    """What follows from several answers."""
 
     records: list[Record] = msgspec.field(default_factory=list)
     requeue: list[ReadyMessage] = msgspec.field(default_factory=list)
@@ -184,7 +184,7 @@ class Outcomes:
     def ended(
         self,
         message: ReadyMessage,
-        batch: Batch,
+        intent: Intent,
         *,
         status: Status,
         reason: Reason,
@@ -205,10 +205,10 @@ class Outcomes:
             reason=reason,
             error=error,
         )
-        out.records.append(MessageDone(message.id, batch, rows=(row,)))
+        out.records.append(MessageDone(message.id, intent, rows=(row,)))
 
     def put_off(
-        self, message: ReadyMessage, batch: Batch | None, verdict: Later, out: Effects
+        self, message: ReadyMessage, intent: Intent | None, verdict: Later, out: Effects
     ) -> None:
         """A message that may not go yet: back to the outbox with its moment, no attempt used."""
         until = FREED_BY_HAND if verdict.until is None else _instant(verdict.until)
@@ -219,7 +219,7 @@ class Outcomes:
         out.records.append(
             MessageDone(
                 message.id,
-                batch,
+                intent,
                 retry_at=until,
                 attempt=message.attempt,
                 hold=verdict.hold,
@@ -251,7 +251,7 @@ class Outcomes:
         now_ms: int,
         out: Effects,
     ) -> None:
-        """One part less to wait for; with the last one the message is done with this batch."""
+        """One part less to wait for; with the last one its intent is done with the message."""
         journey.unanswered -= 1
         if part is not None:
             journey.done += (part,)
@@ -265,11 +265,11 @@ class Outcomes:
         out.records.append(done)
 
     def _done(self, journey: Journey, now_ms: int, out: Effects) -> MessageDone:
-        message, batch = journey.message, journey.batch
+        message, intent = journey.message, journey.intent
         if journey.doubtful or (journey.retry_status is not None and not journey.throttled):
             return self._retry(journey, now_ms)
         if not (journey.throttled or journey.unwritten):
-            return MessageDone(message.id, batch)
+            return MessageDone(message.id, intent)
         message.parts_done = message.parts_done.union(journey.done)
         message.cost = message.parts - len(message.parts_done) * journey.segments
         out.requeue.append(message)
@@ -277,7 +277,7 @@ class Outcomes:
         if journey.throttled and journey.retry_status is not None:
             status = self._status_name(journey.retry_status)
             event = self._event(message.id, "throttled", {"command_status": status})
-        return MessageDone(message.id, batch, requeued=True, event=event)
+        return MessageDone(message.id, intent, requeued=True, event=event)
 
     def _retry(self, journey: Journey, now_ms: int) -> MessageDone:
         message = journey.message
@@ -299,7 +299,7 @@ class Outcomes:
         detail["not_before"] = retry_at
         return MessageDone(
             message.id,
-            journey.batch,
+            journey.intent,
             retry_at=retry_at,
             attempt=message.attempt + 1,
             hold=Hold.RETRY,

@@ -25,7 +25,7 @@ from dispatch.answers.records import (
     StateLearned,
 )
 from dispatch.answers.unknown_states import tell_unknown_states
-from dispatch.journey import Batch
+from dispatch.journey import Intent
 from dispatch.raw import rows as raw
 from dispatch.raw.kept import Kept
 from dlr import hygiene
@@ -99,7 +99,7 @@ class _Gathered(msgspec.Struct):
     receipts: list[ReceiptRow] = msgspec.field(default_factory=list)
     done_ids: list[int] = msgspec.field(default_factory=list)
     retries: list[MessageDone] = msgspec.field(default_factory=list)
-    batches: dict[int, tuple[Batch, int]] = msgspec.field(default_factory=dict)
+    intents: dict[int, tuple[Intent, int]] = msgspec.field(default_factory=dict)
     events: list[Event] = msgspec.field(default_factory=list)
     answers: dict[Bind, list[Delivery]] = msgspec.field(default_factory=dict)
     joined: int = 0  # parked receipts that these results brought back
@@ -201,10 +201,10 @@ class Recorder:
             if isinstance(record, ReceiptArrived):
                 self.receipts_waiting -= 1
                 record.bind.acknowledge([record.delivery], ESME_RX_R_APPN)
-            elif isinstance(record, MessageDone) and record.batch is not None:
+            elif isinstance(record, MessageDone) and record.intent is not None:
                 # Its intent stays open, so the next start finds it in doubt; but it must not take
                 # room in this connector's doubt for ever.
-                record.batch.doubt.messages -= 1
+                record.intent.in_doubt.messages -= 1
 
     async def _store(self, records: list[Record], *, again: bool) -> None:
         gathered = _gather(records)
@@ -220,9 +220,9 @@ class Recorder:
                     connection, self._vault, gathered.kept + kept_of_parked(records, applied)
                 )
         self._count(gathered, applied, suppressed)
-        for batch, finished in gathered.batches.values():
-            batch.open -= finished
-            batch.doubt.messages -= finished
+        for intent, finished in gathered.intents.values():
+            intent.open -= finished
+            intent.in_doubt.messages -= finished
         self._answer(gathered)
         self._committed()
 
@@ -258,7 +258,7 @@ class Recorder:
                 [row.parts for row in gathered.late],
             )
         closed = [
-            batch.id for batch, finished in gathered.batches.values() if batch.open == finished
+            intent.id for intent, finished in gathered.intents.values() if intent.open == finished
         ]
         if gathered.done_ids or closed:
             done_ids = array_text(gathered.done_ids)
@@ -357,9 +357,9 @@ def _gather_done(gathered: _Gathered, done: MessageDone) -> None:
         gathered.retries.append(done)
     elif not done.requeued:
         gathered.done_ids.append(done.message_id)
-    if done.batch is not None:
-        batch, finished = gathered.batches.get(done.batch.id, (done.batch, 0))
-        gathered.batches[batch.id] = (batch, finished + 1)
+    if done.intent is not None:
+        intent, finished = gathered.intents.get(done.intent.id, (done.intent, 0))
+        gathered.intents[intent.id] = (intent, finished + 1)
 
 
 def _fold_receipts(gathered: _Gathered, codes: CodesOfConnectors) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 
 from dispatch.holds import Hold
-from dispatch.journey import Batch
+from dispatch.journey import Intent
 from dispatch.raw.kept import Kept
 from dispatch.raw.unclear import Unclear
 from dlr.ledger import SubmissionRow
@@ -37,7 +37,7 @@ class PartResult(msgspec.Struct, gc=False):
 
 
 class MessageDone(msgspec.Struct, gc=False):
-    """Every part of a message that this batch named has its result.
+    """Every part of a message that `intent` names has its result.
 
     `rows` are results that come with it (one for a message of one part). `retry_at` None ends the
     message's time in the outbox; otherwise it is freed there for another attempt or for whoever has
@@ -46,7 +46,7 @@ class MessageDone(msgspec.Struct, gc=False):
     """
 
     message_id: int
-    batch: Batch | None
+    intent: Intent | None
     rows: tuple[SubmissionRow, ...] = ()
     retry_at: datetime | None = None
     attempt: int = 0

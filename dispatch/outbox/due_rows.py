@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import asyncpg
-import msgspec
 
-from dispatch.holds import FREED_BY_HAND, Hold
+from dispatch.holds import BOOKED, FREED_BY_HAND, Hold
+from dispatch.message import Released
 from dispatch.queue.batch_pace import BatchPace
 from storage import sql
 from storage.crypto import NumberVault
@@ -28,22 +28,6 @@ _SQL = sql.load("dispatch")
 RELEASED = frozenset(
     {Hold.SCHEDULED, Hold.SEND_WINDOW, Hold.QUIET_HOURS, Hold.FREQUENCY_GAP, Hold.RATE}
 )
-# Messages that all their limits counted for this moment, when it was given.
-BOOKED = frozenset({Hold.ACCOUNT_RATE, Hold.SENDER_RATE, Hold.ROUTE_RATE, Hold.RECIPIENT_RATE})
-
-
-class Released(msgspec.Struct, gc=False):
-    """What rates and routes look at in a message whose moment has come."""
-
-    id: int
-    account: int
-    category: int
-    parts: int
-    sender: str
-    to: str
-    to_idx: bytes
-    tags: tuple[str, ...]
-    hold: int
 
 
 class ReleasePace(Protocol):

@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from dispatch.holds import FREED_BY_HAND, Hold
+from dispatch.holds import FREED_BY_HAND, Faster, Hold
 from dispatch.message import Later, ReadyMessage, StopVerdict
 from storage import sql
 from storage.pool import Connection
 
 _SQL = sql.load("dispatch")
 ROWS_MAX = 500
-Faster = tuple[Hold, int | None]  # (kind of limit, account); None: every account
 _FIRST = datetime.fromtimestamp(0, UTC)
 PACED = (Hold.ACCOUNT_RATE, Hold.SENDER_RATE, Hold.ROUTE_RATE)
 

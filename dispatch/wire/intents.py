@@ -1,4 +1,4 @@
-"""The intent: the row that is committed before the first byte of a batch goes on the wire.
+"""The intent: the row that is committed before the first byte of what it names goes on the wire.
 
 Owns the inserts into `submit_intent` and, in the same transaction, the last look at what must not
 be sent (last_look.py). After a crash, what no open intent names was certainly not sent. Must not
@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Sequence
 
 from dispatch.decisions import add_decision
-from dispatch.journey import Batch
+from dispatch.journey import Intent
 from dispatch.message import ReadyMessage, StopVerdict
 from dispatch.wire.last_look import LastLook, SuppressionLook
 from storage import sql
@@ -21,12 +21,12 @@ from storage.group_commit import GroupCommit
 from storage.pool import Connection, Dedicated
 
 _SQL = sql.load("dispatch")
-BATCHES_PER_FLUSH_MAX = 32
-BATCHES_WAITING_MAX = 1_000
+INTENTS_PER_FLUSH_MAX = 32
+INTENTS_WAITING_MAX = 1_000
 
 
 class IntentWriter:
-    """Commits intents; several connectors' batches share one commit when they come together."""
+    """Commits intents; those of several connectors share one commit when they come together."""
 
     def __init__(
         self,
@@ -40,50 +40,51 @@ class IntentWriter:
         self.looks = looks
         self.decisions: dict[tuple[str, str], int] = {}  # (rule, what it did)
         self._doubtful = Doubtful()  # committed or not, nobody will write what these name
-        self.commits: GroupCommit[Batch, dict[int, StopVerdict]] = GroupCommit(
+        self.commits: GroupCommit[Intent, dict[int, StopVerdict]] = GroupCommit(
             self._flush,
             name="intent",
-            items_per_flush_max=BATCHES_PER_FLUSH_MAX,
-            items_waiting_max=BATCHES_WAITING_MAX,
+            items_per_flush_max=INTENTS_PER_FLUSH_MAX,
+            items_waiting_max=INTENTS_WAITING_MAX,
         )
 
-    def commit(self, batch: Batch) -> asyncio.Future[list[dict[int, StopVerdict] | BaseException]]:
-        """Commit this batch's intent. The one result: message id -> verdict of those that must
-        not be sent now.
+    def commit(
+        self, intent: Intent
+    ) -> asyncio.Future[list[dict[int, StopVerdict] | BaseException]]:
+        """The one result: message id -> verdict of those that must not be sent now.
 
-        Those are not named by the intent and must not be sent. An exception as result means that
-        nothing may be written to the wire for this batch.
+        The row that was committed does not name those. An exception as result means that nothing
+        of this intent may be written to the wire.
         """
-        return self.commits.submit([batch])
+        return self.commits.submit([intent])
 
     async def close(self) -> None:
         """Commit what waits, then stop."""
         await self.commits.close()
 
-    async def _flush(self, batches: list[Batch], attempt: int) -> Sequence[dict[int, StopVerdict]]:
+    async def _flush(self, intents: list[Intent], attempt: int) -> Sequence[dict[int, StopVerdict]]:
         connection = await self._dedicated.connection()
         await self._doubtful.settle(connection, _close)
-        messages = [message for batch in batches for message in batch.messages]
-        async with self._doubtful.guard(connection, [batch.id for batch in batches]):
+        messages = [message for intent in intents for message in intent.messages]
+        async with self._doubtful.guard(connection, [intent.id for intent in intents]):
             if not any(look.asks(messages) for look in self.looks) and await self._open_if_clear(
-                batches, messages
+                intents, messages
             ):
-                return [{} for _ in batches]
-            verdicts = await self._look_and_open(batches, messages)
+                return [{} for _ in intents]
+            verdicts = await self._look_and_open(intents, messages)
         if not verdicts:
-            return [{} for _ in batches]
+            return [{} for _ in intents]
         for verdict in verdicts.values():
             add_decision(self.decisions, verdict)
         return [
             {
                 message.id: verdicts[message.id]
-                for message in batch.messages
+                for message in intent.messages
                 if message.id in verdicts
             }
-            for batch in batches
+            for intent in intents
         ]
 
-    async def _open_if_clear(self, batches: list[Batch], messages: Sequence[ReadyMessage]) -> bool:
+    async def _open_if_clear(self, intents: list[Intent], messages: Sequence[ReadyMessage]) -> bool:
         """In one round trip, not six; False, and nothing opened, when somebody has to look.
 
         The statement pairs recipients with accounts and categories, not with the messages: a
@@ -96,9 +97,9 @@ class IntentWriter:
             clear = await connection.fetchval(
                 _SQL["intents_open_if_clear"],
                 self._term,
-                [batch.id for batch in batches],
-                [batch.connector for batch in batches],
-                [len(batch.messages) for batch in batches],
+                [intent.id for intent in intents],
+                [intent.connector for intent in intents],
+                [len(intent.messages) for intent in intents],
                 array_text([message.id for message in messages]),
                 b"".join([to_idx for to_idx, _ in asked]),
                 array_text([message.account for _, message in asked]),
@@ -108,18 +109,18 @@ class IntentWriter:
         return bool(clear)
 
     async def _look_and_open(
-        self, batches: list[Batch], messages: list[ReadyMessage]
+        self, intents: list[Intent], messages: list[ReadyMessage]
     ) -> dict[int, StopVerdict]:
         async with self._dedicated.transaction() as connection:
             verdicts = await self._look(connection, messages)
             rows = [
                 (
-                    batch.id,
+                    intent.id,
                     self._term,
-                    batch.connector,
-                    [message.id for message in batch.messages if message.id not in verdicts],
+                    intent.connector,
+                    [message.id for message in intent.messages if message.id not in verdicts],
                 )
-                for batch in batches
+                for intent in intents
             ]
             await connection.executemany(_SQL["intent_open"], rows)
         return verdicts
@@ -137,5 +138,5 @@ class IntentWriter:
         return verdicts
 
 
-async def _close(connection: Connection, intents: list[int]) -> None:
-    await connection.execute(_SQL["intent_close"], intents)
+async def _close(connection: Connection, intent_ids: list[int]) -> None:
+    await connection.execute(_SQL["intent_close"], intent_ids)

@@ -18,7 +18,7 @@ import structlog
 from dispatch.answers.outcomes import Effects, Outcomes
 from dispatch.clock import Clock
 from dispatch.holds import Hold
-from dispatch.journey import Batch, Doubt, Journey
+from dispatch.journey import InDoubt, Intent, Journey
 from dispatch.message import Ended, Later, ReadyMessage, StopVerdict
 from dispatch.queue.batch_pace import BatchPace
 from dispatch.queue.pace import Pace
@@ -90,7 +90,7 @@ class Planner:
         self._prepared: deque[Journey] = deque()
         self._returned: list[ReadyMessage] = []  # from the wire, not yet in the ready queue again
         self._parts = 0  # being committed or prepared, not yet written
-        self._doubt = Doubt()
+        self._in_doubt = InDoubt()
         self._pause_until_ns = 0
 
     def __bool__(self) -> bool:
@@ -100,7 +100,7 @@ class Planner:
     @property
     def idle(self) -> bool:
         """Whether nothing is named by an intent, and nothing has come back."""
-        return not self._doubt.messages and not self._returned
+        return not self._in_doubt.messages and not self._returned
 
     def plan(self, window: int) -> None:
         """Have the next messages named by an intent, up to one further window, while the present
@@ -110,14 +110,14 @@ class Planner:
         if now_ns < self._pause_until_ns:
             self._again_in(self._pause_until_ns - now_ns)
             return
-        undoubted = WINDOWS_IN_DOUBT_MAX * window - self._doubt.messages
+        undoubted = WINDOWS_IN_DOUBT_MAX * window - self._in_doubt.messages
         room = min(self._pace.ahead(window) - self._parts, undoubted, SLICE_ITEMS)
         if undoubted <= 0 and not self._parts:
             self._hurry()  # nothing is left to write until results are stored
-        if self._doubt.messages and (room <= 0 or self._has_enough()):
+        if self._in_doubt.messages and (room <= 0 or self._has_enough()):
             return
         self.bring_back()
-        if not self._doubt.messages:
+        if not self._in_doubt.messages:
             room = max(room, self._ready.next_cost())  # a message larger than all that still goes
         if room <= 0 or not len(self._ready):
             return
@@ -128,8 +128,10 @@ class Planner:
         rest = [message for message in messages if message.category != Category.OTP]
         for group in (otp, rest):  # an OTP gets its own intent
             if group:
-                batch = Batch(self._ids.next(), self._connector, group, len(group), self._doubt)
-                self._commit(batch)
+                intent = Intent(
+                    self._ids.next(), self._connector, group, len(group), self._in_doubt
+                )
+                self._commit(intent)
         if len(self._ready) and (messages or self._batches):
             self._again_in(0)
 
@@ -224,50 +226,50 @@ class Planner:
                 self._parts -= journey.message.cost
                 self._outcomes.unwritten(journey, journey.unanswered, now_ms, effects)
 
-    def _commit(self, batch: Batch) -> None:
-        cost = sum(message.cost for message in batch.messages)
+    def _commit(self, intent: Intent) -> None:
+        cost = sum(message.cost for message in intent.messages)
         try:
-            future = self._intents.commit(batch)
+            future = self._intents.commit(intent)
         except (QueueFull, QueueClosed):
-            self._failed(batch)
+            self._failed(intent)
             return
         self._parts += cost
-        self._doubt.messages += len(batch.messages)
-        future.add_done_callback(lambda done: self._committed(batch, cost, done.result()[0]))
+        self._in_doubt.messages += len(intent.messages)
+        future.add_done_callback(lambda done: self._committed(intent, cost, done.result()[0]))
 
     def _committed(
-        self, batch: Batch, cost: int, result: dict[int, StopVerdict] | BaseException
+        self, intent: Intent, cost: int, result: dict[int, StopVerdict] | BaseException
     ) -> None:
         effects = Effects()
         if isinstance(result, BaseException):
             self._parts -= cost
-            self._doubt.messages -= len(batch.messages)
+            self._in_doubt.messages -= len(intent.messages)
             _log.warning("intent_failed", connector=self._connector, error=without_values(result))
-            self._failed(batch)
+            self._failed(intent)
             self._settled(effects)
             return
-        otp = batch.messages[0].category == Category.OTP
+        otp = intent.messages[0].category == Category.OTP
         queue = self._prepared_otp if otp else self._prepared
         prepared: list[Journey] = []
-        for message in batch.messages:
+        for message in intent.messages:
             verdict = result.get(message.id)
-            journey = Journey(message, batch, message.cost)
+            journey = Journey(message, intent, message.cost)
             if verdict is None:
                 prepared.append(journey)
             elif isinstance(verdict, Ended):
                 self._end(journey, verdict.status, verdict.reason, verdict.error, effects)
             else:
                 self._parts -= message.cost
-                self._outcomes.put_off(message, batch, verdict, effects)
-        batch.messages = []  # what is never answered must not hold all that was named beside it
+                self._outcomes.put_off(message, intent, verdict, effects)
+        intent.messages = []  # what is never answered must not hold all that was named beside it
         queue += prepared
         if self._window_full():
             self._encode_ahead(prepared)
         self._settled(effects)
 
-    def _failed(self, batch: Batch) -> None:
-        """Nothing of this batch may be written."""
-        self._returned += batch.messages
+    def _failed(self, intent: Intent) -> None:
+        """Nothing that it names may be written."""
+        self._returned += intent.messages
         self._pause_until_ns = self._clock.monotonic_ns() + INTENT_RETRY_NS
         self._again_in(INTENT_RETRY_NS)
 
@@ -277,5 +279,5 @@ class Planner:
         message = journey.message
         self._parts -= message.cost
         self._outcomes.ended(
-            message, journey.batch, status=status, reason=reason, error=error, out=out
+            message, journey.intent, status=status, reason=reason, error=error, out=out
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING
 
-from dispatch.outbox.due_rows import Released
+from dispatch.message import Released
 from dispatch.outbox.handover import Handover
 from dispatch.outbox.refill import Refiller
 from dispatch.outbox.stops import StopLook

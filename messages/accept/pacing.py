@@ -20,9 +20,8 @@ from operator import itemgetter
 
 import msgspec
 
-from dispatch.holds import Hold
-from dispatch.outbox.due_rows import BOOKED, Released
-from dispatch.outbox.stops import Faster
+from dispatch.holds import BOOKED, Faster, Hold
+from dispatch.message import Released
 from messages.accept.recipient_gap import RecipientGap, RecipientMoments
 from messages.models import Prepared
 from ratelimit.nested import first_moment

@@ -15,7 +15,7 @@ from typing import Any
 
 from dispatch.answers.recorder import Recorder
 from dispatch.clock import Clock
-from dispatch.journey import Batch, Doubt
+from dispatch.journey import InDoubt, Intent
 from dispatch.message import ReadyMessage
 from dispatch.wire.intents import IntentWriter
 from dlr.receipt_rows import ReceiptRow
@@ -101,9 +101,9 @@ class World:
     ) -> list[ReadyMessage]:
         return [self.message(category) for _ in range(count)]
 
-    def batch(self, messages: Sequence[ReadyMessage]) -> Batch:
-        return Batch(
-            self.ids.next(), CONNECTOR, list(messages), len(messages), Doubt(len(messages))
+    def intent(self, messages: Sequence[ReadyMessage]) -> Intent:
+        return Intent(
+            self.ids.next(), CONNECTOR, list(messages), len(messages), InDoubt(len(messages))
         )
 
     async def store(
@@ -133,14 +133,14 @@ class World:
                     message.parts, message.attempt, not_before, expires_at,
                 )  # fmt: skip
 
-    async def open_intent(self, batch: Batch, *, owner: int | None = None) -> None:
+    async def open_intent(self, intent: Intent, *, owner: int | None = None) -> None:
         """As IntentWriter commits it."""
         await self.connection.execute(
             "INSERT INTO submit_intent (id, owner, connector, message_ids) VALUES ($1, $2, $3, $4)",
-            batch.id,
+            intent.id,
             self.term.term if owner is None else owner,
-            batch.connector,
-            [message.id for message in batch.messages],
+            intent.connector,
+            [message.id for message in intent.messages],
         )
 
     async def outbox(self) -> dict[int, dict[str, Any]]:

@@ -1,5 +1,5 @@
 """What becomes of a message whose parts are answered, refused, lost or never written, in any order:
-one end per batch, one row per part, and never a submit too many.
+one end per intent, one row per part, and never a submit too many.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dispatch.answers.doubt import OutcomePolicy
 from dispatch.answers.error_policy import ATTEMPTS_MAX, RETRY_SECONDS_FIRST
 from dispatch.answers.outcomes import Effects, Outcomes
 from dispatch.answers.records import KnownId, MessageDone, PartResult
-from dispatch.journey import Batch, Doubt, Journey, OutboundPart
+from dispatch.journey import InDoubt, Intent, Journey, OutboundPart
 from dispatch.message import ReadyMessage
 from dlr.ledger import SubmissionRow
 from dlr.reasons import Reason
@@ -69,10 +69,10 @@ class Wire:
             expires_at=expires_at,
         )  # fmt: skip
 
-    def batch(self, *messages: ReadyMessage) -> list[Journey]:
-        batch = Batch(self.ids.next(), CONNECTOR, list(messages), len(messages), Doubt())
+    def journeys(self, *messages: ReadyMessage) -> list[Journey]:
+        intent = Intent(self.ids.next(), CONNECTOR, list(messages), len(messages), InDoubt())
         return [
-            Journey(message, batch, message.cost, submits=message.parts) for message in messages
+            Journey(message, intent, message.cost, submits=message.parts) for message in messages
         ]
 
     def part(self, journey: Journey, number: int = 1, *, generation: int = 0) -> OutboundPart:
@@ -141,18 +141,18 @@ fates = st.one_of(st.sampled_from(ANSWERS), st.just(DOUBT), st.just(UNWRITTEN))
 def test_whatever_the_parts_meet_the_message_ends_once_with_one_row_a_part(
     data: st.DataObject, parts: int, category: Category, expires_at: int | None
 ) -> None:
-    """Batch after batch until the message leaves the outbox; E30 and E79 on the way."""
+    """Intent after intent until the message leaves the outbox; E30 and E79 on the way."""
     wire = Wire()
     message = wire.message(parts, category, expires_at=expires_at)
     stored: dict[int, SubmissionRow] = {}
     attempts_paid: Counter[int] = Counter()
     for turn in range(40):
-        [journey] = wire.batch(message)
+        [journey] = wire.journeys(message)
         before = message.attempt
         drawn = [data.draw(fates) if turn < 12 else INVALID_NUMBER for _ in missing(message)]
         out = play(wire, journey, drawn, data.draw(st.permutations(range(parts + 1))))
         [done] = done_of(out)
-        assert (done.message_id, done.batch) == (message.id, journey.batch)
+        assert (done.message_id, done.intent) == (message.id, journey.intent)
         assert journey.unanswered == 0
         for row in rows_of(out):
             assert row.part not in stored
@@ -186,7 +186,7 @@ def test_a_batch_has_one_end_for_each_message_however_their_parts_interleave(
 ) -> None:
     """The intent is closed when as many messages ended as it names: neither more nor fewer may."""
     wire = Wire()
-    journeys = wire.batch(*(wire.message(size) for size in sizes))
+    journeys = wire.journeys(*(wire.message(size) for size in sizes))
     out = Effects()
     steps = []
     for journey in journeys:
@@ -200,9 +200,9 @@ def test_a_batch_has_one_end_for_each_message_however_their_parts_interleave(
                 steps.append(partial(wire.outcomes.unwritten, journey, 1, NOW_MS, out))
     for step in data.draw(st.permutations(steps)):
         step()
-    batch = journeys[0].batch
+    intent = journeys[0].intent
     assert Counter(done.message_id for done in done_of(out)) == Counter(
-        message.id for message in batch.messages
+        message.id for message in intent.messages
     )
     parts = Counter((row.message_id, row.part) for row in rows_of(out))
     assert not parts or max(parts.values()) == 1
@@ -210,7 +210,7 @@ def test_a_batch_has_one_end_for_each_message_however_their_parts_interleave(
 
 def test_an_accepted_part_is_sent_under_the_carriers_own_id() -> None:
     wire = Wire()
-    [journey] = wire.batch(wire.message())
+    [journey] = wire.journeys(wire.message())
     out = wire.answer(journey, OK)
     [done] = done_of(out)
     [row] = done.rows
@@ -222,7 +222,7 @@ def test_an_accepted_part_is_sent_under_the_carriers_own_id() -> None:
 
 def test_a_carrier_that_names_no_id_is_believed_all_the_same() -> None:
     wire = Wire()
-    [journey] = wire.batch(wire.message())
+    [journey] = wire.journeys(wire.message())
     out = wire.answer(journey, OK, message_id=b"")
     assert rows_of(out)[0].carrier_id is None
     assert out.known == []
@@ -230,7 +230,7 @@ def test_a_carrier_that_names_no_id_is_believed_all_the_same() -> None:
 
 def test_a_final_refusal_keeps_the_carriers_status_as_its_error() -> None:
     wire = Wire()
-    [journey] = wire.batch(wire.message())
+    [journey] = wire.journeys(wire.message())
     [row] = rows_of(wire.answer(journey, INVALID_NUMBER))
     assert (row.status, row.reason) == (Status.REJECTED, Reason.NUMBER_INVALID)
     assert row.error == "ESME_RINVDSTADR"
@@ -239,7 +239,7 @@ def test_a_final_refusal_keeps_the_carriers_status_as_its_error() -> None:
 def test_e30_the_last_attempt_makes_an_end_of_what_would_be_tried_again() -> None:
     wire = Wire()
     message = wire.message(attempt=ATTEMPTS_MAX - 1)
-    out = wire.answer(wire.batch(message)[0], VENDOR)
+    out = wire.answer(wire.journeys(message)[0], VENDOR)
     [done] = done_of(out)
     assert (done.retry_at, done.requeued) == (None, False)
     assert (done.rows[0].status, done.rows[0].error) == (Status.REJECTED, "0x00000480")
@@ -247,7 +247,7 @@ def test_e30_the_last_attempt_makes_an_end_of_what_would_be_tried_again() -> Non
 
 def test_e30_doubt_is_not_resent_beyond_the_last_attempt() -> None:
     wire = Wire()
-    [journey] = wire.batch(wire.message(attempt=ATTEMPTS_MAX - 1))
+    [journey] = wire.journeys(wire.message(attempt=ATTEMPTS_MAX - 1))
     out = Effects()
     wire.outcomes.doubtful(wire.part(journey), NOW_MS, out)
     [done] = done_of(out)
@@ -261,7 +261,7 @@ def test_e30_doubt_is_not_resent_beyond_the_last_attempt() -> None:
 def test_doubt_ends_as_the_configuration_says(policy: DoubtLabel, status: Status | None) -> None:
     settings = DoubtSettings(service=policy, grace_seconds=7.0)
     wire = Wire(outcome_policy(settings))
-    [journey] = wire.batch(wire.message(category=Category.SERVICE))
+    [journey] = wire.journeys(wire.message(category=Category.SERVICE))
     out = Effects()
     wire.outcomes.doubtful(wire.part(journey), NOW_MS, out)
     [done] = done_of(out)
@@ -274,8 +274,8 @@ def test_doubt_ends_as_the_configuration_says(policy: DoubtLabel, status: Status
 
 def test_e30_the_number_of_attempts_is_configured() -> None:
     wire = Wire(outcome_policy(DoubtSettings(attempts_max=2)))
-    [first] = wire.batch(wire.message())
-    [last] = wire.batch(wire.message(attempt=1))
+    [first] = wire.journeys(wire.message())
+    [last] = wire.journeys(wire.message(attempt=1))
     assert done_of(wire.answer(first, SYSTEM_ERROR))[0].retry_at is not None
     assert done_of(wire.answer(last, SYSTEM_ERROR))[0].retry_at is None
 
@@ -284,7 +284,7 @@ def test_a_retry_waits_longer_each_time_and_tells_its_timeline() -> None:
     wire = Wire()
     waits = []
     for attempt in range(3):
-        [done] = done_of(wire.answer(wire.batch(wire.message(attempt=attempt))[0], SYSTEM_ERROR))
+        [done] = done_of(wire.answer(wire.journeys(wire.message(attempt=attempt))[0], SYSTEM_ERROR))
         assert done.retry_at is not None
         assert done.event is not None
         assert done.event.kind == "retry"
@@ -303,14 +303,14 @@ def test_what_expired_is_not_tried_again() -> None:
     wire = Wire()
     for status in (SYSTEM_ERROR, THROTTLED):
         message = wire.message(expires_at=NOW_MS)
-        [done] = done_of(wire.answer(wire.batch(message)[0], status))
+        [done] = done_of(wire.answer(wire.journeys(message)[0], status))
         assert (done.retry_at, done.requeued, len(done.rows)) == (None, False, 1)
 
 
 @pytest.mark.parametrize("category", Category)
 def test_e33_doubt_is_resent_or_held_as_the_category_says(category: Category) -> None:
     wire = Wire()
-    [journey] = wire.batch(wire.message(category=category))
+    [journey] = wire.journeys(wire.message(category=category))
     out = Effects()
     wire.outcomes.doubtful(wire.part(journey), NOW_MS, out)
     [done] = done_of(out)
@@ -330,7 +330,7 @@ def test_e33_doubt_is_resent_or_held_as_the_category_says(category: Category) ->
 
 def test_what_expired_in_doubt_is_unconfirmed() -> None:
     wire = Wire()
-    [journey] = wire.batch(wire.message(expires_at=NOW_MS))
+    [journey] = wire.journeys(wire.message(expires_at=NOW_MS))
     out = Effects()
     wire.outcomes.doubtful(wire.part(journey), NOW_MS, out)
     assert [row.status for row in rows_of(out)] == [Status.UNCONFIRMED]
@@ -345,11 +345,11 @@ def test_what_was_submitted_before_is_neither_suppressed_nor_canceled() -> None:
         wire = Wire()
         message = wire.message(2)
         message.in_doubt, message.parts_done = in_doubt, parts_done
-        [journey] = wire.batch(message)
+        [journey] = wire.journeys(message)
         out = Effects()
         wire.outcomes.ended(
             message,
-            journey.batch,
+            journey.intent,
             status=Status.SUPPRESSED,
             reason=Reason.OPTED_OUT,
             error=None,
@@ -362,7 +362,7 @@ def test_what_was_submitted_before_is_neither_suppressed_nor_canceled() -> None:
 def test_e79_a_throttled_part_comes_back_without_the_parts_that_went() -> None:
     wire = Wire()
     message = wire.message(3)
-    out = wire.answer(wire.batch(message)[0], OK, THROTTLED, INVALID_NUMBER)
+    out = wire.answer(wire.journeys(message)[0], OK, THROTTLED, INVALID_NUMBER)
     assert out.requeue == [message]
     assert (message.parts_done, message.cost, message.attempt) == ({1, 3}, 1, 0)
     [done] = done_of(out)
@@ -372,7 +372,7 @@ def test_e79_a_throttled_part_comes_back_without_the_parts_that_went() -> None:
         "ESME_RTHROTTLED",
     )
     out = Effects()
-    [journey] = wire.batch(message)
+    [journey] = wire.journeys(message)
     wire.outcomes.answered(wire.part(journey, 2), OK, b"2", NOW_MS, out)
     assert [row.part for row in rows_of(out)] == [2]
 
@@ -381,7 +381,7 @@ def test_e36_what_comes_back_is_told_in_the_order_of_the_answers() -> None:
     wire = Wire()
     messages = [wire.message() for _ in range(4)]
     out = Effects()
-    for journey in wire.batch(*messages):
+    for journey in wire.journeys(*messages):
         wire.outcomes.answered(wire.part(journey), THROTTLED, b"", NOW_MS, out)
     assert out.requeue == messages
 
@@ -389,7 +389,7 @@ def test_e36_what_comes_back_is_told_in_the_order_of_the_answers() -> None:
 def test_e37_the_newest_generation_that_was_throttled_is_told() -> None:
     wire = Wire()
     out = Effects()
-    journeys = wire.batch(*(wire.message() for _ in range(3)))
+    journeys = wire.journeys(*(wire.message() for _ in range(3)))
     for journey, generation in zip(journeys, (1, 3, 2), strict=True):
         part = wire.part(journey, generation=generation)
         wire.outcomes.answered(part, QUEUE_FULL, b"", NOW_MS, out)
@@ -400,7 +400,7 @@ def test_e37_the_newest_generation_that_was_throttled_is_told() -> None:
 def test_a_connector_that_is_of_no_use_rests_as_long_as_the_worst_answer_says() -> None:
     wire = Wire()
     out = Effects()
-    journeys = wire.batch(*(wire.message() for _ in range(3)))
+    journeys = wire.journeys(*(wire.message() for _ in range(3)))
     for journey, status in zip(journeys, (NOT_BOUND, SUSPENDED, SYSTEM_ERROR), strict=True):
         wire.outcomes.answered(wire.part(journey), status, b"", NOW_MS, out)
     assert (out.reconnect, out.suspend_seconds) == ("ESME_RINVBNDSTS", 60.0)
@@ -411,7 +411,7 @@ def test_a_connector_that_is_of_no_use_rests_as_long_as_the_worst_answer_says() 
 def test_unwritten_parts_cost_no_attempt_and_no_row() -> None:
     wire = Wire()
     message = wire.message(3)
-    [journey] = wire.batch(message)
+    [journey] = wire.journeys(message)
     out = Effects()
     wire.outcomes.unwritten(journey, 3, NOW_MS, out)
     [done] = done_of(out)
@@ -423,11 +423,11 @@ def test_a_message_that_ends_before_the_wire_has_a_row_of_part_0() -> None:
     wire = Wire()
     message = wire.message(2)
     out = Effects()
-    batch = wire.batch(message)[0].batch
+    intent = wire.journeys(message)[0].intent
     wire.outcomes.ended(
-        message, batch, status=Status.EXPIRED, reason=Reason.EXPIRED, error="late", out=out
+        message, intent, status=Status.EXPIRED, reason=Reason.EXPIRED, error="late", out=out
     )
     [done] = done_of(out)
     [row] = done.rows
     assert (row.part, row.parts, row.status, row.reason) == (0, 2, Status.EXPIRED, Reason.EXPIRED)
-    assert (row.error, row.submitted_at, done.batch) == ("late", None, batch)
+    assert (row.error, row.submitted_at, done.intent) == ("late", None, intent)

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from dispatch.answers import recorder as recorder_module
 from dispatch.answers.records import MessageDone, PartResult, ReceiptArrived
-from dispatch.journey import Batch
+from dispatch.journey import Intent
 from dispatch.message import ReadyMessage
 from dlr.ledger import SubmissionRow, apply_receipts
 from dlr.reasons import Reason
@@ -102,27 +102,27 @@ def row(
     )
 
 
-def sent(world: World, message: ReadyMessage, batch: Batch | None, **fields: Any) -> MessageDone:
-    return MessageDone(message.id, batch, rows=(row(world, message, **fields),))
+def sent(world: World, message: ReadyMessage, intent: Intent | None, **fields: Any) -> MessageDone:
+    return MessageDone(message.id, intent, rows=(row(world, message, **fields),))
 
 
-def retried(world: World, message: ReadyMessage, batch: Batch) -> MessageDone:
+def retried(world: World, message: ReadyMessage, intent: Intent) -> MessageDone:
     return MessageDone(
         message.id,
-        batch,
+        intent,
         retry_at=datetime.now(UTC),
         attempt=message.attempt + 1,
         event=Event(world.ids.next(), message.id, "retry", {"attempt": message.attempt + 1}),
     )
 
 
-async def submitted(world: World, count: int, **fields: Any) -> tuple[list[ReadyMessage], Batch]:
+async def submitted(world: World, count: int, **fields: Any) -> tuple[list[ReadyMessage], Intent]:
     """So many messages between intent and answer."""
     messages = [world.message(**fields) for _ in range(count)]
     await world.store(messages)
-    batch = world.batch(messages)
-    await world.open_intent(batch)
-    return messages, batch
+    intent = world.intent(messages)
+    await world.open_intent(intent)
+    return messages, intent
 
 
 async def stored(world: World) -> None:
@@ -131,17 +131,17 @@ async def stored(world: World) -> None:
 
 
 async def test_a_result_ends_the_message_and_the_last_one_the_intent(world: World) -> None:
-    (first, second), batch = await submitted(world, 2)
-    world.recorder.record([sent(world, first, batch)])
+    (first, second), intent = await submitted(world, 2)
+    world.recorder.record([sent(world, first, intent)])
     await stored(world)
     assert list(await world.outbox()) == [second.id]
     assert await world.intents_open() == [[first.id, second.id]]
-    assert (batch.open, batch.doubt.messages) == (1, 1)
-    world.recorder.record([sent(world, second, batch, status=Status.REJECTED)])
+    assert (intent.open, intent.in_doubt.messages) == (1, 1)
+    world.recorder.record([sent(world, second, intent, status=Status.REJECTED)])
     await stored(world)
     assert await world.outbox() == {}
     assert await world.intents_open() == []
-    assert (batch.open, batch.doubt.messages) == (0, 0)
+    assert (intent.open, intent.in_doubt.messages) == (0, 0)
     assert await world.results() == {
         (first.id, 1): Status.SENT,
         (second.id, 1): Status.REJECTED,
@@ -151,17 +151,17 @@ async def test_a_result_ends_the_message_and_the_last_one_the_intent(world: Worl
 
 
 async def test_a_part_without_the_rest_leaves_the_message_where_it_is(world: World) -> None:
-    (message,), batch = await submitted(world, 1, parts=2)
+    (message,), intent = await submitted(world, 1, parts=2)
     world.recorder.record([PartResult(row(world, message, 1))])
     await stored(world)
     assert list(await world.outbox()) == [message.id]
     assert len(await world.intents_open()) == 1
-    assert batch.open == 1
+    assert intent.open == 1
 
 
 async def test_a_retry_is_freed_for_its_time_with_its_reason(world: World) -> None:
-    (message,), batch = await submitted(world, 1)
-    done = retried(world, message, batch)
+    (message,), intent = await submitted(world, 1)
+    done = retried(world, message, intent)
     world.recorder.record([done])
     await stored(world)
     waiting = (await world.outbox())[message.id]
@@ -172,8 +172,8 @@ async def test_a_retry_is_freed_for_its_time_with_its_reason(world: World) -> No
 
 
 async def test_what_came_back_keeps_its_owner(world: World) -> None:
-    (message,), batch = await submitted(world, 1)
-    world.recorder.record([MessageDone(message.id, batch, requeued=True)])
+    (message,), intent = await submitted(world, 1)
+    world.recorder.record([MessageDone(message.id, intent, requeued=True)])
     await stored(world)
     waiting = (await world.outbox())[message.id]
     assert (waiting["owner"], waiting["attempt"]) == (world.term.term, 0)
@@ -201,10 +201,10 @@ async def test_a_receipt_is_answered_once_it_can_be_seen(
 
 
 async def test_a_receipt_in_the_flush_of_its_result_is_written_with_it(world: World) -> None:
-    (message,), batch = await submitted(world, 1)
+    (message,), intent = await submitted(world, 1)
     async with carrier(world) as (handler, _bind):
         assert handler.session is not None
-        world.recorder.commits.offer([sent(world, message, batch, carrier_id="f1")])
+        world.recorder.commits.offer([sent(world, message, intent, carrier_id="f1")])
         await deliver(handler, "f1")
     record = await world.connection.fetchrow("SELECT *, xmax = 0 AS untouched FROM submission")
     assert record is not None
@@ -218,9 +218,9 @@ async def test_a_receipt_in_the_flush_of_its_result_is_written_with_it(world: Wo
 
 async def test_results_and_receipts_of_one_flush_are_one_write(world: World) -> None:
     """In whatever order they lie in it, and however often the receipt came (E16, E17)."""
-    messages, batch = await submitted(world, 3)
+    messages, intent = await submitted(world, 3)
     results = [
-        sent(world, message, batch, carrier_id=f"c{n}") for n, message in enumerate(messages)
+        sent(world, message, intent, carrier_id=f"c{n}") for n, message in enumerate(messages)
     ]
     async with carrier(world) as (_handler, bind):
         receipts = [
@@ -239,11 +239,11 @@ async def test_results_and_receipts_of_one_flush_are_one_write(world: World) -> 
 
 
 async def test_e11_a_receipt_before_its_answer_is_parked_and_joined(world: World) -> None:
-    (message,), batch = await submitted(world, 1)
+    (message,), intent = await submitted(world, 1)
     async with carrier(world) as (handler, _bind):
         await deliver(handler, "e11")
         assert await world.count("unmatched_receipt") == 1
-        world.recorder.record([sent(world, message, batch, carrier_id="e11")])
+        world.recorder.record([sent(world, message, intent, carrier_id="e11")])
         await stored(world)
     assert await world.results() == {(message.id, 1): Status.DELIVERED}
     assert await world.count("unmatched_receipt") == 0
@@ -258,9 +258,9 @@ async def test_a_receipt_that_another_gateway_parked_is_joined_unless_there_is_n
 ) -> None:
     """Then nobody looks for it, and the sweep would have to find it."""
     async with running(database_url, alone=alone) as world:
-        (message,), batch = await submitted(world, 1)
+        (message,), intent = await submitted(world, 1)
         await apply_receipts(world.connection, [world.receipt("elsewhere")], world.ids)
-        world.recorder.record([sent(world, message, batch, carrier_id="elsewhere")])
+        world.recorder.record([sent(world, message, intent, carrier_id="elsewhere")])
         await stored(world)
         status = Status.SENT if alone else Status.DELIVERED
         assert await world.results() == {(message.id, 1): status}
@@ -270,7 +270,7 @@ async def test_a_receipt_that_another_gateway_parked_is_joined_unless_there_is_n
 
 @pytest.mark.parametrize("together", [True, False], ids=["one flush", "two flushes"])
 async def test_proof_of_a_dead_number_suppresses_it(world: World, together: bool) -> None:
-    (message,), batch = await submitted(world, 1)
+    (message,), intent = await submitted(world, 1)
 
     def dead(carrier_id: str) -> ReceiptRow:
         return world.receipt(
@@ -278,7 +278,7 @@ async def test_proof_of_a_dead_number_suppresses_it(world: World, together: bool
         )
 
     async with carrier(world, dead) as (handler, _bind):
-        world.recorder.record([sent(world, message, batch, carrier_id="d1")])
+        world.recorder.record([sent(world, message, intent, carrier_id="d1")])
         if not together:
             await stored(world)
         await deliver(handler, "d1")
@@ -290,11 +290,11 @@ async def test_proof_of_a_dead_number_suppresses_it(world: World, together: bool
 
 @pytest.mark.parametrize("poison", [UNSTORABLE, "\ud800"], ids=["NUL", "surrogate"])
 async def test_a_result_that_cannot_be_stored_costs_only_itself(world: World, poison: str) -> None:
-    messages, batch = await submitted(world, 3)
+    messages, intent = await submitted(world, 3)
     errors = [None, f"8613800001000{poison}", "fine"]
     world.recorder.record(
         [
-            sent(world, message, batch, error=error)
+            sent(world, message, intent, error=error)
             for message, error in zip(messages, errors, strict=True)
         ]
     )
@@ -327,12 +327,12 @@ async def test_a_database_that_goes_away_loses_nothing_and_delays_the_answer(
     world: World, second_look: SecondLook
 ) -> None:
     """Its session is ended while the flush waits; the same flush is stored by the next session."""
-    messages, batch = await submitted(world, 3)
+    messages, intent = await submitted(world, 3)
     async with carrier(world) as (handler, _bind):
         assert handler.session is not None
         async with world.connection.transaction():
             await world.connection.execute("LOCK TABLE submission, unmatched_receipt")
-            world.recorder.record([sent(world, message, batch) for message in messages])
+            world.recorder.record([sent(world, message, intent) for message in messages])
             handler.session.deliver([(DeliverSm(0, short_message=b"late"), "late")])
             await waiting_for_a_lock(second_look)
             assert second_look.value(
@@ -347,7 +347,7 @@ async def test_a_database_that_goes_away_loses_nothing_and_delays_the_answer(
     assert len(await world.results()) == 3
     assert await world.outbox() == {}
     assert await world.intents_open() == []
-    assert (batch.open, batch.doubt.messages) == (0, 0)
+    assert (intent.open, intent.in_doubt.messages) == (0, 0)
     assert world.recorder.counters.submissions == 3
     assert world.recorder.receipts_waiting == 0
 
@@ -395,15 +395,15 @@ async def test_a_commit_without_an_answer_is_repeated_without_harm(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with losing_one_commit(database_url, monkeypatch) as (world, arm):
-        messages, batch = await submitted(world, 3, parts=1)
+        messages, intent = await submitted(world, 3, parts=1)
         arm()
-        world.recorder.record([sent(world, message, batch) for message in messages])
+        world.recorder.record([sent(world, message, intent) for message in messages])
         await stored(world)
         assert world.recorder.commits.flush_failures == 1
         assert len(await world.results()) == 3
         assert await world.outbox() == {}
         assert await world.intents_open() == []
-        assert (batch.open, batch.doubt.messages) == (0, 0)
+        assert (intent.open, intent.in_doubt.messages) == (0, 0)
         assert world.recorder.counters.unstorable == 0
 
 
@@ -412,15 +412,15 @@ async def test_a_retry_in_a_commit_without_an_answer_is_told_once(
 ) -> None:
     """Its event stands already; the intent is closed all the same."""
     async with losing_one_commit(database_url, monkeypatch) as (world, arm):
-        (first, second), batch = await submitted(world, 2)
+        (first, second), intent = await submitted(world, 2)
         arm()
-        world.recorder.record([retried(world, first, batch), sent(world, second, batch)])
+        world.recorder.record([retried(world, first, intent), sent(world, second, intent)])
         await stored(world)
         assert world.recorder.commits.flush_failures == 1
         assert world.recorder.counters.unstorable == 0
         assert await world.events(first.id) == [("retry", {"attempt": 1})]
         assert (await world.outbox())[first.id]["attempt"] == 1
-        assert (batch.open, batch.doubt.messages) == (0, 0)
+        assert (intent.open, intent.in_doubt.messages) == (0, 0)
         assert await world.intents_open() == []
 
 
@@ -429,7 +429,7 @@ async def test_a_retry_that_was_claimed_meanwhile_stays_with_its_new_owner(
 ) -> None:
     """Freed a second time it would be claimed, and sent, a second time."""
     async with losing_one_commit(database_url, monkeypatch) as (world, arm):
-        (message,), batch = await submitted(world, 1)
+        (message,), intent = await submitted(world, 1)
         await world.connection.execute(
             "CREATE FUNCTION claim() RETURNS trigger LANGUAGE plpgsql AS"
             " $$ BEGIN NEW.owner := 99; RETURN NEW; END $$"
@@ -440,7 +440,7 @@ async def test_a_retry_that_was_claimed_meanwhile_stays_with_its_new_owner(
             " WHEN (OLD.attempt = 0) EXECUTE FUNCTION claim()"
         )
         arm()
-        done = retried(world, message, batch)
+        done = retried(world, message, intent)
         done.event = None
         world.recorder.record([done])
         await stored(world)
@@ -451,10 +451,10 @@ async def test_a_retry_that_was_claimed_meanwhile_stays_with_its_new_owner(
 
 async def test_a_receipt_joined_in_a_flush_that_failed_is_counted_once(world: World) -> None:
     await die_once_at(world, DEADLY, table="event", column="kind")
-    (message,), batch = await submitted(world, 1)
+    (message,), intent = await submitted(world, 1)
     async with carrier(world) as (handler, _bind):
         await deliver(handler, "j1")
-        done = sent(world, message, batch, carrier_id="j1")
+        done = sent(world, message, intent, carrier_id="j1")
         done.event = Event(world.ids.next(), message.id, DEADLY, {})
         world.recorder.record([done])
         await stored(world)
@@ -472,12 +472,12 @@ async def test_a_receipt_joined_in_a_flush_that_failed_is_counted_once(world: Wo
 async def test_a_session_lost_while_records_go_one_by_one_counts_none_twice(world: World) -> None:
     """A poisoned flush is stored record by record; the session ends in the middle of that."""
     await die_once_at(world, DEADLY, table="submission", column="error")
-    (fine, poisoned, deadly), batch = await submitted(world, 3)
+    (fine, poisoned, deadly), intent = await submitted(world, 3)
     world.recorder.record(
         [
-            sent(world, fine, batch),
-            sent(world, poisoned, batch, error=UNSTORABLE),
-            sent(world, deadly, batch, error=DEADLY),
+            sent(world, fine, intent),
+            sent(world, poisoned, intent, error=UNSTORABLE),
+            sent(world, deadly, intent, error=DEADLY),
         ]
     )
     await stored(world)
@@ -485,7 +485,7 @@ async def test_a_session_lost_while_records_go_one_by_one_counts_none_twice(worl
     assert set(await world.results()) == {(fine.id, 1), (deadly.id, 1)}
     assert world.recorder.counters.submissions == 2
     # The poisoned one is the only message without a stored result; its intent stays open.
-    assert (batch.open, batch.doubt.messages) == (1, 0)
+    assert (intent.open, intent.in_doubt.messages) == (1, 0)
 
 
 async def die_once_at(world: World, value: str, *, table: str, column: str) -> None:
@@ -519,17 +519,17 @@ async def test_room_for_receipts_is_bounded_and_reading_goes_on_at_half(world: W
 
 
 async def test_everything_offered_is_stored_before_it_closes(world: World) -> None:
-    messages, batch = await submitted(world, 2_400)
-    world.recorder.record([sent(world, message, batch) for message in messages])
+    messages, intent = await submitted(world, 2_400)
+    world.recorder.record([sent(world, message, intent) for message in messages])
     await world.recorder.close()
     assert len(await world.results()) == 2_400
     assert world.recorder.commits.flushes >= 2
-    assert (batch.open, await world.intents_open()) == (0, [])
+    assert (intent.open, await world.intents_open()) == (0, [])
 
 
 async def test_a_late_receipt_raises_the_row_and_a_duplicate_changes_nothing(world: World) -> None:
-    (message,), batch = await submitted(world, 1)
-    world.recorder.record([sent(world, message, batch, carrier_id="l1")])
+    (message,), intent = await submitted(world, 1)
+    world.recorder.record([sent(world, message, intent, carrier_id="l1")])
     await stored(world)
     async with carrier(world) as (handler, _bind):
         await deliver(handler, "l1")

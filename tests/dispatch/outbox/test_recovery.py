@@ -58,7 +58,7 @@ async def recovering(
 async def left(world: World, dead: int, messages: Sequence[ReadyMessage]) -> None:
     """The dead process had these in memory, and had named them in an intent."""
     await world.store(messages, owner=dead)
-    await world.open_intent(world.batch(messages), owner=dead)
+    await world.open_intent(world.intent(messages), owner=dead)
 
 
 async def result(world: World, message: ReadyMessage, part: int = 1) -> None:
@@ -148,14 +148,14 @@ async def test_only_the_parts_without_a_result_are_unconfirmed(world: World, dea
 async def test_a_message_that_was_answered_and_waits_for_its_retry_is_not_in_doubt(
     world: World, dead: int, category: Category
 ) -> None:
-    """Its intent is still open for another message of the batch. The carrier refused it for now:
+    """Its intent is still open for another message. The carrier refused it for now:
     it was not sent, and is not counted as a doubt or held."""
     refused, unanswered = world.message(category), world.message(category)
     await world.store([unanswered], owner=dead)
     refused.attempt = 1
     retry_at = datetime.now(UTC) + timedelta(seconds=5)
     await world.store([refused], owner=0, not_before=retry_at)
-    await world.open_intent(world.batch([refused, unanswered]), owner=dead)
+    await world.open_intent(world.intent([refused, unanswered]), owner=dead)
     await recovering(world)
     waiting = (await world.outbox()).get(refused.id)
     assert waiting is not None
@@ -170,7 +170,7 @@ async def test_what_another_process_has_taken_since_stays_with_it(world: World, 
     taken, unanswered = world.messages(2)
     await world.store([unanswered], owner=dead)
     await world.store([taken], owner=world.term.term)
-    await world.open_intent(world.batch([taken, unanswered]), owner=dead)
+    await world.open_intent(world.intent([taken, unanswered]), owner=dead)
     await recovering(world)
     assert (await world.outbox())[taken.id]["owner"] == world.term.term
     assert await world.events(taken.id) == []
@@ -181,7 +181,7 @@ async def test_a_living_process_keeps_what_it_has(world: World, dead: int) -> No
     alive = await OwnerTerm.acquire(world.connection, HERE)
     await world.store([ours])
     await world.store([theirs], owner=alive.term)
-    await world.open_intent(world.batch([theirs]), owner=alive.term)
+    await world.open_intent(world.intent([theirs]), owner=alive.term)
     found = await recovering(world)
     assert (found.freed, found.resent) == (0, 0)
     assert {row["owner"] for row in (await world.outbox()).values()} == {

@@ -244,7 +244,7 @@ async def test_what_an_open_intent_names_is_not_given_back(world: World) -> None
     """Its results could not be stored: it may have been sent, and only recovery may free it."""
     doubtful, free = world.message(MARKETING), world.message(MARKETING)
     await world.store([doubtful, free])
-    await world.open_intent(world.batch([doubtful]))
+    await world.open_intent(world.intent([doubtful]))
     await dispatcher(world).give_back(world.connection)
     outbox = await world.outbox()
     assert (outbox[doubtful.id]["owner"], outbox[free.id]["owner"]) == (world.term.term, 0)

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from dispatch.message import Ended, ReadyMessage, StopVerdict
-from dispatch.wire.intents import BATCHES_WAITING_MAX, IntentWriter
+from dispatch.wire.intents import INTENTS_WAITING_MAX, IntentWriter
 from dlr.reasons import Reason
 from dlr.status import Status
 from storage.categories import Category
@@ -31,21 +31,21 @@ async def world(database_url: str) -> AsyncIterator[World]:
 
 
 async def test_an_intent_names_its_messages_its_term_and_its_connector(world: World) -> None:
-    batch = world.batch(world.messages(3))
-    assert await world.intents.commit(batch) == [{}]
+    intent = world.intent(world.messages(3))
+    assert await world.intents.commit(intent) == [{}]
     record = await world.connection.fetchrow("SELECT * FROM submit_intent")
     assert record is not None
     assert (record["id"], record["owner"], record["connector"]) == (
-        batch.id,
+        intent.id,
         world.term.term,
-        batch.connector,
+        intent.connector,
     )
-    assert record["message_ids"] == [message.id for message in batch.messages]
+    assert record["message_ids"] == [message.id for message in intent.messages]
 
 
 async def test_batches_that_come_together_share_one_commit(world: World) -> None:
-    batches = [world.batch(world.messages(2)) for _ in range(5)]
-    await asyncio.gather(*(world.intents.commit(batch) for batch in batches))
+    intents = [world.intent(world.messages(2)) for _ in range(5)]
+    await asyncio.gather(*(world.intents.commit(intent) for intent in intents))
     assert world.intents.commits.flushes == 1
     assert len(await world.intents_open()) == 5
 
@@ -65,7 +65,7 @@ async def test_what_was_suppressed_meanwhile_is_told_and_not_named(world: World)
             Suppression(that.to_idx, reason, "api", category=Category.SERVICE),
         ],
     )
-    [verdict] = await world.intents.commit(world.batch(messages))
+    [verdict] = await world.intents.commit(world.intent(messages))
     suppressed = Ended(Status.SUPPRESSED, reason, "suppression")
     assert verdict == {message.id: suppressed for message in (everyone, ours, this)}
     assert await world.intents_open() == [[others.id, that.id, free.id]]
@@ -75,7 +75,7 @@ async def test_verdicts_stay_with_their_batch(world: World) -> None:
     [first], [second] = world.messages(1), world.messages(1)
     await add(world.connection, [Suppression(second.to_idx, Reason.NUMBER_UNKNOWN, "receipt")])
     answers = await asyncio.gather(
-        *(world.intents.commit(world.batch([message])) for message in (first, second))
+        *(world.intents.commit(world.intent([message])) for message in (first, second))
     )
     suppressed = Ended(Status.SUPPRESSED, Reason.NUMBER_UNKNOWN, "suppression")
     assert answers == [[{}], [{second.id: suppressed}]]
@@ -83,10 +83,10 @@ async def test_verdicts_stay_with_their_batch(world: World) -> None:
 
 async def test_a_refusal_of_the_database_is_the_answer(world: World) -> None:
     await world.connection.execute("ALTER TABLE submit_intent RENAME TO away")
-    [failure] = await world.intents.commit(world.batch(world.messages(1)))
+    [failure] = await world.intents.commit(world.intent(world.messages(1)))
     assert isinstance(failure, asyncpg.UndefinedTableError)
     await world.connection.execute("ALTER TABLE away RENAME TO submit_intent")
-    assert await world.intents.commit(world.batch(world.messages(1))) == [{}]
+    assert await world.intents.commit(world.intent(world.messages(1))) == [{}]
 
 
 class Wary:
@@ -123,14 +123,14 @@ async def test_nobody_looks_closer_when_nothing_stands_in_the_way(world: World) 
             Suppression(messages[2].to_idx, reason, "api", expires_at=now - timedelta(1)),
         ],
     )
-    first, second = world.batch(messages[:3]), world.batch(messages[3:])
+    first, second = world.intent(messages[:3]), world.intent(messages[3:])
     assert await asyncio.gather(intents.commit(first), intents.commit(second)) == [[{}], [{}]]
     assert intents.commits.flushes == 1
-    named = [[message.id for message in batch.messages] for batch in (first, second)]
+    named = [[message.id for message in intent.messages] for intent in (first, second)]
     assert await world.intents_open() == named
     assert look.asked == 0
     await add(world.connection, [Suppression(messages[3].to_idx, reason, "api")])
-    assert await intents.commit(world.batch(messages)) == [{}]
+    assert await intents.commit(world.intent(messages)) == [{}]
     assert look.asked == 1  # and this one lets it pass
 
 
@@ -150,12 +150,12 @@ async def test_an_intent_whose_commit_was_not_heard_of_is_closed_by_the_next(
         intents = IntentWriter(
             world.database.dedicated("intent"), term=world.term.term, looks=(Wary(asks=asks),)
         )
-        [failure] = await intents.commit(world.batch(messages))
+        [failure] = await intents.commit(world.intent(messages))
         assert isinstance(failure, BaseException)
         assert is_transient(failure)
         await proxy.fired(cut)
         assert await world.intents_open() == [[message.id for message in messages]]
-        again = world.batch(messages)
+        again = world.intent(messages)
         assert await intents.commit(again) == [{}]
         ids = await world.connection.fetch("SELECT id FROM submit_intent")
         assert [row["id"] for row in ids] == [again.id]
@@ -163,8 +163,8 @@ async def test_an_intent_whose_commit_was_not_heard_of_is_closed_by_the_next(
 
 async def test_the_number_of_batches_that_wait_is_bounded(world: World) -> None:
     message = world.message()
-    futures = [world.intents.commit(world.batch([message])) for _ in range(BATCHES_WAITING_MAX)]
+    futures = [world.intents.commit(world.intent([message])) for _ in range(INTENTS_WAITING_MAX)]
     with pytest.raises(QueueFull):
-        world.intents.commit(world.batch([message]))
+        world.intents.commit(world.intent([message]))
     await asyncio.gather(*futures)
-    assert await world.count("submit_intent") == BATCHES_WAITING_MAX
+    assert await world.count("submit_intent") == INTENTS_WAITING_MAX

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch.holds import Hold
-from dispatch.outbox.due_rows import Released
+from dispatch.message import Released
 from messages.accept import recipient_gap
 from messages.accept.pacing import AHEAD_NS, STOPPED_NS, Pacing, PacingRates
 from messages.models import Prepared
