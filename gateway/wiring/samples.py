@@ -1,6 +1,6 @@
 """The plain counters of every room as samples for /metrics.
 
-Owns the mapping from counters to names of the catalogue in web/metrics.py. Runs at scrape time
+Owns the mapping from counters to names of web/catalogue.py. Runs at scrape time
 only.
 """
 

@@ -9,7 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.web.api.test_messages import GOOD, URL
 from tests.web.served import Api
-from web.metrics import CATALOGUE, HttpCounters, MetricsPage, SnapshotCollector, cumulative
+from web.catalogue import CATALOGUE
+from web.metrics import HttpCounters, MetricsPage, SnapshotCollector, cumulative
 from web.samples import HistogramSample, Sample
 
 
