@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from enum import IntEnum
 
 import asyncpg
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+from dlr.webhooks.endpoint_state import State
 from storage import sql
 from storage.keys import NumberKeys
 from storage.pool import Connection
@@ -28,20 +28,6 @@ BATCH_MAX = 500
 BATCH_WAIT_MS_MAX = 5_000
 
 _SQL = sql.load("dlr")
-
-
-class State(IntEnum):
-    """What an endpoint is; the code stands in the table."""
-
-    ACTIVE = 0
-    FAILING = 1
-    PAUSED = 2
-    DISABLED = 3
-
-    @property
-    def label(self) -> str:
-        """The name in the API, in metrics."""
-        return self.name.lower()
 
 
 class Secret(msgspec.Struct, frozen=True):

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from dlr.webhooks import endpoints
-from dlr.webhooks.endpoints import Endpoint, Secret, SecretBox, State, TooMany
+from dlr.webhooks.endpoint_state import State
+from dlr.webhooks.endpoints import Endpoint, Secret, SecretBox, TooMany
 from storage.keys import ROOT_BYTES, NumberKeys
 from storage.pool import Connection
 
