@@ -1,6 +1,6 @@
-"""Where the time comes from, for those who are told it.
+"""Where the time comes from, for parts that are given a clock.
 
-Owns the pair of clocks only; the composition root fills it in.
+Owns the pair of clocks. Must not read one itself: the composition root fills it in.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import msgspec
 
 
 class Clock(msgspec.Struct, frozen=True):
-    """Wall clock in ms for what is stored, monotonic ns for pacing."""
+    """Wall clock in ms since the epoch for what is stored; monotonic ns for pacing."""
 
     wall_ms: Callable[[], int]
     monotonic_ns: Callable[[], int]

@@ -1,7 +1,7 @@
-"""What the rules decided, counted for /metrics.
+"""Decisions of the rules before the wire, counted for /metrics.
 
-Owns the two labels of a decision: the rule's name and what it did. Both come from closed sets, so
-that the counts stay few. Must not decide.
+Owns the two labels of a count: the rule, and what it did. Must not decide. Both labels come from
+closed sets, so there are few counts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ HELD = "held"
 
 
 def add_decision(counts: dict[tuple[str, str], int], decision: Ended | Later | Hold) -> None:
-    """One more of its kind; an end is named by the status it gives."""
+    """Count one more of its kind. An end is named by the status it gives."""
     if isinstance(decision, Ended):
         key = (decision.rule, decision.status.label)
     else:

@@ -1,7 +1,7 @@
-"""All connectors of this process, seen from the accepter and from the application.
+"""All connectors of this process, as the accepter and the application see them.
 
-Owns the table connector id -> ConnectorDispatch and the start and stop order of the sending side.
-Decides nothing about a single message.
+Owns the table from connector id to ConnectorDispatch, and the order in which the sending side
+starts and stops. Must not decide anything about a single message.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Dispatcher:
         term: int,
         sandbox: Callable[[], None] = lambda: None,
     ) -> None:
-        """`sandbox` is told that a message waits for it: it begins with the first."""
+        """`sandbox` is told that a message waits for it, since it starts with the first."""
         self.connectors = connectors  # changed by a reload, in place: others read it too
         self.intents = intents
         self.recorder = recorder
@@ -54,7 +54,7 @@ class Dispatcher:
         self._stopping = False
 
     def start(self) -> None:
-        """Begin to fetch what waits, to hand it over, and to ask."""
+        """Start the loops: claims, failover and queries."""
         self.refiller.start()
         self.handover.start()
         self.querying.start()
@@ -77,7 +77,7 @@ class Dispatcher:
         self.refiller.backlog(connector, category)
 
     async def stop(self, drain_seconds: float) -> None:
-        """Finish the windows, unbind, store what came back. What was not written stays in the
+        """Finish the windows, unbind, and store what came back. What was not written stays in the
         outbox.
         """
         self._stopping = True
@@ -96,7 +96,7 @@ class Dispatcher:
             _log.error("results_not_stored", waiting=self.recorder.commits.waiting)
 
     async def give_back(self, connection: Connection) -> None:
-        """Free what this process held in memory, so that another, or the next start, takes it at
+        """Free what this process holds in memory, so another process or the next start takes it at
         once.
         """
         await connection.execute(_SQL["outbox_unclaim"], self._term)

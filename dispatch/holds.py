@@ -13,7 +13,9 @@ from storage.codecs import LATEST
 
 
 class Hold(IntEnum):
-    """The rule behind `outbox.not_before`. Pace and retries are part of being queued."""
+    """The rule behind `outbox.not_before`. Messages that wait for a rate or a retry are
+    `queued`.
+    """
 
     NONE = 0
     RETRY = 1
@@ -26,11 +28,11 @@ class Hold(IntEnum):
     RECIPIENT_RATE = 8
     SENDER_RATE = 9
     ROUTE_RATE = 10
-    RATE = 11  # of any of these: asked again when its moment has come
+    RATE = 11  # a full timetable: the rates are asked again when its moment has come
 
     @property
     def rule(self) -> str:
-        """The name on the timeline and in decisions."""
+        """The name in timelines and decisions."""
         return self.name.lower()
 
     @property

@@ -1,7 +1,7 @@
-"""A message between outbox and wire, and what may be said about it before it is sent.
+"""The objects that travel between outbox and wire.
 
-Owns these shapes only. `Released` leaves the outbox when its moment has come, `ReadyMessage` waits
-in a ready queue; what becomes of it on the wire is journey.py's.
+Owns their shapes only. Must not decide anything. `ReadyMessage` is what waits in a ready queue.
+What comes after that is in journey.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PRIORITY_LOWEST = 9
 
 
 class SendWindow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """Hours as recipients/hours.py has them; `zone` None is the recipient's."""
+    """Hours in the form of recipients/hours.py. `zone` None: the recipient's own."""
 
     start: int
     end: int
@@ -29,7 +29,7 @@ class SendWindow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class MessageOptions(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What few messages ask for: column `message.options`, absent (None) for most."""
+    """What few messages ask for. Column `message.options`; absent (None) for most."""
 
     # Goes although its recipient is suppressed: the one confirmation of an opt-out.
     exempt: bool = False
@@ -41,7 +41,7 @@ class MessageOptions(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
-    """A verdict before the wire: this message will not be sent. `rule` names the check."""
+    """A verdict before the wire: this message is not sent. `rule` names the check."""
 
     status: Status
     reason: Reason
@@ -50,8 +50,8 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
 
 
 class Later(msgspec.Struct, frozen=True, gc=False):
-    """A verdict before the wire: not before `until` (ms since the epoch; None: until it is freed
-    by hand).
+    """A verdict before the wire: not before `until`, in ms since the epoch. None: until freed by
+    hand.
     """
 
     until: int | None
@@ -76,7 +76,7 @@ class Released(msgspec.Struct, gc=False):
 
 
 class ReadyMessage(msgspec.Struct, gc=False, eq=False):
-    """A durable message that this process holds in memory. `expires_at` in ms since the epoch."""
+    """A stored message that this process holds in memory. `expires_at` in ms since the epoch."""
 
     id: int
     category: int

@@ -1,7 +1,7 @@
-"""What one carrier says when it is asked about parts that no receipt came for.
+"""query_sm to one carrier: what it says about parts that no receipt came for.
 
-Owns the reading of query_sm_resp, and whether this carrier is asked at all. Pure but for the
-recorder that it tells. Must not choose whom to ask about (querying.py) nor write to a bind.
+Owns the reading of query_sm_resp, and whether this carrier is asked at all. Must not choose which
+parts to ask about (querying.py), nor write to a bind. Pure, but for the recorder that it tells.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _log = structlog.get_logger(__name__)
 
 
 class CarrierQueries:
-    """One connector's. `results` counts final, open, refused, unanswered."""
+    """Queries to one connector. `results` counts final, open, refused and unanswered ones."""
 
     def __init__(
         self,
@@ -64,8 +64,8 @@ class CarrierQueries:
         codes: Codes = WORDS_ONLY,
         zone: tzinfo = UTC,
     ) -> None:
-        """`wait_seconds`: the age of a part that is asked for. `zone`: of dates that do not tell
-        theirs.
+        """`wait_seconds`: how old a part must be to be asked about. `zone`: of dates without an
+        offset.
         """
         self.zone = zone
         self.wait_seconds = wait_seconds
@@ -81,12 +81,13 @@ class CarrierQueries:
 
     @property
     def room(self) -> int:
-        """How many more may be asked."""
+        """How many more parts may be asked about now."""
         return 0 if self.stopped else max(0, IN_FLIGHT_MAX - self._in_flight.total())
 
     def query(self, part: Unreported) -> QuerySm | None:
-        """By the carrier's id and the source address as it was sent (SMPP 3.4 section 4.8.1); None
-        for what cannot be written so any more.
+        """A query_sm by the carrier's id and the source address as sent (SMPP 3.4 section 4.8.1).
+
+        None when today's settings can no longer write one of the two.
         """
         try:
             message_id = part.carrier_id.encode("ascii")
@@ -98,16 +99,17 @@ class CarrierQueries:
         return QuerySm(0, message_id, ton, npi, source)
 
     def asked(self, bind: Bind, count: int) -> None:
-        """So many were written."""
+        """This many queries were written."""
         self._in_flight[bind] += count
 
     def forget(self, bind: Bind) -> None:
-        """The session is gone, and its answers with it."""
+        """The session is gone, and with it the answers."""
         self._in_flight.pop(bind, None)
 
     def answered(self, bind: Bind, responses: Sequence[QueryResponse]) -> bool:
-        """What came of them; what is final is recorded as its receipt would be. Returns whether
-        the carrier asks for a slower pace.
+        """Take answers. A final state is recorded as its receipt would be.
+
+        Returns whether the carrier asks for a slower pace.
         """
         self._in_flight[bind] = max(0, self._in_flight[bind] - len(responses))
         now = datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
@@ -156,5 +158,5 @@ class CarrierQueries:
 
 
 def _moment(final_date: bytes, zone: tzinfo) -> datetime | None:
-    """None for a date that is missing, relative or unreadable."""
+    """The date in ms since the epoch; None for one that is missing, relative or unreadable."""
     return parse_date(final_date.partition(b"\0")[0].decode("latin-1"), zone)

@@ -1,8 +1,10 @@
-"""Is it a receipt, or did a handset write it?
+"""Is a delivery a receipt, or did a handset write it?
 
-Owns that decision, for deliver_sm and data_sm (SMPP 3.4 section 5.2.12). Strong evidence goes
-before weak: what a handset cannot set, then the bits of esm_class that say receipt, then the text.
-Pure. Must not read what a receipt says.
+Owns that decision for deliver_sm and data_sm (SMPP 3.4 section 5.2.12). Must not read what a
+receipt says. Pure.
+
+Strong evidence decides before weak. First comes what a handset cannot set, then the receipt bits of
+esm_class, then the text.
 """
 
 from __future__ import annotations
@@ -30,14 +32,14 @@ _ACKNOWLEDGEMENTS: Final = frozenset(
 
 
 class DeliveryKind(Enum):
-    """What came."""
+    """What a delivery is."""
 
     RECEIPT = "receipt"
     MESSAGE = "message"
 
 
 class TlvEvidence(msgspec.Struct, frozen=True):
-    """What the TLVs of a delivery say that only a carrier can: which message, and its state."""
+    """What the TLVs of a delivery say that only a carrier can set: a message and its state."""
 
     names_message: bool = False  # receipted_message_id
     repeats_reference: bool = False  # user_message_reference, which handsets set, too
@@ -54,8 +56,9 @@ def kind_of(
     *,
     without_esm_class: bool,
 ) -> DeliveryKind:
-    """`text` is asked only where nothing stronger decides. `without_esm_class`: this carrier is
-    known to send receipts that do not say so.
+    """The kind of a delivery. `text` is called only where nothing stronger decides.
+
+    `without_esm_class`: this carrier is known to send receipts without the receipt bits.
     """
     said = (
         bool(esm_class & RECEIPT_BITS)
@@ -66,14 +69,18 @@ def kind_of(
 
 
 def _by_tlvs(tlvs: TlvEvidence, text: Callable[[], Likeness]) -> bool:
-    """A state and whose it is; where one of the two is missing, a text that has it."""
+    """A receipt has a state and says whose it is. If one of them is missing, the text must
+    have it.
+    """
     if tlvs.gives_state:
         return tlvs.names_message or tlvs.repeats_reference or text() >= Likeness.NAMED
     return tlvs.names_message and text() >= Likeness.STATED
 
 
 def _by_text(kind: int, text: Callable[[], Likeness], without_esm_class: bool) -> bool:
-    """What a handset acknowledges may be anything; what says nothing has to be beyond doubt."""
+    """What a handset acknowledges may be any text. Without any mark, the text must be beyond
+    doubt.
+    """
     if kind in _ACKNOWLEDGEMENTS:
         return text() >= Likeness.NAMED
     return kind == 0 and without_esm_class and text() is Likeness.CERTAIN

@@ -1,7 +1,7 @@
-"""What becomes of a message that may or may not have been sent.
+"""Messages that may or may not have been sent: what becomes of them.
 
-Owns the three policies and which category has which. Pure. Must not decide that a message is in
-doubt: outcomes.py (no answer came) and recovery.py (the process died) do.
+Owns the three policies, and which category has which. Must not decide that a message is in doubt:
+outcomes.py (no answer came) and recovery.py (the process died) do. Pure.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from storage.categories import Category
 
 
 class Doubt(Enum):
-    """RESEND: rather twice than never. HOLD: `unconfirmed`, until a receipt or a person says.
-    FAIL: given up as `failed`, rather never than twice, and nobody has to look.
+    """What becomes of a message in doubt.
+
+    RESEND sends it again: rather twice than never. HOLD leaves it `unconfirmed` until a receipt or
+    a person decides. FAIL gives it up as `failed`: rather never than twice, and nobody has to look.
     """
 
     RESEND = "resend"
@@ -37,15 +39,16 @@ DOUBT_BY_CATEGORY: Mapping[int, Doubt] = MappingProxyType(
 
 
 class OutcomePolicy(msgspec.Struct, frozen=True):
-    """How often to try, and what to do with a message that may or may not have been sent."""
+    """How often to try, and what to do with a message in doubt."""
 
     attempts_max: int = ATTEMPTS_MAX
     doubt_grace_seconds: float = 3.0  # a link that broke is not asked again at once
     doubt: Mapping[int, Doubt] = DOUBT_BY_CATEGORY
 
     def in_doubt(self, category: int, attempt: int) -> Doubt:
-        """What follows for a message whose `attempt` earlier tries were answered or given up (0 =
-        this was the first). The last attempt is not repeated: never 28 times (E30).
+        """The policy for a message after `attempt` earlier tries (0: this was the first).
+
+        RESEND becomes HOLD after the last attempt, so nothing is sent again without end (E30).
         """
         policy = self.doubt[category]
         if policy is Doubt.RESEND and attempt + 1 >= self.attempts_max:

@@ -1,13 +1,14 @@
-"""What a command_status in a submit_sm_resp means for the message, for the pace and for the
-connector.
+"""What a command_status in a submit_sm_resp means: for the message, the pace and the connector.
 
-Owns one table; every decision about a refusal is a row of it. Pure, and takes plain numbers. Must
-not retry, pause or reconnect by itself.
+Owns one table; each decision about a refusal is a row of it. Must not retry, pause or reconnect.
+Pure; statuses are plain numbers (SMPP 3.4 section 5.1.3).
 
-Statuses that are not in the table, vendors' own (0x400 and up) among them, are tried again: an
-unknown number says nothing about the message. Attempts are bounded, so that such a message ends as
-`rejected` with the carrier's number as its error. So are those that refuse what is the same in all
-messages of a connector: another connector may do better, or an operator in time.
+A status outside the table says nothing about the message, so it is tried again. Vendors' own (0x400
+and up) are among these. Attempts are bounded: such a message ends as `rejected`, with the carrier's
+number as its error.
+
+A refusal of what is the same in all messages of a connector is tried again, too. Another connector
+may do better, or an operator may act in time.
 """
 
 from __future__ import annotations
@@ -29,10 +30,12 @@ RETRY_SECONDS_MAX = 300.0
 class Kind(Enum):
     """Who has to act.
 
-    FINAL: nobody, the message has its outcome. RETRY: this message again, later or elsewhere.
-    THROTTLE: the pace, and the message again at the head of its category without using up an
-    attempt. SUSPEND: the connector rests, its route fails over. RECONNECT: the session is of no
-    use and is ended and bound anew, the message again.
+    - FINAL: nobody. The message has its outcome.
+    - RETRY: this message goes again, later or elsewhere.
+    - THROTTLE: the pace goes down. The message goes again at the head of its category; no attempt
+      is used.
+    - SUSPEND: the connector rests and its route fails over.
+    - RECONNECT: the session is of no use. It is ended and bound anew, and the message goes again.
     """
 
     FINAL = "final"
@@ -43,8 +46,9 @@ class Kind(Enum):
 
 
 class Action(msgspec.Struct, frozen=True):
-    """`status` and `reason`: the message's outcome if this was the last word. `name`: as in SMPP
-    3.4, 5.1.3.
+    """A row of the table. `name` is the status in SMPP 3.4 section 5.1.3.
+
+    `status` and `reason` are the message's outcome if this was the last word.
     """
 
     kind: Kind
@@ -55,7 +59,7 @@ class Action(msgspec.Struct, frozen=True):
 
     @property
     def elsewhere(self) -> bool:
-        """Whether the connector is at fault, so that the next one of the route may do better."""
+        """Whether the connector is at fault, so the next one of the route may do better."""
         if self.kind is Kind.RETRY:
             return self.reason in (Reason.ROUTE_UNAVAILABLE, Reason.INTERNAL)
         return self.kind in (Kind.SUSPEND, Kind.RECONNECT)
@@ -135,11 +139,11 @@ def action_for(command_status: int) -> Action:
 
 
 def decide(command_status: int, attempt: int, attempts_max: int = ATTEMPTS_MAX) -> Action:
-    """What follows from this answer to the `attempt`-th try (1 = the first).
+    """What follows from this answer to the `attempt`-th try (1: the first).
 
-    The last try makes FINAL of whatever would be tried again, except THROTTLE, which uses up no
-    attempt: how long a carrier may keep a message waiting is bounded by the message's validity. The
-    cooldown of a RETRY doubles from try to try up to RETRY_SECONDS_MAX.
+    On the last try, whatever would be tried again becomes FINAL. THROTTLE does not: it uses no
+    attempt, and the message's validity bounds the wait. The cooldown of a RETRY doubles from try to
+    try, up to RETRY_SECONDS_MAX.
     """
     action = action_for(command_status)
     if action.kind in (Kind.FINAL, Kind.THROTTLE):

@@ -1,8 +1,8 @@
 """What an answer, a silence or a refusal means for the message it belongs to.
 
-Owns the decision after the wire: from a part and its command_status (or the lack of one) to the
-records that are stored and the messages that go back into the ready queue. Pure: no I/O, no clock;
-`now_ms` is passed in.
+Owns the decision after the wire. It takes a part and its command_status, or the lack of one. It
+gives the records to store and the messages that go back into the ready queue. Must not do I/O nor
+read a clock: `now_ms` is passed in.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def stays(_connector: int, _message: ReadyMessage) -> Detour | None:
 
 
 class Effects(msgspec.Struct):
-    """What follows from several answers."""
+    """What follows from a batch of answers."""
 
     records: list[Record] = msgspec.field(default_factory=list)
     requeue: list[ReadyMessage] = msgspec.field(default_factory=list)
@@ -60,7 +60,7 @@ class Effects(msgspec.Struct):
 
 
 class Outcomes:
-    """One connector's decisions."""
+    """The decisions for one connector."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Outcomes:
         elsewhere: Elsewhere = stays,
         unfit: UnfitSettings | None = None,
     ) -> None:
-        """`elsewhere` knows the other connectors of a message's route; `unfit` is told what the
+        """`elsewhere` finds another connector of a message's route. `unfit` is told what the
         carrier refuses.
         """
         self.unfit = unfit or UnfitSettings("")
@@ -123,7 +123,9 @@ class Outcomes:
         self._settle(journey, None, None, now_ms, out)
 
     def _count(self, command_status: int) -> None:
-        """By status, but a carrier that makes up ever new ones does not grow the metrics."""
+        """Count by status. Beyond a bound new ones are counted together, so a carrier cannot grow
+        metrics.
+        """
         counts = self.responses
         if command_status not in counts and len(counts) >= STATUSES_COUNTED_MAX:
             command_status = OTHER_STATUS
@@ -153,8 +155,9 @@ class Outcomes:
     def answered_late(
         self, part: OutboundPart, command_status: int, message_id: bytes, now_ms: int, out: Effects
     ) -> None:
-        """A submit_sm_resp for what doubtful() was told of. ESME_ROK ends the doubt; a refusal
-        comes too late to matter.
+        """A submit_sm_resp for a part that doubtful() was told of.
+
+        ESME_ROK ends the doubt. A refusal comes too late to matter.
         """
         self._count(command_status)
         if command_status != OK:
@@ -166,7 +169,7 @@ class Outcomes:
         out.records.append(LateResult(row))
 
     def unsendable(self, part: OutboundPart, now_ms: int, out: Effects) -> None:
-        """A part that cannot be packed into a submit_sm; it was not written and never can be."""
+        """A part that cannot be packed into a submit_sm. It was not written and never can be."""
         row = self._row(part, Status.FAILED, now_ms)
         row.submitted_at = row.responded_at = None
         row.reason = Reason.INTERNAL
@@ -174,8 +177,8 @@ class Outcomes:
         self._settle(part.journey, part.part, row, now_ms, out)
 
     def unwritten(self, journey: Journey, parts: int, now_ms: int, out: Effects) -> None:
-        """Parts that were certainly not written: the message goes back to the ready queue, no
-        attempt used.
+        """Parts that were certainly not written. Their messages go back to the ready queue; no
+        attempt is used.
         """
         journey.unanswered -= parts - 1
         journey.unwritten = True
@@ -191,7 +194,7 @@ class Outcomes:
         error: str | None,
         out: Effects,
     ) -> None:
-        """A message that will not reach the wire any more: one row of part 0."""
+        """A message that will not reach the wire any more. It is stored as one row of part 0."""
         status = stopped(status, in_doubt=message.in_doubt, begun=bool(message.parts_done))
         row = SubmissionRow(
             id=self._ids.next(),
@@ -210,7 +213,9 @@ class Outcomes:
     def put_off(
         self, message: ReadyMessage, intent: Intent | None, verdict: Later, out: Effects
     ) -> None:
-        """A message that may not go yet: back to the outbox with its moment, no attempt used."""
+        """A message that may not go yet. It goes back to the outbox with its moment; no attempt is
+        used.
+        """
         until = FREED_BY_HAND if verdict.until is None else _instant(verdict.until)
         detail: dict[str, object] = {"rule": verdict.hold.rule}
         if verdict.until is not None:
@@ -251,7 +256,7 @@ class Outcomes:
         now_ms: int,
         out: Effects,
     ) -> None:
-        """One part less to wait for; with the last one its intent is done with the message."""
+        """Count one part less to wait for. With the last one the message is done in this batch."""
         journey.unanswered -= 1
         if part is not None:
             journey.done += (part,)
@@ -310,8 +315,9 @@ class Outcomes:
         )
 
     def _detour(self, journey: Journey) -> Detour | None:
-        """Where the next attempt goes, if the connector was at fault. What may have been sent here,
-        or was in part (E80), stays.
+        """Where the next attempt goes, if the connector was at fault.
+
+        A message stays when it may have been sent here, or when a part of it was (E80).
         """
         message = journey.message
         if not journey.elsewhere or message.in_doubt or journey.done or message.parts_done:

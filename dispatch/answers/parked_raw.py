@@ -1,6 +1,6 @@
-"""Receipts that fit no submit, to be kept octet for octet: known only once they are stored.
+"""Raw octets of parked receipts: those that fit no submit are known only once they are stored.
 
-Owns that choice alone.
+Owns the choice of which are kept then. Must not store them (dispatch/raw/rows.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dlr.ledger import AppliedReceipt
 
 
 def kept_of_parked(records: Sequence[Record], applied: Sequence[AppliedReceipt]) -> list[Kept]:
-    """Each under the id of its parked row; one that is kept anyway is only marked."""
+    """Each under the id of its parked row. One that is kept anyway is only marked."""
     parked = {id(each.row): each.row for each in applied if not each.matched}
     kept: list[Kept] = []
     if not parked:

@@ -1,7 +1,7 @@
-"""From receipts that prove a number dead to its suppression, in the transaction that stores them.
+"""Numbers that a receipt proves dead are suppressed, in the transaction that stores the receipt.
 
-Owns that step alone: what is proof is dlr/hygiene.py's, the table is storage's. What the sandbox
-says proves nothing about a number.
+Owns that step. Must not decide what is proof (dlr/hygiene.py does) nor write the table itself
+(storage does). A receipt of the sandbox proves nothing about a number.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ async def suppress_proven(
     codes: CodesOfConnectors,
     vault: NumberVault | None = None,
 ) -> int:
-    """Suppress the recipients of which these receipts are proof; returns how many were new. The
-    message may have been stored by the release before: `vault` knows today's index.
+    """Suppress the recipients that these receipts prove dead. Returns how many were new.
+
+    The release before may have stored the message under another index; `vault` gives today's.
     """
     evidence = {
         receipt.message_id: receipt

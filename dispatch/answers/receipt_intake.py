@@ -1,9 +1,8 @@
-"""What a carrier sends us: receipts on their way to the recorder, and the bound on how many may
-wait.
+"""One connector's incoming receipts, on their way to the recorder.
 
-Owns the way of deliver_sm to whoever stores them, and the answer when there is no room:
-ESME_RX_T_APPN and no more reading, so that nothing is dropped. Must not write to the database and
-must not answer ESME_ROK: the recorder does, after the commit.
+Owns the way of deliver_sm and data_sm to whoever stores them, and the bound on how many wait. When
+there is no room it answers ESME_RX_T_APPN and reads no more, so nothing is dropped. Must not write
+to the database. Must not answer ESME_ROK: the recorder does, after the commit.
 """
 
 from __future__ import annotations
@@ -39,12 +38,12 @@ class IntakeCounters(msgspec.Struct):
     deferred: int = 0  # answered ESME_RX_T_APPN: no room
     unreadable: int = 0  # kept as messages from handsets, marked so
     receipt_like: int = 0  # messages whose text is a receipt's, and nothing else says so
-    guessed: int = 0  # receipts that were read otherwise than they say
+    guessed: int = 0  # receipts that were read otherwise than their fields say
     inbound_refused: int = 0  # mobile-originated messages, where none are taken
 
 
 class ReceiptIntake:
-    """One connector's incoming side."""
+    """The incoming side of one connector."""
 
     def __init__(
         self,
@@ -54,7 +53,7 @@ class ReceiptIntake:
         wall_ms: Callable[[], int],
         messages: MessageIntake | None = None,
     ) -> None:
-        """`messages` takes what is no receipt; without it such is refused."""
+        """`messages` takes what is no receipt. Without it such deliveries are refused."""
         self.messages = messages
         self._recorder = recorder
         self.reader = reader
@@ -64,18 +63,18 @@ class ReceiptIntake:
         self.counters = IntakeCounters()
 
     def remember(self, known: Sequence[KnownId]) -> None:
-        """Carrier ids just learned."""
+        """Remember carrier ids that were just learned."""
         if known:
             self.reader.remember(known)
 
     def forget(self, bind: Bind) -> None:
-        """This session is gone; the carrier will send what was not answered again."""
+        """The session is gone. The carrier sends again what was not answered."""
         self._paused.discard(bind)
         if self.messages is not None:
             self.messages.forget(bind)
 
     def take(self, bind: Bind, deliveries: Sequence[Delivery]) -> None:
-        """deliver_sm and data_sm of one read."""
+        """Take deliver_sm and data_sm of one read."""
         room = max(0, self._recorder.room_for_receipts())
         if room < len(deliveries):
             late = deliveries[room:]
@@ -112,14 +111,14 @@ class ReceiptIntake:
             self._keep(bind, inbound, unreadable)
 
     def resume(self) -> None:
-        """Receipts were committed: read on where reading was paused, once half the room is free."""
+        """Receipts were committed. Reading that was paused goes on once half the room is free."""
         if self._paused and self._recorder.has_room_again():
             paused, self._paused = self._paused, set()
             for bind in paused:
                 bind.resume_reading()
 
     def keep_raw(self, policy: KeepRaw) -> None:
-        """What is kept octet for octet from now on."""
+        """Change which deliveries are kept octet for octet from now on."""
         self._keep_raw = policy
         if self.messages is not None:
             self.messages.keep_raw = policy
@@ -127,19 +126,21 @@ class ReceiptIntake:
     def _out_of_the_ordinary(
         self, bind: Bind, delivery: Delivery, row: ReceiptRow
     ) -> ReceiptArrived:
-        """One that is not what it says, or a connector that keeps another choice."""
+        """Handle a delivery that is not what it says, or whose connector keeps raw octets
+        otherwise.
+        """
         unclear = None
         if row.guessed or row.unknown_state is not None:
             unclear = self._unclear(bind, row)
         kept = None
         if keeps(self._keep_raw, unclear, receipt=True):
-            # Should it be parked, its row there has the same id.
+            # If it is parked, its row there has the same id.
             row.parked_id = self._recorder.new_id()
             kept = Kept(row.parked_id, row.connector, True, unclear, delivery.pdu)
         return ReceiptArrived(row, bind, delivery, unclear, kept, self._keep_raw != "none")
 
     def _unclear(self, bind: Bind, row: ReceiptRow) -> Unclear:
-        """Count it; a word is logged when it is new."""
+        """Count an unclear delivery. A state's word is logged the first time."""
         if row.unknown_state is None:
             self.counters.guessed += 1
             return Unclear.GUESSED
@@ -152,9 +153,10 @@ class ReceiptIntake:
     def _keep(
         self, bind: Bind, inbound: Sequence[Delivery], unreadable: Sequence[Delivery]
     ) -> None:
-        """What is no receipt, and what says it is one and cannot be read: it will not get better by
-        being sent again, and whoever wrote it may have meant something. Both become rows before
-        they are answered.
+        """Store what is no receipt, and what claims to be one and cannot be read.
+
+        Sending it again would not make it better, and whoever wrote it may have meant something. So
+        it becomes a row before it is answered.
         """
         counters = self.counters
         if unreadable:
@@ -188,7 +190,7 @@ class ReceiptIntake:
             self.messages.take(bind, unreadable, Unclear.UNREADABLE)
 
     def _refuse(self, bind: Bind, deliveries: Sequence[Delivery]) -> None:
-        """There is nobody to store them."""
+        """Answer messages from handsets where nobody stores them."""
         if deliveries:
             if self.counters.inbound_refused < _DELIVERY_LOGS_MAX:
                 _log.warning("inbound_message_refused", bind=bind.name)

@@ -1,7 +1,7 @@
 """From a deliver_sm or data_sm to the receipt that is stored, as one carrier writes them.
 
 Owns what counts as a receipt of this connector, how its ids are read, and the memory of recent
-carrier ids. Pure; bounded. Must not answer the carrier and must not store.
+carrier ids. Must not answer the carrier and must not store. Pure; bounded.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ from smpp.vocabulary import (
 KNOWN_IDS_MAX = (
     100_000  # carrier ids without a final receipt kept in memory; older ones are found by index
 )
-UNSURE_MAX = 1_000  # receipts that are read once more when the form of ids has been found out
+UNSURE_MAX = 1_000  # receipts read once more when the form of ids has been found out
 INTEGER_OCTETS_MAX = 4  # SMPP 3.4 section 3.1
 NO_OCTETS: Mapping[int, bytes] = MappingProxyType({})
 
 
 class ReceiptManners(msgspec.Struct, frozen=True, kw_only=True):
-    """How one carrier writes receipts. `receipt_base` None: to be found out (E1)."""
+    """How one carrier writes receipts. `receipt_base` None: found out from its receipts (E1)."""
 
     response_base: IdBase = "opaque"
     receipt_base: IdBase | None = "opaque"
@@ -77,12 +77,12 @@ class ReceiptManners(msgspec.Struct, frozen=True, kw_only=True):
     zone: tzinfo = UTC  # of dates that do not tell theirs (E98)
 
     def of_ids(self) -> tuple[object, ...]:
-        """What decides how ids are read."""
+        """The settings that decide how ids are read."""
         return self.response_base, self.receipt_base, self.rewrite
 
 
 class ReceiptReader:
-    """One connector's."""
+    """Reads the receipts of one connector."""
 
     def __init__(
         self,
@@ -93,32 +93,34 @@ class ReceiptReader:
         references: MessageReferences | None = None,
         indexes: Callable[[str], Sequence[bytes]] | None = None,
     ) -> None:
-        """`learner`: shared where several connectors are one carrier. `references`: what receipts
-        may refer to besides ids. `indexes`: what a number is found by, the present one first.
+        """`learner` is shared where several connectors are one carrier.
+
+        `references`: what receipts may refer to besides ids. `indexes`: the keyed indexes of a
+        number, the present one first.
         """
         self._indexes = indexes
         self.references = references
         self._connector = connector
         self.manners = manners
         self.unknown_words = UnknownWords()
-        self.undated = 0  # receipts whose date cannot be read, since start: their arrival counts
+        self.undated = 0  # receipts without a readable date, since start: their arrival counts
         self._repeated = RepeatedReceipts(self._parsed)
         self._known: OrderedDict[str, KnownId] = OrderedDict()
         self._unsure: list[tuple[ReceiptRow, MessageRequest]] = []
         self.learner = (learner or IdLearner()) if manners.receipt_base is None else None
 
     def follow(self, manners: ReceiptManners, learner: IdLearner) -> None:
-        """The carrier writes so from now on. Ids that are stored stay as they were written."""
+        """The carrier writes like this from now on. Stored ids stay as they were written."""
         self.manners = manners
         self._repeated.forget()
         self.learner = learner if manners.receipt_base is None else None
 
     def answer_id(self, raw: bytes) -> str:
-        """The message_id of a submit_sm_resp as it is stored."""
+        """The message_id of a submit_sm_resp, in the form that is stored."""
         return self._written(normalise_id(raw, "opaque"), self.manners.response_base)
 
     def remember(self, known: Sequence[KnownId]) -> None:
-        """Carrier ids just learned, so that their first receipts need no index look-up."""
+        """Remember carrier ids just learned, so their first receipts need no index look-up."""
         for each in known:
             self._known[each.carrier_id] = each
         if self.learner is not None and self._learning:
@@ -128,9 +130,9 @@ class ReceiptReader:
             self._known.popitem(last=False)
 
     def is_receipt(self, pdu: MessageRequest) -> bool:
-        """Strong evidence before weak: delivery_kind.py."""
+        """Whether a delivery is a receipt, by the rules of delivery_kind.py."""
         if pdu.esm_class & RECEIPT_BITS:
-            return True  # as kind_of would say: most are so
+            return True  # the short way to what kind_of would say, for most deliveries
         kind = kind_of(
             pdu.esm_class,
             _evidence(pdu) if pdu.tlvs else NO_TLVS,
@@ -140,11 +142,11 @@ class ReceiptReader:
         return kind is DeliveryKind.RECEIPT
 
     def reads_as_receipt(self, pdu: MessageRequest) -> bool:
-        """Whether what is_receipt() took for a message has the text of one."""
+        """Whether a text that is_receipt() took for a message's reads as a receipt."""
         return b":" in message_octets(pdu) and self._likeness(pdu) is Likeness.CERTAIN
 
     def row(self, pdu: MessageRequest, received_at: datetime) -> ReceiptRow | None:
-        """What is stored of a receipt; None for one that names no message."""
+        """The receipt to be stored; None for one that names no message."""
         tlvs = _first_values(pdu.tlvs) if pdu.tlvs else NO_OCTETS
         receipt = self._repeated.read(pdu, tlvs) or self._read(pdu, tlvs)
         if receipt is None:
@@ -181,7 +183,7 @@ class ReceiptReader:
         return row
 
     def understood(self) -> list[ReceiptRow]:
-        """Receipts that were read before it was known how this carrier writes ids, read again."""
+        """Read again the receipts that came before this carrier's form of ids was known."""
         if not self._unsure or self._learning:
             return []
         unsure, self._unsure = self._unsure, []
@@ -203,8 +205,9 @@ class ReceiptReader:
     def _guess(
         self, carrier_id: str, status: Status, reference_id: int | None, pdu: MessageRequest
     ) -> int | None:
-        """The newest submit with this id, for its first verdict; None where another may be meant,
-        which the database knows.
+        """The newest submit with this id, for its first verdict.
+
+        None where another may be meant; the database knows that.
         """
         known = self._known.get(carrier_id)
         if known is None:
@@ -219,7 +222,7 @@ class ReceiptReader:
         return known.submission_id
 
     def _read(self, pdu: MessageRequest, tlvs: Mapping[int, bytes]) -> Receipt | None:
-        """The first way to read its text that gives an id and a state; else the one that says
+        """The first reading of the text that gives an id and a state; else the one that says
         most.
         """
         usual = usual_octets(pdu)
@@ -254,7 +257,7 @@ class ReceiptReader:
         return max(likeness(text, self.manners.states) for text in ways)
 
     def _parties(self, pdu: MessageRequest) -> Parties:
-        """A receipt comes from the number that the message went to."""
+        """The indexes of the handset that a receipt comes from, and the sender that it goes to."""
         sender = address_text(pdu.dest_addr_ton, pdu.destination_addr)
         numbers = forms(pdu.source_addr, pdu.source_addr_ton, self.manners.country_code)
         if self._indexes is None or not numbers:
@@ -295,7 +298,9 @@ class ReceiptReader:
         return written if translation is None else translation(written)
 
     def _written(self, raw: str, base: IdBase) -> str:
-        """`raw` has no space around it, so that an opaque one stays as it is."""
+        """An id in the stored form. `raw` has no space around it, so an opaque one stays as
+        it is.
+        """
         rewrite = self.manners.rewrite
         if rewrite is not None:
             raw = rewrite(raw)
@@ -305,8 +310,10 @@ class ReceiptReader:
 
 
 def _may_be_about(to: str, pdu: MessageRequest) -> bool:
-    """By the end of the number that the receipt comes from, or goes to at a carrier that mixes them
-    up. An address that is no number, or a part of one, says nothing.
+    """Whether a receipt may be about this recipient, by the last digits of its address.
+
+    Some carriers swap source and destination. An address that is no number, or part of one,
+    excludes nothing.
     """
     end = to[-NUMBER_DIGITS_COMPARED:].encode()
     source = pdu.source_addr[-NUMBER_DIGITS_COMPARED:]
@@ -316,7 +323,7 @@ def _may_be_about(to: str, pdu: MessageRequest) -> bool:
 
 
 def _first_values(tlvs: Tlvs) -> Mapping[int, bytes]:
-    """Of a tag that comes twice the first counts, unless it is empty."""
+    """TLV values by tag. Of a tag that comes twice the first counts, unless it is empty."""
     values = dict(tlvs)
     if len(values) == len(tlvs) and all(values.values()):
         return values  # nearly always
@@ -337,5 +344,5 @@ def _evidence(pdu: MessageRequest) -> TlvEvidence:
 
 
 def tlv_integer(value: bytes | None) -> int | None:
-    """A TLV's value as unsigned integer; None when absent, empty or longer than any integer TLV."""
+    """A TLV's value as unsigned integer. None when absent, empty or longer than any integer TLV."""
     return int.from_bytes(value, "big") if value and len(value) <= INTEGER_OCTETS_MAX else None

@@ -1,8 +1,7 @@
-"""Receipts of one moment: they differ in their ids, and in the customer's words that come last.
+"""A cache for receipts of one moment: they differ in their ids and in the trailing text only.
 
-Owns the short way of reading them: what else one says is read once and remembered. Pure; bounded.
-Must not know what a receipt may say: it asks whoever reads receipts, about one with an id of its
-own making.
+Owns the short way of reading them: what else a receipt says is parsed once and remembered. Must not
+know what a receipt may say: it has one with a made-up id parsed. Pure; bounded.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _Said = tuple[Status, str, str | None, datetime | None, str | None, bool, bool]
 
 
 class RepeatedReceipts:
-    """One carrier's."""
+    """The cache of one carrier."""
 
     def __init__(self, parse: Callable[[str, Mapping[int, bytes]], Receipt | None]) -> None:
         """`parse`: the long way, from a text and TLVs."""
@@ -48,7 +47,7 @@ class RepeatedReceipts:
         self._said.cache_clear()
 
     def read(self, pdu: MessageRequest, tlvs: Mapping[int, bytes]) -> Receipt | None:
-        """What the long way would give; None for a receipt of another form, which goes it."""
+        """What the long way would give. None for a receipt of another form, which must take it."""
         if pdu.esm_class & ESM_CLASS_UDHI or not isinstance(pdu, ShortMessage):
             return None
         octets = pdu.short_message
@@ -79,7 +78,7 @@ class RepeatedReceipts:
     def _what_is_said(
         self, rest: bytes, state: bytes | None, network_error: bytes | None
     ) -> _Said | None:
-        """By a text behind its id, and by two TLVs; None where that is not all that it says."""
+        """The key of a receipt: its text behind the id, and two TLVs. None where it says more."""
         tlvs = {TLV_MESSAGE_STATE: state, TLV_NETWORK_ERROR_CODE: network_error}
         given = {tag: value for tag, value in tlvs.items() if value is not None}
         receipt = self._parse(plain_text(b"id:" + _ANY_ID + rest), given)

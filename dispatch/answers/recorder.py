@@ -1,9 +1,10 @@
-"""One ordered writer for everything that comes back from the wire.
+"""The one ordered writer for everything that comes back from the wire.
 
-Owns the transaction that stores results (submission rows, outbox and intent deletes) and receipts.
-One writer, so that a receipt can never be committed before the result it belongs to; the answer to
-the carrier leaves only after the commit. Must not decide what a result means: records arrive
-decided.
+Owns the transaction that stores results (submission rows, deletes of outbox and intent) and
+receipts. Must not decide what a result means: records arrive decided.
+
+There is one writer, so a receipt is never committed before the result it belongs to. The answer to
+the carrier leaves only after the commit.
 """
 
 from __future__ import annotations
@@ -59,15 +60,14 @@ from storage.pool import Connection, Dedicated
 _SQL = sql.load("dispatch")
 _log = structlog.get_logger(__name__)
 RETRY_SECONDS = 0.5
-# A result and a receipt for each of 1 000 messages. Each round trip of the transaction waits for a
-# turn of a busy event loop: in four series of runs, alternating, medians of 8 085, 8 197, 8 257 and
-# 8 660 messages/s end to end where half of it gave 7 477, 8 099, 8 197 and 7 623.
+# A result and a receipt for each of 1 000 messages. Each round trip waits for a turn of a busy
+# event loop, so larger flushes carry more.
 RECORDS_PER_FLUSH_MAX = 2_000
 REST_SECONDS_MAX = 0.004
 
 
 class RecorderCounters(msgspec.Struct):
-    """Plain counts for /metrics, since start. The keys are (connector, status)."""
+    """Counts since start, for /metrics. Keys are (connector, status)."""
 
     submissions: int = 0
     receipts_parked: int = 0
@@ -92,7 +92,7 @@ def _add_all(
 
 
 class _Gathered(msgspec.Struct):
-    """One flush's records, sorted by what has to be written."""
+    """The records of one flush, sorted by what has to be written."""
 
     rows: list[SubmissionRow] = msgspec.field(default_factory=list)
     late: list[SubmissionRow] = msgspec.field(default_factory=list)
@@ -110,7 +110,7 @@ class _Gathered(msgspec.Struct):
 
 
 class Recorder:
-    """Stores results and receipts in group commits and answers the carrier afterwards."""
+    """Stores results and receipts in group commits, and answers the carrier afterwards."""
 
     def __init__(
         self,
@@ -126,8 +126,10 @@ class Recorder:
         alone: Callable[[], bool] = lambda: True,
         vault: NumberVault | None = None,
     ) -> None:
-        """`committed` is told after each flush, so that reading and planning may go on. `alone`:
-        whether no other gateway on this database may have parked receipts of what is sent here.
+        """`committed` is told after each flush, so that reading and planning go on.
+
+        `alone`: whether no other gateway on this database may have parked receipts for what is sent
+        here.
         """
         self._alone = alone
         self._vault = vault
@@ -154,13 +156,11 @@ class Recorder:
         self.new_id = ids.next
 
     def record(self, records: Sequence[Record]) -> None:
-        """Take results of the wire. Their number is bounded by the windows, so there is always
-        room.
-        """
+        """Take results of the wire. The windows bound their number, so there is always room."""
         self.commits.offer(records)
 
     def room_for_receipts(self) -> int:
-        """How many more receipts may be offered before the carrier has to be told to wait."""
+        """How many more receipts may be offered before the carrier has to wait."""
         return self._receipts_waiting_max - self.receipts_waiting
 
     def has_room_again(self) -> bool:
@@ -177,9 +177,9 @@ class Recorder:
         await self.commits.close()
 
     async def _flush(self, records: list[Record], attempt: int) -> list[None]:
-        """One transaction for all; where PostgreSQL refuses a value, one for each record.
+        """Store these in one transaction; where PostgreSQL refuses a value, in one for each record.
 
-        So that a value nobody foresaw costs its own record and not the 499 beside it.
+        So an unforeseen value costs its own record, and not all the others of its flush.
         """
         if attempt == 0:
             self._settled.clear()
@@ -227,7 +227,7 @@ class Recorder:
         self._committed()
 
     def _answer(self, gathered: _Gathered) -> None:
-        """After the commit: deliver_sm_resp, one write per bind."""
+        """After the commit: send deliver_sm_resp, with one write per bind."""
         stored = 0
         for bind, deliveries in gathered.answers.items():
             bind.acknowledge(deliveries)
@@ -320,7 +320,7 @@ class Recorder:
 
 
 def _retry_delay(error: BaseException, attempt: int) -> float | None:
-    """Results wait for PostgreSQL as long as it takes: nothing else has what they say."""
+    """Results wait for PostgreSQL as long as it takes: nothing else knows what they say."""
     if isinstance(error, Fenced):
         return None  # another process has taken our work over, and with it the doubt
     if not is_transient(error):
@@ -363,9 +363,7 @@ def _gather_done(gathered: _Gathered, done: MessageDone) -> None:
 
 
 def _fold_receipts(gathered: _Gathered, codes: CodesOfConnectors) -> None:
-    """A receipt whose result is in the same flush goes into that row before it is written: one
-    write, not two.
-    """
+    """Merge a receipt into the row of its result, if both are in this flush: one write, not two."""
     if not gathered.receipts or not gathered.rows:
         return
     rows: dict[int | None, SubmissionRow] = {row.id: row for row in gathered.rows}

@@ -1,8 +1,7 @@
-"""What the wire side tells the recorder: the closed set of things that can become of a submit_sm or
-a receipt.
+"""What the wire side tells the recorder: all that can become of a submit_sm or a receipt.
 
-Owns shapes only. A record is immutable once offered; the recorder turns many of them into one
-transaction.
+Owns shapes only. Must not decide anything. A record is immutable once offered. The recorder stores
+many of them in one transaction.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from storage.events import Event
 
 
 class KnownId(msgspec.Struct, frozen=True, gc=False):
-    """The carrier's id of a submit_sm that was answered, as it is stored, and where it went."""
+    """A carrier's id from a submit_sm_resp, in the stored form, and where that message went."""
 
     carrier_id: str
     submission_id: int
@@ -40,9 +39,8 @@ class MessageDone(msgspec.Struct, gc=False):
     """Every part of a message that `intent` names has its result.
 
     `rows` are results that come with it (one for a message of one part). `retry_at` None ends the
-    message's time in the outbox; otherwise it is freed there for another attempt or for whoever has
-    a bind for it. `requeued` leaves the outbox row as it is: the message is back in this process's
-    ready queue.
+    message's time in the outbox. Otherwise it is freed there for another attempt, or for another
+    connector. `requeued` leaves its outbox row alone: it is back in this process's ready queue.
     """
 
     message_id: int
@@ -59,16 +57,19 @@ class MessageDone(msgspec.Struct, gc=False):
 
 
 class LateResult(msgspec.Struct, gc=False):
-    """A part was taken, though its answer came after the doubt about it was decided. The row has
-    the id of the one in doubt, if that was stored.
+    """A part was accepted, but its answer came after the doubt about it was decided.
+
+    The row has the id of the one in doubt, if that one was stored.
     """
 
     row: SubmissionRow
 
 
 class ReceiptArrived(msgspec.Struct, gc=False):
-    """A receipt that is to be answered with deliver_sm_resp once it is committed. `unclear`: why it
-    is not what it says. `kept`: to be kept octet for octet; `keep_parked`: if no submit is found.
+    """A receipt that is answered with deliver_sm_resp once it is committed.
+
+    `unclear`: why it is not what it says. `kept`: kept octet for octet. `keep_parked`: kept only if
+    no submit is found.
     """
 
     row: ReceiptRow
@@ -80,8 +81,8 @@ class ReceiptArrived(msgspec.Struct, gc=False):
 
 
 class StateLearned(msgspec.Struct):
-    """As a receipt, but nobody waits for an answer: what a query_sm_resp said, or a receipt that is
-    understood only now.
+    """A state that no deliver_sm waits for: from a query_sm_resp, or a receipt understood
+    only now.
     """
 
     row: ReceiptRow

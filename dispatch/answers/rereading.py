@@ -1,10 +1,10 @@
-"""Kept receipts through today's parser, and applied: what a setting or a release has made readable
-since.
+"""Kept receipts, read again: what a changed setting or a new release has made readable.
 
-Owns that step, one transaction for each batch, and what is counted of it. A receipt is applied
-exactly once: it is marked in the transaction that applies it, takes its parked row with it, and is
-parked again under the same id where no submit is found. Must not read octets itself
-(dispatch/receipt_reading.py).
+Owns that step, one transaction per batch, and its counts. Must not read octets itself
+(dispatch/answers/receipt_reading.py does).
+
+Each receipt is applied exactly once. It is marked in the transaction that applies it, and takes its
+parked row with it. Where no submit is found it is parked again under the same id.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from storage.ids import IdSource, time_of
 from storage.pool import Connection
 
 BATCH_ROWS = 500
-CHANGES_MAX = 1_000  # told one by one; all are counted
+CHANGES_MAX = 1_000  # listed one by one; all are counted
 REASONS = (Unclear.PARKED, Unclear.UNREADABLE, Unclear.UNKNOWN_WORD)
 # A carrier may use an id again: no receipt is about what was submitted after it came.
 CLOCK_SLACK = timedelta(minutes=5)
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A part that is something else now."""
+    """A part whose status changed."""
 
     message_id: int
     part: int
@@ -45,7 +45,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Reread(msgspec.Struct):
-    """What became of the receipts that were looked at; each is in one of the counts."""
+    """What became of the receipts looked at. Each is in one of the counts."""
 
     looked_at: int = 0
     changed: int = 0
@@ -58,7 +58,7 @@ class Reread(msgspec.Struct):
 
 
 class Rereading:
-    """One connector's. `reader` is made anew for each batch: it remembers."""
+    """The rereading for one connector. `reader` is made anew for each batch, since it remembers."""
 
     def __init__(
         self,
@@ -79,8 +79,9 @@ class Rereading:
         self.found = Reread()
 
     async def batch(self, connection: Connection, span: tuple[int, int]) -> int | None:
-        """The next ones behind the place `span[0]`, in the caller's transaction; where to go on,
-        None at the end.
+        """Reread the next ones behind the place `span[0]`, in the caller's transaction.
+
+        Returns where to go on, or None at the end.
         """
         found = await rows.lock_for_reread(connection, self._connector, span, REASONS, BATCH_ROWS)
         if not found:
@@ -99,7 +100,7 @@ class Rereading:
     async def _apply(
         self, connection: Connection, frames: Mapping[int, bytes | None]
     ) -> list[AppliedReceipt]:
-        """Without those whose id led to what was submitted later: they wait as they did."""
+        """Apply these, but for those whose id led to a later submit. They stay parked."""
         later: set[int] = set()
         while True:
             tried, unknown = self._receipts({key: frames[key] for key in frames.keys() - later})
@@ -127,8 +128,9 @@ class Rereading:
         return applied
 
     def _receipts(self, frames: Mapping[int, bytes | None]) -> tuple[list[ReceiptRow], int]:
-        """Those that can be read, each with the id of its raw row as the one it is parked under;
-        and how many have a word that nobody knows yet.
+        """(receipts that can be read, how many have a word that nobody knows yet).
+
+        Each receipt has the id of its raw row as the one it is parked under.
         """
         reader = self._reader()
         read: list[ReceiptRow] = []
@@ -146,7 +148,7 @@ class Rereading:
         return read, unknown
 
     def _outcomes(self, applied: Sequence[AppliedReceipt]) -> dict[int, str]:
-        """What is done with for good, and how; counts all."""
+        """Which are finished for good, and how. Counts all."""
         outcomes: dict[int, str] = {}
         for each in applied:
             raw_id = each.row.parked_id
@@ -165,6 +167,6 @@ class Rereading:
 
 
 def settled(found: Reread) -> Reread:
-    """With the count of those that nobody could read."""
+    """The sum, including those that nobody could read."""
     counted = found.changed + found.unchanged + found.waiting + found.unknown_word + found.lost
     return msgspec.structs.replace(found, unreadable=found.looked_at - counted)

@@ -1,7 +1,7 @@
-"""Which setting of a connector its carrier refuses, told once for each.
+"""Settings of a connector that its carrier refuses, logged once for each.
 
-Owns the table from command_status to the keys to look at, and the memory of what was told. Must not
-decide what becomes of a message: error_policy.py does.
+Owns the table from command_status to the keys to look at, and what was logged. Must not decide what
+becomes of a message (error_policy.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from smpp.vocabulary import status_name
 
 _log = structlog.get_logger(__name__)
 
-# SMPP 3.4 section 5.1.3: what speaks of fields that are the connector's, not the message's.
+# SMPP 3.4 section 5.1.3: statuses about fields that are the connector's, not the message's.
 KEYS: Mapping[int, str] = MappingProxyType(
     {
         0x06: "priority_flag",
@@ -37,7 +37,7 @@ KEYS: Mapping[int, str] = MappingProxyType(
 
 
 class UnfitSettings:
-    """One connector's."""
+    """The refused settings of one connector."""
 
     def __init__(self, connector: str) -> None:
         self._connector = connector
@@ -45,11 +45,11 @@ class UnfitSettings:
 
     @property
     def hints(self) -> tuple[str, ...]:
-        """For an operator: what was refused since the settings changed, and where to look."""
+        """What was refused since the settings changed, and where an operator has to look."""
         return tuple(self._told.values())
 
     def refused(self, command_status: int) -> None:
-        """An answer that is not ESME_ROK."""
+        """Take a command_status that is not ESME_ROK."""
         keys = KEYS.get(command_status)
         if keys is None or command_status in self._told:
             return
@@ -64,5 +64,5 @@ class UnfitSettings:
         )
 
     def forget(self) -> None:
-        """The settings changed: what is still refused is told again."""
+        """The settings changed: what is still refused is logged again."""
         self._told.clear()

@@ -1,7 +1,7 @@
-"""From receipts whose state nobody knows to the timelines of their messages, in the transaction
-that stores them.
+"""Receipts with an unknown state, put on the timelines of their messages as they are stored.
 
-Owns that event. What is unknown is dlr/receipt.py's; the table is storage's.
+Owns that event. Must not decide what is unknown (dlr/receipt.py does) nor write the table itself
+(storage does).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ UNKNOWN_STATE: Final = "receipt_unknown_state"
 async def tell_unknown_states(
     connection: Connection, applied: Sequence[AppliedReceipt], ids: IdSource
 ) -> None:
-    """A carrier that repeats a receipt repeats no event."""
+    """Store the events. A repeated receipt gives no second event."""
     told = [
         Event(ids.next(), receipt.message_id, UNKNOWN_STATE, _detail(receipt))
         for receipt in applied

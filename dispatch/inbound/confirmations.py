@@ -1,9 +1,10 @@
-"""The one reply to who has just opted out.
+"""Confirmations of opt-outs: the one reply to who has just opted out.
 
-Owns what is owed, and its bound. It goes in spite
-of the suppression it confirms (`MessageOptions.exempt`), once, and is a message like any other from
-there on. It is sent after the commit of the opt-out: a process that dies in between owes it no
-more, which is better than to owe it twice.
+Owns what is owed, and its bound. Must not write to the wire: it hands an ordinary message to the
+accepter. That message goes once, in spite of the suppression it confirms (`MessageOptions.exempt`).
+
+It is sent after the commit of the opt-out. A process that dies in between owes it no more; that is
+better than to send it twice.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ class SendConfirmations(Protocol):
     """Hands confirmations to the accepter."""
 
     async def __call__(self, confirmations: Sequence[Confirmation], now_ms: int) -> int:
-        """How many were taken; the others never will be. Raises Overloaded, StorageDown."""
+        """Returns how many were taken; the others never will be. Raises Overloaded, StorageDown."""
 
 
 class Confirmations:
-    """What is owed until `send` hands it over."""
+    """The confirmations that are owed, until `send` hands them over."""
 
     def __init__(self) -> None:
         self._owed: deque[Confirmation] = deque()
@@ -40,17 +41,17 @@ class Confirmations:
         self.dropped = 0
 
     def connect(self, hand_over: SendConfirmations) -> None:
-        """The way out, once it is built."""
+        """Set the way out, once it is built."""
         self._hand_over = hand_over
 
     def owe(self, confirmations: Sequence[Confirmation]) -> None:
-        """Their opt-outs are committed."""
+        """Owe these: their opt-outs are committed."""
         room = OWED_MAX - len(self._owed)
         self._owed.extend(confirmations[:room])
         self.dropped += max(0, len(confirmations) - room)
 
     async def send(self, now_ms: int) -> None:
-        """Hand over the next of what is owed."""
+        """Hand over the next ones that are owed."""
         if self._hand_over is None or not self._owed:
             return
         batch = [self._owed.popleft() for _ in range(min(SLICE_ITEMS, len(self._owed)))]

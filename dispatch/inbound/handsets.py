@@ -1,8 +1,9 @@
 """From the source address of a handset's message to the form that its number is stored in.
 
-Owns that one choice of form. Must not know who texted or why. Carriers write the same handset as
-+8613812345678, 8613812345678, 008613812345678 or 13812345678; an opt-out that is stored under
-another form than the messages were sent to would stop nothing.
+Owns that choice of form. Must not know who texted or why.
+
+Carriers write one handset as +8613812345678, 8613812345678, 008613812345678 or 13812345678. An
+opt-out must be stored in the form that messages were sent to, or it stops nothing.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from storage.subscribers import canonical
 def handset(address: bytes, ton: int, country_code: str, plan: NumberPlan) -> str:
     """The number in E.164 form, or the address as it came where it is no telephone number.
 
-    `country_code` ("+86", or empty) is where numbers without one are from on this connector. A form
-    that a country's plan has given up (Mexico's 1, Brazil's eight digits) is written as the plan
-    has it, and so is one with digits that are dialled only inside the country.
+    `country_code` ("+86", or empty): where numbers without one are from on this connector. Digits
+    that the country's plan has given up, or that are dialled only inside it, are dropped. Examples
+    are Mexico's 1 and Brazil's eight-digit numbers.
     """
     candidates = forms(address, ton, country_code)
     for candidate in (*candidates, *map(canonical, candidates)):
@@ -32,7 +33,7 @@ def handset(address: bytes, ton: int, country_code: str, plan: NumberPlan) -> st
 
 
 def forms(address: bytes, ton: int, country_code: str) -> list[str]:
-    """What the address may be in E.164 form, the likeliest first; none where it is no number."""
+    """The E.164 forms that the address may mean, likeliest first; none where it is no number."""
     text = address.decode("latin-1").strip()
     digits = text.removeprefix("+")
     if not (digits.isascii() and digits.isdigit()):
@@ -42,7 +43,7 @@ def forms(address: bytes, ton: int, country_code: str) -> list[str]:
 
 
 def _candidates(digits: str, international: bool, country_code: str) -> Iterator[str]:
-    """The likeliest first: +1 381… is a number of North America, 1381… in China is not."""
+    """Likeliest first. +1 381… is a number of North America, 1381… in China is not."""
     if international:
         yield f"+{digits}"
     if digits.startswith("00"):

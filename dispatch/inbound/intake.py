@@ -1,8 +1,8 @@
 """One connector's messages from handsets, from deliver_sm to rows.
 
-Owns joining parts (through smpp/reassembly.py), the form of the handset's number, and the answer
-when there is no room: ESME_RX_T_APPN and no more reading, so that nothing is dropped. Must not
-write to the database and must not answer ESME_ROK: the recorder does, after the commit.
+Owns joining their parts (through smpp/reassembly.py) and the form of the handset's number. When
+there is no room it answers ESME_RX_T_APPN and reads no more, so nothing is dropped. Must not write
+to the database. Must not answer ESME_ROK: the recorder does, after the commit.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from storage.crypto import NumberVault
 from storage.ids import IdSource
 
 _log = structlog.get_logger(__name__)
-ANSWERED_MAX = 10_000  # messages of live sessions that are known not to be repetitions
+ANSWERED_MAX = 10_000  # of live sessions, known not to be repetitions
 REPLACEMENT = "\ufffd"  # for NUL, which PostgreSQL does not store in a text
 
 
 class MessageCounters(msgspec.Struct):
-    """Plain counts for /metrics, since start."""
+    """Counts since start, for /metrics."""
 
     parts: int = 0
     headers_guessed: int = 0  # of them with a header that esm_class does not tell of
     deferred: int = 0  # answered ESME_RX_T_APPN: no room
-    read_as: dict[Guess, int] = {}  # messages, where data_coding alone does not say how
+    read_as: dict[Guess, int] = {}  # messages whose alphabet data_coding alone does not say
 
 
 class InboundShared(msgspec.Struct, frozen=True):
@@ -55,7 +55,7 @@ class InboundShared(msgspec.Struct, frozen=True):
 
 
 class MessageIntake:
-    """One connector's incoming messages."""
+    """The incoming messages of one connector."""
 
     def __init__(
         self,
@@ -67,8 +67,9 @@ class MessageIntake:
         name: str = "",
         before: MessageIntake | None = None,
     ) -> None:
-        """`name`: the connector's, for the log. `before`: the one that this replaces, whose
-        messages wait for their other parts.
+        """`name`: the connector's, for the log. `before`: the intake that this one replaces.
+
+        Messages in `before` that still miss parts go on waiting here.
         """
         self.connector = connector
         self.reassembly: Reassembly = Reassembly() if before is None else before.reassembly
@@ -82,13 +83,13 @@ class MessageIntake:
         self._paused: set[Bind] = set()
         self._answered: OrderedDict[bytes, Bind] = OrderedDict()
         self._sessions: dict[Bind, int] = {}  # what delivered, and by which session
-        # Parts taken over whose message is stored.
+        # Parts taken over from a process that has ended, whose message is stored.
         self._settled: set[int] = set() if before is None else before._settled
 
     def take(
         self, bind: Bind, deliveries: Sequence[Delivery], unclear: Unclear | None = None
     ) -> None:
-        """deliver_sm and data_sm of one read that are no receipts, or `unclear` ones."""
+        """Take deliver_sm and data_sm of one read that are no receipts, or `unclear` ones."""
         room = max(0, self._recorder.room())
         if room < len(deliveries):
             late = deliveries[room:]
@@ -105,12 +106,13 @@ class MessageIntake:
             )
 
     def expired(self) -> list[Assembled]:
-        """What has waited for its missing parts too long, for `late`."""
+        """The messages that have waited too long for missing parts. Hand them to late()."""
         return self.reassembly.expire(self._shared.monotonic())
 
     def restored(self, held: Sequence[HeldPart], wall_ms: int) -> list[Assembled]:
-        """Parts that a process which has ended held, oldest first: they go on waiting. What is
-        answered is for `late`.
+        """Take over parts that a process which has ended held, oldest first. They go on waiting.
+
+        Returns messages for late().
         """
         now = self._shared.monotonic()
         gone: list[Assembled] = []
@@ -122,8 +124,9 @@ class MessageIntake:
         return gone
 
     def withdraw(self, held: Sequence[HeldPart]) -> bool:
-        """Let go of a message that is open here, for another process to join; False if these are
-        not all the parts of it that came.
+        """Let go of a message that misses parts here, so another process can join it.
+
+        False if these are not all the parts of it that came.
         """
         part = _restored(held[0], self._shared.vault)
         return self.reassembly.withdraw(part, {each.row.id for each in held})
@@ -135,14 +138,16 @@ class MessageIntake:
             self._recorder.record(arrivals)
 
     def forget(self, bind: Bind) -> None:
-        """This session is gone; the carrier will send what was not answered again."""
+        """The session is gone. The carrier sends again what was not answered."""
         self._paused.discard(bind)
         self._sessions.pop(bind, None)
         for fingerprint in [key for key, value in self._answered.items() if value is bind]:
             del self._answered[fingerprint]
 
     def answered(self, bind: Bind, delivery: Delivery, message: Received) -> None:
-        """The commit was answered; while that session lives, what is equal is another message."""
+        """The answer was written. While that session lives, an equal delivery is another
+        message.
+        """
         if self._sessions.get(bind) != delivery.session_token:
             return
         self._answered.pop(message.fingerprint, None)
@@ -151,7 +156,7 @@ class MessageIntake:
             self._answered.popitem(last=False)
 
     def resume(self) -> None:
-        """Messages were committed: read on where reading was paused, once half is free."""
+        """Messages were committed. Reading that was paused goes on once half the room is free."""
         if self._paused and self._recorder.has_room_again():
             paused, self._paused = self._paused, set()
             for bind in paused:
@@ -189,7 +194,8 @@ class MessageIntake:
             if assembled.outcome is Outcome.DUPLICATE:
                 repeated += _held(assembled)
             else:
-                # What had to go for it is not marked: that was clear, or was said before.
+                # An older message that had to make room is not marked: it was clear, or was marked
+                # before.
                 own = assembled.outcome is Outcome.COMPLETE
                 messages.append(self._received(assembled, unclear if own else None, pdu))
         kept: Kept | None = None

@@ -1,8 +1,10 @@
-"""Parts of one message that reached two processes: one of them gets all, and joins them.
+"""Parts of one message that reached two processes: one process gets all of them.
 
-Owns who that is (whoever holds the part that came first) and the handing over through the table of
-parts, so that a part is in a living process's memory or in the table for the next: a crash at any
-line loses none. Must not join parts: smpp/reassembly.py of the process that has them all does.
+Owns who that is, and the hand-over through the table of parts. Whoever holds the part that came
+first gets the others. Must not join parts (smpp/reassembly.py does).
+
+A part is always in a living process's memory, or in the table for the next one. So a crash at any
+line loses none.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ Message = tuple[int, bytes, str, int, int]  # connector, handset, destination, r
 
 
 class Joining:
-    """What this process gives and gets."""
+    """What this process gives away and what it is given."""
 
     def __init__(self, dedicated: Dedicated, term: int, store: Store) -> None:
         """`store` takes messages that were completed here."""
@@ -33,7 +35,7 @@ class Joining:
         self.given = 0
 
     async def turn(self, intakes: Mapping[int, MessageIntake], now: datetime, wall_ms: int) -> None:
-        """Get what others gave us, then give what is others'."""
+        """Take what others gave us, then give away what belongs to others."""
         await self._get(await self._dedicated.connection(), intakes, wall_ms)
         await self._give(intakes, now, wall_ms)
 
@@ -66,7 +68,7 @@ class Joining:
             async with self._dedicated.transaction() as connection:
                 homes = {part.row.id: home for part, home in found}
                 await parts.give(connection, homes, self._term)
-                # From here to the commit nothing may come between what memory and table say.
+                # Up to the commit nothing may come between what memory and the table say.
                 kept: list[int] = []
                 for (connector, *_), held in messages.items():
                     if intakes[connector].withdraw(held):
@@ -75,7 +77,7 @@ class Joining:
                         kept += [part.row.id for part in held]
                 await parts.keep(connection, kept, self._term)
         except BaseException:
-            # Whether or not it was committed: twice in memory is better than in nobody's.
+            # Whether or not it was committed: in two memories is better than in none.
             await self._restore(intakes, gone, wall_ms)
             raise
         self.given += len(gone)

@@ -1,8 +1,8 @@
 """The table of messages from handsets.
 
-Owns the writes of `inbound_message` and the questions that must be asked before one. Each function
-runs inside the caller's transaction, in one round trip, whatever the number of messages. Must not
-decide what follows from a message.
+Owns the writes of `inbound_message`, and the questions asked before one. Must not decide what
+follows from a message. Each function runs inside the caller's transaction, in one round trip for
+any number of messages.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _COLUMNS = InboundRow.__struct_fields__
 async def without_repeats(
     connection: Connection, received: Sequence[Received], now: datetime
 ) -> list[Received]:
-    """Those that are not stored already: a carrier sends again what it got no answer to."""
+    """Those that are not stored yet. A carrier sends again what it got no answer to."""
     asked = [message for message in received if not message.certainly_new]
     if not asked:
         return list(received)
@@ -70,8 +70,9 @@ async def without_repeats(
 async def answered(
     connection: Connection, asked: Sequence[tuple[int, bytes, str]], now: datetime
 ) -> Mapping[int, tuple[int, int]]:
-    """For each (inbound id, handset's index, destination): the (message, account) it answers; the
-    last one where an id is asked about under several indexes.
+    """For each (inbound id, handset's index, destination): the (message, account) that it answers.
+
+    Where an id is asked about under several indexes, the last one counts.
     """
     rows = await connection.fetch(
         _SQL["answered"],
@@ -88,7 +89,7 @@ async def answered(
 
 
 async def insert(connection: Connection, rows: Sequence[InboundRow]) -> None:
-    """Store these messages; after a COMMIT in doubt some may stand already."""
+    """Store these messages. After a COMMIT in doubt some may be there already."""
     if rows:
         columns = [[getattr(row, name) for row in rows] for name in _COLUMNS]
         await connection.execute(_SQL["inbound_insert"], *columns)

@@ -1,8 +1,10 @@
-"""From a word that opts out to the suppression, in the transaction that stores the message.
+"""Keywords (STOP, START): from a word to the suppression, in the message's own transaction.
 
-Owns what a keyword leads to in each account, and the counts. recipients/keywords.py says which
-replies are keywords; the table is storage's. An opt-out is told to the sending side before it is
-committed, so that nothing is written to that number after the commit.
+Owns what a keyword leads to in each account, and the counts. Must not decide what is a keyword
+(recipients/keywords.py) nor write the table itself (storage does).
+
+The sending side is told of an opt-out before it is committed. So nothing is written to that number
+after the commit.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ ADDED, REMOVED = "suppression.add", "suppression.remove"
 
 
 class OptOutPolicy(msgspec.Struct, frozen=True):
-    """What an account does about keywords. `category` is a number of the table, -1 for all."""
+    """What an account does about keywords. `category` as in the table; -1 for all."""
 
     sets: KeywordSets
     category: int = int(Category.MARKETING)
@@ -37,7 +39,7 @@ class OptOutPolicy(msgspec.Struct, frozen=True):
 
 
 class Confirmation(msgspec.Struct, frozen=True):
-    """A reply that is owed to who has just opted out; `sender` is the number that was texted."""
+    """A reply owed to who has just opted out. `sender` is the number that was texted."""
 
     account: int
     to: str
@@ -46,9 +48,7 @@ class Confirmation(msgspec.Struct, frozen=True):
 
 
 class Applied(msgspec.Struct):
-    """What changed. `replies`: inbound id -> the text owed (or empty) to who was not opted out
-    before.
-    """
+    """What changed. `replies`: inbound id -> the text owed, for who was not opted out before."""
 
     replies: Mapping[int, str] = msgspec.field(default_factory=dict)
     opted_in: int = 0
@@ -65,7 +65,7 @@ class OptOuts:
         ids: IdSource,
         wall_ms: Callable[[], int],
     ) -> None:
-        """`policies` by account; an account without one has the words of smsgate."""
+        """`policies` by account. An account without one has the default keywords."""
         self.policies = policies
         self._usual = OptOutPolicy(KeywordSets.of())
         self._stopped = stopped
@@ -75,7 +75,7 @@ class OptOuts:
         self.opted_in = 0
 
     def keyword(self, account: int, text: str) -> str | None:
-        """What this whole text asks for, as stored."""
+        """What this whole text asks for, in the stored form."""
         keyword = keyword_of(text, self._policy(account).sets)
         return None if keyword is None else keyword.value
 
@@ -85,8 +85,10 @@ class OptOuts:
         rows: Sequence[InboundRow],
         others: Mapping[bytes, Sequence[bytes]] = MappingProxyType({}),
     ) -> Applied:
-        """Change the list as these messages ask; the last of a number to a number counts. `others`:
-        indexes under which the release before may have suppressed some of them.
+        """Change the list as these messages ask. Of several from a number to a number, the last
+        counts.
+
+        `others`: indexes under which the release before may have suppressed some of them.
         """
         last = {(row.from_idx, row.destination): row for row in rows if row.keyword is not None}
         if not last:

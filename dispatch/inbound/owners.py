@@ -1,7 +1,7 @@
-"""Whose number was texted.
+"""Which account owns the number that was texted.
 
-Owns the table from senders to accounts. Must not look at messages: that one was answered says more
-than this, and whoever asks looks there first.
+Owns the table from senders to accounts. Must not look at messages: which message was answered says
+more, and callers look there first.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ NOBODY = 0
 
 
 class SenderOwners:
-    """Accounts by the senders they are configured with. An only account owns every number."""
+    """Accounts by the senders configured for them. A single account owns every number."""
 
     def __init__(self, accounts: Iterable[tuple[int, Iterable[str]]]) -> None:
-        """(account, its senders) of each account; a sender of two accounts is nobody's."""
+        """(account, its senders) of each account. A sender of two accounts belongs to nobody."""
         listed = list(accounts)
         self._only = listed[0][0] if len(listed) == 1 else NOBODY
         self._accounts: dict[str, int] = {}
@@ -24,10 +24,10 @@ class SenderOwners:
                 self._accounts[sender] = NOBODY if sender in self._accounts else account
 
     def owner(self, destination: str) -> int:
-        """The account, or NOBODY."""
+        """The account; NOBODY where none or several have this number."""
         return self._only or self._accounts.get(plain(destination), NOBODY)
 
 
 def plain(address: str) -> str:
-    """Sender and destination in one form: carriers leave out the plus, or do not."""
+    """A sender or destination in one form. Some carriers leave out the plus."""
     return address.strip().removeprefix("+")

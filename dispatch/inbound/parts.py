@@ -1,7 +1,7 @@
-"""The table of parts that wait for the rest of their message.
+"""The table of message parts that wait for the rest.
 
-Owns every statement on `inbound_part`. Each function runs inside the caller's transaction. Must not
-join parts: smpp/reassembly.py does, in memory, and this is its memory after a crash.
+Owns every statement on `inbound_part`. Must not join parts: smpp/reassembly.py does in memory, and
+this table is its memory after a crash. Each function runs inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from storage.ids import EPOCH_UNIX_MS, NODE_BITS, SEQUENCE_BITS, id_at
 from storage.pool import Connection
 
 _SQL = sql.load("dispatch")
-# A carrier repeats what was not answered within minutes; after that a reference is another message.
+# A carrier repeats an unanswered part within minutes. Later the same reference is another message.
 REPEAT_SECONDS = TIMEOUT_SECONDS
 ELSEWHERE_ROWS_MAX = 2_000  # more than one message can have
 _COLUMNS = PartRow.__struct_fields__
@@ -33,7 +33,7 @@ class HeldPart(msgspec.Struct):
 
     @property
     def received_ms(self) -> int:
-        """When it came: its id says."""
+        """When it came, in ms since the epoch; its id says so."""
         return (self.row.id >> NODE_BITS + SEQUENCE_BITS) + EPOCH_UNIX_MS
 
 
@@ -45,13 +45,13 @@ async def hold(connection: Connection, rows: Sequence[PartRow], term: int) -> No
 
 
 async def settle(connection: Connection, settled: Mapping[int, int]) -> None:
-    """These parts (part -> inbound message) are in a stored message now."""
+    """Mark these (part -> inbound message) as part of a stored message."""
     if settled:
         await connection.execute(_SQL["parts_settle"], list(settled), list(settled.values()))
 
 
 async def drop(connection: Connection, parts: Sequence[int]) -> None:
-    """These were known already."""
+    """Delete these: they were known already."""
     if parts:
         await connection.execute(_SQL["parts_drop"], parts)
 
@@ -59,7 +59,7 @@ async def drop(connection: Connection, parts: Sequence[int]) -> None:
 async def take_over(
     connection: Connection, connectors: Sequence[int], term: int, now: datetime
 ) -> list[HeldPart]:
-    """Make ours what processes that have ended held for these connectors; oldest first."""
+    """Make ours what processes that have ended held for these connectors. Oldest first."""
     since = id_at(now - timedelta(seconds=REPEAT_SECONDS))
     rows = await connection.fetch(_SQL["parts_take_over"], term, connectors, since)
     return sorted(map(_held, rows), key=lambda part: part.row.id)
@@ -68,7 +68,7 @@ async def take_over(
 async def elsewhere(
     connection: Connection, connectors: Sequence[int], term: int, now: datetime
 ) -> list[tuple[HeldPart, int]]:
-    """Our parts of messages that another living process holds the first part of, with its term."""
+    """Our parts of messages whose first part another living process holds, with its term."""
     since = id_at(now - timedelta(seconds=REPEAT_SECONDS))
     rows = await connection.fetch(
         _SQL["parts_elsewhere"], term, connectors, since, ELSEWHERE_ROWS_MAX
@@ -77,23 +77,23 @@ async def elsewhere(
 
 
 async def give(connection: Connection, homes: Mapping[int, int], term: int) -> None:
-    """These parts (part -> term) of ours are theirs."""
+    """Give these (part -> term) of ours away."""
     await connection.execute(_SQL["parts_give"], list(homes), list(homes.values()), term)
 
 
 async def keep(connection: Connection, given: Sequence[int], term: int) -> None:
-    """Of what this transaction gave these stay ours."""
+    """Take back these of what this transaction gave away."""
     if given:
         await connection.execute(_SQL["parts_keep"], given, term)
 
 
 async def given(connection: Connection, connectors: Sequence[int], term: int) -> list[HeldPart]:
-    """What others gave us and we have not yet taken into memory; oldest first."""
+    """What others gave us and is not yet in our memory, oldest first."""
     return [_held(row) for row in await connection.fetch(_SQL["parts_given"], term, connectors)]
 
 
 async def got(connection: Connection, ids: Sequence[int], term: int) -> None:
-    """These are in our memory now."""
+    """Mark these as in our memory."""
     await connection.execute(_SQL["parts_got"], ids, term)
 
 
@@ -102,7 +102,7 @@ def _held(row: asyncpg.Record) -> HeldPart:
 
 
 async def purge(connection: Connection, now: datetime) -> None:
-    """Forget settled parts that no carrier will repeat any more."""
+    """Delete settled parts that no carrier will repeat any more."""
     await connection.execute(
         _SQL["parts_purge"], id_at(now - timedelta(seconds=2 * REPEAT_SECONDS))
     )

@@ -1,6 +1,6 @@
-"""The messages that came from handsets, as their accounts read them.
+"""Messages from handsets, as their accounts read them.
 
-Owns the list and its places. Stores nothing (recorder.py), judges nothing.
+Owns the list and its page positions. Must not store (recorder.py) nor judge anything.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ InboundPlace = int
 
 
 class InboundView(msgspec.Struct, kw_only=True):
-    """A message from a handset. `source` None: it cannot be read."""
+    """A message from a handset. `source` None: its number cannot be decrypted."""
 
     id: int
     source: str | None
@@ -39,7 +39,7 @@ class InboundView(msgspec.Struct, kw_only=True):
 
 
 class InboundFilter(msgspec.Struct, kw_only=True, frozen=True):
-    """Messages received in [since, until)."""
+    """Messages received in [since, until), ms since the epoch."""
 
     since: datetime | None = None
     until: datetime | None = None

@@ -1,8 +1,10 @@
-"""One ordered writer for what handsets send.
+"""The one ordered writer for what handsets send.
 
-Owns the transaction that stores messages and the parts of those that are not whole; the answer to
-the carrier leaves only after the commit. A writer of its own beside dispatch/recorder.py, so that
-the look-ups a message needs do not hold up results and receipts. Must not join parts.
+Owns the transaction that stores messages, and the parts of those that are not whole. Must not join
+parts. The answer to the carrier leaves only after the commit.
+
+It is apart from dispatch/answers/recorder.py, so that the look-ups a message needs do not hold up
+results and receipts.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ ARRIVALS_PER_FLUSH_MAX = 200  # each may bring a text to decode and rows to look
 
 
 class InboundCounters(msgspec.Struct):
-    """Plain counts for /metrics, since start."""
+    """Counts since start, for /metrics."""
 
     messages: int = 0
     incomplete: int = 0  # of them with gaps
@@ -42,7 +44,7 @@ class InboundCounters(msgspec.Struct):
 
 
 class InboundRecorder:
-    """Stores what handsets send in group commits and answers the carrier afterwards."""
+    """Stores what handsets send in group commits, and answers the carrier afterwards."""
 
     def __init__(
         self,
@@ -56,7 +58,9 @@ class InboundRecorder:
         late_max: int,
         wall_ms: Callable[[], int],
     ) -> None:
-        """`waiting_max` bounds what carriers may have waiting here, `late_max` what timed out."""
+        """`waiting_max` bounds the unanswered deliveries, `late_max` the messages that timed
+        out.
+        """
         self._dedicated = dedicated
         self._vault = vault
         self._term = term
@@ -79,7 +83,7 @@ class InboundRecorder:
         )
 
     def room(self) -> int:
-        """How many more may be offered before the carrier has to be told to wait."""
+        """How many more may be offered before the carrier has to wait."""
         return self._waiting_max - self.waiting
 
     def has_room_again(self) -> bool:
@@ -96,7 +100,9 @@ class InboundRecorder:
         await self.commits.close()
 
     async def _flush(self, arrivals: list[Arrival], attempt: int) -> list[None]:
-        """One transaction for all; where PostgreSQL refuses a value, one for each arrival."""
+        """Store these in one transaction; where PostgreSQL refuses a value, in one for each
+        arrival.
+        """
         if attempt == 0:
             self._settled.clear()
         waiting = [arrival for arrival in arrivals if id(arrival) not in self._settled]
@@ -199,7 +205,7 @@ class InboundRecorder:
             self.owe(owed)
 
     def _answer(self, arrivals: Sequence[Arrival]) -> None:
-        """After the commit: deliver_sm_resp, one write per bind."""
+        """After the commit: send deliver_sm_resp, with one write per bind."""
         answers: dict[Bind, list[Delivery]] = {}
         for arrival in arrivals:
             if arrival.bind is None or arrival.delivery is None:
@@ -227,9 +233,9 @@ def _nothing() -> None:
 
 
 def _retry_delay(error: BaseException, attempt: int) -> float | None:
-    """What came waits for PostgreSQL as long as it takes: the carrier waits for its answer."""
+    """Arrivals wait for PostgreSQL as long as it takes, since the carrier waits for its answer."""
     if isinstance(error, Fenced):
-        return None  # the carrier gets no answer and sends it to whoever has taken over
+        return None  # the carrier gets no answer, and sends it to whoever has taken over
     if not is_transient(error):
         _log.error("inbound_waits", error=without_values(error), attempt=attempt)
     return RETRY_SECONDS

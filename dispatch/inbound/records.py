@@ -1,6 +1,6 @@
-"""What the intake of a connector hands to the inbound recorder.
+"""What a connector's intake hands to the inbound recorder.
 
-Owns shapes only.
+Owns shapes only. Must not decide anything.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class PartRow(msgspec.Struct, gc=False):
 
 
 class Received(msgspec.Struct, gc=False):
-    """A message, whole or as far as it came, before anybody looked whom it is for.
+    """A message, whole or as far as it came, whose account is not known yet.
 
-    `held` are the ids of `inbound_part` that it was made of. `certainly_new`: the same content came
-    before on a session that lives and was answered there, so the carrier is not repeating itself.
-    `unclear`: why it may be something else than a message from a handset, or than what it says.
-    `read_as`: in which alphabet its text was read, where data_coding alone does not say.
+    `held`: the ids of the `inbound_part` rows it was made of. `unclear`: why it may not be what it
+    says. `read_as`: the alphabet of its text, where data_coding alone does not say it.
+    `certainly_new`: equal content was answered on a session that lives, so the carrier is not
+    repeating itself.
     """
 
     id: int
@@ -52,11 +52,9 @@ class Received(msgspec.Struct, gc=False):
 
 
 class Arrival(msgspec.Struct):
-    """What one deliver_sm brought, or the passing of time: stored in one transaction, then
-    answered.
+    """What one deliver_sm, or a timeout, brought. Stored in one transaction, then answered.
 
-    `repeated` are held parts that turned out to be known: they go. `kept`: to be kept octet for
-    octet.
+    `repeated`: held parts that turned out to be known; they go. `kept`: kept octet for octet.
     """
 
     bind: Bind | None = None

@@ -1,8 +1,8 @@
-"""The side of the gateway that handsets talk to, as a whole.
+"""Everything on the side that handsets talk to.
 
-Owns the recorder, the intakes of all connectors, and what has to happen without anybody texting:
-messages whose parts never came are stored as far as they came, and the parts that a dead process
-held are taken over. Decides nothing about a single message.
+Owns the recorder and the intakes of all connectors. Also what happens without anybody texting:
+messages with missing parts are stored after a while, and a dead process's parts are taken over.
+Must not decide anything about a single message.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ STORE_SECONDS = 5.0
 
 
 class InboundService:
-    """Messages from handsets, of every connector of this process."""
+    """Messages from handsets, for every connector of this process."""
 
     def __init__(
         self,
@@ -50,8 +50,8 @@ class InboundService:
         stopped: JustStopped,
         audit_lag_seconds: float,
     ) -> None:
-        """`ended` is told when the background task has ended by itself; `stopped` is the sending
-        side's memory of who has just opted out.
+        """`ended` is told when the background task has ended by itself. `stopped` remembers on the
+        sending side who has just opted out.
         """
         self._dedicated = dedicated
         self._shared = shared
@@ -72,13 +72,13 @@ class InboundService:
         self.recorder.committed = self._committed
 
     def indexes(self, number: str) -> Sequence[bytes]:
-        """What a number is found by, the present index first."""
+        """The keyed indexes of a number, the present one first."""
         return self._shared.vault.indexes(number)
 
     def intake(
         self, connector: int, country_code: str, text: TextSettings, name: str = ""
     ) -> MessageIntake:
-        """The intake of a connector that is being built; `text`: how this carrier writes."""
+        """The intake of a connector that is being built. `text`: how this carrier writes."""
         intake = MessageIntake(
             connector,
             self._shared,
@@ -91,14 +91,14 @@ class InboundService:
         return intake
 
     async def start(self, connection: Connection) -> None:
-        """Take over what waits for its other parts, before a carrier can send any; then go on by
-        itself.
+        """Take over what waits for missing parts, before a carrier can send any. Then run the
+        background task.
         """
         await self._take_over(connection)
         self._task.start()
 
     async def stop(self) -> None:
-        """Store what came. What waits for its other parts waits in the database."""
+        """Store what came. What misses parts waits in the database."""
         await self._task.stop()
         try:
             async with asyncio.timeout(STORE_SECONDS):
@@ -108,7 +108,7 @@ class InboundService:
             _log.warning("inbound_not_stored", waiting=self.recorder.commits.waiting)
 
     async def expire(self) -> None:
-        """Store what has waited too long for its other parts."""
+        """Store what has waited too long for missing parts."""
         for intake in self.intakes.values():
             await _store(intake, intake.expired())
 

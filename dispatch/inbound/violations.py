@@ -1,9 +1,10 @@
-"""Was anybody texted after opting out?
+"""An audit of opt-outs: was anybody texted after opting out?
 
-Owns the look at what was really sent, apart from the rules that should have stopped it: a rule that
-is broken must not be the one that says so. Counts messages of the category marketing whose first
-part was written to the wire after the recipient's opt-out. Each process looks at what all of them
-sent since it started, so the counts of several are not to be added. Stops nothing.
+Owns the look at what was really sent. Must not share code with the rules that should have stopped
+it, and stops nothing itself.
+
+It counts marketing messages whose first part was written after the recipient's opt-out. Each
+process looks at what all of them sent since it started, so their counts must not be added up.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ class ViolationAudit:
     """Goes through the submissions once, in stretches, some time behind the present."""
 
     def __init__(self, started_at: datetime, lag: timedelta) -> None:
-        """`lag`: how long a result may take to be stored after it was submitted."""
+        """`lag`: how long it may take to store the result of a submit_sm."""
         self._lag = lag
         self._audited = started_at - lag
         self.violations = 0
 
     async def look(self, connection: Connection, now: datetime) -> None:
-        """The next stretches that are complete."""
+        """Look at the next stretches that are complete."""
         for _ in range(STRETCHES_PER_LOOK_MAX):
             until = min(self._audited + STRETCH, now - self._lag)
             if until <= self._audited:

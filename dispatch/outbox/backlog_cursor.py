@@ -1,8 +1,9 @@
 """How far the backlog of one connector and category was read, and where to read on.
 
-Owns the order of the priority bands in a claim and the stretches that a claim may read: around
-batches that are stopped or have a pace of their own. Pure. The order within a band is the index's:
-by unit (a batch, or a message without one), then by id.
+Owns the order of the priority bands in a claim. Owns the stretches that a claim may read, around
+batches that are stopped or have a rate of their own. Must not read rows. Pure.
+
+Within a band the order is the index's: by unit (a batch, or a message without one), then by id.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 BANDS = 3  # priorities 0-3, 4-6, 7-9: priority * 3 / 10 in SQL
-# Which band a claim reads first. The most urgent one, but of 13 claims two begin with the next and
-# one with the last, so that a steady stream of urgent messages never starves them.
+# Which band a claim reads first. Of 13 claims two begin with the middle band and one with the last,
+# so a steady stream of urgent messages never starves them.
 FIRST_BAND = (0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 1, 0, 0)
 UNIT_MAX = (1 << 63) - 1
 
@@ -19,7 +20,7 @@ Spans = tuple[list[int], list[int], list[int], list[int]]
 
 
 class BacklogCursor:
-    """One connector's and category's position in each band."""
+    """The position of one connector and category in each band."""
 
     __slots__ = ("_positions", "_turn")
 
@@ -28,16 +29,17 @@ class BacklogCursor:
         self._turn = 0
 
     def rewind(self) -> None:
-        """Read from the beginning: ids may be committed out of order."""
+        """Read from the beginning again, since ids may be committed out of order."""
         self._positions = [(0, 0)] * BANDS
 
     def advance(self, read: Iterable[tuple[int, int, int]]) -> None:
-        """These (band, unit, id) were taken, in this order."""
+        """Move on: these (band, unit, id) were taken, in this order."""
         for band, unit, message_id in read:
             self._positions[band] = (unit, message_id)
 
     def spans(self, stepped_over: Sequence[int] = ()) -> Spans:
-        """What the next claim reads: bands, and for each stretch from (unit, id) on, before a unit.
+        """The bands of the next claim, and for each stretch its first (unit, id) and the unit it
+        ends before.
 
         `stepped_over` are batches, in ascending order.
         """

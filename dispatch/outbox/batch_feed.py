@@ -1,8 +1,9 @@
-"""Batches that have a rate of their own: so many of their messages a second, over all processes.
+"""Batches with a rate of their own: so many parts a second, over all processes together.
 
-Owns the claim of such a batch's messages, in the transaction that pays for them in the batch's row:
-whoever claims holds the row, so the processes share one bucket without a word between them. Must
-not send; what was let go and held up on its way is stopped by batch_pace.py.
+Owns the claim of such a batch's messages, in the transaction that pays for them in the batch's row.
+Must not send. What was let go and held up on its way is stopped by batch_pace.py.
+
+Whoever claims locks the row, so all processes share one bucket without talking to each other.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ MICROSECONDS = 1_000_000
 
 
 def parts_allowed(rate: RateSpec, paid_until: int, now: int) -> int:
-    """How many parts may go now. Moments in microseconds; rate and burst as a leaky bucket has
-    them (ITU-T I.371): what went is paid for until `paid_until`.
+    """How many parts may go now. Moments in microseconds; what went is paid for until `paid_until`.
+
+    A leaky bucket with rate and burst (the GCRA of ITU-T I.371).
     """
     if rate.paused:
         return 0
@@ -42,7 +44,9 @@ def parts_allowed(rate: RateSpec, paid_until: int, now: int) -> int:
 
 
 def paid_after(rate: RateSpec, paid_until: int, now: int, parts: int) -> int:
-    """Until when all is paid for, once these parts went: rounded up, so never too fast."""
+    """The moment until which all is paid for, once these parts went. Rounded up, so never too
+    fast.
+    """
     return max(paid_until, now) - (-parts * rate.denominator * MICROSECONDS // rate.numerator)
 
 
@@ -67,11 +71,11 @@ class BatchFeed:
         self._task = PeriodicTask("batch feed", self._turn, self._pause_seconds, ended=ended)
 
     def start(self) -> None:
-        """Begin to let go."""
+        """Start the loop."""
         self._task.start()
 
     async def stop(self) -> None:
-        """Let nothing go any more."""
+        """Stop the loop. Nothing is let go any more."""
         await self._task.stop()
 
     async def _turn(self) -> None:
@@ -109,14 +113,14 @@ class BatchFeed:
 
 
 def _pause(rate: RateSpec) -> float:
-    """Half of the time in which a burst is earned: what is let go at once is never lost to it."""
+    """Half of the time in which a burst is earned, so that no burst is lost to a full bucket."""
     if rate.paused:
         return PAUSE_SECONDS_MAX
     return min(PAUSE_SECONDS_MAX, max(PAUSE_SECONDS_MIN, rate.burst / rate.per_second / 2))
 
 
 class _PaidRows:
-    """One claim of a batch's messages, as many parts as may go now."""
+    """One claim of a batch's messages: as many parts as may go now."""
 
     def __init__(self, batch: int, after: int, connectors: list[int], room: int) -> None:
         self._batch = batch
@@ -127,9 +131,10 @@ class _PaidRows:
     async def find(self, database: Connection) -> Sequence[asyncpg.Record]:
         row = await database.fetchrow(_SQL["batch_paid"], self._batch)
         if row is None:
-            return ()  # another process is at it, or it was stopped meanwhile
+            return ()  # another process is at it, or the batch was stopped meanwhile
         rate = parse_rate(row["rate"])
-        # Microseconds from the row's own moment: nothing is rounded, no clock but the database's.
+        # Microseconds from the row's own moment: nothing is rounded, and only the database's clock
+        # counts.
         ahead = row["paid_until"] - row["now"]
         paid_until = ahead // timedelta(microseconds=1)
         allowed = min(parts_allowed(rate, paid_until, 0), self._room)
@@ -152,8 +157,9 @@ class _PaidRows:
 def _fitting(
     found: Sequence[asyncpg.Record], allowed: int, *, full: bool
 ) -> tuple[Sequence[asyncpg.Record], int]:
-    """The first rows whose parts are allowed. A message larger than the burst goes when nothing is
-    owed, and is paid for by those behind.
+    """The first rows whose parts are allowed.
+
+    A message larger than the burst goes when nothing is owed. Those behind it pay for it.
     """
     parts = 0
     for position, row in enumerate(found):

@@ -1,7 +1,7 @@
-"""The claim: out of the outbox and into this process's memory, exactly once.
+"""The claim: from the outbox into this process's memory, exactly once.
 
-Owns the transaction in which free rows become this term's, what becomes of it when its COMMIT was
-not heard of, and the hand-over into the ready queues. Must not decide which rows are claimed.
+Owns the transaction in which free rows become this term's, and the hand-over into the ready queues.
+Owns what happens when the answer to its COMMIT is lost. Must not decide which rows are claimed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Find = Callable[[Connection], Awaitable[Sequence[asyncpg.Record]]]
 
 
 class _Begun(msgspec.Struct):
-    """A message as its first parts went out: so many submit_sm, of so many parts each."""
+    """A message whose first parts went out: this many submit_sm, of this many parts each."""
 
     submits: int
     segments: int = 1
@@ -35,7 +35,7 @@ class _Begun(msgspec.Struct):
 
 
 class Claims:
-    """One connection's claims."""
+    """The claims on one database connection."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Claims:
         self.claimed = 0
 
     def on(self, dedicated: Dedicated) -> Claims:
-        """The same on another connection."""
+        """The same on another database connection."""
         return Claims(
             dedicated,
             vault=self._vault,
@@ -66,11 +66,11 @@ class Claims:
         )
 
     async def claim(self, find: Find) -> tuple[Sequence[asyncpg.Record], list[ReadyMessage]]:
-        """Take the rows that `find` locks: the rows, and the messages in the same order. Those
-        whose number cannot be opened are ended, and are no message.
+        """Claim the rows that `find` locks. Returns the rows, and their messages in the same order.
 
-        In two steps, so that the ids are known before the COMMIT: if its answer is lost they are
-        given back, else they would be owned and nowhere in memory.
+        Messages whose number cannot be decrypted are ended and left out. There are two steps, so
+        the ids are known before the COMMIT. If its answer is lost they are given back. Otherwise
+        they would be owned and in nobody's memory.
         """
         database = await self._dedicated.connection()
         await self._doubtful.settle(database, self._unclaim)
@@ -101,8 +101,8 @@ class Claims:
         return found, messages
 
     def hand_over(self, dispatch: ConnectorDispatch, messages: list[ReadyMessage]) -> int:
-        """Into the ready queue. Room was asked for in rows and is kept in parts: what does not fit,
-        the last so many, goes back with the next claim.
+        """Put them into the ready queue. Room is asked for in rows and kept in parts: the last ones
+        that do not fit go back with the next claim.
         """
         fitting = len(messages)
         for position, message in enumerate(messages):
@@ -116,7 +116,9 @@ class Claims:
         return len(back)
 
     async def _fail(self, unreadable: Mapping[int, bool]) -> None:
-        """They are ours and nowhere in memory: if this fails they are given back, and met again."""
+        """End messages that are ours and nowhere in memory. If that fails they are given back, and
+        met again.
+        """
         try:
             async with self._dedicated.transaction() as database:
                 await fail_unreadable(database, unreadable, self._term, self._ids)
@@ -131,7 +133,7 @@ class Claims:
     ) -> Mapping[int, _Begun]:
         """Half-sent messages resume with their missing parts only (E79).
 
-        All of several parts are asked about: a part that was throttled used up no attempt.
+        All with several parts are asked about: a part that was throttled used no attempt.
         """
         resumed = [row["id"] for row in rows if row["parts"] > 1 or self._texts_differ()]
         done: dict[int, _Begun] = {}
@@ -149,7 +151,8 @@ class Claims:
             return None
         expires_at = row["expires_at"]
         options = row["options"]
-        # Begun in other parts than were counted at accept, maybe: by another connector's settings.
+        # Perhaps begun with other parts than were counted at accept, under another connector's
+        # settings.
         begun = done.get(row["id"]) or _Begun(row["parts"])
         return ReadyMessage(
             id=row["id"],

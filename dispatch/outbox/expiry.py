@@ -1,7 +1,7 @@
-"""What waits in the outbox until it is of no use to anybody.
+"""Messages that expire while they wait in the outbox.
 
-Owns the sweep that ends such messages: one row of part 0, as for every message that ends before the
-wire. What stands in a ready queue is ended there (planner.py). Must not end what somebody holds.
+Owns the sweep that ends them: one row of part 0, as for each message that ends before the wire.
+Must not end what a process holds in memory (planner.py does).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from storage.pool import Connection
 
 _SQL = sql.load("dispatch")
 ROWS_MAX = 500  # in one transaction
-BATCHES_MAX = 20  # in one sweep, so that other work of this connection gets its turn
+BATCHES_MAX = 20  # in one sweep, so that other work on this connection gets its turn
 
 
 async def expire_waiting(connection: Connection, now: datetime, ids: IdSource) -> int:
-    """End what has expired, as far as one sweep goes; returns how many messages.
+    """End what has expired, at most one sweep's worth. Returns how many messages.
 
-    A message that may have been sent at an earlier attempt is `unconfirmed`: that it expired here
-    says nothing about the copy that may be on its way.
+    A message that an earlier attempt may have sent becomes `unconfirmed`. That it expired here says
+    nothing about that copy.
     """
     ended = 0
     for _ in range(BATCHES_MAX):

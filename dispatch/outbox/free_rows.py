@@ -1,8 +1,10 @@
 """One claim of messages that wait for nothing but room.
 
-Owns which of them are taken: the next of one connector and category, by cursor. What lost its
-moment while its batch was stopped is given one again, so that the rates are asked (due_rows.py) and
-a batch that goes on is no burst.
+Owns which of them are taken: the next of one connector and category, by cursor. Must not change who
+owns a row (claims.py).
+
+What lost its moment while its batch was stopped gets one again, so that the rates are asked
+(due_rows.py). A batch that goes on is then no burst.
 """
 
 from __future__ import annotations
@@ -28,10 +30,10 @@ class FreeRows:
         """`paced`: there are rates to ask."""
         self._asked = (connector, category, *spans, room)
         self._paced = paced
-        self.moved = False  # rows were put elsewhere: behind them may be others
+        self.moved = False  # rows were put elsewhere: there may be more behind them
 
     async def find(self, database: Connection) -> Sequence[asyncpg.Record]:
-        """Those to be claimed, locked."""
+        """The rows to be claimed, locked."""
         found = await database.fetch(_SQL["outbox_free"], *self._asked)
         if not self._paced:
             return found

@@ -1,8 +1,10 @@
-"""From a connector that is down to the next one of the route that is up.
+"""Failover: from a connector that is down to the next one of the route that is up.
 
-Owns the move of what waits in the outbox for a connector that cannot send: each message's route is
-decided anew. Moves nothing that may have been sent and nothing of which a part was sent (E80), and
-nothing in memory: a connector that is down frees what it holds first. Must not send.
+Owns the move of what waits in the outbox for a connector that cannot send. Each message's route is
+decided anew. Must not send.
+
+What may have been sent stays, and what was sent in part (E80). So does what is in memory: a
+connector that is down frees that first.
 """
 
 from __future__ import annotations
@@ -32,11 +34,11 @@ _SQL = sql.load("dispatch")
 _log = structlog.get_logger(__name__)
 
 TURN_SECONDS = 0.5
-DOWN_SECONDS = 3.0  # a link that is lost for a moment keeps its messages
+DOWN_SECONDS = 3.0  # a link lost for a moment keeps its messages
 ROWS_MAX = 500  # in one transaction
 BATCHES_PER_TURN_MAX = 20  # of one connector and category, so that an OTP waits behind no backlog
 SLICE_ITEMS = 200
-AGAIN_SECONDS = 60.0  # what could not be moved is looked at again
+AGAIN_SECONDS = 60.0  # until what could not be moved is looked at again
 
 _FIRST = datetime.fromtimestamp(0, UTC)
 
@@ -67,8 +69,9 @@ class Handover:
         configured_away: Callable[[], Collection[int]] = tuple,
         ended: Ended,
     ) -> None:
-        """`configured_away` are connectors that were once used and are no more: what waits for
-        them waits for nobody. `backlog` is told which connector and category have more to claim.
+        """`configured_away`: connectors that were used once and are configured no more.
+
+        `backlog` is told which connector and category have more to claim.
         """
         self._dedicated = dedicated
         self._connectors = connectors
@@ -87,19 +90,19 @@ class Handover:
         self.moved = 0
 
     def start(self) -> None:
-        """Begin to look for connectors that are down."""
+        """Start the loop."""
         self._task.start()
 
     async def stop(self) -> None:
-        """Move nothing any more."""
+        """Stop the loop. Nothing is moved any more."""
         await self._task.stop()
 
     def routes_changed(self) -> None:
-        """What could not be moved before may have another way now."""
+        """Look again at what could not be moved: it may have another way now."""
         self._cursors.clear()
 
     async def turn(self) -> None:
-        """One look at every connector; moves at most a few thousand rows of each."""
+        """Look at every connector once. Moves at most a few thousand rows of each."""
         now = self._monotonic()
         up = frozenset(number for number, dispatch in self._connectors.items() if dispatch.up)
         if up != self._up:
@@ -139,7 +142,7 @@ class Handover:
         return moved
 
     async def _move_due(self, connector: int, cursors: _Cursors) -> int:
-        """What waited for another attempt or for its time, which has come."""
+        """Move what waited for another attempt, or for a moment that has come."""
         moved = 0
         for _ in range(BATCHES_PER_TURN_MAX):
             async with self._dedicated.transaction() as database:
@@ -154,7 +157,7 @@ class Handover:
         return moved
 
     async def _move(self, database: asyncpg.Connection, connector: int, ids: Sequence[int]) -> int:
-        """Decide these anew; in the caller's transaction, which has locked them."""
+        """Decide these anew, in the transaction of the caller, who has locked them."""
         if not ids:
             return 0
         rows = await database.fetch(_SQL["messages_waiting"], ids, min(ids))

@@ -1,8 +1,9 @@
-"""What a process that died left behind.
+"""Recovery of what a process that died has left.
 
-Owns the take-over of a dead term: its database sessions are ended first, because its last COMMIT
-may still be landing; then what its open intents name is in doubt, and what they do not name was
-certainly not sent. Must run before this process claims anything.
+Owns the take-over of a dead term. Must run before this process claims anything.
+
+The dead term's database sessions are ended first, because its last COMMIT may still be landing.
+Then what its open intents name is in doubt. What they do not name was certainly not sent.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ _log = structlog.get_logger(__name__)
 
 
 class Recovered(msgspec.Struct):
-    """What was found: terms taken over, messages freed, messages in doubt that are sent again,
-    held or given up.
+    """What was found: terms taken over, messages freed, and messages in doubt by what became of
+    them.
     """
 
     terms: int = 0
@@ -40,7 +41,7 @@ class Recovered(msgspec.Struct):
     resent: int = 0
     held: int = 0
     failed: int = 0
-    settled: int = 0  # named by an intent, but their results were stored: only the intent was left
+    settled: int = 0  # named by an intent whose results were all stored
 
     def add(self, other: Recovered) -> None:
         """Sum up several runs."""
@@ -56,7 +57,7 @@ async def recover(
     ids: IdSource,
     policy: OutcomePolicy,
 ) -> Recovered:
-    """Take over every dead term. Safe to run again at any point, and by two processes at once."""
+    """Take over every dead term. Safe to run again at any point, and in two processes at once."""
     found = Recovered()
     for term in await dead_terms(connection, host, own_term=own_term):
         try:
@@ -133,7 +134,7 @@ async def _settle_doubt(
 
 
 def fail(row: SubmissionRow) -> None:
-    """A part that was in doubt and is given up."""
+    """Give up a part that was in doubt."""
     row.status = Status.FAILED
     row.reason = Reason.UNKNOWN
     row.error = GIVEN_UP
@@ -142,11 +143,11 @@ def fail(row: SubmissionRow) -> None:
 async def unanswered_parts(
     connection: Connection, rows: Sequence[asyncpg.Record], ids: IdSource
 ) -> list[SubmissionRow]:
-    """One unconfirmed row for each part that has no result: it may have been sent."""
+    """One unconfirmed row for each part without a result: it may have been sent."""
     named = [row["id"] for row in rows]
     results = await connection.fetch(_SQL["parts_done"], named, min(named))
     done = {(row["message_id"], row["part"]) for row in results}
-    # Begun in other parts than were counted at accept, maybe.
+    # Perhaps begun with other parts than were counted at accept.
     parts = {row["message_id"]: row["parts"] for row in results}
     return [
         SubmissionRow(

@@ -1,8 +1,8 @@
 """From the outbox back into the ready queues.
 
-Owns the claim of free outbox rows for this process: what was accepted when a ready queue had no
-room, what waits for another attempt, and what a dead process left. Reads by cursor, so that a
-backlog of a million costs each claim no more than a backlog of a thousand. Must not send.
+Owns the claims for this process: what found no room in a ready queue, what waits for another
+attempt, and what a dead process left. Must not send. Reads by cursor, so a claim costs no more with
+a backlog of a million than with a thousand.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from storage.pool import Dedicated
 
 CLAIM_ROWS_MAX = 500
 DUE_ROWS_MAX = 200  # of each category
-SWEEP_SECONDS = 1.0  # without the cursor: ids may be committed out of order
+SWEEP_SECONDS = 1.0  # between reads from the beginning: ids may be committed out of order
 DUE_SECONDS = 0.2  # how late a retry or a paced message may go
 ROOM_SECONDS = 0.02  # how soon to look again while a backlog waits for room
 
@@ -47,9 +47,10 @@ class Refiller:
         pace: ReleasePace | None = None,
         texts_differ: bool = False,
     ) -> None:
-        """`ended` is told when the loop has ended by itself, which it should not. `pace` is the
-        one that the accepter asks too. `texts_differ`: a connector may make several parts of what
-        was one part at accept.
+        """`ended` is told when the loop has ended by itself, which it should not.
+
+        `pace` is the one that accept asks too. `texts_differ`: a connector may make several parts
+        of what was one part at accept.
         """
         self._claims = Claims(
             dedicated, vault=vault, ids=ids, term=term, texts_differ=lambda: self.texts_differ
@@ -69,11 +70,11 @@ class Refiller:
 
     @property
     def claimed(self) -> int:
-        """Messages taken since start."""
+        """Messages claimed since start."""
         return self._claims.claimed
 
     def claims_on(self, dedicated: Dedicated) -> Claims:
-        """As its own, on another connection."""
+        """As its own claims, on another database connection."""
         return self._claims.on(dedicated)
 
     def look_again(self) -> None:
@@ -82,16 +83,16 @@ class Refiller:
         self._task.wake()
 
     def backlog(self, connector: int, category: int) -> None:
-        """Committed messages of this kind wait in the outbox."""
+        """Note that committed messages of this kind wait in the outbox."""
         self._backlog.add((connector, category))
         self._task.wake()
 
     def start(self) -> None:
-        """Begin to claim."""
+        """Start the loop."""
         self._task.start()
 
     async def stop(self) -> None:
-        """Claim nothing any more."""
+        """Stop the loop. Nothing is claimed any more."""
         await self._task.stop()
 
     async def _turn(self) -> None:
@@ -114,8 +115,9 @@ class Refiller:
         return ROOM_SECONDS if self._backlog or self._more_due else DUE_SECONDS
 
     async def _claim_due(self, connector: int) -> None:
-        """Retries, and released and paced messages whose time has come: of each category as many
-        as it has room for, a slice at a time, urgent ones first.
+        """Claim retries, released and paced messages whose time has come, urgent ones first.
+
+        Of each category as many as it has room for, a slice at a time.
         """
         dispatch = self._connectors.get(connector)
         if dispatch is None or not dispatch.up:
@@ -136,7 +138,7 @@ class Refiller:
         self._more_due |= due.moved or len(claimed) >= DUE_ROWS_MAX
 
     async def _refill(self, connector: int, category: int) -> None:
-        """One claim, as large as the room that is free; an emptied kind is forgotten until the next
+        """One claim, as large as the free room. A kind that is empty is left out until the next
         sweep.
         """
         key = (connector, category)

@@ -1,6 +1,6 @@
-"""Messages whose stored number cannot be opened: they can go to nobody, so they are failed.
+"""Messages whose stored number cannot be decrypted: they can go to nobody, so they fail.
 
-Owns that end: one row of part 0, as for every message that ends before the wire. Must not open
+Owns that end: one row of part 0, as for each message that ends before the wire. Must not decrypt
 numbers (storage/crypto.py).
 """
 
@@ -27,8 +27,10 @@ NUMBER_UNREADABLE = "number unreadable"
 async def fail_unreadable(
     connection: Connection, begun: Mapping[int, bool], term: int, ids: IdSource
 ) -> Sequence[int]:
-    """End these messages of this term (id -> whether parts of it went out), in the caller's
-    transaction. What may have been sent at an earlier attempt is `unconfirmed`.
+    """End these messages of this term, in the caller's transaction.
+
+    Given as id -> whether parts of it went out. What an earlier attempt may have sent becomes
+    `unconfirmed`.
     """
     rows = await connection.fetch(_SQL["outbox_unreadable"], list(begun), term)
     await insert_submissions(

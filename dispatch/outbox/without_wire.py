@@ -1,7 +1,7 @@
-"""The result of a message that left the outbox without the wire.
+"""The result row of a message that ends without reaching the wire.
 
-Owns the row of part 0 that gives its status a home. Must not delete from the outbox nor store the
-row: whoever ends the message does both in one transaction.
+Owns the row of part 0 that holds its status. Must not delete from the outbox nor store the row:
+whoever ends the message does both in one transaction.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def row_without_wire(
     reason: Reason = Reason.NONE,
     error: str | None = None,
 ) -> SubmissionRow:
-    """`outbox` has id, parts, account, category and connector of the row that was deleted."""
+    """`outbox`: id, parts, account, category and connector of the row that was deleted."""
     return SubmissionRow(
         id=ids.next(),
         message_id=outbox["id"],
