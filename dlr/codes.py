@@ -1,11 +1,11 @@
-"""What carriers' codes say: the tables that smsgate ships, and which of them hold for a connector.
+"""What carriers' error codes mean: the tables of smsgate, and which of them hold for a connector.
 
 Owns the tables (`dlr/code_tables/*.csv`) and the look-up. Must not decide what is done about a
 code: retries are `dispatch/answers/error_policy.py`, suppression is `dlr/hygiene.py`.
 
-A bare number means something only to a connector that names its table: 1 is an unknown subscriber
-to one carrier and a handset that is off to another. Words (`MK:0001`, `ESME_RINVDSTADR`) mean the
-same everywhere. An unknown code is kept as it came, with the reason that its status has.
+A bare number means something only to a connector that names its table. To one carrier 1 is an
+unknown subscriber, to another a handset that is off. Words (`MK:0001`, `ESME_RINVDSTADR`) mean the
+same everywhere. An unknown code is kept as it came, with the reason of its status.
 """
 
 from __future__ import annotations
@@ -34,8 +34,10 @@ PRUNE_SURE_MIN, SURE_MAX = 2, 3
 class CodeClass(Enum):
     """What follows for the next message to the number.
 
-    PERMANENT: the same would fail again. RETRY: a later one may arrive. AMBIGUOUS: the code is
-    given for living numbers, too. PRUNE: nobody has the number.
+    - PERMANENT: the same would fail again.
+    - RETRY: a later one may arrive.
+    - AMBIGUOUS: living numbers get this code, too.
+    - PRUNE: nobody has the number.
     """
 
     PERMANENT = "P"
@@ -45,8 +47,10 @@ class CodeClass(Enum):
 
 
 class Code(msgspec.Struct, frozen=True):
-    """One row. `sure`: 3 a specification or the carrier's own page, 2 two public tables agree, 1
-    one table, or tables that differ.
+    """One row. `sure`: 3 by a specification or the carrier's own page, 2 by two public tables that
+    agree.
+
+    1 by one table, or by tables that differ.
     """
 
     code: str
@@ -68,19 +72,20 @@ _OF_STATUS: Mapping[Status, Reason] = MappingProxyType(
     }
 )
 _EXPLAINED = frozenset({Status.EXPIRED, Status.REJECTED, Status.UNDELIVERED, Status.FAILED})
-# An expired message can carry a left-over code of an earlier attempt; only these two are the
+# An expired message can carry a code left over from an earlier attempt. Only these two are the
 # carrier's verdict.
 _VERDICTS = frozenset({Status.REJECTED, Status.UNDELIVERED})
 
 
 class Codes:
-    """What codes mean to one connector."""
+    """What codes mean on one connector."""
 
     def __init__(
         self, table: CodeTableName = "none", own: Mapping[str, Reason] | None = None
     ) -> None:
-        """`own`: what the operator says of this carrier's codes; it wins over the tables. Raises
-        ValueError for a code that means two things.
+        """`own`: the operator's meanings of this carrier's codes, which win over the tables.
+
+        Raises ValueError for a code with two meanings.
         """
         self.table = table
         self.own = _own(own or {})
@@ -93,15 +98,15 @@ class Codes:
         return hash((self.table, frozenset(self.own)))
 
     def find(self, error: str) -> Code | None:
-        """The row of a code as a carrier wrote it."""
+        """The row of a code as a carrier wrote it; None for an unknown one."""
         return self._codes.get(canonical_code(error))
 
     def reason(self, status: Status, error: str | None) -> Reason:
         """Why a part has this status.
 
         `error` is the carrier's code: `err:` of the receipt, a command_status name, a word. Unknown
-        codes give the status's own reason. That nobody has a number is said of a verdict only
-        (rejected, undelivered).
+        codes give the status's own reason. Only a verdict (rejected, undelivered) says that nobody
+        has the number.
         """
         if status is Status.DELIVERED:
             return Reason.NONE  # nearly every one
@@ -122,8 +127,8 @@ class Codes:
 
 
 def canonical_code(error: str) -> str:
-    """One spelling per code: upper case, decimal numbers with three digits (`1`, `01`, `0001` are
-    `001`; E26).
+    """One spelling per code: upper case, numbers with three digits (`1`, `01`, `0001` are `001`;
+    E26).
     """
     code = error.strip().upper()
     if code.isascii() and code.isdigit() and len(code) <= 10:
@@ -132,7 +137,7 @@ def canonical_code(error: str) -> str:
 
 
 def _own(said: Mapping[str, Reason]) -> dict[str, Code]:
-    """What an operator says is sure: a number that nobody has is given up."""
+    """The operator's meanings count as sure: a number that nobody has is given up."""
     codes: dict[str, Code] = {}
     for written, reason in said.items():
         code = canonical_code(written)
@@ -173,13 +178,13 @@ WORDS_ONLY: Final = Codes()
 
 
 class CodesOfConnectors:
-    """Made of (connector, its codes). One that is not named has the tables of words."""
+    """Made of (connector, its codes). A connector that is not named has the tables of words."""
 
     def __init__(self, members: Iterable[tuple[int, Codes]] = ()) -> None:
         self._codes = dict(members)
 
     def of(self, connector: int) -> Codes:
-        """What codes mean to this connector."""
+        """What codes mean on this connector."""
         return self._codes.get(connector, WORDS_ONLY)
 
 

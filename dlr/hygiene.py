@@ -1,9 +1,10 @@
-"""Which receipts are proof that a number is dead.
+"""Which receipts prove that a number is dead.
 
-Owns that decision and the suppression entry it leads to. Pure: the caller writes the entry, in the
-transaction that stores the receipt. Must not look at counts or history: one definite code is proof,
-any number of doubtful ones is not (`dlr/codes.py` says which is which). Texting a dead number costs
-a fee, dropping a living customer costs the customer.
+Owns that decision, and the suppression entry it leads to. Must not look at counts or history: one
+definite code is proof, any number of doubtful ones is not (`dlr/codes.py`). Pure: the caller writes
+the entry, in the transaction that stores the receipt.
+
+Texting a dead number costs a fee. Dropping a living customer costs the customer.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ SOURCE = "receipt"
 
 
 def may_prune(receipt: ReceiptRow, codes: CodesOfConnectors) -> bool:
-    """Whether this receipt, once applied, would be proof; never where the carrier's own word for
-    the state is one that nobody knows.
+    """Whether this receipt would be proof, once applied. Never if its word for the state is
+    unknown.
     """
     return receipt.unknown_state is None and codes.of(receipt.connector).proves_dead(
         receipt.status, receipt.error
@@ -28,8 +29,8 @@ def may_prune(receipt: ReceiptRow, codes: CodesOfConnectors) -> bool:
 def prunes(receipt: AppliedReceipt, codes: CodesOfConnectors) -> bool:
     """Whether this receipt is proof: it was matched to a message of ours and decided its status.
 
-    A receipt that changed nothing is none: a duplicate has been counted, and one that ranks below
-    what is known, such as `undelivered` after `delivered`, is contradicted.
+    One that changed nothing is no proof. A duplicate has been counted. One that ranks below what is
+    known contradicts it, such as `undelivered` after `delivered`.
     """
     return receipt.matched and receipt.changed and may_prune(receipt.row, codes)
 
@@ -37,8 +38,8 @@ def prunes(receipt: AppliedReceipt, codes: CodesOfConnectors) -> bool:
 def suppression_of(
     receipt: AppliedReceipt, to_idx: bytes, to_enc: bytes | None = None
 ) -> Suppression:
-    """The entry for the number (16-byte index, sealed) whose receipt `prunes`: no account and no
-    category may text it.
+    """The entry for the number (16-byte index, encrypted) of a receipt that `prunes`: for every
+    account and category.
     """
     return Suppression(
         to_idx=to_idx,

@@ -1,8 +1,9 @@
-"""Finding out how a carrier writes ids in receipts, from the first receipts that come (E1, E2).
+"""Learning how a carrier writes ids in receipts, from the first receipts that come (E1, E2).
 
-Owns the evidence and the verdict. Pure; bounded. An id that fits proves nothing, since small
-numbers are hexadecimal and decimal at once: it counts only when the number that the receipt is
-about is the one the answered message went to. Must not be asked where the settings say the base.
+Owns the evidence and the verdict. Must not be asked where the settings say the base. Pure; bounded.
+
+An id that fits proves nothing, since small numbers are hexadecimal and decimal at once. It counts
+only if the receipt is about the number that the answered message went to.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ Form = Literal["opaque", "dec", "hex"]
 
 ANSWERS_REMEMBERED_MAX = 5_000
 NUMBERS_PER_ID_MAX = 8  # some carriers answer several submits with one id (E92)
-CONFIRMATIONS = 20  # receipts that fit by id and by number
+CONFIRMATIONS = 20  # receipts that fit both by id and by number
 RECEIPTS_LOOKED_AT_MAX = 2_000  # then ids are taken as they are written
 NUMBER_DIGITS_COMPARED = 7  # carriers drop a country code or a trunk prefix, not the subscriber
 
-# (how answers write ids, how receipts do), the plainest first: of several that fit as often, the
-# first is meant.
+# (how answers write ids, how receipts do), plainest first: of several that fit as often, the first
+# is meant.
 _PAIRS: tuple[tuple[Form, Form], ...] = (
     ("opaque", "opaque"),
     ("dec", "dec"),
@@ -34,12 +35,12 @@ _PAIRS: tuple[tuple[Form, Form], ...] = (
 
 
 class Translation(msgspec.Struct, frozen=True):
-    """From a receipt's id to the id as the answer wrote it, which is how it was stored."""
+    """From a receipt's id to the id as the answer wrote it, which is the stored form."""
 
     answer: Form = "opaque"
     receipt: Form = "opaque"
     upper: bool = False
-    width: int = 0  # zeros in front up to so many characters
+    width: int = 0  # zeros in front, up to so many characters
 
     def __call__(self, identifier: str) -> str:
         if self.answer == "opaque":
@@ -53,11 +54,11 @@ class Translation(msgspec.Struct, frozen=True):
 
 
 class IdLearner:
-    """One connector's evidence, until `translation` is set."""
+    """The evidence of one connector, until `translation` is set."""
 
     def __init__(self) -> None:
         self.translation: Translation | None = None
-        # id as stored -> the numbers that submits answered with it went to, the newest last
+        # id as stored -> the numbers of submits that were answered with it, newest last
         self._answers: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         self._by_value: dict[Form, dict[str, str]] = {"dec": {}, "hex": {}}  # -> id as stored
         self._scores = [0] * len(_PAIRS)
@@ -76,7 +77,7 @@ class IdLearner:
             self._forget_oldest()
 
     def receipt(self, identifier: str, number: str) -> Translation | None:
-        """A receipt about `number` came; the verdict, once there is one."""
+        """A receipt about `number` came. Returns the verdict, once there is one."""
         if self.translation is not None:
             return self.translation
         self._receipts += 1

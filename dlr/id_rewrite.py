@@ -1,8 +1,9 @@
-"""Rewriting a carrier's ids by a pattern, where it puts something of its own around them (E6).
+"""Rewriting a carrier's ids by a pattern, where it adds something of its own to them (E6).
 
-Owns which patterns are let in and their application. Pure. An id is short and a pattern simple, so
-that no id that a carrier sends can make it slow: at most REPEATS_MAX repetitions, none of a group,
-no look-around and no back-reference.
+Owns which patterns are allowed, and their application. Must not know which connector has one. Pure.
+
+No id that a carrier sends can make a pattern slow: ids are short and patterns simple. At most
+REPEATS_MAX repetitions, none of a group, no look-around and no back-reference.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ _BACK_REFERENCE = re.compile(r"\\[1-9]")
 
 
 class IdRewrite:
-    """Every match of `pattern` in an id becomes `replacement`, which may name groups (`\\1`)."""
+    """Replaces each match of `pattern` in an id by `replacement`, which may name groups."""
 
     def __init__(self, pattern: str, replacement: str) -> None:
-        """Raises ValueError, for the operator, for what cannot or must not be used."""
+        """Raises ValueError, worded for the operator, for what cannot or must not be used."""
         if len(pattern) > PATTERN_CHARACTERS_MAX or len(replacement) > PATTERN_CHARACTERS_MAX:
             raise ValueError(f"a pattern has at most {PATTERN_CHARACTERS_MAX} characters")
         _check_simple(pattern)
         try:
             with warnings.catch_warnings():
-                # What re warns of will mean something else in a Python to come.
+                # What re warns of will mean something else in a later Python.
                 warnings.simplefilter("error")
                 self._pattern = re.compile(pattern, re.ASCII)
             self._pattern.sub(replacement, "")
@@ -43,7 +44,7 @@ class IdRewrite:
         self._replacement = replacement
 
     def __call__(self, identifier: str) -> str:
-        """The id as it is compared; one that the rewriting would leave empty stays as it is."""
+        """The id as it is compared. One that the rewriting would leave empty stays as it is."""
         written = self._pattern.sub(self._replacement, identifier[:ID_CHARACTERS_MAX])
         return written[:ID_CHARACTERS_MAX] or identifier
 

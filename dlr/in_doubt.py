@@ -1,9 +1,11 @@
-"""What becomes of submissions in doubt when somebody decides about them.
+"""Submissions in doubt, changed when somebody decides about them.
 
-Owns those changes of `submission`. A part in doubt has a row of status unconfirmed. Sent again, the
-row is marked and stays in doubt, and the part is what its best row says; given up, it is `dropped`,
-which ranks below every verdict of a carrier, so that a late receipt still tells the truth. Must not
-decide, and must not put messages anywhere.
+Owns those changes of `submission`. Must not decide, and must not put messages anywhere. A part in
+doubt has a row of status `unconfirmed`.
+
+Sent again: the row is marked and stays in doubt, and the part is what its best row says. Given up:
+the row is `dropped`. That ranks below every verdict of a carrier, so a late receipt still tells the
+truth.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from storage import sql
 from storage.pool import Connection
 
 _SQL = sql.load("dlr")
-IN_DOUBT = (Status.UNCONFIRMED, Status.DROPPED)  # is, or was given up in it: it may have been sent
+# In doubt, or given up in doubt: it may have been sent.
+IN_DOUBT = (Status.UNCONFIRMED, Status.DROPPED)
 GIVEN_UP = "in doubt"  # `submission.error` of a part that failed because it was in doubt
 RESENT = "resent"  # `submission.error` of a row in doubt whose part is submitted once more
 
@@ -25,8 +28,9 @@ RESENT = "resent"  # `submission.error` of a row in doubt whose part is submitte
 async def lock_in_doubt(
     connection: Connection, account: int, message_ids: Sequence[int]
 ) -> dict[int, int]:
-    """Those of these messages with a part in doubt, and its connector. No receipt changes their
-    rows before the transaction ends.
+    """Those of these messages with a part in doubt, and its connector.
+
+    No receipt changes their rows before the transaction ends.
     """
     if not message_ids:
         return {}
@@ -37,8 +41,9 @@ async def lock_in_doubt(
 
 
 async def answered_late(connection: Connection, rows: Sequence[SubmissionRow]) -> None:
-    """These submits were taken, as an answer says that came too late: their rows are out of doubt,
-    or stored now. What was decided about them meanwhile stays where it ranks higher.
+    """These submits were accepted, as an answer after its time says. Their rows leave the doubt.
+
+    A row that was not stored is stored now. What was decided meanwhile stays where it ranks higher.
     """
     ids = [row.id for row in rows]
     found = await connection.fetch(
@@ -55,7 +60,7 @@ async def answered_late(connection: Connection, rows: Sequence[SubmissionRow]) -
 
 
 async def mark_resent(connection: Connection, message_ids: Sequence[int]) -> None:
-    """The parts of these that are in doubt will be submitted once more."""
+    """The parts in doubt of these will be submitted once more."""
     if message_ids:
         await connection.execute(
             _SQL["in_doubt_mark"], message_ids, min(message_ids), Status.UNCONFIRMED, RESENT
@@ -63,7 +68,7 @@ async def mark_resent(connection: Connection, message_ids: Sequence[int]) -> Non
 
 
 async def drop(connection: Connection, message_ids: Sequence[int]) -> None:
-    """The parts of these that are in doubt are given up."""
+    """Give up the parts in doubt of these."""
     if message_ids:
         await connection.execute(
             _SQL["in_doubt_drop"],

@@ -1,9 +1,11 @@
 """The writers of `submission` and `unmatched_receipt`.
 
-Owns the statements that change these two tables, with `recipient_match.py` and `in_doubt.py`. Each
-function runs inside the caller's transaction and needs one round trip per statement, whatever the
-number of rows. Must not decide what a receipt means (`dlr/receipt.py`, `dlr/reasons.py`) nor what
-follows from it (`dlr/hygiene.py`).
+Owns the statements that change these two tables, with `recipient_match.py` and `in_doubt.py`. Must
+not decide what a receipt means (`dlr/receipt.py`, `dlr/reasons.py`) nor what follows from it
+(`dlr/hygiene.py`).
+
+Each function runs inside the caller's transaction. It needs one round trip per statement, for any
+number of rows.
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ from storage.ids import IdSource, id_at
 
 _SQL = sql.load("dlr")
 
-# A carrier reports within the validity period, three days at most (SMPP 3.4, 5.2.16: its own
-# choice), and one to spare.
+# A carrier reports within the validity period: three days at most, by its own choice (SMPP 3.4
+# section 5.2.16), and one to spare.
 MATCH_DAYS = 4
 SWEEP_ROWS_MAX = 500
 PURGE_ROWS_MAX = 10_000
@@ -63,9 +65,9 @@ class SubmissionRow(msgspec.Struct, gc=False):
 class AppliedReceipt(msgspec.Struct, gc=False):
     """What became of one ReceiptRow.
 
-    Not `matched`: parked, the ids are None. `changed`: it raised the status from `previous`. Of
-    several receipts in one call that say something about the same part, the one that ranks highest
-    is stored and the others are unchanged.
+    Not `matched`: it is parked, and the ids are None. `changed`: it raised the status from
+    `previous`. Of several receipts about one part in a call, the highest rank is stored. The others
+    are unchanged.
     """
 
     row: ReceiptRow
@@ -79,7 +81,7 @@ class AppliedReceipt(msgspec.Struct, gc=False):
     matched: bool = False
     changed: bool = False
     date_believed: bool = True  # else the arrival is stored in its place
-    others: int = 0  # parts of the message that it raised too, since it is about all of them
+    others: int = 0  # other parts of the message that it raised too, being about all of them
 
     @property
     def status(self) -> Status:
@@ -103,10 +105,10 @@ _COLUMNS = SubmissionRow.__struct_fields__
 async def insert_submissions(
     connection: asyncpg.Connection, rows: Sequence[SubmissionRow], *, again: bool = False
 ) -> None:
-    """Store results. `again`: after a COMMIT in doubt, where some of these rows may already stand.
+    """Store results, in the caller's transaction.
 
-    The caller's transaction; raises asyncpg.UniqueViolationError for an id that is there, unless
-    `again`.
+    Raises asyncpg.UniqueViolationError for an id that is there. With `again`, some may be there: it
+    repeats a COMMIT in doubt.
     """
     if not rows:
         return
@@ -118,7 +120,7 @@ async def insert_submissions(
 
 
 async def retract_unsent(connection: asyncpg.Connection, message_ids: Sequence[int]) -> None:
-    """Take back the rows of part 0 of these messages: their accept turned out not to have been.
+    """Delete the rows of part 0 of these messages: their accept turned out not to have happened.
 
     Nothing of such a message was ever sent, so a row of another part is left alone.
     """
@@ -134,12 +136,12 @@ async def apply_receipts(
     now: datetime | None = None,
     groups: ConnectorGroups = ALONE,
 ) -> list[AppliedReceipt]:
-    """Match receipts to submissions and raise their status; park what matches nothing. Answers row
-    by row, in order.
+    """Match receipts to submissions and raise their status; park what matches nothing.
 
-    Where each is the first verdict about the submit that is remembered under its id, one statement
-    does. The others are looked up, in their order. Matching looks back MATCH_DAYS from `now`
-    (default: the latest received_at). What was found is written down in the rows.
+    Returns what became of each, in order. One statement does where each is the first verdict about
+    the submit remembered under its id. The others are looked up, in their order. Matching looks
+    back MATCH_DAYS from `now` (default: the latest received_at). What was found is written into the
+    rows.
     """
     if not rows:
         return []
@@ -172,11 +174,10 @@ async def join_unmatched(
     *,
     now: datetime | None = None,
 ) -> list[ReceiptRow]:
-    """Take out and return the parked receipts of these (connector, carrier id) pairs.
+    """Delete and return the parked receipts of these (connector, carrier id) pairs.
 
-    Called in the transaction that inserts the submissions, before apply_receipts is given what this
-    returns. Receipts that came more than JOIN_MINUTES before `now` (default: the database's clock)
-    stay.
+    Called in the transaction that inserts the submissions. Give the result to apply_receipts.
+    Receipts that came more than JOIN_MINUTES before `now` (default: the database's clock) stay.
     """
     if not pairs:
         return []
@@ -191,7 +192,7 @@ async def join_unmatched(
 
 
 async def take_unmatched(connection: asyncpg.Connection, parked_ids: Sequence[int]) -> None:
-    """Take these out, as far as they are parked: the caller applies them anew."""
+    """Delete these, as far as they are parked: the caller applies them anew."""
     await connection.execute(_SQL["unmatched_take"], parked_ids)
 
 
@@ -202,10 +203,10 @@ async def sweep_unmatched(
     *,
     groups: ConnectorGroups = ALONE,
 ) -> list[AppliedReceipt]:
-    """Apply parked receipts whose submission is there by now; returns them, at most SWEEP_ROWS_MAX.
+    """Apply parked receipts whose submission is there by now. Returns them, at most SWEEP_ROWS_MAX.
 
-    A receipt parked by one session while another commits its submission is seen by neither; this
-    finds it. Looks at receipts parked before `older_than` and not more than JOIN_MINUTES before it.
+    A receipt parked by one session, while another commits its submission, is seen by neither. This
+    finds it. Looks at receipts parked before `older_than`, by at most JOIN_MINUTES.
     """
     found = await connection.fetch(
         _SQL["unmatched_sweep"],
@@ -222,7 +223,7 @@ async def sweep_unmatched(
 
 
 async def purge_unmatched(connection: asyncpg.Connection, now: datetime) -> int:
-    """Delete parked receipts older than MATCH_DAYS; returns how many, at most PURGE_ROWS_MAX."""
+    """Delete parked receipts older than MATCH_DAYS. Returns how many, at most PURGE_ROWS_MAX."""
     before = id_at(now - timedelta(days=MATCH_DAYS))
     answer = await connection.execute(_SQL["unmatched_purge"], before, PURGE_ROWS_MAX)
     return _affected(answer)
@@ -244,7 +245,7 @@ async def give_up(
 ) -> GivenUp:
     """Parts sent more than `after_hours` ago without a final receipt become unknown.
 
-    Looks at GIVE_UP_ROWS parts from `cursor` (a submission id) on; the caller goes on with the
+    Looks at GIVE_UP_ROWS parts from `cursor` (a submission id) on. The caller goes on with the
     cursor returned. A late receipt still upgrades an unknown part.
     """
     until = id_at(now - timedelta(hours=after_hours))
@@ -266,9 +267,11 @@ async def _apply(
     applied: Sequence[AppliedReceipt],
     open_only: Set[int | None],
 ) -> list[AppliedReceipt]:
-    """One UPDATE for all; fills in what became of each. Answers with those that have to be looked
-    up: the submits in `open_only` are raised only while they are open, and theirs is not, or
-    another process was quicker.
+    """Apply with one UPDATE, and fill in what became of each. Returns those that have to be looked
+    up.
+
+    Submits in `open_only` are raised only while they are open. Such a one was not, or another
+    process was quicker.
     """
     best: dict[int, AppliedReceipt] = {}
     for receipt in applied:
@@ -277,7 +280,7 @@ async def _apply(
         other = best.get(target)
         if other is None or outranks(receipt.row.status, other.row.status):
             best[target] = receipt
-    # By id, so that two writers meet the same rows in the same order and cannot deadlock.
+    # By id, so that two writers lock the rows in the same order and cannot deadlock.
     ordered = sorted(best)
     deciding = [best[target].row for target in ordered]
     records = await connection.fetch(
@@ -322,7 +325,7 @@ async def _apply(
 async def _spread(
     connection: asyncpg.Connection, applied: Sequence[AppliedReceipt], groups: ConnectorGroups
 ) -> None:
-    """What was said of a part is said of its message."""
+    """What a receipt said of a part, applied to its whole message."""
     about = {
         receipt.message_id: receipt
         for receipt in applied
@@ -356,7 +359,7 @@ async def _park(connection: asyncpg.Connection, rows: Sequence[ReceiptRow], ids:
 
 
 def unparked(record: asyncpg.Record, submission_id: int | None = None) -> ReceiptRow:
-    """A parked receipt as it came; `submission_id` where it is known by now."""
+    """A parked receipt as it came. `submission_id` where it is known by now."""
     others = record["other_idx"] or b""
     parties = Parties(
         record["to_idx"],

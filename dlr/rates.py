@@ -1,10 +1,10 @@
 """Rates that say what they are a rate of.
 
-Owns the formulas over outcome counts and their confidence bounds. Pure. Must not count anything
-(`dlr/report.py`).
+Owns the formulas over outcome counts, and their confidence bounds. Must not count anything
+(`dlr/report.py`). Pure.
 
-Every rate carries its numerator and denominator, and bounds: 2 of 30 is "6.7 %, somewhere between
-1.9 and 21.3", which keeps people from steering by noise.
+Every rate carries its numerator, denominator and bounds. 2 of 30 is "6.7 %, between 1.9 and 21.3".
+That keeps people from steering by noise.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ FORMULAS: Mapping[str, Formula] = MappingProxyType(
         "delivery_rate": Formula(("delivered",), ("sent",)),
         # Of what has a verdict: receipts lag, so this is the early estimate of delivery_rate.
         "confirmed_rate": Formula(("delivered",), ("delivered", *_FAILURES)),
-        # Of everything that was meant to go out, whoever failed. Unknown and pending are neither
-        # success nor failure.
+        # Of everything that was meant to go out, whoever failed. Unknown and pending count as
+        # neither.
         "failure_rate": Formula(
             (*_FAILURES, "failed"), ("accepted",), less=("suppressed", "capped", "canceled")
         ),
@@ -79,8 +79,8 @@ def wilson(numerator: int, denominator: int) -> tuple[float, float]:
 
 
 def rate_of(numerator: int, denominator: int) -> Rate:
-    """A rate of two counts. Raises ValueError for a numerator above its denominator: that is a
-    wrong formula.
+    """The rate of two counts. Raises ValueError for a numerator above its denominator: a wrong
+    formula.
     """
     if denominator == 0 and numerator == 0:
         return Rate(0, 0, None, None, None)
@@ -89,8 +89,8 @@ def rate_of(numerator: int, denominator: int) -> Rate:
 
 
 def delivery_rates(counts: Mapping[str, int]) -> dict[str, Rate]:
-    """Every rate of FORMULAS from outcome counts (dlr/report.py names them). A count that is
-    missing is 0.
+    """Every rate of FORMULAS from outcome counts (dlr/report.py names them). A missing count
+    is 0.
     """
     return {name: _evaluate(formula, counts) for name, formula in FORMULAS.items()}
 

@@ -1,7 +1,7 @@
-"""Why a message was not delivered: one closed set.
+"""Why a message was not delivered: one closed set of reasons.
 
-Owns the set, and what each reason says to people. Must not know carriers' codes (`dlr/codes.py`),
-nor decide what is done about a reason: retries are `dispatch/answers/error_policy.py`, suppression
+Owns the set, and what each reason says to people. Must not know carriers' codes (`dlr/codes.py`).
+Must not decide what is done about one: retries are `dispatch/answers/error_policy.py`, suppression
 is `dlr/hygiene.py`.
 """
 

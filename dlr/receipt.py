@@ -1,8 +1,8 @@
-"""What a delivery receipt means, whatever the carrier made of it.
+"""What a delivery receipt means, in whatever form the carrier wrote it.
 
-Owns the states (E18, E28), the receipt TLVs (receipted_message_id 0x001E, message_state 0x0427,
-network_error_code 0x0423), dates and ids. Pure. Must not take the text apart (receipt_text.py) nor
-decide whether a PDU is a receipt. Nothing that a carrier sends makes this module raise.
+Owns the states (E18, E28), dates, ids and the receipt TLVs: receipted_message_id 0x001E,
+message_state 0x0427, network_error_code 0x0423. Must not take the text apart (receipt_text.py) nor
+decide whether a PDU is a receipt. Pure. Nothing that a carrier sends makes this module raise.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from dlr.status import Status, advance
 
 IdBase = Literal["opaque", "hex", "dec"]
 
-# stat words of appendix B, their long and cut forms seen in the field, and those of SMPP 5.0.
-# DELETED and SKIPPED mean that nobody got the message. UNKNOWN is no outcome: the carrier does not
-# know either, and may tell later.
+# The stat words of appendix B with their long and cut forms seen in the field, and those of SMPP
+# 5.0. DELETED and SKIPPED mean that nobody got the message. UNKNOWN is no outcome: the carrier does
+# not know either, and may tell later.
 STATES: Mapping[str, Status] = MappingProxyType(
     {
         "DELIVRD": Status.DELIVERED,
@@ -78,7 +78,7 @@ MESSAGE_STATES: Mapping[int, str] = MappingProxyType(
     }
 )
 
-# Chinese carriers put their own code in place of the stat word: two letters and four digits; those
+# Chinese carriers put their own code in place of the stat word: two letters and four digits. Codes
 # of another form are in the code tables.
 _CARRIER_CODE = re.compile(r"[A-Z]{2}:[0-9]{4}")
 _HEX = re.compile(r"(?:0[xX])?[0-9A-Fa-f]{1,64}")
@@ -91,13 +91,13 @@ _GSM_NETWORK = 3  # network_error_code, first octet (SMPP 3.4, 5.3.2.31)
 class Receipt(msgspec.Struct, gc=False):
     """One receipt as the carrier meant it.
 
-    `carrier_id` is raw, from the TLV if there is one, else from the text, "" where neither names
-    one; `text_id` is the text's when the two differ (E7). `status` is SENT for an intermediate
-    state. `state` and `error` are the carrier's own words.
+    `carrier_id` is raw: from the TLV, else from the text, "" where neither has one. `text_id` is
+    the text's when the two differ (E7). `status` is SENT for an intermediate state. `state` and
+    `error` are the carrier's own words.
 
-    `unknown_state`: the word that nobody knows, "" for a receipt without any. `inferred`: no word
-    said so, but none was delivered, there is a date, and a code. `guessed`: a value stood without
-    its key. `undated`: it has a date that cannot be read.
+    `unknown_state`: a word without known meaning, or "". `guessed`: a value stood without its key.
+    `undated`: its date cannot be read. `inferred`: no word gave the state. But none was delivered,
+    and there are a date and a code.
     """
 
     carrier_id: str
@@ -113,7 +113,7 @@ class Receipt(msgspec.Struct, gc=False):
 
 
 class Likeness(IntEnum):
-    """How much of a receipt a text is that nothing else calls one."""
+    """How much of a receipt a text has that nothing else marks as one."""
 
     NONE = 0
     STATED = 1  # it names a state there is, and no message
@@ -130,11 +130,11 @@ def parse_receipt(
     states: Mapping[str, Status] = NO_STATES,
     zone: tzinfo = UTC,
 ) -> Receipt | None:
-    """Read a receipt from its text (one line), its TLVs, or both; never raises.
+    """Read a receipt from its text (one line), its TLVs, or both. Never raises.
 
-    `states`: what this carrier's own words mean, in capitals; `zone`: of its dates. None when it
-    says nothing about a message: an `id:` alone is none. Where text and TLV both give a state, the
-    one that ranks higher counts, as with two receipts.
+    None when it says nothing about a message; an `id:` alone says nothing. Where text and TLV both
+    give a state, the higher rank counts, as with two receipts. `states`: this carrier's own words,
+    in capitals. `zone`: of its dates.
     """
     words = receipt_words(text, is_state if states is NO_STATES else _StateOf(states))
     tlv_id = _identifier(receipted_message_id) if receipted_message_id else ""
@@ -187,12 +187,12 @@ def likeness(text: str, states: Mapping[str, Status] = NO_STATES) -> Likeness:
 
 
 def is_state(word: str) -> bool:
-    """Whether every carrier means a state by this word."""
+    """Whether this word is a state with every carrier."""
     return word.upper() in STATES or _is_code(word)
 
 
 class _StateOf:
-    """As is_state, with one carrier's own words."""
+    """As is_state, with one carrier's own words too."""
 
     def __init__(self, states: Mapping[str, Status]) -> None:
         self._states = states
@@ -204,9 +204,9 @@ class _StateOf:
 def normalise_id(raw: bytes | str, base: IdBase) -> str:
     """One spelling per carrier id, so that a response and its receipt meet (E1 to E5).
 
-    `base` is how this side of this connector writes ids. Numeric ids become plain decimal without
-    leading zeros, of any length; an id that is not a number in that base (a UUID, a name) stays as
-    it is, its zeros and case included. `opaque` changes nothing.
+    `base` is how this side of this connector writes ids. Numbers become plain decimal without
+    leading zeros, of any length. An id that is no number in that base (a UUID, a name) stays as it
+    is, with its zeros and case. `opaque` changes nothing.
     """
     identifier = _identifier(raw) if isinstance(raw, bytes) else raw.strip()
     if base == "hex" and _HEX.fullmatch(identifier):
@@ -217,13 +217,13 @@ def normalise_id(raw: bytes | str, base: IdBase) -> str:
 
 
 def _identifier(octets: bytes) -> str:
-    """A C-octet string as text: what follows a NUL is not part of it, what precedes it neither."""
+    """A C-octet string as text: without its NUL and what follows, and without space around it."""
     plain = octets.lstrip(b"\0").partition(b"\0")[0][:ID_CHARACTERS_MAX].decode("latin-1")
     return (plain if plain.isprintable() else _CONTROLS.sub("", plain)).strip()
 
 
-# Receipts come in the order of their dates, many of one minute, and most of them say the same: 0.3
-# us with the memory, 3 us without it.
+# Receipts come in the order of their dates, and most of one minute say the same. Remembering what
+# they say makes reading them ten times cheaper.
 @lru_cache(maxsize=1024)
 def _outcome(
     word: str,
@@ -236,8 +236,9 @@ def _outcome(
     none_delivered: bool,
     zone: tzinfo,
 ) -> tuple[Status, str, str | None, datetime | None, str | None, bool, bool]:
-    """Status, state, error, done_at, unknown_state, inferred and undated of a Receipt. `ours`,
-    `tlv_ours`: what this carrier means by its word and its number.
+    """Status, state, error, done_at, unknown_state, inferred and undated of a Receipt.
+
+    `ours`, `tlv_ours`: what this carrier means by its word and its number.
     """
     status, state, unknown = _state(word, ours, message_state, tlv_ours)
     error = err or _network_error(network_error)
@@ -256,8 +257,9 @@ def _outcome(
 def _state(
     word: str, ours: Status | None, message_state: int | None, tlv_ours: Status | None
 ) -> tuple[Status, str, str | None]:
-    """What the words mean, the one that decides, and the one that nobody knows. The latter is an
-    intermediate state, never an outcome.
+    """(what the words mean, the word that decides, the word that is unknown).
+
+    An unknown word counts as an intermediate state, never as an outcome.
     """
     status = _meaning(word, ours) if word else None
     tlv_word, tlv_status = "", None
@@ -292,9 +294,7 @@ def _state_word(message_state: int) -> str:
 
 
 def _network_error(octets: bytes | None) -> str | None:
-    """Network type and code; GSM codes are written as `err:` writes them, others keep their type in
-    front.
-    """
+    """Network type and code. GSM codes are written like `err:`, others keep their type in front."""
     if octets is None or len(octets) != 3:
         return None
     code = f"{int.from_bytes(octets[1:], 'big'):03d}"

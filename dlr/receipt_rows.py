@@ -12,14 +12,16 @@ from typing import NamedTuple
 
 import msgspec
 
-# A submit_sm_resp is awaited for a minute; a parked receipt older than this belongs to an earlier
-# use of its carrier id.
+# A submit_sm_resp is awaited for a minute. An older parked receipt belongs to an earlier use of its
+# carrier id.
 JOIN_MINUTES = 60
 
 
 class Parties(NamedTuple):
-    """Whom a receipt is about, as far as its addresses tell: the recipient's index, None if
-    unknown, the sender texted, and the indexes that the release before had for the recipient.
+    """Whom a receipt is about, as far as its addresses tell.
+
+    The recipient's index (None if unknown), the sender texted, and the recipient's indexes of the
+    release before.
     """
 
     to_idx: bytes | None
@@ -30,12 +32,14 @@ class Parties(NamedTuple):
 class ReceiptRow(msgspec.Struct, gc=False):
     """One receipt, decided and ready to be stored.
 
-    `carrier_id` normalised as the connector's submissions are; `alternate_id` is the other id of a
-    receipt whose TLV and text disagree (E7), tried when `carrier_id` matches nothing.
-    `submission_id` is the newest submit that is remembered under the id, which holds while that is
-    open. With `certain` it is the one that is meant: so whoever stores a receipt writes down what
-    was found, and a transaction that runs again, since its COMMIT was in doubt, finds the same.
-    `reference_id` is the submission that something else than an id points to.
+    `carrier_id` is normalised as the connector's submissions are. `alternate_id`, the other id of a
+    receipt whose TLV and text disagree (E7), is tried when `carrier_id` matches nothing.
+
+    `submission_id` is the newest submit remembered under the id, which holds while that one is
+    open. With `certain` it is the one that is meant. Whoever stores a receipt writes down what was
+    found. So a transaction that is repeated after a COMMIT in doubt finds the same.
+
+    `reference_id` is the submission that something other than an id points to.
     """
 
     connector: int
@@ -48,8 +52,8 @@ class ReceiptRow(msgspec.Struct, gc=False):
     received_at: datetime
     alternate_id: str | None = None
     reference_id: int | None = None
-    parties: Callable[[], Parties] | None = None  # asked only of what the id does not decide
+    parties: Callable[[], Parties] | None = None  # looked at only where the id does not decide
     certain: bool = False
     parked_id: int | None = None  # its row in `unmatched_receipt`
-    unknown_state: str | None = None  # the carrier's word for the state, which nobody knows
-    guessed: bool = False  # read otherwise than it says
+    unknown_state: str | None = None  # the carrier's unknown word for the state
+    guessed: bool = False  # read otherwise than its fields say

@@ -1,8 +1,9 @@
-"""Which submit a receipt is about, where its carrier's id alone does not say.
+"""Matching: which submit a receipt is about, where its carrier's id alone does not say.
+
+Owns the choice among the submits under an id, and the statements that look them up. Must not change
+a row. The choice is pure, and the same whether or not this process remembers the id.
 
 A carrier may answer several submits with one id: the parts of a message, or two messages (E8, E92).
-Owns the choice among the submits under an id, and the statements that look them up. Must not change
-a row. The choice is pure, and the same whether a process remembers the id or was just started.
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ from dlr.status import Status, outranks
 from storage import sql
 
 _SQL = sql.load("dlr")
-# Submits under one id that are looked at: the newest, open ones first; of more, a number's own.
+# Submits under one id that are looked at: the newest, open ones first. Beyond that, those to the
+# receipt's own number.
 CANDIDATES_MAX = 200
 
 Key = tuple[int, str]  # connector, carrier id
 
 
 class Candidate(msgspec.Struct, gc=False):
-    """A submit that was answered with the id. `status` moves with what receipts are given to it;
-    `stored` is what it was when it was looked at.
+    """A submit that was answered with the id.
+
+    `status` changes with the receipts given to it. `stored` is the status in the database.
     """
 
     id: int
@@ -40,7 +43,7 @@ class Candidate(msgspec.Struct, gc=False):
 
 
 class AboutMessage(msgspec.Struct, frozen=True, gc=False):
-    """Whom a message went to, and how many of its parts have a row."""
+    """The recipient of a message, and how many of its parts have a row."""
 
     to_idx: bytes
     parts_known: int
@@ -52,7 +55,7 @@ def is_open(status: int) -> bool:
 
 
 def split(rows: Sequence[ReceiptRow]) -> tuple[list[int], list[int]]:
-    """Positions of the receipts whose submit is known or guessed, and of those to be looked up.
+    """(positions of receipts whose submit is known or guessed, positions of those to be looked up).
 
     A guess holds for one verdict. Where an id has more to tell in one call, all of its receipts are
     looked up, in their order.
@@ -83,8 +86,9 @@ async def find_targets(
     now: datetime,
     groups: ConnectorGroups,
 ) -> set[int | None]:
-    """Writes the submission id of each row into it, or None: by its id, else its other id, else its
-    reference. Answers with those that were open.
+    """Write the submission id, or None, into each row. Returns those that were open.
+
+    It is found by its id, else by its other id, else by its reference.
     """
     candidates: list[list[Candidate]] = [[] for _ in rows]
     seen: dict[int, Candidate] = {}
@@ -118,12 +122,14 @@ def choose(
     messages: Mapping[int, AboutMessage],
     now: datetime,
 ) -> int | None:
-    """The submit that the receipt is about, whose status is raised here. Of several the one that
-    something else than the id points to, else the one whose number it comes from; of these the
-    newest that is open, else the newest, or another part of its message that it changes.
+    """The submit that the receipt is about; its status is raised here.
 
-    None: none of these seems to be meant, so that the receipt waits for the answer to another.
-    `messages` tells about those candidates that more than the id is needed for.
+    Of several, it is first the one that something other than the id points to. Else it is the one
+    whose number the receipt comes from. Among these the newest open one is meant. Else it is the
+    newest, or another part of its message that the receipt changes.
+
+    None if none seems to be meant: the receipt waits for the answer to another. `messages` tells of
+    those candidates that more than the id is needed for.
     """
     indexes: tuple[bytes, ...] = ()
     if messages and row.parties is not None:
@@ -158,14 +164,15 @@ def choose(
         if about is not None and indexes and about.to_idx not in indexes:
             return None
         if about is not None and about.parts_known < best.parts:
-            # About a part without a row yet. Nobody else may claim it: it may be a repetition.
+            # About a part without a row yet. Nobody else may claim the receipt: it may be a
+            # repetition.
             row.parties = None
             return None
     return best.id
 
 
 def _unclear(candidates: Iterable[Sequence[Candidate]]) -> list[int]:
-    """The messages of ids that several have, or that more receipts came for than are open."""
+    """The messages of ids that several submits have, or with more receipts than open submits."""
     found: set[int] = set()
     receipts = Counter(each[0].id for each in candidates if each)
     for each in candidates:
@@ -184,7 +191,7 @@ async def _candidates(
     horizon: int,
     seen: dict[int, Candidate],
 ) -> Mapping[Key, list[Candidate]]:
-    """One object for each submission, whatever it was asked for by."""
+    """One object for each submission, however often it was asked for."""
     found: dict[Key, list[Candidate]] = {}
     for record in await connection.fetch(
         _SQL["submission_match"],
@@ -207,8 +214,10 @@ async def _of_numbers(
     horizon: int,
     seen: dict[int, Candidate],
 ) -> Mapping[int, list[Candidate]]:
-    """Where more submits have an id than were looked at: those whose number the receipt comes from,
-    by the receipt's position. Not for one that something else than its id points to.
+    """By position: the submits to the number that the receipt comes from.
+
+    For ids with more submits than were looked at. Not where something other than the id points to
+    one.
     """
     asked: list[tuple[int, int, str, bytes]] = []
     for position, (row, several) in enumerate(zip(rows, keys, strict=True)):

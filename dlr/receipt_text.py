@@ -1,8 +1,9 @@
-"""The fields in the text of a receipt, whatever the carrier made of it.
+"""The text of a receipt, taken apart into its fields.
 
-Owns the text format of SMPP 3.4 appendix B, with its many dialects (E25 to E27, E95): which word is
-the value of which field, also where a key is missing and its value stands there. Pure. Must not
-know what a value means, nor how octets become text. No text makes this module raise.
+Owns the text format of SMPP 3.4 appendix B with its many dialects (E25 to E27, E95). Must not know
+what a value means, nor how octets become text. Pure. No text makes this module raise.
+
+It finds which word is the value of which field. A key may be missing while its value stands there.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ _KEY = re.compile(
     r") ?[:=]",
     re.IGNORECASE,
 )
-# Appendix B to the letter, as most receipts are: read in one step. Everything else takes the
-# tolerant way, which gives the same answer for these.
+# Appendix B to the letter, as most receipts are: read in one step. All others take the tolerant
+# way, which gives the same answer for these.
 _PLAIN = re.compile(
     r"id:([^\s,;|&\"']{1,65}) sub:[0-9]* dlvrd:([0-9]{0,9}) submit date:[0-9]*"
     r" done date:([0-9]*) stat:([A-Z]{1,32}) err:([0-9A-Za-z]{0,32})(?: [Tt]ext:|\Z)"
@@ -46,18 +47,18 @@ _TIME_WORD = re.compile(
 _VENDOR_STATE = re.compile(r"[A-Z][A-Z0-9_:.-]{3,31}")
 _BARE_ERROR = re.compile(r"[0-9]{1,4}|[A-Z]{1,3}:?[0-9]{2,5}")
 
-FIELDS_BEFORE_TEXT_MIN: Final = 2  # fewer, and the receipt is behind `text:`
+FIELDS_BEFORE_TEXT_MIN: Final = 2  # with fewer, the receipt is behind `text:`
 
 _FIELDS: Final = ("id", "sub", "dlvrd", "submit_date", "done_date", "stat", "err")
 _NOTHING: Final[Sequence[str]] = ()
 
 
 class ReceiptWords(msgspec.Struct, frozen=True, gc=False):
-    """What a text says. Empty, or None for `state`: there is no such field.
+    """What a text says. A field that is not there is empty; `state` is None.
 
-    `bare_id`: the id has no key, so only a text that certainly is a receipt may be read so; so has
-    the state with `bare_state`.
-    `none_delivered`: `dlvrd:000`. `fields`: how many of the format's seven keys there are.
+    `bare_id`: the id has no key, so only a text that certainly is a receipt may be read so. The
+    same holds for the state with `bare_state`. `none_delivered`: `dlvrd:000`. `fields`: how many of
+    the format's seven keys there are.
     """
 
     identifier: str
@@ -81,12 +82,11 @@ def receipt_words(text: str, is_state: Callable[[str], bool]) -> ReceiptWords:
 
 
 def _fields(text: str) -> tuple[str, Mapping[str, str]]:
-    """What stands before the first key; field name -> what stands between it and the next key, in
-    whatever order they come.
+    """(what stands before the first key, field name -> what stands between its key and the next).
 
-    `text:` holds the customer's own words, which may look like fields. So fields are read before
-    it, first come; only if it comes first, or nearly, are they read from behind it, where the last
-    one of a name is the carrier's.
+    Keys may come in any order. `text:` holds the customer's own words, which may look like fields.
+    So fields are read before it, and the first of a name counts. If `text:` comes first, or nearly,
+    they are read from behind it. There the last one of a name is the carrier's.
     """
     keys = _keys(text)
     if not keys:
@@ -105,7 +105,7 @@ def _fields(text: str) -> tuple[str, Mapping[str, str]]:
 
 
 def _keys(text: str) -> list[re.Match[str]]:
-    """The keys, without those that are the beginning of a value: `stat: ID:0076`."""
+    """The keys, without those that begin a value: `stat: ID:0076`."""
     keys: list[re.Match[str]] = []
     for key in _KEY.finditer(text):
         before = keys[-1] if keys else None
@@ -121,8 +121,9 @@ def _keys(text: str) -> list[re.Match[str]]:
 
 
 class _Reading:
-    """The tolerant way through one text: each field has its word, and what is left over may be the
-    value of a key that is missing.
+    """The tolerant way through one text. Each field gets its word.
+
+    A word left over may be the value of a missing key.
     """
 
     def __init__(
@@ -152,7 +153,7 @@ class _Reading:
         return words[0] if words else ""
 
     def _identifier(self) -> tuple[str, bool]:
-        """The id, and whether it stands without its key, in front of all others."""
+        """(id, whether it stands without its key, in front of all others)."""
         identifier = self._first("id")
         if identifier or not self._words or not self._lead:
             return identifier, False
@@ -173,8 +174,9 @@ class _Reading:
         return "" if "stat" in self._words else None
 
     def _left_over(self) -> list[str]:
-        """Words that are no value of the key before them. Behind `err:` the customer's own words
-        may follow, so only the next one counts there.
+        """Words that are no value of the key before them.
+
+        Behind `err:` the customer's own words may follow, so only the next word counts there.
         """
         left = list(self._lead)
         for name, words in self._words.items():
@@ -202,7 +204,7 @@ def _split(value: str) -> Sequence[str]:
 
 
 def _date_words(words: Sequence[str]) -> Sequence[str]:
-    """Those at the beginning that are one date."""
+    """How many words at the beginning are one date."""
     count = 0
     for word in words[:_DATE_WORDS_MAX]:
         if not (_DATE_WORD if count == 0 else _TIME_WORD).fullmatch(word):

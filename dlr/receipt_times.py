@@ -1,8 +1,10 @@
-"""When a carrier says that something was done, and whether that is believed.
+"""When a carrier says that something was done, and whether to believe it.
 
-Owns the forms in which receipts and answers to queries write a moment (E25, E98), and the bounds
-within which one is plausible. Pure. A moment without a zone is in the carrier's own: of an hour
-that comes twice the first is meant, and one that is skipped is read with the offset before it.
+Owns the forms in which receipts and answers to queries write a moment (E25, E98). Owns the bounds
+within which one is plausible. Must not read a clock. Pure.
+
+A moment without a zone is in the carrier's own. Of an hour that comes twice the first is meant. An
+hour that is skipped is read with the offset before it.
 """
 
 from __future__ import annotations
@@ -33,8 +35,8 @@ _RELATIVE = re.compile(r"[0-9]{15}R", re.IGNORECASE)
 def parse_date(value: str, zone: tzinfo = UTC) -> datetime | None:
     """A moment in UTC; None for what is none. Without a zone of its own it is in `zone`.
 
-    10 digits (YYMMDDhhmm), 12 (YYMMDDhhmmss or YYYYMMDDhhmm) or 14, with any separators, and with
-    `Z` or an offset behind; SMPP's own YYMMDDhhmmsstnnp; ISO 8601.
+    Read are 10 digits (YYMMDDhhmm), 12 (YYMMDDhhmmss, YYYYMMDDhhmm) and 14, with any separators,
+    `Z` or an offset. Read are also SMPP's YYMMDDhhmmsstnnp and ISO 8601.
     """
     if value.isascii() and value.isdigit():
         return _date(value, zone)
@@ -56,8 +58,9 @@ def parse_date(value: str, zone: tzinfo = UTC) -> datetime | None:
 def plausible(
     done_at: datetime | None, submitted_at: datetime | None, arrived_at: datetime
 ) -> datetime | None:
-    """What counts: the moment that the carrier says, or the arrival of its word where that moment
-    is long before the submit or after the arrival.
+    """The moment that counts: the carrier's own, or the arrival of its word.
+
+    It is the arrival where the carrier's moment is long before the submit, or after the arrival.
     """
     if done_at is None:
         return None

@@ -1,8 +1,9 @@
-"""Receipts whose carrier id nobody knows, and the submits in doubt that they are about.
+"""Receipts with an unknown carrier id, matched to the submits in doubt that they are about.
 
-A submit_sm that was never answered has no carrier id; its receipt finds nothing and is parked. Owns
-the step that brings the two together by recipient, sender and time, where there is only one way to
-do so. Must not guess: a receipt for which two submits would do stays parked.
+Owns the match by recipient, sender and time, where there is only one way to match. Must not guess:
+a receipt for which two submits would do stays parked.
+
+A submit_sm that was never answered has no carrier id. So its receipt finds nothing and is parked.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ async def match_recipients(
     *,
     groups: ConnectorGroups = ALONE,
 ) -> Matched:
-    """Look at ROWS_MAX parked receipts from `cursor` (an id) on, of those parked before
-    `older_than` and not more than MATCH_DAYS before it. In the caller's transaction.
+    """Look at ROWS_MAX parked receipts from `cursor` (an id) on, in the caller's transaction.
+
+    Of those parked before `older_than`, by at most MATCH_DAYS.
     """
     horizon = id_at(older_than - timedelta(days=MATCH_DAYS))
     found = await connection.fetch(

@@ -1,8 +1,9 @@
-"""How much was delivered: counts over messages, and what failed parts failed of.
+"""Delivery reports: counts of messages by outcome, and the errors of failed parts.
 
-Owns the counting; the formulas over the counts are `dlr/rates.py`. Reads only, on whatever
-connection it is given. Driven by `message`, so that what was accepted and never sent counts too:
-accepted is always the sum of the outcomes (`sent` is none).
+Owns the counting. Must not write, nor know the formulas over the counts (`dlr/rates.py`).
+
+It starts from `message`, so what was accepted and never sent counts too: accepted is always the sum
+of the outcomes (`sent` is none).
 """
 
 from __future__ import annotations
@@ -43,13 +44,14 @@ KeyValue = int | str | None
 
 
 class GroupCounts(msgspec.Struct):
-    """`key`: the keys asked for; accounts and connectors by id, categories and reasons by label,
-    days as ISO dates in UTC. `counts`: messages, under the names of COUNTS.
+    """`counts`: messages, under the names of COUNTS. `key`: the values of the keys asked for.
+
+    Accounts and connectors by id, categories and reasons by label, days as ISO dates in UTC.
     """
 
     key: dict[str, KeyValue]
     counts: dict[str, int]
-    place: tuple[str, ...] = ()  # among the groups of its question: where a page goes on
+    place: tuple[str, ...] = ()  # its place among the groups, where a page goes on
 
 
 class FailureCode(msgspec.Struct, frozen=True):
@@ -95,10 +97,9 @@ async def delivery_counts(
     """Outcomes of the messages with since_id <= id < until_id (storage.ids.id_at makes ids of
     times).
 
-    Grouped by any of GROUP_KEYS, in the order of their values, categories and reasons in that of
-    their numbers; none gives one group, or no group when there is no message. At most `limit`
-    groups behind the place `after`, so a total is asked for by itself. Raises ValueError for
-    another key.
+    Grouped by any of GROUP_KEYS, in the order of their values; categories and reasons by number.
+    Without keys there is one group, or none when there is no message. At most `limit` groups behind
+    the place `after`, so ask for a total by itself. Raises ValueError for another key.
     """
     for key in group_by:
         if key not in GROUP_KEYS:
@@ -126,7 +127,7 @@ async def delivery_counts(
 
 
 def total_of(groups: Iterable[GroupCounts]) -> dict[str, int]:
-    """The sum of counts; right only if the groups are all there are."""
+    """The sum of counts. It is right only if these groups are all there are."""
     total = dict.fromkeys(COUNTS, 0)
     for group in groups:
         for name, count in group.counts.items():
@@ -158,7 +159,9 @@ async def failure_codes(
 async def submit_latency(
     connection: asyncpg.Connection, *, since_id: int, until_id: int, account: int | None = None
 ) -> list[Latency]:
-    """From acceptance to submit_sm, per category. A schedule or a quiet hour counts as waiting."""
+    """Seconds from acceptance to submit_sm, per category. Schedules and quiet hours count as
+    waiting.
+    """
     records = await connection.fetch(
         _SQL["submit_latency"], since_id, until_id, account, PERCENTILES, EPOCH_UNIX_MS
     )
@@ -168,7 +171,7 @@ async def submit_latency(
 async def receipt_latency(
     connection: asyncpg.Connection, *, since_id: int, until_id: int, account: int | None = None
 ) -> list[Latency]:
-    """From submit_sm to the deciding receipt, per category, of the parts that have one."""
+    """Seconds from submit_sm to the deciding receipt, per category, of parts that have one."""
     records = await connection.fetch(
         _SQL["receipt_latency"], since_id, until_id, account, PERCENTILES
     )
@@ -187,7 +190,7 @@ def _latencies(records: Iterable[asyncpg.Record]) -> list[Latency]:
 
 
 def _key_value(key: str, value: KeyValue) -> KeyValue:
-    """As the API shows it."""
+    """A key's value as the API shows it."""
     if not isinstance(value, int):
         return value
     if key == "category":

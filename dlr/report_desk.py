@@ -1,7 +1,7 @@
-"""The reports on delivery: the counts of dlr under the names that a client knows.
+"""Delivery reports under the names that a client knows.
 
 Owns the translation of numbers to names and of times to id ranges, and what a page of groups is.
-Counts nothing itself.
+Must not count anything itself (report.py).
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Latencies(msgspec.Struct):
 
 
 class _Asked(TypedDict, total=False):
-    """Which groups are asked for, as the counting functions name it."""
+    """Which groups are asked for, as a counting function takes it."""
 
     group_by: Sequence[str]
     after: Sequence[str] | None
@@ -183,12 +183,13 @@ async def groups_and_total(
     page: GroupPage,
     nothing: Figures,
 ) -> tuple[list[ReportGroup], Figures, tuple[str, ...] | None]:
-    """A page of groups, the figures of all of them (`nothing` if there are none), and the place of
-    the page's last group if there are more. One snapshot, so that they agree.
+    """A page of groups, the figures of all, and the place of the last group if there are more.
+
+    The figures are `nothing` without groups. It is one snapshot, so that they agree.
     """
     placed: list[Placed] = []
-    # Tables that were just filled have no statistics yet, and a nested loop over what the planner
-    # took for a handful of rows ran into the 15 s limit at 40 000 messages.
+    # Freshly filled tables have no statistics yet. A nested loop over what the planner took for a
+    # handful of rows then runs into the time limit, at 40 000 messages already.
     await connection.execute("SET LOCAL enable_nestloop = off")
     totals = await groups_of(connection, {"group_by": ()})
     if group_by:

@@ -1,12 +1,12 @@
 """The one state table: what a message or a part of it can be, and what may follow what.
 
-Everything that orders statuses lives here: their codes (stored in `submission.status`), their API
-names, and which of them are final. Must not know where a status comes from (`dlr/receipt.py`) nor
-why it came about (`dlr/reasons.py`).
+Owns everything that orders statuses: their codes (stored in `submission.status`), their API names,
+and which are final. Must not know where a status comes from (`dlr/receipt.py`) nor why it came
+about (`dlr/reasons.py`).
 
-The code of a status is its rank, and a part only ever climbs. That makes the outcome the maximum of
-all that was ever said about the part, and a maximum does not care in which order, or how often,
-receipts arrive (E16, E17).
+The code of a status is its rank, and a part only ever climbs. So the outcome is the maximum of all
+that was said about the part. A maximum does not care in which order, or how often, receipts arrive
+(E16, E17).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Status(IntEnum):
     SENDING = -1
     UNCONFIRMED = 5
     SENT = 10
-    DROPPED = 15  # was in doubt and was given up; any verdict of the carrier still corrects it
+    DROPPED = 15  # was in doubt and given up; any verdict of the carrier still corrects it
     UNKNOWN = 20
     EXPIRED = 30
     REJECTED = 40
@@ -49,7 +49,7 @@ class Status(IntEnum):
     @property
     def final(self) -> bool:
         """Whether the caller may stop waiting. A late receipt still corrects `unknown` and what
-        ranks above it.
+        ranks above.
         """
         return STATUSES[self].final
 
@@ -197,9 +197,10 @@ def status_of(label: str) -> Status:
 
 
 def stopped(status: Status, *, in_doubt: bool, begun: bool) -> Status:
-    """What a message is that ends here as `status`. One that an earlier attempt may have brought to
-    the carrier (`in_doubt`), or of which some parts are there (`begun`), is none of those that
-    never reach the wire.
+    """The status of a message that ends here as `status`.
+
+    `in_doubt`: an earlier attempt may have brought it to the carrier. `begun`: some parts are
+    there. Then it is none of the statuses that never reach the wire.
     """
     if in_doubt:
         return Status.UNCONFIRMED
@@ -212,19 +213,20 @@ def outranks(incoming: int, current: int) -> bool:
 
 
 def advance(current: Status, incoming: Status) -> Status:
-    """What a part is after hearing `incoming`: the higher rank, so a part never goes back."""
+    """What a part is after hearing `incoming`: the higher rank."""
     return incoming if outranks(incoming, current) else current
 
 
 def fold(parts: Sequence[Status], *, of: int = 0) -> Status:
-    """What a message is, given the status of each of its parts (of part 0, if it ended without the
-    wire). `of`: how many there are, where some may not have a status yet.
+    """The status of a message, from the status of each of its parts (of part 0, if it ended without
+    the wire).
 
-    One part that failed is enough: the message was not delivered whole, whatever becomes of the
-    others, and only a better word about that part corrects it. Of several failures the one that
-    ranks highest. Delivered only if all are; a part in doubt comes before everything, since
-    somebody has to decide about it. Raises ValueError when there is no part, since a message
-    without one has a status only its outbox row knows.
+    A part in doubt decides first, since somebody has to act on it. Then one failed part is enough,
+    for the message was not delivered whole. Only a better word about that part corrects it. Of
+    several failures the highest rank counts. The message is delivered only if all parts are.
+
+    `of`: how many parts there are, where some may not have a status yet. Raises ValueError without
+    any part: only its outbox row knows the status of such a message.
     """
     seen = set(parts)
     if not seen:

@@ -1,6 +1,6 @@
 """Parts that were sent and that no receipt has said anything about.
 
-Owns the walk through `submission` that finds them. Reads only; must not decide what is done about
+Owns the walk through `submission` that finds them. Must not write, nor decide what is done about
 them.
 """
 
@@ -21,7 +21,7 @@ STRETCH_ROWS = 10_000
 
 
 class Unreported(msgspec.Struct, frozen=True, gc=False):
-    """One such part, and whom its message is from ('': nobody)."""
+    """One such part. Its message is from a sender ('' where it has none)."""
 
     submission_id: int
     carrier_id: str
@@ -38,8 +38,9 @@ class Found(msgspec.Struct, frozen=True):
 async def unreported(
     connection: Connection, connector: int, cursor: int, until: int, limit: int
 ) -> Found:
-    """At most `limit` parts of a connector with ids between `cursor` and `until`, oldest first, of
-    no carrier id that another message has too; looks at STRETCH_ROWS rows.
+    """At most `limit` parts of a connector with ids between `cursor` and `until`, oldest first.
+
+    Left out are parts whose carrier id another message has, too. Looks at STRETCH_ROWS rows.
     """
     rows = await connection.fetch(
         _SQL["submission_unreported"],

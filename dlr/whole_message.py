@@ -1,7 +1,7 @@
-"""Carriers that send one receipt for a message, whatever its parts (E100).
+"""Carriers that send one receipt for a whole message, however many parts it has (E100).
 
-Owns the step from the part that such a receipt was matched to, to the other parts of its message,
-also those whose answer comes later. Must not match receipts nor decide what they mean.
+Owns the step from the part that such a receipt matched to the other parts of its message. This
+includes parts whose answer comes later. Must not match receipts nor decide what they mean.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ _SQL = sql.load("dlr")
 async def spread(
     connection: asyncpg.Connection, message_ids: Sequence[int], groups: ConnectorGroups
 ) -> Counter[tuple[int, int, int]]:
-    """The best verdict that was received about a part of each of these messages holds for all of
-    its parts, except those that the carrier refused. How many parts were raised, by (message,
+    """Give the best verdict received about a part of each message to all of its parts.
+
+    Parts that the carrier refused keep theirs. Returns how many were raised, by (message,
     connector, status). In the caller's transaction.
     """
     if not message_ids or not groups.receipts_per_message:

@@ -1,6 +1,6 @@
-"""The states of a batch and what may follow what.
+"""The states of a batch, and which may follow which.
 
-Owns the numbers in `batch_control.state`. Pure.
+Owns the numbers in `batch_control.state`. Must not change a batch (control/batches.py). Pure.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from enum import IntEnum
 
 
 class BatchState(IntEnum):
-    """Active, unless somebody said otherwise. A canceled batch stays canceled."""
+    """A batch is active unless somebody said otherwise. A canceled one stays canceled."""
 
     ACTIVE = 0
     PAUSED = 1

@@ -1,8 +1,10 @@
-"""Everything that is wrong with a JSON body, at once and in the words of the API.
+"""All mistakes of a JSON body at once, in the words of the API.
 
-Owns the walk over a body that msgspec refused, which stops at the first mistake and speaks of its
-own types. What is right of such a body is kept, so that its values can be checked as well. Must not
-know a single field, nor decide what a value means. Costs nothing while bodies are right.
+Owns the walk over a body that msgspec refused. Must not know a single field, nor decide what a
+value means. Costs nothing while bodies are right.
+
+msgspec stops at the first mistake and speaks of its own types. What is right of the body is kept,
+so that its values can be checked too.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from messages.json_text import (
 )
 from messages.models import FieldError
 
-FAULTS_MAX = 20  # of one body or item; behind them it is hardly worth reading
+FAULTS_MAX = 20  # of one body or item; more are hardly worth reading
 BYTES_MAX = 256 << 10  # of a body that is walked: 5 ms
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -56,8 +58,10 @@ _WANTED = {
 
 
 class Faults(list[FieldError]):
-    """Faults of one body. A value that is wrong by itself is not complained of twice: nothing more
-    is taken about the outermost fields `spoiled`.
+    """The faults of one body.
+
+    Nothing more is taken about the outermost fields in `spoiled`. So a wrong value is complained of
+    once.
     """
 
     def __init__(self, found: Sequence[FieldError] = (), spoiled: frozenset[str] = frozenset()):
@@ -65,20 +69,20 @@ class Faults(list[FieldError]):
         self.spoiled = spoiled
 
     def append(self, fault: FieldError) -> None:
-        """Unless its field is spoiled already."""
+        """Add a fault, unless its field is spoiled already."""
         if _outermost(fault.pointer) not in self.spoiled:
             super().append(fault)
 
 
 class Mended(msgspec.Struct, Generic[Body]):
-    """What is right of a body; fields that are not have their default, or "". None: nothing is."""
+    """What is right of a body. Other fields have their default, or "". None: nothing is right."""
 
     body: Body | None
     faults: Faults
 
 
 def mended(raw: bytes | msgspec.Raw, kind: type[Body], codes: Codes = _NONE) -> Mended[Body]:
-    """Of a body that msgspec could not decode: all faults, and the rest of it."""
+    """All faults of a body that msgspec could not decode, and the rest of it."""
     raw = bytes(raw)
     if len(raw) > BYTES_MAX:
         found = list(islice(_outer_faults(raw, kind), FAULTS_MAX))
@@ -86,7 +90,7 @@ def mended(raw: bytes | msgspec.Raw, kind: type[Body], codes: Codes = _NONE) -> 
     try:
         value = parsed(raw)
     except NotJson as error:
-        if raw.lstrip(b" \t\n\r")[:1] in (b"[", b'"'):  # nested too deeply, perhaps, but no object
+        if raw.lstrip(b" \t\n\r")[:1] in (b"[", b'"'):  # perhaps nested too deeply, but no object
             return Mended(None, Faults([FieldError("field_type", "this is not an object", "")]))
         return Mended(None, Faults([not_json(error.position)]))
     walk = _Walk(codes, utf8=is_utf8(raw))
@@ -106,13 +110,13 @@ def mended(raw: bytes | msgspec.Raw, kind: type[Body], codes: Codes = _NONE) -> 
                 spoiled.add(name)
         if field.required:
             given[field.name] = ""
-    if not faults:  # msgspec saw one
+    if not faults:  # msgspec found one
         faults.append(_UNREADABLE)
     return Mended(kind(**given), Faults(faults, frozenset(spoiled)))
 
 
 def repeated(raw: bytes | msgspec.Raw) -> Faults:
-    """What a body that msgspec has decoded names more than once."""
+    """The members that a body which msgspec has decoded names more than once."""
     try:
         pointers = repeated_members(bytes(raw))
     except NotJson as error:  # the two of them read a number differently
@@ -122,7 +126,7 @@ def repeated(raw: bytes | msgspec.Raw) -> Faults:
 
 
 def not_json(position: int | None) -> FieldError:
-    """The fault of a body that makes no sense from this character on; None: it goes too deep."""
+    """The fault of a body that is no JSON from this character on. None: it is nested too deeply."""
     if position is None:
         return FieldError("malformed_json", "the JSON is nested too deeply", "")
     return FieldError("malformed_json", f"this is not JSON, from character {position} on", "")
@@ -136,7 +140,7 @@ def nearest(name: str, known: tuple[str, ...]) -> str:
 
 
 def _outer_faults(raw: bytes, kind: type[msgspec.Struct]) -> Iterator[FieldError]:
-    """Of a body too long to be walked: what is wrong with its outermost fields."""
+    """What is wrong with the outermost fields of a body too long to be walked."""
     try:
         members = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
     except msgspec.ValidationError:
@@ -169,14 +173,14 @@ def _outermost(pointer: str | None) -> str:
 
 
 class _Walk:
-    """Through one body. `utf8`: what is broken of its texts was written with escapes."""
+    """A walk through one body. `utf8`: broken text in it was written with escapes."""
 
     def __init__(self, codes: Codes, *, utf8: bool) -> None:
         self._codes = codes
         self._utf8 = utf8
 
     def faults(self, value: object, kind: inspect.Type, pointer: str) -> Iterator[FieldError]:
-        """Where the value is not of this kind."""
+        """The faults where the value is not of this kind."""
         while isinstance(kind, (inspect.Metadata, inspect.UnionType)):
             if isinstance(kind, inspect.Metadata):
                 kind = kind.type

@@ -1,8 +1,9 @@
-"""JSON as it was written: what msgspec does not tell of a body, read again by the standard library.
+"""JSON as it was written: what msgspec does not tell of a body.
 
 Owns the members that an object names twice, and the items of a list one by one where a body cannot
-be decoded whole. Must not know what a body means. The usual body is not read again: counting shows
-that nothing in it can stand twice.
+be decoded whole. Must not know what a body means.
+
+The usual body is not read again: counting shows that nothing in it can stand twice.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 
 
 class NotJson(ValueError):
-    """`position`: the character at which it stops making sense; None: it is nested too deeply."""
+    """`position`: the character at which it stops being JSON. None: it is nested too deeply."""
 
     def __init__(self, position: int | None) -> None:
         super().__init__(position)
@@ -29,18 +30,18 @@ class NotJson(ValueError):
 
 
 class JsonObject(dict[str, object]):
-    """An object. `repeated`: its members that came again, each as often as it did."""
+    """An object. `repeated`: the members that came again, each as often as it did."""
 
     repeated: tuple[str, ...] = ()
 
 
 def may_repeat(raw: bytes, distinct: int) -> bool:
-    """Whether the members of an object, of which so many different ones are known to be there, can
-    be more: if not, none stands there twice, at any level.
+    """Whether an object somewhere in the body may name a member twice. False is certain.
 
-    Every member has a quotation mark with a colon behind it. Texts may have them too, and objects
-    within have members: then the answer is yes, and `repeated_members` tells. Members that are null
-    are not known of a Struct; msgspec counts them by a second reading, a tenth of that.
+    `distinct` members are known to differ. Each member has a quotation mark followed by a colon. If
+    there are no more of those than that, none stands twice at any level. Texts may have them, too;
+    then `repeated_members` tells. msgspec does not know of members that are null, and counts them
+    by a second reading.
     """
     counted = raw.count(b'":')
     if counted != distinct and counted != len(_members(raw)):
@@ -49,21 +50,23 @@ def may_repeat(raw: bytes, distinct: int) -> bool:
 
 
 def may_hold_twice(raw: bytes, name: str) -> bool:
-    """Whether the outermost object can hold this member twice: for one that holds nothing else but
-    a long list. A name may be spelled with escapes.
+    """Whether the outermost object can hold this member twice, for one with a single long list.
+
+    A name may be spelled with escapes.
     """
     return raw.count(f'"{name}"'.encode()) != 1 or b"\\u00" in raw
 
 
 def repeated_members(raw: bytes) -> list[str]:
-    """The pointers of members that their object has once more. Raises NotJson."""
+    """JSON pointers of members that their object names again. Raises NotJson."""
     found: list[str] = []
     _collect(parsed(raw), "", found)
     return found
 
 
 def parsed(raw: bytes) -> object:
-    """The document with JsonObject for objects; octets that are no UTF-8 stand as U+DC80 to U+DCFF.
+    """The document with JsonObject for objects. Octets that are not UTF-8 stand as U+DC80 to
+    U+DCFF.
 
     Raises NotJson.
     """
@@ -78,7 +81,7 @@ def parsed(raw: bytes) -> object:
 
 
 def is_utf8(raw: bytes) -> bool:
-    """Whether the octets are text at all."""
+    """Whether the octets are UTF-8."""
     try:
         raw.decode()
     except UnicodeDecodeError:
@@ -89,9 +92,9 @@ def is_utf8(raw: bytes) -> bool:
 def list_items(raw: bytes, name: str) -> Iterator[bytes]:
     """The items of the list that is the only member of the outermost object, as they were written.
 
-    Strings may hold what JSON does not allow there, so that one bad item does not sink the others.
-    Raises NotJson, also when it has given some, where the body is not an object with this one
-    member: msgspec says what is wrong then.
+    Strings may hold what JSON does not allow, so one bad item does not sink the others. Raises
+    NotJson where the body is no such object, perhaps after giving some items. msgspec says what is
+    wrong then.
     """
     text = raw.decode("utf-8", "surrogateescape")
     try:
@@ -119,7 +122,7 @@ def list_items(raw: bytes, name: str) -> Iterator[bytes]:
 
 
 def pointer_step(name: str) -> str:
-    """A member's name as a step of a JSON pointer (RFC 6901), short and fit to be sent."""
+    """A member's name as a step of a JSON pointer (RFC 6901), short and printable."""
     name = name[:100].encode("utf-8", "replace").decode()
     return "/" + name.replace("~", "~0").replace("/", "~1")
 
@@ -162,7 +165,7 @@ def _skipped(text: str, position: int) -> int:
 
 
 def _expect(text: str, position: int, sign: str) -> int:
-    """Where to read on behind this sign and the white space around it."""
+    """The position behind this sign and the white space around it."""
     position = _skipped(text, position)
     if text[position : position + 1] != sign:
         raise NotJson(position)

@@ -1,7 +1,7 @@
-"""The messages of the API as types, and the seam between checking a message and storing it.
+"""The messages of the API as types, between checking a message and storing it.
 
 Owns shapes: what a request may hold, what a checked message is, what the accepter answers. Must not
-check values (validation.py), and knows neither HTTP nor SQL.
+check values (validation.py), and must know neither HTTP nor SQL.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ class Prepared(msgspec.Struct, gc=False):
 
 
 class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is wrong with one value: a JSON pointer into the body, or a query parameter's name."""
+    """What is wrong with one value: a JSON pointer into the body (RFC 6901), or a query parameter's
+    name.
+    """
 
     code: str
     detail: str
@@ -65,7 +67,7 @@ class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):
-    """A message not taken, or a request not served; `code` is one of web/problems.py."""
+    """A message not taken, or a request not served. `code` is one of web/problems.py."""
 
     code: str
     detail: str
@@ -87,8 +89,10 @@ class Verdict(msgspec.Struct, gc=False):
 
 
 class GivenIds(msgspec.Struct, frozen=True):
-    """The ids that messages are to have. `again`: they were given out before, and messages with
-    them may be stored; those are not stored twice.
+    """The ids that messages are to have.
+
+    `again`: they were given out before, so messages with them may be stored. Those are not stored
+    twice.
     """
 
     ids: Sequence[int]
@@ -103,7 +107,8 @@ class Accepter(Protocol):
     ) -> list[Verdict | Refused]:
         """One answer for each item, in order, once committed. Raises Overloaded, StorageDown.
 
-        `ids`: those that the messages are to have, for who must know them before; else new ones.
+        `ids`: those that the messages are to have, where the caller must know them before. Else new
+        ones.
         """
 
 

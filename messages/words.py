@@ -1,6 +1,7 @@
-"""The words an answer about a message may hold, as types that list them in /openapi.json.
+"""The words in answers about a message, as types that list them in /openapi.json.
 
-Owns these types. What the words mean stands beside what they name (dlr/status.py, dlr/reasons.py).
+Owns these types. Must not say what the words mean: that stands beside what they name
+(dlr/status.py, dlr/reasons.py).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dlr.reasons import Reason
 from dlr.status import STATUSES
 from storage.categories import Category
 
-# Those of messages; a rule that holds a message back gives its own name as the reason.
+# Reasons of messages. A rule that holds a message back gives its own name as the reason.
 STATUS_NAMES = tuple(dict.fromkeys(info.label for info in STATUSES.values()))
 
 

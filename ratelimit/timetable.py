@@ -41,7 +41,7 @@ class Timetable:
         self.pace = spec.per_second  # parts per second, by which limits are ordered
         self._numerator = spec.numerator
         self._price = spec.denominator * NANOSECONDS
-        # where each taken stretch begins, in units, ascending, none touching
+        # Where each taken stretch begins, in units, ascending, none touching
         self._starts: list[int] = []
         self._ends: list[int] = []
         self._behind = 0  # when those queued behind the calendar will have gone, in units

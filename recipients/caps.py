@@ -1,8 +1,10 @@
-"""How many messages may one recipient be sent in a span of time?
+"""Frequency caps: how many messages one recipient may be sent in a span of time.
 
-Owns the spans and the verdict. Spans are rolling (a day is the last 24 hours, a week 7 days, a
-month 30), so that no midnight doubles what a person gets and no time zone matters. Pure: `at` is an
-argument. Must not know where sends are kept (frequency.py).
+Owns the spans and the verdict. Must not know where sends are kept (frequency.py). Pure: `at` is an
+argument.
+
+Spans are rolling: a day is the last 24 hours, a week 7 days, a month 30. So no midnight doubles
+what a person gets, and no time zone matters.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ NO_CAPS = Caps()
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):
-    """The span that is full, or `gap`, and when it is no longer (ms since the epoch)."""
+    """The span that is full, or `gap`, and until when, in ms since the epoch."""
 
     span: str
     until: int
@@ -52,7 +54,7 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
 def refusal(caps: Caps, sends: Sequence[int], at: int) -> Refusal | None:
     """Why one more at `at` is too many, given when the others went; None if it may go.
 
-    What is full ends a message, so it is named before the gap, which only delays one.
+    A full span ends a message, so it is named before the gap, which only delays one.
     """
     for name, length in SPANS:
         limit: int | None = getattr(caps, name)
@@ -60,7 +62,7 @@ def refusal(caps: Caps, sends: Sequence[int], at: int) -> Refusal | None:
             continue
         inside = sorted(send for send in sends if send > at - length)
         if len(inside) >= limit:
-            # A limit of 0 is never free again, as far as anybody can tell at `at`.
+            # A limit of 0 is never free again, as far as can be told at `at`.
             return Refusal(name, (inside[-limit] if limit else at) + length)
     if caps.gap_seconds and sends:
         free = max(sends) + caps.gap_seconds * 1000

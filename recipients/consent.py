@@ -1,8 +1,9 @@
-"""Who allowed an account to send what: an append-only ledger.
+"""The consent ledger: who allowed an account to send what. Append-only.
 
-Owns the table `consent`. The latest word of a person counts, by when it was given, not by when it
-was recorded: an old form that is typed in today does not undo a withdrawal. Must not decide which
-messages take consent.
+Owns the table `consent`. Must not decide which messages need consent.
+
+A person's latest word counts, by when it was given and not by when it was recorded. So an old form
+that is typed in today does not undo a withdrawal.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ ID_MAX = 2**63 - 1
 
 
 class Consent(msgspec.Struct, frozen=True, kw_only=True):
-    """One word of one person. `granted` False: withdrawn."""
+    """One word of one person. `granted` False: consent is withdrawn."""
 
     account: int
     category: int
@@ -35,7 +36,7 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordedConsent(msgspec.Struct, frozen=True, kw_only=True):
-    """The same as it stands in the ledger."""
+    """The same, as it stands in the ledger."""
 
     id: int
     category: int
@@ -49,7 +50,7 @@ class RecordedConsent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def record(connection: Connection, consent: Consent) -> RecordedConsent:
-    """Append one."""
+    """Append one word."""
     row = await connection.fetchrow(
         _SQL["consent_add"],
         consent.account, consent.category, consent.to_idx, consent.to_enc, consent.granted,
@@ -75,8 +76,10 @@ async def granted(
     accounts: Collection[int],
     old: Mapping[bytes, bytes] = MappingProxyType({}),
 ) -> set[tuple[bytes, int, int]]:
-    """(recipient, account, category) for which consent holds now, of these. `old`: other indexes
-    of some of them, and whose: the latest word of a person counts, whichever it stands under.
+    """Those of these (recipient, account, category) for which consent holds now.
+
+    `old`: other indexes of some recipients, and whose they are. A person's latest word counts,
+    whichever index it stands under.
     """
     if old:
         forms = [*zip(recipients, recipients, strict=True), *old.items()]
@@ -95,17 +98,17 @@ async def ledger(
     before: int,
     limit: int,
 ) -> list[RecordedConsent]:
-    """An account's entries, the latest recorded first, of one number or (None) of all."""
+    """An account's entries, the latest recorded first; of one number, or of all (None)."""
     rows = await connection.fetch(_SQL["consents"], account, indexes, before, limit)
     return [RecordedConsent(**dict(row.items())) for row in rows]
 
 
 async def page(connection: Connection, after_id: int, limit: int) -> list[tuple[int, bytes, bytes]]:
-    """(id, index, sealed number) of entries behind one, in order."""
+    """(id, index, encrypted number) of the entries behind one, in order."""
     rows = await connection.fetch(_SQL["consent_page"], after_id, limit)
     return [(row["id"], row["to_idx"], row["to_enc"]) for row in rows]
 
 
 async def move(connection: Connection, moves: Mapping[int, bytes]) -> None:
-    """Put entries under another index of the same person: nothing that was said changes."""
+    """Put entries under another index of the same person. Nothing that was said changes."""
     await connection.execute(_SQL["consent_move"], list(moves), list(moves.values()))

@@ -1,7 +1,8 @@
-"""The consent ledger behind the API: numbers sealed on their way in, opened on their way out.
+"""The consent ledger behind the API: numbers are encrypted on their way in, decrypted on their way
+out.
 
-Owns the group commit of what the API records. A flush that is repeated after a commit in doubt says
-the same word twice, which changes nothing. Must not check what a request holds.
+Owns the group commit of what the API records. Must not check what a request holds. A flush that is
+repeated after a COMMIT in doubt says the same word twice, which changes nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ WORDS_WAITING_MAX = 1_000
 
 
 class ConsentFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What an entry says, but of whom."""
+    """What an entry says, without its number."""
 
     category: int
     granted: bool
@@ -36,13 +37,13 @@ class ConsentFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConsentWord(ConsentFacts, frozen=True, kw_only=True):
-    """What is to be recorded, checked."""
+    """A checked word that is to be recorded."""
 
     number: str
 
 
 class ConsentView(ConsentFacts, frozen=True, kw_only=True):
-    """The same, recorded. `number` None: it cannot be read."""
+    """A recorded word. `number` None: it cannot be decrypted."""
 
     id: int
     number: str | None

@@ -1,8 +1,8 @@
-"""When messages went to a number, and how many went to numbers that begin alike.
+"""The counts behind caps: when messages went to a number, and how many to numbers that begin alike.
 
-Owns the tables `frequency` and `prefix_count`. A row that is locked stays the caller's until the
-transaction ends, so that two processes that count for the same number do it one after the other.
-Must not decide what is too many (caps.py, velocity.py).
+Owns the tables `frequency` and `prefix_count`. Must not decide what is too many (caps.py,
+velocity.py). A locked row stays the caller's until its transaction ends. So two processes count for
+the same number one after the other.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from storage.pool import Connection
 _SQL = sql.load("recipients")
 PURGE_ROWS_MAX = 10_000
 _EARLIER = timedelta(days=1)  # results are stored after the count, by clocks that may differ
-# Refusals by their status; without the carrier's id nothing was taken.
+# Refusals, by their status. Without a carrier's id nothing was taken.
 _REFUSED = [Status.EXPIRED, Status.REJECTED, Status.UNDELIVERED, Status.FAILED]
 
 Number = tuple[int, int, bytes]  # account, category, index of the recipient
@@ -35,17 +35,17 @@ NONE_OLD: Old = MappingProxyType({})
 
 
 class Sends(msgspec.Struct):
-    """message id -> when it was counted, ms since the epoch."""
+    """message id -> when it was counted, in ms since the epoch."""
 
     at: dict[int, int] = msgspec.field(default_factory=dict)
 
     @property
     def times(self) -> list[int]:
-        """When they were counted."""
+        """When they were counted, in ms since the epoch."""
         return list(self.at.values())
 
     def count(self, message_id: int, at: int) -> None:
-        """One more, or the same once more and later; forgets what no span reaches."""
+        """Count one more, or the same once more. Forgets what no span reaches."""
         self.at[message_id] = at
         for old in [each for each, when in self.at.items() if when <= at - KEPT_MS]:
             del self.at[old]
@@ -54,8 +54,8 @@ class Sends(msgspec.Struct):
 async def read(
     connection: Connection, numbers: Collection[Number], old: Old = NONE_OLD
 ) -> dict[Number, Sends]:
-    """What was counted for these numbers; an entry for each. `old`: where else it may stand that
-    something was counted for some of them.
+    """The counts of these numbers, an entry for each. `old`: other indexes that some may stand
+    under.
     """
     found = await _sends(connection, "frequency_read", numbers)
     await _add_old(connection, found, old)
@@ -65,7 +65,7 @@ async def read(
 async def lock(
     connection: Connection, numbers: Collection[Number], old: Old = NONE_OLD
 ) -> dict[Number, Sends]:
-    """The same, and nobody else counts for them until the transaction ends."""
+    """As read(); nobody else counts for them until the transaction ends."""
     found = await _sends(connection, "frequency_lock", numbers)
     # After the lock: who moves an old row holds both.
     await _add_old(connection, found, old)
@@ -80,7 +80,7 @@ async def _add_old(connection: Connection, found: dict[Number, Sends], old: Old)
 
 
 async def write(connection: Connection, counted: Mapping[Number, Sends]) -> None:
-    """Store what was counted, of numbers that were locked."""
+    """Store the counts of numbers that were locked."""
     rows = [
         (*number, message_id, at)
         for number, sends in counted.items()
@@ -91,8 +91,9 @@ async def write(connection: Connection, counted: Mapping[Number, Sends]) -> None
 
 
 async def never_sent(connection: Connection, counted: Mapping[int, int]) -> set[int]:
-    """Of these messages (id -> when it was counted) those that ended without being sent, or whose
-    submit_sm was refused.
+    """Those of these messages (id -> when it was counted) that were never sent.
+
+    They ended before the wire, or their submit_sm was refused.
     """
     rows = await connection.fetch(
         _SQL["never_sent"],
@@ -106,7 +107,7 @@ async def never_sent(connection: Connection, counted: Mapping[int, int]) -> set[
 
 
 async def not_stored(connection: Connection, message_ids: Collection[int]) -> set[int]:
-    """Of these messages those that were taken back before their client was answered."""
+    """Those of these messages that were taken back before their client was answered."""
     rows = await connection.fetch(_SQL["not_stored"], list(message_ids))
     return {row["id"] for row in rows}
 
@@ -114,19 +115,19 @@ async def not_stored(connection: Connection, message_ids: Collection[int]) -> se
 async def read_prefixes(
     connection: Connection, prefixes: Collection[Prefix]
 ) -> dict[Prefix, Slots]:
-    """What was counted for these prefixes; an entry for each."""
+    """The counts of these prefixes, an entry for each."""
     return await _slots(connection, "prefix_read", prefixes)
 
 
 async def lock_prefixes(
     connection: Connection, prefixes: Collection[Prefix]
 ) -> dict[Prefix, Slots]:
-    """The same, and nobody else counts for them until the transaction ends."""
+    """As read_prefixes(); nobody else counts for them until the transaction ends."""
     return await _slots(connection, "prefix_lock", prefixes)
 
 
 async def write_prefixes(connection: Connection, counted: Mapping[Prefix, Slots]) -> None:
-    """Store what was counted, of prefixes that were locked."""
+    """Store the counts of prefixes that were locked."""
     rows = [
         (*prefix, slot, count) for prefix, slots in counted.items() for slot, count in slots.items()
     ]
@@ -137,8 +138,8 @@ async def write_prefixes(connection: Connection, counted: Mapping[Prefix, Slots]
 async def page(
     connection: Connection, after: Number, limit: int
 ) -> list[tuple[Number, bytes | None, bool]]:
-    """Rows behind one, in order: whose, the sealed number of a message that was counted there, and
-    whether any was.
+    """Rows behind one, in order: whose they are, and the encrypted number of a message counted
+    there.
     """
     rows = await connection.fetch(_SQL["frequency_page"], *after, limit)
     return [
@@ -148,7 +149,7 @@ async def page(
 
 
 async def move(connection: Connection, moves: Old) -> None:
-    """Add what was counted under other indexes to the recipients' own; the others go."""
+    """Add what was counted under other indexes to the recipients' own. The others are deleted."""
     numbers = {*moves, *moves.values()}
     found = await lock(connection, numbers)
     for old, number in moves.items():
@@ -158,7 +159,7 @@ async def move(connection: Connection, moves: Old) -> None:
 
 
 async def purge(connection: Connection, now_ms: int) -> int:
-    """Forget numbers and prefixes that no span reaches any more, a bounded number of each."""
+    """Delete numbers and prefixes that no span reaches any more, a bounded number of each."""
     gone = 0
     for name, kept_ms in (("frequency_purge", KEPT_MS), ("prefix_purge", DAY_MS)):
         done = await connection.execute(_SQL[name], now_ms - kept_ms, PURGE_ROWS_MAX)

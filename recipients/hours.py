@@ -1,11 +1,10 @@
-"""When may it go? Hours of local time, the zones they are meant in, and the first moment that fits
-them all.
+"""Hours of local time, the zones they are meant in, and the first moment that suits them all.
 
-Owns the arithmetic of send windows and quiet hours, days on which clocks change included. Pure:
-moments in, moments out. Must not know numbers, accounts or settings.
+Owns the arithmetic of send windows and quiet hours, on days of clock changes too. Must not know
+numbers, accounts or settings. Pure: moments in, moments out.
 
-Hours are open or shut by what the clock on the wall says. On a day without 02:30, hours from 02:30
-open when the clock jumps past it; on a day with two, they open twice.
+Hours are open or shut by the clock on the wall. On a day without 02:30, hours from 02:30 open when
+the clock jumps past it. On a day with two of them, they open twice.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import msgspec
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY = 0b111_1111
 MINUTES_PER_DAY = 1440
-SEARCH_DAYS = 8  # hours repeat weekly; a day more for the clocks
+SEARCH_DAYS = 8  # hours repeat weekly; one day more for clock changes
 HORIZON = timedelta(days=SEARCH_DAYS)
 
 _DAY = timedelta(days=1)
@@ -28,8 +27,9 @@ _SPAN = re.compile(r"([0-9:]+)-([0-9:]+)", re.ASCII)
 
 
 class Hours(msgspec.Struct, frozen=True, gc=False):
-    """From `start` up to, not including, `end`, in minutes after midnight, on `days` (bit 0 is
-    Monday). An `end` that is not after `start` is one of the next day.
+    """From `start` up to, not including, `end`, in minutes after midnight (0 to 1 440).
+
+    `days`: bit 0 is Monday. An `end` that is not after `start` is one of the next day.
     """
 
     start: int
@@ -47,7 +47,7 @@ class Hours(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def others(self) -> Hours:
-        """The rest of every day. Only of hours that are the same every day."""
+        """The rest of every day, for hours that are the same every day."""
         if self.days != EVERY_DAY:
             raise ValueError("only hours of every day have others")
         return Hours(self.end % MINUTES_PER_DAY, self.start or MINUTES_PER_DAY)
@@ -57,7 +57,7 @@ Rule = tuple[Hours, Sequence[tzinfo]]
 
 
 def parse_clock(text: str) -> int:
-    """`"08:30"` as minutes after midnight; `"24:00"` ends a day. Raises ValueError."""
+    """`"08:30"` in minutes after midnight; `"24:00"` ends a day. Raises ValueError."""
     match = _CLOCK.fullmatch(text)
     if match is None:
         raise ValueError('a time such as "08:30", from 00:00 to 24:00')
@@ -65,7 +65,7 @@ def parse_clock(text: str) -> int:
 
 
 def parse_hours(start: str, end: str, days: int = EVERY_DAY) -> Hours:
-    """Hours between two times of the clock. Raises ValueError with what would be right."""
+    """Hours between two times of the clock. Raises ValueError that says what would be right."""
     first, last = parse_clock(start), parse_clock(end)
     if first == MINUTES_PER_DAY:
         first = 0
@@ -75,7 +75,7 @@ def parse_hours(start: str, end: str, days: int = EVERY_DAY) -> Hours:
 
 
 def parse_span(text: str) -> Hours:
-    """`"21:00-08:00"`, every day. Raises ValueError with what would be right."""
+    """`"21:00-08:00"`, every day. Raises ValueError that says what would be right."""
     match = _SPAN.fullmatch(text)
     if match is None:
         raise ValueError('hours such as "21:00-08:00"')
@@ -86,8 +86,9 @@ def parse_span(text: str) -> Hours:
 
 
 def first_moment(at: datetime, rules: Sequence[Rule]) -> datetime | None:
-    """The first moment from `at` on at which all hours are open in all of their zones; None if
-    there is none within HORIZON.
+    """The first moment from `at` on at which all hours are open in all of their zones.
+
+    None if there is none within HORIZON.
     """
     last = at + HORIZON
     moment = at

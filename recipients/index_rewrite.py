@@ -1,9 +1,11 @@
-"""From the indexes of the release before to one index for each subscriber.
+"""Migration of keyed indexes: from those of the release before to one for each subscriber.
 
 Owns the job that goes through suppression, consent and caps, and when look-ups may stop asking for
-both. A batch is one transaction with its cursor: killed anywhere, it goes on where it was. It waits
-until no gateway of the release before is left, which would write behind its back. Must not decide
-which forms a number has (storage/subscribers.py) nor how duplicates become one (the tables' rooms).
+both. Must not decide which forms a number has (storage/subscribers.py) nor how duplicates become
+one (the tables' packages).
+
+A batch is one transaction with its cursor: killed anywhere, it goes on where it was. It waits until
+no gateway of the release before is left, which would write behind its back.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ BATCHES_PER_TURN_MAX = 5  # what else is due waits for them
 
 
 class _Cursor(msgspec.Struct, frozen=True):
-    """The key of the last row that was looked at; which fields count is the table's."""
+    """The key of the last row looked at. Which fields count depends on the table."""
 
     after_account: int
     after_category: int
@@ -46,7 +48,7 @@ class _Batch(msgspec.Struct):
 
 
 class IndexRewrite:
-    """One for the process. `turn` costs nothing once everything is done."""
+    """The job, one for the process. `turn` costs nothing once everything is done."""
 
     TABLES: ClassVar = ("suppression", "consent", "frequency")
 
@@ -56,14 +58,16 @@ class IndexRewrite:
         self._done = False
 
     async def turn(self, connection: Connection, now: datetime) -> bool:
-        """A bounded number of batches, unless another process is at it; whether all is done."""
+        """Do a bounded number of batches, unless another process is at it. Returns whether all is
+        done.
+        """
         if self._done:
             return True
         states = await connection.fetch(_SQL["rewrite_states"])
         if all(row["done"] for row in states):
             self._done = True
             left = sum(row["rows_left"] for row in states)
-            # A row whose number nobody can tell may belong to anybody who is looked for.
+            # A row whose number is unknown may belong to anybody who is looked for.
             self._vault.rewritten = left == 0
             _log.info("indexes_rewritten", left=left)
             return True
@@ -76,8 +80,9 @@ class IndexRewrite:
         return False
 
     async def batch(self, connection: Connection, name: str, now: datetime) -> bool:
-        """The next rows of one table, in one transaction; whether these were the last, or are
-        another process's.
+        """Rewrite the next rows of one table, in one transaction.
+
+        Returns whether these were the last, or are another process's.
         """
         async with connection.transaction():
             taken = await connection.fetchrow(_SQL["rewrite_take"], name)

@@ -1,8 +1,10 @@
-"""Is this reply a word by which people opt out, or back in?
+"""Keywords: is this reply a word by which people opt out, or back in?
 
-Owns how a reply is read and the words that come with smsgate. The whole message must be made of
-such words, of what people copy in front of them ("reply", 回复) and of courtesies; a sentence that
-holds a word ("please don't stop") is a sentence. Must not know who texted, nor what follows.
+Owns how a reply is read, and the words that come with smsgate. Must not know who texted, nor what
+follows.
+
+The whole message must consist of such words, of what people copy in front of them ("reply", 回复)
+and of courtesies. A sentence that holds a word ("please don't stop") is a sentence.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ import msgspec
 
 from recipients.letters import atoms
 
-# The words of 47 CFR 64.1200(a)(10), those that phones' own dialogues name, and what carriers have
-# people write in French, Spanish, German, Portuguese and Chinese. 退訂 is 退订 in traditional
+# The words of 47 CFR 64.1200(a)(10), and those of phones' own dialogues. Also those that carriers
+# have people write in French, Spanish, German, Portuguese and Chinese. 退訂 is 退订 in traditional
 # characters. Accents need not be listed.
 OPT_OUT_WORDS = (
     "STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPT OUT", "OPTOUT",
@@ -25,7 +27,7 @@ OPT_OUT_WORDS = (
 )  # fmt: skip
 OPT_IN_WORDS = ("START", "UNSTOP", "SUBSCRIBE", "OPT IN", "OPTIN", "订阅", "訂閱")
 
-# "回复TD退订" stands in the message, and people write all of it.
+# The message says "回复TD退订", and people write all of it.
 _PREFIXES = (
     "请回复", "請回覆", "請回復", "回复", "回復", "回覆", "请回", "請回", "回",
     "reply", "reply with", "text", "send", "répondre", "répondez", "envoyer", "envoyez",
@@ -40,7 +42,7 @@ _COURTESIES = (
     "请", "請", "麻烦", "麻煩", "谢谢", "謝謝", "多谢", "多謝", "谢了", "謝了", "谢谢您", "謝謝您",
     "谢谢你", "謝謝你", "你好", "您好",
 )  # fmt: skip
-CHARACTERS_MAX = 1600  # signs and spaces included, with which some handsets fill a message up
+CHARACTERS_MAX = 1600  # signs and spaces included, with which some handsets pad a message
 _END = "end"
 
 
@@ -52,8 +54,9 @@ class Keyword(Enum):
 
 
 class _Said(IntFlag):
-    """What a reply has in it. WEAK are opt-out words that also mean something else: a single letter
-    may be a signature, END the end of a text.
+    """What a reply says. WEAK words opt out, but also mean something else.
+
+    A single letter may be a signature; END may end a text.
     """
 
     OPT_OUT = 1
@@ -74,7 +77,7 @@ class KeywordSets(msgspec.Struct, frozen=True):
     def of(
         cls, opt_out: Iterable[str] = OPT_OUT_WORDS, opt_in: Iterable[str] = OPT_IN_WORDS
     ) -> KeywordSets:
-        """Raises ValueError, one line, for a word that says nothing or both."""
+        """Raises ValueError of one line for a word that says nothing, or that says both."""
         sets = cls(_words(opt_out), _words(opt_in))
         both = sets.opt_out & sets.opt_in
         if both:
@@ -104,7 +107,7 @@ def keyword_of(text: str, sets: KeywordSets) -> Keyword | None:
     """What the whole of `text` asks for; None for every other message.
 
     Who says both is out: a doubt is no consent. A weak word counts beside another opt-out word,
-    behind a prefix, or where it is all that stands there.
+    behind a prefix, or alone.
     """
     if len(text) > CHARACTERS_MAX:
         return None
@@ -126,7 +129,7 @@ def _opts_out(said: _Said) -> bool:
 
 
 def _readings(pieces: list[str], sets: KeywordSets) -> Collection[_Said]:
-    """What the pieces say in each way in which all of them, in order, are words of ours."""
+    """What the pieces say, for each way to read all of them, in order, as known words."""
     longest = max(map(len, (*sets.opt_out, *sets.opt_in, *_AROUND)))
     # What was said up to each piece, and the weak word in it.
     reached: list[set[tuple[_Said, str]]] = [set() for _ in range(len(pieces) + 1)]

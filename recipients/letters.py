@@ -1,6 +1,6 @@
-"""The letters and digits of a short text, so that a word is one word however it is written.
+"""Folding of short texts: one word is one word, however it is written.
 
-Owns the folding: width, case, accents, and what is a sign. Pure. Must not know words.
+Owns the folding: width, case, accents, and what counts as a sign. Must not know words. Pure.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Signs, whatever letters their compatibility forms would make of them: a digit in a frame, a sign
+# Signs, although their compatibility forms contain letters. Examples: a digit in a frame, a sign
 # shown as a picture, and signs that stand for a word.
 _FRAMED = re.compile("[0-9#*]\ufe0f?\u20e3|[\u2122\u2120\u2121\u2139\u2116]")
 _PICTURE = re.compile("(.)\ufe0f", re.DOTALL)
-# Shown as nothing: variation selectors and fillers. What Unicode calls a format character divides,
-# as every other sign does.
+# Shown as nothing: variation selectors and fillers. A format character of Unicode divides words, as
+# every other sign does.
 _NOTHING = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
@@ -23,12 +23,14 @@ _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "THAI", "LAO", "KHMER", 
 
 
 def atoms(text: str) -> list[str]:
-    """The pieces of which words are made, folded: each run of letters and digits, and each
-    character of a script that sets no spaces between words.
+    """The pieces that words are made of, folded.
+
+    A piece is a run of letters and digits, or one character of a script without spaces between
+    words.
     """
     pieces: list[str] = []
     open_run = False  # whether the next letter belongs to the last piece
-    lettered = False  # whether the last character was a letter: a mark belongs to it, or to a sign
+    lettered = False  # whether the last character was a letter, to which a mark belongs
     for character in _folded(text):
         kind = unicodedata.category(character)[0]
         if kind in "LN":
@@ -60,8 +62,9 @@ def _without_picture(match: re.Match[str]) -> str:
 
 
 def _without_accent(character: str) -> str:
-    """A letter that Unicode has with its accent, without it. An accent on a letter that never has
-    one stays: that is no spelling of anything.
+    """A letter without its accent, if Unicode has it with one.
+
+    An accent on a letter that never has one stays: that spells nothing.
     """
     apart = unicodedata.normalize("NFD", character)
     base, marks = apart[0], apart[1:]

@@ -1,6 +1,6 @@
 """How one number fares: what was sent to it of late, and what stands against texting it.
 
-Owns that summary. Changes nothing, and must not show a number that was not asked for.
+Owns that summary. Must not change anything, and must not show a number that was not asked for.
 """
 
 from __future__ import annotations

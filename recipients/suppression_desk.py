@@ -1,7 +1,7 @@
 """The suppression list as the API reads and changes it.
 
-Owns these changes. They go through one writer, a few in a transaction, each with its audit event.
-The sending side is told before they are committed.
+Owns these changes. Must not check what a request holds. They go through one writer, a few in a
+transaction, each with its audit event. The sending side is told before they are committed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class SuppressionFilter(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class SuppressionView(msgspec.Struct, kw_only=True):
-    """One entry. `number` None: its evidence is gone, or it is `unreadable`."""
+    """One entry. `number` None: its evidence is deleted, or it is `unreadable`."""
 
     number: str | None
     unreadable: bool = False
@@ -57,7 +57,7 @@ class SuppressionView(msgspec.Struct, kw_only=True):
 
 
 class Suppress(msgspec.Struct, frozen=True):
-    """An entry that is asked for. `category` -1: every one."""
+    """An entry to be added. `category` -1: all."""
 
     number: str
     category: int
@@ -69,7 +69,9 @@ SuppressionPlace = tuple[datetime, bytes, int, int]
 
 
 class _Change(msgspec.Struct):
-    """One request: entries to add, or (entries empty) a number whose entries go."""
+    """One request: entries to add; or, with `entries` empty, a number whose entries are to be
+    deleted.
+    """
 
     account: int
     actor: str
@@ -209,7 +211,7 @@ class SuppressionDesk:
 
 
 def shown(entry: Suppression, vault: NumberVault, number: str | None = None) -> SuppressionView:
-    """An entry with its number opened; `number`: the one it was found by."""
+    """An entry with its number decrypted. `number`: the one it was found by."""
     assert entry.created_at is not None
     if number is None and entry.to_enc is not None:
         number = vault.open_or_none(entry.to_enc)

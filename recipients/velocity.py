@@ -1,8 +1,10 @@
-"""How many messages went to numbers that begin alike, in the last hour?
+"""How many messages went to numbers that begin alike, in the last hour.
 
-Owns the arithmetic of these counts: an hour in slots of five minutes, so that a count is a dozen
-small numbers whatever the traffic. The oldest slot counts whole: at most five minutes too strict,
-never too lax. Pure: `at` is an argument. Must not know where the counts are kept (frequency.py).
+Owns the arithmetic of these counts. Must not know where they are kept (frequency.py). Pure: `at` is
+an argument.
+
+An hour has slots of five minutes, so a count is a dozen small numbers at any traffic. The oldest
+slot counts whole: at most five minutes too strict, never too lax.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ def in_last_hour(slots: Slots, at: int) -> int:
 
 
 def counted(slots: Slots, at: int, messages: int) -> dict[int, int]:
-    """The slots with so many messages more at `at`, without those that no longer matter."""
+    """The slots with so many messages more at `at`, without those that matter no longer."""
     slot = at // SLOT_MS * SLOT_MS
     kept = {start: count for start, count in slots.items() if start + SLOT_MS > at - HOUR_MS}
     kept[slot] = kept.get(slot, 0) + messages

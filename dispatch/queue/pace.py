@@ -1,8 +1,7 @@
-"""How fast one connector may send: its contracted rate, what the carrier lets through of it, and
-pauses.
+"""How fast one connector may send: its contracted rate, what throttling leaves of it, and pauses.
 
-Owns the bring-together of token bucket and adaptive rate for one connector. Pure: every call is
-told the time.
+Owns the combination of token bucket and adaptive rate for one connector. Must not wait nor read a
+clock: every call is told the time. Pure.
 """
 
 from __future__ import annotations
@@ -15,11 +14,13 @@ from ratelimit.token_bucket import NANOSECONDS, TokenBucket
 
 UNLIMITED_PARTS = 1 << 30
 JITTER_PERCENT = 20
-TICKS_PER_SECOND = 200  # while short of tokens, look again every 5 ms and not at each token
+TICKS_PER_SECOND = 200  # short of tokens, look again after 5 ms and not at each token
 
 
 class Pace:
-    """`rate` None: as fast as the windows allow; a throttling answer then only pauses."""
+    """The pace of one connector. `rate` None: as fast as the windows allow; throttling then only
+    pauses.
+    """
 
     def __init__(
         self,
@@ -28,8 +29,9 @@ class Pace:
         *,
         jitter_percent: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`jitter_percent`, -JITTER_PERCENT to JITTER_PERCENT, is by how much one pause differs
-        from the usual: processes that were throttled together do not return together.
+        """`jitter_percent` is by how much one pause differs, -JITTER_PERCENT to JITTER_PERCENT.
+
+        So processes that were throttled together do not come back together.
         """
         self._jitter_percent = jitter_percent
         self._bucket = None if rate is None else TokenBucket(rate, now_ns)
@@ -40,16 +42,18 @@ class Pace:
 
     @property
     def per_second(self) -> float | None:
-        """The rate in force, parts per second; None: unlimited."""
+        """The rate in force, in parts per second; None: unlimited."""
         return None if self._adaptive is None else self._adaptive.per_second
 
     @property
     def ceiling(self) -> RateSpec | None:
-        """The contract; None: unlimited."""
+        """The contracted rate, in parts per second; None: unlimited."""
         return None if self._adaptive is None else self._adaptive.ceiling
 
     def set_rate(self, rate: RateSpec | None, now_ns: int) -> None:
-        """The contract changed. What throttling has made of it stays, under the new ceiling."""
+        """Change the contracted rate. What throttling has left of it stays, below the new
+        ceiling.
+        """
         if rate is None:
             self._bucket = self._adaptive = None
         elif self._adaptive is None or self._bucket is None:
@@ -70,20 +74,23 @@ class Pace:
         return self._bucket.available(now_ns)
 
     def affords(self, parts: int, now_ns: int) -> bool:
-        """Whether these parts may be written at once, as a message_payload is: also more than the
-        burst, once the bucket is full, to be waited out afterwards.
+        """Whether these parts may be written at once, as those of a message_payload are.
+
+        More than the burst may once the bucket is full. They are waited out afterwards.
         """
         if self._bucket is not None:
             parts = min(parts, self._bucket.spec.burst)
         return self.available(now_ns) >= parts
 
     def take(self, parts: int, now_ns: int) -> None:
-        """These parts were written; the same callback asked available() or affords() before."""
+        """Count parts that were written. The same callback asked available() or affords()
+        before.
+        """
         if self._bucket is not None and parts:
             self._bucket.take(parts, now_ns)
 
     def wait_ns(self, now_ns: int, parts: int = 1) -> int:
-        """How long until available() or affords(parts) is worth asking again, after it refused."""
+        """ns until available() or affords(parts) is worth asking again, after it refused."""
         if now_ns < self._paused_until_ns:
             return self._paused_until_ns - now_ns
         if self._bucket is None:
@@ -95,16 +102,14 @@ class Pace:
         return self._bucket.take(max(1, min(spec.burst, max(parts, worth))), now_ns)
 
     def duration_ns(self, parts: int) -> int:
-        """How long so many parts last at the rate in force; 0 where there is none."""
+        """How many ns so many parts last at the rate in force; 0 where there is none."""
         if self._bucket is None or not self._bucket.spec.numerator:
             return 0
         spec = self._bucket.spec
         return parts * spec.denominator * NANOSECONDS // spec.numerator
 
     def ahead(self, window: int) -> int:
-        """How many parts may stand named by an intent: one window, and not more than a second's
-        worth.
-        """
+        """How many parts open intents may name: one window, at most a second's worth."""
         if self._bucket is None:
             return window
         spec = self._bucket.spec
@@ -116,7 +121,7 @@ class Pace:
         """
         self.throttled_total += 1
         if generation != self.generation:
-            return  # one burst, one signal
+            return  # one burst gives one signal
         self.generation += 1
         jitter_percent = self._jitter_percent()
         if self._adaptive is None or self._bucket is None:
@@ -127,5 +132,5 @@ class Pace:
         self._paused_until_ns = max(self._paused_until_ns, self._adaptive.resume_at_ns)
 
     def pause(self, now_ns: int, seconds: float) -> None:
-        """Write nothing for so long."""
+        """Write nothing for this many ns."""
         self._paused_until_ns = max(self._paused_until_ns, now_ns + int(seconds * NANOSECONDS))

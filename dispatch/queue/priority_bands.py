@@ -1,8 +1,10 @@
 """The messages of one account in one category: those of higher priority first.
 
-Owns their order: three bands, as the backlog is read (backlog_cursor.py), and in a band first come,
-first served. Pure, O(1) per item. A steady stream of urgent messages never starves the others:
-after PASSES_MAX items that went before one of a lower band, it is that band's turn.
+Owns their order: three bands, as in the backlog (backlog_cursor.py), each first come, first served.
+Must not know accounts or categories. Pure, O(1) per item.
+
+A steady stream of urgent messages never starves the others. After PASSES_MAX items that passed a
+lower band, it is that band's turn.
 """
 
 from __future__ import annotations
@@ -28,20 +30,18 @@ T = TypeVar("T", bound=Prioritised)
 
 
 def band_of(priority: int) -> int:
-    """0-3, 4-6, 7-9, as the index of the backlog says it in SQL."""
+    """Priorities 0-3, 4-6 and 7-9 as band 0, 1 and 2, the same as the backlog's index in SQL."""
     return priority * BANDS // 10
 
 
 class PriorityBands(Generic[T]):
-    """What waits, each with the moment it came. As long as all of it is of one band, that is one
-    queue and nothing more.
-    """
+    """What waits, each with the moment it came. One plain queue as long as all is of one band."""
 
     __slots__ = ("_band", "_bands", "_passed", "_queue")
 
     def __init__(self) -> None:
         self._queue: deque[tuple[T, int]] = deque()
-        self._band = -1  # of all that is in _queue, while _bands is None
+        self._band = -1  # the band of all in _queue, while _bands is None
         self._bands: tuple[deque[tuple[T, int]], ...] | None = None
         self._passed = 0
 
@@ -49,7 +49,7 @@ class PriorityBands(Generic[T]):
         return bool(self._queue)
 
     def append(self, item: T, now: int) -> None:
-        """Behind those of its band."""
+        """Queue an item behind those of its band."""
         band = band_of(item.priority)
         if self._bands is None:
             if not self._queue:
@@ -64,11 +64,11 @@ class PriorityBands(Generic[T]):
         self._choose()
 
     def first(self) -> tuple[T, int]:
-        """Whose turn it is, and when it came. There must be one."""
+        """(item whose turn it is, when it came). There must be one."""
         return self._queue[0]
 
     def popleft(self) -> tuple[T, int]:
-        """Take it."""
+        """Take what first() names."""
         taken = self._queue.popleft()
         if self._bands is None:
             self._passed = 0
@@ -79,7 +79,7 @@ class PriorityBands(Generic[T]):
         return taken
 
     def take(self, parts_max: int) -> list[tuple[T, int]]:
-        """The next ones, of at most so many parts; what does not fit ends it."""
+        """Take the next items, at most so many parts. An item that does not fit ends it."""
         taken: list[tuple[T, int]] = []
         room = parts_max
         while self._queue and (cost := self._queue[0][0].cost) <= room:
@@ -98,18 +98,18 @@ class PriorityBands(Generic[T]):
         return min(queue[0][1] for queue in self._bands if queue)
 
     def __iter__(self) -> Iterator[T]:
-        """All of it, higher bands first."""
+        """All items, higher bands first."""
         for queue in self._bands or (self._queue,):
             for item, _ in queue:
                 yield item
 
     def _choose(self) -> None:
-        """Whose turn it is from now on; one queue again as soon as one band is left."""
+        """Choose the band that is next. It is one queue again once a single band is left."""
         assert self._bands is not None
         waiting = [each for each in range(BANDS) if self._bands[each]]
         if len(waiting) <= 1:
             self._band = waiting[0] if waiting else -1
             self._queue = self._bands[self._band]
-            self._bands = None  # who was passed over meanwhile stays counted
+            self._bands = None  # those passed over meanwhile stay counted
             return
         self._queue = self._bands[waiting[-1] if self._passed >= PASSES_MAX else waiting[0]]

@@ -1,7 +1,7 @@
-"""Kept deliveries behind the API: opened and read as the connector's settings are today.
+"""Kept deliveries behind the API: decrypted, and read by the connector's settings of today.
 
-Owns the filling of web/raw_deliveries.py's protocol. Writes nothing. Must not decide who may see
-them (web/raw_api.py).
+Owns the implementation of web/raw_deliveries.py's protocol. Must not write, and must not decide who
+may see them (web/raw_api.py).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SLICE_ITEMS = 100
 
 
 class RawFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Of this connector, delivered in [since, until); `unclear`: for this reason only."""
+    """Deliveries of this connector in [since, until). `unclear`: those with this reason only."""
 
     connector: str
     since: datetime | None = None
@@ -36,7 +36,7 @@ class RawFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RawDeliveryView(msgspec.Struct, frozen=True, kw_only=True):
-    """One delivery. `body` None: it cannot be opened."""
+    """One delivery. `body` None: it cannot be decrypted."""
 
     id: int
     receipt: bool
@@ -59,7 +59,7 @@ class RawDesk:
         registry: Registry,
         texts: Callable[[int], TextSettings],
     ) -> None:
-        """`texts`: how the connector of a number writes."""
+        """`texts`: how the connector with this number writes."""
         self._pool = pool
         self._vault = vault
         self._registry = registry

@@ -1,6 +1,6 @@
 """Which deliveries are kept octet for octet, and the record of one.
 
-Owns that choice, as a connector's `keep_raw` says. Pure. Must not seal or store (rows.py).
+Owns that choice, which follows a connector's `keep_raw`. Must not encrypt or store (rows.py). Pure.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ class Kept(msgspec.Struct, gc=False):
 
 
 def keeps(policy: KeepRaw, unclear: Unclear | None, *, receipt: bool) -> bool:
-    """Whether a delivery is kept at once. A receipt that is parked is kept unless nothing is; what
-    handsets write is kept, since nothing but its octets tells how it was meant.
+    """Whether a delivery is kept at once.
+
+    "unclear" keeps what was not understood as it stood, and all that is no receipt: only the octets
+    tell how it was meant. "all" keeps everything, other policies nothing.
     """
     if policy == "unclear":
         return unclear is not None or not receipt

@@ -1,7 +1,7 @@
-"""A kept delivery as people read it: its fields, and its text as it is read today.
+"""A kept delivery as people read it: its fields, and its text as it is decoded today.
 
-Owns that view. Pure; nothing that a carrier sent makes it raise. Must not mask (the API decides who
-sees it at all).
+Owns that view. Must not mask anything: the API decides who sees it at all. Nothing that a carrier
+sent makes it raise. Pure.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ class DecodedTlv(msgspec.Struct, frozen=True):
 
 
 class DecodedDelivery(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields of a deliver_sm or data_sm. Addresses as they came. `guessed_header`: its text
-    has a header that esm_class does not tell of.
+    """The fields of a deliver_sm or data_sm, with the addresses as they came.
+
+    `guessed_header`: the text has a user data header that esm_class does not announce.
     """
 
     command: str
@@ -39,7 +40,7 @@ class DecodedDelivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def pdu_of(frame: bytes) -> MessageRequest | None:
-    """The PDU in a frame; None for what is none, or not whole."""
+    """The PDU in a frame; None where there is none, or not a whole one."""
     try:
         pdu = decode(frame)
     except PduError:
@@ -48,7 +49,7 @@ def pdu_of(frame: bytes) -> MessageRequest | None:
 
 
 def decoded(pdu: MessageRequest, settings: TextSettings) -> DecodedDelivery:
-    """For people."""
+    """The fields and the text of a delivery."""
     data = user_data(pdu)
     return DecodedDelivery(
         command="data_sm" if isinstance(pdu, DataSm) else "deliver_sm",

@@ -1,7 +1,7 @@
 """The table of deliveries that are kept octet for octet.
 
-Owns every statement on `raw_delivery`, how a PDU is sealed for it, and the bound of a row. Each
-function runs inside the caller's transaction. Must not decide what is kept (kept.py).
+Owns every statement on `raw_delivery`, how a PDU is encrypted for it, and the bound of a row. Must
+not decide what is kept (kept.py). Each function runs inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from storage.crypto import NumberVault
 from storage.pool import Connection
 
 _SQL = sql.load("dispatch")
-OCTETS_MAX = 8_192  # of one PDU: a text of 255 parts has its own row for each
+OCTETS_MAX = 8_192  # of one PDU: a text of 255 parts has a row for each
 SLICE_ITEMS = 200
 
 
 class RawRow(msgspec.Struct, frozen=True):
-    """One row. `frame` None: it cannot be opened."""
+    """One row. `frame` None: it cannot be decrypted."""
 
     id: int
     connector: int
@@ -44,7 +44,7 @@ async def keep(connection: Connection, vault: NumberVault, kept: Sequence[Kept])
     """Store these."""
     for start in range(0, len(kept), SLICE_ITEMS):
         if start:
-            await asyncio.sleep(0)  # sealing one takes 20 us
+            await asyncio.sleep(0)  # encrypting one takes 20 us
         rows = [_sealed(each, vault) for each in kept[start : start + SLICE_ITEMS]]
         await connection.execute(_SQL["raw_keep"], *zip(*rows, strict=True))
 
@@ -57,7 +57,7 @@ async def listed(
     unclear: str | None,
     limit: int,
 ) -> list[RawRow]:
-    """Of this span of ids, newest first."""
+    """Rows of this span of ids, newest first."""
     rows = await connection.fetch(_SQL["raw_list"], connector, *span, unclear, limit)
     return [
         RawRow(
@@ -82,7 +82,7 @@ async def lock_for_reread(
     reasons: Sequence[Unclear],
     limit: int,
 ) -> list[asyncpg.Record]:
-    """Receipts of these reasons that were not applied again yet, oldest first, behind a place."""
+    """Receipts with these reasons not yet applied again, oldest first, behind a place. Locked."""
     found: list[asyncpg.Record] = await connection.fetch(
         _SQL["raw_to_reread"], connector, *span, [str(reason) for reason in reasons], limit
     )
@@ -90,7 +90,7 @@ async def lock_for_reread(
 
 
 async def mark_reread(connection: Connection, outcomes: Mapping[int, str]) -> None:
-    """These (id -> what it changed) were applied."""
+    """Mark these (id -> what it changed) as applied."""
     if outcomes:
         ids = list(outcomes)
         await connection.execute(
@@ -107,7 +107,9 @@ def _sealed(kept: Kept, vault: NumberVault) -> tuple[object, ...]:
 
 
 def _frame(pdu: MessageRequest) -> tuple[bytes, bool]:
-    """The PDU as it stood on the wire; only its text if it is one that nobody may write so."""
+    """The PDU as it stood on the wire. Only its text, where the PDU cannot be written as it was
+    read.
+    """
     try:
         return encode(pdu), True
     except ValueError:

@@ -1,6 +1,7 @@
-"""Why something that a carrier sent was not understood as it stood.
+"""Reasons why a delivery from a carrier was not understood as it stood.
 
-Owns the names, which are stored and shown. Whoever keeps raw octets asks by them. Decides nothing.
+Owns their names, which are stored and shown, and by which raw octets are kept. Must not decide
+which one holds.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from enum import StrEnum
 
 
 class Unclear(StrEnum):
-    """One delivery has one: the first of these that holds."""
+    """A delivery has one reason: the first of these that holds."""
 
     UNREADABLE = "unreadable"  # it says that it is a receipt, and names no message
     RECEIPT_LIKE = "receipt_like"  # a handset's message by its marks, a receipt by its text

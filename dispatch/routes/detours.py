@@ -1,6 +1,6 @@
-"""Other ways for a message whose connector is down or refuses it.
+"""Other routes for a message whose connector is down or refuses it.
 
-Owns which connectors it has been to. Must not move rows (outbox/handover.py).
+Owns which connectors a message has been to. Must not move rows (outbox/handover.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dispatch.routes.routing import NO_CONNECTOR, RouteTable
 
 
 class Detours:
-    """The other connectors of a message's route, for a single message in memory."""
+    """The other connectors on the route of a single message in memory."""
 
     def __init__(self, routes: RouteTable, account_name: Callable[[int], str]) -> None:
         self.routes = routes

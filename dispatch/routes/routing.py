@@ -1,8 +1,8 @@
-"""Which connectors a message may take, in which order, and why.
+"""Routing: which connectors a message may take, in which order, and why.
 
-Owns the decision, a pure function of number, sender, category, account, tags and the connectors'
-health. Must not know queues or binds; asked for the first choice at accept, and again when a
-connector refuses or goes down.
+Owns the decision. It is a pure function of number, sender, category, account, tags and the
+connectors' health. Must not know queues or binds. Asked at accept, and again when a connector
+refuses or goes down.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ NO_CONNECTOR = 0
 
 
 class Leg(msgspec.Struct, frozen=True):
-    """A connector of a route; `weight` 0 where order alone decides."""
+    """A connector of a route. `weight` 0 where order alone decides."""
 
     connector: str
     weight: int = 0
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule: every criterion given must match, each by any of its values. None given: all match.
+    """A rule. Each criterion given must match, by any of its values; without any it matches all.
 
-    `via` in order of preference, or with weights on all legs to share.
+    `via`: connectors in order of preference, or all with weights to share.
     """
 
     prefixes: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     tags: frozenset[str] = frozenset()
     countries: frozenset[str] = frozenset()
     operators: frozenset[str] = frozenset()  # lower case
-    origins: NumberOrigins | None = None  # who knows countries and operators
+    origins: NumberOrigins | None = None  # knows countries and operators
     via: tuple[Leg, ...]
     identity: Hashable = None  # equal for the same rule in another configuration
 
@@ -64,7 +64,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def shared(self) -> bool:
-        """Whether weights, and not the order, decide between its connectors."""
+        """Whether weights decide between its connectors, and not the order."""
         return len(self.via) > 1 and self.via[0].weight > 0
 
     def mismatches(
@@ -98,7 +98,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 class Decision(msgspec.Struct, frozen=True, gc=False):
     """Connectors in the order to try them: those that are up, then those that may come back.
 
-    `route` is the index of the rule, None when none matches; then there are no connectors.
+    `route` is the index of the rule. It is None when none matches; then there are no connectors.
     """
 
     connectors: tuple[str, ...]
@@ -131,10 +131,11 @@ def route(
     routes: Sequence[Route],
     down: Collection[str] = (),
 ) -> Decision:
-    """The first route that matches decides. `to` in E.164, `down` names connectors without a bind.
+    """The decision by the first route that matches. `to` in E.164; `down` names connectors without
+    a bind.
 
-    A route that matches is the only one asked, even when all its connectors are down: a message
-    waits for them rather than leave by a way it was not meant to take.
+    No other route is asked, even when all connectors of that one are down. A message rather waits
+    than leaves by a way it was not meant to take.
     """
     for index, rule in enumerate(routes):
         if rule.matches(to, sender, category, account, tags):
@@ -143,8 +144,9 @@ def route(
 
 
 def after(decision: Decision, connector: str) -> str | None:
-    """The connector to try when `connector` failed this message: the next of its route that is up,
-    the first again behind the last. None when no other is up.
+    """The connector to try when `connector` failed this message; None when no other is up.
+
+    It is the next of its route that is up. After the last comes the first.
     """
     up = decision.connectors[: len(decision.connectors) - len(decision.down)]
     if connector not in up:
@@ -153,9 +155,9 @@ def after(decision: Decision, connector: str) -> str | None:
 
 
 class RouteTable:
-    """The routes, the numbers of the connectors, and who is down right now.
+    """The routes, the numbers of the connectors, and which are down right now.
 
-    `down` is a live collection that its owner keeps up to date; it is read at each decision.
+    `down` is a live collection that its owner keeps up to date. It is read at each decision.
     """
 
     def __init__(
@@ -165,7 +167,7 @@ class RouteTable:
         self.replace(routes, connectors)
 
     def replace(self, routes: Sequence[Route], connectors: Mapping[str, int]) -> None:
-        """The configuration changed: further decisions follow these."""
+        """Follow a changed configuration from now on."""
         self._routes = routes
         self._connectors = connectors
         self._names = {number: name for name, number in connectors.items()}
@@ -179,8 +181,8 @@ class RouteTable:
     def identity(
         self, to: str, sender: str, category: int, account: str, tags: Collection[str]
     ) -> Hashable:
-        """Of the route that takes this message, also after others were put before it; None when
-        none does.
+        """The rule that takes this message, the same after others were put before it; None without
+        one.
         """
         for rule in self._routes:
             if rule.matches(to, sender, category, account, tags):
@@ -191,7 +193,8 @@ class RouteTable:
         self, to: str, sender: str, category: int, account: str, tags: Collection[str]
     ) -> int:
         """The number of the connector to try first; NO_CONNECTOR when no route matches."""
-        for rule in self._routes:  # without a Decision to explain it: 1 us instead of 3
+        # Without a Decision to explain it, which would cost three times as much
+        for rule in self._routes:
             if rule.matches(to, sender, category, account, tags):
                 leg = rule.via[0].connector
                 if rule.shared or leg in self._down:
@@ -209,8 +212,9 @@ class RouteTable:
         account: str,
         tags: Collection[str],
     ) -> tuple[int, Decision]:
-        """The number of the connector to try after this one failed the message, and the decision
-        behind it; NO_CONNECTOR when the message had better stay, as in the sandbox it must.
+        """(number of the connector to try after this one failed the message, decision behind it).
+
+        NO_CONNECTOR when the message had better stay. In the sandbox it always stays.
         """
         if connector == SANDBOX:
             return NO_CONNECTOR, Decision((), None)
@@ -219,8 +223,9 @@ class RouteTable:
         return (NO_CONNECTOR if name is None else self._connectors[name]), decision
 
     def has_other(self, connector: int) -> bool:
-        """Whether any route names this connector beside one that is up; also one that no route
-        names any more has others. The sandbox has none, whatever the routes say.
+        """Whether any route names this connector beside one that is up.
+
+        A connector that no route names any more has others, too. The sandbox never has any.
         """
         if connector == SANDBOX:
             return False
@@ -251,8 +256,8 @@ def _decide(index: int, rule: Route, to: str, down: Collection[str]) -> Decision
 def _share(to: str, leg: Leg) -> float:
     """Weighted rendezvous hashing: the highest score wins with a probability of weight / sum.
 
-    The same number always leaves the same way; when a connector goes down only its own numbers
-    move, spread over the others by their weights. -w / ln(u) for u uniform in (0, 1).
+    The same number always takes the same connector. When one goes down only its own numbers move,
+    spread over the others by weight. The score is -w / ln(u) for u uniform in (0, 1).
     """
     digest = hashlib.blake2b(f"{leg.connector}|{to}".encode(), digest_size=8).digest()
     uniform = (int.from_bytes(digest, "big") + 0.5) / 2**64

@@ -1,8 +1,8 @@
 """One connector's way out: ready queue -> intent -> window, and its answers back to the recorder.
 
-Owns when a message of this connector is named by an intent, and when it is written to which bind.
-Decides neither order (queue/), nor pace, nor what an answer means (answers/). Everything runs in
-event-loop callbacks of at most SLICE_ITEMS parts; there is no task and no lock per message.
+Owns when a message is named by an intent, and when it is written to which bind. Must not decide the
+order (queue/), the pace, or what an answer means (answers/). Everything runs in event-loop
+callbacks of at most SLICE_ITEMS parts: no task and no lock per message.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from smpp.pdu import SubmitSm
 from storage.ids import IdSource
 
 FREE_AFTER_SECONDS = 3.0
-RECONNECT_DRAIN_SECONDS = 5.0  # for the answers of what is in flight when a session is ended
+RECONNECT_DRAIN_SECONDS = 5.0  # for what is in flight when a session is ended
 SUSPENDED = "suspended"
 
 
@@ -61,7 +61,7 @@ class ConnectorDispatch:
         stopped: JustStopped | None = None,
         queries: CarrierQueries | None = None,
     ) -> None:
-        """`down` is shared with routing: it holds the names of connectors that have no bind."""
+        """`down` is shared with routing: the names of connectors that have no bind."""
         self.name = name
         self.connector = connector
         self.ready = ready
@@ -107,7 +107,7 @@ class ConnectorDispatch:
     # -- from the accepter and the refiller --------------------------------------------------------
 
     def push(self, messages: Sequence[ReadyMessage]) -> None:
-        """Committed messages whose room in the ready queue was reserved."""
+        """Queue committed messages whose room was reserved."""
         self.ready.push_reserved(messages, self._clock.monotonic_ns())
         if self.up:
             self._wake()
@@ -122,7 +122,7 @@ class ConnectorDispatch:
         pool.start()
 
     async def stop(self, drain_seconds: float) -> None:
-        """Write nothing new, wait for the answers of what is in flight, unbind."""
+        """Write nothing new, wait for the answers to what is in flight, unbind."""
         self._stopping = True
         for timer in (self._timer, self._freeing, *self._withheld.values()):
             if timer is not None:
@@ -134,7 +134,7 @@ class ConnectorDispatch:
             await self.pool.stop(drain_seconds)
 
     def recorded(self) -> None:
-        """Results were committed: what stands in doubt has shrunk, more may be planned."""
+        """Results were committed: less is in doubt now, so more may be planned."""
         self.intake.resume()
         self._wake()
 
@@ -145,12 +145,12 @@ class ConnectorDispatch:
 
     @property
     def up(self) -> bool:
-        """Whether a bind is there to write to, and nothing forbids it."""
+        """Whether a bind is there to write to, and nothing forbids writing."""
         return bool(self._lines) and not self._withheld
 
     @property
     def roomiest(self) -> Bind | None:
-        """The bind that takes most; None while nothing may be written."""
+        """The bind with most room in its window; None while nothing may be written."""
         if self._stopping or not self.up:
             return None
         return max(self._lines, key=lambda bind: bind.free_slots)
@@ -161,9 +161,7 @@ class ConnectorDispatch:
         return tuple(self._withheld)
 
     def withhold(self, why: str, seconds: float | None = None) -> None:
-        """Write nothing for so long, or until release(): what waits may go by another connector,
-        what is in flight is still answered.
-        """
+        """Write nothing for so long, or until release(). What waits may go by another connector."""
         known = self._withheld.get(why)
         if known is not None:
             known.cancel()
@@ -199,7 +197,7 @@ class ConnectorDispatch:
         self._leave(bind)
 
     def _leave(self, bind: Bind) -> None:
-        """Nothing is written to this session any more."""
+        """Stop writing to this session."""
         line = self._lines.pop(bind, None)
         if line is not None:
             self._drop_begun(line)
@@ -259,7 +257,7 @@ class ConnectorDispatch:
             self._loop.call_soon(self._pump)
 
     def _planned(self, effects: Effects) -> None:
-        """An intent was committed or has failed."""
+        """An intent was committed, or has failed."""
         self._apply(effects)
         if self._stopping or not self.up:
             self._hand_back()
@@ -285,8 +283,9 @@ class ConnectorDispatch:
         self._planner.plan(sum(line.bind.settings.window for line in self._lines.values()))
 
     def _refill(self, bind: Bind, responses: list[SubmitResponse]) -> None:
-        """A window that was full is filled again before its answers are looked at, unless one says
-        something else than ESME_ROK: to a carrier far away, that time is lost for the wire.
+        """Fill a window that was full before its answers are looked at, if all are ESME_ROK.
+
+        That saves time on the wire to a carrier far away.
         """
         line = self._lines.get(bind)
         if line is None or self._stopping or not self.up or bind.free_slots != len(responses):
@@ -295,7 +294,7 @@ class ConnectorDispatch:
             self._write(line)
 
     def _write(self, line: Line) -> None:
-        """Fill this bind's window as far as pace and intents allow: one transport.write."""
+        """Fill this bind's window as far as pace and intents allow, with one transport.write."""
         room = min(line.bind.free_slots, SLICE_ITEMS)
         if room <= 0 or not (line.begun or self._planner):
             return
@@ -312,7 +311,7 @@ class ConnectorDispatch:
             self._apply(effects, wake=False)
             return
         more = line.begun or self._planner
-        # Whoever has more to write and room for it comes back by itself, not with the next answer.
+        # Who has more to write and room for it comes back by itself, not with the next answer.
         self._apply(effects, wake=bool(more) and line.bind.free_slots > 0)
 
     def _submit(
@@ -326,14 +325,14 @@ class ConnectorDispatch:
         try:
             taken = line.bind.submit(parts)
         except ValueError:
-            # One that cannot be packed was let through by validation: a defect, but only its own.
+            # Validation let a message through that cannot be packed: that one alone fails.
             parts = packable(parts, self.outcomes, self._clock.wall_ms(), effects)
             taken = line.bind.submit(parts)
         self.pace.take(sum(part.journey.segments for _, part in parts[:taken]), now_ns)
         self.parts_written += taken
         self.parts_in_flight += taken
         now_ms = self._clock.wall_ms()
-        for _, part in parts[taken:]:  # the session closed under our hands: certainly not written
+        for _, part in parts[taken:]:  # the session closed meanwhile: certainly not written
             self.outcomes.unwritten(part.journey, 1, now_ms, effects)
 
     # -- handing back ------------------------------------------------------------------------------
@@ -344,15 +343,16 @@ class ConnectorDispatch:
         self._apply(effects)
 
     def _free_soon(self) -> None:
-        """Nothing can be written. Most links are back soon, so what waits in memory stays for a
-        moment.
+        """Nothing can be written. Messages stay in memory for a moment: most links are back
+        soon.
         """
         if self._freeing is None and not self._stopping:
             self._freeing = self._loop.call_later(FREE_AFTER_SECONDS, self.free_waiting)
 
     def free_waiting(self) -> None:
-        """Still not up: what waits in memory is anybody's who has one. Through the recorder, so
-        that the results of parts that were sent are stored before another may look for them (E79).
+        """Still not up: free what waits in memory for any process that has a bind.
+
+        Through the recorder: results of sent parts are stored before another process looks (E79).
         """
         self._freeing = None
         if self._stopping or self.up:
@@ -367,9 +367,7 @@ class ConnectorDispatch:
             self._recorder.record(freed)
 
     def _drop_begun(self, line: Line) -> None:
-        """The bind is gone in the middle of a message: its unwritten parts will be tried on
-        another.
-        """
+        """The bind ended within a message. Its unwritten parts are tried on another bind."""
         journey, line.begun = line.begun, None
         if journey is None or not journey.unsent:
             return

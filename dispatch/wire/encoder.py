@@ -1,7 +1,7 @@
-"""From a ready message to its submit_sm PDUs, as one carrier wants them.
+"""From a message to its submit_sm PDUs, as one carrier wants them (SMPP 3.4 section 4.4.1).
 
 Owns addresses, data_coding, concatenation reference, TLVs and validity_period of what goes out.
-Pure.
+Must not pack octets nor write. Pure.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from smpp.vocabulary import TLV_USER_MESSAGE_REFERENCE
 
 
 class BegunDifferently(ValueError):
-    """Some parts went out under other text settings; the rest would not join them on a phone."""
+    """Some parts went out under other text settings. A phone would not join the rest with them."""
 
 
 class Encoded(msgspec.Struct, gc=False):
     """The submit_sm of one message.
 
-    `unsent` are those still to be sent as (part number from 1, submit_sm), last part first. `total`
-    counts all there are, `segments` how many parts a phone makes of each: 1, but for a
+    `unsent`: those still to be sent as (part number from 1, submit_sm), last part first. `total`:
+    how many there are. `segments`: how many parts a phone gets for each. That is 1, except for a
     message_payload, which the carrier cuts.
     """
 
@@ -36,33 +36,35 @@ class Encoded(msgspec.Struct, gc=False):
 
     @property
     def parts(self) -> int:
-        """Of the whole message, as a phone gets and an operator counts them."""
+        """Parts of the whole message, as a phone gets them and an operator counts them."""
         return self.total * self.segments
 
     @property
     def cost(self) -> int:
-        """Parts that are still to be sent."""
+        """Parts still to be sent."""
         return len(self.unsent) * self.segments
 
 
 def refer(submit_sm: SubmitSm, reference: bytes) -> None:
-    """Put our own user_message_reference on it, instead of one that its message states."""
+    """Put our own user_message_reference on it, unless its message states one."""
     others = [each for each in submit_sm.tlvs if each[0] != TLV_USER_MESSAGE_REFERENCE]
     submit_sm.tlvs = ((TLV_USER_MESSAGE_REFERENCE, reference), *others)
 
 
 def concatenation_reference(message_id: int) -> int:
-    """16 bits from the message id, of which a header may take the lower 8: the same at every
-    attempt of every process, so that missing parts still join (E79).
+    """The reference that joins the parts of a message: 16 bits, made from its id.
 
-    Sums the sequence and the millisecond, so that messages made in a row get references in a row
-    and 256 of them to one number differ (E78).
+    It is the same at every attempt of every process, so missing parts still join (E79). A header
+    may take the lower 8 bits. It adds sequence and millisecond of the id. So messages made in a row
+    get references in a row, and 256 of them to one number differ (E78).
     """
     return (message_id + (message_id >> 14) + (message_id >> 22)) & 0xFFFF
 
 
 def encode_message(message: ReadyMessage, profile: WireProfile, now_ms: int) -> Encoded:
-    """Raises TooManyParts, Unencodable, AddressError for what this carrier cannot be sent, and
+    """The submit_sm of this message, for this carrier.
+
+    Raises TooManyParts, Unencodable or AddressError for what the carrier cannot be sent. Raises
     BegunDifferently.
     """
     parts = submit_parts(
@@ -74,7 +76,7 @@ def encode_message(message: ReadyMessage, profile: WireProfile, now_ms: int) -> 
     total, segments = len(parts), parts[0].segments
     if message.parts_done and total * segments != message.parts:
         raise BegunDifferently(f"begun in {message.parts} parts, and {total * segments} here")
-    # No sender: the carrier puts its own (SMPP 3.4 section 5.2.5, all three fields null).
+    # Without a sender the carrier puts its own (SMPP 3.4 section 5.2.5, all three fields null).
     source_ton, source_npi, source = (
         profile.addresses.source_address(message.sender) if message.sender else (0, 0, b"")
     )
@@ -86,7 +88,7 @@ def encode_message(message: ReadyMessage, profile: WireProfile, now_ms: int) -> 
     unsent = [
         (
             number,
-            # In wire order: by name it takes a quarter longer.
+            # Positional, in the order of the wire: with keywords it takes a quarter longer.
             SubmitSm(
                 0,
                 fields.service_type,

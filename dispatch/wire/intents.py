@@ -1,8 +1,8 @@
-"""The intent: the row that is committed before the first byte of what it names goes on the wire.
+"""The intent: a write-ahead record, committed before the first byte of a batch goes on the wire.
 
-Owns the inserts into `submit_intent` and, in the same transaction, the last look at what must not
-be sent (last_look.py). After a crash, what no open intent names was certainly not sent. Must not
-write to the wire and must not store results.
+Owns the inserts into `submit_intent` and, in the same transaction, the last check of what must not
+be sent (last_look.py). Must not write to the wire and must not store results. After a crash, what
+no open intent names was certainly not sent.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ INTENTS_WAITING_MAX = 1_000
 
 
 class IntentWriter:
-    """Commits intents; those of several connectors share one commit when they come together."""
+    """Commits intents. Batches of several connectors share one commit when they come together."""
 
     def __init__(
         self,
@@ -50,10 +50,11 @@ class IntentWriter:
     def commit(
         self, intent: Intent
     ) -> asyncio.Future[list[dict[int, StopVerdict] | BaseException]]:
-        """The one result: message id -> verdict of those that must not be sent now.
+        """Commit this batch's intent. The result is message id -> verdict, for those that must not
+        be sent now.
 
-        The row that was committed does not name those. An exception as result means that nothing
-        of this intent may be written to the wire.
+        The intent does not name those. If the result is an exception, nothing of the batch may be
+        written.
         """
         return self.commits.submit([intent])
 
@@ -85,10 +86,11 @@ class IntentWriter:
         ]
 
     async def _open_if_clear(self, intents: list[Intent], messages: Sequence[ReadyMessage]) -> bool:
-        """In one round trip, not six; False, and nothing opened, when somebody has to look.
+        """Open the intent in one round trip, not six. False, and nothing opened, when a rule has to
+        look.
 
-        The statement pairs recipients with accounts and categories, not with the messages: a
-        recipient is asked for under an old index, too, as one more of them.
+        The statement pairs recipients with accounts and categories, not with messages. A recipient
+        with an old index is asked about under both.
         """
         asked = [(each.to_idx, each) for each in messages]
         if any(each.old_idx for each in messages):
@@ -128,7 +130,7 @@ class IntentWriter:
     async def _look(
         self, connection: Connection, messages: list[ReadyMessage]
     ) -> dict[int, StopVerdict]:
-        """Every rule over what the rules before it have left."""
+        """Ask each rule about what the rules before it have left."""
         verdicts: dict[int, StopVerdict] = {}
         for look in self.looks:
             stopped = await look.decide(connection, messages)

@@ -1,8 +1,8 @@
-"""What is asked of the database about messages in the transaction that names them.
+"""Checks of the database about messages, in the transaction that names them in an intent.
 
-Owns the form of such a check and the check of the suppression list: who was suppressed while a
-message waited is not texted. The last moment before the wire at which a message may be stopped or
-put off. Must not open intents.
+Owns the form of such a check, and the check of the suppression list. Must not open intents. It is
+the last moment before the wire at which a message may be stopped or put off. Who was suppressed
+while a message waited is not texted.
 """
 
 from __future__ import annotations
@@ -18,24 +18,27 @@ from storage.pool import Connection
 
 
 class LastLook(Protocol):
-    """One rule over messages that are about to be named by an intent."""
+    """One rule about messages that an intent is about to name."""
 
     def asks(self, messages: Sequence[ReadyMessage]) -> bool:
-        """Whether `decide` has to be asked about these. Not for batches that are stopped, what was
-        canceled and who is suppressed: open_intents has looked for them.
+        """Whether decide() has to be asked about these.
+
+        It need not answer for stopped batches, canceled messages and suppressed recipients:
+        open_intents looks for those.
         """
 
     async def decide(
         self, connection: Connection, messages: Sequence[ReadyMessage]
     ) -> Mapping[int, StopVerdict]:
-        """message id -> verdict, for those that must not be sent now; what is not in it goes.
+        """message id -> verdict, for those that must not be sent now. What is not in it goes.
 
-        In the intent's transaction: what it writes is committed with the intent or not at all.
+        Runs in the intent's transaction: what it writes is committed with the intent, or not at
+        all.
         """
 
 
 class SuppressionLook:
-    """Who was suppressed while the message waited."""
+    """The rule against recipients who were suppressed while the message waited."""
 
     def asks(self, messages: Sequence[ReadyMessage]) -> bool:
         return any(message.options is not None and message.options.exempt for message in messages)

@@ -1,4 +1,4 @@
-"""Answers that come after their time: the doubt that they end.
+"""Answers that come after their time-out, and the doubt that they end.
 
 Owns the way of such an answer from a bind to the recorder. Must not decide what it means
 (outcomes.py) nor store it.
@@ -16,7 +16,7 @@ from smpp.events import SubmitResponse
 
 
 class LateAnswers:
-    """One connector's."""
+    """The late answers of one connector."""
 
     def __init__(
         self, recorder: Recorder, outcomes: Outcomes, intake: ReceiptIntake, clock: Clock

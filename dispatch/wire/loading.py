@@ -1,8 +1,8 @@
-"""What one bind is given to write next: how many submit_sm, and of which messages.
+"""What one bind writes next: how many submit_sm, and of which messages.
 
 Owns the rule that a message's parts stay on one bind, and the limits by window and by pace. Must
-not write: connector_dispatch does. A message_payload is one submit_sm of several parts, and is paid
-for as those.
+not write: connector_dispatch.py does. A message_payload is one submit_sm, but is paid for by its
+parts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Load = list[tuple[SubmitSm, OutboundPart]]
 
 
 class Line(msgspec.Struct, eq=False):
-    """One bind and the message whose parts it has begun to write: the rest follows on the same bind
+    """One bind, and the message it has begun to write. The rest of that follows on this bind
     (E80).
     """
 
@@ -36,7 +36,7 @@ class Line(msgspec.Struct, eq=False):
 
 
 class Loader:
-    """One connector's."""
+    """The loader of one connector."""
 
     def __init__(
         self,
@@ -49,14 +49,16 @@ class Loader:
     ) -> None:
         self._planner = planner
         self._pace = pace
-        self._reader = reader  # whose references may change
+        self._reader = reader  # gives out the references to be put on parts
         self._ids = ids
         self._clock = clock
 
     def load(self, line: Line, room: int, now_ns: int, effects: Effects) -> Load:
-        """As many submit_sm as have room, as many parts as pace allows; what was begun goes first.
+        """As many submit_sm as have room, and as many parts as the pace allows. What was begun goes
+        first.
 
-        Nothing, and `line.begun` set: one submit_sm of more parts than the pace has now.
+        If it gives nothing and sets `line.begun`, one submit_sm has more parts than the pace has
+        now.
         """
         now_ms = self._clock.wall_ms()
         allowed = self._pace.available(now_ns)
@@ -91,7 +93,7 @@ class Loader:
 
 
 def packable(load: Load, outcomes: Outcomes, now_ms: int, effects: Effects) -> Load:
-    """What of it can be packed; the part of any other has failed."""
+    """Those that can be packed. The part of any other has failed."""
     kept: Load = []
     for submit_sm, part in load:
         try:

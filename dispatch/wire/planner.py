@@ -1,9 +1,8 @@
-"""One connector's messages between ready queue and window: named by an intent, encoded, not yet
-written.
+"""One connector's messages between ready queue and window: named by an intent and encoded.
 
-Owns how many messages may stand named by open intents, the order in which they are prepared, and
-what comes back unwritten. Must not write to a bind: connector_dispatch.py does. Runs in event-loop
-callbacks of at most SLICE_ITEMS parts.
+Owns how many messages open intents may name, the order in which they are prepared, and what comes
+back unwritten. Must not write to a bind: connector_dispatch.py does. Runs in event-loop callbacks
+of at most SLICE_ITEMS parts.
 """
 
 from __future__ import annotations
@@ -37,10 +36,10 @@ from storage.ids import IdSource
 
 SLICE_ITEMS = 200
 INTENT_RETRY_NS = 500_000_000
-# While what is named lasts so long at the connector's pace, no more is named: an intent takes some
-# milliseconds, and few large ones cost less than many of what the next 5 ms allow.
+# No more is named while what is named lasts this long at the connector's pace. An intent takes some
+# milliseconds, so few large ones cost less than many small ones.
 PLANNED_NS_MIN = 100_000_000
-ENCODED_FOR_MS = 1000  # the validity_period that was written is relative, and in seconds
+ENCODED_FOR_MS = 1000  # validity_period was written as relative, in seconds
 WINDOWS_IN_DOUBT_MAX = 2  # named by an intent, written or not, and without a stored result
 UNSENDABLE = (TooManyParts, Unencodable, ValueError)
 
@@ -48,7 +47,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Planner:
-    """What is planned for one connector."""
+    """The plan of one connector."""
 
     def __init__(
         self,
@@ -68,9 +67,11 @@ class Planner:
         window_full: Callable[[], bool],
         hurry: Callable[[], None],
     ) -> None:
-        """`settled` is told when an intent is committed or has failed; `again_in` asks for another
-        plan() after so many nanoseconds; `window_full` says that nothing can be written now;
-        `hurry` has what stands in doubt stored now: nothing can be planned before.
+        """`settled` is told when an intent was committed or has failed.
+
+        `again_in` asks for another plan() after so many ns. `window_full` says that nothing can be
+        written now. `hurry` has what is in doubt stored at once, when nothing can be planned
+        before.
         """
         self._window_full = window_full
         self._hurry = hurry
@@ -103,8 +104,9 @@ class Planner:
         return not self._in_doubt.messages and not self._returned
 
     def plan(self, window: int) -> None:
-        """Have the next messages named by an intent, up to one further window, while the present
-        one is in flight. `window` is the sum over the binds.
+        """Have the next messages named by an intent, while the present window is in flight.
+
+        Up to one further window. `window` is the sum over the binds.
         """
         now_ns = self._clock.monotonic_ns()
         if now_ns < self._pause_until_ns:
@@ -118,7 +120,8 @@ class Planner:
             return
         self.bring_back()
         if not self._in_doubt.messages:
-            room = max(room, self._ready.next_cost())  # a message larger than all that still goes
+            # A message larger than the whole limit still goes.
+            room = max(room, self._ready.next_cost())
         if room <= 0 or not len(self._ready):
             return
         messages = self._ready.take(room, now_ns)
@@ -136,13 +139,13 @@ class Planner:
             self._again_in(0)
 
     def _has_enough(self) -> bool:
-        """Whether what is named keeps the connector busy, and no one-time password waits for it."""
+        """Whether what is named keeps the connector busy, and no one-time password waits."""
         if self._ready.scheduler.depth(Category.OTP):
             return False
         return self._pace.duration_ns(self._parts) > PLANNED_NS_MIN
 
     def _sift(self, messages: list[ReadyMessage], now_ns: int) -> list[ReadyMessage]:
-        """What belongs to a batch that is stopped, or goes faster than its rate, leaves memory."""
+        """Put messages back whose batch is stopped, or that would go faster than its rate."""
         go, back = self._batches.sift(messages, now_ns)
         if back:
             effects = Effects()
@@ -156,9 +159,7 @@ class Planner:
         return self._stopped.reason(message.to_idx, message.account, message.category, now_ms)
 
     def next(self, now_ms: int, effects: Effects) -> Journey | None:
-        """The next message whose intent is committed, with its parts encoded; what may not be sent
-        ends here.
-        """
+        """The next message whose intent is committed, encoded. What may not be sent ends here."""
         while self:
             queue = self._prepared_otp or self._prepared
             journey = queue.popleft()
@@ -182,14 +183,14 @@ class Planner:
         return None
 
     def _encode_ahead(self, journeys: list[Journey]) -> None:
-        """While nothing can be written anyway: then they only have to be packed when it can."""
+        """Encode while nothing can be written anyway. Later they only have to be packed."""
         now_ms = self._clock.wall_ms()
         for journey in journeys:
             with contextlib.suppress(*UNSENDABLE):  # next() says so
                 self._encode(journey, now_ms)
 
     def _encode(self, journey: Journey, now_ms: int) -> None:
-        """Its parts as this carrier wants them: other ones, maybe, than were counted at accept."""
+        """Its parts as this carrier wants them. They may be others than were counted at accept."""
         message = journey.message
         encoded = encode_message(message, self._profile, now_ms)
         journey.unsent = encoded.unsent
@@ -205,12 +206,13 @@ class Planner:
         self._parts -= parts
 
     def returned(self, messages: list[ReadyMessage]) -> None:
-        """Messages that came back from the wire, to be sent again."""
+        """Take messages that came back from the wire, to be sent again."""
         self._returned += messages
 
     def bring_back(self) -> None:
-        """What came back goes to the head of its category, all at once and in the order of
-        acceptance, however its refusals came (E36).
+        """Put what came back at the head of its category, all at once.
+
+        In the order of acceptance, in whatever order they were refused (E36).
         """
         now = self._clock.monotonic_ns()
         for message in sorted(self._returned, key=attrgetter("id"), reverse=True):
@@ -218,7 +220,7 @@ class Planner:
         self._returned.clear()
 
     def hand_back(self, effects: Effects) -> None:
-        """No bind is left: what is prepared was certainly not written; no attempt is used."""
+        """No bind is left. What is prepared was certainly not written, so no attempt is used."""
         now_ms = self._clock.wall_ms()
         for queue in (self._prepared_otp, self._prepared):
             while queue:
@@ -268,7 +270,7 @@ class Planner:
         self._settled(effects)
 
     def _failed(self, intent: Intent) -> None:
-        """Nothing that it names may be written."""
+        """The intent of this batch failed. Nothing of it may be written."""
         self._returned += intent.messages
         self._pause_until_ns = self._clock.monotonic_ns() + INTENT_RETRY_NS
         self._again_in(INTENT_RETRY_NS)

@@ -1,11 +1,11 @@
-"""Asks carriers about parts that no receipt came for.
+"""query_sm: carriers are asked about parts that no receipt came for.
 
-Owns when which part is asked about: each at most once, oldest first, a few per turn, and only where
-the window has room that messages do not need. Must not read answers (carrier_queries.py).
+Owns which part is asked about, and when. Each is asked about at most once, oldest first, a few per
+turn, in the room that messages leave in the window. Must not read answers (carrier_queries.py).
 
-Of several processes one asks, whichever holds the lock, from where the last one came to: so a part
-whose time came while none ran is asked about by the next. How far that is is committed before the
-questions are written; a process that dies in between has not asked, and nobody will.
+Of several processes one asks: whichever holds the lock, from where the last one came to. So the
+next process asks about what came due while none ran. That place is committed before the questions
+are written. A process that dies in between has not asked, and nobody will.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from storage.pool import Connection, Dedicated
 _SQL = sql.load("dispatch")
 
 TURN_SECONDS: Final = 2.0
-LOOK_BACK: Final = timedelta(days=3)  # behind what is due: carriers do not know for longer
+LOOK_BACK: Final = timedelta(days=3)  # before what is due: carriers do not keep states for longer
 
 
 class Querying:
@@ -50,15 +50,17 @@ class Querying:
         )
 
     def start(self) -> None:
-        """Begin where the last process came to; the first with what becomes due from now on."""
+        """Start the loop where the last process came to. The first process begins with what comes
+        due now.
+        """
         self._task.start()
 
     async def stop(self) -> None:
-        """Ask nothing any more."""
+        """Stop the loop. Nothing is asked any more."""
         await self._task.stop()
 
     async def turn(self) -> None:
-        """One look at every connector."""
+        """Look at every connector once."""
         asking = self._asking()
         if not asking:
             return
@@ -105,7 +107,7 @@ class Querying:
             self._cursors[connector] = cursor
 
     def _room(self, dispatch: ConnectorDispatch, queries: CarrierQueries) -> int:
-        """How many may be asked now: messages keep half of a window, and the pace holds."""
+        """How many may be asked now. Messages keep half of each window, and the pace holds."""
         bind = dispatch.roomiest
         if bind is None:
             return 0
@@ -119,7 +121,7 @@ class Querying:
         queries: CarrierQueries,
         batch: Sequence[tuple[QuerySm, Unreported]],
     ) -> int:
-        """Returns how many were written: messages may have taken the room in the meantime."""
+        """Returns how many were written: messages may have taken the room meanwhile."""
         batch = batch[: self._room(dispatch, queries)]
         bind = dispatch.roomiest
         if bind is None or not batch:
@@ -130,7 +132,7 @@ class Querying:
         return taken
 
     def _asking(self) -> list[tuple[ConnectorDispatch, CarrierQueries]]:
-        """Those that want it now; a reload adds and removes connectors."""
+        """The connectors that want it now. A reload adds and removes some."""
         return [
             (dispatch, dispatch.queries)
             for dispatch in self._connectors.values()

@@ -1,7 +1,7 @@
-"""A connector's binds exchanged, or the connector taken out of use, while it is running.
+"""A running connector's binds replaced, or the connector taken out of use.
 
-Owns the order: nothing new is written, what is in flight is answered, the binds end, what waited is
-free for others. Must not decide when: gateway/reload.py does.
+Owns the order. Nothing new is written, what is in flight is answered, the binds end, and what
+waited is free for others. Must not decide when: gateway/reload.py does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ IDLE_SECONDS = 0.05
 
 
 async def rebind(dispatch: ConnectorDispatch, pool: BindPool, drain_seconds: float) -> None:
-    """End the binds there are, then begin with these: a carrier may allow no more than so many."""
+    """End the present binds, then start with these: a carrier may allow no more at once."""
     dispatch.withhold(REBINDING)
     if dispatch.pool is not None:
         await dispatch.pool.stop(drain_seconds)
@@ -26,8 +26,9 @@ async def rebind(dispatch: ConnectorDispatch, pool: BindPool, drain_seconds: flo
 
 
 async def retire(dispatch: ConnectorDispatch, drain_seconds: float) -> None:
-    """Returns when nothing of this connector is in memory any more: what it had is stored, or free
-    in the outbox.
+    """Take the connector out of use. Returns when nothing of it is in memory any more.
+
+    What it had is then stored, or free in the outbox.
     """
     dispatch.withhold(RETIRED)
     if dispatch.pool is not None:

@@ -1,7 +1,7 @@
-"""What one carrier wants of everything that is sent to it.
+"""What one carrier wants in everything that is sent to it.
 
-Owns the shape only: the encoder is given one, and validation counts parts by its texts. It is made
-of a connector's settings by gateway/config/wire.py.
+Owns the shape only. Must not read settings: gateway/config/wire.py makes it of a connector's. The
+encoder is given one, and validation counts parts by its texts.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ RECEIPT_REQUESTED = 1
 
 
 class SubmitFields(msgspec.Struct, frozen=True):
-    """The fields of submit_sm that no message states. `priority_flags` are by category; `esm_class`
-    is the messaging mode, to which a part adds its own bits. `validity`: how the end of a message's
-    validity is written.
+    """Fields of submit_sm that no message states.
+
+    `priority_flags` are by category. `esm_class` is the messaging mode, to which a part adds its
+    own bits. `validity`: how the end of a message's validity is written.
     """
 
     service_type: bytes = b""
@@ -33,8 +34,9 @@ class SubmitFields(msgspec.Struct, frozen=True):
 
 
 class WireProfile(msgspec.Struct):
-    """Alphabets and segmentation, TON and NPI, and TLVs that every message carries. `fields` may be
-    exchanged while messages wait; the rest decides how many parts they have.
+    """Alphabets and segmentation, TON and NPI, and TLVs that every message carries.
+
+    `fields` may be exchanged while messages wait. The rest decides how many parts they have.
     """
 
     text: TextSettings = TextSettings()

@@ -1,8 +1,8 @@
-"""From validated message to durable message: the group commit behind every 202.
+"""From a validated message to a stored one: the group commit behind every 202.
 
-Owns the writes of `message` and the inserts into `outbox`, and the two lanes (OTP and the rest).
-Must not validate (accept/validation.py did) and must not send: what is committed is handed to the
-dispatch side, or left in the outbox for it to refill from.
+Owns the writes of `message`, the inserts into `outbox`, and the two lanes (one-time passwords, and
+the rest). Must not validate (accept/validation.py did) and must not send. What is committed is
+handed to the sending side, or stays in the outbox for it to claim.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ REST_SECONDS_MAX = 0.004  # of the lane of all but the one-time passwords
 
 
 class ReadyRoom(Protocol):
-    """The dispatch side, as the accepter sees it."""
+    """The sending side, as the accepter sees it."""
 
     def reserve(self, connector: int, category: int, parts: int) -> bool:
         """Take room in the connector's ready queue. False: leave the message in the outbox."""
@@ -68,11 +68,11 @@ class ReadyRoom(Protocol):
         """Hand over committed messages whose room was reserved."""
 
     def backlog(self, connector: int, category: int) -> None:
-        """Committed messages of this kind wait in the outbox."""
+        """Note that committed messages of this kind wait in the outbox."""
 
 
 class MessageAccepter:
-    """Stores validated messages in group commits and answers for each one what became of it."""
+    """Stores validated messages in group commits, and says for each what became of it."""
 
     def __init__(
         self,
@@ -91,7 +91,9 @@ class MessageAccepter:
         waiting_max: int,
         checks: Sequence[FlushCheck] = (SuppressionCheck(),),
     ) -> None:
-        """`lanes` are two connections: the first carries OTP alone, so that no batch delays one."""
+        """`lanes`: two database connections. The first carries one-time passwords alone, so no
+        batch delays one.
+        """
         self._vault = vault
         self._ids = ids
         self._term = term
@@ -136,10 +138,10 @@ class MessageAccepter:
     async def accept(
         self, items: Sequence[Prepared], *, batch_id: int | None, ids: GivenIds | None = None
     ) -> list[Verdict | Refused]:
-        """Store these messages; returns once they are committed, in their order.
+        """Store these messages. Returns one verdict each, in their order, once they are committed.
 
         Raises Overloaded when a lane has no room (nothing stored), StorageDown when none could be
-        committed. Of a batch that PostgreSQL took only in part, each item says for itself.
+        committed. Of a batch that was stored in part, each item says for itself.
         """
         accepting = batches.opened(batch_id, await self._seal(items, batch_id, ids))
         otp = [item for item in accepting if item.prepared.category == Category.OTP]
@@ -197,7 +199,7 @@ class MessageAccepter:
     async def _flush_alone(
         self, dedicated: Dedicated, doubtful: Doubtful, item: Accepting
     ) -> Verdict | Refused:
-        """Of a flush that PostgreSQL refuses, only the item at fault is refused."""
+        """Store the items of a refused flush one by one. Only the item at fault is refused."""
         try:
             return (await self._flush(dedicated, doubtful, [item]))[0]
         except DEFECTS as error:
@@ -236,7 +238,7 @@ class MessageAccepter:
         return [verdict_of(item) for item in items]
 
     async def _at_once(self, dedicated: Dedicated, items: Sequence[Accepting]) -> bool:
-        """Whether one statement has stored them all; False, and nothing stored, for the others."""
+        """Whether one statement has stored them all. False: nothing is stored, go the long way."""
         if not plain_flush.suits(items, self.checks):
             return False
         for item in items:  # of a flush that was refused and is repeated item by item
@@ -267,7 +269,7 @@ class MessageAccepter:
         return False
 
     async def _link(self, connection: Connection, items: Sequence[Accepting]) -> None:
-        """Put the personal codes where validation left placeholders; one range row a flush."""
+        """Replace the link placeholders of validation by personal codes. One range row a flush."""
         linked = [item for item in items if item.prepared.links]
         if not linked:
             return
@@ -293,7 +295,7 @@ class MessageAccepter:
         )
 
     async def _check(self, connection: Connection, items: Sequence[Accepting]) -> None:
-        """Every rule over what the rules before it have left."""
+        """Ask each rule about what the rules before it have left."""
         for item in items:  # also when a flush is repeated item by item
             item.ended = None
         open_items = items
@@ -319,7 +321,7 @@ class MessageAccepter:
                 item.owner = term
 
     def _pace_item(self, item: Accepting, now_ns: int) -> None:
-        """When the rates of account, sender, route and recipient let this message go."""
+        """Put off a message until the rates of account, sender, route and recipient let it go."""
         wait_ns, hold = self._pace.wait_ns(item.prepared, item.to_idx, now_ns)
         if wait_ns == STOPPED_NS:
             item.not_before, item.hold = FREED_BY_HAND, hold

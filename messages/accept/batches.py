@@ -1,7 +1,7 @@
-"""The row that a batch has of its own, so that it can be asked about and controlled.
+"""The row of a batch, by which clients ask about it and control it.
 
 Owns its insert, in the transaction of the first messages of the batch that are stored. Must not
-change it afterwards: messages/control does.
+change it afterwards (messages/control does).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ async def register(connection: Connection, items: Iterable[Accepting]) -> None:
 
 
 def registered(items: Sequence[Accepting]) -> Sequence[Accepting]:
-    """The transaction that wrote their batches is committed."""
+    """Note that the transaction which wrote their batches is committed."""
     for batch in _openings(items):
         batch.stored = True
     return items

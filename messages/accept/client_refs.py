@@ -1,9 +1,10 @@
-"""Which messages repeat an earlier one: a `client_ref` is good once per account in 72 hours.
+"""Deduplication by `client_ref`: a reference is good once per account in 72 hours.
 
-Owns table `client_ref`: a reference, and the fingerprint of what it was used for; used for anything
-else it is refused. The claim is part of the transaction that stores the messages, so a message
-and its reference are both there or neither is. Must not store messages, and asks nothing about
-messages without a reference.
+Owns table `client_ref`: each reference, with a fingerprint of what it was used for. Must not store
+messages. Used for anything else, a reference is refused.
+
+The claim is part of the transaction that stores the messages. So a message and its reference are
+both there or neither is. Messages without a reference cost nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _REUSED = Refused(
     "client_ref_reused", _DETAIL, (FieldError("client_ref_reused", _DETAIL, "/client_ref"),)
 )
 _Reference = tuple[int, str]  # account and client_ref
-_GONE = Standing(Status.UNKNOWN)  # the first message is no longer stored, only its reference is
+_GONE = Standing(Status.UNKNOWN)  # the first message is deleted, only its reference is kept
 
 
 class _Held(NamedTuple):
@@ -44,7 +45,7 @@ class _Held(NamedTuple):
 
 
 def fingerprint(vault: NumberVault, message_id: int, message: Prepared) -> bytes:
-    """What this message asks for, as it is stored with its reference."""
+    """A hash of what this message asks for, stored with its reference."""
     asked = vault.request_fingerprint(
         canonical(message.to), message.sender, message.category, message.asked_text or ""
     )
@@ -54,11 +55,11 @@ def fingerprint(vault: NumberVault, message_id: int, message: Prepared) -> bytes
 async def claim(
     connection: Connection, items: Sequence[Accepting], now: datetime
 ) -> Sequence[Accepting]:
-    """Take the references of these messages; returns those that are to be stored.
+    """Take the references of these messages. Returns those that are to be stored.
 
-    The others get `repeat_of`: the message of this flush that has the reference, or what became of
-    the one that was stored before; or the refusal, where that one asked for something else. A
-    reference that another process is just storing is waited for.
+    Each other one gets `repeat_of`: the message of this flush, or the stored one, with its
+    reference. If that one asked for something else it gets a refusal. A reference that another
+    process is just storing is waited for.
     """
     first: dict[_Reference, Accepting] = {}
     asking: list[tuple[_Reference, Accepting]] = []
@@ -91,7 +92,7 @@ async def claim(
 def _repeated(
     item: Accepting, first: Accepting, held: _Held | None
 ) -> Accepting | Verdict | Refused | None:
-    """What this message repeats: nothing, another of its flush, or what was stored before."""
+    """What this message repeats: nothing, another one of its flush, or one stored before."""
     if held is not None:
         if _differ(item.fingerprint, held.message_id, held.fingerprint):
             return _REUSED
@@ -110,14 +111,14 @@ def _repeated(
 
 
 def _differ(asked: bytes | None, message_id: int, stored: bytes | None) -> bool:
-    """Whether the message that has the reference is known to have asked for something else."""
+    """Whether the message with this reference is known to have asked for something else."""
     if asked is None or stored is None or stored[:ID_OCTETS] != message_id.to_bytes(ID_OCTETS):
         return False
     return not hmac.compare_digest(asked[ID_OCTETS:], stored[ID_OCTETS:])
 
 
 async def _holders(connection: Connection, keys: Sequence[_Reference]) -> dict[_Reference, _Held]:
-    """Which messages have these references, and how they stand."""
+    """The messages that have these references, with their status."""
     rows = await connection.fetch(
         _SQL["client_refs_held"],
         [account for account, _ in keys],
@@ -133,7 +134,7 @@ async def _holders(connection: Connection, keys: Sequence[_Reference]) -> dict[_
 
 
 async def purge(connection: Connection, now: datetime) -> int:
-    """Forget references that may be used again; returns how many, at most PURGE_ROWS_MAX."""
+    """Delete references that may be used again. Returns how many, at most PURGE_ROWS_MAX."""
     answer = await connection.execute(
         _SQL["client_refs_purge"], id_at(now - REMEMBERED), PURGE_ROWS_MAX
     )

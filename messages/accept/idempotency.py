@@ -1,8 +1,10 @@
-"""Requests that may be repeated: a row per Idempotency-Key, written before the request's messages.
+"""Idempotency-Key: a row per request, committed before the request's messages.
 
-Owns table `idempotency`: claims, answers and take-overs in group commits of its own. The row holds
-the ids that the request's messages will have, so that a repeat after a crash finds out which of
-them were stored and stores the rest under the same ids. Must not know HTTP, nor store messages.
+Owns table `idempotency`: claims, answers and take-overs, in group commits of its own. Must not know
+HTTP, nor store messages.
+
+The row holds the ids that the request's messages will have. So a repeat after a crash finds out
+which of them were stored, and stores the rest under the same ids.
 """
 
 from __future__ import annotations
@@ -32,13 +34,13 @@ REMEMBERED = timedelta(hours=24)
 RECORDS_PER_FLUSH_MAX = 100  # an answer to a full batch has a megabyte
 RECORDS_WAITING_MAX = 2_000
 OWED_MAX = 1_000
-WAIT_SECONDS = 15.0  # for another process that is just answering the same request
+WAIT_SECONDS = 15.0  # for another process that is answering the same request
 POLL_SECONDS = 0.1
 PURGE_ROWS_MAX = 1_000
 
 
 class RequestKey(msgspec.Struct, frozen=True, order=True):
-    """What a key is unique in. `endpoint` is method and path."""
+    """What a key is unique in: account, key and endpoint (method and path)."""
 
     account: int
     endpoint: str
@@ -46,7 +48,7 @@ class RequestKey(msgspec.Struct, frozen=True, order=True):
 
 
 class KeptAnswer(msgspec.Struct, frozen=True):
-    """An answer, byte for byte."""
+    """A stored answer, byte for byte."""
 
     status: int
     content_type: str
@@ -55,10 +57,10 @@ class KeptAnswer(msgspec.Struct, frozen=True):
 
 
 class Claimed(msgspec.Struct, frozen=True):
-    """The request is this process's to answer, with these ids.
+    """This process may answer the request, with these ids.
 
-    `again`: an attempt before this one died or was broken off, and may have stored some of them;
-    `stored` are those that were found, with what it would have answered.
+    `again`: an earlier attempt broke off, so some of them may be stored. `stored`: those that were
+    found, with what it would have answered.
     """
 
     ids: Sequence[int]
@@ -67,11 +69,11 @@ class Claimed(msgspec.Struct, frozen=True):
 
 
 class InProgress(Exception):
-    """Somebody is answering this request at this moment."""
+    """Another request with this key is being answered at this moment."""
 
 
 class OtherBody(Exception):
-    """The key was used for another request."""
+    """The key was used for a request with another body."""
 
 
 class _Claim(msgspec.Struct, frozen=True):
@@ -82,8 +84,9 @@ class _Claim(msgspec.Struct, frozen=True):
 
 
 class _Settle(msgspec.Struct, frozen=True):
-    """How a claim ends: with its answer; or given back to the `owner` that died over it; or, with
-    neither, undone, since nothing was stored for it.
+    """How a claim ends: with its answer; or undone, since nothing was stored for it.
+
+    With `owner` it is given back to the dead term that had it.
     """
 
     key: RequestKey
@@ -101,7 +104,7 @@ _Known = _Mine | KeptAnswer | InProgress | OtherBody
 
 
 class Idempotency:
-    """The requests with a key of this process, and the table in which every process sees them."""
+    """The requests with a key in this process, and the table that all processes share."""
 
     def __init__(self, dedicated: Dedicated, *, ids: IdSource, term: int) -> None:
         self._dedicated = dedicated
@@ -109,7 +112,7 @@ class Idempotency:
         self._term = term
         self._running: set[RequestKey] = set()
         self._claimed: dict[RequestKey, _Settle] = {}  # how a running one ends if it breaks off
-        # Could not be written; goes with the next flush.
+        # Ends that could not be written; they go with the next flush.
         self._owed: OrderedDict[RequestKey, _Settle] = OrderedDict()
         self.replayed = 0
         self.commits: GroupCommit[_Claim | _Settle, _Known | None] = GroupCommit(
@@ -121,9 +124,10 @@ class Idempotency:
 
     @contextmanager
     def running(self, key: RequestKey) -> Iterator[None]:
-        """While this process answers the request. Raises InProgress if it does so already.
+        """A context in which this process answers the request. Raises InProgress if it does so
+        already.
 
-        A claim that has no answer at the end is given up: nothing was stored for it.
+        A claim without an answer at the end is undone: nothing was stored for it.
         """
         if key in self._running:
             raise InProgress
@@ -137,9 +141,9 @@ class Idempotency:
                 self._give_up(settle)
 
     async def claim(self, key: RequestKey, fingerprint: bytes, count: int) -> Claimed | KeptAnswer:
-        """`count` new ids for this request, or the answer it had before; inside `running`.
+        """`count` new ids for this request, or the answer it had before. Call it inside `running`.
 
-        Waits up to WAIT_SECONDS for another process. Raises InProgress, OtherBody, StorageDown,
+        Waits up to WAIT_SECONDS for another process. Raises InProgress, OtherBody, StorageDown or
         Overloaded.
         """
         claim = _Claim(key, fingerprint, self._ids.take(count)[0], count)
@@ -152,11 +156,12 @@ class Idempotency:
                     await asyncio.sleep(POLL_SECONDS)
                     told = await self._ask(claim)
         except TimeoutError:
-            if told is None:  # nobody has said that it is being answered
+            if told is None:  # no attempt to answer it is known
                 raise StorageDown() from None
             raise InProgress from None
         if isinstance(told, _Mine):
-            # Of a process that died: if it stored nothing, the claim may as well be undone.
+            # Claimed by a process that died. If that stored nothing, the claim may as well be
+            # undone.
             owner = told.taken_from if told.claimed.stored else None
             self._claimed[key] = _Settle(key, told.claimed.ids[0], owner=owner)
             return told.claimed
@@ -167,8 +172,10 @@ class Idempotency:
         return told
 
     async def keep(self, key: RequestKey, answer: KeptAnswer) -> None:
-        """Store the answer of a claimed request. What cannot be stored now is kept in memory and
-        tried again; the messages it tells of are stored either way.
+        """Store the answer to a claimed request.
+
+        If it cannot be stored now it is kept in memory and tried again. The messages are stored
+        either way.
         """
         settle = _Settle(key, self._claimed.pop(key).first_id, answer)
         try:
@@ -189,7 +196,7 @@ class Idempotency:
         except (QueueFull, QueueClosed) as error:
             raise Overloaded() from error
         if isinstance(told, _Known):
-            return told  # some of these are exceptions, and answers all the same
+            return told  # some of these are exceptions, and are answers all the same
         assert told is not None  # a claim is always told something
         if is_unavailable(told):
             raise StorageDown() from told
@@ -202,7 +209,9 @@ class Idempotency:
             self._owe(settle)
 
     def _owe(self, settle: _Settle) -> None:
-        """Until it is written a repeat elsewhere is told that the request is in progress."""
+        """Remember an end to be written. Until then, repeats elsewhere hear that it is in
+        progress.
+        """
         self._owed.pop(settle.key, None)
         if len(self._owed) >= OWED_MAX:
             self._owed.popitem(last=False)
@@ -228,8 +237,10 @@ class Idempotency:
         return [told[each.key] if isinstance(each, _Claim) else None for each in records]
 
     async def _settle(self, settles: Sequence[_Settle]) -> None:
-        """Each statement by itself and in the order of the keys: in one transaction with claims it
-        would hold rows that another process claims, and wait for what that one has claimed.
+        """Write ends, each statement by itself, in the order of the keys.
+
+        In one transaction with claims it would hold rows that another process claims. It would wait
+        for what that one has claimed: a deadlock.
         """
         if not settles:
             return
@@ -279,12 +290,12 @@ class Idempotency:
         return told
 
     async def _known(self, connection: Connection, claim: _Claim) -> _Known:
-        """The key is in the table; `claim` is a repeat, of whatever became of the first."""
+        """The key is in the table, so `claim` is a repeat, whatever became of the first."""
         row = await connection.fetchrow(_SQL["idempotency_row"], *_key(claim.key))
         if row is None:  # given up in this moment
             return InProgress()
         if row["status"] is None and row["owner"] == self._term:
-            # Ours, and nobody is at it: its end could not be written. It was answered 503.
+            # Ours, and nobody is at work on it: its end could not be written. It was answered 503.
             await connection.execute(
                 _SQL["idempotency_begin"], *_key(claim.key), claim.fingerprint, claim.first_id
             )
@@ -300,7 +311,7 @@ class Idempotency:
     async def _take_over(
         self, connection: Connection, claim: _Claim, row: asyncpg.Record
     ) -> _Known:
-        """Of a process that died over it. Its sessions are gone: what it stored is stored."""
+        """Take over from a process that died. Its sessions are gone, so what it stored is final."""
         taken = await connection.execute(
             _SQL["idempotency_take_over"], *_key(claim.key), row["owner"], self._term
         )
@@ -313,7 +324,7 @@ class Idempotency:
 
 
 async def purge(connection: Connection, now: datetime) -> int:
-    """Forget answers whose time is over; returns how many, at most PURGE_ROWS_MAX."""
+    """Delete answers that have expired. Returns how many, at most PURGE_ROWS_MAX."""
     answer = await connection.execute(
         _SQL["idempotency_purge"], id_at(now - REMEMBERED), PURGE_ROWS_MAX
     )

@@ -65,7 +65,7 @@ class Pacing:
         self._specs: dict[Key, RateSpec] = {}
         self._stopped: frozenset[Key] = frozenset()
         self._gap = RecipientGap()
-        # the smallest message id that each timetable may have counted
+        # The smallest message id that each timetable may have counted
         self._since: dict[Key, int] = {}
         self._booked_again: OrderedDict[int, None] = OrderedDict()
         self.account_rates: dict[int, RateSpec] = {}  # changed in place

@@ -1,6 +1,7 @@
 """The least time between two messages to one number.
 
-Owns what is remembered of each number: the moments given out, as long as they matter. Pure.
+Owns the moments given out to each number, as long as they matter. Must not read a clock. Pure;
+bounded.
 """
 
 from __future__ import annotations
@@ -12,23 +13,21 @@ MOMENTS_MAX = 100  # of one number
 
 
 class RecipientGap:
-    """All numbers."""
+    """The gaps of all numbers."""
 
     def __init__(self) -> None:
         self.gap_ns = 0
         self._moments: OrderedDict[bytes, tuple[int, ...]] = OrderedDict()
 
     def of(self, to_idx: bytes, now_ns: int) -> RecipientMoments:
-        """One number's moments, as far as they still matter."""
+        """The moments of one number, as far as they still matter."""
         moments = self._moments.get(to_idx, ())
         while moments and moments[0] <= now_ns - self.gap_ns:
             moments = moments[1:]
         return RecipientMoments(self, to_idx, moments)
 
     def remember(self, to_idx: bytes, moments: tuple[int, ...]) -> None:
-        """A number's moments. When more numbers are remembered than there is room for, the oldest
-        are forgotten.
-        """
+        """Keep a number's moments. Beyond the bound the oldest numbers are forgotten."""
         self._moments.pop(to_idx, None)
         if len(self._moments) >= RECIPIENTS_MAX:
             self._moments.popitem(last=False)
@@ -36,11 +35,11 @@ class RecipientGap:
 
 
 class RecipientMoments:
-    """One number, as a limit beside timetables. Counts messages, whatever their parts."""
+    """One number, as a limit beside timetables. It counts messages, not parts."""
 
     __slots__ = ("_all", "_moments", "_to_idx")
 
-    behind_ns = 0  # those that get no moment stand in no order
+    behind_ns = 0  # those without a moment queue in no order
 
     def __init__(self, numbers: RecipientGap, to_idx: bytes, moments: tuple[int, ...]) -> None:
         self._all = numbers
@@ -49,16 +48,16 @@ class RecipientMoments:
 
     @property
     def full(self) -> bool:
-        """Whether no more moments are given out to this number at present."""
+        """Whether this number gets no more moments at present."""
         return len(self._moments) >= MOMENTS_MAX
 
     @property
     def clear_ns(self) -> int:
-        """The gap after the last."""
+        """The moment one gap after the last, in ns."""
         return self._moments[-1] + self._all.gap_ns if self._moments else 0
 
     def earliest(self, n: int, at_ns: int) -> int:
-        """The first moment, not before `at_ns`, with the gap to those before and after it."""
+        """The first moment in ns, not before `at_ns`, with a gap before and after it."""
         gap_ns = self._all.gap_ns
         for moment in self._moments:
             if moment - gap_ns < at_ns < moment + gap_ns:
@@ -66,12 +65,12 @@ class RecipientMoments:
         return at_ns
 
     def book(self, n: int, at_ns: int, now_ns: int) -> None:
-        """A message goes to this number at `at_ns`."""
+        """Count a message to this number at `at_ns`."""
         self._all.remember(self._to_idx, tuple(sorted((*self._moments, at_ns))))
 
     def borrow(self, n: int, now_ns: int) -> None:
         """A one-time password keeps no gap."""
 
     def queue(self, n: int, at_ns: int) -> int:
-        """When to ask again."""
+        """The moment in ns at which to ask again."""
         return max(at_ns, self.clear_ns)

@@ -1,8 +1,7 @@
-"""What would become of messages if they were sent now: the checks of accept, and nothing stored.
+"""A preview: what would become of messages if they were sent now, with nothing stored.
 
-Owns that rehearsal: the flush checks themselves run, on messages that have no id, in a transaction
-that may only read. Must not have rules of its own, or a preview would promise something else than
-accept does.
+Owns that preview. Must not have rules of its own, or it would promise something else than accept
+does. The accepter's checks themselves run, on messages without ids, in a read-only transaction.
 """
 
 from __future__ import annotations
@@ -23,8 +22,10 @@ from storage.reading import reading
 
 
 class PolicyDecision(msgspec.Struct, omit_defaults=True):
-    """What a rule would do with a message; `status` is what the message would have then: `held` or
-    `scheduled` until a moment, or an end such as `capped`.
+    """What a rule would do with a message.
+
+    `status` is what the message would have: `held` or `scheduled` until a moment, or an end such as
+    `capped`.
     """
 
     rule: str
@@ -69,7 +70,7 @@ class Rehearsal:
 
 
 def _decisions(item: Accepting) -> list[PolicyDecision]:
-    """What the checks marked, the end last."""
+    """What the checks decided, with an end last."""
     found: list[PolicyDecision] = []
     if item.hold is not Hold.NONE:
         found.append(PolicyDecision(item.hold.rule, item.hold.status.label, until=item.not_before))

@@ -1,7 +1,7 @@
-"""A message on its way through a lane, and the rows and objects that it becomes.
+"""The rows and objects that a message becomes when it is stored.
 
 Owns the shapes of what the accepter writes: message, outbox, and the submission row of a message
-that ends at once. Decides nothing.
+that ends at once. Must not decide anything.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NO_CONNECTOR = 0
 
 
 def message_row(item: Accepting) -> tuple[object, ...]:
-    """As MESSAGE_COLUMNS name it."""
+    """The values of MESSAGE_COLUMNS, in order."""
     message = item.prepared
     return (
         item.id, message.account, message.category, message.connector, message.data_coding,
@@ -39,7 +39,7 @@ def message_row(item: Accepting) -> tuple[object, ...]:
 
 
 def outbox_row(item: Accepting) -> tuple[object, ...]:
-    """As OUTBOX_COLUMNS name it."""
+    """The values of OUTBOX_COLUMNS, in order."""
     message = item.prepared
     return (
         item.id, item.owner, message.connector, message.category, message.account, message.parts,
@@ -48,7 +48,7 @@ def outbox_row(item: Accepting) -> tuple[object, ...]:
 
 
 def ended_row(item: Accepting, ids: IdSource) -> SubmissionRow:
-    """A message that ends without the wire has one row all the same: its status has a home."""
+    """The one row of a message that ends without the wire. It holds its status."""
     message = item.prepared
     assert item.ended is not None
     return SubmissionRow(
@@ -66,7 +66,7 @@ def ended_row(item: Accepting, ids: IdSource) -> SubmissionRow:
 
 
 def ready_message(item: Accepting) -> ReadyMessage:
-    """What the ready queue holds of it once it is committed."""
+    """What the ready queue holds of a message once it is committed."""
     message = item.prepared
     return ReadyMessage(
         id=item.id,
@@ -88,7 +88,7 @@ def ready_message(item: Accepting) -> ReadyMessage:
 
 
 def held_event(item: Accepting, ids: IdSource) -> Event:
-    """Why it waits, and until when unless somebody has to free it."""
+    """An event that says why it waits, and until when unless somebody has to free it."""
     detail: dict[str, object] = {"rule": item.hold.rule}
     if item.not_before != FREED_BY_HAND:
         detail["until"] = item.not_before

@@ -1,7 +1,7 @@
 """The fields of a message that say when it may go: send_at, send_window, policy.quiet_hours.
 
-Owns their form, their limits and what becomes of them. Pure. Must not decide whether a moment is
-allowed: messages/rules does.
+Owns their form and their limits. Must not decide whether a moment is allowed (messages/rules does).
+Pure.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from recipients.hours import DAY_NAMES, EVERY_DAY, parse_clock, parse_hours
 from recipients.numbers.time_zones import zone_of
 
 SEND_AT_DAYS_MAX = 35
-SEND_AT_LATE_SECONDS_MAX = 60  # this much in the past is now: clocks differ, requests take time
+# This much in the past counts as now: clocks differ, requests take time
+SEND_AT_LATE_SECONDS_MAX = 60
 
 _DAY_MS = 86_400_000
 _NONE = (None, None, None)
 
 
 class Timing(msgspec.Struct, frozen=True, gc=False):
-    """When a message wants to go (ms since the epoch; its validity counts from there), and how."""
+    """When a message wants to go, and how. ms since the epoch; its validity counts from there."""
 
     release: int
     options: MessageOptions | None = None
@@ -44,7 +45,9 @@ class TimingFields:
         now_ms: int,
         faults: list[FieldError],
     ) -> Timing:
-        """Adds to `faults` what is wrong. Quick for the most messages, which have none of them."""
+        """The timing of a message. What is wrong is added to `faults`. Quick where it has no such
+        field.
+        """
         if request.send_at is None and request.send_window is None and request.policy is None:
             return Timing(now_ms)
         release: int | FieldError = now_ms
@@ -73,7 +76,7 @@ class TimingFields:
 
 
 def check_send_at(send_at: datetime, now_ms: int) -> int | FieldError:
-    """`send_at` in ms since the epoch; a moment just passed is now."""
+    """`send_at` in ms since the epoch. A moment that has just passed is now."""
     moment = int(send_at.timestamp() * 1000)
     if moment < now_ms - SEND_AT_LATE_SECONDS_MAX * 1000:
         detail = f"send_at lies more than {SEND_AT_LATE_SECONDS_MAX} seconds in the past"
@@ -85,7 +88,7 @@ def check_send_at(send_at: datetime, now_ms: int) -> int | FieldError:
 
 
 def check_window(asked: SendWindowRequest) -> SendWindow | FieldError:
-    """A send window as it is stored."""
+    """A send window in the stored form."""
     for name, text in (("from", asked.start), ("to", asked.end)):
         try:
             parse_clock(text)

@@ -1,7 +1,7 @@
 """What may stand in the sender field.
 
 Owns the form of a sender: what smpp/addresses.py can carry, less what telephones cannot show. Must
-not know which account may use which (validation.py asks the account's policy).
+not know which account may use which: validation.py asks the account's policy.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Messages whose ids were given out before: what a process that died had stored of them.
 
-Owns the question and the answer that the first attempt would have got. Asked in the lane that would
-store them, after it has settled what it is in doubt about, so that what is found stays. Must not
-store messages.
+Owns that question, and the answers that the first attempt would have given. Must not store
+messages.
+
+It is asked in the lane that would store them, once that lane has settled its own doubts. So what is
+found stays.
 """
 
 from __future__ import annotations
@@ -17,12 +19,12 @@ from storage import sql
 from storage.pool import Connection
 
 _SQL = sql.load("messages")
-# What a message was when it was accepted, if it still is; any later status was not the answer then.
+# The status of a message at accept, if it still has it. Any later status was not answered then.
 _AT_ONCE = frozenset({Status.SCHEDULED, Status.HELD, Status.SUPPRESSED, Status.CAPPED})
 
 
 async def stored_verdicts(connection: Connection, ids: Sequence[int]) -> dict[int, Verdict]:
-    """Those of these messages that are stored, and what was or would have been answered."""
+    """Those of these messages that are stored, with what was or would have been answered."""
     rows = await connection.fetch(_SQL["stored_texts"], ids)
     if not rows:
         return {}
@@ -33,7 +35,7 @@ async def stored_verdicts(connection: Connection, ids: Sequence[int]) -> dict[in
 
 
 async def not_stored(connection: Connection, items: Sequence[Accepting]) -> Sequence[Accepting]:
-    """Those of `items` that are still to be stored; the others get their verdict."""
+    """Those of `items` still to be stored. The others get their verdict."""
     again = [item.id for item in items if item.again]
     if not again:
         return items

@@ -1,6 +1,7 @@
 """The vendor TLVs that one message states.
 
-Owns the check of field `tlvs` and its words. Pure. Must not know which carrier wants which.
+Owns the check of field `tlvs`, and its error messages. Must not know which carrier wants which.
+Pure.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from smpp.tlv import Tlvs
 
 
 def message_tlvs(wanted: Sequence[CustomTlv]) -> Tlvs | FieldError:
-    """As they go on the wire, in order; or what is wrong, with the place of the first bad one."""
+    """The TLVs as they go on the wire, in order. Or what is wrong, with the place of the first bad
+    one.
+    """
     for position, each in enumerate(wanted):
         try:
             each.value()

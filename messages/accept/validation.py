@@ -1,8 +1,8 @@
 """From one item of a request to a message that can be stored, or to the reasons why not.
 
-Owns every rule a message must meet and the order of what is added to its text. Pure but for the
-numbering plans it compiles once. Must not touch HTTP or the database: suppression, limits and ids
-are the accepter's.
+Owns every rule a message must meet, and the order of what is added to its text. Must not touch HTTP
+or the database: suppression, limits and ids are the accepter's. Pure, but for the numbering plans
+it compiles once.
 """
 
 from __future__ import annotations
@@ -44,20 +44,20 @@ TAGS_MAX = 10
 SENDERS_SHOWN_MAX = 5
 
 _UNITS_PART_MAX = 160  # no part holds more characters, whatever the alphabet
-# Line feed, carriage return and tab are text; the other controls are not, U+0000 cannot be stored,
-# half of a surrogate pair cannot be sent, U+FFFE in front means "the other byte order" to a phone.
+# Line feed, carriage return and tab are text; other controls are not. U+0000 cannot be stored, and
+# half of a surrogate pair cannot be sent. U+FFFE in front says "the other byte order" to a phone.
 _NOT_TEXT = re.compile("[\0-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _FIELD_COUNT = len(
     MessageRequest.__struct_fields__
 )  # all but the required ones are None by default
 
-# What is stored of a text's alphabet; the carrier's own number is its connector's business.
+# The alphabet as it is stored; the carrier's data_coding is a matter of its connector.
 _DATA_CODINGS = {
     "gsm7": DATA_CODING_DEFAULT, "latin1": DATA_CODING_LATIN_1, "ucs2": DATA_CODING_UCS2,
 }  # fmt: skip
 
 
-# A text that is none: the code that its field has for what it cannot be.
+# The code for a text that is not valid text, by what its field cannot be.
 _MALFORMED = {
     "to": "number_invalid", "text": "text_invalid", "from": "sender_invalid",
     "category": "category_unknown", "client_ref": "label_invalid", "campaign_id": "label_invalid",
@@ -70,7 +70,7 @@ def _usual_texts(_connector: int) -> TextSettings:
 
 
 class _FinalText(msgspec.Struct, gc=False):
-    """A text as it will be sent; the fields are those of Prepared."""
+    """A text as it will be sent. The fields are those of Prepared."""
 
     text: str
     links: tuple[str, ...]
@@ -80,8 +80,10 @@ class _FinalText(msgspec.Struct, gc=False):
 
 
 class Validator:
-    """Checks messages one by one. One for the process; holds no state of a request. `link_base_url`
-    as `shortlinks.rewrite.parse_base_url` returned it; `decisions` counts refusals of numbers.
+    """Checks messages one by one. One for the process; it holds no state of a request.
+
+    `link_base_url` as `shortlinks.rewrite.parse_base_url` returns it. `decisions` counts refusals
+    of numbers.
     """
 
     def __init__(
@@ -97,7 +99,7 @@ class Validator:
         decisions: dict[tuple[str, str], int] | None = None,
         texts: Callable[[int], TextSettings] = _usual_texts,
     ) -> None:
-        """`texts`: how the connector of this number takes texts, which is how parts are counted."""
+        """`texts`: how the connector with this number takes texts. Parts are counted by that."""
         self._decode = msgspec.json.Decoder(MessageRequest).decode
         self._number_fault = numbers.fault
         self._route = route
@@ -121,8 +123,10 @@ class Validator:
         validity_seconds: Sequence[int],
         timing: TimingRules,
     ) -> None:
-        """What holds from the next message on. `validity_seconds_max` bounds `expires_in`,
-        `validity_seconds` stands in for it, by category.
+        """What holds from the next message on.
+
+        `validity_seconds_max` bounds `expires_in`. `validity_seconds` stands in for it, by
+        category.
         """
         self._parts_max = parts_max
         self._validity_seconds_max = validity_seconds_max
@@ -139,7 +143,7 @@ class Validator:
     ) -> Prepared | Refused:
         """One item of JSON as a message, or everything that is wrong with it.
 
-        `index` is its place in a batch, for the JSON pointers (RFC 6901) of the errors. Never
+        `index` is its place in a batch, for the JSON pointers of the errors (RFC 6901). Never
         raises for what a client can send.
         """
         faults: list[FieldError]
@@ -230,7 +234,7 @@ class Validator:
         category: int,
         settings: TextSettings,
     ) -> _FinalText | FieldError:
-        """Links shortened, signature and suffix added, parts counted: in this order."""
+        """Shorten links, add signature and suffix, count parts: in this order."""
         text = request.text
         fault = _text_fault(text)
         if fault is not None:
@@ -258,14 +262,15 @@ class Validator:
         except Unencodable as error:
             return FieldError("text_invalid", str(error), "/text")
         if slots and text.count(self._placeholder) != len(slots):
-            # Another link's code would be put there, and the flush of many messages would fail.
+            # The code of another link would be put there, and the flush of many messages would
+            # fail.
             detail = f"text holds {self._placeholder}, which stands for a link not made yet"
             return FieldError("text_invalid", detail, "/text")
         return _FinalText(text, links, slots, _DATA_CODINGS[alphabet], parts)
 
     def _with_placeholders(self, text: str) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
-        # A text that holds a placeholder of its own would be filled wrongly: there, links of ours
-        # are shortened like any other.
+        # A text with a placeholder of its own would be filled wrongly. Links to ourselves are
+        # shortened like any other there.
         ours = "" if self._placeholder in text else self._link_base_url
         spans = find_links(text, except_under=ours)
         if not spans:
@@ -277,8 +282,9 @@ class Validator:
 def _what_is_right(
     raw: bytes | msgspec.Raw, index: int | None
 ) -> tuple[MessageRequest | None, Faults]:
-    """Of an item that could not be decoded. A body that is not UTF-8 is no JSON at all; in a batch
-    it is one item that is not.
+    """What is right of an item that could not be decoded.
+
+    A body that is not UTF-8 is no JSON at all. In a batch, it is one such item.
     """
     rest = mended(raw, MessageRequest, _MALFORMED)
     if index is None and not is_utf8(bytes(raw)):
@@ -356,7 +362,7 @@ def _text_fault(text: str) -> FieldError | None:
     if len(text) > TEXT_CHARACTERS_MAX:
         detail = f"text has more than {TEXT_CHARACTERS_MAX} characters"
         return FieldError("text_too_long", detail, "/text")
-    # isprintable is one pass in C and true for most texts; only others (line breaks, emoji) are
+    # isprintable is one pass in C and true for most texts. Only others (line breaks, emoji) are
     # searched.
     if not text.isprintable() and (match := _NOT_TEXT.search(text)):
         detail = f"text holds U+{ord(match[0]):04X}, which is no character of a text"
@@ -365,7 +371,7 @@ def _text_fault(text: str) -> FieldError | None:
 
 
 def _signed(text: str, account: AccountPolicy, category: int) -> str:
-    """Signature in front and, for marketing, the way to opt out behind; neither of them twice."""
+    """Put the signature in front and, for marketing, the way to opt out behind. Neither twice."""
     if account.signature and not text.startswith(account.signature):
         text = _joined(account.signature, text)
     suffix = account.opt_out_suffix
@@ -375,7 +381,7 @@ def _signed(text: str, account: AccountPolicy, category: int) -> str:
 
 
 def _joined(left: str, right: str) -> str:
-    """Both in one, with a space between so that no word and no link runs on; not after Chinese."""
+    """Both in one, with a space between so that no word or link runs on. Chinese takes no space."""
     if left[-1].isspace() or right[0].isspace() or east_asian_width(left[-1]) in "WF":
         return left + right
     return f"{left} {right}"

@@ -22,7 +22,7 @@ _ACCEPTED = Status.ACCEPTED.label
 
 
 def verdict_of(item: Accepting) -> Verdict | Refused:
-    """Of a message that is stored, or repeats one that is."""
+    """The verdict of a message that is stored, or that repeats one."""
     if item.repeat_of is not None:
         first = item.repeat_of
         if isinstance(first, Accepting):
@@ -45,7 +45,7 @@ def verdict_of(item: Accepting) -> Verdict | Refused:
 def failed(
     count: int, error: BaseException
 ) -> asyncio.Future[list[Verdict | Refused | BaseException]]:
-    """What a lane that took none of so many items would have answered."""
+    """What a lane would answer that took none of so many items."""
     future: asyncio.Future[list[Verdict | Refused | BaseException]] = (
         asyncio.get_running_loop().create_future()
     )

@@ -1,8 +1,10 @@
-"""What is said of a batch after it was accepted: pause, resume, cancel, another rate.
+"""Changes to a batch after it was accepted: pause, resume, cancel, another rate.
 
-Owns every change of a batch's row, made alone: no intent is being written meanwhile, so the answer
-names exactly what can no longer be stopped. Must not touch the messages: each process leaves a
-stopped batch alone (dispatch/queue/batch_pace.py), and sweep.py ends what a canceled one left.
+Owns every change of a batch's row. Must not touch the messages. Each process leaves a stopped batch
+alone (dispatch/queue/batch_pace.py), and sweep.py ends what a canceled one left.
+
+A change is made under an exclusive lock: no intent is written meanwhile. So the answer names
+exactly what can no longer be stopped.
 """
 
 from __future__ import annotations
@@ -20,14 +22,15 @@ from storage.faults import UNAVAILABLE, Overloaded, StorageDown, is_unavailable
 from storage.pool import Connection, Dedicated
 
 _SQL = sql.load("messages")
-LIVE_MAX = 1_000  # batches that are not as they were accepted: every claim steps over each
+LIVE_MAX = 1_000  # batches that are stopped or have a rate: every claim steps over each
 CHANGES_WAITING_MAX = 100
 FORGOTTEN_PER_STEP_MAX = 10_000
 
 
 class BatchChange(msgspec.Struct, frozen=True):
-    """What is to be different: `state` a label of messages/batch_states.py or None; `rate` unset,
-    None for none of its own, or as ratelimit/spec.py writes it.
+    """What is to change. `state`: a label of messages/batch_states.py, or None.
+
+    `rate`: unset, None for no rate of its own, or as ratelimit/spec.py writes it.
     """
 
     state: str | None = None
@@ -35,7 +38,7 @@ class BatchChange(msgspec.Struct, frozen=True):
 
 
 class BatchConflict(Exception):
-    """The batch cannot be changed like that; `code` is one of web/problems.py."""
+    """The batch cannot be changed like that. `code` is one of web/problems.py."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -50,13 +53,13 @@ class BatchView(msgspec.Struct, kw_only=True):
     until_id: int
     state: str
     rate: str | None
-    in_flight: int  # messages that can no longer be stopped, at most
+    in_flight: int  # messages that can no longer be stopped; an upper bound
     changed_at: datetime | None
     counts: Mapping[str, int] = msgspec.field(default_factory=dict)  # by outcome
 
 
 class BatchChanges:
-    """One connection's changes, one after the other."""
+    """Changes on one database connection, one after the other."""
 
     def __init__(self, dedicated: Dedicated, changed: Callable[[], None]) -> None:
         """`changed` is told after each commit, so that this process knows at once."""
@@ -66,7 +69,7 @@ class BatchChanges:
         self._waiting = 0
 
     async def change(self, account: int, batch_id: int, change: BatchChange) -> BatchView | None:
-        """The batch as it is once the change is committed; None if it is not this account's.
+        """Make a change. Returns the batch once it is committed; None if it is not this account's.
 
         Raises BatchConflict, Overloaded, StorageDown.
         """
@@ -127,7 +130,9 @@ async def _view(connection: Connection, row: asyncpg.Record) -> BatchView:
 
 
 async def forget_batches(connection: Connection, first_kept: int) -> int:
-    """Take out the batches whose messages are all below `first_kept` and gone; how many."""
+    """Delete batches whose messages all have ids below `first_kept` and are gone. Returns how
+    many.
+    """
     forgotten = 0
     gone = FORGOTTEN_PER_STEP_MAX
     while gone == FORGOTTEN_PER_STEP_MAX:

@@ -1,7 +1,7 @@
-"""The end of single messages that their sender takes back.
+"""Single messages that their sender cancels.
 
-Owns the transaction of a cancel: the outbox row goes and the status `canceled` is written, while no
-intent can be. Must not decide what the API says of a message that it was too late for.
+Owns the transaction of a cancel. The outbox row goes and status `canceled` is written, while no
+intent can be. Must not decide what the API says when it is too late.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _Wanted = tuple[int, int]  # message, account
 
 
 class MessageCanceler:
-    """Cancels messages; many share one commit, since intents wait meanwhile."""
+    """Cancels messages. Many share one commit, since intents wait meanwhile."""
 
     def __init__(self, dedicated: Dedicated, ids: IdSource) -> None:
         self._dedicated = dedicated

@@ -1,8 +1,7 @@
 """Messages in doubt, resolved by their owner: sent again, or given up.
 
-Owns the transaction that does either: the rows in doubt, the outbox, the timeline and the audit
-change together. Must not decide which: the caller was told. What may have been sent and is sent
-again is the owner's decision, and both submits stay on record.
+Owns the transaction that does either. The rows in doubt, the outbox, the timeline and the audit log
+change together. Must not decide which: the owner does, and both submits stay on record.
 """
 
 from __future__ import annotations
@@ -31,8 +30,9 @@ _Doubt = tuple[asyncpg.Record, int]  # the message, and the connector that it ma
 
 
 class Resolution(msgspec.Struct, frozen=True):
-    """What became of one message in doubt: resent or dropped; or nothing, and why: not_found,
-    not_unconfirmed, expired.
+    """What became of one message in doubt: resent, dropped, or nothing.
+
+    The reasons for nothing are not_found, not_unconfirmed and expired.
     """
 
     id: int
@@ -60,9 +60,7 @@ class Resolver:
     async def resolve(
         self, account: int, key_id: int, action: str, message_ids: Sequence[int]
     ) -> list[Resolution]:
-        """Do `action` to each that is in doubt; says for each what became of it. Raises
-        StorageDown.
-        """
+        """Do `action` to each that is in doubt. Returns what became of each. Raises StorageDown."""
         try:
             async with self._turn, self._dedicated.transaction() as connection:
                 await connection.execute(_SQL["resolution_lock"])

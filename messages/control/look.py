@@ -1,9 +1,10 @@
-"""The last look at what was paused or canceled while it waited.
+"""The last check for messages that were paused or canceled while they waited.
 
-Owns the exactness of control: in the transaction of an intent, after the lock that every intent
-shares and whoever stops messages takes alone, what is stopped is seen, or the stopping waits and
-sees the intent. Must not end messages: what is stopped goes back to the outbox, where what was
-canceled has no row any more.
+Owns the exactness of control. Must not end messages. What is stopped goes back to the outbox; what
+was canceled has no row there any more.
+
+It runs in the transaction of an intent, under a lock that intents share. Whoever stops messages
+takes it alone. So either the intent sees the stop, or the stop waits and sees the intent.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _SQL = sql.load("messages")
 
 
 class ControlLook:
-    """Implements LastLook; has to be the first, since the others may wait behind its lock."""
+    """Implements LastLook. It has to be the first, since the others may wait behind its lock."""
 
     def __init__(self, wall_ms: Callable[[], int]) -> None:
         self._wall_ms = wall_ms
@@ -32,7 +33,7 @@ class ControlLook:
     ) -> Mapping[int, StopVerdict]:
         await connection.execute(_SQL["control_shared"])
         batches = list({message.batch_id for message in messages if message.batch_id is not None})
-        # A statement of its own: it has to see what was committed while the lock was waited for.
+        # A statement of its own: it has to see what was committed during the wait for the lock.
         stopped = await connection.fetchrow(_SQL["stopped"], batches)
         assert stopped is not None
         canceled: set[int] = set()

@@ -1,6 +1,6 @@
 """Control of what waits, as the application runs it and the API asks for it.
 
-Owns the wiring of this room, and what is told of a batch. Decides nothing itself.
+Owns the wiring of this package, and what is told of a batch. Must not decide anything itself.
 """
 
 from __future__ import annotations
@@ -53,14 +53,16 @@ class Control:
         return self.canceler.canceled + (0 if self._watch is None else self._watch.swept)
 
     def backlog_age_seconds(self, connector: int, category: int) -> float:
-        """How long the first of the backlog waits, as of some seconds ago; 0 when none does."""
+        """How long the oldest of the backlog has waited, as of some seconds ago; 0 when none
+        waits.
+        """
         oldest = None if self._watch is None else self._watch.oldest.get((connector, category))
         if oldest is None:
             return 0.0
         return max(0.0, self._clock.wall_ms() / 1000 - time_of(oldest).timestamp())
 
     async def start(self, dispatcher: Dispatcher) -> None:
-        """Learn what is stopped, before anything is sent; then keep watching."""
+        """Learn what is stopped before anything is sent. Then keep watching."""
         self._watch = BatchWatch(
             self._database.dedicated("batch-watch"),
             self._database.dedicated("batch-sweep"),
@@ -111,7 +113,7 @@ class Control:
 
 
 async def _counts(connection: Connection, account: int, batch: BatchView) -> dict[str, int]:
-    """Messages by outcome. Reads the ids of the batch and no others."""
+    """Messages by outcome. Reads the ids of this batch only."""
     await connection.execute("SET LOCAL enable_nestloop = off")  # as the reports do, and why
     groups = await delivery_counts(
         connection,

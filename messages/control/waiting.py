@@ -1,7 +1,7 @@
 """What waits, in figures: how much, since when and for what.
 
-Owns the reading of them for the API. Reads one account's rows of the outbox once; must not be
-asked on the way of a message.
+Owns the reading of them for the API. Must not be asked on the way of a message: it reads all outbox
+rows of one account.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class QueueKind(msgspec.Struct, kw_only=True):
 
 
 class QueueView(msgspec.Struct):
-    """All that waits of an account; `held` counts messages by the rule they wait for."""
+    """All that waits of an account. `held` counts messages by the rule they wait for."""
 
     data: Sequence[QueueKind]
     held: Mapping[str, int]

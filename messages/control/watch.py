@@ -1,8 +1,8 @@
 """What every process has to know of batches, asked for again and again.
 
-Owns the two loops: one learns which batches are not as they were accepted, the other ends what
-canceled ones left. Each step is bounded, and a process that dies leaves nothing that another does
-not go on with.
+Owns two loops. One learns which batches are stopped or have a rate, the other ends what canceled
+ones left. Must not change a batch (batches.py). Each step is bounded, and another process goes on
+with what a dead one left.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from storage.pool import Dedicated
 _SQL = sql.load("messages")
 WATCH_SECONDS = 0.25
 SWEEP_ROWS_MAX = 500
-SELDOM = 20  # looks: whether anything of the known batches waits, and how old the backlog is
+SELDOM = 20  # looks: whether known batches have messages waiting, and the backlog's age
 
 
 class BatchWatch:
-    """This process's knowledge of batches, and its part in ending canceled ones."""
+    """What this process knows of batches, and its part in ending canceled ones."""
 
     def __init__(
         self,
@@ -45,8 +45,9 @@ class BatchWatch:
         resumed: Callable[[], None],
         ended: Ended,
     ) -> None:
-        """`resumed` is told when claims need no longer step over a batch. `ended` is told when a
-        loop has ended by itself, which it should not.
+        """`resumed` is told when claims need no longer step over a batch.
+
+        `ended` is told when a loop has ended by itself, which it should not.
         """
         self._watching = watching
         self._sweeping = sweeping
@@ -75,17 +76,17 @@ class BatchWatch:
         self._watching_task.wake()
 
     def start(self) -> None:
-        """Begin."""
+        """Start both loops."""
         self._watching_task.start()
         self._sweeping_task.start()
 
     async def stop(self) -> None:
-        """End."""
+        """Stop both loops."""
         await self._watching_task.stop()
         await self._sweeping_task.stop()
 
     async def learn(self) -> None:
-        """One look."""
+        """Ask the database once."""
         connection = await self._watching.connection()
         rows = await connection.fetch(_SQL["batches_known"])
         before = set(self._batches.stepped_over)
@@ -108,7 +109,7 @@ class BatchWatch:
             self._resumed()
 
     async def sweep(self) -> bool:
-        """A slice of each canceled batch; whether there may be more."""
+        """End a slice of each canceled batch. Returns whether there may be more."""
         more = False
         for batch, until_id in self._canceled.items():
             ended = await self._sweep_slice(batch, until_id)
@@ -147,7 +148,7 @@ class BatchWatch:
         return len(rows)
 
     def _ended(self, outbox: asyncpg.Record) -> SubmissionRow:
-        """What waited only to be sent again, or for its other parts, is not simply canceled."""
+        """What waited to be sent again, or for its other parts, is not simply canceled."""
         status = stopped(Status.CANCELED, in_doubt=outbox["in_doubt"], begun=outbox["begun"])
         error = None if status is Status.CANCELED else "its batch was canceled"
         return row_without_wire(outbox, self._ids, status, error=error)

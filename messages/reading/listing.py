@@ -1,8 +1,8 @@
 """Lists of messages, newest first, by what a client knows of them.
 
-Owns the bounds of a page: how many messages are looked through for it, however few of them fit. By
-number, reference or batch they are found through an index; otherwise by walking back from the
-newest. Writes nothing.
+Owns the bounds of a page: how many messages are looked through for it, however few match. Must not
+write. By number, reference or batch messages are found through an index. Otherwise the list walks
+back from the newest.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from storage.pool import Connection
 from storage.reading import ReportTooSlow
 
 _SQL = sql.load("messages")
-WALK_MAX = 100_000  # messages of all accounts passed over for one page
+WALK_MAX = 100_000  # messages of other accounts passed over for one page
 STATUSES_MAX = 5_000  # messages whose status is looked up for one page
 CHUNK = 100
 BATCH_SPAN = timedelta(hours=1)  # the ids of a batch are taken within moments of each other
 
 
 class MessageFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which messages a list holds: those created in [since, until) of which all this is true."""
+    """Which messages a list holds: those created in [since, until) that match all fields given."""
 
     since: datetime
     until: datetime
@@ -53,12 +53,12 @@ async def list_messages(
 ) -> tuple[list[MessageRecord], int | None]:
     """At most `limit` messages, and the id below which there may be more; None at the end.
 
-    Raises ReportTooSlow at the database's limit of time.
+    Raises ReportTooSlow at the database's time limit.
     """
     first, end = _span(wanted, below)
     found: list[MessageRecord] = []
     try:
-        # One snapshot: a message is listed by the status that its page shows.
+        # One snapshot, so a message is listed by the status that its page shows.
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
             ids, stopped_at = await _candidates(
@@ -101,7 +101,7 @@ async def _candidates(
     end: int,
     limit: int,
 ) -> tuple[Sequence[int], int | None]:
-    """Ids of messages that may fit, newest first, and below which id there may be more."""
+    """(ids of messages that may match, newest first; the id below which there may be more)."""
     many = limit + 1 if wanted.status is None else STATUSES_MAX
     indexed = (indexes, wanted.client_ref, wanted.batch_id)
     also = (wanted.campaign_id, wanted.tag)

@@ -1,6 +1,6 @@
 """What an account reads of its messages: one, a list of them, a timeline.
 
-Owns how a stored message is shown: its number opened, its standing in words. Writes nothing.
+Owns how a stored message is shown: its number decrypted, its status in words. Must not write.
 """
 
 from __future__ import annotations

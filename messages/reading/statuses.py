@@ -1,7 +1,7 @@
-"""Where messages stand, many at once: what the API calls their status, and why.
+"""The status of many messages at once: what the API calls it, and why.
 
-Owns the reading of outbox, intents and submissions for a set of message ids. Statuses fold as
-dlr/status.py says. Writes nothing.
+Owns the reading of outbox, intents and submissions for a set of message ids. Must not write. Parts
+fold into a message as dlr/status.py says.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ REASON_BITS = 8  # a part's code in standing.sql: status << REASON_BITS | reason
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
-    """One message's status, and the reason of the part that decided it; or the rule that holds it,
-    and until when unless somebody has to free it.
+    """One message's status, and the reason of the part that decided it.
+
+    While it waits: the rule that holds it, and until when unless somebody has to free it.
     """
 
     status: Status
@@ -43,7 +44,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
 
 async def standings(connection: Connection, message_ids: Sequence[int]) -> Mapping[int, Standing]:
-    """Message id -> where it stands. An id of which nothing is left is not in it."""
+    """Message id -> its status. An id of which nothing is left is not in it."""
     rows = await connection.fetch(_SQL["standings"], message_ids)
     found: dict[int, Standing] = {}
     for row in rows:
@@ -56,10 +57,10 @@ async def standings(connection: Connection, message_ids: Sequence[int]) -> Mappi
 
 
 def waiting(row: asyncpg.Record, *, begun: bool) -> Standing:
-    """Of a message in the outbox, from `intended`, `hold`, `not_before` and `batch_state`; `hold`
-    None when it waits for nothing but its turn. A batch that is stopped says so in its own row:
-    those of its messages are not touched. `begun`: a part of it was submitted, or may have been, so
-    that it is none that is simply canceled.
+    """The status of a message in the outbox, by `intended`, `hold`, `not_before` and `batch_state`.
+
+    `hold` None: it waits for nothing but its turn. A stopped batch says so in its own row only.
+    `begun`: a part was submitted or may have been, so the message is not simply canceled.
     """
     if row["intended"]:
         return Standing(Status.SENDING)
@@ -71,8 +72,9 @@ def waiting(row: asyncpg.Record, *, begun: bool) -> Standing:
 
 
 def of_hold(hold: Hold, not_before: datetime | None) -> Standing:
-    """Of a message that waits by this rule until then. Pace and retries are part of being queued,
-    and so give no reason.
+    """The status of a message that waits by this rule until then.
+
+    Messages that wait for a rate or a retry are queued, and have no reason.
     """
     if hold.status is Status.QUEUED:
         return Standing(Status.QUEUED)
@@ -86,8 +88,9 @@ def code_of(status: Status, reason: Reason) -> int:
 
 
 def of_parts(codes: Sequence[int], parts: int) -> Standing:
-    """Of a message of so many parts that has left the outbox, from the highest code of each of
-    those that have one.
+    """The status of a message that has left the outbox.
+
+    It has so many parts, and these are the highest codes of those that have one.
     """
     by_status = {}
     for code in sorted(codes):

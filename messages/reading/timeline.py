@@ -1,7 +1,7 @@
-"""One message as its owner sees it: where it stands, and everything that happened to it and why.
+"""One message as its owner sees it: its status, and everything that happened to it and why.
 
 Owns the reading of message, outbox, submission, event and click rows into one record and one
-ordered timeline. Writes nothing and decides nothing: statuses fold as dlr/status.py says.
+ordered timeline. Must not write or decide anything: parts fold as dlr/status.py says.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from storage.names import Registry
 from storage.pool import Connection
 
 _SQL = sql.load("messages")
-WIRE_PART_MIN = 1  # part 0 is a message that never reached the wire
+WIRE_PART_MIN = 1  # part 0 stands for a message that never reached the wire
 
 
 class TimelineEvent(msgspec.Struct):
@@ -38,7 +38,7 @@ class TimelineEvent(msgspec.Struct):
 
 
 class TimelinePage(msgspec.Struct, frozen=True):
-    """Which part of a timeline: behind the click `after`, with at most so many clicks."""
+    """Which part of a timeline: clicks behind the click `after`, at most so many."""
 
     clicks_max: int
     after: int | None = None
@@ -70,7 +70,7 @@ class Part(msgspec.Struct, frozen=True):
 
     @property
     def told(self) -> bool:
-        """Whether the carrier said what it is: then `error` is its code, and else our words."""
+        """Whether the carrier said what it is. Then `error` is its code, else our own words."""
         heard = self.receipt_at is not None or self.responded_at is not None
         return self.part >= WIRE_PART_MIN and heard
 
@@ -97,12 +97,12 @@ class MessageRecord(msgspec.Struct, frozen=True):
     attempt: int
     results: Sequence[Part]
     standing: Standing
-    changes: Sequence[datetime]  # of what is told by none of the results
+    changes: Sequence[datetime]  # of what none of the results tells
     batch_changed_at: datetime | None  # while it waits
 
     @property
     def created_at(self) -> datetime:
-        """When it was accepted: its id says so."""
+        """When it was accepted, by its id."""
         return time_of(self.id)
 
     @property
@@ -116,7 +116,7 @@ class MessageRecord(msgspec.Struct, frozen=True):
 
     @property
     def deciding(self) -> Part | None:
-        """The part that made the message's status and its reason what they are."""
+        """The part that decides the message's status and reason."""
         of_status = [part for part in self.results if part.status == self.status]
         exactly = (part for part in of_status if part.reason == self.standing.reason)
         return next(exactly, of_status[0] if of_status else None)
@@ -159,7 +159,7 @@ def _record(
     row: asyncpg.Record, results: Sequence[Part], last_event: datetime | None, registry: Registry
 ) -> MessageRecord:
     standing = _standing(row, results)
-    # What a batch was told concerns those of its messages that wait.
+    # What was said of a batch concerns those of its messages that wait.
     batch_changed_at = row["changed_at"] if row["waiting"] else None
     return MessageRecord(
         id=row["id"],
@@ -193,9 +193,9 @@ async def read_timeline(
     message_id: int,
     page: TimelinePage,
 ) -> Timeline | None:
-    """What happened to the message, oldest first, a page of it; None if it is not this account's.
+    """One page of what happened to the message, oldest first; None if it is not this account's.
 
-    Only clicks can be many. Whatever else happened stands on the page of its time.
+    Only clicks can be many. Everything else stands on the page of its time.
     """
     record = await read_message(connection, registry, account, message_id)
     if record is None:
@@ -230,7 +230,7 @@ def _standing(row: asyncpg.Record, results: Sequence[Part]) -> Standing:
 
 
 def _parts(row: asyncpg.Record, results: Sequence[Part]) -> int:
-    """As they were sent; what was counted at accept may have been for another connector."""
+    """The parts as they were sent. Those counted at accept may have been for another connector."""
     sent = next((part for part in results if part.part), None)
     return row["parts"] if sent is None else sent.parts * sent.segments
 
@@ -266,7 +266,7 @@ def _told_by_rows(record: MessageRecord) -> Iterator[TimelineEvent]:
 
 
 def _told_by_batch(record: MessageRecord) -> Iterator[TimelineEvent]:
-    """What is said once for all messages of a batch that wait."""
+    """Events that are said once for all waiting messages of a batch."""
     if record.batch_changed_at is None:
         return
     if record.standing.hold is Hold.PAUSED:
@@ -296,7 +296,7 @@ def _told_by_part(part: Part) -> Iterator[TimelineEvent]:
         yield TimelineEvent(part.responded_at, kind, {**about, **said})
     if part.receipt_at is not None:
         receipt: dict[str, object] = {"part": part.part, "status": part.status.label, **_why(part)}
-        # A date that is not plausible was stored by a release before.
+        # The release before may have stored a date that is not plausible.
         done_at = plausible(part.done_at, part.submitted_at, part.receipt_at)
         if done_at is not None:
             receipt["done_at"] = done_at

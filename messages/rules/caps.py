@@ -1,11 +1,13 @@
 """Frequency caps: read at accept, counted once before the wire.
 
-Owns both. At accept only what is certainly too much ends, and nothing is written. In the intent's
-transaction each number is locked, judged and counted, by message id, so that a message sent again
-is not counted again and two gateways never both send the last one. A count is given back when it
-would refuse another message and its own was never sent: asked then, of the results themselves, it
-needs no help from whoever ended that message. Must not decide what is too much:
-recipients/caps.py does.
+Owns both checks. Must not decide what is too much (recipients/caps.py does).
+
+At accept, what is certainly too much ends, and nothing is written. In the intent's transaction each
+number is locked, judged and counted, by message id. So a message sent again is not counted again,
+and two gateways never both send the last one.
+
+A count is given back when its own message was never sent, once it would refuse another. The results
+themselves are asked then, so whoever ended that message need not help.
 """
 
 from __future__ import annotations
@@ -37,21 +39,21 @@ class CapRules:
         return bool(self._caps)
 
     def of(self, account: int, category: int, options: MessageOptions | None) -> Caps | None:
-        """None: no cap, as for everything in the sandbox."""
+        """The caps; None where there are none, as for everything in the sandbox."""
         if options is not None and options.sandbox:
             return None
         return self._caps.get((account, category))
 
 
 class CapsCheck:
-    """A FlushCheck: who was sent too many already is not written to again."""
+    """A FlushCheck: a recipient who was sent too many already gets no more."""
 
     def __init__(self, rules: CapRules, wall_ms: Callable[[], int]) -> None:
         self._rules = rules
         self._wall_ms = wall_ms
 
     def concerns(self, item: Accepting) -> bool:
-        """Where the account has caps for the category."""
+        """Whether the account has caps for the category."""
         message = item.prepared
         return self._rules.of(message.account, message.category, message.options) is not None
 
@@ -136,7 +138,7 @@ class CapsLook:
 
 
 def old_numbers(recipients: Iterable[tuple[tuple[bytes, ...], Number]]) -> Old:
-    """Under which other indexes the release before may have counted for these."""
+    """The other indexes under which the release before may have counted for these."""
     return {
         (number[0], number[1], old): number for old_idx, number in recipients for old in old_idx
     }
@@ -145,9 +147,9 @@ def old_numbers(recipients: Iterable[tuple[tuple[bytes, ...], Number]]) -> Old:
 async def give_back(
     connection: Connection, sends: Mapping[Number, Sends], asked: Collection[Asked]
 ) -> None:
-    """Take out of `sends` what was counted and never sent, where it would refuse one of `asked`.
+    """Delete from `sends` what was counted and never sent, where it would refuse one of `asked`.
 
-    One question for all, and none while nobody is near a cap.
+    One statement for all, and none while nobody is near a cap.
     """
     suspects = {
         message_id: at

@@ -1,7 +1,7 @@
-"""Consent where an account demands it, at accept and again before the wire.
+"""Consent where an account demands it, checked at accept and again before the wire.
 
-Owns both; who consented is the ledger's (recipients/consent.py). Must not take the word of anything
-else: a number that is not in the ledger has not consented.
+Owns both checks. Must not take any word but the ledger's (recipients/consent.py): a number that is
+not in it has not consented.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ENDED = Ended(Status.SUPPRESSED, Reason.NO_CONSENT, "consent")
 
 
 class ConsentRules:
-    """Which categories of which accounts take consent."""
+    """Which categories of which accounts need consent."""
 
     def __init__(self, categories: Mapping[int, frozenset[int]]) -> None:
         self._categories = categories
@@ -30,18 +30,18 @@ class ConsentRules:
         return not self._none
 
     def concerns(self, account: int, category: int) -> bool:
-        """Whether such a message takes consent."""
+        """Whether such a message needs consent."""
         return category in self._categories.get(account, ())
 
 
 class ConsentCheck:
-    """A FlushCheck."""
+    """A FlushCheck: a recipient without consent is not written to."""
 
     def __init__(self, rules: ConsentRules) -> None:
         self._rules = rules
 
     def concerns(self, item: Accepting) -> bool:
-        """Where the account demands consent for the category."""
+        """Whether the account demands consent for the category."""
         return self._rules.concerns(item.prepared.account, item.prepared.category)
 
     async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
@@ -88,5 +88,5 @@ class ConsentLook:
 
 
 def _old(recipients: Sequence[Recipient]) -> Mapping[bytes, bytes]:
-    """The other indexes of these, and whose each is."""
+    """The other indexes of these recipients, and whose each is."""
     return {old: each.to_idx for each in recipients for old in each.old_idx}

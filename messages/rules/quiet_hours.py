@@ -1,9 +1,9 @@
-"""When a message may go: its own send window, and the quiet hours of its category, both by the
-clock of its recipient.
+"""When a message may go by the recipient's clock: its send window, and its category's quiet hours.
 
-Owns the choice of rules and zones for a message and the verdict; recipients/hours.py does the
-arithmetic. Where no moment fits all zones a number may be in, its account's zone decides alone.
-Must not touch the database or read a clock.
+Owns the choice of rules and zones for a message, and the verdict. Must not touch the database or
+read a clock. recipients/hours.py does the arithmetic.
+
+A number may be in several zones. Where no moment suits all of them, its account's zone decides.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _REASONS: Mapping[Hold, Reason] = MappingProxyType(
 
 
 class Wait(msgspec.Struct, frozen=True, gc=False):
-    """Not now: at `until` (ms since the epoch), or never. `rejected`: it is not to be held."""
+    """Not now: at `until` (ms since the epoch), or never. `rejected`: it must not be held."""
 
     until: int | None
     hold: Hold
     rejected: bool = False
 
     def end(self, expires_at: int | None) -> Ended | None:
-        """The end of a message that cannot wait, or whose validity ends before its moment comes."""
+        """The end of a message that cannot wait, or that expires before its moment."""
         reason, rule = _REASONS[self.hold], self.hold.rule
         if self.rejected:
             return Ended(Status.SUPPRESSED, reason, rule)
@@ -54,7 +54,7 @@ class Wait(msgspec.Struct, frozen=True, gc=False):
 
 
 class TimingRules:
-    """One for the process. Answers are remembered for the minute they are about."""
+    """The timing rules of a process. Answers are remembered for the minute they are about."""
 
     def __init__(
         self,
@@ -64,8 +64,8 @@ class TimingRules:
         account_zones: Mapping[int, ZoneInfo] = MappingProxyType({}),
         default_zone: ZoneInfo = _UTC,
     ) -> None:
-        """`quiet` by category. A zone of an account, or the default, is for numbers that do not
-        tell theirs.
+        """`quiet` by category. An account's zone, or the default, is for numbers that do not tell
+        theirs.
         """
         self._allowed = {category: hours.others for category, hours in quiet.items()}
         self._action = action
@@ -76,7 +76,7 @@ class TimingRules:
 
     @property
     def has_quiet_hours(self) -> bool:
-        """Whether any category has; without, only what options ask for matters."""
+        """Whether any category has quiet hours. Without them only what options ask for matters."""
         return bool(self._allowed)
 
     def concerns(self, category: int, options: MessageOptions | None) -> bool:
@@ -103,7 +103,7 @@ class TimingRules:
         return None if moment == at_ms else Wait(moment, Hold.SEND_WINDOW)
 
     def window_opens(self, to: str, account: int, window: SendWindow, at_ms: int) -> int | None:
-        """The first moment from `at_ms` on at which this window is open, ms; None if never."""
+        """The first moment from `at_ms` on at which this window is open, in ms; None if never."""
         return self._first(at_ms, self._window_rules(to, account, window), account)
 
     def _quiet(
@@ -153,10 +153,10 @@ class TimingRules:
 
 
 def _search(minute: int, rules: tuple[Rule, ...], fallback: Zones) -> int | None:
-    """A function of its arguments alone: they are the key under which its answer is remembered."""
+    """A pure function of its arguments, which are the key of the remembered answer."""
     at = datetime.fromtimestamp(minute * MINUTE_MS // 1000, UTC)
     moment = first_moment(at, rules)
     if moment is None:
-        # No hour is day in Kamchatka and in Kaliningrad: better one clock than never.
+        # No hour is day both in Kamchatka and in Kaliningrad: better one clock than never.
         moment = first_moment(at, [(hours, fallback) for hours, _ in rules])
     return None if moment is None else int(moment.timestamp()) * 1000

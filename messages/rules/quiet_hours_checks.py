@@ -1,7 +1,7 @@
-"""Send times, send windows and quiet hours, at accept and again before the wire.
+"""Send times, send windows and quiet hours, checked at accept and again before the wire.
 
-Owns the two places where quiet_hours.py is asked. Both ask no database: the message brings what
-they need.
+Owns the two places where quiet_hours.py is asked. Must not ask the database: the message brings
+what they need.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class TimingCheck:
         self._wall_ms = wall_ms
 
     def concerns(self, item: Accepting) -> bool:
-        """What is scheduled, or might come at a quiet hour."""
+        """Whether it is scheduled, or may come at a quiet hour."""
         options = item.prepared.options
         return (options is not None and options.send_at is not None) or self._rules.concerns(
             item.prepared.category, options
@@ -52,7 +52,7 @@ class TimingCheck:
 
 
 class TimingLook:
-    """A LastLook: who comes out of a queue at a quiet hour is put off again."""
+    """A LastLook: what leaves a queue at a quiet hour is put off again."""
 
     def __init__(self, rules: TimingRules, wall_ms: Callable[[], int]) -> None:
         self._rules = rules

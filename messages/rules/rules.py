@@ -1,4 +1,4 @@
-"""The rules of a running gateway, as accept and the last look ask them.
+"""The rules of a running gateway, as accept and the last check ask them.
 
 Owns their order. Must not hold a rule itself, nor read the configuration.
 """

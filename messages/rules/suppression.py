@@ -1,8 +1,9 @@
-"""What is asked of the database about the messages of a flush before they are stored.
+"""The suppression list, asked about the messages of a flush before they are stored.
 
-Owns the form of such a check and the check of the suppression list. A check looks at all messages
-of the flush at once, inside its transaction, and marks those that end or wait; it writes nothing
-that a repeated flush would count twice. Must not store messages.
+Owns that check. Must not store messages.
+
+A check looks at all messages of the flush at once, inside its transaction. It marks those that end
+or wait. It writes nothing that a repeated flush would count twice.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from storage.pool import Connection
 
 
 class SuppressionCheck:
-    """Who must not be texted."""
+    """A FlushCheck: who is suppressed is not written to."""
 
     def concerns(self, item: Accepting) -> bool:
         return False

@@ -1,10 +1,10 @@
-"""One-time passwords against those who have them sent for the fee (SMS pumping): how many go to one
-number and to numbers that begin alike.
+"""Limits against SMS pumping: one-time passwords to one number, and to numbers that begin alike.
 
-Owns the check at accept, where these messages are counted: each in the transaction that stores it,
-its number and its prefix locked, so that gateways count together. What is refused is not counted.
-A count of a message that was taken back again (its client was told 503) is dropped when it would
-refuse another. Must not count other categories.
+Owns the check at accept, where these messages are counted. Must not count other categories.
+
+Each is counted in the transaction that stores it, with its number and its prefix locked. So
+gateways count together. What is refused is not counted. The count of a message that was taken back
+(its client was told 503) is dropped once it would refuse another.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ from storage.subscribers import canonical
 
 
 class VelocityLimits(msgspec.Struct, frozen=True):
-    """One account's. `prefix_digits` of the number, after the +, are what begins alike."""
+    """The limits of one account. `prefix_digits` of the number, after the +, are what begins
+    alike.
+    """
 
     caps: Caps
     prefix_digits: int
@@ -37,7 +39,7 @@ class VelocityLimits(msgspec.Struct, frozen=True):
 
 
 class _Counts(msgspec.Struct):
-    """What was counted for the numbers and prefixes of one flush."""
+    """The counts for the numbers and prefixes of one flush."""
 
     sends: dict[Number, Sends]
     slots: dict[Prefix, Slots]
@@ -51,7 +53,7 @@ class VelocityCheck:
         self._wall_ms = wall_ms
 
     def concerns(self, item: Accepting) -> bool:
-        """One-time passwords of accounts with such limits."""
+        """Whether it is a one-time password of an account with such limits."""
         message = item.prepared
         return (
             message.category == Category.OTP
@@ -67,7 +69,7 @@ class VelocityCheck:
         ]
         if not asked:
             return
-        rehearsed = asked[0][0].id == NO_ID  # a preview: in a transaction that may only read
+        rehearsed = asked[0][0].id == NO_ID  # a preview, in a read-only transaction
         now_ms = self._wall_ms()
         counts = await self._counts(connection, asked, now_ms, rehearsed=rehearsed)
         changed = _Counts({}, {})

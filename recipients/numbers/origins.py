@@ -1,8 +1,9 @@
 """Where a number is from: its country, and the operator its range was assigned to.
 
-Owns the look-up in the data of `phonenumbers` and what makes it quick. Pure. Ranges say who a
-number was issued by: a subscriber who took the number to another operator is still found here.
-Must not know routes, nor how a country is found (accept/number_regions.py).
+Owns the look-up in the data of `phonenumbers`, and what makes it quick. Must not know routes, nor
+how a country is found (regions.py). Pure.
+
+A range says who issued a number. A subscriber who took it to another operator is still found here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from recipients.numbers.regions import NumberRegions
 
 
 class NumberOrigins:
-    """`operator` loads its data, some 11 MB, when it is first asked."""
+    """Countries and operators by number. `operator` loads its data, some 11 MB, at its first
+    call.
+    """
 
     def __init__(self) -> None:
         self._regions = NumberRegions()
@@ -25,7 +28,7 @@ class NumberOrigins:
         return self._regions.country(number)
 
     def operator(self, number: str) -> str | None:
-        """The operator of the number's range by its English name, lower case; None where not
+        """The English name of the operator of the number's range, lower case; None where not
         known.
         """
         names = self._operators or self._load()
@@ -37,7 +40,7 @@ class NumberOrigins:
         return None
 
     def operators(self) -> frozenset[str]:
-        """Every operator there is, lower case."""
+        """The names of all operators, lower case."""
         names = self._operators or self._load()
         return frozenset(found["en"].lower() for found in names.values() if "en" in found)
 

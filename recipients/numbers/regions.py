@@ -1,8 +1,9 @@
-"""Which country is a number of, and do its digits name a place in it?
+"""Which country a number belongs to, and whether its digits name an area in it.
 
-Owns both answers, which are those of `phonenumbers`; its parse and its search through the regions
-of a code take 30 to 100 us, so each country code's rules are compiled once into one regular
-expression (about 1 us). Must not judge whether a number is valid (accept/numbers.py did).
+Owns both answers. Must not judge whether a number is valid (plan.py does).
+
+The answers are those of `phonenumbers`. Its own search takes 30 to 100 us, so each country code's
+rules are compiled once into one regular expression.
 """
 
 from __future__ import annotations
@@ -21,16 +22,17 @@ from recipients.numbers.plan import description_pattern, type_pattern
 _NO_REGION = "001"  # international services
 _COUNTRY_CODES = frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
 
-# What phonenumbers asks before it asks for fixed and mobile lines: such a number is nowhere.
+# What phonenumbers asks before fixed and mobile lines. Such a number belongs to no place.
 _PLACELESS = (
     "premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan",
     "voicemail",
 )  # fmt: skip
-_NOWHERE = "nowhere_"  # begins the groups of numbers whose digits name no place
+_NOWHERE = "nowhere_"  # marks the groups of numbers whose digits name no place
 
 
 class Region(msgspec.Struct, frozen=True, gc=False):
     """Where a number belongs. `code`: ISO 3166, None if no country of the code has such numbers.
+
     `placed`: the digits after the country code begin with an area's.
     """
 
@@ -62,7 +64,7 @@ class NumberRegions:
         return region
 
     def country(self, number: str) -> str | None:
-        """The region's code alone, which takes less."""
+        """The code of its region alone, which costs less."""
         country_code = country_code_of(number)
         if country_code is None:
             return None
@@ -76,7 +78,9 @@ class NumberRegions:
 
 
 def country_code_of(number: str) -> str | None:
-    """The digits of the country code. The codes are a prefix code: the first that fits is it."""
+    """The digits of the country code. No code begins with another, so the first that fits is the
+    one.
+    """
     for end in (3, 2, 4):  # "86", "1", "852": most have two digits
         digits = number[1:end]
         if digits in _COUNTRY_CODES:
@@ -97,11 +101,12 @@ def _region(country_code: str, group: str | None) -> Region:
 
 
 def _compiled(country_code: int, *, places: bool) -> re.Pattern[str]:
-    """One group for each region; with `places` one for its numbers that name a place, one for its
-    others.
+    """A pattern with one group for each region. With `places`, one for numbers that name an area
+    and one for the others.
 
-    As phonenumbers does it: a code's only region takes every number, a region with leading digits
-    those that begin with them, another one those that its plan has. The first that takes it has it.
+    As phonenumbers does it, a code's only region takes every number. A region with leading digits
+    takes those that begin with them, any other those in its plan. The first that takes a number has
+    it.
     """
     regions = [
         region for region in COUNTRY_CODE_TO_REGION_CODE[country_code] if region != _NO_REGION
@@ -124,7 +129,7 @@ def _compiled(country_code: int, *, places: bool) -> re.Pattern[str]:
 
 
 def _placed(metadata: PhoneMetadata, country_code: int) -> str:
-    """A fixed line, or what may be one; a mobile number where those have area codes."""
+    """Whether it is a fixed line, or may be one; or a mobile number where those have area codes."""
     general = metadata.general_desc
     assert general is not None
     lines = ["fixed_line"]

@@ -1,7 +1,7 @@
-"""Whom an account may text at all: the countries it names, and no landlines if it says so.
+"""Whom an account may text at all: the countries it names, and landlines or none.
 
-Owns both verdicts on a number, from the digits alone. A country is asked of the numbering plan only
-where several share its code. Must not judge whether a number is valid (accept/numbers.py did).
+Owns both verdicts on a number, from its digits alone. Must not judge whether a number is valid
+(plan.py does). The numbering plan is asked for the country only where several share a code.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ _DETAILS: Mapping[str, str] = MappingProxyType(
 
 
 class NumberRules(msgspec.Struct, frozen=True):
-    """One account's. `countries` by ISO 3166 code; empty: all."""
+    """The rules of one account. `countries` by ISO 3166 code; empty: all."""
 
     countries: frozenset[str] = frozenset()
     refuse_landlines: bool = False
 
     def fault(self, number: str) -> tuple[str, str] | None:
-        """The error code and its words, or None; for a valid E.164 number."""
+        """(error code, its words) for a valid E.164 number that is refused, or None."""
         if self.countries and not self._country_allowed(number):
             detail = "to lies in a country that this account does not text"
             return "country_not_allowed", detail
@@ -70,7 +70,9 @@ def _kind(number: str) -> int:
 
 
 def _may_be_mobile(number: str) -> bool:
-    """Without its 9 a mobile number of Argentina looks like a fixed line."""
+    """Whether it may be mobile. Without its 9 a mobile number of Argentina looks like a fixed
+    line.
+    """
     other = other_form(number)
     return other is not None and _kind(other) == PhoneNumberType.MOBILE
 

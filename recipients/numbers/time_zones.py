@@ -1,12 +1,12 @@
 """The time zones a number may be in, as far as its digits tell.
 
-Owns the choice: the country first, then what `phonenumbers` says of the area, else of the country.
-A mobile number of a large country may be anywhere in it: then there are several zones, and all of
-them count. Must not decide what time it is.
+Owns the choice. Must not decide what time it is. The country comes first, then what `phonenumbers`
+says of the area, else of the country. A mobile number may be anywhere in its country. Then it has
+several zones, and all of them count.
 
-Where the table of phonenumbers names a foreign zone for a country (Bucharest's for Kaliningrad,
-Canary's for Morocco), the country's own zones of the same winter time stand for it: the foreign
-clocks change on other days, or at all.
+For some countries phonenumbers names a foreign zone (Bucharest's for Kaliningrad, Canary's for
+Morocco). Those clocks change on other days, or at all. There the country's own zones of the same
+winter time are taken.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from phonenumbers.tzdata import TIMEZONE_DATA, TIMEZONE_LONGEST_PREFIX
 from recipients.numbers.regions import NumberRegions, Region, country_code_of
 
 Zones = tuple[ZoneInfo, ...]
-_WINTER = datetime(2026, 1, 15, tzinfo=UTC)  # any year will do in which no country moved
+_WINTER = datetime(2026, 1, 15, tzinfo=UTC)  # any year in which no country changed its zone
 
 
 class RecipientZones:
-    """Zones by number. One for the process: it holds one entry per prefix that the tables have, and
-    per region.
+    """Zones by number. One for the process, with an entry per prefix in the tables and per
+    region.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class RecipientZones:
 
 
 def zone_of(name: str) -> ZoneInfo | None:
-    """The zone with this IANA name, if there is one."""
+    """The zone with this IANA name; None if there is none."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -80,8 +80,8 @@ def zone_of(name: str) -> ZoneInfo | None:
 
 
 class _CountryZones:
-    """Which zones are whose (zone.tab of the IANA), and what that makes of the names in
-    phonenumbers' table.
+    """Which country each zone belongs to (the IANA's zone.tab), for names in phonenumbers'
+    table.
     """
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class _CountryZones:
         return tuple(own or self._zones.get(region.code, ()))
 
     def _own(self, names: Sequence[str], region: Region) -> list[str]:
-        """What of these names is a region's, without the zones of others of the same code."""
+        """Those of these names that are a region's, without zones of others of the same code."""
         code = region.code
         if (
             code is None or code not in self._zones
@@ -125,7 +125,7 @@ class _CountryZones:
 
 
 def _longest_prefix(digits: str) -> str:
-    """The longest beginning of a number that the tables have."""
+    """The longest beginning of a number that is in the tables."""
     for length in range(TIMEZONE_LONGEST_PREFIX, 0, -1):
         if digits[:length] in TIMEZONE_DATA:
             return digits[:length]
@@ -146,7 +146,7 @@ def _zone_table() -> tuple[Mapping[str, str], Mapping[str, Sequence[str]]]:
 
 
 def _alike(name: str, candidates: Iterable[str]) -> list[str]:
-    """Those that keep the same time in winter."""
+    """Those zones that keep the same time in winter."""
     wanted = _winter_offset(name)
     return [each for each in candidates if _winter_offset(each) == wanted]
 
