@@ -19,7 +19,7 @@ from dispatch.wire.connector_dispatch import ConnectorDispatch
 from dispatch.wire.intents import IntentWriter
 from dispatch.wire.querying import Querying
 from storage import sql
-from storage.connectors import SANDBOX
+from storage.names import SANDBOX
 from storage.pool import Connection
 
 _SQL = sql.load("dispatch")

@@ -13,8 +13,8 @@ from typing import Protocol
 import asyncpg
 
 from dispatch.wire.connector_dispatch import ConnectorDispatch
-from storage.connectors import SANDBOX
 from storage.faults import DATABASE_ERRORS, is_unavailable
+from storage.names import SANDBOX
 from web.health import CONNECTOR
 from web.services import Component
 

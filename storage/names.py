@@ -1,7 +1,7 @@
 """Names of accounts and connectors, and the small numbers that stand for them in every row.
 
-Owns the tables `account` and `connector`. A name once used keeps its number for ever: reports of
-last year still read.
+Owns the tables `account` and `connector`, and the two numbers in `connector` columns that stand for
+no carrier. A name once used keeps its number for ever: reports of last year still read.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from storage import sql
-from storage.connectors import SANDBOX, SANDBOX_NAME
 from storage.pool import Connection
 
 _SQL = sql.load("storage")
 DEFAULT_ACCOUNT = "default"
+# Carriers have the numbers of table `connector`, from 1 on.
+NO_CONNECTOR = 0  # of a message that ended without the wire, or that no route takes
+SANDBOX = -1  # the built-in sink; written out in SQL that leaves its messages out
+SANDBOX_NAME = "sandbox"
 
 
 class Registry:
@@ -34,8 +37,8 @@ class Registry:
         return self._account_names.get(number, f"account {number}")
 
     def connector_name(self, number: int) -> str | None:
-        """The connector's name; None for 0, a message that had none."""
-        if number == 0:
+        """The connector's name; None for a message that had none."""
+        if number == NO_CONNECTOR:
             return None
         return self._connector_names.get(number, f"connector {number}")
 

@@ -14,8 +14,8 @@ from dlr import hygiene
 from dlr.codes import CodesOfConnectors
 from dlr.ledger import AppliedReceipt
 from storage import sql, suppression
-from storage.connectors import SANDBOX
 from storage.crypto import NumberVault
+from storage.names import SANDBOX
 from storage.pool import Connection
 
 _SQL = sql.load("dispatch")

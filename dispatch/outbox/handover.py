@@ -20,13 +20,13 @@ import structlog
 
 from dispatch.outbox.backlog_cursor import BacklogCursor
 from dispatch.routes.detours import Detours
-from dispatch.routes.routing import NO_CONNECTOR
 from dispatch.wire.connector_dispatch import ConnectorDispatch
 from storage import events, sql
 from storage.categories import Category
 from storage.crypto import NumberVault
 from storage.events import Event
 from storage.ids import IdSource
+from storage.names import NO_CONNECTOR
 from storage.periodic import Ended, PeriodicTask
 from storage.pool import Dedicated
 

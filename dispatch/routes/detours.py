@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from dispatch.answers.outcomes import Detour
 from dispatch.message import ReadyMessage
-from dispatch.routes.routing import NO_CONNECTOR, RouteTable
+from dispatch.routes.routing import RouteTable
+from storage.names import NO_CONNECTOR
 
 
 class Detours:

@@ -15,9 +15,7 @@ import msgspec
 
 from recipients.numbers.origins import NumberOrigins
 from storage.categories import Category
-from storage.connectors import SANDBOX
-
-NO_CONNECTOR = 0
+from storage.names import NO_CONNECTOR, SANDBOX
 
 
 class Leg(msgspec.Struct, frozen=True):

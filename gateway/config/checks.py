@@ -25,7 +25,7 @@ from shortlinks.addresses import parse_networks
 from smpp.bind_pool import BIND_PAIR, RECEIVER
 from smpp.tlv import tlv_value
 from smpp.vocabulary import TLV_USER_MESSAGE_REFERENCE
-from storage.connectors import SANDBOX_NAME
+from storage.names import SANDBOX_NAME
 
 
 def check_whole(config: Config) -> None:

@@ -17,8 +17,8 @@ from dlr.status import Status
 from smpp.client import BindState
 from smpp.vocabulary import status_name
 from storage.categories import Category
-from storage.connectors import SANDBOX
 from storage.group_commit import GroupCommit
+from storage.names import SANDBOX
 from web.samples import Sample
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from gateway.config.connector_settings import ConnectorSettings
 from gateway.wiring import connectors
 from smpp.simulator import Simulator, load_profile
 from storage import sql
-from storage.connectors import SANDBOX, SANDBOX_NAME
+from storage.names import SANDBOX, SANDBOX_NAME
 from storage.pool import Connection
 
 LOOPBACK = "127.0.0.1"

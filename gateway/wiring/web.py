@@ -30,7 +30,7 @@ from messages.reading.reader import Messages
 from recipients.number_view import NumberDesk
 from recipients.numbers.plan import NumberPlan
 from smpp.client import BindState
-from storage.connectors import SANDBOX, SANDBOX_NAME
+from storage.names import SANDBOX, SANDBOX_NAME
 from web.edge.cursors import KEY_BYTES, KEY_PURPOSE, Cursors
 from web.edge.listener import Listener
 from web.edge.request_limits import RequestLimits

@@ -12,6 +12,7 @@ from dlr.ledger import SubmissionRow
 from messages.accepting import Accepting
 from storage.events import Event
 from storage.ids import IdSource
+from storage.names import NO_CONNECTOR
 
 MESSAGE_COLUMNS = (
     "id", "account", "category", "connector", "data_coding", "parts", "sender", "to_enc", "to_idx",
@@ -22,9 +23,6 @@ OUTBOX_COLUMNS = (
     "id", "owner", "connector", "category", "account", "parts", "not_before", "expires_at",
     "hold", "batch_id", "priority",
 )  # fmt: skip
-
-
-NO_CONNECTOR = 0
 
 
 def message_row(item: Accepting) -> tuple[object, ...]:

@@ -37,7 +37,7 @@ from smpp.text import TooManyParts, Unencodable
 from smpp.tlv import Tlvs
 from smpp.vocabulary import DATA_CODING_DEFAULT, DATA_CODING_LATIN_1, DATA_CODING_UCS2
 from storage.categories import Category
-from storage.connectors import SANDBOX
+from storage.names import SANDBOX
 
 LABEL_CHARACTERS_MAX = 100  # client_ref, campaign_id, variant and each tag
 TAGS_MAX = 10

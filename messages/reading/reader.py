@@ -20,9 +20,8 @@ from messages.reading.timeline import (
     read_message,
     read_timeline,
 )
-from storage.connectors import SANDBOX_NAME
 from storage.crypto import NumberVault
-from storage.names import Registry
+from storage.names import SANDBOX_NAME, Registry
 from storage.reading import reading
 
 SLICE_ITEMS = 100  # decrypting a number takes 20 us

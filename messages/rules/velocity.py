@@ -23,7 +23,7 @@ from recipients.caps import Caps, refusal
 from recipients.frequency import Number, Prefix, Sends
 from recipients.velocity import Slots, counted, in_last_hour
 from storage.categories import Category
-from storage.connectors import SANDBOX
+from storage.names import SANDBOX
 from storage.pool import Connection
 from storage.subscribers import canonical
 

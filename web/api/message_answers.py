@@ -18,9 +18,9 @@ from messages.reading.timeline import TimelineEvent
 from messages.words import CategoryName, ReasonName, StatusName
 from smpp.vocabulary import DATA_CODING_LATIN_1, DATA_CODING_UCS2
 from storage.categories import Category
-from storage.connectors import SANDBOX
 from storage.crypto import mask
 from storage.ids import format_id
+from storage.names import SANDBOX
 from web.edge.reveals import Unreadable, shown, unreadable
 
 _LABELS = tuple(category.label for category in Category)

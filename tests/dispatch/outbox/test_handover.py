@@ -21,7 +21,7 @@ from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status
 from storage.categories import Category
-from storage.connectors import SANDBOX, SANDBOX_NAME
+from storage.names import SANDBOX, SANDBOX_NAME
 from tests.dispatch.on_the_wire import Carrier, connector, handover, push, sending
 from tests.dispatch.world import CONNECTOR, World, running
 

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.routes.routing import NO_CONNECTOR, Decision, Leg, Route, RouteTable, route
+from dispatch.routes.routing import Decision, Leg, Route, RouteTable, route
 from gateway.config import load_config
 from gateway.wiring.routes import routes_of
 from storage.categories import Category
+from storage.names import NO_CONNECTOR
 
 A, B, C = Leg("a"), Leg("b"), Leg("c")
 EVERYTHING = Route(via=(A, B))

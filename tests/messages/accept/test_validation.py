@@ -18,7 +18,7 @@ from shortlinks.rewrite import PLACEHOLDER_CODE, fill_placeholders
 from smpp.encoding import TextSettings
 from smpp.text import encode_text
 from storage.categories import Category
-from storage.connectors import SANDBOX
+from storage.names import SANDBOX
 
 TO = "+8613812345678"
 BASE = "https://s.example"
