@@ -11,8 +11,8 @@ LOCKER   := .venv-lock
 
 # .venv is made with one Python; what may differ on these is asked by the tests beside them.
 OTHER_PYTHONS := 3.12 3.13 3.14
-THEIR_TESTS   := tests/tidy/test_imports.py tests/dlr tests/smpp tests/ratelimit tests/recipients tests/messages/accept \
-    tests/web/edge tests/integration/test_main_road.py
+THEIR_TESTS   := tests/tidy/test_imports.py tests/dlr tests/ratelimit tests/messages/accept \
+    tests/integration/test_main_road.py
 
 # Set one of these on the command line.
 PYTHON      ?=
@@ -92,6 +92,7 @@ test-pythons: setup ## a part of the tests on each of the other Pythons that is 
 	    venv=$(VENV)-$$version; \
 	    { [ -x $$venv/bin/python ] || "$$python" -m venv --clear $$venv; } \
 	        && $(PIP_WISHES) $$venv/bin/python -m pip --no-input $(LOCKED) requirements/dev.txt --no-compile \
+        && $(PIP_WISHES) $$venv/bin/python -m pip -qq install --no-deps --no-build-isolation -e . \
 	        && PYTHONDONTWRITEBYTECODE= $$venv/bin/python -m pytest $(THEIR_TESTS) \
 	        || failed="$$failed python$$version"; \
 	done; \
@@ -187,8 +188,7 @@ IS_QUICK  = import sys, sysconfig, venv; from importlib.util import find_spec; \
     optimised = "--enable-optimizations" in built or sys.base_prefix == "/usr"; \
     sys.exit(not (optimised and sys.version_info >= (3, 11) and (find_spec("ensurepip") or find_spec("pip"))))
 # On the PATH, and where pyenv keeps those that it does not put there.
-PYTHONS_NAMED = (IFS=:; for folder in $$PATH; do echo "$$folder/python$(1)"; done); \
-    ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(1)*/bin/python 2>/dev/null
+PYTHONS_NAMED = command -v python$(1); ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(1).*/bin/python 2>/dev/null
 ALL_PYTHONS = for name in python3.11 python3.12 python3.13 python3.14 python3; do \
     (IFS=:; for folder in $$PATH; do [ -x "$$folder/$$name" ] && echo "$$folder/$$name"; done); done
 

@@ -118,12 +118,13 @@ async def test_e91_two_processes_that_race_answer_one_request(
             await first.keep(KEY, ANSWER)
         assert await waiting == ANSWER
         key = RequestKey(1, "POST /v1/messages", "slow")
-        monkeypatch.setattr(idempotency, "WAIT_SECONDS", 0.05)
+        monkeypatch.setattr(idempotency, "WAIT_SECONDS", 0.2)
         with first.running(key):
             await first.claim(key, BODY, COUNT)
             with pytest.raises(InProgress), second.running(key):
                 await second.claim(key, BODY, COUNT)
             await first.keep(key, ANSWER)
+        monkeypatch.undo()
         with second.running(key):  # its own attempt has left nothing behind
             assert await second.claim(key, BODY, COUNT) == ANSWER
 
