@@ -131,7 +131,7 @@ nothing new goes out; CLOSED is the end, a lost connection leads there from ever
 
 An ESME is strict in what it sends and generous in what it reads. It takes messages on a session
 that is BOUND_TX, too, and counts them. What comes while OPEN, before the bind_resp, is taken once
-the session is bound, up to {EARLY_MAX}; more is answered ESME_RX_T_APPN, so the carrier keeps it.
+the session is bound, up to {EARLY_MAX}. More is answered ESME_RX_T_APPN, so the carrier keeps it.
 
 ```mermaid
 {mermaid()}

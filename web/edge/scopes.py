@@ -1,7 +1,7 @@
 """What an API key may be allowed to do: every scope, and what it opens.
 
 Owns the closed list, which `smsgate keys --help` and the documents show. Must not check a key
-(web/auth.py).
+(web/edge/auth.py).
 """
 
 from __future__ import annotations
