@@ -132,8 +132,8 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_session_pdus_total": MetricKind(
             "counter",
             "PDUs out of the ordinary. `on_transmitter`, `before_bind`: receipts and messages "
-            "taken where they do not belong; `malformed`: a body that was not read as a whole; "
-            "`refused`: answered with an error; "
+            "taken where they do not belong. `malformed`: a body that was not read as a whole. "
+            "`refused`: answered with an error. "
             "`unmatched_response`, `unmatched_nack`: nothing waited for them.",
             ("connector", "kind"),
         ),

@@ -72,7 +72,7 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
     bind: Annotated[
         Literal["transceiver", "transmitter+receiver", "transmitter", "receiver"],
         Meta(
-            description="One session both ways, a pair of sessions, or one way alone: a `receiver` "
+            description="One session both ways, a pair of sessions, or one way alone. A `receiver` "
             "takes receipts and messages from handsets, and no route may name it. Receipts of "
             "what another connector sent need the same `receipt_group`."
         ),
@@ -123,8 +123,8 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
     segmentation: Annotated[
         Literal["udh8", "udh16", "sar", "payload"],
         Meta(
-            description="How the parts of a long text are joined: a header with an 8- or 16-bit "
-            "reference, SAR TLVs, or one `message_payload` that the carrier cuts."
+            description="How the parts of a long text are joined: by a header with an 8- or 16-bit "
+            "reference or by SAR TLVs. Or the carrier cuts one `message_payload`."
         ),
     ] = "udh8"
     smart_replacement: Annotated[
@@ -167,7 +167,7 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
         Literal["relative", "absolute", "none"],
         Meta(
             description="How the carrier is told when a message is no longer worth trying: after "
-            "so long, at a moment (UTC), or not at all; then its own limit counts. One that "
+            "so long, at a moment (UTC), or not at all. Then its own limit counts. One that "
             "answers ESME_RINVEXPIRY (0x62) to all wants another."
         ),
     ] = "relative"
@@ -246,7 +246,7 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=1, le=259_200)] | None,
         Meta(
             description="Asks once, by query_sm, what became of a part whose receipt has not come "
-            "for so long, counted from when its answer was due; unset: never. Needs ids as the "
+            "for so long, counted from when its answer was due. Unset: never. Needs ids as the "
             "carrier wrote them.",
         ),
     ] = None
@@ -254,7 +254,7 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
         bool,
         Meta(
             description="Whether a text with esm_class 0 is a receipt if it has an id and a state "
-            "there is, or all other fields; with it, handsets can send such texts too."
+            "there is, or all other fields. With it, handsets can send such texts too."
         ),
     ] = False
     receipt_states: Annotated[
@@ -270,8 +270,8 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
         Literal["unclear", "all", "none"],
         Meta(
             description="Which deliver_sm are kept octet for octet, encrypted, for `[retention]` "
-            "`raw_days`: `unclear` ones, that is parked, unreadable, guessed, of an unknown word, "
-            "and every message from a handset; `all`; or `none`."
+            "`raw_days`. `unclear` ones are parked, unreadable, guessed or of an unknown word, "
+            "and every message from a handset. Or `all`, or `none`."
         ),
     ] = "unclear"
     inbound_gsm7: Annotated[

@@ -55,7 +55,8 @@ class RouteSettings(Settings, frozen=True, kw_only=True):
             min_length=1,
             max_length=16,
             description="Connectors: names in order of preference (the next takes over when one "
-            "is down), or `{ name, weight }` each to share, the same number always the same way.",
+            "is down), or `{ name, weight }` each to share. The same number always goes the same "
+            "way.",
         ),
     ]
     rate: Annotated[

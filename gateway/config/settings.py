@@ -38,7 +38,7 @@ class DatabaseSettings(Settings, frozen=True, kw_only=True):
         str,
         Meta(
             max_length=1000,
-            description="Password of the user that `url` names, as it is: in `url` itself `@`, `/` "
+            description="Password of the user that `url` names, as it is. In `url` itself `@`, `/` "
             "and `#` have to be written as %40, %2F and %23.",
             extra={"secret": True},
         ),
@@ -109,8 +109,8 @@ class HttpSettings(Settings, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=300,
-            description="After SIGTERM `/readyz` says 503 for so long while all else goes on, so "
-            "that a load balancer sends its requests elsewhere before the port closes.",
+            description="After SIGTERM `/readyz` says 503 for so long while all else goes on. So a "
+            "load balancer sends its requests elsewhere before the port closes.",
         ),
     ] = 0.0
 
@@ -214,7 +214,7 @@ class LimitSettings(Settings, frozen=True, kw_only=True):
         Meta(
             ge=100,
             le=100_000,
-            description="Messages from handsets, or parts of them, waiting for a commit; above it "
+            description="Messages from handsets, or parts of them, waiting for a commit. Above it "
             "the carrier is told to send them later and its connection is not read.",
         ),
     ] = 5_000
