@@ -2,7 +2,7 @@
 
 Owns the table `api_key`. A key is shown once; the database holds its SHA-256, which is enough for a
 random 256-bit secret. Every change leaves an audit row in its transaction. Must not decide what a
-key may do (web/edge/auth.py), nor be asked by requests (key_store.py).
+key may do (web/auth.py), nor be asked by requests (key_store.py).
 """
 
 from __future__ import annotations
