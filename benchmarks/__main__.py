@@ -1,9 +1,11 @@
 """`python -m benchmarks NAME`: run one benchmark.
 
-Owns the list of benchmarks and how a result is shown: JSON on standard output and in `--json FILE`,
-what is required beside each figure, and whether it is met, on standard error. A benchmark is a
-module of this package with `add_arguments(parser)` and `run(arguments)`, which returns what it
-measured, its `verdicts` among it, or raises what says why there is no figure.
+Owns the list of benchmarks and how a result is shown. JSON goes to standard output and to `--json
+FILE`. What is required beside each figure, and whether it is met, goes to standard error. Must not
+measure.
+
+A benchmark is a module of this package with `add_arguments(parser)` and `run(arguments)`. That
+returns what it measured, with its `verdicts`; or it raises what says why there is no figure.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A backlog of known size before a connector with a pace: how it is filled, kept and paid for.
 
 Owns loading messages until so many wait, keeping their number while the connector sends, and what a
-message costs meanwhile. Starts nothing and judges nothing.
+message costs meanwhile. Must not start anything nor judge.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ class Backlog:
         self.load_seconds += time.perf_counter() - began
 
     async def keep(self, level: int, seconds: float, processors: Processors) -> dict[str, float]:
-        """Hold the level for so long; processor microseconds for each message that went through
-        meanwhile, one in for one out.
+        """Hold the level for so many seconds, one in for one out.
+
+        Returns processor microseconds for each message that went through.
         """
         until = time.perf_counter() + seconds
         submitted, _ = await self._running.client.submitted()

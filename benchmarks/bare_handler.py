@@ -1,7 +1,7 @@
 """The least that aiohttp can do with a POST, as a process of its own: read it, answer 202.
 
-Owns that process: prints its address and ends when its standard input does. The limit that the
-gateway's accept path is measured against.
+Owns that process: prints its address, and ends when its standard input does. Must not do more: it
+is the limit that the gateway's accept path is measured against.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """On what a figure was measured: it means nothing without.
 
-Owns the description of the machine and the versions. Measures nothing.
+Owns the description of the machine and the versions. Must not measure.
 """
 
 from __future__ import annotations

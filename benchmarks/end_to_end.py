@@ -1,10 +1,12 @@
 """HTTP in, SMPP out, receipt recorded: the whole road, durable, and Kannel on the same road.
 
-Both get the same simulated carrier, a fresh one in each run, and the runs alternate, so that a busy
+Owns the comparison. Must not give a figure of a run that lost or repeated anything: the carrier's
+ledger is judged.
+
+Both get the same simulated carrier, a fresh one in each run. The runs alternate, so that a busy
 moment of the machine hits both alike. smsgate is sent batches, then single POSTs on as many
-connections as Kannel's sendsms; the clock stops when the last final status is committed, for Kannel
-when its last receipt was called back. The carrier's ledger is judged: a run that lost or repeated
-anything has no figure.
+connections as Kannel's sendsms. The clock stops when the last final status is committed. For Kannel
+it stops when its last receipt was called back.
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> dict[str, object]:
     """Messages a second from the first request to the last final status, and who used the
-    processor. A way whose count is 0 is left out.
+    processor.
+
+    A way whose count is 0 is left out.
     """
     return run_to_end(_run(arguments))
 

@@ -1,6 +1,6 @@
 """The gateway to be measured, with its simulated carriers, as processes of their own.
 
-Owns its start, its configuration and what benchmarks ask of it. Measures and judges nothing.
+Owns its start, its configuration, and what benchmarks ask of it. Must not measure or judge.
 """
 
 from __future__ import annotations
@@ -98,8 +98,10 @@ class Running:
         return f"Authorization: Bearer {self.key}"
 
     async def until_final(self, count: int) -> float:
-        """Wait until so many parts have their final status committed; time.perf_counter() of the
-        last. BenchmarkFailed when nothing moves any more.
+        """Wait until so many parts have their final status committed. Returns the last one's
+        time.perf_counter().
+
+        Raises BenchmarkFailed when nothing moves any more.
         """
         before, moved_at = -1.0, time.perf_counter()
         while before < count:

@@ -1,8 +1,7 @@
 """The load generator: ready-made HTTP/1.1 requests over a fixed number of kept connections.
 
-Owns sending and timing. The same for whoever is measured, and so light (some 15 microseconds a
-request) that it takes little of the processor from them. Knows neither gateway nor peer: the caller
-brings the octets of each request and gets those of each answer.
+Owns sending and timing. Must not know gateway or peer: the caller brings the octets of each request
+and gets those of each answer. It takes some 15 us a request, little of the processor.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Kannel as a peer: Debian's bearerbox and smsbox, without a store, receipts called back.
 
-Owns its configuration, its processes and the form of its requests. As quick as Kannel can be set
-up: no store on disk, receipts kept in memory, no access log, a window of 100. Measures nothing.
+Owns its configuration, its processes and the form of its requests. Must not measure. It is as quick
+as Kannel can be set up: no store on disk, receipts in memory, no access log, a window of 100.
 """
 
 from __future__ import annotations

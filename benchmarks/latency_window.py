@@ -1,10 +1,12 @@
 """Far from the carrier: how full the whole gateway keeps its windows.
 
+Owns that measurement. Must not use the gateway's own clock: the carriers' ledgers say when each
+submit_sm came.
+
 A connector with B binds of window W cannot do better than W x B / latency. One gateway has a
-connector for each case, told apart by the numbers' prefix and run one after the other; the
-carriers' ledgers say when each submit_sm came. The clock runs over whole windows, so that it does
-not matter whether a window leaves at once or bit by bit. Judged by the nominal latency; what the
-carrier's latency really was stands beside it.
+connector for each case, told apart by the numbers' prefix and run one after the other. The clock
+runs over whole windows, so it does not matter whether a window leaves at once or bit by bit. The
+nominal latency is the measure; the real one stands beside it.
 """
 
 from __future__ import annotations

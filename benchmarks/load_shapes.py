@@ -1,7 +1,7 @@
 """What single messages look like to smsgate and to Kannel, and when all of them have arrived.
 
-Owns the requests that more than one benchmark sends, and the judgement that nothing of them was
-lost or repeated. Measures nothing but the load itself.
+Owns the requests that more than one benchmark sends, and the check that none was lost or repeated.
+Must not measure anything but the load itself.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ async def single_posts(
 async def batches(
     running: gateways.Running, messages: int, *, size: int, concurrency: int, first: int = 0
 ) -> None:
-    """So many messages in POST /v1/messages/batch, `concurrency` requests at once, each message to
-    be accepted.
+    """So many messages in POST /v1/messages/batch, each to be accepted. `concurrency` requests at
+    once.
     """
     sending = Sending(campaign="", began=time.perf_counter())
     end = first + messages
@@ -98,8 +98,10 @@ async def kannel_gets(
 
 
 async def until_called_back(sink: ReceiptSink, carrier: Carrier, messages: int) -> None:
-    """Wait for the last receipt. BenchmarkFailed when one is missing or comes twice, or the
-    carrier's ledger has another number of submits.
+    """Wait for the last receipt.
+
+    Raises BenchmarkFailed when one is missing or comes twice, or the carrier's ledger has another
+    number of submits.
     """
     complete = await sink.until(messages, PATIENCE_SECONDS)
     judgement = judge(carrier.ledger)

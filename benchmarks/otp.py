@@ -1,9 +1,11 @@
 """OTPs past a backlog: how long one takes to the wire while a million marketing messages wait.
 
-The connector has a pace, so the backlog stays. On the way up the cost of a message is measured at
-each size of the backlog, one message in for one out; at the top the gateway's memory, and then OTPs
-are sent one by one: from the 202, and from before the POST, to the moment the ledger notes, by
-the same clock. Required is the former; in the latter are request, checks and commit, too.
+Owns that measurement. Must not let the backlog drain: the connector has a pace.
+
+On the way up, the cost of a message is measured at each size of the backlog, one in for one out. At
+the top it is the gateway's memory. Then OTPs are sent one by one, to the moment that the ledger
+notes, by the same clock. The figure required counts from the 202. Another one counts from before
+the POST, with request, checks and commit.
 """
 
 from __future__ import annotations

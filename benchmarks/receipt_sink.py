@@ -1,7 +1,7 @@
 """Where a peer calls its receipts back to: a small HTTP server that counts.
 
-Owns that server. As light as can be, since it works on the cores of whoever is measured. Judges
-nothing: it remembers which messages were reported, and as what.
+Owns that server, and which messages were reported, and as what. Must not judge. It is as light as
+can be, since it works on the cores of whoever is measured.
 """
 
 from __future__ import annotations

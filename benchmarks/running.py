@@ -1,6 +1,6 @@
 """How a benchmark runs its coroutine: on uvloop, and so that nothing it started outlives it.
 
-Owns that, and the line of progress. Knows no benchmark.
+Owns that, and the line of progress. Must not know a benchmark.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Single POSTs: every message validated and durable before its 202, receipts requested.
 
-Beside Kannel's sendsms without a store and a bare aiohttp handler that answers at once, each in
-processes of its own, one after the other in each round, under the same load. What was accepted also
-has to arrive: a run that lost or repeated anything has no figure.
+Owns the comparison. Must not give a figure of a run that lost or repeated anything: what was
+accepted also has to arrive.
+
+Beside it are Kannel's sendsms without a store, and a bare aiohttp handler that answers at once.
+Each is in processes of its own, under the same load, one after the other in each round.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """The SMPP client by itself: beside other libraries, far from the carrier, its memory, its rest.
 
-Four measurements in one run, client and carrier always in processes of their own. The carrier is
-ours, so where a client is fast the carrier's share of the processor is part of the rate: the
-client's processor time for each message is the figure that belongs to the client alone.
+Owns four measurements in one run. Must not share a process between client and carrier.
+
+The carrier is ours. Where a client is fast, the carrier's share of the processor is part of the
+rate. So the client's processor time for each message is the figure that belongs to the client
+alone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What our own SMPP client does in the SMPP benchmark, each run in a process of its own.
 
-Owns the listeners that keep a window full, and the four runs of ours: throughput, a carrier far
-away, memory, and connectors whose carrier is down. Starts no carrier and judges nothing.
+Owns the listeners that keep a window full, and four runs: throughput, a carrier far away, memory,
+and connectors whose carrier is down. Must not start a carrier nor judge.
 """
 
 from __future__ import annotations

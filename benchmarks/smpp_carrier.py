@@ -1,7 +1,7 @@
 """A carrier as a process of its own, for the SMPP benchmark: our simulator, or one that forgets.
 
-Owns that process: prints its port, then its counters as a line of JSON for each line it is sent,
-and ends when its standard input does. Measures no client.
+Owns that process. Must not measure a client. It prints its port, and then its counters, as a line
+of JSON for each line it is sent. It ends when its standard input does.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """One client of the SMPP benchmark in a process of its own; prints its figures as a line of JSON.
 
-Owns how each other library is driven: the same messages, the same window, an asyncio client on
-uvloop like ours, and each receipt paired with its answer. Starts no carrier and judges nothing.
+Owns how each other library is driven. Must not start a carrier nor judge. All get the same messages
+and the same window. All are asyncio clients on uvloop, as ours is. Each receipt is paired with its
+answer.
 """
 
 from __future__ import annotations
@@ -198,11 +199,11 @@ def _identifier(octets: bytes | None) -> str:
 
 
 async def use_smpp34(run: ClientRun) -> dict[str, float]:
-    """Compiled; a coroutine for each slot of the window, and one that takes the receipts.
+    """Compiled. It has a coroutine for each slot of the window, and one that takes the receipts.
 
-    A slot is freed by the receipt, not by the answer: when receipts come faster than they are
-    taken, smpp34 1.5.0 refuses them with a deliver_sm_resp of 17 octets whose command_length says
-    16, and the session is lost.
+    A slot is freed by the receipt, not by the answer. When receipts come faster than they are
+    taken, smpp34 1.5.0 refuses them with a wrong deliver_sm_resp, and the session is lost. That PDU
+    has 17 octets, and a command_length of 16.
     """
     client = smpp34.Client(
         HOST, run.port, SYSTEM_ID, PASSWORD,

@@ -1,6 +1,6 @@
 """The carrier and the client of the SMPP benchmarks, each a process of its own.
 
-Owns starting them, talking to them over their standard streams, and their end. Measures nothing.
+Owns starting them, talking to them over their standard streams, and their end. Must not measure.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """The SMPP client over a million messages of which one in ten is never answered: memory stays flat.
 
-Client and carrier are processes of their own. Every tenth message keeps its slot until the response
-timeout, is then handed over as expired, and leaves nothing behind; the resident set is noted after
-each quarter. Every message has to be accounted for, answered or timed out.
+Owns that measurement. Must not lose a message: each is answered or timed out. Client and carrier
+are processes of their own.
+
+Every tenth message keeps its slot until the response timeout. Then it is handed over as expired,
+and leaves nothing behind. The resident set is noted after each quarter.
 """
 
 from __future__ import annotations

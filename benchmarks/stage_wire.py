@@ -1,6 +1,6 @@
-"""One bind to a simulated carrier that keeps what comes, for whoever measures stages one by one.
+"""One bind to a simulated carrier that keeps what comes, for measuring stages one by one.
 
-Owns that bind and its carrier's process. Decides nothing and acknowledges nothing: the recorder
+Owns that bind and its carrier's process. Must not decide or acknowledge anything: the recorder
 does.
 """
 

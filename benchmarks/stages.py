@@ -1,8 +1,10 @@
 """What one message costs at each stage: microseconds of processor, ours and PostgreSQL's.
 
-The real stages on real data, one after the other in this process: what one stage brings forth is
-what the next one works on. The carrier is a process of its own, the database an embedded one. A
-stage's figure is the processor's time, so a busy machine changes it little; the wall clock stands
+Owns that measurement. Must not use stand-ins: they are the real stages on real data. They run one
+after the other in this process, and what one brings forth is what the next works on. The carrier is
+a process of its own, the database an embedded one.
+
+A stage's figure is processor time, so a busy machine changes it little. The wall clock stands
 beside it.
 """
 

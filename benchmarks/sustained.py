@@ -1,9 +1,11 @@
 """A million messages in one run: what each stretch of 50 000 costs, past every bound there is.
 
-The gateway remembers some 100 000 carrier ids, 200 000 recipients of a gap, and so on. What a
-bound costs shows only behind it, so this run goes far past all of them. Batches go in, receipts are
-recorded, and each stretch ends when its last final status is committed. The carrier's ledger is
-judged: a run that lost or repeated anything has no figure.
+Owns that measurement. Must not give a figure of a run that lost or repeated anything: the carrier's
+ledger is judged.
+
+The gateway remembers some 100 000 carrier ids, 200 000 recipients of a gap, and so on. What a bound
+costs shows only behind it, so this run goes far past all of them. Batches go in and receipts are
+recorded. Each stretch ends when its last final status is committed.
 """
 
 from __future__ import annotations

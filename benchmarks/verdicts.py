@@ -1,7 +1,7 @@
 """What is required of a figure, and whether it is met.
 
-Owns the comparison and its one line of text. Measures nothing; the requirements themselves stand
-beside the figures, in the benchmarks.
+Owns the comparison, and its one line of text. Must not measure. The requirements stand beside the
+figures, in the benchmarks.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The funnel of a campaign: accepted, sent, delivered, clicked.
 
-Owns what a click rate is. Counts of delivery come from `dlr/report.py`; this adds the clicks. Reads
-only. Previews and scanners open links too, so only clicks classified as human count in a rate; all
-are shown.
+Owns what a click rate is. Must not count deliveries (`dlr/report.py` does), and must not write.
+Previews and scanners open links too. So only clicks classified as human count in a rate; all are
+shown.
 """
 
 from __future__ import annotations
@@ -33,13 +33,15 @@ CLICK_COUNTS = (
 class Funnel(msgspec.Struct):
     """One group.
 
-    `counts`: those of dlr.report, and `clicks` (every request for a link), `human_clicks`,
-    `clicked_recipients` (distinct numbers with a human click), and both again for messages with a
-    delivery receipt (`…_delivered`).
+    `counts`: those of dlr.report, and `clicks` (every request for a link), `human_clicks` and
+    `clicked_recipients` (distinct numbers with a human click). The last two also for messages with
+    a delivery receipt (`…_delivered`).
 
-    `rates`: those of dlr.rates, and ctr_delivered = human_clicks_delivered / delivered, clicks per
-    message, which may exceed 1 and so has no bounds; uctr_delivered = clicked_recipients_delivered
-    / delivered, with bounds.
+    `rates`: those of dlr.rates, and two more.
+
+    - ctr_delivered = human_clicks_delivered / delivered. It is clicks per message, may exceed 1,
+      and so has no bounds.
+    - uctr_delivered = clicked_recipients_delivered / delivered, with bounds.
     """
 
     key: dict[str, KeyValue]
@@ -61,15 +63,13 @@ async def funnel(
 ) -> list[Funnel]:
     """The funnel of the messages with since_id <= id < until_id, per group of any of FUNNEL_KEYS.
 
-    Pages are those of dlr.report.delivery_counts.
-
-    Clicks count whenever they come: they belong to the message, not to the day of the click. Raises
-    ValueError for another key.
+    Pages are those of dlr.report.delivery_counts. A click counts whenever it comes: it belongs to
+    the message, not to the day. Raises ValueError for another key.
     """
     for key in group_by:
         if key not in FUNNEL_KEYS:
             raise ValueError(f"group_by {key!r}: expected any of {', '.join(FUNNEL_KEYS)}")
-    # Clicks first: a message delivered in between then is in the denominator only, never the
+    # Clicks first. A message delivered in between is then in the denominator only, never the
     # reverse.
     records = await connection.fetch(
         _SQL["click_counts"],
@@ -101,7 +101,7 @@ async def funnel(
 
 
 def nothing_counted() -> Funnel:
-    """The funnel of no message: every count is there and 0, no rate has a value."""
+    """The funnel of no message: every count is 0, no rate has a value."""
     counts = dict.fromkeys((*COUNTS, *CLICK_COUNTS), 0)
     return Funnel({}, counts, _rates(counts))
 

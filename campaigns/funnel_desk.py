@@ -1,6 +1,6 @@
 """The funnel as a report: the counts of funnel.py under the names that a client knows.
 
-Owns that translation, and says when clicks were lost. Counts nothing itself.
+Owns that translation, and says when clicks were lost. Must not count anything itself.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from storage.pool import Connection
 
 
 class FunnelReport(Report, kw_only=True):
-    """`click_gaps`: the stretches since its beginning in which some clicks were not kept."""
+    """`click_gaps`: times since its beginning in which some clicks were not kept."""
 
     click_gaps: Sequence[Gap] = ()
 

@@ -1,6 +1,6 @@
 """A message on its way over the wire: its intent, its parts, and what each attempt left in doubt.
 
-Owns these shapes. Decides nothing.
+Owns these shapes. Must not decide anything.
 """
 
 from __future__ import annotations

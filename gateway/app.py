@@ -1,7 +1,7 @@
 """The composition root: builds the running gateway, in order, and takes it down again.
 
-Owns start, drain and stop. The only module that knows every room; nothing imports it but the
-command line.
+Owns start, drain and stop. Must not be imported by anything but the command line: it is the only
+module that knows every package.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def wall_ms() -> int:
 
 
 def progress(line: str) -> None:
-    """What the database says while starting takes long."""
+    """Log what the database says while starting takes long."""
     _log.info("database", progress=line)
 
 
@@ -74,7 +74,7 @@ class Gateway:
         environ: Mapping[str, str] | None = None,
         read: Callable[[], Config] | None = None,
     ) -> None:
-        """`read` reads the configuration again, for a reload; None: it does not change."""
+        """`read` reads the configuration again, for a reload. None: it does not change."""
         self.rooms = Rooms(
             config=config,
             clock=Clock(wall_ms=wall_ms, monotonic_ns=time.monotonic_ns),
@@ -93,7 +93,8 @@ class Gateway:
         self._http: HttpServer | None = None
 
     async def start(self) -> None:
-        """Database, recovery, connectors, links, HTTP: nothing is accepted that could not be kept.
+        """Start database, recovery, connectors, links, HTTP. Nothing is accepted that could not be
+        stored.
 
         Raises what the command line turns into one clear line: EmbeddedError, DatabaseDown,
         MigrationError, KeyMismatch, OSError of a port in use. Call stop() in any case.
@@ -128,8 +129,8 @@ class Gateway:
         await self._listen()
 
     async def _prepare(self, connection: Connection) -> None:
-        """Schema, key, our term, and what dead processes left: before anything else touches
-        the database.
+        """Schema, key, our term, and what dead processes left: before anything else touches the
+        database.
         """
         rooms = self.rooms
         await migrate(connection)
@@ -241,8 +242,8 @@ class Gateway:
     async def stop(self) -> None:
         """Stop accepting, finish the windows, unbind, store what came back, let go of everything.
 
-        Takes down what start() got up, also after a start that failed half-way. `drain_seconds`
-        after it began, or once stopping.hurry() is called, what is left is cut short.
+        Takes down what start() built, also after a start that failed half-way. After
+        `drain_seconds`, or once stopping.hurry() is called, what is left is cut short.
         """
         rooms = self.rooms
         rooms.draining = True
@@ -279,7 +280,7 @@ class Gateway:
         await rooms.inbound.stop()
 
     async def _release_term(self) -> None:
-        """What we still hold in memory is free for the next process at once.
+        """Free at once, for the next process, what we still hold in memory.
 
         Without a database the next process finds out by itself that we are gone.
         """
@@ -300,8 +301,8 @@ class Gateway:
             self.lost.set_result(why)
 
     def task_ended(self, task: asyncio.Task[None]) -> None:
-        """A background task that ends by itself has met a defect: better to start again than to go
-        on without it.
+        """A background task that ends by itself has met a defect. It is better to start again than
+        to go on.
         """
         error = None if task.cancelled() else task.exception()
         if error is not None:

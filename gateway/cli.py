@@ -1,8 +1,8 @@
 """The command line: `smsgate …`.
 
 Owns the arguments, the help texts and the exit codes: 0 done, 1 could not (one clear line, no
-traceback), 2 wrong usage. The commands themselves live in gateway/commands, imported only when
-called, so that `--help` answers at once.
+traceback), 2 wrong usage. Must not import a command before it is called, so that `--help` answers
+at once (gateway/commands).
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             _forget_output()  # it may be what failed
         return 1
     except BrokenPipeError:
-        # Whoever read, such as `head`, has read enough.
+        # The reader, such as `head`, has read enough.
         _forget_output()
         return 0
     except OSError as error:
-        # Of all that a command meets itself it has told; this is its answer that cannot be written.
+        # Commands report their own errors. This is an answer of theirs that cannot be written.
         _forget_output()
         print(f"smsgate: {error}", file=sys.stderr)
         return 1
@@ -52,14 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _forget_output() -> None:
-    """Python would fail once more at its own end."""
+    """Keep Python from failing once more at its own end."""
     if sys.stdout is not None:
         with contextlib.suppress(OSError):  # it is no file
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _too_early(*_of_signal: object) -> None:
-    """SIGHUP before the configuration is read: nothing to do, but by itself it would kill us."""
+    """SIGHUP before the configuration is read: nothing to do, but by default it would kill us."""
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,7 +1,7 @@
-"""How many files this process may open, and what its listeners get of them.
+"""How many files this process may open, and how many its listeners get.
 
-Owns the limit RLIMIT_NOFILE and its division: one listener that is full must leave the other its
-share, and binds, database and journals theirs. Must not count connections.
+Owns the limit RLIMIT_NOFILE and its division. Must not count connections. A listener that is full
+must leave the other its share; so must both to binds, database and journals.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 
 def prepare(config: Config) -> None:
-    """Raise the limit to the hard one, as every server may, and say what that is too little for."""
+    """Raise the limit to the hard one, and say for what it is too low."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         try:
@@ -46,7 +46,7 @@ def reserved(config: Config) -> int:
 
 
 def shares(room: int, api: int, links: int) -> tuple[int, int]:
-    """What the listeners get of `room` descriptors, who ask for so many: each in proportion."""
+    """What the listeners get of `room` descriptors: each in proportion to what it asks for."""
     if api + links <= room:
         return api, links
     for_api = max(CONNECTIONS_MIN, room * api // (api + links))
@@ -54,7 +54,7 @@ def shares(room: int, api: int, links: int) -> tuple[int, int]:
 
 
 def fitted(config: Config, limit: int | None = None) -> Config:
-    """With as many connections as this process may open."""
+    """The settings with as many connections as this process may open."""
     if limit is None:
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if limit == resource.RLIM_INFINITY:

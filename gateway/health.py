@@ -1,7 +1,9 @@
-"""Whether this process can do its work, and what of it cannot be done.
+"""Health: whether this process can do its work, and what of it cannot be done.
 
-Owns the judgement behind /readyz. A check that asks something easier than the work says that all is
-well while every message is refused: so it follows what the work itself last met. Changes nothing.
+Owns the judgement behind /readyz. Must not change anything.
+
+A check that asks something easier than the work says that all is well, while every message is
+refused. So it follows what the work itself last met.
 """
 
 from __future__ import annotations
@@ -20,14 +22,14 @@ from web.services import Component
 
 CHECK_SECONDS_MAX = 1.5
 FLUSH_SECONDS_MAX = 5.0  # a flush that runs longer is stuck
-# A lane that failed and is not asked any more is thought well again after this: what stands before
-# us sends nothing to a process that is not ready, so nothing else would ever say so.
+# A lane that failed and is asked no more counts as well again after this. A load balancer sends
+# nothing to a process that is not ready, so nothing else would ever tell.
 FAILURE_SECONDS = 15.0
 _CHECK_ERRORS: tuple[type[BaseException], ...] = (*DATABASE_ERRORS, TimeoutError)
 
 
 class Writer(Protocol):
-    """A group commit, as far as its health goes; moments by the monotonic clock."""
+    """A group commit, as far as its health goes. Moments are of the monotonic clock."""
 
     @property
     def failure(self) -> Exception | None:
@@ -35,7 +37,7 @@ class Writer(Protocol):
 
     @property
     def failed_at(self) -> float:
-        """When."""
+        """When that was."""
 
     @property
     def began_at(self) -> float | None:
@@ -43,10 +45,9 @@ class Writer(Protocol):
 
 
 class Health:
-    """Implements Readiness: the database answers and takes what is written, some connector is up,
-    nobody is draining.
+    """Implements Readiness: the database takes what is written, a connector is up, nobody drains.
 
-    One carrier that is away is shown and does not take the process out of service: what goes to it
+    One carrier that is away is shown, and does not take the process out of service. What goes to it
     waits in the database.
     """
 
@@ -60,8 +61,10 @@ class Health:
         degraded: Mapping[str, Callable[[], str | None]],
         monotonic: Callable[[], float],
     ) -> None:
-        """`writers` and `degraded` by the name of their component; those of `degraded` say why
-        they do only a part of their work, which takes no process out of service.
+        """`writers` and `degraded` by the name of their component.
+
+        Those of `degraded` say why they do only a part of their work. That takes no process out of
+        service.
         """
         self._pool = pool
         self._connectors = connectors
@@ -105,7 +108,7 @@ class Health:
 
 
 def trouble_of(writer: Writer, now: float) -> str | None:
-    """Why a writer cannot do its work at present; None: it can, as far as is known."""
+    """Why a writer cannot do its work at present. None: it can, as far as is known."""
     if writer.began_at is not None and now - writer.began_at > FLUSH_SECONDS_MAX:
         return f"the database has not answered for {now - writer.began_at:.0f} s"
     failure = writer.failure

@@ -1,6 +1,6 @@
 """Where a server really listens, when the configuration said port 0.
 
-Owns nothing but that question.
+Owns nothing but that question. Must not listen.
 """
 
 from __future__ import annotations

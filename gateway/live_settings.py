@@ -1,9 +1,10 @@
 """What a running gateway makes of a new configuration, beside its connectors.
 
-Owns which keys hold at once, and the two steps in which they do: first everything is made that can
-be wrong, then all of it takes effect in one go, without waiting for anything. A flush or an intent
-that is being decided is decided by the rules it began with. Must not read the configuration, and
-must not touch binds (reload.py does).
+Owns which keys hold at once, and the two steps in which they do. Must not read the configuration,
+and must not touch binds (reload.py does).
+
+First everything is made that can be wrong. Then all of it takes effect in one go, without waiting.
+A flush or an intent under way is decided by the rules it began with.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ KEYS: Mapping[str, frozenset[str]] = MappingProxyType(
         "accept": frozenset({"shed_above_percent"}),
     }
 )  # fmt: skip
-# Of a connector, without touching a bind; `rate` and `window` are reload.py's.
+# Of a connector, without touching a bind. `rate` and `window` are reload.py's.
 CONNECTOR_KEYS = (
     "response_id_base", "receipt_id_base", "receipt_id_first", "id_rewrite", "receipt_group",
     "user_message_reference", "query_after_seconds", "receipts_without_esm_class",
@@ -79,8 +80,9 @@ class Following(msgspec.Struct):
 def effective(
     old: Config, new: Config, settings: Sequence[ConnectorSettings]
 ) -> tuple[Config, list[str]]:
-    """Pure. What holds from now on, with connectors as they will be, and the keys that differ and
-    are read at the start only.
+    """What holds from now on, and the keys that differ and are read at the start only. Pure.
+
+    Connectors are as they will be.
     """
     held: dict[str, object] = {"connectors": tuple(settings)}
     restart: list[str] = []
@@ -101,7 +103,7 @@ def effective(
 
 
 def prepare(rooms: Rooms, config: Config, names: Registry) -> Following:
-    """Raises ConfigError; changes nothing."""
+    """Make what can be wrong. Raises ConfigError; changes nothing."""
     return Following(
         config=config,
         rules=build_rules(config, names.accounts, rooms.clock.wall_ms, rooms.rules.decisions),
@@ -117,7 +119,7 @@ def prepare(rooms: Rooms, config: Config, names: Registry) -> Following:
 
 
 def follow(rooms: Rooms, following: Following) -> frozenset[Faster]:
-    """All at once. Returns the rates that let more go than before."""
+    """Let all take effect at once. Returns the rates that let more go than before."""
     config = rooms.config = following.config
     rooms.wiring.limits = config.limits
     rooms.policy = rooms.wiring.policy = outcome_policy(config.doubt)

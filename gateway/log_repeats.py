@@ -1,7 +1,6 @@
-"""Lines that would be written again and again are written a few times and then counted.
+"""Log lines that repeat: a few are written, the others are counted.
 
-Owns how many of one kind go through. Pure: the moment is handed in. Must not know what a line
-means.
+Owns how many of one kind pass. Must not know what a line means. Pure: the moment is handed in.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ KINDS_MAX: Final = 1_000  # remembered; beyond it the kind that began longest ag
 
 
 class Repeats:
-    """All kinds of lines. At most BURST of a kind go through in a stretch of STRETCH_SECONDS."""
+    """All kinds of lines. At most BURST of a kind pass within STRETCH_SECONDS."""
 
     def __init__(self) -> None:
         self._kinds: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
@@ -25,9 +24,7 @@ class Repeats:
         return len(self._kinds)
 
     def held_back(self, kind: Hashable, now: float) -> int | None:
-        """None: this line is one too many. Otherwise it goes through, and so many before it did
-        not.
-        """
+        """How many before this line were held back. None: this line is, too."""
         began, lines = self._kinds.get(kind, (now, 0))
         if now - began >= STRETCH_SECONDS:
             del self._kinds[kind]

@@ -1,7 +1,7 @@
 """How the process logs: one JSON object a line, on standard error.
 
 Owns the structlog set-up: our own lines and those of libraries in one shape, and a bound on lines
-that repeat. No message text and no unmasked number may be given to a logger.
+that repeat. Must not be given message texts or unmasked numbers by anybody.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SUBJECTS = ("logger", "connector", "bind", "lane", "task", "account", "kind", "s
 
 
 def configure_logs(level: Level = "info") -> None:
-    """JSON lines for our own events, and for the libraries' warnings the same shape."""
+    """JSON lines for our own events, and the same shape for the libraries' warnings."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -47,13 +47,13 @@ def configure_logs(level: Level = "info") -> None:
     )
     handler.addFilter(LibraryRepeats(time.monotonic))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    # aiohttp writes a traceback for every request that is no HTTP: any port scanner could fill the
+    # aiohttp writes a traceback for every request that is no HTTP, so a port scanner could fill the
     # log. What our own handlers raise is logged where it is caught.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 
 
 def bound_repeats(monotonic: Callable[[], float]) -> Processor:
-    """Drops what repeats; the next line of its kind says in `repeated` how many were dropped."""
+    """Drop what repeats. The next line of its kind says in `repeated` how many were dropped."""
     repeats = Repeats()
 
     def bounded(_logger: object, _method: str, event: EventDict) -> EventDict:
@@ -69,7 +69,7 @@ def bound_repeats(monotonic: Callable[[], float]) -> Processor:
 
 
 class LibraryRepeats(logging.Filter):
-    """The same for what libraries log, whose kind is the text before its arguments."""
+    """The same for lines of libraries. Their kind is the text before its arguments."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         super().__init__()

@@ -1,9 +1,11 @@
 """What a running gateway does on the side, now and then.
 
-Owns the periodic work: renewing the owner term, making day partitions ahead, joining parked
-receipts, ending what has expired, giving up on receipts that never came, recovering what other
-processes left, dropping days that were kept long enough. Each is one bounded step; a step that
-fails because the database is away is tried again at its next turn.
+Owns the periodic work. It renews the owner term, makes day partitions ahead, joins parked receipts,
+and ends what has expired. It gives up on receipts that never came, recovers what other processes
+left, and drops days that were kept long enough.
+
+Must not decide how a step is done. Each step is bounded. One that fails because the database is
+away is tried again at its next turn.
 """
 
 from __future__ import annotations
@@ -116,7 +118,7 @@ class Maintenance:
         self.expired = 0
 
     def start(self) -> None:
-        """Begin."""
+        """Start all tasks."""
         self._tasks = [
             asyncio.create_task(self._renew(), name="renew"),
             *(

@@ -1,9 +1,10 @@
 """The configuration read again while the gateway runs.
 
-Owns what a change of the configuration does to what is running, and which changes have to wait for
-a restart. A configuration that is not right changes nothing. Binds of connectors that did not
-change stay as they are. Connectors whose changes are still being carried out refuse further ones
-until then. Must not read files itself: it is given the reader.
+Owns what a change does to what is running, and which changes wait for a restart. Must not read
+files itself: it is given the reader.
+
+A configuration that is not right changes nothing. Binds of connectors that did not change stay. A
+connector whose change is still being carried out refuses further ones until then.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def connector_changes(
 
 
 async def _refuse_lost_accounts(connection: Connection, old: Config, new: Config) -> None:
-    """Raises ConfigError for an account that goes although applications have keys of it."""
+    """Raises ConfigError if an account is to go that applications have keys of."""
     gone = {each.name for each in old.accounts} - {each.name for each in new.accounts}
     if gone and (lost := await accounts_with_keys(connection, gone)):
         raise ConfigError(
@@ -122,11 +123,11 @@ class Reloader:
         self._signalled: set[asyncio.Task[Reloaded]] = set()  # the loop holds a task weakly
 
     async def reload(self, *, allow_removals: bool = False) -> Reloaded:
-        """Read the configuration and follow it. Raises ConfigError, ReloadBusy or StorageDown with
-        nothing changed.
+        """Read the configuration and follow it.
 
-        `allow_removals`: also one that leaves no connector, or takes away an account that has keys.
-        A file that is being written, or that was moved away, looks just like that.
+        Raises ConfigError, ReloadBusy or StorageDown, with nothing changed. `allow_removals`: also
+        one that leaves no connector, or takes away an account that has keys. A file that is being
+        written, or that was moved away, looks just like that.
         """
         if self._stopped:
             raise ReloadBusy("the gateway is stopping")
@@ -142,8 +143,10 @@ class Reloader:
             self._running = False
 
     def soon(self) -> None:
-        """As reload(), for a signal: what is wrong is a log line, and while an earlier one is still
-        being carried out this one waits, for nobody would ask again.
+        """As reload(), for a signal. What is wrong is a log line.
+
+        While an earlier reload is still being carried out this one waits, since nobody would ask
+        again.
         """
         if not (self._wanted or self._stopped):
             self._wanted = True
@@ -162,8 +165,9 @@ class Reloader:
     def change_connector(
         self, name: str, rate: RateSpec | bool | None, paused: bool | None
     ) -> None:
-        """Re-rate (None: as configured; False: leave it) or pause a connector, until the next
-        start. Raises ConnectorUnknown.
+        """Change a connector's rate, or pause it, until the next start. Raises ConnectorUnknown.
+
+        `rate` None: as configured; False: leave it.
         """
         settings = next((each for each in self._rooms.config.connectors if each.name == name), None)
         if settings is None:
@@ -177,7 +181,7 @@ class Reloader:
         _log.info("connector_changed", connector=name, paused=paused)
 
     async def stop(self) -> None:
-        """Leave what is still being changed; the dispatcher ends all connectors."""
+        """Leave what is still being changed: the dispatcher ends all connectors."""
         self._stopped = True
         freeing = [self._freeing] if self._freeing else []
         tasks = [*self._signalled, *self._settling.values(), *freeing]
@@ -247,7 +251,7 @@ class Reloader:
         added: dict[int, ConnectorDispatch],
         pools: dict[str, BindPool],
     ) -> None:
-        """All at once, without waiting for anything."""
+        """Let all take effect at once, without waiting."""
         rooms = self._rooms
         rooms.dispatcher.connectors.update(added)
         self._faster.append(live_settings.follow(rooms, prepared))
@@ -270,7 +274,7 @@ class Reloader:
             self._freeing.add_done_callback(self._freed)
 
     async def _free(self) -> None:
-        """What was stopped or slower may go, once the database is there to say so."""
+        """Let go what was stopped or slower, once the database is there."""
         rooms = self._rooms
         while self._faster:
             database = rooms.database.dedicated("freeing")
@@ -320,7 +324,7 @@ class Reloader:
 
 
 def _check_tls(settings: Sequence[ConnectorSettings]) -> None:
-    """Whatever may still be wrong with a connector is said before anything is built."""
+    """Raises what may still be wrong with a connector, before anything is built."""
     for each in settings:
         tls = connectors.tls_settings(each)
         if tls is not None:

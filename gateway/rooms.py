@@ -1,7 +1,7 @@
-"""The parts of one running gateway, as those see them who work with several.
+"""The parts of one running gateway, for code that works with several of them.
 
-Owns the list of these parts. app.py builds them, in order, and takes them down. Must not do
-anything itself; nothing below gateway/ may know it.
+Owns the list of these parts. Must not do anything itself. app.py builds them, in order, and takes
+them down. Nothing below gateway/ may know this module.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ from web.services import Services
 
 @dataclass
 class Rooms:
-    """What is known from the beginning; the other parts are there once app.py has built them.
+    """What is known from the beginning. The other parts are there once app.py has built them.
 
-    `config` is the one in force and `policy` what it says about doubt: a reload replaces both.
-    `down`: names of the connectors without a bind to write to. `task_ended` is told of every
-    background task that ends.
+    `config` is the one in force, and `policy` what it says about doubt; a reload replaces both.
+    `down`: names of connectors without a bind to write to. `task_ended` is told of every background
+    task that ends.
     """
 
     config: Config

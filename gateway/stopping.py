@@ -1,7 +1,7 @@
 """A stop in steps, each with an end: first politely, then hard.
 
-Owns the order's deadlines. What a step does not finish in time it leaves to the next start, which
-finds it in the database as after a kill. Must not know what a step does.
+Owns the deadlines. Must not know what a step does. What a step does not finish in time is left to
+the next start, which finds it in the database as after a kill.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Stopping:
         self._step: asyncio.Timeout | None = None
 
     async def patience(self, seconds: float) -> None:
-        """Wait so long before the first step, unless somebody hurries."""
+        """Wait so many seconds before the first step, unless somebody hurries."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._hurry.wait()
@@ -42,8 +42,9 @@ class Stopping:
     async def run(
         self, steps: Mapping[str, Callable[[], Awaitable[object]]], seconds: float
     ) -> list[str]:
-        """One after the other, `seconds` for all of them before it gets hard; returns those that
-        were not finished.
+        """Run one step after the other, with `seconds` for all before it gets hard.
+
+        Returns those that were not finished.
         """
         loop = asyncio.get_running_loop()
         self._until = loop.time() + (0.0 if self._hurry.is_set() else seconds)

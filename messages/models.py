@@ -56,9 +56,7 @@ class Prepared(msgspec.Struct, gc=False):
 
 
 class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is wrong with one value: a JSON pointer into the body (RFC 6901), or a query parameter's
-    name.
-    """
+    """What is wrong with one value: a JSON pointer into the body, or a query parameter's name."""
 
     code: str
     detail: str

@@ -1,7 +1,8 @@
-"""Finding the pace a carrier really takes: additive increase, multiplicative decrease.
+"""The pace that a carrier really takes, found by additive increase and multiplicative decrease
+(AIMD).
 
-Owns the decision how fast a connector may go between its floor and its contracted ceiling. Must not
-send, sleep or read a clock; the bucket that enforces the result belongs to the caller.
+Owns how fast a connector may go, between a floor and its contracted ceiling. Must not send, sleep
+or read a clock. The bucket that enforces the result belongs to the caller.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ FLOOR_MILLI = 1000
 class AdaptiveRate:
     """The current rate of one connector.
 
-    A carrier that is overrun refuses everything that was already in flight. All those refusals are
-    one signal: each submission remembers the `generation` it was written in, and only a refusal of
-    the current generation cuts.
+    An overrun carrier refuses everything that was in flight. All those refusals are one signal. So
+    each submission remembers the `generation` it was written in, and only a refusal of the current
+    one cuts the rate.
     """
 
     __slots__ = (
@@ -58,12 +59,12 @@ class AdaptiveRate:
         return RateSpec(self._milli, MILLI, min(current.burst, self.ceiling.burst))
 
     def throttled(self, generation: int, now_ns: int, *, jitter_percent: int = 0) -> bool:
-        """The carrier said slow down (ESME_RTHROTTLED, ESME_RMSGQFUL; E37) to a submit_sm of this
+        """The carrier answered ESME_RTHROTTLED or ESME_RMSGQFUL (E37) to a submit_sm of this
         generation.
 
-        Returns whether that changed anything: the rate goes to 70 %, sending pauses until
-        `resume_at_ns`, one second later plus `jitter_percent` (-20 to 20, chosen by the caller so
-        that processes do not return together).
+        Returns whether that changed anything. The rate then goes to 70 %, and sending pauses until
+        `resume_at_ns`. That is one second later plus `jitter_percent` (-20 to 20). The caller
+        chooses it, so that processes do not come back together.
         """
         self._clean_since_ns = max(self._clean_since_ns, now_ns)
         if generation != self.generation:
@@ -76,11 +77,11 @@ class AdaptiveRate:
         return True
 
     def tick(self, now_ns: int) -> bool:
-        """Call now and then: each whole second without a refusal raises the rate by 2 % of the
+        """Call now and then. Each whole second without a refusal raises the rate by 2 % of the
         ceiling, at least 0.5/s.
 
-        Returns whether the rate changed. Never above the ceiling. The pause is no clean second: a
-        connector that was disconnected while throttled resumes by the clock alone (E38).
+        Returns whether the rate changed. It never exceeds the ceiling. The pause is no clean
+        second. A connector that was disconnected while throttled recovers by the clock alone (E38).
         """
         clean_seconds = (now_ns - self._clean_since_ns) // NANOSECONDS
         if clean_seconds <= 0:
@@ -94,12 +95,12 @@ class AdaptiveRate:
         return True
 
     def pause_ns(self, now_ns: int) -> int:
-        """Nanoseconds until sending may go on; 0 = now."""
+        """ns until sending may go on; 0: now."""
         return max(0, self.resume_at_ns - now_ns)
 
     def set_ceiling(self, ceiling: RateSpec) -> None:
-        """The contract, or this process's share of it, changed. A rate at the old ceiling follows
-        it.
+        """The contracted rate changed, or this process's share of it. A rate at the old ceiling
+        follows it.
         """
         at_top = self._milli == self._ceiling_milli()
         self.ceiling = ceiling

@@ -26,10 +26,10 @@ class RateSpecError(ValueError):
 
 
 class RateSpec(msgspec.Struct, frozen=True):
-    """`numerator / denominator` tokens per second, and how many may go at once.
+    """`numerator / denominator` tokens per second, and how many may go at once (`burst`).
 
-    An exact ratio: 100 an hour is 100/3600, not 0.02777…, so that a limit does not drift. Numerator
-    0 means paused, never unlimited (E40): a limit that is not wanted is not configured.
+    The ratio is exact: 100 an hour is 100/3600, not 0.02777…, so a limit does not drift. Numerator
+    0 means paused, never unlimited (E40). A limit that is not wanted is not configured.
     """
 
     numerator: int
@@ -38,7 +38,7 @@ class RateSpec(msgspec.Struct, frozen=True):
 
     @property
     def per_second(self) -> float:
-        """For display and metrics only."""
+        """Tokens per second, for display and metrics only."""
         return self.numerator / self.denominator
 
     @property
@@ -48,7 +48,7 @@ class RateSpec(msgspec.Struct, frozen=True):
 
 
 def rate(numerator: int, denominator: int = 1, burst: int | None = None) -> RateSpec:
-    """A spec of `numerator / denominator` per second; the burst defaults to 100 ms worth, at least
+    """A spec of `numerator / denominator` per second. The burst defaults to 100 ms worth, at least
     1.
     """
     if numerator < 0 or denominator < 1 or (burst is not None and burst < 1):
@@ -59,8 +59,8 @@ def rate(numerator: int, denominator: int = 1, burst: int | None = None) -> Rate
 
 
 def parse_rate(text: str) -> RateSpec:
-    """Read a rate. Up to three decimals (`0.5/s`). Raises RateSpecError, a ValueError with one
-    clear line.
+    """Read a rate, with up to three decimals (`0.5/s`). Raises RateSpecError, a ValueError of one
+    line.
     """
     match = _SPEC.fullmatch(text)
     if match is None:

@@ -1,7 +1,7 @@
 """Client addresses: whose request it is, and how much of the address may be kept.
 
-Owns the truncation of stored addresses and the trust in X-Forwarded-For. Pure. A whole address
-lives in memory only, for the guessing limit; what is written anywhere is the prefix.
+Owns the truncation of stored addresses, and the trust in X-Forwarded-For. Must not store anything.
+Pure. A whole address lives in memory only, for the limit against guessing; written is the prefix.
 """
 
 from __future__ import annotations
@@ -11,22 +11,23 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 IPV4_PREFIX_BITS = 24
 IPV6_PREFIX_BITS = 48
-IPV6_SUBSCRIBER_BITS = 64  # one line of an IPv6 provider has at least these many addresses
+IPV6_SUBSCRIBER_BITS = 64  # one customer of an IPv6 provider has at least this many addresses
 FORWARDED_CHARACTERS_MAX = 1_024
 
 Network = IPv4Network | IPv6Network
 
 
 def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
-    """Networks of texts like "10.0.0.0/8" or "::1". Raises ValueError."""
+    """Networks from texts like "10.0.0.0/8" or "::1". Raises ValueError."""
     return tuple(ip_network(text, strict=False) for text in texts)
 
 
 def client_address(remote: str | None, forwarded_for: str, trusted: Sequence[Network]) -> str:
-    """The address a request came from, "" when there is none (a Unix socket, no proxy header).
+    """The address a request came from; "" when there is none (a Unix socket without a proxy's
+    header).
 
-    X-Forwarded-For counts only when the connection comes from a trusted proxy, and of it only the
-    last address that is not itself a trusted proxy: what stands before is the client's own claim.
+    X-Forwarded-For counts only when the connection comes from a trusted proxy. Of it only the last
+    address counts that is no trusted proxy itself. What stands before is the client's own claim.
     """
     address = _parse(remote or "")
     if not trusted or not forwarded_for or (address is not None and not _within(address, trusted)):
@@ -42,7 +43,7 @@ def client_address(remote: str | None, forwarded_for: str, trusted: Sequence[Net
 
 
 def stored_prefix(address: str) -> str:
-    """What may be kept: "192.0.2.0/24" or "2001:db8:1::/48"; "" for what is no address."""
+    """What may be stored: "192.0.2.0/24" or "2001:db8:1::/48"; "" for what is no address."""
     parsed = _parse(address)
     if parsed is None:
         return ""
@@ -52,7 +53,7 @@ def stored_prefix(address: str) -> str:
 
 
 def subscriber(address: str) -> str:
-    """The key under which guesses are counted: the IPv4 address, or the /64 of an IPv6 one."""
+    """The key by which guesses are counted: the IPv4 address, or the /64 of an IPv6 one."""
     parsed = _parse(address)
     if not isinstance(parsed, IPv6Address):
         return address

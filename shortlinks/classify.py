@@ -1,12 +1,11 @@
 """Who fetched a short link: a person, or a machine on somebody's behalf.
 
-Owns the click classes stored in `click.class` and the rules that choose one. Pure: raw facts in,
-verdict out, so that stored clicks can be judged again under newer rules. Must not drop anything:
-machines are counted apart, not thrown away.
+Owns the click classes stored in `click.class`, and the rules that choose one. Must not drop
+anything: machines are counted apart. Pure, so stored clicks can be judged again under newer rules.
 
-Signals, strongest first: what the user agent says it is; a prefetch header; a method no person's
-tap produces; request headers that no browser sends. A further machine signal never makes a
-machine's click a person's.
+Signals, strongest first: what the user agent says it is; a prefetch header; a method that no tap
+produces; request headers that no browser sends. A further machine signal never makes a machine's
+click a person's.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class ClickClass(IntEnum):
 
 
 class RequestFacts(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """The request headers that tell something; each is empty when the header was not sent."""
+    """The request headers that tell something. One that was not sent is empty."""
 
     accept: str = ""
     accept_language: str = ""
@@ -43,14 +42,16 @@ class RequestFacts(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 def classify(method: str, facts: RequestFacts, user_agent: str) -> tuple[ClickClass, list[str]]:
-    """The class of one fetch and every reason found, strongest first; a person has none."""
+    """The class of one fetch and every reason for it, strongest first. A person has none."""
     return judge(method, facts, classify_user_agent(user_agent))
 
 
 def judge(
     method: str, facts: RequestFacts, agent: tuple[ClickClass, str]
 ) -> tuple[ClickClass, list[str]]:
-    """`classify` for a user agent already classified: they repeat, a caller can remember them."""
+    """As classify(), for a user agent already classified. They repeat, so a caller can remember
+    them.
+    """
     verdicts: list[tuple[ClickClass, str]] = []
     if agent[0] is not ClickClass.HUMAN:
         verdicts.append(agent)
@@ -65,16 +66,16 @@ def judge(
     if not verdicts:
         return ClickClass.HUMAN, []
     # A machine that names itself is more precise than the shape of its headers, whichever rule
-    # found it first.
+    # found it.
     named = (click_class for click_class, _ in verdicts if click_class is not ClickClass.UNKNOWN)
     return next(named, ClickClass.UNKNOWN), [reason for _, reason in verdicts]
 
 
 def classify_user_agent(user_agent: str) -> tuple[ClickClass, str]:
-    """The class that a User-Agent speaks for and the reason for it ("" for a browser).
+    """The class that a User-Agent speaks for, and the reason ("" for a browser).
 
     A program is named where product names stand. What a platform or an app tells of the telephone
-    is full of words that name programs elsewhere: "ruby" and "Cubot" are telephones.
+    may hold words that name programs elsewhere: "ruby" and "Cubot" are telephones.
     """
     agent = user_agent.strip()
     if not agent:
@@ -96,16 +97,17 @@ def classify_user_agent(user_agent: str) -> tuple[ClickClass, str]:
 _PREFETCH = re.compile("prefetch|prerender|preview", re.IGNORECASE)
 _ACCEPT_NOT_A_BROWSER = frozenset(("", "*/*"))
 _BARE_AGENTS = frozenset(("Mozilla/5.0", "Mozilla/4.0", "Mozilla", "-"))
-# In-app browsers may send the app's part alone; telephones without Android or iOS have forms of
-# their own.
+# In-app browsers may send the app's part alone. Telephones without Android or iOS have their own
+# forms.
 _BROWSER = re.compile(
     r"Mozilla/5\.0 ?\(|Opera/9\.80 \(|UCWEB/|Dalvik/.*MicroMessenger|\[FB(?:AN|_IAB)/"
     r"|(?:Instagram|Barcelona) [\d.]+ (?:Android )?\("
     r"|(?!Mozilla|Dalvik).*(?:Profile/MIDP|UP\.Browser/)"
 )
 
-# What tells of the telephone and not of the program: the platform's comment, and what an in-app
-# browser adds about the device, in round or square brackets. A desktop's comment names no model.
+# What tells of the telephone and not of the program. It is the platform's comment, and what an
+# in-app browser adds about the device in round or square brackets. A desktop's comment names no
+# model.
 _DETAILS = re.compile(
     r"\((?![^()]*\bcompatible\b)(?=Linux|[^()]*(?:Android|iPhone|iPad|iPod|iOS|Tizen|KAIOS|HarmonyOS"
     r"|OpenHarmony|BlackBerry|BB10|Symbian|Series[46]0|Windows Phone|\d+dpi))"
@@ -115,11 +117,11 @@ _PRODUCT = re.compile(r"(?<![\w/])(?!Build/)[A-Za-z][\w.-]*/\d[^\s;()]*")
 
 
 def _named_in_details(found: re.Match[str]) -> str:
-    """What has a product's form, name/version, also among the details, where machines pose."""
+    """What has a product's form, name/version, among the details too, where machines pose."""
     return " " + " ".join(_PRODUCT.findall(found[0])) + " "
 
 
-# What no browser of a person says, wherever it stands.
+# What no person's browser says, wherever it stands.
 _NO_BROWSER: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "ua_address",  # whom to ask about the machine: a page, a site or a mailbox
@@ -146,7 +148,7 @@ def _words(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(patterns), re.IGNORECASE)
 
 
-# In order: the first that matches names the class. The previews stand before the generic words,
+# In order: the first that matches names the class. The previews come before the generic words,
 # because many of them call themselves a bot too.
 _RULES: tuple[tuple[ClickClass, str, re.Pattern[str]], ...] = (
     (
@@ -155,7 +157,7 @@ _RULES: tuple[tuple[ClickClass, str, re.Pattern[str]], ...] = (
         _words(
             r"GoogleMessages",  # the SMS app's own fetcher, documented in January 2026
             r"Google-PageRenderer",  # … and the older one
-            # iMessage names none of its own: it signs as Facebook's and X's fetchers, from the
+            # iMessage has no name of its own: it signs as Facebook's and X's fetchers, from the
             # phone's address.
             r"facebookexternalhit|facebookcatalog|meta-externalfetcher|Facebot",
             r"Twitterbot",

@@ -1,9 +1,9 @@
 """Clicks from the journal to the table `click`, each exactly once.
 
-Owns the loop that loads, the tables `click` and `click_journal`, and the end of a journal file.
-Must not know HTTP, nor how a record reached its file (shortlinks/journal.py).
+Owns the loop that loads them, the tables `click` and `click_journal`, and the end of a journal
+file. Must not know HTTP, nor how a record reached its file (shortlinks/journal.py).
 
-Rows and the offset behind them are committed together, so neither a crash nor a second loader loads
+Rows and the offset behind them are committed together. So neither a crash nor a second loader loads
 a record twice or leaves one out. Classes are given here, away from the redirect.
 """
 
@@ -42,13 +42,13 @@ if TYPE_CHECKING:
 ROWS_PER_LOAD_MAX = 1_000
 BYTES_PER_LOAD_MAX = 512 * 1024
 ROWS_PER_SLICE = 200
-GATHER_SECONDS = 0.05  # after the first new click: one load for what comes together
-RESCAN_SECONDS = 60.0  # for files that a process on this machine left when it was killed
+GATHER_SECONDS = 0.05  # after the first new click: one load for all that come together
+RESCAN_SECONDS = 60.0  # between looks for files of processes on this machine that were killed
 RETRY_SECONDS_MIN = 0.2
 RETRY_SECONDS_MAX = 10.0
 CLOSE_SECONDS_MAX = 5.0
 AGENTS_REMEMBERED_MAX = 4_096
-LATE_DAYS_MAX = 35  # a click older than a database outage can be is not worth a partition
+LATE_DAYS_MAX = 35  # a click older than any database outage is not worth a partition
 
 COLUMNS = (
     "id", "link_seq", "slot", "message_id", "class", "reasons", "method", "user_agent", "ip_prefix",
@@ -56,7 +56,7 @@ COLUMNS = (
 
 Row = tuple[int, int, int, int, int, list[str], str, str, str]
 
-# What the table says to a row; some are refused by asyncpg itself.
+# Errors that the table has for a row. asyncpg itself raises some of them.
 REFUSED = (
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.DataError,
@@ -71,9 +71,9 @@ _log = logging.getLogger("smsgate.shortlinks")
 
 
 class ClickLoader:
-    """Loads the journal's files, this process's and those of the dead, in the background.
+    """Loads journal files in the background: this process's, and those of dead ones.
 
-    Plain counters: loaded, corrupt (records that no longer decode), rejected (records that the
+    Counts since start: loaded, corrupt (records that no longer decode), rejected (records that the
     table does not take, logged), loads (transactions), failures (transient, tried again).
     """
 
@@ -110,7 +110,9 @@ class ClickLoader:
         self._task.add_done_callback(_log_end)
 
     async def load(self) -> int:
-        """Load every record that is complete now; how many rows. Raises what the database does."""
+        """Load every record that is complete now. Returns how many rows. Raises what the database
+        does.
+        """
         async with self._passing:
             await self._store_gap()
             for retired in self._journal.loaded_files():
@@ -118,7 +120,8 @@ class ClickLoader:
             return sum([await self._load_file(path) for path in self._journal.files()])
 
     async def close(self, seconds_max: float = CLOSE_SECONDS_MAX) -> None:
-        """Stop the loop and load what is left, within the time. The rest stays for the next start.
+        """Stop the loop and load what is left, within so many seconds. The rest stays for the next
+        start.
 
         Close the journal before: only an ended file can be finished and deleted.
         """
@@ -148,8 +151,8 @@ class ClickLoader:
                 _log.error("click loader ends: %s", error)
                 return
             except UNAVAILABLE as error:
-                # Nothing is lost: the offset has not moved. Even an error that only an operator can
-                # mend is tried again, since the journal is bounded and the redirects go on.
+                # Nothing is lost, since the offset has not moved. Even an error for an operator is
+                # tried again: the journal is bounded and redirects go on.
                 self.failures += 1
                 if not is_transient(error):
                     _log.error("clicks cannot be loaded: %s", error)
@@ -160,7 +163,7 @@ class ClickLoader:
                 delay = RETRY_SECONDS_MIN
 
     async def _store_gap(self) -> None:
-        """What is lost cannot be loaded; that it is lost can be said."""
+        """Store when clicks were lost. They cannot be loaded, but it can be said."""
         gap = self._journal.take_gap()
         if gap is None:
             return
@@ -223,14 +226,14 @@ class ClickLoader:
         )
 
     async def _commit(self, name: str, offset: int, behind: int, rows: list[Row]) -> int | None:
-        """Rows and offset in one transaction: how many rows the table took.
+        """Rows and offset in one transaction. Returns how many rows the table took.
 
-        None if the file no longer stood at `offset`; then nothing is written.
+        None if the file no longer stood at `offset`. Nothing is written then.
         """
         try:
             stored = await self._transact(name, offset, behind, lambda c: _copy(c, rows))
         except REFUSED as error:
-            # A day without a partition, after a long outage; or, never seen, a damaged record that
+            # A day without a partition, after a long outage. Or, never seen, a damaged record that
             # still decodes. One bad record must not hold up the others for ever.
             _log.warning("%s: loading clicks one by one: %s", name, error)
             await self._make_partitions(rows)

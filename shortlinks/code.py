@@ -1,12 +1,14 @@
 """Short-link codes: a keyed permutation between link numbers and eight characters.
 
 Owns the alphabet, the code length and the permutation. Must not know what a code leads to, and must
-not read a clock or a socket: the same key and value give the same code for ever.
+not read a clock or a socket. The same key and value give the same code for ever.
 
-A code is unique because the permutation is a bijection over [0, 54^8), so there is no retry loop
-and no uniqueness probe; it cannot be enumerated without the key. The two halves of the value are
-digits of base 54^4, and a round adds (instead of XORs) the AES of one half to the other: the domain
-is hit exactly, which saves the cycle walking that a power-of-two Feistel network needs.
+A code is unique because the permutation is a bijection over [0, 54^8). So there is no retry loop
+and no look-up of uniqueness. Without the key codes cannot be enumerated.
+
+It is a Feistel network over two halves, digits of base 54^4. A round adds the AES of one half to
+the other, in place of XOR. So it hits the domain exactly, without the cycle walking that a power of
+two would need.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-# No 0 O o, 1 I i l, j: a code is read off a small screen and typed by hand. All of them are in the
-# GSM 03.38 basic table, so each costs one septet.
+# No 0 O o, 1 I i l, j: a code is read off a small screen and typed by hand. All are in the basic
+# GSM 03.38 table, so each costs one septet.
 ALPHABET = "23456789abcdefghkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"
 CODE_LENGTH = 8
 VALUES: int = len(ALPHABET) ** CODE_LENGTH  # 7.2e13
@@ -33,7 +35,7 @@ KEY_BYTES_MIN = 16
 _HALF: int = len(ALPHABET) ** (CODE_LENGTH // 2)
 _PAIR: int = len(ALPHABET) ** 2
 _ROUNDS = (
-    8  # four make a strong pseudo-random permutation (Luby and Rackoff); small halves want more
+    8  # four make a strong pseudo-random permutation (Luby and Rackoff); small halves need more
 )
 _BLOCK = Struct("<Q8x")  # one half, little-endian, and zeros
 _BLOCK_BYTES = _BLOCK.size  # 16, of AES
@@ -52,19 +54,21 @@ def split_value(value: int) -> tuple[int, int]:
 
 
 class CodePermutation:
-    """Numbers to codes and back under one key. Batches share the cost of each AES call."""
+    """Numbers to codes and back, under one key. A batch shares the cost of each AES call."""
 
     __slots__ = ("_pair_numbers", "_pairs", "_rounds", "_rounds_back")
 
     def __init__(self, key: bytes) -> None:
-        """`key`: at least 16 secret bytes, else ValueError; HKDF (RFC 5869) makes round keys."""
+        """`key`: at least 16 secret octets, else ValueError. HKDF (RFC 5869) derives the round
+        keys.
+        """
         if len(key) < KEY_BYTES_MIN:
             raise ValueError(f"short-link key: {len(key)} bytes, at least {KEY_BYTES_MIN} needed")
         material = HKDF(hashes.SHA256(), _ROUNDS * _BLOCK_BYTES, None, b"short-link code").derive(
             key
         )
-        # One cipher per round. A block holds one half and zeros, never two halves: a code has to be
-        # decodable alone.
+        # One cipher per round. A block holds one half and zeros, never two halves, so that a code
+        # can be decoded alone.
         self._rounds = [
             Cipher(algorithms.AES(material[start : start + _BLOCK_BYTES]), modes.ECB()).encryptor()
             for start in range(0, len(material), _BLOCK_BYTES)
@@ -74,7 +78,7 @@ class CodePermutation:
         self._pair_numbers = {pair: number for number, pair in enumerate(self._pairs)}
 
     def encode_many(self, values: Sequence[int]) -> list[str]:
-        """The codes of `values`, each in [0, 54^8); ValueError if one is outside."""
+        """The codes of `values`, each in [0, 54^8). Raises ValueError if one is outside."""
         if not values:
             return []
         if min(values) < 0 or max(values) >= VALUES:
@@ -113,7 +117,7 @@ class CodePermutation:
 
 
 def _little_endian(words: array[int]) -> array[int]:
-    """Same codes on every machine: the cipher sees little-endian words."""
+    """The same codes on every machine: the cipher sees little-endian words."""
     if sys.byteorder == "big":
         words.byteswap()
     return words

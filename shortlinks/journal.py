@@ -1,12 +1,14 @@
 """The click journal: append-only files that hold every click until it is in the database.
 
-Owns the record format, the files and who may finish with one. Must not know the database
+Owns the record format, the files, and who may finish with one. Must not know the database
 (shortlinks/clicks.py moves the records there) or HTTP.
 
-A click is written by one write(2) before its redirect is answered, so it outlives the process; a
-power cut may take the last seconds. Each process writes files of its own and never appends to one
-it found, so the torn end that a killed process leaves stays torn and is skipped. The writer holds a
-lock on its file: a file that can be locked has no writer any more and may be finished by anyone.
+A click is written with one write(2) before its redirect is answered. So it outlives the process; a
+power cut may take the last seconds.
+
+Each process writes files of its own, and never appends to one it found. So the torn end that a
+killed process leaves stays torn and is skipped. The writer holds a lock on its file. A file that
+can be locked has no writer any more, and anyone may finish it.
 """
 
 from __future__ import annotations
@@ -26,14 +28,14 @@ from shortlinks.classify import RequestFacts
 
 USER_AGENT_CHARACTERS_MAX = 512
 HEADER_CHARACTERS_MAX = 128
-RECORD_BYTES_MAX = 16 * 1024  # of bounded fields, four octets a character at most: 5 kB
+RECORD_BYTES_MAX = 16 * 1024  # of bounded fields, at most four octets a character: 5 kB
 FILE_BYTES_MAX = 16 * 1024 * 1024
 FOLDER_BYTES_MAX = 512 * 1024 * 1024  # about 2 million clicks while the database is away
 
 _log = logging.getLogger("smsgate.shortlinks")
 
 _SUFFIX = ".clicks"
-_LOADED_SUFFIX = ".loaded"  # every record is in the database, only the file's offset still is too
+_LOADED_SUFFIX = ".loaded"  # every record is in the database; so is the file's offset still
 _NEWLINE = 10
 
 
@@ -51,7 +53,7 @@ class Click(msgspec.Struct, gc=False, array_like=True):
 
 
 class ClickGap(msgspec.Struct):
-    """A stretch in which clicks were redirected and could not be kept. Ids hold the times."""
+    """A time in which clicks were redirected and could not be kept. Ids hold the moments."""
 
     first_id: int
     last_id: int
@@ -60,9 +62,9 @@ class ClickGap(msgspec.Struct):
 
 
 class ClickJournal:
-    """Where this process writes its clicks. Opened by the first append.
+    """Where this process writes its clicks. The first append opens it.
 
-    Plain counters: appended, lost (not written: disk full, or the folder at its bound).
+    Counts since start: appended, and lost (not written: disk full, or the folder at its bound).
     """
 
     def __init__(
@@ -73,11 +75,11 @@ class ClickJournal:
         file_bytes_max: int = FILE_BYTES_MAX,
         folder_bytes_max: int = FOLDER_BYTES_MAX,
     ) -> None:
-        """Makes `folder` (0700) if need be. `node` only names the files. Raises OSError."""
+        """Makes `folder` (0700) if it is missing. `node` only names the files. Raises OSError."""
         self.appended = 0
         self.lost = 0
         self.last_error: OSError | None = None
-        self.gap: ClickGap | None = None  # the running one, or one that is not stored yet
+        self.gap: ClickGap | None = None  # the running one, or one that is not yet stored
         self.losing = False
         self.on_append: Callable[[], object] = _nothing
         self.folder = folder
@@ -95,11 +97,11 @@ class ClickJournal:
 
     @property
     def active(self) -> tuple[Path, int] | None:
-        """The file being written and its size now, or None."""
+        """(the file being written, its size now), or None."""
         return None if self._path is None else (self._path, self._size)
 
     def append(self, click: Click) -> bool:
-        """Write one click; False (and counted as lost) if it could not be. Never raises."""
+        """Write one click. False, and counted as lost, if that failed. Never raises."""
         self._encode_into(click, self._buffer)
         self._buffer.append(_NEWLINE)
         try:
@@ -116,14 +118,14 @@ class ClickJournal:
         return written
 
     def take_gap(self) -> ClickGap | None:
-        """The gap as it is now, to be stored; one that goes on is given again, larger."""
+        """The gap as it is now, to be stored. One that goes on is given again later, larger."""
         gap = self.gap
         if gap is not None and not self.losing:
             self.gap = None
         return gap
 
     def give_back(self, gap: ClickGap) -> None:
-        """It could not be stored; it is part of one that has begun meanwhile, if any has."""
+        """A gap could not be stored. It becomes part of one that has begun meanwhile, if any."""
         if self.gap is not None and self.gap is not gap:
             gap.last_id = self.gap.last_id
             gap.lost += self.gap.lost
@@ -140,7 +142,7 @@ class ClickJournal:
         _log.error("clicks are redirected and not kept: %s", why)
 
     def close(self) -> None:
-        """End the file: the loader can then finish it. Later clicks are lost."""
+        """End the file, so the loader can finish it. Later clicks are lost."""
         self._closed = True
         self._end_file()
 
@@ -149,7 +151,7 @@ class ClickJournal:
         return sorted(self.folder.glob(f"*{_SUFFIX}"))
 
     def loaded_files(self) -> list[Path]:
-        """Files that `retire` renamed and that a kill kept from being deleted."""
+        """Files that retire_journal_file() renamed, and that a kill kept from being deleted."""
         return sorted(self.folder.glob(f"*{_LOADED_SUFFIX}"))
 
     def forget(self, size: int) -> None:
@@ -216,9 +218,9 @@ class JournalFile(msgspec.Struct, gc=False):
     ended: bool
 
     def read(self, offset: int, records_max: int, bytes_max: int) -> tuple[list[bytes], int]:
-        """Complete records from `offset`, and the offset behind them.
+        """(complete records from `offset` on, the offset behind them).
 
-        A torn last record is left alone; in an ended file it is passed over, as is a stretch
+        A torn last record is left alone. In an ended file it is skipped, and so is a stretch
         without any record mark that is longer than a record can be.
         """
         wanted = min(bytes_max, self.size - offset)
@@ -226,16 +228,16 @@ class JournalFile(msgspec.Struct, gc=False):
         *lines, rest = data.split(b"\n", records_max)
         if lines:
             return lines, offset + sum(map(len, lines)) + len(lines)
-        # Either the torn end, or (after a power cut) a stretch that no process of ours wrote.
+        # Either the torn end; or, after a power cut, a stretch that no process of ours wrote.
         passed_over = len(rest) if self.ended or len(rest) > RECORD_BYTES_MAX else 0
         return [], offset + passed_over
 
 
 @contextlib.contextmanager
 def open_journal_file(path: Path, active: tuple[Path, int] | None) -> Iterator[JournalFile | None]:
-    """The file for reading, or None if it is gone or another process writes or loads it.
+    """The file for reading; None if it is gone, or another process writes or loads it.
 
-    `active` is the caller's own file being written and its size now.
+    `active`: the caller's own file that is being written, and its size now.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -254,10 +256,10 @@ def open_journal_file(path: Path, active: tuple[Path, int] | None) -> Iterator[J
 
 
 def retire_journal_file(path: Path) -> Path:
-    """Give a loaded file the name under which nobody loads it, for good: no power cut undoes it.
+    """Rename a loaded file so that nobody loads it, for good: no power cut undoes it.
 
-    Under its new name the file says that its offset in the database can go, which must not go while
-    the records could still be found and loaded again.
+    Only then may its offset leave the database. Without the offset, records that are still found
+    would be loaded again.
     """
     retired = path.with_suffix(_LOADED_SUFFIX)
     path.rename(retired)
@@ -270,12 +272,12 @@ def retire_journal_file(path: Path) -> Path:
 
 
 def delete_journal_file(retired: Path) -> None:
-    """Remove a retired file whose offset is gone from the database."""
+    """Delete a retired file whose offset is gone from the database."""
     retired.unlink(missing_ok=True)
 
 
 def journal_name(path: Path) -> str:
-    """The file's name in the table `click_journal`: the same before and after it is retired."""
+    """The file's name in the table `click_journal`, the same before and after it is retired."""
     return path.stem
 
 
@@ -288,4 +290,4 @@ def _lock(descriptor: int) -> bool:
 
 
 def _nothing() -> None:
-    """Until a loader listens."""
+    """Called until a loader listens."""

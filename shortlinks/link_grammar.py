@@ -1,8 +1,7 @@
 """Where a link begins and ends in running text.
 
-Owns the grammar: which characters continue a link, and when what follows a host is text. A host is
-never cut: it is taken whole, or all of it stays text. Pure. Must not decide which targets are
-allowed.
+Owns the grammar: which characters continue a link, and when what follows a host is text. Must not
+decide which targets are allowed. Pure. A host is never cut: it is taken whole, or stays text.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ class Doubt(Enum):
 
 
 class Found(msgspec.Struct, frozen=True, gc=False):
-    """text[start:end]: a link, or in `doubt` what only begins like one."""
+    """text[start:end]: a link; or, with `doubt`, what only begins like one."""
 
     start: int
     end: int
@@ -59,7 +58,7 @@ def _at(text: str, start: int, at: int) -> Found:
     if tail is None:
         return Found(start, after)
     if _BEGUN.match(text, tail.end() - 1):
-        return Found(start, tail.end(), Doubt.AMBIGUOUS)  # a path of its own script, or words?
+        return Found(start, tail.end(), Doubt.AMBIGUOUS)  # a path in its own script, or words?
     end = _trimmed_end(text, after, tail.end())
     if _GLUED.search(text, after, end):
         return Found(start, tail.end(), Doubt.AMBIGUOUS)
@@ -79,13 +78,14 @@ def _host_run(text: str, at: int) -> str:
 
 
 def _host_length(run: str, closed: bool) -> int | None:
-    """How much of a run is the host; None if nobody can say. `closed`: a path or a port follows, so
-    that all of it has to be.
+    """How much of a run is the host; None if nobody can say.
+
+    `closed`: a path or a port follows, so all of it has to be.
     """
     if closed:
         labels = run.removesuffix(".").split(".")
         if not _ONE_KIND.fullmatch(labels[-1]):
-            return None  # "shop.example查看/a": words with a stroke between, or a name
+            return None  # "shop.example查看/a": words with a slash between, or a name
         if _UNSPACED_FIRST.match(labels[-1]) and labels[-1] not in _TOP_LEVELS:
             # "shop.example.查看/a" is a sentence, "例子.某某/a" is not.
             return None if len(labels) == 1 or not _UNSPACED_FIRST.match(labels[-2]) else len(run)
@@ -109,7 +109,7 @@ def _host_length(run: str, closed: bool) -> int | None:
 
 
 def _reads_on(text: str, at: int, port: bool) -> bool:
-    """Whether what stands behind a host or port belongs to it by some other rule than ours."""
+    """Whether what stands behind a host or port would belong to it by other rules than ours."""
     if text[at : at + 1] in _NO_HOST_END:
         return True
     # A port of six digits or with letters is none.
@@ -123,7 +123,7 @@ def _word_end(text: str, at: int) -> int:
 
 
 def _trimmed_end(text: str, start: int, end: int) -> int:
-    """Without the punctuation that belongs to the sentence around a link."""
+    """The end without the punctuation of the sentence around a link."""
     tail = text[start:end]
     unopened = {
         close: tail.count(close) - tail.count(opening) for close, opening in _BRACKETS.items()
@@ -152,7 +152,7 @@ def _ranges(characters: list[int]) -> str:
 _SCHEME = re.compile(r"(?<![A-Za-z])https?://", re.IGNORECASE)
 _SCHEME_BEHIND = re.compile(r"https?$", re.IGNORECASE)
 _NESTED = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-# A scheme in a path or a query is another address only where one may begin.
+# A scheme in a path or query is another address only where one may begin.
 _GLUED = re.compile(r"(?<![/=?&#:])https?://", re.IGNORECASE)
 _WORD = re.compile(r"[!-~]*")
 _PORT = re.compile(r":[0-9]+")
@@ -161,13 +161,13 @@ _CLOSED = re.compile(r"[/?#]|:[0-9]")
 _CLOSING = ("/", "?", "#")
 _NO_HOST_END = ("%", "\\")
 
-# Marks and joiners continue what they stand in; U+0300 to U+0DFF are scripts written with spaces.
+# Marks and joiners continue what they stand in. U+0300 to U+0DFF are scripts written with spaces.
 _MARKS = (
     _ranges([code for code in range(0x300, 0xE00) if unicodedata.category(chr(code))[0] == "M"])
     + "\u135d-\u135f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\u200c\u200d"
 )
-# Scripts that are written without spaces would swallow the words behind a link: Thai to Burmese,
-# Khmer, Chinese, Japanese, Korean. Signs and full-width letters end one, too.
+# Scripts written without spaces would swallow the words behind a link: Thai to Burmese, Khmer,
+# Chinese, Japanese, Korean. Signs and full-width letters end one, too.
 _NOT_SPACED = (
     "\u0e00-\u109f\u1100-\u11ff\u1780-\u17ff\u1900-\u1aaf\u2000-\u2bff\u2e80-\ua4cf\ua960-\ua97f"
     "\uaa60-\uaadf\uac00-\uffff\U00010000-\U0010ffff"
@@ -181,8 +181,8 @@ _UNSPACED = (
 # A label of a host is of one kind: "shop查看" is a label, then text. Digits go with both.
 _SPACED_LABEL = rf"{_LETTER}(?:{_SPACED}|-)*+"
 _LABEL = rf"(?:{_SPACED_LABEL}|{_UNSPACED}(?:{_UNSPACED}|[0-9\u200c\u200d-])*+)"
-# Top-level domains in such scripts are known by name: text follows "例子.中国" with no mark
-# between, and what follows "example.com." is text too.
+# Top-level domains in such scripts are known by name: text follows "例子.中国" directly.
+# What follows "example.com." is text too.
 _TOP_LEVEL_NAMES = (
     "中文网|我爱你|新加坡|组织机构|中国|中國|公司|网络|網絡|网址|网站|在线|香港|"
     "台湾|台灣|澳門|澳门|商城|商标|商店|集团|政务|政府|公益|移动|手机|信息|机构|"

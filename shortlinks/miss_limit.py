@@ -1,8 +1,9 @@
-"""How often one client may ask for links that do not exist.
+"""A limit on how often one client may ask for links that do not exist.
 
-Owns a bounded table of recent misses per client. Pure: `now` is an argument. Somebody who tries
-codes one after the other gets 30 answers and then one each 2 s; with 10^8 live links of 7.2e13
-codes that is one hit in about three weeks per address.
+Owns a bounded table of recent misses per client. Must not know links. Pure: `now` is an argument.
+
+Somebody who tries codes gets 30 answers, and then one each 2 s. With 10^8 live links among 7.2e13
+codes, that is one hit in about three weeks per address.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ CLIENTS_MAX = 50_000
 
 
 class MissLimit:
-    """A leaky bucket per client, kept as the time at which its bucket will be empty."""
+    """A leaky bucket per client, kept as the moment at which it will be empty."""
 
     __slots__ = ("_burst_seconds", "_clients_max", "_empty_at", "_seconds_per_miss")
 
@@ -26,7 +27,7 @@ class MissLimit:
         seconds_per_miss: float = SECONDS_PER_MISS,
         clients_max: int = CLIENTS_MAX,
     ) -> None:
-        """`clients_max`: beyond it the client whose last miss is longest ago is forgotten."""
+        """`clients_max`: beyond it, the client whose last miss is longest ago is forgotten."""
         self._burst_seconds = burst * seconds_per_miss
         self._seconds_per_miss = seconds_per_miss
         self._clients_max = clients_max
@@ -41,7 +42,7 @@ class MissLimit:
         return max(0.0, excess - self._burst_seconds)
 
     def count(self, client: str, now: float) -> None:
-        """One more miss of this client."""
+        """Count one more miss of this client."""
         self._empty_at[client] = max(now, self._empty_at.get(client, 0.0)) + self._seconds_per_miss
         self._empty_at.move_to_end(client)
         if len(self._empty_at) > self._clients_max:

@@ -1,6 +1,6 @@
-"""The few pages a person may see instead of a redirect.
+"""The few pages that a person may see instead of a redirect.
 
-Owns their HTML. Pure. Must not show anything of a request unescaped, and must not load anything.
+Owns their HTML. Must not show anything of a request unescaped, and must not load anything. Pure.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ UNAVAILABLE = _PAGE.format(
 
 
 def information(target: str, path: str) -> str:
-    """Where a link leads, for a wary reader who put a "+" behind it; `path` opens it."""
+    """A page that says where a link leads, for who put a "+" behind it. `path` opens the link."""
     host = escape(urlsplit(target).netloc)
     return _PAGE.format(
         title="Where this link leads · 链接去向",

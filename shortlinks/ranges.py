@@ -1,11 +1,11 @@
-"""Ranges of link numbers: which message a number belongs to and where its links lead.
+"""Ranges of link numbers: which message a number belongs to, and where its links lead.
 
-Owns the table `link_range` and its copy in memory. One row serves a whole accept flush, not one row
-per recipient. Must not know codes (shortlinks/code.py) or HTTP.
+Owns the table `link_range` and its copy in memory. Must not know codes (shortlinks/code.py) or
+HTTP. One row serves a whole accept flush, not one row per recipient.
 
-A redirect needs its range from memory. What is not there is fetched by one query at a time on one
-connection: while it runs the next numbers gather, so that many misses on one range, or somebody
-walking through codes, cost one statement and never a second connection.
+A redirect needs its range from memory. What is not there is fetched by one query at a time, on one
+connection. While it runs the next numbers gather. So many misses, or somebody walking through
+codes, never cost a second connection.
 """
 
 from __future__ import annotations
@@ -29,29 +29,27 @@ if TYPE_CHECKING:
 
     from storage.pool import Connection, Dedicated
 
-SEQUENCES_PER_BLOCK = 16_384  # of one nextval: a lease costs a round trip once in 33 flushes of 500
+SEQUENCES_PER_BLOCK = 16_384  # of one nextval: one round trip for 33 flushes of 500
 RANGES_CACHED_MAX = 4_096
 RANGE_BYTES_CACHED_MAX = 32 * 1024 * 1024
 MISSES_CACHED_MAX = 16_384
 MISS_SECONDS = 10.0
-LOOKUPS_PER_QUERY_MAX = (
-    40  # ranges of 500 take 0.1 ms each to unpack; the loop is held 5 ms at most
-)
+LOOKUPS_PER_QUERY_MAX = 40  # a range of 500 takes 0.1 ms to unpack; the loop is held 5 ms at most
 LOOKUPS_WAITING_MAX = 2_000
 LOOKUP_SECONDS_MAX = 5.0
 
-_BYTES_PER_RANGE = 500  # of an empty LinkRange and its place in the tables, measured
+_BYTES_PER_RANGE = 500  # of an empty LinkRange and its place in the tables, as measured
 _BYTES_PER_STRING = 57
 
 _SQL = load("shortlinks")
 
 
 class LinkNumbersExhaustedError(Exception):
-    """All 9.0e12 link numbers are leased: a longer code is needed. The operator must act."""
+    """All 9.0e12 link numbers are leased. The operator must act: a longer code is needed."""
 
 
 class LookupUnavailableError(Exception):
-    """The range cannot be read now: the database is down, or too many lookups wait. Try again."""
+    """The range cannot be read now: the database is down, or too many look-ups wait. Try again."""
 
 
 class RangeRow(msgspec.Struct, gc=False):
@@ -61,7 +59,7 @@ class RangeRow(msgspec.Struct, gc=False):
     slots: int  # links per message in this row, 1..8
     message_ids: list[int]
     targets: list[str]  # distinct
-    target_index: list[int]  # [k * slots + slot] -> 1-based index into targets, 0 = none
+    target_index: list[int]  # [k * slots + slot] -> index into targets from 1 on; 0: none
     expires_at: datetime
 
 
@@ -70,7 +68,7 @@ def plan_range(
 ) -> RangeRow:
     """The row for one flush: each message's id and the targets of its slots, in reserved order.
 
-    ValueError without messages or with a message of more than 8 targets.
+    Raises ValueError without messages, or for a message of more than 8 targets.
     """
     slots = max((len(targets) for _, targets in messages), default=0)
     if not 1 <= slots <= SLOTS:
@@ -85,7 +83,7 @@ def plan_range(
 
 
 async def insert_range(connection: Connection, row: RangeRow, *, again: bool = False) -> None:
-    """Store one range inside the caller's transaction; `again` after a commit in doubt."""
+    """Store one range inside the caller's transaction. `again`: after a COMMIT in doubt."""
     await connection.execute(
         _SQL["insert_range"],
         row.first_seq,
@@ -101,7 +99,8 @@ async def insert_range(connection: Connection, row: RangeRow, *, again: bool = F
 async def delete_expired(
     connection: Connection, before: datetime, *, after_seq: int = 0, rows_max: int = 1_000
 ) -> tuple[int, int | None]:
-    """One bounded step of the retention walk: (rows deleted, where to go on, or None at the end).
+    """One bounded step of the retention walk. Returns (rows deleted, where to go on or None at the
+    end).
 
     `before` lies some time behind now: a range that is still there answers 410, then 404.
     """
@@ -110,10 +109,10 @@ async def delete_expired(
 
 
 class LinkSequence:
-    """Link numbers for this process, from blocks leased from the database sequence.
+    """Link numbers for this process, in blocks leased from the database's sequence.
 
-    A number is never given twice, not even after a rollback or a crash; the rest of a block that
-    is too short for a flush is left unused.
+    A number is never given twice, not even after a rollback or a crash. The rest of a block that is
+    too short for a flush stays unused.
     """
 
     __slots__ = ("_end", "_next")
@@ -136,7 +135,7 @@ class LinkSequence:
         first = block * SEQUENCES_PER_BLOCK
         if first + SEQUENCES_PER_BLOCK > LINK_SEQUENCES:
             raise LinkNumbersExhaustedError(f"link number block {block}")
-        # Two flushes on two connections may both have leased one: the fuller block is kept.
+        # Two flushes on two connections may both have leased a block. The fuller one is kept.
         if SEQUENCES_PER_BLOCK - count > self._end - self._next:
             self._next = first + count
             self._end = first + SEQUENCES_PER_BLOCK
@@ -144,7 +143,7 @@ class LinkSequence:
 
 
 class LinkRange:
-    """One range in memory, compact: 12 bytes a message with one link, plus its targets."""
+    """One range in memory: 12 octets a message with one link, and its targets."""
 
     __slots__ = (
         "_message_ids",
@@ -164,7 +163,7 @@ class LinkRange:
         self.expires_at = row.expires_at.timestamp()  # Unix seconds
         self._message_ids = array("q", row.message_ids)
         self._target_index = array("i", row.target_index)
-        # Whatever wrote the row: nothing but a URL may reach a Location header.
+        # Whatever wrote the row: only a URL may reach a Location header.
         self._targets = ["", *(target if is_location(target) else "" for target in row.targets)]
         self.bytes_held = (
             _BYTES_PER_RANGE
@@ -182,7 +181,7 @@ class LinkRange:
         return self._targets[number] if 0 <= number < len(self._targets) else ""
 
     def message_id(self, link_seq: int) -> int:
-        """The message that the number of this range was given to."""
+        """The message that this number of the range belongs to."""
         return self._message_ids[link_seq - self.first_seq]
 
 
@@ -195,9 +194,9 @@ class Link(msgspec.Struct, frozen=True, gc=False):
 
 
 class TargetCache:
-    """The ranges in use, in memory: at most 4 096 of them and 32 MiB; the least recently used go.
+    """The ranges in use, in memory: at most 4 096 of them and 32 MiB. The least recently used go.
 
-    Plain counters: hits, misses, queries. Numbers that no range holds are remembered for 10 s.
+    Counts since start: hits, misses, queries. Numbers that no range holds are remembered for 10 s.
     """
 
     def __init__(
@@ -210,7 +209,7 @@ class TargetCache:
         misses_max: int = MISSES_CACHED_MAX,
         waiting_max: int = LOOKUPS_WAITING_MAX,
     ) -> None:
-        """`database` is the connection for lookups alone; `clock` is Unix time in seconds."""
+        """`database`: a connection for look-ups alone. `clock`: Unix time in seconds."""
         self.hits = 0
         self.misses = 0
         self.queries = 0
@@ -234,7 +233,7 @@ class TargetCache:
         return len(self._ranges)
 
     async def close(self) -> None:
-        """Finish the lookups under way and take no more."""
+        """Finish the look-ups under way, and take no more."""
         await self._lookups.close()
 
     def cached(self, link_seq: int) -> LinkRange | None:
@@ -250,7 +249,9 @@ class TargetCache:
         return found
 
     async def find(self, link_seq: int) -> LinkRange | None:
-        """The range that holds this number, or None. Raises LookupUnavailableError."""
+        """The range that holds this number; None if there is none. Raises
+        LookupUnavailableError.
+        """
         found = self.cached(link_seq)
         if found is not None:
             self.hits += 1
@@ -268,7 +269,9 @@ class TargetCache:
         return result
 
     async def lookup(self, link_seq: int, slot: int) -> Link | None:
-        """The link with this number and slot, or None. Raises LookupUnavailableError."""
+        """The link with this number and slot; None if there is none. Raises
+        LookupUnavailableError.
+        """
         found = await self.find(link_seq)
         target = found.target(link_seq, slot) if found is not None else ""
         if found is None or not target:
@@ -276,12 +279,14 @@ class TargetCache:
         return Link(target, found.message_id(link_seq), found.expires_at <= self._clock())
 
     async def _fetch(self, link_seqs: list[int], _attempt: int) -> list[LinkRange | None]:
-        """Answer a batch of lookups with one query, or none where the last one brought them."""
+        """Answer a batch of look-ups with one query, or with none where the last one brought
+        them.
+        """
         wanted = [link_seq for link_seq in link_seqs if self.cached(link_seq) is None]
         if wanted:
             rows = await self._query(wanted)
-            # What this batch needs is answered from `fetched`: the bounds of the cache may be
-            # smaller than one answer.
+            # This batch is answered from `fetched`: the bounds of the cache may be smaller than one
+            # answer.
             fetched = [LinkRange(_range_row(row)) for row in rows]
         else:
             fetched = []

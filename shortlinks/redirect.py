@@ -1,11 +1,11 @@
 """The redirect server: GET /{code} -> 302, with the click written down first.
 
-Owns the paths, the status codes and the headers of the short-link host. Must not touch the database
-itself: targets come through the cache, clicks leave through the journal. Nothing a client sends may
-raise out of the handler.
+Owns the paths, the status codes and the headers of the short-link host. Must not touch the
+database: targets come through the cache, clicks leave through the journal. Nothing that a client
+sends may raise out of the handler.
 
 302 and never 301: a browser that remembers a redirect makes no further click. Any request for an
-existing link is written down, HEAD too; which of them were people is decided later.
+existing link is written down, HEAD too. Which of them were people is decided later.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Redirector:
         referrer_policy: str = REFERRER_POLICY,
         misses: MissLimit | None = None,
     ) -> None:
-        """`clock` is Unix time in seconds; `ids` gives each click its id, and with it its time."""
+        """`clock` is Unix time in seconds. `ids` gives each click its id, and with it its time."""
         self.counters = RedirectCounters()
         self._codes = codes
         self._targets = targets
@@ -89,11 +89,13 @@ class Redirector:
         }
 
     def server(self) -> web.Server:
-        """The aiohttp server to run with `web.ServerRunner`: no router, which cost 11 us of 74."""
+        """The aiohttp server to run with `web.ServerRunner`. Without a router, which cost a
+        seventh.
+        """
         return web.Server(self.handle, access_log=None, auto_decompress=False)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """One request to the short-link host."""
+        """Answer one request to the short-link host."""
         if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
             self.counters.method_refused += 1
             return web.Response(status=405, headers={**self._headers, hdrs.ALLOW: "GET, HEAD"})
@@ -162,10 +164,10 @@ class Redirector:
         return prefix
 
     def _refusal(self, address: str) -> web.Response | None:
-        """429 for a client that asked for too much that does not exist.
+        """429 for a client that asked too often for what does not exist.
 
-        Only where the database would be asked: behind one address of a mobile network are many
-        people, and their links in use stay open to them.
+        Only where the database would be asked. One address of a mobile network has many people
+        behind it, and their links in use stay open to them.
         """
         seconds = self._misses.seconds_to_wait(subscriber(address), self._clock())
         if seconds <= 0:
@@ -194,13 +196,15 @@ class Redirector:
         )
 
 
-# What may not stand right behind a code. Anything else may, and is ignored: a telephone that makes
+# What may not stand right behind a code. Anything else may, and is ignored. A telephone that makes
 # a link of a Chinese text often takes the words or the full stop behind it along.
 _CODE_CHARACTERS = frozenset(ALPHABET + "0Oo1Iilj-_/")
 
 
 def _path(request: web.BaseRequest) -> str:
-    """The path of the target as it came; a proxy may ask by absolute URL (RFC 9112, 3.2.2)."""
+    """The path of the target as it came. A proxy may send an absolute URL (RFC 9112 section
+    3.2.2).
+    """
     target = request.raw_path
     if not target.startswith("/"):
         target = "/" + target.partition("://")[2].partition("/")[2]

@@ -23,7 +23,7 @@ _SQL = load("shortlinks")
 
 
 class MessageClick(msgspec.Struct, frozen=True, gc=False):
-    """One click on one message's timeline."""
+    """One click, on a message's timeline."""
 
     id: int
     at: datetime  # UTC
@@ -33,7 +33,7 @@ class MessageClick(msgspec.Struct, frozen=True, gc=False):
 
 
 class ClassCount(msgspec.Struct, frozen=True, gc=False):
-    """How often one class of visitor came, and to how many different messages."""
+    """How often one class of visitor came, and for how many different messages."""
 
     clicks: int
     messages: int
@@ -42,9 +42,7 @@ class ClassCount(msgspec.Struct, frozen=True, gc=False):
 async def clicks_of_message(
     connection: Connection, message_id: int, *, clicks_max: int, after: int | None = None
 ) -> list[MessageClick]:
-    """The first `clicks_max` clicks on the links of one message behind the click `after`, oldest
-    first.
-    """
+    """The first `clicks_max` clicks on a message's links behind the click `after`, oldest first."""
     behind = message_id if after is None else after  # a click is younger than its message
     rows = await connection.fetch(_SQL["clicks_of_message"], message_id, clicks_max, behind)
     return [
@@ -70,8 +68,9 @@ class Gap(msgspec.Struct, frozen=True):
 async def gaps_since(
     connection: Connection, since: datetime, *, gaps_max: int = GAPS_SHOWN_MAX
 ) -> list[Gap]:
-    """The gaps that may concern messages sent from then on, the earliest first; of more than
-    `gaps_max` the last one covers the rest, so that none is left out.
+    """The gaps that may concern messages sent from then on, earliest first.
+
+    If there are more than `gaps_max` the last one covers the rest, so that none is left out.
     """
     rows = await connection.fetch(_SQL["gaps_since"], since, gaps_max)
     return [Gap(row["since"], row["until"], row["lost"]) for row in rows]
@@ -80,10 +79,10 @@ async def gaps_since(
 async def click_counts(
     connection: Connection, *, since_id: int, until_id: int
 ) -> dict[ClickClass, ClassCount]:
-    """Clicks by class on messages with since_id <= id < until_id; every class is there.
+    """Clicks by class, on messages with since_id <= id < until_id. Every class is there.
 
-    `messages` of HUMAN is the exact number of recipients who clicked: a code belongs to one
-    message. It is the numerator of a unique click rate, whose denominator the caller names.
+    `messages` of HUMAN is the exact number of recipients who clicked, since a code belongs to one
+    message. It is the numerator of a unique click rate. The caller names the denominator.
     """
     rows = await connection.fetch(_SQL["click_counts"], since_id, until_id)
     counts = {click_class: ClassCount(0, 0) for click_class in ClickClass}

@@ -1,9 +1,10 @@
-"""Finding links in a message and putting short ones in their place.
+"""Finding links in a message, and putting short ones in their place.
 
-Owns which targets are allowed, and the exact length that a short link will have; where a link ends
-is link_grammar.py's. Pure. Must not know codes: a text is first rewritten with placeholders of the
-same length, so that encoding and parts are counted before a code exists (every code character is
-one GSM 03.38 septet, like the placeholder's).
+Owns which targets are allowed, and the exact length of a short link. Must not know codes, nor where
+a link ends (link_grammar.py). Pure.
+
+A text is first rewritten with placeholders of the same length. So encoding and parts are counted
+before a code exists. Every character of a code is one GSM 03.38 septet, like the placeholder's.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from shortlinks import link_grammar
 from shortlinks.code import ALPHABET, CODE_LENGTH, SLOTS
 
 TARGET_CHARACTERS_MAX = 2048
-TEXT_CHARACTERS_MAX = 5_000  # ten parts hold 1 530; keeps the search of a hostile text short
+TEXT_CHARACTERS_MAX = 5_000  # ten parts hold 1 530; bounds the search of a hostile text
 HOST_CHARACTERS_MAX = 253  # RFC 1035
 LABEL_CHARACTERS_MAX = 63
 PORT_MAX = 65_535
@@ -41,17 +42,18 @@ class TooManyLinksError(ValueError):
 
 
 class InvalidTargetError(ValueError):
-    """The URL cannot be the target of a short link; the message says why. The sender must act."""
+    """The URL cannot be a short link's target. The message says why, and the sender must act."""
 
 
 def find_links(text: str, *, except_under: str = "") -> list[Span]:
     """The http(s) links of `text` in order of appearance.
 
-    What follows a link without a space is told apart by script: Chinese, Japanese, Thai or
+    What follows a link without a space is told apart by script. Chinese, Japanese, Thai or
     full-width characters end it, as does trailing punctuation. Host names may be internationalised.
-    What looks like a link but cannot be a target (user information, no host), or is not surely one,
-    stays text: `links_left_alone` says why. Links under `except_under` (our own short ones) are
-    left out.
+
+    Some things look like a link and stay text: what cannot be a target (user information, no host),
+    and what is not surely one. `links_left_alone` says why. Links under `except_under` (our own
+    short ones) are left out.
 
     Raises TooManyLinksError beyond 8 distinct targets, ValueError beyond 5 000 characters.
     """
@@ -76,9 +78,10 @@ def find_links(text: str, *, except_under: str = "") -> list[Span]:
 
 
 class LeftAlone(msgspec.Struct, frozen=True):
-    """What begins like a link and stays text: `link_ambiguous` when there is a scheme within it,
-    `link_host_unclear` when nothing says where its host ends, `link_target_invalid` when nothing
-    could lead there.
+    """What begins like a link and stays text, and why.
+
+    `link_ambiguous`: there is a scheme within it. `link_host_unclear`: nothing says where its host
+    ends. `link_target_invalid`: nothing could lead there.
     """
 
     code: str
@@ -86,7 +89,7 @@ class LeftAlone(msgspec.Struct, frozen=True):
 
 
 def links_left_alone(text: str) -> list[LeftAlone]:
-    """What find_links passes over in `text`, apart from links of our own."""
+    """What find_links() passes over in `text`, apart from links of our own."""
     left: list[LeftAlone] = []
     for found in link_grammar.search(text[:TEXT_CHARACTERS_MAX]):
         url = text[found.start : found.end]
@@ -120,19 +123,19 @@ def rewrite(text: str, spans: Sequence[Span], urls: Sequence[str]) -> str:
 
 
 def short_urls(base_url: str, codes: Sequence[str]) -> list[str]:
-    """The short URL of each code; `base_url` as `parse_base_url` returned it."""
+    """The short URL of each code. `base_url` as `parse_base_url` returns it."""
     return [f"{base_url}/{code}" for code in codes]
 
 
 def with_placeholders(text: str, spans: Sequence[Span], base_url: str) -> str:
-    """The text as long, and in the same GSM 03.38 or UCS-2 units, as it will be with its codes."""
+    """The text as long as it will be with its codes, in the same GSM 03.38 or UCS-2 units."""
     return rewrite(text, spans, short_urls(base_url, [PLACEHOLDER_CODE] * len(targets_of(spans))))
 
 
 def fill_placeholders(text: str, base_url: str, urls: Sequence[str]) -> str:
-    """`text` with the URLs, in order, where with_placeholders left room for them.
+    """`text` with the URLs, in order, where with_placeholders() left room for them.
 
-    Raises ValueError when the text does not hold exactly so many placeholders.
+    Raises ValueError when the text does not hold exactly this many placeholders.
     """
     pieces = text.split(short_urls(base_url, [PLACEHOLDER_CODE])[0])
     if len(pieces) != len(urls) + 1:
@@ -146,7 +149,7 @@ def fill_placeholders(text: str, base_url: str, urls: Sequence[str]) -> str:
 def parse_base_url(base_url: str) -> str:
     """The base of short URLs without its last slash: "http://127.0.0.1:8081", or bare "s.example".
 
-    A telephone makes a link of a bare domain too, and eight characters are saved. Raises
+    A telephone makes a link of a bare domain too, and that saves eight characters. Raises
     InvalidTargetError.
     """
     base = base_url.rstrip("/")
@@ -161,8 +164,8 @@ def parse_base_url(base_url: str) -> str:
 def normalise_target(url: str) -> str:
     """`url` as it goes into a Location header: punycode host, percent-encoded path, printable.
 
-    Raises InvalidTargetError unless it is http or https, names a host without user information,
-    has a possible port, no control or space characters, and at most 2 048 characters.
+    Raises InvalidTargetError for what is not http or https, has no host, user information, an
+    impossible port, or control or space characters. Also above 2 048 characters.
     """
     if len(url) > TARGET_CHARACTERS_MAX:
         raise InvalidTargetError(f"link target: more than {TARGET_CHARACTERS_MAX} characters")
@@ -176,8 +179,8 @@ def normalise_target(url: str) -> str:
     if parts.scheme not in ("http", "https"):
         raise InvalidTargetError("link target: neither http nor https")
     if "@" in parts.netloc:
-        # https://bank.example@evil.example/ is how a reader is deceived, and it would put a
-        # password in a message.
+        # https://bank.example@evil.example/ deceives a reader, and would put a password in a
+        # message.
         raise InvalidTargetError("link target: user information is not allowed")
     host = _ascii_host(parts.hostname or "")
     target = f"{parts.scheme}://{host}{'' if port is None else f':{port}'}"
@@ -192,7 +195,7 @@ def normalise_target(url: str) -> str:
 
 
 def is_location(target: str) -> bool:
-    """Whether `target` may stand in a Location header as it is, as all that was normalised may."""
+    """Whether `target` may stand in a Location header as it is. What was normalised may."""
     return len(target) <= TARGET_CHARACTERS_MAX and _LOCATION.fullmatch(target) is not None
 
 
@@ -206,8 +209,9 @@ def _without_scheme(url: str) -> str:
 
 
 def _ascii_host(host: str) -> str:
-    """`host` in lower case, each non-ASCII label as its A-label (UTS 46, RFC 5891), or
-    InvalidTargetError.
+    """`host` in lower case, each non-ASCII label as its A-label (UTS 46, RFC 5891).
+
+    Raises InvalidTargetError.
     """
     mapped = host.lower()
     try:

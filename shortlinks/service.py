@@ -1,7 +1,7 @@
 """The short-link side of this process: codes for new messages, and the redirect listener.
 
-Owns the wiring of shortlinks/: key, number blocks, target cache, click journal and its loader.
-Decides nothing itself.
+Owns the wiring of shortlinks/: key, number blocks, target cache, click journal and its loader. Must
+not decide anything itself.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Listening(Protocol):
     """Takes connections, within its bounds, for a server of requests."""
 
     async def start(self, server: web.Server, host: str, port: int) -> tuple[str, int]:
-        """Listen; returns host and port, the real one where 0 was asked. Raises OSError."""
+        """Listen. Returns (host, port): the real port where 0 was asked. Raises OSError."""
 
     def stop(self) -> None:
         """Take no new connection."""
@@ -69,8 +69,9 @@ class LinkService:
         self._runner: web.ServerRunner | None = None
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
-        """Listen, and load what an earlier life left in the journal. Returns host and port, the
-        real one where 0 was asked. Raises OSError for a port in use.
+        """Listen, and load what an earlier run left in the journal.
+
+        Returns (host, port): the real port where 0 was asked. Raises OSError for a port in use.
         """
         runner = web.ServerRunner(self._redirector.server(), shutdown_timeout=GRACE_SECONDS)
         await runner.setup()

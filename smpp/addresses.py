@@ -90,12 +90,14 @@ def _with_override(
 
 
 def address(text: str) -> tuple[int, int, bytes]:
-    """(TON, NPI, octets) of a sender or recipient.
+    """(TON, NPI, octets) of a sender or recipient. Raises AddressError.
 
-    ``"+8613812345678"`` -> international E.164 (1, 1) without the plus; up to 8 digits -> short
-    code (3, 0); 9 to 17 digits with one leading 0, the trunk prefix, which no country code begins
-    with -> national (2, 1); other 9 to 20 digits -> unknown (0, 1), for the carrier to read; up to
-    11 characters of printable ASCII, not all digits -> alphanumeric (5, 0). Raises AddressError.
+    - ``"+8613812345678"``: international (1, 1), E.164 without the plus.
+    - Up to 8 digits: a short code (3, 0).
+    - 9 to 17 digits with one leading 0, the trunk prefix that no country code begins with: national
+      (2, 1).
+    - Other 9 to 20 digits: unknown (0, 1), for the carrier to read.
+    - Up to 11 characters of printable ASCII, not all digits: alphanumeric (5, 0).
     """
     kind, octets = _parse(text)
     ton, npi = _TON_NPI[kind]
@@ -125,7 +127,7 @@ def _parse(text: str) -> tuple[AddressKind, bytes]:
     return "alphanumeric", text.encode("ascii")
 
 
-# Few senders send most messages: 1.5 us without the memory, 0.1 us with it.
+# Few senders send most messages, and remembering makes one fifteen times cheaper.
 _parse_sender: Final = lru_cache(maxsize=1024)(_parse)
 
 

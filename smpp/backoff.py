@@ -1,6 +1,8 @@
-"""Owns when the next bind attempt may be made: exponential backoff with jitter, and a ceiling on
-attempts in a minute (carriers ban addresses that rebind in a storm, E54). Must not sleep, draw
-random numbers or read a clock: all come in as arguments.
+"""Owns when the next bind attempt may be made: exponential backoff with jitter, at most so many a
+minute.
+
+Must not sleep, draw random numbers or read a clock: all come in as arguments. Carriers ban
+addresses that rebind in a storm (E54).
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ DOUBLINGS_MAX = 30  # 2**30 times any sensible minimum is beyond any maximum; ke
 class Backoff:
     """Waits that double from ``seconds_min`` to ``seconds_max``, each cut by up to a half.
 
-    Half of every wait is kept so that twenty binds that lost the same carrier never all come back
-    at once, yet none comes back immediately (E53).
+    Binds that lost the same carrier then do not all come back at once (E53). Half of every wait is
+    kept, so none comes back immediately.
     """
 
     __slots__ = ("_failures", "seconds_max", "seconds_min")

@@ -207,8 +207,9 @@ class Bind:
         self._state = BindState.STOPPED
 
     def renew(self, drain_seconds: float, why: str) -> None:
-        """End this session in good order, for the answers in flight at most ``drain_seconds``, and
-        bind anew: the carrier has said that it is of no use. ``unbound`` follows.
+        """End this session in good order and bind anew: the carrier has said that it is of no use.
+
+        Answers in flight get at most ``drain_seconds``. ``unbound`` follows.
         """
         if self._session is not None and self._session.machine.bound:
             self._log.warning("bind_renewed", reason=why)

@@ -2,12 +2,10 @@
 
 Must not hold state or decide what to answer. SMPP 3.4 sections 4.1, 4.2, 4.3 and 4.11.
 
-aiosmpplib's classes supply the vocabulary but not these codecs. Fed a carrier's octets its
-``from_pdu`` raised ValueError for a vendor status, a TON or NPI outside its list, a string without
-NUL, a bind_resp without body (which is how SMPP 3.4 refuses a bind) and a password over 8 octets,
-UnicodeDecodeError for a non-ASCII system_id, struct.error for a cut one; it also drops the
-TLVs of a bind_resp unless there is exactly one. tests/smpp/test_oracles.py compares both octet for
-octet where it can express a PDU.
+aiosmpplib's classes supply the vocabulary but not these codecs: its ``from_pdu`` raises various
+errors for octets that carriers send (docs/decisions.md). Examples are a vendor's status, and a
+bind_resp without body, which is how SMPP 3.4 refuses a bind. tests/smpp/test_oracles.py compares
+both octet for octet, where it can express a PDU.
 """
 
 from __future__ import annotations

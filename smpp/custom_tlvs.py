@@ -1,7 +1,7 @@
 """Owns the TLVs that people set: on all messages of a connector, on one message, or both (E82).
 
 Must not know which carrier wants which. India's DLT asks for an entity and a template id on every
-message, others for a brand or a price; they are text with or without a NUL, numbers, or octets.
+message, others for a brand or a price. They are text with or without a NUL, numbers, or octets.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Owns what data_coding says of user data, and how octets in each alphabet are read.
 
 Must not know a carrier's settings (encoding's) or where the user data stands in a PDU. SMPP 3.4
-section 5.2.19 for 0x00 to 0x0F, 3GPP TS 23.038 section 4 for the rest. What a reading rests on, if
-not on data_coding alone, is told with it: peers write one alphabet under the number of another.
-Nothing that a peer sends makes this module raise.
+section 5.2.19 for 0x00 to 0x0F, 3GPP TS 23.038 section 4 for the rest.
+
+Peers write one alphabet under the number of another. So a text comes with what its reading rests
+on, if not on data_coding alone. Nothing that a peer sends makes this module raise.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ def _in_ascii(octets: bytes) -> Decoded:
 
 
 def _with_eighth_bit(octets: bytes) -> Decoded:
-    """What says that it is of seven bits, and is not."""
+    """The reading of octets that are said to be of seven bits, and are not."""
     try:
         return Decoded(octets.decode("utf-8"), "utf8")
     except UnicodeDecodeError:

@@ -66,16 +66,19 @@ _DATA_CODINGS: Final[dict[Alphabet, int]] = {
 
 
 class TextSettings(Record, frozen=True, forbid_unknown_fields=True):
-    """How one carrier takes texts. ValueError at once for settings that contradict each other.
+    """How one carrier takes texts. Raises ValueError for settings that contradict each other.
 
     ``default_alphabet`` is what data_coding 0 means there. ``alphabets`` are tried in this order;
     empty means the default one, then UCS-2. Without "ucs2" among them other characters are refused.
-    ``data_codings`` gives an alphabet another number than the usual one (gsm7 0 where it is the
-    default, latin1 3, ucs2 8). ``segmentation`` joins the parts of a long text by an 8- or 16-bit
-    reference in a header (UDH), by SAR TLVs, or leaves cutting to the carrier (message_payload).
-    ``smart_replacement`` writes typographic characters plainly, but only where the text then does
-    without UCS-2. ``inbound_packed``: what comes from handsets in GSM 7-bit is packed, eight
-    septets in seven octets.
+
+    ``data_codings`` gives an alphabet another number than the usual one. Usual is gsm7 0 where it
+    is the default, latin1 3, ucs2 8.
+
+    ``segmentation`` joins the parts of a long text by an 8- or 16-bit reference in a header (UDH)
+    or by SAR TLVs. Or it leaves cutting to the carrier (message_payload).
+
+    ``smart_replacement`` writes typographic characters plainly, where the text then does without
+    UCS-2. ``inbound_packed``: GSM 7-bit from handsets is packed, eight septets in seven octets.
     """
 
     default_alphabet: Alphabet = "gsm7"
@@ -139,8 +142,8 @@ class TextSettings(Record, frozen=True, forbid_unknown_fields=True):
 class Part(Record, frozen=True, gc=False):
     """What one submit_sm of a text differs in from the others.
 
-    ``alphabet`` and ``segments`` are for counting: how many parts a phone gets and an operator pays
-    for, 1 but for a message_payload, which the carrier cuts.
+    ``alphabet`` and ``segments`` are for counting. ``segments`` is how many parts a phone gets and
+    an operator pays for. That is 1, except for a message_payload, which the carrier cuts.
     """
 
     esm_class: int
@@ -151,8 +154,8 @@ class Part(Record, frozen=True, gc=False):
     segments: int = 1
 
 
-# Most texts are one part. What is counted when a message is accepted is written a moment later, and
-# a campaign says the same to many.
+# Most texts are one part. What is counted at accept is written a moment later, and a campaign says
+# the same to many.
 TEXTS_REMEMBERED_MAX: Final = 4096
 
 
@@ -161,8 +164,8 @@ def submit_parts(
 ) -> tuple[Part, ...]:
     """``text`` as the submit_sm of one or several parts, in order.
 
-    ``reference`` tells the parts of one message from those of others to the same number; any
-    counter will do, it wraps at the width that ``settings`` gives it (E78). Raises TooManyParts,
+    ``reference`` tells the parts of one message from those of others to the same number. Any
+    counter will do; it wraps at the width that ``settings`` give it (E78). Raises TooManyParts and
     Unencodable (both of smpp.text), and ValueError for ``parts_max`` outside 1...255.
     """
     if not 1 <= parts_max <= PARTS_MAX:

@@ -1,4 +1,7 @@
-"""Owns what a session tells its user: answers, inbound messages, and how it ended. No behaviour."""
+"""Owns what a session tells its user: answers, inbound messages, and how it ended.
+
+Must not have behaviour: shapes only.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +30,10 @@ class SubmitResponse(msgspec.Struct, gc=False):
 
 
 class QueryResponse(msgspec.Struct, gc=False):
-    """What came of one query_sm. ``command_status`` None: no answer in time. ``nacked``: the peer
-    does not know the command, or says so of this one. The rest is 0 where the peer did not say it.
+    """What came of one query_sm. ``command_status`` None: no answer in time.
+
+    ``nacked``: the peer does not know the command, or says so of this one. The rest is 0 where the
+    peer did not say it.
     """
 
     context: object

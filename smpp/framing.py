@@ -15,10 +15,10 @@ PDU_BYTES_MAX: Final = 70_000
 
 
 class FramingError(Exception):
-    """The stream holds no PDU boundary any more; only closing the connection is left (E61).
+    """The stream holds no PDU boundary any more. Only closing the connection is left (E61).
 
-    ``frames`` are the whole PDUs that stood before the fault in the same read: answers among them
-    are good and must not be lost with the connection.
+    ``frames`` are the whole PDUs before the fault in the same read. Answers among them are good,
+    and must not be lost with the connection.
     """
 
     def __init__(self, reason: str, frames: list[bytes]) -> None:

@@ -1,13 +1,14 @@
 """Owns the GSM 03.38 alphabet: text to septets (one per octet, unpacked) and back.
 
 Must not count parts or choose an alphabet. 3GPP TS 23.038 section 6.2.1: the basic table, and the
-extension table behind ESC (two septets a character); section 6.1.2.1: septets packed into octets.
+extension table behind ESC (two septets a character). Section 6.1.2.1: septets packed into octets.
 
-The tables are aiosmpplib's; its codec works character by character (8 us for 132 of them, here
-1 us) and is not used. Encoding is two passes in C: the standard library's charmap codec gives each
-character one octet, extension characters one above 0x7F, and a translate turns those octets into
-septets. The charmap codec is fast only where octet 0 stands for U+0000, so "@", whose septet is 0,
-has another octet in between.
+The tables are aiosmpplib's. Its codec goes character by character, at eight times the cost, and is
+not used. Encoding is two passes in C. The standard library's charmap codec gives each character one
+octet, and extension characters one above 0x7F. A translate turns those octets into septets.
+
+The charmap codec is fast only where octet 0 stands for U+0000. So "@", whose septet is 0, has
+another octet in between.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ _OCTET_TO_SEPTET: Final = bytes(0 if octet == _AT_OCTET else octet for octet in 
 _EXTENSION_OCTETS: Final = [
     (bytes((code | _EXTENSION_BIT,)), bytes((ESCAPE, code))) for code in sorted(_EXTENSION)
 ]
-# What the tables do not define: an octet over 0x7F is shown as "?"; ESC before a septet without an
-# extension as that basic character (6.2.1 asks for it); ESC ESC, and a last lone ESC, as a space.
+# What the tables do not define. An octet over 0x7F is shown as "?". ESC before a septet without an
+# extension is that basic character (6.2.1 asks for it). ESC ESC, and a last lone ESC, are a space.
 _OCTET_TO_CHARACTER: Final = "".join(
     _BASIC.get(octet, "?") if octet != ESCAPE else "\x1b" for octet in range(256)
 )
@@ -92,9 +93,9 @@ def decode(septets: bytes) -> str:
 def unpack(octets: bytes, header_octets: int = 0) -> bytes:
     """Septets that stand packed in ``octets``, one per octet.
 
-    ``header_octets``: how many stood before them. Behind a header, fill bits bring the first septet
-    to a septet boundary (TS 23.040 section 9.2.3.24). Where the last septet may be 7 spare bits,
-    0 and CR are taken for padding: of SMPP's length in octets the count of septets is lost.
+    ``header_octets``: how many octets stood before them. Behind a header, fill bits bring the first
+    septet to a septet boundary (TS 23.040 section 9.2.3.24). Where the last septet may be 7 spare
+    bits, 0 and CR are taken for padding. SMPP counts octets, so the number of septets is lost.
     """
     fill_bits = -8 * header_octets % 7
     bits = 8 * len(octets) - fill_bits

@@ -1,5 +1,6 @@
-"""Owns the frames that were read and not worked yet, given out in slices; and the fault, if the
-stream has one. Must not decode them.
+"""Owns the frames that were read and not worked yet, given out in slices; and the stream's fault.
+
+Must not decode them.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from typing import Final
 
 from smpp.framing import FrameBuffer, FramingError
 
-# Far from the peer a full window is answered in a burst after a silence. Its first slots need not
-# wait until the last answer was looked at, so such a burst is worked in smaller slices; near it,
-# where reads follow each other, those cost 2 to 5 us a PDU.
+# Far from the peer, a full window is answered in a burst after a silence. Its first slots need not
+# wait until the last answer was looked at, so such a burst is worked in smaller slices. Near it,
+# where reads follow each other, smaller slices cost more.
 PDUS_PER_REFILL: Final = 25
 SILENCE_SECONDS: Final = 0.005
 

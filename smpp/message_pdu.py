@@ -1,11 +1,12 @@
 """Owns the PDUs that carry messages: submit_sm, deliver_sm, data_sm and their responses.
 
-Must not know sessions. SMPP 3.4 sections 4.4, 4.6 and 4.7. These are the hot ones, so they are our
-own: written with one bytes ``%`` and read with one regular expression each. Of the layouts tried on
-one core (join, struct per shape, find per field) these came within 20 % of the fastest and need no
-cache of shapes; aiosmpplib's ``from_pdu`` takes 15 times as long (18.7 us) and raises on what it
-does not know. A missing NUL or an over-long field does not match, and only then is the field at
-fault looked for.
+Must not know sessions. SMPP 3.4 sections 4.4, 4.6 and 4.7.
+
+These are the hot ones, so they are our own. Each is written with one bytes ``%`` and read with one
+regular expression. aiosmpplib's ``from_pdu`` takes 15 times as long, and raises on what it does not
+know (docs/decisions.md).
+
+A missing NUL or an over-long field does not match. Only then is the field at fault looked for.
 """
 
 from __future__ import annotations
@@ -318,9 +319,11 @@ def decode_data_sm(
 
 
 def decode_broken_message(frame: bytes) -> DeliverSm | DataSm | None:
-    """A deliver_sm or data_sm as far as it can be read, though ``decode`` has refused it: its text
-    or its TLVs are cut short. None for another command, and where its addresses are none. Never
+    """A deliver_sm or data_sm as far as it can be read, though ``decode`` has refused it. Never
     raises.
+
+    Its text or its TLVs are cut short. None for another command, and where its addresses cannot be
+    read.
     """
     _, command_id, _, sequence_number = HEADER.unpack_from(frame)
     pdu: DeliverSm | DataSm

@@ -1,9 +1,10 @@
 """Owns the way from octets to SMPP 3.4 PDUs and back: ``decode``, ``encode``, ``encode_many``.
 
 Must not do I/O, read a clock, or decide what to answer. The PDU classes live in message_pdu,
-cold_pdu, query_pdu and rare_pdu and are exported here. Field names, order and meaning are those of
-SMPP 3.4 section 4; octet strings are bytes without their NUL, numbers are plain ints (a vendor's
-status stays one).
+cold_pdu, query_pdu and rare_pdu, and are exported here.
+
+Field names, order and meaning are those of SMPP 3.4 section 4. Octet strings are bytes without
+their NUL. Numbers are plain ints, so a vendor's status stays one.
 """
 
 from __future__ import annotations

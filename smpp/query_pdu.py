@@ -56,8 +56,9 @@ class QuerySm(Record, gc=False):
 
 
 class QuerySmResp(MessageResponse, gc=False):
-    """query_sm_resp, 4.8.2. ``message_state`` as vocabulary.MessageState, 0 where none came;
-    ``final_date`` for smpp.times.parse, empty while the message is under way.
+    """query_sm_resp, 4.8.2. ``message_state`` as vocabulary.MessageState, 0 where none came.
+
+    ``final_date`` is for smpp.times.parse, and empty while the message is under way.
     """
 
     final_date: bytes = b""

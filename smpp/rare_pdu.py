@@ -1,8 +1,9 @@
 """Owns the PDUs that are hardly ever seen: submit_multi, outbind, alert_notification.
 
-Must not hold state or decide what to answer. SMPP 3.4 sections 4.1.7, 4.5 and 4.12. submit_multi is
-read as far as its sender and the number of its destinations, enough to refuse it: one message id
-for the receipts of many cannot be tracked (E10).
+Must not hold state or decide what to answer. SMPP 3.4 sections 4.1.7, 4.5 and 4.12.
+
+submit_multi is read up to its sender and the number of its destinations, enough to refuse it. One
+message id for the receipts of many cannot be tracked (E10).
 """
 
 from __future__ import annotations

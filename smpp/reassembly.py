@@ -1,9 +1,11 @@
 """Owns joining the parts of inbound messages (MO), in whatever order they come (E77).
 
 Must not answer, decode, or read a clock: ``now`` (seconds of any clock that does not go back) is an
-argument. Parts belong together by source, destination, reference and total; TS 23.040 section
-9.2.3.24.1 and SMPP 3.4 sections 5.3.2.22 to 5.3.2.24. What is held is bounded, and nothing that is
-held vanishes: it comes back whole, or as far as it came.
+argument. Parts belong together by source, destination, reference and total (TS 23.040 section
+9.2.3.24.1, SMPP 3.4 sections 5.3.2.22 to 5.3.2.24).
+
+What is held is bounded, and nothing that is held vanishes: it comes back whole, or as far as it
+came.
 """
 
 from __future__ import annotations
@@ -130,9 +132,10 @@ class ReassemblyCounters(Record):
 def inbound_part(
     pdu: ShortMessage | DataSm, context: object = None, settings: TextSettings = _PLAIN
 ) -> InboundPart:
-    """What a deliver_sm or data_sm carries, from short_message or message_payload, its UDH or its
-    SAR TLVs (the UDH wins where both speak of parts); its septets unpacked, which only the header
-    before them tells how. Never raises for what a peer sent.
+    """What a deliver_sm or data_sm carries, from short_message or message_payload. Never raises.
+
+    Its part comes from its UDH or its SAR TLVs; the UDH wins where both speak of parts. Its septets
+    are unpacked, which only the header before them tells how.
     """
     data = user_data(pdu)
     header_octets = len(data.whole) - len(data.octets)
@@ -167,8 +170,8 @@ def sar_concatenation(tlvs: Tlvs) -> Concatenation | None:
 class Reassembly:
     """The open messages of one connector. Call ``expire`` at ``deadline``.
 
-    A complete message is remembered for ``timeout_seconds`` by a hash of each part, so that parts
-    which a carrier sends again (because our answer was lost) do not make a second message.
+    A complete message is remembered for ``timeout_seconds``, by a hash of each part. A carrier
+    sends parts again when our answer was lost. They then make no second message.
     """
 
     def __init__(
@@ -199,7 +202,9 @@ class Reassembly:
         return None
 
     def feed(self, part: InboundPart, now: float) -> list[Assembled]:
-        """Take one part. What it completes, and what had to go for it, in that order of going."""
+        """Take one part. Returns what it completes and what had to go for it, in the order of
+        going.
+        """
         self.counters.parts += 1
         place = part.concatenation
         if place is None or place.total == 1:
@@ -227,8 +232,9 @@ class Reassembly:
         return gone
 
     def withdraw(self, part: InboundPart, contexts: Collection[object]) -> bool:
-        """Forget the open message that ``part`` belongs to, if exactly these contexts came for it:
-        somebody else joins it. Says whether it did.
+        """Forget the open message that ``part`` belongs to, so that somebody else joins it.
+
+        False, and nothing forgotten, unless exactly these contexts came for it.
         """
         place = part.concatenation
         assert place is not None

@@ -49,7 +49,7 @@ def response_to(request: MessageRequest, command_status: int) -> MessageResponse
 
 
 def bind_response(request: BindRequest, command_status: int, system_id: bytes) -> BindResp:
-    """``system_id`` is told only to whom is bound."""
+    """The answer to a bind. ``system_id`` is told only to a peer that is bound."""
     return BindResp(
         command_id=request.command_id | vocabulary.RESPONSE_BIT,
         sequence_number=request.sequence_number,
@@ -59,10 +59,10 @@ def bind_response(request: BindRequest, command_status: int, system_id: bytes) -
 
 
 def refusal_to(pdu: Pdu) -> Pdu | None:
-    """What says no to a request that its session does not take; None for what wants no answer.
+    """What says no to a request that its session does not take. None for what wants no answer.
 
-    Messages are refused for the state of the session, commands that nobody here serves for being
-    what they are. Responses, outbind and alert_notification (4.1.7, 4.12) have no response.
+    Messages are refused for the state of the session, commands that are not served here for what
+    they are. Responses, outbind and alert_notification (4.1.7, 4.12) have no response.
     """
     match pdu:
         case ShortMessage() | DataSm():
@@ -78,9 +78,9 @@ def refusal_to(pdu: Pdu) -> Pdu | None:
 def answer_to_malformed(error: PduError) -> Pdu | None:
     """The one answer to a body that could not be read (E65); None for a response.
 
-    It is the command's own response where its sender may be waiting for exactly that. A response
-    that cannot be read stays in the window: whether its message was taken is unknown, and that is
-    what its expiry says.
+    It is the command's own response where its sender may wait for exactly that. A response that
+    cannot be read stays in the window. Whether its message was taken is unknown, and that is what
+    its expiry says.
     """
     sequence, status = error.sequence_number, error.command_status
     if vocabulary.is_response(error.command_id):

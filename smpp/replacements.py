@@ -1,8 +1,8 @@
-"""Owns the table of typographic characters and what each is written as in plain letters.
+"""Owns the table of typographic characters, and what each is written as in plain letters.
 
-Must not decide when to replace, nor touch letters: an accent that is lost changes a name, a curly
-quotation mark that becomes a straight one changes nothing but the price (UCS-2 holds 70 characters
-instead of 160).
+Must not decide when to replace, nor touch letters. An accent that is lost changes a name. A curly
+quotation mark that becomes straight changes nothing but the price: UCS-2 holds 70 characters, not
+160.
 """
 
 from __future__ import annotations

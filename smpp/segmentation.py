@@ -1,9 +1,10 @@
-"""Owns cutting user data into parts and the header (UDH) that lets a phone join them again.
+"""Owns cutting user data into parts, and the header (UDH) that lets a phone join them again.
 
 Must not choose an alphabet. 3GPP TS 23.040 section 9.2.3.24: a part is 140 octets, that is 160
-septets or 70 UTF-16 code units, and the header comes out of them. Cuts never fall inside what a
-phone would show as two wrong characters (E73): an ESC pair, a surrogate pair, an emoji sequence, a
-letter and its marks.
+septets or 70 UTF-16 code units. The header comes out of them.
+
+Cuts never fall inside what a phone would then show as two wrong characters (E73). Such are an ESC
+pair, a surrogate pair, an emoji sequence, and a letter with its marks.
 """
 
 from __future__ import annotations
@@ -165,8 +166,10 @@ def _character(octets: bytes, offset: int, size: int) -> str:
 
 
 def _extends(character: str) -> bool:
-    """Whether it belongs to the character before it: joiners, marks (accents, vowel signs,
-    variation selectors, keycaps), skin tones, the tags of a subdivision's flag.
+    """Whether it belongs to the character before it.
+
+    Such are joiners, marks (accents, vowel signs, variation selectors, keycaps), skin tones, and
+    the tags of a subdivision's flag.
     """
     return (
         unicodedata.category(character)[0] == "M"
@@ -181,7 +184,9 @@ def _is_regional_indicator(character: str) -> bool:
 
 
 def _regional_indicators_before(octets: bytes, start: int, offset: int) -> int:
-    """Two of them make one flag. The last cut, at ``start``, did not tear one."""
+    """How many stand before it. Two of them make one flag, and the last cut, at ``start``, tore
+    none.
+    """
     count = 0
     while offset - 4 >= start and _is_regional_indicator(_character(octets, offset - 4, 4)):
         count += 1

@@ -1,9 +1,11 @@
-"""Owns one SMPP session without its socket: bytes in, batches out, bytes to send (SMPP 3.4
-section 2.2). The same machine is the ESME's and the SMSC's side; ``now`` (seconds of any clock that
-does not go back) is an argument. Must not touch a socket, a timer, or a log.
+"""Owns one SMPP session without its socket: bytes in, batches out, bytes to send (SMPP 3.4 section
+2.2).
 
-Nothing that the peer sends raises: an unreadable body is answered once and the session goes on
-(E65); an unreadable stream (E61) ends the session with a reason.
+Must not touch a socket, a timer, or a log. ``now`` (seconds of any clock that does not go back) is
+an argument. The same machine is the ESME's and the SMSC's side.
+
+Nothing that the peer sends raises. An unreadable body is answered once and the session goes on
+(E65). An unreadable stream (E61) ends the session with a reason.
 """
 
 from __future__ import annotations
@@ -215,7 +217,7 @@ class SessionMachine:
         return batch
 
     def _on_malformed(self, frame: bytes, error: PduError) -> DeliverSm | DataSm | None:
-        """What can be read of a message for us although its end is broken; all else is answered."""
+        """Take what can be read of a message for us although its end is broken. Answer all else."""
         self.counters.pdus_malformed += 1
         message = decode_broken_message(frame) if self.role is Role.ESME else None
         if message is None and (answer := refusals.answer_to_malformed(error)) is not None:

@@ -1,7 +1,7 @@
 """Owns the asyncio side of one session: its transport, its one timer, its slices. Both ends use it.
 
-Must not decide anything about SMPP: session_machine does. No task, lock or log line per message;
-what one call produces is one ``transport.write``.
+Must not decide anything about SMPP: session_machine does. No task, lock or log line per message.
+What one call produces is one ``transport.write``.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from smpp.session_machine import PDUS_PER_SLICE, SessionMachine
 from smpp.tls import explain
 
 # Above the high mark nothing new is submitted (free_slots is 0) until the buffer fell to the low
-# one. Answers still go out, up to the maximum: to stop reading instead could lock both ends, each
+# one. Answers still go out, up to the maximum. To stop reading instead could lock both ends, each
 # waiting for the other to read. A peer that takes nothing for that long is cut off (E45, E51).
 WRITE_BUFFER_BYTES_HIGH: Final = 256 * 1024
 WRITE_BUFFER_BYTES_LOW: Final = 64 * 1024
 WRITE_BUFFER_BYTES_MAX: Final = 4 * 1024 * 1024
-# What a loop's TLS layer may hold that it took from the socket and has not given us: asyncio and
+# What a loop's TLS layer may hold that it took from the socket and has not given us. asyncio and
 # uvloop stop reading at 512 KiB, and one read of at most 256 KiB may come on top.
 TLS_HELD_BYTES_MAX: Final = 1024 * 1024
 TLS_QUIET_TURNS: Final = 3  # turns of the loop within which a TLS layer passes on what it holds
@@ -257,9 +257,11 @@ class SessionProtocol(asyncio.Protocol):
     # --- time ------------------------------------------------------------------------------------
 
     def _arm(self, deadline: float | None) -> None:
-        """One timer a session. It wakes at the deadline or after the shortest timeout, whichever
-        is first: a deadline made in the meantime lies at least that far ahead, so none is missed
-        and traffic never has to move the timer.
+        """Set the session's one timer. It wakes at the deadline or after the shortest timeout, if
+        that is sooner.
+
+        A deadline made in the meantime lies at least that far ahead. So none is missed, and traffic
+        never has to move the timer.
         """
         if self._timer is not None:
             self._timer.cancel()
@@ -275,12 +277,12 @@ class SessionProtocol(asyncio.Protocol):
     def _on_timer(self) -> None:
         """Nothing expires before what lay in the socket at this moment was read and worked (E31).
 
-        Event loops run timers before or after reads as they like, and one read may not bring all;
-        so the kernel is asked how many bytes wait, and the expiry waits for exactly those. While
+        Event loops run timers before or after reads as they like, and one read may not bring all.
+        So the kernel is asked how many bytes wait, and the expiry waits for exactly those. While
         the owner has paused reading it waits, too: the answer may be behind what was not read.
 
-        A full socket buffer keeps further answers at the peer. So a loop that woke late, because
-        something held it up, first gives the peer the time back that it took, once.
+        A full socket buffer keeps further answers at the peer. So a loop that woke late gives the
+        peer the time back that it took, once.
 
         Under TLS the kernel counts other bytes than we do, see ``_await_quiet``.
         """
@@ -320,11 +322,12 @@ class SessionProtocol(asyncio.Protocol):
         self._arm(self.machine.deadline())
 
     def _await_quiet(self) -> None:
-        """Under TLS nothing tells how many bytes are still to come: those in the kernel are
-        enciphered, and the TLS layer holds some of its own, all of them while reading is paused. So
-        an expiry waits until the kernel holds nothing and a few turns of the loop brought nothing
-        either; or, where the peer never pauses, for more than both could hold. It may be late by
-        that, never early.
+        """Under TLS nothing tells how many bytes are still to come.
+
+        Those in the kernel are enciphered, and the TLS layer holds some of its own; all of them,
+        while reading is paused. So an expiry waits until the kernel holds nothing, and a few turns
+        of the loop brought nothing either. Where the peer never pauses, it waits for more than both
+        could hold. It may be late by that, never early.
         """
         if self._encrypted and self._expiry is not None and not self._awaiting_quiet:
             self._awaiting_quiet = True

@@ -1,9 +1,10 @@
 """Owns the way from a text to the user data of its parts; decoding's is the way back.
 
 Must not send, nor change the text: what does not fit is refused, never replaced or cut short (E72,
-E81). GSM 03.38 where every character is in it, else UCS-2, by which the field means UTF-16BE
-without a byte order mark (E71); 3GPP TS 23.038 and 23.040, SMPP 3.4 section 5.2.19. What one
-carrier wants otherwise is encoding's.
+E81). Must not know what one carrier wants otherwise (encoding's).
+
+It is GSM 03.38 where every character is in it, else UCS-2. By that the field means UTF-16BE without
+a byte order mark (E71). 3GPP TS 23.038 and 23.040, SMPP 3.4 section 5.2.19.
 """
 
 from __future__ import annotations
@@ -96,10 +97,11 @@ def encode_text(
 ) -> Encoded:
     """``text`` as the user data of one or several short messages.
 
-    ``reference`` tells the parts of one message from those of others to the same number; any
-    counter will do, it wraps. 16-bit references cost one unit a part. A byte order mark in front is
-    left out: it is no part of the text and would force UCS-2. Raises TooManyParts, Unencodable, and
-    ValueError for ``parts_max`` outside 1...255.
+    ``reference`` tells the parts of one message from those of others to the same number. Any
+    counter will do; it wraps. 16-bit references cost one unit a part. A byte order mark in front is
+    left out: it is no part of the text and would force UCS-2.
+
+    Raises TooManyParts, Unencodable, and ValueError for ``parts_max`` outside 1...255.
     """
     if not 1 <= parts_max <= PARTS_MAX:
         raise ValueError(f"parts_max is {parts_max}, 1 to {PARTS_MAX} can be sent")
@@ -155,8 +157,8 @@ def estimate_of(
 
 
 def decode_ucs2(octets: bytes) -> str:
-    """UTF-16BE, unless a byte order mark in front (E71), or what it would be else, says UTF-16LE.
-    Never raises.
+    """UTF-16BE; or UTF-16LE where a byte order mark (E71), or what it would be else, says so. Never
+    raises.
     """
     if octets[:2] == b"\xff\xfe":
         return octets[2:].decode("utf-16-le", "replace")
@@ -166,8 +168,10 @@ def decode_ucs2(octets: bytes) -> str:
 
 
 def _is_swapped(octets: bytes) -> bool:
-    """Whether these are ASCII in UTF-16LE: read as UTF-16BE each character would be a multiple of
-    256, of which few are in use, and those are not alone in a text.
+    """Whether these are ASCII in UTF-16LE.
+
+    Read as UTF-16BE each character would then be a multiple of 256. Few of those are in use, and
+    they do not stand alone in a text.
     """
     if len(octets) < 4 or len(octets) & 1 or any(octets[1::2]):
         return False

@@ -1,9 +1,10 @@
 """Owns the SMPP time format, ``YYMMDDhhmmsstnnp`` (E70): datetimes and timedeltas to it and back.
 
-Must not read a clock. SMPP 3.4 section 7.1.1. Absolute times are written in UTC, so no reader has
-to understand quarter hours; relative ones use days and less, since nobody agrees how long the
-format's months and years are. aiosmpplib's functions are not used: they read the year 2026 as 26
-and write every zone west of Greenwich wrong.
+Must not read a clock. SMPP 3.4 section 7.1.1.
+
+Absolute times are written in UTC, so no reader has to understand quarter hours. Relative ones use
+days and less, since nobody agrees how long the format's months and years are. aiosmpplib's
+functions are not used. They read the year 2026 as 26, and write every zone west of Greenwich wrong.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def absolute_seconds(seconds: int) -> bytes:
     return absolute(datetime.fromtimestamp(seconds, UTC))
 
 
-# Messages of one campaign end at the same moment: 4.5 us without the memory, 0.1 us with it.
+# Messages of one campaign end at the same moment. Remembering it makes one 45 times cheaper.
 @lru_cache(maxsize=256)
 def relative_seconds(seconds: int) -> bytes:
     """As `relative`, for whole seconds."""

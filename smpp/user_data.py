@@ -1,9 +1,11 @@
 """Owns where the user data of a PDU stands, where its header ends, and how it reads as plain text.
 
 Must not know what a text means: receipts and messages from handsets are read alike. SMPP 3.4
-sections 4.6.1 and 5.3.2.32, TS 23.040 section 9.2.3.24. Peers write a header without saying so, a
-text twice, UTF-16 in either order under any data_coding: each is recognised by what cannot well be
-anything else. Nothing that a peer sends makes this module raise.
+sections 4.6.1 and 5.3.2.32, TS 23.040 section 9.2.3.24.
+
+Peers write a header without saying so, a text twice, UTF-16 in either order under any data_coding.
+Each is recognised by what cannot well be anything else. Nothing that a peer sends makes this module
+raise.
 """
 
 from __future__ import annotations
@@ -46,8 +48,10 @@ class UserData(Record, frozen=True, gc=False):
 
 
 def user_data(pdu: ShortMessage | DataSm) -> UserData:
-    """From short_message, the message_payload TLV, or both: of a text that stands in both, one only
-    begun, the longer counts; of two that differ the payload goes on where short_message ends.
+    """The user data from short_message, the message_payload TLV, or both.
+
+    Of a text that stands in both, one only begun, the longer counts. Of two that differ, the
+    payload goes on where short_message ends.
     """
     short = pdu.short_message if isinstance(pdu, ShortMessage) else b""
     payload = (tlv_value(pdu.tlvs, TLV_MESSAGE_PAYLOAD) or b"") if pdu.tlvs else b""
@@ -71,8 +75,9 @@ def user_data(pdu: ShortMessage | DataSm) -> UserData:
 
 
 def usual_octets(pdu: ShortMessage | DataSm) -> bytes | None:
-    """What readings() reads first, found sooner: a short_message and no sign of a header, nor of a
-    message_payload; None for the rest.
+    """What readings() reads first, found sooner; None where it takes more than a short_message.
+
+    None, that is, where there is any sign of a header or of a message_payload.
     """
     if pdu.esm_class & ESM_CLASS_UDHI or not isinstance(pdu, ShortMessage):
         return None
@@ -85,8 +90,9 @@ def usual_octets(pdu: ShortMessage | DataSm) -> bytes | None:
 
 
 def readings(data: UserData, data_coding: int, settings: TextSettings) -> Iterator[str]:
-    """The user data as plain text on one line, the likeliest way first: by what the octets show,
-    by data_coding, and with what may have been no header.
+    """The user data as plain text on one line, the likeliest way to read it first.
+
+    First by what the octets show, then by data_coding, then with what may have been no header.
     """
     octets = data.octets[:PLAIN_OCTETS_MAX]
     yield plain_text(octets)
@@ -97,8 +103,9 @@ def readings(data: UserData, data_coding: int, settings: TextSettings) -> Iterat
 
 
 def plain_text(octets: bytes) -> str:
-    """ASCII or Latin-1, or UTF-16 where the octets show it, without control characters: text that
-    PostgreSQL can store.
+    """ASCII or Latin-1, or UTF-16 where the octets show it, without control characters.
+
+    PostgreSQL can store such a text.
     """
     text = octets.decode("latin-1")
     if text.isascii() and text.isprintable():

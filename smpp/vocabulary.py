@@ -1,9 +1,11 @@
 """Owns the protocol's names and numbers: command ids, statuses, TON/NPI, TLV tags, flag bits.
 
-Everything that aiosmpplib names is derived from its enumerations, once, at import, as plain ints:
-comparing an IntEnum member costs several times what an int does, and an unknown number from a
-carrier (vendor statuses such as 0x480) must stay a number instead of raising ValueError. Must not
-parse or build anything. Source of the values: SMPP 3.4 sections 5.1.2, 5.1.3, 5.2 and 5.3.2.
+Must not parse or build anything. The values are those of SMPP 3.4 sections 5.1.2, 5.1.3, 5.2 and
+5.3.2.
+
+What aiosmpplib names is derived from its enumerations, once, at import, as plain ints. Comparing an
+IntEnum member costs several times what an int does. And an unknown number from a carrier (vendor
+statuses such as 0x480) must stay a number, and not raise ValueError.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""Owns the requests that we wrote and the peer has not answered: their sequence numbers, contexts
-and deadlines. Must not know what the requests say, nor read a clock.
+"""Owns the requests that we wrote and the peer has not answered.
 
-Deadlines are handed in in order (a session's response timeout does not change and its clock does
-not go back), so the oldest request is always the first key of an insertion-ordered dict: expiry
+That is their sequence numbers, contexts and deadlines. Must not know what the requests say, nor
+read a clock.
+
+Deadlines are handed in in order: a session's response timeout does not change, and its clock does
+not go back. So the oldest request is always the first key of an insertion-ordered dict. Expiry
 looks at the expired ones and one more, never at the whole window.
 """
 
@@ -30,8 +32,8 @@ class Window:
     """At most ``capacity`` requests in flight, each with the caller's context.
 
     Also numbers the session's other requests (bind, enquire_link, unbind), for they share one
-    sequence (SMPP 3.4 section 3.2): 1 to 0x7FFFFFFF, then 1 again, never one that is in flight
-    (E67).
+    sequence (SMPP 3.4 section 3.2). It goes from 1 to 0x7FFFFFFF, then from 1 again, and skips what
+    is in flight (E67).
     """
 
     __slots__ = ("_entries", "_last_sequence", "_late", "capacity")
@@ -86,8 +88,8 @@ class Window:
         return self._entries.pop(sequence, None)
 
     def settle_late(self, sequence: int) -> object | None:
-        """The context of an expired request that is answered after all, once; of the last LATE_MAX
-        of them.
+        """The context of an expired request that is answered after all, once. Only the last
+        LATE_MAX are known.
         """
         return self._late.pop(sequence, None)
 

@@ -1,7 +1,7 @@
 """The audit table: who changed what, and when.
 
-Owns the writes of `audit`, which only ever grows. Whoever changes something appends here in the
-same transaction. Must not hold a telephone number: the subject is its keyed index.
+Owns the writes of `audit`, which only ever grows. Must not hold a telephone number: the subject is
+its keyed index. Whoever changes something appends here in the same transaction.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ _SQL = sql.load("storage")
 
 
 class AuditEntry(msgspec.Struct, gc=False, frozen=True):
-    """One change. `id` is time-ordered and so says when; `actor` such as "key 7" or "keyword"."""
+    """One change. `id` is ordered by time, and so says when. `actor`: such as "key 7" or
+    "keyword".
+    """
 
     id: int
     account: int

@@ -26,7 +26,7 @@ class Category(IntEnum):
 
     @classmethod
     def of(cls, label: str) -> Category:
-        """The category with this label. Raises ValueError naming the four labels."""
+        """The category with this label. Raises ValueError that names the four labels."""
         try:
             return _BY_LABEL[label]
         except KeyError:

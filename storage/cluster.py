@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     from storage.file_lock import FileLock
 
-PORT = 5432  # only a name here: part of the socket's file name, nothing listens on TCP
+PORT = 5432  # a part of the socket's file name; nothing listens on TCP
 USER = "smsgate"
 LOG_BYTES_MAX = 4 << 20
 
-# What a connection held idle in a transaction pins costs every claim (0.9 ms became 34 ms), jit and
-# parallel workers cost the hot path its cores, and outbox rows die so fast that autovacuum has to
+# A connection that idles in a transaction pins dead rows, which every claim then passes over. jit
+# and parallel workers cost the hot path its cores. Outbox rows die so fast that autovacuum has to
 # look often.
 SETTINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -46,13 +46,14 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
         "min_wal_size": "512MB",
         "checkpoint_timeout": "15min",
         "idle_in_transaction_session_timeout": "30s",
-        "max_locks_per_transaction": "256",  # a report over 400 days locks every leaf
+        "max_locks_per_transaction": "256",  # a report over 400 days locks every partition
         "max_parallel_workers_per_gather": "0",
         "jit": "off",
         "autovacuum_naptime": "10s",
         "timezone": "UTC",
         "log_timezone": "UTC",
-        "log_min_messages": "log",  # no refused statement of a client: its text may hold a message
+        # No refused statement of a client, whose text may hold a message
+        "log_min_messages": "log",
         "log_min_error_statement": "panic",
         "log_checkpoints": "off",
         "log_startup_progress_interval": "2s",
@@ -81,8 +82,8 @@ class ConnectionTarget:
 
 @dataclass(frozen=True, slots=True)
 class PostmasterFile:
-    """`postmaster.pid`: process, folder, start time, port, socket folder, listen address, memory
-    key, state.
+    """`postmaster.pid`, by line: process, folder, start time, port, socket folder, listen address,
+    memory key, state.
     """
 
     pid: int
@@ -100,8 +101,8 @@ class PostmasterFile:
 
 
 def target_of(cluster: Path) -> ConnectionTarget | None:
-    """Where the server of this cluster says it listens, once it says that it is ready. It may have
-    been killed since.
+    """Where the server of this cluster listens, once it says that it is ready. It may have died
+    since.
     """
     server = PostmasterFile.read(cluster)
     if server is None or server.state != "ready":
@@ -112,7 +113,7 @@ def target_of(cluster: Path) -> ConnectionTarget | None:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A home with the programs for it: the blocking steps on files and short commands."""
+    """A cluster's folder with the programs for it: blocking steps on files, and short commands."""
 
     home: Home
     binaries: Binaries
@@ -123,7 +124,7 @@ class Cluster:
         return self.home.folder / "running.lock"
 
     def target(self) -> ConnectionTarget | None:
-        """Where the server says it listens, once it says that it is ready."""
+        """Where the server listens, once it says that it is ready."""
         return target_of(self.home.cluster)
 
     def what_it_does(self) -> str:
@@ -196,7 +197,7 @@ class Cluster:
         options = shlex.join(
             part for name, value in values.items() for part in ("-c", f"{name}={value}")
         )
-        # Relative paths: pg_ctl hands them to a shell in double quotes, where a $ in ours would be
+        # Relative paths: pg_ctl hands them to a shell in double quotes, where a $ would be
         # expanded.
         finished = self._pg_ctl(
             "start", "--no-wait", "--log=log/server.log", f"--options={options}", lock=lock
@@ -205,7 +206,9 @@ class Cluster:
             raise EmbeddedError(f"PostgreSQL did not start: {finished.stdout.strip()}")
 
     def ask_to_stop(self) -> subprocess.CompletedProcess[str]:
-        """Disconnects every client. Fails while the server is not yet far enough to be told."""
+        """Ask the server to stop; it disconnects every client. Fails while it has not started far
+        enough.
+        """
         return self._pg_ctl("stop", "--no-wait", "--mode=fast")
 
     def _pg_ctl(
@@ -225,7 +228,7 @@ class Cluster:
             self.home.account.make_folder(folder)
 
     def trim_log(self) -> int:
-        """Bound the log: what one server wrote is kept, older is dropped. Returns its present size
+        """Bound the log: the last server's lines are kept, older ones are dropped. Returns its size
         in bytes.
         """
         try:
@@ -238,7 +241,7 @@ class Cluster:
         return 0
 
     def complaint(self, log_offset: int) -> str:
-        """Why the last server gave up, from its log."""
+        """Why the last server gave up, by its log."""
         return _last_line_with(
             self._log_lines(log_offset), ("FATAL:", "PANIC:", "could not", "ERROR:")
         )
@@ -252,11 +255,11 @@ class Cluster:
             return []
 
     def remove_remains(self) -> None:
-        """Forget a dead server. To be called with the running lock only: no process of this cluster
-        is left then.
+        """Delete what a dead server left. Hold the running lock: then no process of this cluster is
+        left.
 
-        PostgreSQL would refuse to start when the dead one's process id now belongs to somebody
-        else, or to a zombie.
+        PostgreSQL refuses to start if the dead one's process id belongs to another process now, or
+        to a zombie.
         """
         (self.home.cluster / "postmaster.pid").unlink(missing_ok=True)
 
@@ -272,7 +275,9 @@ class Cluster:
 
 
 def _last_line_with(lines: list[str], words: tuple[str, ...]) -> str:
-    """The last line that has the first word found in any: the cause, not what followed from it."""
+    """The last line with the first of these words that is found. It is the cause, not what followed
+    from it.
+    """
     for word in words:
         for line in reversed(lines):
             _before, found, after = line.partition(word)

@@ -1,7 +1,7 @@
-"""Recipient numbers at rest: AES-SIV ciphertext to read them again, a keyed HMAC to find them.
+"""Recipient numbers at rest: AES-SIV to decrypt them again, a keyed HMAC to find them.
 
-Owns both transformations, the masked form, and the check that a database belongs to our key. Must
-not keep a number, and must not know where the columns are.
+Owns both, the masked form, and the check that a database belongs to our key. Must not keep a
+number, and must not know where the columns are.
 """
 
 from __future__ import annotations
@@ -30,20 +30,22 @@ _BLOCK_BYTES = 64  # of SHA-256
 
 
 class KeyMismatch(Exception):
-    """The database was written with another key: one line for the operator."""
+    """The database was written with another key. One line for the operator."""
 
 
 class UnreadableNumber(Exception):
-    """Not a number that our key sealed."""
+    """The octets are no number that our key encrypted."""
 
 
 class NumberVault:
-    """Seals, opens and indexes E.164 numbers ("+8613812345678").
+    """Encrypts, decrypts and indexes E.164 numbers ("+8613812345678").
 
-    Sealing is deterministic (AES-SIV, RFC 5297) and so is the index (HMAC-SHA256, cut to 16 bytes);
-    their keys are derived separately. There are few enough numbers to try them all, so both are as
-    secret as the key is. `rewritten`: no index of the release before stands in a table any more in
-    which somebody is looked for to be spared (index_rewrite).
+    Encryption is deterministic (AES-SIV, RFC 5297), and so is the index (HMAC-SHA256, cut to 16
+    octets). Their keys are derived separately. There are few enough numbers to try them all, so
+    both are only as secret as the key.
+
+    `rewritten`: in tables that decide who is spared, no index of the release before is left
+    (index_rewrite.py).
     """
 
     __slots__ = (
@@ -53,7 +55,7 @@ class NumberVault:
     def __init__(self, keys: NumberKeys) -> None:
         self.fingerprint = keys.fingerprint
         self.rewritten = False
-        self.unreadable = 0  # stored numbers met that could not be opened
+        self.unreadable = 0  # stored numbers that could not be decrypted, since start
         self._siv = AESSIV(keys.derive("number seal", 64))
         self._raw = AESSIV(keys.derive("raw delivery", 64))
         self._inner, self._outer = _hmac_blocks(keys.derive("number index", 32))
@@ -64,15 +66,16 @@ class NumberVault:
         return self._siv.encrypt(msisdn.encode(), None)
 
     def open(self, sealed: bytes) -> str:
-        """The number. Raises UnreadableNumber for what our key did not seal."""
+        """The number. Raises UnreadableNumber for what our key did not encrypt."""
         try:
             return self._siv.decrypt(sealed, None).decode()
         except (InvalidTag, ValueError) as error:
             raise UnreadableNumber("sealed with another key, or damaged") from error
 
     def open_or_none(self, sealed: bytes) -> str | None:
-        """The number; None, and counted, for what our key did not seal: one damaged row must not
-        sink those beside it.
+        """The number; None, and counted, for what our key did not encrypt.
+
+        One damaged row must not sink those beside it.
         """
         try:
             return self.open(sealed)
@@ -81,11 +84,13 @@ class NumberVault:
             return None
 
     def seal_octets(self, octets: bytes, row_id: int) -> bytes:
-        """What a carrier delivered, under a key of its own; good for the row with this id only."""
+        """Encrypt what a carrier delivered, under a key of its own. It is bound to the row with
+        this id.
+        """
         return self._raw.encrypt(octets, [row_id.to_bytes(8, "big")])
 
     def open_octets(self, sealed: bytes, row_id: int) -> bytes | None:
-        """As it was sealed; None, and counted, for what our key did not seal for this row."""
+        """The octets; None, and counted, for what our key did not encrypt for this row."""
         try:
             return self._raw.decrypt(sealed, [row_id.to_bytes(8, "big")])
         except (InvalidTag, ValueError):
@@ -93,17 +98,17 @@ class NumberVault:
             return None
 
     def index(self, msisdn: str) -> bytes:
-        """What the subscriber is found by, in whatever form the number is written: 16 octets."""
+        """The index of the subscriber, whichever form the number is written in: 16 octets."""
         if msisdn[1:3] in SEVERAL_FORMS:
             msisdn = canonical(msisdn)
-        inner = self._inner.copy()  # as digest does, without the call: each message comes by here
+        inner = self._inner.copy()  # as digest() does, without the call: each message passes here
         inner.update(msisdn.encode())
         outer = self._outer.copy()
         outer.update(inner.digest())
         return outer.digest()[:INDEX_BYTES]
 
     def digest(self, text: str) -> bytes:
-        """Any text under the index's key: 16 octets."""
+        """The HMAC of any text under the index's key: 16 octets."""
         inner = self._inner.copy()
         inner.update(text.encode())
         outer = self._outer.copy()
@@ -111,22 +116,25 @@ class NumberVault:
         return outer.digest()[:INDEX_BYTES]
 
     def other_indexes(self, msisdn: str) -> tuple[bytes, ...]:
-        """What the release before may have indexed the same subscriber by: none for most."""
+        """Other indexes that the release before may have used for this subscriber. Most have
+        none.
+        """
         if msisdn[1:3] not in SEVERAL_FORMS:
             return ()
         return tuple(map(self.digest, forms_indexed_before(msisdn)))
 
     def indexes(self, msisdn: str) -> tuple[bytes, ...]:
-        """`index` and the others, for tables that are not rewritten."""
+        """index() and the other ones, for tables that are not rewritten."""
         return (self.index(msisdn), *self.other_indexes(msisdn))
 
     def old_indexes(self, msisdn: str) -> tuple[bytes, ...]:
-        """The same, as long as such an index may stand in a table that is rewritten."""
+        """The other ones, as long as they may stand in a table that is rewritten."""
         return () if self.rewritten else self.other_indexes(msisdn)
 
     def request_fingerprint(self, to: str, sender: str, category: int, text: str) -> bytes:
-        """What tells whether two messages ask for the same, and gives nobody who lacks the key a
-        way to try numbers or texts: 16 octets. None of the values holds a NUL.
+        """Equal for two messages that ask for the same: 16 octets. No value may hold a NUL.
+
+        Without the key nobody can use it to try numbers or texts.
         """
         inner, outer = (block.copy() for block in self._request)
         inner.update(f"{to}\0{sender}\0{category}\0{text}".encode())
@@ -145,7 +153,7 @@ class NumberVault:
 
 
 def _hmac_blocks(key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
-    """HMAC with its two key blocks hashed once: 0.7 µs a number, where hmac.digest takes 1.8."""
+    """HMAC with its two key blocks hashed once: 0.7 us a number."""
     key = key.ljust(_BLOCK_BYTES, b"\0")
     inner = hashlib.sha256(bytes(octet ^ 0x36 for octet in key))
     return inner, hashlib.sha256(bytes(octet ^ 0x5C for octet in key))
@@ -165,9 +173,9 @@ def mask(msisdn: str) -> str:
 
 
 async def check_fingerprint(connection: Connection, vault: NumberVault) -> None:
-    """Mark a new database with our key's fingerprint; refuse one that was marked by another.
+    """Mark a new database with our key's fingerprint. Raises KeyMismatch for one with another mark.
 
-    Raises KeyMismatch: with a changed index nobody who opted out would be found any more.
+    With a changed index nobody who opted out would be found any more.
     """
     await connection.execute(SQL["claim_installation"], vault.fingerprint)
     recorded = await connection.fetchval(SQL["key_fingerprint"])

@@ -1,8 +1,7 @@
-"""The data folder and where its database lives; the account that PostgreSQL runs as when we are
-root.
+"""The data folder, where its database lives, and the account that PostgreSQL runs as.
 
-Owns what lies where on disk and with which modes. Must not change the mode of a folder it did not
-make, and must not start anything but the one-line checks of what an account can reach.
+Owns what lies where on disk, and with which modes. Must not change the mode of a folder it did not
+make. Must not start anything but short checks of what an account can reach.
 """
 
 from __future__ import annotations
@@ -23,13 +22,11 @@ if TYPE_CHECKING:
 
 SYSTEM_FOLDER = Path("/var/lib/smsgate")
 LOCATION_FILE = "postgres.location"
-COMMAND_SECONDS_MAX = (
-    300.0  # initdb on a slow disk is the longest; everything else takes milliseconds
-)
+COMMAND_SECONDS_MAX = 300.0  # initdb on a slow disk is the longest; all else takes milliseconds
 
-# `nobody` exists on every system we run on, and PostgreSQL refuses a uid that the password file
-# does not know, so an invented uid would not do. An operator who runs other things as nobody
-# creates an account `smsgate`.
+# `nobody` exists on every system we run on. PostgreSQL refuses a uid that the password file does
+# not have, so an invented one would not do. Where other things run as nobody, an operator creates
+# an account `smsgate`.
 ACCOUNTS = ("smsgate", "nobody")
 
 # A Unix socket path has 107 bytes at most; PostgreSQL adds "/.s.PGSQL.5432" to the folder.
@@ -37,20 +34,20 @@ SOCKET_FOLDER_BYTES_MAX = 107 - len("/.s.PGSQL.5432")
 
 
 class EmbeddedError(Exception):
-    """The embedded PostgreSQL cannot be used: one line that tells the operator what to do."""
+    """The embedded PostgreSQL cannot be used. One line that tells the operator what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who runs PostgreSQL. `None` in both ids: whoever we are ourselves."""
+    """The account that runs PostgreSQL. `None` in both ids: our own."""
 
     uid: int | None
     gid: int | None
 
     @classmethod
     def choose(cls) -> Account:
-        """Ourselves, or an unprivileged account when we are root: PostgreSQL refuses to run as
-        root.
+        """Our own account; or an unprivileged one when we are root, since PostgreSQL refuses to run
+        as root.
         """
         if os.geteuid() != 0:
             return cls(None, None)
@@ -67,9 +64,10 @@ class Account:
     def run(
         self, command: Sequence[str], *, pass_fds: Sequence[int] = (), cwd: Path = Path("/")
     ) -> subprocess.CompletedProcess[str]:
-        """Run a short command as this account, blocking; output captured in a file, never a pipe.
+        """Run a short command as this account, blocking. Its output goes to a file, never to a
+        pipe.
 
-        A server that outlives the command keeps what it inherited open, and a pipe would then never
+        A server that outlives the command keeps what it inherited open. A pipe would then never
         end.
         """
         with tempfile.TemporaryFile("w+") as output:
@@ -92,8 +90,8 @@ class Account:
             return subprocess.CompletedProcess(command, finished.returncode, output.read(), "")
 
     def can(self, access: str, path: Path) -> bool:
-        """Whether the account itself sees `path` as `x` (enter) or `w` (write): asked of the
-        kernel, as it.
+        """Whether the account may enter `path` (`x`) or write in it (`w`). The kernel is asked, as
+        that account.
         """
         if self.uid is None:
             return os.access(path, {"x": os.X_OK, "w": os.W_OK}[access])
@@ -103,7 +101,7 @@ class Account:
         )
 
     def owns_folder(self, path: Path) -> bool:
-        """Whether this is a private folder of the account, and no link to one."""
+        """Whether this is a private folder of the account, and no symbolic link to one."""
         try:
             status = path.lstat()
         except FileNotFoundError:
@@ -113,7 +111,7 @@ class Account:
         return private and status.st_uid == owner
 
     def make_folder(self, path: Path) -> None:
-        """A new private folder of this account. Raises FileExistsError."""
+        """Make a private folder of this account. Raises FileExistsError."""
         path.mkdir(mode=0o700)
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
@@ -123,7 +121,7 @@ class Account:
 class Home:
     """The folder of one database: its cluster, log, locks and password.
 
-    As root the folder itself stays root's (so that the account cannot plant links in it) and only
+    As root the folder itself stays root's, so that the account cannot plant links in it. Only
     `cluster` and `log` belong to the account.
     """
 
@@ -148,10 +146,9 @@ class Home:
 
 
 def make_data_dir(path: Path) -> Path:
-    """The data folder, absolute, made if missing: 0700, or 0711 as root so that PostgreSQL's
-    account can pass.
+    """The absolute data folder, made if missing. Raises EmbeddedError when it cannot be made.
 
-    Raises EmbeddedError when it cannot be made.
+    Mode 0700; as root 0711, so that PostgreSQL's account can pass.
     """
     absolute = Path(os.path.abspath(path))
     try:
@@ -163,11 +160,11 @@ def make_data_dir(path: Path) -> Path:
 
 
 def find_home(data_dir: Path, account: Account, on_progress: Callable[[str], None]) -> Home:
-    """Where the database of `data_dir` lives, made if it is new.
+    """Where the database of `data_dir` lives, made if it is new. Raises EmbeddedError.
 
-    Inside the data folder if the account can get there, otherwise under /var/lib/smsgate, with a
-    file in the data folder that says so. A place once chosen is kept: choosing again could silently
-    begin an empty database. Raises EmbeddedError.
+    It is inside the data folder if the account can get there. Otherwise it is under
+    /var/lib/smsgate, and a file in the data folder says so. A place once chosen is kept: choosing
+    again could silently begin an empty database.
     """
     inside = Home(data_dir / "postgres", account)
     location = data_dir / LOCATION_FILE
@@ -192,7 +189,7 @@ def find_home(data_dir: Path, account: Account, on_progress: Callable[[str], Non
 
 
 def existing_cluster(data_dir: Path) -> Path | None:
-    """The folder of the cluster that `data_dir` has; None: it has none. Makes nothing."""
+    """The folder of the cluster that `data_dir` has; None without one. Makes nothing."""
     absolute = Path(os.path.abspath(data_dir))
     location = absolute / LOCATION_FILE
     folder = absolute / "postgres"
@@ -238,7 +235,7 @@ def _make_home(home: Home) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """A new file of mode 0600, whole or not at all, in place of an old one."""
+    """Write a file of mode 0600, whole or not at all, in place of an old one."""
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
@@ -249,7 +246,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def make_system_folder() -> Path:
-    """/var/lib/smsgate, made if missing; anyone may pass through, nobody may look."""
+    """/var/lib/smsgate, made if missing. Anyone may pass through, nobody may list it."""
     SYSTEM_FOLDER.mkdir(mode=0o711, parents=True, exist_ok=True)
     return SYSTEM_FOLDER
 
@@ -257,7 +254,7 @@ def make_system_folder() -> Path:
 def socket_folder(home: Home) -> Path:
     """A private folder, short enough for a Unix socket, recorded in the home.
 
-    The recorded one is used again, so that clients of a restarted server find it at the same place.
+    A recorded one is used again, so clients of a restarted server find it at the same place.
     """
     if home.socket_record.exists():
         recorded = Path(home.socket_record.read_text(encoding="utf-8").strip())

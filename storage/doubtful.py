@@ -1,8 +1,10 @@
-"""What to do about a COMMIT whose answer never came.
+"""COMMITs whose answer was lost, and the undoing of their work.
 
-Owns the memory of what one writer tried to commit without learning the outcome, and the order in
-which that is settled: the lost session is ended first, because its COMMIT may still be landing, and
-only then is the work undone. Must not know what the work was: the writer brings its own undoing.
+Owns what one writer tried to commit without learning the outcome, and the order in which that is
+settled. Must not know what the work was: the writer brings its own undoing.
+
+The lost session is ended first, because its COMMIT may still be landing. Only then is the work
+undone.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ _SQL = sql.load("storage")
 
 
 class Doubtful:
-    """One writer's ids whose commit is in doubt."""
+    """The ids of one writer whose commit is in doubt."""
 
     def __init__(self) -> None:
         self._ids: list[int] = []
@@ -28,7 +30,7 @@ class Doubtful:
 
     @asynccontextmanager
     async def guard(self, connection: Connection, ids: Sequence[int]) -> AsyncIterator[None]:
-        """Remember these ids if the body, a transaction on this connection, fails.
+        """Remember these ids if the body fails, a transaction on this connection.
 
         `ids` is read when it has failed, so the body may still add to it.
         """
@@ -40,7 +42,7 @@ class Doubtful:
             raise
 
     def remember(self, session: int, ids: Sequence[int]) -> None:
-        """The transaction of this session about these ids has an unknown end."""
+        """The transaction of this session about these ids has an unknown outcome."""
         self._ids += ids
         self._sessions.add(session)
 
@@ -51,7 +53,7 @@ class Doubtful:
     async def settle(
         self, connection: Connection, undo: Callable[[Connection, list[int]], Awaitable[None]]
     ) -> None:
-        """Undo what may have been committed after all. Free when nothing is in doubt."""
+        """Undo what may have been committed. Costs nothing when nothing is in doubt."""
         if not self._ids:
             return
         for session in self._sessions:
@@ -63,6 +65,6 @@ class Doubtful:
 
 
 async def end_session(connection: Connection, session: int) -> None:
-    """End a session of ours that was lost, unless it is this one, and wait until it is gone."""
+    """End a lost session of ours, unless it is this one. Returns when it is gone."""
     if session != connection.get_server_pid():
         await connection.execute(_SQL["end_session"], session)

@@ -1,14 +1,16 @@
-"""The embedded PostgreSQL: one cluster in a data folder, shared by every smsgate process that uses
-the folder.
+"""The embedded PostgreSQL: one cluster in a data folder, shared by every smsgate process there.
 
 Owns starting, joining, waiting for and stopping the server. Must not know the schema, and must not
 touch any folder but the cluster's own.
 
-Who is alive is told by file locks, never guessed from process ids: `holders.lock` is held, shared,
-by each process that uses the server; who can take it alone is the last one. `running.lock` is
-inherited by PostgreSQL itself, every process of it; who can take it knows that none is left, also
-after a kill -9 and across containers that share a volume. `start.lock` lets one process at a time
-start or stop.
+File locks tell who is alive; process ids are never guessed from. They hold after a kill -9, and
+across containers that share a volume.
+
+- `holders.lock` is held, shared, by each process that uses the server. Who can take it alone is the
+  last one.
+- `running.lock` is inherited by every process of PostgreSQL. Who can take it knows that none is
+  left.
+- `start.lock` lets one process at a time start or stop the server.
 """
 
 from __future__ import annotations
@@ -37,11 +39,11 @@ PROGRESS_SECONDS = 2.0
 
 
 class EmbeddedServer:
-    """One cluster in `data_dir`; several processes may share it.
+    """One cluster in `data_dir`. Several processes may share it.
 
-    `settings` go over those of `storage/cluster.py` and count only for the process that happens to
-    start the server. `on_progress` is given one line whenever something takes long or an operator
-    should know of it; it may come from another thread.
+    `settings` go over those of `storage/cluster.py`, for the process that happens to start the
+    server. `on_progress` is given one line when something takes long or an operator should know of
+    it. It may be called in another thread.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class EmbeddedServer:
     async def start(self) -> ConnectionTarget:
         """Make the cluster if it is new, start or join its server, and wait until it answers.
 
-        Waits for crash recovery as long as it takes. Calling it again makes sure that the server
+        Waits for crash recovery as long as it takes. A repeated call makes sure that the server
         still runs. Raises EmbeddedError.
         """
         if self._cluster is None:
@@ -84,8 +86,8 @@ class EmbeddedServer:
                 raise
 
     async def stop(self) -> None:
-        """Let go of the server, and stop it when no other live process holds it. Returns once it is
-        gone.
+        """Let go of the server. Stop it when no other live process holds it; then returns when it
+        is gone.
         """
         if self._cluster is None or self._holder is None:
             return
@@ -128,7 +130,7 @@ class EmbeddedServer:
                     f"PostgreSQL did not start: {cluster.complaint(launched_log_offset)}"
                 )
             if lock is not None:
-                # Shielded: a start that is given up must not let go of the lock while initdb is at
+                # Shielded: a start that is given up must not release the lock while initdb is at
                 # work.
                 launching = asyncio.to_thread(self._launch, cluster, lock)
                 launched_log_offset = await asyncio.shield(asyncio.ensure_future(launching))
@@ -139,9 +141,9 @@ class EmbeddedServer:
             await asyncio.sleep(POLL_SECONDS)
 
     def _launch(self, cluster: Cluster, lock: FileLock) -> int:
-        """Start a server in the background; returns the size of its log before. Blocking.
+        """Start a server in the background. Returns the size of its log before. Blocking.
 
-        The server takes the running lock over from us; ours is released here, whatever happens.
+        The server inherits the running lock from us. Ours is released here, whatever happens.
         """
         try:
             if not cluster.home.cluster.exists():

@@ -1,7 +1,7 @@
-"""The event table: what a message's rows do not already say about it.
+"""The event table: what a message's other rows do not say about it.
 
-Owns the writes of `event`. An ordinary message has no row here: acceptance, submission and receipt
-are told by the `message` and `submission` rows themselves. Decides nothing itself.
+Owns the writes of `event`. Must not decide anything. An ordinary message has no row here: the rows
+in `message` and `submission` tell of acceptance, submission and receipt.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EventKind = Literal[
 
 
 class Event(msgspec.Struct, gc=False, frozen=True):
-    """One thing that happened to a message. `id` is time-ordered and so says when."""
+    """One thing that happened to a message. `id` is ordered by time, and so says when."""
 
     id: int
     message_id: int
@@ -44,7 +44,7 @@ async def append(connection: Connection, events: Sequence[Event]) -> None:
 
 
 async def append_new(connection: Connection, events: Sequence[Event]) -> None:
-    """As append, but what a message's timeline says already is not said again."""
+    """As append(), without events that a message's timeline has already."""
     new = {(event.message_id, event.kind, _json(event.detail)): event for event in events}
     if new:
         first = min(event.message_id for event in events)

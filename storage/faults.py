@@ -1,7 +1,6 @@
-"""What can go wrong with the database, split by who must act: time, the operator, the value, or we
-ourselves.
+"""What can go wrong with the database, split by who must act: time, the operator, the value or we.
 
-Owns the exceptions of connections and the classification of asyncpg's. Must not open a connection.
+Owns the exceptions of connections, and the classification of asyncpg's. Must not open a connection.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ class DatabaseDown(Exception):
 
 
 class DatabaseUnusable(Exception):
-    """The operator must act (too old a server, wrong password, no such database): one line."""
+    """The operator must act: too old a server, wrong password, no such database. One line."""
 
 
 class Fenced(Exception):
-    """This process's owner term has ended: another may hold its work, so nothing more may be
+    """This process's owner term has ended. Another may hold its work, so nothing more may be
     written.
     """
 
 
-# After these the same work may be tried again. What was being committed may have been committed all
-# the same.
+# After these the same work may be tried again. What was being committed may be committed all the
+# same.
 TRANSIENT: tuple[type[BaseException], ...] = (
     DatabaseDown,
     ConnectionError,
@@ -45,22 +44,22 @@ TRANSIENT: tuple[type[BaseException], ...] = (
     asyncpg.TransactionRollbackError,  # deadlock, serialization
     asyncpg.LockNotAvailableError,
     asyncpg.IdleInTransactionSessionTimeoutError,
-    # Between the server's goodbye and the end of the stream asyncpg calls what happens a bug of its
-    # own; another connection will do.
+    # Between the server's goodbye and the end of the stream, asyncpg calls what happens a bug of
+    # its own. Another connection will do.
     asyncpg.InternalClientError,
 )
-# Whatever asyncpg raises: PostgreSQL's own errors, and those of a connection that breaks.
+# Whatever asyncpg raises: PostgreSQL's own errors, and those of a broken connection.
 DATABASE_ERRORS: tuple[type[BaseException], ...] = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     OSError,
 )
-# PostgreSQL says this as its last word to a session.
+# PostgreSQL's last word to a session.
 FATAL = (asyncpg.AdminShutdownError, asyncpg.CrashShutdownError)
 NO_CONNECTION: tuple[type[BaseException], ...] = (OSError, *TRANSIENT)
 
-# What is wrong with the values themselves: no repetition helps, and the value alone is at fault.
+# Errors of the values themselves. No repetition helps, and the value alone is at fault.
 POISON: tuple[type[Exception], ...] = (
     asyncpg.DataError,
     # Not the whole of class 23: a missing day partition is a CheckViolationError and no value's
@@ -83,7 +82,7 @@ UNAVAILABLE: tuple[type[BaseException], ...] = (
 
 
 def in_words(error: BaseException) -> str:
-    """What it says of itself; some say nothing, and an empty reason helps nobody."""
+    """What an error says of itself. Some say nothing, and an empty reason helps nobody."""
     return str(error) or ("no answer in time" if isinstance(error, TimeoutError) else repr(error))
 
 
@@ -96,12 +95,12 @@ def is_unavailable(error: BaseException) -> bool:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same work may be tried again: TRANSIENT, and two cases that a class alone does
-    not tell.
+    """Whether the same work may be tried again: TRANSIENT, and two cases that a class does not
+    tell.
 
-    asyncpg says InterfaceError both for a connection that is gone and for wrong use; and
-    `Database.read` may meet any OSError while it connects (one that names a file is not about a
-    socket).
+    asyncpg raises InterfaceError both for a connection that is gone and for wrong use.
+    `Database.read` may meet any OSError while it connects; one that names a file is not about a
+    socket.
     """
     if isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError):
         return "closed" in str(error)
@@ -109,16 +108,16 @@ def is_transient(error: BaseException) -> bool:
 
 
 def without_values(error: BaseException) -> str:
-    """An error for a log line: what stands behind the first colon may be the value that is refused,
-    so a number or a text.
+    """An error for a log line. Behind the first colon may stand the refused value: a number or a
+    text.
     """
     return f"{type(error).__name__}: {str(error).partition(':')[0]}"[:LOGGED_CHARACTERS_MAX]
 
 
 class Overloaded(Exception):
-    """No room: nothing was stored, the client may send the same again after a pause.
+    """No room: nothing was stored. The client may send the same again after a pause.
 
-    `policies` names the marks that were reached and what they allow to wait.
+    `policies` names the marks that were reached, and what they allow to wait.
     """
 
     def __init__(
@@ -132,7 +131,7 @@ class Overloaded(Exception):
 
 
 class StorageDown(Exception):
-    """The database is not available: nothing was stored, the client may send the same again."""
+    """The database is not available: nothing was stored. The client may send the same again."""
 
     def __init__(self, retry_after_seconds: int = RETRY_AFTER_SECONDS) -> None:
         super().__init__(f"the database is not available; try again in {retry_after_seconds} s")

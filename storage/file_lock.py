@@ -1,7 +1,7 @@
-"""Advisory file locks (flock): who holds what, told by the kernel even after a kill -9.
+"""Advisory file locks (flock): the kernel knows who holds what, even after a kill -9.
 
-Owns nothing but the descriptors it hands out. Must not wait: callers poll, because waiting would
-hold the event loop.
+Owns nothing but the descriptors it hands out. Must not wait: that would hold the event loop, so
+callers poll.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 class FileLock:
-    """One locked file. The lock lasts until `release`, or until every process that inherited
-    `descriptor` is gone.
+    """One locked file. The lock lasts until `release`, or until all who inherited `descriptor` are
+    gone.
     """
 
     __slots__ = ("descriptor",)

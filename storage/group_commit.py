@@ -1,6 +1,6 @@
-"""Group commit: while one flush runs, the next batch gathers, and a busy writer rests a little.
+"""Group commit: while one flush runs the next batch gathers, and a busy writer rests a little.
 
-Owns the queue before a writer, its bound, and who is told what became of his items. Must not know
+Owns the queue before a writer, its bound, and who is told what became of which item. Must not know
 what a flush does.
 """
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-# After a flush of n items the next small one begins n times this later, so that a lone caller, or a
-# peer that sends one thing at a time, is never kept waiting.
+# After a flush of n items the next small one begins n times this later. So a lone caller, or a peer
+# that sends one thing at a time, is never kept waiting.
 REST_SECONDS_PER_ITEM = 0.00025
-ITEMS_ENOUGH = 100  # a flush of so many costs hardly less per item when it is larger
+ITEMS_ENOUGH = 100  # beyond this a flush costs hardly less per item when it is larger
 
 
 class QueueFull(Exception):
-    """The bound is reached; nothing was taken."""
+    """The bound is reached. Nothing was taken."""
 
 
 class QueueClosed(Exception):
@@ -35,7 +35,7 @@ class QueueClosed(Exception):
 
 
 class _Ticket(Generic[T, R]):
-    """One submission: what of it is already in a batch, and the results so far."""
+    """One submission: how much of it is already in a batch, and the results so far."""
 
     __slots__ = ("future", "items", "results", "taken")
 
@@ -48,7 +48,7 @@ class _Ticket(Generic[T, R]):
         self.taken = 0
 
     def settle(self, results: Sequence[R | BaseException]) -> None:
-        """The next results in order; the last ones complete the future."""
+        """Add the next results, in order. The last ones complete the future."""
         if self.future is None:
             return
         self.results.extend(results)
@@ -60,20 +60,20 @@ class GroupCommit(Generic[T, R]):
     """One writer for many callers, first come first served.
 
     `flush(items, attempt)` writes one batch and returns one result per item, in order. `attempt` is
-    0 at first and counts repetitions of the same batch, whose last try may have been committed
+    0 at first, and counts repetitions of the same batch. The try before may have been committed
     although it raised.
 
-    `retry(error, attempt)` decides what a flush that raised is worth: seconds to wait before the
-    same batch is flushed again, or None to give the error to the batch's items. Without it nothing
-    is tried again.
+    `retry(error, attempt)` decides what follows when a flush raised. It gives the seconds until the
+    same batch is flushed again, or None to give the error to its items. Without it nothing is tried
+    again.
 
-    `rest_seconds_max`: after a flush the next waits up to so long for company, unless ITEMS_ENOUGH
-    wait already, or `hurry` is called; 0, never.
+    `rest_seconds_max`: a flush waits up to so long after the last one for company; 0, never. It
+    does not when ITEMS_ENOUGH wait already, or after `hurry`.
 
-    Counters: `waiting` items (queued or in the running flush; never above `items_waiting_max`),
-    `flushes` and `items_flushed` that succeeded, `flush_failures`, `last_flush_seconds`.
-    `failure`: what the last flush met, None once one has succeeded. Moments by time.monotonic():
-    `failed_at`, and `began_at` of the running flush, None while there is none.
+    Counters: `waiting` items (queued or being flushed, at most `items_waiting_max`), `flushes` and
+    `items_flushed` that succeeded, `flush_failures`, `last_flush_seconds`. `failure`: what the last
+    flush met, None once one has succeeded. By time.monotonic(): `failed_at`, and `began_at` of the
+    running flush, None without one.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class GroupCommit(Generic[T, R]):
         rest_seconds_max: float = 0.0,
     ) -> None:
         self.name = name
-        # Of its own, so that a lane that fails is heard beside others that fail as well.
+        # A logger of its own, so that a lane that fails is heard beside others that fail as well.
         self._log = logging.getLogger(f"smsgate.storage.{name}")
         self.items_per_flush_max = items_per_flush_max
         self.items_waiting_max = items_waiting_max
@@ -113,20 +113,20 @@ class GroupCommit(Generic[T, R]):
     def submit(self, items: Sequence[T]) -> asyncio.Future[list[R | BaseException]]:
         """A future of one result or exception per item, in order.
 
-        A long submission may be spread over several flushes, and only the items of a flush that
-        raised get its exception. `items` must not be changed afterwards. Raises QueueFull (nothing
-        taken) or QueueClosed.
+        A long submission may be spread over several flushes. Only the items of a flush that raised
+        get its exception. `items` must not be changed afterwards. Raises QueueFull (nothing taken)
+        or QueueClosed.
         """
         future: asyncio.Future[list[R | BaseException]] = asyncio.get_running_loop().create_future()
         self._enqueue(_Ticket(items, future))
         return future
 
     def offer(self, items: Sequence[T]) -> None:
-        """As `submit` for whom nobody waits."""
+        """As submit(), where nobody waits for the result."""
         self._enqueue(_Ticket(items, None))
 
     async def drain(self) -> None:
-        """Return once everything taken so far and meanwhile is flushed."""
+        """Return once everything taken so far, and taken meanwhile, is flushed."""
         while self._writer is not None:
             self.hurry()
             await asyncio.wait({self._writer})
@@ -134,8 +134,8 @@ class GroupCommit(Generic[T, R]):
     async def close(self) -> None:
         """Refuse new items, flush what is queued, stop.
 
-        Cancelling it (a deadline) gives the rest up: who waits for an item gets QueueClosed as its
-        result.
+        Cancelling it (a deadline) gives the rest up. Who waits for one of those items gets
+        QueueClosed.
         """
         self._closed = True
         try:
@@ -146,7 +146,9 @@ class GroupCommit(Generic[T, R]):
             raise
 
     def hurry(self) -> None:
-        """Somebody can do nothing until what waits, or is just coming, is flushed: no rest now."""
+        """Flush without a rest: somebody can do nothing until what waits, or is about to come, is
+        flushed.
+        """
         self._hurried = True
         self._end_rest()
 
@@ -168,8 +170,7 @@ class GroupCommit(Generic[T, R]):
         if self.waiting >= ITEMS_ENOUGH:
             self._end_rest()
         if self._writer is None:
-            # Begins in the loop's next round, so that everything handed in during this one goes
-            # along.
+            # Begins in the loop's next round, so everything handed in during this one goes along.
             self._writer = asyncio.get_running_loop().create_task(self._write(), name=self.name)
 
     async def _write(self) -> None:
@@ -201,7 +202,7 @@ class GroupCommit(Generic[T, R]):
         self._hurried = False
 
     def _gather(self) -> tuple[list[T], list[tuple[_Ticket[T, R], int]]]:
-        """The next batch: its items, and whose they are with how many."""
+        """The next batch: its items, and how many are of whose submission."""
         items: list[T] = []
         shares: list[tuple[_Ticket[T, R], int]] = []
         while self._tickets and len(items) < self.items_per_flush_max:
@@ -265,7 +266,7 @@ class GroupCommit(Generic[T, R]):
         self.waiting -= position
 
     def _give_up(self, shares: list[tuple[_Ticket[T, R], int]]) -> None:
-        """Only after a cancellation is there anything left: nobody must wait for it for ever."""
+        """After a cancellation, end what is left: nobody must wait for it for ever."""
         closed = QueueClosed(f"{self.name} was closed before this was flushed")
         shares += [(ticket, len(ticket.items) - ticket.taken) for ticket in self._tickets]
         self._tickets.clear()

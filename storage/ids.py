@@ -1,7 +1,7 @@
 """Ids: 63-bit integers in order of time, and their text form in the API.
 
-Owns the layout `milliseconds since 2024-01-01T00:00Z << 22 | node << 14 | sequence`. Reads no clock
-of its own: the caller hands one over. Must not know what an id stands for.
+Owns the layout `milliseconds since 2024-01-01T00:00Z << 22 | node << 14 | sequence`. Must not know
+what an id stands for, and must not read a clock: the caller hands one over.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ SEQUENCE_BITS = 14
 NODE_BITS = 8
 NODES_MAX = 1 << NODE_BITS
 ID_MAX = (1 << 63) - 1
-# So far ids may run ahead of the clock, where it was set back: who asks for all "until now" asks so
-# much further.
+# How far ids may run ahead of a clock that was set back. Who asks for all "until now" asks so much
+# further.
 AHEAD_MAX = timedelta(days=1)
 
 _TIME_SHIFT = SEQUENCE_BITS + NODE_BITS
@@ -38,16 +38,15 @@ _PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)  # 10 bits
 class IdSource:
     """Makes ids that only ever grow, for one node (0..255).
 
-    `clock_ms` gives Unix time in milliseconds. Time and sequence are counted as one number, so that
-    a clock that steps back changes nothing, and the 16 385th id of a millisecond borrows the first
-    of the next one.
+    `clock_ms` gives Unix time in ms. Time and sequence are counted as one number. So a clock that
+    steps back changes nothing, and the 16 385th id of one millisecond borrows from the next.
     """
 
     __slots__ = ("_clock_ms", "_node_bits", "_position")
 
     def __init__(self, node: int, clock_ms: Callable[[], int], *, above: int = 0) -> None:
-        """`above` is the highest id that is known: none below it is made again, also if the clock
-        was set back since.
+        """`above`: the highest id that is known. No id below it is made, even if the clock was set
+        back.
         """
         if not 0 <= node < NODES_MAX:
             raise ValueError(f"node {node}: expected 0..{NODES_MAX - 1}")
@@ -63,7 +62,7 @@ class IdSource:
         )
 
     def take(self, count: int) -> list[int]:
-        """The next `count` ids in order; one reading of the clock for all of them."""
+        """The next `count` ids in order, with one reading of the clock."""
         return _run(self._advance(count), self._node_bits, count)
 
     def _advance(self, count: int) -> int:
@@ -74,7 +73,7 @@ class IdSource:
 
 
 def run_of_ids(first: int, count: int) -> list[int]:
-    """The `count` ids from `first` on, as `IdSource.take` made them in one go."""
+    """The `count` ids from `first` on, as one call of IdSource.take makes them."""
     position = first >> _TIME_SHIFT << SEQUENCE_BITS | first & _SEQUENCE_MASK
     return _run(position, first & _NODE_MASK, count)
 
@@ -90,11 +89,10 @@ def _run(position: int, node_bits: int, count: int) -> list[int]:
 
 
 def id_at(moment: datetime) -> int:
-    """The lowest id of this instant (rounded down to its millisecond); 0 for anything before 2024,
-    ID_MAX for anything after 2093, of which there are no ids.
+    """The lowest id of this moment, rounded down to its millisecond. `moment` must be aware.
 
-    `moment` must be aware. With it a span of time is a range of ids: `id_at(since) <= id <
-    id_at(until)`.
+    With it a span of time is a range of ids: `id_at(since) <= id < id_at(until)`. It is 0 before
+    2024, and ID_MAX after 2093, where there are no ids.
     """
     return min(max(0, (moment - EPOCH) // _MILLISECOND) << _TIME_SHIFT, ID_MAX)
 
@@ -105,7 +103,7 @@ def time_of(identifier: int) -> datetime:
 
 
 def format_id(prefix: str, identifier: int) -> str:
-    """`format_id("msg", id)` -> `msg_` and 13 characters whose order is the order of the ids."""
+    """`format_id("msg", id)` -> `msg_` and 13 characters, which sort as the ids do."""
     if not 0 <= identifier <= ID_MAX:
         raise ValueError(f"id {identifier}: expected 63 bits")
     pairs = _PAIRS
@@ -118,7 +116,9 @@ def format_id(prefix: str, identifier: int) -> str:
 
 
 def parse_id(prefix: str, text: str) -> int:
-    """What `format_id` was given. Raises ValueError for anything it would not have written."""
+    """The id that `format_id` was given. Raises ValueError for anything it would not have
+    written.
+    """
     head, separator, digits = text.partition("_")
     if head != prefix or not separator or _TEXT.fullmatch(digits) is None:
         raise ValueError(f"expected an id like {format_id(prefix, 0)}")

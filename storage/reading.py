@@ -1,7 +1,6 @@
-"""What the API reads: messages, readiness and connectors, out of PostgreSQL and this process's
-counters.
+"""A connection for what the API reads, with the errors that a reader can be given.
 
-Owns the filling of web/services.py's protocols. Writes nothing.
+Owns that translation. Must not write.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from storage.pool import Connection
 
 
 class ReportTooSlow(Exception):
-    """The database gave up on a report: the span is too long for it."""
+    """The database gave up on a report: its span is too long."""
 
 
 @asynccontextmanager
 async def reading(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Connection]:
-    """A reading connection; a database that is away becomes StorageDown."""
+    """A reading connection. A database that is away becomes StorageDown."""
     try:
         async with pool.acquire() as connection:
             yield connection  # type: ignore[misc]  # the pool's proxy has the connection's methods

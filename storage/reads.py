@@ -1,7 +1,7 @@
 """The connections that reports, lists and look-ups read by.
 
-Owns their number, and how long a read may take: none waits for a server that says nothing. Must not
-know any table.
+Owns their number, and how long a read may take. Must not know any table. No read waits for a server
+that says nothing.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
 
 from storage.faults import DATABASE_ERRORS
 
-READ_SECONDS_MAX: Final = 15.0  # one statement, also where the server never answers
-STATEMENT_MS_MAX: Final = 14_500  # the server's own limit comes first, while it answers at all
+READ_SECONDS_MAX: Final = 15.0  # one statement, even where the server never answers
+STATEMENT_MS_MAX: Final = 14_500  # the server's own limit, which comes first while it answers
 FREE_SECONDS_MAX: Final = 5.0  # until a connection is free, and until one is given back
 IDLE_IN_TRANSACTION_MS_MAX: Final = 30_000
 _QUERIES_MAX: Final = 50_000  # of one connection, and its seconds without any: asyncpg's usual
 _IDLE_SECONDS_MAX: Final = 300.0
 
-Connected = Callable[[Any], Coroutine[Any, Any, None]]  # is given each new connection, in its proxy
+Connected = Callable[[Any], Coroutine[Any, Any, None]]  # given to each new connection, in its proxy
 
 
 class ReadPool(asyncpg.Pool):
-    """As asyncpg's pool, and every wait of it has an end.
+    """As asyncpg's pool, but every wait ends.
 
-    A read that was given up, for it took too long or because its caller is gone, leaves its
-    connection at once: the server is asked to cancel beside, and a server that does not hear that
-    either loses the connection, which the next reader opens anew.
+    A read is given up when it took too long or its caller is gone. It leaves its connection at
+    once, and the server is asked to cancel. A server that does not react to that loses the
+    connection, which the next reader opens anew.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class ReadPool(asyncpg.Pool):
         self._leaving: set[asyncio.Task[None]] = set()
 
     def acquire(self, *, timeout: float | None = None) -> Reading:
-        """A connection for `async with`. TimeoutError: none was free in time."""
+        """A connection for `async with`. Raises TimeoutError if none was free in time."""
         return Reading(self, FREE_SECONDS_MAX if timeout is None else timeout)
 
     def leave(self, connection: PoolConnectionProxy[asyncpg.Record]) -> None:
@@ -74,14 +74,14 @@ class ReadPool(asyncpg.Pool):
 
 
 class Reading(PoolAcquireContext):
-    """One connection for the time of a block."""
+    """One connection, for the time of a block."""
 
     __slots__ = ()
 
     pool: ReadPool
 
     async def __aexit__(self, *exc: object) -> None:
-        """The connection goes back; what was read is read, even where that fails."""
+        """Give the connection back. What was read is read, even where this fails."""
         connection, self.connection, self.done = self.connection, None, True
         if connection is None:
             return

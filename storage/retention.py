@@ -1,8 +1,10 @@
-"""What is kept for how long: whole days are dropped, and with the messages what only they needed.
+"""Retention: how long each table is kept. Whole days are dropped.
 
-Owns the first day that is kept of each table, and that one process at a time drops. A message goes
-before its results, and neither goes while it or an older message waits: so whatever is still there
-has all that says how it stands. Must not decide how a day is dropped (storage/partitions.py).
+Owns the first day that is kept of each table, and that one process at a time drops. Must not decide
+how a day is dropped (storage/partitions.py).
+
+A message goes before its results. Neither goes while it or an older message waits. So whatever is
+still there has all that says what became of it.
 """
 
 from __future__ import annotations
@@ -21,12 +23,12 @@ from storage.pool import Connection
 _SQL = sql.load("storage")
 _log = structlog.get_logger(__name__)
 
-DAYS_PER_TURN_MAX = 10  # of each table, so that what else is due does not wait for a first clearing
+DAYS_PER_TURN_MAX = 10  # of each table, so that other work does not wait for a first clearing
 OF_MESSAGES = ("message", "submission", "event")  # in this order
 
 
 class KeptDays(msgspec.Struct, frozen=True, kw_only=True):
-    """Days after which whole days are dropped; 0: never."""
+    """The days after which whole days are dropped; 0: never."""
 
     messages: int
     clicks: int
@@ -39,13 +41,15 @@ ForgetBatches = Callable[[Connection, int], Awaitable[int]]
 
 
 class Retention:
-    """One turn after the other; a turn that is cut short is finished by the next, of anybody."""
+    """Takes turns. A turn that is cut short is finished by the next, of any process."""
 
     def __init__(
         self, kept: KeptDays, wall_ms: Callable[[], int], *, forget_batches: ForgetBatches
     ) -> None:
-        """`forget_batches` takes out what is known of batches whose messages, all of them below
-        an id, are gone; it returns how many that were.
+        """`forget_batches` deletes batches whose messages all have ids below one given, and are
+        gone.
+
+        It returns how many.
         """
         self.kept = kept
         self._forget_batches = forget_batches
@@ -66,7 +70,7 @@ class Retention:
         kept = self.kept
         row = await connection.fetchrow(_SQL["oldest_waiting"])
         assert row is not None
-        # The earlier of two clocks: one that has jumped ahead must not cost a year.
+        # The earlier of two clocks: one that has jumped ahead must not cost a year of data.
         own = datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
         today = min(own, row["now"]).date()
         if kept.messages:
@@ -103,6 +107,6 @@ class Retention:
 
 
 async def _bounded(connection: Connection, table: str, before: date) -> date:
-    """`before`, or as many days as one turn drops."""
+    """`before`, or fewer days: as many as one turn drops."""
     oldest = await oldest_day(connection, table)
     return before if oldest is None else min(before, oldest + timedelta(days=DAYS_PER_TURN_MAX))

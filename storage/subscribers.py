@@ -1,21 +1,24 @@
-"""One subscriber, one number, where a country has two valid ways to write it.
+"""One index for one subscriber, where a country has two valid ways to write a number.
 
-Owns the form that a number is indexed in. Pure. What is stored to be sent stays as it was given: it
-is the form that works. Mexico writes its mobiles with an old 1 and without, Argentina with a 9 and
-without, Brazil with a ninth digit and, in old lists and some networks, without.
+Owns the form that a number is indexed in. Must not change what is stored to be sent: the form that
+was given is the one that works. Pure.
+
+Mexico writes its mobiles with an old 1 and without, Argentina with a 9 and without. Brazil has a
+ninth digit that old lists and some networks leave out.
 """
 
 from __future__ import annotations
 
 SEVERAL_FORMS = frozenset(
     {"52", "54", "55"}
-)  # number[1:3]: what need not be looked at more closely
+)  # number[1:3] of the numbers that are looked at more closely
 
 _MEXICO, _ARGENTINA, _BRAZIL = "+52", "+54", "+55"
 _LONG = 14  # + and 13 digits
 _SHORT = 13
 _BRAZIL_AREA_END = 5
-_BRAZIL_MOBILE = frozenset("6789")  # what eight digits of a mobile begin with; of a landline 2 to 5
+# How eight digits of a mobile begin; those of a landline begin with 2 to 5
+_BRAZIL_MOBILE = frozenset("6789")
 
 
 def canonical(number: str) -> str:
@@ -30,7 +33,7 @@ def canonical(number: str) -> str:
 
 
 def other_form(number: str) -> str | None:
-    """The form of this E.164 number that is not the canonical one; None if it has none."""
+    """The form of this E.164 number that is not the canonical one; None if there is none."""
     one = canonical(number)
     country, rest = one[:3], one[3:]
     if len(one) == _SHORT and country == _MEXICO:
@@ -43,15 +46,16 @@ def other_form(number: str) -> str | None:
 
 
 def forms_indexed_before(number: str) -> tuple[str, ...]:
-    """How release 0.1 may have indexed this subscriber besides: as E.164, or as a carrier wrote it
-    where that was no number of the country's plan.
+    """The other forms in which release 0.1 may have indexed this subscriber.
+
+    As E.164, or as a carrier wrote it where that was no number of the country's plan.
     """
     other = other_form(number)
     return () if other is None else (other, other[1:], f"00{other[1:]}")
 
 
 def stored_before(text: str) -> str | None:
-    """The canonical number of what `forms_indexed_before` may have left; None for all else."""
+    """The canonical number of what forms_indexed_before() may have left; None for all else."""
     digits = text.removeprefix("+") if text.startswith("+") else text.removeprefix("00")
     if not (digits.isascii() and digits.isdigit()) or digits[:2] not in SEVERAL_FORMS:
         return None

@@ -1,8 +1,7 @@
 """The suppression table: who must not be texted.
 
-Owns every read and write of `suppression`. Several rooms decide that a number is to be suppressed
-(number hygiene, an opt-out, the API); they all write through here, inside the transaction of
-whoever calls. Decides nothing itself.
+Owns every read and write of `suppression`. Must not decide who is suppressed. Number hygiene,
+opt-outs and the API do, and they write through here, in their own transactions.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ Key = tuple[bytes, int, int]  # to_idx, account, category
 
 
 class Suppression(msgspec.Struct, gc=False, frozen=True):
-    """One entry. `account` 0 and `category` -1 mean all of them; `message_id` is the evidence."""
+    """One entry. `account` 0 and `category` -1 mean all. `message_id` is the evidence."""
 
     to_idx: bytes
     reason: int
@@ -34,13 +33,13 @@ class Suppression(msgspec.Struct, gc=False, frozen=True):
     category: int = EVERY_CATEGORY
     message_id: int | None = None
     detail: str | None = None
-    created_at: datetime | None = None  # of what is read; add_new is told
+    created_at: datetime | None = None  # of entries that are read; add_new() is told it
     expires_at: datetime | None = None  # None: for good
     to_enc: bytes | None = None  # to show the number where no message is the evidence
 
     @property
     def key(self) -> Key:
-        """What there is one entry for."""
+        """There is one entry for each key."""
         return self.to_idx, self.account, self.category
 
 
@@ -48,7 +47,7 @@ _COLUMNS = Suppression.__struct_fields__
 
 
 class Recipient(Protocol):
-    """Whom a message goes to: the index of the number, and those of its other forms of before."""
+    """Whom a message goes to: the index of the number, and the older indexes of its other forms."""
 
     to_idx: bytes
     old_idx: tuple[bytes, ...]
@@ -64,7 +63,7 @@ def indexes_of(recipients: Sequence[Recipient]) -> list[bytes]:
 
 
 class SuppressionLookup:
-    """The entries that bear on one batch of recipients, asked for once, set-wise."""
+    """The entries that concern one batch of recipients, asked for at once."""
 
     __slots__ = ("_entries",)
 
@@ -81,7 +80,7 @@ class SuppressionLookup:
     def reason(
         self, to_idx: bytes, account: int, category: int, old_idx: Sequence[bytes] = ()
     ) -> int | None:
-        """Why this recipient must not get this message, or None."""
+        """Why this recipient must not get this message; None if it may."""
         for index in (to_idx, *old_idx):
             for entry_account, entry_category, reason in self._entries.get(index, ()):
                 if entry_account in (EVERY_ACCOUNT, account) and entry_category in (
@@ -93,23 +92,25 @@ class SuppressionLookup:
 
 
 async def look_up(connection: Connection, recipients: Sequence[bytes]) -> SuppressionLookup:
-    """The entries of these recipients (16-byte indexes). One round trip, whatever their number."""
+    """The entries of these recipients (16-octet indexes), in one round trip for any number of
+    them.
+    """
     found = await connection.fetch(_SQL["suppression_look_up"], b"".join(recipients))
     return SuppressionLookup(found)
 
 
 async def add(connection: Connection, entries: Sequence[Suppression]) -> int:
-    """Add what is not there yet; an older entry keeps its evidence. Returns how many were new."""
+    """Add what is not there yet. An older entry keeps its evidence. Returns how many were new."""
     return len(await add_new(connection, entries))
 
 
 async def add_new(
     connection: Connection, entries: Sequence[Suppression], created_at: datetime | None = None
 ) -> set[Key]:
-    """As `add`; returns which were new. `created_at` None: now, by the database's clock."""
+    """As add(); returns which were new. `created_at` None: now, by the database's clock."""
     if not entries:
         return set()
-    # Sorted, so that two writers meet the same rows in the same order and cannot deadlock.
+    # Sorted, so that two writers lock the rows in the same order and cannot deadlock.
     first = {entry.key: entry for entry in reversed(entries)}
     ordered = sorted(first.values(), key=lambda entry: entry.key)
     rows = await connection.fetch(
@@ -134,8 +135,9 @@ async def remove(
     accounts: Sequence[int],
     category: int | None,
 ) -> set[Key]:
-    """Take out these numbers' entries of these accounts, of one category or (None) of each; returns
-    which were there.
+    """Delete these numbers' entries of these accounts, of one category or of each (None).
+
+    Returns those that were there.
     """
     return _keys(
         await connection.fetch(_SQL["suppression_remove_numbers"], recipients, accounts, category)
@@ -145,7 +147,7 @@ async def remove(
 async def undo_keywords(
     connection: Connection, wanted: Sequence[tuple[bytes, int, str]]
 ) -> set[Key]:
-    """Take out what each (to_idx, account, destination texted) had put there by a word."""
+    """Delete the entries that a keyword made, for each (to_idx, account, destination texted)."""
     if not wanted:
         return set()
     columns = list(zip(*wanted, strict=True))
@@ -164,7 +166,7 @@ async def listed(
     category: int | None,
     limit: int,
 ) -> list[Suppression]:
-    """The entries of these accounts, newest first, behind a place; expired ones too."""
+    """The entries of these accounts behind a place, newest first, expired ones too."""
     place = after or (None, None, None, None)
     rows = await connection.fetch(
         _SQL["suppression_list"], accounts, *place, source, category, limit
@@ -181,7 +183,7 @@ async def of_number(
 
 
 class Placed(msgspec.Struct, gc=False, frozen=True):
-    """One entry by its key, and the number as far as anything tells it."""
+    """One entry by its key, and its number as far as anything tells it."""
 
     to_idx: bytes
     account: int
@@ -190,12 +192,12 @@ class Placed(msgspec.Struct, gc=False, frozen=True):
 
     @property
     def key(self) -> Key:
-        """As Suppression's."""
+        """As Suppression.key."""
         return self.to_idx, self.account, self.category
 
 
 async def page(connection: Connection, after: Key, limit: int) -> list[Placed]:
-    """Entries in the order of their keys, behind one."""
+    """Entries behind one, in the order of their keys."""
     rows = await connection.fetch(_SQL["suppression_page"], *after, limit)
     return [Placed(**dict(row)) for row in rows]
 
@@ -203,11 +205,12 @@ async def page(connection: Connection, after: Key, limit: int) -> list[Placed]:
 async def move(
     connection: Connection, moves: Mapping[Key, tuple[bytes, bytes]], now: datetime
 ) -> None:
-    """Put entries under another index: key -> index and sealed number. Where several come together
-    one is left, as `merged` has it.
+    """Put entries under another index: key -> (index, encrypted number).
+
+    Where several come together one is left, as merged() makes it.
     """
     goals = {(to_idx, *key[1:]) for key, (to_idx, _) in moves.items()}
-    # In the order of `add`, and held until the transaction ends.
+    # In the order of add(), and locked until the transaction ends.
     locked = sorted({*moves, *goals})
     rows = await connection.fetch(_SQL["suppression_lock"], *zip(*locked, strict=True))
     together: dict[Key, list[Suppression]] = {}
@@ -224,8 +227,9 @@ async def move(
 
 
 def merged(entries: Sequence[Suppression], now: datetime) -> Suppression:
-    """One entry of several with one key: the oldest evidence of those in force, for as long as the
-    longest of them.
+    """One entry of several with one key.
+
+    It has the oldest evidence of those in force, and lasts as long as the longest of them.
     """
     in_force = [each for each in entries if each.expires_at is None or each.expires_at > now]
     candidates = in_force or entries

@@ -1,9 +1,11 @@
 """Transactions that never leave their connection unusable.
 
-Owns what happens when BEGIN, COMMIT or ROLLBACK itself fails, as after a pg_cancel_backend. asyncpg
-then takes every later transaction of the connection for one inside the first, which never was, and
-nothing that is written there succeeds any more: such a connection is ended, and its owner opens
-another. Must not decide what is tried again.
+Owns what happens when BEGIN, COMMIT or ROLLBACK itself fails, as after a pg_cancel_backend. Must
+not decide what is tried again.
+
+asyncpg then believes that a transaction is open which never was. It takes each later one for a part
+of that, and nothing written there succeeds any more. So such a connection is ended, and its owner
+opens another.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ Isolation = Literal["read_uncommitted", "read_committed", "repeatable_read", "se
 
 
 class CleanTransaction(Transaction):
-    """As asyncpg's; after an error either out of the transaction or without a connection."""
+    """As asyncpg's. After an error it is out of the transaction, or without a connection."""
 
     def __init__(
         self,
@@ -40,7 +42,7 @@ class CleanTransaction(Transaction):
             raise
 
     async def __aexit__(self, extype: object, ex: object, tb: object) -> None:
-        """COMMIT or ROLLBACK, or what is that for a savepoint."""
+        """COMMIT or ROLLBACK, or their equals for a savepoint."""
         try:
             await super().__aexit__(extype, ex, tb)
         finally:
@@ -50,7 +52,7 @@ class CleanTransaction(Transaction):
 
 
 class CleanConnection(asyncpg.Connection):
-    """A connection whose transactions are such."""
+    """A connection with such transactions."""
 
     __slots__ = ()
 

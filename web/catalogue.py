@@ -2,8 +2,9 @@
 
     python -m web.catalogue > docs/metrics.md
 
-Owns every metric's name, type, unit, meaning and labels; nothing else may name one. Labels are
-bounded: connectors, categories, statuses and endpoints, never a message, number, campaign or URL.
+Owns every metric's name, type, unit, meaning and labels. Must not count. Nothing else may name a
+metric. Labels are bounded: connectors, categories, statuses and endpoints. Never a message, number,
+campaign or URL.
 """
 
 from __future__ import annotations

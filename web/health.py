@@ -1,8 +1,9 @@
-"""Is the process alive, can it take messages, what do its counters say; asked without a key.
+"""Health without a key: is the process alive, can it take messages, what do its counters say.
 
-Owns /healthz, /readyz and /metrics. Answers hold no message, number or name of an account. Who
-comes without a key, or without the scope for it, is not told of connectors, nor why anything is
-not as it should be: reasons have addresses in them.
+Owns /healthz, /readyz and /metrics. Must not show a message, number or name of an account.
+
+Who comes without a key, or without the scope for it, is told no connectors. Nor is any reason given
+why something is not as it should be, since reasons have addresses in them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from web.edge.problems import ProblemError
 from web.metrics import MetricsPage
 from web.services import Component, Services
 
-CONNECTOR = "connector "  # what the name of a connector's component begins with
+CONNECTOR = "connector "  # the name of a connector's component begins with this
 CONNECTORS_READ = "connectors:read"
 METRICS_READ = "metrics:read"
 _KEY_PROBLEMS = ("key_missing", "key_unknown", "key_revoked", "key_expired", "scope_missing")
@@ -44,19 +45,19 @@ class ReadyAnswer(msgspec.Struct):
 
 
 class HealthApi:
-    """Handlers without authentication."""
+    """Handlers that need no key."""
 
     def __init__(
         self, services: Services, access: Access, metrics: MetricsPage, *, metrics_key: bool
     ) -> None:
-        """`metrics_key`: whether the counters are for keys with the scope metrics:read only."""
+        """`metrics_key`: whether the counters need a key with the scope metrics:read."""
         self._services = services
         self._access = access
         self._metrics_key = metrics_key
         self._metrics = metrics
 
     def routes(self) -> list[Endpoint]:
-        """What server.py mounts."""
+        """The endpoints, for server.py to mount."""
         return [
             Endpoint(
                 method="GET",
@@ -115,7 +116,7 @@ class HealthApi:
         try:
             await self._access.key(request, CONNECTORS_READ)
         except (ProblemError, Overloaded, StorageDown):
-            return False  # readiness is answered in any case, also while no key can be looked up
+            return False  # readiness is answered in any case, even while no key can be looked up
         return True
 
     async def metrics(self, request: web.Request) -> web.Response:

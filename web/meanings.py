@@ -3,7 +3,7 @@
     python -m web.meanings > docs/meanings.md
 
 Owns the page's form, the types that list the words in /openapi.json, and what kinds of events mean.
-The other words are defined beside what they name.
+Must not define the other words: that is done beside what they name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dlr.rates import FORMULAS, Formula
 from dlr.reasons import REASONS, Reason
 from dlr.status import STATUSES
 
-# Of the timeline. A part or message that ended is told under the name of its status.
+# Kinds on the timeline. A part or message that ended has the name of its status there.
 EVENT_KINDS: Mapping[str, str] = MappingProxyType(
     {
         "accepted": "It was stored; `route` is the connector that was chosen.",

@@ -1,7 +1,7 @@
-"""What Prometheus sees: counters turned into the metrics of the catalogue at scrape time.
+"""Counters turned into Prometheus metrics at a scrape.
 
-Owns the page /metrics and the counters of requests. The rooms keep plain counters, a snapshot of
-which is read here. Must not name a metric of another room: catalogue.py does.
+Owns that step, and the counters of HTTP requests. Must not name a metric (catalogue.py does), nor
+count what other packages count: a snapshot of their plain counters is read here.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ HTTP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.
 
 
 class HttpCounters:
-    """Requests by method, endpoint and status, and their duration. Plain numbers; endpoints are
-    bounded by the route table, unknown paths and methods count together.
+    """Requests by method, endpoint and status, and their duration in seconds.
+
+    The route table bounds the endpoints. Unknown paths and methods count together.
     """
 
     def __init__(self) -> None:
@@ -39,7 +40,7 @@ class HttpCounters:
         self._seconds: dict[tuple[str, str], float] = {}
 
     def record(self, method: str, endpoint: str, status: int, seconds: float) -> None:
-        """One request answered."""
+        """Count a request that was answered."""
         if method not in METHODS:
             method = OTHER_METHOD
         key = (method, endpoint, status)
@@ -66,7 +67,9 @@ class HttpCounters:
 
 
 def cumulative(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[float, int]]:
-    """Counts per bucket, one more than bounds for the overflow, as a histogram has them."""
+    """Cumulative counts of a histogram, from counts per bucket. There is one bucket more than
+    bounds.
+    """
     total = 0
     buckets: list[tuple[float, int]] = []
     for bound, count in zip((*bounds, inf), counts, strict=True):
@@ -76,7 +79,7 @@ def cumulative(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[flo
 
 
 class SnapshotCollector(Collector):
-    """Reads the snapshots when Prometheus asks. Raises for a sample that the catalogue lacks."""
+    """Reads the snapshots at a scrape. Raises for a sample that is not in the catalogue."""
 
     def __init__(self, snapshots: Iterable[Snapshot]) -> None:
         self._snapshots = tuple(snapshots)

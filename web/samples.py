@@ -1,6 +1,6 @@
-"""One value of a metric, as the rooms hand it to /metrics.
+"""One value of a metric, as the packages hand it to /metrics.
 
-Owns these shapes. Which metrics there are is in metrics.py.
+Owns these shapes. Must not know which metrics there are (metrics.py).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import msgspec
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """One value of a metric in the catalogue; labels in its order."""
+    """One value of a metric in the catalogue, with its labels in the catalogue's order."""
 
     name: str
     value: float
@@ -19,7 +19,7 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class HistogramSample(msgspec.Struct, frozen=True):
-    """One histogram: cumulative counts by upper bound (the last is +Inf) and the sum."""
+    """One histogram: cumulative counts by upper bound (the last is +Inf), and the sum."""
 
     name: str
     buckets: Sequence[tuple[float, int]]

@@ -37,7 +37,7 @@ SHORT_WAY = web.AppKey("the short way of single messages", SinglePosts)
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to listen (port 0: any that is free), and the bounds of what clients may ask for.
+    """Where to listen (port 0: any free one), and the bounds of what clients may ask for.
 
     `max_body`, `bodies_max`: octets of one request body, and of all that are held at once.
     """
@@ -95,13 +95,14 @@ def create_app(services: Services, settings: ServerSettings) -> web.Application:
 
 
 class HttpServer:
-    """The application on a port. Start once, stop once; stopping what never started is fine."""
+    """The application on a port. Start once, stop once. Stopping what never started is fine."""
 
     def __init__(
         self, app: web.Application, settings: ServerSettings, *, drain_seconds: float
     ) -> None:
-        """A stop waits `drain_seconds` for single messages that are being stored, and then up to
-        twice that for other requests that are being answered, as aiohttp does.
+        """A stop waits `drain_seconds` for single messages that are being stored.
+
+        After that it waits up to twice as long for other requests, as aiohttp does.
         """
         self._runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=drain_seconds, lingering_time=LINGER_SECONDS
@@ -112,7 +113,7 @@ class HttpServer:
         self._listener = app[LISTENER]
 
     async def start(self) -> tuple[str, int]:
-        """Listen; returns host and port, the real one where 0 was configured. Raises OSError."""
+        """Listen. Returns (host, port): the real port where 0 was configured. Raises OSError."""
         await self._runner.setup()
         server = self._runner.server
         assert server is not None  # it is set up

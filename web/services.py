@@ -1,7 +1,7 @@
 """What the HTTP edge needs from the rest of the gateway: small protocols, nothing concrete.
 
-Owns these seams and the shapes that cross them. The composition root fills them in; tests fill them
-in with objects in memory. Must not import what implements them.
+Owns these protocols, and the shapes that cross them. Must not import what implements them: the
+composition root fills them in.
 """
 
 from __future__ import annotations
@@ -47,19 +47,19 @@ class QueueReader(Protocol):
     """What waits."""
 
     async def queue(self, account: int) -> QueueView:
-        """Raises StorageDown, ReportTooSlow."""
+        """What waits of an account. Raises StorageDown, ReportTooSlow."""
 
 
 class MessageControl(Protocol):
-    """What may still be done about messages that were accepted."""
+    """What may still be done about accepted messages."""
 
     async def batch(self, account: int, batch_id: int) -> BatchView | None:
-        """With its counts. Raises StorageDown, ReportTooSlow."""
+        """A batch with its counts. Raises StorageDown, ReportTooSlow."""
 
     async def change_batch(
         self, account: int, batch_id: int, change: BatchChange
     ) -> BatchView | None:
-        """As it is once the change is committed. Raises BatchConflict, Overloaded, StorageDown."""
+        """The batch once the change is committed. Raises BatchConflict, Overloaded, StorageDown."""
 
     async def cancel(self, account: int, message_id: int) -> bool:
         """Whether the message was not on the wire and never will be. Raises Overloaded,
@@ -68,10 +68,10 @@ class MessageControl(Protocol):
 
 
 class PolicyPreview(Protocol):
-    """The verdicts that the rules of accept would give, without any of them being stored."""
+    """The decisions that the rules of accept would make, with none of them stored."""
 
     async def decisions(self, items: Sequence[Prepared]) -> list[list[PolicyDecision]]:
-        """For each message what the rules would decide; empty: it goes. Raises StorageDown."""
+        """For each message, what the rules would decide; empty: it goes. Raises StorageDown."""
 
 
 class RouteView(msgspec.Struct):
@@ -86,12 +86,12 @@ class MessageReader(Protocol):
     """What became of messages. Another account's message does not exist."""
 
     async def message(self, account: int, message_id: int) -> MessageView | None:
-        """Raises StorageDown."""
+        """One message; None if there is no such message. Raises StorageDown."""
 
     async def listed(
         self, account: int, wanted: MessageFilter, below: int | None, limit: int
     ) -> MessagePage:
-        """Newest first, those with an id below `below`. Raises StorageDown, ReportTooSlow."""
+        """Messages with an id below `below`, newest first. Raises StorageDown, ReportTooSlow."""
 
     async def events(self, account: int, message_id: int, page: TimelinePage) -> Timeline | None:
         """In order of time; None if there is no such message. Raises StorageDown."""
@@ -170,7 +170,10 @@ class Operations(Protocol):
     """What an operator may do to this process."""
 
     async def reload(self, *, allow_removals: bool = False) -> Reloaded:
-        """Raises ConfigurationRefused, ReloadBusy, StorageDown, with nothing changed."""
+        """Read the configuration again.
+
+        Raises ConfigurationRefused, ReloadBusy, StorageDown, with nothing changed.
+        """
 
     def change_connector(
         self, name: str, rate: RateSpec | bool | None, paused: bool | None
@@ -195,19 +198,19 @@ class Readiness(Protocol):
     """Whether this process can take messages now."""
 
     async def check(self) -> list[Component]:
-        """Every component, each within a second or two; never raises."""
+        """Every component, each within a second or two. Never raises."""
 
 
 class ConsentLedger(Protocol):
     """Where consents are kept. Both raise StorageDown."""
 
     async def record(self, account: int, word: ConsentWord) -> ConsentView:
-        """Committed. Raises Overloaded."""
+        """Returns once it is committed. Raises Overloaded."""
 
     async def entries(
         self, account: int, *, number: str | None, before: int | None, limit: int
     ) -> list[ConsentView]:
-        """The latest recorded first, before an id."""
+        """Entries recorded before an id, the latest first."""
 
 
 class RawDeliveries(Protocol):
@@ -216,11 +219,13 @@ class RawDeliveries(Protocol):
     async def listed(
         self, wanted: RawFilter, *, before: int | None, limit: int
     ) -> list[RawDeliveryView] | None:
-        """Newest first, before an id; None for a connector there is not. Raises StorageDown."""
+        """Deliveries before an id, newest first; None for an unknown connector. Raises
+        StorageDown.
+        """
 
 
 class InboundReader(Protocol):
-    """Messages from handsets. `accounts` are those a key may see."""
+    """Messages from handsets. `accounts` are those that a key may see."""
 
     async def listed(
         self,
@@ -230,11 +235,11 @@ class InboundReader(Protocol):
         before: InboundPlace | None,
         limit: int,
     ) -> list[InboundView]:
-        """Newest first, behind a place. Raises StorageDown."""
+        """Messages behind a place, newest first. Raises StorageDown."""
 
 
 class SuppressionList(Protocol):
-    """Who must not be texted. Everything here raises StorageDown."""
+    """Who must not be texted. Every method raises StorageDown."""
 
     async def suppressions(
         self,
@@ -244,22 +249,22 @@ class SuppressionList(Protocol):
         after: SuppressionPlace | None,
         limit: int,
     ) -> list[SuppressionView]:
-        """Newest first, behind a place."""
+        """Entries behind a place, newest first."""
 
     async def suppress(self, account: int, actor: str, entries: Sequence[Suppress]) -> list[bool]:
-        """For each whether it is new; committed, and in force. Raises Overloaded."""
+        """For each, whether it is new. It is committed and in force then. Raises Overloaded."""
 
     async def allow(
         self, accounts: Sequence[int], actor: str, number: str, category: int | None
     ) -> int:
-        """Take out the entries of a number; returns how many there were. Raises Overloaded."""
+        """Delete the entries of a number. Returns how many there were. Raises Overloaded."""
 
 
 class NumberReader(Protocol):
     """How a number fares."""
 
     async def number(self, accounts: Sequence[int], number: str) -> NumberView:
-        """With these accounts. Raises StorageDown."""
+        """How a number fares with these accounts. Raises StorageDown."""
 
 
 class DeliveryReporter(Protocol):
@@ -277,13 +282,15 @@ class DeliveryReporter(Protocol):
         group_by: Sequence[str],
         page: GroupPage,
     ) -> Report:
-        """Outcomes. Raises StorageDown, ReportTooSlow."""
+        """Counts by outcome. Raises StorageDown, ReportTooSlow."""
 
     async def failures(self, account: int, since: datetime, until: datetime) -> Failures:
-        """The most frequent first. Raises as `delivery` does."""
+        """Failures, the most frequent first. Raises as `delivery` does."""
 
     async def latency(self, account: int, since: datetime, until: datetime) -> Latencies:
-        """How long messages took to the carrier, and receipts to us. Raises as `delivery` does."""
+        """Seconds that messages took to the carrier, and receipts to us. Raises as `delivery`
+        does.
+        """
 
 
 class FunnelReporter(Protocol):
@@ -301,8 +308,9 @@ class FunnelReporter(Protocol):
         group_by: Sequence[str],
         page: GroupPage,
     ) -> FunnelReport:
-        """From accepted over delivered to clicked by a person. Raises StorageDown,
-        ReportTooSlow."""
+        """Counts from accepted over delivered to clicked by a person. Raises StorageDown,
+        ReportTooSlow.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,9 +22,8 @@ class DecodedTlv(msgspec.Struct, frozen=True):
 
 
 class DecodedDelivery(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields of a deliver_sm or data_sm, with the addresses as they came.
-
-    `guessed_header`: the text has a user data header that esm_class does not announce.
+    """The fields of a deliver_sm or data_sm. Addresses as they came. `guessed_header`: its text has
+    a header that esm_class does not tell of.
     """
 
     command: str

@@ -1,10 +1,11 @@
 """The commands of `smsgate`, one module each with `run(arguments) -> exit code`.
 
-Owns the one exception by which a command tells its operator why it could not.
+Owns the one exception by which a command tells its operator why it could not. Must not hold a
+command.
 """
 
 from __future__ import annotations
 
 
 class CommandFailed(Exception):
-    """What the operator is told, in one line. Exit code 1."""
+    """One line for the operator. Exit code 1."""

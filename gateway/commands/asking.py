@@ -1,6 +1,6 @@
 """Asking a running gateway over its API, for commands.
 
-Owns the request, its key and the words for what goes wrong. Must not know what is asked.
+Owns the request, its key, and the words for what goes wrong. Must not know what is asked.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ANSWER_SECONDS_MAX = 30
 
 
 def api_key(given: str | None) -> str:
-    """The key of --key, else of the environment. Raises CommandFailed."""
+    """The key from --key, else from the environment. Raises CommandFailed."""
     key = given or os.environ.get(KEY_VARIABLE)
     if not key:
         raise CommandFailed(f"an API key is needed: --key, or {KEY_VARIABLE} in the environment")
@@ -28,8 +28,9 @@ def api_key(given: str | None) -> str:
 def post(
     config: Config, path: str, key: str, body: dict[str, object], *, known_by: str
 ) -> dict[str, object]:
-    """The answer of this gateway; `known_by`: a member that every good answer has. Raises
-    CommandFailed in the gateway's own words.
+    """The answer of this gateway. `known_by`: a member that every good answer has.
+
+    Raises CommandFailed in the gateway's own words.
     """
     listen = config.http.listen
     try:

@@ -1,4 +1,7 @@
-"""`smsgate config check|show|reload`: is the configuration right, what is it, and follow it now."""
+"""`smsgate config check|show|reload`: is the configuration right, what is it, and follow it now.
+
+Owns what is printed. Must not print a password.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`smsgate demo`: the whole gateway on this machine, with real messages, in one command."""
+"""`smsgate demo`: the whole gateway on this machine, with real messages, in one command.
+
+Owns the exit code and the signals. Must not run the demo itself (gateway/demo).
+"""
 
 from __future__ import annotations
 

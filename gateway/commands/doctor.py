@@ -1,4 +1,7 @@
-"""`smsgate doctor`: Python, configuration, database and a running gateway, one line each."""
+"""`smsgate doctor`: Python, configuration, database and a running gateway, one line each.
+
+Owns the findings. Must not change anything.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,7 @@ def _described(config: Config, file: Path | None) -> str:
 
 
 def _python() -> Finding:
-    """A plain build is no fault, but the same messages cost it a sixth more of the processor."""
+    """A plain build is no fault, but the same messages cost it a sixth more processor time."""
     detail = platform.python_version()
     # Distributions build theirs optimised, though not all of them by this option.
     built = str(sysconfig.get_config_var("CONFIG_ARGS"))
@@ -77,7 +80,7 @@ async def _examine(config: Config) -> list[Finding]:
 
 
 async def _database(config: Config) -> Finding:
-    """Reads; starts, makes and migrates nothing."""
+    """Reads only: starts, makes and migrates nothing."""
     place = database_place(config)
     url = str(config.database.url)
     try:

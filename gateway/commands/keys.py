@@ -1,7 +1,7 @@
 """`smsgate keys create|list|revoke|rotate`: the life of API keys, whether or not a gateway runs.
 
-Owns what is printed. A new key goes to standard output, alone, so that a script can take it; what
-is said about it goes to standard error.
+Owns what is printed. Must not print anything but a new key on standard output, so that a script can
+take it. What is said about it goes to standard error.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def _row(key: ListedKey) -> tuple[str, ...]:
 
 
 def _print_key(answer: object, arguments: argparse.Namespace) -> None:
-    """The only time that it can be read: a key that nobody saw is not passed over in silence."""
+    """Print the key, the only time that it can be read. If nobody can have seen it, say so."""
     try:
         if sys.stdout is None:
             raise OSError("standard output is closed")

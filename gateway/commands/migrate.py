@@ -1,4 +1,7 @@
-"""`smsgate migrate`: bring the schema up to date, and say what was done."""
+"""`smsgate migrate`: bring the schema up to date, and say what was done.
+
+Owns what is printed. Must not know what a migration does (storage/migrate.py).
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Moments and spans of time as an operator writes them: `90d`, `12h`, `2027-01-31`, RFC 3339.
 
-Owns that grammar. Reads no clock: what is said from now on is counted by whoever knows the moment.
+Owns that grammar. Must not read a clock: what is said from now on is counted by whoever knows the
+moment.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
 def span(text: str) -> timedelta:
-    """`0`, or a whole number and a unit of s, m, h, d, w; for argparse."""
+    """`0`, or a whole number and a unit of s, m, h, d, w. For argparse."""
     match = _SPAN.fullmatch(text)
     seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
     if (match is None and text != "0") or seconds > SPAN_DAYS_MAX * 86_400:
@@ -26,7 +27,7 @@ def span(text: str) -> timedelta:
 
 
 def moment_or_span(text: str) -> datetime | timedelta:
-    """A span, a date (its first moment in UTC), or a moment of RFC 3339; for argparse."""
+    """A span, a date (its first moment in UTC), or a moment of RFC 3339. For argparse."""
     try:
         return span(text)
     except argparse.ArgumentTypeError:

@@ -1,7 +1,7 @@
 """What a running gateway says of itself at /readyz, as commands ask it.
 
-Owns the request. $SMSGATE_API_KEY goes with it: without the scope `connectors:read` the answer
-names neither connectors nor reasons.
+Owns the request. Must not judge the answer. $SMSGATE_API_KEY goes with it: without the scope
+`connectors:read` the answer has neither connectors nor reasons.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ANSWER_SECONDS_MAX = 5
 
 
 class Ready(msgspec.Struct):
-    """The body of /readyz, as far as it is read here. `detailed`: connectors are among them."""
+    """The body of /readyz, as far as it is read here. `detailed`: it has connectors."""
 
     components: list[Component]
     detailed: bool

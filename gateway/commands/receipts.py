@@ -1,7 +1,7 @@
 """`smsgate receipts reread --connector NAME --since …`: kept receipts through today's parser.
 
-Owns what is printed, and the term under which a command writes: so its ids are its own, and its
-sessions end with it. Works whether or not a gateway runs on the database.
+Owns what is printed, and the term under which a command writes. Must not share a gateway's term: so
+its ids are its own, and its sessions end with it. Works whether or not a gateway runs.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CHANGES_SHOWN_MAX = 20
 
 
 class _DryRun(Exception):
-    """Everything was tried; nothing is kept."""
+    """Raised once everything was tried, to keep none of it."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -79,7 +79,9 @@ async def _reread(
 
 
 def _vault(config: Config) -> NumberVault:
-    """Of a key that is there: one that is made now can open nothing. Raises CommandFailed."""
+    """The vault with a key that is there: one made now could decrypt nothing. Raises
+    CommandFailed.
+    """
     folder = Path(config.database.data_dir)
     if VARIABLE not in os.environ and not (folder / FILE_NAME).exists():
         raise CommandFailed(f"there is no number key: neither ${VARIABLE} nor {folder / FILE_NAME}")
@@ -126,7 +128,7 @@ async def _batches(
 
 
 def _span(arguments: argparse.Namespace, now: datetime) -> tuple[int, int]:
-    """Ids from `since` up to `until`; a span of time counts back from now."""
+    """Ids from `since` up to `until`. A span of time counts back from now."""
 
     def moment(asked: datetime | timedelta) -> datetime:
         return now - asked if isinstance(asked, timedelta) else asked.astimezone(UTC)

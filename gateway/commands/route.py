@@ -1,5 +1,7 @@
-"""`smsgate route explain +8613812345678 --category otp`: by which connector a message would go, and
+"""`smsgate route explain +8613812345678 --category otp`: which connector a message would take, and
 why.
+
+Owns the explanation. Must not send anything.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ class RuleView(msgspec.Struct):
 
 
 class Explanation(msgspec.Struct):
-    """Where the message would go now. `down` maps connectors to why; None: no gateway answered."""
+    """Where the message would go now. `down`: connector -> why. None: no gateway answered."""
 
     to: str
     country: str | None
@@ -64,7 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
 def explain(
     config: Config, arguments: argparse.Namespace, down: Mapping[str, str] | None
 ) -> Explanation:
-    """The decision and every rule's part in it. Raises CommandFailed for what no message can be."""
+    """The decision, and every rule's part in it. Raises CommandFailed for what no message can
+    be.
+    """
     fault = NumberPlan().fault(arguments.number)
     if fault is not None:
         raise CommandFailed(f"the number {fault}")
@@ -96,8 +100,9 @@ def explain(
 
 
 async def health(config: Config) -> dict[str, str] | None:
-    """Which connectors are down and why, as the running gateway says; None when none answers, or
-    none that tells us.
+    """The connectors that are down, and why, by the running gateway.
+
+    None when no gateway answers, or none that tells us.
     """
     try:
         ready = await readiness(config)

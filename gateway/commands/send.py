@@ -1,4 +1,7 @@
-"""`smsgate send TO TEXT`: one message through a running gateway's API."""
+"""`smsgate send TO TEXT`: one message through a running gateway's API.
+
+Owns the request. Must not check the message: the gateway does.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""`smsgate serve`: the gateway, until SIGTERM or SIGINT; then it drains, and a second one cuts that
-short. SIGHUP reads the configuration again.
+"""`smsgate serve`: the gateway, until SIGTERM or SIGINT.
+
+Owns the signals. Must not know how the gateway is built. The first signal drains it, a second one
+cuts that short. SIGHUP reads the configuration again.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ _log = structlog.get_logger(__name__)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Returns 0 after a drained stop. CommandFailed when it cannot start or may not go on."""
+    """Returns 0 after a drained stop. Raises CommandFailed when it cannot start or may not go
+    on.
+    """
     file = configuration_file(arguments)  # decided once: a reload reads the same one, or fails
     config = configuration(arguments)
     configure_logs(config.logs.level)

@@ -1,6 +1,7 @@
 """What several commands begin with: the configuration, the database, and their errors in one line.
 
-Owns the translation of what an operator has to act on into CommandFailed.
+Owns the translation into CommandFailed of what an operator has to act on. Must not make or migrate
+a database.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ OPERATOR_ERRORS = (
 
 
 def configuration_file(arguments: argparse.Namespace) -> Path | None:
-    """The file of --config, else of SMSGATE_CONFIG, else ./smsgate.toml if it is there. None: the
-    defaults and the environment alone.
+    """The file of --config, else of SMSGATE_CONFIG, else ./smsgate.toml if it is there.
+
+    None: the defaults and the environment alone.
     """
     named = arguments.config or os.environ.get(CONFIG_VARIABLE)
     if named:
@@ -43,7 +45,9 @@ def configuration_file(arguments: argparse.Namespace) -> Path | None:
 
 
 def configuration(arguments: argparse.Namespace) -> Config:
-    """The configuration with the environment over it; what is wrong ends the command."""
+    """The configuration with the environment over it. Raises CommandFailed with all that is
+    wrong.
+    """
     try:
         return load_config(configuration_file(arguments), os.environ)
     except ConfigError as error:
@@ -52,7 +56,7 @@ def configuration(arguments: argparse.Namespace) -> Config:
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Whatever an operator can act on becomes one line and exit code 1."""
+    """A context in which what an operator can act on becomes one line and exit code 1."""
     try:
         yield
     except OPERATOR_ERRORS as error:
@@ -72,8 +76,9 @@ def database_place(config: Config) -> str:
 
 
 def refuse_without_database(config: Config) -> None:
-    """Only `serve`, `demo` and `migrate` make a database: in another folder than the gateway's,
-    every other command would work on an empty one of its own. Raises CommandFailed.
+    """Raises CommandFailed where there is no database. Only `serve`, `demo` and `migrate` make one.
+
+    In another folder than the gateway's, every other command would work on an empty one of its own.
     """
     if (
         str(config.database.url) == EMBEDDED
@@ -97,8 +102,10 @@ async def refuse_old_schema(connection: Connection, config: Config) -> None:
 
 @asynccontextmanager
 async def existing_database(config: Config, role: str) -> AsyncIterator[Connection]:
-    """One connection to a database that is there, of this release; whether or not a gateway runs on
-    it. Says on standard error which database it is. Raises CommandFailed.
+    """One connection to a database that is there and of this release, whether or not a gateway
+    runs.
+
+    Says on standard error which database it is. Raises CommandFailed.
     """
     refuse_without_database(config)
     progress(f"database: {database_place(config)}")

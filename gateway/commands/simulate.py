@@ -1,4 +1,7 @@
-"""`smsgate simulate`: the SMSC simulator as a process of its own."""
+"""`smsgate simulate`: the SMSC simulator as a process of its own.
+
+Owns that process and its signals. Must not know how a carrier behaves (smpp/simulator).
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The configuration: smsgate.toml and the environment in, one checked immutable `Config` out.
 
-Must not open connections or know who uses a setting.
+Owns every setting. Must not open connections or know who uses a setting.
 """
 
 from __future__ import annotations

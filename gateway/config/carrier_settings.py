@@ -1,7 +1,7 @@
 """The tables within a connector: what its carrier wants of texts, addresses and TLVs.
 
-Owns the keys of these tables. Must not know who uses a setting; what they come to on the wire is
-wire_profile.py's.
+Owns the keys of these tables. Must not know who uses a setting, nor what it becomes on the wire
+(wire.py).
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def check_whole(config: Config) -> None:
 
 
 def _rules(config: Config) -> Iterator[Iterator[str]]:
-    """Each gives its faults, one by one."""
+    """Every rule. Each gives its faults, one by one."""
     yield _check_unique("connectors", [connector.name for connector in config.connectors])
     yield _check_unique("accounts", [account.name for account in config.accounts])
     for index, connector in enumerate(config.connectors):
@@ -58,7 +58,7 @@ def _rules(config: Config) -> Iterator[Iterator[str]]:
 
 
 def _check_wire(connector: ConnectorSettings, path: str) -> Iterator[str]:
-    """What becomes of it on the wire, which wire.py finds."""
+    """The faults that wire.py finds."""
     faults = list(wire_faults(connector, path))
     yield from faults
     if faults or not connector.user_message_reference:

@@ -19,7 +19,7 @@ from gateway.config.shape import ConfigError, nearest
 _PREFIX = "SMSGATE_"
 _SEPARATOR = "__"
 _FILE = "_file"
-# Read elsewhere: by commands, and the key that numbers are stored under.
+# Read elsewhere: by commands, and for the key that numbers are encrypted with.
 OTHERS = frozenset({"SMSGATE_CONFIG", "SMSGATE_API_KEY", "SMSGATE_NUMBER_KEY"})
 _SERVICE_LINK = re.compile(
     r"SMSGATE_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP)(_[A-Z]+)?)?)"
@@ -30,15 +30,20 @@ Document = dict[str, object]
 
 
 def overlay(document: Document, root: inspect.StructType, environ: Mapping[str, str]) -> None:
-    """Put every SMSGATE_…__… variable into the document. Raises ConfigError naming each that is
-    wrong; the others are put in all the same.
+    """Put every SMSGATE_…__… variable into the document. Raises ConfigError.
 
-    `SMSGATE_HTTP__LISTEN` sets a key of a section; `SMSGATE_CONNECTORS__0__PORT` or, with the
-    name's letters in upper case and _ for everything else, `SMSGATE_CONNECTORS__CARRIER_A__PORT`
-    sets one of an existing entry of a list. `…_FILE` reads the value from a file, as container
-    secrets come. Text settings take the variable as it is, all others take it as TOML;
-    `SMSGATE_ROUTES` replaces a whole list. Any other variable that begins like ours is an error,
-    but for those of OTHERS and the links that a cluster sets for a service named smsgate.
+    It names each variable that is wrong. The others are put in all the same.
+
+    `SMSGATE_HTTP__LISTEN` sets a key of a section. `SMSGATE_CONNECTORS__0__PORT` sets one of an
+    existing entry of a list. So does `SMSGATE_CONNECTORS__CARRIER_A__PORT`: the entry's name in
+    upper case, with _ for everything but letters and digits. `SMSGATE_ROUTES` replaces a whole
+    list.
+
+    `…_FILE` reads the value from a file, as container secrets come. Text settings take the variable
+    as it is, all others take it as TOML.
+
+    Any other variable that begins like ours is an error. Exceptions are OTHERS, and the links that
+    a cluster sets for a service named smsgate.
     """
     lists = {
         field.name for field in root.fields if isinstance(_bare(field.type), inspect.VarTupleType)
@@ -59,12 +64,14 @@ def overlay(document: Document, root: inspect.StructType, environ: Mapping[str, 
 
 
 def is_service_link(variable: str) -> bool:
-    """Whether a cluster sets it in every container, for a service that is named smsgate."""
+    """Whether a cluster sets this variable in every container, for a service that is named
+    smsgate.
+    """
     return _SERVICE_LINK.fullmatch(variable) is not None
 
 
 def service_links(environ: Mapping[str, str]) -> list[str]:
-    """Those that are set: they are ignored, which should be said once."""
+    """Those links that are set. They are ignored, which should be said once."""
     return sorted(filter(is_service_link, environ))
 
 
@@ -117,7 +124,7 @@ def read_secret(path: str) -> str:
 
 
 def _entry(entries: object, name: str, step: str) -> Document:
-    """The entry of a list that a variable means: by position, or by name."""
+    """The entry of a list that a variable means, by position or by name."""
     tables = [_table(entry) for entry in entries] if isinstance(entries, list) else []
     if step.isdecimal() and int(step) < len(tables):
         return tables[int(step)]

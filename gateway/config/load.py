@@ -1,8 +1,10 @@
 """smsgate.toml and environment -> Config.
 
-Owns the order: file, environment, shape, conversion, secrets from files, cross-checks. A
-ConfigError tells every mistake in a line of its own, those of a later step as far as an earlier one
-lets them be seen. Must not know single settings beyond the secrets it has to hide.
+Owns the order: file, environment, shape, conversion, secrets from files, checks between settings.
+Must not know single settings, beyond the secrets it has to hide.
+
+A ConfigError tells every mistake in a line of its own. Those of a later step are told as far as an
+earlier one lets them be seen.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ _HIDDEN = "***"
 def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
     """The checked configuration. `path` None: defaults and environment alone. Raises ConfigError.
 
-    No account configured gives one, `default`; no route gives one over every connector in the order
-    they are listed.
+    Without an account there is one, `default`. Without a route there is one over every connector,
+    in the order they are listed.
     """
     document = {} if path is None else _read(path)
     root = inspect.type_info(Config)
@@ -57,7 +59,7 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
 
 
 def _whole(document: object) -> Config:
-    """Of a document that has the right shape. Raises ConfigError."""
+    """The configuration of a document that has the right shape. Raises ConfigError."""
     config = msgspec.convert(document, Config, dec_hook=_written)
     faults: list[str] = []
     config = msgspec.structs.replace(
@@ -130,7 +132,7 @@ def _with_database_password(database: DatabaseSettings, faults: list[str]) -> Da
 
 
 def _password(given: str, file: str | None, path: str, faults: list[str]) -> str:
-    """From either place, not from both."""
+    """The password from one of two places, not from both."""
     if file is None:
         return given
     if given:

@@ -2,7 +2,7 @@
 
     python -m gateway.config.reference > docs/configuration.md
 
-Owns the page's form. The words are those of settings.py; nothing is documented twice.
+Owns the page's form. Must not document a setting: the words are those of the settings' types.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is right of a document whose shape is not, so that its other mistakes can be told as well.
 
-Owns what stands in for a wrong value: the default, and where there is none any text, but never for
-a name, which other settings may mean. Must not tell anything.
+Owns what stands in for a wrong value: the default, else any text. Must not tell a mistake. Nothing
+stands in for a name, which other settings may mean.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Unusable(Exception):
 
 
 def remainder(value: object, kind: inspect.Type) -> object:
-    """A document without what is wrong in it. Raises Unusable."""
+    """The document without what is wrong in it. Raises Unusable."""
     kind = bare(value, kind)
     if isinstance(kind, inspect.StructType) and isinstance(value, dict):
         return {
@@ -36,7 +36,7 @@ def remainder(value: object, kind: inspect.Type) -> object:
 
 
 def _field(table: dict[str, object], field: inspect.Field) -> object:
-    """The field's value, or what stands in for it; NODEFAULT: its default."""
+    """The field's value, or what stands in for it. NODEFAULT: its default."""
     name = field.encode_name
     value = table.get(name, NODEFAULT)
     if value is not NODEFAULT:

@@ -1,8 +1,7 @@
-"""Has a decoded TOML document the shape of the settings? If not: a line for each place.
+"""Whether a decoded TOML document has the shape of the settings; if not, a line for each place.
 
-Owns the walk over the document and its messages. msgspec converts the document afterwards; its own
-errors neither show the value nor name the nearest key, hence this walk. Must not know single
-settings.
+Owns the walk over the document, and its messages. Must not know single settings. msgspec converts
+the document afterwards. Its own errors neither show the value nor name the nearest key.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ class ConfigError(Exception):
 
 
 class Expected(Exception):
-    """A value is not what the end of the sentence "<value> is not …" names."""
+    """The message is the end of the sentence "<value> is not …"."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -74,7 +73,7 @@ def shown_value(value: object) -> str:
 
 
 def bare(value: object, kind: inspect.Type, extra: dict[str, object] | None = None) -> inspect.Type:
-    """The one type that this value is held against; what is said of it besides goes to `extra`."""
+    """The one type that this value is checked against. What else is said of it goes to `extra`."""
     while isinstance(kind, (inspect.Metadata, inspect.UnionType)):
         if isinstance(kind, inspect.UnionType):
             kind = _chosen(value, kind)
@@ -86,7 +85,7 @@ def bare(value: object, kind: inspect.Type, extra: dict[str, object] | None = No
 
 
 def _chosen(value: object, union: inspect.UnionType) -> inspect.Type:
-    """The member of `T | None` or `str | table` that this value is held against."""
+    """The member of `T | None` or `str | table` that this value is checked against."""
     members = [kind for kind in union.types if not isinstance(kind, inspect.NoneType)]
     tables = [kind for kind in members if isinstance(kind, inspect.StructType)]
     if tables and isinstance(value, dict):

@@ -114,7 +114,7 @@ class DailyHours(str, WrittenValue):
 
     @classmethod
     def parse(cls, value: object) -> Self:
-        """Raises ValueError unless campaigns.windows understands it."""
+        """Raises ValueError unless recipients.hours understands it."""
         if not isinstance(value, str):
             raise ValueError('hours such as "21:00-08:00"')
         parse_span(value)
@@ -180,8 +180,9 @@ class DatabaseUrl(str, WrittenValue):
         raise ValueError('"embedded" or postgresql://user@host/database')
 
     def with_password(self, password: str) -> Self:
-        """The same with this password for the user it names. Raises ValueError for one that has a
-        password already, or names no user.
+        """The same with this password for its user.
+
+        Raises ValueError for one that has a password already, or names no user.
         """
         parts = urlsplit(self)
         user, at, host = parts.netloc.rpartition("@")

@@ -33,7 +33,7 @@ _MESSAGE_MODES = MappingProxyType({"default": 0x00, "store_and_forward": 0x03})
 
 
 def wire_faults(connector: ConnectorSettings, path: str) -> Iterator[str]:
-    """What keeps the two below from being made: each part's fault, not only the first one's."""
+    """Why the two below cannot be made: the fault of each, not only the first one's."""
     for make in (_text_settings, _address_settings, _own_tlvs, wire_profile, receipt_manners):
         try:
             make(connector, path)
@@ -42,7 +42,7 @@ def wire_faults(connector: ConnectorSettings, path: str) -> Iterator[str]:
 
 
 def wire_profile(connector: ConnectorSettings, path: str) -> WireProfile:
-    """What this carrier wants. Its texts are ASCII. Raises ConfigError that begins with `path`."""
+    """What this carrier wants of all that is sent. Raises ConfigError that begins with `path`."""
     return WireProfile(
         text=_text_settings(connector, path),
         addresses=_address_settings(connector, path),
@@ -52,7 +52,7 @@ def wire_profile(connector: ConnectorSettings, path: str) -> WireProfile:
 
 
 def submit_fields(connector: ConnectorSettings) -> SubmitFields:
-    """What no message states itself."""
+    """The fields that no message states itself."""
     flags = connector.priority_flag
     return SubmitFields(
         service_type=connector.service_type.encode("ascii"),

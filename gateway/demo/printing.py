@@ -1,6 +1,6 @@
 """How the demo shows itself: a live progress display and the report.
 
-Owns the layout. Every rate is printed with its numerator and denominator.
+Owns the layout. Must not count anything. Every rate is printed with its numerator and denominator.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The demo from start to report.
 
-Owns the order of things: simulator, gateway, key, messages, clicks, report, and taking it all down.
-Talks to the gateway only as an application would, over HTTP; the simulator's ledger is the judge of
+Owns the order: simulator, gateway, key, messages, clicks, report, and taking it all down. Must not
+talk to the gateway but over HTTP, as an application would. The simulator's ledger is the judge of
 what was really sent.
 """
 

@@ -1,8 +1,7 @@
-"""What the demo sends: GSM 03.38 and Chinese, one part and several, with and without a link, in
-three categories.
+"""What the demo sends: GSM 03.38 and Chinese, one part and several, with and without a link.
 
-Owns the texts and the numbers. The numbers end as the demo's simulator profile scripts them; nobody
-real is texted.
+Owns the texts, their three categories, and the numbers. Must not text anybody real: the numbers end
+as the demo's simulator profile scripts them.
 """
 
 from __future__ import annotations

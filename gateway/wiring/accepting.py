@@ -1,6 +1,6 @@
 """The accepting side put together: the accepter, what it remembers of requests, and when it sheds.
 
-Owns the order in which they are built. Accepts nothing.
+Owns the order in which they are built. Must not accept anything.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from storage.names import DEFAULT_ACCOUNT, Registry
 
 
 def validity_seconds(config: Config) -> tuple[int, ...]:
-    """How long a message is tried that does not say, by category."""
+    """By category, how long a message without `expires_in` is tried."""
     return tuple(
         min(getattr(config.validity, category.label), config.limits.validity_seconds_max)
         for category in Category

@@ -1,7 +1,7 @@
 """From the configuration of a connector to its running dispatch.
 
-Owns the wiring of one connector: settings, ready queue, pace, decisions, intake and bind pool.
-Decides nothing itself.
+Owns the wiring of one connector: settings, ready queue, pace, decisions, intake and bind pool. Must
+not decide anything itself.
 """
 
 from __future__ import annotations
@@ -41,10 +41,9 @@ from smpp.tls import TlsSettings
 from smpp.vocabulary import INTERFACE_VERSION_3_4, status_name
 from storage.ids import IdSource
 
-# A connector without a rate: so many windows count as `ready_seconds` of work.
+# For a connector without a rate, this many windows count as `ready_seconds` of work.
 WINDOWS_READY = 20
-# What waits in memory takes some 700 bytes a message; beyond this it may as well wait in the
-# outbox.
+# A message in memory takes some 700 octets. Beyond this it may as well wait in the outbox.
 READY_PARTS_MAX = 50_000
 
 
@@ -139,8 +138,10 @@ def _outcomes(
 
 
 def _queries(settings: ConnectorSettings, connector: int, wiring: Wiring) -> CarrierQueries | None:
-    """None: this carrier is not asked. A part gets its id when it is written and its row with the
-    answer, so the time that may pass in between is waited for as well.
+    """The queries to this carrier. None: it is not asked.
+
+    A part gets its id when it is written, and its row with the answer. So the time that may pass
+    between is waited for as well.
     """
     if settings.query_after_seconds is None:
         return None
@@ -162,8 +163,8 @@ def follow(
     manners: ReceiptManners,
     wiring: Wiring,
 ) -> None:
-    """Write submit_sm, read receipts, ask the carrier and take messages from handsets as these
-    settings say.
+    """Change how submit_sm is written, receipts are read, queries asked and messages from handsets
+    taken.
     """
     dispatch.profile.fields = submit_fields(settings)
     dispatch.outcomes.unfit.forget()
@@ -186,8 +187,10 @@ def follow(
 def references_of(
     own: MessageReferences | None, settings: ConnectorSettings, wiring: Wiring
 ) -> MessageReferences | None:
-    """Its group's, where a receipt may come on another connector; else its own. None: its submits
-    carry no reference.
+    """The group's references where receipts may come on another connector, else the connector's
+    own.
+
+    None: its submits carry no reference.
     """
     if not settings.user_message_reference:
         return None
@@ -205,7 +208,7 @@ def learner_of(
     manners: ReceiptManners,
     shared: dict[str, IdLearner],
 ) -> IdLearner:
-    """Its group's; else its own, unless what that has learned was about other ids."""
+    """The group's learner. Else the connector's own, unless that has learned about other ids."""
     if settings.receipt_group is not None:
         return shared.setdefault(settings.receipt_group, IdLearner())
     own = reader.learner
@@ -242,7 +245,7 @@ def _jitter(clock: Clock) -> int:
 
 
 def texts_of(dispatches: Mapping[int, ConnectorDispatch]) -> Callable[[int], TextSettings]:
-    """How the connector of a number takes texts; the usual way for one that is not there."""
+    """How the connector with this number takes texts. The usual way for one that is not there."""
     usual = TextSettings()
 
     def texts(connector: int) -> TextSettings:
@@ -269,7 +272,7 @@ def ready_parts(settings: ConnectorSettings, rate: RateSpec | None, limits: Limi
 def set_rate(
     dispatch: ConnectorDispatch, settings: ConnectorSettings, rate: RateSpec | None, wiring: Wiring
 ) -> None:
-    """Follow this rate from now on; 0 is a stop, and then others of the route may take over."""
+    """Follow this rate from now on. 0 is a stop: then others of the route may take over."""
     dispatch.pace.set_rate(rate, wiring.clock.monotonic_ns())
     dispatch.ready.resize(ready_parts(settings, rate, wiring.limits))
     if rate is not None and rate.paused:
@@ -279,7 +282,7 @@ def set_rate(
 
 
 def start(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> None:
-    """Begin to bind. Raises TlsError, one line, for a certificate or key that cannot be used."""
+    """Start to bind. Raises TlsError, one line, for a certificate or key that cannot be used."""
     if settings.rate is not None and settings.rate.spec.paused:
         dispatch.withhold(STOPPED)
     dispatch.start(pool(dispatch, settings))

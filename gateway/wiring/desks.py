@@ -1,6 +1,6 @@
-"""What stands between the API and what is kept of recipients: each desk with its connections.
+"""The desks between the API and what is kept of recipients, each with its connections.
 
-Owns that wiring alone.
+Owns that wiring. Must not decide anything.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The sending side put together: routes, recorder, intents, connectors, and their dispatcher.
 
-Owns the order in which they are built. Starts nothing.
+Owns the order in which they are built. Must not start anything.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """From the configuration to the service for messages from handsets.
 
-Owns that wiring alone.
+Owns that wiring. Must not decide anything.
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ def opt_out_policy(settings: AccountSettings) -> OptOutPolicy:
 
 
 class ConfirmationSender:
-    """Implements SendConfirmations: a confirmation is a message like any other, but one that goes
-    in spite of the opt-out it confirms.
+    """Implements SendConfirmations. A confirmation is a message like any other, but goes in spite
+    of the opt-out it confirms.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """The rules of this process, made from its configuration.
 
-Owns the choice of checks and their order, at accept and before the intent. Decides about no
+Owns the choice of checks and their order, at accept and before the intent. Must not decide about a
 message.
 """
 
@@ -31,8 +31,8 @@ def build_rules(
     wall_ms: Callable[[], int],
     decisions: dict[tuple[str, str], int] | None = None,
 ) -> Rules:
-    """`accounts`: the names in the configuration to the ids of table `account`. `decisions` were
-    counted before.
+    """`accounts`: names in the configuration -> ids of table `account`. `decisions` may hold counts
+    already.
     """
     timing = timing_rules(config.quiet_hours, config.accounts, accounts)
     consent = consent_rules(config.accounts, accounts)

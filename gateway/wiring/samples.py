@@ -1,7 +1,6 @@
-"""The plain counters of every room as samples for /metrics.
+"""The plain counters of every package as samples for /metrics.
 
-Owns the mapping from counters to names of web/catalogue.py. Runs at scrape time
-only.
+Owns the mapping from counters to names of web/catalogue.py. Must not run but at a scrape.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""From the configuration to the limits that pacing keeps, to the hand-over between connectors,
-and to the questions to carriers.
+"""From the configuration to rate limits, failover between connectors, and queries to carriers.
 
-Owns that wiring, at start and when the configuration is read again. Decides nothing.
+Owns that wiring, at start and at a reload. Must not decide anything.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ def pacing_rates(config: Config, registry: Registry) -> PacingRates:
             for account in config.accounts
             for each in account.sender_rates
         },
-        # Reversed: of two routes that match the same the first takes all.
+        # Reversed: of two routes that match the same, the first takes all.
         routes={
             each.match: each.rate.spec
             for each in {route.match: route for route in reversed(config.routes)}.values()
@@ -67,7 +66,7 @@ def pacing(rooms: Rooms) -> Pacing:
 
 
 def looks(rooms: Rooms) -> tuple[LastLook, ...]:
-    """What is asked once more about messages that are about to go."""
+    """The checks of messages that are about to go."""
     stop = StopLook(rooms.pacing.stopped)
     return (rooms.control.look, stop, *rooms.rules.looks)  # caps count, so last
 

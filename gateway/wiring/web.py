@@ -1,6 +1,6 @@
-"""What the HTTP edge is given: the rooms of this process behind the protocols of web/services.py.
+"""What the HTTP edge is given: the parts of this process behind the protocols of web/services.py.
 
-Owns that wiring alone.
+Owns that wiring. Must not answer a request.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 
 class ReloadDoor:
-    """Implements Operations: a configuration that is refused is told in the words of the API."""
+    """Implements Operations. A refused configuration is told in the words of the API."""
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations

@@ -34,7 +34,7 @@ class QueueKind(msgspec.Struct, kw_only=True):
 
 
 class QueueView(msgspec.Struct):
-    """All that waits of an account. `held` counts messages by the rule they wait for."""
+    """All that waits of an account; `held` counts messages by the rule they wait for."""
 
     data: Sequence[QueueKind]
     held: Mapping[str, int]

@@ -32,8 +32,10 @@ class CaptureError(Exception):
 
 
 class CaptureLine(msgspec.Struct, gc=False):
-    """One PDU. ``at`` is Unix time, ``session`` counts connections from 1, ``direction`` is the
-    simulator's, ``hex`` the whole PDU; ``fault`` says why a stream could not be read on.
+    """One PDU. ``at`` is Unix time, ``session`` counts connections from 1, ``hex`` is the whole
+    PDU.
+
+    ``direction`` is the simulator's. ``fault`` says why a stream could not be read on.
     """
 
     at: float

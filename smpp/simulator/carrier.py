@@ -1,8 +1,10 @@
 """Owns the simulated carrier: an SMSC that answers, refuses, reports and forgets as its profile
-says. Must not be gentler than a real one: receipts come when they come, answers in their own time.
+says.
 
-One handler for all sessions; latency, receipts and re-sending share one timetable and leave in
-batches, so that it keeps well ahead of the gateway it is the peer of.
+Must not be gentler than a real one: receipts come when they come, answers in their own time.
+
+One handler serves all sessions. Latency, receipts and re-sending share one timetable and leave in
+batches. So it keeps well ahead of the gateway it is the peer of.
 """
 
 from __future__ import annotations
@@ -118,8 +120,10 @@ class Simulator:
         return self._deliveries.held
 
     async def start(self) -> None:
-        """Listen. OSError when the address is taken, LedgerError or CaptureError when a file cannot
-        be written, TlsError when one of its own is wrong."""
+        """Listen. OSError when the address is taken, TlsError when one of its own files is wrong.
+
+        LedgerError or CaptureError when a file cannot be written.
+        """
         self._loop = asyncio.get_running_loop()
         self._timetable = Timetable(self._loop, self._on_due)
         self._deliveries = Deliveries(

@@ -1,4 +1,4 @@
-"""Owns the simulator's plain totals. No behaviour."""
+"""Owns the simulator's plain totals. Must not have behaviour."""
 
 from __future__ import annotations
 

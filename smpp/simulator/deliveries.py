@@ -1,7 +1,7 @@
-"""Owns every receipt and inbound message from the moment it is planned until it is acknowledged,
-refused or given up: one mailbox a system_id, bounded windows, bounded re-sending.
+"""Owns every receipt and inbound message, from when it is planned until it is settled.
 
-Must not decide what a message's fate is.
+That is acknowledged, refused or given up. There is one mailbox a system_id, with bounded windows
+and bounded re-sending. Must not decide what a message's fate is.
 """
 
 from __future__ import annotations

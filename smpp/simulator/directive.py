@@ -5,11 +5,13 @@
     #sim{answer=2s} or #sim{answer=never}             when the submit_sm_resp comes
     #sim{intermediate=ENROUTE}                        a receipt with this state before the last one
 
-Anywhere in the text of one part, keys in any order, each at most once, no spaces. ``status`` is a
-name or a number (0x58). ``state`` is one of a profile's outcomes, ``none`` for no receipt. Times
-are a number with ``ms`` or ``s``, at most a day. It goes before scripted numbers and chance; what
-it leaves out is as if the profile delivered everything. A directive that cannot be read is answered
-with ESME_RSUBMITFAIL, so that a typing error shows at once. The first directive of a part counts.
+It stands anywhere in the text of one part. Keys come in any order, each at most once, without
+spaces. ``status`` is a name or a number (0x58). ``state`` is one of a profile's outcomes; ``none``
+for no receipt. Times are a number with ``ms`` or ``s``, at most a day.
+
+It goes before scripted numbers and chance. What it leaves out is as if the profile delivered
+everything. A directive that cannot be read is answered with ESME_RSUBMITFAIL, so that a typing
+error shows at once. The first directive of a part counts.
 """
 
 from __future__ import annotations

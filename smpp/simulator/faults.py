@@ -1,7 +1,7 @@
 """Owns what goes wrong with whole sessions: which fault a session has, and when it strikes.
 
-Must not touch messages. A session has at most one fault; where a profile asks for several, the
-sessions have them in turn, so that every one comes up, and every reconnect meets the next.
+Must not touch messages. A session has at most one fault. Where a profile asks for several, the
+sessions have them in turn. So every one comes up, and every reconnect meets the next.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Owns the ledger: one JSON line for every submit_sm the carrier received, and reading it back.
 
-It is the judge of what was really sent: a line is in the file before the submit_sm_resp is on the
-wire, so a gateway that is killed cannot know of an answer that the ledger does not. Must not decide
-anything. Written with plain write(2), no fsync: it has to outlive the gateway, not the machine.
+Must not decide anything. It is the judge of what was really sent. A line is in the file before the
+submit_sm_resp is on the wire. So a gateway that is killed cannot know of an answer that the ledger
+does not.
+
+Written with plain write(2), no fsync: it has to outlive the gateway, not the machine.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from typing import Final, Generic, TypeVar
 
 Item = TypeVar("Item")
 
-# Event loops time in milliseconds; half of one, rounded to the nearest, keeps a latency of 50 ms
-# true to 1 % on average instead of always late.
+# Event loops time in milliseconds. Half of one, rounded to the nearest, keeps a latency of 50 ms
+# true to 1 % on average, and not always late.
 RESOLUTION_SECONDS: Final = 0.0005
 
 

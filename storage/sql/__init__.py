@@ -1,7 +1,7 @@
 """Named SQL: reads a package's `sql/*.sql` files into a mapping.
 
-A block starts with `-- name: some_name`; the `--` lines after it are its documentation. Must not
-run anything.
+Owns their form, and must not run anything. A block starts with `-- name: some_name`; the `--` lines
+after it document it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _COMMENT_OR_BLANK = re.compile(r"^\s*(--.*)?$")
 def load(package: str) -> Mapping[str, str]:
     """Every named statement in `<package>/sql/*.sql`, without its leading comments.
 
-    Raises ValueError when a name is malformed or used twice in the package, when a block is empty,
-    or when a file has SQL before its first name.
+    Raises ValueError for a name that is malformed or used twice in the package. Also for an empty
+    block, and for SQL before a file's first name.
     """
     statements: dict[str, str] = {}
     folder = files(package) / "sql"
@@ -39,7 +39,7 @@ def load(package: str) -> Mapping[str, str]:
 
 
 def parse(text: str, where: str) -> Iterator[tuple[str, str]]:
-    """The (name, statement) blocks of one file in order; `where` is used in errors only."""
+    """The (name, statement) blocks of one file, in order. `where` is used in errors only."""
     preamble, *parts = _HEADING.split(text)
     if not all(map(_COMMENT_OR_BLANK.match, preamble.splitlines())):
         raise ValueError(f"{where}: SQL before the first `-- name:`")

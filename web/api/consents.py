@@ -1,7 +1,7 @@
 """The endpoints of the consent ledger: who allowed this account to send what, and how it is known.
 
-Owns their parameters, JSON and checks. Must not read tables: entries come through consents.py.
-Numbers come in full and leave as reveals.py says.
+Owns their parameters, JSON and checks. Must not read tables: entries come through web/services.py.
+Numbers come in full, and leave as reveals.py says.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from web.services import Services
 READ = "consents:read"
 WRITE = "consents:write"
 AHEAD_SECONDS_MAX = 60  # clocks differ
-EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)  # no text message was consented to before
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)  # before text messages there was nothing to consent to
 _EXAMPLE = {"to": "+8613812345678", "action": "granted", "source": "website"}
 
 CategoryLabel = Literal["otp", "transactional", "service", "marketing"]
@@ -96,7 +96,7 @@ class ConsentsApi:
         self._reveals = Reveals(services.reveals)
 
     def routes(self) -> list[Endpoint]:
-        """What server.py mounts."""
+        """The endpoints, for server.py to mount."""
         return [
             Endpoint(
                 method="GET",
@@ -123,14 +123,14 @@ class ConsentsApi:
         ]
 
     async def record(self, request: web.Request) -> web.Response:
-        """201 once it is committed."""
+        """Record one word. 201 once it is committed."""
         key = await self._access.key(request, WRITE)
         word = self._word(await self._bodies.read(request))
         recorded = await self._services.consents.record(key.account, word)
         return json_response(_resource(recorded), status=201)
 
     async def entries(self, request: web.Request) -> web.Response:
-        """The latest recorded first."""
+        """A page of entries, the latest recorded first."""
         key = await self._access.key(request, READ)
         query = self._query.read(request)
         self._reveals.check(key, query.reveal)

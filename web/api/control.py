@@ -1,7 +1,7 @@
-"""The endpoints that stop, slow down and take back what waits.
+"""The endpoints that cancel messages, and that pause, resume, cancel or slow down batches.
 
-Owns their JSON and what is answered when it is too late. Must not touch queues or tables: what is
-asked for goes through services.py.
+Owns their JSON, and what is answered when it is too late. Must not touch queues or tables: requests
+go through services.py.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class ControlApi:
         self._patch = msgspec.json.Decoder(BatchPatch)
 
     def routes(self) -> list[Endpoint]:
-        """What server.py mounts."""
+        """The endpoints, for server.py to mount."""
         return [
             Endpoint(
                 method="POST",
@@ -169,7 +169,7 @@ class ControlApi:
         )
 
     async def queue(self, request: web.Request) -> web.Response:
-        """Depths and ages."""
+        """What waits: depths and ages."""
         key = await self._access.key(request, REPORTS)
         return json_response(await self._services.queues.queue(key.account))
 
@@ -186,7 +186,7 @@ class ControlApi:
         return await self._change(request, BatchChange("canceled"))
 
     async def patch_batch(self, request: web.Request) -> web.Response:
-        """200 once the rate holds."""
+        """Change the rate. 200 once it holds."""
         key = await self._access.key(request, SEND)
         patch, _ = decoded_with_rate(BatchPatch, self._patch, await self._bodies.read(request))
         return await self._apply(request, key.account, BatchChange(rate=patch.rate))

@@ -1,6 +1,6 @@
 """The endpoints that resolve messages in doubt.
 
-Owns their JSON. Must not decide anything: who asks says whether to send again or to give up.
+Owns their JSON. Must not decide anything: the caller says whether to send again or to give up.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class ResolveApi:
         self._many = msgspec.json.Decoder(ResolveMany)
 
     def routes(self) -> list[Endpoint]:
-        """What server.py mounts."""
+        """The endpoints, for server.py to mount."""
         return [
             Endpoint(
                 method="POST",
@@ -105,7 +105,7 @@ class ResolveApi:
         ]
 
     async def resolve_one(self, request: web.Request) -> web.Response:
-        """The message is sent again, or given up; 409 if there is no doubt about it."""
+        """Send the message again, or give it up. 409 if there is no doubt about it."""
         key = await self._access.key(request, SEND)
         asked = decoded(ResolveOne, self._one, await self._bodies.read(request))
         message_id = path_id(request, "msg", "message")
@@ -121,7 +121,7 @@ class ResolveApi:
         return json_response(_resolved(found))
 
     async def resolve_many(self, request: web.Request) -> web.Response:
-        """Each for itself."""
+        """Resolve each by itself."""
         key = await self._access.key(request, SEND)
         read = read_body(ResolveMany, self._many, await self._bodies.read(request))
         asked, faults = read.body, read.faults
@@ -157,7 +157,7 @@ class ResolveApi:
 
 
 def _ids(prefix: str, texts: Sequence[tuple[str, str]], faults: Faults) -> list[int]:
-    """The ids of these (pointer, text), and a fault for each that is none."""
+    """The ids in these (pointer, text), and a fault for each that is none."""
     ids: list[int] = []
     for pointer, text in texts:
         try:

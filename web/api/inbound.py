@@ -1,6 +1,6 @@
 """The endpoint for messages from handsets.
 
-Owns its query parameters and JSON. Must not read tables: messages come through dispatch/inbound.
+Owns its query parameters and JSON. Must not read tables: messages come through web/services.py.
 Numbers leave as reveals.py says.
 """
 
@@ -97,7 +97,7 @@ class InboundApi:
         self._reveals = Reveals(services.reveals)
 
     def routes(self) -> list[Endpoint]:
-        """What server.py mounts."""
+        """The endpoints, for server.py to mount."""
         return [
             Endpoint(
                 method="GET",
@@ -115,7 +115,7 @@ class InboundApi:
         ]
 
     async def messages(self, request: web.Request) -> web.Response:
-        """Newest first."""
+        """A page of messages, newest first."""
         key = await self._access.key(request, READ)
         query = self._query.read(request)
         self._reveals.check(key, query.reveal)
@@ -135,7 +135,7 @@ class InboundApi:
 
 
 def accounts_of(key: StoredKey) -> tuple[int, ...]:
-    """Whose rows a key may see: its account's, with admin also those that belong to no account."""
+    """The accounts whose rows a key may see: its own; with admin also NOBODY's."""
     return (key.account, EVERY_ACCOUNT) if ADMIN in key.scopes else (key.account,)
 
 

@@ -123,7 +123,7 @@ class EventList(msgspec.Struct):
 
 
 def sent(checked: Prepared, verdict: Verdict) -> SentMessage:
-    """A message that was just stored."""
+    """The answer for a message that was just stored."""
     return SentMessage(
         id=format_id("msg", verdict.id),
         status=verdict.status,
@@ -141,7 +141,7 @@ def sent(checked: Prepared, verdict: Verdict) -> SentMessage:
 
 
 def sent_before(view: MessageView, verdict: Verdict) -> SentMessage:
-    """A message that was stored by an earlier request, with what is said of it now."""
+    """The answer for a message that an earlier request stored, with its status of now."""
     return SentMessage(
         id=format_id("msg", view.id),
         status=verdict.status,

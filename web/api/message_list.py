@@ -71,7 +71,7 @@ class MessageListApi:
         self._reader = QueryReader(MessageQuery)
 
     def routes(self) -> list[Endpoint]:
-        """What server.py mounts."""
+        """The endpoints, for server.py to mount."""
         return [
             Endpoint(
                 method="GET",
@@ -94,14 +94,14 @@ class MessageListApi:
         wanted = self._wanted(query)
         page = self._cursors.page(request, key.account, query)
         below = page.after[0] if page.after else None
-        assert below is None or isinstance(below, int)  # sealed by us
+        assert below is None or isinstance(below, int)  # encrypted by us
         found = await self._services.messages.listed(key.account, wanted, below, page.limit)
         next_cursor = page.more(None if found.stopped_at is None else (found.stopped_at,))
         answer = MessagePageAnswer([resource(view) for view in found.messages], next_cursor)
         return json_response(answer, headers=page.headers(next_cursor))
 
     def _wanted(self, query: MessageQuery) -> MessageFilter:
-        """Raises ProblemError 422 naming each parameter that is wrong."""
+        """The filter asked for. Raises ProblemError 422 that names each parameter that is wrong."""
         now = datetime.fromtimestamp(self._services.wall_ms() / 1000, UTC)
         until = query.created_before or now + AHEAD_MAX
         faults: list[FieldError] = []
@@ -130,7 +130,7 @@ class MessageListApi:
 def _meant(
     name: str, text: str | None, read: Callable[[str], Value], faults: list[FieldError]
 ) -> Value | None:
-    """What the text of a parameter means; `read` raises ValueError in words."""
+    """What the text of a parameter means. `read` raises ValueError, worded for the client."""
     if text is None:
         return None
     try:

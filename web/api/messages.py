@@ -1,7 +1,7 @@
-"""The endpoints for sending messages and asking what became of them.
+"""The endpoints for sending messages, and for asking what became of them.
 
-Owns the handlers under /v1/messages. Must not validate messages (accept/) nor read tables: both
-come through services.py. What answers look like is message_answers.py.
+Owns the handlers under /v1/messages. Must not validate messages (messages/accept) nor read tables:
+both come through services.py. What answers look like is message_answers.py.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from web.services import Services
 
 READ = "messages:read"
 SLICE_BYTES = 64 << 10
-REFUSED_BYTES = SLICE_BYTES // 10  # finding all that is wrong takes longer than what is right
+REFUSED_BYTES = SLICE_BYTES // 10  # finding all faults takes longer than finding none
 
 MessageId = Annotated[
     str,
@@ -91,7 +91,7 @@ class MessagesApi:
         self._envelope = msgspec.json.Decoder(BatchRequest)
 
     def routes(self) -> list[Endpoint]:
-        """What server.py mounts."""
+        """The endpoints, for server.py to mount."""
         return [
             Endpoint(
                 method="POST",
@@ -138,7 +138,7 @@ class MessagesApi:
         ]
 
     async def send(self, request: web.Request) -> web.Response:
-        """202 once the message is committed."""
+        """Store one message. 202 once it is committed."""
         account = await self._access.sender(request)
         body = await self._bodies.read(request)
         if HEADER in request.headers:
@@ -175,14 +175,14 @@ class MessagesApi:
         )
 
     async def answer_before(self, account: AccountPolicy, verdict: Verdict) -> SentMessage:
-        """A message that was stored before, as it was sent."""
+        """The answer for a message that was stored before, as it was sent."""
         view = await self._services.messages.message(account.id, verdict.id)
         if view is None:
             raise _no_such_message()
         return sent_before(view, verdict)
 
     async def send_batch(self, request: web.Request) -> web.Response:
-        """202 once the good ones are committed; 422 when none is good."""
+        """Store the good ones. 202 once they are committed; 422 when none is good."""
         account = await self._access.sender(request)
         body = await self._bodies.read(request)
         if HEADER in request.headers:
@@ -235,13 +235,13 @@ class MessagesApi:
         return self._json(resource(view))
 
     async def events(self, request: web.Request) -> web.Response:
-        """Everything that happened to the message."""
+        """A page of everything that happened to the message."""
         key = await self._access.key(request, READ)
         query = self._timeline_query.read(request)
         message_id = _message_id(request)
         page = self._services.cursors.page(request, key.account, query)
         after = page.after[0] if page.after else None
-        assert after is None or isinstance(after, int)  # sealed by us
+        assert after is None or isinstance(after, int)  # encrypted by us
         wanted = TimelinePage(page.limit, after)
         found = await self._services.messages.events(key.account, message_id, wanted)
         if found is None:
@@ -251,7 +251,7 @@ class MessagesApi:
         return json_response(answer, headers=page.headers(next_cursor))
 
     async def _check(self, messages: Items, account: AccountPolicy) -> list[Prepared | Refused]:
-        """Each message validated, giving way to other requests after every slice."""
+        """Validate each message. Other requests get their turn after every slice."""
         check, now_ms = self._services.validator.check, self._services.wall_ms()
         checked: list[Prepared | Refused] = []
         size = 0
@@ -271,7 +271,7 @@ class MessagesApi:
         outcomes: Sequence[Verdict | Refused],
         checked: Sequence[Prepared | Refused],
     ) -> bytes:
-        """The answer, encoded slice by slice: 10 000 items at once would take 20 ms."""
+        """The answer, encoded in slices: 10 000 items at once would take 20 ms."""
         pieces: list[bytes] = []
         rejected = suppressed = deduplicated = 0
         for start in range(0, len(outcomes), SLICE_ITEMS):
@@ -314,7 +314,9 @@ def _looked_up(what: str, handler: Handler, summary: str, answer: type) -> Endpo
 
 
 def _ids_of_prepared(claimed: Claimed, checked: Sequence[Prepared | Refused]) -> GivenIds:
-    """Each item has its own id, also one that is refused: a repeat may refuse others."""
+    """The ids of good items. Each item has its own, also a refused one: a repeat may refuse
+    others.
+    """
     ids = [
         each_id
         for each_id, each in zip(claimed.ids[1:], checked, strict=True)
@@ -324,7 +326,9 @@ def _ids_of_prepared(claimed: Claimed, checked: Sequence[Prepared | Refused]) ->
 
 
 def _placed(outcome: Verdict | Refused, index: int) -> Verdict | Refused:
-    """What the accepter refuses has pointers into the message; this is its place in the batch."""
+    """A refusal by the accepter, with its pointers moved from the message to its place in the
+    batch.
+    """
     if isinstance(outcome, Verdict) or not outcome.errors:
         return outcome
     errors = tuple(

@@ -1,6 +1,6 @@
 """The endpoint for how a number fares.
 
-Owns its JSON. Must not read tables: the view comes from number_view.py. Numbers leave masked.
+Owns its JSON. Must not read tables: the view comes through web/services.py. Numbers leave masked.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class NumbersApi:
         self._access = access
 
     def routes(self) -> list[Endpoint]:
-        """What server.py mounts."""
+        """The endpoints, for server.py to mount."""
         return [
             Endpoint(
                 method="GET",
@@ -65,7 +65,7 @@ class NumbersApi:
         ]
 
     async def number(self, request: web.Request) -> web.Response:
-        """Also of a number that is not valid, which says why."""
+        """How a number fares. Works for invalid numbers too, and says why they are."""
         key = await self._access.key(request, READ)
         number = request.match_info["number"]
         view = await self._services.numbers.number((key.account,), number)

@@ -1,5 +1,4 @@
-"""The endpoints for the people who run the gateway: reading its configuration again, the state of
-its connectors, and their pace.
+"""The endpoints for operators: reload the configuration, show connectors, and change their pace.
 
 Owns their JSON. Must not know what a change does: services.py's Operations does.
 """
@@ -72,7 +71,7 @@ class OperationsApi:
         self._reload = msgspec.json.Decoder(ReloadRequest)
 
     def routes(self) -> list[Endpoint]:
-        """What server.py mounts."""
+        """The endpoints, for server.py to mount."""
         return [
             Endpoint(
                 method="POST",
@@ -133,7 +132,7 @@ class OperationsApi:
             ) from error
 
     async def connectors(self, request: web.Request) -> web.Response:
-        """State of the connectors of this process."""
+        """The state of the connectors of this process."""
         key = await self._access.key(request, REPORTS_READ)
         found: Sequence[ConnectorState] = self._services.connectors()
         if key.scopes.isdisjoint((CONNECTORS_READ, ADMIN)):

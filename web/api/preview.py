@@ -1,7 +1,7 @@
-"""The endpoint that tells what a message would become: nothing is sent, nothing is stored.
+"""The endpoint that tells what a message would become. Nothing is sent, nothing is stored.
 
-Owns /v1/messages/preview. Must not check messages itself (accept/) nor decide about them:
-validator, routes and rules are those of sending.
+Owns /v1/messages/preview. Must not check messages itself nor decide about them: validator, routes
+and rules are those of sending.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class PreviewApi:
         self._envelope = msgspec.json.Decoder(BatchRequest)
 
     def routes(self) -> list[Endpoint]:
-        """What server.py mounts."""
+        """The endpoints, for server.py to mount."""
         return [
             Endpoint(
                 method="POST",
@@ -143,7 +143,7 @@ class PreviewApi:
         ]
 
     async def _is_list(self, body: bytes) -> bool:
-        """Which of the two forms the body has; what is neither is taken for a message."""
+        """Whether the body has several messages. What is neither form is taken for one message."""
         try:
             return self._form.decode(body).messages is not msgspec.UNSET
         except UNDECODABLE:
@@ -172,6 +172,6 @@ class PreviewApi:
 
 
 class _Form(msgspec.Struct):
-    """Which of the two forms a body has; a body that is not even an object is refused here."""
+    """Which of the two forms a body has. A body that is no object is refused here."""
 
     messages: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET

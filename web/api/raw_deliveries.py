@@ -1,8 +1,9 @@
 """The endpoint for deliveries that were kept octet for octet.
 
-Owns its parameters and JSON. A delivery belongs to a carrier and not to an account, and numbers and
-texts of any account stand in it: it takes the operator's scope and `numbers:reveal`, and each
-request is on record before it is answered (reveals.py).
+Owns its parameters and JSON. Must not answer before the request is on record (reveals.py).
+
+A delivery belongs to a carrier and not to an account. Numbers and texts of any account stand in it.
+So it takes the operator's scope and `numbers:reveal`.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class RawApi:
         self._reveals = Reveals(services.reveals)
 
     def routes(self) -> list[Endpoint]:
-        """What server.py mounts."""
+        """The endpoints, for server.py to mount."""
         return [
             Endpoint(
                 method="GET",
@@ -101,7 +102,7 @@ class RawApi:
         ]
 
     async def deliveries(self, request: web.Request) -> web.Response:
-        """Newest first."""
+        """A page of deliveries, newest first."""
         key = await self._access.key(request, CONNECTORS_READ)
         self._reveals.check(key, asked=True)
         query = self._query.read(request)

@@ -122,7 +122,7 @@ class ReportsApi:
         self._span_query = QueryReader(SpanQuery)
 
     def routes(self) -> list[Endpoint]:
-        """What server.py mounts."""
+        """The endpoints, for server.py to mount."""
         reports = self._services.reports
         return [
             _report_at(
@@ -193,7 +193,7 @@ class ReportsApi:
         asked = self._query.read(request)
         group_by = _grouping(asked.group_by, dimensions)
         page = self._services.cursors.page(request, key.account, asked)
-        # "Now" is that of the first page, so that all pages are about one span.
+        # The first page decides what "now" is, so that all pages are about one span.
         now_ms, *after = page.after or (self._services.wall_ms(),)
         span = _span(asked.since, asked.until, _time(int(now_ms)))
         wanted = GroupPage(page.limit, tuple(map(str, after)))
@@ -213,7 +213,9 @@ class ReportsApi:
 
 
 class _Span(NamedTuple):
-    """`reach` is what is counted up to: beyond `until` where that is now, for ids ahead of it."""
+    """A span. Ids are counted up to `reach`: it is beyond `until` where that is now, as ids may be
+    ahead.
+    """
 
     since: datetime
     until: datetime
@@ -225,7 +227,7 @@ def _time(wall_ms: int) -> datetime:
 
 
 def _span(asked_since: datetime | None, asked_until: datetime | None, now: datetime) -> _Span:
-    """Raises ProblemError 422 naming the parameter."""
+    """The span asked for. Raises ProblemError 422 that names the parameter."""
     until = (asked_until or now).astimezone(UTC)
     since = (asked_since or until - SPAN_DEFAULT).astimezone(UTC)
     if since >= until:

@@ -1,7 +1,7 @@
 """The endpoints for who must not be texted.
 
 Owns their parameters and JSON, and the check of what a request names. Must not read tables: entries
-come through suppression_desk.py. Numbers come in full and leave masked.
+come through web/services.py. Numbers come in full, and leave masked.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class SuppressionsApi:
         self._item = msgspec.json.Decoder(SuppressionRequest)
 
     def routes(self) -> list[Endpoint]:
-        """What server.py mounts."""
+        """The endpoints, for server.py to mount."""
         return [
             Endpoint(
                 method="GET",
@@ -188,7 +188,7 @@ class SuppressionsApi:
         ]
 
     async def listed(self, request: web.Request) -> web.Response:
-        """Newest first."""
+        """A page of entries, newest first."""
         key = await self._access.key(request, READ)
         query = self._list_query.read(request)
         self._reveals.check(key, query.reveal)
@@ -212,7 +212,7 @@ class SuppressionsApi:
         return json_response(answer, headers=page.headers(next_cursor) | noted)
 
     async def add(self, request: web.Request) -> web.Response:
-        """Each by itself; 422 when none is good."""
+        """Add entries, each by itself. 422 when none is good."""
         key = await self._access.key(request, WRITE)
         raw = await open_list(
             SuppressionsRequest, self._envelope, await self._bodies.read(request), ITEMS_MAX
@@ -241,7 +241,9 @@ class SuppressionsApi:
         )
 
     async def remove(self, request: web.Request) -> web.Response:
-        """Nothing to take out is no error: the number may be texted, as was asked."""
+        """Delete a number's entries. Where there are none it is no error: the number may be texted,
+        as asked.
+        """
         key = await self._access.key(request, WRITE)
         query = self._remove_query.read(request)
         fault = self._numbers.fault(query.number)
@@ -256,7 +258,7 @@ class SuppressionsApi:
         return json_response(RemovedAnswer(removed))
 
     def _check(self, raw: msgspec.Raw | bytes, pointer: str) -> Suppress | Faults:
-        """What is to be stored, or everything that is wrong, with pointers into the request."""
+        """The entries to be stored, or everything that is wrong, with pointers into the request."""
         read = read_body(SuppressionRequest, self._item, raw)
         item, faults = read.body, read.faults
         if item is not None:
@@ -290,7 +292,7 @@ def _place(position: Sequence[int | str]) -> tuple[datetime, bytes, int, int]:
 
 
 def resource_of(view: SuppressionView, *, clear: bool = False) -> SuppressionResource:
-    """An entry as the API shows it, the number masked unless `clear`."""
+    """An entry as the API shows it. The number is masked unless `clear`."""
     every = view.category == EVERY_CATEGORY
     return SuppressionResource(
         number=shown(view.number, clear=clear),

@@ -1,4 +1,4 @@
-"""What the API says of itself, asked without a key: the OpenAPI document and the pages for people.
+"""The API's description of itself, without a key: the OpenAPI document and the pages for people.
 
 Owns /openapi.json, /docs and /docs/problems. Must not describe an endpoint: each does so beside its
 handler (endpoints.py).
@@ -22,7 +22,7 @@ HTML = "text/html"
 
 
 class DocumentationApi:
-    """Made once from the records of all endpoints; answers from memory."""
+    """Made once from the records of all endpoints. Answers from memory."""
 
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
         described = document([*endpoints, *self.routes()], version=version("smsgate"))
@@ -32,7 +32,7 @@ class DocumentationApi:
         self._page_fields = of_page(page_style())
 
     def routes(self) -> list[Endpoint]:
-        """What server.py mounts."""
+        """The endpoints, for server.py to mount."""
         return [
             Endpoint(
                 method="GET",
@@ -66,5 +66,5 @@ class DocumentationApi:
         return web.Response(text=self._docs, content_type=HTML, headers=self._page_fields)
 
     async def problems(self, _request: web.Request) -> web.Response:
-        """Where the `type` of every problem leads."""
+        """The page that the `type` of every problem leads to."""
         return web.Response(text=self._problems, content_type=HTML, headers=self._page_fields)

@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document, generated from the types that decode requests and encode answers.
 
-Owns the way from endpoint records to the document. Must not know any endpoint, and adds no promise
-of its own: what it says of a body is what msgspec says of the type.
+Owns the way from endpoint records to the document. Must not know any endpoint, nor promise anything
+itself: what it says of a body is what msgspec says of the type.
 """
 
 from __future__ import annotations
@@ -75,9 +75,10 @@ def document(endpoints: Sequence[Endpoint], *, version: str) -> dict[str, Any]:
 
 
 def request_type(endpoint: Endpoint) -> type[msgspec.Struct] | None:
-    """The type of the request's body with the real types of what it keeps raw.
+    """The type of the request's body, with the real types of fields that are kept raw.
 
-    Only the fields named in `items` differ from what decodes the body; each must hold Raw there.
+    Only the fields named in `items` differ from what decodes the body. Each of them must hold Raw
+    there.
     """
     kind = endpoint.request
     if kind is None or not endpoint.items:
@@ -96,7 +97,7 @@ def request_type(endpoint: Endpoint) -> type[msgspec.Struct] | None:
 
 
 def _with_item(declared: Any, item: type) -> Any:
-    """list[Raw] as list[item], with the bounds that its Meta states."""
+    """list[item] in place of list[Raw], with the bounds that its Meta states. Raises TypeError."""
     meta = getattr(declared, "__metadata__", ())
     inner = declared.__origin__ if meta else declared
     if inner != list[msgspec.Raw]:
@@ -176,7 +177,7 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, object]]:
 def _parameter(
     place: str, name: str, schema: Mapping[str, Any], required: bool
 ) -> dict[str, object]:
-    """null is how a Struct says "not given", which in a URL is leaving the parameter out."""
+    """A query parameter. null in a Struct means "not given"; in a URL the parameter is left out."""
     schema = dict(schema)
     if "anyOf" in schema:
         [only] = [each for each in schema.pop("anyOf") if each != {"type": "null"}]
@@ -204,7 +205,7 @@ def _answer(endpoint: Endpoint, answer: Answer, schemas: Mapping[Any, object]) -
 
 
 def _problems(endpoint: Endpoint, problem: object) -> dict[str, object]:
-    """One answer for each status, with the codes that come with it."""
+    """One answer for each status, with the codes that have it."""
     by_status: dict[int, list[str]] = {}
     for code in endpoint.codes():
         by_status.setdefault(KINDS[code].status, []).append(code)
@@ -229,7 +230,7 @@ def _problem(status: int, codes: Iterable[str], problem: object) -> dict[str, ob
 
 
 def _custom(kind: type) -> dict[str, Any]:
-    """What msgspec has no schema for: `object` is any JSON."""
+    """The schema of what msgspec has none for: `object` is any JSON."""
     if kind is object:
         return {"description": "Any JSON value."}
     raise NotImplementedError

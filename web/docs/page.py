@@ -1,7 +1,7 @@
 """The pages for people: /docs, rendered from the OpenAPI document, and the page of problems.
 
-Owns their HTML. Everything is in the page, nothing is fetched, so they read the same on a machine
-without a network. Must not say anything of an endpoint that the document does not say.
+Owns their HTML. Must not say anything of an endpoint that the document does not say. Nothing is
+fetched from elsewhere, so they work on a machine without a network.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def docs_page(document: Mapping[str, Any]) -> str:
 
 
 def problems_page() -> str:
-    """Every code, with the code as its anchor: where the `type` of an answer leads."""
+    """Every problem code, with the code as its anchor. The `type` of an answer leads there."""
     rows = [
         f'<tr id="{code}"><td><code>{code}</code></td><td>{kind.status}</td>'
         f"<td>{_prose(kind.title)}</td><td>{_prose(kind.remedy)}</td></tr>"
@@ -77,7 +77,7 @@ def problems_page() -> str:
 
 
 def page_style() -> str:
-    """The style sheet that stands in every page."""
+    """The style sheet that each page contains."""
     return files(__package__).joinpath("docs.css").read_text(encoding="utf-8")
 
 
@@ -161,7 +161,7 @@ def _answers(operation: Mapping[str, Any]) -> str:
 
 
 def _curl(method: str, path: str, operation: Mapping[str, Any]) -> str:
-    """A call that works once what stands above the examples was typed."""
+    """A curl call that works once the lines above the examples were run."""
     query = []
     for each in operation.get("parameters", ()):
         example = str((each["schema"].get("examples") or [each["name"].upper()])[0])

@@ -1,4 +1,4 @@
-"""From a request to the key it came with and the account it acts for.
+"""From a request to its API key, and to the account that the key acts for.
 
 Owns the join of key and configuration. Must not verify keys itself (auth.py).
 """
@@ -41,7 +41,7 @@ class Access:
         return known or await self._authenticator.principal(authorization, scope)
 
     async def account(self, request: web.Request, scope: str) -> AccountPolicy:
-        """The account that the key sends for, as configured. Raises ProblemError 401 or 403."""
+        """The configured account that the key sends for. Raises ProblemError 401 or 403."""
         authorization = request.headers.get("Authorization")
         key = self._authenticator.known(authorization, scope)
         if key is None:
@@ -52,15 +52,17 @@ class Access:
         return _as_the_key_may(account, key)
 
     def known_sender(self, authorization: str | None) -> AccountPolicy | None:
-        """The account of a request that would send, not yet counted, if its key was verified
-        lately; None: ask `sender`.
+        """The account of a request that would send, if its key was verified lately. Not counted
+        yet.
+
+        None: ask `sender`.
         """
         key = self._authenticator.known(authorization, SEND)
         account = None if key is None else self._accounts.get(key.account)
         return None if key is None or account is None else _as_the_key_may(account, key)
 
     def sender(self, request: web.Request) -> Coroutine[Any, Any, AccountPolicy]:
-        """The account of a request that would send, counted against its limit where there are any.
+        """The account of a request that would send, counted against its limit if it has one.
 
         Raises ProblemError 401, 403 or 429.
         """

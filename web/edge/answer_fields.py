@@ -14,7 +14,7 @@ from types import MappingProxyType
 SERVER = "smsgate"  # neither the framework nor its version
 _POLICY = "Content-Security-Policy"
 
-# An answer that says otherwise keeps its own. Answers hold personal data: no cache may keep them.
+# An answer may say otherwise. Answers hold personal data, so no cache may keep them.
 ALWAYS: Mapping[str, str] = MappingProxyType(
     {
         "Server": SERVER,
@@ -23,12 +23,12 @@ ALWAYS: Mapping[str, str] = MappingProxyType(
         _POLICY: "default-src 'none'; frame-ancestors 'none'",
     }
 )
-# The same on the wire, for answers that are written without aiohttp.
+# The same as octets, for answers that are written without aiohttp.
 ALWAYS_LINES = "".join(f"{name}: {value}\r\n" for name, value in ALWAYS.items())
 
 
 def of_page(style: str) -> Mapping[str, str]:
-    """The fields of a page without script whose one style sheet stands in it."""
+    """The fields of a page that has no script, and one style sheet inside it."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return {
         _POLICY: f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; "

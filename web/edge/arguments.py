@@ -1,7 +1,7 @@
 """What a request names in its path or says in its body, or the refusal that names the fault.
 
-Owns these steps for endpoints with one small body; messages are decoded where their speed is
-measured. Must not know an endpoint.
+Owns these steps for endpoints with one small body. Must not know an endpoint. Messages are decoded
+elsewhere, where speed counts.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def path_id(request: web.Request, prefix: str, what: str) -> int:
 
 
 def not_found(what: str) -> ProblemError:
-    """404, also for what belongs to another account."""
+    """404. Also for what belongs to another account."""
     return ProblemError("not_found", f"this account has no {what} with this id")
 
 
 def refusal(faults: FieldError | Sequence[FieldError]) -> ProblemError:
-    """The problem that these faults make; the first one names it."""
+    """The problem that these faults make. The first one names it."""
     faults = (faults,) if isinstance(faults, FieldError) else tuple(faults)
     return ProblemError(faults[0].code, faults[0].detail, faults)
 
@@ -59,7 +59,7 @@ def decoded(kind: type[Asked], decoder: msgspec.json.Decoder[Asked], raw: bytes)
 def decoded_with_rate(
     kind: type[Asked], decoder: msgspec.json.Decoder[Asked], raw: bytes
 ) -> tuple[Asked, RateSpec | None]:
-    """The body, and the rate such as 50/s if its field `rate` holds one. Raises as decoded."""
+    """The body, and the rate in its field `rate` (such as 50/s). Raises as decoded() does."""
     found = read_body(kind, decoder, raw)
     rate = None
     text = getattr(found.body, "rate", None)

@@ -1,8 +1,9 @@
-"""Who is asking: the bearer key of a request, to an account and what it may do (RFC 6750).
+"""Authentication: from the bearer key of a request to an account and its scopes (RFC 6750).
 
-Owns the cache in front of the key store and its bounds. Must not know routes or SQL. A revoked key
-stops working within CACHE_SECONDS in every process, and one that expires at its moment. While the
-store cannot be asked, a key that was good a moment ago stays good.
+Owns the cache in front of the key store, and its bounds. Must not know routes or SQL.
+
+A revoked key stops working within CACHE_SECONDS in every process, an expired one at its moment.
+While the store cannot be asked, a key that was good a moment ago stays good.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ CACHE_SECONDS = 5.0
 KNOWN_KEYS_MAX = 10_000
 UNKNOWN_KEYS_MAX = 10_000
 LOOKUPS_MAX = 64  # at a time: guessing keys must not crowd reports out of the read connections
-LOOKUP_SECONDS_MAX = 2.0  # a database that says nothing must not hold up who has a good key
+LOOKUP_SECONDS_MAX = 2.0  # a database that does not answer must not hold up who has a good key
 BELIEVED_SECONDS = 60.0  # since the last look-up that was answered
 ADMIN = "admin"
 
@@ -31,7 +32,7 @@ _CHALLENGE_INVALID = {"WWW-Authenticate": 'Bearer realm="smsgate", error="invali
 
 
 class _Cached(msgspec.Struct, frozen=True):
-    """`believed_until`: so long it is good even if the store cannot be asked."""
+    """A key. Until `believed_until` it is good even if the store cannot be asked."""
 
     key: StoredKey | None
     expires: float
@@ -41,8 +42,8 @@ class _Cached(msgspec.Struct, frozen=True):
 class Authenticator:
     """Verifies bearer keys through two bounded caches: keys that exist, and keys that do not.
 
-    Two, so that a flood of wrong keys cannot push the good ones out. They hold keys as they came:
-    hashing each again took a tenth of a request's time, and every request brings its key anyway.
+    With two, a flood of wrong keys cannot push the good ones out. They hold keys as they came.
+    Hashing each again took a tenth of a request's time, and every request brings its key anyway.
     """
 
     def __init__(self, store: KeyStore, monotonic: Callable[[], float]) -> None:
@@ -53,9 +54,10 @@ class Authenticator:
         self._lookups: dict[str, asyncio.Future[StoredKey | None]] = {}
 
     def known(self, authorization: str | None, scope: str) -> StoredKey | None:
-        """The key of this header if it was verified lately and has the scope; else ask principal.
+        """The key in this header, if it was verified lately and has the scope. None: ask
+        principal().
 
-        The way of nearly every request, without a coroutine.
+        Nearly every request takes this way, without a coroutine.
         """
         if authorization is None or not authorization.startswith(_SCHEME):
             return None
@@ -65,7 +67,7 @@ class Authenticator:
         return cached.key if scope in cached.key.scopes else None
 
     async def principal(self, authorization: str | None, scope: str) -> StoredKey:
-        """The key of an Authorization header, if it has this scope.
+        """The key in an Authorization header, if it has this scope.
 
         Raises ProblemError 401 or 403, Overloaded, StorageDown.
         """
@@ -90,7 +92,7 @@ class Authenticator:
         key_hash = hash_of(text)
         if key_hash is None:
             return None
-        # When a busy key runs out of the cache, its next fifty requests ask once between them.
+        # When a busy key leaves the cache, its next fifty requests ask once between them.
         lookup = self._lookups.get(text)
         if lookup is None:
             if len(self._lookups) >= LOOKUPS_MAX:
@@ -120,7 +122,7 @@ class Authenticator:
         return key
 
     def _believed(self, text: str, otherwise: Exception) -> StoredKey:
-        """The key if it was good a moment ago. What cannot be asked is not asked by each request:
+        """The key, if it was good a moment ago. Requests do not all ask a store that cannot answer:
         the next look-up is a second later.
         """
         cached, now = self._known.get(text), self._monotonic()
@@ -145,7 +147,7 @@ def scope_missing(scope: str) -> ProblemError:
 def _remember(
     cache: OrderedDict[str, _Cached], text: str, entry: _Cached, entries_max: int
 ) -> None:
-    """Newest last; the oldest goes when the cache is full."""
+    """Newest last. The oldest is dropped when the cache is full."""
     cache.pop(text, None)
     if len(cache) >= entries_max:
         cache.popitem(last=False)

@@ -1,7 +1,7 @@
-"""Reading request bodies within bounds: one body, all bodies at once, and time.
+"""Reading request bodies within bounds: one body, all bodies together, and time.
 
 Owns the budget of octets held for requests, the unpacking of gzip, and the refusals at the limits.
-Must not know what a body means beyond that it is said to be JSON.
+Must not know what a body means, beyond that it is JSON.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class BodyReader:
     """Reads JSON bodies of up to `body_bytes_max`, and holds at most `bytes_max` of them.
 
     Without the second bound a hundred slow clients could hold 800 MiB of half-read batches. Small
-    bodies do not count: their connections hold more than that anyway. What is packed counts by what
+    bodies do not count, since their connections hold more than that. A packed body counts by what
     it unpacks to.
     """
 
@@ -38,10 +38,10 @@ class BodyReader:
         self._held = 0
 
     async def read(self, request: web.Request) -> bytes:
-        """The body. `release` gives its bytes back, when the request is answered.
+        """The body. release() gives its octets back, when the request is answered.
 
-        Raises ProblemError 400, 408, 413, 415, Overloaded. Nothing is read of a body that is
-        refused. Ask for the key first: unpacking is work.
+        Raises ProblemError 400, 408, 413, 415, Overloaded. A refused body is not read. Verify the
+        key first: unpacking is work.
         """
         content_type = request.headers.get("Content-Type")
         if content_type != JSON and request.content_type != JSON:
@@ -74,7 +74,7 @@ class BodyReader:
         return bytes(pieces)
 
     async def _unpacked(self, request: web.Request) -> bytes:
-        """Slice by slice, and others have their turn between two."""
+        """Unpack in slices, with a turn for others between two."""
         gunzip = Gunzip()
         pieces = bytearray()
         try:
@@ -96,7 +96,7 @@ class BodyReader:
         pieces += piece
 
     def _reserve(self, request: web.Request, size: int) -> None:
-        """So many in all for this request."""
+        """Reserve so many octets in all for this request."""
         more = size - request.get(_RESERVED, 0)
         if self._held + more > self._bytes_max:
             raise Overloaded()
@@ -110,13 +110,15 @@ class BodyReader:
 
 
 async def _pieces(content: StreamReader) -> AsyncIterator[bytes]:
-    """As they come. A slice of one is worked on without a copy of all the others."""
+    """The body as it comes. A slice of one piece is worked on without copying the others."""
     while not content.at_eof():
         yield await content.readany()
 
 
 def _is_packed(request: web.Request) -> bool:
-    """Raises ProblemError 415, which names what may be sent (RFC 9110, 15.5.16)."""
+    """Whether it is gzip. Raises ProblemError 415, which names what may be sent (RFC 9110 section
+    15.5.16).
+    """
     coding = ",".join(request.headers.getall("Content-Encoding")).strip().lower()
     if coding in _PLAIN:
         return False

@@ -1,13 +1,14 @@
-"""One client's connection: single messages go the short way, everything else to aiohttp.
+"""One client's connection: single messages take the short way, all other requests go to aiohttp.
 
-Owns whose turn it is on the connection, what waits until it is answered, and how long a client may
-say nothing, half a head, or not read its answers. Must not know what a request means: `ShortWay`
-does, and aiohttp's handler.
+Owns whose turn it is, and what waits until it is answered. Owns the time limits: for silence, for
+half a head, and for answers that are not read. Must not know what a request means: `ShortWay` does,
+and aiohttp's handler.
 
-A connection is FREE, or one request of it is being answered, by us (OURS) or by aiohttp (THEIRS);
-what comes meanwhile is held back. Aiohttp gets such a request whole and nothing with it. Where that
-cannot be told the connection is LEFT to aiohttp for good: no byte is read twice, or in two ways. A
-listener without a short way leaves every connection to aiohttp.
+A connection is FREE, or one request is being answered by us (OURS) or by aiohttp (THEIRS). What
+comes meanwhile is held back. Aiohttp gets such a request whole, and nothing with it.
+
+Where that cannot be told, the connection is LEFT to aiohttp for good. So no octet is read twice, or
+in two ways. A listener without a short way leaves every connection to aiohttp.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ from aiohttp import StreamReader, web
 from web.edge import request_line
 from web.edge.request_head import RequestHead, RequestHeads
 
-HELD_BYTES_MAX = 64 << 10  # of the requests behind the one being answered; then reading pauses
+HELD_BYTES_MAX = 64 << 10  # of requests behind the one being answered; beyond it reading pauses
 HEAD_BYTES_MAX = 64 << 10  # of a head that aiohttp reads; its own bounds would allow megabytes
-BODY_SECONDS = 1.0  # a body that takes longer to come is aiohttp's to wait for
-FIRST_SECONDS = 10.0  # until a client says something
+BODY_SECONDS = 1.0  # aiohttp waits for bodies that take longer to come
+FIRST_SECONDS = 10.0  # until a client sends its first octet
 HEAD_SECONDS = 10.0  # from the first octet of a head to its last
-UNREAD_SECONDS = 30.0  # without a client's reading anything of what it asked for
+UNREAD_SECONDS = 30.0  # without the client reading anything of its answers
 
 
 class Turn(Enum):
-    """Whose the connection is."""
+    """Whose turn it is on the connection."""
 
     FREE = auto()
     OURS = auto()
@@ -47,11 +48,12 @@ class ShortWay(Protocol):
     heads: RequestHeads
 
     def suits(self, head: RequestHead) -> bool:
-        """Whether it might take such a request, once its body is there."""
+        """Whether it may take such a request, once the body is there."""
 
     def take(self, connection: Connection, head: RequestHead, body: bytes) -> bool:
-        """Take the request: `connection.answer` is called once, not before this has returned.
-        False: it is not for us.
+        """Take the request. False: it is not for this way.
+
+        `connection.answer` is called once, and not before this has returned.
         """
 
 
@@ -64,19 +66,19 @@ class Port(Protocol):
     keep_alive_seconds: float
 
     def opened(self, connection: Connection) -> bytes | None:
-        """None: there is room for it. Else what it is answered before it is closed."""
+        """None: there is room for the connection. Else what it is answered before it is closed."""
 
     def handler(self, connection: Connection) -> web.RequestHandler:
-        """Aiohttp's handler for it."""
+        """Aiohttp's handler for the connection."""
 
     def spoke(self, connection: Connection) -> None:
-        """Its client has sent the first octet."""
+        """The client has sent its first octet."""
 
     def closed(self, connection: Connection) -> None:
-        """It is no more."""
+        """The connection is closed."""
 
     def count_closed(self, reason: str) -> None:
-        """We close one, and not because it was answered."""
+        """We close a connection, for another reason than that it was answered."""
 
     def early(self, code: str) -> bytes:
         """The answer to what is no request for the application."""
@@ -100,14 +102,14 @@ class Connection(asyncio.Protocol):
         self._spoke = False  # it has sent an octet at all
         self._ended = False  # it sends no more, and may wait for answers
         self._octets = 0  # of a head that aiohttp reads
-        self._unread = 0  # of our answers, when they were last seen to move
+        self._unread = 0  # unread octets of our answers, when they were last seen to move
         self._asked: web.BaseRequest | None = None  # what aiohttp is answering
-        self._lingering: StreamReader | None = None  # the rest of a body that nobody wants
-        self._since = listener.monotonic()  # of the state it is in
+        self._lingering: StreamReader | None = None  # the rest of a body that was refused
+        self._since = listener.monotonic()  # of the present turn
         self._turn = Turn.FREE if self._short_way is not None else Turn.LEFT
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Both of us have it from the start, if there is room for it."""
+        """Both sides have the transport from the start, if there is room."""
         self._transport = cast("asyncio.Transport", transport)
         refusal = self._listener.opened(self)
         if refusal is not None:
@@ -119,7 +121,7 @@ class Connection(asyncio.Protocol):
         self._handler.connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """What is being stored is stored all the same; nobody hears of it."""
+        """What is being stored is stored all the same. Nobody hears of it."""
         self._turn = Turn.LOST
         self._held = b""
         self._listener.closed(self)
@@ -128,7 +130,7 @@ class Connection(asyncio.Protocol):
             del self._handler  # each knows the other
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes of the client's."""
+        """Take octets of the client."""
         if not self._spoke:
             self._spoke = True
             self._listener.spoke(self)
@@ -145,7 +147,7 @@ class Connection(asyncio.Protocol):
                 self._pause()
 
     def eof_received(self) -> bool:
-        """Nothing more will come. What was asked is answered, then we close, too."""
+        """The client sends no more. What was asked is answered, then we close, too."""
         self._ended = True
         if self._turn is Turn.LEFT:
             # Aiohttp looks at what has just come in the next round.
@@ -154,7 +156,7 @@ class Connection(asyncio.Protocol):
         return self._turn in (Turn.OURS, Turn.THEIRS) or self._choked
 
     def pause_writing(self) -> None:
-        """Who does not read his answers is not asked for more requests."""
+        """The client does not read its answers, so we read no more requests."""
         self._choked = True
         self._since = self._listener.monotonic()
         self._unread = self._transport.get_write_buffer_size()
@@ -163,7 +165,7 @@ class Connection(asyncio.Protocol):
         self._handler.pause_writing()
 
     def resume_writing(self) -> None:
-        """He reads again."""
+        """The client reads again."""
         self._choked = False
         self._since = self._listener.monotonic()
         self._handler.resume_writing()
@@ -171,14 +173,14 @@ class Connection(asyncio.Protocol):
             self._next()
 
     def answer(self, data: bytes) -> None:
-        """The answer to the request that was taken, and on to the next one."""
+        """Write the answer to the request that was taken, and go on to the next one."""
         if self._turn is not Turn.OURS:
             return  # lost
         self._transport.write(data)
         self._next()
 
     def abandon(self) -> None:
-        """The request that was taken gets no answer; as aiohttp, we close."""
+        """The request that was taken gets no answer. We close, as aiohttp would."""
         if self._turn is Turn.OURS:
             self._transport.close()
 
@@ -189,7 +191,7 @@ class Connection(asyncio.Protocol):
         self._octets = 0
 
     def answered(self, request: web.BaseRequest) -> None:
-        """Aiohttp's task for this request is done: its answer is written."""
+        """Aiohttp's task for this request has ended: its answer is written."""
         if self._asked is not request:
             return  # it is at the next one already
         self._asked = None
@@ -203,7 +205,7 @@ class Connection(asyncio.Protocol):
                 self._lingering = request.content
 
     def look(self, now: float) -> None:
-        """Whether it has kept us waiting for too long: asked about once a second."""
+        """Close it if it has kept us waiting too long. Called once a second."""
         if self._transport.is_closing() and self._turn is not Turn.CLOSING:
             self._turn = Turn.CLOSING
             self._since = now
@@ -243,7 +245,7 @@ class Connection(asyncio.Protocol):
         self._unread = unread
 
     def _unasked(self) -> bool:
-        """Whether aiohttp waits for a head, as far as we know."""
+        """Whether aiohttp waits for a head, as far as is known here."""
         if self._lingering is not None and self._lingering.is_eof():
             self._lingering = None
         return self._asked is None and self._lingering is None
@@ -255,7 +257,8 @@ class Connection(asyncio.Protocol):
             self._octets += len(data)
         self._handler.data_received(data)
         if self._octets > HEAD_BYTES_MAX:
-            # Its end may be among them: aiohttp takes the request up in the next round, before us.
+            # The end of it may be among them. Aiohttp takes the request up in the next round,
+            # before us.
             self._listener.loop.call_soon(self._refuse_large)
 
     def _refuse_large(self) -> None:
@@ -263,19 +266,19 @@ class Connection(asyncio.Protocol):
             self._refuse("head_too_large")
 
     def _close_unless_asked(self) -> None:
-        """The client sends no more: a request that is not whole will never be."""
+        """The client sends no more, so a request that is not whole will never be."""
         if self._turn is Turn.LEFT and (self._asked is None or not self._asked.content.is_eof()):
             self._transport.close()
 
     def _refused(self, data: bytes) -> bool:
-        """Whether a request that begins so is not for aiohttp."""
+        """Whether a request that begins like this is not for aiohttp."""
         code = request_line.refusal(data)
         if code is not None:
             self._refuse(code)
         return code is not None
 
     def _refuse(self, code: str) -> None:
-        """Nothing is being answered."""
+        """Refuse it, while nothing is being answered."""
         self._turn = Turn.CLOSING
         self._held = b""
         self._since = self._listener.monotonic()
@@ -339,7 +342,7 @@ class Connection(asyncio.Protocol):
             self._leave(data)
 
     def _leave(self, data: bytes) -> None:
-        """To aiohttp, from now on."""
+        """Leave the connection to aiohttp from now on."""
         self._held = b""
         if self._refused(data):
             return

@@ -1,8 +1,8 @@
 """Keyset cursors: the signed, opaque place in a list where its next page begins.
 
-Owns the form of a cursor, the parameters `limit` and `cursor` that every list shares, and the Link
-header. Must not know what is listed: a list hands over the sort key of its last row and gets it
-back. There is no offset, so a page costs the same anywhere in a list.
+Owns the form of a cursor, the parameters `limit` and `cursor` of every list, and the Link header.
+Must not know what is listed: a list hands over the sort key of its last row and gets it back. There
+is no offset, so a page costs the same anywhere in a list.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LIMIT_MAX = 1000
 LIMIT_DEFAULT = 100
 CURSOR_CHARACTERS_MAX = 1_600  # a report by campaign and variant, in letters of four octets
 KEY_BYTES = 32
-KEY_PURPOSE = "list cursor"  # for NumberKeys.derive: every process of an installation reads it
+KEY_PURPOSE = "list cursor"  # for NumberKeys.derive: every process of an installation can read it
 
 _TAG_BYTES = 16
 _SHARED = frozenset({"limit", "cursor"})
@@ -48,8 +48,9 @@ class PageQuery(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Cursors:
-    """Seals and opens places in lists. A cursor is good for one path, one account and one set of
-    filters: anywhere else, and when it was changed, it is refused.
+    """Seals and opens cursors. One is good for one path, one account and one set of filters.
+
+    Anywhere else it is refused, and so is one that was changed.
     """
 
     __slots__ = ("_decoder", "_key")
@@ -71,7 +72,7 @@ class Cursors:
         return Page(query.limit, after, self, scope, request.path, filters)
 
     def seal(self, scope: bytes, position: Position) -> str:
-        """The cursor for the rows behind `position` in the list that `scope` names."""
+        """The cursor for the rows behind `position`, in the list that `scope` names."""
         payload = msgspec.msgpack.encode(position)
         return base64.urlsafe_b64encode(self._tag(scope, payload) + payload).rstrip(b"=").decode()
 
@@ -95,9 +96,10 @@ class Cursors:
 
 
 class Page:
-    """One page of a list as it was asked for. `after` is the sort key of the last row seen, () on
-    the first page. A list fetches `limit + 1` rows behind it, and `cut` says whether there are
-    more.
+    """One page of a list as it was asked for.
+
+    `after` is the sort key of the last row seen, () on the first page. A list fetches `limit + 1`
+    rows behind it; cut() then tells whether there are more.
     """
 
     __slots__ = ("_cursors", "_filters", "_path", "_scope", "after", "limit")
@@ -121,14 +123,14 @@ class Page:
     def cut(
         self, rows: Sequence[Row], key: Callable[[Row], Position]
     ) -> tuple[Sequence[Row], str | None]:
-        """The rows of this page, and the cursor of the next one if there is one."""
+        """(the rows of this page, the cursor of the next one or None)."""
         if len(rows) <= self.limit:
             return rows, None
         kept = rows[: self.limit]
         return kept, self._cursors.seal(self._scope, key(kept[-1]))
 
     def more(self, position: Position | None) -> str | None:
-        """The cursor behind `position`, for a list that knows by itself where it stopped."""
+        """The cursor behind `position`, for a list that knows itself where it stopped."""
         return None if position is None else self._cursors.seal(self._scope, position)
 
     def headers(self, next_cursor: str | None) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Answers to what never becomes a request: bad HTTP, a head too large or too slow, no room.
 
-Owns the octets of these answers and which problem an error of aiohttp's parser is. They are the
-same on every listener, end their connection, and repeat nothing that the client sent. Must not
-decide when one is due.
+Owns the octets of these answers, and which problem an error of aiohttp's parser is. Must not decide
+when one is due. They are the same on every listener, and end their connection. They repeat nothing
+that the client sent.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _HTTP_CODES = {413: "body_too_large", 417: "expectation_failed"}
 
 
 class EarlyAnswer(web.StreamResponse):
-    """Octets in the place of a response. Aiohttp's own would name the version that was asked in."""
+    """Octets in place of a response. Aiohttp's own would name the HTTP version of the request."""
 
     def __init__(self, octets: bytes) -> None:
         super().__init__()
@@ -47,11 +47,11 @@ class EarlyAnswer(web.StreamResponse):
             request.transport.write(self.octets)
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """They are all."""
+        """Nothing more: prepare() wrote all."""
 
 
 def early_octets(code: str, request_id: str, *, body: bool = True) -> bytes:
-    """The whole answer; `body` is False for a HEAD request."""
+    """The whole answer. `body` is False for a HEAD request."""
     response = problem_response(ProblemError(code, _DETAILS[code]), _INSTANCE, request_id)
     content = response.body
     assert isinstance(content, bytes)
@@ -65,7 +65,7 @@ def early_octets(code: str, request_id: str, *, body: bool = True) -> bytes:
 
 
 def parser_refusal(error: BaseException | None) -> str:
-    """The code for an error of aiohttp's parser."""
+    """The problem code for an error of aiohttp's parser."""
     if isinstance(error, http_exceptions.LineTooLong):
         limit = error.args[1]
         return "uri_too_long" if limit == TARGET_BYTES_MAX else "head_too_large"
@@ -75,7 +75,7 @@ def parser_refusal(error: BaseException | None) -> str:
 
 
 def raised_refusal(error: web.HTTPException) -> str:
-    """The code for what aiohttp raises outside the edge."""
+    """The problem code for what aiohttp raises before a request reaches our handlers."""
     return _HTTP_CODES.get(error.status, "malformed_request")
 
 

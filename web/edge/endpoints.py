@@ -1,7 +1,7 @@
-"""What an endpoint is, in one record beside its handler: mounted by the server, shown by the docs.
+"""What an endpoint is, in one record beside its handler. The server mounts it and the docs show it.
 
-Owns the record, what is implied by it (a body that may be malformed, a key that may lack its
-scope), and the mounting. Must not build the document (openapi.py) nor know any endpoint.
+Owns the record, what it implies (a body may be malformed, a key may lack its scope), and the
+mounting. Must not build the document (openapi.py) nor know any endpoint.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ JSON = "application/json"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 KeyCheck = Callable[[web.Request, str], Awaitable[object]]  # raises where a key lacks the scope
 
-# Any request may meet these; the rest follows from what the endpoint asks for.
+# Any request may meet these. The rest follows from what the endpoint asks for.
 _ALWAYS = (
     "malformed_request", "internal", "overloaded", "storage_unavailable", "parameter_unknown",
 )  # fmt: skip
@@ -36,7 +36,7 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """One successful answer. `body` is a msgspec type, or None where there is no JSON body."""
+    """One successful answer. `body` is a msgspec type; None where there is no JSON body."""
 
     body: object
     description: str = ""  # empty: the first sentence of the type's docstring
@@ -47,11 +47,12 @@ class Answer(msgspec.Struct, frozen=True):
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One method of one path.
 
-    `answers` by status; a bare type is a JSON body of that type. `request` is the type that decodes
-    the body. `query` is the Struct that a QueryReader reads; one that inherits PageQuery says that
-    the answer is a page of a list. `problems` are the codes besides those implied. `items` names
-    the real type of fields that the request keeps as msgspec.Raw. `request_also` is another form
-    that the body may have. An endpoint without `request` or `query` refuses bodies or parameters.
+    `answers` are by status; a bare type is a JSON body of that type. `request` decodes the body,
+    and `request_also` is another form of it. `query` is a Struct for QueryReader; one that inherits
+    PageQuery marks a page of a list. `problems` are the codes besides those implied. `items` names
+    the real types of fields that the request keeps as msgspec.Raw.
+
+    An endpoint without `request` or `query` refuses bodies or parameters.
     """
 
     method: str
@@ -68,7 +69,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     query: type[msgspec.Struct] | None = None
     path_parameters: Mapping[str, object] = MappingProxyType({})  # name -> annotated type
     headers: Mapping[str, object] = MappingProxyType({})  # of the request: name -> annotated type
-    instead: str = ""  # what who looks for a parameter here may have meant
+    instead: str = ""  # what somebody who looks for a parameter here may have meant
     limited: bool = False  # counted against the account's requests_rate
     problems: tuple[str, ...] = ()
     example: Mapping[str, object] | None = None  # of the request's body
@@ -81,12 +82,12 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """Unique in the document: the method and the words of the path."""
+        """The operation id: the method and the words of the path."""
         words = [word.strip("{}") for word in self.path.replace("-", "_").split("/") if word]
         return "_".join([self.method.lower(), *(word for word in words if word != "v1")])
 
     def answer(self, status: int) -> Answer:
-        """The answer of this status in full."""
+        """The answer with this status, in full."""
         given = self.answers[status]
         return given if isinstance(given, Answer) else Answer(given)
 
@@ -111,7 +112,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _mounted_path(endpoint: Endpoint) -> str:
-    """The path with each parameter's pattern, so that `batch` is no id and 405 names the right
+    """The path with each parameter's pattern, so `batch` is no id, and 405 names the right
     methods.
     """
     path = endpoint.path
@@ -123,7 +124,9 @@ def _mounted_path(endpoint: Endpoint) -> str:
 
 
 def mount(app: web.Application, endpoints: Iterable[Endpoint], may: KeyCheck) -> None:
-    """Give each its route, behind the refusal of what it does not take; `may` comes before it."""
+    """Add each as a route, behind the refusal of what it does not take. `may` is asked before
+    it.
+    """
     for endpoint in endpoints:
         path, handler = _mounted_path(endpoint), _guarded(endpoint, may)
         if endpoint.method == "GET":
@@ -133,8 +136,9 @@ def mount(app: web.Application, endpoints: Iterable[Endpoint], may: KeyCheck) ->
 
 
 def _guarded(endpoint: Endpoint, may: KeyCheck) -> Handler:
-    """The handler, asked only when the request brings nothing that the record does not name: what
-    is silently ignored, a dry run for instance, is not what was asked for.
+    """The handler, behind the refusal of whatever the record does not name.
+
+    What is silently ignored, a dry run for instance, would not be what was asked for.
     """
     handler = endpoint.handler
     no_query, no_body = endpoint.query is None, endpoint.request is None

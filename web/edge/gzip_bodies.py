@@ -1,19 +1,19 @@
 """Gzip (RFC 1952) as a stream, unpacked in slices.
 
-Owns how much is unpacked at once. Must not decide how much may be unpacked in all, nor wait.
+Owns how much is unpacked at once. Must not decide how much may be unpacked in all, nor wait. Pure.
 """
 
 from __future__ import annotations
 
 import zlib
 
-MEMBERS_MAX = 1000  # of one body: an empty one is 20 octets, and as much work as a full one
+MEMBERS_MAX = 1000  # of one body; an empty one has 20 octets and costs as much as a full one
 SLICE_BYTES = 128 << 10  # well below 5 ms of the event loop
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
 class GzipError(ValueError):
-    """What came is no gzip, or not all of it came."""
+    """The octets are no gzip, or not all of it."""
 
 
 class Gunzip:
@@ -23,11 +23,11 @@ class Gunzip:
         self._packed = b""
         self._member = zlib.decompressobj(_GZIP_WINDOW)
         self._members = 0
-        self._begun = False  # this member: its first octets are there
-        self._full = False  # the last slice was: there may be more without more input
+        self._begun = False  # the first octets of this member are there
+        self._full = False  # the last slice was full: there may be more without more input
 
     def feed(self, packed: bytes) -> None:
-        """Octets as they came, when `waits` is False."""
+        """Give it octets. Only when `waits` is False."""
         self._packed += packed
 
     @property
@@ -36,7 +36,7 @@ class Gunzip:
         return bool(self._packed) or self._full
 
     def slice(self) -> bytes:
-        """The next SLICE_BYTES at most, of one member. Raises GzipError."""
+        """The next octets of one member, at most SLICE_BYTES. Raises GzipError."""
         try:
             unpacked = self._member.decompress(self._packed, SLICE_BYTES)
         except zlib.error:
@@ -55,6 +55,6 @@ class Gunzip:
         return unpacked
 
     def close(self) -> None:
-        """All is fed. Raises GzipError for a body that is not whole."""
+        """The body has ended. Raises GzipError if it is not whole."""
         if self._begun:
             raise GzipError("the gzip body is cut off")

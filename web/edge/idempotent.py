@@ -1,7 +1,7 @@
 """Idempotency-Key: the same request twice is answered twice and done once.
 
 Owns the header (draft-ietf-httpapi-idempotency-key-header-07), which answers are kept, and their
-replay byte for byte. Must not know what a request does: it gets the ids it needs through `Claim`.
+replay octet for octet. Must not know what a request does: it gets the ids it needs through `Claim`.
 """
 
 from __future__ import annotations
@@ -46,23 +46,24 @@ REQUEST_HEADERS: Mapping[str, object] = MappingProxyType(
 REPEAT_PROBLEMS = ("idempotency_key_invalid", "idempotency_in_progress", "idempotency_key_reused")
 _KEY = re.compile(rf"(?P<quote>\"?)(?P<key>{_CHARACTERS})(?P=quote)", re.ASCII)
 
-Claim = Callable[[int], Awaitable[Claimed]]  # asked for so many ids, once, before anything is done
+# Called once with a number of ids, before anything is done
+Claim = Callable[[int], Awaitable[Claimed]]
 Handler = Callable[[Claim], Awaitable[web.Response]]
 
 
 class RequestMemory(Protocol):
-    """The requests with an Idempotency-Key, and what was answered to them."""
+    """The requests with an Idempotency-Key, and their answers."""
 
     def running(self, key: RequestKey) -> AbstractContextManager[None]:
-        """While the request is answered. Raises InProgress if it is already."""
+        """A context in which the request is answered. Raises InProgress if it is already."""
 
     async def claim(self, key: RequestKey, fingerprint: bytes, count: int) -> Claimed | KeptAnswer:
-        """Ids for the request, or its answer. Raises InProgress, OtherBody, StorageDown,
+        """Ids for the request, or its answer. Raises InProgress, OtherBody, StorageDown or
         Overloaded.
         """
 
     async def keep(self, key: RequestKey, answer: KeptAnswer) -> None:
-        """The answer to what was claimed."""
+        """Store the answer to what was claimed."""
 
 
 class _Replay(Exception):
@@ -72,7 +73,7 @@ class _Replay(Exception):
 
 
 class IdempotentRequests:
-    """Wraps a handler once its request's account and body are known."""
+    """Wraps a handler, once the request's account and body are known."""
 
     def __init__(self, store: RequestMemory) -> None:
         self._store = store
@@ -80,10 +81,10 @@ class IdempotentRequests:
     async def answer(
         self, request: web.Request, account: int, body: bytes, handle: Handler
     ) -> web.Response:
-        """The answer of `handle`, or the one this request had before.
+        """The answer of `handle`, or the one that this request had before.
 
-        Raises ProblemError 400 for a malformed key, 409 in progress, 422 for another body; and what
-        `handle` raises: a refusal leaves the key free for the request that is put right.
+        Raises ProblemError 400 for a malformed key, 409 while in progress, 422 for another body.
+        Also raises what `handle` raises: after a refusal the key is free for the corrected request.
         """
         values = request.headers.getall(HEADER)
         key = RequestKey(account, f"{request.method} {request.path}", idempotency_key(values))
@@ -120,10 +121,10 @@ class IdempotentRequests:
 
 
 def idempotency_key(values: Sequence[str]) -> str:
-    """The key that a request's fields of this name say; there is at least one.
+    """The key in a request's fields of this name. There must be at least one field.
 
-    The draft's own form is a text in quotes, most clients leave them out: both are the same key.
-    Raises ProblemError 400: a request that means to be protected must not go unprotected.
+    The draft's form is a text in quotes, and most clients leave the quotes out. Both are the same
+    key. Raises ProblemError 400: a request that means to be protected must not go unprotected.
     """
     found = _KEY.fullmatch(values[0]) if len(values) == 1 else None
     if found is None:

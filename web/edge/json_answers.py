@@ -1,6 +1,6 @@
 """An answer of JSON.
 
-Owns its content type. The hot endpoints have encoders of their own.
+Owns its content type. Must not know what is answered. The hot endpoints have encoders of their own.
 """
 
 from __future__ import annotations

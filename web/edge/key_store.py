@@ -1,8 +1,9 @@
-"""API keys as requests ask for them: found by their hash, their use noted and stored in batches.
+"""API keys as requests look them up: found by their hash, with the time of their last use.
 
-Owns the times of use that are not yet stored. One statement a minute stores them, however much was
-asked: a key that works is looked up every few seconds, and only a look-up is noted. Must not make
-or end a key (keys.py).
+Owns the times of use that are not yet stored. Must not make or end a key (keys.py).
+
+One statement a minute stores them, however many requests come. A working key is looked up every few
+seconds, and only a look-up is noted.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from storage.faults import UNAVAILABLE, StorageDown, is_transient
 from storage.pool import Connection
 from web.edge.keys import StoredKey
 
-USES_WAITING_MAX = 10_000  # keys; what is over it is noted at a later look-up
+USES_WAITING_MAX = 10_000  # keys; what does not fit is noted at a later look-up
 
 _SQL = sql.load("web")
 
@@ -49,7 +50,7 @@ class DatabaseKeys:
         return StoredKey(row["id"], row["account"], frozenset(row["scopes"]), lasts, ended)
 
     async def store_uses(self, connection: Connection) -> None:
-        """Store the uses noted since the last time; what cannot be stored waits for the next."""
+        """Store the uses noted since the last time. What cannot be stored waits for the next."""
         if not self._used:
             return
         used = dict(self._used)

@@ -1,8 +1,10 @@
-"""API keys: how they look, how they are kept, and the life of each: made, replaced, ended.
+"""API keys: how they look, how they are stored, and how they are made, rotated and revoked.
 
-Owns the table `api_key`. A key is shown once; the database holds its SHA-256, which is enough for a
-random 256-bit secret. Every change leaves an audit row in its transaction. Must not decide what a
-key may do (web/auth.py), nor be asked by requests (key_store.py).
+Owns the table `api_key`. Must not decide what a key may do (web/edge/auth.py), nor be asked by
+requests (key_store.py).
+
+A key is shown once. The database holds its SHA-256, which is enough for a random 256-bit secret.
+Every change leaves an audit row in its transaction.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ OPERATOR = "operator"  # the actor of what a command changes
 
 _SQL = sql.load("web")
 _FORM = re.compile(r"sk_[A-Za-z0-9_-]{43}", re.ASCII)
-_ID_TAIL_BITS = 22  # node and sequence of an id: a command has no node, so it draws them
+_ID_TAIL_BITS = 22  # node and sequence of an id, drawn at random: a command has no node
 
 
 class StoredKey(msgspec.Struct, frozen=True):
@@ -55,7 +57,7 @@ class KeyStore(Protocol):
 
 
 class KeyRefused(Exception):
-    """A key cannot be made or changed like this: one line for the operator."""
+    """A key cannot be made or changed like this. One line for the operator."""
 
 
 class ListedKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +91,7 @@ def new_key() -> str:
 
 
 def hash_of(key: str) -> bytes | None:
-    """SHA-256 of a key; None for what cannot be one, which spares the database the question."""
+    """SHA-256 of a key. None for what cannot be a key, which spares the database the question."""
     if not _FORM.fullmatch(key):
         return None
     return hashlib.sha256(key.encode()).digest()
@@ -103,11 +105,10 @@ async def create_key(
     *,
     expires: Expires = None,
 ) -> str:
-    """Make and store a key; returns it, the only time it can be read. Raises KeyRefused.
+    """Make and store a key. Returns it, the only time it can be read. Raises KeyRefused.
 
-    The account is made too if the database does not know it yet, since a key may be made before the
-    gateway first starts. `name` is unique within the account; a key that has ended gives its name
-    up.
+    The account is made too if the database does not know it yet: keys may be made before the
+    gateway first starts. `name` is unique within the account. An ended key gives its name up.
     """
     wanted = sorted(set(scopes))
     unknown = [scope for scope in wanted if scope not in SCOPES]
@@ -127,7 +128,7 @@ async def create_key(
 
 
 async def list_keys(connection: Connection, account_name: str | None = None) -> list[ListedKey]:
-    """Every key, or those of one account, also those that have ended; the oldest first."""
+    """Every key, or those of one account, also those that have ended. Oldest first."""
     rows = await connection.fetch(_SQL["keys_list"], account_name, KEYS_LISTED_MAX)
     return [
         ListedKey(
@@ -146,7 +147,7 @@ async def list_keys(connection: Connection, account_name: str | None = None) -> 
 
 
 async def revoke_key(connection: Connection, account_name: str, name: str) -> bool:
-    """End a key for good; whether it still worked. Raises KeyRefused for one there is not."""
+    """End a key for good. Returns whether it still worked. Raises KeyRefused for an unknown one."""
     async with connection.transaction():
         row = await _locked(connection, account_name, name)
         if row["revoked_at"] is not None:
@@ -164,8 +165,10 @@ async def rotate_key(
     *,
     expires: Expires = None,
 ) -> Rotated:
-    """A new key with the name and scopes of another, which goes on for `overlap` under the name
-    `NAME#id`. Without `expires` it lasts as long as the old key was made for. Raises KeyRefused.
+    """A new key with the name and scopes of another. Raises KeyRefused.
+
+    The old one goes on for `overlap` under the name `NAME#id`. Without `expires` the new one lasts
+    as long as the old one was made for.
     """
     async with connection.transaction():
         row = await _locked(connection, account_name, name)
@@ -239,6 +242,6 @@ def _state(row: asyncpg.Record) -> str:
 
 
 async def accounts_with_keys(connection: Connection, accounts: Collection[str]) -> list[str]:
-    """Those of these accounts that applications still have keys of."""
+    """Those of these accounts that still have working keys."""
     rows = await connection.fetch(_SQL["accounts_with_keys"], list(accounts))
     return [row["name"] for row in rows]

@@ -1,7 +1,9 @@
 """Bodies that are one list: an envelope, and items that each stand for themselves.
 
-Owns the opening of the envelope. One bad item never sinks the others: where the whole cannot be
-decoded the items are told apart as they were written. Must not know what an item is.
+Owns the opening of the envelope. Must not know what an item is.
+
+One bad item never sinks the others. Where the whole cannot be decoded, the items are told apart as
+they were written.
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ async def _apart(body: bytes, name: str) -> list[bytes]:
 
 
 async def _once(body: bytes, name: str) -> None:
-    """The envelope has no other field: what is not one list under this name is two."""
+    """Raises ProblemError for an envelope that names its list twice. It has no other field."""
     try:
         await _apart(body, name)
     except NotJson:

@@ -1,7 +1,7 @@
-"""A port that listens: its connections, how many there may be, and what becomes of each.
+"""A port that listens: its connections, and how many there may be.
 
-Owns the bound of connections, the one look a second at all of them, the counters, and how aiohttp
-is told what we do in its place. Must not know what is answered to a request.
+Owns the bound of connections, the look at all of them once a second, and the counters. Owns how
+aiohttp is told what we do in its place. Must not know what is answered to a request.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from web.edge.request_line import version_refusal
 from web.samples import Sample
 
 BACKLOG = 1024
-LINGER_SECONDS = 2.0  # a client still sending a body that was refused gets to read why
+LINGER_SECONDS = 2.0  # a client still sending a refused body gets to read why
 LOOK_SECONDS = 1.0  # between two looks at all connections
 LOOK_CONNECTIONS = 1000  # at once: no callback holds the event loop longer than 5 ms
-ROOM_SECONDS = 1.0  # a connection silent for less is not closed to make room for another
+ROOM_SECONDS = 1.0  # a connection silent for less is not closed to make room
 LOG_SECONDS = 10.0  # between two lines about connections that were refused
-AIOHTTP_SECONDS = 86_400.0  # its own timer for idle connections never gets to act
+AIOHTTP_SECONDS = 86_400.0  # so long that aiohttp's own timer for idle connections never acts
 SERVER_ERROR = 500
 
 OPTIONS: Mapping[str, Any] = MappingProxyType(
@@ -53,8 +53,9 @@ _log = structlog.get_logger("smsgate.web")
 
 
 class Handler(web.RequestHandler):
-    """Aiohttp's handler of one connection. Bodies come as they were sent; errors that it meets
-    before there is a request are answered as ours.
+    """Aiohttp's handler of one connection.
+
+    Bodies come as they were sent. Errors before there is a request are answered as ours.
     """
 
     __slots__ = ("connection", "listener")
@@ -71,7 +72,9 @@ class Handler(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Its answer would repeat what the client sent, and its log line, too."""
+        """Answer an error as ours. Aiohttp's answer and log line would repeat what the client
+        sent.
+        """
         if status < SERVER_ERROR:
             return EarlyAnswer(self.listener.early(parser_refusal(exc)))
         _log.error("request failed", listener=self.listener.name, exc_info=exc)
@@ -81,7 +84,7 @@ class Handler(web.RequestHandler):
 
 
 class Listener:
-    """Start once, stop once; stopping what never started is fine."""
+    """Start once, stop once. Stopping what never started is fine."""
 
     def __init__(
         self,
@@ -99,7 +102,8 @@ class Listener:
         self.loop: asyncio.AbstractEventLoop
         self._connections_max = connections_max
         self._open: set[Connection] = set()
-        self._silent: dict[Connection, float] = {}  # since when; the oldest first
+        # Open connections that have said nothing, and since when; the oldest first
+        self._silent: dict[Connection, float] = {}
         self._ids = RequestIds()
         self._closed: Counter[str] = Counter()  # by reason
         self._answered_early: Counter[int] = Counter()  # by status
@@ -111,7 +115,7 @@ class Listener:
         self._server: web.Server
 
     async def start(self, server: web.Server, host: str, port: int) -> tuple[str, int]:
-        """Listen; returns host and port, the real one where 0 was configured. Raises OSError."""
+        """Listen. Returns (host, port): the real port where 0 was configured. Raises OSError."""
         self.loop = asyncio.get_running_loop()
         self._server = server
         self._make_request = server.request_factory
@@ -126,14 +130,14 @@ class Listener:
         return str(where), int(number)
 
     def stop(self) -> None:
-        """Take no new connection; those there are stay open, and are no longer looked at."""
+        """Take no new connection. Those open stay open, and are no longer looked at."""
         if self._next_look is not None:
             self._next_look.cancel()
         if self._listening is not None:
             self._listening.close()
 
     def opened(self, connection: Connection) -> bytes | None:
-        """None: there is room for it. Else what it is answered before it is closed."""
+        """None: there is room for the connection. Else what it is answered before it is closed."""
         now = self.monotonic()
         if len(self._open) >= self._connections_max and not self._made_room(now):
             self._refused += 1
@@ -143,20 +147,20 @@ class Listener:
         return None
 
     def spoke(self, connection: Connection) -> None:
-        """Its client has sent the first octet."""
+        """The client has sent its first octet."""
         self._silent.pop(connection, None)
 
     def closed(self, connection: Connection) -> None:
-        """It is no more."""
+        """The connection is closed."""
         self._open.discard(connection)
         self._silent.pop(connection, None)
 
     def handler(self, connection: Connection) -> Handler:
-        """Aiohttp's handler for it."""
+        """Aiohttp's handler for the connection."""
         return Handler(self, self._server, connection)
 
     def count_closed(self, reason: str) -> None:
-        """We close one, and not because it was answered."""
+        """We close a connection, for another reason than that it was answered."""
         self._closed[reason] += 1
 
     def early(self, code: str, request: web.BaseRequest | None = None) -> bytes:
@@ -178,7 +182,9 @@ class Listener:
             yield Sample("sms_http_early_answers_total", count, (self.name, str(status)))
 
     def _made_room(self, now: float) -> bool:
-        """Who has said nothing for a while goes before one who may have something to say."""
+        """Close a connection that has said nothing for a while, for one that may have something to
+        say.
+        """
         for connection, since in self._silent.items():  # the first one only: it is the oldest
             if now - since <= ROOM_SECONDS:
                 return False
@@ -194,8 +200,8 @@ class Listener:
         return request
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Around the application. Aiohttp answers each request in a task of its own, which ends
-        when the answer is written.
+        """Around the application. Aiohttp answers each request in a task, which ends when the
+        answer is written.
         """
         connection = cast("Handler", request.protocol).connection
         task = asyncio.current_task()

@@ -29,7 +29,7 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Edge:
-    """One for the process."""
+    """The middleware. One for the process."""
 
     def __init__(
         self,
@@ -46,7 +46,9 @@ class Edge:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
-        """Always an answer with a request id; every error as a problem; counted."""
+        """Answer always, with a request id; every error becomes a problem; each request is
+        counted.
+        """
         started = self._monotonic()
         request_id = self.request_id(request.headers.get(REQUEST_ID_HEADER))
         try:
@@ -68,7 +70,7 @@ class Edge:
         return response
 
     def problem(self, error: Exception, endpoint: str, request_id: str) -> ProblemError:
-        """What the client is told of this error; one that nobody expected is logged."""
+        """What the client is told of this error. One that nobody expected is logged."""
         if isinstance(error, ProblemError):
             return error
         if isinstance(error, (Overloaded, StorageDown)):
@@ -84,7 +86,7 @@ class Edge:
                 code, error.reason.lower(), headers={} if allow is None else {"Allow": allow}
             )
         if isinstance(error, (web.RequestPayloadError, ConnectionError)):
-            # The client's body is broken off or wrongly encoded; it may not be there to be told.
+            # The client's body was cut off or is wrongly encoded. It may not be there to be told.
             return ProblemError("malformed_request", "the body is cut off, or wrongly encoded")
         _log.error("request failed", request_id=request_id, endpoint=endpoint, exc_info=error)
         return ProblemError("internal", "the gateway failed to handle this request")
@@ -102,6 +104,6 @@ def _pause(error: Overloaded | StorageDown) -> ProblemError:
 
 
 def _endpoint(request: web.Request) -> str:
-    """The route's template, for labels and logs: never the path, which has no bound."""
+    """The route's template, for labels and logs. Never the path, which has no bound."""
     resource = request.match_info.route.resource
     return UNKNOWN_ENDPOINT if resource is None else resource.canonical

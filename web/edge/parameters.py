@@ -1,7 +1,7 @@
 """Query parameters as types: a msgspec Struct names them, bounds them and describes them.
 
-Owns the step from a query string to that Struct and the refusals on the way. The same Struct is
-what the OpenAPI document shows. Must not know an endpoint.
+Owns the step from a query string to that Struct, and the refusals on the way. Must not know an
+endpoint. The OpenAPI document shows the same Struct.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from web.edge.problems import ProblemError
 NAME_CHARACTERS_MAX = 100
 TEXT_CHARACTERS_MAX = 4096  # of a value; what is looked up has closer bounds of its own
 FAULTS_MAX = 20
-# No moment is too early or too late for what is done with it.
+# Between these, no moment is too early or too late for what is done with it.
 YEAR_MIN, YEAR_MAX = 1970, 2100
 MOMENTS = datetime(YEAR_MIN, 1, 1, tzinfo=UTC), datetime(YEAR_MAX + 1, 1, 1, tzinfo=UTC)
 
@@ -37,7 +37,7 @@ _WORDS = {
 
 
 class QueryReader(Generic[Query]):
-    """Reads the query strings of one endpoint into `kind`, a Struct of texts, integers, truths and
+    """Reads query strings of one endpoint into `kind`, a Struct of texts, integers, booleans and
     times.
     """
 
@@ -50,9 +50,9 @@ class QueryReader(Generic[Query]):
         }
 
     def read(self, request: web.Request) -> Query:
-        """The request's parameters. Raises ProblemError 422 naming each one that is wrong.
+        """The request's parameters. Raises ProblemError 422 that names each one that is wrong.
 
-        Parameters that the Struct does not have, or that come twice, are refused: a filter that is
+        Parameters that the Struct does not have, or that come twice, are refused. A filter that is
         silently ignored would answer another question.
         """
         faults: list[FieldError] = []
@@ -79,7 +79,7 @@ class QueryReader(Generic[Query]):
         return self._kind(**values)
 
     def _value(self, field: msgspec.structs.FieldInfo, text: str) -> object:
-        """The value of one parameter, fit for any use. Raises ValueError in words."""
+        """The value of one parameter. Raises ValueError, worded for the client."""
         if len(text) > TEXT_CHARACTERS_MAX:
             raise ValueError(f"longer than {TEXT_CHARACTERS_MAX} characters")
         if not text.isprintable():
@@ -107,7 +107,7 @@ def unknown_parameters(names: Sequence[str], instead: str = "") -> ProblemError:
 
 
 def fault(code: str, name: str, what: str) -> FieldError:
-    """What is wrong with one parameter. Its name may be anything that stands in a URL."""
+    """What is wrong with one parameter. Its name may be anything that a URL can hold."""
     name = name[:NAME_CHARACTERS_MAX].encode("utf-8", "replace").decode()
     return FieldError(code, f"{name}: {what}", parameter=name)
 
@@ -119,7 +119,7 @@ def invalid(code: str, name: str, what: str) -> ProblemError:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of the sentence: what was probably meant, or everything there is."""
+    """The end of the sentence: what was probably meant, or all possible names."""
     known = tuple(known)
     close = difflib.get_close_matches(name[:NAME_CHARACTERS_MAX], known, n=1)
     if close:
@@ -128,7 +128,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _plain(kind: msgspec.inspect.Type) -> type | None:
-    """int or bool if a query string has to be turned into one; None for what stays text."""
+    """int or bool where a query string has to be converted; None for what stays text."""
     if isinstance(kind, msgspec.inspect.UnionType):
         found = [plain for each in kind.types if (plain := _plain(each)) is not None]
         return found[0] if found else None

@@ -1,6 +1,6 @@
 """Every error the API can answer, in one table, and its form on the wire (RFC 9457).
 
-Owns codes, statuses, titles and what a client is to do about each. Must not decide when one is
+Owns codes, statuses, titles, and what a client is to do about each. Must not decide when one is
 due. The table is also the page /docs/problems, which the `type` of an answer leads to.
 """
 
@@ -26,7 +26,7 @@ class ProblemKind(msgspec.Struct, frozen=True):
     status: int
     title: str
     remedy: str
-    type: str | None = None  # a registered one; else the line of this table
+    type: str | None = None  # a registered type; else the line of this table
 
 
 _REGISTERED = "https://iana.org/assignments/http-problem-types#"
@@ -219,7 +219,7 @@ ERRORS_SHOWN_MAX = 100
 
 
 class ProblemError(Exception):
-    """Ends the handling of a request; server.py makes the answer. `code` is a key of KINDS."""
+    """Ends the handling of a request; middleware.py makes the answer. `code` is a key of KINDS."""
 
     def __init__(
         self,
@@ -238,12 +238,12 @@ class ProblemError(Exception):
 
 
 def not_taken(refused: Refused) -> ProblemError:
-    """A message that was not taken, as the answer to its request."""
+    """A message that was not taken, as the problem for its request."""
     return ProblemError(refused.code, refused.detail, refused.errors)
 
 
 def problem_response(problem: ProblemError, instance: str, request_id: str) -> web.Response:
-    """The problem as an answer to the request for `instance`, a path."""
+    """The problem as the answer to the request for `instance`, a path."""
     kind = KINDS[problem.code]
     headers = dict(problem.headers)
     if kind.status == UNAVAILABLE:

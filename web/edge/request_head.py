@@ -1,8 +1,8 @@
-"""The head of an HTTP/1.1 request that says nothing unusual, told from all others.
+"""Heads of HTTP/1.1 requests that hold nothing unusual (RFC 9112).
 
-Owns the reading of such heads (RFC 9112) and the memory of those seen before: a client repeats its
-own, byte for byte. Must not guess: whatever could be read in two ways is left to aiohttp's parser.
-Bytes in, a head or None out.
+Owns the reading of such heads, and the memory of those seen before: a client repeats its own, octet
+for octet. Must not guess: what could be read in two ways is left to aiohttp's parser. Pure;
+bounded.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _END = b"\r\n\r\n"
 _LINE = re.compile(rb"((?:GET|HEAD|POST|PUT|PATCH|DELETE) /[!-~]*) HTTP/1\.1")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([!-~](?:[\t -~]*[!-~])?)?[ \t]*")
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,8}")
-# They change where the request ends, what its body is, or what becomes of the connection; aiohttp
+# These change where the request ends, what its body is, or what becomes of the connection. Aiohttp
 # refuses Sec-WebSocket-Key1.
 _UNUSUAL = frozenset(
     {
@@ -33,10 +33,11 @@ _UNUSUAL = frozenset(
 
 
 class RequestHead(msgspec.Struct, frozen=True, gc=False):
-    """`target`: method and request target, as in "POST /v1/messages". `media_type`: Content-Type
-    without parameters, in small letters. The fields are as they came, without white space around
-    them; None: not there, or empty. `idempotency_key` is "" where it is there and empty: such a
-    request means to be protected.
+    """One head. `target`: method and request target, as in "POST /v1/messages".
+
+    `media_type`: Content-Type without parameters, in lower case. Fields are as they came, without
+    white space around them; None: not there, or empty. `idempotency_key` is "" where it is there
+    and empty: such a request means to be protected.
     """
 
     target: str
@@ -54,7 +55,9 @@ class RequestHeads:
         self._known: OrderedDict[bytes, RequestHead] = OrderedDict()
 
     def read(self, data: bytes) -> tuple[RequestHead, int] | None:
-        """The head that `data` begins with, and where its body does; None: leave it to aiohttp."""
+        """The head that `data` begins with, and where its body begins. None: leave it to
+        aiohttp.
+        """
         end = data.find(_END, 0, HEAD_BYTES_MAX)
         if end < 0:
             return None
@@ -81,7 +84,7 @@ def _parsed(raw: bytes) -> RequestHead | None:
         if field is None:
             return None
         name = field[1].lower()
-        if name in _UNUSUAL or name in fields:  # given twice, it is not for us to choose
+        if name in _UNUSUAL or name in fields:  # a field given twice is not for us to choose from
             return None
         fields[name] = field[2] or b""
     length = fields.get(b"content-length", b"0")

@@ -14,14 +14,14 @@ _GIVEN = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
 
 class RequestIds:
-    """Unique over processes: each has its own beginning."""
+    """Ids unique over all processes: each has its own prefix."""
 
     def __init__(self) -> None:
         self._prefix = f"req_{secrets.token_hex(6)}"
         self._numbers = count(1)
 
     def of(self, given: str | None) -> str:
-        """The client's own id if it is a plain one, else the next."""
+        """The client's own id if it is a plain one, else the next of ours."""
         if given is not None and _GIVEN.fullmatch(given):
             return given
         return f"{self._prefix}{next(self._numbers):08x}"

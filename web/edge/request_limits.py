@@ -1,9 +1,11 @@
-"""How often an account may ask to send, and what every answer says of its quotas.
+"""Rate limits on requests of an account, and the header fields that describe its quotas.
 
-Owns the request buckets and the fields RateLimit-Policy and RateLimit of
-draft-ietf-httpapi-ratelimit-headers-11. Requests above the rate are refused; parts above theirs are
-taken and wait (accept/pacing.py), and are only described here. Each process keeps the whole
-rate; with several gateways configure its share.
+Owns the request buckets, and the fields RateLimit-Policy and RateLimit
+(draft-ietf-httpapi-ratelimit-headers-11). Must not limit parts: messages/accept/pacing.py does, and
+they are only described here.
+
+Requests above the rate are refused. Parts above theirs are taken and wait. Each process keeps whole
+rates; with several gateways, configure each one's share.
 """
 
 from __future__ import annotations
@@ -26,13 +28,13 @@ LIMITED = web.RequestKey("limited account", int)  # whose quotas the answer desc
 
 
 class PartsQuota(Protocol):
-    """How many parts of an account may go at once, and in how many ns all of them may again."""
+    """(parts of an account that may go at once, ns until its whole burst may)."""
 
     def __call__(self, account: int, now_ns: int, /) -> tuple[int, int]: ...
 
 
 class RequestLimits:
-    """Limits by the id of table `account`. False when there are none: nothing is asked then."""
+    """Limits by the id of table `account`. False when there are none; nothing is asked then."""
 
     def __init__(
         self,
@@ -48,7 +50,7 @@ class RequestLimits:
         self.follow(requests, parts)
 
     def follow(self, requests: Mapping[int, RateSpec], parts: Mapping[int, RateSpec]) -> None:
-        """These from now on; what was counted stays counted."""
+        """Follow these limits from now on. What was counted stays counted."""
         now_ns = self._monotonic_ns()
         buckets = {
             account: self._buckets.get(account) or TokenBucket(spec, now_ns)
@@ -80,7 +82,7 @@ class RequestLimits:
             )
 
     def fields(self, account: int | None) -> Mapping[str, str]:
-        """The account's quotas as header fields; empty for one without limits, or None."""
+        """The account's quotas as header fields. Empty for None, or an account without limits."""
         if account is None or account not in self._policies:
             return _NOTHING
         now_ns = self._monotonic_ns()

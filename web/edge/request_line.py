@@ -1,7 +1,7 @@
 """The first line of a request, looked at before anything else reads it.
 
 Owns which versions of HTTP are spoken, and what is refused by its first line alone. Must not judge
-what aiohttp's parser refuses by itself. Octets in, the code of a problem or None out.
+what aiohttp's parser refuses by itself. Pure.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ _VERSIONED = re.compile(rb"[!-~]+ [!-~]+ HTTP/([0-9])\.([0-9])")
 
 
 def refusal(data: bytes) -> str | None:
-    """Why a request that begins with this is not answered; None: it may be, or cannot be told yet.
+    """The problem code for a request that begins with this. None: it is fine, or cannot be told
+    yet.
 
     After `GET /` a client of HTTP/0.9 says nothing more, so it must not be waited for.
     """
@@ -31,7 +32,7 @@ def refusal(data: bytes) -> str | None:
 
 
 def version_refusal(major: int, minor: int) -> str | None:
-    """The same for a version: HTTP/0.9 has no way to say what is wrong, any other is named."""
+    """The same for a version. HTTP/0.9 cannot be told what is wrong; any other is."""
     if (major, minor) in VERSIONS:
         return None
     return "malformed_request" if major == 0 else "http_version_unsupported"

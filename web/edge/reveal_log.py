@@ -1,6 +1,6 @@
-"""The record of numbers that were shown in clear: one audit row a request.
+"""The record of numbers shown in clear: one audit row a request.
 
-Owns the group commit of those rows. Must not decide who may see a number (web/reveals.py).
+Owns the group commit of those rows. Must not decide who may see a number (web/edge/reveals.py).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class RevealLog(Protocol):
     """The record of what was shown."""
 
     async def note(self, account: int, key_id: int, revealed: Revealed) -> None:
-        """Committed. Raises Overloaded, StorageDown."""
+        """Returns once it is committed. Raises Overloaded, StorageDown."""
 
 
 class AuditedReveals:

@@ -1,8 +1,10 @@
-"""Numbers in clear: who may see them, and that it is on record before they are shown.
+"""Numbers in clear: who may see them, with a record made before they are shown.
 
-Owns the scope `numbers:reveal`, its parameter, and the record of its use. Every number leaves
-masked unless the request asked for it by `reveal=true` with a key that has the scope by name: the
-scope admin is not enough. One audit row a request is committed before the answer.
+Owns the scope `numbers:reveal`, its parameter, and the record of its use. Must not show a number
+before that record is committed: one audit row a request.
+
+Every number leaves masked, unless the request has `reveal=true` and a key with that scope by name.
+The scope admin is not enough.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from web.edge.reveal_log import Revealed, RevealLog
 REVEAL = "numbers:reveal"
 NO_STORE = {"Cache-Control": "no-store"}
 
-# Set where a stored number is damaged or was sealed with another key; elsewhere it is absent.
+# Set where a stored number is damaged or was encrypted with another key. Elsewhere it is absent.
 Unreadable = Annotated[
     bool | UnsetType, Meta(description="true: the stored number cannot be read, and is null here.")
 ]
@@ -37,21 +39,21 @@ class RevealQuery(PageQuery, kw_only=True):
 
 
 class Reveals:
-    """Asked by the handlers of every list that has numbers."""
+    """Asked by the handlers of every list with numbers."""
 
     def __init__(self, log: RevealLog) -> None:
         self._log = log
 
     @staticmethod
     def check(key: StoredKey, asked: bool) -> None:
-        """Raises ProblemError 403 for what the key may not see."""
+        """Raises ProblemError 403 for a request that its key does not allow."""
         if asked and REVEAL not in key.scopes:
             raise scope_missing(REVEAL)
 
     async def note(
         self, key: StoredKey, asked: bool, what: str, names: Sequence[str]
     ) -> dict[str, str]:
-        """Put on record that these rows are shown in clear; the headers that the answer gets."""
+        """Put on record that these rows are shown in clear. Returns the headers for the answer."""
         if not asked:
             return {}
         first, last = (names[0], names[-1]) if names else (None, None)
@@ -60,10 +62,10 @@ class Reveals:
 
 
 def shown(number: str | None, *, clear: bool = False) -> str | None:
-    """A number as it leaves."""
+    """A number as it leaves: in clear or masked."""
     return number if clear or number is None else mask(number)
 
 
 def unreadable(number: str | None) -> bool | UnsetType:
-    """The mark of a row whose number cannot be read."""
+    """The mark of a row whose number cannot be decrypted; else None."""
     return True if number is None else UNSET
