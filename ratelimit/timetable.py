@@ -49,7 +49,9 @@ class Timetable:
 
     @property
     def full(self) -> bool:
-        """Whether it holds STRETCHES_MAX taken stretches. Far moments are then refused."""
+        """Whether it holds STRETCHES_MAX taken stretches. What would go at a far moment then has to
+        queue.
+        """
         return len(self._starts) >= STRETCHES_MAX
 
     @property

@@ -1,9 +1,10 @@
-"""A process that has imported `smsgate` once and forks each command that a test starts from itself:
-that spares every gateway, simulator and key of a run more than a second of importing.
+"""A process that has imported `smsgate` once, and forks each command that a test starts from
+itself.
 
-Owns the server (this module run as a program) and how a test asks it. A forked command is a process
-of its own like any other, with its own session, signals, environment, log and exit code. What has
-to be shown of a fresh interpreter is started without it.
+That spares every gateway, simulator and key of a run more than a second of importing. Owns the
+server (this module run as a program) and how a test asks it. A forked command is a process of its
+own like any other, with its own session, signals, environment, log and exit code. What has to be
+shown of a fresh interpreter is started without it.
 
 One connection to the server's Unix socket is one process, whose standard output it is. The request
 is a line of JSON. The server's own lines begin with NUL: the process's id, and how it ended. When

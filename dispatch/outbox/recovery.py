@@ -1,6 +1,6 @@
 """Recovery of what a process that died has left.
 
-Owns the take-over of a dead term. Must run before this process claims anything.
+Owns the take-over of a dead term. Must not run after this process has claimed anything.
 
 The dead term's database sessions are ended first, because its last COMMIT may still be landing.
 Then what its open intents name is in doubt. What they do not name was certainly not sent.

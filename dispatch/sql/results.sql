@@ -4,9 +4,9 @@ WITH closed AS (DELETE FROM submit_intent WHERE id = ANY($2::bigint[]))
 DELETE FROM outbox WHERE id = ANY((SELECT $1::text::bigint[])::bigint[]);
 
 -- name: outbox_retry
--- Frees messages for another attempt; any process that has a bind for them may take them when their time comes. Only
--- what is still ours and was not freed by this very record: repeated after a commit in doubt, the row may have been
--- claimed again by then, by another process or by this one.
+-- Frees messages for another attempt. Any process that has a bind for them may take them when their time comes. Only
+-- what is still ours and was not freed by this very record. When it is repeated after a commit in doubt, the row may
+-- have been claimed again, by another process or by this one.
 UPDATE outbox AS o
 SET owner = 0, not_before = retry.not_before, attempt = retry.attempt, hold = retry.hold,
     connector = coalesce(nullif(retry.connector, 0), o.connector), in_doubt = o.in_doubt OR retry.in_doubt

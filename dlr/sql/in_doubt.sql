@@ -6,7 +6,8 @@ ORDER BY id
 FOR UPDATE;
 
 -- name: in_doubt_mark
--- The row of a message that was stopped while it was in doubt has no part of its own to be the best of: it goes.
+-- Marks the rows of parts in doubt. The row of a message that was stopped while in doubt has no part of its own to be
+-- the best of, so it is deleted.
 WITH stopped AS (
     DELETE FROM submission WHERE message_id = ANY($1::bigint[]) AND id >= $2 AND status = $3 AND part = 0
 )

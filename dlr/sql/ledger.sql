@@ -91,8 +91,8 @@ SELECT * FROM unnest(
 ON CONFLICT (id) DO NOTHING;
 
 -- name: unmatched_join
--- Takes out the receipts that were here before the submit_sm_resp they belong to (E11), but none older than $4: that
--- belongs to an earlier use of the same carrier id.
+-- Takes out the receipts that were here before the submit_sm_resp they belong to (E11). Not those older than $4: they
+-- belong to an earlier use of the same carrier id.
 DELETE FROM unmatched_receipt AS u
 USING unnest($1::smallint[], $2::text[]) AS answered (connector, carrier_id)
 WHERE u.connector = answered.connector AND u.carrier_id = answered.carrier_id

@@ -1,8 +1,9 @@
 -- name: unmatched_by_recipient
--- Takes out the parked receipts of a stretch of ids that can only be about one submit_sm that is in doubt, or was given
--- up in it ($5): the same recipient, the same sender where the message has one, submitted before the receipt came, over
--- the same connector or one of its group ($6, $7). Not where two submits would do, nor where receipts of two carrier
--- ids claim one submit. The submit learns the carrier's id, so that its next receipt is found at once.
+-- Takes out the parked receipts of a stretch of ids that can only be about one submit_sm in doubt, or given up in
+-- doubt ($5). It has the same recipient, and the same sender where the message has one. It was submitted before the
+-- receipt came, over the same connector or one of its group ($6, $7). Not where two submits would do, nor where
+-- receipts of two carrier ids claim one submit. The submit learns the carrier's id, so that its next receipt is found
+-- at once.
 WITH looked AS MATERIALIZED (
     SELECT * FROM unmatched_receipt WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
 ), candidate AS (

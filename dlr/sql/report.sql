@@ -1,7 +1,7 @@
 -- name: delivery_counts
--- Outcomes of the messages with $1 <= id < $2, grouped by the keys whose flag is true. A message is what its parts fold
--- to, as dlr/status.py does it: unconfirmed while a part is; else its highest-ranking failure; else open while a part
--- is; else delivered.
+-- Outcomes of the messages with $1 <= id < $2, grouped by the keys whose flag is true. A message is what its parts
+-- fold to, as dlr/status.py does it. It is unconfirmed while a part is; else its highest-ranking failure; else open
+-- while a part is; else delivered.
 -- `code` carries status and reason through one max(): status * 256 + reason. What still has an outbox row, or no
 -- submission row, or an open part, is pending. What went to the sandbox (connector -1) is in no report.
 -- A group's place is its key in the order asked for ($13: 1 = account, 2 = category, ...), nothing last; $14 is the place

@@ -1,7 +1,7 @@
 -- name: submission_unreported
--- Of one stretch of ids, the first $6 parts of a connector that were sent and have had no receipt, with their senders;
--- in any case the end of the stretch. Not those whose carrier id another message has too, since nothing says which of
--- them an answer would be about; $7 is as far back as ids are compared. Walks the primary key from the cursor on.
+-- Of one stretch of ids, the first $6 parts of a connector that were sent and have had no receipt, with their senders.
+-- In any case the end of the stretch. Left out are parts whose carrier id another message has too: nothing says which
+-- of them an answer would be about. $7 is as far back as ids are compared. Walks the primary key from the cursor on.
 WITH stretch AS MATERIALIZED (
     SELECT id, message_id, connector, status, carrier_id, receipt_at
     FROM submission

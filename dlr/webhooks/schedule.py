@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 MINUTE = 60
 HOUR = 60 * MINUTE
-# Before each attempt, counted from the one before it: 75 h 35 min in all, beyond the 72 h after
-# which a message without a receipt becomes `unknown`.
+# Before each attempt, counted from the one before it: 75 h 35 min in all. That is beyond the 72 h
+# after which a message without a receipt becomes `unknown`.
 WAITS_SECONDS = (
     0, 5, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR,
 )  # fmt: skip

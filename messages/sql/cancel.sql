@@ -1,6 +1,6 @@
 -- name: control_shared
--- Held by every transaction that names messages in an intent. Whoever stops messages takes it alone: then no intent is
--- being written that did not see him, and those that are open are all there is.
+-- Held by every transaction that names messages in an intent. Whoever stops messages takes it alone. Then no intent is
+-- being written that did not see the stop, and those that are open are all there is.
 SELECT pg_advisory_xact_lock_shared(control_lock());
 
 -- name: control_alone
@@ -16,7 +16,7 @@ SELECT ARRAY(SELECT id FROM batch_control WHERE id = ANY($1::bigint[]) AND state
 DELETE FROM message_cancel WHERE message_id = ANY($1::bigint[]) RETURNING message_id;
 
 -- name: cancel_messages
--- Takes out of the outbox what was certainly never on the wire: no open intent names it, no part of it has a result,
+-- Takes out of the outbox what was certainly never on the wire. No open intent names it, no part of it has a result,
 -- and it is not sent again after a doubt.
 DELETE FROM outbox AS o
 USING unnest($1::bigint[], $2::smallint[]) AS wanted (id, account)

@@ -14,9 +14,9 @@ WITH found AS MATERIALIZED (
 SELECT id FROM found ORDER BY id DESC LIMIT $9;
 
 -- name: messages_in_doubt
--- From the submissions that are in doubt, each partition of the span read once, since an index on a status would cost
--- every receipt. They are few: MATERIALIZED, so that their messages are looked up by key, each in its own partition, and
--- submissions are not read again for every partition of messages.
+-- From the submissions that are in doubt, each partition of the span read once: an index on a status would cost every
+-- receipt. They are few. MATERIALIZED, so that their messages are looked up by key, each in its own partition.
+-- Submissions are then not read again for every partition of messages.
 WITH doubtful AS MATERIALIZED (
     SELECT DISTINCT s.message_id AS id
     FROM submission AS s

@@ -1,7 +1,7 @@
 -- name: store_if_clear
--- $1: messages as a JSON array of objects. All of them are stored, or none if anybody is on the suppression list.
--- A client_ref that is taken, also one whose 72 hours are over, raises unique_violation: in one order everywhere, so
--- that two flushes never wait for each other.
+-- $1: messages as a JSON array of objects. All of them are stored, or none if anybody is on the suppression list. A
+-- client_ref that is taken raises unique_violation, also one whose 72 hours are over. Rows are in one order
+-- everywhere, so that two flushes never wait for each other.
 WITH given AS MATERIALIZED (
     SELECT *
     FROM json_to_recordset($1::text::json) AS given (

@@ -1,6 +1,6 @@
 -- name: standings
--- Where messages stand. `codes`: of each part the highest of status * 256 + reason, so that a part which was submitted
--- again after a doubt is what its best submission is. A submission is made after its message, so the id bounds the
+-- Where messages stand. `codes`: of each part the highest of status * 256 + reason. So a part that was submitted again
+-- after a doubt is what its best submission is. A submission is made after its message, so the id bounds the
 -- partitions that are looked at.
 SELECT wanted.id, o.id IS NOT NULL AS waiting, i.id IS NOT NULL AS intended,
        CASE WHEN o.not_before > now() THEN o.hold END AS hold, o.not_before, b.state AS batch_state, o.in_doubt,

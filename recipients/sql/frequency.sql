@@ -46,9 +46,9 @@ USING unnest($1::smallint[], $2::smallint[], $3::bytea[]) AS gone (account, cate
 WHERE f.account = gone.account AND f.category = gone.category AND f.to_idx = gone.to_idx;
 
 -- name: never_sent
--- Of these messages those that ended without a submit_sm that a carrier took or may have taken: nothing waits, and
--- every result is one of part 0 or a refusal; what is or was given up in doubt ($5) is none, it may have been sent.
--- `since` is an id a little before the message was counted.
+-- Of these messages those that ended without a submit_sm that a carrier took or may have taken. Nothing waits, and
+-- every result is one of part 0 or a refusal. What is in doubt, or was given up in doubt ($5), is none: it may have
+-- been sent. `since` is an id a little before the message was counted.
 SELECT asked.id
 FROM unnest($1::bigint[], $2::bigint[]) AS asked (id, since)
 WHERE NOT EXISTS (SELECT FROM outbox AS o WHERE o.id = asked.id)

@@ -2,8 +2,8 @@
 SELECT loaded_offset FROM click_journal WHERE name = $1
 
 -- name: move_offset
--- Gives a row only if the file stood at $2: whoever else loads it, or a session of a killed process that is only
--- now committing, makes this one give way.
+-- Gives a row only if the file stood at $2. Another loader makes this one give way, and so does a session of a killed
+-- process that is only now committing.
 WITH moved AS (
     UPDATE click_journal SET loaded_offset = $3 WHERE name = $1 AND loaded_offset = $2 RETURNING 1
 ), begun AS (

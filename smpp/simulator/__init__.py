@@ -1,7 +1,9 @@
 """A carrier to rehearse with: accepts binds, answers submits, sends receipts, keeps a ledger.
 
-simulator = Simulator(load_profile("carrier-cn"), "127.0.0.1", 2775)
-await simulator.start()
+    simulator = Simulator(load_profile("carrier-cn"), "127.0.0.1", 2775)
+    await simulator.start()
+
+Owns what others may use of it. Must not be used by the sending side.
 """
 
 from __future__ import annotations

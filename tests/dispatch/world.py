@@ -1,5 +1,7 @@
-"""A gateway's sending side over a real database, for the tests of this folder: one owner term,
-recorder and intent writer, and messages that are committed the way the accepter commits them.
+"""A gateway's sending side over a real database, for the tests of this folder.
+
+It has one owner term, recorder and intent writer. Messages are committed as the accepter commits
+them.
 """
 
 from __future__ import annotations

@@ -95,8 +95,9 @@ def shell(folder: Path, time_of_day: TimeOfDay) -> Iterator[Shell]:
 
 
 def make_zones(folder: Path, hour: int) -> None:
-    """Time zones for PYTHONTZPATH, by which it is this hour everywhere: what depends on the hour
-    depends on the recipient's zone, so that no clock has to be set.
+    """Time zones for PYTHONTZPATH, by which it is this hour everywhere.
+
+    What depends on the hour depends on the recipient's zone, so no clock has to be set.
     """
     ahead = (hour - datetime.now(UTC).hour + 12) % 24 - 12
     name = f"GMT{'-' if ahead >= 0 else '+'}{abs(ahead)}"  # the IANA counts these backwards

@@ -1,5 +1,6 @@
-"""A folder that the embedded PostgreSQL's account can pass, also when the tests run as root; and
-the fork server that gateways and simulators come from.
+"""A folder that the embedded PostgreSQL's account can pass, also when the tests run as root.
+
+Also the fork server that gateways and simulators come from.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""A TCP proxy before PostgreSQL that acts at one moment of one connection: before the server hears
-of something, or after it did the work and before the client hears of that.
+"""A TCP proxy before PostgreSQL that acts at one moment of one connection.
+
+That is before the server hears of something, or after it did the work and before the client hears
+of it.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ PATIENCE_SECONDS = 40.0
 _FIELDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
 TERMINATED = b"E" + (len(_FIELDS) + 4).to_bytes(4, "big") + _FIELDS  # ErrorResponse
 READ_BYTES = 1 << 16
-# The statement that names messages in intents, a transaction of its own: a Bind of a prepared
-# statement, whose text went before, with an array of integers, how many each intent has.
+# The statement that names messages in intents, a transaction of its own. It is a Bind of a prepared
+# statement whose text went before, with an array of integers: how many each intent has.
 OPEN_INTENTS = rb"(?s)B.{4}\x00__asyncpg_stmt_\w+\x00.*\x00\x00\x00\x17"
 
 # The statement that stores messages which nothing stands in the way of: their document as its

@@ -1,6 +1,7 @@
-"""kill -9 at each step on the way of a message, and afterwards the audit: what was accepted is
-waiting, in doubt, on the wire or final, the carrier saw no second submit that nobody explains, and
-the frequency caps counted each message once.
+"""kill -9 at each step on the way of a message, and an audit afterwards.
+
+What was accepted is waiting, in doubt, on the wire or final. The carrier saw no second submit that
+nobody explains. The frequency caps counted each message once.
 
 The gateway is killed from outside, by the proxy before its database or by the carrier, at the very
 moment that the step names.

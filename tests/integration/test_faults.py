@@ -20,8 +20,9 @@ from tests.integration.running import PATIENCE_SECONDS, gateway, message, simula
 
 @pytest.fixture
 def away() -> Iterator[int]:
-    """A port that refuses connections. It is held, so that no other server of a test beside this
-    one is given it meanwhile; one that asks for this very port may listen there.
+    """A port that refuses connections. It is held, so that no other server of a test is given it.
+
+    A server that asks for this very port may listen there.
     """
     with socket.socket() as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

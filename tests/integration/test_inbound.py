@@ -86,9 +86,9 @@ async def test_e77_e88_parts_in_every_order_then_stop_and_a_waiting_batch_ends(
 
 
 async def test_e77_parts_and_messages_outlive_a_kill(folder: Path, database_url: str) -> None:
-    """kill -9 with two of three parts answered, and with messages on their way that may or may not
-    have been answered: after the next start the carrier's repetitions complete the one and double
-    none.
+    """kill -9 with two of three parts answered, and with messages that may or may not have been.
+
+    After the next start the carrier's repetitions complete the one and double none.
     """
     simulator = Simulator(
         parse_profile(SMOOTH + "receipt_resend_seconds = 0.2\n", "smooth"), "127.0.0.1", 0

@@ -197,8 +197,8 @@ async def test_an_account_with_a_rate_is_paced_and_its_otp_is_not(
         await running.send([message(99, category="otp")])
         await running.until(delivered=51)
     lines = sim.accepted()
-    # Ten at once, then 40 a second: the last of 50 goes a second after the request at the
-    # earliest, however busy the machine is; the OTP does not wait.
+    # Ten at once, then 40 a second: the last of 50 goes a second after the request at the earliest.
+    # That holds however busy the machine is. The OTP does not wait.
     assert lines[-1].at - began > 0.95
     (otp,) = [line for line in lines if line.destination == "8613800991000"]
     assert lines.index(otp) < 30

@@ -1,5 +1,7 @@
-"""Messages to the sandbox beside those to a carrier, in a running gateway: they end as their
-numbers script it, and nothing of them reaches the carrier, a report or the suppression list.
+"""Messages to the sandbox beside those to a carrier, in a running gateway.
+
+They end as their numbers script it. Nothing of them reaches the carrier, a report or the
+suppression list.
 """
 
 from __future__ import annotations

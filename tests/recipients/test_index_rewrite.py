@@ -1,5 +1,6 @@
-"""A database of the release before, in which one subscriber stands under several indexes: asked for
-under each, and under one once the job has been through.
+"""A database of the release before, in which one subscriber stands under several indexes.
+
+It is asked for under each, and under one once the job has been through.
 """
 
 from __future__ import annotations

@@ -127,8 +127,9 @@ BEHIND = st.sampled_from(
 @example("例子.新闻", "/x")
 @example("shop.example", "查看")
 def test_l1_the_host_of_a_link_is_the_host_of_its_text(host: str, behind: str) -> None:
-    """Whatever is taken, no letter, mark or joiner of the same kind stands right behind its host,
-    and its target is what the taken text alone would lead to.
+    """Whatever is taken, no letter, mark or joiner of the same kind stands right behind its host.
+
+    Its target is what the taken text alone would lead to.
     """
     text = f"https://{host}{behind}"
     for span in find_links(text):

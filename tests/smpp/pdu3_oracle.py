@@ -1,7 +1,7 @@
 """Owns the other end of test_pdu3_oracle: reads PDUs with smpp.pdu3 and writes them again.
 
 Runs in a Python of its own, because smpp.pdu3 installs a package named smpp, as ours is. Standard
-input has one PDU in hex a line; standard output gets one JSON object for each: ``octets`` that
+input has one PDU in hex a line. Standard output gets one JSON object for each: ``octets`` that
 smpp.pdu3 wrote, its ``fields`` that are octet strings (in hex) or numbers, or an ``error``.
 """
 

@@ -1,5 +1,6 @@
-"""Owns the listener and the handler that tests put on either end of a session: they note what they
-are told and wake whoever waits for it. No test sleeps.
+"""Owns the listener and the handler that tests put on either end of a session.
+
+They note what they are told, and wake whoever waits for it. No test sleeps.
 """
 
 from __future__ import annotations

@@ -356,8 +356,10 @@ async def test_e60_a_server_with_a_wrong_file_does_not_listen(tmp_path: Path) ->
 def test_e31_a_stalled_loop_reads_before_it_expires_over_tls(
     loop_name: str, authority: CertificateAuthority
 ) -> None:
-    """1000 answers come, enciphered, while our loop stands still for twice the timeout: several
-    records and slices, all in the kernel's buffers when the loop goes on."""
+    """1000 answers come, enciphered, while our loop stands still for twice the timeout.
+
+    They are several records and slices, all in the kernel's buffers when the loop goes on.
+    """
     count = 1000
     timeout_seconds = 0.5
     octets_sent = count * len(encode(submits(1)[0][0]))
@@ -394,8 +396,10 @@ def test_e31_a_stalled_loop_reads_before_it_expires_over_tls(
 def test_e31_paused_reading_does_not_expire_what_the_tls_layer_holds(
     loop_name: str, authority: CertificateAuthority
 ) -> None:
-    """While reading is paused the TLS layer takes bytes from the kernel and keeps them: FIONREAD
-    says 0 and the answers are there all the same."""
+    """While reading is paused the TLS layer takes bytes from the kernel and keeps them.
+
+    FIONREAD says 0, and the answers are there all the same.
+    """
 
     async def main() -> None:
         listener, handler = Listener(), Handler(answering=False)

@@ -304,10 +304,10 @@ def no_print(source: Source) -> Iterator[str]:
 def safe_unions(source: Source) -> Iterator[str]:
     """No fixed-length tuple shares a union with another type where msgspec may decode it.
 
-    msgspec 0.22.0 takes a scalar's constraint for the tuple's length then and writes past the end:
-    convert([1, 2], Annotated[float, Meta(ge=0)] | tuple[float, float]) ends in a segmentation
-    fault, at once or at the next garbage collection. A list or tuple[float, ...] with
-    Meta(min_length=2, max_length=2) says the same and is safe.
+    msgspec 0.22.0 then takes a scalar's constraint for the tuple's length, and writes past the end.
+    An example is `convert([1, 2], Annotated[float, Meta(ge=0)] | tuple[float, float])`. It ends in
+    a segmentation fault, at once or at the next garbage collection. A list or tuple[float, ...]
+    with Meta(min_length=2, max_length=2) says the same and is safe.
     """
     if "msgspec" not in {name.split(".")[0] for name in imported_names(source.tree).values()}:
         return
@@ -334,7 +334,7 @@ def constant_eviction(source: Source) -> Iterator[str]:
     """What asks for its oldest entry is an OrderedDict.
 
     A dict keeps the places of deleted entries until it is resized, and next(iter(d)) walks over
-    them: evicting the oldest of 100 000 entries took up to 117 us instead of one.
+    them. Evicting the oldest of 100 000 entries took up to 117 us instead of one.
     """
     ordered = {
         last_name(node.target)

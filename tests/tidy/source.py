@@ -59,8 +59,8 @@ class Source:
 
     @cached_property
     def tree(self) -> ast.Module:
-        # Python 3.11 fails to build a tree, with a SystemError, when the garbage collector runs a
-        # finaliser meanwhile, for instance of a connection that another test has left open.
+        # Python 3.11 may fail to build a tree, with a SystemError, when the garbage collector runs
+        # a finaliser meanwhile. A connection that another test has left open has one.
         gc.disable()
         try:
             return ast.parse(self.text, filename=str(self.path))

@@ -135,7 +135,9 @@ class InboundApi:
 
 
 def accounts_of(key: StoredKey) -> tuple[int, ...]:
-    """The accounts whose rows a key may see: its own; with admin also NOBODY's."""
+    """The accounts whose rows a key may see: its own; with admin also those that belong to no
+    account.
+    """
     return (key.account, EVERY_ACCOUNT) if ADMIN in key.scopes else (key.account,)
 
 

@@ -1,5 +1,6 @@
-"""What becomes of a message whose parts are answered, refused, lost or never written, in any order:
-one end per intent, one row per part, and never a submit too many.
+"""What becomes of a message whose parts are answered, refused, lost or never written, in any order.
+
+There is one end per intent, one row per part, and never a submit too many.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """Words for states that nobody knows: on the timeline, counted, logged once, explained by setting
-(E96); and a receipt that names no id but repeats our reference (E102).
+(E96).
+
+Also a receipt that names no id but repeats our reference (E102).
 """
 
 from __future__ import annotations

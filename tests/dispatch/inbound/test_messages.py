@@ -93,8 +93,9 @@ async def test_e77_a_part_that_is_sent_again_makes_no_second_message(inbound: In
 
 
 async def test_what_was_not_answered_is_known_when_it_is_sent_again(inbound: Inbound) -> None:
-    """The session ends before the answer; on the next the same message is the same message, and
-    what a person writes twice on a session that lives is two.
+    """The session ends before the answer, and on the next the same message is the same message.
+
+    What a person writes twice on a session that lives is two.
     """
     (hello,) = texted("hello")
     assert await inbound.answers([hello]) == [ESME_ROK]

@@ -133,8 +133,9 @@ async def test_a_message_answers_the_last_one_sent_from_that_number(inbound: Inb
 async def test_e88_what_is_prepared_already_is_not_written_after_an_opt_out(
     database_url: str,
 ) -> None:
-    """One message is in flight, one is named by an intent, more wait: after STOP none goes out, an
-    exempt one does, and so do those of others.
+    """One message is in flight, one is named by an intent, more wait. None goes out after STOP.
+
+    An exempt one does, and so do those of others.
     """
     async with receiving(database_url, window=1) as inbound:
         inbound.carrier.react = say_nothing

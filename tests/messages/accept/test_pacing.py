@@ -278,8 +278,9 @@ def test_e41_no_limit_is_exceeded_in_any_second_and_none_waits_without_need(
 
 
 def needed(gone: list[tuple[int, int]], spec: RateSpec) -> None:
-    """The last of these waits for a limit that was in use around its moment: within a burst's worth
-    of time before and after it (the quantum) all went that may.
+    """The last of these waits for a limit that was in use around its moment.
+
+    Within a burst's worth of time before and after it (the quantum) all went that may.
     """
     at, parts = gone[-1]
     quantum = max(spec.burst, *(n for _, n in gone)) * SECOND / spec.per_second

@@ -118,8 +118,10 @@ async def test_a_session_lost_before_its_commit_has_stored_nothing(
 async def test_a_commit_that_is_still_landing_is_ended_before_it_is_taken_back(
     database_url: str,
 ) -> None:
-    """The client's end is gone, the server's is in the middle of its COMMIT: had it been left to
-    itself it would land after the delete."""
+    """The client's end is gone, and the server's is in the middle of its COMMIT.
+
+    Left to itself it would land after the delete.
+    """
     holder = await connect(database_url, application_name="test")
     async with accepting(database_url) as world:
         await accepted_at_last(world, "before")

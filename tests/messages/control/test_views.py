@@ -1,5 +1,6 @@
-"""One message in every state there is, and the same said of it everywhere: by itself, in lists, in
-the report, and of what waits in the queue.
+"""One message in every state there is, and the same said of it everywhere.
+
+By itself, in lists, in the report, and of what waits in the queue.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""How long a connection may say nothing, how many there may be, and what is refused before it is a
-request: the same on both listeners.
+"""How long a connection may say nothing, how many there may be, and what is refused before a
+request.
+
+The same on both listeners.
 """
 
 from __future__ import annotations
