@@ -1,6 +1,8 @@
 # Every target sets up what it needs: a clean checkout, Python 3.11+ and make are enough. `make` lists the targets.
 
 PACKAGES := gateway web campaigns messages dispatch recipients dlr shortlinks storage smpp ratelimit benchmarks
+# The Python client, a distribution of its own.
+CLIENT   := clients/python
 CHECKS   := lint-style lint-format lint-types lint-imports lint-duplicates
 VENV     := .venv
 BIN      := $(VENV)/bin
@@ -11,7 +13,7 @@ LOCKER   := .venv-lock
 
 # .venv is made with one Python; what may differ on these is asked by the tests beside them.
 OTHER_PYTHONS := 3.12 3.13 3.14
-THEIR_TESTS   := tests/tidy/test_imports.py tests/dlr tests/ratelimit tests/messages/accept \
+THEIR_TESTS   := tests/tidy/test_imports.py tests/clients tests/dlr tests/ratelimit tests/messages/accept \
     tests/integration/test_main_road.py
 
 # Set one of these on the command line.
@@ -23,10 +25,10 @@ JSON        ?=
 PYTEST_ARGS ?=
 UPGRADE     ?=
 
-# What .venv was made from: this folder (a venv does not survive a move), the text of pyproject.toml and of the locks.
+# What .venv was made from: this folder (a venv does not survive a move), the text of both pyproject.toml and of the locks.
 # Not their mtime, which a branch switch moves without changing a dependency.
 STAMP     := $(VENV)/.setup
-MADE_FROM := $(CURDIR) $(shell cat pyproject.toml requirements/*.txt | cksum)
+MADE_FROM := $(CURDIR) $(shell cat pyproject.toml $(CLIENT)/pyproject.toml requirements/*.txt | cksum)
 ifneq ($(MADE_FROM),$(shell cat $(STAMP) 2>/dev/null))
 $(STAMP): FORCE
 endif
@@ -71,12 +73,12 @@ lint-imports: setup
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tests.tidy.circles
 
-# Eight lines that are the same twice belong in one place. Tests may repeat themselves.
+# Eight lines that are the same twice belong in one place. Tests may repeat themselves, and the client, which is
+# installed without the gateway, the shapes of its answers.
 lint-duplicates: setup
 	@echo "== lint-duplicates: pylint duplicate-code"
-	@$(BIN)/python -m pylint --rcfile=/dev/null --persistent=n --score=n --disable=all --enable=duplicate-code \
-	    --min-similarity-lines=8 --ignore-imports=y --ignore-docstrings=y --ignore-comments=y --ignore-signatures=y \
-	    $(PACKAGES)
+	@$(DUPLICATES) $(PACKAGES)
+	@$(DUPLICATES) $(CLIENT)/smsgate_client
 	@echo "No duplicated code."
 
 # A Python that is not here is said and is no failure.
@@ -92,7 +94,7 @@ test-pythons: setup ## a part of the tests on each of the other Pythons that is 
 	    venv=$(VENV)-$$version; \
 	    { [ -x $$venv/bin/python ] || "$$python" -m venv --clear $$venv; } \
 	        && $(PIP_WISHES) $$venv/bin/python -m pip --no-input $(LOCKED) requirements/dev.txt --no-compile \
-        && $(PIP_WISHES) $$venv/bin/python -m pip -qq install --no-deps --no-build-isolation -e . \
+	        && $(PIP_WISHES) $$venv/bin/python -m pip -qq install $(OURSELVES) \
 	        && PYTHONDONTWRITEBYTECODE= $$venv/bin/python -m pytest $(THEIR_TESTS) \
 	        || failed="$$failed python$$version"; \
 	done; \
@@ -115,7 +117,7 @@ lock: $(LOCKER)/bin/uv ## write requirements/ after pyproject.toml; keeps versio
 	        --output-file $$file "$$@"; \
 	    echo "$$file: $$(grep -c '^[a-z0-9]' $$file) packages"; \
 	}; \
-	lock dev pyproject.toml --group dev; \
+	lock dev pyproject.toml $(CLIENT)/pyproject.toml --group pyproject.toml:dev; \
 	lock run pyproject.toml --constraints requirements/dev.txt; \
 	lock build --group build --constraints requirements/dev.txt; \
 	lock pip --group pip --constraints requirements/dev.txt; \
@@ -161,7 +163,7 @@ $(STAMP):
 	echo "Installing smsgate and its tools into $(VENV); the first time takes a few minutes"; \
 	$(PIP) $(LOCKED) requirements/pip.txt; \
 	$(PIP) $(LOCKED) requirements/dev.txt; \
-	$(PIP) -qq install --no-deps --no-build-isolation -e .; \
+	$(PIP) -qq install $(OURSELVES); \
 	[ -x $(ORACLE)/bin/python ] || $(BIN)/python -m venv --clear --without-pip $(ORACLE); \
 	$(PIP) --python $(ORACLE)/bin/python $(LOCKED) requirements/oracle.txt --no-deps; \
 	echo '$(MADE_FROM)' > $(STAMP); \
@@ -178,6 +180,7 @@ $(LOCKER)/bin/uv: requirements/lock.txt
 # nothing is compiled here and no package's code runs while it is installed.
 PIP_WISHES = PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1
 PIP        = $(PIP_WISHES) $(BIN)/python -m pip
+OURSELVES  = --no-deps --no-build-isolation --editable . --editable $(CLIENT)
 LOCKED     = -qq install --require-hashes --only-binary :all: --requirement
 
 IS_USABLE = import sys, venv; sys.exit(sys.version_info < (3, 11))
@@ -191,6 +194,9 @@ IS_QUICK  = import sys, sysconfig, venv; from importlib.util import find_spec; \
 PYTHONS_NAMED = command -v python$(1); ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(1).*/bin/python 2>/dev/null
 ALL_PYTHONS = for name in python3.11 python3.12 python3.13 python3.14 python3; do \
     (IFS=:; for folder in $$PATH; do [ -x "$$folder/$$name" ] && echo "$$folder/$$name"; done); done
+
+DUPLICATES = $(BIN)/python -m pylint --rcfile=/dev/null --persistent=n --score=n --disable=all --enable=duplicate-code \
+    --min-similarity-lines=8 --ignore-imports=y --ignore-docstrings=y --ignore-comments=y --ignore-signatures=y
 
 # All at once: the long ones use one processor each. What each says is kept together, in the order of CHECKS.
 define RUN_CHECKS

@@ -15,12 +15,14 @@ from packaging.utils import canonicalize_name
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    # pyproject.toml, and the client's [project] as `client`.
     Project = Mapping[str, Any]
 
-# Each lock by its name, and the dependency groups in it; `run` is [project] dependencies.
+# Each lock by its name, and the dependency groups in it. `run` is [project] dependencies, `client`
+# those of the Python client.
 LOCKS: dict[str, tuple[str, ...]] = {
     "run": ("run",),
-    "dev": ("run", "dev"),
+    "dev": ("run", "client", "dev"),
     "build": ("build",),
     "pip": ("pip",),
     "oracle": ("oracle",),
@@ -32,7 +34,7 @@ AS_IN_DEV = ("run", "build")
 PIN = re.compile(r"([a-z0-9][a-z0-9.-]*==[^\s;\\]+(?: ; [^\\]+)?) \\")
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}(?: \\)?")
 VIA = re.compile(r"    # +(?:via )?(?P<who>(?!via$).+)")
-OURSELVES = re.compile(r"smsgate \(pyproject\.toml(?::[a-z]+)?\)")
+OURSELVES = re.compile(r"smsgate(?:-client)? \((?:clients/python/)?pyproject\.toml(?::[a-z]+)?\)")
 
 
 @dataclass
@@ -73,8 +75,9 @@ def pins(lock: str) -> Iterator[Pin | str]:
 
 def required(project: Project, group: str) -> Iterator[Requirement]:
     """What pyproject.toml names for a group, included groups with it."""
-    if group == "run":
-        yield from map(Requirement, project["project"]["dependencies"])
+    if group in ("run", "client"):
+        found = project["project"] if group == "run" else project["client"]
+        yield from map(Requirement, found["dependencies"])
         return
     for each in project["dependency-groups"][group]:
         if isinstance(each, str):

@@ -26,7 +26,10 @@ PACKAGES = (
     "smpp",
     "ratelimit",
 )
-CODE = (*PACKAGES, "benchmarks")
+# A distribution of its own, in a folder of its own.
+CLIENT = "smsgate_client"
+CLIENT_FOLDER = PurePosixPath("clients/python")
+CODE = (*PACKAGES, "benchmarks", CLIENT)
 
 # Never part of a commit: see .gitignore. Hidden folders are skipped as well, except .ci.
 UNTRACKED_FOLDERS = frozenset({"__pycache__", "build", "dist"})
@@ -69,7 +72,9 @@ class Source:
 
     @property
     def package(self) -> str:
-        """The folder at the top, '' for a file that lies there itself."""
+        """The folder at the top, '' for a file that lies there itself; the client's own name."""
+        if self.path.is_relative_to(CLIENT_FOLDER / CLIENT):
+            return CLIENT
         return self.path.parts[0] if len(self.path.parts) > 1 else ""
 
     @property

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.tidy import locks
-from tests.tidy.source import PACKAGES, ROOT, sources
+from tests.tidy.source import CLIENT, CLIENT_FOLDER, CODE, PACKAGES, ROOT, sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 
 REQUIREMENTS = ROOT / "requirements"
 ONE_HASH = f"    --hash=sha256:{'0a' * 32}\n"
-OURS = {*PACKAGES, "benchmarks", "tests"}
+OURS = {*CODE, "tests"}
 
 
 def read_project() -> Any:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project, client = (
+        tomllib.loads((ROOT / folder / "pyproject.toml").read_text(encoding="utf-8"))
+        for folder in (".", CLIENT_FOLDER)
+    )
+    return project | {"client": client["project"]}
 
 
 def read_locks() -> dict[str, str]:
@@ -51,6 +55,7 @@ GOOD = {
     "run": locked("aiohttp", via="smsgate (pyproject.toml)") + locked("yarl", via="aiohttp"),
     "dev": locked("aiohttp", via="smsgate (pyproject.toml)")
     + locked("hatchling", via="smsgate (pyproject.toml:dev)")
+    + locked("httpx2", via="smsgate-client (clients/python/pyproject.toml)")
     + locked("yarl", via="\n    #   aiohttp\n    #   ruff").replace("via \n", "via\n")
     + locked("ruff", via="smsgate (pyproject.toml:dev)"),
     "build": locked("hatchling", via="smsgate (pyproject.toml:build)"),
@@ -60,6 +65,7 @@ GOOD = {
 }
 PROJECT = {
     "project": {"dependencies": ["aiohttp>=1"]},
+    "client": {"dependencies": ["httpx2>=1"]},
     "dependency-groups": {
         "build": ["hatchling>=1"],
         "dev": [{"include-group": "build"}, "ruff>=1,<2"],
@@ -126,11 +132,12 @@ def applies(requirement: Requirement) -> bool:
 def test_what_is_imported_is_named() -> None:
     """What comes along with another package may stay away with its next version."""
     project = read_project()
-    run, dev = (
-        {canonicalize_name(each.name) for group in locks.LOCKS[lock]
-         for each in locks.required(project, group)}
-        for lock in ("run", "dev")
-    )  # fmt: skip
+    named = {
+        group: {canonicalize_name(each.name) for each in locks.required(project, group)}
+        for group in ("run", "client", "dev")
+    }
+    may_import = {**dict.fromkeys(PACKAGES, named["run"]), CLIENT: named["client"]}
+    everything = set().union(*named.values())
     homes = metadata.packages_distributions()
     unnamed = [
         f"{source.path}: {module}"
@@ -138,7 +145,7 @@ def test_what_is_imported_is_named() -> None:
         if source.is_python and source.package in OURS and source.path.name != "pdu3_oracle.py"
         for module in imported(source)
         if not {canonicalize_name(home) for home in homes.get(module, ())}
-        & (run if source.package in PACKAGES else dev)
+        & may_import.get(source.package, everything)
     ]
     assert unnamed == []
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tidy.source import CODE, ROOT
+from tests.tidy.source import CLIENT, CLIENT_FOLDER, CODE, ROOT
 
 MAKE = shutil.which("make")
 ENVIRONMENT = Path(sys.prefix)
@@ -23,6 +23,7 @@ pytestmark = [
     pytest.mark.skipif(not (ENVIRONMENT / "pyvenv.cfg").exists(), reason="not run from a venv"),
 ]
 
+CLIENT_PROJECT = CLIENT_FOLDER / "pyproject.toml"
 ONE_PROCESS = "PYTEST_ARGS=-n0"  # workers would take longer to start than the test takes
 MODULE = '"""A module."""\n\n\ndef work() -> list[int]:\n    found = []\n'
 
@@ -33,6 +34,8 @@ def tree(tmp_path: Path) -> Path:
     for name in ("Makefile", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
+    (tmp_path / CLIENT_FOLDER).mkdir(parents=True)
+    shutil.copy(ROOT / CLIENT_PROJECT, tmp_path / CLIENT_PROJECT)
     for number, package in enumerate(CODE):
         write_module(tmp_path, package, number)
     (tmp_path / "tests").mkdir()
@@ -40,7 +43,8 @@ def tree(tmp_path: Path) -> Path:
     (tmp_path / ".venv").mkdir()
     for name in ("bin", "lib", "pyvenv.cfg"):
         (tmp_path / ".venv" / name).symlink_to(ENVIRONMENT / name)
-    made_from = [tmp_path / "pyproject.toml", *sorted((tmp_path / "requirements").iterdir())]
+    projects = [tmp_path / "pyproject.toml", tmp_path / CLIENT_PROJECT]
+    made_from = [*projects, *sorted((tmp_path / "requirements").iterdir())]
     text = b"".join(path.read_bytes() for path in made_from)
     checksum = subprocess.run(["cksum"], input=text, capture_output=True, check=True).stdout
     (tmp_path / ".venv" / ".setup").write_text(f"{tmp_path} {checksum.decode()}")
@@ -49,9 +53,10 @@ def tree(tmp_path: Path) -> Path:
 
 def write_module(tree: Path, package: str, first: int) -> None:
     body = "".join(f"    found.append({first + 1}{number})\n" for number in range(10))
-    (tree / package).mkdir(exist_ok=True)
-    (tree / package / "__init__.py").touch()
-    (tree / package / "module.py").write_text(f"{MODULE}{body}    return found\n")
+    folder = tree / CLIENT_FOLDER / package if package == CLIENT else tree / package
+    folder.mkdir(exist_ok=True)
+    (folder / "__init__.py").touch()
+    (folder / "module.py").write_text(f"{MODULE}{body}    return found\n")
 
 
 def make(tree: Path, *arguments: str, first: str = "") -> subprocess.CompletedProcess[str]:
@@ -73,7 +78,7 @@ def test_make_alone_lists_the_targets(tree: Path) -> None:
     assert {"setup", "demo", "test", "lint", "bench", "format", "lock", "clean"} <= listed
 
 
-@pytest.mark.parametrize("name", ["pyproject.toml", "requirements/dev.txt"])
+@pytest.mark.parametrize("name", ["pyproject.toml", str(CLIENT_PROJECT), "requirements/dev.txt"])
 def test_setup_is_done_once(tree: Path, name: str) -> None:
     assert make(tree, "--question", "setup").returncode == 0
     os.utime(tree / name)

@@ -1,0 +1,101 @@
+"""The client for coroutines: owns its connections and its waiting.
+
+What is asked, and what an answer means, is the same for both clients: see calls and exchange.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import httpx2
+
+from smsgate_client import calls
+from smsgate_client.awaiting import (
+    Batches,
+    Connectors,
+    Consents,
+    Inbound,
+    Messages,
+    Numbers,
+    Reports,
+    Suppressions,
+)
+from smsgate_client.connection import MAY_PASS, connection, was_sent
+from smsgate_client.exchange import Done, Exchange, Wait
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from smsgate_client.calls import Call, Page
+    from smsgate_client.retries import RetryPolicy
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """One account of a gateway. Close it, or use it with `async with`; of one event loop."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        retry: RetryPolicy | None = None,
+        timeout_seconds: float = 30.0,
+        http: httpx2.AsyncClient | None = None,
+    ) -> None:
+        """`http` is of your own making, for a proxy or a private CA; you close it."""
+        self._connection = connection(url, key, retry, timeout_seconds)
+        self._closes = http is None
+        self._http = http or httpx2.AsyncClient()
+        # The nouns of the other module, by the same names. pylint: disable=duplicate-code
+        self.messages = Messages(self)
+        self.batches = Batches(self)
+        self.suppressions = Suppressions(self)
+        self.consents = Consents(self)
+        self.inbound = Inbound(self)
+        self.numbers = Numbers(self)
+        self.reports = Reports(self)
+        self.connectors = Connectors(self)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections, if the client has opened them itself."""
+        if self._closes:
+            await self._http.aclose()
+
+    async def run(self, call: Call[T]) -> T:
+        """One request and its repetitions; raises SmsgateError."""
+        exchange = Exchange(call, self._connection.retry)
+        outcome: Wait | Done[T]
+        while True:
+            try:
+                answer = await self._http.request(**self._connection.request(call, exchange))
+            except MAY_PASS as error:
+                outcome = exchange.broke(error, sent=was_sent(error), chance=random.random())
+            else:
+                outcome = exchange.answered(
+                    answer.status_code, answer.headers, answer.content,
+                    now=datetime.now(UTC), chance=random.random(),
+                )  # fmt: skip
+            if not isinstance(outcome, Wait):
+                return outcome.value
+            await asyncio.sleep(outcome.seconds)
+
+    async def each(self, call: Call[Page[T]]) -> AsyncIterator[T]:
+        """The items of a list, a page at a time as they are asked for."""
+        while True:
+            page = await self.run(call)
+            for item in page.data:
+                yield item
+            if page.next_cursor is None:
+                return
+            call = calls.after(call, page.next_cursor)

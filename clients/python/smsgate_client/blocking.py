@@ -1,0 +1,184 @@
+"""What an account can do, one class a noun, for code that blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from smsgate_client import answers as a
+from smsgate_client import calls
+from smsgate_client import reports as r
+from smsgate_client.calls import under
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Unpack
+
+    from smsgate_client import filters as f
+    from smsgate_client.calls import Call, Page
+    from smsgate_client.requests import NewConsent, NewMessage, NewSuppression
+    from smsgate_client.words import SuppressedCategory
+
+T = TypeVar("T")
+
+
+class Runner(Protocol):
+    """What carries calls out: the client."""
+
+    def run(self, call: Call[T]) -> T: ...
+    def each(self, call: Call[Page[T]]) -> Iterator[T]: ...
+
+
+class Noun:
+    """Some operations of one client."""
+
+    def __init__(self, client: Runner) -> None:
+        self._client = client
+
+
+class Messages(Noun):
+    """Messages that were or are to be sent."""
+
+    def send(self, message: NewMessage, *, idempotency_key: str | None = None) -> a.SentMessage:
+        """Send one. Repeated, also by you with the same key, it is sent once."""
+        return self._client.run(calls.send(message, idempotency_key))
+
+    def send_batch(
+        self, messages: Sequence[NewMessage], *, idempotency_key: str | None = None
+    ) -> a.SentBatch:
+        """Send up to 1 000. A wrong one is an item's error and stops no other."""
+        return self._client.run(calls.send_batch(messages, idempotency_key))
+
+    def preview(self, messages: Sequence[NewMessage]) -> a.Preview:
+        """What would become of them: parts, encoding, route, rules. Nothing is sent."""
+        return self._client.run(calls.preview(messages))
+
+    def get(self, message_id: str) -> a.Message:
+        """One as it stands; raises NotFound."""
+        return self._client.run(calls.get(under("messages", message_id), a.Message))
+
+    def list(self, **which: Unpack[f.MessageFilter]) -> Iterator[a.Message]:
+        """Those that fit, the latest first."""
+        return self._client.each(calls.listed(under("messages"), a.Message, **which))
+
+    def events(self, message_id: str, **pages: Unpack[f.Pages]) -> Iterator[a.Event]:
+        """What happened to one, in order."""
+        return self._client.each(calls.events(message_id, **pages))
+
+    def cancel(self, message_id: str) -> a.CanceledMessage:
+        """Take one back that no carrier was given yet; else raises Conflict."""
+        path = under("messages", message_id, "cancel")
+        return self._client.run(calls.post(path, a.CanceledMessage))
+
+
+class Batches(Noun):
+    """Batches that were sent, and how they go on."""
+
+    def get(self, batch_id: str) -> a.Batch:
+        """One as it stands; raises NotFound."""
+        return self._client.run(calls.get(under("batches", batch_id), a.Batch))
+
+    def pause(self, batch_id: str) -> a.ChangedBatch:
+        """Begin nothing more of it until it is resumed."""
+        return self._client.run(calls.change_batch(batch_id, "pause"))
+
+    def resume(self, batch_id: str) -> a.ChangedBatch:
+        """Go on with it."""
+        return self._client.run(calls.change_batch(batch_id, "resume"))
+
+    def cancel(self, batch_id: str) -> a.ChangedBatch:
+        """Take back what waits of it."""
+        return self._client.run(calls.change_batch(batch_id, "cancel"))
+
+    def set_rate(self, batch_id: str, rate: str | None) -> a.ChangedBatch:
+        """Give it a rate of its own, as "50/s"; None: no longer."""
+        return self._client.run(calls.rated(under("batches", batch_id), a.ChangedBatch, rate))
+
+
+class Suppressions(Noun):
+    """Numbers that get nothing."""
+
+    def list(self, **which: Unpack[f.SuppressionFilter]) -> Iterator[a.Suppression]:
+        """Those that fit."""
+        return self._client.each(calls.listed(under("suppressions"), a.Suppression, **which))
+
+    def add(self, new: Sequence[NewSuppression]) -> a.AddedSuppressions:
+        """Add up to 1 000. A wrong one is an item's error and stops no other."""
+        return self._client.run(calls.suppress(new))
+
+    def remove(
+        self, number: str, *, category: SuppressedCategory | str | None = None
+    ) -> a.RemovedSuppressions:
+        """Remove a number's entry of one category, or each."""
+        return self._client.run(calls.unsuppress(number, category))
+
+
+class Consents(Noun):
+    """The ledger of who agreed to what."""
+
+    def list(self, **which: Unpack[f.ConsentFilter]) -> Iterator[a.Consent]:
+        """Entries that fit, the latest recorded first."""
+        return self._client.each(calls.listed(under("consents"), a.Consent, **which))
+
+    def record(self, new: NewConsent) -> a.Consent:
+        """Add an entry. Not repeated if its answer is lost: look before you do."""
+        return self._client.run(calls.consent(new))
+
+
+class Inbound(Noun):
+    """Messages from handsets."""
+
+    def list(self, **which: Unpack[f.InboundFilter]) -> Iterator[a.InboundMessage]:
+        """Those that fit, the latest first."""
+        return self._client.each(calls.listed(under("inbound"), a.InboundMessage, **which))
+
+
+class Numbers(Noun):
+    """How numbers fare."""
+
+    def get(self, number: str) -> a.Number:
+        """One number of this account, over the last 90 days."""
+        return self._client.run(calls.number(number))
+
+
+class Reports(Noun):
+    """What was counted."""
+
+    def delivery(self, **which: Unpack[f.ReportFilter]) -> r.Report:
+        """One page of groups, and the total: how messages ended."""
+        return self._client.run(calls.get(under("reports", "delivery"), r.Report, **which))
+
+    def delivery_groups(self, **which: Unpack[f.ReportFilter]) -> Iterator[r.Group]:
+        """Every group of that report."""
+        return self._client.each(calls.groups("delivery", **which))
+
+    def funnel(self, **which: Unpack[f.ReportFilter]) -> r.Report:
+        """One page of groups, and the total: from accepted to clicked."""
+        return self._client.run(calls.get(under("reports", "funnel"), r.Report, **which))
+
+    def funnel_groups(self, **which: Unpack[f.ReportFilter]) -> Iterator[r.Group]:
+        """Every group of that report."""
+        return self._client.each(calls.groups("funnel", **which))
+
+    def failures(self, **span: Unpack[f.Span]) -> r.FailureReport:
+        """Why parts failed."""
+        return self._client.run(calls.get(under("reports", "failures"), r.FailureReport, **span))
+
+    def latency(self, **span: Unpack[f.Span]) -> r.LatencyReport:
+        """How long parts took."""
+        return self._client.run(calls.get(under("reports", "latency"), r.LatencyReport, **span))
+
+
+class Connectors(Noun):
+    """Connections to carriers."""
+
+    def list(self) -> Iterator[a.ConnectorState]:
+        """Each; a Connector where the key has `connectors:read`, too."""
+        return self._client.each(calls.connectors())
+
+    def set_rate(self, name: str, rate: str | None) -> a.Connector:
+        """Another rate, in this process until it is restarted; needs the scope `admin`."""
+        return self._client.run(calls.rated(under("connectors", name), a.Connector, rate))
+
+    def pause(self, name: str, *, paused: bool = True) -> a.Connector:
+        """Give it nothing more; with False, go on. Needs the scope `admin`."""
+        return self._client.run(calls.pause_connector(name, paused))

@@ -1,0 +1,189 @@
+"""Owns which request each operation is, and what its answer is read as. Sends nothing.
+
+`repeatable`: carried out twice it is as if carried out once, so a lost answer is asked for again.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Generic, TypeVar
+from urllib.parse import quote
+
+from smsgate_client import answers as a
+from smsgate_client import reports as r
+from smsgate_client.shapes import ShapeError, read, write, write_time
+
+T = TypeVar("T")
+
+Query = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """A part of a list, and where the next one begins."""
+
+    data: tuple[T, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call(Generic[T]):
+    """One request, and what its answer is read as."""
+
+    # What errors call it, if not by its path, which may hold a number. A query is never told.
+    name: str = ""
+    method: str
+    path: str
+    read: Callable[[object], T]
+    query: Query = field(default_factory=dict)
+    body: bytes | None = None
+    idempotency_key: str | None = None
+    repeatable: bool = True
+
+
+def get(path: str, shape: type[T], **query: object) -> Call[T]:
+    return Call(method="GET", path=path, read=_reads(shape), query=given(query))
+
+
+def post(
+    path: str, shape: type[T], body: object = None, *, key: str | None = None,
+    repeatable: bool = True,
+) -> Call[T]:  # fmt: skip
+    return Call(
+        method="POST", path=path, read=_reads(shape), body=None if body is None else packed(body),
+        idempotency_key=key, repeatable=repeatable,
+    )  # fmt: skip
+
+
+def patch(path: str, shape: type[T], body: object) -> Call[T]:
+    return Call(method="PATCH", path=path, read=_reads(shape), body=packed(body))
+
+
+def page(
+    path: str, item: Callable[[object], T], query: Mapping[str, object], data: str = "data"
+) -> Call[Page[T]]:
+    """A list's first page; `item` reads one of its items, which lie in the field `data`."""
+
+    def read_page(value: object) -> Page[T]:
+        if not isinstance(value, dict) or not isinstance(value.get(data), list):
+            raise ShapeError(f"a page without {data}")
+        cursor = value.get("next_cursor")
+        if not isinstance(cursor, str | None):
+            raise ShapeError("next_cursor is no text")
+        return Page(tuple(map(item, value[data])), cursor)
+
+    return Call(method="GET", path=path, read=read_page, query=given(query))
+
+
+def after(call: Call[Page[T]], cursor: str) -> Call[Page[T]]:
+    """The next page of the same list."""
+    return replace(call, query={**call.query, "cursor": cursor})
+
+
+def under(*parts: str) -> str:
+    """A path below /v1, each part quoted."""
+    return "/v1/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def packed(body: object) -> bytes:
+    """A body as it is sent, also when it is sent again."""
+    return json.dumps(write(body), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def given(query: Mapping[str, object]) -> dict[str, str]:
+    """The parameters that were given, as text."""
+    return {name: _text(value) for name, value in query.items() if value is not None}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return write_time(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ",".join(map(str, value))
+    return str(value)
+
+
+def new_key() -> str:
+    """An Idempotency-Key for one request and its repetitions."""
+    return str(uuid.uuid4())
+
+
+def _reads(shape: type[T]) -> Callable[[object], T]:
+    return lambda value: read(shape, value)
+
+
+def send(message: object, key: str | None) -> Call[a.SentMessage]:
+    return post(under("messages"), a.SentMessage, message, key=key or new_key())
+
+
+def send_batch(messages: Sequence[object], key: str | None) -> Call[a.SentBatch]:
+    body = {"messages": messages}
+    return post(under("messages", "batch"), a.SentBatch, body, key=key or new_key())
+
+
+def preview(messages: Sequence[object]) -> Call[a.Preview]:
+    return post(under("messages", "preview"), a.Preview, {"messages": messages})
+
+
+def consent(new: object) -> Call[a.Consent]:
+    """Said twice it stands in the ledger twice: a lost answer is told, not asked for again."""
+    return post(under("consents"), a.Consent, new, repeatable=False)
+
+
+def suppress(new: Sequence[object]) -> Call[a.AddedSuppressions]:
+    return post(under("suppressions"), a.AddedSuppressions, {"suppressions": new})
+
+
+def unsuppress(number: str, category: str | None) -> Call[a.RemovedSuppressions]:
+    query = given({"number": number, "category": category})
+    call = get(under("suppressions"), a.RemovedSuppressions)
+    return replace(call, method="DELETE", query=query)
+
+
+def groups(kind: str, **query: object) -> Call[Page[r.Group]]:
+    return page(under("reports", kind), _reads(r.Group), query, "groups")
+
+
+def connectors() -> Call[Page[a.ConnectorState]]:
+    return page(under("connectors"), connector, {})
+
+
+def connector(value: object) -> a.ConnectorState:
+    """The operator's view where the key may have it."""
+    whole = isinstance(value, dict) and "binds" in value
+    return read(a.Connector if whole else a.ConnectorState, value)
+
+
+def events(message_id: str, **query: object) -> Call[Page[a.Event]]:
+    return listed(under("messages", message_id, "events"), a.Event, **query)
+
+
+def change_batch(batch_id: str, verb: str) -> Call[a.ChangedBatch]:
+    return post(under("batches", batch_id, verb), a.ChangedBatch)
+
+
+def number(asked: str) -> Call[a.Number]:
+    call = get(under("numbers", asked), a.Number)
+    return replace(call, name="GET /v1/numbers/…")
+
+
+def pause_connector(name: str, paused: bool) -> Call[a.Connector]:
+    return patch(under("connectors", name), a.Connector, {"paused": paused})
+
+
+def listed(path: str, shape: type[T], **query: object) -> Call[Page[T]]:
+    """A list of /v1."""
+    return page(path, _reads(shape), query)
+
+
+def rated(path: str, shape: type[T], rate: str | None) -> Call[T]:
+    """Another rate; None is said, since it means none of its own."""
+    return Call(
+        method="PATCH", path=path, read=_reads(shape), body=json.dumps({"rate": rate}).encode()
+    )

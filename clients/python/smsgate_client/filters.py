@@ -1,0 +1,72 @@
+"""Owns which parameters a list takes. `limit` is the size of a page, not of the list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from smsgate_client.words import Status, SuppressedCategory, SuppressionSource
+
+
+class Pages(TypedDict, total=False):
+    """Where a list begins, and how much comes with one request."""
+
+    limit: int
+    cursor: str
+
+
+class Reveal(Pages, total=False):
+    """`reveal` asks for numbers in clear; it needs the scope `numbers:reveal`, and is audited."""
+
+    reveal: bool
+
+
+class MessageFilter(Pages, total=False):
+    """Which messages."""
+
+    client_ref: str
+    to: str
+    status: Status | str
+    batch_id: str
+    campaign_id: str
+    tag: str
+    created_after: datetime
+    created_before: datetime
+
+
+class InboundFilter(Reveal, total=False):
+    """Which messages from handsets."""
+
+    since: datetime
+    until: datetime
+
+
+class SuppressionFilter(Reveal, total=False):
+    """Which suppressions."""
+
+    source: SuppressionSource | str
+    category: SuppressedCategory | str
+
+
+class ConsentFilter(Reveal, total=False):
+    """Which entries of the ledger."""
+
+    to: str
+
+
+class Span(TypedDict, total=False):
+    """Messages created from `since` and before `until`; the last day if neither is given."""
+
+    since: datetime
+    until: datetime
+
+
+class ReportFilter(Span, total=False):
+    """Which messages, and in which groups."""
+
+    group_by: Sequence[str]
+    limit: int
+    cursor: str

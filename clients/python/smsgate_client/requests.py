@@ -1,0 +1,98 @@
+"""Owns what is sent: the bodies of requests. A field that is None is left out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from datetime import datetime
+
+from smsgate_client.shapes import named
+from smsgate_client.words import (
+    Category,
+    ConsentAction,
+    QuietHours,
+    SuppressedCategory,
+    SuppressionReason,
+    Weekday,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendWindow:
+    """When a message may leave: `start` to `end` as "10:00", of the recipient's clock or `tz`."""
+
+    start: str = field(metadata=named("from"))
+    end: str = field(metadata=named("to"))
+    days: Sequence[Weekday | str] | None = None
+    tz: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """Exemptions from the rules; some need a scope of the key."""
+
+    quiet_hours: QuietHours | str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomTlv:
+    """A TLV for the carrier: a tag as "0x1403" or by its name, and one of text, hex, integer."""
+
+    tag: str
+    text: str | None = None
+    hex: str | None = None
+    integer: int | None = None
+    octets: int | None = None
+    terminated: bool | None = None
+
+
+@dataclass(frozen=True)
+class NewMessage:
+    """A message to be sent. `expires_in` in seconds; `priority` from 0, the highest, to 9.
+
+    `client_ref` is your own name for it: the same one again is the same message.
+    """
+
+    to: str
+    text: str
+    _: KW_ONLY
+    sender: str | None = field(default=None, metadata=named("from"))
+    category: Category | str | None = None
+    priority: int | None = None
+    client_ref: str | None = None
+    campaign_id: str | None = None
+    variant: str | None = None
+    tags: Sequence[str] | None = None
+    expires_in: int | None = None
+    shorten_urls: bool | None = None
+    max_parts: int | None = None
+    send_at: datetime | None = None
+    send_window: SendWindow | None = None
+    policy: Policy | None = None
+    tlvs: Sequence[CustomTlv] | None = None
+    sandbox: bool | None = None
+
+
+@dataclass(frozen=True)
+class NewSuppression:
+    """A number that is to get nothing: of one category, or of each."""
+
+    number: str
+    _: KW_ONLY
+    category: SuppressedCategory | str | None = None
+    reason: SuppressionReason | str | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class NewConsent:
+    """A person's word, and where it was given."""
+
+    to: str
+    action: ConsentAction | str
+    source: str
+    _: KW_ONLY
+    category: Category | str | None = None
+    text_version: str | None = None
+    evidence: str | None = None
+    at: datetime | None = None

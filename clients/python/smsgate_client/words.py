@@ -1,0 +1,164 @@
+"""Owns the closed sets of words in requests and answers, as `/openapi.json` names them.
+
+A word that a later gateway adds is a member, too: of that name, and equal to no other.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+
+class Word(StrEnum):
+    """One word of a set that may grow."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str):
+            return None
+        word = str.__new__(cls, value)
+        word._name_ = value
+        word._value_ = value
+        return word
+
+    @property
+    def known(self) -> bool:
+        """Whether this version of the client has heard of it."""
+        return self._name_ in type(self).__members__
+
+
+class Category(Word):
+    """What a message is about; rules and priorities follow it."""
+
+    OTP = "otp"
+    TRANSACTIONAL = "transactional"
+    SERVICE = "service"
+    MARKETING = "marketing"
+
+
+class Status(Word):
+    """Where a message stands; `Message.final` says whether it may still move."""
+
+    ACCEPTED = "accepted"
+    SCHEDULED = "scheduled"
+    HELD = "held"
+    QUEUED = "queued"
+    SENDING = "sending"
+    UNCONFIRMED = "unconfirmed"
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    UNDELIVERED = "undelivered"
+    DELIVERED = "delivered"
+    SUPPRESSED = "suppressed"
+    CAPPED = "capped"
+    CANCELED = "canceled"
+
+
+class Reason(Word):
+    """Why a message was not delivered, or what holds it."""
+
+    NUMBER_INVALID = "number_invalid"
+    NUMBER_UNKNOWN = "number_unknown"
+    NUMBER_SUSPENDED = "number_suspended"
+    HANDSET_UNREACHABLE = "handset_unreachable"
+    HANDSET_FULL = "handset_full"
+    CARRIER_BLOCKED = "carrier_blocked"
+    CONTENT_FILTERED = "content_filtered"
+    RECIPIENT_BLOCKED = "recipient_blocked"
+    OPTED_OUT = "opted_out"
+    THROTTLED = "throttled"
+    EXPIRED = "expired"
+    ROUTE_UNAVAILABLE = "route_unavailable"
+    INTERNAL = "internal"
+    CARRIER_REJECTED = "carrier_rejected"
+    UNKNOWN = "unknown"
+    QUIET_HOURS = "quiet_hours"
+    SEND_WINDOW = "send_window"
+    FREQUENCY_CAP = "frequency_cap"
+    NO_CONSENT = "no_consent"
+    VELOCITY_NUMBER = "velocity_number"
+    VELOCITY_PREFIX = "velocity_prefix"
+    RETRY = "retry"
+    ACCOUNT_RATE = "account_rate"
+    SCHEDULED = "scheduled"
+    FREQUENCY_GAP = "frequency_gap"
+    PAUSED = "paused"
+    RECIPIENT_RATE = "recipient_rate"
+    SENDER_RATE = "sender_rate"
+    ROUTE_RATE = "route_rate"
+    RATE = "rate"
+
+
+class EventKind(Word):
+    """What may stand on a message's timeline. Another end has the name of its status."""
+
+    ACCEPTED = "accepted"
+    HELD = "held"
+    THROTTLED = "throttled"
+    RETRY = "retry"
+    REROUTED = "rerouted"
+    IN_DOUBT = "in_doubt"
+    RESOLVED = "resolved"
+    SUBMITTED = "submitted"
+    SENT = "sent"
+    RECEIPT = "receipt"
+    RECEIPT_UNKNOWN_STATE = "receipt_unknown_state"
+    CLICK = "click"
+
+
+class SuppressionReason(Word):
+    """Why a number gets nothing."""
+
+    NUMBER_INVALID = "number_invalid"
+    NUMBER_SUSPENDED = "number_suspended"
+    NUMBER_UNKNOWN = "number_unknown"
+    OPTED_OUT = "opted_out"
+    RECIPIENT_BLOCKED = "recipient_blocked"
+
+
+class SuppressedCategory(Word):
+    """What a suppression is about: one category, or each."""
+
+    ALL = "all"
+    MARKETING = "marketing"
+    OTP = "otp"
+    SERVICE = "service"
+    TRANSACTIONAL = "transactional"
+
+
+class SuppressionSource(Word):
+    """Where a suppression came from."""
+
+    API = "api"
+    KEYWORD = "keyword"
+    RECEIPT = "receipt"
+
+
+class ConsentAction(Word):
+    """What a person said."""
+
+    GRANTED = "granted"
+    WITHDRAWN = "withdrawn"
+
+
+class QuietHours(Word):
+    """What becomes of a message that falls into quiet hours."""
+
+    HOLD = "hold"
+    REJECT = "reject"
+    IGNORE = "ignore"
+
+
+class Weekday(Word):
+    """A day of a send window."""
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"

@@ -1,0 +1,259 @@
+"""The client says what `/openapi.json` says: each operation, parameter, field and word."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from enum import Enum
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import pytest
+
+from smsgate_client import answers, filters, reports, requests, words
+from smsgate_client.blocking import (
+    Batches,
+    Connectors,
+    Consents,
+    Inbound,
+    Messages,
+    Numbers,
+    Reports,
+    Suppressions,
+)
+from smsgate_client.calls import Call
+from smsgate_client.shapes import json_name
+from tests.web.served import running_api
+from web.meanings import EVENT_KINDS
+
+# An operator's, by hand; `smsgate` on the command line has them.
+LEFT_OUT = {
+    "post_messages_resolve", "post_messages_id_resolve", "get_raw_deliveries", "post_admin_reload",
+    "get_queue",
+}  # fmt: skip
+
+
+class Recorder:
+    """Keeps what the nouns of a client ask for."""
+
+    def __init__(self) -> None:
+        self.asked: list[Call[Any]] = []
+
+    def run(self, call: Call[Any]) -> Any:
+        self.asked.append(call)
+
+    def each(self, call: Call[Any]) -> Iterator[Any]:
+        self.asked.append(call)
+        return iter(())
+
+
+NEW = requests.NewMessage("+8613812345678", "Hello")
+
+# Each operation as a user asks for it, what is sent, and what is answered (an item of a list).
+Asked = tuple[Callable[[Recorder], object], type | None, type]
+OPERATIONS: Mapping[str, Asked] = {
+    "post_messages": (
+        lambda client: Messages(client).send(NEW), requests.NewMessage, answers.SentMessage),
+    "post_messages_batch": (
+        lambda client: Messages(client).send_batch([NEW]), requests.NewMessage, answers.SentBatch),
+    "post_messages_preview": (
+        lambda client: Messages(client).preview([NEW]), requests.NewMessage, answers.Preview),
+    "get_messages": (lambda client: Messages(client).list(), None, answers.Message),
+    "get_messages_id": (lambda client: Messages(client).get("m"), None, answers.Message),
+    "get_messages_id_events": (lambda client: Messages(client).events("m"), None, answers.Event),
+    "post_messages_id_cancel": (
+        lambda client: Messages(client).cancel("m"), None, answers.CanceledMessage),
+    "get_batches_id": (lambda client: Batches(client).get("b"), None, answers.Batch),
+    "patch_batches_id": (
+        lambda client: Batches(client).set_rate("b", None), None, answers.ChangedBatch),
+    "post_batches_id_pause": (
+        lambda client: Batches(client).pause("b"), None, answers.ChangedBatch),
+    "post_batches_id_resume": (
+        lambda client: Batches(client).resume("b"), None, answers.ChangedBatch),
+    "post_batches_id_cancel": (
+        lambda client: Batches(client).cancel("b"), None, answers.ChangedBatch),
+    "get_inbound": (lambda client: Inbound(client).list(), None, answers.InboundMessage),
+    "get_suppressions": (lambda client: Suppressions(client).list(), None, answers.Suppression),
+    "post_suppressions": (
+        lambda client: Suppressions(client).add([requests.NewSuppression("n")]),
+        requests.NewSuppression, answers.AddedSuppressions),
+    "delete_suppressions": (
+        lambda client: Suppressions(client).remove("n", category="all"), None,
+        answers.RemovedSuppressions),
+    "get_consents": (lambda client: Consents(client).list(), None, answers.Consent),
+    "post_consents": (
+        lambda client: Consents(client).record(requests.NewConsent("n", "granted", "form")),
+        requests.NewConsent, answers.Consent),
+    "get_numbers_number": (lambda client: Numbers(client).get("n"), None, answers.Number),
+    "get_reports_delivery": (lambda client: Reports(client).delivery(), None, reports.Report),
+    "get_reports_funnel": (lambda client: Reports(client).funnel(), None, reports.Report),
+    "get_reports_failures": (
+        lambda client: Reports(client).failures(), None, reports.FailureReport),
+    "get_reports_latency": (
+        lambda client: Reports(client).latency(), None, reports.LatencyReport),
+    "get_connectors": (lambda client: Connectors(client).list(), None, answers.ConnectorState),
+    "patch_connectors_name": (
+        lambda client: Connectors(client).pause("c"), None, answers.Connector),
+}  # fmt: skip
+FILTERS: Mapping[str, type] = {
+    "get_messages": filters.MessageFilter,
+    "get_messages_id_events": filters.Pages,
+    "get_inbound": filters.InboundFilter,
+    "get_suppressions": filters.SuppressionFilter,
+    "get_consents": filters.ConsentFilter,
+    "get_reports_delivery": filters.ReportFilter,
+    "get_reports_funnel": filters.ReportFilter,
+    "get_reports_failures": filters.Span,
+    "get_reports_latency": filters.Span,
+}
+
+
+class Document:
+    """The gateway's own description."""
+
+    def __init__(self, found: dict[str, Any]) -> None:
+        self._schemas = found["components"]["schemas"]
+        self.operations = {
+            operation["operationId"]: (method.upper(), path, operation)
+            for path, methods in found["paths"].items()
+            if path.startswith("/v1/")
+            for method, operation in methods.items()
+        }
+
+    def resolve(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        while "$ref" in schema:
+            schema = self._schemas[schema["$ref"].rpartition("/")[2]]
+        return schema
+
+    def sent(self, name: str) -> Mapping[str, Any]:
+        """The schema of a request's body, or of an item of the one array in it."""
+        body = self.operations[name][2]["requestBody"]["content"]["application/json"]["schema"]
+        schema = self.resolve(body.get("anyOf", [body])[-1])
+        arrays = [each for each in schema["properties"].values() if each.get("type") == "array"]
+        return arrays[0]["items"] if len(schema["properties"]) == len(arrays) == 1 else schema
+
+    def answered(self, name: str) -> Mapping[str, Any]:
+        """The schema of the answer, or of an item of its `data`."""
+        answers = self.operations[name][2]["responses"]
+        (good,) = (each for status, each in answers.items() if status < "300")
+        schema = self.resolve(good["content"]["application/json"]["schema"])
+        data = schema["properties"].get("data")
+        return schema if data is None else data["items"]
+
+    def parameters(self, name: str, place: str = "query") -> set[str]:
+        given = self.operations[name][2].get("parameters", ())
+        return {each["name"] for each in given if each["in"] == place}
+
+
+@pytest.fixture
+async def document() -> AsyncIterator[Document]:
+    async with running_api() as api:
+        _, body = await api.get("/openapi.json")
+        yield Document(body)
+
+
+def faults(document: Document, hint: Any, given: Mapping[str, Any], where: str) -> Iterator[str]:
+    """Where an annotation differs from a schema."""
+    schema = document.resolve(given)
+    if get_origin(hint) in (Union, types.UnionType):
+        if "anyOf" in schema:
+            (schema,) = (each for each in schema["anyOf"] if each.get("type") != "null")
+        # Of a request `Word | str | None`: the word is the first.
+        yield from faults(document, get_args(hint)[0], schema, where)
+    elif any(each.get("type") == "null" for each in schema.get("anyOf", ())):
+        yield f"{where} may be null"
+    elif get_origin(hint) in (tuple, Sequence):
+        yield from items(document, get_args(hint)[0], schema, where, "array", "items")
+    elif get_origin(hint) is Mapping:
+        inner = "additionalProperties"
+        yield from items(document, get_args(hint)[1], schema, where, "object", inner)
+    elif dataclasses.is_dataclass(hint):
+        yield from fields(document, hint, schema, where)
+    elif isinstance(hint, type) and issubclass(hint, Enum):
+        if "enum" in schema and set(schema["enum"]) != {each.value for each in hint}:
+            yield f"{where} is one of {schema['enum']}"
+    elif hint is not object and schema.get("type") != JSON_TYPES[hint]:
+        yield f"{where} is {schema.get('type')}"
+
+
+JSON_TYPES: Mapping[type, str] = {
+    str: "string", int: "integer", float: "number", bool: "boolean", datetime: "string",
+}  # fmt: skip
+
+
+def items(
+    document: Document, hint: Any, schema: Mapping[str, Any], where: str, kind: str, inner: str
+) -> Iterator[str]:
+    if schema.get("type") != kind:
+        yield f"{where} is {schema.get('type')}, not {kind}"
+    elif isinstance(schema.get(inner), Mapping):
+        yield from faults(document, hint, schema[inner], f"{where}[]")
+
+
+def fields(document: Document, shape: Any, schema: Mapping[str, Any], where: str) -> Iterator[str]:
+    described = schema["properties"]
+    hints = get_type_hints(shape)
+    known = {json_name(field): field for field in dataclasses.fields(shape)}
+    yield from (f"{where}.{name} is not in {shape.__name__}" for name in described.keys() - known)
+    yield from (f"{where}.{name} is not described" for name in known.keys() - described)
+    for name in described.keys() & known:
+        field = known[name]
+        optional = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
+        if not optional and name not in schema.get("required", ()):
+            yield f"{where}.{name} may be missing"
+        yield from faults(document, hints[field.name], described[name], f"{where}.{name}")
+
+
+async def test_each_operation_is_there_or_left_out_on_purpose(document: Document) -> None:
+    assert set(document.operations) == OPERATIONS.keys() | LEFT_OUT
+
+
+async def test_each_operation_goes_where_it_is_described(document: Document) -> None:
+    for name, (ask, _, _) in OPERATIONS.items():
+        ask(recorder := Recorder())
+        (call,) = recorder.asked
+        method, path, _ = document.operations[name]
+        assert call.method == method, name
+        given, wanted = call.path.split("/"), path.split("/")
+        assert len(given) == len(wanted), name
+        assert all(b.startswith("{") or a == b for a, b in zip(given, wanted, strict=True)), name
+        assert (call.idempotency_key is not None) is (
+            "Idempotency-Key" in document.parameters(name, "header")
+        ), name
+
+
+async def test_each_body_and_answer_is_described_so(document: Document) -> None:
+    found = []
+    for name, (_, body, answer) in OPERATIONS.items():
+        if body is not None:
+            found += faults(document, body, document.sent(name), f"{name} body")
+        found += faults(document, answer, document.answered(name), name)
+    assert found == []
+
+
+async def test_each_parameter_of_a_list_is_there(document: Document) -> None:
+    for name, (ask, _, _) in OPERATIONS.items():
+        ask(recorder := Recorder())
+        known = FILTERS[name].__annotations__ if name in FILTERS else recorder.asked[0].query
+        assert known.keys() == document.parameters(name), name
+
+
+def test_the_kinds_of_events_are_the_gateway_s() -> None:
+    assert {kind.value for kind in words.EventKind} == set(EVENT_KINDS)
+
+
+@dataclasses.dataclass
+class Wrong:
+    id: int
+    status: words.Category
+    reason: str
+    colour: str
+
+
+async def test_a_difference_is_found(document: Document) -> None:
+    """The comparison itself: a field too few, too many, of another type, another word."""
+    found = set(faults(document, Wrong, document.answered("get_messages_id"), "x"))
+    assert {"x.id is string", "x.colour is not described", "x.reason may be null",
+            "x.final is not in Wrong"} <= found  # fmt: skip
+    assert any(each.startswith("x.status is one of") for each in found)

@@ -1,0 +1,69 @@
+"""Both clients can do the same: whoever changes from one to the other changes only the words."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+
+import pytest
+
+from smsgate_client import AsyncClient, Client, awaiting, blocking
+
+NOUNS = [name for name, each in vars(blocking).items() if name in vars(awaiting)
+         if inspect.isclass(each) and each.__module__ == blocking.__name__
+         and each not in (blocking.Noun, blocking.Runner)]  # fmt: skip
+
+
+def operations(noun: type) -> dict[str, str]:
+    """Each public method with its parameters, whether iterated or awaited."""
+    return {
+        name: str(inspect.signature(method)).replace("AsyncIterator", "Iterator")
+        for name, method in vars(noun).items()
+        if inspect.isfunction(method) and not name.startswith("_")
+    }
+
+
+def test_there_are_nouns_to_compare() -> None:
+    assert {"Messages", "Batches", "Suppressions", "Consents", "Reports"} <= set(NOUNS)
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_each_noun_can_do_the_same(noun: str) -> None:
+    assert operations(getattr(blocking, noun)) == operations(getattr(awaiting, noun))
+    assert [inspect.getdoc(each) for each in methods(blocking, noun)] == [
+        inspect.getdoc(each) for each in methods(awaiting, noun)
+    ]
+
+
+def methods(module: object, noun: str) -> Iterator[object]:
+    of_class = vars(getattr(module, noun))
+    return (each for name, each in of_class.items() if not name.startswith("_"))
+
+
+async def test_each_client_has_each_noun() -> None:
+    with Client("http://x.example", "sk_x") as client:
+        async with AsyncClient("http://x.example", "sk_x") as other:
+            assert vars(client).keys() == vars(other).keys()
+            assert len(NOUNS) == sum(
+                isinstance(each, blocking.Noun) for each in vars(client).values()
+            )
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@pytest.mark.parametrize(
+    ("url", "key", "said"),
+    [
+        ("gateway.example", "sk_x", "is no address"),
+        ("https://gateway.example", "", "the key is empty"),
+        ("https://gateway.example", "sk_x\r\nHost: y", "the key is empty, or has"),
+    ],
+)
+def test_what_cannot_work_is_said_at_once(kind: type, url: str, key: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        kind(url, key)
+
+
+def test_a_key_is_in_no_text_about_a_client() -> None:
+    with Client("http://x.example", "sk_hidden") as client:
+        told = repr(client) + repr(vars(client)) + str(client._connection)
+        assert "sk_hidden" not in told
