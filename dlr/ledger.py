@@ -1,8 +1,8 @@
 """The writers of `submission` and `unmatched_receipt`.
 
-Owns the statements that change these two tables, with `recipient_match.py` and `in_doubt.py`. Must
-not decide what a receipt means (`dlr/receipt.py`, `dlr/reasons.py`) nor what follows from it
-(`dlr/hygiene.py`).
+Owns the statements that change these two tables, with `parked.py`, `silence.py`,
+`recipient_match.py` and `in_doubt.py`. Must not decide what a receipt means (`dlr/receipt.py`,
+`dlr/reasons.py`) nor what follows from it (`dlr/hygiene.py`).
 
 Each function runs inside the caller's transaction. It needs one round trip per statement, for any
 number of rows.
@@ -33,12 +33,8 @@ _SQL = sql.load("dlr")
 # A carrier reports within the validity period: three days at most, by its own choice (SMPP 3.4
 # section 5.2.16), and one to spare.
 MATCH_DAYS = 4
-SWEEP_ROWS_MAX = 500
-PURGE_ROWS_MAX = 10_000
-UNKNOWN_AFTER_HOURS = 72
 ANY = 32_767  # above every status
 LOOKS_MAX = 3  # at what another process changes at the same moment
-GIVE_UP_ROWS = 2_000
 
 
 class SubmissionRow(msgspec.Struct, gc=False):
@@ -196,72 +192,6 @@ async def take_unmatched(connection: asyncpg.Connection, parked_ids: Sequence[in
     await connection.execute(_SQL["unmatched_take"], parked_ids)
 
 
-async def sweep_unmatched(
-    connection: asyncpg.Connection,
-    older_than: datetime,
-    ids: IdSource,
-    *,
-    groups: ConnectorGroups = ALONE,
-) -> list[AppliedReceipt]:
-    """Apply parked receipts whose submission is there by now. Returns them, at most SWEEP_ROWS_MAX.
-
-    A receipt parked by one session, while another commits its submission, is seen by neither. This
-    finds it. Looks at receipts parked before `older_than`, by at most JOIN_MINUTES.
-    """
-    found = await connection.fetch(
-        _SQL["unmatched_sweep"],
-        id_at(older_than - timedelta(minutes=JOIN_MINUTES)),
-        id_at(older_than),
-        id_at(older_than - timedelta(days=MATCH_DAYS)),
-        SWEEP_ROWS_MAX,
-        *groups.pairs(),
-        Status.UNKNOWN,
-    )
-    return await apply_receipts(
-        connection, [unparked(record) for record in found], ids, now=older_than, groups=groups
-    )
-
-
-async def purge_unmatched(connection: asyncpg.Connection, now: datetime) -> int:
-    """Delete parked receipts older than MATCH_DAYS. Returns how many, at most PURGE_ROWS_MAX."""
-    before = id_at(now - timedelta(days=MATCH_DAYS))
-    answer = await connection.execute(_SQL["unmatched_purge"], before, PURGE_ROWS_MAX)
-    return _affected(answer)
-
-
-class GivenUp(msgspec.Struct, frozen=True):
-    """`cursor`: where to go on, None at the end. `changed`: parts that became unknown."""
-
-    cursor: int | None
-    changed: int
-
-
-async def give_up(
-    connection: asyncpg.Connection,
-    cursor: int,
-    now: datetime,
-    *,
-    after_hours: int = UNKNOWN_AFTER_HOURS,
-) -> GivenUp:
-    """Parts sent more than `after_hours` ago without a final receipt become unknown.
-
-    Looks at GIVE_UP_ROWS parts from `cursor` (a submission id) on. The caller goes on with the
-    cursor returned. A late receipt still upgrades an unknown part.
-    """
-    until = id_at(now - timedelta(hours=after_hours))
-    record = await connection.fetchrow(
-        _SQL["submission_give_up"],
-        cursor,
-        until,
-        GIVE_UP_ROWS,
-        Status.SENT,
-        Status.UNKNOWN,
-        Reason.UNKNOWN,
-    )
-    assert record is not None  # an aggregate always has one row
-    return GivenUp(cursor=record["cursor"], changed=record["changed"])
-
-
 async def _apply(
     connection: asyncpg.Connection,
     applied: Sequence[AppliedReceipt],
@@ -380,8 +310,3 @@ def unparked(record: asyncpg.Record, submission_id: int | None = None) -> Receip
         reference_id=record["reference_id"],
         unknown_state=record["unknown_state"],
     )
-
-
-def _affected(command_tag: str) -> int:
-    """The row count of a command tag such as `DELETE 12`."""
-    return int(command_tag.rsplit(" ", 1)[1])

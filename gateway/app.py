@@ -10,6 +10,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -20,17 +21,15 @@ from dispatch.outbox.stops import lift_stops
 from gateway.config import Config
 from gateway.descriptors import fitted
 from gateway.listening import authority
-from gateway.maintenance import Maintenance, today
 from gateway.reload import Reloader
 from gateway.rooms import Rooms
 from gateway.stopping import Stopping
-from gateway.wiring import accepting, connectors, desks, dispatching, inbound
+from gateway.wiring import accepting, connectors, desks, dispatching, inbound, maintaining
 from gateway.wiring.accounts import account_policies
 from gateway.wiring.routes import outcome_policy
-from gateway.wiring.rules import build_rules, kept_days
+from gateway.wiring.rules import build_rules
 from gateway.wiring.sandbox import Sandbox
 from gateway.wiring.web import ReloadDoor, link_listener, server_settings, services
-from messages.control.batches import forget_batches
 from messages.control.service import Control
 from shortlinks.service import LinkService
 from storage import sql
@@ -42,9 +41,7 @@ from storage.migrate import migrate
 from storage.names import register
 from storage.partitions import ensure_partitions
 from storage.pool import Connection, Database
-from storage.retention import Retention
 from storage.terms import HostIdentity, OwnerTerm
-from web.edge.key_store import DatabaseKeys
 from web.server import HttpServer, create_app
 
 _SQL = sql.load("gateway")
@@ -118,7 +115,7 @@ class Gateway:
             rooms.database, ids=rooms.ids, clock=rooms.clock, ended=self.task_ended
         )
         dispatching.build(rooms, time.monotonic)
-        self._build_maintenance()
+        maintaining.build(rooms, take_over=self._recover, lost=self._lost)
         self._started.append("inbound")
         await rooms.inbound.start(await setup.connection())
         await setup.close()
@@ -135,7 +132,7 @@ class Gateway:
         rooms = self.rooms
         await migrate(connection)
         await check_fingerprint(connection, rooms.vault)
-        await ensure_partitions(connection, today())
+        await ensure_partitions(connection, datetime.now(UTC).date())
         self.host = HostIdentity.current()
         rooms.term = await OwnerTerm.acquire(connection, self.host)
         self._started.append("term")
@@ -173,30 +170,6 @@ class Gateway:
             ended=self.task_ended,
         )
         rooms.consents, rooms.suppressions, rooms.reveals = desks.build(rooms)
-
-    def _build_maintenance(self) -> None:
-        rooms = self.rooms
-        rooms.retention = Retention(
-            kept_days(rooms.config.retention),
-            rooms.clock.wall_ms,
-            forget_batches=forget_batches,
-        )
-        rooms.key_store = DatabaseKeys(rooms.database.read, rooms.clock.wall_ms)
-        rooms.maintenance = Maintenance(
-            rooms.database.dedicated("renew"),
-            rooms.database.dedicated("maintenance"),
-            term=rooms.term,
-            ids=rooms.ids,
-            unknown_after_hours=rooms.config.limits.unknown_after_hours,
-            recover=self._recover,
-            retain=rooms.retention.turn,
-            key_uses=rooms.key_store.store_uses,
-            lost=self._lost,
-            ended=self.task_ended,
-            groups=rooms.dispatcher.recorder.groups,
-            codes=rooms.dispatcher.recorder.codes,
-            vault=rooms.vault,
-        )
 
     async def _start_links(self) -> None:
         rooms = self.rooms

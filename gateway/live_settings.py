@@ -27,8 +27,9 @@ from gateway.config.wire import receipt_manners
 from gateway.wiring import connectors, sending
 from gateway.wiring.accounts import account_policies, request_rates, validity_seconds
 from gateway.wiring.inbound import opt_out_policies, sender_owners
+from gateway.wiring.maintaining import kept_days
 from gateway.wiring.routes import outcome_policy, routes_of
-from gateway.wiring.rules import build_rules, kept_days
+from gateway.wiring.rules import build_rules
 from messages.accept.pacing import PacingRates
 from messages.models import AccountPolicy
 from messages.rules.rules import Rules
@@ -134,9 +135,9 @@ def follow(rooms: Rooms, following: Following) -> frozenset[Faster]:
     rooms.shedding.follow(config.accept.waiting_max, config.accept.shed_above_percent)
     inbound = rooms.inbound.recorder
     inbound.opt_outs.policies, inbound.owners = following.opt_outs, following.owners
-    rooms.dispatcher.recorder.groups = rooms.maintenance.groups = following.groups
-    rooms.dispatcher.recorder.codes = rooms.maintenance.codes = following.codes
-    rooms.maintenance.unknown_after_hours = config.limits.unknown_after_hours
+    rooms.dispatcher.recorder.groups = rooms.parked.groups = following.groups
+    rooms.dispatcher.recorder.codes = following.codes
+    rooms.silence.after_hours = config.limits.unknown_after_hours
     rooms.retention.kept = kept_days(config.retention)
     return faster
 

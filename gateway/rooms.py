@@ -14,8 +14,11 @@ from dispatch.answers.doubt import OutcomePolicy
 from dispatch.clock import Clock
 from dispatch.dispatcher import Dispatcher
 from dispatch.inbound.service import InboundService
+from dispatch.outbox.expiry import Expiry
 from dispatch.outbox.recovery import Recovered
 from dispatch.routes.routing import RouteTable
+from dlr.parked import ParkedReceipts
+from dlr.silence import Silence
 from gateway.config import Config
 from gateway.maintenance import Maintenance
 from gateway.wiring.connectors import Wiring
@@ -83,6 +86,9 @@ class Rooms:
     shedding: SheddingAccepter = field(init=False)
     links: LinkService = field(init=False)
     links_listener: Listener = field(init=False)
+    parked: ParkedReceipts = field(init=False)
+    silence: Silence = field(init=False)
+    expiry: Expiry = field(init=False)
     maintenance: Maintenance = field(init=False)
     retention: Retention = field(init=False)
     key_store: DatabaseKeys = field(init=False)

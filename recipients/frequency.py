@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 
 import asyncpg
@@ -20,6 +21,7 @@ from recipients.caps import DAY_MS, KEPT_MS
 from recipients.velocity import Slots
 from storage import sql
 from storage.ids import id_at
+from storage.periodic import while_full
 from storage.pool import Connection
 
 _SQL = sql.load("recipients")
@@ -156,6 +158,12 @@ async def move(connection: Connection, moves: Old) -> None:
         found[number].at = found[old].at | found[number].at
     await write(connection, {number: found[number] for number in moves.values()})
     await connection.execute(_SQL["frequency_delete"], *_columns(moves))
+
+
+async def forget(connection: Connection, now: datetime) -> None:
+    """Forget what was sent so long ago that no cap asks for it."""
+    now_ms = int(now.timestamp() * 1000)
+    await while_full(partial(purge, connection, now_ms), PURGE_ROWS_MAX)
 
 
 async def purge(connection: Connection, now_ms: int) -> int:

@@ -14,7 +14,7 @@ from array import array
 from bisect import bisect_right, insort
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -37,6 +37,7 @@ MISS_SECONDS = 10.0
 LOOKUPS_PER_QUERY_MAX = 40  # a range of 500 takes 0.1 ms to unpack; the loop is held 5 ms at most
 LOOKUPS_WAITING_MAX = 2_000
 LOOKUP_SECONDS_MAX = 5.0
+LINKS_GONE = timedelta(days=30)  # how long an expired link says so before it is unknown
 
 _BYTES_PER_RANGE = 500  # of an empty LinkRange and its place in the tables, as measured
 _BYTES_PER_STRING = 57
@@ -94,6 +95,13 @@ async def insert_range(connection: Connection, row: RangeRow, *, again: bool = F
         row.expires_at,
         again,
     )
+
+
+async def forget_expired(connection: Connection, now: datetime) -> None:
+    """Forget the ranges whose links expired some time ago; until then they answer 410."""
+    after_seq: int | None = 0
+    while after_seq is not None:
+        _, after_seq = await delete_expired(connection, now - LINKS_GONE, after_seq=after_seq)
 
 
 async def delete_expired(

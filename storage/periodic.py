@@ -1,7 +1,8 @@
 """A background task that takes one step after the other until it is stopped.
 
 Owns its start and its end, and what happens without a database: the step waits for its next turn.
-Must not know what a step does. A step that was cut short has to be safe to begin again.
+Owns, too, the repetition of a bounded step within one turn. Must not know what a step does. A step
+that was cut short has to be safe to begin again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,19 @@ from storage.faults import UNAVAILABLE, Fenced
 _log = structlog.get_logger(__name__)
 
 Ended = Callable[[asyncio.Task[None]], object]
+
+
+async def while_full(
+    step: Callable[[], Awaitable[int]], rows_max: int, *, times_max: int | None = None
+) -> None:
+    """Take a step that works on up to `rows_max` rows until it finds fewer, `times_max` times at
+    most (None: as often as it takes).
+    """
+    taken = 0
+    while await step() >= rows_max:
+        taken += 1
+        if taken == times_max:
+            return
 
 
 class PeriodicTask:

@@ -212,8 +212,7 @@ class Recorder:
         async with self._dedicated.transaction() as connection:
             await self._write_results(connection, gathered, again=again)
             applied = await self._write_receipts(connection, gathered)
-            suppressed = await suppress_proven(connection, applied, self.codes, self._vault)
-            await tell_unknown_states(connection, applied, self._ids)
+            suppressed = await self.follow_up(connection, applied)
             await events.append(connection, gathered.events)
             if self._vault is not None:
                 await raw.keep(
@@ -225,6 +224,14 @@ class Recorder:
             intent.in_doubt.messages -= finished
         self._answer(gathered)
         self._committed()
+
+    async def follow_up(self, connection: Connection, applied: Sequence[AppliedReceipt]) -> int:
+        """What follows from receipts, in the transaction that applies them; how many numbers are
+        suppressed now.
+        """
+        suppressed = await suppress_proven(connection, applied, self.codes, self._vault)
+        await tell_unknown_states(connection, applied, self._ids)
+        return suppressed
 
     def _answer(self, gathered: _Gathered) -> None:
         """After the commit: send deliver_sm_resp, with one write per bind."""

@@ -21,6 +21,18 @@ ROWS_MAX = 500  # in one transaction
 BATCHES_MAX = 20  # in one sweep, so that other work on this connection gets its turn
 
 
+class Expiry:
+    """The sweep of this process. `expired`: messages, since start."""
+
+    def __init__(self, ids: IdSource) -> None:
+        self._ids = ids
+        self.expired = 0
+
+    async def turn(self, connection: Connection, now: datetime) -> None:
+        """End what waited longer than it is of use."""
+        self.expired += await expire_waiting(connection, now, self._ids)
+
+
 async def expire_waiting(connection: Connection, now: datetime, ids: IdSource) -> int:
     """End what has expired, at most one sweep's worth. Returns how many messages.
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dispatch.wire.last_look import SuppressionLook
 from gateway.config.account_settings import AccountSettings
 from gateway.config.policy_settings import CapSettings, QuietHoursSettings
-from gateway.config.retention_settings import RetentionSettings
 from gateway.config.settings import Config
 from messages.rules.caps import CapRules, CapsCheck, CapsLook
 from messages.rules.consent import ConsentCheck, ConsentLook, ConsentRules
@@ -22,7 +21,6 @@ from messages.rules.suppression import SuppressionCheck
 from messages.rules.velocity import VelocityCheck, VelocityLimits
 from recipients.caps import Caps
 from storage.categories import Category
-from storage.retention import KeptDays
 
 
 def build_rules(
@@ -96,17 +94,6 @@ def velocity_limits(
         for account in settings
         if (chosen := account.otp_velocity) is not None
     }
-
-
-def kept_days(settings: RetentionSettings) -> KeptDays:
-    """What is kept for how long, as configured."""
-    return KeptDays(
-        messages=settings.messages_days,
-        clicks=settings.clicks_days,
-        inbound=settings.inbound_days,
-        raw=settings.raw_days,
-        webhooks=settings.webhooks_days,
-    )
 
 
 def timing_rules(

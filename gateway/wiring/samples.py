@@ -140,18 +140,18 @@ def _recording(rooms: Rooms) -> Iterator[Sample]:
     counters = recorder.counters
     names = {number: dispatch.name for number, dispatch in rooms.dispatcher.connectors.items()}
     for metric, counts in (
-        ("sms_parts_final_total", Counter(counters.final) + Counter(rooms.maintenance.final)),
+        ("sms_parts_final_total", Counter(counters.final) + Counter(rooms.parked.final)),
         ("sms_receipts_total", counters.receipts),
     ):
         for (connector, status), count in counts.items():
             yield Sample(metric, count, (names.get(connector, ""), Status(status).label))
-    disbelieved = counters.disbelieved + rooms.maintenance.disbelieved
+    disbelieved = counters.disbelieved + rooms.parked.disbelieved
     for connector, count in disbelieved.items():
         yield Sample("sms_receipts_implausible_time_total", count, (names.get(connector, ""),))
     yield Sample("sms_receipts_parked_total", counters.receipts_parked)
-    yield Sample("sms_receipts_joined_total", counters.receipts_joined + rooms.maintenance.joined)
+    yield Sample("sms_receipts_joined_total", counters.receipts_joined + rooms.parked.joined)
     yield Sample("sms_messages_rerouted_total", rooms.dispatcher.handover.moved)
-    yield Sample("sms_messages_expired_waiting_total", rooms.maintenance.expired)
+    yield Sample("sms_messages_expired_waiting_total", rooms.expiry.expired)
     yield Sample("sms_receipts_waiting", recorder.receipts_waiting)
     yield Sample("sms_records_unstorable_total", counters.unstorable)
     yield Sample("sms_numbers_suppressed_total", counters.numbers_suppressed)

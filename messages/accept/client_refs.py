@@ -12,6 +12,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from dlr.status import Status
@@ -21,12 +22,14 @@ from messages.reading.statuses import Standing, standings
 from storage import sql
 from storage.crypto import NumberVault
 from storage.ids import id_at
+from storage.periodic import while_full
 from storage.pool import Connection
 from storage.subscribers import canonical
 
 _SQL = sql.load("messages")
 REMEMBERED = timedelta(hours=72)
 PURGE_ROWS_MAX = 10_000
+PURGES_MAX = 20  # a turn, which keeps up with 3 300 a second
 ID_OCTETS = 8
 _DETAIL = "client_ref has been used for a message with another to, text, from or category"
 _REUSED = Refused(
@@ -131,6 +134,11 @@ async def _holders(connection: Connection, keys: Sequence[_Reference]) -> dict[_
         )
         for row in rows
     }
+
+
+async def forget(connection: Connection, now: datetime) -> None:
+    """Forget references that may be used again; a bounded number in one turn."""
+    await while_full(partial(purge, connection, now), PURGE_ROWS_MAX, times_max=PURGES_MAX)
 
 
 async def purge(connection: Connection, now: datetime) -> int:

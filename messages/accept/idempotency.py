@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 
 import asyncpg
@@ -26,6 +27,7 @@ from storage import sql
 from storage.faults import UNAVAILABLE, Overloaded, StorageDown, is_unavailable, without_values
 from storage.group_commit import GroupCommit, QueueClosed, QueueFull
 from storage.ids import IdSource, id_at, run_of_ids
+from storage.periodic import while_full
 from storage.pool import Connection, Dedicated
 
 _SQL = sql.load("messages")
@@ -37,6 +39,7 @@ OWED_MAX = 1_000
 WAIT_SECONDS = 15.0  # for another process that is answering the same request
 POLL_SECONDS = 0.1
 PURGE_ROWS_MAX = 1_000
+PURGES_MAX = 20  # a turn
 
 
 class RequestKey(msgspec.Struct, frozen=True, order=True):
@@ -321,6 +324,11 @@ class Idempotency:
         stored = await stored_verdicts(connection, ids)
         _log.warning("request_taken_over", owner=row["owner"], ids=len(ids), stored=len(stored))
         return _Mine(Claimed(ids, again=True, stored=stored), taken_from=row["owner"])
+
+
+async def forget(connection: Connection, now: datetime) -> None:
+    """Forget answers whose time is over; a bounded number in one turn."""
+    await while_full(partial(purge, connection, now), PURGE_ROWS_MAX, times_max=PURGES_MAX)
 
 
 async def purge(connection: Connection, now: datetime) -> int:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dlr.connector_groups import ConnectorGroups
-from dlr.ledger import apply_receipts, insert_submissions, join_unmatched, sweep_unmatched
+from dlr.ledger import apply_receipts, insert_submissions, join_unmatched
+from dlr.parked import sweep_unmatched
 from dlr.status import Status
 from tests.dlr.rows import CONNECTOR, World
 

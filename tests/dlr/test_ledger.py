@@ -11,17 +11,12 @@ import pytest
 
 from dlr.ledger import (
     MATCH_DAYS,
-    UNKNOWN_AFTER_HOURS,
     apply_receipts,
-    give_up,
     insert_submissions,
     join_unmatched,
-    purge_unmatched,
-    sweep_unmatched,
 )
 from dlr.reasons import Reason
 from dlr.status import RECEIPT_STATUSES, Status, advance
-from storage.ids import id_at
 from storage.partitions import ensure_partitions
 from tests.dlr.rows import CONNECTOR, World
 
@@ -239,58 +234,6 @@ async def test_a_receipt_parked_for_an_earlier_use_of_an_id_is_not_joined(
     world.wait(hours=2)
     assert await join_unmatched(connection, [(CONNECTOR, "1")], now=world.now) == []
     assert await parked(connection) == ["1"]
-
-
-async def test_parked_and_submitted_at_the_same_moment_is_found_by_the_sweep(
-    connection: Connection, world: World
-) -> None:
-    await apply_receipts(connection, [world.receipt("1"), world.receipt("2")], world.ids)
-    row = world.part("1")
-    await insert_submissions(connection, [row])
-    assert await sweep_unmatched(connection, world.now, world.ids) == []  # not yet older
-    world.wait(seconds=5)
-    [told] = await sweep_unmatched(connection, world.now, world.ids)
-    assert (told.submission_id, told.changed) == (row.id, True)
-    assert await statuses(connection) == {row.id: Status.DELIVERED}
-    assert await parked(connection) == ["2"]
-
-
-async def test_parked_receipts_are_kept_for_days_and_then_counted_out(
-    connection: Connection, world: World
-) -> None:
-    await apply_receipts(connection, [world.receipt("1"), world.receipt("2")], world.ids)
-    assert await purge_unmatched(connection, world.now + timedelta(days=MATCH_DAYS)) == 0
-    world.wait(days=1)
-    await apply_receipts(connection, [world.receipt("3")], world.ids)
-    world.wait(days=MATCH_DAYS - 1, seconds=1)
-    assert await purge_unmatched(connection, world.now) == 2
-    assert await parked(connection) == ["3"]
-
-
-async def test_silence_becomes_unknown_and_a_late_receipt_still_counts(
-    connection: Connection, world: World
-) -> None:
-    rows = [world.part(str(number)) for number in range(3)]
-    rows[1].status = Status.UNCONFIRMED
-    rows[2].status = Status.DELIVERED
-    world.wait(seconds=1)
-    fresh = world.part("fresh")
-    await insert_submissions(connection, [*rows, fresh])
-    later = fresh.submitted_at
-    assert later is not None
-    later += timedelta(hours=UNKNOWN_AFTER_HOURS)
-
-    given_up = await give_up(connection, id_at(world.now - timedelta(days=1)), later)
-    assert (given_up.cursor, given_up.changed) == (rows[2].id, 1)
-    assert (await give_up(connection, rows[2].id, later)).cursor is None
-    assert list((await statuses(connection)).values()) == [
-        Status.UNKNOWN,
-        Status.UNCONFIRMED,
-        Status.DELIVERED,
-        Status.SENT,
-    ]
-    [told] = await apply_receipts(connection, [world.receipt("0")], world.ids)
-    assert (told.previous, told.changed) == (Status.UNKNOWN, True)
 
 
 async def test_every_one_of_many_receipts_is_accounted_for_exactly_once(

@@ -9,11 +9,11 @@ import os
 import re
 import signal
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from gateway.maintenance import today
 from storage.partitions import ensure_partitions, leaf_name
 from storage.pool import Connection
 from tests.conftest import PostgresTarget
@@ -289,7 +289,7 @@ async def test_a_day_without_its_partition_delays_results_and_drops_none(
     database_url: str, connection: Connection, folder: Path
 ) -> None:
     """A clock that jumped, or a table that was held whenever partitions should have been made."""
-    day = today()
+    day = datetime.now(UTC).date()
     async with (
         carrier(deliver_and_confirm) as smsc,
         gateway(write_config(folder, database_url, smsc.port)) as running,

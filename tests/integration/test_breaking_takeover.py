@@ -14,7 +14,7 @@ import pytest
 from dispatch.answers.doubt import OutcomePolicy
 from dispatch.answers.error_policy import ATTEMPTS_MAX
 from dispatch.outbox.recovery import recover
-from gateway.maintenance import Maintenance
+from gateway.maintenance import Maintenance, Step
 from gateway.rehearsal import processes
 from storage import terms
 from storage.categories import Category
@@ -241,14 +241,13 @@ async def test_a_term_whose_sessions_do_not_end_waits_and_holds_up_nobody(
 
 @pytest.mark.parametrize("fault", [asyncpg.UndefinedTableError, RuntimeError])
 async def test_a_step_of_maintenance_that_fails_once_is_not_the_last(
-    database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
+    database_url: str, folder: Path, fault: type[Exception]
 ) -> None:
     """Either it is tried again or the process ends: never a gateway without its maintenance."""
-    monkeypatch.setattr("gateway.maintenance.RECOVER_SECONDS", 0.01)
     database = await Database.open(database_url, folder, application_name="smsgate")
     noticed, calls = asyncio.Event(), 0
 
-    async def take_over(connection: Connection) -> None:
+    async def take_over(connection: Connection, now: datetime) -> None:
         nonlocal calls
         calls += 1
         if calls > 1:
@@ -261,13 +260,9 @@ async def test_a_step_of_maintenance_that_fails_once_is_not_the_last(
         database.dedicated("renew"),
         work,
         term=term,
-        ids=IdSource(term.node, lambda: 1_800_000_000_000),
-        recover=take_over,
-        retain=take_over,
-        key_uses=take_over,
+        steps=[Step("take-over", 0.01, take_over)],
         lost=lambda why: noticed.set(),
         ended=lambda task: noticed.set(),
-        unknown_after_hours=72,
     )
     maintenance.start()
     try:

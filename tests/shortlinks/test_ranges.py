@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from shortlinks.code import LINK_SEQUENCES
 from shortlinks.ranges import (
+    LINKS_GONE,
     SEQUENCES_PER_BLOCK,
     Link,
     LinkNumbersExhaustedError,
@@ -22,6 +23,7 @@ from shortlinks.ranges import (
     RangeRow,
     TargetCache,
     delete_expired,
+    forget_expired,
     insert_range,
     plan_range,
 )
@@ -230,3 +232,14 @@ async def test_expired_ranges_are_deleted_in_bounded_steps(links: Links) -> None
     assert max(steps) <= 2
     left = await links.connection.fetch("SELECT message_ids[1] FROM link_range ORDER BY 1")
     assert [row[0] for row in left] == [0, 2, 4]
+
+
+async def test_what_expired_long_ago_is_forgotten_in_one_turn(links: Links) -> None:
+    for n in range(3):
+        await links.store([(n, [url(n)])], expires_in=-10.0 if n % 2 else 10.0)
+    now = datetime.fromtimestamp(links.clock(), UTC) + LINKS_GONE
+    await forget_expired(links.connection, now - timedelta(seconds=11))
+    assert await links.connection.fetchval("SELECT count(*) FROM link_range") == 3
+    await forget_expired(links.connection, now)
+    left = await links.connection.fetch("SELECT message_ids[1] FROM link_range ORDER BY 1")
+    assert [row[0] for row in left] == [0, 2]

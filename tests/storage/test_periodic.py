@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from storage.faults import DatabaseDown, Fenced
-from storage.periodic import PeriodicTask
+from storage.periodic import PeriodicTask, while_full
 
 NEVER = 3_600.0
 
@@ -85,3 +85,19 @@ async def woken(steps: Steps, task: PeriodicTask, taken: int) -> None:
     assert steps.taken == taken - 1
     task.wake()
     await steps.until(lambda: steps.taken == taken)
+
+
+@pytest.mark.parametrize(
+    ("found", "times_max", "taken"),
+    [((5, 5, 4), None, 3), ((0,), None, 1), ((7, 0), 9, 2), ((5, 5, 5, 5), 3, 3), ((5,), 1, 1)],
+)
+async def test_a_bounded_step_is_taken_while_it_is_full(
+    found: tuple[int, ...], times_max: int | None, taken: int
+) -> None:
+    left = list(found)
+
+    async def step() -> int:
+        return left.pop(0)
+
+    await while_full(step, 5, times_max=times_max)
+    assert len(found) - len(left) == taken

@@ -10,7 +10,7 @@ import pytest
 from gateway.config.load import load_config
 from gateway.config.retention_settings import RetentionSettings
 from gateway.config.shape import ConfigError
-from gateway.wiring.rules import kept_days
+from gateway.wiring.maintaining import kept_days
 from messages.control.batches import forget_batches
 from storage.ids import id_at
 from storage.partitions import ensure_partitions, leaf_name, oldest_day

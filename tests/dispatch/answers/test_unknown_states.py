@@ -24,7 +24,7 @@ from dispatch.answers.unknown_states import UNKNOWN_STATE, tell_unknown_states
 from dispatch.answers.unknown_words import OTHERS, UNPRINTABLE, UnknownWords, shown_word
 from dlr import hygiene
 from dlr.codes import Codes, CodesOfConnectors
-from dlr.ledger import sweep_unmatched
+from dlr.parked import sweep_unmatched
 from dlr.reasons import Reason
 from dlr.status import Status
 from gateway.config.connector_settings import ConnectorSettings

@@ -11,14 +11,12 @@ from dispatch.holds import FREED_BY_HAND, Hold
 from dispatch.message import ReadyMessage
 from dispatch.outbox import handover as handover_module
 from dispatch.outbox import stops
-from dispatch.outbox.expiry import expire_waiting
 from dispatch.outbox.handover import Handover
 from dispatch.outbox.stops import StopLook, hasten, lift_stops
 from dispatch.routes.detours import Detours
 from dispatch.routes.routing import Leg, Route, RouteTable
 from dispatch.wire.intents import IntentWriter
 from dlr.ledger import SubmissionRow, insert_submissions
-from dlr.reasons import Reason
 from dlr.status import Status
 from storage.categories import Category
 from storage.names import SANDBOX, SANDBOX_NAME
@@ -203,25 +201,6 @@ async def test_a_suspended_connector_frees_what_waits_and_comes_back(world: Worl
         assert (dispatch.up, dispatch.withheld) == (False, ("suspended",))
         dispatch.release("suspended")
         assert dispatch.up
-
-
-async def test_what_waited_too_long_expires(world: World) -> None:
-    now = datetime.now(UTC)
-    past, future = int(now.timestamp() * 1000) - 1000, int(now.timestamp() * 1000) + 60_000
-    gone, scheduled, doubted = (world.message(expires_at=past) for _ in range(3))
-    alive, held_in_memory = world.message(expires_at=future), world.message(expires_at=past)
-    await world.store([gone, alive, doubted], owner=0)
-    await world.store([scheduled], owner=0, not_before=now + timedelta(days=1))
-    await world.store([held_in_memory])
-    await world.connection.execute("UPDATE outbox SET in_doubt = true WHERE id = $1", doubted.id)
-    assert await expire_waiting(world.connection, now, world.ids) == 3
-    assert set(await world.outbox()) == {alive.id, held_in_memory.id}
-    assert await world.results() == {
-        (gone.id, 0): Status.EXPIRED,
-        (scheduled.id, 0): Status.EXPIRED,
-        (doubted.id, 0): Status.UNCONFIRMED,
-    }
-    assert await world.connection.fetchval("SELECT min(reason) FROM submission") == Reason.EXPIRED
 
 
 async def test_e40_what_waited_for_a_stopped_account_waits_until_the_stop_is_lifted(

@@ -1,0 +1,62 @@
+"""The work on the side put together: each step with what it needs, and what is kept for how long.
+
+Owns that wiring alone. Starts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from dispatch.outbox.expiry import Expiry
+from dlr.parked import ParkedReceipts
+from dlr.silence import Silence
+from gateway.config.retention_settings import RetentionSettings
+from gateway.maintenance import Maintenance, Timeless, steps
+from messages.control.batches import forget_batches
+from storage.retention import KeptDays, Retention
+from web.edge.key_store import DatabaseKeys
+
+if TYPE_CHECKING:
+    from gateway.rooms import Rooms
+
+
+def build(rooms: Rooms, *, take_over: Timeless, lost: Callable[[str], None]) -> None:
+    """Called when the sending side stands. Sets retention, key_store, parked, silence, expiry and
+    maintenance.
+    """
+    recorder = rooms.dispatcher.recorder
+    rooms.retention = Retention(
+        kept_days(rooms.config.retention), rooms.clock.wall_ms, forget_batches=forget_batches
+    )
+    rooms.key_store = DatabaseKeys(rooms.database.read, rooms.clock.wall_ms)
+    rooms.parked = ParkedReceipts(rooms.ids, follow_up=recorder.follow_up, groups=recorder.groups)
+    rooms.silence = Silence(rooms.config.limits.unknown_after_hours)
+    rooms.expiry = Expiry(rooms.ids)
+    rooms.maintenance = Maintenance(
+        rooms.database.dedicated("renew"),
+        rooms.database.dedicated("maintenance"),
+        term=rooms.term,
+        steps=steps(
+            parked=rooms.parked,
+            expiry=rooms.expiry,
+            silence=rooms.silence,
+            retention=rooms.retention,
+            keys=rooms.key_store,
+            vault=rooms.vault,
+            take_over=take_over,
+        ),
+        lost=lost,
+        ended=rooms.task_ended,
+    )
+
+
+def kept_days(settings: RetentionSettings) -> KeptDays:
+    """What is kept for how long, as configured."""
+    return KeptDays(
+        messages=settings.messages_days,
+        clicks=settings.clicks_days,
+        inbound=settings.inbound_days,
+        raw=settings.raw_days,
+        webhooks=settings.webhooks_days,
+    )
