@@ -139,7 +139,7 @@ async def test_n3_the_last_look_asks_for_every_form(database_url: str) -> None:
             world.message(Category.MARKETING, to=to, old_idx=VAULT.old_indexes(to))
             for to in (CHINA, MEXICO, BRAZIL)
         ]
-        [stopped] = await world.intents.commit(world.batch(messages))
+        [stopped] = await world.intents.commit(world.intent(messages))
         assert isinstance(stopped, dict)
         expected = Ended(Status.SUPPRESSED, Reason.OPTED_OUT, "suppression")
         assert stopped == {messages[1].id: expected}
@@ -225,7 +225,7 @@ async def test_n3_a_cap_counts_what_stands_under_the_other_form_and_the_job_adds
             world.message(Category.MARKETING, account=ACCOUNT, to=to, old_idx=VAULT.old_indexes(to))
             for to in ("+541123017883", ARGENTINA)
         )
-        [stopped] = await intents.commit(world.batch([second, third]))
+        [stopped] = await intents.commit(world.intent([second, third]))
         assert isinstance(stopped, dict)
         assert stopped.keys() == {third.id}
         await intents.close()

@@ -72,7 +72,7 @@ async def test_what_is_in_memory_is_dropped_at_the_last_look(world: World) -> No
 async def test_what_an_intent_names_is_too_late(world: World) -> None:
     messages = world.messages(2)
     await world.store(messages)
-    await world.open_intent(world.batch(messages[:1]))
+    await world.open_intent(world.intent(messages[:1]))
     cancels = canceler(world)
     assert not await cancels.cancel(ACCOUNT, messages[0].id)
     assert await cancels.cancel(ACCOUNT, messages[1].id)
@@ -130,7 +130,7 @@ async def test_a_stopped_message_goes_back_for_now(world: World) -> None:
     message = world.message()
     await world.store([message])
     assert await canceler(world).cancel(ACCOUNT, message.id)
-    [verdict] = await world.intents.commit(world.batch([message]))
+    [verdict] = await world.intents.commit(world.intent([message]))
     assert isinstance(verdict, dict)
     later = verdict[message.id]
     assert isinstance(later, Later)

@@ -115,7 +115,7 @@ async def scene(database_url: str) -> AsyncIterator[Scene]:
             await scene.wait("sending", owner=world.term.term),
         ]
         await scene.batch(BatchState.CANCELED, canceled)
-        await world.open_intent(world.batch([*sending, paused[-1], canceled[-1]]))
+        await world.open_intent(world.intent([*sending, paused[-1], canceled[-1]]))
         for status in (*RESULTS, *NEVER_SENT):
             await scene.end(status)
         yield scene

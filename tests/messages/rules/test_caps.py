@@ -45,7 +45,7 @@ class Capping:
         )
 
     async def verdicts(self, *messages: ReadyMessage) -> dict[int, StopVerdict]:
-        [result] = await self.intents.commit(self.world.batch(messages))
+        [result] = await self.intents.commit(self.world.intent(messages))
         assert isinstance(result, dict), result
         return result
 
@@ -109,7 +109,7 @@ async def test_a_count_whose_intent_was_not_committed_is_none(world: World) -> N
     capping = Capping(world, Caps(day=1))
     first, second = capping.message(), capping.message()
     await world.connection.execute("ALTER TABLE submit_intent RENAME TO away")
-    [failure] = await capping.intents.commit(world.batch([first]))
+    [failure] = await capping.intents.commit(world.intent([first]))
     assert isinstance(failure, asyncpg.UndefinedTableError)
     assert await world.count("frequency") == 0
     await world.connection.execute("ALTER TABLE away RENAME TO submit_intent")
