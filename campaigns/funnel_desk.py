@@ -35,7 +35,7 @@ class FunnelReport(Report, kw_only=True):
 
 
 class FunnelReports:
-    """Implements FunnelReporter over the reading connections."""
+    """Reports over the reading connections."""
 
     funnel_dimensions: Sequence[str] = FUNNEL_KEYS
 

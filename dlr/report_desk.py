@@ -108,7 +108,7 @@ class Asked(TypedDict, total=False):
 
 
 class DeliveryReports:
-    """Implements DeliveryReporter over the reading connections."""
+    """Reports over the reading connections."""
 
     delivery_dimensions: Sequence[str] = GROUP_KEYS
 

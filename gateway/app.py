@@ -1,7 +1,7 @@
 """The composition root: builds the running gateway, in order, and takes it down again.
 
-Owns start, drain and stop. Must not be imported by anything but the command line: it is the only
-module that knows every package.
+Owns start, drain and stop, and the order of both. gateway/wiring makes the parts, gateway/rooms.py
+lists them. Must not be imported by anything but the command line.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def names_of(changes: ConnectorChanges) -> set[str]:
 
 
 class Reloader:
-    """Implements web's Operations for one running gateway."""
+    """What an operator may change in one running gateway."""
 
     def __init__(self, rooms: Rooms, read: Callable[[], Config]) -> None:
         self._rooms = rooms

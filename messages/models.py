@@ -1,7 +1,7 @@
 """The messages of the API as types, between checking a message and storing it.
 
-Owns shapes: what a request may hold, what a checked message is, what the accepter answers. Must not
-check values (validation.py), and must know neither HTTP nor SQL.
+Owns shapes: what a checked message is, what refuses one, what the accepter answers. What a client
+writes is in requests.py. Must not check values (validation.py), and must know neither HTTP nor SQL.
 """
 
 from __future__ import annotations

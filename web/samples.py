@@ -1,6 +1,6 @@
 """One value of a metric, as the packages hand it to /metrics.
 
-Owns these shapes. Must not know which metrics there are (metrics.py).
+Owns these shapes. Must not know which metrics there are (catalogue.py).
 """
 
 from __future__ import annotations

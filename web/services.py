@@ -1,7 +1,7 @@
-"""What the HTTP edge needs from the rest of the gateway: small protocols, nothing concrete.
+"""What the HTTP edge needs from the rest of the gateway: small protocols, and the bag of them.
 
-Owns these protocols, and the shapes that cross them. Must not import what implements them: the
-composition root fills them in.
+Owns these protocols, and the shapes that only the edge has. What a package answers with is a shape
+of that package. Must not import what implements a protocol: gateway/wiring fills them in.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class InboundFilter(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class InboundMessages:
-    """Implements InboundReader."""
+    """Reads over the reading connections."""
 
     def __init__(
         self, pool: asyncpg.Pool[asyncpg.Record], registry: Registry, vault: NumberVault

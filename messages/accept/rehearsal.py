@@ -35,7 +35,7 @@ class PolicyDecision(msgspec.Struct, omit_defaults=True):
 
 
 class Rehearsal:
-    """Implements PolicyPreview with the accepter's own checks."""
+    """Asks the accepter's own checks, and stores nothing of what they say."""
 
     def __init__(
         self,

@@ -40,7 +40,7 @@ class Resolution(msgspec.Struct, frozen=True):
 
 
 class Resolver:
-    """Implements web/services.py's DoubtResolver."""
+    """Ends doubts on one connection, one request after the other."""
 
     def __init__(
         self,

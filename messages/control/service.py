@@ -25,7 +25,7 @@ from storage.reading import ReportTooSlow, reading
 
 
 class Control:
-    """Implements MessageControl."""
+    """Changes to batches and messages that were accepted, and the watch over the batches."""
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ SLICE_ITEMS = 100  # decrypting a number takes 20 us
 
 
 class Messages:
-    """Implements MessageReader."""
+    """Reads over the reading connections. Another account's message does not exist."""
 
     def __init__(
         self, pool: asyncpg.Pool[asyncpg.Record], registry: Registry, vault: NumberVault
