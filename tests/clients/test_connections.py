@@ -170,3 +170,11 @@ def test_a_word_that_a_later_gateway_adds_is_no_error() -> None:
     assert sent.status is not Status.HELD
     assert Status.HELD.known
     assert "parked" not in list(Status)
+
+
+def test_what_an_earlier_gateway_does_not_say_is_none() -> None:
+    earlier = {name: value for name, value in SUPPRESSION.items() if value is not None}
+    page = answer(200, {"data": [earlier], "next_cursor": None})
+    with bad_server(page) as server, Client(server.url, "sk_1", retry=ONCE) as client:
+        (found,) = client.suppressions.list()
+    assert (found.number, found.detail, found.expires_at) == (None, None, None)

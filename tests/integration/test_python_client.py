@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -38,16 +40,10 @@ from smsgate_client import (
     Unauthorized,
 )
 from tests.docs.pages import blocks
-from tests.integration.running import (
-    PATIENCE_SECONDS,
-    POLL_SECONDS,
-    SMOOTH,
-    Running,
-    create_key,
-    gateway,
-    write_config,
-)
+from tests.integration.running import SMOOTH, create_key, gateway, write_config
 
+PATIENCE_SECONDS = 40.0
+POLL_SECONDS = 0.05
 README = Path(__file__).parents[2] / "clients" / "python" / "README.md"
 SCOPES = (
     "messages:send", "messages:read", "reports:read", "inbound:read", "suppressions:read",
@@ -58,15 +54,32 @@ HANDSET = "+8613800001000"
 SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 
+@dataclass
+class Carried:
+    """Where the gateway is, its keys, and the carrier it is bound to."""
+
+    api: str
+    key: str
+    narrow: str
+    simulator: Simulator
+    system_id: str
+
+
 @asynccontextmanager
-async def carried(folder: Path, database_url: str) -> AsyncIterator[tuple[Running, Simulator, str]]:
-    """A gateway, its carrier, and a key for everything."""
+async def carried(folder: Path, database_url: str) -> AsyncIterator[Carried]:
+    """A gateway, its carrier, and keys: one for everything, one for reading messages."""
     simulator = Simulator(parse_profile(SMOOTH, "smooth"), "127.0.0.1", 0)
     await simulator.start()
     try:
         config = write_config(folder, database_url, simulator.port)
         async with gateway(config) as running:
-            yield running, simulator, await create_key(config, "client", "--scopes", *SCOPES)
+            yield Carried(
+                api=running.api,
+                key=await create_key(config, "client", "--scopes", *SCOPES),
+                narrow=await create_key(config, "narrow", "--scopes", "messages:read"),
+                simulator=simulator,
+                system_id=tomllib.loads(config.read_text())["connectors"][0]["system_id"],
+            )
     finally:
         await simulator.stop()
 
@@ -80,18 +93,18 @@ async def ended(client: AsyncClient, message_id: str) -> Any:
 
 async def test_the_async_client_from_preview_to_report(folder: Path, database_url: str) -> None:
     async with (
-        carried(folder, database_url) as (running, simulator, key),
-        AsyncClient(running.api, key) as client,
+        carried(folder, database_url) as found,
+        AsyncClient(found.api, found.key) as client,
     ):
         await messages_and_batches(client)
         await recipients(client)
-        simulator.send_message(
-            InboundMessage("test", HANDSET[1:].encode(), b"10690001", b"Hello from here")
+        found.simulator.send_message(
+            InboundMessage(found.system_id, HANDSET[1:].encode(), b"10690001", b"Hello from here")
         )
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while not (found := [each async for each in client.inbound.list(reveal=True)]):
+            while not (inbound := [each async for each in client.inbound.list(reveal=True)]):
                 await asyncio.sleep(POLL_SECONDS)
-        assert (found[0].sender, found[0].text) == (HANDSET, "Hello from here")
+        assert (inbound[0].sender, inbound[0].text) == (HANDSET, "Hello from here")
         await reports_and_connectors(client)
 
 
@@ -185,11 +198,10 @@ async def reports_and_connectors(client: AsyncClient) -> None:
 async def test_the_blocking_client_and_the_readme(
     folder: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with carried(folder, database_url) as (running, _, key):
-        narrow = await create_key(running.config, "narrow", "--scopes", "messages:read")
-        await asyncio.to_thread(refusals, running.api, key, narrow)
-        monkeypatch.setenv("SMSGATE_URL", running.api)
-        monkeypatch.setenv("SMSGATE_API_KEY", key)
+    async with carried(folder, database_url) as found:
+        await asyncio.to_thread(refusals, found.api, found.key, found.narrow)
+        monkeypatch.setenv("SMSGATE_URL", found.api)
+        monkeypatch.setenv("SMSGATE_API_KEY", found.key)
         monkeypatch.setenv("SMSGATE_WEBHOOK_SECRET", SECRET)
         said = await asyncio.to_thread(readme)
     first, *more = said

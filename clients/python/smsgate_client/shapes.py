@@ -1,6 +1,7 @@
 """Owns the way between JSON and dataclasses, by their annotations. Knows no particular one.
 
-Fields that a dataclass lacks are passed over: a later gateway may say more.
+Fields that a dataclass lacks are passed over: a later gateway may say more. One that may be null
+may be missing as well: an earlier gateway says less.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+
+NEEDED = object()
 
 Reader = Callable[[Any], Any]
 
@@ -132,17 +135,18 @@ def _object(value: Any) -> Mapping[str, Any]:
 def _fields(shape: Any) -> Reader:
     hints = get_type_hints(shape)
     fields = [
-        (each.name, json_name(each), _reader(hints[each.name]), _needed(each))
+        (each.name, json_name(each), _reader(hints[each.name]), _default(each, hints[each.name]))
         for each in dataclasses.fields(shape)
     ]
 
     def fill(value: Any) -> Any:
         given = _object(value)
         found = {}
-        for name, key, inner, needed in fields:
+        for name, key, inner, default in fields:
             if key not in given:
-                if needed:
+                if default is NEEDED:
                     raise ShapeError(f"{shape.__name__} without {key}")
+                found[name] = default() if callable(default) else default
                 continue
             try:
                 found[name] = inner(given[key])
@@ -153,6 +157,10 @@ def _fields(shape: Any) -> Reader:
     return fill
 
 
-def _needed(field: dataclasses.Field[Any]) -> bool:
-    missing = dataclasses.MISSING
-    return field.default is missing and field.default_factory is missing
+def _default(field: dataclasses.Field[Any], hint: Any) -> Any:
+    """What stands for a field that is missing, or makes it."""
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory
+    return None if type(None) in get_args(hint) else NEEDED
