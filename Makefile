@@ -1,6 +1,6 @@
 # Every target sets up what it needs: a clean checkout, Python 3.11+ and make are enough. `make` lists the targets.
 
-PACKAGES := gateway web campaigns messages dispatch recipients dlr shortlinks storage smpp ratelimit benchmarks
+PACKAGES := gateway web campaigns messages dispatch recipients dlr shortlinks storage smpp ratelimit benchmarks docker
 # The Python client, a distribution of its own.
 CLIENT   := clients/python
 CHECKS   := lint-style lint-format lint-types lint-imports lint-duplicates

@@ -88,7 +88,9 @@ def test_a_stop_leaves_time_to_drain(compose: Any) -> None:
 
 
 def test_prometheus_scrapes_the_gateway(compose: Any) -> None:
-    document = yaml.safe_load((files.DOCKER / "prometheus.yml").read_text(encoding="utf-8"))
+    document = yaml.safe_load(
+        (files.DOCKER / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
+    )
     (job,) = document["scrape_configs"]
     (target,) = job["static_configs"][0]["targets"]
     host, _, port = target.partition(":")

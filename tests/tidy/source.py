@@ -29,7 +29,7 @@ PACKAGES = (
 # A distribution of its own, in a folder of its own.
 CLIENT = "smsgate_client"
 CLIENT_FOLDER = PurePosixPath("clients/python")
-CODE = (*PACKAGES, "benchmarks", CLIENT)
+CODE = (*PACKAGES, "benchmarks", "docker", CLIENT)
 
 # Never part of a commit: see .gitignore. Hidden folders are skipped as well, except .ci.
 UNTRACKED_FOLDERS = frozenset({"__pycache__", "build", "dist"})

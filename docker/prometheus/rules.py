@@ -1,0 +1,344 @@
+"""The rules of Prometheus: what it records ahead, and what wakes somebody up.
+
+    python -m docker.prometheus.rules > docker/prometheus/rules.yml
+
+Owns every rule, its durations and its words. `--scale 60` divides all durations by 60, so that a
+test sees each alert fire and rest within minutes. Metrics come from web/catalogue.py; what to do is
+in docs/runbooks.md, a heading for each alert.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+
+import msgspec
+
+RUNBOOKS = "docs/runbooks.md"
+INTERVAL_SECONDS = 30
+SCRAPE_SECONDS_MIN = 1  # of a scaled run
+SCRAPES_MIN = 4  # in a range: Prometheus 3 leaves out the sample at its beginning
+CRITICAL, WARNING = "critical", "warning"
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION = re.compile(r"(?<=[\[:])(\d+)([smhd])(?=[\]:])|(?<=offset )(\d+)([smhd])")
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A series that is computed ahead, for alerts and dashboards."""
+
+    name: str
+    expression: str
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """`lasts`: how long the expression holds before somebody is told. `description` may name
+    labels and the value, as Prometheus' templates do.
+    """
+
+    name: str
+    expression: str
+    lasts: str
+    severity: str
+    summary: str
+    description: str
+
+
+def by_connector(metric: str, window: str, function: str = "rate", matcher: str = "") -> str:
+    """A counter's rate or increase, for each connector."""
+    return f"sum by (connector) ({function}({metric}{matcher}[{window}]))"
+
+
+def share_of(metric: str, matcher: str, window: str) -> str:
+    """What share of a connector's counter has these labels; nothing where it counted nothing."""
+    part, whole = by_connector(metric, window, matcher=matcher), by_connector(metric, window)
+    return share(part, whole)
+
+
+def share(part: str, whole: str) -> str:
+    """0, and not nothing, where no series of the part exists yet."""
+    return f"({part} or 0 * {whole}) / ({whole} > 0)"
+
+
+def errors_of(window: str) -> str:
+    """What share of the API's answers were its own fault."""
+    failed = f'sum by (job) (rate(sms_http_requests_total{{status=~"5.."}}[{window}]))'
+    every = f"sum by (job) (rate(sms_http_requests_total[{window}]))"
+    return share(failed, every)
+
+
+RECORDS = (
+    Record(
+        "category:sms_accepted:rate5m",
+        "sum by (category) (rate(sms_messages_accepted_total[5m]))",
+    ),
+    Record(
+        "connector_status:sms_parts_final:rate5m",
+        "sum by (connector, status) (rate(sms_parts_final_total[5m]))",
+    ),
+    Record(
+        "connector:sms_confirmed:ratio_rate1h",
+        share_of("sms_parts_final_total", '{status="delivered"}', "1h"),
+    ),
+    Record(
+        "connector:sms_parts_final:increase1h",
+        by_connector("sms_parts_final_total", "1h", "increase"),
+    ),
+    Record(
+        "connector:sms_submit_refused:ratio_rate5m",
+        share_of("sms_submit_responses_total", '{status!="ESME_ROK"}', "5m"),
+    ),
+    Record(
+        "connector:sms_submit_throttled:ratio_rate5m",
+        share_of("sms_submit_responses_total", '{status="ESME_RTHROTTLED"}', "5m"),
+    ),
+    Record("connector:sms_up:max", "max by (connector) (sms_connector_up)"),
+    Record("connector:sms_binds:sum", "sum by (connector) (sms_binds_up)"),
+    *(
+        Record(f"job:sms_http_errors:ratio_rate{window}", errors_of(window))
+        for window in ("5m", "30m", "1h", "6h")
+    ),
+    Record(
+        "job:sms_http_latency:p99_rate5m",
+        "histogram_quantile(0.99, sum by (job, le)"
+        " (rate(sms_http_request_duration_seconds_bucket[5m])))",
+    ),
+    Record(
+        "job:sms_receipts_unmatched:ratio_rate1h",
+        "clamp_min(sum by (job) (rate(sms_receipts_parked_total[1h]))"
+        " - sum by (job) (rate(sms_receipts_joined_total[1h])), 0)"
+        " / (sum by (job) (rate(sms_receipts_total[1h])) > 0)",
+    ),
+)
+
+_DOUBT = "sms_messages_in_doubt_total"
+_OTP = 'category:sms_accepted:rate5m{category="otp"}'
+_FAST, _SLOW = 0.0144, 0.006  # a month's thousandth of failures spent in two days, in five
+
+ALERTS = (
+    Alert(
+        "SmsGatewayDown",
+        'up{job="smsgate"} == 0',
+        "2m",
+        CRITICAL,
+        "A gateway does not answer",
+        "{{ $labels.instance }} does not answer Prometheus.",
+    ),
+    Alert(
+        "SmsGatewayAbsent",
+        'absent(up{job="smsgate"})',
+        "5m",
+        CRITICAL,
+        "Prometheus looks at no gateway",
+        "No target has the job smsgate.",
+    ),
+    Alert(
+        "SmsConnectorDown",
+        "connector:sms_up:max == 0",
+        "5m",
+        CRITICAL,
+        "A carrier cannot be reached",
+        "No gateway has a bound session to {{ $labels.connector }}.",
+    ),
+    Alert(
+        "SmsBindsFlapping",
+        f"{by_connector('sms_binds_lost_total', '15m', 'increase')} > 6",
+        "0m",
+        WARNING,
+        "Sessions end again and again",
+        "{{ $labels.connector }} lost {{ $value | humanize }} sessions in 15 minutes.",
+    ),
+    Alert(
+        "SmsDeliveryLow",
+        "connector:sms_confirmed:ratio_rate1h < 0.85"
+        " and connector:sms_parts_final:increase1h > 500",
+        "15m",
+        WARNING,
+        "Few parts are delivered",
+        "{{ $value | humanizePercentage }} of the parts that ended at {{ $labels.connector }} in"
+        " the last hour were delivered.",
+    ),
+    Alert(
+        "SmsReceiptsStopped",
+        f"{by_connector('sms_submits_total', '30m', 'increase')} > 500"
+        f" unless {by_connector('sms_receipts_total', '30m', 'increase')} > 0",
+        "10m",
+        CRITICAL,
+        "A carrier sends no receipts",
+        "{{ $labels.connector }} took {{ $value | humanize }} parts in 30 minutes and sent no"
+        " receipt.",
+    ),
+    Alert(
+        "SmsReceiptsUnmatched",
+        "job:sms_receipts_unmatched:ratio_rate1h > 0.01",
+        "30m",
+        WARNING,
+        "Receipts belong to no message",
+        "{{ $value | humanizePercentage }} of the receipts named no message that is known.",
+    ),
+    Alert(
+        "SmsSubmitsRefused",
+        "connector:sms_submit_refused:ratio_rate5m > 0.05"
+        f" and {by_connector('sms_submits_total', '5m', 'increase')} > 300",
+        "10m",
+        WARNING,
+        "A carrier refuses messages",
+        "{{ $labels.connector }} refuses {{ $value | humanizePercentage }} of what it is given.",
+    ),
+    Alert(
+        "SmsThrottled",
+        "connector:sms_submit_throttled:ratio_rate5m > 0.05",
+        "10m",
+        WARNING,
+        "A carrier asks for a slower pace",
+        "{{ $labels.connector }} throttles {{ $value | humanizePercentage }} of the submits.",
+    ),
+    Alert(
+        "SmsOtpWaiting",
+        'max by (connector) (sms_queue_oldest_seconds{category="otp"}) > 30',
+        "1m",
+        CRITICAL,
+        "One-time passwords wait",
+        "The oldest one for {{ $labels.connector }} has waited {{ $value | humanizeDuration }}.",
+    ),
+    Alert(
+        "SmsQueueOld",
+        'max by (connector) (sms_queue_oldest_seconds{category!="otp"}) > 1800',
+        "10m",
+        WARNING,
+        "Messages wait long",
+        "The oldest one for {{ $labels.connector }} has waited {{ $value | humanizeDuration }}.",
+    ),
+    Alert(
+        "SmsInDoubt",
+        f"(sum({_DOUBT}) or vector(0)) - (sum({_DOUBT} offset 15m) or vector(0)) > 0",
+        "0m",
+        WARNING,
+        "Messages are in doubt",
+        "After a crash nobody knows of {{ $value | humanize }} messages whether they were sent.",
+    ),
+    Alert(
+        "SmsUnstorable",
+        "sum(increase(sms_records_unstorable_total[15m])) > 0"
+        " or sum(increase(sms_inbound_unstorable_total[15m])) > 0",
+        "0m",
+        CRITICAL,
+        "PostgreSQL refuses what has to be stored",
+        "{{ $value | humanize }} results, receipts or messages from handsets were refused.",
+    ),
+    Alert(
+        "SmsShedding",
+        "sum(rate(sms_messages_shed_total[5m])) > 0",
+        "5m",
+        WARNING,
+        "Messages are refused for want of room",
+        "{{ $value | humanize }} messages a second are answered with 503.",
+    ),
+    Alert(
+        "SmsCommitSlow",
+        "max(max_over_time(sms_commit_last_duration_seconds[1m])) > 1",
+        "5m",
+        WARNING,
+        "Commits take long",
+        "A group commit took {{ $value | humanizeDuration }}.",
+    ),
+    Alert(
+        "SmsOptOutViolated",
+        "max(sms_optout_violations_total) > 0",
+        "0m",
+        CRITICAL,
+        "Somebody who had said no was texted",
+        "{{ $value | humanize }} marketing messages went out after their recipient's opt-out.",
+    ),
+    Alert(
+        "SmsAcceptSurge",
+        f"{_OTP} > 3 * avg_over_time({_OTP}[1d:5m] offset 1h) and {_OTP} > 1",
+        "10m",
+        WARNING,
+        "Far more one-time passwords than usual",
+        "{{ $value | humanize }} one-time passwords a second, over three times the day's average.",
+    ),
+    Alert(
+        "SmsApiBurnFast",
+        f"job:sms_http_errors:ratio_rate5m > {_FAST}"
+        f" and job:sms_http_errors:ratio_rate1h > {_FAST}",
+        "2m",
+        CRITICAL,
+        "The API fails often",
+        "{{ $value | humanizePercentage }} of the answers are 5xx.",
+    ),
+    Alert(
+        "SmsApiBurnSlow",
+        f"job:sms_http_errors:ratio_rate30m > {_SLOW}"
+        f" and job:sms_http_errors:ratio_rate6h > {_SLOW}",
+        "15m",
+        WARNING,
+        "The API fails too often for a long time",
+        "{{ $value | humanizePercentage }} of the answers are 5xx.",
+    ),
+)
+
+
+def heading_of(alert: str) -> str:
+    """The anchor of an alert's heading in RUNBOOKS."""
+    return alert.lower()
+
+
+def scaled(text: str, scale: int) -> str:
+    """An expression, or a duration by itself, with its durations divided."""
+    if scale == 1:
+        return text
+
+    def shorter(found: re.Match[str]) -> str:
+        number, unit = found.group(1) or found.group(3), found.group(2) or found.group(4)
+        seconds = int(number) * _SECONDS[unit] // scale
+        return f"{max(seconds, SCRAPES_MIN * SCRAPE_SECONDS_MIN)}s"
+
+    return _DURATION.sub(shorter, text)
+
+
+def lasting(duration: str, scale: int) -> str:
+    """How long an alert waits: 0 stays 0."""
+    seconds = int(duration[:-1]) * _SECONDS[duration[-1]]
+    return duration if scale == 1 else f"{-(-seconds // scale)}s"
+
+
+def render(scale: int = 1) -> str:
+    """The text of rules.yml."""
+    interval = f"{max(SCRAPE_SECONDS_MIN, INTERVAL_SECONDS // scale)}s"
+    lines = ["# Made by `python -m docker.prometheus.rules`: change it there.", "groups:"]
+    lines += ["  - name: sms_recording", f"    interval: {interval}", "    rules:"]
+    for record in RECORDS:
+        lines.append(f"      - record: {record.name}")
+        lines.append(f"        expr: {quoted(scaled(record.expression, scale))}")
+    lines += ["  - name: sms_alerts", f"    interval: {interval}", "    rules:"]
+    for alert in ALERTS:
+        lines += [
+            f"      - alert: {alert.name}",
+            f"        expr: {quoted(scaled(alert.expression, scale))}",
+            f"        for: {lasting(alert.lasts, scale)}",
+            "        labels:",
+            f"          severity: {alert.severity}",
+            "        annotations:",
+            f"          summary: {quoted(alert.summary)}",
+            f"          description: {quoted(alert.description)}",
+            f"          runbook_url: {RUNBOOKS}#{heading_of(alert.name)}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def quoted(text: str) -> str:
+    """A YAML string on one line."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def main() -> None:
+    """Write the rules to standard output."""
+    parser = argparse.ArgumentParser(prog="python -m docker.prometheus.rules")
+    parser.add_argument("--scale", type=int, default=1, help="divide all durations by this")
+    sys.stdout.write(render(parser.parse_args().scale))
+
+
+if __name__ == "__main__":
+    main()
