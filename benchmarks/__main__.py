@@ -21,7 +21,7 @@ from benchmarks.gateways import BenchmarkFailed
 from benchmarks.http_load import LoadError
 from benchmarks.kannel import KannelError
 from benchmarks.verdicts import Verdict
-from gateway.rehearsal.processes import DemoError
+from gateway.rehearsal.processes import RehearsalError
 
 NAMES = (
     "end_to_end",
@@ -55,7 +55,7 @@ def main() -> int:
             "conditions": measured_on,
             **arguments.run(arguments),
         }
-    except (BenchmarkFailed, DemoError, KannelError, LoadError) as error:
+    except (BenchmarkFailed, RehearsalError, KannelError, LoadError) as error:
         print(f"{arguments.name} has no figure: {error}", file=sys.stderr)
         return 1
     verdicts: list[Verdict] = result.pop("verdicts", [])

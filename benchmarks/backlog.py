@@ -13,7 +13,7 @@ import time
 from benchmarks import gateways
 from benchmarks.gateways import BenchmarkFailed, Processors
 from benchmarks.running import say
-from gateway.rehearsal.client import Sending
+from gateway.rehearsal.running import Running
 
 BATCH_MESSAGES = 1_000
 BATCHES_AT_ONCE = 4
@@ -24,17 +24,16 @@ PROGRESS_MESSAGES = 100_000
 class Backlog:
     """Marketing messages of one application, counted as they are accepted and written."""
 
-    def __init__(self, running: gateways.Running, *, written_before: int = 0) -> None:
+    def __init__(self, running: Running, *, written_before: int = 0) -> None:
         """`written_before` messages of the gateway are none of these."""
         self._running = running
         self._written_before = written_before
         self.accepted = 0
         self.load_seconds = 0.0
-        self._sending = Sending(campaign="", began=0.0)
 
     async def waiting(self) -> int:
         """Accepted, and not yet written to the carrier."""
-        submitted, _ = await self._running.client.submitted()
+        submitted, _ = await self._running.submitted()
         return self.accepted + self._written_before - int(submitted)
 
     async def fill(self, level: int) -> None:
@@ -53,14 +52,14 @@ class Backlog:
         Returns processor microseconds for each message that went through.
         """
         until = time.perf_counter() + seconds
-        submitted, _ = await self._running.client.submitted()
+        submitted, _ = await self._running.submitted()
         before, messages = processors.used(), 0.0
         while not messages or time.perf_counter() < until:
             if time.perf_counter() > until + gateways.STALL_SECONDS_MAX:
                 raise BenchmarkFailed("nothing is sent while the backlog is held")
             await asyncio.sleep(TOP_UP_SECONDS)
             await self._send(level - await self.waiting())
-            messages = (await self._running.client.submitted())[0] - submitted
+            messages = (await self._running.submitted())[0] - submitted
         now = processors.used()
         return {
             name: round((now[name] - before[name]) / messages * 1e6, 1)
@@ -70,21 +69,20 @@ class Backlog:
 
     async def _send(self, count: int) -> None:
         firsts = iter(range(self.accepted, self.accepted + count, BATCH_MESSAGES))
-        end = self.accepted + count
+        end, taken = self.accepted + count, 0
 
         async def worker() -> None:
+            nonlocal taken
             for first in firsts:
                 bodies = gateways.messages(
                     min(BATCH_MESSAGES, end - first), first, category="marketing"
                 )
-                await self._running.client.send(bodies, self._sending)
+                taken += sum("id" in item for item in await self._running.send(bodies))
 
         await asyncio.gather(*(worker() for _ in range(BATCHES_AT_ONCE)))
         self.accepted = end
-        taken = len(self._sending.accepted)
         if taken != count:
             raise BenchmarkFailed(f"{taken} of {count} marketing messages were accepted")
-        self._sending.accepted.clear()
 
 
 def levels(most: int) -> list[int]:

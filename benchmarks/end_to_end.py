@@ -19,11 +19,12 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import gateways, kannel, load_shapes
-from benchmarks.gateways import BenchmarkFailed, Connector, Processors
+from benchmarks.gateways import BenchmarkFailed, Processors
 from benchmarks.running import run as run_to_end
 from benchmarks.running import say
 from benchmarks.verdicts import Verdict
-from gateway.rehearsal.judge import judge
+from gateway.rehearsal.running import Running
+from gateway.rehearsal.simulator import simulator
 
 REQUIRED, AIM = 5.0, 10.0  # times Kannel
 
@@ -116,26 +117,20 @@ async def _single(arguments: argparse.Namespace, folder: Path) -> dict[str, obje
 async def _ours(
     arguments: argparse.Namespace,
     folder: Path,
-    send: Callable[[gateways.Running], Awaitable[object]],
+    send: Callable[[Running], Awaitable[object]],
     messages: int,
 ) -> dict[str, object]:
-    async with gateways.simulator(folder, gateways.INSTANT) as carrier:
-        connector = Connector("bench", carrier.port, arguments.binds, arguments.window)
-        async with gateways.running(folder, [connector]) as running:
-            processors = Processors(
-                {
-                    "gateway": [running.pid],
-                    "simulator": [carrier.child.process.pid],
-                    "postgresql": [running.postmaster],
-                }
-            )
+    async with simulator(folder, gateways.INSTANT) as carrier:
+        connector = gateways.connector("bench", carrier.port, arguments.binds, arguments.window)
+        async with gateways.running_with(folder, [connector]) as running:
+            processors = Processors(gateways.processes_of(running) | {"simulator": [carrier.pid]})
             began = time.perf_counter()
             await send(running)
             accepted_at = time.perf_counter()
-            final_at = await running.until_final(messages)
+            final_at = await gateways.until_final(running, messages)
             used = processors.microseconds(messages)
-            counts = (await running.client.report("delivery")).total.counts
-    judgement = judge(carrier.ledger)
+            counts = await running.counts()
+    judgement = carrier.judgement()
     if not messages == counts["delivered"] == judgement.submits or judgement.repeats:
         raise BenchmarkFailed(f"{messages} accepted, but {counts} and {judgement}")
     return {
@@ -148,13 +143,13 @@ async def _ours(
     }
 
 
-async def _send_batches(arguments: argparse.Namespace, running: gateways.Running) -> None:
+async def _send_batches(arguments: argparse.Namespace, running: Running) -> None:
     await load_shapes.batches(
         running, arguments.messages, size=arguments.batch, concurrency=arguments.concurrency
     )
 
 
-async def _send_single(arguments: argparse.Namespace, running: gateways.Running) -> None:
+async def _send_single(arguments: argparse.Namespace, running: Running) -> None:
     await load_shapes.single_posts(running, arguments.single, arguments.connections)
 
 
@@ -163,7 +158,7 @@ async def _send_single(arguments: argparse.Namespace, running: gateways.Running)
 
 async def _kannel(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
     async with (
-        gateways.simulator(folder, gateways.INSTANT) as carrier,
+        simulator(folder, gateways.INSTANT) as carrier,
         load_shapes.kannel_calling_back(folder, carrier) as (peer, sink),
     ):
         bearerbox, smsbox = peer.pids
@@ -171,7 +166,7 @@ async def _kannel(arguments: argparse.Namespace, folder: Path) -> dict[str, obje
             {
                 "bearerbox": [bearerbox],
                 "smsbox": [smsbox],
-                "simulator": [carrier.child.process.pid],
+                "simulator": [carrier.pid],
             }
         )
         began = time.perf_counter()

@@ -1,25 +1,21 @@
-"""The gateway to be measured, with its simulated carriers, as processes of their own.
+"""The gateway to be measured: how it is configured, what is sent to it, what its work takes.
 
-Owns its start, its configuration, and what benchmarks ask of it. Must not measure or judge.
+Owns what benchmarks ask of a running gateway. Judges nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import aiohttp
 import psutil
 
-from gateway.rehearsal import processes
-from gateway.rehearsal.client import DemoClient
-from gateway.rehearsal.processes import Child
+from gateway.rehearsal.configuration import Configuration, Connector, Route
+from gateway.rehearsal.running import Running, gateway
 
 POLL_SECONDS = 0.05
 STALL_SECONDS_MAX = 30.0
@@ -36,86 +32,44 @@ scripted_destinations = false
 directives = false
 """
 
-CONFIG = """\
-[database]
-data_dir = {data_dir}
-[http]
-listen = "127.0.0.1:0"
-[links]
-listen = "127.0.0.1:0"
-"""
-
 
 class BenchmarkFailed(Exception):
     """There is no figure; one line says why."""
 
 
-@dataclass(frozen=True)
-class Connector:
-    """One connector and the route of the numbers that begin with `prefix` to it."""
-
-    name: str
-    port: int
-    binds: int = 2
-    window: int = 500
-    rate: str = ""
-    prefix: str = ""
-    more: str = ""  # lines of TOML
-
-    def toml(self) -> str:
-        """Its sections of the configuration."""
-        match = f"match = {{ prefix = [{json.dumps(self.prefix)}] }}" if self.prefix else ""
-        return f"""\
-[[connectors]]
-name = "{self.name}"
-host = "127.0.0.1"
-port = {self.port}
-system_id = "{self.name}"
-password = "bench"
-binds = {self.binds}
-window = {self.window}
-{f'rate = "{self.rate}"' if self.rate else ""}
-{self.more}
-[[routes]]
-{match}
-via = ["{self.name}"]
-"""
+def connector(
+    name: str, port: int, binds: int = 2, window: int = 500, *, rate: str = ""
+) -> Connector:
+    """One to a carrier at this port."""
+    pace = f'\nrate = "{rate}"' if rate else ""
+    return Connector(name, port, f"binds = {binds}\nwindow = {window}{pace}")
 
 
-@dataclass
-class Running:
-    """A running gateway and one application with a key to it."""
+async def until_final(running: Running, count: int) -> float:
+    """Wait until so many parts have their final status committed. Returns the last one's
+    time.perf_counter().
 
-    address: str
-    key: str
-    client: DemoClient
-    pid: int
-    postmaster: int
+    Raises BenchmarkFailed when nothing moves any more.
+    """
+    before, moved_at = -1.0, time.perf_counter()
+    while before < count:
+        _, final = await running.submitted()
+        if final != before:
+            before, moved_at = final, time.perf_counter()
+        if time.perf_counter() - moved_at > STALL_SECONDS_MAX:
+            raise BenchmarkFailed(f"stalled at {before:.0f} of {count} receipts")
+        await asyncio.sleep(POLL_SECONDS)
+    return moved_at
 
-    @property
-    def authorization(self) -> str:
-        """The header that requests need."""
-        return f"Authorization: Bearer {self.key}"
 
-    async def until_final(self, count: int) -> float:
-        """Wait until so many parts have their final status committed. Returns the last one's
-        time.perf_counter().
+def resident_mib(running: Running) -> float:
+    """The gateway's memory, without PostgreSQL's."""
+    return round(psutil.Process(running.pid).memory_info().rss / (1 << 20), 1)
 
-        Raises BenchmarkFailed when nothing moves any more.
-        """
-        before, moved_at = -1.0, time.perf_counter()
-        while before < count:
-            _, final = await self.client.submitted()
-            if final != before:
-                before, moved_at = final, time.perf_counter()
-            if time.perf_counter() - moved_at > STALL_SECONDS_MAX:
-                raise BenchmarkFailed(f"stalled at {before:.0f} of {count} receipts")
-            await asyncio.sleep(POLL_SECONDS)
-        return moved_at
 
-    def resident_mib(self) -> float:
-        """The gateway's memory, without PostgreSQL's."""
-        return round(psutil.Process(self.pid).memory_info().rss / (1 << 20), 1)
+def processes_of(running: Running) -> dict[str, list[int]]:
+    """Whose processor time its work takes."""
+    return {"gateway": [running.pid], "postgresql": [running.postmaster]}
 
 
 @contextlib.contextmanager
@@ -128,62 +82,21 @@ def folder() -> Iterator[Path]:
         yield path
 
 
-@dataclass
-class Carrier:
-    """A running simulator."""
-
-    child: Child
-    ledger: Path
-    port: int
-
-
 @contextlib.asynccontextmanager
-async def simulator(path: Path, profile: str) -> AsyncIterator[Carrier]:
-    """A simulated carrier."""
-    async with carriers(path, {"simulator": profile}) as [carrier]:
-        yield carrier
-
-
-@contextlib.asynccontextmanager
-async def carriers(path: Path, profiles: Mapping[str, str]) -> AsyncIterator[list[Carrier]]:
-    """One for each name and profile."""
-    found: list[Carrier] = []
-    async with contextlib.AsyncExitStack() as stack:
-        for name, profile in profiles.items():
-            ledger = path / f"{name}.jsonl"
-            child = await processes.start_simulator(
-                stack, path, profile=profile, ledger=ledger, name=name
-            )
-            found.append(Carrier(child, ledger, processes.port_of(child)))
-        yield found
-
-
-@contextlib.asynccontextmanager
-async def running(
-    path: Path, connectors: Sequence[Connector], more: str = ""
+async def running_with(
+    path: Path, connectors: Sequence[Connector], routes: Sequence[Route] = (), more: str = ""
 ) -> AsyncIterator[Running]:
     """A gateway with these connectors and an embedded PostgreSQL, all of it gone at the end."""
-    data = path / "data"
-    config = path / "smsgate.toml"
-    config.write_text(
-        CONFIG.format(data_dir=json.dumps(str(data)))
-        + more
-        + "".join(connector.toml() for connector in connectors)
-    )
-    async with contextlib.AsyncExitStack() as stack:
-        gateway = await processes.start_gateway(stack, config)
-        key = await processes.run(["keys", "create", "bench", "--config", str(config)])
-        session = await stack.enter_async_context(
-            aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"})
-        )
-        url = gateway.ready.split()[1]
-        yield Running(
-            address=url.removeprefix("http://"),
-            key=key,
-            client=DemoClient(session, url),
-            pid=gateway.process.pid,
-            postmaster=postmaster(data),
-        )
+    async with gateway(written(path, connectors, routes, more)) as running:
+        yield running
+
+
+def written(
+    path: Path, connectors: Sequence[Connector], routes: Sequence[Route] = (), more: str = ""
+) -> Path:
+    """Its configuration."""
+    wanted = Configuration(data_dir=path / "data", connectors=connectors, routes=routes, more=more)
+    return wanted.write(path / "smsgate.toml")
 
 
 def messages(count: int, first: int = 0, **more: object) -> list[dict[str, object]]:
@@ -237,9 +150,3 @@ def _seconds_of(process: psutil.Process) -> float:
         return _own_seconds(process) + ended + sum(map(_seconds_of, process.children()))
     except psutil.NoSuchProcess:
         return 0.0
-
-
-def postmaster(data: Path) -> int:
-    """The embedded PostgreSQL's first process: its sessions are its children."""
-    [file] = data.glob("**/postmaster.pid")
-    return int(file.read_text().partition("\n")[0])

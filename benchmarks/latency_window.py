@@ -22,14 +22,15 @@ from typing import NamedTuple
 import msgspec
 
 from benchmarks import gateways
-from benchmarks.gateways import BenchmarkFailed, Connector
+from benchmarks.gateways import BenchmarkFailed
 from benchmarks.running import run as run_to_end
 from benchmarks.running import say
 from benchmarks.smpp_carrier import CarrierOptions
 from benchmarks.smpp_processes import Carrier, carrier_process
 from benchmarks.verdicts import Verdict
-from gateway.rehearsal.client import Sending
+from gateway.rehearsal.configuration import Route
 from gateway.rehearsal.judge import judge
+from gateway.rehearsal.running import Running
 from smpp.simulator.ledger import read_ledger
 
 LATENCIES_MS = (50, 100)
@@ -75,6 +76,10 @@ class Case(msgspec.Struct, frozen=True):
         """Whole windows that are counted."""
         return max(1, round(seconds * 1000 / self.latency_ms))
 
+    def route(self) -> Route:
+        """Of the numbers that begin with its prefix."""
+        return Route([self.name], f'prefix = ["{self.prefix}"]')
+
     def messages(self, seconds: float) -> int:
         """All that is sent."""
         return self.slots * (WARM_UP_WINDOWS + self.windows(seconds) + LAST_WINDOWS)
@@ -106,16 +111,13 @@ async def _run(chosen: Sequence[Case], seconds: float) -> dict[str, object]:
             carrier = await stack.enter_async_context(carrier_process(options))
             far[latency_ms] = Far(carrier, ledger)
         connectors = [
-            Connector(
-                case.name,
-                far[case.latency_ms].carrier.port,
-                case.binds,
-                case.window,
-                prefix=case.prefix,
+            gateways.connector(
+                case.name, far[case.latency_ms].carrier.port, case.binds, case.window
             )
             for case in chosen
         ]
-        running = await stack.enter_async_context(gateways.running(folder, connectors))
+        routes = [case.route() for case in chosen]
+        running = await stack.enter_async_context(gateways.running_with(folder, connectors, routes))
         latencies = await measure(running, chosen, far, seconds)
         shares = [
             share_of(case, far[case.latency_ms].ledger, latency, seconds)
@@ -141,7 +143,7 @@ async def _run(chosen: Sequence[Case], seconds: float) -> dict[str, object]:
 
 
 async def measure(
-    running: gateways.Running, chosen: Sequence[Case], far: Mapping[int, Far], seconds: float
+    running: Running, chosen: Sequence[Case], far: Mapping[int, Far], seconds: float
 ) -> list[float]:
     """Send each case's messages and wait until they are final; the latency that the carrier really
     had meanwhile, in seconds.
@@ -157,11 +159,10 @@ async def measure(
             for n in range(count)
         ]
         began = time.perf_counter()
-        sending = Sending(campaign="", began=began)
         for first in range(0, count, BATCH_MESSAGES):
-            await running.client.send(bodies[first : first + BATCH_MESSAGES], sending)
+            await running.send(bodies[first : first + BATCH_MESSAGES])
         final += count
-        await running.until_final(final)
+        await gateways.until_final(running, final)
         after = await carrier.counters()
         latencies.append(
             (after.answer_seconds - before.answer_seconds)

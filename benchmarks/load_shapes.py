@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import msgspec
 
 from benchmarks import gateways, http_load, kannel
-from benchmarks.gateways import BenchmarkFailed, Carrier
+from benchmarks.gateways import BenchmarkFailed
 from benchmarks.http_load import Load
 from benchmarks.receipt_sink import ReceiptSink
-from gateway.rehearsal.client import Sending
-from gateway.rehearsal.judge import judge
+from gateway.rehearsal.running import Running
+from gateway.rehearsal.simulator import Simulator
 
 ACCEPTED = 202
 PATIENCE_SECONDS = 20.0
 
 
 async def single_posts(
-    running: gateways.Running, messages: int, connections: int, *, first: int = 0
+    running: Running, messages: int, connections: int, *, first: int = 0
 ) -> Load:
     """So many POST /v1/messages, each to be accepted."""
     return await http_load.drive(
@@ -38,28 +37,35 @@ async def single_posts(
 
 
 async def batches(
-    running: gateways.Running, messages: int, *, size: int, concurrency: int, first: int = 0
+    running: Running, messages: int, *, size: int, concurrency: int, first: int = 0
 ) -> None:
     """So many messages in POST /v1/messages/batch, each to be accepted. `concurrency` requests at
     once.
     """
-    sending = Sending(campaign="", began=time.perf_counter())
+    accepted = 0
     end = first + messages
     requests = iter([(n, min(size, end - n)) for n in range(first, end, size)])
 
     async def worker() -> None:
+        nonlocal accepted
         for begin, count in requests:
-            await running.client.send(gateways.messages(count, begin), sending)
+            items = await running.send(gateways.messages(count, begin))
+            accepted += sum("id" in item for item in items)
 
     await asyncio.gather(*(worker() for _ in range(concurrency)))
-    if len(sending.accepted) != messages:
-        raise BenchmarkFailed(f"{len(sending.accepted)} of {messages} were accepted")
+    if accepted != messages:
+        raise BenchmarkFailed(f"{accepted} of {messages} were accepted")
 
 
-def _posts(running: gateways.Running, messages: int, first: int) -> Iterator[bytes]:
+def _posts(running: Running, messages: int, first: int) -> Iterator[bytes]:
     encode = msgspec.json.encode
     for body in gateways.messages(messages, first):
-        yield http_load.post(running.address, "/v1/messages", encode(body), running.authorization)
+        yield http_load.post(running.address, "/v1/messages", encode(body), authorization(running))
+
+
+def authorization(running: Running) -> str:
+    """The header that requests need."""
+    return f"Authorization: Bearer {running.key}"
 
 
 def check_accepted(status: int, body: bytes) -> None:
@@ -70,7 +76,7 @@ def check_accepted(status: int, body: bytes) -> None:
 
 @contextlib.asynccontextmanager
 async def kannel_calling_back(
-    folder: Path, carrier: Carrier
+    folder: Path, carrier: Simulator
 ) -> AsyncIterator[tuple[kannel.Kannel, ReceiptSink]]:
     """Kannel, bound to this carrier, and where its receipts go."""
     sink = ReceiptSink()
@@ -97,14 +103,14 @@ async def kannel_gets(
     )
 
 
-async def until_called_back(sink: ReceiptSink, carrier: Carrier, messages: int) -> None:
+async def until_called_back(sink: ReceiptSink, carrier: Simulator, messages: int) -> None:
     """Wait for the last receipt.
 
     Raises BenchmarkFailed when one is missing or comes twice, or the carrier's ledger has another
     number of submits.
     """
     complete = await sink.until(messages, PATIENCE_SECONDS)
-    judgement = judge(carrier.ledger)
+    judgement = carrier.judgement()
     delivered = sum(
         calls for (_, state), calls in sink.reported.items() if state == kannel.DELIVERED
     )

@@ -15,19 +15,18 @@ import asyncio
 import statistics
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 import msgspec
 
 from benchmarks import gateways, http_load
 from benchmarks.backlog import Backlog, levels
-from benchmarks.gateways import BenchmarkFailed, Connector, Processors, Running
-from benchmarks.load_shapes import check_accepted
+from benchmarks.gateways import BenchmarkFailed, Processors
+from benchmarks.load_shapes import authorization, check_accepted
 from benchmarks.running import run as run_to_end
 from benchmarks.running import say
 from benchmarks.verdicts import Verdict
-from gateway.rehearsal.judge import judge
-from smpp.simulator.ledger import read_ledger
+from gateway.rehearsal.running import Running
+from gateway.rehearsal.simulator import Simulator, simulator
 
 INTERVALS = 3
 OTPS_PER_SECOND = 25
@@ -54,18 +53,18 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
 
 async def _run(arguments: argparse.Namespace) -> dict[str, object]:
     with gateways.folder() as folder:
-        async with gateways.simulator(folder, gateways.INSTANT) as carrier:
-            connector = Connector(
+        async with simulator(folder, gateways.INSTANT) as carrier:
+            connector = gateways.connector(
                 "paced", carrier.port, binds=1, window=arguments.window, rate=f"{arguments.pace}/s"
             )
-            async with gateways.running(folder, [connector]) as running:
-                memory = {0: running.resident_mib()}
+            async with gateways.running_with(folder, [connector]) as running:
+                memory = {0: gateways.resident_mib(running)}
                 backlog = Backlog(running)
                 cost = await _climb(running, backlog, arguments, memory)
                 began, answered = await send_otps(running, arguments.otps)
-                at = await until_written(carrier.ledger, arguments.otps)
+                at = await until_written(carrier, arguments.otps)
                 waiting = await backlog.waiting() + arguments.otps
-            judgement = judge(carrier.ledger)
+            judgement = carrier.judgement()
     if judgement.repeats or judgement.refused:
         raise BenchmarkFailed(f"the carrier's ledger says {judgement}")
     posted = [at[n] - moment for n, moment in began.items()]
@@ -91,7 +90,7 @@ async def _climb(
     running: Running, backlog: Backlog, arguments: argparse.Namespace, memory: dict[int, float]
 ) -> dict[int, dict[str, float]]:
     """The cost of a message at each level; notes the memory there."""
-    processors = Processors({"gateway": [running.pid], "postgresql": [running.postmaster]})
+    processors = Processors(gateways.processes_of(running))
     cost: dict[int, dict[str, float]] = {}
     for level in levels(arguments.waiting):
         await backlog.fill(level)
@@ -102,7 +101,7 @@ async def _climb(
         cost[level] = {
             name: statistics.median(each[name] for each in several) for name in several[0]
         }
-        memory[level] = running.resident_mib()
+        memory[level] = gateways.resident_mib(running)
         say(f"{level} wait: {cost[level]} microseconds a message, {memory[level]} MiB")
     return cost
 
@@ -121,7 +120,7 @@ async def send_otps(running: Running, count: int) -> tuple[dict[int, float], dic
             "category": "otp",
         }
         request = http_load.post(
-            running.address, "/v1/messages", msgspec.json.encode(body), running.authorization
+            running.address, "/v1/messages", msgspec.json.encode(body), authorization(running)
         )
         began[n] = time.time()
         await http_load.drive(
@@ -131,12 +130,12 @@ async def send_otps(running: Running, count: int) -> tuple[dict[int, float], dic
     return began, answered
 
 
-async def until_written(ledger: Path, count: int) -> Mapping[int, float]:
+async def until_written(carrier: Simulator, count: int) -> Mapping[int, float]:
     """When each OTP reached the carrier. BenchmarkFailed when one did not, or came twice."""
     prefix = OTP_PREFIX.removeprefix("+")
     async with asyncio.timeout(WAIT_SECONDS_MAX):
         while True:
-            lines = [line for line in read_ledger(ledger) if line.destination.startswith(prefix)]
+            lines = [line for line in carrier.ledger() if line.destination.startswith(prefix)]
             if len(lines) >= count:
                 break
             await asyncio.sleep(1.0)

@@ -21,12 +21,12 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import gateways, http_load, kannel, load_shapes
-from benchmarks.gateways import BenchmarkFailed, Connector, Processors
+from benchmarks.gateways import BenchmarkFailed, Processors
 from benchmarks.http_load import Load
 from benchmarks.running import run as run_to_end
 from benchmarks.running import say
 from benchmarks.verdicts import Verdict
-from gateway.rehearsal.judge import judge
+from gateway.rehearsal.simulator import simulator
 
 OURS, KANNEL, BARE = "smsgate", "kannel", "bare_handler"
 KANNEL_REQUIRED = 1.5  # times Kannel
@@ -117,14 +117,14 @@ def _figures(load: Load, processors: Processors, messages: int) -> Figures:
 async def _ours(arguments: argparse.Namespace, folder: Path) -> Figures:
     messages = arguments.messages
     async with (
-        gateways.simulator(folder, gateways.INSTANT) as carrier,
-        gateways.running(folder, [Connector("bench", carrier.port)]) as running,
+        simulator(folder, gateways.INSTANT) as carrier,
+        gateways.running_with(folder, [gateways.connector("bench", carrier.port)]) as running,
     ):
-        processors = Processors({"gateway": [running.pid], "postgresql": [running.postmaster]})
+        processors = Processors(gateways.processes_of(running))
         load = await load_shapes.single_posts(running, messages, arguments.connections)
-        await running.until_final(messages)
+        await gateways.until_final(running, messages)
         figures = _figures(load, processors, messages)
-    judgement = judge(carrier.ledger)
+    judgement = carrier.judgement()
     if judgement.submits != messages or judgement.repeats:
         raise BenchmarkFailed(f"{messages} accepted, but {judgement}")
     return figures
@@ -133,7 +133,7 @@ async def _ours(arguments: argparse.Namespace, folder: Path) -> Figures:
 async def _kannel(arguments: argparse.Namespace, folder: Path) -> Figures:
     messages = arguments.messages
     async with (
-        gateways.simulator(folder, gateways.INSTANT) as carrier,
+        simulator(folder, gateways.INSTANT) as carrier,
         load_shapes.kannel_calling_back(folder, carrier) as (peer, sink),
     ):
         processors = Processors({"kannel": peer.pids})

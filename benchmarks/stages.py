@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import gateways
-from benchmarks.gateways import BenchmarkFailed, Connector, Processors
+from benchmarks.gateways import BenchmarkFailed, Processors
 from benchmarks.running import run as run_to_end
 from benchmarks.running import say
 from benchmarks.stage_wire import Wire
@@ -36,6 +35,7 @@ from dispatch.wire.wire_profile import WireProfile
 from gateway import garbage
 from gateway.app import Gateway
 from gateway.config import load_config
+from gateway.rehearsal.running import postmaster
 from gateway.wiring.web import ReloadDoor, services
 from messages.models import Prepared, Verdict
 from smpp.pdu import SubmitSm
@@ -132,15 +132,13 @@ def table(stages: Sequence[Stage]) -> list[str]:
 
 async def measure(folder: Path, wire: Wire, messages: int) -> list[Stage]:
     """Take so many messages through all stages."""
-    config = folder / "smsgate.toml"
     # Nobody listens there: what is accepted stays in the outbox, and the stages are ours to run.
-    nowhere = Connector("bench", 1, binds=1).toml()
-    config.write_text(gateways.CONFIG.format(data_dir=json.dumps(str(folder / "data"))) + nowhere)
+    config = gateways.written(folder, [gateways.connector("bench", 1, binds=1)])
     gateway = Gateway(load_config(config, {}), environ={})
     try:
         await gateway.start()
         garbage.settle()
-        stages = _Stages(gateway, wire, messages, gateways.postmaster(folder / "data"))
+        stages = _Stages(gateway, wire, messages, postmaster(folder))
         await stages.accept()
         await stages.send()
         await stages.receive()

@@ -17,11 +17,12 @@ from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
 from benchmarks import gateways, load_shapes
-from benchmarks.gateways import BenchmarkFailed, Connector, Processors
+from benchmarks.gateways import BenchmarkFailed, Processors
 from benchmarks.running import run as run_to_end
 from benchmarks.running import say
 from benchmarks.verdicts import Verdict
-from gateway.rehearsal.judge import judge
+from gateway.rehearsal.running import Running
+from gateway.rehearsal.simulator import simulator
 
 STRETCH = 50_000
 GAP = "[limits]\nrecipient_gap_seconds = 0.001\n"  # each number comes once: nobody waits
@@ -56,12 +57,12 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
 async def _run(arguments: argparse.Namespace) -> dict[str, object]:
     shape = Shape(arguments.messages, arguments.stretch, arguments.batch, arguments.concurrency)
     with gateways.folder() as folder:
-        async with gateways.simulator(folder, gateways.INSTANT) as carrier:
-            connector = Connector("bench", carrier.port)
+        async with simulator(folder, gateways.INSTANT) as carrier:
+            connector = gateways.connector("bench", carrier.port)
             more = GAP if arguments.gap else ""
-            async with gateways.running(folder, [connector], more) as running:
+            async with gateways.running_with(folder, [connector], more=more) as running:
                 figures = [stretch async for stretch in stretches(shape, running)]
-        judgement = judge(carrier.ledger)
+        judgement = carrier.judgement()
     if judgement.submits != shape.messages or judgement.repeats:
         raise BenchmarkFailed(f"{shape.messages} accepted, but {judgement}")
     return {
@@ -72,9 +73,9 @@ async def _run(arguments: argparse.Namespace) -> dict[str, object]:
     }
 
 
-async def stretches(shape: Shape, running: gateways.Running) -> AsyncIterator[dict[str, float]]:
+async def stretches(shape: Shape, running: Running) -> AsyncIterator[dict[str, float]]:
     """Each stretch, once its last final status is committed."""
-    pids = {"gateway": [running.pid], "postgresql": [running.postmaster]}
+    pids = gateways.processes_of(running)
     for first in range(0, shape.messages, shape.stretch):
         messages = min(shape.stretch, shape.messages - first)
         processors = Processors(pids)
@@ -82,14 +83,14 @@ async def stretches(shape: Shape, running: gateways.Running) -> AsyncIterator[di
         await load_shapes.batches(
             running, messages, size=shape.batch, concurrency=shape.concurrency, first=first
         )
-        final_at = await running.until_final(first + messages)
+        final_at = await gateways.until_final(running, first + messages)
         used = processors.microseconds(messages)
         figures = {
             "messages": first + messages,
             "per_second": round(messages / (final_at - began)),
             "gateway_microseconds": used["gateway"],
             "postgresql_microseconds": used["postgresql"],
-            "gateway_mib": running.resident_mib(),
+            "gateway_mib": gateways.resident_mib(running),
         }
         say("  ".join(f"{name} {figure}" for name, figure in figures.items()))
         yield figures

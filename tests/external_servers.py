@@ -12,13 +12,13 @@ import contextlib
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+from gateway.rehearsal.processes import free_port
 from storage.data_dir import Account
 from storage.embedded import EmbeddedServer
 from tests.shared_memory import parent_folder
@@ -27,13 +27,6 @@ NOT_INSTALLED = Path("/usr/lib/postgresql/none/bin")
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [NOT_INSTALLED]
 URL_VARIABLE = "TEST_DATABASE_URL"
 NOTHING_TO_RUN = 0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.asynccontextmanager

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from gateway.commands import CommandFailed
 from gateway.demo.run import demo
-from gateway.rehearsal.processes import DemoError
+from gateway.rehearsal.processes import RehearsalError
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     data_dir.mkdir(parents=True, exist_ok=True)
     try:
         asyncio.run(_demo(arguments, data_dir, console))
-    except DemoError as error:
+    except RehearsalError as error:
         raise CommandFailed(str(error)) from error
     except asyncio.CancelledError:
         raise CommandFailed("stopped before the end") from None

@@ -23,7 +23,8 @@ from rich.progress import (
 from rich.table import Table
 
 from dlr.report import OUTCOMES
-from gateway.rehearsal.client import Clicked, Figures, Sending, Waits
+from gateway.demo.application import Clicked, Sending, Waits
+from gateway.rehearsal.client import Figures
 from gateway.rehearsal.judge import Judgement
 
 SHOWN_RATES = ("delivery_rate", "confirmed_rate", "failure_rate")

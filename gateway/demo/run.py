@@ -8,19 +8,15 @@ what was really sent.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import signal
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
-import aiohttp
 from rich.console import Console
 
 from dlr.report import OUTCOMES
+from gateway.demo.application import Clicked, Sending, click, of_campaign, send, waits_of
 from gateway.demo.printing import (
     SHOWN_RATES,
     Progressing,
@@ -35,10 +31,12 @@ from gateway.demo.printing import (
     timeline_table,
 )
 from gateway.demo.texts import requests
-from gateway.rehearsal import processes
-from gateway.rehearsal.client import Clicked, DemoClient, Figures, Sending
-from gateway.rehearsal.judge import Judgement, judge
-from gateway.rehearsal.processes import Child, DemoError
+from gateway.rehearsal.client import Client, Figures
+from gateway.rehearsal.configuration import Configuration, Connector
+from gateway.rehearsal.judge import Judgement
+from gateway.rehearsal.processes import RehearsalError
+from gateway.rehearsal.running import Running, gateway
+from gateway.rehearsal.simulator import Simulator, simulator
 
 BATCH_MESSAGES = 500
 BATCHES_AT_ONCE = 2
@@ -68,77 +66,39 @@ outcomes = [
 ESME_RINVDSTADR = 0.004
 """
 
-_CONFIG = """\
-[database]
-data_dir = {data_dir}
-[http]
-listen = "127.0.0.1:0"
-[links]
-listen = "127.0.0.1:{links_port}"
-base_url = "http://127.0.0.1:{links_port}"
-[[connectors]]
-name = "simulator"
-host = "127.0.0.1"
-port = {smpp_port}
-system_id = "demo"
-password = "demo"
+_CONNECTOR = """\
 binds = 2
 window = 500
 code_table = "map"
-[[routes]]
-via = ["simulator"]
 """
 
 
 async def demo(messages: int, data_dir: Path, *, once: bool, console: Console) -> None:
-    """Run it. Raises DemoError with one line when something does not start or does not add up."""
+    """Run it. Raises RehearsalError when something does not start or does not add up."""
     run = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     ledger = data_dir / f"ledger-{run}.jsonl"
     console.print("smsgate demo: starting PostgreSQL, an SMSC simulator and the gateway …")
-    async with contextlib.AsyncExitStack() as stack:
-        _, gateway, config = await processes.start_both(
-            stack,
-            data_dir,
-            profile=_PROFILE,
-            ledger=ledger,
-            config_for=partial(_config_for, data_dir),
-        )
-        api_url, links_url = _addresses(gateway)
-        key = await processes.run(["keys", "create", f"demo-{run}", "--config", str(config)])
-        console.print(f"API {api_url}   short links {links_url}", soft_wrap=True)
-        session = await stack.enter_async_context(_session(key))
-        client = DemoClient(session, api_url)
-        sending = await _send(client, messages, f"demo-{run}", console)
-        clicked = await client.click(sending, CLICKS_MAX)
-        await _report(client, sending, clicked, judge(ledger), console)
+    async with (
+        simulator(data_dir, _PROFILE, ledger_file=ledger) as carrier,
+        gateway(_config(data_dir, carrier), named=f"demo-{run}") as running,
+    ):
+        console.print(f"API {running.api}   short links {running.links}", soft_wrap=True)
+        sending = await _send(running, messages, f"demo-{run}", console)
+        clicked = await click(running, sending, CLICKS_MAX)
+        await _report(running, sending, clicked, carrier.judgement(), console)
         if not once:
-            await _stay(console, api_url, key)
+            await _stay(console, running)
     console.print(
         f"Stopped; nothing is left running. The data stays in {data_dir}.", soft_wrap=True
     )
 
 
-def _config_for(data_dir: Path, smpp_port: int) -> str:
-    return _CONFIG.format(
-        data_dir=json.dumps(str(data_dir)), links_port=processes.free_port(), smpp_port=smpp_port
-    )
+def _config(data_dir: Path, carrier: Simulator) -> Path:
+    connector = Connector("simulator", carrier.port, _CONNECTOR)
+    return Configuration(data_dir=data_dir, connectors=[connector]).write(data_dir / "smsgate.toml")
 
 
-def _addresses(gateway: Child) -> tuple[str, str]:
-    """From the ready line: `API http://… links http://…`."""
-    words = gateway.ready.split()
-    return words[1], words[3]
-
-
-@contextlib.asynccontextmanager
-async def _session(key: str) -> AsyncIterator[aiohttp.ClientSession]:
-    headers = {"Authorization": f"Bearer {key}"}
-    timeout = aiohttp.ClientTimeout(total=60)
-    async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
-        yield session
-
-
-async def _send(client: DemoClient, messages: int, campaign: str, console: Console) -> Sending:
+async def _send(client: Client, messages: int, campaign: str, console: Console) -> Sending:
     """All messages in batches, some at once, with a live display of where they are."""
     bodies = list(requests(messages, campaign))
     batches = iter(
@@ -148,7 +108,7 @@ async def _send(client: DemoClient, messages: int, campaign: str, console: Conso
 
     async def worker() -> None:
         for batch in batches:
-            await client.send(batch, sending)
+            await send(client, batch, sending)
 
     with sending_progress(console, messages) as show:
         watching = asyncio.create_task(_watch(client, sending, show))
@@ -162,7 +122,7 @@ async def _send(client: DemoClient, messages: int, campaign: str, console: Conso
     return sending
 
 
-async def _watch(client: DemoClient, sending: Sending, show: Progressing) -> None:
+async def _watch(client: Client, sending: Sending, show: Progressing) -> None:
     """Move the bars until all is accepted and nothing has moved for a while.
 
     Some receipts never come: what is still open then stays open, and the report says so.
@@ -182,7 +142,7 @@ async def _watch(client: DemoClient, sending: Sending, show: Progressing) -> Non
             before = now
             sending.parts = int(now[0])
         if time.perf_counter() > deadline:
-            raise DemoError(f"messages still move after {SETTLE_SECONDS_MAX:.0f} s")
+            raise RehearsalError(f"messages still move after {SETTLE_SECONDS_MAX:.0f} s")
         all_parts = now[0] if sending.accept_seconds and now[0] == shown else None
         shown = now[0]
         show.update("accepted", len(sending.accepted))
@@ -192,16 +152,16 @@ async def _watch(client: DemoClient, sending: Sending, show: Progressing) -> Non
 
 
 async def _report(
-    client: DemoClient,
+    client: Client,
     sending: Sending,
     clicked: Clicked,
     judgement: Judgement,
     console: Console,
 ) -> None:
-    """Print the report, and raise DemoError if its numbers do not add up."""
-    total = (await client.campaign("delivery", sending.campaign))[0]
-    categories = await client.campaign("delivery", sending.campaign, "category")
-    reasons = await client.campaign("delivery", sending.campaign, "reason")
+    """Print the report, and raise RehearsalError if its numbers do not add up."""
+    total = (await of_campaign(client, "delivery", sending.campaign))[0]
+    categories = await of_campaign(client, "delivery", sending.campaign, "category")
+    reasons = await of_campaign(client, "delivery", sending.campaign, "reason")
     funnel = await _clicks_counted(client, sending, clicked)
     console.print(outcome_table(categories, total))
     console.print(reason_table(reasons))
@@ -215,7 +175,7 @@ async def _report(
     ]
     console.print("\n".join(lines), highlight=False)
     sample = sending.accepted[:: max(1, len(sending.accepted) // TIMELINES_MAX)]
-    console.print(latency_table(sending, await client.waits(sample)))
+    console.print(latency_table(sending, await waits_of(client, sample)))
     if clicked.message_id is not None:
         events = await client.events(clicked.message_id)
         console.print(timeline_table(events, f"One message: {clicked.message_id}"))
@@ -223,15 +183,17 @@ async def _report(
     console.print("The numbers add up: accepted = the sum of the outcomes, submitted = the ledger.")
 
 
-async def _clicks_counted(client: DemoClient, sending: Sending, clicked: Clicked) -> Figures:
+async def _clicks_counted(client: Client, sending: Sending, clicked: Clicked) -> Figures:
     """The funnel, once the clicks have come from the journal into the database."""
     deadline = time.perf_counter() + CLICK_SECONDS_MAX
     while True:
-        funnel = (await client.campaign("funnel", sending.campaign))[0]
+        funnel = (await of_campaign(client, "funnel", sending.campaign))[0]
         if funnel.counts["human_clicks"] >= clicked.redirects:
             return funnel
         if time.perf_counter() > deadline:
-            raise DemoError(f"{clicked.redirects} clicks, but the report counts {funnel.counts}")
+            raise RehearsalError(
+                f"{clicked.redirects} clicks, but the report counts {funnel.counts}"
+            )
         await asyncio.sleep(POLL_SECONDS)
 
 
@@ -240,16 +202,16 @@ def _check(sending: Sending, total: Figures, judgement: Judgement) -> None:
     counts = total.counts
     accepted, outcomes = counts["accepted"], sum(counts[name] for name in OUTCOMES)
     if not accepted == outcomes == len(sending.accepted):
-        raise DemoError(
+        raise RehearsalError(
             f"{len(sending.accepted)} answered 202, {accepted} reported, {outcomes} in outcomes"
         )
     if judgement.submits != sending.parts or judgement.repeats:
-        raise DemoError(f"{sending.parts} parts submitted, but the ledger says {judgement}")
+        raise RehearsalError(f"{sending.parts} parts submitted, but the ledger says {judgement}")
 
 
-async def _stay(console: Console, api_url: str, key: str) -> None:
+async def _stay(console: Console, running: Running) -> None:
     """Keep running for whoever wants to look around."""
-    calls = "".join(f"  {line}\n" for line in curl_lines(api_url, key))
+    calls = "".join(f"  {line}\n" for line in curl_lines(running.api, running.key))
     console.print(f"\nStill running. Try:\n{calls}Ctrl-C ends it.", highlight=False, soft_wrap=True)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -1,56 +1,24 @@
-"""The demo as an application: it sends over the API, asks for reports, and clicks links like a
-phone.
+"""An application with a key: it sends over the API, and asks what became of it.
 
-Owns its HTTP calls and what it measures on them. Knows nothing of the gateway's inside.
+Owns its HTTP calls. Knows nothing of the gateway's inside.
 """
 
 from __future__ import annotations
 
-import re
-import time
-from collections.abc import Sequence
-from datetime import datetime
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import aiohttp
 import msgspec
 
-from gateway.rehearsal.processes import DemoError
+from gateway.rehearsal.processes import RehearsalError
 
-LINK = re.compile(r"http://127\.0\.0\.1:\d+/[0-9A-Za-z]{8}")
-PHONE = (
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15 "
-    "(KHTML, like Gecko) Version/19.1 Mobile/15E148 Safari/604.1"
-)
-OK, ACCEPTED, FOUND = 200, 202, 302
-
-
-class Sending(msgspec.Struct):
-    """What was sent and how long the gateway took to answer for it."""
-
-    campaign: str
-    began: float  # Unix time
-    accepted: list[str] = msgspec.field(default_factory=list)
-    suppressed: int = 0
-    rejected: int = 0
-    parts: int = 0
-    answer_seconds: list[float] = msgspec.field(default_factory=list)
-    accept_seconds: float = 0.0
-    submit_seconds: float = 0.0
-    final_seconds: float = 0.0
-
-
-class Clicked(msgspec.Struct):
-    """What clicking brought: how many links led on, and one message whose link was clicked."""
-
-    redirects: int = 0
-    message_id: str | None = None
-
-
-class Waits(msgspec.Struct):
-    """From acceptance to submit_sm, and from submit_sm to receipt, of a sample of messages."""
-
-    submit_seconds: list[float] = msgspec.field(default_factory=list)
-    receipt_seconds: list[float] = msgspec.field(default_factory=list)
+PATIENCE_SECONDS = 40.0
+POLL_SECONDS = 0.05
+ANSWER_SECONDS_MAX = 60.0
+OK, ACCEPTED = 200, 202
 
 
 class Figures(msgspec.Struct):
@@ -62,110 +30,105 @@ class Figures(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
-    """The answer of a report endpoint, as far as the demo reads it."""
+    """The answer of a report endpoint, as far as it is read here."""
 
     groups: list[Figures]
     total: Figures
 
 
-class DemoClient:
-    """One application with one key."""
+class Client:
+    """One application with one key. What is answered otherwise than it should raises
+    RehearsalError.
+    """
 
-    def __init__(self, session: aiohttp.ClientSession, api_url: str) -> None:
-        self._session = session
-        self._api_url = api_url
+    def __init__(self, session: aiohttp.ClientSession, api: str, key: str) -> None:
+        self.session = session
+        self.api = api
+        self.key = key
 
-    async def send(self, bodies: Sequence[dict[str, object]], sending: Sending) -> None:
-        """One POST /v1/messages/batch. Raises DemoError if the gateway does not take it."""
-        began = time.perf_counter()
-        payload = msgspec.json.encode({"messages": bodies})
-        headers = {"Content-Type": "application/json"}
-        url = f"{self._api_url}/v1/messages/batch"
-        async with self._session.post(url, data=payload, headers=headers) as response:
+    async def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        """Any request; its status, and its answer if it has one."""
+        data = None if body is None else msgspec.json.encode(body)
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        url = self.api + path
+        async with self.session.request(method, url, data=data, headers=headers) as response:
             answer = await response.read()
-            if response.status != ACCEPTED:
-                raise DemoError(f"the gateway answered {response.status}: {answer[:300]!r}")
-        sending.answer_seconds.append(time.perf_counter() - began)
-        for item in msgspec.json.decode(answer)["items"]:
-            if "id" not in item:
-                sending.rejected += 1
-                continue
-            sending.accepted.append(item["id"])
-            sending.suppressed += item["status"] == "suppressed"
+            return response.status, msgspec.json.decode(answer) if answer else None
+
+    async def send(self, bodies: Sequence[dict[str, object]]) -> list[dict[str, Any]]:
+        """One POST /v1/messages/batch that must be taken; the items of its answer."""
+        answer = await self._must("POST", "/v1/messages/batch", {"messages": bodies}, ACCEPTED)
+        items: list[dict[str, Any]] = answer["items"]
+        return items
+
+    async def get(self, path: str) -> Any:
+        """What must be there."""
+        return await self._must("GET", path, None, OK)
+
+    async def message(self, message_id: str) -> dict[str, Any]:
+        """A message as it stands."""
+        found: dict[str, Any] = await self.get(f"/v1/messages/{message_id}")
+        return found
+
+    async def events(self, message_id: str) -> list[dict[str, Any]]:
+        """A message's timeline."""
+        found: list[dict[str, Any]] = (await self.get(f"/v1/messages/{message_id}/events"))["data"]
+        return found
+
+    async def kinds(self, message_id: str) -> list[str]:
+        """The kinds of events on a message's timeline, in order."""
+        return [event["kind"] for event in await self.events(message_id)]
 
     async def report(self, name: str, group_by: str = "") -> Report:
         """GET /v1/reports/{name} over the account's messages of the last day."""
-        params = {"group_by": group_by} if group_by else {}
-        url = f"{self._api_url}/v1/reports/{name}"
-        async with self._session.get(url, params=params) as response:
-            answer = await response.read()
-            if response.status != OK:
-                raise DemoError(f"the report was answered {response.status}: {answer[:300]!r}")
-        return msgspec.json.decode(answer, type=Report)
+        grouped = f"?group_by={group_by}" if group_by else ""
+        return msgspec.convert(await self.get(f"/v1/reports/{name}{grouped}"), Report)
 
-    async def campaign(self, name: str, campaign: str, group_by: str = "") -> list[Figures]:
-        """The report's groups of this campaign alone."""
-        keys = "campaign" if not group_by else f"campaign,{group_by}"
-        groups = (await self.report(name, keys)).groups
-        return [group for group in groups if group.key["campaign"] == campaign]
+    async def counts(self) -> dict[str, int]:
+        """The delivery report's, over all messages."""
+        return (await self.report("delivery")).total.counts
 
-    async def click(self, sending: Sending, clicks_max: int) -> Clicked:
-        """Open the links of some delivered messages as their recipients would."""
-        clicked = Clicked()
-        step = max(1, len(sending.accepted) // (clicks_max * 3))
-        for message_id in sending.accepted[::step]:
-            message = await self._get(f"/v1/messages/{message_id}")
-            link = LINK.search(str(message["text"]))
-            if link is None or message["status"] != "delivered":
-                continue
-            headers = {"User-Agent": PHONE, "Accept-Language": "zh-CN", "Accept": "text/html"}
-            async with self._session.get(
-                link[0], headers=headers, allow_redirects=False
-            ) as response:
-                clicked.redirects += response.status == FOUND
-                clicked.message_id = message_id
-            if clicked.redirects >= clicks_max:
-                break
-        return clicked
+    async def until(self, **wanted: int) -> dict[str, int]:
+        """Wait until the delivery report counts at least so many; its counts."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                counts = await self.counts()
+                if all(counts[name] >= number for name, number in wanted.items()):
+                    return counts
+                await asyncio.sleep(POLL_SECONDS)
 
-    async def events(self, message_id: str) -> list[dict[str, object]]:
-        """A message's timeline."""
-        answer = await self._get(f"/v1/messages/{message_id}/events")
-        events = answer["data"]
-        assert isinstance(events, list)
-        return events
+    async def metric(self, name: str) -> float:
+        """From /metrics, the sum over all labels that `name` does not give."""
+        return (await self.metrics(name))[0]
 
-    async def waits(self, message_ids: Sequence[str]) -> Waits:
-        """How long these messages took, from their timelines."""
-        waits = Waits()
-        for message_id in message_ids:
-            at = {
-                str(event["kind"]): datetime.fromisoformat(str(event["at"]))
-                for event in reversed(await self.events(message_id))
-            }
-            if "submitted" in at:
-                waits.submit_seconds.append((at["submitted"] - at["accepted"]).total_seconds())
-                if "receipt" in at:
-                    waits.receipt_seconds.append((at["receipt"] - at["submitted"]).total_seconds())
-        return waits
+    async def metrics(self, *names: str) -> list[float]:
+        """Several from one page."""
+        async with self.session.get(f"{self.api}/metrics") as response:
+            page = await response.text()
+        return [_sum(page, name) for name in names]
 
     async def submitted(self) -> tuple[float, float]:
-        """Parts written to the carrier, and messages that wait, from /metrics."""
-        async with self._session.get(f"{self._api_url}/metrics") as response:
-            page = await response.text()
-        return _metric(page, "sms_submits_total"), _metric(page, "sms_parts_final_total")
+        """Parts written to the carrier, and parts with a final status, from /metrics."""
+        submits, final = await self.metrics("sms_submits_total", "sms_parts_final_total")
+        return submits, final
 
-    async def _get(self, path: str) -> dict[str, object]:
-        async with self._session.get(f"{self._api_url}{path}") as response:
-            answer = await response.read()
-            if response.status != OK:
-                raise DemoError(f"GET {path} was answered {response.status}: {answer[:300]!r}")
-        decoded = msgspec.json.decode(answer)
-        assert isinstance(decoded, dict)
-        return decoded
+    async def _must(self, method: str, path: str, body: object, wanted: int) -> Any:
+        status, answer = await self.call(method, path, body)
+        if status != wanted:
+            raise RehearsalError(f"{method} {path} was answered {status}: {str(answer)[:300]}")
+        return answer
 
 
-def _metric(page: str, name: str) -> float:
-    """The sum over all labels."""
-    lines = (line for line in page.splitlines() if re.match(rf"{name}[ {{]", line))
+@contextlib.asynccontextmanager
+async def session_of(key: str) -> AsyncIterator[aiohttp.ClientSession]:
+    """Connections of an application with this key."""
+    headers = {"Authorization": f"Bearer {key}"}
+    timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
+    async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
+        yield session
+
+
+def _sum(page: str, name: str) -> float:
+    begins = (f"{name} ", f"{name}{{")
+    lines = (line for line in page.splitlines() if line.startswith(begins))
     return sum(float(line.rpartition(" ")[2]) for line in lines)

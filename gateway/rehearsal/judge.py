@@ -24,9 +24,7 @@ class Judgement(msgspec.Struct, frozen=True):
 
 
 def judge(path: Path) -> Judgement:
-    """Count the ledger. The demo's texts and numbers make each part of each message unique
-    enough.
-    """
+    """Count the ledger. Number and text must make each part of each message unique."""
     lines = list(read_ledger(path))
     accepted = [line for line in lines if line.status == 0]
     seen = Counter(map(_what, accepted))

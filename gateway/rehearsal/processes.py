@@ -1,7 +1,7 @@
-"""The demo's processes: the simulator and the gateway, started like a user would start them.
+"""The processes of a rehearsal: `smsgate` commands, started as a user would start them.
 
-Owns starting them, learning their addresses from their first line of output, and stopping them so
-that nothing stays behind.
+Owns starting one, learning from its first line of output where it listens, and stopping it so that
+nothing stays behind. Must not know what a command does.
 """
 
 from __future__ import annotations
@@ -12,35 +12,52 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-
-import msgspec
+from typing import TypeAlias
 
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 45.0
 LOG_TAIL_LINES = 5
 
+# Starts `smsgate <arguments>` in a session of its own, its standard error at the end of the log.
+Start: TypeAlias = Callable[[Sequence[str], Path], Awaitable[asyncio.subprocess.Process]]
 
-class DemoError(Exception):
-    """The demo cannot go on; one line says why."""
+
+class RehearsalError(Exception):
+    """The rehearsal cannot go on; one line says why."""
 
 
-class Child(msgspec.Struct):
+class Child:
     """One started process, the words of its ready line, and where its log is."""
 
-    name: str
-    process: asyncio.subprocess.Process
-    ready: str
-    log: Path
+    def __init__(
+        self, name: str, process: asyncio.subprocess.Process, ready: str, log: Path
+    ) -> None:
+        self.name = name
+        self.process = process
+        self.ready = ready
+        self.log = log
+
+    async def stop(self) -> int:
+        """SIGTERM, and SIGKILL if that is not enough; returns the exit code."""
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.send_signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(STOP_SECONDS_MAX):
+                    await self.process.wait()
+            except TimeoutError:
+                self.process.kill()
+                await self.process.wait()
+        assert self.process.returncode is not None
+        return self.process.returncode
 
 
-async def start(name: str, arguments: Sequence[str], log: Path, *, ready: str) -> Child:
-    """Start `smsgate <arguments>` and wait for the line that begins with `ready`. Raises
-    DemoError, see until_ready.
-    """
+async def with_an_interpreter(arguments: Sequence[str], log: Path) -> asyncio.subprocess.Process:
+    """A Start: `python -m gateway.cli`."""
     with log.open("ab") as log_file:
-        process = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "gateway.cli",
@@ -51,17 +68,17 @@ async def start(name: str, arguments: Sequence[str], log: Path, *, ready: str) -
             start_new_session=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
-    return await until_ready(name, process, log, ready=ready)
 
 
-async def until_ready(
-    name: str, process: asyncio.subprocess.Process, log: Path, *, ready: str
+async def started(
+    name: str, arguments: Sequence[str], log: Path, *, ready: str, start: Start
 ) -> Child:
-    """Wait for the line that begins with `ready`.
+    """A process whose line that begins with `ready` has come.
 
-    Raises DemoError with the end of its log when the process ends first, or takes longer than
+    Raises RehearsalError with the end of its log when the process ends first, or takes longer than
     START_SECONDS_MAX.
     """
+    process = await start(arguments, log)
     assert process.stdout is not None
     try:
         async with asyncio.timeout(START_SECONDS_MAX):
@@ -71,98 +88,16 @@ async def until_ready(
     except TimeoutError:
         process.kill()
     await process.wait()
-    raise DemoError(f"{name} did not start: {_tail(log)}")
+    raise RehearsalError(f"{name} did not start: {tail(log)}")
 
 
-async def start_both(
-    stack: contextlib.AsyncExitStack,
-    folder: Path,
-    *,
-    profile: str,
-    ledger: Path,
-    config_for: Callable[[int], str],
-) -> tuple[Child, Child, Path]:
-    """A simulator with this profile and a gateway in front of it, both stopped with the stack.
-
-    `config_for` makes the gateway's configuration of the simulator's port. Returns simulator,
-    gateway and the configuration's file.
-    """
-    simulator = await start_simulator(stack, folder, profile=profile, ledger=ledger)
-    config_file = folder / "smsgate.toml"
-    config_file.write_text(config_for(port_of(simulator)))
-    gateway = await start_gateway(stack, config_file)
-    return simulator, gateway, config_file
-
-
-async def start_simulator(
-    stack: contextlib.AsyncExitStack,
-    folder: Path,
-    *,
-    profile: str,
-    ledger: Path,
-    name: str = "simulator",
-) -> Child:
-    """A simulator with this profile, stopped with the stack; its files in `folder` bear `name`."""
-    profile_file = folder / f"{name}.toml"
-    profile_file.write_text(profile)
-    simulator = await start(
-        name,
-        ["simulate", "--port", "0", "--profile", str(profile_file), "--ledger", str(ledger)],
-        folder / f"{name}.log",
-        ready="simulator ready:",
-    )
-    stack.push_async_callback(stop, simulator)
-    return simulator
-
-
-async def start_gateway(stack: contextlib.AsyncExitStack, config_file: Path) -> Child:
-    """A gateway with this configuration, stopped with the stack."""
-    gateway = await start(
-        "gateway",
-        ["serve", "--config", str(config_file)],
-        config_file.parent / "gateway.log",
-        ready="smsgate ready:",
-    )
-    stack.push_async_callback(stop, gateway)
-    return gateway
-
-
-def port_of(simulator: Child) -> int:
-    """Where a started simulator listens."""
-    return int(simulator.ready.rpartition(":")[2])
-
-
-async def stop(child: Child) -> int:
-    """SIGTERM, and SIGKILL if that is not enough; returns the exit code."""
-    if child.process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            child.process.send_signal(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(STOP_SECONDS_MAX):
-                await child.process.wait()
-        except TimeoutError:
-            child.process.kill()
-            await child.process.wait()
-    assert child.process.returncode is not None
-    return child.process.returncode
-
-
-async def run(arguments: Sequence[str]) -> str:
-    """Run one `smsgate` command to its end; returns what it printed. Raises DemoError with its
-    complaint.
-    """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "gateway.cli",
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, complaint = await process.communicate()
-    if process.returncode:
-        raise DemoError(complaint.decode(errors="replace").strip() or f"{arguments[0]} failed")
+async def printed(arguments: Sequence[str], log: Path, *, start: Start) -> str:
+    """What a command prints that runs to its end. Raises RehearsalError with its complaint."""
+    process = await start(arguments, log)
+    assert process.stdout is not None
+    out = await process.stdout.read()
+    if await process.wait():
+        raise RehearsalError(f"{' '.join(arguments[:2])} failed: {tail(log)}")
     return out.decode().strip()
 
 
@@ -172,6 +107,7 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def _tail(log: Path) -> str:
+def tail(log: Path) -> str:
+    """The last lines of a log, as one."""
     lines = log.read_text(errors="replace").strip().splitlines()
     return " | ".join(lines[-LOG_TAIL_LINES:]) or "it said nothing"

@@ -24,14 +24,15 @@ from benchmarks import (
     sustained,
 )
 from benchmarks.backlog import Backlog, levels
-from benchmarks.gateways import BenchmarkFailed, Connector, Processors
+from benchmarks.gateways import BenchmarkFailed, Processors
 from benchmarks.receipt_sink import ReceiptSink
 from benchmarks.smpp_carrier import CarrierOptions
 from benchmarks.smpp_processes import carrier_process
 from benchmarks.soak import memory
 from benchmarks.stage_wire import Wire
 from benchmarks.verdicts import Verdict
-from gateway.rehearsal.judge import judge
+from gateway.rehearsal.configuration import Route
+from gateway.rehearsal.simulator import simulator
 from tests.integration.conftest import folder as folder
 
 PATIENCE_SECONDS = 90.0
@@ -101,7 +102,7 @@ async def test_a_connection_that_closes_has_no_figure() -> None:
 
 
 async def test_kannel_carries_messages_or_is_said_to_be_missing(folder: Path) -> None:
-    async with gateways.simulator(folder, gateways.INSTANT) as carrier:
+    async with simulator(folder, gateways.INSTANT) as carrier:
         if not kannel.installed():
             with pytest.raises(kannel.KannelError, match="apt-get install kannel"):
                 async with kannel.running(folder, carrier.port):
@@ -127,16 +128,17 @@ async def test_one_gateway_is_measured_from_every_side(folder: Path) -> None:
     case = latency_window.Case(20, 5, 1, "+8613801")
     async with (
         asyncio.timeout(PATIENCE_SECONDS),
-        gateways.simulator(folder, gateways.INSTANT) as near,
+        simulator(folder, gateways.INSTANT) as near,
         carrier_process(
             CarrierOptions(answer_latency_ms=20, ledger=str(folder / "far.jsonl"))
         ) as far_carrier,
-        gateways.running(
+        gateways.running_with(
             folder,
             [
-                Connector(case.name, far_carrier.port, 1, case.window, prefix=case.prefix),
-                Connector("paced", near.port, 1, rate="200/s"),
+                gateways.connector(case.name, far_carrier.port, 1, case.window),
+                gateways.connector("paced", near.port, 1, rate="200/s"),
             ],
+            [case.route(), Route(["paced"])],
         ) as running,
     ):
         far = latency_window.Far(far_carrier, folder / "far.jsonl")
@@ -147,18 +149,18 @@ async def test_one_gateway_is_measured_from_every_side(folder: Path) -> None:
             latency_window.share_of(case, far.ledger, latencies[0], 0.2)
 
         await load_shapes.single_posts(running, 20, 4, first=90_000_000)
-        await running.until_final(20 + case.messages(0.1))
+        await gateways.until_final(running, 20 + case.messages(0.1))
 
         backlog = Backlog(running, written_before=20 + case.messages(0.1))
         await backlog.fill(300)
-        processors = Processors({"gateway": [running.pid], "postgresql": [running.postmaster]})
+        processors = Processors(gateways.processes_of(running))
         cost = await backlog.keep(300, 0.5, processors)
         assert cost["gateway"] > 0
         began, answered = await otp.send_otps(running, 5)
-        at = await otp.until_written(near.ledger, 5)
+        at = await otp.until_written(near, 5)
         assert all(began[n] < answered[n] and began[n] < at[n] for n in range(5))
-        assert running.resident_mib() > 10
-    assert judge(near.ledger).repeats == 0
+        assert gateways.resident_mib(running) > 10
+    assert near.judgement().repeats == 0
 
 
 def test_o11_a_cost_that_grows_behind_a_bound_is_not_met() -> None:
@@ -171,14 +173,16 @@ def test_o11_a_cost_that_grows_behind_a_bound_is_not_met() -> None:
 async def test_o11_each_stretch_of_a_sustained_run_has_its_figures(folder: Path) -> None:
     async with (
         asyncio.timeout(PATIENCE_SECONDS),
-        gateways.simulator(folder, gateways.INSTANT) as carrier,
-        gateways.running(folder, [Connector("bench", carrier.port)], sustained.GAP) as running,
+        simulator(folder, gateways.INSTANT) as carrier,
+        gateways.running_with(
+            folder, [gateways.connector("bench", carrier.port)], more=sustained.GAP
+        ) as running,
     ):
         shape = sustained.Shape(messages=700, stretch=400, batch=100, concurrency=2)
         stretches = [stretch async for stretch in sustained.stretches(shape, running)]
     assert [stretch["messages"] for stretch in stretches] == [400, 700]
     assert all(stretch["per_second"] > 0 for stretch in stretches)
-    assert judge(carrier.ledger).submits == 700
+    assert carrier.judgement().submits == 700
 
 
 async def test_every_stage_of_a_message_has_a_figure(folder: Path) -> None:

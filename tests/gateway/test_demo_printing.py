@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 from rich.progress import Progress
 
 from dlr.report import OUTCOMES
+from gateway.demo.application import Clicked, Sending, Waits
 from gateway.demo.printing import (
     SHOWN_RATES,
     Progressing,
@@ -23,7 +24,7 @@ from gateway.demo.printing import (
     speed_lines,
     timeline_table,
 )
-from gateway.rehearsal.client import Clicked, Figures, Sending, Waits
+from gateway.rehearsal.client import Figures
 from gateway.rehearsal.judge import Judgement
 
 COLUMNS = 80

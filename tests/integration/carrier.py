@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 
+from gateway.rehearsal.client import PATIENCE_SECONDS
 from smpp.events import MessageRequest, SubmitResponse
 from smpp.pdu import (
     BindRequest,
@@ -23,7 +24,6 @@ from smpp.pdu import (
 from smpp.server import ServerSession, SmppServer
 from smpp.tlv import Tlvs
 
-PATIENCE_SECONDS = 40.0
 RECEIPT = 0x04  # esm_class
 
 

@@ -14,19 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from gateway.rehearsal.client import PATIENCE_SECONDS
+from gateway.rehearsal.running import Running
 from storage.partitions import ensure_partitions, leaf_name
 from storage.pool import Connection
 from tests.conftest import PostgresTarget
 from tests.integration.carrier import Submit, carrier, deliver_and_confirm
 from tests.integration.database_proxy import OPEN_INTENTS, STORE_AT_ONCE, database_proxy
-from tests.integration.running import (
-    PATIENCE_SECONDS,
-    Running,
-    gateway,
-    message,
-    simulator,
-    write_config,
-)
+from tests.integration.running import gateway, message, simulator, write_config
 
 ESME_RSYSERR = 0x08
 ESME_RX_R_APPN = 0x66
@@ -45,11 +40,6 @@ async def end_sessions(connection: Connection) -> None:
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND application_name LIKE 'smsgate%'"
     )
-
-
-def postmaster_of(folder: Path) -> int:
-    (found,) = (folder / "data").rglob("postmaster.pid")
-    return int(found.read_text().split()[0])
 
 
 async def send_until(
@@ -82,7 +72,7 @@ async def test_postgresql_killed_under_load_pauses_both_sides_and_loses_nothing(
                 before = len(sim.ledger())
                 while len(sim.ledger()) < before + 300:
                     await asyncio.sleep(0.02)
-                os.kill(postmaster_of(folder), signal.SIGKILL)
+                os.kill(running.postmaster, signal.SIGKILL)
                 async with asyncio.timeout(PATIENCE_SECONDS):  # 503, then 202 again
                     while Counter(answers.values())[503] < kills:
                         await asyncio.sleep(0.01)
@@ -174,7 +164,7 @@ async def test_a_database_that_takes_no_writes_for_a_while_costs_no_result_and_n
     assert all(len(smsc.submits_of(str(message(n)["to"]))) == 1 for n in range(45))
     assert refusals == {503}
     assert (status, bool(troubled["storing messages"])) == (503, True)  # O8
-    log = running.child.log.read_text()
+    log = running.log()
     assert "accept cannot be written" in log and "accept is written again" in log
     assert max(Counter(EVENT.findall(log)).values()) < 500  # O9: no loop fills it
 
@@ -298,10 +288,7 @@ async def test_a_day_without_its_partition_delays_results_and_drops_none(
         await running.send([message(n) for n in range(3)])
         await smsc.submitted(3)
         async with asyncio.timeout(PATIENCE_SECONDS):  # the recorder has met it
-            while not any(
-                word in running.child.log.read_text()
-                for word in ("record_unstorable", "results_wait")
-            ):
+            while not any(word in running.log() for word in ("record_unstorable", "results_wait")):
                 await asyncio.sleep(0.02)
         await ensure_partitions(connection, day)
         await running.until(delivered=3)
@@ -337,7 +324,7 @@ async def test_a_retry_whose_commit_is_in_doubt_is_not_freed_a_second_time(
                 "freed under the hands of whoever claimed it: it will be sent twice"
             )
             assert await running.kinds(item["id"]) == ["accepted", "retry"]
-    assert "record_unstorable" not in running.child.log.read_text()
+    assert "record_unstorable" not in running.log()
 
 
 CLAIM = "UPDATE outbox SET owner = $1 WHERE owner = 0 AND attempt = 1 RETURNING id"

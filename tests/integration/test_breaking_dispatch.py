@@ -36,8 +36,8 @@ async def test_e79_a_throttled_part_is_the_only_one_sent_again_by_the_next_life(
                 pass
             # This carrier sends no receipt twice: what is lost with the process would be missed.
             await smsc.until(lambda: len(smsc.deliveries) >= 2)
-            running.child.process.send_signal(end)
-            await running.child.process.wait()
+            running.signal(end)
+            await running.exit()
         async with gateway(config) as running:
             await running.until(delivered=1)
     parts = [submit.part for submit in smsc.submits]
@@ -129,8 +129,8 @@ async def test_a_stop_with_a_carrier_that_never_answers_ends_in_time_and_says_so
         async with gateway(config) as running:
             await running.send([message(1, category="marketing"), message(2)])
             await smsc.submitted(2)
-            running.child.process.send_signal(signal.SIGTERM)
-            assert await running.child.process.wait() == 0
+            running.signal(signal.SIGTERM)
+            assert await running.exit() == 0
         smsc.react = deliver_and_confirm
         async with gateway(config) as running:
             await running.until(unconfirmed=1, delivered=1)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.rehearsal.running import Running
 from smpp.vocabulary import TLV_MESSAGE_STATE
 from storage.pool import Connection
 from tests.integration.carrier import Submit, carrier, deliver_and_confirm
-from tests.integration.running import Running, gateway, message, simulator, write_config
+from tests.integration.running import gateway, message, simulator, write_config
 
 
 async def test_a_message_without_a_sender_does_not_stop_the_connector(

@@ -15,20 +15,15 @@ from dispatch.answers.doubt import OutcomePolicy
 from dispatch.answers.error_policy import ATTEMPTS_MAX
 from dispatch.outbox.recovery import recover
 from gateway.maintenance import Maintenance, Step
-from gateway.rehearsal import processes
+from gateway.rehearsal.client import PATIENCE_SECONDS
+from gateway.rehearsal.processes import free_port
 from storage import terms
 from storage.categories import Category
 from storage.ids import IdSource
 from storage.pool import Connection, Database
 from storage.terms import HostIdentity, OwnerTerm
 from tests.integration.carrier import Carrier, carrier, deliver_and_confirm
-from tests.integration.running import (
-    PATIENCE_SECONDS,
-    gateway,
-    message,
-    start_gateway,
-    write_config,
-)
+from tests.integration.running import gateway, message, start_gateway, write_config
 
 # How soon a gateway takes over, and gives away, what it cannot send.
 HASTE = {
@@ -44,11 +39,9 @@ def config_of(
     home = folder / name
     home.mkdir()
     home.chmod(0o711)
-    config = write_config(home, database, port, connector=connector, rest=rest)
     # Both see the same numbers under the same key.
-    text = config.read_text().replace(f"{name}/data", "data")
-    config.write_text(text)
-    return config
+    data = folder / "data"
+    return write_config(home, database, port, connector=connector, data_dir=data, rest=rest)
 
 
 async def test_a_killed_gateway_s_messages_go_out_through_the_other(
@@ -83,7 +76,7 @@ async def test_a_gateway_without_a_bind_leaves_its_messages_to_one_that_has_one(
     database_url: str, folder: Path
 ) -> None:
     async with carrier(deliver_and_confirm) as smsc:
-        cut_off = config_of(folder, "a", database_url, processes.free_port())
+        cut_off = config_of(folder, "a", database_url, free_port())
         healthy = config_of(folder, "b", database_url, smsc.port)
         async with gateway(cut_off, HASTE) as without, gateway(healthy, HASTE) as running:
             await without.send([message(n, category="otp") for n in range(20)])
@@ -142,7 +135,7 @@ async def test_a_gateway_that_slept_through_its_take_over_ends_and_repeats_only_
                     await asyncio.sleep(0.05)
             in_doubt = [item for item in ids if "in_doubt" in await living.kinds(item)]
             sleeping.process.send_signal(signal.SIGCONT)
-            assert await processes.stop(sleeping) == 1
+            assert await sleeping.stop() == 1
             smsc.cut()  # it would wait for the answers that it owes
         submits = Counter(submit.to for submit in smsc.submits)
     assert len(submits) == 30

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gateway.rehearsal.configuration import Connector, Route
 from smpp.vocabulary import ESME_RINVEXPIRY
 from tests.integration.carrier import Submit, carrier
 from tests.integration.running import SMOOTH, gateway, message, simulator, write_config
-from tests.integration.test_inbound import metric
 from tests.integration.test_reload import reloaded, shows, view
 
 LONG = "0123456789" * 40  # three parts
@@ -63,11 +63,11 @@ async def test_e96_words_of_its_own_are_shown_and_then_explained(
             await told.until(lambda: len(told.deliveries) == 1)
             assert (await running.message(first))["status"] == "sent"
             assert "receipt_unknown_state" in await running.kinds(first)
-            assert await metric(running, "sms_receipts_unknown_state_total") == 1
+            assert await running.metric("sms_receipts_unknown_state_total") == 1
             shown = await view(running, "sim")
             assert shown["receipt_states_unknown"] == {"NOROUTE": 1}
             assert (shown["receipts_per"], shown["receipt_time_zone"]) == ("part", "UTC")
-            assert running.child.log.read_text().count("receipt_state_unknown") == 1
+            assert running.log().count("receipt_state_unknown") == 1
 
             write_config(
                 folder,
@@ -83,17 +83,13 @@ async def test_e96_words_of_its_own_are_shown_and_then_explained(
             assert "receipt_unknown_state" not in await running.kinds(second)
 
 
-PAIR = """
+SENDS = """
 bind = "transmitter"
 receipt_group = "carrier"
 validity_period = "absolute"
 priority_flag = { otp = 3 }
-[[connectors]]
-name = "receipts"
-host = "127.0.0.1"
-port = PORT
-system_id = "test"
-password = "secret"
+"""
+RECEIVES = """
 bind = "receiver"
 receipt_group = "carrier"
 address_range = "^86"
@@ -104,8 +100,14 @@ async def test_e99_one_connector_sends_and_another_takes_the_receipts(
     database_url: str, folder: Path
 ) -> None:
     async with simulator(folder, SMOOTH) as sim:
-        wishes = PAIR.replace("PORT", str(sim.port))
-        config = write_config(folder, database_url, sim.port, connector=wishes)
+        config = write_config(
+            folder,
+            database_url,
+            sim.port,
+            connector=SENDS,
+            others=[Connector("receipts", sim.port, RECEIVES, system_id="sim")],
+            routes=[Route(["sim"])],
+        )
         async with gateway(config) as running:
             await running.send([message(n) for n in range(20)])
             counts = await running.until(delivered=20)
@@ -139,7 +141,7 @@ async def test_e99_a_setting_that_the_carrier_refuses_is_named_and_follows_a_rel
         await shows(running, "sim", lambda found: bool(found["hints"]))
         found = await view(running, "sim")
         assert found["hints"] == ["ESME_RINVEXPIRY: the carrier wants another validity_period"]
-        assert running.child.log.read_text().count("setting_refused_by_carrier") == 1
+        assert running.log().count("setting_refused_by_carrier") == 1
         assert (await running.message(first))["status"] not in ("rejected", "failed")
         write_config(folder, database_url, told.port, connector='validity_period = "none"')
         assert (await reloaded(running))["adjusted"] == ["sim"]

@@ -82,5 +82,5 @@ async def test_every_answer_is_in_the_document(tmp_path: Path, database_url: str
         asked = await asyncio.to_thread(hold_to_it, running.api, f"Bearer {key}")
         assert "POST /v1/messages" in asked
         assert len(asked) >= 13
-        log = running.child.log.read_text()
+        log = running.log()
         assert "request failed" not in log

@@ -11,17 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.integration.running import (
-    PATIENCE_SECONDS,
-    POLL_SECONDS,
-    SMOOTH,
-    Running,
-    Simulator,
-    gateway,
-    message,
-    simulator,
-    write_config,
-)
+from gateway.rehearsal.client import PATIENCE_SECONDS, POLL_SECONDS
+from gateway.rehearsal.running import Running
+from gateway.rehearsal.simulator import Simulator
+from tests.integration.running import SMOOTH, gateway, message, simulator, write_config
 
 MESSAGES = 1_500
 RATE = 200

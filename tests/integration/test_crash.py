@@ -11,15 +11,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.integration.running import (
-    PATIENCE_SECONDS,
-    Running,
-    Simulator,
-    gateway,
-    message,
-    simulator,
-    write_config,
-)
+from gateway.rehearsal.client import PATIENCE_SECONDS
+from gateway.rehearsal.running import Running
+from gateway.rehearsal.simulator import Simulator
+from tests.integration.running import gateway, message, simulator, write_config
 
 BATCH = 100
 SLOW = "answer_latency_ms = [5, 30]\nreceipt_delay_ms = [0, 100]\n"
@@ -44,7 +39,7 @@ async def kill_when_submitting(running: Running, sim: Simulator, submits: int) -
     while len(sim.ledger()) < submits:
         await asyncio.sleep(0.002)
     running.kill()
-    await running.child.process.wait()
+    await running.exit()
 
 
 @pytest.mark.parametrize("embedded", [False, True], ids=["shared server", "own data folder"])

@@ -20,6 +20,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from gateway.rehearsal.client import PATIENCE_SECONDS
+from gateway.rehearsal.running import Running
 from smpp.pdu import SubmitSmResp
 from storage.pool import Connection
 from tests.integration.carrier import Carrier, Submit, carrier, deliver_and_confirm
@@ -29,7 +31,7 @@ from tests.integration.database_proxy import (
     DatabaseProxy,
     database_proxy,
 )
-from tests.integration.running import PATIENCE_SECONDS, Running, gateway, message, write_config
+from tests.integration.running import gateway, message, write_config
 from tests.integration.test_crash import doubtful, wait_until_settled
 
 MESSAGES = 40
@@ -192,12 +194,12 @@ async def test_e48_kill_9_at_each_step(
         scene = Scene(proxy, smsc)
         rest = CAPPED if expected.capped else ""
         async with gateway(write_config(folder, proxy.url, smsc.port, rest=rest)) as life:
-            scene.pid = life.child.process.pid
+            scene.pid = life.pid
             step(scene)
             answered = await _send(life)
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await scene.killed.wait()
-            await life.child.process.wait()
+            await life.exit()
         unanswered = list(smsc.submits)
         smsc.react = deliver_and_confirm
         async with gateway(write_config(folder, database_url, smsc.port, rest=rest)) as life:
@@ -215,11 +217,11 @@ async def test_kill_9_at_the_one_statement_that_stores_a_message(
     async with carrier() as smsc, database_proxy(database_url) as proxy:
         scene = Scene(proxy, smsc)
         async with gateway(write_config(folder, proxy.url, smsc.port)) as life:
-            scene.pid = life.child.process.pid
+            scene.pid = life.pid
             proxy.arm("accept", asked=STORE_AT_ONCE, before=before, act=scene.kill)
             with pytest.raises((aiohttp.ClientError, ConnectionError)):
                 await life.call("POST", "/v1/messages", BODIES[0])
-            await life.child.process.wait()
+            await life.exit()
         assert smsc.submits == []
         smsc.react = deliver_and_confirm
         async with gateway(write_config(folder, database_url, smsc.port)) as life:

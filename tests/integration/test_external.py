@@ -101,7 +101,7 @@ async def test_the_whole_road_in_two_lives_the_first_one_killed(url: str, folder
             await running.send([message(n) for n in range(100)])
             await running.until(sent=1)
             running.kill()
-            await running.child.process.wait()
+            await running.exit()
         async with gateway(config) as running:
             await running.send([message(n) for n in range(100, 200)])
             counts = await running.until(delivered=200)

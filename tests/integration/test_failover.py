@@ -7,19 +7,12 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from tests.integration.running import Simulator, gateway, message, simulator, write_config
+from gateway.rehearsal.configuration import Connector
+from gateway.rehearsal.simulator import Simulator
+from tests.integration.running import gateway, message, simulator, write_config
 
 MESSAGES = 300
 WINDOW = 10
-
-MORE = """
-[[connectors]]
-name = "{name}"
-host = "127.0.0.1"
-port = {port}
-system_id = "test"
-password = "secret"
-"""
 
 
 @contextlib.asynccontextmanager
@@ -39,19 +32,16 @@ async def test_e84_a_carrier_dies_and_each_message_is_sent_once_by_another(
     async with three(folder) as (first, *others):
         config = write_config(
             folder, database_url, first.port, connector=f'rate = "40/s"\nwindow = {WINDOW}',
-            rest="".join(
-                MORE.format(name=name, port=carrier.port)
-                for name, carrier in zip("bc", others, strict=True)
-            ),
+            others=[
+                Connector(name, carrier.port) for name, carrier in zip("bc", others, strict=True)
+            ],
         )  # fmt: skip
-        config.write_text(config.read_text().replace('via = ["sim"]', 'via = ["sim", "b", "c"]'))
         async with gateway(config) as running:
             items = await running.send(
                 [message(number, category="marketing") for number in range(MESSAGES)]
             )
             await running.until(delivered=40)
-            first.child.process.kill()
-            await first.child.process.wait()
+            await first.kill()
             # What stood in the dead carrier's window may have been sent, so it is held; and a
             # receipt or two may have died with it.
             await running.until(delivered=MESSAGES - 2 * WINDOW)

@@ -13,9 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gateway.rehearsal import processes
+from gateway.rehearsal.client import PATIENCE_SECONDS
+from gateway.rehearsal.processes import free_port
 from tests.fork_server import forked
-from tests.integration.running import PATIENCE_SECONDS, gateway, message, simulator, write_config
+from tests.integration.running import gateway, message, simulator, write_config
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ async def test_e50_a_carrier_that_is_away_costs_no_processor(
 ) -> None:
     async with gateway(write_config(folder, database_url, away)) as running:
         await running.send([message(n) for n in range(500)])
-        process = psutil.Process(running.child.process.pid)
+        process = psutil.Process(running.pid)
         before = sum(process.cpu_times()[:2])
         await asyncio.sleep(1)
         # A spin takes the whole core; reconnecting five times a second takes a few per cent of one.
@@ -130,7 +131,7 @@ async def test_a_bad_configuration_is_a_line_a_mistake_that_names_the_key(
 
 
 async def test_a_database_that_is_away_is_one_line_and_exit_code_1(folder: Path) -> None:
-    url = f"postgresql://nobody@127.0.0.1:{processes.free_port()}/nothing"
+    url = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
     code, lines = await served(write_config(folder, url, 1))
     assert code == 1
     assert len(lines) == 1

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from tests.integration.running import Running, create_key, gateway, simulator, write_config
+from gateway.rehearsal.running import Running
+from tests.integration.running import create_key, gateway, simulator, write_config
 from web.edge.scopes import SCOPES
 
 UNREADABLE = ["%00", "a%00b", "%1F", "%0A", "%C2%85", "x" * 5000]  # of any text parameter
@@ -47,7 +48,7 @@ async def running(tmp_path: Path, database_url: str) -> Any:
         key = await create_key(running.config, "hostile", "--scopes", *SCOPES)
         running.session.headers["Authorization"] = f"Bearer {key}"
         yield running
-        assert "request failed" not in running.child.log.read_text()
+        assert "request failed" not in running.log()
 
 
 async def asked(running: Running, method: str, target: str) -> tuple[int, dict[str, Any]]:

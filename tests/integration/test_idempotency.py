@@ -12,9 +12,11 @@ from typing import Any
 
 import aiohttp
 
+from gateway.rehearsal.client import PATIENCE_SECONDS
+from gateway.rehearsal.running import Running
 from tests.integration.carrier import carrier, deliver_and_confirm
 from tests.integration.database_proxy import DatabaseProxy, database_proxy
-from tests.integration.running import PATIENCE_SECONDS, Running, gateway, message, write_config
+from tests.integration.running import gateway, message, write_config
 from tests.integration.test_crash import doubtful
 
 BAD: dict[str, object] = {"to": "12", "text": "x"}
@@ -32,7 +34,7 @@ async def killed_over(
     running: Running, proxy: DatabaseProxy, key: str, body: object, *, before: bool
 ) -> None:
     """Sent, and killed before or after the bulk lane's COMMIT."""
-    pid = running.child.process.pid
+    pid = running.pid
     cut = proxy.arm(
         "accept", asked=rb"COMMIT", before=before, act=lambda: os.kill(pid, signal.SIGKILL)
     )
@@ -40,7 +42,7 @@ async def killed_over(
         await post(running, key, body)
     except (aiohttp.ClientError, ConnectionError):
         await proxy.fired(cut)
-        await running.child.process.wait()
+        await running.exit()
         return
     raise AssertionError("answered by a dead process")
 

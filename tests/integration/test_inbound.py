@@ -7,19 +7,13 @@ import time
 from itertools import permutations
 from pathlib import Path
 
+from gateway.rehearsal.client import PATIENCE_SECONDS, POLL_SECONDS
+from gateway.rehearsal.running import Running
 from smpp.simulator import InboundMessage, Simulator
 from smpp.simulator.ledger import LedgerLine, read_ledger
 from smpp.simulator.profile import parse_profile
 from smpp.text import encode_text
-from tests.integration.running import (
-    PATIENCE_SECONDS,
-    POLL_SECONDS,
-    SMOOTH,
-    Running,
-    create_key,
-    gateway,
-    write_config,
-)
+from tests.integration.running import SMOOTH, create_key, gateway, write_config
 
 SENDER = "10690001"
 HANDSETS = ("+8613800001000", "+8613800011000")
@@ -40,7 +34,7 @@ def texted(text: str, source: str, reference: int = 7) -> list[InboundMessage]:
     encoded = encode_text(text, reference=reference)
     return [
         InboundMessage(
-            "test", source.removeprefix("+").encode(), SENDER.encode(), part,
+            "sim", source.removeprefix("+").encode(), SENDER.encode(), part,
             data_coding=encoded.data_coding, esm_class=encoded.esm_class,
         )
         for part in encoded.parts
@@ -54,12 +48,6 @@ async def deliver(simulator: Simulator, messages: list[InboundMessage]) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while simulator.held:
             await asyncio.sleep(POLL_SECONDS)
-
-
-async def metric(running: Running, name: str) -> float:
-    async with running.session.get(running.api + "/metrics") as response:
-        lines = (await response.text()).splitlines()
-    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
 
 
 async def test_e77_e88_parts_in_every_order_then_stop_and_a_waiting_batch_ends(
@@ -102,7 +90,7 @@ async def test_e77_parts_and_messages_outlive_a_kill(folder: Path, database_url:
             for number in range(200):
                 simulator.send_message(texted(f"note {number}", HANDSETS[1])[0])
             running.kill()
-            await running.child.process.wait()
+            await running.exit()
         async with gateway(config) as running:
             await deliver(simulator, [second, second])
             key = await reading_key(config)
@@ -129,7 +117,7 @@ async def opting_out(running: Running, simulator: Simulator, ledger: Path, confi
     assert answering == ["+86138****1000"] * 6
 
     # Read as this connector's carrier writes.
-    cafe = InboundMessage("test", HANDSETS[0][1:].encode(), SENDER.encode(), b"caf\xe9")
+    cafe = InboundMessage("sim", HANDSETS[0][1:].encode(), SENDER.encode(), b"caf\xe9")
     await deliver(simulator, [cafe])
     assert (await asked(running, key, "/v1/inbound"))[0]["text"] == "caf\u00e9"
 
@@ -140,7 +128,7 @@ async def opting_out(running: Running, simulator: Simulator, ledger: Path, confi
     await deliver(simulator, texted("Stop. Thank you", HANDSETS[0]))
     answered_at = time.time()
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while await metric(running, 'sms_optout_replies_total{outcome="sent"}') < 1:
+        while await running.metric('sms_optout_replies_total{outcome="sent"}') < 1:
             await asyncio.sleep(POLL_SECONDS)
         while (counts := await running.counts())["pending"]:
             await asyncio.sleep(POLL_SECONDS)
@@ -157,8 +145,8 @@ async def opting_out(running: Running, simulator: Simulator, ledger: Path, confi
     assert stop["keyword"] == "opt_out"
     (entry,) = await asked(running, key, "/v1/suppressions")
     assert (entry["category"], entry["source"]) == ("all", "keyword")
-    assert await metric(running, 'sms_optouts_total{source="keyword"}') == 1
-    assert await metric(running, "sms_optout_violations_total") == 0
+    assert await running.metric('sms_optouts_total{source="keyword"}') == 1
+    assert await running.metric("sms_optout_violations_total") == 0
     await deliver(simulator, texted("START", HANDSETS[0]))
     assert await asked(running, key, "/v1/suppressions") == []
 

@@ -8,16 +8,11 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 
+from gateway.rehearsal.client import PATIENCE_SECONDS, POLL_SECONDS
+from gateway.rehearsal.processes import printed
+from gateway.rehearsal.running import Running
 from tests.fork_server import forked
-from tests.integration.running import (
-    PATIENCE_SECONDS,
-    POLL_SECONDS,
-    Running,
-    create_key,
-    gateway,
-    simulator,
-    write_config,
-)
+from tests.integration.running import create_key, gateway, simulator, write_config
 
 CACHE = {"web.edge.auth.CACHE_SECONDS": 0.1}
 
@@ -39,11 +34,8 @@ async def until_said(running: Running, key: str, code: str) -> None:
 
 
 async def keys(config: Path, *arguments: str) -> str:
-    process = await forked(["keys", *arguments, "--config", str(config)], config.with_suffix(".l"))
-    assert process.stdout is not None
-    printed = (await process.stdout.read()).decode().strip()
-    assert await process.wait() == 0
-    return printed
+    command = ["keys", *arguments, "--config", str(config)]
+    return await printed(command, config.with_suffix(".l"), start=forked)
 
 
 async def test_o3_a_running_gateway_follows_what_becomes_of_a_key(

@@ -173,8 +173,8 @@ async def test_sigterm_finishes_the_window_and_loses_nothing(
             await running.send([message(n) for n in range(120)])
             while not sim.ledger():
                 pass
-            running.child.process.send_signal(signal.SIGTERM)
-            assert await running.child.process.wait() == 0
+            running.signal(signal.SIGTERM)
+            assert await running.exit() == 0
         before = len(sim.accepted())
         assert 0 < before < 120
         async with gateway(config) as running:

@@ -5,32 +5,21 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from gateway.rehearsal.client import PATIENCE_SECONDS, POLL_SECONDS
+from gateway.rehearsal.configuration import Connector, Route
+from gateway.rehearsal.running import Running
 from smpp.pdu import QuerySm
 from smpp.vocabulary import MessageState
-from tests.integration.carrier import PATIENCE_SECONDS, Carrier, Submit, carrier
-from tests.integration.running import POLL_SECONDS, Running, gateway, message, write_config
+from tests.integration.carrier import Carrier, Submit, carrier
+from tests.integration.running import gateway, message, write_config
 
 ASKING = """query_after_seconds = 1
 response_timeout_seconds = 1
 window = 8
 """
+SPEAKING = "source_ton_npi = { alphanumeric = [5, 9] }\n" + ASKING
 # The connector that is looked at first goes to a carrier that does not know query_sm.
-TWO = (
-    ASKING
-    + """[[connectors]]
-name = "speaking"
-host = "127.0.0.1"
-port = %d
-system_id = "test"
-password = "secret"
-source_ton_npi = { alphanumeric = [5, 9] }
-"""
-    + ASKING
-    + """[[routes]]
-match = { sender = ["SHOP"] }
-via = ["speaking"]
-"""
-)
+ROUTES = (Route(["speaking"], 'sender = ["SHOP"]'), Route(["sim"]))
 
 
 async def until_results(running: Running, *wanted: str) -> None:
@@ -59,7 +48,14 @@ async def test_without_receipts_carriers_are_asked_once(database_url: str, folde
             return MessageState.ENROUTE if first else MessageState.DELIVERED
 
         speaking.state_of = state_of
-        config = write_config(folder, database_url, deaf.port, connector=TWO % speaking.port)
+        config = write_config(
+            folder,
+            database_url,
+            deaf.port,
+            connector=ASKING,
+            others=[Connector("speaking", speaking.port, SPEAKING)],
+            routes=ROUTES,
+        )
         async with gateway(config, {"dispatch.wire.querying.TURN_SECONDS": 0.2}) as running:
             await running.send([message(0, **{"from": "OTHER"})])
             await running.send([message(n) for n in range(1, 7)])
@@ -72,7 +68,7 @@ async def test_without_receipts_carriers_are_asked_once(database_url: str, folde
             await running.send([message(9)])
             await running.until(sent=10)
             running.kill()
-            await running.child.process.wait()
+            await running.exit()
         log = (folder / "gateway.log").read_text()
         async with gateway(config) as running:
             await until_results(running, "sim refused 1", "speaking final 1")

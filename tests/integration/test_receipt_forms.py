@@ -15,7 +15,7 @@ from smpp.vocabulary import (
 )
 from tests.integration.carrier import Submit, carrier
 from tests.integration.running import gateway, message, write_config
-from tests.integration.test_inbound import asked, metric, reading_key
+from tests.integration.test_inbound import asked, reading_key
 
 RECEIPT = 0x04  # esm_class
 STATE = (TLV_MESSAGE_STATE, b"\x02")
@@ -114,5 +114,5 @@ async def test_e93_e94_e95_e96_e102_each_form_says_what_its_carrier_meant(
                 ("what?", "unreadable", None),
                 ("STOP", None, "opt_out"),
             }
-            assert await metric(running, "sms_receipts_unreadable_total") == 1
-            assert await metric(running, "sms_receipts_unknown_state_total") == 1
+            assert await running.metric("sms_receipts_unreadable_total") == 1
+            assert await running.metric("sms_receipts_unknown_state_total") == 1

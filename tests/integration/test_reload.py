@@ -14,17 +14,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gateway.cli import main
+from gateway.rehearsal.client import PATIENCE_SECONDS, POLL_SECONDS
+from gateway.rehearsal.configuration import Connector
+from gateway.rehearsal.running import Running
 from smpp.pdu import DeliverSm
 from tests.integration.carrier import Carrier, carrier, deliver_and_confirm
-from tests.integration.running import (
-    PATIENCE_SECONDS,
-    POLL_SECONDS,
-    Running,
-    create_key,
-    gateway,
-    message,
-    write_config,
-)
+from tests.integration.running import create_key, gateway, message, write_config
 
 POLICIES = """
 [validity]
@@ -39,14 +34,6 @@ countries = ["CN"]
 requests_rate = "7/s,burst=70"
 rate = "50/s"
 opt_out_keywords = ["BASTA"]
-"""
-OTHER = """
-[[connectors]]
-name = "other"
-host = "127.0.0.1"
-port = {port}
-system_id = "test"
-password = "secret"
 """
 
 
@@ -64,16 +51,15 @@ async def reloaded(running: Running) -> Any:
             status, done = await admin(running, "POST", "/v1/admin/reload")
             if status == 200:
                 return done
-            assert (status, done["code"]) == (409, "reload_running"), running.child.log.read_text()[
-                -3000:
-            ]
+            assert (status, done["code"]) == (409, "reload_running"), running.log()[-3000:]
             await asyncio.sleep(POLL_SECONDS)
 
 
 async def headers(running: Running) -> dict[str, str]:
-    key = running.keys.get("admin") or await create_key(running.config, "ops", "--scopes", "admin")
-    running.keys["admin"] = key
-    return {"Authorization": f"Bearer {key}"}
+    kept = running.config.with_suffix(".admin.key")
+    if not kept.exists():
+        kept.write_text(await create_key(running.config, "ops", "--scopes", "admin"))
+    return {"Authorization": f"Bearer {kept.read_text()}"}
 
 
 async def view(running: Running, name: str) -> dict[str, Any]:
@@ -90,7 +76,7 @@ async def shows(running: Running, name: str, right: Callable[[dict[str, Any]], b
 
 async def logged(running: Running, words: str) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while words not in running.child.log.read_text():
+        while words not in running.log():
             await asyncio.sleep(POLL_SECONDS)
 
 
@@ -143,7 +129,7 @@ async def a_wrong_file_changes_nothing(running: Running, first: Carrier) -> None
     status, answer = await admin(running, "POST", "/v1/admin/reload")
     assert (status, answer["code"]) == (422, "config_invalid")
     assert "routes[0].via[0]: no connector 'sum'" in answer["detail"]
-    running.child.process.send_signal(signal.SIGHUP)
+    running.signal(signal.SIGHUP)
     await logged(running, "reload_refused")
     await running.send([message(10)])
     await running.until(delivered=6)
@@ -166,7 +152,7 @@ async def what_would_take_all_away_is_refused(running: Running) -> None:
         if text is not None:
             running.config.write_text(text)
         if text is None:
-            running.child.process.send_signal(signal.SIGHUP)
+            running.signal(signal.SIGHUP)
             await logged(running, words)
         for body in (None, {}, {"allow_removals": False}):
             status, answer = await admin(running, "POST", "/v1/admin/reload", body)
@@ -201,7 +187,7 @@ async def test_o1_what_is_meant_to_go_goes_when_it_is_said(
 async def a_connector_comes_and_another_goes(
     running: Running, first: Carrier, second: Carrier
 ) -> None:
-    change(running, "[[routes]]", OTHER.format(port=second.port) + "[[routes]]")
+    change(running, "[[routes]]", Connector("other", second.port).toml() + "[[routes]]")
     change(running, 'name = "sim"', 'name = "sim"\nrate = "500/s"\nwindow = 7')
     change(running, "[links]", "batch_items_max = 100\n[links]")
     status, done = await admin(running, "POST", "/v1/admin/reload")
@@ -219,7 +205,7 @@ async def a_connector_comes_and_another_goes(
 
     change(running, 'via = ["sim"]', 'via = ["other", "sim"]')
     change(running, 'name = "sim"\n', 'name = "sim"\nsystem_type = "x"\n')
-    running.child.process.send_signal(signal.SIGHUP)
+    running.signal(signal.SIGHUP)
     await first.until(lambda: first.sessions == 2)  # rebound
     await running.send([message(number) for number in range(20, 25)])
     await second.submitted(5)
@@ -228,7 +214,7 @@ async def a_connector_comes_and_another_goes(
     # The connector goes while messages wait for it: they go by the one that is left.
     await admin(running, "PATCH", "/v1/connectors/other", {"rate": "1/s"})
     await running.send([message(number, category="marketing") for number in range(30, 60)])
-    change(running, OTHER.format(port=second.port), "")
+    change(running, Connector("other", second.port).toml(), "")
     change(running, 'via = ["other", "sim"]', 'via = ["sim"]')
     done = await reloaded(running)
     assert done["removed"] == ["other"]

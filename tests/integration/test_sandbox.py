@@ -10,15 +10,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from gateway.rehearsal.client import PATIENCE_SECONDS, POLL_SECONDS
+from gateway.rehearsal.running import Running
 from tests.integration.carrier import carrier, deliver_and_confirm
-from tests.integration.running import (
-    PATIENCE_SECONDS,
-    POLL_SECONDS,
-    Running,
-    gateway,
-    message,
-    write_config,
-)
+from tests.integration.running import gateway, message, write_config
 
 DELIVERED, DEAD, SILENT = "+8613800011000", "+8613800010001", "+8613800010005"
 CAP = """

@@ -12,8 +12,10 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+from gateway.rehearsal.client import PATIENCE_SECONDS
+from gateway.rehearsal.running import Running
 from storage.pool import Connection
-from tests.integration.running import PATIENCE_SECONDS, Running, gateway, message, write_config
+from tests.integration.running import gateway, message, write_config
 
 QUICKLY = {
     "gateway.health.FLUSH_SECONDS_MAX": 0.2,
@@ -93,11 +95,11 @@ async def test_o7_a_stop_ends_while_postgresql_stands_still(
         await running.send([message(1)])
         async with standing_still(connection, "%"):
             asking = asyncio.create_task(running.session.post(f"{running.api}/v1/messages"))
-            running.child.process.send_signal(signal.SIGTERM)
+            running.signal(signal.SIGTERM)
             async with asyncio.timeout(PATIENCE_SECONDS):
-                assert await running.child.process.wait() == 0
+                assert await running.exit() == 0
             asking.cancel()
-        assert "stop_step_overdue" in running.child.log.read_text()
+        assert "stop_step_overdue" in running.log()
 
 
 async def test_o6_a_stop_is_announced_before_the_port_closes(
@@ -106,7 +108,7 @@ async def test_o6_a_stop_is_announced_before_the_port_closes(
     config = write_config(folder, database_url, NOWHERE)
     config.write_text(config.read_text().replace("[http]", "[http]\nlame_duck_seconds = 300", 1))
     async with gateway(config) as running:
-        running.child.process.send_signal(signal.SIGTERM)
+        running.signal(signal.SIGTERM)
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 status, ready = await running.call("GET", "/readyz")
@@ -114,10 +116,10 @@ async def test_o6_a_stop_is_announced_before_the_port_closes(
                     break
         assert status == 503
         assert len(await running.send([message(1)])) == 1  # what is still sent here is taken
-        running.child.process.send_signal(signal.SIGTERM)  # a second one is in a hurry
+        running.signal(signal.SIGTERM)  # a second one is in a hurry
         async with asyncio.timeout(PATIENCE_SECONDS):
-            assert await running.child.process.wait() == 0
-        (first, *_) = running.child.log.read_text().splitlines()
+            assert await running.exit() == 0
+        (first, *_) = running.log().splitlines()
         started = json.loads(first)
         assert started["event"] == "starting"
         assert started["config"] == str(running.config)

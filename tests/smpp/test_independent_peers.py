@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import socket
 from collections.abc import AsyncIterator
 
 import aiosmpplib
@@ -22,6 +21,7 @@ from aiosmpplib.protocol import SubmitSm as TheirSubmitSm
 from aiosmpplib.protocol import SubmitSmResp as TheirSubmitSmResp
 from aiosmpplib.state import NPI, TON, PhoneNumber
 
+from gateway.rehearsal.processes import free_port
 from smpp import vocabulary
 from smpp.pdu import DeliverSm, SubmitSm, message_octets, tlv_value
 from smpp.simulator import Profile, Simulator
@@ -181,12 +181,6 @@ class TheirServer(Watched):
                 else:
                     event.accept(f"id-{len(self.submits)}")
             self.changed()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port: int = unused.getsockname()[1]
-    return port
 
 
 async def test_our_client_against_the_server_of_smpp34() -> None:
