@@ -106,7 +106,7 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         validator=validator,
         accounts=rooms.accounts,
         policy_preview=Rehearsal(read, rooms.vault, lambda: rooms.accepter.checks),
-        explain_route=lambda message, account: _route_view(rooms.routes, message, account),
+        explain_route=lambda message, account: route_view(rooms.routes, message, account),
         messages=Messages(read, registry, rooms.vault),
         inbound=InboundMessages(read, registry, rooms.vault),
         suppressions=rooms.suppressions,
@@ -163,7 +163,8 @@ def _resolver(rooms: Rooms) -> Resolver:
     )
 
 
-def _route_view(routes: RouteTable, message: Prepared, account: str) -> RouteView:
+def route_view(routes: RouteTable, message: Prepared, account: str) -> RouteView:
+    """Which connector the message would take, and why."""
     if message.connector == SANDBOX:
         return RouteView(SANDBOX_NAME, "sandbox: it reaches no carrier")
     decision = routes.decide(message.to, message.sender, message.category, account, message.tags)

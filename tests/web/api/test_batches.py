@@ -8,7 +8,8 @@ import pytest
 
 from gateway.config.settings import HttpSettings
 from tests.web.api.test_messages import BATCH, GOOD, URL
-from tests.web.served import SUPPRESSED_NUMBER, Api, running_api
+from tests.web.rooms.messages import SUPPRESSED_NUMBER
+from tests.web.served import Api, running_api
 
 
 async def test_each_message_is_answered_in_its_place(api: Api) -> None:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from storage.ids import format_id
-from tests.web.served import NOW_MS, Api
+from tests.web.rooms.messages import NOW_MS
+from tests.web.served import Api
 
 URL = "/v1/messages"
 NOW = datetime.fromtimestamp(NOW_MS / 1000, UTC)

@@ -11,7 +11,8 @@ import pytest
 from gateway.config.settings import HttpSettings
 from gateway.config.values import Size
 from storage.faults import Overloaded, StorageDown
-from tests.web.served import NOW_MS, SUPPRESSED_NUMBER, Api, running_api
+from tests.web.rooms.messages import NOW_MS, SUPPRESSED_NUMBER
+from tests.web.served import Api, running_api
 
 GOOD = {"to": "+8613812345678", "text": "Your code is 123456"}
 URL = "/v1/messages"

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.web.served import SUPPRESSED_NUMBER, Api
+from tests.web.rooms.messages import SUPPRESSED_NUMBER
+from tests.web.served import Api
 from web.api.preview import ITEMS_MAX
 
 PATH = "/v1/messages/preview"

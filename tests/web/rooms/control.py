@@ -1,0 +1,70 @@
+"""Batches and single messages under control, what waits, and what is in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from messages.control.batches import BatchChange, BatchConflict, BatchView
+from messages.control.doubts import Resolution
+from messages.control.waiting import QueueKind, QueueView
+from tests.web.rooms.messages import Messages
+
+
+class Control(Messages):
+    """Implements MessageControl, QueueReader and DoubtResolver over the messages in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: dict[int, BatchView] = {}
+        self.resolutions: dict[int, str] = {}
+        self.resolved: list[int] = []
+
+    async def queue(self, account: int) -> QueueView:
+        self.fail()
+        mine = [item for item, _ in self.stored.values() if item.account == account]
+        kind = QueueKind(
+            connector="carrier-a", category="otp", messages=len(mine), parts=len(mine),
+            in_memory=0, oldest_seconds=1.5,
+        )  # fmt: skip
+        return QueueView([kind], {"paused": 2})
+
+    async def batch(self, account: int, batch_id: int) -> BatchView | None:
+        self.fail()
+        mine = [item for item, batch in self.stored.values() if batch == batch_id]
+        if not mine or mine[0].account != account:
+            return None
+        change = self.batches.get(batch_id, BatchView(
+            id=batch_id, until_id=0, state="active", rate=None, in_flight=0, changed_at=None
+        ))  # fmt: skip
+        change.counts = {"accepted": len(mine)}
+        return change
+
+    async def change_batch(
+        self, account: int, batch_id: int, change: BatchChange
+    ) -> BatchView | None:
+        view = await self.batch(account, batch_id)
+        if view is None:
+            return None
+        if view.state == "canceled" != change.state:
+            raise BatchConflict("batch_canceled", "canceled")
+        view.state = change.state or view.state
+        view.rate = view.rate if change.rate is msgspec.UNSET else change.rate
+        view.in_flight = 3
+        self.batches[batch_id] = view
+        return view
+
+    async def cancel(self, account: int, message_id: int) -> bool:
+        self.fail()
+        item, _ = self.stored.get(message_id, (None, None))
+        if item is None or item.account != account or message_id in self.sending:
+            return False
+        self.canceled.add(message_id)
+        return True
+
+    async def resolve(
+        self, account: int, key_id: int, action: str, message_ids: Sequence[int]
+    ) -> list[Resolution]:
+        self.resolved += message_ids
+        return [Resolution(each, self.resolutions.get(each, "not_found")) for each in message_ids]

@@ -1,0 +1,61 @@
+"""What operators see and change: keys, connectors, readiness, metrics, who was shown a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ratelimit.spec import RateSpec
+from tests.web.rooms.forced import Forced
+from web.edge.keys import StoredKey
+from web.edge.reveal_log import Revealed
+from web.samples import HistogramSample, Sample
+from web.services import Component, ConnectorUnknown, ConnectorView, Reloaded
+
+
+class Operators(Forced):
+    """Implements Operations, Readiness, KeyStore and RevealLog, of one connector that is down."""
+
+    asked: list[tuple[object, ...]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: dict[bytes, StoredKey] = {}
+        self.key_lookups = 0
+        self.components = [Component("database", True)]
+        self.samples: list[Sample | HistogramSample] = []
+        self.revealed: list[tuple[int, int, Revealed]] = []
+
+    async def find(self, key_hash: bytes) -> StoredKey | None:
+        self.key_lookups += 1
+        self.fail()
+        return self.keys.get(key_hash)
+
+    async def reload(self, *, allow_removals: bool = False) -> Reloaded:
+        """Nothing has changed, or `failure`."""
+        self.fail()
+        return Reloaded(added=[], removed=[], adjusted=[], rebinding=[], restart_needed=[])
+
+    def change_connector(
+        self, name: str, rate: RateSpec | bool | None, paused: bool | None
+    ) -> None:
+        if name != "carrier-a":
+            raise ConnectorUnknown(name)
+        self.asked.append((name, rate, paused))
+
+    def connectors(self) -> list[ConnectorView]:
+        return [
+            ConnectorView(
+                name="carrier-a", kind="smpp", up=False, reason="connection refused", binds=2,
+                binds_up=0, window=100, in_flight=0, queued=7, rate="500/s",
+            )
+        ]  # fmt: skip
+
+    async def check(self) -> list[Component]:
+        return self.components
+
+    def snapshot(self) -> Iterable[Sample | HistogramSample]:
+        return self.samples
+
+    async def note(self, account: int, key_id: int, revealed: Revealed) -> None:
+        self.fail()
+        self.revealed.append((account, key_id, revealed))
