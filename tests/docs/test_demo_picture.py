@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.demo.printing import outcome_table
 from tests.docs.demo_picture import COLUMNS, lines_of, picture
-from tests.gateway.test_demo_printing import figures
+from tests.gateway.demo.test_printing import figures
 
 SVG = Path(__file__).resolve().parents[2] / "docs" / "demo.svg"
 

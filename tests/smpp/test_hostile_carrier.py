@@ -16,7 +16,7 @@ from smpp.server import ServerSession
 from smpp.simulator import Profile, Simulator, load_profile
 from smpp.simulator.faults import Fault
 from tests.smpp.recording import LOOPS, Listener, binding, eventually, run_on, submits
-from tests.smpp.test_simulator import simulating
+from tests.smpp.simulator.test_simulator import simulating
 
 MESSAGES = 2500  # more than the faults of the profile need together, one session each
 MEMORY_BYTES_MAX = 64 * 1024 * 1024

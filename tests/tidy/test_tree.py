@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
@@ -85,6 +86,18 @@ def test_shells_are_listed_only_where_they_read_the_clock() -> None:
         assert files, entry
         written = [each for each in files if each.tree.body]
         assert not written or any(list(rules_python.clock_reads(each)) for each in written), entry
+
+
+def test_a_test_lies_in_the_folder_of_its_code() -> None:
+    tests = [each for each in PYTHON if each.path.match("test_*.py")]
+    mirrors = [each.path.relative_to("tests").parent for each in tests]
+    folders = [folder for folder in mirrors if folder.parts[0] in PACKAGES]
+    assert folders
+    none(f"tests/{folder}: no such folder of code" for folder in {*folders} if not is_code(folder))
+
+
+def is_code(folder: PurePosixPath) -> bool:
+    return any((ROOT / folder).glob("*.py"))
 
 
 def none(faults: Iterable[str]) -> None:

@@ -33,7 +33,7 @@ from smpp.simulator.receipt_text import ReceiptText, receipt_text
 from smpp.text import encode_text
 from smpp.vocabulary import MessageState
 from tests.smpp.recording import Listener, binding, eventually
-from tests.smpp.test_simulator import many, messages, receipt_fields, simulating
+from tests.smpp.simulator.test_simulator import many, messages, receipt_fields, simulating
 
 
 def states(deliveries: list[Delivery]) -> list[str]:
