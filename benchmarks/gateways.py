@@ -1,6 +1,6 @@
 """The gateway to be measured: how it is configured, what is sent to it, what its work takes.
 
-Owns what benchmarks ask of a running gateway. Judges nothing.
+Owns what benchmarks ask of a running gateway. Must not judge.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a running gateway does on the side, now and then: the list of its steps, and their loop.
 
 Owns how often each step is taken, the one connection that they share, and the renewal of the owner
-term. Each step is bounded, and stands in the room that writes its table. A step that fails because
-the database is away is taken again at its next turn.
+term. Must not do a step itself: each stands in the package that writes its table, and is bounded. A
+step that fails because the database is away is taken again at its next turn.
 """
 
 from __future__ import annotations

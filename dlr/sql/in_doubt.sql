@@ -6,8 +6,7 @@ ORDER BY id
 FOR UPDATE;
 
 -- name: in_doubt_mark
--- Marks the rows of parts in doubt. The row of a message that was stopped while in doubt has no part of its own to be
--- the best of, so it is deleted.
+-- Marks the rows of parts in doubt. A message that was stopped while in doubt has a row without a part; it is deleted.
 WITH stopped AS (
     DELETE FROM submission WHERE message_id = ANY($1::bigint[]) AND id >= $2 AND status = $3 AND part = 0
 )

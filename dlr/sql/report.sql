@@ -4,7 +4,7 @@
 -- while a part is; else delivered.
 -- `code` carries status and reason through one max(): status * 256 + reason. What still has an outbox row, or no
 -- submission row, or an open part, is pending. What went to the sandbox (connector -1) is in no report.
--- A group's place is its key in the order asked for ($13: 1 = account, 2 = category, ...), nothing last; $14 is the place
+-- A group's place is its key in the order asked for ($13: 1 = account, 2 = category, ...), nothing last. $14 is the place
 -- that a page goes on behind. A group has one place whatever is counted meanwhile, so no page repeats or skips one.
 WITH part AS (
     SELECT message_id, part, max(parts) AS parts, max(status::int * 256 + reason) AS code,

@@ -1,6 +1,6 @@
 """The demo as an application: it sends its batches, clicks links like a phone, and reads timelines.
 
-Owns what it measures on its calls. Knows nothing of the gateway's inside.
+Owns what it measures on its calls. Must not know the gateway's inside.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """An application with a key: it sends over the API, and asks what became of it.
 
-Owns its HTTP calls. Knows nothing of the gateway's inside.
+Owns its HTTP calls. Must not know the gateway's inside.
 """
 
 from __future__ import annotations

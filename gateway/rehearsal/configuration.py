@@ -1,7 +1,8 @@
 """The smsgate.toml of a gateway that is rehearsed on this machine.
 
 Owns what every such file has: a folder for the data, free ports, connectors to carriers on this
-machine, and routes to them. Everything else is text, in the words of docs/configuration.md.
+machine, and routes to them. Must not know other settings: they are text, as docs/configuration.md
+has it.
 """
 
 from __future__ import annotations

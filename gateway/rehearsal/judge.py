@@ -1,7 +1,7 @@
 """What the simulator's ledger says was really sent.
 
 Owns the comparison of the carrier's own record with the gateway's report: nothing lost, nothing
-twice.
+twice. Must not start or ask anything.
 """
 
 from __future__ import annotations

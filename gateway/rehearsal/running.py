@@ -1,7 +1,7 @@
 """A gateway as a process of its own, and an application with a key to it.
 
-Owns its start, its addresses, its signals and its end. What is asked of it over HTTP is the
-client's; its configuration is written elsewhere.
+Owns its start, its addresses, its signals and its end. Must not ask it over HTTP (the client does),
+nor write its configuration.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A simulated carrier as a process of its own.
 
-Owns its start, its ledger and its end. What its profile says is smpp.simulator's.
+Owns its start, its ledger and its end. Must not know a profile (smpp.simulator does).
 """
 
 from __future__ import annotations

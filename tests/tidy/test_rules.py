@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.tidy import rules_python, rules_sql, rules_text, test_tree
+from tests.tidy import rules_prose, rules_python, rules_sql, rules_text, test_tree
 from tests.tidy.source import Source, snippet, sources
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 LONG_BODY = "".join(f"    x{n} = {n}\n" for n in range(51))
 LONG_METHOD = LONG_BODY.replace("    ", "        ")
 LONG_DOCSTRING = '    """One.\n' + "    more\n" * 60 + '    """\n    return 1\n'
+
+HALF = "one two three four five six seven eight nine ten eleven twelve thirteen"
+LONG = f"{HALF} and {HALF}"
+FITS = "a b c d e f g h i j k l m n o p q r s t u v w x y."
 
 
 def code(text: str) -> Source:
@@ -38,6 +42,20 @@ CAUGHT: dict[Rule, list[Source]] = {
         code('"""Window."""\nx = 1\n'),
         code(""),
         snippet("smpp/__init__.py", "x = 1\n"),
+    ],
+    rules_prose.short_sentences: [
+        code(f'"""{LONG}."""\n'),
+        code(f'"""Short. {LONG}. Short."""\n'),
+        code(f'def f():\n    """Short.\n\n    - {LONG}\n    """\n'),
+        code(f'class A:\n    async def f(self):\n        """{HALF};\n        {HALF}"""\n'),
+        code(f"# {HALF}\n# and {HALF}\nx = 1\n"),
+        code(f"x = 1  # {LONG}\n"),
+        snippet("dlr/sql/ledger.sql", f"-- name: a\n-- {HALF}:\n-- {HALF}\nSELECT 1;\n"),
+    ],
+    rules_prose.owns_and_must_not: [
+        code('"""Owns the numbers in flight."""\n'),
+        code('"""Numbers in flight. Must not read a clock."""\n'),
+        code('"""The owner must not. Disowns nothing."""\n'),
     ],
     rules_python.module_state: [
         code("cache = {}\n"),
@@ -106,6 +124,19 @@ LET_THROUGH: dict[Rule, list[Source]] = {
     rules_python.module_length: [code("x = 1\n" * 400)],
     rules_python.module_docstring: [
         code('"""Owns the numbers in flight. Reads no clock."""\nx = 1\n'),
+        snippet("smpp/__init__.py", ""),
+    ],
+    rules_prose.short_sentences: [
+        code(f'"""{FITS} {FITS}"""\n'),
+        code(f'"""(One.) {FITS}\n\n- {FITS}\n- {FITS}\n"""\n'),
+        code(f'"""Short.\n\n    {LONG}\n\nShort.\n"""\n'),
+        code(f"# {HALF}\n\n# {HALF}\nx = 1  # {HALF}\n# {HALF}\n"),
+        code(f"# `{LONG}` -> ``{LONG}``.\n"),
+        code(f"x = '{LONG}'\n"),
+        snippet("dlr/sql/ledger.sql", f"-- name: a\n-- {FITS}\n-- {FITS}\nSELECT 1;\n"),
+    ],
+    rules_prose.owns_and_must_not: [
+        code('"""Owns the numbers in flight.\n\nIt must\nnot read a clock."""\n'),
         snippet("smpp/__init__.py", ""),
     ],
     rules_python.module_state: [
