@@ -92,7 +92,12 @@ def delivery_rates(counts: Mapping[str, int]) -> dict[str, Rate]:
     """Every rate of FORMULAS from outcome counts (dlr/report.py names them). A missing count
     is 0.
     """
-    return {name: _evaluate(formula, counts) for name, formula in FORMULAS.items()}
+    return rates_of(FORMULAS, counts)
+
+
+def rates_of(formulas: Mapping[str, Formula], counts: Mapping[str, int]) -> dict[str, Rate]:
+    """The rate of every formula. A count that is missing is 0."""
+    return {name: _evaluate(formula, counts) for name, formula in formulas.items()}
 
 
 def _evaluate(formula: Formula, counts: Mapping[str, int]) -> Rate:

@@ -169,7 +169,7 @@ class Gateway:
             clock=rooms.clock,
             ended=self.task_ended,
         )
-        rooms.consents, rooms.suppressions, rooms.reveals = desks.build(rooms)
+        desks.build(rooms)
 
     async def _start_links(self) -> None:
         rooms = self.rooms
@@ -203,7 +203,7 @@ class Gateway:
         rooms = self.rooms
         http = fitted(rooms.config).http
         edge = rooms.edge = services(rooms, ReloadDoor(self.reloader))
-        rooms.inbound.confirmations.connect(
+        rooms.inbound.connect(
             inbound.ConfirmationSender(edge.accepter, edge.validator, edge.accounts)
         )
         settings = server_settings(http)
@@ -249,6 +249,7 @@ class Gateway:
         rooms = self.rooms
         await rooms.suppressions.close()
         await rooms.consents.close()
+        await rooms.complaints.close()
         await rooms.reveals.close()
         await rooms.inbound.stop()
 

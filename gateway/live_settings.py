@@ -26,7 +26,7 @@ from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.wire import receipt_manners
 from gateway.wiring import connectors, sending
 from gateway.wiring.accounts import account_policies, request_rates, validity_seconds
-from gateway.wiring.inbound import opt_out_policies, sender_owners
+from gateway.wiring.inbound import complaint_ends, opt_out_policies, sender_owners
 from gateway.wiring.maintaining import kept_days
 from gateway.wiring.routes import outcome_policy, routes_of
 from gateway.wiring.rules import build_rules
@@ -73,6 +73,7 @@ class Following(msgspec.Struct):
     requests: Mapping[int, RateSpec]
     opt_outs: Mapping[int, OptOutPolicy]
     owners: SenderOwners
+    complaint_ends: Mapping[int, int | None]
     groups: ConnectorGroups
     codes: CodesOfConnectors
     manners: Mapping[str, ReceiptManners]
@@ -113,6 +114,7 @@ def prepare(rooms: Rooms, config: Config, names: Registry) -> Following:
         requests=request_rates(config, names),
         opt_outs=opt_out_policies(config, names),
         owners=sender_owners(config, names),
+        complaint_ends=complaint_ends(config, names),
         groups=connectors.groups_of(config.connectors, names.connectors),
         codes=connectors.codes_of((*config.connectors, rooms.sandbox.settings), names.connectors),
         manners={each.name: receipt_manners(each, each.name) for each in config.connectors},
@@ -135,6 +137,7 @@ def follow(rooms: Rooms, following: Following) -> frozenset[Faster]:
     rooms.shedding.follow(config.accept.waiting_max, config.accept.shed_above_percent)
     inbound = rooms.inbound.recorder
     inbound.opt_outs.policies, inbound.owners = following.opt_outs, following.owners
+    rooms.complaints.ends = following.complaint_ends
     rooms.dispatcher.recorder.groups = rooms.parked.groups = following.groups
     rooms.dispatcher.recorder.codes = following.codes
     rooms.silence.after_hours = config.limits.unknown_after_hours

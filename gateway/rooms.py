@@ -30,6 +30,7 @@ from messages.accept.shedding import SheddingAccepter
 from messages.control.service import Control
 from messages.models import AccountPolicy
 from messages.rules.rules import Rules
+from recipients.complaint_desk import ComplaintDesk
 from recipients.consent_desk import ConsentDesk
 from recipients.suppression_desk import SuppressionDesk
 from shortlinks.service import LinkService
@@ -80,6 +81,7 @@ class Rooms:
     inbound: InboundService = field(init=False)
     suppressions: SuppressionDesk = field(init=False)
     consents: ConsentDesk = field(init=False)
+    complaints: ComplaintDesk = field(init=False)
     reveals: AuditedReveals = field(init=False)
     accepter: MessageAccepter = field(init=False)
     idempotency: Idempotency = field(init=False)

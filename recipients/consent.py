@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
@@ -21,32 +22,59 @@ _SQL = sql.load("recipients")
 ID_MAX = 2**63 - 1
 
 
-class Consent(msgspec.Struct, frozen=True, kw_only=True):
-    """One word of one person. `granted` False: consent is withdrawn."""
+class ConsentFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What one word says, but not whose it is. `granted` False: consent is withdrawn.
 
-    account: int
+    `text_version`: which wording the person saw. `operator`: who took it. `address`: the IP address
+    it was given from.
+    """
+
     category: int
-    to_idx: bytes
-    to_enc: bytes
     granted: bool
     source: str
     text_version: str | None
     evidence: str | None
     at: datetime
+    purpose: str | None = None
+    channel: str | None = None
+    operator: str | None = None
+    address: str | None = None
+    incentive: str | None = None
 
 
-class RecordedConsent(msgspec.Struct, frozen=True, kw_only=True):
+FACTS = ConsentFacts.__struct_fields__
+
+
+class Consent(ConsentFacts, frozen=True, kw_only=True):
+    """One word of one person."""
+
+    account: int
+    to_idx: bytes
+    to_enc: bytes
+
+
+class RecordedConsent(ConsentFacts, frozen=True, kw_only=True):
     """The same, as it stands in the ledger."""
 
     id: int
-    category: int
     to_enc: bytes
-    granted: bool
-    source: str
-    text_version: str | None
-    evidence: str | None
-    at: datetime
     recorded_at: datetime
+
+
+def facts_of(word: ConsentFacts) -> dict[str, Any]:
+    """By name."""
+    return {name: getattr(word, name) for name in FACTS}
+
+
+def missing(word: ConsentFacts) -> tuple[str, ...]:
+    """What an authority asks for and this word does not say; a withdrawal owes nothing."""
+    if not word.granted:
+        return ()
+    asked = ("purpose", "channel", "text_version", "evidence")
+    lacking = [name for name in asked if getattr(word, name) is None]
+    if word.operator is None and word.address is None:
+        lacking.append("operator")
+    return tuple(lacking)
 
 
 async def record(connection: Connection, consent: Consent) -> RecordedConsent:
@@ -54,19 +82,15 @@ async def record(connection: Connection, consent: Consent) -> RecordedConsent:
     row = await connection.fetchrow(
         _SQL["consent_add"],
         consent.account, consent.category, consent.to_idx, consent.to_enc, consent.granted,
-        consent.source, consent.text_version, consent.evidence, consent.at,
+        consent.source, consent.text_version, consent.evidence, consent.at, consent.purpose,
+        consent.channel, consent.operator, consent.address, consent.incentive,
     )  # fmt: skip
     assert row is not None
     return RecordedConsent(
         id=row["id"],
-        category=consent.category,
         to_enc=consent.to_enc,
-        granted=consent.granted,
-        source=consent.source,
-        text_version=consent.text_version,
-        evidence=consent.evidence,
-        at=consent.at,
         recorded_at=row["recorded_at"],
+        **facts_of(consent),
     )
 
 

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import asyncpg
-import msgspec
 
 from recipients import consent
-from recipients.consent import ID_MAX, Consent, RecordedConsent
+from recipients.consent import ID_MAX, Consent, ConsentFacts, RecordedConsent, facts_of
 from storage.crypto import NumberVault
 from storage.group_commit import GroupCommit
 from storage.one_commit import committed
@@ -23,17 +22,6 @@ from storage.reading import reading
 
 WORDS_PER_FLUSH_MAX = 100
 WORDS_WAITING_MAX = 1_000
-
-
-class ConsentFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What an entry says, without its number."""
-
-    category: int
-    granted: bool
-    source: str
-    text_version: str | None
-    evidence: str | None
-    at: datetime
 
 
 class ConsentWord(ConsentFacts, frozen=True, kw_only=True):
@@ -69,14 +57,9 @@ class ConsentDesk:
     async def record(self, account: int, word: ConsentWord) -> ConsentView:
         sealed = Consent(
             account=account,
-            category=word.category,
             to_idx=self._vault.index(word.number),
             to_enc=self._vault.seal(word.number),
-            granted=word.granted,
-            source=word.source,
-            text_version=word.text_version,
-            evidence=word.evidence,
-            at=word.at,
+            **facts_of(word),
         )
         return self._view(await committed(self.commits, sealed))
 
@@ -105,11 +88,6 @@ class ConsentDesk:
         return ConsentView(
             id=recorded.id,
             number=self._vault.open_or_none(recorded.to_enc),
-            category=recorded.category,
-            granted=recorded.granted,
-            source=recorded.source,
-            text_version=recorded.text_version,
-            evidence=recorded.evidence,
-            at=recorded.at,
             recorded_at=recorded.recorded_at,
+            **facts_of(recorded),
         )

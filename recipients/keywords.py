@@ -1,7 +1,7 @@
 """Keywords: is this reply a word by which people opt out, or back in?
 
-Owns how a reply is read, and the words that come with smsgate. Must not know who texted, nor what
-follows.
+Owns how a reply is read, and the words that come with smsgate. Must not know what else an account
+listens for (replies.py), who texted, nor what follows.
 
 The whole message must consist of such words, of what people copy in front of them ("reply", 回复)
 and of courtesies. A sentence that holds a word ("please don't stop") is a sentence.
@@ -56,7 +56,7 @@ class Keyword(Enum):
 class _Said(IntFlag):
     """What a reply says. WEAK words opt out, but also mean something else.
 
-    A single letter may be a signature; END may end a text.
+    A single letter may be a signature; END may end a text. OTHER is what the account listens for.
     """
 
     OPT_OUT = 1
@@ -65,72 +65,92 @@ class _Said(IntFlag):
     SEVERAL_WEAK = 8
     PREFIX = 16
     COURTESY = 32
+    OTHER = 64
 
 
 class KeywordSets(msgspec.Struct, frozen=True):
-    """The words of one account, folded."""
+    """The words of one account, folded. `others`: those that ask for something else."""
 
     opt_out: frozenset[str]
     opt_in: frozenset[str]
+    others: frozenset[str] = frozenset()
 
     @classmethod
     def of(
         cls, opt_out: Iterable[str] = OPT_OUT_WORDS, opt_in: Iterable[str] = OPT_IN_WORDS
     ) -> KeywordSets:
         """Raises ValueError of one line for a word that says nothing, or that says both."""
-        sets = cls(_words(opt_out), _words(opt_in))
+        sets = cls(words_of(opt_out), words_of(opt_in))
         both = sets.opt_out & sets.opt_in
         if both:
             raise ValueError(f"{min(both)!r} opts out and in")
         return sets
 
 
-def _words(words: Iterable[str]) -> frozenset[str]:
-    folded: set[str] = set()
-    for word in words:
-        bare = "".join(atoms(word))
-        if not bare:
-            raise ValueError(f"{word!r} has no letter and no digit")
-        folded.add(bare)
-    return frozenset(folded)
+class Heard(msgspec.Struct, frozen=True):
+    """What a reply asks for. `others`: it is made of words of ours, and one of KeywordSets.others
+    is among them.
+    """
+
+    keyword: Keyword | None = None
+    others: bool = False
+
+
+def folded(word: str) -> str:
+    """A word as it is compared. Raises ValueError for one that says nothing."""
+    bare = "".join(atoms(word))
+    if not bare:
+        raise ValueError(f"{word!r} has no letter and no digit")
+    return bare
+
+
+def words_of(words: Iterable[str]) -> frozenset[str]:
+    """Folded. Raises ValueError as `folded` does."""
+    return frozenset(map(folded, words))
 
 
 _AROUND: Mapping[str, _Said] = MappingProxyType(
     {
-        **dict.fromkeys(_words(_PREFIXES), _Said.PREFIX),
-        **dict.fromkeys(_words(_COURTESIES), _Said.COURTESY),
+        **dict.fromkeys(words_of(_PREFIXES), _Said.PREFIX),
+        **dict.fromkeys(words_of(_COURTESIES), _Said.COURTESY),
     }
 )
 
 
 def keyword_of(text: str, sets: KeywordSets) -> Keyword | None:
-    """What the whole of `text` asks for; None for every other message.
+    """Whether the whole of `text` opts out or in; None for every other message."""
+    return heard(text, sets).keyword
+
+
+def heard(text: str, sets: KeywordSets) -> Heard:
+    """What the whole of `text` asks for.
 
     Who says both is out: a doubt is no consent. A weak word counts beside another opt-out word,
     behind a prefix, or alone.
     """
     if len(text) > CHARACTERS_MAX:
-        return None
+        return Heard()
     readings = _readings(atoms(text), sets)
+    others = any(said & _Said.OTHER for said in readings)
     if any(map(_opts_out, readings)):
-        return Keyword.OPT_OUT
+        return Heard(Keyword.OPT_OUT, others)
     weak_or_out = _Said.OPT_OUT | _Said.WEAK
     if any(said & _Said.OPT_IN and not said & weak_or_out for said in readings):
-        return Keyword.OPT_IN
-    return None
+        return Heard(Keyword.OPT_IN, others)
+    return Heard(None, others)
 
 
 def _opts_out(said: _Said) -> bool:
     if said & _Said.OPT_OUT:
         return True
-    if not said & _Said.WEAK or said & (_Said.SEVERAL_WEAK | _Said.OPT_IN):
+    if not said & _Said.WEAK or said & (_Said.SEVERAL_WEAK | _Said.OPT_IN | _Said.OTHER):
         return False
     return bool(said & _Said.PREFIX) or not said & _Said.COURTESY
 
 
 def _readings(pieces: list[str], sets: KeywordSets) -> Collection[_Said]:
     """What the pieces say, for each way to read all of them, in order, as known words."""
-    longest = max(map(len, (*sets.opt_out, *sets.opt_in, *_AROUND)))
+    longest = max(map(len, (*sets.opt_out, *sets.opt_in, *sets.others, *_AROUND)))
     # What was said up to each piece, and the weak word in it.
     reached: list[set[tuple[_Said, str]]] = [set() for _ in range(len(pieces) + 1)]
     reached[0].add((_Said(0), ""))
@@ -153,6 +173,8 @@ def _meanings(word: str, sets: KeywordSets) -> Iterator[_Said]:
         yield _Said.WEAK if weak else _Said.OPT_OUT
     if word in sets.opt_in:
         yield _Said.OPT_IN
+    if word in sets.others:
+        yield _Said.OTHER
     if word in _AROUND:
         yield _AROUND[word]
 

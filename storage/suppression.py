@@ -129,6 +129,25 @@ async def add_new(
     return _keys(rows)
 
 
+async def harden(
+    connection: Connection, entries: Sequence[Suppression], created_at: datetime
+) -> None:
+    """As `add_new`, for good: an entry of before that a word could undo, or time, is replaced."""
+    ordered = sorted(entries, key=lambda entry: entry.key)
+    await connection.execute(
+        _SQL["suppression_harden"],
+        [entry.to_idx for entry in ordered],
+        [entry.account for entry in ordered],
+        [entry.category for entry in ordered],
+        [entry.reason for entry in ordered],
+        [entry.source for entry in ordered],
+        [entry.message_id for entry in ordered],
+        [entry.detail for entry in ordered],
+        [entry.to_enc for entry in ordered],
+        created_at,
+    )
+
+
 async def remove(
     connection: Connection,
     recipients: Sequence[bytes],

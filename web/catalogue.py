@@ -152,6 +152,12 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
             "counter", "Of them with a header that esm_class does not tell of.", ("connector",)
         ),
         "sms_inbound_messages_total": MetricKind("counter", "Messages from handsets committed."),
+        "sms_inbound_replies_total": MetricKind(
+            "counter",
+            "Messages from handsets committed, by what kind of reply they are: `opt_out`, "
+            "`opt_in`, `help`, `keyword`, `rating` or `other`.",
+            ("class",),
+        ),
         "sms_inbound_incomplete_total": MetricKind(
             "counter", "Of them with gaps, since parts did not come in time."
         ),
@@ -176,10 +182,24 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_optout_replies_total": MetricKind(
             "counter", "Confirmations of an opt-out, by what became of them.", ("outcome",)
         ),
+        "sms_help_replies_total": MetricKind(
+            "counter", "Replies to who asked for help, by what became of them.", ("outcome",)
+        ),
+        "sms_optout_apply_latency_seconds": MetricKind(
+            "histogram",
+            "From the carrier's delivery of a word that opts out until nothing more is written to "
+            "that number.",
+        ),
         "sms_optout_violations_total": MetricKind(
             "counter",
             "Marketing messages of all processes that went out after their recipient's opt-out. "
             "Must stay 0.",
+        ),
+        "sms_complaints_total": MetricKind(
+            "counter",
+            "Complaints told to this process, by where from and the connector of the message they "
+            "are about.",
+            ("source", "connector"),
         ),
         "sms_inbound_unstorable_total": MetricKind(
             "counter", "Messages from handsets that PostgreSQL refused, each logged."

@@ -17,6 +17,7 @@ from dlr.codes import SHIPPED, CodeClass, rows
 from dlr.rates import FORMULAS, Formula
 from dlr.reasons import REASONS, Reason
 from dlr.status import STATUSES
+from recipients.reply_report import REPLY_FORMULAS
 
 # Kinds on the timeline. A part or message that ended has the name of its status there.
 EVENT_KINDS: Mapping[str, str] = MappingProxyType(
@@ -86,6 +87,14 @@ def render() -> str:
             "interval. Over nothing a rate has no value, which is not 0.",
             ("Rate", "Formula"),
             [(f"`{name}`", _formula(formula)) for name, formula in FORMULAS.items()],
+        ),
+        _table(
+            "Rates of replies",
+            "Of `GET /v1/reports/replies`. A reply belongs to the message that it answers. "
+            "`…_delivered` are the delivered messages that were answered with that class, or "
+            "complained of; each counts once.",
+            ("Rate", "Formula"),
+            [(f"`{name}`", _formula(formula)) for name, formula in REPLY_FORMULAS.items()],
         ),
         _table(
             "Carriers' codes",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 from aiohttp import web
 
+from web.api.complaints import ComplaintsApi
 from web.api.consents import ConsentsApi
 from web.api.control import ControlApi
 from web.api.doubts import ResolveApi
@@ -17,6 +18,7 @@ from web.api.messages import MessagesApi
 from web.api.numbers import NumbersApi
 from web.api.operations import OperationsApi
 from web.api.preview import PreviewApi
+from web.api.proofs import ProofsApi
 from web.api.raw_deliveries import RawApi
 from web.api.reports import ReportsApi
 from web.api.single_posts import SinglePosts
@@ -71,6 +73,8 @@ def create_app(services: Services, settings: ServerSettings) -> web.Application:
         *SuppressionsApi(services, access, bodies).routes(),
         *NumbersApi(services, access).routes(),
         *ConsentsApi(services, access, bodies).routes(),
+        *ComplaintsApi(services, access, bodies).routes(),
+        *ProofsApi(services, access).routes(),
         *RawApi(services, access).routes(),
     ]
     operations = OperationsApi(services, access, bodies)

@@ -27,8 +27,10 @@ from messages.reading.listing import MessageFilter
 from messages.reading.reader import MessagePage, MessageView
 from messages.reading.timeline import Timeline, TimelinePage
 from ratelimit.spec import RateSpec
+from recipients.complaint_desk import ComplaintFilter, ComplaintView, ComplaintWord
 from recipients.consent_desk import ConsentView, ConsentWord
 from recipients.number_view import NumberView
+from recipients.proof import Proof
 from recipients.suppression_desk import (
     Suppress,
     SuppressionFilter,
@@ -213,6 +215,29 @@ class ConsentLedger(Protocol):
         """Entries recorded before an id, the latest first."""
 
 
+class ComplaintBook(Protocol):
+    """Complaints about an account's messages. Both raise StorageDown."""
+
+    async def record(
+        self, account: int, actor: str, word: ComplaintWord
+    ) -> tuple[ComplaintView, bool]:
+        """Committed, in force; and whether it is new. Raises ComplaintRefused, ComplaintConflict,
+        Overloaded.
+        """
+
+    async def listed(
+        self, account: int, wanted: ComplaintFilter, *, before: int | None, limit: int
+    ) -> list[ComplaintView]:
+        """The latest recorded first, before an id."""
+
+
+class ProofReader(Protocol):
+    """All that is on record of one number."""
+
+    async def proof(self, account: int, number: str) -> Proof:
+        """As one state of the database has it. Raises StorageDown."""
+
+
 class RawDeliveries(Protocol):
     """What carriers delivered."""
 
@@ -313,6 +338,24 @@ class FunnelReporter(Protocol):
         """
 
 
+class ReplyReporter(Protocol):
+    """Replies and complaints about the messages an account created in [since, until)."""
+
+    @property
+    def reply_dimensions(self) -> Sequence[str]:
+        """What `group_by` of the report on replies may name."""
+
+    async def replies(
+        self,
+        account: int,
+        since: datetime,
+        until: datetime,
+        group_by: Sequence[str],
+        page: GroupPage,
+    ) -> Report:
+        """By class. Raises StorageDown, ReportTooSlow."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Everything the handlers reach. `accounts` by the id of table `account`."""
@@ -329,10 +372,13 @@ class Services:
     suppressions: SuppressionList
     numbers: NumberReader
     consents: ConsentLedger
+    complaints: ComplaintBook
+    proofs: ProofReader
     control: MessageControl
     queues: QueueReader
     reports: DeliveryReporter
     funnels: FunnelReporter
+    replies: ReplyReporter
     connectors: Callable[[], Sequence[ConnectorView]]
     operations: Operations
     readiness: Readiness

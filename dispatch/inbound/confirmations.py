@@ -1,10 +1,10 @@
-"""Confirmations of opt-outs: the one reply to who has just opted out.
+"""Confirmations: the one reply to who has just opted out, and to who asks for help.
 
-Owns what is owed, and its bound. Must not write to the wire: it hands an ordinary message to the
-accepter. That message goes once, in spite of the suppression it confirms (`MessageOptions.exempt`).
+Owns what is owed of one of the two, and its bound. Must not write to the wire: it hands an ordinary
+message to the accepter. That goes once, in spite of a suppression (`MessageOptions.exempt`).
 
-It is sent after the commit of the opt-out. A process that dies in between owes it no more; that is
-better than to send it twice.
+It is sent after the commit. A process that dies in between owes it no more; that is better than to
+send it twice.
 """
 
 from __future__ import annotations

@@ -252,6 +252,7 @@ class MessageIntake:
             certainly_new=several or fingerprint in self._answered,
             unclear=unclear,
             read_as=found.guess,
+            arrived=self._shared.monotonic(),
         )
 
     def _guessed(self, guess: Guess) -> None:

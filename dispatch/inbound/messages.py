@@ -15,16 +15,27 @@ import msgspec
 from dispatch.inbound.owners import plain
 from dispatch.inbound.parts import REPEAT_SECONDS
 from dispatch.inbound.records import Received
+from recipients.replies import OTHER, Reply, ReplyClass
 from storage import sql
 from storage.ids import id_at
 from storage.pool import Connection
 
 _SQL = sql.load("dispatch")
 ANSWER_DAYS = 7  # a reply after this is no answer to what was sent before
+WAIT_DAYS = 45  # between a message's acceptance and its submit: a schedule, then quiet hours
+CANDIDATES_MAX = 200  # messages from one sender to one handset that are looked at, the newest
+
+
+class Answered(msgspec.Struct, frozen=True, gc=False):
+    """The message that a reply answers; `submitted_at` None: its result is not stored yet."""
+
+    message_id: int
+    account: int
+    submitted_at: datetime | None
 
 
 class InboundRow(msgspec.Struct, gc=False):
-    """One row of `inbound_message`, column for column."""
+    """One row of `inbound_message`."""
 
     id: int
     connector: int
@@ -35,14 +46,39 @@ class InboundRow(msgspec.Struct, gc=False):
     text: str
     parts: int
     parts_missing: int
-    keyword: str | None
     answers: int | None
     fingerprint: bytes
     unclear: str | None = None
     read_as: str | None = None
+    reply: Reply = OTHER
+
+    @property
+    def keyword(self) -> str | None:
+        """As the release before wrote it: opt_out or opt_in."""
+        return self.kind if self.reply.kind in KEYWORDS else None
+
+    @property
+    def kind(self) -> str:
+        """The label of the class."""
+        return self.reply.kind.value
+
+    @property
+    def name(self) -> str | None:
+        """What the account calls its word."""
+        return self.reply.name
+
+    @property
+    def rating(self) -> int | None:
+        """The number of a rating."""
+        return self.reply.rating
 
 
-_COLUMNS = InboundRow.__struct_fields__
+KEYWORDS = (ReplyClass.OPT_OUT, ReplyClass.OPT_IN)
+_COLUMNS = (
+    "id", "connector", "account", "from_enc", "from_idx", "destination", "text", "parts",
+    "parts_missing", "keyword", "answers", "fingerprint", "unclear", "read_as", "kind", "name",
+    "rating",
+)  # fmt: skip
 
 
 async def without_repeats(
@@ -69,10 +105,10 @@ async def without_repeats(
 
 async def answered(
     connection: Connection, asked: Sequence[tuple[int, bytes, str]], now: datetime
-) -> Mapping[int, tuple[int, int]]:
-    """For each (inbound id, handset's index, destination): the (message, account) that it answers.
+) -> Mapping[int, Answered]:
+    """For each (inbound id, handset's index, destination) the message that it answers.
 
-    Where an id is asked about under several indexes, the last one counts.
+    An id may be asked about under several indexes.
     """
     rows = await connection.fetch(
         _SQL["answered"],
@@ -80,12 +116,12 @@ async def answered(
         [from_idx for _, from_idx, _ in asked],
         [plain(destination) for _, _, destination in asked],
         id_at(now - timedelta(days=ANSWER_DAYS)),
+        id_at(now - timedelta(days=ANSWER_DAYS + WAIT_DAYS)),
+        CANDIDATES_MAX,
     )
-    found: dict[int, tuple[int, int]] = {}
-    for row in rows:
-        answer = (row["message_id"], row["account"])
-        found[row["id"]] = max(answer, found.get(row["id"], answer))
-    return found
+    return {
+        row["id"]: Answered(row["message_id"], row["account"], row["submitted_at"]) for row in rows
+    }
 
 
 async def insert(connection: Connection, rows: Sequence[InboundRow]) -> None:

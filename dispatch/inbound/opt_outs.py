@@ -1,7 +1,7 @@
-"""Keywords (STOP, START): from a word to the suppression, in the message's own transaction.
+"""Opt-outs and other replies: from a reply to what follows, in the message's own transaction.
 
-Owns what a keyword leads to in each account, and the counts. Must not decide what is a keyword
-(recipients/keywords.py) nor write the table itself (storage does).
+Owns what a reply leads to in each account, and the counts. Must not decide what a reply is
+(recipients/replies.py) nor write the table itself (storage does).
 
 The sending side is told of an opt-out before it is committed. So nothing is written to that number
 after the commit.
@@ -9,42 +9,50 @@ after the commit.
 
 from __future__ import annotations
 
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
+from typing import Literal
 
 import msgspec
 
-from dispatch.inbound.messages import InboundRow
+from dispatch.inbound.latency import ApplyLatency
+from dispatch.inbound.messages import Answered, InboundRow
+from dispatch.inbound.records import Received
 from dlr.reasons import Reason
 from recipients.just_stopped import JustStopped
-from recipients.keywords import Keyword, KeywordSets, keyword_of
+from recipients.replies import OTHER, RATING_HOURS, Reply, ReplyClass, ReplyWords, read
 from storage import audit, suppression
 from storage.audit import AuditEntry
 from storage.categories import Category
 from storage.ids import IdSource
 from storage.pool import Connection
-from storage.suppression import Key, Suppression
+from storage.suppression import EVERY_CATEGORY, Key, Suppression
 
 SOURCE = "keyword"
 ADDED, REMOVED = "suppression.add", "suppression.remove"
+HELP_AGAIN_SECONDS = 600  # two machines that answer each other must not go on for ever
+HELPED_MAX = 10_000
 
 
 class OptOutPolicy(msgspec.Struct, frozen=True):
-    """What an account does about keywords. `category` as in the table; -1 for all."""
+    """What an account does about replies. `category` as in the table; -1 for all."""
 
-    sets: KeywordSets
+    words: ReplyWords
     category: int = int(Category.MARKETING)
     reply: str = ""
+    help_reply: str = ""
 
 
 class Confirmation(msgspec.Struct, frozen=True):
-    """A reply owed to who has just opted out. `sender` is the number that was texted."""
+    """A reply owed to who has just opted out, or asked for help. `sender` was texted."""
 
     account: int
     to: str
     sender: str
     text: str
+    to_whom: Literal["opt_out", "help"] = "opt_out"
 
 
 class Applied(msgspec.Struct):
@@ -55,7 +63,7 @@ class Applied(msgspec.Struct):
 
 
 class OptOuts:
-    """Reads keywords and changes the suppression list."""
+    """Reads replies and changes the suppression list."""
 
     def __init__(
         self,
@@ -64,20 +72,35 @@ class OptOuts:
         stopped: JustStopped,
         ids: IdSource,
         wall_ms: Callable[[], int],
+        monotonic: Callable[[], float],
     ) -> None:
-        """`policies` by account. An account without one has the default keywords."""
+        """`policies` by account. An account without one has the default words.
+
+        `monotonic` is the clock of Received.arrived.
+        """
         self.policies = policies
-        self._usual = OptOutPolicy(KeywordSets.of())
+        self._usual = OptOutPolicy(ReplyWords.of())
         self._stopped = stopped
         self._ids = ids
         self._wall_ms = wall_ms
+        self._monotonic = monotonic
+        self._helped: OrderedDict[tuple[bytes, str], float] = OrderedDict()
         self.opted_out = 0
         self.opted_in = 0
+        self.classes: Counter[str] = Counter()
+        self.latency = ApplyLatency()
 
-    def keyword(self, account: int, text: str) -> str | None:
-        """What this whole text asks for, in the stored form."""
-        keyword = keyword_of(text, self._policy(account).sets)
-        return None if keyword is None else keyword.value
+    def read(
+        self, account: int, message: Received, answer: Answered | None, now: datetime
+    ) -> Reply:
+        """What a message asks for; with a gap in it, nothing."""
+        if message.parts_missing:
+            return OTHER
+        answers = answer is not None and (
+            answer.submitted_at is None
+            or now - answer.submitted_at <= timedelta(hours=RATING_HOURS)
+        )
+        return read(message.text, self._policy(account).words, answers=answers)
 
     async def apply(
         self,
@@ -95,10 +118,10 @@ class OptOuts:
             return Applied()
         asked = list(last.values())
         added = await self._opt_out(
-            connection, [row for row in asked if row.keyword == Keyword.OPT_OUT.value]
+            connection, [row for row in asked if row.reply.kind is ReplyClass.OPT_OUT]
         )
         removed = await self._opt_in(
-            connection, [row for row in asked if row.keyword == Keyword.OPT_IN.value], others
+            connection, [row for row in asked if row.reply.kind is ReplyClass.OPT_IN], others
         )
         await audit.append(
             connection,
@@ -109,17 +132,48 @@ class OptOuts:
         )
         return Applied({row.id: self._policy(row.account).reply for row in added}, len(removed))
 
-    def committed(self, applied: Applied) -> None:
-        """Count what was committed."""
+    def committed(
+        self, received: Sequence[Received], rows: Sequence[InboundRow], applied: Applied
+    ) -> list[Confirmation]:
+        """Count what was committed; returns the replies that are owed for it."""
         self.opted_out += len(applied.replies)
         self.opted_in += applied.opted_in
+        now = self._monotonic()
+        owed: list[Confirmation] = []
+        for message, row in zip(received, rows, strict=True):
+            self.classes[row.kind] += 1
+            if row.id in applied.replies:
+                self.latency.observe(max(0.0, now - message.arrived))
+            text, to_whom = self._owed(row, applied, now)
+            if text:
+                owed.append(
+                    Confirmation(row.account, message.source, row.destination, text, to_whom)
+                )
+        return owed
+
+    def _owed(
+        self, row: InboundRow, applied: Applied, now: float
+    ) -> tuple[str | None, Literal["opt_out", "help"]]:
+        if row.reply.kind is not ReplyClass.HELP:
+            return applied.replies.get(row.id), "opt_out"
+        text = self._policy(row.account).help_reply
+        asked = (row.from_idx, row.destination)
+        before = self._helped.get(asked)
+        if not text or (before is not None and now - before < HELP_AGAIN_SECONDS):
+            return None, "help"
+        self._helped[asked] = now
+        self._helped.move_to_end(asked)
+        if len(self._helped) > HELPED_MAX:
+            self._helped.popitem(last=False)
+        return text, "help"
 
     async def _opt_out(
         self, connection: Connection, rows: Sequence[InboundRow]
     ) -> list[InboundRow]:
         by_key: dict[Key, InboundRow] = {}
         for row in rows:
-            by_key[row.from_idx, row.account, self._policy(row.account).category] = row
+            for category in self._categories(row):
+                by_key[row.from_idx, row.account, category] = row
         now_ms = self._wall_ms()
         entries = [
             Suppression(
@@ -138,7 +192,14 @@ class OptOuts:
         # Not before this moment: what was written until now was written before the opt-out.
         since = datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
         new = await suppression.add_new(connection, entries, since)
-        return [row for key, row in by_key.items() if key in new]
+        return list({row.id: row for key, row in by_key.items() if key in new}.values())
+
+    def _categories(self, row: InboundRow) -> set[int]:
+        """What this opt-out ends; that of everything ends the others, too."""
+        named = set(row.reply.categories)
+        if row.reply.usual:
+            named.add(self._policy(row.account).category)
+        return {EVERY_CATEGORY} if EVERY_CATEGORY in named else named
 
     async def _opt_in(
         self,

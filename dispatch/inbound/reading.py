@@ -36,13 +36,17 @@ class InboundView(msgspec.Struct, kw_only=True):
     connector: str | None
     unclear: str | None = None
     read_as: str | None = None
+    kind: str | None = None  # its class; None: a release before stored it
+    name: str | None = None
+    rating: int | None = None
 
 
 class InboundFilter(msgspec.Struct, kw_only=True, frozen=True):
-    """Messages received in [since, until), ms since the epoch."""
+    """Messages received in [since, until), of one class; None: of any."""
 
     since: datetime | None = None
     until: datetime | None = None
+    kind: str | None = None
 
 
 class InboundMessages:
@@ -67,7 +71,9 @@ class InboundMessages:
         end = ID_MAX if wanted.until is None else id_at(wanted.until)
         end = end if before is None else min(end, before)
         async with reading(self._pool) as connection:
-            rows = await connection.fetch(_SQL["inbound_list"], accounts, first, end, limit)
+            rows = await connection.fetch(
+                _SQL["inbound_list"], accounts, first, end, limit, wanted.kind
+            )
         return [
             InboundView(
                 id=row["id"],
@@ -81,6 +87,9 @@ class InboundMessages:
                 connector=self._registry.connector_name(row["connector"]),
                 unclear=row["unclear"],
                 read_as=row["read_as"],
+                kind=row["class"],
+                name=row["keyword_name"],
+                rating=row["rating"],
             )
             for row in rows
         ]

@@ -17,7 +17,7 @@ import structlog
 
 from dispatch.inbound import messages, parts
 from dispatch.inbound.messages import InboundRow
-from dispatch.inbound.opt_outs import Applied, Confirmation, OptOuts
+from dispatch.inbound.opt_outs import Confirmation, OptOuts
 from dispatch.inbound.owners import SenderOwners
 from dispatch.inbound.records import Arrival, PartRow, Received
 from dispatch.raw import rows as raw
@@ -153,8 +153,9 @@ class InboundRecorder:
         counters.incomplete += sum(message.parts_missing > 0 for message in new)
         counters.repeated += len(received) - len(new)
         self._answer(arrivals)
-        self.opt_outs.committed(applied)
-        self._confirm(new, rows, applied)
+        owed = self.opt_outs.committed(new, rows, applied)
+        if owed:
+            self.owe(owed)
         self.committed()
 
     async def _rows(
@@ -170,9 +171,8 @@ class InboundRecorder:
         answered = await messages.answered(connection, asked, now)
         rows: list[InboundRow] = []
         for message, from_enc, from_idx in zip(new, sealed, indexes, strict=True):
-            answers, account = answered.get(message.id, (None, None))
-            account = self.owners.owner(message.destination) if account is None else account
-            whole = message.parts_missing == 0
+            answer = answered.get(message.id)
+            account = self.owners.owner(message.destination) if answer is None else answer.account
             rows.append(
                 InboundRow(
                     id=message.id,
@@ -184,25 +184,14 @@ class InboundRecorder:
                     text=message.text,
                     parts=message.parts,
                     parts_missing=message.parts_missing,
-                    keyword=self.opt_outs.keyword(account, message.text) if whole else None,
-                    answers=answers,
+                    answers=None if answer is None else answer.message_id,
                     fingerprint=message.fingerprint,
                     unclear=message.unclear,
                     read_as=message.read_as,
+                    reply=self.opt_outs.read(account, message, answer, now),
                 )
             )
         return rows
-
-    def _confirm(
-        self, new: Sequence[Received], rows: Sequence[InboundRow], applied: Applied
-    ) -> None:
-        owed = [
-            Confirmation(row.account, message.source, row.destination, text)
-            for message, row in zip(new, rows, strict=True)
-            if (text := applied.replies.get(row.id))
-        ]
-        if owed:
-            self.owe(owed)
 
     def _answer(self, arrivals: Sequence[Arrival]) -> None:
         """After the commit: send deliver_sm_resp, with one write per bind."""

@@ -35,6 +35,7 @@ class Received(msgspec.Struct, gc=False):
     says. `read_as`: the alphabet of its text, where data_coding alone does not say it.
     `certainly_new`: equal content was answered on a session that lives, so the carrier is not
     repeating itself.
+    `arrived`: monotonic seconds at which the last of it came.
     """
 
     id: int
@@ -49,6 +50,7 @@ class Received(msgspec.Struct, gc=False):
     certainly_new: bool = False
     unclear: Unclear | None = None
     read_as: Guess | None = None
+    arrived: float = 0.0
 
 
 class Arrival(msgspec.Struct):

@@ -15,9 +15,10 @@ from itertools import count
 import structlog
 
 from dispatch.inbound import parts
-from dispatch.inbound.confirmations import Confirmations
+from dispatch.inbound.confirmations import Confirmations, SendConfirmations
 from dispatch.inbound.intake import InboundShared, MessageIntake
 from dispatch.inbound.joining import Joining
+from dispatch.inbound.opt_outs import Confirmation
 from dispatch.inbound.records import Received
 from dispatch.inbound.violations import ViolationAudit
 from recipients.just_stopped import JustStopped
@@ -65,9 +66,10 @@ class InboundService:
         self.recorder = shared.recorder
         self.stopped = stopped
         self.confirmations = Confirmations()
+        self.help_replies = Confirmations()
         self.violations = ViolationAudit(self._now(), timedelta(seconds=audit_lag_seconds))
         self._joining = Joining(dedicated, term, _store)
-        self.recorder.owe = self.confirmations.owe
+        self.recorder.owe = self._owe
         self.recorder.answered = self._answered
         self.recorder.committed = self._committed
 
@@ -89,6 +91,11 @@ class InboundService:
         )
         self.intakes[connector] = intake
         return intake
+
+    def connect(self, hand_over: SendConfirmations) -> None:
+        """The way out for replies, once it is built."""
+        self.confirmations.connect(hand_over)
+        self.help_replies.connect(hand_over)
 
     async def start(self, connection: Connection) -> None:
         """Take over what waits for missing parts, before a carrier can send any. Then run the
@@ -115,7 +122,8 @@ class InboundService:
     async def _tick(self) -> None:
         tick = next(self._ticks)
         await self.expire()
-        await self.confirmations.send(self._wall_ms())
+        for replies in (self.confirmations, self.help_replies):
+            await replies.send(self._wall_ms())
         if tick % JOIN_TICKS == 0:
             await self.join()
         if tick % TAKE_OVER_TICKS == 0:
@@ -139,6 +147,10 @@ class InboundService:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
+
+    def _owe(self, owed: Sequence[Confirmation]) -> None:
+        self.confirmations.owe([each for each in owed if each.to_whom == "opt_out"])
+        self.help_replies.owe([each for each in owed if each.to_whom == "help"])
 
     def _answered(self, bind: Bind, delivery: Delivery, message: Received) -> None:
         self.intakes[message.connector].answered(bind, delivery, message)

@@ -73,30 +73,42 @@ SELECT fingerprint FROM inbound_message
 WHERE fingerprint = ANY($1::bytea[]) AND id >= $2 AND id <> ALL($3::bigint[]);
 
 -- name: answered
--- The last message that was sent to each handset from the number it texts; the sandbox (-1) sends to none.
-SELECT asked.id, last.message_id, last.account
+-- The last message that was sent to each handset from the number it texts; the sandbox (-1) sends to none. Who waits for
+-- his time is sent after others that came later, so the moment of the submit counts. A reply may be faster than the
+-- result is stored: what may be on the wire counts where nothing else does.
+-- $4: submits from there; $5: messages from there; $6: how many of the newest are looked at.
+SELECT DISTINCT ON (asked.id) asked.id, sent.message_id, sent.account, sent.submitted_at
 FROM unnest($1::bigint[], $2::bytea[], $3::text[]) AS asked (id, from_idx, destination)
 CROSS JOIN LATERAL (
-    SELECT m.id AS message_id, m.account
-    FROM message AS m
-    WHERE m.to_idx = asked.from_idx
-      AND m.id >= $4 AND m.connector <> -1
-      AND ltrim(m.sender, '+') = asked.destination
-      AND EXISTS (
-          SELECT 1 FROM submission AS s WHERE s.message_id = m.id AND s.id >= $4 AND s.submitted_at IS NOT NULL
-      )
-    ORDER BY m.id DESC
-    LIMIT 1
-) AS last;
+    SELECT m.id AS message_id, m.account, submitted.at AS submitted_at
+    FROM (
+        SELECT id, account
+        FROM message
+        WHERE to_idx = asked.from_idx AND id >= $5 AND connector <> -1 AND ltrim(sender, '+') = asked.destination
+        ORDER BY id DESC
+        LIMIT $6
+    ) AS m
+    CROSS JOIN LATERAL (
+        SELECT max(s.submitted_at) AS at FROM submission AS s WHERE s.message_id = m.id AND s.id >= $4
+    ) AS submitted
+    WHERE submitted.at IS NOT NULL
+        OR EXISTS (
+            SELECT 1 FROM outbox AS o
+            WHERE o.id = m.id
+              AND (o.in_doubt OR EXISTS (SELECT 1 FROM submit_intent AS i WHERE o.id = ANY(i.message_ids)))
+        )
+) AS sent
+ORDER BY asked.id, sent.submitted_at DESC NULLS LAST, sent.message_id DESC;
 
 -- name: inbound_insert
 INSERT INTO inbound_message
     (id, connector, account, from_enc, from_idx, destination, text, parts, parts_missing, keyword, answers, fingerprint,
-     unclear, read_as)
+     unclear, read_as, class, keyword_name, rating)
 SELECT *
 FROM unnest(
     $1::bigint[], $2::smallint[], $3::smallint[], $4::bytea[], $5::bytea[], $6::text[], $7::text[], $8::smallint[],
-    $9::smallint[], $10::text[], $11::bigint[], $12::bytea[], $13::text[], $14::text[]
+    $9::smallint[], $10::text[], $11::bigint[], $12::bytea[], $13::text[], $14::text[], $15::text[], $16::text[],
+    $17::smallint[]
 )
 ON CONFLICT (id) DO NOTHING;
 
@@ -121,8 +133,11 @@ WHERE s.id >= $1 AND s.id < $2
   );
 
 -- name: inbound_list
-SELECT id, from_enc, destination, text, parts, parts_missing, keyword, answers, connector, unclear, read_as
+-- $5: those of one class. A release before stored but the keyword.
+SELECT id, from_enc, destination, text, parts, parts_missing, keyword, answers, connector, unclear, read_as,
+       coalesce(class, keyword) AS class, keyword_name, rating
 FROM inbound_message
 WHERE account = ANY($1::smallint[]) AND id >= $2 AND id < $3
+  AND ($5::text IS NULL OR coalesce(class, keyword) = $5)
 ORDER BY id DESC
 LIMIT $4;

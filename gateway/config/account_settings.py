@@ -5,14 +5,17 @@ Owns the section `[[accounts]]`. Must not know who uses a setting.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from gateway.config.base import CategoryLabel, CategoryOrAll, Country, Name, Settings
 from gateway.config.policy_settings import AccountCapSettings, OtpVelocitySettings
 from gateway.config.values import Rate, TimeZone
 from recipients.keywords import OPT_IN_WORDS, OPT_OUT_WORDS
+from recipients.replies import HELP_WORDS, RATING_HOURS, RATING_LIMIT, RATING_MAX, ReplyWords
+from storage.categories import Category
+from storage.suppression import EVERY_CATEGORY
 
 _SENDER_CHARS_MAX = 21
 
@@ -20,6 +23,12 @@ _SENDER_CHARS_MAX = 21
 # 70 characters.
 _AFFIX_CHARS_MAX = 64
 _REPLY_CHARS_MAX = 300
+_WORDS_MAX = 1000
+
+_Word = Annotated[
+    str,
+    Meta(min_length=1, max_length=100, extra={"expected": "a word of at most 100 characters"}),
+]
 
 
 class SenderRateSettings(Settings, frozen=True, kw_only=True):
@@ -68,6 +77,13 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
         CategoryOrAll,
         Meta(description="What a person who opts out is not texted any more."),
     ] = "marketing"
+    opt_out_categories: Annotated[
+        dict[_Word, CategoryOrAll],
+        Meta(
+            max_length=_WORDS_MAX,
+            description='Words that opt out of another category: `{ STOPALL = "all" }`.',
+        ),
+    ] = field(default_factory=dict)
     opt_out_reply: Annotated[
         str,
         Meta(
@@ -75,6 +91,37 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
             description="Sent once to who opts out, in spite of it; empty: nothing.",
         ),
     ] = ""
+    complaint_ends: Annotated[
+        Literal["otp", "transactional", "service", "marketing", "all", "nothing"],
+        Meta(description="What a person who complained is not texted any more."),
+    ] = "marketing"
+    help_keywords: Annotated[
+        tuple[str, ...], Meta(description="Replies that ask for help, read as those that opt out.")
+    ] = HELP_WORDS
+    help_reply: Annotated[
+        str,
+        Meta(
+            max_length=_REPLY_CHARS_MAX,
+            description="Sent to who asks for help, once in ten minutes; empty: nothing.",
+        ),
+    ] = ""
+    reply_keywords: Annotated[
+        dict[_Word, Name],
+        Meta(
+            max_length=_WORDS_MAX,
+            description="Replies that the account listens for, and what it calls them: "
+            '`{ YES = "interested", "感兴趣" = "interested" }`.',
+        ),
+    ] = field(default_factory=dict)
+    rating_max: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=RATING_LIMIT,
+            description=f"A number from 1 to this that answers a message of the last "
+            f"{RATING_HOURS} hours is a rating; 0: none is.",
+        ),
+    ] = RATING_MAX
     rate: Annotated[
         Rate | None,
         Meta(description="Pace of this account, in parts; 0: stopped."),
@@ -127,3 +174,22 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
         OtpVelocitySettings | None,
         Meta(description="Limits on one-time passwords; unset: none, `{}`: the defaults below."),
     ] = None
+
+
+def category_number(label: CategoryOrAll) -> int:
+    """As table `suppression` has it."""
+    return EVERY_CATEGORY if label == "all" else int(Category.of(label))
+
+
+def reply_words(settings: AccountSettings) -> ReplyWords:
+    """What the account listens for. Raises ValueError, one line, for words that contradict."""
+    return ReplyWords.of(
+        settings.opt_out_keywords,
+        settings.opt_in_keywords,
+        help_words=settings.help_keywords,
+        names=settings.reply_keywords,
+        rating_max=settings.rating_max,
+        categories={
+            word: category_number(label) for word, label in settings.opt_out_categories.items()
+        },
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 
-from gateway.config.account_settings import AccountSettings
+from gateway.config.account_settings import AccountSettings, reply_words
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.policy_settings import NO_CAPS
 from gateway.config.retention_settings import KEPT_DAYS_MIN
@@ -18,7 +18,6 @@ from gateway.config.settings import Config
 from gateway.config.shape import ConfigError, nearest
 from gateway.config.wire import wire_faults, wire_profile
 from messages.accept.senders import sender_fault
-from recipients.keywords import KeywordSets
 from recipients.numbers.origins import NumberOrigins
 from recipients.numbers.rules import COUNTRIES
 from shortlinks.addresses import parse_networks
@@ -139,9 +138,9 @@ def _check_account(account: AccountSettings, path: str) -> Iterator[str]:
         if (fault := sender_fault(sender)) is not None:
             yield f"{path}.senders[{index}]: {fault}"
     try:
-        KeywordSets.of(account.opt_out_keywords, account.opt_in_keywords)
+        reply_words(account)
     except ValueError as error:
-        yield f"{path}.opt_out_keywords, opt_in_keywords: {error}"
+        yield f"{path}.opt_out_keywords or another list of words: {error}"
     yield from _check_caps(account, f"{path}.caps")
     for index, country in enumerate(account.countries):
         if country not in COUNTRIES:
@@ -152,7 +151,7 @@ def _check_account(account: AccountSettings, path: str) -> Iterator[str]:
                 f"{path}.sender_rates[{index}].sender: {each.sender!r} is not a sender of this "
                 f"account{nearest(each.sender, account.senders)}"
             )
-    for key in ("signature", "opt_out_suffix", "opt_out_reply"):
+    for key in ("signature", "opt_out_suffix", "opt_out_reply", "help_reply"):
         text: str = getattr(account, key)
         if any(char != "\n" and not char.isprintable() and not char.isspace() for char in text):
             yield f"{path}.{key}: holds a control character"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gateway.wiring.inbound import complaint_ends
+from recipients.complaint_desk import ComplaintDesk
 from recipients.consent_desk import ConsentDesk
 from recipients.suppression_desk import SuppressionDesk
 from web.edge.reveal_log import AuditedReveals
@@ -15,11 +17,11 @@ if TYPE_CHECKING:
     from gateway.rooms import Rooms
 
 
-def build(rooms: Rooms) -> tuple[ConsentDesk, SuppressionDesk, AuditedReveals]:
+def build(rooms: Rooms) -> None:
     """Called once, when the intake of messages from handsets stands."""
     database = rooms.database
-    consents = ConsentDesk(database.read, database.dedicated("consents"), rooms.vault)
-    suppressions = SuppressionDesk(
+    rooms.consents = ConsentDesk(database.read, database.dedicated("consents"), rooms.vault)
+    rooms.suppressions = SuppressionDesk(
         database.read,
         database.dedicated("suppressions"),
         vault=rooms.vault,
@@ -27,4 +29,14 @@ def build(rooms: Rooms) -> tuple[ConsentDesk, SuppressionDesk, AuditedReveals]:
         stopped=rooms.inbound.stopped,
         wall_ms=rooms.clock.wall_ms,
     )
-    return consents, suppressions, AuditedReveals(database.dedicated("reveals"), rooms.ids)
+    rooms.complaints = ComplaintDesk(
+        database.read,
+        database.dedicated("complaints"),
+        vault=rooms.vault,
+        ids=rooms.ids,
+        registry=rooms.registry,
+        stopped=rooms.inbound.stopped,
+        ends=complaint_ends(rooms.config, rooms.registry),
+        wall_ms=rooms.clock.wall_ms,
+    )
+    rooms.reveals = AuditedReveals(database.dedicated("reveals"), rooms.ids)

@@ -19,11 +19,10 @@ from dispatch.inbound.recorder import InboundRecorder
 from dispatch.inbound.service import InboundService
 from dispatch.message import MessageOptions
 from gateway.config import Config
-from gateway.config.account_settings import AccountSettings
+from gateway.config.account_settings import AccountSettings, category_number, reply_words
 from messages.accept.validation import Validator
 from messages.models import Accepter, AccountPolicy, Prepared, Refused
 from recipients.just_stopped import JustStopped
-from recipients.keywords import KeywordSets
 from recipients.numbers.plan import NumberPlan
 from smpp.reassembly import MESSAGES_OPEN_MAX
 from storage.categories import Category
@@ -31,7 +30,6 @@ from storage.crypto import NumberVault
 from storage.ids import IdSource
 from storage.names import DEFAULT_ACCOUNT, Registry
 from storage.pool import Database
-from storage.suppression import EVERY_CATEGORY
 
 _log = structlog.get_logger(__name__)
 
@@ -52,6 +50,10 @@ def build(
 ) -> InboundService:
     """Not yet started; its intakes are made with the connectors."""
     stopped = JustStopped()
+
+    def monotonic() -> float:
+        return clock.monotonic_ns() / NANOSECONDS
+
     recorder = InboundRecorder(
         database.dedicated("inbound"),
         vault=vault,
@@ -61,6 +63,7 @@ def build(
             stopped=stopped,
             ids=ids,
             wall_ms=clock.wall_ms,
+            monotonic=monotonic,
         ),
         owners=sender_owners(config, registry),
         waiting_max=config.limits.inbound_waiting_max,
@@ -69,9 +72,7 @@ def build(
     )
     return InboundService(
         database.dedicated("inbound-parts"),
-        InboundShared(
-            recorder, ids, vault, NumberPlan(), lambda: clock.monotonic_ns() / NANOSECONDS
-        ),
+        InboundShared(recorder, ids, vault, NumberPlan(), monotonic),
         term=term,
         wall_ms=clock.wall_ms,
         ended=ended,
@@ -86,6 +87,16 @@ def opt_out_policies(config: Config, registry: Registry) -> dict[int, OptOutPoli
     return {registry.accounts[each.name]: opt_out_policy(each) for each in _accounts(config)}
 
 
+def complaint_ends(config: Config, registry: Registry) -> dict[int, int | None]:
+    """The category that a complaint ends, by account; None: nothing."""
+    return {
+        registry.accounts[each.name]: (
+            None if each.complaint_ends == "nothing" else category_number(each.complaint_ends)
+        )
+        for each in _accounts(config)
+    }
+
+
 def sender_owners(config: Config, registry: Registry) -> SenderOwners:
     """Whose each sender is."""
     return SenderOwners(
@@ -98,12 +109,12 @@ def _accounts(config: Config) -> Sequence[AccountSettings]:
 
 
 def opt_out_policy(settings: AccountSettings) -> OptOutPolicy:
-    """What an account does about keywords."""
-    every = settings.opt_out_category == "all"
+    """What an account does about replies."""
     return OptOutPolicy(
-        KeywordSets.of(settings.opt_out_keywords, settings.opt_in_keywords),
-        EVERY_CATEGORY if every else int(Category.of(settings.opt_out_category)),
+        reply_words(settings),
+        category_number(settings.opt_out_category),
         settings.opt_out_reply,
+        settings.help_reply,
     )
 
 

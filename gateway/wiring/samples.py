@@ -11,14 +11,17 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeVar
 
 from dispatch.answers.outcomes import OTHER_STATUS
+from dispatch.inbound.latency import BUCKETS
 from dispatch.wire.connector_dispatch import ConnectorDispatch
 from dlr.status import Status
+from recipients.replies import ReplyClass
 from smpp.client import BindState
 from smpp.vocabulary import status_name
 from storage.categories import Category
 from storage.group_commit import GroupCommit
 from storage.names import SANDBOX
-from web.samples import Sample
+from web.metrics import cumulative
+from web.samples import HistogramSample, Sample
 
 if TYPE_CHECKING:
     from gateway.rooms import Rooms
@@ -35,7 +38,7 @@ _SESSION_PDUS = (
 )
 
 
-def snapshot(rooms: Rooms) -> Iterator[Sample]:
+def snapshot(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
     """Every sample of this process but the HTTP ones, which the web server counts itself."""
     yield Sample("sms_build_info", 1, (version("smsgate"),))
     yield from _accepting(rooms)
@@ -162,7 +165,7 @@ def _recording(rooms: Rooms) -> Iterator[Sample]:
     yield Sample("sms_messages_in_doubt_total", recovered.failed, ("fail",))
 
 
-def _inbound(rooms: Rooms) -> Iterator[Sample]:
+def _inbound(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
     recorder = rooms.inbound.recorder
     yield from _writer(recorder.commits)
     yield Sample("sms_inbound_messages_total", recorder.counters.messages)
@@ -174,9 +177,21 @@ def _inbound(rooms: Rooms) -> Iterator[Sample]:
     yield Sample("sms_optouts_total", opt_outs.opted_out, ("keyword",))
     yield Sample("sms_optouts_total", rooms.suppressions.opted_out, ("api",))
     yield Sample("sms_optouts_undone_total", opt_outs.opted_in, ("keyword",))
-    confirmations = rooms.inbound.confirmations
-    yield Sample("sms_optout_replies_total", confirmations.sent, ("sent",))
-    yield Sample("sms_optout_replies_total", confirmations.dropped, ("dropped",))
+    for reply_class in ReplyClass:
+        count = opt_outs.classes[reply_class.value]
+        yield Sample("sms_inbound_replies_total", count, (reply_class.value,))
+    for (source, connector_name), count in rooms.complaints.told.items():
+        yield Sample("sms_complaints_total", count, (source, connector_name))
+    latency = opt_outs.latency
+    yield HistogramSample(
+        "sms_optout_apply_latency_seconds", cumulative(BUCKETS, latency.counts), latency.seconds
+    )
+    for metric, replies in (
+        ("sms_optout_replies_total", rooms.inbound.confirmations),
+        ("sms_help_replies_total", rooms.inbound.help_replies),
+    ):
+        yield Sample(metric, replies.sent, ("sent",))
+        yield Sample(metric, replies.dropped, ("dropped",))
     yield Sample("sms_optout_violations_total", rooms.inbound.violations.violations)
     for connector, intake in rooms.inbound.intakes.items():
         labels = (rooms.dispatcher.connectors[connector].name,)

@@ -29,6 +29,8 @@ from messages.models import Prepared
 from messages.reading.reader import Messages
 from recipients.number_view import NumberDesk
 from recipients.numbers.plan import NumberPlan
+from recipients.proof import Proofs
+from recipients.reply_report import ReplyReports
 from smpp.client import BindState
 from storage.names import SANDBOX, SANDBOX_NAME
 from web.edge.cursors import KEY_BYTES, KEY_PURPOSE, Cursors
@@ -112,10 +114,13 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         suppressions=rooms.suppressions,
         numbers=NumberDesk(read, rooms.vault, rooms.clock.wall_ms),
         consents=rooms.consents,
+        complaints=rooms.complaints,
+        proofs=Proofs(read, rooms.vault),
         control=rooms.control,
         queues=Queues(read, registry, rooms.clock.wall_ms),
         reports=DeliveryReports(read, registry),
         funnels=FunnelReports(read, registry),
+        replies=ReplyReports(read, registry),
         connectors=views,
         operations=operations,
         readiness=_health(rooms),

@@ -14,13 +14,16 @@ WHERE c.account = ANY($3::smallint[])
 ORDER BY form.subscriber, c.account, c.category, c.at DESC, c.id DESC;
 
 -- name: consent_add
-INSERT INTO consent (account, category, to_idx, to_enc, granted, source, text_version, evidence, at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO consent
+    (account, category, to_idx, to_enc, granted, source, text_version, evidence, at, purpose, channel, operator, address,
+     incentive)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 RETURNING id, recorded_at;
 
 -- name: consents
 -- An account's ledger, the latest first, of one number or of all ($2 NULL), before an id.
-SELECT id, category, to_enc, granted, source, text_version, evidence, at, recorded_at
+SELECT id, category, to_enc, granted, source, text_version, evidence, at, purpose, channel, operator, address, incentive,
+       recorded_at
 FROM consent
 WHERE account = $1 AND ($2::bytea[] IS NULL OR to_idx = ANY($2::bytea[])) AND id < $3
 ORDER BY id DESC

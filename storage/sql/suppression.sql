@@ -26,6 +26,20 @@ SET reason = excluded.reason, source = excluded.source, message_id = excluded.me
 WHERE old.expires_at <= now()
 RETURNING to_idx, account, category;
 
+-- name: suppression_harden
+-- As suppression_add; but what a word of the recipient may undo, or time, is from now on what nobody but the API undoes.
+INSERT INTO suppression AS old
+    (to_idx, account, category, reason, source, message_id, detail, created_at, to_enc)
+SELECT to_idx, account, category, reason, source, message_id, detail, $9::timestamptz, to_enc
+FROM unnest(
+    $1::bytea[], $2::smallint[], $3::smallint[], $4::smallint[], $5::text[], $6::bigint[], $7::text[], $8::bytea[]
+) AS new (to_idx, account, category, reason, source, message_id, detail, to_enc)
+ON CONFLICT (to_idx, account, category) DO UPDATE
+SET reason = excluded.reason, source = excluded.source, message_id = excluded.message_id, detail = excluded.detail,
+    created_at = CASE WHEN old.expires_at <= now() THEN excluded.created_at ELSE old.created_at END,
+    expires_at = NULL, to_enc = excluded.to_enc
+WHERE old.source = 'keyword' OR old.expires_at IS NOT NULL;
+
 -- name: suppression_undo_keyword
 -- What a number's own words had put there: for this account, or by a text to this very number.
 DELETE FROM suppression AS s

@@ -16,6 +16,7 @@ from msgspec import inspect
 from dispatch.wire.wire_profile import SubmitFields, WireProfile
 from dlr.status import Status
 from gateway.config import Config, ConfigError, load_config, redacted
+from gateway.config.account_settings import reply_words
 from gateway.config.environment import OTHERS, service_links
 from gateway.config.policy_settings import CapSettings
 from gateway.config.reference import render
@@ -281,6 +282,29 @@ def test_an_empty_table_of_caps_means_the_usual_ones_of_marketing(tmp_path: Path
     path.write_text('[[accounts]]\nname = "shop"\ncaps.marketing = { day = 3 }\n')
     [account] = load_config(path, {}).accounts
     assert account.caps.marketing == CapSettings(day=3)
+
+
+def test_k3_words_that_contradict_are_refused(tmp_path: Path) -> None:
+    account = '[[accounts]]\nname = "a"\n'
+    read = load(
+        tmp_path,
+        account + 'reply_keywords = { "感兴趣" = "interested" }\nrating_max = 10\n'
+        'opt_out_categories = { STOPALL = "all" }\n',
+    ).accounts[0]
+    assert reply_words(read).names == {"感兴趣": "interested"}
+    assert reply_words(read).categories == {"stopall": -1}
+    for keys, said in (
+        ('reply_keywords = { N = "no" }', "'n' is 'no' and opts out"),
+        ('help_keywords = ["STOP"]', "'stop' asks for help and opts out"),
+        ('opt_out_categories = { START = "all" }', "'start' opts out and in"),
+        ('opt_out_categories = { X = "all", x = "otp" }', "'x' is given two meanings"),
+    ):
+        with pytest.raises(ConfigError) as refused:
+            load(tmp_path, account + keys)
+        where = "accounts[0].opt_out_keywords or another list of words"
+        assert refused.value.faults == (f"{where}: {said}",)
+    with pytest.raises(ConfigError, match="is not a name"):
+        load(tmp_path, account + 'reply_keywords = { YES = "Not a name" }')
 
 
 def test_a_name_that_may_be_left_out_is_read_and_checked(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ ACCOUNT = f"""
 name = "default"
 opt_out_category = "all"
 opt_out_reply = "{CONFIRMATION.decode()}"
+help_reply = "Ask at the shop."
 """
 
 
@@ -147,8 +148,16 @@ async def opting_out(running: Running, simulator: Simulator, ledger: Path, confi
     assert (entry["category"], entry["source"]) == ("all", "keyword")
     assert await running.metric('sms_optouts_total{source="keyword"}') == 1
     assert await running.metric("sms_optout_violations_total") == 0
+    assert await running.metric("sms_optout_apply_latency_seconds_count") == 1
+    assert await running.metric('sms_inbound_replies_total{class="opt_out"}') == 1
+    (stop,) = await asked(running, key, "/v1/inbound?class=opt_out")
+    assert stop["answers"] is not None
     await deliver(simulator, texted("START", HANDSETS[0]))
     assert await asked(running, key, "/v1/suppressions") == []
+    await deliver(simulator, texted("help", HANDSETS[0]) * 2)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await running.metric('sms_help_replies_total{outcome="sent"}') < 1:
+            await asyncio.sleep(POLL_SECONDS)
 
 
 def sent_to(ledger: Path, to: str) -> list[LedgerLine]:

@@ -10,8 +10,10 @@ import msgspec
 
 from dispatch.inbound.reading import InboundFilter, InboundView
 from dispatch.raw.desk import RawDeliveryView, RawFilter
+from recipients.complaint_desk import ComplaintFilter, ComplaintView, ComplaintWord
 from recipients.consent_desk import ConsentView, ConsentWord
 from recipients.number_view import NumberView
+from recipients.proof import Proof
 from recipients.suppression_desk import Suppress, SuppressionFilter, SuppressionView
 
 
@@ -49,6 +51,36 @@ class Nobody:
             last_failure=None,
             suppressions=(),
             last_opted_out_at=None,
+        )
+
+
+class NoComplaints:
+    """Implements ComplaintBook: takes what it is told and forgets it."""
+
+    async def record(
+        self, account: int, actor: str, word: ComplaintWord
+    ) -> tuple[ComplaintView, bool]:
+        told = {
+            "reference": word.reference, "number": word.number, "source": word.source,
+            "source_name": word.source_name, "text": word.text, "message_id": word.message_id,
+            "campaign_id": word.campaign_id,
+        }  # fmt: skip
+        nothing = dict.fromkeys(("connector", "sender", "category", "suppressed"))
+        at = word.at or datetime(2026, 7, 1, tzinfo=UTC)
+        return ComplaintView(id=1, at=at, **told, **nothing), True
+
+    async def listed(
+        self, account: int, wanted: ComplaintFilter, **_place: Any
+    ) -> list[ComplaintView]:
+        return []
+
+
+class NoProof:
+    """Implements ProofReader: nothing is on record of anybody."""
+
+    async def proof(self, account: int, number: str) -> Proof:
+        return Proof(
+            consents=(), replies=(), complaints=(), changes=(), suppressions=(), complete=True
         )
 
 

@@ -19,7 +19,7 @@ from messages.models import AccountPolicy
 from messages.rules.quiet_hours import TimingRules
 from recipients.numbers.plan import NumberPlan
 from storage.categories import Category
-from tests.web.nobody import Nobody, NoConsents, NothingRaw
+from tests.web.nobody import Nobody, NoComplaints, NoConsents, NoProof, NothingRaw
 from tests.web.rooms.control import Control
 from tests.web.rooms.messages import NOW_MS
 from tests.web.rooms.operators import Operators
@@ -34,6 +34,7 @@ from web.services import Services
 ALL_BUT_ADMIN = (
     "messages:send", "messages:read", "reports:read", "inbound:read", "suppressions:read",
     "suppressions:write", "numbers:read", "consents:read", "consents:write", "numbers:reveal",
+    "complaints:read", "complaints:write",
     "connectors:read",
 )  # fmt: skip
 
@@ -132,10 +133,13 @@ def in_memory(
         suppressions=Nobody(),
         numbers=Nobody(),
         consents=NoConsents(),
+        complaints=NoComplaints(),
+        proofs=NoProof(),
         control=memory,
         queues=memory,
         reports=memory,
         funnels=memory,
+        replies=memory,
         connectors=memory.connectors,
         operations=ReloadDoor(memory),
         readiness=memory,

@@ -61,6 +61,13 @@ async def test_h6_a_time_that_is_none_is_told_by_its_field(api: Api, moment: str
             {"to": "1", "action": "maybe", "source": "", "at": "2099-01-01T00:00:00Z", "x": 1},
             {"/to", "/action", "/source", "/at", "/x"},
         ),
+        (
+            "POST",
+            "/v1/complaints",
+            {"id": "", "to": "1", "source": "me", "message": "x", "at": "2099-01-01T00:00:00Z"},
+            {"/id", "/to", "/source", "/message", "/at"},
+        ),
+        ("POST", "/v1/complaints", {"id": "1", "source": "app"}, {"/to"}),
         ("PATCH", "/v1/connectors/carrier-a", {"rate": 5, "paused": 1}, {"/rate", "/paused"}),
         ("PATCH", "/v1/batches/bat_0NX25TC8G2000", {"rate": 5, "x": 1}, {"/rate", "/x"}),
         ("PATCH", "/v1/connectors/carrier-a", {"rate": "fast", "x": 1}, {"/rate", "/x"}),

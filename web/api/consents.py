@@ -7,6 +7,7 @@ Numbers come in full, and leave as reveals.py says.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import Annotated, Literal
 
 import msgspec
@@ -15,8 +16,10 @@ from msgspec import UNSET, Meta
 
 from messages.models import FieldError
 from messages.words import CategoryName
+from recipients.consent import RecordedConsent, missing
 from recipients.consent_desk import ConsentView, ConsentWord
 from recipients.numbers.plan import NumberPlan
+from shortlinks.addresses import stored_prefix
 from storage.categories import Category
 from web.edge.access import Access
 from web.edge.arguments import read_body, refusal
@@ -31,10 +34,21 @@ READ = "consents:read"
 WRITE = "consents:write"
 AHEAD_SECONDS_MAX = 60  # clocks differ
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)  # before text messages there was nothing to consent to
-_EXAMPLE = {"to": "+8613812345678", "action": "granted", "source": "website"}
+_EXAMPLE = {
+    "to": "+8613812345678",
+    "action": "granted",
+    "source": "website",
+    "purpose": "offers",
+    "channel": "web",
+    "text_version": "2026-06",
+    "address": "203.0.113.7",
+    "evidence": "form 4711",
+    "incentive": "coupon of 10",
+}
 
 CategoryLabel = Literal["otp", "transactional", "service", "marketing"]
 Action = Literal["granted", "withdrawn"]
+Channel = Literal["web", "app", "sms", "voice", "email", "paper", "in_person", "other"]
 _Label = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\A[^\x00-\x1f\x7f-\x9f]+\Z")]
 _Evidence = Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"\A[^\x00]+\Z")]
 
@@ -46,10 +60,21 @@ class ConsentRequest(msgspec.Struct, forbid_unknown_fields=True):
     action: Action
     source: Annotated[_Label, Meta(description="Where it was given: website, shop, app, event …")]
     category: CategoryLabel = "marketing"
-    text_version: Annotated[_Label | None, Meta(description="Which text the person was shown.")] = (
-        None
-    )
+    purpose: Annotated[
+        _Label | None, Meta(description="What for, as the person was told: offers, a newsletter …")
+    ] = None
+    channel: Annotated[Channel | None, Meta(description="How it was given.")] = None
+    text_version: Annotated[
+        _Label | None, Meta(description="Which version of the wording the person was shown.")
+    ] = None
+    operator: Annotated[_Label | None, Meta(description="Who took it, where a person did.")] = None
+    address: Annotated[
+        str | None, Meta(description="The IP address it was given from; shown with `reveal` only.")
+    ] = None
     evidence: Annotated[_Evidence | None, Meta(description="Where the proof is kept.")] = None
+    incentive: Annotated[
+        _Label | None, Meta(description="What was promised for it: a coupon, points …")
+    ] = None
     at: Annotated[
         Annotated[datetime, Meta(tz=True)] | None, Meta(description="When; absent: now.")
     ] = None
@@ -64,8 +89,22 @@ class ConsentResource(msgspec.Struct, kw_only=True):
     category: CategoryName
     action: str
     source: str
+    purpose: str | None
+    channel: str | None
     text_version: str | None
+    operator: str | None
+    address: Annotated[
+        str | None, Meta(description="In clear with `reveal`; else the network it is of.")
+    ]
     evidence: str | None
+    incentive: str | None
+    missing: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="What an authority asks for and a grant does not say; `operator`: neither "
+            "who took it nor from which address."
+        ),
+    ]
     at: datetime
     recorded_at: datetime
 
@@ -117,7 +156,7 @@ class ConsentsApi:
                 scope=WRITE,
                 request=ConsentRequest,
                 answers={201: ConsentResource},
-                problems=("number_invalid", "out_of_range"),
+                problems=("number_invalid", "out_of_range", "address_invalid"),
                 example=_EXAMPLE,
             ),
         ]
@@ -162,6 +201,9 @@ class ConsentsApi:
             if not EARLIEST <= at <= now + timedelta(seconds=AHEAD_SECONDS_MAX):
                 detail = f"at lies ahead, or before {EARLIEST.year}"
                 faults.append(FieldError("out_of_range", detail, "/at"))
+            if asked.address is not None and not is_address(asked.address):
+                detail = "address is no IPv4 or IPv6 address, such as 203.0.113.7"
+                faults.append(FieldError("address_invalid", detail, "/address"))
         if asked is None or faults:
             raise refusal(faults)
         return ConsentWord(
@@ -169,22 +211,49 @@ class ConsentsApi:
             category=Category.of(asked.category),
             granted=asked.action == "granted",
             source=asked.source,
+            purpose=asked.purpose,
+            channel=asked.channel,
+            operator=asked.operator,
+            address=asked.address,
+            incentive=asked.incentive,
             text_version=asked.text_version,
             evidence=asked.evidence,
             at=at.astimezone(UTC),
         )
 
 
+def is_address(text: str) -> bool:
+    """Whether this is an IP address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text  # the zone of an IPv6 address says nothing elsewhere
+
+
 def _resource(view: ConsentView, clear: bool = False) -> ConsentResource:
+    return consent_resource(view, view.number, clear)
+
+
+def consent_resource(
+    view: ConsentView | RecordedConsent, number: str | None, clear: bool
+) -> ConsentResource:
+    """An entry of the ledger as the API shows it."""
     return ConsentResource(
         id=str(view.id),
-        to=shown(view.number, clear=clear),
-        to_unreadable=unreadable(view.number),
+        to=shown(number, clear=clear),
+        to_unreadable=unreadable(number),
         category=Category(view.category).label,
         action="granted" if view.granted else "withdrawn",
         source=view.source,
+        purpose=view.purpose,
+        channel=view.channel,
         text_version=view.text_version,
+        operator=view.operator,
+        address=view.address if clear or view.address is None else stored_prefix(view.address),
         evidence=view.evidence,
+        incentive=view.incentive,
+        missing=missing(view),
         at=view.at,
         recorded_at=view.recorded_at,
     )

@@ -7,7 +7,7 @@ Numbers leave as reveals.py says.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from aiohttp import web
@@ -27,6 +27,9 @@ from web.services import Services
 
 READ = "inbound:read"
 
+ReplyLabel = Literal["opt_out", "opt_in", "help", "keyword", "rating", "other"]
+_CLASSES: tuple[ReplyLabel, ...] = get_args(ReplyLabel)
+
 
 class InboundQuery(RevealQuery, kw_only=True):
     """Messages received in [since, until), newest first."""
@@ -37,6 +40,9 @@ class InboundQuery(RevealQuery, kw_only=True):
     until: Annotated[
         Annotated[datetime, Meta(tz=True)] | None, Meta(description="Received before.")
     ] = None
+    kind: Annotated[ReplyLabel | None, Meta(description="Only those of this class.")] = (
+        msgspec.field(name="class", default=None)
+    )
 
 
 class InboundMessage(msgspec.Struct, kw_only=True):
@@ -55,6 +61,18 @@ class InboundMessage(msgspec.Struct, kw_only=True):
     keyword: Annotated[
         str | None, Meta(description="`opt_out` or `opt_in`, where the whole text is such a word.")
     ]
+    kind: Annotated[
+        ReplyLabel | None,
+        Meta(
+            description="What kind of reply the whole text is, the first that fits: to opt out or "
+            "in, a request for help, a keyword of the account, a rating; null where an older "
+            "release stored it."
+        ),
+    ] = msgspec.field(name="class")
+    keyword_name: Annotated[
+        str | None, Meta(description="What `reply_keywords` calls the word, of a `keyword`.")
+    ]
+    rating: Annotated[int | None, Meta(description="The number, of a `rating`.")]
     answers: Annotated[
         str | None, Meta(description="The last message sent to this handset from that number.")
     ]
@@ -122,7 +140,7 @@ class InboundApi:
         page = self._services.cursors.page(request, key.account, query)
         found = await self._services.inbound.listed(
             accounts_of(key),
-            InboundFilter(since=query.since, until=query.until),
+            InboundFilter(since=query.since, until=query.until, kind=query.kind),
             before=int(page.after[0]) if page.after else None,
             limit=page.limit + 1,
         )
@@ -151,6 +169,9 @@ def _message(view: InboundView, clear: bool) -> InboundMessage:
         parts=view.parts,
         parts_missing=view.parts_missing,
         keyword=view.keyword,
+        kind=next((label for label in _CLASSES if label == view.kind), None),
+        keyword_name=view.name,
+        rating=view.rating,
         answers=None if view.answers is None else format_id("msg", view.answers),
         connector=view.connector,
         unclear=view.unclear,

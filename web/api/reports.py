@@ -140,6 +140,13 @@ class ReportsApi:
                 self._services.funnels.funnel_dimensions,
             ),
             _report_at(
+                "/v1/reports/replies",
+                self.replies,
+                "Which share of the delivered messages was answered, with what, and complained of",
+                ReportAnswer,
+                self._services.replies.reply_dimensions,
+            ),
+            _report_at(
                 "/v1/reports/failures",
                 self.failures,
                 "What the carriers said of parts that failed",
@@ -162,6 +169,11 @@ class ReportsApi:
         """From accepted to clicked by a person."""
         funnels = self._services.funnels
         return await self._report(request, funnels.funnel, funnels.funnel_dimensions)
+
+    async def replies(self, request: web.Request) -> web.Response:
+        """Replies by class, opt-outs and complaints."""
+        replies = self._services.replies
+        return await self._report(request, replies.replies, replies.reply_dimensions)
 
     async def failures(self, request: web.Request) -> web.Response:
         """What the carriers said of parts that failed."""

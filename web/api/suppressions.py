@@ -91,7 +91,7 @@ class SuppressionResource(msgspec.Struct, kw_only=True):
     category: str
     every_account: bool
     reason: str
-    source: Annotated[str, Meta(description="`receipt`, `keyword` or `api`.")]
+    source: Annotated[str, Meta(description="`receipt`, `keyword`, `complaint` or `api`.")]
     detail: str | None
     created_at: datetime
     expires_at: datetime | None
@@ -114,7 +114,8 @@ class ListQuery(RevealQuery, kw_only=True):
     """Entries of the account and of every account, newest first."""
 
     source: Annotated[
-        Literal["receipt", "keyword", "api"] | None, Meta(description="Only those from there.")
+        Literal["receipt", "keyword", "complaint", "api"] | None,
+        Meta(description="Only those from there."),
     ] = None
     category: Annotated[
         CategoryOrAll | None, Meta(description="Only entries of this category, or of `all`.")

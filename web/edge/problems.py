@@ -84,6 +84,12 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
             409, "Reload running", "Ask again when the last changes are made."
         ),
         "rate_invalid": ProblemKind(422, "Rate invalid", 'Write it as "50/s" or "50/s,burst=10".'),
+        "complaint_conflict": ProblemKind(
+            409, "Complaint told otherwise", "Give another complaint an id of its own."
+        ),
+        "complaint_mismatch": ProblemKind(
+            422, "Complaint does not fit its message", "Correct the message, number or campaign."
+        ),
         "not_found": ProblemKind(404, "Not found", "Check the address or the id."),
         "method_not_allowed": ProblemKind(405, "Method not allowed", "Use a method in Allow."),
         "not_cancelable": ProblemKind(
@@ -117,6 +123,7 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         ),
         "not_json": ProblemKind(415, "Not JSON", "Send `Content-Type: application/json`."),
         "number_invalid": ProblemKind(422, "Invalid number", "Give a valid number in E.164 form."),
+        "address_invalid": ProblemKind(422, "Invalid address", "Give an IPv4 or IPv6 address."),
         "country_not_allowed": ProblemKind(
             422, "Country not allowed", "The account's `countries` do not hold the number's."
         ),

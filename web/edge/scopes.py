@@ -21,6 +21,8 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "numbers:reveal": "numbers in clear on own lists, by `reveal=true`, audited",
         "consents:read": "the consent ledger, numbers masked",
         "consents:write": "record consent",
+        "complaints:read": "complaints about own messages, numbers masked",
+        "complaints:write": "tell of complaints",
         "policy:ignore": "send in quiet hours",
         "connectors:read": "how connectors stand, with their carriers' addresses and errors",
         "metrics:read": "/metrics, where it asks for a key",

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from dispatch.answers.receipt_reading import ReceiptManners, ReceiptReader
 from dispatch.inbound.opt_outs import OptOutPolicy
 from dlr.status import Status
-from recipients.keywords import KeywordSets
+from recipients.replies import ReplyWords
 from smpp.encoding import TextSettings
 from smpp.pdu import DataSm, DeliverSm
 from smpp.vocabulary import ESME_ROK, TLV_MESSAGE_PAYLOAD
@@ -19,7 +19,7 @@ from tests.dispatch.world import CONNECTOR, instant
 from tests.smpp.test_decoding import pack
 
 PACKED = TextSettings(inbound_packed=True)
-POLICIES = {ACCOUNT: OptOutPolicy(KeywordSets.of())}
+POLICIES = {ACCOUNT: OptOutPolicy(ReplyWords.of())}
 
 
 @pytest.fixture

@@ -7,19 +7,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dispatch.inbound.latency import BUCKETS, ApplyLatency
 from dispatch.inbound.opt_outs import Confirmation, OptOutPolicy
 from dispatch.inbound.violations import ViolationAudit
 from dispatch.message import MessageOptions, ReadyMessage
 from dlr.reasons import Reason
 from dlr.status import Status
-from recipients.keywords import KeywordSets
+from recipients.replies import ReplyWords
 from smpp.pdu import SubmitSm
 from smpp.vocabulary import ESME_ROK
 from storage.categories import Category
 from storage.suppression import EVERY_ACCOUNT, EVERY_CATEGORY, Suppression, add, look_up
 from tests.dispatch.inbound.world import ACCOUNT, HANDSET, SENDER, Inbound, receiving, texted
 from tests.dispatch.on_the_wire import push, say_nothing
-from tests.dispatch.world import VAULT
+from tests.dispatch.world import CONNECTOR, VAULT
 
 OTHER = "+8613912345678"
 INDEX = VAULT.index(HANDSET)
@@ -130,6 +131,134 @@ async def test_a_message_answers_the_last_one_sent_from_that_number(inbound: Inb
     assert (rows[OTHER]["answers"], rows[OTHER]["account"]) == (None, ACCOUNT)
 
 
+async def submitted(inbound: Inbound, *sent: tuple[ReadyMessage, timedelta | None]) -> None:
+    """Messages that were stored, and submitted so long ago (None: without a result)."""
+    await inbound.world.store([message for message, _ in sent])
+    for message, ago in sent:
+        if ago is not None:
+            at = datetime.now(UTC) - ago
+            await inbound.world.connection.execute(
+                "INSERT INTO submission (id, message_id, part, parts, account, category, connector,"
+                " status, submitted_at) VALUES ($1, $2, 1, 1, $3, 3, $4, 10, $5)",
+                inbound.world.ids.next(), message.id, message.account, CONNECTOR, at,
+            )  # fmt: skip
+
+
+async def test_k6_what_was_sent_last_is_answered_not_what_was_accepted_last(
+    inbound: Inbound,
+) -> None:
+    """A scheduled message goes after one that came later; senders and numbers stay apart."""
+    world = inbound.world
+    scheduled, later, elsewhere, theirs = (
+        world.message(to=HANDSET, sender=SENDER, account=9),
+        world.message(to=HANDSET, sender=f"+{SENDER}", account=8),
+        world.message(to=HANDSET, sender="10690002", account=8),
+        world.message(to=OTHER, sender=SENDER, account=8),
+    )
+    now = timedelta()
+    await submitted(
+        inbound,
+        (scheduled, timedelta(minutes=5)), (later, timedelta(minutes=9)),
+        (elsewhere, now), (theirs, now),
+    )  # fmt: skip
+    assert await inbound.answers(texted("5")) == [ESME_ROK]
+    (row,) = await inbound.rows()
+    assert (row["answers"], row["account"]) == (scheduled.id, 9)
+    assert (row["class"], row["rating"], row["keyword"]) == ("rating", 5, None)
+
+
+async def test_k6_what_is_named_by_an_intent_is_answered_where_nothing_was_sent(
+    inbound: Inbound,
+) -> None:
+    """Its result is not stored yet: by this gateway, or by another that died."""
+    world = inbound.world
+    named, waiting = (world.message(to=HANDSET, sender=SENDER, account=9) for _ in range(2))
+    await submitted(inbound, (named, None), (waiting, None))
+    await world.connection.execute(
+        "INSERT INTO submit_intent (id, owner, connector, message_ids) VALUES ($1, 77, $2, $3)",
+        world.ids.next(), CONNECTOR, [named.id],
+    )  # fmt: skip
+    assert await inbound.answers(texted("yes")) == [ESME_ROK]
+    (row,) = await inbound.rows()
+    assert (row["answers"], row["account"], row["class"]) == (named.id, 9, "other")
+
+
+async def test_k4_a_number_days_later_rates_nothing(inbound: Inbound) -> None:
+    old = inbound.world.message(to=HANDSET, sender=SENDER, account=9)
+    await submitted(inbound, (old, timedelta(hours=73)))
+    assert await inbound.answers([*texted("5"), *texted("5", source=OTHER)]) == [ESME_ROK] * 2
+    assert [(row["class"], row["rating"]) for row in await inbound.rows()] == [("other", None)] * 2
+
+
+async def test_n3_a_reply_finds_what_the_release_before_sent_to_the_other_form(
+    inbound: Inbound,
+) -> None:
+    """Stored under the index of before, beside a message under that of today: the last one sent."""
+    world = inbound.world
+    number = "+525562000000"
+    before, after = (world.message(to=number, sender=SENDER, account=9) for _ in range(2))
+    await submitted(inbound, (before, timedelta(minutes=1)), (after, timedelta(minutes=2)))
+    await world.connection.execute(
+        "UPDATE message SET to_idx = $1 WHERE id = $2", VAULT.digest("5215562000000"), before.id
+    )
+    assert await inbound.answers(texted("yes", source="5215562000000")) == [ESME_ROK]
+    (row,) = await inbound.rows()
+    assert row["answers"] == before.id
+
+
+async def test_k5_words_of_a_category_opt_out_of_it_and_of_nothing_else(
+    database_url: str,
+) -> None:
+    words = ReplyWords.of(categories={"STOPALL": EVERY_CATEGORY, "STOP SERVICE": Category.SERVICE})
+    owed: list[Confirmation] = []
+    async with receiving(
+        database_url, policies={ACCOUNT: OptOutPolicy(words, reply="Bye.")}
+    ) as inbound:
+        inbound.service.recorder.owe = owed.extend
+        for text, expected in (
+            ("stop service", {Category.SERVICE}),
+            ("STOP", {Category.SERVICE, Category.MARKETING}),
+            ("STOP", {Category.SERVICE, Category.MARKETING}),
+            ("STOPALL, please", {Category.SERVICE, Category.MARKETING, EVERY_CATEGORY}),
+        ):
+            assert await inbound.answers(texted(text)) == [ESME_ROK]
+            assert {entry[2] for entry in await suppressions(inbound)} == expected
+        assert len(owed) == 3  # one for each that changed something
+        assert await inbound.answers(texted("START")) == [ESME_ROK]
+        assert await suppressions(inbound) == []
+
+
+async def test_k3_help_is_answered_once_and_again_after_a_while(database_url: str) -> None:
+    policy = OptOutPolicy(ReplyWords.of(), help_reply="Call 10086.")
+    owed: list[Confirmation] = []
+    async with receiving(database_url, policies={ACCOUNT: policy}) as inbound:
+        inbound.service.recorder.owe = owed.extend
+        for seconds in (0, 599, 2):
+            inbound.now.seconds += seconds
+            assert await inbound.answers(texted("help")) == [ESME_ROK]
+        assert owed == [Confirmation(ACCOUNT, HANDSET, SENDER, "Call 10086.", "help")] * 2
+        classes = inbound.service.recorder.opt_outs.classes
+        assert classes == {"help": 3}
+        assert await suppressions(inbound) == []
+
+
+async def test_e88_how_long_an_opt_out_took_is_counted_from_its_delivery(inbound: Inbound) -> None:
+    latency = inbound.service.recorder.opt_outs.latency
+    assert await inbound.answers(texted("STOP")) == [ESME_ROK]
+    assert await inbound.answers(texted("STOP")) == [ESME_ROK]  # in force already
+    assert (sum(latency.counts), latency.counts[0]) == (1, 1)  # the clock of the test stands
+
+
+def test_e88_a_latency_is_counted_where_it_belongs() -> None:
+    latency = ApplyLatency()
+    for seconds in (0.005, 0.006, 172_800.0, 172_801.0):
+        latency.observe(seconds)
+    assert [n for n, count in enumerate(latency.counts) if count] == [
+        0, 1, len(BUCKETS) - 1, len(BUCKETS),
+    ]  # fmt: skip
+    assert latency.seconds == pytest.approx(345_601.011)
+
+
 async def test_e88_what_is_prepared_already_is_not_written_after_an_opt_out(
     database_url: str,
 ) -> None:
@@ -204,7 +333,7 @@ async def test_e88_a_message_sent_after_an_opt_out_is_a_violation(inbound: Inbou
 async def test_e88_an_account_decides_its_words_what_ends_and_what_is_replied(
     database_url: str,
 ) -> None:
-    policy = OptOutPolicy(KeywordSets.of(["ADIOS"], ["HOLA"]), EVERY_CATEGORY, "Bye.")
+    policy = OptOutPolicy(ReplyWords.of(["ADIOS"], ["HOLA"]), EVERY_CATEGORY, "Bye.")
     owed: list[Confirmation] = []
     async with receiving(database_url, policies={ACCOUNT: policy}) as inbound:
         inbound.service.recorder.owe = owed.extend

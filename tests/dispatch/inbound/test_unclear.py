@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from dispatch.inbound.opt_outs import OptOutPolicy
-from recipients.keywords import KeywordSets
+from recipients.replies import ReplyWords
 from smpp.pdu import DataSm, DeliverSm, decode
 from smpp.tlv import HEADER, HEADER_OCTETS
 from smpp.vocabulary import DELIVER_SM, ESME_ROK, TLV_MESSAGE_PAYLOAD, TLV_MESSAGE_STATE
@@ -23,7 +23,7 @@ ACKNOWLEDGED = bytes.fromhex(
 
 @pytest.fixture
 async def inbound(database_url: str) -> AsyncIterator[Inbound]:
-    policies = {ACCOUNT: OptOutPolicy(KeywordSets.of())}
+    policies = {ACCOUNT: OptOutPolicy(ReplyWords.of())}
     async with receiving(database_url, policies=policies) as inbound:
         yield inbound
 

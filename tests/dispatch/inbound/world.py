@@ -91,7 +91,9 @@ def service(
         vault=VAULT,
         term=world.term.term,
         owners=SenderOwners(owners),
-        opt_outs=OptOuts(policies or {}, stopped=stopped, ids=world.ids, wall_ms=wall_ms),
+        opt_outs=OptOuts(
+            policies or {}, stopped=stopped, ids=world.ids, wall_ms=wall_ms, monotonic=now
+        ),
         waiting_max=waiting_max,
         late_max=1_000,
         wall_ms=wall_ms,

@@ -58,6 +58,10 @@ async def test_what_is_recorded_is_read_back_masked_and_by_page(api: Api) -> Non
         ({"at": "2100-01-01T00:00:00Z"}, "out_of_range", "/at"),
         ({"at": "0001-01-01T00:00:00+14:00"}, "out_of_range", "/at"),
         ({"texts": "x"}, "field_unknown", "/texts"),
+        ({"address": "203.0.113"}, "address_invalid", "/address"),
+        ({"address": "fe80::1%eth0"}, "address_invalid", "/address"),
+        ({"channel": "pigeon"}, "field_type", "/channel"),
+        ({"incentive": ""}, "field_type", "/incentive"),
     ],
 )
 async def test_what_cannot_be_a_consent_is_refused(
@@ -65,6 +69,33 @@ async def test_what_cannot_be_a_consent_is_refused(
 ) -> None:
     found, errors = await post(api, **fields)
     assert (found, errors[0]["pointer"]) == (code, pointer)
+
+
+FACTS = {
+    "purpose": "offers", "channel": "web", "text_version": "2026-06", "operator": "Li",
+    "address": "203.0.113.7", "evidence": "form 7", "incentive": "coupon of 10",
+}  # fmt: skip
+
+
+async def test_k7_every_fact_of_a_consent_is_kept_and_what_is_missing_is_told(api: Api) -> None:
+    whole = await post(api, **FACTS)
+    assert {name: whole[name] for name in FACTS} == {**FACTS, "address": "203.0.113.0/24"}
+    assert whole["missing"] == []
+    bare = await post(api)
+    assert bare["missing"] == ["purpose", "channel", "text_version", "evidence", "operator"]
+    assert all(bare[name] is None for name in FACTS)
+    withdrawn = await post(api, action="withdrawn")
+    assert withdrawn["missing"] == []
+    api.headers = api.new_key(1, "consents:read", "numbers:reveal")
+    _, page = await api.get(f"{PATH}?reveal=true")
+    data: Any = page["data"]
+    assert [each["address"] for each in data] == [None, None, "203.0.113.7"]
+
+
+async def test_k7_all_mistakes_of_a_consent_are_told_at_once(api: Api) -> None:
+    _, errors = await post(api, to="1", address="x", purpose="", channel="x", at="never")
+    wanted = {"/to", "/address", "/purpose", "/channel", "/at"}
+    assert {each["pointer"] for each in errors} == wanted
 
 
 async def test_reading_and_writing_take_their_scopes(api: Api) -> None:

@@ -248,6 +248,31 @@ async def handset_wrote(desk: Desk, account: int, sealed: bytes) -> None:
     )  # fmt: skip
 
 
+async def test_k3_messages_are_shown_with_their_class_and_filtered_by_it(desk: Desk) -> None:
+    """What a release before stored is known by its keyword, or by nothing."""
+    stored = [
+        (None, None, None, None), ("opt_out", None, None, None), (None, "other", None, None),
+        (None, "keyword", "interested", None), (None, "rating", None, 4),
+    ]  # fmt: skip
+    for keyword, kind, name, rating in stored:
+        await handset_wrote(desk, ACCOUNT, VAULT.seal(NUMBER))
+        await desk.world.connection.execute(
+            "UPDATE inbound_message SET keyword = $1, class = $2, keyword_name = $3, rating = $4"
+            " WHERE id = (SELECT max(id) FROM inbound_message)",
+            keyword, kind, name, rating,
+        )  # fmt: skip
+    data = (await desk.get("/v1/inbound"))["data"]
+    assert [(each["class"], each["keyword_name"], each["rating"]) for each in data] == [
+        ("rating", None, 4), ("keyword", "interested", None), ("other", None, None),
+        ("opt_out", None, None), (None, None, None),
+    ]  # fmt: skip
+    for kind, count in (("opt_out", 1), ("rating", 1), ("help", 0)):
+        assert len((await desk.get(f"/v1/inbound?class={kind}"))["data"]) == count
+    response, body = await desk.api.get("/v1/inbound?class=stop")
+    assert (response.status, body["code"]) == (422, "parameter_invalid")
+    assert "class" in str(body["errors"])
+
+
 async def test_e101_how_a_text_was_read_is_shown(desk: Desk) -> None:
     await handset_wrote(desk, ACCOUNT, VAULT.seal(NUMBER))
     await desk.world.connection.execute(

@@ -81,6 +81,12 @@ async def test_the_funnel_has_its_own_dimensions(api: Api) -> None:
     assert (await api.get(f"{DELIVERY}?group_by=connector"))[0].status == 200
 
 
+async def test_the_report_on_replies_has_its_own_dimensions(api: Api) -> None:
+    response, body = await api.get("/v1/reports/replies?group_by=campaign,sender")
+    assert (response.status, body["group_by"]) == (200, ["campaign", "sender"])
+    assert (await api.get("/v1/reports/replies?group_by=reason"))[0].status == 422
+
+
 async def test_failures_are_told_in_the_carriers_words(api: Api) -> None:
     response, body = await api.get("/v1/reports/failures?since=2026-09-01T00:00:00Z")
     assert response.status == 200

@@ -18,14 +18,16 @@ from dlr.report_desk import (
     Report,
     ReportGroup,
 )
+from recipients.reply_report import ReplyReports
 from tests.web.rooms.forced import Forced
 
 
 class Reports(Forced):
-    """Implements DeliveryReporter and FunnelReporter."""
+    """Implements DeliveryReporter, FunnelReporter and ReplyReporter."""
 
     delivery_dimensions = DeliveryReports.delivery_dimensions
     funnel_dimensions = FunnelReports.funnel_dimensions
+    reply_dimensions = ReplyReports.reply_dimensions
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,6 +61,16 @@ class Reports(Forced):
     ) -> FunnelReport:
         found = await self.delivery(account, since, until, group_by, page)
         return FunnelReport(found.groups, found.total, found.more_after)
+
+    async def replies(
+        self,
+        account: int,
+        since: datetime,
+        until: datetime,
+        group_by: Sequence[str],
+        page: GroupPage,
+    ) -> Report:
+        return await self.delivery(account, since, until, group_by, page)
 
     async def failures(self, account: int, since: datetime, until: datetime) -> Failures:
         self.fail()
