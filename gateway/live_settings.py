@@ -26,7 +26,12 @@ from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.wire import receipt_manners
 from gateway.wiring import connectors, sending
 from gateway.wiring.accounts import account_policies, request_rates, validity_seconds
-from gateway.wiring.inbound import complaint_ends, opt_out_policies, sender_owners
+from gateway.wiring.inbound import (
+    complaint_ends,
+    opt_out_policies,
+    opt_out_scopes,
+    sender_owners,
+)
 from gateway.wiring.maintaining import kept_days
 from gateway.wiring.routes import outcome_policy, routes_of
 from gateway.wiring.rules import build_rules
@@ -34,6 +39,7 @@ from messages.accept.pacing import PacingRates
 from messages.models import AccountPolicy
 from messages.rules.rules import Rules
 from ratelimit.spec import RateSpec
+from recipients.scopes import OptOutScopes
 from storage.names import Registry
 
 if TYPE_CHECKING:
@@ -72,6 +78,7 @@ class Following(msgspec.Struct):
     rates: PacingRates
     requests: Mapping[int, RateSpec]
     opt_outs: Mapping[int, OptOutPolicy]
+    scopes: OptOutScopes
     owners: SenderOwners
     complaint_ends: Mapping[int, int | None]
     groups: ConnectorGroups
@@ -113,6 +120,7 @@ def prepare(rooms: Rooms, config: Config, names: Registry) -> Following:
         rates=sending.pacing_rates(config, names),
         requests=request_rates(config, names),
         opt_outs=opt_out_policies(config, names),
+        scopes=opt_out_scopes(config, names.accounts),
         owners=sender_owners(config, names),
         complaint_ends=complaint_ends(config, names),
         groups=connectors.groups_of(config.connectors, names.connectors),
@@ -135,8 +143,8 @@ def follow(rooms: Rooms, following: Following) -> frozenset[Faster]:
     rooms.edge.limits.follow(following.requests, rooms.pacing.account_rates)
     _follow_rules(rooms, following.rules)
     rooms.shedding.follow(config.accept.waiting_max, config.accept.shed_above_percent)
-    inbound = rooms.inbound.recorder
-    inbound.opt_outs.policies, inbound.owners = following.opt_outs, following.owners
+    rooms.inbound.follow(following.opt_outs, following.scopes)
+    rooms.inbound.recorder.owners = following.owners
     rooms.complaints.ends = following.complaint_ends
     rooms.dispatcher.recorder.groups = rooms.parked.groups = following.groups
     rooms.dispatcher.recorder.codes = following.codes

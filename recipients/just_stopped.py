@@ -9,19 +9,33 @@ person who opted out could be texted once more, seconds later.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
-from storage.suppression import EVERY_ACCOUNT, EVERY_CATEGORY, Key, Suppression
+from recipients.scopes import WHOLE
+from storage.suppression import EVERY_ACCOUNT, EVERY_CATEGORY, Covers, Key, Suppression
 
 KEEP_MS = 15 * 60_000  # longer than a prepared window waits at any pace
 NUMBERS_MAX = 100_000
 
 
-class JustStopped:
-    """Suppressions of the last minutes. Add before the transaction that stores them commits."""
+class _Stopped(NamedTuple):
+    """`senders` None: all of the account."""
 
-    def __init__(self) -> None:
-        self._numbers: OrderedDict[bytes, dict[tuple[int, int], tuple[int, int]]] = OrderedDict()
+    reason: int
+    until_ms: int
+    senders: frozenset[str] | None
+
+
+class JustStopped:
+    """Suppressions of the last minutes. Add one before the transaction that stores it commits.
+
+    `covers` says whether an entry of some senders is about a message from one.
+    """
+
+    def __init__(self, covers: Covers = WHOLE.covers) -> None:
+        self._numbers: OrderedDict[bytes, dict[tuple[int, int], _Stopped]] = OrderedDict()
+        self.covers = covers
 
     def add(self, entries: Iterable[Suppression], now_ms: int) -> None:
         """Nothing that these forbid is written from now on. The oldest numbers go beyond
@@ -32,7 +46,11 @@ class JustStopped:
             until_ms = now_ms + KEEP_MS
             if entry.expires_at is not None:
                 until_ms = min(until_ms, int(entry.expires_at.timestamp() * 1000))
-            known[entry.account, entry.category] = (entry.reason, until_ms)
+            senders = None if entry.senders is None else frozenset(entry.senders)
+            before = known.get((entry.account, entry.category))
+            if before is not None and now_ms < before.until_ms and senders is not None:
+                senders = None if before.senders is None else senders | before.senders
+            known[entry.account, entry.category] = _Stopped(entry.reason, until_ms, senders)
             self._numbers[entry.to_idx] = known  # newest last
         for _ in range(len(self._numbers) - NUMBERS_MAX):
             self._numbers.popitem(last=False)
@@ -42,17 +60,32 @@ class JustStopped:
         for to_idx, account, category in keys:
             self._numbers.get(to_idx, {}).pop((account, category), None)
 
-    def reason(self, to_idx: bytes, account: int, category: int, now_ms: int) -> int | None:
+    def narrow(self, key: Key, senders: Collection[str]) -> None:
+        """This suppression was taken back for some senders."""
+        to_idx, account, category = key
+        known = self._numbers.get(to_idx, {})
+        stopped = known.get((account, category))
+        if stopped is not None and stopped.senders is not None:
+            left = stopped.senders - frozenset(senders)
+            known[account, category] = _Stopped(stopped.reason, stopped.until_ms, left)
+
+    def reason(
+        self, to_idx: bytes, account: int, category: int, now_ms: int, sender: str = ""
+    ) -> int | None:
         """Why nothing of this account and category may be written to this number; None if it
         may.
         """
         if not self._numbers:
             return None
-        for (of_account, of_category), (reason, until_ms) in self._numbers.get(to_idx, {}).items():
+        for (of_account, of_category), stopped in self._numbers.get(to_idx, {}).items():
             if (
                 of_account in (EVERY_ACCOUNT, account)
                 and of_category in (EVERY_CATEGORY, category)
-                and now_ms < until_ms
+                and now_ms < stopped.until_ms
+                and (stopped.senders is None or self._covered(account, stopped.senders, sender))
             ):
-                return reason
+                return stopped.reason
         return None
+
+    def _covered(self, account: int, senders: frozenset[str], sender: str) -> bool:
+        return bool(senders) and self.covers(account, sorted(senders), sender)

@@ -54,6 +54,7 @@ class SuppressionView(msgspec.Struct, kw_only=True):
     detail: str | None
     created_at: datetime
     expires_at: datetime | None
+    senders: Sequence[str] | None = None  # None: all of the account
 
 
 class Suppress(msgspec.Struct, frozen=True):
@@ -226,4 +227,5 @@ def shown(entry: Suppression, vault: NumberVault, number: str | None = None) -> 
         detail=entry.detail,
         created_at=entry.created_at,
         expires_at=entry.expires_at,
+        senders=entry.senders,
     )

@@ -6,7 +6,7 @@ opt-outs and the API do, and they write through here, in their own transactions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -21,6 +21,9 @@ _SQL = sql.load("storage")
 EVERY_ACCOUNT = 0
 EVERY_CATEGORY = -1
 Key = tuple[bytes, int, int]  # to_idx, account, category
+# Whether an entry of these senders of an account (None: all) forbids a message from this one.
+Covers = Callable[[int, Sequence[str] | None, str], bool]
+_BETWEEN = "\n"  # senders, where an array of arrays is none
 
 
 class Suppression(msgspec.Struct, gc=False, frozen=True):
@@ -36,6 +39,7 @@ class Suppression(msgspec.Struct, gc=False, frozen=True):
     created_at: datetime | None = None  # of entries that are read; add_new() is told it
     expires_at: datetime | None = None  # None: for good
     to_enc: bytes | None = None  # to show the number where no message is the evidence
+    senders: Sequence[str] | None = None  # of the account that must not text it; None: all
 
     @property
     def key(self) -> Key:
@@ -68,24 +72,35 @@ class SuppressionLookup:
     __slots__ = ("_entries",)
 
     def __init__(self, rows: Iterable[asyncpg.Record]) -> None:
-        self._entries: dict[bytes, list[tuple[int, int, int]]] = {}
+        self._entries: dict[bytes, list[tuple[int, int, int, Sequence[str] | None]]] = {}
         for row in rows:
             self._entries.setdefault(row["to_idx"], []).append(
-                (row["account"], row["category"], row["reason"])
+                (row["account"], row["category"], row["reason"], row["senders"])
             )
 
     def __bool__(self) -> bool:
         return bool(self._entries)
 
     def reason(
-        self, to_idx: bytes, account: int, category: int, old_idx: Sequence[bytes] = ()
+        self,
+        to_idx: bytes,
+        account: int,
+        category: int,
+        old_idx: Sequence[bytes] = (),
+        *,
+        sender: str = "",
+        covers: Covers | None = None,
     ) -> int | None:
-        """Why this recipient must not get this message; None if it may."""
+        """Why this recipient must not get this message; None if it may.
+
+        `covers` None: an entry of some senders is one of all.
+        """
         for index in (to_idx, *old_idx):
-            for entry_account, entry_category, reason in self._entries.get(index, ()):
-                if entry_account in (EVERY_ACCOUNT, account) and entry_category in (
-                    EVERY_CATEGORY,
-                    category,
+            for of_account, of_category, reason, senders in self._entries.get(index, ()):
+                if (
+                    of_account in (EVERY_ACCOUNT, account)
+                    and of_category in (EVERY_CATEGORY, category)
+                    and (covers is None or covers(account, senders, sender))
                 ):
                     return reason
         return None
@@ -125,6 +140,7 @@ async def add_new(
         [entry.expires_at for entry in ordered],
         [entry.to_enc for entry in ordered],
         created_at,
+        _joined(ordered),
     )
     return _keys(rows)
 
@@ -163,14 +179,29 @@ async def remove(
     )
 
 
-async def undo_keywords(
-    connection: Connection, wanted: Sequence[tuple[bytes, int, str]]
-) -> set[Key]:
-    """Delete the entries that a keyword made, for each (to_idx, account, destination texted)."""
+class Undo(msgspec.Struct, gc=False, frozen=True):
+    """What a recipient's word to opt in takes back: what was put there for this account, or by a
+    text to this number. `senders`: of theirs only; None: of all.
+    """
+
+    to_idx: bytes
+    account: int
+    destination: str
+    senders: Sequence[str] | None = None
+
+
+async def undo_keywords(connection: Connection, wanted: Sequence[Undo]) -> dict[Key, bool]:
+    """Take out what words had put there; which entries, and whether they are gone as a whole."""
     if not wanted:
-        return set()
-    columns = list(zip(*wanted, strict=True))
-    return _keys(await connection.fetch(_SQL["suppression_undo_keyword"], *columns))
+        return {}
+    rows = await connection.fetch(
+        _SQL["suppression_undo_keyword"],
+        [each.to_idx for each in wanted],
+        [each.account for each in wanted],
+        [each.destination for each in wanted],
+        [None if each.senders is None else _BETWEEN.join(each.senders) for each in wanted],
+    )
+    return {(row["to_idx"], row["account"], row["category"]): row["gone"] for row in rows}
 
 
 Place = tuple[datetime, bytes, int, int]  # created_at, to_idx, account, category
@@ -241,14 +272,18 @@ async def move(
         together.setdefault(entry.key, []).append(entry)
     left = [merged(together[key], now) for key in sorted(together)]
     await connection.execute(_SQL["suppression_delete"], *zip(*locked, strict=True))
-    columns = [[getattr(entry, name) for entry in left] for name in _COLUMNS]
+    columns = [
+        _joined(left) if name == "senders" else [getattr(entry, name) for entry in left]
+        for name in _COLUMNS
+    ]
     await connection.execute(_SQL["suppression_put"], *columns)
 
 
 def merged(entries: Sequence[Suppression], now: datetime) -> Suppression:
     """One entry of several with one key.
 
-    It has the oldest evidence of those in force, and lasts as long as the longest of them.
+    It has the oldest evidence of those in force, and lasts as long as the longest of them. It is of
+    the senders of all.
     """
     in_force = [each for each in entries if each.expires_at is None or each.expires_at > now]
     candidates = in_force or entries
@@ -256,7 +291,17 @@ def merged(entries: Sequence[Suppression], now: datetime) -> Suppression:
     ends = [each.expires_at for each in candidates]
     until = None if None in ends else max(end for end in ends if end is not None)
     to_enc = next((each.to_enc for each in (oldest, *candidates) if each.to_enc), None)
-    return msgspec.structs.replace(oldest, expires_at=until, to_enc=to_enc)
+    named: set[str] = set()
+    for each in candidates:
+        named.update(each.senders or ())
+    whole = any(each.senders is None for each in candidates)
+    return msgspec.structs.replace(
+        oldest, expires_at=until, to_enc=to_enc, senders=None if whole else sorted(named)
+    )
+
+
+def _joined(entries: Sequence[Suppression]) -> list[str | None]:
+    return [None if each.senders is None else _BETWEEN.join(each.senders) for each in entries]
 
 
 def _keys(rows: Iterable[asyncpg.Record]) -> set[Key]:

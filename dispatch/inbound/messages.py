@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from dispatch.inbound.owners import plain
 from dispatch.inbound.parts import REPEAT_SECONDS
 from dispatch.inbound.records import Received
 from recipients.replies import OTHER, Reply, ReplyClass
+from recipients.scopes import plain
 from storage import sql
 from storage.ids import id_at
 from storage.pool import Connection

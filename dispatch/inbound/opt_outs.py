@@ -23,12 +23,13 @@ from dispatch.inbound.records import Received
 from dlr.reasons import Reason
 from recipients.just_stopped import JustStopped
 from recipients.replies import OTHER, RATING_HOURS, Reply, ReplyClass, ReplyWords, read
+from recipients.scopes import WHOLE, plain
 from storage import audit, suppression
 from storage.audit import AuditEntry
 from storage.categories import Category
 from storage.ids import IdSource
 from storage.pool import Connection
-from storage.suppression import EVERY_CATEGORY, Key, Suppression
+from storage.suppression import EVERY_CATEGORY, Key, Suppression, Undo
 
 SOURCE = "keyword"
 ADDED, REMOVED = "suppression.add", "suppression.remove"
@@ -37,12 +38,16 @@ HELPED_MAX = 10_000
 
 
 class OptOutPolicy(msgspec.Struct, frozen=True):
-    """What an account does about replies. `category` as in the table; -1 for all."""
+    """What an account does about replies. `category` as in the table; -1 for all.
+
+    `of_senders`: what holds instead for those of its senders that have a brand, in the plain form.
+    """
 
     words: ReplyWords
     category: int = int(Category.MARKETING)
     reply: str = ""
     help_reply: str = ""
+    of_senders: Mapping[str, OptOutPolicy] = MappingProxyType({})
 
 
 class Confirmation(msgspec.Struct, frozen=True):
@@ -80,6 +85,7 @@ class OptOuts:
         """
         self.policies = policies
         self._usual = OptOutPolicy(ReplyWords.of())
+        self.scopes = WHOLE
         self._stopped = stopped
         self._ids = ids
         self._wall_ms = wall_ms
@@ -100,7 +106,8 @@ class OptOuts:
             answer.submitted_at is None
             or now - answer.submitted_at <= timedelta(hours=RATING_HOURS)
         )
-        return read(message.text, self._policy(account).words, answers=answers)
+        words = self._policy(account, message.destination).words
+        return read(message.text, words, answers=answers)
 
     async def apply(
         self,
@@ -130,7 +137,7 @@ class OptOuts:
                 *(self._entry(REMOVED, account, to_idx, None) for to_idx, account, _ in removed),
             ],
         )
-        return Applied({row.id: self._policy(row.account).reply for row in added}, len(removed))
+        return Applied({row.id: self._of(row).reply for row in added}, len(removed))
 
     def committed(
         self, received: Sequence[Received], rows: Sequence[InboundRow], applied: Applied
@@ -156,7 +163,7 @@ class OptOuts:
     ) -> tuple[str | None, Literal["opt_out", "help"]]:
         if row.reply.kind is not ReplyClass.HELP:
             return applied.replies.get(row.id), "opt_out"
-        text = self._policy(row.account).help_reply
+        text = self._of(row).help_reply
         asked = (row.from_idx, row.destination)
         before = self._helped.get(asked)
         if not text or (before is not None and now - before < HELP_AGAIN_SECONDS):
@@ -171,9 +178,14 @@ class OptOuts:
         self, connection: Connection, rows: Sequence[InboundRow]
     ) -> list[InboundRow]:
         by_key: dict[Key, InboundRow] = {}
+        texted: dict[Key, set[str] | None] = {}  # the senders that were; None: all
         for row in rows:
+            senders = self.scopes.of(row.account, row.destination)
             for category in self._categories(row):
-                by_key[row.from_idx, row.account, category] = row
+                key = (row.from_idx, row.account, category)
+                by_key[key] = row
+                before = texted.get(key, set())
+                texted[key] = None if senders is None or before is None else before | {*senders}
         now_ms = self._wall_ms()
         entries = [
             Suppression(
@@ -185,6 +197,7 @@ class OptOuts:
                 message_id=row.id,
                 detail=row.destination,
                 to_enc=row.from_enc,
+                senders=_listed(texted[to_idx, account, category]),
             )
             for (to_idx, account, category), row in by_key.items()
         ]
@@ -198,7 +211,7 @@ class OptOuts:
         """What this opt-out ends; that of everything ends the others, too."""
         named = set(row.reply.categories)
         if row.reply.usual:
-            named.add(self._policy(row.account).category)
+            named.add(self._of(row).category)
         return {EVERY_CATEGORY} if EVERY_CATEGORY in named else named
 
     async def _opt_in(
@@ -206,23 +219,34 @@ class OptOuts:
         connection: Connection,
         rows: Sequence[InboundRow],
         others: Mapping[bytes, Sequence[bytes]],
-    ) -> set[Key]:
-        removed = await suppression.undo_keywords(
-            connection,
-            [
-                (index, row.account, row.destination)
-                for row in rows
-                for index in (row.from_idx, *others.get(row.from_idx, ()))
-            ],
-        )
-        self._stopped.remove(removed)
-        return removed
+    ) -> list[Key]:
+        """Takes back what words of this number had put there, for the senders in scope."""
+        wanted = [
+            Undo(index, row.account, row.destination, self.scopes.of(row.account, row.destination))
+            for row in rows
+            for index in (row.from_idx, *others.get(row.from_idx, ()))
+        ]
+        undone = await suppression.undo_keywords(connection, wanted)
+        self._stopped.remove([key for key, gone in undone.items() if gone])
+        for each in wanted:
+            for key, gone in undone.items():
+                if not gone and key[0] == each.to_idx:
+                    self._stopped.narrow(key, each.senders or ())
+        return list(undone)
 
-    def _policy(self, account: int) -> OptOutPolicy:
-        return self.policies.get(account, self._usual)
+    def _of(self, row: InboundRow) -> OptOutPolicy:
+        return self._policy(row.account, row.destination)
+
+    def _policy(self, account: int, destination: str) -> OptOutPolicy:
+        policy = self.policies.get(account, self._usual)
+        return policy.of_senders.get(plain(destination), policy)
 
     def _entry(
         self, action: str, account: int, subject: bytes, inbound_id: int | None
     ) -> AuditEntry:
         detail = {} if inbound_id is None else {"inbound_id": inbound_id}
         return AuditEntry(self._ids.next(), account, SOURCE, action, subject, detail)
+
+
+def _listed(senders: set[str] | None) -> list[str] | None:
+    return None if senders is None else sorted(senders)

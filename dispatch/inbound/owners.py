@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from recipients.scopes import plain
+
 NOBODY = 0
 
 
@@ -26,8 +28,3 @@ class SenderOwners:
     def owner(self, destination: str) -> int:
         """The account; NOBODY where none or several have this number."""
         return self._only or self._accounts.get(plain(destination), NOBODY)
-
-
-def plain(address: str) -> str:
-    """A sender or destination in one form. Some carriers leave out the plus."""
-    return address.strip().removeprefix("+")

@@ -8,7 +8,7 @@ Must not decide anything about a single message.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -18,10 +18,11 @@ from dispatch.inbound import parts
 from dispatch.inbound.confirmations import Confirmations, SendConfirmations
 from dispatch.inbound.intake import InboundShared, MessageIntake
 from dispatch.inbound.joining import Joining
-from dispatch.inbound.opt_outs import Confirmation
+from dispatch.inbound.opt_outs import Confirmation, OptOutPolicy
 from dispatch.inbound.records import Received
 from dispatch.inbound.violations import ViolationAudit
 from recipients.just_stopped import JustStopped
+from recipients.scopes import OptOutScopes
 from smpp.client import Bind
 from smpp.encoding import TextSettings
 from smpp.events import Delivery
@@ -91,6 +92,12 @@ class InboundService:
         )
         self.intakes[connector] = intake
         return intake
+
+    def follow(self, policies: Mapping[int, OptOutPolicy], scopes: OptOutScopes) -> None:
+        """What the accounts say of replies and opt-outs from now on."""
+        self.recorder.opt_outs.policies = policies
+        self.recorder.opt_outs.scopes = scopes
+        self.stopped.covers = self.violations.covers = scopes.covers
 
     def connect(self, hand_over: SendConfirmations) -> None:
         """The way out for replies, once it is built."""

@@ -15,6 +15,7 @@ from dlr.reasons import Reason
 from dlr.status import Status
 from storage import suppression
 from storage.pool import Connection
+from storage.suppression import Covers
 
 
 class LastLook(Protocol):
@@ -40,6 +41,10 @@ class LastLook(Protocol):
 class SuppressionLook:
     """The rule against recipients who were suppressed while the message waited."""
 
+    def __init__(self, covers: Covers | None = None) -> None:
+        """`covers` None: a suppression of some senders is one of all."""
+        self._covers = covers
+
     def asks(self, messages: Sequence[ReadyMessage]) -> bool:
         return any(message.options is not None and message.options.exempt for message in messages)
 
@@ -54,7 +59,12 @@ class SuppressionLook:
             if message.options is not None and message.options.exempt:
                 continue
             reason = found.reason(
-                message.to_idx, message.account, message.category, message.old_idx
+                message.to_idx,
+                message.account,
+                message.category,
+                message.old_idx,
+                sender=message.sender,
+                covers=self._covers,
             )
             if reason is not None:
                 verdicts[message.id] = Ended(Status.SUPPRESSED, Reason(reason), "suppression")

@@ -156,7 +156,9 @@ class Planner:
         return go
 
     def _stopped_since(self, message: ReadyMessage, now_ms: int) -> int | None:
-        return self._stopped.reason(message.to_idx, message.account, message.category, now_ms)
+        return self._stopped.reason(
+            message.to_idx, message.account, message.category, now_ms, message.sender
+        )
 
     def next(self, now_ms: int, effects: Effects) -> Journey | None:
         """The next message whose intent is committed, encoded. What may not be sent ends here."""

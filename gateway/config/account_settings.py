@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta, field
 
 from gateway.config.base import CategoryLabel, CategoryOrAll, Country, Name, Settings
@@ -29,6 +30,7 @@ _Word = Annotated[
     str,
     Meta(min_length=1, max_length=100, extra={"expected": "a word of at most 100 characters"}),
 ]
+_ReplyText = Annotated[str, Meta(max_length=_REPLY_CHARS_MAX)]
 
 
 class SenderRateSettings(Settings, frozen=True, kw_only=True):
@@ -36,6 +38,30 @@ class SenderRateSettings(Settings, frozen=True, kw_only=True):
 
     sender: Annotated[str, Meta(min_length=1, max_length=_SENDER_CHARS_MAX, description="It.")]
     rate: Annotated[Rate, Meta(description="Its pace, in parts.")]
+
+
+class BrandSettings(Settings, frozen=True, kw_only=True):
+    """Senders of an account that are one to people. What is unset is the account's."""
+
+    name: Annotated[Name, Meta(description="The brand's name.")]
+    senders: Annotated[
+        tuple[str, ...], Meta(min_length=1, description="Its senders; each is of one brand.")
+    ]
+    opt_out_keywords: Annotated[
+        tuple[str, ...] | None, Meta(description="As the account's, for these senders.")
+    ] = None
+    opt_in_keywords: Annotated[
+        tuple[str, ...] | None, Meta(description="As the account's, for these senders.")
+    ] = None
+    opt_out_category: Annotated[
+        CategoryOrAll | None, Meta(description="As the account's, for these senders.")
+    ] = None
+    opt_out_reply: Annotated[
+        _ReplyText | None, Meta(description="As the account's, for these senders.")
+    ] = None
+    help_reply: Annotated[
+        _ReplyText | None, Meta(description="As the account's, for these senders.")
+    ] = None
 
 
 class AccountSettings(Settings, frozen=True, kw_only=True):
@@ -91,6 +117,17 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
             description="Sent once to who opts out, in spite of it; empty: nothing.",
         ),
     ] = ""
+    opt_out_scope: Annotated[
+        Literal["account", "brand", "sender"],
+        Meta(
+            description="Whose messages an opt-out ends: all of the account's, those of the brand "
+            "that was texted, or of that sender."
+        ),
+    ] = "account"
+    brands: Annotated[
+        tuple[BrandSettings, ...],
+        Meta(max_length=_WORDS_MAX, description="Senders that are one to people."),
+    ] = ()
     complaint_ends: Annotated[
         Literal["otp", "transactional", "service", "marketing", "all", "nothing"],
         Meta(description="What a person who complained is not texted any more."),
@@ -193,3 +230,13 @@ def reply_words(settings: AccountSettings) -> ReplyWords:
             word: category_number(label) for word, label in settings.opt_out_categories.items()
         },
     )
+
+
+def of_brand(account: AccountSettings, brand: BrandSettings) -> AccountSettings:
+    """What holds for the senders of a brand."""
+    said = {
+        name: value
+        for name in BrandSettings.__struct_fields__
+        if name not in ("name", "senders") and (value := getattr(brand, name)) is not None
+    }
+    return msgspec.structs.replace(account, **said)

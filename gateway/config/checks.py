@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 
-from gateway.config.account_settings import AccountSettings, reply_words
+from gateway.config.account_settings import AccountSettings, of_brand, reply_words
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.policy_settings import NO_CAPS
 from gateway.config.retention_settings import KEPT_DAYS_MIN
@@ -20,6 +20,7 @@ from gateway.config.wire import wire_faults, wire_profile
 from messages.accept.senders import sender_fault
 from recipients.numbers.origins import NumberOrigins
 from recipients.numbers.rules import COUNTRIES
+from recipients.scopes import brands_of
 from shortlinks.addresses import parse_networks
 from smpp.bind_pool import BIND_PAIR, RECEIVER
 from smpp.tlv import tlv_value
@@ -141,6 +142,7 @@ def _check_account(account: AccountSettings, path: str) -> Iterator[str]:
         reply_words(account)
     except ValueError as error:
         yield f"{path}.opt_out_keywords or another list of words: {error}"
+    yield from _check_brands(account, path)
     yield from _check_caps(account, f"{path}.caps")
     for index, country in enumerate(account.countries):
         if country not in COUNTRIES:
@@ -155,6 +157,30 @@ def _check_account(account: AccountSettings, path: str) -> Iterator[str]:
         text: str = getattr(account, key)
         if any(char != "\n" and not char.isprintable() and not char.isspace() for char in text):
             yield f"{path}.{key}: holds a control character"
+
+
+def _check_brands(account: AccountSettings, path: str) -> Iterator[str]:
+    names = [brand.name for brand in account.brands]
+    yield from _check_unique(f"{path}.brands", names)
+    if account.opt_out_scope == "brand" and not names:
+        yield f"{path}.opt_out_scope: 'brand' needs brands"
+    try:
+        brands_of((brand.name, brand.senders) for brand in account.brands)
+    except ValueError as error:
+        yield f"{path}.brands: {error}"
+    for index, brand in enumerate(account.brands):
+        for sender in brand.senders:
+            if account.senders and sender not in account.senders:
+                yield (
+                    f"{path}.brands[{index}].senders: {sender!r} is not a sender of this account"
+                    f"{nearest(sender, account.senders)}"
+                )
+            elif (fault := sender_fault(sender)) is not None:
+                yield f"{path}.brands[{index}].senders: {sender!r} {fault}"
+        try:
+            reply_words(of_brand(account, brand))
+        except ValueError as error:
+            yield f"{path}.brands[{index}].opt_out_keywords or another list of words: {error}"
 
 
 def _check_caps(account: AccountSettings, path: str) -> Iterator[str]:

@@ -19,11 +19,17 @@ from dispatch.inbound.recorder import InboundRecorder
 from dispatch.inbound.service import InboundService
 from dispatch.message import MessageOptions
 from gateway.config import Config
-from gateway.config.account_settings import AccountSettings, category_number, reply_words
+from gateway.config.account_settings import (
+    AccountSettings,
+    category_number,
+    of_brand,
+    reply_words,
+)
 from messages.accept.validation import Validator
 from messages.models import Accepter, AccountPolicy, Prepared, Refused
 from recipients.just_stopped import JustStopped
 from recipients.numbers.plan import NumberPlan
+from recipients.scopes import OptOutScopes, brands_of, plain
 from smpp.reassembly import MESSAGES_OPEN_MAX
 from storage.categories import Category
 from storage.crypto import NumberVault
@@ -70,7 +76,7 @@ def build(
         late_max=MESSAGES_OPEN_MAX * max(1, len(config.connectors)),
         wall_ms=clock.wall_ms,
     )
-    return InboundService(
+    service = InboundService(
         database.dedicated("inbound-parts"),
         InboundShared(recorder, ids, vault, NumberPlan(), monotonic),
         term=term,
@@ -80,6 +86,8 @@ def build(
         audit_lag_seconds=AUDIT_LAG_SECONDS
         + max((each.response_timeout_seconds for each in config.connectors), default=0.0),
     )
+    service.follow(recorder.opt_outs.policies, opt_out_scopes(config, registry.accounts))
+    return service
 
 
 def opt_out_policies(config: Config, registry: Registry) -> dict[int, OptOutPolicy]:
@@ -109,13 +117,32 @@ def _accounts(config: Config) -> Sequence[AccountSettings]:
 
 
 def opt_out_policy(settings: AccountSettings) -> OptOutPolicy:
-    """What an account does about replies."""
+    """What an account does about replies, and for the senders of its brands."""
     return OptOutPolicy(
         reply_words(settings),
         category_number(settings.opt_out_category),
         settings.opt_out_reply,
         settings.help_reply,
+        {
+            plain(sender): opt_out_policy(
+                msgspec.structs.replace(of_brand(settings, brand), brands=())
+            )
+            for brand in settings.brands
+            for sender in brand.senders
+        },
     )
+
+
+def opt_out_scopes(config: Config, accounts: Mapping[str, int]) -> OptOutScopes:
+    """Whose messages an opt-out ends."""
+    scopes: dict[int, dict[str, str]] = {}
+    for each in _accounts(config):
+        if each.opt_out_scope == "sender":
+            scopes[accounts[each.name]] = {}
+        elif each.opt_out_scope == "brand":
+            brands = brands_of((brand.name, brand.senders) for brand in each.brands)
+            scopes[accounts[each.name]] = brands
+    return OptOutScopes(scopes)
 
 
 class ConfirmationSender:

@@ -12,6 +12,7 @@ from dispatch.wire.last_look import SuppressionLook
 from gateway.config.account_settings import AccountSettings
 from gateway.config.policy_settings import CapSettings, QuietHoursSettings
 from gateway.config.settings import Config
+from gateway.wiring.inbound import opt_out_scopes
 from messages.rules.caps import CapRules, CapsCheck, CapsLook
 from messages.rules.consent import ConsentCheck, ConsentLook, ConsentRules
 from messages.rules.quiet_hours import TimingRules
@@ -32,6 +33,7 @@ def build_rules(
     """`accounts`: names in the configuration -> ids of table `account`. `decisions` may hold counts
     already.
     """
+    covers = opt_out_scopes(config, accounts).covers
     timing = timing_rules(config.quiet_hours, config.accounts, accounts)
     consent = consent_rules(config.accounts, accounts)
     caps = cap_rules(config.accounts, accounts)
@@ -39,14 +41,14 @@ def build_rules(
     return Rules(
         timing=timing,
         checks=(
-            SuppressionCheck(),
+            SuppressionCheck(covers),
             ConsentCheck(consent),
             TimingCheck(timing, wall_ms),
             CapsCheck(caps, wall_ms),  # at the moment that timing found
             VelocityCheck(velocity, wall_ms),  # last: what another check ends is not counted
         ),
         looks=(
-            SuppressionLook(),
+            SuppressionLook(covers),
             ConsentLook(consent),
             TimingLook(timing, wall_ms),
             CapsLook(caps, wall_ms),  # last, for the same reason

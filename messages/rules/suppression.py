@@ -16,10 +16,15 @@ from dlr.status import Status
 from messages.accepting import Accepting
 from storage import suppression
 from storage.pool import Connection
+from storage.suppression import Covers
 
 
 class SuppressionCheck:
     """A FlushCheck: who is suppressed is not written to."""
+
+    def __init__(self, covers: Covers | None = None) -> None:
+        """`covers` None: a suppression of some senders is one of all."""
+        self._covers = covers
 
     def concerns(self, item: Accepting) -> bool:
         return False
@@ -32,6 +37,13 @@ class SuppressionCheck:
             message = item.prepared
             if message.options is not None and message.options.exempt:
                 continue
-            reason = found.reason(item.to_idx, message.account, message.category, item.old_idx)
+            reason = found.reason(
+                item.to_idx,
+                message.account,
+                message.category,
+                item.old_idx,
+                sender=message.sender,
+                covers=self._covers,
+            )
             if reason is not None:
                 item.ended = Ended(Status.SUPPRESSED, Reason(reason), "suppression")

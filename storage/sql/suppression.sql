@@ -1,7 +1,7 @@
 -- name: suppression_look_up
 -- Every entry of these recipients; which of them applies is decided by account and category in the caller.
 -- $1: indexes of 16 octets, one behind the other.
-SELECT to_idx, account, category, reason
+SELECT to_idx, account, category, reason, senders
 FROM suppression
 WHERE to_idx = ANY(
         ARRAY(
@@ -12,18 +12,21 @@ WHERE to_idx = ANY(
     AND (expires_at IS NULL OR expires_at > now());
 
 -- name: suppression_add
--- An older entry keeps its evidence, unless it has expired.
+-- An older entry keeps its evidence, unless it has expired or is of some senders ($11, a line each) and not of these.
 INSERT INTO suppression AS old
-    (to_idx, account, category, reason, source, message_id, detail, created_at, expires_at, to_enc)
-SELECT to_idx, account, category, reason, source, message_id, detail, coalesce($10::timestamptz, now()), expires_at, to_enc
+    (to_idx, account, category, reason, source, message_id, detail, created_at, expires_at, to_enc, senders)
+SELECT to_idx, account, category, reason, source, message_id, detail, coalesce($10::timestamptz, now()), expires_at, to_enc,
+       string_to_array(senders, E'\n')
 FROM unnest(
     $1::bytea[], $2::smallint[], $3::smallint[], $4::smallint[], $5::text[], $6::bigint[], $7::text[],
-    $8::timestamptz[], $9::bytea[]
-) AS new (to_idx, account, category, reason, source, message_id, detail, expires_at, to_enc)
+    $8::timestamptz[], $9::bytea[], $11::text[]
+) AS new (to_idx, account, category, reason, source, message_id, detail, expires_at, to_enc, senders)
 ON CONFLICT (to_idx, account, category) DO UPDATE
 SET reason = excluded.reason, source = excluded.source, message_id = excluded.message_id, detail = excluded.detail,
-    created_at = excluded.created_at, expires_at = excluded.expires_at, to_enc = excluded.to_enc
+    created_at = excluded.created_at, expires_at = excluded.expires_at, to_enc = excluded.to_enc,
+    senders = CASE WHEN old.expires_at <= now() THEN excluded.senders ELSE old.senders || excluded.senders END
 WHERE old.expires_at <= now()
+    OR (old.senders IS NOT NULL AND (excluded.senders IS NULL OR NOT old.senders @> excluded.senders))
 RETURNING to_idx, account, category;
 
 -- name: suppression_harden
@@ -37,15 +40,41 @@ FROM unnest(
 ON CONFLICT (to_idx, account, category) DO UPDATE
 SET reason = excluded.reason, source = excluded.source, message_id = excluded.message_id, detail = excluded.detail,
     created_at = CASE WHEN old.expires_at <= now() THEN excluded.created_at ELSE old.created_at END,
-    expires_at = NULL, to_enc = excluded.to_enc
+    expires_at = NULL, to_enc = excluded.to_enc, senders = NULL
 WHERE old.source = 'keyword' OR old.expires_at IS NOT NULL;
 
 -- name: suppression_undo_keyword
--- What a number's own words had put there: for this account, or by a text to this very number.
-DELETE FROM suppression AS s
-USING unnest($1::bytea[], $2::smallint[], $3::text[]) AS gone (to_idx, account, destination)
-WHERE s.to_idx = gone.to_idx AND s.source = 'keyword' AND (s.account = gone.account OR s.detail = gone.destination)
-RETURNING s.to_idx, s.account, s.category;
+-- What a number's own words had put there: for this account, or by a text to this very number. Where $4 names senders (a
+-- line each): theirs; an entry of all senders only where this very number was texted.
+WITH wanted AS (
+    SELECT to_idx, account, destination, string_to_array(senders, E'\n') AS senders
+    FROM unnest($1::bytea[], $2::smallint[], $3::text[], $4::text[]) AS given (to_idx, account, destination, senders)
+), bearing AS (
+    SELECT s.to_idx, s.account, s.category,
+           bool_or(
+               w.senders IS NULL OR s.senders <@ w.senders OR (s.senders IS NULL AND s.detail = w.destination)
+           ) AS gone
+    FROM suppression AS s
+    JOIN wanted AS w ON w.to_idx = s.to_idx
+    WHERE s.source = 'keyword' AND (s.account = w.account OR s.detail = w.destination)
+      AND (w.senders IS NULL OR s.senders && w.senders OR (s.senders IS NULL AND s.detail = w.destination))
+    GROUP BY 1, 2, 3
+), deleted AS (
+    DELETE FROM suppression AS s
+    USING bearing AS b
+    WHERE b.gone AND s.to_idx = b.to_idx AND s.account = b.account AND s.category = b.category
+), narrowed AS (
+    UPDATE suppression AS s
+    SET senders = ARRAY(
+        SELECT each FROM unnest(s.senders) AS each
+        WHERE NOT EXISTS (
+            SELECT 1 FROM wanted AS w WHERE w.to_idx = s.to_idx AND w.account = s.account AND each = ANY(w.senders)
+        )
+    )
+    FROM bearing AS b
+    WHERE NOT b.gone AND s.to_idx = b.to_idx AND s.account = b.account AND s.category = b.category
+)
+SELECT to_idx, account, category, gone FROM bearing;
 
 -- name: suppression_remove_numbers
 -- Every entry of these numbers in these accounts, or those of one category.
@@ -56,7 +85,7 @@ RETURNING to_idx, account, category;
 -- name: suppression_list
 -- Newest first, behind a place in that order. The evidence knows the number where the entry does not.
 SELECT s.to_idx, s.account, s.category, s.reason, s.source, s.message_id, s.detail, s.created_at, s.expires_at,
-       coalesce(s.to_enc, m.to_enc) AS to_enc
+       coalesce(s.to_enc, m.to_enc) AS to_enc, s.senders
 FROM suppression AS s
 LEFT JOIN message AS m ON m.id = s.message_id AND s.source = 'receipt'
 WHERE s.account = ANY($1::smallint[])
@@ -68,7 +97,7 @@ ORDER BY s.created_at DESC, s.to_idx DESC, s.account DESC, s.category DESC
 LIMIT $8;
 
 -- name: suppression_of_number
-SELECT to_idx, account, category, reason, source, message_id, detail, created_at, expires_at
+SELECT to_idx, account, category, reason, source, message_id, detail, created_at, expires_at, senders
 FROM suppression
 WHERE to_idx = ANY($1::bytea[]) AND account = ANY($2::smallint[])
 ORDER BY created_at DESC, account, category;
@@ -93,7 +122,8 @@ LEFT JOIN LATERAL (
 ORDER BY s.to_idx, s.account, s.category;
 
 -- name: suppression_lock
-SELECT s.to_idx, s.account, s.category, s.reason, s.source, s.message_id, s.detail, s.created_at, s.expires_at, s.to_enc
+SELECT s.to_idx, s.account, s.category, s.reason, s.source, s.message_id, s.detail, s.created_at, s.expires_at, s.to_enc,
+       s.senders
 FROM suppression AS s
 JOIN unnest($1::bytea[], $2::smallint[], $3::smallint[]) AS asked (to_idx, account, category)
     USING (to_idx, account, category)
@@ -108,15 +138,17 @@ WHERE s.to_idx = gone.to_idx AND s.account = gone.account AND s.category = gone.
 -- name: suppression_put
 -- What came in between by itself is younger: it gives way, but for the time that it lasts.
 INSERT INTO suppression AS there
-    (to_idx, reason, source, account, category, message_id, detail, created_at, expires_at, to_enc)
-SELECT *
+    (to_idx, reason, source, account, category, message_id, detail, created_at, expires_at, to_enc, senders)
+SELECT to_idx, reason, source, account, category, message_id, detail, created_at, expires_at, to_enc,
+       string_to_array(senders, E'\n')
 FROM unnest(
     $1::bytea[], $2::smallint[], $3::text[], $4::smallint[], $5::smallint[], $6::bigint[], $7::text[],
-    $8::timestamptz[], $9::timestamptz[], $10::bytea[]
-)
+    $8::timestamptz[], $9::timestamptz[], $10::bytea[], $11::text[]
+) AS new (to_idx, reason, source, account, category, message_id, detail, created_at, expires_at, to_enc, senders)
 ON CONFLICT (to_idx, account, category) DO UPDATE
 SET reason = excluded.reason, source = excluded.source, message_id = excluded.message_id, detail = excluded.detail,
     created_at = excluded.created_at, to_enc = coalesce(excluded.to_enc, there.to_enc),
+    senders = there.senders || excluded.senders,
     expires_at = CASE
         WHEN there.expires_at IS NOT NULL AND excluded.expires_at IS NOT NULL
         THEN greatest(there.expires_at, excluded.expires_at)

@@ -23,6 +23,8 @@ from gateway.config.reference import render
 from gateway.config.shape import check_shape
 from gateway.config.values import Address, BaseUrl, DatabaseUrl, Rate, Size
 from gateway.config.wire import receipt_manners, wire_profile
+from gateway.wiring.inbound import opt_out_policy, opt_out_scopes
+from recipients.keywords import Keyword, keyword_of
 from smpp.addresses import AddressSettings
 from smpp.encoding import TextSettings
 
@@ -305,6 +307,35 @@ def test_k3_words_that_contradict_are_refused(tmp_path: Path) -> None:
         assert refused.value.faults == (f"{where}: {said}",)
     with pytest.raises(ConfigError, match="is not a name"):
         load(tmp_path, account + 'reply_keywords = { YES = "Not a name" }')
+
+
+def test_k9_brands_have_words_and_a_scope_of_their_own(tmp_path: Path) -> None:
+    account = '[[accounts]]\nname = "a"\nsenders = ["100", "200", "300"]\n'
+    brands = (
+        '[[accounts.brands]]\nname = "shop"\nsenders = ["100", "200"]\n'
+        'opt_out_keywords = ["BASTA"]\nopt_out_category = "all"\n'
+    )
+    config = load(tmp_path, account + 'opt_out_scope = "brand"\n' + brands)
+    policy = opt_out_policy(config.accounts[0])
+    shop = policy.of_senders["200"]
+    assert (shop.category, policy.category) == (-1, 3)
+    assert keyword_of("basta", shop.words.sets) is Keyword.OPT_OUT
+    assert keyword_of("basta", policy.words.sets) is None
+    scopes = opt_out_scopes(config, {"a": 7})
+    assert scopes.of(7, "100") == ["100", "200"]
+    assert opt_out_scopes(load(tmp_path, account), {"a": 7}).of(7, "100") is None
+    for text, said in (
+        ('opt_out_scope = "brand"\n', "accounts[0].opt_out_scope: 'brand' needs brands"),
+        (brands + brands.replace("shop", "bank"),
+         "accounts[0].brands: '100' is of 'shop' and of 'bank'"),
+        (brands.replace('"200"', '"201"'), "accounts[0].brands[0].senders: '201' is not a sender of"
+         " this account; did you mean '200'?"),
+        (brands.replace("BASTA", "START"), "accounts[0].brands[0].opt_out_keywords or another list"
+         " of words: 'start' opts out and in"),
+    ):  # fmt: skip
+        with pytest.raises(ConfigError) as refused:
+            load(tmp_path, account + text)
+        assert refused.value.faults == (said,)
 
 
 def test_a_name_that_may_be_left_out_is_read_and_checked(tmp_path: Path) -> None:

@@ -93,6 +93,13 @@ class SuppressionResource(msgspec.Struct, kw_only=True):
     reason: str
     source: Annotated[str, Meta(description="`receipt`, `keyword`, `complaint` or `api`.")]
     detail: str | None
+    senders: Annotated[
+        Sequence[str] | None,
+        Meta(
+            description="Whose messages end: those of these senders, and of their brand where "
+            "`opt_out_scope` says so; null: of every sender."
+        ),
+    ]
     created_at: datetime
     expires_at: datetime | None
 
@@ -303,6 +310,7 @@ def resource_of(view: SuppressionView, *, clear: bool = False) -> SuppressionRes
         reason=view.reason,
         source=view.source,
         detail=view.detail,
+        senders=view.senders,
         created_at=view.created_at,
         expires_at=view.expires_at,
     )

@@ -9,18 +9,21 @@ import pytest
 
 from dispatch.inbound.latency import BUCKETS, ApplyLatency
 from dispatch.inbound.opt_outs import Confirmation, OptOutPolicy
+from dispatch.inbound.owners import SenderOwners
 from dispatch.inbound.violations import ViolationAudit
 from dispatch.message import MessageOptions, ReadyMessage
+from dispatch.wire.last_look import SuppressionLook
 from dlr.reasons import Reason
 from dlr.status import Status
 from recipients.replies import ReplyWords
+from recipients.scopes import OptOutScopes
 from smpp.pdu import SubmitSm
 from smpp.vocabulary import ESME_ROK
 from storage.categories import Category
 from storage.suppression import EVERY_ACCOUNT, EVERY_CATEGORY, Suppression, add, look_up
 from tests.dispatch.inbound.world import ACCOUNT, HANDSET, SENDER, Inbound, receiving, texted
 from tests.dispatch.on_the_wire import push, say_nothing
-from tests.dispatch.world import CONNECTOR, VAULT
+from tests.dispatch.world import CONNECTOR, VAULT, wall_ms
 
 OTHER = "+8613912345678"
 INDEX = VAULT.index(HANDSET)
@@ -226,6 +229,99 @@ async def test_k5_words_of_a_category_opt_out_of_it_and_of_nothing_else(
         assert len(owed) == 3  # one for each that changed something
         assert await inbound.answers(texted("START")) == [ESME_ROK]
         assert await suppressions(inbound) == []
+
+
+BRANDED = OptOutScopes({ACCOUNT: {SENDER: "shop", "10690002": "shop", "10690003": "bank"}})
+
+
+async def forbidden(inbound: Inbound, *senders: str) -> set[str]:
+    """Which of these senders may not text the handset, by the table and by the memory alike."""
+    found = await look_up(inbound.world.connection, [INDEX])
+    covers = inbound.service.recorder.opt_outs.scopes.covers
+    marketing = int(Category.MARKETING)
+    by_table = {
+        sender
+        for sender in senders
+        if found.reason(INDEX, ACCOUNT, marketing, sender=sender, covers=covers) is not None
+    }
+    stopped = inbound.service.stopped
+    by_memory = {
+        sender
+        for sender in senders
+        if stopped.reason(INDEX, ACCOUNT, marketing, wall_ms(), sender) is not None
+    }
+    assert by_table == by_memory
+    return by_table
+
+
+async def test_k9_an_opt_out_is_of_the_brand_that_was_texted(inbound: Inbound) -> None:
+    """And the way back is, too; a later opt-out of another brand is confirmed as one of its own."""
+    inbound.service.follow({ACCOUNT: OptOutPolicy(ReplyWords.of(), reply="Bye.")}, BRANDED)
+    owed: list[Confirmation] = []
+    inbound.service.recorder.owe = owed.extend
+    shop, sister, bank, loose = SENDER, "+10690002", "10690003", "10690004"
+    everyone = (shop, sister, bank, loose)
+
+    async def text(word: str, destination: str) -> set[str]:
+        assert await inbound.answers(texted(word, destination=destination)) == [ESME_ROK]
+        return await forbidden(inbound, *everyone)
+
+    await inbound.world.connection.execute("TRUNCATE inbound_message")
+    inbound.service.recorder.owners = SenderOwners([(ACCOUNT, ())])
+    assert await text("STOP", shop) == {shop, sister}
+    assert await text("STOP", sister) == {shop, sister}
+    assert await text("STOP", shop) == {shop, sister}
+    assert await text("TD", bank) == {shop, sister, bank}
+    assert await text("START", sister) == {bank}
+    assert await text("START", loose) == {bank}
+    assert await text("START", bank) == set()
+    assert await suppressions(inbound) == []
+    assert [each.sender for each in owed] == [shop, bank]
+
+
+async def test_k9_a_wider_opt_out_is_not_undone_by_a_narrower_way_back(inbound: Inbound) -> None:
+    """One of before there were brands, or by the API: START to one brand leaves what it may."""
+    opt_outs = inbound.service.recorder.opt_outs
+    inbound.service.recorder.owners = SenderOwners([(ACCOUNT, ())])
+    assert await inbound.answers(texted("STOP", destination="10690003")) == [ESME_ROK]
+    inbound.service.follow(opt_outs.policies, BRANDED)
+    assert await forbidden(inbound, SENDER, "10690003") == {SENDER, "10690003"}
+    assert await inbound.answers(texted("STOP")) == [ESME_ROK]  # of all senders it is already
+    assert await inbound.answers(texted("START")) == [ESME_ROK]
+    assert await forbidden(inbound, SENDER, "10690003") == {SENDER, "10690003"}
+    assert await inbound.answers(texted("START", destination="10690003")) == [ESME_ROK]
+    assert await forbidden(inbound, SENDER, "10690003") == set()
+    assert await inbound.answers(texted("STOP")) == [ESME_ROK]
+    assert await forbidden(inbound, SENDER, "10690003") == {SENDER}
+    by_api = Suppression(INDEX, Reason.OPTED_OUT, "api", ACCOUNT, int(Category.MARKETING))
+    assert await add(inbound.world.connection, [by_api]) == 1  # wider than what was there
+    assert await inbound.answers(texted("START")) == [ESME_ROK]
+    assert len(await suppressions(inbound)) == 1
+
+
+async def test_k9_a_message_of_another_brand_goes_out_and_no_violation_is_seen(
+    inbound: Inbound,
+) -> None:
+    """Through the last look and the wire: of the brand that was stopped nothing does."""
+    world = inbound.world
+    inbound.service.follow({}, BRANDED)
+    world.intents.looks = (SuppressionLook(BRANDED.covers),)
+    inbound.service.recorder.owners = SenderOwners([(ACCOUNT, ())])
+    assert await inbound.answers(texted("STOP")) == [ESME_ROK]
+    sent = [
+        world.message(Category.MARKETING, to=HANDSET, account=ACCOUNT, sender=sender, text=sender)
+        for sender in (SENDER, "10690002", "10690003", "10690004")
+    ]
+    await world.store(sent)
+    push(inbound.dispatch, sent)
+    await world.until("SELECT count(*) FROM outbox", 0)
+    assert sorted(inbound.carrier.texts) == ["10690003", "10690004"]
+    audit = ViolationAudit(datetime.now(UTC) - timedelta(minutes=5), timedelta(), BRANDED.covers)
+    await audit.look(world.connection, datetime.now(UTC) + timedelta(seconds=1))
+    assert audit.violations == 0
+    audit = ViolationAudit(datetime.now(UTC) - timedelta(minutes=5), timedelta())
+    await audit.look(world.connection, datetime.now(UTC) + timedelta(seconds=1))
+    assert audit.violations == 2  # as it would be, were the opt-out of all senders
 
 
 async def test_k3_help_is_answered_once_and_again_after_a_while(database_url: str) -> None:

@@ -155,8 +155,10 @@ async def test_k8_start_does_not_undo_a_complaint_nor_time(book: Book) -> None:
         assert await suppression.add(connection, [entry]) == 1
     await book.tell()
     await book.tell(id="2", to=OTHER)
-    wanted = [(VAULT.index(number), ACCOUNT, "10690001") for number in (NUMBER, OTHER)]
-    assert await suppression.undo_keywords(connection, wanted) == set()
+    wanted = [
+        suppression.Undo(VAULT.index(number), ACCOUNT, "10690001") for number in (NUMBER, OTHER)
+    ]
+    assert await suppression.undo_keywords(connection, wanted) == {}
     assert {entry[4:] for entry in await book.entries()} == {("complaint", None)}
 
 
