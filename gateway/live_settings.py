@@ -144,6 +144,7 @@ def follow(rooms: Rooms, following: Following) -> frozenset[Faster]:
     _follow_rules(rooms, following.rules)
     rooms.shedding.follow(config.accept.waiting_max, config.accept.shed_above_percent)
     rooms.inbound.follow(following.opt_outs, following.scopes)
+    rooms.withdrawal.covers = following.scopes.covers
     rooms.inbound.recorder.owners = following.owners
     rooms.complaints.ends = following.complaint_ends
     rooms.dispatcher.recorder.groups = rooms.parked.groups = following.groups

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import structlog
 
 from dispatch.outbox.expiry import Expiry
+from dispatch.outbox.withdrawal import Withdrawal
 from dlr.parked import ParkedReceipts
 from dlr.silence import Silence
 from messages.accept import client_refs, idempotency
@@ -36,6 +37,7 @@ RENEW_SECONDS = 3.0
 RECOVER_SECONDS = 5.0
 SWEEP_SECONDS = 5.0
 EXPIRE_SECONDS = 2.0
+WITHDRAW_SECONDS = 2.0
 PARTITION_SECONDS = 10.0  # one look at the catalogue; also what ends a clock's jump over days
 GIVE_UP_SECONDS = 60.0
 LINKS_SECONDS = 3600.0
@@ -60,6 +62,7 @@ def steps(
     *,
     parked: ParkedReceipts,
     expiry: Expiry,
+    withdrawal: Withdrawal,
     silence: Silence,
     retention: Retention,
     keys: DatabaseKeys,
@@ -71,6 +74,7 @@ def steps(
         Step("partitions", PARTITION_SECONDS, _partitions),
         Step("parked receipts", SWEEP_SECONDS, parked.turn),
         Step("expiry", EXPIRE_SECONDS, expiry.turn),
+        Step("withdrawal", WITHDRAW_SECONDS, withdrawal.turn),
         Step("silence", GIVE_UP_SECONDS, silence.turn),
         Step("take-over", RECOVER_SECONDS, _timeless(take_over)),
         Step("links", LINKS_SECONDS, ranges.forget_expired),

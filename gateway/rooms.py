@@ -16,6 +16,7 @@ from dispatch.dispatcher import Dispatcher
 from dispatch.inbound.service import InboundService
 from dispatch.outbox.expiry import Expiry
 from dispatch.outbox.recovery import Recovered
+from dispatch.outbox.withdrawal import Withdrawal
 from dispatch.routes.routing import RouteTable
 from dlr.parked import ParkedReceipts
 from dlr.silence import Silence
@@ -91,6 +92,7 @@ class Rooms:
     parked: ParkedReceipts = field(init=False)
     silence: Silence = field(init=False)
     expiry: Expiry = field(init=False)
+    withdrawal: Withdrawal = field(init=False)
     maintenance: Maintenance = field(init=False)
     retention: Retention = field(init=False)
     key_store: DatabaseKeys = field(init=False)

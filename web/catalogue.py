@@ -190,6 +190,9 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
             "From the carrier's delivery of a word that opts out until nothing more is written to "
             "that number.",
         ),
+        "sms_optout_withdrawn_total": MetricKind(
+            "counter", "Messages that waited for a number that opted out, ended before their time."
+        ),
         "sms_optout_violations_total": MetricKind(
             "counter",
             "Marketing messages of all processes that went out after their recipient's opt-out. "

@@ -194,3 +194,38 @@ WHERE t.ended_at IS NOT NULL;
 -- name: recovery_lock
 -- One process at a time settles what the dead left.
 SELECT pg_advisory_xact_lock(7307061101);
+
+-- name: outbox_opted_out
+-- Entries of the suppression list behind a place ($1..$4) in the order of their creation, and what waits for their
+-- numbers in no process's memory. An entry for which nothing waits has one row without a message.
+SELECT e.created_at, e.to_idx, e.account AS of_account, e.category AS of_category, e.senders, m.id, m.account, m.sender
+FROM (
+    SELECT created_at, to_idx, account, category, senders
+    FROM suppression
+    WHERE (created_at, to_idx, account, category) > ($1, $2, $3::smallint, $4::smallint)
+      AND reason = $5 AND (expires_at IS NULL OR expires_at > now())
+    ORDER BY created_at, to_idx, account, category
+    LIMIT $6
+) AS e
+LEFT JOIN LATERAL (
+    SELECT message.id, message.account, message.sender
+    FROM message
+    JOIN outbox AS o ON o.id = message.id
+    WHERE message.to_idx = e.to_idx AND message.id >= $7 AND o.owner = 0
+      AND e.account IN (0, message.account) AND e.category IN (-1, message.category)
+      AND message.options -> 'exempt' IS NULL
+    LIMIT $8
+) AS m ON true;
+
+-- name: outbox_withdraw
+-- What was certainly never on the wire. No open intent names it, no part of it has a result, and it is not in doubt.
+-- The others are the last look's.
+DELETE FROM outbox
+WHERE id IN (
+    SELECT o.id FROM outbox AS o
+    WHERE o.id = ANY($1::bigint[]) AND o.owner = 0 AND NOT o.in_doubt
+      AND NOT EXISTS (SELECT 1 FROM submit_intent AS i WHERE o.id = ANY(i.message_ids))
+      AND NOT EXISTS (SELECT 1 FROM submission AS s WHERE s.message_id = o.id AND s.id >= o.id AND s.part > 0)
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING id, connector, category, account, parts;

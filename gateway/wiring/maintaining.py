@@ -6,13 +6,16 @@ Owns that wiring alone. Starts nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dispatch.outbox.expiry import Expiry
+from dispatch.outbox.withdrawal import Withdrawal
 from dlr.parked import ParkedReceipts
 from dlr.silence import Silence
 from gateway.config.retention_settings import RetentionSettings
 from gateway.maintenance import Maintenance, Timeless, steps
+from gateway.wiring.inbound import opt_out_scopes
 from messages.control.batches import forget_batches
 from storage.retention import KeptDays, Retention
 from web.edge.key_store import DatabaseKeys
@@ -22,8 +25,8 @@ if TYPE_CHECKING:
 
 
 def build(rooms: Rooms, *, take_over: Timeless, lost: Callable[[str], None]) -> None:
-    """Called when the sending side stands. Sets retention, key_store, parked, silence, expiry and
-    maintenance.
+    """Called when the sending side stands. Sets retention, key_store, parked, silence, expiry,
+    withdrawal and maintenance.
     """
     recorder = rooms.dispatcher.recorder
     rooms.retention = Retention(
@@ -33,6 +36,10 @@ def build(rooms: Rooms, *, take_over: Timeless, lost: Callable[[str], None]) -> 
     rooms.parked = ParkedReceipts(rooms.ids, follow_up=recorder.follow_up, groups=recorder.groups)
     rooms.silence = Silence(rooms.config.limits.unknown_after_hours)
     rooms.expiry = Expiry(rooms.ids)
+    scopes = opt_out_scopes(rooms.config, rooms.registry.accounts)
+    rooms.withdrawal = Withdrawal(
+        rooms.ids, datetime.fromtimestamp(rooms.clock.wall_ms() / 1000, UTC), scopes.covers
+    )
     rooms.maintenance = Maintenance(
         rooms.database.dedicated("renew"),
         rooms.database.dedicated("maintenance"),
@@ -40,6 +47,7 @@ def build(rooms: Rooms, *, take_over: Timeless, lost: Callable[[str], None]) -> 
         steps=steps(
             parked=rooms.parked,
             expiry=rooms.expiry,
+            withdrawal=rooms.withdrawal,
             silence=rooms.silence,
             retention=rooms.retention,
             keys=rooms.key_store,

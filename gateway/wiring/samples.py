@@ -192,6 +192,7 @@ def _inbound(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
     ):
         yield Sample(metric, replies.sent, ("sent",))
         yield Sample(metric, replies.dropped, ("dropped",))
+    yield Sample("sms_optout_withdrawn_total", rooms.withdrawal.withdrawn)
     yield Sample("sms_optout_violations_total", rooms.inbound.violations.violations)
     for connector, intake in rooms.inbound.intakes.items():
         labels = (rooms.dispatcher.connectors[connector].name,)

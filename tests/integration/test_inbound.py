@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
 
@@ -126,6 +127,8 @@ async def opting_out(running: Running, simulator: Simulator, ledger: Path, confi
     await running.send(
         [{"to": to, **marketing} for _ in range(WAITING) for to in (HANDSETS[0], STAYS)]
     )
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    await running.send([{"to": HANDSETS[0], **marketing, "send_at": tomorrow}])
     await deliver(simulator, texted("Stop. Thank you", HANDSETS[0]))
     answered_at = time.time()
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -139,7 +142,8 @@ async def opting_out(running: Running, simulator: Simulator, ledger: Path, confi
     confirmations = [line for line in lines if bytes.fromhex(line.short_message) == CONFIRMATION]
     assert len(confirmations) == 1
     assert late in ([], confirmations)
-    assert counts["suppressed"] == WAITING + 2 - len(lines) > 0
+    # The scheduled one is not left for tomorrow.
+    assert counts["suppressed"] == WAITING + 3 - len(lines) > 1
     assert counts["delivered"] == WAITING + len(lines)
     assert len(sent_to(ledger, STAYS)) == WAITING
     (stop, *_) = await asked(running, key, "/v1/inbound")
