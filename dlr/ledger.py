@@ -100,19 +100,21 @@ _COLUMNS = SubmissionRow.__struct_fields__
 
 async def insert_submissions(
     connection: asyncpg.Connection, rows: Sequence[SubmissionRow], *, again: bool = False
-) -> None:
-    """Store results, in the caller's transaction.
+) -> Sequence[SubmissionRow]:
+    """Store results, in the caller's transaction. Answers with those that did not stand before.
 
     Raises asyncpg.UniqueViolationError for an id that is there. With `again`, some may be there: it
     repeats a COMMIT in doubt.
     """
     if not rows:
-        return
+        return rows
     records = [msgspec.structs.astuple(row) for row in rows]
     if again:
-        await connection.execute(_SQL["submission_insert_again"], *zip(*records, strict=True))
-    else:
-        await connection.copy_records_to_table("submission", records=records, columns=_COLUMNS)
+        columns = zip(*records, strict=True)
+        new = {row[0] for row in await connection.fetch(_SQL["submission_insert_again"], *columns)}
+        return [row for row in rows if row.id in new]
+    await connection.copy_records_to_table("submission", records=records, columns=_COLUMNS)
+    return rows
 
 
 async def retract_unsent(connection: asyncpg.Connection, message_ids: Sequence[int]) -> None:

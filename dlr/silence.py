@@ -6,6 +6,7 @@ keep a late receipt from being believed: it still upgrades what was given up.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -13,8 +14,9 @@ import msgspec
 
 from dlr.reasons import Reason
 from dlr.status import Status
+from dlr.webhooks.changes import tell_messages
 from storage import sql
-from storage.ids import id_at
+from storage.ids import IdSource, id_at
 from storage.pool import Connection
 
 _SQL = sql.load("dlr")
@@ -26,25 +28,30 @@ REACH = timedelta(days=35)  # where the first turn begins
 class Silence:
     """The walk of this process. `after_hours` is a setting, and may change."""
 
-    def __init__(self, after_hours: int) -> None:
+    def __init__(self, after_hours: int, ids: IdSource) -> None:
         self.after_hours = after_hours
+        self._ids = ids
         self._cursor: int | None = None
 
     async def turn(self, connection: Connection, now: datetime) -> None:
         """Go on from where the last turn came to."""
         cursor = self._cursor or id_at(now - REACH)
         for _ in range(STRETCHES_MAX):
-            given_up = await give_up(connection, cursor, now, after_hours=self.after_hours)
+            async with connection.transaction():
+                given_up = await give_up(connection, cursor, now, after_hours=self.after_hours)
+                await tell_messages(connection, given_up.changed, self._ids)
             if given_up.cursor is None:
                 return
             cursor = self._cursor = given_up.cursor
 
 
 class GivenUp(msgspec.Struct, frozen=True):
-    """`cursor`: where to go on, None at the end. `changed`: parts that became unknown."""
+    """`cursor`: where to go on, None at the end. `changed`: of each part that became unknown its
+    message and account.
+    """
 
     cursor: int | None
-    changed: int
+    changed: Sequence[tuple[int, int]]
 
 
 async def give_up(
@@ -70,4 +77,5 @@ async def give_up(
         Reason.UNKNOWN,
     )
     assert record is not None  # an aggregate always has one row
-    return GivenUp(cursor=record["cursor"], changed=record["changed"])
+    changed = zip(record["messages"] or (), record["accounts"] or (), strict=True)
+    return GivenUp(cursor=record["cursor"], changed=list(changed))

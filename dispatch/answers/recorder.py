@@ -10,11 +10,12 @@ the carrier leaves only after the commit.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import structlog
 
+from dispatch.answers.counters import RecorderCounters, add, add_all
 from dispatch.answers.parked_raw import kept_of_parked
 from dispatch.answers.pruning import suppress_proven
 from dispatch.answers.records import (
@@ -44,6 +45,7 @@ from dlr.receipt_rows import ReceiptRow
 from dlr.receipt_targets import is_open
 from dlr.receipt_times import plausible
 from dlr.status import Status, outranks
+from dlr.webhooks.changes import ChangeLog, tell_messages
 from dlr.whole_message import spread
 from smpp.client import Bind
 from smpp.events import Delivery
@@ -64,31 +66,6 @@ RETRY_SECONDS = 0.5
 # event loop, so larger flushes carry more.
 RECORDS_PER_FLUSH_MAX = 2_000
 REST_SECONDS_MAX = 0.004
-
-
-class RecorderCounters(msgspec.Struct):
-    """Counts since start, for /metrics. Keys are (connector, status)."""
-
-    submissions: int = 0
-    receipts_parked: int = 0
-    receipts_joined: int = 0
-    receipts_unchanged: int = 0
-    numbers_suppressed: int = 0
-    unstorable: int = 0
-    final: dict[tuple[int, int], int] = msgspec.field(default_factory=dict)
-    receipts: dict[tuple[int, int], int] = msgspec.field(default_factory=dict)
-    disbelieved: Counter[int] = msgspec.field(default_factory=Counter)  # dates, by connector
-
-
-def _add(counts: dict[tuple[int, int], int], connector: int, status: int, count: int = 1) -> None:
-    counts[connector, status] = counts.get((connector, status), 0) + count
-
-
-def _add_all(
-    counts: dict[tuple[int, int], int], connectors_and_statuses: Iterable[tuple[int, int]]
-) -> None:
-    for key, count in Counter(connectors_and_statuses).items():
-        counts[key] = counts.get(key, 0) + count
 
 
 class _Gathered(msgspec.Struct):
@@ -125,6 +102,7 @@ class Recorder:
         codes: CodesOfConnectors = NONE_NAMED,
         alone: Callable[[], bool] = lambda: True,
         vault: NumberVault | None = None,
+        changes: ChangeLog | None = None,
     ) -> None:
         """`committed` is told after each flush, so that reading and planning go on.
 
@@ -133,6 +111,7 @@ class Recorder:
         """
         self._alone = alone
         self._vault = vault
+        self._changes = changes
         self.groups = groups
         self.codes = codes
         self._dedicated = dedicated
@@ -210,8 +189,11 @@ class Recorder:
         gathered = _gather(records)
         _fold_receipts(gathered, self.codes)
         async with self._dedicated.transaction() as connection:
-            await self._write_results(connection, gathered, again=again)
+            new = await self._write_results(connection, gathered, again=again)
             applied = await self._write_receipts(connection, gathered)
+            told = False
+            if self._changes is not None:
+                told = await self._changes.put(connection, new, applied)
             suppressed = await self.follow_up(connection, applied)
             await events.append(connection, gathered.events)
             if self._vault is not None:
@@ -224,6 +206,8 @@ class Recorder:
             intent.in_doubt.messages -= finished
         self._answer(gathered)
         self._committed()
+        if told and self._changes is not None:
+            self._changes.noted()
 
     async def follow_up(self, connection: Connection, applied: Sequence[AppliedReceipt]) -> int:
         """What follows from receipts, in the transaction that applies them; how many numbers are
@@ -243,9 +227,9 @@ class Recorder:
 
     async def _write_results(
         self, connection: Connection, gathered: _Gathered, *, again: bool
-    ) -> None:
-        if gathered.rows:
-            await insert_submissions(connection, gathered.rows, again=again)
+    ) -> Sequence[SubmissionRow]:
+        """The rows of results that did not stand before."""
+        new = await insert_submissions(connection, gathered.rows, again=again)
         if gathered.retries:
             await connection.execute(
                 _SQL["outbox_retry"],
@@ -259,6 +243,8 @@ class Recorder:
             )
         if gathered.late:
             await answered_late(connection, gathered.late)
+            late = [(row.message_id, row.account) for row in gathered.late]
+            await tell_messages(connection, late, self._ids)
             await connection.execute(
                 _SQL["outbox_answered_late"],
                 [row.message_id for row in gathered.late],
@@ -270,6 +256,7 @@ class Recorder:
         if gathered.done_ids or closed:
             done_ids = array_text(gathered.done_ids)
             await connection.execute(_SQL["results_close"], done_ids, closed)
+        return new
 
     async def _write_receipts(
         self, connection: Connection, gathered: _Gathered
@@ -305,25 +292,25 @@ class Recorder:
         counters.numbers_suppressed += suppressed
         counters.receipts_joined += gathered.joined
         self._parked = max(0, self._parked - gathered.joined)
-        _add_all(
+        add_all(
             counters.final,
             [(row.connector, row.status) for row in gathered.rows if row.status > Status.SENT],
         )
-        _add_all(counters.receipts, gathered.folded)
+        add_all(counters.receipts, gathered.folded)
         for (_, connector, status), count in gathered.spread.items():
-            _add(counters.final, connector, status, count)
+            add(counters.final, connector, status, count)
         disbelieved = [each.row.connector for each in applied if not each.date_believed]
         counters.disbelieved.update(gathered.disbelieved)
         counters.disbelieved.update(disbelieved)
         for receipt in applied:
-            _add(counters.receipts, receipt.row.connector, receipt.row.status)
+            add(counters.receipts, receipt.row.connector, receipt.row.status)
             if not receipt.matched:
                 counters.receipts_parked += 1
                 self._parked += 1
             elif not receipt.changed:
                 counters.receipts_unchanged += 1
             elif receipt.row.status > Status.SENT:
-                _add(counters.final, receipt.row.connector, receipt.row.status, 1 + receipt.others)
+                add(counters.final, receipt.row.connector, receipt.row.status, 1 + receipt.others)
 
 
 def _retry_delay(error: BaseException, attempt: int) -> float | None:

@@ -24,6 +24,7 @@ from dlr.codes import CodesOfConnectors
 from dlr.connector_groups import ConnectorGroups
 from dlr.ledger import AppliedReceipt, apply_receipts, take_unmatched
 from dlr.receipt_rows import ReceiptRow
+from dlr.webhooks.changes import tell_receipts
 from storage.crypto import NumberVault
 from storage.ids import IdSource, time_of
 from storage.pool import Connection
@@ -120,6 +121,7 @@ class Rereading:
             }
             if not wrong:
                 await savepoint.commit()
+                await tell_receipts(connection, applied, self._ids)
                 break
             await savepoint.rollback()
             later |= wrong

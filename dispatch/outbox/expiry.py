@@ -12,6 +12,7 @@ from dispatch.outbox.without_wire import row_without_wire
 from dlr.ledger import insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status, stopped
+from dlr.webhooks.changes import tell_rows
 from storage import sql
 from storage.ids import IdSource
 from storage.pool import Connection
@@ -43,19 +44,18 @@ async def expire_waiting(connection: Connection, now: datetime, ids: IdSource) -
     for _ in range(BATCHES_MAX):
         async with connection.transaction():
             rows = await connection.fetch(_SQL["outbox_expire"], now, ROWS_MAX)
-            await insert_submissions(
-                connection,
-                [
-                    row_without_wire(
-                        row,
-                        ids,
-                        stopped(Status.EXPIRED, in_doubt=row["in_doubt"], begun=False),
-                        reason=Reason.EXPIRED,
-                        error="expired while waiting",
-                    )
-                    for row in rows
-                ],
-            )
+            ended_rows = [
+                row_without_wire(
+                    row,
+                    ids,
+                    stopped(Status.EXPIRED, in_doubt=row["in_doubt"], begun=False),
+                    reason=Reason.EXPIRED,
+                    error="expired while waiting",
+                )
+                for row in rows
+            ]
+            await insert_submissions(connection, ended_rows)
+            await tell_rows(connection, ended_rows, ids)
         ended += len(rows)
         if len(rows) < ROWS_MAX:
             break

@@ -14,6 +14,7 @@ from dispatch.outbox.without_wire import row_without_wire
 from dlr.ledger import insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status, stopped
+from dlr.webhooks.changes import tell_rows
 from storage import sql
 from storage.ids import IdSource
 from storage.pool import Connection
@@ -33,19 +34,18 @@ async def fail_unreadable(
     `unconfirmed`.
     """
     rows = await connection.fetch(_SQL["outbox_unreadable"], list(begun), term)
-    await insert_submissions(
-        connection,
-        [
-            row_without_wire(
-                row,
-                ids,
-                stopped(Status.FAILED, in_doubt=row["in_doubt"], begun=begun[row["id"]]),
-                reason=Reason.INTERNAL,
-                error=NUMBER_UNREADABLE,
-            )
-            for row in rows
-        ],
-    )
+    failed = [
+        row_without_wire(
+            row,
+            ids,
+            stopped(Status.FAILED, in_doubt=row["in_doubt"], begun=begun[row["id"]]),
+            reason=Reason.INTERNAL,
+            error=NUMBER_UNREADABLE,
+        )
+        for row in rows
+    ]
+    await insert_submissions(connection, failed)
+    await tell_rows(connection, failed, ids)
     if rows:
         _log.error("number_unreadable", messages=len(rows), remedy="restore them from a backup")
     return [row["id"] for row in rows]

@@ -9,7 +9,8 @@ SELECT * FROM unnest(
     $7::smallint[], $8::smallint[], $9::smallint[], $10::text[], $11::text[],
     $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], $16::smallint[]
 )
-ON CONFLICT (id) DO NOTHING;
+ON CONFLICT (id) DO NOTHING
+RETURNING id;
 
 -- name: submission_match
 -- The submissions that each (connector, carrier id) may mean, the newest $5, open ones first (E8); never one of another

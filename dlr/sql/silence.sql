@@ -7,6 +7,7 @@ WITH stretch AS (
     SET status = $5, reason = $6
     FROM stretch
     WHERE s.id = stretch.id AND s.id > $1 AND s.id < $2 AND stretch.status = $4 AND s.status = $4
-    RETURNING s.id
+    RETURNING s.message_id, s.account
 )
-SELECT (SELECT max(id) FROM stretch) AS cursor, (SELECT count(*) FROM changed) AS changed;
+SELECT (SELECT max(id) FROM stretch) AS cursor,
+       (SELECT array_agg(message_id) FROM changed) AS messages, (SELECT array_agg(account) FROM changed) AS accounts;

@@ -34,7 +34,7 @@ def build(rooms: Rooms, *, take_over: Timeless, lost: Callable[[str], None]) -> 
     )
     rooms.key_store = DatabaseKeys(rooms.database.read, rooms.clock.wall_ms)
     rooms.parked = ParkedReceipts(rooms.ids, follow_up=recorder.follow_up, groups=recorder.groups)
-    rooms.silence = Silence(rooms.config.limits.unknown_after_hours)
+    rooms.silence = Silence(rooms.config.limits.unknown_after_hours, rooms.ids)
     rooms.expiry = Expiry(rooms.ids)
     scopes = opt_out_scopes(rooms.config, rooms.registry.accounts)
     rooms.withdrawal = Withdrawal(

@@ -20,6 +20,7 @@ from dispatch.holds import FREED_BY_HAND
 from dispatch.message import ReadyMessage
 from dlr.ledger import insert_submissions
 from dlr.status import Status
+from dlr.webhooks.changes import tell_rows
 from messages.accept import batches, client_refs, plain_flush
 from messages.accept.client_refs import fingerprint
 from messages.accept.pacing import STOPPED_NS, Pacing
@@ -343,10 +344,9 @@ class MessageAccepter:
             [held_event(item, self._ids) for item in held],
         )
         if len(outbox) < len(items):
-            await insert_submissions(
-                connection,
-                [ended_row(item, self._ids) for item in items if item.ended is not None],
-            )
+            ended = [ended_row(item, self._ids) for item in items if item.ended is not None]
+            await insert_submissions(connection, ended)
+            await tell_rows(connection, ended, self._ids)
 
     def _give_back(self, items: Sequence[Accepting]) -> None:
         for item in items:

@@ -16,6 +16,7 @@ import msgspec
 
 from dlr import in_doubt
 from dlr.status import Status
+from dlr.webhooks.changes import tell_messages
 from messages.reading.statuses import standings
 from storage import audit, events, sql
 from storage.audit import AuditEntry
@@ -107,6 +108,8 @@ class Resolver:
         ids = [row["id"] for row, _ in rows]
         if action == "drop":
             await in_doubt.drop(connection, ids)
+            dropped = [(row["id"], row["account"]) for row, _ in rows]
+            await tell_messages(connection, dropped, self._ids)
             return
         await in_doubt.mark_resent(connection, ids)
         await connection.executemany(

@@ -16,6 +16,7 @@ from dispatch.outbox.without_wire import row_without_wire
 from dispatch.queue.batch_pace import BatchPace, LiveBatch
 from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.status import Status, stopped
+from dlr.webhooks.changes import tell_rows
 from messages.batch_states import BatchState
 from ratelimit.spec import parse_rate
 from storage import sql
@@ -144,7 +145,9 @@ class BatchWatch:
             rows = await connection.fetch(
                 _SQL["batch_sweep"], batch, batch, until_id, SWEEP_ROWS_MAX
             )
-            await insert_submissions(connection, [self._ended(row) for row in rows])
+            ended = [self._ended(row) for row in rows]
+            await insert_submissions(connection, ended)
+            await tell_rows(connection, ended, self._ids)
         return len(rows)
 
     def _ended(self, outbox: asyncpg.Record) -> SubmissionRow:

@@ -34,7 +34,7 @@ async def statuses(connection: Connection) -> dict[int, Status]:
 async def test_a_turn_gives_up_what_is_due_and_the_next_what_came_to_be_due(
     connection: Connection, world: World
 ) -> None:
-    step = Silence(HOURS)
+    step = Silence(HOURS, world.ids)
     old = world.part("old")
     delivered = world.part("delivered", status=Status.DELIVERED)
     world.wait(minutes=1)
@@ -51,7 +51,7 @@ async def test_a_turn_gives_up_what_is_due_and_the_next_what_came_to_be_due(
 
 
 async def test_the_hours_may_change(connection: Connection, world: World) -> None:
-    step = Silence(HOURS)
+    step = Silence(HOURS, world.ids)
     part = world.part("c1")
     await insert_submissions(connection, [part])
     world.wait(hours=2)
@@ -67,7 +67,7 @@ async def test_a_turn_goes_no_further_than_its_stretches_and_the_next_goes_on(
 ) -> None:
     monkeypatch.setattr(silence, "GIVE_UP_ROWS", 2)
     monkeypatch.setattr(silence, "STRETCHES_MAX", 2)
-    step = Silence(HOURS)
+    step = Silence(HOURS, world.ids)
     await insert_submissions(connection, [world.part(f"c{number}") for number in range(5)])
     world.wait(hours=HOURS, minutes=1)
     await step.turn(connection, world.now)
@@ -84,7 +84,7 @@ async def test_what_was_sent_before_the_start_is_found(
     await ensure_partitions(connection, world.now.date())
     part = world.part("c1")
     await insert_submissions(connection, [part])
-    await Silence(HOURS).turn(connection, now)
+    await Silence(HOURS, world.ids).turn(connection, now)
     assert await statuses(connection) == {part.id: Status.UNKNOWN}
 
 
@@ -104,7 +104,7 @@ async def test_silence_becomes_unknown_and_a_late_receipt_still_counts(
     given_up = await give_up(
         connection, id_at(world.now - timedelta(days=1)), later, after_hours=HOURS
     )
-    assert (given_up.cursor, given_up.changed) == (rows[2].id, 1)
+    assert (given_up.cursor, given_up.changed) == (rows[2].id, [(rows[0].message_id, 1)])
     assert (await give_up(connection, rows[2].id, later, after_hours=HOURS)).cursor is None
     assert list((await statuses(connection)).values()) == [
         Status.UNKNOWN,
