@@ -27,7 +27,7 @@ RETURNING id;
 
 -- name: webhook_endpoint_state
 UPDATE webhook_endpoint SET state = $2, reason = $3, since = $4
-WHERE id = $1 AND state <> $2 AND deleted_at IS NULL
+WHERE id = $1 AND state <> $2 AND state = ANY($5::smallint[]) AND deleted_at IS NULL
 RETURNING id;
 
 -- name: webhook_endpoint_success
@@ -36,7 +36,9 @@ FROM unnest($1::bigint[], $2::timestamptz[]) AS good (id, at)
 WHERE e.id = good.id;
 
 -- name: webhook_endpoint_tested
-UPDATE webhook_endpoint SET tested_at = $2 WHERE id = $1;
+UPDATE webhook_endpoint SET tested_at = $2
+WHERE id = $1 AND deleted_at IS NULL AND (tested_at IS NULL OR tested_at <= $2::timestamptz - $3::interval)
+RETURNING id;
 
 -- name: webhook_endpoint_by_id
 SELECT * FROM webhook_endpoint WHERE account = $1 AND id = $2 AND deleted_at IS NULL;

@@ -14,7 +14,8 @@ from enum import IntEnum
 import asyncpg
 import msgspec
 
-from dlr.webhooks.endpoints import Endpoint, State
+from dlr.webhooks.endpoint_state import State
+from dlr.webhooks.endpoints import Endpoint
 from dlr.webhooks.events import BATCH_OCTETS_MAX
 from storage import sql
 from storage.codecs import array_text
@@ -28,7 +29,6 @@ EVENTS_PER_ROW_MAX = 500
 CLAIM_ROWS_MAX = 500  # of an endpoint at once
 STEP_ROWS_MAX = 1_000
 
-_EVENT_COLUMNS = ("id", "account", "type", "subject", "sequence", "status", "body", "number_enc")
 _DELIVERY_COLUMNS = ("id", "endpoint", "event_ids", "subject", "url", "next_at")
 
 
@@ -98,13 +98,26 @@ class Attempt(msgspec.Struct):
     answer: str | None = None
 
 
-async def insert_events(connection: Connection, events: Sequence[msgspec.Struct]) -> None:
+class Event(msgspec.Struct, gc=False):
+    """One row of `webhook_event`, column for column."""
+
+    id: int
+    account: int
+    type: str
+    subject: int
+    sequence: int
+    status: int
+    body: bytes
+    number_enc: bytes | None
+
+
+async def insert_events(connection: Connection, events: Sequence[Event]) -> None:
     """Rows of `webhook_event`."""
     if events:
         await connection.copy_records_to_table(
             "webhook_event",
             records=[msgspec.structs.astuple(event) for event in events],
-            columns=_EVENT_COLUMNS,
+            columns=Event.__struct_fields__,
         )
 
 
@@ -147,7 +160,9 @@ async def open_all(
         next_at = now + timedelta(milliseconds=wait)
         rows += [
             (ids.next(), endpoint.id, chunk, subject, url, next_at)
-            for chunk in _chunks(group, endpoint.batch_max)
+            for chunk in chunks(
+                [(each.event_id, each.octets) for each in group], endpoint.batch_max
+            )
         ]
     made.events = len(seen)
     if rows:
@@ -156,6 +171,49 @@ async def open_all(
         )
     await log(connection, skipped)
     return made
+
+
+async def open_replayed(
+    connection: Connection,
+    endpoint: Endpoint,
+    chunks_at: Sequence[tuple[str | None, list[int]]],
+    ids: IdSource,
+    now: datetime,
+    per_second: int,
+) -> None:
+    """A delivery for each (url, events), so many events a second from now on, behind fresh ones."""
+    moments: list[datetime] = []
+    told = 0
+    for _, event_ids in chunks_at:
+        moments.append(now + timedelta(seconds=told / per_second))
+        told += len(event_ids)
+    if chunks_at:
+        await connection.execute(
+            _SQL["webhook_open_replayed"],
+            endpoint.id,
+            ids.take(len(chunks_at)),
+            [msgspec.json.encode(event_ids).decode() for _, event_ids in chunks_at],
+            [url for url, _ in chunks_at],
+            moments,
+        )
+
+
+def chunks(events: Iterable[tuple[int, int]], batch_max: int) -> list[list[int]]:
+    """Of (event, octets), in their order, as many in one as a batch may hold."""
+    found: list[list[int]] = []
+    held = 0
+    for event_id, octets in events:
+        held += octets
+        if not found or len(found[-1]) >= batch_max or held > BATCH_OCTETS_MAX:
+            found.append([])
+            held = octets
+        found[-1].append(event_id)
+    return found
+
+
+def printable(answer: bytes) -> str:
+    """What a receiver said, as a column of text takes it."""
+    return answer.decode("utf-8", "replace").replace("\0", "\ufffd")
 
 
 async def due(connection: Connection, endpoint_ids: Sequence[int], now: datetime) -> list[int]:
@@ -304,19 +362,6 @@ def _skipped(
         )
         for start in range(0, len(event_ids), EVENTS_PER_ROW_MAX)
     ]  # fmt: skip
-
-
-def _chunks(group: Sequence[Told], batch_max: int) -> list[list[int]]:
-    """Events in the order they came, as many in one as a batch may hold."""
-    chunks: list[list[int]] = []
-    octets = 0
-    for each in group:
-        octets += each.octets
-        if not chunks or len(chunks[-1]) >= batch_max or octets > BATCH_OCTETS_MAX:
-            chunks.append([])
-            octets = each.octets
-        chunks[-1].append(each.event_id)
-    return chunks
 
 
 def _joined(fresh: Sequence[Delivery], batch_max: int, octets: Mapping[int, int]) -> list[Delivery]:

@@ -9,7 +9,7 @@ moves the generation, so that other processes see it (subscriptions.py). Must no
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
 import msgspec
@@ -175,12 +175,18 @@ async def delete(connection: Connection, account: int, endpoint_id: int, now: da
 
 
 async def set_state(
-    connection: Connection, endpoint_id: int, state: State, reason: str | None, now: datetime
+    connection: Connection,
+    endpoint_id: int,
+    state: State,
+    reason: str | None,
+    now: datetime,
+    *,
+    only_from: Sequence[State] = tuple(State),
 ) -> bool:
-    """Enter a state, and why. False: it was in that state, or is gone."""
+    """Enter a state, and why. False: it is in it, or in none of `only_from`, or is gone."""
     await moved(connection)
     entered = await connection.fetchval(
-        _SQL["webhook_endpoint_state"], endpoint_id, state, reason, now
+        _SQL["webhook_endpoint_state"], endpoint_id, state, reason, now, list(only_from)
     )
     return entered is not None
 
@@ -193,10 +199,12 @@ async def note_success(connection: Connection, successes: Mapping[int, datetime]
         )
 
 
-async def note_test(connection: Connection, endpoint_id: int, now: datetime) -> None:
-    """A `webhook.test` was sent to it."""
-    await moved(connection)
-    await connection.execute(_SQL["webhook_endpoint_tested"], endpoint_id, now)
+async def note_test(
+    connection: Connection, endpoint_id: int, now: datetime, every: timedelta
+) -> bool:
+    """A `webhook.test` is being sent to it. False: one was, less than `every` ago."""
+    noted = await connection.fetchval(_SQL["webhook_endpoint_tested"], endpoint_id, now, every)
+    return noted is not None
 
 
 async def by_id(

@@ -19,7 +19,7 @@ from dlr.status import STATUSES, Status
 from dlr.webhooks import deliveries, endpoints, events
 from dlr.webhooks.callbacks import Callback, callback_of
 from dlr.webhooks.changes import LOOK, Change, Happened, Noted, decode, instant
-from dlr.webhooks.deliveries import Made, Telling, Told
+from dlr.webhooks.deliveries import Event, Made, Telling, Told
 from dlr.webhooks.endpoints import Endpoint, SecretBox, TooMany
 from dlr.webhooks.events import MessageData, PartState, Standing
 from dlr.webhooks.subscriptions import Subscriptions
@@ -34,19 +34,6 @@ CHANGES_MAX = 2_000  # of a turn; one row may hold as many
 ROWS_MAX = 100
 SLICE_ITEMS = 100
 CLOCKS_APART = (3_600_000) << 22  # an hour of ids
-
-
-class Event(msgspec.Struct, gc=False):
-    """One row of `webhook_event`, column for column."""
-
-    id: int
-    account: int
-    type: str
-    subject: int
-    sequence: int
-    status: int
-    body: bytes
-    number_enc: bytes | None
 
 
 class FanOut:

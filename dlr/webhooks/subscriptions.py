@@ -89,6 +89,10 @@ class Subscriptions:
             self.changed()
         self._looked_at = began
 
+    def look(self) -> None:
+        """Something was changed here: learn it now."""
+        self._task.wake()
+
     async def settled(self, *, alone: bool) -> None:
         """Return once every process knows what was committed just now, or knows that it does not.
         `alone`: there is no other.

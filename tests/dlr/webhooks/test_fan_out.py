@@ -15,7 +15,7 @@ from dlr.receipt_rows import ReceiptRow
 from dlr.status import Status
 from dlr.webhooks import deliveries, endpoints, events
 from dlr.webhooks.changes import happened, tell, tell_messages, tell_rows
-from dlr.webhooks.endpoints import State
+from dlr.webhooks.endpoint_state import State
 from storage.ids import format_id, id_at
 from tests.dlr.webhooks.world import BOX, MASKED, NUMBER, VAULT, Hooks, now
 

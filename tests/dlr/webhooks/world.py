@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,23 @@ import msgspec
 from dlr.ledger import SubmissionRow
 from dlr.status import Status
 from dlr.webhooks import endpoints
-from dlr.webhooks.changes import ChangeLog
+from dlr.webhooks.addresses import AddressPolicy
+from dlr.webhooks.changes import ChangeLog, tell_rows
+from dlr.webhooks.client import WebhookClient
+from dlr.webhooks.deliveries import LogState
 from dlr.webhooks.endpoints import Endpoint, Secret, SecretBox
 from dlr.webhooks.fan_out import FanOut
+from dlr.webhooks.service import Webhooks
 from dlr.webhooks.subscriptions import Subscriptions
+from dlr.webhooks.worker import Clocks
 from storage.crypto import NumberVault
 from storage.ids import IdSource
 from storage.keys import NumberKeys
 from storage.pool import Connection, Database, close_connection, connect
 from storage.terms import HostIdentity, OwnerTerm
+from tests.smpp.recording import WAIT_SECONDS
 
+POLL_SECONDS = 0.005
 KEYS = NumberKeys(bytes(range(64)))
 VAULT = NumberVault(KEYS)
 BOX = SecretBox(KEYS)
@@ -55,6 +63,8 @@ class Hooks:
     ids: IdSource
     subscriptions: Subscriptions
     waits: dict[int, int] = field(default_factory=dict)
+    later: timedelta = timedelta()
+    defects: list[BaseException | None] = field(default_factory=list)
     fan_out: FanOut = field(init=False)
     log: ChangeLog = field(init=False)
 
@@ -111,6 +121,50 @@ class Hooks:
         rows = await self.connection.fetch("SELECT * FROM webhook_delivery ORDER BY id")
         return [dict(row) for row in rows if endpoint is None or row["endpoint"] == endpoint.id]
 
+    async def tell(self, count: int = 1, status: Status = Status.DELIVERED) -> list[int]:
+        """So many messages are told to whoever wants to hear; their ids."""
+        messages = [await self.message() for _ in range(count)]
+        rows = [self.part(message, status) for message in messages]
+        await tell_rows(self.connection, rows, self.ids)
+        return messages
+
+    async def until(self, query: str, wanted: object) -> None:
+        """Poll the database, which calls nobody, until the query answers this."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            while await self.connection.fetchval(query) != wanted:
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def logged(self) -> list[tuple[int, LogState, int | None]]:
+        """(attempt, state, status) of each row of the log, oldest first."""
+        rows = await self.connection.fetch("SELECT * FROM webhook_attempt ORDER BY id")
+        return [(row["attempt"], LogState(row["state"]), row["status"]) for row in rows]
+
+    @asynccontextmanager
+    async def serving(self, term: int | None = None) -> AsyncIterator[Webhooks]:
+        """Webhooks of one process; its clock stands at `later` beyond the time it is."""
+        client = WebhookClient(
+            AddressPolicy.of(["127.0.0.0/8"], allow_http=True),
+            user_agent="smsgate/test",
+            monotonic=time.monotonic,
+        )
+        clocks = Clocks(
+            now=lambda: now() + self.later, monotonic=time.monotonic, chance=lambda: 0.5
+        )
+        webhooks = Webhooks(
+            self.database, client, box=BOX, vault=VAULT, ids=self.ids, term=term or self.term,
+            clocks=clocks, ended=self.failed,
+        )  # fmt: skip
+        await webhooks.start(self.connection)
+        try:
+            yield webhooks
+        finally:
+            await webhooks.stop(WAIT_SECONDS)
+
+    def failed(self, task: asyncio.Task[None]) -> None:
+        """Of a task that ended: none may by a defect."""
+        if not task.cancelled() and task.exception() is not None:
+            self.defects.append(task.exception())
+
     async def count(self, table: str) -> int:
         found: int = await self.connection.fetchval(f"SELECT count(*) FROM {table}")
         return found
@@ -143,6 +197,7 @@ async def hooks_on(database_url: str) -> AsyncIterator[Hooks]:
     )
     try:
         yield hooks
+        assert hooks.defects == []
     finally:
         await database.close()
         await close_connection(connection)
