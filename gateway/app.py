@@ -24,7 +24,15 @@ from gateway.listening import authority
 from gateway.reload import Reloader
 from gateway.rooms import Rooms
 from gateway.stopping import Stopping
-from gateway.wiring import accepting, connectors, desks, dispatching, inbound, maintaining
+from gateway.wiring import (
+    accepting,
+    connectors,
+    desks,
+    dispatching,
+    inbound,
+    maintaining,
+    webhooks,
+)
 from gateway.wiring.accounts import account_policies
 from gateway.wiring.routes import outcome_policy
 from gateway.wiring.rules import build_rules
@@ -48,6 +56,7 @@ _SQL = sql.load("gateway")
 _log = structlog.get_logger(__name__)
 
 HTTP_GRACE_SECONDS = 10.0
+WEBHOOK_GRACE_SECONDS = 3.0  # a request that is cut short is made again, under the same id
 STORING_SECONDS = 5.0  # of a stop, beside the time for submits in flight
 
 
@@ -114,10 +123,13 @@ class Gateway:
         rooms.control = Control(
             rooms.database, ids=rooms.ids, clock=rooms.clock, ended=self.task_ended
         )
+        webhooks.build(rooms)
         dispatching.build(rooms, time.monotonic)
         maintaining.build(rooms, take_over=self._recover, lost=self._lost)
         self._started.append("inbound")
         await rooms.inbound.start(await setup.connection())
+        self._started.append("webhooks")
+        await rooms.webhooks.start(await setup.connection())
         await setup.close()
         await self._start_links()
         accepting.build(rooms)
@@ -224,6 +236,7 @@ class Gateway:
             "http": self._stop_http,
             "sending": self._stop_sending,
             "inbound": self._stop_inbound,
+            "webhooks": lambda: rooms.webhooks.stop(WEBHOOK_GRACE_SECONDS),
             "links": lambda: rooms.links.stop(),
             "term": self._release_term,
             "database": lambda: rooms.database.close(),

@@ -20,6 +20,7 @@ from dispatch.outbox.withdrawal import Withdrawal
 from dispatch.routes.routing import RouteTable
 from dlr.parked import ParkedReceipts
 from dlr.silence import Silence
+from dlr.webhooks.service import Webhooks
 from gateway.config import Config
 from gateway.maintenance import Maintenance
 from gateway.wiring.connectors import Wiring
@@ -87,6 +88,7 @@ class Rooms:
     accepter: MessageAccepter = field(init=False)
     idempotency: Idempotency = field(init=False)
     shedding: SheddingAccepter = field(init=False)
+    webhooks: Webhooks = field(init=False)
     links: LinkService = field(init=False)
     links_listener: Listener = field(init=False)
     parked: ParkedReceipts = field(init=False)

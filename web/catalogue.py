@@ -275,6 +275,23 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_indexes_rewritten": MetricKind(
             "gauge", "1 once no number is looked for under an index of the release before."
         ),
+        # webhooks
+        "sms_webhook_events_total": MetricKind("counter", "Events that somebody asked to hear of."),
+        "sms_webhook_attempts_total": MetricKind(
+            "counter",
+            "Requests to receivers: by the class of their answer, or why there was none.",
+            ("result",),
+        ),
+        "sms_webhook_skipped_total": MetricKind(
+            "counter",
+            "Events not told: their endpoint is disabled, has too many waiting, or for too long.",
+        ),
+        "sms_webhook_exhausted_total": MetricKind(
+            "counter", "Events whose last attempt failed; they can be replayed."
+        ),
+        "sms_webhook_pending": MetricKind("gauge", "Events that wait to be told."),
+        "sms_webhook_oldest_seconds": MetricKind("gauge", "How long the first of them waits."),
+        "sms_webhook_endpoints": MetricKind("gauge", "Endpoints.", ("state",)),
         # short links
         "sms_clicks_total": MetricKind("counter", "Clicks by how far they came.", ("stage",)),
     }
@@ -288,6 +305,7 @@ _HEADINGS: Mapping[str, str] = MappingProxyType(
         "sms_queue_depth": "To the wire",
         "sms_inbound_parts_total": "From handsets",
         "sms_parts_final_total": "What became of them",
+        "sms_webhook_events_total": "Webhooks",
         "sms_clicks_total": "Short links",
     }
 )

@@ -7,6 +7,9 @@ SELECT $1, $2
 WHERE EXISTS (SELECT FROM webhook_endpoint WHERE deleted_at IS NULL)
    OR EXISTS (SELECT FROM webhook_callback_secret);
 
+-- name: webhook_change_waits
+SELECT EXISTS (SELECT FROM webhook_change);
+
 -- name: webhook_fan_out_alone
 -- One process at a time makes events of changes, so that each message's are made in order.
 SELECT pg_try_advisory_xact_lock(7307061127);

@@ -19,6 +19,7 @@ from dlr.webhooks.endpoint_state import State
 from dlr.webhooks.endpoints import Endpoint, signing
 from dlr.webhooks.outgoing import headers
 from dlr.webhooks.results import enter
+from dlr.webhooks.schedule import succeeded
 from storage import sql
 from storage.ids import ID_MAX, IdSource, format_id, id_at
 from storage.pool import Connection, Dedicated
@@ -217,7 +218,7 @@ class Tests:
             int(now.timestamp()), body,
         )  # fmt: skip
         made = await self._client.post(endpoint.url, body, told, authority=endpoint.ca)
-        good = made.status is not None and 200 <= made.status <= 299
+        good = succeeded(made.status)
         async with self._dedicated.transaction() as connection:
             await deliveries.insert_events(
                 connection,
@@ -230,6 +231,16 @@ class Tests:
                 deliveries.printable(made.answer) or made.detail,
             )  # fmt: skip
             await deliveries.log(connection, [row])
+        return made
+
+    async def enable(self, endpoint: Endpoint) -> client.Attempt:
+        """Active again, if a test succeeds: the answer says so. Raises as `test` does."""
+        made = await self.test(endpoint)
+        if succeeded(made.status):
+            async with self._dedicated.transaction() as connection:
+                await set_by_hand(
+                    connection, endpoint, State.ACTIVE, ids=self._ids, now=self._now()
+                )
         return made
 
 

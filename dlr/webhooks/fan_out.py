@@ -69,6 +69,9 @@ class FanOut:
         """Make events of what waits; how many changes that were. 0 also when another process is at
         it.
         """
+        async with self._dedicated.guarded() as connection:
+            if not await connection.fetchval(_SQL["webhook_change_waits"]):
+                return 0
         async with self._dedicated.transaction() as connection:
             if not await connection.fetchval(_SQL["webhook_fan_out_alone"]):
                 return 0

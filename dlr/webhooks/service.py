@@ -14,6 +14,7 @@ import structlog
 from dlr.webhooks import deliveries
 from dlr.webhooks.changes import ChangeLog
 from dlr.webhooks.client import WebhookClient
+from dlr.webhooks.desk import Tests
 from dlr.webhooks.endpoints import SecretBox
 from dlr.webhooks.fan_out import FanOut
 from dlr.webhooks.results import Results
@@ -92,6 +93,7 @@ class Webhooks:
             freed=self.worker.wake,
             ended=ended,
         )
+        self.tests = Tests(database.dedicated("webhook-tests"), client, ids=ids, now=clocks.now)
         self.subscriptions.changed = self.worker.follow
         self._more = False
         self._fanning = PeriodicTask("webhook fan-out", self._fan, self._pause, ended=ended)

@@ -77,6 +77,10 @@ def _check_sections(config: Config) -> Iterator[str]:
         parse_networks(config.links.trusted_proxies)
     except ValueError as error:
         yield f"links.trusted_proxies: {error}"
+    try:
+        parse_networks(config.webhooks.allow_networks)
+    except ValueError as error:
+        yield f"webhooks.allow_networks: {error}"
     if config.http.listen == config.links.listen and config.http.listen.port:
         yield f"links.listen: {config.links.listen} is http.listen already"
     for key in config.retention.__struct_fields__:

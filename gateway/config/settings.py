@@ -20,6 +20,7 @@ from gateway.config.policy_settings import QuietHoursSettings
 from gateway.config.retention_settings import RetentionSettings
 from gateway.config.route_settings import RouteSettings
 from gateway.config.values import Address, BaseUrl, DatabaseUrl, Size
+from gateway.config.webhook_settings import WebhookSettings
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -239,6 +240,7 @@ class Config(Settings, frozen=True, kw_only=True):
     validity: ValiditySettings = ValiditySettings()
     doubt: DoubtSettings = DoubtSettings()
     retention: RetentionSettings = RetentionSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     connectors: tuple[ConnectorSettings, ...] = ()
     routes: tuple[RouteSettings, ...] = ()
     accounts: tuple[AccountSettings, ...] = ()

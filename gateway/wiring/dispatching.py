@@ -44,6 +44,7 @@ def build(rooms: Rooms, monotonic: Callable[[], float]) -> None:
         codes=connectors.codes_of(settings, rooms.registry.connectors),
         alone=lambda: rooms.maintenance.gateways == 1,
         vault=rooms.vault,
+        changes=rooms.webhooks.changes,
     )
     rooms.pacing = pacing(rooms)
     intents = IntentWriter(

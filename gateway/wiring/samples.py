@@ -14,6 +14,7 @@ from dispatch.answers.outcomes import OTHER_STATUS
 from dispatch.inbound.latency import BUCKETS
 from dispatch.wire.connector_dispatch import ConnectorDispatch
 from dlr.status import Status
+from dlr.webhooks.endpoint_state import State
 from recipients.replies import ReplyClass
 from smpp.client import BindState
 from smpp.vocabulary import status_name
@@ -49,6 +50,7 @@ def snapshot(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
     yield from _recording(rooms)
     yield Sample("sms_numbers_unreadable_total", rooms.vault.unreadable)
     yield from _inbound(rooms)
+    yield from _webhooks(rooms)
     yield from _links(rooms)
 
 
@@ -202,6 +204,23 @@ def _inbound(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
         yield Sample("sms_inbound_headers_guessed_total", intake.counters.headers_guessed, labels)
         yield Sample("sms_inbound_refused_total", intake.counters.deferred, labels)
         yield Sample("sms_inbound_open", len(intake.reassembly), labels)
+
+
+def _webhooks(rooms: Rooms) -> Iterator[Sample]:
+    webhooks = rooms.webhooks
+    yield from _writer(webhooks.results.commits)
+    yield Sample("sms_webhook_events_total", webhooks.fan_out.events)
+    for result, count in webhooks.results.attempts.items():
+        yield Sample("sms_webhook_attempts_total", count, (result,))
+    yield Sample("sms_webhook_skipped_total", webhooks.skipped)
+    yield Sample("sms_webhook_exhausted_total", webhooks.results.exhausted)
+    yield Sample("sms_webhook_pending", webhooks.waiting.events)
+    oldest = webhooks.waiting.oldest
+    age = 0.0 if oldest is None else rooms.clock.wall_ms() / 1000 - oldest.timestamp()
+    yield Sample("sms_webhook_oldest_seconds", max(0.0, age))
+    states = webhooks.states()
+    for state in State:
+        yield Sample("sms_webhook_endpoints", states[state.label], (state.label,))
 
 
 def _links(rooms: Rooms) -> Iterator[Sample]:

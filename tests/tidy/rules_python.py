@@ -194,6 +194,7 @@ MAY_READ_THE_CLOCK = (
     "messages/accept/idempotency.py",
     "messages/accept/accepter.py",
     "gateway/wiring/web.py",
+    "gateway/wiring/webhooks.py",
     "gateway/app.py",
     "gateway/demo/",
     "shortlinks/service.py",

@@ -215,7 +215,7 @@ async def test_what_cannot_wait_is_skipped_and_stays_on_record(
 ) -> None:
     disabled = await hooks.endpoint("final")
     full = await hooks.endpoint("final")
-    await endpoints.set_state(hooks.connection, disabled.id, State.DISABLED, "410", now())
+    await hooks.enter(disabled, State.DISABLED)
     monkeypatch.setattr(deliveries, "WAITING_MAX", 5)
     hooks.waits[full.id] = 5
     await stored(hooks, hooks.part(await hooks.message(), Status.DELIVERED))

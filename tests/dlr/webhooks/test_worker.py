@@ -128,9 +128,7 @@ async def test_w16_what_happened_while_an_endpoint_was_disabled_can_be_told_late
         [told] = [each.told for each in receiver.heard if each.told["type"] == "endpoint.disabled"]
         assert told["data"]["reason"] == "it answered 410 Gone"
         receiver.heard.clear()
-        assert await desk.set_by_hand(
-            hooks.connection, endpoint, State.ACTIVE, ids=hooks.ids, now=now()
-        )
+        await hooks.enter(endpoint, State.ACTIVE)
         replayed = await desk.replay(
             hooks.connection, endpoint, since=started - timedelta(minutes=1),
             until=now() + timedelta(minutes=1), ids=hooks.ids, now=now(),
@@ -259,7 +257,7 @@ async def test_a_stop_gives_back_what_was_claimed(
 
 async def test_what_waits_too_long_is_skipped(hooks: Hooks) -> None:
     endpoint = await hooks.endpoint("final", url="https://shop.example/")
-    await endpoints.set_state(hooks.connection, endpoint.id, State.PAUSED, "by hand", now())
+    await hooks.enter(endpoint, State.PAUSED)
     async with hooks.serving() as webhooks:
         await hooks.tell(3)
         await hooks.until(NOTHING_WAITS, 3)
@@ -274,13 +272,12 @@ async def test_what_waits_too_long_is_skipped(hooks: Hooks) -> None:
 async def test_w17_a_test_is_sent_at_most_once_in_five_minutes(hooks: Hooks) -> None:
     async with receiving() as receiver, hooks.serving() as webhooks:
         endpoint = await hooks.endpoint("final", url=receiver.url)
-        tests = desk.Tests(
-            hooks.database.dedicated("webhook-tests"), webhooks.client, ids=hooks.ids, now=now
-        )
-        made = await tests.test(endpoint)
+        await hooks.enter(endpoint, State.DISABLED)
+        made = await webhooks.tests.enable(endpoint)
         assert made.status == 204
         with pytest.raises(desk.TooSoon):
-            await tests.test(endpoint)
+            await webhooks.tests.test(endpoint)
+        assert await hooks.connection.fetchval("SELECT state FROM webhook_endpoint") == State.ACTIVE
         receiver.heard[0].verify(KEY)
         assert receiver.heard[0].told["type"] == "webhook.test"
         [row] = await desk.logged(hooks.connection, endpoint.id, limit=10)
@@ -290,10 +287,12 @@ async def test_w17_a_test_is_sent_at_most_once_in_five_minutes(hooks: Hooks) -> 
 async def test_a_deleted_endpoint_is_told_nothing_more(hooks: Hooks) -> None:
     async with receiving() as receiver, hooks.serving() as webhooks:
         endpoint = await hooks.endpoint("final", url=receiver.url)
-        await endpoints.set_state(hooks.connection, endpoint.id, State.PAUSED, "by hand", now())
+        await hooks.enter(endpoint, State.PAUSED)
+        await webhooks.subscriptions.settled(alone=True)
         await hooks.tell(3)
         await hooks.until(NOTHING_WAITS, 3)
-        assert await endpoints.delete(hooks.connection, 1, endpoint.id, now())
+        async with hooks.connection.transaction():
+            assert await endpoints.delete(hooks.connection, 1, endpoint.id, now())
         await webhooks.tidying.turn()
         await hooks.until(NOTHING_WAITS, 0)
         assert receiver.heard == []

@@ -20,6 +20,7 @@ from dlr.webhooks.addresses import AddressPolicy
 from dlr.webhooks.changes import ChangeLog, tell_rows
 from dlr.webhooks.client import WebhookClient
 from dlr.webhooks.deliveries import LogState
+from dlr.webhooks.endpoint_state import State
 from dlr.webhooks.endpoints import Endpoint, Secret, SecretBox
 from dlr.webhooks.fan_out import FanOut
 from dlr.webhooks.service import Webhooks
@@ -74,9 +75,15 @@ class Hooks:
             secrets=(Secret(KEY),), since=now(), created_at=now(),
             **{"url": "https://shop.example/hooks", **given},
         )  # fmt: skip
-        await endpoints.create(self.connection, BOX, endpoint)
+        async with self.connection.transaction():
+            await endpoints.create(self.connection, BOX, endpoint)
         await self.subscriptions.learn(self.connection)
         return endpoint
+
+    async def enter(self, endpoint: Endpoint, state: State, reason: str = "by hand") -> None:
+        """As its owner puts it in a state."""
+        async with self.connection.transaction():
+            await endpoints.set_state(self.connection, endpoint.id, state, reason, now())
 
     async def message(self, *, parts: int = 1, account: int = 1, **given: Any) -> int:
         """One accepted message; its id."""

@@ -1,0 +1,57 @@
+"""Webhooks put together from the configuration.
+
+Owns what is handed to them: where they may go, clocks and chance. Starts nothing.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlr.webhooks.addresses import AddressPolicy
+from dlr.webhooks.client import WebhookClient
+from dlr.webhooks.endpoints import SecretBox
+from dlr.webhooks.service import Webhooks
+from dlr.webhooks.worker import Clocks
+from gateway.config.webhook_settings import WebhookSettings
+
+if TYPE_CHECKING:
+    from gateway.rooms import Rooms
+
+
+def build(rooms: Rooms) -> None:
+    """Sets webhooks. Raises OSError for a file of authorities that cannot be read."""
+    settings = rooms.config.webhooks
+    authority = None if settings.ca_file is None else Path(settings.ca_file).read_text("ascii")
+    client = WebhookClient(
+        address_policy(settings),
+        user_agent=f"smsgate/{version('smsgate')}",
+        monotonic=time.monotonic,
+        authority=authority,
+    )
+    wall_ms = rooms.clock.wall_ms
+    rooms.webhooks = Webhooks(
+        rooms.database,
+        client,
+        box=SecretBox(rooms.keys),
+        vault=rooms.vault,
+        ids=rooms.ids,
+        term=rooms.term.term,
+        clocks=Clocks(
+            now=lambda: datetime.fromtimestamp(wall_ms() / 1000, UTC),
+            monotonic=time.monotonic,
+            chance=random.random,
+        ),
+        ended=rooms.task_ended,
+    )
+
+
+def address_policy(settings: WebhookSettings) -> AddressPolicy:
+    """Where webhooks may go. Raises ValueError for what is no network."""
+    return AddressPolicy.of(
+        settings.allow_networks, allow_http=settings.allow_http, ports=settings.ports
+    )
