@@ -124,6 +124,7 @@ class Gateway:
             rooms.database, ids=rooms.ids, clock=rooms.clock, ended=self.task_ended
         )
         webhooks.build(rooms)
+        rooms.connector_watch = webhooks.connector_watch(rooms)
         dispatching.build(rooms, time.monotonic)
         maintaining.build(rooms, take_over=self._recover, lost=self._lost)
         self._started.append("inbound")
@@ -210,6 +211,7 @@ class Gateway:
         for settings in rooms.config.connectors:
             connectors.start(dispatches[numbers[settings.name]], settings)
         rooms.sandbox.start(dispatches)
+        rooms.connector_watch.start()
 
     async def _listen(self) -> None:
         rooms = self.rooms
@@ -251,6 +253,7 @@ class Gateway:
     async def _stop_sending(self) -> None:
         rooms = self.rooms
         await self.reloader.stop()
+        await rooms.connector_watch.stop()  # what goes down from here on was taken down
         await rooms.accepter.close()
         await rooms.idempotency.close()
         await rooms.control.stop()

@@ -18,6 +18,7 @@ from dispatch.outbox.expiry import Expiry
 from dispatch.outbox.recovery import Recovered
 from dispatch.outbox.withdrawal import Withdrawal
 from dispatch.routes.routing import RouteTable
+from dispatch.wire.connector_watch import ConnectorWatch
 from dlr.parked import ParkedReceipts
 from dlr.silence import Silence
 from dlr.webhooks.service import Webhooks
@@ -89,6 +90,7 @@ class Rooms:
     idempotency: Idempotency = field(init=False)
     shedding: SheddingAccepter = field(init=False)
     webhooks: Webhooks = field(init=False)
+    connector_watch: ConnectorWatch = field(init=False)
     links: LinkService = field(init=False)
     links_listener: Listener = field(init=False)
     parked: ParkedReceipts = field(init=False)

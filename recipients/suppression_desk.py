@@ -14,16 +14,18 @@ import asyncpg
 import msgspec
 
 from dlr.reasons import Reason
+from dlr.webhooks.changes import Happened, happened, tell
 from recipients.just_stopped import JustStopped
 from storage import audit, sql, suppression
 from storage.audit import AuditEntry
+from storage.categories import Category
 from storage.crypto import NumberVault
 from storage.group_commit import GroupCommit
 from storage.ids import IdSource
 from storage.one_commit import committed
 from storage.pool import Connection, Dedicated
 from storage.reading import reading
-from storage.suppression import Key, Suppression
+from storage.suppression import EVERY_CATEGORY, Key, Suppression
 
 SOURCE = "api"
 CHANGES_PER_FLUSH_MAX = 8
@@ -194,6 +196,7 @@ class SuppressionDesk:
             entries = change.entries[start : start + STATEMENT_ITEMS]
             new = await suppression.add_new(connection, entries, now)
             await self._audit(connection, change, "suppression.add", new)
+            await tell(connection, _opted_out(entries, new, now), self._ids)
             added |= new
         return added
 
@@ -209,6 +212,27 @@ class SuppressionDesk:
                 for to_idx, account, category in sorted(keys)
             ],
         )
+
+
+def _opted_out(entries: Sequence[Suppression], new: set[Key], now: datetime) -> list[Happened]:
+    """What webhooks tell of those of these that are new and opt-outs."""
+    first = {entry.key: entry for entry in reversed(entries)}
+    return [
+        happened(
+            "recipient.opted_out",
+            account,
+            now,
+            {
+                "scope": "account",
+                "category": "all" if category == EVERY_CATEGORY else Category(category).label,
+                "source": SOURCE,
+                "evidence": None,
+            },
+            number=first[to_idx, account, category].to_enc,
+        )
+        for to_idx, account, category in sorted(new)
+        if first[to_idx, account, category].reason == Reason.OPTED_OUT
+    ]
 
 
 def shown(entry: Suppression, vault: NumberVault, number: str | None = None) -> SuppressionView:

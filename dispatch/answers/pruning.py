@@ -6,17 +6,20 @@ Owns that step. Must not decide what is proof (dlr/hygiene.py does) nor write th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 
 from dlr import hygiene
 from dlr.codes import CodesOfConnectors
 from dlr.ledger import AppliedReceipt
+from dlr.webhooks.changes import Happened, happened, tell
 from storage import sql, suppression
 from storage.crypto import NumberVault
+from storage.ids import IdSource, format_id
 from storage.names import SANDBOX
 from storage.pool import Connection
+from storage.suppression import Key, Suppression
 
 _SQL = sql.load("dispatch")
 
@@ -26,6 +29,7 @@ async def suppress_proven(
     applied: Sequence[AppliedReceipt],
     codes: CodesOfConnectors,
     vault: NumberVault | None = None,
+    ids: IdSource | None = None,
 ) -> int:
     """Suppress the recipients that these receipts prove dead. Returns how many were new.
 
@@ -41,17 +45,40 @@ async def suppress_proven(
     if not evidence:
         return 0
     rows = await connection.fetch(_SQL["recipients_of_messages"], list(evidence))
-    return await suppression.add(
-        connection,
-        [
-            hygiene.suppression_of(
-                evidence[row["id"]],
-                _index(row, vault),
-                row["to_enc"],
-            )
-            for row in rows
-        ],
-    )
+    entries = [
+        hygiene.suppression_of(evidence[row["id"]], _index(row, vault), row["to_enc"])
+        for row in rows
+    ]
+    new = await suppression.add_new(connection, entries)
+    if ids is not None:
+        await tell(connection, _pruned(entries, new, evidence), ids)
+    return len(new)
+
+
+def _pruned(
+    entries: Sequence[Suppression], new: set[Key], evidence: Mapping[int, AppliedReceipt]
+) -> list[Happened]:
+    """What webhooks tell of those that are new: the account whose message was the proof, and none
+    that has nothing to do with the number.
+    """
+    first = {entry.key: entry for entry in reversed(entries)}
+    return [
+        happened(
+            "recipient.pruned",
+            evidence[message].account,
+            evidence[message].row.received_at,
+            {
+                "scope": "all",
+                "category": "all",
+                "source": "receipt",
+                "reason": evidence[message].reason.label,
+                "evidence": format_id("msg", message),
+            },
+            number=first[key].to_enc,
+        )
+        for key in sorted(new)
+        if (message := first[key].message_id) is not None
+    ]
 
 
 def _index(row: asyncpg.Record, vault: NumberVault | None) -> bytes:

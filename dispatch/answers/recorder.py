@@ -213,7 +213,7 @@ class Recorder:
         """What follows from receipts, in the transaction that applies them; how many numbers are
         suppressed now.
         """
-        suppressed = await suppress_proven(connection, applied, self.codes, self._vault)
+        suppressed = await suppress_proven(connection, applied, self.codes, self._vault, self._ids)
         await tell_unknown_states(connection, applied, self._ids)
         return suppressed
 

@@ -91,7 +91,7 @@ class Rereading:
         frames = {row["id"]: self._frame(row) for row in found}
         self.found.lost += sum(frame is None for frame in frames.values())
         applied = await self._apply(connection, frames)
-        await suppress_proven(connection, applied, self._codes, self._vault)
+        await suppress_proven(connection, applied, self._codes, self._vault, self._ids)
         await rows.mark_reread(connection, self._outcomes(applied))
         return found[-1]["id"] if len(found) == BATCH_ROWS else None
 

@@ -124,8 +124,12 @@ async def answered(
     }
 
 
-async def insert(connection: Connection, rows: Sequence[InboundRow]) -> None:
-    """Store these messages. After a COMMIT in doubt some may be there already."""
-    if rows:
-        columns = [[getattr(row, name) for row in rows] for name in _COLUMNS]
-        await connection.execute(_SQL["inbound_insert"], *columns)
+async def insert(connection: Connection, rows: Sequence[InboundRow]) -> list[InboundRow]:
+    """Store these messages. Answers with those that did not stand before: after a COMMIT in doubt,
+    some may.
+    """
+    if not rows:
+        return []
+    columns = [[getattr(row, name) for row in rows] for name in _COLUMNS]
+    new = {row["id"] for row in await connection.fetch(_SQL["inbound_insert"], *columns)}
+    return [row for row in rows if row.id in new]

@@ -17,10 +17,12 @@ from typing import Literal
 
 import msgspec
 
+from dispatch.inbound import told
 from dispatch.inbound.latency import ApplyLatency
 from dispatch.inbound.messages import Answered, InboundRow
 from dispatch.inbound.records import Received
 from dlr.reasons import Reason
+from dlr.webhooks.changes import tell
 from recipients.just_stopped import JustStopped
 from recipients.replies import OTHER, RATING_HOURS, Reply, ReplyClass, ReplyWords, read
 from recipients.scopes import WHOLE, plain
@@ -137,6 +139,8 @@ class OptOuts:
                 *(self._entry(REMOVED, account, to_idx, None) for to_idx, account, _ in removed),
             ],
         )
+        ended = [(row, category) for row in added for category in sorted(self._categories(row))]
+        await tell(connection, told.opted_out(ended) + told.opted_in(asked, removed), self._ids)
         return Applied({row.id: self._of(row).reply for row in added}, len(removed))
 
     def committed(

@@ -15,18 +15,20 @@ from datetime import UTC, datetime
 import msgspec
 import structlog
 
-from dispatch.inbound import messages, parts
+from dispatch.inbound import messages, parts, told
 from dispatch.inbound.messages import InboundRow
 from dispatch.inbound.opt_outs import Confirmation, OptOuts
 from dispatch.inbound.owners import SenderOwners
 from dispatch.inbound.records import Arrival, PartRow, Received
 from dispatch.raw import rows as raw
+from dlr.webhooks.changes import tell
 from smpp.client import Bind
 from smpp.events import Delivery
 from smpp.vocabulary import ESME_RX_R_APPN
 from storage.crypto import NumberVault
 from storage.faults import POISON, Fenced, is_transient, without_values
 from storage.group_commit import GroupCommit
+from storage.ids import IdSource
 from storage.pool import Connection, Dedicated
 
 _log = structlog.get_logger(__name__)
@@ -51,6 +53,7 @@ class InboundRecorder:
         dedicated: Dedicated,
         *,
         vault: NumberVault,
+        ids: IdSource,
         term: int,
         owners: SenderOwners,
         opt_outs: OptOuts,
@@ -63,6 +66,7 @@ class InboundRecorder:
         """
         self._dedicated = dedicated
         self._vault = vault
+        self._ids = ids
         self._term = term
         self.owners = owners
         self.opt_outs = opt_outs
@@ -132,7 +136,8 @@ class InboundRecorder:
             await parts.hold(connection, held, self._term)
             new = await messages.without_repeats(connection, received, now) if received else []
             rows = await self._rows(connection, new, now) if new else []
-            await messages.insert(connection, rows)
+            stored = await messages.insert(connection, rows)
+            await tell(connection, told.received(stored), self._ids)
             applied = await self.opt_outs.apply(
                 connection,
                 rows,

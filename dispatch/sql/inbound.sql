@@ -110,7 +110,8 @@ FROM unnest(
     $9::smallint[], $10::text[], $11::bigint[], $12::bytea[], $13::text[], $14::text[], $15::text[], $16::text[],
     $17::smallint[]
 )
-ON CONFLICT (id) DO NOTHING;
+ON CONFLICT (id) DO NOTHING
+RETURNING id;
 
 -- name: opt_out_violations
 -- Messages of a category whose first part went out after an opt-out that stands. A part after the first may: half a

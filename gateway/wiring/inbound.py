@@ -63,6 +63,7 @@ def build(
     recorder = InboundRecorder(
         database.dedicated("inbound"),
         vault=vault,
+        ids=ids,
         term=term,
         opt_outs=OptOuts(
             opt_out_policies(config, registry),

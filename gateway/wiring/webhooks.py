@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dispatch.wire.connector_watch import ConnectorWatch
 from dlr.webhooks.addresses import AddressPolicy
 from dlr.webhooks.client import WebhookClient
 from dlr.webhooks.endpoints import SecretBox
@@ -46,6 +47,18 @@ def build(rooms: Rooms) -> None:
             monotonic=time.monotonic,
             chance=random.random,
         ),
+        ended=rooms.task_ended,
+    )
+
+
+def connector_watch(rooms: Rooms) -> ConnectorWatch:
+    """Tells when connectors go down and come up; not started."""
+    return ConnectorWatch(
+        rooms.database.dedicated("connector-watch"),
+        names=lambda: [each.name for each in rooms.config.connectors],
+        down=rooms.down,
+        ids=rooms.ids,
+        wall_ms=rooms.clock.wall_ms,
         ended=rooms.task_ended,
     )
 

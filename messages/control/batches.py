@@ -16,9 +16,11 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
+from dlr.webhooks.changes import Happened, happened, tell
 from messages.batch_states import BatchState
 from storage import sql
 from storage.faults import UNAVAILABLE, Overloaded, StorageDown, is_unavailable
+from storage.ids import IdSource, format_id, time_of
 from storage.pool import Connection, Dedicated
 
 _SQL = sql.load("messages")
@@ -61,10 +63,11 @@ class BatchView(msgspec.Struct, kw_only=True):
 class BatchChanges:
     """Changes on one database connection, one after the other."""
 
-    def __init__(self, dedicated: Dedicated, changed: Callable[[], None]) -> None:
+    def __init__(self, dedicated: Dedicated, changed: Callable[[], None], *, ids: IdSource) -> None:
         """`changed` is told after each commit, so that this process knows at once."""
         self._dedicated = dedicated
         self._changed = changed
+        self._ids = ids
         self._turn = asyncio.Lock()
         self._waiting = 0
 
@@ -79,7 +82,7 @@ class BatchChanges:
         try:
             async with self._turn, self._dedicated.transaction() as connection:
                 await connection.execute(_SQL["control_alone"])
-                view = await _changed(connection, account, batch_id, change)
+                view = await _changed(connection, account, batch_id, change, self._ids)
         except UNAVAILABLE as error:
             if not is_unavailable(error):
                 raise
@@ -91,7 +94,7 @@ class BatchChanges:
 
 
 async def _changed(
-    connection: Connection, account: int, batch_id: int, change: BatchChange
+    connection: Connection, account: int, batch_id: int, change: BatchChange, ids: IdSource
 ) -> BatchView | None:
     row = await connection.fetchrow(_SQL["batch"], batch_id, account)
     if row is None:
@@ -109,7 +112,21 @@ async def _changed(
     await connection.execute(_SQL["batch_change"], batch_id, wanted, rate, live)
     found = await read_batch(connection, account, batch_id)
     assert found is not None
+    if wanted is BatchState.PAUSED is not state:
+        await tell(connection, [_paused(found, account, time_of(ids.next()))], ids)
     return found
+
+
+def _paused(batch: BatchView, account: int, now: datetime) -> Happened:
+    """What webhooks tell of it."""
+    data = {
+        "id": format_id("bat", batch.id),
+        "state": batch.state,
+        "rate": batch.rate,
+        "in_flight": batch.in_flight,
+        "reason": "by hand",
+    }
+    return happened("batch.paused", account, now, data, subject=batch.id)
 
 
 async def read_batch(connection: Connection, account: int, batch_id: int) -> BatchView | None:

@@ -45,7 +45,7 @@ class Control:
         self.batches = BatchPace()
         self.look = ControlLook(clock.wall_ms)
         self.canceler = MessageCanceler(database.dedicated("cancel"), ids)
-        self._changes = BatchChanges(database.dedicated("control"), self._changed)
+        self._changes = BatchChanges(database.dedicated("control"), self._changed, ids=ids)
 
     @property
     def canceled(self) -> int:

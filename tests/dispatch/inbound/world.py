@@ -89,6 +89,7 @@ def service(
     recorder = InboundRecorder(
         world.database.dedicated("inbound"),
         vault=VAULT,
+        ids=world.ids,
         term=world.term.term,
         owners=SenderOwners(owners),
         opt_outs=OptOuts(

@@ -127,7 +127,7 @@ async def process(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
                 resumed=lambda: running_process.resumed(),
                 ended=asyncio.Task.cancelled,
             ),
-            changes=BatchChanges(world.database.dedicated("control"), lambda: None),
+            changes=BatchChanges(world.database.dedicated("control"), lambda: None, ids=world.ids),
         )
         yield running_process
 
