@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from dispatch.message import PRIORITY_DEFAULT, MessageOptions
+from dlr.webhooks.callbacks import Callback
 from recipients.numbers.rules import NumberRules
 from storage.categories import Category
 
@@ -52,6 +53,7 @@ class Prepared(msgspec.Struct, gc=False):
     expires_at: int | None = None  # ms since the epoch
     priority: int = PRIORITY_DEFAULT
     options: MessageOptions | None = None
+    callback: Callback | None = None
     asked_text: str | None = None  # as it came, where a client_ref has to know it again
 
 

@@ -41,6 +41,21 @@ class PolicyRequest(msgspec.Struct, forbid_unknown_fields=True):
     quiet_hours: Literal["hold", "reject", "ignore"] | None = None
 
 
+class CallbackRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Where the changes of one message are told, beside the account's webhook endpoints. Signed
+    with the account's callback secret.
+    """
+
+    url: Annotated[str, _described("As of a webhook endpoint.", maxLength=2048)]
+    events: Annotated[
+        tuple[str, ...] | None,
+        _described("`final`, the default, `message.*`, or names of a message's events."),
+    ] = None
+    data: Annotated[
+        Any, _described("Comes back in each event as `callback_data`; up to 4 000 octets of JSON.")
+    ] = None
+
+
 class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """One message as a client writes it. null means: not given."""
 
@@ -99,6 +114,7 @@ class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     send_window: SendWindowRequest | None = None
     policy: PolicyRequest | None = None
     tlvs: tuple[CustomTlv, ...] | None = None
+    callback: CallbackRequest | None = None
     sandbox: Annotated[
         bool | None,
         _described("true: to the built-in sandbox, never to a carrier; digits script the outcome."),

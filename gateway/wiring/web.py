@@ -21,6 +21,7 @@ from gateway.health import Health
 from gateway.wiring.accounts import request_rates, validity_seconds
 from gateway.wiring.connectors import PAUSED, texts_of
 from gateway.wiring.samples import snapshot
+from gateway.wiring.webhooks import callback_fields
 from messages.accept.rehearsal import Rehearsal
 from messages.accept.validation import Validator
 from messages.control.doubts import Resolver
@@ -199,6 +200,7 @@ def _validator(rooms: Rooms) -> Validator:
         validity_seconds=validity_seconds(config),
         decisions=rooms.rules.decisions,
         texts=texts_of(rooms.dispatcher.connectors),
+        callbacks=callback_fields(rooms),
     )
 
 

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatch.wire.connector_watch import ConnectorWatch
-from dlr.webhooks.addresses import AddressPolicy
+from dlr.webhooks.addresses import AddressPolicy, UrlRefused
 from dlr.webhooks.client import WebhookClient
 from dlr.webhooks.endpoints import SecretBox
 from dlr.webhooks.service import Webhooks
 from dlr.webhooks.worker import Clocks
 from gateway.config.webhook_settings import WebhookSettings
+from messages.accept.callbacks import CallbackFields
 
 if TYPE_CHECKING:
     from gateway.rooms import Rooms
@@ -49,6 +50,21 @@ def build(rooms: Rooms) -> None:
         ),
         ended=rooms.task_ended,
     )
+
+
+def callback_fields(rooms: Rooms) -> CallbackFields:
+    """What a message may say of its callback."""
+    policy = address_policy(rooms.config.webhooks)
+    secrets = rooms.webhooks.subscriptions
+
+    def url_fault(url: str) -> str | None:
+        try:
+            policy.target(url)
+        except UrlRefused as error:
+            return str(error)
+        return None
+
+    return CallbackFields(lambda account: account in secrets.callback_secrets, url_fault)
 
 
 def connector_watch(rooms: Rooms) -> ConnectorWatch:

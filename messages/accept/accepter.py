@@ -26,8 +26,10 @@ from messages.accept.client_refs import fingerprint
 from messages.accept.pacing import STOPPED_NS, Pacing
 from messages.accept.retraction import retract, was_committed
 from messages.accept.rows import (
+    CALLBACK_COLUMNS,
     MESSAGE_COLUMNS,
     OUTBOX_COLUMNS,
+    callback_row,
     ended_row,
     held_event,
     message_row,
@@ -332,9 +334,7 @@ class MessageAccepter:
 
     async def _store(self, connection: Connection, items: Sequence[Accepting]) -> None:
         await batches.register(connection, items)
-        await connection.copy_records_to_table(
-            "message", records=[message_row(item) for item in items], columns=MESSAGE_COLUMNS
-        )
+        await self._store_messages(connection, items)
         outbox = [outbox_row(item) for item in items if item.ended is None]
         if outbox:
             await connection.copy_records_to_table("outbox", records=outbox, columns=OUTBOX_COLUMNS)
@@ -347,6 +347,16 @@ class MessageAccepter:
             ended = [ended_row(item, self._ids) for item in items if item.ended is not None]
             await insert_submissions(connection, ended)
             await tell_rows(connection, ended, self._ids)
+
+    async def _store_messages(self, connection: Connection, items: Sequence[Accepting]) -> None:
+        if all(item.prepared.callback is None for item in items):
+            await connection.copy_records_to_table(
+                "message", records=[message_row(item) for item in items], columns=MESSAGE_COLUMNS
+            )
+            return
+        await connection.copy_records_to_table(
+            "message", records=[callback_row(item) for item in items], columns=CALLBACK_COLUMNS
+        )
 
     def _give_back(self, items: Sequence[Accepting]) -> None:
         for item in items:

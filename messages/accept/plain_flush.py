@@ -56,6 +56,7 @@ def suits(items: Sequence[Accepting], checks: Sequence[FlushCheck]) -> bool:
         or item.old_idx  # the statement asks for one index of each recipient
         or item.prepared.links
         or item.prepared.options is not None
+        or item.prepared.callback is not None
         or any(check.concerns(item) for check in checks)
         for item in items
     )

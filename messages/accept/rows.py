@@ -19,6 +19,7 @@ MESSAGE_COLUMNS = (
     "text", "client_ref", "batch_id", "campaign_id", "variant", "tags", "expires_at",
     "priority", "options",
 )  # fmt: skip
+CALLBACK_COLUMNS = (*MESSAGE_COLUMNS, "callback")  # where any message of a flush has one
 OUTBOX_COLUMNS = (
     "id", "owner", "connector", "category", "account", "parts", "not_before", "expires_at",
     "hold", "batch_id", "priority",
@@ -34,6 +35,11 @@ def message_row(item: Accepting) -> tuple[object, ...]:
         item.batch_id, message.campaign_id, message.variant, message.tags or None, item.expires_at,
         message.priority, message.options,
     )  # fmt: skip
+
+
+def callback_row(item: Accepting) -> tuple[object, ...]:
+    """As CALLBACK_COLUMNS name it."""
+    return (*message_row(item), item.prepared.callback)
 
 
 def outbox_row(item: Accepting) -> tuple[object, ...]:

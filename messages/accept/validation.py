@@ -14,6 +14,7 @@ from unicodedata import east_asian_width
 import msgspec
 
 from dispatch.message import PRIORITY_DEFAULT, PRIORITY_LOWEST, MessageOptions
+from messages.accept.callbacks import CallbackFields
 from messages.accept.send_times import TimingFields
 from messages.accept.senders import sender_fault
 from messages.accept.tlvs import message_tlvs
@@ -98,6 +99,7 @@ class Validator:
         validity_seconds: Sequence[int] = (),
         decisions: dict[tuple[str, str], int] | None = None,
         texts: Callable[[int], TextSettings] = _usual_texts,
+        callbacks: CallbackFields | None = None,
     ) -> None:
         """`texts`: how the connector with this number takes texts. Parts are counted by that."""
         self._decode = msgspec.json.Decoder(MessageRequest).decode
@@ -113,6 +115,7 @@ class Validator:
         )
         self._decisions = {} if decisions is None else decisions
         self._texts = texts
+        self._callbacks = callbacks or CallbackFields()
         self._categories = {category.label: int(category) for category in Category}
 
     def follow(
@@ -168,6 +171,7 @@ class Validator:
             faults.append(FieldError("out_of_range", detail, "/expires_in"))
         timing = self._timing.read(request, account, now_ms, faults)
         tlvs = _tlvs(request, faults)
+        callback = self._callbacks.read(request.callback, account.id, faults)
         tags = request.tags or ()
         options = timing.options
         connector = 0
@@ -191,6 +195,7 @@ class Validator:
             + 1000 * (self._validity_seconds[category] if seconds is None else seconds),
             priority=priority,
             options=_with_tlvs(options, tlvs),
+            callback=callback,
             asked_text=None if request.client_ref is None else request.text,
         )  # fmt: skip
 

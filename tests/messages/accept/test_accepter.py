@@ -11,6 +11,7 @@ import pytest
 
 from dlr.reasons import Reason
 from dlr.status import Status
+from dlr.webhooks.callbacks import Callback, callback_of
 from messages.accept import retraction
 from messages.accept.accepter import SLICE_ITEMS
 from messages.models import Refused, Verdict
@@ -69,6 +70,15 @@ async def test_a_message_is_durable_when_its_answer_comes(world: World) -> None:
     waiting = (await world.outbox())[verdict.id]
     assert (waiting["owner"], waiting["parts"], waiting["attempt"]) == (world.term, 2, 0)
     assert (waiting["not_before"], waiting["expires_at"]) == (None, instant)
+
+
+async def test_a_callback_stands_with_its_message(world: World) -> None:
+    callback = Callback("https://shop.example/hooks", ("final",), {"order": 7})
+    items = [prepared(1, callback=callback), prepared(2)]
+    one, two = verdicts(await world.accepter.accept(items, batch_id=None))
+    rows = await world.messages()
+    assert callback_of(rows[one.id]["callback"]) == callback
+    assert rows[two.id]["callback"] is None
 
 
 async def test_what_has_room_goes_straight_to_the_queue_and_the_rest_waits_free(
