@@ -196,6 +196,7 @@ class Gateway:
             keys=rooms.keys,
             ids=rooms.ids,
             node=rooms.term.node,
+            told=webhooks.clicks_told(rooms),
         )
         self._started.append("links")
         host, port = await rooms.links.start(links.listen.host, links.listen.port)

@@ -34,10 +34,11 @@ from shortlinks.journal import (
 from storage.faults import UNAVAILABLE, Fenced, is_transient
 from storage.ids import time_of
 from storage.partitions import ensure_partitions
+from storage.pool import Connection
 from storage.sql import load
 
 if TYPE_CHECKING:
-    from storage.pool import Connection, Dedicated
+    from storage.pool import Dedicated
 
 ROWS_PER_LOAD_MAX = 1_000
 BYTES_PER_LOAD_MAX = 512 * 1024
@@ -55,6 +56,7 @@ COLUMNS = (
 )  # fmt: skip
 
 Row = tuple[int, int, int, int, int, list[str], str, str, str]
+Told = Callable[[Connection, Sequence[Row]], Awaitable[None]]
 
 # Errors that the table has for a row. asyncpg itself raises some of them.
 REFUSED = (
@@ -84,8 +86,11 @@ class ClickLoader:
         *,
         rows_per_load_max: int = ROWS_PER_LOAD_MAX,
         gather_seconds: float = GATHER_SECONDS,
+        told: Told | None = None,
     ) -> None:
-        """`database`: a connection for the loader alone."""
+        """`database`: a connection for the loader alone. `told`: hears of the rows that the table
+        took, in their transaction.
+        """
         self.loaded = 0
         self.corrupt = 0
         self.rejected = 0
@@ -95,6 +100,7 @@ class ClickLoader:
         self._database = database
         self._rows_per_load_max = rows_per_load_max
         self._gather_seconds = gather_seconds
+        self._told = told
         self._decode = msgspec.json.Decoder(Click).decode
         self._agent_class = lru_cache(AGENTS_REMEMBERED_MAX)(classify_user_agent)
         self._wake = asyncio.Event()
@@ -238,23 +244,29 @@ class ClickLoader:
             _log.warning("%s: loading clicks one by one: %s", name, error)
             await self._make_partitions(rows)
             stored = await self._transact(name, offset, behind, lambda c: _insert(c, rows))
-        if stored is not None:
-            self.loads += 1
-            self.loaded += stored
-            self.rejected += len(rows) - stored
-        return stored
+        if stored is None:
+            return None
+        self.loads += 1
+        self.loaded += len(stored)
+        self.rejected += len(rows) - len(stored)
+        return len(stored)
 
     async def _transact(
         self,
         name: str,
         offset: int,
         behind: int,
-        write: Callable[[Connection], Awaitable[int]],
-    ) -> int | None:
+        write: Callable[[Connection], Awaitable[list[Row]]],
+    ) -> list[Row] | None:
         async with self._database.transaction() as connection:
             await connection.execute("SET LOCAL synchronous_commit = off")
             moved = await connection.fetchrow(_SQL["move_offset"], name, offset, behind)
-            return None if moved is None else await write(connection)
+            if moved is None:
+                return None
+            stored = await write(connection)
+            if self._told is not None and stored:
+                await self._told(connection, stored)
+            return stored
 
     async def _make_partitions(self, rows: Sequence[Row]) -> None:
         today = datetime.now(UTC).date()
@@ -277,13 +289,13 @@ class ClickLoader:
         delete_journal_file(retired)
 
 
-async def _copy(connection: Connection, rows: list[Row]) -> int:
+async def _copy(connection: Connection, rows: list[Row]) -> list[Row]:
     await connection.copy_records_to_table("click", records=rows, columns=COLUMNS)
-    return len(rows)
+    return rows
 
 
-async def _insert(connection: Connection, rows: list[Row]) -> int:
-    stored = 0
+async def _insert(connection: Connection, rows: list[Row]) -> list[Row]:
+    stored: list[Row] = []
     for row in rows:
         try:
             async with connection.transaction():
@@ -291,7 +303,7 @@ async def _insert(connection: Connection, rows: list[Row]) -> int:
         except REFUSED as error:
             _log.error("click %d is left out: %s", row[0], error)
         else:
-            stored += 1
+            stored.append(row)
     return stored
 
 

@@ -14,7 +14,7 @@ from typing import Protocol
 from aiohttp import web
 
 from shortlinks.addresses import parse_networks
-from shortlinks.clicks import ClickLoader
+from shortlinks.clicks import ClickLoader, Told
 from shortlinks.code import CodePermutation
 from shortlinks.journal import ClickJournal
 from shortlinks.ranges import LinkSequence, TargetCache
@@ -51,13 +51,15 @@ class LinkService:
         keys: NumberKeys,
         ids: IdSource,
         node: int,
+        told: Told | None = None,
     ) -> None:
+        """`told`: hears of clicks in the transaction that stores them."""
         self._listener = listener
         self.sequence = LinkSequence()
         self.codes = CodePermutation(keys.derive("short-link codes", CODE_KEY_BYTES))
         self._targets = TargetCache(database.dedicated("links"), time.time)
         self._journal = ClickJournal(data_dir / JOURNAL_FOLDER, node)
-        self._loader = ClickLoader(self._journal, database.dedicated("clicks"))
+        self._loader = ClickLoader(self._journal, database.dedicated("clicks"), told=told)
         self._redirector = Redirector(
             self.codes,
             self._targets,

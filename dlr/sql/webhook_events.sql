@@ -7,6 +7,9 @@ SELECT $1, $2
 WHERE EXISTS (SELECT FROM webhook_endpoint WHERE deleted_at IS NULL)
    OR EXISTS (SELECT FROM webhook_callback_secret);
 
+-- name: webhook_accounts
+SELECT id, account FROM message WHERE id = ANY($1::bigint[]) AND id BETWEEN $2 AND $3;
+
 -- name: webhook_change_waits
 SELECT EXISTS (SELECT FROM webhook_change);
 

@@ -127,6 +127,31 @@ async def tell(connection: Connection, happened: Sequence[Happened], ids: IdSour
         await _put(connection, ids.next(), Noted([], slice_), sure=False)
 
 
+class MessageEvent(msgspec.Struct, frozen=True):
+    """Something else that happened to a message."""
+
+    message: int
+    at: datetime
+    data: Mapping[str, object]
+
+
+async def tell_of_messages(
+    connection: Connection, kind: str, events: Sequence[MessageEvent], ids: IdSource
+) -> None:
+    """Events of this type, each for the account of its message."""
+    asked = sorted({event.message for event in events})
+    if not asked:
+        return
+    rows = await connection.fetch(_SQL["webhook_accounts"], asked, asked[0], asked[-1])
+    accounts = {row["id"]: row["account"] for row in rows}
+    found = [
+        happened(kind, accounts[each.message], each.at, each.data, subject=each.message)
+        for each in events
+        if each.message in accounts
+    ]
+    await tell(connection, found, ids)
+
+
 def happened(
     kind: str,
     account: int,

@@ -20,7 +20,7 @@ from types import MappingProxyType
 
 from dlr.webhooks import endpoints
 from dlr.webhooks.endpoints import Endpoint, Secret, SecretBox
-from dlr.webhooks.events import TELLABLE, wanted_statuses
+from dlr.webhooks.events import TELLABLE, wanted_statuses, wants
 from storage.periodic import Ended, PeriodicTask
 from storage.pool import Connection, Dedicated
 
@@ -67,6 +67,12 @@ class Subscriptions:
         if self._monotonic() - self._looked_at > SURE_SECONDS:
             return None
         return self._wanted
+
+    def wants(self, kind: str) -> bool:
+        """Whether anybody may want to hear of events of this type."""
+        if self._monotonic() - self._looked_at > SURE_SECONDS:
+            return True
+        return any(wants(endpoint.events, kind) for endpoint in self.endpoints.values())
 
     async def start(self, connection: Connection) -> None:
         """Know what there is, then keep looking."""

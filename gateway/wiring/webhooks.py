@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,12 +15,17 @@ from typing import TYPE_CHECKING
 
 from dispatch.wire.connector_watch import ConnectorWatch
 from dlr.webhooks.addresses import AddressPolicy, UrlRefused
+from dlr.webhooks.changes import MessageEvent, tell_of_messages
 from dlr.webhooks.client import WebhookClient
 from dlr.webhooks.endpoints import SecretBox
 from dlr.webhooks.service import Webhooks
 from dlr.webhooks.worker import Clocks
 from gateway.config.webhook_settings import WebhookSettings
 from messages.accept.callbacks import CallbackFields
+from shortlinks.classify import ClickClass
+from shortlinks.clicks import Row, Told
+from storage.ids import format_id, time_of
+from storage.pool import Connection
 
 if TYPE_CHECKING:
     from gateway.rooms import Rooms
@@ -65,6 +71,33 @@ def callback_fields(rooms: Rooms) -> CallbackFields:
         return None
 
     return CallbackFields(lambda account: account in secrets.callback_secrets, url_fault)
+
+
+def clicks_told(rooms: Rooms) -> Told:
+    """Writes `link.clicked` down for whoever wants to hear."""
+    subscriptions = rooms.webhooks.subscriptions
+
+    async def told(connection: Connection, rows: Sequence[Row]) -> None:
+        if not subscriptions.wants("link.clicked"):
+            return
+        clicks = [
+            MessageEvent(
+                message,
+                time_of(click),
+                {
+                    "message_id": format_id("msg", message),
+                    "link": slot,
+                    "class": ClickClass(click_class).label,
+                    "reasons": reasons,
+                    "human": click_class == ClickClass.HUMAN,
+                    "revision": 1,
+                },
+            )
+            for click, _, slot, message, click_class, reasons, *_ in rows
+        ]
+        await tell_of_messages(connection, "link.clicked", clicks, rooms.ids)
+
+    return told
 
 
 def connector_watch(rooms: Rooms) -> ConnectorWatch:

@@ -8,14 +8,14 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from shortlinks.classify import ClickClass, RequestFacts
-from shortlinks.clicks import ClickLoader
+from shortlinks.clicks import ClickLoader, Row
 from shortlinks.journal import Click, ClickJournal, retire_journal_file
 from shortlinks.report import ClassCount, click_counts, clicks_of_message, gaps_since
 from storage.ids import IdSource, id_at, time_of
@@ -68,6 +68,22 @@ async def test_clicks_are_loaded_once_with_class_and_reasons(
     ]
     assert abs(timeline[0].at - datetime.now(UTC)) < timedelta(minutes=1)
     assert timeline[1].reasons == ("ua_preview", "method_head")
+
+
+async def test_what_is_loaded_is_told_in_its_transaction(
+    journal: ClickJournal, loads: Dedicated, ids: IdSource, connection: Connection
+) -> None:
+    heard: list[list[int]] = []
+
+    async def told(session: Connection, rows: Sequence[Row]) -> None:
+        seen = [row[0] for row in await session.fetch("SELECT id FROM click ORDER BY id")]
+        assert seen == [row[0] for row in rows]
+        assert await ids_stored(connection) == []  # not committed yet
+        heard.append(seen)
+
+    numbers = fill(journal, ids, 3)
+    assert await ClickLoader(journal, loads, told=told).load() == 3
+    assert heard == [numbers]
 
 
 async def test_counts_by_class_tell_clicks_and_messages(

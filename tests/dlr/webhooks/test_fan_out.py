@@ -14,7 +14,14 @@ from dlr.reasons import Reason
 from dlr.receipt_rows import ReceiptRow
 from dlr.status import Status
 from dlr.webhooks import deliveries, endpoints, events
-from dlr.webhooks.changes import happened, tell, tell_messages, tell_rows
+from dlr.webhooks.changes import (
+    MessageEvent,
+    happened,
+    tell,
+    tell_messages,
+    tell_of_messages,
+    tell_rows,
+)
 from dlr.webhooks.endpoint_state import State
 from storage.ids import format_id, id_at
 from tests.dlr.webhooks.world import BOX, MASKED, NUMBER, VAULT, Hooks, now
@@ -295,3 +302,21 @@ async def test_a_message_that_was_taken_back_is_told_to_nobody(hooks: Hooks) -> 
     await tell_messages(hooks.connection, [(hooks.ids.next(), 1)], hooks.ids)
     await hooks.fanned()
     assert await hooks.events() == []
+
+
+async def test_what_else_happens_to_a_message_is_told_to_its_account(hooks: Hooks) -> None:
+    """`link.clicked`, as the loader of clicks has it written down."""
+    endpoint = await hooks.endpoint("link.clicked")
+    other = await hooks.endpoint("link.clicked", account=2)
+    assert hooks.subscriptions.wants("link.clicked")
+    assert not hooks.subscriptions.wants("conversion.recorded")
+    message = await hooks.message()
+    clicks = [
+        MessageEvent(each, now(), {"message_id": format_id("msg", each), "human": True})
+        for each in (message, hooks.ids.next())  # the second one is gone
+    ]
+    await tell_of_messages(hooks.connection, "link.clicked", clicks, hooks.ids)
+    await hooks.fanned()
+    assert [len(await hooks.waiting(each)) for each in (endpoint, other)] == [1, 0]
+    [event] = await hooks.events()
+    assert event["data"] == {"message_id": format_id("msg", message), "human": True}
