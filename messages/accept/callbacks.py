@@ -1,6 +1,7 @@
 """The field `callback` of a message: where its changes are told beside the account's endpoints.
 
-Owns its form and its limits. What URLs are allowed, and who may name one, is handed in. Pure.
+Owns its form and its limits. Must not decide which URLs are allowed, nor who may name one: that is
+handed in. Pure.
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ from aiohttp import web
 
 from dlr.webhooks import endpoints
 from dlr.webhooks.endpoints import Endpoint, Secret, SecretBox
+from gateway.rehearsal.client import PATIENCE_SECONDS, POLL_SECONDS
+from gateway.rehearsal.running import Running
 from storage.ids import format_id
 from storage.keys import load_keys
 from storage.pool import Connection
@@ -23,15 +25,7 @@ from tests.dlr.webhooks.receiver import Heard, Receiver, bad, good, receiving
 from tests.dlr.webhooks.world import KEY
 from tests.integration.carrier import carrier, deliver_and_confirm
 from tests.integration.database_proxy import DatabaseProxy, database_proxy
-from tests.integration.running import (
-    PATIENCE_SECONDS,
-    POLL_SECONDS,
-    Running,
-    gateway,
-    message,
-    simulator,
-    write_config,
-)
+from tests.integration.running import gateway, message, simulator, write_config
 from tests.integration.test_crash import kill_when_submitting, send_until_dead
 
 OPEN = """

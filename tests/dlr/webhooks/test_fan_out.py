@@ -9,9 +9,10 @@ from datetime import timedelta
 import pytest
 
 from dlr.in_doubt import drop
-from dlr.ledger import SubmissionRow, apply_receipts, give_up, insert_submissions
+from dlr.ledger import SubmissionRow, apply_receipts, insert_submissions
 from dlr.reasons import Reason
 from dlr.receipt_rows import ReceiptRow
+from dlr.silence import give_up
 from dlr.status import Status
 from dlr.webhooks import deliveries, endpoints, events
 from dlr.webhooks.changes import (
