@@ -32,6 +32,7 @@ NAMES = (
     "stages",
     "smpp",
     "soak",
+    "webhooks",
 )
 
 

@@ -7,6 +7,7 @@ not know HTTP.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -200,6 +201,7 @@ class Tests:
         now: Callable[[], datetime],
     ) -> None:
         self._dedicated = dedicated
+        self._turn = asyncio.Lock()  # one connection, so one at a time
         self._client = sender
         self._ids = ids
         self._now = now
@@ -207,7 +209,7 @@ class Tests:
     async def test(self, endpoint: Endpoint) -> client.Attempt:
         """One request; it is in the log. Raises TooSoon, and what a database away raises."""
         now = self._now()
-        async with self._dedicated.transaction() as connection:
+        async with self._turn, self._dedicated.transaction() as connection:
             if not await endpoints.note_test(connection, endpoint.id, now, TEST_EVERY):
                 raise TooSoon(TEST_EVERY.total_seconds())
         event_id, delivery = self._ids.next(), self._ids.next()
@@ -219,7 +221,7 @@ class Tests:
         )  # fmt: skip
         made = await self._client.post(endpoint.url, body, told, authority=endpoint.ca)
         good = succeeded(made.status)
-        async with self._dedicated.transaction() as connection:
+        async with self._turn, self._dedicated.transaction() as connection:
             await deliveries.insert_events(
                 connection,
                 [Event(event_id, endpoint.account, events.TEST, 0, 0, 0, body, None)],
@@ -237,7 +239,7 @@ class Tests:
         """Active again, if a test succeeds: the answer says so. Raises as `test` does."""
         made = await self.test(endpoint)
         if succeeded(made.status):
-            async with self._dedicated.transaction() as connection:
+            async with self._turn, self._dedicated.transaction() as connection:
                 await set_by_hand(
                     connection, endpoint, State.ACTIVE, ids=self._ids, now=self._now()
                 )

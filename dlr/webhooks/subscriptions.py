@@ -42,6 +42,7 @@ class Subscriptions:
         self._dedicated = dedicated
         self._box = box
         self._monotonic = monotonic
+        self._turn = asyncio.Lock()  # one connection, so one at a time
         self._generation = 0
         self._looked_at = float("-inf")
         self._wanted: Mapping[int, frozenset[int]] = _NOBODY
@@ -108,7 +109,7 @@ class Subscriptions:
             await asyncio.sleep(SURE_SECONDS)
 
     async def _look(self) -> None:
-        async with self._dedicated.guarded() as connection:
+        async with self._turn, self._dedicated.guarded() as connection:
             await self.learn(connection)
 
     def _adopt(self, every: list[Endpoint], secrets: Mapping[int, tuple[Secret, ...]]) -> None:

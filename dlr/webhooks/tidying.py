@@ -6,6 +6,7 @@ Each step is bounded and may be done by several processes at once. Must not send
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
@@ -73,6 +74,7 @@ class Tidying:
         self._now = now
         self._freed = freed
         self.skipped = 0
+        self._turn = asyncio.Lock()  # one connection, so one at a time
         self._task = PeriodicTask("webhook tidying", self.turn, lambda: TIDY_SECONDS, ended=ended)
 
     def start(self) -> None:
@@ -85,6 +87,10 @@ class Tidying:
 
     async def turn(self) -> None:
         """One look, and what follows from it."""
+        async with self._turn:
+            await self._look()
+
+    async def _look(self) -> None:
         async with self._dedicated.guarded() as connection:
             if await deliveries.take_over(connection):
                 self._freed()

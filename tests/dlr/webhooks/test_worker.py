@@ -273,11 +273,13 @@ async def test_w17_a_test_is_sent_at_most_once_in_five_minutes(hooks: Hooks) -> 
     async with receiving() as receiver, hooks.serving() as webhooks:
         endpoint = await hooks.endpoint("final", url=receiver.url)
         await hooks.enter(endpoint, State.DISABLED)
-        made = await webhooks.tests.enable(endpoint)
+        other = await hooks.endpoint("final", url=receiver.url)
+        made, _ = await asyncio.gather(webhooks.tests.enable(endpoint), webhooks.tests.test(other))
         assert made.status == 204
         with pytest.raises(desk.TooSoon):
             await webhooks.tests.test(endpoint)
-        assert await hooks.connection.fetchval("SELECT state FROM webhook_endpoint") == State.ACTIVE
+        state = "SELECT state FROM webhook_endpoint WHERE id = $1"
+        assert await hooks.connection.fetchval(state, endpoint.id) == State.ACTIVE
         receiver.heard[0].verify(KEY)
         assert receiver.heard[0].told["type"] == "webhook.test"
         [row] = await desk.logged(hooks.connection, endpoint.id, limit=10)
