@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.tidy import rules_prose, rules_python, rules_sql, rules_text
-from tests.tidy.source import CODE, PACKAGES, ROOT, Source, sources
+from tests.tidy.source import CLIENT, CODE, PACKAGES, ROOT, Source, sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -35,7 +35,7 @@ PROSE = tuple(
     for each in (*PYTHON, *STATEMENTS)
     if not any(each.path.match(pattern) for pattern in UNHELD)
 )
-HOUSE = (*PACKAGES, "benchmarks")
+HOUSE = (*PACKAGES, "benchmarks", CLIENT)
 CODE_PROSE = tuple(each for each in PROSE if each.is_python and each.package in HOUSE)
 DOCUMENTS = tuple(each for each in EVERYTHING if each.path.suffix in {".md", ".html"})
 

@@ -1,4 +1,7 @@
-"""A client of smsgate, the SMS gateway: send messages, follow them, verify its webhooks."""
+"""A client of smsgate, the SMS gateway: send messages, follow them, verify its webhooks.
+
+Owns the names that users import. Must not do anything.
+"""
 
 from smsgate_client.answers import (
     AddedSuppressions,

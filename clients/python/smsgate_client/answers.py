@@ -1,6 +1,7 @@
 """Owns what the gateway answers, as values. Times have a zone; numbers are masked unless revealed.
 
 `to_unreadable` and its like: the number is encrypted with a key that the gateway lacks now.
+Must not say how one is asked for.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The client for coroutines: owns its connections and its waiting.
+"""The client for coroutines. Owns its connections and its waiting.
 
 What is asked, and what an answer means, is the same for both clients: see calls and exchange.
+Must not decide either.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What an account can do, one class a noun, for coroutines: as in blocking, and awaited."""
+"""Owns what an account can do, one class a noun, for coroutines: as in blocking, and awaited.
+
+Must not know a path or a shape of JSON: see calls.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Owns which request each operation is, and what its answer is read as. Sends nothing.
+"""Owns which request each operation is, and what its answer is read as.
 
 `repeatable`: carried out twice it is as if carried out once, so a lost answer is asked for again.
+Must not send one.
 """
 
 from __future__ import annotations

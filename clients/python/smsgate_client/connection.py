@@ -1,4 +1,7 @@
-"""Owns what both clients know of a gateway: its address, the key, the time-outs, the patience."""
+"""Owns what both clients know of a gateway: its address, the key, the time-outs, the patience.
+
+Must not open a connection, nor show the key.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Owns one call from its first attempt to its end: what is sent, and what an answer leads to.
 
-Sends nothing and waits for nothing: a client does, sync or async. `now` and chance are given.
+Must not send or wait: a client does, sync or async. `now` and chance are given.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Owns which parameters a list takes. `limit` is the size of a page, not of the list."""
+"""Owns which parameters a list takes. `limit` is the size of a page, not of the list.
+
+Must not judge a value: the gateway does.
+"""
 
 from __future__ import annotations
 

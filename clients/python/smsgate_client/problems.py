@@ -1,4 +1,7 @@
-"""Owns what goes wrong, by who can do something about it, and how an answer says so (RFC 9457)."""
+"""Owns what goes wrong, by who can do something about it, and how an answer says so (RFC 9457).
+
+Must not decide what follows from it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Owns the reports, as values. A rate over nothing has no value, which is not 0."""
+"""Owns the reports, as values. A rate over nothing has no value, which is not 0.
+
+Must not compute one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Owns what is sent: the bodies of requests. A field that is None is left out of them."""
+"""Owns what is sent: the bodies of requests. A field that is None is left out of them.
+
+Must not judge a value: the gateway does, and names all mistakes at once.
+"""
 
 from __future__ import annotations
 

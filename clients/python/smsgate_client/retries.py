@@ -1,4 +1,7 @@
-"""Owns when a request is sent again, and after how long. Reads no clock; chance is given."""
+"""Owns when a request is sent again, and after how long. Chance is given.
+
+Must not read a clock, or wait.
+"""
 
 from __future__ import annotations
 

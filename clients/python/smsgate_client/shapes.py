@@ -1,7 +1,7 @@
-"""Owns the way between JSON and dataclasses, by their annotations. Knows no particular one.
+"""Owns the way between JSON and dataclasses, by their annotations.
 
 Fields that a dataclass lacks are passed over: a later gateway may say more. One that may be null
-may be missing as well: an earlier gateway says less.
+may be missing as well: an earlier gateway says less. Must not know a particular one.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Owns the check that a webhook comes from the gateway, and what it says (Standard Webhooks 1.0.0).
 
-Does no I/O. The clock is read only where no `now` is given.
+Must not do I/O. The clock is read only where no `now` is given.
 """
 
 from __future__ import annotations

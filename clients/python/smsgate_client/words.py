@@ -1,6 +1,7 @@
 """Owns the closed sets of words in requests and answers, as `/openapi.json` names them.
 
 A word that a later gateway adds is a member, too: of that name, and equal to no other.
+Must not say what a word means: the gateway does, in docs/meanings.md.
 """
 
 from __future__ import annotations
