@@ -11,9 +11,10 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 
-from smsgate_client import answers, filters, reports, requests, words
+from smsgate_client import answers, filters, recipients, reports, requests, words
 from smsgate_client.blocking import (
     Batches,
+    Complaints,
     Connectors,
     Consents,
     Inbound,
@@ -32,6 +33,10 @@ LEFT_OUT = {
     "post_messages_resolve", "post_messages_id_resolve", "get_raw_deliveries", "post_admin_reload",
     "get_queue",
 }  # fmt: skip
+
+
+# What Python has no such parameter for.
+RENAMED = {"kind": "class"}
 
 
 class Recorder:
@@ -73,19 +78,26 @@ OPERATIONS: Mapping[str, Asked] = {
         lambda client: Batches(client).resume("b"), None, answers.ChangedBatch),
     "post_batches_id_cancel": (
         lambda client: Batches(client).cancel("b"), None, answers.ChangedBatch),
-    "get_inbound": (lambda client: Inbound(client).list(), None, answers.InboundMessage),
-    "get_suppressions": (lambda client: Suppressions(client).list(), None, answers.Suppression),
+    "get_inbound": (lambda client: Inbound(client).list(), None, recipients.InboundMessage),
+    "get_suppressions": (lambda client: Suppressions(client).list(), None, recipients.Suppression),
     "post_suppressions": (
         lambda client: Suppressions(client).add([requests.NewSuppression("n")]),
-        requests.NewSuppression, answers.AddedSuppressions),
+        requests.NewSuppression, recipients.AddedSuppressions),
     "delete_suppressions": (
         lambda client: Suppressions(client).remove("n", category="all"), None,
-        answers.RemovedSuppressions),
-    "get_consents": (lambda client: Consents(client).list(), None, answers.Consent),
+        recipients.RemovedSuppressions),
+    "get_consents": (lambda client: Consents(client).list(), None, recipients.Consent),
     "post_consents": (
         lambda client: Consents(client).record(requests.NewConsent("n", "granted", "form")),
-        requests.NewConsent, answers.Consent),
-    "get_numbers_number": (lambda client: Numbers(client).get("n"), None, answers.Number),
+        requests.NewConsent, recipients.Consent),
+    "get_consents_proof": (
+        lambda client: Consents(client).proof("n", reveal=True), None, recipients.Proof),
+    "get_complaints": (lambda client: Complaints(client).list(), None, recipients.Complaint),
+    "post_complaints": (
+        lambda client: Complaints(client).record(requests.NewComplaint("1", "carrier")),
+        requests.NewComplaint, recipients.Complaint),
+    "get_reports_replies": (lambda client: Reports(client).replies(), None, reports.Report),
+    "get_numbers_number": (lambda client: Numbers(client).get("n"), None, recipients.Number),
     "get_reports_delivery": (lambda client: Reports(client).delivery(), None, reports.Report),
     "get_reports_funnel": (lambda client: Reports(client).funnel(), None, reports.Report),
     "get_reports_failures": (
@@ -102,6 +114,8 @@ FILTERS: Mapping[str, type] = {
     "get_inbound": filters.InboundFilter,
     "get_suppressions": filters.SuppressionFilter,
     "get_consents": filters.ConsentFilter,
+    "get_complaints": filters.ComplaintFilter,
+    "get_reports_replies": filters.ReportFilter,
     "get_reports_delivery": filters.ReportFilter,
     "get_reports_funnel": filters.ReportFilter,
     "get_reports_failures": filters.Span,
@@ -136,7 +150,7 @@ class Document:
     def answered(self, name: str) -> Mapping[str, Any]:
         """The schema of the answer, or of an item of its `data`."""
         answers = self.operations[name][2]["responses"]
-        (good,) = (each for status, each in answers.items() if status < "300")
+        good = next(each for status, each in answers.items() if status < "300")
         schema = self.resolve(good["content"]["application/json"]["schema"])
         data = schema["properties"].get("data")
         return schema if data is None else data["items"]
@@ -144,6 +158,12 @@ class Document:
     def parameters(self, name: str, place: str = "query") -> set[str]:
         given = self.operations[name][2].get("parameters", ())
         return {each["name"] for each in given if each["in"] == place}
+
+    def parameter_words(self, name: str) -> dict[str, set[str]]:
+        """The words that a parameter may be, where only some are allowed."""
+        given = self.operations[name][2].get("parameters", ())
+        return {each["name"]: set(each["schema"]["enum"]) for each in given
+                if "enum" in each["schema"]}  # fmt: skip
 
 
 @pytest.fixture
@@ -236,7 +256,23 @@ async def test_each_parameter_of_a_list_is_there(document: Document) -> None:
     for name, (ask, _, _) in OPERATIONS.items():
         ask(recorder := Recorder())
         known = FILTERS[name].__annotations__ if name in FILTERS else recorder.asked[0].query
-        assert known.keys() == document.parameters(name), name
+        assert {RENAMED.get(each, each) for each in known} == document.parameters(name), name
+
+
+async def test_each_word_of_a_parameter_is_there(document: Document) -> None:
+    found = {}
+    for name, which in FILTERS.items():
+        for parameter, hint in get_type_hints(which).items():
+            kind = next(iter(get_args(hint)), hint)
+            if isinstance(kind, type) and issubclass(kind, words.Word):
+                found[name, RENAMED.get(parameter, parameter)] = {each.value for each in kind}
+    described = {
+        (name, parameter): allowed
+        for name in FILTERS
+        for parameter, allowed in document.parameter_words(name).items()
+    }
+    assert len(described) > 3
+    assert {key: found.get(key) for key in described} == described
 
 
 def test_the_kinds_of_events_are_the_gateway_s() -> None:

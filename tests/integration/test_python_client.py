@@ -29,6 +29,7 @@ from smsgate_client import (
     EventKind,
     Forbidden,
     InvalidRequest,
+    NewComplaint,
     NewConsent,
     NewMessage,
     NewSuppression,
@@ -48,7 +49,7 @@ README = Path(__file__).parents[2] / "clients" / "python" / "README.md"
 SCOPES = (
     "messages:send", "messages:read", "reports:read", "inbound:read", "suppressions:read",
     "suppressions:write", "numbers:read", "numbers:reveal", "consents:read", "consents:write",
-    "connectors:read", "admin",
+    "complaints:read", "complaints:write", "connectors:read", "admin",
 )  # fmt: skip
 HANDSET = "+8613800001000"
 SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -171,6 +172,15 @@ async def recipients(client: AsyncClient) -> None:
     )
     (kept,) = [each async for each in client.consents.list(to=HANDSET)]
     assert (kept, kept.at) == (consent, at)
+    complaint = NewComplaint("12321-7", "regulator", to=HANDSET, source_name="12321", text="Stop")
+    assert (await client.complaints.record(complaint)) == (
+        await client.complaints.record(complaint)
+    )
+    assert [each.id async for each in client.complaints.list(source="regulator")] == ["12321-7"]
+    proof = await client.consents.proof(HANDSET, reveal=True)
+    assert (proof.to, proof.complete, len(proof.consents), len(proof.complaints)) == (
+        HANDSET, True, 1, 1,
+    )  # fmt: skip
 
 
 async def reports_and_connectors(client: AsyncClient) -> None:
@@ -183,6 +193,7 @@ async def reports_and_connectors(client: AsyncClient) -> None:
     assert sum(each.counts["accepted"] for each in groups) == report.total.counts["accepted"]
     assert {"campaign": "spring", "category": "service"} in [each.key for each in groups]
     assert report.total.rates["delivery_rate"].denominator >= 1
+    assert (await client.reports.replies()).groups == ()
     assert (await client.reports.funnel()).total.counts["accepted"] == 9
     since = datetime.now(UTC) - timedelta(hours=1)
     assert (await client.reports.failures(since=since)).complete

@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from smsgate_client.shapes import named
-from smsgate_client.words import Category, ConsentAction, EventKind, Reason, Status
+from smsgate_client.words import (
+    Category,
+    EventKind,
+    Reason,
+    Status,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,103 +221,6 @@ class Batch:
     changed_at: datetime | None
     counts: Mapping[str, int]
     object: str = "batch"
-
-
-@dataclass(frozen=True, kw_only=True)
-class InboundMessage:
-    """A message from a handset; `answers` is the id of the one that it answers."""
-
-    id: str
-    sender: str | None = field(metadata=named("from"))
-    sender_unreadable: bool = field(default=False, metadata=named("from_unreadable"))
-    to: str
-    text: str
-    parts: int
-    parts_missing: int
-    keyword: str | None
-    answers: str | None
-    connector: str | None
-    unclear: str | None
-    read_as: str | None = None
-    received_at: datetime
-    object: str = "inbound_message"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Suppression:
-    """A number that gets nothing: of one category, or of each."""
-
-    number: str | None
-    number_unreadable: bool = False
-    category: str
-    every_account: bool
-    reason: str
-    source: str
-    detail: str | None
-    created_at: datetime
-    expires_at: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SuppressionItem:
-    """One number of several: `added`, `existing`, or an error."""
-
-    index: int
-    status: str | None = None
-    error: ItemError | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class AddedSuppressions:
-    """What became of each number."""
-
-    added: int
-    existing: int
-    rejected: int
-    items: tuple[SuppressionItem, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RemovedSuppressions:
-    """How many entries were removed."""
-
-    removed: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Consent:
-    """An entry of the consent ledger."""
-
-    id: str
-    to: str | None
-    to_unreadable: bool = False
-    category: Category
-    action: ConsentAction
-    source: str
-    text_version: str | None
-    evidence: str | None
-    at: datetime
-    recorded_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Number:
-    """How a number fares; `complete` says whether all its messages were counted."""
-
-    number: str
-    valid: bool
-    fault: str | None
-    country: str | None
-    type: str | None
-    messages: int
-    complete: bool
-    delivered: int
-    failed: int
-    last_sent_at: datetime | None
-    last_delivered_at: datetime | None
-    last_failure: Reason | None
-    last_opted_out_at: datetime | None
-    suppressions: tuple[Suppression, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

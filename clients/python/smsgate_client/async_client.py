@@ -16,6 +16,7 @@ import httpx2
 from smsgate_client import calls
 from smsgate_client.awaiting import (
     Batches,
+    Complaints,
     Connectors,
     Consents,
     Inbound,
@@ -57,6 +58,7 @@ class AsyncClient:
         self.batches = Batches(self)
         self.suppressions = Suppressions(self)
         self.consents = Consents(self)
+        self.complaints = Complaints(self)
         self.inbound = Inbound(self)
         self.numbers = Numbers(self)
         self.reports = Reports(self)

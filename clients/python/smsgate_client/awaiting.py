@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from smsgate_client import answers as a
 from smsgate_client import calls
+from smsgate_client import recipients as p
 from smsgate_client import reports as r
 from smsgate_client.calls import under
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from smsgate_client import filters as f
     from smsgate_client.calls import Call, Page
-    from smsgate_client.requests import NewConsent, NewMessage, NewSuppression
+    from smsgate_client.requests import NewComplaint, NewConsent, NewMessage, NewSuppression
     from smsgate_client.words import SuppressedCategory
 
 T = TypeVar("T")
@@ -102,17 +103,17 @@ class Batches(Noun):
 class Suppressions(Noun):
     """Numbers that get nothing."""
 
-    def list(self, **which: Unpack[f.SuppressionFilter]) -> AsyncIterator[a.Suppression]:
+    def list(self, **which: Unpack[f.SuppressionFilter]) -> AsyncIterator[p.Suppression]:
         """Those that fit."""
-        return self._client.each(calls.listed(under("suppressions"), a.Suppression, **which))
+        return self._client.each(calls.listed(under("suppressions"), p.Suppression, **which))
 
-    async def add(self, new: Sequence[NewSuppression]) -> a.AddedSuppressions:
+    async def add(self, new: Sequence[NewSuppression]) -> p.AddedSuppressions:
         """Add up to 1 000. A wrong one is an item's error and stops no other."""
         return await self._client.run(calls.suppress(new))
 
     async def remove(
         self, number: str, *, category: SuppressedCategory | str | None = None
-    ) -> a.RemovedSuppressions:
+    ) -> p.RemovedSuppressions:
         """Remove a number's entry of one category, or each."""
         return await self._client.run(calls.unsuppress(number, category))
 
@@ -120,27 +121,43 @@ class Suppressions(Noun):
 class Consents(Noun):
     """The ledger of who agreed to what."""
 
-    def list(self, **which: Unpack[f.ConsentFilter]) -> AsyncIterator[a.Consent]:
+    def list(self, **which: Unpack[f.ConsentFilter]) -> AsyncIterator[p.Consent]:
         """Entries that fit, the latest recorded first."""
-        return self._client.each(calls.listed(under("consents"), a.Consent, **which))
+        return self._client.each(calls.listed(under("consents"), p.Consent, **which))
 
-    async def record(self, new: NewConsent) -> a.Consent:
+    async def record(self, new: NewConsent) -> p.Consent:
         """Add an entry. Not repeated if its answer is lost: look before you do."""
         return await self._client.run(calls.consent(new))
+
+    async def proof(self, number: str, *, reveal: bool = False) -> p.Proof:
+        """All that is on record of one number: consents, replies, complaints, suppressions."""
+        return await self._client.run(calls.proof(number, reveal))
+
+
+class Complaints(Noun):
+    """What people complained of."""
+
+    def list(self, **which: Unpack[f.ComplaintFilter]) -> AsyncIterator[p.Complaint]:
+        """Those that fit, the latest recorded first."""
+        return self._client.each(calls.listed(under("complaints"), p.Complaint, **which))
+
+    async def record(self, new: NewComplaint) -> p.Complaint:
+        """Tell of one. Repeated under its id it is one."""
+        return await self._client.run(calls.complain(new))
 
 
 class Inbound(Noun):
     """Messages from handsets."""
 
-    def list(self, **which: Unpack[f.InboundFilter]) -> AsyncIterator[a.InboundMessage]:
+    def list(self, **which: Unpack[f.InboundFilter]) -> AsyncIterator[p.InboundMessage]:
         """Those that fit, the latest first."""
-        return self._client.each(calls.listed(under("inbound"), a.InboundMessage, **which))
+        return self._client.each(calls.inbound(**which))
 
 
 class Numbers(Noun):
     """How numbers fare."""
 
-    async def get(self, number: str) -> a.Number:
+    async def get(self, number: str) -> p.Number:
         """One number of this account, over the last 90 days."""
         return await self._client.run(calls.number(number))
 
@@ -163,6 +180,14 @@ class Reports(Noun):
     def funnel_groups(self, **which: Unpack[f.ReportFilter]) -> AsyncIterator[r.Group]:
         """Every group of that report."""
         return self._client.each(calls.groups("funnel", **which))
+
+    async def replies(self, **which: Unpack[f.ReportFilter]) -> r.Report:
+        """One page of groups, and the total: what was answered, and complained of."""
+        return await self._client.run(calls.get(under("reports", "replies"), r.Report, **which))
+
+    def replies_groups(self, **which: Unpack[f.ReportFilter]) -> AsyncIterator[r.Group]:
+        """Every group of that report."""
+        return self._client.each(calls.groups("replies", **which))
 
     async def failures(self, **span: Unpack[f.Span]) -> r.FailureReport:
         """Why parts failed."""

@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from urllib.parse import quote
 
 from smsgate_client import answers as a
+from smsgate_client import recipients as p
 from smsgate_client import reports as r
 from smsgate_client.shapes import ShapeError, read, write, write_time
 
@@ -132,18 +133,31 @@ def preview(messages: Sequence[object]) -> Call[a.Preview]:
     return post(under("messages", "preview"), a.Preview, {"messages": messages})
 
 
-def consent(new: object) -> Call[a.Consent]:
+def consent(new: object) -> Call[p.Consent]:
     """Said twice it stands in the ledger twice: a lost answer is told, not asked for again."""
-    return post(under("consents"), a.Consent, new, repeatable=False)
+    return post(under("consents"), p.Consent, new, repeatable=False)
 
 
-def suppress(new: Sequence[object]) -> Call[a.AddedSuppressions]:
-    return post(under("suppressions"), a.AddedSuppressions, {"suppressions": new})
+def complain(new: object) -> Call[p.Complaint]:
+    return post(under("complaints"), p.Complaint, new)
 
 
-def unsuppress(number: str, category: str | None) -> Call[a.RemovedSuppressions]:
+def proof(number: str, reveal: bool) -> Call[p.Proof]:
+    return get(under("consents", "proof"), p.Proof, to=number, reveal=reveal or None)
+
+
+def inbound(kind: str | None = None, **query: object) -> Call[Page[p.InboundMessage]]:
+    query["class"] = kind  # no name for a parameter in Python
+    return listed(under("inbound"), p.InboundMessage, **query)
+
+
+def suppress(new: Sequence[object]) -> Call[p.AddedSuppressions]:
+    return post(under("suppressions"), p.AddedSuppressions, {"suppressions": new})
+
+
+def unsuppress(number: str, category: str | None) -> Call[p.RemovedSuppressions]:
     query = given({"number": number, "category": category})
-    call = get(under("suppressions"), a.RemovedSuppressions)
+    call = get(under("suppressions"), p.RemovedSuppressions)
     return replace(call, method="DELETE", query=query)
 
 
@@ -169,8 +183,8 @@ def change_batch(batch_id: str, verb: str) -> Call[a.ChangedBatch]:
     return post(under("batches", batch_id, verb), a.ChangedBatch)
 
 
-def number(asked: str) -> Call[a.Number]:
-    call = get(under("numbers", asked), a.Number)
+def number(asked: str) -> Call[p.Number]:
+    call = get(under("numbers", asked), p.Number)
     return replace(call, name="GET /v1/numbers/…")
 
 

@@ -5,13 +5,17 @@ Must not judge a value: the gateway does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypedDict
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from smsgate_client.words import Status, SuppressedCategory, SuppressionSource
+from smsgate_client.words import (
+    ComplaintSource,
+    ReplyClass,
+    Status,
+    SuppressedCategory,
+    SuppressionSource,
+)
 
 
 class Pages(TypedDict, total=False):
@@ -41,10 +45,11 @@ class MessageFilter(Pages, total=False):
 
 
 class InboundFilter(Reveal, total=False):
-    """Which messages from handsets."""
+    """Which messages from handsets; `kind` is their class."""
 
     since: datetime
     until: datetime
+    kind: ReplyClass | str
 
 
 class SuppressionFilter(Reveal, total=False):
@@ -58,6 +63,15 @@ class ConsentFilter(Reveal, total=False):
     """Which entries of the ledger."""
 
     to: str
+
+
+class ComplaintFilter(Reveal, total=False):
+    """Which complaints."""
+
+    since: datetime
+    to: str
+    source: ComplaintSource | str
+    campaign: str
 
 
 class Span(TypedDict, total=False):

@@ -12,7 +12,9 @@ from datetime import datetime
 from smsgate_client.shapes import named
 from smsgate_client.words import (
     Category,
+    ComplaintSource,
     ConsentAction,
+    ConsentChannel,
     QuietHours,
     SuppressedCategory,
     SuppressionReason,
@@ -96,6 +98,29 @@ class NewConsent:
     source: str
     _: KW_ONLY
     category: Category | str | None = None
+    purpose: str | None = None
+    channel: ConsentChannel | str | None = None
     text_version: str | None = None
+    operator: str | None = None
+    address: str | None = None
     evidence: str | None = None
+    incentive: str | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class NewComplaint:
+    """What a person complained of, of a number or a message. `id` is the teller's own.
+
+    The same one told again is one complaint.
+    """
+
+    id: str
+    source: ComplaintSource | str
+    _: KW_ONLY
+    to: str | None = None
+    message: str | None = None
+    campaign: str | None = None
+    source_name: str | None = None
+    text: str | None = None
     at: datetime | None = None

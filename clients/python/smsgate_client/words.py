@@ -134,8 +134,43 @@ class SuppressionSource(Word):
     """Where a suppression came from."""
 
     API = "api"
+    COMPLAINT = "complaint"
     KEYWORD = "keyword"
     RECEIPT = "receipt"
+
+
+class ConsentChannel(Word):
+    """Over what a person said it."""
+
+    APP = "app"
+    EMAIL = "email"
+    IN_PERSON = "in_person"
+    OTHER = "other"
+    PAPER = "paper"
+    SMS = "sms"
+    VOICE = "voice"
+    WEB = "web"
+
+
+class ComplaintSource(Word):
+    """Who told of a complaint."""
+
+    APP = "app"
+    CARRIER = "carrier"
+    OTHER = "other"
+    RECIPIENT = "recipient"
+    REGULATOR = "regulator"
+
+
+class ReplyClass(Word):
+    """What a message from a handset is."""
+
+    HELP = "help"
+    KEYWORD = "keyword"
+    OPT_IN = "opt_in"
+    OPT_OUT = "opt_out"
+    OTHER = "other"
+    RATING = "rating"
 
 
 class ConsentAction(Word):
