@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from smsgate_client import (
     ApiError,
+    Callback,
     Conflict,
     Forbidden,
     InvalidRequest,
@@ -193,3 +194,14 @@ def test_every_attempt_is_the_same_request() -> None:
 def test_a_policy_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"attempts|base_seconds"):
         RetryPolicy(**wrong)
+
+
+def test_what_is_not_given_is_not_sent_but_what_is_inside_data_is() -> None:
+    callback = Callback(url="https://app.example/hooks", data={"order": None, "tags": ("a", "b")})
+    call = calls.send(NewMessage("+8613812345678", "Hello", callback=callback), "k")
+    assert json.loads(call.body or b"") == {
+        "to": "+8613812345678", "text": "Hello",
+        "callback": {
+            "url": "https://app.example/hooks", "data": {"order": None, "tags": ["a", "b"]},
+        },
+    }  # fmt: skip

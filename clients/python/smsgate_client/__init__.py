@@ -48,6 +48,7 @@ from smsgate_client.recipients import (
 )
 from smsgate_client.reports import FailureReport, Group, LatencyReport, Rate, Report
 from smsgate_client.requests import (
+    Callback,
     CustomTlv,
     NewComplaint,
     NewConsent,
@@ -80,6 +81,7 @@ __all__ = [
     "AsyncClient",
     "Batch",
     "BatchItem",
+    "Callback",
     "CanceledMessage",
     "Category",
     "ChangedBatch",

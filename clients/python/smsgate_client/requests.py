@@ -51,6 +51,18 @@ class CustomTlv:
     terminated: bool | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Callback:
+    """Where the changes of one message are told, beside the account's webhook endpoints.
+
+    `events` are `final` ones if none are named. `data`, of JSON, comes back in each event.
+    """
+
+    url: str
+    events: Sequence[str] | None = None
+    data: object = None
+
+
 @dataclass(frozen=True)
 class NewMessage:
     """A message to be sent. `expires_in` in seconds; `priority` from 0, the highest, to 9.
@@ -75,6 +87,7 @@ class NewMessage:
     send_window: SendWindow | None = None
     policy: Policy | None = None
     tlvs: Sequence[CustomTlv] | None = None
+    callback: Callback | None = None
     sandbox: bool | None = None
 
 
