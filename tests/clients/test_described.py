@@ -28,7 +28,7 @@ from smsgate_client.shapes import json_name
 from tests.web.served import running_api
 from web.meanings import EVENT_KINDS
 
-# An operator's, by hand; `smsgate` on the command line has them.
+# An operator's, by hand.
 LEFT_OUT = {
     "post_messages_resolve", "post_messages_id_resolve", "get_raw_deliveries", "post_admin_reload",
     "get_queue",
