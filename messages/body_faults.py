@@ -53,7 +53,7 @@ _WANTED = {
     inspect.BoolType: "true or false", inspect.IntType: "an integer",
     inspect.StrType: "a string", inspect.DateTimeType: "a time",
     inspect.LiteralType: "a string", inspect.ListType: "a list", inspect.VarTupleType: "a list",
-    inspect.StructType: "an object",
+    inspect.StructType: "an object", inspect.DictType: "an object",
 }  # fmt: skip
 
 
@@ -192,6 +192,8 @@ class _Walk:
             return
         if isinstance(kind, inspect.StructType) and isinstance(value, JsonObject):
             yield from self._of_object(value, kind, pointer)
+        elif isinstance(kind, inspect.DictType) and isinstance(value, JsonObject):
+            yield from self._of_members(value, kind.value_type, pointer)
         elif isinstance(kind, _LISTS) and isinstance(value, list):
             yield from self._of_list(value, kind, pointer)
         elif isinstance(kind, _TEXTS) and isinstance(value, str):
@@ -217,6 +219,14 @@ class _Walk:
             if field.required and name not in value:
                 step = f"{pointer}/{name}"
                 yield FieldError("field_missing", f"{_name(step)} is missing", step)
+
+    def _of_members(
+        self, value: JsonObject, kind: inspect.Type, pointer: str
+    ) -> Iterator[FieldError]:
+        for name in value.repeated:
+            yield _repeated(pointer + pointer_step(name))
+        for name, member in value.items():
+            yield from self.faults(member, kind, pointer + pointer_step(name))
 
     def _of_list(
         self, value: list[object], kind: inspect.ListType | inspect.VarTupleType, pointer: str

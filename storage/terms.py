@@ -117,6 +117,12 @@ class OwnerTerm:
         await connection.execute(SQL["release_term"], self.term)
 
 
+async def terms_held(connection: Connection) -> int:
+    """How many processes share the database, as far as it knows, ours included."""
+    held: int = await connection.fetchval(SQL["nodes_held"])
+    return held
+
+
 async def dead_terms(
     connection: Connection, host: HostIdentity, *, own_term: int | None = None
 ) -> list[int]:

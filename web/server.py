@@ -23,6 +23,7 @@ from web.api.raw_deliveries import RawApi
 from web.api.reports import ReportsApi
 from web.api.single_posts import SinglePosts
 from web.api.suppressions import SuppressionsApi
+from web.api.webhooks import WebhooksApi
 from web.docs.api import DocumentationApi
 from web.edge.access import Access
 from web.edge.auth import Authenticator
@@ -76,6 +77,7 @@ def create_app(services: Services, settings: ServerSettings) -> web.Application:
         *ComplaintsApi(services, access, bodies).routes(),
         *ProofsApi(services, access).routes(),
         *RawApi(services, access).routes(),
+        *WebhooksApi(services, access, bodies).routes(),
     ]
     operations = OperationsApi(services, access, bodies)
     endpoints = [

@@ -54,6 +54,7 @@ class Failure(StrEnum):
     TIMEOUT = "timeout"
     DISCONNECTED = "disconnected"
     ANSWER_UNREADABLE = "answer_unreadable"
+    SECRET_UNREADABLE = "secret_unreadable"  # nothing was asked: there is nothing to sign with
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +93,7 @@ class WebhookClient:
         connect_seconds: float = CONNECT_SECONDS,
         whole_seconds: float = WHOLE_SECONDS,
     ) -> None:
-        self._policy = policy
+        self.policy = policy
         self._user_agent = user_agent
         self._monotonic = monotonic
         self._authority = authority
@@ -164,7 +165,7 @@ class WebhookClient:
         authority: str | None,
         heard: _Heard,
     ) -> None:
-        target = self._policy.target(url)
+        target = self.policy.target(url)
         response = await self._opened().post(
             target.url,
             data=body,
@@ -196,7 +197,7 @@ class WebhookClient:
         if self._session is None:
             self._threads = ThreadPoolExecutor(LOOKUPS_MAX, thread_name_prefix="webhook-names")
             connector = aiohttp.TCPConnector(
-                resolver=CheckedResolver(self._policy, self._lookup, self._threads),
+                resolver=CheckedResolver(self.policy, self._lookup, self._threads),
                 use_dns_cache=False,
                 limit=REQUESTS_MAX,
                 keepalive_timeout=IDLE_SECONDS,
@@ -292,6 +293,15 @@ def _failure(error: Exception) -> tuple[Failure, str]:
         return Failure.ADDRESS_REFUSED, str(inner)[:DETAIL_MAX]
     kind = next((kind for known, kind in _KINDS if isinstance(error, known)), None)
     return kind or Failure.DISCONNECTED, (str(error) or type(error).__name__)[:DETAIL_MAX]
+
+
+def authority_fault(pem: str) -> str | None:
+    """Why this text is no authority that could be trusted; None: it is one."""
+    try:
+        context = ssl.create_default_context(cadata=pem)
+    except (ssl.SSLError, ValueError):
+        return "is no certificate in PEM"
+    return None if context.get_ca_certs() else "is no certificate of an authority"
 
 
 def _system_lookup(host: str, port: int) -> list[tuple[int, str]]:

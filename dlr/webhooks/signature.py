@@ -12,7 +12,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -84,6 +84,16 @@ def new_private_key() -> str:
     """An Ed25519 key nobody has seen: `whsk_…`, seed and public half."""
     seed = secrets.token_bytes(SEED_BYTES)
     return PRIVATE_PREFIX + base64.b64encode(seed + PrivateKey(seed).public).decode()
+
+
+def new_key(signing: Literal["hmac", "ed25519"]) -> str:
+    """One that signs so."""
+    return new_private_key() if signing == "ed25519" else new_secret()
+
+
+def signing_of(text: str) -> Literal["hmac", "ed25519"]:
+    """How this key signs."""
+    return "ed25519" if text.startswith(PRIVATE_PREFIX) else "hmac"
 
 
 def public_key(private: str) -> str:

@@ -21,7 +21,7 @@ from gateway.health import Health
 from gateway.wiring.accounts import request_rates, validity_seconds
 from gateway.wiring.connectors import PAUSED, texts_of
 from gateway.wiring.samples import snapshot
-from gateway.wiring.webhooks import callback_fields
+from gateway.wiring.webhooks import callback_fields, owner_desk
 from messages.accept.rehearsal import Rehearsal
 from messages.accept.validation import Validator
 from messages.control.doubts import Resolver
@@ -129,6 +129,7 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         keys=rooms.key_store,
         reveals=rooms.reveals,
         raw_deliveries=_raw_desk(rooms),
+        webhooks=owner_desk(rooms),
         limits=_request_limits(rooms),
         cursors=Cursors(rooms.keys.derive(KEY_PURPOSE, KEY_BYTES)),
         new_batch_id=rooms.ids.next,

@@ -18,6 +18,7 @@ from dlr.webhooks.addresses import AddressPolicy, UrlRefused
 from dlr.webhooks.changes import MessageEvent, tell_of_messages
 from dlr.webhooks.client import WebhookClient
 from dlr.webhooks.endpoints import SecretBox
+from dlr.webhooks.owner_desk import OwnerDesk
 from dlr.webhooks.service import Webhooks
 from dlr.webhooks.worker import Clocks
 from gateway.config.webhook_settings import WebhookSettings
@@ -26,6 +27,8 @@ from shortlinks.classify import ClickClass
 from shortlinks.clicks import Row, Told
 from storage.ids import format_id, time_of
 from storage.pool import Connection
+from storage.reading import reading
+from storage.terms import terms_held
 
 if TYPE_CHECKING:
     from gateway.rooms import Rooms
@@ -109,6 +112,27 @@ def connector_watch(rooms: Rooms) -> ConnectorWatch:
         ids=rooms.ids,
         wall_ms=rooms.clock.wall_ms,
         ended=rooms.task_ended,
+    )
+
+
+def owner_desk(rooms: Rooms) -> OwnerDesk:
+    """What the API asks of webhooks."""
+    webhooks = rooms.webhooks
+
+    async def settled() -> None:
+        async with reading(rooms.database.read) as connection:
+            alone = await terms_held(connection) == 1
+        await webhooks.subscriptions.settled(alone=alone)
+
+    return OwnerDesk(
+        rooms.database.read,
+        rooms.database.dedicated("webhook-owners"),
+        tests=webhooks.tests,
+        policy=address_policy(rooms.config.webhooks),
+        box=webhooks.box,
+        ids=rooms.ids,
+        now=lambda: datetime.fromtimestamp(rooms.clock.wall_ms() / 1000, UTC),
+        settled=settled,
     )
 
 

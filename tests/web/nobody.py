@@ -10,6 +10,8 @@ import msgspec
 
 from dispatch.inbound.reading import InboundFilter, InboundView
 from dispatch.raw.desk import RawDeliveryView, RawFilter
+from dlr.webhooks.endpoints import Endpoint, Secret
+from dlr.webhooks.owner_desk import Actor, EndpointWish
 from recipients.complaint_desk import ComplaintFilter, ComplaintView, ComplaintWord
 from recipients.consent_desk import ConsentView, ConsentWord
 from recipients.number_view import NumberView
@@ -93,6 +95,32 @@ class NoConsents:
 
     async def entries(self, account: int, **_filters: Any) -> list[ConsentView]:
         return []
+
+
+class NoWebhooks:
+    """Implements WebhookEndpoints: takes an endpoint as it is wished, and keeps none."""
+
+    def url_fault(self, url: str) -> str | None:
+        return None if url.startswith("https://") else "expected https://"
+
+    async def create(self, actor: Actor, wish: EndpointWish) -> Endpoint:
+        now = datetime(2026, 7, 1, tzinfo=UTC)
+        wished = msgspec.structs.asdict(wish)
+        secrets = (Secret(wished.pop("key")),)
+        return Endpoint(
+            id=1, account=actor.account, secrets=secrets, since=now, created_at=now, **wished
+        )
+
+    async def listed(self, account: int, **_place: Any) -> list[Endpoint]:
+        return []
+
+    async def delete(self, actor: Actor, endpoint_id: int) -> bool:
+        return False
+
+    async def get(self, *_asked: Any) -> None:
+        return None
+
+    change = rotate = retire = set_state = enable = test = get
 
 
 class NothingRaw:

@@ -19,7 +19,7 @@ from messages.models import AccountPolicy
 from messages.rules.quiet_hours import TimingRules
 from recipients.numbers.plan import NumberPlan
 from storage.categories import Category
-from tests.web.nobody import Nobody, NoComplaints, NoConsents, NoProof, NothingRaw
+from tests.web.nobody import Nobody, NoComplaints, NoConsents, NoProof, NothingRaw, NoWebhooks
 from tests.web.rooms.control import Control
 from tests.web.rooms.messages import NOW_MS
 from tests.web.rooms.operators import Operators
@@ -34,8 +34,8 @@ from web.services import Services
 ALL_BUT_ADMIN = (
     "messages:send", "messages:read", "reports:read", "inbound:read", "suppressions:read",
     "suppressions:write", "numbers:read", "consents:read", "consents:write", "numbers:reveal",
-    "complaints:read", "complaints:write",
-    "connectors:read",
+    "complaints:read", "complaints:write", "connectors:read", "webhooks:read",
+    "webhooks:write",
 )  # fmt: skip
 
 
@@ -147,6 +147,7 @@ def in_memory(
         keys=memory,
         reveals=memory,
         raw_deliveries=NothingRaw(),
+        webhooks=NoWebhooks(),
         limits=RequestLimits({}, {}, parts_quota=memory.quota, monotonic_ns=lambda: 0),
         cursors=Cursors(bytes(KEY_BYTES)),
         new_batch_id=memory.ids.next,

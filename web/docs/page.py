@@ -33,8 +33,14 @@ curl -s "$SMSGATE/v1/messages/batch" \\
   -d '{"messages": [{"to": "+8613812345678", "text": "Hello", "sandbox": true,
        "send_at": "'$(date -u -d tomorrow +%FT%TZ)'"}]}' > batch.json
 export BATCH="$(grep -o 'bat_[0-9a-z]*' batch.json)"
-export MESSAGE="$(grep -o 'msg_[0-9a-z]*' batch.json)\""""
-_MADE = MappingProxyType({"msg": "$MESSAGE", "bat": "$BATCH"})  # by what an id begins with
+export MESSAGE="$(grep -o 'msg_[0-9a-z]*' batch.json)"
+export ENDPOINT="$(curl -s "$SMSGATE/v1/webhook-endpoints" \\
+  -H "Authorization: Bearer $SMSGATE_API_KEY" \\
+  -H 'Content-Type: application/json' \\
+  -d '{"url": "https://app.example/hooks", "events": ["final"]}' | grep -o 'whe_[0-9a-z]*')\""""
+_MADE = MappingProxyType(  # by what an id begins with
+    {"msg": "$MESSAGE", "bat": "$BATCH", "whe": "$ENDPOINT"}
+)
 
 
 def docs_page(document: Mapping[str, Any]) -> str:

@@ -195,6 +195,33 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "batch_rejected": ProblemKind(
             422, "No message of the batch was accepted", "See errors, one or more for each message."
         ),
+        "webhook_url_refused": ProblemKind(
+            422, "URL not allowed", "https, port 443 or 8443, a public address; see [webhooks]."
+        ),
+        "event_unknown": ProblemKind(
+            422, "Unknown event", "Name a type, `message.*` or such, or `final`."
+        ),
+        "header_invalid": ProblemKind(
+            422, "Invalid header", "Up to 20 plain ones; none that the request sets itself."
+        ),
+        "secret_invalid": ProblemKind(
+            422, "Invalid secret", "`whsec_` and base64 of 24 to 64 octets, or none."
+        ),
+        "ca_invalid": ProblemKind(
+            422, "Invalid authority", "Give the certificate of an authority in PEM."
+        ),
+        "webhook_endpoints_max": ProblemKind(
+            409, "Too many webhook endpoints", "Delete one, or change one."
+        ),
+        "webhook_disabled": ProblemKind(
+            409, "The endpoint is disabled", "Enable it; what was skipped can be replayed."
+        ),
+        "webhook_test_failed": ProblemKind(
+            409, "The test failed", "Mend the receiver; `…/test` shows what it answers."
+        ),
+        "webhook_test_soon": ProblemKind(
+            429, "Tested a short time ago", "Enable it after Retry-After seconds."
+        ),
         "route_unavailable": ProblemKind(
             422, "No route", "Ask the operator for a route that matches this message."
         ),

@@ -23,6 +23,8 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "consents:write": "record consent",
         "complaints:read": "complaints about own messages, numbers masked",
         "complaints:write": "tell of complaints",
+        "webhooks:read": "webhook endpoints and what became of deliveries",
+        "webhooks:write": "make, change, test and end webhook endpoints, replay events",
         "policy:ignore": "send in quiet hours",
         "connectors:read": "how connectors stand, with their carriers' addresses and errors",
         "metrics:read": "/metrics, where it asks for a key",
