@@ -23,6 +23,7 @@ from web.api.raw_deliveries import RawApi
 from web.api.reports import ReportsApi
 from web.api.single_posts import SinglePosts
 from web.api.suppressions import SuppressionsApi
+from web.api.webhook_deliveries import WebhookDeliveriesApi
 from web.api.webhooks import WebhooksApi
 from web.docs.api import DocumentationApi
 from web.edge.access import Access
@@ -77,6 +78,7 @@ def create_app(services: Services, settings: ServerSettings) -> web.Application:
         *ComplaintsApi(services, access, bodies).routes(),
         *ProofsApi(services, access).routes(),
         *RawApi(services, access).routes(),
+        *WebhookDeliveriesApi(services, access, bodies).routes(),
         *WebhooksApi(services, access, bodies).routes(),
     ]
     operations = OperationsApi(services, access, bodies)

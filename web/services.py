@@ -17,9 +17,6 @@ from campaigns.funnel_desk import FunnelReport
 from dispatch.inbound.reading import InboundFilter, InboundPlace, InboundView
 from dispatch.raw.desk import RawDeliveryView, RawFilter
 from dlr.report_desk import Failures, GroupPage, Latencies, Report
-from dlr.webhooks.endpoint_state import State
-from dlr.webhooks.endpoints import Endpoint
-from dlr.webhooks.owner_desk import Actor, Enabled, EndpointWish, Tested
 from messages.accept.rehearsal import PolicyDecision
 from messages.accept.validation import Validator
 from messages.control.batches import BatchChange, BatchView
@@ -46,6 +43,7 @@ from web.edge.keys import KeyStore
 from web.edge.request_limits import RequestLimits
 from web.edge.reveal_log import RevealLog
 from web.samples import Snapshot
+from web.webhook_services import WebhookEndpoints
 
 
 class QueueReader(Protocol):
@@ -239,49 +237,6 @@ class ProofReader(Protocol):
 
     async def proof(self, account: int, number: str) -> Proof:
         """As one state of the database has it. Raises StorageDown."""
-
-
-class WebhookEndpoints(Protocol):
-    """Where accounts want to hear of events. Everything that is asynchronous raises StorageDown;
-    None: the account has no such endpoint.
-    """
-
-    def url_fault(self, url: str) -> str | None:
-        """Why this URL may not be asked; None: it may."""
-
-    async def create(self, actor: Actor, wish: EndpointWish) -> Endpoint:
-        """Raises TooMany."""
-
-    async def get(self, account: int, endpoint_id: int) -> Endpoint | None:
-        """One of this account."""
-
-    async def listed(self, account: int, *, after: int, limit: int) -> list[Endpoint]:
-        """Oldest first, behind an id."""
-
-    async def change(
-        self, actor: Actor, endpoint_id: int, changed: Callable[[Endpoint], Endpoint], what: str
-    ) -> Endpoint | None:
-        """As `changed` makes it of what is stored."""
-
-    async def rotate(
-        self, actor: Actor, endpoint_id: int, key: str | None, overlap_seconds: int
-    ) -> Endpoint | None:
-        """A new key signs; those before for so long."""
-
-    async def retire(self, actor: Actor, endpoint_id: int) -> Endpoint | None:
-        """The newest key signs alone."""
-
-    async def set_state(self, actor: Actor, endpoint_id: int, state: State) -> Endpoint | None:
-        """Enter a state by hand."""
-
-    async def enable(self, actor: Actor, endpoint_id: int) -> Enabled | None:
-        """After a test. Raises TooSoon, Overloaded."""
-
-    async def test(self, account: int, endpoint_id: int) -> Tested | None:
-        """Raises Overloaded."""
-
-    async def delete(self, actor: Actor, endpoint_id: int) -> bool:
-        """False: there is none."""
 
 
 class RawDeliveries(Protocol):

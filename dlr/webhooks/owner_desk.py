@@ -7,7 +7,7 @@ Owns these transactions, each with its row of the audit. Must not judge what a r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,7 +18,8 @@ import msgspec
 from dlr.webhooks import desk, endpoints
 from dlr.webhooks.addresses import AddressPolicy, UrlRefused
 from dlr.webhooks.client import Attempt, Failure
-from dlr.webhooks.desk import Tests
+from dlr.webhooks.deliveries import LogState
+from dlr.webhooks.desk import Replayed, Shown, Tests
 from dlr.webhooks.endpoint_state import State
 from dlr.webhooks.endpoints import Endpoint, Secret, SecretBox
 from dlr.webhooks.schedule import succeeded
@@ -26,7 +27,7 @@ from dlr.webhooks.signature import new_key, signing_of
 from storage import audit
 from storage.audit import AuditEntry
 from storage.faults import Overloaded, StorageDown, is_unavailable
-from storage.ids import IdSource
+from storage.ids import ID_MAX, IdSource
 from storage.pool import Connection, Dedicated
 from storage.reading import reading
 
@@ -75,6 +76,25 @@ class Enabled(msgspec.Struct, frozen=True):
 
     endpoint: Endpoint
     test: Tested | None = None
+
+
+class LogFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits, or attempts in these states (empty: in any), with these types of events."""
+
+    waiting: bool = False
+    states: Sequence[LogState] = ()
+    types: Sequence[str] = ()
+    since: datetime | None = None
+
+
+class ReplayWish(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be told once more. `cursor`: the place in the log where to go on."""
+
+    since: datetime
+    until: datetime
+    types: Sequence[str]
+    states: Sequence[LogState]
+    cursor: int | None
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -260,6 +280,67 @@ class OwnerDesk:
             raise
         finally:
             self._testing -= 1
+
+    async def deliveries(
+        self,
+        account: int,
+        endpoint_id: int,
+        wanted: LogFilter,
+        *,
+        place: int | None,
+        limit: int,
+    ) -> list[Shown] | None:
+        """Behind a place: attempts newest first, what waits oldest first. None: there is no such
+        endpoint. Raises StorageDown.
+        """
+        async with reading(self._pool) as connection:
+            found = await endpoints.by_id(connection, self._box, account, endpoint_id)
+            if found is None:
+                return None
+            if wanted.waiting:
+                return await desk.waiting(connection, endpoint_id, after=place or 0, limit=limit)
+            return await desk.logged(
+                connection,
+                endpoint_id,
+                states=wanted.states or tuple(LogState),
+                types=wanted.types,
+                since=wanted.since,
+                before=ID_MAX if place is None else place,
+                limit=limit,
+            )
+
+    async def redeliver(self, actor: Actor, endpoint_id: int, delivery_id: int) -> bool:
+        """Tell it once more, now. False: there is none, or its events are not kept any more.
+        Raises StorageDown.
+        """
+        async with self._changing() as connection:
+            endpoint = await endpoints.by_id(connection, self._box, actor.account, endpoint_id)
+            if endpoint is None:
+                return False
+            again = await desk.redeliver(connection, endpoint, delivery_id, self._now())
+            if again:
+                await self._note(connection, actor, "redeliver", endpoint_id)
+        return again
+
+    async def replay(self, actor: Actor, endpoint_id: int, wish: ReplayWish) -> Replayed | None:
+        """None: there is no such endpoint. Raises StorageDown."""
+        async with self._changing() as connection:
+            endpoint = await endpoints.by_id(connection, self._box, actor.account, endpoint_id)
+            if endpoint is None:
+                return None
+            replayed = await desk.replay(
+                connection,
+                endpoint,
+                since=wish.since,
+                until=wish.until,
+                types=wish.types,
+                states=wish.states,
+                cursor=wish.cursor,
+                ids=self._ids,
+                now=self._now(),
+            )
+            await self._note(connection, actor, "replay", endpoint_id)
+        return replayed
 
     def _holding(self, endpoint: Endpoint) -> tuple[Secret, ...]:
         now = self._now()

@@ -10,6 +10,7 @@ import msgspec
 
 from dispatch.inbound.reading import InboundFilter, InboundView
 from dispatch.raw.desk import RawDeliveryView, RawFilter
+from dlr.webhooks.desk import Shown
 from dlr.webhooks.endpoints import Endpoint, Secret
 from dlr.webhooks.owner_desk import Actor, EndpointWish
 from recipients.complaint_desk import ComplaintFilter, ComplaintView, ComplaintWord
@@ -117,10 +118,16 @@ class NoWebhooks:
     async def delete(self, actor: Actor, endpoint_id: int) -> bool:
         return False
 
+    async def redeliver(self, actor: Actor, endpoint_id: int, delivery_id: int) -> bool:
+        return False
+
+    async def deliveries(self, *_asked: Any, **_place: Any) -> list[Shown]:
+        return []
+
     async def get(self, *_asked: Any) -> None:
         return None
 
-    change = rotate = retire = set_state = enable = test = get
+    change = rotate = retire = set_state = enable = test = replay = get
 
 
 class NothingRaw:
