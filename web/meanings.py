@@ -17,6 +17,7 @@ from dlr.codes import SHIPPED, CodeClass, rows
 from dlr.rates import FORMULAS, Formula
 from dlr.reasons import REASONS, Reason
 from dlr.status import STATUSES
+from dlr.webhooks.catalogue import EVENT_KINDS as TOLD
 from recipients.reply_report import REPLY_FORMULAS
 
 # Kinds on the timeline. A part or message that ended has the name of its status there.
@@ -80,6 +81,16 @@ def render() -> str:
             "told under the name of its status.",
             ("Kind", "Meaning"),
             [(f"`{kind}`", meaning) for kind, meaning in EVENT_KINDS.items()],
+        ),
+        _table(
+            "Types of webhooks",
+            "What an endpoint's `events` may name. `message.*` and such name all of a kind, "
+            "`final` the last status of each message.",
+            ("Type", "Meaning"),
+            [
+                (f"`{name}`", kind.meaning if kind.data else f"Not told yet. {kind.meaning}")
+                for name, kind in TOLD.items()
+            ],
         ),
         _table(
             "Rates",

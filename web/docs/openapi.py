@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from web.docs.webhooks import event_types, webhooks
 from web.edge.cursors import PageQuery
 from web.edge.endpoints import JSON, Answer, Endpoint
 from web.edge.problems import CONTENT_TYPE, DOCUMENT, KINDS, ProblemBody
@@ -40,6 +41,8 @@ def document(endpoints: Sequence[Endpoint], *, version: str) -> dict[str, Any]:
     types: list[Any] = [ProblemBody, *(each for each in requests if each is not None)]
     for endpoint in endpoints:
         types += _other_types(endpoint)
+    events = event_types()
+    types += events.values()
     unique = list(dict.fromkeys(types))
     schemas, components = msgspec.json.schema_components(
         unique, schema_hook=_custom, ref_template=REF
@@ -61,6 +64,7 @@ def document(endpoints: Sequence[Endpoint], *, version: str) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "tags": [{"name": tag} for tag in dict.fromkeys(each.tag for each in endpoints)],
         "paths": paths,
+        "webhooks": webhooks(events, by_type),
         "components": {
             "schemas": components,
             "securitySchemes": {

@@ -60,6 +60,8 @@ def docs_page(document: Mapping[str, Any]) -> str:
             for method, path, operation in operations
             if operation["tags"] == [tag["name"]]
         ]
+    body.append('<h2 id="told">Webhooks</h2><p>What is told to webhook endpoints.</p>')
+    body.append(_table(("Type", "Tells", "Body"), _told(document["webhooks"])))
     body.append('<h2 id="types">Types</h2>')
     body += [_type(name, schema) for name, schema in sorted(schemas.items())]
     tags = [tag["name"] for tag in document["tags"]]
@@ -112,7 +114,18 @@ def _nav(tags: Sequence[str], operations: Sequence[tuple[str, str, Mapping[str, 
             if operation["tags"] == [tag]
         ]
         parts.append("</ul>")
-    return "".join(parts) + '<h5><a href="#types">Types</a></h5></details></nav>'
+    parts.append('<h5><a href="#told">Webhooks</a></h5><h5><a href="#types">Types</a></h5>')
+    return "".join(parts) + "</details></nav>"
+
+
+def _told(webhooks: Mapping[str, Any]) -> Iterable[str]:
+    for name, methods in webhooks.items():
+        told = methods["post"]
+        [body] = told["requestBody"]["content"].values()
+        yield (
+            f"<tr><td><code>{escape(name)}</code></td><td>{_prose(told['summary'])}</td>"
+            f"<td>{_kind(body['schema']['allOf'][0])}</td></tr>"
+        )
 
 
 def _endpoint(

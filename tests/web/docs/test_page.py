@@ -36,6 +36,16 @@ async def test_every_problem_named_has_its_line(api: Api) -> None:
     assert named <= anchors
 
 
+async def test_every_type_of_event_is_on_the_page(api: Api) -> None:
+    page = await page_of(api, "/docs")
+    _, document = await api.get("/openapi.json")
+    told = document["webhooks"]
+    assert isinstance(told, dict)
+    assert "message.delivered" in told
+    for name in told:
+        assert f"<td><code>{name}</code></td>" in page
+
+
 async def test_the_pages_fetch_nothing(api: Api) -> None:
     for path in ("/docs", "/docs/problems"):
         page = await page_of(api, path)

@@ -1,0 +1,146 @@
+"""Every type of event: what it tells, and the type of its `data`.
+
+Owns this table, from which the API's document and docs/meanings.md are made. Where the events of a
+type are made, their data has these fields. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from dlr.status import STATUSES
+from dlr.webhooks.events import BATCH, TELLABLE, TEST, MessageData, type_of
+
+Moment = Annotated[str, Meta(description="RFC 3339, in UTC, to the microsecond.")]
+Number = Annotated[
+    str | None,
+    Meta(
+        description="Masked unless the endpoint has `numbers: full`; null: it cannot be read.",
+        examples=["+86138****5678"],
+    ),
+]
+
+
+class InboundData(msgspec.Struct, kw_only=True):
+    """A message from a handset. `answers`: the message that it most likely answers."""
+
+    sender: Number = msgspec.field(name="from")
+    id: str
+    to: str
+    text: str
+    parts: int
+    parts_missing: int
+    answers: str | None
+    opt_out: bool
+    received_at: Moment
+
+
+class RecipientData(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A number that may not, or may again, be texted. `evidence`: the message that says so."""
+
+    number: Number
+    scope: Literal["account", "all"]
+    category: Annotated[str, Meta(description="`otp`, `transactional` … or `all`.")]
+    source: Literal["receipt", "keyword", "api"]
+    evidence: str | None
+    reason: Annotated[str | None, Meta(description="Of one that was pruned.")] = None
+
+
+class BatchData(msgspec.Struct, kw_only=True):
+    """A batch as it stands since then."""
+
+    id: str
+    state: str
+    rate: str | None
+    in_flight: int
+    reason: str
+
+
+class ConnectorData(msgspec.Struct, kw_only=True):
+    """A connector of the gateway, told to every account that asks."""
+
+    connector: str
+
+
+class EndpointData(msgspec.Struct, kw_only=True):
+    """An endpoint of the account, told to its other ones. `since`: of the state before."""
+
+    endpoint: str
+    reason: str
+    since: Moment
+
+
+class TestData(msgspec.Struct, kw_only=True):
+    """The endpoint that is tested."""
+
+    __test__ = False
+
+    endpoint: str
+
+
+class ToldEvent(msgspec.Struct, kw_only=True):
+    """One event of a batch, whole, with its own id."""
+
+    id: Annotated[str, Meta(description="The `webhook-id` that it would have alone.")]
+    type: str
+    timestamp: Moment
+    data: object
+
+
+class BatchedData(msgspec.Struct, kw_only=True):
+    """Events in the order they came."""
+
+    events: Sequence[ToldEvent]
+
+
+class EventKind(msgspec.Struct, frozen=True):
+    """`data` None: nothing tells it yet. `meaning` is a sentence."""
+
+    meaning: str
+    data: type[msgspec.Struct] | None = None
+
+
+def _of_messages() -> dict[str, EventKind]:
+    return {
+        type_of(status): EventKind(f"A message is `{status.label}`: {_small(STATUSES[status].doc)}")
+        for status in TELLABLE
+    }
+
+
+def _small(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
+
+
+EVENT_KINDS: Mapping[str, EventKind] = MappingProxyType(
+    {
+        **{
+            name: msgspec.structs.replace(kind, data=MessageData)
+            for name, kind in _of_messages().items()
+        },
+        "message.received": EventKind("A handset wrote to the account.", InboundData),
+        "recipient.opted_out": EventKind("A person does not want to be texted.", RecipientData),
+        "recipient.opted_in": EventKind("A person wants to be texted again.", RecipientData),
+        "recipient.pruned": EventKind("A carrier says that nobody has the number.", RecipientData),
+        "batch.paused": EventKind("Nothing of the batch is sent until it is resumed.", BatchData),
+        "connector.down": EventKind("No bind to the carrier is up.", ConnectorData),
+        "connector.up": EventKind("A bind to the carrier is up again.", ConnectorData),
+        "endpoint.failing": EventKind(
+            "Another endpoint fails and gets one request at a time.", EndpointData
+        ),
+        "endpoint.disabled": EventKind(
+            "Another endpoint gets nothing any more; its events are skipped.", EndpointData
+        ),
+        TEST: EventKind("Somebody tests the endpoint; told on request only.", TestData),
+        BATCH: EventKind("Several events, of an endpoint with `batch_max`.", BatchedData),
+        "link.clicked": EventKind("A short link was opened."),
+        "conversion.recorded": EventKind("A message led to what it was sent for."),
+        "batch.completed": EventKind("Every message of a batch has ended."),
+        "breaker.opened": EventKind("A route is left out because too much fails there."),
+        "breaker.closed": EventKind("A route is used again."),
+    }
+)
