@@ -31,6 +31,7 @@ class AccountPolicy(msgspec.Struct, frozen=True, kw_only=True):
     sandbox: bool = False
     may_ignore_quiet_hours: bool = False  # of the key, not of the account
     numbers: NumberRules = NumberRules()
+    callback_hosts: tuple[str, ...] = ()  # to which its messages may name callbacks
 
 
 class Prepared(msgspec.Struct, gc=False):

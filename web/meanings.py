@@ -87,10 +87,7 @@ def render() -> str:
             "What an endpoint's `events` may name. `message.*` and such name all of a kind, "
             "`final` the last status of each message.",
             ("Type", "Meaning"),
-            [
-                (f"`{name}`", kind.meaning if kind.data else f"Not told yet. {kind.meaning}")
-                for name, kind in TOLD.items()
-            ],
+            _told(),
         ),
         _table(
             "Rates",
@@ -122,6 +119,13 @@ def render() -> str:
 def _statuses() -> list[Sequence[str]]:
     return [
         (f"`{info.label}`", "yes" if info.final else "no", info.doc) for info in STATUSES.values()
+    ]
+
+
+def _told() -> list[Sequence[str]]:
+    return [
+        (f"`{name}`", kind.meaning if kind.data else f"Not told yet. {kind.meaning}")
+        for name, kind in TOLD.items()
     ]
 
 

@@ -23,6 +23,7 @@ from web.api.raw_deliveries import RawApi
 from web.api.reports import ReportsApi
 from web.api.single_posts import SinglePosts
 from web.api.suppressions import SuppressionsApi
+from web.api.webhook_callbacks import WebhookCallbacksApi
 from web.api.webhook_deliveries import WebhookDeliveriesApi
 from web.api.webhooks import WebhooksApi
 from web.docs.api import DocumentationApi
@@ -78,6 +79,7 @@ def create_app(services: Services, settings: ServerSettings) -> web.Application:
         *ComplaintsApi(services, access, bodies).routes(),
         *ProofsApi(services, access).routes(),
         *RawApi(services, access).routes(),
+        *WebhookCallbacksApi(services, access, bodies).routes(),
         *WebhookDeliveriesApi(services, access, bodies).routes(),
         *WebhooksApi(services, access, bodies).routes(),
     ]

@@ -5,20 +5,13 @@ Owns that seam. Must not import what implements it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from dlr.webhooks.desk import Replayed, Shown
 from dlr.webhooks.endpoint_state import State
-from dlr.webhooks.endpoints import Endpoint
-from dlr.webhooks.owner_desk import (
-    Actor,
-    Enabled,
-    EndpointWish,
-    LogFilter,
-    ReplayWish,
-    Tested,
-)
+from dlr.webhooks.endpoints import Endpoint, Secret
+from dlr.webhooks.owner_wishes import Actor, Enabled, EndpointWish, LogFilter, ReplayWish, Tested
 
 
 class WebhookEndpoints(Protocol):
@@ -62,6 +55,17 @@ class WebhookEndpoints(Protocol):
 
     async def delete(self, actor: Actor, endpoint_id: int) -> bool:
         """False: there is none."""
+
+    async def callback_secrets(self, account: int) -> Sequence[Secret]:
+        """What signs the callbacks of its messages."""
+
+    async def rotate_callbacks(
+        self, actor: Actor, key: str | None, overlap_seconds: int
+    ) -> Sequence[Secret]:
+        """A new key signs them; those before for so long."""
+
+    async def retire_callbacks(self, actor: Actor) -> Sequence[Secret]:
+        """The newest key signs them alone."""
 
     async def deliveries(
         self,

@@ -99,9 +99,14 @@ class SecretBox:
             return None
 
 
+def holding(secrets: Iterable[Secret], now: datetime) -> tuple[Secret, ...]:
+    """Those of these that hold at `now`, newest first."""
+    return tuple(each for each in secrets if each.until is None or each.until > now)
+
+
 def signing(secrets: Iterable[Secret], now: datetime) -> list[str]:
     """The keys of these that hold at `now`, newest first."""
-    return [each.key for each in secrets if each.until is None or each.until > now]
+    return [each.key for each in holding(secrets, now)]
 
 
 def rotated(secrets: Sequence[Secret], key: str, until: datetime) -> tuple[Secret, ...]:

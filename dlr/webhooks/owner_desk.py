@@ -22,7 +22,7 @@ from dlr.webhooks.deliveries import LogState
 from dlr.webhooks.desk import Replayed, Shown, Tests
 from dlr.webhooks.endpoint_state import State
 from dlr.webhooks.endpoints import Endpoint, Secret, SecretBox
-from dlr.webhooks.schedule import succeeded
+from dlr.webhooks.owner_wishes import Actor, Enabled, EndpointWish, LogFilter, ReplayWish, Tested
 from dlr.webhooks.signature import new_key, signing_of
 from storage import audit
 from storage.audit import AuditEntry
@@ -36,72 +36,6 @@ if TYPE_CHECKING:
 
 PREFIX = "whe"  # of an endpoint's id in the API
 TESTS_MAX = 16  # at once
-
-
-class EndpointWish(msgspec.Struct, frozen=True, kw_only=True):
-    """What an endpoint's owner decides, checked. `key` signs."""
-
-    url: str
-    events: tuple[str, ...]
-    batch_max: int
-    batch_wait_ms: int
-    full_numbers: bool
-    ordered: bool
-    ca: str | None
-    headers: Mapping[str, str]
-    key: str
-
-
-class Tested(msgspec.Struct, frozen=True):
-    """What became of a `webhook.test`."""
-
-    attempt: Attempt
-
-    @property
-    def delivered(self) -> bool:
-        """Whether the receiver took it."""
-        return succeeded(self.attempt.status)
-
-    @property
-    def in_words(self) -> str:
-        """What the receiver did instead."""
-        attempt = self.attempt
-        if attempt.status is not None:
-            return f"the test was answered with {attempt.status}"
-        return f"the test failed: {attempt.error}"
-
-
-class Enabled(msgspec.Struct, frozen=True):
-    """An endpoint that was to be enabled. `test` None: it was active."""
-
-    endpoint: Endpoint
-    test: Tested | None = None
-
-
-class LogFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """What waits, or attempts in these states (empty: in any), with these types of events."""
-
-    waiting: bool = False
-    states: Sequence[LogState] = ()
-    types: Sequence[str] = ()
-    since: datetime | None = None
-
-
-class ReplayWish(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be told once more. `cursor`: the place in the log where to go on."""
-
-    since: datetime
-    until: datetime
-    types: Sequence[str]
-    states: Sequence[LogState]
-    cursor: int | None
-
-
-class Actor(msgspec.Struct, frozen=True):
-    """Who asks: an account, and by which key."""
-
-    account: int
-    key: int
 
 
 class OwnerDesk:
@@ -200,7 +134,8 @@ class OwnerDesk:
 
         def rotated(endpoint: Endpoint) -> Endpoint:
             new = key or _successor(endpoint)
-            secrets = endpoints.rotated(self._holding(endpoint), new, until)
+            held = endpoints.holding(endpoint.secrets, self._now())
+            secrets = endpoints.rotated(held, new, until)
             return msgspec.structs.replace(endpoint, secrets=secrets)
 
         return await self.change(actor, endpoint_id, rotated, "rotate")
@@ -213,6 +148,50 @@ class OwnerDesk:
             return msgspec.structs.replace(endpoint, secrets=secrets)
 
         return await self.change(actor, endpoint_id, retired, "retire")
+
+    async def callback_secrets(self, account: int) -> Sequence[Secret]:
+        """What signs the callbacks of its messages; empty: they may name none. Raises
+        StorageDown.
+        """
+        async with reading(self._pool) as connection:
+            return self._held((await endpoints.callback_secrets(connection, self._box)), account)
+
+    async def rotate_callbacks(
+        self, actor: Actor, key: str | None, overlap_seconds: int
+    ) -> Sequence[Secret]:
+        """As `rotate`, of what signs its callbacks. The first allows them. Raises StorageDown."""
+        until = self._now() + timedelta(seconds=overlap_seconds)
+
+        def rotated(held: Sequence[Secret]) -> Sequence[Secret]:
+            return endpoints.rotated(held, key or new_key("hmac"), until)
+
+        return await self._change_callbacks(actor, rotated, "rotate")
+
+    async def retire_callbacks(self, actor: Actor) -> Sequence[Secret]:
+        """As `retire`, of what signs its callbacks. Raises StorageDown."""
+        return await self._change_callbacks(actor, endpoints.retired, "retire")
+
+    async def _change_callbacks(
+        self, actor: Actor, changed: Callable[[Sequence[Secret]], Sequence[Secret]], what: str
+    ) -> Sequence[Secret]:
+        async with self._changing() as connection:
+            await endpoints.moved(connection)  # nobody else changes them meanwhile
+            stored = await endpoints.callback_secrets(connection, self._box)
+            secrets = changed(self._held(stored, actor.account))
+            if secrets:
+                await endpoints.store_callback_secrets(
+                    connection, self._box, actor.account, secrets
+                )
+            entry = AuditEntry(
+                self._ids.next(), actor.account, f"key {actor.key}", f"webhook_callbacks.{what}",
+                None, {},
+            )  # fmt: skip
+            await audit.append(connection, [entry])
+        await self._settled()
+        return secrets
+
+    def _held(self, stored: Mapping[int, Sequence[Secret]], account: int) -> Sequence[Secret]:
+        return endpoints.holding(stored.get(account, ()), self._now())
 
     async def set_state(self, actor: Actor, endpoint_id: int, state: State) -> Endpoint | None:
         """Enter a state by hand; nothing happens to one that is in it. Raises StorageDown."""
@@ -341,10 +320,6 @@ class OwnerDesk:
             )
             await self._note(connection, actor, "replay", endpoint_id)
         return replayed
-
-    def _holding(self, endpoint: Endpoint) -> tuple[Secret, ...]:
-        now = self._now()
-        return tuple(each for each in endpoint.secrets if each.until is None or each.until > now)
 
     async def _note(
         self, connection: Connection, actor: Actor, what: str, endpoint_id: int

@@ -33,6 +33,15 @@ _Word = Annotated[
 _ReplyText = Annotated[str, Meta(max_length=_REPLY_CHARS_MAX)]
 
 
+CallbackHost = Annotated[
+    str,
+    Meta(
+        pattern=r"\A(?:\*\.)?[a-z0-9_](?:[a-z0-9_:.-]{0,251}[a-z0-9])?\Z",
+        extra={"expected": 'a host such as "app.example" or "*.app.example", in small letters'},
+    ),
+]
+
+
 class SenderRateSettings(Settings, frozen=True, kw_only=True):
     """How fast one sender of an account may send."""
 
@@ -203,6 +212,14 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
     require_consent: Annotated[
         tuple[CategoryLabel, ...],
         Meta(description="Categories that go only to numbers that `/v1/consents` knows."),
+    ] = ()
+    callback_hosts: Annotated[
+        tuple[CallbackHost, ...],
+        Meta(
+            max_length=100,
+            description="Hosts to which a message may have its changes told (`callback`). "
+            "`*.shop.example` is every name below it. Empty: none.",
+        ),
     ] = ()
     caps: Annotated[AccountCapSettings, Meta(description="How many messages one number gets.")] = (
         AccountCapSettings()

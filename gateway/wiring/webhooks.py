@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatch.wire.connector_watch import ConnectorWatch
-from dlr.webhooks.addresses import AddressPolicy, UrlRefused
+from dlr.webhooks.addresses import AddressPolicy
 from dlr.webhooks.changes import MessageEvent, tell_of_messages
 from dlr.webhooks.client import WebhookClient
 from dlr.webhooks.endpoints import SecretBox
@@ -63,17 +63,11 @@ def build(rooms: Rooms) -> None:
 
 def callback_fields(rooms: Rooms) -> CallbackFields:
     """What a message may say of its callback."""
-    policy = address_policy(rooms.config.webhooks)
     secrets = rooms.webhooks.subscriptions
-
-    def url_fault(url: str) -> str | None:
-        try:
-            policy.target(url)
-        except UrlRefused as error:
-            return str(error)
-        return None
-
-    return CallbackFields(lambda account: account in secrets.callback_secrets, url_fault)
+    return CallbackFields(
+        lambda account: account in secrets.callback_secrets,
+        address_policy(rooms.config.webhooks),
+    )
 
 
 def clicks_told(rooms: Rooms) -> Told:

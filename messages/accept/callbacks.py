@@ -6,16 +6,18 @@ handed in. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
+from dlr.webhooks.addresses import AddressPolicy, UrlRefused
 from dlr.webhooks.callbacks import DATA_OCTETS_MAX, EVENTS_USUAL, Callback
 from dlr.webhooks.events import FINAL, unknown_filters
-from messages.models import FieldError
+from messages.models import AccountPolicy, FieldError
 from messages.requests import CallbackRequest
 
 CODE = "callback_invalid"
+NOT_ALLOWED = "callback_not_allowed"
 EVENTS_MAX = 20
 MESSAGE_FAMILY = "message."
 
@@ -24,44 +26,65 @@ def _nobody(_account: int) -> bool:
     return False
 
 
-def _any_url(_url: str) -> str | None:
-    return None
-
-
 class CallbackFields:
     """Reads this field of a message. One for the process."""
 
     def __init__(
         self,
-        allowed: Callable[[int], bool] = _nobody,
-        url_fault: Callable[[str], str | None] = _any_url,
+        may_sign: Callable[[int], bool] = _nobody,
+        policy: AddressPolicy = AddressPolicy(),  # noqa: B008  # frozen
     ) -> None:
-        """`allowed`: whether this account has a secret that signs its callbacks. `url_fault`: why
-        nothing may be sent to this URL.
+        """`may_sign`: whether this account has a secret that signs its callbacks. `policy`: what
+        URLs may be asked.
         """
-        self._allowed = allowed
-        self._url_fault = url_fault
+        self._may_sign = may_sign
+        self._policy = policy
 
     def read(
-        self, request: CallbackRequest | None, account: int, faults: list[FieldError]
+        self, request: CallbackRequest | None, account: AccountPolicy, faults: list[FieldError]
     ) -> Callback | None:
         """The callback. What is wrong is added to `faults`. Quick where a message has none."""
         if request is None:
             return None
         found: list[FieldError] = []
-        if not self._allowed(account):
-            detail = "this account has no callback secret yet, which signs what is told"
-            found.append(FieldError(CODE, detail, "/callback"))
-        fault = self._url_fault(request.url)
-        if fault is not None:
-            found.append(FieldError(CODE, f"url: {fault}", "/callback/url"))
+        if not self._may_sign(account.id):
+            detail = "the account has no secret for callbacks: POST /v1/webhook-callbacks/rotate"
+            found.append(FieldError(NOT_ALLOWED, detail, "/callback"))
+        found += self._url_faults(request.url, account)
         events = EVENTS_USUAL if request.events is None else request.events
         found += _event_faults(events)
         if len(msgspec.json.encode(request.data)) > DATA_OCTETS_MAX:
             detail = f"data is at most {DATA_OCTETS_MAX} octets of JSON"
             found.append(FieldError(CODE, detail, "/callback/data"))
+        elif _holds_nul(request.data):
+            detail = "data holds U+0000, which cannot be stored"
+            found.append(FieldError(CODE, detail, "/callback/data"))
         faults += found
         return None if found else Callback(request.url, events, request.data)
+
+    def _url_faults(self, url: str, account: AccountPolicy) -> list[FieldError]:
+        try:
+            host = self._policy.target(url).host
+        except UrlRefused as refused:
+            return [FieldError(CODE, f"url: {refused}", "/callback/url")]
+        if is_among(host, account.callback_hosts):
+            return []
+        detail = f"the account's callback_hosts do not hold {host}"
+        return [FieldError(NOT_ALLOWED, detail, "/callback/url")]
+
+
+def is_among(host: str, allowed: Sequence[str]) -> bool:
+    """`*.shop.example` stands for every name below shop.example, and not for itself."""
+    host = host.removesuffix(".").lower()
+    return any(host.endswith(each[1:]) if each[0] == "*" else host == each for each in allowed)
+
+
+def _holds_nul(data: object) -> bool:
+    if isinstance(data, str):
+        return "\0" in data
+    if isinstance(data, dict):
+        return any(map(_holds_nul, (*data, *data.values())))
+    return isinstance(data, list) and any(map(_holds_nul, data))
 
 
 def _event_faults(events: tuple[str, ...]) -> list[FieldError]:

@@ -171,7 +171,7 @@ class Validator:
             faults.append(FieldError("out_of_range", detail, "/expires_in"))
         timing = self._timing.read(request, account, now_ms, faults)
         tlvs = _tlvs(request, faults)
-        callback = self._callbacks.read(request.callback, account.id, faults)
+        callback = self._callbacks.read(request.callback, account, faults)
         tags = request.tags or ()
         options = timing.options
         connector = 0

@@ -12,7 +12,8 @@ from dispatch.inbound.reading import InboundFilter, InboundView
 from dispatch.raw.desk import RawDeliveryView, RawFilter
 from dlr.webhooks.desk import Shown
 from dlr.webhooks.endpoints import Endpoint, Secret
-from dlr.webhooks.owner_desk import Actor, EndpointWish
+from dlr.webhooks.owner_wishes import Actor, EndpointWish
+from dlr.webhooks.signature import new_key
 from recipients.complaint_desk import ComplaintFilter, ComplaintView, ComplaintWord
 from recipients.consent_desk import ConsentView, ConsentWord
 from recipients.number_view import NumberView
@@ -120,6 +121,17 @@ class NoWebhooks:
 
     async def redeliver(self, actor: Actor, endpoint_id: int, delivery_id: int) -> bool:
         return False
+
+    async def callback_secrets(self, account: int) -> tuple[Secret, ...]:
+        return ()
+
+    async def rotate_callbacks(
+        self, actor: Actor, key: str | None, overlap_seconds: int
+    ) -> tuple[Secret, ...]:
+        return (Secret(key or new_key("hmac")),)
+
+    async def retire_callbacks(self, actor: Actor) -> tuple[Secret, ...]:
+        return ()
 
     async def deliveries(self, *_asked: Any, **_place: Any) -> list[Shown]:
         return []

@@ -63,6 +63,7 @@ MESSAGE_PROBLEMS = (
     "number_invalid", "sender_invalid", "sender_not_allowed", "category_unknown", "text_empty",
     "text_invalid", "text_too_long", "links_too_many", "tlv_invalid", "label_invalid",
     "callback_invalid",
+    "callback_not_allowed",
     "out_of_range", "route_unavailable", "send_at_invalid", "send_window_invalid",
     "policy_not_allowed", "country_not_allowed", "number_landline", "number_not_mobile",
     "client_ref_reused",

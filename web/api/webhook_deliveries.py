@@ -17,7 +17,8 @@ from msgspec import Meta
 from dlr.webhooks.deliveries import LogState
 from dlr.webhooks.desk import Shown
 from dlr.webhooks.events import TEST, TYPES, event_name
-from dlr.webhooks.owner_desk import PREFIX, Actor, LogFilter, ReplayWish
+from dlr.webhooks.owner_desk import PREFIX
+from dlr.webhooks.owner_wishes import Actor, LogFilter, ReplayWish
 from messages.body_faults import Faults
 from messages.models import FieldError
 from storage.ids import format_id, parse_id, time_of

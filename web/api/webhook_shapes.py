@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
+from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
 from dlr.webhooks.client import authority_fault
 from dlr.webhooks.endpoints import BATCH_MAX, BATCH_WAIT_MS_MAX, Endpoint
+from dlr.webhooks.endpoints import Secret as StoredSecret
 from dlr.webhooks.events import unknown_filters
 from dlr.webhooks.own_headers import header_faults
 from dlr.webhooks.owner_desk import PREFIX
@@ -28,6 +30,8 @@ from messages.body_faults import Faults
 from messages.json_text import pointer_step
 from messages.models import FieldError
 from storage.ids import format_id
+from web.edge.arguments import read_body, refusal
+from web.edge.bodies import BodyReader
 
 EVENTS_MAX = 50
 CA_CHARACTERS_MAX = 50_000
@@ -156,10 +160,32 @@ def resource(endpoint: Endpoint) -> EndpointResource:
 
 def with_secret(endpoint: Endpoint) -> NewKeyResource:
     """As it is shown once."""
-    newest = endpoint.secrets[0].key
-    return NewKeyResource(
-        **_shown(endpoint), secret=newest if signing_of(newest) == "hmac" else None
-    )
+    return NewKeyResource(**_shown(endpoint), secret=told_once(endpoint.secrets))
+
+
+def keys_of(secrets: Sequence[StoredSecret]) -> list[KeyResource]:
+    """What signs, the newest first, without the secrets."""
+    return [_key(each.key, each.until) for each in secrets]
+
+
+def told_once(secrets: Sequence[StoredSecret]) -> str | None:
+    """The newest secret; None of an Ed25519 key, whose public half is shown."""
+    newest = secrets[0].key
+    return newest if signing_of(newest) == "hmac" else None
+
+
+async def read_rotation(
+    request: web.Request, bodies: BodyReader, decoder: msgspec.json.Decoder[RotateRequest]
+) -> RotateRequest:
+    """The body, which may be left out. Raises ProblemError with all of its faults."""
+    if not request.can_read_body:
+        return RotateRequest()
+    read = read_body(RotateRequest, decoder, await bodies.read(request))
+    if read.body is not None:
+        check_overlap(read.body, read.faults)
+    if read.body is None or read.faults:
+        raise refusal(read.faults)
+    return read.body
 
 
 def _shown(endpoint: Endpoint) -> dict[str, Any]:
@@ -173,7 +199,7 @@ def _shown(endpoint: Endpoint) -> dict[str, Any]:
         "batch_wait_ms": endpoint.batch_wait_ms,
         "header_names": sorted(endpoint.headers),
         "ca": endpoint.ca,
-        "keys": [_key(each.key, each.until) for each in endpoint.secrets],
+        "keys": keys_of(endpoint.secrets),
         "state": endpoint.state.label,
         "reason": endpoint.reason,
         "since": endpoint.since,

@@ -17,7 +17,8 @@ from msgspec import Meta
 from dlr.webhooks.desk import TooSoon
 from dlr.webhooks.endpoint_state import State
 from dlr.webhooks.endpoints import ENDPOINTS_MAX, Endpoint, TooMany
-from dlr.webhooks.owner_desk import PREFIX, Actor, Enabled, EndpointWish
+from dlr.webhooks.owner_desk import PREFIX
+from dlr.webhooks.owner_wishes import Actor, Enabled, EndpointWish
 from dlr.webhooks.signature import new_key
 from web.api.webhook_shapes import (
     EndpointList,
@@ -26,8 +27,8 @@ from web.api.webhook_shapes import (
     EndpointResource,
     NewKeyResource,
     RotateRequest,
-    check_overlap,
     check_request,
+    read_rotation,
     resource,
     with_secret,
 )
@@ -272,15 +273,7 @@ class WebhooksApi:
     async def rotate(self, request: web.Request) -> web.Response:
         """The new secret, told once."""
         key = await self._access.key(request, WRITE)
-        asked: RotateRequest | None = RotateRequest()
-        if request.can_read_body:
-            read = read_body(RotateRequest, self._rotate, await self._bodies.read(request))
-            asked, faults = read.body, read.faults
-            if asked is not None:
-                check_overlap(asked, faults)
-            if faults:
-                raise refusal(faults)
-        assert asked is not None  # it has no faults
+        asked = await read_rotation(request, self._bodies, self._rotate)
         changed = await self._desk.rotate(
             Actor(key.account, key.id),
             path_id(request, PREFIX, WHAT),

@@ -147,11 +147,15 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
             422, "Invalid TLV", "Give a tag and one of text, hex and integer; each tag once."
         ),
         "links_too_many": ProblemKind(422, "Too many links", "At most 8 different ones."),
+        "callback_not_allowed": ProblemKind(
+            422,
+            "Callback not allowed",
+            "Name a host of the account's `callback_hosts`, and make its callback secret first.",
+        ),
         "callback_invalid": ProblemKind(
             422,
             "Callback not usable",
-            "Name a URL as a webhook endpoint has, and events of messages. Make the account's "
-            "callback secret first.",
+            "Name a URL as a webhook endpoint has, and events of messages.",
         ),
         "label_invalid": ProblemKind(
             422, "Invalid label", "References, campaigns, variants, tags: short printable text."

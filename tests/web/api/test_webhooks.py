@@ -379,3 +379,31 @@ async def test_each_change_is_on_record(api: Api, world: World) -> None:
         "create", "change", "rotate", "retire", "paused", "delete",
     ]  # fmt: skip
     assert {row["actor"] for row in rows} == {"key 1"}
+
+
+CALLBACKS = "/v1/webhook-callbacks"
+
+
+async def test_what_signs_callbacks_is_made_exchanged_and_seen(api: Api, world: World) -> None:
+    response, none = await api.get(CALLBACKS)
+    assert (response.status, none["keys"], none["hosts"]) == (200, [], [])
+    response, first = await api.call("POST", f"{CALLBACKS}/rotate", None, {})
+    assert response.status == 200
+    assert response.headers["Cache-Control"] == "no-store"
+    assert str(first["secret"]).startswith("whsec_")
+    response, told = await api.post(f"{CALLBACKS}/rotate", {"overlap_seconds": 60})
+    second: Any = told
+    assert [each["until"] is None for each in second["keys"]] == [True, False]
+    stored = await endpoints.callback_secrets(world.connection, BOX)
+    assert [each.key for each in stored[1]] == [second["secret"], first["secret"]]
+    response, told = await api.call("POST", f"{CALLBACKS}/retire", None, {})
+    retired: Any = told
+    assert (len(retired["keys"]), "secret" in retired) == (1, False)
+    _, others = await api.get(CALLBACKS, api.new_key(2, *SCOPES))
+    assert others["keys"] == []
+    response, told = await api.post(f"{CALLBACKS}/rotate", {"overlap_seconds": -1})
+    wrong: Any = told
+    assert [each["pointer"] for each in wrong["errors"]] == ["/overlap_seconds"]
+    reads = api.new_key(1, "webhooks:read")
+    response, _ = await api.call("POST", f"{CALLBACKS}/rotate", None, reads)
+    assert response.status == 403
