@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         _send,
         _route,
         _receipts,
+        _webhooks,
         _doctor,
     ):
         add(commands)
@@ -236,6 +237,38 @@ def _receipts(commands: _Commands) -> None:
     parser.add_argument("--until", type=moment_or_span, metavar="WHEN", help="delivered before")
     parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
     parser.add_argument("--json", action="store_true")
+
+
+def _webhooks(commands: _Commands) -> None:
+    parser = _command(commands, "webhooks", "An account's webhook endpoints.", config=False)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, help_text in (
+        ("list", "List the endpoints and how they stand."),
+        ("test", "Send a webhook.test; exit code 1 unless it is taken."),
+        ("replay", "Tell events once more, each under the id that it had."),
+    ):
+        action = actions.add_parser(name, help=help_text, description=help_text)
+        _config_option(action)
+        action.add_argument("--key", help="API key with scope webhooks:write or, to list, :read")
+        action.add_argument("--json", action="store_true")
+        if name != "list":
+            action.add_argument("id", help="the endpoint, whe_…")
+        if name == "replay":
+            _replay_options(action)
+
+
+def _replay_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--since", type=moment_or_span, required=True, metavar="WHEN",
+        help="attempted from then on: a span back from now such as 7d, a date, or RFC 3339",
+    )  # fmt: skip
+    parser.add_argument("--until", type=moment_or_span, metavar="WHEN", help="attempted before")
+    parser.add_argument("--types", nargs="+", default=[], metavar="TYPE", help="default: all")
+    parser.add_argument(
+        "--states", nargs="+", default=["exhausted", "skipped"], metavar="STATE",
+        choices=("delivered", "exhausted", "skipped"),
+        help="how the attempts ended; default: exhausted skipped",
+    )  # fmt: skip
 
 
 def _doctor(commands: _Commands) -> None:

@@ -55,3 +55,10 @@ SELECT account, secrets_enc FROM webhook_callback_secret;
 -- name: webhook_callback_secret_store
 INSERT INTO webhook_callback_secret (account, secrets_enc) VALUES ($1, $2)
 ON CONFLICT (account) DO UPDATE SET secrets_enc = excluded.secrets_enc;
+
+-- name: webhook_receivers
+SELECT id, url, ca
+FROM webhook_endpoint
+WHERE state = $1 AND deleted_at IS NULL AND NOT callback
+ORDER BY id DESC
+LIMIT $2;

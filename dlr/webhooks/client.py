@@ -119,12 +119,27 @@ class WebhookClient:
         """One request. `authority`: PEM of who alone is trusted to know this receiver. Never raises
         for what the receiver, its name or its certificate does.
         """
+        said = {**headers, "Content-Type": "application/json"}
+        return await self._attempt("POST", url, body, said, authority)
+
+    async def head(self, url: str, *, authority: str | None = None) -> Attempt:
+        """What a receiver says of itself, without being told anything. As `post` otherwise."""
+        return await self._attempt("HEAD", url, None, {}, authority)
+
+    async def _attempt(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        authority: str | None,
+    ) -> Attempt:
         began = self._monotonic()
         heard = _Heard()
         error, detail = None, None
         try:
             async with asyncio.timeout(self._whole_seconds):
-                await self._ask_again_if_stale(url, body, headers, authority, heard)
+                await self._ask_again_if_stale(method, url, body, headers, authority, heard)
         except _FAILURES as failure:
             # Once the status is there, what follows it cannot change what it says.
             if heard.status is None:
@@ -141,8 +156,9 @@ class WebhookClient:
 
     async def _ask_again_if_stale(
         self,
+        method: str,
         url: str,
-        body: bytes,
+        body: bytes | None,
         headers: Mapping[str, str],
         authority: str | None,
         heard: _Heard,
@@ -151,27 +167,28 @@ class WebhookClient:
         of the receiver. The id is the same, so that it may hear it twice.
         """
         try:
-            return await self._ask(url, body, headers, authority, heard)
+            return await self._ask(method, url, body, headers, authority, heard)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             if not heard.reused or heard.status is not None:
                 raise
-        return await self._ask(url, body, headers, authority, heard)
+        return await self._ask(method, url, body, headers, authority, heard)
 
     async def _ask(
         self,
+        method: str,
         url: str,
-        body: bytes,
+        body: bytes | None,
         headers: Mapping[str, str],
         authority: str | None,
         heard: _Heard,
     ) -> None:
         target = self.policy.target(url)
-        response = await self._opened().post(
+        response = await self._opened().request(
+            method,
             target.url,
             data=body,
             headers={
                 **headers,
-                "Content-Type": "application/json",
                 "User-Agent": self._user_agent,
                 "Accept-Encoding": "identity",
             },

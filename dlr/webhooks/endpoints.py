@@ -66,6 +66,14 @@ class Endpoint(msgspec.Struct, kw_only=True):
         return signing(self.secrets, now)
 
 
+class Receiver(msgspec.Struct, frozen=True):
+    """Where an endpoint is, and who vouches for it."""
+
+    id: int
+    url: str
+    ca: str | None
+
+
 class TooMany(Exception):
     """An account has as many endpoints, or callback origins, as one may have."""
 
@@ -232,6 +240,12 @@ async def every(connection: Connection, box: SecretBox) -> list[Endpoint]:
     """All that are not deleted, of every account."""
     rows = await connection.fetch(_SQL["webhook_endpoints"])
     return [_endpoint(row, box) for row in rows]
+
+
+async def receivers(connection: Connection, limit: int) -> list[Receiver]:
+    """Those that are active, of every account, the newest first; nothing secret of them."""
+    rows = await connection.fetch(_SQL["webhook_receivers"], int(State.ACTIVE), limit)
+    return [Receiver(row["id"], row["url"], row["ca"]) for row in rows]
 
 
 async def callback_secrets(connection: Connection, box: SecretBox) -> dict[int, tuple[Secret, ...]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from typing import Any
 
 import aiohttp
 
@@ -25,26 +26,37 @@ def api_key(given: str | None) -> str:
     return key
 
 
+def get(config: Config, path: str, key: str, *, known_by: str) -> dict[str, Any]:
+    """As `post`, of what is only looked at."""
+    return _asked(config, "GET", path, key, None, known_by)
+
+
 def post(
-    config: Config, path: str, key: str, body: dict[str, object], *, known_by: str
-) -> dict[str, object]:
+    config: Config, path: str, key: str, body: dict[str, object] | None, *, known_by: str
+) -> dict[str, Any]:
     """The answer of this gateway. `known_by`: a member that every good answer has.
 
     Raises CommandFailed in the gateway's own words.
     """
+    return _asked(config, "POST", path, key, body, known_by)
+
+
+def _asked(
+    config: Config, method: str, path: str, key: str, body: object, known_by: str
+) -> dict[str, Any]:
     listen = config.http.listen
     try:
-        return asyncio.run(_post(f"http://{listen}{path}", key, body, known_by))
+        return asyncio.run(_ask(method, f"http://{listen}{path}", key, body, known_by))
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise CommandFailed(f"no gateway answers at {listen}: {error}") from error
 
 
-async def _post(url: str, key: str, body: dict[str, object], known_by: str) -> dict[str, object]:
+async def _ask(method: str, url: str, key: str, body: object, known_by: str) -> dict[str, Any]:
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
     headers = {"Authorization": f"Bearer {key}"}
     async with (
         aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
-        session.post(url, json=body) as response,
+        session.request(method, url, json=body) as response,
     ):
         answer: object = await response.json(content_type=None)
         if not isinstance(answer, dict) or not (known_by in answer or "detail" in answer):

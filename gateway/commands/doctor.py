@@ -11,12 +11,14 @@ import json
 import platform
 import sys
 import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
 import msgspec
 
-from gateway.commands import CommandFailed
+from dlr.webhooks.endpoints import Receiver
+from gateway.commands import CommandFailed, clocks
 from gateway.commands.asking import KEY_VARIABLE
 from gateway.commands.readiness import readiness
 from gateway.commands.setting_up import (
@@ -30,6 +32,7 @@ from gateway.commands.setting_up import (
 from gateway.config import Config
 from storage.cluster import target_of
 from storage.data_dir import existing_cluster
+from storage.ids import format_id
 from storage.pool import EMBEDDED, close_connection, connect
 
 
@@ -76,10 +79,10 @@ def _python() -> Finding:
 
 
 async def _examine(config: Config) -> list[Finding]:
-    return [await _database(config), *await _gateway(config)]
+    return [*await _database(config), *await _gateway(config)]
 
 
-async def _database(config: Config) -> Finding:
+async def _database(config: Config) -> list[Finding]:
     """Reads only: starts, makes and migrates nothing."""
     place = database_place(config)
     url = str(config.database.url)
@@ -89,19 +92,35 @@ async def _database(config: Config) -> Finding:
             cluster = existing_cluster(Path(config.database.data_dir))
             target = None if cluster is None else target_of(cluster)
             if target is None:
-                return Finding("database", True, f"{place}, not running")
+                return [Finding("database", True, f"{place}, not running")]
             url = target.url
         connection = await connect(url, application_name="smsgate-doctor")
         try:
             await refuse_old_schema(connection, config)
             waiting = await connection.fetchval("SELECT count(*) FROM outbox")
+            far = await clocks.of_database(connection)
+            receivers = await clocks.receivers_of(connection)
         finally:
             await close_connection(connection)
     except (CommandFailed, *OPERATOR_ERRORS) as error:
-        return Finding("database", False, str(error))
+        return [Finding("database", False, str(error))]
     version = connection.get_server_version()
     detail = f"{place}, PostgreSQL {version.major}.{version.minor}, {waiting} messages waiting"
-    return Finding("database", True, detail)
+    return [Finding("database", True, detail), *await _clocks(config, far, receivers)]
+
+
+async def _clocks(config: Config, far: str | None, receivers: Sequence[Receiver]) -> list[Finding]:
+    if far is not None:
+        return [Finding("clock", False, f"this machine's is {far} of the database's")]
+    found = [Finding("clock", True, "agrees with the database's")]
+    try:
+        found += [
+            Finding(format_id("whe", number), False, f"its clock differs: ours is {far} of it")
+            for number, far in await clocks.of_receivers(config, receivers)
+        ]
+    except OPERATOR_ERRORS as error:
+        found.append(Finding("webhooks", False, str(error)))
+    return found
 
 
 async def _gateway(config: Config) -> list[Finding]:

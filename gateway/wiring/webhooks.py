@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from dispatch.wire.connector_watch import ConnectorWatch
 from dlr.webhooks.addresses import AddressPolicy
 from dlr.webhooks.changes import MessageEvent, tell_of_messages
-from dlr.webhooks.client import WebhookClient
+from dlr.webhooks.client import WebhookClient, authority_fault
 from dlr.webhooks.endpoints import SecretBox
 from dlr.webhooks.owner_desk import OwnerDesk
 from dlr.webhooks.service import Webhooks
@@ -25,6 +25,7 @@ from gateway.config.webhook_settings import WebhookSettings
 from messages.accept.callbacks import CallbackFields
 from shortlinks.classify import ClickClass
 from shortlinks.clicks import Row, Told
+from smpp.tls import TlsError
 from storage.ids import format_id, time_of
 from storage.pool import Connection
 from storage.reading import reading
@@ -36,14 +37,8 @@ if TYPE_CHECKING:
 
 def build(rooms: Rooms) -> None:
     """Sets webhooks. Raises OSError for a file of authorities that cannot be read."""
-    settings = rooms.config.webhooks
-    authority = None if settings.ca_file is None else Path(settings.ca_file).read_text("ascii")
-    client = WebhookClient(
-        address_policy(settings),
-        user_agent=f"smsgate/{version('smsgate')}",
-        monotonic=time.monotonic,
-        authority=authority,
-    )
+    agent = f"smsgate/{version('smsgate')}"
+    client = webhook_client(rooms.config.webhooks, agent, time.monotonic)
     wall_ms = rooms.clock.wall_ms
     rooms.webhooks = Webhooks(
         rooms.database,
@@ -58,6 +53,22 @@ def build(rooms: Rooms) -> None:
             chance=random.random,
         ),
         ended=rooms.task_ended,
+    )
+
+
+def webhook_client(
+    settings: WebhookSettings, user_agent: str, monotonic: Callable[[], float]
+) -> WebhookClient:
+    """Raises OSError for a file of authorities that cannot be read, and TlsError for another."""
+    file = settings.ca_file
+    authority = None if file is None else Path(file).read_text("ascii", "replace")
+    if authority is not None and (fault := authority_fault(authority)) is not None:
+        raise TlsError(f"webhooks.ca_file: {file} {fault}")
+    return WebhookClient(
+        address_policy(settings),
+        user_agent=user_agent,
+        monotonic=monotonic,
+        authority=authority,
     )
 
 

@@ -16,13 +16,17 @@ from aiohttp import web
 
 from gateway.app import Gateway
 from gateway.cli import main
+from gateway.commands import webhooks
+from gateway.commands.asking import post
 from gateway.config import load_config
 from gateway.rehearsal.processes import free_port
 from smpp.simulator import Simulator
 from smpp.simulator.profile import load_profile
 from tests.conftest import LoopThread
 
-COMMANDS = ("serve", "demo", "simulate", "migrate", "config", "keys", "send", "doctor")
+COMMANDS = (
+    "serve", "demo", "simulate", "migrate", "config", "keys", "send", "webhooks", "doctor",
+)  # fmt: skip
 SECRETS = ("carrier secret", "database secret")
 NUMBER = "+8613812345678"
 
@@ -400,6 +404,33 @@ def test_send_and_doctor_with_a_running_gateway(
     assert all(line.startswith("ok ") for line in lines)
 
 
+def test_webhooks_are_listed_tested_and_replayed(
+    smsgate: CommandLine, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ("--config", running.config)
+    scopes = ("--scopes", "webhooks:read", "webhooks:write")
+    key = smsgate("keys", "create", "hooks", *scopes, *flags).out.strip()
+    monkeypatch.setenv("SMSGATE_API_KEY", key)
+    assert smsgate("webhooks", "list", *flags).out == ""
+    body = {"url": "https://app.invalid/hooks", "events": ["final"]}
+    made = post(load_config(running.config, {}), webhooks.PATH, key, body, known_by="id")
+    endpoint = made["id"]
+    listed = f"{endpoint}  active  https://app.invalid/hooks  final\n"
+    assert smsgate("webhooks", "list", *flags).out == listed
+    [shown] = json.loads(smsgate("webhooks", "list", "--json", *flags).out)
+    assert shown["events"] == ["final"]
+    tested = smsgate("webhooks", "test", endpoint, *flags)
+    assert tested.code == 1
+    assert tested.out.startswith("NOT delivered: ")
+    told = json.loads(smsgate("webhooks", "test", endpoint, "--json", *flags).out)
+    assert (told["delivered"], told["status"]) == (False, None)
+    replay = ("webhooks", "replay", endpoint, "--since", "1h")
+    assert smsgate(*replay, *flags).out == "0 events are told once more, the last in about 0 s\n"
+    wrong = smsgate(*replay, "--types", "message.gone", *flags)
+    assert wrong.line.startswith("refused (422): ")
+    assert smsgate("webhooks", "test", "whe_1", *flags).line.startswith("refused (404): ")
+
+
 def until_well(smsgate: CommandLine, flags: Sequence[object]) -> list[dict[str, Any]]:
     """The doctor's findings once the connector is bound."""
     for _ in range(100):
@@ -428,11 +459,11 @@ def test_the_doctor_names_each_thing_that_is_wrong(
     assert answer.code == 1
     verdicts = {finding["what"]: finding["ok"] for finding in json.loads(answer.out)}
     assert verdicts == {
-        "python": True, "configuration": True, "database": True, "gateway": False,
+        "python": True, "configuration": True, "database": True, "clock": True, "gateway": False,
     }  # fmt: skip
     lines = smsgate("doctor", *flags).out.splitlines()
-    assert [line[:3] for line in lines] == ["ok ", "ok ", "ok ", "BAD"]
-    assert str(port) in lines[3]
+    assert [line[:3] for line in lines] == ["ok ", "ok ", "ok ", "ok ", "BAD"]
+    assert str(port) in lines[4]
 
 
 def test_the_doctor_looks_no_further_than_a_wrong_configuration(
@@ -483,7 +514,8 @@ def test_something_else_on_the_gateways_port_is_one_line(
         assert str(port) in smsgate("send", NUMBER, "hello", "--key", "sk_x", *flags).line
         answer = smsgate("doctor", "--json", *flags)
         assert answer.code == 1
-        assert [finding["ok"] for finding in json.loads(answer.out)] == [True, True, True, False]
+        verdicts = [finding["ok"] for finding in json.loads(answer.out)]
+        assert verdicts == [True, True, True, True, False]
     finally:
         loop.run(runner.cleanup())
 

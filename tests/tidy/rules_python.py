@@ -196,6 +196,8 @@ MAY_READ_THE_CLOCK = (
     "gateway/wiring/web.py",
     "gateway/wiring/webhooks.py",
     "gateway/app.py",
+    "gateway/commands/clocks.py",
+    "gateway/commands/webhooks.py",
     "gateway/demo/",
     "shortlinks/service.py",
     "gateway/logs.py",
