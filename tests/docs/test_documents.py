@@ -24,7 +24,7 @@ from tests.docs.shapes import differences
 from tests.docs.shell import HOURS, ROOT, Shell, TimeOfDay, shell
 from tests.docs.test_demo_picture import SVG
 
-LANGUAGES = frozenset({CONSOLE, "text", "toml", "mermaid"})
+LANGUAGES = frozenset({CONSOLE, "text", "toml", "mermaid", "python", "javascript", "php"})
 NOT_RUN = {
     "README.md": ["the demo and this very test"],
     "CONTRIBUTING.md": ["builds .venv and runs every test"],
