@@ -89,6 +89,21 @@ def render() -> str:
             ("Type", "Meaning"),
             _told(),
         ),
+        *_rates(),
+        _table(
+            "Carriers' codes",
+            "A connector's `code_table` names whose bare numbers its receipts have; words are "
+            "known everywhere. Sure: 3 a specification or the carrier's own page, 2 two public "
+            "tables agree, 1 one table, or tables that differ.",
+            ("Table", "Code", "Reason", "What follows", "Sure", "From"),
+            _codes(),
+        ),
+    ]
+    return "\n".join(parts)
+
+
+def _rates() -> list[str]:
+    return [
         _table(
             "Rates",
             "Each says its numerator and its denominator. `low` and `high` are the 95 % score "
@@ -104,16 +119,7 @@ def render() -> str:
             ("Rate", "Formula"),
             [(f"`{name}`", _formula(formula)) for name, formula in REPLY_FORMULAS.items()],
         ),
-        _table(
-            "Carriers' codes",
-            "A connector's `code_table` names whose bare numbers its receipts have; words are "
-            "known everywhere. Sure: 3 a specification or the carrier's own page, 2 two public "
-            "tables agree, 1 one table, or tables that differ.",
-            ("Table", "Code", "Reason", "What follows", "Sure", "From"),
-            _codes(),
-        ),
     ]
-    return "\n".join(parts)
 
 
 def _statuses() -> list[Sequence[str]]:

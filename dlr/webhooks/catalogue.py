@@ -1,7 +1,7 @@
 """Every type of event: what it tells, and the type of its `data`.
 
 Owns this table, from which the API's document and docs/meanings.md are made. Where the events of a
-type are made, their data has these fields. Pure.
+type are made, their data has these fields. Pure. Must not make an event.
 """
 
 from __future__ import annotations
@@ -49,6 +49,21 @@ class RecipientData(msgspec.Struct, kw_only=True, omit_defaults=True):
     source: Literal["receipt", "keyword", "api"]
     evidence: str | None
     reason: Annotated[str | None, Meta(description="Of one that was pruned.")] = None
+
+
+class ClickData(msgspec.Struct, kw_only=True):
+    """One click on a short link of a message. A click that is classified anew has the next
+    `revision`.
+    """
+
+    message_id: str
+    link: Annotated[int, Meta(description="Which of the message's links, from 0 on.")]
+    click_class: Annotated[str, Meta(description="By whom, as the timeline says it.")] = (
+        msgspec.field(name="class")
+    )
+    reasons: Sequence[str]
+    human: bool
+    revision: int
 
 
 class BatchData(msgspec.Struct, kw_only=True):
@@ -137,7 +152,7 @@ EVENT_KINDS: Mapping[str, EventKind] = MappingProxyType(
         ),
         TEST: EventKind("Somebody tests the endpoint; told on request only.", TestData),
         BATCH: EventKind("Several events, of an endpoint with `batch_max`.", BatchedData),
-        "link.clicked": EventKind("A short link was opened."),
+        "link.clicked": EventKind("A short link was opened.", ClickData),
         "conversion.recorded": EventKind("A message led to what it was sent for."),
         "batch.completed": EventKind("Every message of a batch has ended."),
         "breaker.opened": EventKind("A route is left out because too much fails there."),

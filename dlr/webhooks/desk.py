@@ -143,8 +143,10 @@ async def replay(
     ids: IdSource,
     now: datetime,
 ) -> Replayed:
-    """Events of its log in [since, until) wait once more, each under its own id, behind what is
-    fresh and REPLAY_PER_SECOND a second; what waits already does not do so twice.
+    """Events of its log in [since, until) wait once more, each under its own id.
+
+    They wait behind what is fresh, REPLAY_PER_SECOND a second. What waits already does not do so
+    twice.
     """
     first = id_at(since) if cursor is None else cursor + 1
     rows = await connection.fetch(

@@ -1,6 +1,6 @@
 """What an endpoint's owner asks for, checked, and what comes of it.
 
-Owns these shapes, which the API and the desk share. Decides nothing.
+Owns these shapes, which the API and the desk share. Must not decide anything.
 """
 
 from __future__ import annotations

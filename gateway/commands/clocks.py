@@ -1,7 +1,8 @@
 """Whether this machine's clock agrees with others, for `smsgate doctor`.
 
 Owns the comparison with the database and with webhooks' receivers. A receiver refuses signatures
-that are more than five minutes from its own clock, so a minute is already worth a word.
+that are more than five minutes from its own clock, so a minute is already worth a word. Must
+not set a clock.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`smsgate webhooks list|test|replay`: an account's endpoints, through a running gateway's API.
 
-Owns what is printed. A replay goes on until all of it waits.
+Owns what is printed. A replay goes on until all of it waits. Must not touch the database.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Webhooks put together from the configuration.
 
-Owns what is handed to them: where they may go, clocks and chance. Starts nothing.
+Owns what is handed to them: where they may go, clocks and chance. Must not start anything.
 """
 
 from __future__ import annotations
