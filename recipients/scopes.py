@@ -8,7 +8,7 @@ again when a message is about to go. So a sender that joins a brand is covered, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 NO_BRANDS: Mapping[str, str] = MappingProxyType({})
@@ -22,11 +22,22 @@ def plain(address: str) -> str:
 class OptOutScopes:
     """Of every account. One that is not named covers all of its senders."""
 
-    def __init__(self, brands: Mapping[int, Mapping[str, str]] = MappingProxyType({})) -> None:
+    def __init__(
+        self,
+        brands: Mapping[int, Mapping[str, str]] = MappingProxyType({}),
+        senders: Mapping[int, Collection[str]] = MappingProxyType({}),
+    ) -> None:
         """For each account whose opt-outs are of some senders: the brand of each sender that has
-        one, in the plain form. A sender without one is by itself.
+        one, in the plain form. A sender without one is by itself. `senders`: the others that are
+        known, in the plain form.
         """
         self._brands = brands
+        self._senders = senders
+
+    def knows(self, account: int, destination: str) -> bool:
+        """Whether this number is written as a sender of the account is."""
+        texted = plain(destination)
+        return texted in self._brands.get(account, ()) or texted in self._senders.get(account, ())
 
     def of(self, account: int, destination: str) -> list[str] | None:
         """The senders that an opt-out by a text to this number is stored for; None: all."""

@@ -184,7 +184,7 @@ class OptOuts:
         by_key: dict[Key, InboundRow] = {}
         texted: dict[Key, set[str] | None] = {}  # the senders that were; None: all
         for row in rows:
-            senders = self.scopes.of(row.account, row.destination)
+            senders = self._senders(row)
             for category in self._categories(row):
                 key = (row.from_idx, row.account, category)
                 by_key[key] = row
@@ -210,6 +210,16 @@ class OptOuts:
         since = datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
         new = await suppression.add_new(connection, entries, since)
         return list({row.id: row for key, row in by_key.items() if key in new}.values())
+
+    def _senders(self, row: InboundRow) -> Sequence[str] | None:
+        """Those that this opt-out is of; None: all.
+
+        A carrier may write the number that was texted in another way than its sender is written.
+        Unless a message from it was answered, or the settings name it, the opt-out is of all.
+        """
+        account, texted = row.account, row.destination
+        known = row.answers is not None or self.scopes.knows(account, texted)
+        return self.scopes.of(account, texted) if known else None
 
     def _categories(self, row: InboundRow) -> set[int]:
         """What this opt-out ends; that of everything ends the others, too."""

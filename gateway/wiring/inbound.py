@@ -136,14 +136,17 @@ def opt_out_policy(settings: AccountSettings) -> OptOutPolicy:
 
 def opt_out_scopes(config: Config, accounts: Mapping[str, int]) -> OptOutScopes:
     """Whose messages an opt-out ends."""
-    scopes: dict[int, dict[str, str]] = {}
+    brands: dict[int, dict[str, str]] = {}
+    senders: dict[int, frozenset[str]] = {}
     for each in _accounts(config):
-        if each.opt_out_scope == "sender":
-            scopes[accounts[each.name]] = {}
-        elif each.opt_out_scope == "brand":
-            brands = brands_of((brand.name, brand.senders) for brand in each.brands)
-            scopes[accounts[each.name]] = brands
-    return OptOutScopes(scopes)
+        if each.opt_out_scope == "account":
+            continue
+        account = accounts[each.name]
+        senders[account] = frozenset(map(plain, each.senders))
+        brands[account] = {}
+        if each.opt_out_scope == "brand":
+            brands[account] = brands_of((brand.name, brand.senders) for brand in each.brands)
+    return OptOutScopes(brands, senders)
 
 
 class ConfirmationSender:

@@ -45,6 +45,14 @@ def test_k9_the_way_back_takes_back_what_the_opt_out_has_covered(texted: str, se
     assert SCOPES.of(OTHER, texted) is None
 
 
+def test_k9_a_sender_is_known_as_it_is_written() -> None:
+    scopes = OptOutScopes({ACCOUNT: {"100": "shop"}}, {ACCOUNT: {"200"}})
+    assert [scopes.knows(ACCOUNT, each) for each in ("100", "+200", "00100", "300")] == [
+        True, True, False, False,
+    ]  # fmt: skip
+    assert not scopes.knows(OTHER, "100")
+
+
 def test_k9_a_sender_is_of_one_brand() -> None:
     assert brands_of([("a", ["+100", "200"]), ("b", ["300"])]) == {
         "100": "a", "200": "a", "300": "b",

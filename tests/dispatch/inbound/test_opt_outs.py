@@ -299,6 +299,28 @@ async def test_k9_a_wider_opt_out_is_not_undone_by_a_narrower_way_back(inbound: 
     assert len(await suppressions(inbound)) == 1
 
 
+async def test_k9_an_opt_out_by_a_number_written_otherwise_is_of_all_senders(
+    inbound: Inbound,
+) -> None:
+    """A carrier leaves out the country code: nobody can say which brand was meant. Where a message
+    was answered, or the settings name the sender, it is known.
+    """
+    inbound.service.follow({}, BRANDED)
+    inbound.service.recorder.owners = SenderOwners([(ACCOUNT, ())])
+    unknown = "0690001"
+    assert await inbound.answers(texted("STOP", destination=unknown)) == [ESME_ROK]
+    assert await forbidden(inbound, SENDER, "10690003") == {SENDER, "10690003"}
+    assert await inbound.answers(texted("START", destination="77")) == [ESME_ROK]
+    assert await forbidden(inbound, SENDER, "10690003") == {SENDER, "10690003"}
+    assert await inbound.answers(texted("START", destination=unknown)) == [ESME_ROK]
+    assert await suppressions(inbound) == []
+    loose = "10690009"
+    sent = inbound.world.message(to=HANDSET, sender=loose, account=ACCOUNT)
+    await submitted(inbound, (sent, timedelta(minutes=1)))
+    assert await inbound.answers(texted("STOP", destination=loose)) == [ESME_ROK]
+    assert await forbidden(inbound, loose, SENDER) == {loose}
+
+
 async def test_k9_a_message_of_another_brand_goes_out_and_no_violation_is_seen(
     inbound: Inbound,
 ) -> None:
