@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import re
 import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,20 +27,27 @@ from smsgate_client import (
     Conflict,
     Connector,
     CustomTlv,
+    DeliveryState,
+    EndpointState,
     EventKind,
+    EventType,
     Forbidden,
     InvalidRequest,
     NewComplaint,
     NewConsent,
+    NewEndpoint,
     NewMessage,
     NewSuppression,
     NotFound,
     Policy,
     Reason,
+    Replay,
     SendWindow,
     Status,
     Unauthorized,
+    Webhooks,
 )
+from tests.dlr.webhooks.receiver import Receiver, receiving
 from tests.docs.pages import blocks
 from tests.integration.running import SMOOTH, create_key, gateway, write_config
 
@@ -49,8 +57,14 @@ README = Path(__file__).parents[2] / "clients" / "python" / "README.md"
 SCOPES = (
     "messages:send", "messages:read", "reports:read", "inbound:read", "suppressions:read",
     "suppressions:write", "numbers:read", "numbers:reveal", "consents:read", "consents:write",
-    "complaints:read", "complaints:write", "connectors:read", "admin",
+    "webhooks:read", "webhooks:write", "complaints:read", "complaints:write", "connectors:read",
+    "admin",
 )  # fmt: skip
+LOCAL = """
+[webhooks]
+allow_networks = ["127.0.0.0/8"]
+allow_http = true
+"""
 HANDSET = "+8613800001000"
 SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
@@ -67,12 +81,12 @@ class Carried:
 
 
 @asynccontextmanager
-async def carried(folder: Path, database_url: str) -> AsyncIterator[Carried]:
+async def carried(folder: Path, database_url: str, rest: str = "") -> AsyncIterator[Carried]:
     """A gateway, its carrier, and keys: one for everything, one for reading messages."""
     simulator = Simulator(parse_profile(SMOOTH, "smooth"), "127.0.0.1", 0)
     await simulator.start()
     try:
-        config = write_config(folder, database_url, simulator.port)
+        config = write_config(folder, database_url, simulator.port, rest=rest)
         async with gateway(config) as running:
             yield Carried(
                 api=running.api,
@@ -206,6 +220,70 @@ async def reports_and_connectors(client: AsyncClient) -> None:
     assert not (await client.connectors.pause("sim", paused=False)).paused
 
 
+async def test_what_an_endpoint_is_told_is_verified(folder: Path, database_url: str) -> None:
+    async with (
+        carried(folder, database_url, LOCAL) as found,
+        receiving() as receiver,
+        AsyncClient(found.api, found.key) as client,
+    ):
+        endpoint = await client.webhook_endpoints.create(
+            NewEndpoint(receiver.url, ["final"], batch_max=10, batch_wait_ms=200)
+        )
+        assert endpoint.secret is not None
+        assert (await client.webhook_endpoints.test(endpoint.id)).delivered
+        rotated = await client.webhook_endpoints.rotate(endpoint.id, overlap_seconds=3600)
+        assert len(rotated.keys) == 2
+        assert rotated.secret not in (None, endpoint.secret)
+        sent = await client.messages.send_batch([NewMessage(HANDSET, f"{n}") for n in range(4)])
+        ids = {item.id for item in sent.items}
+        for known in (endpoint.secret, rotated.secret):
+            assert known is not None
+            assert await told(receiver, Webhooks(known), ids) == {EventType.MESSAGE_DELIVERED}
+        await endpoint_as_it_stands(client, endpoint.id)
+
+
+async def told(receiver: Receiver, webhooks: Webhooks, ids: set[str | None]) -> set[EventType]:
+    """The types of what was told of these messages, once each was told of."""
+    count = 1  # the test came first
+    while True:
+        heard = await receiver.until(count)
+        events = [
+            event
+            for each in heard[1:]
+            for event in webhooks.verify(each.body, each.headers).events()
+        ]
+        assert all(event.id for event in events)
+        if {event.data["id"] for event in events} == ids:
+            return {event.type for event in events}
+        count = len(heard) + 1
+
+
+async def endpoint_as_it_stands(client: AsyncClient, endpoint_id: str) -> None:
+    hooks = client.webhook_endpoints
+    changed = await hooks.change(endpoint_id, events=["message.*"], ordered=True)
+    assert (changed.events, changed.ordered) == (("message.*",), True)
+    assert len((await hooks.retire(endpoint_id)).keys) == 1
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not [each async for each in hooks.deliveries(endpoint_id, state="delivered")]:
+            await asyncio.sleep(POLL_SECONDS)
+    (first, *_) = [each async for each in hooks.deliveries(endpoint_id, limit=1)]
+    assert (first.state, first.status) == (DeliveryState.DELIVERED, 204)
+    assert (await hooks.redeliver(endpoint_id, first.id)).id == first.id
+    since = datetime.now(UTC) - timedelta(hours=1)
+    replayed = await hooks.replay(endpoint_id, Replay(since, states=["skipped"]))
+    assert (replayed.events, replayed.next_cursor) == (0, None)
+    assert (await hooks.pause(endpoint_id)).state is EndpointState.PAUSED
+    assert (await hooks.enable(endpoint_id)).state is EndpointState.ACTIVE
+    assert (await hooks.disable(endpoint_id)).state is EndpointState.DISABLED
+    assert [each.id async for each in hooks.list()] == [endpoint_id]
+    await hooks.delete(endpoint_id)
+    with pytest.raises(NotFound):
+        await hooks.get(endpoint_id)
+    assert (await client.webhook_callbacks.rotate()).secret is not None
+    assert len((await client.webhook_callbacks.get()).keys) == 1
+    assert len((await client.webhook_callbacks.retire()).keys) == 1
+
+
 async def test_the_blocking_client_and_the_readme(
     folder: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,6 +300,7 @@ async def test_the_blocking_client_and_the_readme(
     assert any(line.endswith(" accepted") for line in more)
     assert any(line.startswith("Rate(numerator=") for line in more)
     assert any("('/to', 'number_invalid'), ('/text', 'text_empty')" in line for line in more)
+    assert any(re.fullmatch(r"whe_\w+ True", line) for line in more)
     assert more[-1] == "evt_1 message.sent {'sequence': 2}"
 
 

@@ -24,6 +24,8 @@ from smsgate_client.awaiting import (
     Numbers,
     Reports,
     Suppressions,
+    WebhookCallbacks,
+    WebhookEndpoints,
 )
 from smsgate_client.connection import MAY_PASS, connection, was_sent
 from smsgate_client.exchange import Done, Exchange, Wait
@@ -63,6 +65,8 @@ class AsyncClient:
         self.numbers = Numbers(self)
         self.reports = Reports(self)
         self.connectors = Connectors(self)
+        self.webhook_endpoints = WebhookEndpoints(self)
+        self.webhook_callbacks = WebhookCallbacks(self)
 
     async def __aenter__(self) -> Self:
         return self

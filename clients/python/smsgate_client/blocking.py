@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from smsgate_client import answers as a
 from smsgate_client import calls
+from smsgate_client import endpoints as e
 from smsgate_client import recipients as p
 from smsgate_client import reports as r
 from smsgate_client.calls import under
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from smsgate_client import filters as f
     from smsgate_client.calls import Call, Page
+    from smsgate_client.endpoints import NewEndpoint, Replay
     from smsgate_client.requests import NewComplaint, NewConsent, NewMessage, NewSuppression
     from smsgate_client.words import SuppressedCategory
 
@@ -210,3 +212,98 @@ class Connectors(Noun):
     def pause(self, name: str, *, paused: bool = True) -> a.Connector:
         """Give it nothing more; with False, go on. Needs the scope `admin`."""
         return self._client.run(calls.pause_connector(name, paused))
+
+
+class WebhookEndpoints(Noun):
+    """Where the account hears of its events."""
+
+    def list(self, **pages: Unpack[f.Pages]) -> Iterator[e.Endpoint]:
+        """Each, the oldest first."""
+        return self._client.each(calls.listed(under("webhook-endpoints"), e.Endpoint, **pages))
+
+    def create(self, new: NewEndpoint) -> e.NewEndpointKey:
+        """Tell events to a URL. Keep the secret: no other answer has it."""
+        return self._client.run(calls.new_endpoint(new))
+
+    def get(self, endpoint_id: str) -> e.Endpoint:
+        """One as it stands; raises NotFound."""
+        return self._client.run(calls.endpoint(endpoint_id))
+
+    def change(self, endpoint_id: str, **changes: Unpack[e.EndpointChanges]) -> e.Endpoint:
+        """Change what is given, and nothing else."""
+        return self._client.run(calls.change_endpoint(endpoint_id, changes))
+
+    def rotate(
+        self, endpoint_id: str, *, overlap_seconds: int | None = None, secret: str | None = None
+    ) -> e.NewEndpointKey:
+        """Sign with a new secret, and for a time with the old one, too."""
+        path = ("webhook-endpoints", endpoint_id)
+        return self._client.run(
+            calls.rotate(
+                *path, shape=e.NewEndpointKey, overlap_seconds=overlap_seconds, secret=secret
+            )
+        )
+
+    def retire(self, endpoint_id: str) -> e.Endpoint:
+        """Sign with the newest secret alone."""
+        return self._client.run(calls.endpoint_verb(endpoint_id, "retire"))
+
+    def test(self, endpoint_id: str) -> e.EndpointTest:
+        """Send a `webhook.test` now."""
+        return self._client.run(calls.test_endpoint(endpoint_id))
+
+    def pause(self, endpoint_id: str) -> e.Endpoint:
+        """Let events wait."""
+        return self._client.run(calls.endpoint_verb(endpoint_id, "pause"))
+
+    def disable(self, endpoint_id: str) -> e.Endpoint:
+        """Skip events; they can be replayed."""
+        return self._client.run(calls.endpoint_verb(endpoint_id, "disable"))
+
+    def enable(self, endpoint_id: str) -> e.Endpoint:
+        """Deliver again, after a test that succeeds; else raises ApiError."""
+        return self._client.run(calls.endpoint_verb(endpoint_id, "enable"))
+
+    def delete(self, endpoint_id: str) -> None:
+        """End it, with what waits for it."""
+        return self._client.run(calls.end_endpoint(endpoint_id))
+
+    def deliveries(
+        self, endpoint_id: str, **which: Unpack[f.DeliveryFilter]
+    ) -> Iterator[e.Delivery]:
+        """What became of what it was told, the latest first."""
+        path = under("webhook-endpoints", endpoint_id, "deliveries")
+        return self._client.each(calls.listed(path, e.Delivery, **which))
+
+    def redeliver(self, endpoint_id: str, delivery_id: str) -> e.Redelivered:
+        """Tell a delivery once more, now."""
+        return self._client.run(calls.redeliver(endpoint_id, delivery_id))
+
+    def replay(self, endpoint_id: str, wanted: Replay) -> e.Replayed:
+        """Tell events once more that were given up or skipped."""
+        return self._client.run(calls.replay(endpoint_id, wanted))
+
+
+class WebhookCallbacks(Noun):
+    """What signs the callbacks that messages name."""
+
+    def get(self) -> e.Callbacks:
+        """Whereto messages may name one, and the keys."""
+        return self._client.run(calls.get(under("webhook-callbacks"), e.Callbacks))
+
+    def rotate(
+        self, *, overlap_seconds: int | None = None, secret: str | None = None
+    ) -> e.NewCallbackKey:
+        """Sign with a new secret, and for a time with the old one, too."""
+        return self._client.run(
+            calls.rotate(
+                "webhook-callbacks",
+                shape=e.NewCallbackKey,
+                overlap_seconds=overlap_seconds,
+                secret=secret,
+            )
+        )
+
+    def retire(self) -> e.Callbacks:
+        """Sign with the newest secret alone."""
+        return self._client.run(calls.post(under("webhook-callbacks", "retire"), e.Callbacks))

@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from urllib.parse import quote
 
 from smsgate_client import answers as a
+from smsgate_client import endpoints as e
 from smsgate_client import recipients as p
 from smsgate_client import reports as r
 from smsgate_client.shapes import ShapeError, read, write, write_time
@@ -190,6 +191,49 @@ def number(asked: str) -> Call[p.Number]:
 
 def pause_connector(name: str, paused: bool) -> Call[a.Connector]:
     return patch(under("connectors", name), a.Connector, {"paused": paused})
+
+
+def new_endpoint(new: object) -> Call[e.NewEndpointKey]:
+    """Asked for twice there are two, each with a secret."""
+    return post(under("webhook-endpoints"), e.NewEndpointKey, new, repeatable=False)
+
+
+def change_endpoint(endpoint_id: str, changes: Mapping[str, object]) -> Call[e.Endpoint]:
+    """A change to None is said: it takes away what was there."""
+    body = json.dumps({name: write(value) for name, value in changes.items()}).encode()
+    return replace(endpoint(endpoint_id), method="PATCH", body=body)
+
+
+def endpoint(endpoint_id: str) -> Call[e.Endpoint]:
+    return get(under("webhook-endpoints", endpoint_id), e.Endpoint)
+
+
+def endpoint_verb(endpoint_id: str, verb: str) -> Call[e.Endpoint]:
+    return post(under("webhook-endpoints", endpoint_id, verb), e.Endpoint)
+
+
+def rotate(*path: str, shape: type[T], overlap_seconds: int | None, secret: str | None) -> Call[T]:
+    """The secret of an answer that is lost is known to nobody: it is not asked for again."""
+    body = {"overlap_seconds": overlap_seconds, "secret": secret}
+    wanted = {name: value for name, value in body.items() if value is not None}
+    return post(under(*path, "rotate"), shape, wanted, repeatable=False)
+
+
+def test_endpoint(endpoint_id: str) -> Call[e.EndpointTest]:
+    return post(under("webhook-endpoints", endpoint_id, "test"), e.EndpointTest)
+
+
+def end_endpoint(endpoint_id: str) -> Call[None]:
+    return Call(method="DELETE", path=under("webhook-endpoints", endpoint_id), read=lambda _: None)
+
+
+def redeliver(endpoint_id: str, delivery_id: str) -> Call[e.Redelivered]:
+    path = under("webhook-endpoints", endpoint_id, "deliveries", delivery_id, "redeliver")
+    return post(path, e.Redelivered, repeatable=False)
+
+
+def replay(endpoint_id: str, wanted: object) -> Call[e.Replayed]:
+    return post(under("webhook-endpoints", endpoint_id, "replay"), e.Replayed, wanted)
 
 
 def listed(path: str, shape: type[T], **query: object) -> Call[Page[T]]:

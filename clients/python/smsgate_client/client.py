@@ -24,6 +24,8 @@ from smsgate_client.blocking import (
     Numbers,
     Reports,
     Suppressions,
+    WebhookCallbacks,
+    WebhookEndpoints,
 )
 from smsgate_client.connection import MAY_PASS, connection, was_sent
 from smsgate_client.exchange import Done, Exchange, Wait
@@ -62,6 +64,8 @@ class Client:
         self.numbers = Numbers(self)
         self.reports = Reports(self)
         self.connectors = Connectors(self)
+        self.webhook_endpoints = WebhookEndpoints(self)
+        self.webhook_callbacks = WebhookCallbacks(self)
 
     def __enter__(self) -> Self:
         return self

@@ -11,6 +11,7 @@ from typing import TypedDict
 
 from smsgate_client.words import (
     ComplaintSource,
+    DeliveryState,
     ReplyClass,
     Status,
     SuppressedCategory,
@@ -72,6 +73,14 @@ class ComplaintFilter(Reveal, total=False):
     to: str
     source: ComplaintSource | str
     campaign: str
+
+
+class DeliveryFilter(Pages, total=False):
+    """Which attempts; with the state `waiting`, which deliveries."""
+
+    state: DeliveryState | str
+    type: str
+    since: datetime
 
 
 class Span(TypedDict, total=False):

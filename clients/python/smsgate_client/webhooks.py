@@ -16,6 +16,7 @@ from datetime import datetime
 
 from smsgate_client.problems import WebhookInvalid
 from smsgate_client.shapes import ShapeError, read
+from smsgate_client.words import EventType
 
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 PREFIX = "whsec_"
@@ -23,7 +24,6 @@ SCHEME = "v1"
 TOLERANCE_SECONDS = 300
 KEY_OCTETS_MIN = 16
 DIGITS_MAX = 12
-BATCH = "events.batch"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,14 +33,14 @@ class WebhookEvent:
     A message's events have a `sequence` in `data`: what is below the one you know is old news.
     """
 
-    type: str
+    type: EventType
     timestamp: datetime
     data: Mapping[str, object]
     id: str = ""
 
     def events(self) -> Iterator[WebhookEvent]:
         """Itself, or each of the events that were delivered together."""
-        if self.type != BATCH:
+        if self.type is not EventType.EVENTS_BATCH:
             yield self
             return
         inner = self.data.get("events")

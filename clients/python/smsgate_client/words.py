@@ -198,3 +198,65 @@ class Weekday(Word):
     FRI = "fri"
     SAT = "sat"
     SUN = "sun"
+
+
+class Numbers(Word):
+    """How a webhook shows numbers; `full` takes a key with the scope `numbers:reveal`."""
+
+    MASKED = "masked"
+    FULL = "full"
+
+
+class Signing(Word):
+    """What signs a webhook. This client verifies `hmac`; Ed25519 is verified by other libraries."""
+
+    HMAC = "hmac"
+    ED25519 = "ed25519"
+
+
+class EndpointState(Word):
+    """Whether a webhook endpoint is told of events."""
+
+    ACTIVE = "active"
+    FAILING = "failing"
+    PAUSED = "paused"
+    DISABLED = "disabled"
+
+
+class DeliveryState(Word):
+    """What became of a delivery, or of one attempt at it."""
+
+    WAITING = "waiting"
+    RETRYING = "retrying"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    EXHAUSTED = "exhausted"
+    SKIPPED = "skipped"
+
+
+class EventType(Word):
+    """What a webhook tells of."""
+
+    MESSAGE_UNCONFIRMED = "message.unconfirmed"
+    MESSAGE_SENT = "message.sent"
+    MESSAGE_FAILED = "message.failed"
+    MESSAGE_UNKNOWN = "message.unknown"
+    MESSAGE_EXPIRED = "message.expired"
+    MESSAGE_REJECTED = "message.rejected"
+    MESSAGE_UNDELIVERED = "message.undelivered"
+    MESSAGE_DELIVERED = "message.delivered"
+    MESSAGE_SUPPRESSED = "message.suppressed"
+    MESSAGE_CAPPED = "message.capped"
+    MESSAGE_CANCELED = "message.canceled"
+    MESSAGE_RECEIVED = "message.received"
+    RECIPIENT_OPTED_OUT = "recipient.opted_out"
+    RECIPIENT_OPTED_IN = "recipient.opted_in"
+    RECIPIENT_PRUNED = "recipient.pruned"
+    BATCH_PAUSED = "batch.paused"
+    CONNECTOR_DOWN = "connector.down"
+    CONNECTOR_UP = "connector.up"
+    ENDPOINT_FAILING = "endpoint.failing"
+    ENDPOINT_DISABLED = "endpoint.disabled"
+    LINK_CLICKED = "link.clicked"
+    WEBHOOK_TEST = "webhook.test"
+    EVENTS_BATCH = "events.batch"
