@@ -12,6 +12,7 @@ from dlr.webhooks.changes import Change, decode
 from dlr.webhooks.endpoints import Endpoint, SecretBox
 from storage.keys import NumberKeys
 from storage.pool import Connection
+from tests.dlr.webhooks.documented import check
 
 BOX = SecretBox(NumberKeys(bytes(range(64))))
 
@@ -34,10 +35,12 @@ async def told_messages(connection: Connection) -> list[Change]:
 async def told_others(
     connection: Connection,
 ) -> list[tuple[str, int, bytes | None, dict[str, Any]]]:
-    """(type, account, sealed number, data) of each."""
+    """(type, account, sealed number, data) of each, all of them as documented."""
     rows = await connection.fetch("SELECT changes FROM webhook_change ORDER BY id")
-    return [
-        (each.type, each.account, each.number, msgspec.json.decode(each.data))
-        for row in rows
-        for each in decode(row["changes"]).others
-    ]
+    found = []
+    for each in (other for row in rows for other in decode(row["changes"]).others):
+        data = msgspec.json.decode(each.data)
+        number = {} if each.number is None else {each.number_field: None}
+        check({"type": each.type, "data": number | data})
+        found.append((each.type, each.account, each.number, data))
+    return found

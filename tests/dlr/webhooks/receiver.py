@@ -13,6 +13,7 @@ import msgspec
 from aiohttp import web
 from standardwebhooks import Webhook
 
+from tests.dlr.webhooks.documented import check
 from tests.dlr.webhooks.world import KEY
 from tests.smpp.recording import Watched
 
@@ -32,6 +33,7 @@ class Heard:
     @property
     def told(self) -> dict[str, Any]:
         decoded: dict[str, Any] = msgspec.json.decode(self.body)
+        check(decoded)
         return decoded
 
     def verify(self, key: str = KEY) -> None:
