@@ -235,7 +235,7 @@ class DeliveryState(Word):
 
 
 class EventType(Word):
-    """What a webhook tells of."""
+    """What a webhook tells of; some are named and not told yet."""
 
     MESSAGE_UNCONFIRMED = "message.unconfirmed"
     MESSAGE_SENT = "message.sent"
@@ -252,11 +252,15 @@ class EventType(Word):
     RECIPIENT_OPTED_OUT = "recipient.opted_out"
     RECIPIENT_OPTED_IN = "recipient.opted_in"
     RECIPIENT_PRUNED = "recipient.pruned"
+    BATCH_COMPLETED = "batch.completed"
     BATCH_PAUSED = "batch.paused"
+    BREAKER_OPENED = "breaker.opened"
+    BREAKER_CLOSED = "breaker.closed"
     CONNECTOR_DOWN = "connector.down"
     CONNECTOR_UP = "connector.up"
     ENDPOINT_FAILING = "endpoint.failing"
     ENDPOINT_DISABLED = "endpoint.disabled"
     LINK_CLICKED = "link.clicked"
+    CONVERSION_RECORDED = "conversion.recorded"
     WEBHOOK_TEST = "webhook.test"
     EVENTS_BATCH = "events.batch"
