@@ -125,6 +125,7 @@ class Gateway:
         )
         webhooks.build(rooms)
         rooms.connector_watch = webhooks.connector_watch(rooms)
+        rooms.completion = webhooks.batch_completion(rooms)
         dispatching.build(rooms, time.monotonic)
         maintaining.build(rooms, take_over=self._recover, lost=self._lost)
         self._started.append("inbound")
@@ -213,6 +214,7 @@ class Gateway:
             connectors.start(dispatches[numbers[settings.name]], settings)
         rooms.sandbox.start(dispatches)
         rooms.connector_watch.start()
+        rooms.completion.start()
 
     async def _listen(self) -> None:
         rooms = self.rooms
@@ -254,6 +256,7 @@ class Gateway:
     async def _stop_sending(self) -> None:
         rooms = self.rooms
         await self.reloader.stop()
+        await rooms.completion.stop()
         await rooms.connector_watch.stop()  # what goes down from here on was taken down
         await rooms.accepter.close()
         await rooms.idempotency.close()

@@ -30,6 +30,7 @@ from messages.accept.accepter import MessageAccepter
 from messages.accept.idempotency import Idempotency
 from messages.accept.pacing import Pacing
 from messages.accept.shedding import SheddingAccepter
+from messages.control.completion import BatchCompletion
 from messages.control.service import Control
 from messages.models import AccountPolicy
 from messages.rules.rules import Rules
@@ -91,6 +92,7 @@ class Rooms:
     shedding: SheddingAccepter = field(init=False)
     webhooks: Webhooks = field(init=False)
     connector_watch: ConnectorWatch = field(init=False)
+    completion: BatchCompletion = field(init=False)
     links: LinkService = field(init=False)
     links_listener: Listener = field(init=False)
     parked: ParkedReceipts = field(init=False)

@@ -193,7 +193,9 @@ class FanOut:
         callback = callback_of(row["callback"])
         if callback is not None and events.wants(callback.events, event.type, final=final):
             origin = await self._origin(connection, row["account"], callback)
-            if origin is not None:
+            if origin is None:
+                self.skipped += 1  # the account has callbacks to too many places
+            else:
                 tellings.append(Telling(origin, callback.url))
         return tellings
 

@@ -23,6 +23,7 @@ from dlr.webhooks.service import Webhooks
 from dlr.webhooks.worker import Clocks
 from gateway.config.webhook_settings import WebhookSettings
 from messages.accept.callbacks import CallbackFields
+from messages.control.completion import KIND, BatchCompletion
 from shortlinks.classify import ClickClass
 from shortlinks.clicks import Row, Told
 from smpp.tls import TlsError
@@ -78,6 +79,17 @@ def callback_fields(rooms: Rooms) -> CallbackFields:
     return CallbackFields(
         lambda account: account in secrets.callback_secrets,
         address_policy(rooms.config.webhooks),
+    )
+
+
+def batch_completion(rooms: Rooms) -> BatchCompletion:
+    """Tells of batches that have ended; not started."""
+    return BatchCompletion(
+        rooms.database.dedicated("batch-completion"),
+        wanted=lambda: rooms.webhooks.subscriptions.wants(KIND),
+        ids=rooms.ids,
+        wall_ms=rooms.clock.wall_ms,
+        ended=rooms.task_ended,
     )
 
 
