@@ -76,6 +76,13 @@ class BatchData(msgspec.Struct, kw_only=True):
     reason: str
 
 
+class EndedBatchData(msgspec.Struct, kw_only=True):
+    """A batch of which nothing waits. `counts`: its messages by outcome."""
+
+    id: str
+    counts: dict[str, int]
+
+
 class ConnectorData(msgspec.Struct, kw_only=True):
     """A connector of the gateway, told to every account that asks."""
 
@@ -154,7 +161,9 @@ EVENT_KINDS: Mapping[str, EventKind] = MappingProxyType(
         BATCH: EventKind("Several events, of an endpoint with `batch_max`.", BatchedData),
         "link.clicked": EventKind("A short link was opened.", ClickData),
         "conversion.recorded": EventKind("A message led to what it was sent for."),
-        "batch.completed": EventKind("Every message of a batch has ended."),
+        "batch.completed": EventKind(
+            "Every message of a batch has ended, within 6 days.", EndedBatchData
+        ),
         "breaker.opened": EventKind("A route is left out because too much fails there."),
         "breaker.closed": EventKind("A route is used again."),
     }
