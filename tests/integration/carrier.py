@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gateway.rehearsal.client import PATIENCE_SECONDS
@@ -84,6 +84,14 @@ class Carrier:
 
     async def submitted(self, number: int) -> None:
         await self.until(lambda: len(self.submits) >= number)
+
+    async def deliver_again(self, submits: Sequence[Submit]) -> None:
+        """As a carrier does with receipts that nobody acknowledged, on the next session."""
+        await self.until(lambda: self.sessions > 1)
+        for submit in submits:
+            if submit.answered and self.live is not None:
+                submit.session = self.live
+                submit.receipt()
 
     def cut(self) -> None:
         """Cut every connection."""

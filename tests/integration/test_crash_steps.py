@@ -203,7 +203,7 @@ async def test_e48_kill_9_at_each_step(
         unanswered = list(smsc.submits)
         smsc.react = deliver_and_confirm
         async with gateway(write_config(folder, database_url, smsc.port, rest=rest)) as life:
-            await _deliver_again(smsc, unanswered)
+            await smsc.deliver_again(unanswered)
             await wait_until_settled(life)
             await _audit(life, smsc, expected, answered)
             if expected.capped:
@@ -240,15 +240,6 @@ async def _send(life: Running) -> dict[str, str]:
         item["id"]: str(body["to"]).removeprefix("+")
         for body, item in zip(BODIES, items, strict=True)
     }
-
-
-async def _deliver_again(smsc: Carrier, submits: list[Submit]) -> None:
-    """As a carrier does with receipts that nobody acknowledged, on the next session."""
-    await smsc.until(lambda: smsc.sessions > 1)
-    for submit in submits:
-        if submit.answered and smsc.live is not None:
-            submit.session = smsc.live
-            submit.receipt()
 
 
 async def _audit(

@@ -152,8 +152,10 @@ async def test_kill_9_at_each_step_from_a_change_to_its_attempt(
                 await killed.wait()
             await life.child.process.wait()
         receiver.answer = good
+        submitted = list(smsc.submits)
         config = write_config(folder, database_url, smsc.port, rest=OPEN)
         async with gateway(config) as life:
+            await smsc.deliver_again(submitted)
             told = await all_told(receiver, {item["id"] for item in items})
             await _drained(life, connection)
     assert all(len(ids) == 1 for ids in told.values())
