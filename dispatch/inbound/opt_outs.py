@@ -63,7 +63,7 @@ class Confirmation(msgspec.Struct, frozen=True):
 
 
 class Applied(msgspec.Struct):
-    """What changed. `replies`: inbound id -> the text owed, for who was not opted out before."""
+    """What changed. `replies`: inbound id -> the text owed, or "" where none is."""
 
     replies: Mapping[int, str] = msgspec.field(default_factory=dict)
     opted_in: int = 0
@@ -126,9 +126,9 @@ class OptOuts:
         if not last:
             return Applied()
         asked = list(last.values())
-        added = await self._opt_out(
-            connection, [row for row in asked if row.reply.kind is ReplyClass.OPT_OUT]
-        )
+        out = [row for row in asked if row.reply.kind is ReplyClass.OPT_OUT]
+        known = await self._out_already(connection, out)
+        added = await self._opt_out(connection, out)
         removed = await self._opt_in(
             connection, [row for row in asked if row.reply.kind is ReplyClass.OPT_IN], others
         )
@@ -141,7 +141,8 @@ class OptOuts:
         )
         ended = [(row, category) for row in added for category in sorted(self._categories(row))]
         await tell(connection, told.opted_out(ended) + told.opted_in(asked, removed), self._ids)
-        return Applied({row.id: self._of(row).reply for row in added}, len(removed))
+        replies = {row.id: "" if row.id in known else self._of(row).reply for row in added}
+        return Applied(replies, len(removed))
 
     def committed(
         self, received: Sequence[Received], rows: Sequence[InboundRow], applied: Applied
@@ -177,6 +178,27 @@ class OptOuts:
         if len(self._helped) > HELPED_MAX:
             self._helped.popitem(last=False)
         return text, "help"
+
+    async def _out_already(self, connection: Connection, rows: Sequence[InboundRow]) -> set[int]:
+        """Whose opt-out says no more than a wider one that stands: it is not confirmed again."""
+        if not rows:
+            return set()
+        found = await suppression.look_up(connection, [row.from_idx for row in rows])
+        return {
+            row.id
+            for row in rows
+            if all(
+                found.reason(
+                    row.from_idx,
+                    row.account,
+                    category,
+                    sender=row.destination,
+                    covers=self.scopes.covers,
+                )
+                == Reason.OPTED_OUT
+                for category in self._categories(row)
+            )
+        }
 
     async def _opt_out(
         self, connection: Connection, rows: Sequence[InboundRow]

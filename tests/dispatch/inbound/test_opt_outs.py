@@ -227,6 +227,12 @@ async def test_k5_words_of_a_category_opt_out_of_it_and_of_nothing_else(
             assert await inbound.answers(texted(text)) == [ESME_ROK]
             assert {entry[2] for entry in await suppressions(inbound)} == expected
         assert len(owed) == 3  # one for each that changed something
+        await inbound.world.connection.execute(
+            "DELETE FROM suppression WHERE category <> $1", EVERY_CATEGORY
+        )
+        assert await inbound.answers(texted("STOP")) == [ESME_ROK]
+        assert len(await suppressions(inbound)) == 2
+        assert len(owed) == 3  # the wider one stood
         assert await inbound.answers(texted("START")) == [ESME_ROK]
         assert await suppressions(inbound) == []
 
