@@ -12,6 +12,7 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
+from dlr.webhooks.callbacks import Callback
 from messages.reading.listing import MessageFilter, list_messages
 from messages.reading.timeline import (
     MessageRecord,
@@ -90,6 +91,7 @@ class Messages:
             campaign_id=record.campaign_id,
             variant=record.variant,
             tags=tuple(record.tags),
+            callback=record.callback,
             created_at=record.created_at,
             updated_at=record.updated_at,
             send_at=record.send_at,
@@ -121,6 +123,7 @@ class MessageView(msgspec.Struct, kw_only=True):
     campaign_id: str | None = None
     variant: str | None = None
     tags: tuple[str, ...] = ()
+    callback: Callback | None = None
     created_at: datetime
     updated_at: datetime | None = None
     send_at: datetime | None = None

@@ -16,6 +16,7 @@ from dispatch.holds import Hold
 from dlr.reasons import Reason
 from dlr.receipt_times import plausible
 from dlr.status import Status
+from dlr.webhooks.callbacks import Callback, callback_of
 from messages.reading.statuses import Standing, code_of, of_parts, waiting
 from shortlinks.report import MessageClick, clicks_of_message
 from storage import events, sql
@@ -92,6 +93,7 @@ class MessageRecord(msgspec.Struct, frozen=True):
     campaign_id: str | None
     variant: str | None
     tags: Sequence[str]
+    callback: Callback | None
     send_at: datetime | None
     expires_at: datetime | None
     attempt: int
@@ -179,6 +181,7 @@ def _record(
         campaign_id=row["campaign_id"],
         variant=row["variant"],
         tags=row["tags"] or (),
+        callback=callback_of(row["callback"]),
         send_at=_instant(row["send_at"]),
         expires_at=row["expires_at"],
         attempt=row["attempt"] or 0,

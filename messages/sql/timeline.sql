@@ -1,7 +1,7 @@
 -- name: messages
 -- Messages of one account, each with its place in the outbox if it has one and whether an intent names it.
 SELECT m.id, m.account, m.category, m.connector, m.data_coding, m.parts, m.sender, m.to_enc, m.text, m.client_ref,
-       m.batch_id, m.campaign_id, m.variant, m.tags, m.expires_at, (m.options ->> 'send_at')::bigint AS send_at,
+       m.batch_id, m.campaign_id, m.variant, m.tags, m.callback, m.expires_at, (m.options ->> 'send_at')::bigint AS send_at,
        o.id IS NOT NULL AS waiting, o.attempt, o.not_before, b.state AS batch_state, b.changed_at, o.in_doubt,
        CASE WHEN o.not_before > now() THEN o.hold END AS hold,
        CASE WHEN o.not_before <= now() THEN o.not_before END AS released_at,

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
+from dlr.webhooks.callbacks import Callback
 from messages.models import FieldError, Prepared, Refused, Verdict
 from messages.reading.reader import MessageView
 from messages.reading.timeline import TimelineEvent
@@ -77,6 +78,14 @@ class BatchAnswer(msgspec.Struct):
     items: list[BatchItem]
 
 
+class CallbackResource(msgspec.Struct):
+    """Where else this message's changes are told, as it was asked for."""
+
+    url: str
+    events: tuple[str, ...]
+    data: object
+
+
 class MessageResource(msgspec.Struct, kw_only=True):
     """A message as it stands. Absent values are null. `reason` is why it ended, or the rule that
     holds it, until `held_until` unless somebody has to free it. `updated_at` is when anything last
@@ -107,6 +116,7 @@ class MessageResource(msgspec.Struct, kw_only=True):
     campaign_id: str | None
     variant: str | None
     tags: tuple[str, ...]
+    callback: CallbackResource | UnsetType = UNSET
     created_at: datetime
     updated_at: datetime | None
     send_at: datetime | None
@@ -175,6 +185,10 @@ def batch_item(index: int, outcome: Verdict | Refused, checked: Prepared | Refus
     return BatchItem(index, error=ItemError(outcome.code, outcome.detail, outcome.errors))
 
 
+def _callback(callback: Callback) -> CallbackResource:
+    return CallbackResource(callback.url, callback.events, callback.data)
+
+
 def category_name(category: int) -> str:
     """The name of a category in the API."""
     return _LABELS[category]
@@ -212,6 +226,7 @@ def resource(view: MessageView) -> MessageResource:
         campaign_id=view.campaign_id,
         variant=view.variant,
         tags=view.tags,
+        callback=UNSET if view.callback is None else _callback(view.callback),
         created_at=view.created_at,
         updated_at=view.updated_at,
         send_at=view.send_at,

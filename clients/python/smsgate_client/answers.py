@@ -85,6 +85,15 @@ class SentBatch:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NamedCallback:
+    """Where else the changes of a message are told, as it was asked for."""
+
+    url: str
+    events: tuple[str, ...]
+    data: object
+
+
+@dataclass(frozen=True, kw_only=True)
 class Message:
     """A message as it stands."""
 
@@ -110,6 +119,7 @@ class Message:
     campaign_id: str | None
     variant: str | None
     tags: tuple[str, ...]
+    callback: NamedCallback | None = None
     created_at: datetime
     updated_at: datetime | None
     send_at: datetime | None
