@@ -24,6 +24,7 @@ from rich.table import Table
 
 from dlr.report import OUTCOMES
 from gateway.demo.application import Clicked, Sending, Waits
+from gateway.demo.receiver import Told
 from gateway.rehearsal.client import Figures
 from gateway.rehearsal.judge import Judgement
 
@@ -136,6 +137,14 @@ def ledger_lines(judgement: Judgement, clicked: Clicked) -> list[str]:
         f"simulator's ledger: {judgement.submits} submit_sm, {judgement.accepted} accepted, "
         f"{judgement.refused} refused, {judgement.repeats} repeated",
         f"{clicked.redirects} links were clicked like a phone would",
+    ]
+
+
+def told_lines(told: Told) -> list[str]:
+    """What the webhooks told."""
+    return [
+        f"webhooks: {len(told.events)} events in {told.requests} requests, "
+        f"{told.delivered} delivered; every signature verified"
     ]
 
 

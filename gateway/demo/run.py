@@ -1,8 +1,8 @@
 """The demo from start to report.
 
-Owns the order: simulator, gateway, key, messages, clicks, report, and taking it all down. Must not
-talk to the gateway but over HTTP, as an application would. The simulator's ledger is the judge of
-what was really sent.
+Owns the order: simulator, gateway, key, webhooks, messages, clicks, report, and the end of all.
+Must not talk to the gateway but over HTTP, as an application would. The simulator's ledger is the
+judge of what was really sent.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ from gateway.demo.printing import (
     sending_progress,
     speed_lines,
     timeline_table,
+    told_lines,
 )
+from gateway.demo.receiver import SETTINGS, Told, receiving
 from gateway.demo.texts import requests
 from gateway.rehearsal.client import Client, Figures
 from gateway.rehearsal.configuration import Configuration, Connector
@@ -38,6 +40,7 @@ from gateway.rehearsal.processes import RehearsalError
 from gateway.rehearsal.running import Running, gateway
 from gateway.rehearsal.simulator import Simulator, simulator
 
+SCOPES = ("messages:send", "messages:read", "reports:read", "webhooks:write")
 BATCH_MESSAGES = 500
 BATCHES_AT_ONCE = 2
 CLICKS_MAX = 60
@@ -45,6 +48,8 @@ TIMELINES_MAX = 250  # messages whose timelines are read for the latency table
 SETTLE_SECONDS = 2.5  # longer than the slowest receipt: what has not come by then never will
 CLICK_SECONDS_MAX = 10.0
 SETTLE_SECONDS_MAX = 120.0
+TOLD_SECONDS_MAX = 15.0
+NOT_ENDED = frozenset({"pending", "unconfirmed"})
 POLL_SECONDS = 0.25
 
 _PROFILE = """\
@@ -80,12 +85,13 @@ async def demo(messages: int, data_dir: Path, *, once: bool, console: Console) -
     console.print("smsgate demo: starting PostgreSQL, an SMSC simulator and the gateway …")
     async with (
         simulator(data_dir, _PROFILE, ledger_file=ledger) as carrier,
-        gateway(_config(data_dir, carrier), named=f"demo-{run}") as running,
+        gateway(_config(data_dir, carrier), named=f"demo-{run}", scopes=SCOPES) as running,
+        receiving(running) as told,
     ):
         console.print(f"API {running.api}   short links {running.links}", soft_wrap=True)
         sending = await _send(running, messages, f"demo-{run}", console)
         clicked = await click(running, sending, CLICKS_MAX)
-        await _report(running, sending, clicked, carrier.judgement(), console)
+        await _report(running, sending, clicked, told, carrier.judgement(), console)
         if not once:
             await _stay(console, running)
     console.print(
@@ -95,7 +101,8 @@ async def demo(messages: int, data_dir: Path, *, once: bool, console: Console) -
 
 def _config(data_dir: Path, carrier: Simulator) -> Path:
     connector = Connector("simulator", carrier.port, _CONNECTOR)
-    return Configuration(data_dir=data_dir, connectors=[connector]).write(data_dir / "smsgate.toml")
+    configuration = Configuration(data_dir=data_dir, connectors=[connector], more=SETTINGS)
+    return configuration.write(data_dir / "smsgate.toml")
 
 
 async def _send(client: Client, messages: int, campaign: str, console: Console) -> Sending:
@@ -155,6 +162,7 @@ async def _report(
     client: Client,
     sending: Sending,
     clicked: Clicked,
+    told: Told,
     judgement: Judgement,
     console: Console,
 ) -> None:
@@ -163,6 +171,7 @@ async def _report(
     categories = await of_campaign(client, "delivery", sending.campaign, "category")
     reasons = await of_campaign(client, "delivery", sending.campaign, "reason")
     funnel = await _clicks_counted(client, sending, clicked)
+    await _all_told(told, total)
     console.print(outcome_table(categories, total))
     console.print(reason_table(reasons))
     lines = [
@@ -172,6 +181,7 @@ async def _report(
         *speed_lines(sending),
         "",
         *ledger_lines(judgement, clicked),
+        *told_lines(told),
     ]
     console.print("\n".join(lines), highlight=False)
     sample = sending.accepted[:: max(1, len(sending.accepted) // TIMELINES_MAX)]
@@ -195,6 +205,18 @@ async def _clicks_counted(client: Client, sending: Sending, clicked: Clicked) ->
                 f"{clicked.redirects} clicks, but the report counts {funnel.counts}"
             )
         await asyncio.sleep(POLL_SECONDS)
+
+
+async def _all_told(told: Told, total: Figures) -> None:
+    """Wait until a webhook has told of every message that has ended."""
+    ended = sum(total.counts[name] for name in OUTCOMES if name not in NOT_ENDED)
+    deadline = time.perf_counter() + TOLD_SECONDS_MAX
+    while len(told.final) < ended:
+        if time.perf_counter() > deadline:
+            raise RehearsalError(f"{ended} messages ended, webhooks told of {len(told.final)}")
+        await asyncio.sleep(POLL_SECONDS)
+    if told.forged:
+        raise RehearsalError(f"{told.forged} webhooks had a wrong signature")
 
 
 def _check(sending: Sending, total: Figures, judgement: Judgement) -> None:
