@@ -23,7 +23,9 @@ from gateway.demo.printing import (
     reason_table,
     speed_lines,
     timeline_table,
+    told_lines,
 )
+from gateway.demo.receiver import Told
 from gateway.rehearsal.client import Figures
 from gateway.rehearsal.judge import Judgement
 
@@ -78,6 +80,7 @@ def test_o5_what_else_is_printed_fits_too() -> None:
         *rate_lines(figures().rates, SHOWN_RATES),
         *speed_lines(sending),
         *ledger_lines(Judgement(MOST, MOST - 9, 9, 0), Clicked(60)),
+        *told_lines(Told(requests=MOST)),
         *printed(reason_table([figures(reason="handset_unreachable")])),
         *printed(latency_table(sending, waits)),
         *printed(timeline_table([event], "One message: msg_0apc9kejm0014")),
