@@ -18,6 +18,7 @@ from dispatch.outbox.without_wire import row_without_wire
 from dlr.ledger import insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status
+from dlr.webhooks.changes import tell_rows
 from recipients.scopes import WHOLE
 from storage import sql
 from storage.ids import IdSource, id_at
@@ -73,19 +74,18 @@ class Withdrawal:
         if not wanted:
             return
         gone = await connection.fetch(_SQL["outbox_withdraw"], sorted(wanted))
-        await insert_submissions(
-            connection,
-            [
-                row_without_wire(
-                    row,
-                    self._ids,
-                    Status.SUPPRESSED,
-                    reason=Reason.OPTED_OUT,
-                    error="opted out while waiting",
-                )
-                for row in gone
-            ],
-        )
+        ended = [
+            row_without_wire(
+                row,
+                self._ids,
+                Status.SUPPRESSED,
+                reason=Reason.OPTED_OUT,
+                error="opted out while waiting",
+            )
+            for row in gone
+        ]
+        await insert_submissions(connection, ended)
+        await tell_rows(connection, ended, self._ids)
         self.withdrawn += len(gone)
 
 

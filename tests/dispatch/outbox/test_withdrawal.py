@@ -15,6 +15,7 @@ from dlr.status import Status
 from recipients.scopes import OptOutScopes
 from storage.categories import Category
 from storage.suppression import EVERY_ACCOUNT, EVERY_CATEGORY, Suppression, add
+from tests.dispatch.told import somebody_asks, told_messages
 from tests.dispatch.world import CONNECTOR, VAULT, World, running
 
 ACCOUNT = 3
@@ -129,3 +130,13 @@ async def test_k10_many_opt_outs_at_once_are_swept_in_batches(
     await opted_out(world, numbers[0], reason=Reason.NUMBER_UNKNOWN)
     sizes = [len(await turn(world, withdrawal)) for _ in range(4)]
     assert sizes == [6, 11, 14, 14]  # each sweep begins with the last entry of the one before
+
+
+async def test_webhooks_hear_of_it(world: World) -> None:
+    await somebody_asks(world.connection, "message.suppressed", account=ACCOUNT)
+    withdrawal, waits = sweep(world), message(world)
+    await world.store([waits], owner=0)
+    await opted_out(world)
+    assert await turn(world, withdrawal) == {waits.id}
+    told = await told_messages(world.connection)
+    assert [(each.message, each.status) for each in told] == [(waits.id, Status.SUPPRESSED)]
