@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from smsgate_client import AsyncClient, Client, awaiting, blocking
+from smsgate_client import (
+    AsyncClient,
+    Client,
+    NewComplaint,
+    NewConsent,
+    NewEndpoint,
+    NewMessage,
+    NewSuppression,
+    Replay,
+    awaiting,
+    blocking,
+)
+from smsgate_client.calls import Call, send
+from smsgate_client.connection import connection
+from smsgate_client.exchange import Exchange
+from smsgate_client.retries import RetryPolicy
+from tests.clients.test_described import Recorder
 
 NOUNS = [name for name, each in vars(blocking).items() if name in vars(awaiting)
          if inspect.isclass(each) and each.__module__ == blocking.__name__
@@ -40,6 +59,44 @@ def methods(module: object, noun: str) -> Iterator[object]:
     return (each for name, each in of_class.items() if not name.startswith("_"))
 
 
+@pytest.mark.parametrize("noun", NOUNS)
+async def test_each_noun_asks_the_same(noun: str) -> None:
+    one, other = Recorder(), AwaitedRecorder()
+    for name, method in vars(getattr(blocking, noun)).items():
+        if name.startswith("_"):
+            continue
+        given = [
+            GIVEN.get((noun, each.name)) or GIVEN[each.name]
+            for each in list(inspect.signature(method).parameters.values())[1:]
+            if each.kind is each.POSITIONAL_OR_KEYWORD
+        ]
+        method(getattr(blocking, noun)(one), *given)
+        asked = getattr(getattr(awaiting, noun)(other), name)(*given)
+        if isinstance(asked, Awaitable):
+            await asked
+        assert replace(one.asked[-1], **ALIKE) == replace(other.asked[-1], **ALIKE), name
+    assert len(one.asked) == len(other.asked) > 0
+
+
+class AwaitedRecorder(Recorder):
+    async def run(self, call: Call[Any]) -> Any:
+        self.asked.append(call)
+
+
+# What two calls of one operation differ in.
+ALIKE: dict[str, Any] = {"idempotency_key": None, "read": None}
+NEW = NewMessage("+8613812345678", "Hello")
+GIVEN: dict[Any, Any] = {
+    "message": NEW, "messages": [NEW], "message_id": "m", "batch_id": "b", "endpoint_id": "w",
+    "delivery_id": "d", "number": "n", "name": "c", "rate": "5/s",
+    "wanted": Replay(datetime(2026, 11, 29, tzinfo=UTC)),
+    ("Suppressions", "new"): [NewSuppression("n")],
+    ("Consents", "new"): NewConsent("n", "granted", "form"),
+    ("Complaints", "new"): NewComplaint("1", "carrier"),
+    ("WebhookEndpoints", "new"): NewEndpoint("u", ["final"]),
+}  # fmt: skip
+
+
 async def test_each_client_has_each_noun() -> None:
     with Client("http://x.example", "sk_x") as client:
         async with AsyncClient("http://x.example", "sk_x") as other:
@@ -67,3 +124,10 @@ def test_a_key_is_in_no_text_about_a_client() -> None:
     with Client("http://x.example", "sk_hidden") as client:
         told = repr(client) + repr(vars(client)) + str(client._connection)
         assert "sk_hidden" not in told
+
+
+def test_each_attempt_has_the_time_that_was_given() -> None:
+    call = send(NEW, None)
+    given = connection("http://x.example/", "sk_x", None, 1.5)
+    asked = given.request(call, Exchange(call, RetryPolicy()))
+    assert (asked["timeout"], asked["url"]) == (1.5, "http://x.example/v1/messages")
