@@ -18,10 +18,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from types import SimpleNamespace
+from typing import Self
 
 import aiohttp
 import msgspec
+from aiohttp import StreamReader
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
+from aiohttp.http_parser import RawResponseMessage
 
 from dlr.webhooks.addresses import AddressPolicy, AddressRefused, UrlRefused
 
@@ -29,6 +33,7 @@ CONNECT_SECONDS = 5.0  # name, TCP and TLS
 WHOLE_SECONDS = 15.0
 ANSWER_BYTES_READ = 16 * 1024  # more is not fetched; the connection is closed
 ANSWER_BYTES_KEPT = 1024
+ANNOUNCED_MAX = 16
 REQUESTS_MAX = 256
 LOOKUPS_MAX = 16  # threads: a name server that hangs must not take those that others need
 # Shorter than any server waits before it closes: a request must not meet the end of a connection.
@@ -228,6 +233,7 @@ class WebhookClient:
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 read_bufsize=ANSWER_BYTES_READ,
+                response_class=_Answer,
             )
         return self._session
 
@@ -268,6 +274,31 @@ class CheckedResolver(AbstractResolver):
 
     async def close(self) -> None:
         """The threads belong to the client."""
+
+
+class _Answer(aiohttp.ClientResponse):
+    """An answer behind at most ANNOUNCED_MAX that only announce it (1xx): aiohttp reads any number
+    of them, and parsing them without end would hold the event loop.
+    """
+
+    async def start(self, connection: Connection) -> Self:
+        protocol = connection.protocol
+        assert protocol is not None  # the connection was just made
+        read, left = protocol.read, ANNOUNCED_MAX + 1
+
+        async def counted() -> tuple[RawResponseMessage, StreamReader]:
+            nonlocal left
+            if not left:
+                raise aiohttp.ClientPayloadError("nothing but announcements of an answer")
+            left -= 1
+            return await read()
+
+        protocol.read = counted  # type: ignore[method-assign]
+        try:
+            await super().start(connection)
+        finally:
+            del protocol.read
+        return self
 
 
 class _Heard:

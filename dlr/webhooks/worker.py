@@ -278,7 +278,7 @@ class Worker:
         delivery = item.delivery
         url = delivery.url or endpoint.url
         if not keys:
-            made = client.Attempt(error=client.Failure.URL_REFUSED, milliseconds=0)
+            made = client.Attempt(error=client.Failure.SECRET_UNREADABLE, milliseconds=0)
         else:
             told = headers(endpoint, keys, item.name, int(now.timestamp()), item.body)
             made = await self._client.post(url, item.body, told, authority=endpoint.ca)

@@ -253,8 +253,15 @@ async def test_w19_an_answer_without_end_is_not_kept(
         finally:
             tracemalloc.stop()
     assert attempt.status == status
+    assert status is not None or attempt.error is Failure.ANSWER_UNREADABLE
     assert len(attempt.answer) <= 1024
     assert peak < 8 * MIB, f"{peak} of {sent[0]}"
+
+
+async def test_an_answer_may_be_announced_before_it_comes() -> None:
+    said = b"HTTP/1.1 102 Processing\r\n\r\n" * 16 + EMPTY
+    async with receiving(answering(said)) as receiver:
+        assert (await asked(receiver.url)).status == 204
 
 
 async def test_w6_a_redirect_is_not_followed() -> None:

@@ -286,6 +286,19 @@ async def test_w17_a_test_is_sent_at_most_once_in_five_minutes(hooks: Hooks) -> 
         assert (row.state, row.types, row.status) == ("delivered", ["webhook.test"], 204)
 
 
+async def test_what_cannot_be_signed_today_is_tried_again(hooks: Hooks) -> None:
+    endpoint = await hooks.endpoint("final")
+    # As of an endpoint that was sealed with another key.
+    await hooks.connection.execute("UPDATE webhook_endpoint SET secrets_enc = NULL")
+    async with hooks.serving():
+        await hooks.tell()
+        await hooks.until("SELECT count(*)::int FROM webhook_attempt", 1)
+        assert await hooks.logged() == [(1, LogState.FAILED, None)]
+        error = await hooks.connection.fetchval("SELECT error FROM webhook_attempt")
+        assert error == "secret_unreadable"
+        assert len(await hooks.waiting(endpoint)) == 1
+
+
 async def test_a_deleted_endpoint_is_told_nothing_more(hooks: Hooks) -> None:
     async with receiving() as receiver, hooks.serving() as webhooks:
         endpoint = await hooks.endpoint("final", url=receiver.url)
