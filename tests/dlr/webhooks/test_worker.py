@@ -14,6 +14,7 @@ from dlr.webhooks.changes import tell_rows
 from dlr.webhooks.deliveries import LogState
 from dlr.webhooks.endpoint_state import State
 from dlr.webhooks.events import event_name
+from dlr.webhooks.tidying import Tidying, Waiting
 from storage.terms import HostIdentity, OwnerTerm
 from tests.dlr.webhooks.receiver import Heard, bad, good, receiving
 from tests.dlr.webhooks.world import KEY, MASKED, NUMBER, Hooks, now
@@ -311,3 +312,24 @@ async def test_a_deleted_endpoint_is_told_nothing_more(hooks: Hooks) -> None:
         await webhooks.tidying.turn()
         await hooks.until(NOTHING_WAITS, 0)
         assert receiver.heard == []
+
+
+async def test_a_long_backlog_is_counted_in_fewer_turns(
+    hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dlr.webhooks.tidying.COUNTED_QUICKLY", 1)
+    endpoint = await hooks.endpoint("final", url="https://shop.example/")
+    await hooks.enter(endpoint, State.PAUSED)
+    await hooks.subscriptions.learn(hooks.connection)
+    waiting = Waiting()
+    tidying = Tidying(
+        hooks.database.dedicated("tidying"), hooks.subscriptions, waiting, ids=hooks.ids, now=now,
+        freed=lambda: None, ended=lambda _: None,
+    )  # fmt: skip
+    counted = []
+    for _ in range(6):
+        await tidying.turn()
+        counted.append(waiting.events)
+        await hooks.tell()
+        await hooks.fanned()
+    assert counted == [0, 1, 1, 3, 3, 3]
