@@ -101,6 +101,7 @@ class Worker:
         self._turns: deque[int] = deque()  # endpoints with something claimed
         self._senders: set[asyncio.Task[None]] = set()
         self._claimed = 0
+        self._claiming: asyncio.Future[None] | None = None
         self._octets = 0
         self._hungry = False
         self._stopping = False
@@ -117,6 +118,8 @@ class Worker:
         """
         self._stopping = True
         await self._task.stop()
+        if self._claiming is not None:
+            await asyncio.gather(self._claiming, return_exceptions=True)
         if self._senders:
             await asyncio.wait(self._senders, timeout=grace_seconds)
         for sender in tuple(self._senders):
@@ -156,7 +159,11 @@ class Worker:
             connection = await self._dedicated.connection()
             now = self._clocks.now()
             for endpoint_id in await deliveries.due(connection, list(wanted), now):
-                await self._claim(endpoint_id, wanted[endpoint_id])
+                # Whole: else a stop leaves what is committed claimed until the term ends.
+                self._claiming = asyncio.ensure_future(
+                    self._claim(endpoint_id, wanted[endpoint_id])
+                )
+                await asyncio.shield(self._claiming)
         await self._give_back_stopped()
         self._send()
 
