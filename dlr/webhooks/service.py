@@ -123,6 +123,12 @@ class Webhooks:
         """Events that were not told, and can be replayed."""
         return self.fan_out.skipped + self.tidying.skipped
 
+    def trouble(self) -> str | None:
+        """Why webhooks do not get on at present; None: they do."""
+        if self.results.commits.failure is None:
+            return None
+        return "attempts cannot be stored: what is under way will be told again"
+
     def states(self) -> Counter[str]:
         """How many endpoints are in each state."""
         return Counter(each.state.label for each in self.subscriptions.endpoints.values())

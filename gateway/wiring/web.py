@@ -147,7 +147,10 @@ def _health(rooms: Rooms) -> Health:
             "storing messages": rooms.accepter.lanes,
             "storing results": (rooms.dispatcher.recorder.commits,),
         },
-        degraded={"keeping clicks": rooms.links.trouble},
+        degraded={
+            "keeping clicks": rooms.links.trouble,
+            "telling webhooks": rooms.webhooks.trouble,
+        },
         monotonic=time.monotonic,
     )
 

@@ -17,7 +17,8 @@ from dlr.webhooks.events import event_name
 from dlr.webhooks.tidying import Tidying, Waiting
 from storage.terms import HostIdentity, OwnerTerm
 from tests.dlr.webhooks.receiver import Heard, bad, good, receiving
-from tests.dlr.webhooks.world import KEY, MASKED, NUMBER, Hooks, now
+from tests.dlr.webhooks.world import KEY, MASKED, NUMBER, POLL_SECONDS, Hooks, now
+from tests.smpp.recording import WAIT_SECONDS
 
 NOTHING_WAITS = "SELECT count(*) FROM webhook_delivery"
 
@@ -333,3 +334,24 @@ async def test_a_long_backlog_is_counted_in_fewer_turns(
         await hooks.tell()
         await hooks.fanned()
     assert counted == [0, 1, 1, 3, 3, 3]
+
+
+async def test_what_cannot_be_stored_is_trouble_until_it_can(
+    hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dlr.webhooks.results.RETRY_SECONDS", 0.01)
+    async with receiving() as receiver, hooks.serving() as webhooks:
+        assert webhooks.trouble() is None
+        await hooks.connection.execute("ALTER TABLE webhook_attempt RENAME TO elsewhere")
+        await hooks.endpoint("final", url=receiver.url)
+        await hooks.tell()
+        await receiver.until(1)
+        async with asyncio.timeout(WAIT_SECONDS):
+            while webhooks.trouble() is None:
+                await asyncio.sleep(POLL_SECONDS)
+        await hooks.connection.execute("ALTER TABLE elsewhere RENAME TO webhook_attempt")
+        await hooks.until(NOTHING_WAITS, 0)
+        async with asyncio.timeout(WAIT_SECONDS):
+            while webhooks.trouble() is not None:
+                await asyncio.sleep(POLL_SECONDS)
+    assert await hooks.logged() == [(1, LogState.DELIVERED, 204)]
