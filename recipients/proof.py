@@ -1,7 +1,7 @@
 """The proof for one number: who said what, when, and what stands because of it.
 
 Owns that collection: consents, replies that opted out or in, complaints, suppressions, and what was
-changed of them. Changes nothing. What an authority or a court is shown.
+changed of them. It is what an authority or a court is shown. Must not change anything.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reply rates: which share of the delivered messages was answered, with what, and complained of.
 
-Owns the counting and the formulas. Reads only. What a rate is stands in dlr/rates.py, what a page
-of groups is in dlr/report_desk.py.
+Owns the counting and the formulas. What a rate is stands in dlr/rates.py, what a page of groups is
+in dlr/report_desk.py. Must not change anything.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How long opt-outs took from the carrier's delivery until they were in force.
 
-Owns that histogram: plain counts for /metrics. Reads no clock.
+Owns that histogram: plain counts for /metrics. Must not read a clock.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What changed and may have to be told, written down in the transaction that makes it true.
 
-Owns the rows of `webhook_change` as they are put in: one for each transaction, whatever the number
-of changes, so that the recorder pays a few microseconds an event. Who is told, and the octets, are
+Owns the rows of `webhook_change` as they are put in. A transaction puts in one, whatever the number
+of changes: so the recorder pays a few microseconds an event. Who is told, and the octets, are
 found out afterwards (fan_out.py). Must not know endpoints: whether anybody wants to hear is asked
 of `Wanted`, or of the database.
 """
@@ -71,8 +71,8 @@ decode = msgspec.json.Decoder(Noted).decode
 class ChangeLog:
     """What the recorder writes down, by what this process knows of who wants to hear.
 
-    That knowledge may be a second old, and an endpoint hears of everything from then on
-    (subscriptions.py); where it is older, the database is asked in the statement itself.
+    That knowledge may be a second old; an endpoint hears of everything from then on
+    (subscriptions.py). Where it is older, the database is asked in the statement itself.
     """
 
     def __init__(self, ids: IdSource, wanted: Wanted, noted: Callable[[], None]) -> None:

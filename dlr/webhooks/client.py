@@ -277,8 +277,9 @@ class CheckedResolver(AbstractResolver):
 
 
 class _Answer(aiohttp.ClientResponse):
-    """An answer behind at most ANNOUNCED_MAX that only announce it (1xx): aiohttp reads any number
-    of them, and parsing them without end would hold the event loop.
+    """An answer behind at most ANNOUNCED_MAX that only announce it (1xx).
+
+    Aiohttp reads any number of them, and parsing them without end would hold the event loop.
     """
 
     async def start(self, connection: Connection) -> Self:

@@ -22,7 +22,7 @@ from storage.keys import NumberKeys
 from storage.pool import Connection
 
 ENDPOINTS_MAX = 100  # of an account
-ORIGINS_MAX = 1_000  # of an account's callbacks
+ORIGINS_MAX = 100  # of an account's callbacks
 SECRETS_MAX = 3  # that sign at once
 BATCH_MAX = 500
 BATCH_WAIT_MS_MAX = 5_000

@@ -1,8 +1,8 @@
 """One delivery as it goes out: its id, its octets, its headers.
 
 Owns how a body is put together from the stored events, and what signs it. Pure. The same delivery
-has the same id and octets at every attempt: its events and whether numbers are whole stand fast in
-its row, and events never change. Must not send.
+has the same id and octets at every attempt. Its events, and whether numbers are whole, stand fast
+in its row; events never change. Must not send.
 """
 
 from __future__ import annotations

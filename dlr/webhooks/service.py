@@ -1,7 +1,7 @@
 """Webhooks of one process, put together.
 
 Owns the order in which its parts start and stop: who writes changes down, who makes deliveries of
-them, who sends them. Decides nothing itself.
+them, who sends them. Must not decide anything itself.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Sends what is due: claims, turns between endpoints, requests, and what follows on each.
 
 Owns what this process has claimed and not yet sent, bounded in number and octets; what waits stays
-in the table. Killed at any point it leaves claims, which another process takes over with its term:
-an attempt may then be made once more, with the same id and octets. Must not decide when something
+in the table. Killed at any point it leaves claims, which another process takes over with its term.
+An attempt may then be made once more, with the same id and octets. Must not decide when something
 is tried again (schedule.py) nor when an endpoint fails (endpoint_state.py).
 """
 

@@ -3,8 +3,8 @@
     python -m docker.prometheus.rules > docker/prometheus/rules.yml
 
 Owns every rule, its durations and its words. `--scale 60` divides all durations by 60, so that a
-test sees each alert fire and rest within minutes. Metrics come from web/catalogue.py; what to do is
-in docs/runbooks.md, a heading for each alert.
+test sees each alert fire and rest within minutes. What to do is in
+docs/runbooks.md, a heading for each alert. Must not name a metric that web/catalogue.py lacks.
 """
 
 from __future__ import annotations

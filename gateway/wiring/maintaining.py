@@ -1,6 +1,6 @@
 """The work on the side put together: each step with what it needs, and what is kept for how long.
 
-Owns that wiring alone. Starts nothing.
+Owns that wiring alone. Must not start anything.
 """
 
 from __future__ import annotations

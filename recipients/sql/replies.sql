@@ -2,8 +2,8 @@
 -- Replies and complaints about the messages of an account with $1 <= id < $2, grouped by the keys whose flag is true.
 -- A reply belongs to the message it answers and counts whenever it comes. Delivered as dlr's report has it: the replies
 -- of a rate are a part of what it divides by. Of several replies of one class to one message one counts in a rate.
--- A group's place is its key in the order asked for ($9: 1 = category, 2 = campaign ...), nothing last; $10 is the place
--- that a page goes on behind.
+-- A group's place is its key in the order asked for ($9: 1 = category, 2 = campaign ...), nothing last.
+-- $10 is the place that a page goes on behind.
 WITH part AS (
     SELECT message_id, part, max(parts) AS parts, max(status::int * 256 + reason) AS code,
            bool_or(submitted_at IS NOT NULL OR status IN (5, 15)) AS sent

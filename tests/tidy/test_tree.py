@@ -25,17 +25,8 @@ MIGRATIONS = tuple(each for each in EVERYTHING if each.path.match("storage/migra
 STATEMENTS = tuple(
     each for each in EVERYTHING if each.path.suffix == ".sql" and each not in MIGRATIONS
 )
-# What the rules on prose are not held to yet.
-UNHELD = (
-    "dispatch/inbound/*.py", "dlr/webhooks/*.py", "gateway/wiring/*.py", "recipients/*.py",
-    "recipients/sql/*.sql",
-)  # fmt: skip
-PROSE = tuple(
-    each
-    for each in (*PYTHON, *STATEMENTS)
-    if not any(each.path.match(pattern) for pattern in UNHELD)
-)
-HOUSE = (*PACKAGES, "benchmarks", CLIENT)
+PROSE = (*PYTHON, *STATEMENTS)
+HOUSE = (*PACKAGES, "benchmarks", "docker", CLIENT)
 CODE_PROSE = tuple(each for each in PROSE if each.is_python and each.package in HOUSE)
 DOCUMENTS = tuple(each for each in EVERYTHING if each.path.suffix in {".md", ".html"})
 

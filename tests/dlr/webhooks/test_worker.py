@@ -150,7 +150,7 @@ async def test_w16_what_happened_while_an_endpoint_was_disabled_can_be_told_late
 
 
 async def test_w22_a_process_whose_term_was_lost_in_flight_changes_nothing(hooks: Hooks) -> None:
-    """Two processes are at one delivery: the receiver hears it twice under one id, and only the one
+    """Two processes are at one delivery. The receiver hears it twice under one id, and only the one
     that holds it says what became of it.
     """
     answered = asyncio.Event()
