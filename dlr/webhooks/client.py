@@ -346,6 +346,8 @@ def _failure(error: Exception) -> tuple[Failure, str]:
 
 def authority_fault(pem: str) -> str | None:
     """Why this text is no authority that could be trusted; None: it is one."""
+    if not pem or not pem.isascii():  # nothing means the system's own; ssl raises a TypeError
+        return "is no certificate in PEM"
     try:
         context = ssl.create_default_context(cadata=pem)
     except (ssl.SSLError, ValueError):

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from dlr.webhooks.addresses import AddressPolicy
-from dlr.webhooks.client import CONTEXTS_MAX, Attempt, Failure, WebhookClient
+from dlr.webhooks.client import CONTEXTS_MAX, Attempt, Failure, WebhookClient, authority_fault
 from tests.dlr.webhooks.raw_receiver import Receiver, Talk, answering, receiving, silent
 from tests.smpp.certificates import CertificateAuthority
 
@@ -416,3 +416,10 @@ async def test_what_is_under_way_at_the_end_fails() -> None:
             await asyncio.sleep(0)
         await made.close()
         assert (await request).error is Failure.DISCONNECTED
+
+
+@pytest.mark.parametrize(
+    "pem", ["", "COM1", "\x00", "é", "\U0001d4fd", "\x85", "-----BEGIN CERTIFICATE-----"]
+)
+def test_w24_what_is_no_authority_is_said_and_never_raised(pem: str) -> None:
+    assert authority_fault(pem) is not None
