@@ -62,9 +62,8 @@ def webhook_client(
 ) -> WebhookClient:
     """Raises OSError for a file of authorities that cannot be read, and TlsError for another."""
     file = settings.ca_file
-    authority = (
-        None if file is None else Path(file).read_text("ascii", "ignore")
-    )  # comments name authorities
+    # Comments of such a file name authorities, in any language.
+    authority = None if file is None else Path(file).read_text("ascii", "ignore")
     if authority is not None and (fault := authority_fault(authority)) is not None:
         raise TlsError(f"webhooks.ca_file: {file} {fault}")
     return WebhookClient(
