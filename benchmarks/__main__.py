@@ -33,6 +33,7 @@ NAMES = (
     "smpp",
     "soak",
     "webhooks",
+    "webhooks_beside",
 )
 
 

@@ -37,7 +37,11 @@ BATCH = 500
 KILLS = 2
 REFUSES_EVERY = 5
 STALL_SECONDS_MAX = 30.0  # a second attempt is 5 s after the first
-PROFILE = "answer_latency_ms = [0, 20]\nreceipt_delay_ms = [0, 200]\n"
+PROFILE = """\
+answer_latency_ms = [0, 20]
+receipt_delay_ms = [0, 200]
+scripted_destinations = false
+"""
 OPEN = '[webhooks]\nallow_networks = ["127.0.0.0/8"]\nallow_http = true\n'
 
 
