@@ -17,13 +17,14 @@ from gateway.rehearsal.simulator import Simulator
 from tests.integration.running import gateway, message, simulator, write_config
 
 BATCH = 100
+NUMBERS_OF_A_LIFE = 4_500  # no life repeats a number of another, however far it comes
 SLOW = "answer_latency_ms = [5, 30]\nreceipt_delay_ms = [0, 100]\n"
 RESENT, HELD = "transactional", "marketing"
 
 
 async def send_until_dead(running: Running, accepted: dict[str, str], first: int) -> None:
     """Batches of both categories until the gateway is gone; remembers what was answered 202."""
-    for start in range(first, 9_000, BATCH):
+    for start in range(first, first + NUMBERS_OF_A_LIFE, BATCH):
         bodies = [
             message(n, category=RESENT if n % 2 else HELD) for n in range(start, start + BATCH)
         ]
@@ -53,7 +54,7 @@ async def test_kill_9_loses_nothing_and_repeats_only_what_is_in_doubt(
         for life in range(2):
             async with gateway(config) as running:
                 await asyncio.gather(
-                    send_until_dead(running, accepted, life * 3_000),
+                    send_until_dead(running, accepted, life * NUMBERS_OF_A_LIFE),
                     kill_when_submitting(running, sim, 300 * (life + 1)),
                 )
         async with gateway(config) as running:
