@@ -26,7 +26,11 @@ from tests.dlr.webhooks.world import KEY
 from tests.integration.carrier import carrier, deliver_and_confirm
 from tests.integration.database_proxy import DatabaseProxy, database_proxy
 from tests.integration.running import gateway, message, simulator, write_config
-from tests.integration.test_crash import kill_when_submitting, send_until_dead
+from tests.integration.test_crash import (
+    NUMBERS_OF_A_LIFE,
+    kill_when_submitting,
+    send_until_dead,
+)
 
 OPEN = """
 [webhooks]
@@ -178,7 +182,7 @@ async def test_kill_9_twice_with_a_receiver_that_refuses_a_fifth(
         for life in range(2):
             async with gateway(config) as running:
                 await asyncio.gather(
-                    send_until_dead(running, accepted, life * 3_000),
+                    send_until_dead(running, accepted, life * NUMBERS_OF_A_LIFE),
                     kill_when_submitting(running, sim, 150 * (life + 1)),
                 )
         async with gateway(config) as running:
