@@ -88,14 +88,6 @@ class Latencies(msgspec.Struct):
     submit_to_receipt: Sequence[Latency]
 
 
-class _Asked(TypedDict, total=False):
-    """Which groups are asked for, as a counting function takes it."""
-
-    group_by: Sequence[str]
-    after: Sequence[str] | None
-    limit: int
-
-
 Placed = tuple[tuple[str, ...], ReportGroup]
 
 

@@ -117,11 +117,6 @@ _AROUND: Mapping[str, _Said] = MappingProxyType(
 )
 
 
-def keyword_of(text: str, sets: KeywordSets) -> Keyword | None:
-    """Whether the whole of `text` opts out or in; None for every other message."""
-    return heard(text, sets).keyword
-
-
 def heard(text: str, sets: KeywordSets) -> Heard:
     """What the whole of `text` asks for.
 

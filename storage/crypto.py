@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 SQL = load("storage")
 INDEX_BYTES = 16
-SIV_BYTES = 16  # the ciphertext is this much longer than the number
 
 _BLOCK_BYTES = 64  # of SHA-256
 

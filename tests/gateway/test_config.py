@@ -24,7 +24,7 @@ from gateway.config.shape import check_shape
 from gateway.config.values import Address, BaseUrl, DatabaseUrl, Rate, Size
 from gateway.config.wire import receipt_manners, wire_profile
 from gateway.wiring.inbound import opt_out_policy, opt_out_scopes
-from recipients.keywords import Keyword, keyword_of
+from recipients.keywords import Keyword, heard
 from smpp.addresses import AddressSettings
 from smpp.encoding import TextSettings
 
@@ -319,8 +319,8 @@ def test_k9_brands_have_words_and_a_scope_of_their_own(tmp_path: Path) -> None:
     policy = opt_out_policy(config.accounts[0])
     shop = policy.of_senders["200"]
     assert (shop.category, policy.category) == (-1, 3)
-    assert keyword_of("basta", shop.words.sets) is Keyword.OPT_OUT
-    assert keyword_of("basta", policy.words.sets) is None
+    assert heard("basta", shop.words.sets).keyword is Keyword.OPT_OUT
+    assert heard("basta", policy.words.sets).keyword is None
     scopes = opt_out_scopes(config, {"a": 7})
     assert scopes.of(7, "100") == ["100", "200"]
     assert opt_out_scopes(load(tmp_path, account), {"a": 7}).of(7, "100") is None

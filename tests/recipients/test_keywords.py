@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recipients.keywords import OPT_IN_WORDS, OPT_OUT_WORDS, Keyword, KeywordSets, keyword_of
+from recipients.keywords import OPT_IN_WORDS, OPT_OUT_WORDS, Keyword, KeywordSets, heard
 
 SETS = KeywordSets.of()
 SIGNS = st.text(' \t\n.,!?。！？，、~-_*"“”()（）🙏', max_size=4)
@@ -25,7 +25,7 @@ WIDE = {code: code + 0xFEE0 for code in range(0x21, 0x7F)} | {0x20: 0x3000}
     ],
 )  # fmt: skip
 def test_e88_the_whole_message_is_a_word_to_opt_out(text: str) -> None:
-    assert keyword_of(text, SETS) is Keyword.OPT_OUT
+    assert heard(text, SETS).keyword is Keyword.OPT_OUT
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ def test_e88_the_whole_message_is_a_word_to_opt_out(text: str) -> None:
     ],
 )  # fmt: skip
 def test_e88_a_sentence_that_holds_a_word_is_a_sentence(text: str) -> None:
-    assert keyword_of(text, SETS) is None
+    assert heard(text, SETS).keyword is None
 
 
 @pytest.mark.parametrize("text", [*OPT_IN_WORDS, "Start!", "un-stop", "start, please", "回复订阅"])
 def test_e88_the_way_back(text: str) -> None:
-    assert keyword_of(text, SETS) is Keyword.OPT_IN
+    assert heard(text, SETS).keyword is Keyword.OPT_IN
 
 
 @given(st.sampled_from(OPT_OUT_WORDS), SIGNS, SIGNS, st.booleans(), st.booleans())
@@ -53,7 +53,7 @@ def test_e88_width_case_and_signs_do_not_matter(
 ) -> None:
     written = word.swapcase() if small else word
     text = before + (written.translate(WIDE) if wide else written) + after
-    assert keyword_of(text, SETS) is Keyword.OPT_OUT
+    assert heard(text, SETS).keyword is Keyword.OPT_OUT
 
 
 PICTURES = [
@@ -72,22 +72,22 @@ WORDS = st.sampled_from([(word, Keyword.OPT_OUT) for word in OPT_OUT_WORDS]) | s
     ["STOP ⛔️", "stop ❤️", "❤️stop", "STOP\ufe0e", "S\ufe0fTOP", "STOP 1️⃣", "退\ufe00订"],
 )
 def test_k1_a_mark_belongs_to_the_sign_before_it(text: str) -> None:
-    assert keyword_of(text, SETS) is Keyword.OPT_OUT
+    assert heard(text, SETS).keyword is Keyword.OPT_OUT
 
 
 @given(WORDS, SIGNED, SIGNED)
 def test_k1_signs_with_marks_do_not_hide_a_word(
     word: tuple[str, Keyword], before: str, after: str
 ) -> None:
-    assert keyword_of(f"{before} {word[0]} {after}", SETS) is word[1]
+    assert heard(f"{before} {word[0]} {after}", SETS).keyword is word[1]
 
 
 def test_k1_marks_that_write_a_word_are_part_of_it() -> None:
     sets = KeywordSets.of(["रुको", "หยุด"], ["शुरू"])
-    assert keyword_of("रुको ❤️", sets) is Keyword.OPT_OUT
-    assert keyword_of("⛔️หยุด", sets) is Keyword.OPT_OUT
-    assert keyword_of("शुरू", sets) is Keyword.OPT_IN
-    assert keyword_of("रको", sets) is None
+    assert heard("रुको ❤️", sets).keyword is Keyword.OPT_OUT
+    assert heard("⛔️หยุด", sets).keyword is Keyword.OPT_OUT
+    assert heard("शुरू", sets).keyword is Keyword.OPT_IN
+    assert heard("रको", sets).keyword is None
 
 
 WEAK = ["END", "T", "R", "N"]
@@ -112,7 +112,7 @@ SEPARATORS = st.sampled_from([" ", ", ", "，", ". ", "\n", " ❤️ ", " / "])
     ],
 )  # fmt: skip
 def test_k2_a_message_made_of_such_words_alone_opts_out(text: str) -> None:
-    assert keyword_of(text, SETS) is Keyword.OPT_OUT
+    assert heard(text, SETS).keyword is Keyword.OPT_OUT
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_k2_a_message_made_of_such_words_alone_opts_out(text: str) -> None:
     ],
 )  # fmt: skip
 def test_k2_a_letter_beside_a_courtesy_is_a_signature(text: str) -> None:
-    assert keyword_of(text, SETS) is None
+    assert heard(text, SETS).keyword is None
 
 
 @given(st.data())
@@ -133,33 +133,33 @@ def test_k2_words_prefixes_and_courtesies_in_any_order(data: st.DataObject) -> N
     words += data.draw(st.lists(st.sampled_from([*AROUND, *WEAK]), max_size=2))
     ordered = data.draw(st.permutations(words))
     text = data.draw(SEPARATORS).join(ordered)
-    assert keyword_of(text, SETS) is Keyword.OPT_OUT
+    assert heard(text, SETS).keyword is Keyword.OPT_OUT
     other = data.draw(st.sampled_from(["don't", "when", "不", "my", "2", "Привет"]))
     place = data.draw(st.integers(0, len(ordered)))
-    assert keyword_of(" ".join([*ordered[:place], other, *ordered[place:]]), SETS) is None
+    assert heard(" ".join([*ordered[:place], other, *ordered[place:]]), SETS).keyword is None
 
 
 @given(st.lists(st.sampled_from(OPT_IN_WORDS), min_size=1, max_size=2), st.data())
 def test_k2_the_way_back_is_written_the_same_ways(words: list[str], data: st.DataObject) -> None:
     around = data.draw(st.lists(st.sampled_from(AROUND), max_size=2))
     text = data.draw(SEPARATORS).join(data.draw(st.permutations([*words, *around])))
-    assert keyword_of(text, SETS) is Keyword.OPT_IN
+    assert heard(text, SETS).keyword is Keyword.OPT_IN
     stop = data.draw(st.sampled_from(OPT_OUT_WORDS))
     both = data.draw(st.permutations([*words, stop]))
-    assert keyword_of(" ".join(both), SETS) is not Keyword.OPT_IN
+    assert heard(" ".join(both), SETS).keyword is not Keyword.OPT_IN
 
 
 @given(st.text())
 def test_any_text_gets_an_answer(text: str) -> None:
-    keyword_of(text, SETS)
+    heard(text, SETS)
 
 
 def test_an_account_may_have_words_of_its_own() -> None:
     sets = KeywordSets.of(["Adios!", "NO MORE"], ["hola"])
-    assert keyword_of("adios", sets) is Keyword.OPT_OUT
-    assert keyword_of("no more, thanks", sets) is Keyword.OPT_OUT
-    assert keyword_of("HOLA", sets) is Keyword.OPT_IN
-    assert keyword_of("STOP", sets) is None
+    assert heard("adios", sets).keyword is Keyword.OPT_OUT
+    assert heard("no more, thanks", sets).keyword is Keyword.OPT_OUT
+    assert heard("HOLA", sets).keyword is Keyword.OPT_IN
+    assert heard("STOP", sets).keyword is None
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recipients.keywords import OPT_OUT_WORDS, keyword_of
+from recipients.keywords import OPT_OUT_WORDS, heard
 from recipients.replies import (
     HELP_WORDS,
     OTHER,
@@ -135,7 +135,7 @@ def test_k3_a_word_that_means_two_things_is_refused() -> None:
 )
 def test_k3_words_of_the_account_hide_no_opt_out(text: str, answers: bool) -> None:
     """What opts out without them opts out with them, but for a letter beside another word."""
-    if keyword_of(text, ReplyWords.of().sets) is None:
+    if heard(text, ReplyWords.of().sets).keyword is None:
         return
     plain = read(text, ReplyWords.of(), answers=answers)
     assert read(text, WORDS, answers=answers).kind is plain.kind

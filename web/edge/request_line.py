@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 
-LINE_BYTES_MAX = 8190  # of a request target, as aiohttp's parser counts
 VERSIONS = ((1, 0), (1, 1))
 
 _LINE = re.compile(rb"(?:\r\n)*([^\r\n]{1,16384})\r?\n")
