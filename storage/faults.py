@@ -5,7 +5,8 @@ Owns the exceptions of connections, and the classification of asyncpg's. Must no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 
 import asyncpg
@@ -136,3 +137,16 @@ class StorageDown(Exception):
     def __init__(self, retry_after_seconds: int = RETRY_AFTER_SECONDS) -> None:
         super().__init__(f"the database is not available; try again in {retry_after_seconds} s")
         self.retry_after_seconds = retry_after_seconds
+
+
+@contextmanager
+def or_storage_down() -> Iterator[None]:
+    """Around work on the database for a caller of the API. Where the database and not the work is
+    at fault (is_unavailable), it raises StorageDown.
+    """
+    try:
+        yield
+    except UNAVAILABLE as error:
+        if not is_unavailable(error):
+            raise
+        raise StorageDown() from error

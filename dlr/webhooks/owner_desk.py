@@ -26,7 +26,7 @@ from dlr.webhooks.owner_wishes import Actor, Enabled, EndpointWish, LogFilter, R
 from dlr.webhooks.signature import new_key, signing_of
 from storage import audit
 from storage.audit import AuditEntry
-from storage.faults import Overloaded, StorageDown, is_unavailable
+from storage.faults import Overloaded, or_storage_down
 from storage.ids import ID_MAX, IdSource
 from storage.pool import Connection, Dedicated
 from storage.reading import reading
@@ -252,11 +252,8 @@ class OwnerDesk:
             raise Overloaded()
         self._testing += 1
         try:
-            return Tested(await test(endpoint))
-        except Exception as error:
-            if is_unavailable(error):
-                raise StorageDown() from error
-            raise
+            with or_storage_down():
+                return Tested(await test(endpoint))
         finally:
             self._testing -= 1
 
@@ -332,13 +329,9 @@ class OwnerDesk:
 
     @asynccontextmanager
     async def _changing(self) -> AsyncIterator[Connection]:
-        try:
+        with or_storage_down():
             async with self._turn, self._dedicated.transaction() as connection:
                 yield connection
-        except Exception as error:
-            if is_unavailable(error):
-                raise StorageDown() from error
-            raise
 
 
 def _successor(endpoint: Endpoint) -> str:

@@ -19,7 +19,7 @@ import msgspec
 from dlr.webhooks.changes import Happened, happened, tell
 from messages.batch_states import BatchState
 from storage import sql
-from storage.faults import UNAVAILABLE, Overloaded, StorageDown, is_unavailable
+from storage.faults import Overloaded, or_storage_down
 from storage.ids import IdSource, format_id, time_of
 from storage.pool import Connection, Dedicated
 
@@ -80,13 +80,10 @@ class BatchChanges:
             raise Overloaded()
         self._waiting += 1
         try:
-            async with self._turn, self._dedicated.transaction() as connection:
-                await connection.execute(_SQL["control_alone"])
-                view = await _changed(connection, account, batch_id, change, self._ids)
-        except UNAVAILABLE as error:
-            if not is_unavailable(error):
-                raise
-            raise StorageDown() from error
+            with or_storage_down():
+                async with self._turn, self._dedicated.transaction() as connection:
+                    await connection.execute(_SQL["control_alone"])
+                    view = await _changed(connection, account, batch_id, change, self._ids)
         finally:
             self._waiting -= 1
         self._changed()

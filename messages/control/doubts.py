@@ -21,7 +21,7 @@ from messages.reading.statuses import standings
 from storage import audit, events, sql
 from storage.audit import AuditEntry
 from storage.events import Event
-from storage.faults import StorageDown, is_unavailable
+from storage.faults import or_storage_down
 from storage.ids import IdSource
 from storage.pool import Connection, Dedicated
 
@@ -62,16 +62,12 @@ class Resolver:
         self, account: int, key_id: int, action: str, message_ids: Sequence[int]
     ) -> list[Resolution]:
         """Do `action` to each that is in doubt. Returns what became of each. Raises StorageDown."""
-        try:
+        with or_storage_down():
             async with self._turn, self._dedicated.transaction() as connection:
                 await connection.execute(_SQL["resolution_lock"])
                 found, rows = await self._judge(connection, account, action, message_ids)
                 await self._apply(connection, action, rows)
                 await self._tell(connection, account, key_id, action, rows)
-        except Exception as error:
-            if is_unavailable(error):
-                raise StorageDown() from error
-            raise
         if action == "resend":
             for connector, category in {(connector, row["category"]) for row, connector in rows}:
                 self._backlog(connector, category)

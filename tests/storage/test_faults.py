@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from smpp.encoding import Unencodable
-from storage.faults import in_words, without_values
+from storage.faults import DatabaseDown, StorageDown, in_words, or_storage_down, without_values
 from storage.pool import Connection
 
 
@@ -38,3 +38,17 @@ def test_characters_of_a_text_that_cannot_be_sent_are_not_repeated() -> None:
 )
 def test_a_reason_is_never_empty(error: BaseException, words: str) -> None:
     assert in_words(error) == words
+
+
+@pytest.mark.parametrize("error", [DatabaseDown(), asyncpg.DiskFullError("full"), OSError()])
+def test_what_the_database_cannot_do_is_storage_down(error: Exception) -> None:
+    with pytest.raises(StorageDown) as caught, or_storage_down():
+        raise error
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", [asyncpg.UniqueViolationError("twice"), ValueError("ours")])
+def test_what_is_wrong_with_the_work_stays_what_it_is(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught, or_storage_down():
+        raise error
+    assert caught.value is error
