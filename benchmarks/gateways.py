@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -51,13 +51,30 @@ async def until_final(running: Running, count: int) -> float:
 
     Raises BenchmarkFailed when nothing moves any more.
     """
+
+    async def final() -> float:
+        return (await running.submitted())[1]
+
+    return await until_counted(final, count, "receipts")
+
+
+async def until_counted(
+    counted: Callable[[], Awaitable[float]],
+    wanted: float,
+    what: str,
+    patience: float = STALL_SECONDS_MAX,
+) -> float:
+    """Wait until so many are counted. Returns the time.perf_counter() of the last move.
+
+    Raises BenchmarkFailed when nothing has moved for `patience` seconds.
+    """
     before, moved_at = -1.0, time.perf_counter()
-    while before < count:
-        _, final = await running.submitted()
-        if final != before:
-            before, moved_at = final, time.perf_counter()
-        if time.perf_counter() - moved_at > STALL_SECONDS_MAX:
-            raise BenchmarkFailed(f"stalled at {before:.0f} of {count} receipts")
+    while before < wanted:
+        now = await counted()
+        if now != before:
+            before, moved_at = now, time.perf_counter()
+        if time.perf_counter() - moved_at > patience:
+            raise BenchmarkFailed(f"stalled at {before:.0f} of {wanted:.0f} {what}")
         await asyncio.sleep(POLL_SECONDS)
     return moved_at
 

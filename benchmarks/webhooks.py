@@ -7,7 +7,6 @@ counts hold on a busy machine, too.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
@@ -26,6 +25,7 @@ from dlr.webhooks import endpoints
 from dlr.webhooks.endpoints import Endpoint, Secret, SecretBox
 from dlr.webhooks.signature import new_secret
 from gateway.rehearsal.configuration import Configuration
+from gateway.rehearsal.receiving import LOCAL_WEBHOOKS, serving
 from gateway.rehearsal.running import Running, gateway
 from gateway.rehearsal.simulator import simulator
 from storage.keys import load_keys
@@ -34,6 +34,7 @@ from storage.names import DEFAULT_ACCOUNT, register
 from storage.pool import Database
 
 BATCH = 500
+PATH = "/hooks"
 KILLS = 2
 REFUSES_EVERY = 5
 STALL_SECONDS_MAX = 30.0  # a second attempt is 5 s after the first
@@ -42,7 +43,6 @@ answer_latency_ms = [0, 20]
 receipt_delay_ms = [0, 200]
 scripted_destinations = false
 """
-OPEN = '[webhooks]\nallow_networks = ["127.0.0.0/8"]\nallow_http = true\n'
 
 
 class Receiver:
@@ -123,14 +123,9 @@ async def _run(messages: int) -> dict[str, object]:
 @contextlib.asynccontextmanager
 async def _receiving(receiver: Receiver) -> AsyncIterator[str]:
     application = web.Application()
-    application.router.add_post("/hooks", receiver.handle)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/hooks"
-    finally:
-        await runner.cleanup()
+    application.router.add_post(PATH, receiver.handle)
+    async with serving(application) as url:
+        yield url + PATH
 
 
 async def _prepared(path: Path, port: int, url: str) -> Path:
@@ -151,7 +146,7 @@ async def _prepared(path: Path, port: int, url: str) -> Path:
     finally:
         await database.close()
     connectors = [gateways.connector("simulator", port)]
-    wanted = Configuration(data_dir=data, connectors=connectors, more=OPEN)
+    wanted = Configuration(data_dir=data, connectors=connectors, more=LOCAL_WEBHOOKS)
     return wanted.write(path / "smsgate.toml")
 
 
@@ -164,8 +159,11 @@ async def _send(running: Running, count: int, accepted: list[str]) -> None:
 
 async def _heard(receiver: Receiver, count: int) -> None:
     """Wait until so many messages' last status was told. Raises BenchmarkFailed."""
-    if not await _moved_on(receiver, count):
-        raise BenchmarkFailed(f"stalled at {len(receiver.told)} of {count} messages told")
+
+    async def told() -> float:
+        return len(receiver.told)
+
+    await gateways.until_counted(told, count, "messages told", STALL_SECONDS_MAX)
 
 
 async def _final(running: Running, receiver: Receiver, accepted: list[str]) -> set[str]:
@@ -173,19 +171,8 @@ async def _final(running: Running, receiver: Receiver, accepted: list[str]) -> s
 
     The carrier may owe some a receipt, which a kill has cost.
     """
-    await _moved_on(receiver, len(accepted))
+    with contextlib.suppress(BenchmarkFailed):
+        await _heard(receiver, len(accepted))
     untold = [each for each in accepted if each not in receiver.told]
     pending = {each for each in untold if not (await running.message(each))["final"]}
     return set(accepted) - pending
-
-
-async def _moved_on(receiver: Receiver, count: int) -> bool:
-    """Whether so many were told before it stalled."""
-    moved_at, before = time.perf_counter(), -1
-    while len(receiver.told) < count:
-        if len(receiver.told) != before:
-            before, moved_at = len(receiver.told), time.perf_counter()
-        if time.perf_counter() - moved_at > STALL_SECONDS_MAX:
-            return False
-        await asyncio.sleep(gateways.POLL_SECONDS)
-    return True

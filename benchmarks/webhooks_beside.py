@@ -25,7 +25,8 @@ from benchmarks.running import run as run_to_the_end
 from benchmarks.running import say
 from benchmarks.verdicts import Verdict
 from gateway.rehearsal.configuration import Configuration
-from gateway.rehearsal.running import Running, gateway
+from gateway.rehearsal.receiving import LOCAL_WEBHOOKS, serving
+from gateway.rehearsal.running import gateway
 from gateway.rehearsal.simulator import simulator
 
 BATCH = 500
@@ -37,7 +38,6 @@ answer_latency_ms = [0, 5]
 receipt_delay_ms = [0, 100]
 scripted_destinations = false
 """
-OPEN = '[webhooks]\nallow_networks = ["127.0.0.0/8"]\nallow_http = true\n'
 
 
 class Good:
@@ -57,6 +57,14 @@ class Good:
         for event in events:
             self.waited.append((now - datetime.fromisoformat(event["timestamp"])).total_seconds())
         return web.Response(status=204)
+
+    async def heard(self, messages: int) -> None:
+        """Wait until it was told of so many. Raises BenchmarkFailed."""
+
+        async def told() -> float:
+            return len(self.waited)
+
+        await gateways.until_counted(told, messages, "events", STALL_SECONDS_MAX)
 
 
 async def slow(_request: web.Request) -> web.Response:
@@ -123,38 +131,15 @@ async def _round(messages: int, good: Good | None) -> float:
             began = time.perf_counter()
             for start in range(0, messages, BATCH):
                 await running.send(gateways.messages(min(BATCH, messages - start), start))
-            seconds = await _all_final(running, messages) - began
+            seconds = await gateways.until_final(running, messages) - began
             if good is not None:
-                await _all_told(good, messages)
+                await good.heard(messages)
             return messages / seconds
-
-
-async def _all_final(running: Running, messages: int) -> float:
-    """When the last receipt was stored. Raises BenchmarkFailed."""
-    moved_at, before = time.perf_counter(), 0.0
-    while before < messages:
-        _, final = await running.submitted()
-        if final != before:
-            before, moved_at = final, time.perf_counter()
-        if time.perf_counter() - moved_at > STALL_SECONDS_MAX:
-            raise BenchmarkFailed(f"stalled at {before:.0f} of {messages} receipts")
-        await asyncio.sleep(gateways.POLL_SECONDS)
-    return moved_at
-
-
-async def _all_told(good: Good, messages: int) -> None:
-    moved_at, before = time.perf_counter(), -1
-    while len(good.waited) < messages:
-        if len(good.waited) != before:
-            before, moved_at = len(good.waited), time.perf_counter()
-        if time.perf_counter() - moved_at > STALL_SECONDS_MAX:
-            raise BenchmarkFailed(f"stalled at {before} of {messages} events")
-        await asyncio.sleep(gateways.POLL_SECONDS)
 
 
 def _config(path: Path, port: int) -> Path:
     connectors = [gateways.connector("simulator", port)]
-    wanted = Configuration(data_dir=path / "data", connectors=connectors, more=OPEN)
+    wanted = Configuration(data_dir=path / "data", connectors=connectors, more=LOCAL_WEBHOOKS)
     return wanted.write(path / "smsgate.toml")
 
 
@@ -167,13 +152,9 @@ async def _receivers(good: Good | None) -> AsyncIterator[list[str]]:
     application = web.Application()
     application.router.add_post("/good", good.take)
     application.router.add_post("/slow", slow)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
     dead = socket.create_server(("127.0.0.1", 0))  # it takes connections and says nothing
     try:
-        base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        yield [f"{base}/good", f"{base}/slow", f"http://127.0.0.1:{dead.getsockname()[1]}/"]
+        async with serving(application) as base:
+            yield [f"{base}/good", f"{base}/slow", f"http://127.0.0.1:{dead.getsockname()[1]}/"]
     finally:
         dead.close()
-        await runner.cleanup()

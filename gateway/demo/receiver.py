@@ -17,13 +17,12 @@ from aiohttp import web
 
 from gateway.rehearsal.client import Client
 from gateway.rehearsal.processes import RehearsalError
+from gateway.rehearsal.receiving import serving
 
 PATH = "/told"
 BATCH_MAX = 500
 BATCH_WAIT_MS = 200
 CREATED = 201
-# What a gateway needs to be told for a receiver on this machine.
-SETTINGS = '[webhooks]\nallow_networks = ["127.0.0.0/8"]\nallow_http = true\n'
 
 
 class Told(msgspec.Struct):
@@ -56,10 +55,10 @@ class Receiver:
         self.told = Told()
         self._key = b""
 
-    async def subscribe(self, client: Client, port: int) -> None:
+    async def subscribe(self, client: Client, base: str) -> None:
         """Ask for every message's last status. Raises RehearsalError."""
         asked = {
-            "url": f"http://127.0.0.1:{port}{PATH}",
+            "url": base + PATH,
             "events": ["final"],
             "batch_max": BATCH_MAX,
             "batch_wait_ms": BATCH_WAIT_MS,
@@ -100,12 +99,6 @@ async def receiving(client: Client) -> AsyncIterator[Told]:
     receiver = Receiver()
     app = web.Application(client_max_size=1 << 20)
     app.router.add_post(PATH, receiver.take)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        await receiver.subscribe(client, runner.addresses[0][1])
+    async with serving(app) as url:
+        await receiver.subscribe(client, url)
         yield receiver.told
-    finally:
-        await runner.cleanup()

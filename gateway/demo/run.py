@@ -31,12 +31,13 @@ from gateway.demo.printing import (
     timeline_table,
     told_lines,
 )
-from gateway.demo.receiver import SETTINGS, Told, receiving
+from gateway.demo.receiver import Told, receiving
 from gateway.demo.texts import requests
 from gateway.rehearsal.client import Client, Figures
 from gateway.rehearsal.configuration import Configuration, Connector
 from gateway.rehearsal.judge import Judgement
 from gateway.rehearsal.processes import RehearsalError
+from gateway.rehearsal.receiving import LOCAL_WEBHOOKS
 from gateway.rehearsal.running import Running, gateway
 from gateway.rehearsal.simulator import Simulator, simulator
 
@@ -101,7 +102,7 @@ async def demo(messages: int, data_dir: Path, *, once: bool, console: Console) -
 
 def _config(data_dir: Path, carrier: Simulator) -> Path:
     connector = Connector("simulator", carrier.port, _CONNECTOR)
-    configuration = Configuration(data_dir=data_dir, connectors=[connector], more=SETTINGS)
+    configuration = Configuration(data_dir=data_dir, connectors=[connector], more=LOCAL_WEBHOOKS)
     return configuration.write(data_dir / "smsgate.toml")
 
 

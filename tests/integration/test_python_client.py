@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
+from gateway.rehearsal.receiving import LOCAL_WEBHOOKS
 from smpp.simulator import InboundMessage, Simulator
 from smpp.simulator.profile import parse_profile
 from smsgate_client import (
@@ -60,11 +61,6 @@ SCOPES = (
     "webhooks:read", "webhooks:write", "complaints:read", "complaints:write", "connectors:read",
     "admin",
 )  # fmt: skip
-LOCAL = """
-[webhooks]
-allow_networks = ["127.0.0.0/8"]
-allow_http = true
-"""
 HANDSET = "+8613800001000"
 SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
@@ -222,7 +218,7 @@ async def reports_and_connectors(client: AsyncClient) -> None:
 
 async def test_what_an_endpoint_is_told_is_verified(folder: Path, database_url: str) -> None:
     async with (
-        carried(folder, database_url, LOCAL) as found,
+        carried(folder, database_url, LOCAL_WEBHOOKS) as found,
         receiving() as receiver,
         AsyncClient(found.api, found.key) as client,
     ):

@@ -17,6 +17,7 @@ from aiohttp import web
 from dlr.webhooks import endpoints
 from dlr.webhooks.endpoints import Endpoint, Secret, SecretBox
 from gateway.rehearsal.client import PATIENCE_SECONDS, POLL_SECONDS
+from gateway.rehearsal.receiving import LOCAL_WEBHOOKS
 from gateway.rehearsal.running import Running
 from storage.ids import format_id
 from storage.keys import load_keys
@@ -32,11 +33,6 @@ from tests.integration.test_crash import (
     send_until_dead,
 )
 
-OPEN = """
-[webhooks]
-allow_networks = ["127.0.0.0/8"]
-allow_http = true
-"""
 MESSAGES = 30
 Step = Callable[[DatabaseProxy, Receiver, Callable[[], None]], None]
 
@@ -141,7 +137,7 @@ async def test_kill_9_at_each_step_from_a_change_to_its_attempt(
     async with carrier() as smsc, database_proxy(database_url) as proxy, receiving() as receiver:
         smsc.react = deliver_and_confirm
         await endpoint_of(connection, folder, receiver.url, "message.*")
-        config = write_config(folder, proxy.url, smsc.port, rest=OPEN)
+        config = write_config(folder, proxy.url, smsc.port, rest=LOCAL_WEBHOOKS)
         async with gateway(config) as life:
             pid = life.child.process.pid
 
@@ -157,7 +153,7 @@ async def test_kill_9_at_each_step_from_a_change_to_its_attempt(
             await life.child.process.wait()
         receiver.answer = good
         submitted = list(smsc.submits)
-        config = write_config(folder, database_url, smsc.port, rest=OPEN)
+        config = write_config(folder, database_url, smsc.port, rest=LOCAL_WEBHOOKS)
         async with gateway(config) as life:
             await smsc.deliver_again(submitted)
             told = await all_told(receiver, {item["id"] for item in items})
@@ -178,7 +174,7 @@ async def test_kill_9_twice_with_a_receiver_that_refuses_a_fifth(
 
         receiver.answer = a_fifth
         await endpoint_of(connection, folder, receiver.url, "message.*")
-        config = write_config(folder, database_url, sim.port, rest=OPEN)
+        config = write_config(folder, database_url, sim.port, rest=LOCAL_WEBHOOKS)
         for life in range(2):
             async with gateway(config) as running:
                 await asyncio.gather(

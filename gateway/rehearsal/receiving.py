@@ -1,0 +1,27 @@
+"""A receiver of webhooks on this machine, for a rehearsal.
+
+Owns its port, and what a gateway must be told to reach it. Must not know what it answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+# The section of smsgate.toml: else webhooks go to public addresses alone, by https.
+LOCAL_WEBHOOKS = '[webhooks]\nallow_networks = ["127.0.0.0/8"]\nallow_http = true\n'
+STOP_SECONDS = 0.1  # for answers under way, which nobody reads any more
+
+
+@contextlib.asynccontextmanager
+async def serving(application: web.Application) -> AsyncIterator[str]:
+    """The application on a free port of this machine; its URL without a path."""
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=STOP_SECONDS)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
