@@ -189,7 +189,7 @@ class FanOut:
         self, connection: Connection, row: asyncpg.Record, status: Status, event: Event
     ) -> list[Telling]:
         final = STATUSES[status].final
-        tellings = _asked(self._subscriptions.endpoints.values(), event, final=final)
+        tellings = _asked(self._subscriptions.of(row["account"]), event, final=final)
         callback = callback_of(row["callback"])
         if callback is not None and events.wants(callback.events, event.type, final=final):
             origin = await self._origin(connection, row["account"], callback)
@@ -230,10 +230,8 @@ class FanOut:
             events.body(happened.type, instant(happened.at), data),
             None if number is None else happened.number,
         )  # fmt: skip
-        others = (
-            each for each in self._subscriptions.endpoints.values() if each.id != happened.spared
-        )
-        return event, _asked(others, event)
+        of = self._subscriptions.of(happened.account)
+        return event, _asked((each for each in of if each.id != happened.spared), event)
 
 
 def _taken(rows: Iterable[asyncpg.Record]) -> tuple[Noted, list[int]]:
@@ -254,9 +252,7 @@ def _asked(of: Iterable[Endpoint], event: Event, *, final: bool = False) -> list
     return [
         Telling(endpoint)
         for endpoint in of
-        if event.account in (0, endpoint.account)
-        and not endpoint.callback
-        and events.wants(endpoint.events, event.type, final=final)
+        if events.wants(endpoint.events, event.type, final=final)
     ]
 
 

@@ -15,7 +15,7 @@ Must not write.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from dlr.webhooks import endpoints
@@ -23,6 +23,7 @@ from dlr.webhooks.endpoints import Endpoint, Secret, SecretBox
 from dlr.webhooks.events import TELLABLE, wanted_statuses, wants
 from storage.periodic import Ended, PeriodicTask
 from storage.pool import Connection, Dedicated
+from storage.suppression import EVERY_ACCOUNT
 
 LOOK_SECONDS = 1.0
 SURE_SECONDS = 2.5  # more than one look may be late
@@ -48,6 +49,7 @@ class Subscriptions:
         self._wanted: Mapping[int, frozenset[int]] = _NOBODY
         self.endpoints: Mapping[int, Endpoint] = MappingProxyType({})
         self.callback_secrets: Mapping[int, tuple[Secret, ...]] = MappingProxyType({})
+        self._of_account: dict[int, list[Endpoint]] = {}
         self._origins: dict[tuple[int, str], Endpoint] = {}
         self.changed: Callable[[], None] = _nobody_asks
         self._task = PeriodicTask(
@@ -58,6 +60,10 @@ class Subscriptions:
     def any(self) -> bool:
         """Whether there is anybody to tell, as far as is known."""
         return bool(self.endpoints or self.callback_secrets)
+
+    def of(self, account: int) -> Sequence[Endpoint]:
+        """The account's endpoints, without callbacks' origins; of EVERY_ACCOUNT everybody's."""
+        return self._of_account.get(account, ())
 
     def origin(self, account: int, origin: str) -> Endpoint | None:
         """What stands for this origin of the account's callbacks."""
@@ -122,6 +128,11 @@ class Subscriptions:
         self._wanted = {account: asked for account, asked in wanted.items() if asked}
         self.endpoints = {endpoint.id: endpoint for endpoint in every}
         self.callback_secrets = secrets
+        self._of_account = {}
+        for endpoint in every:
+            if not endpoint.callback:
+                for account in (endpoint.account, EVERY_ACCOUNT):
+                    self._of_account.setdefault(account, []).append(endpoint)
         self._origins = {(each.account, each.url): each for each in every if each.callback}
 
 
