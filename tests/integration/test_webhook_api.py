@@ -6,11 +6,11 @@ import asyncio
 from pathlib import Path
 
 from gateway.rehearsal.client import PATIENCE_SECONDS, Client, session_of
+from gateway.rehearsal.receiving import LOCAL_WEBHOOKS
 from gateway.rehearsal.running import create_key
 from tests.dlr.webhooks.receiver import Heard, Receiver, receiving
 from tests.fork_server import forked
 from tests.integration.running import gateway, message, write_config
-from tests.integration.test_webhooks import OPEN
 
 ACCOUNT = """
 [[accounts]]
@@ -33,7 +33,7 @@ async def heard_of(receiver: Receiver, message_id: str) -> Heard:
 
 async def test_what_is_made_over_the_api_hears_of_messages(database_url: str, folder: Path) -> None:
     async with receiving() as receiver, receiving() as other:
-        config = write_config(folder, database_url, 1, rest=OPEN + ACCOUNT)
+        config = write_config(folder, database_url, 1, rest=LOCAL_WEBHOOKS + ACCOUNT)
         async with gateway(config) as life:
             key = await create_key(config, "hooks", "--scopes", *SCOPES, start=forked)
             async with session_of(key) as session:
