@@ -21,7 +21,7 @@ from dlr.webhooks.owner_desk import PREFIX
 from dlr.webhooks.owner_wishes import Actor, LogFilter, ReplayWish
 from messages.body_faults import Faults
 from messages.models import FieldError
-from storage.ids import format_id, parse_id, time_of
+from storage.ids import AHEAD_MAX, format_id, parse_id, time_of
 from web.api.webhooks import IN_PATH, ONE, READ, WHAT, WRITE, EndpointId
 from web.edge.access import Access
 from web.edge.arguments import not_found, path_id, read_body, refusal
@@ -235,7 +235,7 @@ class WebhookDeliveriesApi:
             raise refusal(faults)
         return ReplayWish(
             since=asked.since,
-            until=asked.until or now,
+            until=asked.until or now + AHEAD_MAX,
             types=asked.types,
             states=tuple(_STATES[each] for each in asked.states),
             cursor=cursor,

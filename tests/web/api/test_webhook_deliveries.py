@@ -17,7 +17,7 @@ from dlr.webhooks.deliveries import Attempt, Event, LogState
 from dlr.webhooks.endpoints import SecretBox
 from dlr.webhooks.events import event_name
 from dlr.webhooks.owner_desk import OwnerDesk
-from storage.ids import format_id, parse_id
+from storage.ids import EPOCH_UNIX_MS, IdSource, format_id, id_at, parse_id
 from storage.keys import ROOT_BYTES, NumberKeys
 from tests.dispatch.world import World, running
 from tests.web.served import Api, running_api
@@ -200,6 +200,18 @@ async def test_w16_what_was_skipped_is_replayed_each_under_its_own_id(api: Api, 
         f"{log.path}/replay", {"since": since, "states": ["delivered"], "types": ["message.sent"]}
     )
     assert body["events"] == len(before.event_ids)
+
+
+async def test_a_replay_without_an_end_holds_ids_that_run_ahead_of_the_clock(
+    api: Api, log: Log
+) -> None:
+    now = datetime.now(UTC)
+    # Ids run ahead of the clock after it was set back, and a little after a burst.
+    log.world.ids = IdSource(1, lambda: EPOCH_UNIX_MS, above=id_at(now + HOUR))
+    await log.attempt(LogState.SKIPPED)
+    since = (now - HOUR).isoformat()
+    _, body = await api.post(f"{log.path}/replay", {"since": since})
+    assert body["events"] == 1
 
 
 @pytest.mark.parametrize(
