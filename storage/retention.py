@@ -1,4 +1,4 @@
-"""Retention: how long each table is kept. Whole days are dropped.
+"""Retention: how long each table is kept. Whole days are dropped, other rows deleted in steps.
 
 Owns the first day that is kept of each table, and that one process at a time drops. Must not decide
 how a day is dropped (storage/partitions.py).
@@ -9,53 +9,84 @@ still there has all that says what became of it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from datetime import UTC, date, datetime, timedelta
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 
 import msgspec
 import structlog
 
 from storage import sql
-from storage.ids import time_of
-from storage.partitions import drop_partitions, id_bounds, oldest_day
+from storage.ids import id_at, time_of
+from storage.partitions import drop_partitions, oldest_day
+from storage.periodic import while_full
 from storage.pool import Connection
 
 _SQL = sql.load("storage")
 _log = structlog.get_logger(__name__)
 
 DAYS_PER_TURN_MAX = 10  # of each table, so that other work does not wait for a first clearing
+ROWS_PER_STEP_MAX = 1_000
+STEPS_PER_TURN_MAX = 100  # of each table
+OTHERS = (
+    ("click", "clicks"),
+    ("inbound_message", "inbound"),
+    ("raw_delivery", "raw"),
+    ("webhook_event", "webhooks"),
+    ("webhook_attempt", "webhooks"),
+)
 OF_MESSAGES = ("message", "submission", "event")  # in this order
+DAYS_UNSET, DAYS_UNSET_BEFORE = 90, 400  # of a new database, of one of an earlier release
 
 
 class KeptDays(msgspec.Struct, frozen=True, kw_only=True):
-    """The days after which whole days are dropped; 0: never."""
+    """The days after which whole days, or rows, are deleted; 0: never.
 
-    messages: int
+    None: DAYS_UNSET, or DAYS_UNSET_BEFORE.
+    """
+
+    messages: int | None
     clicks: int
-    inbound: int
+    inbound: int | None
     raw: int
     webhooks: int
+    suppressions: int
+    complaints: int
+
+    def filled(self, *, as_before: bool) -> KeptDays:
+        """With a number for each. `as_before`: an earlier release has made the database."""
+        unset = DAYS_UNSET_BEFORE if as_before else DAYS_UNSET
+        return msgspec.structs.replace(
+            self,
+            messages=unset if self.messages is None else self.messages,
+            inbound=unset if self.inbound is None else self.inbound,
+        )
 
 
-ForgetBatches = Callable[[Connection, int], Awaitable[int]]
+class Forgets(NamedTuple):
+    """What deletes rows of a table that has no days: at most $2, from before $1.
+
+    `kept`: the field of KeptDays that says when. `by_id`: $1 is an id and not a time.
+    """
+
+    table: str
+    kept: str
+    statement: str
+    by_id: bool = False
 
 
 class Retention:
     """Takes turns. A turn that is cut short is finished by the next, of any process."""
 
     def __init__(
-        self, kept: KeptDays, wall_ms: Callable[[], int], *, forget_batches: ForgetBatches
+        self, kept: KeptDays, wall_ms: Callable[[], int], *, forgets: Sequence[Forgets]
     ) -> None:
-        """`forget_batches` deletes batches whose messages all have ids below one given, and are
-        gone.
-
-        It returns how many.
-        """
         self.kept = kept
-        self._forget_batches = forget_batches
+        self._forgets = forgets
         self._wall_ms = wall_ms
         self.days_dropped = 0
-        self.batches_forgotten = 0
+        self.rows_forgotten: Counter[str] = Counter()  # by table, since start
 
     async def turn(self, connection: Connection) -> None:
         """Drop what is due, unless another process is at it. Must not run inside a transaction."""
@@ -67,37 +98,50 @@ class Retention:
             await connection.execute(_SQL["retention_done"])
 
     async def _drop(self, connection: Connection) -> None:
-        kept = self.kept
         row = await connection.fetchrow(_SQL["oldest_waiting"])
         assert row is not None
+        kept = self.kept.filled(as_before=row["keeps_as_before"])
         # The earlier of two clocks: one that has jumped ahead must not cost a year of data.
         own = datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
         today = min(own, row["now"]).date()
-        if kept.messages:
-            await self._drop_messages(connection, today, row["id"])
-        for table, days in (
-            ("click", kept.clicks),
-            ("inbound_message", kept.inbound),
-            ("raw_delivery", kept.raw),
-            ("webhook_event", kept.webhooks),
-            ("webhook_attempt", kept.webhooks),
-        ):
-            if days:
-                before = await _bounded(connection, table, today - timedelta(days=days))
+        ends = {
+            name: today - timedelta(days=days)
+            for name in KeptDays.__struct_fields__
+            if (days := getattr(kept, name))
+        }
+        if "messages" in ends:
+            ends["messages"] = await self._drop_messages(connection, ends["messages"], row["id"])
+        for table, name in OTHERS:
+            if name in ends:
+                before = await _bounded(connection, table, ends[name])
                 await self._drop_days(connection, table, before)
+        for forgets in self._forgets:
+            if forgets.kept in ends:
+                await self._forget(connection, forgets, ends[forgets.kept])
 
     async def _drop_messages(
-        self, connection: Connection, today: date, oldest_waiting: int | None
-    ) -> None:
-        before = today - timedelta(days=self.kept.messages)
+        self, connection: Connection, before: date, oldest_waiting: int | None
+    ) -> date:
+        """Returns the first day that is there now, or was not due."""
         if oldest_waiting is not None and (waits := time_of(oldest_waiting).date()) < before:
             _log.warning("retention_waits", wanted=str(before), message_waits_of=str(waits))
             before = waits
         before = await _bounded(connection, OF_MESSAGES[0], before)
         for table in OF_MESSAGES:
             await self._drop_days(connection, table, before)
-        first_kept, _ = id_bounds(before)
-        self.batches_forgotten += await self._forget_batches(connection, first_kept)
+        return before
+
+    async def _forget(self, connection: Connection, forgets: Forgets, first_kept: date) -> None:
+        moment = datetime.combine(first_kept, time.min, UTC)
+        before = id_at(moment) if forgets.by_id else moment
+
+        async def step() -> int:
+            done = await connection.execute(forgets.statement, before, ROWS_PER_STEP_MAX)
+            gone = int(done.split()[-1])
+            self.rows_forgotten[forgets.table] += gone
+            return gone
+
+        await while_full(step, ROWS_PER_STEP_MAX, times_max=STEPS_PER_TURN_MAX)
 
     async def _drop_days(self, connection: Connection, table: str, before: date) -> None:
         dropped = await drop_partitions(connection, table, before)

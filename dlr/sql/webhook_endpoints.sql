@@ -62,3 +62,14 @@ FROM webhook_endpoint
 WHERE state = $1 AND deleted_at IS NULL AND NOT callback
 ORDER BY id DESC
 LIMIT $2;
+
+-- name: endpoints_purge
+-- Endpoints that were deleted before $1, once nothing of them waits.
+DELETE FROM webhook_endpoint
+WHERE id IN (
+    SELECT e.id FROM webhook_endpoint AS e
+    WHERE e.deleted_at < $1 AND NOT EXISTS (SELECT FROM webhook_delivery AS d WHERE d.endpoint = e.id)
+    ORDER BY e.id
+    LIMIT $2
+    FOR UPDATE OF e SKIP LOCKED
+);

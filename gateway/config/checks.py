@@ -84,8 +84,8 @@ def _check_sections(config: Config) -> Iterator[str]:
     if config.http.listen == config.links.listen and config.http.listen.port:
         yield f"links.listen: {config.links.listen} is http.listen already"
     for key in config.retention.__struct_fields__:
-        days: int = getattr(config.retention, key)
-        if 0 < days < KEPT_DAYS_MIN:
+        days: int | None = getattr(config.retention, key)
+        if days is not None and 0 < days < KEPT_DAYS_MIN:
             yield f"retention.{key}: {days} is too few; at least {KEPT_DAYS_MIN}, or 0 to keep all"
 
 

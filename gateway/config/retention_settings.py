@@ -13,6 +13,8 @@ from gateway.config.base import Settings
 
 KEPT_DAYS_MIN = 7  # references, receipts and repeats look days back
 _DAYS_MAX = 36_500
+_Days = Annotated[int, Meta(ge=0, le=_DAYS_MAX)]
+_UNSET = "Unset: 90, or 400 in a database that an earlier release has made."
 
 
 class RetentionSettings(Settings, frozen=True, kw_only=True):
@@ -21,20 +23,23 @@ class RetentionSettings(Settings, frozen=True, kw_only=True):
     """
 
     messages_days: Annotated[
+        _Days | None,
+        Meta(
+            description="Messages with their results and timelines, what is known of their "
+            f"batches, and the terms of processes that ended. {_UNSET}",
+        ),
+    ] = None
+    clicks_days: Annotated[
         int,
         Meta(
             ge=0,
             le=_DAYS_MAX,
-            description="Messages with their results and timelines, and what is known of their "
-            "batches.",
+            description="Clicks on short links, and when clicks could not be kept.",
         ),
     ] = 400
-    clicks_days: Annotated[int, Meta(ge=0, le=_DAYS_MAX, description="Clicks on short links.")] = (
-        400
+    inbound_days: Annotated[_Days | None, Meta(description=f"Messages from handsets. {_UNSET}")] = (
+        None
     )
-    inbound_days: Annotated[
-        int, Meta(ge=0, le=_DAYS_MAX, description="Messages from handsets.")
-    ] = 400
     raw_days: Annotated[
         int,
         Meta(ge=0, le=_DAYS_MAX, description="What `keep_raw` of a connector keeps of deliver_sm."),
@@ -45,6 +50,13 @@ class RetentionSettings(Settings, frozen=True, kw_only=True):
             ge=0,
             le=_DAYS_MAX,
             description="Events that webhooks told, and the log of their deliveries: what can be "
-            "replayed.",
+            "replayed. Endpoints that were deleted.",
         ),
     ] = 30
+    suppressions_days: Annotated[
+        int,
+        Meta(ge=0, le=_DAYS_MAX, description="Suppressions that have expired, from then on."),
+    ] = 400
+    complaints_days: Annotated[
+        int, Meta(ge=0, le=_DAYS_MAX, description="Complaints about messages.")
+    ] = 1_826

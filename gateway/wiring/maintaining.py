@@ -16,8 +16,8 @@ from dlr.silence import Silence
 from gateway.config.retention_settings import RetentionSettings
 from gateway.maintenance import Maintenance, Timeless, steps
 from gateway.wiring.inbound import opt_out_scopes
-from messages.control.batches import forget_batches
-from storage.retention import KeptDays, Retention
+from storage import sql
+from storage.retention import Forgets, KeptDays, Retention
 from web.edge.key_store import DatabaseKeys
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def build(rooms: Rooms, *, take_over: Timeless, lost: Callable[[str], None]) -> 
     """
     recorder = rooms.dispatcher.recorder
     rooms.retention = Retention(
-        kept_days(rooms.config.retention), rooms.clock.wall_ms, forget_batches=forget_batches
+        kept_days(rooms.config.retention), rooms.clock.wall_ms, forgets=forgets()
     )
     rooms.key_store = DatabaseKeys(rooms.database.read, rooms.clock.wall_ms)
     rooms.parked = ParkedReceipts(rooms.ids, follow_up=recorder.follow_up, groups=recorder.groups)
@@ -67,4 +67,18 @@ def kept_days(settings: RetentionSettings) -> KeptDays:
         inbound=settings.inbound_days,
         raw=settings.raw_days,
         webhooks=settings.webhooks_days,
+        suppressions=settings.suppressions_days,
+        complaints=settings.complaints_days,
+    )
+
+
+def forgets() -> tuple[Forgets, ...]:
+    """What deletes rows of tables that have no days. Each statement stands with its table's SQL."""
+    return (
+        Forgets("batch_control", "messages", sql.load("messages")["batch_purge"], by_id=True),
+        Forgets("owner_term", "messages", sql.load("storage")["terms_purge"]),
+        Forgets("click_gap", "clicks", sql.load("shortlinks")["gaps_purge"]),
+        Forgets("webhook_endpoint", "webhooks", sql.load("dlr")["endpoints_purge"]),
+        Forgets("suppression", "suppressions", sql.load("storage")["suppressions_purge"]),
+        Forgets("complaint", "complaints", sql.load("recipients")["complaints_purge"], by_id=True),
     )

@@ -26,7 +26,6 @@ from storage.pool import Connection, Dedicated
 _SQL = sql.load("messages")
 LIVE_MAX = 1_000  # batches that are stopped or have a rate: every claim steps over each
 CHANGES_WAITING_MAX = 100
-FORGOTTEN_PER_STEP_MAX = 10_000
 
 
 class BatchChange(msgspec.Struct, frozen=True):
@@ -141,16 +140,3 @@ async def _view(connection: Connection, row: asyncpg.Record) -> BatchView:
         in_flight=await connection.fetchval(_SQL["batch_in_flight"], row["id"]),
         changed_at=row["changed_at"],
     )
-
-
-async def forget_batches(connection: Connection, first_kept: int) -> int:
-    """Delete batches whose messages all have ids below `first_kept` and are gone. Returns how
-    many.
-    """
-    forgotten = 0
-    gone = FORGOTTEN_PER_STEP_MAX
-    while gone == FORGOTTEN_PER_STEP_MAX:
-        done = await connection.execute(_SQL["batch_purge"], first_kept, FORGOTTEN_PER_STEP_MAX)
-        gone = int(done.split()[-1])
-        forgotten += gone
-    return forgotten

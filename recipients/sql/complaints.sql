@@ -48,3 +48,7 @@ WHERE account = $1 AND id < $2 AND id >= $3
   AND ($6::text IS NULL OR campaign_id = $6)
 ORDER BY id DESC
 LIMIT $7;
+
+-- name: complaints_purge
+DELETE FROM complaint
+WHERE id IN (SELECT id FROM complaint WHERE id < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED);

@@ -40,3 +40,7 @@ FROM (
 ) AS gap
 GROUP BY place
 ORDER BY place
+
+-- name: gaps_purge
+DELETE FROM click_gap
+WHERE id IN (SELECT id FROM click_gap WHERE until < $1 ORDER BY until LIMIT $2 FOR UPDATE SKIP LOCKED)

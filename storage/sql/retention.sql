@@ -7,4 +7,6 @@ SELECT pg_advisory_unlock(7307061107);
 
 -- name: oldest_waiting
 -- The oldest message that still waits, by the database's clock the time now.
-SELECT min(id) AS id, clock_timestamp() AS now FROM outbox;
+SELECT min(id) AS id, clock_timestamp() AS now,
+       coalesce((SELECT keeps_as_before FROM installation), false) AS keeps_as_before
+FROM outbox;

@@ -153,3 +153,14 @@ SET reason = excluded.reason, source = excluded.source, message_id = excluded.me
         WHEN there.expires_at IS NOT NULL AND excluded.expires_at IS NOT NULL
         THEN greatest(there.expires_at, excluded.expires_at)
     END;
+
+-- name: suppressions_purge
+-- Entries that ended by themselves before $1: they have spared nobody since.
+DELETE FROM suppression
+WHERE (to_idx, account, category) IN (
+    SELECT to_idx, account, category FROM suppression
+    WHERE expires_at < $1
+    ORDER BY expires_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+);

@@ -42,3 +42,13 @@ SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 1000) IS NOT NULL)
 FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
   AND (application_name = $1 OR starts_with(application_name, $1 || ':'));
+
+-- name: terms_purge
+DELETE FROM owner_term
+WHERE term IN (
+    SELECT term FROM owner_term
+    WHERE ended_at < $1
+    ORDER BY ended_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+);

@@ -10,8 +10,7 @@ import pytest
 from gateway.config.load import load_config
 from gateway.config.retention_settings import RetentionSettings
 from gateway.config.shape import ConfigError
-from gateway.wiring.maintaining import kept_days
-from messages.control.batches import forget_batches
+from gateway.wiring.maintaining import forgets, kept_days
 from storage.ids import id_at
 from storage.partitions import ensure_partitions, leaf_name, oldest_day
 from storage.pool import Connection, close_connection, connect
@@ -27,7 +26,7 @@ def keeping(**days: int) -> Retention:
     """What is not named is kept for ever."""
     for_ever = dict.fromkeys(RetentionSettings.__struct_fields__, 0)
     settings = RetentionSettings(**for_ever | days)
-    return Retention(kept_days(settings), wall_ms, forget_batches=forget_batches)
+    return Retention(kept_days(settings), wall_ms, forgets=forgets())
 
 
 def at(day: date, extra: int = 0) -> int:
@@ -81,7 +80,7 @@ async def test_what_is_older_goes_with_its_results_and_its_batch(connection: Con
         assert await oldest_day(connection, table) == CUT
     assert await oldest_day(connection, "click") == CUT - timedelta(days=1)
     assert await oldest_day(connection, "inbound_message") == CUT - timedelta(days=2)
-    assert (retention.days_dropped, retention.batches_forgotten) == (2 * 3 + 1, 1)
+    assert (retention.days_dropped, retention.rows_forgotten["batch_control"]) == (2 * 3 + 1, 1)
     await retention.turn(connection)
     assert retention.days_dropped == 2 * 3 + 1
 

@@ -1,0 +1,75 @@
+"""How the rows of each table end: by age, with the work they are about, or not at all.
+
+Owns that list. A table that is not in it is a defect, and a test says so. Must not delete anything:
+storage/retention.py drops days and calls what deletes rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Ends(Enum):
+    """What ends a row."""
+
+    DAYS = "whole days are dropped"
+    ROWS = "rows are deleted in bounded steps"
+    WORK = "a row goes with the work that it is about"
+    FEW = "a few rows that name what there is"
+    NEVER = "a row is a proof"
+
+
+class Policy(NamedTuple):
+    """Of one table. `by`: the field of `[retention]` for DAYS and ROWS, else what ends a row."""
+
+    ends: Ends
+    by: str
+
+
+_DAYS, _ROWS, _WORK, _FEW, _NEVER = Ends.DAYS, Ends.ROWS, Ends.WORK, Ends.FEW, Ends.NEVER
+
+POLICIES: Mapping[str, Policy] = MappingProxyType(
+    {
+        "account": Policy(_FEW, "an account of the configuration, its number for good"),
+        "api_key": Policy(_FEW, "a key; one that has ended says who acted"),
+        "audit": Policy(_NEVER, "who changed what"),
+        "batch_control": Policy(_ROWS, "messages_days"),
+        "click": Policy(_DAYS, "clicks_days"),
+        "click_gap": Policy(_ROWS, "clicks_days"),
+        "click_journal": Policy(_WORK, "a file of clicks that is not loaded to its end"),
+        "client_ref": Policy(_WORK, "72 hours in which a reference counts"),
+        "complaint": Policy(_ROWS, "complaints_days"),
+        "connector": Policy(_FEW, "a connector of the configuration, its number for good"),
+        "consent": Policy(_NEVER, "who allowed what; only an erasure ends it"),
+        "event": Policy(_DAYS, "messages_days"),
+        "frequency": Policy(_WORK, "30 days, the longest span of a cap"),
+        "idempotency": Policy(_WORK, "24 hours in which a request is answered again"),
+        "inbound_message": Policy(_DAYS, "inbound_days"),
+        "inbound_part": Policy(_WORK, "a message that is not whole, or became so lately"),
+        "index_rewrite": Policy(_FEW, "a table whose numbers are rewritten"),
+        "installation": Policy(_FEW, "this database"),
+        "link_range": Policy(_WORK, "links, until a while after they expired"),
+        "message": Policy(_DAYS, "messages_days"),
+        "message_cancel": Policy(_WORK, "a message that a process still holds"),
+        "outbox": Policy(_WORK, "a message that waits"),
+        "owner_term": Policy(_ROWS, "messages_days"),
+        "prefix_count": Policy(_WORK, "a day, the longest span of a velocity"),
+        "query_cursor": Policy(_FEW, "a connector that is asked about its messages"),
+        "raw_delivery": Policy(_DAYS, "raw_days"),
+        "schema_migration": Policy(_FEW, "a migration that was applied"),
+        "submission": Policy(_DAYS, "messages_days"),
+        "submit_intent": Policy(_WORK, "a batch on its way to a carrier"),
+        "suppression": Policy(_ROWS, "suppressions_days"),
+        "unmatched_receipt": Policy(_WORK, "4 days in which its submit may be found"),
+        "webhook_attempt": Policy(_DAYS, "webhooks_days"),
+        "webhook_callback_secret": Policy(_FEW, "an account that may name callbacks"),
+        "webhook_change": Policy(_WORK, "a change that is no event yet"),
+        "webhook_delivery": Policy(_WORK, "an event that is not told yet"),
+        "webhook_endpoint": Policy(_ROWS, "webhooks_days"),
+        "webhook_event": Policy(_DAYS, "webhooks_days"),
+        "webhook_generation": Policy(_FEW, "the state of all endpoints"),
+    }
+)
