@@ -35,6 +35,7 @@ PARTITIONED: Mapping[str, str] = MappingProxyType(
         "raw_delivery": "",
         "webhook_event": "",
         "webhook_attempt": "",
+        "rollup_watch": "fillfactor = 70",
     }
 )
 LOCK_TIMEOUT = "2s"  # behind a report that holds a table; the caller tries again later

@@ -36,7 +36,7 @@ OTHERS = (
     ("webhook_event", "webhooks"),
     ("webhook_attempt", "webhooks"),
 )
-OF_MESSAGES = ("message", "submission", "event")  # in this order
+OF_MESSAGES = ("message", "submission", "event", "rollup_watch")  # in this order
 DAYS_UNSET, DAYS_UNSET_BEFORE = 90, 400  # of a new database, of one of an earlier release
 
 
