@@ -127,7 +127,7 @@ class Gateway:
         rooms.connector_watch = webhooks.connector_watch(rooms)
         rooms.completion = webhooks.batch_completion(rooms)
         dispatching.build(rooms, time.monotonic)
-        maintaining.build(rooms, take_over=self._recover, lost=self._lost)
+        maintaining.build(rooms, time.monotonic, take_over=self._recover, lost=self._lost)
         self._started.append("inbound")
         await rooms.inbound.start(await setup.connection())
         self._started.append("webhooks")
@@ -208,6 +208,7 @@ class Gateway:
         self._started.append("sending")
         await rooms.control.start(rooms.dispatcher)
         rooms.maintenance.start()
+        rooms.loop_lag.start()
         rooms.dispatcher.start()
         numbers, dispatches = rooms.registry.connectors, rooms.dispatcher.connectors
         for settings in rooms.config.connectors:
@@ -263,6 +264,7 @@ class Gateway:
         await rooms.control.stop()
         await rooms.dispatcher.stop(rooms.config.limits.drain_seconds)
         await rooms.sandbox.stop()
+        rooms.loop_lag.stop()
         await rooms.maintenance.stop()
 
     async def _stop_inbound(self) -> None:

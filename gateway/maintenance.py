@@ -8,6 +8,7 @@ step that fails because the database is away is taken again at its next turn.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -18,13 +19,14 @@ from dispatch.outbox.expiry import Expiry
 from dispatch.outbox.withdrawal import Withdrawal
 from dlr.parked import ParkedReceipts
 from dlr.silence import Silence
+from gateway.vitals import Lease
 from messages.accept import client_refs, idempotency
 from recipients import frequency
 from recipients.index_rewrite import IndexRewrite
 from shortlinks import ranges
 from storage.crypto import NumberVault
 from storage.faults import UNAVAILABLE, Fenced
-from storage.partitions import ensure_partitions
+from storage.partitions import ensure_partitions, missing_partitions
 from storage.periodic import Ended, PeriodicTask
 from storage.pool import Connection, Dedicated
 from storage.retention import Retention
@@ -58,8 +60,23 @@ class Step(NamedTuple):
     take: Callable[[Connection, datetime], Awaitable[object]]
 
 
+class PartitionsAhead:
+    """The days of the big tables that are made ahead of time."""
+
+    def __init__(self) -> None:
+        self.missing = 0  # leaves, when last looked; 0 once they are made
+
+    async def turn(self, connection: Connection, now: datetime) -> None:
+        """Make what is missing. Until that succeeds, `missing` tells."""
+        self.missing = await missing_partitions(connection, now.date())
+        if self.missing:
+            await ensure_partitions(connection, now.date())
+            self.missing = 0
+
+
 def steps(
     *,
+    partitions: PartitionsAhead,
     parked: ParkedReceipts,
     expiry: Expiry,
     withdrawal: Withdrawal,
@@ -71,7 +88,7 @@ def steps(
 ) -> list[Step]:
     """Everything but the renewal. `take_over` recovers what dead processes left."""
     return [
-        Step("partitions", PARTITION_SECONDS, _partitions),
+        Step("partitions", PARTITION_SECONDS, partitions.turn),
         Step("parked receipts", SWEEP_SECONDS, parked.turn),
         Step("expiry", EXPIRE_SECONDS, expiry.turn),
         Step("withdrawal", WITHDRAW_SECONDS, withdrawal.turn),
@@ -96,16 +113,20 @@ class Maintenance:
         working: Dedicated,
         *,
         term: OwnerTerm,
+        lease: Lease,
         steps: Sequence[Step],
         lost: Callable[[str], None],
         ended: Ended,
     ) -> None:
-        """`lost` is told when this process may no longer write: its term was taken over. `ended`
-        is told when a task has ended by itself.
+        """`lease` is told of each renewal.
+
+        `lost` is told when this process may no longer write: its term was taken over. `ended` is
+        told when a task has ended by itself.
         """
         self._renewing = renewing
         self._working = working
         self._term = term
+        self.lease = lease
         self._lost = lost
         self._turn = asyncio.Lock()
         self.gateways: int | None = None  # on this database, as of the last renewal
@@ -125,12 +146,19 @@ class Maintenance:
 
     async def _renew(self) -> None:
         try:
-            self.gateways = await self._term.renew(await self._renewing.connection())
+            connection = await self._renewing.connection()
+            began_at, began = time.monotonic(), datetime.now(UTC)
+            renewal = await self._term.renew(connection)
         except (TermLost, Fenced) as error:
             self._lost(str(error))
             raise Fenced(str(error)) from error
         except UNAVAILABLE as error:
+            self.lease.failed()
             _log.warning("renew_failed", error=repr(error))
+            return
+        self.gateways = renewal.held
+        middle = began + (datetime.now(UTC) - began) / 2
+        self.lease.renewed(began_at, (middle - renewal.now).total_seconds())
 
     def _periodic(self, step: Step, ended: Ended) -> PeriodicTask:
         async def turn() -> None:
@@ -144,10 +172,6 @@ class Maintenance:
                 _log.warning("maintenance_failed", step=step.name, error=repr(error))
 
         return PeriodicTask(step.name, turn, lambda: step.seconds, ended=ended, pause_first=True)
-
-
-async def _partitions(connection: Connection, now: datetime) -> None:
-    await ensure_partitions(connection, now.date())
 
 
 def _timeless(take: Timeless) -> Callable[[Connection, datetime], Awaitable[object]]:

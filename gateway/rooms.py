@@ -23,7 +23,8 @@ from dlr.parked import ParkedReceipts
 from dlr.silence import Silence
 from dlr.webhooks.service import Webhooks
 from gateway.config import Config
-from gateway.maintenance import Maintenance
+from gateway.maintenance import Maintenance, PartitionsAhead
+from gateway.vitals import LoopLag
 from gateway.wiring.connectors import Wiring
 from gateway.wiring.sandbox import Sandbox
 from messages.accept.accepter import MessageAccepter
@@ -99,6 +100,8 @@ class Rooms:
     silence: Silence = field(init=False)
     expiry: Expiry = field(init=False)
     withdrawal: Withdrawal = field(init=False)
+    partitions: PartitionsAhead = field(init=False)
+    loop_lag: LoopLag = field(init=False)
     maintenance: Maintenance = field(init=False)
     retention: Retention = field(init=False)
     key_store: DatabaseKeys = field(init=False)

@@ -49,8 +49,7 @@ async def ensure_partitions(connection: Connection, today: date, days_ahead: int
     Raises asyncpg.LockNotAvailableError (transient) when a table is held for longer than
     LOCK_TIMEOUT.
     """
-    days = [today + timedelta(days=offset) for offset in range(-1, days_ahead + 1)]
-    wanted = [(table, day) for table in PARTITIONED for day in days]
+    wanted = _wanted(today, days_ahead)
     if not await _missing(connection, wanted):
         return
     async with connection.transaction():
@@ -58,6 +57,11 @@ async def ensure_partitions(connection: Connection, today: date, days_ahead: int
         await connection.execute(SQL["lock_partitions"])
         for table, day in await _missing(connection, wanted):
             await connection.execute(_create_leaf(table, day))
+
+
+async def missing_partitions(connection: Connection, today: date, days_ahead: int = 3) -> int:
+    """How many leaves `ensure_partitions` would make."""
+    return len(await _missing(connection, _wanted(today, days_ahead)))
 
 
 async def drop_partitions(connection: Connection, table: str, before: date) -> list[str]:
@@ -106,6 +110,11 @@ def id_bounds(day: date) -> tuple[int, int]:
     """(lowest id of the day, lowest id of the next)."""
     midnight = datetime.combine(day, time.min, UTC)
     return id_at(midnight), id_at(midnight + _ONE_DAY)
+
+
+def _wanted(today: date, days_ahead: int) -> list[tuple[str, date]]:
+    days = [today + timedelta(days=offset) for offset in range(-1, days_ahead + 1)]
+    return [(table, day) for table in PARTITIONED for day in days]
 
 
 async def _missing(

@@ -56,6 +56,7 @@ class ReadPool(asyncpg.Pool):
                 "default_transaction_read_only": "on",  # only fenced connections may write
             },
         )
+        self.waiting = 0  # for a free connection
         self._leaving: set[asyncio.Task[None]] = set()
 
     def acquire(self, *, timeout: float | None = None) -> Reading:
@@ -79,6 +80,14 @@ class Reading(PoolAcquireContext):
     __slots__ = ()
 
     pool: ReadPool
+
+    async def __aenter__(self) -> PoolConnectionProxy[asyncpg.Record]:
+        """Wait for a free one."""
+        self.pool.waiting += 1
+        try:
+            return await super().__aenter__()
+        finally:
+            self.pool.waiting -= 1
 
     async def __aexit__(self, *exc: object) -> None:
         """Give the connection back. What was read is read, even where this fails."""

@@ -11,7 +11,7 @@ import asyncio
 import os
 import socket
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,6 +77,14 @@ class HostIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewal:
+    """`held`: terms, the renewed one among them. `now`: the database's clock."""
+
+    held: int
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class OwnerTerm:
     """One life of one process. `node` (0..255) is part of the ids it makes; a later process may get
     it. `term` marks the rows it holds, and is never used again.
@@ -100,17 +108,16 @@ class OwnerTerm:
             f"all {NODES_MAX} nodes are held: stop some gateways, or wait for dead ones"
         )
 
-    async def renew(self, connection: Connection) -> int:
-        """Extend the term to TTL_SECONDS from now. Returns how many terms are held, this one
-        included.
+    async def renew(self, connection: Connection) -> Renewal:
+        """Extend the term to TTL_SECONDS from now.
 
         A term that ran out is still renewed, as long as nobody has begun to fence it. Raises
         TermLost.
         """
-        held: int | None = await connection.fetchval(SQL["renew_term"], self.term, _TTL)
-        if held is None:
+        row = await connection.fetchrow(SQL["renew_term"], self.term, _TTL)
+        if row is None:
             raise TermLost(f"owner term {self.term} has ended")
-        return held
+        return Renewal(row["held"], row["now"])
 
     async def release(self, connection: Connection) -> None:
         """End the term ourselves. Nothing may be under way in it any more."""

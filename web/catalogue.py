@@ -27,7 +27,34 @@ class MetricKind(msgspec.Struct, frozen=True):
 
 CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
     {
-        "sms_build_info": MetricKind("gauge", "1, with the version that runs.", ("version",)),
+        "sms_build_info": MetricKind(
+            "gauge",
+            "1, with the version that runs and the node of its ids.",
+            ("version", "node"),
+        ),
+        "sms_loop_lag_seconds": MetricKind(
+            "gauge", "How much too late the event loop ran what was due: the worst of a minute."
+        ),
+        "sms_database_up": MetricKind(
+            "gauge", "1 while PostgreSQL took the last renewal of this process' term."
+        ),
+        "sms_term_seconds_left": MetricKind(
+            "gauge",
+            "Until this process must have stopped writing, unless its term is renewed, which it is "
+            "every 3 s.",
+        ),
+        "sms_clock_skew_seconds": MetricKind(
+            "gauge", "This machine's clock less that of PostgreSQL."
+        ),
+        "sms_partitions_missing": MetricKind(
+            "gauge", "Day partitions that are due and could not be made."
+        ),
+        "sms_pool_waiting": MetricKind(
+            "gauge", "Reads that wait for a free connection.", ("pool",)
+        ),
+        "sms_disk_free_bytes": MetricKind(
+            "gauge", "What is free where the data folder lies.", ("path",)
+        ),
         # the way in
         "sms_http_requests_total": MetricKind(
             "counter", "API requests answered.", ("method", "endpoint", "status")
@@ -218,6 +245,11 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         ),
         "sms_receipts_total": MetricKind(
             "counter", "Receipts committed, by the status they tell.", ("connector", "status")
+        ),
+        "sms_delivery_seconds": MetricKind(
+            "histogram",
+            "From acceptance to the receipt that says delivered, for each part.",
+            ("connector", "category"),
         ),
         "sms_receipts_implausible_time_total": MetricKind(
             "counter",

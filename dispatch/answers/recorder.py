@@ -16,6 +16,7 @@ import msgspec
 import structlog
 
 from dispatch.answers.counters import RecorderCounters, add, add_all
+from dispatch.answers.delivery_time import DeliveryTime
 from dispatch.answers.parked_raw import kept_of_parked
 from dispatch.answers.pruning import suppress_proven
 from dispatch.answers.records import (
@@ -123,6 +124,7 @@ class Recorder:
         self._parked = 0  # receipts of this process that wait for their submit_sm_resp
         self.receipts_waiting = 0
         self.counters = RecorderCounters()
+        self.delivery_time = DeliveryTime()
         self.commits: GroupCommit[Record, None] = GroupCommit(
             self._flush,
             name="record",
@@ -297,6 +299,7 @@ class Recorder:
             [(row.connector, row.status) for row in gathered.rows if row.status > Status.SENT],
         )
         add_all(counters.receipts, gathered.folded)
+        self.delivery_time.observe(gathered.rows, applied)
         for (_, connector, status), count in gathered.spread.items():
             add(counters.final, connector, status, count)
         disbelieved = [each.row.connector for each in applied if not each.date_believed]

@@ -277,6 +277,38 @@ ALERTS = (
         "The API fails too often for a long time",
         "{{ $value | humanizePercentage }} of the answers are 5xx.",
     ),
+    Alert(
+        "SmsWebhookLag",
+        "max(sms_webhook_oldest_seconds) > 300",
+        "10m",
+        WARNING,
+        "Webhooks are told late",
+        "The oldest event has waited {{ $value | humanizeDuration }} to be told.",
+    ),
+    Alert(
+        "SmsWebhookDisabled",
+        'max(sms_webhook_endpoints{state="disabled"}) > 0',
+        "0m",
+        WARNING,
+        "A receiver of webhooks is told nothing any more",
+        "{{ $value | humanize }} endpoints are disabled.",
+    ),
+    Alert(
+        "SmsTermAtRisk",
+        "min(sms_term_seconds_left) < 4",
+        "30s",
+        CRITICAL,
+        "A gateway is about to lose its work",
+        "A gateway has {{ $value | humanizeDuration }} left to renew its term.",
+    ),
+    Alert(
+        "SmsDiskFull",
+        "predict_linear(sms_disk_free_bytes[6h], 86400) < 0",
+        "30m",
+        CRITICAL,
+        "A disk will be full within a day",
+        "{{ $labels.path }} of {{ $labels.instance }} fills up within a day.",
+    ),
 )
 
 

@@ -14,19 +14,27 @@ from dispatch.outbox.withdrawal import Withdrawal
 from dlr.parked import ParkedReceipts
 from dlr.silence import Silence
 from gateway.config.retention_settings import RetentionSettings
-from gateway.maintenance import Maintenance, Timeless, steps
+from gateway.maintenance import Maintenance, PartitionsAhead, Timeless, steps
+from gateway.vitals import Lease, LoopLag
 from gateway.wiring.inbound import opt_out_scopes
 from storage import sql
 from storage.retention import Forgets, KeptDays, Retention
+from storage.terms import TTL_SECONDS
 from web.edge.key_store import DatabaseKeys
 
 if TYPE_CHECKING:
     from gateway.rooms import Rooms
 
 
-def build(rooms: Rooms, *, take_over: Timeless, lost: Callable[[str], None]) -> None:
+def build(
+    rooms: Rooms,
+    monotonic: Callable[[], float],
+    *,
+    take_over: Timeless,
+    lost: Callable[[str], None],
+) -> None:
     """Called when the sending side stands. Sets retention, key_store, parked, silence, expiry,
-    withdrawal and maintenance.
+    withdrawal, partitions, loop_lag and maintenance.
     """
     recorder = rooms.dispatcher.recorder
     rooms.retention = Retention(
@@ -40,11 +48,15 @@ def build(rooms: Rooms, *, take_over: Timeless, lost: Callable[[str], None]) -> 
     rooms.withdrawal = Withdrawal(
         rooms.ids, datetime.fromtimestamp(rooms.clock.wall_ms() / 1000, UTC), scopes.covers
     )
+    rooms.partitions = PartitionsAhead()
+    rooms.loop_lag = LoopLag(monotonic)
     rooms.maintenance = Maintenance(
         rooms.database.dedicated("renew"),
         rooms.database.dedicated("maintenance"),
         term=rooms.term,
+        lease=Lease(TTL_SECONDS, monotonic),
         steps=steps(
+            partitions=rooms.partitions,
             parked=rooms.parked,
             expiry=rooms.expiry,
             withdrawal=rooms.withdrawal,

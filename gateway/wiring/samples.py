@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from dispatch.answers.delivery_time import BUCKETS as DELIVERY_BUCKETS
 from dispatch.answers.outcomes import OTHER_STATUS
 from dispatch.inbound.latency import BUCKETS
 from dispatch.wire.connector_dispatch import ConnectorDispatch
 from dlr.status import Status
 from dlr.webhooks.endpoint_state import State
+from gateway.vitals import free_bytes
 from recipients.replies import ReplyClass
 from smpp.client import BindState
 from smpp.vocabulary import status_name
@@ -41,7 +44,8 @@ _SESSION_PDUS = (
 
 def snapshot(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
     """Every sample of this process but the HTTP ones, which the web server counts itself."""
-    yield Sample("sms_build_info", 1, (version("smsgate"),))
+    yield Sample("sms_build_info", 1, (version("smsgate"), str(rooms.term.node)))
+    yield from _vitals(rooms)
     yield from _accepting(rooms)
     for dispatch in rooms.dispatcher.connectors.values():
         if dispatch.pool is not None or dispatch.connector != SANDBOX:  # until it is used
@@ -52,6 +56,19 @@ def snapshot(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
     yield from _inbound(rooms)
     yield from _webhooks(rooms)
     yield from _links(rooms)
+
+
+def _vitals(rooms: Rooms) -> Iterator[Sample]:
+    yield Sample("sms_loop_lag_seconds", rooms.loop_lag.seconds())
+    lease = rooms.maintenance.lease
+    yield Sample("sms_database_up", float(lease.database_up))
+    yield Sample("sms_term_seconds_left", lease.seconds_left())
+    yield Sample("sms_clock_skew_seconds", lease.clock_skew)
+    yield Sample("sms_partitions_missing", rooms.partitions.missing)
+    yield Sample("sms_pool_waiting", rooms.database.read.waiting, ("read",))
+    folder = rooms.config.database.data_dir
+    if (free := free_bytes(Path(folder))) is not None:
+        yield Sample("sms_disk_free_bytes", free, (str(folder),))
 
 
 def _accepting(rooms: Rooms) -> Iterator[Sample]:
@@ -140,7 +157,7 @@ def _status(command_status: int) -> str:
     return "other" if command_status == OTHER_STATUS else status_name(command_status)
 
 
-def _recording(rooms: Rooms) -> Iterator[Sample]:
+def _recording(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
     recorder = rooms.dispatcher.recorder
     counters = recorder.counters
     names = {number: dispatch.name for number, dispatch in rooms.dispatcher.connectors.items()}
@@ -150,6 +167,13 @@ def _recording(rooms: Rooms) -> Iterator[Sample]:
     ):
         for (connector, status), count in counts.items():
             yield Sample(metric, count, (names.get(connector, ""), Status(status).label))
+    for (connector, category), taken in recorder.delivery_time.taken.items():
+        yield HistogramSample(
+            "sms_delivery_seconds",
+            cumulative(DELIVERY_BUCKETS, taken.counts),
+            taken.seconds,
+            (names.get(connector, ""), Category(category).label),
+        )
     disbelieved = counters.disbelieved + rooms.parked.disbelieved
     for connector, count in disbelieved.items():
         yield Sample("sms_receipts_implausible_time_total", count, (names.get(connector, ""),))

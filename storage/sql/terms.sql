@@ -20,10 +20,10 @@ RETURNING node, term;
 SELECT count(*) FROM owner_term WHERE ended_at IS NULL;
 
 -- name: renew_term
--- Answers with how many terms are held, this one among them.
+-- Answers with how many terms are held, this one among them, and with the time here.
 UPDATE owner_term SET expires_at = clock_timestamp() + $2::interval
 WHERE term = $1 AND ended_at IS NULL AND expires_at > '-infinity'
-RETURNING (SELECT count(*) FROM owner_term WHERE ended_at IS NULL);
+RETURNING (SELECT count(*) FROM owner_term WHERE ended_at IS NULL) AS held, clock_timestamp() AS now;
 
 -- name: release_term
 UPDATE owner_term SET ended_at = clock_timestamp() WHERE term = $1 AND ended_at IS NULL;

@@ -129,6 +129,11 @@ HEALTHY = [
     series("sms_messages_accepted_total", "0+300x720", 'category="otp"'),
     series("sms_http_requests_total", "0+6000x720", 'method="POST",endpoint="/",status="202"'),
     series("sms_http_requests_total", "0+1x720", 'method="POST",endpoint="/",status="503"'),
+    series("sms_webhook_oldest_seconds", "3x720"),
+    series("sms_webhook_endpoints", "0x720", 'state="disabled"'),
+    series("sms_webhook_endpoints", "2x720", 'state="enabled"'),
+    series("sms_term_seconds_left", "8x720"),
+    series("sms_disk_free_bytes", "50000000000-1000000x720", 'path="/data"'),
 ]
 C = 'connector="c"'
 # Alert -> series that take the place of the healthy ones, the moment, and the labels it has then.
@@ -215,6 +220,18 @@ BROKEN: dict[str, tuple[list[dict[str, str]], str, dict[str, str]]] = {
         [series("sms_http_requests_total", "0+60x500", 'method="POST",endpoint="/",status="503"')],
         "400m",
         {"job": "smsgate"},
+    ),
+    "SmsWebhookLag": ([series("sms_webhook_oldest_seconds", "3x5 400x30")], "20m", {}),
+    "SmsWebhookDisabled": (
+        [series("sms_webhook_endpoints", "0x5 1x30", 'state="disabled"')],
+        "7m",
+        {},
+    ),
+    "SmsTermAtRisk": ([series("sms_term_seconds_left", "8x5 1x30")], "7m", {}),
+    "SmsDiskFull": (
+        [series("sms_disk_free_bytes", "50000000000-100000000x400", 'path="/data"')],
+        "200m",
+        {"job": "smsgate", "instance": "a:8080", "path": "/data"},
     ),
 }
 

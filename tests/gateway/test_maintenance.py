@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from dlr.ledger import apply_receipts, insert_submissions
@@ -17,12 +19,13 @@ from dlr.status import Status
 from gateway import maintenance
 from gateway.app import Gateway
 from gateway.config.load import load_config
-from gateway.maintenance import Maintenance, Step
+from gateway.maintenance import Maintenance, PartitionsAhead, Step
+from gateway.vitals import Lease
 from storage.faults import DatabaseDown
 from storage.ids import id_at
 from storage.partitions import ensure_partitions
 from storage.pool import Connection, Database
-from storage.terms import HostIdentity, OwnerTerm, fence
+from storage.terms import TTL_SECONDS, HostIdentity, OwnerTerm, fence
 from tests.dlr.rows import World
 from web.edge.keys import hash_of
 
@@ -49,10 +52,12 @@ class Side:
         self.lost: list[str] = []
         self.ended: list[str] = []
         self.term = term
+        self.lease = Lease(TTL_SECONDS, time.monotonic)
         self.work = Maintenance(
             database.dedicated("renew"),
             database.dedicated("maintenance"),
             term=term,
+            lease=self.lease,
             steps=steps,
             lost=self.lost.append,
             ended=self._ended,
@@ -119,6 +124,31 @@ async def test_a_term_that_was_taken_over_is_told_and_not_renewed(
         assert all(str(side.term.term) in why for why in side.lost)
         ended = "SELECT ended_at IS NOT NULL FROM owner_term"
         assert await connection.fetchval(ended)
+
+
+@pytest.mark.usefixtures("renewing")
+async def test_a_renewal_tells_that_the_database_is_there_and_what_time_it_has(
+    connection: Connection, database: Database
+) -> None:
+    async with working(database, connection) as side:
+        side.lease.failed()
+        await until_true(lambda: side.lease.database_up)
+        assert abs(side.lease.clock_skew) < 1  # one machine
+        assert TTL_SECONDS - 5 < side.lease.seconds_left() <= TTL_SECONDS
+
+
+async def test_a_day_that_cannot_be_made_is_counted_as_missing(connection: Connection) -> None:
+    ahead, now = PartitionsAhead(), datetime.now(UTC)
+    await ahead.turn(connection, now)
+    assert ahead.missing == 0
+    await connection.execute(f"DROP TABLE click_{now:%Y%m%d}")
+    await connection.execute(f"CREATE TABLE click_{now:%Y%m%d} ()")  # in the way
+    with pytest.raises(asyncpg.DuplicateTableError):
+        await ahead.turn(connection, now)
+    assert ahead.missing == 1
+    await connection.execute(f"DROP TABLE click_{now:%Y%m%d}")
+    await ahead.turn(connection, now)
+    assert ahead.missing == 0
 
 
 async def test_each_step_is_taken_again_and_again_and_never_two_at_once(

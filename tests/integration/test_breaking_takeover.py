@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +18,12 @@ from dispatch.outbox.recovery import recover
 from gateway.maintenance import Maintenance, Step
 from gateway.rehearsal.client import PATIENCE_SECONDS
 from gateway.rehearsal.processes import free_port
+from gateway.vitals import Lease
 from storage import terms
 from storage.categories import Category
 from storage.ids import IdSource
 from storage.pool import Connection, Database
-from storage.terms import HostIdentity, OwnerTerm
+from storage.terms import TTL_SECONDS, HostIdentity, OwnerTerm
 from tests.integration.carrier import Carrier, carrier, deliver_and_confirm
 from tests.integration.running import gateway, message, start_gateway, write_config
 
@@ -253,6 +255,7 @@ async def test_a_step_of_maintenance_that_fails_once_is_not_the_last(
         database.dedicated("renew"),
         work,
         term=term,
+        lease=Lease(TTL_SECONDS, time.monotonic),
         steps=[Step("take-over", 0.01, take_over)],
         lost=lambda why: noticed.set(),
         ended=lambda task: noticed.set(),

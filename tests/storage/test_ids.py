@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.ids import EPOCH, EPOCH_UNIX_MS, ID_MAX, IdSource, format_id, id_at, parse_id, time_of
+from storage.ids import (
+    EPOCH,
+    EPOCH_UNIX_MS,
+    ID_MAX,
+    IdSource,
+    format_id,
+    id_at,
+    parse_id,
+    time_of,
+    unix_ms_of,
+)
+
+UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 
 ids = st.integers(0, ID_MAX)
 
@@ -76,6 +88,7 @@ def test_id_at_is_the_lowest_id_of_its_millisecond(naive: datetime, hours: int) 
     assert timedelta() <= moment - time_of(lowest) < timedelta(milliseconds=1)
     assert lowest == 0 or time_of(lowest - 1) < time_of(lowest)
     assert time_of(lowest | (1 << 22) - 1) == time_of(lowest)
+    assert unix_ms_of(lowest | 1) * timedelta(milliseconds=1) == time_of(lowest) - UNIX
 
 
 def test_outside_the_time_of_ids_everything_is_the_first_or_the_last() -> None:

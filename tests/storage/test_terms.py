@@ -77,13 +77,14 @@ async def test_a_term_lives_ten_seconds_from_its_last_renewal(connection: Connec
     left = "SELECT extract(epoch FROM expires_at - now())::float8 FROM owner_term WHERE term = $1"
     assert 9 < await connection.fetchval(left, term.term) <= 10.5
     await connection.execute("UPDATE owner_term SET expires_at = now() + interval '1 s'")
-    assert await term.renew(connection) == 1
+    renewal = await term.renew(connection)
+    assert (renewal.held, renewal.now <= await connection.fetchval("SELECT now()")) == (1, True)
     assert 9 < await connection.fetchval(left, term.term) <= 10.5
     assert await dead_terms(connection, HERE) == []
     other = await OwnerTerm.acquire(connection, ELSEWHERE)
-    assert await term.renew(connection) == 2
+    assert (await term.renew(connection)).held == 2
     await other.release(connection)
-    assert await term.renew(connection) == 1
+    assert (await term.renew(connection)).held == 1
 
 
 async def test_what_ran_out_is_dead_unless_it_is_our_own(connection: Connection) -> None:
