@@ -1,7 +1,7 @@
 """What carriers' error codes mean: the tables of smsgate, and which of them hold for a connector.
 
 Owns the tables (`dlr/code_tables/*.csv`) and the look-up. Must not decide what is done about a
-code: retries are `dispatch/answers/error_policy.py`, suppression is `dlr/hygiene.py`.
+code: retries are `dispatch/answers/error_policy.py`, suppression is `dlr/hygiene`.
 
 A bare number means something only to a connector that names its table. To one carrier 1 is an
 unknown subscriber, to another a handset that is off. Words (`MK:0001`, `ESME_RINVDSTADR`) mean the
@@ -160,18 +160,23 @@ def _table(name: CodeTableName) -> Mapping[str, Code]:
 
 
 def rows(table: str) -> list[Code]:
-    """The rows of a shipped table."""
+    """The rows of a shipped table. Raises ValueError for a row that says more than it knows."""
     with (FOLDER / f"{table}.csv").open(encoding="utf-8", newline="") as file:
-        return [
-            Code(
-                row["code"],
-                reason_from_label(row["reason"]),
-                CodeClass(row["class"]),
-                int(row["sure"]),
-                row["source"],
-            )
-            for row in csv.DictReader(file)
-        ]
+        return [row_of(row) for row in csv.DictReader(file)]
+
+
+def row_of(columns: Mapping[str, str]) -> Code:
+    """A row of a table. Raises ValueError where fewer than two tables say that a code prunes."""
+    row = Code(
+        columns["code"],
+        reason_from_label(columns["reason"]),
+        CodeClass(columns["class"]),
+        int(columns["sure"]),
+        columns["source"],
+    )
+    if row.code_class is CodeClass.PRUNE and row.sure < PRUNE_SURE_MIN:
+        raise ValueError(f"{row.code} would prune on the word of one table")
+    return row
 
 
 WORDS_ONLY: Final = Codes()

@@ -2,7 +2,7 @@
 
 Owns the statements that change these two tables, with `parked.py`, `silence.py`,
 `recipient_match.py` and `in_doubt.py`. Must not decide what a receipt means (`dlr/receipt.py`,
-`dlr/reasons.py`) nor what follows from it (`dlr/hygiene.py`).
+`dlr/reasons.py`) nor what follows from it (`dlr/hygiene`).
 
 Each function runs inside the caller's transaction. It needs one round trip per statement, for any
 number of rows.

@@ -2,7 +2,7 @@
 
 Owns the set, and what each reason says to people. Must not know carriers' codes (`dlr/codes.py`).
 Must not decide what is done about one: retries are `dispatch/answers/error_policy.py`, suppression
-is `dlr/hygiene.py`.
+is `dlr/hygiene`.
 """
 
 from __future__ import annotations

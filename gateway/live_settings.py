@@ -148,7 +148,7 @@ def follow(rooms: Rooms, following: Following) -> frozenset[Faster]:
     rooms.inbound.recorder.owners = following.owners
     rooms.complaints.ends = following.complaint_ends
     rooms.dispatcher.recorder.groups = rooms.parked.groups = following.groups
-    rooms.dispatcher.recorder.codes = following.codes
+    rooms.dispatcher.recorder.pruning.codes = following.codes
     rooms.silence.after_hours = config.limits.unknown_after_hours
     rooms.retention.kept = kept_days(config.retention)
     return faster

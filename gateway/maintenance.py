@@ -17,6 +17,7 @@ import structlog
 
 from dispatch.outbox.expiry import Expiry
 from dispatch.outbox.withdrawal import Withdrawal
+from dlr.hygiene.lifting import Lifting
 from dlr.parked import ParkedReceipts
 from dlr.silence import Silence
 from gateway.vitals import Lease
@@ -48,6 +49,7 @@ REWRITE_SECONDS = 1.0  # nothing at all once it is done
 COUNTS_SECONDS = 3600.0  # one look through the whole table
 REQUESTS_SECONDS = 60.0
 KEY_USES_SECONDS = 60.0
+LIFT_SECONDS = 5.0
 
 Timeless = Callable[[Connection], Awaitable[object]]
 
@@ -81,6 +83,7 @@ def steps(
     expiry: Expiry,
     withdrawal: Withdrawal,
     silence: Silence,
+    lifting: Lifting,
     retention: Retention,
     keys: DatabaseKeys,
     vault: NumberVault,
@@ -93,6 +96,7 @@ def steps(
         Step("expiry", EXPIRE_SECONDS, expiry.turn),
         Step("withdrawal", WITHDRAW_SECONDS, withdrawal.turn),
         Step("silence", GIVE_UP_SECONDS, silence.turn),
+        Step("lifting", LIFT_SECONDS, lifting.turn),
         Step("take-over", RECOVER_SECONDS, _timeless(take_over)),
         Step("links", LINKS_SECONDS, ranges.forget_expired),
         Step("frequency", COUNTS_SECONDS, frequency.forget),

@@ -19,6 +19,7 @@ from dispatch.outbox.recovery import Recovered
 from dispatch.outbox.withdrawal import Withdrawal
 from dispatch.routes.routing import RouteTable
 from dispatch.wire.connector_watch import ConnectorWatch
+from dlr.hygiene.lifting import Lifting
 from dlr.parked import ParkedReceipts
 from dlr.silence import Silence
 from dlr.webhooks.service import Webhooks
@@ -98,6 +99,7 @@ class Rooms:
     links_listener: Listener = field(init=False)
     parked: ParkedReceipts = field(init=False)
     silence: Silence = field(init=False)
+    lifting: Lifting = field(init=False)
     expiry: Expiry = field(init=False)
     withdrawal: Withdrawal = field(init=False)
     partitions: PartitionsAhead = field(init=False)

@@ -10,7 +10,7 @@ still there has all that says what became of it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
@@ -53,6 +53,7 @@ class KeptDays(msgspec.Struct, frozen=True, kw_only=True):
     webhooks: int
     suppressions: int
     complaints: int
+    evidence: int
 
     def filled(self, *, as_before: bool) -> KeptDays:
         """With a number for each. `as_before`: an earlier release has made the database."""
@@ -76,14 +77,27 @@ class Forgets(NamedTuple):
     by_id: bool = False
 
 
+# What of the messages between two moments has to outlive them is stored elsewhere, before they go.
+Outlive = Callable[[Connection, datetime, datetime], Awaitable[None]]
+
+
 class Retention:
     """Takes turns. A turn that is cut short is finished by the next, of any process."""
 
     def __init__(
-        self, kept: KeptDays, wall_ms: Callable[[], int], *, forgets: Sequence[Forgets]
+        self,
+        kept: KeptDays,
+        wall_ms: Callable[[], int],
+        *,
+        forgets: Sequence[Forgets],
+        outlive: Outlive | None = None,
     ) -> None:
+        """`outlive` is told of messages before they are dropped, and again after a turn that was
+        cut short.
+        """
         self.kept = kept
         self._forgets = forgets
+        self._outlive = outlive
         self._wall_ms = wall_ms
         self.days_dropped = 0
         self.rows_forgotten: Counter[str] = Counter()  # by table, since start
@@ -127,12 +141,15 @@ class Retention:
             _log.warning("retention_waits", wanted=str(before), message_waits_of=str(waits))
             before = waits
         before = await _bounded(connection, OF_MESSAGES[0], before)
+        oldest = await oldest_day(connection, OF_MESSAGES[0])
+        if self._outlive is not None and oldest is not None and oldest < before:
+            await self._outlive(connection, _midnight(oldest), _midnight(before))
         for table in OF_MESSAGES:
             await self._drop_days(connection, table, before)
         return before
 
     async def _forget(self, connection: Connection, forgets: Forgets, first_kept: date) -> None:
-        moment = datetime.combine(first_kept, time.min, UTC)
+        moment = _midnight(first_kept)
         before = id_at(moment) if forgets.by_id else moment
 
         async def step() -> int:
@@ -148,6 +165,10 @@ class Retention:
         if dropped:
             self.days_dropped += len(dropped)
             _log.info("days_dropped", table=table, first=dropped[0], last=dropped[-1])
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
 
 
 async def _bounded(connection: Connection, table: str, before: date) -> date:

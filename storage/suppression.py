@@ -6,7 +6,7 @@ opt-outs and the API do, and they write through here, in their own transactions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -20,6 +20,7 @@ _SQL = sql.load("storage")
 
 EVERY_ACCOUNT = 0
 EVERY_CATEGORY = -1
+HYGIENE = "receipt"  # the source of entries that evidence about the number made, and may end
 Key = tuple[bytes, int, int]  # to_idx, account, category
 # Whether an entry of these senders of an account (None: all) forbids a message from this one.
 Covers = Callable[[int, Sequence[str] | None, str], bool]
@@ -115,7 +116,10 @@ async def look_up(connection: Connection, recipients: Sequence[bytes]) -> Suppre
 
 
 async def add(connection: Connection, entries: Sequence[Suppression]) -> int:
-    """Add what is not there yet. An older entry keeps its evidence. Returns how many were new."""
+    """Add what is not there yet. An older entry keeps its evidence. Returns how many were new.
+
+    What people and carriers tell goes over an entry of HYGIENE, and so does longer hygiene.
+    """
     return len(await add_new(connection, entries))
 
 
@@ -177,6 +181,19 @@ async def remove(
     return _keys(
         await connection.fetch(_SQL["suppression_remove_numbers"], recipients, accounts, category)
     )
+
+
+async def lift(connection: Connection, recipients: Collection[bytes], source: str = HYGIENE) -> int:
+    """Delete the entries of every account and category that this source made for these numbers.
+
+    Returns how many there were.
+    """
+    if not recipients:
+        return 0
+    found = await connection.fetch(
+        _SQL["suppression_lift"], sorted(recipients), EVERY_ACCOUNT, EVERY_CATEGORY, source
+    )
+    return len(found)
 
 
 class Undo(msgspec.Struct, gc=False, frozen=True):
@@ -283,11 +300,14 @@ def merged(entries: Sequence[Suppression], now: datetime) -> Suppression:
     """One entry of several with one key.
 
     It has the oldest evidence of those in force, and lasts as long as the longest of them. It is of
-    the senders of all.
+    the senders of all. That of HYGIENE, which a delivery ends, gives way to any other.
     """
     in_force = [each for each in entries if each.expires_at is None or each.expires_at > now]
     candidates = in_force or entries
-    oldest = min(candidates, key=lambda each: (each.created_at or now, each.source))
+    oldest = min(
+        candidates,
+        key=lambda each: (each.source == HYGIENE, each.created_at or now, each.source),
+    )
     ends = [each.expires_at for each in candidates]
     until = None if None in ends else max(end for end in ends if end is not None)
     to_enc = next((each.to_enc for each in (oldest, *candidates) if each.to_enc), None)

@@ -54,6 +54,7 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "link_range": Policy(_WORK, "links, until a while after they expired"),
         "message": Policy(_DAYS, "messages_days"),
         "message_cancel": Policy(_WORK, "a message that a process still holds"),
+        "number_evidence": Policy(_ROWS, "evidence_days"),
         "outbox": Policy(_WORK, "a message that waits"),
         "owner_term": Policy(_ROWS, "messages_days"),
         "prefix_count": Policy(_WORK, "a day, the longest span of a velocity"),

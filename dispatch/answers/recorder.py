@@ -18,7 +18,7 @@ import structlog
 from dispatch.answers.counters import RecorderCounters, add, add_all
 from dispatch.answers.delivery_time import DeliveryTime
 from dispatch.answers.parked_raw import kept_of_parked
-from dispatch.answers.pruning import suppress_proven
+from dispatch.answers.pruning import Pruning
 from dispatch.answers.records import (
     LateResult,
     MessageDone,
@@ -31,7 +31,6 @@ from dispatch.answers.unknown_states import tell_unknown_states
 from dispatch.journey import Intent
 from dispatch.raw import rows as raw
 from dispatch.raw.kept import Kept
-from dlr import hygiene
 from dlr.codes import NONE_NAMED, CodesOfConnectors
 from dlr.connector_groups import ALONE, ConnectorGroups
 from dlr.in_doubt import answered_late
@@ -114,7 +113,7 @@ class Recorder:
         self._vault = vault
         self._changes = changes
         self.groups = groups
-        self.codes = codes
+        self.pruning = Pruning(codes, vault=vault, ids=ids)
         self._dedicated = dedicated
         self._ids = ids
         self._term = term
@@ -189,14 +188,14 @@ class Recorder:
 
     async def _store(self, records: list[Record], *, again: bool) -> None:
         gathered = _gather(records)
-        _fold_receipts(gathered, self.codes)
+        _fold_receipts(gathered)
         async with self._dedicated.transaction() as connection:
             new = await self._write_results(connection, gathered, again=again)
             applied = await self._write_receipts(connection, gathered)
             told = False
             if self._changes is not None:
                 told = await self._changes.put(connection, new, applied)
-            suppressed = await self.follow_up(connection, applied)
+            suppressed = await self.follow_up(connection, applied, new)
             await events.append(connection, gathered.events)
             if self._vault is not None:
                 await raw.keep(
@@ -211,11 +210,16 @@ class Recorder:
         if told and self._changes is not None:
             self._changes.noted()
 
-    async def follow_up(self, connection: Connection, applied: Sequence[AppliedReceipt]) -> int:
-        """What follows from receipts, in the transaction that applies them; how many numbers are
-        suppressed now.
+    async def follow_up(
+        self,
+        connection: Connection,
+        applied: Sequence[AppliedReceipt],
+        rows: Sequence[SubmissionRow] = (),
+    ) -> int:
+        """What follows from receipts and new results, in the transaction that stores them; how many
+        numbers are suppressed now.
         """
-        suppressed = await suppress_proven(connection, applied, self.codes, self._vault, self._ids)
+        suppressed = await self.pruning.learn(connection, applied, rows)
         await tell_unknown_states(connection, applied, self._ids)
         return suppressed
 
@@ -359,7 +363,7 @@ def _gather_done(gathered: _Gathered, done: MessageDone) -> None:
         gathered.intents[intent.id] = (intent, finished + 1)
 
 
-def _fold_receipts(gathered: _Gathered, codes: CodesOfConnectors) -> None:
+def _fold_receipts(gathered: _Gathered) -> None:
     """Merge a receipt into the row of its result, if both are in this flush: one write, not two."""
     if not gathered.receipts or not gathered.rows:
         return
@@ -371,7 +375,6 @@ def _fold_receipts(gathered: _Gathered, codes: CodesOfConnectors) -> None:
             row is None
             or not (receipt.certain or is_open(row.status))
             or receipt.unknown_state is not None
-            or (receipt.status != Status.DELIVERED and hygiene.may_prune(receipt, codes))
         ):
             left.append(receipt)
             continue

@@ -15,7 +15,7 @@ from datetime import timedelta
 import asyncpg
 import msgspec
 
-from dispatch.answers.pruning import suppress_proven
+from dispatch.answers.pruning import Pruning
 from dispatch.answers.receipt_reading import ReceiptReader
 from dispatch.raw import rows
 from dispatch.raw.reading import pdu_of
@@ -76,7 +76,7 @@ class Rereading:
         self._vault = vault
         self._ids = ids
         self._groups = groups
-        self._codes = codes
+        self._pruning = Pruning(codes, vault=vault, ids=ids)
         self.found = Reread()
 
     async def batch(self, connection: Connection, span: tuple[int, int]) -> int | None:
@@ -91,7 +91,7 @@ class Rereading:
         frames = {row["id"]: self._frame(row) for row in found}
         self.found.lost += sum(frame is None for frame in frames.values())
         applied = await self._apply(connection, frames)
-        await suppress_proven(connection, applied, self._codes, self._vault, self._ids)
+        await self._pruning.learn(connection, applied)
         await rows.mark_reread(connection, self._outcomes(applied))
         return found[-1]["id"] if len(found) == BATCH_ROWS else None
 

@@ -40,6 +40,15 @@ class RetentionSettings(Settings, frozen=True, kw_only=True):
     inbound_days: Annotated[_Days | None, Meta(description=f"Messages from handsets. {_UNSET}")] = (
         None
     )
+    evidence_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=_DAYS_MAX,
+            description="What carriers told of each number, by day. Of more than 400 days nothing "
+            "counts.",
+        ),
+    ] = 400
     raw_days: Annotated[
         int,
         Meta(ge=0, le=_DAYS_MAX, description="What `keep_raw` of a connector keeps of deliver_sm."),

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from dispatch.outbox.expiry import Expiry
 from dispatch.outbox.withdrawal import Withdrawal
+from dlr.hygiene.evidence import keep_deliveries
+from dlr.hygiene.lifting import Lifting
 from dlr.parked import ParkedReceipts
 from dlr.silence import Silence
 from gateway.config.retention_settings import RetentionSettings
@@ -33,13 +35,17 @@ def build(
     take_over: Timeless,
     lost: Callable[[str], None],
 ) -> None:
-    """Called when the sending side stands. Sets retention, key_store, parked, silence, expiry,
-    withdrawal, partitions, loop_lag and maintenance.
+    """Called when the sending side stands. Sets retention, lifting, key_store, parked, silence,
+    expiry, withdrawal, partitions, loop_lag and maintenance.
     """
     recorder = rooms.dispatcher.recorder
     rooms.retention = Retention(
-        kept_days(rooms.config.retention), rooms.clock.wall_ms, forgets=forgets()
+        kept_days(rooms.config.retention),
+        rooms.clock.wall_ms,
+        forgets=forgets(),
+        outlive=keep_deliveries,
     )
+    rooms.lifting = Lifting()
     rooms.key_store = DatabaseKeys(rooms.database.read, rooms.clock.wall_ms)
     rooms.parked = ParkedReceipts(rooms.ids, follow_up=recorder.follow_up, groups=recorder.groups)
     rooms.silence = Silence(rooms.config.limits.unknown_after_hours, rooms.ids)
@@ -61,6 +67,7 @@ def build(
             expiry=rooms.expiry,
             withdrawal=rooms.withdrawal,
             silence=rooms.silence,
+            lifting=rooms.lifting,
             retention=rooms.retention,
             keys=rooms.key_store,
             vault=rooms.vault,
@@ -81,6 +88,7 @@ def kept_days(settings: RetentionSettings) -> KeptDays:
         webhooks=settings.webhooks_days,
         suppressions=settings.suppressions_days,
         complaints=settings.complaints_days,
+        evidence=settings.evidence_days,
     )
 
 
@@ -90,6 +98,7 @@ def forgets() -> tuple[Forgets, ...]:
         Forgets("batch_control", "messages", sql.load("messages")["batch_purge"], by_id=True),
         Forgets("owner_term", "messages", sql.load("storage")["terms_purge"]),
         Forgets("click_gap", "clicks", sql.load("shortlinks")["gaps_purge"]),
+        Forgets("number_evidence", "evidence", sql.load("dlr")["evidence_purge"]),
         Forgets("webhook_endpoint", "webhooks", sql.load("dlr")["endpoints_purge"]),
         Forgets("suppression", "suppressions", sql.load("storage")["suppressions_purge"]),
         Forgets("complaint", "complaints", sql.load("recipients")["complaints_purge"], by_id=True),

@@ -13,6 +13,7 @@ WHERE to_idx = ANY(
 
 -- name: suppression_add
 -- An older entry keeps its evidence, unless it has expired or is of some senders ($11, a line each) and not of these.
+-- One of hygiene gives way to what people tell, which must outlive it, and to hygiene that lasts a day longer or more.
 INSERT INTO suppression AS old
     (to_idx, account, category, reason, source, message_id, detail, created_at, expires_at, to_enc, senders)
 SELECT to_idx, account, category, reason, source, message_id, detail, coalesce($10::timestamptz, now()), expires_at, to_enc,
@@ -24,8 +25,13 @@ FROM unnest(
 ON CONFLICT (to_idx, account, category) DO UPDATE
 SET reason = excluded.reason, source = excluded.source, message_id = excluded.message_id, detail = excluded.detail,
     created_at = excluded.created_at, expires_at = excluded.expires_at, to_enc = excluded.to_enc,
-    senders = CASE WHEN old.expires_at <= now() THEN excluded.senders ELSE old.senders || excluded.senders END
+    senders = CASE
+        WHEN old.expires_at <= now() OR old.source = 'receipt' THEN excluded.senders
+        ELSE old.senders || excluded.senders
+    END
 WHERE old.expires_at <= now()
+    OR (old.source = 'receipt' AND excluded.source <> 'receipt')
+    OR (old.source = 'receipt' AND old.expires_at + interval '1 day' < excluded.expires_at)
     OR (old.senders IS NOT NULL AND (excluded.senders IS NULL OR NOT old.senders @> excluded.senders))
 RETURNING to_idx, account, category;
 
@@ -81,6 +87,11 @@ SELECT to_idx, account, category, gone FROM bearing;
 DELETE FROM suppression
 WHERE to_idx = ANY($1::bytea[]) AND account = ANY($2::smallint[]) AND ($3::smallint IS NULL OR category = $3)
 RETURNING to_idx, account, category;
+
+-- name: suppression_lift
+DELETE FROM suppression
+WHERE to_idx = ANY($1::bytea[]) AND account = $2 AND category = $3 AND source = $4
+RETURNING to_idx;
 
 -- name: suppression_list
 -- Newest first, behind a place in that order. The evidence knows the number where the entry does not.

@@ -20,6 +20,7 @@ from dlr.codes import (
     CodesOfConnectors,
     CodeTableName,
     canonical_code,
+    row_of,
     rows,
 )
 from dlr.reasons import REASONS, Reason
@@ -149,6 +150,51 @@ def test_nothing_prunes_that_one_list_alone_says(table: str, row: Code) -> None:
     if row.code_class is CodeClass.PRUNE:
         assert row.reason is Reason.NUMBER_UNKNOWN
         assert row.sure >= PRUNE_SURE_MIN
+
+
+def test_a_row_that_would_prune_on_one_word_is_refused() -> None:
+    columns = {"code": "9", "reason": "number_unknown", "source": "one list", "class": "X"}
+    assert row_of({**columns, "sure": "2"}).code_class is CodeClass.PRUNE
+    with pytest.raises(ValueError, match="on the word of one table"):
+        row_of({**columns, "sure": "1"})
+
+
+# code: reason, class and how sure, as the sources that were read have it.
+READ = {
+    "none": "ESME_RINVDSTADR number_invalid P3; ESME_RINVSRCADR carrier_blocked P1;"
+    "ESME_RTHROTTLED ESME_RMSGQFUL throttled R3; ESME_RSYSERR ESME_RX_T_APPN route_unavailable R3;"
+    "ESME_RSUBMITFAIL ESME_RX_P_APPN ESME_RX_R_APPN carrier_rejected P3;"
+    "MK:0001 MK:0012 number_unknown X2; MK:0000 MK:0013 number_unknown A1;"
+    "MI:0010 number_suspended A2; MK:0005 number_suspended A1;"
+    "MI:0013 MI:0024 MI:0029 MK:0004 MK:0011 handset_unreachable A2;"
+    "MI:0054 MI:0059 MI:0055 MC:0151 MN:0001 handset_unreachable A2;"
+    "MK:0115 handset_unreachable A1;"
+    "MK:0024 MK:0010 MK:0029 MK:0008 handset_unreachable R2; MK:0017 MI00022 handset_full R2;"
+    "MB:1077 recipient_blocked P2; DB:0141 DB:0144 recipient_blocked P1;"
+    "DB:0101 CB:0001 CB:0053 number_unknown A1; XA:0003 carrier_blocked P1;"
+    "XA:0004 content_filtered P1",
+    "map": "1 number_unknown X3; 44 number_unknown A1; 5 6 27 31 33 handset_unreachable R3;"
+    "32 handset_full R3; 34 route_unavailable R3; 9 11 12 21 carrier_rejected P3;"
+    "13 carrier_blocked P3",
+    "telecom": "601 640 number_suspended A1",
+    "unicom": "1 number_unknown A1; 5 number_suspended A1; 12 handset_unreachable A2;"
+    "24 handset_unreachable A1; 54 handset_unreachable R1; 79 handset_full R1",
+    "twilio": "30003 handset_unreachable R3; 30006 number_invalid P3",
+    "smpp": "001 handset_unreachable R3; 005 number_unknown X3",
+    "infobip": "1 number_unknown X3",
+    "8x8": "1 handset_unreachable R3; 21 handset_full R3",
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_table_says_what_its_sources_say(name: CodeTableName) -> None:
+    for line in READ[name].split(";"):
+        *codes, reason, known = line.split()
+        for code in codes:
+            row = Codes(name).find(code)
+            assert row is not None, code
+            said = (row.reason.label, f"{row.code_class.value}{row.sure}")
+            assert said == (reason, known), code
 
 
 @given(st.sampled_from(NAMES), st.sampled_from(Status), st.none() | st.text(max_size=40))

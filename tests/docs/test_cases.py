@@ -14,12 +14,13 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 DOCS = TESTS.parent / "docs"
 # Each letter's page: E the wire, N numbers, K words, L links, F figures, H HTTP, O operating,
-# W webhooks.
-PAGES = {"E": "smpp-cases.md", **dict.fromkeys("NKLFHOW", "cases.md")}
+# W webhooks, G figures that hold.
+PAGES = {"E": "smpp-cases.md", **dict.fromkeys("NKLFHOWG", "cases.md")}
+GAPS = "G"  # has rows only for what is built
 
-ROW = re.compile(r"\| ([ENKLFHOW]\d+) \| (.+?) \| (.+) \|")
+ROW = re.compile(r"\| ([ENKLFHOWG]\d+) \| (.+?) \| (.+) \|")
 CODE = re.compile(r"`([^`]+)`")
-NUMBERED = re.compile(r"test_((?:[enklfhow]\d+_)+)")
+NUMBERED = re.compile(r"test_((?:[enklfhowg]\d+_)+)")
 REASON = re.compile(r"\b(not built|not ours|not yet)\b", re.IGNORECASE)
 
 
@@ -92,7 +93,10 @@ def numbers(name: str) -> set[str]:
 def test_every_case_has_one_row_in_order() -> None:
     for letter in PAGES:
         numbers = [int(case.number[1:]) for case in cases() if case.number[0] == letter]
-        assert numbers == list(range(1, len(numbers) + 1)), letter
+        if letter in GAPS:
+            assert numbers == sorted(set(numbers)), letter
+        else:
+            assert numbers == list(range(1, len(numbers) + 1)), letter
         assert numbers, letter
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
+from dlr.hygiene.evidence import keep_deliveries
 from gateway.config.load import load_config
 from gateway.config.retention_settings import RetentionSettings
 from gateway.config.shape import ConfigError
@@ -26,7 +27,7 @@ def keeping(**days: int) -> Retention:
     """What is not named is kept for ever."""
     for_ever = dict.fromkeys(RetentionSettings.__struct_fields__, 0)
     settings = RetentionSettings(**for_ever | days)
-    return Retention(kept_days(settings), wall_ms, forgets=forgets())
+    return Retention(kept_days(settings), wall_ms, forgets=forgets(), outlive=keep_deliveries)
 
 
 def at(day: date, extra: int = 0) -> int:

@@ -22,8 +22,9 @@ from dispatch.answers.message_references import MessageReferences
 from dispatch.answers.receipt_reading import ReceiptManners, ReceiptReader
 from dispatch.answers.unknown_states import UNKNOWN_STATE, tell_unknown_states
 from dispatch.answers.unknown_words import OTHERS, UNPRINTABLE, UnknownWords, shown_word
-from dlr import hygiene
 from dlr.codes import Codes, CodesOfConnectors
+from dlr.hygiene import proof
+from dlr.ledger import AppliedReceipt
 from dlr.parked import sweep_unmatched
 from dlr.reasons import Reason
 from dlr.status import Status
@@ -144,7 +145,11 @@ def test_e96_what_is_inferred_has_no_reason_and_prunes_nobody(code: str) -> None
     assert row is not None
     assert (row.status, row.reason, row.error) == (Status.UNDELIVERED, Reason.UNKNOWN, code)
     assert row.unknown_state == "NOROUTE"
-    assert not hygiene.may_prune(row, CodesOfConnectors([(CONNECTOR, Codes("map"))]))
+    applied = AppliedReceipt(row, message_id=1, matched=True, changed=True)
+    codes = CodesOfConnectors([(CONNECTOR, Codes("map"))])
+    assert proof.against((), [applied], codes) == []
+    row.unknown_state = None
+    assert proof.against((), [applied], codes) != []
 
 
 def test_e96_words_are_counted_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
