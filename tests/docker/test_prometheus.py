@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from docker.prometheus.rules import ALERTS, RECORDS, RUNBOOKS, heading_of, render, scaled
+from tests.docker.debian import promtool
+from tests.docker.expressions import unknown_in
 from tests.tidy.source import ROOT
-from web.catalogue import CATALOGUE
 
 FOLDER = ROOT / "docker" / "prometheus"
-# What Prometheus makes itself.
-OWN = {"up": frozenset({"job", "instance"})}
-METRIC = re.compile(r"(?<![\w:])(up|sms_\w+?)(_bucket|_sum|_count)?(?![\w:])(\{[^}]*\})?")
-
-
-def promtool(*arguments: str | Path) -> str:
-    """Its output. Skips where it is not installed; the whole check installs it and insists."""
-    if shutil.which("promtool") is None and "DEBIAN_TOOLS" not in os.environ:
-        pytest.skip("promtool is not installed: apt-get install prometheus")
-    done = subprocess.run(["promtool", *map(str, arguments)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def test_the_file_is_what_the_generator_makes() -> None:
@@ -37,15 +22,8 @@ def test_the_file_is_what_the_generator_makes() -> None:
 
 
 def test_each_metric_and_label_exists() -> None:
-    records = {each.name for each in RECORDS}
     for each in (*RECORDS, *ALERTS):
-        rest = each.expression
-        for record in records:
-            rest = rest.replace(record, "")
-        for name, _suffix, matcher in METRIC.findall(rest):
-            labels = OWN[name] if name in OWN else CATALOGUE[name].labels
-            asked = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", matcher)) - {"job", "instance"}
-            assert asked <= set(labels), (each.name, name, asked)
+        assert unknown_in(each.expression) == [], each.name
 
 
 def test_each_record_is_used_or_shown_and_named_by_its_labels() -> None:

@@ -1,0 +1,29 @@
+"""Programs that Debian packages bring. Where one is missing its tests skip; the whole check
+installs them and insists.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+
+def needs(program: str, package: str) -> str:
+    """The program's path."""
+    found = shutil.which(program)
+    if found is None and "DEBIAN_TOOLS" not in os.environ:
+        pytest.skip(f"{program} is not installed: apt-get install {package}")
+    assert found is not None, f"{program} is missing: apt-get install {package}"
+    return found
+
+
+def promtool(*arguments: str | Path) -> str:
+    """Its output."""
+    command = [needs("promtool", "prometheus"), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
