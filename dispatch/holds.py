@@ -29,6 +29,7 @@ class Hold(IntEnum):
     SENDER_RATE = 9
     ROUTE_RATE = 10
     RATE = 11  # a full timetable: the rates are asked again when its moment has come
+    BREAKER = 12  # a breaker holds it: not_before is FREED_BY_HAND
 
     @property
     def rule(self) -> str:
@@ -47,6 +48,7 @@ _STATUSES = {
     Hold.QUIET_HOURS: Status.HELD,
     Hold.FREQUENCY_GAP: Status.HELD,
     Hold.PAUSED: Status.HELD,
+    Hold.BREAKER: Status.HELD,
 }
 
 FREED_BY_HAND = LATEST  # later than any sweep looks

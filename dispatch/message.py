@@ -51,14 +51,22 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
 
 class Later(msgspec.Struct, frozen=True, gc=False):
     """A verdict before the wire: not before `until`, in ms since the epoch. None: until freed by
-    hand.
+    hand. `about` says on the timeline what the rule's name does not.
     """
 
     until: int | None
     hold: Hold
+    about: tuple[tuple[str, str], ...] = ()
 
 
-StopVerdict = Ended | Later
+class Move(msgspec.Struct, frozen=True, gc=False):
+    """A verdict before the wire: by this connector, now. `reason` in words. No attempt is used."""
+
+    connector: int
+    reason: str
+
+
+StopVerdict = Ended | Later | Move
 
 
 class Released(msgspec.Struct, gc=False):

@@ -19,7 +19,7 @@ from dispatch.answers.records import KnownId, LateResult, MessageDone, PartResul
 from dispatch.answers.unfit_settings import UnfitSettings
 from dispatch.holds import FREED_BY_HAND, Hold
 from dispatch.journey import Intent, Journey, OutboundPart
-from dispatch.message import Later, ReadyMessage
+from dispatch.message import Later, Move, ReadyMessage
 from dlr.in_doubt import GIVEN_UP
 from dlr.ledger import SubmissionRow
 from dlr.reasons import Reason
@@ -217,7 +217,7 @@ class Outcomes:
         used.
         """
         until = FREED_BY_HAND if verdict.until is None else _instant(verdict.until)
-        detail: dict[str, object] = {"rule": verdict.hold.rule}
+        detail: dict[str, object] = {"rule": verdict.hold.rule, **dict(verdict.about)}
         if verdict.until is not None:
             detail["until"] = until
         told = verdict.hold is not Hold.PAUSED  # the batch says that, once for all its messages
@@ -229,6 +229,23 @@ class Outcomes:
                 attempt=message.attempt,
                 hold=verdict.hold,
                 event=self._event(message.id, "held", detail) if told else None,
+            )
+        )
+
+    def moved(
+        self, message: ReadyMessage, intent: Intent, verdict: Move, now_ms: int, out: Effects
+    ) -> None:
+        """A message that goes by another connector, at once. No attempt is used."""
+        detour = Detour(verdict.connector, verdict.reason, 0)
+        out.records.append(
+            MessageDone(
+                message.id,
+                intent,
+                retry_at=_instant(now_ms),
+                attempt=message.attempt,
+                hold=Hold.RETRY,
+                connector=verdict.connector,
+                rerouted=self._rerouted(message.id, detour),
             )
         )
 

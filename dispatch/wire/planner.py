@@ -18,7 +18,7 @@ from dispatch.answers.outcomes import Effects, Outcomes
 from dispatch.clock import Clock
 from dispatch.holds import Hold
 from dispatch.journey import InDoubt, Intent, Journey
-from dispatch.message import Ended, Later, ReadyMessage, StopVerdict
+from dispatch.message import Ended, Later, Move, ReadyMessage, StopVerdict
 from dispatch.queue.batch_pace import BatchPace
 from dispatch.queue.pace import Pace
 from dispatch.queue.ready_queue import ReadyQueue
@@ -264,7 +264,11 @@ class Planner:
                 self._end(journey, verdict.status, verdict.reason, verdict.error, effects)
             else:
                 self._parts -= message.cost
-                self._outcomes.put_off(message, intent, verdict, effects)
+                if isinstance(verdict, Move):
+                    now_ms = self._clock.wall_ms()
+                    self._outcomes.moved(message, intent, verdict, now_ms, effects)
+                else:
+                    self._outcomes.put_off(message, intent, verdict, effects)
         intent.messages = []  # what is never answered must not hold all that was named beside it
         queue += prepared
         if self._window_full():

@@ -89,6 +89,18 @@ class ConnectorData(msgspec.Struct, kw_only=True):
     connector: str
 
 
+class BreakerData(msgspec.Struct, kw_only=True):
+    """A breaker. Of connectors and operators told to every account that asks."""
+
+    scope: Literal["connector", "operator", "batch", "campaign", "sender"]
+    subject: str
+    state: Literal["closed", "open", "half_open", "forced_open", "forced_closed"]
+    reason: str
+    until: Annotated[
+        Moment | None, Meta(description="When the next state begins by itself; null: by probes.")
+    ]
+
+
 class EndpointData(msgspec.Struct, kw_only=True):
     """An endpoint of the account, told to its other ones. `since`: of the state before."""
 
@@ -164,7 +176,10 @@ EVENT_KINDS: Mapping[str, EventKind] = MappingProxyType(
         "batch.completed": EventKind(
             "Every message of a batch has ended, within 6 days.", EndedBatchData
         ),
-        "breaker.opened": EventKind("A route is left out because too much fails there."),
-        "breaker.closed": EventKind("A route is used again."),
+        "breaker.opened": EventKind(
+            "Nothing is sent there any more, because too much fails or a person says so.",
+            BreakerData,
+        ),
+        "breaker.closed": EventKind("What was held there goes again.", BreakerData),
     }
 )

@@ -1,0 +1,142 @@
+"""What every process learns of breakers, again and again, and the steps that time brings.
+
+Owns two loops. One learns which breakers hold. The other ends back-offs, judges probes, and lets go
+what was held. Each process may take each step: a row is locked by one, and the others pass over it.
+So what a dead process left goes on. Must not open or close by hand (desk.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+
+import structlog
+
+from dispatch.breakers import machine, rows
+from dispatch.breakers.machine import Breaker, Probes, State
+from dispatch.breakers.rows import LIFT_ROWS_MAX, Stored
+from dispatch.breakers.scopes import Board
+from dispatch.breakers.telling import tell_change
+from storage.ids import IdSource
+from storage.periodic import Ended, PeriodicTask
+from storage.pool import Connection, Dedicated
+
+_log = structlog.get_logger(__name__)
+LOOK_SECONDS = 0.5
+STEP_SECONDS = 2.0
+LIFTS_PER_STEP_MAX = 20  # of LIFT_ROWS_MAX each
+
+
+class BreakerWatch:
+    """This process's part."""
+
+    def __init__(
+        self,
+        looking: Dedicated,
+        stepping: Dedicated,
+        board: Board,
+        *,
+        up: Callable[[], Collection[int]],
+        ids: IdSource,
+        wall_ms: Callable[[], int],
+        ended: Ended,
+    ) -> None:
+        """`up`: the connectors that have a bind. When one comes up, what waits may go by it."""
+        self._looking = looking
+        self._stepping = stepping
+        self._board = board
+        self._up = up
+        self._ids = ids
+        self._wall_ms = wall_ms
+        self._were_up: frozenset[int] = frozenset(up())
+        self._look_again: dict[int, datetime] = {}  # breaker -> what was held until then
+        self._look_task = PeriodicTask("breakers", self.learn, lambda: LOOK_SECONDS, ended=ended)
+        self._step_task = PeriodicTask(
+            "breaker steps", self.step, lambda: STEP_SECONDS, ended=ended
+        )
+        self.lifted = 0
+
+    def start(self) -> None:
+        """Start both loops."""
+        self._look_task.start()
+        self._step_task.start()
+
+    async def stop(self) -> None:
+        """Stop both loops."""
+        await self._look_task.stop()
+        await self._step_task.stop()
+
+    def changed(self) -> None:
+        """Something was changed here: learn it now."""
+        self._look_task.wake()
+        self._step_task.wake()
+
+    async def learn(self) -> None:
+        """Ask the database once which breakers hold."""
+        async with self._looking.guarded() as connection:
+            self._board.learn(await rows.holding(connection))
+
+    async def step(self) -> None:
+        """Whatever time has brought, bounded."""
+        now = self._wall_ms()
+        async with self._stepping.transaction() as connection:
+            at_hand = await rows.at_hand(connection, now)
+            for stored in at_hand:
+                await self._advance(connection, stored, now)
+        if at_hand:
+            self._look_task.wake()
+        self._note_who_came_up(now)
+        await self._lift()
+
+    async def _advance(self, connection: Connection, stored: Stored, now: int) -> None:
+        before = stored.breaker
+        after, probes = machine.due(before, now), None
+        if before.state is State.HALF_OPEN:
+            after = machine.given_back(before, await rows.unfit_probes(connection, stored))
+            probes = await rows.fared(connection, stored)
+            after = machine.judged(after, probes, now)
+        if after != before:
+            reason = stored.reason if probes is None else _why(before, probes)
+            told = after.state is not before.state
+            actor = "probes" if told and probes is not None else stored.actor
+            await rows.update(connection, stored, after, actor, reason if told else stored.reason)
+            if told:
+                await tell_change(connection, stored.target, before, after, reason, self._ids)
+                _log.warning(
+                    "breaker_changed",
+                    scope=str(stored.target.scope),
+                    subject=stored.target.subject,
+                    state=after.state.label,
+                    reason=reason,
+                )
+        if machine.room(after):
+            await rows.lift(connection, stored.id, _at(now), machine.room(after))
+
+    def _note_who_came_up(self, now: int) -> None:
+        up = frozenset(self._up())
+        if up - self._were_up:
+            for each in self._board.known:
+                if each.target.scope.of_route:
+                    self._look_again[each.id] = _at(now)
+        self._were_up = up
+
+    async def _lift(self) -> None:
+        async with self._stepping.guarded() as connection:
+            free = dict.fromkeys(await rows.to_lift(connection), _at(self._wall_ms()))
+        for breaker, until in (self._look_again | free).items():
+            for _ in range(LIFTS_PER_STEP_MAX):
+                async with self._stepping.transaction() as connection:
+                    met = await rows.lift(connection, breaker, until)
+                self.lifted += met
+                if met < LIFT_ROWS_MAX:
+                    self._look_again.pop(breaker, None)
+                    break
+
+
+def _why(before: Breaker, probes: Probes) -> str:
+    size = machine.ROUNDS[before.round]
+    return f"of {size} probes {probes.delivered} were delivered and {probes.failed} failed"
+
+
+def _at(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

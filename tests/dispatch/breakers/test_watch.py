@@ -1,0 +1,247 @@
+"""From open over probes to closed, in the database, whichever process is there to see it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from dispatch.breakers import machine
+from dispatch.breakers.evidence import as_csv, digest
+from dispatch.breakers.scopes import Scope
+from dispatch.holds import FREED_BY_HAND, Hold
+from dispatch.message import Later, ReadyMessage
+from dlr.ledger import SubmissionRow, insert_submissions
+from dlr.status import Status
+from tests.dispatch.breakers.world import HOUR, MINUTE_MS, OTHER, Breakers, by_hand
+from tests.dispatch.told import somebody_asks, told_others
+from tests.dispatch.world import CONNECTOR, World, running
+
+TEST = {"detector": "drop", "z": 5.2}
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    async with running(database_url) as world:
+        yield world
+
+
+async def tripped(breakers: Breakers) -> None:
+    """Opened by a detector, and past its first back-off."""
+    assert await breakers.desk.trip(
+        Scope.CONNECTOR, "sim", TEST, detector="drop", reason="fewer are delivered",
+        began_ms=breakers.now(), baseline=0.95, wait_ms=MINUTE_MS,
+    )  # fmt: skip
+    await breakers.time_passes(machine.BACK_OFF_MIN_MS)
+
+
+async def state(world: World) -> machine.State:
+    return machine.State(await world.connection.fetchval("SELECT state FROM breaker"))
+
+
+async def let_through(world: World, count: int) -> list[ReadyMessage]:
+    """So many messages asked for an intent; those that went."""
+    messages = world.messages(count)
+    await world.store(messages)
+    gone: list[ReadyMessage] = []
+    for at in range(0, count, 100):
+        part = messages[at : at + 100]
+        (result,) = await world.intents.commit(world.intent(part))
+        assert isinstance(result, dict)
+        gone += [message for message in part if message.id not in result]
+    return gone
+
+
+async def end(
+    world: World, messages: Sequence[ReadyMessage], status: Status, part: int = 1
+) -> None:
+    """As their answers and receipts are stored."""
+    now = datetime.now(UTC)
+    rows = [
+        SubmissionRow(
+            id=world.ids.next(), message_id=message.id, part=part, parts=1, account=1, category=1,
+            connector=CONNECTOR, status=status, error="MK:0001", submitted_at=now, responded_at=now,
+        )
+        for message in messages
+    ]  # fmt: skip
+    await insert_submissions(world.connection, rows)
+    await world.connection.execute(
+        "DELETE FROM outbox WHERE id = ANY($1)", [message.id for message in messages]
+    )
+
+
+async def test_it_opens_probes_and_closes(world: World) -> None:
+    breakers = Breakers(world, by_itself=[Scope.CONNECTOR])
+    await somebody_asks(world.connection, "breaker.*")
+    await tripped(breakers)
+    for size in machine.ROUNDS:
+        gone = await let_through(world, size + 5)
+        assert len(gone) == size
+        await end(world, gone, Status.DELIVERED)
+        assert await state(world) is machine.State.HALF_OPEN
+        await breakers.time_passes(MINUTE_MS)
+    assert await state(world) is machine.State.CLOSED
+    assert not breakers.board
+    assert await world.count("breaker_probe") == 0
+    told = await told_others(world.connection)
+    assert [kind for kind, *_ in told] == ["breaker.opened", "breaker.closed"]
+    assert {account for _, account, *_ in told} == {0}
+
+
+async def test_probes_that_fail_open_it_for_longer(world: World) -> None:
+    breakers = Breakers(world, by_itself=[Scope.CONNECTOR])
+    await tripped(breakers)
+    await end(world, await let_through(world, 20), Status.UNDELIVERED)
+    await breakers.time_passes(0)
+    assert await state(world) is machine.State.OPEN
+    until, since = await world.connection.fetchrow("SELECT until, since FROM breaker")
+    assert (until - since).total_seconds() == 600
+    row = await world.connection.fetchrow("SELECT actor, reason FROM breaker")
+    assert (row["actor"], row["reason"]) == (
+        "probes", "of 20 probes 0 were delivered and 20 failed",
+    )  # fmt: skip
+
+
+async def test_a_probe_that_another_rule_stopped_says_nothing(world: World) -> None:
+    breakers = Breakers(world, by_itself=[Scope.CONNECTOR])
+    await tripped(breakers)
+    gone = await let_through(world, 20)
+    await end(world, gone[:10], Status.SUPPRESSED, part=0)
+    await world.connection.execute(
+        "UPDATE outbox SET owner = 0, hold = $1, not_before = now() + interval '1 day'"
+        " WHERE id = ANY($2)",
+        Hold.QUIET_HOURS,
+        [message.id for message in gone[10:13]],
+    )
+    await breakers.time_passes(MINUTE_MS)
+    assert await world.connection.fetchval("SELECT taken FROM breaker") == 7
+    assert len(await let_through(world, 20)) == 13
+
+
+async def test_probes_come_from_what_waits(world: World) -> None:
+    breakers = Breakers(world, by_itself=[Scope.CONNECTOR])
+    await breakers.desk.trip(
+        Scope.CONNECTOR, "sim", TEST, detector="drop", reason="x", began_ms=breakers.now(),
+        baseline=0.9, wait_ms=MINUTE_MS,
+    )  # fmt: skip
+    await breakers.watch.learn()
+    assert await let_through(world, 30) == []
+    await world.connection.execute(
+        "UPDATE outbox SET owner = 0, hold = $1, not_before = $2", Hold.BREAKER, FREED_BY_HAND
+    )
+    await breakers.time_passes(machine.BACK_OFF_MIN_MS)
+    due = await world.connection.fetchval(
+        "SELECT count(*) FROM outbox WHERE hold = $1 AND not_before <= now()", Hold.RATE
+    )
+    assert due == 20
+
+
+async def test_it_survives_the_process_that_opened_it(database_url: str) -> None:
+    async with running(database_url) as first:
+        breakers = Breakers(first)
+        await breakers.open()
+        held = first.message()
+        await first.store([held])
+        (result,) = await first.intents.commit(first.intent([held]))
+        assert isinstance(result, dict)
+        assert isinstance(result[held.id], Later)
+        # It dies here: the message's row is still its own, and nothing is put off.
+    async with running(database_url) as second:
+        breakers = Breakers(second)
+        assert await let_through(second, 1) != []
+        await breakers.watch.learn()
+        assert await let_through(second, 1) == []
+
+
+async def test_what_waits_may_go_when_another_connector_comes_up(world: World) -> None:
+    breakers = Breakers(world)
+    await breakers.open()
+    assert await let_through(world, 2) == []
+    await world.connection.execute(
+        "UPDATE outbox SET owner = 0, hold = $1, not_before = $2", Hold.BREAKER, FREED_BY_HAND
+    )
+    await breakers.time_passes(1)
+    assert await world.count("breaker_hold") == 2
+    breakers.up.add(OTHER)
+    await breakers.time_passes(1)
+    assert await world.count("breaker_hold") == 0
+    rows = await world.outbox()
+    assert {row["hold"] for row in rows.values()} == {Hold.RATE}
+
+
+@pytest.mark.parametrize("shut", [True, False])
+async def test_by_hand_it_ends_by_itself(world: World, shut: bool) -> None:
+    breakers = Breakers(world)
+    change = breakers.desk.open if shut else breakers.desk.close
+    stored, _ = await change(Scope.CONNECTOR, "sim", by_hand(HOUR))
+    assert stored.breaker.state is (
+        machine.State.FORCED_OPEN if shut else machine.State.FORCED_CLOSED
+    )
+    await breakers.time_passes(HOUR * 1000 + 1)
+    expected = machine.State.HALF_OPEN if shut else machine.State.CLOSED
+    assert await state(world) is expected
+
+
+async def test_only_what_is_configured_opens_by_itself(world: World) -> None:
+    breakers = Breakers(world, by_itself=[Scope.SENDER])
+    opened = [
+        await breakers.desk.trip(
+            scope, subject, TEST, detector="drop", reason="x", began_ms=breakers.now(),
+            baseline=0.9, wait_ms=0,
+        )
+        for scope, subject in ((Scope.CONNECTOR, "sim"), (Scope.SENDER, "default:SHOP"))
+    ]  # fmt: skip
+    assert opened == [False, True]
+
+
+async def test_g22_counts_of_before_it_closed_do_not_open_it_again(world: World) -> None:
+    breakers = Breakers(world, by_itself=[Scope.CONNECTOR])
+    before = breakers.now()
+    await breakers.desk.close(Scope.CONNECTOR, "sim", by_hand(1))
+    await breakers.time_passes(2_000)
+    opened = [
+        await breakers.desk.trip(
+            Scope.CONNECTOR, "sim", TEST, detector="drop", reason="x", began_ms=began,
+            baseline=0.9, wait_ms=0,
+        )
+        for began in (before, breakers.now())
+    ]  # fmt: skip
+    assert opened == [False, True]
+
+
+async def test_the_bundle_has_samples_codes_and_numbers_masked(world: World) -> None:
+    breakers = Breakers(world, by_itself=[Scope.CONNECTOR])
+    failed, fine = world.messages(60), world.messages(5)
+    await world.store([*failed, *fine])
+    await end(world, failed, Status.UNDELIVERED)
+    await end(world, fine, Status.DELIVERED)
+    breakers.ahead = 1_000
+    await tripped(breakers)
+    found = await breakers.desk.shown(Scope.CONNECTOR, "sim")
+    assert found is not None
+    evidence = found[0].evidence
+    assert evidence is not None
+    told = msgspec.json.decode(evidence)
+    assert told["now"]["statuses"] == {"undelivered": 60, "delivered": 5}
+    assert told["now"]["codes"] == [
+        {"code": "MK:0001", "status": "undelivered", "reason": "none", "parts": 60}
+    ]
+    assert told["then"]["parts"] == 0
+    assert told["test"] == TEST
+    assert len(told["samples"]) == 50
+    assert all("****" in each["number"] for each in told["samples"])
+    assert not any(message.to.encode() in evidence for message in failed)
+    lines = as_csv(evidence).decode().splitlines()
+    assert lines[0].startswith("message,part,submitted_at")
+    assert len(lines) == 51
+    assert len(digest(evidence)) == 64
+
+
+async def test_who_opened_it_and_why_is_audited(world: World) -> None:
+    breakers = Breakers(world)
+    await breakers.open()
+    row = await world.connection.fetchrow("SELECT actor, action, detail FROM audit")
+    assert (row["actor"], row["action"]) == ("key 7", "breaker.open")
+    assert row["detail"]["subject"] == "sim"
