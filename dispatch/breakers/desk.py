@@ -1,7 +1,7 @@
 """Breakers as operators and detectors change them, and as they are shown.
 
-Owns every opening and closing that no time and no probe brings, each with its actor and its reason,
-and the audit row of what a person did. Must not hold a message (look.py).
+Owns every opening and closing that neither time nor probes bring, each with actor and reason. Owns
+the audit row of what a person did. Must not hold a message (look.py).
 """
 
 from __future__ import annotations
