@@ -207,6 +207,7 @@ class Gateway:
         rooms = self.rooms
         self._started.append("sending")
         await rooms.control.start(rooms.dispatcher)
+        await rooms.breakers.start()
         rooms.maintenance.start()
         rooms.loop_lag.start()
         rooms.dispatcher.start()
@@ -262,6 +263,7 @@ class Gateway:
         await rooms.accepter.close()
         await rooms.idempotency.close()
         await rooms.control.stop()
+        await rooms.breakers.stop()
         await rooms.dispatcher.stop(rooms.config.limits.drain_seconds)
         await rooms.sandbox.stop()
         rooms.loop_lag.stop()

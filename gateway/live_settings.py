@@ -24,7 +24,7 @@ from dlr.connector_groups import ConnectorGroups
 from gateway.config import Config
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.wire import receipt_manners
-from gateway.wiring import connectors, sending
+from gateway.wiring import breakers, connectors, sending
 from gateway.wiring.accounts import account_policies, request_rates, validity_seconds
 from gateway.wiring.inbound import (
     complaint_ends,
@@ -46,7 +46,16 @@ if TYPE_CHECKING:
     from gateway.rooms import Rooms
 
 SECTIONS = frozenset(
-    {"connectors", "routes", "accounts", "doubt", "validity", "quiet_hours", "retention"}
+    {
+        "connectors",
+        "routes",
+        "accounts",
+        "doubt",
+        "validity",
+        "quiet_hours",
+        "retention",
+        "breakers",
+    }
 )
 KEYS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
@@ -149,6 +158,7 @@ def follow(rooms: Rooms, following: Following) -> frozenset[Faster]:
     rooms.complaints.ends = following.complaint_ends
     rooms.dispatcher.recorder.groups = rooms.parked.groups = following.groups
     rooms.dispatcher.recorder.pruning.codes = following.codes
+    breakers.follow(rooms.breakers, config.breakers)
     rooms.silence.after_hours = config.limits.unknown_after_hours
     rooms.retention.kept = kept_days(config.retention)
     return faster

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dispatch.answers.doubt import OutcomePolicy
+from dispatch.breakers.service import Breakers
 from dispatch.clock import Clock
 from dispatch.dispatcher import Dispatcher
 from dispatch.inbound.service import InboundService
@@ -83,6 +84,7 @@ class Rooms:
     routes: RouteTable = field(init=False)
     pacing: Pacing = field(init=False)
     control: Control = field(init=False)
+    breakers: Breakers = field(init=False)
     dispatcher: Dispatcher = field(init=False)
     inbound: InboundService = field(init=False)
     suppressions: SuppressionDesk = field(init=False)

@@ -18,11 +18,11 @@ from dispatch.breakers.bundles import Bundles
 from dispatch.breakers.evidence import Rules
 from dispatch.breakers.machine import Breaker, State
 from dispatch.breakers.rows import HOLDING_MAX, Stored
-from dispatch.breakers.scopes import Scope, Target, UnknownSubject, target_of
+from dispatch.breakers.scopes import Board, Scope, Target, UnknownSubject, target_of
 from dispatch.breakers.telling import tell_change
 from storage import audit, sql
 from storage.audit import AuditEntry
-from storage.faults import UNAVAILABLE, Overloaded, StorageDown, or_storage_down
+from storage.faults import Overloaded, StorageDown, or_storage_down
 from storage.ids import IdSource
 from storage.names import Registry
 from storage.pool import Connection, Dedicated
@@ -62,11 +62,11 @@ class BreakerDesk:
         ids: IdSource,
         wall_ms: Callable[[], int],
         changed: Callable[[], None],
+        board: Board,
         by_itself: Collection[Scope] = (),
-        otp: bool = False,
     ) -> None:
         """`by_itself`: the scopes that open without a person. `changed` is told after each commit,
-        so that this process knows at once.
+        so that this process knows at once. `board` is asked whether one-time passwords are held.
         """
         self._dedicated = dedicated
         self._read = read
@@ -75,8 +75,8 @@ class BreakerDesk:
         self._ids = ids
         self._wall_ms = wall_ms
         self._changed = changed
-        self._by_itself = frozenset(by_itself)
-        self._otp = otp
+        self.by_itself = frozenset(by_itself)
+        self._board = board
         self._turn = asyncio.Lock()
         self._waiting = 0
 
@@ -119,7 +119,7 @@ class BreakerDesk:
         """Open by itself, if the scope is configured to and what was counted from `began_ms` on may
         open it. Whether it did. Raises UnknownSubject, StorageDown.
         """
-        if scope not in self._by_itself:
+        if scope not in self.by_itself:
             return False
         target = await self._whole(scope, subject)
         actor = f"{DETECTOR} {detector}"
@@ -197,13 +197,14 @@ class BreakerDesk:
             subject=stored.target.subject,
             actor=stored.actor,
         )
-        rules = Rules(otp=self._otp, opens_by_itself=stored.target.scope in self._by_itself)
+        rules = Rules(otp=self._board.otp, opens_by_itself=stored.target.scope in self.by_itself)
         try:
             async with reading(self._read) as connection:
                 bundle = await self._bundles.of(connection, stored, test, rules)
-            async with self._turn, self._dedicated.transaction() as connection:
-                await rows.put_evidence(connection, stored.id, bundle)
-        except (StorageDown, *UNAVAILABLE) as error:
+            with or_storage_down():
+                async with self._turn, self._dedicated.transaction() as connection:
+                    await rows.put_evidence(connection, stored.id, bundle)
+        except StorageDown as error:
             _log.warning("breaker_evidence_missing", error=repr(error))
 
     def _target(self, scope: Scope, subject: str) -> Target:

@@ -1,14 +1,15 @@
 """What every process learns of breakers, again and again, and the steps that time brings.
 
-Owns two loops. One learns which breakers hold. The other ends back-offs, judges probes, and lets go
-what was held. Each process may take each step: a row is locked by one, and the others pass over it.
-So what a dead process left goes on. Must not open or close by hand (desk.py).
+Owns one loop. It learns which breakers hold. Now and then it ends back-offs, judges probes, and
+lets go what was held. Each process may take each step: a row is locked by one, and the others pass
+over it. So what a dead process left goes on. Must not open or close by hand (desk.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from itertools import count
 
 import structlog
 
@@ -23,7 +24,7 @@ from storage.pool import Connection, Dedicated
 
 _log = structlog.get_logger(__name__)
 LOOK_SECONDS = 0.5
-STEP_SECONDS = 2.0
+STEP_LOOKS = 4  # a step is taken with every fourth look, and when something was changed here
 LIFTS_PER_STEP_MAX = 20  # of LIFT_ROWS_MAX each
 
 
@@ -32,8 +33,7 @@ class BreakerWatch:
 
     def __init__(
         self,
-        looking: Dedicated,
-        stepping: Dedicated,
+        dedicated: Dedicated,
         board: Board,
         *,
         up: Callable[[], Collection[int]],
@@ -42,49 +42,49 @@ class BreakerWatch:
         ended: Ended,
     ) -> None:
         """`up`: the connectors that have a bind. When one comes up, what waits may go by it."""
-        self._looking = looking
-        self._stepping = stepping
+        self._dedicated = dedicated
         self._board = board
         self._up = up
         self._ids = ids
         self._wall_ms = wall_ms
-        self._were_up: frozenset[int] = frozenset(up())
+        self._were_up: frozenset[int] = frozenset()
         self._look_again: dict[int, datetime] = {}  # breaker -> what was held until then
-        self._look_task = PeriodicTask("breakers", self.learn, lambda: LOOK_SECONDS, ended=ended)
-        self._step_task = PeriodicTask(
-            "breaker steps", self.step, lambda: STEP_SECONDS, ended=ended
-        )
+        self._looks = count()
+        self._news = False
+        self._task = PeriodicTask("breakers", self._turn, lambda: LOOK_SECONDS, ended=ended)
         self.lifted = 0
 
     def start(self) -> None:
-        """Start both loops."""
-        self._look_task.start()
-        self._step_task.start()
+        """Start the loop."""
+        self._task.start()
 
     async def stop(self) -> None:
-        """Stop both loops."""
-        await self._look_task.stop()
-        await self._step_task.stop()
+        """Stop the loop."""
+        await self._task.stop()
 
     def changed(self) -> None:
         """Something was changed here: learn it now."""
-        self._look_task.wake()
-        self._step_task.wake()
+        self._news = True
+        self._task.wake()
+
+    async def _turn(self) -> None:
+        news, self._news = self._news, False
+        await self.learn()
+        if news or next(self._looks) % STEP_LOOKS == 0:
+            await self.step()
 
     async def learn(self) -> None:
         """Ask the database once which breakers hold."""
-        async with self._looking.guarded() as connection:
+        async with self._dedicated.guarded() as connection:
             self._board.learn(await rows.holding(connection))
 
     async def step(self) -> None:
         """Whatever time has brought, bounded."""
         now = self._wall_ms()
-        async with self._stepping.transaction() as connection:
+        async with self._dedicated.transaction() as connection:
             at_hand = await rows.at_hand(connection, now)
             for stored in at_hand:
                 await self._advance(connection, stored, now)
-        if at_hand:
-            self._look_task.wake()
         self._note_who_came_up(now)
         await self._lift()
 
@@ -114,18 +114,17 @@ class BreakerWatch:
 
     def _note_who_came_up(self, now: int) -> None:
         up = frozenset(self._up())
-        if up - self._were_up:
-            for each in self._board.known:
-                if each.target.scope.of_route:
-                    self._look_again[each.id] = _at(now)
+        for each in self._board.known:
+            if each.target.scope.of_route and up - self._were_up - {each.target.connector}:
+                self._look_again[each.id] = _at(now)
         self._were_up = up
 
     async def _lift(self) -> None:
-        async with self._stepping.guarded() as connection:
+        async with self._dedicated.guarded() as connection:
             free = dict.fromkeys(await rows.to_lift(connection), _at(self._wall_ms()))
         for breaker, until in (self._look_again | free).items():
             for _ in range(LIFTS_PER_STEP_MAX):
-                async with self._stepping.transaction() as connection:
+                async with self._dedicated.transaction() as connection:
                     met = await rows.lift(connection, breaker, until)
                 self.lifted += met
                 if met < LIFT_ROWS_MAX:

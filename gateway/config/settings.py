@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from gateway.config.account_settings import AccountSettings
 from gateway.config.base import Settings
+from gateway.config.breaker_settings import BreakerSettings
 from gateway.config.category_settings import DoubtSettings, ValiditySettings
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.policy_settings import QuietHoursSettings
@@ -239,6 +240,7 @@ class Config(Settings, frozen=True, kw_only=True):
     quiet_hours: QuietHoursSettings = QuietHoursSettings()
     validity: ValiditySettings = ValiditySettings()
     doubt: DoubtSettings = DoubtSettings()
+    breakers: BreakerSettings = BreakerSettings()
     retention: RetentionSettings = RetentionSettings()
     webhooks: WebhookSettings = WebhookSettings()
     connectors: tuple[ConnectorSettings, ...] = ()

@@ -13,7 +13,7 @@ from dispatch.dispatcher import Dispatcher
 from dispatch.routes.detours import Detours
 from dispatch.routes.routing import RouteTable
 from dispatch.wire.intents import IntentWriter
-from gateway.wiring import connectors
+from gateway.wiring import breakers, connectors
 from gateway.wiring.routes import routes_of
 from gateway.wiring.sending import handover, looks, pacing, querying, refiller
 
@@ -24,7 +24,7 @@ RECORDS_WAITING_MAX = 400_000  # results are bounded by the windows, receipts by
 
 
 def build(rooms: Rooms, monotonic: Callable[[], float]) -> None:
-    """Sets routes, pacing, wiring and dispatcher."""
+    """Sets routes, pacing, breakers, wiring and dispatcher."""
 
     def committed() -> None:
         for connector in rooms.dispatcher.connectors.values():
@@ -47,6 +47,7 @@ def build(rooms: Rooms, monotonic: Callable[[], float]) -> None:
         changes=rooms.webhooks.changes,
     )
     rooms.pacing = pacing(rooms)
+    breakers.build(rooms, detours)
     intents = IntentWriter(
         rooms.database.dedicated("intent"),
         term=rooms.term.term,

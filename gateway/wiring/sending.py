@@ -68,7 +68,8 @@ def pacing(rooms: Rooms) -> Pacing:
 def looks(rooms: Rooms) -> tuple[LastLook, ...]:
     """The checks of messages that are about to go."""
     stop = StopLook(rooms.pacing.stopped)
-    return (rooms.control.look, stop, *rooms.rules.looks)  # caps count, so last
+    # Caps count, so they are last. What a breaker holds is not counted.
+    return (rooms.control.look, stop, rooms.breakers.look, *rooms.rules.looks)
 
 
 def handover(

@@ -42,7 +42,6 @@ class Breakers:
         self.look = BreakerLook(self.board, self._elsewhere, self.now)
         self.watch = BreakerWatch(
             world.database.dedicated("breakers"),
-            world.database.dedicated("breaker-steps"),
             self.board,
             up=lambda: self.up,
             ids=world.ids,
@@ -57,8 +56,8 @@ class Breakers:
             ids=world.ids,
             wall_ms=self.now,
             changed=lambda: None,
+            board=self.board,
             by_itself=self.by_itself,
-            otp=self.otp,
         )
         world.intents.looks = (self.look, SuppressionLook())
 
