@@ -131,6 +131,12 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_connector_up": MetricKind(
             "gauge", "1 while at least one session is bound.", ("connector",)
         ),
+        "sms_breakers_open": MetricKind(
+            "gauge", "Breakers that hold messages back: open, half open, open by hand.", ("scope",)
+        ),
+        "sms_breakers_lifted_total": MetricKind(
+            "counter", "Messages that a breaker held and this process let go."
+        ),
         "sms_binds_up": MetricKind("gauge", "Bound sessions.", ("connector",)),
         "sms_window_in_flight": MetricKind(
             "gauge", "Submits without an answer yet.", ("connector",)

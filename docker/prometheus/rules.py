@@ -294,6 +294,14 @@ ALERTS = (
         "{{ $value | humanize }} endpoints are disabled.",
     ),
     Alert(
+        "SmsBreakerOpen",
+        "max by (scope) (sms_breakers_open) > 0",
+        "0m",
+        WARNING,
+        "Messages are held back by a breaker",
+        "{{ $value | humanize }} breakers of scope {{ $labels.scope }} are open or half open.",
+    ),
+    Alert(
         "SmsTermAtRisk",
         "min(sms_term_seconds_left) < 4",
         "30s",

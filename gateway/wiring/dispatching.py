@@ -49,9 +49,7 @@ def build(rooms: Rooms, monotonic: Callable[[], float]) -> None:
     rooms.pacing = pacing(rooms)
     breakers.build(rooms, detours)
     intents = IntentWriter(
-        rooms.database.dedicated("intent"),
-        term=rooms.term.term,
-        looks=looks(rooms),
+        rooms.database.dedicated("intent"), term=rooms.term.term, looks=looks(rooms)
     )
     rooms.wiring = connectors.Wiring(
         ids=rooms.ids,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dispatch.answers.delivery_time import BUCKETS as DELIVERY_BUCKETS
 from dispatch.answers.outcomes import OTHER_STATUS
+from dispatch.breakers.scopes import Scope
 from dispatch.inbound.latency import BUCKETS
 from dispatch.wire.connector_dispatch import ConnectorDispatch
 from dlr.status import Status
@@ -51,11 +52,19 @@ def snapshot(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
         if dispatch.pool is not None or dispatch.connector != SANDBOX:  # until it is used
             yield from _connector(dispatch)
             yield from _oldest(rooms, dispatch)
+    yield from _breakers(rooms)
     yield from _recording(rooms)
     yield Sample("sms_numbers_unreadable_total", rooms.vault.unreadable)
     yield from _inbound(rooms)
     yield from _webhooks(rooms)
     yield from _links(rooms)
+
+
+def _breakers(rooms: Rooms) -> Iterator[Sample]:
+    holding = Counter(each.target.scope for each in rooms.breakers.board.known)
+    for scope in Scope:
+        yield Sample("sms_breakers_open", holding[scope], (str(scope),))
+    yield Sample("sms_breakers_lifted_total", rooms.breakers.watch.lifted)
 
 
 def _vitals(rooms: Rooms) -> Iterator[Sample]:

@@ -104,6 +104,7 @@ HEALTHY = [
     series("sms_messages_shed_total", "0x720", 'category="marketing"'),
     series("sms_commit_last_duration_seconds", "0.01x720", 'writer="record"'),
     series("sms_optout_violations_total", "0x720"),
+    series("sms_breakers_open", "0x720", 'scope="connector"'),
     series("sms_messages_accepted_total", "0+300x720", 'category="otp"'),
     series("sms_http_requests_total", "0+6000x720", 'method="POST",endpoint="/",status="202"'),
     series("sms_http_requests_total", "0+1x720", 'method="POST",endpoint="/",status="503"'),
@@ -204,6 +205,11 @@ BROKEN: dict[str, tuple[list[dict[str, str]], str, dict[str, str]]] = {
         [series("sms_webhook_endpoints", "0x5 1x30", 'state="disabled"')],
         "7m",
         {},
+    ),
+    "SmsBreakerOpen": (
+        [series("sms_breakers_open", "0x5 1x30", 'scope="connector"')],
+        "8m",
+        {"scope": "connector"},
     ),
     "SmsTermAtRisk": ([series("sms_term_seconds_left", "8x5 1x30")], "7m", {}),
     "SmsDiskFull": (

@@ -91,6 +91,7 @@ class Reason(Word):
     SENDER_RATE = "sender_rate"
     ROUTE_RATE = "route_rate"
     RATE = "rate"
+    BREAKER = "breaker"
 
 
 class EventKind(Word):
