@@ -34,6 +34,8 @@ _DAYS, _ROWS, _WORK, _FEW, _NEVER = Ends.DAYS, Ends.ROWS, Ends.WORK, Ends.FEW, E
 POLICIES: Mapping[str, Policy] = MappingProxyType(
     {
         "account": Policy(_FEW, "an account of the configuration, its number for good"),
+        "anomaly": Policy(_ROWS, "messages_days"),
+        "anomaly_state": Policy(_FEW, "the quarter of an hour that was looked at last"),
         "api_key": Policy(_FEW, "a key; one that has ended says who acted"),
         "audit": Policy(_NEVER, "who changed what"),
         "batch_control": Policy(_ROWS, "messages_days"),

@@ -13,8 +13,8 @@ from typing import Final, Literal
 import msgspec
 
 from dlr.anomalies.significance import Share, total
+from dlr.rollups.columns import QUARTERS_PER_DAY
 
-QUARTERS_A_DAY: Final = 96
 DAYS: Final = 28
 WINDOWS_MIN: Final = 4
 
@@ -38,10 +38,10 @@ class Window(msgspec.Struct, frozen=True, gc=False):
 def compared_with(quarter: int) -> tuple[int, ...]:
     """The same quarter of the 7 days before, and of the same weekday of the 28 before.
 
-    Quarters are counted from an epoch, so a day is QUARTERS_A_DAY of them.
+    Quarters are counted from an epoch, so a day is QUARTERS_PER_DAY of them.
     """
     days = (*range(1, 8), *range(14, DAYS + 1, 7))
-    return tuple(quarter - day * QUARTERS_A_DAY for day in days)
+    return tuple(quarter - day * QUARTERS_PER_DAY for day in days)
 
 
 def usual_share(windows: Sequence[Window], age: Age) -> Share | None:
@@ -66,6 +66,10 @@ def age_that_tells(usual_early: Share | None, usual_late: Share | None) -> Age:
 
     Five minutes where most of what is delivered in an hour is delivered by then.
     """
-    if usual_early is None or usual_late is None or not usual_late.part:
+    if usual_early is None:
+        return "d1h"
+    if usual_late is None:
+        return "d5m"  # a key without traffic an hour ago
+    if not usual_late.part:
         return "d1h"
     return "d5m" if usual_early.value >= usual_late.value / 2 else "d1h"

@@ -101,6 +101,22 @@ class BreakerData(msgspec.Struct, kw_only=True):
     ]
 
 
+class AnomalyData(msgspec.Struct, kw_only=True):
+    """Something is unlike other days. Of connectors and operators, which all accounts share, only
+    where and what.
+    """
+
+    detector: Literal["drop", "silence", "latency", "surge", "reason", "complaints"]
+    scope: Literal["connector", "operator", "campaign", "sender"]
+    subject: str
+    about: Annotated[
+        str | None, Meta(description="The reason that rises; `answer` or `receipt` of a latency.")
+    ]
+    began_at: Moment
+    observed: float | None
+    usual: float | None
+
+
 class EndpointData(msgspec.Struct, kw_only=True):
     """An endpoint of the account, told to its other ones. `since`: of the state before."""
 
@@ -176,6 +192,7 @@ EVENT_KINDS: Mapping[str, EventKind] = MappingProxyType(
         "batch.completed": EventKind(
             "Every message of a batch has ended, within 6 days.", EndedBatchData
         ),
+        "anomaly.detected": EventKind("Something is unlike other days.", AnomalyData),
         "breaker.opened": EventKind(
             "Nothing is sent there any more, because too much fails or a person says so.",
             BreakerData,

@@ -22,7 +22,8 @@ MESSAGE_TYPES: Final = tuple(sorted({f"message.{status.label}" for status in TEL
 OTHER_TYPES: Final = (
     "message.received", "link.clicked", "conversion.recorded", "recipient.opted_out",
     "recipient.opted_in", "recipient.pruned", "batch.completed", "batch.paused", "breaker.opened",
-    "breaker.closed", "connector.down", "connector.up", "endpoint.failing", "endpoint.disabled",
+    "breaker.closed", "anomaly.detected", "connector.down", "connector.up", "endpoint.failing",
+    "endpoint.disabled",
 )  # fmt: skip
 TEST: Final = "webhook.test"
 BATCH: Final = "events.batch"

@@ -101,5 +101,6 @@ def forgets() -> tuple[Forgets, ...]:
         Forgets("number_evidence", "evidence", sql.load("dlr")["evidence_purge"]),
         Forgets("webhook_endpoint", "webhooks", sql.load("dlr")["endpoints_purge"]),
         Forgets("suppression", "suppressions", sql.load("storage")["suppressions_purge"]),
+        Forgets("anomaly", "messages", sql.load("dlr")["anomaly_forget"], by_id=True),
         Forgets("complaint", "complaints", sql.load("recipients")["complaints_purge"], by_id=True),
     )

@@ -87,6 +87,10 @@ async def _row(connection: Connection, table: str, at: datetime, number: int) ->
             "to_idx": number.to_bytes(16), "account": 1, "category": -1, "reason": 1,
             "source": "api", "expires_at": at,
         },
+        "anomaly": {
+            "id": made, "detector": "drop", "scope": "connector", "subject": "a", "began_at": at,
+            "finding": {},
+        },
         "complaint": {
             "id": made, "account": 1, "reference": str(number), "fingerprint": b"", "to_idx": b"",
             "to_enc": b"", "source": "app", "at": at,

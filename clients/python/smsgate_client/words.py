@@ -257,6 +257,7 @@ class EventType(Word):
     BATCH_PAUSED = "batch.paused"
     BREAKER_OPENED = "breaker.opened"
     BREAKER_CLOSED = "breaker.closed"
+    ANOMALY_DETECTED = "anomaly.detected"
     CONNECTOR_DOWN = "connector.down"
     CONNECTOR_UP = "connector.up"
     ENDPOINT_FAILING = "endpoint.failing"

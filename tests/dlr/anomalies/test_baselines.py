@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dlr.anomalies import detectors
 from dlr.anomalies.baselines import (
-    QUARTERS_A_DAY,
     Window,
     age_that_tells,
     compared_with,
@@ -12,13 +11,14 @@ from dlr.anomalies.baselines import (
     usual_share,
 )
 from dlr.anomalies.significance import Share, level_of
+from dlr.rollups.columns import QUARTERS_PER_DAY
 
 QUIET = Window(accepted=1000, sent=1000, d5m=600, d1h=950)
 
 
 def test_the_same_quarter_of_a_week_and_of_four_weekdays() -> None:
     compared = compared_with(100_000)
-    days = [(100_000 - each) / QUARTERS_A_DAY for each in compared]
+    days = [(100_000 - each) / QUARTERS_PER_DAY for each in compared]
     assert days == [1, 2, 3, 4, 5, 6, 7, 14, 21, 28]
 
 
@@ -46,6 +46,7 @@ def test_a_key_is_looked_at_when_most_has_come() -> None:
     assert age_that_tells(Share(600, 1000), Share(950, 1000)) == "d5m"
     assert age_that_tells(Share(400, 1000), Share(950, 1000)) == "d1h"
     assert age_that_tells(None, Share(950, 1000)) == "d1h"
+    assert age_that_tells(Share(400, 1000), None) == "d5m"
     assert age_that_tells(Share(0, 1000), Share(0, 1000)) == "d1h"
 
 
