@@ -20,6 +20,7 @@ from dispatch.outbox.recovery import Recovered
 from dispatch.outbox.withdrawal import Withdrawal
 from dispatch.routes.routing import RouteTable
 from dispatch.wire.connector_watch import ConnectorWatch
+from dlr.anomalies.watch import AnomalyWatch
 from dlr.hygiene.lifting import Lifting
 from dlr.parked import ParkedReceipts
 from dlr.silence import Silence
@@ -85,6 +86,7 @@ class Rooms:
     pacing: Pacing = field(init=False)
     control: Control = field(init=False)
     breakers: Breakers = field(init=False)
+    anomalies: AnomalyWatch = field(init=False)
     dispatcher: Dispatcher = field(init=False)
     inbound: InboundService = field(init=False)
     suppressions: SuppressionDesk = field(init=False)

@@ -131,6 +131,9 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_connector_up": MetricKind(
             "gauge", "1 while at least one session is bound.", ("connector",)
         ),
+        "sms_anomalies_total": MetricKind(
+            "counter", "Quarters of an hour that were found unlike other days.", ("detector",)
+        ),
         "sms_breakers_open": MetricKind(
             "gauge", "Breakers that hold messages back: open, half open, open by hand.", ("scope",)
         ),

@@ -17,8 +17,9 @@ from typing import Final
 from dlr.anomalies import detectors, judging
 from dlr.anomalies.baselines import DAYS
 from dlr.anomalies.judging import Found, Quarters
+from dlr.anomalies.keys import Counted, Key, Place
 from dlr.anomalies.month import Month
-from dlr.anomalies.series import Counted, Key, Names, Place
+from dlr.anomalies.series import Names
 from dlr.anomalies.significance import KEYS_MAX, Share
 from dlr.reasons import Reason
 from dlr.rollups.columns import ANSWER, RECEIPT, start_of_quarter

@@ -24,7 +24,7 @@ from dlr.anomalies.baselines import (
     usual_share,
 )
 from dlr.anomalies.detectors import Finding
-from dlr.anomalies.series import Counted, Place
+from dlr.anomalies.keys import Counted, Place
 from dlr.anomalies.significance import Share, Spread, total
 from dlr.rollups.columns import start_of_quarter
 

@@ -15,7 +15,8 @@ from fractions import Fraction
 import msgspec
 
 from dlr.anomalies.baselines import DAYS, Age
-from dlr.anomalies.series import Key, key_of
+from dlr.anomalies.keys import Key
+from dlr.anomalies.series import key_of
 from dlr.anomalies.significance import Spread
 from dlr.rollups.columns import QUARTERS_PER_DAY
 from storage import sql

@@ -1,48 +1,23 @@
 """What is looked at: connectors, operators on them, campaigns and senders, window by window.
 
-Owns the names of the keys and the reading of their windows from the rollups. Each statement is
+Owns the reading of keys and their windows from the rollups. Each statement is
 bounded: some quarters, the busiest keys. Must not judge (judging.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Literal
 
 import asyncpg
 import msgspec
 
 from dlr.anomalies.baselines import Window
+from dlr.anomalies.keys import Counted, Key, Place
 from dlr.anomalies.significance import KEYS_MAX
 from storage import sql
 from storage.pool import Connection
 
 _SQL = sql.load("dlr")
-KeyScope = Literal["connector", "operator", "campaign", "sender"]
-
-
-class Key(msgspec.Struct, frozen=True, gc=False):
-    """One series. `number`: of the operator as in `message`, else of rollup_name."""
-
-    scope: KeyScope
-    connector: int | None = None
-    account: int | None = None
-    number: int | None = None
-
-
-class Place(msgspec.Struct, frozen=True, gc=False):
-    """A key as people call it: scope and subject of a breaker. `account`: whose it is."""
-
-    scope: str
-    subject: str
-    account: int | None = None
-
-
-class Counted(msgspec.Struct, frozen=True, gc=False):
-    """One window: with one-time passwords, and without them."""
-
-    every: Window
-    others: Window
 
 
 class Names(msgspec.Struct, frozen=True):

@@ -21,9 +21,10 @@ from dlr.anomalies.alarms import QUIET_SECONDS, to_tell
 from dlr.anomalies.baselines import AGES
 from dlr.anomalies.detectors import Finding
 from dlr.anomalies.judging import Found, Quarters
+from dlr.anomalies.keys import Place
 from dlr.anomalies.month import Month
 from dlr.anomalies.rows import Anomaly
-from dlr.anomalies.series import Names, Place, places, windows
+from dlr.anomalies.series import Names, places, windows
 from dlr.anomalies.significance import KEYS_MAX, level_of
 from dlr.rollups.columns import RECEIPT, day_of, quarter_of, start_of_quarter
 from dlr.rollups.latency import value_of

@@ -1,15 +1,21 @@
-"""Breakers put together from the configuration, and what it says of them.
+"""Breakers and the watch over anomalies, put together from the configuration.
 
 Owns that wiring. Must not decide anything.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from dispatch.breakers.machine import BASELINE_DEFAULT
 from dispatch.breakers.scopes import Scope
 from dispatch.breakers.service import Breakers
 from dispatch.routes.detours import Detours
+from dlr.anomalies.series import Names
+from dlr.anomalies.watch import AnomalyWatch, Suspicion
 from gateway.config.breaker_settings import BreakerSettings
 from recipients.numbers.origins import NumberOrigins
 
@@ -31,6 +37,38 @@ def build(rooms: Rooms, detours: Detours) -> None:
         ended=rooms.task_ended,
     )
     follow(rooms.breakers, rooms.config.breakers)
+
+
+def build_anomalies(rooms: Rooms) -> None:
+    """Sets anomalies; not started. What it finds may open a breaker."""
+    registry = rooms.registry
+
+    async def trip(suspicion: Suspicion) -> bool:
+        finding, place = suspicion.finding, suspicion.place
+        return await rooms.breakers.desk.trip(
+            Scope(place.scope),
+            place.subject,
+            msgspec.to_builtins(finding),
+            detector=finding.detector,
+            reason=f"{finding.detector}: {finding.observed:g}, usually {finding.usual:g}",
+            began_ms=int(suspicion.began_at.timestamp() * 1000),
+            baseline=suspicion.baseline or BASELINE_DEFAULT,
+            wait_ms=suspicion.wait_ms,
+        )
+
+    rooms.anomalies = AnomalyWatch(
+        rooms.database.dedicated("anomalies"),
+        names=Names(
+            connector=registry.connector_name,
+            account=registry.account_name,
+            operator=lambda _number: None,  # no message has one yet
+        ),
+        ids=rooms.ids,
+        now=lambda: datetime.fromtimestamp(rooms.clock.wall_ms() / 1000, UTC),
+        ended=rooms.task_ended,
+        trip=trip,
+        otp=lambda: rooms.config.breakers.otp,
+    )
 
 
 def follow(breakers: Breakers, settings: BreakerSettings) -> None:

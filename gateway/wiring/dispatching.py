@@ -24,7 +24,7 @@ RECORDS_WAITING_MAX = 400_000  # results are bounded by the windows, receipts by
 
 
 def build(rooms: Rooms, monotonic: Callable[[], float]) -> None:
-    """Sets routes, pacing, breakers, wiring and dispatcher."""
+    """Sets routes, pacing, breakers, anomalies, wiring and dispatcher."""
 
     def committed() -> None:
         for connector in rooms.dispatcher.connectors.values():
@@ -48,6 +48,7 @@ def build(rooms: Rooms, monotonic: Callable[[], float]) -> None:
     )
     rooms.pacing = pacing(rooms)
     breakers.build(rooms, detours)
+    breakers.build_anomalies(rooms)
     intents = IntentWriter(
         rooms.database.dedicated("intent"), term=rooms.term.term, looks=looks(rooms)
     )

@@ -16,6 +16,7 @@ from dispatch.answers.outcomes import OTHER_STATUS
 from dispatch.breakers.scopes import Scope
 from dispatch.inbound.latency import BUCKETS
 from dispatch.wire.connector_dispatch import ConnectorDispatch
+from dlr.anomalies.detectors import DETECTORS
 from dlr.status import Status
 from dlr.webhooks.endpoint_state import State
 from gateway.vitals import free_bytes
@@ -64,6 +65,8 @@ def _breakers(rooms: Rooms) -> Iterator[Sample]:
     holding = Counter(each.target.scope for each in rooms.breakers.board.known)
     for scope in Scope:
         yield Sample("sms_breakers_open", holding[scope], (str(scope),))
+    for detector in DETECTORS:
+        yield Sample("sms_anomalies_total", rooms.anomalies.told[detector], (detector,))
     yield Sample("sms_breakers_lifted_total", rooms.breakers.watch.lifted)
 
 
