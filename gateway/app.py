@@ -183,6 +183,7 @@ class Gateway:
             clock=rooms.clock,
             ended=self.task_ended,
         )
+        rooms.opt_out_pages = inbound.build_pages(rooms)
         desks.build(rooms)
 
     async def _start_links(self) -> None:
@@ -198,6 +199,7 @@ class Gateway:
             ids=rooms.ids,
             node=rooms.term.node,
             told=webhooks.clicks_told(rooms),
+            opt_outs=rooms.opt_out_pages,
         )
         self._started.append("links")
         host, port = await rooms.links.start(links.listen.host, links.listen.port)
@@ -277,6 +279,7 @@ class Gateway:
         await rooms.consents.close()
         await rooms.complaints.close()
         await rooms.reveals.close()
+        await rooms.opt_out_pages.close()
         await rooms.inbound.stop()
 
     async def _release_term(self) -> None:

@@ -19,6 +19,7 @@ from dispatch.answers.receipt_reading import ReceiptManners
 from dispatch.holds import Faster
 from dispatch.inbound.opt_outs import OptOutPolicy
 from dispatch.inbound.owners import SenderOwners
+from dispatch.inbound.page_opt_outs import PagePolicy
 from dlr.codes import CodesOfConnectors
 from dlr.connector_groups import ConnectorGroups
 from gateway.config import Config
@@ -28,6 +29,7 @@ from gateway.wiring import breakers, connectors, sending
 from gateway.wiring.accounts import account_policies, request_rates, validity_seconds
 from gateway.wiring.inbound import (
     complaint_ends,
+    opt_out_pages,
     opt_out_policies,
     opt_out_scopes,
     sender_owners,
@@ -87,6 +89,7 @@ class Following(msgspec.Struct):
     rates: PacingRates
     requests: Mapping[int, RateSpec]
     opt_outs: Mapping[int, OptOutPolicy]
+    pages: Mapping[int, PagePolicy]
     scopes: OptOutScopes
     owners: SenderOwners
     complaint_ends: Mapping[int, int | None]
@@ -129,6 +132,7 @@ def prepare(rooms: Rooms, config: Config, names: Registry) -> Following:
         rates=sending.pacing_rates(config, names),
         requests=request_rates(config, names),
         opt_outs=opt_out_policies(config, names),
+        pages=opt_out_pages(config, names),
         scopes=opt_out_scopes(config, names.accounts),
         owners=sender_owners(config, names),
         complaint_ends=complaint_ends(config, names),
@@ -153,6 +157,7 @@ def follow(rooms: Rooms, following: Following) -> frozenset[Faster]:
     _follow_rules(rooms, following.rules)
     rooms.shedding.follow(config.accept.waiting_max, config.accept.shed_above_percent)
     rooms.inbound.follow(following.opt_outs, following.scopes)
+    rooms.opt_out_pages.policies = following.pages
     rooms.withdrawal.covers = following.scopes.covers
     rooms.inbound.recorder.owners = following.owners
     rooms.complaints.ends = following.complaint_ends

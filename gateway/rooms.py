@@ -14,6 +14,7 @@ from dispatch.answers.doubt import OutcomePolicy
 from dispatch.breakers.service import Breakers
 from dispatch.clock import Clock
 from dispatch.dispatcher import Dispatcher
+from dispatch.inbound.page_opt_outs import PageOptOuts
 from dispatch.inbound.service import InboundService
 from dispatch.outbox.expiry import Expiry
 from dispatch.outbox.recovery import Recovered
@@ -89,6 +90,7 @@ class Rooms:
     anomalies: AnomalyWatch = field(init=False)
     dispatcher: Dispatcher = field(init=False)
     inbound: InboundService = field(init=False)
+    opt_out_pages: PageOptOuts = field(init=False)
     suppressions: SuppressionDesk = field(init=False)
     consents: ConsentDesk = field(init=False)
     complaints: ComplaintDesk = field(init=False)

@@ -16,12 +16,13 @@ import msgspec
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
+MONTH = "month"
 SPANS = (
     ("minute", MINUTE_MS),
     ("hour", HOUR_MS),
     ("day", DAY_MS),
     ("week", 7 * DAY_MS),
-    ("month", 30 * DAY_MS),
+    (MONTH, 30 * DAY_MS),
 )
 KEPT_MS = 30 * DAY_MS  # no span looks further back
 GAP = "gap"
@@ -42,6 +43,13 @@ class Caps(msgspec.Struct, frozen=True, gc=False):
 
 
 NO_CAPS = Caps()
+
+
+def wished(caps: Caps, month: int | None) -> Caps:
+    """These caps, and no more in a month than a person wishes; None: no wish."""
+    if month is None or (caps.month is not None and caps.month <= month):
+        return caps
+    return msgspec.structs.replace(caps, month=month)
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):

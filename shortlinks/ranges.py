@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from shortlinks.code import LINK_SEQUENCES, SLOTS
-from shortlinks.rewrite import is_location
+from shortlinks.rewrite import OPT_OUT_TARGET, is_location
 from storage.group_commit import GroupCommit, QueueClosed, QueueFull
 from storage.sql import load
 
@@ -172,7 +172,13 @@ class LinkRange:
         self._message_ids = array("q", row.message_ids)
         self._target_index = array("i", row.target_index)
         # Whatever wrote the row: only a URL may reach a Location header.
-        self._targets = ["", *(target if is_location(target) else "" for target in row.targets)]
+        self._targets = [
+            "",
+            *(
+                target if target == OPT_OUT_TARGET or is_location(target) else ""
+                for target in row.targets
+            ),
+        ]
         self.bytes_held = (
             _BYTES_PER_RANGE
             + len(self._message_ids) * self._message_ids.itemsize
@@ -181,7 +187,10 @@ class LinkRange:
         )
 
     def target(self, link_seq: int, slot: int) -> str:
-        """Where this link of a message in the range leads; "" when the message has no such link."""
+        """Where this link of a message in the range leads; "" when the message has no such link.
+
+        OPT_OUT_TARGET is no URL: the recipient's own opt-out page.
+        """
         if slot >= self.slots:
             return ""
         place = (link_seq - self.first_seq) * self.slots + slot

@@ -27,7 +27,9 @@ from shortlinks.journal import (
     ClickJournal,
 )
 from shortlinks.miss_limit import MissLimit
+from shortlinks.opt_out_door import OptOutDoor
 from shortlinks.ranges import LinkRange, LookupUnavailableError, TargetCache
+from shortlinks.rewrite import OPT_OUT_TARGET
 from storage.faults import RETRY_AFTER_SECONDS
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ REFERRER_POLICY = "no-referrer-when-downgrade"
 CACHE_CONTROL = "private, no-store, max-age=0"
 HEALTH_PATH = "/healthz"
 INFORMATION_MARK = "+"
+METHODS = "GET, HEAD"
 
 
 class RedirectCounters(msgspec.Struct):
@@ -69,8 +72,12 @@ class Redirector:
         trusted_proxies: Sequence[Network] = (),
         referrer_policy: str = REFERRER_POLICY,
         misses: MissLimit | None = None,
+        opt_outs: OptOutDoor | None = None,
     ) -> None:
-        """`clock` is Unix time in seconds. `ids` gives each click its id, and with it its time."""
+        """`clock` is Unix time in seconds. `ids` gives each click its id, and with it its time.
+
+        `opt_outs` None: opt-out links lead nowhere.
+        """
         self.counters = RedirectCounters()
         self._codes = codes
         self._targets = targets
@@ -79,6 +86,7 @@ class Redirector:
         self._clock = clock
         self._trusted_proxies = trusted_proxies
         self._misses = MissLimit() if misses is None else misses
+        self._opt_outs = opt_outs
         self._prefixes: dict[str, str] = {}
         self._headers = {
             hdrs.CACHE_CONTROL: CACHE_CONTROL,
@@ -96,14 +104,13 @@ class Redirector:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request to the short-link host."""
-        if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
-            self.counters.method_refused += 1
-            return web.Response(status=405, headers={**self._headers, hdrs.ALLOW: "GET, HEAD"})
+        if request.method not in _METHODS:
+            return self._method_refused()
         path = _path(request)
         code, behind = path[1 : 1 + CODE_LENGTH], path[1 + CODE_LENGTH :]
         value = self._codes.decode(code)
         if value is None or (behind and behind[0] in _CODE_CHARACTERS):
-            if path == HEALTH_PATH:
+            if path == HEALTH_PATH and request.method != _POST:
                 return web.Response(text="ok\n", headers=self._headers)
             return self._not_found()
         link_seq, slot = split_value(value)
@@ -124,12 +131,35 @@ class Redirector:
         if found.expires_at <= self._clock():
             self.counters.expired += 1
             return self._page(410, pages.EXPIRED)
-        if behind == INFORMATION_MARK:
-            self.counters.information += 1
-            return self._page(200, pages.information(target, f"/{code}"))
+        if behind == INFORMATION_MARK or target == OPT_OUT_TARGET or request.method == _POST:
+            return await self._without_redirect(request, address, link_seq, code, found, target)
         self._record(request, address, link_seq, slot, found)
         self.counters.redirects += 1
         return web.Response(status=302, headers={hdrs.LOCATION: target, **self._headers})
+
+    async def _without_redirect(
+        self,
+        request: web.BaseRequest,
+        address: str,
+        link_seq: int,
+        code: str,
+        found: LinkRange,
+        target: str,
+    ) -> web.StreamResponse:
+        """An opt-out page, or a page that says where a link leads. Neither is a click."""
+        if target == OPT_OUT_TARGET and self._opt_outs is not None:
+            network = self._stored_prefix(address)
+            return await self._opt_outs.answer(request, found.message_id(link_seq), network)
+        if target == OPT_OUT_TARGET:
+            return self._not_found()
+        if request.method == _POST:
+            return self._method_refused()
+        self.counters.information += 1
+        return self._page(200, pages.information(target, f"/{code}"))
+
+    def _method_refused(self) -> web.Response:
+        self.counters.method_refused += 1
+        return web.Response(status=405, headers={**self._headers, hdrs.ALLOW: METHODS})
 
     def _record(
         self, request: web.BaseRequest, address: str, link_seq: int, slot: int, found: LinkRange
@@ -196,6 +226,8 @@ class Redirector:
         )
 
 
+_POST = hdrs.METH_POST
+_METHODS = frozenset((hdrs.METH_GET, hdrs.METH_HEAD, _POST))
 # What may not stand right behind a code. Anything else may, and is ignored. A telephone that makes
 # a link of a Chinese text often takes the words or the full stop behind it along.
 _CODE_CHARACTERS = frozenset(ALPHABET + "0Oo1Iilj-_/")

@@ -26,6 +26,10 @@ LABEL_CHARACTERS_MAX = 63
 
 PLACEHOLDER_CODE = ALPHABET[0] * CODE_LENGTH
 
+OPT_OUT_MARK = "{{optout}}"  # in a text: the link to the recipient's own opt-out page
+OPT_OUT_PLACE = "\0"  # in its stead while links are looked for: no text has it, and no link goes on
+OPT_OUT_TARGET = "optout:"  # of its slot, where others have a URL
+
 
 class Span(msgspec.Struct, frozen=True, gc=False):
     """One link in a text: text[start:end]. Links with the same target share a slot (0..7)."""
@@ -129,6 +133,27 @@ def short_urls(base_url: str, codes: Sequence[str]) -> list[str]:
 def with_placeholders(text: str, spans: Sequence[Span], base_url: str) -> str:
     """The text as long as it will be with its codes, in the same GSM 03.38 or UCS-2 units."""
     return rewrite(text, spans, short_urls(base_url, [PLACEHOLDER_CODE] * len(targets_of(spans))))
+
+
+def with_opt_out(
+    text: str, targets: Sequence[str], slots: Sequence[int], base_url: str
+) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
+    """(text, targets, slots) with a slot more, for each OPT_OUT_PLACE of a text that has some.
+
+    `text` holds a placeholder for each of `slots` and no other. Raises TooManyLinksError when all
+    slots are taken.
+    """
+    own = len(targets)
+    if own >= SLOTS:
+        raise TooManyLinksError(f"more than {SLOTS} different links in one message")
+    placeholder = short_urls(base_url, [PLACEHOLDER_CODE])[0]
+    given = iter(slots)
+    pieces = text.split(OPT_OUT_PLACE)
+    numbered = [next(given) for _ in range(pieces[0].count(placeholder))]
+    for piece in pieces[1:]:
+        numbered.append(own)
+        numbered += [next(given) for _ in range(piece.count(placeholder))]
+    return placeholder.join(pieces), (*targets, OPT_OUT_TARGET), tuple(numbered)
 
 
 def fill_placeholders(text: str, base_url: str, urls: Sequence[str]) -> str:

@@ -17,6 +17,8 @@ from shortlinks.addresses import parse_networks
 from shortlinks.clicks import ClickLoader, Told
 from shortlinks.code import CodePermutation
 from shortlinks.journal import ClickJournal
+from shortlinks.opt_out_door import OptOutDoor
+from shortlinks.opt_outs import OptOutBook
 from shortlinks.ranges import LinkSequence, TargetCache
 from shortlinks.redirect import Redirector
 from storage.ids import IdSource
@@ -52,14 +54,18 @@ class LinkService:
         ids: IdSource,
         node: int,
         told: Told | None = None,
+        opt_outs: OptOutBook | None = None,
     ) -> None:
-        """`told`: hears of clicks in the transaction that stores them."""
+        """`told`: hears of clicks in the transaction that stores them. `opt_outs`: what presses on
+        opt-out pages are told; None: there are no such pages.
+        """
         self._listener = listener
         self.sequence = LinkSequence()
         self.codes = CodePermutation(keys.derive("short-link codes", CODE_KEY_BYTES))
         self._targets = TargetCache(database.dedicated("links"), time.time)
         self._journal = ClickJournal(data_dir / JOURNAL_FOLDER, node)
         self._loader = ClickLoader(self._journal, database.dedicated("clicks"), told=told)
+        self._opt_outs = None if opt_outs is None else OptOutDoor(opt_outs)
         self._redirector = Redirector(
             self.codes,
             self._targets,
@@ -67,6 +73,7 @@ class LinkService:
             ids,
             time.time,
             trusted_proxies=parse_networks(trusted_proxies),
+            opt_outs=self._opt_outs,
         )
         self._runner: web.ServerRunner | None = None
 
@@ -107,3 +114,7 @@ class LinkService:
             "loaded": self._loader.loaded,
             "lost": self._journal.lost,
         }
+
+    def opt_out_pages(self) -> dict[str, int]:
+        """Answers of opt-out pages since start, by what was done."""
+        return {} if self._opt_outs is None else dict(self._opt_outs.answered)

@@ -221,6 +221,23 @@ async def undo_keywords(connection: Connection, wanted: Sequence[Undo]) -> dict[
     return {(row["to_idx"], row["account"], row["category"]): row["gone"] for row in rows}
 
 
+async def undo_page(
+    connection: Connection,
+    recipients: Sequence[bytes],
+    account: int,
+    categories: Sequence[int],
+    senders: Sequence[str] | None,
+) -> dict[Key, bool]:
+    """Take out what presses on a page had put there, for these senders (None: all of the account).
+
+    Which entries, and whether they are gone as a whole.
+    """
+    rows = await connection.fetch(
+        _SQL["suppression_undo_page"], recipients, account, categories, senders
+    )
+    return {(row["to_idx"], row["account"], row["category"]): row["gone"] for row in rows}
+
+
 Place = tuple[datetime, bytes, int, int]  # created_at, to_idx, account, category
 
 

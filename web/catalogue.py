@@ -223,8 +223,8 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         ),
         "sms_optout_apply_latency_seconds": MetricKind(
             "histogram",
-            "From the carrier's delivery of a word that opts out until nothing more is written to "
-            "that number.",
+            "From the carrier's delivery of a word that opts out, or from a press on a page, until "
+            "nothing more is written to that number.",
         ),
         "sms_optout_withdrawn_total": MetricKind(
             "counter", "Messages that waited for a number that opted out, ended before their time."
@@ -335,6 +335,13 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_webhook_endpoints": MetricKind("gauge", "Endpoints.", ("state",)),
         # short links
         "sms_clicks_total": MetricKind("counter", "Clicks by how far they came.", ("stage",)),
+        "sms_optout_pages_total": MetricKind(
+            "counter",
+            "Answers of opt-out pages: `shown`, `stopped`, `undone`, `chosen`; `machine`, a press "
+            "of what names itself as a program; `refused`, a press that was not understood or "
+            "stored.",
+            ("outcome",),
+        ),
     }
 )
 

@@ -108,7 +108,7 @@ class OptOuts:
             answer.submitted_at is None
             or now - answer.submitted_at <= timedelta(hours=RATING_HOURS)
         )
-        words = self._policy(account, message.destination).words
+        words = self.policy(account, message.destination).words
         return read(message.text, words, answers=answers)
 
     async def apply(
@@ -270,10 +270,22 @@ class OptOuts:
                     self._stopped.narrow(key, each.senders or ())
         return list(undone)
 
-    def _of(self, row: InboundRow) -> OptOutPolicy:
-        return self._policy(row.account, row.destination)
+    def stop(self, entries: Sequence[Suppression]) -> None:
+        """Nothing that these forbid is written from now on; they are about to be stored."""
+        self._stopped.add(entries, self._wall_ms())
 
-    def _policy(self, account: int, destination: str) -> OptOutPolicy:
+    def take_back(self, undone: Mapping[Key, bool], sender: str) -> None:
+        """These entries were undone, for the senders that belong to this one: as a whole or not."""
+        self._stopped.remove([key for key, gone in undone.items() if gone])
+        for key, gone in undone.items():
+            if not gone:
+                self._stopped.narrow(key, self.scopes.of(key[1], sender) or ())
+
+    def _of(self, row: InboundRow) -> OptOutPolicy:
+        return self.policy(row.account, row.destination)
+
+    def policy(self, account: int, destination: str) -> OptOutPolicy:
+        """What holds for replies to this sender of the account."""
         policy = self.policies.get(account, self._usual)
         return policy.of_senders.get(plain(destination), policy)
 

@@ -7,6 +7,7 @@ numbers go sealed. Must not know who wants to hear (dlr/webhooks).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from dispatch.inbound.messages import InboundRow
 from dlr.webhooks.changes import Happened, happened
@@ -59,6 +60,29 @@ def opted_in(rows: Sequence[InboundRow], removed: Iterable[Key]) -> list[Happene
     ]
 
 
+def by_page(
+    kind: str, account: int, category: int, at: datetime, message_id: int, to_enc: bytes
+) -> Happened:
+    """`recipient.opted_out` or `recipient.opted_in` by a press on the page of this message."""
+    return happened(
+        kind,
+        account,
+        at,
+        {
+            "scope": "account",
+            "category": _label(category),
+            "source": "page",
+            "evidence": format_id("msg", message_id),
+        },
+        subject=message_id,
+        number=to_enc,
+    )
+
+
+def _label(category: int) -> str:
+    return "all" if category == EVERY_CATEGORY else Category(category).label
+
+
 def _recipient(kind: str, row: InboundRow, account: int, category: int) -> Happened:
     return happened(
         kind,
@@ -66,7 +90,7 @@ def _recipient(kind: str, row: InboundRow, account: int, category: int) -> Happe
         time_of(row.id),
         {
             "scope": "all" if account == EVERY_ACCOUNT else "account",
-            "category": "all" if category == EVERY_CATEGORY else Category(category).label,
+            "category": _label(category),
             "source": "keyword",
             "evidence": format_id("inb", row.id),
         },

@@ -46,7 +46,7 @@ class RecipientData(msgspec.Struct, kw_only=True, omit_defaults=True):
     number: Number
     scope: Literal["account", "all"]
     category: Annotated[str, Meta(description="`otp`, `transactional` … or `all`.")]
-    source: Literal["receipt", "keyword", "api"]
+    source: Literal["receipt", "keyword", "page", "api"]
     evidence: str | None
     reason: Annotated[str | None, Meta(description="Of one that was pruned.")] = None
 

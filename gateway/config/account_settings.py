@@ -24,6 +24,7 @@ _SENDER_CHARS_MAX = 21
 # 70 characters.
 _AFFIX_CHARS_MAX = 64
 _REPLY_CHARS_MAX = 300
+_PAGE_NAME_CHARS_MAX = 40
 _WORDS_MAX = 1000
 
 _Word = Annotated[
@@ -95,7 +96,8 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
         str,
         Meta(
             max_length=_AFFIX_CHARS_MAX,
-            description="Appended to marketing texts that lack it; counted in parts.",
+            description="Appended to marketing texts that lack it; counted in parts. "
+            "`{{optout}}` in it becomes the link to the recipient's own opt-out page.",
         ),
     ] = ""
     opt_out_keywords: Annotated[
@@ -133,6 +135,25 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
             "that was texted, or of that sender."
         ),
     ] = "account"
+    opt_out_page_name: Annotated[
+        str,
+        Meta(
+            max_length=_PAGE_NAME_CHARS_MAX,
+            description="Who texts, as the opt-out page says it; empty: the signature without its "
+            "brackets, or the sender.",
+        ),
+    ] = ""
+    opt_out_page_language: Annotated[
+        Literal["en", "zh"],
+        Meta(description="Of its opt-out page, for browsers that ask for neither of these."),
+    ] = "en"
+    opt_out_page_frequency: Annotated[
+        bool,
+        Meta(
+            description="Whether the page asks how many marketing messages a month are welcome at "
+            "most. The answer is a cap, and costs what caps cost."
+        ),
+    ] = False
     brands: Annotated[
         tuple[BrandSettings, ...],
         Meta(max_length=_WORDS_MAX, description="Senders that are one to people."),

@@ -157,7 +157,7 @@ def _check_account(account: AccountSettings, path: str) -> Iterator[str]:
                 f"{path}.sender_rates[{index}].sender: {each.sender!r} is not a sender of this "
                 f"account{nearest(each.sender, account.senders)}"
             )
-    for key in ("signature", "opt_out_suffix", "opt_out_reply", "help_reply"):
+    for key in ("signature", "opt_out_suffix", "opt_out_reply", "help_reply", "opt_out_page_name"):
         text: str = getattr(account, key)
         if any(char != "\n" and not char.isprintable() and not char.isspace() for char in text):
             yield f"{path}.{key}: holds a control character"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -15,6 +16,7 @@ from dispatch.clock import Clock
 from dispatch.inbound.intake import InboundShared
 from dispatch.inbound.opt_outs import Confirmation, OptOutPolicy, OptOuts
 from dispatch.inbound.owners import SenderOwners
+from dispatch.inbound.page_opt_outs import PageOptOuts, PagePolicy
 from dispatch.inbound.recorder import InboundRecorder
 from dispatch.inbound.service import InboundService
 from dispatch.message import MessageOptions
@@ -37,9 +39,13 @@ from storage.ids import IdSource
 from storage.names import DEFAULT_ACCOUNT, Registry
 from storage.pool import Database
 
+if TYPE_CHECKING:
+    from gateway.rooms import Rooms
+
 _log = structlog.get_logger(__name__)
 
 NANOSECONDS = 1_000_000_000
+_AROUND_NAMES = "【】[]()（）<>《》:：- "  # of a signature
 AUDIT_LAG_SECONDS = 60.0  # for results that wait for the database
 
 
@@ -94,6 +100,34 @@ def build(
 def opt_out_policies(config: Config, registry: Registry) -> dict[int, OptOutPolicy]:
     """Of every account."""
     return {registry.accounts[each.name]: opt_out_policy(each) for each in _accounts(config)}
+
+
+def opt_out_pages(config: Config, registry: Registry) -> dict[int, PagePolicy]:
+    """What the pages of every account say."""
+    return {
+        registry.accounts[each.name]: PagePolicy(
+            each.opt_out_page_name or each.signature.strip(_AROUND_NAMES),
+            each.opt_out_page_language,
+            each.opt_out_page_frequency,
+        )
+        for each in _accounts(config)
+    }
+
+
+def build_pages(rooms: Rooms) -> PageOptOuts:
+    """What presses on opt-out pages are told; it follows the rules of the keywords."""
+    recorder = rooms.inbound.recorder
+    return PageOptOuts(
+        rooms.database.read,
+        rooms.database.dedicated("opt-out-pages"),
+        opt_outs=recorder.opt_outs,
+        policies=opt_out_pages(rooms.config, rooms.registry),
+        vault=rooms.vault,
+        ids=rooms.ids,
+        wall_ms=rooms.clock.wall_ms,
+        monotonic=lambda: rooms.clock.monotonic_ns() / NANOSECONDS,
+        owe=rooms.inbound.confirmations.owe,
+    )
 
 
 def complaint_ends(config: Config, registry: Registry) -> dict[int, int | None]:

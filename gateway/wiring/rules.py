@@ -80,7 +80,8 @@ def cap_rules(settings: Sequence[AccountSettings], accounts: Mapping[str, int]) 
                     month=chosen.month,
                     gap_seconds=chosen.gap_seconds,
                 )
-    return CapRules(caps)
+    wishing = {accounts[account.name] for account in settings if account.opt_out_page_frequency}
+    return CapRules(caps, wishing)
 
 
 def velocity_limits(

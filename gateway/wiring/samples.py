@@ -214,7 +214,11 @@ def _inbound(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
     opt_outs = recorder.opt_outs
     yield Sample("sms_optouts_total", opt_outs.opted_out, ("keyword",))
     yield Sample("sms_optouts_total", rooms.suppressions.opted_out, ("api",))
+    pages = rooms.opt_out_pages
+    yield Sample("sms_optouts_total", pages.counts["opted_out"], ("page",))
     yield Sample("sms_optouts_undone_total", opt_outs.opted_in, ("keyword",))
+    yield Sample("sms_optouts_undone_total", pages.counts["opted_in"], ("page",))
+    yield from _writer(pages.commits)
     for reply_class in ReplyClass:
         count = opt_outs.classes[reply_class.value]
         yield Sample("sms_inbound_replies_total", count, (reply_class.value,))
@@ -262,4 +266,6 @@ def _webhooks(rooms: Rooms) -> Iterator[Sample]:
 def _links(rooms: Rooms) -> Iterator[Sample]:
     for what, count in rooms.links.counts().items():
         yield Sample("sms_clicks_total", count, (what,))
+    for what, count in rooms.links.opt_out_pages().items():
+        yield Sample("sms_optout_pages_total", count, (what,))
     yield from rooms.links_listener.samples()

@@ -1,20 +1,19 @@
 """From one item of a request to a message that can be stored, or to the reasons why not.
 
-Owns every rule a message must meet, and the order of what is added to its text. Must not touch HTTP
-or the database: suppression, limits and ids are the accepter's. Pure, but for the numbering plans
-it compiles once.
+Owns every rule a message must meet; those of its text are final_text.py's. Must not touch HTTP or
+the database: suppression, limits and ids are the accepter's. Pure, but for the numbering plans it
+compiles once.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from unicodedata import east_asian_width
 
 import msgspec
 
 from dispatch.message import PRIORITY_DEFAULT, PRIORITY_LOWEST, MessageOptions
 from messages.accept.callbacks import CallbackFields
+from messages.accept.final_text import TextRules
 from messages.accept.send_times import TimingFields
 from messages.accept.senders import sender_fault
 from messages.accept.tlvs import message_tlvs
@@ -24,19 +23,8 @@ from messages.models import AccountPolicy, FieldError, Prepared, Refused, RouteC
 from messages.requests import MessageRequest
 from messages.rules.quiet_hours import TimingRules
 from recipients.numbers.plan import NumberPlan
-from shortlinks.rewrite import (
-    PLACEHOLDER_CODE,
-    TEXT_CHARACTERS_MAX,
-    TooManyLinksError,
-    find_links,
-    short_urls,
-    targets_of,
-    with_placeholders,
-)
-from smpp.encoding import TextSettings, count_parts
-from smpp.text import TooManyParts, Unencodable
+from smpp.encoding import TextSettings
 from smpp.tlv import Tlvs
-from smpp.vocabulary import DATA_CODING_DEFAULT, DATA_CODING_LATIN_1, DATA_CODING_UCS2
 from storage.categories import Category
 from storage.names import SANDBOX
 
@@ -44,19 +32,9 @@ LABEL_CHARACTERS_MAX = 100  # client_ref, campaign_id, variant and each tag
 TAGS_MAX = 10
 SENDERS_SHOWN_MAX = 5
 
-_UNITS_PART_MAX = 160  # no part holds more characters, whatever the alphabet
-# Line feed, carriage return and tab are text; other controls are not. U+0000 cannot be stored, and
-# half of a surrogate pair cannot be sent. U+FFFE in front says "the other byte order" to a phone.
-_NOT_TEXT = re.compile("[\0-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _FIELD_COUNT = len(
     MessageRequest.__struct_fields__
 )  # all but the required ones are None by default
-
-# The alphabet as it is stored; the carrier's data_coding is a matter of its connector.
-_DATA_CODINGS = {
-    "gsm7": DATA_CODING_DEFAULT, "latin1": DATA_CODING_LATIN_1, "ucs2": DATA_CODING_UCS2,
-}  # fmt: skip
-
 
 # The code for a text that is not valid text, by what its field cannot be.
 _MALFORMED = {
@@ -68,16 +46,6 @@ _MALFORMED = {
 
 def _usual_texts(_connector: int) -> TextSettings:
     return TextSettings()
-
-
-class _FinalText(msgspec.Struct, gc=False):
-    """A text as it will be sent. The fields are those of Prepared."""
-
-    text: str
-    links: tuple[str, ...]
-    slots: tuple[int, ...]
-    data_coding: int
-    parts: int
 
 
 class Validator:
@@ -105,8 +73,7 @@ class Validator:
         self._decode = msgspec.json.Decoder(MessageRequest).decode
         self._number_fault = numbers.fault
         self._route = route
-        self._link_base_url = link_base_url
-        self._placeholder = short_urls(link_base_url, [PLACEHOLDER_CODE])[0]
+        self._final_text = TextRules(link_base_url).final
         self.follow(
             parts_max=parts_max,
             validity_seconds_max=validity_seconds_max,
@@ -182,7 +149,8 @@ class Validator:
             if not connector:
                 detail = "no route is configured for this number, sender and category"
                 faults.append(FieldError("route_unavailable", detail, "/to"))
-        final = self._text(request, account, category, self._texts(connector))
+        texts = self._texts(connector)
+        final = self._final_text(request, account, category, texts, self._parts_max)
         if isinstance(final, FieldError):
             faults.append(final)
         if faults or isinstance(final, FieldError):
@@ -231,57 +199,6 @@ class Validator:
             faults.append(FieldError("category_unknown", detail, "/category"))
             return int(account.default_category)
         return category
-
-    def _text(
-        self,
-        request: MessageRequest,
-        account: AccountPolicy,
-        category: int,
-        settings: TextSettings,
-    ) -> _FinalText | FieldError:
-        """Shorten links, add signature and suffix, count parts: in this order."""
-        text = request.text
-        fault = _text_fault(text)
-        if fault is not None:
-            return fault
-        parts_max = self._parts_max
-        if request.max_parts is not None:
-            if request.max_parts < 1:
-                return FieldError("out_of_range", "max_parts is 1 or more", "/max_parts")
-            parts_max = min(parts_max, request.max_parts)
-        links: tuple[str, ...] = ()
-        slots: tuple[int, ...] = ()
-        shorten = account.shorten_urls if request.shorten_urls is None else request.shorten_urls
-        try:
-            if shorten and "://" in text:
-                text, links, slots = self._with_placeholders(text)
-            text = _signed(text, account, category)
-            if len(text) > parts_max * _UNITS_PART_MAX:
-                raise TooManyParts(-(-len(text) // _UNITS_PART_MAX), parts_max)
-            alphabet, parts = count_parts(text, settings, parts_max=parts_max)
-        except TooManyParts as error:
-            detail = f"text needs {error.parts} parts or more, {error.parts_max} are allowed"
-            return FieldError("text_too_long", detail, "/text")
-        except TooManyLinksError as error:
-            return FieldError("links_too_many", f"text holds {error}", "/text")
-        except Unencodable as error:
-            return FieldError("text_invalid", str(error), "/text")
-        if slots and text.count(self._placeholder) != len(slots):
-            # The code of another link would be put there, and the flush of many messages would
-            # fail.
-            detail = f"text holds {self._placeholder}, which stands for a link not made yet"
-            return FieldError("text_invalid", detail, "/text")
-        return _FinalText(text, links, slots, _DATA_CODINGS[alphabet], parts)
-
-    def _with_placeholders(self, text: str) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
-        # A text with a placeholder of its own would be filled wrongly. Links to ourselves are
-        # shortened like any other there.
-        ours = "" if self._placeholder in text else self._link_base_url
-        spans = find_links(text, except_under=ours)
-        if not spans:
-            return text, (), ()
-        marked = with_placeholders(text, spans, self._link_base_url)
-        return marked, tuple(targets_of(spans)), tuple(span.slot for span in spans)
 
 
 def _what_is_right(
@@ -359,34 +276,3 @@ def _priority(given: int | None, faults: list[FieldError]) -> int:
 
 def _is_label(value: str) -> bool:
     return 1 <= len(value) <= LABEL_CHARACTERS_MAX and value.isprintable()
-
-
-def _text_fault(text: str) -> FieldError | None:
-    if not text or text.isspace():
-        return FieldError("text_empty", "text is empty", "/text")
-    if len(text) > TEXT_CHARACTERS_MAX:
-        detail = f"text has more than {TEXT_CHARACTERS_MAX} characters"
-        return FieldError("text_too_long", detail, "/text")
-    # isprintable is one pass in C and true for most texts. Only others (line breaks, emoji) are
-    # searched.
-    if not text.isprintable() and (match := _NOT_TEXT.search(text)):
-        detail = f"text holds U+{ord(match[0]):04X}, which is no character of a text"
-        return FieldError("text_invalid", detail, "/text")
-    return None
-
-
-def _signed(text: str, account: AccountPolicy, category: int) -> str:
-    """Put the signature in front and, for marketing, the way to opt out behind. Neither twice."""
-    if account.signature and not text.startswith(account.signature):
-        text = _joined(account.signature, text)
-    suffix = account.opt_out_suffix
-    if suffix and category == Category.MARKETING and suffix not in text:
-        text = _joined(text, suffix)
-    return text
-
-
-def _joined(left: str, right: str) -> str:
-    """Both in one, with a space between so that no word or link runs on. Chinese takes no space."""
-    if left[-1].isspace() or right[0].isspace() or east_asian_width(left[-1]) in "WF":
-        return left + right
-    return f"{left} {right}"

@@ -8,6 +8,8 @@ and two gateways never both send the last one.
 
 A count is given back when its own message was never sent, once it would refuse another. The results
 themselves are asked then, so whoever ended that message need not help.
+
+A person may wish for fewer messages than the account's cap allows (recipients/preferences.py).
 """
 
 from __future__ import annotations
@@ -20,9 +22,10 @@ from dispatch.message import Ended, Later, MessageOptions, ReadyMessage, StopVer
 from dlr.reasons import Reason
 from dlr.status import Status
 from messages.accepting import Accepting
-from recipients import frequency
-from recipients.caps import GAP, Caps, Refusal, refusal
+from recipients import frequency, preferences
+from recipients.caps import GAP, MONTH, NO_CAPS, Caps, Refusal, refusal, wished
 from recipients.frequency import Number, Old, Sends
+from storage.categories import Category
 from storage.pool import Connection
 
 RULE = "frequency_cap"
@@ -32,8 +35,15 @@ Asked = tuple[Number, Caps, int]  # for this number, under these caps, at this m
 class CapRules:
     """The caps of each account and category that has some."""
 
-    def __init__(self, caps: Mapping[tuple[int, int], Caps]) -> None:
-        self._caps = {key: value for key, value in caps.items() if value}
+    def __init__(
+        self, caps: Mapping[tuple[int, int], Caps], wishing: Collection[int] = frozenset()
+    ) -> None:
+        """`wishing`: accounts whose recipients may say how much marketing they want."""
+        self._caps = dict.fromkeys(
+            ((account, int(Category.MARKETING)) for account in wishing), NO_CAPS
+        )
+        self._caps |= {key: value for key, value in caps.items() if value}
+        self._wishing = frozenset(wishing)
 
     def __bool__(self) -> bool:
         return bool(self._caps)
@@ -43,6 +53,13 @@ class CapRules:
         if options is not None and options.sandbox:
             return None
         return self._caps.get((account, category))
+
+    async def wishes(
+        self, connection: Connection, numbers: Collection[Number]
+    ) -> Mapping[Number, int]:
+        """What is wished of these numbers, where the account asks for it."""
+        asked = {number for number in numbers if number[0] in self._wishing}
+        return await preferences.month_wishes(connection, asked)
 
 
 class CapsCheck:
@@ -60,16 +77,20 @@ class CapsCheck:
     async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
         if not self._rules:
             return
-        now_ms = self._wall_ms()
-        asked: list[tuple[Accepting, Asked]] = []
+        capped: list[tuple[Accepting, Number, Caps]] = []
         for item in items:
             message = item.prepared
             caps = self._rules.of(message.account, message.category, message.options)
             if caps is not None:
-                number = (message.account, message.category, item.to_idx)
-                asked.append((item, (number, caps, _moment(item, now_ms))))
-        if not asked:
+                capped.append((item, (message.account, message.category, item.to_idx), caps))
+        if not capped:
             return
+        now_ms = self._wall_ms()
+        wishes = await self._rules.wishes(connection, {number for _, number, _ in capped})
+        asked = [
+            (item, (number, wished(caps, wishes.get(number)), _moment(item, now_ms)))
+            for item, number, caps in capped
+        ]
         sends = await frequency.read(
             connection,
             {number for _, (number, _, _) in asked},
@@ -81,7 +102,7 @@ class CapsCheck:
             if refused is None:
                 continue
             if refused.span != GAP:
-                item.ended = _capped(refused)
+                item.ended = _capped(refused, caps, wishes.get(number))
             elif item.prepared.expires_at is None or item.prepared.expires_at > refused.until:
                 item.not_before = datetime.fromtimestamp(refused.until / 1000, UTC)
                 item.hold = Hold.FREQUENCY_GAP
@@ -103,14 +124,18 @@ class CapsLook:
     async def decide(
         self, connection: Connection, messages: Sequence[ReadyMessage]
     ) -> Mapping[int, StopVerdict]:
-        asked = [
+        capped = [
             (message, (message.account, message.category, message.to_idx), caps)
             for message in messages
             if (caps := self._rules.of(message.account, message.category, message.options))
             is not None
         ]
-        if not asked:
+        if not capped:
             return {}
+        wishes = await self._rules.wishes(connection, {number for _, number, _ in capped})
+        asked = [
+            (message, number, wished(caps, wishes.get(number))) for message, number, caps in capped
+        ]
         sends = await frequency.lock(
             connection,
             {number for _, number, _ in asked},
@@ -132,7 +157,7 @@ class CapsLook:
                 found.count(message.id, now_ms)
                 counted[number] = found
             else:
-                verdicts[message.id] = _verdict(message, refused)
+                verdicts[message.id] = _verdict(message, refused, caps, wishes.get(number))
         await frequency.write(connection, counted)
         return verdicts
 
@@ -171,13 +196,16 @@ def _moment(item: Accepting, now_ms: int) -> int:
     return now_ms if item.not_before is None else int(item.not_before.timestamp() * 1000)
 
 
-def _capped(refused: Refusal) -> Ended:
-    return Ended(Status.CAPPED, Reason.FREQUENCY_CAP, RULE, f"as many as a {refused.span} allows")
+def _capped(refused: Refusal, caps: Caps, wish: int | None) -> Ended:
+    why = f"as many as a {refused.span} allows"
+    if refused.span == MONTH and caps.month == wish:
+        why = "as many as the recipient wishes in a month"
+    return Ended(Status.CAPPED, Reason.FREQUENCY_CAP, RULE, why)
 
 
-def _verdict(message: ReadyMessage, refused: Refusal) -> StopVerdict:
+def _verdict(message: ReadyMessage, refused: Refusal, caps: Caps, wish: int | None) -> StopVerdict:
     if refused.span != GAP:
-        return _capped(refused)
+        return _capped(refused, caps, wish)
     if message.expires_at is not None and message.expires_at <= refused.until:
         why = "its validity ends before the gap does"
         return Ended(Status.EXPIRED, Reason.FREQUENCY_CAP, Hold.FREQUENCY_GAP.rule, why)

@@ -47,10 +47,10 @@ ON CONFLICT (to_idx, account, category) DO UPDATE
 SET reason = excluded.reason, source = excluded.source, message_id = excluded.message_id, detail = excluded.detail,
     created_at = CASE WHEN old.expires_at <= now() THEN excluded.created_at ELSE old.created_at END,
     expires_at = NULL, to_enc = excluded.to_enc, senders = NULL
-WHERE old.source = 'keyword' OR old.expires_at IS NOT NULL;
+WHERE old.source IN ('keyword', 'page') OR old.expires_at IS NOT NULL;
 
 -- name: suppression_undo_keyword
--- What a number's own words had put there: for this account, or by a text to this very number. Where $4 names senders (a
+-- What a number's own words, or presses on a page, had put there: for this account, or by a text to this very number. Where $4 names senders (a
 -- line each): theirs; an entry of all senders only where this very number was texted.
 WITH wanted AS (
     SELECT to_idx, account, destination, string_to_array(senders, E'\n') AS senders
@@ -62,7 +62,7 @@ WITH wanted AS (
            ) AS gone
     FROM suppression AS s
     JOIN wanted AS w ON w.to_idx = s.to_idx
-    WHERE s.source = 'keyword' AND (s.account = w.account OR s.detail = w.destination)
+    WHERE s.source IN ('keyword', 'page') AND (s.account = w.account OR s.detail = w.destination)
       AND (w.senders IS NULL OR s.senders && w.senders OR (s.senders IS NULL AND s.detail = w.destination))
     GROUP BY 1, 2, 3
 ), deleted AS (
@@ -77,6 +77,28 @@ WITH wanted AS (
             SELECT 1 FROM wanted AS w WHERE w.to_idx = s.to_idx AND w.account = s.account AND each = ANY(w.senders)
         )
     )
+    FROM bearing AS b
+    WHERE NOT b.gone AND s.to_idx = b.to_idx AND s.account = b.account AND s.category = b.category
+)
+SELECT to_idx, account, category, gone FROM bearing;
+
+-- name: suppression_undo_page
+-- What presses on an account's pages had put there of these categories. $4: the senders whose page it is, NULL all of the
+-- account; an entry of others, too, is narrowed.
+WITH bearing AS (
+    SELECT to_idx, account, category, ($4::text[] IS NULL OR senders IS NULL OR senders <@ $4) AS gone
+    FROM suppression
+    WHERE to_idx = ANY($1::bytea[]) AND account = $2::smallint AND source = 'page' AND category = ANY($3::smallint[])
+      AND ($4::text[] IS NULL OR senders IS NULL OR senders && $4)
+    ORDER BY to_idx, account, category
+    FOR UPDATE
+), deleted AS (
+    DELETE FROM suppression AS s
+    USING bearing AS b
+    WHERE b.gone AND s.to_idx = b.to_idx AND s.account = b.account AND s.category = b.category
+), narrowed AS (
+    UPDATE suppression AS s
+    SET senders = ARRAY(SELECT each FROM unnest(s.senders) AS each WHERE each <> ALL ($4))
     FROM bearing AS b
     WHERE NOT b.gone AND s.to_idx = b.to_idx AND s.account = b.account AND s.category = b.category
 )

@@ -121,7 +121,7 @@ class ListQuery(RevealQuery, kw_only=True):
     """Entries of the account and of every account, newest first."""
 
     source: Annotated[
-        Literal["receipt", "keyword", "complaint", "api"] | None,
+        Literal["receipt", "keyword", "page", "complaint", "api"] | None,
         Meta(description="Only those from there."),
     ] = None
     category: Annotated[

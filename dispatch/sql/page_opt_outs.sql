@@ -1,0 +1,2 @@
+-- name: page_message
+SELECT account, category, sender, to_enc, to_idx FROM message WHERE id = $1;
