@@ -47,9 +47,9 @@ _PAGE = """<!doctype html>
 <body><main><h1>{title}</h1>
 {status}
 {main}
-<h2>{choose}</h2>
+<h2 id="choose">{choose}</h2>
 <form method="post" action="?lang={language}">
-<fieldset><legend>{codes_stay}</legend>
+<fieldset aria-labelledby="choose"><p>{codes_stay}</p>
 {boxes}
 </fieldset>
 {month}<button name="action" value="{choose_action}">{save}</button>

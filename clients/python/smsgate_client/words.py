@@ -137,6 +137,7 @@ class SuppressionSource(Word):
     API = "api"
     COMPLAINT = "complaint"
     KEYWORD = "keyword"
+    PAGE = "page"
     RECEIPT = "receipt"
 
 

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from dispatch.holds import Hold
@@ -20,8 +22,9 @@ from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status
 from messages.rules.caps import CapRules, CapsCheck, CapsLook
-from recipients import frequency
+from recipients import frequency, preferences
 from recipients.caps import DAY_MS, KEPT_MS, Caps
+from recipients.preferences import Preference
 from storage.categories import Category
 from tests.dispatch.world import CONNECTOR, World, running
 from tests.messages.accept.world import ACCOUNT, accepting, prepared
@@ -34,10 +37,10 @@ CAPPED = Ended(Status.CAPPED, Reason.FREQUENCY_CAP, "frequency_cap", "as many as
 class Capping:
     """A gateway's intents with these caps, at a time of the test's own."""
 
-    def __init__(self, world: World, caps: Caps) -> None:
+    def __init__(self, world: World, caps: Caps, *, wishing: tuple[int, ...] = ()) -> None:
         self.world = world
         self.now = NOW
-        rules = CapRules({(1, MARKETING): caps})
+        rules = CapRules({(1, MARKETING): caps}, wishing)
         self.intents = IntentWriter(
             world.database.dedicated("caps"),
             term=world.term.term,
@@ -226,3 +229,50 @@ async def test_at_accept_who_has_enough_ends_at_once_and_the_gap_holds(
             ("frequency_gap", "held"): 1,
         }
         assert await accept.connection.fetchval("SELECT count(*) FROM frequency") == 2
+
+
+async def test_a_person_who_wishes_for_fewer_gets_fewer_and_others_what_the_cap_allows(
+    world: World, database_url: str
+) -> None:
+    """With a cap of the account's and without: the lower of both holds, for who said so."""
+    for caps, others in ((Caps(), 5), (Caps(month=3), 3), (Caps(month=1), 1)):
+        await world.connection.execute("TRUNCATE frequency, preference")
+        capping = Capping(world, caps, wishing=(ACCOUNT,))
+        number = (ACCOUNT, int(MARKETING), capping.message(1).to_idx)
+        wish = Preference(
+            number=number, to_enc=b"", month_max=2, message_id=1, updated_at=datetime.now(UTC)
+        )
+        await preferences.put(world.connection, wish)
+        went = {1: 0, 2: 0}
+        for recipient in (1, 2) * 5:
+            message = capping.message(recipient)
+            stopped = (await capping.verdicts(message)).get(message.id)
+            went[recipient] += stopped is None
+            if recipient == 1 and others > 2 and stopped is not None:
+                assert isinstance(stopped, Ended)
+                assert stopped.error == "as many as the recipient wishes in a month"
+        assert went == {1: min(2, others), 2: others}
+        await capping.intents.close()
+    checks = (CapsCheck(CapRules({}, (ACCOUNT,)), lambda: NOW + 1000),)
+    capping = Capping(world, Caps(), wishing=(ACCOUNT,))
+    await preferences.put(world.connection, msgspec.structs.replace(wish, month_max=1))
+    await capping.verdicts(capping.message(1), capping.message(2))
+    await capping.intents.close()
+    async with accepting(database_url, checks=checks) as accept:
+        messages = [prepared(number, MARKETING) for number in (1, 2)]
+        verdicts = await accept.accepter.accept(messages, batch_id=None)
+        assert [getattr(each, "status", None) for each in verdicts] == ["capped", "accepted"]
+
+
+async def test_where_an_account_does_not_ask_a_wish_is_none(world: World) -> None:
+    capping = Capping(world, Caps(month=3))
+    number = (ACCOUNT, int(MARKETING), capping.message(1).to_idx)
+    wish = Preference(
+        number=number, to_enc=b"", month_max=1, message_id=1, updated_at=datetime.now(UTC)
+    )
+    await preferences.put(world.connection, wish)
+    batch = [capping.message(1) for _ in range(3)]
+    assert await capping.verdicts(*batch) == {}
+    await preferences.drop(world.connection, number)
+    assert await preferences.month_wishes(world.connection, [number]) == {}
+    await capping.intents.close()
