@@ -62,6 +62,7 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "number_evidence": Policy(_ROWS, "evidence_days"),
         "outbox": Policy(_WORK, "a message that waits"),
         "owner_term": Policy(_ROWS, "messages_days"),
+        "preference": Policy(_NEVER, "what a person wishes; only another wish ends it"),
         "prefix_count": Policy(_WORK, "a day, the longest span of a velocity"),
         "query_cursor": Policy(_FEW, "a connector that is asked about its messages"),
         "raw_delivery": Policy(_DAYS, "raw_days"),
