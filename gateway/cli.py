@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         _send,
         _route,
         _receipts,
+        _audit,
         _webhooks,
         _doctor,
     ):
@@ -237,6 +238,34 @@ def _receipts(commands: _Commands) -> None:
     parser.add_argument("--until", type=moment_or_span, metavar="WHEN", help="delivered before")
     parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
     parser.add_argument("--json", action="store_true")
+
+
+def _audit(commands: _Commands) -> None:
+    parser = _command(commands, "audit", "Who changed or saw what.", config=False)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def action(name: str, help_text: str) -> argparse.ArgumentParser:
+        added = actions.add_parser(name, help=help_text, description=help_text)
+        _config_option(added)
+        added.add_argument("--json", action="store_true")
+        return added
+
+    verify = action("verify", "Look through the chain; exit code 1 if a row is not as written.")
+    verify.add_argument(
+        "--anchors",
+        metavar="FILE",
+        help="compare with anchors: a copy of audit.anchors, or logs",
+    )
+    listed = action("list", "Print rows, the newest first.")
+    listed.add_argument("--action", dest="wanted_action", metavar="ACTION", help="numbers.reveal …")
+    listed.add_argument("--actor", help='"key 7", operator, keyword …')
+    listed.add_argument("--number", help="about this person, in E.164 form")
+    for name, what in (("--since", "from then on"), ("--until", "before")):
+        listed.add_argument(
+            name, type=moment_or_span, metavar="WHEN",
+            help=f"{what}: a span back from now such as 7d, a date, or RFC 3339",
+        )  # fmt: skip
+    listed.add_argument("--limit", type=_count, default=100, metavar="N", help="default: 100")
 
 
 def _webhooks(commands: _Commands) -> None:

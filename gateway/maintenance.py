@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import NamedTuple
 
 import structlog
@@ -25,8 +26,11 @@ from messages.accept import client_refs, idempotency
 from recipients import frequency
 from recipients.index_rewrite import IndexRewrite
 from shortlinks import ranges
+from storage import audit
+from storage.audit_anchor import Anchors
 from storage.crypto import NumberVault
 from storage.faults import UNAVAILABLE, Fenced
+from storage.ids import IdSource
 from storage.partitions import ensure_partitions, missing_partitions
 from storage.periodic import Ended, PeriodicTask
 from storage.pool import Connection, Dedicated
@@ -50,6 +54,7 @@ COUNTS_SECONDS = 3600.0  # one look through the whole table
 REQUESTS_SECONDS = 60.0
 KEY_USES_SECONDS = 60.0
 LIFT_SECONDS = 5.0
+AUDIT_SECONDS = 60.0  # one row of the head; an anchor once an hour
 
 Timeless = Callable[[Connection], Awaitable[object]]
 
@@ -87,6 +92,8 @@ def steps(
     retention: Retention,
     keys: DatabaseKeys,
     vault: NumberVault,
+    ids: IdSource,
+    anchors: Anchors,
     take_over: Timeless,
 ) -> list[Step]:
     """Everything but the renewal. `take_over` recovers what dead processes left."""
@@ -104,6 +111,8 @@ def steps(
         Step("idempotency keys", REQUESTS_SECONDS, idempotency.forget),
         Step("retention", RETENTION_SECONDS, _timeless(retention.turn)),
         Step("key uses", KEY_USES_SECONDS, _timeless(keys.store_uses)),
+        Step("audit chain", AUDIT_SECONDS, _timeless(partial(audit.adopt, ids=ids))),
+        Step("audit anchors", AUDIT_SECONDS, anchors.turn),
         Step("index rewrite", REWRITE_SECONDS, IndexRewrite(vault).turn),
     ]
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import msgspec
 
@@ -18,7 +16,12 @@ from dispatch.answers.receipt_reading import ReceiptReader
 from dispatch.answers.rereading import Reread, Rereading, settled
 from gateway.app import wall_ms
 from gateway.commands import CommandFailed
-from gateway.commands.setting_up import configuration, existing_database, one_line
+from gateway.commands.setting_up import (
+    configuration,
+    existing_database,
+    existing_keys,
+    one_line,
+)
 from gateway.config import Config
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.wire import receipt_manners
@@ -27,7 +30,6 @@ from storage import audit
 from storage.audit import AuditEntry
 from storage.crypto import NumberVault, check_fingerprint
 from storage.ids import ID_MAX, IdSource, format_id, id_at
-from storage.keys import FILE_NAME, VARIABLE, load_keys
 from storage.names import Registry, register
 from storage.pool import Connection
 from storage.terms import HostIdentity, OwnerTerm
@@ -60,7 +62,7 @@ async def _reread(
     config: Config, settings: ConnectorSettings, arguments: argparse.Namespace
 ) -> Reread:
     async with existing_database(config, "receipts") as connection:
-        vault = _vault(config)
+        vault = NumberVault(existing_keys(config))
         await check_fingerprint(connection, vault)
         names = [each.name for each in config.connectors]
         registry = await register(connection, [each.name for each in config.accounts], names)
@@ -76,16 +78,6 @@ async def _reread(
         finally:
             await term.release(connection)
     return found
-
-
-def _vault(config: Config) -> NumberVault:
-    """The vault with a key that is there: one made now could decrypt nothing. Raises
-    CommandFailed.
-    """
-    folder = Path(config.database.data_dir)
-    if VARIABLE not in os.environ and not (folder / FILE_NAME).exists():
-        raise CommandFailed(f"there is no number key: neither ${VARIABLE} nor {folder / FILE_NAME}")
-    return NumberVault(load_keys(folder, os.environ))
 
 
 def _rereading(

@@ -20,7 +20,7 @@ from storage.crypto import KeyMismatch
 from storage.data_dir import existing_cluster
 from storage.embedded import EmbeddedError
 from storage.faults import DatabaseDown, DatabaseUnusable
-from storage.keys import KeyUnusable
+from storage.keys import FILE_NAME, VARIABLE, KeyUnusable, NumberKeys, load_keys
 from storage.migrate import MigrationError, missing
 from storage.pool import EMBEDDED, Connection, Database
 from storage.terms import FenceFailed, NoNodeFree
@@ -88,6 +88,14 @@ def refuse_without_database(config: Config) -> None:
             f"there is no database {database_place(config)}: run this where the gateway runs, or "
             "name its file with --config; `smsgate serve` and `smsgate migrate` make a new one"
         )
+
+
+def existing_keys(config: Config) -> NumberKeys:
+    """The number key that is there: one made now could decrypt nothing. Raises CommandFailed."""
+    folder = Path(config.database.data_dir)
+    if VARIABLE not in os.environ and not (folder / FILE_NAME).exists():
+        raise CommandFailed(f"there is no number key: neither ${VARIABLE} nor {folder / FILE_NAME}")
+    return load_keys(folder, os.environ)
 
 
 async def refuse_old_schema(connection: Connection, config: Config) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatch.outbox.expiry import Expiry
@@ -20,6 +21,7 @@ from gateway.maintenance import Maintenance, PartitionsAhead, Timeless, steps
 from gateway.vitals import Lease, LoopLag
 from gateway.wiring.inbound import opt_out_scopes
 from storage import sql
+from storage.audit_anchor import KEY_BYTES, KEY_PURPOSE, Anchors
 from storage.retention import Forgets, KeptDays, Retention
 from storage.terms import TTL_SECONDS
 from web.edge.key_store import DatabaseKeys
@@ -71,6 +73,10 @@ def build(
             retention=rooms.retention,
             keys=rooms.key_store,
             vault=rooms.vault,
+            ids=rooms.ids,
+            anchors=Anchors(
+                Path(rooms.config.database.data_dir), rooms.keys.derive(KEY_PURPOSE, KEY_BYTES)
+            ),
             take_over=take_over,
         ),
         lost=lost,
