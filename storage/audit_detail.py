@@ -37,6 +37,7 @@ KEYS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "message": _word,
         "messages": _word,
         "replaced_by": _word,
+        "reveal": _word,
         "rows": _word,
         "scopes": _word,
         "source": _word,

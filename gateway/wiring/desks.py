@@ -39,4 +39,4 @@ def build(rooms: Rooms) -> None:
         ends=complaint_ends(rooms.config, rooms.registry),
         wall_ms=rooms.clock.wall_ms,
     )
-    rooms.reveals = AuditedReveals(database.dedicated("reveals"), rooms.ids)
+    rooms.reveals = AuditedReveals(database.dedicated("reveals"), rooms.ids, rooms.vault.index)

@@ -129,13 +129,17 @@ def test_a_list_is_asked_for_a_page_at_a_time(do: Do) -> None:
     with bad_server(answer(200, first), CUT, answer(200, last)) as server:
         found = do(
             server.url,
-            lambda client: client.suppressions.list(category="marketing", reveal=True, limit=2),
+            lambda client: client.suppressions.list(
+                category="marketing", reveal=True, limit=2, reason="投诉 4711"
+            ),
             retry=AT_ONCE,
         )
     assert [each.created_at for each in found] == [datetime(2026, 11, 29, 10, tzinfo=UTC)] * 3
     asked = [each.line.split()[1] for each in server.requests]
     start = "/v1/suppressions?category=marketing&reveal=true&limit=2"
     assert asked == [start, *[f"{start}&cursor=a%2Bb%2F%3D%3D"] * 2]
+    reasons = [each.fields["x-reveal-reason"] for each in server.requests]
+    assert reasons == ["投诉 4711"] * 3
 
 
 def test_no_page_is_asked_for_before_it_is_needed() -> None:

@@ -40,7 +40,8 @@ LEFT_OUT = {
 
 BODY = " body"  # in the name of a place: what is sent, not answered
 # What Python has no such parameter for.
-RENAMED = {"kind": "class"}
+RENAMED = {"kind": "class", "reason": "X-Reveal-Reason"}
+OF_THE_CLIENT = frozenset({"Idempotency-Key"})
 
 
 class Recorder:
@@ -96,7 +97,8 @@ OPERATIONS: Mapping[str, Asked] = {
         lambda client: Consents(client).record(requests.NewConsent("n", "granted", "form")),
         requests.NewConsent, recipients.Consent),
     "get_consents_proof": (
-        lambda client: Consents(client).proof("n", reveal=True), None, recipients.Proof),
+        lambda client: Consents(client).proof("n", reveal=True, reason="r"), None,
+        recipients.Proof),
     "get_complaints": (lambda client: Complaints(client).list(), None, recipients.Complaint),
     "post_complaints": (
         lambda client: Complaints(client).record(requests.NewComplaint("1", "carrier")),
@@ -303,8 +305,11 @@ async def test_each_body_and_answer_is_described_so(document: Document) -> None:
 async def test_each_parameter_of_a_list_is_there(document: Document) -> None:
     for name, (ask, _, _) in OPERATIONS.items():
         ask(recorder := Recorder())
-        known = FILTERS[name].__annotations__ if name in FILTERS else recorder.asked[0].query
-        assert {RENAMED.get(each, each) for each in known} == document.parameters(name), name
+        (call,) = recorder.asked
+        known = set(FILTERS[name].__annotations__ if name in FILTERS else call.query)
+        known |= set() if call.reveal_reason is None else {"reason"}
+        described = document.parameters(name) | document.parameters(name, "header") - OF_THE_CLIENT
+        assert {RENAMED.get(each, each) for each in known} == described, name
 
 
 async def test_each_word_of_a_parameter_is_there(document: Document) -> None:

@@ -113,7 +113,8 @@ async def test_the_async_client_from_preview_to_report(folder: Path, database_ur
             InboundMessage(found.system_id, HANDSET[1:].encode(), b"10690001", b"Hello from here")
         )
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while not (inbound := [each async for each in client.inbound.list(reveal=True)]):
+            asked = {"reveal": True, "reason": "test"}
+            while not (inbound := [each async for each in client.inbound.list(**asked)]):
                 await asyncio.sleep(POLL_SECONDS)
         assert (inbound[0].sender, inbound[0].text) == (HANDSET, "Hello from here")
         await reports_and_connectors(client)
@@ -169,7 +170,7 @@ async def recipients(client: AsyncClient) -> None:
     assert (added.added, added.rejected) == (1, 1)
     refused = await client.messages.send(NewMessage(HANDSET, "Sale", category="marketing"))
     assert (refused.status, refused.reason) == (Status.SUPPRESSED, Reason.OPTED_OUT)
-    (entry,) = [each async for each in client.suppressions.list(reveal=True)]
+    (entry,) = [each async for each in client.suppressions.list(reveal=True, reason="test")]
     assert (entry.number, entry.source) == (HANDSET, "api")
     number = await client.numbers.get(HANDSET)
     assert (number.valid, number.delivered, len(number.suppressions)) == (True, 1, 1)
@@ -187,7 +188,7 @@ async def recipients(client: AsyncClient) -> None:
         await client.complaints.record(complaint)
     )
     assert [each.id async for each in client.complaints.list(source="regulator")] == ["12321-7"]
-    proof = await client.consents.proof(HANDSET, reveal=True)
+    proof = await client.consents.proof(HANDSET, reveal=True, reason="test")
     assert (proof.to, proof.complete, len(proof.consents), len(proof.complaints)) == (
         HANDSET, True, 1, 1,
     )  # fmt: skip

@@ -28,6 +28,7 @@ from tests.web.rooms.requests import Requests
 from web.edge.cursors import KEY_BYTES, Cursors
 from web.edge.keys import StoredKey, hash_of, new_key
 from web.edge.request_limits import RequestLimits
+from web.edge.reveals import REASON, REVEAL
 from web.server import HttpServer, create_app
 from web.services import Services
 
@@ -75,12 +76,13 @@ class Api:
     time: list[float] = field(default_factory=lambda: [0.0])
 
     def new_key(self, account: int, *scopes: str) -> dict[str, str]:
-        """Authorization of a fresh key."""
+        """Authorization of a fresh key, with a reason where it may show numbers."""
         key = new_key()
         key_hash = hash_of(key)
         assert key_hash is not None
         self.memory.keys[key_hash] = StoredKey(len(self.memory.keys), account, frozenset(scopes))
-        return {"Authorization": f"Bearer {key}"}
+        reason = {REASON: "complaint 4711"} if REVEAL in scopes else {}
+        return {"Authorization": f"Bearer {key}", **reason}
 
     async def post(
         self, path: str, body: object, headers: Mapping[str, str] | None = None

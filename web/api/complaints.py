@@ -33,7 +33,15 @@ from web.edge.endpoints import Answer, Endpoint
 from web.edge.json_answers import json_response
 from web.edge.parameters import QueryReader, invalid
 from web.edge.problems import ProblemError
-from web.edge.reveals import RevealQuery, Reveals, Unreadable, shown, unreadable
+from web.edge.reveals import (
+    REASON_HEADER,
+    REVEAL_PROBLEMS,
+    RevealQuery,
+    Reveals,
+    Unreadable,
+    shown,
+    unreadable,
+)
 from web.services import Services
 
 READ = "complaints:read"
@@ -139,6 +147,8 @@ class ComplaintsApi:
                 summary="Complaints about the account's messages",
                 scope=READ,
                 query=ComplaintQuery,
+                headers=REASON_HEADER,
+                problems=REVEAL_PROBLEMS,
                 answers={
                     200: Answer(ComplaintPage, headers={"Link": "The next page, if there is one."})
                 },
@@ -183,7 +193,7 @@ class ComplaintsApi:
         """The latest recorded first."""
         key = await self._access.key(request, READ)
         query = self._query.read(request)
-        self._reveals.check(key, query.reveal)
+        reason = self._reveals.check(request, key, query.reveal)
         if query.to is not None and (fault := self._numbers.fault(query.to)) is not None:
             raise invalid("parameter_invalid", "to", fault)
         page = self._services.cursors.page(request, key.account, query)
@@ -201,7 +211,11 @@ class ComplaintsApi:
         kept, next_cursor = page.cut(found, lambda entry: (entry.id,))
         answer = ComplaintPage([_resource(entry, query.reveal) for entry in kept], next_cursor)
         noted = await self._reveals.note(
-            key, query.reveal, "complaints", [each.complaint_id for each in answer.data]
+            key,
+            reason,
+            "complaints",
+            [each.complaint_id for each in answer.data],
+            [entry.number for entry in kept],
         )
         return json_response(answer, headers=page.headers(next_cursor) | noted)
 

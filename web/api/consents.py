@@ -27,7 +27,15 @@ from web.edge.bodies import BodyReader
 from web.edge.endpoints import Endpoint
 from web.edge.json_answers import json_response
 from web.edge.parameters import QueryReader, invalid
-from web.edge.reveals import RevealQuery, Reveals, Unreadable, shown, unreadable
+from web.edge.reveals import (
+    REASON_HEADER,
+    REVEAL_PROBLEMS,
+    RevealQuery,
+    Reveals,
+    Unreadable,
+    shown,
+    unreadable,
+)
 from web.services import Services
 
 READ = "consents:read"
@@ -144,6 +152,8 @@ class ConsentsApi:
                 summary="The consent ledger",
                 scope=READ,
                 query=ConsentQuery,
+                headers=REASON_HEADER,
+                problems=REVEAL_PROBLEMS,
                 answers={200: ConsentPage},
             ),
             Endpoint(
@@ -172,7 +182,7 @@ class ConsentsApi:
         """A page of entries, the latest recorded first."""
         key = await self._access.key(request, READ)
         query = self._query.read(request)
-        self._reveals.check(key, query.reveal)
+        reason = self._reveals.check(request, key, query.reveal)
         if query.to is not None and (fault := self._numbers.fault(query.to)) is not None:
             raise invalid("parameter_invalid", "to", fault)
         page = self._services.cursors.page(request, key.account, query)
@@ -185,7 +195,11 @@ class ConsentsApi:
         kept, next_cursor = page.cut(found, lambda entry: (entry.id,))
         answer = ConsentPage([_resource(entry, query.reveal) for entry in kept], next_cursor)
         noted = await self._reveals.note(
-            key, query.reveal, "consents", [each.id for each in answer.data]
+            key,
+            reason,
+            "consents",
+            [each.id for each in answer.data],
+            [entry.number for entry in kept],
         )
         return json_response(answer, headers=page.headers(next_cursor) | noted)
 

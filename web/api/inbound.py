@@ -22,7 +22,15 @@ from web.edge.endpoints import Answer, Endpoint
 from web.edge.json_answers import json_response
 from web.edge.keys import StoredKey
 from web.edge.parameters import QueryReader
-from web.edge.reveals import RevealQuery, Reveals, Unreadable, shown, unreadable
+from web.edge.reveals import (
+    REASON_HEADER,
+    REVEAL_PROBLEMS,
+    RevealQuery,
+    Reveals,
+    Unreadable,
+    shown,
+    unreadable,
+)
 from web.services import Services
 
 READ = "inbound:read"
@@ -126,6 +134,8 @@ class InboundApi:
                 "the scope admin also those to numbers of nobody.",
                 scope=READ,
                 query=InboundQuery,
+                headers=REASON_HEADER,
+                problems=REVEAL_PROBLEMS,
                 answers={
                     200: Answer(InboundList, headers={"Link": "The next page, if there is one."})
                 },
@@ -136,7 +146,7 @@ class InboundApi:
         """A page of messages, newest first."""
         key = await self._access.key(request, READ)
         query = self._query.read(request)
-        self._reveals.check(key, query.reveal)
+        reason = self._reveals.check(request, key, query.reveal)
         page = self._services.cursors.page(request, key.account, query)
         found = await self._services.inbound.listed(
             accounts_of(key),
@@ -147,7 +157,11 @@ class InboundApi:
         kept, next_cursor = page.cut(found, lambda view: (view.id,))
         answer = InboundList([_message(view, query.reveal) for view in kept], next_cursor)
         noted = await self._reveals.note(
-            key, query.reveal, "inbound", [each.id for each in answer.data]
+            key,
+            reason,
+            "inbound",
+            [each.id for each in answer.data],
+            [view.source for view in kept],
         )
         return json_response(answer, headers=page.headers(next_cursor) | noted)
 

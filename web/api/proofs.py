@@ -25,7 +25,13 @@ from web.edge.access import Access
 from web.edge.endpoints import Endpoint
 from web.edge.json_answers import json_response
 from web.edge.parameters import QueryReader, invalid
-from web.edge.reveals import Reveals, shown
+from web.edge.reveals import (
+    REASON,
+    REASON_HEADER,
+    REVEAL_PROBLEMS,
+    Reveals,
+    shown,
+)
 from web.services import Services
 
 
@@ -35,7 +41,10 @@ class ProofQuery(msgspec.Struct, kw_only=True):
     to: Annotated[E164, Meta(description="In E.164 form; + is %2B.")]
     reveal: Annotated[
         bool,
-        Meta(description="The number in clear. Needs the scope `numbers:reveal`, too; audited."),
+        Meta(
+            description="The number in clear. Needs the scope `numbers:reveal` and the header"
+            f" `{REASON}`, too; audited."
+        ),
     ] = False
 
 
@@ -108,6 +117,8 @@ class ProofsApi:
                 "and what stands against texting it, in one document.",
                 scope=READ,
                 query=ProofQuery,
+                headers=REASON_HEADER,
+                problems=REVEAL_PROBLEMS,
                 answers={200: ProofResource},
             )
         ]
@@ -116,11 +127,11 @@ class ProofsApi:
         """Of one state of the database."""
         key = await self._access.key(request, READ)
         query = self._query.read(request)
-        self._reveals.check(key, query.reveal)
+        reason = self._reveals.check(request, key, query.reveal)
         if (fault := self._numbers.fault(query.to)) is not None:
             raise invalid("parameter_invalid", "to", fault)
         found = await self._services.proofs.proof(key.account, query.to)
-        noted = await self._reveals.note(key, query.reveal, "proof", [])
+        noted = await self._reveals.note(key, reason, "proof", [], [query.to])
         answer = ProofResource(
             to=shown(query.to, clear=query.reveal),
             as_of=datetime.fromtimestamp(self._services.wall_ms() / 1000, UTC),

@@ -23,7 +23,12 @@ from web.edge.cursors import PageQuery
 from web.edge.endpoints import Answer, Endpoint
 from web.edge.json_answers import json_response
 from web.edge.parameters import QueryReader, invalid
-from web.edge.reveals import REVEAL, Reveals
+from web.edge.reveals import (
+    REASON_HEADER,
+    REVEAL,
+    REVEAL_PROBLEMS,
+    Reveals,
+)
 from web.health import CONNECTORS_READ
 from web.services import Services
 
@@ -93,6 +98,8 @@ class RawApi:
                 f"{REVEAL}, too, which admin does not imply; each request leaves an audit row.",
                 scope=CONNECTORS_READ,
                 query=RawQuery,
+                headers=REASON_HEADER,
+                problems=REVEAL_PROBLEMS,
                 answers={
                     200: Answer(
                         RawDeliveryList, headers={"Link": "The next page, if there is one."}
@@ -104,7 +111,7 @@ class RawApi:
     async def deliveries(self, request: web.Request) -> web.Response:
         """A page of deliveries, newest first."""
         key = await self._access.key(request, CONNECTORS_READ)
-        self._reveals.check(key, asked=True)
+        reason = self._reveals.check(request, key, True)
         query = self._query.read(request)
         page = self._services.cursors.page(request, 0, query)
         found = await self._services.raw_deliveries.listed(
@@ -122,7 +129,9 @@ class RawApi:
         kept, next_cursor = page.cut(found, lambda view: (view.id,))
         answer = RawDeliveryList([_resource(view) for view in kept], next_cursor)
         names = [each.id for each in answer.data]
-        noted = await self._reveals.note(key, True, f"raw_deliveries {query.connector}", names)
+        noted = await self._reveals.note(
+            key, reason, "raw_deliveries", names, (), connector=query.connector
+        )
         return json_response(answer, headers=page.headers(next_cursor) | noted)
 
 

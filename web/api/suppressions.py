@@ -33,7 +33,14 @@ from web.edge.json_answers import json_response
 from web.edge.list_bodies import SLICE_ITEMS, open_list
 from web.edge.parameters import MOMENTS, YEAR_MAX, QueryReader, invalid
 from web.edge.problems import ProblemError
-from web.edge.reveals import RevealQuery, Reveals, Unreadable, shown
+from web.edge.reveals import (
+    REASON_HEADER,
+    REVEAL_PROBLEMS,
+    RevealQuery,
+    Reveals,
+    Unreadable,
+    shown,
+)
 from web.services import Services
 
 READ = "suppressions:read"
@@ -162,6 +169,8 @@ class SuppressionsApi:
                 summary="Who must not be texted",
                 scope=READ,
                 query=ListQuery,
+                headers=REASON_HEADER,
+                problems=REVEAL_PROBLEMS,
                 answers={
                     200: Answer(
                         SuppressionList, headers={"Link": "The next page, if there is one."}
@@ -199,7 +208,7 @@ class SuppressionsApi:
         """A page of entries, newest first."""
         key = await self._access.key(request, READ)
         query = self._list_query.read(request)
-        self._reveals.check(key, query.reveal)
+        reason = self._reveals.check(request, key, query.reveal)
         page = self._services.cursors.page(request, key.account, query)
         found = await self._services.suppressions.suppressions(
             (key.account, EVERY_ACCOUNT),
@@ -214,7 +223,11 @@ class SuppressionsApi:
         own = accounts_of(key) if query.reveal else ()
         entries = [resource_of(view, clear=view.account in own) for view in kept]
         noted = await self._reveals.note(
-            key, query.reveal, "suppressions", [each.created_at.isoformat() for each in entries]
+            key,
+            reason,
+            "suppressions",
+            [each.created_at.isoformat() for each in entries],
+            [view.number for view in kept if view.account in own],
         )
         answer = SuppressionList(entries, next_cursor)
         return json_response(answer, headers=page.headers(next_cursor) | noted)

@@ -122,6 +122,12 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
             417, "Expectation failed", "Leave `Expect` out, or expect 100-continue."
         ),
         "not_json": ProblemKind(415, "Not JSON", "Send `Content-Type: application/json`."),
+        "reason_missing": ProblemKind(
+            422, "No reason given", "Say why in the header X-Reveal-Reason, or in `reason`."
+        ),
+        "reason_invalid": ProblemKind(
+            422, "Invalid reason", "Give 1 to 500 printable characters in UTF-8."
+        ),
         "number_invalid": ProblemKind(422, "Invalid number", "Give a valid number in E.164 form."),
         "address_invalid": ProblemKind(422, "Invalid address", "Give an IPv4 or IPv6 address."),
         "country_not_allowed": ProblemKind(

@@ -3,24 +3,42 @@
 Owns the scope `numbers:reveal`, its parameter, and the record of its use. Must not show a number
 before that record is committed: one audit row a request.
 
-Every number leaves masked, unless the request has `reveal=true` and a key with that scope by name.
-The scope admin is not enough.
+Every number leaves masked, unless the request has `reveal=true`, a key with that scope by name and
+a reason. The scope admin is not enough. The reason is a header, since proxies log what is in a URL.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated
 
+from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
+from storage.audit import REASON_CHARACTERS_MAX
 from storage.crypto import mask
 from web.edge.auth import scope_missing
 from web.edge.cursors import PageQuery
 from web.edge.keys import StoredKey
+from web.edge.problems import ProblemError
 from web.edge.reveal_log import Revealed, RevealLog
 
 REVEAL = "numbers:reveal"
+REASON = "X-Reveal-Reason"
+REASON_HEADER: Mapping[str, object] = MappingProxyType(
+    {
+        REASON: Annotated[
+            str,
+            Meta(
+                max_length=REASON_CHARACTERS_MAX,
+                description="Why numbers are shown in clear, in UTF-8; kept in the audit. Needed"
+                " with `reveal=true`.",
+            ),
+        ]
+    }
+)
+REVEAL_PROBLEMS = ("reason_missing", "reason_invalid")
 NO_STORE = {"Cache-Control": "no-store"}
 
 # Set where a stored number is damaged or was encrypted with another key. Elsewhere it is absent.
@@ -34,7 +52,10 @@ class RevealQuery(PageQuery, kw_only=True):
 
     reveal: Annotated[
         bool,
-        Meta(description="Numbers in clear. Needs the scope `numbers:reveal`, too; audited."),
+        Meta(
+            description="Numbers in clear. Needs the scope `numbers:reveal` and the header"
+            f" `{REASON}`, too; audited."
+        ),
     ] = False
 
 
@@ -45,20 +66,63 @@ class Reveals:
         self._log = log
 
     @staticmethod
-    def check(key: StoredKey, asked: bool) -> None:
-        """Raises ProblemError 403 for a request that its key does not allow."""
-        if asked and REVEAL not in key.scopes:
+    def check(request: web.Request, key: StoredKey, asked: bool) -> str | None:
+        """The reason to show numbers in clear; None where that is not asked for.
+
+        Raises ProblemError 403 for a request that its key does not allow, 422 without a reason.
+        """
+        if not asked:
+            return None
+        if REVEAL not in key.scopes:
             raise scope_missing(REVEAL)
+        return reason_given(request.headers.getall(REASON, ()))
 
     async def note(
-        self, key: StoredKey, asked: bool, what: str, names: Sequence[str]
+        self,
+        key: StoredKey,
+        reason: str | None,
+        what: str,
+        names: Sequence[str],
+        numbers: Iterable[str | None],
+        *,
+        connector: str | None = None,
     ) -> dict[str, str]:
-        """Put on record that these rows are shown in clear. Returns the headers for the answer."""
-        if not asked:
+        """Put on record that these rows are shown in clear. Returns the headers for the answer.
+
+        `reason` is of check(): None, and nothing is shown. `names` are the rows' own; `numbers` are
+        shown in clear.
+        """
+        if reason is None:
             return {}
         first, last = (names[0], names[-1]) if names else (None, None)
-        await self._log.note(key.account, key.id, Revealed(what, len(names), first, last))
+        revealed = Revealed(
+            list=what,
+            rows=len(names),
+            first=first,
+            last=last,
+            reason=reason,
+            numbers=[number for number in numbers if number is not None],
+            connector=connector,
+        )
+        await self._log.note(key.account, key.id, revealed)
         return NO_STORE
+
+
+def reason_given(values: Sequence[str]) -> str:
+    """The reason in a request's fields of this name. Raises ProblemError 422."""
+    reason = values[0].strip() if len(values) == 1 else ""
+    if not reason:
+        times = "more than once" if values and len(values) > 1 else "not at all"
+        raise ProblemError("reason_missing", f"{REASON} is given {times}")
+    return checked_reason(reason)
+
+
+def checked_reason(reason: str) -> str:
+    """A reason that can be stored. Raises ProblemError 422."""
+    if not 1 <= len(reason) <= REASON_CHARACTERS_MAX or not reason.isprintable():
+        wanted = f"a reason is 1 to {REASON_CHARACTERS_MAX} printable characters in UTF-8"
+        raise ProblemError("reason_invalid", wanted)
+    return reason
 
 
 def shown(number: str | None, *, clear: bool = False) -> str | None:

@@ -18,7 +18,7 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "suppressions:read": "the suppression list, numbers masked",
         "suppressions:write": "suppress numbers and allow them again",
         "numbers:read": "how a number fares",
-        "numbers:reveal": "numbers in clear on own lists, by `reveal=true`, audited",
+        "numbers:reveal": "numbers in clear on own lists, by `reveal=true` with a reason, audited",
         "consents:read": "the consent ledger, numbers masked",
         "consents:write": "record consent",
         "complaints:read": "complaints about own messages, numbers masked",

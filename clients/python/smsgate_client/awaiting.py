@@ -131,9 +131,11 @@ class Consents(Noun):
         """Add an entry. Not repeated if its answer is lost: look before you do."""
         return await self._client.run(calls.consent(new))
 
-    async def proof(self, number: str, *, reveal: bool = False) -> p.Proof:
+    async def proof(
+        self, number: str, *, reveal: bool = False, reason: str | None = None
+    ) -> p.Proof:
         """All that is on record of one number: consents, replies, complaints, suppressions."""
-        return await self._client.run(calls.proof(number, reveal))
+        return await self._client.run(calls.proof(number, reveal, reason))
 
 
 class Complaints(Noun):

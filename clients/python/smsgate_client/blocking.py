@@ -129,9 +129,9 @@ class Consents(Noun):
         """Add an entry. Not repeated if its answer is lost: look before you do."""
         return self._client.run(calls.consent(new))
 
-    def proof(self, number: str, *, reveal: bool = False) -> p.Proof:
+    def proof(self, number: str, *, reveal: bool = False, reason: str | None = None) -> p.Proof:
         """All that is on record of one number: consents, replies, complaints, suppressions."""
-        return self._client.run(calls.proof(number, reveal))
+        return self._client.run(calls.proof(number, reveal, reason))
 
 
 class Complaints(Noun):

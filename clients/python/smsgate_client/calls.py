@@ -45,6 +45,7 @@ class Call(Generic[T]):
     query: Query = field(default_factory=dict)
     body: bytes | None = None
     idempotency_key: str | None = None
+    reveal_reason: str | None = None
     repeatable: bool = True
 
 
@@ -143,8 +144,9 @@ def complain(new: object) -> Call[p.Complaint]:
     return post(under("complaints"), p.Complaint, new)
 
 
-def proof(number: str, reveal: bool) -> Call[p.Proof]:
-    return get(under("consents", "proof"), p.Proof, to=number, reveal=reveal or None)
+def proof(number: str, reveal: bool, reason: str | None) -> Call[p.Proof]:
+    call = get(under("consents", "proof"), p.Proof, to=number, reveal=reveal or None)
+    return replace(call, reveal_reason=reason)
 
 
 def inbound(kind: str | None = None, **query: object) -> Call[Page[p.InboundMessage]]:
@@ -237,8 +239,10 @@ def replay(endpoint_id: str, wanted: object) -> Call[e.Replayed]:
 
 
 def listed(path: str, shape: type[T], **query: object) -> Call[Page[T]]:
-    """A list of /v1."""
-    return page(path, _reads(shape), query)
+    """A list of /v1. `reason` is why numbers are shown in clear: it goes beside the parameters."""
+    reason = query.pop("reason", None)
+    call = page(path, _reads(shape), query)
+    return replace(call, reveal_reason=None if reason is None else str(reason))
 
 
 def rated(path: str, shape: type[T], rate: str | None) -> Call[T]:

@@ -47,12 +47,15 @@ class Connection:
             "url": self.url.rstrip("/") + call.path,
             "params": call.query or None,
             "content": call.body,
-            "headers": {
-                "Authorization": f"Bearer {self.key}",
-                "Accept": "application/json",
-                "User-Agent": f"smsgate-client/{version('smsgate-client')}",
-                **exchange.headers(),
-            },
+            "headers": httpx2.Headers(
+                {
+                    "Authorization": f"Bearer {self.key}",
+                    "Accept": "application/json",
+                    "User-Agent": f"smsgate-client/{version('smsgate-client')}",
+                    **exchange.headers(),
+                },
+                encoding="utf-8",
+            ),
             "timeout": self.timeout_seconds,
             "follow_redirects": False,
         }

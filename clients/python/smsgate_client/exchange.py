@@ -52,6 +52,8 @@ class Exchange(Generic[T]):
             headers["Content-Type"] = "application/json"
         if self._call.idempotency_key is not None:
             headers["Idempotency-Key"] = self._call.idempotency_key
+        if self._call.reveal_reason is not None:
+            headers["X-Reveal-Reason"] = self._call.reveal_reason
         return headers
 
     def answered(

@@ -27,9 +27,12 @@ class Pages(TypedDict, total=False):
 
 
 class Reveal(Pages, total=False):
-    """`reveal` asks for numbers in clear; it needs the scope `numbers:reveal`, and is audited."""
+    """`reveal` asks for numbers in clear. It needs the scope `numbers:reveal` and a reason, which
+    is kept in the audit.
+    """
 
     reveal: bool
+    reason: str
 
 
 class MessageFilter(Pages, total=False):

@@ -60,9 +60,8 @@ async def test_e94_raw_deliveries_are_shown_with_what_they_say_and_on_record(api
     assert one["decoded"]["text"] == "not a receipt"
     assert one["decoded"]["source"] == "8613812345678"
     [(_, _, revealed)] = api.memory.revealed
-    assert (revealed.list, revealed.rows, revealed.first) == (
-        "raw_deliveries carrier-a", 1, one["id"],
-    )  # fmt: skip
+    assert (revealed.list, revealed.connector) == ("raw_deliveries", "carrier-a")
+    assert (revealed.rows, revealed.first) == (1, one["id"])
 
 
 async def test_e94_raw_deliveries_are_paged_and_of_one_connector(api: Api) -> None:

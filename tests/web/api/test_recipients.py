@@ -17,13 +17,15 @@ from recipients import number_view
 from recipients.just_stopped import JustStopped
 from recipients.number_view import NumberDesk
 from recipients.suppression_desk import SuppressionDesk
+from storage.audit_check import verify
 from storage.categories import Category
-from storage.ids import id_at
+from storage.ids import format_id, id_at
 from storage.names import Registry
 from storage.suppression import Suppression, add
 from tests.dispatch.world import CONNECTOR, VAULT, World, running, wall_ms
 from tests.web.served import Api, running_api
 from web.edge.reveal_log import AuditedReveals
+from web.edge.reveals import REASON
 
 NUMBER, OTHER = "+8613812345678", "+8613912345678"
 FAR = datetime(2099, 12, 31, 23, 59, tzinfo=UTC)  # as a release before believed it
@@ -68,7 +70,7 @@ async def desk(database_url: str) -> AsyncIterator[Desk]:
             stopped=stopped,
             wall_ms=wall_ms,
         )
-        reveals = AuditedReveals(world.database.dedicated("reveals"), world.ids)
+        reveals = AuditedReveals(world.database.dedicated("reveals"), world.ids, VAULT.index)
         async with running_api(
             suppressions=suppressions,
             numbers=NumberDesk(world.database.read, VAULT, wall_ms),
@@ -288,8 +290,11 @@ async def test_e101_how_a_text_was_read_is_shown(desk: Desk) -> None:
 
 async def audited(desk: Desk) -> list[tuple[str, Any]]:
     rows = await desk.world.connection.fetch(
-        "SELECT actor, detail FROM audit WHERE action = 'numbers.reveal' ORDER BY id"
+        "SELECT actor, detail, subject, text FROM audit"
+        " WHERE action = 'numbers.reveal' ORDER BY seq"
     )
+    assert [row["text"] for row in rows] == ["complaint 4711"] * len(rows)
+    assert [row["subject"] for row in rows] == [VAULT.index(NUMBER)] * len(rows)
     return [(row["actor"], row["detail"]) for row in rows]
 
 
@@ -318,6 +323,43 @@ async def test_h12_own_numbers_are_in_clear_with_the_scope_and_on_record(desk: D
         "list": "inbound", "rows": 1, "first": inbound[0]["id"], "last": inbound[0]["id"],
     }  # fmt: skip
     assert NUMBER not in str(trail)
+
+
+async def test_of_a_page_with_several_numbers_each_is_on_record(desk: Desk) -> None:
+    for number in (NUMBER, OTHER, NUMBER):
+        await handset_wrote(desk, ACCOUNT, VAULT.seal(number))
+    desk.api.headers = desk.api.new_key(ACCOUNT, *SCOPES, "numbers:reveal")
+    await desk.get("/v1/inbound?reveal=true")
+    first, *others = await desk.world.connection.fetch("SELECT * FROM audit ORDER BY seq")
+    assert (first["action"], first["subject"], first["text"]) == (
+        "numbers.reveal", None, "complaint 4711",
+    )  # fmt: skip
+    assert {row["subject"] for row in others} == {VAULT.index(NUMBER), VAULT.index(OTHER)}
+    assert {(row["action"], row["text"]) for row in others} == {("numbers.shown", None)}
+    assert {row["detail"]["reveal"] for row in others} == {format_id("aud", first["id"])}
+    assert (await verify(desk.world.connection)).whole
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [("", "reason_missing"), (" ", "reason_missing"), ("x" * 501, "reason_invalid")],
+)
+async def test_numbers_are_in_clear_only_for_a_reason(desk: Desk, reason: str, code: str) -> None:
+    await handset_wrote(desk, ACCOUNT, VAULT.seal(NUMBER))
+    desk.api.headers = desk.api.new_key(ACCOUNT, *SCOPES, "numbers:reveal")
+    response, body = await desk.api.get("/v1/inbound?reveal=true", {REASON: reason})
+    assert (response.status, body["code"]) == (422, code)
+    response, body = await desk.api.get("/v1/inbound?reveal=false", {REASON: reason})
+    assert response.status == 200, "who sees no number needs none"
+    assert await desk.world.connection.fetchval("SELECT count(*) FROM audit") == 0
+
+
+async def test_a_reason_may_be_in_any_language(desk: Desk) -> None:
+    await handset_wrote(desk, ACCOUNT, VAULT.seal(NUMBER))
+    desk.api.headers = desk.api.new_key(ACCOUNT, *SCOPES, "numbers:reveal")
+    response, _ = await desk.api.get("/v1/inbound?reveal=true", {REASON: "投诉 4711"})
+    assert response.status == 200
+    assert await desk.world.connection.fetchval("SELECT text FROM audit") == "投诉 4711"
 
 
 async def test_h12_what_stands_for_every_account_is_in_clear_for_admin_alone(desk: Desk) -> None:
