@@ -16,19 +16,25 @@ _NUMBER = r"\+?[0-9]{7,}"  # what might be somebody's telephone number is no wor
 _MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}(?:Z|[+-][0-9]{2}:[0-9]{2})"
 _word = re.compile(rf"(?!{_NUMBER}$){_WORD}")
 _moment = re.compile(_MOMENT)
+_ours = re.compile(r"[^+\x00-\x1f\x7f]{1,100}")  # a connector, an operator, a sender of an account
 _place = re.compile(rf"(?!{_NUMBER}$){_WORD}|{_MOMENT}")  # of a row in a list
 
 # Key -> whether its texts are words or moments. Counts, ids of rows, truth and null are always
 # allowed.
 KEYS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
+        "added": _word,
         "category": _word,
         "changed": _word,
+        "columns": _word,
         "complaint_id": _word,
         "connector": _word,
         "endpoint": _word,
         "erasure": _word,
+        "existing": _word,
         "first": _place,
+        "format": _word,
+        "import": _word,
         "inbound_id": _word,
         "key": _word,
         "last": _place,
@@ -36,11 +42,16 @@ KEYS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "looked_at": _word,
         "message": _word,
         "messages": _word,
+        "partner": _word,
+        "refused": _word,
         "replaced_by": _word,
         "reveal": _word,
         "rows": _word,
         "scopes": _word,
+        "scope": _word,
+        "seconds": _word,
         "source": _word,
+        "target": _ours,
         "to": _word,
         "until": _moment,
     }

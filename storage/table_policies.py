@@ -38,6 +38,8 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "anomaly_state": Policy(_FEW, "the quarter of an hour that was looked at last"),
         "api_key": Policy(_FEW, "a key; one that has ended says who acted"),
         "audit": Policy(_NEVER, "who changed what"),
+        "audit_batch": Policy(_WORK, "a transaction that is not committed"),
+        "audit_head": Policy(_FEW, "the end of the audit"),
         "batch_control": Policy(_ROWS, "messages_days"),
         "breaker": Policy(_FEW, "a breaker; of 10 000 the oldest closed one makes room"),
         "breaker_hold": Policy(_WORK, "a message that a breaker holds"),

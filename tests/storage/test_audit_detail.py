@@ -16,6 +16,7 @@ from storage.audit_detail import LIST_ITEMS_MAX, DetailRefused, check
         {"first": "2026-01-01T10:00:00.123456+00:00"},
         {"scopes": ["messages:send", "admin"], "key": 7},
         {"until": "2026-01-01T10:00:00Z"},
+        {"scope": "sender", "target": "10690001"},
     ],
 )
 def test_ids_counts_and_words_are_taken(detail: dict[str, object]) -> None:
