@@ -24,7 +24,7 @@ from web.edge.endpoints import Answer, Endpoint
 from web.edge.json_answers import json_response
 from web.edge.parameters import QueryReader, invalid
 from web.edge.reveals import (
-    REASON_HEADER,
+    REASON_NEEDED,
     REVEAL,
     REVEAL_PROBLEMS,
     Reveals,
@@ -98,7 +98,7 @@ class RawApi:
                 f"{REVEAL}, too, which admin does not imply; each request leaves an audit row.",
                 scope=CONNECTORS_READ,
                 query=RawQuery,
-                headers=REASON_HEADER,
+                headers=REASON_NEEDED,
                 problems=REVEAL_PROBLEMS,
                 answers={
                     200: Answer(

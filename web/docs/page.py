@@ -181,7 +181,7 @@ def _answers(operation: Mapping[str, Any]) -> str:
 
 def _curl(method: str, path: str, operation: Mapping[str, Any]) -> str:
     """A curl call that works once the lines above the examples were run."""
-    query = []
+    query, headers = [], []
     for each in operation.get("parameters", ()):
         example = str((each["schema"].get("examples") or [each["name"].upper()])[0])
         if each["in"] == "path":
@@ -189,11 +189,14 @@ def _curl(method: str, path: str, operation: Mapping[str, Any]) -> str:
             path = path.replace(f"{{{each['name']}}}", made)
         elif each["in"] == "query" and each["required"]:
             query.append(f"{each['name']}={quote(example)}")
+        elif each["in"] == "header" and "examples" in each["schema"]:
+            headers.append(f"-H '{each['name']}: {example}'")
     path += f"?{'&'.join(query)}" if query else ""
     verb = "" if method == "get" else f"-X {method.upper()} "
     lines = [f'curl {verb}"$SMSGATE{path}"']
     if "security" in operation:
         lines.append('-H "Authorization: Bearer $SMSGATE_API_KEY"')
+    lines += headers
     if body := operation.get("requestBody"):
         lines.append("-H 'Content-Type: application/json'")
         example = body["content"]["application/json"].get("example", {})

@@ -38,6 +38,18 @@ REASON_HEADER: Mapping[str, object] = MappingProxyType(
         ]
     }
 )
+REASON_NEEDED: Mapping[str, object] = MappingProxyType(
+    {
+        REASON: Annotated[
+            str,
+            Meta(
+                max_length=REASON_CHARACTERS_MAX,
+                description="Why the numbers are shown, in UTF-8; kept in the audit.",
+                examples=["complaint 4711"],
+            ),
+        ]
+    }
+)
 REVEAL_PROBLEMS = ("reason_missing", "reason_invalid")
 NO_STORE = {"Cache-Control": "no-store"}
 
