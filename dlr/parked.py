@@ -14,12 +14,12 @@ from functools import partial
 
 import asyncpg
 
+from dlr.changed import receipts_changed
 from dlr.connector_groups import ALONE, ConnectorGroups
 from dlr.ledger import MATCH_DAYS, AppliedReceipt, apply_receipts, unparked
 from dlr.receipt_rows import JOIN_MINUTES
 from dlr.recipient_match import match_recipients
 from dlr.status import Status
-from dlr.webhooks.changes import tell_receipts
 from storage import sql
 from storage.ids import IdSource, id_at
 from storage.periodic import while_full
@@ -60,7 +60,7 @@ class ParkedReceipts:
                 connection, self._match_cursor, now - MATCH_AGE, self._ids, groups=self.groups
             )
             await self._follow_up(connection, matched.applied)
-            await tell_receipts(connection, matched.applied, self._ids)
+            await receipts_changed(connection, matched.applied, self._ids)
         self._match_cursor = matched.cursor or 0
         self._count(matched.applied)
         await purge_unmatched(connection, now)
@@ -70,7 +70,7 @@ class ParkedReceipts:
         async with connection.transaction():
             joined = await sweep_unmatched(connection, older_than, self._ids, groups=self.groups)
             await self._follow_up(connection, joined)
-            await tell_receipts(connection, joined, self._ids)
+            await receipts_changed(connection, joined, self._ids)
         self._count(joined)
         return len(joined)
 

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 import asyncpg
 import msgspec
 
+from dlr.changed import messages_changed
 from dlr.reasons import Reason
 from dlr.status import Status
-from dlr.webhooks.changes import tell_messages
 from storage import sql
 from storage.ids import IdSource, id_at
 from storage.pool import Connection
@@ -39,7 +39,7 @@ class Silence:
         for _ in range(STRETCHES_MAX):
             async with connection.transaction():
                 given_up = await give_up(connection, cursor, now, after_hours=self.after_hours)
-                await tell_messages(connection, given_up.changed, self._ids)
+                await messages_changed(connection, given_up.changed, self._ids)
             if given_up.cursor is None:
                 return
             cursor = self._cursor = given_up.cursor

@@ -31,6 +31,7 @@ from gateway.wiring import (
     dispatching,
     inbound,
     maintaining,
+    rollups,
     webhooks,
 )
 from gateway.wiring.accounts import account_policies
@@ -128,6 +129,7 @@ class Gateway:
         rooms.completion = webhooks.batch_completion(rooms)
         dispatching.build(rooms, time.monotonic)
         maintaining.build(rooms, time.monotonic, take_over=self._recover, lost=self._lost)
+        rollups.build(rooms)
         self._started.append("inbound")
         await rooms.inbound.start(await setup.connection())
         self._started.append("webhooks")
@@ -213,6 +215,7 @@ class Gateway:
         rooms.anomalies.start()
         rooms.maintenance.start()
         rooms.loop_lag.start()
+        rooms.rollups.start()
         rooms.dispatcher.start()
         numbers, dispatches = rooms.registry.connectors, rooms.dispatcher.connectors
         for settings in rooms.config.connectors:
@@ -271,6 +274,7 @@ class Gateway:
         await rooms.dispatcher.stop(rooms.config.limits.drain_seconds)
         await rooms.sandbox.stop()
         rooms.loop_lag.stop()
+        await rooms.rollups.stop()
         await rooms.maintenance.stop()
 
     async def _stop_inbound(self) -> None:

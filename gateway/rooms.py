@@ -24,6 +24,7 @@ from dispatch.wire.connector_watch import ConnectorWatch
 from dlr.anomalies.watch import AnomalyWatch
 from dlr.hygiene.lifting import Lifting
 from dlr.parked import ParkedReceipts
+from dlr.rollups.service import Rollups
 from dlr.silence import Silence
 from dlr.webhooks.service import Webhooks
 from gateway.config import Config
@@ -111,6 +112,7 @@ class Rooms:
     partitions: PartitionsAhead = field(init=False)
     loop_lag: LoopLag = field(init=False)
     maintenance: Maintenance = field(init=False)
+    rollups: Rollups = field(init=False)
     retention: Retention = field(init=False)
     key_store: DatabaseKeys = field(init=False)
     edge: Services = field(init=False)

@@ -64,6 +64,20 @@ async def missing_partitions(connection: Connection, today: date, days_ahead: in
     return len(await _missing(connection, _wanted(today, days_ahead)))
 
 
+async def ensure_leaf(connection: Connection, table: str, day: date) -> None:
+    """Make the leaf of `table` for this day, if it is missing: for days that were before.
+
+    Must not run inside a transaction. Raises as ensure_partitions does.
+    """
+    if not await _missing(connection, [(table, day)]):
+        return
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        await connection.execute(SQL["lock_partitions"])
+        if await _missing(connection, [(table, day)]):
+            await connection.execute(_create_leaf(table, day))
+
+
 async def drop_partitions(connection: Connection, table: str, before: date) -> list[str]:
     """Drop the leaves of `table` with days before `before` only. Returns their names, oldest first.
 

@@ -333,6 +333,20 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_webhook_pending": MetricKind("gauge", "Events that wait to be told."),
         "sms_webhook_oldest_seconds": MetricKind("gauge", "How long the first of them waits."),
         "sms_webhook_endpoints": MetricKind("gauge", "Endpoints.", ("state",)),
+        # reports
+        "sms_rollup_messages_total": MetricKind(
+            "counter", "Messages counted: first, again, or in doubt until a recount.", ("kind",)
+        ),
+        "sms_rollup_others_total": MetricKind(
+            "counter", "Messages counted together, as their day had too many of these.", ("of",)
+        ),
+        "sms_rollup_merge_seconds_total": MetricKind("counter", "Time in which they were counted."),
+        "sms_rollup_changes_waiting": MetricKind("gauge", "Transactions not counted yet."),
+        "sms_rollup_lag_seconds": MetricKind("gauge", "How old is what is counted next."),
+        "sms_rollup_recounts_total": MetricKind("counter", "Days counted anew."),
+        "sms_rollup_mended_total": MetricKind(
+            "counter", "Messages at most that a recount found wrong, and mended.", ("cause",)
+        ),
         # short links
         "sms_clicks_total": MetricKind("counter", "Clicks by how far they came.", ("stage",)),
         "sms_optout_pages_total": MetricKind(
@@ -354,6 +368,7 @@ _HEADINGS: Mapping[str, str] = MappingProxyType(
         "sms_inbound_parts_total": "From handsets",
         "sms_parts_final_total": "What became of them",
         "sms_webhook_events_total": "Webhooks",
+        "sms_rollup_messages_total": "Reports",
         "sms_clicks_total": "Short links",
     }
 )

@@ -31,6 +31,7 @@ from dispatch.answers.unknown_states import tell_unknown_states
 from dispatch.journey import Intent
 from dispatch.raw import rows as raw
 from dispatch.raw.kept import Kept
+from dlr.changed import messages_of
 from dlr.codes import NONE_NAMED, CodesOfConnectors
 from dlr.connector_groups import ALONE, ConnectorGroups
 from dlr.in_doubt import answered_late
@@ -44,6 +45,7 @@ from dlr.ledger import (
 from dlr.receipt_rows import ReceiptRow
 from dlr.receipt_targets import is_open
 from dlr.receipt_times import plausible
+from dlr.rollups.naming import late, name_changed
 from dlr.status import Status, outranks
 from dlr.webhooks.changes import ChangeLog, tell_messages
 from dlr.whole_message import spread
@@ -196,6 +198,7 @@ class Recorder:
             if self._changes is not None:
                 told = await self._changes.put(connection, new, applied)
             suppressed = await self.follow_up(connection, applied, new)
+            await name_changed(connection, late(_changed(gathered, applied), self._ids.next()))
             await events.append(connection, gathered.events)
             if self._vault is not None:
                 await raw.keep(
@@ -318,6 +321,12 @@ class Recorder:
                 counters.receipts_unchanged += 1
             elif receipt.row.status > Status.SENT:
                 add(counters.final, receipt.row.connector, receipt.row.status, 1 + receipt.others)
+
+
+def _changed(gathered: _Gathered, applied: Sequence[AppliedReceipt]) -> set[int]:
+    changed = {row.message_id for row in (*gathered.rows, *gathered.late)}
+    changed.update(gathered.done_ids, messages_of(applied))
+    return changed.union(message for message, _, _ in gathered.spread)
 
 
 def _retry_delay(error: BaseException, attempt: int) -> float | None:

@@ -20,11 +20,11 @@ from dispatch.answers.receipt_reading import ReceiptReader
 from dispatch.raw import rows
 from dispatch.raw.reading import pdu_of
 from dispatch.raw.unclear import Unclear
+from dlr.changed import receipts_changed
 from dlr.codes import CodesOfConnectors
 from dlr.connector_groups import ConnectorGroups
 from dlr.ledger import AppliedReceipt, apply_receipts, take_unmatched
 from dlr.receipt_rows import ReceiptRow
-from dlr.webhooks.changes import tell_receipts
 from storage.crypto import NumberVault
 from storage.ids import IdSource, time_of
 from storage.pool import Connection
@@ -121,7 +121,7 @@ class Rereading:
             }
             if not wrong:
                 await savepoint.commit()
-                await tell_receipts(connection, applied, self._ids)
+                await receipts_changed(connection, applied, self._ids)
                 break
             await savepoint.rollback()
             later |= wrong

@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from dispatch.outbox.without_wire import row_without_wire
+from dlr.changed import rows_changed
 from dlr.ledger import insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status, stopped
-from dlr.webhooks.changes import tell_rows
 from storage import sql
 from storage.ids import IdSource
 from storage.pool import Connection
@@ -55,7 +55,7 @@ async def expire_waiting(connection: Connection, now: datetime, ids: IdSource) -
                 for row in rows
             ]
             await insert_submissions(connection, ended_rows)
-            await tell_rows(connection, ended_rows, ids)
+            await rows_changed(connection, ended_rows, ids)
         ended += len(rows)
         if len(rows) < ROWS_MAX:
             break

@@ -15,11 +15,11 @@ import msgspec
 import structlog
 
 from dispatch.answers.doubt import Doubt, OutcomePolicy
+from dlr.changed import rows_changed
 from dlr.in_doubt import GIVEN_UP
 from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status
-from dlr.webhooks.changes import tell_rows
 from storage import events, sql
 from storage.codecs import array_text
 from storage.events import Event
@@ -113,7 +113,7 @@ async def _settle_doubt(
             if decided[result.message_id] is Doubt.FAIL:
                 fail(result)
         await insert_submissions(connection, results)
-        await tell_rows(connection, results, ids)
+        await rows_changed(connection, results, ids)
         await connection.execute(_SQL["results_close"], array_text(row["id"] for row in ended), [])
     await events.append(
         connection,

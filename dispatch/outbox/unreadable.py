@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from dispatch.outbox.without_wire import row_without_wire
+from dlr.changed import rows_changed
 from dlr.ledger import insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status, stopped
-from dlr.webhooks.changes import tell_rows
 from storage import sql
 from storage.ids import IdSource
 from storage.pool import Connection
@@ -45,7 +45,7 @@ async def fail_unreadable(
         for row in rows
     ]
     await insert_submissions(connection, failed)
-    await tell_rows(connection, failed, ids)
+    await rows_changed(connection, failed, ids)
     if rows:
         _log.error("number_unreadable", messages=len(rows), remedy="restore them from a backup")
     return [row["id"] for row in rows]

@@ -15,10 +15,10 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from dispatch.outbox.without_wire import row_without_wire
+from dlr.changed import rows_changed
 from dlr.ledger import insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status
-from dlr.webhooks.changes import tell_rows
 from recipients.scopes import WHOLE
 from storage import sql
 from storage.ids import IdSource, id_at
@@ -85,7 +85,7 @@ class Withdrawal:
             for row in gone
         ]
         await insert_submissions(connection, ended)
-        await tell_rows(connection, ended, self._ids)
+        await rows_changed(connection, ended, self._ids)
         self.withdrawn += len(gone)
 
 

@@ -252,6 +252,22 @@ ALERTS = (
         "{{ $value | humanize }} marketing messages went out after their recipient's opt-out.",
     ),
     Alert(
+        "SmsRollupsLate",
+        "max(sms_rollup_lag_seconds) > 900",
+        "10m",
+        WARNING,
+        "Reports do not count what was accepted lately",
+        "What is counted next was accepted {{ $value | humanizeDuration }} ago.",
+    ),
+    Alert(
+        "SmsRollupsWrong",
+        'sum(increase(sms_rollup_mended_total{cause="large"}[1d])) > 0',
+        "0m",
+        WARNING,
+        "A day's figures were wrong by more than one in a thousand",
+        "{{ $value | humanize }} messages were counted wrongly, and are mended.",
+    ),
+    Alert(
         "SmsAcceptSurge",
         f"{_OTP} > 3 * avg_over_time({_OTP}[1d:5m] offset 1h) and {_OTP} > 1",
         "10m",

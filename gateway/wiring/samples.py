@@ -20,6 +20,7 @@ from dlr.anomalies.detectors import DETECTORS
 from dlr.status import Status
 from dlr.webhooks.endpoint_state import State
 from gateway.vitals import free_bytes
+from gateway.wiring import rollups
 from recipients.replies import ReplyClass
 from smpp.client import BindState
 from smpp.vocabulary import status_name
@@ -58,6 +59,7 @@ def snapshot(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
     yield Sample("sms_numbers_unreadable_total", rooms.vault.unreadable)
     yield from _inbound(rooms)
     yield from _webhooks(rooms)
+    yield from rollups.samples(rooms)
     yield from _links(rooms)
 
 

@@ -19,6 +19,7 @@ from dispatch.decisions import add_decision
 from dispatch.holds import FREED_BY_HAND
 from dispatch.message import ReadyMessage
 from dlr.ledger import insert_submissions
+from dlr.rollups.naming import late, name_new
 from dlr.status import Status
 from dlr.webhooks.changes import tell_rows
 from messages.accept import batches, client_refs, plain_flush
@@ -242,7 +243,7 @@ class MessageAccepter:
 
     async def _at_once(self, dedicated: Dedicated, items: Sequence[Accepting]) -> bool:
         """Whether one statement has stored them all. False: nothing is stored, go the long way."""
-        if not plain_flush.suits(items, self.checks):
+        if not plain_flush.suits(items, self.checks) or self._late(items):
             return False
         for item in items:  # of a flush that was refused and is repeated item by item
             item.ended = item.repeat_of = None
@@ -335,6 +336,7 @@ class MessageAccepter:
     async def _store(self, connection: Connection, items: Sequence[Accepting]) -> None:
         await batches.register(connection, items)
         await self._store_messages(connection, items)
+        await name_new(connection, self._late(items))
         outbox = [outbox_row(item) for item in items if item.ended is None]
         if outbox:
             await connection.copy_records_to_table("outbox", records=outbox, columns=OUTBOX_COLUMNS)
@@ -347,6 +349,10 @@ class MessageAccepter:
             ended = [ended_row(item, self._ids) for item in items if item.ended is not None]
             await insert_submissions(connection, ended)
             await tell_rows(connection, ended, self._ids)
+
+    def _late(self, items: Sequence[Accepting]) -> list[int]:
+        """Those that reports may have passed already, if their transaction began now."""
+        return late((item.id for item in items), self._ids.next())
 
     async def _store_messages(self, connection: Connection, items: Sequence[Accepting]) -> None:
         if all(item.prepared.callback is None for item in items):

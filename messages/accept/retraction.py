@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 
 from dlr.ledger import retract_unsent
+from dlr.rollups.naming import name_changed
 from storage import sql
 from storage.doubtful import end_session
 from storage.faults import UNAVAILABLE
@@ -47,5 +48,6 @@ async def retract(connection: Connection, message_ids: list[int]) -> None:
     """Delete these messages. None of them was handed to the sending side."""
     await connection.execute(_SQL["retract_outbox"], message_ids)
     await retract_unsent(connection, message_ids)
-    await connection.execute(_SQL["retract_message"], message_ids)
+    gone = await connection.fetch(_SQL["retract_message"], message_ids)
+    await name_changed(connection, (row["id"] for row in gone))
     await connection.execute(_SQL["client_refs_retract"], message_ids)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dispatch.outbox.without_wire import row_without_wire
+from dlr.changed import rows_changed
 from dlr.ledger import insert_submissions
 from dlr.status import Status
-from dlr.webhooks.changes import tell_rows
 from storage import sql
 from storage.group_commit import GroupCommit
 from storage.ids import IdSource
@@ -63,7 +63,7 @@ class MessageCanceler:
                 await connection.execute(_SQL["remember_canceled"], *zip(*held, strict=True))
             canceled = [row_without_wire(row, self._ids, Status.CANCELED) for row in rows]
             await insert_submissions(connection, canceled)
-            await tell_rows(connection, canceled, self._ids)
+            await rows_changed(connection, canceled, self._ids)
         gone = {row["id"] for row in rows}
         self.canceled += len(gone)
         return [message in gone for message, _ in wanted]

@@ -15,8 +15,9 @@ import asyncpg
 import msgspec
 
 from dlr import in_doubt
+from dlr.changed import messages_changed
+from dlr.rollups.naming import name_changed
 from dlr.status import Status
-from dlr.webhooks.changes import tell_messages
 from messages.reading.statuses import standings
 from storage import audit, events, sql
 from storage.audit import AuditEntry
@@ -105,9 +106,10 @@ class Resolver:
         if action == "drop":
             await in_doubt.drop(connection, ids)
             dropped = [(row["id"], row["account"]) for row, _ in rows]
-            await tell_messages(connection, dropped, self._ids)
+            await messages_changed(connection, dropped, self._ids)
             return
         await in_doubt.mark_resent(connection, ids)
+        await name_changed(connection, ids)
         await connection.executemany(
             _SQL["outbox_again"],
             [

@@ -14,9 +14,9 @@ import asyncpg
 
 from dispatch.outbox.without_wire import row_without_wire
 from dispatch.queue.batch_pace import BatchPace, LiveBatch
+from dlr.changed import rows_changed
 from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.status import Status, stopped
-from dlr.webhooks.changes import tell_rows
 from messages.batch_states import BatchState
 from ratelimit.spec import parse_rate
 from storage import sql
@@ -147,7 +147,7 @@ class BatchWatch:
             )
             ended = [self._ended(row) for row in rows]
             await insert_submissions(connection, ended)
-            await tell_rows(connection, ended, self._ids)
+            await rows_changed(connection, ended, self._ids)
         return len(rows)
 
     def _ended(self, outbox: asyncpg.Record) -> SubmissionRow:

@@ -6,7 +6,7 @@ SELECT count(*) FROM message WHERE id = ANY($1::bigint[]);
 DELETE FROM outbox WHERE id = ANY($1::bigint[]);
 
 -- name: retract_message
-DELETE FROM message WHERE id = ANY($1::bigint[]);
+DELETE FROM message WHERE id = ANY($1::bigint[]) RETURNING id;
 
 -- name: batch_register
 -- Of a batch that is spread over several flushes and lanes the first one writes it.

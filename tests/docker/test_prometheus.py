@@ -185,6 +185,12 @@ BROKEN: dict[str, tuple[list[dict[str, str]], str, dict[str, str]]] = {
         {},
     ),
     "SmsOptOutViolated": ([series("sms_optout_violations_total", "0x5 1x40")], "7m", {}),
+    "SmsRollupsLate": ([series("sms_rollup_lag_seconds", "1000x60")], "20m", {}),
+    "SmsRollupsWrong": (
+        [series("sms_rollup_mended_total", "0x5 7x40", 'cause="large"')],
+        "7m",
+        {},
+    ),
     "SmsAcceptSurge": (
         [series("sms_messages_accepted_total", "0+100x600 60000+1200x60", 'category="otp"')],
         "625m",

@@ -10,7 +10,7 @@ from tests.tidy.source import PACKAGES, sources
 # What changes rows of `submission`; each of these is called inside a transaction.
 CHANGES = frozenset({"insert_submissions", "apply_receipts", "give_up", "answered_late", "drop"})
 CONCERNED = ("dlr.ledger", "dlr import in_doubt", "def give_up")
-TELLS = frozenset({"tell_rows", "tell_receipts", "tell_messages", "put"})
+TELLS = frozenset({"tell_rows", "rows_changed", "receipts_changed", "messages_changed", "put"})
 # Whose callers tell: these make no transaction of their own.
 TOLD_BY_CALLERS = {
     PurePosixPath("dlr/in_doubt.py"): "answered_late, drop",

@@ -66,6 +66,7 @@ async def test_a_message_is_durable_when_its_answer_comes(world: World) -> None:
         "data_coding": 8, "parts": 2, "sender": "SHOP", "to_idx": VAULT.index(item.to),
         "text": "m1", "client_ref": "r-1", "batch_id": 99, "campaign_id": "c", "variant": "b",
         "tags": ["x", "y"], "expires_at": instant, "priority": 5, "options": None, "callback": None,
+        "text_days": None, "country": 0, "operator": 0,
     }  # fmt: skip
     waiting = (await world.outbox())[verdict.id]
     assert (waiting["owner"], waiting["parts"], waiting["attempt"]) == (world.term, 2, 0)

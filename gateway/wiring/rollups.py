@@ -1,0 +1,47 @@
+"""The rollups of this process: what they are given, and their counters for /metrics.
+
+Owns that wiring alone. Must not start anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from dlr.rollups.service import Rollups
+from web.samples import Sample
+
+if TYPE_CHECKING:
+    from gateway.rooms import Rooms
+
+
+def build(rooms: Rooms) -> None:
+    """Called when the sending side stands. Sets rollups."""
+    commits = rooms.dispatcher.recorder.commits
+    rooms.rollups = Rollups(
+        rooms.database.dedicated("rollups"),
+        rests=lambda: commits.waiting * 2 >= commits.items_waiting_max,
+        wall_ms=rooms.clock.wall_ms,
+        monotonic=lambda: rooms.clock.monotonic_ns() / 1e9,
+        ended=rooms.task_ended,
+    )
+
+
+def samples(rooms: Rooms) -> Iterator[Sample]:
+    """What was counted, and what could not be."""
+    merger, recounter = rooms.rollups.merger, rooms.rollups.recounter
+    for kind, count in (
+        ("first", merger.messages_counted),
+        ("again", merger.messages_changed),
+        ("in_doubt", merger.messages_dirty),
+    ):
+        yield Sample("sms_rollup_messages_total", count, (kind,))
+    for of in ("cells", "codes", "tags"):
+        yield Sample("sms_rollup_others_total", merger.others[of], (of,))
+    yield Sample("sms_rollup_merge_seconds_total", merger.seconds)
+    yield Sample("sms_rollup_changes_waiting", merger.changes_waiting)
+    if merger.lag_seconds is not None:
+        yield Sample("sms_rollup_lag_seconds", merger.lag_seconds)
+    yield Sample("sms_rollup_recounts_total", recounter.days)
+    for cause in ("doubt", "small", "large"):
+        yield Sample("sms_rollup_mended_total", recounter.mended[cause], (cause,))
