@@ -27,6 +27,7 @@ from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.wire import receipt_manners
 from gateway.wiring import breakers, connectors, sending
 from gateway.wiring.accounts import account_policies, request_rates, validity_seconds
+from gateway.wiring.desks import partner_keys
 from gateway.wiring.inbound import (
     complaint_ends,
     opt_out_pages,
@@ -41,6 +42,7 @@ from messages.accept.pacing import PacingRates
 from messages.models import AccountPolicy
 from messages.rules.rules import Rules
 from ratelimit.spec import RateSpec
+from recipients.partner_hash import PartnerKey
 from recipients.scopes import OptOutScopes
 from storage.names import Registry
 
@@ -57,6 +59,7 @@ SECTIONS = frozenset(
         "quiet_hours",
         "retention",
         "breakers",
+        "partners",
     }
 )
 KEYS: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -96,6 +99,7 @@ class Following(msgspec.Struct):
     groups: ConnectorGroups
     codes: CodesOfConnectors
     manners: Mapping[str, ReceiptManners]
+    partners: Mapping[str, PartnerKey]
 
 
 def effective(
@@ -139,6 +143,7 @@ def prepare(rooms: Rooms, config: Config, names: Registry) -> Following:
         groups=connectors.groups_of(config.connectors, names.connectors),
         codes=connectors.codes_of((*config.connectors, rooms.sandbox.settings), names.connectors),
         manners={each.name: receipt_manners(each, each.name) for each in config.connectors},
+        partners=partner_keys(config),
     )
 
 
@@ -150,6 +155,7 @@ def follow(rooms: Rooms, following: Following) -> frozenset[Faster]:
     for dispatch in rooms.dispatcher.connectors.values():
         dispatch.outcomes.policy = rooms.policy
     rooms.routes.replace(routes_of(config.routes), rooms.registry.connectors)
+    rooms.exports.partners = following.partners
     rooms.accounts.clear()
     rooms.accounts.update(following.accounts)
     faster = rooms.pacing.configure(following.rates, rooms.ids.next())

@@ -42,6 +42,8 @@ from messages.models import AccountPolicy
 from messages.rules.rules import Rules
 from recipients.complaint_desk import ComplaintDesk
 from recipients.consent_desk import ConsentDesk
+from recipients.files.exporting import ExportDesk
+from recipients.files.importing import ImportDesk
 from recipients.suppression_desk import SuppressionDesk
 from shortlinks.service import LinkService
 from storage.crypto import NumberVault
@@ -93,6 +95,8 @@ class Rooms:
     inbound: InboundService = field(init=False)
     opt_out_pages: PageOptOuts = field(init=False)
     suppressions: SuppressionDesk = field(init=False)
+    imports: ImportDesk = field(init=False)
+    exports: ExportDesk = field(init=False)
     consents: ConsentDesk = field(init=False)
     complaints: ComplaintDesk = field(init=False)
     reveals: AuditedReveals = field(init=False)

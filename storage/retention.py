@@ -54,6 +54,7 @@ class KeptDays(msgspec.Struct, frozen=True, kw_only=True):
     suppressions: int
     complaints: int
     evidence: int
+    imports: int
 
     def filled(self, *, as_before: bool) -> KeptDays:
         """With a number for each. `as_before`: an earlier release has made the database."""

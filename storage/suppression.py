@@ -22,6 +22,7 @@ EVERY_ACCOUNT = 0
 EVERY_CATEGORY = -1
 HYGIENE = "receipt"  # the source of entries that evidence about the number made, and may end
 Key = tuple[bytes, int, int]  # to_idx, account, category
+FIRST: Key = (b"", -(1 << 15), -(1 << 15))  # before every key
 # Whether an entry of these senders of an account (None: all) forbids a message from this one.
 Covers = Callable[[int, Sequence[str] | None, str], bool]
 _BETWEEN = "\n"  # senders, where an array of arrays is none
@@ -294,23 +295,51 @@ async def move(
     Where several come together one is left, as merged() makes it.
     """
     goals = {(to_idx, *key[1:]) for key, (to_idx, _) in moves.items()}
-    # In the order of add(), and locked until the transaction ends.
-    locked = sorted({*moves, *goals})
-    rows = await connection.fetch(_SQL["suppression_lock"], *zip(*locked, strict=True))
     together: dict[Key, list[Suppression]] = {}
-    for row in rows:
-        entry = Suppression(**dict(row))
+    for entry in await locked(connection, {*moves, *goals}):
         if entry.key in moves:
             to_idx, to_enc = moves[entry.key]
             entry = msgspec.structs.replace(entry, to_idx=to_idx, to_enc=to_enc)
         together.setdefault(entry.key, []).append(entry)
     left = [merged(together[key], now) for key in sorted(together)]
-    await connection.execute(_SQL["suppression_delete"], *zip(*locked, strict=True))
+    await replace(connection, {*moves, *goals}, left)
+
+
+async def locked(connection: Connection, keys: Collection[Key]) -> list[Suppression]:
+    """Those of these entries that are there, locked until the transaction ends."""
+    if not keys:
+        return []
+    # In the order of add_new().
+    rows = await connection.fetch(_SQL["suppression_lock"], *zip(*sorted(keys), strict=True))
+    return [Suppression(**dict(row)) for row in rows]
+
+
+async def replace(
+    connection: Connection, keys: Collection[Key], entries: Sequence[Suppression]
+) -> None:
+    """Put whole entries in the place of those with these keys, which locked() holds."""
+    if not keys:
+        return
+    await connection.execute(_SQL["suppression_delete"], *zip(*sorted(keys), strict=True))
     columns = [
-        _joined(left) if name == "senders" else [getattr(entry, name) for entry in left]
+        _joined(entries) if name == "senders" else [getattr(entry, name) for entry in entries]
         for name in _COLUMNS
     ]
     await connection.execute(_SQL["suppression_put"], *columns)
+
+
+async def exported(
+    connection: Connection, accounts: Sequence[int], after: Key, limit: int
+) -> list[Suppression]:
+    """The entries in force of these accounts behind a key, in the order of the keys."""
+    rows = await connection.fetch(_SQL["suppression_export"], accounts, *after, limit)
+    return [Suppression(**dict(row)) for row in rows]
+
+
+async def count(connection: Connection, accounts: Sequence[int]) -> int:
+    """How many entries in force these accounts have."""
+    counted: int = await connection.fetchval(_SQL["suppression_count"], accounts)
+    return counted
 
 
 def merged(entries: Sequence[Suppression], now: datetime) -> Suppression:

@@ -72,6 +72,8 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "submission": Policy(_DAYS, "messages_days"),
         "submit_intent": Policy(_WORK, "a batch on its way to a carrier"),
         "suppression": Policy(_ROWS, "suppressions_days"),
+        "suppression_import": Policy(_ROWS, "imports_days"),
+        "suppression_import_step": Policy(_ROWS, "imports_days"),
         "unmatched_receipt": Policy(_WORK, "4 days in which its submit may be found"),
         "webhook_attempt": Policy(_DAYS, "webhooks_days"),
         "webhook_callback_secret": Policy(_FEW, "an account that may name callbacks"),

@@ -22,6 +22,8 @@ from web.api.proofs import ProofsApi
 from web.api.raw_deliveries import RawApi
 from web.api.reports import ReportsApi
 from web.api.single_posts import SinglePosts
+from web.api.suppression_exports import SuppressionExportsApi
+from web.api.suppression_imports import SuppressionImportsApi
 from web.api.suppressions import SuppressionsApi
 from web.api.webhook_callbacks import WebhookCallbacksApi
 from web.api.webhook_deliveries import WebhookDeliveriesApi
@@ -74,6 +76,8 @@ def create_app(services: Services, settings: ServerSettings) -> web.Application:
     recipients = [
         *InboundApi(services, access).routes(),
         *SuppressionsApi(services, access, bodies).routes(),
+        *SuppressionImportsApi(services, access).routes(),
+        *SuppressionExportsApi(services, access).routes(),
         *NumbersApi(services, access).routes(),
         *ConsentsApi(services, access, bodies).routes(),
         *ComplaintsApi(services, access, bodies).routes(),

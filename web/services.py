@@ -43,6 +43,7 @@ from web.edge.keys import KeyStore
 from web.edge.request_limits import RequestLimits
 from web.edge.reveal_log import RevealLog
 from web.samples import Snapshot
+from web.suppression_services import SuppressionExports, SuppressionImports
 from web.webhook_services import WebhookEndpoints
 
 
@@ -371,6 +372,8 @@ class Services:
     messages: MessageReader
     inbound: InboundReader
     suppressions: SuppressionList
+    imports: SuppressionImports
+    exports: SuppressionExports
     numbers: NumberReader
     consents: ConsentLedger
     complaints: ComplaintBook

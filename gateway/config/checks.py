@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from gateway.config.account_settings import AccountSettings, of_brand, reply_words
 from gateway.config.connector_settings import ConnectorSettings
+from gateway.config.partner_settings import PartnerSettings
 from gateway.config.policy_settings import NO_CAPS
 from gateway.config.retention_settings import KEPT_DAYS_MIN
 from gateway.config.route_settings import MatchSettings, RouteSettings
@@ -20,6 +21,7 @@ from gateway.config.wire import wire_faults, wire_profile
 from messages.accept.senders import sender_fault
 from recipients.numbers.origins import NumberOrigins
 from recipients.numbers.rules import COUNTRIES
+from recipients.partner_hash import KEY_BYTES_MAX, KEY_BYTES_MIN, PartnerKey
 from recipients.scopes import brands_of
 from shortlinks.addresses import parse_networks
 from smpp.bind_pool import BIND_PAIR, RECEIVER
@@ -54,7 +56,18 @@ def _rules(config: Config) -> Iterator[Iterator[str]]:
     for index, route in enumerate(config.routes):
         yield _check_route(route, f"routes[{index}]", connectors, accounts)
         yield _check_no_receiver(route, f"routes[{index}]", receivers)
+    yield _check_unique("partners", [partner.name for partner in config.partners])
+    for index, partner in enumerate(config.partners):
+        yield _check_partner(partner, f"partners[{index}]")
     yield _check_sections(config)
+
+
+def _check_partner(partner: PartnerSettings, path: str) -> Iterator[str]:
+    where = f"{path}.key" if partner.key_file is None else f"{path}.key_file"
+    try:
+        PartnerKey(bytes.fromhex(partner.key))
+    except ValueError:
+        yield f"{where}: expected {KEY_BYTES_MIN} to {KEY_BYTES_MAX} octets in hexadecimal"
 
 
 def _check_wire(connector: ConnectorSettings, path: str) -> Iterator[str]:

@@ -20,6 +20,7 @@ from gateway.config.account_settings import AccountSettings
 from gateway.config.checks import check_whole
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.environment import Document, overlay, read_secret
+from gateway.config.partner_settings import PartnerSettings
 from gateway.config.remainder import Unusable, remainder
 from gateway.config.route_settings import RouteSettings
 from gateway.config.settings import Config, DatabaseSettings
@@ -70,6 +71,10 @@ def _whole(document: object) -> Config:
             for index, connector in enumerate(config.connectors)
         ),
         accounts=config.accounts or (AccountSettings(name="default"),),
+        partners=tuple(
+            _with_partner_key(partner, f"partners[{index}]", faults)
+            for index, partner in enumerate(config.partners)
+        ),
         routes=config.routes or _every_connector(config.connectors),
     )
     try:
@@ -90,6 +95,7 @@ def redacted(config: Config) -> dict[str, object]:
                 msgspec.structs.replace(each, password=_HIDDEN if each.password else "")
                 for each in config.connectors
             ),
+            partners=tuple(msgspec.structs.replace(each, key=_HIDDEN) for each in config.partners),
         ),
         enc_hook=str,
     )
@@ -131,17 +137,26 @@ def _with_database_password(database: DatabaseSettings, faults: list[str]) -> Da
     return msgspec.structs.replace(database, url=url, password="")
 
 
+def _with_partner_key(partner: PartnerSettings, path: str, faults: list[str]) -> PartnerSettings:
+    key = _secret("key", partner.key, partner.key_file, path, faults)
+    return msgspec.structs.replace(partner, key=key)
+
+
 def _password(given: str, file: str | None, path: str, faults: list[str]) -> str:
-    """The password from one of two places, not from both."""
+    return _secret("password", given, file, path, faults)
+
+
+def _secret(name: str, given: str, file: str | None, path: str, faults: list[str]) -> str:
+    """The secret from one of two places, not from both."""
     if file is None:
         return given
     if given:
-        faults.append(f"{path}: password and password_file are both set; keep one")
+        faults.append(f"{path}: {name} and {name}_file are both set; keep one")
         return given
     try:
         return read_secret(file)
     except ConfigError as error:
-        faults.append(f"{path}.password_file: {error}")
+        faults.append(f"{path}.{name}_file: {error}")
         return given
 
 

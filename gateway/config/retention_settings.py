@@ -69,3 +69,11 @@ class RetentionSettings(Settings, frozen=True, kw_only=True):
     complaints_days: Annotated[
         int, Meta(ge=0, le=_DAYS_MAX, description="Complaints about messages.")
     ] = 1_826
+    imports_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=_DAYS_MAX,
+            description="Verdicts of imports of suppressions. What was added stays.",
+        ),
+    ] = 90

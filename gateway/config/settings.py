@@ -17,6 +17,7 @@ from gateway.config.base import Settings
 from gateway.config.breaker_settings import BreakerSettings
 from gateway.config.category_settings import DoubtSettings, ValiditySettings
 from gateway.config.connector_settings import ConnectorSettings
+from gateway.config.partner_settings import PartnerSettings
 from gateway.config.policy_settings import QuietHoursSettings
 from gateway.config.retention_settings import RetentionSettings
 from gateway.config.route_settings import RouteSettings
@@ -246,3 +247,4 @@ class Config(Settings, frozen=True, kw_only=True):
     connectors: tuple[ConnectorSettings, ...] = ()
     routes: tuple[RouteSettings, ...] = ()
     accounts: tuple[AccountSettings, ...] = ()
+    partners: tuple[PartnerSettings, ...] = ()

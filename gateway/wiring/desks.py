@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING
 from gateway.wiring.inbound import complaint_ends
 from recipients.complaint_desk import ComplaintDesk
 from recipients.consent_desk import ConsentDesk
+from recipients.files.exporting import ExportDesk
+from recipients.files.importing import ImportDesk
+from recipients.partner_hash import PartnerKey
 from recipients.suppression_desk import SuppressionDesk
 from web.edge.reveal_log import AuditedReveals
 
 if TYPE_CHECKING:
+    from gateway.config import Config
     from gateway.rooms import Rooms
 
 
@@ -39,4 +43,26 @@ def build(rooms: Rooms) -> None:
         ends=complaint_ends(rooms.config, rooms.registry),
         wall_ms=rooms.clock.wall_ms,
     )
+    rooms.imports = ImportDesk(
+        database.read,
+        database.dedicated("imports"),
+        term=rooms.term.term,
+        vault=rooms.vault,
+        ids=rooms.ids,
+        stopped=rooms.inbound.stopped,
+        wall_ms=rooms.clock.wall_ms,
+    )
+    rooms.exports = ExportDesk(
+        database.read,
+        database.dedicated("exports"),
+        open_connection=database.open_connection,
+        partners=partner_keys(rooms.config),
+        vault=rooms.vault,
+        ids=rooms.ids,
+    )
     rooms.reveals = AuditedReveals(database.dedicated("reveals"), rooms.ids, rooms.vault.index)
+
+
+def partner_keys(config: Config) -> dict[str, PartnerKey]:
+    """The keys that are shared with partners, by name."""
+    return {each.name: PartnerKey(bytes.fromhex(each.key)) for each in config.partners}

@@ -95,6 +95,7 @@ def kept_days(settings: RetentionSettings) -> KeptDays:
         suppressions=settings.suppressions_days,
         complaints=settings.complaints_days,
         evidence=settings.evidence_days,
+        imports=settings.imports_days,
     )
 
 
@@ -108,5 +109,12 @@ def forgets() -> tuple[Forgets, ...]:
         Forgets("webhook_endpoint", "webhooks", sql.load("dlr")["endpoints_purge"]),
         Forgets("suppression", "suppressions", sql.load("storage")["suppressions_purge"]),
         Forgets("anomaly", "messages", sql.load("dlr")["anomaly_forget"], by_id=True),
+        *(
+            Forgets(table, "imports", sql.load("recipients")[purge], by_id=True)
+            for table, purge in (
+                ("suppression_import_step", "import_steps_purge"),
+                ("suppression_import", "imports_purge"),
+            )
+        ),
         Forgets("complaint", "complaints", sql.load("recipients")["complaints_purge"], by_id=True),
     )

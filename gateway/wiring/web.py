@@ -113,6 +113,8 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         messages=Messages(read, registry, rooms.vault),
         inbound=InboundMessages(read, registry, rooms.vault),
         suppressions=rooms.suppressions,
+        imports=rooms.imports,
+        exports=rooms.exports,
         numbers=NumberDesk(read, rooms.vault, rooms.clock.wall_ms),
         consents=rooms.consents,
         complaints=rooms.complaints,

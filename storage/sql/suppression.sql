@@ -197,3 +197,24 @@ WHERE (to_idx, account, category) IN (
     LIMIT $2
     FOR UPDATE SKIP LOCKED
 );
+
+-- name: suppression_export
+-- The entries in force of these accounts behind a key, in the order of the keys. The evidence knows the number where the
+-- entry does not. LATERAL as in suppression_page.
+SELECT s.to_idx, s.account, s.category, s.reason, s.source, s.message_id, s.detail, s.created_at, s.expires_at,
+       coalesce(s.to_enc, m.to_enc) AS to_enc, s.senders
+FROM (
+    SELECT to_idx, account, category, reason, source, message_id, detail, created_at, expires_at, to_enc, senders
+    FROM suppression
+    WHERE account = ANY($1::smallint[]) AND (to_idx, account, category) > ($2::bytea, $3::smallint, $4::smallint)
+      AND (expires_at IS NULL OR expires_at > now())
+    ORDER BY to_idx, account, category
+    LIMIT $5
+) AS s
+LEFT JOIN LATERAL (
+    SELECT to_enc FROM message WHERE id = s.message_id AND s.source = 'receipt' AND s.to_enc IS NULL LIMIT 1
+) AS m ON true
+ORDER BY s.to_idx, s.account, s.category;
+
+-- name: suppression_count
+SELECT count(*) FROM suppression WHERE account = ANY($1::smallint[]) AND (expires_at IS NULL OR expires_at > now());

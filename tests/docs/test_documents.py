@@ -37,7 +37,9 @@ NOT_RUN = {
 }
 BEFORE_ANY_MESSAGE = 6  # the commands of the README up to a gateway that is ready
 # Nothing is in doubt on a fresh gateway, and no webhook was sent.
-STATUS_OF_EXAMPLES = {"/v1/messages/$MESSAGE/resolve": 409, "/redeliver": 404}
+STATUS_OF_EXAMPLES = {
+    "/v1/messages/$MESSAGE/resolve": 409, "/redeliver": 404, "/v1/suppressions/compare": 422,
+}  # fmt: skip
 INLINE = re.compile(r"`((?:smsgate|make) [^`]*)`")
 DATE = re.compile(r"\b20\d\d-\d\d-\d\d\b")
 

@@ -91,6 +91,15 @@ async def _row(connection: Connection, table: str, at: datetime, number: int) ->
             "id": made, "detector": "drop", "scope": "connector", "subject": "a", "began_at": at,
             "finding": {},
         },
+        "suppression_import": {
+            "id": made, "account": 1, "actor": "key 1", "wanted": b"", "format": "csv",
+            "dry_run": False, "state": "done", "term": 1, "run": 1, "rows_read": 0, "added": 0,
+            "existing": 0, "refused": 0, "refused_by": {}, "ignored": [], "digest": b"",
+            "touched_at": at,
+        },
+        "suppression_import_step": {
+            "import_id": made, "first_row": 0, "refused": b"", "taken": b"",
+        },
         "complaint": {
             "id": made, "account": 1, "reference": str(number), "fingerprint": b"", "to_idx": b"",
             "to_enc": b"", "source": "app", "at": at,

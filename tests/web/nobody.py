@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -16,9 +17,12 @@ from dlr.webhooks.owner_wishes import Actor, EndpointWish
 from dlr.webhooks.signature import new_key
 from recipients.complaint_desk import ComplaintFilter, ComplaintView, ComplaintWord
 from recipients.consent_desk import ConsentView, ConsentWord
+from recipients.files.imports import ImportView
 from recipients.number_view import NumberView
+from recipients.partner_hash import PartnerKey
 from recipients.proof import Proof
 from recipients.suppression_desk import Suppress, SuppressionFilter, SuppressionView
+from web.suppression_services import ImportRun
 
 
 class Nobody:
@@ -56,6 +60,66 @@ class Nobody:
             suppressions=(),
             last_opted_out_at=None,
         )
+
+
+class NoFiles:
+    """Implements SuppressionImports and SuppressionExports: an empty list, and no import."""
+
+    partners: Mapping[str, PartnerKey] = MappingProxyType({})
+
+    async def begin(self, *_asked: Any, **_how: Any) -> ImportRun:
+        return NoImport()
+
+    async def view(self, account: int, import_id: int) -> ImportView | None:
+        if import_id != NoImport.id:
+            return None
+        now = datetime(2026, 7, 1, tzinfo=UTC)
+        return ImportView(
+            id=import_id, state="done", detail=None, format="csv", dry_run=False, rows_read=0,
+            added=0, existing=0, refused=0, refused_by={}, ignored=[], created_at=now,
+            touched_at=now, finished_at=now,
+        )  # fmt: skip
+
+    async def listed(self, account: int, **_place: Any) -> list[ImportView]:
+        return []
+
+    async def verdicts(self, import_id: int, *, every: bool) -> AsyncIterator[list[Any]]:
+        for page in ():
+            yield page
+
+    async def note(self, *_told: Any) -> None:
+        return None
+
+    async def count(self, accounts: Sequence[int]) -> int:
+        return 0
+
+    async def entries(self, accounts: Sequence[int]) -> AsyncIterator[list[SuppressionView]]:
+        for page in ():
+            yield page
+
+    async def comparison(self, partner: PartnerKey) -> Any:
+        raise NotImplementedError
+
+
+class NoImport:
+    """Implements ImportRun: forgets what it is given."""
+
+    id = 1
+    rows_done = 0
+    digest_done = bytes(32)
+    done = False
+
+    async def step(self, rows: Sequence[Any], digest: bytes) -> None:
+        return None
+
+    async def finish(self) -> None:
+        return None
+
+    async def interrupt(self, why: str) -> None:
+        return None
+
+    def over(self) -> None:
+        return None
 
 
 class NoComplaints:

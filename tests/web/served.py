@@ -19,7 +19,15 @@ from messages.models import AccountPolicy
 from messages.rules.quiet_hours import TimingRules
 from recipients.numbers.plan import NumberPlan
 from storage.categories import Category
-from tests.web.nobody import Nobody, NoComplaints, NoConsents, NoProof, NothingRaw, NoWebhooks
+from tests.web.nobody import (
+    Nobody,
+    NoComplaints,
+    NoConsents,
+    NoFiles,
+    NoProof,
+    NothingRaw,
+    NoWebhooks,
+)
 from tests.web.rooms.control import Control
 from tests.web.rooms.messages import NOW_MS
 from tests.web.rooms.operators import Operators
@@ -34,9 +42,9 @@ from web.services import Services
 
 ALL_BUT_ADMIN = (
     "messages:send", "messages:read", "reports:read", "inbound:read", "suppressions:read",
-    "suppressions:write", "numbers:read", "consents:read", "consents:write", "numbers:reveal",
-    "complaints:read", "complaints:write", "connectors:read", "webhooks:read",
-    "webhooks:write",
+    "suppressions:write", "suppressions:exchange", "numbers:read", "consents:read",
+    "consents:write", "numbers:reveal", "complaints:read", "complaints:write", "connectors:read",
+    "webhooks:read", "webhooks:write",
 )  # fmt: skip
 
 
@@ -133,6 +141,8 @@ def in_memory(
         messages=memory,
         inbound=Nobody(),
         suppressions=Nobody(),
+        imports=NoFiles(),
+        exports=NoFiles(),
         numbers=Nobody(),
         consents=NoConsents(),
         complaints=NoComplaints(),

@@ -14,6 +14,7 @@ import msgspec
 from web.docs.webhooks import event_types, webhooks
 from web.edge.cursors import PageQuery
 from web.edge.endpoints import JSON, Answer, Endpoint
+from web.edge.file_bodies import CSV, MEDIA, NDJSON
 from web.edge.problems import CONTENT_TYPE, DOCUMENT, KINDS, ProblemBody
 
 OPENAPI = "3.1.0"
@@ -150,12 +151,30 @@ def _operation(
             content["example"] = endpoint.example
         required = not endpoint.request_optional
         operation["requestBody"] = {"required": required, "content": {JSON: content}}
+    if endpoint.file is not None:
+        operation["requestBody"] = _file(endpoint.file, endpoint.file_example)
     answers = {
         str(status): _answer(endpoint, endpoint.answer(status), schemas)
         for status in endpoint.answers
     }
     operation["responses"] = answers | _problems(endpoint, schemas[ProblemBody])
     return operation
+
+
+def _file(row: type[msgspec.Struct], example: str) -> dict[str, object]:
+    """A body of rows. Its media types have no schema for a row, so the fields are told."""
+    fields = msgspec.structs.fields(row)
+    needed = " and ".join(f"`{each.encode_name}`" for each in fields if each.required)
+    others = ", ".join(f"`{each.encode_name}`" for each in fields if not each.required)
+    described = f"Each row has {needed}; it may have {others}." if others else f"{needed} a row."
+    return {
+        "required": True,
+        "description": described,
+        "content": {
+            MEDIA[CSV]: {"schema": _TEXT, "example": example},
+            MEDIA[NDJSON]: {"schema": _TEXT},
+        },
+    }
 
 
 def _parameters(endpoint: Endpoint) -> list[dict[str, object]]:
@@ -204,7 +223,8 @@ def _answer(endpoint: Endpoint, answer: Answer, schemas: Mapping[Any, object]) -
     shown: dict[str, object] = {"description": described, "headers": _headers(headers)}
     if answer.content_type is not None:
         schema = _TEXT if answer.body is None else schemas[answer.body]
-        shown["content"] = {answer.content_type: {"schema": schema}}
+        media = (answer.content_type, *answer.content_types)
+        shown["content"] = {each: {"schema": schema} for each in media}
     return shown
 
 

@@ -23,6 +23,7 @@ Schema = Mapping[str, Any]
 _BACKTICKS = re.compile(r"`([^`]+)`")
 _LINK = re.compile(r"\[([^\]]+)\]\((/[^)\s]*)\)")
 _PROBLEM = "application/problem+json"
+_JSON = "application/json"
 # What the examples need: a key that opens all of them, and a batch of one message that waits.
 _BEFORE = """\
 export SMSGATE=http://127.0.0.1:8080
@@ -37,9 +38,13 @@ export MESSAGE="$(grep -o 'msg_[0-9a-z]*' batch.json)"
 export ENDPOINT="$(curl -s "$SMSGATE/v1/webhook-endpoints" \\
   -H "Authorization: Bearer $SMSGATE_API_KEY" \\
   -H 'Content-Type: application/json' \\
-  -d '{"url": "https://app.example/hooks", "events": ["final"]}' | grep -o 'whe_[0-9a-z]*')\""""
+  -d '{"url": "https://app.example/hooks", "events": ["final"]}' | grep -o 'whe_[0-9a-z]*')"
+export IMPORT="$(curl -s "$SMSGATE/v1/suppressions/import" \\
+  -H "Authorization: Bearer $SMSGATE_API_KEY" \\
+  -H 'Content-Type: text/csv' \\
+  --data-binary $'number\\n+8613900000000\\n' | grep -o 'imp_[0-9a-z]*')\""""
 _MADE = MappingProxyType(  # by what an id begins with
-    {"msg": "$MESSAGE", "bat": "$BATCH", "whe": "$ENDPOINT"}
+    {"msg": "$MESSAGE", "bat": "$BATCH", "whe": "$ENDPOINT", "imp": "$IMPORT"}
 )
 
 
@@ -146,9 +151,13 @@ def _endpoint(
             for each in parameters
         ]
         parts.append(f"<h4>Parameters</h4>{_table(('Name', 'Type', 'Meaning'), rows)}")
-    if body := operation.get("requestBody"):
-        schema = body["content"]["application/json"]["schema"]
+    body = operation.get("requestBody", {"content": {}})
+    if _JSON in body["content"]:
+        schema = body["content"][_JSON]["schema"]
         parts.append(f"<h4>Body: {_kind(schema)}</h4>{_fields(_resolved(schema, schemas))}")
+    elif body["content"]:
+        media = " or ".join(body["content"])
+        parts.append(f"<h4>Body: {escape(media)}</h4><p>{_prose(body['description'])}</p>")
     parts.append(f"<h4>Example</h4><pre>{escape(_curl(method, path, operation))}</pre>")
     parts.append(f"<h4>Answers</h4><dl class=answers>{_answers(operation)}</dl></section>")
     return "".join(parts)
@@ -171,7 +180,7 @@ def _answers(operation: Mapping[str, Any]) -> str:
             meaning = ", ".join(f'<a href="{DOCUMENT}#{code}">{code}</a>' for code in codes)
         else:
             kinds = [
-                _kind(each["schema"]) if kind == "application/json" else escape(kind)
+                _kind(each["schema"]) if kind == _JSON else escape(kind)
                 for kind, each in content.items()
             ]
             meaning = f"{_prose(answer['description'])}. {' '.join(kinds)}"
@@ -198,9 +207,13 @@ def _curl(method: str, path: str, operation: Mapping[str, Any]) -> str:
         lines.append('-H "Authorization: Bearer $SMSGATE_API_KEY"')
     lines += headers
     if body := operation.get("requestBody"):
-        lines.append("-H 'Content-Type: application/json'")
-        example = body["content"]["application/json"].get("example", {})
-        lines.append(f"-d '{json.dumps(example, ensure_ascii=False)}'".replace("\n", " "))
+        [media, *_], [content, *_] = body["content"], body["content"].values()
+        lines.append(f"-H 'Content-Type: {media}'")
+        example = content.get("example", {})
+        if media == _JSON:
+            lines.append(f"-d '{json.dumps(example, ensure_ascii=False)}'".replace("\n", " "))
+        else:
+            lines.append(f"--data-binary $'{example}'".replace("\n", "\\n"))
     return " \\\n  ".join(lines)
 
 

@@ -46,7 +46,7 @@ class BodyReader:
         content_type = request.headers.get("Content-Type")
         if content_type != JSON and request.content_type != JSON:
             raise ProblemError("not_json", f"the body is sent as {request.content_type}")
-        packed = "Content-Encoding" in request.headers and _is_packed(request)
+        packed = "Content-Encoding" in request.headers and is_packed(request)
         length = request.content_length
         if length is not None and length > self._body_bytes_max:
             raise self._too_large()
@@ -115,7 +115,7 @@ async def _pieces(content: StreamReader) -> AsyncIterator[bytes]:
         yield await content.readany()
 
 
-def _is_packed(request: web.Request) -> bool:
+def is_packed(request: web.Request) -> bool:
     """Whether it is gzip. Raises ProblemError 415, which names what may be sent (RFC 9110 section
     15.5.16).
     """

@@ -31,6 +31,10 @@ _WITH_BODY = (
     "malformed_json", "body_slow", "body_too_large", "content_encoding_unsupported", "not_json",
     "field_unknown", "field_missing", "field_type", "field_repeated",
 )  # fmt: skip
+_WITH_FILE = (
+    "format_unsupported", "body_slow", "body_too_large", "content_encoding_unsupported",
+    "columns_invalid", "encoding_invalid", "row_malformed", "row_too_long", "rows_max",
+)  # fmt: skip
 _WITH_QUERY = ("parameter_invalid",)
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -41,6 +45,7 @@ class Answer(msgspec.Struct, frozen=True):
     body: object
     description: str = ""  # empty: the first sentence of the type's docstring
     content_type: str | None = JSON  # None: no body at all
+    content_types: tuple[str, ...] = ()  # others that it may have, as a parameter says
     headers: Mapping[str, str] = _NOTHING  # name -> meaning
 
 
@@ -48,11 +53,12 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One method of one path.
 
     `answers` are by status; a bare type is a JSON body of that type. `request` decodes the body,
-    and `request_also` is another form of it. `query` is a Struct for QueryReader; one that inherits
-    PageQuery marks a page of a list. `problems` are the codes besides those implied. `items` names
-    the real types of fields that the request keeps as msgspec.Raw.
+    and `request_also` is another form of it. `file` is a row of a body that is a file. `query` is a
+    Struct for QueryReader; one that inherits PageQuery marks a page of a list. `problems` are the
+    codes besides those implied. `items` names the real types of fields that the request keeps as
+    msgspec.Raw.
 
-    An endpoint without `request` or `query` refuses bodies or parameters.
+    An endpoint without `request`, `file` or `query` refuses bodies or parameters.
     """
 
     method: str
@@ -65,6 +71,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     request: type[msgspec.Struct] | None = None
     request_optional: bool = False  # the body may be left out
     request_also: type[msgspec.Struct] | None = None
+    file: type[msgspec.Struct] | None = None
+    file_example: str = ""  # CSV
     items: Mapping[str, type] = MappingProxyType({})
     query: type[msgspec.Struct] | None = None
     path_parameters: Mapping[str, object] = MappingProxyType({})  # name -> annotated type
@@ -96,7 +104,9 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         codes = [*_ALWAYS]
         if self.scope is not None:
             codes += _WITH_KEY
-        if self.request is None:
+        if self.file is not None:
+            codes += _WITH_FILE
+        elif self.request is None:
             codes.append("body_unexpected")
         else:
             codes += _WITH_BODY
@@ -141,7 +151,8 @@ def _guarded(endpoint: Endpoint, may: KeyCheck) -> Handler:
     What is silently ignored, a dry run for instance, would not be what was asked for.
     """
     handler = endpoint.handler
-    no_query, no_body = endpoint.query is None, endpoint.request is None
+    no_query = endpoint.query is None
+    no_body = endpoint.request is None and endpoint.file is None
     if not (no_query or no_body):
         return handler
 

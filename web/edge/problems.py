@@ -128,6 +128,31 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "reason_invalid": ProblemKind(
             422, "Invalid reason", "Give 1 to 500 printable characters in UTF-8."
         ),
+        "format_unsupported": ProblemKind(
+            415, "Form of file not supported", "Send UTF-8 as text/csv or application/x-ndjson."
+        ),
+        "columns_invalid": ProblemKind(
+            422, "Wrong header of a file", "Name the columns in the first line; nothing was stored."
+        ),
+        "encoding_invalid": ProblemKind(
+            422, "Not UTF-8", "Save the file as plain text in UTF-8, with or without a BOM."
+        ),
+        "row_malformed": ProblemKind(
+            422, "Row not readable", "Write it as RFC 4180 has it, with a cell for each column."
+        ),
+        "row_too_long": ProblemKind(422, "Row too long", "A row has at most 16 384 bytes."),
+        "hash_invalid": ProblemKind(
+            422, "Not a hash", "Give HMAC-SHA256 as 64 hexadecimal digits."
+        ),
+        "undone_since": ProblemKind(
+            422, "Taken back since", "Say since when it holds, or ask with `taken_back=add`."
+        ),
+        "opted_in_since": ProblemKind(
+            422, "Consent given since", "Say since when it holds, or ask with `taken_back=add`."
+        ),
+        "rows_max": ProblemKind(
+            422, "Too many rows", "Send the rest of the file as another one; see the import."
+        ),
         "number_invalid": ProblemKind(422, "Invalid number", "Give a valid number in E.164 form."),
         "address_invalid": ProblemKind(422, "Invalid address", "Give an IPv4 or IPv6 address."),
         "country_not_allowed": ProblemKind(
