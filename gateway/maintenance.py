@@ -36,6 +36,7 @@ from storage.periodic import Ended, PeriodicTask
 from storage.pool import Connection, Dedicated
 from storage.retention import Retention
 from storage.terms import OwnerTerm, TermLost
+from storage.text_ends import TextEnds
 from web.edge.key_store import DatabaseKeys
 
 _log = structlog.get_logger(__name__)
@@ -50,6 +51,7 @@ GIVE_UP_SECONDS = 60.0
 LINKS_SECONDS = 3600.0
 RETENTION_SECONDS = 600.0  # one look at the catalogue
 REWRITE_SECONDS = 1.0  # nothing at all once it is done
+TEXTS_SECONDS = 2.0  # between passes it is nothing
 COUNTS_SECONDS = 3600.0  # one look through the whole table
 REQUESTS_SECONDS = 60.0
 KEY_USES_SECONDS = 60.0
@@ -94,6 +96,8 @@ def steps(
     vault: NumberVault,
     ids: IdSource,
     anchors: Anchors,
+    message_texts: TextEnds,
+    inbound_texts: TextEnds,
     take_over: Timeless,
 ) -> list[Step]:
     """Everything but the renewal. `take_over` recovers what dead processes left."""
@@ -113,6 +117,8 @@ def steps(
         Step("key uses", KEY_USES_SECONDS, _timeless(keys.store_uses)),
         Step("audit chain", AUDIT_SECONDS, _timeless(partial(audit.adopt, ids=ids))),
         Step("audit anchors", AUDIT_SECONDS, anchors.turn),
+        Step("message texts", TEXTS_SECONDS, message_texts.turn),
+        Step("inbound texts", TEXTS_SECONDS, inbound_texts.turn),
         Step("index rewrite", REWRITE_SECONDS, IndexRewrite(vault).turn),
     ]
 

@@ -53,6 +53,7 @@ from storage.names import Registry
 from storage.pool import Database
 from storage.retention import Retention
 from storage.terms import OwnerTerm
+from storage.text_ends import TextEnds
 from web.edge.key_store import DatabaseKeys
 from web.edge.listener import Listener
 from web.edge.reveal_log import AuditedReveals
@@ -118,5 +119,7 @@ class Rooms:
     maintenance: Maintenance = field(init=False)
     rollups: Rollups = field(init=False)
     retention: Retention = field(init=False)
+    message_texts: TextEnds = field(init=False)
+    inbound_texts: TextEnds = field(init=False)
     key_store: DatabaseKeys = field(init=False)
     edge: Services = field(init=False)

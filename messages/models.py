@@ -31,6 +31,7 @@ class AccountPolicy(msgspec.Struct, frozen=True, kw_only=True):
     sandbox: bool = False
     may_ignore_quiet_hours: bool = False  # of the key, not of the account
     numbers: NumberRules = NumberRules()
+    text_days: int | None = None  # how long texts are kept: text_retention.py
     callback_hosts: tuple[str, ...] = ()  # to which its messages may name callbacks
 
 
@@ -55,6 +56,7 @@ class Prepared(msgspec.Struct, gc=False):
     priority: int = PRIORITY_DEFAULT
     options: MessageOptions | None = None
     callback: Callback | None = None
+    text_days: int | None = None  # None: as long as the message, 0: until it is final
     asked_text: str | None = None  # as it came, where a client_ref has to know it again
 
 

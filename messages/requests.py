@@ -56,6 +56,24 @@ class CallbackRequest(msgspec.Struct, forbid_unknown_fields=True):
     ] = None
 
 
+class TextDays(msgspec.Struct, forbid_unknown_fields=True):
+    """How many days a text is kept, from when the message was accepted."""
+
+    days: Annotated[int, _described("1 to 3650.", minimum=1, maximum=3650)]
+
+
+class RetentionRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """How long what a message says is kept. No text goes before its message is final."""
+
+    text: Annotated[
+        Literal["keep", "discard"] | TextDays,
+        _described(
+            "`keep`: as long as the message. `discard`: until it is final. Days: until they are "
+            "over and it is final. The account has a default."
+        ),
+    ]
+
+
 class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """One message as a client writes it. null means: not given."""
 
@@ -115,6 +133,7 @@ class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     policy: PolicyRequest | None = None
     tlvs: tuple[CustomTlv, ...] | None = None
     callback: CallbackRequest | None = None
+    retention: RetentionRequest | None = None
     sandbox: Annotated[
         bool | None,
         _described("true: to the built-in sandbox, never to a carrier; digits script the outcome."),

@@ -31,7 +31,7 @@ class ProofReply(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     kind: str
     destination: str
-    text: str
+    text: str | None
     answers: int | None
     answered_text: str | None
 

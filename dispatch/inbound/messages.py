@@ -51,6 +51,7 @@ class InboundRow(msgspec.Struct, gc=False):
     unclear: str | None = None
     read_as: str | None = None
     reply: Reply = OTHER
+    text_days: int | None = None
 
     @property
     def keyword(self) -> str | None:
@@ -77,7 +78,7 @@ KEYWORDS = (ReplyClass.OPT_OUT, ReplyClass.OPT_IN)
 _COLUMNS = (
     "id", "connector", "account", "from_enc", "from_idx", "destination", "text", "parts",
     "parts_missing", "keyword", "answers", "fingerprint", "unclear", "read_as", "kind", "name",
-    "rating",
+    "rating", "text_days",
 )  # fmt: skip
 
 

@@ -42,7 +42,8 @@ HELPED_MAX = 10_000
 class OptOutPolicy(msgspec.Struct, frozen=True):
     """What an account does about replies. `category` as in the table; -1 for all.
 
-    `of_senders`: what holds instead for those of its senders that have a brand, in the plain form.
+    `text_days`: how long their texts are kept, None: as long as the messages. `of_senders`: what
+    holds instead for those of its senders that have a brand, in the plain form.
     """
 
     words: ReplyWords
@@ -50,6 +51,7 @@ class OptOutPolicy(msgspec.Struct, frozen=True):
     reply: str = ""
     help_reply: str = ""
     of_senders: Mapping[str, OptOutPolicy] = MappingProxyType({})
+    text_days: int | None = None
 
 
 class Confirmation(msgspec.Struct, frozen=True):
@@ -110,6 +112,10 @@ class OptOuts:
         )
         words = self.policy(account, message.destination).words
         return read(message.text, words, answers=answers)
+
+    def text_days(self, account: int) -> int | None:
+        """How long the account keeps texts of messages from handsets."""
+        return self.policies.get(account, self._usual).text_days
 
     async def apply(
         self,

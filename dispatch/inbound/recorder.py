@@ -194,6 +194,7 @@ class InboundRecorder:
                     unclear=message.unclear,
                     read_as=message.read_as,
                     reply=self.opt_outs.read(account, message, answer, now),
+                    text_days=self.opt_outs.text_days(account),
                 )
             )
         return rows

@@ -103,12 +103,12 @@ ORDER BY asked.id, sent.submitted_at DESC NULLS LAST, sent.message_id DESC;
 -- name: inbound_insert
 INSERT INTO inbound_message
     (id, connector, account, from_enc, from_idx, destination, text, parts, parts_missing, keyword, answers, fingerprint,
-     unclear, read_as, class, keyword_name, rating)
+     unclear, read_as, class, keyword_name, rating, text_days)
 SELECT *
 FROM unnest(
     $1::bigint[], $2::smallint[], $3::smallint[], $4::bytea[], $5::bytea[], $6::text[], $7::text[], $8::smallint[],
     $9::smallint[], $10::text[], $11::bigint[], $12::bytea[], $13::text[], $14::text[], $15::text[], $16::text[],
-    $17::smallint[]
+    $17::smallint[], $18::smallint[]
 )
 ON CONFLICT (id) DO NOTHING
 RETURNING id;

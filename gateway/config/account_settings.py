@@ -43,6 +43,9 @@ CallbackHost = Annotated[
 ]
 
 
+_TextDays = Annotated[int, Meta(ge=0, le=3_650)]
+
+
 class SenderRateSettings(Settings, frozen=True, kw_only=True):
     """How fast one sender of an account may send."""
 
@@ -234,6 +237,20 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
         tuple[CategoryLabel, ...],
         Meta(description="Categories that go only to numbers that `/v1/consents` knows."),
     ] = ()
+    text_days: Annotated[
+        _TextDays | None,
+        Meta(
+            description="Days after which texts of messages are emptied once those are final; 0: "
+            "as soon as they are. Unset: kept as long as the message. A message may say otherwise.",
+        ),
+    ] = None
+    inbound_text_days: Annotated[
+        _TextDays | None,
+        Meta(
+            description="Days after which texts of messages from handsets are emptied; 0: as soon "
+            "as webhooks have them. Unset: kept as long as the message.",
+        ),
+    ] = None
     callback_hosts: Annotated[
         tuple[CallbackHost, ...],
         Meta(

@@ -34,7 +34,10 @@ def build(rooms: Rooms) -> None:
         checks=rooms.rules.checks,
     )
     rooms.idempotency = Idempotency(
-        rooms.database.dedicated("idempotency"), ids=rooms.ids, term=rooms.term.term
+        rooms.database.dedicated("idempotency"),
+        vault=rooms.vault,
+        ids=rooms.ids,
+        term=rooms.term.term,
     )
     _, lane = rooms.accepter.lanes
     rooms.shedding = SheddingAccepter(

@@ -49,6 +49,7 @@ def account_policy(settings: AccountSettings, number: int) -> AccountPolicy:
         opt_out_suffix=settings.opt_out_suffix,
         shorten_urls=settings.shorten_urls,
         sandbox=settings.sandbox,
+        text_days=settings.text_days,
         callback_hosts=settings.callback_hosts,
         numbers=NumberRules(frozenset(settings.countries), settings.refuse_landlines),
     )

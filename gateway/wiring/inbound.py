@@ -165,6 +165,7 @@ def opt_out_policy(settings: AccountSettings) -> OptOutPolicy:
             for brand in settings.brands
             for sender in brand.senders
         },
+        settings.inbound_text_days,
     )
 
 

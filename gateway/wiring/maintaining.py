@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dispatch.inbound.text_ends import inbound_texts
 from dispatch.outbox.expiry import Expiry
 from dispatch.outbox.withdrawal import Withdrawal
 from dlr.hygiene.evidence import keep_deliveries
@@ -20,6 +21,7 @@ from gateway.config.retention_settings import RetentionSettings
 from gateway.maintenance import Maintenance, PartitionsAhead, Timeless, steps
 from gateway.vitals import Lease, LoopLag
 from gateway.wiring.inbound import opt_out_scopes
+from messages.control.text_ends import message_texts
 from storage import sql
 from storage.audit_anchor import KEY_BYTES, KEY_PURPOSE, Anchors
 from storage.retention import Forgets, KeptDays, Retention
@@ -37,8 +39,8 @@ def build(
     take_over: Timeless,
     lost: Callable[[str], None],
 ) -> None:
-    """Called when the sending side stands. Sets retention, lifting, key_store, parked, silence,
-    expiry, withdrawal, partitions, loop_lag and maintenance.
+    """Called when the sending side stands. Sets retention, message_texts, inbound_texts, lifting,
+    key_store, parked, silence, expiry, withdrawal, partitions, loop_lag and maintenance.
     """
     recorder = rooms.dispatcher.recorder
     rooms.retention = Retention(
@@ -52,6 +54,8 @@ def build(
     rooms.parked = ParkedReceipts(rooms.ids, follow_up=recorder.follow_up, groups=recorder.groups)
     rooms.silence = Silence(rooms.config.limits.unknown_after_hours, rooms.ids)
     rooms.expiry = Expiry(rooms.ids)
+    rooms.message_texts = message_texts()
+    rooms.inbound_texts = inbound_texts()
     scopes = opt_out_scopes(rooms.config, rooms.registry.accounts)
     rooms.withdrawal = Withdrawal(
         rooms.ids, datetime.fromtimestamp(rooms.clock.wall_ms() / 1000, UTC), scopes.covers
@@ -77,6 +81,8 @@ def build(
             anchors=Anchors(
                 Path(rooms.config.database.data_dir), rooms.keys.derive(KEY_PURPOSE, KEY_BYTES)
             ),
+            message_texts=rooms.message_texts,
+            inbound_texts=rooms.inbound_texts,
             take_over=take_over,
         ),
         lost=lost,

@@ -24,6 +24,7 @@ import structlog
 from messages.accept.stored_before import stored_verdicts
 from messages.models import Verdict
 from storage import sql
+from storage.crypto import NumberVault
 from storage.faults import UNAVAILABLE, Overloaded, StorageDown, is_unavailable, without_values
 from storage.group_commit import GroupCommit, QueueClosed, QueueFull
 from storage.ids import IdSource, id_at, run_of_ids
@@ -109,8 +110,11 @@ _Known = _Mine | KeptAnswer | InProgress | OtherBody
 class Idempotency:
     """The requests with a key in this process, and the table that all processes share."""
 
-    def __init__(self, dedicated: Dedicated, *, ids: IdSource, term: int) -> None:
+    def __init__(
+        self, dedicated: Dedicated, *, vault: NumberVault, ids: IdSource, term: int
+    ) -> None:
         self._dedicated = dedicated
+        self._vault = vault
         self._ids = ids
         self._term = term
         self._running: set[RequestKey] = set()
@@ -255,7 +259,7 @@ class Idempotency:
                 await connection.executemany(
                     _SQL["idempotency_answer"],
                     [
-                        (*_key(each.key), each.first_id, *msgspec.structs.astuple(answer))
+                        (*_key(each.key), each.first_id, *self._stored(answer, each.first_id))
                         for each, answer in kept
                     ],
                 )
@@ -306,10 +310,28 @@ class Idempotency:
         if row["fingerprint"] != claim.fingerprint:
             return OtherBody()
         if row["status"] is not None:
-            return KeptAnswer(row["status"], row["content_type"], row["location"], row["answer"])
+            return self._kept(row)
         if not row["ended"]:
             return InProgress()
         return await self._take_over(connection, claim, row)
+
+    def _stored(self, answer: KeptAnswer, first_id: int) -> tuple[object, ...]:
+        """Status, type, location and body. What names one message has its text: encrypted."""
+        head = answer.status, answer.content_type, answer.location
+        if answer.location is None:
+            return *head, answer.body, None
+        return *head, None, self._vault.seal_octets(answer.body, first_id)
+
+    def _kept(self, row: asyncpg.Record) -> KeptAnswer | InProgress:
+        """The stored answer. One that cannot be decrypted is as good as on its way: nothing may be
+        sent again.
+        """
+        body = row["answer"]
+        if row["answer_enc"] is not None:
+            body = self._vault.open_octets(row["answer_enc"], row["first_id"])
+            if body is None:
+                return InProgress()
+        return KeptAnswer(row["status"], row["content_type"], row["location"], body)
 
     async def _take_over(
         self, connection: Connection, claim: _Claim, row: asyncpg.Record

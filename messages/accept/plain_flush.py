@@ -46,6 +46,7 @@ class _Row(msgspec.Struct, omit_defaults=True, gc=False):
     campaign_id: str | None = None
     variant: str | None = None
     tags: tuple[str, ...] = ()
+    text_days: int | None = None
 
 
 def suits(items: Sequence[Accepting], checks: Sequence[FlushCheck]) -> bool:
@@ -79,5 +80,5 @@ def _row(item: Accepting) -> _Row:
         message.data_coding, message.parts, message.sender, "\\x" + item.to_enc.hex(),
         "\\x" + item.to_idx.hex(), item.text, item.expires_at, message.priority,
         message.client_ref, None if item.fingerprint is None else "\\x" + item.fingerprint.hex(),
-        message.campaign_id, message.variant, message.tags,
+        message.campaign_id, message.variant, message.tags, message.text_days,
     )  # fmt: skip

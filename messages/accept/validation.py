@@ -16,6 +16,7 @@ from messages.accept.callbacks import CallbackFields
 from messages.accept.final_text import TextRules
 from messages.accept.send_times import TimingFields
 from messages.accept.senders import sender_fault
+from messages.accept.text_retention import text_days
 from messages.accept.tlvs import message_tlvs
 from messages.body_faults import UNDECODABLE, Faults, mended, repeated
 from messages.json_text import is_utf8, may_repeat
@@ -139,7 +140,7 @@ class Validator:
         timing = self._timing.read(request, account, now_ms, faults)
         tlvs = _tlvs(request, faults)
         callback = self._callbacks.read(request.callback, account, faults)
-        tags = request.tags or ()
+        tags, kept = request.tags or (), text_days(request.retention, account, faults)
         options = timing.options
         connector = 0
         if request.sandbox or account.sandbox:
@@ -163,7 +164,7 @@ class Validator:
             + 1000 * (self._validity_seconds[category] if seconds is None else seconds),
             priority=priority,
             options=_with_tlvs(options, tlvs),
-            callback=callback,
+            callback=callback, text_days=kept,
             asked_text=None if request.client_ref is None else request.text,
         )  # fmt: skip
 

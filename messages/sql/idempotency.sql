@@ -7,13 +7,14 @@ FROM unnest($1::smallint[], $2::text[], $3::text[], $4::bytea[], $5::bigint[])
      AS new (account, endpoint, key, fingerprint, first_id)
 ON CONFLICT (account, endpoint, key) DO UPDATE
 SET fingerprint = excluded.fingerprint, first_id = excluded.first_id, owner = excluded.owner,
-    status = NULL, content_type = NULL, location = NULL, answer = NULL
+    status = NULL, content_type = NULL, location = NULL, answer = NULL, answer_enc = NULL
 WHERE idempotency.first_id < $7 OR idempotency.status >= 300
 RETURNING first_id;
 
 -- name: idempotency_row
 -- `ended`: the process that has it is gone, and so are its sessions.
-SELECT i.fingerprint, i.owner, i.first_id, i.status, i.content_type, i.location, i.answer, t.ended_at IS NOT NULL AS ended
+SELECT i.fingerprint, i.owner, i.first_id, i.status, i.content_type, i.location, i.answer, i.answer_enc,
+       t.ended_at IS NOT NULL AS ended
 FROM idempotency AS i
 LEFT JOIN owner_term AS t ON t.term = i.owner
 WHERE i.account = $1 AND i.endpoint = $2 AND i.key = $3;
@@ -27,7 +28,7 @@ UPDATE idempotency SET owner = $5
 WHERE account = $1 AND endpoint = $2 AND key = $3 AND owner = $4 AND status IS NULL;
 
 -- name: idempotency_answer
-UPDATE idempotency SET status = $5, content_type = $6, location = $7, answer = $8
+UPDATE idempotency SET status = $5, content_type = $6, location = $7, answer = $8, answer_enc = $9
 WHERE account = $1 AND endpoint = $2 AND key = $3 AND first_id = $4;
 
 -- name: idempotency_free

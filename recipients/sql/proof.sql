@@ -1,6 +1,7 @@
 -- name: proof_replies
--- What a number's person wrote to opt out or in, the latest first, and the text that was answered while it is kept.
-SELECT i.id, i.keyword AS kind, i.destination, i.text, i.answers, m.text AS answered_text
+-- What a number's person wrote to opt out or in, the latest first, and the text that was answered, while they are kept.
+SELECT i.id, i.keyword AS kind, i.destination, nullif(i.text, '') AS text, i.answers,
+       nullif(m.text, '') AS answered_text
 FROM (
     SELECT id, keyword, destination, text, answers
     FROM inbound_message

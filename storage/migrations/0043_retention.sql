@@ -4,10 +4,13 @@
 -- message. A text that has gone is '': no other is empty. Writer: messages.
 ALTER TABLE message ADD COLUMN text_days smallint;
 -- Only of texts that still have to go, so that the others cost nothing.
-CREATE INDEX message_text_days ON message (id) WHERE text_days IS NOT NULL AND text <> '';
--- Of a message from a handset, 0 as soon as it was told. Writer: dispatch.
+CREATE INDEX message_text_days ON message (text_days, id) WHERE text_days IS NOT NULL AND text <> '';
+-- Of a message from a handset: 0 as soon as it was told. Writer: dispatch.
 ALTER TABLE inbound_message ADD COLUMN text_days smallint;
-CREATE INDEX inbound_message_text_days ON inbound_message (id) WHERE text_days IS NOT NULL AND text <> '';
+CREATE INDEX inbound_message_text_days ON inbound_message (text_days, id) WHERE text_days IS NOT NULL AND text <> '';
+
+-- The answer to one message has its text, which may be kept for less long than the answer: encrypted. Writer: messages.
+ALTER TABLE idempotency ADD COLUMN answer_enc bytea;
 
 -- Whether `[retention]` says what it said before this release where nothing is set: an upgrade deletes nothing sooner.
 ALTER TABLE installation ADD COLUMN keeps_as_before boolean NOT NULL DEFAULT true;

@@ -225,10 +225,7 @@ def faults(document: Document, hint: Any, given: Mapping[str, Any], where: str) 
     """Where an annotation differs from a schema."""
     schema = document.resolve(given)
     if get_origin(hint) in (Union, types.UnionType):
-        if "anyOf" in schema:
-            (schema,) = (each for each in schema["anyOf"] if each.get("type") != "null")
-        # Of a request `Word | str | None`: the word is the first.
-        yield from faults(document, get_args(hint)[0], schema, where)
+        yield from faults_of_forms(document, get_args(hint), schema, where)
     elif any(each.get("type") == "null" for each in schema.get("anyOf", ())):
         yield f"{where} may be null"
     elif get_origin(hint) in (tuple, Sequence):
@@ -246,6 +243,18 @@ def faults(document: Document, hint: Any, given: Mapping[str, Any], where: str) 
             yield f"{where} is one of {schema['enum']}"
     elif hint is not object and schema.get("type") != JSON_TYPES[hint]:
         yield f"{where} is {schema.get('type')}"
+
+
+def faults_of_forms(
+    document: Document, hints: Sequence[Any], schema: Mapping[str, Any], where: str
+) -> Iterator[str]:
+    """Of a value that has several forms."""
+    forms = [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"]
+    # Of a request `Word | str | None`: the word is the first.
+    yield from faults(document, hints[0], forms[0], where)
+    for form in forms[1:]:
+        if all(list(faults(document, each, form, where)) for each in hints[1:]):
+            yield f"{where} may be {form}"
 
 
 JSON_TYPES: Mapping[type, str] = {

@@ -25,9 +25,11 @@ from web.edge.parameters import QueryReader
 from web.edge.reveals import (
     REASON_HEADER,
     REVEAL_PROBLEMS,
+    Discarded,
     RevealQuery,
     Reveals,
     Unreadable,
+    discarded,
     shown,
     unreadable,
 )
@@ -61,7 +63,8 @@ class InboundMessage(msgspec.Struct, kw_only=True):
     source: str | None = msgspec.field(name="from")
     from_unreadable: Unreadable = UNSET
     to: str
-    text: str
+    text: str | None
+    text_discarded: Discarded = UNSET
     parts: int
     parts_missing: Annotated[
         int, Meta(description="Parts that did not come in time; the text marks them.")
@@ -179,7 +182,8 @@ def _message(view: InboundView, clear: bool) -> InboundMessage:
         source=shown(view.source, clear=clear),
         from_unreadable=unreadable(view.source),
         to=view.destination,
-        text=view.text,
+        text=view.text or None,
+        text_discarded=discarded(view.text),
         parts=view.parts,
         parts_missing=view.parts_missing,
         keyword=view.keyword,

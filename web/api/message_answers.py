@@ -22,7 +22,7 @@ from storage.categories import Category
 from storage.crypto import mask
 from storage.ids import format_id
 from storage.names import SANDBOX
-from web.edge.reveals import Unreadable, shown, unreadable
+from web.edge.reveals import Discarded, Unreadable, discarded, shown, unreadable
 
 _LABELS = tuple(category.label for category in Category)
 
@@ -37,13 +37,14 @@ class SentMessage(msgspec.Struct, omit_defaults=True):
     category: CategoryName
     parts: int
     encoding: str
-    text: str
+    text: str | None
     reason: ReasonName | None = None
     held_until: datetime | None = None
     client_ref: str | None = None
     deduplicated: bool = False
     sandbox: bool = False
     to_unreadable: Unreadable = UNSET
+    text_discarded: Discarded = UNSET
 
 
 class ItemError(msgspec.Struct):
@@ -98,7 +99,8 @@ class MessageResource(msgspec.Struct, kw_only=True):
     to: str | None
     to_unreadable: Unreadable = UNSET
     sender: str = msgspec.field(name="from")
-    text: str
+    text: str | None
+    text_discarded: Discarded = UNSET
     category: CategoryName
     status: StatusName
     final: bool
@@ -161,7 +163,8 @@ def sent_before(view: MessageView, verdict: Verdict) -> SentMessage:
         category=_LABELS[view.category],
         parts=view.parts,
         encoding=encoding_name(view.data_coding),
-        text=view.text,
+        text=view.text or None,
+        text_discarded=discarded(view.text),
         reason=verdict.reason,
         held_until=verdict.held_until,
         client_ref=view.client_ref,
@@ -208,7 +211,8 @@ def resource(view: MessageView) -> MessageResource:
         to=shown(view.to),
         to_unreadable=unreadable(view.to),
         sender=view.sender,
-        text=view.text,
+        text=view.text or None,
+        text_discarded=discarded(view.text),
         category=_LABELS[view.category],
         status=view.status,
         final=view.final,

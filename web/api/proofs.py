@@ -54,7 +54,7 @@ class ReplyResource(msgspec.Struct, kw_only=True):
     id: str
     keyword: str
     to: str
-    text: str
+    text: str | None
     answers: str | None
     answered_text: str | None
     received_at: datetime

@@ -58,6 +58,11 @@ Unreadable = Annotated[
     bool | UnsetType, Meta(description="true: the stored number cannot be read, and is null here.")
 ]
 
+# Set where the text was to be kept for less long than the message. Elsewhere it is absent.
+Discarded = Annotated[
+    bool | UnsetType, Meta(description="true: the text was not to be kept, and is null here.")
+]
+
 
 class RevealQuery(PageQuery, kw_only=True):
     """A page that can show numbers in clear."""
@@ -145,3 +150,8 @@ def shown(number: str | None, *, clear: bool = False) -> str | None:
 def unreadable(number: str | None) -> bool | UnsetType:
     """The mark of a row whose number cannot be decrypted; else None."""
     return True if number is None else UNSET
+
+
+def discarded(text: str) -> bool | UnsetType:
+    """The mark of a row whose text was not to be kept. No stored text is empty otherwise."""
+    return UNSET if text else True

@@ -67,7 +67,9 @@ from smsgate_client.requests import (
     NewMessage,
     NewSuppression,
     Policy,
+    Retention,
     SendWindow,
+    TextDays,
 )
 from smsgate_client.retries import RetryPolicy
 from smsgate_client.webhooks import WebhookEvent, Webhooks
@@ -87,6 +89,7 @@ from smsgate_client.words import (
     SuppressedCategory,
     SuppressionReason,
     SuppressionSource,
+    TextRetention,
     Weekday,
 )
 
@@ -153,6 +156,7 @@ __all__ = [
     "Replayed",
     "ReplyClass",
     "Report",
+    "Retention",
     "RetryPolicy",
     "SendWindow",
     "SentBatch",
@@ -163,6 +167,8 @@ __all__ = [
     "Suppression",
     "SuppressionReason",
     "SuppressionSource",
+    "TextDays",
+    "TextRetention",
     "Unauthorized",
     "Unavailable",
     "UnexpectedAnswer",

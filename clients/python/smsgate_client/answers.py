@@ -49,13 +49,14 @@ class SentMessage:
     category: Category
     parts: int
     encoding: str
-    text: str
+    text: str | None
     reason: Reason | None = None
     held_until: datetime | None = None
     client_ref: str | None = None
     deduplicated: bool = False
     sandbox: bool = False
     to_unreadable: bool = False
+    text_discarded: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +102,8 @@ class Message:
     to: str | None
     to_unreadable: bool = False
     sender: str = field(metadata=named("from"))
-    text: str
+    text: str | None
+    text_discarded: bool = False
     category: Category
     status: Status
     final: bool

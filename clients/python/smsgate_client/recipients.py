@@ -28,7 +28,8 @@ class InboundMessage:
     sender: str | None = field(metadata=named("from"))
     sender_unreadable: bool = field(default=False, metadata=named("from_unreadable"))
     to: str
-    text: str
+    text: str | None
+    text_discarded: bool = False
     parts: int
     parts_missing: int
     keyword: str | None
@@ -136,7 +137,7 @@ class ProvenReply:
     id: str
     keyword: str
     to: str
-    text: str
+    text: str | None
     answers: str | None
     answered_text: str | None
     received_at: datetime

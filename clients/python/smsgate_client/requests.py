@@ -18,6 +18,7 @@ from smsgate_client.words import (
     QuietHours,
     SuppressedCategory,
     SuppressionReason,
+    TextRetention,
     Weekday,
 )
 
@@ -63,6 +64,20 @@ class Callback:
     data: object = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class TextDays:
+    """Days for which a text is kept."""
+
+    days: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retention:
+    """How long the text is kept: "keep", "discard" once it is final, or days."""
+
+    text: TextRetention | str | TextDays
+
+
 @dataclass(frozen=True)
 class NewMessage:
     """A message to be sent. `expires_in` in seconds; `priority` from 0, the highest, to 9.
@@ -88,6 +103,7 @@ class NewMessage:
     policy: Policy | None = None
     tlvs: Sequence[CustomTlv] | None = None
     callback: Callback | None = None
+    retention: Retention | None = None
     sandbox: bool | None = None
 
 

@@ -190,6 +190,13 @@ class QuietHours(Word):
     IGNORE = "ignore"
 
 
+class TextRetention(Word):
+    """How long a text is kept, where no days are said."""
+
+    KEEP = "keep"
+    DISCARD = "discard"
+
+
 class Weekday(Word):
     """A day of a send window."""
 

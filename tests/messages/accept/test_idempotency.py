@@ -36,7 +36,10 @@ COUNT = 4
 
 def keeper(world: World, node: int = 1) -> Idempotency:
     return Idempotency(
-        world.database.dedicated("idempotency"), ids=IdSource(node, wall_ms), term=world.term
+        world.database.dedicated("idempotency"),
+        vault=VAULT,
+        ids=IdSource(node, wall_ms),
+        term=world.term,
     )
 
 
@@ -239,8 +242,10 @@ async def test_a_commit_whose_answer_was_lost_leaves_no_key_stuck(
             assert not again.again
         else:
             with store.running(KEY):
-                await store.claim(KEY, BODY, COUNT)
-                cut = proxy.arm("idempotency", asked=re.escape(ANSWER.body))
+                claimed = await store.claim(KEY, BODY, COUNT)
+                assert isinstance(claimed, Claimed)
+                sealed = VAULT.seal_octets(ANSWER.body, claimed.ids[0])
+                cut = proxy.arm("idempotency", asked=re.escape(sealed))
                 await store.keep(KEY, ANSWER)
                 await proxy.fired(cut)
             assert await asked(store) == ANSWER
@@ -300,3 +305,34 @@ async def test_a_database_that_says_nothing_is_no_request_in_progress(
         await store.claim(KEY, BODY, COUNT)
     monkeypatch.undo()
     await store.close()
+
+
+async def test_the_answer_to_one_message_is_not_in_clear_and_comes_back_whole(
+    database_url: str,
+) -> None:
+    async with process(database_url) as world:
+        store = keeper(world)
+        await answered(store)
+        row = await world.connection.fetchrow("SELECT answer, answer_enc FROM idempotency")
+        assert row["answer"] is None
+        assert ANSWER.body not in row["answer_enc"]
+        assert await asked(store) == ANSWER
+        await world.connection.execute("UPDATE idempotency SET answer_enc = '\\x00'")
+        with pytest.raises(InProgress):  # nothing may be sent again
+            await asked(store)
+
+
+async def test_the_answer_to_many_and_one_of_the_release_before_are_told(
+    database_url: str,
+) -> None:
+    async with process(database_url) as world:
+        store = keeper(world)
+        many = KeptAnswer(202, "application/json", None, b"{}")
+        with store.running(KEY):
+            await store.claim(KEY, BODY, COUNT)
+            await store.keep(KEY, many)
+        assert await asked(store) == many
+        await world.connection.execute(
+            "UPDATE idempotency SET location = '/v1/messages/msg_1', answer = $1", ANSWER.body
+        )
+        assert await asked(store) == ANSWER

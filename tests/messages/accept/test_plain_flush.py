@@ -26,6 +26,8 @@ MESSAGES = [
         3, text="line\nbreak\t\x0b\x7f \\u0041 \\x41 {} \ud7ff 你好 🚀", data_coding=8, parts=2
     ),
     prepared(4, expires_at=wall_ms() + 86_400_000 + 123, priority=0, sender=""),
+    prepared(6, text_days=0),
+    prepared(7, text_days=30),
     prepared(5, tags=("a", "b,c", 'd"e', "{}", "NULL"), campaign_id="c", variant="v\\"),
 ]
 OF_THE_FLUSH = {"id", "to_enc", "owner"}
@@ -89,7 +91,7 @@ async def test_it_stores_what_the_long_way_stores(
         short = await stored(world, MESSAGES)
         assert ways.short == [True]
         rows = await everything(world, short)
-        assert [len(each) for each in rows] == [5, 5, 1, 5]
+        assert [len(each) for each in rows] == [7, 7, 1, 7]
         await world.connection.execute("DELETE FROM client_ref")
         monkeypatch.setattr(plain_flush, "MESSAGES_MAX", 0)
         long = await stored(world, MESSAGES)

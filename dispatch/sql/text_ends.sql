@@ -1,0 +1,14 @@
+-- name: inbound_text_days_next
+SELECT text_days FROM inbound_message
+WHERE text_days IS NOT NULL AND text <> '' AND text_days > $1
+ORDER BY text_days
+LIMIT 1;
+
+-- name: inbound_texts_due
+SELECT id FROM inbound_message
+WHERE text_days IS NOT NULL AND text <> '' AND text_days = $1 AND id > $2 AND id < $3
+ORDER BY id
+LIMIT $4;
+
+-- name: inbound_texts_empty
+UPDATE inbound_message SET text = '' WHERE id = ANY($1::bigint[]) AND id BETWEEN $2 AND $3;
