@@ -230,10 +230,10 @@ class BreakerDesk:
             subject=None,
             detail={
                 "scope": str(target.scope),
-                "subject": target.subject,
+                "target": target.subject,
                 "seconds": asked.seconds,
-                "reason": asked.reason,
             },
+            text=asked.reason,
         )
 
 

@@ -235,7 +235,7 @@ class PageOptOuts:
                     action,
                     recipient,
                     press,
-                    {"category": category, "how": press.how, "network": press.network},
+                    {"category": category, "how": press.how},
                 )
                 for action, (_, _, category) in changes
             ],
@@ -257,8 +257,9 @@ class PageOptOuts:
     ) -> AuditEntry:
         detail["message_id"] = press.message_id
         return AuditEntry(
-            self._ids.next(), recipient.account, SOURCE, action, recipient.to_idx, detail
-        )
+            self._ids.next(), recipient.account, SOURCE, action, recipient.to_idx, detail,
+            press.network or None,
+        )  # fmt: skip
 
     async def _wish(
         self,

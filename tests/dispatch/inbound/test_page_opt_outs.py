@@ -58,17 +58,12 @@ async def test_one_press_opts_out_with_its_evidence_and_one_takes_it_back(served
     assert await served.suppressed() == []
     assert served.stopped.reason(INDEX, ACCOUNT, MARKETING, wall_ms()) is None
     trail = await served.world.connection.fetch(
-        "SELECT account, actor, action, subject, detail FROM audit ORDER BY id"
+        "SELECT account, actor, action, subject, detail, text FROM audit ORDER BY id"
     )
-    said = {
-        "category": MARKETING,
-        "how": "page",
-        "network": "127.0.0.0/24",
-        "message_id": message_id,
-    }
+    said = {"category": MARKETING, "how": "page", "message_id": message_id}
     assert [tuple(row) for row in trail] == [
-        (ACCOUNT, "page", "suppression.add", INDEX, said),
-        (ACCOUNT, "page", "suppression.remove", INDEX, said),
+        (ACCOUNT, "page", "suppression.add", INDEX, said, "127.0.0.0/24"),
+        (ACCOUNT, "page", "suppression.remove", INDEX, said, "127.0.0.0/24"),
     ]
     assert served.desk.counts == {"opted_out": 1, "opted_in": 1}
     assert sum(served.opt_outs.latency.counts) == 1
