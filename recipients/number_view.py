@@ -14,6 +14,7 @@ import msgspec
 from dlr.reasons import Reason
 from dlr.receipt_times import AFTER_ARRIVAL_MAX, BEFORE_SUBMIT_MAX
 from dlr.status import Status
+from recipients.number_history import History, histories
 from recipients.numbers.plan import NumberPlan, country_and_kind
 from recipients.suppression_desk import SuppressionView, shown
 from storage import sql, suppression
@@ -44,6 +45,7 @@ class NumberView(msgspec.Struct, kw_only=True):
     last_failure: str | None  # the reason
     suppressions: Sequence[SuppressionView]
     last_opted_out_at: datetime | None
+    history: History
 
 
 class NumberDesk:
@@ -54,7 +56,9 @@ class NumberDesk:
         pool: asyncpg.Pool[asyncpg.Record],
         vault: NumberVault,
         wall_ms: Callable[[], int],
+        connector_name: Callable[[int], str | None] = str,
     ) -> None:
+        self._connector_name = connector_name
         self._pool = pool
         self._vault = vault
         self._wall_ms = wall_ms
@@ -77,6 +81,9 @@ class NumberDesk:
                 AFTER_ARRIVAL_MAX,
             )
             entries = await suppression.of_number(connection, indexes, [EVERY_ACCOUNT, *accounts])
+            [history] = await histories(
+                connection, self._vault, accounts, [number], now.date(), self._connector_name
+            )
             opted_out = await connection.fetchval(
                 _SQL["number_last_opt_out"], indexes, [EVERY_ACCOUNT, *accounts]
             )
@@ -93,10 +100,11 @@ class NumberDesk:
             delivered=sum(row["delivered_at"] is not None for row in messages),
             failed=len(failed),
             last_sent_at=_latest(messages, "submitted_at"),
-            last_delivered_at=_latest(messages, "delivered_at"),
+            last_delivered_at=history.last_delivered_at,
             last_failure=Reason(failed[0]["reason"]).label if failed else None,
             suppressions=[shown(entry, self._vault, number) for entry in entries],
             last_opted_out_at=None if opted_out is None else time_of(opted_out),
+            history=history,
         )
 
 

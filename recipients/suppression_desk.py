@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import asyncpg
 import msgspec
 
+from dlr.hygiene import evidence
 from dlr.reasons import Reason
 from dlr.webhooks.changes import Happened, happened, tell
 from recipients.just_stopped import JustStopped
@@ -25,7 +26,7 @@ from storage.ids import IdSource
 from storage.one_commit import committed
 from storage.pool import Connection, Dedicated
 from storage.reading import reading
-from storage.suppression import EVERY_CATEGORY, Key, Suppression
+from storage.suppression import EVERY_ACCOUNT, EVERY_CATEGORY, Key, Suppression
 
 SOURCE = "api"
 CHANGES_PER_FLUSH_MAX = 8
@@ -68,6 +69,25 @@ class Suppress(msgspec.Struct, frozen=True):
     expires_at: datetime | None
 
 
+class Allow(msgspec.Struct, frozen=True):
+    """Entries of a number to be removed: those of one category, or each (None), and why.
+
+    `opt_outs`: also what the person's own word made.
+    """
+
+    number: str
+    category: int | None
+    reason: str
+    opt_outs: bool
+
+
+class Allowed(msgspec.Struct, frozen=True):
+    """How many entries are gone, and how many stay for want of the right to end opt-outs."""
+
+    removed: int
+    kept: int
+
+
 SuppressionPlace = tuple[datetime, bytes, int, int]
 
 
@@ -82,6 +102,15 @@ class _Change(msgspec.Struct):
     indexes: Sequence[bytes] = ()
     accounts: Sequence[int] = ()
     category: int | None = None
+    reason: str = ""
+    opt_outs: bool = False
+
+
+class _Result(msgspec.Struct):
+    """What became of a change: entries that are new, or gone; and those that stay."""
+
+    changed: set[Key]
+    kept: set[Key] = msgspec.field(default_factory=set)
 
 
 class SuppressionDesk:
@@ -104,7 +133,7 @@ class SuppressionDesk:
         self._stopped = stopped
         self._wall_ms = wall_ms
         self.opted_out = 0
-        self.commits: GroupCommit[_Change, set[Key]] = GroupCommit(
+        self.commits: GroupCommit[_Change, _Result] = GroupCommit(
             self._flush,
             name="suppressions",
             items_per_flush_max=CHANGES_PER_FLUSH_MAX,
@@ -147,50 +176,47 @@ class SuppressionDesk:
             ]
             self._stopped.add(wanted[start:], self._wall_ms())
             await asyncio.sleep(0)
-        new = await self._change(_Change(account, actor, wanted))
+        result: _Result = await committed(self.commits, _Change(account, actor, wanted))
+        new = result.changed
         answers: list[bool] = []
         for entry in wanted:
             answers.append(entry.key in new)
             new.discard(entry.key)  # named twice, it was there the second time
         return answers
 
-    async def allow(
-        self, accounts: Sequence[int], actor: str, number: str, category: int | None
-    ) -> int:
-        indexes = self._vault.indexes(number)
-        removed = await self._change(
-            _Change(accounts[0], actor, indexes=indexes, accounts=accounts, category=category)
+    async def allow(self, accounts: Sequence[int], actor: str, asked: Allow) -> Allowed:
+        change = _Change(
+            accounts[0],
+            actor,
+            indexes=self._vault.indexes(asked.number),
+            accounts=accounts,
+            category=asked.category,
+            reason=asked.reason,
+            opt_outs=asked.opt_outs,
         )
-        return len({(account, of_category) for _, account, of_category in removed})
+        result: _Result = await committed(self.commits, change)
+        return Allowed(_entries(result.changed), _entries(result.kept))
 
     async def close(self) -> None:
         """Finish what was asked, then stop."""
         await self.commits.close()
 
-    async def _change(self, change: _Change) -> set[Key]:
-        changed: set[Key] = await committed(self.commits, change)
-        return changed
-
-    async def _flush(self, changes: list[_Change], _attempt: int) -> list[set[Key]]:
+    async def _flush(self, changes: list[_Change], _attempt: int) -> list[_Result]:
         # What was written until now was written before the change: the sending side knows of it.
         now = datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
         async with self._dedicated.transaction() as connection:
-            changed = [await self._store(connection, change, now) for change in changes]
-        for change, keys in zip(changes, changed, strict=True):
+            results = [await self._store(connection, change, now) for change in changes]
+        for change, result in zip(changes, results, strict=True):
             if change.entries:
                 asked = {entry.key: entry.reason for entry in reversed(change.entries)}
-                self.opted_out += sum(asked[key] == Reason.OPTED_OUT for key in keys)
+                self.opted_out += sum(asked[key] == Reason.OPTED_OUT for key in result.changed)
             else:
-                self._stopped.remove(keys)
-        return changed
+                self._stopped.remove(result.changed)
+        return results
 
-    async def _store(self, connection: Connection, change: _Change, now: datetime) -> set[Key]:
+    async def _store(self, connection: Connection, change: _Change, now: datetime) -> _Result:
         if not change.entries:
-            removed = await suppression.remove(
-                connection, change.indexes, change.accounts, change.category
-            )
-            await self._audit(connection, change, "suppression.remove", removed)
-            return removed
+            return await self._remove(connection, change)
         added: set[Key] = set()
         for start in range(0, len(change.entries), STATEMENT_ITEMS):
             entries = change.entries[start : start + STATEMENT_ITEMS]
@@ -198,7 +224,21 @@ class SuppressionDesk:
             await self._audit(connection, change, "suppression.add", new)
             await tell(connection, _opted_out(entries, new, now), self._ids)
             added |= new
-        return added
+        return _Result(added)
+
+    async def _remove(self, connection: Connection, change: _Change) -> _Result:
+        removed = await suppression.remove(
+            connection,
+            change.indexes,
+            change.accounts,
+            change.category,
+            opted_out=None if change.opt_outs else int(Reason.OPTED_OUT),
+        )
+        if any(account == EVERY_ACCOUNT for _, account, _ in removed.gone):
+            # Who says that a number lives knows better than what was said of it until now.
+            await evidence.undo(connection, change.indexes)
+        await self._audit(connection, change, "suppression.remove", removed.gone)
+        return _Result(removed.gone, removed.kept)
 
     async def _audit(
         self, connection: Connection, change: _Change, action: str, keys: set[Key]
@@ -207,11 +247,21 @@ class SuppressionDesk:
             connection,
             [
                 AuditEntry(
-                    self._ids.next(), account, change.actor, action, to_idx, {"category": category}
+                    self._ids.next(),
+                    account,
+                    change.actor,
+                    action,
+                    to_idx,
+                    {"category": category} | ({"reason": change.reason} if change.reason else {}),
                 )
                 for to_idx, account, category in sorted(keys)
             ],
         )
+
+
+def _entries(keys: set[Key]) -> int:
+    """How many these are for people: a number may have stood under several indexes."""
+    return len({(account, category) for _, account, category in keys})
 
 
 def _opted_out(entries: Sequence[Suppression], new: set[Key], now: datetime) -> list[Happened]:

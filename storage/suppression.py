@@ -169,19 +169,36 @@ async def harden(
     )
 
 
+class Removed(msgspec.Struct, frozen=True):
+    """Entries that are gone, and those that only the person's own word ends."""
+
+    gone: set[Key]
+    kept: set[Key]
+
+
 async def remove(
     connection: Connection,
     recipients: Sequence[bytes],
     accounts: Sequence[int],
     category: int | None,
-) -> set[Key]:
+    *,
+    opted_out: int | None = None,
+) -> Removed:
     """Delete these numbers' entries of these accounts, of one category or of each (None).
 
-    Returns those that were there.
+    `opted_out`: the reason of opt-outs, which then stay, as what a person told otherwise does.
+    None: they go, too.
     """
-    return _keys(
-        await connection.fetch(_SQL["suppression_remove_numbers"], recipients, accounts, category)
+    rows = await connection.fetch(
+        _SQL["suppression_remove_numbers"],
+        recipients,
+        accounts,
+        category,
+        opted_out is None,
+        opted_out,
     )
+    gone = _keys(row for row in rows if not row["stays"])
+    return Removed(gone, _keys(row for row in rows if row["stays"]))
 
 
 async def lift(connection: Connection, recipients: Collection[bytes], source: str = HYGIENE) -> int:

@@ -78,7 +78,7 @@ def create_app(services: Services, settings: ServerSettings) -> web.Application:
         *SuppressionsApi(services, access, bodies).routes(),
         *SuppressionImportsApi(services, access).routes(),
         *SuppressionExportsApi(services, access).routes(),
-        *NumbersApi(services, access).routes(),
+        *NumbersApi(services, access, bodies).routes(),
         *ConsentsApi(services, access, bodies).routes(),
         *ComplaintsApi(services, access, bodies).routes(),
         *ProofsApi(services, access).routes(),

@@ -29,9 +29,12 @@ from messages.reading.timeline import Timeline, TimelinePage
 from ratelimit.spec import RateSpec
 from recipients.complaint_desk import ComplaintFilter, ComplaintView, ComplaintWord
 from recipients.consent_desk import ConsentView, ConsentWord
+from recipients.number_check import Checked
 from recipients.number_view import NumberView
 from recipients.proof import Proof
 from recipients.suppression_desk import (
+    Allow,
+    Allowed,
     Suppress,
     SuppressionFilter,
     SuppressionPlace,
@@ -281,10 +284,8 @@ class SuppressionList(Protocol):
     async def suppress(self, account: int, actor: str, entries: Sequence[Suppress]) -> list[bool]:
         """For each, whether it is new. It is committed and in force then. Raises Overloaded."""
 
-    async def allow(
-        self, accounts: Sequence[int], actor: str, number: str, category: int | None
-    ) -> int:
-        """Delete the entries of a number. Returns how many there were. Raises Overloaded."""
+    async def allow(self, accounts: Sequence[int], actor: str, asked: Allow) -> Allowed:
+        """Delete the entries of a number. Raises Overloaded."""
 
 
 class NumberReader(Protocol):
@@ -292,6 +293,13 @@ class NumberReader(Protocol):
 
     async def number(self, accounts: Sequence[int], number: str) -> NumberView:
         """How a number fares with these accounts. Raises StorageDown."""
+
+
+class NumberValidator(Protocol):
+    """What to think of numbers before anything is sent to them."""
+
+    async def check(self, account: int, numbers: Sequence[str], category: int) -> list[Checked]:
+        """What to think of each, in order. Raises StorageDown."""
 
 
 class DeliveryReporter(Protocol):
@@ -375,6 +383,7 @@ class Services:
     imports: SuppressionImports
     exports: SuppressionExports
     numbers: NumberReader
+    number_check: NumberValidator
     consents: ConsentLedger
     complaints: ComplaintBook
     proofs: ProofReader

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date
 from types import MappingProxyType
+from typing import Literal
 
 import msgspec
 
@@ -22,6 +23,8 @@ from dlr.hygiene.proof import Kind
 HALVED_AFTER_DAYS = 90
 DEAD_BELOW = 0.35
 RISKY_BELOW = 0.70
+
+Likely = Literal["dead", "risky", "unknown", "good"]
 
 _WEIGHTS: Mapping[Kind, float] = MappingProxyType(
     {Kind.DELIVERED: 1.0, Kind.TEMPORARY: 0.1, Kind.AMBIGUOUS: 0.5, Kind.PRUNE: 6.0}
@@ -48,7 +51,7 @@ class Score(msgspec.Struct, frozen=True):
     known: bool
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Likely:
         """The first that fits of dead, risky, unknown, good."""
         if self.proven and self.validity < DEAD_BELOW:
             return "dead"

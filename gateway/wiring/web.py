@@ -28,6 +28,7 @@ from messages.control.doubts import Resolver
 from messages.control.waiting import Queues
 from messages.models import Prepared
 from messages.reading.reader import Messages
+from recipients.number_check import NumberCheck
 from recipients.number_view import NumberDesk
 from recipients.numbers.plan import NumberPlan
 from recipients.proof import Proofs
@@ -115,7 +116,8 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         suppressions=rooms.suppressions,
         imports=rooms.imports,
         exports=rooms.exports,
-        numbers=NumberDesk(read, rooms.vault, rooms.clock.wall_ms),
+        numbers=NumberDesk(read, rooms.vault, rooms.clock.wall_ms, rooms.registry.connector_name),
+        number_check=NumberCheck(read, rooms.vault, rooms.clock.wall_ms),
         consents=rooms.consents,
         complaints=rooms.complaints,
         proofs=Proofs(read, rooms.vault),

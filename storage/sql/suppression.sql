@@ -105,10 +105,22 @@ WITH bearing AS (
 SELECT to_idx, account, category, gone FROM bearing;
 
 -- name: suppression_remove_numbers
--- Every entry of these numbers in these accounts, or those of one category.
-DELETE FROM suppression
-WHERE to_idx = ANY($1::bytea[]) AND account = ANY($2::smallint[]) AND ($3::smallint IS NULL OR category = $3)
-RETURNING to_idx, account, category;
+-- Every entry of these numbers in these accounts, or those of one category; without $4 not those that the person's own
+-- word made ($5: the reason of opt-outs). Answers with what went and what stayed.
+WITH asked AS (
+    SELECT to_idx, account, category,
+           NOT $4::boolean AND (reason = $5 OR source IN ('keyword', 'complaint')) AS stays
+    FROM suppression
+    WHERE to_idx = ANY($1::bytea[]) AND account = ANY($2::smallint[]) AND ($3::smallint IS NULL OR category = $3)
+), gone AS (
+    DELETE FROM suppression AS s USING asked
+    WHERE NOT asked.stays
+      AND (s.to_idx, s.account, s.category) = (asked.to_idx, asked.account, asked.category)
+    RETURNING s.to_idx, s.account, s.category
+)
+SELECT to_idx, account, category, false AS stays FROM gone
+UNION ALL
+SELECT to_idx, account, category, true FROM asked WHERE stays;
 
 -- name: suppression_lift
 DELETE FROM suppression

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -92,7 +92,7 @@ OPERATIONS: Mapping[str, Asked] = {
         lambda client: Suppressions(client).add([requests.NewSuppression("n")]),
         requests.NewSuppression, recipients.AddedSuppressions),
     "delete_suppressions": (
-        lambda client: Suppressions(client).remove("n", category="all"), None,
+        lambda client: Suppressions(client).remove("n", category="all", reason="r"), None,
         recipients.RemovedSuppressions),
     "get_consents": (lambda client: Consents(client).list(), None, recipients.Consent),
     "post_consents": (
@@ -107,6 +107,9 @@ OPERATIONS: Mapping[str, Asked] = {
         requests.NewComplaint, recipients.Complaint),
     "get_reports_replies": (lambda client: Reports(client).replies(), None, reports.Report),
     "get_numbers_number": (lambda client: Numbers(client).get("n"), None, recipients.Number),
+    "post_numbers_validate": (
+        lambda client: Numbers(client).validate(["n"], category="all"), None,
+        recipients.ValidatedNumbers),
     "get_reports_delivery": (lambda client: Reports(client).delivery(), None, reports.Report),
     "get_reports_funnel": (lambda client: Reports(client).funnel(), None, reports.Report),
     "get_reports_failures": (
@@ -259,7 +262,7 @@ def faults_of_forms(
 
 JSON_TYPES: Mapping[type, str] = {
     type(None): "null", str: "string", int: "integer", float: "number", bool: "boolean",
-    datetime: "string",
+    datetime: "string", date: "string",
 }  # fmt: skip
 
 

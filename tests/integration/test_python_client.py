@@ -57,7 +57,8 @@ POLL_SECONDS = 0.05
 README = Path(__file__).parents[2] / "clients" / "python" / "README.md"
 SCOPES = (
     "messages:send", "messages:read", "reports:read", "inbound:read", "suppressions:read",
-    "suppressions:write", "numbers:read", "numbers:reveal", "consents:read", "consents:write",
+    "suppressions:write", "suppressions:end_opt_outs", "numbers:read", "numbers:reveal",
+    "consents:read", "consents:write",
     "webhooks:read", "webhooks:write", "complaints:read", "complaints:write", "connectors:read",
     "admin",
 )  # fmt: skip
@@ -174,7 +175,7 @@ async def recipients(client: AsyncClient) -> None:
     assert (entry.number, entry.source) == (HANDSET, "api")
     number = await client.numbers.get(HANDSET)
     assert (number.valid, number.delivered, len(number.suppressions)) == (True, 1, 1)
-    assert (await client.suppressions.remove(HANDSET)).removed == 1
+    assert (await client.suppressions.remove(HANDSET, reason="test")).removed == 1
     assert [each async for each in client.suppressions.list()] == []
 
     at = datetime(2026, 11, 1, 12, tzinfo=UTC)

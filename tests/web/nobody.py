@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -11,6 +11,7 @@ import msgspec
 
 from dispatch.inbound.reading import InboundFilter, InboundView
 from dispatch.raw.desk import RawDeliveryView, RawFilter
+from dlr.hygiene.score import score
 from dlr.webhooks.desk import Shown
 from dlr.webhooks.endpoints import Endpoint, Secret
 from dlr.webhooks.owner_wishes import Actor, EndpointWish
@@ -18,15 +19,21 @@ from dlr.webhooks.signature import new_key
 from recipients.complaint_desk import ComplaintFilter, ComplaintView, ComplaintWord
 from recipients.consent_desk import ConsentView, ConsentWord
 from recipients.files.imports import ImportView
+from recipients.number_check import Checked
+from recipients.number_history import History
 from recipients.number_view import NumberView
 from recipients.partner_hash import PartnerKey
 from recipients.proof import Proof
-from recipients.suppression_desk import Suppress, SuppressionFilter, SuppressionView
+from recipients.suppression_desk import Allow, Allowed, Suppress, SuppressionFilter, SuppressionView
 from web.suppression_services import ImportRun
+
+_NOTHING = History(
+    days=(), score=score((), date(2026, 1, 1)), delivered=0, failed=0, last_delivered_at=None
+)
 
 
 class Nobody:
-    """Implements InboundReader, SuppressionList and NumberReader."""
+    """Implements InboundReader, SuppressionList, NumberReader and NumberValidator."""
 
     async def listed(
         self, accounts: Sequence[int], wanted: InboundFilter, **_place: Any
@@ -41,10 +48,8 @@ class Nobody:
     async def suppress(self, account: int, actor: str, entries: Sequence[Suppress]) -> list[bool]:
         return [True] * len(entries)
 
-    async def allow(
-        self, accounts: Sequence[int], actor: str, number: str, category: int | None
-    ) -> int:
-        return 0
+    async def allow(self, accounts: Sequence[int], actor: str, asked: Allow) -> Allowed:
+        return Allowed(0, 0)
 
     async def number(self, accounts: Sequence[int], number: str) -> NumberView:
         return NumberView(
@@ -59,7 +64,11 @@ class Nobody:
             last_failure=None,
             suppressions=(),
             last_opted_out_at=None,
+            history=_NOTHING,
         )
+
+    async def check(self, account: int, numbers: Sequence[str], category: int) -> list[Checked]:
+        return [Checked(number=number, verdict="unknown", history=_NOTHING) for number in numbers]
 
 
 class NoFiles:

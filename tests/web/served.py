@@ -144,6 +144,7 @@ def in_memory(
         imports=NoFiles(),
         exports=NoFiles(),
         numbers=Nobody(),
+        number_check=Nobody(),
         consents=NoConsents(),
         complaints=NoComplaints(),
         proofs=NoProof(),

@@ -20,13 +20,14 @@ from dlr.reasons import Reason
 from messages.body_faults import Faults
 from messages.models import FieldError
 from recipients.numbers.plan import NumberPlan
-from recipients.suppression_desk import Suppress, SuppressionFilter, SuppressionView
+from recipients.suppression_desk import Allow, Suppress, SuppressionFilter, SuppressionView
 from storage.categories import Category
 from storage.suppression import EVERY_ACCOUNT, EVERY_CATEGORY
 from web.api.inbound import accounts_of
 from web.api.message_answers import ItemError
 from web.edge.access import Access
 from web.edge.arguments import read_body
+from web.edge.auth import ADMIN
 from web.edge.bodies import BodyReader
 from web.edge.endpoints import Answer, Endpoint
 from web.edge.json_answers import json_response
@@ -45,7 +46,9 @@ from web.services import Services
 
 READ = "suppressions:read"
 WRITE = "suppressions:write"
+END_OPT_OUTS = "suppressions:end_opt_outs"
 ITEMS_MAX = 10_000
+REASON_CHARACTERS_MAX = 200
 
 CategoryOrAll = Literal["otp", "transactional", "service", "marketing", "all"]
 ReasonLabel = Literal[
@@ -119,9 +122,12 @@ class SuppressionList(msgspec.Struct):
 
 
 class RemovedAnswer(msgspec.Struct):
-    """How many entries of the number there were."""
+    """How many entries of the number are gone, and how many opt-outs stay."""
 
     removed: int
+    opt_outs_kept: Annotated[
+        int, Meta(description="Only the person's own word ends them, or a key that may.")
+    ]
 
 
 class ListQuery(RevealQuery, kw_only=True):
@@ -143,6 +149,9 @@ class RemoveQuery(msgspec.Struct, kw_only=True):
     category: Annotated[
         CategoryOrAll | None, Meta(description="Only the entry of this category; else each one.")
     ] = None
+    reason: Annotated[
+        str, Meta(min_length=1, max_length=REASON_CHARACTERS_MAX, description="Why, for the audit.")
+    ]
 
 
 class SuppressionsApi:
@@ -197,7 +206,8 @@ class SuppressionsApi:
                 handler=self.remove,
                 summary="Allow a number again",
                 description="Takes out this account's entries; with the scope admin also those "
-                "of every account.",
+                "of every account, and what was held against the number counts no more. Opt-outs "
+                f"stay, unless the key has {END_OPT_OUTS}.",
                 scope=WRITE,
                 query=RemoveQuery,
                 answers={200: RemovedAnswer},
@@ -270,13 +280,17 @@ class SuppressionsApi:
         fault = self._numbers.fault(query.number)
         if fault is not None:
             raise invalid("parameter_invalid", "number", fault)
-        removed = await self._services.suppressions.allow(
+        allowed = await self._services.suppressions.allow(
             accounts_of(key),
             f"key {key.id}",
-            query.number,
-            None if query.category is None else _category(query.category),
+            Allow(
+                query.number,
+                None if query.category is None else _category(query.category),
+                query.reason,
+                not {END_OPT_OUTS, ADMIN}.isdisjoint(key.scopes),
+            ),
         )
-        return json_response(RemovedAnswer(removed))
+        return json_response(RemovedAnswer(allowed.removed, allowed.kept))
 
     def _check(self, raw: msgspec.Raw | bytes, pointer: str) -> Suppress | Faults:
         """The entries to be stored, or everything that is wrong, with pointers into the request."""

@@ -17,6 +17,7 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "inbound:read": "messages from handsets, senders masked",
         "suppressions:read": "the suppression list, numbers masked",
         "suppressions:write": "suppress numbers and allow them again",
+        "suppressions:end_opt_outs": "end opt-outs, which else only the person's own word ends",
         "suppressions:exchange": "own suppressed numbers as hashes under a partner's key",
         "numbers:read": "how a number fares",
         "numbers:reveal": "numbers in clear on own lists, by `reveal=true` with a reason, audited",

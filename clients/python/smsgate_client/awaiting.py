@@ -114,10 +114,10 @@ class Suppressions(Noun):
         return await self._client.run(calls.suppress(new))
 
     async def remove(
-        self, number: str, *, category: SuppressedCategory | str | None = None
+        self, number: str, *, reason: str, category: SuppressedCategory | str | None = None
     ) -> p.RemovedSuppressions:
-        """Remove a number's entry of one category, or each."""
-        return await self._client.run(calls.unsuppress(number, category))
+        """Remove a number's entry of one category, or each; the audit keeps the reason."""
+        return await self._client.run(calls.unsuppress(number, category, reason))
 
 
 class Consents(Noun):
@@ -164,6 +164,12 @@ class Numbers(Noun):
     async def get(self, number: str) -> p.Number:
         """One number of this account, over the last 90 days."""
         return await self._client.run(calls.number(number))
+
+    async def validate(
+        self, numbers: Sequence[str], *, category: SuppressedCategory | str | None = None
+    ) -> p.ValidatedNumbers:
+        """What to think of up to 1 000 numbers. `category`: of what would be sent."""
+        return await self._client.run(calls.validate(numbers, category))
 
 
 class Reports(Noun):

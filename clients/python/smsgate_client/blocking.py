@@ -112,10 +112,10 @@ class Suppressions(Noun):
         return self._client.run(calls.suppress(new))
 
     def remove(
-        self, number: str, *, category: SuppressedCategory | str | None = None
+        self, number: str, *, reason: str, category: SuppressedCategory | str | None = None
     ) -> p.RemovedSuppressions:
-        """Remove a number's entry of one category, or each."""
-        return self._client.run(calls.unsuppress(number, category))
+        """Remove a number's entry of one category, or each; the audit keeps the reason."""
+        return self._client.run(calls.unsuppress(number, category, reason))
 
 
 class Consents(Noun):
@@ -160,6 +160,12 @@ class Numbers(Noun):
     def get(self, number: str) -> p.Number:
         """One number of this account, over the last 90 days."""
         return self._client.run(calls.number(number))
+
+    def validate(
+        self, numbers: Sequence[str], *, category: SuppressedCategory | str | None = None
+    ) -> p.ValidatedNumbers:
+        """What to think of up to 1 000 numbers. `category`: of what would be sent."""
+        return self._client.run(calls.validate(numbers, category))
 
 
 class Reports(Noun):

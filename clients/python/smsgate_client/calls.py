@@ -158,8 +158,8 @@ def suppress(new: Sequence[object]) -> Call[p.AddedSuppressions]:
     return post(under("suppressions"), p.AddedSuppressions, {"suppressions": new})
 
 
-def unsuppress(number: str, category: str | None) -> Call[p.RemovedSuppressions]:
-    query = given({"number": number, "category": category})
+def unsuppress(number: str, category: str | None, reason: str) -> Call[p.RemovedSuppressions]:
+    query = given({"number": number, "category": category, "reason": reason})
     call = get(under("suppressions"), p.RemovedSuppressions)
     return replace(call, method="DELETE", query=query)
 
@@ -189,6 +189,13 @@ def change_batch(batch_id: str, verb: str) -> Call[a.ChangedBatch]:
 def number(asked: str) -> Call[p.Number]:
     call = get(under("numbers", asked), p.Number)
     return replace(call, name="GET /v1/numbers/…")
+
+
+def validate(numbers: Sequence[str], category: str | None) -> Call[p.ValidatedNumbers]:
+    body: dict[str, object] = {"numbers": list(numbers)}
+    if category is not None:
+        body["category"] = category
+    return post(under("numbers", "validate"), p.ValidatedNumbers, body)
 
 
 def pause_connector(name: str, paused: bool) -> Call[a.Connector]:

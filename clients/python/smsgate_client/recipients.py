@@ -5,8 +5,9 @@ Numbers are masked unless revealed. Must not say how one is asked for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from smsgate_client.answers import ItemError
 from smsgate_client.shapes import named
@@ -15,6 +16,9 @@ from smsgate_client.words import (
     ComplaintSource,
     ConsentAction,
     ConsentChannel,
+    EvidenceKind,
+    EvidenceState,
+    NumberVerdict,
     Reason,
     ReplyClass,
 )
@@ -81,9 +85,10 @@ class AddedSuppressions:
 
 @dataclass(frozen=True, kw_only=True)
 class RemovedSuppressions:
-    """How many entries were removed."""
+    """How many entries were removed, and how many opt-outs stay: the key may not end them."""
 
     removed: int
+    opt_outs_kept: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +185,45 @@ class Proof:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EvidenceDay:
+    """What carriers said of a number on one day. `waits` and `undone` do not count."""
+
+    day: date
+    kind: EvidenceKind
+    state: EvidenceState
+    reason: Reason | None
+    connector: str | None
+    carrier_code: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidatedNumber:
+    """What to think of a number, by the numbering plan and the account's own history."""
+
+    index: int
+    number: str
+    verdict: NumberVerdict
+    fault: str | None
+    country: str | None
+    type: str | None
+    operator: str | None
+    suppressed: Reason | None
+    validity: float | None
+    recycled: bool
+    delivered_days: int
+    failed_days: int
+    last_delivered_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidatedNumbers:
+    """Each number in the order it was asked for, and how many have each verdict."""
+
+    verdicts: Mapping[str, int]
+    numbers: tuple[ValidatedNumber, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Number:
     """How a number fares; `complete` says whether all its messages were counted."""
 
@@ -196,4 +240,8 @@ class Number:
     last_delivered_at: datetime | None
     last_failure: Reason | None
     last_opted_out_at: datetime | None
+    validity: float
+    recycled: bool
+    delivered_days: int
+    evidence: tuple[EvidenceDay, ...]
     suppressions: tuple[Suppression, ...]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -75,6 +75,8 @@ def _reader_of(shape: Any) -> Reader:
         return _fields(shape)
     if shape is datetime:
         return _time
+    if shape is date:
+        return _day
     if isinstance(shape, type) and issubclass(shape, Enum):
         return _of(str, shape)
     if shape is float:
@@ -104,6 +106,13 @@ def _time(value: Any) -> datetime:
         return datetime.fromisoformat(value)
     except (TypeError, ValueError):
         raise ShapeError(f"{value!r:.80} where a time belongs") from None
+
+
+def _day(value: Any) -> date:
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ShapeError(f"{value!r:.80} where a day belongs") from None
 
 
 def _or_none(inner: Reader) -> Reader:

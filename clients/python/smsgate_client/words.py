@@ -37,6 +37,36 @@ class Category(Word):
     MARKETING = "marketing"
 
 
+class NumberVerdict(Word):
+    """What to think of a number before anything is sent to it."""
+
+    INVALID_FORMAT = "invalid_format"
+    NOT_MOBILE = "not_mobile"
+    SUPPRESSED = "suppressed"
+    DEAD = "dead"
+    RISKY = "risky"
+    UNKNOWN = "unknown"
+    GOOD = "good"
+
+
+class EvidenceKind(Word):
+    """What a carrier's word says of a number."""
+
+    DELIVERED = "delivered"
+    TEMPORARY = "temporary"
+    AMBIGUOUS = "ambiguous"
+    PRUNE = "prune"
+
+
+class EvidenceState(Word):
+    """Whether evidence counts: by itself, or by the word of a person."""
+
+    COUNTS = "counts"
+    WAITS = "waits"
+    UNDONE = "undone"
+    CONFIRMED = "confirmed"
+
+
 class Status(Word):
     """Where a message stands; `Message.final` says whether it may still move."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ from dlr.reasons import Reason
 from dlr.status import Status
 from recipients import number_view
 from recipients.just_stopped import JustStopped
+from recipients.number_check import NumberCheck
 from recipients.number_view import NumberDesk
 from recipients.suppression_desk import SuppressionDesk
 from storage.audit_check import verify
@@ -31,7 +32,10 @@ NUMBER, OTHER = "+8613812345678", "+8613912345678"
 FAR = datetime(2099, 12, 31, 23, 59, tzinfo=UTC)  # as a release before believed it
 MASKED = "+86138****5678"
 ACCOUNT = 1
-SCOPES = ("inbound:read", "suppressions:read", "suppressions:write", "numbers:read")
+SCOPES = (
+    "inbound:read", "suppressions:read", "suppressions:write", "suppressions:end_opt_outs",
+    "numbers:read",
+)  # fmt: skip
 
 
 @dataclass
@@ -53,9 +57,15 @@ class Desk:
         assert response.status == status, body
         return body
 
+    async def validate(self, body: object) -> Any:
+        response, answer = await self.api.post("/v1/numbers/validate", msgspec.json.encode(body))
+        assert response.status == 200, answer
+        return answer
+
     async def delete(self, query: str) -> Any:
-        response, body = await self.api.call("DELETE", f"/v1/suppressions?{query}", None, {})
-        return body if response.status == 200 else (response.status, body["code"])
+        path = f"/v1/suppressions?{query}&reason=asked+by+letter"
+        response, body = await self.api.call("DELETE", path, None, {})
+        return body["removed"] if response.status == 200 else (response.status, body["code"])
 
 
 @pytest.fixture
@@ -74,6 +84,7 @@ async def desk(database_url: str) -> AsyncIterator[Desk]:
         async with running_api(
             suppressions=suppressions,
             numbers=NumberDesk(world.database.read, VAULT, wall_ms),
+            number_check=NumberCheck(world.database.read, VAULT, wall_ms),
             inbound=InboundMessages(
                 world.database.read, Registry({}, {"carrier-a": CONNECTOR}), VAULT
             ),
@@ -145,14 +156,14 @@ async def test_a_number_is_allowed_again_but_not_what_stands_for_every_account(
     await add(desk.world.connection, [everyones])
     await desk.post({"number": NUMBER}, {"number": NUMBER, "category": "service"})
     quoted = NUMBER.replace("+", "%2B")
-    assert await desk.delete(f"number={quoted}&category=service") == {"removed": 1}
-    assert await desk.delete(f"number={quoted}") == {"removed": 1}
-    assert await desk.delete(f"number={quoted}") == {"removed": 0}
+    assert await desk.delete(f"number={quoted}&category=service") == 1
+    assert await desk.delete(f"number={quoted}") == 1
+    assert await desk.delete(f"number={quoted}") == 0
     assert desk.stopped.reason(VAULT.index(NUMBER), ACCOUNT, Category.MARKETING, wall_ms()) is None
     assert await desk.delete("number=86") == (422, "parameter_invalid")
     assert await desk.delete("category=all") == (422, "parameter_invalid")
     desk.api.headers = desk.api.new_key(ACCOUNT, *SCOPES, "admin")
-    assert await desk.delete(f"number={quoted}") == {"removed": 1}
+    assert await desk.delete(f"number={quoted}") == 1
     assert await desk.world.count("suppression") == 0
 
 
@@ -418,3 +429,132 @@ async def test_each_has_its_scope(api: Api, method: str, path: str) -> None:
     api.headers = api.new_key(1, "messages:send", "messages:read", "reports:read")
     response, body = await api.call(method, path, b"{}", {"Content-Type": "application/json"})
     assert (response.status, body["code"]) == (403, "scope_missing")
+
+
+async def evidence_of(
+    desk: Desk, number: str, kind: str, *, days_ago: int = 0, account: int = ACCOUNT, state: int = 0
+) -> None:
+    at = datetime.now(UTC) - timedelta(days=days_ago)
+    await desk.world.connection.execute(
+        "INSERT INTO number_evidence (to_idx, account, day, kind, state, reason, connector, error,"
+        " message_id, at, to_enc) VALUES ($1, $2, $3, $4, $5, $6, $7, 'MK:0001', 1, $8, $9)",
+        VAULT.index(number), account, at.date(), kind, state, int(Reason.NUMBER_UNKNOWN), CONNECTOR,
+        at, VAULT.seal(number),
+    )  # fmt: skip
+
+
+async def delivered(desk: Desk, number: str, *, days_ago: int = 0) -> datetime:
+    at = (datetime.now(UTC) - timedelta(days=days_ago)).replace(microsecond=0)
+    message = desk.world.message(to=number, account=ACCOUNT)
+    await desk.world.store([message])
+    await desk.world.connection.execute(
+        "INSERT INTO submission (id, message_id, part, parts, account, category, connector, status,"
+        " submitted_at, receipt_at) VALUES ($1, $2, 1, 1, $3, 1, $4, $5, $6, $6)",
+        desk.world.ids.next(), message.id, ACCOUNT, CONNECTOR, Status.DELIVERED, at,
+    )  # fmt: skip
+    return at
+
+
+async def test_a_number_tells_its_evidence_by_day_and_its_score(desk: Desk) -> None:
+    await evidence_of(desk, NUMBER, "p", days_ago=10)
+    await evidence_of(desk, NUMBER, "t", days_ago=3, state=2)
+    await evidence_of(desk, NUMBER, "p", account=ACCOUNT + 1)
+    at = await delivered(desk, NUMBER)
+    found = await desk.get(f"/v1/numbers/{NUMBER}")
+    days = [(each["kind"], each["state"]) for each in found["evidence"]]
+    assert days == [("delivered", "counts"), ("temporary", "undone"), ("prune", "counts")]
+    newest, _, proof = found["evidence"]
+    assert (newest["day"], newest["reason"]) == (at.date().isoformat(), None)
+    assert (proof["reason"], proof["carrier_code"]) == ("number_unknown", "MK:0001")
+    assert (found["validity"], found["recycled"], found["delivered_days"]) == (0.8, True, 1)
+    assert datetime.fromisoformat(found["last_delivered_at"]) == at
+
+
+async def test_numbers_are_validated_by_the_first_verdict_that_fits(desk: Desk) -> None:
+    dead, risky, good, landline, unknown, stopped = (
+        "+8613800000001", "+8613800000002", "+8613800000003", "+861012345678", "+8613800000005",
+        "+8613800000006",
+    )  # fmt: skip
+    for number in (dead, stopped):
+        await evidence_of(desk, number, "p")
+    for days_ago in range(3):
+        await evidence_of(desk, risky, "t", days_ago=days_ago)
+    await delivered(desk, good)
+    await evidence_of(desk, unknown, "p", account=ACCOUNT + 1)  # not this account's history
+    await evidence_of(desk, landline, "p")
+    await desk.post({"number": stopped})
+    asked = [dead, risky, good, landline, unknown, stopped, "13812345678", good]
+    answer = await desk.validate({"numbers": asked})
+    assert [each["verdict"] for each in answer["numbers"]] == [
+        "dead", "risky", "good", "not_mobile", "unknown", "suppressed", "invalid_format", "good",
+    ]  # fmt: skip
+    assert [each["index"] for each in answer["numbers"]] == list(range(8))
+    assert answer["verdicts"] == {
+        "invalid_format": 1, "not_mobile": 1, "suppressed": 1, "dead": 1, "risky": 1, "unknown": 1,
+        "good": 2,
+    }  # fmt: skip
+    first = answer["numbers"][0]
+    assert (first["number"], first["country"], first["type"]) == ("+86138****0001", "CN", "mobile")
+    assert (first["operator"], first["validity"]) == ("china mobile", 0.3)
+    assert answer["numbers"][5]["suppressed"] == "opted_out"
+    assert answer["numbers"][6]["validity"] is None
+    service = await desk.validate({"numbers": [stopped], "category": "service"})
+    assert service["numbers"][0]["verdict"] == "dead"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        ({"numbers": []}, ["/numbers"]),
+        ({"numbers": [NUMBER] * 1001}, ["/numbers"]),
+        ({"numbers": [NUMBER, 7], "category": "none"}, ["/numbers/1", "/category"]),
+        ({}, ["/numbers"]),
+        ({"numbers": [NUMBER], "number": 1}, ["/number"]),
+    ],
+)
+async def test_what_cannot_be_validated_is_told_at_once(
+    desk: Desk, body: dict[str, object], pointers: list[str]
+) -> None:
+    response, answer = await desk.api.post("/v1/numbers/validate", msgspec.json.encode(body))
+    assert response.status == 422
+    assert sorted(each["pointer"] for each in answer["errors"]) == sorted(pointers)
+
+
+async def test_g39_a_number_that_cannot_be_read_sinks_no_page(desk: Desk) -> None:
+    await evidence_of(desk, NUMBER, "p")
+    await desk.world.connection.execute("UPDATE number_evidence SET to_enc = 'damaged'")
+    found = await desk.get(f"/v1/numbers/{NUMBER}")
+    assert [each["kind"] for each in found["evidence"]] == ["prune"]
+    answer = await desk.validate({"numbers": [NUMBER]})
+    assert answer["numbers"][0]["verdict"] == "dead"
+
+
+async def test_an_opt_out_stays_unless_the_key_may_end_it(desk: Desk) -> None:
+    await desk.post(
+        {"number": NUMBER}, {"number": NUMBER, "category": "service", "reason": "number_unknown"}
+    )
+    quoted = NUMBER.replace("+", "%2B")
+    desk.api.headers = desk.api.new_key(ACCOUNT, "suppressions:write")
+    path = f"/v1/suppressions?number={quoted}"
+    response, body = await desk.api.call("DELETE", path, None, {})
+    assert (response.status, body["errors"][0]["parameter"]) == (422, "reason")  # type: ignore[index]
+    response, body = await desk.api.call("DELETE", f"{path}&reason=wrong", None, {})
+    assert (response.status, body) == (200, {"removed": 1, "opt_outs_kept": 1})
+    desk.api.headers = desk.api.new_key(ACCOUNT, "suppressions:write", "suppressions:end_opt_outs")
+    response, body = await desk.api.call("DELETE", f"{path}&reason=letter+4711", None, {})
+    assert (response.status, body) == (200, {"removed": 1, "opt_outs_kept": 0})
+    rows = await desk.world.connection.fetch(
+        "SELECT detail->>'reason' AS reason FROM audit WHERE action = 'suppression.remove'"
+        " ORDER BY id"
+    )
+    assert [row["reason"] for row in rows] == ["wrong", "letter 4711"]
+
+
+async def test_what_an_operator_undid_counts_no_more(desk: Desk) -> None:
+    await evidence_of(desk, NUMBER, "p")
+    entry = Suppression(to_idx=VAULT.index(NUMBER), reason=Reason.NUMBER_UNKNOWN, source="receipt")
+    await add(desk.world.connection, [entry])
+    desk.api.headers = desk.api.new_key(ACCOUNT, "admin")
+    assert await desk.delete(f"number={NUMBER.replace('+', '%2B')}") == 1
+    found = await desk.get(f"/v1/numbers/{NUMBER}")
+    assert ([each["state"] for each in found["evidence"]], found["validity"]) == (["undone"], 0.75)
