@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         _route,
         _receipts,
         _audit,
+        _numbers,
         _webhooks,
         _doctor,
     ):
@@ -268,6 +269,34 @@ def _audit(commands: _Commands) -> None:
     listed.add_argument("--limit", type=_count, default=100, metavar="N", help="default: 100")
 
 
+def _numbers(commands: _Commands) -> None:
+    parser = _command(commands, "numbers", "Numbers that are given up, and why.", config=False)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, help_text in (
+        ("prune", "List the numbers that evidence speaks against, and suppress them."),
+        ("proofs", "List the proofs that wait for a person, and decide about them."),
+    ):
+        action = actions.add_parser(name, help=help_text, description=help_text)
+        _config_option(action)
+        action.add_argument("--json", action="store_true")
+        if name == "prune":
+            action.add_argument("--dry-run", action="store_true", help="list, and change nothing")
+            action.add_argument(
+                "--below", type=_share, default=0.35, metavar="VALIDITY",
+                help="numbers of a lower validity, 0 to 0.75; default: 0.35",
+            )  # fmt: skip
+        else:
+            action.add_argument("--connector", metavar="NAME", help="whose proofs")
+            decision = action.add_mutually_exclusive_group()
+            for value, meaning in (
+                ("release", "believe them: the numbers are suppressed"),
+                ("discard", "disbelieve them: they count no more"),
+            ):
+                decision.add_argument(
+                    f"--{value}", dest="decision", action="store_const", const=value, help=meaning
+                )
+
+
 def _webhooks(commands: _Commands) -> None:
     parser = _command(commands, "webhooks", "An account's webhook endpoints.", config=False)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -310,6 +339,13 @@ def _port(text: str) -> int:
     if not 0 <= number <= 65_535:  # uvloop would cut a larger one to 16 bits without a word
         raise argparse.ArgumentTypeError("expected 0 to 65535")
     return number
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 0.75:
+        raise argparse.ArgumentTypeError("expected 0 to 0.75")
+    return share
 
 
 def _count(text: str) -> int:

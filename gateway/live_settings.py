@@ -60,6 +60,7 @@ SECTIONS = frozenset(
         "retention",
         "breakers",
         "partners",
+        "hygiene",
     }
 )
 KEYS: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -171,6 +172,8 @@ def follow(rooms: Rooms, following: Following) -> frozenset[Faster]:
     rooms.dispatcher.recorder.pruning.codes = following.codes
     breakers.follow(rooms.breakers, config.breakers)
     rooms.silence.after_hours = config.limits.unknown_after_hours
+    rooms.prune.every_hours = config.hygiene.prune_hours
+    rooms.prune.below = config.hygiene.prune_below
     rooms.retention.kept = kept_days(config.retention)
     return faster
 

@@ -19,6 +19,7 @@ import structlog
 from dispatch.outbox.expiry import Expiry
 from dispatch.outbox.withdrawal import Withdrawal
 from dlr.hygiene.lifting import Lifting
+from dlr.hygiene.prune import PruneJob
 from dlr.parked import ParkedReceipts
 from dlr.silence import Silence
 from gateway.vitals import Lease
@@ -56,6 +57,7 @@ COUNTS_SECONDS = 3600.0  # one look through the whole table
 REQUESTS_SECONDS = 60.0
 KEY_USES_SECONDS = 60.0
 LIFT_SECONDS = 5.0
+PRUNE_SECONDS = 60.0
 AUDIT_SECONDS = 60.0  # one row of the head; an anchor once an hour
 
 Timeless = Callable[[Connection], Awaitable[object]]
@@ -91,6 +93,7 @@ def steps(
     withdrawal: Withdrawal,
     silence: Silence,
     lifting: Lifting,
+    prune: PruneJob,
     retention: Retention,
     keys: DatabaseKeys,
     vault: NumberVault,
@@ -108,6 +111,7 @@ def steps(
         Step("withdrawal", WITHDRAW_SECONDS, withdrawal.turn),
         Step("silence", GIVE_UP_SECONDS, silence.turn),
         Step("lifting", LIFT_SECONDS, lifting.turn),
+        Step("prune", PRUNE_SECONDS, prune.turn),
         Step("take-over", RECOVER_SECONDS, _timeless(take_over)),
         Step("links", LINKS_SECONDS, ranges.forget_expired),
         Step("frequency", COUNTS_SECONDS, frequency.forget),

@@ -23,6 +23,7 @@ from dispatch.routes.routing import RouteTable
 from dispatch.wire.connector_watch import ConnectorWatch
 from dlr.anomalies.watch import AnomalyWatch
 from dlr.hygiene.lifting import Lifting
+from dlr.hygiene.prune import PruneJob
 from dlr.parked import ParkedReceipts
 from dlr.rollups.service import Rollups
 from dlr.silence import Silence
@@ -112,6 +113,7 @@ class Rooms:
     parked: ParkedReceipts = field(init=False)
     silence: Silence = field(init=False)
     lifting: Lifting = field(init=False)
+    prune: PruneJob = field(init=False)
     expiry: Expiry = field(init=False)
     withdrawal: Withdrawal = field(init=False)
     partitions: PartitionsAhead = field(init=False)

@@ -252,7 +252,8 @@ class SuppressionDesk:
                     change.actor,
                     action,
                     to_idx,
-                    {"category": category} | ({"reason": change.reason} if change.reason else {}),
+                    {"category": category},
+                    change.reason or None,
                 )
                 for to_idx, account, category in sorted(keys)
             ],

@@ -311,7 +311,19 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
             ("policy",),
         ),
         "sms_numbers_suppressed_total": MetricKind(
-            "counter", "Numbers that receipts proved to be unknown."
+            "counter", "Numbers that carriers' verdicts suppressed."
+        ),
+        "sms_numbers_lifted_total": MetricKind(
+            "counter", "Such numbers that a delivery has freed again."
+        ),
+        "sms_numbers_pruned_total": MetricKind(
+            "counter", "Numbers that the walk through all evidence gave up."
+        ),
+        "sms_proofs_waiting": MetricKind(
+            "gauge", "Proofs of dead numbers that wait for a person, of all gateways."
+        ),
+        "sms_proof_guard_closed_total": MetricKind(
+            "counter", "How often a connector's proofs began to wait: too many in an hour."
         ),
         "sms_indexes_rewritten": MetricKind(
             "gauge", "1 once no number is looked for under an index of the release before."

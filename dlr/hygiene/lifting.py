@@ -12,6 +12,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from dlr.hygiene.evidence import ON_THEIR_WAY
+from dlr.hygiene.waiting import waiting
 from dlr.ledger import MATCH_DAYS
 from dlr.status import Status
 from storage import sql, suppression
@@ -24,11 +25,15 @@ LOOKED_AT = timedelta(days=2 * MATCH_DAYS)  # a receipt comes within MATCH_DAYS 
 
 
 class Lifting:
-    """The step of this process. `lifted` is counted since start."""
+    """The step of this process. `lifted` is counted since start.
+
+    `waiting`: proofs that wait for a person, as of the last turn.
+    """
 
     def __init__(self) -> None:
         self._place: tuple[datetime, bytes] | None = None
         self.lifted = 0
+        self.waiting = 0
 
     async def turn(self, connection: Connection, now: datetime) -> None:
         """Look at the next entries; behind the last one, begin anew at the next turn."""
@@ -43,6 +48,8 @@ class Lifting:
                 int(Status.DELIVERED),
             )
             alive = {row["to_idx"] for row in rows if row["delivered_at"] is not None}
-            self.lifted += await suppression.lift(connection, alive)
+            lifted = await suppression.lift(connection, alive)
+        self.lifted += lifted
+        self.waiting = sum(each.proofs for each in await waiting(connection))
         more = len(rows) == ENTRIES_PER_TURN
         self._place = (rows[-1]["created_at"], rows[-1]["to_idx"]) if more else None

@@ -219,6 +219,14 @@ ALERTS = (
         "After a crash nobody knows of {{ $value | humanize }} messages whether they were sent.",
     ),
     Alert(
+        "SmsProofsWait",
+        "max(sms_proofs_waiting) > 0",
+        "1m",
+        WARNING,
+        "A carrier says of too many numbers that nobody has them",
+        "{{ $value }} proofs of dead numbers wait for a person.",
+    ),
+    Alert(
         "SmsUnstorable",
         "sum(increase(sms_records_unstorable_total[15m])) > 0"
         " or sum(increase(sms_inbound_unstorable_total[15m])) > 0",

@@ -17,6 +17,7 @@ from gateway.config.base import Settings
 from gateway.config.breaker_settings import BreakerSettings
 from gateway.config.category_settings import DoubtSettings, ValiditySettings
 from gateway.config.connector_settings import ConnectorSettings
+from gateway.config.hygiene_settings import HygieneSettings
 from gateway.config.partner_settings import PartnerSettings
 from gateway.config.policy_settings import QuietHoursSettings
 from gateway.config.retention_settings import RetentionSettings
@@ -242,6 +243,7 @@ class Config(Settings, frozen=True, kw_only=True):
     validity: ValiditySettings = ValiditySettings()
     doubt: DoubtSettings = DoubtSettings()
     breakers: BreakerSettings = BreakerSettings()
+    hygiene: HygieneSettings = HygieneSettings()
     retention: RetentionSettings = RetentionSettings()
     webhooks: WebhookSettings = WebhookSettings()
     connectors: tuple[ConnectorSettings, ...] = ()

@@ -15,6 +15,7 @@ from dispatch.outbox.expiry import Expiry
 from dispatch.outbox.withdrawal import Withdrawal
 from dlr.hygiene.evidence import keep_deliveries
 from dlr.hygiene.lifting import Lifting
+from dlr.hygiene.prune import PruneJob
 from dlr.parked import ParkedReceipts
 from dlr.silence import Silence
 from gateway.config.retention_settings import RetentionSettings
@@ -40,7 +41,7 @@ def build(
     lost: Callable[[str], None],
 ) -> None:
     """Called when the sending side stands. Sets retention, message_texts, inbound_texts, lifting,
-    key_store, parked, silence, expiry, withdrawal, partitions, loop_lag and maintenance.
+    prune, key_store, parked, silence, expiry, withdrawal, partitions, loop_lag and maintenance.
     """
     recorder = rooms.dispatcher.recorder
     rooms.retention = Retention(
@@ -50,6 +51,10 @@ def build(
         outlive=keep_deliveries,
     )
     rooms.lifting = Lifting()
+    hygiene = rooms.config.hygiene
+    rooms.prune = PruneJob(
+        rooms.ids.next, every_hours=hygiene.prune_hours, below=hygiene.prune_below
+    )
     rooms.key_store = DatabaseKeys(rooms.database.read, rooms.clock.wall_ms)
     rooms.parked = ParkedReceipts(rooms.ids, follow_up=recorder.follow_up, groups=recorder.groups)
     rooms.silence = Silence(rooms.config.limits.unknown_after_hours, rooms.ids)
@@ -74,6 +79,7 @@ def build(
             withdrawal=rooms.withdrawal,
             silence=rooms.silence,
             lifting=rooms.lifting,
+            prune=rooms.prune,
             retention=rooms.retention,
             keys=rooms.key_store,
             vault=rooms.vault,

@@ -198,6 +198,10 @@ def _recording(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
     yield Sample("sms_receipts_waiting", recorder.receipts_waiting)
     yield Sample("sms_records_unstorable_total", counters.unstorable)
     yield Sample("sms_numbers_suppressed_total", counters.numbers_suppressed)
+    yield Sample("sms_numbers_lifted_total", rooms.lifting.lifted)
+    yield Sample("sms_numbers_pruned_total", rooms.prune.pruned)
+    yield Sample("sms_proofs_waiting", rooms.lifting.waiting)
+    yield Sample("sms_proof_guard_closed_total", rooms.dispatcher.recorder.pruning.guard.closed)
     yield Sample("sms_indexes_rewritten", int(rooms.vault.rewritten))
     recovered = rooms.recovered
     yield Sample("sms_messages_in_doubt_total", recovered.resent, ("resend",))

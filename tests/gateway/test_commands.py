@@ -25,7 +25,8 @@ from smpp.simulator.profile import load_profile
 from tests.conftest import LoopThread
 
 COMMANDS = (
-    "serve", "demo", "simulate", "migrate", "config", "keys", "send", "webhooks", "doctor",
+    "serve", "demo", "simulate", "migrate", "config", "keys", "send", "numbers", "webhooks",
+    "doctor",
 )  # fmt: skip
 SECRETS = ("carrier secret", "database secret")
 NUMBER = "+8613812345678"

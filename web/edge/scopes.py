@@ -19,7 +19,7 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "suppressions:write": "suppress numbers and allow them again",
         "suppressions:end_opt_outs": "end opt-outs, which else only the person's own word ends",
         "suppressions:exchange": "own suppressed numbers as hashes under a partner's key",
-        "numbers:read": "how a number fares",
+        "numbers:read": "how numbers fare, and what to think of them",
         "numbers:reveal": "numbers in clear on own lists, by `reveal=true` with a reason, audited",
         "consents:read": "the consent ledger, numbers masked",
         "consents:write": "record consent",

@@ -544,8 +544,7 @@ async def test_an_opt_out_stays_unless_the_key_may_end_it(desk: Desk) -> None:
     response, body = await desk.api.call("DELETE", f"{path}&reason=letter+4711", None, {})
     assert (response.status, body) == (200, {"removed": 1, "opt_outs_kept": 0})
     rows = await desk.world.connection.fetch(
-        "SELECT detail->>'reason' AS reason FROM audit WHERE action = 'suppression.remove'"
-        " ORDER BY id"
+        "SELECT text AS reason FROM audit WHERE action = 'suppression.remove' ORDER BY id"
     )
     assert [row["reason"] for row in rows] == ["wrong", "letter 4711"]
 
