@@ -29,8 +29,6 @@ from messages.reading.timeline import Timeline, TimelinePage
 from ratelimit.spec import RateSpec
 from recipients.complaint_desk import ComplaintFilter, ComplaintView, ComplaintWord
 from recipients.consent_desk import ConsentView, ConsentWord
-from recipients.number_check import Checked
-from recipients.number_view import NumberView
 from recipients.proof import Proof
 from recipients.suppression_desk import (
     Allow,
@@ -45,6 +43,7 @@ from web.edge.idempotent import RequestMemory
 from web.edge.keys import KeyStore
 from web.edge.request_limits import RequestLimits
 from web.edge.reveal_log import RevealLog
+from web.number_services import NumberReader, NumberValidator
 from web.samples import Snapshot
 from web.suppression_services import SuppressionExports, SuppressionImports
 from web.webhook_services import WebhookEndpoints
@@ -286,20 +285,6 @@ class SuppressionList(Protocol):
 
     async def allow(self, accounts: Sequence[int], actor: str, asked: Allow) -> Allowed:
         """Delete the entries of a number. Raises Overloaded."""
-
-
-class NumberReader(Protocol):
-    """How a number fares."""
-
-    async def number(self, accounts: Sequence[int], number: str) -> NumberView:
-        """How a number fares with these accounts. Raises StorageDown."""
-
-
-class NumberValidator(Protocol):
-    """What to think of numbers before anything is sent to them."""
-
-    async def check(self, account: int, numbers: Sequence[str], category: int) -> list[Checked]:
-        """What to think of each, in order. Raises StorageDown."""
 
 
 class DeliveryReporter(Protocol):

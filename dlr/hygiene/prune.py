@@ -77,8 +77,10 @@ class Page(msgspec.Struct, frozen=True):
 async def page(
     connection: Connection, place: bytes, now: datetime, *, below: float = DEAD_BELOW
 ) -> Page:
-    """The next numbers behind a place (b"" at first) whose validity is below that, with a proof or
-    ambiguous evidence that came back; and those that hygiene has suppressed.
+    """The next numbers behind a place (b"" at first) that are or would be given up.
+
+    Their validity is below that, and a proof or repeated ambiguous evidence stands against them.
+    Those that hygiene has suppressed are told whatever their validity.
     """
     today = now.date()
     since = evidence.oldest_day(today)

@@ -105,7 +105,7 @@ WITH bearing AS (
 SELECT to_idx, account, category, gone FROM bearing;
 
 -- name: suppression_remove_numbers
--- Every entry of these numbers in these accounts, or those of one category; without $4 not those that the person's own
+-- Every entry of these numbers in these accounts, or those of one category. Without $4 those stay that the person's own
 -- word made ($5: the reason of opt-outs). Answers with what went and what stayed.
 WITH asked AS (
     SELECT to_idx, account, category,

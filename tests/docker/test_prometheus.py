@@ -173,6 +173,7 @@ BROKEN: dict[str, tuple[list[dict[str, str]], str, dict[str, str]]] = {
         "25m",
         {},
     ),
+    "SmsProofsWait": ([series("sms_proofs_waiting", "0x5 60x40")], "7m", {}),
     "SmsUnstorable": ([series("sms_inbound_unstorable_total", "0x20 2x40")], "25m", {}),
     "SmsShedding": (
         [series("sms_messages_shed_total", "0+60x40", 'category="marketing"')],

@@ -142,7 +142,7 @@ def test_pages_hold_each_number_once(desk: Desk, monkeypatch: pytest.MonkeyPatch
     assert len(desk.suppressed()) == 5
 
 
-def test_a_number_that_cannot_be_read_sinks_no_list(desk: Desk) -> None:
+def test_g39_a_number_that_cannot_be_read_sinks_no_list(desk: Desk) -> None:
     desk.evidence(DEAD, "p", 0)
     desk.query("UPDATE number_evidence SET to_enc = 'damaged'")
     assert "unreadable" in desk("prune", "--dry-run")
