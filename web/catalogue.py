@@ -12,18 +12,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal
 
-import msgspec
-
-
-class MetricKind(msgspec.Struct, frozen=True):
-    """One entry of the catalogue. Counters are named `…_total`, times are in seconds."""
-
-    type: Literal["counter", "gauge", "histogram"]
-    help: str
-    labels: tuple[str, ...] = ()
-
+from web.catalogue_numbers import OF_NUMBERS
+from web.metric_kind import MetricKind
 
 CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
     {
@@ -310,21 +301,7 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
             "Messages in doubt after a crash, by what their category decided.",
             ("policy",),
         ),
-        "sms_numbers_suppressed_total": MetricKind(
-            "counter", "Numbers that carriers' verdicts suppressed."
-        ),
-        "sms_numbers_lifted_total": MetricKind(
-            "counter", "Such numbers that a delivery has freed again."
-        ),
-        "sms_numbers_pruned_total": MetricKind(
-            "counter", "Numbers that the walk through all evidence gave up."
-        ),
-        "sms_proofs_waiting": MetricKind(
-            "gauge", "Proofs of dead numbers that wait for a person, of all gateways."
-        ),
-        "sms_proof_guard_closed_total": MetricKind(
-            "counter", "How often a connector's proofs began to wait: too many in an hour."
-        ),
+        **OF_NUMBERS,
         "sms_indexes_rewritten": MetricKind(
             "gauge", "1 once no number is looked for under an index of the release before."
         ),

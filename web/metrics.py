@@ -20,7 +20,8 @@ from prometheus_client.core import (
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
-from web.catalogue import CATALOGUE, MetricKind
+from web.catalogue import CATALOGUE
+from web.metric_kind import MetricKind
 from web.samples import HistogramSample, Sample, Snapshot
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -10,19 +10,15 @@ docs/runbooks.md, a heading for each alert. Must not name a metric that web/cata
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 
 import msgspec
 
+from docker.prometheus.durations import SCRAPE_SECONDS_MIN, lasting, scaled
+
 RUNBOOKS = "docs/runbooks.md"
 INTERVAL_SECONDS = 30
-SCRAPE_SECONDS_MIN = 1  # of a scaled run
-SCRAPES_MIN = 4  # in a range: Prometheus 3 leaves out the sample at its beginning
 CRITICAL, WARNING = "critical", "warning"
-
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_DURATION = re.compile(r"(?<=[\[:])(\d+)([smhd])(?=[\]:])|(?<=offset )(\d+)([smhd])")
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -347,25 +343,6 @@ ALERTS = (
 def heading_of(alert: str) -> str:
     """The anchor of an alert's heading in RUNBOOKS."""
     return alert.lower()
-
-
-def scaled(text: str, scale: int) -> str:
-    """An expression, or a duration by itself, with its durations divided."""
-    if scale == 1:
-        return text
-
-    def shorter(found: re.Match[str]) -> str:
-        number, unit = found.group(1) or found.group(3), found.group(2) or found.group(4)
-        seconds = int(number) * _SECONDS[unit] // scale
-        return f"{max(seconds, SCRAPES_MIN * SCRAPE_SECONDS_MIN)}s"
-
-    return _DURATION.sub(shorter, text)
-
-
-def lasting(duration: str, scale: int) -> str:
-    """How long an alert waits: 0 stays 0."""
-    seconds = int(duration[:-1]) * _SECONDS[duration[-1]]
-    return duration if scale == 1 else f"{-(-seconds // scale)}s"
 
 
 def render(scale: int = 1) -> str:

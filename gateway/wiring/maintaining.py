@@ -51,10 +51,7 @@ def build(
         outlive=keep_deliveries,
     )
     rooms.lifting = Lifting()
-    hygiene = rooms.config.hygiene
-    rooms.prune = PruneJob(
-        rooms.ids.next, every_hours=hygiene.prune_hours, below=hygiene.prune_below
-    )
+    rooms.prune = prune_job(rooms)
     rooms.key_store = DatabaseKeys(rooms.database.read, rooms.clock.wall_ms)
     rooms.parked = ParkedReceipts(rooms.ids, follow_up=recorder.follow_up, groups=recorder.groups)
     rooms.silence = Silence(rooms.config.limits.unknown_after_hours, rooms.ids)
@@ -94,6 +91,12 @@ def build(
         lost=lost,
         ended=rooms.task_ended,
     )
+
+
+def prune_job(rooms: Rooms) -> PruneJob:
+    """The walk through all evidence, as configured."""
+    settings = rooms.config.hygiene
+    return PruneJob(rooms.ids.next, every_hours=settings.prune_hours, below=settings.prune_below)
 
 
 def kept_days(settings: RetentionSettings) -> KeptDays:

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from docker.prometheus.rules import ALERTS, RECORDS, RUNBOOKS, heading_of, render, scaled
+from docker.prometheus.durations import scaled
+from docker.prometheus.rules import ALERTS, RECORDS, RUNBOOKS, heading_of, render
 from tests.docker.debian import promtool
 from tests.docker.expressions import unknown_in
 from tests.tidy.source import ROOT
