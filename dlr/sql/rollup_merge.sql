@@ -22,9 +22,9 @@ SELECT least(
 SELECT cursor FROM rollup_state FOR UPDATE;
 
 -- name: rollup_cursor_first
--- At the first merge: before the oldest message there is.
+-- At the first merge: before the oldest message there is, and none that comes to light later ($1).
 INSERT INTO rollup_state (cursor)
-SELECT coalesce((SELECT min(id) FROM message), $1)
+SELECT least((SELECT min(id) FROM message), $1)
 ON CONFLICT DO NOTHING;
 
 -- name: rollup_cursor_move

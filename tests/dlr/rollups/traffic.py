@@ -10,6 +10,7 @@ from dlr.changed import messages_of, receipts_changed, rows_changed
 from dlr.ledger import SubmissionRow, apply_receipts, insert_submissions, retract_unsent
 from dlr.parked import sweep_unmatched
 from dlr.reasons import Reason
+from dlr.rollups.merger import Merged
 from dlr.rollups.naming import name_changed, name_new
 from dlr.silence import give_up
 from dlr.status import Status
@@ -20,6 +21,7 @@ from tests.dlr.rows import CONNECTOR, World
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dlr.rollups.merger import Merger
     from storage.pool import Connection
 
 OTHER_CONNECTOR = CONNECTOR + 1
@@ -200,3 +202,15 @@ class Traffic:
             error="ours",
             connector=0,
         )
+
+
+async def merge_all(connection: Connection, merger: Merger) -> Merged:
+    """Merges until there is no more; what they did in sum."""
+    counted = changed = dirty = 0
+    while True:
+        merged = await merger.merge(connection)
+        counted += merged.counted
+        changed += merged.changed
+        dirty += merged.dirty
+        if not merged.more:
+            return Merged(counted, changed, dirty)
