@@ -58,6 +58,8 @@ class Prepared(msgspec.Struct, gc=False):
     callback: Callback | None = None
     text_days: int | None = None  # None: as long as the message, 0: until it is final
     asked_text: str | None = None  # as it came, where a client_ref has to know it again
+    country: int = 0  # of `to`, as recipients/numbers/origin_numbers.py numbers them; 0 not known
+    operator: int = 0
 
 
 class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -30,6 +30,7 @@ from messages.models import Prepared
 from messages.reading.reader import Messages
 from recipients.number_check import NumberCheck
 from recipients.number_view import NumberDesk
+from recipients.numbers.origin_numbers import OriginNumbers
 from recipients.numbers.plan import NumberPlan
 from recipients.proof import Proofs
 from recipients.reply_report import ReplyReports
@@ -209,6 +210,7 @@ def _validator(rooms: Rooms) -> Validator:
         decisions=rooms.rules.decisions,
         texts=texts_of(rooms.dispatcher.connectors),
         callbacks=callback_fields(rooms),
+        origin=OriginNumbers().of,
     )
 
 

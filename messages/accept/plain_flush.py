@@ -41,6 +41,8 @@ class _Row(msgspec.Struct, omit_defaults=True, gc=False):
     text: str
     expires_at: datetime | None
     priority: int
+    country: int
+    operator: int
     client_ref: str | None = None
     fingerprint: str | None = None
     campaign_id: str | None = None
@@ -79,6 +81,7 @@ def _row(item: Accepting) -> _Row:
         item.id, item.owner, message.account, message.category, message.connector,
         message.data_coding, message.parts, message.sender, "\\x" + item.to_enc.hex(),
         "\\x" + item.to_idx.hex(), item.text, item.expires_at, message.priority,
+        message.country, message.operator,
         message.client_ref, None if item.fingerprint is None else "\\x" + item.fingerprint.hex(),
         message.campaign_id, message.variant, message.tags, message.text_days,
     )  # fmt: skip

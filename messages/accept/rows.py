@@ -17,7 +17,7 @@ from storage.names import NO_CONNECTOR
 MESSAGE_COLUMNS = (
     "id", "account", "category", "connector", "data_coding", "parts", "sender", "to_enc", "to_idx",
     "text", "client_ref", "batch_id", "campaign_id", "variant", "tags", "expires_at",
-    "priority", "options", "text_days",
+    "priority", "options", "text_days", "country", "operator",
 )  # fmt: skip
 CALLBACK_COLUMNS = (*MESSAGE_COLUMNS, "callback")  # where any message of a flush has one
 OUTBOX_COLUMNS = (
@@ -33,7 +33,8 @@ def message_row(item: Accepting) -> tuple[object, ...]:
         item.id, message.account, message.category, message.connector, message.data_coding,
         message.parts, message.sender, item.to_enc, item.to_idx, item.text, message.client_ref,
         item.batch_id, message.campaign_id, message.variant, message.tags or None, item.expires_at,
-        message.priority, message.options, message.text_days,
+        message.priority, message.options, message.text_days, message.country,
+        message.operator,
     )  # fmt: skip
 
 

@@ -49,6 +49,10 @@ def _usual_texts(_connector: int) -> TextSettings:
     return TextSettings()
 
 
+def _nowhere(_number: str) -> tuple[int, int]:
+    return 0, 0
+
+
 class Validator:
     """Checks messages one by one. One for the process; it holds no state of a request.
 
@@ -69,8 +73,10 @@ class Validator:
         decisions: dict[tuple[str, str], int] | None = None,
         texts: Callable[[int], TextSettings] = _usual_texts,
         callbacks: CallbackFields | None = None,
+        origin: Callable[[str], tuple[int, int]] = _nowhere,
     ) -> None:
-        """`texts`: how the connector with this number takes texts. Parts are counted by that."""
+        """`texts`: how the connector with this number takes texts. Parts are counted by that.
+        `origin`: country and operator of a number, as numbers."""
         self._decode = msgspec.json.Decoder(MessageRequest).decode
         self._number_fault = numbers.fault
         self._route = route
@@ -83,6 +89,7 @@ class Validator:
         )
         self._decisions = {} if decisions is None else decisions
         self._texts = texts
+        self._origin = origin
         self._callbacks = callbacks or CallbackFields()
         self._categories = {category.label: int(category) for category in Category}
 
@@ -156,16 +163,17 @@ class Validator:
             faults.append(final)
         if faults or isinstance(final, FieldError):
             return _refused(faults, index)
+        country, operator = self._origin(request.to)
         return Prepared(
             account.id, category, connector, request.to, sender,
             final.text, final.links, final.slots, final.data_coding, final.parts,
             request.client_ref, request.campaign_id, request.variant, tags,
             timing.release
             + 1000 * (self._validity_seconds[category] if seconds is None else seconds),
-            priority=priority,
-            options=_with_tlvs(options, tlvs),
-            callback=callback, text_days=kept,
+            priority=priority, options=_with_tlvs(options, tlvs), callback=callback,
+            text_days=kept,
             asked_text=None if request.client_ref is None else request.text,
+            country=country, operator=operator,
         )  # fmt: skip
 
     def _number(self, to: str, account: AccountPolicy, faults: list[FieldError]) -> None:

@@ -8,7 +8,7 @@ WITH given AS MATERIALIZED (
         id bigint, owner bigint, account smallint, category smallint, connector smallint, data_coding smallint,
         parts smallint, sender text, to_enc bytea, to_idx bytea, text text, expires_at timestamptz, priority smallint,
         client_ref text, fingerprint bytea, campaign_id text, variant text, tags text[],
-        text_days smallint
+        text_days smallint, country smallint, operator smallint
     )
 ), asked AS MATERIALIZED (
     SELECT NOT EXISTS (
@@ -27,9 +27,9 @@ WITH given AS MATERIALIZED (
 ), stored AS (
     INSERT INTO message
         (id, account, category, connector, data_coding, parts, sender, to_enc, to_idx, text, client_ref, campaign_id,
-         variant, tags, expires_at, priority, text_days)
+         variant, tags, expires_at, priority, text_days, country, operator)
     SELECT id, account, category, connector, data_coding, parts, sender, to_enc, to_idx, text, client_ref, campaign_id,
-        variant, tags, expires_at, priority, text_days
+        variant, tags, expires_at, priority, text_days, country, operator
     FROM given, asked
     WHERE clear
 ), waiting AS (

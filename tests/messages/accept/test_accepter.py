@@ -54,7 +54,7 @@ async def test_a_message_is_durable_when_its_answer_comes(world: World) -> None:
     expires_at = 1_890_000_000_000
     item = prepared(
         1, client_ref="r-1", campaign_id="c", variant="b", tags=("x", "y"), parts=2, data_coding=8,
-        expires_at=expires_at,
+        expires_at=expires_at, country=83, operator=7,
     )  # fmt: skip
     [verdict] = verdicts(await world.accepter.accept([item], batch_id=99))
     assert (verdict.status, verdict.reason, verdict.text) == ("accepted", None, "m1")
@@ -66,7 +66,7 @@ async def test_a_message_is_durable_when_its_answer_comes(world: World) -> None:
         "data_coding": 8, "parts": 2, "sender": "SHOP", "to_idx": VAULT.index(item.to),
         "text": "m1", "client_ref": "r-1", "batch_id": 99, "campaign_id": "c", "variant": "b",
         "tags": ["x", "y"], "expires_at": instant, "priority": 5, "options": None, "callback": None,
-        "text_days": None, "country": 0, "operator": 0,
+        "text_days": None, "country": 83, "operator": 7,
     }  # fmt: skip
     waiting = (await world.outbox())[verdict.id]
     assert (waiting["owner"], waiting["parts"], waiting["attempt"]) == (world.term, 2, 0)

@@ -20,7 +20,7 @@ from storage.suppression import Suppression, add
 from tests.messages.accept.world import ACCOUNT, VAULT, World, accepting, prepared, wall_ms
 
 MESSAGES = [
-    prepared(1),
+    prepared(1, country=83, operator=7),
     prepared(2, Category.SERVICE, client_ref="order 'x' \\ \"1\""),
     prepared(
         3, text="line\nbreak\t\x0b\x7f \\u0041 \\x41 {} \ud7ff 你好 🚀", data_coding=8, parts=2

@@ -12,6 +12,7 @@ from messages.accept.validation import Validator
 from messages.models import AccountPolicy, Prepared, Refused
 from messages.requests import MessageRequest
 from messages.rules.quiet_hours import TimingRules
+from recipients.numbers.origin_numbers import OriginNumbers, country_code, operator_names
 from recipients.numbers.plan import NumberPlan
 from shortlinks.code import SLOTS
 from shortlinks.rewrite import PLACEHOLDER_CODE, fill_placeholders
@@ -40,6 +41,7 @@ def validator() -> Validator:
         validity_seconds_max=259_200,
         timing=TimingRules(),
         validity_seconds=(600, 86_400, 172_800, 259_200),
+        origin=OriginNumbers().of,
     )
 
 
@@ -56,6 +58,12 @@ def prepared(validator: Validator, account: AccountPolicy = PLAIN, **fields: obj
     result = check(validator, account, **fields)
     assert isinstance(result, Prepared), result
     return result
+
+
+def test_a_message_says_where_its_number_is_from(validator: Validator) -> None:
+    message = prepared(validator)
+    assert country_code(message.country) == "CN"
+    assert operator_names()[message.operator] == "china mobile"
 
 
 @pytest.mark.parametrize(
