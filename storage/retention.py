@@ -54,6 +54,9 @@ class KeptDays(msgspec.Struct, frozen=True, kw_only=True):
     suppressions: int
     complaints: int
     evidence: int
+    rollups: int
+    rollup_totals: int
+    rollup_tags: int
     imports: int
 
     def filled(self, *, as_before: bool) -> KeptDays:

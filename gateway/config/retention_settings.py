@@ -77,3 +77,18 @@ class RetentionSettings(Settings, frozen=True, kw_only=True):
             description="Verdicts of imports of suppressions. What was added stays.",
         ),
     ] = 90
+    rollups_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=_DAYS_MAX,
+            description="What reports count, by quarter of an hour: outcomes, reasons, attempts "
+            "and latencies.",
+        ),
+    ] = 400
+    rollup_totals_days: Annotated[
+        int, Meta(ge=0, le=_DAYS_MAX, description="The same in sum of a day (UTC): outcomes alone.")
+    ] = 1_826
+    rollup_tags_days: Annotated[
+        int, Meta(ge=0, le=_DAYS_MAX, description="What reports count by tag.")
+    ] = 100

@@ -21,6 +21,7 @@ from dlr.silence import Silence
 from gateway.config.retention_settings import RetentionSettings
 from gateway.maintenance import Maintenance, PartitionsAhead, Timeless, steps
 from gateway.vitals import Lease, LoopLag
+from gateway.wiring import rollups
 from gateway.wiring.inbound import opt_out_scopes
 from messages.control.text_ends import message_texts
 from storage import sql
@@ -110,6 +111,9 @@ def kept_days(settings: RetentionSettings) -> KeptDays:
         suppressions=settings.suppressions_days,
         complaints=settings.complaints_days,
         evidence=settings.evidence_days,
+        rollups=settings.rollups_days,
+        rollup_totals=settings.rollup_totals_days,
+        rollup_tags=settings.rollup_tags_days,
         imports=settings.imports_days,
     )
 
@@ -131,5 +135,6 @@ def forgets() -> tuple[Forgets, ...]:
                 ("suppression_import", "imports_purge"),
             )
         ),
+        *rollups.forgets(),
         Forgets("complaint", "complaints", sql.load("recipients")["complaints_purge"], by_id=True),
     )

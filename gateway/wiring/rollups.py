@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dlr.rollups.service import Rollups
+from storage import sql
+from storage.retention import Forgets
 from web.samples import Sample
 
 if TYPE_CHECKING:
@@ -24,6 +26,23 @@ def build(rooms: Rooms) -> None:
         wall_ms=rooms.clock.wall_ms,
         monotonic=lambda: rooms.clock.monotonic_ns() / 1e9,
         ended=rooms.task_ended,
+    )
+
+
+def forgets() -> tuple[Forgets, ...]:
+    """What deletes rows of rollups."""
+    statements = sql.load("dlr")
+    return tuple(
+        Forgets(table, kept, statements[statement])
+        for table, kept, statement in (
+            ("rollup_cell", "rollups", "rollup_cells_purge"),
+            ("rollup_reason", "rollups", "rollup_reasons_purge"),
+            ("rollup_attempt", "rollups", "rollup_attempts_purge"),
+            ("rollup_latency", "rollups", "rollup_latencies_purge"),
+            ("rollup_tag", "rollup_tags", "rollup_tags_purge"),
+            ("rollup_day", "rollup_totals", "rollup_days_purge"),
+            ("rollup_day_state", "rollup_totals", "rollup_day_states_purge"),
+        )
     )
 
 

@@ -171,9 +171,8 @@ class Validator:
             timing.release
             + 1000 * (self._validity_seconds[category] if seconds is None else seconds),
             priority=priority, options=_with_tlvs(options, tlvs), callback=callback,
-            text_days=kept,
             asked_text=None if request.client_ref is None else request.text,
-            country=country, operator=operator,
+            text_days=kept, country=country, operator=operator,
         )  # fmt: skip
 
     def _number(self, to: str, account: AccountPolicy, faults: list[FieldError]) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dlr.rollups.columns import ATTEMPT_COUNTS, COUNTS, day_of, quarter_of
 from gateway.config.retention_settings import RetentionSettings
 from gateway.wiring.maintaining import forgets, kept_days
 from storage.ids import id_at
@@ -100,6 +101,7 @@ async def _row(connection: Connection, table: str, at: datetime, number: int) ->
         "suppression_import_step": {
             "import_id": made, "first_row": 0, "refused": b"", "taken": b"",
         },
+        **_rollups(at, number),
         "complaint": {
             "id": made, "account": 1, "reference": str(number), "fingerprint": b"", "to_idx": b"",
             "to_enc": b"", "source": "app", "at": at,
@@ -109,6 +111,23 @@ async def _row(connection: Connection, table: str, at: datetime, number: int) ->
     await connection.execute(
         f"INSERT INTO {table} ({', '.join(values)}) VALUES ({places})", *values.values()
     )
+
+
+def _rollups(at: datetime, number: int) -> dict[str, dict[str, object]]:
+    counts = dict.fromkeys(COUNTS, 1)
+    quarter = quarter_of(at)
+    owner = {"quarter": quarter, "account": 1, "category": 1}
+    return {
+        "rollup_cell": {"quarter": quarter, "key": number, **counts},
+        "rollup_day": {"day": day_of(quarter), "key": number, **counts},
+        "rollup_day_state": {"day": day_of(quarter) - number % 5_000},
+        "rollup_reason": {
+            "quarter": quarter, "key": number, "status": 50, "reason": 1, "code": 0, "messages": 1,
+        },
+        "rollup_attempt": {**owner, "connector": number, **dict.fromkeys(ATTEMPT_COUNTS, 1)},
+        "rollup_latency": {**owner, "connector": number, "kind": 0, "buckets": [], "counts": []},
+        "rollup_tag": {**owner, "tag": number, **counts},
+    }  # fmt: skip
 
 
 async def test_an_endpoint_stays_while_something_of_it_waits(connection: Connection) -> None:
