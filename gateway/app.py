@@ -32,6 +32,7 @@ from gateway.wiring import (
     inbound,
     maintaining,
     rollups,
+    rotating,
     webhooks,
 )
 from gateway.wiring.accounts import account_policies
@@ -42,10 +43,10 @@ from gateway.wiring.web import ReloadDoor, link_listener, server_settings, servi
 from messages.control.service import Control
 from shortlinks.service import LinkService
 from storage import sql
-from storage.crypto import NumberVault, check_fingerprint
 from storage.faults import DatabaseDown
 from storage.ids import IdSource
-from storage.keys import load_keys
+from storage.key_rotation import open_vault
+from storage.keys import load_keys, load_next
 from storage.migrate import migrate
 from storage.names import register
 from storage.partitions import ensure_partitions
@@ -109,7 +110,6 @@ class Gateway:
         rooms = self.rooms
         database = rooms.config.database
         rooms.keys = load_keys(self.data_dir, self.environ)
-        rooms.vault = NumberVault(rooms.keys)
         rooms.database = await Database.open(
             str(database.url),
             self.data_dir,
@@ -147,12 +147,16 @@ class Gateway:
         """
         rooms = self.rooms
         await migrate(connection)
-        await check_fingerprint(connection, rooms.vault)
+        rooms.vault, rooms.keys = await open_vault(
+            connection, rooms.keys, load_next(self.data_dir, self.environ)
+        )
         await ensure_partitions(connection, datetime.now(UTC).date())
         self.host = HostIdentity.current()
         rooms.term = await OwnerTerm.acquire(connection, self.host)
         self._started.append("term")
         rooms.database.use_term(rooms.term.term)
+        rotating.build(rooms, self.environ)
+        await rooms.rotation.begin(connection)
         highest = await connection.fetchval(_SQL["highest_id"])
         rooms.ids = IdSource(rooms.term.node, wall_ms, above=highest or 0)
         rooms.registry = await register(

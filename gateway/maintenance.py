@@ -32,6 +32,7 @@ from storage.audit_anchor import Anchors
 from storage.crypto import NumberVault
 from storage.faults import UNAVAILABLE, Fenced
 from storage.ids import IdSource
+from storage.key_rotation import KeyRotation
 from storage.partitions import ensure_partitions, missing_partitions
 from storage.periodic import Ended, PeriodicTask
 from storage.pool import Connection, Dedicated
@@ -51,6 +52,7 @@ PARTITION_SECONDS = 10.0  # one look at the catalogue; also what ends a clock's 
 GIVE_UP_SECONDS = 60.0
 LINKS_SECONDS = 3600.0
 RETENTION_SECONDS = 600.0  # one look at the catalogue
+ROTATION_SECONDS = 1.0  # one look while no change runs
 REWRITE_SECONDS = 1.0  # nothing at all once it is done
 TEXTS_SECONDS = 2.0  # between passes it is nothing
 COUNTS_SECONDS = 3600.0  # one look through the whole table
@@ -97,6 +99,7 @@ def steps(
     retention: Retention,
     keys: DatabaseKeys,
     vault: NumberVault,
+    rotation: KeyRotation,
     ids: IdSource,
     anchors: Anchors,
     message_texts: TextEnds,
@@ -123,6 +126,7 @@ def steps(
         Step("audit anchors", AUDIT_SECONDS, anchors.turn),
         Step("message texts", TEXTS_SECONDS, message_texts.turn),
         Step("inbound texts", TEXTS_SECONDS, inbound_texts.turn),
+        Step("number key", ROTATION_SECONDS, rotation.turn),
         Step("index rewrite", REWRITE_SECONDS, IndexRewrite(vault).turn),
     ]
 

@@ -49,6 +49,7 @@ from recipients.suppression_desk import SuppressionDesk
 from shortlinks.service import LinkService
 from storage.crypto import NumberVault
 from storage.ids import IdSource
+from storage.key_rotation import KeyRotation
 from storage.keys import NumberKeys
 from storage.names import Registry
 from storage.pool import Database
@@ -83,6 +84,7 @@ class Rooms:
     keys: NumberKeys = field(init=False)
     vault: NumberVault = field(init=False)
     term: OwnerTerm = field(init=False)
+    rotation: KeyRotation = field(init=False)
     ids: IdSource = field(init=False)
     registry: Registry = field(init=False)
     rules: Rules = field(init=False)

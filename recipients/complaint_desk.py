@@ -259,7 +259,7 @@ class ComplaintDesk:
         told = msgspec.json.encode(
             [getattr(word, name) for name in ComplaintWord.__struct_fields__]
         )
-        return self._vault.digest(told.decode())
+        return self._vault.fingerprint_of(told.decode())
 
     def _view(self, complaint: Complaint) -> ComplaintView:
         connector = complaint.connector

@@ -29,7 +29,7 @@ ROWS_PER_BATCH = 1_000
 BATCHES_PER_TURN_MAX = 5  # what else is due waits for them
 
 
-class _Cursor(msgspec.Struct, frozen=True):
+class Cursor(msgspec.Struct, frozen=True):
     """The key of the last row looked at. Which fields count depends on the table."""
 
     after_account: int
@@ -38,10 +38,13 @@ class _Cursor(msgspec.Struct, frozen=True):
     after_id: int
 
 
-class _Batch(msgspec.Struct):
+BEGINNING = Cursor(-32_768, -32_768, b"", 0)
+
+
+class Batch(msgspec.Struct):
     """What became of the rows of one batch."""
 
-    cursor: _Cursor
+    cursor: Cursor
     rows: int
     moved: int = 0
     left: int = 0
@@ -88,13 +91,8 @@ class IndexRewrite:
             taken = await connection.fetchrow(_SQL["rewrite_take"], name)
             if taken is None:
                 return True
-            cursor = _Cursor(**dict(taken))
-            if name == "suppression":
-                batch = await self._suppressions(connection, cursor, now)
-            elif name == "consent":
-                batch = await self._consents(connection, cursor)
-            else:
-                batch = await self._counts(connection, cursor)
+            cursor = Cursor(**dict(taken))
+            batch = await self.rows(connection, name, cursor, now)
             last = batch.rows < self._rows_per_batch
             place = msgspec.structs.astuple(batch.cursor)
             await connection.execute(
@@ -102,13 +100,21 @@ class IndexRewrite:
             )
         return last
 
-    async def _suppressions(self, connection: Connection, cursor: _Cursor, now: datetime) -> _Batch:
+    async def rows(self, connection: Connection, name: str, cursor: Cursor, now: datetime) -> Batch:
+        """Rewrite the rows of one table behind a cursor, in the caller's transaction."""
+        if name == "suppression":
+            return await self._suppressions(connection, cursor, now)
+        if name == "consent":
+            return await self._consents(connection, cursor)
+        return await self._counts(connection, cursor)
+
+    async def _suppressions(self, connection: Connection, cursor: Cursor, now: datetime) -> Batch:
         after = (cursor.after_idx, cursor.after_account, cursor.after_category)
         rows = await suppression.page(connection, after, self._rows_per_batch)
         if not rows:
-            return _Batch(cursor, 0)
+            return Batch(cursor, 0)
         last = rows[-1]
-        batch = _Batch(_Cursor(last.account, last.category, last.to_idx, 0), len(rows))
+        batch = Batch(Cursor(last.account, last.category, last.to_idx, 0), len(rows))
         moves: dict[suppression.Key, tuple[bytes, bytes]] = {}
         for row in rows:
             number = self._number(row.to_enc)
@@ -121,11 +127,11 @@ class IndexRewrite:
         batch.moved = len(moves)
         return batch
 
-    async def _consents(self, connection: Connection, cursor: _Cursor) -> _Batch:
+    async def _consents(self, connection: Connection, cursor: Cursor) -> Batch:
         rows = await consent.page(connection, cursor.after_id, self._rows_per_batch)
         if not rows:
-            return _Batch(cursor, 0)
-        batch = _Batch(msgspec.structs.replace(cursor, after_id=rows[-1][0]), len(rows))
+            return Batch(cursor, 0)
+        batch = Batch(msgspec.structs.replace(cursor, after_id=rows[-1][0]), len(rows))
         moves: dict[int, bytes] = {}
         for consent_id, to_idx, to_enc in rows:
             number = self._number(to_enc)
@@ -138,12 +144,12 @@ class IndexRewrite:
         batch.moved = len(moves)
         return batch
 
-    async def _counts(self, connection: Connection, cursor: _Cursor) -> _Batch:
+    async def _counts(self, connection: Connection, cursor: Cursor) -> Batch:
         after = (cursor.after_account, cursor.after_category, cursor.after_idx)
         rows = await frequency.page(connection, after, self._rows_per_batch)
         if not rows:
-            return _Batch(cursor, 0)
-        batch = _Batch(_Cursor(*rows[-1][0], 0), len(rows))
+            return Batch(cursor, 0)
+        batch = Batch(Cursor(*rows[-1][0], 0), len(rows))
         moves: dict[frequency.Number, frequency.Number] = {}
         for (account, category, to_idx), to_enc, counted in rows:
             number = self._number(to_enc)

@@ -6,6 +6,7 @@ number, and must not know where the columns are.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 from typing import TYPE_CHECKING
@@ -45,20 +46,68 @@ class NumberVault:
 
     `rewritten`: in tables that decide who is spared, no index of the release before is left
     (index_rewrite.py).
+
+    While the key is changed (key_rotation.py) there are two keys. One writes; both are read, and
+    numbers are looked up under both.
     """
 
     __slots__ = (
-        "_inner", "_outer", "_raw", "_request", "_siv", "fingerprint", "rewritten", "unreadable",
+        "_also", "_inner", "_kept", "_outer", "_raw", "_request", "_siv", "_texts", "fingerprint",
+        "rewritten", "unreadable",
     )  # fmt: skip
 
     def __init__(self, keys: NumberKeys) -> None:
-        self.fingerprint = keys.fingerprint
         self.rewritten = False
         self.unreadable = 0  # stored numbers that could not be decrypted, since start
-        self._siv = AESSIV(keys.derive("number seal", 64))
-        self._raw = AESSIV(keys.derive("raw delivery", 64))
-        self._inner, self._outer = _hmac_blocks(keys.derive("number index", 32))
         self._request = _hmac_blocks(keys.derive("request fingerprint", 32))
+        self._texts = _hmac_blocks(keys.text_key)
+        self._also: _Keyed | None = None
+        self._kept: tuple[tuple[hashlib._Hash, hashlib._Hash], ...] = ()
+        self._write(_Keyed(keys))
+
+    def _write(self, keyed: _Keyed) -> None:
+        self.fingerprint, self._siv, self._raw = keyed.fingerprint, keyed.siv, keyed.raw
+        self._inner, self._outer = keyed.index
+
+    @property
+    def moving(self) -> bool:
+        """Whether there are two keys."""
+        return self._also is not None
+
+    @property
+    def _only_one(self) -> bool:
+        return self._also is None and not self._kept
+
+    def knows(self, fingerprint: str) -> bool:
+        """Whether the key with this fingerprint is one of those here."""
+        other = None if self._also is None else self._also.fingerprint
+        return fingerprint in (self.fingerprint, other)
+
+    def learn(self, keys: NumberKeys) -> None:
+        """Read and look up under this key, too."""
+        self._also = _Keyed(keys)
+
+    def turn_over(self) -> None:
+        """Write with the other key from now on. Raises LookupError where there is none."""
+        if self._also is None:
+            raise LookupError("there is one key")
+        now = _Keyed.__new__(_Keyed)
+        now.fingerprint, now.siv, now.raw = self.fingerprint, self._siv, self._raw
+        now.index = self._inner, self._outer
+        self._write(self._also)
+        self._also = now
+
+    def forget(self, *, keep_index: bool = False) -> None:
+        """The key that does not write is no longer read; `keep_index`: but still looked up."""
+        if self._also is not None and keep_index:
+            self._kept = (*self._kept, self._also.index)
+        elif not keep_index:
+            self._kept = ()
+        self._also = None
+
+    def keep_indexes(self, keys: Iterable[bytes]) -> None:
+        """Look up under these earlier keys, too: rows are left there."""
+        self._kept = tuple(map(_hmac_blocks, keys))
 
     def seal(self, msisdn: str) -> bytes:
         """The ciphertext: 16 octets longer than the number, equal for equal numbers."""
@@ -69,7 +118,18 @@ class NumberVault:
         try:
             return self._siv.decrypt(sealed, None).decode()
         except (InvalidTag, ValueError) as error:
+            if self._also is not None:
+                with contextlib.suppress(InvalidTag, ValueError):
+                    return self._also.siv.decrypt(sealed, None).decode()
             raise UnreadableNumber("sealed with another key, or damaged") from error
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Whether the key that writes has sealed this number."""
+        try:
+            self._siv.decrypt(sealed, None)
+        except (InvalidTag, ValueError):
+            return False
+        return True
 
     def open_or_none(self, sealed: bytes) -> str | None:
         """The number; None, and counted, for what our key did not encrypt.
@@ -90,11 +150,23 @@ class NumberVault:
 
     def open_octets(self, sealed: bytes, row_id: int) -> bytes | None:
         """The octets; None, and counted, for what our key did not encrypt for this row."""
+        bound = [row_id.to_bytes(8, "big")]
         try:
-            return self._raw.decrypt(sealed, [row_id.to_bytes(8, "big")])
+            return self._raw.decrypt(sealed, bound)
         except (InvalidTag, ValueError):
+            if self._also is not None:
+                with contextlib.suppress(InvalidTag, ValueError):
+                    return self._also.raw.decrypt(sealed, bound)
             self.unreadable += 1
             return None
+
+    def octets_are_current(self, sealed: bytes, row_id: int) -> bool:
+        """Whether the key that writes has sealed these octets for this row."""
+        try:
+            self._raw.decrypt(sealed, [row_id.to_bytes(8, "big")])
+        except (InvalidTag, ValueError):
+            return False
+        return True
 
     def index(self, msisdn: str) -> bytes:
         """The index of the subscriber, whichever form the number is written in: 16 octets."""
@@ -106,21 +178,38 @@ class NumberVault:
         outer.update(inner.digest())
         return outer.digest()[:INDEX_BYTES]
 
+    def todays_index(self, msisdn: str, stored: bytes) -> bytes:
+        """index() of a number that was stored with this one, computed where it may be another."""
+        if self._also is None and msisdn[1:3] not in SEVERAL_FORMS:
+            return stored
+        return self.index(msisdn)
+
     def digest(self, text: str) -> bytes:
         """The HMAC of any text under the index's key: 16 octets."""
-        inner = self._inner.copy()
-        inner.update(text.encode())
-        outer = self._outer.copy()
-        outer.update(inner.digest())
-        return outer.digest()[:INDEX_BYTES]
+        return _digest((self._inner, self._outer), text)
+
+    def fingerprint_of(self, text: str) -> bytes:
+        """As digest(), under a key that does not change with the number key: what is told again is
+        known again.
+        """
+        return _digest(self._texts, text)
 
     def other_indexes(self, msisdn: str) -> tuple[bytes, ...]:
-        """Other indexes that the release before may have used for this subscriber. Most have
-        none.
+        """Other indexes under which this subscriber may stand: those of the release before, and
+        those of the other key. Most have none.
         """
-        if msisdn[1:3] not in SEVERAL_FORMS:
-            return ()
-        return tuple(map(self.digest, forms_indexed_before(msisdn)))
+        if self._also is None and not self._kept:
+            if msisdn[1:3] not in SEVERAL_FORMS:
+                return ()
+            return tuple(map(self.digest, forms_indexed_before(msisdn)))
+        others = self._kept if self._also is None else (*self._kept, self._also.index)
+        several = msisdn[1:3] in SEVERAL_FORMS
+        forms = forms_indexed_before(msisdn) if several else ()
+        also = [canonical(msisdn) if several else msisdn, *forms]
+        return (
+            *map(self.digest, forms),
+            *(_digest(blocks, each) for blocks in others for each in also),
+        )
 
     def indexes(self, msisdn: str) -> tuple[bytes, ...]:
         """index() and the other ones, for tables that are not rewritten."""
@@ -128,7 +217,7 @@ class NumberVault:
 
     def old_indexes(self, msisdn: str) -> tuple[bytes, ...]:
         """The other ones, as long as they may stand in a table that is rewritten."""
-        return () if self.rewritten else self.other_indexes(msisdn)
+        return () if self.rewritten and self._only_one else self.other_indexes(msisdn)
 
     def request_fingerprint(self, to: str, sender: str, category: int, text: str) -> bytes:
         """Equal for two messages that ask for the same: 16 octets. No value may hold a NUL.
@@ -149,6 +238,25 @@ class NumberVault:
         """`index` of each, in order."""
         index = self.index
         return [index(msisdn) for msisdn in msisdns]
+
+
+class _Keyed:
+    """What one number key reads and writes with."""
+
+    __slots__ = ("fingerprint", "index", "raw", "siv")
+
+    def __init__(self, keys: NumberKeys) -> None:
+        self.fingerprint = keys.fingerprint
+        self.siv = AESSIV(keys.derive("number seal", 64))
+        self.raw = AESSIV(keys.derive("raw delivery", 64))
+        self.index = _hmac_blocks(keys.derive("number index", 32))
+
+
+def _digest(blocks: tuple[hashlib._Hash, hashlib._Hash], text: str) -> bytes:
+    inner, outer = (block.copy() for block in blocks)
+    inner.update(text.encode())
+    outer.update(inner.digest())
+    return outer.digest()[:INDEX_BYTES]
 
 
 def _hmac_blocks(key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:

@@ -62,6 +62,8 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "message": Policy(_DAYS, "messages_days"),
         "message_cancel": Policy(_WORK, "a message that a process still holds"),
         "number_evidence": Policy(_ROWS, "evidence_days"),
+        "number_rewrite": Policy(_FEW, "a table whose numbers are sealed anew"),
+        "number_rotation": Policy(_FEW, "the last change of the number key"),
         "outbox": Policy(_WORK, "a message that waits"),
         "owner_term": Policy(_ROWS, "messages_days"),
         "preference": Policy(_NEVER, "what a person wishes; only another wish ends it"),

@@ -27,5 +27,16 @@ OF_NUMBERS: Mapping[str, MetricKind] = MappingProxyType(
         "sms_proof_guard_closed_total": MetricKind(
             "counter", "How often a connector's proofs began to wait: too many in an hour."
         ),
+        "sms_number_rotation_phase": MetricKind(
+            "gauge",
+            "Of a change of the number key: 1 announced, 2 written, 3 rows are sealed anew, "
+            "4 to be finished; 0 none runs.",
+        ),
+        "sms_number_rotation_moved_rows": MetricKind(
+            "gauge", "Rows that the change has sealed anew.", ("table",)
+        ),
+        "sms_number_rotation_left_rows": MetricKind(
+            "gauge", "Rows that it left: nothing tells their number.", ("table",)
+        ),
     }
 )

@@ -231,7 +231,7 @@ class MessageIntake:
         if pdu is not None and unclear is Unclear.UNREADABLE:
             # What tells two such apart may stand beside the text.
             content += f";{pdu.esm_class};{pdu.tlvs}"
-        fingerprint = self._shared.vault.digest(
+        fingerprint = self._shared.vault.fingerprint_of(
             f"{self.connector} {source} {destination} {content}"
         )
         found = assembled.read(self.text)

@@ -20,7 +20,6 @@ from storage.doubtful import Doubtful
 from storage.faults import UNAVAILABLE
 from storage.ids import IdSource
 from storage.pool import Connection, Dedicated
-from storage.subscribers import SEVERAL_FORMS
 
 _SQL = sql.load("dispatch")
 Find = Callable[[Connection], Awaitable[Sequence[asyncpg.Record]]]
@@ -161,7 +160,7 @@ class Claims:
             parts=begun.submits * begun.segments,
             cost=(begun.submits - len(begun.done)) * begun.segments,
             to=to,
-            to_idx=self._vault.index(to) if to[1:3] in SEVERAL_FORMS else row["to_idx"],
+            to_idx=self._vault.todays_index(to, row["to_idx"]),
             sender=row["sender"],
             text=row["text"],
             expires_at=None if expires_at is None else int(expires_at.timestamp() * 1000),

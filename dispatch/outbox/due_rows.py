@@ -21,7 +21,6 @@ from dispatch.queue.batch_pace import BatchPace
 from storage import sql
 from storage.crypto import NumberVault
 from storage.pool import Connection
-from storage.subscribers import SEVERAL_FORMS
 
 _SQL = sql.load("dispatch")
 # Messages that no rate counted when they were accepted.
@@ -139,7 +138,7 @@ class DueRows:
             parts=row["parts"],
             sender=message["sender"],
             to=to,
-            to_idx=self._vault.index(to) if to[1:3] in SEVERAL_FORMS else message["to_idx"],
+            to_idx=self._vault.todays_index(to, message["to_idx"]),
             tags=tuple(message["tags"] or ()),
             hold=row["hold"],
         )

@@ -16,6 +16,7 @@ from dispatch.message import ReadyMessage, StopVerdict
 from dispatch.wire.last_look import LastLook, SuppressionLook
 from storage import sql
 from storage.codecs import array_text
+from storage.crypto import NumberVault
 from storage.doubtful import Doubtful
 from storage.group_commit import GroupCommit
 from storage.pool import Connection, Dedicated
@@ -34,9 +35,12 @@ class IntentWriter:
         *,
         term: int,
         looks: Sequence[LastLook] = (SuppressionLook(),),
+        vault: NumberVault | None = None,
     ) -> None:
+        """`vault` gives the indexes of today to what has waited while the number key changed."""
         self._dedicated = dedicated
         self._term = term
+        self._vault = vault
         self.looks = looks
         self.decisions: dict[tuple[str, str], int] = {}  # (rule, what it did)
         self._doubtful = Doubtful()  # committed or not, nobody will write what these name
@@ -66,6 +70,10 @@ class IntentWriter:
         connection = await self._dedicated.connection()
         await self._doubtful.settle(connection, _close)
         messages = [message for intent in intents for message in intent.messages]
+        if self._vault is not None and self._vault.moving:
+            for message in messages:
+                message.to_idx = self._vault.index(message.to)
+                message.old_idx = self._vault.old_indexes(message.to)
         async with self._doubtful.guard(connection, [intent.id for intent in intents]):
             if not any(look.asks(messages) for look in self.looks) and await self._open_if_clear(
                 intents, messages

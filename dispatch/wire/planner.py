@@ -156,9 +156,11 @@ class Planner:
         return go
 
     def _stopped_since(self, message: ReadyMessage, now_ms: int) -> int | None:
-        return self._stopped.reason(
-            message.to_idx, message.account, message.category, now_ms, message.sender
-        )
+        about = message.account, message.category, now_ms, message.sender
+        for index in (message.to_idx, *message.old_idx):
+            if (reason := self._stopped.reason(index, *about)) is not None:
+                return reason
+        return None
 
     def next(self, now_ms: int, effects: Effects) -> Journey | None:
         """The next message whose intent is committed, encoded. What may not be sent ends here."""

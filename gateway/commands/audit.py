@@ -19,7 +19,7 @@ from gateway.commands import CommandFailed
 from gateway.commands.setting_up import (
     configuration,
     existing_database,
-    existing_keys,
+    existing_vault,
     one_line,
 )
 from gateway.config import Config
@@ -27,7 +27,6 @@ from storage.audit_anchor import KEY_BYTES, KEY_PURPOSE, Anchor, AnchorUnreadabl
 from storage.audit_chain import moment
 from storage.audit_check import Fault, Verdict, verify
 from storage.audit_reading import AuditFilter, AuditView, listed
-from storage.crypto import NumberVault, check_fingerprint
 from storage.ids import format_id
 from storage.pool import Connection
 
@@ -51,14 +50,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _verify(config: Config, arguments: argparse.Namespace) -> int:
-    keys = None if arguments.anchors is None else existing_keys(config)
     anchors: list[Anchor] = []
-    if keys is not None:
-        with _lines(arguments.anchors) as lines:
-            anchors = read_anchors(keys.derive(KEY_PURPOSE, KEY_BYTES), lines)
     async with existing_database(config, "audit") as connection:
-        if keys is not None:
-            await check_fingerprint(connection, NumberVault(keys))
+        if arguments.anchors is not None:
+            _, keys = await existing_vault(connection, config)
+            with _lines(arguments.anchors) as lines:
+                anchors = read_anchors(keys.derive(KEY_PURPOSE, KEY_BYTES), lines)
         verdict = await verify(connection, anchors)
     if arguments.json:
         print(json.dumps({"whole": verdict.whole, **msgspec.to_builtins(verdict)}))
@@ -100,10 +97,10 @@ def _lines(path: str) -> Iterator[Iterator[str]]:
 
 
 async def _list(config: Config, arguments: argparse.Namespace) -> int:
-    vault = None if arguments.number is None else NumberVault(existing_keys(config))
     async with existing_database(config, "audit") as connection:
-        if vault is not None:
-            await check_fingerprint(connection, vault)
+        vault = None
+        if arguments.number is not None:
+            vault, _ = await existing_vault(connection, config)
         now = await connection.fetchval("SELECT now()")
         wanted = AuditFilter(
             action=arguments.wanted_action,

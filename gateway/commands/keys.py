@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
-from gateway.commands import CommandFailed
+from gateway.commands import CommandFailed, number_rotation
 from gateway.commands.setting_up import configuration, existing_database, one_line
 from gateway.config import Config
 from storage.names import DEFAULT_ACCOUNT, register
@@ -31,6 +31,8 @@ _HEADINGS = ("ACCOUNT", "NAME", "STATE", "CREATED", "EXPIRES", "LAST USED", "SCO
 
 def run(arguments: argparse.Namespace) -> int:
     """Only a key's hash is stored."""
+    if arguments.action == "number-rotate":
+        return number_rotation.run(arguments)
     actions = {"create": _create, "list": _list, "revoke": _revoke, "rotate": _rotate}
     actions[arguments.action](configuration(arguments), arguments)
     return 0

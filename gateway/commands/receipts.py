@@ -19,7 +19,7 @@ from gateway.commands import CommandFailed
 from gateway.commands.setting_up import (
     configuration,
     existing_database,
-    existing_keys,
+    existing_vault,
     one_line,
 )
 from gateway.config import Config
@@ -28,7 +28,7 @@ from gateway.config.wire import receipt_manners
 from gateway.wiring.connectors import codes_of, groups_of
 from storage import audit
 from storage.audit import AuditEntry
-from storage.crypto import NumberVault, check_fingerprint
+from storage.crypto import NumberVault
 from storage.ids import ID_MAX, IdSource, format_id, id_at
 from storage.names import Registry, register
 from storage.pool import Connection
@@ -62,8 +62,7 @@ async def _reread(
     config: Config, settings: ConnectorSettings, arguments: argparse.Namespace
 ) -> Reread:
     async with existing_database(config, "receipts") as connection:
-        vault = NumberVault(existing_keys(config))
-        await check_fingerprint(connection, vault)
+        vault, _ = await existing_vault(connection, config)
         names = [each.name for each in config.connectors]
         registry = await register(connection, [each.name for each in config.accounts], names)
         term = await OwnerTerm.acquire(connection, HostIdentity.current())

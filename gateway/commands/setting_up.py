@@ -16,11 +16,12 @@ from pathlib import Path
 from gateway.commands import CommandFailed
 from gateway.config import Config, ConfigError, load_config
 from smpp.tls import TlsError
-from storage.crypto import KeyMismatch
+from storage.crypto import KeyMismatch, NumberVault
 from storage.data_dir import existing_cluster
 from storage.embedded import EmbeddedError
 from storage.faults import DatabaseDown, DatabaseUnusable
-from storage.keys import FILE_NAME, VARIABLE, KeyUnusable, NumberKeys, load_keys
+from storage.key_rotation import open_vault
+from storage.keys import FILE_NAME, VARIABLE, KeyUnusable, NumberKeys, load_keys, load_next
 from storage.migrate import MigrationError, missing
 from storage.pool import EMBEDDED, Connection, Database
 from storage.terms import FenceFailed, NoNodeFree
@@ -96,6 +97,14 @@ def existing_keys(config: Config) -> NumberKeys:
     if VARIABLE not in os.environ and not (folder / FILE_NAME).exists():
         raise CommandFailed(f"there is no number key: neither ${VARIABLE} nor {folder / FILE_NAME}")
     return load_keys(folder, os.environ)
+
+
+async def existing_vault(connection: Connection, config: Config) -> tuple[NumberVault, NumberKeys]:
+    """The vault of this database, and the keys of what is not about numbers. Raises CommandFailed,
+    KeyMismatch, KeyUnusable.
+    """
+    following = load_next(Path(config.database.data_dir), os.environ)
+    return await open_vault(connection, existing_keys(config), following)
 
 
 async def refuse_old_schema(connection: Connection, config: Config) -> None:

@@ -49,9 +49,8 @@ def build(rooms: Rooms, monotonic: Callable[[], float]) -> None:
     rooms.pacing = pacing(rooms)
     breakers.build(rooms, detours)
     breakers.build_anomalies(rooms)
-    intents = IntentWriter(
-        rooms.database.dedicated("intent"), term=rooms.term.term, looks=looks(rooms)
-    )
+    dedicated = rooms.database.dedicated("intent")
+    intents = IntentWriter(dedicated, term=rooms.term.term, looks=looks(rooms), vault=rooms.vault)
     rooms.wiring = connectors.Wiring(
         ids=rooms.ids,
         intents=intents,

@@ -81,6 +81,7 @@ def build(
             retention=rooms.retention,
             keys=rooms.key_store,
             vault=rooms.vault,
+            rotation=rooms.rotation,
             ids=rooms.ids,
             anchors=Anchors(
                 Path(rooms.config.database.data_dir), rooms.keys.derive(KEY_PURPOSE, KEY_BYTES)

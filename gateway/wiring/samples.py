@@ -203,6 +203,10 @@ def _recording(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
     yield Sample("sms_proofs_waiting", rooms.lifting.waiting)
     yield Sample("sms_proof_guard_closed_total", rooms.dispatcher.recorder.pruning.guard.closed)
     yield Sample("sms_indexes_rewritten", int(rooms.vault.rewritten))
+    yield Sample("sms_number_rotation_phase", int(rooms.rotation.phase))
+    for table in rooms.rotation.tables:
+        yield Sample("sms_number_rotation_moved_rows", table.rows_moved, (table.name,))
+        yield Sample("sms_number_rotation_left_rows", table.rows_left, (table.name,))
     recovered = rooms.recovered
     yield Sample("sms_messages_in_doubt_total", recovered.resent, ("resend",))
     yield Sample("sms_messages_in_doubt_total", recovered.held, ("hold",))

@@ -200,6 +200,13 @@ class MessageAccepter:
                     accepting[-1].fingerprint = fingerprint(self._vault, message_id, item)
         return accepting
 
+    def _seal_again(self, items: Sequence[Accepting]) -> None:
+        """The number key changes: what waited for its flush is sealed and looked up as of now."""
+        for item in items:
+            to = item.prepared.to
+            item.to_enc, item.to_idx = self._vault.seal(to), self._vault.index(to)
+            item.old_idx = self._vault.old_indexes(to)
+
     async def _flush_alone(
         self, dedicated: Dedicated, doubtful: Doubtful, item: Accepting
     ) -> Verdict | Refused:
@@ -218,6 +225,8 @@ class MessageAccepter:
         try:
             connection = await dedicated.connection()
             await doubtful.settle(connection, retract)
+            if self._vault.moving:
+                self._seal_again(items)
             session = connection.get_server_pid()
             try:
                 if not await self._at_once(dedicated, items):
