@@ -18,7 +18,7 @@ from storage.pool import Connection
 
 ROWS_PER_BATCH = 1_000
 BATCHES_PER_TURN_MAX = 10
-REST = timedelta(seconds=20)  # after a pass, of which most rows may have to wait for an outcome
+REST_SECONDS = 20.0  # after a pass, of which most rows may have to wait for an outcome
 
 Settled = Callable[[Connection, Sequence[int]], Awaitable[Sequence[int]]]
 
@@ -63,7 +63,7 @@ class TextEnds:
         self._rests_until = None
         for _ in range(BATCHES_PER_TURN_MAX):
             if not await self._step(connection, now):
-                self._rests_until = now + REST
+                self._rests_until = now + timedelta(seconds=REST_SECONDS)
                 return
 
     async def _step(self, connection: Connection, now: datetime) -> bool:

@@ -13,10 +13,11 @@ from dlr.status import Status
 from messages.control.text_ends import message_texts
 from messages.models import Verdict
 from storage.ids import IdSource
-from storage.text_ends import BATCHES_PER_TURN_MAX, REST
+from storage.text_ends import BATCHES_PER_TURN_MAX, REST_SECONDS
 from tests.messages.accept.world import ACCOUNT, CONNECTOR, World, accepting, prepared, wall_ms
 
 SOON = timedelta(minutes=1)
+REST = timedelta(seconds=REST_SECONDS)
 
 
 @pytest.fixture
