@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         _audit,
         _numbers,
         _webhooks,
+        _breakers,
         _doctor,
     ):
         add(commands)
@@ -335,6 +336,34 @@ def _replay_options(parser: argparse.ArgumentParser) -> None:
         choices=("delivered", "exhausted", "skipped"),
         help="how the attempts ended; default: exhausted skipped",
     )  # fmt: skip
+
+
+def _breakers(commands: _Commands) -> None:
+    parser = _command(commands, "breakers", "What is held back where too much fails.", config=False)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, help_text in (
+        ("list", "List the breakers: those that hold messages back first."),
+        ("show", "Show one, and the bundle for the carrier."),
+        ("open", "Hold back what it covers."),
+        ("close", "Let everything go."),
+    ):
+        action = actions.add_parser(name, help=help_text, description=help_text)
+        _config_option(action)
+        action.add_argument("--key", help="API key with scope operations:read, to change :write")
+        action.add_argument("--json", action="store_true")
+        if name != "list":
+            action.add_argument(
+                "scope", choices=("connector", "operator", "batch", "campaign", "sender")
+            )
+            action.add_argument(
+                "subject",
+                help="a connector, a batch's id, connector:operator, or account:name",
+            )
+        if name in ("open", "close"):
+            action.add_argument("--reason", required=True, help="for the audit log")
+            action.add_argument(
+                "--seconds", type=_count, default=3_600, help="until it ends; default: 3600"
+            )
 
 
 def _doctor(commands: _Commands) -> None:

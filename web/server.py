@@ -8,6 +8,8 @@ from __future__ import annotations
 import msgspec
 from aiohttp import web
 
+from web.api.anomalies import AnomaliesApi
+from web.api.breakers import BreakersApi
 from web.api.complaints import ComplaintsApi
 from web.api.consents import ConsentsApi
 from web.api.control import ControlApi
@@ -83,6 +85,8 @@ def create_app(services: Services, settings: ServerSettings) -> web.Application:
         *ComplaintsApi(services, access, bodies).routes(),
         *ProofsApi(services, access).routes(),
         *RawApi(services, access).routes(),
+        *BreakersApi(services, access, bodies).routes(),
+        *AnomaliesApi(services, access).routes(),
         *WebhookCallbacksApi(services, access, bodies).routes(),
         *WebhookDeliveriesApi(services, access, bodies).routes(),
         *WebhooksApi(services, access, bodies).routes(),

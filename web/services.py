@@ -44,6 +44,7 @@ from web.edge.keys import KeyStore
 from web.edge.request_limits import RequestLimits
 from web.edge.reveal_log import RevealLog
 from web.number_services import NumberReader, NumberValidator
+from web.judging_services import AnomalyReader, BreakerBook
 from web.samples import Snapshot
 from web.suppression_services import SuppressionExports, SuppressionImports
 from web.webhook_services import WebhookEndpoints
@@ -384,6 +385,8 @@ class Services:
     keys: KeyStore
     reveals: RevealLog
     raw_deliveries: RawDeliveries
+    breakers: BreakerBook
+    anomalies: AnomalyReader
     webhooks: WebhookEndpoints
     limits: RequestLimits
     cursors: Cursors

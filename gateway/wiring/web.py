@@ -13,6 +13,7 @@ from dispatch.inbound.reading import InboundMessages
 from dispatch.raw.desk import RawDesk
 from dispatch.routes.routing import RouteTable
 from dispatch.wire.connector_dispatch import ConnectorDispatch
+from dlr.anomalies.rows import AnomalyList
 from dlr.report_desk import DeliveryReports
 from gateway.config import ConfigError
 from gateway.config.connector_settings import ConnectorSettings
@@ -134,6 +135,8 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         keys=rooms.key_store,
         reveals=rooms.reveals,
         raw_deliveries=_raw_desk(rooms),
+        breakers=rooms.breakers.desk,
+        anomalies=AnomalyList(read),
         webhooks=owner_desk(rooms),
         limits=_request_limits(rooms),
         cursors=Cursors(rooms.keys.derive(KEY_PURPOSE, KEY_BYTES)),

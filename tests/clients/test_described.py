@@ -12,9 +12,20 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import pytest
 
 from dlr.webhooks.catalogue import EVENT_KINDS as WEBHOOK_KINDS
-from smsgate_client import answers, endpoints, filters, recipients, reports, requests, words
+from smsgate_client import (
+    answers,
+    endpoints,
+    filters,
+    operating,
+    recipients,
+    reports,
+    requests,
+    words,
+)
 from smsgate_client.blocking import (
+    Anomalies,
     Batches,
+    Breakers,
     Complaints,
     Connectors,
     Consents,
@@ -34,7 +45,7 @@ from web.meanings import EVENT_KINDS
 # An operator's, by hand; and files, which `smsgate suppressions` and curl send and take.
 LEFT_OUT = {
     "post_messages_resolve", "post_messages_id_resolve", "get_raw_deliveries", "post_admin_reload",
-    "get_queue",
+    "get_queue", "get_breakers_scope_subject_evidence",
     "post_suppressions_import", "get_suppressions_imports", "get_suppressions_imports_id",
     "get_suppressions_imports_id_verdicts", "get_suppressions_export", "post_suppressions_compare",
 }  # fmt: skip
@@ -119,6 +130,17 @@ OPERATIONS: Mapping[str, Asked] = {
     "get_connectors": (lambda client: Connectors(client).list(), None, answers.ConnectorState),
     "patch_connectors_name": (
         lambda client: Connectors(client).pause("c"), None, answers.Connector),
+    "get_breakers": (lambda client: Breakers(client).list(), None, operating.Breaker),
+    "get_breakers_scope_subject": (
+        lambda client: Breakers(client).get("connector", "c"), None, operating.Breaker),
+    **{
+        f"post_breakers_scope_subject_{verb}": (
+            lambda client, verb=verb: getattr(Breakers(client), verb)(
+                "connector", "c", operating.BreakerChange(reason="r")),
+            operating.BreakerChange, operating.Breaker)
+        for verb in ("open", "close")
+    },
+    "get_anomalies": (lambda client: Anomalies(client).list(), None, operating.Anomaly),
     "get_webhook_endpoints": (
         lambda client: WebhookEndpoints(client).list(), None, endpoints.Endpoint),
     "post_webhook_endpoints": (
@@ -161,6 +183,8 @@ FILTERS: Mapping[str, type] = {
     "get_suppressions": filters.SuppressionFilter,
     "get_consents": filters.ConsentFilter,
     "get_complaints": filters.ComplaintFilter,
+    "get_breakers": filters.BreakerFilter,
+    "get_anomalies": filters.AnomalyFilter,
     "get_webhook_endpoints": filters.Pages,
     "get_webhook_endpoints_id_deliveries": filters.DeliveryFilter,
     "get_reports_replies": filters.ReportFilter,

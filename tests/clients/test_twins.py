@@ -25,6 +25,7 @@ from smsgate_client import (
 from smsgate_client.calls import Call, send
 from smsgate_client.connection import connection
 from smsgate_client.exchange import Exchange
+from smsgate_client.operating import BreakerChange
 from smsgate_client.retries import RetryPolicy
 from tests.clients.test_described import Recorder
 
@@ -94,6 +95,7 @@ GIVEN: dict[Any, Any] = {
     ("Consents", "new"): NewConsent("n", "granted", "form"),
     ("Complaints", "new"): NewComplaint("1", "carrier"),
     ("WebhookEndpoints", "new"): NewEndpoint("u", ["final"]),
+    "scope": "connector", "subject": "c", "change": BreakerChange(reason="r"),
 }  # fmt: skip
 
 

@@ -9,9 +9,14 @@ from typing import Any
 
 import msgspec
 
+from dispatch.breakers.desk import ByHand
+from dispatch.breakers.machine import Breaker, State
+from dispatch.breakers.rows import Stored
+from dispatch.breakers.scopes import Scope, target_of
 from dispatch.inbound.reading import InboundFilter, InboundView
 from dispatch.raw.desk import RawDeliveryView, RawFilter
 from dlr.hygiene.score import score
+from dlr.anomalies.rows import Anomaly
 from dlr.webhooks.desk import Shown
 from dlr.webhooks.endpoints import Endpoint, Secret
 from dlr.webhooks.owner_wishes import Actor, EndpointWish
@@ -213,6 +218,34 @@ class NoWebhooks:
         return None
 
     change = rotate = retire = set_state = enable = test = replay = get
+
+
+class NoBreakers:
+    """Implements BreakerBook: none was ever open, and `carrier-a` is the only connector."""
+
+    async def listed(self, *_which: Any) -> list[tuple[Stored, int]]:
+        return []
+
+    async def shown(self, scope: Scope, subject: str) -> tuple[Stored, int] | None:
+        target_of(scope, subject, {"carrier-a": 1}, {})
+        return None
+
+    async def open(self, scope: Scope, subject: str, asked: ByHand) -> tuple[Stored, int]:
+        target = target_of(scope, subject, {"carrier-a": 1}, {})
+        breaker = Breaker(state=State.FORCED_OPEN, until=asked.seconds * 1000)
+        stored = Stored(
+            id=1, target=target, breaker=breaker, actor=asked.actor, reason=asked.reason
+        )
+        return stored, 0
+
+    close = open
+
+
+class NoAnomalies:
+    """Implements AnomalyReader."""
+
+    async def listed(self, *_which: Any, **_place: Any) -> list[Anomaly]:
+        return []
 
 
 class NothingRaw:

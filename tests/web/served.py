@@ -20,7 +20,9 @@ from messages.rules.quiet_hours import TimingRules
 from recipients.numbers.plan import NumberPlan
 from storage.categories import Category
 from tests.web.nobody import (
+    NoAnomalies,
     Nobody,
+    NoBreakers,
     NoComplaints,
     NoConsents,
     NoFiles,
@@ -160,6 +162,8 @@ def in_memory(
         keys=memory,
         reveals=memory,
         raw_deliveries=NothingRaw(),
+        breakers=NoBreakers(),
+        anomalies=NoAnomalies(),
         webhooks=NoWebhooks(),
         limits=RequestLimits({}, {}, parts_quota=memory.quota, monotonic_ns=lambda: 0),
         cursors=Cursors(bytes(KEY_BYTES)),

@@ -88,7 +88,7 @@ async def test_h3_no_endpoint_ignores_a_body(
             response, problem = await all_may.call(method, path, b'{"reason":"x"}', headers)
             assert (response.status, problem["code"]) in TAKEN_AS_FILES, (method, path, problem)
             continue
-        response, problem = await all_may.call(method, path, b'{"reason":"x"}', headers)
+        response, problem = await all_may.call(method, path, b'{"no_such_field":"x"}', headers)
         wanted = "body_unexpected" if bodiless else "field_unknown"
         found = {problem["code"], *(code for code, _ in codes(problem))}
         assert (response.status, wanted in found) == (422, True), (method, path, problem)

@@ -100,6 +100,9 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "batch_canceled": ProblemKind(
             409, "The batch is canceled", "Nothing of it is sent any more; send a new batch."
         ),
+        "breakers_open": ProblemKind(
+            409, "Too many breakers hold", "Close one; 1 000 hold at a time."
+        ),
         "batches_controlled": ProblemKind(
             409,
             "Too many batches under control",

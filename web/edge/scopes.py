@@ -29,6 +29,8 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "webhooks:write": "make, change, test and end webhook endpoints, replay events",
         "policy:ignore": "send in quiet hours",
         "connectors:read": "how connectors stand, with their carriers' addresses and errors",
+        "operations:read": "breakers and anomalies, with traffic of all accounts",
+        "operations:write": "open and close breakers by hand, audited",
         "metrics:read": "/metrics, where it asks for a key",
         "admin": "what runs the gateway, and all of the above but numbers:reveal",
     }

@@ -34,6 +34,7 @@ from smsgate_client.endpoints import (
     Replay,
     Replayed,
 )
+from smsgate_client.operating import Anomaly, Breaker, BreakerChange
 from smsgate_client.problems import (
     ApiError,
     Conflict,
@@ -77,11 +78,16 @@ from smsgate_client.requests import (
 from smsgate_client.retries import RetryPolicy
 from smsgate_client.webhooks import WebhookEvent, Webhooks
 from smsgate_client.words import (
+    AnomalyScope,
+    AnomalyTest,
+    BreakerScope,
+    BreakerState,
     Category,
     ComplaintSource,
     ConsentAction,
     ConsentChannel,
     DeliveryState,
+    Detector,
     EndpointState,
     EventKind,
     EventType,
@@ -101,10 +107,17 @@ from smsgate_client.words import (
 
 __all__ = [
     "AddedSuppressions",
+    "Anomaly",
+    "AnomalyScope",
+    "AnomalyTest",
     "ApiError",
     "AsyncClient",
     "Batch",
     "BatchItem",
+    "Breaker",
+    "BreakerChange",
+    "BreakerScope",
+    "BreakerState",
     "Callback",
     "Callbacks",
     "CanceledMessage",
@@ -122,6 +135,7 @@ __all__ = [
     "CustomTlv",
     "Delivery",
     "DeliveryState",
+    "Detector",
     "Endpoint",
     "EndpointState",
     "EndpointTest",

@@ -15,7 +15,9 @@ import httpx2
 
 from smsgate_client import calls
 from smsgate_client.awaiting import (
+    Anomalies,
     Batches,
+    Breakers,
     Complaints,
     Connectors,
     Consents,
@@ -65,6 +67,8 @@ class AsyncClient:
         self.numbers = Numbers(self)
         self.reports = Reports(self)
         self.connectors = Connectors(self)
+        self.breakers = Breakers(self)
+        self.anomalies = Anomalies(self)
         self.webhook_endpoints = WebhookEndpoints(self)
         self.webhook_callbacks = WebhookCallbacks(self)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from smsgate_client import answers as a
 from smsgate_client import calls
 from smsgate_client import endpoints as e
+from smsgate_client import operating as o
 from smsgate_client import recipients as p
 from smsgate_client import reports as r
 from smsgate_client.calls import under
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from smsgate_client import filters as f
     from smsgate_client.calls import Call, Page
     from smsgate_client.endpoints import NewEndpoint, Replay
+    from smsgate_client.operating import BreakerChange
     from smsgate_client.requests import NewComplaint, NewConsent, NewMessage, NewSuppression
-    from smsgate_client.words import SuppressedCategory
+    from smsgate_client.words import BreakerScope, SuppressedCategory
 
 T = TypeVar("T")
 
@@ -218,6 +220,34 @@ class Connectors(Noun):
     def pause(self, name: str, *, paused: bool = True) -> a.Connector:
         """Give it nothing more; with False, go on. Needs the scope `admin`."""
         return self._client.run(calls.pause_connector(name, paused))
+
+
+class Breakers(Noun):
+    """What is held back where too much fails; needs the scopes `operations:read` and `:write`."""
+
+    def list(self, **which: Unpack[f.BreakerFilter]) -> Iterator[o.Breaker]:
+        """Those that hold messages back first."""
+        return self._client.each(calls.listed(under("breakers"), o.Breaker, **which))
+
+    def get(self, scope: BreakerScope | str, subject: str) -> o.Breaker:
+        """One as it stands; raises NotFound if it was never open."""
+        return self._client.run(calls.get(under("breakers", scope, subject), o.Breaker))
+
+    def open(self, scope: BreakerScope | str, subject: str, change: BreakerChange) -> o.Breaker:
+        """Hold back what it covers."""
+        return self._client.run(calls.change_breaker(scope, subject, "open", change))
+
+    def close(self, scope: BreakerScope | str, subject: str, change: BreakerChange) -> o.Breaker:
+        """Let everything go."""
+        return self._client.run(calls.change_breaker(scope, subject, "close", change))
+
+
+class Anomalies(Noun):
+    """What was found unlike other days; needs the scope `operations:read`."""
+
+    def list(self, **which: Unpack[f.AnomalyFilter]) -> Iterator[o.Anomaly]:
+        """The latest found first."""
+        return self._client.each(calls.listed(under("anomalies"), o.Anomaly, **which))
 
 
 class WebhookEndpoints(Noun):

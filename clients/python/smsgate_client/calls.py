@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from smsgate_client import answers as a
 from smsgate_client import endpoints as e
+from smsgate_client import operating as o
 from smsgate_client import recipients as p
 from smsgate_client import reports as r
 from smsgate_client.shapes import ShapeError, read, write, write_time
@@ -200,6 +201,11 @@ def validate(numbers: Sequence[str], category: str | None) -> Call[p.ValidatedNu
 
 def pause_connector(name: str, paused: bool) -> Call[a.Connector]:
     return patch(under("connectors", name), a.Connector, {"paused": paused})
+
+
+def change_breaker(scope: str, subject: str, verb: str, change: object) -> Call[o.Breaker]:
+    """Said twice it is said once: its end is counted from the later one."""
+    return post(under("breakers", scope, subject, verb), o.Breaker, change)
 
 
 def new_endpoint(new: object) -> Call[e.NewEndpointKey]:

@@ -15,7 +15,9 @@ import httpx2
 
 from smsgate_client import calls
 from smsgate_client.blocking import (
+    Anomalies,
     Batches,
+    Breakers,
     Complaints,
     Connectors,
     Consents,
@@ -64,6 +66,8 @@ class Client:
         self.numbers = Numbers(self)
         self.reports = Reports(self)
         self.connectors = Connectors(self)
+        self.breakers = Breakers(self)
+        self.anomalies = Anomalies(self)
         self.webhook_endpoints = WebhookEndpoints(self)
         self.webhook_callbacks = WebhookCallbacks(self)
 

@@ -10,8 +10,12 @@ from datetime import datetime
 from typing import TypedDict
 
 from smsgate_client.words import (
+    AnomalyScope,
+    BreakerScope,
+    BreakerState,
     ComplaintSource,
     DeliveryState,
+    Detector,
     ReplyClass,
     Status,
     SuppressedCategory,
@@ -76,6 +80,22 @@ class ComplaintFilter(Reveal, total=False):
     to: str
     source: ComplaintSource | str
     campaign: str
+
+
+class BreakerFilter(TypedDict, total=False):
+    """Which breakers."""
+
+    scope: BreakerScope | str
+    state: BreakerState | str
+
+
+class AnomalyFilter(Pages, total=False):
+    """Which anomalies."""
+
+    detector: Detector | str
+    scope: AnomalyScope | str
+    subject: str
+    since: datetime
 
 
 class DeliveryFilter(Pages, total=False):

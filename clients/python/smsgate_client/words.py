@@ -124,6 +124,55 @@ class Reason(Word):
     BREAKER = "breaker"
 
 
+class BreakerScope(Word):
+    """What a breaker is about."""
+
+    CONNECTOR = "connector"
+    OPERATOR = "operator"
+    BATCH = "batch"
+    CAMPAIGN = "campaign"
+    SENDER = "sender"
+
+
+class BreakerState(Word):
+    """Whether a breaker holds messages back; `half_open` lets some through as probes."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+    FORCED_OPEN = "forced_open"
+    FORCED_CLOSED = "forced_closed"
+
+
+class AnomalyScope(Word):
+    """Where something is unlike other days."""
+
+    CONNECTOR = "connector"
+    OPERATOR = "operator"
+    CAMPAIGN = "campaign"
+    SENDER = "sender"
+
+
+class Detector(Word):
+    """What is unlike other days."""
+
+    DROP = "drop"
+    SILENCE = "silence"
+    LATENCY = "latency"
+    SURGE = "surge"
+    REASON = "reason"
+    COMPLAINTS = "complaints"
+
+
+class AnomalyTest(Word):
+    """By which test that is certain."""
+
+    TWO_PROPORTIONS = "two_proportions"
+    BINOMIAL = "binomial"
+    NEGATIVE_BINOMIAL = "negative_binomial"
+    POISSON = "poisson"
+
+
 class EventKind(Word):
     """What may stand on a message's timeline. Another end has the name of its status."""
 

@@ -1,0 +1,42 @@
+"""What the HTTP edge needs of breakers and anomalies.
+
+Owns these protocols. Must not import what implements them: gateway/wiring fills them in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from dispatch.breakers.desk import ByHand
+from dispatch.breakers.machine import State
+from dispatch.breakers.rows import Stored
+from dispatch.breakers.scopes import Scope
+from dlr.anomalies.rows import Anomaly, AnomalyFilter
+
+
+class BreakerBook(Protocol):
+    """Breakers of the installation, each with how many messages it holds."""
+
+    async def listed(
+        self, scope: Scope | None = None, states: Sequence[State] | None = None
+    ) -> list[tuple[Stored, int]]:
+        """Those that hold first. Raises StorageDown."""
+
+    async def shown(self, scope: Scope, subject: str) -> tuple[Stored, int] | None:
+        """None: it was never open. Raises UnknownSubject, StorageDown."""
+
+    async def open(self, scope: Scope, subject: str, asked: ByHand) -> tuple[Stored, int]:
+        """Raises UnknownSubject, BreakersFull, Overloaded, StorageDown."""
+
+    async def close(self, scope: Scope, subject: str, asked: ByHand) -> tuple[Stored, int]:
+        """Raises as open()."""
+
+
+class AnomalyReader(Protocol):
+    """What was found unlike other days."""
+
+    async def listed(
+        self, asked: AnomalyFilter, *, before: int | None, limit: int
+    ) -> list[Anomaly]:
+        """The latest first, behind the id `before`. Raises StorageDown."""
