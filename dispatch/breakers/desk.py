@@ -230,7 +230,7 @@ class BreakerDesk:
             subject=None,
             detail={
                 "scope": str(target.scope),
-                "target": target.subject,
+                "target": target.subject.replace("+", ""),  # a sender may be a number
                 "seconds": asked.seconds,
             },
             text=asked.reason,

@@ -17,6 +17,7 @@ from storage.categories import Category
 from storage.ids import format_id, parse_id
 from storage.names import SANDBOX
 
+SUBJECT_CHARACTERS_MAX: Final = 100
 SEPARATOR: Final = ":"  # between the two names of a subject; names of connectors have none
 
 
@@ -65,6 +66,8 @@ def target_of(
     A connector by its name, a batch by its id. An operator as `connector:operator`, a campaign or a
     sender as `account:name`.
     """
+    if len(subject) > SUBJECT_CHARACTERS_MAX or not subject.isprintable():
+        raise UnknownSubject("a subject is at most 100 printable characters")
     if scope is Scope.BATCH:
         try:
             return Target(scope, subject, batch_id=parse_id("bat", subject))

@@ -92,6 +92,8 @@ def test_nothing_is_asked_while_nothing_holds() -> None:
         (Scope.BATCH, "msg_1"),
         (Scope.SENDER, "SHOP"),
         (Scope.CAMPAIGN, "other:summer"),
+        (Scope.CAMPAIGN, "shop:a\nb"),
+        (Scope.CAMPAIGN, f"shop:{'x' * 100}"),
     ],
 )
 def test_what_is_not_there_is_said(scope: Scope, subject: str) -> None:

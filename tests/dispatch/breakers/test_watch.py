@@ -241,8 +241,8 @@ async def test_the_bundle_has_samples_codes_and_numbers_masked(world: World) -> 
 
 async def test_who_opened_it_and_why_is_audited(world: World) -> None:
     breakers = Breakers(world)
-    await breakers.open()
+    await breakers.open(Scope.SENDER, "default:+8610690001")
     row = await world.connection.fetchrow("SELECT actor, action, detail, text FROM audit")
     assert (row["actor"], row["action"]) == ("key 7", "breaker.open")
-    assert row["detail"]["target"] == "sim"
-    assert row["text"]
+    assert row["detail"]["target"] == "default:8610690001"
+    assert row["text"] == "they asked for it"
