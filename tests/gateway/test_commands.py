@@ -26,7 +26,7 @@ from tests.conftest import LoopThread
 
 COMMANDS = (
     "serve", "demo", "simulate", "migrate", "config", "keys", "send", "numbers", "webhooks",
-    "doctor",
+    "breakers", "doctor",
 )  # fmt: skip
 SECRETS = ("carrier secret", "database secret")
 NUMBER = "+8613812345678"
@@ -430,6 +430,31 @@ def test_webhooks_are_listed_tested_and_replayed(
     wrong = smsgate(*replay, "--types", "message.gone", *flags)
     assert wrong.line.startswith("refused (422): ")
     assert smsgate("webhooks", "test", "whe_1", *flags).line.startswith("refused (404): ")
+
+
+def test_breakers_are_listed_shown_opened_and_closed(
+    smsgate: CommandLine, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ("--config", running.config)
+    scopes = ("--scopes", "operations:read", "operations:write")
+    key = smsgate("keys", "create", "operator", *scopes, *flags).out.strip()
+    monkeypatch.setenv("SMSGATE_API_KEY", key)
+    assert smsgate("breakers", "list", *flags).out == ""
+    sim = ("connector", "sim")
+    opened = smsgate("breakers", "open", *sim, "--reason", "ticket 4711", *flags)
+    assert opened.out.startswith("connector sim  forced_open until ")
+    assert opened.out.rstrip().endswith(": ticket 4711")
+    assert smsgate("breakers", "list", *flags).out == opened.out
+    shown = json.loads(smsgate("breakers", "show", *sim, "--json", *flags).out)
+    assert shown["bundle"]["reason"] == "ticket 4711"
+    lines = smsgate("breakers", "show", *sim, *flags).out.splitlines()
+    assert lines[1] == f"sha256 {shown['evidence']['sha256']}"
+    assert lines[2].startswith("then: 0 parts from ")
+    closed = ("--reason", "mended", "--seconds", "60", "--json")
+    told = json.loads(smsgate("breakers", "close", *sim, *closed, *flags).out)
+    assert told["state"] == "forced_closed"
+    nobody = smsgate("breakers", "show", "connector", "nobody", *flags)
+    assert nobody.line.startswith("refused (404): ")
 
 
 def until_well(smsgate: CommandLine, flags: Sequence[object]) -> list[dict[str, Any]]:

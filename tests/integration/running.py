@@ -19,7 +19,7 @@ from tests.fork_server import NO_CHANGES, forked
 from web.edge.scopes import DEFAULT_SCOPES
 
 SMOOTH = "answer_latency_ms = 1\nreceipt_delay_ms = [0, 20]\n"
-SCOPES = (*DEFAULT_SCOPES, "connectors:read")
+SCOPES = (*DEFAULT_SCOPES, "connectors:read", "operations:read", "operations:write")
 QUICK = """\
 code_table = "map"
 reconnect_seconds_min = 0.1
