@@ -102,8 +102,10 @@ class AnomalyWatch:
         quarter = quarter_of(self._now() - SETTLED) - 1
         async with self._dedicated.guarded() as connection:
             counted = await connection.fetchrow(_SQL["anomaly_counted"])
-        if counted is None or counted["first_quarter"] is None or not _settled(counted, quarter):
-            return
+            if counted is None or not _settled(counted, quarter):
+                return
+            # Outside of the transaction: while one is open, rollups do not go on.
+            await self._month.learn(connection, day_of(quarter))
         async with self._dedicated.transaction() as connection:
             looked = await connection.fetchval(_SQL["anomaly_turn"])
             if looked is None or looked >= quarter:
@@ -123,7 +125,6 @@ class AnomalyWatch:
 
     async def _look(self, connection: Connection, quarters: Quarters) -> list[Found]:
         month, names = self._month, self._names
-        await month.learn(connection, day_of(quarters.last))
         counted = await windows(connection, quarters.wanted())
         known = await places(connection, counted.keys(), names)
         level = level_of(min(len(counted), KEYS_MAX))
@@ -196,7 +197,11 @@ class AnomalyWatch:
 
 
 def _settled(counted: asyncpg.Record, quarter: int) -> bool:
-    """Whether rollups have counted all of a quarter, as it is five minutes after its end."""
+    """Whether nobody has looked at a quarter, and rollups have counted all of it, as it is five
+    minutes after its end.
+    """
+    if counted["first_quarter"] is None or counted["looked"] >= quarter:
+        return False
     end = start_of_quarter(quarter + 1)
     merged: datetime = counted["merged_at"]
     return bool(counted["cursor"] >= id_at(end)) and merged >= end + AGED

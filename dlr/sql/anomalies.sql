@@ -6,8 +6,10 @@ SELECT quarter FROM anomaly_state FOR UPDATE SKIP LOCKED;
 UPDATE anomaly_state SET quarter = $1;
 
 -- name: anomaly_counted
--- Up to where rollups count, as of when, and where they begin.
-SELECT s.cursor, s.merged_at, (SELECT min(quarter) FROM rollup_cell) AS first_quarter FROM rollup_state AS s;
+-- Up to where rollups count, as of when, where they begin, and what was looked at.
+SELECT s.cursor, s.merged_at, a.quarter AS looked, (SELECT min(quarter) FROM rollup_cell) AS first_quarter
+FROM rollup_state AS s
+CROSS JOIN anomaly_state AS a;
 
 -- name: anomaly_windows
 -- The busiest keys and their windows of these quarters: with one-time passwords, and without them.
