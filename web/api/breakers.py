@@ -37,8 +37,11 @@ _DIGEST = {"Repr-Digest": "SHA-256 of the octets, as RFC 9530 writes it."}
 
 ScopeName = Literal["connector", "operator", "batch", "campaign", "sender"]
 StateName = Literal["closed", "open", "half_open", "forced_open", "forced_closed"]
+_ONE = "/v1/breakers/{scope}/{subject}"
 _PATH = {
-    "scope": Annotated[ScopeName, Meta(description="What kind of thing it is about.")],
+    "scope": Annotated[
+        ScopeName, Meta(description="What kind of thing it is about.", examples=["connector"])
+    ],
     "subject": Annotated[
         str,
         Meta(
@@ -136,29 +139,6 @@ class BreakersApi:
 
     def routes(self) -> list[Endpoint]:
         """What server.py mounts."""
-        one = "/v1/breakers/{scope}/{subject}"
-        changes = [
-            Endpoint(
-                method="POST",
-                path=f"{one}/{verb}",
-                handler=handler,
-                summary=summary,
-                description=description,
-                scope=WRITE,
-                request=BreakerChange,
-                path_parameters=_PATH,
-                answers={200: BreakerResource},
-                problems=("out_of_range", "breakers_open"),
-                example={"reason": "ticket 4711", "seconds": SECONDS_DEFAULT},
-            )
-            for verb, handler, summary, description in (
-                ("open", self.open, "Hold back what it covers",
-                 "Nothing of it is sent until it ends: it goes by another connector, or waits. "
-                 "One-time passwords pass, unless `breakers.otp` says otherwise."),
-                ("close", self.close, "Let everything go",
-                 "What it held goes at once. Nothing opens it by itself before it ends."),
-            )
-        ]  # fmt: skip
         return [
             Endpoint(
                 method="GET",
@@ -171,7 +151,7 @@ class BreakersApi:
             ),
             Endpoint(
                 method="GET",
-                path=one,
+                path=_ONE,
                 handler=self.shown,
                 summary="One breaker",
                 scope=READ,
@@ -180,7 +160,7 @@ class BreakersApi:
             ),
             Endpoint(
                 method="GET",
-                path=f"{one}/evidence",
+                path=f"{_ONE}/evidence",
                 handler=self.evidence,
                 summary="What its last opening rests on, for the carrier",
                 description="Counts, codes, histograms and samples of the hour before it opened, "
@@ -191,8 +171,32 @@ class BreakersApi:
                 path_parameters=_PATH,
                 answers={200: Answer(Bundle, headers=_DIGEST)},
             ),
-            *changes,
+            *self._changes(),
         ]
+
+    def _changes(self) -> list[Endpoint]:
+        return [
+            Endpoint(
+                method="POST",
+                path=f"{_ONE}/{verb}",
+                handler=handler,
+                summary=summary,
+                description=description,
+                scope=WRITE,
+                request=BreakerChange,
+                path_parameters=_PATH,
+                answers={200: BreakerResource},
+                problems=("breakers_open",),
+                example={"reason": "ticket 4711", "seconds": SECONDS_DEFAULT},
+            )
+            for verb, handler, summary, description in (
+                ("open", self.open, "Hold back what it covers",
+                 "Nothing of it is sent until it ends: it goes by another connector, or waits. "
+                 "One-time passwords pass, unless `breakers.otp` says otherwise."),
+                ("close", self.close, "Let everything go",
+                 "What it held goes at once. Nothing opens it by itself before it ends."),
+            )
+        ]  # fmt: skip
 
     async def listed(self, request: web.Request) -> web.Response:
         """Those that hold first."""
