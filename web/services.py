@@ -15,7 +15,6 @@ import msgspec
 
 from campaigns.funnel_desk import FunnelReport
 from dispatch.inbound.reading import InboundFilter, InboundPlace, InboundView
-from dispatch.raw.desk import RawDeliveryView, RawFilter
 from dlr.report_desk import Failures, GroupPage, Latencies, Report
 from messages.accept.rehearsal import PolicyDecision
 from messages.accept.validation import Validator
@@ -44,7 +43,7 @@ from web.edge.keys import KeyStore
 from web.edge.request_limits import RequestLimits
 from web.edge.reveal_log import RevealLog
 from web.number_services import NumberReader, NumberValidator
-from web.judging_services import AnomalyReader, BreakerBook
+from web.operator_services import AnomalyReader, BreakerBook, RawDeliveries
 from web.samples import Snapshot
 from web.suppression_services import SuppressionExports, SuppressionImports
 from web.webhook_services import WebhookEndpoints
@@ -241,17 +240,6 @@ class ProofReader(Protocol):
 
     async def proof(self, account: int, number: str) -> Proof:
         """As one state of the database has it. Raises StorageDown."""
-
-
-class RawDeliveries(Protocol):
-    """What carriers delivered."""
-
-    async def listed(
-        self, wanted: RawFilter, *, before: int | None, limit: int
-    ) -> list[RawDeliveryView] | None:
-        """Deliveries before an id, newest first; None for an unknown connector. Raises
-        StorageDown.
-        """
 
 
 class InboundReader(Protocol):

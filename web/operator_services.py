@@ -1,4 +1,4 @@
-"""What the HTTP edge needs of breakers and anomalies.
+"""What the HTTP edge needs for operators: breakers, anomalies, and what carriers delivered.
 
 Owns these protocols. Must not import what implements them: gateway/wiring fills them in.
 """
@@ -12,6 +12,7 @@ from dispatch.breakers.desk import ByHand
 from dispatch.breakers.machine import State
 from dispatch.breakers.rows import Stored
 from dispatch.breakers.scopes import Scope
+from dispatch.raw.desk import RawDeliveryView, RawFilter
 from dlr.anomalies.rows import Anomaly, AnomalyFilter
 
 
@@ -40,3 +41,14 @@ class AnomalyReader(Protocol):
         self, asked: AnomalyFilter, *, before: int | None, limit: int
     ) -> list[Anomaly]:
         """The latest first, behind the id `before`. Raises StorageDown."""
+
+
+class RawDeliveries(Protocol):
+    """What carriers delivered."""
+
+    async def listed(
+        self, wanted: RawFilter, *, before: int | None, limit: int
+    ) -> list[RawDeliveryView] | None:
+        """Deliveries before an id, newest first; None for an unknown connector. Raises
+        StorageDown.
+        """
