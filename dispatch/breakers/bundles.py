@@ -70,12 +70,11 @@ class Bundles:
         self, connection: Connection, target: Target, until: datetime
     ) -> tuple[list[Submission], bool]:
         """The parts of the hour until then, latest first, and whether they are all."""
+        span = (id_at(until - SPAN), id_at(until), target.connector, target.account)
+        met = await connection.fetchval(_SQL["breaker_submissions_met"], *span, PARTS_MAX)
         rows = await connection.fetch(
             _SQL["breaker_submissions"],
-            id_at(until - SPAN),
-            id_at(until),
-            target.connector,
-            target.account,
+            *span,
             target.batch_id,
             target.name if target.scope is Scope.CAMPAIGN else None,
             target.name if target.scope is Scope.SENDER else None,
@@ -91,7 +90,7 @@ class Bundles:
             ):
                 continue
             found.append(_submission(row, number))
-        return found, len(rows) < PARTS_MAX
+        return found, met < PARTS_MAX
 
 
 def _submission(row: asyncpg.Record, number: str | None) -> Submission:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
+import asyncpg
 import msgspec
 import structlog
 
@@ -204,7 +205,7 @@ class BreakerDesk:
             with or_storage_down():
                 async with self._turn, self._dedicated.transaction() as connection:
                     await rows.put_evidence(connection, stored.id, bundle)
-        except StorageDown as error:
+        except (StorageDown, asyncpg.QueryCanceledError) as error:
             _log.warning("breaker_evidence_missing", error=repr(error))
 
     def _target(self, scope: Scope, subject: str) -> Target:

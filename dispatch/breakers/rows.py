@@ -23,7 +23,7 @@ _SQL = sql.load("dispatch")
 HOLDING_MAX: Final = 1_000  # breakers that hold at a time
 STORED_MAX: Final = 10_000  # closed ones make room
 HELD_COUNTED_MAX: Final = 100_000
-AT_HAND_MAX: Final = 100
+AT_HAND_MAX: Final = HOLDING_MAX  # so that none waits behind others
 LIFT_ROWS_MAX: Final = 500
 
 

@@ -139,6 +139,16 @@ LIMIT $1;
 -- Whose batch it is.
 SELECT account FROM batch_control WHERE id = $1;
 
+-- name: breaker_submissions_met
+-- How many parts breaker_submissions looks at.
+SELECT count(*)
+FROM (
+    SELECT FROM submission
+    WHERE id >= $1 AND id < $2 AND part > 0
+      AND ($3::smallint IS NULL OR connector = $3) AND ($4::smallint IS NULL OR account = $4)
+    LIMIT $5
+) AS met;
+
 -- name: breaker_submissions
 -- The latest parts that went to the wire between two ids, of what a breaker is about. The operator of a number is not
 -- stored with it: who asks for one sorts them out.

@@ -9,18 +9,22 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
+import structlog
 
 from dispatch.breakers.machine import BASELINE_DEFAULT
-from dispatch.breakers.scopes import Scope
+from dispatch.breakers.scopes import Scope, UnknownSubject
 from dispatch.breakers.service import Breakers
 from dispatch.routes.detours import Detours
 from dlr.anomalies.series import Names
 from dlr.anomalies.watch import AnomalyWatch, Suspicion
 from gateway.config.breaker_settings import BreakerSettings
 from recipients.numbers.origins import NumberOrigins
+from storage.faults import StorageDown
 
 if TYPE_CHECKING:
     from gateway.rooms import Rooms
+
+_log = structlog.get_logger(__name__)
 
 
 def build(rooms: Rooms, detours: Detours) -> None:
@@ -45,16 +49,20 @@ def build_anomalies(rooms: Rooms) -> None:
 
     async def trip(suspicion: Suspicion) -> bool:
         finding, place = suspicion.finding, suspicion.place
-        return await rooms.breakers.desk.trip(
-            Scope(place.scope),
-            place.subject,
-            msgspec.to_builtins(finding),
-            detector=finding.detector,
-            reason=f"{finding.detector}: {finding.observed:g}, usually {finding.usual:g}",
-            began_ms=int(suspicion.began_at.timestamp() * 1000),
-            baseline=suspicion.baseline or BASELINE_DEFAULT,
-            wait_ms=suspicion.wait_ms,
-        )
+        try:
+            return await rooms.breakers.desk.trip(
+                Scope(place.scope),
+                place.subject,
+                msgspec.to_builtins(finding),
+                detector=finding.detector,
+                reason=f"{finding.detector}: {finding.observed:g}, usually {finding.usual:g}",
+                began_ms=int(suspicion.began_at.timestamp() * 1000),
+                baseline=suspicion.baseline or BASELINE_DEFAULT,
+                wait_ms=suspicion.wait_ms,
+            )
+        except (UnknownSubject, StorageDown) as error:
+            _log.warning("breaker_not_opened", subject=place.subject, error=repr(error))
+            return False
 
     rooms.anomalies = AnomalyWatch(
         rooms.database.dedicated("anomalies"),

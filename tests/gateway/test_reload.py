@@ -9,9 +9,12 @@ import msgspec
 import pytest
 
 from dispatch.answers.receipt_reading import ReceiptReader
+from dispatch.breakers.scopes import Scope
+from dispatch.breakers.service import Breakers
 from dlr.id_learning import IdLearner
 from gateway import reload
 from gateway.config.account_settings import AccountSettings
+from gateway.config.breaker_settings import BreakerSettings
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.policy_settings import QuietHoursSettings
 from gateway.config.settings import AcceptSettings, Config, LimitSettings
@@ -19,6 +22,7 @@ from gateway.config.values import Rate
 from gateway.config.wire import receipt_manners
 from gateway.live_settings import KEYS, SECTIONS, effective
 from gateway.reload import LIVE, REBOUND, Reloader, connector_changes, names_of
+from gateway.wiring import breakers
 from gateway.wiring.connectors import learner_of
 from web.services import ReloadBusy, Reloaded
 
@@ -117,6 +121,7 @@ def test_what_cannot_follow_keeps_its_value_and_is_named() -> None:
         accept=AcceptSettings(shed_above_percent=10, waiting_max=200),
         quiet_hours=QuietHoursSettings(action="reject"),
         accounts=(AccountSettings(name="shop", refuse_landlines=True),),
+        breakers=BreakerSettings(connector=True),
     )
     held, restart = effective(old, new, [A])
     assert restart == ["accept.waiting_max", "limits.ready_seconds"]
@@ -125,6 +130,7 @@ def test_what_cannot_follow_keeps_its_value_and_is_named() -> None:
         accept=AcceptSettings(shed_above_percent=10),
         quiet_hours=new.quiet_hours,
         accounts=new.accounts,
+        breakers=new.breakers,
         connectors=(A,),
     )
 
@@ -201,3 +207,15 @@ async def test_a_signal_during_a_stop_begins_no_reload_and_one_that_waits_is_giv
     with pytest.raises(ReloadBusy, match="stopping"):
         await reloader.reload()
     assert begun == ["begun"]
+
+
+def test_breakers_follow_a_reload() -> None:
+    followed: list[tuple[list[Scope], bool]] = []
+
+    class Recorder:
+        def follow(self, by_itself: list[Scope], *, otp: bool) -> None:
+            followed.append((by_itself, otp))
+
+    for settings in (BreakerSettings(), BreakerSettings(sender=True, connector=True, otp=True)):
+        breakers.follow(cast("Breakers", Recorder()), settings)
+    assert followed == [([], False), ([Scope.SENDER, Scope.CONNECTOR], True)]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
+import asyncpg
 import msgspec
 import pytest
 
 from dispatch.breakers import machine
+from dispatch.breakers.bundles import Bundles
 from dispatch.breakers.evidence import as_csv, digest
 from dispatch.breakers.scopes import Scope
 from dispatch.holds import FREED_BY_HAND, Hold
@@ -229,6 +231,7 @@ async def test_the_bundle_has_samples_codes_and_numbers_masked(world: World) -> 
         {"code": "MK:0001", "status": "undelivered", "reason": "none", "parts": 60}
     ]
     assert told["then"]["parts"] == 0
+    assert told["now"]["complete"]
     assert told["test"] == TEST
     assert len(told["samples"]) == 50
     assert all("****" in each["number"] for each in told["samples"])
@@ -237,6 +240,21 @@ async def test_the_bundle_has_samples_codes_and_numbers_masked(world: World) -> 
     assert lines[0].startswith("message,part,submitted_at")
     assert len(lines) == 51
     assert len(digest(evidence)) == 64
+
+
+async def test_a_bundle_that_takes_too_long_keeps_nothing_open(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def too_slow(*_: object) -> bytes:
+        raise asyncpg.QueryCanceledError("canceling statement due to statement timeout")
+
+    breakers = Breakers(world)
+    monkeypatch.setattr(Bundles, "of", too_slow)
+    await breakers.open()
+    assert await let_through(world, 1) == []
+    found = await breakers.desk.shown(Scope.CONNECTOR, "sim")
+    assert found is not None
+    assert found[0].evidence is None
 
 
 async def test_who_opened_it_and_why_is_audited(world: World) -> None:
