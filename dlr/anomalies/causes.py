@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from dlr.anomalies import detectors, judging
-from dlr.anomalies.baselines import DAYS
+from dlr.anomalies.baselines import WINDOWS_MIN
 from dlr.anomalies.judging import Found, Quarters
 from dlr.anomalies.keys import Counted, Key, Place
 from dlr.anomalies.month import Month
@@ -110,12 +110,14 @@ async def latencies(
 
 
 async def complaints(
-    connection: Connection, until: datetime, names: Names, level: float
+    connection: Connection, until: datetime, days: int, names: Names, level: float
 ) -> list[Found]:
-    """Those told in a day, against the mean of the 28 days before it."""
+    """Those told in a day, against the mean of the `days` before it, up to 28, that are known."""
+    if days < WINDOWS_MIN:
+        return []
     rows = await connection.fetch(
         _SQL["anomaly_complaints"],
-        id_at(until - DAY * (DAYS + 1)),
+        id_at(until - DAY * (days + 1)),
         id_at(until - DAY),
         id_at(until),
         KEYS_MAX,
@@ -124,7 +126,7 @@ async def complaints(
     for row in rows:
         account = row["account"]
         owner = names.connector(row["connector"]) if account is None else names.account(account)
-        finding = detectors.complaints(row["now"], row["before"] / DAYS, level)
+        finding = detectors.complaints(row["now"], row["before"] / days, level)
         if finding is None or owner is None:
             continue
         subject = owner if account is None else f"{owner}:{row['name']}"

@@ -18,7 +18,7 @@ import structlog
 
 from dlr.anomalies import causes, judging, rows
 from dlr.anomalies.alarms import QUIET_SECONDS, to_tell
-from dlr.anomalies.baselines import AGES
+from dlr.anomalies.baselines import AGES, DAYS
 from dlr.anomalies.detectors import Finding
 from dlr.anomalies.judging import Found, Quarters
 from dlr.anomalies.keys import Place
@@ -26,7 +26,7 @@ from dlr.anomalies.month import Month
 from dlr.anomalies.rows import Anomaly
 from dlr.anomalies.series import Names, places, windows
 from dlr.anomalies.significance import KEYS_MAX, level_of
-from dlr.rollups.columns import RECEIPT, day_of, quarter_of, start_of_quarter
+from dlr.rollups.columns import QUARTERS_PER_DAY, RECEIPT, day_of, quarter_of, start_of_quarter
 from dlr.rollups.latency import value_of
 from dlr.webhooks.changes import Happened, happened, tell
 from dlr.webhooks.events import moment
@@ -135,7 +135,8 @@ class AnomalyWatch:
         found += await causes.reasons(connection, quarters, counted, month, names, level)
         found += await causes.latencies(connection, quarters, month, names, level)
         until = start_of_quarter(quarters.last + 1)
-        found += await causes.complaints(connection, until, names, level)
+        days = min(DAYS, (quarters.last - quarters.first) // QUARTERS_PER_DAY)
+        found += await causes.complaints(connection, until, days, names, level)
         return judging.in_order(found)
 
     async def _tell(self, connection: Connection, found: Sequence[Found]) -> list[Anomaly]:
