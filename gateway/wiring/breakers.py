@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
+from dispatch.breakers.desk import BreakerDesk
 from dispatch.breakers.machine import BASELINE_DEFAULT
 from dispatch.breakers.scopes import Scope, UnknownSubject
 from dispatch.breakers.service import Breakers
 from dispatch.routes.detours import Detours
 from dlr.anomalies.series import Names
-from dlr.anomalies.watch import AnomalyWatch, Suspicion
+from dlr.anomalies.watch import AnomalyWatch, Suspicion, Trip
 from gateway.config.breaker_settings import BreakerSettings
 from recipients.numbers.origins import NumberOrigins
 from storage.faults import StorageDown
@@ -46,11 +47,28 @@ def build(rooms: Rooms, detours: Detours) -> None:
 def build_anomalies(rooms: Rooms) -> None:
     """Sets anomalies; not started. What it finds may open a breaker."""
     registry = rooms.registry
+    rooms.anomalies = AnomalyWatch(
+        rooms.database.dedicated("anomalies"),
+        names=Names(
+            connector=registry.connector_name,
+            account=registry.account_name,
+            operator=lambda _number: None,  # no message has one yet
+        ),
+        ids=rooms.ids,
+        now=lambda: datetime.fromtimestamp(rooms.clock.wall_ms() / 1000, UTC),
+        ended=rooms.task_ended,
+        trip=tripping(rooms.breakers.desk),
+        otp=lambda: rooms.config.breakers.otp,
+    )
+
+
+def tripping(desk: BreakerDesk) -> Trip:
+    """Opens the breaker that a suspicion is about, where its scope is configured to."""
 
     async def trip(suspicion: Suspicion) -> bool:
         finding, place = suspicion.finding, suspicion.place
         try:
-            return await rooms.breakers.desk.trip(
+            return await desk.trip(
                 Scope(place.scope),
                 place.subject,
                 msgspec.to_builtins(finding),
@@ -64,19 +82,7 @@ def build_anomalies(rooms: Rooms) -> None:
             _log.warning("breaker_not_opened", subject=place.subject, error=repr(error))
             return False
 
-    rooms.anomalies = AnomalyWatch(
-        rooms.database.dedicated("anomalies"),
-        names=Names(
-            connector=registry.connector_name,
-            account=registry.account_name,
-            operator=lambda _number: None,  # no message has one yet
-        ),
-        ids=rooms.ids,
-        now=lambda: datetime.fromtimestamp(rooms.clock.wall_ms() / 1000, UTC),
-        ended=rooms.task_ended,
-        trip=trip,
-        otp=lambda: rooms.config.breakers.otp,
-    )
+    return trip
 
 
 def follow(breakers: Breakers, settings: BreakerSettings) -> None:
