@@ -19,6 +19,7 @@ from dispatch.routes.detours import Detours
 from dlr.anomalies.series import Names
 from dlr.anomalies.watch import AnomalyWatch, Suspicion, Trip
 from gateway.config.breaker_settings import BreakerSettings
+from recipients.numbers.origin_numbers import operator_names
 from recipients.numbers.origins import NumberOrigins
 from storage.faults import StorageDown
 
@@ -52,7 +53,7 @@ def build_anomalies(rooms: Rooms) -> None:
         names=Names(
             connector=registry.connector_name,
             account=registry.account_name,
-            operator=lambda _number: None,  # no message has one yet
+            operator=operator_names().get,
         ),
         ids=rooms.ids,
         now=lambda: datetime.fromtimestamp(rooms.clock.wall_ms() / 1000, UTC),

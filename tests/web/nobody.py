@@ -15,8 +15,8 @@ from dispatch.breakers.rows import Stored
 from dispatch.breakers.scopes import Scope, target_of
 from dispatch.inbound.reading import InboundFilter, InboundView
 from dispatch.raw.desk import RawDeliveryView, RawFilter
-from dlr.hygiene.score import score
 from dlr.anomalies.rows import Anomaly
+from dlr.hygiene.score import score
 from dlr.webhooks.desk import Shown
 from dlr.webhooks.endpoints import Endpoint, Secret
 from dlr.webhooks.owner_wishes import Actor, EndpointWish
