@@ -77,6 +77,7 @@ async def place(connection: Connection, bounds: Bounds) -> Counter[str]:
 
     Returns how many messages are counted as OTHER, by `cells`, `codes` and `tags`.
     """
+    await connection.execute(_SQL["rollup_group"])
     left: Counter[str] = Counter()
     left["cells"] = await _place_cells(connection, bounds.cells)
     left["codes"] = await _place_codes(connection, bounds.codes)

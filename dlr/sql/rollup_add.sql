@@ -5,7 +5,7 @@ WITH grouped AS (
     SELECT f.quarter, f.account, f.category, f.connector, f.sender, f.country, f.operator, f.campaign, f.variant, f.key,
            sum(f.weight) AS accepted,
            sum(f.weight) FILTER (WHERE f.flags & 8 > 0) AS sent,
-           sum(f.weight * f.parts) AS parts,
+           sum(f.parts) AS parts,
            sum(f.weight) FILTER (WHERE f.status = 60) AS delivered,
            sum(f.weight) FILTER (WHERE f.status = 50) AS undelivered,
            sum(f.weight) FILTER (WHERE f.status = 30) AS expired,
@@ -19,7 +19,7 @@ WITH grouped AS (
            sum(f.weight) FILTER (WHERE f.flags & 1 > 0) AS late,
            sum(f.weight) FILTER (WHERE f.flags & 2 > 0) AS d5m,
            sum(f.weight) FILTER (WHERE f.flags & 4 > 0) AS d1h
-    FROM rollup_folded AS f
+    FROM rollup_grouped AS f
     GROUP BY f.quarter, f.account, f.category, f.connector, f.sender, f.country, f.operator, f.campaign, f.variant,
              f.key
 ), told AS (
@@ -109,7 +109,7 @@ FROM changed;
 WITH told AS (
     SELECT f.quarter, coalesce(f.key, p.key) AS key, f.status, f.reason,
            coalesce(f.code, CASE WHEN f.error = '' THEN 0 ELSE c.code END) AS code, f.weight AS messages
-    FROM rollup_folded AS f
+    FROM rollup_grouped AS f
     LEFT JOIN rollup_placed AS p
         ON f.key IS NULL AND p.quarter = f.quarter AND p.account = f.account AND p.category = f.category
         AND p.connector = f.connector AND p.sender = f.sender AND p.country = f.country AND p.operator = f.operator
@@ -212,9 +212,14 @@ SELECT count(*) AS rows FROM changed;
 -- name: rollup_attempts_add
 -- As rollup_cells_add.
 WITH tried AS (
-    SELECT f.quarter, f.account, f.category, attempt / 256 AS connector, attempt % 256 AS status, f.weight
+    SELECT quarter, account, category, attempt / 256 AS connector, attempt % 256 AS status, weight
+    FROM rollup_grouped
+    WHERE attempt IS NOT NULL
+    UNION ALL
+    SELECT f.quarter, f.account, f.category, one / 256, one % 256, f.weight
     FROM rollup_folded AS f
-    CROSS JOIN LATERAL unnest(f.attempts) AS attempt
+    CROSS JOIN LATERAL unnest(f.attempts) AS one
+    WHERE f.attempts IS NOT NULL
 ), told AS (
     SELECT quarter, account, category, connector,
            sum(weight) AS attempts,
@@ -262,15 +267,16 @@ SELECT count(*) AS rows FROM changed;
 
 -- name: rollup_latencies_add
 -- As rollup_cells_add. A histogram keeps only buckets that hold something.
-WITH timed AS (
-    SELECT f.quarter, f.account, f.category, f.connector, kind, bucket, f.weight
-    FROM rollup_folded AS f
-    CROSS JOIN LATERAL (VALUES (0::smallint, f.answer), (1::smallint, f.receipt)) AS times (kind, bucket)
-    WHERE bucket IS NOT NULL
-), told AS (
-    SELECT quarter, account, category, connector, kind, bucket, sum(weight) AS count
-    FROM timed
-    GROUP BY quarter, account, category, connector, kind, bucket
+WITH told AS (
+    SELECT quarter, account, category, connector, 0::smallint AS kind, answer AS bucket, sum(weight) AS count
+    FROM rollup_folded
+    WHERE answer IS NOT NULL
+    GROUP BY quarter, account, category, connector, answer
+    UNION ALL
+    SELECT quarter, account, category, connector, 1, receipt, sum(weight)
+    FROM rollup_folded
+    WHERE receipt IS NOT NULL
+    GROUP BY quarter, account, category, connector, receipt
     UNION ALL
     SELECT quarter, account, category, connector, kind, unnest(buckets), -unnest(counts)
     FROM rollup_latency
@@ -328,7 +334,7 @@ SELECT f.id, p.key, f.status, f.reason, CASE WHEN f.error = '' THEN 0 ELSE c.cod
                JOIN rollup_tagged AS t ON t.day = f.quarter / 96 AND t.account = f.account AND t.tag = given.tag
            )
        END,
-       f.attempts
+       coalesce(f.attempts, CASE WHEN f.attempt IS NOT NULL THEN ARRAY[f.attempt] END)
 FROM rollup_folded AS f
 LEFT JOIN rollup_placed AS p
     ON f.key IS NULL AND p.quarter = f.quarter AND p.account = f.account AND p.category = f.category

@@ -6,8 +6,15 @@ CREATE TEMPORARY TABLE IF NOT EXISTS rollup_folded (
     category smallint NOT NULL, connector smallint NOT NULL, sender text NOT NULL, country smallint NOT NULL,
     operator smallint NOT NULL, campaign text NOT NULL, variant text NOT NULL, status smallint NOT NULL,
     reason smallint NOT NULL, error text NOT NULL, parts integer NOT NULL, flags integer NOT NULL,
-    answer smallint, receipt smallint, tags text[], attempts integer[], settled boolean NOT NULL,
+    answer smallint, receipt smallint, tags text[], attempt integer, attempts integer[], settled boolean NOT NULL,
     key integer, code integer, tag_numbers integer[]
+) ON COMMIT DELETE ROWS;
+-- The same in sum, but for times and tags, and for what has several attempts.
+CREATE TEMPORARY TABLE IF NOT EXISTS rollup_grouped (
+    quarter integer NOT NULL, account smallint NOT NULL, category smallint NOT NULL, connector smallint NOT NULL,
+    sender text NOT NULL, country smallint NOT NULL, operator smallint NOT NULL, campaign text NOT NULL,
+    variant text NOT NULL, key integer, status smallint NOT NULL, reason smallint NOT NULL, error text NOT NULL,
+    code integer, flags integer NOT NULL, attempt integer, weight bigint NOT NULL, parts bigint NOT NULL
 ) ON COMMIT DELETE ROWS;
 -- Where a merge counts what it folded: the key of a cell, the number of a code and of a tag.
 CREATE TEMPORARY TABLE IF NOT EXISTS rollup_placed (
@@ -50,16 +57,9 @@ WITH picked AS (
     SELECT id FROM outbox WHERE id >= $1 AND id < $2
     UNION ALL
     SELECT id FROM outbox WHERE id = ANY($3::bigint[])
-), part AS (
-    SELECT message_id, part, max(parts) AS parts, max(said) AS said, count(*) AS submits, bool_or(sent) AS sent,
-           max(segments) FILTER (WHERE sent) AS segments, max(submitted_at) AS submitted_at,
-           max(responded_at) AS responded_at, max(receipt_at) AS receipt_at,
-           min(connector) AS connector, max(error) AS error
-    FROM told
-    GROUP BY message_id, part
-), joined AS (
-    SELECT message_id, max(parts) AS parts, sum(submits) AS submits, bool_or(sent) AS sent,
-           sum(segments) FILTER (WHERE part > 0) AS segments,
+), summed AS (
+    SELECT message_id, max(parts) AS parts, count(*) AS submits, bool_or(sent) AS sent,
+           sum(segments) FILTER (WHERE part > 0 AND sent) AS segments,
            bool_or(said / 256 = 5) AS doubtful,
            max(said) FILTER (WHERE said / 256 NOT IN (5, 10, 60)) AS failure,
            count(*) FILTER (WHERE said / 256 = 60) AS delivered,
@@ -67,15 +67,36 @@ WITH picked AS (
            count(*) FILTER (WHERE part > 0 AND responded_at IS NOT NULL) AS responded,
            count(*) FILTER (WHERE part > 0 AND receipt_at IS NOT NULL) AS receipted,
            max(submitted_at) AS submitted_at, max(responded_at) AS responded_at, max(receipt_at) AS receipt_at,
-           min(connector) AS connector,
-           min(connector) FILTER (WHERE part > 0) AS connector_first,
-           max(error) AS error, max(said) AS said
+           min(connector) AS connector, max(error) AS error, max(said) AS said
+    FROM told
+    GROUP BY message_id
+), several AS (
+    -- Of a part the best of what was said of it counts, so these are summed part by part.
+    SELECT told.* FROM told JOIN summed USING (message_id) WHERE summed.submits > 1
+), part AS (
+    SELECT message_id, part, max(parts) AS parts, max(said) AS said, count(*) AS submits, bool_or(sent) AS sent,
+           max(segments) FILTER (WHERE sent) AS segments, max(submitted_at) AS submitted_at,
+           max(responded_at) AS responded_at, max(receipt_at) AS receipt_at
+    FROM several
+    GROUP BY message_id, part
+), joined AS (
+    SELECT * FROM summed WHERE submits = 1
+    UNION ALL
+    SELECT message_id, max(parts), sum(submits)::bigint, bool_or(sent),
+           sum(segments) FILTER (WHERE part > 0),
+           bool_or(said / 256 = 5),
+           max(said) FILTER (WHERE said / 256 NOT IN (5, 10, 60)),
+           count(*) FILTER (WHERE said / 256 = 60),
+           count(*) FILTER (WHERE part > 0),
+           count(*) FILTER (WHERE part > 0 AND responded_at IS NOT NULL),
+           count(*) FILTER (WHERE part > 0 AND receipt_at IS NOT NULL),
+           max(submitted_at), max(responded_at), max(receipt_at), 0::smallint, NULL, max(said)
     FROM part
     GROUP BY message_id
 ), outcome AS (
     SELECT picked.*, w.id IS NOT NULL AS waits, j.parts AS parts_all, j.submits, j.sent, j.segments, j.responded,
            j.receipted, j.begun, j.submitted_at, j.responded_at, j.receipt_at, j.connector AS sole_connector,
-           j.connector_first, j.error AS sole_error, j.said AS sole_said,
+           j.error AS sole_error, j.said AS sole_said,
            CASE
                WHEN w.id IS NOT NULL OR j.message_id IS NULL THEN 2560
                WHEN j.doubtful THEN 1280
@@ -88,15 +109,14 @@ WITH picked AS (
     LEFT JOIN waiting AS w ON w.id = picked.id
 ), decided AS (
     SELECT DISTINCT ON (t.message_id) t.message_id, t.connector, t.error
-    FROM told AS t
-    JOIN outcome AS o ON o.id = t.message_id AND o.submits > 1
+    FROM several AS t
+    JOIN outcome AS o ON o.id = t.message_id
     ORDER BY t.message_id, t.said / 256 = o.said / 256 DESC, t.said DESC, t.receipt_at, t.id
 ), tried AS (
-    SELECT t.message_id, t.connector, t.part, max(t.said) AS said
-    FROM told AS t
-    JOIN outcome AS o ON o.id = t.message_id AND o.connector_first <> 0
-    WHERE t.part > 0 AND o.submits > 1
-    GROUP BY t.message_id, t.connector, t.part
+    SELECT message_id, connector, part, max(said) AS said
+    FROM several
+    WHERE part > 0 AND connector <> 0
+    GROUP BY message_id, connector, part
 ), tried_at AS (
     SELECT message_id, connector,
            CASE
@@ -136,11 +156,8 @@ SELECT o.id, 1, ((o.id >> 22) / 900000)::int + $7, o.account, o.category,
                CASE WHEN lag.wire_ms <= 1 THEN 0 ELSE ceil(ln(least(lag.wire_ms, $9::float8)) / $8::float8) END
        END,
        o.tags,
-       CASE
-           WHEN o.begun > 0 AND o.submits = 1 AND o.connector_first <> 0
-           THEN ARRAY[o.connector_first * 256 + o.sole_said / 256]
-           ELSE a.attempts
-       END,
+       CASE WHEN o.submits = 1 AND o.begun = 1 THEN o.sole_connector * 256 + o.sole_said / 256 END,
+       a.attempts,
        -- Each part delivered by one submit, or ended without the wire: nothing can change that.
        NOT o.waits AND (
            (o.said = 15360 AND o.submits = o.parts_all)
@@ -154,3 +171,11 @@ CROSS JOIN LATERAL (
            date_part('epoch', o.receipt_at) * 1000 - ((o.id >> 22) + $6::bigint) AS receipt_ms,
            date_part('epoch', o.receipt_at - o.submitted_at) * 1000 AS wire_ms
 ) AS lag;
+
+-- name: rollup_group
+INSERT INTO rollup_grouped
+SELECT quarter, account, category, connector, sender, country, operator, campaign, variant, key, status, reason, error,
+       code, flags, attempt, sum(weight), sum(weight * parts)
+FROM rollup_folded
+GROUP BY quarter, account, category, connector, sender, country, operator, campaign, variant, key, status, reason,
+         error, code, flags, attempt;

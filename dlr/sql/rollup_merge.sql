@@ -6,7 +6,8 @@ SELECT pg_try_advisory_lock(7307061132);
 SELECT pg_advisory_unlock(7307061132);
 
 -- name: rollup_horizon
--- Up to when every message is certainly visible, and the time now. $1: so long a message is left to itself. $2: how much older than its transaction an id may be; who is later names its ids.
+-- Up to when every message is certainly visible, and the time now. $1: so long a message is left to itself. $2: how
+-- much older than its transaction an id may be; who is later names its ids.
 SELECT least(
            now() - $1::interval,
            (
@@ -62,8 +63,9 @@ SELECT message_id FROM rollup_watch WHERE message_id = ANY($1::bigint[]) AND mes
 -- name: rollup_counted_before
 INSERT INTO rollup_folded
 SELECT w.message_id, -1, ((w.message_id >> 22) / 900000)::int + $4, k.account, k.category, k.connector, '', k.country,
-       k.operator, '', '', w.status, w.reason, '', w.parts, w.flags, w.answer, w.receipt, NULL, w.attempts, false,
-       w.key, w.code, w.tags
+       k.operator, '', '', w.status, w.reason, '', w.parts, w.flags, w.answer, w.receipt, NULL,
+       CASE WHEN cardinality(w.attempts) = 1 THEN w.attempts[1] END,
+       CASE WHEN cardinality(w.attempts) > 1 THEN w.attempts END, false, w.key, w.code, w.tags
 FROM rollup_watch AS w
 JOIN rollup_key AS k ON k.id = w.key
 WHERE w.message_id = ANY($1::bigint[]) AND w.message_id BETWEEN $2 AND $3;

@@ -1,7 +1,8 @@
 -- name: rollup_cells_folded
 -- The cells that were folded, with how many messages each has.
-SELECT quarter, account, category, connector, sender, country, operator, campaign, variant, count(*) AS messages
-FROM rollup_folded
+SELECT quarter, account, category, connector, sender, country, operator, campaign, variant,
+       sum(weight)::bigint AS messages
+FROM rollup_grouped
 WHERE key IS NULL
 GROUP BY quarter, account, category, connector, sender, country, operator, campaign, variant;
 
@@ -48,8 +49,8 @@ SELECT * FROM unnest(
 );
 
 -- name: rollup_errors_folded
-SELECT quarter / 96 AS day, connector, error, count(*) AS messages
-FROM rollup_folded
+SELECT quarter / 96 AS day, connector, error, sum(weight)::bigint AS messages
+FROM rollup_grouped
 WHERE error <> ''
 GROUP BY quarter / 96, connector, error;
 
@@ -67,6 +68,7 @@ INSERT INTO rollup_coded SELECT * FROM unnest($1::integer[], $2::smallint[], $3:
 SELECT f.quarter / 96 AS day, f.account, tag, count(*) AS messages
 FROM rollup_folded AS f
 CROSS JOIN LATERAL unnest(f.tags) AS tag
+WHERE f.tags IS NOT NULL
 GROUP BY f.quarter / 96, f.account, tag;
 
 -- name: rollup_tags_of_day

@@ -11,7 +11,7 @@ WHERE i.inhparent IN ('message'::regclass, 'submission'::regclass) AND NOT i.inh
   AND leaf.relname = ANY($1::text[]);
 
 -- name: rollup_work_clear
-TRUNCATE rollup_folded, rollup_placed, rollup_coded, rollup_tagged;
+TRUNCATE rollup_folded, rollup_grouped, rollup_placed, rollup_coded, rollup_tagged;
 
 -- name: rollup_recounted
 INSERT INTO rollup_day_state AS s (day, recounted_at, closed)

@@ -30,6 +30,10 @@ FUNCTIONS = frozenset(
         "mark_resent", "match_recipients", "sweep_unmatched", "fail_unreadable",
     }
 )  # fmt: skip
+MODULES = (
+    "dlr.ledger", "dlr.silence", "dlr.in_doubt", "dlr.recipient_match", "dlr.parked",
+    "dispatch.outbox.unreadable",
+)  # fmt: skip
 NAMES = frozenset(
     {"rows_changed", "receipts_changed", "messages_changed", "name_changed", "name_new"}
 )
@@ -63,7 +67,7 @@ def writing_statements() -> set[str]:
 
 
 def writes(source: Source, statements: set[str]) -> bool:
-    """Whether the module uses such a statement, copies rows, or calls one of FUNCTIONS."""
+    """Whether the module uses such a statement, copies rows, or imports one of FUNCTIONS."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
             if node.slice.value in statements:
@@ -71,13 +75,19 @@ def writes(source: Source, statements: set[str]) -> bool:
         elif isinstance(node, ast.Call):
             called = name_of(node)
             first = node.args[0] if node.args else None
-            if called in FUNCTIONS or (
+            if (
                 called == "copy_records_to_table"
                 and isinstance(first, ast.Constant)
                 and first.value in COPIED
             ):
                 return True
+        elif isinstance(node, ast.ImportFrom) and imports_one(node):
+            return True
     return False
+
+
+def imports_one(node: ast.ImportFrom) -> bool:
+    return node.module in MODULES and bool(FUNCTIONS & {each.name for each in node.names})
 
 
 def name_of(call: ast.Call) -> str:
