@@ -28,6 +28,10 @@ LANGUAGES = frozenset({CONSOLE, "text", "toml", "mermaid", "python", "javascript
 NOT_RUN = {
     "README.md": ["the demo and this very test"],
     "CONTRIBUTING.md": ["builds .venv and runs every test"],
+    "docs/numbers.md": [
+        "needs a carrier whose register is down",
+        "needs the demo's data",
+    ],
     "docs/api.md": [
         "needs a carrier that does not answer",
         "needs a carrier that does not answer",
@@ -42,6 +46,10 @@ STATUS_OF_EXAMPLES = {
     '/v1/breakers/connector/carrier-a"': 404, "/evidence": 404,  # it was never open
 }  # fmt: skip
 INLINE = re.compile(r"`((?:smsgate|make) [^`]*)`")
+GIVEN_UP = re.compile(
+    r"\+86\d{3}\*{4}\d{4}\s+number_unknown\s+1\s+001( 027)?\s+simulator\s+(-|20\S+)\s+"
+    r"0\.\d\d\s+20\d\d-\d\d-\d\d\s+already"
+)
 DATE = re.compile(r"\b20\d\d-\d\d-\d\d\b")
 
 
@@ -184,6 +192,31 @@ def test_o5_the_demo_prints_what_its_picture_shows(private_folder: Path) -> None
     assert [line for line in printed if len(line) > COLUMNS] == []
     # Of few messages some outcomes are missing, and a timeline has other events.
     assert headings(printed) == headings(lines_of(SVG.read_text(encoding="utf-8")))
+    _given_up(folder, printed)
+
+
+def _given_up(folder: Path, report: Sequence[str]) -> None:
+    """Of the demo's numbers `numbers prune --dry-run` says who is given up and why."""
+    shown = next(
+        each
+        for block in consoles()
+        for each in block.commands()
+        if each.typed.startswith("smsgate numbers prune --dry-run")
+    )
+    run = subprocess.run(
+        [ROOT / ".venv/bin/smsgate", "numbers", "prune", "--dry-run", "--config",
+         folder / "smsgate.toml"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    heading, *rows, totals = run.stdout.splitlines()
+    assert heading == shown.printed[0]
+    assert all(GIVEN_UP.fullmatch(row) for row in [*rows, shown.printed[1]]), rows
+    assert totals.startswith(f"{len(rows)} numbers")
+    told = [line for line in report if "number_unknown" in line]
+    # A number that got several messages is one; one that was delivered to is free again.
+    messages = int(told[0].split()[3]) if told else 0
+    assert min(messages, 3) // 3 <= len(rows) <= messages
 
 
 def headings(lines: Sequence[str]) -> list[list[str]]:
