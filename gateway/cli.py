@@ -17,9 +17,13 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from gateway.arguments import command, config_option, suppressions
 from gateway.commands import CommandFailed
 from gateway.commands.moments import moment_or_span, span
 from web.edge.scopes import DEFAULT_SCOPES, SCOPES
+
+if TYPE_CHECKING:
+    from gateway.arguments import Commands
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,9 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.command == "serve":
         signal.signal(signal.SIGHUP, _too_early)
-    command = importlib.import_module(f"gateway.commands.{arguments.command}")
+    chosen = importlib.import_module(f"gateway.commands.{arguments.command}")
     try:
-        code = int(command.run(arguments))
+        code = int(chosen.run(arguments))
         if sys.stdout is not None:  # else it is closed
             sys.stdout.flush()
         return code
@@ -82,40 +86,19 @@ def _parser() -> argparse.ArgumentParser:
         _numbers,
         _webhooks,
         _breakers,
+        suppressions,
         _doctor,
     ):
         add(commands)
     return parser
 
 
-if TYPE_CHECKING:
-    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+def _serve(commands: Commands) -> None:
+    command(commands, "serve", "Run the gateway until SIGTERM.")
 
 
-def _command(
-    commands: _Commands, name: str, help_text: str, *, config: bool = True
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=help_text, description=help_text)
-    parser.set_defaults(command=name)
-    if config:
-        _config_option(parser)
-    return parser
-
-
-def _config_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--config",
-        metavar="FILE",
-        help="default: $SMSGATE_CONFIG, else ./smsgate.toml if it is there",
-    )
-
-
-def _serve(commands: _Commands) -> None:
-    _command(commands, "serve", "Run the gateway until SIGTERM.")
-
-
-def _demo(commands: _Commands) -> None:
-    parser = _command(
+def _demo(commands: Commands) -> None:
+    parser = command(
         commands,
         "demo",
         "Start PostgreSQL, an SMSC simulator and the gateway, send messages, print the report.",
@@ -126,8 +109,8 @@ def _demo(commands: _Commands) -> None:
     parser.add_argument("--data-dir", default="./data/demo", metavar="DIR")
 
 
-def _simulate(commands: _Commands) -> None:
-    parser = _command(commands, "simulate", "Run an SMSC simulator until SIGTERM.", config=False)
+def _simulate(commands: Commands) -> None:
+    parser = command(commands, "simulate", "Run an SMSC simulator until SIGTERM.", config=False)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=_port, default=2775, help="0: any free port, printed")
     parser.add_argument("--profile", default="smooth", help="a ready profile's name or a TOML file")
@@ -137,12 +120,12 @@ def _simulate(commands: _Commands) -> None:
     parser.add_argument("--tls-key", metavar="FILE", help="its key; default: in the same file")
 
 
-def _migrate(commands: _Commands) -> None:
-    _command(commands, "migrate", "Bring the database schema up to date.")
+def _migrate(commands: Commands) -> None:
+    command(commands, "migrate", "Bring the database schema up to date.")
 
 
-def _config(commands: _Commands) -> None:
-    parser = _command(commands, "config", "The configuration.", config=False)
+def _config(commands: Commands) -> None:
+    parser = command(commands, "config", "The configuration.", config=False)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, help_text in (
         ("check", "Say whether the configuration is right."),
@@ -150,7 +133,7 @@ def _config(commands: _Commands) -> None:
         ("reload", "Have the running gateway read its configuration again."),
     ):
         action = actions.add_parser(name, help=help_text, description=help_text)
-        _config_option(action)
+        config_option(action)
         action.add_argument("--json", action="store_true")
         if name == "reload":
             action.add_argument("--key", help="API key with scope admin; default: $SMSGATE_API_KEY")
@@ -160,17 +143,17 @@ def _config(commands: _Commands) -> None:
             )  # fmt: skip
 
 
-def _keys(commands: _Commands) -> None:
+def _keys(commands: Commands) -> None:
     width = max(map(len, SCOPES))
     scopes = "scopes:\n" + "\n".join(f"  {name:<{width}}  {SCOPES[name]}" for name in SCOPES)
     raw = argparse.RawDescriptionHelpFormatter
-    parser = _command(commands, "keys", "Manage API keys.", config=False)
+    parser = command(commands, "keys", "Manage API keys.", config=False)
     parser.formatter_class, parser.epilog = raw, scopes
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     def action(name: str, help_text: str, **more: Any) -> argparse.ArgumentParser:
         added = actions.add_parser(name, help=help_text, description=help_text, **more)
-        _config_option(added)
+        config_option(added)
         added.add_argument("--json", action="store_true")
         return added
 
@@ -213,8 +196,8 @@ def _keys(commands: _Commands) -> None:
         named.add_argument("--account", default="default")
 
 
-def _send(commands: _Commands) -> None:
-    parser = _command(commands, "send", "Send one message through a running gateway.")
+def _send(commands: Commands) -> None:
+    parser = command(commands, "send", "Send one message through a running gateway.")
     parser.add_argument("to", help="E.164, for example +8613812345678")
     parser.add_argument("text")
     parser.add_argument("--from", dest="sender", metavar="SENDER")
@@ -223,8 +206,8 @@ def _send(commands: _Commands) -> None:
     parser.add_argument("--json", action="store_true")
 
 
-def _route(commands: _Commands) -> None:
-    parser = _command(commands, "route", "Say by which connector a message would go, and why.")
+def _route(commands: Commands) -> None:
+    parser = command(commands, "route", "Say by which connector a message would go, and why.")
     parser.add_argument("action", choices=("explain",))
     parser.add_argument("number", help="E.164, for example +8613812345678")
     parser.add_argument(
@@ -237,8 +220,8 @@ def _route(commands: _Commands) -> None:
     parser.add_argument("--json", action="store_true")
 
 
-def _receipts(commands: _Commands) -> None:
-    parser = _command(commands, "receipts", "Apply receipts that can be read only now.")
+def _receipts(commands: Commands) -> None:
+    parser = command(commands, "receipts", "Apply receipts that can be read only now.")
     parser.add_argument("action", choices=("reread",))
     parser.add_argument("--connector", required=True, metavar="NAME", help="whose receipts")
     parser.add_argument(
@@ -250,13 +233,13 @@ def _receipts(commands: _Commands) -> None:
     parser.add_argument("--json", action="store_true")
 
 
-def _audit(commands: _Commands) -> None:
-    parser = _command(commands, "audit", "Who changed or saw what.", config=False)
+def _audit(commands: Commands) -> None:
+    parser = command(commands, "audit", "Who changed or saw what.", config=False)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     def action(name: str, help_text: str) -> argparse.ArgumentParser:
         added = actions.add_parser(name, help=help_text, description=help_text)
-        _config_option(added)
+        config_option(added)
         added.add_argument("--json", action="store_true")
         return added
 
@@ -278,15 +261,15 @@ def _audit(commands: _Commands) -> None:
     listed.add_argument("--limit", type=_count, default=100, metavar="N", help="default: 100")
 
 
-def _numbers(commands: _Commands) -> None:
-    parser = _command(commands, "numbers", "Numbers that are given up, and why.", config=False)
+def _numbers(commands: Commands) -> None:
+    parser = command(commands, "numbers", "Numbers that are given up, and why.", config=False)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, help_text in (
         ("prune", "List the numbers that evidence speaks against, and suppress them."),
         ("proofs", "List the proofs that wait for a person, and decide about them."),
     ):
         action = actions.add_parser(name, help=help_text, description=help_text)
-        _config_option(action)
+        config_option(action)
         action.add_argument("--json", action="store_true")
         if name == "prune":
             action.add_argument("--dry-run", action="store_true", help="list, and change nothing")
@@ -306,8 +289,8 @@ def _numbers(commands: _Commands) -> None:
                 )
 
 
-def _webhooks(commands: _Commands) -> None:
-    parser = _command(commands, "webhooks", "An account's webhook endpoints.", config=False)
+def _webhooks(commands: Commands) -> None:
+    parser = command(commands, "webhooks", "An account's webhook endpoints.", config=False)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, help_text in (
         ("list", "List the endpoints and how they stand."),
@@ -315,7 +298,7 @@ def _webhooks(commands: _Commands) -> None:
         ("replay", "Tell events once more, each under the id that it had."),
     ):
         action = actions.add_parser(name, help=help_text, description=help_text)
-        _config_option(action)
+        config_option(action)
         action.add_argument("--key", help="API key with scope webhooks:write or, to list, :read")
         action.add_argument("--json", action="store_true")
         if name != "list":
@@ -338,8 +321,8 @@ def _replay_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _breakers(commands: _Commands) -> None:
-    parser = _command(commands, "breakers", "What is held back where too much fails.", config=False)
+def _breakers(commands: Commands) -> None:
+    parser = command(commands, "breakers", "What is held back where too much fails.", config=False)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, help_text in (
         ("list", "List the breakers: those that hold messages back first."),
@@ -348,7 +331,7 @@ def _breakers(commands: _Commands) -> None:
         ("close", "Let everything go."),
     ):
         action = actions.add_parser(name, help=help_text, description=help_text)
-        _config_option(action)
+        config_option(action)
         action.add_argument("--key", help="API key with scope operations:read, to change :write")
         action.add_argument("--json", action="store_true")
         if name != "list":
@@ -366,8 +349,8 @@ def _breakers(commands: _Commands) -> None:
             )
 
 
-def _doctor(commands: _Commands) -> None:
-    parser = _command(commands, "doctor", "Check configuration, database and a running gateway.")
+def _doctor(commands: Commands) -> None:
+    parser = command(commands, "doctor", "Check configuration, database and a running gateway.")
     parser.add_argument("--json", action="store_true")
 
 

@@ -224,6 +224,7 @@ def _inbound(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
     opt_outs = recorder.opt_outs
     yield Sample("sms_optouts_total", opt_outs.opted_out, ("keyword",))
     yield Sample("sms_optouts_total", rooms.suppressions.opted_out, ("api",))
+    yield Sample("sms_optouts_total", rooms.imports.opted_out, ("import",))
     pages = rooms.opt_out_pages
     yield Sample("sms_optouts_total", pages.counts["opted_out"], ("page",))
     yield Sample("sms_optouts_undone_total", opt_outs.opted_in, ("keyword",))

@@ -20,6 +20,7 @@ from typing import Literal
 import asyncpg
 import msgspec
 
+from dlr.reasons import Reason
 from recipients.files import imports
 from recipients.files.import_plan import (
     ADDED,
@@ -138,7 +139,7 @@ class ImportDesk:
         self._wall_ms = wall_ms
         self._turn = asyncio.Lock()  # of the one connection
         self._running: set[int] = set()
-        self.rows: Counter[str] = Counter()  # by verdict: added, exists, refused
+        self.opted_out = 0
 
     async def begin(
         self, account: int, actor: str, wish: ImportWish, *, bring_back: bool
@@ -248,9 +249,9 @@ class ImportDesk:
         done = _step_done(rows, taken, plan, written, digest)
         if not await imports.step(connection, run.begun, run.rows_read, done):
             raise ImportRefused("running")
-        self.rows[ADDED] += 0 if run.begun.dry_run else done.added
-        self.rows[EXISTS] += 0 if run.begun.dry_run else done.existing
-        self.rows["refused"] += 0 if run.begun.dry_run else sum(done.refused_by.values())
+        if not run.begun.dry_run:
+            after = {**plan.new, **plan.instead}
+            self.opted_out += sum(after[key].reason == Reason.OPTED_OUT for key in written)
 
     async def end(self, run: RunningImport, state: str, detail: str | None) -> None:
         """Record how a run has ended."""

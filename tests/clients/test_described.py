@@ -46,8 +46,8 @@ from web.meanings import EVENT_KINDS
 LEFT_OUT = {
     "post_messages_resolve", "post_messages_id_resolve", "get_raw_deliveries", "post_admin_reload",
     "get_queue", "get_breakers_scope_subject_evidence",
-    "post_suppressions_import", "get_suppressions_imports", "get_suppressions_imports_id",
-    "get_suppressions_imports_id_verdicts", "get_suppressions_export", "post_suppressions_compare",
+    "post_suppressions_import", "get_suppressions_imports_id_verdicts", "get_suppressions_export",
+    "post_suppressions_compare",
 }  # fmt: skip
 
 
@@ -105,6 +105,10 @@ OPERATIONS: Mapping[str, Asked] = {
     "delete_suppressions": (
         lambda client: Suppressions(client).remove("n", category="all", reason="r"), None,
         recipients.RemovedSuppressions),
+    "get_suppressions_imports": (
+        lambda client: Suppressions(client).imports(), None, recipients.SuppressionImport),
+    "get_suppressions_imports_id": (
+        lambda client: Suppressions(client).get_import("i"), None, recipients.SuppressionImport),
     "get_consents": (lambda client: Consents(client).list(), None, recipients.Consent),
     "post_consents": (
         lambda client: Consents(client).record(requests.NewConsent("n", "granted", "form")),
@@ -181,6 +185,7 @@ FILTERS: Mapping[str, type] = {
     "get_messages_id_events": filters.Pages,
     "get_inbound": filters.InboundFilter,
     "get_suppressions": filters.SuppressionFilter,
+    "get_suppressions_imports": filters.Pages,
     "get_consents": filters.ConsentFilter,
     "get_complaints": filters.ComplaintFilter,
     "get_breakers": filters.BreakerFilter,

@@ -197,6 +197,7 @@ MAY_READ_THE_CLOCK = (
     "gateway/wiring/webhooks.py",
     "gateway/app.py",
     "gateway/commands/clocks.py",
+    "gateway/commands/files.py",
     "gateway/commands/webhooks.py",
     "gateway/demo/",
     "shortlinks/service.py",

@@ -121,6 +121,16 @@ class Suppressions(Noun):
         """Remove a number's entry of one category, or each; the audit keeps the reason."""
         return await self._client.run(calls.unsuppress(number, category, reason))
 
+    def imports(self, **which: Unpack[f.Pages]) -> AsyncIterator[p.SuppressionImport]:
+        """Files that were imported, the latest first."""
+        where = under("suppressions", "imports")
+        return self._client.each(calls.listed(where, p.SuppressionImport, **which))
+
+    async def get_import(self, import_id: str) -> p.SuppressionImport:
+        """How far one of them is."""
+        where = under("suppressions", "imports", import_id)
+        return await self._client.run(calls.get(where, p.SuppressionImport))
+
 
 class Consents(Noun):
     """The ledger of who agreed to what."""

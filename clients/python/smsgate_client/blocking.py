@@ -119,6 +119,16 @@ class Suppressions(Noun):
         """Remove a number's entry of one category, or each; the audit keeps the reason."""
         return self._client.run(calls.unsuppress(number, category, reason))
 
+    def imports(self, **which: Unpack[f.Pages]) -> Iterator[p.SuppressionImport]:
+        """Files that were imported, the latest first."""
+        where = under("suppressions", "imports")
+        return self._client.each(calls.listed(where, p.SuppressionImport, **which))
+
+    def get_import(self, import_id: str) -> p.SuppressionImport:
+        """How far one of them is."""
+        where = under("suppressions", "imports", import_id)
+        return self._client.run(calls.get(where, p.SuppressionImport))
+
 
 class Consents(Noun):
     """The ledger of who agreed to what."""

@@ -92,6 +92,26 @@ class RemovedSuppressions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SuppressionImport:
+    """How far an imported file is. `detail` says why it was interrupted."""
+
+    id: str
+    state: str
+    detail: str | None
+    format: str
+    dry_run: bool
+    rows: int
+    added: int
+    existing: int
+    refused: int
+    refused_by: Mapping[str, int]
+    columns_ignored: tuple[str, ...]
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Consent:
     """An entry of the consent ledger."""
 

@@ -31,6 +31,7 @@ class Desk:
     world: World
     stopped: JustStopped
     imports: ImportDesk
+    exports: ExportDesk
 
     async def send(
         self, body: Any, query: str = "", *, media: str = CSV, key: str | None = None,
@@ -100,5 +101,5 @@ async def running_desk(url: str) -> AsyncIterator[Desk]:
             imports=imports, exports=exports, suppressions=suppressions, wall_ms=wall_ms
         ) as api:
             api.headers = api.new_key(ACCOUNT, *SCOPES)
-            yield Desk(api, world, stopped, imports)
+            yield Desk(api, world, stopped, imports, exports)
             await suppressions.close()

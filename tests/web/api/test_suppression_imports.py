@@ -94,6 +94,7 @@ async def test_each_row_has_a_verdict_and_a_bad_one_sinks_no_other(desk: Desk) -
     assert (stored[-1]["reason"], stored[-1]["expires_at"]) == (Reason.OPTED_OUT, None)
     reason = desk.stopped.reason(VAULT.index(OTHER), ACCOUNT, MARKETING, wall_ms())
     assert reason == Reason.OPTED_OUT  # at once
+    assert desk.imports.opted_out == 1
 
 
 async def test_lines_of_json_are_taken_too(desk: Desk) -> None:
