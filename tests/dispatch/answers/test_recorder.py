@@ -19,6 +19,7 @@ from dispatch.message import ReadyMessage
 from dlr.ledger import SubmissionRow, apply_receipts
 from dlr.reasons import Reason
 from dlr.receipt_rows import ReceiptRow
+from dlr.rollups import naming
 from dlr.status import Status
 from smpp.client import Bind
 from smpp.events import Delivery
@@ -539,3 +540,16 @@ async def test_a_late_receipt_raises_the_row_and_a_duplicate_changes_nothing(wor
     assert world.recorder.counters.final == {(CONNECTOR, Status.DELIVERED): 1}
     at = await world.connection.fetchval("SELECT receipt_at FROM submission")
     assert datetime.now(UTC) - at < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("old", [False, True])
+async def test_what_happens_to_an_old_message_is_named_for_reports(
+    world: World, old: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if old:
+        monkeypatch.setattr(naming, "_LATE_IDS", -(1 << 62))
+    (message,), intent = await submitted(world, 1)
+    world.recorder.record([sent(world, message, intent)])
+    await stored(world)
+    named = await world.connection.fetch("SELECT kind, message_ids FROM rollup_change")
+    assert [tuple(row) for row in named] == ([(naming.CHANGED, [message.id])] if old else [])

@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from dlr.reasons import Reason
+from dlr.rollups.naming import NEW
 from dlr.status import Status
 from dlr.webhooks.callbacks import Callback, callback_of
 from messages.accept import retraction
 from messages.accept.accepter import SLICE_ITEMS
-from messages.models import Refused, Verdict
+from messages.models import GivenIds, Refused, Verdict
 from ratelimit.spec import parse_rate
 from shortlinks.code import CODE_LENGTH, split_value
 from shortlinks.rewrite import find_links, with_placeholders
 from storage.categories import Category
 from storage.faults import Overloaded, StorageDown
+from storage.ids import id_at
 from storage.pool import close_connection, connect
 from storage.suppression import Suppression, add
 from tests.integration.database_proxy import database_proxy
@@ -341,3 +343,11 @@ async def test_a_defect_of_ours_is_not_taken_for_a_database_that_is_away(world: 
     assert [answer.code for answer in answers if isinstance(answer, Refused)] == ["internal"] * 2
     assert await world.count("message") == 0
     assert world.room.reserved == 0
+
+
+@pytest.mark.parametrize("seconds", [2, 6])
+async def test_what_is_stored_late_is_named_for_reports(world: World, seconds: int) -> None:
+    made = id_at(datetime.now(UTC) - timedelta(seconds=seconds))
+    await world.accepter.accept([prepared(1)], batch_id=None, ids=GivenIds([made]))
+    named = await world.connection.fetch("SELECT kind, message_ids FROM rollup_change")
+    assert [tuple(row) for row in named] == ([(NEW, [made])] if seconds > 5 else [])
