@@ -90,7 +90,9 @@ class Proofs:
                 connection, account, before=ID_MAX, since=0, indexes=indexes, source=None,
                 campaign_id=None, limit=most,
             )  # fmt: skip
-            changes = await connection.fetch(_SQL["proof_changes"], indexes, accounts, most)
+            changes = await connection.fetch(
+                _SQL["proof_changes"], self._vault.indexes_ever(number), accounts, most
+            )
             entries = await suppression.of_number(connection, indexes, accounts)
         return Proof(
             consents=words[:ROWS_MAX],

@@ -52,8 +52,8 @@ class NumberVault:
     """
 
     __slots__ = (
-        "_also", "_inner", "_kept", "_outer", "_raw", "_request", "_siv", "_texts", "fingerprint",
-        "rewritten", "unreadable",
+        "_also", "_ever", "_inner", "_kept", "_outer", "_raw", "_request", "_siv", "_texts",
+        "fingerprint", "rewritten", "unreadable",
     )  # fmt: skip
 
     def __init__(self, keys: NumberKeys) -> None:
@@ -61,6 +61,7 @@ class NumberVault:
         self.unreadable = 0  # stored numbers that could not be decrypted, since start
         self._request = _hmac_blocks(keys.derive("request fingerprint", 32))
         self._texts = _hmac_blocks(keys.text_key)
+        self._ever = tuple(map(_hmac_blocks, keys.indexes_before))
         self._also: _Keyed | None = None
         self._kept: tuple[tuple[hashlib._Hash, hashlib._Hash], ...] = ()
         self._write(_Keyed(keys))
@@ -99,6 +100,8 @@ class NumberVault:
 
     def forget(self, *, keep_index: bool = False) -> None:
         """The key that does not write is no longer read; `keep_index`: but still looked up."""
+        if self._also is not None:
+            self._ever = (*self._ever, self._also.index)
         if self._also is not None and keep_index:
             self._kept = (*self._kept, self._also.index)
         elif not keep_index:
@@ -214,6 +217,14 @@ class NumberVault:
     def indexes(self, msisdn: str) -> tuple[bytes, ...]:
         """index() and the other ones, for tables that are not rewritten."""
         return (self.index(msisdn), *self.other_indexes(msisdn))
+
+    def indexes_ever(self, msisdn: str) -> tuple[bytes, ...]:
+        """Every index that any number key has given this subscriber: what is on record keeps its
+        own.
+        """
+        form = canonical(msisdn) if msisdn[1:3] in SEVERAL_FORMS else msisdn
+        before = (_digest(blocks, form) for blocks in self._ever)
+        return tuple(dict.fromkeys((*self.indexes(msisdn), *before)))
 
     def old_indexes(self, msisdn: str) -> tuple[bytes, ...]:
         """The other ones, as long as they may stand in a table that is rewritten."""

@@ -8,7 +8,8 @@ next. REWRITING: rows of the first key are sealed anew. REWRITTEN: none is left 
 an operator ends the change.
 
 A phase ends when every living term has told that it does its part, and no transaction is open that
-began before. A process tells once what it had computed before is stored: SETTLE after it began.
+began before. A process tells once what it had computed before is stored: SETTLE_SECONDS after it
+began.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from storage.pool import Connection
 
 _SQL = sql.load("storage")
 _log = structlog.get_logger(__name__)
-SETTLE = timedelta(seconds=30)  # longer than a request waits for the database
-GOES_BY_ITSELF = frozenset({"frequency"})  # within 30 days
+SETTLE_SECONDS = 30.0  # longer than a request waits for the database
+SPARE = frozenset({"suppression", "consent", "preference"})  # by what stands there
 LOOKS_UP_BOTH, WRITES_NEXT = 1, 2
 
 
@@ -144,7 +145,7 @@ async def finish(connection: Connection, *, lose_left: bool = False) -> Sequence
         if await connection.fetchval(_SQL["rotation_lock"], Phase.REWRITTEN) is None:
             raise RotationRefused("not yet: every row has to be looked through first")
         tables = await progress(connection)
-        left = any(each.rows_left for each in tables if each.name not in GOES_BY_ITSELF)
+        left = any(each.rows_left for each in tables if each.name in SPARE)
         await connection.execute(_SQL["rotation_finish"], left and not lose_left)
     return tables
 
@@ -159,14 +160,14 @@ class KeyRotation:
         *,
         term: int,
         load_next: Callable[[], NumberKeys | None],
-        settle: timedelta = SETTLE,
+        settle: timedelta | None = None,
         rows_per_batch: int | None = None,
     ) -> None:
         """`load_next` reads the next key from where the operator has put it."""
         self._vault = vault
         self._term = term
         self._load_next = load_next
-        self._settle = settle
+        self._settle = timedelta(seconds=SETTLE_SECONDS) if settle is None else settle
         more = {} if rows_per_batch is None else {"rows_per_batch": rows_per_batch}
         self.rewrite = NumberRewrite(vault, tables, **more)
         self._since: datetime | None = None

@@ -105,7 +105,7 @@ async def _list(config: Config, arguments: argparse.Namespace) -> int:
         wanted = AuditFilter(
             action=arguments.wanted_action,
             actor=arguments.actor,
-            subjects=None if vault is None else vault.indexes(arguments.number),
+            subjects=None if vault is None else vault.indexes_ever(arguments.number),
             since=_at(arguments.since, now),
             until=_at(arguments.until, now),
         )

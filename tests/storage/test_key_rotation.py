@@ -237,6 +237,10 @@ async def test_every_table_stands_under_the_new_key_and_the_first_is_not_needed(
     assert vault.request_fingerprint("a", "b", 1, "c") == NumberVault(ONE).request_fingerprint(
         "a", "b", 1, "c"
     )
+    # What is on record stays under the index it has.
+    assert NumberVault(ONE).index(NUMBERS[0]) in vault.indexes_ever(NUMBERS[0])
+    assert NumberVault(ONE).index(NUMBERS[0]) in one.vault.indexes_ever(NUMBERS[0])
+    assert vault.indexes(NUMBERS[0]) == (NumberVault(TWO).index(NUMBERS[0]),)
     with pytest.raises(KeyMismatch):
         await open_vault(connection, ONE, None)
 
