@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import asyncpg
@@ -21,6 +22,7 @@ from dispatch.breakers.machine import Breaker, State
 from dispatch.breakers.rows import HOLDING_MAX, Stored
 from dispatch.breakers.scopes import Board, Scope, Target, UnknownSubject, target_of
 from dispatch.breakers.telling import tell_change
+from dispatch.breakers.usual import usual_share
 from storage import audit, sql
 from storage.audit import AuditEntry
 from storage.faults import Overloaded, StorageDown, or_storage_down
@@ -145,6 +147,7 @@ class BreakerDesk:
         self._waiting += 1
         try:
             target = await self._whole(scope, subject)
+            baseline = await self._usual(target) if shut else None
             with or_storage_down():
                 async with self._turn, self._dedicated.transaction() as connection:
                     before = await rows.locked(connection, target)
@@ -153,7 +156,7 @@ class BreakerDesk:
                     if shut and not breaker.state.holds and await _full(connection):
                         raise BreakersFull(f"{HOLDING_MAX} breakers hold already")
                     until = now + asked.seconds * 1000
-                    after = machine.forced(breaker, now, shut=shut, until=until)
+                    after = machine.forced(breaker, now, shut=shut, until=until, baseline=baseline)
                     stored = await self._store(
                         connection, target, before, after, asked.actor, asked.reason
                     )
@@ -207,6 +210,16 @@ class BreakerDesk:
                     await rows.put_evidence(connection, stored.id, bundle)
         except (StorageDown, asyncpg.QueryCanceledError) as error:
             _log.warning("breaker_evidence_missing", error=repr(error))
+
+    async def _usual(self, target: Target) -> float | None:
+        """None: it cannot be read now."""
+        try:
+            async with reading(self._read) as connection:
+                now = datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
+                return await usual_share(connection, target, now)
+        except (StorageDown, asyncpg.QueryCanceledError) as error:
+            _log.warning("breaker_baseline_unknown", error=repr(error))
+            return None
 
     def _target(self, scope: Scope, subject: str) -> Target:
         return target_of(scope, subject, self._registry.connectors, self._registry.accounts)

@@ -102,8 +102,14 @@ def opened(breaker: Breaker, now: int, *, baseline: float, wait_ms: int) -> Brea
     return _failed(known, now)
 
 
-def forced(breaker: Breaker, now: int, *, shut: bool, until: int) -> Breaker:
-    """By hand until then: `shut` lets nothing through, otherwise everything goes."""
+def forced(
+    breaker: Breaker, now: int, *, shut: bool, until: int, baseline: float | None = None
+) -> Breaker:
+    """By hand until then: `shut` lets nothing through, otherwise everything goes. `baseline` None:
+    as before.
+    """
+    if baseline is not None:
+        breaker = msgspec.structs.replace(breaker, baseline=baseline)
     state = State.FORCED_OPEN if shut else State.FORCED_CLOSED
     return _entered(breaker, state, now, until)
 

@@ -165,3 +165,17 @@ WHERE ($5::bigint IS NULL OR m.batch_id = $5)
   AND ($6::text IS NULL OR m.campaign_id = $6)
   AND ($7::text IS NULL OR m.sender = $7)
 ORDER BY s.id DESC;
+
+-- name: breaker_usual
+-- What was sent between two days of what a breaker is about, and of that delivered within an hour. One-time passwords
+-- are left out.
+SELECT coalesce(sum(d.d1h), 0) AS delivered, coalesce(sum(d.sent), 0) AS sent
+FROM rollup_day AS d
+JOIN rollup_key AS k ON k.id = d.key
+WHERE d.day >= $1 AND d.day < $2 AND k.category <> 0
+  AND ($3::smallint IS NULL OR k.connector = $3)
+  AND ($4::smallint IS NULL OR k.account = $4)
+  AND ($5::text IS NULL OR EXISTS (
+      SELECT FROM rollup_name AS n
+      WHERE n.name = $5 AND n.kind = $6 AND n.id = CASE WHEN $6 = $7 THEN k.sender ELSE k.campaign END
+  ));

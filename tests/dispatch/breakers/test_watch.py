@@ -16,6 +16,8 @@ from dispatch.breakers.scopes import Scope
 from dispatch.holds import FREED_BY_HAND, Hold
 from dispatch.message import Later, ReadyMessage
 from dlr.ledger import SubmissionRow, insert_submissions
+from dlr.rollups.columns import COUNTS, day_of, quarter_of
+from dlr.rollups.placing import CAMPAIGN, SENDER
 from dlr.status import Status
 from tests.dispatch.breakers.world import HOUR, MINUTE_MS, OTHER, Breakers, by_hand
 from tests.dispatch.told import somebody_asks, told_others
@@ -184,6 +186,46 @@ async def test_by_hand_it_ends_by_itself(world: World, shut: bool) -> None:
     await breakers.time_passes(HOUR * 1000 + 1)
     expected = machine.State.HALF_OPEN if shut else machine.State.CLOSED
     assert await state(world) is expected
+
+
+@pytest.mark.parametrize(
+    ("scope", "subject", "usual"),
+    [
+        (Scope.CONNECTOR, "sim", 0.8),
+        (Scope.CONNECTOR, "b", machine.BASELINE_DEFAULT),
+        (Scope.OPERATOR, "sim:china mobile", 0.8),
+        (Scope.SENDER, "default:SHOP", 0.7),
+        (Scope.SENDER, "default:OTHER", machine.BASELINE_DEFAULT),
+        (Scope.CAMPAIGN, "default:SHOP", 0.9),
+    ],
+)
+async def test_by_hand_it_is_judged_by_what_was_usual_there(
+    world: World, scope: Scope, subject: str, usual: float
+) -> None:
+    today = day_of(quarter_of(datetime.now(UTC)))
+    sender, campaign = [
+        await world.connection.fetchval(
+            "INSERT INTO rollup_name (kind, name) VALUES ($1, 'SHOP') RETURNING id", kind
+        )
+        for kind in (SENDER, CAMPAIGN)
+    ]
+    traffic = ((sender, 0, 1, 700, 3), (0, campaign, 1, 900, 3), (sender, 0, 0, 0, 3),
+               (sender, 0, 1, 0, 8))  # fmt: skip
+    for named, of_campaign, category, delivered, days in traffic:
+        key = await world.connection.fetchval(
+            "INSERT INTO rollup_key (account, category, connector, sender, country, operator,"
+            " campaign, variant) VALUES (1, $1, $2, $3, 1, $5, $4, 0) RETURNING id",
+            category, CONNECTOR, named, of_campaign, days,
+        )  # fmt: skip
+        values = dict.fromkeys(COUNTS, 0) | {"accepted": 1000, "sent": 1000, "d1h": delivered}
+        await world.connection.execute(
+            f"INSERT INTO rollup_day (day, key, {', '.join(COUNTS)}) VALUES ($1, $2,"
+            f" {', '.join(f'${at}' for at in range(3, 3 + len(COUNTS)))})",
+            today - days, key, *(values[name] for name in COUNTS),
+        )  # fmt: skip
+    breakers = Breakers(world)
+    stored, _ = await breakers.desk.open(scope, subject, by_hand())
+    assert stored.breaker.baseline == usual
 
 
 async def test_only_what_is_configured_opens_by_itself(world: World) -> None:
