@@ -134,6 +134,8 @@ class BreakerWatch:
 
 def _why(before: Breaker, probes: Probes) -> str:
     size = machine.ROUNDS[before.round]
+    if before.taken < size and not probes.failed:
+        return "nothing of it was sent for a day"
     return f"of {size} probes {probes.delivered} were delivered and {probes.failed} failed"
 
 

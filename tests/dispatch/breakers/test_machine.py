@@ -61,7 +61,7 @@ def test_g19_probes_are_counted_exactly(asked: list[int]) -> None:
 
 def test_g20_one_success_does_not_close() -> None:
     breaker = machine.taken(probing(opened()), 1, 0)
-    judged = machine.judged(breaker, Probes(1, 0), 24 * HOUR)
+    judged = machine.judged(breaker, Probes(1, 0), 23 * HOUR)
     assert judged is breaker
     assert through(breaker, 19, HOUR).state is State.HALF_OPEN  # neither do the others of a round
 
@@ -126,6 +126,16 @@ def test_by_hand_it_stays_until_its_end() -> None:
     assert machine.due(free, HOUR).state is State.CLOSED
 
 
+@pytest.mark.parametrize("sent", [0, 5])
+def test_what_nothing_is_sent_of_any_more_closes_after_a_day(sent: int) -> None:
+    breaker = machine.taken(probing(opened()), sent, HOUR) if sent else probing(opened())
+    last = HOUR if sent else breaker.since
+    assert machine.judged(breaker, Probes(sent, 0), last + machine.IDLE_MS - 1) is breaker
+    assert machine.judged(breaker, Probes(sent, 0), last + machine.IDLE_MS).state is State.CLOSED
+    failed = machine.judged(breaker, Probes(0, 1), last + machine.IDLE_MS)
+    assert failed is breaker
+
+
 def test_what_did_not_go_after_all_makes_room() -> None:
     breaker = machine.given_back(machine.taken(probing(opened()), 20, 0), 3)
     assert machine.room(breaker) == 3
@@ -164,7 +174,8 @@ class Life(RuleBasedStateMachine):
         failed = data.draw(st.integers(0, self.breaker.taken - delivered))
         before = self.breaker
         self.breaker = machine.judged(before, Probes(delivered, failed), self.now)
-        if self.breaker.state is State.CLOSED and before.state is not State.CLOSED:
+        idle = self.now - (before.taken_at or before.since) >= machine.IDLE_MS
+        if self.breaker.state is State.CLOSED is not before.state and not idle:
             assert before.round == len(ROUNDS) - 1
             assert delivered >= 0.8 * ROUNDS[-1]
 
