@@ -147,6 +147,7 @@ class Retention:
         before = await _bounded(connection, OF_MESSAGES[0], before)
         oldest = await oldest_day(connection, OF_MESSAGES[0])
         if self._outlive is not None and oldest is not None and oldest < before:
+            before = oldest + timedelta(days=1)  # a day a turn: it takes seconds
             await self._outlive(connection, _midnight(oldest), _midnight(before))
         for table in OF_MESSAGES:
             await self._drop_days(connection, table, before)

@@ -15,7 +15,7 @@ from gateway.wiring.maintaining import forgets, kept_days
 from storage.ids import id_at
 from storage.partitions import ensure_partitions, leaf_name, oldest_day
 from storage.pool import Connection, close_connection, connect
-from storage.retention import DAYS_PER_TURN_MAX, OF_MESSAGES, Retention
+from storage.retention import DAYS_PER_TURN_MAX, OF_MESSAGES, Outlive, Retention
 from tests.dispatch.world import wall_ms
 
 TODAY = datetime.now(UTC).date()
@@ -23,11 +23,11 @@ KEPT = 30
 CUT = TODAY - timedelta(days=KEPT)
 
 
-def keeping(**days: int) -> Retention:
+def keeping(*, outlive: Outlive | None = None, **days: int) -> Retention:
     """What is not named is kept for ever."""
     for_ever = dict.fromkeys(RetentionSettings.__struct_fields__, 0)
     settings = RetentionSettings(**for_ever | days)
-    return Retention(kept_days(settings), wall_ms, forgets=forgets(), outlive=keep_deliveries)
+    return Retention(kept_days(settings), wall_ms, forgets=forgets(), outlive=outlive)
 
 
 def at(day: date, extra: int = 0) -> int:
@@ -104,6 +104,26 @@ async def test_no_day_goes_while_a_message_of_it_or_before_waits(connection: Con
     assert await kept(connection, "message") == set()
     # Stopped batches are known to every process until one of them notices that nothing waits.
     assert await kept(connection, "batch_control") == {at(waits, -1)}
+
+
+async def test_deliveries_outlive_their_messages_a_day_a_turn(connection: Connection) -> None:
+    first = CUT - timedelta(days=2)
+    await days(connection, first)
+    for day in (first, first + timedelta(days=1), CUT):
+        await message(connection, day)
+    await connection.execute("UPDATE submission SET receipt_at = now()")
+    told: list[tuple[date, date]] = []
+
+    async def outlive(connection: Connection, since: datetime, until: datetime) -> None:
+        told.append((since.date(), until.date()))
+        await keep_deliveries(connection, since, until)
+
+    retention = keeping(outlive=outlive, messages_days=KEPT)
+    for left in (2, 1, 1):
+        await retention.turn(connection)
+        assert len(await kept(connection, "message")) == left
+    assert told == [(first, first + timedelta(days=1)), (first + timedelta(days=1), CUT)]
+    assert await connection.fetchval("SELECT count(*) FROM number_evidence WHERE kind = 'd'") == 1
 
 
 async def test_one_process_drops_and_a_turn_is_bounded(
