@@ -15,6 +15,8 @@ from storage.ids import EPOCH, EPOCH_UNIX_MS
 from storage.pool import Connection
 
 _SQL = sql.load("dlr")
+FOLD_SECONDS_MAX = 120.0  # a quarter of an hour may have a million messages
+
 _EPOCH_QUARTER = quarter_of(EPOCH)
 
 
@@ -43,6 +45,7 @@ async def fold(
         _EPOCH_QUARTER,
         log(GROWTH),
         float(LONGEST_MS),
+        timeout=FOLD_SECONDS_MAX,
     )
     await connection.execute("SET LOCAL enable_nestloop = on")
     return int(done.split()[-1])

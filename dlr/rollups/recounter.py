@@ -32,8 +32,7 @@ from storage.pool import Connection
 _SQL = sql.load("dlr")
 _log = structlog.get_logger(__name__)
 CLOSED_DAYS = 5  # receipts are matched for four
-QUARTERS_AT_ONCE = 4  # of a day that has more than this
-MESSAGES_AT_ONCE_MAX = 50_000
+QUARTERS_AT_ONCE = ((50_000, 96), (1_000_000, 4))  # of a day with fewer messages; else one
 DOUBT_REST = timedelta(minutes=20)  # a day in doubt is counted anew so often at most
 LARGE_SHARE = 0.001  # of a day's messages: more is a defect, and no race
 
@@ -106,9 +105,7 @@ class Recounter:
             first, end = ids_of_day(day)
             await connection.execute(_SQL["rollup_watch_cleared"], first, end)
             rows = messages = counted = 0
-            step = QUARTERS_PER_DAY
-            if await connection.fetchval(_SQL["rollup_span_end"], first, end, MESSAGES_AT_ONCE_MAX):
-                step = QUARTERS_AT_ONCE
+            step = await _quarters_at_once(connection, first, end)
             for quarter in range(0, QUARTERS_PER_DAY, step):
                 start = day * QUARTERS_PER_DAY + quarter
                 quarters = start, start + step
@@ -145,6 +142,14 @@ class Recounter:
         self._older = now.date()
         older = await connection.fetchval(_SQL["rollup_day_by_chance"], there, oldest_open)
         return None if older is None else (older, False)
+
+
+async def _quarters_at_once(connection: Connection, first: int, end: int) -> int:
+    """So many that what is folded at once stays small."""
+    for fewer, quarters in QUARTERS_AT_ONCE:
+        if await connection.fetchval(_SQL["rollup_span_end"], first, end, fewer) is None:
+            return quarters
+    return 1
 
 
 def _ids(quarters: tuple[int, int], cursor: int) -> tuple[int, int]:

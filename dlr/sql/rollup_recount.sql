@@ -20,7 +20,9 @@ ON CONFLICT (day) DO UPDATE SET recounted_at = now(), dirty_since = NULL, closed
 
 -- name: rollup_day_lost
 -- Messages of it are dropped: what is counted stays as it is.
-UPDATE rollup_day_state SET dirty_since = NULL WHERE day = $1;
+INSERT INTO rollup_day_state (day, closed)
+VALUES ($1, true)
+ON CONFLICT (day) DO UPDATE SET closed = true, dirty_since = NULL;
 
 -- name: rollup_days_dirty
 -- Days in doubt, the oldest doubt first. $1: not those that were counted anew so lately.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dlr.rollups import recounter as recounting
 from dlr.rollups.columns import day_of, quarter_of, quarter_of_id
 from dlr.rollups.merger import Merger
 from dlr.rollups.naming import name_new
@@ -71,6 +72,19 @@ async def assert_exact_but_days(connection: Connection) -> None:
     await assert_exact(connection)
 
 
+@pytest.mark.parametrize("fewer", [0, 1, 2])
+async def test_a_day_of_many_messages_is_counted_piece_by_piece(
+    connection: Connection, traffic: Traffic, fewer: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recounting, "QUARTERS_AT_ONCE", ((fewer, 96), (fewer + 1, 4)))
+    day = await some(connection, traffic)
+    await merge(connection)
+    await connection.execute("UPDATE rollup_cell SET delivered = 0")
+    await connection.execute("UPDATE rollup_day SET delivered = 0")
+    await Recounter().recount(connection, day, traffic.world.now, in_doubt=False)
+    await assert_exact(connection)
+
+
 async def test_a_day_that_is_right_is_not_touched(connection: Connection, traffic: Traffic) -> None:
     day = await some(connection, traffic)
     await merge(connection)
@@ -98,7 +112,8 @@ async def test_g4_a_day_whose_messages_are_dropped_keeps_its_figures(
     assert await recounter.recount(connection, day, traffic.world.now, in_doubt=True) is None
     await recounter.turn(connection, traffic.world.now)
     assert await connection.fetch("SELECT * FROM rollup_day") == before
-    assert await connection.fetchval("SELECT dirty_since FROM rollup_day_state") is None
+    state = await connection.fetchrow("SELECT dirty_since, closed FROM rollup_day_state")
+    assert tuple(state) == (None, True)
 
 
 async def test_g3_a_turn_counts_one_day_and_comes_to_an_end(
