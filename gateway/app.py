@@ -27,6 +27,7 @@ from gateway.stopping import Stopping
 from gateway.wiring import (
     accepting,
     connectors,
+    conversions,
     desks,
     dispatching,
     inbound,
@@ -206,7 +207,10 @@ class Gateway:
             node=rooms.term.node,
             told=webhooks.clicks_told(rooms),
             opt_outs=rooms.opt_out_pages,
+            click_id_hosts=links.click_id_hosts,
+            click_id_parameter=links.click_id_parameter,
         )
+        rooms.conversions = conversions.build(rooms)
         self._started.append("links")
         host, port = await rooms.links.start(links.listen.host, links.listen.port)
         self.links_url = f"http://{authority(host, port)}"
@@ -254,7 +258,7 @@ class Gateway:
             "sending": self._stop_sending,
             "inbound": self._stop_inbound,
             "webhooks": lambda: rooms.webhooks.stop(WEBHOOK_GRACE_SECONDS),
-            "links": lambda: rooms.links.stop(),
+            "links": self._stop_links,
             "term": self._release_term,
             "database": lambda: rooms.database.close(),
         }
@@ -289,6 +293,10 @@ class Gateway:
         await rooms.reveals.close()
         await rooms.opt_out_pages.close()
         await rooms.inbound.stop()
+
+    async def _stop_links(self) -> None:
+        await self.rooms.conversions.close()
+        await self.rooms.links.stop()
 
     async def _release_term(self) -> None:
         """Free at once, for the next process, what we still hold in memory.

@@ -27,6 +27,7 @@ from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.wire import receipt_manners
 from gateway.wiring import breakers, connectors, sending
 from gateway.wiring.accounts import account_policies, request_rates, validity_seconds
+from gateway.wiring.conversions import conversion_rules
 from gateway.wiring.desks import partner_keys
 from gateway.wiring.inbound import (
     complaint_ends,
@@ -44,6 +45,7 @@ from messages.rules.rules import Rules
 from ratelimit.spec import RateSpec
 from recipients.partner_hash import PartnerKey
 from recipients.scopes import OptOutScopes
+from shortlinks.conversions import Attribution
 from storage.names import Registry
 
 if TYPE_CHECKING:
@@ -97,6 +99,7 @@ class Following(msgspec.Struct):
     scopes: OptOutScopes
     owners: SenderOwners
     complaint_ends: Mapping[int, int | None]
+    conversions: Mapping[int, Attribution]
     groups: ConnectorGroups
     codes: CodesOfConnectors
     manners: Mapping[str, ReceiptManners]
@@ -141,6 +144,7 @@ def prepare(rooms: Rooms, config: Config, names: Registry) -> Following:
         scopes=opt_out_scopes(config, names.accounts),
         owners=sender_owners(config, names),
         complaint_ends=complaint_ends(config, names),
+        conversions=conversion_rules(config, names),
         groups=connectors.groups_of(config.connectors, names.connectors),
         codes=connectors.codes_of((*config.connectors, rooms.sandbox.settings), names.connectors),
         manners={each.name: receipt_manners(each, each.name) for each in config.connectors},
@@ -168,6 +172,7 @@ def follow(rooms: Rooms, following: Following) -> frozenset[Faster]:
     rooms.withdrawal.covers = following.scopes.covers
     rooms.inbound.recorder.owners = following.owners
     rooms.complaints.ends = following.complaint_ends
+    rooms.conversions.rules = following.conversions
     rooms.dispatcher.recorder.groups = rooms.parked.groups = following.groups
     rooms.dispatcher.recorder.pruning.codes = following.codes
     breakers.follow(rooms.breakers, config.breakers)

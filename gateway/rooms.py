@@ -46,6 +46,7 @@ from recipients.consent_desk import ConsentDesk
 from recipients.files.exporting import ExportDesk
 from recipients.files.importing import ImportDesk
 from recipients.suppression_desk import SuppressionDesk
+from shortlinks.conversion_desk import ConversionDesk
 from shortlinks.service import LinkService
 from storage.crypto import NumberVault
 from storage.ids import IdSource
@@ -111,6 +112,7 @@ class Rooms:
     connector_watch: ConnectorWatch = field(init=False)
     completion: BatchCompletion = field(init=False)
     links: LinkService = field(init=False)
+    conversions: ConversionDesk = field(init=False)
     links_listener: Listener = field(init=False)
     parked: ParkedReceipts = field(init=False)
     silence: Silence = field(init=False)

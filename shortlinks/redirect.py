@@ -19,6 +19,7 @@ from aiohttp import hdrs, web
 from shortlinks import pages
 from shortlinks.addresses import Network, client_address, stored_prefix, subscriber
 from shortlinks.classify import RequestFacts
+from shortlinks.click_ids import MarkedTargets
 from shortlinks.code import ALPHABET, CODE_LENGTH, CodePermutation, split_value
 from shortlinks.journal import (
     HEADER_CHARACTERS_MAX,
@@ -73,10 +74,11 @@ class Redirector:
         referrer_policy: str = REFERRER_POLICY,
         misses: MissLimit | None = None,
         opt_outs: OptOutDoor | None = None,
+        marked: MarkedTargets | None = None,
     ) -> None:
         """`clock` is Unix time in seconds. `ids` gives each click its id, and with it its time.
 
-        `opt_outs` None: opt-out links lead nowhere.
+        `opt_outs` None: opt-out links lead nowhere. `marked`: which targets are told the click.
         """
         self.counters = RedirectCounters()
         self._codes = codes
@@ -87,6 +89,7 @@ class Redirector:
         self._trusted_proxies = trusted_proxies
         self._misses = MissLimit() if misses is None else misses
         self._opt_outs = opt_outs
+        self._marked = marked
         self._prefixes: dict[str, str] = {}
         self._headers = {
             hdrs.CACHE_CONTROL: CACHE_CONTROL,
@@ -133,9 +136,9 @@ class Redirector:
             return self._page(410, pages.EXPIRED)
         if behind == INFORMATION_MARK or target == OPT_OUT_TARGET or request.method == _POST:
             return await self._without_redirect(request, address, link_seq, code, found, target)
-        self._record(request, address, link_seq, slot, found)
+        click_id = self._record(request, address, link_seq, slot, found)
         self.counters.redirects += 1
-        return web.Response(status=302, headers={hdrs.LOCATION: target, **self._headers})
+        return web.Response(status=302, headers=self._leading(target, click_id))
 
     async def _without_redirect(
         self,
@@ -161,9 +164,15 @@ class Redirector:
         self.counters.method_refused += 1
         return web.Response(status=405, headers={**self._headers, hdrs.ALLOW: METHODS})
 
+    def _leading(self, target: str, click_id: int | None) -> dict[str, str]:
+        if self._marked is not None and click_id is not None:
+            target = self._marked.location(target, click_id)
+        return {hdrs.LOCATION: target, **self._headers}
+
     def _record(
         self, request: web.BaseRequest, address: str, link_seq: int, slot: int, found: LinkRange
-    ) -> None:
+    ) -> int | None:
+        """The click's id, once it is written down."""
         headers = request.headers
         click = Click(
             self._ids.next(),
@@ -175,8 +184,10 @@ class Redirector:
             _plain(headers.get(hdrs.USER_AGENT, ""), USER_AGENT_CHARACTERS_MAX),
             _facts(headers),
         )
-        if not self._journal.append(click):
-            self.counters.clicks_lost += 1
+        if self._journal.append(click):
+            return click.id
+        self.counters.clicks_lost += 1
+        return None
 
     def _client(self, request: web.BaseRequest) -> str:
         remote = request.remote

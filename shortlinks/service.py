@@ -14,6 +14,7 @@ from typing import Protocol
 from aiohttp import web
 
 from shortlinks.addresses import parse_networks
+from shortlinks.click_ids import KEY_BYTES, KEY_PURPOSE, PARAMETER, ClickIds, MarkedTargets
 from shortlinks.clicks import ClickLoader, Told
 from shortlinks.code import CodePermutation
 from shortlinks.journal import ClickJournal
@@ -55,13 +56,17 @@ class LinkService:
         node: int,
         told: Told | None = None,
         opt_outs: OptOutBook | None = None,
+        click_id_hosts: Sequence[str] = (),
+        click_id_parameter: str = PARAMETER,
     ) -> None:
         """`told`: hears of clicks in the transaction that stores them. `opt_outs`: what presses on
-        opt-out pages are told; None: there are no such pages.
+        opt-out pages are told; None: there are no such pages. `click_id_hosts` are told the
+        click's id, in the parameter of this name.
         """
         self._listener = listener
         self.sequence = LinkSequence()
         self.codes = CodePermutation(keys.derive("short-link codes", CODE_KEY_BYTES))
+        self.click_ids = ClickIds(keys.derive(KEY_PURPOSE, KEY_BYTES))
         self._targets = TargetCache(database.dedicated("links"), time.time)
         self._journal = ClickJournal(data_dir / JOURNAL_FOLDER, node)
         self._loader = ClickLoader(self._journal, database.dedicated("clicks"), told=told)
@@ -74,6 +79,9 @@ class LinkService:
             time.time,
             trusted_proxies=parse_networks(trusted_proxies),
             opt_outs=self._opt_outs,
+            marked=MarkedTargets(self.click_ids, click_id_hosts, click_id_parameter)
+            if click_id_hosts
+            else None,
         )
         self._runner: web.ServerRunner | None = None
 

@@ -51,6 +51,7 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "complaint": Policy(_ROWS, "complaints_days"),
         "connector": Policy(_FEW, "a connector of the configuration, its number for good"),
         "consent": Policy(_NEVER, "who allowed what; only an erasure ends it"),
+        "conversion": Policy(_ROWS, "clicks_days"),
         "event": Policy(_DAYS, "messages_days"),
         "frequency": Policy(_WORK, "30 days, the longest span of a cap"),
         "idempotency": Policy(_WORK, "24 hours in which a request is answered again"),

@@ -338,6 +338,12 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         ),
         # short links
         "sms_clicks_total": MetricKind("counter", "Clicks by how far they came.", ("stage",)),
+        "sms_conversions_total": MetricKind(
+            "counter",
+            "Conversions that were told, each once: `attributed` to a click of a person, or "
+            "`without_click`.",
+            ("attribution",),
+        ),
         "sms_optout_pages_total": MetricKind(
             "counter",
             "Answers of opt-out pages: `shown`, `stopped`, `undone`, `chosen`; `machine`, a press "

@@ -13,6 +13,7 @@ from web.api.breakers import BreakersApi
 from web.api.complaints import ComplaintsApi
 from web.api.consents import ConsentsApi
 from web.api.control import ControlApi
+from web.api.conversions import ConversionsApi
 from web.api.doubts import ResolveApi
 from web.api.inbound import InboundApi
 from web.api.message_list import MessageListApi
@@ -83,6 +84,7 @@ def create_app(services: Services, settings: ServerSettings) -> web.Application:
         *NumbersApi(services, access, bodies).routes(),
         *ConsentsApi(services, access, bodies).routes(),
         *ComplaintsApi(services, access, bodies).routes(),
+        *ConversionsApi(services, access, bodies).routes(),
         *ProofsApi(services, access).routes(),
         *RawApi(services, access).routes(),
         *BreakersApi(services, access, bodies).routes(),

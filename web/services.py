@@ -37,6 +37,7 @@ from recipients.suppression_desk import (
     SuppressionPlace,
     SuppressionView,
 )
+from web.conversion_services import ConversionBook
 from web.edge.cursors import Cursors
 from web.edge.idempotent import RequestMemory
 from web.edge.keys import KeyStore
@@ -360,6 +361,7 @@ class Services:
     number_check: NumberValidator
     consents: ConsentLedger
     complaints: ComplaintBook
+    conversions: ConversionBook
     proofs: ProofReader
     control: MessageControl
     queues: QueueReader

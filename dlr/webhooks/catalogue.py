@@ -66,6 +66,21 @@ class ClickData(msgspec.Struct, kw_only=True):
     revision: int
 
 
+class ConversionData(msgspec.Struct, kw_only=True):
+    """What a link led to, as the account's site told it. `click`: the one that counts."""
+
+    id: Annotated[str, Meta(description="The site's own.")]
+    conversion_id: str
+    event: str
+    value: Annotated[str | None, Meta(description="A decimal of `currency`.")]
+    currency: str | None
+    occurred_at: Moment
+    message_id: str
+    link: Annotated[int | None, Meta(description="Which of the message's links, from 0 on.")]
+    click: str | None
+    attribution: Literal["last_click", "first_click", "none"]
+
+
 class BatchData(msgspec.Struct, kw_only=True):
     """A batch as it stands since then."""
 
@@ -188,7 +203,7 @@ EVENT_KINDS: Mapping[str, EventKind] = MappingProxyType(
         TEST: EventKind("Somebody tests the endpoint; told on request only.", TestData),
         BATCH: EventKind("Several events, of an endpoint with `batch_max`.", BatchedData),
         "link.clicked": EventKind("A short link was opened.", ClickData),
-        "conversion.recorded": EventKind("A message led to what it was sent for."),
+        "conversion.recorded": EventKind("A message led to what it was sent for.", ConversionData),
         "batch.completed": EventKind(
             "Every message of a batch has ended, within 6 days.", EndedBatchData
         ),

@@ -15,6 +15,7 @@ from gateway.config.policy_settings import AccountCapSettings, OtpVelocitySettin
 from gateway.config.values import Rate, TimeZone
 from recipients.keywords import OPT_IN_WORDS, OPT_OUT_WORDS
 from recipients.replies import HELP_WORDS, RATING_HOURS, RATING_LIMIT, RATING_MAX, ReplyWords
+from shortlinks.conversions import WINDOW_HOURS
 from storage.categories import Category
 from storage.suppression import EVERY_CATEGORY
 
@@ -165,6 +166,18 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
         Literal["otp", "transactional", "service", "marketing", "all", "nothing"],
         Meta(description="What a person who complained is not texted any more."),
     ] = "marketing"
+    conversion_window_hours: Annotated[
+        int,
+        Meta(ge=1, le=2160, description="A click counts for what happens in so many hours."),
+    ] = WINDOW_HOURS
+    conversion_attribution: Annotated[
+        Literal["last_click", "first_click"],
+        Meta(description="Which click of a person on a message counts for a conversion."),
+    ] = "last_click"
+    currency: Annotated[
+        Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z")] | None,
+        Meta(description="ISO 4217, of the values of its conversions; unset: any."),
+    ] = None
     help_keywords: Annotated[
         tuple[str, ...], Meta(description="Replies that ask for help, read as those that opt out.")
     ] = HELP_WORDS

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from gateway.config.account_settings import AccountSettings
+from gateway.config.account_settings import AccountSettings, CallbackHost
 from gateway.config.base import Settings
 from gateway.config.breaker_settings import BreakerSettings
 from gateway.config.category_settings import DoubtSettings, ValiditySettings
@@ -24,6 +24,7 @@ from gateway.config.retention_settings import RetentionSettings
 from gateway.config.route_settings import RouteSettings
 from gateway.config.values import Address, BaseUrl, DatabaseUrl, Size
 from gateway.config.webhook_settings import WebhookSettings
+from shortlinks.click_ids import PARAMETER
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -140,6 +141,21 @@ class LinkSettings(Settings, frozen=True, kw_only=True):
     lifetime_days: Annotated[
         int, Meta(ge=1, le=3650, description="Days after which a short link answers 410.")
     ] = 90
+    click_id_hosts: Annotated[
+        tuple[CallbackHost, ...],
+        Meta(
+            max_length=1000,
+            description="Hosts that are told the click's id, to send it back with a conversion. "
+            "`*.shop.example` is every name below it. Empty: none.",
+        ),
+    ] = ()
+    click_id_parameter: Annotated[
+        str,
+        Meta(
+            pattern=r"\A[A-Za-z0-9_-]{1,32}\Z",
+            description="The parameter of the target that holds the click's id.",
+        ),
+    ] = PARAMETER
     trusted_proxies: Annotated[
         tuple[str, ...],
         Meta(

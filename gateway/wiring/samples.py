@@ -277,6 +277,9 @@ def _webhooks(rooms: Rooms) -> Iterator[Sample]:
 def _links(rooms: Rooms) -> Iterator[Sample]:
     for what, count in rooms.links.counts().items():
         yield Sample("sms_clicks_total", count, (what,))
+    for what, count in rooms.conversions.counts.items():
+        yield Sample("sms_conversions_total", count, (what,))
+    yield from _writer(rooms.conversions.commits)
     for what, count in rooms.links.opt_out_pages().items():
         yield Sample("sms_optout_pages_total", count, (what,))
     yield from rooms.links_listener.samples()

@@ -94,8 +94,7 @@ def link_listener(links: LinkSettings) -> Listener:
 
 def services(rooms: Rooms, operations: Operations) -> Services:
     """Everything the handlers reach. Called once all rooms are built."""
-    registry = rooms.registry
-    dispatches = rooms.dispatcher.connectors
+    registry, dispatches = rooms.registry, rooms.dispatcher.connectors
     validator = _validator(rooms)
     read = rooms.database.read
 
@@ -122,6 +121,7 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         number_check=NumberCheck(read, rooms.vault, rooms.clock.wall_ms),
         consents=rooms.consents,
         complaints=rooms.complaints,
+        conversions=rooms.conversions,
         proofs=Proofs(read, rooms.vault),
         control=rooms.control,
         queues=Queues(read, registry, rooms.clock.wall_ms),

@@ -14,6 +14,7 @@ import pytest
 from dlr.webhooks.catalogue import EVENT_KINDS as WEBHOOK_KINDS
 from smsgate_client import (
     answers,
+    conversions,
     endpoints,
     filters,
     operating,
@@ -29,6 +30,7 @@ from smsgate_client.blocking import (
     Complaints,
     Connectors,
     Consents,
+    Conversions,
     Inbound,
     Messages,
     Numbers,
@@ -120,6 +122,12 @@ OPERATIONS: Mapping[str, Asked] = {
     "post_complaints": (
         lambda client: Complaints(client).record(requests.NewComplaint("1", "carrier")),
         requests.NewComplaint, recipients.Complaint),
+    "post_conversions": (
+        lambda client: Conversions(client).record(conversions.NewConversion("1", "order")),
+        conversions.NewConversion, conversions.Conversion),
+    "post_conversions_batch": (
+        lambda client: Conversions(client).record_batch([conversions.NewConversion("1", "order")]),
+        conversions.NewConversion, conversions.ConversionBatch),
     "get_reports_replies": (lambda client: Reports(client).replies(), None, reports.Report),
     "get_numbers_number": (lambda client: Numbers(client).get("n"), None, recipients.Number),
     "post_numbers_validate": (

@@ -15,6 +15,7 @@ from smsgate_client import (
     Client,
     NewComplaint,
     NewConsent,
+    NewConversion,
     NewEndpoint,
     NewMessage,
     NewSuppression,
@@ -94,6 +95,7 @@ GIVEN: dict[Any, Any] = {
     ("Suppressions", "new"): [NewSuppression("n")],
     ("Consents", "new"): NewConsent("n", "granted", "form"),
     ("Complaints", "new"): NewComplaint("1", "carrier"),
+    ("Conversions", "new"): NewConversion("1", "order"),
     ("WebhookEndpoints", "new"): NewEndpoint("u", ["final"]),
     "scope": "connector", "subject": "c", "change": BreakerChange(reason="r"),
 }  # fmt: skip

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shortlinks.addresses import parse_networks
+from shortlinks.click_ids import ClickIds, MarkedTargets
 from shortlinks.clicks import ClickLoader
 from shortlinks.code import CodePermutation, link_value
 from shortlinks.journal import ClickJournal
@@ -274,3 +275,25 @@ async def test_a_user_agent_of_any_octets_is_stored_bounded(
     assert stored[1][0] == "你好 \ufffd"
     assert stored[2][0] == "a" * 512
     assert stored[-1][0] == ""
+
+
+async def test_a_host_that_may_know_is_told_the_click_that_was_written_down(
+    codes: CodePermutation,
+    targets: TargetCache,
+    journal: ClickJournal,
+    ids: IdSource,
+    clock: Clock,
+    links: Links,
+) -> None:
+    _, (told, untold) = await links.store([(42, [TARGET]), (43, ["https://other.example/"])])
+    click_ids = ClickIds(bytes(32))
+    marked = MarkedTargets(click_ids, ("shop.example",))
+    redirector = Redirector(codes, targets, journal, ids, clock, marked=marked)
+    async with serving(redirector) as client:
+        location = (await get(client, f"/{told}", **BROWSER))[1]["Location"]
+        assert (await get(client, f"/{untold}"))[1]["Location"] == "https://other.example/"
+        first, _ = recorded(journal.folder)
+        marked_target = TARGET.replace("#", f"&cid={click_ids.text(first.id)}#")
+        assert location == marked_target
+        journal.close()  # a click that is not kept is no click
+        assert (await get(client, f"/{told}"))[1]["Location"] == TARGET

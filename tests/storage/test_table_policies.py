@@ -102,6 +102,10 @@ async def _row(connection: Connection, table: str, at: datetime, number: int) ->
             "import_id": made, "first_row": 0, "refused": b"", "taken": b"",
         },
         **_rollups(at, number),
+        "conversion": {
+            "id": made, "account": 1, "reference": str(number), "fingerprint": b"", "event": "e",
+            "occurred_at": at, "message_id": made,
+        },
         "complaint": {
             "id": made, "account": 1, "reference": str(number), "fingerprint": b"", "to_idx": b"",
             "to_enc": b"", "source": "app", "at": at,

@@ -30,6 +30,7 @@ from recipients.number_view import NumberView
 from recipients.partner_hash import PartnerKey
 from recipients.proof import Proof
 from recipients.suppression_desk import Allow, Allowed, Suppress, SuppressionFilter, SuppressionView
+from shortlinks.conversions import Attribution, Conversion, ConversionWord, Outcome, Recorded
 from web.suppression_services import ImportRun
 
 _NOTHING = History(
@@ -155,6 +156,36 @@ class NoComplaints:
         self, account: int, wanted: ComplaintFilter, **_place: Any
     ) -> list[ComplaintView]:
         return []
+
+
+class NoConversions:
+    """Implements ConversionBook: takes what it is told and forgets it."""
+
+    async def record(self, account: int, words: Sequence[ConversionWord]) -> list[Outcome]:
+        told = [
+            {name: getattr(word, name) for name in _TOLD}
+            | {"occurred_at": word.occurred_at or datetime(2026, 7, 1, tzinfo=UTC)}
+            for word in words
+        ]
+        return [
+            Recorded(Conversion(id=1, message_id=1, slot=0, click_id=None, **each), new=True)
+            for each in told
+        ]
+
+    def rule(self, account: int) -> Attribution:
+        return Attribution()
+
+    def click(self, text: str) -> int | None:
+        return 1 if text.startswith("clk_") else None
+
+    def click_text(self, click_id: int) -> str:
+        return "clk_0000000000001_aaaaaaaa"
+
+    def link(self, text: str) -> tuple[int, int] | None:
+        return (1, 0)
+
+
+_TOLD = ("reference", "fingerprint", "event", "value_micros", "currency")
 
 
 class NoProof:

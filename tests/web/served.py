@@ -25,6 +25,7 @@ from tests.web.nobody import (
     NoBreakers,
     NoComplaints,
     NoConsents,
+    NoConversions,
     NoFiles,
     NoProof,
     NothingRaw,
@@ -45,8 +46,8 @@ from web.services import Services
 ALL_BUT_ADMIN = (
     "messages:send", "messages:read", "reports:read", "inbound:read", "suppressions:read",
     "suppressions:write", "suppressions:exchange", "numbers:read", "consents:read",
-    "consents:write", "numbers:reveal", "complaints:read", "complaints:write", "connectors:read",
-    "webhooks:read", "webhooks:write",
+    "consents:write", "numbers:reveal", "complaints:read", "complaints:write", "conversions:write",
+    "connectors:read", "webhooks:read", "webhooks:write",
 )  # fmt: skip
 
 
@@ -149,6 +150,7 @@ def in_memory(
         number_check=Nobody(),
         consents=NoConsents(),
         complaints=NoComplaints(),
+        conversions=NoConversions(),
         proofs=NoProof(),
         control=memory,
         queues=memory,

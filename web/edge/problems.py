@@ -90,6 +90,21 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "complaint_mismatch": ProblemKind(
             422, "Complaint does not fit its message", "Correct the message, number or campaign."
         ),
+        "conversion_conflict": ProblemKind(
+            409, "Conversion told otherwise", "Give another conversion an id of its own."
+        ),
+        "conversion_unknown": ProblemKind(
+            422,
+            "Nothing it could be of",
+            "Send the `cid` as it came, the id of an own message, or an own short link. A click is "
+            "known a second after it.",
+        ),
+        "currency_differs": ProblemKind(
+            422, "Another currency", "Send values in the account's `currency`."
+        ),
+        "value_invalid": ProblemKind(
+            422, "Value invalid", 'Write it as a decimal in quotes: `"129.90"`.'
+        ),
         "not_found": ProblemKind(404, "Not found", "Check the address or the id."),
         "method_not_allowed": ProblemKind(405, "Method not allowed", "Use a method in Allow."),
         "not_cancelable": ProblemKind(

@@ -25,6 +25,7 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "consents:write": "record consent",
         "complaints:read": "complaints about own messages, numbers masked",
         "complaints:write": "tell of complaints",
+        "conversions:write": "tell what links led to",
         "webhooks:read": "webhook endpoints and what became of deliveries",
         "webhooks:write": "make, change, test and end webhook endpoints, replay events",
         "policy:ignore": "send in quiet hours",

@@ -23,6 +23,12 @@ from smsgate_client.answers import (
 )
 from smsgate_client.async_client import AsyncClient
 from smsgate_client.client import Client
+from smsgate_client.conversions import (
+    Conversion,
+    ConversionBatch,
+    ConversionItem,
+    NewConversion,
+)
 from smsgate_client.endpoints import (
     Callbacks,
     Delivery,
@@ -80,6 +86,7 @@ from smsgate_client.webhooks import WebhookEvent, Webhooks
 from smsgate_client.words import (
     AnomalyScope,
     AnomalyTest,
+    Attribution,
     BreakerScope,
     BreakerState,
     Category,
@@ -112,6 +119,7 @@ __all__ = [
     "AnomalyTest",
     "ApiError",
     "AsyncClient",
+    "Attribution",
     "Batch",
     "BatchItem",
     "Breaker",
@@ -132,6 +140,9 @@ __all__ = [
     "Consent",
     "ConsentAction",
     "ConsentChannel",
+    "Conversion",
+    "ConversionBatch",
+    "ConversionItem",
     "CustomTlv",
     "Delivery",
     "DeliveryState",
@@ -158,6 +169,7 @@ __all__ = [
     "NewCallbackKey",
     "NewComplaint",
     "NewConsent",
+    "NewConversion",
     "NewEndpoint",
     "NewEndpointKey",
     "NewMessage",

@@ -21,6 +21,7 @@ from smsgate_client.awaiting import (
     Complaints,
     Connectors,
     Consents,
+    Conversions,
     Inbound,
     Messages,
     Numbers,
@@ -63,6 +64,7 @@ class AsyncClient:
         self.suppressions = Suppressions(self)
         self.consents = Consents(self)
         self.complaints = Complaints(self)
+        self.conversions = Conversions(self)
         self.inbound = Inbound(self)
         self.numbers = Numbers(self)
         self.reports = Reports(self)

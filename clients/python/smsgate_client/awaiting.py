@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from smsgate_client import answers as a
 from smsgate_client import calls
+from smsgate_client import conversions as v
 from smsgate_client import endpoints as e
 from smsgate_client import operating as o
 from smsgate_client import recipients as p
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from smsgate_client import filters as f
     from smsgate_client.calls import Call, Page
+    from smsgate_client.conversions import NewConversion
     from smsgate_client.endpoints import NewEndpoint, Replay
     from smsgate_client.operating import BreakerChange
     from smsgate_client.requests import NewComplaint, NewConsent, NewMessage, NewSuppression
@@ -160,6 +162,18 @@ class Complaints(Noun):
     async def record(self, new: NewComplaint) -> p.Complaint:
         """Tell of one. Repeated under its id it is one."""
         return await self._client.run(calls.complain(new))
+
+
+class Conversions(Noun):
+    """What links led to."""
+
+    async def record(self, new: NewConversion) -> v.Conversion:
+        """Tell of one. Repeated under its id it is one."""
+        return await self._client.run(calls.convert(new))
+
+    async def record_batch(self, new: Sequence[NewConversion]) -> v.ConversionBatch:
+        """Tell of up to 1 000. A wrong one is an item's error and stops no other."""
+        return await self._client.run(calls.convert_batch(new))
 
 
 class Inbound(Noun):

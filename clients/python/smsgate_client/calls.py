@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from urllib.parse import quote
 
 from smsgate_client import answers as a
+from smsgate_client import conversions as v
 from smsgate_client import endpoints as e
 from smsgate_client import operating as o
 from smsgate_client import recipients as p
@@ -143,6 +144,14 @@ def consent(new: object) -> Call[p.Consent]:
 
 def complain(new: object) -> Call[p.Complaint]:
     return post(under("complaints"), p.Complaint, new)
+
+
+def convert(new: object) -> Call[v.Conversion]:
+    return post(under("conversions"), v.Conversion, new)
+
+
+def convert_batch(new: Sequence[object]) -> Call[v.ConversionBatch]:
+    return post(under("conversions", "batch"), v.ConversionBatch, {"conversions": new})
 
 
 def proof(number: str, reveal: bool, reason: str | None) -> Call[p.Proof]:

@@ -21,6 +21,7 @@ from smsgate_client.blocking import (
     Complaints,
     Connectors,
     Consents,
+    Conversions,
     Inbound,
     Messages,
     Numbers,
@@ -62,6 +63,7 @@ class Client:
         self.suppressions = Suppressions(self)
         self.consents = Consents(self)
         self.complaints = Complaints(self)
+        self.conversions = Conversions(self)
         self.inbound = Inbound(self)
         self.numbers = Numbers(self)
         self.reports = Reports(self)

@@ -233,6 +233,14 @@ class ConsentChannel(Word):
     WEB = "web"
 
 
+class Attribution(Word):
+    """By which rule a click counts for a conversion."""
+
+    FIRST_CLICK = "first_click"
+    LAST_CLICK = "last_click"
+    NONE = "none"
+
+
 class ComplaintSource(Word):
     """Who told of a complaint."""
 
