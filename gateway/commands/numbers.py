@@ -23,13 +23,13 @@ from gateway.commands import CommandFailed
 from gateway.commands.setting_up import (
     configuration,
     existing_database,
-    existing_keys,
+    existing_vault,
     one_line,
 )
 from gateway.config import Config
 from storage import audit
 from storage.audit import AuditEntry
-from storage.crypto import NumberVault, check_fingerprint, mask
+from storage.crypto import NumberVault, mask
 from storage.ids import IdSource
 from storage.names import Registry, register
 from storage.pool import Connection
@@ -68,8 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 @asynccontextmanager
 async def _opened(config: Config) -> AsyncIterator[_Open]:
     async with existing_database(config, "numbers") as connection:
-        vault = NumberVault(existing_keys(config))
-        await check_fingerprint(connection, vault)
+        vault, _ = await existing_vault(connection, config)
         names = [each.name for each in config.connectors]
         registry = await register(connection, [each.name for each in config.accounts], names)
         now = await connection.fetchval("SELECT now()")

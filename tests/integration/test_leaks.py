@@ -114,6 +114,13 @@ async def _everything(running: Running, simulator: Simulator, headers: dict[str,
             assert status == 202
         batch = {"messages": [body | {"client_ref": None}]}
         assert await ask("POST", "/v1/messages/batch", batch) == 202
+    link = (await running.get("/v1/messages?client_ref=order-0"))["data"][0]["text"].split()[-1]
+    phone = {"User-Agent": "Mozilla/5.0 (iPhone) Safari/604.1", "Accept-Language": "zh"}
+    path = link.rpartition("/")[2]
+    async with running.session.get(
+        f"{running.links}/{path}", headers=phone, allow_redirects=False
+    ) as clicked:
+        assert clicked.status == 302
     # What is wrong is refused, and not repeated in a log.
     assert await ask("POST", "/v1/messages", {"to": RECIPIENTS[0][1:], "text": KEPT}) == 422
     assert await ask("POST", "/v1/messages", {"to": RECIPIENTS[0] + "x", "text": 7}) in (400, 422)
