@@ -34,6 +34,7 @@ NAMES = (
     "soak",
     "webhooks",
     "webhooks_beside",
+    "reports",
 )
 
 

@@ -5,27 +5,16 @@ Owns that translation, and says when clicks were lost. Must not count anything i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 
 import asyncpg
+import msgspec
 
-from campaigns.funnel import FUNNEL_KEYS, funnel, nothing_counted
-from dlr.report_desk import (
-    Asked,
-    Figures,
-    GroupPage,
-    Placed,
-    Report,
-    ReportGroup,
-    groups_and_total,
-    named,
-    snapshot,
-)
+from campaigns.funnel import FUNNEL_KEYS, funnel, funnel_rates
+from dlr.grouping import Names
+from dlr.report_desk import Asked, GroupPage, Report, paged, question_of, snapshot
+from dlr.thresholds import Threshold
 from shortlinks.report import Gap, gaps_since
-from storage.ids import id_at
-from storage.names import Registry
-from storage.pool import Connection
 
 
 class FunnelReport(Report, kw_only=True):
@@ -39,37 +28,26 @@ class FunnelReports:
 
     funnel_dimensions: Sequence[str] = FUNNEL_KEYS
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], registry: Registry) -> None:
-        self._pool = pool
-        self._registry = registry
-
-    async def funnel(
+    def __init__(
         self,
-        account: int,
-        since: datetime,
-        until: datetime,
-        group_by: Sequence[str],
-        page: GroupPage,
-    ) -> FunnelReport:
-        async def groups(connection: Connection, asked: Asked) -> list[Placed]:
-            found = await funnel(
-                connection,
-                since_id=id_at(since),
-                until_id=id_at(until),
-                account=account,
-                **asked,
-            )
-            return [
-                (
-                    group.place,
-                    ReportGroup(group.counts, group.rates, named(group.key, self._registry)),
-                )
-                for group in found
-            ]
+        pool: asyncpg.Pool[asyncpg.Record],
+        names: Names,
+        thresholds: Mapping[str, Threshold],
+    ) -> None:
+        self._pool = pool
+        self._names = names
+        self._thresholds = thresholds
 
-        nothing = nothing_counted()
+    async def funnel(self, asked: Asked, page: GroupPage) -> FunnelReport:
+        """Counts by outcome, and clicks."""
         async with snapshot(self._pool) as connection:
-            counted = await groups_and_total(
-                connection, groups, group_by, page, Figures(nothing.counts, nothing.rates)
-            )
-            return FunnelReport(*counted, click_gaps=await gaps_since(connection, since))
+            counted = await funnel(connection, question_of(asked))
+            gaps = await gaps_since(connection, counted.since)
+        report = paged(
+            counted,
+            asked.group_by,
+            page,
+            self._names,
+            lambda _, counts: funnel_rates(counts, self._thresholds),
+        )
+        return FunnelReport(**msgspec.structs.asdict(report), click_gaps=gaps)

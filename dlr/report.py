@@ -1,29 +1,31 @@
-"""Delivery reports: counts of messages by outcome, and the errors of failed parts.
+"""Counts of messages by outcome, from the messages themselves.
 
-Owns the counting. Must not write, nor know the formulas over the counts (`dlr/rates.py`).
+Owns the counting, for spans that no rollup has and for what is grouped as none is. Must not write,
+nor know the formulas over the counts (`dlr/rates.py`). The rollups are read by `dlr/rolled.py`.
 
-It starts from `message`, so what was accepted and never sent counts too: accepted is always the sum
-of the outcomes (`sent` is none).
+It starts from `message`, so what was accepted and never sent counts too. Accepted is always the sum
+of the outcomes; `sent` and `late` are none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 import msgspec
 
-from dlr.reasons import Reason
-from dlr.status import Status
+from dlr.grouping import Grouping, Key
+from dlr.rollups.columns import ANSWER, RECEIPT
+from dlr.rollups.latency import bucket_of
+from dlr.zones import Edge
 from storage import sql
-from storage.categories import Category
-from storage.ids import EPOCH, EPOCH_UNIX_MS
+from storage.ids import EPOCH_UNIX_MS
+from storage.pool import Connection
 
 _SQL = sql.load("dlr")
 
-GROUP_KEYS = ("account", "category", "connector", "campaign", "variant", "reason", "day")
-OUTCOMES = (
+ENDED = (
     "delivered",
     "undelivered",
     "expired",
@@ -34,169 +36,126 @@ OUTCOMES = (
     "capped",
     "canceled",
     "unconfirmed",
-    "pending",
 )
-COUNTS = ("accepted", "sent", *OUTCOMES)
-FAILURE_CODES_MAX = 200
-PERCENTILES = (0.5, 0.95, 0.99)
+OUTCOMES = (*ENDED, "pending")
+COUNTS = ("accepted", "sent", *OUTCOMES, "late")
+NO_GROUPING = Grouping((), None, ())
+GROUPS_MAX = 10_000
 
-KeyValue = int | str | None
+
+class TooManyRows(Exception):
+    """The groups asked for are more than GROUPS_MAX."""
 
 
-class GroupCounts(msgspec.Struct):
-    """`counts`: messages, under the names of COUNTS. `key`: the values of the keys asked for.
-
-    Accounts and connectors by id, categories and reasons by label, days as ISO dates in UTC.
+class Span(msgspec.Struct, frozen=True):
+    """Messages with since_id <= id < until_id (storage.ids.id_at makes ids of times), of an
+    account, a campaign and a batch, where named.
     """
 
-    key: dict[str, KeyValue]
-    counts: dict[str, int]
-    place: tuple[str, ...] = ()  # its place among the groups, where a page goes on
+    since_id: int
+    until_id: int
+    account: int | None = None
+    campaign: str | None = None
+    batch: int | None = None
 
 
-class FailureCode(msgspec.Struct, frozen=True):
-    """`error` is the carrier's own code; `parts` counts parts, not messages."""
+Counted = dict[Key, dict[str, int]]
+"""Messages under the names of COUNTS, by the values of the keys asked for."""
 
-    connector: int
-    status: str
-    reason: str
-    error: str | None
-    parts: int
+FailureCounts = Counter[tuple[int, int, int, str | int | None]]
+"""Messages by connector, status, reason and the carrier's own code."""
 
-
-class FailureCodes(msgspec.Struct, frozen=True):
-    """`parts` counts all that failed, also of codes that are not among `codes`."""
-
-    codes: list[FailureCode]
-    parts: int
-    complete: bool
+Histograms = dict[tuple[int, int], Counter[int]]
+"""Messages by bucket of dlr/rollups/latency.py, for each kind (ANSWER, RECEIPT) and category."""
 
 
-class Latency(msgspec.Struct, frozen=True):
-    """Seconds at PERCENTILES over `parts` parts of one category."""
-
-    category: str
-    parts: int
-    p50: float
-    p95: float
-    p99: float
-
-
-async def delivery_counts(
-    connection: asyncpg.Connection,
-    *,
-    since_id: int,
-    until_id: int,
-    group_by: Sequence[str] = (),
-    account: int | None = None,
-    campaign: str | None = None,
-    batch: int | None = None,
-    after: Sequence[str] | None = None,
-    limit: int | None = None,
-) -> list[GroupCounts]:
-    """Outcomes of the messages with since_id <= id < until_id (storage.ids.id_at makes ids of
-    times).
-
-    Grouped by any of GROUP_KEYS, in the order of their values; categories and reasons by number.
-    Without keys there is one group, or none when there is no message. At most `limit` groups behind
-    the place `after`, so ask for a total by itself. Raises ValueError for another key.
+async def message_counts(
+    connection: Connection,
+    span: Span,
+    grouping: Grouping = NO_GROUPING,
+    units: Sequence[Edge] = (),
+) -> Counted:
+    """Outcomes of the messages of the span. Without keys there is one group, or none when there is
+    no message. Reads all of them. Raises TooManyRows.
     """
-    for key in group_by:
-        if key not in GROUP_KEYS:
-            raise ValueError(f"group_by {key!r}: expected any of {', '.join(GROUP_KEYS)}")
     records = await connection.fetch(
-        _SQL["delivery_counts"],
-        since_id,
-        until_id,
-        account,
-        campaign,
-        batch,
-        *(key in group_by for key in GROUP_KEYS),
-        [GROUP_KEYS.index(key) + 1 for key in group_by],
-        after,
-        limit,
+        _SQL["message_counts"],
+        span.since_id,
+        span.until_id,
+        span.account,
+        span.campaign,
+        span.batch,
+        *grouping.flags,
+        [unit.quarter for unit in units],
+        GROUPS_MAX + 1,
+        EPOCH_UNIX_MS // 1000,
     )
-    return [
-        GroupCounts(
-            key={key: _key_value(key, record[key]) for key in group_by},
-            counts={name: record[name] for name in COUNTS},
-            place=tuple(record["place"]),
-        )
+    if len(records) > GROUPS_MAX:
+        raise TooManyRows
+    return {
+        tuple(record[column] for column in grouping.columns): counts_in(record)
         for record in records
-    ]
+    }
 
 
-def total_of(groups: Iterable[GroupCounts]) -> dict[str, int]:
-    """The sum of counts. It is right only if these groups are all there are."""
+async def messages_within(
+    connection: Connection, since_id: int, until_id: int, most: int, account: int | None = None
+) -> int:
+    """How many messages have ids in [since_id, until_id); at most `most` are counted."""
+    count: int = await connection.fetchval(
+        _SQL["messages_within"], since_id, until_id, most, account
+    )
+    return count
+
+
+async def message_failures(connection: Connection, span: Span) -> FailureCounts:
+    """Messages of an account that were not delivered, by what the carriers said."""
+    records = await connection.fetch(
+        _SQL["message_failures"], span.since_id, span.until_id, span.account
+    )
+    found: FailureCounts = Counter()
+    for record in records:
+        word = (record["connector"], record["status"], record["reason"], record["error"])
+        found[word] += record["messages"]
+    return found
+
+
+async def message_latency(connection: Connection, span: Span) -> Histograms:
+    """How long messages of an account took, by what and by category."""
+    found: Histograms = defaultdict(Counter)
+    records = await connection.fetch(
+        _SQL["message_latency"], span.since_id, span.until_id, span.account, EPOCH_UNIX_MS
+    )
+    for record in records:
+        for kind, milliseconds in ((ANSWER, record["answer"]), (RECEIPT, record["receipt"])):
+            if milliseconds is not None:
+                found[kind, record["category"]][bucket_of(milliseconds)] += 1
+    return found
+
+
+def counts_in(record: Mapping[str, int] | asyncpg.Record) -> dict[str, int]:
+    """The counts of a row that lacks `pending`: what is accepted and has not ended."""
+    counts = {name: int(record[name]) for name in COUNTS if name != "pending"}
+    counts["pending"] = counts["accepted"] - sum(counts[name] for name in ENDED)
+    return {name: counts[name] for name in COUNTS}
+
+
+def add(total: Counted, more: Counted) -> None:
+    """Add groups to groups. Raises TooManyRows."""
+    for key, counts in more.items():
+        known = total.setdefault(key, dict.fromkeys(counts, 0))
+        for name, count in counts.items():
+            known[name] = known.get(name, 0) + count
+    if len(total) > GROUPS_MAX:
+        raise TooManyRows
+
+
+def total_of(groups: Counted) -> dict[str, int]:
+    """The sum of counts. It is right only if these groups are all there are, and no message is in
+    two.
+    """
     total = dict.fromkeys(COUNTS, 0)
-    for group in groups:
-        for name, count in group.counts.items():
-            total[name] += count
+    for counts in groups.values():
+        for name in COUNTS:
+            total[name] += counts.get(name, 0)
     return total
-
-
-async def failure_codes(
-    connection: asyncpg.Connection, *, since_id: int, until_id: int, account: int | None = None
-) -> FailureCodes:
-    """The most frequent carrier codes of failed parts, at most FAILURE_CODES_MAX."""
-    records = await connection.fetch(
-        _SQL["failure_codes"], since_id, until_id, account, FAILURE_CODES_MAX + 1
-    )
-    codes = [
-        FailureCode(
-            connector=record["connector"],
-            status=Status(record["status"]).label,
-            reason=Reason(record["reason"]).label,
-            error=record["error"],
-            parts=record["parts"],
-        )
-        for record in records[:FAILURE_CODES_MAX]
-    ]
-    parts = int(records[0]["parts_all"]) if records else 0
-    return FailureCodes(codes, parts, complete=len(records) <= FAILURE_CODES_MAX)
-
-
-async def submit_latency(
-    connection: asyncpg.Connection, *, since_id: int, until_id: int, account: int | None = None
-) -> list[Latency]:
-    """Seconds from acceptance to submit_sm, per category. Schedules and quiet hours count as
-    waiting.
-    """
-    records = await connection.fetch(
-        _SQL["submit_latency"], since_id, until_id, account, PERCENTILES, EPOCH_UNIX_MS
-    )
-    return _latencies(records)
-
-
-async def receipt_latency(
-    connection: asyncpg.Connection, *, since_id: int, until_id: int, account: int | None = None
-) -> list[Latency]:
-    """Seconds from submit_sm to the deciding receipt, per category, of parts that have one."""
-    records = await connection.fetch(
-        _SQL["receipt_latency"], since_id, until_id, account, PERCENTILES
-    )
-    return _latencies(records)
-
-
-def _latencies(records: Iterable[asyncpg.Record]) -> list[Latency]:
-    return [
-        Latency(
-            Category(record["category"]).label,
-            record["parts"],
-            *[round(seconds, 3) for seconds in record["seconds"]],
-        )
-        for record in records
-    ]
-
-
-def _key_value(key: str, value: KeyValue) -> KeyValue:
-    """A key's value as the API shows it."""
-    if not isinstance(value, int):
-        return value
-    if key == "category":
-        return Category(value).label
-    if key == "reason":
-        return Reason(value).label
-    if key == "day":
-        return (EPOCH + timedelta(days=value)).date().isoformat()
-    return value

@@ -1,34 +1,49 @@
 """Delivery reports under the names that a client knows.
 
-Owns the translation of numbers to names and of times to id ranges, and what a page of groups is.
-Must not count anything itself (report.py).
+Owns the translation of numbers to names, what a page of groups is, and rates for counts. Must not
+count anything itself (`dlr/counting.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TypedDict
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import msgspec
 
-from dlr.rates import Rate, delivery_rates
-from dlr.report import (
-    COUNTS,
-    GROUP_KEYS,
-    KeyValue,
-    Latency,
-    delivery_counts,
-    failure_codes,
-    receipt_latency,
-    submit_latency,
+from dlr.counting import (
+    Basis,
+    Question,
+    Reach,
+    Told,
+    failures_told,
+    latency_told,
+    provisional,
+    reach_of,
+    told,
 )
-from storage.ids import id_at
-from storage.names import Registry
+from dlr.grouping import GROUP_KEYS, Key, Names, grouping_of, place_of, shown
+from dlr.rates import Rate, delivery_rates, reason_rate
+from dlr.reasons import Reason
+from dlr.report import Counted, Histograms, add
+from dlr.rollups.columns import ANSWER, RECEIPT
+from dlr.rollups.latency import percentile
+from dlr.status import Status
+from dlr.thresholds import Threshold
+from storage.categories import Category
 from storage.pool import Connection
 from storage.reading import ReportTooSlow, reading
+
+UTC_ZONE = ZoneInfo("UTC")
+FAILURE_CODES_MAX = 200
+SHARES = ("0.5", "0.95", "0.99")
+
+RatesOf = Callable[[Key, Mapping[str, int]], dict[str, Rate]]
+"""The rates of a group, of which the key is named; of all together without one."""
 
 
 class Figures(msgspec.Struct):
@@ -51,7 +66,33 @@ class GroupPage(msgspec.Struct, frozen=True):
     after: tuple[str, ...] = ()
 
 
-class Report(msgspec.Struct):
+class Asked(msgspec.Struct, frozen=True):
+    """What a report is about: the messages that an account created in [since, until). `zone` is
+    whose hours and days are meant.
+    """
+
+    account: int
+    since: datetime
+    until: datetime
+    now: datetime
+    group_by: Sequence[str] = ()
+    zone: ZoneInfo = UTC_ZONE
+
+
+class About(msgspec.Struct, kw_only=True):
+    """Which messages an answer counts. `since` and `until`: as counted, where a span had to be
+    widened to quarters of an hour. `as_of`: nothing behind it is counted. `provisional`: some of it
+    may still change. `basis`: whether it was kept in sums, or the messages were read.
+    """
+
+    since: datetime
+    until: datetime
+    as_of: datetime
+    provisional: bool
+    basis: Basis
+
+
+class Report(About, kw_only=True):
     """A page of groups in order of their key, and the figures of all groups together. `more_after`
     is the place of the last one if there are more.
     """
@@ -61,42 +102,49 @@ class Report(msgspec.Struct):
     more_after: tuple[str, ...] | None = None
 
 
-class FailedParts(msgspec.Struct):
-    """What parts failed of at one connector. `carrier_code` is the carrier's own; `parts` counts
-    what a phone would have got, not messages.
-    """
+class FailedMessages(msgspec.Struct):
+    """What messages failed of at one connector. `carrier_code` is the carrier's own."""
 
     connector: str | None
     status: str  # label of dlr/status.py
     reason: str  # label of dlr/reasons.py
     carrier_code: str | None
-    parts: int
+    messages: int
 
 
-class Failures(msgspec.Struct, frozen=True):
-    """`parts` counts all that failed; not `complete`: also of codes that are not told here."""
+class Failures(About, kw_only=True):
+    """`messages` counts all that failed; not `complete`: also of codes that are not told here."""
 
-    failures: Sequence[FailedParts]
-    parts: int
+    failures: Sequence[FailedMessages]
+    messages: int
     complete: bool
 
 
-class Latencies(msgspec.Struct):
+class Latency(msgspec.Struct, frozen=True):
+    """Seconds that half, 95 % and 99 % of a category's messages took at most, to 2.5 %."""
+
+    category: str
+    messages: int
+    p50: float
+    p95: float
+    p99: float
+
+
+class Latencies(About, kw_only=True):
     """Seconds, for each category that has any. A schedule and quiet hours count as waiting."""
 
-    accepted_to_submit: Sequence[Latency]
-    submit_to_receipt: Sequence[Latency]
+    answer: Sequence[Latency]
+    receipt: Sequence[Latency]
 
 
-Placed = tuple[tuple[str, ...], ReportGroup]
+class AboutFields(TypedDict):
+    """The fields of About."""
 
-
-class Asked(TypedDict, total=False):
-    """Which groups are asked for, as the counting functions name it."""
-
-    group_by: Sequence[str]
-    after: Sequence[str] | None
-    limit: int
+    since: datetime
+    until: datetime
+    as_of: datetime
+    provisional: bool
+    basis: Basis
 
 
 class DeliveryReports:
@@ -104,93 +152,122 @@ class DeliveryReports:
 
     delivery_dimensions: Sequence[str] = GROUP_KEYS
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], registry: Registry) -> None:
-        self._pool = pool
-        self._registry = registry
-
-    async def delivery(
+    def __init__(
         self,
-        account: int,
-        since: datetime,
-        until: datetime,
-        group_by: Sequence[str],
-        page: GroupPage,
-    ) -> Report:
-        async def groups(connection: Connection, asked: Asked) -> list[Placed]:
-            found = await delivery_counts(
-                connection,
-                since_id=id_at(since),
-                until_id=id_at(until),
-                account=account,
-                **asked,
-            )
-            return [
-                (
-                    group.place,
-                    ReportGroup(
-                        group.counts, delivery_rates(group.counts), named(group.key, self._registry)
-                    ),
+        pool: asyncpg.Pool[asyncpg.Record],
+        names: Names,
+        thresholds: Mapping[str, Threshold],
+    ) -> None:
+        self._pool = pool
+        self._names = names
+        self._thresholds = thresholds
+
+    async def delivery(self, asked: Asked, page: GroupPage) -> Report:
+        """Counts by outcome."""
+        async with snapshot(self._pool) as connection:
+            counted = await told(connection, question_of(asked))
+        return paged(counted, asked.group_by, page, self._names, self._rates_of(asked, counted))
+
+    async def failures(self, asked: Asked) -> Failures:
+        """What the carriers said, the most frequent first."""
+        async with snapshot(self._pool) as connection:
+            reach = await reach_of(connection, asked.since, asked.until, asked.now)
+            found = await failures_told(connection, asked.account, reach)
+            about = await about_of(connection, reach)
+        codes = sorted(found.items(), key=lambda each: (-each[1], str(each[0])))
+        return Failures(
+            failures=[
+                FailedMessages(
+                    self._names.connector_name(connector),
+                    Status(status).label,
+                    Reason(reason).label,
+                    None if code is None else str(code),
+                    messages,
                 )
-                for group in found
-            ]
+                for (connector, status, reason, code), messages in codes[:FAILURE_CODES_MAX]
+            ],
+            messages=found.total(),
+            complete=len(codes) <= FAILURE_CODES_MAX,
+            **about,
+        )
 
-        nothing = dict.fromkeys(COUNTS, 0)
+    async def latency(self, asked: Asked) -> Latencies:
+        """Seconds to the carrier's last answer, and from the last submit to the last receipt."""
         async with snapshot(self._pool) as connection:
-            return Report(
-                *await groups_and_total(
-                    connection, groups, group_by, page, Figures(nothing, delivery_rates(nothing))
-                )
-            )
+            reach = await reach_of(connection, asked.since, asked.until, asked.now)
+            found = await latency_told(connection, asked.account, reach)
+            about = await about_of(connection, reach)
+        return Latencies(
+            answer=_percentiles(found, ANSWER), receipt=_percentiles(found, RECEIPT), **about
+        )
 
-    async def failures(self, account: int, since: datetime, until: datetime) -> Failures:
-        async with snapshot(self._pool) as connection:
-            found = await failure_codes(
-                connection, since_id=id_at(since), until_id=id_at(until), account=account
-            )
-        failures = [
-            FailedParts(
-                self._registry.connector_name(each.connector),
-                each.status,
-                each.reason,
-                each.error,
-                each.parts,
-            )
-            for each in found.codes
-        ]
-        return Failures(failures, found.parts, found.complete)
+    def _rates_of(self, asked: Asked, counted: Told) -> RatesOf:
+        if "reason" not in asked.group_by:
+            return lambda _, counts: delivery_rates(counts, self._thresholds)
+        place = asked.group_by.index("reason")
+        bases: Counted = {}
+        for key, counts in counted.groups.items():
+            add(bases, {(*key[:place], *key[place + 1 :]): counts})
 
-    async def latency(self, account: int, since: datetime, until: datetime) -> Latencies:
-        span = {"since_id": id_at(since), "until_id": id_at(until), "account": account}
-        async with snapshot(self._pool) as connection:
-            return Latencies(
-                await submit_latency(connection, **span),
-                await receipt_latency(connection, **span),
-            )
+        def rates(key: Key, counts: Mapping[str, int]) -> dict[str, Rate]:
+            found = delivery_rates(counts, self._thresholds)
+            if key:
+                base = bases[(*key[:place], *key[place + 1 :])]
+                found["failure_rate"] = reason_rate(counts, base)
+            return found
+
+        return rates
 
 
-async def groups_and_total(
-    connection: Connection,
-    groups_of: Callable[[Connection, Asked], Awaitable[list[Placed]]],
-    group_by: Sequence[str],
-    page: GroupPage,
-    nothing: Figures,
-) -> tuple[list[ReportGroup], Figures, tuple[str, ...] | None]:
-    """A page of groups, the figures of all, and the place of the last group if there are more.
+def question_of(asked: Asked) -> Question:
+    """The question as it is counted. Raises ValueError for another dimension."""
+    return Question(
+        asked.account,
+        asked.since,
+        asked.until,
+        asked.now,
+        grouping_of(asked.group_by),
+        asked.zone,
+    )
 
-    The figures are `nothing` without groups. It is one snapshot, so that they agree.
-    """
-    placed: list[Placed] = []
-    # Freshly filled tables have no statistics yet. A nested loop over what the planner took for a
-    # handful of rows then runs into the time limit, at 40 000 messages already.
-    await connection.execute("SET LOCAL enable_nestloop = off")
-    totals = await groups_of(connection, {"group_by": ()})
-    if group_by:
-        asked = Asked(group_by=group_by, after=page.after or None, limit=page.limit + 1)
-        placed = await groups_of(connection, asked)
-    total = Figures(totals[0][1].counts, totals[0][1].rates) if totals else nothing
-    shown = placed[: page.limit]
-    more_after = shown[-1][0] if len(placed) > page.limit else None
-    return [group for _, group in shown], total, more_after
+
+def paged(
+    counted: Told, group_by: Sequence[str], page: GroupPage, names: Names, rates: RatesOf
+) -> Report:
+    """A page of what was counted, in the order of the keys."""
+    grouping = grouping_of(group_by)
+    placed = sorted((place_of(key), key) for key in counted.groups) if group_by else []
+    behind = [each for each in placed if not page.after or each[0] > page.after]
+    shown_keys = behind[: page.limit]
+    groups = [
+        ReportGroup(
+            counted.groups[key],
+            rates(key, counted.groups[key]),
+            shown(grouping, key, counted.units, names),
+        )
+        for _, key in shown_keys
+    ]
+    return Report(
+        groups=groups,
+        total=Figures(counted.total, rates((), counted.total)),
+        more_after=shown_keys[-1][0] if len(behind) > page.limit else None,
+        since=counted.since,
+        until=counted.until,
+        as_of=counted.as_of,
+        provisional=counted.provisional,
+        basis=counted.basis,
+    )
+
+
+async def about_of(connection: Connection, reach: Reach) -> AboutFields:
+    """What the figures of this reach are about."""
+    return AboutFields(
+        since=reach.since,
+        until=reach.until,
+        as_of=reach.as_of,
+        provisional=await provisional(connection, reach),
+        basis="rollup",
+    )
 
 
 @asynccontextmanager
@@ -201,19 +278,19 @@ async def snapshot(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Connecti
             reading(pool) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
+            # Freshly filled tables have no statistics yet. A nested loop over what the planner took
+            # for a handful of rows then runs into the time limit, at 40 000 messages already.
+            await connection.execute("SET LOCAL enable_nestloop = off")
             yield connection
     except asyncpg.QueryCanceledError as error:
         raise ReportTooSlow(str(error)) from error
 
 
-def named(key: Mapping[str, KeyValue], registry: Registry) -> dict[str, str | None]:
-    """Accounts and connectors by name, everything else as text."""
-    names: dict[str, str | None] = {}
-    for name, value in key.items():
-        if name == "account" and isinstance(value, int):
-            names[name] = registry.account_name(value)
-        elif name == "connector" and isinstance(value, int):
-            names[name] = registry.connector_name(value)
-        else:
-            names[name] = None if value is None else str(value)
-    return names
+def _percentiles(found: Histograms, wanted: int) -> list[Latency]:
+    told_of = []
+    for (kind, category), histogram in sorted(found.items()):
+        if kind == wanted:
+            seconds = [(percentile(histogram, share) or 0.0) / 1000 for share in SHARES]
+            rounded = [round(each, 3) for each in seconds]
+            told_of.append(Latency(Category(category).label, histogram.total(), *rounded))
+    return told_of

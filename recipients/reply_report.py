@@ -1,44 +1,40 @@
 """Reply rates: which share of the delivered messages was answered, with what, and complained of.
 
-Owns the counting and the formulas. What a rate is stands in dlr/rates.py, what a page of groups is
-in dlr/report_desk.py. Must not change anything.
+Owns the counting of replies and the formulas. What is sent and delivered is counted by
+dlr/counting.py, what a page of groups is stands in dlr/report_desk.py. Must not change anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from types import MappingProxyType
 
 import asyncpg
 
-from dlr.rates import Formula, Rate, rates_of
-from dlr.report_desk import (
-    Asked,
-    Figures,
-    GroupPage,
-    Placed,
-    Report,
-    ReportGroup,
-    groups_and_total,
-    named,
-    snapshot,
-)
+from dlr.counting import Told, set_beside, told
+from dlr.grouping import Names
+from dlr.rates import NO_THRESHOLDS, Formula, Rate, rates_of
+from dlr.report import Counted
+from dlr.report_desk import Asked, GroupPage, Report, paged, question_of, snapshot
+from dlr.thresholds import Threshold
 from recipients.replies import ReplyClass
 from storage import sql
-from storage.categories import Category
 from storage.ids import id_at
-from storage.names import Registry
 from storage.pool import Connection
 
 _SQL = sql.load("recipients")
 
 REPLY_KEYS = ("category", "campaign", "variant", "sender", "connector")
 CLASSES = tuple(kind.value for kind in ReplyClass)
-COUNTS = (
-    "sent", "delivered", "replies", *CLASSES, "complaints", "opt_out_sent", "replied_delivered",
+REPLIES = (
+    "replies", *CLASSES, "complaints", "opt_out_sent", "replied_delivered",
     *(f"{kind}_delivered" for kind in CLASSES), "complained_delivered",
 )  # fmt: skip
+COUNTS = ("sent", "delivered", *REPLIES)
+_WITHIN: Mapping[str, str] = MappingProxyType(
+    {"opt_out_sent": "sent"}
+    | {name: "delivered" for name in REPLIES if name.endswith("_delivered")}
+)
 
 # `…_delivered`: of the delivered messages those that were answered with it, however often.
 REPLY_FORMULAS: Mapping[str, Formula] = MappingProxyType(
@@ -55,9 +51,11 @@ REPLY_FORMULAS: Mapping[str, Formula] = MappingProxyType(
 )
 
 
-def reply_rates(counts: Mapping[str, int]) -> dict[str, Rate]:
+def reply_rates(
+    counts: Mapping[str, int], thresholds: Mapping[str, Threshold] = NO_THRESHOLDS
+) -> dict[str, Rate]:
     """Every rate of REPLY_FORMULAS."""
-    return rates_of(REPLY_FORMULAS, counts)
+    return rates_of(REPLY_FORMULAS, counts, thresholds)
 
 
 class ReplyReports:
@@ -65,44 +63,49 @@ class ReplyReports:
 
     reply_dimensions: Sequence[str] = REPLY_KEYS
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], registry: Registry) -> None:
-        self._pool = pool
-        self._registry = registry
-
-    async def replies(
+    def __init__(
         self,
-        account: int,
-        since: datetime,
-        until: datetime,
-        group_by: Sequence[str],
-        page: GroupPage,
-    ) -> Report:
-        async def groups(connection: Connection, asked: Asked) -> list[Placed]:
-            keys = asked["group_by"]
-            rows = await connection.fetch(
-                _SQL["reply_counts"],
-                id_at(since),
-                id_at(until),
-                account,
-                *(key in keys for key in REPLY_KEYS),
-                [REPLY_KEYS.index(key) + 1 for key in keys],
-                asked.get("after"),
-                asked.get("limit"),
-            )
-            return [self._placed(row, keys) for row in rows]
+        pool: asyncpg.Pool[asyncpg.Record],
+        names: Names,
+        thresholds: Mapping[str, Threshold],
+    ) -> None:
+        self._pool = pool
+        self._names = names
+        self._thresholds = thresholds
 
-        nothing = dict.fromkeys(COUNTS, 0)
+    async def replies(self, asked: Asked, page: GroupPage) -> Report:
+        """Messages that were answered and complained of, beside what was sent and delivered."""
         async with snapshot(self._pool) as connection:
-            return Report(
-                *await groups_and_total(
-                    connection, groups, group_by, page, Figures(nothing, reply_rates(nothing))
-                )
-            )
+            counted = await told(connection, question_of(asked))
+            groups = await _reply_counts(connection, asked, counted)
+        set_beside(counted, groups, _sum_of(groups), names=REPLIES, within=_WITHIN)
+        for counts in (*counted.groups.values(), counted.total):
+            for name in set(counts) - set(COUNTS):
+                del counts[name]
+        return paged(
+            counted,
+            asked.group_by,
+            page,
+            self._names,
+            lambda _, counts: reply_rates(counts, self._thresholds),
+        )
 
-    def _placed(self, row: asyncpg.Record, keys: Sequence[str]) -> Placed:
-        counts = {name: row[name] for name in COUNTS}
-        key = {name: row[name] for name in keys}
-        if key.get("category") is not None:
-            key["category"] = Category(key["category"]).label
-        group = ReportGroup(counts, reply_rates(counts), named(key, self._registry))
-        return tuple(row["place"]), group
+
+async def _reply_counts(connection: Connection, asked: Asked, counted: Told) -> Counted:
+    keys = asked.group_by
+    records = await connection.fetch(
+        _SQL["reply_counts"],
+        id_at(counted.since),
+        id_at(counted.until),
+        asked.account,
+        *(key in keys for key in REPLY_KEYS),
+    )
+    return {
+        tuple(record[key] for key in keys): {name: record[name] for name in REPLIES}
+        for record in records
+    }
+
+
+def _sum_of(groups: Counted) -> Mapping[str, int]:
+    """A reply and its message are in one group."""
+    return {name: sum(counts[name] for counts in groups.values()) for name in REPLIES}

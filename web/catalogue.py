@@ -15,6 +15,8 @@ from types import MappingProxyType
 
 from web.catalogue_numbers import OF_NUMBERS
 from web.metric_kind import MetricKind
+from web.report_figures import lines as report_figures
+from web.report_metrics import REPORTS
 
 CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
     {
@@ -323,19 +325,7 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_webhook_oldest_seconds": MetricKind("gauge", "How long the first of them waits."),
         "sms_webhook_endpoints": MetricKind("gauge", "Endpoints.", ("state",)),
         # reports
-        "sms_rollup_messages_total": MetricKind(
-            "counter", "Messages counted: first, again, or in doubt until a recount.", ("kind",)
-        ),
-        "sms_rollup_others_total": MetricKind(
-            "counter", "Messages counted together, as their day had too many of these.", ("of",)
-        ),
-        "sms_rollup_merge_seconds_total": MetricKind("counter", "Time in which they were counted."),
-        "sms_rollup_changes_waiting": MetricKind("gauge", "Transactions not counted yet."),
-        "sms_rollup_lag_seconds": MetricKind("gauge", "How old is what is counted next."),
-        "sms_rollup_recounts_total": MetricKind("counter", "Days counted anew."),
-        "sms_rollup_mended_total": MetricKind(
-            "counter", "Messages at most that a recount found wrong, and mended.", ("cause",)
-        ),
+        **REPORTS,
         # short links
         "sms_clicks_total": MetricKind("counter", "Clicks by how far they came.", ("stage",)),
         "sms_conversions_total": MetricKind(
@@ -388,6 +378,7 @@ def render() -> str:
             lines.append("| --- | --- | --- | --- |")
         labels = ", ".join(f"`{label}`" for label in kind.labels)
         lines.append(f"| `{name}` | {kind.type} | {labels} | {kind.help} |")
+    lines += ["", *report_figures()]
     return "\n".join(lines).replace("\n\n\n", "\n\n") + "\n"
 
 

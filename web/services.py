@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 import msgspec
 
 from campaigns.funnel_desk import FunnelReport
 from dispatch.inbound.reading import InboundFilter, InboundPlace, InboundView
-from dlr.report_desk import Failures, GroupPage, Latencies, Report
+from dlr.report_desk import Asked, Failures, GroupPage, Latencies, Report
+from dlr.thresholds import Threshold
 from messages.accept.rehearsal import PolicyDecision
 from messages.accept.validation import Validator
 from messages.control.batches import BatchChange, BatchView
@@ -284,20 +284,13 @@ class DeliveryReporter(Protocol):
     def delivery_dimensions(self) -> Sequence[str]:
         """What `group_by` of the delivery report may name."""
 
-    async def delivery(
-        self,
-        account: int,
-        since: datetime,
-        until: datetime,
-        group_by: Sequence[str],
-        page: GroupPage,
-    ) -> Report:
-        """Counts by outcome. Raises StorageDown, ReportTooSlow."""
+    async def delivery(self, asked: Asked, page: GroupPage) -> Report:
+        """Counts by outcome. Raises StorageDown, ReportTooSlow, TooManyRows, SpanTooLarge."""
 
-    async def failures(self, account: int, since: datetime, until: datetime) -> Failures:
+    async def failures(self, asked: Asked) -> Failures:
         """Failures, the most frequent first. Raises as `delivery` does."""
 
-    async def latency(self, account: int, since: datetime, until: datetime) -> Latencies:
+    async def latency(self, asked: Asked) -> Latencies:
         """Seconds that messages took to the carrier, and receipts to us. Raises as `delivery`
         does.
         """
@@ -310,17 +303,8 @@ class FunnelReporter(Protocol):
     def funnel_dimensions(self) -> Sequence[str]:
         """What `group_by` of the funnel report may name."""
 
-    async def funnel(
-        self,
-        account: int,
-        since: datetime,
-        until: datetime,
-        group_by: Sequence[str],
-        page: GroupPage,
-    ) -> FunnelReport:
-        """Counts from accepted over delivered to clicked by a person. Raises StorageDown,
-        ReportTooSlow.
-        """
+    async def funnel(self, asked: Asked, page: GroupPage) -> FunnelReport:
+        """Counts from accepted over delivered to clicked by a person. Raises as `delivery` does."""
 
 
 class ReplyReporter(Protocol):
@@ -330,15 +314,8 @@ class ReplyReporter(Protocol):
     def reply_dimensions(self) -> Sequence[str]:
         """What `group_by` of the report on replies may name."""
 
-    async def replies(
-        self,
-        account: int,
-        since: datetime,
-        until: datetime,
-        group_by: Sequence[str],
-        page: GroupPage,
-    ) -> Report:
-        """By class. Raises StorageDown, ReportTooSlow."""
+    async def replies(self, asked: Asked, page: GroupPage) -> Report:
+        """By class. Raises as `delivery` does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -368,6 +345,7 @@ class Services:
     reports: DeliveryReporter
     funnels: FunnelReporter
     replies: ReplyReporter
+    thresholds: Mapping[str, Threshold]
     connectors: Callable[[], Sequence[ConnectorView]]
     operations: Operations
     readiness: Readiness

@@ -27,12 +27,11 @@ WITH clicked AS MATERIALIZED (
     LEFT JOIN parts ON parts.message_id = m.id
     WHERE m.id >= $1 AND m.id < $2 AND m.connector <> -1  -- the sandbox
       AND ($4::smallint IS NULL OR m.account = $4)
-      AND ($5::text IS NULL OR m.campaign_id = $5)
 )
-SELECT CASE WHEN $6::boolean THEN account END AS account,
-       CASE WHEN $7::boolean THEN category END AS category,
-       CASE WHEN $8::boolean THEN campaign_id END AS campaign,
-       CASE WHEN $9::boolean THEN variant END AS variant,
+SELECT CASE WHEN $5::boolean THEN account END AS account,
+       CASE WHEN $6::boolean THEN category END AS category,
+       CASE WHEN $7::boolean THEN campaign_id END AS campaign,
+       CASE WHEN $8::boolean THEN variant END AS variant,
        sum(clicks)::bigint AS clicks,
        sum(human_clicks)::bigint AS human_clicks,
        coalesce(sum(human_clicks) FILTER (WHERE delivered), 0)::bigint AS human_clicks_delivered,

@@ -1,4 +1,4 @@
-"""The rollups of one process: its merger and its recounter, each in a task, on one connection.
+"""The rollups of one process: merger, recounter and cohorts, each in a task, on one connection.
 
 Owns that connection and how often each takes a turn. Must not count.
 """
@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from dlr.cohorts import Cohorts
 from dlr.rollups.merger import Merger
 from dlr.rollups.recounter import Recounter
 from storage.periodic import Ended, PeriodicTask
@@ -16,6 +17,7 @@ from storage.pool import Dedicated
 
 MERGE_SECONDS = 5.0
 RECOUNT_SECONDS = 60.0
+COHORT_SECONDS = 60.0
 
 
 class Rollups:
@@ -35,6 +37,7 @@ class Rollups:
         """
         self.merger = Merger(rests=rests, monotonic=monotonic)
         self.recounter = Recounter()
+        self.cohorts = Cohorts()
         self._dedicated = dedicated
         self._rests = rests
         self._wall_ms = wall_ms
@@ -45,10 +48,11 @@ class Rollups:
                 "rollup recount", self._recount, lambda: RECOUNT_SECONDS, ended=ended,
                 pause_first=True,
             ),
+            PeriodicTask("cohorts", self._cohorts, lambda: COHORT_SECONDS, ended=ended),
         ]  # fmt: skip
 
     def start(self) -> None:
-        """Start both tasks."""
+        """Start its tasks."""
         for task in self._tasks:
             task.start()
 
@@ -60,9 +64,15 @@ class Rollups:
         async with self._turn, self._dedicated.guarded() as connection:
             await self.merger.turn(connection)
 
+    async def _cohorts(self) -> None:
+        async with self._turn, self._dedicated.guarded() as connection:
+            await self.cohorts.read(connection, self._now())
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
+
     async def _recount(self) -> None:
         if self._rests():
             return
-        now = datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
         async with self._turn, self._dedicated.guarded() as connection:
-            await self.recounter.turn(connection, now)
+            await self.recounter.turn(connection, self._now())

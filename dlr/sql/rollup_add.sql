@@ -108,7 +108,8 @@ FROM changed;
 -- As rollup_cells_add. Answers with the rows that were changed.
 WITH told AS (
     SELECT f.quarter, coalesce(f.key, p.key) AS key, f.status, f.reason,
-           coalesce(f.code, CASE WHEN f.error = '' THEN 0 ELSE c.code END) AS code, f.weight AS messages
+           coalesce(f.code, CASE WHEN f.error = '' THEN 0 ELSE c.code END) AS code, f.weight AS messages,
+           CASE WHEN f.flags & 8 > 0 THEN f.weight ELSE 0 END AS sent
     FROM rollup_grouped AS f
     LEFT JOIN rollup_placed AS p
         ON f.key IS NULL AND p.quarter = f.quarter AND p.account = f.account AND p.category = f.category
@@ -118,17 +119,20 @@ WITH told AS (
         ON f.key IS NULL AND c.day = f.quarter / 96 AND c.connector = f.connector AND c.error = f.error
     WHERE f.status NOT IN (5, 10, 60)
     UNION ALL
-    SELECT quarter, key, status, reason, code, -messages FROM rollup_reason WHERE quarter >= $1 AND quarter < $2
+    SELECT quarter, key, status, reason, code, -messages, -sent
+    FROM rollup_reason
+    WHERE quarter >= $1 AND quarter < $2
 ), delta AS (
-    SELECT quarter, key, status, reason, code, sum(messages)::int AS messages
+    SELECT quarter, key, status, reason, code, sum(messages)::int AS messages, sum(sent)::int AS sent
     FROM told
     GROUP BY quarter, key, status, reason, code
-    HAVING sum(messages) <> 0
+    HAVING sum(messages) <> 0 OR sum(sent) <> 0
 ), reason AS (
-    INSERT INTO rollup_reason AS r (quarter, key, status, reason, code, messages)
-    SELECT quarter, key, status, reason, code, messages
+    INSERT INTO rollup_reason AS r (quarter, key, status, reason, code, messages, sent)
+    SELECT quarter, key, status, reason, code, messages, sent
     FROM delta
-    ON CONFLICT (quarter, key, status, reason, code) DO UPDATE SET messages = r.messages + excluded.messages
+    ON CONFLICT (quarter, key, status, reason, code)
+    DO UPDATE SET messages = r.messages + excluded.messages, sent = r.sent + excluded.sent
 )
 SELECT count(*) AS rows FROM delta;
 

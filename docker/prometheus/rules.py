@@ -256,6 +256,16 @@ ALERTS = (
         "{{ $value | humanize }} marketing messages went out after their recipient's opt-out.",
     ),
     Alert(
+        "SmsDeliveryCohortLow",
+        "(max by (connector) (sms_cohort_delivery_rate_high) < 0.95)"
+        " and (max by (connector) (sms_cohort_sent) >= 200)",
+        "30m",
+        WARNING,
+        "A day's messages are delivered less than they should be",
+        "At most {{ $value | humanizePercentage }} of what went over {{ $labels.connector }} from"
+        " 25 hours to one ago is delivered.",
+    ),
+    Alert(
         "SmsRollupsLate",
         "max(sms_rollup_lag_seconds) > 900",
         "10m",

@@ -22,6 +22,7 @@ from gateway.config.partner_settings import PartnerSettings
 from gateway.config.policy_settings import QuietHoursSettings
 from gateway.config.retention_settings import RetentionSettings
 from gateway.config.route_settings import RouteSettings
+from gateway.config.threshold_settings import ThresholdSettings
 from gateway.config.values import Address, BaseUrl, DatabaseUrl, Size
 from gateway.config.webhook_settings import WebhookSettings
 from shortlinks.click_ids import PARAMETER
@@ -262,6 +263,7 @@ class Config(Settings, frozen=True, kw_only=True):
     hygiene: HygieneSettings = HygieneSettings()
     retention: RetentionSettings = RetentionSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    thresholds: ThresholdSettings = ThresholdSettings()
     connectors: tuple[ConnectorSettings, ...] = ()
     routes: tuple[RouteSettings, ...] = ()
     accounts: tuple[AccountSettings, ...] = ()

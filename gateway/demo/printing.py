@@ -25,7 +25,7 @@ from rich.table import Table
 from dlr.report import OUTCOMES
 from gateway.demo.application import Clicked, Sending, Waits
 from gateway.demo.receiver import Told
-from gateway.rehearsal.client import Figures
+from gateway.rehearsal.client import Figures, Rate
 from gateway.rehearsal.judge import Judgement
 
 SHOWN_RATES = ("delivery_rate", "confirmed_rate", "failure_rate")
@@ -88,17 +88,16 @@ def reason_table(groups: Sequence[Figures]) -> Table:
     return table
 
 
-def rate_lines(rates: Mapping[str, Mapping[str, float | None]], names: Sequence[str]) -> list[str]:
+def rate_lines(rates: Mapping[str, Rate], names: Sequence[str]) -> list[str]:
     """`delivery_rate 4 650 / 4 980 = 93.4 % (95 %: 92.6 to 94.0)`."""
     lines = []
     for name in names:
         rate = rates[name]
-        value, low, high = rate["value"], rate["low"], rate["high"]
-        words = f"{name:<15} {rate['numerator']:.0f} / {rate['denominator']:.0f}"
-        if value is not None:
-            words += f" = {value:.2%}"
-        if low is not None and high is not None:
-            words += f"   (95 %: {low:.2%} to {high:.2%})"
+        words = f"{name:<15} {rate.numerator} / {rate.denominator}"
+        if rate.value is not None:
+            words += f" = {rate.value:.2%}"
+        if rate.low is not None and rate.high is not None:
+            words += f"   (95 %: {rate.low:.2%} to {rate.high:.2%})"
         lines.append(words)
     return lines
 

@@ -21,11 +21,21 @@ ANSWER_SECONDS_MAX = 60.0
 OK, ACCEPTED = 200, 202
 
 
+class Rate(msgspec.Struct):
+    """A rate, as far as it is read here."""
+
+    numerator: int
+    denominator: int
+    value: float | None
+    low: float | None
+    high: float | None
+
+
 class Figures(msgspec.Struct):
     """Counts and rates, of a group or of all."""
 
     counts: dict[str, int]
-    rates: dict[str, dict[str, float | None]]
+    rates: dict[str, Rate]
     key: dict[str, str | None] = {}
 
 

@@ -64,3 +64,13 @@ def samples(rooms: Rooms) -> Iterator[Sample]:
     yield Sample("sms_rollup_recounts_total", recounter.days)
     for cause in ("doubt", "small", "large"):
         yield Sample("sms_rollup_mended_total", recounter.mended[cause], (cause,))
+    yield from _cohorts(rooms)
+
+
+def _cohorts(rooms: Rooms) -> Iterator[Sample]:
+    for connector, rate in rooms.rollups.cohorts.rates.items():
+        label = (rooms.registry.connector_name(connector) or "",)
+        yield Sample("sms_cohort_sent", rate.denominator, label)
+        for name, value in (("", rate.value), ("_low", rate.low), ("_high", rate.high)):
+            if value is not None:
+                yield Sample(f"sms_cohort_delivery_rate{name}", value, label)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from campaigns.funnel_desk import FunnelReports
 from dispatch.inbound.reading import InboundMessages
 from dispatch.raw.desk import RawDesk
@@ -15,12 +17,14 @@ from dispatch.routes.routing import RouteTable
 from dispatch.wire.connector_dispatch import ConnectorDispatch
 from dlr.anomalies.rows import AnomalyList
 from dlr.report_desk import DeliveryReports
+from dlr.thresholds import thresholds_of
 from gateway.config import ConfigError
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.settings import HttpSettings, LinkSettings
 from gateway.health import Health
 from gateway.wiring.accounts import request_rates, validity_seconds
 from gateway.wiring.connectors import PAUSED, texts_of
+from gateway.wiring.report_names import ReportNames
 from gateway.wiring.samples import snapshot
 from gateway.wiring.webhooks import callback_fields, owner_desk
 from messages.accept.rehearsal import Rehearsal
@@ -31,7 +35,7 @@ from messages.models import Prepared
 from messages.reading.reader import Messages
 from recipients.number_check import NumberCheck
 from recipients.number_view import NumberDesk
-from recipients.numbers.origin_numbers import OriginNumbers
+from recipients.numbers.origin_numbers import OriginNumbers, country_code, operator_names
 from recipients.numbers.plan import NumberPlan
 from recipients.proof import Proofs
 from recipients.reply_report import ReplyReports
@@ -104,6 +108,8 @@ def services(rooms: Rooms, operations: Operations) -> Services:
             for settings in (*rooms.config.connectors, *rooms.sandbox.running)
         ]
 
+    names = ReportNames(registry, country_code, operator_names().get)
+    thresholds = thresholds_of(**msgspec.structs.asdict(rooms.config.thresholds))
     return Services(
         idempotency=rooms.idempotency,
         doubts=_resolver(rooms),
@@ -125,9 +131,10 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         proofs=Proofs(read, rooms.vault),
         control=rooms.control,
         queues=Queues(read, registry, rooms.clock.wall_ms),
-        reports=DeliveryReports(read, registry),
-        funnels=FunnelReports(read, registry),
-        replies=ReplyReports(read, registry),
+        reports=DeliveryReports(read, names, thresholds),
+        funnels=FunnelReports(read, names, thresholds),
+        replies=ReplyReports(read, names, thresholds),
+        thresholds=thresholds,
         connectors=views,
         operations=operations,
         readiness=_health(rooms),

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from dlr.report import delivery_counts
+from dlr.report import Span, message_counts, total_of
 from dlr.status import Status
 from dlr.webhooks.changes import happened, tell
 from storage import sql
@@ -84,16 +84,11 @@ class BatchCompletion:
         )
         if not ended:
             return False
-        groups = await delivery_counts(
-            connection,
-            since_id=batch["id"],
-            until_id=batch["until_id"] + 1,
-            account=batch["account"],
-            batch=batch["id"],
-        )
+        span = Span(batch["id"], batch["until_id"] + 1, account=batch["account"], batch=batch["id"])
+        groups = await message_counts(connection, span)
         data = {
             "id": format_id("bat", batch["id"]),
-            "counts": groups[0].counts if groups else {},
+            "counts": total_of(groups) if groups else {},
         }
         event = happened(KIND, batch["account"], now, data, subject=batch["id"])
         await tell(connection, [event], self._ids)

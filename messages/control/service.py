@@ -14,7 +14,7 @@ from dispatch.clock import Clock
 from dispatch.dispatcher import Dispatcher
 from dispatch.outbox.batch_feed import BatchFeed
 from dispatch.queue.batch_pace import BatchPace
-from dlr.report import delivery_counts
+from dlr.report import Span, message_counts, total_of
 from messages.control.batches import BatchChange, BatchChanges, BatchView, read_batch
 from messages.control.cancel import MessageCanceler
 from messages.control.look import ControlLook
@@ -115,11 +115,6 @@ class Control:
 async def _counts(connection: Connection, account: int, batch: BatchView) -> dict[str, int]:
     """Messages by outcome. Reads the ids of this batch only."""
     await connection.execute("SET LOCAL enable_nestloop = off")  # as the reports do, and why
-    groups = await delivery_counts(
-        connection,
-        since_id=batch.id,
-        until_id=batch.until_id + 1,
-        account=account,
-        batch=batch.id,
-    )
-    return groups[0].counts if groups else {}
+    span = Span(batch.id, batch.until_id + 1, account=account, batch=batch.id)
+    groups = await message_counts(connection, span)
+    return total_of(groups) if groups else {}

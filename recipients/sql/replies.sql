@@ -2,20 +2,7 @@
 -- Replies and complaints about the messages of an account with $1 <= id < $2, grouped by the keys whose flag is true.
 -- A reply belongs to the message it answers and counts whenever it comes. Delivered as dlr's report has it: the replies
 -- of a rate are a part of what it divides by. Of several replies of one class to one message one counts in a rate.
--- A group's place is its key in the order asked for ($9: 1 = category, 2 = campaign ...), nothing last.
--- $10 is the place that a page goes on behind.
-WITH part AS (
-    SELECT message_id, part, max(parts) AS parts, max(status::int * 256 + reason) AS code,
-           bool_or(submitted_at IS NOT NULL OR status IN (5, 15)) AS sent
-    FROM submission
-    WHERE id >= $1 AND message_id >= $1 AND message_id < $2
-    GROUP BY message_id, part
-), folded AS (
-    SELECT message_id, bool_or(sent) AS sent,
-           count(*) FILTER (WHERE code / 256 = 60) = max(parts) AND NOT bool_or(code / 256 NOT IN (10, 60)) AS delivered
-    FROM part
-    GROUP BY message_id
-), replied AS (
+WITH replied AS (
     SELECT answers AS message_id, count(*) AS replies,
            count(*) FILTER (WHERE class = 'opt_out') AS opt_out, count(*) FILTER (WHERE class = 'opt_in') AS opt_in,
            count(*) FILTER (WHERE class = 'help') AS help, count(*) FILTER (WHERE class = 'keyword') AS keyword,
@@ -31,58 +18,64 @@ WITH part AS (
     FROM complaint
     WHERE account = $3 AND message_id >= $1 AND message_id < $2
     GROUP BY message_id
+), named AS (
+    SELECT message_id FROM replied UNION SELECT message_id FROM complained
+), part AS (
+    SELECT message_id, part, max(parts) AS parts, max(status::int * 256 + reason) AS code,
+           bool_or(submitted_at IS NOT NULL OR status IN (5, 15)) AS sent
+    FROM submission
+    WHERE id >= $1 AND message_id IN (SELECT message_id FROM named)
+    GROUP BY message_id, part
+), folded AS (
+    SELECT message_id, bool_or(sent) AS sent,
+           count(*) FILTER (WHERE code / 256 = 60) = max(parts) AND NOT bool_or(code / 256 NOT IN (10, 60)) AS delivered,
+           CASE WHEN bool_or(code / 256 = 5) THEN 5
+                ELSE coalesce(max(code) FILTER (WHERE code / 256 NOT IN (10, 60)) / 256, 60)
+           END AS status
+    FROM part
+    GROUP BY message_id
+), decided AS (
+    -- The submission that decided, as in the delivery report.
+    SELECT DISTINCT ON (s.message_id) s.message_id, s.connector
+    FROM submission AS s
+    JOIN folded AS f ON f.message_id = s.message_id
+    WHERE $8 AND s.id >= $1
+    ORDER BY s.message_id, s.status = f.status DESC, s.status DESC, s.reason DESC, s.receipt_at, s.id
 ), told AS (
-    SELECT m.category, m.campaign_id, m.variant, m.sender, m.connector,
+    SELECT m.category, m.campaign_id, m.variant, m.sender,
+           coalesce(nullif(d.connector, 0), m.connector) AS connector,
            coalesce(f.sent, false) AS sent,
            coalesce(f.delivered, false) AND NOT EXISTS (SELECT FROM outbox AS o WHERE o.id = m.id) AS delivered,
            r.replies, r.opt_out, r.opt_in, r.help, r.keyword, r.rating, r.other, c.complaints
-    FROM message AS m
+    FROM named AS n
+    JOIN message AS m ON m.id = n.message_id
     LEFT JOIN folded AS f ON f.message_id = m.id
+    LEFT JOIN decided AS d ON d.message_id = m.id
     LEFT JOIN replied AS r ON r.message_id = m.id
     LEFT JOIN complained AS c ON c.message_id = m.id
     WHERE m.id >= $1 AND m.id < $2 AND m.account = $3 AND m.connector <> -1  -- the sandbox
-), grouped AS (
-    SELECT CASE WHEN $4::boolean THEN category END AS category,
-           CASE WHEN $5::boolean THEN campaign_id END AS campaign,
-           CASE WHEN $6::boolean THEN variant END AS variant,
-           CASE WHEN $7::boolean THEN sender END AS sender,
-           CASE WHEN $8::boolean THEN connector END AS connector,
-           count(*) FILTER (WHERE sent) AS sent,
-           count(*) FILTER (WHERE delivered) AS delivered,
-           coalesce(sum(replies), 0)::bigint AS replies,
-           coalesce(sum(opt_out), 0)::bigint AS opt_out,
-           coalesce(sum(opt_in), 0)::bigint AS opt_in,
-           coalesce(sum(help), 0)::bigint AS help,
-           coalesce(sum(keyword), 0)::bigint AS keyword,
-           coalesce(sum(rating), 0)::bigint AS rating,
-           coalesce(sum(other), 0)::bigint AS other,
-           coalesce(sum(complaints), 0)::bigint AS complaints,
-           count(*) FILTER (WHERE sent AND opt_out > 0) AS opt_out_sent,
-           count(*) FILTER (WHERE delivered AND replies > 0) AS replied_delivered,
-           count(*) FILTER (WHERE delivered AND opt_out > 0) AS opt_out_delivered,
-           count(*) FILTER (WHERE delivered AND opt_in > 0) AS opt_in_delivered,
-           count(*) FILTER (WHERE delivered AND help > 0) AS help_delivered,
-           count(*) FILTER (WHERE delivered AND keyword > 0) AS keyword_delivered,
-           count(*) FILTER (WHERE delivered AND rating > 0) AS rating_delivered,
-           count(*) FILTER (WHERE delivered AND other > 0) AS other_delivered,
-           count(*) FILTER (WHERE delivered AND complaints > 0) AS complained_delivered
-    FROM told
-    GROUP BY 1, 2, 3, 4, 5
-), placed AS (
-    SELECT grouped.*,
-           ARRAY(
-               SELECT coalesce(
-                   '0' || (ARRAY[
-                       lpad(category::text, 20, '0'), campaign, variant, sender, lpad(connector::text, 20, '0')
-                   ])[named.key],
-                   '1'
-               )
-               FROM unnest($9::integer[]) WITH ORDINALITY AS named (key, place)
-               ORDER BY named.place
-           ) AS place
-    FROM grouped
 )
-SELECT * FROM placed
-WHERE $10::text[] IS NULL OR place COLLATE "C" > $10
-ORDER BY place COLLATE "C"
-LIMIT $11;
+SELECT CASE WHEN $4::boolean THEN category END AS category,
+       CASE WHEN $5::boolean THEN campaign_id END AS campaign,
+       CASE WHEN $6::boolean THEN variant END AS variant,
+       CASE WHEN $7::boolean THEN sender END AS sender,
+       CASE WHEN $8::boolean THEN connector END AS connector,
+       coalesce(sum(replies), 0)::bigint AS replies,
+       coalesce(sum(opt_out), 0)::bigint AS opt_out,
+       coalesce(sum(opt_in), 0)::bigint AS opt_in,
+       coalesce(sum(help), 0)::bigint AS help,
+       coalesce(sum(keyword), 0)::bigint AS keyword,
+       coalesce(sum(rating), 0)::bigint AS rating,
+       coalesce(sum(other), 0)::bigint AS other,
+       coalesce(sum(complaints), 0)::bigint AS complaints,
+       count(*) FILTER (WHERE sent AND opt_out > 0) AS opt_out_sent,
+       count(*) FILTER (WHERE delivered AND replies > 0) AS replied_delivered,
+       count(*) FILTER (WHERE delivered AND opt_out > 0) AS opt_out_delivered,
+       count(*) FILTER (WHERE delivered AND opt_in > 0) AS opt_in_delivered,
+       count(*) FILTER (WHERE delivered AND help > 0) AS help_delivered,
+       count(*) FILTER (WHERE delivered AND keyword > 0) AS keyword_delivered,
+       count(*) FILTER (WHERE delivered AND rating > 0) AS rating_delivered,
+       count(*) FILTER (WHERE delivered AND other > 0) AS other_delivered,
+       count(*) FILTER (WHERE delivered AND complaints > 0) AS complained_delivered
+FROM told
+GROUP BY 1, 2, 3, 4, 5;

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from campaigns.funnel import _SQL, funnel
+from campaigns.funnel import _SQL, funnel, funnel_rates
+from dlr.counting import Question, Told
+from dlr.grouping import grouping_of
 from dlr.ledger import insert_submissions
+from dlr.rates import Rate
+from dlr.rollups.columns import day_of, quarter_of_id
 from dlr.status import Status
 from shortlinks.classify import ClickClass
+from storage.categories import Category
 from storage.ids import id_at
 from storage.partitions import ensure_partitions
 from tests.dlr.rows import World
@@ -70,6 +75,23 @@ async def click(
     )
 
 
+async def counted(
+    connection: Connection, world: World, *by: str, days: int = 1, account: int = 1
+) -> Told:
+    reach = timedelta(days=days)
+    since, until = world.now - reach, world.now + reach
+    question = Question(account, since, until, world.now, grouping_of(by))
+    return await funnel(connection, question)
+
+
+async def summer(connection: Connection, world: World) -> tuple[dict[str, int], dict[str, Rate]]:
+    """The counts and rates of the only campaign there is."""
+    groups = (await counted(connection, world, "campaign")).groups
+    assert set(groups) == {("summer",)}
+    counts = groups["summer",]
+    return counts, funnel_rates(counts)
+
+
 async def test_people_count_in_rates_and_machines_are_shown(
     connection: Connection, world: World
 ) -> None:
@@ -79,18 +101,17 @@ async def test_people_count_in_rates_and_machines_are_shown(
     await click(connection, world, messages[1])
     for click_class in (ClickClass.PREVIEW, ClickClass.PREFETCH, ClickClass.SCANNER):
         await click(connection, world, messages[2], click_class)
-    [group] = await funnel(connection, **world.span)
-    assert group.key == {"campaign": "summer"}
-    assert group.counts["clicks"] == 7
-    assert group.counts["human_clicks"] == 4
-    assert group.counts["clicked_recipients"] == 2
-    ctr, uctr = group.rates["ctr_delivered"], group.rates["uctr_delivered"]
+    counts, rates = await summer(connection, world)
+    assert counts["clicks"] == 7
+    assert counts["human_clicks"] == 4
+    assert counts["clicked_recipients"] == 2
+    ctr, uctr = rates["ctr_delivered"], rates["uctr_delivered"]
     assert (ctr.numerator, ctr.denominator, ctr.low) == (4, 10, None)
     assert (uctr.numerator, uctr.denominator) == (2, 10)
     assert uctr.low is not None
     assert uctr.high is not None
     assert uctr.low < 0.2 < uctr.high
-    assert group.rates["delivery_rate"].value == 1
+    assert rates["delivery_rate"].value == 1
 
 
 async def test_a_rate_per_delivered_message_counts_only_clicks_on_delivered_messages(
@@ -101,9 +122,9 @@ async def test_a_rate_per_delivered_message_counts_only_clicks_on_delivered_mess
     silent = await send(connection, world, status=Status.SENT)
     for message_id in (delivered, half, silent):
         await click(connection, world, message_id)
-    [group] = await funnel(connection, **world.span)
-    assert group.counts["clicked_recipients"] == 3
-    uctr = group.rates["uctr_delivered"]
+    counts, rates = await summer(connection, world)
+    assert counts["clicked_recipients"] == 3
+    uctr = rates["uctr_delivered"]
     assert (uctr.numerator, uctr.denominator, uctr.value) == (1, 1, 1)
 
 
@@ -112,9 +133,9 @@ async def test_a_recipient_of_two_messages_is_one_recipient(
 ) -> None:
     for _ in range(2):
         await click(connection, world, await send(connection, world, recipient=99))
-    [group] = await funnel(connection, **world.span)
-    assert group.counts["human_clicks"] == 2
-    assert group.counts["clicked_recipients"] == 1
+    counts, _ = await summer(connection, world)
+    assert counts["human_clicks"] == 2
+    assert counts["clicked_recipients"] == 1
 
 
 async def test_many_clicks_on_few_messages_are_more_than_one_each(
@@ -123,8 +144,8 @@ async def test_many_clicks_on_few_messages_are_more_than_one_each(
     message_id = await send(connection, world)
     for _ in range(5):
         await click(connection, world, message_id)
-    [group] = await funnel(connection, **world.span)
-    assert group.rates["ctr_delivered"].value == 5
+    _, rates = await summer(connection, world)
+    assert rates["ctr_delivered"].value == 5
 
 
 async def test_groups_with_and_without_clicks(connection: Connection, world: World) -> None:
@@ -132,24 +153,47 @@ async def test_groups_with_and_without_clicks(connection: Connection, world: Wor
     await send(connection, world, campaign="b", category=2)
     await send(connection, world, campaign=None, category=2)
     await click(connection, world, clicked)
-    groups = await funnel(connection, **world.span, group_by=("campaign", "category"))
-    assert [(tuple(group.key.values()), group.counts["human_clicks"]) for group in groups] == [
-        (("a", "marketing"), 1),
-        (("b", "service"), 0),
-        ((None, "service"), 0),
-    ]
-    [only] = await funnel(connection, **world.span, group_by=(), campaign="b")
-    assert (only.counts["accepted"], only.counts["clicks"]) == (1, 0)
-    assert await funnel(connection, **world.span, account=2) == []
-    with pytest.raises(ValueError, match="expected any of"):
-        await funnel(connection, **world.span, group_by=("day",))
+    found = await counted(connection, world, "campaign", "category")
+    assert {key: counts["human_clicks"] for key, counts in found.groups.items()} == {
+        ("a", Category.MARKETING): 1,
+        ("b", Category.SERVICE): 0,
+        (None, Category.SERVICE): 0,
+    }
+    assert (found.total["accepted"], found.total["clicks"]) == (3, 1)
+    assert (await counted(connection, world, account=2)).groups == {}
+
+
+async def test_what_rollups_do_not_know_as_delivered_yet_makes_no_rate_above_1(
+    connection: Connection, world: World
+) -> None:
+    message_id = await send(connection, world, status=Status.SENT)
+    await click(connection, world, message_id)
+    quarter = quarter_of_id(message_id)
+    key = await connection.fetchval(
+        "INSERT INTO rollup_key (account, category, connector, sender, country, operator, campaign,"
+        " variant) VALUES (1, 3, 7, 0, 0, 0, 0, 0) RETURNING id"
+    )
+    for table, value in (("rollup_cell", quarter), ("rollup_day", day_of(quarter))):
+        await connection.execute(
+            f"INSERT INTO {table} VALUES ($1, $2, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+            value, key,
+        )  # fmt: skip
+    await connection.execute(
+        "INSERT INTO rollup_state (cursor) VALUES ($1)"
+        " ON CONFLICT (singleton) DO UPDATE SET cursor = excluded.cursor",
+        message_id + 1,
+    )
+    await connection.execute("UPDATE submission SET status = 60 WHERE message_id = $1", message_id)
+    total = (await counted(connection, world)).total
+    assert (total["delivered"], total["clicked_recipients"]) == (0, 1)
+    assert funnel_rates(total)["uctr_delivered"].value is None
 
 
 async def test_nothing_delivered_has_no_click_rate(connection: Connection, world: World) -> None:
     await click(connection, world, await send(connection, world, status=Status.SENT))
-    [group] = await funnel(connection, **world.span)
-    assert group.rates["ctr_delivered"].value is None
-    assert group.rates["uctr_delivered"].value is None
+    _, rates = await summer(connection, world)
+    assert rates["ctr_delivered"].value is None
+    assert rates["uctr_delivered"].value is None
 
 
 @pytest.mark.parametrize("prepare", ["SELECT", "ANALYZE message, submission, click"])
@@ -163,18 +207,19 @@ async def test_o12_submissions_are_read_once_whatever_days_and_clicks_there_are(
         await ensure_partitions(connection, world.now.date(), 0)
         for _ in range(10):
             await click(connection, world, await send(connection, world))
-    span = {"since_id": id_at(today - timedelta(days=6)), "until_id": id_at(today) + (1 << 40)}
+    world.now = today
     async with connection.transaction():
         await connection.execute(prepare)
         await connection.execute("SET LOCAL enable_nestloop = off")  # as every report is read
         [explained] = await connection.fetchval(
             f"EXPLAIN (ANALYZE, FORMAT JSON) {_SQL['click_counts']}",
-            *span.values(), ClickClass.HUMAN, None, None, False, False, True, False,
+            id_at(today - timedelta(days=6)), id_at(today) + (1 << 40), ClickClass.HUMAN, 1,
+            False, False, True, False,
         )  # fmt: skip
     read = [
         each for each in scans(explained["Plan"]) if each["Relation Name"].startswith("submission")
     ]
     assert len({each["Relation Name"] for each in read}) == len(read) >= 5
     assert {each["Actual Loops"] for each in read} == {1}
-    [group] = await funnel(connection, **span)
-    assert (group.counts["delivered"], group.counts["human_clicks_delivered"]) == (50, 50)
+    counts = (await counted(connection, world, days=6)).total
+    assert (counts["delivered"], counts["human_clicks_delivered"]) == (50, 50)

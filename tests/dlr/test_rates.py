@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlr.rates import delivery_rates, rate_of, wilson
+from dlr.rates import delivery_rates, rate_of, reason_rate, wilson
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,9 @@ def test_the_formulas() -> None:
 
 def test_rates_of_nothing() -> None:
     assert all(rate.value is None for rate in delivery_rates({}).values())
+
+
+def test_the_failure_rate_of_a_reason_is_of_all_that_was_meant_to_go_out() -> None:
+    everything = {"accepted": 100, "suppressed": 5, "capped": 3, "canceled": 2, "undelivered": 9}
+    rate = reason_rate({"accepted": 6, "undelivered": 6}, everything)
+    assert (rate.numerator, rate.denominator) == (6, 90)

@@ -7,28 +7,34 @@ from __future__ import annotations
 from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from dlr.grouping import grouping_of
 from dlr.ledger import insert_submissions
 from dlr.rates import delivery_rates
 from dlr.reasons import Reason
 from dlr.report import (
     COUNTS,
-    FAILURE_CODES_MAX,
     OUTCOMES,
-    delivery_counts,
-    failure_codes,
-    receipt_latency,
-    submit_latency,
+    Counted,
+    Span,
+    message_counts,
+    message_failures,
+    message_latency,
     total_of,
 )
+from dlr.rollups.columns import ANSWER, RECEIPT
+from dlr.rollups.latency import percentile
 from dlr.status import Status, fold
+from storage.categories import Category
 from tests.dlr.rows import CONNECTOR, World, accepted_at
 
 if TYPE_CHECKING:
     from storage.pool import Connection
 
+UTC_ZONE = ZoneInfo("UTC")
 ENDS_WITHOUT_THE_WIRE = [Status.FAILED, Status.SUPPRESSED, Status.CAPPED, Status.CANCELED]
 ON_THE_WIRE = [status for status in Status if 0 < status <= Status.DELIVERED]
 
@@ -39,8 +45,23 @@ def world() -> World:
 
 
 async def counts(connection: Connection, world: World, **filters: object) -> dict[str, int]:
-    groups = await delivery_counts(connection, **world.span, **filters)  # type: ignore[arg-type]  # its keywords
+    span = Span(**world.span, **filters)  # type: ignore[arg-type]  # its fields
+    groups = await message_counts(connection, span)
     return {name: count for name, count in total_of(groups).items() if count}
+
+
+async def grouped(connection: Connection, world: World, *names: str) -> Counted:
+    grouping = grouping_of(names)
+    day = timedelta(days=1)
+    units = grouping.units(UTC_ZONE, world.now - day, world.now + day)
+    found = await message_counts(connection, Span(**world.span), grouping, units)
+    if grouping.unit is None:
+        return found
+    place = grouping.keys.index(grouping.unit)
+    return {
+        (*key[:place], units[int(key[place] or 0)].label, *key[place + 1 :]): counted
+        for key, counted in found.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -128,14 +149,14 @@ async def test_the_sql_folds_as_the_state_table_does_and_the_outcomes_add_up(
         end = fold(ends)
         expected["pending" if end is Status.SENT else end.label] += 1
     await insert_submissions(connection, rows)
-    for group_by in ((), ("category",), ("account", "category", "day"), ("reason",)):
-        groups = await delivery_counts(connection, **world.span, group_by=group_by)
+    for group_by in ((), ("category",), ("account", "category", "hour"), ("reason",)):
+        groups = await grouped(connection, world, *group_by)
         total = total_of(groups)
         assert {name: total[name] for name in OUTCOMES} == expected
-        for group in groups:
-            assert set(group.counts) == set(COUNTS)
-            assert group.counts["accepted"] == sum(group.counts[name] for name in OUTCOMES)
-            delivery_rates(group.counts)  # no numerator above its denominator
+        for counted in groups.values():
+            assert set(counted) == set(COUNTS)
+            assert counted["accepted"] == sum(counted[name] for name in OUTCOMES)
+            delivery_rates(counted)  # no numerator above its denominator
     assert total["accepted"] == 300
 
 
@@ -144,20 +165,27 @@ async def test_grouping(connection: Connection, world: World) -> None:
         await world.message(
             connection, category=category, campaign_id=campaign, variant=variant, account=2
         )
-    groups = await delivery_counts(connection, **world.span, group_by=("campaign", "category"))
-    assert [(group.key, group.counts["accepted"]) for group in groups] == [
-        ({"campaign": "summer", "category": "transactional"}, 1),
-        ({"campaign": "summer", "category": "marketing"}, 1),
-        ({"campaign": None, "category": "marketing"}, 1),
-    ]
-    [group] = await delivery_counts(connection, **world.span, group_by=("account", "connector"))
-    assert group.key == {"account": 2, "connector": CONNECTOR}
-    [group] = await delivery_counts(connection, **world.span, group_by=("day",))
-    assert group.key == {"day": world.now.date().isoformat()}
-    variants = await delivery_counts(connection, **world.span, group_by=("variant",))
-    assert [group.key["variant"] for group in variants] == ["A", "B", None]
-    with pytest.raises(ValueError, match="expected any of account"):
-        await delivery_counts(connection, **world.span, group_by=("status",))
+    groups = await grouped(connection, world, "campaign", "category")
+    assert {key: counted["accepted"] for key, counted in groups.items()} == {
+        ("summer", Category.TRANSACTIONAL): 1,
+        ("summer", Category.MARKETING): 1,
+        (None, Category.MARKETING): 1,
+    }
+    assert set(await grouped(connection, world, "account", "connector")) == {(2, CONNECTOR)}
+    assert set(await grouped(connection, world, "day")) == {(world.now.date().isoformat(),)}
+    assert set(await grouped(connection, world, "variant")) == {("A",), ("B",), (None,)}
+
+
+async def test_a_message_counts_under_each_of_its_tags(
+    connection: Connection, world: World
+) -> None:
+    for tags in (["new", "vip"], ["new", "new"], [], None):
+        message_id = await world.message(connection)
+        await connection.execute("UPDATE message SET tags = $2 WHERE id = $1", message_id, tags)
+    groups = await grouped(connection, world, "tag")
+    assert {key: counted["accepted"] for key, counted in groups.items()} == {
+        ("new",): 2, ("vip",): 1,
+    }  # fmt: skip
 
 
 async def test_filters_and_bounds(connection: Connection, world: World) -> None:
@@ -167,8 +195,7 @@ async def test_filters_and_bounds(connection: Connection, world: World) -> None:
     assert (await counts(connection, world, campaign="summer"))["accepted"] == 1
     assert await counts(connection, world, batch=5) == {}
     for until_id, groups in ((mine, 0), (mine + 1, 1)):
-        found = await delivery_counts(connection, since_id=mine, until_id=until_id)
-        assert len(found) == groups
+        assert len(await message_counts(connection, Span(mine, until_id))) == groups
 
 
 async def test_a_failed_message_has_the_reason_of_its_deciding_part(
@@ -197,65 +224,101 @@ async def test_a_failed_message_has_the_reason_of_its_deciding_part(
             world.part(message_id=delivered, status=Status.DELIVERED),
         ],
     )
-    groups = await delivery_counts(connection, **world.span, group_by=("reason",))
-    assert [(group.key["reason"], group.counts["accepted"]) for group in groups] == [
-        ("none", 1),
-        ("number_unknown", 1),
-        ("expired", 1),
-    ]
+    groups = await grouped(connection, world, "reason")
+    assert {key: counted["accepted"] for key, counted in groups.items()} == {
+        (Reason.NONE,): 1,
+        (Reason.NUMBER_UNKNOWN,): 1,
+        (Reason.EXPIRED,): 1,
+    }
 
 
-async def test_failure_codes_are_the_carriers_own_words(
+async def test_what_came_after_the_validity_is_late(connection: Connection, world: World) -> None:
+    for minutes in (-1, 1):
+        message_id = await world.message(connection)
+        part = world.part(message_id=message_id, status=Status.DELIVERED)
+        part.receipt_at = world.now
+        await insert_submissions(connection, [part])
+        await connection.execute(
+            "UPDATE message SET expires_at = $2 WHERE id = $1",
+            message_id,
+            world.now + timedelta(minutes=minutes),
+        )
+    assert await counts(connection, world) == {"accepted": 2, "sent": 2, "delivered": 2, "late": 1}
+
+
+async def test_failures_are_told_in_the_carriers_own_words_by_message(
     connection: Connection, world: World
 ) -> None:
-    rows = [
-        world.part(status=Status.UNDELIVERED, reason=Reason.NUMBER_UNKNOWN, error="MK:0001")
-        for _ in range(3)
-    ]
-    rows.append(world.part(status=Status.EXPIRED, reason=Reason.EXPIRED, account=9))
-    rows += [world.part(status=Status.DELIVERED, error="000"), world.part()]
-    ours = world.part(status=Status.FAILED, reason=Reason.UNKNOWN, error="in doubt")
-    ours.responded_at = None
-    rows += [ours, world.part(part=0, status=Status.FAILED, error="cannot be encoded")]
+    """A message has the word of the part that decided, however many failed with it."""
+    rows = []
+    for _ in range(3):
+        message_id = await world.message(connection, parts=2)
+        rows += [
+            world.part(
+                message_id=message_id, part=1, parts=2, status=Status.EXPIRED, error="MI:0022"
+            ),
+            world.part(
+                message_id=message_id, part=2, parts=2, status=Status.UNDELIVERED,
+                reason=Reason.NUMBER_UNKNOWN, error="MK:0001",
+            ),
+        ]  # fmt: skip
+    for account, status, error, waiting in (
+        (9, Status.EXPIRED, None, False), (1, Status.DELIVERED, "000", False),
+        (1, Status.SENT, None, False), (1, Status.UNDELIVERED, "034", True),
+    ):  # fmt: skip
+        message_id = await world.message(connection, account=account, waiting=waiting)
+        rows.append(world.part(message_id=message_id, account=account, status=status, error=error))
+    message_id = await world.message(connection)
+    rows.append(world.part(message_id=message_id, part=0, status=Status.FAILED, error="no"))
     await insert_submissions(connection, rows)
-    found = await failure_codes(connection, **world.span)
-    assert (found.parts, found.complete) == (4, True)
-    assert [(code.error, code.reason, code.status, code.parts) for code in found.codes] == [
-        ("MK:0001", "number_unknown", "undelivered", 3),
-        (None, "expired", "expired", 1),
-    ]
-    assert (await failure_codes(connection, **world.span, account=9)).parts == 1
-
-
-async def test_f1_more_failure_codes_than_are_told_are_counted_and_said(
-    connection: Connection, world: World
-) -> None:
-    rows = [
-        world.part(status=Status.UNDELIVERED, error=f"{number:03}")
-        for number in range(FAILURE_CODES_MAX + 1)
-    ]
-    await insert_submissions(connection, rows[:-1])
-    found = await failure_codes(connection, **world.span)
-    assert (len(found.codes), found.complete) == (FAILURE_CODES_MAX, True)
-    await insert_submissions(connection, rows[-1:])
-    found = await failure_codes(connection, **world.span)
-    assert (len(found.codes), found.complete) == (FAILURE_CODES_MAX, False)
-    assert found.parts == FAILURE_CODES_MAX + 1
+    found = await message_failures(connection, Span(**world.span, account=1))
+    assert found == {(CONNECTOR, Status.UNDELIVERED, Reason.NUMBER_UNKNOWN, "MK:0001"): 3}
+    assert (await message_failures(connection, Span(**world.span, account=9))).total() == 1
 
 
 async def test_latencies(connection: Connection, world: World) -> None:
     rows = []
     for seconds in range(1, 101):
         row = world.part(category=2)
-        row.submitted_at = accepted_at(row.message_id) + timedelta(seconds=seconds)
+        row.submitted_at = accepted_at(row.message_id) + timedelta(milliseconds=1)
+        row.responded_at = accepted_at(row.message_id) + timedelta(seconds=seconds)
         row.receipt_at = row.submitted_at + timedelta(seconds=2 * seconds)
         rows.append(row)
-    unanswered = world.part(category=2)
-    unanswered.submitted_at = None
-    await insert_submissions(connection, [*rows, unanswered])
-    [submit] = await submit_latency(connection, **world.span)
-    assert (submit.category, submit.parts) == ("service", 100)
-    assert (submit.p50, submit.p95, submit.p99) == pytest.approx((50.5, 95.05, 99.01))
-    [receipt] = await receipt_latency(connection, **world.span)
-    assert (receipt.p50, receipt.p95, receipt.p99) == pytest.approx((101, 190.1, 198.02))
-    assert await receipt_latency(connection, **world.span, account=2) == []
+    half = world.part(category=2, parts=2)  # the other part is not answered yet
+    await insert_submissions(connection, [*rows, half])
+    found = await message_latency(connection, Span(**world.span, account=1))
+    assert {key: histogram.total() for key, histogram in found.items()} == {
+        (ANSWER, 2): 100, (RECEIPT, 2): 100,
+    }  # fmt: skip
+    for share, seconds in (("0.5", 50), ("0.95", 95), ("0.99", 99)):
+        assert percentile(found[ANSWER, 2], share) == pytest.approx(seconds * 1000, rel=0.026)
+        assert percentile(found[RECEIPT, 2], share) == pytest.approx(seconds * 2000, rel=0.026)
+    assert await message_latency(connection, Span(**world.span, account=2)) == {}
+
+
+async def test_a_message_belongs_to_the_connector_that_decided_about_it(
+    connection: Connection, world: World
+) -> None:
+    """A retry over another connector, a message that waits, one that ended without the wire."""
+    for first, second, choice in (
+        (Status.UNDELIVERED, Status.DELIVERED, 8), (Status.UNDELIVERED, Status.EXPIRED, CONNECTOR),
+    ):  # fmt: skip
+        message_id = await world.message(connection)
+        await insert_submissions(
+            connection,
+            [
+                world.part(message_id=message_id, status=first, connector=CONNECTOR),
+                world.part(message_id=message_id, status=second, connector=8),
+            ],
+        )
+        groups = await message_counts(
+            connection, Span(message_id, message_id + 1), grouping_of(["connector"])
+        )
+        assert set(groups) == {(choice,)}
+    waits = await world.message(connection, waiting=True)
+    ended = await world.message(connection)
+    await insert_submissions(
+        connection, [world.part(message_id=ended, part=0, status=Status.FAILED, connector=0)]
+    )
+    groups = await message_counts(connection, Span(waits, ended + 1), grouping_of(["connector"]))
+    assert {key: counted["accepted"] for key, counted in groups.items()} == {(CONNECTOR,): 2}

@@ -11,8 +11,10 @@ import pytest
 
 from dlr.ledger import insert_submissions
 from dlr.report import COUNTS
-from dlr.report_desk import DeliveryReports, GroupPage, ReportGroup
+from dlr.report_desk import FAILURE_CODES_MAX, Asked, DeliveryReports, GroupPage, ReportGroup
 from dlr.status import Status
+from dlr.thresholds import thresholds_of
+from gateway.wiring.report_names import ReportNames
 from storage.faults import StorageDown
 from storage.names import Registry, register
 from storage.pool import Connection, Database
@@ -38,7 +40,16 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def reports(database: Database, registry: Registry) -> DeliveryReports:
-    return DeliveryReports(database.read, registry)
+    return DeliveryReports(database.read, names(registry), thresholds_of())
+
+
+def names(registry: Registry) -> ReportNames:
+    return ReportNames(registry, {86: "CN"}.get, {1: "china mobile"}.get)
+
+
+def asked(account: int, span: tuple[datetime, datetime], *by: str) -> Asked:
+    since, until = span
+    return Asked(account, since, until, datetime.now(UTC), by)
 
 
 @pytest.fixture
@@ -72,7 +83,9 @@ async def test_groups_have_names_and_add_up_to_the_total(
     ):
         for _ in range(count):
             await submitted(connection, world, registry, carrier, status)
-    report = await reports.delivery(registry.accounts["shop"], *span, ["account", "connector"], ALL)
+    report = await reports.delivery(
+        asked(registry.accounts["shop"], span, "account", "connector"), ALL
+    )
     found = {tuple(group.key.items()): group.counts for group in report.groups}
     assert set(found) == {
         (("account", "shop"), ("connector", "carrier-a")),
@@ -92,7 +105,7 @@ async def test_without_groups_only_the_total_is_told(
     span: tuple[datetime, datetime],
 ) -> None:
     await submitted(connection, World(), registry, "carrier-a", Status.DELIVERED)
-    report = await reports.delivery(registry.accounts["shop"], *span, [], ALL)
+    report = await reports.delivery(asked(registry.accounts["shop"], span), ALL)
     assert list(report.groups) == []
     assert report.total.counts["delivered"] == 1
 
@@ -107,7 +120,7 @@ async def test_another_account_and_another_time_are_not_counted(
     shop, other = registry.accounts["shop"], registry.accounts["default"]
     since, until = span
     for account, begin, end in ((other, since, until), (shop, since - HOUR, since)):
-        report = await reports.delivery(account, begin, end, ["connector"], ALL)
+        report = await reports.delivery(asked(account, (begin, end), "connector"), ALL)
         assert list(report.groups) == []
         assert set(report.total.counts) == set(COUNTS)
         assert not any(report.total.counts.values())
@@ -118,6 +131,11 @@ async def test_numbers_without_a_name_are_told_all_the_same(registry: Registry) 
     assert registry.account_name(999) == "account 999"
     assert registry.connector_name(999) == "connector 999"
     assert registry.connector_name(0) is None
+    known = names(registry)
+    assert [known.country_name(number) for number in (86, 0, 7)] == ["CN", None, "country 7"]
+    assert [known.operator_name(number) for number in (1, 0, 7)] == [
+        "china mobile", None, "operator 7",
+    ]  # fmt: skip
 
 
 async def test_a_name_keeps_its_number_over_restarts(connection: Connection) -> None:
@@ -139,7 +157,33 @@ async def test_a_database_that_is_away_is_storage_down(
     pool = asyncpg.create_pool("postgresql://nobody@127.0.0.1:1/nothing", min_size=0, max_size=1)
     async with pool:
         with pytest.raises(StorageDown):
-            await DeliveryReports(pool, registry).delivery(1, *span, [], ALL)
+            await DeliveryReports(pool, names(registry), {}).delivery(asked(1, span), ALL)
+
+
+async def test_f1_more_failure_codes_than_are_told_are_counted_and_said(
+    connection: Connection,
+    registry: Registry,
+    reports: DeliveryReports,
+    span: tuple[datetime, datetime],
+) -> None:
+    shop, world = registry.accounts["shop"], World()
+    for codes, complete in ((FAILURE_CODES_MAX, True), (1, False)):
+        messages = [await world.message(connection, account=shop) for _ in range(codes)]
+        await insert_submissions(
+            connection,
+            [
+                world.part(
+                    message_id=message_id,
+                    account=shop,
+                    status=Status.UNDELIVERED,
+                    error=f"{complete}{number:03}",
+                )
+                for number, message_id in enumerate(messages)
+            ],
+        )
+        found = await reports.failures(asked(shop, span))
+        assert (len(found.failures), found.complete) == (FAILURE_CODES_MAX, complete)
+    assert found.messages == FAILURE_CODES_MAX + 1
 
 
 async def many_campaigns(connection: Connection, registry: Registry, count: int) -> None:
@@ -171,7 +215,7 @@ async def pages(
     """Each page's groups and total."""
     after: tuple[str, ...] | None = ()
     while after is not None:
-        report = await reports.delivery(account, *span, by, GroupPage(limit, after))
+        report = await reports.delivery(asked(account, span, *by), GroupPage(limit, after))
         assert len(report.groups) <= limit
         after = report.more_after
         yield list(report.groups), report.total.counts["accepted"]

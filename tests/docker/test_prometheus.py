@@ -113,6 +113,10 @@ HEALTHY = [
     series("sms_webhook_endpoints", "0x720", 'state="disabled"'),
     series("sms_webhook_endpoints", "2x720", 'state="enabled"'),
     series("sms_term_seconds_left", "8x720"),
+    series("sms_cohort_delivery_rate_high", "0.96x720", 'connector="c"'),
+    series("sms_cohort_sent", "500x720", 'connector="c"'),
+    series("sms_cohort_delivery_rate_high", "0.8x720", 'connector="few"'),
+    series("sms_cohort_sent", "150x720", 'connector="few"'),
     series("sms_disk_free_bytes", "50000000000-1000000x720", 'path="/data"'),
 ]
 C = 'connector="c"'
@@ -187,6 +191,14 @@ BROKEN: dict[str, tuple[list[dict[str, str]], str, dict[str, str]]] = {
         {},
     ),
     "SmsOptOutViolated": ([series("sms_optout_violations_total", "0x5 1x40")], "7m", {}),
+    "SmsDeliveryCohortLow": (
+        [
+            series("sms_cohort_delivery_rate_high", "0.97x10 0.94x90", C),
+            series("sms_cohort_sent", "500x100", C),
+        ],
+        "60m",
+        {"connector": "c"},
+    ),
     "SmsRollupsLate": ([series("sms_rollup_lag_seconds", "1000x60")], "20m", {}),
     "SmsRollupsWrong": (
         [series("sms_rollup_mended_total", "0x5 7x40", 'cause="large"')],

@@ -11,6 +11,7 @@ from functools import partial
 import aiohttp
 import msgspec
 
+from dlr.thresholds import thresholds_of
 from gateway.config.settings import HttpSettings
 from gateway.config.values import Address
 from gateway.wiring.web import ReloadDoor, route_view, server_settings
@@ -157,6 +158,7 @@ def in_memory(
         reports=memory,
         funnels=memory,
         replies=memory,
+        thresholds=thresholds_of(),
         connectors=memory.connectors,
         operations=ReloadDoor(memory),
         readiness=memory,

@@ -1,115 +1,55 @@
 """The endpoints for reports.
 
-Owns their query parameters and JSON. Must not count: figures come through services.py.
+Owns which question each asks, and how its answer goes out. Must not count: figures come through
+services.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, NamedTuple
+from datetime import UTC, datetime
+from typing import TypeVar
 
 import msgspec
 from aiohttp import web
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET
 
 from campaigns.funnel_desk import FunnelReport
-from dlr.report_desk import Figures, GroupPage, Latencies, Report, ReportGroup
-from messages.words import ReasonName, StatusName
-from shortlinks.report import Gap
-from storage.ids import AHEAD_MAX
+from dlr.counting import SpanTooLarge
+from dlr.report import GROUPS_MAX, TooManyRows
+from dlr.report_desk import Asked, GroupPage, Report
+from dlr.zones import zone_named
+from web.api.report_answers import (
+    CSV,
+    FailureReport,
+    LatencyReport,
+    ReportAnswer,
+    csv_response,
+    failure_report,
+    failure_rows,
+    group_rows,
+    latency_report,
+    latency_rows,
+)
+from web.api.report_questions import (
+    Faults,
+    ReportQuery,
+    Span,
+    SpanQuery,
+    group_by_of,
+    span_of,
+)
 from web.edge.access import Access
-from web.edge.cursors import LIMIT_MAX, PageQuery
-from web.edge.endpoints import Answer, Endpoint, Handler
+from web.edge.endpoints import JSON, Answer, Endpoint, Handler
 from web.edge.json_answers import json_response
-from web.edge.parameters import QueryReader, invalid, nearest
+from web.edge.parameters import QueryReader, fault, invalid
+from web.edge.problems import ProblemError, TooMany
 from web.services import Services
 
 READ = "reports:read"
-SPAN_DEFAULT = timedelta(hours=24)
-SPAN_MAX = timedelta(days=366)
-GROUP_BY_MAX = 4
 
-_Query = Callable[[int, datetime, datetime, Sequence[str], GroupPage], Awaitable[Report]]
-
-
-_TIME = Meta(tz=True)
-_Since = Annotated[
-    Annotated[datetime, _TIME] | None,
-    Meta(description=f"Messages created from then on, at most {SPAN_MAX.days} days ago."),
-]
-_Until = Annotated[
-    Annotated[datetime, _TIME] | None, Meta(description="Messages created before; else now.")
-]
-
-
-class SpanQuery(msgspec.Struct, kw_only=True):
-    """The span is [since, until); without one, the last 24 hours."""
-
-    since: _Since = None
-    until: _Until = None
-
-
-class ReportQuery(PageQuery, kw_only=True):
-    """A span, what to tell apart, and which page of the groups."""
-
-    since: _Since = None
-    until: _Until = None
-    limit: Annotated[int, Meta(ge=1, le=LIMIT_MAX, description="Groups in one page.")] = LIMIT_MAX
-    group_by: Annotated[
-        str, Meta(description=f"Up to {GROUP_BY_MAX} different dimensions, with commas between.")
-    ] = ""
-
-
-class ReportAnswer(msgspec.Struct):
-    """A report and the question it answers: messages created in [since, until). Groups come in the
-    order of their keys, each on one page; `total` is about all groups, on every page. Pages share
-    the span of the first one. While there are more groups, `next_cursor` says where to go on.
-    `click_gaps`, of the funnel: when short links redirected and their clicks could not be kept, so
-    that what is counted of them is too low.
-    """
-
-    since: datetime
-    until: datetime
-    group_by: tuple[str, ...]
-    groups: Sequence[ReportGroup]
-    total: Figures
-    next_cursor: str | None
-    click_gaps: Sequence[Gap] | UnsetType = UNSET
-
-
-class FailureCount(msgspec.Struct):
-    """What parts failed of at one connector. `carrier_code` is the carrier's own; `parts` counts
-    what a phone would have got, not messages.
-    """
-
-    connector: str | None
-    status: StatusName
-    reason: ReasonName
-    carrier_code: str | None
-    parts: int
-
-
-class FailureReport(msgspec.Struct):
-    """What parts of the messages created in [since, until) failed of, in the carriers' own words;
-    the most frequent first, at most 200 codes. `parts` counts those of all codes; `complete` says
-    whether all codes are told.
-    """
-
-    since: datetime
-    until: datetime
-    failures: Sequence[FailureCount]
-    parts: int
-    complete: bool
-
-
-class LatencyReport(Latencies):
-    """How long the messages created in [since, until) took to the carrier, and the receipts that
-    decided about them from there.
-    """
-
-    since: datetime
-    until: datetime
+_Answered = TypeVar("_Answered")
+_Query = Callable[[Asked, GroupPage], Awaitable[Report]]
 
 
 class ReportsApi:
@@ -149,13 +89,13 @@ class ReportsApi:
             _report_at(
                 "/v1/reports/failures",
                 self.failures,
-                "What the carriers said of parts that failed",
+                "What the carriers said of messages that failed",
                 FailureReport,
             ),
             _report_at(
                 "/v1/reports/latency",
                 self.latency,
-                "Seconds to the carrier, and from there to the receipt",
+                "Seconds to the carrier's answer, and to the receipt",
                 LatencyReport,
             ),
         ]
@@ -176,89 +116,122 @@ class ReportsApi:
         return await self._report(request, replies.replies, replies.reply_dimensions)
 
     async def failures(self, request: web.Request) -> web.Response:
-        """What the carriers said of parts that failed."""
-        account, span = await self._asked(request)
-        found = await self._services.reports.failures(account, span.since, span.reach)
-        failures = [FailureCount(*msgspec.structs.astuple(each)) for each in found.failures]
-        return json_response(
-            FailureReport(span.since, span.until, failures, found.parts, found.complete)
-        )
+        """What the carriers said of messages that failed."""
+        asked, span, as_csv = await self._spanned(request)
+        found = await _told(self._services.reports.failures(asked))
+        answer = failure_report(found, _shown_until(found.until, span))
+        if as_csv:
+            return csv_response(failure_rows(answer), answer, {})
+        return json_response(answer)
 
     async def latency(self, request: web.Request) -> web.Response:
-        """Seconds to the carrier, and from there to the receipt."""
-        account, span = await self._asked(request)
-        took = await self._services.reports.latency(account, span.since, span.reach)
-        return json_response(
-            LatencyReport(took.accepted_to_submit, took.submit_to_receipt, span.since, span.until)
-        )
+        """Seconds to the carrier's answer, and to the receipt."""
+        asked, span, as_csv = await self._spanned(request)
+        found = await _told(self._services.reports.latency(asked))
+        answer = latency_report(found, _shown_until(found.until, span))
+        if as_csv:
+            return csv_response(latency_rows(answer), answer, {})
+        return json_response(answer)
 
-    async def _asked(self, request: web.Request) -> tuple[int, _Span]:
-        """Whose messages of which span."""
+    async def _spanned(self, request: web.Request) -> tuple[Asked, Span, bool]:
+        """Whose messages of which span, and whether as CSV."""
         key = await self._access.key(request, READ)
-        asked = self._span_query.read(request)
-        return key.account, _span(asked.since, asked.until, _time(self._services.wall_ms()))
+        now = _time(self._services.wall_ms())
+        query = self._span_query.read(request, Faults((), now))
+        span = span_of(query.since, query.until, now)
+        asked = Asked(key.account, span.since, span.reach, now)
+        return asked, span, _wants_csv(request, query.format)
 
     async def _report(
         self, request: web.Request, query: _Query, dimensions: Sequence[str]
     ) -> web.Response:
         key = await self._access.key(request, READ)
-        asked = self._query.read(request)
-        group_by = _grouping(asked.group_by, dimensions)
-        page = self._services.cursors.page(request, key.account, asked)
+        now_ms = self._services.wall_ms()
+        question = self._query.read(request, Faults(dimensions, _time(now_ms)))
+        as_csv = _wants_csv(request, question.format)
+        page = self._services.cursors.page(request, key.account, question)
         # The first page decides what "now" is, so that all pages are about one span.
-        now_ms, *after = page.after or (self._services.wall_ms(),)
-        span = _span(asked.since, asked.until, _time(int(now_ms)))
-        wanted = GroupPage(page.limit, tuple(map(str, after)))
-        report = await query(key.account, span.since, span.reach, group_by, wanted)
-        more = None if report.more_after is None else (now_ms, *report.more_after)
-        next_cursor = page.more(more)
-        answer = ReportAnswer(
+        first_ms, *after = page.after or (now_ms,)
+        now = _time(int(first_ms))
+        span = span_of(question.since, question.until, now)
+        asked = Asked(
+            key.account,
             span.since,
-            span.until,
-            group_by,
-            report.groups,
-            report.total,
-            next_cursor,
-            report.click_gaps if isinstance(report, FunnelReport) else UNSET,
+            span.reach,
+            now,
+            group_by_of(question.group_by),
+            zone_named(question.zone),
         )
-        return json_response(answer, headers=page.headers(next_cursor))
+        # A file is whole, unless a page of it is asked for.
+        whole = as_csv and "limit" not in request.query
+        wanted = GroupPage(GROUPS_MAX if whole else page.limit, tuple(map(str, after)))
+        report = await _told(query(asked, wanted))
+        more = None if report.more_after is None else (first_ms, *report.more_after)
+        answer = self._answer(asked, span, report, page.more(more))
+        headers = page.headers(answer.next_cursor)
+        if as_csv:
+            return csv_response(group_rows(answer), answer, headers)
+        return json_response(answer, headers=headers)
+
+    def _answer(
+        self, asked: Asked, span: Span, report: Report, next_cursor: str | None
+    ) -> ReportAnswer:
+        rates = report.total.rates
+        return ReportAnswer(
+            since=report.since,
+            until=_shown_until(report.until, span),
+            zone=asked.zone.key,
+            as_of=report.as_of,
+            provisional=report.provisional,
+            basis=report.basis,
+            group_by=tuple(asked.group_by),
+            groups=report.groups,
+            total=report.total,
+            thresholds={
+                name: threshold
+                for name, threshold in self._services.thresholds.items()
+                if name in rates
+            },
+            next_cursor=next_cursor,
+            click_gaps=report.click_gaps if isinstance(report, FunnelReport) else UNSET,
+        )
 
 
-class _Span(NamedTuple):
-    """A span. Ids are counted up to `reach`: it is beyond `until` where that is now, as ids may be
-    ahead.
-    """
+async def _told(counting: Awaitable[_Answered]) -> _Answered:
+    """What was counted; what cannot be is a problem that names the parameter."""
+    try:
+        return await counting
+    except TooManyRows:
+        raise invalid("too_many_rows", "group_by", f"more than {GROUPS_MAX} groups") from None
+    except SpanTooLarge as error:
+        what = f"{error.messages} messages would be read, at most {error.limit} may be"
+        found = fault("span_too_large", "group_by", what)
+        raise ProblemError(
+            found.code,
+            found.detail,
+            (found,),
+            too_many=TooMany(error.messages, error.limit, error.instead),
+        ) from None
 
-    since: datetime
-    until: datetime
-    reach: datetime
+
+def _shown_until(counted_until: datetime, span: Span) -> datetime:
+    """Where the span ends for the reader: ids that run ahead of the clock are of now."""
+    return span.until if counted_until >= span.reach and span.reach > span.until else counted_until
+
+
+def _wants_csv(request: web.Request, form: str | None) -> bool:
+    """By `format`, else by the media type that comes first in Accept."""
+    if form is not None:
+        return form == "csv"
+    kinds = [
+        each.partition(";")[0].strip() for each in request.headers.get("Accept", "").split(",")
+    ]
+    known = [kind for kind in kinds if kind in (CSV, JSON)]
+    return known[:1] == [CSV]
 
 
 def _time(wall_ms: int) -> datetime:
     return datetime.fromtimestamp(wall_ms / 1000, UTC)
-
-
-def _span(asked_since: datetime | None, asked_until: datetime | None, now: datetime) -> _Span:
-    """The span asked for. Raises ProblemError 422 that names the parameter."""
-    until = (asked_until or now).astimezone(UTC)
-    since = (asked_since or until - SPAN_DEFAULT).astimezone(UTC)
-    if since >= until:
-        raise invalid("parameter_invalid", "since", "not before until")
-    if until - since > SPAN_MAX:
-        raise invalid("parameter_invalid", "since", f"more than {SPAN_MAX.days} days before until")
-    return _Span(since, until, until if asked_until is not None else until + AHEAD_MAX)
-
-
-def _grouping(text: str, dimensions: Sequence[str]) -> tuple[str, ...]:
-    names = tuple(text.split(",")) if text else ()
-    for name in names:
-        if name not in dimensions:
-            fault = f"no dimension {name!r}{nearest(name, dimensions)}"
-            raise invalid("parameter_invalid", "group_by", fault)
-    if len(set(names)) < len(names) or len(names) > GROUP_BY_MAX:
-        fault = f"not up to {GROUP_BY_MAX} different dimensions"
-        raise invalid("parameter_invalid", "group_by", fault)
-    return names
 
 
 def _report_at(
@@ -268,6 +241,7 @@ def _report_at(
     answer: type[msgspec.Struct],
     dimensions: Sequence[str] = (),
 ) -> Endpoint:
+    groups = ("unknown_group", "unknown_zone", "zone_not_quarterly", "span_too_large")
     return Endpoint(
         method="GET",
         path=path,
@@ -277,5 +251,5 @@ def _report_at(
         scope=READ,
         query=ReportQuery if dimensions else SpanQuery,
         answers={200: Answer(answer, headers={"Link": "The next page."}) if dimensions else answer},
-        problems=("report_too_slow",),
+        problems=("report_too_slow", "bad_span", "too_many_rows", *(groups if dimensions else ())),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
@@ -49,11 +49,16 @@ class QueryReader(Generic[Query]):
             for field in msgspec.structs.fields(kind)
         }
 
-    def read(self, request: web.Request) -> Query:
+    def read(
+        self,
+        request: web.Request,
+        further: Callable[[Mapping[str, object]], Iterable[FieldError]] | None = None,
+    ) -> Query:
         """The request's parameters. Raises ProblemError 422 that names each one that is wrong.
 
         Parameters that the Struct does not have, or that come twice, are refused. A filter that is
-        silently ignored would answer another question.
+        silently ignored would answer another question. `further` says what else is wrong with the
+        values that are good so far.
         """
         faults: list[FieldError] = []
         given: dict[str, str] = {}
@@ -74,6 +79,8 @@ class QueryReader(Generic[Query]):
                     faults.append(fault("parameter_invalid", name, str(error)))
             elif field.required:
                 faults.append(fault("parameter_invalid", name, "missing"))
+        if further is not None:
+            faults.extend(further(values))
         if faults:
             raise ProblemError(faults[0].code, faults[0].detail, tuple(faults[:FAULTS_MAX]))
         return self._kind(**values)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import msgspec
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 
 from messages.models import FieldError, Refused
 from storage.faults import RETRY_AFTER_SECONDS
@@ -76,6 +77,26 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         ),
         "report_too_slow": ProblemKind(
             503, "Report too slow", "Ask for a shorter span with `since` and `until`."
+        ),
+        "unknown_group": ProblemKind(
+            422, "Unknown dimension", "Name dimensions of this report, each once."
+        ),
+        "unknown_zone": ProblemKind(422, "Unknown time zone", "Name it as in `Asia/Shanghai`."),
+        "zone_not_quarterly": ProblemKind(
+            422,
+            "Time zone without whole quarters",
+            "Its offset from UTC is no multiple of 15 minutes then; name another zone.",
+        ),
+        "bad_span": ProblemKind(
+            422, "Invalid span", "`since` before `until`, at most 400 days apart."
+        ),
+        "too_many_rows": ProblemKind(
+            422, "Too many groups", "Ask for a shorter span or for fewer dimensions."
+        ),
+        "span_too_large": ProblemKind(
+            422,
+            "Too many messages to be read",
+            "No sums are kept of this; `try` names parameters that would work.",
         ),
         "config_invalid": ProblemKind(
             422, "Configuration invalid", "Correct the file; nothing was changed."
@@ -293,8 +314,18 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
 )
 
 
+class TooMany(msgspec.Struct, frozen=True):
+    """How many messages a question is about, how many it may be, and what would work."""
+
+    messages: int
+    limit: int
+    instead: tuple[str, ...]
+
+
 class ProblemBody(msgspec.Struct, omit_defaults=True):
-    """An answer of type application/problem+json. `errors` is bounded, the rest counted."""
+    """An answer of type application/problem+json. `errors` is bounded, the rest counted. With
+    `messages` of which at most `limit` may be read, `try` names parameters that would work.
+    """
 
     type: str
     title: str
@@ -306,6 +337,9 @@ class ProblemBody(msgspec.Struct, omit_defaults=True):
     errors: tuple[FieldError, ...] = ()
     errors_omitted: int = 0
     violated_policies: tuple[str, ...] = msgspec.field(default=(), name="violated-policies")
+    messages: int | UnsetType = UNSET
+    limit: int | UnsetType = UNSET
+    instead: tuple[str, ...] = msgspec.field(default=(), name="try")
 
 
 ERRORS_SHOWN_MAX = 100
@@ -321,6 +355,7 @@ class ProblemError(Exception):
         errors: tuple[FieldError, ...] = (),
         headers: Mapping[str, str] | None = None,
         policies: tuple[str, ...] = (),
+        too_many: TooMany | None = None,
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
@@ -328,6 +363,7 @@ class ProblemError(Exception):
         self.errors = errors
         self.headers = headers or {}
         self.policies = policies
+        self.too_many = too_many
 
 
 def not_taken(refused: Refused) -> ProblemError:
@@ -353,6 +389,9 @@ def problem_response(problem: ProblemError, instance: str, request_id: str) -> w
         errors_omitted=max(0, len(problem.errors) - ERRORS_SHOWN_MAX),
         violated_policies=problem.policies,
     )
+    if problem.too_many is not None:
+        body.messages, body.limit = problem.too_many.messages, problem.too_many.limit
+        body.instead = problem.too_many.instead
     return web.Response(
         body=msgspec.json.encode(body),
         status=kind.status,

@@ -226,13 +226,13 @@ class Reports(Noun):
         return self._client.each(calls.groups("replies", **which))
 
     async def failures(self, **span: Unpack[f.Span]) -> r.FailureReport:
-        """Why parts failed."""
+        """Why messages failed."""
         return await self._client.run(
             calls.get(under("reports", "failures"), r.FailureReport, **span)
         )
 
     async def latency(self, **span: Unpack[f.Span]) -> r.LatencyReport:
-        """How long parts took."""
+        """How long messages took."""
         return await self._client.run(
             calls.get(under("reports", "latency"), r.LatencyReport, **span)
         )

@@ -222,11 +222,11 @@ class Reports(Noun):
         return self._client.each(calls.groups("replies", **which))
 
     def failures(self, **span: Unpack[f.Span]) -> r.FailureReport:
-        """Why parts failed."""
+        """Why messages failed."""
         return self._client.run(calls.get(under("reports", "failures"), r.FailureReport, **span))
 
     def latency(self, **span: Unpack[f.Span]) -> r.LatencyReport:
-        """How long parts took."""
+        """How long messages took."""
         return self._client.run(calls.get(under("reports", "latency"), r.LatencyReport, **span))
 
 

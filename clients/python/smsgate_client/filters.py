@@ -114,8 +114,9 @@ class Span(TypedDict, total=False):
 
 
 class ReportFilter(Span, total=False):
-    """Which messages, and in which groups."""
+    """Which messages, and in which groups; `zone` is whose hours and days are meant."""
 
     group_by: Sequence[str]
+    zone: str
     limit: int
     cursor: str

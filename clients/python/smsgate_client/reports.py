@@ -9,18 +9,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from smsgate_client.words import Reason, Status
+from smsgate_client.words import Basis, Reason, Status, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """A share with its 95 % interval from `low` to `high`."""
+    """A share with its 95 % interval from `low` to `high`; `verdict` is what that shows about the
+    rate's threshold.
+    """
 
     numerator: int
     denominator: int
     value: float | None
     low: float | None
     high: float | None
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threshold:
+    """A floor, or a ceiling; fewer than `samples_min` show nothing."""
+
+    limit: float
+    samples_min: int
+    ceiling: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,44 +63,60 @@ class Gap:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """One page of groups; `total` is over all of them."""
+    """One page of groups; `total` is over all of them. Nothing behind `as_of` is counted; while it
+    is `provisional`, some of it may change.
+    """
 
     since: datetime
     until: datetime
+    zone: str
+    as_of: datetime
+    provisional: bool
+    basis: Basis
     group_by: tuple[str, ...]
     groups: tuple[Group, ...]
     total: Figures
+    thresholds: Mapping[str, Threshold]
     next_cursor: str | None
     click_gaps: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class FailureCount:
-    """How many parts failed so."""
+    """How many messages failed so; `parts` is the old name of `messages`."""
 
     connector: str | None
     status: Status
     reason: Reason
     carrier_code: str | None
+    messages: int
     parts: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class FailureReport:
-    """Why parts failed; `complete` says whether all codes are told."""
+    """Why messages failed; `complete` says whether all codes are told. `parts` is the old name of
+    `messages`.
+    """
 
     since: datetime
     until: datetime
+    as_of: datetime
+    provisional: bool
     failures: tuple[FailureCount, ...]
+    messages: int
     parts: int
     complete: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class Latency:
-    """Seconds that half, 95 % and 99 % of the parts took at most."""
+    """Seconds that half, 95 % and 99 % of the messages took at most, to 2.5 %. `parts` is the old
+    name of `messages`.
+    """
 
     category: str
+    messages: int
     parts: int
     p50: float
     p95: float
@@ -97,9 +125,15 @@ class Latency:
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyReport:
-    """How long it took from request to submit_sm, and from there to the receipt."""
+    """How long it took from request to the carrier's last answer, and from the last submit to the
+    last receipt. `accepted_to_submit` and `submit_to_receipt` are their old names.
+    """
 
-    accepted_to_submit: tuple[Latency, ...]
-    submit_to_receipt: tuple[Latency, ...]
     since: datetime
     until: datetime
+    as_of: datetime
+    provisional: bool
+    answer: tuple[Latency, ...]
+    receipt: tuple[Latency, ...]
+    accepted_to_submit: tuple[Latency, ...]
+    submit_to_receipt: tuple[Latency, ...]

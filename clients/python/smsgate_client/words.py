@@ -173,6 +173,23 @@ class AnomalyTest(Word):
     POISSON = "poisson"
 
 
+class Verdict(Word):
+    """What a sample shows about a threshold."""
+
+    TOO_FEW = "too_few"
+    BELOW = "below"
+    NOT_BELOW = "not_significantly_below"
+    ABOVE = "above"
+    NOT_ABOVE = "not_significantly_above"
+
+
+class Basis(Word):
+    """From what a report was counted."""
+
+    ROLLUP = "rollup"
+    SCAN = "scan"
+
+
 class EventKind(Word):
     """What may stand on a message's timeline. Another end has the name of its status."""
 

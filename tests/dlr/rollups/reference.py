@@ -79,7 +79,9 @@ def _count(
                 count
             )
     if failed:
-        found["rollup_reason"][quarter, *key, status, reason, error] += 1
+        why = (quarter, *key, status, reason, error)
+        found["rollup_reason"][*why, "messages"] += 1
+        found["rollup_reason"][*why, "sent"] += counted["sent"]
     of = (quarter, message["account"], message["category"])
     for tried, outcome in _attempts(rows).items():
         for column in ("attempts", COLUMN.get(outcome)):
@@ -198,7 +200,8 @@ async def stored(connection: Connection) -> Rollups:
     reasons = found["rollup_reason"] = Counter()
     for row in await connection.fetch("SELECT * FROM rollup_reason"):
         why = row["status"], row["reason"], names[row["code"]]
-        reasons[(*by_key(row), *why)] += row["messages"]
+        for column in ("messages", "sent"):
+            reasons[(*by_key(row), *why, column)] += row[column]
     found["rollup_latency"] = await _histograms(connection)
     return found
 

@@ -26,15 +26,13 @@ from gateway.demo.printing import (
     told_lines,
 )
 from gateway.demo.receiver import Told
-from gateway.rehearsal.client import Figures
+from gateway.rehearsal.client import Figures, Rate
 from gateway.rehearsal.judge import Judgement
 
 COLUMNS = 80
 MOST = 10_000_000
 CATEGORIES = ("marketing", "otp", "service", "transactional")
-RATE: dict[str, float | None] = {
-    "numerator": MOST, "denominator": MOST, "value": 1.0, "low": 0.99999, "high": 1.0,
-}  # fmt: skip
+RATE = Rate(MOST, MOST, 1.0, low=0.99999, high=1.0)
 
 
 def figures(**key: str | None) -> Figures:

@@ -19,7 +19,7 @@ from dispatch.queue.batch_pace import BatchPace
 from dispatch.wire.connector_dispatch import ConnectorDispatch
 from dispatch.wire.intents import IntentWriter
 from dlr.ledger import SubmissionRow, insert_submissions
-from dlr.report import delivery_counts
+from dlr.report import Span, message_counts
 from dlr.status import Status
 from messages.control.batches import BatchChange, BatchChanges, BatchConflict, BatchView
 from messages.control.look import ControlLook
@@ -234,9 +234,9 @@ async def test_of_a_canceled_batch_what_was_submitted_is_not_canceled(process: P
     assert [before[each].status for each in ids(messages)] == [
         Status.CANCELED, Status.QUEUED, Status.QUEUED
     ]  # fmt: skip
-    span = {"since_id": 0, "until_id": ID_MAX}
-    [counted] = await delivery_counts(world.connection, **span)
-    assert (counted.counts["canceled"], counted.counts["pending"]) == (1, 2)
+    span = Span(0, ID_MAX)
+    counted = (await message_counts(world.connection, span))[()]
+    assert (counted["canceled"], counted["pending"]) == (1, 2)
     await process.watch.learn()
     await process.watch.sweep()
     assert await world.results() == {
@@ -245,9 +245,9 @@ async def test_of_a_canceled_batch_what_was_submitted_is_not_canceled(process: P
         (begun.id, 1): Status.SENT,
         (begun.id, 0): Status.DROPPED,
     }
-    [counted] = await delivery_counts(world.connection, **span)
-    assert (counted.counts["canceled"], counted.counts["unconfirmed"]) == (1, 1)
-    assert counted.counts["sent"] == 2
+    counted = (await message_counts(world.connection, span))[()]
+    assert (counted["canceled"], counted["unconfirmed"]) == (1, 1)
+    assert counted["sent"] == 2
 
 
 async def test_a_rate_holds_over_two_processes_and_is_changed_on_the_way(

@@ -12,7 +12,7 @@ import pytest
 from dispatch.outbox import claims
 from dlr.ledger import SubmissionRow, apply_receipts, insert_submissions
 from dlr.receipt_rows import ReceiptRow
-from dlr.report import delivery_counts
+from dlr.report import Span, message_counts
 from dlr.status import Status
 from messages.control.doubts import Resolver
 from messages.models import Verdict
@@ -83,14 +83,10 @@ class Scene:
 
     async def counts(self) -> dict[str, int]:
         now = datetime.now(UTC)
-        [group] = await delivery_counts(
-            self.world.connection,
-            since_id=id_at(now - timedelta(days=1)),
-            until_id=id_at(now + timedelta(days=1)),
-            group_by=(),
-            account=ACCOUNT,
-        )
-        return {name: number for name, number in group.counts.items() if number}
+        day = timedelta(days=1)
+        span = Span(id_at(now - day), id_at(now + day), account=ACCOUNT)
+        counts = (await message_counts(self.world.connection, span))[()]
+        return {name: number for name, number in counts.items() if number}
 
     async def submissions(self, message: int) -> list[int]:
         rows = await self.world.connection.fetch(

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from dlr.ledger import insert_submissions
-from dlr.report import OUTCOMES, delivery_counts, total_of
+from dlr.report import OUTCOMES, Span, message_counts, total_of
 from dlr.status import RECEIPT_STATUSES, Status
 from messages.reading.statuses import standings
 from messages.reading.timeline import read_messages
@@ -58,5 +58,5 @@ async def test_e100_the_page_of_a_message_lists_and_reports_agree(
         counted[label] += 1
         if record.status is Status.DELIVERED:
             assert record.parts_delivered >= record.parts
-    total = total_of(await delivery_counts(connection, **world.span))
+    total = total_of(await message_counts(connection, Span(**world.span)))
     assert {name: total[name] for name in OUTCOMES} == counted

@@ -1,0 +1,20 @@
+"""Each figure that a report can have is explained."""
+
+from __future__ import annotations
+
+from campaigns.funnel import CLICK_COUNTS
+from dlr.rates import FORMULAS
+from dlr.report import COUNTS
+from recipients.reply_report import CLASSES, REPLIES, REPLY_FORMULAS
+from web.report_figures import COUNTED, RATED, lines
+
+
+def test_every_figure_of_a_report_is_named_with_what_it_is_of() -> None:
+    counts = {name for name in (*CLICK_COUNTS, *REPLIES) if not name.endswith("_delivered")}
+    counts -= {*CLASSES, "opt_out_sent"}  # shown by their rates
+    assert set(COUNTED) == {*COUNTS, *counts}
+    assert set(RATED) == {*FORMULAS, *REPLY_FORMULAS}
+    page = "\n".join(lines())
+    assert "| `delivery_rate` | 送达率 | `delivered` | `sent` |" in page
+    assert "`accepted` - `suppressed` - `capped` - `canceled` |" in page
+    assert all(f"| `{name}` |" in page for name in ("ctr_delivered", "answer", "receipt"))
