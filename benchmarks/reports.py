@@ -29,7 +29,6 @@ from gateway.wiring.report_names import ReportNames
 from messages.reading.listing import MessageFilter
 from messages.reading.reader import Messages
 from recipients.number_view import NumberDesk
-from recipients.numbers.origin_numbers import country_code, operator_names
 from recipients.reply_report import ReplyReports
 from storage.crypto import NumberVault
 from storage.keys import load_keys
@@ -108,7 +107,7 @@ class Bench:
         return self._database
 
     def _desk(self, kind: Callable[..., _Desk]) -> _Desk:
-        names = ReportNames(self._registry, country_code, operator_names().get)
+        names = ReportNames(self._registry)
         return kind(self._open.read, names, thresholds_of())
 
     def _asked(self, names: str, zone: str = "UTC") -> Asked:

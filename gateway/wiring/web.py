@@ -35,7 +35,7 @@ from messages.models import Prepared
 from messages.reading.reader import Messages
 from recipients.number_check import NumberCheck
 from recipients.number_view import NumberDesk
-from recipients.numbers.origin_numbers import OriginNumbers, country_code, operator_names
+from recipients.numbers.origin_numbers import OriginNumbers
 from recipients.numbers.plan import NumberPlan
 from recipients.proof import Proofs
 from recipients.reply_report import ReplyReports
@@ -108,8 +108,7 @@ def services(rooms: Rooms, operations: Operations) -> Services:
             for settings in (*rooms.config.connectors, *rooms.sandbox.running)
         ]
 
-    names = ReportNames(registry, country_code, operator_names().get)
-    thresholds = thresholds_of(**msgspec.structs.asdict(rooms.config.thresholds))
+    told = ReportNames(registry), thresholds_of(**msgspec.structs.asdict(rooms.config.thresholds))
     return Services(
         idempotency=rooms.idempotency,
         doubts=_resolver(rooms),
@@ -131,10 +130,10 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         proofs=Proofs(read, rooms.vault),
         control=rooms.control,
         queues=Queues(read, registry, rooms.clock.wall_ms),
-        reports=DeliveryReports(read, names, thresholds),
-        funnels=FunnelReports(read, names, thresholds),
-        replies=ReplyReports(read, names, thresholds),
-        thresholds=thresholds,
+        reports=DeliveryReports(read, *told),
+        funnels=FunnelReports(read, *told),
+        replies=ReplyReports(read, *told),
+        thresholds=told[1],
         connectors=views,
         operations=operations,
         readiness=_health(rooms),

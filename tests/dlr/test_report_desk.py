@@ -44,7 +44,7 @@ def reports(database: Database, registry: Registry) -> DeliveryReports:
 
 
 def names(registry: Registry) -> ReportNames:
-    return ReportNames(registry, {86: "CN"}.get, {1: "china mobile"}.get)
+    return ReportNames(registry)
 
 
 def asked(account: int, span: tuple[datetime, datetime], *by: str) -> Asked:
@@ -132,9 +132,9 @@ async def test_numbers_without_a_name_are_told_all_the_same(registry: Registry) 
     assert registry.connector_name(999) == "connector 999"
     assert registry.connector_name(0) is None
     known = names(registry)
-    assert [known.country_name(number) for number in (86, 0, 7)] == ["CN", None, "country 7"]
-    assert [known.operator_name(number) for number in (1, 0, 7)] == [
-        "china mobile", None, "operator 7",
+    assert [known.country_name(number) for number in (66, 0)] == ["CN", None]
+    assert [known.operator_name(number) for number in (190, 0, 30_000)] == [
+        "china mobile", None, "operator 30000",
     ]  # fmt: skip
 
 
