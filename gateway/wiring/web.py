@@ -98,22 +98,13 @@ def link_listener(links: LinkSettings) -> Listener:
 
 def services(rooms: Rooms, operations: Operations) -> Services:
     """Everything the handlers reach. Called once all rooms are built."""
-    registry, dispatches = rooms.registry, rooms.dispatcher.connectors
-    validator = _validator(rooms)
-    read = rooms.database.read
-
-    def views() -> list[ConnectorView]:
-        return [
-            connector_view(dispatches[registry.connectors[settings.name]], settings)
-            for settings in (*rooms.config.connectors, *rooms.sandbox.running)
-        ]
-
+    registry, read = rooms.registry, rooms.database.read
     told = ReportNames(registry), thresholds_of(**msgspec.structs.asdict(rooms.config.thresholds))
     return Services(
         idempotency=rooms.idempotency,
         doubts=_resolver(rooms),
         accepter=rooms.shedding,
-        validator=validator,
+        validator=_validator(rooms),
         accounts=rooms.accounts,
         policy_preview=Rehearsal(read, rooms.vault, lambda: rooms.accepter.checks),
         explain_route=lambda message, account: route_view(rooms.routes, message, account),
@@ -134,7 +125,7 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         funnels=FunnelReports(read, *told),
         replies=ReplyReports(read, *told),
         thresholds=told[1],
-        connectors=views,
+        connectors=lambda: _connectors(rooms),
         operations=operations,
         readiness=_health(rooms),
         snapshot=lambda: snapshot(rooms),
@@ -150,6 +141,14 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         wall_ms=rooms.clock.wall_ms,
         monotonic=time.monotonic,
     )
+
+
+def _connectors(rooms: Rooms) -> list[ConnectorView]:
+    numbers, dispatches = rooms.registry.connectors, rooms.dispatcher.connectors
+    return [
+        connector_view(dispatches[numbers[settings.name]], settings)
+        for settings in (*rooms.config.connectors, *rooms.sandbox.running)
+    ]
 
 
 def _health(rooms: Rooms) -> Health:
