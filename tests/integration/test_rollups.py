@@ -66,6 +66,9 @@ async def test_what_a_gateway_does_is_counted_exactly(database_url: str, folder:
             assert tuple(totals) == (5, 4, 6, 1, 1, 1, 1)
             countries = await connection.fetch("SELECT DISTINCT country, operator FROM rollup_key")
             assert [row["operator"] > 0 and row["country"] > 0 for row in countries] == [True]
+            async with asyncio.timeout(60):
+                while not await running.metric("sms_rollup_merge_seconds_total"):
+                    await asyncio.sleep(0.1)  # it merges by itself, too
     assert await connection.fetchval("SELECT count(dirty_since) FROM rollup_day_state") == 0
     await close_connection(connection)
 
