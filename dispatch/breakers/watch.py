@@ -25,6 +25,7 @@ from storage.pool import Connection, Dedicated
 _log = structlog.get_logger(__name__)
 LOOK_SECONDS = 0.5
 STEP_LOOKS = 4  # a step is taken with every fourth look, and when something was changed here
+PROBES_AGAIN_MS = 30_000  # until more are let go for a round that has room
 LIFTS_PER_STEP_MAX = 20  # of LIFT_ROWS_MAX each
 
 
@@ -49,6 +50,7 @@ class BreakerWatch:
         self._wall_ms = wall_ms
         self._were_up: frozenset[int] = frozenset()
         self._look_again: dict[int, datetime] = {}  # breaker -> what was held until then
+        self._probes_lifted: dict[int, tuple[int, int]] = {}  # breaker -> round, when
         self._looks = count()
         self._news = False
         self._task = PeriodicTask("breakers", self._turn, lambda: LOOK_SECONDS, ended=ended)
@@ -85,6 +87,9 @@ class BreakerWatch:
             at_hand = await rows.at_hand(connection, now)
             for stored in at_hand:
                 await self._advance(connection, stored, now)
+        known = {stored.id for stored in at_hand}
+        for gone in self._probes_lifted.keys() - known:
+            del self._probes_lifted[gone]
         self._note_who_came_up(now)
         await self._lift()
 
@@ -109,8 +114,16 @@ class BreakerWatch:
                     state=after.state.label,
                     reason=reason,
                 )
-        if machine.room(after):
+        if machine.room(after) and self._may_lift(stored.id, after.round, now):
             await rows.lift(connection, stored.id, _at(now), machine.room(after))
+
+    def _may_lift(self, breaker: int, round_number: int, now: int) -> bool:
+        """Probes that were let go a moment ago may be on their way to the look yet."""
+        lifted_round, at = self._probes_lifted.get(breaker, (-1, 0))
+        if lifted_round == round_number and now - at < PROBES_AGAIN_MS:
+            return False
+        self._probes_lifted[breaker] = (round_number, now)
+        return True
 
     def _note_who_came_up(self, now: int) -> None:
         up = frozenset(self._up())

@@ -13,6 +13,7 @@ from dispatch.breakers import machine
 from dispatch.breakers.bundles import Bundles
 from dispatch.breakers.evidence import as_csv, digest
 from dispatch.breakers.scopes import Scope
+from dispatch.breakers.watch import PROBES_AGAIN_MS
 from dispatch.holds import FREED_BY_HAND, Hold
 from dispatch.message import Later, ReadyMessage
 from dlr.ledger import SubmissionRow, insert_submissions
@@ -140,6 +141,9 @@ async def test_probes_come_from_what_waits(world: World) -> None:
         "SELECT count(*) FROM outbox WHERE hold = $1 AND not_before <= now()", Hold.RATE
     )
     assert due == 20
+    for passed, let_go in ((1_000, 20), (PROBES_AGAIN_MS, 30)):  # there are no more
+        await breakers.time_passes(passed)
+        assert await world.count("breaker_hold") == 30 - let_go
 
 
 async def test_it_survives_the_process_that_opened_it(database_url: str) -> None:
