@@ -28,23 +28,33 @@ WITH counted AS (
     SELECT key, quarter, accepted, sent, parts, delivered, undelivered, expired, rejected, unknown, failed,
            suppressed, capped, canceled, unconfirmed, late
     FROM rollup_cell WHERE quarter >= $6 AND quarter < $7
+), by_quarter AS (
+    -- Units are looked up for the few quarters that are left, and not for each cell.
+    SELECT CASE WHEN $8::boolean THEN k.account END AS account,
+           CASE WHEN $9::boolean THEN k.category END AS category,
+           CASE WHEN $10::boolean THEN k.connector END AS connector,
+           CASE WHEN $11::boolean THEN k.sender END AS sender,
+           CASE WHEN $12::boolean THEN k.country END AS country,
+           CASE WHEN $13::boolean THEN k.operator END AS operator,
+           CASE WHEN $14::boolean THEN k.campaign END AS campaign,
+           CASE WHEN $15::boolean THEN k.variant END AS variant,
+           CASE WHEN $16::integer[] IS NOT NULL THEN c.quarter END AS quarter,
+           sum(accepted) AS accepted, sum(sent) AS sent, sum(delivered) AS delivered, sum(undelivered) AS undelivered,
+           sum(expired) AS expired, sum(rejected) AS rejected, sum(unknown) AS unknown, sum(failed) AS failed,
+           sum(suppressed) AS suppressed, sum(capped) AS capped, sum(canceled) AS canceled,
+           sum(unconfirmed) AS unconfirmed, sum(late) AS late
+    FROM counted AS c
+    JOIN rollup_key AS k ON k.id = c.key
+    WHERE k.account = $1
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 )
-SELECT CASE WHEN $8::boolean THEN k.account END AS account,
-       CASE WHEN $9::boolean THEN k.category END AS category,
-       CASE WHEN $10::boolean THEN k.connector END AS connector,
-       CASE WHEN $11::boolean THEN k.sender END AS sender,
-       CASE WHEN $12::boolean THEN k.country END AS country,
-       CASE WHEN $13::boolean THEN k.operator END AS operator,
-       CASE WHEN $14::boolean THEN k.campaign END AS campaign,
-       CASE WHEN $15::boolean THEN k.variant END AS variant,
-       CASE WHEN $16::integer[] IS NOT NULL THEN width_bucket(c.quarter, $16::integer[]) - 1 END AS unit,
+SELECT account, category, connector, sender, country, operator, campaign, variant,
+       CASE WHEN $16::integer[] IS NOT NULL THEN width_bucket(quarter, $16::integer[]) - 1 END AS unit,
        sum(accepted) AS accepted, sum(sent) AS sent, sum(delivered) AS delivered, sum(undelivered) AS undelivered,
        sum(expired) AS expired, sum(rejected) AS rejected, sum(unknown) AS unknown, sum(failed) AS failed,
        sum(suppressed) AS suppressed, sum(capped) AS capped, sum(canceled) AS canceled,
        sum(unconfirmed) AS unconfirmed, sum(late) AS late
-FROM counted AS c
-JOIN rollup_key AS k ON k.id = c.key
-WHERE k.account = $1
+FROM by_quarter
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 HAVING sum(accepted) > 0
 LIMIT $17;
