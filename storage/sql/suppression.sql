@@ -181,7 +181,8 @@ USING unnest($1::bytea[], $2::smallint[], $3::smallint[]) AS gone (to_idx, accou
 WHERE s.to_idx = gone.to_idx AND s.account = gone.account AND s.category = gone.category;
 
 -- name: suppression_put
--- What came in between by itself is younger: it gives way, but for the time that it lasts.
+-- What came in between by itself is younger: it gives way, but for the time that it lasts. An entry that evidence made
+-- takes the place of no other: a delivery would end it.
 INSERT INTO suppression AS there
     (to_idx, reason, source, account, category, message_id, detail, created_at, expires_at, to_enc, senders)
 SELECT to_idx, reason, source, account, category, message_id, detail, created_at, expires_at, to_enc,
@@ -191,8 +192,15 @@ FROM unnest(
     $8::timestamptz[], $9::timestamptz[], $10::bytea[], $11::text[]
 ) AS new (to_idx, reason, source, account, category, message_id, detail, created_at, expires_at, to_enc, senders)
 ON CONFLICT (to_idx, account, category) DO UPDATE
-SET reason = excluded.reason, source = excluded.source, message_id = excluded.message_id, detail = excluded.detail,
-    created_at = excluded.created_at, to_enc = coalesce(excluded.to_enc, there.to_enc),
+SET (reason, source, message_id, detail, created_at) = (
+        SELECT told.reason, told.source, told.message_id, told.detail, told.created_at
+        FROM (
+            VALUES (there.reason, there.source, there.message_id, there.detail, there.created_at, true),
+                (excluded.reason, excluded.source, excluded.message_id, excluded.detail, excluded.created_at, false)
+        ) AS told (reason, source, message_id, detail, created_at, stands)
+        WHERE told.stands = (excluded.source = 'receipt' AND there.source <> 'receipt')
+    ),
+    to_enc = coalesce(excluded.to_enc, there.to_enc),
     senders = there.senders || excluded.senders,
     expires_at = CASE
         WHEN there.expires_at IS NOT NULL AND excluded.expires_at IS NOT NULL

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.wiring.rotating import tables
 from recipients import consent
-from storage import suppression
+from storage import sql, suppression
 from storage.crypto import KeyMismatch, NumberVault
 from storage.ids import id_at
 from storage.key_rotation import (
@@ -359,6 +359,27 @@ async def test_two_entries_of_one_subscriber_become_one_with_the_oldest_evidence
     [row] = await connection.fetch("SELECT to_idx, detail, created_at FROM suppression")
     assert (row["detail"], row["created_at"]) == ("first", NOW)
     assert row["to_idx"] == NumberVault(TWO).index(MEXICO)
+
+
+@pytest.mark.parametrize(("moved", "between", "stands"), [
+    ("receipt", "keyword", "keyword"), ("keyword", "receipt", "keyword"),
+    ("keyword", "api", "keyword"), ("receipt", "receipt", "receipt"),
+])  # fmt: skip
+async def test_a_proof_that_is_moved_takes_the_place_of_no_opt_out(
+    connection: Connection, moved: str, between: str, stands: str
+) -> None:
+    """An entry under the new index was committed while the job was moving the old one."""
+    entry = suppression.Suppression(b"i" * 16, 5, between, account=1)
+    await suppression.add(connection, [entry])
+    put = sql.load("storage")["suppression_put"]
+    await connection.execute(
+        put, [b"i" * 16], [2], [moved], [1], [entry.category], [7], ["moved"],
+        [NOW - timedelta(days=9)], [NOW + timedelta(days=9)], [None], [None],
+    )  # fmt: skip
+    [row] = await connection.fetch("SELECT source, detail, expires_at FROM suppression")
+    assert row["source"] == stands
+    assert row["expires_at"] is None
+    assert (row["detail"] == "moved") == (stands == moved)
 
 
 async def test_every_column_with_a_number_is_sealed_anew(connection: Connection) -> None:

@@ -59,7 +59,7 @@ async def test_nobody_suppressed_is_nothing_found(connection: Connection) -> Non
 
 
 async def test_an_older_entry_keeps_its_evidence(connection: Connection) -> None:
-    first = Suppression(FIRST, DEAD, "receipt", message_id=5, detail="carrier code 001")
+    first = Suppression(FIRST, OPTED_OUT, "keyword", message_id=5, detail="10690001")
     assert await add(connection, [first]) == 1
     again = Suppression(FIRST, OPTED_OUT, "api", message_id=6)
     assert await add(connection, [again, Suppression(SECOND, OPTED_OUT, "api")]) == 1
@@ -67,7 +67,7 @@ async def test_an_older_entry_keeps_its_evidence(connection: Connection) -> None
         "SELECT reason, source, message_id, detail FROM suppression WHERE to_idx = $1", FIRST
     )
     assert row is not None
-    assert tuple(row) == (DEAD, "receipt", 5, "carrier code 001")
+    assert tuple(row) == (OPTED_OUT, "keyword", 5, "10690001")
 
 
 async def test_an_entry_twice_in_one_call_is_one(connection: Connection) -> None:
