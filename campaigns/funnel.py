@@ -1,8 +1,8 @@
-"""The funnel of a campaign: accepted, sent, delivered, clicked.
+"""The funnel of a campaign: accepted, sent, delivered, clicked, converted.
 
-Owns what a click rate is, and the counting of clicks. Must not count deliveries (`dlr/counting.py`
-does), and must not write. Previews and scanners open links too. So only clicks classified as human
-count in a rate; all are shown.
+Owns what a click rate and a conversion rate are, and their counting. Must not count deliveries
+(`dlr/counting.py` does), and must not write. Previews and scanners open links too. So only clicks
+classified as human count in a rate; all are shown.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ CLICK_COUNTS = (
     "human_clicks_delivered",
     "clicked_recipients",
     "clicked_recipients_delivered",
+    "conversions",
+    "conversions_without_click",
+    "converted_recipients",
+    "converted_recipients_delivered",
 )
 
 
@@ -50,7 +54,10 @@ async def funnel(connection: Connection, question: Question) -> Told:
         groups,
         total,
         names=CLICK_COUNTS,
-        within={"clicked_recipients_delivered": "delivered"},
+        within={
+            "clicked_recipients_delivered": "delivered",
+            "converted_recipients_delivered": "delivered",
+        },
     )
     return counted
 
@@ -62,6 +69,9 @@ async def click_counts(connection: Connection, question: Question) -> Counted:
     `clicks` are requests for a link, `clicked_recipients` distinct numbers with a human click.
     `…_delivered` are those on messages with a delivery receipt. A click counts whenever it comes:
     it belongs to the message, not to the day.
+
+    `conversions` have a click of a person that counts; others are `conversions_without_click`.
+    `converted_recipients` are distinct numbers with a conversion and a human click.
     """
     keys = question.grouping.keys
     records = await connection.fetch(
@@ -82,15 +92,19 @@ async def click_counts(connection: Connection, question: Question) -> Counted:
 def funnel_rates(
     counts: Mapping[str, int], thresholds: Mapping[str, Threshold] = NO_THRESHOLDS
 ) -> dict[str, Rate]:
-    """The rates of dlr.rates, and two more.
+    """The rates of dlr.rates, and four more.
 
     - ctr_delivered = human_clicks_delivered / delivered. It is clicks per message, may exceed 1,
       and so has no bounds.
     - uctr_delivered = clicked_recipients_delivered / delivered, with bounds.
+    - cvr_click = converted_recipients / clicked_recipients, with bounds.
+    - cvr_delivered = converted_recipients_delivered / delivered, with bounds.
     """
     rates = delivery_rates(counts, thresholds)
     delivered, clicks = counts["delivered"], counts["human_clicks_delivered"]
     value = clicks / delivered if delivered else None
     rates["ctr_delivered"] = Rate(clicks, delivered, value, low=None, high=None)
     rates["uctr_delivered"] = rate_of(counts["clicked_recipients_delivered"], delivered)
+    rates["cvr_click"] = rate_of(counts["converted_recipients"], counts["clicked_recipients"])
+    rates["cvr_delivered"] = rate_of(counts["converted_recipients_delivered"], delivered)
     return rates

@@ -48,6 +48,9 @@ COUNTED: Mapping[str, Figure] = MappingProxyType(
         "clicks": Figure("点击数", "requests for a short link, by anybody", _OPEN),
         "human_clicks": Figure("真人点击数", "those by people", _OPEN),
         "clicked_recipients": Figure("点击人数", "numbers with a click by a person", _OPEN),
+        "conversions": Figure("转化数", "conversions with a click that counts", _OPEN),
+        "conversions_without_click": Figure("无点击转化数", "conversions without one", _OPEN),
+        "converted_recipients": Figure("转化人数", "numbers with a click and a conversion", _OPEN),
         "replies": Figure("回复数", "messages from handsets that answer one", _OPEN),
         "complaints": Figure("投诉数", "complaints about a message", _OPEN),
     }
@@ -78,8 +81,10 @@ RATED: Mapping[str, Figure] = MappingProxyType(
     }
 )
 _CLICK_RATES = (
-    ("ctr_delivered", "点击率", "human_clicks_delivered"),
-    ("uctr_delivered", "独立点击率", "clicked_recipients_delivered"),
+    ("ctr_delivered", "点击率", "human_clicks_delivered", "delivered"),
+    ("uctr_delivered", "独立点击率", "clicked_recipients_delivered", "delivered"),
+    ("cvr_click", "点击转化率", "converted_recipients", "clicked_recipients"),
+    ("cvr_delivered", "送达转化率", "converted_recipients_delivered", "delivered"),
 )
 _TIMES = (
     ("answer", "响应时延", "acceptance to the carrier's last answer"),
@@ -104,8 +109,8 @@ def lines() -> Iterator[str]:
     for name, formula in {**FORMULAS, **REPLY_FORMULAS}.items():
         figure = RATED[name]
         yield _line(name, figure.chinese, *_sides(formula), figure.final)
-    for name, chinese, numerator in _CLICK_RATES:
-        yield _line(name, chinese, f"`{numerator}`", "`delivered`", _OPEN)
+    for name, chinese, numerator, denominator in _CLICK_RATES:
+        yield _line(name, chinese, f"`{numerator}`", f"`{denominator}`", _OPEN)
     for name, chinese, what in _TIMES:
         yield _line(name, chinese, f"seconds from {what}, at 50, 95 and 99 %", "", _RECEIPTS)
 

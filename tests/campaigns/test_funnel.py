@@ -128,6 +128,39 @@ async def test_a_rate_per_delivered_message_counts_only_clicks_on_delivered_mess
     assert (uctr.numerator, uctr.denominator, uctr.value) == (1, 1, 1)
 
 
+async def convert(
+    connection: Connection, world: World, message_id: int, *, by_click: bool = True
+) -> None:
+    made = world.ids.next()
+    await connection.execute(
+        "INSERT INTO conversion (id, account, reference, fingerprint, event, occurred_at,"
+        " message_id, click_id) VALUES ($1, 1, $2, '', 'order', now(), $3, $4)",
+        made, str(made), message_id, made if by_click else None,
+    )  # fmt: skip
+
+
+async def test_who_converted_is_of_those_who_clicked_and_the_rest_is_counted_apart(
+    connection: Connection, world: World
+) -> None:
+    messages = [await send(connection, world) for _ in range(10)]
+    silent = await send(connection, world, status=Status.SENT)
+    for message_id in (*messages[:4], silent):
+        await click(connection, world, message_id)
+    for message_id in (messages[0], messages[0], messages[1], silent):
+        await convert(connection, world, message_id)
+    await convert(connection, world, messages[9], by_click=False)  # nobody clicked there
+    await convert(connection, world, messages[2], by_click=False)  # nor in time here
+    await convert(connection, world, messages[8])  # its click is deleted already
+    counts, rates = await summer(connection, world)
+    assert counts["conversions"] == 5
+    assert counts["conversions_without_click"] == 2
+    click_rate, delivered = rates["cvr_click"], rates["cvr_delivered"]
+    assert (click_rate.numerator, click_rate.denominator) == (3, 5)
+    assert (delivered.numerator, delivered.denominator) == (2, 10)
+    assert click_rate.low is not None and delivered.high is not None
+    assert counts["human_clicks"] == 5
+
+
 async def test_a_recipient_of_two_messages_is_one_recipient(
     connection: Connection, world: World
 ) -> None:
