@@ -7,6 +7,7 @@ import contextlib
 import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,7 @@ from dlr.rollups.recounter import Recounter
 from dlr.status import RECEIPT_STATUSES, Status
 from storage.pool import Connection, close_connection, connect
 from tests.dlr.rollups.reference import assert_exact
-from tests.dlr.rollups.traffic import CONNECTOR, OTHER_CONNECTOR, SANDBOX, Traffic
+from tests.dlr.rollups.traffic import CONNECTOR, OTHER_CONNECTOR, SANDBOX, Traffic, merge_all
 from tests.dlr.rows import World
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ async def merge(traffic: Traffic, ahead_seconds: int, dies_at: int | None) -> No
     """Count up to so many seconds from the traffic's now, unless it dies at this statement."""
     horizon = traffic.world.now + timedelta(seconds=ahead_seconds)
     merger = Merger(left_alone=datetime.now(UTC) - horizon)
-    await dying(traffic.connection, dies_at, merger.merge)
+    await dying(traffic.connection, dies_at, partial(merge_all, merger=merger))
 
 
 async def recount(traffic: Traffic, dies_at: int | None) -> None:
