@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.arguments import command, config_option, suppressions
 from gateway.commands import CommandFailed
 from gateway.commands.moments import moment_or_span, span
+from gateway.person_arguments import persons
 from web.edge.scopes import DEFAULT_SCOPES, SCOPES
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         _route,
         _receipts,
         _audit,
+        persons,
         _numbers,
         _webhooks,
         _breakers,

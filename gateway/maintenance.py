@@ -25,6 +25,7 @@ from dlr.silence import Silence
 from gateway.vitals import Lease
 from messages.accept import client_refs, idempotency
 from recipients import frequency
+from recipients.erasing import Erasing
 from recipients.index_rewrite import IndexRewrite
 from shortlinks import ranges
 from storage import audit
@@ -60,6 +61,7 @@ REQUESTS_SECONDS = 60.0
 KEY_USES_SECONDS = 60.0
 LIFT_SECONDS = 5.0
 PRUNE_SECONDS = 60.0
+ERASE_SECONDS = 1.0  # one look at an index that is empty but for an erasure
 AUDIT_SECONDS = 60.0  # one row of the head; an anchor once an hour
 
 Timeless = Callable[[Connection], Awaitable[object]]
@@ -104,6 +106,7 @@ def steps(
     anchors: Anchors,
     message_texts: TextEnds,
     inbound_texts: TextEnds,
+    erasing: Erasing,
     take_over: Timeless,
 ) -> list[Step]:
     """Everything but the renewal. `take_over` recovers what dead processes left."""
@@ -127,6 +130,7 @@ def steps(
         Step("message texts", TEXTS_SECONDS, message_texts.turn),
         Step("inbound texts", TEXTS_SECONDS, inbound_texts.turn),
         Step("number key", ROTATION_SECONDS, rotation.turn),
+        Step("erasures", ERASE_SECONDS, _timeless(erasing.turn)),
         Step("index rewrite", REWRITE_SECONDS, IndexRewrite(vault).turn),
     ]
 

@@ -43,8 +43,10 @@ from messages.models import AccountPolicy
 from messages.rules.rules import Rules
 from recipients.complaint_desk import ComplaintDesk
 from recipients.consent_desk import ConsentDesk
+from recipients.erasing import Erasing
 from recipients.files.exporting import ExportDesk
 from recipients.files.importing import ImportDesk
+from recipients.persons import Persons
 from recipients.suppression_desk import SuppressionDesk
 from shortlinks.conversion_desk import ConversionDesk
 from shortlinks.service import LinkService
@@ -105,6 +107,8 @@ class Rooms:
     consents: ConsentDesk = field(init=False)
     complaints: ComplaintDesk = field(init=False)
     reveals: AuditedReveals = field(init=False)
+    persons: Persons = field(init=False)
+    erasing: Erasing = field(init=False)
     accepter: MessageAccepter = field(init=False)
     idempotency: Idempotency = field(init=False)
     shedding: SheddingAccepter = field(init=False)

@@ -266,7 +266,7 @@ class ComplaintDesk:
         return ComplaintView(
             id=complaint.id,
             reference=complaint.reference,
-            number=self._vault.open_or_none(complaint.to_enc),
+            number=self._vault.shown(complaint.to_enc),
             source=complaint.source,
             source_name=complaint.source_name,
             text=complaint.text,

@@ -19,13 +19,14 @@ _SQL = sql.load("recipients")
 
 
 def tables() -> tuple[ById | Keyed | Preferences, ...]:
-    """Suppressions, counts, wishes, consents and complaints."""
+    """Suppressions, counts, wishes, consents, complaints and erasures."""
     return (
         Keyed("suppression"),
         Keyed("frequency"),
         Preferences(),
         ById("consent", _SQL["consent_sealed"], _SQL["consent_seal"]),
         ById("complaint", _SQL["complaint_sealed"], _SQL["complaint_seal"]),
+        ById("person_erasure", _SQL["erasure_sealed"], _SQL["erasure_seal"]),
     )
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import asyncpg
 import msgspec
 
 from storage import sql
+from storage.crypto import NumberVault
 from storage.ids import ID_MAX, id_at
 from storage.pool import Connection
+from storage.reading import reading
 
 _SQL = sql.load("storage")
 
@@ -43,6 +46,29 @@ class AuditView(msgspec.Struct, kw_only=True):
     erased: bool
     detail: Mapping[str, object]
     hash: bytes | None
+
+
+class AuditTrail:
+    """The audit by a number in clear."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], vault: NumberVault) -> None:
+        self._pool = pool
+        self._vault = vault
+
+    async def listed(
+        self,
+        accounts: Sequence[int],
+        wanted: AuditFilter,
+        *,
+        number: str | None,
+        before: int | None,
+        limit: int,
+    ) -> list[AuditView]:
+        """As the function listed(); `number` in E.164 form, None: about anybody or nobody."""
+        if number is not None:
+            wanted = msgspec.structs.replace(wanted, subjects=self._vault.indexes(number))
+        async with reading(self._pool) as connection:
+            return await listed(connection, accounts, wanted, before=before, limit=limit)
 
 
 async def listed(

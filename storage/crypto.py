@@ -137,13 +137,20 @@ class NumberVault:
     def open_or_none(self, sealed: bytes) -> str | None:
         """The number; None, and counted, for what our key did not encrypt.
 
-        One damaged row must not sink those beside it.
+        One damaged row must not sink those beside it. Of a person that was erased nothing is
+        stored, and nothing is counted.
         """
+        if not sealed:
+            return None
         try:
             return self.open(sealed)
         except UnreadableNumber:
             self.unreadable += 1
             return None
+
+    def shown(self, sealed: bytes) -> str | None:
+        """As open_or_none(), for a reader; "" where the person was erased."""
+        return self.open_or_none(sealed) if sealed else ""
 
     def seal_octets(self, octets: bytes, row_id: int) -> bytes:
         """Encrypt what a carrier delivered, under a key of its own. It is bound to the row with

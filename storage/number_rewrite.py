@@ -84,7 +84,7 @@ class ById(NamedTuple):
         moves: list[tuple[int, bytes, bytes, bytes | None]] = []
         indexes: dict[bytes, bytes] = {}
         for row in rows:
-            if row["enc"] is None or self._current(vault, row["enc"], row["id"]):
+            if not row["enc"] or self._current(vault, row["enc"], row["id"]):
                 continue
             sealed = self._sealed(vault, row["enc"], row["id"])
             if sealed is None:

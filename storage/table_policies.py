@@ -68,6 +68,7 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "outbox": Policy(_WORK, "a message that waits"),
         "owner_term": Policy(_ROWS, "messages_days"),
         "preference": Policy(_NEVER, "what a person wishes; only another wish ends it"),
+        "person_erasure": Policy(_NEVER, "that a person was erased, and when; nobody is in it"),
         "prefix_count": Policy(_WORK, "a day, the longest span of a velocity"),
         "query_cursor": Policy(_FEW, "a connector that is asked about its messages"),
         "raw_delivery": Policy(_DAYS, "raw_days"),

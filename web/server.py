@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from web.api.anomalies import AnomaliesApi
+from web.api.audit import AuditApi
 from web.api.breakers import BreakersApi
 from web.api.complaints import ComplaintsApi
 from web.api.consents import ConsentsApi
@@ -20,6 +21,7 @@ from web.api.message_list import MessageListApi
 from web.api.messages import MessagesApi
 from web.api.numbers import NumbersApi
 from web.api.operations import OperationsApi
+from web.api.persons import PersonsApi
 from web.api.preview import PreviewApi
 from web.api.proofs import ProofsApi
 from web.api.raw_deliveries import RawApi
@@ -89,6 +91,8 @@ def create_app(services: Services, settings: ServerSettings) -> web.Application:
         *RawApi(services, access).routes(),
         *BreakersApi(services, access, bodies).routes(),
         *AnomaliesApi(services, access).routes(),
+        *AuditApi(services, access).routes(),
+        *PersonsApi(services, access, bodies).routes(),
         *WebhookCallbacksApi(services, access, bodies).routes(),
         *WebhookDeliveriesApi(services, access, bodies).routes(),
         *WebhooksApi(services, access, bodies).routes(),

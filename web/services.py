@@ -28,7 +28,6 @@ from messages.reading.timeline import Timeline, TimelinePage
 from ratelimit.spec import RateSpec
 from recipients.complaint_desk import ComplaintFilter, ComplaintView, ComplaintWord
 from recipients.consent_desk import ConsentView, ConsentWord
-from recipients.proof import Proof
 from recipients.suppression_desk import (
     Allow,
     Allowed,
@@ -45,6 +44,7 @@ from web.edge.request_limits import RequestLimits
 from web.edge.reveal_log import RevealLog
 from web.number_services import NumberReader, NumberValidator
 from web.operator_services import AnomalyReader, BreakerBook, RawDeliveries
+from web.privacy_services import AuditReader, PersonDesk, ProofReader
 from web.samples import Snapshot
 from web.suppression_services import SuppressionExports, SuppressionImports
 from web.webhook_services import WebhookEndpoints
@@ -236,13 +236,6 @@ class ComplaintBook(Protocol):
         """The latest recorded first, before an id."""
 
 
-class ProofReader(Protocol):
-    """All that is on record of one number."""
-
-    async def proof(self, account: int, number: str) -> Proof:
-        """As one state of the database has it. Raises StorageDown."""
-
-
 class InboundReader(Protocol):
     """Messages from handsets. `accounts` are those that a key may see."""
 
@@ -352,6 +345,8 @@ class Services:
     snapshot: Snapshot
     keys: KeyStore
     reveals: RevealLog
+    audit: AuditReader
+    persons: PersonDesk
     raw_deliveries: RawDeliveries
     breakers: BreakerBook
     anomalies: AnomalyReader

@@ -77,7 +77,7 @@ class InboundMessages:
         return [
             InboundView(
                 id=row["id"],
-                source=self._vault.open_or_none(row["from_enc"]),
+                source=self._vault.shown(row["from_enc"]),
                 destination=row["destination"],
                 text=row["text"],
                 parts=row["parts"],

@@ -83,6 +83,7 @@ def build(
             vault=rooms.vault,
             rotation=rooms.rotation,
             ids=rooms.ids,
+            erasing=rooms.erasing,
             anchors=Anchors(
                 Path(rooms.config.database.data_dir), rooms.keys.derive(KEY_PURPOSE, KEY_BYTES)
             ),

@@ -40,6 +40,7 @@ from recipients.numbers.plan import NumberPlan
 from recipients.proof import Proofs
 from recipients.reply_report import ReplyReports
 from smpp.client import BindState
+from storage.audit_reading import AuditTrail
 from storage.names import SANDBOX, SANDBOX_NAME
 from web.edge.cursors import KEY_BYTES, KEY_PURPOSE, Cursors
 from web.edge.listener import Listener
@@ -131,6 +132,8 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         snapshot=lambda: snapshot(rooms),
         keys=rooms.key_store,
         reveals=rooms.reveals,
+        audit=AuditTrail(read, rooms.vault),
+        persons=rooms.persons,
         raw_deliveries=_raw_desk(rooms),
         breakers=rooms.breakers.desk,
         anomalies=AnomalyList(read),

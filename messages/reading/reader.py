@@ -71,7 +71,7 @@ class Messages:
         deciding = record.deciding
         return MessageView(
             id=record.id,
-            to=self._vault.open_or_none(record.to_enc),
+            to=self._vault.shown(record.to_enc),
             sender=record.sender,
             text=record.text,
             category=record.category,

@@ -37,3 +37,16 @@ ORDER BY account, category, idx, updated_at DESC
 ON CONFLICT (account, category, to_idx) DO UPDATE
 SET month_max = excluded.month_max, message_id = excluded.message_id, updated_at = excluded.updated_at
 WHERE excluded.updated_at > there.updated_at;
+
+-- name: erasure_sealed
+-- Those under way: the others hold no number any more.
+SELECT id, number_enc AS enc, number_idx AS idx
+FROM person_erasure
+WHERE id > $1 AND number_enc IS NOT NULL
+ORDER BY id
+LIMIT $2;
+
+-- name: erasure_seal
+UPDATE person_erasure AS t SET number_enc = m.enc, number_idx = m.idx
+FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[]) AS m (id, stored, enc, idx)
+WHERE t.id = m.id AND t.number_enc = m.stored AND t.id BETWEEN $5 AND $6;

@@ -18,6 +18,7 @@ from smsgate_client import (
     endpoints,
     filters,
     operating,
+    privacy,
     recipients,
     reports,
     requests,
@@ -25,6 +26,7 @@ from smsgate_client import (
 )
 from smsgate_client.blocking import (
     Anomalies,
+    Audit,
     Batches,
     Breakers,
     Complaints,
@@ -34,6 +36,7 @@ from smsgate_client.blocking import (
     Inbound,
     Messages,
     Numbers,
+    Persons,
     Reports,
     Suppressions,
     WebhookCallbacks,
@@ -50,6 +53,7 @@ LEFT_OUT = {
     "get_queue", "get_breakers_scope_subject_evidence",
     "post_suppressions_import", "get_suppressions_imports_id_verdicts", "get_suppressions_export",
     "post_suppressions_compare",
+    "post_persons_export",
 }  # fmt: skip
 
 
@@ -130,6 +134,11 @@ OPERATIONS: Mapping[str, Asked] = {
     "post_conversions_batch": (
         lambda client: Conversions(client).record_batch([conversions.NewConversion("1", "order")]),
         conversions.NewConversion, conversions.ConversionBatch),
+    "get_audit": (lambda client: Audit(client).list(), None, privacy.AuditRow),
+    "post_persons_erase": (
+        lambda client: Persons(client).erase("n", "r"), None, privacy.Erasure),
+    "get_persons_erasures_id": (
+        lambda client: Persons(client).erasure("e"), None, privacy.Erasure),
     "get_reports_replies": (lambda client: Reports(client).replies(), None, reports.Report),
     "get_numbers_number": (lambda client: Numbers(client).get("n"), None, recipients.Number),
     "post_numbers_validate": (
@@ -200,6 +209,7 @@ FILTERS: Mapping[str, type] = {
     "get_complaints": filters.ComplaintFilter,
     "get_breakers": filters.BreakerFilter,
     "get_anomalies": filters.AnomalyFilter,
+    "get_audit": filters.AuditFilter,
     "get_webhook_endpoints": filters.Pages,
     "get_webhook_endpoints_id_deliveries": filters.DeliveryFilter,
     "get_reports_replies": filters.ReportFilter,

@@ -72,8 +72,13 @@ async def test_each_noun_asks_the_same(noun: str) -> None:
             for each in list(inspect.signature(method).parameters.values())[1:]
             if each.kind is each.POSITIONAL_OR_KEYWORD
         ]
-        method(getattr(blocking, noun)(one), *given)
-        asked = getattr(getattr(awaiting, noun)(other), name)(*given)
+        named = {
+            each.name: GIVEN[each.name]
+            for each in inspect.signature(method).parameters.values()
+            if each.kind is each.KEYWORD_ONLY and each.default is each.empty
+        }
+        method(getattr(blocking, noun)(one), *given, **named)
+        asked = getattr(getattr(awaiting, noun)(other), name)(*given, **named)
         if isinstance(asked, Awaitable):
             await asked
         assert replace(one.asked[-1], **ALIKE) == replace(other.asked[-1], **ALIKE), name
@@ -91,6 +96,8 @@ NEW = NewMessage("+8613812345678", "Hello")
 GIVEN: dict[Any, Any] = {
     "message": NEW, "messages": [NEW], "message_id": "m", "batch_id": "b", "endpoint_id": "w",
     "delivery_id": "d", "number": "n", "name": "c", "rate": "5/s",
+    "reason": "r", "erasure_id": "e",
+    "numbers": ["n"], "import_id": "i",
     "wanted": Replay(datetime(2026, 11, 29, tzinfo=UTC)),
     ("Suppressions", "new"): [NewSuppression("n")],
     ("Consents", "new"): NewConsent("n", "granted", "form"),

@@ -17,7 +17,7 @@ ANY = "…"
 Json = object  # with Ellipsis for …
 
 _VARIES = (
-    (re.compile(r"\b(msg|bat|req|sup|con|inb|whe|whd|evt|imp|cnv)_[0-9a-z]+"), r"\1_id"),
+    (re.compile(r"\b(msg|bat|req|sup|con|inb|whe|whd|evt|imp|cnv|aud|era)_[0-9a-z]+"), r"\1_id"),
     (re.compile(r"\bsk_[0-9A-Za-z_-]+"), "sk_key"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00)"), "MOMENT"),
     (re.compile(r"(?<=:8081/)[0-9A-Za-z]{8}\b"), "LINK"),

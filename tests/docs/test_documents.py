@@ -44,6 +44,7 @@ BEFORE_ANY_MESSAGE = 6  # the commands of the README up to a gateway that is rea
 STATUS_OF_EXAMPLES = {
     "/v1/messages/$MESSAGE/resolve": 409, "/redeliver": 404, "/v1/suppressions/compare": 422,
     '/v1/breakers/connector/carrier-a"': 404, "/evidence": 404,  # it was never open
+    "/v1/persons/erasures/": 404,
 }  # fmt: skip
 INLINE = re.compile(r"`((?:smsgate|make) [^`]*)`")
 GIVEN_UP = re.compile(

@@ -9,7 +9,7 @@ WORDS_MAX = 25
 # The pages that a stranger reads from the top to the bottom; the others are looked things up in.
 HELD = (
     "README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "clients/python/README.md", "docs/api.md",
-    "docs/benchmarks.md", "docs/keys.md", "docs/receipts.md", "docs/routing.md",
+    "docs/benchmarks.md", "docs/keys.md", "docs/privacy.md", "docs/receipts.md", "docs/routing.md",
     "docs/simulator.md", "docs/smpp-session.md", "docs/words.md",
 )  # fmt: skip
 

@@ -28,9 +28,11 @@ from recipients.number_check import Checked
 from recipients.number_history import History
 from recipients.number_view import NumberView
 from recipients.partner_hash import PartnerKey
+from recipients.persons import Asked, Erasure
 from recipients.proof import Proof
 from recipients.suppression_desk import Allow, Allowed, Suppress, SuppressionFilter, SuppressionView
 from shortlinks.conversions import Attribution, Conversion, ConversionWord, Outcome, Recorded
+from storage.audit_reading import AuditFilter, AuditView
 from web.suppression_services import ImportRun
 
 _NOTHING = History(
@@ -135,6 +137,35 @@ class NoImport:
 
     def over(self) -> None:
         return None
+
+
+class NothingAudited:
+    """Implements AuditReader: nobody did anything."""
+
+    async def listed(
+        self, accounts: Sequence[int], wanted: AuditFilter, **_place: Any
+    ) -> list[AuditView]:
+        return []
+
+
+class NoPersons:
+    """Implements PersonDesk: nothing is stored about anybody."""
+
+    async def export(self, asked: Asked) -> AsyncIterator[dict[str, object]]:
+        yield {"number": asked.number, "exported_at": "2026-07-01T00:00:00+00:00"}
+        yield {"rows": 0, "complete": True}
+
+    async def erase(self, asked: Asked) -> Erasure:
+        return NO_ERASURE
+
+    async def erasure(self, account: int | None, identifier: int) -> Erasure | None:
+        return NO_ERASURE if identifier == NO_ERASURE.id else None
+
+
+NO_ERASURE = Erasure(
+    id=1, table="", waits=False, rows={}, requested_at=datetime(2026, 7, 1, tzinfo=UTC),
+    finished_at=None,
+)  # fmt: skip
 
 
 class NoComplaints:

@@ -28,7 +28,9 @@ from tests.web.nobody import (
     NoConsents,
     NoConversions,
     NoFiles,
+    NoPersons,
     NoProof,
+    NothingAudited,
     NothingRaw,
     NoWebhooks,
 )
@@ -48,7 +50,8 @@ ALL_BUT_ADMIN = (
     "messages:send", "messages:read", "reports:read", "inbound:read", "suppressions:read",
     "suppressions:write", "suppressions:exchange", "numbers:read", "consents:read",
     "consents:write", "numbers:reveal", "complaints:read", "complaints:write", "conversions:write",
-    "connectors:read", "webhooks:read", "webhooks:write",
+    "connectors:read", "webhooks:read", "webhooks:write", "audit:read",
+    "persons:export", "persons:erase",
 )  # fmt: skip
 
 
@@ -117,6 +120,10 @@ class Api:
             method, self.url + path, data=data, headers=merged, allow_redirects=False
         ) as response:
             body = await response.read()
+            if response.content_type == "application/x-ndjson":
+                return response, {
+                    "lines": [msgspec.json.decode(line) for line in body.splitlines()]
+                }
             parsed = msgspec.json.decode(body) if "json" in response.content_type else {}
             return response, parsed if body else {}
 
@@ -168,6 +175,8 @@ def in_memory(
         raw_deliveries=NothingRaw(),
         breakers=NoBreakers(),
         anomalies=NoAnomalies(),
+        audit=NothingAudited(),
+        persons=NoPersons(),
         webhooks=NoWebhooks(),
         limits=RequestLimits({}, {}, parts_quota=memory.quota, monotonic_ns=lambda: 0),
         cursors=Cursors(bytes(KEY_BYTES)),

@@ -36,9 +36,11 @@ from web.edge.problems import ProblemError
 from web.edge.reveals import (
     REASON_HEADER,
     REVEAL_PROBLEMS,
+    Erased,
     RevealQuery,
     Reveals,
     Unreadable,
+    erased,
     shown,
     unreadable,
 )
@@ -92,6 +94,7 @@ class ComplaintResource(msgspec.Struct, kw_only=True):
     complaint_id: Annotated[str, Meta(description="As smsgate calls it.")]
     to: str | None
     to_unreadable: Unreadable = UNSET
+    erased: Erased = UNSET
     source: SourceLabel
     source_name: str | None
     text: str | None
@@ -266,6 +269,7 @@ def _resource(view: ComplaintView, clear: bool = False) -> ComplaintResource:
         complaint_id=format_id("cmp", view.id),
         to=shown(view.number, clear=clear),
         to_unreadable=unreadable(view.number),
+        erased=erased(view.number),
         source=next(label for label in _SOURCES if label == view.source),
         source_name=view.source_name,
         text=view.text,

@@ -26,10 +26,12 @@ from web.edge.reveals import (
     REASON_HEADER,
     REVEAL_PROBLEMS,
     Discarded,
+    Erased,
     RevealQuery,
     Reveals,
     Unreadable,
     discarded,
+    erased,
     shown,
     unreadable,
 )
@@ -62,6 +64,7 @@ class InboundMessage(msgspec.Struct, kw_only=True):
     object: str = "inbound_message"
     source: str | None = msgspec.field(name="from")
     from_unreadable: Unreadable = UNSET
+    erased: Erased = UNSET
     to: str
     text: str | None
     text_discarded: Discarded = UNSET
@@ -181,6 +184,7 @@ def _message(view: InboundView, clear: bool) -> InboundMessage:
         id=format_id("inb", view.id),
         source=shown(view.source, clear=clear),
         from_unreadable=unreadable(view.source),
+        erased=erased(view.source),
         to=view.destination,
         text=view.text or None,
         text_discarded=discarded(view.text),

@@ -22,7 +22,7 @@ from storage.categories import Category
 from storage.crypto import mask
 from storage.ids import format_id
 from storage.names import SANDBOX
-from web.edge.reveals import Discarded, Unreadable, discarded, shown, unreadable
+from web.edge.reveals import Discarded, Erased, Unreadable, discarded, erased, shown, unreadable
 
 _LABELS = tuple(category.label for category in Category)
 
@@ -45,6 +45,7 @@ class SentMessage(msgspec.Struct, omit_defaults=True):
     sandbox: bool = False
     to_unreadable: Unreadable = UNSET
     text_discarded: Discarded = UNSET
+    erased: Erased = UNSET
 
 
 class ItemError(msgspec.Struct):
@@ -98,6 +99,7 @@ class MessageResource(msgspec.Struct, kw_only=True):
     object: str = "message"
     to: str | None
     to_unreadable: Unreadable = UNSET
+    erased: Erased = UNSET
     sender: str = msgspec.field(name="from")
     text: str | None
     text_discarded: Discarded = UNSET
@@ -159,6 +161,7 @@ def sent_before(view: MessageView, verdict: Verdict) -> SentMessage:
         status=verdict.status,
         to=shown(view.to),
         to_unreadable=unreadable(view.to),
+        erased=erased(view.to),
         sender=view.sender,
         category=_LABELS[view.category],
         parts=view.parts,
@@ -210,6 +213,7 @@ def resource(view: MessageView) -> MessageResource:
         id=format_id("msg", view.id),
         to=shown(view.to),
         to_unreadable=unreadable(view.to),
+        erased=erased(view.to),
         sender=view.sender,
         text=view.text or None,
         text_discarded=discarded(view.text),

@@ -27,7 +27,8 @@ _JSON = "application/json"
 # What the examples need: a key that opens all of them, and a batch of one message that waits.
 _BEFORE = """\
 export SMSGATE=http://127.0.0.1:8080
-export SMSGATE_API_KEY="$(smsgate keys create docs --scopes admin numbers:reveal)"
+export SMSGATE_API_KEY="$(smsgate keys create docs --scopes admin numbers:reveal \\
+  persons:export persons:erase)"
 curl -s "$SMSGATE/v1/messages/batch" \\
   -H "Authorization: Bearer $SMSGATE_API_KEY" \\
   -H 'Content-Type: application/json' \\

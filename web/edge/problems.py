@@ -161,12 +161,8 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
             417, "Expectation failed", "Leave `Expect` out, or expect 100-continue."
         ),
         "not_json": ProblemKind(415, "Not JSON", "Send `Content-Type: application/json`."),
-        "reason_missing": ProblemKind(
-            422, "No reason given", "Say why in the header X-Reveal-Reason, or in `reason`."
-        ),
-        "reason_invalid": ProblemKind(
-            422, "Invalid reason", "Give 1 to 500 printable characters in UTF-8."
-        ),
+        "reason_missing": ProblemKind(422, "No reason given", "Say why in X-Reveal-Reason."),
+        "reason_invalid": ProblemKind(422, "Invalid reason", "Give 1 to 500 characters."),
         "format_unsupported": ProblemKind(
             415, "Form of file not supported", "Send UTF-8 as text/csv or application/x-ndjson."
         ),
@@ -192,6 +188,7 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "rows_max": ProblemKind(
             422, "Too many rows", "Send the rest of the file as another one; see the import."
         ),
+        "person_waits": ProblemKind(409, "The person waits for messages", "Wait, or cancel them."),
         "number_invalid": ProblemKind(422, "Invalid number", "Give a valid number in E.164 form."),
         "address_invalid": ProblemKind(422, "Invalid address", "Give an IPv4 or IPv6 address."),
         "country_not_allowed": ProblemKind(

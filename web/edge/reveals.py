@@ -62,6 +62,10 @@ Unreadable = Annotated[
 Discarded = Annotated[
     bool | UnsetType, Meta(description="true: the text was not to be kept, and is null here.")
 ]
+# Set where the person was erased, with their number and what was written. Elsewhere it is absent.
+Erased = Annotated[
+    bool | UnsetType, Meta(description="true: the person was erased; number and text are gone.")
+]
 
 
 class RevealQuery(PageQuery, kw_only=True):
@@ -118,7 +122,7 @@ class Reveals:
             first=first,
             last=last,
             reason=reason,
-            numbers=[number for number in numbers if number is not None],
+            numbers=[number for number in numbers if number],
             connector=connector,
         )
         await self._log.note(key.account, key.id, revealed)
@@ -136,15 +140,24 @@ def reason_given(values: Sequence[str]) -> str:
 
 def checked_reason(reason: str) -> str:
     """A reason that can be stored. Raises ProblemError 422."""
-    if not 1 <= len(reason) <= REASON_CHARACTERS_MAX or not reason.isprintable():
-        wanted = f"a reason is 1 to {REASON_CHARACTERS_MAX} printable characters in UTF-8"
-        raise ProblemError("reason_invalid", wanted)
+    fault = reason_fault(reason)
+    if fault is not None:
+        raise ProblemError("reason_invalid", fault)
     return reason
 
 
+def reason_fault(reason: str) -> str | None:
+    """Why a reason cannot be stored; None if it can."""
+    if 1 <= len(reason) <= REASON_CHARACTERS_MAX and reason.isprintable():
+        return None
+    return f"a reason is 1 to {REASON_CHARACTERS_MAX} printable characters in UTF-8"
+
+
 def shown(number: str | None, *, clear: bool = False) -> str | None:
-    """A number as it leaves: in clear or masked."""
-    return number if clear or number is None else mask(number)
+    """A number as it leaves: in clear or masked. None for "", of a person that was erased."""
+    if not number:
+        return None
+    return number if clear else mask(number)
 
 
 def unreadable(number: str | None) -> bool | UnsetType:
@@ -155,3 +168,8 @@ def unreadable(number: str | None) -> bool | UnsetType:
 def discarded(text: str) -> bool | UnsetType:
     """The mark of a row whose text was not to be kept. No stored text is empty otherwise."""
     return UNSET if text else True
+
+
+def erased(number: str | None) -> bool | UnsetType:
+    """The mark of a row whose person was erased: its number is "". Else None."""
+    return True if number == "" else UNSET

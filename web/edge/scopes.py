@@ -23,6 +23,9 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "numbers:reveal": "numbers in clear on own lists, by `reveal=true` with a reason, audited",
         "consents:read": "the consent ledger, numbers masked",
         "consents:write": "record consent",
+        "persons:export": "all that is stored of one person, in clear; with a reason, audited",
+        "persons:erase": "erase one person; with a reason, audited",
+        "audit:read": "who changed or saw what, when and why",
         "complaints:read": "complaints about own messages, numbers masked",
         "complaints:write": "tell of complaints",
         "conversions:write": "tell what links led to",
@@ -33,7 +36,7 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "operations:read": "breakers and anomalies, with traffic of all accounts",
         "operations:write": "open and close breakers by hand, audited",
         "metrics:read": "/metrics, where it asks for a key",
-        "admin": "what runs the gateway, and all of the above but numbers:reveal",
+        "admin": "what runs the gateway, and all of the above but numbers:reveal and persons:*",
     }
 )
 DEFAULT_SCOPES = ("messages:send", "messages:read", "reports:read")

@@ -41,6 +41,7 @@ from smsgate_client.endpoints import (
     Replayed,
 )
 from smsgate_client.operating import Anomaly, Breaker, BreakerChange
+from smsgate_client.privacy import AuditRow, Erasure
 from smsgate_client.problems import (
     ApiError,
     Conflict,
@@ -120,6 +121,7 @@ __all__ = [
     "ApiError",
     "AsyncClient",
     "Attribution",
+    "AuditRow",
     "Batch",
     "BatchItem",
     "Breaker",
@@ -150,6 +152,7 @@ __all__ = [
     "Endpoint",
     "EndpointState",
     "EndpointTest",
+    "Erasure",
     "Event",
     "EventKind",
     "EventType",

@@ -57,6 +57,7 @@ class SentMessage:
     sandbox: bool = False
     to_unreadable: bool = False
     text_discarded: bool = False
+    erased: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +102,7 @@ class Message:
     id: str
     to: str | None
     to_unreadable: bool = False
+    erased: bool = False
     sender: str = field(metadata=named("from"))
     text: str | None
     text_discarded: bool = False

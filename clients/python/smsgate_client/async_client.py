@@ -16,6 +16,7 @@ import httpx2
 from smsgate_client import calls
 from smsgate_client.awaiting import (
     Anomalies,
+    Audit,
     Batches,
     Breakers,
     Complaints,
@@ -25,6 +26,7 @@ from smsgate_client.awaiting import (
     Inbound,
     Messages,
     Numbers,
+    Persons,
     Reports,
     Suppressions,
     WebhookCallbacks,
@@ -65,6 +67,8 @@ class AsyncClient:
         self.consents = Consents(self)
         self.complaints = Complaints(self)
         self.conversions = Conversions(self)
+        self.audit = Audit(self)
+        self.persons = Persons(self)
         self.inbound = Inbound(self)
         self.numbers = Numbers(self)
         self.reports = Reports(self)

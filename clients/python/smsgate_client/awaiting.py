@@ -12,6 +12,7 @@ from smsgate_client import calls
 from smsgate_client import conversions as v
 from smsgate_client import endpoints as e
 from smsgate_client import operating as o
+from smsgate_client import privacy as y
 from smsgate_client import recipients as p
 from smsgate_client import reports as r
 from smsgate_client.calls import under
@@ -145,9 +146,7 @@ class Consents(Noun):
         """Add an entry. Not repeated if its answer is lost: look before you do."""
         return await self._client.run(calls.consent(new))
 
-    async def proof(
-        self, number: str, *, reveal: bool = False, reason: str | None = None
-    ) -> p.Proof:
+    async def proof(self, number: str, *, reveal: bool = False, reason: str = "") -> p.Proof:
         """All that is on record of one number: consents, replies, complaints, suppressions."""
         return await self._client.run(calls.proof(number, reveal, reason))
 
@@ -174,6 +173,26 @@ class Conversions(Noun):
     async def record_batch(self, new: Sequence[NewConversion]) -> v.ConversionBatch:
         """Tell of up to 1 000. A wrong one is an item's error and stops no other."""
         return await self._client.run(calls.convert_batch(new))
+
+
+class Audit(Noun):
+    """Who changed or saw what."""
+
+    def list(self, **which: Unpack[f.AuditFilter]) -> AsyncIterator[y.AuditRow]:
+        """Rows that fit, the newest first."""
+        return self._client.each(calls.listed(under("audit"), y.AuditRow, **which))
+
+
+class Persons(Noun):
+    """What is stored of one person. An export is a file: `smsgate persons export`, or curl."""
+
+    async def erase(self, number: str, reason: str) -> y.Erasure:
+        """Erase a person; the same request meanwhile is the same erasure."""
+        return await self._client.run(calls.erase(number, reason))
+
+    async def erasure(self, erasure_id: str) -> y.Erasure:
+        """How far one is."""
+        return await self._client.run(calls.erasure(erasure_id))
 
 
 class Inbound(Noun):

@@ -12,6 +12,7 @@ from smsgate_client import calls
 from smsgate_client import conversions as v
 from smsgate_client import endpoints as e
 from smsgate_client import operating as o
+from smsgate_client import privacy as y
 from smsgate_client import recipients as p
 from smsgate_client import reports as r
 from smsgate_client.calls import under
@@ -143,7 +144,7 @@ class Consents(Noun):
         """Add an entry. Not repeated if its answer is lost: look before you do."""
         return self._client.run(calls.consent(new))
 
-    def proof(self, number: str, *, reveal: bool = False, reason: str | None = None) -> p.Proof:
+    def proof(self, number: str, *, reveal: bool = False, reason: str = "") -> p.Proof:
         """All that is on record of one number: consents, replies, complaints, suppressions."""
         return self._client.run(calls.proof(number, reveal, reason))
 
@@ -170,6 +171,26 @@ class Conversions(Noun):
     def record_batch(self, new: Sequence[NewConversion]) -> v.ConversionBatch:
         """Tell of up to 1 000. A wrong one is an item's error and stops no other."""
         return self._client.run(calls.convert_batch(new))
+
+
+class Audit(Noun):
+    """Who changed or saw what."""
+
+    def list(self, **which: Unpack[f.AuditFilter]) -> Iterator[y.AuditRow]:
+        """Rows that fit, the newest first."""
+        return self._client.each(calls.listed(under("audit"), y.AuditRow, **which))
+
+
+class Persons(Noun):
+    """What is stored of one person. An export is a file: `smsgate persons export`, or curl."""
+
+    def erase(self, number: str, reason: str) -> y.Erasure:
+        """Erase a person; the same request meanwhile is the same erasure."""
+        return self._client.run(calls.erase(number, reason))
+
+    def erasure(self, erasure_id: str) -> y.Erasure:
+        """How far one is."""
+        return self._client.run(calls.erasure(erasure_id))
 
 
 class Inbound(Noun):

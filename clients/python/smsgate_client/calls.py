@@ -18,6 +18,7 @@ from smsgate_client import answers as a
 from smsgate_client import conversions as v
 from smsgate_client import endpoints as e
 from smsgate_client import operating as o
+from smsgate_client import privacy as y
 from smsgate_client import recipients as p
 from smsgate_client import reports as r
 from smsgate_client.shapes import ShapeError, read, write, write_time
@@ -154,9 +155,17 @@ def convert_batch(new: Sequence[object]) -> Call[v.ConversionBatch]:
     return post(under("conversions", "batch"), v.ConversionBatch, {"conversions": new})
 
 
-def proof(number: str, reveal: bool, reason: str | None) -> Call[p.Proof]:
+def proof(number: str, reveal: bool, reason: str) -> Call[p.Proof]:
     call = get(under("consents", "proof"), p.Proof, to=number, reveal=reveal or None)
-    return replace(call, reveal_reason=reason)
+    return replace(call, reveal_reason=reason or None)
+
+
+def erase(asked: str, reason: str) -> Call[y.Erasure]:
+    return post(under("persons", "erase"), y.Erasure, {"number": asked, "reason": reason})
+
+
+def erasure(erasure_id: str) -> Call[y.Erasure]:
+    return get(under("persons", "erasures", erasure_id), y.Erasure)
 
 
 def inbound(kind: str | None = None, **query: object) -> Call[Page[p.InboundMessage]]:

@@ -98,6 +98,16 @@ class AnomalyFilter(Pages, total=False):
     since: datetime
 
 
+class AuditFilter(Pages, total=False):
+    """Which rows of the audit; `number` in E.164 form."""
+
+    action: str
+    actor: str
+    number: str
+    since: datetime
+    until: datetime
+
+
 class DeliveryFilter(Pages, total=False):
     """Which attempts; with the state `waiting`, which deliveries."""
 

@@ -31,6 +31,7 @@ class InboundMessage:
     id: str
     sender: str | None = field(metadata=named("from"))
     sender_unreadable: bool = field(default=False, metadata=named("from_unreadable"))
+    erased: bool = False
     to: str
     text: str | None
     text_discarded: bool = False
@@ -141,6 +142,7 @@ class Complaint:
     complaint_id: str
     to: str | None
     to_unreadable: bool = False
+    erased: bool = False
     source: ComplaintSource
     source_name: str | None
     text: str | None
