@@ -135,7 +135,10 @@ def _plain(status: int, html: str, headers: Mapping[str, str] | None = None) -> 
 
 
 def _language(request: web.BaseRequest, of_account: Language) -> Language:
-    asked = parse_qs(request.raw_path.partition("?")[2], max_num_fields=FIELDS_MAX).get("lang")
+    try:
+        asked = parse_qs(request.raw_path.partition("?")[2], max_num_fields=FIELDS_MAX).get("lang")
+    except ValueError:  # more fields than any page has
+        asked = None
     if asked == ["zh"]:
         return "zh"
     if asked == ["en"]:
@@ -207,7 +210,8 @@ async def _form(request: web.BaseRequest) -> Form | None:
         return parse_qs(
             octets.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict"
         )
-    except ValueError:  # no UTF-8, or more fields than any page has
+    # No UTF-8, more fields than any page has, or parameters that the standard library stumbles over.
+    except (ValueError, TypeError):
         return {}
 
 

@@ -220,6 +220,7 @@ async def test_one_click_as_rfc_8058_describes_it(
         ("application/json", b'{"action":"stop"}'),
         ("multipart/form-data; boundary=b", b"--c\r\n\r\naction=stop"),
         ("multipart/form-data", MULTIPART),
+        ("multipart/form-data; boundary*=utf-8''b; boundary*0*=x", MULTIPART),
     ],
 )
 async def test_a_body_that_asks_for_nothing_known_changes_nothing(
@@ -231,6 +232,15 @@ async def test_a_body_that_asks_for_nothing_known_changes_nothing(
     )
     assert answer.status == 400
     assert await served.suppressed() == []
+
+
+async def test_an_address_with_many_fields_is_answered_as_one_without(served: Pages) -> None:
+    """The wish is in the body, and is done: the person must be told so."""
+    _, code, _ = await served.link()
+    address = f"{code}?{'&'.join(['lang=zh'] * 100)}"
+    assert (await served.get(address))[0] == 200
+    status, html = await served.press(address, STOP)
+    assert (status, "Done: Shop" in html) == (200, True)
 
 
 async def test_a_body_without_end_is_not_read_to_its_end(served: Pages) -> None:
