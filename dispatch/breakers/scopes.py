@@ -115,6 +115,7 @@ class Board:
         self._batches: dict[int, Covering] = {}
         self._routes: dict[int, list[Covering]] = {}  # by connector
         self._named: dict[tuple[Scope, int, str], Covering] = {}
+        self._campaigns: frozenset[int] = frozenset()  # accounts
         self.known: tuple[Covering, ...] = ()
 
     def __bool__(self) -> bool:
@@ -134,6 +135,9 @@ class Board:
                 assert target.account is not None
                 assert target.name is not None
                 self._named[target.scope, target.account, target.name] = each
+        self._campaigns = frozenset(
+            account for scope, account, _ in self._named if scope is Scope.CAMPAIGN
+        )
 
     def may_cover(self, message: ReadyMessage) -> bool:
         """Whether its connector and campaign have to be asked for."""
@@ -143,7 +147,7 @@ class Board:
             self._routes
             or (message.batch_id is not None and message.batch_id in self._batches)
             or (Scope.SENDER, message.account, message.sender) in self._named
-            or any(scope is Scope.CAMPAIGN for scope, _, _ in self._named)
+            or message.account in self._campaigns
         )
 
     def covering(

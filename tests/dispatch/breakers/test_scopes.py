@@ -62,6 +62,12 @@ def test_what_a_scope_covers(
     assert known.covering(*other) == []
 
 
+def test_campaigns_of_others_cost_an_account_no_question() -> None:
+    known = board((Scope.CAMPAIGN, "shop:summer"))
+    assert known.may_cover(message())
+    assert not known.may_cover(message(account=8))
+
+
 def test_g23_one_time_passwords_pass_unless_configured() -> None:
     otp = message(Category.OTP)
     assert board((Scope.CONNECTOR, "a")).covering(otp, 1, None) == []
