@@ -24,6 +24,7 @@ BACK_OFF_MAX_MS: Final = 60 * 60_000
 WAIT_MIN_MS: Final = 60_000
 WAIT_MAX_MS: Final = 15 * 60_000
 IDLE_MS: Final = 24 * 60 * 60_000  # half open, and nothing was sent: what it was about is over
+IDLE_FAILED_MS: Final = 7 * IDLE_MS  # the same where some probes had failed, but not too many
 FORGET_MS: Final = 24 * 60 * 60_000  # closed for so long, it begins anew at the shortest back-off
 
 
@@ -146,7 +147,8 @@ def given_back(breaker: Breaker, probes: int) -> Breaker:
 def judged(breaker: Breaker, probes: Probes, now: int) -> Breaker:
     """What it becomes by its probes. Only a whole round passes; it fails as soon as it must.
 
-    Where nothing failed and nothing was sent for a day it closes: its batch or campaign has ended.
+    Where nothing was sent for a day it closes: its batch or campaign has ended. Where probes failed
+    it waits for a week, and no longer: each that holds takes one of HOLDING_MAX places.
     """
     if breaker.state is not State.HALF_OPEN:
         return breaker
@@ -155,7 +157,8 @@ def judged(breaker: Breaker, probes: Probes, now: int) -> Breaker:
     if best < 0 or not passes(best, size, breaker.baseline):
         return _failed(breaker, now)
     last = breaker.since if breaker.taken_at is None else breaker.taken_at
-    if now - last >= IDLE_MS and not probes.failed and breaker.taken < size:
+    idle = IDLE_FAILED_MS if probes.failed else IDLE_MS
+    if now - last >= idle and breaker.taken < size:
         return _closed(breaker, now)
     waited = breaker.taken_at is not None and now >= breaker.taken_at + breaker.wait_ms
     ended = probes.delivered + probes.failed >= size

@@ -101,7 +101,7 @@ class BreakerWatch:
             probes = await rows.fared(connection, stored)
             after = machine.judged(after, probes, now)
         if after != before:
-            reason = stored.reason if probes is None else _why(before, probes)
+            reason = stored.reason if probes is None else _why(before, after, probes)
             told = after.state is not before.state
             actor = "probes" if told and probes is not None else stored.actor
             await rows.update(connection, stored, after, actor, reason if told else stored.reason)
@@ -145,10 +145,10 @@ class BreakerWatch:
                     break
 
 
-def _why(before: Breaker, probes: Probes) -> str:
+def _why(before: Breaker, after: Breaker, probes: Probes) -> str:
     size = machine.ROUNDS[before.round]
-    if before.taken < size and not probes.failed:
-        return "nothing of it was sent for a day"
+    if after.state is State.CLOSED and before.taken < size:
+        return "nothing of it was sent for a day, or for a week behind probes that failed"
     return f"of {size} probes {probes.delivered} were delivered and {probes.failed} failed"
 
 

@@ -132,8 +132,10 @@ def test_what_nothing_is_sent_of_any_more_closes_after_a_day(sent: int) -> None:
     last = HOUR if sent else breaker.since
     assert machine.judged(breaker, Probes(sent, 0), last + machine.IDLE_MS - 1) is breaker
     assert machine.judged(breaker, Probes(sent, 0), last + machine.IDLE_MS).state is State.CLOSED
-    failed = machine.judged(breaker, Probes(0, 1), last + machine.IDLE_MS)
+    failed = machine.judged(breaker, Probes(0, 1), last + machine.IDLE_FAILED_MS - 1)
     assert failed is breaker
+    ended = machine.judged(breaker, Probes(0, 1), last + machine.IDLE_FAILED_MS)
+    assert ended.state is State.CLOSED
 
 
 def test_what_did_not_go_after_all_makes_room() -> None:
