@@ -190,6 +190,8 @@ class BreakerDesk:
             await rows.insert(connection, stored)
         else:
             await rows.update(connection, before, after, actor, reason)
+            if after.state.holds and not before.breaker.state.holds:
+                await rows.drop_evidence(connection, before.id)
         return stored
 
     async def _opened(self, stored: Stored, test: Mapping[str, object] | None) -> None:
@@ -207,7 +209,7 @@ class BreakerDesk:
                 bundle = await self._bundles.of(connection, stored, test, rules)
             with or_storage_down():
                 async with self._turn, self._dedicated.transaction() as connection:
-                    await rows.put_evidence(connection, stored.id, bundle)
+                    await rows.put_evidence(connection, stored, bundle)
         except (StorageDown, asyncpg.QueryCanceledError) as error:
             _log.warning("breaker_evidence_missing", error=repr(error))
 

@@ -110,9 +110,15 @@ async def update(
         await connection.execute(_SQL["breaker_probes_drop"], before.id)
 
 
-async def put_evidence(connection: Connection, breaker_id: int, evidence: bytes) -> None:
-    """What its last opening rests on."""
-    await connection.execute(_SQL["breaker_evidence_put"], breaker_id, evidence)
+async def drop_evidence(connection: Connection, breaker_id: int) -> None:
+    """In the transaction that opens it: what the opening before rested on says nothing of this."""
+    await connection.execute(_SQL["breaker_evidence_drop"], breaker_id)
+
+
+async def put_evidence(connection: Connection, stored: Stored, evidence: bytes) -> None:
+    """What this opening rests on, while it is the last."""
+    since = _at(stored.breaker.since)
+    await connection.execute(_SQL["breaker_evidence_put"], stored.id, evidence, since)
 
 
 async def probes_of(

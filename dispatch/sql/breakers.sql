@@ -55,8 +55,12 @@ SET state = $2, since = $3, until = $4, failures = $5, round = $6, taken = $7, t
     evidence_from = $11, actor = $12, reason = $13
 WHERE id = $1;
 
+-- name: breaker_evidence_drop
+UPDATE breaker SET evidence = NULL WHERE id = $1;
+
 -- name: breaker_evidence_put
-UPDATE breaker SET evidence = $2 WHERE id = $1;
+-- Unless it was opened anew, or closed, since what was read.
+UPDATE breaker SET evidence = $2 WHERE id = $1 AND since = $3;
 
 -- name: breaker_places
 -- What messages are compared with and do not have in memory.

@@ -303,6 +303,25 @@ async def test_a_bundle_that_takes_too_long_keeps_nothing_open(
     assert found[0].evidence is None
 
 
+async def test_an_opening_whose_bundle_is_missing_does_not_show_the_one_before(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(*_: object) -> bytes:
+        raise asyncpg.QueryCanceledError("canceling statement due to statement timeout")
+
+    breakers = Breakers(world)
+    await breakers.open()
+    first = await breakers.desk.shown(Scope.CONNECTOR, "sim")
+    assert first is not None
+    assert first[0].evidence is not None
+    await breakers.desk.close(Scope.CONNECTOR, "sim", by_hand())
+    monkeypatch.setattr(Bundles, "of", dies)
+    await breakers.open()
+    again = await breakers.desk.shown(Scope.CONNECTOR, "sim")
+    assert again is not None
+    assert again[0].evidence is None
+
+
 async def test_who_opened_it_and_why_is_audited(world: World) -> None:
     breakers = Breakers(world)
     await breakers.open(Scope.SENDER, "default:+8610690001")
