@@ -210,7 +210,7 @@ async def _form(request: web.BaseRequest) -> Form | None:
         return parse_qs(
             octets.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict"
         )
-    # No UTF-8, more fields than any page has, or parameters that the standard library stumbles over.
+    # No UTF-8, more fields than any page has, or what the standard library stumbles over.
     except (ValueError, TypeError):
         return {}
 
