@@ -122,9 +122,10 @@ async def told(connection: Connection, question: Question) -> Told:
     if "reason" in question.grouping.keys:
         for counts in groups.values():
             counts.pop("late", None)  # it is not kept by reason
-    total = total_of(groups)
-    if "tag" in question.grouping.keys:  # a message has several, or none
+    if {"reason", "tag"} & set(question.grouping.keys):  # a message has several tags, or none
         total = await _total(connection, question, reach)
+    else:
+        total = total_of(groups)
     return Told(
         groups,
         total,
