@@ -119,7 +119,8 @@ async def look_up(connection: Connection, recipients: Sequence[bytes]) -> Suppre
 async def add(connection: Connection, entries: Sequence[Suppression]) -> int:
     """Add what is not there yet. An older entry keeps its evidence. Returns how many were new.
 
-    What people and carriers tell goes over an entry of HYGIENE, and so does longer hygiene.
+    What people and carriers tell goes over an entry of HYGIENE, and so does longer hygiene. None
+    gets shorter or narrower.
     """
     return len(await add_new(connection, entries))
 
@@ -130,8 +131,11 @@ async def add_new(
     """As add(); returns which were new. `created_at` None: now, by the database's clock."""
     if not entries:
         return set()
+    first: dict[Key, Suppression] = {}
+    for entry in entries:
+        earlier = first.get(entry.key)
+        first[entry.key] = entry if earlier is None else _beyond(earlier, entry)
     # Sorted, so that two writers lock the rows in the same order and cannot deadlock.
-    first = {entry.key: entry for entry in reversed(entries)}
     ordered = sorted(first.values(), key=lambda entry: entry.key)
     rows = await connection.fetch(
         _SQL["suppression_add"],
@@ -380,6 +384,20 @@ def merged(entries: Sequence[Suppression], now: datetime) -> Suppression:
     whole = any(each.senders is None for each in candidates)
     return msgspec.structs.replace(
         oldest, expires_at=until, to_enc=to_enc, senders=None if whole else sorted(named)
+    )
+
+
+def _beyond(first: Suppression, second: Suppression) -> Suppression:
+    """The first of two with one key, as long and as wide as both."""
+    if (first.expires_at, first.senders) == (second.expires_at, second.senders):
+        return first
+    ends, senders = (first.expires_at, second.expires_at), (first.senders, second.senders)
+    last = max((end for end in ends if end is not None), default=None)
+    named = [sender for each in senders for sender in each or ()]
+    return msgspec.structs.replace(
+        first,
+        expires_at=None if None in ends else last,
+        senders=None if None in senders else list(dict.fromkeys(named)),
     )
 
 

@@ -14,6 +14,7 @@ WHERE to_idx = ANY(
 -- name: suppression_add
 -- An older entry keeps its evidence, unless it has expired or is of some senders ($11, a line each) and not of these.
 -- One of hygiene gives way to what people tell, which must outlive it, and to hygiene that lasts a day longer or more.
+-- What people tell gives way to what lasts longer. None gets shorter or narrower by another.
 INSERT INTO suppression AS old
     (to_idx, account, category, reason, source, message_id, detail, created_at, expires_at, to_enc, senders)
 SELECT to_idx, account, category, reason, source, message_id, detail, coalesce($10::timestamptz, now()), expires_at, to_enc,
@@ -24,14 +25,22 @@ FROM unnest(
 ) AS new (to_idx, account, category, reason, source, message_id, detail, expires_at, to_enc, senders)
 ON CONFLICT (to_idx, account, category) DO UPDATE
 SET reason = excluded.reason, source = excluded.source, message_id = excluded.message_id, detail = excluded.detail,
-    created_at = excluded.created_at, expires_at = excluded.expires_at, to_enc = excluded.to_enc,
+    created_at = excluded.created_at, to_enc = excluded.to_enc,
+    expires_at = CASE
+        WHEN old.expires_at <= now() OR old.source = 'receipt' THEN excluded.expires_at
+        WHEN excluded.expires_at IS NULL OR old.expires_at IS NULL THEN NULL
+        ELSE greatest(old.expires_at, excluded.expires_at)
+    END,
     senders = CASE
         WHEN old.expires_at <= now() OR old.source = 'receipt' THEN excluded.senders
+        WHEN old.senders IS NULL OR excluded.senders IS NULL THEN NULL
         ELSE old.senders || excluded.senders
     END
 WHERE old.expires_at <= now()
     OR (old.source = 'receipt' AND excluded.source <> 'receipt')
     OR (old.source = 'receipt' AND old.expires_at + interval '1 day' < excluded.expires_at)
+    OR (old.source <> 'receipt' AND excluded.source <> 'receipt'
+        AND old.expires_at < coalesce(excluded.expires_at, 'infinity'))
     OR (old.senders IS NOT NULL AND (excluded.senders IS NULL OR NOT old.senders @> excluded.senders))
 RETURNING to_idx, account, category;
 

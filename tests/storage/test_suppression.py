@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
@@ -74,6 +75,54 @@ async def test_an_entry_twice_in_one_call_is_one(connection: Connection) -> None
     entry = Suppression(FIRST, OPTED_OUT, "api")
     assert await add(connection, [entry, entry]) == 1
     assert await add(connection, []) == 0
+
+
+SOON = datetime.now(UTC) + timedelta(hours=1)
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("backwards", [False, True])
+async def test_an_opt_out_outlives_an_entry_that_ends(
+    connection: Connection, *, at_once: bool, backwards: bool
+) -> None:
+    both = [
+        Suppression(FIRST, DEAD, "api", SHOP, MARKETING, expires_at=SOON),
+        Suppression(FIRST, OPTED_OUT, "keyword", SHOP, MARKETING),
+    ]
+    if backwards:
+        both.reverse()
+    for entries in [both] if at_once else [[each] for each in both]:
+        await add(connection, entries)
+    assert await connection.fetchval("SELECT expires_at FROM suppression") is None
+
+
+async def test_an_entry_of_all_senders_gets_no_narrower_as_it_gets_longer(
+    connection: Connection,
+) -> None:
+    both = [
+        Suppression(FIRST, OPTED_OUT, "api", SHOP, MARKETING, expires_at=SOON),
+        Suppression(FIRST, OPTED_OUT, "page", SHOP, MARKETING, senders=["SHOP"]),
+    ]
+    for each in both:
+        await add(connection, [each])
+    row = await connection.fetchrow("SELECT expires_at, senders FROM suppression")
+    assert row is not None
+    assert (row["expires_at"], row["senders"]) == (None, None)
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_an_opt_out_of_some_senders_gets_wider_and_no_shorter(
+    connection: Connection, *, at_once: bool
+) -> None:
+    both = [
+        Suppression(FIRST, OPTED_OUT, "page", SHOP, MARKETING, senders=["SHOP"]),
+        Suppression(FIRST, DEAD, "api", SHOP, MARKETING, expires_at=SOON),
+    ]
+    for entries in [both] if at_once else [[each] for each in both]:
+        await add(connection, entries)
+    row = await connection.fetchrow("SELECT expires_at, senders FROM suppression")
+    assert row is not None
+    assert (row["expires_at"], row["senders"]) == (None, None)
 
 
 async def test_writers_of_the_same_numbers_in_any_order_do_not_deadlock(
