@@ -29,6 +29,7 @@ FaultKind = Literal[
     "missing",  # no row has this place in the chain
     "changed",  # its hash does not fit to what it says, behind the row before it
     "uncommitted",  # its subject or text is not the one that was committed to
+    "outside",  # it stands before the chain begins
     "end",  # the chain does not end where its head says
     "anchor",  # the row of an anchor has another hash, or is gone
     "anchor_unproved",  # an anchor that none of our keys signed
@@ -81,12 +82,15 @@ class Checker:
                 or self._anchors.setdefault(anchor.seq, anchor.hash) != anchor.hash
             ):
                 self._fault(Fault("anchor_unproved", anchor.seq))
+        self._cut_seq = cut_seq
         self._anchored(cut_seq, cut_hash, None)
-        self._anchors = {seq: octets for seq, octets in self._anchors.items() if seq > cut_seq}
 
     def row(self, row: asyncpg.Record) -> None:
         """The row with the next higher seq."""
         verdict, seq, identifier = self.verdict, row["seq"], row["id"]
+        if seq <= self._cut_seq:
+            self._fault(Fault("outside", seq, identifier))
+            return
         if seq != verdict.last + 1:
             self._fault(Fault("missing", verdict.last + 1, until=seq - 1))
         said = Said(
@@ -136,7 +140,7 @@ async def verify(connection: Connection, anchors: Sequence[Anchor] = ()) -> Verd
         head = await connection.fetchrow(_SQL["audit_head"])
         assert head is not None  # made by its migration
         checker = Checker(head["cut_seq"], head["cut_hash"], anchors)
-        rows = connection.cursor(_SQL["audit_rows"], head["cut_seq"], prefetch=ROWS_PER_SLICE)
+        rows = connection.cursor(_SQL["audit_rows"], prefetch=ROWS_PER_SLICE)
         async for row in rows:
             checker.row(row)
         verdict = checker.end(head["seq"], head["hash"])

@@ -34,6 +34,7 @@ _WORDS = {
     "missing": "no row has this place",
     "changed": "the row, or the one before it, is not as it was written",
     "uncommitted": "its subject or reason is not the one that was written",
+    "outside": "the row stands before the beginning of the chain",
     "end": "the chain does not end where its head says",
     "anchor": "the row of an anchor is gone, or another stands in its place",
     "anchor_unproved": "the anchor was not signed with our key",

@@ -18,10 +18,10 @@ RETURNING a.id, a.account, a.actor, a.action, a.subject, a.detail;
 SELECT seq, hash, cut_seq, cut_hash FROM audit_head;
 
 -- name: audit_rows
--- The chain in order, behind a place.
+-- The chain in order, and what stands before it.
 SELECT seq, id, account, actor, action, subject, salt, text, detail, subject_hash, text_hash, hash
 FROM audit
-WHERE seq > $1
+WHERE seq IS NOT NULL
 ORDER BY seq;
 
 -- name: audit_unlinked

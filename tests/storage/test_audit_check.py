@@ -146,6 +146,42 @@ async def test_a_chain_whose_beginning_was_cut_off_begins_behind_the_cut(
     assert [each.seq for each in (await verify(connection)).faults] == [4]
 
 
+async def test_a_row_before_the_beginning_of_the_chain_is_found(connection: Connection) -> None:
+    await chain(connection)
+    await connection.execute("UPDATE audit SET actor = 'nobody' WHERE seq = 2")
+    await connection.execute(
+        "UPDATE audit_head SET cut_seq = 3, cut_hash = (SELECT hash FROM audit WHERE seq = 3)"
+    )
+    verdict = await verify(connection)
+    assert [(each.kind, each.seq) for each in verdict.faults] == [
+        ("outside", 1), ("outside", 2), ("outside", 3),
+    ]  # fmt: skip
+
+
+async def test_a_row_that_was_put_in_before_the_first_place_is_found(
+    connection: Connection,
+) -> None:
+    await chain(connection)
+    await connection.execute(
+        "INSERT INTO audit (id, account, actor, action, seq, hash, detail)"
+        " VALUES (7, 1, 'key 7', 'x', 0, sha256(''), '{}')"
+    )
+    verdict = await verify(connection)
+    assert [(each.kind, each.seq, each.id) for each in verdict.faults] == [("outside", 0, 7)]
+
+
+async def test_an_anchor_before_a_cut_is_not_passed_over(connection: Connection) -> None:
+    await chain(connection)
+    row = await connection.fetchrow("SELECT seq, hash FROM audit WHERE seq = 2")
+    assert row is not None
+    await connection.execute(
+        "UPDATE audit_head SET cut_seq = 3, cut_hash = (SELECT hash FROM audit WHERE seq = 3)"
+    )
+    await connection.execute("DELETE FROM audit WHERE seq <= 3")
+    verdict = await verify(connection, [Anchor(row["seq"], row["hash"], proved=True)])
+    assert [(each.kind, each.seq) for each in verdict.faults] == [("anchor", 2)]
+
+
 async def test_an_empty_chain_is_whole(connection: Connection) -> None:
     verdict = await verify(connection)
     assert (verdict.whole, verdict.rows, verdict.last, verdict.hash) == (True, 0, 0, "00" * 32)
