@@ -66,7 +66,8 @@ class AuditTrail:
     ) -> list[AuditView]:
         """As the function listed(); `number` in E.164 form, None: about anybody or nobody."""
         if number is not None:
-            wanted = msgspec.structs.replace(wanted, subjects=self._vault.indexes(number))
+            subjects = self._vault.indexes_ever(number)
+            wanted = msgspec.structs.replace(wanted, subjects=subjects)
         async with reading(self._pool) as connection:
             return await listed(connection, accounts, wanted, before=before, limit=limit)
 

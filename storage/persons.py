@@ -43,7 +43,7 @@ def person(vault: NumberVault, number: str, account: int | None, before: int) ->
         forms.append(other)
     unique = list(dict.fromkeys(forms))
     return Person(
-        indexes=vault.indexes(number),
+        indexes=vault.indexes_ever(number),
         sealed=vault.seal_many(unique),
         digits=[form[1:].encode() for form in unique],
         accounts=None if account is None else (account,),

@@ -295,14 +295,21 @@ class ImportDesk:
     async def _since(
         self, connection: Connection, run: RunningImport, taken: Sequence[Taken]
     ) -> Since:
-        indexes = list({each.entry.to_idx for each in taken})
+        # What is on record stays under the index that an earlier number key gave.
+        today = {
+            index: each.entry.to_idx
+            for each in taken
+            for index in self._vault.indexes_ever(each.row.number)
+        }
+        indexes = list(today)
         undone: dict[bytes, list[tuple[int | None, datetime]]] = {}
         for row in await connection.fetch(_SQL["taken_back"], indexes, run.account):
-            undone.setdefault(row["subject"], []).append((row["category"], time_of(row["id"])))
+            at = time_of(row["id"])
+            undone.setdefault(today[row["subject"]], []).append((row["category"], at))
         granted: dict[bytes, list[tuple[int, datetime]]] = {}
         if any(each.row.since is not None for each in taken):
             for row in await connection.fetch(_SQL["granted_at"], indexes, run.account):
-                granted.setdefault(row["to_idx"], []).append((row["category"], row["at"]))
+                granted.setdefault(today[row["to_idx"]], []).append((row["category"], row["at"]))
         return Since(undone, granted)
 
     async def _rehearse(self, connection: Connection, import_id: int, plan: Plan) -> set[Key]:

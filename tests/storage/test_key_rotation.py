@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from gateway.wiring.rotating import tables
 from recipients import consent
-from storage import sql, suppression
+from storage import audit, sql, suppression
+from storage.audit import AuditEntry
+from storage.audit_reading import AuditFilter, AuditTrail
 from storage.crypto import KeyMismatch, NumberVault
 from storage.ids import id_at
 from storage.key_rotation import (
@@ -27,6 +30,8 @@ from storage.key_rotation import (
 )
 from storage.keys import NumberKeys
 from storage.number_rewrite import progress
+from storage.person_steps import AUDIT
+from storage.persons import person
 from storage.pool import Connection, close_connection, connect
 from storage.terms import HostIdentity, OwnerTerm
 
@@ -219,6 +224,28 @@ async def test_g37_who_is_suppressed_is_found_at_every_moment_by_every_process(
     assert not first.vault.moving
     alone, _ = await open_vault(connection, TWO, None)
     assert all([await spared(connection, alone, each) for each in (*NUMBERS, *new_numbers)])
+
+
+async def test_what_is_on_record_is_found_and_erased_after_a_change(
+    connection: Connection, database_url: str
+) -> None:
+    subject = NumberVault(ONE).index(NUMBERS[0])
+    entries = [AuditEntry(id_at(NOW), 1, "key 7", "numbers.reveal", subject, {}, "complaint 4711")]
+    await audit.append(connection, entries)
+    await start(connection, ONE, TWO)
+    await until(connection, Phase.REWRITTEN, [await process(connection)])
+    await finish(connection)
+    vault, _ = await open_vault(connection, TWO, None)
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        trail = AuditTrail(pool, vault)
+        found = await trail.listed([1], AuditFilter(), number=NUMBERS[0], before=None, limit=9)
+    assert [each.reason for each in found] == ["complaint 4711"]
+    whom = person(vault, NUMBERS[0], None, id_at(NOW) + 1)
+    assert AUDIT.erase is not None
+    await AUDIT.erase(connection, whom, 0)
+    left = await connection.fetchrow("SELECT subject, text FROM audit WHERE id = $1", id_at(NOW))
+    assert left is not None
+    assert (left["subject"], left["text"]) == (None, None)
 
 
 async def test_every_table_stands_under_the_new_key_and_the_first_is_not_needed(

@@ -15,6 +15,7 @@ from recipients.files.importing import ImportDesk
 from storage import audit, sql, suppression
 from storage.audit import AuditEntry
 from storage.categories import Category
+from storage.crypto import NumberVault
 from storage.ids import ID_MAX
 from storage.suppression import Suppression
 from tests.dispatch.world import VAULT, wall_ms
@@ -200,6 +201,17 @@ async def test_g29_what_was_taken_back_is_not_brought_back_unless_asked(desk: De
     await desk.world.connection.execute("DELETE FROM suppression")
     answer = await desk.taken(file_of([NUMBER]), "?taken_back=add")
     assert answer["added"] == 1
+
+
+async def test_g29_what_was_taken_back_under_an_earlier_number_key_is_found(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await taken_back(desk)
+    earlier = VAULT.index(NUMBER)
+    await desk.world.connection.execute("UPDATE audit SET subject = $1", bytes(16))
+    monkeypatch.setattr(NumberVault, "indexes_ever", lambda *_: (earlier, bytes(16)))
+    answer = await desk.taken(file_of([NUMBER]))
+    assert await desk.verdicts(answer) == [(2, "undone_since")]
 
 
 async def test_g29_an_older_opt_out_does_not_outdo_a_later_consent(desk: Desk) -> None:
