@@ -53,6 +53,10 @@ class SuppressionRow(msgspec.Struct, forbid_unknown_fields=True):
     number_unreadable: object = UNSET
 
 
+_FIELDS = SuppressionRow.__struct_encode_fields__
+_UNKNOWN = f"the row has a field besides {', '.join(_FIELDS)}"
+
+
 class RowCheck:
     """Checks rows. `category` and `reason` hold where a row names none."""
 
@@ -121,7 +125,10 @@ def _refused(line: int, faults: Sequence[FieldError], row: SuppressionRow | None
     first = faults[0]
     number = "" if row is None else row.number
     shown = mask(number) if _DIALLED.fullmatch(number) else None
-    return RefusedRow(line, first.code, first.detail, _field(first), shown)
+    field = _field(first)
+    if field is not None and field not in _FIELDS:  # perhaps a number, and verdicts are kept
+        return RefusedRow(line, first.code, _UNKNOWN, None, shown)
+    return RefusedRow(line, first.code, first.detail, field, shown)
 
 
 def _field(fault: FieldError) -> str | None:

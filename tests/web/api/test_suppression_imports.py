@@ -113,6 +113,15 @@ async def test_lines_of_json_are_taken_too(desk: Desk) -> None:
     assert (entry["senders"], VAULT.open(entry["to_enc"])) == (["SHOP"], NUMBER)
 
 
+async def test_a_number_in_the_place_of_a_fields_name_is_not_kept(desk: Desk) -> None:
+    answer = await desk.taken(
+        f'{{"{NUMBER}":"all"}}\n{{"number":"{OTHER}","{NUMBER}":1,"{NUMBER}":2}}\n', media=NDJSON
+    )
+    assert answer["refused"] == 2
+    rows = await desk.world.connection.fetch("SELECT refused FROM suppression_import_step")
+    assert rows and all(NUMBER[1:].encode() not in row["refused"] for row in rows)
+
+
 WRONG: list[tuple[bytes, str, str]] = [
     (b"phone,category\n1,2\n", "columns_invalid", "/1"),
     (b"number;category\n1;2\n", "columns_invalid", "/1"),
