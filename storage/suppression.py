@@ -7,7 +7,7 @@ opt-outs and the API do, and they write through here, in their own transactions.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 import asyncpg
@@ -18,6 +18,7 @@ from storage.pool import Connection
 
 _SQL = sql.load("storage")
 
+_EVER = datetime.min.replace(tzinfo=UTC)  # when nothing had expired
 EVERY_ACCOUNT = 0
 EVERY_CATEGORY = -1
 HYGIENE = "receipt"  # the source of entries that evidence about the number made, and may end
@@ -131,12 +132,13 @@ async def add_new(
     """As add(); returns which were new. `created_at` None: now, by the database's clock."""
     if not entries:
         return set()
-    first: dict[Key, Suppression] = {}
+    together: dict[Key, list[Suppression]] = {}
     for entry in entries:
-        earlier = first.get(entry.key)
-        first[entry.key] = entry if earlier is None else _beyond(earlier, entry)
+        together.setdefault(entry.key, []).append(entry)
     # Sorted, so that two writers lock the rows in the same order and cannot deadlock.
-    ordered = sorted(first.values(), key=lambda entry: entry.key)
+    ordered = [
+        merged(each, _EVER) if len(each) > 1 else each[0] for _, each in sorted(together.items())
+    ]
     rows = await connection.fetch(
         _SQL["suppression_add"],
         [entry.to_idx for entry in ordered],
@@ -384,20 +386,6 @@ def merged(entries: Sequence[Suppression], now: datetime) -> Suppression:
     whole = any(each.senders is None for each in candidates)
     return msgspec.structs.replace(
         oldest, expires_at=until, to_enc=to_enc, senders=None if whole else sorted(named)
-    )
-
-
-def _beyond(first: Suppression, second: Suppression) -> Suppression:
-    """The first of two with one key, as long and as wide as both."""
-    if (first.expires_at, first.senders) == (second.expires_at, second.senders):
-        return first
-    ends, senders = (first.expires_at, second.expires_at), (first.senders, second.senders)
-    last = max((end for end in ends if end is not None), default=None)
-    named = [sender for each in senders for sender in each or ()]
-    return msgspec.structs.replace(
-        first,
-        expires_at=None if None in ends else last,
-        senders=None if None in senders else list(dict.fromkeys(named)),
     )
 
 
