@@ -144,11 +144,14 @@ def _last_line(path: Path) -> Line | None:
             file.seek(0, os.SEEK_END)
             file.seek(max(0, file.tell() - 1_000))
             lines = file.read().splitlines()
-    except FileNotFoundError:
-        return None
+    except OSError:
+        return None  # none is there; or writing fails, too, and says so
     for text in reversed(lines):
         try:
-            return msgspec.json.decode(text, type=Line)
-        except msgspec.MsgspecError:
+            line = msgspec.json.decode(text, type=Line)
+            aware = datetime.fromisoformat(line.anchored_at).utcoffset() is not None
+        except (msgspec.MsgspecError, ValueError):
             continue
+        if aware:
+            return line
     return None

@@ -63,6 +63,22 @@ async def test_a_line_cut_by_a_crash_does_not_stop_the_next(
     assert len(read_anchors(KEY, (tmp_path / FILE_NAME).read_text().splitlines())) == 1
 
 
+@pytest.mark.parametrize("at", ["yesterday", "2026-12-01T11:30:00", "2026-13-01T11:30:00Z"])
+async def test_a_line_whose_moment_is_none_does_not_stop_the_next(
+    connection: Connection, tmp_path: Path, at: str
+) -> None:
+    await chain(connection)
+    line = {"anchored_at": at, "seq": 1, "hash": "00" * 32, "mac": "00" * 32}
+    (tmp_path / FILE_NAME).write_bytes(msgspec.json.encode(line) + b"\n")
+    assert await Anchors(tmp_path, KEY).turn(connection, NOON) is not None
+
+
+async def test_a_file_that_is_none_stops_nothing(connection: Connection, tmp_path: Path) -> None:
+    await chain(connection)
+    (tmp_path / FILE_NAME).mkdir()
+    assert await Anchors(tmp_path, KEY).turn(connection, NOON) is not None
+
+
 async def test_a_file_that_cannot_be_written_stops_nothing(
     connection: Connection, tmp_path: Path
 ) -> None:
