@@ -159,15 +159,25 @@ async def hold(connection: Connection, held: Sequence[tuple[int, int]]) -> None:
         await connection.execute(_SQL["breaker_holds_put"], *map(list, zip(*held, strict=True)))
 
 
-async def lift(
-    connection: Connection, breaker_id: int, until: datetime, rows_max: int = LIFT_ROWS_MAX
-) -> int:
-    """Let go what was held until then. Returns how many rows were met: fewer than `rows_max` is the
-    end.
+async def lift(connection: Connection, breaker_id: int, until: datetime) -> int:
+    """Let go what was held until then. Returns how many rows were met: fewer than LIFT_ROWS_MAX is
+    the end.
     """
+    return await _lift(connection, breaker_id, until, LIFT_ROWS_MAX, waiting_alone=False)
+
+
+async def lift_probes(connection: Connection, breaker_id: int, until: datetime, room: int) -> None:
+    """Let go so many of those that wait since then or longer."""
+    await _lift(connection, breaker_id, until, room, waiting_alone=True)
+
+
+async def _lift(
+    connection: Connection, breaker_id: int, until: datetime, rows_max: int, *, waiting_alone: bool
+) -> int:
     met: int = await connection.fetchval(
         _SQL["breaker_lift"],
         breaker_id, until, rows_max, FREED_BY_HAND, Hold.BREAKER, Hold.RATE,
+        waiting_alone,
     )  # fmt: skip
     return met
 

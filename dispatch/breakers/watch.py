@@ -115,7 +115,7 @@ class BreakerWatch:
                     reason=reason,
                 )
         if machine.room(after) and self._may_lift(stored.id, after.round, now):
-            await rows.lift(connection, stored.id, _at(now), machine.room(after))
+            await rows.lift_probes(connection, stored.id, _at(now), machine.room(after))
 
     def _may_lift(self, breaker: int, round_number: int, now: int) -> bool:
         """Probes that were let go a moment ago may be on their way to the look yet."""

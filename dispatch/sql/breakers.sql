@@ -113,13 +113,14 @@ ON CONFLICT DO NOTHING;
 
 -- name: breaker_lift
 -- Lets go what a breaker held up to a moment: due now, and then the rates are asked. What is gone from the outbox, or
--- was freed otherwise, is only forgotten. What its process has not put back yet is met the next time.
+-- was freed otherwise, is only forgotten. What its process has not put back yet is met the next time. $7: what waits
+-- alone, so that probes go although many that were held before them have expired.
 WITH held AS (
     SELECT h.message_id, o.id IS NOT NULL AND o.owner = 0 AND o.hold = $5 AND o.not_before = $4 AS waits
     FROM breaker_hold AS h
     LEFT JOIN outbox AS o ON o.id = h.message_id
     WHERE h.breaker = $1 AND h.held_at <= $2
-      AND (o.id IS NULL OR o.owner = 0)
+      AND (o.id IS NULL AND NOT $7::boolean OR o.owner = 0 AND (NOT $7 OR o.hold = $5 AND o.not_before = $4))
     ORDER BY h.message_id
     LIMIT $3
 ), lifted AS (

@@ -146,6 +146,27 @@ async def test_probes_come_from_what_waits(world: World) -> None:
         assert await world.count("breaker_hold") == 30 - let_go
 
 
+async def test_probes_come_from_what_waits_although_much_of_it_has_expired(world: World) -> None:
+    breakers = Breakers(world, by_itself=[Scope.CONNECTOR])
+    await breakers.desk.trip(
+        Scope.CONNECTOR, "sim", TEST, detector="drop", reason="x", began_ms=breakers.now(),
+        baseline=0.9, wait_ms=MINUTE_MS,
+    )  # fmt: skip
+    await breakers.watch.learn()
+    assert await let_through(world, 45) == []
+    await world.connection.execute(
+        "UPDATE outbox SET owner = 0, hold = $1, not_before = $2", Hold.BREAKER, FREED_BY_HAND
+    )
+    await world.connection.execute(
+        "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT 20)"
+    )
+    await breakers.time_passes(machine.BACK_OFF_MIN_MS)
+    due = await world.connection.fetchval(
+        "SELECT count(*) FROM outbox WHERE hold = $1 AND not_before <= now()", Hold.RATE
+    )
+    assert due == machine.ROUNDS[0]
+
+
 async def test_it_survives_the_process_that_opened_it(database_url: str) -> None:
     async with running(database_url) as first:
         breakers = Breakers(first)
