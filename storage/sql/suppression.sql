@@ -210,7 +210,9 @@ SET (reason, source, message_id, detail, created_at) = (
         WHERE told.stands = (excluded.source = 'receipt' AND there.source <> 'receipt')
     ),
     to_enc = coalesce(excluded.to_enc, there.to_enc),
-    senders = there.senders || excluded.senders,
+    senders = CASE
+        WHEN there.senders IS NOT NULL AND excluded.senders IS NOT NULL THEN there.senders || excluded.senders
+    END,
     expires_at = CASE
         WHEN there.expires_at IS NOT NULL AND excluded.expires_at IS NOT NULL
         THEN greatest(there.expires_at, excluded.expires_at)

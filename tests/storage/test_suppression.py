@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from storage.pool import Connection, close_connection, connect
-from storage.suppression import EVERY_ACCOUNT, EVERY_CATEGORY, Suppression, add, look_up
+from storage.suppression import EVERY_ACCOUNT, EVERY_CATEGORY, Suppression, add, look_up, replace
 
 OPTED_OUT, DEAD = 9, 2
 FIRST, SECOND, THIRD = (bytes([n]) * 16 for n in (1, 2, 3))
@@ -123,6 +123,19 @@ async def test_an_opt_out_of_some_senders_gets_wider_and_no_shorter(
     row = await connection.fetchrow("SELECT expires_at, senders FROM suppression")
     assert row is not None
     assert (row["expires_at"], row["senders"]) == (None, None)
+
+
+@pytest.mark.parametrize("first", [None, ["SHOP"]])
+async def test_what_comes_in_between_a_move_makes_nothing_narrower(
+    connection: Connection, first: list[str] | None
+) -> None:
+    second = ["SHOP"] if first is None else None
+    await add(connection, [Suppression(FIRST, OPTED_OUT, "page", SHOP, senders=first)])
+    moved = Suppression(
+        FIRST, OPTED_OUT, "page", SHOP, senders=second, created_at=datetime.now(UTC)
+    )
+    await replace(connection, [(SECOND, SHOP, EVERY_CATEGORY)], [moved])
+    assert await connection.fetchval("SELECT senders FROM suppression") is None
 
 
 async def test_writers_of_the_same_numbers_in_any_order_do_not_deadlock(
