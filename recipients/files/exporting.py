@@ -6,6 +6,7 @@ so what changes meanwhile is there or not.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 import asyncpg
@@ -45,6 +46,7 @@ class ExportDesk:
         self._open_connection = open_connection
         self._vault = vault
         self._ids = ids
+        self._turn = asyncio.Lock()  # of the one connection
 
     async def note(
         self, account: int, actor: str, action: str, detail: Mapping[str, object]
@@ -52,7 +54,7 @@ class ExportDesk:
         """Put on record what is about to leave. Raises StorageDown."""
         entry = AuditEntry(self._ids.next(), account, actor, action, None, detail)
         with or_storage_down():
-            async with self._dedicated.transaction() as connection:
+            async with self._turn, self._dedicated.transaction() as connection:
                 await audit.append(connection, [entry])
 
     async def count(self, accounts: Sequence[int]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
@@ -231,3 +232,12 @@ async def test_a_comparison_is_refused_whole_where_it_cannot_be_made(
     response, problem = await desk.send("number_hash\n1\n", "?partner=acme", path=COMPARE)
     assert (response.status, problem["code"]) == (503, "overloaded")
     assert await desk.world.count("audit") == 0
+
+
+async def test_exports_at_the_same_time_are_all_on_record(desk: Desk) -> None:
+    notes = [desk.exports.note(ACCOUNT, "key 7", "suppression.export", {}) for _ in range(20)]
+    await asyncio.gather(*notes)
+    rows = await desk.world.connection.fetch(
+        "SELECT id FROM audit WHERE action = 'suppression.export'"
+    )
+    assert len(rows) == 20
