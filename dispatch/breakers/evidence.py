@@ -6,9 +6,7 @@ Numbers are masked. What was stored is shown octet for octet, so a digest told o
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -164,16 +162,10 @@ def digest(stored: bytes) -> str:
     return hashlib.sha256(stored).hexdigest()
 
 
-def as_csv(stored: bytes) -> bytes:
-    """The samples of stored octets, a row each, below one line of names."""
+def sample_rows(stored: bytes) -> list[Sequence[str | int | None]]:
+    """The samples of stored octets as a table: a row each, below one row of names."""
     bundle = msgspec.json.decode(stored, type=Bundle)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(Sample.__struct_fields__)
-    for each in bundle.samples:
-        values = (getattr(each, name) for name in Sample.__struct_fields__)
-        writer.writerow(["" if value is None else value for value in values])
-    return text.getvalue().encode()
+    return [Sample.__struct_fields__, *map(msgspec.structs.astuple, bundle.samples)]
 
 
 def _failed(submission: Submission) -> bool:

@@ -16,13 +16,14 @@ from aiohttp import web
 from msgspec import Meta
 
 from dispatch.breakers.desk import LISTED_MAX, BreakersFull, ByHand
-from dispatch.breakers.evidence import Bundle, as_csv, digest
+from dispatch.breakers.evidence import Bundle, digest, sample_rows
 from dispatch.breakers.machine import ROUNDS, State
 from dispatch.breakers.rows import Stored
 from dispatch.breakers.scopes import Scope, UnknownSubject
 from web.edge.access import Access
 from web.edge.arguments import decoded
 from web.edge.bodies import BodyReader
+from web.edge.csv_text import csv_line
 from web.edge.endpoints import JSON, Answer, Endpoint
 from web.edge.json_answers import json_response
 from web.edge.parameters import QueryReader
@@ -219,9 +220,11 @@ class BreakersApi:
         form = self._form.read(request).format
         stored, _ = await self._one(request)
         if stored.evidence is None:
-            raise ProblemError("not_found", "it has no bundle: it never opened")
+            raise ProblemError("not_found", "there is no bundle of its last opening")
         table = form == "csv" or (form is None and request.headers.get("Accept", "") == CSV)
-        body = as_csv(stored.evidence) if table else stored.evidence
+        body = stored.evidence
+        if table:
+            body = "".join(map(csv_line, sample_rows(body))).encode()
         hashed = base64.b64encode(hashlib.sha256(body).digest()).decode()
         return web.Response(
             body=body,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -14,8 +15,10 @@ from dlr.anomalies import rows
 from dlr.anomalies.detectors import DETECTORS, drop
 from dlr.anomalies.rows import Anomaly, AnomalyList
 from dlr.anomalies.significance import Share, level_of
+from dlr.ledger import SubmissionRow, insert_submissions
+from dlr.status import Status
 from tests.dispatch.breakers.world import MINUTE_MS, Breakers
-from tests.dispatch.world import World, running
+from tests.dispatch.world import CONNECTOR, World, running
 from tests.web.served import Api, running_api
 
 BREAKERS = "/v1/breakers"
@@ -72,6 +75,24 @@ async def test_the_bundle_is_the_same_octets_each_time(api: Api) -> None:
             assert table.content_type == "text/csv"
             assert (await table.text()).startswith("message,part,")
             assert table.headers["Repr-Digest"].startswith("sha-256=:")
+
+
+async def test_a_carrier_s_code_is_no_formula_in_the_table(
+    world: World, breakers: Breakers, api: Api
+) -> None:
+    (message,) = world.messages(1)
+    await world.store([message])
+    row = SubmissionRow(
+        id=world.ids.next(), message_id=message.id, part=1, parts=1, account=1, category=1,
+        connector=CONNECTOR, status=Status.UNDELIVERED, error="=1+1", submitted_at=None,
+    )  # fmt: skip
+    await insert_submissions(world.connection, [row])
+    breakers.ahead = 1_000  # the bundle has what is older than its opening
+    await api.post(f"{SIM}/open", WHY)
+    url = f"{api.url}{SIM}/evidence?format=csv"
+    async with api.session.get(url, headers=api.headers) as response:
+        names, *table = csv.reader((await response.text()).splitlines())
+    assert [row[names.index("code")] for row in table] == ["'=1+1"]
 
 
 async def test_probes_are_shown(breakers: Breakers, api: Api) -> None:
