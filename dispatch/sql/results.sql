@@ -26,4 +26,5 @@ WHERE o.id = late.id AND o.owner = 0 AND o.in_doubt
   );
 
 -- name: recipients_of_messages
-SELECT id, to_idx, to_enc FROM message WHERE id = ANY($1::bigint[]);
+-- But for persons that were erased.
+SELECT id, to_idx, to_enc FROM message WHERE id = ANY($1::bigint[]) AND to_enc <> '';

@@ -48,13 +48,13 @@ WHERE day >= $3
 GROUP BY 1, 2;
 
 -- name: evidence_keep_deliveries
--- Deliveries of messages that are about to go ($1 to $2), as rows that outlive them.
+-- Deliveries of messages that are about to go ($1 to $2), as rows that outlive them. Not to persons that were erased.
 INSERT INTO number_evidence (to_idx, account, day, kind, reason, connector, message_id, at, to_enc)
 SELECT DISTINCT ON (m.to_idx, m.account, (s.receipt_at AT TIME ZONE 'UTC')::date)
        m.to_idx, m.account, (s.receipt_at AT TIME ZONE 'UTC')::date, 'd', 0, s.connector, m.id, s.receipt_at, m.to_enc
 FROM message AS m
 JOIN submission AS s ON s.message_id = m.id AND s.id >= m.id
-WHERE m.id >= $1 AND m.id < $2 AND m.connector <> -1 AND s.status = $3 AND s.receipt_at IS NOT NULL
+WHERE m.id >= $1 AND m.id < $2 AND m.connector <> -1 AND m.to_enc <> '' AND s.status = $3 AND s.receipt_at IS NOT NULL
 ORDER BY m.to_idx, m.account, (s.receipt_at AT TIME ZONE 'UTC')::date, s.receipt_at DESC
 ON CONFLICT (to_idx, account, day, kind) DO NOTHING;
 

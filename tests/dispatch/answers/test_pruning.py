@@ -91,6 +91,17 @@ async def test_a_proof_suppresses_at_once_and_for_half_a_year(carrier: Carrier) 
     assert await carrier.states() == [COUNTS]
 
 
+async def test_nothing_is_learned_of_a_person_that_was_erased(carrier: Carrier) -> None:
+    """Else their rows would be left by a change of the number key, which then never ends."""
+    told = await carrier.told(1, DEAD, 0, 1)
+    await carrier.connection.execute(
+        "UPDATE message SET to_idx = uuid_send(gen_random_uuid()), to_enc = ''"
+    )
+    async with carrier.connection.transaction():
+        assert await carrier.pruning.learn(carrier.connection, [told]) == 0
+    assert (await carrier.states(), await carrier.suppressed()) == ([], {})
+
+
 async def test_one_row_a_day_kind_and_account(carrier: Carrier) -> None:
     for days_ago in (1, 0, 0):
         await carrier.says(1, ABSENT, days_ago=days_ago)

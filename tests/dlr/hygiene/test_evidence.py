@@ -49,6 +49,18 @@ async def test_deliveries_outlive_their_messages(connection: Connection) -> None
     assert await evidence.deliveries(connection, numbers, since=since, accounts=[2]) == own
 
 
+async def test_no_delivery_to_a_person_that_was_erased_is_kept(connection: Connection) -> None:
+    world = World()
+    message_id = await world.message(connection, recipient=1)
+    row = world.part(message_id=message_id, status=Status.DELIVERED)
+    row.receipt_at = world.now
+    await insert_submissions(connection, [row])
+    await connection.execute("UPDATE message SET to_enc = ''")
+    day = timedelta(days=1)
+    await evidence.keep_deliveries(connection, world.now - day, world.now + day)
+    assert await connection.fetchval("SELECT count(*) FROM number_evidence") == 0
+
+
 async def test_what_no_longer_counts_is_not_kept(connection: Connection) -> None:
     world = World()
     message_id = await world.message(connection, recipient=1)
