@@ -184,6 +184,7 @@ HELD = {  # hold -> the reason and the moment that every view has for it
     Hold.QUIET_HOURS: ("quiet_hours", LATER),
     Hold.FREQUENCY_GAP: ("frequency_gap", LATER),
     Hold.PAUSED: ("paused", None),
+    Hold.BREAKER: ("breaker", LATER),
 }
 
 
