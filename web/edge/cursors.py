@@ -24,7 +24,7 @@ from web.edge.problems import ProblemError
 
 LIMIT_MAX = 1000
 LIMIT_DEFAULT = 100
-CURSOR_CHARACTERS_MAX = 1_600  # a report by campaign and variant, in letters of four octets
+CURSOR_CHARACTERS_MAX = 1_800  # a report by three names, in letters of four octets, and a batch
 KEY_BYTES = 32
 KEY_PURPOSE = "list cursor"  # for NumberKeys.derive: every process of an installation can read it
 

@@ -69,6 +69,13 @@ def test_a_cursor_is_good_for_its_list_filters_and_account_only() -> None:
         page(f"/v1/things?status=sent&cursor={cursor}", cursors=Cursors(b"\1" * KEY_BYTES))
 
 
+def test_the_place_behind_the_longest_group_of_a_report_is_a_cursor() -> None:
+    """By campaign, variant, tag and batch: three names of a hundred letters of four octets."""
+    place = (1_790_000_000_000, *[f"0{chr(0x20BB7) * 100}"] * 3, f"0{2**63 + 9:020}")
+    _, cursor = page("/v1/things?limit=1").cut([place, place], lambda row: row)
+    assert page(f"/v1/things?cursor={cursor}").after == place
+
+
 @given(st.text())
 def test_no_text_is_a_cursor(text: str) -> None:
     with pytest.raises(ProblemError, match="cursor_invalid"):
