@@ -1,2 +1,3 @@
 -- name: page_message
-SELECT account, category, sender, to_enc, to_idx FROM message WHERE id = $1;
+-- Of a person that was erased the number is gone: nobody could keep what the page would promise.
+SELECT account, category, sender, to_enc, to_idx FROM message WHERE id = $1 AND to_enc <> '';

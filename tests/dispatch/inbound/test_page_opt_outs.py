@@ -357,6 +357,16 @@ async def test_webhooks_hear_of_both(served: Pages) -> None:
     assert b'"source":"page"' in bytes(told[0].data)
 
 
+async def test_to_a_person_that_was_erased_the_page_promises_nothing(served: Pages) -> None:
+    _, code, _ = await served.link()
+    await served.world.connection.execute(
+        "UPDATE message SET to_idx = uuid_send(gen_random_uuid()), to_enc = ''"
+    )
+    status, html = await served.press(code, STOP)
+    assert status == 410 and "Done" not in html
+    assert await served.suppressed() == []
+
+
 async def test_a_link_whose_message_is_deleted_says_so(served: Pages) -> None:
     message_id, code, _ = await served.link()
     await served.world.connection.execute("DELETE FROM message WHERE id = $1", message_id)
