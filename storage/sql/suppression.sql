@@ -14,7 +14,8 @@ WHERE to_idx = ANY(
 -- name: suppression_add
 -- An older entry keeps its evidence, unless it has expired or is of some senders ($11, a line each) and not of these.
 -- One of hygiene gives way to what people tell, which must outlive it, and to hygiene that lasts a day longer or more.
--- What people tell gives way to what lasts longer. None gets shorter or narrower by another.
+-- What people tell gives way to what lasts longer. None gets shorter or narrower by another. One that could be no longer
+-- and no wider is an opt-out, too, once the person says so: else whoever takes it back would end the opt-out with it.
 INSERT INTO suppression AS old
     (to_idx, account, category, reason, source, message_id, detail, created_at, expires_at, to_enc, senders)
 SELECT to_idx, account, category, reason, source, message_id, detail, coalesce($10::timestamptz, now()), expires_at, to_enc,
@@ -24,8 +25,15 @@ FROM unnest(
     $8::timestamptz[], $9::bytea[], $11::text[]
 ) AS new (to_idx, account, category, reason, source, message_id, detail, expires_at, to_enc, senders)
 ON CONFLICT (to_idx, account, category) DO UPDATE
-SET reason = excluded.reason, source = excluded.source, message_id = excluded.message_id, detail = excluded.detail,
-    created_at = excluded.created_at, to_enc = excluded.to_enc,
+SET reason = excluded.reason,
+    (source, message_id, detail, created_at, to_enc) = (
+        SELECT told.source, told.message_id, told.detail, told.created_at, told.to_enc
+        FROM (
+            VALUES (old.source, old.message_id, old.detail, old.created_at, old.to_enc, true),
+                (excluded.source, excluded.message_id, excluded.detail, excluded.created_at, excluded.to_enc, false)
+        ) AS told (source, message_id, detail, created_at, to_enc, stands)
+        WHERE told.stands = (old.source <> 'receipt' AND old.expires_at IS NULL AND old.senders IS NULL)
+    ),
     expires_at = CASE
         WHEN old.expires_at <= now() OR old.source = 'receipt' THEN excluded.expires_at
         WHEN excluded.expires_at IS NULL OR old.expires_at IS NULL THEN NULL
@@ -41,6 +49,8 @@ WHERE old.expires_at <= now()
     OR (old.source = 'receipt' AND old.expires_at + interval '1 day' < excluded.expires_at)
     OR (old.source <> 'receipt' AND excluded.source <> 'receipt'
         AND old.expires_at < coalesce(excluded.expires_at, 'infinity'))
+    OR (old.source NOT IN ('keyword', 'page', 'complaint') AND excluded.source IN ('keyword', 'page')
+        AND old.reason <> excluded.reason)
     OR (old.senders IS NOT NULL AND (excluded.senders IS NULL OR NOT old.senders @> excluded.senders))
 RETURNING to_idx, account, category;
 

@@ -9,7 +9,18 @@ from random import Random
 import pytest
 
 from storage.pool import Connection, close_connection, connect
-from storage.suppression import EVERY_ACCOUNT, EVERY_CATEGORY, Suppression, add, look_up, replace
+from storage.suppression import (
+    EVERY_ACCOUNT,
+    EVERY_CATEGORY,
+    Suppression,
+    Undo,
+    add,
+    look_up,
+    remove,
+    replace,
+    undo_keywords,
+    undo_page,
+)
 
 OPTED_OUT, DEAD = 9, 2
 FIRST, SECOND, THIRD = (bytes([n]) * 16 for n in (1, 2, 3))
@@ -94,6 +105,19 @@ async def test_an_opt_out_outlives_an_entry_that_ends(
     for entries in [both] if at_once else [[each] for each in both]:
         await add(connection, entries)
     assert await connection.fetchval("SELECT expires_at FROM suppression") is None
+
+
+@pytest.mark.parametrize("source", ["keyword", "page"])
+async def test_an_opt_out_is_not_taken_back_with_what_stood_before(
+    connection: Connection, source: str
+) -> None:
+    await add(connection, [Suppression(FIRST, DEAD, "api", SHOP, MARKETING)])
+    assert await add(connection, [Suppression(FIRST, OPTED_OUT, source, SHOP, MARKETING)]) == 1
+    removed = await remove(connection, [FIRST], [SHOP], None, opted_out=OPTED_OUT)
+    assert (removed.gone, removed.kept) == (set(), {(FIRST, SHOP, MARKETING)})
+    # What the API put there, a word of the recipient does not take back.
+    assert await undo_keywords(connection, [Undo(FIRST, SHOP, "SHOP")]) == {}
+    assert await undo_page(connection, [FIRST], SHOP, [MARKETING], None) == {}
 
 
 async def test_an_entry_of_all_senders_gets_no_narrower_as_it_gets_longer(
