@@ -15,7 +15,7 @@ WHERE to_idx = ANY(
 -- An older entry keeps its evidence, unless it has expired or is of some senders ($11, a line each) and not of these.
 -- One of hygiene gives way to what people tell, which must outlive it, and to hygiene that lasts a day longer or more.
 -- What people tell gives way to what lasts longer. None gets shorter or narrower by another. One that could be no longer
--- and no wider is an opt-out, too, once the person says so: else whoever takes it back would end the opt-out with it.
+-- and no wider becomes an opt-out when the person says so. Else whoever takes it back would end the opt-out with it.
 INSERT INTO suppression AS old
     (to_idx, account, category, reason, source, message_id, detail, created_at, expires_at, to_enc, senders)
 SELECT to_idx, account, category, reason, source, message_id, detail, coalesce($10::timestamptz, now()), expires_at, to_enc,
