@@ -17,6 +17,7 @@ import msgspec
 
 from dlr.grouping import Grouping, Key
 from dlr.rollups.columns import ANSWER, RECEIPT
+from dlr.rollups.columns import OUTCOMES as ENDED
 from dlr.rollups.latency import bucket_of
 from dlr.zones import Edge
 from storage import sql
@@ -25,18 +26,6 @@ from storage.pool import Connection
 
 _SQL = sql.load("dlr")
 
-ENDED = (
-    "delivered",
-    "undelivered",
-    "expired",
-    "rejected",
-    "unknown",
-    "failed",
-    "suppressed",
-    "capped",
-    "canceled",
-    "unconfirmed",
-)
 OUTCOMES = (*ENDED, "pending")
 COUNTS = ("accepted", "sent", *OUTCOMES, "late")
 NO_GROUPING = Grouping((), None, ())

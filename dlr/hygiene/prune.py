@@ -154,7 +154,7 @@ def _ever_repeated(days: Iterable[date]) -> bool:
     )
 
 
-async def give_up(
+async def suppress_given(
     connection: Connection, given: Sequence[Given], new_id: Callable[[], int], actor: str
 ) -> Counter[str]:
     """Suppress those that are not, in the caller's transaction, which the audit records. Returns
@@ -191,7 +191,7 @@ class PruneJob:
         for _ in range(PAGES_PER_TURN_MAX):
             async with connection.transaction():
                 found = await page(connection, self._place, now, below=self.below)
-                reasons = await give_up(connection, found.given, self._new_id, audit.JOB)
+                reasons = await suppress_given(connection, found.given, self._new_id, audit.JOB)
             self.pruned += reasons.total()
             if reasons:
                 _log.info("numbers_pruned", **reasons)

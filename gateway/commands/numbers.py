@@ -105,7 +105,7 @@ async def _walk(opened: _Open, arguments: argparse.Namespace, ids: IdSource | No
         async with opened.connection.transaction():
             found = await prune.page(opened.connection, place, opened.now, below=arguments.below)
             if ids is not None:
-                await prune.give_up(opened.connection, found.given, ids.next, OPERATOR)
+                await prune.suppress_given(opened.connection, found.given, ids.next, OPERATOR)
         for each in found.given:
             shown = _shown(opened, each)
             print(msgspec.json.encode(shown).decode() if arguments.json else _row(_cells(shown)))

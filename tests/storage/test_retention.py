@@ -42,7 +42,7 @@ async def days(connection: Connection, first: date) -> None:
 async def message(connection: Connection, day: date, *, waits: bool = False) -> None:
     await connection.execute(
         "INSERT INTO message (id, account, category, connector, data_coding, parts, sender, to_enc,"
-        " to_idx, text, batch_id) VALUES ($1, 1, 1, 1, 0, 1, 'SHOP', '', '', 'x', $2)",
+        " to_idx, text, batch_id) VALUES ($1, 1, 1, 1, 0, 1, 'SHOP', 'sealed', '', 'x', $2)",
         at(day), at(day, -1),
     )  # fmt: skip
     await connection.execute(
