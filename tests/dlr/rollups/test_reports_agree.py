@@ -9,12 +9,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
 from dlr.counting import Question, failures_told, latency_told, reach_of, told
 from dlr.grouping import grouping_of
+from dlr.reasons import Reason
 from dlr.report import Span, message_counts, message_failures, message_latency
 from dlr.rollups.columns import quarter_of, start_of_quarter
+from dlr.status import Status
 from storage.ids import id_at
 from storage.pool import Connection, close_connection, connect
 from tests.dlr.rollups.test_any_order import STEPS, live_through
@@ -41,10 +43,20 @@ def database(runner: asyncio.Runner, database_url: str) -> Iterator[Connection]:
 
 
 @settings(
-    max_examples=4,
+    max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=STEPS)
+@example(
+    # Of the sandbox: in no report, whether it ended at once or by a submit.
+    steps=[
+        ("accept", 1, -1, None, None, None),
+        ("end", 3, Status.EXPIRED),
+        ("accept", 1, -1, None, None, None),
+        ("submit", 4, 1, 7, Status.SENT, Reason.NONE, None),
+        ("done", 4),
+    ]
+)
 @pytest.mark.timeout(150)
 def test_a_report_from_rollups_is_the_report_from_messages(
     runner: asyncio.Runner, database: Connection, steps: list[tuple[Any, ...]]
