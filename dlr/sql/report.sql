@@ -136,17 +136,17 @@ GROUP BY 1, 2, 3, 4;
 -- name: message_latency
 -- Milliseconds of an account's ($3) messages with $1 <= id < $2 from acceptance to the last answer, and from the last
 -- submit to the last receipt. $4: the milliseconds of the ids' epoch.
-SELECT s.category,
+SELECT category,
        CASE
-           WHEN count(DISTINCT part) FILTER (WHERE responded_at IS NOT NULL) = max(s.parts)
+           WHEN count(DISTINCT part) FILTER (WHERE responded_at IS NOT NULL) = max(parts)
            THEN extract(epoch FROM max(responded_at)) * 1000 - ((message_id >> 22) + $4)
        END::float8 AS answer,
        CASE
-           WHEN count(DISTINCT part) FILTER (WHERE receipt_at IS NOT NULL) = max(s.parts)
+           WHEN count(DISTINCT part) FILTER (WHERE receipt_at IS NOT NULL) = max(parts)
            THEN extract(epoch FROM max(receipt_at) - max(submitted_at)) * 1000
        END::float8 AS receipt
-FROM submission AS s
-JOIN message AS m ON m.id = s.message_id
-WHERE s.id >= $1 AND m.id >= $1 AND m.id < $2 AND s.account = $3 AND m.connector <> -1 AND s.part > 0
-  AND NOT EXISTS (SELECT FROM outbox AS o WHERE o.id = m.id)
-GROUP BY s.message_id, s.category;
+FROM submission
+WHERE id >= $1 AND message_id >= $1 AND message_id < $2 AND account = $3 AND part > 0
+  AND NOT EXISTS (SELECT FROM message AS m WHERE m.id = message_id AND m.connector = -1)
+  AND NOT EXISTS (SELECT FROM outbox AS o WHERE o.id = message_id)
+GROUP BY message_id, category;
