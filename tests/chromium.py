@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
+
+from tests.debian import needs
 
 PROGRAM = "chromium"
 START_SECONDS = 60.0
@@ -133,13 +133,8 @@ class Page:
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Page]:
-    """A tab of a new Chromium. Skips where there is none; the whole check installs it and
-    insists.
-    """
-    program = shutil.which(PROGRAM)
-    if program is None and "DEBIAN_TOOLS" not in os.environ:
-        pytest.skip("chromium is not installed: apt-get install chromium")
-    assert program is not None, "chromium is not installed"
+    """A tab of a new Chromium. Where there is none: see tests/debian.py."""
+    program = needs(PROGRAM, PROGRAM)
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
         process = await asyncio.create_subprocess_exec(
             program, *ARGUMENTS, f"--user-data-dir={profile}",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from storage.ids import EPOCH, EPOCH_UNIX_MS, id_at, time_of
+from storage.ids import id_at, unix_ms_of
 
 QUARTER_SECONDS = 900
 QUARTERS_PER_DAY = 96
@@ -51,7 +51,6 @@ NO_NAME = 0
 OTHER = -1
 
 _UNIX = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_QUARTER = EPOCH_UNIX_MS // (1000 * QUARTER_SECONDS)
 
 
 def quarter_of(moment: datetime) -> int:
@@ -61,7 +60,7 @@ def quarter_of(moment: datetime) -> int:
 
 def quarter_of_id(identifier: int) -> int:
     """The quarter in which the message with this id was accepted."""
-    return (time_of(identifier) - EPOCH) // timedelta(seconds=QUARTER_SECONDS) + _EPOCH_QUARTER
+    return unix_ms_of(identifier) // (1000 * QUARTER_SECONDS)
 
 
 def day_of(quarter: int) -> int:

@@ -15,7 +15,7 @@ import msgspec
 
 from dlr.ledger import AppliedReceipt, SubmissionRow
 from storage import sql
-from storage.ids import IdSource, time_of
+from storage.ids import IdSource, unix_ms_of
 from storage.pool import Connection
 
 _SQL = sql.load("dlr")
@@ -92,7 +92,7 @@ class ChangeLog:
         if wanted is not None and not wanted:
             return False
         row_id = self._ids.next()
-        changes = _of_rows(rows, wanted, _ms(time_of(row_id)))
+        changes = _of_rows(rows, wanted, unix_ms_of(row_id))
         changes += _of_receipts(applied, wanted)
         if not changes:
             return False
@@ -102,7 +102,7 @@ class ChangeLog:
 
 async def tell_rows(connection: Connection, rows: Sequence[SubmissionRow], ids: IdSource) -> None:
     """These results, if anybody wants to hear: for transactions off the hot way."""
-    await _tell(connection, _of_rows(rows, None, _ms(time_of(ids.next()))), ids)
+    await _tell(connection, _of_rows(rows, None, unix_ms_of(ids.next())), ids)
 
 
 async def tell_receipts(
@@ -116,7 +116,7 @@ async def tell_messages(
     connection: Connection, messages: Iterable[tuple[int, int]], ids: IdSource
 ) -> None:
     """(message, account) of messages whose rows have changed, if anybody wants to hear."""
-    at = _ms(time_of(ids.next()))
+    at = unix_ms_of(ids.next())
     await _tell(connection, [Change(*each, at) for each in dict.fromkeys(messages)], ids)
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from docker.grafana.dashboards import DASHBOARDS, FOLDER
 from docker.grafana.shapes import COLUMNS, PANELS_MAX, Dashboard, render
-from tests.docker.debian import promtool
+from tests.debian import promtool
 from tests.docker.expressions import unknown_in
 
 ROOT = FOLDER.parent

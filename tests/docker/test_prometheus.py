@@ -10,7 +10,7 @@ import yaml
 
 from docker.prometheus.durations import scaled
 from docker.prometheus.rules import ALERTS, RECORDS, RUNBOOKS, heading_of, render
-from tests.docker.debian import promtool
+from tests.debian import promtool
 from tests.docker.expressions import unknown_in
 from tests.tidy.source import ROOT
 

@@ -16,7 +16,7 @@ from docker.grafana.dashboards import DASHBOARDS
 from docker.prometheus.rules import render
 from gateway.rehearsal.client import PATIENCE_SECONDS
 from gateway.rehearsal.processes import free_port
-from tests.docker.debian import needs
+from tests.debian import needs
 from tests.docker.test_dashboards import filled
 from tests.integration.running import gateway, message, simulator, write_config
 

@@ -18,13 +18,13 @@ from dlr.reasons import Reason
 from dlr.rollups.merger import Merger
 from dlr.rollups.recounter import Recounter
 from dlr.status import RECEIPT_STATUSES, Status
-from storage.pool import Connection, close_connection, connect
+from storage.pool import Connection
 from tests.dlr.rollups.reference import assert_exact
 from tests.dlr.rollups.traffic import CONNECTOR, OTHER_CONNECTOR, SANDBOX, Traffic, merge_all
 from tests.dlr.rows import World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    pass
 
 # Of each of the runs, which go side by side; ROLLUP_EXAMPLES asks for more.
 EXAMPLES = int(os.environ.get("ROLLUP_EXAMPLES", "25"))
@@ -96,19 +96,6 @@ class Dying:
         if self._left < 0:
             raise Killed
         return found
-
-
-@pytest.fixture
-def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as runner:
-        yield runner
-
-
-@pytest.fixture
-def database(runner: asyncio.Runner, database_url: str) -> Iterator[Connection]:
-    connection = runner.run(connect(database_url, application_name="test"))
-    yield connection
-    runner.run(close_connection(connection))
 
 
 @pytest.mark.timeout(30 + 10 * EXAMPLES)

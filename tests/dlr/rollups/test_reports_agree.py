@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +17,7 @@ from dlr.report import Span, message_counts, message_failures, message_latency
 from dlr.rollups.columns import quarter_of, start_of_quarter
 from dlr.status import Status
 from storage.ids import id_at
-from storage.pool import Connection, close_connection, connect
+from storage.pool import Connection
 from tests.dlr.rollups.test_any_order import STEPS, live_through
 from tests.dlr.rows import World
 
@@ -27,19 +26,6 @@ GROUPINGS = (
     ("sender", "country"), ("operator", "category"), ("hour", "variant"), ("tag",), ("tag", "day"),
     ("day", "reason"),
 )  # fmt: skip
-
-
-@pytest.fixture
-def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as runner:
-        yield runner
-
-
-@pytest.fixture
-def database(runner: asyncio.Runner, database_url: str) -> Iterator[Connection]:
-    connection = runner.run(connect(database_url, application_name="test"))
-    yield connection
-    runner.run(close_connection(connection))
 
 
 @settings(
