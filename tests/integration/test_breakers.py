@@ -59,8 +59,10 @@ async def test_an_opened_breaker_detours_on_every_gateway_and_outlives_a_kill(
                 assert len(sim.accepted()) == before
                 first.kill()
                 await first.exit()
-            # The other one has known for long; so does the next life of the first.
-            await until_state(second, "forced_open")
+            # The other one learns it from the database; so does the next life of the first.
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not await second.metric('sms_breakers_open{scope="connector"}'):
+                    await asyncio.sleep(POLL_SECONDS)
             await second.send([message(number) for number in range(200, 210)])
             await arrived(other, range(200, 210))
             async with gateway(first_config) as first:
