@@ -25,6 +25,7 @@ from dlr.connector_groups import ConnectorGroups
 from gateway.config import Config
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.wire import receipt_manners
+from gateway.logs import set_level
 from gateway.wiring import breakers, connectors, sending
 from gateway.wiring.accounts import account_policies, request_rates, validity_seconds
 from gateway.wiring.conversions import conversion_rules
@@ -74,6 +75,7 @@ KEYS: Mapping[str, frozenset[str]] = MappingProxyType(
             }
         ),
         "accept": frozenset({"shed_above_percent"}),
+        "logs": frozenset({"level"}),
     }
 )  # fmt: skip
 # Of a connector, without touching a bind. `rate` and `window` are reload.py's.
@@ -180,6 +182,7 @@ def follow(rooms: Rooms, following: Following) -> frozenset[Faster]:
     rooms.prune.every_hours = config.hygiene.prune_hours
     rooms.prune.below = config.hygiene.prune_below
     rooms.retention.kept = kept_days(config.retention)
+    set_level(config.logs.level)
     return faster
 
 

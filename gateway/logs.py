@@ -1,7 +1,7 @@
-"""How the process logs: one JSON object a line, on standard error.
+"""How the process logs: one JSON object a line on standard error, or words where a person reads.
 
-Owns the structlog set-up: our own lines and those of libraries in one shape, and a bound on lines
-that repeat. Must not be given message texts or unmasked numbers by anybody.
+Owns the structlog set-up: our own lines and those of libraries in one shape, their level, and a
+bound on lines that repeat. Must not be given message texts by anybody; numbers and keys are masked.
 """
 
 from __future__ import annotations
@@ -14,27 +14,32 @@ from collections.abc import Callable
 import structlog
 from structlog.typing import EventDict, Processor
 
-from gateway.config.settings import Level
+from gateway.config.settings import Level, LogForm
+from gateway.log_masking import masked_fields
 from gateway.log_repeats import Repeats
 
+OURS = "smsgate"  # the logger whose level is that of our own lines
 # What tells one line of an event from another. Ids and addresses do not: there is no end of them.
 SUBJECTS = ("logger", "connector", "bind", "lane", "task", "account", "kind", "section", "listener")
 
 
-def configure_logs(level: Level = "info") -> None:
-    """JSON lines for our own events, and the same shape for the libraries' warnings."""
+def configure_logs(level: Level = "info", form: LogForm = "auto") -> None:
+    """Our own events, and the libraries' warnings in the same shape.
+
+    `form` auto: words where standard error is a terminal, else JSON.
+    """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
     ]
-    last: list[Processor] = [
-        structlog.processors.format_exc_info,
-        structlog.processors.JSONRenderer(),
-    ]
+    in_words = form == "text" or (form == "auto" and sys.stderr.isatty())
+    last: list[Processor] = [structlog.processors.format_exc_info, _masked]
+    last.append(_words() if in_words else structlog.processors.JSONRenderer())
+    set_level(level)
     structlog.configure(
-        processors=[*shared, bound_repeats(time.monotonic), *last],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        processors=[_important, *shared, bound_repeats(time.monotonic), *last],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
@@ -50,6 +55,28 @@ def configure_logs(level: Level = "info") -> None:
     # aiohttp writes a traceback for every request that is no HTTP, so a port scanner could fill the
     # log. What our own handlers raise is logged where it is caught.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+
+
+def set_level(level: Level) -> None:
+    """The least important of our own lines that are written, from the next line on."""
+    logging.getLogger(OURS).setLevel(level.upper())
+
+
+def _important(_logger: object, method: str, event: EventDict) -> EventDict:
+    """Loggers are made once and kept, so a level that may change cannot be a part of them."""
+    level = structlog.processors.NAME_TO_LEVEL[method]
+    if not logging.getLogger(OURS).isEnabledFor(level):
+        raise structlog.DropEvent
+    return event
+
+
+def _masked(_logger: object, _method: str, event: EventDict) -> EventDict:
+    return masked_fields(event)
+
+
+def _words() -> structlog.dev.ConsoleRenderer:
+    """Lines for people. A traceback is text already."""
+    return structlog.dev.ConsoleRenderer(timestamp_key="ts", colors=sys.stderr.isatty())
 
 
 def bound_repeats(monotonic: Callable[[], float]) -> Processor:

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     file = configuration_file(arguments)  # decided once: a reload reads the same one, or fails
     config = configuration(arguments)
-    configure_logs(config.logs.level)
+    configure_logs(config.logs.level, config.logs.form)
     _say_what_starts(config, file)
     descriptors.prepare(config)
     with one_line():

@@ -28,6 +28,7 @@ from gateway.config.webhook_settings import WebhookSettings
 from shortlinks.click_ids import PARAMETER
 
 Level = Literal["debug", "info", "warning", "error"]
+LogForm = Literal["auto", "json", "text"]
 
 
 class DatabaseSettings(Settings, frozen=True, kw_only=True):
@@ -124,9 +125,14 @@ class HttpSettings(Settings, frozen=True, kw_only=True):
 class LogSettings(Settings, frozen=True, kw_only=True):
     """The log, on standard error."""
 
-    level: Annotated[Level, Meta(description="The least important lines that are written.")] = (
-        "info"
-    )
+    level: Annotated[
+        Level,
+        Meta(description="The least important lines that are written; it follows a reload."),
+    ] = "info"
+    form: Annotated[
+        LogForm,
+        Meta(description="`json` an object a line, `text` for people; `auto` by the terminal."),
+    ] = "auto"
 
 
 class LinkSettings(Settings, frozen=True, kw_only=True):

@@ -15,14 +15,20 @@ from gateway.log_repeats import BURST, KINDS_MAX, STRETCH_SECONDS, Repeats
 SCRIPT = """
 import asyncio, logging
 import structlog
-from gateway.logs import configure_logs
+from gateway.logs import configure_logs, set_level
 
 configure_logs()
+set_level("info")
 log = structlog.get_logger("turning")
 for turn in range(100):
     log.warning("waits", connector="a", turn=turn)
 log.warning("waits", connector="b")
 log.debug("too fine")
+set_level("debug")
+log.debug("fine")
+set_level("warning")
+log.info("too fine")
+log.warning("told", error="no route to +8613812345678 for sk_live_0123456789")
 
 async def main():
     asyncio.get_running_loop().call_exception_handler(
@@ -32,6 +38,14 @@ async def main():
 asyncio.run(main())
 for number in range(100):
     logging.getLogger("asyncpg").warning("row %d", number)
+logging.getLogger("aiohttp").warning("to %s", "postgresql://me:hush@db/sms")
+"""
+WORDS = """
+import structlog
+from gateway.logs import configure_logs
+
+configure_logs(form="text")
+structlog.get_logger("turning").warning("waits", connector="a", to="+8613812345678")
 """
 
 
@@ -46,11 +60,28 @@ def test_o9_lines_are_objects_and_repeats_are_few() -> None:
         ("waits", "b"): 1,
         ("left", None): 1,
         ("row", None): BURST,
+        ("fine", None): 1,
+        ("told", None): 1,
+        ("to", None): 1,
     }
     assert all(line["level"] and line["ts"] for line in lines)
     (left,) = [line for line in lines if line["event"] == "left behind"]
     assert "ValueError: lost" in left["exception"]
     assert left["logger"] == "asyncio"
+    (told,) = [line for line in lines if line["event"] == "told"]
+    assert told["error"] == "no route to +86138****5678 for sk_***"
+    assert lines[-1]["event"] == "to postgresql://me:***@db/sms"
+
+
+def test_lines_for_people_have_the_same_fields_masked() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WORDS], capture_output=True, text=True, check=True, timeout=60
+    )
+    (line,) = done.stderr.splitlines()
+    assert "[warning" in line
+    assert "connector=a" in line
+    assert "to=+86138****5678" in line
+    assert "\033" not in line  # no terminal, no colours
 
 
 def test_o9_a_loop_that_logs_each_turn_is_counted_and_goes_on_being_heard() -> None:

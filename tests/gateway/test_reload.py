@@ -17,7 +17,7 @@ from gateway.config.account_settings import AccountSettings
 from gateway.config.breaker_settings import BreakerSettings
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.policy_settings import QuietHoursSettings
-from gateway.config.settings import AcceptSettings, Config, LimitSettings
+from gateway.config.settings import AcceptSettings, Config, LimitSettings, LogSettings
 from gateway.config.values import Rate
 from gateway.config.wire import receipt_manners
 from gateway.live_settings import KEYS, SECTIONS, effective
@@ -122,15 +122,17 @@ def test_what_cannot_follow_keeps_its_value_and_is_named() -> None:
         quiet_hours=QuietHoursSettings(action="reject"),
         accounts=(AccountSettings(name="shop", refuse_landlines=True),),
         breakers=BreakerSettings(connector=True),
+        logs=LogSettings(level="debug", form="json"),
     )
     held, restart = effective(old, new, [A])
-    assert restart == ["accept.waiting_max", "limits.ready_seconds"]
+    assert restart == ["logs.form", "accept.waiting_max", "limits.ready_seconds"]
     assert held == Config(
         limits=LimitSettings(message_parts_max=3),
         accept=AcceptSettings(shed_above_percent=10),
         quiet_hours=new.quiet_hours,
         accounts=new.accounts,
         breakers=new.breakers,
+        logs=LogSettings(level="debug"),
         connectors=(A,),
     )
 

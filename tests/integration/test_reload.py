@@ -97,6 +97,7 @@ async def test_a_running_gateway_follows_its_operator(database_url: str, folder:
         await a_connector_comes_and_another_goes(running, first, second)
         await one_that_is_still_changing_refuses_and_others_do_not(running, first)
         await policies_follow(running, first)
+        await fewer_lines_are_written(running)
         sent = Counter(submit.to for smsc in (first, second) for submit in smsc.submits)
         assert set(sent.values()) == {1}
 
@@ -246,6 +247,15 @@ async def one_that_is_still_changing_refuses_and_others_do_not(
     await running.until(delivered=42)
     await first.until(lambda: first.sessions == 3)
     await shows(running, "sim", lambda shown: bool(shown["up"]))
+
+
+async def fewer_lines_are_written(running: Running) -> None:
+    """Of this reload on: it is no error, so it is not told."""
+    before = running.log().count('"event": "reloaded"')
+    assert before > 0
+    change(running, "[links]", '[logs]\nlevel = "error"\n[links]')
+    await reloaded(running)
+    assert running.log().count('"event": "reloaded"') == before
 
 
 async def policies_follow(running: Running, first: Carrier) -> None:
