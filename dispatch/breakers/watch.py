@@ -25,6 +25,7 @@ from storage.pool import Connection, Dedicated
 _log = structlog.get_logger(__name__)
 LOOK_SECONDS = 0.5
 STEP_LOOKS = 4  # a step is taken with every fourth look, and when something was changed here
+LEARNED_MS = int(2 * LOOK_SECONDS * 1000)  # since a change: by then every process has learned it
 PROBES_AGAIN_MS = 30_000  # until more are let go for a round that has room
 LIFTS_PER_STEP_MAX = 20  # of LIFT_ROWS_MAX each
 
@@ -114,7 +115,9 @@ class BreakerWatch:
                     state=after.state.label,
                     reason=reason,
                 )
-        if machine.room(after) and self._may_lift(stored.id, after.round, now):
+        # A process that still thinks it shut would hold the probes back once more.
+        learned = now - after.since >= LEARNED_MS
+        if learned and machine.room(after) and self._may_lift(stored.id, after.round, now):
             await rows.lift_probes(connection, stored.id, _at(now), machine.room(after))
 
     def _may_lift(self, breaker: int, round_number: int, now: int) -> bool:

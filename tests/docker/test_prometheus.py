@@ -275,6 +275,6 @@ def test_each_alert_fires_for_what_it_is_about_and_rests_otherwise(tmp_path: Pat
             {"interval": "1m", "input_series": [*rest, *broken], "promql_expr_test": [asked]}
         )
     (tmp_path / "rules.yml").write_text(render(), encoding="utf-8")
-    test = {"rule_files": ["rules.yml"], "evaluation_interval": "30s", "tests": cases}
+    test = {"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": cases}
     (tmp_path / "test.yml").write_text(yaml.safe_dump(test), encoding="utf-8")
     promtool("test", "rules", tmp_path / "test.yml")

@@ -13,7 +13,7 @@ from dispatch.breakers import machine
 from dispatch.breakers.bundles import Bundles
 from dispatch.breakers.evidence import digest, sample_rows
 from dispatch.breakers.scopes import Scope
-from dispatch.breakers.watch import PROBES_AGAIN_MS
+from dispatch.breakers.watch import LEARNED_MS, PROBES_AGAIN_MS
 from dispatch.holds import FREED_BY_HAND, Hold
 from dispatch.message import Later, ReadyMessage
 from dlr.ledger import SubmissionRow, insert_submissions
@@ -137,6 +137,9 @@ async def test_probes_come_from_what_waits(world: World) -> None:
         "UPDATE outbox SET owner = 0, hold = $1, not_before = $2", Hold.BREAKER, FREED_BY_HAND
     )
     await breakers.time_passes(machine.BACK_OFF_MIN_MS)
+    # Not before every process knows that it probes: one that does not would hold them once more.
+    assert await world.count("breaker_hold") == 30
+    await breakers.time_passes(LEARNED_MS)
     due = await world.connection.fetchval(
         "SELECT count(*) FROM outbox WHERE hold = $1 AND not_before <= now()", Hold.RATE
     )
@@ -161,6 +164,7 @@ async def test_probes_come_from_what_waits_although_much_of_it_has_expired(world
         "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT 20)"
     )
     await breakers.time_passes(machine.BACK_OFF_MIN_MS)
+    await breakers.time_passes(LEARNED_MS)
     due = await world.connection.fetchval(
         "SELECT count(*) FROM outbox WHERE hold = $1 AND not_before <= now()", Hold.RATE
     )
