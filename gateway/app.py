@@ -209,6 +209,7 @@ class Gateway:
             opt_outs=rooms.opt_out_pages,
             click_id_hosts=links.click_id_hosts,
             click_id_parameter=links.click_id_parameter,
+            ended=self.task_ended,
         )
         rooms.conversions = conversions.build(rooms)
         self._started.append("links")

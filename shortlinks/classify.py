@@ -15,6 +15,8 @@ from enum import IntEnum
 
 import msgspec
 
+RULES = 2  # their version: raised with each change of a verdict, and stored with it
+
 
 class ClickClass(IntEnum):
     """What a click counts as. Only HUMAN enters a click rate."""

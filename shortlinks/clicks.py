@@ -16,12 +16,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import asyncpg
 import msgspec
 
-from shortlinks.classify import classify_user_agent, judge
+from shortlinks.classify import RULES, classify_user_agent, judge
 from shortlinks.journal import (
     Click,
     ClickJournal,
@@ -53,9 +53,28 @@ LATE_DAYS_MAX = 35  # a click older than any database outage is not worth a part
 
 COLUMNS = (
     "id", "link_seq", "slot", "message_id", "class", "reasons", "method", "user_agent", "ip_prefix",
+    "link_id", "facts", "rules", "settled",
 )  # fmt: skip
 
-Row = tuple[int, int, int, int, int, list[str], str, str, str]
+
+class Row(NamedTuple):
+    """A new row of `click`, its values in the order of COLUMNS. `link_id` None: a recipient's."""
+
+    id: int
+    link_seq: int
+    slot: int
+    message_id: int
+    click_class: int
+    reasons: list[str]
+    method: str
+    user_agent: str
+    ip_prefix: str
+    link_id: int | None
+    facts: list[str]
+    rules: int
+    settled: bool
+
+
 Told = Callable[[Connection, Sequence[Row]], Awaitable[None]]
 
 # Errors that the table has for a row. asyncpg itself raises some of them.
@@ -219,7 +238,7 @@ class ClickLoader:
     def _row(self, click: Click) -> Row:
         agent = self._agent_class(click.user_agent)
         click_class, reasons = judge(click.method, click.facts, agent)
-        return (
+        return Row(
             click.id,
             click.link_seq,
             click.slot,
@@ -229,6 +248,10 @@ class ClickLoader:
             click.method,
             click.user_agent,
             click.ip_prefix,
+            click.link_id or None,
+            list(msgspec.structs.astuple(click.facts)),
+            RULES,
+            settled=True,
         )
 
     async def _commit(self, name: str, offset: int, behind: int, rows: list[Row]) -> int | None:
@@ -272,7 +295,7 @@ class ClickLoader:
         today = datetime.now(UTC).date()
         oldest = today - timedelta(days=LATE_DAYS_MAX)
         connection = await self._database.connection()
-        for day in sorted({_day(row[0]) for row in rows}):
+        for day in sorted({_day(row.id) for row in rows}):
             if oldest <= day <= today:
                 await ensure_partitions(connection, day, days_ahead=0)
 
@@ -301,7 +324,7 @@ async def _insert(connection: Connection, rows: list[Row]) -> list[Row]:
             async with connection.transaction():
                 await connection.execute(_SQL["insert_click"], *row)
         except REFUSED as error:
-            _log.error("click %d is left out: %s", row[0], error)
+            _log.error("click %d is left out: %s", row.id, error)
         else:
             stored.append(row)
     return stored

@@ -40,7 +40,9 @@ _NEWLINE = 10
 
 
 class Click(msgspec.Struct, gc=False, array_like=True):
-    """One request for an existing link: the raw facts. `id` holds the time."""
+    """One request for an existing link: the raw facts. `id` holds the time. `link_id` 0: a
+    recipient's link.
+    """
 
     id: int
     link_seq: int
@@ -50,6 +52,7 @@ class Click(msgspec.Struct, gc=False, array_like=True):
     ip_prefix: str
     user_agent: str
     facts: RequestFacts
+    link_id: int = 0
 
 
 class ClickGap(msgspec.Struct):

@@ -46,6 +46,7 @@ FIELDS_MAX = 32
 ONE_CLICK = ("List-Unsubscribe", "One-Click")  # RFC 8058 section 3.1
 
 Form = Mapping[str, list[str]]
+_PAGES = pages.Pages()
 
 HEADERS: Mapping[str, str] = MappingProxyType(
     {
@@ -83,7 +84,7 @@ class OptOutDoor:
             return await self._press(request, message_id, network)
         except (StorageDown, Overloaded):
             self.answered["refused"] += 1
-            return _plain(503, pages.UNAVAILABLE, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+            return _plain(503, _PAGES.unavailable, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
     async def _show(self, request: web.BaseRequest, message_id: int) -> web.Response:
         standing = await self._book.standing(message_id)
@@ -96,7 +97,7 @@ class OptOutDoor:
         form = await _form(request)
         if form is None:
             self.answered["refused"] += 1
-            return _plain(413, pages.UNAVAILABLE, {hdrs.CONNECTION: "close"})
+            return _plain(413, _PAGES.unavailable, {hdrs.CONNECTION: "close"})
         wish, how = _wish(form)
         if wish is None:
             self.answered["refused"] += 1
@@ -119,7 +120,7 @@ def _answer(
     status: int, request: web.BaseRequest, standing: Standing | None, said: str | None = None
 ) -> web.Response:
     if standing is None:
-        return _plain(410, pages.EXPIRED)
+        return _plain(410, _PAGES.expired)
     language = _language(request, standing.language)
     told = None if said is None else str(getattr(WORDS[language], said))
     html = opt_out_page.page(standing, language, told)

@@ -16,33 +16,42 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <meta name="robots" content="noindex"><title>{title}</title>
 <style>body{{font:1.1rem/1.6 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem}}
-strong{{overflow-wrap:anywhere}}</style></head>
-<body><h1>{title}</h1><p>{text}</p></body></html>
+p{{overflow-wrap:anywhere}}</style></head>
+<body>{brand}<h1>{title}</h1><p>{text}</p></body></html>
 """
 
-NOT_FOUND = _PAGE.format(
-    title="Link not found · 链接不存在",
-    text="Check that the address is complete. 请检查链接是否完整。",
-)
-EXPIRED = _PAGE.format(
-    title="Link expired · 链接已过期",
-    text="This link is no longer valid. 该链接已失效。",
-)
-TOO_MANY = _PAGE.format(
-    title="Too many requests · 请求过于频繁",
-    text="Please try again in a moment. 请稍后再试。",
-)
-UNAVAILABLE = _PAGE.format(
-    title="Please try again · 请稍后再试",
-    text="The link cannot be opened just now. 暂时无法打开该链接。",
-)
+_BRAND = '<p style="letter-spacing:.05em"><strong>{name}</strong></p>'
 
 
-def information(target: str, path: str) -> str:
-    """A page that says where a link leads, for who put a "+" behind it. `path` opens the link."""
-    host = escape(urlsplit(target).netloc)
-    return _PAGE.format(
-        title="Where this link leads · 链接去向",
-        text=f'<strong>{host}</strong></p><p><a href="{escape(path)}" rel="nofollow">'
-        "Open it · 打开链接</a>",
-    )
+class Pages:
+    """The pages of one installation, under its name."""
+
+    def __init__(self, brand: str = "") -> None:
+        """`brand`: whose links these are, shown above each page; "": nothing is shown."""
+        self._brand = _BRAND.format(name=escape(brand)) if brand else ""
+        self.not_found = self._page(
+            "Link not found · 链接不存在",
+            "Check that the address is complete. 请检查链接是否完整。",
+        )
+        self.expired = self._page(
+            "Link expired · 链接已过期", "This link is no longer valid. 该链接已失效。"
+        )
+        self.too_many = self._page(
+            "Too many requests · 请求过于频繁", "Please try again in a moment. 请稍后再试。"
+        )
+        self.unavailable = self._page(
+            "Please try again · 请稍后再试",
+            "The link cannot be opened just now. 暂时无法打开该链接。",
+        )
+
+    def information(self, target: str, path: str) -> str:
+        """Where a link leads, for who put a "+" behind it. `path` opens the link."""
+        host = escape(urlsplit(target).netloc)
+        return self._page(
+            "Where this link leads · 链接去向",
+            f"<strong>{host}</strong></p><p>{escape(target)}</p>"
+            f'<p><a href="{escape(path)}" rel="nofollow">Open it · 打开链接</a>',
+        )
+
+    def _page(self, title: str, text: str) -> str:
+        return _PAGE.format(brand=self._brand, title=title, text=text)

@@ -1,7 +1,7 @@
 """Ranges of link numbers: which message a number belongs to, and where its links lead.
 
-Owns the table `link_range` and its copy in memory. Must not know codes (shortlinks/code.py) or
-HTTP. One row serves a whole accept flush, not one row per recipient.
+Owns the table `link_range`, and what of it is in memory. Must not know codes (shortlinks/code.py)
+or HTTP. One row serves a whole accept flush, not one row per recipient.
 
 A redirect needs its range from memory. What is not there is fetched by one query at a time, on one
 connection. While it runs the next numbers gather. So many misses, or somebody walking through
@@ -10,17 +10,15 @@ codes, never cost a second connection.
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_right, insort
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from shortlinks.code import LINK_SEQUENCES, SLOTS
-from shortlinks.rewrite import OPT_OUT_TARGET, is_location
+from shortlinks.lookup import LookupUnavailableError
+from shortlinks.range_memory import LinkRange, RangeMemory, RangeRow
 from storage.group_commit import GroupCommit, QueueClosed, QueueFull
 from storage.sql import load
 
@@ -30,38 +28,22 @@ if TYPE_CHECKING:
     from storage.pool import Connection, Dedicated
 
 SEQUENCES_PER_BLOCK = 16_384  # of one nextval: one round trip for 33 flushes of 500
-RANGES_CACHED_MAX = 4_096
-RANGE_BYTES_CACHED_MAX = 32 * 1024 * 1024
+RANGES_CACHED_MAX = 65_536
+RANGE_BYTES_CACHED_MAX = 64 * 1024 * 1024  # 5 million links in ranges of 500
 MISSES_CACHED_MAX = 16_384
 MISS_SECONDS = 10.0
 LOOKUPS_PER_QUERY_MAX = 40  # a range of 500 takes 0.1 ms to unpack; the loop is held 5 ms at most
 LOOKUPS_WAITING_MAX = 2_000
 LOOKUP_SECONDS_MAX = 5.0
+RECENT_RANGES_MAX = 2_000  # known ahead of their first click, in case the database goes away
+RECENT_LATE = timedelta(seconds=30)  # a range's transaction may last so long
 LINKS_GONE = timedelta(days=30)  # how long an expired link says so before it is unknown
-
-_BYTES_PER_RANGE = 500  # of an empty LinkRange and its place in the tables, as measured
-_BYTES_PER_STRING = 57
 
 _SQL = load("shortlinks")
 
 
 class LinkNumbersExhaustedError(Exception):
     """All 9.0e12 link numbers are leased. The operator must act: a longer code is needed."""
-
-
-class LookupUnavailableError(Exception):
-    """The range cannot be read now: the database is down, or too many look-ups wait. Try again."""
-
-
-class RangeRow(msgspec.Struct, gc=False):
-    """A row of `link_range`: message k of the flush has link_seq = first_seq + k."""
-
-    first_seq: int
-    slots: int  # links per message in this row, 1..8
-    message_ids: list[int]
-    targets: list[str]  # distinct
-    target_index: list[int]  # [k * slots + slot] -> index into targets from 1 on; 0: none
-    expires_at: datetime
 
 
 def plan_range(
@@ -150,70 +132,11 @@ class LinkSequence:
         return first
 
 
-class LinkRange:
-    """One range in memory: 12 octets a message with one link, and its targets."""
-
-    __slots__ = (
-        "_message_ids",
-        "_target_index",
-        "_targets",
-        "bytes_held",
-        "end_seq",
-        "expires_at",
-        "first_seq",
-        "slots",
-    )
-
-    def __init__(self, row: RangeRow) -> None:
-        self.first_seq = row.first_seq
-        self.end_seq = row.first_seq + len(row.message_ids)
-        self.slots = row.slots
-        self.expires_at = row.expires_at.timestamp()  # Unix seconds
-        self._message_ids = array("q", row.message_ids)
-        self._target_index = array("i", row.target_index)
-        # Whatever wrote the row: only a URL may reach a Location header.
-        self._targets = [
-            "",
-            *(
-                target if target == OPT_OUT_TARGET or is_location(target) else ""
-                for target in row.targets
-            ),
-        ]
-        self.bytes_held = (
-            _BYTES_PER_RANGE
-            + len(self._message_ids) * self._message_ids.itemsize
-            + len(self._target_index) * self._target_index.itemsize
-            + sum(_BYTES_PER_STRING + len(target) for target in self._targets)
-        )
-
-    def target(self, link_seq: int, slot: int) -> str:
-        """Where this link of a message in the range leads; "" when the message has no such link.
-
-        OPT_OUT_TARGET is no URL: the recipient's own opt-out page.
-        """
-        if slot >= self.slots:
-            return ""
-        place = (link_seq - self.first_seq) * self.slots + slot
-        number = self._target_index[place] if place < len(self._target_index) else 0
-        return self._targets[number] if 0 <= number < len(self._targets) else ""
-
-    def message_id(self, link_seq: int) -> int:
-        """The message that this number of the range belongs to."""
-        return self._message_ids[link_seq - self.first_seq]
-
-
-class Link(msgspec.Struct, frozen=True, gc=False):
-    """One short link: where it leads, whose it is, and whether its time is over."""
-
-    target: str
-    message_id: int
-    expired: bool
-
-
 class TargetCache:
-    """The ranges in use, in memory: at most 4 096 of them and 32 MiB. The least recently used go.
+    """The ranges in use and the newest ones, in memory. The least recently used go.
 
-    Counts since start: hits, misses, queries. Numbers that no range holds are remembered for 10 s.
+    Counts since start: hits, misses, and queries of look-ups. Numbers that no range holds are
+    remembered for 10 s.
     """
 
     def __init__(
@@ -230,14 +153,12 @@ class TargetCache:
         self.hits = 0
         self.misses = 0
         self.queries = 0
-        self.bytes_held = 0
         self._database = database
+        self._asking = asyncio.Lock()  # one connection: look-ups and the newest take turns
         self._clock = clock
-        self._ranges_max = ranges_max
-        self._bytes_max = bytes_max
         self._misses_max = misses_max
-        self._ranges: OrderedDict[int, LinkRange] = OrderedDict()
-        self._first_seqs: list[int] = []  # of the cached ranges, sorted; they never overlap
+        self._memory = RangeMemory(ranges_max=ranges_max, bytes_max=bytes_max)
+        self._recent_since: datetime | None = None
         self._missing_until: OrderedDict[int, float] = OrderedDict()
         self._lookups: GroupCommit[int, LinkRange | None] = GroupCommit(
             self._fetch,
@@ -247,7 +168,12 @@ class TargetCache:
         )
 
     def __len__(self) -> int:
-        return len(self._ranges)
+        return len(self._memory)
+
+    @property
+    def bytes_held(self) -> int:
+        """About the octets that the ranges in memory take."""
+        return self._memory.bytes_held
 
     async def close(self) -> None:
         """Finish the look-ups under way, and take no more."""
@@ -255,21 +181,11 @@ class TargetCache:
 
     def cached(self, link_seq: int) -> LinkRange | None:
         """The range that holds this number, if it is in memory."""
-        place = bisect_right(self._first_seqs, link_seq) - 1
-        if place < 0:
-            return None
-        first_seq = self._first_seqs[place]
-        found = self._ranges[first_seq]
-        if link_seq >= found.end_seq:
-            return None
-        self._ranges.move_to_end(first_seq)
-        return found
+        return self._memory.find(link_seq)
 
     async def find(self, link_seq: int) -> LinkRange | None:
-        """The range that holds this number; None if there is none. Raises
-        LookupUnavailableError.
-        """
-        found = self.cached(link_seq)
+        """The range that holds this number; None: there is none. Raises LookupUnavailableError."""
+        found = self._memory.find(link_seq)
         if found is not None:
             self.hits += 1
             return found
@@ -285,15 +201,23 @@ class TargetCache:
             raise LookupUnavailableError("the database cannot be asked for a link") from result
         return result
 
-    async def lookup(self, link_seq: int, slot: int) -> Link | None:
-        """The link with this number and slot; None if there is none. Raises
-        LookupUnavailableError.
+    async def follow(self) -> int:
+        """Take the newest ranges into memory, before anybody asks for them. Returns how many.
+
+        At most RECENT_RANGES_MAX at once, and those of the last moments only once it has looked.
+        Raises what the database does.
         """
-        found = await self.find(link_seq)
-        target = found.target(link_seq, slot) if found is not None else ""
-        if found is None or not target:
-            return None
-        return Link(target, found.message_id(link_seq), found.expires_at <= self._clock())
+        rows = await self._query("recent_ranges", self._recent_since, RECENT_RANGES_MAX)
+        # The oldest first: of what does not fit all, the newest stay.
+        unknown = [each["first_seq"] for each in rows if each["first_seq"] not in self._memory]
+        unknown.reverse()
+        for start in range(0, len(unknown), LOOKUPS_PER_QUERY_MAX):
+            step = unknown[start : start + LOOKUPS_PER_QUERY_MAX]
+            for row in await self._query("find_ranges", step):
+                self._memory.keep(LinkRange(_range_row(row)))
+        if rows:
+            self._recent_since = rows[0]["created_at"] - RECENT_LATE
+        return len(unknown)
 
     async def _fetch(self, link_seqs: list[int], _attempt: int) -> list[LinkRange | None]:
         """Answer a batch of look-ups with one query, or with none where the last one brought
@@ -301,7 +225,8 @@ class TargetCache:
         """
         wanted = [link_seq for link_seq in link_seqs if self.cached(link_seq) is None]
         if wanted:
-            rows = await self._query(wanted)
+            self.queries += 1
+            rows = await self._query("find_ranges", wanted)
             # This batch is answered from `fetched`: the bounds of the cache may be smaller than one
             # answer.
             fetched = [LinkRange(_range_row(row)) for row in rows]
@@ -309,35 +234,20 @@ class TargetCache:
             fetched = []
         found = [self.cached(link_seq) or _holding(fetched, link_seq) for link_seq in link_seqs]
         for link_range in fetched:
-            self._keep(link_range)
+            self._memory.keep(link_range)
         for link_seq, answer in zip(link_seqs, found, strict=True):
             if answer is None:
                 self._keep_missing(link_seq)
         return found
 
-    async def _query(self, link_seqs: list[int]) -> list[Record]:
-        self.queries += 1
-        connection = await self._database.connection()
-        try:
-            return await connection.fetch(
-                _SQL["find_ranges"], link_seqs, timeout=LOOKUP_SECONDS_MAX
-            )
-        except TimeoutError:
-            connection.terminate()  # it may still be busy with what we gave up
-            raise
-
-    def _keep(self, link_range: LinkRange) -> None:
-        if link_range.first_seq in self._ranges:
-            return
-        self._ranges[link_range.first_seq] = link_range
-        insort(self._first_seqs, link_range.first_seq)
-        self.bytes_held += link_range.bytes_held
-        while self._ranges and (
-            len(self._ranges) > self._ranges_max or self.bytes_held > self._bytes_max
-        ):
-            first_seq, oldest = self._ranges.popitem(last=False)
-            del self._first_seqs[bisect_right(self._first_seqs, first_seq) - 1]
-            self.bytes_held -= oldest.bytes_held
+    async def _query(self, name: str, *arguments: object) -> list[Record]:
+        async with self._asking:
+            connection = await self._database.connection()
+            try:
+                return await connection.fetch(_SQL[name], *arguments, timeout=LOOKUP_SECONDS_MAX)
+            except TimeoutError:
+                connection.terminate()  # it may still be busy with what we gave up
+                raise
 
     def _keep_missing(self, link_seq: int) -> None:
         self._missing_until[link_seq] = self._clock() + MISS_SECONDS

@@ -4,12 +4,14 @@ Owns the paths, the status codes and the headers of the short-link host. Must no
 database: targets come through the cache, clicks leave through the journal. Nothing that a client
 sends may raise out of the handler.
 
-302 and never 301: a browser that remembers a redirect makes no further click. Any request for an
-existing link is written down, HEAD too. Which of them were people is decided later.
+302 and never 301: a browser that remembers a redirect makes no further click. Each GET of an
+existing link is written down; which of them were people is decided later. HEAD is answered alike
+and is no click: no tap on a link makes one.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -20,16 +22,17 @@ from shortlinks import pages
 from shortlinks.addresses import Network, client_address, stored_prefix, subscriber
 from shortlinks.classify import RequestFacts
 from shortlinks.click_ids import MarkedTargets
-from shortlinks.code import ALPHABET, CODE_LENGTH, CodePermutation, split_value
+from shortlinks.code import CodePermutation, split_value
 from shortlinks.journal import (
     HEADER_CHARACTERS_MAX,
     USER_AGENT_CHARACTERS_MAX,
     Click,
     ClickJournal,
 )
+from shortlinks.lookup import Destination, LookupUnavailableError, NamedLinks
 from shortlinks.miss_limit import MissLimit
 from shortlinks.opt_out_door import OptOutDoor
-from shortlinks.ranges import LinkRange, LookupUnavailableError, TargetCache
+from shortlinks.ranges import TargetCache
 from shortlinks.rewrite import OPT_OUT_TARGET
 from storage.faults import RETRY_AFTER_SECONDS
 
@@ -44,13 +47,18 @@ CACHE_CONTROL = "private, no-store, max-age=0"
 HEALTH_PATH = "/healthz"
 INFORMATION_MARK = "+"
 METHODS = "GET, HEAD"
+NAME_CHARACTERS_MAX = 64
 
 
 class RedirectCounters(msgspec.Struct):
-    """What was answered. `clicks_lost`: redirected, but the journal could not take the click."""
+    """What was answered. `fallback`: expired or unknown, and led elsewhere. `clicks_lost`:
+    redirected, but the journal could not take the click.
+    """
 
     redirects: int = 0
+    head: int = 0
     information: int = 0
+    fallback: int = 0
     not_found: int = 0
     expired: int = 0
     rate_limited: int = 0
@@ -75,10 +83,15 @@ class Redirector:
         misses: MissLimit | None = None,
         opt_outs: OptOutDoor | None = None,
         marked: MarkedTargets | None = None,
+        named: NamedLinks | None = None,
+        fallback: str = "",
+        brand: str = "",
     ) -> None:
         """`clock` is Unix time in seconds. `ids` gives each click its id, and with it its time.
 
         `opt_outs` None: opt-out links lead nowhere. `marked`: which targets are told the click.
+        `named`: links with a name of their own. `fallback`: where unknown and expired links lead;
+        "": to a page that says so, under the name `brand`.
         """
         self.counters = RedirectCounters()
         self._codes = codes
@@ -90,6 +103,9 @@ class Redirector:
         self._misses = MissLimit() if misses is None else misses
         self._opt_outs = opt_outs
         self._marked = marked
+        self._named = named
+        self._fallback = fallback
+        self._pages = pages.Pages(brand)
         self._prefixes: dict[str, str] = {}
         self._headers = {
             hdrs.CACHE_CONTROL: CACHE_CONTROL,
@@ -110,55 +126,92 @@ class Redirector:
         if request.method not in _METHODS:
             return self._method_refused()
         path = _path(request)
-        code, behind = path[1 : 1 + CODE_LENGTH], path[1 + CODE_LENGTH :]
-        value = self._codes.decode(code)
-        if value is None or (behind and behind[0] in _CODE_CHARACTERS):
-            if path == HEALTH_PATH and request.method != _POST:
-                return web.Response(text="ok\n", headers=self._headers)
-            return self._not_found()
-        link_seq, slot = split_value(value)
-        address = self._client(request)
-        found = self._targets.cached(link_seq)
+        if path == HEALTH_PATH and request.method != _POST:
+            return web.Response(text="ok\n", headers=self._headers)
+        found = _NAME.match(path)
         if found is None:
+            return self._not_found()
+        name, behind = found[1], path[found.end() :]
+        value = self._codes.decode(name)
+        if value is None and (self._named is None or _FILE.match(behind)):
+            return self._not_found()
+        address = self._client(request)
+        destination = self._known(name, value)
+        if destination is None:
             refusal = self._refusal(address)
             if refusal is not None:
                 return refusal
             try:
-                found = await self._targets.find(link_seq)
+                destination = await self._found(name, value)
             except LookupUnavailableError:
                 return self._unavailable()
-        target = "" if found is None else found.target(link_seq, slot)
-        if found is None or not target:
-            self._misses.count(subscriber(address), self._clock())
-            return self._not_found()
-        if found.expires_at <= self._clock():
-            self.counters.expired += 1
-            return self._page(410, pages.EXPIRED)
-        if behind == INFORMATION_MARK or target == OPT_OUT_TARGET or request.method == _POST:
-            return await self._without_redirect(request, address, link_seq, code, found, target)
-        click_id = self._record(request, address, link_seq, slot, found)
-        self.counters.redirects += 1
-        return web.Response(status=302, headers=self._leading(target, click_id))
+            if destination is None:
+                self._misses.count(subscriber(address), self._clock())
+                return self._not_found()
+        return await self._lead(request, address, name, behind, destination)
 
-    async def _without_redirect(
+    async def _lead(
         self,
         request: web.BaseRequest,
         address: str,
-        link_seq: int,
-        code: str,
-        found: LinkRange,
-        target: str,
+        name: str,
+        behind: str,
+        destination: Destination,
     ) -> web.StreamResponse:
-        """An opt-out page, or a page that says where a link leads. Neither is a click."""
-        if target == OPT_OUT_TARGET and self._opt_outs is not None:
-            network = self._stored_prefix(address)
-            return await self._opt_outs.answer(request, found.message_id(link_seq), network)
-        if target == OPT_OUT_TARGET:
-            return self._not_found()
+        if destination.expires_at <= self._clock():
+            return self._expired(destination)
+        if behind == INFORMATION_MARK or request.method == _POST:
+            return await self._without_redirect(request, address, name, destination)
+        if destination.target == OPT_OUT_TARGET:
+            return await self._opt_out(request, address, destination)
+        return self._redirect(request, address, destination)
+
+    def _redirect(
+        self, request: web.BaseRequest, address: str, destination: Destination
+    ) -> web.Response:
+        if request.method == _HEAD:
+            self.counters.head += 1
+            return web.Response(status=302, headers=self._leading(destination.target, None))
+        click_id = self._record(request, address, destination)
+        self.counters.redirects += 1
+        return web.Response(status=302, headers=self._leading(destination.target, click_id))
+
+    def _known(self, name: str, value: int | None) -> Destination | None:
+        """The link of this name, if it is in memory. `value`: what the name is as a code."""
+        if value is not None:
+            link_seq, slot = split_value(value)
+            held = self._targets.cached(link_seq)
+            if held is not None:
+                return held.destination(link_seq, slot)
+        return None if self._named is None else self._named.cached(name)
+
+    async def _found(self, name: str, value: int | None) -> Destination | None:
+        """The link of this name; None if there is none. Raises LookupUnavailableError."""
+        if value is not None:
+            link_seq, slot = split_value(value)
+            held = await self._targets.find(link_seq)
+            if held is not None:
+                return held.destination(link_seq, slot)
+        return None if self._named is None else await self._named.find(name)
+
+    async def _without_redirect(
+        self, request: web.BaseRequest, address: str, name: str, destination: Destination
+    ) -> web.StreamResponse:
+        """A press on an opt-out page, or where a link leads: neither is a click."""
+        if destination.target == OPT_OUT_TARGET:
+            return await self._opt_out(request, address, destination)
         if request.method == _POST:
             return self._method_refused()
         self.counters.information += 1
-        return self._page(200, pages.information(target, f"/{code}"))
+        return self._page(200, self._pages.information(destination.target, f"/{name}"))
+
+    async def _opt_out(
+        self, request: web.BaseRequest, address: str, destination: Destination
+    ) -> web.StreamResponse:
+        if self._opt_outs is None:
+            return self._not_found()
+        network = self._stored_prefix(address)
+        return await self._opt_outs.answer(request, destination.message_id, network)
 
     def _method_refused(self) -> web.Response:
         self.counters.method_refused += 1
@@ -170,19 +223,20 @@ class Redirector:
         return {hdrs.LOCATION: target, **self._headers}
 
     def _record(
-        self, request: web.BaseRequest, address: str, link_seq: int, slot: int, found: LinkRange
+        self, request: web.BaseRequest, address: str, destination: Destination
     ) -> int | None:
         """The click's id, once it is written down."""
         headers = request.headers
         click = Click(
             self._ids.next(),
-            link_seq,
-            slot,
-            found.message_id(link_seq),
+            destination.link_seq,
+            destination.slot,
+            destination.message_id,
             request.method,
             self._stored_prefix(address),
             _plain(headers.get(hdrs.USER_AGENT, ""), USER_AGENT_CHARACTERS_MAX),
             _facts(headers),
+            destination.link_id,
         )
         if self._journal.append(click):
             return click.id
@@ -214,15 +268,26 @@ class Redirector:
         if seconds <= 0:
             return None
         self.counters.rate_limited += 1
-        return self._page(429, pages.TOO_MANY, {"Retry-After": str(int(seconds) + 1)})
+        return self._page(429, self._pages.too_many, {"Retry-After": str(int(seconds) + 1)})
 
     def _not_found(self) -> web.Response:
         self.counters.not_found += 1
-        return self._page(404, pages.NOT_FOUND)
+        return self._elsewhere(self._fallback) or self._page(404, self._pages.not_found)
+
+    def _expired(self, destination: Destination) -> web.Response:
+        self.counters.expired += 1
+        fallback = destination.fallback or self._fallback
+        return self._elsewhere(fallback) or self._page(410, self._pages.expired)
+
+    def _elsewhere(self, fallback: str) -> web.Response | None:
+        if not fallback:
+            return None
+        self.counters.fallback += 1
+        return web.Response(status=302, headers={hdrs.LOCATION: fallback, **self._headers})
 
     def _unavailable(self) -> web.Response:
         self.counters.unavailable += 1
-        return self._page(503, pages.UNAVAILABLE, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+        return self._page(503, self._pages.unavailable, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
     def _page(self, status: int, html: str, headers: dict[str, str] | None = None) -> web.Response:
         return web.Response(
@@ -238,10 +303,12 @@ class Redirector:
 
 
 _POST = hdrs.METH_POST
-_METHODS = frozenset((hdrs.METH_GET, hdrs.METH_HEAD, _POST))
-# What may not stand right behind a code. Anything else may, and is ignored. A telephone that makes
-# a link of a Chinese text often takes the words or the full stop behind it along.
-_CODE_CHARACTERS = frozenset(ALPHABET + "0Oo1Iilj-_/")
+_HEAD = hdrs.METH_HEAD
+_METHODS = frozenset((hdrs.METH_GET, _HEAD, _POST))
+# What stands behind a name is ignored. A telephone that makes a link of a Chinese text often takes
+# the words or the full stop behind it along. A code that is one character too long is another name.
+_NAME = re.compile(rf"/([A-Za-z0-9_-]{{1,{NAME_CHARACTERS_MAX}}})(?![A-Za-z0-9_/-])")
+_FILE = re.compile(r"\.[A-Za-z]")  # /favicon.ico and its like: nobody's link, and nobody's guess
 
 
 def _path(request: web.BaseRequest) -> str:

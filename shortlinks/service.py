@@ -18,17 +18,20 @@ from shortlinks.click_ids import KEY_BYTES, KEY_PURPOSE, PARAMETER, ClickIds, Ma
 from shortlinks.clicks import ClickLoader, Told
 from shortlinks.code import CodePermutation
 from shortlinks.journal import ClickJournal
+from shortlinks.lookup import NamedLinks
 from shortlinks.opt_out_door import OptOutDoor
 from shortlinks.opt_outs import OptOutBook
-from shortlinks.ranges import LinkSequence, TargetCache
+from shortlinks.ranges import RANGE_BYTES_CACHED_MAX, LinkSequence, TargetCache
 from shortlinks.redirect import Redirector
 from storage.ids import IdSource
 from storage.keys import NumberKeys
+from storage.periodic import Ended, PeriodicTask
 from storage.pool import Database
 
 CODE_KEY_BYTES = 32
 JOURNAL_FOLDER = "clicks"
 GRACE_SECONDS = 5.0
+FOLLOW_SECONDS = 1.0  # between looks for new ranges
 
 
 class Listening(Protocol):
@@ -58,16 +61,26 @@ class LinkService:
         opt_outs: OptOutBook | None = None,
         click_id_hosts: Sequence[str] = (),
         click_id_parameter: str = PARAMETER,
+        named: NamedLinks | None = None,
+        fallback: str = "",
+        brand: str = "",
+        memory_bytes: int = RANGE_BYTES_CACHED_MAX,
+        ended: Ended,
     ) -> None:
         """`told`: hears of clicks in the transaction that stores them. `opt_outs`: what presses on
         opt-out pages are told; None: there are no such pages. `click_id_hosts` are told the
-        click's id, in the parameter of this name.
+        click's id, in the parameter of this name. `named`, `fallback`, `brand`: as Redirector's.
+        `memory_bytes`: of recipients' links in memory. `ended` is told when a task has ended.
         """
         self._listener = listener
         self.sequence = LinkSequence()
         self.codes = CodePermutation(keys.derive("short-link codes", CODE_KEY_BYTES))
         self.click_ids = ClickIds(keys.derive(KEY_PURPOSE, KEY_BYTES))
-        self._targets = TargetCache(database.dedicated("links"), time.time)
+        self._named = named
+        self._targets = TargetCache(database.dedicated("links"), time.time, bytes_max=memory_bytes)
+        self._following = PeriodicTask(
+            "recent links", self._targets.follow, lambda: FOLLOW_SECONDS, ended=ended
+        )
         self._journal = ClickJournal(data_dir / JOURNAL_FOLDER, node)
         self._loader = ClickLoader(self._journal, database.dedicated("clicks"), told=told)
         self._opt_outs = None if opt_outs is None else OptOutDoor(opt_outs)
@@ -82,6 +95,9 @@ class LinkService:
             marked=MarkedTargets(self.click_ids, click_id_hosts, click_id_parameter)
             if click_id_hosts
             else None,
+            named=named,
+            fallback=fallback,
+            brand=brand,
         )
         self._runner: web.ServerRunner | None = None
 
@@ -97,16 +113,20 @@ class LinkService:
         assert server is not None  # it is set up
         address = await self._listener.start(server, host, port)
         self._loader.start()
+        self._following.start()
         return address
 
     async def stop(self) -> None:
         """Stop answering, then load the clicks that are written down."""
         self._listener.stop()
+        await self._following.stop()
         if self._runner is not None:
             await self._runner.cleanup()
         self._journal.close()
         await self._loader.close()
         await self._targets.close()
+        if self._named is not None:
+            await self._named.close()
 
     def trouble(self) -> str | None:
         """Why clicks are not kept at present; None: they are."""

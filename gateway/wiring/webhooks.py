@@ -103,18 +103,19 @@ def clicks_told(rooms: Rooms) -> Told:
             return
         clicks = [
             MessageEvent(
-                message,
-                time_of(click),
+                row.message_id,
+                time_of(row.id),
                 {
-                    "message_id": format_id("msg", message),
-                    "link": slot,
-                    "class": ClickClass(click_class).label,
-                    "reasons": reasons,
-                    "human": click_class == ClickClass.HUMAN,
+                    "message_id": format_id("msg", row.message_id),
+                    "link": row.slot,
+                    "class": ClickClass(row.click_class).label,
+                    "reasons": row.reasons,
+                    "human": row.click_class == ClickClass.HUMAN,
                     "revision": 1,
                 },
             )
-            for click, _, slot, message, click_class, reasons, *_ in rows
+            for row in rows
+            if row.link_id is None
         ]
         await tell_of_messages(connection, "link.clicked", clicks, rooms.ids)
 

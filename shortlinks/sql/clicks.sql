@@ -22,8 +22,9 @@ UPDATE click_journal SET loaded_offset = loaded_offset WHERE name = $1
 DELETE FROM click_journal WHERE name = $1
 
 -- name: insert_click
-INSERT INTO click (id, link_seq, slot, message_id, class, reasons, method, user_agent, ip_prefix)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO click (id, link_seq, slot, message_id, class, reasons, method, user_agent, ip_prefix, link_id, facts, rules,
+    settled)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 
 -- name: store_gap
 -- A gap that goes on is stored again, larger.

@@ -32,3 +32,8 @@ WITH step AS (
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM gone) AS deleted, (SELECT max(first_seq) FROM step) AS last_seq
+
+-- name: recent_ranges
+-- The newest first, at most $2. $1 NULL: of any age.
+SELECT first_seq, created_at FROM link_range
+WHERE $1::timestamptz IS NULL OR created_at >= $1 ORDER BY created_at DESC LIMIT $2

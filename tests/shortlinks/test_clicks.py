@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from shortlinks.classify import ClickClass, RequestFacts
-from shortlinks.clicks import ClickLoader, Row
+from shortlinks.classify import RULES, ClickClass, RequestFacts
+from shortlinks.clicks import COLUMNS, ClickLoader, Row
 from shortlinks.journal import Click, ClickJournal, retire_journal_file
 from shortlinks.report import ClassCount, click_counts, clicks_of_message, gaps_since
 from storage.ids import IdSource, id_at, time_of
@@ -55,12 +55,14 @@ async def test_clicks_are_loaded_once_with_class_and_reasons(
     journal.append(Click(first, 5, 1, 77, "GET", prefix, BROWSER, PERSON))
     journal.append(Click(second, 5, 1, 77, "HEAD", prefix, "GoogleMessages", PERSON))
     assert [await loader.load(), await loader.load()] == [2, 0]
-    rows = await connection.fetch("SELECT * FROM click ORDER BY id")
+    rows = await connection.fetch(f"SELECT {', '.join(COLUMNS[:9])} FROM click ORDER BY id")
     assert [tuple(row) for row in rows] == [
         (first, 5, 1, 77, ClickClass.HUMAN, [], "GET", BROWSER, prefix),
         (second, 5, 1, 77, ClickClass.PREVIEW, ["ua_preview", "method_head"], "HEAD",
          "GoogleMessages", prefix),
     ]  # fmt: skip
+    kept = await connection.fetch("SELECT facts, rules, link_id FROM click")
+    assert [tuple(row) for row in kept] == [(["text/html", "zh-CN", "", "", ""], RULES, None)] * 2
     timeline = await clicks_of_message(connection, 77, clicks_max=10)
     assert [(item.id, item.click_class, item.slot) for item in timeline] == [
         (first, ClickClass.HUMAN, 1),

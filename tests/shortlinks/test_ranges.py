@@ -12,15 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shortlinks.code import LINK_SEQUENCES
+from shortlinks.lookup import LookupUnavailableError
+from shortlinks.range_memory import LinkRange, RangeRow
 from shortlinks.ranges import (
     LINKS_GONE,
     SEQUENCES_PER_BLOCK,
-    Link,
     LinkNumbersExhaustedError,
-    LinkRange,
     LinkSequence,
-    LookupUnavailableError,
-    RangeRow,
     TargetCache,
     delete_expired,
     forget_expired,
@@ -37,6 +35,11 @@ def url(name: object) -> str:
     return f"https://shop.example/{name}"
 
 
+def target(held: LinkRange, link_seq: int, slot: int) -> str:
+    found = held.destination(link_seq, slot)
+    return "" if found is None else found.target
+
+
 @given(st.lists(st.lists(st.integers(0, 20).map(url), max_size=8), min_size=1, max_size=30))
 def test_a_planned_range_gives_each_message_its_own_links(messages: list[list[str]]) -> None:
     numbered = [(1000 + number, targets) for number, targets in enumerate(messages)]
@@ -48,19 +51,21 @@ def test_a_planned_range_gives_each_message_its_own_links(messages: list[list[st
     assert len(row.targets) == len(set(row.targets))
     found = LinkRange(row)
     for number, targets in enumerate(messages):
-        assert found.message_id(50 + number) == 1000 + number
-        got = [found.target(50 + number, slot) for slot in range(8)]
+        got = [target(found, 50 + number, slot) for slot in range(8)]
+        if targets:
+            leads = found.destination(50 + number, 0)
+            assert leads is not None and leads.message_id == 1000 + number
         assert got == targets + [""] * (8 - len(targets))
 
 
 def test_a_stored_target_that_is_no_url_leads_nowhere() -> None:
     row = RangeRow(0, 2, [1], ["javascript:alert(1)", "https://a.example/\r\nX: y"], [1, 2], SOON)
-    assert [LinkRange(row).target(0, slot) for slot in (0, 1)] == ["", ""]
+    assert [target(LinkRange(row), 0, slot) for slot in (0, 1)] == ["", ""]
 
 
 def test_a_damaged_row_answers_nothing_instead_of_raising() -> None:
     found = LinkRange(RangeRow(0, 2, [1, 2], [url("a")], [1, 9], SOON))
-    assert [found.target(seq, slot) for seq in (0, 1) for slot in (0, 1)] == [url("a"), "", "", ""]
+    assert [target(found, seq, slot) for seq in (0, 1) for slot in (0, 1)] == [url("a"), "", "", ""]
 
 
 async def test_numbers_are_contiguous_and_never_given_twice(
@@ -127,11 +132,22 @@ async def test_lookup_finds_every_number_of_a_range_and_none_beside_it(
 ) -> None:
     first, _ = await links.store([(10, [url("a"), url("b")]), (11, [url("a")])])
     later, _ = await links.store([(12, [url("c")])], expires_in=-1.0)
-    assert await targets.lookup(first, 1) == Link(url("b"), 10, expired=False)
-    assert await targets.lookup(first + 1, 0) == Link(url("a"), 11, expired=False)
-    assert await targets.lookup(later, 0) == Link(url("c"), 12, expired=True)
-    for seq, slot in ((first + 1, 1), (first, 7), (first - 1, 0), (later + 1, 0), (0, 0)):
-        assert await targets.lookup(seq, slot) is None
+    for seq, slot, name, message_id in (
+        (first, 1, "b", 10),
+        (first + 1, 0, "a", 11),
+        (later, 0, "c", 12),
+    ):
+        held = await targets.find(seq)
+        assert held is not None
+        found = held.destination(seq, slot)
+        assert found is not None
+        assert (found.target, found.message_id) == (url(name), message_id)
+        assert (found.expires_at > links.clock()) == (name != "c")
+    held = await targets.find(first)
+    assert held is not None
+    assert (held.destination(first + 1, 1), held.destination(first, 7)) == (None, None)
+    for seq in (first - 1, later + 1, 0):
+        assert await targets.find(seq) is None
 
 
 async def test_concurrent_misses_on_one_range_cost_one_query_each_batch(
@@ -175,11 +191,13 @@ async def test_the_cache_keeps_the_ranges_used_last_within_both_bounds(
 
     small = TargetCache(lookups, clock, bytes_max=held)
     for number, first in enumerate(firsts):
-        link = await small.lookup(first, 0)
+        held_range = await small.find(first)
+        assert held_range is not None
+        link = held_range.destination(first, 0)
         assert link is not None and link.message_id == number
     assert small.bytes_held <= held
     tiny = TargetCache(lookups, clock, bytes_max=1)
-    assert await tiny.lookup(firsts[0], 0) is not None  # answered although it cannot be kept
+    assert await tiny.find(firsts[0]) is not None  # answered although it cannot be kept
     assert (len(tiny), tiny.bytes_held) == (0, 0)
     await small.close()
     await tiny.close()
@@ -243,3 +261,14 @@ async def test_what_expired_long_ago_is_forgotten_in_one_turn(links: Links) -> N
     await forget_expired(links.connection, now)
     left = await links.connection.fetch("SELECT message_ids[1] FROM link_range ORDER BY 1")
     assert [row[0] for row in left] == [0, 2]
+
+
+async def test_the_newest_ranges_are_known_before_anybody_asks(
+    links: Links, targets: TargetCache
+) -> None:
+    older = [(await links.store([(n, [url(n)])]))[0] for n in range(3)]
+    assert await targets.follow() == 3
+    newer, _ = await links.store([(9, [url("new")])])
+    assert [await targets.follow(), await targets.follow()] == [1, 0]
+    assert all(targets.cached(first) is not None for first in (*older, newer))
+    assert targets.queries == 0

@@ -79,13 +79,14 @@ async def test_every_slot_of_a_message_has_its_own_code(
     assert (await get(client, f"/{code}"))[1]["Location"] == "http://b.example/"
 
 
-async def test_head_answers_alike_and_is_written_down_as_head(
-    client: Client, links: Links, journal: ClickJournal
+async def test_head_answers_alike_and_is_no_click(
+    client: Client, links: Links, journal: ClickJournal, redirector: Redirector
 ) -> None:
     _, (code,) = await links.store([(1, [TARGET])])
     answer = await client.head(f"/{code}", allow_redirects=False)
     assert (answer.status, answer.headers["Location"]) == (302, TARGET)
-    assert [click.method for click in recorded(journal.folder)] == ["HEAD"]
+    assert recorded(journal.folder) == []
+    assert (redirector.counters.head, redirector.counters.redirects) == (1, 0)
 
 
 async def test_unknown_expired_and_malformed_codes(
@@ -128,7 +129,7 @@ async def test_what_a_telephone_takes_along_behind_a_code_is_ignored(
     assert (await get(client, f"/{code}{behind}"))[1]["Location"] == TARGET
 
 
-async def test_the_information_page_shows_the_host_escaped_and_counts_no_click(
+async def test_the_information_page_shows_the_target_escaped_and_counts_no_click(
     client: Client, links: Links, journal: ClickJournal, redirector: Redirector
 ) -> None:
     _, (code, hostile) = await links.store(
@@ -136,7 +137,8 @@ async def test_the_information_page_shows_the_host_escaped_and_counts_no_click(
     )
     status, _, body = await get(client, f"/{code}+")
     assert status == 200
-    assert "shop.example" in body and f'href="/{code}"' in body
+    assert "<strong>shop.example</strong>" in body and f'href="/{code}"' in body
+    assert "https://shop.example/a?x=1&amp;y=%E4%BD%A0#z" in body
     # A row of the database that is no proper URL leads nowhere, not even onto the page.
     assert (await get(client, f"/{hostile}+"))[0] == 404
     assert recorded(journal.folder) == []
