@@ -25,6 +25,13 @@ DAY = timedelta(days=1)
 ZONES = sorted(available_timezones() - {"localtime", "Factory"})
 
 
+def clock_of(name: str) -> tuple[timedelta | None, ...]:
+    """Its offset every third day of these years: most names are another's."""
+    zone = ZoneInfo(name)
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    return tuple((began + days * DAY).astimezone(zone).utcoffset() for days in range(0, 730, 3))
+
+
 def at(text: str) -> int:
     return quarter_of(datetime.fromisoformat(text).replace(tzinfo=UTC))
 
@@ -108,9 +115,9 @@ def test_g11_units_follow_one_another_without_gap_and_each_quarter_is_in_one(
     assert sorted({edge.quarter for edge in pieces}) == quarters
 
 
-def test_g12_the_days_of_four_years_are_whole_in_every_zone() -> None:
-    start, end = at("2024-01-02T00:00"), at("2028-01-01T00:00")
-    for name in ZONES:
+def test_g12_the_days_of_two_years_are_whole_in_every_zone() -> None:
+    start, end = at("2026-01-02T00:00"), at("2028-01-01T00:00")
+    for name in {clock_of(name): name for name in ZONES}.values():
         quarters = [edge.quarter for edge in edges(zone_named(name), "day", start, end)]
         lengths = {after - before for before, after in pairwise(quarters)}
         # Troll changes by two hours, Lord Howe by half an hour, others by one or never.
