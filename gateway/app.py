@@ -37,6 +37,7 @@ from gateway.wiring import (
     webhooks,
 )
 from gateway.wiring.accounts import account_policies
+from gateway.wiring.links import link_domains
 from gateway.wiring.routes import outcome_policy
 from gateway.wiring.rules import build_rules
 from gateway.wiring.sandbox import Sandbox
@@ -209,6 +210,7 @@ class Gateway:
             opt_outs=rooms.opt_out_pages,
             click_id_hosts=links.click_id_hosts,
             click_id_parameter=links.click_id_parameter,
+            domains=link_domains(rooms.config),
             ended=self.task_ended,
         )
         rooms.conversions = conversions.build(rooms)

@@ -32,6 +32,7 @@ from shortlinks.journal import (
 from shortlinks.lookup import Destination, LookupUnavailableError, NamedLinks
 from shortlinks.miss_limit import MissLimit
 from shortlinks.opt_out_door import OptOutDoor
+from shortlinks.public_lookup import Domains
 from shortlinks.ranges import TargetCache
 from shortlinks.rewrite import OPT_OUT_TARGET
 from storage.faults import RETRY_AFTER_SECONDS
@@ -46,6 +47,7 @@ REFERRER_POLICY = "no-referrer-when-downgrade"
 CACHE_CONTROL = "private, no-store, max-age=0"
 HEALTH_PATH = "/healthz"
 INFORMATION_MARK = "+"
+NO_DOMAINS = Domains("")
 METHODS = "GET, HEAD"
 NAME_CHARACTERS_MAX = 64
 
@@ -84,14 +86,15 @@ class Redirector:
         opt_outs: OptOutDoor | None = None,
         marked: MarkedTargets | None = None,
         named: NamedLinks | None = None,
+        domains: Domains = NO_DOMAINS,
         fallback: str = "",
         brand: str = "",
     ) -> None:
         """`clock` is Unix time in seconds. `ids` gives each click its id, and with it its time.
 
         `opt_outs` None: opt-out links lead nowhere. `marked`: which targets are told the click.
-        `named`: links with a name of their own. `fallback`: where unknown and expired links lead;
-        "": to a page that says so, under the name `brand`.
+        `named`: links with a name of their own, each in its place of `domains`. `fallback`: where
+        unknown and expired links lead; "": to a page that says so, under the name `brand`.
         """
         self.counters = RedirectCounters()
         self._codes = codes
@@ -104,6 +107,7 @@ class Redirector:
         self._opt_outs = opt_outs
         self._marked = marked
         self._named = named
+        self._domains = domains
         self._fallback = fallback
         self._pages = pages.Pages(brand)
         self._prefixes: dict[str, str] = {}
@@ -136,13 +140,13 @@ class Redirector:
         if value is None and (self._named is None or _FILE.match(behind)):
             return self._not_found()
         address = self._client(request)
-        destination = self._known(name, value)
+        destination = self._known(request, name, value)
         if destination is None:
             refusal = self._refusal(address)
             if refusal is not None:
                 return refusal
             try:
-                destination = await self._found(name, value)
+                destination = await self._found(request, name, value)
             except LookupUnavailableError:
                 return self._unavailable()
             if destination is None:
@@ -176,23 +180,28 @@ class Redirector:
         self.counters.redirects += 1
         return web.Response(status=302, headers=self._leading(destination.target, click_id))
 
-    def _known(self, name: str, value: int | None) -> Destination | None:
+    def _known(self, request: web.BaseRequest, name: str, value: int | None) -> Destination | None:
         """The link of this name, if it is in memory. `value`: what the name is as a code."""
         if value is not None:
             link_seq, slot = split_value(value)
             held = self._targets.cached(link_seq)
             if held is not None:
                 return held.destination(link_seq, slot)
-        return None if self._named is None else self._named.cached(name)
+        return None if self._named is None else self._named.cached(self._place(request, name))
 
-    async def _found(self, name: str, value: int | None) -> Destination | None:
+    async def _found(
+        self, request: web.BaseRequest, name: str, value: int | None
+    ) -> Destination | None:
         """The link of this name; None if there is none. Raises LookupUnavailableError."""
         if value is not None:
             link_seq, slot = split_value(value)
             held = await self._targets.find(link_seq)
             if held is not None:
                 return held.destination(link_seq, slot)
-        return None if self._named is None else await self._named.find(name)
+        return None if self._named is None else await self._named.find(self._place(request, name))
+
+    def _place(self, request: web.BaseRequest, name: str) -> str:
+        return self._domains.place(request.headers.get(hdrs.HOST, ""), name)
 
     async def _without_redirect(
         self, request: web.BaseRequest, address: str, name: str, destination: Destination

@@ -185,6 +185,11 @@ def parse_base_url(base_url: str) -> str:
     return base
 
 
+def domain_of(base_url: str) -> str:
+    """Host and port of a base of short URLs, as `parse_base_url` returns it."""
+    return base_url.rpartition("://")[2]
+
+
 def normalise_target(url: str) -> str:
     """`url` as it goes into a Location header: punycode host, percent-encoded path, printable.
 

@@ -21,8 +21,9 @@ from shortlinks.journal import ClickJournal
 from shortlinks.lookup import NamedLinks
 from shortlinks.opt_out_door import OptOutDoor
 from shortlinks.opt_outs import OptOutBook
+from shortlinks.public_lookup import Domains, PublicLinks
 from shortlinks.ranges import RANGE_BYTES_CACHED_MAX, LinkSequence, TargetCache
-from shortlinks.redirect import Redirector
+from shortlinks.redirect import NO_DOMAINS, Redirector
 from storage.ids import IdSource
 from storage.keys import NumberKeys
 from storage.periodic import Ended, PeriodicTask
@@ -61,7 +62,7 @@ class LinkService:
         opt_outs: OptOutBook | None = None,
         click_id_hosts: Sequence[str] = (),
         click_id_parameter: str = PARAMETER,
-        named: NamedLinks | None = None,
+        domains: Domains = NO_DOMAINS,
         fallback: str = "",
         brand: str = "",
         memory_bytes: int = RANGE_BYTES_CACHED_MAX,
@@ -69,14 +70,15 @@ class LinkService:
     ) -> None:
         """`told`: hears of clicks in the transaction that stores them. `opt_outs`: what presses on
         opt-out pages are told; None: there are no such pages. `click_id_hosts` are told the
-        click's id, in the parameter of this name. `named`, `fallback`, `brand`: as Redirector's.
+        click's id, in the parameter of this name. `domains`, `fallback`, `brand`: as Redirector's.
         `memory_bytes`: of recipients' links in memory. `ended` is told when a task has ended.
         """
         self._listener = listener
         self.sequence = LinkSequence()
         self.codes = CodePermutation(keys.derive("short-link codes", CODE_KEY_BYTES))
         self.click_ids = ClickIds(keys.derive(KEY_PURPOSE, KEY_BYTES))
-        self._named = named
+        public = PublicLinks(database.dedicated("public links"))
+        self._named = NamedLinks(public.fetch, time.time)
         self._targets = TargetCache(database.dedicated("links"), time.time, bytes_max=memory_bytes)
         self._following = PeriodicTask(
             "recent links", self._targets.follow, lambda: FOLLOW_SECONDS, ended=ended
@@ -95,7 +97,8 @@ class LinkService:
             marked=MarkedTargets(self.click_ids, click_id_hosts, click_id_parameter)
             if click_id_hosts
             else None,
-            named=named,
+            named=self._named,
+            domains=domains,
             fallback=fallback,
             brand=brand,
         )
@@ -125,8 +128,7 @@ class LinkService:
         self._journal.close()
         await self._loader.close()
         await self._targets.close()
-        if self._named is not None:
-            await self._named.close()
+        await self._named.close()
 
     def trouble(self) -> str | None:
         """Why clicks are not kept at present; None: they are."""

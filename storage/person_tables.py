@@ -55,6 +55,7 @@ TABLES: Mapping[str, Held] = MappingProxyType(
         ),
         "index_rewrite": Held((), "a place in a table"),
         "installation": _NOBODY,
+        "link": _NOBODY,
         "link_range": Held((), "addresses that links lead to; they end with the links"),
         "message": Held(("to_idx", "to_enc", "text", "options", "callback"), _RANDOM),
         "message_cancel": _NOBODY,

@@ -59,6 +59,7 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "inbound_part": Policy(_WORK, "a message that is not whole, or became so lately"),
         "index_rewrite": Policy(_FEW, "a table whose numbers are rewritten"),
         "installation": Policy(_FEW, "this database"),
+        "link": Policy(_ROWS, "clicks_days"),
         "link_range": Policy(_WORK, "links, until a while after they expired"),
         "message": Policy(_DAYS, "messages_days"),
         "message_cancel": Policy(_WORK, "a message that a process still holds"),

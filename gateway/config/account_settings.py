@@ -12,7 +12,7 @@ from msgspec import Meta, field
 
 from gateway.config.base import CategoryLabel, CategoryOrAll, Country, Name, Settings
 from gateway.config.policy_settings import AccountCapSettings, OtpVelocitySettings
-from gateway.config.values import Rate, TimeZone
+from gateway.config.values import BaseUrl, Rate, TimeZone
 from recipients.keywords import OPT_IN_WORDS, OPT_OUT_WORDS
 from recipients.replies import HELP_WORDS, RATING_HOURS, RATING_LIMIT, RATING_MAX, ReplyWords
 from shortlinks.conversions import WINDOW_HOURS
@@ -227,6 +227,14 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
         bool,
         Meta(description="Whether URLs in texts become short links unless a message says."),
     ] = True
+    link_domains: Annotated[
+        tuple[BaseUrl, ...],
+        Meta(
+            max_length=100,
+            description="What links made through `/v1/links` may begin with, the first by default; "
+            "all lead to `links.listen`. Empty: `links.base_url`.",
+        ),
+    ] = ()
     sandbox: Annotated[
         bool,
         Meta(

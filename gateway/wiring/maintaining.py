@@ -126,6 +126,7 @@ def forgets() -> tuple[Forgets, ...]:
         Forgets("batch_control", "messages", sql.load("messages")["batch_purge"], by_id=True),
         Forgets("owner_term", "messages", sql.load("storage")["terms_purge"]),
         Forgets("click_gap", "clicks", sql.load("shortlinks")["gaps_purge"]),
+        Forgets("link", "clicks", sql.load("shortlinks")["links_purge"]),
         Forgets("conversion", "clicks", sql.load("shortlinks")["conversions_purge"], by_id=True),
         Forgets("number_evidence", "evidence", sql.load("dlr")["evidence_purge"]),
         Forgets("webhook_endpoint", "webhooks", sql.load("dlr")["endpoints_purge"]),

@@ -10,6 +10,7 @@ import pytest
 from shortlinks.code import CodePermutation
 from shortlinks.journal import ClickJournal
 from shortlinks.lookup import FRESH_SECONDS, Destination, LookupUnavailableError, NamedLinks
+from shortlinks.public_lookup import Domains
 from shortlinks.ranges import TargetCache
 from shortlinks.redirect import Redirector
 from storage.faults import DatabaseDown
@@ -101,12 +102,21 @@ async def test_a_name_redirects_and_its_click_names_the_link(
     table: Table,
     named: NamedLinks,
 ) -> None:
-    table.rows["sale-2026"] = SALE
-    table.rows["old"] = Destination(
+    table.rows["s.example/sale-2026"] = SALE
+    table.rows["s.example/old"] = Destination(
         "https://shop.example/", expires_at=clock.now, fallback="https://a.example/"
     )
-    table.rows["gone"] = Destination("https://shop.example/", expires_at=clock.now)
-    redirector = Redirector(codes, targets, journal, ids, clock, named=named, brand="Shop <&>")
+    table.rows["s.example/gone"] = Destination("https://shop.example/", expires_at=clock.now)
+    redirector = Redirector(
+        codes,
+        targets,
+        journal,
+        ids,
+        clock,
+        named=named,
+        domains=Domains("s.example"),
+        brand="Shop <&>",
+    )
     async with serving(redirector) as client:
         status, headers, _ = await get(client, "/sale-2026。", **BROWSER)
         assert (status, headers["Location"]) == (302, SALE.target)

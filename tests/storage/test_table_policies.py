@@ -101,6 +101,10 @@ async def _row(connection: Connection, table: str, at: datetime, number: int) ->
         "suppression_import_step": {
             "import_id": made, "first_row": 0, "refused": b"", "taken": b"",
         },
+        "link": {
+            "id": made, "account": 1, "domain": "s.example", "code": str(number), "target": "",
+            "tags": [], "expires_at": at,
+        },
         **_rollups(at, number),
         "conversion": {
             "id": made, "account": 1, "reference": str(number), "fingerprint": b"", "event": "e",
