@@ -39,6 +39,7 @@ class Reason(IntEnum):
     NO_CONSENT = 23
     VELOCITY_NUMBER = 24
     VELOCITY_PREFIX = 25
+    RESTORED = 26
 
     @property
     def label(self) -> str:
@@ -112,6 +113,11 @@ REASONS: Mapping[Reason, ReasonInfo] = MappingProxyType(
         ),
         Reason.VELOCITY_PREFIX: ReasonInfo(
             False, "gateway", "Too many one-time passwords for numbers that begin like this."
+        ),
+        Reason.RESTORED: ReasonInfo(
+            False,
+            "gateway",
+            "It waited when the database was made from a backup: it may have been sent since.",
         ),
     }
 )

@@ -53,6 +53,7 @@ from storage.migrate import migrate
 from storage.names import register
 from storage.partitions import ensure_partitions
 from storage.pool import Connection, Database
+from storage.restoring import NotAccepted, accept, refuse_unfinished, unaccepted
 from storage.terms import HostIdentity, OwnerTerm
 from web.server import HttpServer, create_app
 
@@ -83,8 +84,11 @@ class Gateway:
         *,
         environ: Mapping[str, str] | None = None,
         read: Callable[[], Config] | None = None,
+        accept_restored: bool = False,
     ) -> None:
-        """`read` reads the configuration again, for a reload. None: it does not change."""
+        """`read` reads the configuration again, for a reload. None: it does not change.
+        `accept_restored`: go on with a database that was made from a backup.
+        """
         self.rooms = Rooms(
             config=config,
             clock=Clock(wall_ms=wall_ms, monotonic_ns=time.monotonic_ns),
@@ -95,6 +99,7 @@ class Gateway:
         self.reloader = Reloader(self.rooms, read or (lambda: config))
         self.environ = os.environ if environ is None else environ
         self.data_dir = Path(config.database.data_dir)
+        self.accept_restored = accept_restored
         self.stopping = Stopping()
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.api_url = ""
@@ -148,7 +153,10 @@ class Gateway:
         database.
         """
         rooms = self.rooms
+        await refuse_unfinished(connection)
         await migrate(connection)
+        await self._accept_restored(connection)
+        await rooms.backups.turn(connection, datetime.now(UTC))
         rooms.vault, rooms.keys = await open_vault(
             connection, rooms.keys, load_next(self.data_dir, self.environ)
         )
@@ -170,6 +178,19 @@ class Gateway:
         await lift_stops(connection)  # they may have been configured away meanwhile
         rooms.accounts = account_policies(rooms.config, rooms.registry)
         await self._recover(connection)
+
+    async def _accept_restored(self, connection: Connection) -> None:
+        """Raises NotAccepted where the database was made from a backup and nobody knows of it."""
+        found = await unaccepted(connection)
+        if found is None:
+            return
+        if not self.accept_restored:
+            raise NotAccepted(
+                f"this database was made from a backup of {found.taken_at:%Y-%m-%d %H:%M} UTC: see "
+                "that no gateway runs on the old one, then start once with --accept-restored"
+            )
+        await accept(connection)
+        _log.warning("restoration_accepted", taken_at=found.taken_at.isoformat())
 
     async def _recover(self, connection: Connection) -> None:
         rooms = self.rooms

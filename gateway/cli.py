@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.arguments import command, config_option, suppressions
 from gateway.commands import CommandFailed
 from gateway.commands.moments import moment_or_span, span
+from gateway.database_arguments import database
 from gateway.person_arguments import persons
 from web.edge.scopes import DEFAULT_SCOPES, SCOPES
 
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         _demo,
         _simulate,
         _migrate,
+        database,
         _config,
         _keys,
         _send,
@@ -96,7 +98,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(commands: Commands) -> None:
-    command(commands, "serve", "Run the gateway until SIGTERM.")
+    parser = command(commands, "serve", "Run the gateway until SIGTERM.")
+    parser.add_argument(
+        "--accept-restored", action="store_true",
+        help="go on with a database that was made from a backup",
+    )  # fmt: skip
 
 
 def _demo(commands: Commands) -> None:

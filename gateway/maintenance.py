@@ -30,6 +30,7 @@ from recipients.index_rewrite import IndexRewrite
 from shortlinks import ranges
 from storage import audit
 from storage.audit_anchor import Anchors
+from storage.backup import BackupAge
 from storage.crypto import NumberVault
 from storage.faults import UNAVAILABLE, Fenced
 from storage.ids import IdSource
@@ -62,6 +63,7 @@ KEY_USES_SECONDS = 60.0
 LIFT_SECONDS = 5.0
 PRUNE_SECONDS = 60.0
 ERASE_SECONDS = 1.0  # one look at an index that is empty but for an erasure
+BACKUP_SECONDS = 30.0  # one look at an index of a thousand rows
 AUDIT_SECONDS = 60.0  # one row of the head; an anchor once an hour
 
 Timeless = Callable[[Connection], Awaitable[object]]
@@ -104,6 +106,7 @@ def steps(
     rotation: KeyRotation,
     ids: IdSource,
     anchors: Anchors,
+    backups: BackupAge,
     message_texts: TextEnds,
     inbound_texts: TextEnds,
     erasing: Erasing,
@@ -127,6 +130,7 @@ def steps(
         Step("key uses", KEY_USES_SECONDS, _timeless(keys.store_uses)),
         Step("audit chain", AUDIT_SECONDS, _timeless(partial(audit.adopt, ids=ids))),
         Step("audit anchors", AUDIT_SECONDS, anchors.turn),
+        Step("backups", BACKUP_SECONDS, backups.turn),
         Step("message texts", TEXTS_SECONDS, message_texts.turn),
         Step("inbound texts", TEXTS_SECONDS, inbound_texts.turn),
         Step("number key", ROTATION_SECONDS, rotation.turn),

@@ -50,6 +50,7 @@ from recipients.persons import Persons
 from recipients.suppression_desk import SuppressionDesk
 from shortlinks.conversion_desk import ConversionDesk
 from shortlinks.service import LinkService
+from storage.backup import BackupAge
 from storage.crypto import NumberVault
 from storage.ids import IdSource
 from storage.key_rotation import KeyRotation
@@ -82,6 +83,7 @@ class Rooms:
     draining: bool = False
     down: set[str] = field(default_factory=set)
     recovered: Recovered = field(default_factory=Recovered)
+    backups: BackupAge = field(default_factory=BackupAge)
 
     database: Database = field(init=False)
     keys: NumberKeys = field(init=False)

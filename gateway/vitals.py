@@ -1,6 +1,6 @@
 """What a running process knows of itself: its loop's lag, its lease, its clock, its disk.
 
-Owns these looks. Must not judge them: docker/prometheus/rules.py does.
+Owns these looks. Must not judge them: docker/prometheus/alerts.py does.
 """
 
 from __future__ import annotations

@@ -42,6 +42,9 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_partitions_missing": MetricKind(
             "gauge", "Day partitions that are due and could not be made."
         ),
+        "sms_backup_last_timestamp_seconds": MetricKind(
+            "gauge", "The moment that the last backup shows, since 1970; 0 without one."
+        ),
         "sms_pool_waiting": MetricKind(
             "gauge", "Reads that wait for a free connection.", ("pool",)
         ),
@@ -134,6 +137,11 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
             "counter", "Messages that a breaker held and this process let go."
         ),
         "sms_binds_up": MetricKind("gauge", "Bound sessions.", ("connector",)),
+        "sms_binds_held": MetricKind(
+            "gauge",
+            "Sessions that this process keeps up or tries to bind: its part of the carrier's.",
+            ("connector",),
+        ),
         "sms_window_in_flight": MetricKind(
             "gauge", "Submits without an answer yet.", ("connector",)
         ),

@@ -229,3 +229,15 @@ WHERE id IN (
     FOR UPDATE SKIP LOCKED
 )
 RETURNING id, connector, category, account, parts;
+
+-- name: outbox_count
+SELECT count(*) FROM outbox;
+
+-- name: outbox_take
+-- Everything that waits, the oldest first; nobody else is at work.
+DELETE FROM outbox
+WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT $1)
+RETURNING id, connector, category, account, parts, in_doubt;
+
+-- name: intents_forget
+DELETE FROM submit_intent;

@@ -13,6 +13,7 @@ from gateway.commands.setting_up import configuration, one_line, progress
 from gateway.config import Config
 from storage.migrate import migrate
 from storage.pool import Database
+from storage.restoring import refuse_unfinished
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,6 +36,8 @@ async def _migrate(config: Config) -> list[str]:
         on_progress=progress,
     )
     try:
-        return await migrate(await database.dedicated("migrate").connection())
+        connection = await database.dedicated("migrate").connection()
+        await refuse_unfinished(connection)
+        return await migrate(connection)
     finally:
         await database.close()

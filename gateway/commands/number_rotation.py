@@ -10,16 +10,13 @@ import argparse
 import asyncio
 import json
 import os
-import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gateway.commands import CommandFailed
+from gateway.commands.noting import note
 from gateway.commands.setting_up import configuration, existing_database, existing_keys, one_line
 from gateway.config import Config
-from storage import audit
-from storage.audit import AuditEntry
-from storage.ids import NODE_BITS, SEQUENCE_BITS, id_at
 from storage.key_rotation import (
     Phase,
     RotationRefused,
@@ -39,11 +36,8 @@ from storage.keys import (
     make_next,
 )
 from storage.number_rewrite import Progress, progress
-from storage.pool import Connection
-from web.edge.keys import OPERATOR
 
 ACTION = "key.rotate"
-ID_TAIL_BITS = NODE_BITS + SEQUENCE_BITS
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -67,7 +61,7 @@ async def _start(
         _, keys = await open_vault(connection, keys, following)
         async with connection.transaction():
             await start(connection, keys, following)
-            await _note(connection, "start")
+            await note(connection, ACTION, {"to": "start"})
     said = {"phase": "announced", "from": keys.fingerprint, "to": following.fingerprint}
     return said, [
         f"announced: from number key {keys.fingerprint} to {following.fingerprint}",
@@ -107,7 +101,7 @@ async def _finish(
 ) -> tuple[Mapping[str, object], Sequence[str]]:
     async with existing_database(config, "keys") as connection, connection.transaction():
         tables = await finish(connection, lose_left=arguments.lose_left)
-        await _note(connection, "finish")
+        await note(connection, ACTION, {"to": "finish"})
     moved = sum(each.rows_moved for each in tables)
     where = _promote(config)
     left = sum(each.rows_left for each in tables)
@@ -141,9 +135,3 @@ def _promote(config: Config) -> str:
         return f"put the key of ${NEXT_VARIABLE} in ${VARIABLE}, and destroy the old one"
     os.replace(following, folder / FILE_NAME)
     return f"{folder / FILE_NAME} is the new key; the old one is gone from this folder"
-
-
-async def _note(connection: Connection, step: str) -> None:
-    made = id_at(await connection.fetchval("SELECT now()")) | secrets.randbits(ID_TAIL_BITS)
-    entry = AuditEntry(made, 0, OPERATOR, ACTION, None, {"to": step})
-    await audit.append(connection, [entry])

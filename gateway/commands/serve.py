@@ -43,15 +43,17 @@ def run(arguments: argparse.Namespace) -> int:
     _say_what_starts(config, file)
     descriptors.prepare(config)
     with one_line():
-        uvloop.run(_serve(config, file))
+        uvloop.run(_serve(config, file, arguments.accept_restored))
     return 0
 
 
-async def _serve(config: Config, file: Path | None) -> None:
+async def _serve(config: Config, file: Path | None, accept_restored: bool) -> None:
     stop = asyncio.Event()
     changed = asyncio.Event()  # the configuration, since it was read
     loop = asyncio.get_running_loop()
-    gateway = Gateway(config, read=lambda: load_config(file, os.environ))
+    gateway = Gateway(
+        config, read=lambda: load_config(file, os.environ), accept_restored=accept_restored
+    )
 
     def asked_to_stop() -> None:
         if stop.is_set():

@@ -22,15 +22,17 @@ from storage.embedded import EmbeddedError
 from storage.faults import DatabaseDown, DatabaseUnusable
 from storage.key_rotation import open_vault
 from storage.keys import FILE_NAME, VARIABLE, KeyUnusable, NumberKeys, load_keys, load_next
+from storage.manifest import BackupUnusable
 from storage.migrate import MigrationError, missing
-from storage.pool import EMBEDDED, Connection, Database
+from storage.pool import EMBEDDED, Connection, Database, close_connection, connect
+from storage.restoring import NotAccepted, RestoreRefused, refuse_unfinished
 from storage.terms import FenceFailed, NoNodeFree
 
 DEFAULT_FILE = Path("smsgate.toml")
 CONFIG_VARIABLE = "SMSGATE_CONFIG"
 OPERATOR_ERRORS = (
-    DatabaseDown, DatabaseUnusable, EmbeddedError, FenceFailed, KeyMismatch, KeyUnusable,
-    MigrationError, NoNodeFree, OSError, TlsError,
+    BackupUnusable, DatabaseDown, DatabaseUnusable, EmbeddedError, FenceFailed, KeyMismatch,
+    KeyUnusable, MigrationError, NoNodeFree, NotAccepted, OSError, RestoreRefused, TlsError,
 )  # fmt: skip
 
 
@@ -108,13 +110,37 @@ async def existing_vault(connection: Connection, config: Config) -> tuple[Number
 
 
 async def refuse_old_schema(connection: Connection, config: Config) -> None:
-    """Raises CommandFailed, MigrationError."""
+    """Raises CommandFailed, MigrationError, NotAccepted."""
+    await refuse_unfinished(connection)
     lacking = await missing(connection)
     if lacking:
         raise CommandFailed(
             f"the database {database_place(config)} lacks {len(lacking)} migrations of this "
             "release: run `smsgate migrate`"
         )
+
+
+@asynccontextmanager
+async def reached(config: Config, role: str) -> AsyncIterator[tuple[str, Connection]]:
+    """The URL of the database, and one connection whose statements may take long. The embedded
+    server is made and started where it is not there.
+    """
+    progress(f"database: {database_place(config)}")
+    database = await Database.open(
+        str(config.database.url),
+        Path(config.database.data_dir),
+        application_name=f"smsgate-{role}",
+        read_connections=1,
+        on_progress=progress,
+    )
+    try:
+        connection = await connect(database.url, application_name=f"smsgate-{role}")
+        try:
+            yield database.url, connection
+        finally:
+            await close_connection(connection)
+    finally:
+        await database.close()
 
 
 @asynccontextmanager

@@ -59,10 +59,7 @@ def build(
     rooms.expiry = Expiry(rooms.ids)
     rooms.message_texts = message_texts()
     rooms.inbound_texts = inbound_texts()
-    scopes = opt_out_scopes(rooms.config, rooms.registry.accounts)
-    rooms.withdrawal = Withdrawal(
-        rooms.ids, datetime.fromtimestamp(rooms.clock.wall_ms() / 1000, UTC), scopes.covers
-    )
+    rooms.withdrawal = withdrawal(rooms)
     rooms.partitions = PartitionsAhead()
     rooms.loop_lag = LoopLag(monotonic)
     rooms.maintenance = Maintenance(
@@ -87,6 +84,7 @@ def build(
             anchors=Anchors(
                 Path(rooms.config.database.data_dir), rooms.keys.derive(KEY_PURPOSE, KEY_BYTES)
             ),
+            backups=rooms.backups,
             message_texts=rooms.message_texts,
             inbound_texts=rooms.inbound_texts,
             take_over=take_over,
@@ -94,6 +92,13 @@ def build(
         lost=lost,
         ended=rooms.task_ended,
     )
+
+
+def withdrawal(rooms: Rooms) -> Withdrawal:
+    """The sweep of what waits for people who have opted out, from now on."""
+    scopes = opt_out_scopes(rooms.config, rooms.registry.accounts)
+    since = datetime.fromtimestamp(rooms.clock.wall_ms() / 1000, UTC)
+    return Withdrawal(rooms.ids, since, scopes.covers)
 
 
 def prune_job(rooms: Rooms) -> PruneJob:

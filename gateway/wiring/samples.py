@@ -78,6 +78,7 @@ def _vitals(rooms: Rooms) -> Iterator[Sample]:
     yield Sample("sms_database_up", float(lease.database_up))
     yield Sample("sms_term_seconds_left", lease.seconds_left())
     yield Sample("sms_clock_skew_seconds", lease.clock_skew)
+    yield Sample("sms_backup_last_timestamp_seconds", rooms.backups.timestamp)
     yield Sample("sms_partitions_missing", rooms.partitions.missing)
     yield Sample("sms_pool_waiting", rooms.database.read.waiting, ("read",))
     folder = rooms.config.database.data_dir
@@ -129,6 +130,7 @@ def _connector(dispatch: ConnectorDispatch) -> Iterator[Sample]:
         yield Sample("sms_queue_depth", parts, (dispatch.name, category.label))
     yield Sample("sms_connector_up", float(pool is not None and pool.up), labels)
     yield Sample("sms_binds_up", sum(bind.state is BindState.BOUND for bind in binds), labels)
+    yield Sample("sms_binds_held", len(binds), labels)
     lost = sum(bind.counters.sessions for bind in binds) - sum(
         bind.state is BindState.BOUND for bind in binds
     )

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from docker.prometheus.durations import scaled
@@ -113,6 +114,7 @@ HEALTHY = [
     series("sms_webhook_endpoints", "0x720", 'state="disabled"'),
     series("sms_webhook_endpoints", "2x720", 'state="enabled"'),
     series("sms_term_seconds_left", "8x720"),
+    series("sms_backup_last_timestamp_seconds", "0+60x720"),
     series("sms_cohort_delivery_rate_high", "0.96x720", 'connector="c"'),
     series("sms_cohort_sent", "500x720", 'connector="c"'),
     series("sms_cohort_delivery_rate_high", "0.8x720", 'connector="few"'),
@@ -232,6 +234,7 @@ BROKEN: dict[str, tuple[list[dict[str, str]], str, dict[str, str]]] = {
         {"scope": "connector"},
     ),
     "SmsTermAtRisk": ([series("sms_term_seconds_left", "8x5 1x30")], "7m", {}),
+    "SmsBackupOld": ([series("sms_backup_last_timestamp_seconds", "-100000x20")], "7m", {}),
     "SmsDiskFull": (
         [series("sms_disk_free_bytes", "50000000000-100000000x400", 'path="/data"')],
         "200m",
@@ -244,6 +247,7 @@ def test_every_alert_has_a_case() -> None:
     assert list(BROKEN) == [each.name for each in ALERTS]
 
 
+@pytest.mark.timeout(400)  # promtool judges half a day of samples for each alert
 def test_each_alert_fires_for_what_it_is_about_and_rests_otherwise(tmp_path: Path) -> None:
     alerts = {each.name: each for each in ALERTS}
     cases: list[dict[str, Any]] = [

@@ -59,7 +59,7 @@ DATE = re.compile(r"\b20\d\d-\d\d-\d\d\b")
 def documents() -> list[Path]:
     """The README first: it starts what the others speak to."""
     first = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md")]
-    return [*first, *sorted((ROOT / "docs").glob("*.md"))]
+    return [*first, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def every_block() -> list[Block]:

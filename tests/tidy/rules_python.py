@@ -197,6 +197,8 @@ MAY_READ_THE_CLOCK = (
     "gateway/wiring/webhooks.py",
     "gateway/app.py",
     "gateway/commands/clocks.py",
+    "gateway/commands/database_backup.py",
+    "gateway/commands/database_restore.py",
     "gateway/commands/files.py",
     "gateway/commands/webhooks.py",
     "gateway/demo/",

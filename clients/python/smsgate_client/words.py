@@ -112,6 +112,7 @@ class Reason(Word):
     NO_CONSENT = "no_consent"
     VELOCITY_NUMBER = "velocity_number"
     VELOCITY_PREFIX = "velocity_prefix"
+    RESTORED = "restored"
     RETRY = "retry"
     ACCOUNT_RATE = "account_rate"
     SCHEDULED = "scheduled"

@@ -1,0 +1,17 @@
+"""`smsgate database …`: which of its actions is meant.
+
+Owns that alone. Must not do anything itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from gateway.commands import database_backup, database_restore
+
+ACTIONS = {"backup": database_backup.run, "restore": database_restore.run}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Each action says whether gateways may run meanwhile."""
+    return ACTIONS[arguments.action](arguments)
