@@ -49,6 +49,14 @@ RULES: tuple[tuple[Rule, tuple[Source, ...]], ...] = (
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def trees() -> Iterator[None]:
+    """Parsed once for all rules; what would be kept longer slows every test behind them."""
+    yield
+    for each in EVERYTHING:
+        vars(each).pop("tree", None)
+
+
 @pytest.mark.parametrize(("rule", "looked_at"), RULES)
 def test_rule_holds(rule: Rule, looked_at: tuple[Source, ...]) -> None:
     assert looked_at, "the rule looks at nothing"
