@@ -104,7 +104,11 @@ def funnel_rates(
     delivered, clicks = counts["delivered"], counts["human_clicks_delivered"]
     value = clicks / delivered if delivered else None
     rates["ctr_delivered"] = Rate(clicks, delivered, value, low=None, high=None)
-    rates["uctr_delivered"] = rate_of(counts["clicked_recipients_delivered"], delivered)
-    rates["cvr_click"] = rate_of(counts["converted_recipients"], counts["clicked_recipients"])
+    rates["uctr_delivered"] = rate_of(
+        counts["clicked_recipients_delivered"], delivered, thresholds.get("uctr_delivered")
+    )
+    rates["cvr_click"] = rate_of(
+        counts["converted_recipients"], counts["clicked_recipients"], thresholds.get("cvr_click")
+    )
     rates["cvr_delivered"] = rate_of(counts["converted_recipients_delivered"], delivered)
     return rates

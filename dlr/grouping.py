@@ -76,10 +76,12 @@ class Grouping(msgspec.Struct, frozen=True):
         return [edge for edge in found if edge.quarter < last]
 
 
-def grouping_of(names: Sequence[str]) -> Grouping:
-    """The grouping by these, which may be none. Raises ValueError, worded for the client."""
+def grouping_of(names: Sequence[str], known: Sequence[str] = GROUP_KEYS) -> Grouping:
+    """The grouping by these of `known`, which may be none. Raises ValueError, worded for the
+    client.
+    """
     for name in names:
-        if name not in GROUP_KEYS:
+        if name not in known:
             raise ValueError(f"no dimension {name!r}")
     units = [name for name in names if name in UNITS]
     if len(units) > 1:
@@ -133,5 +135,6 @@ def _text(name: str, value: KeyValue, units: Sequence[Edge], names: Names) -> st
         "category": lambda number: Category(number).label,
         "reason": lambda number: Reason(number).label,
         "batch": lambda number: format_id("bat", number),
+        "message": lambda number: format_id("msg", number),
     }
     return spoken.get(name, str)(value)

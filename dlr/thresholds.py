@@ -53,12 +53,27 @@ def thresholds_of(
     delivery_samples_min: int = SAMPLES_MIN,
     unsubscribe_max: float = UNSUBSCRIBE_MAX,
     unsubscribe_samples_min: int = UNSUBSCRIBE_SAMPLES_MIN,
+    uctr_delivered_min: float | None = None,
+    landing_rate_min: float | None = None,
+    cvr_click_min: float | None = None,
+    click_samples_min: int = SAMPLES_MIN,
 ) -> Mapping[str, Threshold]:
     """The threshold of each rate that has one, by the rate's name."""
     delivery = Threshold(delivery_min, delivery_samples_min)
     unsubscribe = Threshold(unsubscribe_max, unsubscribe_samples_min, ceiling=True)
+    floors = {
+        "uctr_delivered": uctr_delivered_min,
+        "landing_rate": landing_rate_min,
+        "cvr_click": cvr_click_min,
+    }
+    clicks = {
+        name: Threshold(limit, click_samples_min)
+        for name, limit in floors.items()
+        if limit is not None
+    }
     return MappingProxyType(
         {
+            **clicks,
             "delivery_rate": delivery,
             "confirmed_rate": delivery,
             "unsubscribe_rate_sent": unsubscribe,

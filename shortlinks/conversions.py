@@ -23,6 +23,7 @@ from storage.sql import load
 CLOCKS_DIFFER = timedelta(seconds=60)  # a site's may be so far behind: its order came first
 WINDOW_HOURS = 72
 MICROS = 1_000_000
+LANDING_EVENT = "visit"  # the page that a link led to was opened: no conversion by itself
 
 _SQL = load("shortlinks")
 
@@ -94,10 +95,8 @@ Outcome = Recorded | Unknown | Conflict
 _Place = tuple[int, int | None]  # message, slot
 
 
-def decimal(micros: int | None) -> str | None:
+def decimal(micros: int) -> str:
     """`"129.9"` for 129 900 000: without needless zeros."""
-    if micros is None:
-        return None
     whole, rest = divmod(micros, MICROS)
     return f"{whole}.{rest:06}".rstrip("0").rstrip(".") if rest else str(whole)
 

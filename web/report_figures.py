@@ -51,6 +51,13 @@ COUNTED: Mapping[str, Figure] = MappingProxyType(
         "conversions": Figure("转化数", "conversions with a click that counts", _OPEN),
         "conversions_without_click": Figure("无点击转化数", "conversions without one", _OPEN),
         "converted_recipients": Figure("转化人数", "numbers with a click and a conversion", _OPEN),
+        "messages": Figure(
+            "短信数", "messages stored in the span that have what is asked", _AT_ONCE
+        ),
+        "uv": Figure("短信 UV", "as `clicked_recipients`, in reports of clicks", _OPEN),
+        "landed_clicks": Figure("到达数", "clicks of people of which the page told a visit", _OPEN),
+        "visitors": Figure("访问人数", "numbers with such a click", _OPEN),
+        "converted_visitors": Figure("访问转化人数", "those of them with a conversion", _OPEN),
         "replies": Figure("回复数", "messages from handsets that answer one", _OPEN),
         "complaints": Figure("投诉数", "complaints about a message", _OPEN),
     }
@@ -83,8 +90,21 @@ RATED: Mapping[str, Figure] = MappingProxyType(
 _CLICK_RATES = (
     ("ctr_delivered", "点击率", "human_clicks_delivered", "delivered"),
     ("uctr_delivered", "独立点击率", "clicked_recipients_delivered", "delivered"),
+    ("landing_rate", "到达率", "landed_clicks", "human_clicks"),
+    ("uv_share", "短信 UV 占比", "uv", "site_uv"),
     ("cvr_click", "点击转化率", "converted_recipients", "clicked_recipients"),
+    ("cvr_visit", "访问转化率", "converted_visitors", "visitors"),
     ("cvr_delivered", "送达转化率", "converted_recipients_delivered", "delivered"),
+)
+_OF_CLICKS = (
+    (
+        "first_click",
+        "首次点击时延",
+        "seconds from delivery to a person's first click, at 50, 95, 99 %",
+    ),
+    ("half_life_hours", "点击半衰期", "hours in which half of the clicks of 72 hours came"),
+    ("revenue", "转化金额", "values of conversions with a click, by currency"),
+    ("steps", "转化漏斗", "people who did each step after all before it, of those who clicked"),
 )
 _TIMES = (
     ("answer", "响应时延", "acceptance to the carrier's last answer"),
@@ -111,6 +131,8 @@ def lines() -> Iterator[str]:
         yield _line(name, figure.chinese, *_sides(formula), figure.final)
     for name, chinese, numerator, denominator in _CLICK_RATES:
         yield _line(name, chinese, f"`{numerator}`", f"`{denominator}`", _OPEN)
+    for name, chinese, what in _OF_CLICKS:
+        yield _line(name, chinese, what, "", _OPEN)
     for name, chinese, what in _TIMES:
         yield _line(name, chinese, f"seconds from {what}, at 50, 95 and 99 %", "", _RECEIPTS)
 

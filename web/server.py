@@ -11,6 +11,7 @@ from aiohttp import web
 from web.api.anomalies import AnomaliesApi
 from web.api.audit import AuditApi
 from web.api.breakers import BreakersApi
+from web.api.click_reports import ClickReportsApi
 from web.api.complaints import ComplaintsApi
 from web.api.consents import ConsentsApi
 from web.api.control import ControlApi
@@ -100,7 +101,7 @@ def create_app(services: Services, settings: ServerSettings) -> web.Application:
     operations = OperationsApi(services, access, bodies)
     endpoints = [
         *messages.routes(), *listed.routes(), *resolve.routes(), *preview.routes(), *recipients,
-        *reports.routes(), *operations.routes(),
+        *reports.routes(), *ClickReportsApi(services, access).routes(), *operations.routes(),
     ]  # fmt: skip
     endpoints += ControlApi(services, access, bodies).routes()
     short_way = app[SHORT_WAY] = SinglePosts(services, access, edge, messages)

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from campaigns.click_desk import ClickReport, ClickWish
 from campaigns.funnel_desk import FunnelReport
 from dispatch.inbound.reading import InboundFilter, InboundPlace, InboundView
 from dlr.report_desk import Asked, Failures, GroupPage, Latencies, Report
@@ -300,6 +301,17 @@ class FunnelReporter(Protocol):
         """Counts from accepted over delivered to clicked by a person. Raises as `delivery` does."""
 
 
+class ClickReporter(Protocol):
+    """What clicks led to, over the messages an account created in [since, until)."""
+
+    @property
+    def click_dimensions(self) -> Sequence[str]:
+        """What `group_by` of the report of clicks may name."""
+
+    async def clicks(self, asked: Asked, wish: ClickWish, page: GroupPage) -> ClickReport:
+        """Visits, conversions, revenue, steps. Raises as `delivery` does."""
+
+
 class ReplyReporter(Protocol):
     """Replies and complaints about the messages an account created in [since, until)."""
 
@@ -337,6 +349,7 @@ class Services:
     queues: QueueReader
     reports: DeliveryReporter
     funnels: FunnelReporter
+    clicks: ClickReporter
     replies: ReplyReporter
     thresholds: Mapping[str, Threshold]
     connectors: Callable[[], Sequence[ConnectorView]]

@@ -14,7 +14,7 @@ WITH clicked AS MATERIALIZED (
     SELECT message_id, count(*) FILTER (WHERE click_id IS NOT NULL) AS conversions,
            count(*) FILTER (WHERE click_id IS NULL) AS without_click
     FROM conversion
-    WHERE message_id >= $1 AND message_id < $2
+    WHERE message_id >= $1 AND message_id < $2 AND event <> 'visit'
     GROUP BY message_id
 ), touched AS (
     SELECT message_id, coalesce(clicks, 0) AS clicks, coalesce(human_clicks, 0) AS human_clicks,

@@ -40,3 +40,18 @@ class ThresholdSettings(Settings, frozen=True, kw_only=True):
     unsubscribe_samples_min: Annotated[
         int, _Samples, Meta(description="Messages below which they have no verdict.")
     ] = UNSUBSCRIBE_SAMPLES_MIN
+    uctr_delivered_min: Annotated[
+        Annotated[float, _Share] | None,
+        Meta(description="The least `uctr_delivered`; unset: no verdict."),
+    ] = None
+    landing_rate_min: Annotated[
+        Annotated[float, _Share] | None,
+        Meta(description="The least `landing_rate`; unset: no verdict."),
+    ] = None
+    cvr_click_min: Annotated[
+        Annotated[float, _Share] | None,
+        Meta(description="The least `cvr_click`; unset: no verdict."),
+    ] = None
+    click_samples_min: Annotated[
+        int, _Samples, Meta(description="What these three need to have a verdict.")
+    ] = SAMPLES_MIN

@@ -37,7 +37,7 @@ def told_of(rooms: Rooms) -> Told:
                     "id": each.reference,
                     "conversion_id": format_id("cnv", each.id),
                     "event": each.event,
-                    "value": decimal(each.value_micros),
+                    "value": None if each.value_micros is None else decimal(each.value_micros),
                     "currency": each.currency,
                     "occurred_at": moment(each.occurred_at),
                     "message_id": format_id("msg", each.message_id),

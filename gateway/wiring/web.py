@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from campaigns.click_desk import ClickReports
 from campaigns.funnel_desk import FunnelReports
 from dispatch.inbound.reading import InboundMessages
 from dispatch.raw.desk import RawDesk
@@ -124,6 +125,7 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         queues=Queues(read, registry, rooms.clock.wall_ms),
         reports=DeliveryReports(read, *told),
         funnels=FunnelReports(read, *told),
+        clicks=ClickReports(read, *told),
         replies=ReplyReports(read, *told),
         thresholds=told[1],
         connectors=lambda: _connectors(rooms),

@@ -37,11 +37,11 @@ from smsgate_client.blocking import (
     Messages,
     Numbers,
     Persons,
-    Reports,
     Suppressions,
     WebhookCallbacks,
     WebhookEndpoints,
 )
+from smsgate_client.blocking_reports import Reports
 from smsgate_client.calls import Call
 from smsgate_client.shapes import json_name
 from tests.web.served import running_api
@@ -146,6 +146,7 @@ OPERATIONS: Mapping[str, Asked] = {
         recipients.ValidatedNumbers),
     "get_reports_delivery": (lambda client: Reports(client).delivery(), None, reports.Report),
     "get_reports_funnel": (lambda client: Reports(client).funnel(), None, reports.Report),
+    "get_reports_clicks": (lambda client: Reports(client).clicks(), None, reports.ClickReport),
     "get_reports_failures": (
         lambda client: Reports(client).failures(), None, reports.FailureReport),
     "get_reports_latency": (
@@ -215,6 +216,7 @@ FILTERS: Mapping[str, type] = {
     "get_reports_replies": filters.ReportFilter,
     "get_reports_delivery": filters.ReportFilter,
     "get_reports_funnel": filters.ReportFilter,
+    "get_reports_clicks": filters.ClickFilter,
     "get_reports_failures": filters.Span,
     "get_reports_latency": filters.Span,
 }

@@ -21,7 +21,9 @@ from smsgate_client import (
     NewSuppression,
     Replay,
     awaiting,
+    awaiting_reports,
     blocking,
+    blocking_reports,
 )
 from smsgate_client.calls import Call, send
 from smsgate_client.connection import connection
@@ -30,9 +32,20 @@ from smsgate_client.operating import BreakerChange
 from smsgate_client.retries import RetryPolicy
 from tests.clients.test_described import Recorder
 
-NOUNS = [name for name, each in vars(blocking).items() if name in vars(awaiting)
-         if inspect.isclass(each) and each.__module__ == blocking.__name__
-         and each not in (blocking.Noun, blocking.Runner)]  # fmt: skip
+
+def nouns(*modules: object) -> dict[str, type]:
+    return {
+        name: each
+        for module in modules
+        for name, each in vars(module).items()
+        if inspect.isclass(each) and each.__module__ == module.__name__  # type: ignore[attr-defined]
+        and name not in ("Noun", "Runner")
+    }  # fmt: skip
+
+
+BLOCKING = nouns(blocking, blocking_reports)
+AWAITING = nouns(awaiting, awaiting_reports)
+NOUNS = [name for name in BLOCKING if name in AWAITING]
 
 
 def operations(noun: type) -> dict[str, str]:
@@ -50,21 +63,21 @@ def test_there_are_nouns_to_compare() -> None:
 
 @pytest.mark.parametrize("noun", NOUNS)
 def test_each_noun_can_do_the_same(noun: str) -> None:
-    assert operations(getattr(blocking, noun)) == operations(getattr(awaiting, noun))
-    assert [inspect.getdoc(each) for each in methods(blocking, noun)] == [
-        inspect.getdoc(each) for each in methods(awaiting, noun)
+    assert operations(BLOCKING[noun]) == operations(AWAITING[noun])
+    assert [inspect.getdoc(each) for each in methods(BLOCKING[noun])] == [
+        inspect.getdoc(each) for each in methods(AWAITING[noun])
     ]
 
 
-def methods(module: object, noun: str) -> Iterator[object]:
-    of_class = vars(getattr(module, noun))
+def methods(noun: type) -> Iterator[object]:
+    of_class = vars(noun)
     return (each for name, each in of_class.items() if not name.startswith("_"))
 
 
 @pytest.mark.parametrize("noun", NOUNS)
 async def test_each_noun_asks_the_same(noun: str) -> None:
     one, other = Recorder(), AwaitedRecorder()
-    for name, method in vars(getattr(blocking, noun)).items():
+    for name, method in vars(BLOCKING[noun]).items():
         if name.startswith("_"):
             continue
         given = [
@@ -77,8 +90,8 @@ async def test_each_noun_asks_the_same(noun: str) -> None:
             for each in inspect.signature(method).parameters.values()
             if each.kind is each.KEYWORD_ONLY and each.default is each.empty
         }
-        method(getattr(blocking, noun)(one), *given, **named)
-        asked = getattr(getattr(awaiting, noun)(other), name)(*given, **named)
+        method(BLOCKING[noun](one), *given, **named)
+        asked = getattr(AWAITING[noun](other), name)(*given, **named)
         if isinstance(asked, Awaitable):
             await asked
         assert replace(one.asked[-1], **ALIKE) == replace(other.asked[-1], **ALIKE), name

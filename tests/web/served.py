@@ -164,6 +164,7 @@ def in_memory(
         queues=memory,
         reports=memory,
         funnels=memory,
+        clicks=memory,
         replies=memory,
         thresholds=thresholds_of(),
         connectors=memory.connectors,

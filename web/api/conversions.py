@@ -262,7 +262,7 @@ class ConversionsApi:
 
     def _resource(self, account: int, stored: Conversion) -> ConversionResource:
         desk = self._services.conversions
-        click = stored.click_id
+        click, micros = stored.click_id, stored.value_micros
         attribution: AttributionName = "none"
         if click is not None:
             attribution = "first_click" if desk.rule(account).first else "last_click"
@@ -270,7 +270,7 @@ class ConversionsApi:
             id=stored.reference,
             conversion_id=format_id("cnv", stored.id),
             event=stored.event,
-            value=decimal(stored.value_micros),
+            value=None if micros is None else decimal(micros),
             currency=stored.currency,
             occurred_at=stored.occurred_at,
             recorded_at=time_of(stored.id),

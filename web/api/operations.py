@@ -13,7 +13,7 @@ from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
 from messages.models import FieldError
-from web.api.reports import READ as REPORTS_READ
+from web.api.report_pages import READ as REPORTS_READ
 from web.edge.access import Access
 from web.edge.arguments import decoded, decoded_with_rate
 from web.edge.auth import ADMIN

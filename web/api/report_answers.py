@@ -7,23 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from dlr.rates import Rate
-from dlr.report_desk import About, Failures, Figures, Latencies, Latency, ReportGroup
+from dlr.report_desk import Failures, Figures, Latencies, Latency, ReportGroup
 from dlr.thresholds import Threshold
 from messages.words import ReasonName, StatusName
 from shortlinks.report import Gap
+from web.api.report_questions import CSV
 from web.edge.csv_text import csv_line
 
-CSV = "text/csv"
 _LATENCY_KINDS = ("answer", "receipt")
 
 Row = Sequence[str | int | float | None]
+
+
+class Timely(Protocol):
+    """Up to when an answer counts, and whether some of it may still change."""
+
+    as_of: datetime
+    provisional: bool
 
 
 class ReportAnswer(msgspec.Struct):
@@ -148,13 +155,13 @@ def group_rows(answer: ReportAnswer) -> Iterator[Row]:
     """A line for each group; without groups one of all together."""
     figures: Sequence[Figures] = answer.groups if answer.group_by else [answer.total]
     counts, rates = list(answer.total.counts), list(answer.total.rates)
-    yield [*answer.group_by, *counts, *(name for rate in rates for name in _rate_heads(rate))]
+    yield [*answer.group_by, *counts, *(name for rate in rates for name in rate_heads(rate))]
     for each in figures:
         key = each.key if isinstance(each, ReportGroup) else {}
         yield [
             *(key[name] for name in answer.group_by),
             *(each.counts.get(name) for name in counts),
-            *(cell for name in rates for cell in _rate_cells(each.rates[name])),
+            *(cell for name in rates for cell in rate_cells(each.rates[name])),
         ]
 
 
@@ -175,10 +182,7 @@ def latency_rows(answer: LatencyReport) -> Iterator[Row]:
             yield [kind, *(getattr(each, head) for head in heads)]
 
 
-def csv_response(
-    rows: Iterator[Row], about: About | LatencyReport | FailureReport | ReportAnswer,
-    headers: Mapping[str, str],
-) -> web.Response:  # fmt: skip
+def csv_response(rows: Iterator[Row], about: Timely, headers: Mapping[str, str]) -> web.Response:
     """The rows as UTF-8 with a head line; what they are about stands in the header."""
     told = {
         "Report-As-Of": about.as_of.isoformat(),
@@ -199,11 +203,13 @@ def _seconds(found: Sequence[Latency]) -> list[Seconds]:
     ]
 
 
-def _rate_heads(rate: str) -> Sequence[str]:
+def rate_heads(rate: str) -> Sequence[str]:
+    """The columns of a rate."""
     parts = ("numerator", "denominator", "low", "high", "verdict")
     return [rate, *(f"{rate}_{part}" for part in parts)]
 
 
-def _rate_cells(rate: Rate) -> Row:
+def rate_cells(rate: Rate) -> Row:
+    """Its cells in them."""
     verdict = None if rate.verdict is UNSET else str(rate.verdict)
     return [rate.value, rate.numerator, rate.denominator, rate.low, rate.high, verdict]

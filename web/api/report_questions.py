@@ -5,24 +5,32 @@ Owns their shapes and refusals. Must not answer a question.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
+from aiohttp import web
 from msgspec import Meta
 
+from dlr.counting import SpanTooLarge
 from dlr.grouping import grouping_of
+from dlr.report import GROUPS_MAX, TooManyRows
 from dlr.zones import UNITS, ZoneNotQuarterly, ZoneUnknown, zone_named
 from messages.models import FieldError
 from storage.ids import AHEAD_MAX
 from web.edge.cursors import LIMIT_MAX, PageQuery
-from web.edge.parameters import fault, nearest
+from web.edge.endpoints import JSON
+from web.edge.parameters import fault, invalid, nearest
+from web.edge.problems import ProblemError, TooMany
 
 SPAN_DEFAULT = timedelta(hours=24)
 SPAN_MAX = timedelta(days=400)
 GROUP_BY_MAX = 4
+CSV = "text/csv"
+
+_Answered = TypeVar("_Answered")
 
 _TIME = Meta(tz=True)
 _Since = Annotated[
@@ -84,6 +92,39 @@ def group_by_of(text: str) -> tuple[str, ...]:
     return tuple(text.split(",")) if text else ()
 
 
+async def counted(counting: Awaitable[_Answered]) -> _Answered:
+    """What was counted; what cannot be is a problem that names the parameter."""
+    try:
+        return await counting
+    except TooManyRows:
+        raise invalid("too_many_rows", "group_by", f"more than {GROUPS_MAX} groups") from None
+    except SpanTooLarge as error:
+        what = f"{error.messages} messages would be read, at most {error.limit} may be"
+        found = fault("span_too_large", "group_by", what)
+        raise ProblemError(
+            found.code,
+            found.detail,
+            (found,),
+            too_many=TooMany(error.messages, error.limit, error.instead),
+        ) from None
+
+
+def shown_until(counted_until: datetime, span: Span) -> datetime:
+    """Where the span ends for the reader: ids that run ahead of the clock are of now."""
+    return span.until if counted_until >= span.reach and span.reach > span.until else counted_until
+
+
+def wants_csv(request: web.Request, form: str | None) -> bool:
+    """By `format`, else by the media type that comes first in Accept."""
+    if form is not None:
+        return form == "csv"
+    kinds = [
+        each.partition(";")[0].strip() for each in request.headers.get("Accept", "").split(",")
+    ]
+    known = [kind for kind in kinds if kind in (CSV, JSON)]
+    return known[:1] == [CSV]
+
+
 class Faults:
     """What is wrong with the values of a question, beside their shapes."""
 
@@ -130,7 +171,8 @@ class Faults:
 def _not_quarterly(
     zone: ZoneInfo, values: Mapping[str, object], now: datetime
 ) -> Iterator[FieldError]:
-    grouping = grouping_of(group_by_of(str(values.get("group_by", ""))))
+    names = group_by_of(str(values.get("group_by", "")))
+    grouping = grouping_of([name for name in names if name in UNITS])
     span = _asked(values, now)
     try:
         grouping.units(zone, span.since, span.until)

@@ -7,20 +7,14 @@ services.py.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
-from typing import TypeVar
 
 import msgspec
 from aiohttp import web
 from msgspec import UNSET
 
 from campaigns.funnel_desk import FunnelReport
-from dlr.counting import SpanTooLarge
-from dlr.report import GROUPS_MAX, TooManyRows
 from dlr.report_desk import Asked, GroupPage, Report
-from dlr.zones import zone_named
 from web.api.report_answers import (
-    CSV,
     FailureReport,
     LatencyReport,
     ReportAnswer,
@@ -31,24 +25,23 @@ from web.api.report_answers import (
     latency_report,
     latency_rows,
 )
+from web.api.report_pages import READ, PageReader, time_of_ms
 from web.api.report_questions import (
     Faults,
     ReportQuery,
     Span,
     SpanQuery,
-    group_by_of,
+    counted,
+    shown_until,
     span_of,
+    wants_csv,
 )
 from web.edge.access import Access
-from web.edge.endpoints import JSON, Answer, Endpoint, Handler
+from web.edge.endpoints import Answer, Endpoint, Handler
 from web.edge.json_answers import json_response
-from web.edge.parameters import QueryReader, fault, invalid
-from web.edge.problems import ProblemError, TooMany
+from web.edge.parameters import QueryReader
 from web.services import Services
 
-READ = "reports:read"
-
-_Answered = TypeVar("_Answered")
 _Query = Callable[[Asked, GroupPage], Awaitable[Report]]
 
 
@@ -58,7 +51,7 @@ class ReportsApi:
     def __init__(self, services: Services, access: Access) -> None:
         self._services = services
         self._access = access
-        self._query = QueryReader(ReportQuery)
+        self._pages = PageReader(services, access, ReportQuery)
         self._span_query = QueryReader(SpanQuery)
 
     def routes(self) -> list[Endpoint]:
@@ -118,8 +111,8 @@ class ReportsApi:
     async def failures(self, request: web.Request) -> web.Response:
         """What the carriers said of messages that failed."""
         asked, span, as_csv = await self._spanned(request)
-        found = await _told(self._services.reports.failures(asked))
-        answer = failure_report(found, _shown_until(found.until, span))
+        found = await counted(self._services.reports.failures(asked))
+        answer = failure_report(found, shown_until(found.until, span))
         if as_csv:
             return csv_response(failure_rows(answer), answer, {})
         return json_response(answer)
@@ -127,8 +120,8 @@ class ReportsApi:
     async def latency(self, request: web.Request) -> web.Response:
         """Seconds to the carrier's answer, and to the receipt."""
         asked, span, as_csv = await self._spanned(request)
-        found = await _told(self._services.reports.latency(asked))
-        answer = latency_report(found, _shown_until(found.until, span))
+        found = await counted(self._services.reports.latency(asked))
+        answer = latency_report(found, shown_until(found.until, span))
         if as_csv:
             return csv_response(latency_rows(answer), answer, {})
         return json_response(answer)
@@ -136,40 +129,20 @@ class ReportsApi:
     async def _spanned(self, request: web.Request) -> tuple[Asked, Span, bool]:
         """Whose messages of which span, and whether as CSV."""
         key = await self._access.key(request, READ)
-        now = _time(self._services.wall_ms())
+        now = time_of_ms(self._services.wall_ms())
         query = self._span_query.read(request, Faults((), now))
         span = span_of(query.since, query.until, now)
         asked = Asked(key.account, span.since, span.reach, now)
-        return asked, span, _wants_csv(request, query.format)
+        return asked, span, wants_csv(request, query.format)
 
     async def _report(
         self, request: web.Request, query: _Query, dimensions: Sequence[str]
     ) -> web.Response:
-        key = await self._access.key(request, READ)
-        now_ms = self._services.wall_ms()
-        question = self._query.read(request, Faults(dimensions, _time(now_ms)))
-        as_csv = _wants_csv(request, question.format)
-        page = self._services.cursors.page(request, key.account, question)
-        # The first page decides what "now" is, so that all pages are about one span.
-        first_ms, *after = page.after or (now_ms,)
-        now = _time(int(first_ms))
-        span = span_of(question.since, question.until, now)
-        asked = Asked(
-            key.account,
-            span.since,
-            span.reach,
-            now,
-            group_by_of(question.group_by),
-            zone_named(question.zone),
-        )
-        # A file is whole, unless a page of it is asked for.
-        whole = as_csv and "limit" not in request.query
-        wanted = GroupPage(GROUPS_MAX if whole else page.limit, tuple(map(str, after)))
-        report = await _told(query(asked, wanted))
-        more = None if report.more_after is None else (first_ms, *report.more_after)
-        answer = self._answer(asked, span, report, page.more(more))
-        headers = page.headers(answer.next_cursor)
-        if as_csv:
+        wanted = await self._pages.read(request, dimensions)
+        report = await counted(query(wanted.asked, wanted.groups))
+        answer = self._answer(wanted.asked, wanted.span, report, wanted.more(report.more_after))
+        headers = wanted.page.headers(answer.next_cursor)
+        if wanted.as_csv:
             return csv_response(group_rows(answer), answer, headers)
         return json_response(answer, headers=headers)
 
@@ -179,7 +152,7 @@ class ReportsApi:
         rates = report.total.rates
         return ReportAnswer(
             since=report.since,
-            until=_shown_until(report.until, span),
+            until=shown_until(report.until, span),
             zone=asked.zone.key,
             as_of=report.as_of,
             provisional=report.provisional,
@@ -195,43 +168,6 @@ class ReportsApi:
             next_cursor=next_cursor,
             click_gaps=report.click_gaps if isinstance(report, FunnelReport) else UNSET,
         )
-
-
-async def _told(counting: Awaitable[_Answered]) -> _Answered:
-    """What was counted; what cannot be is a problem that names the parameter."""
-    try:
-        return await counting
-    except TooManyRows:
-        raise invalid("too_many_rows", "group_by", f"more than {GROUPS_MAX} groups") from None
-    except SpanTooLarge as error:
-        what = f"{error.messages} messages would be read, at most {error.limit} may be"
-        found = fault("span_too_large", "group_by", what)
-        raise ProblemError(
-            found.code,
-            found.detail,
-            (found,),
-            too_many=TooMany(error.messages, error.limit, error.instead),
-        ) from None
-
-
-def _shown_until(counted_until: datetime, span: Span) -> datetime:
-    """Where the span ends for the reader: ids that run ahead of the clock are of now."""
-    return span.until if counted_until >= span.reach and span.reach > span.until else counted_until
-
-
-def _wants_csv(request: web.Request, form: str | None) -> bool:
-    """By `format`, else by the media type that comes first in Accept."""
-    if form is not None:
-        return form == "csv"
-    kinds = [
-        each.partition(";")[0].strip() for each in request.headers.get("Accept", "").split(",")
-    ]
-    known = [kind for kind in kinds if kind in (CSV, JSON)]
-    return known[:1] == [CSV]
-
-
-def _time(wall_ms: int) -> datetime:
-    return datetime.fromtimestamp(wall_ms / 1000, UTC)
 
 
 def _report_at(

@@ -69,7 +69,15 @@ from smsgate_client.recipients import (
     ValidatedNumber,
     ValidatedNumbers,
 )
-from smsgate_client.reports import FailureReport, Group, LatencyReport, Rate, Report
+from smsgate_client.reports import (
+    ClickGroup,
+    ClickReport,
+    FailureReport,
+    Group,
+    LatencyReport,
+    Rate,
+    Report,
+)
 from smsgate_client.requests import (
     Callback,
     CustomTlv,
@@ -133,6 +141,8 @@ __all__ = [
     "CanceledMessage",
     "Category",
     "ChangedBatch",
+    "ClickGroup",
+    "ClickReport",
     "Client",
     "Complaint",
     "ComplaintSource",

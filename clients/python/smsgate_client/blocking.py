@@ -14,7 +14,6 @@ from smsgate_client import endpoints as e
 from smsgate_client import operating as o
 from smsgate_client import privacy as y
 from smsgate_client import recipients as p
-from smsgate_client import reports as r
 from smsgate_client.calls import under
 
 if TYPE_CHECKING:
@@ -213,42 +212,6 @@ class Numbers(Noun):
     ) -> p.ValidatedNumbers:
         """What to think of up to 1 000 numbers. `category`: of what would be sent."""
         return self._client.run(calls.validate(numbers, category))
-
-
-class Reports(Noun):
-    """What was counted."""
-
-    def delivery(self, **which: Unpack[f.ReportFilter]) -> r.Report:
-        """One page of groups, and the total: how messages ended."""
-        return self._client.run(calls.get(under("reports", "delivery"), r.Report, **which))
-
-    def delivery_groups(self, **which: Unpack[f.ReportFilter]) -> Iterator[r.Group]:
-        """Every group of that report."""
-        return self._client.each(calls.groups("delivery", **which))
-
-    def funnel(self, **which: Unpack[f.ReportFilter]) -> r.Report:
-        """One page of groups, and the total: from accepted to clicked."""
-        return self._client.run(calls.get(under("reports", "funnel"), r.Report, **which))
-
-    def funnel_groups(self, **which: Unpack[f.ReportFilter]) -> Iterator[r.Group]:
-        """Every group of that report."""
-        return self._client.each(calls.groups("funnel", **which))
-
-    def replies(self, **which: Unpack[f.ReportFilter]) -> r.Report:
-        """One page of groups, and the total: what was answered, and complained of."""
-        return self._client.run(calls.get(under("reports", "replies"), r.Report, **which))
-
-    def replies_groups(self, **which: Unpack[f.ReportFilter]) -> Iterator[r.Group]:
-        """Every group of that report."""
-        return self._client.each(calls.groups("replies", **which))
-
-    def failures(self, **span: Unpack[f.Span]) -> r.FailureReport:
-        """Why messages failed."""
-        return self._client.run(calls.get(under("reports", "failures"), r.FailureReport, **span))
-
-    def latency(self, **span: Unpack[f.Span]) -> r.LatencyReport:
-        """How long messages took."""
-        return self._client.run(calls.get(under("reports", "latency"), r.LatencyReport, **span))
 
 
 class Connectors(Noun):

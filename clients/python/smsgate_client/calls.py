@@ -187,6 +187,10 @@ def groups(kind: str, **query: object) -> Call[Page[r.Group]]:
     return page(under("reports", kind), _reads(r.Group), query, "groups")
 
 
+def click_groups(**query: object) -> Call[Page[r.ClickGroup]]:
+    return page(under("reports", "clicks"), _reads(r.ClickGroup), query, "groups")
+
+
 def connectors() -> Call[Page[a.ConnectorState]]:
     return page(under("connectors"), connector, {})
 

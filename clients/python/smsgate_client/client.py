@@ -27,11 +27,11 @@ from smsgate_client.blocking import (
     Messages,
     Numbers,
     Persons,
-    Reports,
     Suppressions,
     WebhookCallbacks,
     WebhookEndpoints,
 )
+from smsgate_client.blocking_reports import Reports
 from smsgate_client.connection import MAY_PASS, connection, was_sent
 from smsgate_client.exchange import Done, Exchange, Wait
 

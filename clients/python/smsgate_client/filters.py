@@ -130,3 +130,13 @@ class ReportFilter(Span, total=False):
     zone: str
     limit: int
     cursor: str
+
+
+class ClickFilter(ReportFilter, total=False):
+    """Which clicks count, too: those `within_hours` of acceptance. `steps`: events of a funnel, in
+    their order. `site_uv`: the visitors that the site counted.
+    """
+
+    within_hours: int
+    site_uv: int
+    steps: Sequence[str]

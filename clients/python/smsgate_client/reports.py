@@ -82,6 +82,72 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FirstClick:
+    """Seconds from delivery to a person's first click, of so many messages."""
+
+    messages: int
+    p50: float
+    p95: float
+    p99: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """Who did a step after all before it: of those who clicked, and of those before."""
+
+    event: str
+    people: int
+    of_clicked: Rate
+    of_previous: Rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClickFigures:
+    """What clicks led to. `hours`: clicks of people by full hours since acceptance; in
+    `half_life_hours` of them half came. `revenue`: decimals by currency.
+    """
+
+    counts: Mapping[str, int]
+    rates: Mapping[str, Rate]
+    first_click: FirstClick | None
+    hours: tuple[int, ...]
+    half_life_hours: int | None
+    revenue: Mapping[str, str]
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClickGroup:
+    """The same of one group; `key` has a value for each dimension asked for."""
+
+    counts: Mapping[str, int]
+    rates: Mapping[str, Rate]
+    first_click: FirstClick | None
+    hours: tuple[int, ...]
+    half_life_hours: int | None
+    revenue: Mapping[str, str]
+    steps: tuple[Step, ...]
+    key: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClickReport:
+    """One page of groups; `total` is over all of them."""
+
+    since: datetime
+    until: datetime
+    zone: str
+    as_of: datetime
+    provisional: bool
+    group_by: tuple[str, ...]
+    groups: tuple[ClickGroup, ...]
+    total: ClickFigures
+    thresholds: Mapping[str, Threshold]
+    next_cursor: str | None
+    click_gaps: tuple[Gap, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class FailureCount:
     """How many messages failed so; `parts` is the old name of `messages`."""
 

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
+from campaigns.click_desk import (
+    ClickFigures,
+    ClickGroup,
+    ClickReport,
+    ClickReports,
+    ClickWish,
+    figures_of,
+)
+from campaigns.clicks import COUNTS, Counted, FirstClick
 from campaigns.funnel_desk import FunnelReport, FunnelReports
 from dlr.rates import delivery_rates
 from dlr.report_desk import (
@@ -25,16 +34,18 @@ from tests.web.rooms.forced import Forced
 
 
 class Reports(Forced):
-    """Implements DeliveryReporter, FunnelReporter and ReplyReporter."""
+    """Implements DeliveryReporter, FunnelReporter, ClickReporter and ReplyReporter."""
 
     delivery_dimensions = DeliveryReports.delivery_dimensions
     funnel_dimensions = FunnelReports.funnel_dimensions
+    click_dimensions = ClickReports.click_dimensions
     reply_dimensions = ReplyReports.reply_dimensions
 
     def __init__(self) -> None:
         super().__init__()
         self.asked: list[Asked] = []
         self.pages_asked: list[GroupPage] = []
+        self.wishes: list[ClickWish] = []
         self.group_name = "x"
         self.refusal: Exception | None = None  # of one question; `failure` is of everything
         self.more_groups: tuple[str, ...] | None = None
@@ -58,6 +69,25 @@ class Reports(Forced):
     async def funnel(self, asked: Asked, page: GroupPage) -> FunnelReport:
         found = await self.delivery(asked, page)
         return FunnelReport(**msgspec.structs.asdict(found))
+
+    async def clicks(self, asked: Asked, wish: ClickWish, page: GroupPage) -> ClickReport:
+        self.fail()
+        self.pages_asked.append(page)
+        self.wishes.append(wish)
+        found = Counted(
+            dict.fromkeys(COUNTS, 0) | {"delivered": 4, "uv": 2},
+            FirstClick(2, 10.0, 20.0, 20.0),
+            [2],
+            {"CNY": 129_900_000},
+            [2, 1][: len(wish.steps)],
+        )
+        figures = figures_of(wish, found, thresholds_of())
+        return ClickReport(
+            groups=[ClickGroup(**figures, key=dict.fromkeys(asked.group_by, self.group_name))],
+            total=ClickFigures(**figures),
+            click_gaps=[],
+            more_after=self.more_groups,
+        )
 
     async def replies(self, asked: Asked, page: GroupPage) -> Report:
         return await self.delivery(asked, page)
