@@ -26,6 +26,7 @@ REASON_CHARACTERS_MAX = 500
 STATEMENT_ENTRIES_MAX = 500
 ADOPTED_PER_TURN_MAX = STATEMENT_ENTRIES_MAX
 ADOPT = "audit.adopt"
+CUT = "audit.cut"
 JOB = "job"  # the actor of what the gateway does by itself
 
 

@@ -87,7 +87,9 @@ def read_anchors(key: bytes, lines: Iterable[str]) -> list[Anchor]:
 
 
 class Anchors:
-    """Writes an anchor an hour where the chain has grown. Others may write elsewhere."""
+    """Writes an anchor an hour where the chain has grown, and where it is cut. Others may write
+    elsewhere.
+    """
 
     def __init__(self, folder: Path, key: bytes) -> None:
         self._path = folder / FILE_NAME
@@ -96,10 +98,7 @@ class Anchors:
         self._read = False
 
     async def turn(self, connection: Connection, now: datetime) -> Line | None:
-        """Log and write an anchor if it is time. Returns it.
-
-        One that cannot be written is in the log all the same.
-        """
+        """Write an anchor if it is time. Returns it."""
         if not self._read:
             self._last = await asyncio.to_thread(_last_line, self._path)
             self._read = True
@@ -109,13 +108,19 @@ class Anchors:
         head = await connection.fetchrow(_SQL["audit_head"])
         if head is None or head["seq"] == (last.seq if last else 0):
             return None
-        line = line_of(self._key, head["seq"], head["hash"], now)
+        self._last = await self.write(head["seq"], head["hash"], now)
+        return self._last
+
+    async def write(self, seq: int, chained: bytes, now: datetime) -> Line:
+        """Log and write that the row at `seq` has this hash. What cannot be written is in the
+        log all the same.
+        """
+        line = line_of(self._key, seq, chained, now)
         _log.info("audit_anchor", **msgspec.to_builtins(line))
         try:
             await asyncio.to_thread(_append, self._path, line)
         except (OSError, EmbeddedError) as error:
             _log.warning("audit_anchor_not_written", path=str(self._path), error=str(error))
-        self._last = line
         return line
 
 

@@ -4,11 +4,13 @@ Owns what counts as a fault, and where it is. Must not change anything. It reads
 database in slices, so its memory does not grow with the chain.
 
 A chain that somebody rewrote from some row up to its end is whole again. So is one whose end was
-cut off together with the head. Both are found only by anchors that were kept elsewhere.
+cut off together with the head. Both are found only by anchors that were kept elsewhere. Its
+beginning may be missing where the newest row CUT says so, and nowhere else.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 from collections.abc import Sequence
 from typing import Literal
@@ -17,8 +19,9 @@ import asyncpg
 import msgspec
 
 from storage import sql
+from storage.audit import CUT
 from storage.audit_anchor import Anchor
-from storage.audit_chain import Said, commitment, linked, moment
+from storage.audit_chain import START, Said, commitment, linked, moment
 from storage.pool import Connection
 
 _SQL = sql.load("storage")
@@ -30,6 +33,7 @@ FaultKind = Literal[
     "changed",  # its hash does not fit to what it says, behind the row before it
     "uncommitted",  # its subject or text is not the one that was committed to
     "outside",  # it stands before the chain begins
+    "cut",  # the chain begins elsewhere than the newest row CUT says
     "end",  # the chain does not end where its head says
     "anchor",  # the row of an anchor has another hash, or is gone
     "anchor_unproved",  # an anchor that none of our keys signed
@@ -45,11 +49,23 @@ class Fault(msgspec.Struct, frozen=True):
     until: int | None = None
 
 
+class Cut(msgspec.Struct, frozen=True):
+    """The beginning up to `last`, from before the moment `until`, is gone. The row at `said_by`
+    says so.
+    """
+
+    last: int
+    hash: str
+    until: str
+    said_by: int
+
+
 class Verdict(msgspec.Struct, kw_only=True):
     """What a look through the chain has found. `faults`: the first ones, of `faults_total`.
 
     The chain holds `rows` rows in the places `first` to `last`; `hash` is its end in hexadecimal.
     `unlinked` rows of the release before are not in it yet. `erased` rows lost subject and text.
+    `cut`: what the newest row CUT says. `anchors_cut` of `anchors` are about rows that it took.
     """
 
     rows: int = 0
@@ -59,6 +75,8 @@ class Verdict(msgspec.Struct, kw_only=True):
     erased: int = 0
     unlinked: int = 0
     anchors: int = 0
+    anchors_cut: int = 0
+    cut: Cut | None = None
     faults: list[Fault] = msgspec.field(default_factory=list)
     faults_total: int = 0
 
@@ -74,7 +92,7 @@ class Checker:
     def __init__(self, cut_seq: int, cut_hash: bytes, anchors: Sequence[Anchor]) -> None:
         """The chain begins behind `cut_seq`, whose row had `cut_hash`."""
         self.verdict = Verdict(first=cut_seq + 1, last=cut_seq, anchors=len(anchors))
-        self._before = cut_hash
+        self._before = self._cut_hash = cut_hash
         self._anchors: dict[int, bytes] = {}
         for anchor in anchors:
             if (
@@ -82,6 +100,10 @@ class Checker:
                 or self._anchors.setdefault(anchor.seq, anchor.hash) != anchor.hash
             ):
                 self._fault(Fault("anchor_unproved", anchor.seq))
+        gone = [seq for seq in self._anchors if seq < cut_seq]
+        self.verdict.anchors_cut = len(gone)
+        for seq in gone:
+            del self._anchors[seq]
         self._cut_seq = cut_seq
         self._anchored(cut_seq, cut_hash, None)
 
@@ -110,12 +132,19 @@ class Checker:
         if row["salt"] is None and (said.subject_hash or said.text_hash):
             verdict.erased += 1
         self._anchored(seq, row["hash"], identifier)
+        if said.action == CUT:
+            with contextlib.suppress(msgspec.ValidationError):  # then it was changed
+                verdict.cut = msgspec.convert({**said.detail, "said_by": seq}, Cut)
         # The stored hash goes on, so that one changed row is one fault.
         self._before, verdict.last = row["hash"], seq
         verdict.rows += 1
 
     def end(self, head_seq: int, head_hash: bytes) -> Verdict:
         """The verdict, behind the last row."""
+        cut = self.verdict.cut
+        begins = (0, START.hex()) if cut is None else (cut.last, cut.hash)
+        if begins != (self._cut_seq, self._cut_hash.hex()):
+            self._fault(Fault("cut", self._cut_seq))
         if (head_seq, head_hash) != (self.verdict.last, self._before):
             self._fault(Fault("end", self.verdict.last + 1))
         for seq in sorted(self._anchors):

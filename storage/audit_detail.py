@@ -34,6 +34,7 @@ KEYS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "existing": _word,
         "first": _place,
         "format": _word,
+        "hash": _word,
         "how": _word,
         "import": _word,
         "inbound_id": _word,

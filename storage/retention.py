@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -58,6 +59,7 @@ class KeptDays(msgspec.Struct, frozen=True, kw_only=True):
     rollup_totals: int
     rollup_tags: int
     imports: int
+    audit: int
 
     def filled(self, *, as_before: bool) -> KeptDays:
         """With a number for each. `as_before`: an earlier release has made the database."""
@@ -83,6 +85,8 @@ class Forgets(NamedTuple):
 
 # What of the messages between two moments has to outlive them is stored elsewhere, before they go.
 Outlive = Callable[[Connection, datetime, datetime], Awaitable[None]]
+# Takes up to ROWS_PER_STEP_MAX rows of the audit from before a moment, and returns how many.
+CutAudit = Callable[[Connection, datetime], Awaitable[int]]
 
 
 class Retention:
@@ -95,12 +99,14 @@ class Retention:
         *,
         forgets: Sequence[Forgets],
         outlive: Outlive | None = None,
+        cut_audit: CutAudit | None = None,
     ) -> None:
         """`outlive` is told of messages before they are dropped, and again after a turn that was
         cut short.
         """
         self.kept = kept
         self._forgets = forgets
+        self._cut_audit = cut_audit
         self._outlive = outlive
         self._wall_ms = wall_ms
         self.days_dropped = 0
@@ -136,6 +142,10 @@ class Retention:
         for forgets in self._forgets:
             if forgets.kept in ends:
                 await self._forget(connection, forgets, ends[forgets.kept])
+        if self._cut_audit is not None and "audit" in ends:
+            await self._in_steps(
+                "audit", partial(self._cut_audit, connection, _midnight(ends["audit"]))
+            )
 
     async def _drop_messages(
         self, connection: Connection, before: date, oldest_waiting: int | None
@@ -159,11 +169,17 @@ class Retention:
 
         async def step() -> int:
             done = await connection.execute(forgets.statement, before, ROWS_PER_STEP_MAX)
-            gone = int(done.split()[-1])
-            self.rows_forgotten[forgets.table] += gone
+            return int(done.split()[-1])
+
+        await self._in_steps(forgets.table, step)
+
+    async def _in_steps(self, table: str, step: Callable[[], Awaitable[int]]) -> None:
+        async def counted() -> int:
+            gone = await step()
+            self.rows_forgotten[table] += gone
             return gone
 
-        await while_full(step, ROWS_PER_STEP_MAX, times_max=STEPS_PER_TURN_MAX)
+        await while_full(counted, ROWS_PER_STEP_MAX, times_max=STEPS_PER_TURN_MAX)
 
     async def _drop_days(self, connection: Connection, table: str, before: date) -> None:
         dropped = await drop_partitions(connection, table, before)

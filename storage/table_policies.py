@@ -37,7 +37,7 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "anomaly": Policy(_ROWS, "messages_days"),
         "anomaly_state": Policy(_FEW, "the quarter of an hour that was looked at last"),
         "api_key": Policy(_FEW, "a key; one that has ended says who acted"),
-        "audit": Policy(_NEVER, "who changed what"),
+        "audit": Policy(_ROWS, "audit_days"),
         "audit_batch": Policy(_WORK, "a transaction that is not committed"),
         "audit_head": Policy(_FEW, "the end of the audit"),
         "backup": Policy(_FEW, "one of the last 1 000 backups"),

@@ -34,6 +34,7 @@ _WORDS = {
     "missing": "no row has this place",
     "changed": "the row, or the one before it, is not as it was written",
     "uncommitted": "its subject or reason is not the one that was written",
+    "cut": "the chain begins behind this place, and no row says so",
     "outside": "the row stands before the beginning of the chain",
     "end": "the chain does not end where its head says",
     "anchor": "the row of an anchor is gone, or another stands in its place",
@@ -76,6 +77,11 @@ def _report(verdict: Verdict) -> Iterator[str]:
     state = "whole" if verdict.whole else "NOT WHOLE"
     yield f"{state}: {verdict.rows} rows{erased}, {verdict.first} to {verdict.last}{against}"
     yield f"ends with {verdict.hash}"
+    cut = verdict.cut
+    if cut is not None:
+        yield f"1 to {cut.last} are gone, from before {cut.until}, as row {cut.said_by} says"
+    if verdict.anchors_cut:
+        yield f"{verdict.anchors_cut} anchors are about what is gone, and prove nothing of it"
     if verdict.unlinked:
         yield f"{verdict.unlinked} rows of the release before are not in the chain yet"
 

@@ -69,6 +69,14 @@ class RetentionSettings(Settings, frozen=True, kw_only=True):
     complaints_days: Annotated[
         int, Meta(ge=0, le=_DAYS_MAX, description="Complaints about messages.")
     ] = 1_826
+    audit_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=_DAYS_MAX,
+            description="The record of changes. It is cut at its beginning, and a row says so.",
+        ),
+    ] = 1_826
     imports_days: Annotated[
         int,
         Meta(

@@ -26,6 +26,7 @@ from gateway.wiring.inbound import opt_out_scopes
 from messages.control.text_ends import message_texts
 from storage import sql
 from storage.audit_anchor import KEY_BYTES, KEY_PURPOSE, Anchors
+from storage.audit_cut import AuditCut
 from storage.retention import Forgets, KeptDays, Retention
 from storage.terms import TTL_SECONDS
 from web.edge.key_store import DatabaseKeys
@@ -45,11 +46,15 @@ def build(
     prune, key_store, parked, silence, expiry, withdrawal, partitions, loop_lag and maintenance.
     """
     recorder = rooms.dispatcher.recorder
+    anchors = Anchors(
+        Path(rooms.config.database.data_dir), rooms.keys.derive(KEY_PURPOSE, KEY_BYTES)
+    )
     rooms.retention = Retention(
         kept_days(rooms.config.retention),
         rooms.clock.wall_ms,
         forgets=forgets(),
         outlive=keep_deliveries,
+        cut_audit=AuditCut(rooms.ids, anchors).step,
     )
     rooms.lifting = Lifting()
     rooms.prune = prune_job(rooms)
@@ -81,9 +86,7 @@ def build(
             rotation=rooms.rotation,
             ids=rooms.ids,
             erasing=rooms.erasing,
-            anchors=Anchors(
-                Path(rooms.config.database.data_dir), rooms.keys.derive(KEY_PURPOSE, KEY_BYTES)
-            ),
+            anchors=anchors,
             backups=rooms.backups,
             message_texts=rooms.message_texts,
             inbound_texts=rooms.inbound_texts,
@@ -122,6 +125,7 @@ def kept_days(settings: RetentionSettings) -> KeptDays:
         rollup_totals=settings.rollup_totals_days,
         rollup_tags=settings.rollup_tags_days,
         imports=settings.imports_days,
+        audit=settings.audit_days,
     )
 
 

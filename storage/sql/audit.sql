@@ -24,6 +24,21 @@ FROM audit
 WHERE seq IS NOT NULL
 ORDER BY seq;
 
+-- name: audit_beginning
+-- Where the chain begins, and what stands there: at most $1 rows.
+SELECT h.cut_seq, h.cut_hash,
+       a.seq, a.id, a.account, a.actor, a.action, a.subject, a.salt, a.text, a.detail, a.subject_hash, a.text_hash, a.hash
+FROM audit_head AS h
+JOIN audit AS a ON a.seq > h.cut_seq
+ORDER BY a.seq
+LIMIT $1;
+
+-- name: audit_cut_rows
+DELETE FROM audit WHERE seq >= $1 AND seq <= $2;
+
+-- name: audit_move_beginning
+UPDATE audit_head SET cut_seq = $1, cut_hash = $2;
+
 -- name: audit_unlinked
 SELECT count(*) FROM audit WHERE seq IS NULL;
 

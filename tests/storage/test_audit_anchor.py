@@ -11,12 +11,15 @@ import pytest
 from storage.audit_anchor import (
     EVERY,
     FILE_NAME,
+    KEY_BYTES,
+    KEY_PURPOSE,
     Anchors,
     AnchorUnreadable,
     line_of,
     read_anchors,
 )
 from storage.audit_check import verify
+from storage.keys import ROOT_BYTES, NumberKeys
 from storage.pool import Connection
 from tests.storage.audited import chain
 
@@ -95,3 +98,14 @@ def test_a_log_in_json_is_read_and_its_other_lines_are_passed_over() -> None:
 def test_a_malformed_anchor_is_told_with_its_line(text: str) -> None:
     with pytest.raises(AnchorUnreadable, match="line 2"):
         read_anchors(KEY, ["", text])
+
+
+def test_an_anchor_from_before_two_changes_of_the_number_key_is_proved() -> None:
+    first, second, third = (NumberKeys(bytes([root]) * ROOT_BYTES) for root in (1, 2, 3))
+    line = line_of(first.derive(KEY_PURPOSE, KEY_BYTES), 7, bytes(32), NOON)
+    lines = [msgspec.json.encode(line).decode()]
+    carrying = second.carrying(first.carry_to(second))
+    carrying = third.carrying(carrying.carry_to(third))
+    for keys, proved in ((carrying, True), (third, False)):
+        anchors = read_anchors(keys.derive(KEY_PURPOSE, KEY_BYTES), lines)
+        assert [each.proved for each in anchors] == [proved]

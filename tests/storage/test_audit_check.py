@@ -132,7 +132,17 @@ async def test_many_faults_are_counted_and_the_first_are_shown(
     assert ([each.seq for each in verdict.faults], verdict.faults_total) == ([1, 2], 6)
 
 
-async def test_a_chain_whose_beginning_was_cut_off_begins_behind_the_cut(
+async def test_a_beginning_that_was_cut_off_in_silence_is_found(connection: Connection) -> None:
+    await chain(connection)
+    await connection.execute("DELETE FROM audit WHERE seq <= 3")
+    assert [each.kind for each in (await verify(connection)).faults] == ["missing", "changed"]
+    await connection.execute(
+        "UPDATE audit_head SET cut_seq = 3, cut_hash = decode('7f' || repeat('00', 31), 'hex')"
+    )
+    assert [each.kind for each in (await verify(connection)).faults] == ["changed", "cut"]
+
+
+async def test_a_head_that_knows_the_right_hash_is_not_enough_for_a_cut(
     connection: Connection,
 ) -> None:
     await chain(connection)
@@ -141,20 +151,17 @@ async def test_a_chain_whose_beginning_was_cut_off_begins_behind_the_cut(
     )
     await connection.execute("DELETE FROM audit WHERE seq <= 3")
     verdict = await verify(connection)
-    assert (verdict.whole, verdict.first, verdict.rows) == (True, 4, 3)
-    await connection.execute("UPDATE audit_head SET cut_hash = sha256('')")
-    assert [each.seq for each in (await verify(connection)).faults] == [4]
+    assert (verdict.faults, verdict.first, verdict.rows) == ([Fault("cut", 3)], 4, 3)
 
 
 async def test_a_row_before_the_beginning_of_the_chain_is_found(connection: Connection) -> None:
     await chain(connection)
-    await connection.execute("UPDATE audit SET actor = 'nobody' WHERE seq = 2")
     await connection.execute(
-        "UPDATE audit_head SET cut_seq = 3, cut_hash = (SELECT hash FROM audit WHERE seq = 3)"
+        "UPDATE audit_head SET cut_seq = 2, cut_hash = (SELECT hash FROM audit WHERE seq = 2)"
     )
     verdict = await verify(connection)
     assert [(each.kind, each.seq) for each in verdict.faults] == [
-        ("outside", 1), ("outside", 2), ("outside", 3),
+        ("outside", 1), ("outside", 2), ("cut", 2),
     ]  # fmt: skip
 
 
@@ -168,18 +175,6 @@ async def test_a_row_that_was_put_in_before_the_first_place_is_found(
     )
     verdict = await verify(connection)
     assert [(each.kind, each.seq, each.id) for each in verdict.faults] == [("outside", 0, 7)]
-
-
-async def test_an_anchor_before_a_cut_is_not_passed_over(connection: Connection) -> None:
-    await chain(connection)
-    row = await connection.fetchrow("SELECT seq, hash FROM audit WHERE seq = 2")
-    assert row is not None
-    await connection.execute(
-        "UPDATE audit_head SET cut_seq = 3, cut_hash = (SELECT hash FROM audit WHERE seq = 3)"
-    )
-    await connection.execute("DELETE FROM audit WHERE seq <= 3")
-    verdict = await verify(connection, [Anchor(row["seq"], row["hash"], proved=True)])
-    assert [(each.kind, each.seq) for each in verdict.faults] == [("anchor", 2)]
 
 
 async def test_an_empty_chain_is_whole(connection: Connection) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from gateway.cli import main
 from storage import audit
 from storage.audit import AuditEntry
 from storage.audit_anchor import FILE_NAME, KEY_BYTES, KEY_PURPOSE, Anchors
+from storage.audit_cut import AuditCut
 from storage.crypto import NumberVault
 from storage.ids import IdSource
 from storage.keys import load_keys
@@ -107,6 +108,19 @@ def test_g33_an_end_cut_off_is_found_by_the_file_of_anchors(audited: Audit) -> N
     audited("verify")
     said = audited("verify", "--anchors", str(audited.anchors), code=1)
     assert said.startswith("3: the row of an anchor is gone")
+
+
+def test_a_cut_is_told_with_the_row_that_says_so(audited: Audit) -> None:
+    async def cut(connection: Connection) -> None:
+        anchors = Anchors(audited.anchors.parent, audited.keys.derive(KEY_PURPOSE, KEY_BYTES))
+        ids = IdSource(1, lambda: int((AT + timedelta(days=1)).timestamp() * 1000))
+        await AuditCut(ids, anchors).step(connection, AT + timedelta(days=1))
+        await audit.append(connection, [AuditEntry(ids.next(), 0, "operator", "x", None, {})])
+
+    audited.work(cut)
+    said = audited("verify", "--anchors", str(audited.anchors)).splitlines()
+    assert said[0] == "whole: 2 rows, 4 to 5, against 2 anchors"
+    assert said[2] == "1 to 3 are gone, from before 2026-12-02T00:00:00Z, as row 4 says"
 
 
 def test_a_file_that_is_no_anchors_is_one_line(audited: Audit, tmp_path: Path) -> None:
