@@ -49,13 +49,7 @@ def build(
     anchors = Anchors(
         Path(rooms.config.database.data_dir), rooms.keys.derive(KEY_PURPOSE, KEY_BYTES)
     )
-    rooms.retention = Retention(
-        kept_days(rooms.config.retention),
-        rooms.clock.wall_ms,
-        forgets=forgets(),
-        outlive=keep_deliveries,
-        cut_audit=AuditCut(rooms.ids, anchors).step,
-    )
+    rooms.retention = _retention(rooms, anchors)
     rooms.lifting = Lifting()
     rooms.prune = prune_job(rooms)
     rooms.key_store = DatabaseKeys(rooms.database.read, rooms.clock.wall_ms)
@@ -102,6 +96,16 @@ def withdrawal(rooms: Rooms) -> Withdrawal:
     scopes = opt_out_scopes(rooms.config, rooms.registry.accounts)
     since = datetime.fromtimestamp(rooms.clock.wall_ms() / 1000, UTC)
     return Withdrawal(rooms.ids, since, scopes.covers)
+
+
+def _retention(rooms: Rooms, anchors: Anchors) -> Retention:
+    return Retention(
+        kept_days(rooms.config.retention),
+        rooms.clock.wall_ms,
+        forgets=forgets(),
+        outlive=keep_deliveries,
+        cut_audit=AuditCut(rooms.ids, anchors).step,
+    )
 
 
 def prune_job(rooms: Rooms) -> PruneJob:
