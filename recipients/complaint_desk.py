@@ -15,7 +15,7 @@ import msgspec
 
 from dlr.reasons import Reason
 from recipients import complaints
-from recipients.complaints import SOURCE, About, Complaint
+from recipients.complaints import About, Complaint
 from recipients.just_stopped import JustStopped
 from storage import audit, suppression
 from storage.audit import AuditEntry
@@ -244,7 +244,7 @@ class ComplaintDesk:
         wanted = Suppression(
             to_idx=to_idx,
             reason=Reason.OPTED_OUT,
-            source=SOURCE,
+            source=suppression.COMPLAINT,
             account=complaint.account,
             category=complaint.suppressed,
             message_id=complaint.id,

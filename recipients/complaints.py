@@ -18,7 +18,6 @@ from storage.pool import Connection
 _SQL = sql.load("recipients")
 ABOUT_DAYS = 90  # a complaint is about a message of so long before
 CANDIDATES_MAX = 200  # messages to one number that are looked at, the newest
-SOURCE = "complaint"  # of the suppression
 
 
 class Complaint(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,8 @@ _SQL = sql.load("storage")
 _EVER = datetime.min.replace(tzinfo=UTC)  # when nothing had expired
 EVERY_ACCOUNT = 0
 EVERY_CATEGORY = -1
+OPTED_OUT = 9  # the reason of what a person has told, as dlr/reasons.py numbers it
+COMPLAINT = "complaint"  # the source of entries that no word of the person undoes
 HYGIENE = "receipt"  # the source of entries that evidence about the number made, and may end
 Key = tuple[bytes, int, int]  # to_idx, account, category
 FIRST: Key = (b"", -(1 << 15), -(1 << 15))  # before every key
@@ -348,7 +350,7 @@ async def replace(
         _joined(entries) if name == "senders" else [getattr(entry, name) for entry in entries]
         for name in _COLUMNS
     ]
-    await connection.execute(_SQL["suppression_put"], *columns)
+    await connection.execute(_SQL["suppression_put"], *columns, OPTED_OUT)
 
 
 async def exported(
@@ -369,14 +371,18 @@ def merged(entries: Sequence[Suppression], now: datetime) -> Suppression:
     """One entry of several with one key.
 
     It has the oldest evidence of those in force, and lasts as long as the longest of them. It is of
-    the senders of all. That of HYGIENE, which a delivery ends, gives way to any other.
+    the senders of all. That of HYGIENE, which a delivery ends, gives way to any other, and any to
+    that of a COMPLAINT. One of an opt-out makes it an opt-out.
     """
     in_force = [each for each in entries if each.expires_at is None or each.expires_at > now]
     candidates = in_force or entries
     oldest = min(
         candidates,
-        key=lambda each: (each.source == HYGIENE, each.created_at or now, each.source),
-    )
+        key=lambda each: (
+            each.source != COMPLAINT, each.source == HYGIENE, each.created_at or now, each.source
+        ),
+    )  # fmt: skip
+    reasons = {each.reason for each in candidates}
     ends = [each.expires_at for each in candidates]
     until = None if None in ends else max(end for end in ends if end is not None)
     to_enc = next((each.to_enc for each in (oldest, *candidates) if each.to_enc), None)
@@ -385,7 +391,11 @@ def merged(entries: Sequence[Suppression], now: datetime) -> Suppression:
         named.update(each.senders or ())
     whole = any(each.senders is None for each in candidates)
     return msgspec.structs.replace(
-        oldest, expires_at=until, to_enc=to_enc, senders=None if whole else sorted(named)
+        oldest,
+        reason=OPTED_OUT if OPTED_OUT in reasons else oldest.reason,
+        expires_at=until,
+        to_enc=to_enc,
+        senders=None if whole else sorted(named),
     )
 
 

@@ -55,7 +55,8 @@ WHERE old.expires_at <= now()
 RETURNING to_idx, account, category;
 
 -- name: suppression_harden
--- As suppression_add; but what a word of the recipient may undo, or time, is from now on what nobody but the API undoes.
+-- As suppression_add; but what a word of the recipient may undo, or time, or whoever may not end opt-outs, is from now on
+-- what nobody else undoes.
 INSERT INTO suppression AS old
     (to_idx, account, category, reason, source, message_id, detail, created_at, to_enc)
 SELECT to_idx, account, category, reason, source, message_id, detail, $9::timestamptz, to_enc
@@ -66,7 +67,7 @@ ON CONFLICT (to_idx, account, category) DO UPDATE
 SET reason = excluded.reason, source = excluded.source, message_id = excluded.message_id, detail = excluded.detail,
     created_at = CASE WHEN old.expires_at <= now() THEN excluded.created_at ELSE old.created_at END,
     expires_at = NULL, to_enc = excluded.to_enc, senders = NULL
-WHERE old.source IN ('keyword', 'page') OR old.expires_at IS NOT NULL;
+WHERE old.source IN ('keyword', 'page') OR old.expires_at IS NOT NULL OR old.reason <> excluded.reason;
 
 -- name: suppression_undo_keyword
 -- What a number's own words, or presses on a page, had put there: for this account, or by a text to this very number. Where $4 names senders (a
@@ -201,7 +202,8 @@ WHERE s.to_idx = gone.to_idx AND s.account = gone.account AND s.category = gone.
 
 -- name: suppression_put
 -- What came in between by itself is younger: it gives way, but for the time that it lasts. An entry that evidence made
--- takes the place of no other: a delivery would end it.
+-- takes the place of no other: a delivery would end it. Neither does any take that of a complaint. An opt-out's reason ($12)
+-- stays: whoever may not end opt-outs could end the entry else.
 INSERT INTO suppression AS there
     (to_idx, reason, source, account, category, message_id, detail, created_at, expires_at, to_enc, senders)
 SELECT to_idx, reason, source, account, category, message_id, detail, created_at, expires_at, to_enc,
@@ -212,12 +214,15 @@ FROM unnest(
 ) AS new (to_idx, reason, source, account, category, message_id, detail, created_at, expires_at, to_enc, senders)
 ON CONFLICT (to_idx, account, category) DO UPDATE
 SET (reason, source, message_id, detail, created_at) = (
-        SELECT told.reason, told.source, told.message_id, told.detail, told.created_at
+        SELECT CASE WHEN $12 IN (there.reason, excluded.reason) THEN $12 ELSE told.reason END,
+               told.source, told.message_id, told.detail, told.created_at
         FROM (
             VALUES (there.reason, there.source, there.message_id, there.detail, there.created_at, true),
                 (excluded.reason, excluded.source, excluded.message_id, excluded.detail, excluded.created_at, false)
         ) AS told (reason, source, message_id, detail, created_at, stands)
-        WHERE told.stands = (excluded.source = 'receipt' AND there.source <> 'receipt')
+        WHERE told.stands = (
+            there.source = 'complaint' OR (excluded.source = 'receipt' AND there.source <> 'receipt')
+        )
     ),
     to_enc = coalesce(excluded.to_enc, there.to_enc),
     senders = CASE

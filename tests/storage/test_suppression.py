@@ -6,23 +6,31 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+import msgspec
 import pytest
 
+from dlr.reasons import Reason
+from storage import suppression
 from storage.pool import Connection, close_connection, connect
 from storage.suppression import (
+    COMPLAINT,
     EVERY_ACCOUNT,
     EVERY_CATEGORY,
+    OPTED_OUT,
     Suppression,
     Undo,
     add,
+    add_new,
+    harden,
     look_up,
+    move,
     remove,
     replace,
     undo_keywords,
     undo_page,
 )
 
-OPTED_OUT, DEAD = 9, 2
+DEAD = 2
 FIRST, SECOND, THIRD = (bytes([n]) * 16 for n in (1, 2, 3))
 SHOP, BANK = 1, 2
 OTP, MARKETING = 0, 3
@@ -118,6 +126,61 @@ async def test_an_opt_out_is_not_taken_back_with_what_stood_before(
     # What the API put there, a word of the recipient does not take back.
     assert await undo_keywords(connection, [Undo(FIRST, SHOP, "SHOP")]) == {}
     assert await undo_page(connection, [FIRST], SHOP, [MARKETING], None) == {}
+
+
+@pytest.mark.parametrize("source", ["api", "receipt"])
+async def test_a_complaint_is_not_taken_back_with_what_stood_before(
+    connection: Connection, source: str
+) -> None:
+    await add(connection, [Suppression(FIRST, DEAD, source, SHOP, MARKETING)])
+    complaint = Suppression(FIRST, OPTED_OUT, COMPLAINT, SHOP, MARKETING, message_id=7)
+    await harden(connection, [complaint], datetime.now(UTC))
+    removed = await remove(connection, [FIRST], [SHOP], None, opted_out=OPTED_OUT)
+    assert (removed.gone, removed.kept) == (set(), {(FIRST, SHOP, MARKETING)})
+    assert await connection.fetchval("SELECT source FROM suppression") == COMPLAINT
+
+
+NOW = datetime.now(UTC)
+BEFORE = NOW - timedelta(days=1)
+
+
+@pytest.mark.parametrize("source", ["api", "keyword", "page", COMPLAINT])
+@pytest.mark.parametrize("in_between", [False, True])
+async def test_an_opt_out_that_meets_an_older_entry_in_a_move_stays_one(
+    connection: Connection, source: str, *, in_between: bool
+) -> None:
+    older = Suppression(FIRST, DEAD, "api", SHOP, MARKETING, created_at=BEFORE)
+    opt_out = Suppression(SECOND, OPTED_OUT, source, SHOP, MARKETING, created_at=NOW)
+    if in_between:  # it came to the new index while the older one was on its way there
+        await add(connection, [opt_out])
+        moved = msgspec.structs.replace(older, to_idx=SECOND)
+        await replace(connection, [older.key], [moved])
+    else:
+        await add_new(connection, [older], BEFORE)
+        await add_new(connection, [opt_out], NOW)
+        await move(connection, {older.key: (SECOND, b"")}, NOW)
+    removed = await remove(connection, [SECOND], [SHOP], None, opted_out=OPTED_OUT)
+    assert (removed.gone, removed.kept) == (set(), {(SECOND, SHOP, MARKETING)})
+
+
+@pytest.mark.parametrize("in_between", [False, True])
+async def test_a_complaint_that_meets_an_opt_out_in_a_move_is_undone_by_no_word(
+    connection: Connection, *, in_between: bool
+) -> None:
+    word = Suppression(FIRST, OPTED_OUT, "keyword", SHOP, MARKETING, created_at=BEFORE)
+    complaint = Suppression(SECOND, OPTED_OUT, COMPLAINT, SHOP, MARKETING, created_at=NOW)
+    await add(connection, [complaint])
+    if in_between:
+        await replace(connection, [word.key], [msgspec.structs.replace(word, to_idx=SECOND)])
+    else:
+        await add_new(connection, [word], BEFORE)
+        await move(connection, {word.key: (SECOND, b"")}, NOW)
+    assert await undo_keywords(connection, [Undo(SECOND, SHOP, "SHOP")]) == {}
+    assert await connection.fetchval("SELECT count(*) FROM suppression") == 1
+
+
+def test_the_reason_of_opt_outs_is_the_one_of_receipts() -> None:
+    assert Reason.OPTED_OUT == suppression.OPTED_OUT
 
 
 async def test_an_entry_of_all_senders_gets_no_narrower_as_it_gets_longer(
