@@ -27,6 +27,9 @@ class BreakerBook(Protocol):
     async def shown(self, scope: Scope, subject: str) -> tuple[Stored, int] | None:
         """None: it was never open. Raises UnknownSubject, StorageDown."""
 
+    async def evidence(self, scope: Scope, subject: str) -> bytes | None:
+        """The bundle of its last opening; None: there is none. Raises as shown()."""
+
     async def open(self, scope: Scope, subject: str, asked: ByHand) -> tuple[Stored, int]:
         """Raises UnknownSubject, BreakersFull, Overloaded, StorageDown."""
 

@@ -20,7 +20,7 @@ from dispatch.breakers.bundles import Bundles
 from dispatch.breakers.evidence import Rules
 from dispatch.breakers.machine import Breaker, State
 from dispatch.breakers.rows import HOLDING_MAX, Stored
-from dispatch.breakers.scopes import Board, Scope, Target, UnknownSubject, target_of
+from dispatch.breakers.scopes import Board, Scope, Target, UnknownSubject, spelled, target_of
 from dispatch.breakers.telling import tell_change
 from dispatch.breakers.usual import usual_share
 from storage import audit, sql
@@ -92,9 +92,16 @@ class BreakerDesk:
 
     async def shown(self, scope: Scope, subject: str) -> tuple[Stored, int] | None:
         """One; None: it was never open. Raises UnknownSubject, StorageDown."""
-        target = self._target(scope, subject)
         async with reading(self._read) as connection:
-            return await rows.shown(connection, target)
+            found = await rows.shown(connection, scope, spelled(scope, subject))
+        if found is None:
+            self._target(scope, subject)
+        return found
+
+    async def evidence(self, scope: Scope, subject: str) -> bytes | None:
+        """The bundle of its last opening, octet for octet. Raises UnknownSubject, StorageDown."""
+        async with reading(self._read) as connection:
+            return await rows.evidence(connection, scope, spelled(scope, subject))
 
     async def open(self, scope: Scope, subject: str, asked: ByHand) -> tuple[Stored, int]:
         """Hold everything it covers, until its end. In force here when it returns.
@@ -227,11 +234,19 @@ class BreakerDesk:
         return target_of(scope, subject, self._registry.connectors, self._registry.accounts)
 
     async def _whole(self, scope: Scope, subject: str) -> Target:
-        """With the account of a batch. Raises UnknownSubject, StorageDown."""
-        target = self._target(scope, subject)
-        if target.batch_id is None:
-            return target
+        """As the breaker that is there names it, or what is known by now; with the account of a
+        batch.
+
+        What a breaker is about may be gone, or be known to another process alone. Raises
+        UnknownSubject, StorageDown.
+        """
         async with reading(self._read) as connection:
+            found = await rows.shown(connection, scope, spelled(scope, subject))
+            if found is not None:
+                return found[0].target
+            target = self._target(scope, subject)
+            if target.batch_id is None:
+                return target
             account = await connection.fetchval(_SQL["breaker_batch"], target.batch_id)
         if account is None:
             raise UnknownSubject(f"there is no batch {subject!r}")

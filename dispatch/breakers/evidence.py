@@ -6,7 +6,6 @@ Numbers are masked. What was stored is shown octet for octet, so a digest told o
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -155,11 +154,6 @@ def samples(submissions: Iterable[Submission]) -> list[Sample]:
 def octets(bundle: Bundle) -> bytes:
     """As it is stored and shown."""
     return msgspec.json.encode(bundle)
-
-
-def digest(stored: bytes) -> str:
-    """SHA-256 in hex."""
-    return hashlib.sha256(stored).hexdigest()
 
 
 def sample_rows(stored: bytes) -> list[Sequence[str | int | None]]:

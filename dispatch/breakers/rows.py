@@ -27,6 +27,13 @@ AT_HAND_MAX: Final = HOLDING_MAX  # so that none waits behind others
 LIFT_ROWS_MAX: Final = 500
 
 
+class Kept(msgspec.Struct, frozen=True):
+    """A bundle that is stored: how many octets, and their SHA-256 in hex."""
+
+    octets: int
+    sha256: str
+
+
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
     """One row. `actor` and `reason` are of the last change."""
 
@@ -35,7 +42,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     breaker: Breaker
     actor: str
     reason: str
-    evidence: bytes | None = None
+    evidence: Kept | None = None
 
 
 async def holding(connection: Connection) -> list[Covering]:
@@ -61,12 +68,16 @@ async def listed(
     return [(_stored(row), row["held"]) for row in rows]
 
 
-async def shown(connection: Connection, target: Target) -> tuple[Stored, int] | None:
+async def shown(connection: Connection, scope: Scope, subject: str) -> tuple[Stored, int] | None:
     """One, and how many messages it holds, counted up to HELD_COUNTED_MAX."""
-    row = await connection.fetchrow(
-        _SQL["breaker_shown"], target.scope, target.subject, HELD_COUNTED_MAX
-    )
+    row = await connection.fetchrow(_SQL["breaker_shown"], scope, subject, HELD_COUNTED_MAX)
     return None if row is None else (_stored(row), row["held"])
+
+
+async def evidence(connection: Connection, scope: Scope, subject: str) -> bytes | None:
+    """The bundle of its last opening, octet for octet; None: there is none."""
+    found: bytes | None = await connection.fetchval(_SQL["breaker_evidence"], scope, subject)
+    return found
 
 
 async def locked(connection: Connection, target: Target) -> Stored | None:
@@ -217,7 +228,9 @@ def _stored(row: asyncpg.Record) -> Stored:
         ),
         actor=row["actor"],
         reason=row["reason"],
-        evidence=row["evidence"],
+        evidence=None
+        if row["evidence_sha256"] is None
+        else Kept(row["octets"], row["evidence_sha256"].hex()),
     )
 
 

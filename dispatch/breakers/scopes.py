@@ -66,8 +66,7 @@ def target_of(
     A connector by its name, a batch by its id. An operator as `connector:operator`, a campaign or a
     sender as `account:name`.
     """
-    if len(subject) > SUBJECT_CHARACTERS_MAX or not subject.isprintable():
-        raise UnknownSubject("a subject is at most 100 printable characters")
+    subject = spelled(scope, subject)
     if scope is Scope.BATCH:
         try:
             return Target(scope, subject, batch_id=parse_id("bat", subject))
@@ -80,9 +79,16 @@ def target_of(
         raise UnknownSubject(f"{subject!r}: expected two names with {SEPARATOR!r} between them")
     if scope is Scope.OPERATOR:
         known = _number(owner, connectors, "connector")
-        name = name.lower()
-        return Target(scope, f"{owner}{SEPARATOR}{name}", connector=known, name=name)
+        return Target(scope, subject, connector=known, name=name)
     return Target(scope, subject, account=_number(owner, accounts, "account"), name=name)
+
+
+def spelled(scope: Scope, subject: str) -> str:
+    """A subject as it is stored: operators are in lower case. Raises UnknownSubject."""
+    if len(subject) > SUBJECT_CHARACTERS_MAX or not subject.isprintable():
+        raise UnknownSubject("a subject is at most 100 printable characters")
+    owner, separator, name = subject.partition(SEPARATOR)
+    return f"{owner}{separator}{name.lower()}" if scope is Scope.OPERATOR else subject
 
 
 def batch_subject(batch_id: int) -> str:

@@ -8,27 +8,43 @@ LIMIT $1;
 
 -- name: breakers_all
 -- Those that hold first, then the latest changed.
-SELECT b.*, (SELECT count(*) FROM (SELECT FROM breaker_hold AS h WHERE h.breaker = b.id LIMIT $2) AS one) AS held
+SELECT id, scope, subject, connector, account, batch_id, name, state, since, until, failures, round, taken, taken_at, baseline,
+       wait_ms, evidence_from, actor, reason, octet_length(evidence) AS octets, evidence_sha256,
+       (SELECT count(*) FROM (SELECT FROM breaker_hold AS h WHERE h.breaker = b.id LIMIT $2) AS one) AS held
 FROM breaker AS b
 WHERE ($3::text IS NULL OR scope = $3) AND ($4::smallint[] IS NULL OR state = ANY($4))
 ORDER BY (state IN (1, 2, 3)) DESC, since DESC, id DESC
 LIMIT $1;
 
 -- name: breaker_shown
-SELECT b.*, (SELECT count(*) FROM (SELECT FROM breaker_hold AS h WHERE h.breaker = b.id LIMIT $3) AS one) AS held
+SELECT id, scope, subject, connector, account, batch_id, name, state, since, until, failures, round, taken, taken_at, baseline,
+       wait_ms, evidence_from, actor, reason, octet_length(evidence) AS octets, evidence_sha256,
+       (SELECT count(*) FROM (SELECT FROM breaker_hold AS h WHERE h.breaker = b.id LIMIT $3) AS one) AS held
 FROM breaker AS b
 WHERE scope = $1 AND subject = $2;
 
+-- name: breaker_evidence
+SELECT evidence FROM breaker WHERE scope = $1 AND subject = $2;
+
 -- name: breaker_locked
-SELECT * FROM breaker WHERE scope = $1 AND subject = $2 FOR UPDATE;
+SELECT id, scope, subject, connector, account, batch_id, name, state, since, until, failures, round, taken, taken_at, baseline,
+       wait_ms, evidence_from, actor, reason, octet_length(evidence) AS octets, evidence_sha256
+FROM breaker
+WHERE scope = $1 AND subject = $2 FOR UPDATE;
 
 -- name: breakers_at_hand
 -- Those whose time may have come, or that have probes to judge; what another process is at is left to it.
-SELECT * FROM breaker WHERE until <= $1 OR state = 2 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED;
+SELECT id, scope, subject, connector, account, batch_id, name, state, since, until, failures, round, taken, taken_at, baseline,
+       wait_ms, evidence_from, actor, reason, octet_length(evidence) AS octets, evidence_sha256
+FROM breaker
+WHERE until <= $1 OR state = 2 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED;
 
 -- name: breakers_probing
 -- Locked in one order: the probes of a round are counted exactly, whichever process lets them through.
-SELECT * FROM breaker WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE;
+SELECT id, scope, subject, connector, account, batch_id, name, state, since, until, failures, round, taken, taken_at, baseline,
+       wait_ms, evidence_from, actor, reason, octet_length(evidence) AS octets, evidence_sha256
+FROM breaker
+WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE;
 
 -- name: breakers_count
 SELECT count(*) FROM breaker;

@@ -292,6 +292,10 @@ class NoBreakers:
         target_of(scope, subject, {"carrier-a": 1}, {})
         return None
 
+    async def evidence(self, scope: Scope, subject: str) -> bytes | None:
+        await self.shown(scope, subject)
+        return None
+
     async def open(self, scope: Scope, subject: str, asked: ByHand) -> tuple[Stored, int]:
         target = target_of(scope, subject, {"carrier-a": 1}, {})
         breaker = Breaker(state=State.FORCED_OPEN, until=asked.seconds * 1000)

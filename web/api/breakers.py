@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -16,7 +18,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from dispatch.breakers.desk import LISTED_MAX, BreakersFull, ByHand
-from dispatch.breakers.evidence import Bundle, digest, sample_rows
+from dispatch.breakers.evidence import Bundle, sample_rows
 from dispatch.breakers.machine import ROUNDS, State
 from dispatch.breakers.rows import Stored
 from dispatch.breakers.scopes import Scope, UnknownSubject
@@ -218,11 +220,11 @@ class BreakersApi:
         """The bundle, as JSON or as CSV."""
         await self._access.key(request, READ)
         form = self._form.read(request).format
-        stored, _ = await self._one(request)
-        if stored.evidence is None:
+        with _known():
+            body = await self._services.breakers.evidence(*_named(request))
+        if body is None:
             raise ProblemError("not_found", "there is no bundle of its last opening")
         table = form == "csv" or (form is None and request.headers.get("Accept", "") == CSV)
-        body = stored.evidence
         if table:
             body = "".join(map(csv_line, sample_rows(body))).encode()
         hashed = base64.b64encode(hashlib.sha256(body).digest()).decode()
@@ -253,21 +255,25 @@ class BreakersApi:
             seconds=asked.seconds,
         )
         try:
-            return json_response(_resource(*await change(scope, subject, by_hand)))
-        except UnknownSubject as error:
-            raise ProblemError("not_found", str(error)) from error
+            with _known():
+                return json_response(_resource(*await change(scope, subject, by_hand)))
         except BreakersFull as error:
             raise ProblemError("breakers_open", str(error)) from error
 
     async def _one(self, request: web.Request) -> tuple[Stored, int]:
-        scope, subject = _named(request)
-        try:
-            found = await self._services.breakers.shown(scope, subject)
-        except UnknownSubject as error:
-            raise ProblemError("not_found", str(error)) from error
+        with _known():
+            found = await self._services.breakers.shown(*_named(request))
         if found is None:
             raise ProblemError("not_found", "it was never open")
         return found
+
+
+@contextmanager
+def _known() -> Iterator[None]:
+    try:
+        yield
+    except UnknownSubject as error:
+        raise ProblemError("not_found", str(error)) from error
 
 
 def _named(request: web.Request) -> tuple[Scope, str]:
@@ -283,9 +289,7 @@ def _resource(stored: Stored, held: int) -> BreakerResource:
     probes = None
     if breaker.state is State.HALF_OPEN:
         probes = BreakerProbes(breaker.round + 1, ROUNDS[breaker.round], breaker.taken)
-    evidence = None
-    if stored.evidence is not None:
-        evidence = BreakerEvidence(len(stored.evidence), digest(stored.evidence))
+    kept = stored.evidence
     return BreakerResource(
         scope=msgspec.convert(str(stored.target.scope), ScopeName),
         subject=stored.target.subject,
@@ -298,7 +302,7 @@ def _resource(stored: Stored, held: int) -> BreakerResource:
         baseline=breaker.baseline,
         probes=probes,
         held=held,
-        evidence=evidence,
+        evidence=None if kept is None else BreakerEvidence(kept.octets, kept.sha256),
     )
 
 

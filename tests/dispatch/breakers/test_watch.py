@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import asyncpg
 import msgspec
@@ -11,8 +12,9 @@ import pytest
 
 from dispatch.breakers import machine
 from dispatch.breakers.bundles import Bundles
-from dispatch.breakers.evidence import digest, sample_rows
-from dispatch.breakers.scopes import Scope
+from dispatch.breakers.evidence import sample_rows
+from dispatch.breakers.rows import Kept
+from dispatch.breakers.scopes import Scope, UnknownSubject, batch_subject
 from dispatch.breakers.watch import LEARNED_MS, PROBES_AGAIN_MS
 from dispatch.holds import FREED_BY_HAND, Hold
 from dispatch.message import Later, ReadyMessage
@@ -292,9 +294,7 @@ async def test_the_bundle_has_samples_codes_and_numbers_masked(world: World) -> 
     await end(world, fine, Status.DELIVERED)
     breakers.ahead = 1_000
     await tripped(breakers)
-    found = await breakers.desk.shown(Scope.CONNECTOR, "sim")
-    assert found is not None
-    evidence = found[0].evidence
+    evidence = await breakers.desk.evidence(Scope.CONNECTOR, "sim")
     assert evidence is not None
     told = msgspec.json.decode(evidence)
     assert told["now"]["statuses"] == {"undelivered": 60, "delivered": 5}
@@ -310,7 +310,8 @@ async def test_the_bundle_has_samples_codes_and_numbers_masked(world: World) -> 
     names, *table = sample_rows(evidence)
     assert names[:3] == ("message", "part", "submitted_at")
     assert len(table) == 50
-    assert len(digest(evidence)) == 64
+    for stored, _ in await breakers.desk.listed():
+        assert stored.evidence == Kept(len(evidence), sha256(evidence).hexdigest())
 
 
 async def test_a_bundle_that_takes_too_long_keeps_nothing_open(
@@ -354,3 +355,33 @@ async def test_who_opened_it_and_why_is_audited(world: World) -> None:
     assert (row["actor"], row["action"]) == ("key 7", "breaker.open")
     assert row["detail"]["target"] == "default:8610690001"
     assert row["text"] == "they asked for it"
+
+
+@pytest.mark.parametrize(
+    ("scope", "subject"), [(Scope.CONNECTOR, "sim"), (Scope.OPERATOR, "sim:China Mobile")]
+)
+async def test_one_of_a_connector_that_is_no_longer_known_can_be_closed(
+    world: World, scope: Scope, subject: str
+) -> None:
+    breakers = Breakers(world)
+    await breakers.open(scope, subject)
+    left = Breakers(world, connectors={"b": OTHER})
+    found = await left.desk.shown(scope, subject)
+    assert found is not None
+    assert await left.desk.evidence(scope, subject) is not None
+    stored, _ = await left.desk.close(scope, subject, by_hand())
+    assert (stored.id, stored.breaker.state) == (found[0].id, machine.State.FORCED_CLOSED)
+    with pytest.raises(UnknownSubject):
+        await left.desk.close(scope, f"{subject}x".replace("sim", "gone"), by_hand())
+
+
+async def test_one_of_a_batch_that_is_forgotten_can_be_closed(world: World) -> None:
+    breakers = Breakers(world)
+    batch = world.ids.next()
+    await world.connection.execute(
+        "INSERT INTO batch_control (id, account, until_id) VALUES ($1, 1, $1)", batch
+    )
+    await breakers.open(Scope.BATCH, batch_subject(batch))
+    await world.connection.execute("DELETE FROM batch_control")
+    stored, _ = await breakers.desk.close(Scope.BATCH, batch_subject(batch), by_hand())
+    assert stored.breaker.state is machine.State.FORCED_CLOSED

@@ -33,6 +33,7 @@ class Breakers:
     world: World
     by_itself: Collection[Scope] = ()
     otp: bool = False
+    connectors: Mapping[str, int] = field(default_factory=lambda: {"sim": CONNECTOR, "b": OTHER})
     ways: Mapping[int, int] = field(default_factory=dict)
     ahead: int = 0
     up: set[int] = field(default_factory=lambda: {CONNECTOR})
@@ -51,7 +52,7 @@ class Breakers:
         self.desk = BreakerDesk(
             world.database.dedicated("breaker-desk"),
             world.database.read,
-            registry=Registry({"default": 1}, {"sim": CONNECTOR, "b": OTHER}),
+            registry=Registry({"default": 1}, self.connectors),
             bundles=Bundles(VAULT, operator_of),
             ids=world.ids,
             wall_ms=self.now,
