@@ -1,14 +1,15 @@
 """Each quarter of an hour looked at once, by one process of the installation.
 
 Owns the turn: read, judge, store and tell in one transaction, then offer what was found to the
-breakers. Killed before its COMMIT it has done nothing, and the next one does it. Must not open a
-breaker (`Trip` decides).
+breakers, then note that the quarter was looked at. Killed before that, the next one does it all
+again: what was told is told once in hours, and what has opened opens once. Must not open a breaker
+(`Trip` decides).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -112,7 +113,6 @@ class AnomalyWatch:
                 return
             found = await self._look(connection, Quarters(quarter, counted["first_quarter"]))
             stored = await self._tell(connection, found)
-            await connection.execute(_SQL["anomaly_looked"], quarter)
         for anomaly in stored:
             self.told[anomaly.finding.detector] += 1
             _log.warning(
@@ -121,7 +121,9 @@ class AnomalyWatch:
                 scope=anomaly.scope,
                 subject=anomaly.subject,
             )
-        await self._offer(found, {(each.scope, each.subject): each.id for each in stored})
+        await self._offer(found)
+        async with self._dedicated.transaction() as connection:
+            await connection.execute(_SQL["anomaly_looked"], quarter)
 
     async def _look(self, connection: Connection, quarters: Quarters) -> list[Found]:
         month, names = self._month, self._names
@@ -165,7 +167,7 @@ class AnomalyWatch:
         await tell(connection, [_event(each) for each in anomalies], self._ids)
         return anomalies
 
-    async def _offer(self, found: Sequence[Found], stored: Mapping[tuple[str, str], int]) -> None:
+    async def _offer(self, found: Sequence[Found]) -> None:
         """Whoever alarms may open a breaker, told or not: it may have failed again within the
         hours in which nobody is told.
         """
@@ -183,10 +185,12 @@ class AnomalyWatch:
                     wait_ms=self._wait_ms(place.subject),
                 )
             )
-            anomaly = stored.get((place.scope, place.subject))
-            if opened and anomaly is not None:
+            if opened:
                 async with self._dedicated.transaction() as connection:
-                    await connection.execute(_SQL["anomaly_opened"], anomaly)
+                    await connection.execute(
+                        _SQL["anomaly_opened"],
+                        place.scope, place.subject, each.began_at, id_at(each.began_at),
+                    )  # fmt: skip
 
     def _wait_ms(self, subject: str) -> int:
         """After probes: until most receipts of the connector have come, in a usual month."""

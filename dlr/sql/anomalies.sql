@@ -3,7 +3,8 @@
 SELECT quarter FROM anomaly_state FOR UPDATE SKIP LOCKED;
 
 -- name: anomaly_looked
-UPDATE anomaly_state SET quarter = $1;
+-- Another process may have gone on meanwhile.
+UPDATE anomaly_state SET quarter = greatest(quarter, $1);
 
 -- name: anomaly_counted
 -- Up to where rollups count, as of when, where they begin, and what was looked at.
@@ -166,7 +167,8 @@ FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6
     AS new (id, detector, scope, subject, account, about, began_at, finding);
 
 -- name: anomaly_opened
-UPDATE anomaly SET opened = true WHERE id = $1;
+-- What was told of this key ($1, $2) about the time from $3 on; $4 is the first id of that time.
+UPDATE anomaly SET opened = true WHERE id >= $4 AND scope = $1 AND subject = $2 AND began_at = $3;
 
 -- name: anomalies_listed
 -- The latest first, behind an id.

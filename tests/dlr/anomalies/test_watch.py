@@ -35,12 +35,15 @@ class Days:
     suspicions: list[Suspicion] = field(default_factory=list)
     opens: bool = False
     otp: bool = False
+    dies: Exception | None = None
 
     def __post_init__(self) -> None:
         self.watch = self.another()
 
     def another(self) -> AnomalyWatch:
         async def trip(suspicion: Suspicion) -> bool:
+            if self.dies is not None:
+                raise self.dies
             self.suspicions.append(suspicion)
             return self.opens
 
@@ -304,3 +307,23 @@ async def test_killed_before_its_commit_it_has_done_nothing(
     assert await days.found() == []
     await days.another().turn()
     assert len(await days.found()) == 3
+
+
+async def test_killed_before_it_was_offered_it_is_offered_by_the_next(days: Days) -> None:
+    await days.usual()
+    await days.cell(QUARTER, accepted=1000, sent=1000, delivered=700, d5m=700, d1h=700)
+
+    class Killed(Exception):
+        pass
+
+    days.dies = Killed()
+    with pytest.raises(Killed):
+        await days.watch.turn()
+    assert (len(await days.found()), days.suspicions) == (3, [])
+    days.dies, days.opens = None, True
+    await days.another().turn()
+    assert len(days.suspicions) == 3
+    opened = await days.world.connection.fetch("SELECT opened FROM anomaly")
+    assert [row["opened"] for row in opened] == [True] * 3, "told once, and each opened"
+    await days.another().turn()
+    assert len(days.suspicions) == 3
