@@ -7,7 +7,8 @@ rows are: the steps are handed in (storage/persons.py).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import asyncpg
@@ -26,6 +27,7 @@ from storage.reading import reading
 _SQL = sql.load("recipients")
 EXPORT, ERASE = "persons.export", "persons.erase"
 EXPORTS_MAX = 2  # each holds a connection of the few that read
+EXPORT_SECONDS_MAX = 60.0  # that it is held for a reader who is slow
 LINES_PER_SLICE = 200
 
 # How many messages to the person have no end yet, and the id of the first
@@ -67,6 +69,26 @@ class Erasure(msgspec.Struct, kw_only=True):
     finished_at: datetime | None
 
 
+class _Patience:
+    """How long is waited for a reader, all waits together. Then `give_up` is called."""
+
+    def __init__(self, seconds: float, give_up: Callable[[], None]) -> None:
+        self._left = seconds
+        self._give_up = give_up
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Around one wait."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        ending = loop.call_later(self._left, self._give_up)
+        try:
+            yield
+        finally:
+            ending.cancel()
+            self._left -= loop.time() - began
+
+
 class Persons:
     """Exports at once; erasures are noted, and done by recipients/erasing.py."""
 
@@ -79,20 +101,24 @@ class Persons:
         ids: IdSource,
         steps: Sequence[PersonStep],
         waits: Waits,
+        export_seconds_max: float = EXPORT_SECONDS_MAX,
     ) -> None:
+        """`export_seconds_max`: an export is cut off that has waited so long for its reader."""
         self._pool = pool
         self._dedicated = dedicated
         self._vault = vault
         self._ids = ids
         self._steps = steps
         self._waits = waits
+        self._export_seconds_max = export_seconds_max
         self._turn = asyncio.Lock()  # one connection, so one at a time
         self._exports = asyncio.Semaphore(EXPORTS_MAX)
 
     async def export(self, asked: Asked) -> AsyncIterator[dict[str, object]]:
         """Every row about the person, each as one line, between a first and a last line.
 
-        On record before the first one. Raises Overloaded, StorageDown.
+        On record before the first one. Raises Overloaded, StorageDown; that is also the end of one
+        that is read too slowly.
         """
         if self._exports.locked():
             raise Overloaded()
@@ -107,11 +133,13 @@ class Persons:
                 reading(self._pool) as connection,
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
+                patience = _Patience(self._export_seconds_max, connection.terminate)
                 for step in self._steps:
                     if step.export is None:
                         continue
                     async for row in step.export(connection, whom):
-                        yield line(step.table, row.items(), self._vault)
+                        with patience.waiting():
+                            yield line(step.table, row.items(), self._vault)
                         rows += 1
                         if rows % LINES_PER_SLICE == 0:
                             await asyncio.sleep(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 
 import asyncpg
 import pytest
@@ -13,6 +14,7 @@ from messages.person_steps import waiting
 from recipients.erasing import Erasing
 from recipients.persons import Asked, Erasure, Persons, PersonWaits
 from storage.audit_check import verify
+from storage.faults import StorageDown
 from storage.ids import IdSource, format_id
 from storage.person_tables import TABLES
 from storage.persons import Erased, Person, PersonStep
@@ -265,6 +267,30 @@ async def test_an_export_has_every_row_and_each_table(world: World, persons: Per
     note = await world.connection.fetchrow("SELECT * FROM audit WHERE action = 'persons.export'")
     assert note is not None
     assert (note["subject"], note["text"]) == (VAULT.index(NUMBER), "letter 4711")
+
+
+async def test_an_export_that_is_not_read_gives_its_connection_back_and_is_cut_off(
+    world: World,
+) -> None:
+    await Life(world.connection, NUMBER, MARKER).live()
+    pool = world.database.read
+    slow = Persons(
+        pool,
+        world.database.dedicated("slow"),
+        vault=VAULT,
+        ids=IdSource(3, wall_ms),
+        steps=steps(VAULT),
+        waits=waiting,
+        export_seconds_max=0.1,
+    )
+    lines = slow.export(asked())
+    read = [await anext(lines), await anext(lines)]
+    async with AsyncExitStack() as all_of_them:
+        for _ in range(pool.get_max_size()):
+            await all_of_them.enter_async_context(pool.acquire())
+    with pytest.raises(StorageDown):
+        read += [line async for line in lines]
+    assert not any(line.get("complete") for line in read)
 
 
 async def test_an_account_is_given_its_own_rows_alone(world: World, persons: Persons) -> None:
