@@ -62,30 +62,38 @@ def migrations_in(folder: Path) -> list[Migration]:
 async def migrate(
     connection: Connection, migrations: Sequence[Migration] | None = None
 ) -> list[str]:
-    """Apply what is missing, all in one transaction. Returns the names of the files applied.
+    """Apply what is missing, each file in a transaction of its own. Returns their names.
 
-    Processes that start together wait for the first one. Raises MigrationError, with nothing
-    applied, for these causes:
+    Processes that start together wait for the first one. Must not run inside a transaction. Raises
+    MigrationError for these causes:
 
     - A file was changed after it was applied.
     - The database is newer than this code.
     - A file would be applied out of order.
-    - A file fails.
+    - A file fails. Nothing of it stays, and those before it do: the next start goes on with it.
     """
     known = migrations_in(FOLDER) if migrations is None else migrations
-    async with connection.transaction():
-        await connection.execute(SQL["lock_migrations"])
+    await connection.execute(SQL["lock_migrations"])
+    try:
         await connection.execute(SQL["create_schema_migration"])
         rows = await connection.fetch(SQL["applied_migrations"])
         pending = _pending(known, {row["name"]: row["checksum"] for row in rows})
-        await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         for migration in pending:
-            try:
-                await connection.execute(migration.sql)
-            except asyncpg.PostgresError as error:
-                raise MigrationError(f"{migration.name}: {error}") from error
-            await connection.execute(SQL["record_migration"], migration.name, migration.checksum)
+            await _apply(connection, migration)
+    finally:
+        if not connection.is_closed():
+            await connection.execute(SQL["unlock_migrations"])
     return [migration.name for migration in pending]
+
+
+async def _apply(connection: Connection, migration: Migration) -> None:
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        try:
+            await connection.execute(migration.sql)
+        except asyncpg.PostgresError as error:
+            raise MigrationError(f"{migration.name}: {error}") from error
+        await connection.execute(SQL["record_migration"], migration.name, migration.checksum)
 
 
 async def missing(connection: Connection) -> list[str]:

@@ -1,6 +1,10 @@
 -- name: lock_migrations
--- One migrator at a time in this database; held to the end of the transaction.
-SELECT pg_advisory_xact_lock(7164301);
+-- One migrator at a time in this database, for as long as its session lives. A release before that held the same lock
+-- in one transaction waits for it, too.
+SELECT pg_advisory_lock(7164301);
+
+-- name: unlock_migrations
+SELECT pg_advisory_unlock(7164301);
 
 -- name: create_schema_migration
 CREATE TABLE IF NOT EXISTS schema_migration (

@@ -1,4 +1,4 @@
-"""Migrations: once, in order, unchanged, all or nothing, and by one process at a time."""
+"""Migrations: once, in order, unchanged, each whole or not at all, and by one process at a time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from storage.faults import UNAVAILABLE
 from storage.migrate import FOLDER, Migration, MigrationError, migrate, migrations_in
 from storage.pool import Connection, close_connection, connect
 
@@ -81,7 +82,39 @@ async def test_a_failing_file_leaves_nothing_behind(empty: Connection) -> None:
     broken = Migration("0002_broken.sql", "CREATE TABLE third (); SELECT nonsense;")
     with pytest.raises(MigrationError, match=r"0002_broken\.sql: .*nonsense"):
         await migrate(empty, [FIRST, broken])
-    assert await tables(empty) == set()
+    assert await tables(empty) == {"first", "schema_migration"}
+    assert await migrate(empty, [FIRST, SECOND]) == ["0002_second.sql"]
+
+
+async def test_killed_between_two_files_or_in_one_the_next_goes_on(
+    empty: Connection, empty_database_url: str
+) -> None:
+    dies = "CREATE TABLE third (); SELECT pg_terminate_backend(pg_backend_pid());"
+    killed = await connect(empty_database_url, application_name="test")
+    with pytest.raises((*UNAVAILABLE, MigrationError)):
+        await migrate(killed, [FIRST, Migration("0002_second.sql", dies)])
+    assert await tables(empty) == {"first", "schema_migration"}
+    assert await migrate(empty, [FIRST, SECOND]) == ["0002_second.sql"]
+    assert await tables(empty) == {"first", "second", "schema_migration"}
+
+
+async def test_a_file_holds_no_lock_while_the_next_is_applied(
+    empty: Connection, empty_database_url: str
+) -> None:
+    """What the first has locked is free again although the second waits."""
+    await empty.execute("CREATE TABLE busy ()")
+    reader = await connect(empty_database_url, application_name="test")
+    waits = Migration("0002_waits.sql", "ALTER TABLE busy ADD a integer;")
+    async with empty.transaction():
+        await empty.execute("LOCK TABLE busy IN ACCESS SHARE MODE")
+        migrating = asyncio.create_task(migrate(reader, [FIRST, waits]))
+        watching = await connect(empty_database_url, application_name="test")
+        while not await watching.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0)
+        assert await watching.fetchval("SELECT count(*) FROM first") == 0
+    assert await migrating == ["0001_first.sql", "0002_waits.sql"]
+    for connection in (reader, watching):
+        await close_connection(connection)
 
 
 @pytest.mark.parametrize("names", [["1_x.sql"], ["0001_a.sql", "0001_b.sql"], ["0001-x.sql"]])
