@@ -113,8 +113,8 @@ async def roll_up(connection: Connection) -> int:
     merged = await merger.merge(connection)
     while merged.more:
         merged = await merger.merge(connection)
-    tables = "rollup_key, rollup_cell, rollup_day, rollup_reason, rollup_tag, rollup_latency"
-    await connection.execute(f"VACUUM (ANALYZE) {tables}")
+    for name in ("key", "cell", "day", "reason", "tag", "latency", "latency_day"):
+        await connection.execute(f"VACUUM (ANALYZE) rollup_{name}")
     return merger.messages_counted
 
 

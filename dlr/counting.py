@@ -190,7 +190,7 @@ async def failures_told(connection: Connection, account: int, reach: Reach) -> F
 
 async def latency_told(connection: Connection, account: int, reach: Reach) -> Histograms:
     """How long messages took."""
-    found = await rolled_latency(connection, account, reach.without_days().quarters)
+    found = await rolled_latency(connection, account, reach.pieces)
     for first, end in reach.pieces.ids:
         more = await message_latency(connection, Span(first, end, account=account))
         for key, histogram in more.items():

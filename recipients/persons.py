@@ -72,21 +72,23 @@ class Erasure(msgspec.Struct, kw_only=True):
 class _Patience:
     """How long is waited for a reader, all waits together. Then `give_up` is called."""
 
-    def __init__(self, seconds: float, give_up: Callable[[], None]) -> None:
+    def __init__(
+        self, seconds: float, monotonic: Callable[[], float], give_up: Callable[[], None]
+    ) -> None:
         self._left = seconds
+        self._monotonic = monotonic
         self._give_up = give_up
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Around one wait."""
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        ending = loop.call_later(self._left, self._give_up)
+        began = self._monotonic()
+        ending = asyncio.get_running_loop().call_later(self._left, self._give_up)
         try:
             yield
         finally:
             ending.cancel()
-            self._left -= loop.time() - began
+            self._left -= self._monotonic() - began
 
 
 class Persons:
@@ -101,15 +103,19 @@ class Persons:
         ids: IdSource,
         steps: Sequence[PersonStep],
         waits: Waits,
+        monotonic: Callable[[], float] = lambda: 0.0,
         export_seconds_max: float = EXPORT_SECONDS_MAX,
     ) -> None:
-        """`export_seconds_max`: an export is cut off that has waited so long for its reader."""
+        """`export_seconds_max`: an export is cut off that has waited so long for its reader.
+        `monotonic`, in seconds, adds up its waits; without it each may be so long.
+        """
         self._pool = pool
         self._dedicated = dedicated
         self._vault = vault
         self._ids = ids
         self._steps = steps
         self._waits = waits
+        self._monotonic = monotonic
         self._export_seconds_max = export_seconds_max
         self._turn = asyncio.Lock()  # one connection, so one at a time
         self._exports = asyncio.Semaphore(EXPORTS_MAX)
@@ -133,7 +139,9 @@ class Persons:
                 reading(self._pool) as connection,
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
-                patience = _Patience(self._export_seconds_max, connection.terminate)
+                patience = _Patience(
+                    self._export_seconds_max, self._monotonic, connection.terminate
+                )
                 for step in self._steps:
                     if step.export is None:
                         continue

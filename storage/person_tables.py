@@ -81,6 +81,7 @@ TABLES: Mapping[str, Held] = MappingProxyType(
         "rollup_day_state": _NOBODY,
         "rollup_key": _NOBODY,
         "rollup_latency": _NOBODY,
+        "rollup_latency_day": _NOBODY,
         "rollup_name": _NOBODY,
         "rollup_reason": _NOBODY,
         "rollup_state": _NOBODY,

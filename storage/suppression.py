@@ -52,7 +52,7 @@ class Suppression(msgspec.Struct, gc=False, frozen=True):
         return self.to_idx, self.account, self.category
 
 
-_COLUMNS = Suppression.__struct_fields__
+_TOLD = ("to_idx", "account", "category", "reason", "source", "message_id", "detail")
 
 
 class Recipient(Protocol):
@@ -143,15 +143,7 @@ async def add_new(
     ]
     rows = await connection.fetch(
         _SQL["suppression_add"],
-        [entry.to_idx for entry in ordered],
-        [entry.account for entry in ordered],
-        [entry.category for entry in ordered],
-        [entry.reason for entry in ordered],
-        [entry.source for entry in ordered],
-        [entry.message_id for entry in ordered],
-        [entry.detail for entry in ordered],
-        [entry.expires_at for entry in ordered],
-        [entry.to_enc for entry in ordered],
+        *_columns(ordered, *_TOLD, "expires_at", "to_enc"),
         created_at,
         _joined(ordered),
     )
@@ -165,14 +157,7 @@ async def harden(
     ordered = sorted(entries, key=lambda entry: entry.key)
     await connection.execute(
         _SQL["suppression_harden"],
-        [entry.to_idx for entry in ordered],
-        [entry.account for entry in ordered],
-        [entry.category for entry in ordered],
-        [entry.reason for entry in ordered],
-        [entry.source for entry in ordered],
-        [entry.message_id for entry in ordered],
-        [entry.detail for entry in ordered],
-        [entry.to_enc for entry in ordered],
+        *_columns(ordered, *_TOLD, "to_enc"),
         created_at,
     )
 
@@ -346,11 +331,10 @@ async def replace(
     if not keys:
         return
     await connection.execute(_SQL["suppression_delete"], *zip(*sorted(keys), strict=True))
-    columns = [
-        _joined(entries) if name == "senders" else [getattr(entry, name) for entry in entries]
-        for name in _COLUMNS
-    ]
-    await connection.execute(_SQL["suppression_put"], *columns, OPTED_OUT)
+    *columns, _senders = Suppression.__struct_fields__
+    await connection.execute(
+        _SQL["suppression_put"], *_columns(entries, *columns), _joined(entries), OPTED_OUT
+    )
 
 
 async def exported(
@@ -397,6 +381,10 @@ def merged(entries: Sequence[Suppression], now: datetime) -> Suppression:
         to_enc=to_enc,
         senders=None if whole else sorted(named),
     )
+
+
+def _columns(entries: Sequence[Suppression], *names: str) -> list[list[object]]:
+    return [[getattr(entry, name) for entry in entries] for name in names]
 
 
 def _joined(entries: Sequence[Suppression]) -> list[str | None]:

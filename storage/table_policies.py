@@ -82,6 +82,7 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "rollup_day_state": Policy(_ROWS, "rollup_totals_days"),
         "rollup_key": Policy(_FEW, "a combination that was counted, its number for good"),
         "rollup_latency": Policy(_ROWS, "rollups_days"),
+        "rollup_latency_day": Policy(_ROWS, "rollup_totals_days"),
         "rollup_name": Policy(_FEW, "a name that was counted, its number for good"),
         "rollup_reason": Policy(_ROWS, "rollups_days"),
         "rollup_state": Policy(_FEW, "up to where messages are counted"),

@@ -1,7 +1,7 @@
 """Each quarter of an hour looked at once, by one process of the installation.
 
-Owns the turn: read, judge, store and tell in one transaction, then offer what was found to the
-breakers, then note that the quarter was looked at. Killed before that, the next one does it all
+Owns the turn: read, judge, store and tell in one transaction. Then what was found is offered to the
+breakers, and then the quarter counts as looked at. Killed before that, the next one does it all
 again: what was told is told once in hours, and what has opened opens once. Must not open a breaker
 (`Trip` decides).
 """

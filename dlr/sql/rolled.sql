@@ -105,12 +105,23 @@ HAVING sum(r.messages) > 0
 LIMIT $4;
 
 -- name: rolled_latency
--- Histograms of an account's messages from the quarters [$2, $3), added up.
-SELECT l.kind, l.category, b.bucket, sum(b.messages) AS messages
-FROM rollup_latency AS l, unnest(l.buckets, l.counts) AS b (bucket, messages)
-WHERE l.quarter >= $2 AND l.quarter < $3 AND l.account = $1
-GROUP BY 1, 2, 3
-HAVING sum(b.messages) > 0;
+-- Histograms of an account's messages from the days [$2, $3) and the quarters [$4, $5) and [$6, $7), added up.
+SELECT kind, category, bucket, sum(messages) AS messages
+FROM (
+    SELECT kind, category, unnest(buckets) AS bucket, unnest(counts) AS messages
+    FROM rollup_latency_day
+    WHERE day >= $2 AND day < $3 AND account = $1
+    UNION ALL
+    SELECT kind, category, unnest(buckets), unnest(counts)
+    FROM rollup_latency
+    WHERE quarter >= $4 AND quarter < $5 AND account = $1
+    UNION ALL
+    SELECT kind, category, unnest(buckets), unnest(counts)
+    FROM rollup_latency
+    WHERE quarter >= $6 AND quarter < $7 AND account = $1
+) AS counted
+GROUP BY kind, category, bucket
+HAVING sum(messages) > 0;
 
 -- name: rolled_cohorts
 -- What was sent and delivered of the quarters [$1, $2), by connector, of all accounts.

@@ -270,7 +270,7 @@ WITH tried AS (
 SELECT count(*) AS rows FROM changed;
 
 -- name: rollup_latencies_add
--- As rollup_cells_add. A histogram keeps only buckets that hold something.
+-- As rollup_cells_add, for quarters and days. A histogram keeps only buckets that hold something.
 WITH told AS (
     SELECT quarter, account, category, connector, 0::smallint AS kind, answer AS bucket, sum(weight) AS count
     FROM rollup_folded
@@ -312,6 +312,30 @@ WITH told AS (
     INSERT INTO rollup_latency (quarter, account, category, connector, kind, buckets, counts)
     SELECT quarter, account, category, connector, kind, buckets, counts FROM packed
     ON CONFLICT (quarter, account, category, connector, kind)
+        DO UPDATE SET buckets = excluded.buckets, counts = excluded.counts
+), day_delta AS (
+    SELECT quarter / 96 AS day, account, category, connector, kind, bucket, sum(count) AS count
+    FROM delta
+    GROUP BY quarter / 96, account, category, connector, kind, bucket
+), day_total AS (
+    SELECT day, account, category, connector, kind, bucket, sum(count)::int AS count
+    FROM (
+        SELECT * FROM day_delta
+        UNION ALL
+        SELECT day, account, category, connector, kind, unnest(buckets), unnest(counts)
+        FROM rollup_latency_day
+        JOIN (SELECT DISTINCT day, account, category, connector, kind FROM day_delta) AS touched
+            USING (day, account, category, connector, kind)
+    ) AS both_of_them
+    GROUP BY day, account, category, connector, kind, bucket
+), day AS (
+    INSERT INTO rollup_latency_day (day, account, category, connector, kind, buckets, counts)
+    SELECT day, account, category, connector, kind,
+           coalesce(array_agg(bucket ORDER BY bucket) FILTER (WHERE count <> 0), '{}'),
+           coalesce(array_agg(count ORDER BY bucket) FILTER (WHERE count <> 0), '{}')
+    FROM day_total
+    GROUP BY day, account, category, connector, kind
+    ON CONFLICT (day, account, category, connector, kind)
         DO UPDATE SET buckets = excluded.buckets, counts = excluded.counts
 )
 SELECT count(*) AS rows FROM touched;

@@ -81,6 +81,15 @@ WHERE (quarter, account, category, connector, kind) IN (
     LIMIT $2
 );
 
+-- name: rollup_latency_days_purge
+DELETE FROM rollup_latency_day
+WHERE (day, account, category, connector, kind) IN (
+    SELECT day, account, category, connector, kind
+    FROM rollup_latency_day
+    WHERE day < extract(epoch FROM $1::timestamptz) / 86400
+    LIMIT $2
+);
+
 -- name: rollup_attempts_purge
 DELETE FROM rollup_attempt
 WHERE (quarter, account, category, connector) IN (

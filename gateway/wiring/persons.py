@@ -47,5 +47,6 @@ def build(rooms: Rooms) -> None:
         ids=rooms.ids,
         steps=found,
         waits=waits,
+        monotonic=lambda: rooms.clock.monotonic_ns() / 1e9,
     )
     rooms.erasing = Erasing(rooms.vault, rooms.ids, found, waits)

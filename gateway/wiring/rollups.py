@@ -40,6 +40,7 @@ def forgets() -> tuple[Forgets, ...]:
             ("rollup_attempt", "rollups", "rollup_attempts_purge"),
             ("rollup_latency", "rollups", "rollup_latencies_purge"),
             ("rollup_tag", "rollup_tags", "rollup_tags_purge"),
+            ("rollup_latency_day", "rollup_totals", "rollup_latency_days_purge"),
             ("rollup_day", "rollup_totals", "rollup_days_purge"),
             ("rollup_day_state", "rollup_totals", "rollup_day_states_purge"),
         )

@@ -55,8 +55,7 @@ WHERE old.expires_at <= now()
 RETURNING to_idx, account, category;
 
 -- name: suppression_harden
--- As suppression_add; but what a word of the recipient may undo, or time, or whoever may not end opt-outs, is from now on
--- what nobody else undoes.
+-- As suppression_add; but from now on no word of the recipient undoes it, nor time, nor whoever may not end opt-outs.
 INSERT INTO suppression AS old
     (to_idx, account, category, reason, source, message_id, detail, created_at, to_enc)
 SELECT to_idx, account, category, reason, source, message_id, detail, $9::timestamptz, to_enc

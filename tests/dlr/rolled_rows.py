@@ -84,11 +84,13 @@ class Rolled:
     async def latency(
         self, quarter: int, kind: int, histogram: dict[int, int], category: int = 1
     ) -> None:
-        """A histogram of account 1 and connector 7."""
-        await self.connection.execute(
-            "INSERT INTO rollup_latency VALUES ($1, 1, $2, 7, $3, $4, $5)",
-            quarter, category, kind, list(histogram), list(histogram.values()),
-        )  # fmt: skip
+        """A histogram of account 1 and connector 7; one of a day and kind."""
+        day = quarter // QUARTERS_PER_DAY
+        for table, place in (("rollup_latency", quarter), ("rollup_latency_day", day)):
+            await self.connection.execute(
+                f"INSERT INTO {table} VALUES ($1, 1, $2, 7, $3, $4, $5)",
+                place, category, kind, list(histogram), list(histogram.values()),
+            )  # fmt: skip
 
     async def reach(self, cursor: int) -> None:
         """Every message below the cursor is counted."""

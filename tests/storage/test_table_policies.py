@@ -135,6 +135,10 @@ def _rollups(at: datetime, number: int) -> dict[str, dict[str, object]]:
         },
         "rollup_attempt": {**owner, "connector": number, **dict.fromkeys(ATTEMPT_COUNTS, 1)},
         "rollup_latency": {**owner, "connector": number, "kind": 0, "buckets": [], "counts": []},
+        "rollup_latency_day": {
+            "day": day_of(quarter), "account": 1, "category": 1, "connector": number, "kind": 0,
+            "buckets": [], "counts": [],
+        },
         "rollup_tag": {**owner, "tag": number, **counts},
     }  # fmt: skip
 

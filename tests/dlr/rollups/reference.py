@@ -90,6 +90,8 @@ def _count(
     if not waits:
         for kind, bucket in _times(message, rows).items():
             found["rollup_latency"][*of, connector, kind, bucket] += 1
+            day = (day_of(quarter), *of[1:])
+            found["rollup_latency_day"][*day, connector, kind, bucket] += 1
 
 
 def _status(rows: Sequence[asyncpg.Record]) -> Status:
@@ -202,13 +204,14 @@ async def stored(connection: Connection) -> Rollups:
         why = row["status"], row["reason"], names[row["code"]]
         for column in ("messages", "sent"):
             reasons[(*by_key(row), *why, column)] += row[column]
-    found["rollup_latency"] = await _histograms(connection)
+    for table in ("rollup_latency", "rollup_latency_day"):
+        found[table] = await _histograms(connection, table)
     return found
 
 
-async def _histograms(connection: Connection) -> Counter[tuple[object, ...]]:
+async def _histograms(connection: Connection, table: str) -> Counter[tuple[object, ...]]:
     found: Counter[tuple[object, ...]] = Counter()
-    for row in await connection.fetch("SELECT * FROM rollup_latency"):
+    for row in await connection.fetch(f"SELECT * FROM {table}"):
         for bucket, count in zip(row["buckets"], row["counts"], strict=True):
             found[(*tuple(row)[:5], bucket)] += count
     return found

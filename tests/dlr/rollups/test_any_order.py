@@ -32,7 +32,8 @@ RUNS = 8
 TABLES = (
     "message", "outbox", "submission", "unmatched_receipt", "rollup_name", "rollup_key",
     "rollup_cell", "rollup_day", "rollup_reason", "rollup_tag", "rollup_attempt",
-    "rollup_latency", "rollup_change", "rollup_state", "rollup_day_state", "rollup_watch",
+    "rollup_latency", "rollup_latency_day", "rollup_change", "rollup_state", "rollup_day_state",
+    "rollup_watch",
 )  # fmt: skip
 STATEMENTS_OF_A_MERGE = 30
 

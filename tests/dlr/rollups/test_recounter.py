@@ -50,7 +50,8 @@ async def test_g9_drift_is_mended_and_told(connection: Connection, traffic: Traf
     recounter = Recounter()
     await connection.execute("UPDATE rollup_cell SET delivered = delivered + 40")
     await connection.execute("DELETE FROM rollup_reason")
-    await connection.execute("UPDATE rollup_latency SET counts = '{7}'")
+    for table in ("rollup_latency", "rollup_latency_day"):
+        await connection.execute(f"UPDATE {table} SET counts = '{{7}}'")
     await connection.execute("UPDATE rollup_tag SET accepted = 3")
     await connection.execute("UPDATE rollup_attempt SET attempts = 0")
     recount = await recounter.recount(connection, day, traffic.world.now, in_doubt=False)
