@@ -15,6 +15,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from gateway.arguments import command, config_option, suppressions
@@ -22,7 +23,7 @@ from gateway.commands import CommandFailed
 from gateway.commands.moments import moment_or_span, span
 from gateway.database_arguments import database
 from gateway.person_arguments import persons
-from web.edge.scopes import DEFAULT_SCOPES, SCOPES
+from web.edge.scopes import DEFAULT_SCOPES, ROLES, SCOPES
 
 if TYPE_CHECKING:
     from gateway.arguments import Commands
@@ -151,9 +152,18 @@ def _config(commands: Commands) -> None:
             )  # fmt: skip
 
 
-def _keys(commands: Commands) -> None:
+def _scopes_and_roles() -> str:
     width = max(map(len, SCOPES))
-    scopes = "scopes:\n" + "\n".join(f"  {name:<{width}}  {SCOPES[name]}" for name in SCOPES)
+    scopes = (f"  {name:<{width}}  {SCOPES[name]}" for name in SCOPES)
+    roles = (
+        fill(" ".join(ROLES[name]), 79, initial_indent=f"  {name:<12}", subsequent_indent=" " * 14)
+        for name in ROLES
+    )
+    return "\n".join(["scopes:", *scopes, "", "roles:", *roles])
+
+
+def _keys(commands: Commands) -> None:
+    scopes = _scopes_and_roles()
     raw = argparse.RawDescriptionHelpFormatter
     parser = command(commands, "keys", "Manage API keys.", config=False)
     parser.formatter_class, parser.epilog = raw, scopes
@@ -173,8 +183,11 @@ def _keys(commands: Commands) -> None:
     )
     create.add_argument("name", help="what the key is for; unique in its account")
     create.add_argument(
-        "--scopes", nargs="+", default=list(DEFAULT_SCOPES), metavar="SCOPE",
-        help=f"see below; default: {' '.join(DEFAULT_SCOPES)}",
+        "--role", choices=ROLES, metavar="ROLE", help="scopes that go together; see below"
+    )
+    create.add_argument(
+        "--scopes", nargs="+", metavar="SCOPE",
+        help=f"see below; beside those of a role; default without one: {' '.join(DEFAULT_SCOPES)}",
     )  # fmt: skip
     listed = action("list", "List the keys that work, and when each was last used.")
     listed.add_argument("--account", help="those of this account; default: of every one")

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from web.catalogue_http import OF_HTTP
 from web.catalogue_numbers import OF_NUMBERS
 from web.metric_kind import MetricKind
 from web.report_figures import lines as report_figures
@@ -52,32 +53,7 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
             "gauge", "What is free where the data folder lies.", ("path",)
         ),
         # the way in
-        "sms_http_requests_total": MetricKind(
-            "counter", "API requests answered.", ("method", "endpoint", "status")
-        ),
-        "sms_http_request_duration_seconds": MetricKind(
-            "histogram", "From the request's header to its answer.", ("method", "endpoint")
-        ),
-        "sms_http_connections": MetricKind("gauge", "Connections that are open.", ("listener",)),
-        "sms_http_connections_max": MetricKind(
-            "gauge",
-            "The bound in force; the descriptors of the process may lower it.",
-            ("listener",),
-        ),
-        "sms_http_connections_refused_total": MetricKind(
-            "counter", "Connections closed at once, with 503, at that bound.", ("listener",)
-        ),
-        "sms_http_connections_closed_total": MetricKind(
-            "counter",
-            "Connections closed since their client said nothing, was idle, read no answer, or had "
-            "said nothing when another needed the room.",
-            ("listener", "reason"),
-        ),
-        "sms_http_early_answers_total": MetricKind(
-            "counter",
-            "Answers to what is no request: bad HTTP, a header too large or too slow, no room.",
-            ("listener", "status"),
-        ),
+        **OF_HTTP,
         "sms_messages_accepted_total": MetricKind(
             "counter", "Messages committed and answered with an id.", ("category",)
         ),

@@ -25,7 +25,10 @@ from web.services import Component, Services
 CONNECTOR = "connector "  # the name of a connector's component begins with this
 CONNECTORS_READ = "connectors:read"
 METRICS_READ = "metrics:read"
-_KEY_PROBLEMS = ("key_missing", "key_unknown", "key_revoked", "key_expired", "scope_missing")
+_KEY_PROBLEMS = (
+    "key_missing", "key_unknown", "key_revoked", "key_expired", "wrong_keys_exceeded",
+    "scope_missing",
+)  # fmt: skip
 
 
 class AliveAnswer(msgspec.Struct):

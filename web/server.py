@@ -5,9 +5,12 @@ Owns start and stop. Must not know what an endpoint does.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from aiohttp import web
 
+from shortlinks.addresses import parse_networks
 from web.api.anomalies import AnomaliesApi
 from web.api.audit import AuditApi
 from web.api.breakers import BreakersApi
@@ -38,9 +41,10 @@ from web.docs.api import DocumentationApi
 from web.edge.access import Access
 from web.edge.auth import Authenticator
 from web.edge.bodies import BodyReader
-from web.edge.endpoints import mount
+from web.edge.endpoints import Endpoint, mount
 from web.edge.listener import LINGER_SECONDS, Listener
 from web.edge.middleware import Edge
+from web.edge.wrong_keys import WrongKeys
 from web.health import HealthApi
 from web.metrics import HttpCounters, MetricsPage
 from web.services import Services
@@ -63,14 +67,20 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     connections_max: int
     keep_alive_seconds: float
     metrics_key: bool
+    wrong_keys_per_minute: int
+    trusted_proxies: Sequence[str]
 
 
 def create_app(services: Services, settings: ServerSettings) -> web.Application:
     """The API as an aiohttp application, not yet listening."""
     bodies = BodyReader(body_bytes_max=settings.max_body, bytes_max=settings.bodies_max)
     counters = HttpCounters()
+    wrong_keys = WrongKeys(settings.wrong_keys_per_minute)
     access = Access(
-        Authenticator(services.keys, services.monotonic), services.accounts, services.limits
+        Authenticator(services.keys, services.monotonic, wrong_keys),
+        services.accounts,
+        services.limits,
+        parse_networks(settings.trusted_proxies),
     )
     messages = MessagesApi(services, access, bodies, batch_items_max=settings.batch_items_max)
     reports = ReportsApi(services, access)
@@ -79,7 +89,31 @@ def create_app(services: Services, settings: ServerSettings) -> web.Application:
     preview = PreviewApi(services, access, bodies)
     listed = MessageListApi(services, access)
     resolve = ResolveApi(services, access, bodies)
-    recipients = [
+    recipients = _rooms_of_recipients(services, access, bodies)
+    operations = OperationsApi(services, access, bodies)
+    endpoints = [
+        *messages.routes(), *listed.routes(), *resolve.routes(), *preview.routes(), *recipients,
+        *reports.routes(), *ClickReportsApi(services, access).routes(), *operations.routes(),
+    ]  # fmt: skip
+    endpoints += ControlApi(services, access, bodies).routes()
+    short_way = app[SHORT_WAY] = SinglePosts(services, access, edge, messages)
+    listener = app[LISTENER] = Listener(
+        "api",
+        connections_max=settings.connections_max,
+        keep_alive_seconds=settings.keep_alive_seconds,
+        monotonic=services.monotonic,
+        short_way=short_way,
+    )
+    page = MetricsPage(services.snapshot, counters.samples, listener.samples, wrong_keys.samples)
+    endpoints += HealthApi(services, access, page, metrics_key=settings.metrics_key).routes()
+    documentation = DocumentationApi(endpoints)
+    mount(app, [*endpoints, *documentation.routes()], access.key)
+    return app
+
+
+def _rooms_of_recipients(services: Services, access: Access, bodies: BodyReader) -> list[Endpoint]:
+    """What is asked of recipients, carriers, and those who listen."""
+    return [
         *InboundApi(services, access).routes(),
         *SuppressionsApi(services, access, bodies).routes(),
         *SuppressionImportsApi(services, access).routes(),
@@ -98,25 +132,6 @@ def create_app(services: Services, settings: ServerSettings) -> web.Application:
         *WebhookDeliveriesApi(services, access, bodies).routes(),
         *WebhooksApi(services, access, bodies).routes(),
     ]
-    operations = OperationsApi(services, access, bodies)
-    endpoints = [
-        *messages.routes(), *listed.routes(), *resolve.routes(), *preview.routes(), *recipients,
-        *reports.routes(), *ClickReportsApi(services, access).routes(), *operations.routes(),
-    ]  # fmt: skip
-    endpoints += ControlApi(services, access, bodies).routes()
-    short_way = app[SHORT_WAY] = SinglePosts(services, access, edge, messages)
-    listener = app[LISTENER] = Listener(
-        "api",
-        connections_max=settings.connections_max,
-        keep_alive_seconds=settings.keep_alive_seconds,
-        monotonic=services.monotonic,
-        short_way=short_way,
-    )
-    page = MetricsPage(services.snapshot, counters.samples, listener.samples)
-    endpoints += HealthApi(services, access, page, metrics_key=settings.metrics_key).routes()
-    documentation = DocumentationApi(endpoints)
-    mount(app, [*endpoints, *documentation.routes()], access.key)
-    return app
 
 
 class HttpServer:

@@ -24,6 +24,7 @@ from storage.pool import Connection
 from web.edge import keys
 from web.edge.auth import CACHE_SECONDS
 from web.edge.keys import KeyRefused, ListedKey
+from web.edge.scopes import DEFAULT_SCOPES, ROLES
 
 T = TypeVar("T")
 _HEADINGS = ("ACCOUNT", "NAME", "STATE", "CREATED", "EXPIRES", "LAST USED", "SCOPES")
@@ -47,13 +48,19 @@ def _create(config: Config, arguments: argparse.Namespace) -> None:
             connection,
             arguments.account,
             arguments.name,
-            arguments.scopes,
+            _scopes(arguments),
             expires=arguments.expires,
         )
 
     key = _in_database(config, create)
     named = {"key": key, "account": arguments.account, "name": arguments.name}
     _print_key(named if arguments.json else key, arguments)
+
+
+def _scopes(arguments: argparse.Namespace) -> list[str]:
+    """Of the role, and those named; neither: the usual ones."""
+    given = [*ROLES.get(arguments.role, ()), *(arguments.scopes or ())]
+    return given or list(DEFAULT_SCOPES)
 
 
 def _list(config: Config, arguments: argparse.Namespace) -> None:

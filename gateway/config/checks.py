@@ -86,14 +86,16 @@ def _check_sections(config: Config) -> Iterator[str]:
             f"http.bodies_max: {config.http.bodies_max} is less than one body may be, "
             f"{config.http.max_body}"
         )
-    try:
-        parse_networks(config.links.trusted_proxies)
-    except ValueError as error:
-        yield f"links.trusted_proxies: {error}"
-    try:
-        parse_networks(config.webhooks.allow_networks)
-    except ValueError as error:
-        yield f"webhooks.allow_networks: {error}"
+    networks = {
+        "http.trusted_proxies": config.http.trusted_proxies,
+        "links.trusted_proxies": config.links.trusted_proxies,
+        "webhooks.allow_networks": config.webhooks.allow_networks,
+    }
+    for key, texts in networks.items():
+        try:
+            parse_networks(texts)
+        except ValueError as error:
+            yield f"{key}: {error}"
     if config.http.listen == config.links.listen and config.http.listen.port:
         yield f"links.listen: {config.links.listen} is http.listen already"
     for key in config.retention.__struct_fields__:

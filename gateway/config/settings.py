@@ -111,6 +111,22 @@ class HttpSettings(Settings, frozen=True, kw_only=True):
         bool,
         Meta(description="Whether `/metrics` wants a key with the scope `metrics:read`."),
     ] = False
+    wrong_keys_per_minute: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100_000,
+            description="Keys that do not exist, as one address or one beginning of keys may try "
+            "them; above it: 429. Keys that were found before go on.",
+        ),
+    ] = 30
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(
+            description='Networks such as "10.0.0.0/8" whose `X-Forwarded-For` is believed; '
+            "without it every client behind a proxy has the proxy's address."
+        ),
+    ] = ()
     lame_duck_seconds: Annotated[
         float,
         Meta(

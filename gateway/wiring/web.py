@@ -85,6 +85,8 @@ def server_settings(http: HttpSettings) -> ServerSettings:
         connections_max=http.connections_max,
         keep_alive_seconds=http.keep_alive_seconds,
         metrics_key=http.metrics_key,
+        wrong_keys_per_minute=http.wrong_keys_per_minute,
+        trusted_proxies=http.trusted_proxies,
     )
 
 

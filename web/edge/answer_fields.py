@@ -21,6 +21,9 @@ ALWAYS: Mapping[str, str] = MappingProxyType(
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",
         _POLICY: "default-src 'none'; frame-ancestors 'none'",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Resource-Policy": "same-origin",
     }
 )
 # The same as octets, for answers that are written without aiohttp.

@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from math import ceil
 
 import msgspec
 
 from storage.faults import RETRY_AFTER_SECONDS, Overloaded, StorageDown
 from web.edge.keys import KeyStore, StoredKey, hash_of
 from web.edge.problems import ProblemError
+from web.edge.wrong_keys import WrongKeys
 
 CACHE_SECONDS = 5.0
 KNOWN_KEYS_MAX = 10_000
@@ -46,8 +48,11 @@ class Authenticator:
     Hashing each again took a tenth of a request's time, and every request brings its key anyway.
     """
 
-    def __init__(self, store: KeyStore, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, store: KeyStore, monotonic: Callable[[], float], wrong_keys: WrongKeys
+    ) -> None:
         self._store = store
+        self._wrong_keys = wrong_keys
         self._monotonic = monotonic
         self._known: OrderedDict[str, _Cached] = OrderedDict()
         self._unknown: OrderedDict[str, _Cached] = OrderedDict()
@@ -66,43 +71,57 @@ class Authenticator:
             return None
         return cached.key if scope in cached.key.scopes else None
 
-    async def principal(self, authorization: str | None, scope: str) -> StoredKey:
-        """The key in an Authorization header, if it has this scope.
+    async def principal(self, authorization: str | None, scope: str, address: str) -> StoredKey:
+        """The key in an Authorization header, if it has this scope. `address`: who sent it.
 
-        Raises ProblemError 401 or 403, Overloaded, StorageDown.
+        Raises ProblemError 401, 403 or 429, Overloaded, StorageDown.
         """
         if authorization is None or authorization[: len(_SCHEME)].lower() != _SCHEME.lower():
             raise ProblemError(
                 "key_missing", "the request has no bearer key in Authorization", headers=_CHALLENGE
             )
-        key = await self._find(authorization[len(_SCHEME) :].strip())
+        key = await self._find(authorization[len(_SCHEME) :].strip(), address)
         if key is None:
             raise ProblemError("key_unknown", "there is no such key", headers=_CHALLENGE_INVALID)
         if key.ended is not None:
+            self._wrong_keys.note_ended()
             detail = f"the key is {key.ended}; another has to be made"
             raise ProblemError(f"key_{key.ended}", detail, headers=_CHALLENGE_INVALID)
         if scope not in key.scopes and ADMIN not in key.scopes:
             raise scope_missing(scope)
         return key
 
-    async def _find(self, text: str) -> StoredKey | None:
+    async def _find(self, text: str, address: str) -> StoredKey | None:
         cached = self._known.get(text) or self._unknown.get(text)
-        if cached is not None and cached.expires > self._monotonic():
+        now = self._monotonic()
+        if cached is not None and cached.expires > now:
             return cached.key
+        if cached is None or cached.key is None:  # else it is no guess, and worth a look
+            self._may_guess(text, address, now)
         key_hash = hash_of(text)
         if key_hash is None:
+            self._wrong_keys.note(address, text, now)
             return None
         # When a busy key leaves the cache, its next fifty requests ask once between them.
         lookup = self._lookups.get(text)
         if lookup is None:
             if len(self._lookups) >= LOOKUPS_MAX:
                 return self._believed(text, Overloaded())
-            lookup = asyncio.ensure_future(self._look_up(text, key_hash))
+            lookup = asyncio.ensure_future(self._look_up(text, key_hash, address))
             self._lookups[text] = lookup
             lookup.add_done_callback(lambda _: self._lookups.pop(text))
         return await asyncio.shield(lookup)
 
-    async def _look_up(self, text: str, key_hash: bytes) -> StoredKey | None:
+    def _may_guess(self, text: str, address: str, now: float) -> None:
+        seconds = ceil(self._wrong_keys.wait(address, text, now))
+        if seconds:
+            raise ProblemError(
+                "wrong_keys_exceeded",
+                f"too many keys were tried that do not exist; try again in {seconds} s",
+                headers={"Retry-After": str(seconds)},
+            )
+
+    async def _look_up(self, text: str, key_hash: bytes, address: str) -> StoredKey | None:
         try:
             async with asyncio.timeout(LOOKUP_SECONDS_MAX):
                 key = await self._store.find(key_hash)
@@ -113,6 +132,8 @@ class Authenticator:
             lasts, believed = min(lasts, key.lasts_seconds), min(believed, key.lasts_seconds)
         now = self._monotonic()
         cached = _Cached(key, now + lasts, now + believed)
+        if key is None:
+            self._wrong_keys.note(address, text, now)
         if key is None or key.ended is not None:
             self._known.pop(text, None)
             _remember(self._unknown, text, cached, UNKNOWN_KEYS_MAX)

@@ -25,7 +25,8 @@ _ALWAYS = (
     "malformed_request", "internal", "overloaded", "storage_unavailable", "parameter_unknown",
 )  # fmt: skip
 _WITH_KEY = (
-    "key_missing", "key_unknown", "key_revoked", "key_expired", "scope_missing", "account_unknown",
+    "key_missing", "key_unknown", "key_revoked", "key_expired", "wrong_keys_exceeded",
+    "scope_missing", "account_unknown",
 )  # fmt: skip
 _WITH_BODY = (
     "malformed_json", "body_slow", "body_too_large", "content_encoding_unsupported", "not_json",

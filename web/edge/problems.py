@@ -64,8 +64,9 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "key_revoked": ProblemKind(
             401, "API key revoked", "Create another (`smsgate keys create`)."
         ),
-        "key_expired": ProblemKind(
-            401, "API key expired", "Create another (`smsgate keys create`)."
+        "key_expired": ProblemKind(401, "API key expired", "Create another, or rotate in time."),
+        "wrong_keys_exceeded": ProblemKind(
+            429, "Too many wrong keys", "Correct the key; ask again after Retry-After seconds."
         ),
         "scope_missing": ProblemKind(
             403, "Scope missing", "Use a key that was created with the scope named."

@@ -1,7 +1,8 @@
-"""What an API key may be allowed to do: every scope, and what it opens.
+"""What an API key may be allowed to do: every scope, what it opens, and roles of several.
 
-Owns the closed list, which `smsgate keys --help` and the documents show. Must not check a key
-(web/edge/auth.py).
+Owns the closed lists, which `smsgate keys --help` and the documents show. Must not check a key
+(web/edge/auth.py). A key holds the scopes that its role had when it was made: it never comes to
+open more by itself.
 """
 
 from __future__ import annotations
@@ -39,4 +40,29 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "admin": "what runs the gateway, and all of the above but numbers:reveal and persons:*",
     }
 )
+# No role reveals numbers, erases persons or is admin: who may do that is named with the scope.
+ROLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "sender": ("messages:send", "messages:read", "conversions:write"),
+        "marketer": (
+            "messages:send", "messages:read", "reports:read", "suppressions:read", "consents:read",
+            "numbers:read", "inbound:read",
+        ),
+        "support": (
+            "messages:read", "inbound:read", "suppressions:read", "suppressions:write",
+            "consents:read", "consents:write", "numbers:read", "complaints:read",
+            "complaints:write",
+        ),
+        "analyst": ("messages:read", "reports:read", "numbers:read", "complaints:read"),
+        "developer": (
+            "messages:send", "messages:read", "reports:read", "webhooks:read", "webhooks:write",
+        ),
+        "operator": (
+            "messages:read", "reports:read", "connectors:read", "operations:read",
+            "operations:write", "metrics:read",
+        ),
+        "auditor": ("audit:read", "reports:read", "suppressions:read", "consents:read"),
+        "monitoring": ("metrics:read", "connectors:read"),
+    }
+)  # fmt: skip
 DEFAULT_SCOPES = ("messages:send", "messages:read", "reports:read")

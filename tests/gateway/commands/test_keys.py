@@ -15,7 +15,7 @@ from gateway.cli import main
 from storage.pool import Connection
 from web.edge.key_store import DatabaseKeys
 from web.edge.keys import create_key, hash_of, revoke_key, rotate_key
-from web.edge.scopes import SCOPES
+from web.edge.scopes import DEFAULT_SCOPES, ROLES, SCOPES
 
 
 class Keys:
@@ -167,6 +167,7 @@ def test_o3_help_names_every_scope_and_what_it_opens(
 
 def test_o3_the_documents_name_every_scope() -> None:
     text = (Path(__file__).parents[3] / "docs" / "keys.md").read_text(encoding="utf-8")
+    text = text.partition("## Scopes")[2].partition("\n## ")[0]
     shown = dict(re.findall(r"^\| `([a-z:_]+)` \| (.*) \|$", text, re.MULTILINE))
     assert shown == dict(SCOPES)
 
@@ -226,3 +227,23 @@ async def test_o3_every_change_of_a_key_leaves_an_audit_row(connection: Connecti
     assert of["key.create"]["scopes"] == ["admin"]
     assert of["key.rotate"]["key"] == of["key.create"]["key"]
     assert of["key.revoke"]["key"] == of["key.rotate"]["replaced_by"]
+
+
+def test_a_role_is_the_scopes_that_it_names_and_more_may_be_added(keys: Keys) -> None:
+    for role in ROLES:
+        keys("create", role, "--role", role)
+    keys("create", "both", "--role", "monitoring", "--scopes", "audit:read")
+    keys("create", "plain")
+    listed = {each["name"]: set(each["scopes"]) for each in json.loads(keys("list", "--json"))}
+    assert listed.pop("both") == {*ROLES["monitoring"], "audit:read"}
+    assert listed.pop("plain") == set(DEFAULT_SCOPES)
+    assert listed == {role: set(scopes) for role, scopes in ROLES.items()}
+
+
+def test_no_role_opens_what_is_given_by_name_only() -> None:
+    given = {scope for scopes in ROLES.values() for scope in scopes}
+    assert given <= set(SCOPES)
+    assert given.isdisjoint({"admin", "numbers:reveal", "persons:export", "persons:erase"})
+    lines = Path("docs/keys.md").read_text().splitlines()
+    for role, scopes in ROLES.items():
+        assert f"| `{role}` | {' '.join(f'`{scope}`' for scope in scopes)} |" in lines

@@ -14,6 +14,9 @@ from web.edge import auth
 from web.edge.auth import Authenticator
 from web.edge.keys import StoredKey, hash_of, new_key
 from web.edge.problems import ProblemError
+from web.edge.wrong_keys import WrongKeys
+
+HERE = "192.0.2.1"
 
 
 @pytest.mark.parametrize("header", ["", "Basic dXNlcjpwYXNz", "Bearer", "sk_x"])
@@ -134,10 +137,11 @@ class SlowStore:
 
 async def test_simultaneous_requests_of_one_key_ask_once_between_them() -> None:
     store = SlowStore()
-    authenticator = Authenticator(store, lambda: 0.0)
+    authenticator = Authenticator(store, lambda: 0.0, WrongKeys())
     header = f"Bearer {new_key()}"
     asking = [
-        asyncio.ensure_future(authenticator.principal(header, "messages:send")) for _ in range(50)
+        asyncio.ensure_future(authenticator.principal(header, "messages:send", HERE))
+        for _ in range(50)
     ]
     await asyncio.sleep(0)
     asking[0].cancel()
@@ -152,13 +156,13 @@ async def test_a_failed_lookup_is_told_to_all_who_wait_and_tried_again() -> None
     store = SlowStore()
     store.answer.set()
     store.failure = StorageDown(1)
-    authenticator = Authenticator(store, lambda: 0.0)
+    authenticator = Authenticator(store, lambda: 0.0, WrongKeys())
     header = f"Bearer {new_key()}"
     for _ in range(2):
         with pytest.raises(StorageDown):
-            await authenticator.principal(header, "messages:send")
+            await authenticator.principal(header, "messages:send", HERE)
     store.failure = None
-    assert (await authenticator.principal(header, "messages:send")).account == 1
+    assert (await authenticator.principal(header, "messages:send", HERE)).account == 1
 
 
 @pytest.mark.parametrize("silent", [True, False], ids=["says nothing", "is away"])
@@ -167,46 +171,46 @@ async def test_o7_a_key_that_was_good_a_moment_ago_stays_good(
 ) -> None:
     monkeypatch.setattr(auth, "LOOKUP_SECONDS_MAX", 0.05)
     store, now = SlowStore(), [0.0]
-    authenticator = Authenticator(store, lambda: now[0])
+    authenticator = Authenticator(store, lambda: now[0], WrongKeys())
     header = f"Bearer {new_key()}"
     store.answer.set()
-    await authenticator.principal(header, "messages:send")
+    await authenticator.principal(header, "messages:send", HERE)
     if silent:
         store.answer.clear()
     else:
         store.failure = StorageDown(1)
     now[0] = auth.CACHE_SECONDS
     for _ in range(3):  # all the second one asks nobody
-        assert (await authenticator.principal(header, "messages:send")).account == 1
+        assert (await authenticator.principal(header, "messages:send", HERE)).account == 1
     assert store.lookups == 2
     with pytest.raises(StorageDown):
-        await authenticator.principal(f"Bearer {new_key()}", "messages:send")
+        await authenticator.principal(f"Bearer {new_key()}", "messages:send", HERE)
     now[0] = auth.BELIEVED_SECONDS
     with pytest.raises(StorageDown):
-        await authenticator.principal(header, "messages:send")
+        await authenticator.principal(header, "messages:send", HERE)
     assert authenticator.known(header, "messages:send") is None
 
 
 async def test_o7_a_key_is_not_believed_longer_than_it_lasts() -> None:
     store, now = SlowStore(), [0.0]
     store.lasts_seconds = 7.0
-    authenticator = Authenticator(store, lambda: now[0])
+    authenticator = Authenticator(store, lambda: now[0], WrongKeys())
     header = f"Bearer {new_key()}"
     store.answer.set()
-    await authenticator.principal(header, "messages:send")
+    await authenticator.principal(header, "messages:send", HERE)
     store.failure = StorageDown(1)
     now[0] = 6.0
-    assert (await authenticator.principal(header, "messages:send")).account == 1
+    assert (await authenticator.principal(header, "messages:send", HERE)).account == 1
     now[0] = 7.0
     with pytest.raises(StorageDown):
-        await authenticator.principal(header, "messages:send")
+        await authenticator.principal(header, "messages:send", HERE)
 
 
 async def test_a_flood_of_guessed_keys_is_bounded() -> None:
     store = SlowStore()
-    authenticator = Authenticator(store, lambda: 0.0)
+    authenticator = Authenticator(store, lambda: 0.0, WrongKeys())
     asking = [
-        asyncio.ensure_future(authenticator.principal(f"Bearer {new_key()}", "messages:send"))
+        asyncio.ensure_future(authenticator.principal(f"Bearer {new_key()}", "messages:send", HERE))
         for _ in range(auth.LOOKUPS_MAX + 20)
     ]
     await asyncio.sleep(0)
@@ -229,13 +233,13 @@ async def test_unknown_keys_never_push_known_ones_out(monkeypatch: pytest.Monkey
             return StoredKey(1, 1, frozenset({"x"})) if key_hash == hash_of(known) else None
 
     store = Store()
-    authenticator = Authenticator(store, lambda: 0.0)
-    await authenticator.principal(f"Bearer {known}", "x")
+    authenticator = Authenticator(store, lambda: 0.0, WrongKeys())
+    await authenticator.principal(f"Bearer {known}", "x", HERE)
     for _ in range(30):
         with pytest.raises(ProblemError):
-            await authenticator.principal(f"Bearer {new_key()}", "x")
+            await authenticator.principal(f"Bearer {new_key()}", "x", HERE)
     assert store.lookups == 31
-    await authenticator.principal(f"Bearer {known}", "x")
+    await authenticator.principal(f"Bearer {known}", "x", HERE)
     assert store.lookups == 31
 
 
