@@ -205,16 +205,19 @@ def _keys(commands: Commands) -> None:
             "--expires", type=moment_or_span, metavar="WHEN",
             help=f"a span such as 90d, a date, or a moment of RFC 3339; default: {otherwise}",
         )  # fmt: skip
-    number = action(
-        "number-rotate", "Change the number key while gateways run; docs/keys.md says how."
+    _number_rotate(
+        action("number-rotate", "Change the number key while gateways run; docs/keys.md says how.")
     )
+    for named in (create, revoke, rotate):
+        named.add_argument("--account", default="default")
+
+
+def _number_rotate(number: argparse.ArgumentParser) -> None:
     number.add_argument("step", choices=("start", "status", "finish"))
     number.add_argument(
         "--lose-left", action="store_true",
         help="rows whose number nothing tells are never found again",
     )  # fmt: skip
-    for named in (create, revoke, rotate):
-        named.add_argument("--account", default="default")
 
 
 def _send(commands: Commands) -> None:
