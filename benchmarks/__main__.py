@@ -35,7 +35,14 @@ NAMES = (
     "webhooks",
     "webhooks_beside",
     "reports",
+    "compare",
 )
+
+
+def listed() -> str:
+    """A line for each: its name, and what it measures."""
+    first = {name: importlib.import_module(f"benchmarks.{name}").__doc__ for name in NAMES}
+    return "\n".join(f"{name:16}{(text or name).splitlines()[0]}" for name, text in first.items())
 
 
 def main() -> int:
@@ -50,7 +57,11 @@ def main() -> int:
         sub.add_argument("--json", metavar="FILE", help="also write the result there")
         module.add_arguments(sub)
         sub.set_defaults(run=module.run)
+    benchmarks.add_parser("list", help="name them").set_defaults(run=None)
     arguments = parser.parse_args()
+    if arguments.run is None:
+        print(listed())
+        return 0
     measured_on = conditions()
     try:
         result = {
