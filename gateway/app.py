@@ -235,6 +235,7 @@ class Gateway:
             ended=self.task_ended,
         )
         rooms.conversions = conversions.build(rooms)
+        rooms.links.take_visits(rooms.conversions)
         self._started.append("links")
         host, port = await rooms.links.start(links.listen.host, links.listen.port)
         self.links_url = f"http://{authority(host, port)}"

@@ -7,7 +7,7 @@ Owns these transactions and the reading of codes and click ids. Must not decide 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -15,11 +15,15 @@ import msgspec
 from shortlinks.click_ids import ClickIds
 from shortlinks.code import CODE_LENGTH, CodePermutation, split_value
 from shortlinks.conversions import (
+    LANDING_EVENT,
     Attribution,
+    Conflict,
     Conversion,
     ConversionWord,
     Outcome,
     Recorded,
+    Unknown,
+    account_of_click,
     record,
 )
 from storage.group_commit import GroupCommit
@@ -35,13 +39,16 @@ Told = Callable[[Connection, int, Attribution, Sequence[Conversion]], Awaitable[
 
 
 class _Told(msgspec.Struct):
-    account: int
+    account: int | None  # None: the one whose click it is
     words: Sequence[ConversionWord]
 
 
 class ConversionDesk:
-    """Implements ConversionBook. `rules` by account. Counts conversions since start, in
-    `counts`.
+    """Implements ConversionBook and VisitBook. `rules` by account.
+
+    Counts since start: new conversions in `counts`. In `answered` what was told, by what became
+    of it: `forged` ids are none of ours, `unknown` ones are of no click, message or link that the
+    account has.
     """
 
     def __init__(
@@ -63,6 +70,9 @@ class ConversionDesk:
         self._wall_ms = wall_ms
         self._told = told
         self.counts: Counter[str] = Counter(attributed=0, without_click=0)
+        self.answered: Counter[str] = Counter(
+            recorded=0, repeated=0, conflict=0, unknown=0, forged=0
+        )
         self.commits: GroupCommit[_Told, list[Outcome]] = GroupCommit(
             self._flush,
             name="conversions",
@@ -73,7 +83,25 @@ class ConversionDesk:
     async def record(self, account: int, words: Sequence[ConversionWord]) -> list[Outcome]:
         """One outcome each, in their order, once committed. Raises Overloaded, StorageDown."""
         outcomes: list[Outcome] = await committed(self.commits, _Told(account, words))
+        self._count(outcomes)
         return outcomes
+
+    async def visited(self, text: str) -> bool | None:
+        """As VisitBook says."""
+        click_id = self.click(text)
+        if click_id is None:
+            return None
+        word = ConversionWord(
+            reference=f"{LANDING_EVENT} {text}",
+            event=LANDING_EVENT,
+            occurred_at=None,
+            click_id=click_id,
+        )
+        [outcome] = await committed(self.commits, _Told(None, [word]))
+        if isinstance(outcome, Unknown):
+            return False
+        self._count([outcome])
+        return True
 
     def rule(self, account: int) -> Attribution:
         """Which click counts for an account."""
@@ -81,7 +109,10 @@ class ConversionDesk:
 
     def click(self, text: str) -> int | None:
         """The click that an id names; None: it is none of ours."""
-        return self._click_ids.read(text)
+        click_id = self._click_ids.read(text)
+        if click_id is None:
+            self.answered["forged"] += 1
+        return click_id
 
     def click_text(self, click_id: int) -> str:
         """As a link's target was told."""
@@ -106,14 +137,24 @@ class ConversionDesk:
         return outcomes
 
     async def _record(self, connection: Connection, told: _Told, now: datetime) -> list[Outcome]:
-        rule = self.rule(told.account)
-        outcomes = await record(
-            connection, told.account, told.words, rule=rule, ids=self._ids, now=now
-        )
+        account = told.account
+        if account is None:
+            account = await account_of_click(connection, told.words[0].click_id or 0)
+        if account is None:
+            return [Unknown("click")]
+        rule = self.rule(account)
+        outcomes = await record(connection, account, told.words, rule=rule, ids=self._ids, now=now)
         new = _new(outcomes)
         if new:
-            await self._told(connection, told.account, rule, new)
+            await self._told(connection, account, rule, new)
         return outcomes
+
+    def _count(self, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome, Recorded):
+                self.answered["recorded" if outcome.new else "repeated"] += 1
+            else:
+                self.answered["conflict" if isinstance(outcome, Conflict) else "unknown"] += 1
 
 
 def _new(outcomes: Sequence[Outcome]) -> list[Conversion]:

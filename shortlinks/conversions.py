@@ -81,7 +81,11 @@ class Unknown(msgspec.Struct, frozen=True):
 
 
 class Conflict(msgspec.Struct, frozen=True):
-    """Another conversion was told under this id."""
+    """Another conversion was told under this id. `fields`: those that differ from it; none where
+    it is another click, message, link or time.
+    """
+
+    fields: tuple[str, ...] = ()
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -152,7 +156,7 @@ def _outcomes(
         if stored is None:
             outcomes.append(Unknown(_named(word)))
         elif stored.fingerprint != word.fingerprint:
-            outcomes.append(Conflict())
+            outcomes.append(Conflict(_differing(stored, word)))
         else:
             new = stored.id in added and word.reference not in told
             outcomes.append(Recorded(stored, new))
@@ -160,10 +164,25 @@ def _outcomes(
     return outcomes
 
 
+def _differing(stored: Conversion, word: ConversionWord) -> tuple[str, ...]:
+    pairs = {
+        "event": (stored.event, word.event),
+        "value": (stored.value_micros, word.value_micros),
+        "currency": (stored.currency, word.currency),
+    }
+    return tuple(name for name, (before, now) in pairs.items() if before != now)
+
+
 def _named(word: ConversionWord) -> str:
     if word.click_id is not None:
         return "click"
     return "message" if word.message_id is not None else "link"
+
+
+async def account_of_click(connection: Connection, click_id: int) -> int | None:
+    """Whose message a click was on; None: it is not stored, or not yet, or no more."""
+    account: int | None = await connection.fetchval(_SQL["account_of_click"], click_id)
+    return account
 
 
 async def _stored(

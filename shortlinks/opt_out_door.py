@@ -102,7 +102,7 @@ class OptOutDoor:
         if wish is None:
             self.answered["refused"] += 1
             return await self._unchanged(request, message_id, 400, "nothing_asked")
-        if how == "page" and _machine(request.headers):
+        if how == "page" and is_machine(request.headers):
             self.answered["machine"] += 1
             return await self._unchanged(request, message_id, 403, "machine")
         done = {Stop: "stopped", Undo: "undone", Choose: "chosen"}[type(wish)]
@@ -147,7 +147,7 @@ def _language(request: web.BaseRequest, of_account: Language) -> Language:
     return language_of(request.headers.get(hdrs.ACCEPT_LANGUAGE, ""), of_account)
 
 
-def _machine(headers: CIMultiDictProxy[str]) -> bool:
+def is_machine(headers: CIMultiDictProxy[str]) -> bool:
     """Whether a press comes from what names itself as no person: a previewer, a scanner, a browser
     that loads in advance. Who says nothing of itself is believed: nobody must be kept from opting
     out.

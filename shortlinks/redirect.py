@@ -35,6 +35,8 @@ from shortlinks.opt_out_door import OptOutDoor
 from shortlinks.public_lookup import Domains
 from shortlinks.ranges import TargetCache
 from shortlinks.rewrite import OPT_OUT_TARGET
+from shortlinks.visit_door import PATHS as VISIT_PATHS
+from shortlinks.visit_door import VisitDoor
 from storage.faults import RETRY_AFTER_SECONDS
 
 if TYPE_CHECKING:
@@ -110,6 +112,7 @@ class Redirector:
         self._domains = domains
         self._fallback = fallback
         self._pages = pages.Pages(brand)
+        self.visits: VisitDoor | None = None  # None: nobody tells of landing pages
         self._prefixes: dict[str, str] = {}
         self._headers = {
             hdrs.CACHE_CONTROL: CACHE_CONTROL,
@@ -132,6 +135,8 @@ class Redirector:
         path = _path(request)
         if path == HEALTH_PATH and request.method != _POST:
             return web.Response(text="ok\n", headers=self._headers)
+        if path in VISIT_PATHS and self.visits is not None and request.method != _POST:
+            return await self.visits.answer(request, path)
         found = _NAME.match(path)
         if found is None:
             return self._not_found()

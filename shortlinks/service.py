@@ -24,6 +24,7 @@ from shortlinks.opt_outs import OptOutBook
 from shortlinks.public_lookup import Domains, PublicLinks
 from shortlinks.ranges import RANGE_BYTES_CACHED_MAX, LinkSequence, TargetCache
 from shortlinks.redirect import NO_DOMAINS, Redirector
+from shortlinks.visit_door import VisitBook, VisitDoor
 from storage.ids import IdSource
 from storage.keys import NumberKeys
 from storage.periodic import Ended, PeriodicTask
@@ -103,6 +104,11 @@ class LinkService:
             brand=brand,
         )
         self._runner: web.ServerRunner | None = None
+        self._click_id_parameter = click_id_parameter
+
+    def take_visits(self, book: VisitBook) -> None:
+        """Answer the pixel and the script of landing pages, and tell `book` of visits."""
+        self._redirector.visits = VisitDoor(book, self._click_id_parameter)
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen, and load what an earlier run left in the journal.
@@ -144,6 +150,11 @@ class LinkService:
             "loaded": self._loader.loaded,
             "lost": self._journal.lost,
         }
+
+    def visits(self) -> dict[str, int]:
+        """Answers to landing pages since start, by what was done."""
+        door = self._redirector.visits
+        return {} if door is None else dict(door.answered)
 
     def opt_out_pages(self) -> dict[str, int]:
         """Answers of opt-out pages since start, by what was done."""

@@ -281,6 +281,10 @@ def _links(rooms: Rooms) -> Iterator[Sample]:
         yield Sample("sms_clicks_total", count, (what,))
     for what, count in rooms.conversions.counts.items():
         yield Sample("sms_conversions_total", count, (what,))
+    for what, count in rooms.conversions.answered.items():
+        yield Sample("sms_conversion_answers_total", count, (what,))
+    for what, count in rooms.links.visits().items():
+        yield Sample("sms_landing_visits_total", count, (what,))
     yield from _writer(rooms.conversions.commits)
     for what, count in rooms.links.opt_out_pages().items():
         yield Sample("sms_optout_pages_total", count, (what,))

@@ -7,6 +7,9 @@ WHERE account = $1 AND reference = ANY($2::text[]);
 -- Which message each of these clicks was on. The bounds keep it to the days of the clicks.
 SELECT id, message_id FROM click WHERE id = ANY($1::bigint[]) AND id >= $2 AND id <= $3;
 
+-- name: account_of_click
+SELECT m.account FROM click AS c JOIN message AS m ON m.id = c.message_id WHERE c.id = $1;
+
 -- name: conversion_links
 -- The message that each link number belongs to.
 SELECT asked.seq, r.message_ids[asked.seq - r.first_seq + 1] AS message_id

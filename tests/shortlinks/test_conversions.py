@@ -180,7 +180,9 @@ async def test_told_again_it_is_the_same_one_and_with_other_words_refused(site: 
     again = await site.one(message_id=message)
     assert isinstance(first, Recorded) and isinstance(again, Recorded)
     assert (first.new, again.new, again.conversion) == (True, False, first.conversion)
-    assert await site.one(message_id=message, value_micros=1, currency="CNY") == Conflict()
+    assert await site.one(message_id=message, value_micros=1, currency="CNY") == Conflict(
+        ("value", "currency")
+    )
     other = await site.message(OTHER)
     [elsewhere] = await site.desk.record(OTHER, [word(message_id=other)])
     assert stored(elsewhere).id != first.conversion.id  # ids are an account's own
@@ -200,7 +202,10 @@ async def test_each_of_a_batch_stands_for_itself(site: Site) -> None:
     assert isinstance(outcomes[0], Recorded) and outcomes[0].new
     assert outcomes[1] == Unknown("message")
     assert isinstance(outcomes[2], Recorded) and not outcomes[2].new
-    assert outcomes[3] == Conflict()
+    assert outcomes[3] == Conflict(("event",))
+    assert site.desk.answered == {
+        "recorded": 997, "repeated": 1, "conflict": 1, "unknown": 1, "forged": 0
+    }  # fmt: skip
     assert [stored(each).reference for each in outcomes[4:]] == [f"n{n}" for n in range(996)]
     assert await site.connection.fetchval("SELECT count(*) FROM conversion") == 997
 
@@ -229,3 +234,16 @@ async def test_two_processes_that_are_told_at_once_store_it_once(
 )
 def test_a_value_is_shown_without_needless_zeros(micros: int, text: str) -> None:
     assert decimal(micros) == text
+
+
+async def test_a_visit_is_of_the_account_whose_click_it_is_and_counts_once(site: Site) -> None:
+    message = await site.message(OTHER, at=datetime.now(UTC) - MINUTE)
+    click = await site.click(message, datetime.now(UTC) - MINUTE / 2)
+    text = site.desk.click_text(click)
+    assert await site.desk.visited(text) is True
+    assert await site.desk.visited(text) is True
+    assert await site.desk.visited(site.desk.click_text(click + 1)) is False
+    assert await site.desk.visited(text[:-1] + ("a" if text[-1] != "a" else "b")) is None
+    row = await site.connection.fetchrow("SELECT account, event, click_id FROM conversion")
+    assert tuple(row or ()) == (OTHER, "visit", click)
+    assert site.desk.answered["forged"] == site.desk.answered["repeated"] == 1

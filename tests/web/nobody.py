@@ -31,7 +31,14 @@ from recipients.partner_hash import PartnerKey
 from recipients.persons import Asked, Erasure
 from recipients.proof import Proof
 from recipients.suppression_desk import Allow, Allowed, Suppress, SuppressionFilter, SuppressionView
-from shortlinks.conversions import Attribution, Conversion, ConversionWord, Outcome, Recorded
+from shortlinks.conversions import (
+    Attribution,
+    Conflict,
+    Conversion,
+    ConversionWord,
+    Outcome,
+    Recorded,
+)
 from storage.audit_reading import AuditFilter, AuditView
 from web.suppression_services import ImportRun
 
@@ -190,7 +197,9 @@ class NoComplaints:
 
 
 class NoConversions:
-    """Implements ConversionBook: takes what it is told and forgets it."""
+    """Implements ConversionBook: takes what it is told and forgets it. What differs from an
+    earlier one under the same id stands in that: `taken:currency`.
+    """
 
     async def record(self, account: int, words: Sequence[ConversionWord]) -> list[Outcome]:
         told = [
@@ -199,7 +208,9 @@ class NoConversions:
             for word in words
         ]
         return [
-            Recorded(Conversion(id=1, message_id=1, slot=0, click_id=None, **each), new=True)
+            Conflict(tuple(filter(None, each["reference"].removeprefix("taken:").split(","))))
+            if each["reference"].startswith("taken:")
+            else Recorded(Conversion(id=1, message_id=1, slot=0, click_id=None, **each), new=True)
             for each in told
         ]
 

@@ -180,7 +180,8 @@ class ConversionsApi:
             raise refusal(word)
         [outcome] = await self._services.conversions.record(key.account, [word])
         if isinstance(outcome, Conflict):
-            raise ProblemError("conversion_conflict", _CONFLICT)
+            faults = _differs(outcome)
+            raise ProblemError(faults[0].code, faults[0].detail, tuple(faults))
         if isinstance(outcome, Unknown):
             raise refusal(_unknown(outcome))
         resource = self._resource(key.account, outcome.conversion)
@@ -209,7 +210,7 @@ class ConversionsApi:
 
     def _item(self, account: int, index: int, outcome: Outcome) -> ConversionItem:
         if isinstance(outcome, Conflict):
-            return ConversionItem(index, error=ItemError("conversion_conflict", _CONFLICT, ()))
+            return _refused(index, _differs(outcome))
         if isinstance(outcome, Unknown):
             return _refused(index, [_unknown(outcome)])
         return ConversionItem(index, self._resource(account, outcome.conversion))
@@ -282,6 +283,15 @@ class ConversionsApi:
 
 
 _CONFLICT = "another conversion was told under this id"
+
+
+def _differs(outcome: Conflict) -> list[FieldError]:
+    """Each field that is not as it was told first; the currency is named for itself."""
+    if outcome.fields == ("currency",) or outcome.fields == ("value", "currency"):
+        detail = "currency is another one than was told first under this id"
+        return [FieldError("currency_differs", detail, "/currency")]
+    fields = outcome.fields or ("id",)
+    return [FieldError("conversion_conflict", _CONFLICT, f"/{field}") for field in fields]
 
 
 def _micros(asked: ConversionRequest, faults: list[FieldError]) -> int | None:

@@ -122,7 +122,9 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
             "known a second after it.",
         ),
         "currency_differs": ProblemKind(
-            422, "Another currency", "Send values in the account's `currency`."
+            422,
+            "Another currency",
+            "Send values in the account's `currency`, and always the same under one id.",
         ),
         "value_invalid": ProblemKind(
             422, "Value invalid", 'Write it as a decimal in quotes: `"129.90"`.'

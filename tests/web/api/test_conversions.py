@@ -110,3 +110,28 @@ async def test_a_batch_of_which_nothing_can_be_taken_is_refused(
 ) -> None:
     response, answer = await api.post(f"{PATH}/batch", msgspec.json.encode({"conversions": items}))
     assert (response.status, answer["code"]) == (422, code)
+
+
+@pytest.mark.parametrize(
+    ("reference", "status", "faults"),
+    [
+        ("taken:", 409, [("conversion_conflict", "/id")]),
+        ("taken:event", 409, [("conversion_conflict", "/event")]),
+        ("taken:currency", 422, [("currency_differs", "/currency")]),
+        ("taken:value,currency", 422, [("currency_differs", "/currency")]),
+        (
+            "taken:event,currency",
+            409,
+            [("conversion_conflict", "/event"), ("conversion_conflict", "/currency")],
+        ),
+    ],
+)
+async def test_what_differs_under_a_known_id_is_named(
+    api: Api, reference: str, status: int, faults: list[tuple[str, str]]
+) -> None:
+    answer = await tell(api, status, id=reference)
+    assert [(each["code"], each["pointer"]) for each in answer["errors"]] == faults
+    body = {"conversions": [{**GOOD, "id": reference}]}
+    _, batch = await api.post(f"{PATH}/batch", msgspec.json.encode(body))
+    [item] = batch["items"]
+    assert item["error"]["code"] == faults[0][0]
