@@ -46,9 +46,8 @@ class _Told(msgspec.Struct):
 class ConversionDesk:
     """Implements ConversionBook and VisitBook. `rules` by account.
 
-    Counts since start: new conversions in `counts`. In `answered` what was told, by what became
-    of it: `forged` ids are none of ours, `unknown` ones are of no click, message or link that the
-    account has.
+    Counts since start: new conversions in `counts`, and in `answered` all that was told. There,
+    `forged` click ids are none of ours. What `unknown` ones name, the account does not have.
     """
 
     def __init__(

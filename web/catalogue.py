@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from web.catalogue_http import OF_HTTP
 from web.catalogue_numbers import OF_NUMBERS
+from web.link_metrics import OF_LINKS
 from web.metric_kind import MetricKind
 from web.report_figures import lines as report_figures
 from web.report_metrics import REPORTS
@@ -311,24 +312,7 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         # reports
         **REPORTS,
         # short links
-        "sms_clicks_total": MetricKind("counter", "Clicks by how far they came.", ("stage",)),
-        "sms_conversion_answers_total": MetricKind(
-            "counter",
-            "Conversions told, by what became of them: `recorded`, `repeated` under a known id, "
-            "`conflict` with it, `unknown` click, message or link, `forged` click id.",
-            ("outcome",),
-        ),
-        "sms_landing_visits_total": MetricKind(
-            "counter",
-            "Requests for the pixel and the script of landing pages, by what was done.",
-            ("outcome",),
-        ),
-        "sms_conversions_total": MetricKind(
-            "counter",
-            "Conversions that were told, each once: `attributed` to a click of a person, or "
-            "`without_click`.",
-            ("attribution",),
-        ),
+        **OF_LINKS,
         "sms_optout_pages_total": MetricKind(
             "counter",
             "Answers of opt-out pages: `shown`, `stopped`, `undone`, `chosen`; `machine`, a press "

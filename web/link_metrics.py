@@ -1,0 +1,34 @@
+"""The metrics of clicks and what they lead to: those entries of the catalogue.
+
+Owns their names, types and meanings. Must not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from web.metric_kind import MetricKind
+
+OF_LINKS: Mapping[str, MetricKind] = MappingProxyType(
+    {
+        "sms_clicks_total": MetricKind("counter", "Clicks by how far they came.", ("stage",)),
+        "sms_conversion_answers_total": MetricKind(
+            "counter",
+            "Conversions told, by what became of them: `recorded`, `repeated` under a known id, "
+            "`conflict` with it, `unknown` click, message or link, `forged` click id.",
+            ("outcome",),
+        ),
+        "sms_landing_visits_total": MetricKind(
+            "counter",
+            "Requests for the pixel and the script of landing pages, by what was done.",
+            ("outcome",),
+        ),
+        "sms_conversions_total": MetricKind(
+            "counter",
+            "Conversions that were told, each once: `attributed` to a click of a person, or "
+            "`without_click`.",
+            ("attribution",),
+        ),
+    }
+)
