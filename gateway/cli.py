@@ -1,8 +1,8 @@
 """The command line: `smsgate …`.
 
 Owns the arguments, the help texts and the exit codes: 0 done, 1 could not (one clear line, no
-traceback), 2 wrong usage. Must not import a command before it is called, so that `--help` answers
-at once (gateway/commands).
+traceback), 2 wrong usage, 78 a configuration or key that `serve` cannot use. Must not import a
+command before it is called, so that `--help` answers at once (gateway/commands).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"smsgate: {error}", file=sys.stderr)
         if isinstance(error.__cause__, OSError):
             _forget_output()  # it may be what failed
-        return 1
+        return error.code
     except BrokenPipeError:
         # The reader, such as `head`, has read enough.
         _forget_output()

@@ -142,15 +142,15 @@ class Reloader:
         finally:
             self._running = False
 
-    def soon(self) -> None:
-        """As reload(), for a signal. What is wrong is a log line.
+    def soon(self, ended: Callable[[], None] = lambda: None) -> None:
+        """As reload(), for a signal. What is wrong is a log line. `ended` is told when it is over.
 
         While an earlier reload is still being carried out this one waits, since nobody would ask
         again.
         """
         if not (self._wanted or self._stopped):
             self._wanted = True
-            self._settle_quietly(self._reload_when_free())
+            self._settle_quietly(self._reload_when_free(), ended)
 
     async def _reload_when_free(self) -> Reloaded:
         while True:
@@ -313,11 +313,14 @@ class Reloader:
         task.add_done_callback(lambda _task: self._settling.pop(name))
         task.add_done_callback(self._rooms.task_ended)
 
-    def _settle_quietly(self, work: Coroutine[None, None, Reloaded]) -> None:
+    def _settle_quietly(
+        self, work: Coroutine[None, None, Reloaded], ended: Callable[[], None]
+    ) -> None:
         task = asyncio.create_task(work, name="reload")
         self._signalled.add(task)
         task.add_done_callback(self._signalled.discard)
         task.add_done_callback(_told)
+        task.add_done_callback(lambda _task: ended())
 
     def _dispatch(self, name: str) -> ConnectorDispatch:
         return self._rooms.dispatcher.connectors[self._rooms.registry.connectors[name]]

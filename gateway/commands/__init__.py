@@ -8,4 +8,6 @@ from __future__ import annotations
 
 
 class CommandFailed(Exception):
-    """One line for the operator. Exit code 1."""
+    """One line for the operator, and the exit code."""
+
+    code = 1

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import platform
 import signal
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,7 +31,11 @@ from gateway.commands.setting_up import (
 from gateway.config import Config, load_config
 from gateway.config.environment import service_links
 from gateway.logs import configure_logs
+from gateway.service_manager import ServiceManager
+from storage.crypto import KeyMismatch
+from storage.keys import KeyUnusable
 
+EX_CONFIG = 78  # of sysexits.h; the units do not try again then
 _log = structlog.get_logger(__name__)
 
 
@@ -38,19 +44,34 @@ def run(arguments: argparse.Namespace) -> int:
     on.
     """
     file = configuration_file(arguments)  # decided once: a reload reads the same one, or fails
-    config = configuration(arguments)
+    with unusable_as(EX_CONFIG):
+        config = configuration(arguments)
     configure_logs(config.logs.level, config.logs.form)
     _say_what_starts(config, file)
     descriptors.prepare(config)
-    with one_line():
+    with unusable_as(EX_CONFIG, KeyMismatch, KeyUnusable), one_line():
         uvloop.run(_serve(config, file, arguments.accept_restored))
     return 0
+
+
+@contextlib.contextmanager
+def unusable_as(code: int, *only: type[Exception]) -> Iterator[None]:
+    """A context whose CommandFailed has this exit code: nobody need try again before the operator
+    has acted. `only`: where one of these is its cause.
+    """
+    try:
+        yield
+    except CommandFailed as error:
+        if not only or isinstance(error.__cause__, only):
+            error.code = code
+        raise
 
 
 async def _serve(config: Config, file: Path | None, accept_restored: bool) -> None:
     stop = asyncio.Event()
     changed = asyncio.Event()  # the configuration, since it was read
     loop = asyncio.get_running_loop()
+    manager = ServiceManager.of(os.environ)
     gateway = Gateway(
         config, read=lambda: load_config(file, os.environ), accept_restored=accept_restored
     )
@@ -60,23 +81,35 @@ async def _serve(config: Config, file: Path | None, accept_restored: bool) -> No
             gateway.stopping.hurry()
         stop.set()
 
+    def asked_to_reload() -> None:
+        manager.reloading()
+        gateway.reloader.soon(ended=serving)
+
+    def serving() -> None:
+        if not stop.is_set():
+            manager.ready(f"API {gateway.api_url} links {gateway.links_url}")
+
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked_to_stop)
     loop.add_signal_handler(signal.SIGHUP, changed.set)  # else one that comes now kills us
+    manager.starting()
     try:
         await gateway.start()
         garbage.settle()
-        loop.add_signal_handler(signal.SIGHUP, gateway.reloader.soon)
+        loop.add_signal_handler(signal.SIGHUP, asked_to_reload)
+        serving()
         if changed.is_set():
-            gateway.reloader.soon()
+            asked_to_reload()
         print(f"smsgate ready: API {gateway.api_url} links {gateway.links_url}", flush=True)
         gateway.lost.add_done_callback(lambda _lost: stop.set())
         await stop.wait()
+        manager.stopping()
         gateway.rooms.draining = True  # which /readyz says
         if not gateway.lost.done():  # else another process has our work already
             await gateway.stopping.patience(config.http.lame_duck_seconds)
     finally:
         await gateway.stop()
+        manager.close()
     if gateway.lost.done():
         raise CommandFailed(gateway.lost.result())
 

@@ -27,6 +27,12 @@ def instructions() -> list[tuple[str, str]]:
     return [(name, arguments) for name, arguments in lines]
 
 
+def bases() -> list[str]:
+    """What each FROM names, with the default of the argument in its place."""
+    arguments = dict(each.split("=", 1) for each in of("ARG"))
+    return [arguments.get(base.split()[0].strip("${}"), base) for base in of("FROM")]
+
+
 def of(instruction: str) -> list[str]:
     return [arguments for name, arguments in instructions() if name == instruction]
 
@@ -39,8 +45,8 @@ def health_command() -> list[str]:
 
 def health_port() -> int:
     """The port that HEALTHCHECK asks."""
-    found = re.search(r"//127\.0\.0\.1:(\d+)/healthz", health_command()[-1])
-    assert found, "HEALTHCHECK does not ask /healthz"
+    found = re.search(r"//127\.0\.0\.1:(\d+)/readyz", health_command()[-1])
+    assert found, "HEALTHCHECK does not ask /readyz"
     return int(found.group(1))
 
 

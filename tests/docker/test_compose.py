@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 
 from gateway.app import STORING_SECONDS
 from gateway.config import load_config
+from tests.debian import needs
 from tests.docker import files
+from tests.tidy.source import ROOT
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
 
@@ -29,6 +32,7 @@ def test_the_services_are_the_documented_ones_from_pinned_images(compose: Any) -
         "gateway",
         "simulator",
         "prometheus",
+        "alertmanager",
         "grafana",
     }
     for service in compose["services"].values():
@@ -60,8 +64,8 @@ def test_the_gateway_reaches_the_database_and_the_simulator(compose: Any, tmp_pa
     (secret,) = services["gateway"]["secrets"]
     assert file == f"/run/secrets/{secret}"
     assert services["postgres"]["secrets"] == [secret]
-    assert compose["secrets"][secret] == {"environment": "POSTGRES_PASSWORD"}
-    assert compose["x-password-is-set"].startswith("${POSTGRES_PASSWORD:?")
+    assert compose["secrets"][secret] == {"file": f"./secrets/{secret}"}
+    assert "docker/secrets/\n" in (ROOT / ".gitignore").read_text(encoding="utf-8")
     password = tmp_path / "password"
     password.write_text("p@ss/w#rd\n")
     given["SMSGATE_DATABASE__PASSWORD_FILE"] = str(password)
@@ -75,6 +79,52 @@ def test_the_gateway_reaches_the_database_and_the_simulator(compose: Any, tmp_pa
     assert connector.host in services
     assert command[command.index("--port") + 1] == str(connector.port)
     assert command[command.index("--host") + 1] == "0.0.0.0"
+
+
+# What compose's specification names, as far as we use it: a misspelt key is no key.
+KEYS = {
+    "image", "build", "command", "environment", "secrets", "volumes", "ports", "depends_on",
+    "healthcheck", "stop_grace_period", "restart", "read_only", "init", "cap_drop",
+    "security_opt", "tmpfs", "profiles",
+}  # fmt: skip
+CHECK_KEYS = {"test", "interval", "timeout", "retries", "start_period"}
+SPAN = re.compile(r"(\d+h)?(\d+m)?(\d+s)?")
+
+
+def test_each_key_is_one_of_composes(compose: Any) -> None:
+    known = {"name", "services", "volumes", "secrets"}
+    assert {key for key in compose if not key.startswith("x-")} == known
+    for name, service in compose["services"].items():
+        assert service.keys() <= KEYS, name
+        assert service["restart"] == "unless-stopped", name
+        check = service.get("healthcheck", {})
+        assert check.keys() <= CHECK_KEYS, name
+        spans = [check.get("interval", "1s"), check.get("timeout", "1s")]
+        assert all(SPAN.fullmatch(span) for span in [*spans, service.get("stop_grace_period", "")])
+    assert {
+        each for service in compose["services"].values() for each in service.get("secrets", [])
+    } == (compose["secrets"].keys())
+    used = {each.split(":")[0] for service in compose["services"].values()
+            for each in service.get("volumes", []) if not each.startswith(".")}  # fmt: skip
+    assert used == compose["volumes"].keys()
+
+
+def test_ours_write_nowhere_but_to_one_volume_and_have_no_rights(compose: Any) -> None:
+    for name in ("gateway", "simulator"):
+        service = compose["services"][name]
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["tmpfs"] == ["/tmp"], "the embedded PostgreSQL's socket"
+    assert compose["services"]["gateway"]["volumes"] == ["gateway:/var/lib/smsgate"]
+
+
+def test_who_only_looks_on_comes_with_a_profile(compose: Any) -> None:
+    looks_on = {"prometheus", "alertmanager", "grafana"}
+    for name, service in compose["services"].items():
+        assert service.get("profiles", []) == (["observability"] if name in looks_on else [])
+        if name not in looks_on:
+            assert not looks_on & service.get("depends_on", {}).keys()
 
 
 def test_published_ports_are_the_ones_listened_on_and_stay_on_this_machine(compose: Any) -> None:
@@ -103,3 +153,19 @@ def test_prometheus_scrapes_the_gateway(compose: Any) -> None:
     assert host in compose["services"]
     assert int(port) == files.settings().http.listen.port
     assert job["metrics_path"] == "/metrics"
+    [alerting] = document["alerting"]["alertmanagers"]
+    host, _, port = alerting["static_configs"][0]["targets"][0].partition(":")
+    assert any(each.endswith(f":{port}") for each in compose["services"][host]["ports"])
+
+
+def test_each_alert_has_somebody_who_is_told() -> None:
+    path = files.DOCKER / "prometheus" / "alertmanager.yml"
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    receivers = {each["name"] for each in document["receivers"]}
+    route = document["route"]
+    assert {route["receiver"], *(each["receiver"] for each in route["routes"])} == receivers
+    critical = [each for each in route["routes"] if 'severity="critical"' in each["matchers"]]
+    assert len(critical) == 1
+    amtool = needs("amtool", "prometheus-alertmanager")
+    done = subprocess.run([amtool, "check-config", path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import http.server
 import json
+import shutil
 import subprocess
 import sys
 import threading
 import tomllib
+import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def test_every_stage_starts_from_a_pinned_image() -> None:
-    bases = [base.split()[0] for base in files.of("FROM")]
+    bases = files.bases()
     assert len(bases) == 2
     assert all(files.PINNED_IMAGE.fullmatch(base) for base in bases), bases
 
@@ -32,6 +35,57 @@ def test_the_process_is_not_root() -> None:
     names = [name for name, _ in files.instructions()]
     assert files.of("USER") == ["smsgate"]
     assert names.index("USER") < names.index("CMD")
+
+
+def test_a_stop_drains_and_nothing_can_be_installed_later() -> None:
+    assert files.of("STOPSIGNAL") == ["SIGTERM"]
+    assert len(files.of("VOLUME")) == 1
+    made = files.of("RUN")[0]
+    assert "venv --without-pip /opt/smsgate" in made
+    assert all("apt-get" not in each and "sudo" not in each for each in files.of("RUN"))
+    assert not files.of("ADD")
+    assert all(each.startswith("[") for name in ("CMD", "ENTRYPOINT") for each in files.of(name))
+
+
+@pytest.mark.parametrize("stage", ["build", "last"])
+def test_its_steps_make_what_they_say(stage: str, tmp_path: Path) -> None:
+    """The build's own lines, in a clean folder, with what the tests have installed as the index."""
+    context = tmp_path / "context"
+    context.mkdir()
+    for arguments in files.of("COPY"):
+        *sources, _ = arguments.split()
+        if "--from=build" in sources:
+            continue
+        for source in sources:
+            if stage == ("last" if source.startswith("docker/") else "build"):
+                target = context / source
+                target.parent.mkdir(parents=True, exist_ok=True)
+                origin = ROOT / source
+                if origin.is_dir():
+                    shutil.copytree(origin, target)
+                else:
+                    shutil.copy(origin, target)
+    if stage == "last":
+        config = context / "docker" / "smsgate.toml"
+        command = [sys.executable, "-m", "gateway.cli", "config", "check", "--config", str(config)]
+        told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        assert "1 connectors" in told.stdout
+        return
+    wheels = tmp_path / "wheel"
+    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
+    subprocess.run(
+        [*pip, "--quiet", "--wheel-dir", str(wheels), "."], cwd=context, check=True, timeout=100
+    )
+    (wheel,) = wheels.glob("smsgate-*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        names = packed.namelist()
+    for needed in (
+        "gateway/cli.py",
+        "storage/migrations/0001_initial.sql",
+        "storage/sql/backup.sql",
+    ):
+        assert needed in names
+    assert not any(name.startswith(("tests/", "benchmarks/", "docker/")) for name in names)
 
 
 def test_what_is_copied_exists_and_is_everything_the_wheel_needs() -> None:
@@ -97,11 +151,11 @@ def test_the_settings_fit_the_image() -> None:
 
 @pytest.fixture
 def health_port(request: pytest.FixtureRequest) -> Iterator[int]:
-    """A server that answers /healthz with the status asked for, everything else with 404."""
+    """A server that answers /readyz with the status asked for, everything else with 404."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(request.param if self.path == "/healthz" else 404)
+            self.send_response(request.param if self.path == "/readyz" else 404)
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from gateway.cli import main
 from tests.gateway.test_commands import write_config
 
 PATIENCE_SECONDS = 30
@@ -46,3 +50,19 @@ def test_a_signal_while_the_modules_are_loaded_does_not_kill_the_gateway() -> No
     )
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], check=False, timeout=60)
     assert done.returncode == 0
+
+
+def test_what_cannot_be_used_has_an_exit_code_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A service manager tries again after 1, and not after 78."""
+    path = tmp_path / "smsgate.toml"
+    path.write_text("[http]\nlisten = 7\n", encoding="utf-8")
+    assert main(["serve", "--config", str(path)]) == 78
+    assert "listen" in capsys.readouterr().err
+    path.write_text(f"[database]\ndata_dir = {json.dumps(str(tmp_path))}\n", encoding="utf-8")
+    (tmp_path / "number.key").write_text("short")
+    (tmp_path / "number.key").chmod(0o600)
+    assert main(["serve", "--config", str(path)]) == 78
+    assert "number.key" in capsys.readouterr().err
+    assert main(["migrate", "--config", str(tmp_path / "none.toml")]) == 1
