@@ -33,10 +33,6 @@ NOT_RUN = {
         "needs a carrier whose register is down",
         "needs the demo's data",
     ],
-    "docs/operations/packaging.md": [
-        "needs a container engine",
-        "needs a systemd of one's own",
-    ],
     "docs/api.md": [
         "needs a carrier that does not answer",
         "needs a carrier that does not answer",
