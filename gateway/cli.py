@@ -1,8 +1,8 @@
 """The command line: `smsgate …`.
 
 Owns the arguments, the help texts and the exit codes: 0 done, 1 could not (one clear line, no
-traceback), 2 wrong usage, 78 a configuration or key that `serve` cannot use. Must not import a
-command before it is called, so that `--help` answers at once (gateway/commands).
+traceback), 2 wrong usage. `serve` has 78 for a configuration or key that it cannot use. Must not
+import a command before it is called, so that `--help` answers at once (gateway/commands).
 """
 
 from __future__ import annotations

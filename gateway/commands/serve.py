@@ -31,7 +31,7 @@ from gateway.commands.setting_up import (
 from gateway.config import Config, load_config
 from gateway.config.environment import service_links
 from gateway.logs import configure_logs
-from gateway.service_manager import ServiceManager
+from gateway.systemd import Systemd
 from storage.crypto import KeyMismatch
 from storage.keys import KeyUnusable
 
@@ -71,7 +71,7 @@ async def _serve(config: Config, file: Path | None, accept_restored: bool) -> No
     stop = asyncio.Event()
     changed = asyncio.Event()  # the configuration, since it was read
     loop = asyncio.get_running_loop()
-    manager = ServiceManager.of(os.environ)
+    systemd = Systemd.of(os.environ)
     gateway = Gateway(
         config, read=lambda: load_config(file, os.environ), accept_restored=accept_restored
     )
@@ -82,17 +82,17 @@ async def _serve(config: Config, file: Path | None, accept_restored: bool) -> No
         stop.set()
 
     def asked_to_reload() -> None:
-        manager.reloading()
+        systemd.reloading()
         gateway.reloader.soon(ended=serving)
 
     def serving() -> None:
         if not stop.is_set():
-            manager.ready(f"API {gateway.api_url} links {gateway.links_url}")
+            systemd.ready(f"API {gateway.api_url} links {gateway.links_url}")
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked_to_stop)
     loop.add_signal_handler(signal.SIGHUP, changed.set)  # else one that comes now kills us
-    manager.starting()
+    systemd.starting()
     try:
         await gateway.start()
         garbage.settle()
@@ -103,13 +103,13 @@ async def _serve(config: Config, file: Path | None, accept_restored: bool) -> No
         print(f"smsgate ready: API {gateway.api_url} links {gateway.links_url}", flush=True)
         gateway.lost.add_done_callback(lambda _lost: stop.set())
         await stop.wait()
-        manager.stopping()
+        systemd.stopping()
         gateway.rooms.draining = True  # which /readyz says
         if not gateway.lost.done():  # else another process has our work already
             await gateway.stopping.patience(config.http.lame_duck_seconds)
     finally:
         await gateway.stop()
-        manager.close()
+        systemd.close()
     if gateway.lost.done():
         raise CommandFailed(gateway.lost.result())
 

@@ -208,6 +208,7 @@ MAY_READ_THE_CLOCK = (
     "shortlinks/clicks.py",
     "shortlinks/journal.py",
     "gateway/stopping.py",
+    "gateway/systemd.py",
     "smpp/client.py",
     "smpp/server.py",
     "smpp/session_protocol.py",

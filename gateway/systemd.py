@@ -7,20 +7,22 @@ loop that hangs is noticed. Without that variable nothing is sent. Must not deci
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, MutableMapping
 from typing import Self
 
 SOCKET, WATCHDOG, WATCHED = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
 EXTEND_SECONDS = 30.0  # asked for while a start or a stop goes on
 EXTEND_EVERY_SECONDS = 10.0
+AGAIN_SECONDS = 0.1
+OWED_MAX = 16
 MICROSECONDS = 1_000_000
 
 
-class ServiceManager:
+class Systemd:
     """Tells it as long as this process lives."""
 
     def __init__(self, address: str, watchdog_seconds: float) -> None:
@@ -30,6 +32,7 @@ class ServiceManager:
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
         self._watchdog_seconds = watchdog_seconds
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._owed: deque[tuple[str, ...]] = deque(maxlen=OWED_MAX)
 
     @classmethod
     def of(cls, environ: MutableMapping[str, str]) -> Self:
@@ -42,7 +45,7 @@ class ServiceManager:
 
     def starting(self) -> None:
         """A start may take long: a database recovers. Asks for time while the loop runs."""
-        self._tell("STATUS=starting")
+        self._owe("STATUS=starting")
         self._every("extend", EXTEND_EVERY_SECONDS, self._extend)
         if self._watchdog_seconds:
             self._every("watchdog", self._watchdog_seconds / 2, self._alive)
@@ -50,15 +53,15 @@ class ServiceManager:
     def ready(self, status: str) -> None:
         """It serves. One line for `systemctl status`."""
         self._end("extend")
-        self._tell("READY=1", f"STATUS={status}")
+        self._owe("READY=1", f"STATUS={status}")
 
     def reloading(self) -> None:
         """The configuration is read again; ready() says when that is over."""
-        self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1_000}")
+        self._owe("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1_000}")
 
     def stopping(self) -> None:
         """It drains. Asks for time while the loop runs; the drain has its own end."""
-        self._tell("STOPPING=1", "STATUS=draining")
+        self._owe("STOPPING=1", "STATUS=draining")
         self._every("extend", EXTEND_EVERY_SECONDS, self._extend)
 
     def close(self) -> None:
@@ -85,13 +88,29 @@ class ServiceManager:
         if timer is not None:
             timer.cancel()
 
-    def _tell(self, *lines: str) -> None:
-        """Never waits: what its queue has no room for is said again, or is no longer true."""
+    def _owe(self, *lines: str) -> None:
+        """What has to arrive, in order; tried again while its queue has no room."""
+        self._owed.append(lines)
+        self._pay()
+
+    def _pay(self) -> None:
+        while self._owed:
+            if not self._tell(*self._owed[0]):
+                loop = asyncio.get_running_loop()
+                self._timers["owed"] = loop.call_later(AGAIN_SECONDS, self._pay)
+                return
+            self._owed.popleft()
+
+    def _tell(self, *lines: str) -> bool:
+        """Never waits. False: there was no room, and this is worth another try."""
         if not self._address:
-            return
-        with (
-            contextlib.suppress(OSError),
-            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as told,
-        ):
-            told.setblocking(False)
-            told.sendto("\n".join(lines).encode(), self._address)
+            return True
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as told:
+                told.setblocking(False)
+                told.sendto("\n".join(lines).encode(), self._address)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True  # nobody is there, and nobody will be
+        return True
