@@ -6,17 +6,34 @@ Owns the form of a command's parser. Must not run a command, nor import one: gat
 from __future__ import annotations
 
 import argparse
+import re
+import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
+_ENTRY = re.compile(r"\s*\S+\s{2,}|\s*")
+
+
+class Help(argparse.HelpFormatter):
+    """Help whose lines stay lines. One that is too long goes on under the beginning of its text."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines: list[str] = []
+        for line in text.splitlines():
+            entry = _ENTRY.match(line)
+            behind = " " * (0 if entry is None else entry.end())
+            lines += textwrap.wrap(line, width, subsequent_indent=behind) or [""]
+        return "\n".join(indent + line for line in lines)
+
+
 def command(
     commands: Commands, name: str, help_text: str, *, config: bool = True
 ) -> argparse.ArgumentParser:
     """The parser of the command `name`, with --config unless its actions have it."""
-    parser = commands.add_parser(name, help=help_text, description=help_text)
+    parser = commands.add_parser(name, help=help_text, description=help_text, formatter_class=Help)
     parser.set_defaults(command=name)
     if config:
         config_option(parser)
@@ -29,6 +46,33 @@ def config_option(parser: argparse.ArgumentParser) -> None:
         "--config",
         metavar="FILE",
         help="default: $SMSGATE_CONFIG, else ./smsgate.toml if it is there",
+    )
+
+
+def count(text: str) -> int:
+    """A number of things, 1 to 10 million."""
+    number = int(text)
+    if not 1 <= number <= 10_000_000:
+        raise argparse.ArgumentTypeError("expected 1 to 10000000")
+    return number
+
+
+def examples(parser: argparse.ArgumentParser, *lines: str) -> None:
+    """Show these below the options."""
+    parser.formatter_class = Help
+    parser.epilog = "examples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def completion(commands: Commands) -> None:
+    """`smsgate completion bash|zsh|fish`."""
+    what = "Print what completes `smsgate` at a Tab."
+    parser = command(commands, "completion", what, config=False)
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
+    examples(
+        parser,
+        'eval "$(smsgate completion bash)"',
+        "smsgate completion zsh > ~/.zfunc/_smsgate",
+        "smsgate completion fish > ~/.config/fish/completions/smsgate.fish",
     )
 
 

@@ -17,20 +17,34 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from gateway.arguments import command, config_option, suppressions
+from gateway.arguments import Help, command, completion, config_option, count, suppressions
 from gateway.commands import CommandFailed
 from gateway.commands.moments import moment_or_span
 from gateway.database_arguments import database
 from gateway.key_arguments import keys
+from gateway.live_arguments import looking
+from gateway.operator_arguments import breakers, webhooks
 from gateway.person_arguments import persons
 
 if TYPE_CHECKING:
     from gateway.arguments import Commands
 
+EPILOG = """\
+exit codes:
+  0    done
+  1    could not, or found something wrong
+  2    wrong usage
+  130  ended by Ctrl-C
+
+Each command has --help, many with examples. --json answers programs.
+A command that asks a running gateway finds its address in the configuration.
+It takes a key from --key, else from $SMSGATE_API_KEY.
+"""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser_of_all().parse_args(argv)
     if arguments.command == "serve":
         signal.signal(signal.SIGHUP, _too_early)
     chosen = importlib.import_module(f"gateway.commands.{arguments.command}")
@@ -68,9 +82,13 @@ def _too_early(*_of_signal: object) -> None:
     """SIGHUP before the configuration is read: nothing to do, but by default it would kill us."""
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser_of_all() -> argparse.ArgumentParser:
+    """The whole command line."""
     parser = argparse.ArgumentParser(
-        prog="smsgate", description="SMS gateway: HTTP in, SMPP out, every receipt recorded."
+        prog="smsgate",
+        description="SMS gateway: HTTP in, SMPP out, every receipt recorded.",
+        epilog=EPILOG,
+        formatter_class=Help,
     )
     parser.add_argument("--version", action="version", version=f"smsgate {version('smsgate')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -83,15 +101,17 @@ def _parser() -> argparse.ArgumentParser:
         _config,
         keys,
         _send,
+        looking,
         _route,
         _receipts,
         _audit,
         persons,
         _numbers,
-        _webhooks,
-        _breakers,
+        webhooks,
+        breakers,
         suppressions,
         _doctor,
+        completion,
     ):
         add(commands)
     return parser
@@ -112,7 +132,7 @@ def _demo(commands: Commands) -> None:
         "Start PostgreSQL, an SMSC simulator and the gateway, send messages, print the report.",
         config=False,
     )
-    parser.add_argument("--messages", type=_count, default=5_000, metavar="N")
+    parser.add_argument("--messages", type=count, default=5_000, metavar="N")
     parser.add_argument("--once", action="store_true", help="end when the report is printed")
     parser.add_argument("--data-dir", default="./data/demo", metavar="DIR")
 
@@ -129,7 +149,8 @@ def _simulate(commands: Commands) -> None:
 
 
 def _migrate(commands: Commands) -> None:
-    command(commands, "migrate", "Bring the database schema up to date.")
+    parser = command(commands, "migrate", "Bring the database schema up to date.")
+    parser.add_argument("--json", action="store_true")
 
 
 def _config(commands: Commands) -> None:
@@ -213,7 +234,7 @@ def _audit(commands: Commands) -> None:
             name, type=moment_or_span, metavar="WHEN",
             help=f"{what}: a span back from now such as 7d, a date, or RFC 3339",
         )  # fmt: skip
-    listed.add_argument("--limit", type=_count, default=100, metavar="N", help="default: 100")
+    listed.add_argument("--limit", type=count, default=100, metavar="N", help="default: 100")
 
 
 def _numbers(commands: Commands) -> None:
@@ -244,66 +265,6 @@ def _numbers(commands: Commands) -> None:
                 )
 
 
-def _webhooks(commands: Commands) -> None:
-    parser = command(commands, "webhooks", "An account's webhook endpoints.", config=False)
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    for name, help_text in (
-        ("list", "List the endpoints and how they stand."),
-        ("test", "Send a webhook.test; exit code 1 unless it is taken."),
-        ("replay", "Tell events once more, each under the id that it had."),
-    ):
-        action = actions.add_parser(name, help=help_text, description=help_text)
-        config_option(action)
-        action.add_argument("--key", help="API key with scope webhooks:write or, to list, :read")
-        action.add_argument("--json", action="store_true")
-        if name != "list":
-            action.add_argument("id", help="the endpoint, whe_…")
-        if name == "replay":
-            _replay_options(action)
-
-
-def _replay_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--since", type=moment_or_span, required=True, metavar="WHEN",
-        help="attempted from then on: a span back from now such as 7d, a date, or RFC 3339",
-    )  # fmt: skip
-    parser.add_argument("--until", type=moment_or_span, metavar="WHEN", help="attempted before")
-    parser.add_argument("--types", nargs="+", default=[], metavar="TYPE", help="default: all")
-    parser.add_argument(
-        "--states", nargs="+", default=["exhausted", "skipped"], metavar="STATE",
-        choices=("delivered", "exhausted", "skipped"),
-        help="how the attempts ended; default: exhausted skipped",
-    )  # fmt: skip
-
-
-def _breakers(commands: Commands) -> None:
-    parser = command(commands, "breakers", "What is held back where too much fails.", config=False)
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    for name, help_text in (
-        ("list", "List the breakers: those that hold messages back first."),
-        ("show", "Show one, and the bundle for the carrier."),
-        ("open", "Hold back what it covers."),
-        ("close", "Let everything go."),
-    ):
-        action = actions.add_parser(name, help=help_text, description=help_text)
-        config_option(action)
-        action.add_argument("--key", help="API key with scope operations:read, to change :write")
-        action.add_argument("--json", action="store_true")
-        if name != "list":
-            action.add_argument(
-                "scope", choices=("connector", "operator", "batch", "campaign", "sender")
-            )
-            action.add_argument(
-                "subject",
-                help="a connector, a batch's id, connector:operator, or account:name",
-            )
-        if name in ("open", "close"):
-            action.add_argument("--reason", required=True, help="for the audit log")
-            action.add_argument(
-                "--seconds", type=_count, default=3_600, help="until it ends; default: 3600"
-            )
-
-
 def _doctor(commands: Commands) -> None:
     parser = command(commands, "doctor", "Check configuration, database and a running gateway.")
     parser.add_argument("--json", action="store_true")
@@ -321,13 +282,6 @@ def _share(text: str) -> float:
     if not 0 <= share <= 0.75:
         raise argparse.ArgumentTypeError("expected 0 to 0.75")
     return share
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 10_000_000:
-        raise argparse.ArgumentTypeError("expected 1 to 10000000")
-    return number
 
 
 if __name__ == "__main__":

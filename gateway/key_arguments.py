@@ -9,7 +9,7 @@ import argparse
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from gateway.arguments import command, config_option
+from gateway.arguments import Help, command, config_option
 from gateway.commands.moments import moment_or_span, span
 from web.edge.scopes import DEFAULT_SCOPES, ROLES, SCOPES
 
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 def keys(commands: Commands) -> None:
     """`smsgate keys create|list|revoke|rotate|number-rotate`."""
     scopes = _scopes_and_roles()
-    raw = argparse.RawDescriptionHelpFormatter
     parser = command(commands, "keys", "Manage API keys.", config=False)
-    parser.formatter_class, parser.epilog = raw, scopes
+    parser.epilog = scopes
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     def action(name: str, help_text: str, **more: Any) -> argparse.ArgumentParser:
@@ -34,7 +33,7 @@ def keys(commands: Commands) -> None:
     create = action(
         "create",
         "Make a key and print it, the only time that it can be read.",
-        formatter_class=raw,
+        formatter_class=Help,
         epilog=scopes,
     )
     create.add_argument("name", help="what the key is for; unique in its account")

@@ -1,12 +1,15 @@
-"""What the HTTP edge needs for operators: breakers, anomalies, and what carriers delivered.
+"""What the HTTP edge needs for operators: breakers, anomalies, routes, and what carriers delivered.
 
-Owns these protocols. Must not import what implements them: gateway/wiring fills them in.
+Owns these protocols, and the shape of a route. Must not import what implements them: gateway/wiring
+fills them in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
+
+import msgspec
 
 from dispatch.breakers.desk import ByHand
 from dispatch.breakers.machine import State
@@ -55,3 +58,33 @@ class RawDeliveries(Protocol):
         """Deliveries before an id, newest first; None for an unknown connector. Raises
         StorageDown.
         """
+
+
+class RouteMatch(msgspec.Struct):
+    """Which messages a route takes: each list that is not empty must match, by any of it."""
+
+    prefix: Sequence[str]
+    sender: Sequence[str]
+    category: Sequence[str]
+    account: Sequence[str]
+    country: Sequence[str]
+    operator: Sequence[str]
+    tag: Sequence[str]
+
+
+class RouteLeg(msgspec.Struct):
+    """A connector of a route. `capacity`: parts a second in this process; None: no limit is set."""
+
+    connector: str
+    weight: int  # 0 where order alone decides
+    up: bool
+    capacity: float | None
+
+
+class RouteState(msgspec.Struct):
+    """A route as it stands. `per_second` are the parts of its own `rate`; None: it has none."""
+
+    match: RouteMatch
+    rate: str | None
+    per_second: float | None
+    legs: Sequence[RouteLeg]

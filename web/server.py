@@ -30,6 +30,7 @@ from web.api.preview import PreviewApi
 from web.api.proofs import ProofsApi
 from web.api.raw_deliveries import RawApi
 from web.api.reports import ReportsApi
+from web.api.routes import RoutesApi
 from web.api.single_posts import SinglePosts
 from web.api.suppression_exports import SuppressionExportsApi
 from web.api.suppression_imports import SuppressionImportsApi
@@ -126,6 +127,7 @@ def _rooms_of_recipients(services: Services, access: Access, bodies: BodyReader)
         *RawApi(services, access).routes(),
         *BreakersApi(services, access, bodies).routes(),
         *AnomaliesApi(services, access).routes(),
+        *RoutesApi(services, access).routes(),
         *AuditApi(services, access).routes(),
         *PersonsApi(services, access, bodies).routes(),
         *WebhookCallbacksApi(services, access, bodies).routes(),

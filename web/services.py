@@ -44,7 +44,7 @@ from web.edge.keys import KeyStore
 from web.edge.request_limits import RequestLimits
 from web.edge.reveal_log import RevealLog
 from web.number_services import NumberReader, NumberValidator
-from web.operator_services import AnomalyReader, BreakerBook, RawDeliveries
+from web.operator_services import AnomalyReader, BreakerBook, RawDeliveries, RouteState
 from web.privacy_services import AuditReader, PersonDesk, ProofReader
 from web.samples import Snapshot
 from web.suppression_services import SuppressionExports, SuppressionImports
@@ -353,6 +353,7 @@ class Services:
     replies: ReplyReporter
     thresholds: Mapping[str, Threshold]
     connectors: Callable[[], Sequence[ConnectorView]]
+    routes: Callable[[], Sequence[RouteState]]
     operations: Operations
     readiness: Readiness
     snapshot: Snapshot

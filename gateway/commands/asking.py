@@ -41,6 +41,35 @@ def post(
     return _asked(config, "POST", path, key, body, known_by)
 
 
+def patch(
+    config: Config, path: str, key: str, body: dict[str, object], *, known_by: str
+) -> dict[str, Any]:
+    """As `post`, of what is changed."""
+    return _asked(config, "PATCH", path, key, body, known_by)
+
+
+def text(config: Config, path: str, key: str | None) -> str:
+    """What this gateway answers that is no JSON. Raises CommandFailed."""
+    listen = config.http.listen
+    try:
+        return asyncio.run(_text(f"http://{listen}{path}", key))
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise CommandFailed(f"no gateway answers at {listen}: {error}") from error
+
+
+async def _text(url: str, key: str | None) -> str:
+    timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    async with (
+        aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
+        session.get(url) as response,
+    ):
+        answer = await response.text()
+        if response.status >= 400:
+            raise CommandFailed(f"refused ({response.status}): {url}")
+        return answer
+
+
 def _asked(
     config: Config, method: str, path: str, key: str, body: object, known_by: str
 ) -> dict[str, Any]:

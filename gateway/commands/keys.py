@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ import msgspec
 
 from gateway.commands import CommandFailed, number_rotation
 from gateway.commands.setting_up import configuration, existing_database, one_line
+from gateway.commands.tables import table
 from gateway.config import Config
 from storage.names import DEFAULT_ACCOUNT, register
 from storage.pool import Connection
@@ -72,7 +73,7 @@ def _list(config: Config, arguments: argparse.Namespace) -> None:
     elif not found:
         print("no keys" if arguments.all else "no keys that work (--all shows the others)")
     else:
-        _print_table([_HEADINGS, *(_row(key) for key in found)])
+        print("\n".join(table([_HEADINGS, *(_row(key) for key in found)])))
 
 
 def _revoke(config: Config, arguments: argparse.Namespace) -> None:
@@ -163,13 +164,6 @@ def _print_key(answer: object, arguments: argparse.Namespace) -> None:
             f"shown: {error}; end it with `smsgate keys revoke`, or make another with "
             "`smsgate keys rotate`"
         ) from error
-
-
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
 
 
 def _print_json(value: object) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 from pathlib import Path
 
 from gateway.commands.setting_up import configuration, one_line, progress
@@ -20,6 +21,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Safe to run at any time, also beside running gateways."""
     with one_line():
         applied = asyncio.run(_migrate(configuration(arguments)))
+    if arguments.json:
+        print(json.dumps({"applied": applied}))
+        return 0
     for name in applied:
         print(f"applied {name}")
     if not applied:

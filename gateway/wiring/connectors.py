@@ -290,8 +290,15 @@ def start(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> None:
 
 def pool(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> BindPool:
     """The binds of a connector, not yet started. Raises TlsError."""
+    receiver = (settings.receiver_host or settings.host, settings.receiver_port or settings.port)
+    made = bind_settings(settings)
+    return BindPool(settings.name, made, settings.binds, dispatch, receiver=receiver)
+
+
+def bind_settings(settings: ConnectorSettings) -> BindSettings:
+    """What a bind of this connector is made of."""
     ton, npi = settings.bind_ton_npi or (0, 0)
-    bind_settings = BindSettings(
+    return BindSettings(
         host=settings.host,
         port=settings.port,
         system_id=settings.system_id,
@@ -310,8 +317,6 @@ def pool(dispatch: ConnectorDispatch, settings: ConnectorSettings) -> BindPool:
         reconnect_seconds_max=settings.reconnect_seconds_max,
         tls=tls_settings(settings),
     )
-    receiver = (settings.receiver_host or settings.host, settings.receiver_port or settings.port)
-    return BindPool(settings.name, bind_settings, settings.binds, dispatch, receiver=receiver)
 
 
 def tls_settings(settings: ConnectorSettings) -> TlsSettings | None:

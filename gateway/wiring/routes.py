@@ -1,4 +1,4 @@
-"""Settings of routes and of doubt as the parts that dispatch works with.
+"""Settings of routes and of doubt as the parts that dispatch works with, and as the API shows them.
 
 Owns that translation. Must not choose a route.
 """
@@ -6,6 +6,7 @@ Owns that translation. Must not choose a route.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from dispatch.answers.doubt import Doubt, OutcomePolicy
 from dispatch.routes.routing import Leg, Route
@@ -13,6 +14,10 @@ from gateway.config.category_settings import DoubtSettings
 from gateway.config.route_settings import RouteSettings
 from recipients.numbers.origins import NumberOrigins
 from storage.categories import Category
+from web.operator_services import RouteLeg, RouteMatch, RouteState
+
+if TYPE_CHECKING:
+    from gateway.rooms import Rooms
 
 
 def routes_of(settings: Iterable[RouteSettings]) -> tuple[Route, ...]:
@@ -44,3 +49,35 @@ def outcome_policy(settings: DoubtSettings) -> OutcomePolicy:
         doubt_grace_seconds=settings.grace_seconds,
         doubt={int(category): Doubt(getattr(settings, category.label)) for category in Category},
     )
+
+
+def route_states(rooms: Rooms) -> list[RouteState]:
+    """Every route as it stands in this process."""
+    return [_state(rooms, each) for each in rooms.config.routes]
+
+
+def _state(rooms: Rooms, settings: RouteSettings) -> RouteState:
+    match, rate = settings.match, settings.rate
+    return RouteState(
+        match=RouteMatch(
+            prefix=match.prefix,
+            sender=match.sender,
+            category=match.category,
+            account=match.account,
+            country=match.country,
+            operator=match.operator,
+            tag=match.tag,
+        ),
+        rate=None if rate is None else str(rate),
+        per_second=None if rate is None else rate.spec.per_second,
+        legs=[
+            _leg(rooms, each, 0) if isinstance(each, str) else _leg(rooms, each.name, each.weight)
+            for each in settings.via
+        ],
+    )
+
+
+def _leg(rooms: Rooms, name: str, weight: int) -> RouteLeg:
+    dispatch = rooms.dispatcher.connectors[rooms.registry.connectors[name]]
+    ceiling = dispatch.pace.ceiling
+    return RouteLeg(name, weight, dispatch.up, None if ceiling is None else ceiling.per_second)

@@ -26,6 +26,7 @@ from gateway.health import Health
 from gateway.wiring.accounts import request_rates, validity_seconds
 from gateway.wiring.connectors import PAUSED, texts_of
 from gateway.wiring.report_names import ReportNames
+from gateway.wiring.routes import route_states
 from gateway.wiring.samples import snapshot
 from gateway.wiring.webhooks import callback_fields, owner_desk
 from messages.accept.rehearsal import Rehearsal
@@ -131,6 +132,7 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         replies=ReplyReports(read, *told),
         thresholds=told[1],
         connectors=lambda: _connectors(rooms),
+        routes=lambda: route_states(rooms),
         operations=operations,
         readiness=_health(rooms),
         snapshot=lambda: snapshot(rooms),

@@ -152,6 +152,7 @@ OPERATIONS: Mapping[str, Asked] = {
     "get_reports_latency": (
         lambda client: Reports(client).latency(), None, reports.LatencyReport),
     "get_connectors": (lambda client: Connectors(client).list(), None, answers.ConnectorState),
+    "get_routes": (lambda client: Connectors(client).routes(), None, operating.Route),
     "patch_connectors_name": (
         lambda client: Connectors(client).pause("c"), None, answers.Connector),
     "get_breakers": (lambda client: Breakers(client).list(), None, operating.Breaker),

@@ -1,6 +1,8 @@
-"""docs/demo.svg from what the demo prints:
+"""Pictures of terminals from what commands print, docs/demo.svg for one:
 
     make demo ONCE=1 | .venv/bin/python -m tests.docs.demo_picture > docs/demo.svg
+    smsgate doctor | .venv/bin/python -m tests.docs.demo_picture "smsgate doctor" > docs/doctor.svg
+    smsgate top --once | .venv/bin/python -m tests.docs.demo_picture "smsgate top" > docs/top.svg
 
 Owns the picture's form. A terminal of 80 columns, and nothing that the picture would have to fetch.
 """
@@ -21,11 +23,11 @@ _FONT_FACE = re.compile(r"@font-face \{.*?\}\n", re.DOTALL)
 _WORDS = re.compile(r"<text [^>]*>([^<]*)</text>")
 
 
-def picture(printed: str) -> str:
+def picture(printed: str, title: str = TITLE) -> str:
     """The SVG of what was printed to no terminal."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     console.print(Text(printed.rstrip("\n")))
-    return _FONT_FACE.sub("", console.export_svg(title=TITLE, unique_id="demo")) + "\n"
+    return _FONT_FACE.sub("", console.export_svg(title=title, unique_id=title.split()[1])) + "\n"
 
 
 def lines_of(svg: str) -> list[str]:
@@ -36,4 +38,4 @@ def lines_of(svg: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(picture(sys.stdin.read()))
+    sys.stdout.write(picture(sys.stdin.read(), *sys.argv[1:]))

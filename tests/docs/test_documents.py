@@ -92,6 +92,7 @@ def faults(typing: Shell, commands: Sequence[Command]) -> list[str]:
     return found
 
 
+@pytest.mark.timeout(360)  # a Python for each of a hundred commands, and a busy machine
 @pytest.mark.parametrize("time_of_day", list(HOURS))
 def test_o5_every_command_of_every_document_runs_as_shown(
     typing: Shell, time_of_day: TimeOfDay

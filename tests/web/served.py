@@ -168,6 +168,7 @@ def in_memory(
         replies=memory,
         thresholds=thresholds_of(),
         connectors=memory.connectors,
+        routes=memory.route_states,
         operations=ReloadDoor(memory),
         readiness=memory,
         snapshot=memory.snapshot,

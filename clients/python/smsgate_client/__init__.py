@@ -40,7 +40,7 @@ from smsgate_client.endpoints import (
     Replay,
     Replayed,
 )
-from smsgate_client.operating import Anomaly, Breaker, BreakerChange
+from smsgate_client.operating import Anomaly, Breaker, BreakerChange, Route
 from smsgate_client.privacy import AuditRow, Erasure
 from smsgate_client.problems import (
     ApiError,
@@ -207,6 +207,7 @@ __all__ = [
     "Report",
     "Retention",
     "RetryPolicy",
+    "Route",
     "SendWindow",
     "SentBatch",
     "SentMessage",

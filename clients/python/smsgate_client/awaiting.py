@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     from smsgate_client import filters as f
     from smsgate_client.calls import Call, Page
-    from smsgate_client.conversions import NewConversion
-    from smsgate_client.endpoints import NewEndpoint, Replay
-    from smsgate_client.operating import BreakerChange
     from smsgate_client.requests import NewComplaint, NewConsent, NewMessage, NewSuppression
     from smsgate_client.words import BreakerScope, SuppressedCategory
 
@@ -165,11 +162,11 @@ class Complaints(Noun):
 class Conversions(Noun):
     """What links led to."""
 
-    async def record(self, new: NewConversion) -> v.Conversion:
+    async def record(self, new: v.NewConversion) -> v.Conversion:
         """Tell of one. Repeated under its id it is one."""
         return await self._client.run(calls.convert(new))
 
-    async def record_batch(self, new: Sequence[NewConversion]) -> v.ConversionBatch:
+    async def record_batch(self, new: Sequence[v.NewConversion]) -> v.ConversionBatch:
         """Tell of up to 1 000. A wrong one is an item's error and stops no other."""
         return await self._client.run(calls.convert_batch(new))
 
@@ -231,6 +228,10 @@ class Connectors(Noun):
         """Give it nothing more; with False, go on. Needs the scope `admin`."""
         return await self._client.run(calls.pause_connector(name, paused))
 
+    def routes(self) -> AsyncIterator[o.Route]:
+        """Each route, with its capacity and delivery; needs the scope `connectors:read`."""
+        return self._client.each(calls.listed(under("routes"), o.Route))
+
 
 class Breakers(Noun):
     """What is held back where too much fails; needs the scopes `operations:read` and `:write`."""
@@ -244,13 +245,13 @@ class Breakers(Noun):
         return await self._client.run(calls.get(under("breakers", scope, subject), o.Breaker))
 
     async def open(
-        self, scope: BreakerScope | str, subject: str, change: BreakerChange
+        self, scope: BreakerScope | str, subject: str, change: o.BreakerChange
     ) -> o.Breaker:
         """Hold back what it covers."""
         return await self._client.run(calls.change_breaker(scope, subject, "open", change))
 
     async def close(
-        self, scope: BreakerScope | str, subject: str, change: BreakerChange
+        self, scope: BreakerScope | str, subject: str, change: o.BreakerChange
     ) -> o.Breaker:
         """Let everything go."""
         return await self._client.run(calls.change_breaker(scope, subject, "close", change))
@@ -271,7 +272,7 @@ class WebhookEndpoints(Noun):
         """Each, the oldest first."""
         return self._client.each(calls.listed(under("webhook-endpoints"), e.Endpoint, **pages))
 
-    async def create(self, new: NewEndpoint) -> e.NewEndpointKey:
+    async def create(self, new: e.NewEndpoint) -> e.NewEndpointKey:
         """Tell events to a URL. Keep the secret: no other answer has it."""
         return await self._client.run(calls.new_endpoint(new))
 
@@ -329,7 +330,7 @@ class WebhookEndpoints(Noun):
         """Tell a delivery once more, now."""
         return await self._client.run(calls.redeliver(endpoint_id, delivery_id))
 
-    async def replay(self, endpoint_id: str, wanted: Replay) -> e.Replayed:
+    async def replay(self, endpoint_id: str, wanted: e.Replay) -> e.Replayed:
         """Tell events once more that were given up or skipped."""
         return await self._client.run(calls.replay(endpoint_id, wanted))
 

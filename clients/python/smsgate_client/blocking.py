@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     from smsgate_client import filters as f
     from smsgate_client.calls import Call, Page
-    from smsgate_client.conversions import NewConversion
-    from smsgate_client.endpoints import NewEndpoint, Replay
-    from smsgate_client.operating import BreakerChange
     from smsgate_client.requests import NewComplaint, NewConsent, NewMessage, NewSuppression
     from smsgate_client.words import BreakerScope, SuppressedCategory
 
@@ -163,11 +160,11 @@ class Complaints(Noun):
 class Conversions(Noun):
     """What links led to."""
 
-    def record(self, new: NewConversion) -> v.Conversion:
+    def record(self, new: v.NewConversion) -> v.Conversion:
         """Tell of one. Repeated under its id it is one."""
         return self._client.run(calls.convert(new))
 
-    def record_batch(self, new: Sequence[NewConversion]) -> v.ConversionBatch:
+    def record_batch(self, new: Sequence[v.NewConversion]) -> v.ConversionBatch:
         """Tell of up to 1 000. A wrong one is an item's error and stops no other."""
         return self._client.run(calls.convert_batch(new))
 
@@ -229,6 +226,10 @@ class Connectors(Noun):
         """Give it nothing more; with False, go on. Needs the scope `admin`."""
         return self._client.run(calls.pause_connector(name, paused))
 
+    def routes(self) -> Iterator[o.Route]:
+        """Each route, with its capacity and delivery; needs the scope `connectors:read`."""
+        return self._client.each(calls.listed(under("routes"), o.Route))
+
 
 class Breakers(Noun):
     """What is held back where too much fails; needs the scopes `operations:read` and `:write`."""
@@ -241,11 +242,11 @@ class Breakers(Noun):
         """One as it stands; raises NotFound if it was never open."""
         return self._client.run(calls.get(under("breakers", scope, subject), o.Breaker))
 
-    def open(self, scope: BreakerScope | str, subject: str, change: BreakerChange) -> o.Breaker:
+    def open(self, scope: BreakerScope | str, subject: str, change: o.BreakerChange) -> o.Breaker:
         """Hold back what it covers."""
         return self._client.run(calls.change_breaker(scope, subject, "open", change))
 
-    def close(self, scope: BreakerScope | str, subject: str, change: BreakerChange) -> o.Breaker:
+    def close(self, scope: BreakerScope | str, subject: str, change: o.BreakerChange) -> o.Breaker:
         """Let everything go."""
         return self._client.run(calls.change_breaker(scope, subject, "close", change))
 
@@ -265,7 +266,7 @@ class WebhookEndpoints(Noun):
         """Each, the oldest first."""
         return self._client.each(calls.listed(under("webhook-endpoints"), e.Endpoint, **pages))
 
-    def create(self, new: NewEndpoint) -> e.NewEndpointKey:
+    def create(self, new: e.NewEndpoint) -> e.NewEndpointKey:
         """Tell events to a URL. Keep the secret: no other answer has it."""
         return self._client.run(calls.new_endpoint(new))
 
@@ -323,7 +324,7 @@ class WebhookEndpoints(Noun):
         """Tell a delivery once more, now."""
         return self._client.run(calls.redeliver(endpoint_id, delivery_id))
 
-    def replay(self, endpoint_id: str, wanted: Replay) -> e.Replayed:
+    def replay(self, endpoint_id: str, wanted: e.Replay) -> e.Replayed:
         """Tell events once more that were given up or skipped."""
         return self._client.run(calls.replay(endpoint_id, wanted))
 

@@ -1,13 +1,15 @@
-"""Owns what an operator is answered: breakers, and what was found unlike other days.
+"""Owns what an operator is answered: breakers, routes, and what was found unlike other days.
 
 Must not say how it is asked for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from smsgate_client.reports import Rate
 from smsgate_client.words import AnomalyScope, AnomalyTest, BreakerScope, BreakerState, Detector
 
 
@@ -80,3 +82,40 @@ class Anomaly:
     probability: float | None
     level: float
     breaker_opened: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteMatch:
+    """Which messages a route takes: each that is not empty must match, by any of it."""
+
+    prefix: Sequence[str]
+    sender: Sequence[str]
+    category: Sequence[str]
+    account: Sequence[str]
+    country: Sequence[str]
+    operator: Sequence[str]
+    tag: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteConnector:
+    """A connector of a route. `capacity`: parts a second. `delivery`: of seven days."""
+
+    name: str
+    weight: int | None
+    up: bool
+    capacity: float | None
+    delivery: Rate
+    countries: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """A rule of routing, and the parts a second that it can carry now; None: without limit."""
+
+    route: int
+    object: str = "route"
+    match: RouteMatch
+    capacity: float | None
+    rate: str | None
+    connectors: Sequence[RouteConnector]

@@ -8,6 +8,7 @@ from ratelimit.spec import RateSpec
 from tests.web.rooms.forced import Forced
 from web.edge.keys import StoredKey
 from web.edge.reveal_log import Revealed
+from web.operator_services import RouteLeg, RouteMatch, RouteState
 from web.samples import HistogramSample, Sample
 from web.services import Component, ConnectorUnknown, ConnectorView, Reloaded
 
@@ -49,6 +50,12 @@ class Operators(Forced):
                 binds_up=0, window=100, in_flight=0, queued=7, rate="500/s",
             )
         ]  # fmt: skip
+
+    def route_states(self) -> list[RouteState]:
+        """One that takes everything, by two connectors of which the first is down."""
+        match = RouteMatch((), (), (), (), (), (), ())
+        legs = [RouteLeg("carrier-a", 0, False, 500.0), RouteLeg("carrier-b", 0, True, 80.0)]
+        return [RouteState(match, None, None, legs)]
 
     async def check(self) -> list[Component]:
         return self.components
