@@ -37,8 +37,9 @@ from dlr.rolled import (
     rolled_latency,
     rolled_reasons,
 )
-from dlr.rollups.columns import QUARTERS_PER_DAY, day_of, quarter_of
+from dlr.rollups.columns import day_of, quarter_of
 from dlr.spans import Pieces, pieces_of, widened
+from dlr.zone_days import fits
 from dlr.zones import Edge
 from storage.ids import id_at, time_of
 from storage.pool import Connection
@@ -233,8 +234,7 @@ async def _rolled(
     connection: Connection, question: Question, reach: Reach, units: Sequence[Edge]
 ) -> Counted:
     grouping = question.grouping
-    whole_days = all(unit.quarter % QUARTERS_PER_DAY == 0 for unit in units)
-    by_day = whole_days and "tag" not in grouping.keys
+    by_day = "tag" not in grouping.keys and fits([unit.quarter for unit in units])
     pieces = reach.pieces if by_day else reach.without_days()
     if not pieces.quarters and pieces.days[0] == pieces.days[1]:
         return {}

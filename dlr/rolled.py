@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 import asyncpg
 import msgspec
@@ -25,6 +26,7 @@ from dlr.report import (
 )
 from dlr.spans import NOTHING, Pieces, Range
 from dlr.status import Status
+from dlr.zone_days import by_days
 from dlr.zones import Edge
 from storage import sql
 from storage.partitions import id_bounds, oldest_day
@@ -65,19 +67,28 @@ async def rolled_counts(
     """Outcomes from days and quarters, by the keys asked for. Raises TooManyRows."""
     if "tag" in grouping.keys:
         return await _tags(connection, account, pieces, grouping, units)
-    head, tail = _two(pieces)
+    flags = grouping.flags[: len(KEYS)]
+    columns = tuple(column for column in grouping.columns if column != "reason")
+    edges = [unit.quarter for unit in units]
+    days = by_days(edges, pieces.days)
     records = await connection.fetch(
         _SQL["rolled_counts"],
         account,
         *pieces.days,
-        *head,
-        *tail,
-        *grouping.flags[: len(KEYS)],
-        _quarters(units),
+        *chain(*_two(pieces)),
+        *flags,
+        days.edges or None,
         GROUPS_MAX + 1,
     )
-    columns = tuple(column for column in grouping.columns if column != "reason")
-    return await _named(connection, columns, records, counts_in)
+    found = await _named(connection, columns, records, counts_in)
+    if days.moved:
+        records = await connection.fetch(
+            _SQL["rolled_moved"], account, days.moved, *flags, edges, days.edges, GROUPS_MAX + 1
+        )
+        add(found, await _named(connection, columns, records, counts_in))
+        counted = ["counted" if column == "unit" else column for column in columns]
+        add(found, await _named(connection, counted, records, _taken_away))
+    return {key: counts for key, counts in found.items() if counts["accepted"]}
 
 
 async def rolled_reasons(
@@ -182,6 +193,10 @@ async def _texts(connection: Connection, numbers: set[int]) -> dict[int, str]:
         return {}
     rows = await connection.fetch(_SQL["rolled_names"], list(numbers))
     return {row["id"]: row["name"] for row in rows}
+
+
+def _taken_away(record: asyncpg.Record) -> dict[str, int]:
+    return {name: -count for name, count in counts_in(record).items()}
 
 
 def _ended(record: asyncpg.Record) -> dict[str, int]:

@@ -14,22 +14,28 @@ SELECT id, name FROM rollup_name WHERE id = ANY($1::integer[]);
 
 -- name: rolled_counts
 -- Outcomes of an account's messages ($1), from the days [$2, $3) and the quarters [$4, $5) and [$6, $7). They are
--- grouped by the keys whose flag is true ($8 and on). $16: the first quarter of each unit of time; a group's unit is its
--- place there, counted from 0. At most $17 groups.
-WITH counted AS (
-    SELECT key, day * 96 AS quarter, accepted, sent, parts, delivered, undelivered, expired, rejected, unknown, failed,
-           suppressed, capped, canceled, unconfirmed, late
-    FROM rollup_day WHERE day >= $2 AND day < $3
+-- grouped by the keys whose flag is true ($8 and on). A group's unit of time is its place among those that begin with the
+-- quarters $16, counted from 0; a day is in the unit of its first quarter. At most $17 groups.
+WITH by_quarter AS (
+    -- Units are looked up for the few quarters that are left, and not for each row.
+    SELECT CASE WHEN $8::boolean THEN k.account END AS account,
+           CASE WHEN $9::boolean THEN k.category END AS category,
+           CASE WHEN $10::boolean THEN k.connector END AS connector,
+           CASE WHEN $11::boolean THEN k.sender END AS sender,
+           CASE WHEN $12::boolean THEN k.country END AS country,
+           CASE WHEN $13::boolean THEN k.operator END AS operator,
+           CASE WHEN $14::boolean THEN k.campaign END AS campaign,
+           CASE WHEN $15::boolean THEN k.variant END AS variant,
+           CASE WHEN $16::integer[] IS NOT NULL THEN c.day * 96 END AS quarter,
+           sum(accepted) AS accepted, sum(sent) AS sent, sum(delivered) AS delivered, sum(undelivered) AS undelivered,
+           sum(expired) AS expired, sum(rejected) AS rejected, sum(unknown) AS unknown, sum(failed) AS failed,
+           sum(suppressed) AS suppressed, sum(capped) AS capped, sum(canceled) AS canceled,
+           sum(unconfirmed) AS unconfirmed, sum(late) AS late
+    FROM rollup_day AS c
+    JOIN rollup_key AS k ON k.id = c.key
+    WHERE c.day >= $2 AND c.day < $3 AND k.account = $1
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
     UNION ALL
-    SELECT key, quarter, accepted, sent, parts, delivered, undelivered, expired, rejected, unknown, failed,
-           suppressed, capped, canceled, unconfirmed, late
-    FROM rollup_cell WHERE quarter >= $4 AND quarter < $5
-    UNION ALL
-    SELECT key, quarter, accepted, sent, parts, delivered, undelivered, expired, rejected, unknown, failed,
-           suppressed, capped, canceled, unconfirmed, late
-    FROM rollup_cell WHERE quarter >= $6 AND quarter < $7
-), by_quarter AS (
-    -- Units are looked up for the few quarters that are left, and not for each cell.
     SELECT CASE WHEN $8::boolean THEN k.account END AS account,
            CASE WHEN $9::boolean THEN k.category END AS category,
            CASE WHEN $10::boolean THEN k.connector END AS connector,
@@ -43,9 +49,9 @@ WITH counted AS (
            sum(expired) AS expired, sum(rejected) AS rejected, sum(unknown) AS unknown, sum(failed) AS failed,
            sum(suppressed) AS suppressed, sum(capped) AS capped, sum(canceled) AS canceled,
            sum(unconfirmed) AS unconfirmed, sum(late) AS late
-    FROM counted AS c
+    FROM rollup_cell AS c
     JOIN rollup_key AS k ON k.id = c.key
-    WHERE k.account = $1
+    WHERE (c.quarter >= $4 AND c.quarter < $5 OR c.quarter >= $6 AND c.quarter < $7) AND k.account = $1
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 )
 SELECT account, category, connector, sender, country, operator, campaign, variant,
@@ -58,6 +64,38 @@ FROM by_quarter
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 HAVING sum(accepted) > 0
 LIMIT $17;
+
+-- name: rolled_moved
+-- The same of single quarters ($2), each with two units: its own, among those that begin with $11, and the one in which
+-- its day is counted, among $12.
+WITH by_quarter AS (
+    SELECT CASE WHEN $3::boolean THEN k.account END AS account,
+           CASE WHEN $4::boolean THEN k.category END AS category,
+           CASE WHEN $5::boolean THEN k.connector END AS connector,
+           CASE WHEN $6::boolean THEN k.sender END AS sender,
+           CASE WHEN $7::boolean THEN k.country END AS country,
+           CASE WHEN $8::boolean THEN k.operator END AS operator,
+           CASE WHEN $9::boolean THEN k.campaign END AS campaign,
+           CASE WHEN $10::boolean THEN k.variant END AS variant,
+           c.quarter,
+           sum(accepted) AS accepted, sum(sent) AS sent, sum(delivered) AS delivered, sum(undelivered) AS undelivered,
+           sum(expired) AS expired, sum(rejected) AS rejected, sum(unknown) AS unknown, sum(failed) AS failed,
+           sum(suppressed) AS suppressed, sum(capped) AS capped, sum(canceled) AS canceled,
+           sum(unconfirmed) AS unconfirmed, sum(late) AS late
+    FROM rollup_cell AS c
+    JOIN rollup_key AS k ON k.id = c.key
+    WHERE c.quarter = ANY($2::integer[]) AND k.account = $1
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+)
+SELECT account, category, connector, sender, country, operator, campaign, variant,
+       width_bucket(quarter, $11::integer[]) - 1 AS unit, width_bucket(quarter / 96 * 96, $12::integer[]) - 1 AS counted,
+       sum(accepted) AS accepted, sum(sent) AS sent, sum(delivered) AS delivered, sum(undelivered) AS undelivered,
+       sum(expired) AS expired, sum(rejected) AS rejected, sum(unknown) AS unknown, sum(failed) AS failed,
+       sum(suppressed) AS suppressed, sum(capped) AS capped, sum(canceled) AS canceled,
+       sum(unconfirmed) AS unconfirmed, sum(late) AS late
+FROM by_quarter
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+LIMIT $13;
 
 -- name: rolled_reasons
 -- The same of messages that have a reason, by reason and status, from the quarters [$2, $3).
