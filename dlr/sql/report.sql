@@ -147,6 +147,6 @@ SELECT category,
        END::float8 AS receipt
 FROM submission
 WHERE id >= $1 AND message_id >= $1 AND message_id < $2 AND account = $3 AND part > 0
-  AND NOT EXISTS (SELECT FROM message AS m WHERE m.id = message_id AND m.connector = -1)
+  AND NOT EXISTS (SELECT FROM message AS m WHERE m.id >= $1 AND m.id < $2 AND m.id = message_id AND m.connector = -1)
   AND NOT EXISTS (SELECT FROM outbox AS o WHERE o.id = message_id)
 GROUP BY message_id, category;
