@@ -25,7 +25,7 @@ from storage.reading import ReportTooSlow
 _SQL = sql.load("messages")
 WALK_MAX = 100_000  # messages of other accounts passed over for one page
 STATUSES_MAX = 5_000  # messages whose status is looked up for one page
-CHUNK = 100
+CHUNK, CHUNK_MAX = 100, 1_000
 BATCH_SPAN = timedelta(hours=1)  # the ids of a batch are taken within moments of each other
 
 
@@ -64,24 +64,36 @@ async def list_messages(
             ids, stopped_at = await _candidates(
                 connection, account, wanted, indexes, first, end, limit
             )
-            for start in range(0, len(ids), CHUNK):
-                chunk = await _of_status(connection, ids[start : start + CHUNK], wanted.status)
-                for record in await read_messages(connection, registry, account, chunk):
-                    if len(found) == limit:
-                        return found, found[-1].id
-                    found.append(record)
+            matching = await _of_status(connection, ids, wanted.status, limit + 1)
+            shown = matching[:limit]
+            for start in range(0, len(shown), CHUNK):
+                found += await read_messages(
+                    connection, registry, account, shown[start : start + CHUNK]
+                )
     except asyncpg.QueryCanceledError as error:
         raise ReportTooSlow from error
-    return found, stopped_at
+    return found, stopped_at if len(matching) <= limit else shown[-1]
 
 
 async def _of_status(
-    connection: Connection, ids: Sequence[int], status: str | None
+    connection: Connection, ids: Sequence[int], status: str | None, many: int
 ) -> Sequence[int]:
+    """The first ones of these that stand so: `many` or a few more. Those looked at at once become
+    twice as many each time: a rare status would take a hundred statements.
+    """
     if status is None:
         return ids
-    stands = await standings(connection, ids)
-    return [each for each in ids if each in stands and stands[each].status.label == status]
+    found: list[int] = []
+    start, size = 0, CHUNK
+    while start < len(ids) and len(found) < many:
+        stands = await standings(connection, ids[start : start + size])
+        found += [
+            each
+            for each in ids[start : start + size]
+            if each in stands and stands[each].status.label == status
+        ]
+        start, size = start + size, min(2 * size, CHUNK_MAX)
+    return found
 
 
 def _span(wanted: MessageFilter, below: int | None) -> tuple[int, int]:
