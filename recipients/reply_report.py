@@ -27,16 +27,18 @@ _SQL = sql.load("recipients")
 REPLY_KEYS = ("category", "campaign", "variant", "sender", "connector")
 CLASSES = tuple(kind.value for kind in ReplyClass)
 REPLIES = (
-    "replies", *CLASSES, "complaints", "opt_out_sent", "replied_delivered",
+    "replies", *CLASSES, "opt_outs_by_page", "complaints", "unsubscribed_sent",
+    "unsubscribed_delivered", "replied_delivered",
     *(f"{kind}_delivered" for kind in CLASSES), "complained_delivered",
 )  # fmt: skip
 COUNTS = ("sent", "delivered", *REPLIES)
 _WITHIN: Mapping[str, str] = MappingProxyType(
-    {"opt_out_sent": "sent"}
+    {"unsubscribed_sent": "sent"}
     | {name: "delivered" for name in REPLIES if name.endswith("_delivered")}
 )
 
-# `…_delivered`: of the delivered messages those that were answered with it, however often.
+# `…_delivered`: of the delivered messages those that were answered with it, however often. Who opts
+# out on a message's page has not answered it, and unsubscribes all the same.
 REPLY_FORMULAS: Mapping[str, Formula] = MappingProxyType(
     {
         "reply_rate": Formula(("replied_delivered",), ("delivered",)),
@@ -44,8 +46,8 @@ REPLY_FORMULAS: Mapping[str, Formula] = MappingProxyType(
             f"reply_rate_{kind}": Formula((f"{kind}_delivered",), ("delivered",))
             for kind in CLASSES
         },
-        "unsubscribe_rate_sent": Formula(("opt_out_sent",), ("sent",)),
-        "unsubscribe_rate_delivered": Formula(("opt_out_delivered",), ("delivered",)),
+        "unsubscribe_rate_sent": Formula(("unsubscribed_sent",), ("sent",)),
+        "unsubscribe_rate_delivered": Formula(("unsubscribed_delivered",), ("delivered",)),
         "complaint_rate": Formula(("complained_delivered",), ("delivered",)),
     }
 )

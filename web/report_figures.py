@@ -59,6 +59,9 @@ COUNTED: Mapping[str, Figure] = MappingProxyType(
         "visitors": Figure("访问人数", "numbers with such a click", _OPEN),
         "converted_visitors": Figure("访问转化人数", "those of them with a conversion", _OPEN),
         "replies": Figure("回复数", "messages from handsets that answer one", _OPEN),
+        "opt_outs_by_page": Figure(
+            "页面退订数", "messages on whose opt-out page something was ended", _OPEN
+        ),
         "complaints": Figure("投诉数", "complaints about a message", _OPEN),
     }
 )

@@ -2,6 +2,7 @@
 -- Replies and complaints about the messages of an account with $1 <= id < $2, grouped by the keys whose flag is true.
 -- A reply belongs to the message it answers and counts whenever it comes. Delivered as dlr's report has it: the replies
 -- of a rate are a part of what it divides by. Of several replies of one class to one message one counts in a rate.
+-- What ended by a message's opt-out page is on record in the audit alone. It stays one when it is taken back, as a word does.
 WITH replied AS (
     SELECT answers AS message_id, count(*) AS replies,
            count(*) FILTER (WHERE class = 'opt_out') AS opt_out, count(*) FILTER (WHERE class = 'opt_in') AS opt_in,
@@ -18,8 +19,13 @@ WITH replied AS (
     FROM complaint
     WHERE account = $3 AND message_id >= $1 AND message_id < $2
     GROUP BY message_id
+), pressed AS (
+    SELECT DISTINCT (detail ->> 'message_id')::bigint AS message_id
+    FROM audit
+    WHERE account = $3 AND id >= $1 AND actor = 'page' AND action = 'suppression.add'
+      AND (detail ->> 'message_id')::bigint >= $1 AND (detail ->> 'message_id')::bigint < $2
 ), named AS (
-    SELECT message_id FROM replied UNION SELECT message_id FROM complained
+    SELECT message_id FROM replied UNION SELECT message_id FROM complained UNION SELECT message_id FROM pressed
 ), part AS (
     SELECT message_id, part, max(parts) AS parts, max(status::int * 256 + reason) AS code,
            bool_or(submitted_at IS NOT NULL OR status IN (5, 15)) AS sent
@@ -46,13 +52,15 @@ WITH replied AS (
            coalesce(nullif(d.connector, 0), m.connector) AS connector,
            coalesce(f.sent, false) AS sent,
            coalesce(f.delivered, false) AND NOT EXISTS (SELECT FROM outbox AS o WHERE o.id = m.id) AS delivered,
-           r.replies, r.opt_out, r.opt_in, r.help, r.keyword, r.rating, r.other, c.complaints
+           r.replies, r.opt_out, r.opt_in, r.help, r.keyword, r.rating, r.other, c.complaints,
+           p.message_id IS NOT NULL AS pressed, p.message_id IS NOT NULL OR r.opt_out > 0 AS unsubscribed
     FROM named AS n
     JOIN message AS m ON m.id = n.message_id
     LEFT JOIN folded AS f ON f.message_id = m.id
     LEFT JOIN decided AS d ON d.message_id = m.id
     LEFT JOIN replied AS r ON r.message_id = m.id
     LEFT JOIN complained AS c ON c.message_id = m.id
+    LEFT JOIN pressed AS p ON p.message_id = m.id
     WHERE m.id >= $1 AND m.id < $2 AND m.account = $3 AND m.connector <> -1  -- the sandbox
 )
 SELECT CASE WHEN $4::boolean THEN category END AS category,
@@ -68,7 +76,9 @@ SELECT CASE WHEN $4::boolean THEN category END AS category,
        coalesce(sum(rating), 0)::bigint AS rating,
        coalesce(sum(other), 0)::bigint AS other,
        coalesce(sum(complaints), 0)::bigint AS complaints,
-       count(*) FILTER (WHERE sent AND opt_out > 0) AS opt_out_sent,
+       count(*) FILTER (WHERE pressed) AS opt_outs_by_page,
+       count(*) FILTER (WHERE sent AND unsubscribed) AS unsubscribed_sent,
+       count(*) FILTER (WHERE delivered AND unsubscribed) AS unsubscribed_delivered,
        count(*) FILTER (WHERE delivered AND replies > 0) AS replied_delivered,
        count(*) FILTER (WHERE delivered AND opt_out > 0) AS opt_out_delivered,
        count(*) FILTER (WHERE delivered AND opt_in > 0) AS opt_in_delivered,

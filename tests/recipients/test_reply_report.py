@@ -8,11 +8,14 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
+from dispatch.inbound.opt_outs import ADDED, REMOVED
 from dlr.ledger import insert_submissions
 from dlr.report_desk import DeliveryReports, GroupPage
 from dlr.status import Status
 from dlr.thresholds import Verdict, thresholds_of
 from recipients.reply_report import CLASSES, COUNTS, REPLY_FORMULAS, ReplyReports
+from storage import audit
+from storage.audit import AuditEntry
 from storage.names import Registry
 from storage.pool import Connection, Database
 from tests.dlr.rows import World
@@ -101,8 +104,9 @@ async def test_f4_replies_are_rates_of_what_was_delivered(
     counts = {name: count for name, count in spring.counts.items() if count}
     assert counts == {
         "sent": 4, "delivered": 4, "replies": 5, "opt_out": 2, "rating": 1, "other": 2,
-        "complaints": 2, "opt_out_sent": 1, "replied_delivered": 3, "opt_out_delivered": 1,
-        "rating_delivered": 1, "other_delivered": 2, "complained_delivered": 1,
+        "complaints": 2, "unsubscribed_sent": 1, "unsubscribed_delivered": 1,
+        "replied_delivered": 3, "opt_out_delivered": 1, "rating_delivered": 1,
+        "other_delivered": 2, "complained_delivered": 1,
     }  # fmt: skip
     rates = spring.rates
     assert (rates["reply_rate"].numerator, rates["reply_rate"].denominator) == (3, 4)
@@ -116,6 +120,37 @@ async def test_f4_replies_are_rates_of_what_was_delivered(
     assert autumn.rates["reply_rate"].value is None  # nothing is delivered: no rate, not 0
     total = report.total.counts
     assert all(total[name] == spring.counts[name] + autumn.counts[name] for name in COUNTS)
+
+
+async def test_who_opts_out_on_a_page_has_unsubscribed_and_not_replied(
+    connection: Connection,
+    registry: Registry,
+    reports: ReplyReports,
+    span: tuple[datetime, datetime],
+) -> None:
+    """However often it was pressed, and beside a word to the same message."""
+    world, shop = World(), registry.accounts["shop"]
+    pressed, both, undone, _ = [
+        await sent(connection, world, shop, Status.DELIVERED) for _ in range(4)
+    ]
+    lost = await sent(connection, world, shop, Status.UNDELIVERED)
+    await replied(connection, world, shop, both, "opt_out")
+    for account, message, action in (
+        (shop, pressed, ADDED), (shop, pressed, ADDED), (shop, both, ADDED), (shop, lost, ADDED),
+        (shop, undone, REMOVED), (shop + 1, undone, ADDED),
+    ):  # fmt: skip
+        detail = {"category": 3, "how": "button", "message_id": message}
+        await audit.append(
+            connection, [AuditEntry(world.ids.next(), account, "page", action, None, detail)]
+        )
+    report = await reports.replies(asked(shop, span), ALL)
+    counts = report.total.counts
+    assert (counts["opt_outs_by_page"], counts["opt_out"], counts["replies"]) == (3, 1, 1)
+    rates = report.total.rates
+    assert (rates["unsubscribe_rate_sent"].numerator, counts["sent"]) == (3, 5)
+    delivered = rates["unsubscribe_rate_delivered"]
+    assert (delivered.numerator, delivered.denominator) == (2, 4)
+    assert rates["reply_rate"].numerator == 1
 
 
 async def test_f4_delivered_is_what_the_delivery_report_says(

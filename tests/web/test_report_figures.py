@@ -16,7 +16,7 @@ def test_every_figure_of_a_report_is_named_with_what_it_is_of() -> None:
         for name in (*CLICK_COUNTS, *clicks.COUNTS, *REPLIES)
         if not name.endswith("_delivered")
     }
-    counts -= {*CLASSES, "opt_out_sent"}  # shown by their rates
+    counts -= {*CLASSES, "unsubscribed_sent"}  # shown by their rates
     assert set(COUNTED) == {*COUNTS, *counts}
     assert set(RATED) == {*FORMULAS, *REPLY_FORMULAS}
     page = "\n".join(lines())
