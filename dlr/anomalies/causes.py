@@ -10,12 +10,13 @@ came late since can only add to it, so a young window is never taken for a rise.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from dlr.anomalies import detectors, judging
 from dlr.anomalies.baselines import WINDOWS_MIN
+from dlr.anomalies.detectors import Finding
 from dlr.anomalies.judging import Found, Quarters
 from dlr.anomalies.keys import Counted, Key, Place
 from dlr.anomalies.month import Month
@@ -61,16 +62,7 @@ async def reasons(
             month.reason_spread(connector, reason),
             level,
         )
-        name = names.connector(connector)
-        if finding is not None and name is not None:
-            found.append(
-                Found(
-                    place=Place("connector", name),
-                    finding=finding,
-                    began_at=start_of_quarter(quarter),
-                    about=Reason(reason).label,
-                )
-            )
+        found += _of_connector(names.connector(connector), finding, quarter, Reason(reason).label)
     return found
 
 
@@ -96,16 +88,7 @@ async def latencies(
             month.slow_spread((connector, kind_number)),
             level,
         )
-        name = names.connector(connector)
-        if finding is not None and name is not None:
-            found.append(
-                Found(
-                    place=Place("connector", name),
-                    finding=finding,
-                    began_at=start_of_quarter(quarter),
-                    about=KINDS[kind_number],
-                )
-            )
+        found += _of_connector(names.connector(connector), finding, quarter, KINDS[kind_number])
     return found
 
 
@@ -133,3 +116,11 @@ async def complaints(
         place = Place(row["scope"], subject, account)
         found.append(Found(place=place, finding=finding, began_at=until - DAY, others=finding))
     return found
+
+
+def _of_connector(
+    name: str | None, finding: Finding | None, quarter: int, about: str
+) -> Iterator[Found]:
+    if finding is not None and name is not None:
+        place = Place("connector", name)
+        yield Found(place=place, finding=finding, began_at=start_of_quarter(quarter), about=about)

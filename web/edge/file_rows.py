@@ -7,6 +7,7 @@ Must not know a column. A bad row never sinks those beside it; a bad header sink
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
@@ -46,7 +47,7 @@ class FileRow(msgspec.Struct, Generic[Row], frozen=True):
     digest: bytes
 
 
-class FileRows(Generic[Row]):
+class FileRows(ABC, Generic[Row]):
     """Rows of one file."""
 
     def __init__(self, kind: type[Row], *, lists: Mapping[str, str] = MappingProxyType({})) -> None:
@@ -57,13 +58,13 @@ class FileRows(Generic[Row]):
         self._decoder = msgspec.json.Decoder(kind)
         self.columns: Sequence[str] = ()
 
+    @abstractmethod
     def feed(self, octets: bytes) -> Iterator[FileRow[Row]]:
         """The rows that are whole now. Raises ProblemError for a file that is none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self) -> Iterator[FileRow[Row]]:
         """What is left at the end. Raises ProblemError for a file without a header."""
-        raise NotImplementedError
 
     def _row(
         self, line: int, content: bytes, row: Row | None, faults: Sequence[FieldError]
