@@ -23,6 +23,7 @@ ROWS_PER_CHUNK = 20_000
 CONNECTORS, SENDERS, CAMPAIGNS, COUNTRIES = 3, 12, 40, 8
 REST = timedelta(minutes=3)  # behind the newest message: the merger leaves two minutes alone
 SEED = 20
+ANALYZE_SECONDS_MAX = 600.0
 
 _MESSAGE_COLUMNS = (
     "id", "account", "category", "connector", "data_coding", "parts", "sender", "to_enc", "to_idx",
@@ -75,7 +76,7 @@ class Traffic:
                 )
             if start % (50 * ROWS_PER_CHUNK) == 0 and start:
                 say(f"{start} messages written")
-        await connection.execute("ANALYZE message, submission")
+        await connection.execute("ANALYZE message, submission", timeout=ANALYZE_SECONDS_MAX)
 
     def _rows(self, numbers: range) -> tuple[list[str], list[str]]:
         random = Random(f"{SEED} {numbers.start}")
@@ -114,7 +115,8 @@ async def roll_up(connection: Connection) -> int:
     while merged.more:
         merged = await merger.merge(connection)
     for name in ("key", "cell", "day", "reason", "tag", "latency", "latency_day"):
-        await connection.execute(f"VACUUM (ANALYZE) rollup_{name}")
+        statement = f"VACUUM (ANALYZE) rollup_{name}"
+        await connection.execute(statement, timeout=ANALYZE_SECONDS_MAX)
     return merger.messages_counted
 
 

@@ -14,8 +14,8 @@ SELECT id, name FROM rollup_name WHERE id = ANY($1::integer[]);
 
 -- name: rolled_counts
 -- Outcomes of an account's messages ($1), from the days [$2, $3) and the quarters [$4, $5) and [$6, $7). They are
--- grouped by the keys whose flag is true ($8 and on). A group's unit of time is its place among those that begin with the
--- quarters $16, counted from 0; a day is in the unit of its first quarter. At most $17 groups.
+-- grouped by the keys whose flag is true ($8 and on). Units of time begin with the quarters $16, and are counted from 0.
+-- A day is in the unit of its first quarter. At most $17 groups.
 WITH by_quarter AS (
     -- Units are looked up for the few quarters that are left, and not for each row.
     SELECT CASE WHEN $8::boolean THEN k.account END AS account,
@@ -66,8 +66,8 @@ HAVING sum(accepted) > 0
 LIMIT $17;
 
 -- name: rolled_moved
--- The same of single quarters ($2), each with two units: its own, among those that begin with $11, and the one in which
--- its day is counted, among $12.
+-- The same of single quarters ($2), each with two units. Its own is among those that begin with $11. That in which its day
+-- is counted is among $12.
 WITH by_quarter AS (
     SELECT CASE WHEN $3::boolean THEN k.account END AS account,
            CASE WHEN $4::boolean THEN k.category END AS category,
