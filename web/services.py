@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -72,6 +73,15 @@ class MessageControl(Protocol):
     async def cancel(self, account: int, message_id: int) -> bool:
         """Whether the message was not on the wire and never will be. Raises Overloaded,
         StorageDown.
+        """
+
+
+class FinishReader(Protocol):
+    """When what waits is expected to go."""
+
+    async def of_parts(self, parts: Mapping[str, int]) -> datetime | None:
+        """If so many parts were accepted now, by connector; None: nobody knows. Raises StorageDown,
+        ReportTooSlow.
         """
 
 
@@ -333,6 +343,7 @@ class Services:
     validator: Validator
     accounts: Mapping[int, AccountPolicy]
     policy_preview: PolicyPreview
+    finish: FinishReader
     explain_route: Callable[[Prepared, str], RouteView]
     messages: MessageReader
     inbound: InboundReader

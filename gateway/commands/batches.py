@@ -32,6 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(
         f"{told['id']}  {told['state']}, rate {rate}, {told['in_flight']} can no longer be stopped"
     )
+    if told.get("expected_finish_at"):
+        print(f"  expected to be submitted by {told['expected_finish_at'][:19]}Z")
     for name, count in told.get("counts", {}).items():
         if count:
             print(f"  {name:<12}{count}")

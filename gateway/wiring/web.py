@@ -32,6 +32,7 @@ from gateway.wiring.webhooks import callback_fields, owner_desk
 from messages.accept.rehearsal import Rehearsal
 from messages.accept.validation import Validator
 from messages.control.doubts import Resolver
+from messages.control.finish import Finish
 from messages.control.waiting import Queues
 from messages.models import Prepared
 from messages.reading.reader import Messages
@@ -112,6 +113,7 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         validator=_validator(rooms),
         accounts=rooms.accounts,
         policy_preview=Rehearsal(read, rooms.vault, lambda: rooms.accepter.checks),
+        finish=Finish(read, registry.connectors, rooms.control.paces, rooms.clock.wall_ms),
         explain_route=lambda message, account: route_view(rooms.routes, message, account),
         messages=Messages(read, registry, rooms.vault),
         inbound=InboundMessages(read, registry, rooms.vault),

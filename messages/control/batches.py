@@ -57,6 +57,7 @@ class BatchView(msgspec.Struct, kw_only=True):
     in_flight: int  # messages that can no longer be stopped; an upper bound
     changed_at: datetime | None
     counts: Mapping[str, int] = msgspec.field(default_factory=dict)  # by outcome
+    expected_finish_at: datetime | None = None  # None, too: it was not asked for
 
 
 class BatchChanges:

@@ -6,7 +6,8 @@ Owns the wiring of this package, and what is told of a batch. Must not decide an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 import asyncpg
 
@@ -14,9 +15,11 @@ from dispatch.clock import Clock
 from dispatch.dispatcher import Dispatcher
 from dispatch.outbox.batch_feed import BatchFeed
 from dispatch.queue.batch_pace import BatchPace
+from dispatch.wire.connector_dispatch import ConnectorDispatch
 from dlr.report import Span, message_counts, total_of
 from messages.control.batches import BatchChange, BatchChanges, BatchView, read_batch
 from messages.control.cancel import MessageCanceler
+from messages.control.finish import batch_finish
 from messages.control.look import ControlLook
 from messages.control.watch import BatchWatch
 from storage.ids import IdSource, time_of
@@ -42,6 +45,7 @@ class Control:
         self._ended = ended
         self._feed: BatchFeed | None = None
         self._watch: BatchWatch | None = None
+        self._connectors: Mapping[int, ConnectorDispatch] = {}
         self.batches = BatchPace()
         self.look = ControlLook(clock.wall_ms)
         self.canceler = MessageCanceler(database.dedicated("cancel"), ids)
@@ -61,8 +65,16 @@ class Control:
             return 0.0
         return max(0.0, self._clock.wall_ms() / 1000 - time_of(oldest).timestamp())
 
+    def paces(self) -> dict[int, float | None]:
+        """Parts a second by connector, in this process; 0 where nothing may be written."""
+        return {
+            number: 0.0 if dispatch.withheld else dispatch.pace.per_second
+            for number, dispatch in self._connectors.items()
+        }
+
     async def start(self, dispatcher: Dispatcher) -> None:
         """Learn what is stopped before anything is sent. Then keep watching."""
+        self._connectors = dispatcher.connectors
         self._watch = BatchWatch(
             self._database.dedicated("batch-watch"),
             self._database.dedicated("batch-sweep"),
@@ -103,6 +115,10 @@ class Control:
                 view = await read_batch(connection, account, batch_id)
                 if view is not None:
                     view.counts = await _counts(connection, account, view)
+                    now = datetime.fromtimestamp(self._clock.wall_ms() / 1000, UTC)
+                    view.expected_finish_at = await batch_finish(
+                        connection, view, self.paces(), now
+                    )
                 return view
         except asyncpg.QueryCanceledError as error:
             raise ReportTooSlow(str(error)) from error

@@ -38,3 +38,25 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS first
 GROUP BY kind.connector, kind.category;
+
+-- name: batch_ahead
+-- By connector: parts of a batch that wait, the latest moment one of them waits for, and what may go before them.
+SELECT own.connector, own.parts AS own, own.last,
+       coalesce((
+           SELECT sum(o.parts) FROM outbox AS o
+           WHERE o.connector = own.connector AND o.batch_id IS DISTINCT FROM $1
+             AND (o.not_before IS NULL OR o.not_before <= now())
+       ), 0) AS others
+FROM (
+    SELECT connector, sum(parts) AS parts, max(not_before) AS last
+    FROM outbox
+    WHERE id > $1 AND id <= $2 AND batch_id = $1
+    GROUP BY connector
+) AS own;
+
+-- name: parts_ahead
+-- What may go now, by connector.
+SELECT connector, sum(parts) AS parts
+FROM outbox
+WHERE connector = ANY($1::smallint[]) AND (not_before IS NULL OR not_before <= now())
+GROUP BY connector;

@@ -148,6 +148,7 @@ def in_memory(
         ),
         accounts=accounts,
         policy_preview=memory,
+        finish=memory,
         explain_route=partial(route_view, memory.routes),
         messages=memory,
         inbound=Nobody(),

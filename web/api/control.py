@@ -32,6 +32,10 @@ READ = "messages:read"
 REPORTS = "reports:read"
 CONFLICTS = ("batch_canceled", "batches_controlled")
 
+FINISH = (
+    "When the last of it is expected to be submitted, if what waits for the same connectors goes "
+    "first, each at the pace of this process. Null: nothing waits, it is stopped, or nobody knows."
+)
 BatchId = Annotated[str, Meta(description="The batch's id.", examples=["bat_0NX25TC8G2000"])]
 
 
@@ -56,6 +60,7 @@ class BatchResource(msgspec.Struct, kw_only=True):
     created_at: datetime
     changed_at: datetime | None
     counts: Mapping[str, int]
+    expected_finish_at: Annotated[datetime | None, Meta(description=FINISH)]
 
 
 class ChangedBatch(msgspec.Struct, kw_only=True):
@@ -165,6 +170,7 @@ class ControlApi:
                 created_at=time_of(view.id),
                 changed_at=view.changed_at,
                 counts=view.counts,
+                expected_finish_at=view.expected_finish_at,
             )
         )
 

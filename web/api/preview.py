@@ -6,7 +6,9 @@ and rules are those of sending.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -80,6 +82,13 @@ class PreviewAnswer(msgspec.Struct):
     """One item for each message, in order."""
 
     items: list[PreviewItem]
+    expected_finish_at: Annotated[
+        datetime | None,
+        Meta(
+            description="When the last of these parts is expected to be submitted, behind what "
+            "waits for the same connectors, at the pace of this process. Null: nobody knows."
+        ),
+    ] = None
 
 
 class PreviewApi:
@@ -109,7 +118,7 @@ class PreviewApi:
                 items={"messages": MessageRequest},
                 request_also=MessageRequest,
                 answers={200: PreviewAnswer},
-                problems=(*MESSAGE_PROBLEMS, "batch_size", "batch_rejected"),
+                problems=(*MESSAGE_PROBLEMS, "batch_size", "batch_rejected", "report_too_slow"),
                 example=EXAMPLE,
             ),
         ]
@@ -128,7 +137,8 @@ class PreviewApi:
             else PreviewItem(index, self._previewed(each, account, next(decided)))
             for index, each in enumerate(checked)
         ]
-        return json_response(PreviewAnswer(items))
+        finish = await self._services.finish.of_parts(_parts(items))
+        return json_response(PreviewAnswer(items, finish))
 
     async def _check(self, body: bytes, account: AccountPolicy) -> list[Prepared | Refused]:
         check, now_ms = self._services.validator.check, self._services.wall_ms()
@@ -169,6 +179,16 @@ class PreviewApi:
             route=self._services.explain_route(message, account.name),
             decisions=list(decisions),
         )
+
+
+def _parts(items: Sequence[PreviewItem]) -> Counter[str]:
+    """Parts by the connector that would be tried first, of what goes without waiting for a rule."""
+    found: Counter[str] = Counter()
+    for item in items:
+        message = item.message
+        if message is not None and message.status == "accepted" and message.route.connector:
+            found[message.route.connector] += message.parts
+    return found
 
 
 class _Form(msgspec.Struct):

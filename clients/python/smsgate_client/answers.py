@@ -207,9 +207,10 @@ class PreviewItem:
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """What would become of each message."""
+    """What would become of each message, and when the last would go; None: nobody knows."""
 
     items: tuple[PreviewItem, ...]
+    expected_finish_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,6 +236,7 @@ class Batch:
     changed_at: datetime | None
     counts: Mapping[str, int]
     object: str = "batch"
+    expected_finish_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

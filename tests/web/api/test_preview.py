@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.web.rooms.messages import SUPPRESSED_NUMBER
-from tests.web.served import Api
+from tests.web.served import Api, created
 from web.api.preview import ITEMS_MAX
 
 PATH = "/v1/messages/preview"
@@ -39,6 +40,20 @@ async def test_one_message_is_shown_as_it_would_be_sent(api: Api) -> None:
         "connector": "carrier-a", "reason": "routes[0]", "then": ["carrier-b"]
     }  # fmt: skip
     assert (message["status"], message["decisions"]) == ("accepted", [])
+
+
+async def test_what_goes_at_once_has_an_expected_end(api: Api) -> None:
+    messages = [
+        {"to": "+8613812345678", "text": "[" * 81},
+        {"to": "+8613812345679", "text": "hello"},
+        {"to": SUPPRESSED_NUMBER, "text": "hello"},
+    ]
+    _, body = await api.post(PATH, {"messages": messages})
+    assert api.memory.finish_asked == [{"carrier-a": 3}]  # parts; what ends at once has none
+    ends = datetime.fromisoformat(str(body["expected_finish_at"]))
+    assert ends == created() + timedelta(seconds=3)
+    _, body = await api.post(PATH, {"to": SUPPRESSED_NUMBER, "text": "hello"})
+    assert body["expected_finish_at"] is None
 
 
 async def test_l1_links_that_stay_text_say_why(api: Api) -> None:

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from messages.control.batches import BatchChange, BatchConflict, BatchView
 from messages.control.doubts import Resolution
 from messages.control.waiting import QueueKind, QueueView
-from tests.web.rooms.messages import Messages
+from tests.web.rooms.messages import NOW_MS, Messages
 
 
 class Control(Messages):
-    """Implements MessageControl, QueueReader and DoubtResolver over the messages in memory."""
+    """Implements MessageControl, FinishReader, QueueReader and DoubtResolver in memory."""
 
     def __init__(self) -> None:
         super().__init__()
         self.batches: dict[int, BatchView] = {}
         self.resolutions: dict[int, str] = {}
         self.resolved: list[int] = []
+        self.finish_asked: list[dict[str, int]] = []
+
+    async def of_parts(self, parts: Mapping[str, int]) -> datetime | None:
+        """A second a part."""
+        self.fail()
+        self.finish_asked.append(dict(parts))
+        now = datetime.fromtimestamp(NOW_MS / 1000, UTC)
+        return now + timedelta(seconds=sum(parts.values())) if parts else None
 
     async def queue(self, account: int) -> QueueView:
         self.fail()
