@@ -23,6 +23,7 @@ from gateway.commands.moments import moment_or_span
 from gateway.database_arguments import database
 from gateway.key_arguments import keys
 from gateway.live_arguments import looking
+from gateway.number_arguments import numbers
 from gateway.operator_arguments import breakers, webhooks
 from gateway.person_arguments import persons
 
@@ -106,7 +107,7 @@ def parser_of_all() -> argparse.ArgumentParser:
         _receipts,
         _audit,
         persons,
-        _numbers,
+        numbers,
         webhooks,
         breakers,
         suppressions,
@@ -237,34 +238,6 @@ def _audit(commands: Commands) -> None:
     listed.add_argument("--limit", type=count, default=100, metavar="N", help="default: 100")
 
 
-def _numbers(commands: Commands) -> None:
-    parser = command(commands, "numbers", "Numbers that are given up, and why.", config=False)
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    for name, help_text in (
-        ("prune", "List the numbers that evidence speaks against, and suppress them."),
-        ("proofs", "List the proofs that wait for a person, and decide about them."),
-    ):
-        action = actions.add_parser(name, help=help_text, description=help_text)
-        config_option(action)
-        action.add_argument("--json", action="store_true")
-        if name == "prune":
-            action.add_argument("--dry-run", action="store_true", help="list, and change nothing")
-            action.add_argument(
-                "--below", type=_share, default=0.35, metavar="VALIDITY",
-                help="numbers of a lower validity, 0 to 0.75; default: 0.35",
-            )  # fmt: skip
-        else:
-            action.add_argument("--connector", metavar="NAME", help="whose proofs")
-            decision = action.add_mutually_exclusive_group()
-            for value, meaning in (
-                ("release", "believe them: the numbers are suppressed"),
-                ("discard", "disbelieve them: they count no more"),
-            ):
-                decision.add_argument(
-                    f"--{value}", dest="decision", action="store_const", const=value, help=meaning
-                )
-
-
 def _doctor(commands: Commands) -> None:
     parser = command(commands, "doctor", "Check configuration, database and a running gateway.")
     parser.add_argument("--json", action="store_true")
@@ -275,13 +248,6 @@ def _port(text: str) -> int:
     if not 0 <= number <= 65_535:  # uvloop would cut a larger one to 16 bits without a word
         raise argparse.ArgumentTypeError("expected 0 to 65535")
     return number
-
-
-def _share(text: str) -> float:
-    share = float(text)
-    if not 0 <= share <= 0.75:
-        raise argparse.ArgumentTypeError("expected 0 to 0.75")
-    return share
 
 
 if __name__ == "__main__":

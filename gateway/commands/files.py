@@ -22,6 +22,7 @@ from gateway.config import Config
 PIECE_BYTES = 64 << 10
 SILENT_SECONDS_MAX = 120  # a step of an import may wait for the database
 TELL_SECONDS = 2.0
+BAR_COLUMNS = 40
 
 Told = Callable[[int], None]
 Found = TypeVar("Found")
@@ -42,12 +43,18 @@ class Progress:
             self._told_at = now
         if now - self._told_at >= TELL_SECONDS:
             self._told_at = now
-            share = f", {100 * done // self._total} %" if self._total else ""
-            line = f"{self._verb} {done / 1e6:.1f} MB{share}"
+            line = f"{self._verb} {done / 1e6:.1f} MB{self._share(done)}"
             if sys.stderr.isatty():
                 print(f"\r{line}", end="\n" if done == self._total else "", file=sys.stderr)
             else:
                 print(line, file=sys.stderr)
+
+    def _share(self, done: int) -> str:
+        if not self._total:
+            return ""
+        full = BAR_COLUMNS * done // self._total
+        bar = "#" * full + "." * (BAR_COLUMNS - full)
+        return f" [{bar}] {100 * done // self._total} %"
 
 
 def digest_of(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""`smsgate numbers prune` and `smsgate numbers proofs`: who is given up, and why.
+"""`smsgate numbers show`, `prune` and `proofs`: who is given up, and why.
 
 Owns what is printed, and the term under which a command writes. Must not decide who is given up
 (dlr/hygiene). Works whether or not a gateway runs. Numbers are printed masked.
@@ -19,7 +19,7 @@ from dlr.hygiene import prune, waiting
 from dlr.hygiene.prune import Given
 from dlr.reasons import Reason
 from gateway.app import wall_ms
-from gateway.commands import CommandFailed
+from gateway.commands import CommandFailed, number_show
 from gateway.commands.setting_up import (
     configuration,
     existing_database,
@@ -58,6 +58,8 @@ class _Open(msgspec.Struct):
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit code 1 where the database or the key is missing, or a connector is unknown."""
+    if arguments.action == "show":
+        return number_show.run(arguments)
     config = configuration(arguments)
     step = _prune if arguments.action == "prune" else _proofs
     with one_line():

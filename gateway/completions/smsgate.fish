@@ -50,7 +50,7 @@ function _shtab_smsgate_using
   test "$_shtab_smsgate_cmdpath" = "$argv"
 end
 
-set -g _shtab_smsgate_commands serve demo simulate migrate database 'database backup' 'database restore' config 'config check' 'config show' 'config reload' keys 'keys create' 'keys list' 'keys revoke' 'keys rotate' 'keys number-rotate' send top tail connectors 'connectors list' 'connectors probe' routes messages 'messages show' 'messages list' batches 'batches show' 'batches pause' 'batches resume' 'batches cancel' 'batches rate' queue route receipts audit 'audit verify' 'audit list' persons 'persons export' 'persons erase' numbers 'numbers prune' 'numbers proofs' webhooks 'webhooks list' 'webhooks test' 'webhooks replay' breakers 'breakers list' 'breakers show' 'breakers open' 'breakers close' suppressions 'suppressions import' 'suppressions export' doctor completion
+set -g _shtab_smsgate_commands serve demo simulate migrate database 'database backup' 'database restore' config 'config check' 'config show' 'config reload' keys 'keys create' 'keys list' 'keys revoke' 'keys rotate' 'keys number-rotate' send top tail connectors 'connectors list' 'connectors probe' routes messages 'messages show' 'messages list' batches 'batches show' 'batches pause' 'batches resume' 'batches cancel' 'batches rate' queue route receipts audit 'audit verify' 'audit list' persons 'persons export' 'persons erase' numbers 'numbers show' 'numbers prune' 'numbers proofs' webhooks 'webhooks list' 'webhooks test' 'webhooks replay' breakers 'breakers list' 'breakers show' 'breakers open' 'breakers close' suppressions 'suppressions import' 'suppressions export' doctor completion
 set -g _shtab_smsgate_opts_with_value --account --action --actor --anchors --batch-id --below --campaign-id --capture --category --client-ref --config --connector --data-dir --every --expires --format --from --hash --host --into --keep --key --key-to --last --ledger --limit --messages --number --outbox --overlap --port --profile --programs --reason --reveal --role --scopes --seconds --sender --since --states --status --tag --taken-back --text --tls-certificate --tls-key --to --types --until --wait
 
 complete -c smsgate -e
@@ -304,6 +304,11 @@ complete -c smsgate -n '_shtab_smsgate_using persons erase' -l account -x -d 'it
 complete -c smsgate -n '_shtab_smsgate_using persons erase' -l json -d json
 complete -c smsgate -n '_shtab_smsgate_using; and test $_shtab_smsgate_npos -eq 0' -a numbers -d 'Numbers that are given up, and why.'
 complete -c smsgate -n '_shtab_smsgate_using numbers' -s h -l help -d 'show this help message and exit'
+complete -c smsgate -n '_shtab_smsgate_using numbers; and test $_shtab_smsgate_npos -eq 0' -a show -d 'How a number fares: its messages, what carriers said, what suppresses it.'
+complete -c smsgate -n '_shtab_smsgate_using numbers show' -s h -l help -d 'show this help message and exit'
+complete -c smsgate -n '_shtab_smsgate_using numbers show' -l config -x -d 'default: $SMSGATE_CONFIG, else ./smsgate.toml if it is there'
+complete -c smsgate -n '_shtab_smsgate_using numbers show' -l key -x -d 'API key with the scope numbers:read; default: $SMSGATE_API_KEY'
+complete -c smsgate -n '_shtab_smsgate_using numbers show' -l json -d json
 complete -c smsgate -n '_shtab_smsgate_using numbers; and test $_shtab_smsgate_npos -eq 0' -a prune -d 'List the numbers that evidence speaks against, and suppress them.'
 complete -c smsgate -n '_shtab_smsgate_using numbers prune' -s h -l help -d 'show this help message and exit'
 complete -c smsgate -n '_shtab_smsgate_using numbers prune' -l config -x -d 'default: $SMSGATE_CONFIG, else ./smsgate.toml if it is there'

@@ -116,6 +116,7 @@ _shtab_smsgate_numbers_commands() {
   local _commands=(
     proofs:'List the proofs that wait for a person, and decide about them.'
     prune:'List the numbers that evidence speaks against, and suppress them.'
+    show:'How a number fares: its messages, what carriers said, what suppresses it.'
   )
   _describe 'smsgate numbers commands' _commands
 }
@@ -578,6 +579,17 @@ _shtab_smsgate_numbers_prune_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_smsgate_numbers_prune_defaults_added=0
+
+_shtab_smsgate_numbers_show_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[default\: \$SMSGATE_CONFIG, else .\/smsgate.toml if it is there]:FILE:"
+  "--key[API key with the scope numbers\:read\; default\: \$SMSGATE_API_KEY]:key:"
+  "--json[json]"
+  ":E.164, for example \+8613812345678:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_smsgate_numbers_show_defaults_added=0
 
 _shtab_smsgate_persons_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -1077,6 +1089,7 @@ _shtab_smsgate_numbers() {
       case $line[1] in
         proofs) _arguments -C -s $_shtab_smsgate_numbers_proofs_options ;;
         prune) _arguments -C -s $_shtab_smsgate_numbers_prune_options ;;
+        show) _arguments -C -s $_shtab_smsgate_numbers_show_options ;;
       esac
   esac
 }

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.commands.asking import post
+from gateway.commands.number_show import lines_of as number_lines
 from gateway.commands.scrape import Scrape, per_second
 from gateway.commands.tail import REMEMBERED_MAX, Changes
 from gateway.commands.top import lines_of, view_of
@@ -18,7 +19,7 @@ from tests.gateway.conftest import CommandLine, Running
 
 NUMBER = "+8613812345678"
 MASKED = "+86138****5678"
-SCOPES = ("messages:send", "messages:read", "reports:read", "connectors:read")
+SCOPES = ("messages:send", "messages:read", "reports:read", "connectors:read", "numbers:read")
 PATIENCE_SECONDS = 20
 
 Asking = Callable[..., Any]
@@ -49,6 +50,7 @@ def test_looking_at_a_running_gateway(
     assert (shown["to"], shown["status"]) == (MASKED, "delivered")
     assert {event["kind"] for event in shown["events"]} >= {"accepted", "submitted", "receipt"}
     listing_messages(ask, sent)
+    looking_at_a_number(ask)
     looking_at_what_waits(ask)
     looking_at_connectors(ask, smsgate, running)
     at_a_glance(ask)
@@ -70,6 +72,13 @@ def listing_messages(ask: Asking, sent: str) -> None:
     assert told[8:] == f" {sent} {MASKED} transactional delivered sim 000"
     assert json.loads(ask("tail", "--once", "--json").out)["id"] == sent
     assert ask("tail", "--once", "--connector", "other").out == ""
+
+
+def looking_at_a_number(ask: Asking) -> None:
+    lines = ask("numbers", "show", NUMBER).out.splitlines()
+    assert lines[0].startswith(f"{MASKED} (CN mobile)  validity 0.")
+    assert lines[1].startswith("1 messages in 90 days: 1 delivered, 0 failed; ")
+    assert json.loads(ask("numbers", "show", NUMBER, "--json").out)["number"] == MASKED
 
 
 def looking_at_what_waits(ask: Asking) -> None:
@@ -128,7 +137,7 @@ def test_batches_are_shown_paused_and_rated(
         answer = smsgate("batches", *words, *flags)
         assert answer.out.startswith(f"{batch}  {told}, "), answer
     shown = smsgate("batches", "show", batch, *flags).out.splitlines()
-    assert shown[1].split() == ["accepted", "1"]
+    assert ["accepted", "1"] in [line.split() for line in shown[1:]]
     assert json.loads(smsgate("batches", "show", batch, "--json", *flags).out)["id"] == batch
     assert smsgate("batches", "show", "bat_1", *flags).line.startswith("refused (404)")
 
@@ -194,6 +203,29 @@ def test_rates_are_what_was_counted_between_two_readings() -> None:
         "  ready: otp 0 (oldest 0.5 s), marketing 12410 (oldest 2 h)",
         "  delivered 95.1% (94.0% to 96.0% of 2000)",
     ]
+
+
+def test_a_number_that_is_given_up_says_what_speaks_against_it() -> None:
+    told = {
+        "number": MASKED, "fault": None, "country": "CN", "type": "mobile", "validity": 0.1,
+        "recycled": True, "complete": False, "messages": 1000, "delivered": 3, "failed": 9,
+        "delivered_days": 2,
+        "suppressions": [{
+            "category": "all", "reason": "number_unknown", "source": "receipt", "expires_at": None,
+        }],
+        "evidence": [{
+            "day": "2026-11-29", "kind": "prune", "state": "counts", "reason": "number_unknown",
+            "carrier_code": "MK:0001", "connector": "carrier-a",
+        }],
+    }  # fmt: skip
+    assert number_lines(told) == [
+        f"{MASKED} (CN mobile)  validity 0.1, a new owner has it",
+        "1000 at least messages in 90 days: 3 delivered, 9 failed; delivered on 2 days of 400",
+        "suppressed: all number_unknown (receipt) for good",
+        "DAY         KIND   STATE   REASON          CODE     CONNECTOR",
+        "2026-11-29  prune  counts  number_unknown  MK:0001  carrier-a",
+    ]
+    assert number_lines({**told, "fault": "has no +"}) == [f"{MASKED}: has no +"]
 
 
 def test_top_says_why_a_connector_is_down_and_needs_no_scope_for_the_rest() -> None:
