@@ -36,8 +36,8 @@ from gateway.wiring import (
     rotating,
     webhooks,
 )
+from gateway.wiring import links as links_wiring
 from gateway.wiring.accounts import account_policies
-from gateway.wiring.links import link_domains
 from gateway.wiring.routes import outcome_policy
 from gateway.wiring.rules import build_rules
 from gateway.wiring.sandbox import Sandbox
@@ -231,11 +231,12 @@ class Gateway:
             opt_outs=rooms.opt_out_pages,
             click_id_hosts=links.click_id_hosts,
             click_id_parameter=links.click_id_parameter,
-            domains=link_domains(rooms.config),
+            domains=links_wiring.link_domains(rooms.config),
             ended=self.task_ended,
         )
         rooms.conversions = conversions.build(rooms)
         rooms.links.take_visits(rooms.conversions)
+        rooms.public_links = links_wiring.build(rooms)
         self._started.append("links")
         host, port = await rooms.links.start(links.listen.host, links.listen.port)
         self.links_url = f"http://{authority(host, port)}"
@@ -321,6 +322,7 @@ class Gateway:
 
     async def _stop_links(self) -> None:
         await self.rooms.conversions.close()
+        await self.rooms.public_links.close()
         await self.rooms.links.stop()
 
     async def _release_term(self) -> None:

@@ -37,6 +37,7 @@ from gateway.wiring.inbound import (
     opt_out_scopes,
     sender_owners,
 )
+from gateway.wiring.links import account_domains, link_rules
 from gateway.wiring.maintaining import kept_days
 from gateway.wiring.routes import outcome_policy, routes_of
 from gateway.wiring.rules import build_rules
@@ -47,6 +48,7 @@ from ratelimit.spec import RateSpec
 from recipients.partner_hash import PartnerKey
 from recipients.scopes import OptOutScopes
 from shortlinks.conversions import Attribution
+from shortlinks.link_rules import LinkRules
 from storage.names import Registry
 
 if TYPE_CHECKING:
@@ -102,6 +104,7 @@ class Following(msgspec.Struct):
     owners: SenderOwners
     complaint_ends: Mapping[int, int | None]
     conversions: Mapping[int, Attribution]
+    links: LinkRules
     groups: ConnectorGroups
     codes: CodesOfConnectors
     manners: Mapping[str, ReceiptManners]
@@ -147,6 +150,7 @@ def prepare(rooms: Rooms, config: Config, names: Registry) -> Following:
         owners=sender_owners(config, names),
         complaint_ends=complaint_ends(config, names),
         conversions=conversion_rules(config, names),
+        links=link_rules(config, names),
         groups=connectors.groups_of(config.connectors, names.connectors),
         codes=connectors.codes_of((*config.connectors, rooms.sandbox.settings), names.connectors),
         manners={each.name: receipt_manners(each, each.name) for each in config.connectors},
@@ -175,6 +179,8 @@ def follow(rooms: Rooms, following: Following) -> frozenset[Faster]:
     rooms.inbound.recorder.owners = following.owners
     rooms.complaints.ends = following.complaint_ends
     rooms.conversions.rules = following.conversions
+    rooms.public_links.rules = following.links
+    rooms.links.domains.follow(account_domains(following.config))
     rooms.dispatcher.recorder.groups = rooms.parked.groups = following.groups
     rooms.dispatcher.recorder.pruning.codes = following.codes
     breakers.follow(rooms.breakers, config.breakers)

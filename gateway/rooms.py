@@ -49,6 +49,7 @@ from recipients.files.importing import ImportDesk
 from recipients.persons import Persons
 from recipients.suppression_desk import SuppressionDesk
 from shortlinks.conversion_desk import ConversionDesk
+from shortlinks.public_desk import LinkDesk
 from shortlinks.service import LinkService
 from storage.backup import BackupAge
 from storage.crypto import NumberVault
@@ -119,6 +120,7 @@ class Rooms:
     completion: BatchCompletion = field(init=False)
     links: LinkService = field(init=False)
     conversions: ConversionDesk = field(init=False)
+    public_links: LinkDesk = field(init=False)
     links_listener: Listener = field(init=False)
     parked: ParkedReceipts = field(init=False)
     silence: Silence = field(init=False)

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from hashlib import sha256
 from urllib.parse import urlsplit
 
+from shortlinks.host_list import HostList
 from storage.ids import format_id, parse_id
 
 KEY_PURPOSE = "click ids"
@@ -55,8 +56,7 @@ class MarkedTargets:
     def __init__(self, ids: ClickIds, hosts: Collection[str], parameter: str = PARAMETER) -> None:
         """`hosts`: names in lower case; `*.shop.example` is every name below it."""
         self._ids = ids
-        self._whole = frozenset(host for host in hosts if not host.startswith("*."))
-        self._below = tuple(host[1:] for host in hosts if host.startswith("*."))
+        self._hosts = HostList(hosts)
         self._parameter = parameter
         self._known: dict[str, tuple[str, str] | None] = {}
 
@@ -72,8 +72,7 @@ class MarkedTargets:
     def _halves(self, target: str) -> tuple[str, str] | None:
         """What stands before the id and behind it; None: this target gets none."""
         parts = urlsplit(target)
-        host = parts.hostname or ""
-        if host not in self._whole and not host.endswith(self._below or ("\0",)):
+        if (parts.hostname or "") not in self._hosts:
             return None
         names = {each.partition("=")[0] for each in parts.query.split("&")}
         if self._parameter in names:

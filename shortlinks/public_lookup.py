@@ -36,7 +36,11 @@ class Domains:
     def __init__(self, default: str, others: Sequence[str] = ()) -> None:
         """Each as host, or host and port, in lower case."""
         self.default = default
-        self._known = frozenset((default, *others))
+        self.follow(others)
+
+    def follow(self, others: Sequence[str]) -> None:
+        """These are the others from now on."""
+        self._known = frozenset((self.default, *others))
 
     def of(self, host: str) -> str:
         """The domain of this Host header."""

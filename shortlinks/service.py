@@ -78,6 +78,7 @@ class LinkService:
         self.sequence = LinkSequence()
         self.codes = CodePermutation(keys.derive("short-link codes", CODE_KEY_BYTES))
         self.click_ids = ClickIds(keys.derive(KEY_PURPOSE, KEY_BYTES))
+        self.domains = domains
         public = PublicLinks(database.dedicated("public links"))
         self._named = NamedLinks(public.fetch, time.time)
         self._targets = TargetCache(database.dedicated("links"), time.time, bytes_max=memory_bytes)

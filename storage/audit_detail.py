@@ -40,6 +40,7 @@ KEYS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "inbound_id": _word,
         "key": _word,
         "last": _place,
+        "link": _word,
         "list": _word,
         "looked_at": _word,
         "message": _word,

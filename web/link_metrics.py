@@ -24,6 +24,9 @@ OF_LINKS: Mapping[str, MetricKind] = MappingProxyType(
             "Requests for the pixel and the script of landing pages, by what was done.",
             ("outcome",),
         ),
+        "sms_links_total": MetricKind(
+            "counter", "Links of `/v1/links` that were made, changed or deleted.", ("change",)
+        ),
         "sms_conversions_total": MetricKind(
             "counter",
             "Conversions that were told, each once: `attributed` to a click of a person, or "

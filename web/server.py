@@ -21,6 +21,8 @@ from web.api.control import ControlApi
 from web.api.conversions import ConversionsApi
 from web.api.doubts import ResolveApi
 from web.api.inbound import InboundApi
+from web.api.link_views import LinkViewsApi
+from web.api.links import LinksApi
 from web.api.message_list import MessageListApi
 from web.api.messages import MessagesApi
 from web.api.numbers import NumbersApi
@@ -123,6 +125,8 @@ def _rooms_of_recipients(services: Services, access: Access, bodies: BodyReader)
         *ConsentsApi(services, access, bodies).routes(),
         *ComplaintsApi(services, access, bodies).routes(),
         *ConversionsApi(services, access, bodies).routes(),
+        *LinksApi(services, access, bodies).routes(),
+        *LinkViewsApi(services, access).routes(),
         *ProofsApi(services, access).routes(),
         *RawApi(services, access).routes(),
         *BreakersApi(services, access, bodies).routes(),

@@ -44,6 +44,7 @@ from web.edge.idempotent import RequestMemory
 from web.edge.keys import KeyStore
 from web.edge.request_limits import RequestLimits
 from web.edge.reveal_log import RevealLog
+from web.link_services import LinkBook
 from web.number_services import NumberReader, NumberValidator
 from web.operator_services import AnomalyReader, BreakerBook, RawDeliveries, RouteState
 from web.privacy_services import AuditReader, PersonDesk, ProofReader
@@ -355,6 +356,7 @@ class Services:
     consents: ConsentLedger
     complaints: ComplaintBook
     conversions: ConversionBook
+    links: LinkBook
     proofs: ProofReader
     control: MessageControl
     queues: QueueReader

@@ -235,6 +235,14 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
             "all lead to `links.listen`. Empty: `links.base_url`.",
         ),
     ] = ()
+    link_hosts: Annotated[
+        tuple[CallbackHost, ...],
+        Meta(
+            max_length=1000,
+            description="Hosts that these links may lead to; `*.shop.example` is every name below "
+            "it. Empty: any that `links.allow_hosts` has.",
+        ),
+    ] = ()
     sandbox: Annotated[
         bool,
         Meta(

@@ -179,6 +179,17 @@ class LinkSettings(Settings, frozen=True, kw_only=True):
             description="The parameter of the target that holds the click's id.",
         ),
     ] = PARAMETER
+    allow_hosts: Annotated[
+        tuple[CallbackHost, ...],
+        Meta(
+            max_length=10_000,
+            description="Hosts that links made through `/v1/links` may lead to. Empty: any.",
+        ),
+    ] = ()
+    deny_hosts: Annotated[
+        tuple[CallbackHost, ...],
+        Meta(max_length=10_000, description="Hosts that none of them may lead to."),
+    ] = ()
     trusted_proxies: Annotated[
         tuple[str, ...],
         Meta(

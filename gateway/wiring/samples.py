@@ -286,6 +286,9 @@ def _links(rooms: Rooms) -> Iterator[Sample]:
     for what, count in rooms.links.visits().items():
         yield Sample("sms_landing_visits_total", count, (what,))
     yield from _writer(rooms.conversions.commits)
+    for what, count in rooms.public_links.counts.items():
+        yield Sample("sms_links_total", count, (what,))
+    yield from _writer(rooms.public_links.commits)
     for what, count in rooms.links.opt_out_pages().items():
         yield Sample("sms_optout_pages_total", count, (what,))
     yield from rooms.links_listener.samples()

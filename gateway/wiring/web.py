@@ -125,6 +125,7 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         consents=rooms.consents,
         complaints=rooms.complaints,
         conversions=rooms.conversions,
+        links=rooms.public_links,
         proofs=Proofs(read, rooms.vault),
         control=rooms.control,
         queues=Queues(read, registry, rooms.clock.wall_ms),

@@ -17,6 +17,7 @@ from smsgate_client import (
     conversions,
     endpoints,
     filters,
+    links,
     operating,
     privacy,
     recipients,
@@ -41,6 +42,7 @@ from smsgate_client.blocking import (
     WebhookCallbacks,
     WebhookEndpoints,
 )
+from smsgate_client.blocking_links import Links
 from smsgate_client.blocking_reports import Reports
 from smsgate_client.calls import Call
 from smsgate_client.shapes import json_name
@@ -53,7 +55,7 @@ LEFT_OUT = {
     "get_queue", "get_breakers_scope_subject_evidence",
     "post_suppressions_import", "get_suppressions_imports_id_verdicts", "get_suppressions_export",
     "post_suppressions_compare",
-    "post_persons_export",
+    "post_persons_export", "get_links_id_qr",
 }  # fmt: skip
 
 
@@ -81,6 +83,7 @@ class Recorder:
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 NEW = requests.NewMessage("+8613812345678", "Hello")
+LINK = links.NewLink("https://shop.example/sale")
 
 # Each operation as a user asks for it, what is sent, and what is answered (an item of a list).
 Asked = tuple[Callable[[Recorder], object], type | None, type]
@@ -134,6 +137,14 @@ OPERATIONS: Mapping[str, Asked] = {
     "post_conversions_batch": (
         lambda client: Conversions(client).record_batch([conversions.NewConversion("1", "order")]),
         conversions.NewConversion, conversions.ConversionBatch),
+    "post_links": (lambda client: Links(client).create(LINK), links.NewLink, links.Link),
+    "post_links_bulk": (
+        lambda client: Links(client).create_many([LINK]), links.NewLink, links.LinkBatch),
+    "get_links": (lambda client: Links(client).list(), None, links.Link),
+    "get_links_id": (lambda client: Links(client).get("l"), None, links.Link),
+    "patch_links_id": (lambda client: Links(client).change("l", tags=[]), None, links.Link),
+    "delete_links_id": (lambda client: Links(client).delete("l"), None, type(None)),
+    "get_links_id_stats": (lambda client: Links(client).stats("l"), None, links.LinkStats),
     "get_audit": (lambda client: Audit(client).list(), None, privacy.AuditRow),
     "post_persons_erase": (
         lambda client: Persons(client).erase("n", "r"), None, privacy.Erasure),
@@ -209,6 +220,8 @@ FILTERS: Mapping[str, type] = {
     "get_suppressions_imports": filters.Pages,
     "get_consents": filters.ConsentFilter,
     "get_complaints": filters.ComplaintFilter,
+    "get_links": filters.LinkFilter,
+    "get_links_id_stats": filters.LinkSpans,
     "get_breakers": filters.BreakerFilter,
     "get_anomalies": filters.AnomalyFilter,
     "get_audit": filters.AuditFilter,

@@ -17,12 +17,15 @@ from smsgate_client import (
     NewConsent,
     NewConversion,
     NewEndpoint,
+    NewLink,
     NewMessage,
     NewSuppression,
     Replay,
     awaiting,
+    awaiting_links,
     awaiting_reports,
     blocking,
+    blocking_links,
     blocking_reports,
 )
 from smsgate_client.calls import Call, send
@@ -43,8 +46,8 @@ def nouns(*modules: object) -> dict[str, type]:
     }  # fmt: skip
 
 
-BLOCKING = nouns(blocking, blocking_reports)
-AWAITING = nouns(awaiting, awaiting_reports)
+BLOCKING = nouns(blocking, blocking_links, blocking_reports)
+AWAITING = nouns(awaiting, awaiting_links, awaiting_reports)
 NOUNS = [name for name in BLOCKING if name in AWAITING]
 
 
@@ -117,6 +120,8 @@ GIVEN: dict[Any, Any] = {
     ("Complaints", "new"): NewComplaint("1", "carrier"),
     ("Conversions", "new"): NewConversion("1", "order"),
     ("WebhookEndpoints", "new"): NewEndpoint("u", ["final"]),
+    "link": NewLink("https://shop.example/"), "links": [NewLink("https://shop.example/")],
+    "link_id": "l",
     "scope": "connector", "subject": "c", "change": BreakerChange(reason="r"),
 }  # fmt: skip
 

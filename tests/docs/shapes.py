@@ -17,10 +17,13 @@ ANY = "…"
 Json = object  # with Ellipsis for …
 
 _VARIES = (
-    (re.compile(r"\b(msg|bat|req|sup|con|inb|whe|whd|evt|imp|cnv|aud|era)_[0-9a-z]+"), r"\1_id"),
+    (
+        re.compile(r"\b(msg|bat|req|sup|con|inb|whe|whd|evt|imp|cnv|lnk|aud|era)_[0-9a-z]+"),
+        r"\1_id",
+    ),
     (re.compile(r"\bsk_[0-9A-Za-z_-]+"), "sk_key"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00)"), "MOMENT"),
-    (re.compile(r"(?<=:8081/)[0-9A-Za-z]{8}\b"), "LINK"),
+    (re.compile(r"(?<=:8081/)[0-9A-Za-z]{6}(?:[0-9A-Za-z]{2})?\b"), "LINK"),
     (re.compile(r"(?<=#)\d+\b"), "N"),
 )
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')

@@ -47,6 +47,7 @@ STATUS_OF_EXAMPLES = {
     '/v1/breakers/connector/carrier-a"': 404, "/evidence": 404,  # it was never open
     "/v1/persons/erasures/": 404,
     "/v1/conversions": 422,
+    "/v1/links/bulk": 200, "/v1/links/": 404,
 }  # fmt: skip
 INLINE = re.compile(r"`((?:smsgate|make) [^`]*)`")
 GIVEN_UP = re.compile(

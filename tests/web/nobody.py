@@ -39,6 +39,10 @@ from shortlinks.conversions import (
     Outcome,
     Recorded,
 )
+from shortlinks.link_rules import AccountLinks, LinkRules
+from shortlinks.link_stats import LinkStats, StatsAsked
+from shortlinks.public_desk import LinkActor
+from shortlinks.public_links import LinkFilter, NewLink, StoredLink, Taken
 from storage.audit_reading import AuditFilter, AuditView
 from web.suppression_services import ImportRun
 
@@ -228,6 +232,53 @@ class NoConversions:
 
 
 _TOLD = ("reference", "fingerprint", "event", "value_micros", "currency")
+
+
+class NoLinks:
+    """Implements LinkBook: takes what it is told and forgets it."""
+
+    rules = LinkRules(
+        default=AccountLinks(("https://s.example",)), accounts={}, domains=frozenset({"s.example"})
+    )
+
+    def now(self) -> datetime:
+        return datetime(2026, 7, 1, tzinfo=UTC)
+
+    def new_ids(self, count: int) -> list[int]:
+        return list(range(1, count + 1))
+
+    async def create(
+        self, actor: LinkActor, links: Sequence[NewLink], *, again: bool = False
+    ) -> list[StoredLink | Taken]:
+        return [
+            StoredLink(
+                account=actor.account, code=link.slug or "aB3dE9", look=None, id=link.id,
+                **{name: getattr(link, name) for name in _OF_A_LINK},
+            )
+            for link in links
+        ]  # fmt: skip
+
+    async def change(
+        self, actor: LinkActor, link_id: int, changes: Mapping[str, object]
+    ) -> StoredLink | None:
+        return None
+
+    async def delete(self, actor: LinkActor, link_id: int) -> bool:
+        return False
+
+    async def one(self, account: int, link_id: int) -> StoredLink | None:
+        return None
+
+    async def listed(
+        self, account: int, wanted: LinkFilter, *, before: int | None, limit: int
+    ) -> list[StoredLink]:
+        return []
+
+    async def stats(self, account: int, link_id: int, asked: StatsAsked) -> LinkStats | None:
+        return None
+
+
+_OF_A_LINK = ("domain", "target", "fallback", "campaign_id", "tags", "expires_at")
 
 
 class NoProof:

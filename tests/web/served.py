@@ -28,6 +28,7 @@ from tests.web.nobody import (
     NoConsents,
     NoConversions,
     NoFiles,
+    NoLinks,
     NoPersons,
     NoProof,
     NothingAudited,
@@ -50,6 +51,7 @@ ALL_BUT_ADMIN = (
     "messages:send", "messages:read", "reports:read", "inbound:read", "suppressions:read",
     "suppressions:write", "suppressions:exchange", "numbers:read", "consents:read",
     "consents:write", "numbers:reveal", "complaints:read", "complaints:write", "conversions:write",
+    "links:read", "links:write",
     "connectors:read", "webhooks:read", "webhooks:write", "audit:read",
     "persons:export", "persons:erase",
 )  # fmt: skip
@@ -160,6 +162,7 @@ def in_memory(
         consents=NoConsents(),
         complaints=NoComplaints(),
         conversions=NoConversions(),
+        links=NoLinks(),
         proofs=NoProof(),
         control=memory,
         queues=memory,

@@ -15,19 +15,12 @@ from msgspec import UNSET, UnsetType
 
 from messages.models import FieldError, Refused
 from storage.faults import RETRY_AFTER_SECONDS
+from web.edge.link_problems import LINK_KINDS
+from web.edge.problem_kind import ProblemKind
 
 CONTENT_TYPE = "application/problem+json"
 DOCUMENT = "/docs/problems"
 UNAVAILABLE = 503
-
-
-class ProblemKind(msgspec.Struct, frozen=True):
-    """`remedy` is what the client can do."""
-
-    status: int
-    title: str
-    remedy: str
-    type: str | None = None  # a registered type; else the line of this table
 
 
 _REGISTERED = "https://iana.org/assignments/http-problem-types#"
@@ -36,6 +29,7 @@ _AGAIN = "Nothing was stored. Send the same request again after Retry-After seco
 
 KINDS: Mapping[str, ProblemKind] = MappingProxyType(
     {
+        **LINK_KINDS,
         "malformed_json": ProblemKind(400, "Malformed JSON", "Send one UTF-8 JSON document."),
         "malformed_request": ProblemKind(400, "Malformed request", "Correct the HTTP request."),
         "idempotency_key_invalid": ProblemKind(

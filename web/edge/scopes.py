@@ -29,6 +29,8 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "audit:read": "who changed or saw what, when and why",
         "complaints:read": "complaints about own messages, numbers masked",
         "complaints:write": "tell of complaints",
+        "links:read": "links of the account's own, and their clicks",
+        "links:write": "make, change and end links of the account's own",
         "conversions:write": "tell what links led to",
         "webhooks:read": "webhook endpoints and what became of deliveries",
         "webhooks:write": "make, change, test and end webhook endpoints, replay events",
@@ -46,14 +48,16 @@ ROLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "sender": ("messages:send", "messages:read", "conversions:write"),
         "marketer": (
             "messages:send", "messages:read", "reports:read", "suppressions:read", "consents:read",
-            "numbers:read", "inbound:read",
+            "numbers:read", "inbound:read", "links:read", "links:write",
         ),
         "support": (
             "messages:read", "inbound:read", "suppressions:read", "suppressions:write",
             "consents:read", "consents:write", "numbers:read", "complaints:read",
             "complaints:write",
         ),
-        "analyst": ("messages:read", "reports:read", "numbers:read", "complaints:read"),
+        "analyst": (
+            "messages:read", "reports:read", "numbers:read", "complaints:read", "links:read",
+        ),
         "developer": (
             "messages:send", "messages:read", "reports:read", "webhooks:read", "webhooks:write",
         ),

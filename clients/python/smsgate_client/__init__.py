@@ -40,6 +40,7 @@ from smsgate_client.endpoints import (
     Replay,
     Replayed,
 )
+from smsgate_client.links import Link, LinkBatch, LinkItem, LinkStats, NewLink
 from smsgate_client.operating import Anomaly, Breaker, BreakerChange, Route
 from smsgate_client.privacy import AuditRow, Erasure
 from smsgate_client.problems import (
@@ -109,6 +110,8 @@ from smsgate_client.words import (
     EventType,
     EvidenceKind,
     EvidenceState,
+    Interval,
+    LinkState,
     NumberVerdict,
     QuietHours,
     Reason,
@@ -174,9 +177,15 @@ __all__ = [
     "Forbidden",
     "Group",
     "InboundMessage",
+    "Interval",
     "InvalidRequest",
     "ItemError",
     "LatencyReport",
+    "Link",
+    "LinkBatch",
+    "LinkItem",
+    "LinkState",
+    "LinkStats",
     "Message",
     "NamedCallback",
     "NewCallbackKey",
@@ -185,6 +194,7 @@ __all__ = [
     "NewConversion",
     "NewEndpoint",
     "NewEndpointKey",
+    "NewLink",
     "NewMessage",
     "NewSuppression",
     "NoAnswer",

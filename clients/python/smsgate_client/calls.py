@@ -17,6 +17,7 @@ from urllib.parse import quote
 from smsgate_client import answers as a
 from smsgate_client import conversions as v
 from smsgate_client import endpoints as e
+from smsgate_client import links as s
 from smsgate_client import operating as o
 from smsgate_client import privacy as y
 from smsgate_client import recipients as p
@@ -230,6 +231,27 @@ def change_breaker(scope: str, subject: str, verb: str, change: object) -> Call[
     return post(under("breakers", scope, subject, verb), o.Breaker, change)
 
 
+def new_link(new: object, key: str | None) -> Call[s.Link]:
+    return post(under("links"), s.Link, new, key=key or new_key())
+
+
+def new_links(new: Sequence[object], key: str | None) -> Call[s.LinkBatch]:
+    return post(under("links", "bulk"), s.LinkBatch, {"links": new}, key=key or new_key())
+
+
+def change_link(link_id: str, changes: Mapping[str, object]) -> Call[s.Link]:
+    """A change to None is said: it takes away what was there."""
+    return replace(get(under("links", link_id), s.Link), method="PATCH", body=_changes(changes))
+
+
+def end_link(link_id: str) -> Call[None]:
+    return Call(method="DELETE", path=under("links", link_id), read=lambda _: None)
+
+
+def _changes(changes: Mapping[str, object]) -> bytes:
+    return json.dumps({name: write(value) for name, value in changes.items()}).encode()
+
+
 def new_endpoint(new: object) -> Call[e.NewEndpointKey]:
     """Asked for twice there are two, each with a secret."""
     return post(under("webhook-endpoints"), e.NewEndpointKey, new, repeatable=False)
@@ -237,8 +259,7 @@ def new_endpoint(new: object) -> Call[e.NewEndpointKey]:
 
 def change_endpoint(endpoint_id: str, changes: Mapping[str, object]) -> Call[e.Endpoint]:
     """A change to None is said: it takes away what was there."""
-    body = json.dumps({name: write(value) for name, value in changes.items()}).encode()
-    return replace(endpoint(endpoint_id), method="PATCH", body=body)
+    return replace(endpoint(endpoint_id), method="PATCH", body=_changes(changes))
 
 
 def endpoint(endpoint_id: str) -> Call[e.Endpoint]:

@@ -31,6 +31,7 @@ from smsgate_client.blocking import (
     WebhookCallbacks,
     WebhookEndpoints,
 )
+from smsgate_client.blocking_links import Links
 from smsgate_client.blocking_reports import Reports
 from smsgate_client.connection import MAY_PASS, connection, was_sent
 from smsgate_client.exchange import Done, Exchange, Wait
@@ -66,6 +67,7 @@ class Client:
         self.consents = Consents(self)
         self.complaints = Complaints(self)
         self.conversions = Conversions(self)
+        self.links = Links(self)
         self.audit = Audit(self)
         self.persons = Persons(self)
         self.inbound = Inbound(self)

@@ -16,6 +16,8 @@ from smsgate_client.words import (
     ComplaintSource,
     DeliveryState,
     Detector,
+    Interval,
+    LinkState,
     ReplyClass,
     Status,
     SuppressedCategory,
@@ -80,6 +82,24 @@ class ComplaintFilter(Reveal, total=False):
     to: str
     source: ComplaintSource | str
     campaign: str
+
+
+class LinkFilter(Pages, total=False):
+    """Which links."""
+
+    since: datetime
+    campaign_id: str
+    tag: str
+    domain: str
+    state: LinkState | str
+
+
+class LinkSpans(TypedDict, total=False):
+    """Clicks from `since` and before `until`, in spans of `interval`."""
+
+    since: datetime
+    until: datetime
+    interval: Interval | str
 
 
 class BreakerFilter(TypedDict, total=False):

@@ -259,6 +259,21 @@ class Attribution(Word):
     NONE = "none"
 
 
+class LinkState(Word):
+    """Whether a link leads on."""
+
+    DELETED = "deleted"
+    EXPIRED = "expired"
+    LIVE = "live"
+
+
+class Interval(Word):
+    """How long a span of a link's clicks is."""
+
+    DAY = "day"
+    HOUR = "hour"
+
+
 class ComplaintSource(Word):
     """Who told of a complaint."""
 
