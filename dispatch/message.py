@@ -102,6 +102,8 @@ class ReadyMessage(msgspec.Struct, gc=False, eq=False):
     priority: int = PRIORITY_DEFAULT
     options: MessageOptions | None = None
     tags: tuple[str, ...] = ()
+    way: int = 0  # dlr/ways.py
+    tried: tuple[int, ...] = ()  # connectors of its ways before
     in_doubt: bool = False  # of an earlier attempt no answer came: it stays with its connector
     let_go: bool = False  # by the rate of its batch
     old_idx: tuple[bytes, ...] = ()  # by which the release before may have indexed the recipient

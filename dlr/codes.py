@@ -72,6 +72,16 @@ _OF_STATUS: Mapping[Status, Reason] = MappingProxyType(
     }
 )
 _EXPLAINED = frozenset({Status.EXPIRED, Status.REJECTED, Status.UNDELIVERED, Status.FAILED})
+# What another carrier may not suffer from. Whose subscription is suspended, is so everywhere.
+_ELSEWHERE = frozenset(
+    {
+        Reason.THROTTLED,
+        Reason.ROUTE_UNAVAILABLE,
+        Reason.HANDSET_UNREACHABLE,
+        Reason.HANDSET_FULL,
+        Reason.EXPIRED,
+    }
+)
 # An expired message can carry a code left over from an earlier attempt. Only these two are the
 # carrier's verdict.
 _VERDICTS = frozenset({Status.REJECTED, Status.UNDELIVERED})
@@ -117,6 +127,16 @@ class Codes:
         if found is None or (found.code_class is CodeClass.PRUNE and status not in _VERDICTS):
             return plain
         return found.reason
+
+    def another_way(self, status: int, error: str | None) -> bool:
+        """Whether such a failure may be none over another connector.
+
+        The class of the code decides. Without a known code only an expiry is such a one.
+        """
+        found = self.find(error) if error else None
+        if found is None:
+            return status == Status.EXPIRED
+        return found.code_class is CodeClass.RETRY and found.reason in _ELSEWHERE
 
     def proves_dead(self, status: int, error: str | None) -> bool:
         """Whether such a verdict is proof that nobody has the number."""

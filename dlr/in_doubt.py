@@ -27,8 +27,8 @@ RESENT = "resent"  # `submission.error` of a row in doubt whose part is submitte
 
 async def lock_in_doubt(
     connection: Connection, account: int, message_ids: Sequence[int]
-) -> dict[int, int]:
-    """Those of these messages with a part in doubt, and its connector.
+) -> dict[int, tuple[int, int]]:
+    """Those of these messages with a part in doubt, with its connector and its way.
 
     No receipt changes their rows before the transaction ends.
     """
@@ -37,7 +37,7 @@ async def lock_in_doubt(
     rows = await connection.fetch(
         _SQL["in_doubt_lock"], message_ids, min(message_ids), account, Status.UNCONFIRMED
     )
-    return {row["message_id"]: row["connector"] for row in rows}
+    return {row["message_id"]: (row["connector"], row["way"]) for row in rows}
 
 
 async def answered_late(connection: Connection, rows: Sequence[SubmissionRow]) -> None:

@@ -22,6 +22,7 @@ from dlr.receipt_rows import JOIN_MINUTES, Parties, ReceiptRow
 from dlr.receipt_targets import find_targets, is_open, split
 from dlr.receipt_times import AFTER_ARRIVAL_MAX, BEFORE_SUBMIT_MAX
 from dlr.status import Status, outranks
+from dlr.ways import settle_ways
 from dlr.whole_message import spread
 from storage import sql
 from storage.codecs import array_text
@@ -56,6 +57,7 @@ class SubmissionRow(msgspec.Struct, gc=False):
     receipt_at: datetime | None = None
     done_at: datetime | None = None
     segments: int = 1  # parts that a phone gets of it
+    way: int = 0  # dlr/ways.py
 
 
 class AppliedReceipt(msgspec.Struct, gc=False):
@@ -78,6 +80,9 @@ class AppliedReceipt(msgspec.Struct, gc=False):
     changed: bool = False
     date_believed: bool = True  # else the arrival is stored in its place
     others: int = 0  # other parts of the message that it raised too, being about all of them
+    way: int = 0  # of the submit that it is about
+    replaced: bool = False  # another way counted, until now
+    withheld: bool = False  # not told: the message goes by another way, or may yet
 
     @property
     def status(self) -> Status:
@@ -112,8 +117,10 @@ async def insert_submissions(
     if again:
         columns = zip(*records, strict=True)
         new = {row[0] for row in await connection.fetch(_SQL["submission_insert_again"], *columns)}
-        return [row for row in rows if row.id in new]
-    await connection.copy_records_to_table("submission", records=records, columns=_COLUMNS)
+        rows = [row for row in rows if row.id in new]
+    else:
+        await connection.copy_records_to_table("submission", records=records, columns=_COLUMNS)
+    await settle_ways(connection, {row.message_id for row in rows if row.way})
     return rows
 
 
@@ -160,6 +167,7 @@ async def apply_receipts(
             wanted = await _apply(connection, found, open_only) if found else []
     if groups.receipts_per_message:
         await _spread(connection, applied, groups)
+    await settle_ways(connection, _delivered_with_several_ways(applied))
     unmatched = [receipt.row for receipt in applied if not receipt.matched]
     if unmatched:
         await _park(connection, unmatched, ids)
@@ -247,11 +255,22 @@ async def _apply(
         receipt.row.certain = receipt.matched = True
         (
             receipt.submission_id, receipt.message_id, receipt.part, receipt.parts,
-            receipt.account, receipt.category, _, _, done_at,
+            receipt.account, receipt.category, _, _, done_at, receipt.way, receipt.replaced,
         ) = record  # fmt: skip
         receipt.previous, receipt.changed = status, changed
         receipt.date_believed = not changed or done_at == receipt.row.done_at
     return missed
+
+
+def _delivered_with_several_ways(applied: Sequence[AppliedReceipt]) -> set[int]:
+    return {
+        receipt.message_id
+        for receipt in applied
+        if (receipt.way or receipt.replaced)
+        and receipt.changed
+        and receipt.row.status == Status.DELIVERED
+        and receipt.message_id is not None
+    }
 
 
 async def _spread(

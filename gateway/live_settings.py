@@ -39,7 +39,7 @@ from gateway.wiring.inbound import (
 )
 from gateway.wiring.links import account_domains, link_rules
 from gateway.wiring.maintaining import kept_days
-from gateway.wiring.routes import outcome_policy, routes_of
+from gateway.wiring.routes import another_way_categories, outcome_policy, routes_of
 from gateway.wiring.rules import build_rules
 from messages.accept.pacing import PacingRates
 from messages.models import AccountPolicy
@@ -60,6 +60,7 @@ SECTIONS = frozenset(
         "routes",
         "accounts",
         "doubt",
+        "another_way",
         "validity",
         "quiet_hours",
         "retention",
@@ -183,6 +184,8 @@ def follow(rooms: Rooms, following: Following) -> frozenset[Faster]:
     rooms.links.domains.follow(account_domains(following.config))
     rooms.dispatcher.recorder.groups = rooms.parked.groups = following.groups
     rooms.dispatcher.recorder.pruning.codes = following.codes
+    rooms.another_way.categories = another_way_categories(config.another_way)
+    rooms.another_way.codes = following.codes
     breakers.follow(rooms.breakers, config.breakers)
     rooms.silence.after_hours = config.limits.unknown_after_hours
     rooms.prune.every_hours = config.hygiene.prune_hours

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dispatch.answers.another_way import AnotherWay
 from dispatch.answers.doubt import OutcomePolicy
 from dispatch.breakers.service import Breakers
 from dispatch.clock import Clock
@@ -97,6 +98,7 @@ class Rooms:
     accounts: dict[int, AccountPolicy] = field(init=False)
     wiring: Wiring = field(init=False)
     routes: RouteTable = field(init=False)
+    another_way: AnotherWay = field(init=False)
     pacing: Pacing = field(init=False)
     control: Control = field(init=False)
     breakers: Breakers = field(init=False)

@@ -22,6 +22,8 @@ EventKind = Literal[
     "throttled",
     "retry",
     "rerouted",
+    "another_way",
+    "another_way_ended",
     "in_doubt",
     "resolved",
     "receipt_unknown_state",

@@ -140,6 +140,11 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_messages_rerouted_total": MetricKind(
             "counter", "Waiting messages moved from a connector that was down to another."
         ),
+        "sms_messages_another_way_total": MetricKind(
+            "counter",
+            "Messages that go once more over another connector, by why the one before failed.",
+            ("reason",),
+        ),
         "sms_messages_expired_waiting_total": MetricKind(
             "counter", "Messages that expired before a connector could take them."
         ),

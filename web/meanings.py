@@ -28,6 +28,8 @@ EVENT_KINDS: Mapping[str, str] = MappingProxyType(
         "throttled": "The carrier asked for a slower pace; it goes again at once.",
         "retry": "The carrier refused this attempt for now; it is tried again `not_before`.",
         "rerouted": "It goes by another connector, `from` one `to` the other.",
+        "another_way": "The carrier could not deliver it; it goes once more by the connector `to`.",
+        "another_way_ended": "That was over before it was sent; `reason` says why.",
         "in_doubt": "It may have been sent; `policy` says what is done about it.",
         "resolved": "A person decided what becomes of a message in doubt.",
         "submitted": "A submit_sm was written.",

@@ -27,7 +27,7 @@ WITH clicked AS MATERIALIZED (
                = max(s.parts) FILTER (WHERE s.part > 0)
            AND NOT bool_or(s.part = 0) AS delivered
     FROM submission AS s
-    WHERE s.id >= $1 AND s.message_id IN (SELECT message_id FROM clicked WHERE human_clicks > 0)
+    WHERE s.id >= $1 AND NOT s.replaced AND s.message_id IN (SELECT message_id FROM clicked WHERE human_clicks > 0)
     GROUP BY s.message_id
 ), labelled AS (
     SELECT m.account, m.category, m.campaign_id, m.variant, m.to_idx, touched.clicks, touched.human_clicks,

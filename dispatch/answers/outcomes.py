@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import msgspec
 
+from dispatch.answers.another_way import way_ended
 from dispatch.answers.doubt import Doubt, OutcomePolicy
 from dispatch.answers.error_policy import Kind, decide
 from dispatch.answers.records import KnownId, LateResult, MessageDone, PartResult, Record
@@ -194,7 +195,17 @@ class Outcomes:
         error: str | None,
         out: Effects,
     ) -> None:
-        """A message that will not reach the wire any more. It is stored as one row of part 0."""
+        """A message that will not reach the wire any more. It is stored as one row of part 0.
+
+        One that went another way before stays what that way came to.
+        """
+        if message.way and not message.in_doubt and not message.parts_done:
+            why = status.label if reason is Reason.NONE else reason.label
+            event = way_ended(message.id, self._connector, why, self._ids)
+            out.records.append(
+                MessageDone(message.id, intent, event=event, way_ended=message.account)
+            )
+            return
         status = stopped(status, in_doubt=message.in_doubt, begun=bool(message.parts_done))
         row = SubmissionRow(
             id=self._ids.next(),
@@ -207,6 +218,7 @@ class Outcomes:
             status=status,
             reason=reason,
             error=error,
+            way=message.way,
         )
         out.records.append(MessageDone(message.id, intent, rows=(row,)))
 
@@ -261,6 +273,7 @@ class Outcomes:
             connector=self._connector,
             status=status,
             segments=part.journey.segments,
+            way=message.way,
             submitted_at=_instant(part.submitted_at),
             responded_at=_instant(now_ms),
         )

@@ -9,29 +9,23 @@ the carrier leaves only after the commit.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
-import msgspec
 import structlog
 
+from dispatch.answers.another_way import AnotherWay
 from dispatch.answers.counters import RecorderCounters, add, add_all
 from dispatch.answers.delivery_time import DeliveryTime
+from dispatch.answers.gathering import Gathered, changed_messages, fold_receipts, gather
 from dispatch.answers.parked_raw import kept_of_parked
 from dispatch.answers.pruning import Pruning
 from dispatch.answers.records import (
-    LateResult,
     MessageDone,
-    PartResult,
     ReceiptArrived,
     Record,
-    StateLearned,
 )
 from dispatch.answers.unknown_states import tell_unknown_states
-from dispatch.journey import Intent
 from dispatch.raw import rows as raw
-from dispatch.raw.kept import Kept
-from dlr.changed import messages_of
 from dlr.codes import NONE_NAMED, CodesOfConnectors
 from dlr.connector_groups import ALONE, ConnectorGroups
 from dlr.in_doubt import answered_late
@@ -42,20 +36,15 @@ from dlr.ledger import (
     insert_submissions,
     join_unmatched,
 )
-from dlr.receipt_rows import ReceiptRow
-from dlr.receipt_targets import is_open
-from dlr.receipt_times import plausible
 from dlr.rollups.naming import late, name_changed
-from dlr.status import Status, outranks
+from dlr.status import Status
+from dlr.ways import settle_ways
 from dlr.webhooks.changes import ChangeLog, tell_messages
 from dlr.whole_message import spread
-from smpp.client import Bind
-from smpp.events import Delivery
 from smpp.vocabulary import ESME_RX_R_APPN
 from storage import events, sql
 from storage.codecs import array_text
 from storage.crypto import NumberVault
-from storage.events import Event
 from storage.faults import POISON, Fenced, is_transient, without_values
 from storage.group_commit import GroupCommit
 from storage.ids import IdSource
@@ -68,24 +57,6 @@ RETRY_SECONDS = 0.5
 # event loop, so larger flushes carry more.
 RECORDS_PER_FLUSH_MAX = 2_000
 REST_SECONDS_MAX = 0.004
-
-
-class _Gathered(msgspec.Struct):
-    """The records of one flush, sorted by what has to be written."""
-
-    rows: list[SubmissionRow] = msgspec.field(default_factory=list)
-    late: list[SubmissionRow] = msgspec.field(default_factory=list)
-    receipts: list[ReceiptRow] = msgspec.field(default_factory=list)
-    done_ids: list[int] = msgspec.field(default_factory=list)
-    retries: list[MessageDone] = msgspec.field(default_factory=list)
-    intents: dict[int, tuple[Intent, int]] = msgspec.field(default_factory=dict)
-    events: list[Event] = msgspec.field(default_factory=list)
-    answers: dict[Bind, list[Delivery]] = msgspec.field(default_factory=dict)
-    joined: int = 0  # parked receipts that these results brought back
-    spread: Counter[tuple[int, int, int]] = msgspec.field(default_factory=Counter)
-    disbelieved: list[int] = msgspec.field(default_factory=list)  # connectors of such dates
-    kept: list[Kept] = msgspec.field(default_factory=list)
-    folded: list[tuple[int, int]] = msgspec.field(default_factory=list)  # written with their row
 
 
 class Recorder:
@@ -105,6 +76,7 @@ class Recorder:
         alone: Callable[[], bool] = lambda: True,
         vault: NumberVault | None = None,
         changes: ChangeLog | None = None,
+        another_way: AnotherWay | None = None,
     ) -> None:
         """`committed` is told after each flush, so that reading and planning go on.
 
@@ -114,6 +86,7 @@ class Recorder:
         self._alone = alone
         self._vault = vault
         self._changes = changes
+        self._another_way = another_way
         self.groups = groups
         self.pruning = Pruning(codes, vault=vault, ids=ids)
         self._dedicated = dedicated
@@ -189,16 +162,20 @@ class Recorder:
                 record.intent.in_doubt.messages -= 1
 
     async def _store(self, records: list[Record], *, again: bool) -> None:
-        gathered = _gather(records)
-        _fold_receipts(gathered)
+        gathered = gather(records)
+        fold_receipts(gathered)
         async with self._dedicated.transaction() as connection:
             new = await self._write_results(connection, gathered, again=again)
             applied = await self._write_receipts(connection, gathered)
+            withheld = await self._go_another_way(connection, applied, new)
             told = False
             if self._changes is not None:
-                told = await self._changes.put(connection, new, applied)
-            suppressed = await self.follow_up(connection, applied, new)
-            await name_changed(connection, late(_changed(gathered, applied), self._ids.next()))
+                tell = [row for row in new if row.message_id not in withheld] if withheld else new
+                told = await self._changes.put(connection, tell, applied)
+            suppressed = await self._learn(connection, applied, new)
+            await name_changed(
+                connection, late(changed_messages(gathered, applied), self._ids.next())
+            )
             await events.append(connection, gathered.events)
             if self._vault is not None:
                 await raw.keep(
@@ -213,20 +190,33 @@ class Recorder:
         if told and self._changes is not None:
             self._changes.noted()
 
-    async def follow_up(
+    async def follow_up(self, connection: Connection, applied: Sequence[AppliedReceipt]) -> None:
+        """What follows from receipts, in the transaction that stores them, before they are told."""
+        await self._go_another_way(connection, applied, ())
+        await self._learn(connection, applied, ())
+
+    async def _go_another_way(
         self,
         connection: Connection,
         applied: Sequence[AppliedReceipt],
-        rows: Sequence[SubmissionRow] = (),
+        rows: Sequence[SubmissionRow],
+    ) -> Collection[int]:
+        if self._another_way is None:
+            return ()
+        return await self._another_way.follow(connection, applied, rows)
+
+    async def _learn(
+        self,
+        connection: Connection,
+        applied: Sequence[AppliedReceipt],
+        rows: Sequence[SubmissionRow],
     ) -> int:
-        """What follows from receipts and new results, in the transaction that stores them; how many
-        numbers are suppressed now.
-        """
+        """How many numbers are suppressed now."""
         suppressed = await self.pruning.learn(connection, applied, rows)
         await tell_unknown_states(connection, applied, self._ids)
         return suppressed
 
-    def _answer(self, gathered: _Gathered) -> None:
+    def _answer(self, gathered: Gathered) -> None:
         """After the commit: send deliver_sm_resp, with one write per bind."""
         stored = 0
         for bind, deliveries in gathered.answers.items():
@@ -235,7 +225,7 @@ class Recorder:
         self.receipts_waiting -= stored
 
     async def _write_results(
-        self, connection: Connection, gathered: _Gathered, *, again: bool
+        self, connection: Connection, gathered: Gathered, *, again: bool
     ) -> Sequence[SubmissionRow]:
         """The rows of results that did not stand before."""
         new = await insert_submissions(connection, gathered.rows, again=again)
@@ -265,10 +255,13 @@ class Recorder:
         if gathered.done_ids or closed:
             done_ids = array_text(gathered.done_ids)
             await connection.execute(_SQL["results_close"], done_ids, closed)
+        if gathered.ways_ended:
+            await settle_ways(connection, {message for message, _ in gathered.ways_ended})
+            await tell_messages(connection, gathered.ways_ended, self._ids)
         return new
 
     async def _write_receipts(
-        self, connection: Connection, gathered: _Gathered
+        self, connection: Connection, gathered: Gathered
     ) -> list[AppliedReceipt]:
         receipts = gathered.receipts
         applied: list[AppliedReceipt] = []
@@ -294,7 +287,7 @@ class Recorder:
         return applied
 
     def _count(
-        self, gathered: _Gathered, applied: Sequence[AppliedReceipt], suppressed: int
+        self, gathered: Gathered, applied: Sequence[AppliedReceipt], suppressed: int
     ) -> None:
         counters = self.counters
         counters.submissions += len(gathered.rows)
@@ -323,12 +316,6 @@ class Recorder:
                 add(counters.final, receipt.row.connector, receipt.row.status, 1 + receipt.others)
 
 
-def _changed(gathered: _Gathered, applied: Sequence[AppliedReceipt]) -> set[int]:
-    changed = {row.message_id for row in (*gathered.rows, *gathered.late)}
-    changed.update(gathered.done_ids, messages_of(applied))
-    return changed.union(message for message, _, _ in gathered.spread)
-
-
 def _retry_delay(error: BaseException, attempt: int) -> float | None:
     """Results wait for PostgreSQL as long as it takes: nothing else knows what they say."""
     if isinstance(error, Fenced):
@@ -336,65 +323,3 @@ def _retry_delay(error: BaseException, attempt: int) -> float | None:
     if not is_transient(error):
         _log.error("results_wait", error=without_values(error), attempt=attempt)
     return RETRY_SECONDS
-
-
-def _gather(records: Sequence[Record]) -> _Gathered:
-    gathered = _Gathered()
-    for record in records:
-        if isinstance(record, ReceiptArrived):
-            gathered.receipts.append(record.row)
-            gathered.answers.setdefault(record.bind, []).append(record.delivery)
-            if record.kept is not None:
-                gathered.kept.append(record.kept)
-        elif isinstance(record, StateLearned):
-            gathered.receipts.append(record.row)
-        elif isinstance(record, PartResult):
-            gathered.rows.append(record.row)
-        elif isinstance(record, LateResult):
-            gathered.late.append(record.row)
-        else:
-            _gather_done(gathered, record)
-    return gathered
-
-
-def _gather_done(gathered: _Gathered, done: MessageDone) -> None:
-    gathered.rows += done.rows
-    if done.event is not None:
-        gathered.events.append(done.event)
-    if done.rerouted is not None:
-        gathered.events.append(done.rerouted)
-    if done.retry_at is not None:
-        gathered.retries.append(done)
-    elif not done.requeued:
-        gathered.done_ids.append(done.message_id)
-    if done.intent is not None:
-        intent, finished = gathered.intents.get(done.intent.id, (done.intent, 0))
-        gathered.intents[intent.id] = (intent, finished + 1)
-
-
-def _fold_receipts(gathered: _Gathered) -> None:
-    """Merge a receipt into the row of its result, if both are in this flush: one write, not two."""
-    if not gathered.receipts or not gathered.rows:
-        return
-    rows: dict[int | None, SubmissionRow] = {row.id: row for row in gathered.rows}
-    left: list[ReceiptRow] = []
-    for receipt in gathered.receipts:
-        row = rows.get(receipt.submission_id)
-        if (
-            row is None
-            or not (receipt.certain or is_open(row.status))
-            or receipt.unknown_state is not None
-        ):
-            left.append(receipt)
-            continue
-        receipt.certain = True  # also when the transaction runs once more
-        gathered.folded.append((receipt.connector, receipt.status))
-        if outranks(receipt.status, row.status):
-            row.status = receipt.status
-            row.reason = receipt.reason
-            row.error = receipt.error
-            row.done_at = plausible(receipt.done_at, row.submitted_at, receipt.received_at)
-            if row.done_at is not receipt.done_at:
-                gathered.disbelieved.append(receipt.connector)
-            row.receipt_at = receipt.received_at
-    gathered.receipts = left

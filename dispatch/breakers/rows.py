@@ -159,7 +159,9 @@ async def unfit_probes(connection: Connection, stored: Stored) -> int:
 
 async def fared(connection: Connection, stored: Stored) -> Probes:
     """What became of the probes of this round."""
-    row = await connection.fetchrow(_SQL["breaker_probes_fared"], stored.id, stored.breaker.round)
+    row = await connection.fetchrow(
+        _SQL["breaker_probes_fared"], stored.id, stored.breaker.round, stored.target.connector
+    )
     assert row is not None
     return Probes(row["delivered"], row["failed"])
 

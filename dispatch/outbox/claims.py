@@ -7,6 +7,7 @@ Owns what happens when the answer to its COMMIT is lost. Must not decide which r
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
 
 import asyncpg
 import msgspec
@@ -22,6 +23,8 @@ from storage.ids import IdSource
 from storage.pool import Connection, Dedicated
 
 _SQL = sql.load("dispatch")
+_Way = tuple[int, tuple[int, ...]]  # its number, and the connectors of those before it
+FIRST_WAY: Final[_Way] = (0, ())
 Find = Callable[[Connection], Awaitable[Sequence[asyncpg.Record]]]
 
 
@@ -86,11 +89,12 @@ class Claims:
                 [row["in_doubt"] for row in found],
             )
             done = await self._parts_done(database, rows)
+            ways = await _ways(database, found)
             await database.execute(_SQL["outbox_claim"], ids, self._term)
         messages: list[ReadyMessage] = []
         unreadable: dict[int, bool] = {}
         for row in rows:
-            message = self._ready_message(row, done)
+            message = self._ready_message(row, done, ways.get(row["id"], FIRST_WAY))
             if message is None:
                 unreadable[row["id"]] = row["id"] in done
             else:
@@ -143,7 +147,7 @@ class Claims:
         return done
 
     def _ready_message(
-        self, row: asyncpg.Record, done: Mapping[int, _Begun]
+        self, row: asyncpg.Record, done: Mapping[int, _Begun], way: _Way
     ) -> ReadyMessage | None:
         to = self._vault.open_or_none(row["to_enc"])
         if to is None:
@@ -169,7 +173,18 @@ class Claims:
             batch_id=row["batch_id"],
             priority=row["priority"],
             tags=tuple(row["tags"] or ()),
+            way=way[0],
+            tried=way[1],
             in_doubt=row["in_doubt"],
             options=None if options is None else msgspec.convert(options, MessageOptions),
             old_idx=self._vault.old_indexes(to),
         )
+
+
+async def _ways(database: Connection, found: Sequence[asyncpg.Record]) -> Mapping[int, _Way]:
+    """The ways of those that go by another than the first."""
+    numbers = {row["id"]: row["way"] for row in found if row["way"]}
+    if not numbers:
+        return {}
+    rows = await database.fetch(_SQL["outbox_tried"], list(numbers))
+    return {row["id"]: (numbers[row["id"]], tuple(row["tried"] or ())) for row in rows}

@@ -7,8 +7,9 @@ Must not end what a process holds in memory (planner.py does).
 from __future__ import annotations
 
 from datetime import datetime
+from operator import itemgetter
 
-from dispatch.outbox.without_wire import row_without_wire
+from dispatch.outbox.without_wire import end_ways, row_without_wire, ways_and_messages
 from dlr.changed import rows_changed
 from dlr.ledger import insert_submissions
 from dlr.reasons import Reason
@@ -44,18 +45,20 @@ async def expire_waiting(connection: Connection, now: datetime, ids: IdSource) -
     for _ in range(BATCHES_MAX):
         async with connection.transaction():
             rows = await connection.fetch(_SQL["outbox_expire"], now, ROWS_MAX)
+            ways, others = ways_and_messages(rows, itemgetter("begun"))
             ended_rows = [
                 row_without_wire(
                     row,
                     ids,
-                    stopped(Status.EXPIRED, in_doubt=row["in_doubt"], begun=False),
+                    stopped(Status.EXPIRED, in_doubt=row["in_doubt"], begun=row["begun"]),
                     reason=Reason.EXPIRED,
                     error="expired while waiting",
                 )
-                for row in rows
+                for row in others
             ]
             await insert_submissions(connection, ended_rows)
             await rows_changed(connection, ended_rows, ids)
+            await end_ways(connection, ways, Reason.EXPIRED.label, ids)
         ended += len(rows)
         if len(rows) < ROWS_MAX:
             break

@@ -194,5 +194,6 @@ class Handover:
             row["category"],
             self._detours.account_name(row["account"]),
             row["tags"] or (),
+            row["tried"] or (),
         )
         return number, decision.reason

@@ -161,6 +161,7 @@ async def unanswered_parts(
             category=row["category"],
             connector=row["connector"],
             status=Status.UNCONFIRMED,
+            way=row["way"],
         )
         for row in rows
         for part in range(1, parts.get(row["id"], row["parts"]) + 1)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from dispatch.outbox.without_wire import row_without_wire
+from dispatch.outbox.without_wire import end_ways, row_without_wire, ways_and_messages
 from dlr.changed import rows_changed
 from dlr.ledger import insert_submissions
 from dlr.reasons import Reason
@@ -34,6 +34,7 @@ async def fail_unreadable(
     `unconfirmed`.
     """
     rows = await connection.fetch(_SQL["outbox_unreadable"], list(begun), term)
+    ways, others = ways_and_messages(rows, lambda row: begun[row["id"]])
     failed = [
         row_without_wire(
             row,
@@ -42,10 +43,11 @@ async def fail_unreadable(
             reason=Reason.INTERNAL,
             error=NUMBER_UNREADABLE,
         )
-        for row in rows
+        for row in others
     ]
     await insert_submissions(connection, failed)
     await rows_changed(connection, failed, ids)
+    await end_ways(connection, ways, Reason.INTERNAL.label, ids)
     if rows:
         _log.error("number_unreadable", messages=len(rows), remedy="restore them from a backup")
     return [row["id"] for row in rows]

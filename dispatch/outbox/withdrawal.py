@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from dispatch.outbox.without_wire import row_without_wire
+from dispatch.outbox.without_wire import end_ways, row_without_wire
 from dlr.changed import rows_changed
 from dlr.ledger import insert_submissions
 from dlr.reasons import Reason
@@ -83,9 +83,12 @@ class Withdrawal:
                 error="opted out while waiting",
             )
             for row in gone
+            if not row["way"]
         ]
         await insert_submissions(connection, ended)
         await rows_changed(connection, ended, self._ids)
+        ways = [row for row in gone if row["way"]]
+        await end_ways(connection, ways, Reason.OPTED_OUT.label, self._ids)
         self.withdrawn += len(gone)
 
 

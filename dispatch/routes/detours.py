@@ -5,7 +5,7 @@ Owns which connectors a message has been to. Must not move rows (outbox/handover
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from dispatch.answers.outcomes import Detour
 from dispatch.message import ReadyMessage
@@ -20,6 +20,22 @@ class Detours:
         self.routes = routes
         self.account_name = account_name
 
+    def untried(
+        self,
+        tried: Collection[int],
+        to: str,
+        sender: str,
+        category: int,
+        account: int,
+        tags: Collection[str],
+    ) -> int:
+        """The first connector of a message's route that it was not at, rather one that is up.
+
+        NO_CONNECTOR when it was at all of them.
+        """
+        decision = self.routes.decide(to, sender, category, self.account_name(account), tags)
+        return self.routes.untried(decision, tried)
+
     def of(self, connector: int, message: ReadyMessage) -> Detour | None:
         """Where a message may go that this connector refused by a fault of its own."""
         number, decision = self.routes.elsewhere(
@@ -29,8 +45,9 @@ class Detours:
             message.category,
             self.account_name(message.account),
             message.tags,
+            message.tried,
         )
         if number == NO_CONNECTOR:
             return None
-        up = len(decision.connectors) - len(decision.down)
+        up = len(decision.connectors) - len(decision.down) - len(message.tried)
         return Detour(number, decision.reason, up)

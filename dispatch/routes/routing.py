@@ -141,12 +141,15 @@ def route(
     return Decision((), None)
 
 
-def after(decision: Decision, connector: str) -> str | None:
+def after(decision: Decision, connector: str, tried: Collection[str] = ()) -> str | None:
     """The connector to try when `connector` failed this message; None when no other is up.
 
-    It is the next of its route that is up. After the last comes the first.
+    It is the next of its route that is up, but for those of its ways before (`tried`). After the
+    last comes the first.
     """
     up = decision.connectors[: len(decision.connectors) - len(decision.down)]
+    if tried:
+        up = tuple(name for name in up if name not in tried)
     if connector not in up:
         return up[0] if up else None
     return up[(up.index(connector) + 1) % len(up)] if len(up) > 1 else None
@@ -209,16 +212,26 @@ class RouteTable:
         category: int,
         account: str,
         tags: Collection[str],
+        tried: Collection[int] = (),
     ) -> tuple[int, Decision]:
         """(number of the connector to try after this one failed the message, decision behind it).
 
-        NO_CONNECTOR when the message had better stay. In the sandbox it always stays.
+        NO_CONNECTOR when the message had better stay. In the sandbox it always stays. `tried`: by
+        its ways before.
         """
         if connector == SANDBOX:
             return NO_CONNECTOR, Decision((), None)
         decision = self.decide(to, sender, category, account, tags)
-        name = after(decision, self._names.get(connector, ""))
+        names = [self._names.get(number, "") for number in tried]
+        name = after(decision, self._names.get(connector, ""), names)
         return (NO_CONNECTOR if name is None else self._connectors[name]), decision
+
+    def untried(self, decision: Decision, tried: Collection[int]) -> int:
+        """The number of the first connector of a route that a message was not at; NO_CONNECTOR
+        without one.
+        """
+        numbers = (self._connectors[name] for name in decision.connectors)
+        return next((number for number in numbers if number not in tried), NO_CONNECTOR)
 
     def has_other(self, connector: int) -> bool:
         """Whether any route names this connector beside one that is up.

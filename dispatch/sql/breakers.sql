@@ -110,12 +110,14 @@ WHERE p.breaker = $1 AND p.round = $2
 
 -- name: breaker_probes_fared
 -- The probes of a round by message: delivered, or ended otherwise. One with another attempt before it is neither.
+-- $3: the breaker's connector. What a message came to by another one is no word about it.
 SELECT count(*) FILTER (WHERE fared.delivered) AS delivered, count(*) FILTER (WHERE fared.failed) AS failed
 FROM breaker_probe AS p
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE s.status = 60) >= max(s.parts) AS delivered, bool_or(s.status NOT IN (5, 10, 60)) AS failed
     FROM submission AS s
     WHERE s.message_id = p.message_id AND s.id >= p.message_id
+      AND CASE WHEN $3::smallint IS NULL THEN NOT s.replaced ELSE s.connector IN ($3, 0) END
 ) AS fared
 WHERE p.breaker = $1 AND p.round = $2;
 

@@ -115,7 +115,7 @@ RETURNING id;
 
 -- name: opt_out_violations
 -- Messages of a category whose first part went out after an opt-out that stands. A part after the first may: half a
--- message helps nobody.
+-- message helps nobody. Another way begins anew.
 SELECT s.account, m.sender, p.senders, count(DISTINCT s.message_id) AS messages
 FROM submission AS s
 JOIN message AS m ON m.id = s.message_id
@@ -130,7 +130,8 @@ WHERE s.id >= $1 AND s.id < $2
   AND m.options -> 'exempt' IS NULL
   AND NOT EXISTS (
       SELECT 1 FROM submission AS earlier
-      WHERE earlier.message_id = s.message_id AND earlier.part > 0 AND earlier.submitted_at <= p.created_at
+      WHERE earlier.message_id = s.message_id AND earlier.part > 0 AND earlier.way = s.way
+        AND earlier.submitted_at <= p.created_at
   )
 GROUP BY s.account, m.sender, p.senders;
 

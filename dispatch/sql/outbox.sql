@@ -2,10 +2,10 @@
 -- Free messages of one connector and category out of the spans asked for, in their order. A span is a stretch of one
 -- priority band, from a position (unit, id) on and before a unit. SKIP LOCKED: two processes never wait for each
 -- other. At most 500 rows: beyond that the plan flips (62 ms a claim at 2 000).
-SELECT found.id, found.attempt, found.in_doubt, found.unit, found.hold, span.band
+SELECT found.id, found.attempt, found.in_doubt, found.way, found.unit, found.hold, span.band
 FROM unnest($3::integer[], $4::bigint[], $5::bigint[], $6::bigint[]) AS span (band, unit, id, until)
 CROSS JOIN LATERAL (
-    SELECT o.id, o.attempt, o.in_doubt, o.hold, COALESCE(o.batch_id, o.id) AS unit
+    SELECT o.id, o.attempt, o.in_doubt, o.way, o.hold, COALESCE(o.batch_id, o.id) AS unit
     FROM outbox AS o
     WHERE o.owner = 0 AND o.not_before IS NULL AND o.connector = $1 AND o.category = $2
       AND o.priority * 3 / 10 = span.band
@@ -18,10 +18,10 @@ LIMIT $7;
 
 -- name: outbox_due
 -- Messages of one connector whose time has come: of each category so many, the longest overdue first.
-SELECT due.id, due.attempt, due.in_doubt, due.account, due.category, due.parts, due.hold, due.batch_id
+SELECT due.id, due.attempt, due.in_doubt, due.way, due.account, due.category, due.parts, due.hold, due.batch_id
 FROM unnest($2::smallint[], $3::integer[]) AS wanted (category, room)
 CROSS JOIN LATERAL (
-    SELECT o.id, o.attempt, o.in_doubt, o.account, o.category, o.parts, o.hold, o.batch_id
+    SELECT o.id, o.attempt, o.in_doubt, o.way, o.account, o.category, o.parts, o.hold, o.batch_id
     FROM outbox AS o
     WHERE o.owner = 0 AND o.not_before <= now() AND o.connector = $1 AND o.category = wanted.category
     ORDER BY o.not_before
@@ -54,9 +54,10 @@ FOR UPDATE SKIP LOCKED;
 
 -- name: messages_waiting
 -- What the route is decided from, and whether a part was sent already: then the others follow it (E80).
-SELECT m.id, m.account, m.category, m.sender, m.to_enc, m.tags, o.in_doubt,
+SELECT m.id, m.account, m.category, m.sender, m.to_enc, m.tags, o.in_doubt, o.tried,
        m.parts > 1 AND EXISTS (
-           SELECT 1 FROM submission AS s WHERE s.message_id = m.id AND s.id >= $2 AND s.part > 0
+           SELECT 1 FROM submission AS s
+           WHERE s.message_id = m.id AND s.id >= $2 AND s.part > 0 AND NOT s.replaced
        ) AS begun
 FROM outbox AS o
 JOIN message AS m ON m.id = o.id
@@ -105,11 +106,16 @@ WHERE id IN (
     LIMIT $2
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id, connector, category, account, parts, in_doubt;
+RETURNING id, connector, category, account, parts, in_doubt, way,
+    -- Of a first way it is not asked.
+    way > 0 AND EXISTS (
+        SELECT FROM submission AS s
+        WHERE s.message_id = outbox.id AND s.id >= outbox.id AND s.part > 0 AND NOT s.replaced
+    ) AS begun;
 
 -- name: outbox_unreadable
 DELETE FROM outbox WHERE id = ANY($1::bigint[]) AND owner = $2
-RETURNING id, connector, category, account, parts, in_doubt;
+RETURNING id, connector, category, account, parts, in_doubt, way;
 
 -- name: outbox_no_moment
 -- Their batch is stopped or has a rate of its own; if it goes on as it was, the rates are asked first.
@@ -131,7 +137,7 @@ UPDATE batch_control SET paid_until = $2 WHERE id = $1;
 
 -- name: outbox_of_batch
 -- The next free messages of one batch, from an id on: its messages stand together in the primary key.
-SELECT id, attempt, in_doubt, connector, parts
+SELECT id, attempt, in_doubt, way, connector, parts
 FROM outbox
 WHERE id > $2 AND id <= $3 AND batch_id = $1 AND owner = 0 AND not_before IS NULL AND connector = ANY($4::smallint[])
 ORDER BY id
@@ -148,12 +154,15 @@ FROM unnest($1::bigint[], $2::smallint[], $3::boolean[]) WITH ORDINALITY AS clai
 JOIN message AS m ON m.id = claimed.id
 ORDER BY claimed.position;
 
+-- name: outbox_tried
+SELECT id, tried FROM outbox WHERE id = ANY($1::bigint[]);
+
 -- name: parts_done
 -- Which parts of half-sent messages already have a result (E79).
--- A part in doubt has a result too, until somebody asks for it to be submitted again (dlr/in_doubt.py).
+-- Those of another way are not asked about. A part in doubt has a result too, until somebody asks for it to be submitted again (dlr/in_doubt.py).
 SELECT message_id, part, parts, segments
 FROM submission
-WHERE message_id = ANY($1::bigint[]) AND id >= $2 AND part > 0
+WHERE message_id = ANY($1::bigint[]) AND id >= $2 AND part > 0 AND NOT replaced
   AND (status > 5 OR error IS DISTINCT FROM 'resent');
 
 -- name: outbox_unclaim
@@ -169,7 +178,7 @@ UPDATE outbox SET owner = 0 WHERE id = ANY($1::bigint[]) AND owner = $2;
 -- name: in_doubt
 -- Messages of dead terms' open intents that the dead still hold: they may have been sent. What was freed for another
 -- attempt, or is another process's by now, had its answer.
-SELECT o.id, o.category, o.account, o.parts, o.attempt, o.connector
+SELECT o.id, o.category, o.account, o.parts, o.attempt, o.connector, o.way
 FROM outbox AS o
 WHERE o.id = ANY($1::bigint[]) AND o.owner = ANY($2::bigint[]);
 
@@ -218,17 +227,21 @@ LEFT JOIN LATERAL (
 ) AS m ON true;
 
 -- name: outbox_withdraw
--- What was certainly never on the wire. No open intent names it, no part of it has a result, and it is not in doubt.
+-- What was certainly never on the wire, by its present way. No open intent names it, no part of it has a result, and it
+-- is not in doubt.
 -- The others are the last look's.
 DELETE FROM outbox
 WHERE id IN (
     SELECT o.id FROM outbox AS o
     WHERE o.id = ANY($1::bigint[]) AND o.owner = 0 AND NOT o.in_doubt
       AND NOT EXISTS (SELECT 1 FROM submit_intent AS i WHERE o.id = ANY(i.message_ids))
-      AND NOT EXISTS (SELECT 1 FROM submission AS s WHERE s.message_id = o.id AND s.id >= o.id AND s.part > 0)
+      AND NOT EXISTS (
+          SELECT 1 FROM submission AS s
+          WHERE s.message_id = o.id AND s.id >= o.id AND s.part > 0 AND NOT s.replaced
+      )
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id, connector, category, account, parts;
+RETURNING id, connector, category, account, parts, way;
 
 -- name: outbox_count
 SELECT count(*) FROM outbox;
@@ -237,7 +250,7 @@ SELECT count(*) FROM outbox;
 -- Everything that waits, the oldest first; nobody else is at work.
 DELETE FROM outbox
 WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT $1)
-RETURNING id, connector, category, account, parts, in_doubt;
+RETURNING id, connector, category, account, parts, in_doubt, way;
 
 -- name: intents_forget
 DELETE FROM submit_intent;

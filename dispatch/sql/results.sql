@@ -22,7 +22,7 @@ WHERE o.id = late.id AND o.owner = 0 AND o.in_doubt
   AND late.parts <= (
       SELECT count(DISTINCT s.part)
       FROM submission AS s
-      WHERE s.message_id = o.id AND s.id >= o.id AND s.part > 0 AND s.status > 5
+      WHERE s.message_id = o.id AND s.id >= o.id AND s.part > 0 AND s.status > 5 AND NOT s.replaced
   );
 
 -- name: recipients_of_messages

@@ -1,7 +1,7 @@
 -- name: in_doubt_lock
-SELECT message_id, connector
+SELECT message_id, connector, way
 FROM submission
-WHERE message_id = ANY($1::bigint[]) AND id >= $2 AND account = $3 AND status = $4
+WHERE message_id = ANY($1::bigint[]) AND id >= $2 AND account = $3 AND status = $4 AND NOT replaced
 ORDER BY id
 FOR UPDATE;
 

@@ -2,12 +2,12 @@
 -- The same rows once more after a COMMIT whose answer never came: those that are there stay as they are.
 INSERT INTO submission (
     id, message_id, part, parts, account, category, connector, status, reason, error, carrier_id,
-    submitted_at, responded_at, receipt_at, done_at, segments
+    submitted_at, responded_at, receipt_at, done_at, segments, way
 )
 SELECT * FROM unnest(
     $1::bigint[], $2::bigint[], $3::smallint[], $4::smallint[], $5::smallint[], $6::smallint[],
     $7::smallint[], $8::smallint[], $9::smallint[], $10::text[], $11::text[],
-    $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], $16::smallint[]
+    $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], $16::smallint[], $17::smallint[]
 )
 ON CONFLICT (id) DO NOTHING
 RETURNING id;
@@ -57,7 +57,7 @@ WITH incoming AS (
         $4::text[], $5::timestamptz[], $6::timestamptz[], $9::text::smallint[]
     ) AS receipt (id, status, reason, error, done_at, received_at, below)
 ), present AS MATERIALIZED (
-    SELECT s.id, s.message_id, s.part, s.parts, s.account, s.category, s.status
+    SELECT s.id, s.message_id, s.part, s.parts, s.account, s.category, s.status, s.way, s.replaced
     FROM incoming
     CROSS JOIN LATERAL (
         SELECT * FROM submission WHERE id = incoming.id AND id BETWEEN $7 AND $8 LIMIT 1
@@ -77,7 +77,8 @@ WITH incoming AS (
     WHERE s.id = incoming.id AND s.id BETWEEN $7 AND $8 AND s.status < least(incoming.status, incoming.below)
     RETURNING s.id, s.done_at
 )
-SELECT present.*, changed.id IS NOT NULL AS changed, changed.done_at
+SELECT present.id, present.message_id, present.part, present.parts, present.account, present.category, present.status,
+       changed.id IS NOT NULL AS changed, changed.done_at, present.way, present.replaced
 FROM present LEFT JOIN changed USING (id);
 
 -- name: unmatched_park

@@ -3,12 +3,14 @@
 -- fold to, as dlr/status.py does it. It is unconfirmed while a part is; else its highest-ranking failure; else open
 -- while a part is; else delivered.
 -- `code` carries status and reason through one max(): status * 256 + reason. What still has an outbox row, or no
--- submission row, or an open part, is pending. What went to the sandbox (connector -1) is in no report.
+-- submission row, or an open part, is pending. Of several ways (dlr/ways.py) only one counts. What went to the sandbox (connector -1) is in no report.
 -- $6 and on: the flags of the keys. $18: the first quarter of each unit of time, as in rolled_counts. At most $19 groups.
 -- By tag, a message counts under each of its tags, and one without tags under none.
 WITH part AS (
-    SELECT message_id, part, max(parts) AS parts, max(status::int * 256 + reason) AS code,
-           bool_or(submitted_at IS NOT NULL OR status IN (5, 15)) AS sent, max(receipt_at) AS receipt_at,
+    SELECT message_id, part, max(parts) FILTER (WHERE NOT replaced) AS parts,
+           max(status::int * 256 + reason) FILTER (WHERE NOT replaced) AS code,
+           bool_or(submitted_at IS NOT NULL OR status IN (5, 15)) AS sent,
+           max(receipt_at) FILTER (WHERE NOT replaced) AS receipt_at,
            count(*) AS submits, max(connector) AS connector
     FROM submission
     WHERE id >= $1 AND message_id >= $1 AND message_id < $2
@@ -65,7 +67,7 @@ WITH part AS (
     FROM submission AS s
     JOIN outcome AS o ON o.id = s.message_id AND o.submits > 1
     WHERE $8 AND s.id >= $1 AND s.message_id >= $1 AND s.message_id < $2
-    ORDER BY s.message_id, s.status = o.status DESC, s.status DESC, s.reason DESC, s.receipt_at, s.id
+    ORDER BY s.message_id, s.replaced, s.status = o.status DESC, s.status DESC, s.reason DESC, s.receipt_at, s.id
 )
 SELECT CASE WHEN $6::boolean THEN account END AS account,
        CASE WHEN $7::boolean THEN category END AS category,
@@ -118,7 +120,7 @@ SELECT count(*) FROM (
 WITH part AS (
     SELECT DISTINCT ON (message_id, part) message_id, id, status, reason, error, connector, receipt_at
     FROM submission
-    WHERE id >= $1 AND message_id >= $1 AND message_id < $2 AND account = $3
+    WHERE id >= $1 AND message_id >= $1 AND message_id < $2 AND account = $3 AND NOT replaced
     ORDER BY message_id, part, status DESC, reason DESC, receipt_at, id
 ), decided AS (
     SELECT DISTINCT ON (message_id) message_id, status, reason, error, connector
@@ -147,6 +149,7 @@ SELECT category,
        END::float8 AS receipt
 FROM submission
 WHERE id >= $1 AND message_id >= $1 AND message_id < $2 AND account = $3 AND part > 0
+  AND NOT replaced
   AND NOT EXISTS (SELECT FROM message AS m WHERE m.id >= $1 AND m.id < $2 AND m.id = message_id AND m.connector = -1)
   AND NOT EXISTS (SELECT FROM outbox AS o WHERE o.id = message_id)
 GROUP BY message_id, category;

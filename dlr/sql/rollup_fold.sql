@@ -34,7 +34,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS rollup_tagged (
 -- ids' epoch. $7: its quarter. $8: ln of the growth of latency buckets. $9: ms of the longest time.
 -- A message is unconfirmed while a part is; else its highest-ranking failure; else delivered if each part is. What has
 -- an outbox row is pending. The submission that decides is the one with the message's status, of the highest reason,
--- the earliest receipt, the lowest id.
+-- the earliest receipt, the lowest id. Of several ways (dlr/ways.py) only one counts, but each was an attempt.
 WITH picked AS (
     SELECT id, account, category, connector, sender, country, operator, campaign_id, variant, tags, expires_at
     FROM message
@@ -44,13 +44,18 @@ WITH picked AS (
     FROM message
     WHERE id = ANY($3::bigint[]) AND id BETWEEN $4 AND $5 AND connector <> -1
 ), told AS (
-    SELECT id, message_id, part, parts, connector, status::int * 256 + reason AS said, error, segments,
-           submitted_at IS NOT NULL OR status IN (5, 15) AS sent, submitted_at, responded_at, receipt_at
+    SELECT id, message_id, part, connector, status::int * 256 + reason AS said, error, segments, replaced,
+           submitted_at IS NOT NULL OR status IN (5, 15) AS sent,
+           CASE WHEN NOT replaced THEN parts END AS parts, CASE WHEN NOT replaced THEN submitted_at END AS submitted_at,
+           CASE WHEN NOT replaced THEN responded_at END AS responded_at,
+           CASE WHEN NOT replaced THEN receipt_at END AS receipt_at
     FROM submission
     WHERE id >= $1 AND message_id >= $1 AND message_id < $2
     UNION ALL
-    SELECT id, message_id, part, parts, connector, status::int * 256 + reason, error, segments,
-           submitted_at IS NOT NULL OR status IN (5, 15), submitted_at, responded_at, receipt_at
+    SELECT id, message_id, part, connector, status::int * 256 + reason, error, segments, replaced,
+           submitted_at IS NOT NULL OR status IN (5, 15),
+           CASE WHEN NOT replaced THEN parts END, CASE WHEN NOT replaced THEN submitted_at END,
+           CASE WHEN NOT replaced THEN responded_at END, CASE WHEN NOT replaced THEN receipt_at END
     FROM submission
     WHERE id >= $4 AND message_id = ANY($3::bigint[])
 ), waiting AS (
@@ -60,9 +65,9 @@ WITH picked AS (
 ), summed AS (
     SELECT message_id, max(parts) AS parts, count(*) AS submits, bool_or(sent) AS sent,
            sum(segments) FILTER (WHERE part > 0 AND sent) AS segments,
-           bool_or(said / 256 = 5) AS doubtful,
-           max(said) FILTER (WHERE said / 256 NOT IN (5, 10, 60)) AS failure,
-           count(*) FILTER (WHERE said / 256 = 60) AS delivered,
+           bool_or(said / 256 = 5 AND NOT replaced) AS doubtful,
+           max(said) FILTER (WHERE said / 256 NOT IN (5, 10, 60) AND NOT replaced) AS failure,
+           count(*) FILTER (WHERE said / 256 = 60 AND NOT replaced) AS delivered,
            count(*) FILTER (WHERE part > 0) AS begun,
            count(*) FILTER (WHERE part > 0 AND responded_at IS NOT NULL) AS responded,
            count(*) FILTER (WHERE part > 0 AND receipt_at IS NOT NULL) AS receipted,
@@ -74,7 +79,8 @@ WITH picked AS (
     -- Of a part the best of what was said of it counts, so these are summed part by part.
     SELECT told.* FROM told JOIN summed USING (message_id) WHERE summed.submits > 1
 ), part AS (
-    SELECT message_id, part, max(parts) AS parts, max(said) AS said, count(*) AS submits, bool_or(sent) AS sent,
+    SELECT message_id, part, max(parts) AS parts, max(said) FILTER (WHERE NOT replaced) AS said, count(*) AS submits,
+           bool_or(sent) AS sent,
            max(segments) FILTER (WHERE sent) AS segments, max(submitted_at) AS submitted_at,
            max(responded_at) AS responded_at, max(receipt_at) AS receipt_at
     FROM several
@@ -111,7 +117,7 @@ WITH picked AS (
     SELECT DISTINCT ON (t.message_id) t.message_id, t.connector, t.error
     FROM several AS t
     JOIN outcome AS o ON o.id = t.message_id
-    ORDER BY t.message_id, t.said / 256 = o.said / 256 DESC, t.said DESC, t.receipt_at, t.id
+    ORDER BY t.message_id, t.replaced, t.said / 256 = o.said / 256 DESC, t.said DESC, t.receipt_at, t.id
 ), tried AS (
     SELECT message_id, connector, part, max(said) AS said
     FROM several

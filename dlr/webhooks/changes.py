@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from dlr.ledger import AppliedReceipt, SubmissionRow
+from dlr.status import Status
 from storage import sql
 from storage.ids import IdSource, unix_ms_of
 from storage.pool import Connection
@@ -199,8 +200,10 @@ def _of_receipts(
     nobody: frozenset[int] = frozenset()
     for each in applied:
         message, row = each.message_id, each.row
-        if not each.changed or message is None:
+        if not each.changed or message is None or each.withheld:
             continue
+        if each.replaced and row.status != Status.DELIVERED:
+            continue  # what became of a way that does not count
         if wanted is not None:
             statuses = wanted.get(each.account, nobody)
             if not statuses or (each.parts == 1 and row.status not in statuses):

@@ -1,6 +1,7 @@
-"""The settings that differ by category: how long a message is worth sending, and what doubt means.
+"""The settings that differ by category: how long a message is worth sending, what doubt means, and
+whether what failed goes another way.
 
-Owns the sections `[validity]` and `[doubt]`. Must not know who uses a setting.
+Owns the sections `[validity]`, `[doubt]` and `[another_way]`. Must not know who uses a setting.
 """
 
 from __future__ import annotations
@@ -62,3 +63,17 @@ class DoubtSettings(Settings, frozen=True, kw_only=True):
         float,
         Meta(ge=0, le=3600, description="Seconds before a message in doubt is sent again."),
     ] = 3.0
+
+
+class AnotherWaySettings(Settings, frozen=True, kw_only=True):
+    """Whether a message that its carrier could not deliver goes once more over another connector of
+    its route, by category.
+
+    Each connector of the route is tried once, for reasons that another may not have, and while the
+    message is valid. Such a message is paid for once for each.
+    """
+
+    otp: Annotated[bool, Meta(description="One-time passwords.")] = False
+    transactional: Annotated[bool, Meta(description="Transactional.")] = False
+    service: Annotated[bool, Meta(description="Service.")] = False
+    marketing: Annotated[bool, Meta(description="Marketing.")] = False

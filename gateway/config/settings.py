@@ -15,7 +15,11 @@ from msgspec import Meta
 from gateway.config.account_settings import AccountSettings, CallbackHost
 from gateway.config.base import Settings
 from gateway.config.breaker_settings import BreakerSettings
-from gateway.config.category_settings import DoubtSettings, ValiditySettings
+from gateway.config.category_settings import (
+    AnotherWaySettings,
+    DoubtSettings,
+    ValiditySettings,
+)
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.hygiene_settings import HygieneSettings
 from gateway.config.partner_settings import PartnerSettings
@@ -292,6 +296,7 @@ class Config(Settings, frozen=True, kw_only=True):
     quiet_hours: QuietHoursSettings = QuietHoursSettings()
     validity: ValiditySettings = ValiditySettings()
     doubt: DoubtSettings = DoubtSettings()
+    another_way: AnotherWaySettings = AnotherWaySettings()
     breakers: BreakerSettings = BreakerSettings()
     hygiene: HygieneSettings = HygieneSettings()
     retention: RetentionSettings = RetentionSettings()

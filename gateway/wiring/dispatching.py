@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from dispatch.answers.another_way import AnotherWay
 from dispatch.answers.recorder import Recorder
 from dispatch.dispatcher import Dispatcher
 from dispatch.routes.detours import Detours
 from dispatch.routes.routing import RouteTable
 from dispatch.wire.intents import IntentWriter
 from gateway.wiring import breakers, connectors
-from gateway.wiring.routes import routes_of
+from gateway.wiring.routes import another_way_categories, routes_of
 from gateway.wiring.sending import handover, looks, pacing, querying, refiller
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ RECORDS_WAITING_MAX = 400_000  # results are bounded by the windows, receipts by
 
 
 def build(rooms: Rooms, monotonic: Callable[[], float]) -> None:
-    """Sets routes, pacing, breakers, anomalies, wiring and dispatcher."""
+    """Sets routes, another_way, pacing, breakers, anomalies, wiring and dispatcher."""
 
     def committed() -> None:
         for connector in rooms.dispatcher.connectors.values():
@@ -33,6 +34,14 @@ def build(rooms: Rooms, monotonic: Callable[[], float]) -> None:
     rooms.routes = RouteTable(routes_of(rooms.config.routes), rooms.registry.connectors, rooms.down)
     detours = Detours(rooms.routes, rooms.registry.account_name)
     settings = (*rooms.config.connectors, rooms.sandbox.settings)
+    codes = connectors.codes_of(settings, rooms.registry.connectors)
+    rooms.another_way = AnotherWay(
+        another_way_categories(rooms.config.another_way),
+        codes=codes,
+        untried=detours.untried,
+        vault=rooms.vault,
+        ids=rooms.ids,
+    )
     recorder = Recorder(
         rooms.database.dedicated("record"),
         ids=rooms.ids,
@@ -41,10 +50,11 @@ def build(rooms: Rooms, monotonic: Callable[[], float]) -> None:
         receipts_waiting_max=rooms.config.limits.receipts_waiting_max,
         committed=committed,
         groups=connectors.groups_of(settings, rooms.registry.connectors),
-        codes=connectors.codes_of(settings, rooms.registry.connectors),
+        codes=codes,
         alone=lambda: rooms.maintenance.gateways == 1,
         vault=rooms.vault,
         changes=rooms.webhooks.changes,
+        another_way=rooms.another_way,
     )
     rooms.pacing = pacing(rooms)
     breakers.build(rooms, detours)

@@ -1,4 +1,5 @@
-"""Settings of routes and of doubt as the parts that dispatch works with, and as the API shows them.
+"""Settings of routes, of doubt and of another way as the parts that dispatch works with. Routes also
+as the API shows them.
 
 Owns that translation. Must not choose a route.
 """
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dispatch.answers.doubt import Doubt, OutcomePolicy
 from dispatch.routes.routing import Leg, Route
-from gateway.config.category_settings import DoubtSettings
+from gateway.config.category_settings import AnotherWaySettings, DoubtSettings
 from gateway.config.route_settings import RouteSettings
 from recipients.numbers.origins import NumberOrigins
 from storage.categories import Category
@@ -49,6 +50,11 @@ def outcome_policy(settings: DoubtSettings) -> OutcomePolicy:
         doubt_grace_seconds=settings.grace_seconds,
         doubt={int(category): Doubt(getattr(settings, category.label)) for category in Category},
     )
+
+
+def another_way_categories(settings: AnotherWaySettings) -> frozenset[int]:
+    """Of which categories what failed goes another way, as configured."""
+    return frozenset(int(each) for each in Category if getattr(settings, each.label))
 
 
 def route_states(rooms: Rooms) -> list[RouteState]:

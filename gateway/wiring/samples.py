@@ -17,6 +17,7 @@ from dispatch.breakers.scopes import Scope
 from dispatch.inbound.latency import BUCKETS
 from dispatch.wire.connector_dispatch import ConnectorDispatch
 from dlr.anomalies.detectors import DETECTORS
+from dlr.reasons import Reason
 from dlr.status import Status
 from dlr.webhooks.endpoint_state import State
 from gateway.vitals import free_bytes
@@ -200,6 +201,8 @@ def _recording(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
     yield Sample("sms_receipts_waiting", recorder.receipts_waiting)
     yield Sample("sms_records_unstorable_total", counters.unstorable)
     yield Sample("sms_numbers_suppressed_total", counters.numbers_suppressed)
+    for reason, count in rooms.another_way.begun.items():
+        yield Sample("sms_messages_another_way_total", count, (Reason(reason).label,))
     yield Sample("sms_numbers_lifted_total", rooms.lifting.lifted)
     yield Sample("sms_numbers_pruned_total", rooms.prune.pruned)
     yield Sample("sms_proofs_waiting", rooms.lifting.waiting)

@@ -12,6 +12,7 @@ from dispatch.message import Released
 from dispatch.outbox.handover import Handover
 from dispatch.outbox.refill import Refiller
 from dispatch.outbox.stops import StopLook
+from dispatch.outbox.ways import WayLook
 from dispatch.routes.detours import Detours
 from dispatch.wire.connector_dispatch import ConnectorDispatch
 from dispatch.wire.last_look import LastLook
@@ -69,7 +70,7 @@ def looks(rooms: Rooms) -> tuple[LastLook, ...]:
     """The checks of messages that are about to go."""
     stop = StopLook(rooms.pacing.stopped)
     # Caps count, so they are last. What a breaker holds is not counted.
-    return (rooms.control.look, stop, rooms.breakers.look, *rooms.rules.looks)
+    return (rooms.control.look, stop, WayLook(), rooms.breakers.look, *rooms.rules.looks)
 
 
 def handover(

@@ -28,7 +28,8 @@ from storage.pool import Connection, Dedicated
 
 _SQL = sql.load("messages")
 RESOLVED = MappingProxyType({"resend": "resent", "drop": "dropped"})
-_Doubt = tuple[asyncpg.Record, int]  # the message, and the connector that it may have gone to
+# The message, the connector that it may have gone to, and by which way
+_Doubt = tuple[asyncpg.Record, int, int]
 
 
 class Resolution(msgspec.Struct, frozen=True):
@@ -70,7 +71,7 @@ class Resolver:
                 await self._apply(connection, action, rows)
                 await self._tell(connection, account, key_id, action, rows)
         if action == "resend":
-            for connector, category in {(connector, row["category"]) for row, connector in rows}:
+            for connector, category in {(connector, row["category"]) for row, connector, _ in rows}:
                 self._backlog(connector, category)
         return found
 
@@ -98,14 +99,14 @@ class Resolver:
                 found.append(Resolution(message_id, "expired"))
             else:
                 found.append(Resolution(message_id, RESOLVED[action]))
-                rows.append((row, doubtful[message_id]))
+                rows.append((row, *doubtful[message_id]))
         return found, rows
 
     async def _apply(self, connection: Connection, action: str, rows: Sequence[_Doubt]) -> None:
-        ids = [row["id"] for row, _ in rows]
+        ids = [row["id"] for row, _, _ in rows]
         if action == "drop":
             await in_doubt.drop(connection, ids)
-            dropped = [(row["id"], row["account"]) for row, _ in rows]
+            dropped = [(row["id"], row["account"]) for row, _, _ in rows]
             await messages_changed(connection, dropped, self._ids)
             return
         await in_doubt.mark_resent(connection, ids)
@@ -115,9 +116,9 @@ class Resolver:
             [
                 (
                     row["id"], connector, row["category"], row["account"], row["parts"],
-                    row["expires_at"], row["batch_id"], row["priority"],
+                    row["expires_at"], row["batch_id"], row["priority"], way,
                 )
-                for row, connector in rows
+                for row, connector, way in rows
             ],
         )  # fmt: skip
 
@@ -133,9 +134,12 @@ class Resolver:
             return
         await events.append(
             connection,
-            [Event(self._ids.next(), row["id"], "resolved", {"action": action}) for row, _ in rows],
+            [
+                Event(self._ids.next(), row["id"], "resolved", {"action": action})
+                for row, _, _ in rows
+            ],
         )
-        ids = [row["id"] for row, _ in rows]
+        ids = [row["id"] for row, _, _ in rows]
         entry = AuditEntry(
             self._ids.next(), account, f"key {key_id}", f"message.{action}", None,
             {"messages": len(ids), "first": ids[0], "last": ids[-1]},

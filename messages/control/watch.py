@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from itertools import count
+from operator import itemgetter
 
 import asyncpg
 
-from dispatch.outbox.without_wire import row_without_wire
+from dispatch.outbox.without_wire import end_ways, row_without_wire, ways_and_messages
 from dispatch.queue.batch_pace import BatchPace, LiveBatch
 from dlr.changed import rows_changed
 from dlr.ledger import SubmissionRow, insert_submissions
@@ -145,9 +146,11 @@ class BatchWatch:
             rows = await connection.fetch(
                 _SQL["batch_sweep"], batch, batch, until_id, SWEEP_ROWS_MAX
             )
-            ended = [self._ended(row) for row in rows]
+            ways, others = ways_and_messages(rows, itemgetter("begun"))
+            ended = [self._ended(row) for row in others]
             await insert_submissions(connection, ended)
             await rows_changed(connection, ended, self._ids)
+            await end_ways(connection, ways, Status.CANCELED.label, self._ids)
         return len(rows)
 
     def _ended(self, outbox: asyncpg.Record) -> SubmissionRow:

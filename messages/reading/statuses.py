@@ -49,7 +49,7 @@ async def standings(connection: Connection, message_ids: Sequence[int]) -> Mappi
     found: dict[int, Standing] = {}
     for row in rows:
         if row["waiting"]:
-            begun = row["in_doubt"] or row["codes"] is not None
+            begun = row["in_doubt"] or row["begun"]
             found[row["id"]] = waiting(row, begun=begun)
         elif row["codes"] is not None:
             found[row["id"]] = of_parts(row["codes"], row["parts"])

@@ -68,6 +68,7 @@ class Part(msgspec.Struct, frozen=True):
     responded_at: datetime | None
     receipt_at: datetime | None
     done_at: datetime | None
+    replaced: bool  # another way of the message counts
 
     @property
     def told(self) -> bool:
@@ -119,14 +120,16 @@ class MessageRecord(msgspec.Struct, frozen=True):
     @property
     def deciding(self) -> Part | None:
         """The part that decides the message's status and reason."""
-        of_status = [part for part in self.results if part.status == self.status]
+        of_status = [part for part in _counting(self.results) if part.status == self.status]
         exactly = (part for part in of_status if part.reason == self.standing.reason)
         return next(exactly, of_status[0] if of_status else None)
 
     @property
     def parts_delivered(self) -> int:
         """How many parts the carrier confirmed."""
-        return sum(part.segments for part in self.results if part.status is Status.DELIVERED)
+        return sum(
+            part.segments for part in _counting(self.results) if part.status is Status.DELIVERED
+        )
 
 
 async def read_message(
@@ -227,14 +230,20 @@ def _standing(row: asyncpg.Record, results: Sequence[Part]) -> Standing:
     if row["waiting"]:
         return waiting(row, begun=row["in_doubt"] or bool(results))
     best: dict[int, int] = {}  # a part that was submitted again is what its best result says
-    for part in results:
+    counting = _counting(results)
+    for part in counting:
         best[part.part] = max(best.get(part.part, 0), code_of(part.status, part.reason))
-    return of_parts([*best.values()], max((part.parts for part in results), default=0))
+    return of_parts([*best.values()], max((part.parts for part in counting), default=0))
+
+
+def _counting(results: Sequence[Part]) -> list[Part]:
+    """Those of the way that says what the message is (dlr/ways.py)."""
+    return [part for part in results if not part.replaced]
 
 
 def _parts(row: asyncpg.Record, results: Sequence[Part]) -> int:
     """The parts as they were sent. Those counted at accept may have been for another connector."""
-    sent = next((part for part in results if part.part), None)
+    sent = next((part for part in _counting(results) if part.part), None)
     return row["parts"] if sent is None else sent.parts * sent.segments
 
 
@@ -253,6 +262,7 @@ def _part(row: asyncpg.Record, registry: Registry) -> Part:
         responded_at=row["responded_at"],
         receipt_at=row["receipt_at"],
         done_at=row["done_at"],
+        replaced=row["replaced"],
     )
 
 
@@ -298,7 +308,7 @@ def _told_by_part(part: Part) -> Iterator[TimelineEvent]:
         said = _why(part) if refused else {"carrier_id": part.carrier_id}
         yield TimelineEvent(part.responded_at, kind, {**about, **said})
     if part.receipt_at is not None:
-        receipt: dict[str, object] = {"part": part.part, "status": part.status.label, **_why(part)}
+        receipt = {**about, "status": part.status.label, **_why(part)}
         # The release before may have stored a date that is not plausible.
         done_at = plausible(part.done_at, part.submitted_at, part.receipt_at)
         if done_at is not None:

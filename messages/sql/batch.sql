@@ -33,9 +33,10 @@ WHERE id IN (
     LIMIT $4
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id, connector, category, account, parts, in_doubt,
+RETURNING id, connector, category, account, parts, in_doubt, way,
     EXISTS (
-        SELECT FROM submission AS s WHERE s.message_id = outbox.id AND s.id >= outbox.id AND s.part > 0
+        SELECT FROM submission AS s
+        WHERE s.message_id = outbox.id AND s.id >= outbox.id AND s.part > 0 AND NOT s.replaced
     ) AS begun;
 
 -- name: batch_forget

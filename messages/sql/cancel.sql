@@ -17,14 +17,14 @@ DELETE FROM message_cancel WHERE message_id = ANY($1::bigint[]) RETURNING messag
 
 -- name: cancel_messages
 -- Takes out of the outbox what was certainly never on the wire. No open intent names it, no part of it has a result,
--- and it is not sent again after a doubt.
+-- by whatever way, and it is not sent again after a doubt.
 DELETE FROM outbox AS o
 USING unnest($1::bigint[], $2::smallint[]) AS wanted (id, account)
 WHERE o.id = wanted.id AND o.account = wanted.account
   AND NOT EXISTS (SELECT 1 FROM submit_intent AS i WHERE o.id = ANY(i.message_ids))
   AND NOT EXISTS (SELECT 1 FROM submission AS s WHERE s.message_id = o.id AND s.id >= o.id AND s.part > 0)
   AND NOT o.in_doubt
-RETURNING o.id, o.owner, o.connector, o.category, o.account, o.parts;
+RETURNING o.id, o.owner, o.connector, o.category, o.account, o.parts, o.way;
 
 -- name: remember_canceled
 INSERT INTO message_cancel (message_id, owner)

@@ -24,5 +24,5 @@ SELECT NOT EXISTS (
         FROM message AS m
         JOIN submission AS s ON s.message_id = m.id AND s.id >= m.id
         WHERE m.batch_id = $1 AND m.id BETWEEN $1 AND $2 AND s.status IN ($3, $4)
-          AND NOT (s.status = $4 AND s.error IS NOT DISTINCT FROM 'resent')
+          AND NOT s.replaced AND NOT (s.status = $4 AND s.error IS NOT DISTINCT FROM 'resent')
     );

@@ -57,5 +57,5 @@ JOIN message AS m ON m.to_idx = whose.idx
 WHERE ($2::smallint[] IS NULL OR m.account = ANY($2)) AND m.id < $3
   AND (
       EXISTS (SELECT FROM outbox AS o WHERE o.id = m.id)
-      OR EXISTS (SELECT FROM submission AS s WHERE s.message_id = m.id AND s.id >= m.id AND s.status = $4)
+      OR EXISTS (SELECT FROM submission AS s WHERE s.message_id = m.id AND s.id >= m.id AND s.status = $4 AND NOT s.replaced)
   );

@@ -14,7 +14,7 @@ WHERE m.id = ANY($1::bigint[]) AND m.account = $2;
 -- name: submissions_of_messages
 -- A submission is made after its message, so the id bounds the partitions that are looked at.
 SELECT message_id, id, part, parts, segments, connector, status, reason, error, carrier_id, submitted_at,
-       responded_at, receipt_at, done_at
+       responded_at, receipt_at, done_at, replaced
 FROM submission
 WHERE message_id = ANY($1::bigint[]) AND id >= $2
 ORDER BY message_id, part, id;

@@ -3,7 +3,7 @@
 -- what its best submission is, as dlr/status.py has it. $7, $8: a
 -- date that is not plausible was stored by a release before (dlr/receipt_times.py).
 SELECT m.id, max(s.submitted_at) AS submitted_at,
-       CASE WHEN bool_and(s.status = $4) AND count(*) = max(s.parts) THEN max(s.delivered_at) END AS delivered_at,
+       CASE WHEN bool_and(s.status = $4) AND count(s.status) = max(s.parts) THEN max(s.delivered_at) END AS delivered_at,
        coalesce(bool_or(s.status = ANY($6::smallint[])), false) AS failed,
        max(s.reason) FILTER (WHERE s.status = ANY($6::smallint[])) AS reason
 FROM (
@@ -13,8 +13,9 @@ FROM (
     LIMIT $5
 ) AS m
 LEFT JOIN LATERAL (
-    SELECT part, max(status * 256 + reason) / 256 AS status, max(status * 256 + reason) % 256 AS reason,
-           max(parts) AS parts, max(submitted_at) AS submitted_at,
+    SELECT part, max(status * 256 + reason) FILTER (WHERE NOT replaced) / 256 AS status,
+           max(status * 256 + reason) FILTER (WHERE NOT replaced) % 256 AS reason,
+           max(parts) FILTER (WHERE NOT replaced) AS parts, max(submitted_at) AS submitted_at,
            max(
                CASE
                    WHEN done_at < submitted_at - $7::interval OR done_at > receipt_at + $8::interval THEN receipt_at

@@ -27,7 +27,8 @@ WITH replied AS (
 ), named AS (
     SELECT message_id FROM replied UNION SELECT message_id FROM complained UNION SELECT message_id FROM pressed
 ), part AS (
-    SELECT message_id, part, max(parts) AS parts, max(status::int * 256 + reason) AS code,
+    SELECT message_id, part, max(parts) FILTER (WHERE NOT replaced) AS parts,
+           max(status::int * 256 + reason) FILTER (WHERE NOT replaced) AS code,
            bool_or(submitted_at IS NOT NULL OR status IN (5, 15)) AS sent
     FROM submission
     WHERE id >= $1 AND message_id IN (SELECT message_id FROM named)
@@ -46,7 +47,7 @@ WITH replied AS (
     FROM submission AS s
     JOIN folded AS f ON f.message_id = s.message_id
     WHERE $8 AND s.id >= $1
-    ORDER BY s.message_id, s.status = f.status DESC, s.status DESC, s.reason DESC, s.receipt_at, s.id
+    ORDER BY s.message_id, s.replaced, s.status = f.status DESC, s.status DESC, s.reason DESC, s.receipt_at, s.id
 ), told AS (
     SELECT m.category, m.campaign_id, m.variant, m.sender,
            coalesce(nullif(d.connector, 0), m.connector) AS connector,

@@ -199,6 +199,8 @@ class EventKind(Word):
     THROTTLED = "throttled"
     RETRY = "retry"
     REROUTED = "rerouted"
+    ANOTHER_WAY = "another_way"
+    ANOTHER_WAY_ENDED = "another_way_ended"
     IN_DOUBT = "in_doubt"
     RESOLVED = "resolved"
     SUBMITTED = "submitted"

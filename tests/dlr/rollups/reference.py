@@ -59,7 +59,8 @@ async def recounted(connection: Connection, below: int) -> Rollups:
 def _count(
     found: Rollups, message: asyncpg.Record, rows: Sequence[asyncpg.Record], *, waits: bool
 ) -> None:
-    status = _status(rows) if rows and not waits else Status.SENT
+    counting = [row for row in rows if not row["replaced"]]
+    status = _status(counting) if counting and not waits else Status.SENT
     deciding = min(rows, key=lambda row: _rank(row, status)) if rows else None
     connector = (deciding and deciding["connector"]) or message["connector"]
     failed = status not in NO_FAILURE
@@ -88,7 +89,7 @@ def _count(
             if column in ATTEMPT_COUNTS:
                 found["rollup_attempt"][*of, tried, column] += 1
     if not waits:
-        for kind, bucket in _times(message, rows).items():
+        for kind, bucket in _times(message, counting).items():
             found["rollup_latency"][*of, connector, kind, bucket] += 1
             day = (day_of(quarter), *of[1:])
             found["rollup_latency_day"][*day, connector, kind, bucket] += 1
@@ -108,7 +109,7 @@ def _parts(rows: Iterable[asyncpg.Record]) -> Mapping[int, Status]:
 def _rank(row: asyncpg.Record, status: Status) -> tuple[object, ...]:
     at = row["receipt_at"]
     return (
-        row["status"] != status, -row["status"], -row["reason"],
+        row["replaced"], row["status"] != status, -row["status"], -row["reason"],
         at is None, at or time_of(0), row["id"],
     )  # fmt: skip
 
@@ -117,7 +118,9 @@ def _columns(
     message: asyncpg.Record, rows: Sequence[asyncpg.Record], status: Status
 ) -> Counter[str]:
     sent = [row for row in rows if _sent(row)]
-    receipts = [row["receipt_at"] for row in rows if row["receipt_at"] is not None]
+    receipts = [
+        row["receipt_at"] for row in rows if row["receipt_at"] is not None and not row["replaced"]
+    ]
     segments: dict[int, int] = {}
     for row in sent:
         if row["part"] > 0:
