@@ -12,11 +12,11 @@ WHERE id = ANY($1::bigint[]) AND account = $2;
 -- It goes on by the way ($9) that is in doubt.
 INSERT INTO outbox (id, owner, connector, category, account, parts, expires_at, batch_id, priority, in_doubt, way, tried)
 VALUES (
-    $1, 0, $2, $3, $4, $5, $6, $7, $8, true, $9,
+    $1, 0, $2, $3, $4, $5, $6, $7, $8, true, $9::smallint,
     CASE
-        WHEN $9 > 0 THEN ARRAY(
+        WHEN $9::smallint > 0 THEN ARRAY(
             SELECT DISTINCT s.connector FROM submission AS s
-            WHERE s.message_id = $1 AND s.id >= $1 AND s.part > 0 AND s.way < $9
+            WHERE s.message_id = $1 AND s.id >= $1 AND s.part > 0 AND s.way < $9::smallint
         )
     END
 );

@@ -51,7 +51,8 @@ async def test_a_submission_is_stored_column_for_column(
     await insert_submissions(connection, [row])
     record = await connection.fetchrow("SELECT * FROM submission")
     assert record is not None
-    assert dict(record) == {name: getattr(row, name) for name in row.__struct_fields__}
+    columns = {name: getattr(row, name) for name in row.__struct_fields__}
+    assert dict(record) == {**columns, "replaced": False}
 
 
 async def test_again_stores_what_is_missing_and_leaves_what_is_there(

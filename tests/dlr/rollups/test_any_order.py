@@ -59,6 +59,7 @@ STEPS = st.lists(
             REASONS, ERRORS,
         ),
         st.tuples(st.just("done"), PLACE),
+        st.tuples(st.just("another_way"), PLACE, CARRIERS),
         st.tuples(st.just("receipt"), PLACE, TOLD, REASONS, ERRORS),
         st.tuples(st.just("early_receipt"), TOLD),
         st.tuples(st.just("sweep")),
@@ -172,6 +173,7 @@ async def submit(
 OF_A_MESSAGE: dict[str, Callable[..., Awaitable[None]]] = {
     "submit": submit,
     "done": Traffic.done,
+    "another_way": Traffic.another_way,
     "end": Traffic.end,
     "retract": Traffic.retract,
 }

@@ -156,10 +156,17 @@ async def test_g6_a_retry_over_a_second_connector_is_one_message_and_two_attempt
 ) -> None:
     message = await traffic.accept()
     await traffic.submit(message, connector=CONNECTOR)
+    await traffic.done(message)
     await traffic.receipt(0, Status.UNDELIVERED, error="034")
     await merge_all(connection, merger)
+    await traffic.another_way(message)
+    await merge_all(connection, merger)
+    assert await total(connection, "undelivered") == 0  # it waits
     await traffic.submit(message, connector=OTHER_CONNECTOR)
     await traffic.done(message)
+    await merge_all(connection, merger)
+    assert await total(connection, "undelivered") == 0
+    await assert_exact(connection)
     await traffic.receipt(1, Status.DELIVERED)
     await merge_all(connection, merger)
     assert await total(connection, "accepted") == 1

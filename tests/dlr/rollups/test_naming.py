@@ -40,6 +40,8 @@ NAMES = frozenset(
 # Their callers name, or there is nothing to name.
 NAMED_ELSEWHERE = {
     "dlr/ledger.py": "each of its callers",
+    "dlr/ways.py": "who applies receipts, stores results or ends a way",
+    "dispatch/answers/another_way.py": "the recorder, and dlr/parked.py",
     "dlr/in_doubt.py": "messages/control/doubts.py and the recorder",
     "dlr/whole_message.py": "the recorder, and who applies receipts",
     "dlr/recipient_match.py": "dlr/parked.py",

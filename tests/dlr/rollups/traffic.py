@@ -14,6 +14,7 @@ from dlr.rollups.merger import Merged
 from dlr.rollups.naming import name_changed, name_new
 from dlr.silence import give_up
 from dlr.status import Status
+from dlr.ways import settle_ways
 from storage import sql
 from storage.ids import id_at
 from tests.dlr.rows import CONNECTOR, World
@@ -95,16 +96,37 @@ class Traffic:
             error=error,
             connector=connector,
         )
+        row.way = await self._way(message)
         async with self.connection.transaction():
             await insert_submissions(self.connection, [row])
             await rows_changed(self.connection, [row], self.world.ids)
         self.submits.append(row)
         return row
 
+    async def another_way(self, message: int, connector: int = OTHER_CONNECTOR) -> None:
+        """It waits to go by another connector, if it waits for nothing else."""
+        async with self.connection.transaction():
+            await self.connection.execute(
+                "INSERT INTO outbox (id, owner, connector, category, account, parts, way)"
+                " VALUES ($1, 0, $2, 1, 1, $3, $4) ON CONFLICT DO NOTHING",
+                message, connector, self.parts[message], await self._way(message) + 1,
+            )  # fmt: skip
+            await settle_ways(self.connection, [message])
+            await name_changed(self.connection, [message])
+
+    async def _way(self, message: int) -> int:
+        way: int = await self.connection.fetchval(
+            "SELECT coalesce((SELECT way FROM outbox WHERE id = $1),"
+            " (SELECT max(way) FROM submission WHERE message_id = $1), 0)",
+            message,
+        )
+        return way
+
     async def done(self, message: int) -> None:
         """Nothing of it is left to be sent."""
         async with self.connection.transaction():
             await self.connection.execute("DELETE FROM outbox WHERE id = $1", message)
+            await settle_ways(self.connection, [message])
             await name_changed(self.connection, [message])
 
     async def receipt(
@@ -169,10 +191,11 @@ class Traffic:
         """It ends without the wire, if it waits."""
         async with self.connection.transaction():
             gone = await self.connection.fetch(
-                "DELETE FROM outbox WHERE id = $1 RETURNING id", message
+                "DELETE FROM outbox WHERE id = $1 RETURNING id, way", message
             )
             if gone:
                 row = self._without_wire(message, status)
+                row.way = gone[0]["way"]
                 await insert_submissions(self.connection, [row])
                 await rows_changed(self.connection, [row], self.world.ids)
 

@@ -104,6 +104,7 @@ async def test_a_delivered_messages_timeline(scene: Scene) -> None:
     assert details["sent"] == {"part": 1, "connector": "carrier-a", "carrier_id": "c1"}
     assert details["receipt"] == {
         "part": 1,
+        "connector": "carrier-a",
         "status": "delivered",
         "carrier_code": "000",
         "done_at": scene.world.now,
