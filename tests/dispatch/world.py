@@ -15,13 +15,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from dispatch.answers.another_way import AnotherWay, Untried
 from dispatch.answers.recorder import Recorder
 from dispatch.clock import Clock
 from dispatch.journey import InDoubt, Intent
 from dispatch.message import ReadyMessage
 from dispatch.wire.intents import IntentWriter
+from dlr.codes import NONE_NAMED
 from dlr.receipt_rows import ReceiptRow
 from dlr.status import Status
+from dlr.webhooks.changes import ChangeLog
 from storage.categories import Category
 from storage.crypto import NumberVault
 from storage.ids import IdSource
@@ -34,6 +37,7 @@ from tests.smpp.recording import WAIT_SECONDS, Watched
 CONNECTOR = 7
 VAULT = NumberVault(NumberKeys(bytes(range(64))))
 POLL_SECONDS = 0.005
+STATUSES_TOLD = frozenset(map(int, Status))
 
 
 def wall_ms() -> int:
@@ -72,6 +76,7 @@ class World:
     after_commit: list[Callable[[], None]] = field(default_factory=list)
     recorder: Recorder = field(init=False)
     intents: IntentWriter = field(init=False)
+    another_way: AnotherWay | None = None
 
     def committed(self) -> None:
         for call in self.after_commit:
@@ -206,8 +211,12 @@ async def running(
     receipts_waiting_max: int = 1_000,
     through: str | None = None,
     alone: bool = True,
+    untried: Untried | None = None,
 ) -> AsyncIterator[World]:
-    """A world on this database; `through` is the address its recorder and intents connect by."""
+    """A world on this database; `through` is the address its recorder and intents connect by.
+
+    With `untried` what failed goes another way, in all categories but one-time passwords.
+    """
     connection = await connect(database_url, application_name="test")
     term = await OwnerTerm.acquire(connection, HostIdentity.current())
     database = await Database.open(
@@ -215,6 +224,14 @@ async def running(
     )
     database.use_term(term.term)
     world = World(database, connection, term, IdSource(term.node, wall_ms))
+    if untried is not None:
+        world.another_way = AnotherWay(
+            set(Category) - {Category.OTP},
+            codes=NONE_NAMED,
+            untried=untried,
+            vault=VAULT,
+            ids=world.ids,
+        )
     world.recorder = Recorder(
         database.dedicated("record"),
         ids=world.ids,
@@ -224,6 +241,8 @@ async def running(
         receipts_waiting_max=receipts_waiting_max,
         committed=world.committed,
         alone=lambda: alone,
+        another_way=world.another_way,
+        changes=ChangeLog(world.ids, lambda: {1: STATUSES_TOLD} if untried else {}, lambda: None),
     )
     world.intents = IntentWriter(database.dedicated("intent"), term=term.term)
     try:

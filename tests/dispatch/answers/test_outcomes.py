@@ -360,6 +360,33 @@ def test_what_was_submitted_before_is_neither_suppressed_nor_canceled() -> None:
         assert (row.part, row.status, row.reason) == (0, status, Reason.OPTED_OUT)
 
 
+def test_a_further_way_that_is_stopped_leaves_no_row() -> None:
+    """Unless something of it was sent, or may have been."""
+    for in_doubt, parts_done, status in (
+        (True, frozenset[int](), Status.UNCONFIRMED),
+        (False, frozenset({1}), Status.DROPPED),
+        (False, frozenset[int](), None),
+    ):
+        wire = Wire()
+        message = wire.message(2)
+        message.way, message.in_doubt, message.parts_done = 1, in_doubt, parts_done
+        [journey] = wire.journeys(message)
+        out = Effects()
+        wire.outcomes.ended(
+            message,
+            journey.intent,
+            status=Status.SUPPRESSED,
+            reason=Reason.OPTED_OUT,
+            error=None,
+            out=out,
+        )
+        assert [(row.status, row.way) for row in rows_of(out)] == ([(status, 1)] if status else [])
+        [done] = done_of(out)
+        assert (done.way_ended, done.event is None) == (
+            (0, True) if status else (message.account, False)
+        )
+
+
 def test_e79_a_throttled_part_comes_back_without_the_parts_that_went() -> None:
     wire = Wire()
     message = wire.message(3)

@@ -21,6 +21,7 @@ from dispatch.wire.intents import IntentWriter
 from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.report import Span, message_counts
 from dlr.status import Status
+from dlr.ways import settle_ways
 from messages.control.batches import BatchChange, BatchChanges, BatchConflict, BatchView
 from messages.control.look import ControlLook
 from messages.control.watch import BatchWatch
@@ -248,6 +249,31 @@ async def test_of_a_canceled_batch_what_was_submitted_is_not_canceled(process: P
     counted = (await message_counts(world.connection, span))[()]
     assert (counted["canceled"], counted["unconfirmed"]) == (1, 1)
     assert counted["sent"] == 2
+
+
+async def test_of_a_canceled_batch_what_waits_to_go_another_way_is_what_it_came_to(
+    process: Process,
+) -> None:
+    world = process.world
+    [message] = messages = world.messages(1)
+    batch = await process.batch(messages)
+    await world.connection.execute("UPDATE outbox SET way = 1")
+    failed = SubmissionRow(
+        world.ids.next(), message.id, 1, 1, message.account, message.category, 1, Status.UNDELIVERED
+    )
+    await insert_submissions(world.connection, [failed])
+    await settle_ways(world.connection, ids(messages))
+    await process.say(batch, state="canceled")
+    before = await standings(world.connection, ids(messages))
+    assert before[message.id].status is Status.QUEUED
+    span = Span(0, ID_MAX)
+    counted = (await message_counts(world.connection, span))[()]
+    assert (counted["canceled"], counted["pending"], counted["undelivered"]) == (0, 1, 0)
+    await process.watch.learn()
+    await process.watch.sweep()
+    assert await world.results() == {(message.id, 1): Status.UNDELIVERED}
+    counted = (await message_counts(world.connection, span))[()]
+    assert (counted["pending"], counted["undelivered"]) == (0, 1)
 
 
 async def test_a_rate_holds_over_two_processes_and_is_changed_on_the_way(
