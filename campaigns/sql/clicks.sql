@@ -10,7 +10,7 @@ WITH folded AS (
            AND NOT bool_or(s.part = 0) AS delivered,
            max(s.receipt_at) FILTER (WHERE s.status = 60) AS delivered_at
     FROM submission AS s
-    WHERE s.id >= $1 AND s.message_id >= $1 AND s.message_id < $2
+    WHERE s.id >= $1 AND s.message_id >= $1 AND s.message_id < $2 AND NOT s.replaced
     GROUP BY s.message_id
 ), landed AS (
     SELECT DISTINCT click_id FROM conversion
