@@ -14,6 +14,7 @@ from dispatch.dispatcher import Dispatcher
 from dispatch.routes.detours import Detours
 from dispatch.routes.routing import RouteTable
 from dispatch.wire.intents import IntentWriter
+from dlr.codes import CodesOfConnectors
 from gateway.wiring import breakers, connectors
 from gateway.wiring.routes import another_way_categories, routes_of
 from gateway.wiring.sending import handover, looks, pacing, querying, refiller
@@ -35,13 +36,7 @@ def build(rooms: Rooms, monotonic: Callable[[], float]) -> None:
     detours = Detours(rooms.routes, rooms.registry.account_name)
     settings = (*rooms.config.connectors, rooms.sandbox.settings)
     codes = connectors.codes_of(settings, rooms.registry.connectors)
-    rooms.another_way = AnotherWay(
-        another_way_categories(rooms.config.another_way),
-        codes=codes,
-        untried=detours.untried,
-        vault=rooms.vault,
-        ids=rooms.ids,
-    )
+    rooms.another_way = another_way(rooms, detours, codes)
     recorder = Recorder(
         rooms.database.dedicated("record"),
         ids=rooms.ids,
@@ -84,4 +79,15 @@ def build(rooms: Rooms, monotonic: Callable[[], float]) -> None:
         querying=querying(rooms, built),
         term=rooms.term.term,
         sandbox=rooms.sandbox.wake,
+    )
+
+
+def another_way(rooms: Rooms, detours: Detours, codes: CodesOfConnectors) -> AnotherWay:
+    """What becomes of messages that a carrier could not deliver."""
+    return AnotherWay(
+        another_way_categories(rooms.config.another_way),
+        codes=codes,
+        untried=detours.untried,
+        vault=rooms.vault,
+        ids=rooms.ids,
     )

@@ -51,11 +51,13 @@ class Submit:
         message_id = b"" if status else self.message_id.encode()
         self.session.answer([SubmitSmResp(self.pdu.sequence_number, status, message_id)])
 
+    def receipt_pdu(self, state: str = "DELIVRD", *, tlvs: Tlvs = ()) -> DeliverSm:
+        text = f"id:{self.message_id} sub:001 dlvrd:001 stat:{state} err:000 text:"
+        return DeliverSm(0, esm_class=RECEIPT, short_message=text.encode(), tlvs=tlvs)
+
     def receipt(self, state: str = "DELIVRD", *, tlvs: Tlvs = ()) -> None:
         """A delivery receipt on the session the submit_sm came on."""
-        text = f"id:{self.message_id} sub:001 dlvrd:001 stat:{state} err:000 text:"
-        pdu = DeliverSm(0, esm_class=RECEIPT, short_message=text.encode(), tlvs=tlvs)
-        self.session.deliver([(pdu, self)])
+        self.session.deliver([(self.receipt_pdu(state, tlvs=tlvs), self)])
 
 
 @dataclass

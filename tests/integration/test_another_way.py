@@ -14,6 +14,7 @@ import pytest
 
 from gateway.rehearsal.client import PATIENCE_SECONDS
 from gateway.rehearsal.configuration import Connector, Route
+from smpp.pdu import SubmitSmResp
 from tests.integration.carrier import Carrier, Submit, carrier, deliver_and_confirm
 from tests.integration.database_proxy import database_proxy
 from tests.integration.running import gateway, message, write_config
@@ -33,18 +34,17 @@ def takes_and_gives_up(submit: Submit) -> None:
 
 
 def before_the_failing_receipts_are_committed(scene: Scene, second: Carrier) -> None:
-    _receipts_after_the_results(scene, before=True)
+    _expire_all(scene, lambda: scene.at_commit("record", before=True))
 
 
 def behind_the_failing_receipts(scene: Scene, second: Carrier) -> None:
     """What goes another way waits in the outbox, and nobody has begun it."""
-    _receipts_after_the_results(scene, before=False)
+    _expire_all(scene, lambda: scene.at_commit("record", before=False))
 
 
 def behind_the_next_intent(scene: Scene, second: Carrier) -> None:
     """Only what goes another way is looked at in a transaction."""
-    scene.when(takes_and_gives_up)
-    scene.at_commit("intent", before=False)
+    _expire_all(scene, lambda: scene.at_commit("intent", before=False))
 
 
 def before_the_next_carrier_s_answers_are_committed(scene: Scene, second: Carrier) -> None:
@@ -53,20 +53,31 @@ def before_the_next_carrier_s_answers_are_committed(scene: Scene, second: Carrie
             scene.at_commit("record", before=True)
         submit.answer()
 
-    scene.when(takes_and_gives_up)
     second.react = react
+    _expire_all(scene, lambda: None)
 
 
-def _receipts_after_the_results(scene: Scene, *, before: bool) -> None:
+def _expire_all(scene: Scene, then: Callable[[], None]) -> None:
+    """The first carrier takes all in one write, and gives all up in another, once the results are
+    stored. `then` is called before that.
+    """
+
     def receipts() -> None:
-        scene.at_commit("record", before=before)
-        for submit in scene.carrier.submits:
-            submit.receipt("EXPIRED")
+        then()
+        submits = scene.carrier.submits
+        submits[0].session.deliver([(each.receipt_pdu("EXPIRED"), each) for each in submits])
 
     def react(submit: Submit) -> None:
-        if len(scene.carrier.submits) == MESSAGES:
-            for each in scene.carrier.submits:
-                each.answer()
+        submits = scene.carrier.submits
+        if len(submits) == MESSAGES:
+            for each in submits:
+                each.answered = True
+            submit.session.answer(
+                [
+                    SubmitSmResp(each.pdu.sequence_number, 0, each.message_id.encode())
+                    for each in submits
+                ]
+            )
 
     scene.when(react)
     scene.proxy.arm("record", answered=rb"COMMIT", act=receipts, cut=False)
@@ -86,7 +97,7 @@ class Expected:
         (before_the_failing_receipts_are_committed, Expected()),
         (behind_the_failing_receipts, Expected()),
         (behind_the_next_intent, Expected(held=(0, 1))),
-        (before_the_next_carrier_s_answers_are_committed, Expected(resent=(1, 2))),
+        (before_the_next_carrier_s_answers_are_committed, Expected(resent=(1, 2), held=(0, 1))),
     ],
     ids=lambda each: each.__name__ if callable(each) else "",
 )
@@ -115,9 +126,10 @@ async def test_kill_9_on_the_way_from_one_carrier_to_the_next(
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await scene.killed.wait()
             await life.exit()
-        second.react = deliver_and_confirm
+        first.react, second.react = takes_and_gives_up, deliver_and_confirm
+        sessions = first.sessions
         async with gateway(config(database_url)) as life:
-            await first.until(lambda: first.sessions > 1)
+            await first.until(lambda: first.sessions > sessions)
             for submit in first.submits:
                 assert first.live is not None
                 submit.session = first.live
