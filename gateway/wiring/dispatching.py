@@ -28,10 +28,6 @@ RECORDS_WAITING_MAX = 400_000  # results are bounded by the windows, receipts by
 def build(rooms: Rooms, monotonic: Callable[[], float]) -> None:
     """Sets routes, another_way, pacing, breakers, anomalies, wiring and dispatcher."""
 
-    def committed() -> None:
-        for connector in rooms.dispatcher.connectors.values():
-            connector.recorded()
-
     rooms.routes = RouteTable(routes_of(rooms.config.routes), rooms.registry.connectors, rooms.down)
     detours = Detours(rooms.routes, rooms.registry.account_name)
     settings = (*rooms.config.connectors, rooms.sandbox.settings)
@@ -43,7 +39,7 @@ def build(rooms: Rooms, monotonic: Callable[[], float]) -> None:
         term=rooms.term.term,
         waiting_max=RECORDS_WAITING_MAX,
         receipts_waiting_max=rooms.config.limits.receipts_waiting_max,
-        committed=committed,
+        committed=_tells_connectors(rooms),
         groups=connectors.groups_of(settings, rooms.registry.connectors),
         codes=codes,
         alone=lambda: rooms.maintenance.gateways == 1,
@@ -80,6 +76,16 @@ def build(rooms: Rooms, monotonic: Callable[[], float]) -> None:
         term=rooms.term.term,
         sandbox=rooms.sandbox.wake,
     )
+
+
+def _tells_connectors(rooms: Rooms) -> Callable[[], None]:
+    """What is called after each commit of the recorder."""
+
+    def committed() -> None:
+        for connector in rooms.dispatcher.connectors.values():
+            connector.recorded()
+
+    return committed
 
 
 def another_way(rooms: Rooms, detours: Detours, codes: CodesOfConnectors) -> AnotherWay:
