@@ -1,5 +1,6 @@
-"""Settings of routes, of doubt and of another way as the parts that dispatch works with. Routes also
-as the API shows them.
+"""Settings of routes, of doubt and of another way as the parts that dispatch works with.
+
+Routes are made here as the API shows them, too.
 
 Owns that translation. Must not choose a route.
 """
