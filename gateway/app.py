@@ -41,7 +41,7 @@ from gateway.wiring.accounts import account_policies
 from gateway.wiring.routes import outcome_policy
 from gateway.wiring.rules import build_rules
 from gateway.wiring.sandbox import Sandbox
-from gateway.wiring.web import ReloadDoor, link_listener, server_settings, services
+from gateway.wiring.web import ReloadDoor, link_listener, server_pair, server_settings, services
 from messages.control.service import Control
 from shortlinks.service import LinkService
 from storage import sql
@@ -267,9 +267,13 @@ class Gateway:
         )
         settings = server_settings(http)
         application = create_app(edge, settings)
-        self._http = HttpServer(application, settings, drain_seconds=HTTP_GRACE_SECONDS)
+        rooms.pair = server_pair(http)
+        self._http = HttpServer(
+            application, settings, drain_seconds=HTTP_GRACE_SECONDS, pair=rooms.pair
+        )
         host, port = await self._http.start()
-        self.api_url = f"http://{authority(host, port)}"
+        scheme = "http" if rooms.pair is None else "https"
+        self.api_url = f"{scheme}://{authority(host, port)}"
 
     async def stop(self) -> None:
         """Stop accepting, finish the windows, unbind, store what came back, let go of everything.

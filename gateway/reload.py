@@ -200,6 +200,7 @@ class Reloader:
         if busy:
             raise ReloadBusy(f"changes of the last reload are still being made to {busy[0]}")
         _check_tls((*changes.added, *changes.rebound))
+        _take_pair(rooms)
         config, restart = live_settings.effective(rooms.config, read, changes.effective)
         database = rooms.database.dedicated("reload")
         try:
@@ -335,6 +336,15 @@ def _check_tls(settings: Sequence[ConnectorSettings]) -> None:
                 client_context(tls)
             except TlsError as error:
                 raise ConfigError(f"connectors.{each.name}: {error}") from error
+
+
+def _take_pair(rooms: Rooms) -> None:
+    """The API's certificate as it is in its files now. Raises ConfigError; the old one stays."""
+    if rooms.pair is not None:
+        try:
+            rooms.pair.reload()
+        except TlsError as error:
+            raise ConfigError(f"http: {error}") from error
 
 
 def _told(task: asyncio.Task[Reloaded]) -> None:

@@ -65,6 +65,7 @@ from storage.text_ends import TextEnds
 from web.edge.key_store import DatabaseKeys
 from web.edge.listener import Listener
 from web.edge.reveal_log import AuditedReveals
+from web.edge.tls import ServerPair
 from web.services import Services
 
 
@@ -83,6 +84,7 @@ class Rooms:
     sandbox: Sandbox
     task_ended: Callable[[asyncio.Task[None]], None]
     draining: bool = False
+    pair: ServerPair | None = None  # what the API speaks TLS with
     down: set[str] = field(default_factory=set)
     recovered: Recovered = field(default_factory=Recovered)
     backups: BackupAge = field(default_factory=BackupAge)

@@ -29,8 +29,8 @@ OF_HTTP: Mapping[str, MetricKind] = MappingProxyType(
         ),
         "sms_http_connections_closed_total": MetricKind(
             "counter",
-            "Connections closed since their client said nothing, was idle, read no answer, or had "
-            "said nothing when another needed the room.",
+            "Connections closed since their client said nothing, was idle, read no answer, ended "
+            "no TLS handshake, or had said nothing when another needed the room.",
             ("listener", "reason"),
         ),
         "sms_http_keys_refused_total": MetricKind(
@@ -43,6 +43,12 @@ OF_HTTP: Mapping[str, MetricKind] = MappingProxyType(
             "counter",
             "Answers to what is no request: bad HTTP, a header too large or too slow, no room.",
             ("listener", "status"),
+        ),
+        "sms_tls_certificate_end_timestamp_seconds": MetricKind(
+            "gauge", "When the API's certificate ends; of the one in force."
+        ),
+        "sms_tls_certificates_refused_total": MetricKind(
+            "counter", "New certificates or keys of the API that could not be used."
         ),
     }
 )

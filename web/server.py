@@ -42,11 +42,13 @@ from web.api.webhook_deliveries import WebhookDeliveriesApi
 from web.api.webhooks import WebhooksApi
 from web.docs.api import DocumentationApi
 from web.edge.access import Access
+from web.edge.answer_fields import ALWAYS, ALWAYS_WITH_TLS
 from web.edge.auth import Authenticator
 from web.edge.bodies import BodyReader
 from web.edge.endpoints import Endpoint, mount
 from web.edge.listener import LINGER_SECONDS, Listener
 from web.edge.middleware import Edge
+from web.edge.tls import ServerPair
 from web.edge.wrong_keys import WrongKeys
 from web.health import HealthApi
 from web.metrics import HttpCounters, MetricsPage
@@ -72,6 +74,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_key: bool
     wrong_keys_per_minute: int
     trusted_proxies: Sequence[str]
+    tls: bool
 
 
 def create_app(services: Services, settings: ServerSettings) -> web.Application:
@@ -87,7 +90,8 @@ def create_app(services: Services, settings: ServerSettings) -> web.Application:
     )
     messages = MessagesApi(services, access, bodies, batch_items_max=settings.batch_items_max)
     reports = ReportsApi(services, access)
-    edge = Edge(bodies, counters, services.limits, services.monotonic)
+    always = ALWAYS_WITH_TLS if settings.tls else ALWAYS
+    edge = Edge(bodies, counters, services.limits, services.monotonic, always)
     app = web.Application(middlewares=[edge.middleware], client_max_size=settings.max_body)
     preview = PreviewApi(services, access, bodies)
     listed = MessageListApi(services, access)
@@ -106,6 +110,7 @@ def create_app(services: Services, settings: ServerSettings) -> web.Application:
         keep_alive_seconds=settings.keep_alive_seconds,
         monotonic=services.monotonic,
         short_way=short_way,
+        always=always,
     )
     page = MetricsPage(services.snapshot, counters.samples, listener.samples, wrong_keys.samples)
     endpoints += HealthApi(services, access, page, metrics_key=settings.metrics_key).routes()
@@ -144,9 +149,15 @@ class HttpServer:
     """The application on a port. Start once, stop once. Stopping what never started is fine."""
 
     def __init__(
-        self, app: web.Application, settings: ServerSettings, *, drain_seconds: float
+        self,
+        app: web.Application,
+        settings: ServerSettings,
+        *,
+        drain_seconds: float,
+        pair: ServerPair | None = None,
     ) -> None:
-        """A stop waits `drain_seconds` for single messages that are being stored.
+        """`pair`: what TLS is spoken with. A stop waits `drain_seconds` for single messages that
+        are being stored.
 
         After that it waits up to twice as long for other requests, as aiohttp does.
         """
@@ -154,6 +165,7 @@ class HttpServer:
             app, access_log=None, shutdown_timeout=drain_seconds, lingering_time=LINGER_SECONDS
         )
         self._settings = settings
+        self._pair = pair
         self._drain_seconds = drain_seconds
         self._short_way = app[SHORT_WAY]
         self._listener = app[LISTENER]
@@ -163,7 +175,8 @@ class HttpServer:
         await self._runner.setup()
         server = self._runner.server
         assert server is not None  # it is set up
-        return await self._listener.start(server, self._settings.host, self._settings.port)
+        where = self._settings.host, self._settings.port
+        return await self._listener.start(server, *where, self._pair)
 
     async def stop(self) -> None:
         """Take no new connection, wait for requests being answered, close the rest."""

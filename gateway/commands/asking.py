@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 
 from gateway.commands import CommandFailed
+from gateway.commands.own_gateway import connector, url_of
 from gateway.config import Config
 
 KEY_VARIABLE = "SMSGATE_API_KEY"
@@ -75,17 +76,21 @@ def _asked(
 ) -> dict[str, Any]:
     listen = config.http.listen
     try:
-        return asyncio.run(_ask(method, f"http://{listen}{path}", key, body, known_by))
+        return asyncio.run(_ask(config, method, path, key, body, known_by))
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise CommandFailed(f"no gateway answers at {listen}: {error}") from error
 
 
-async def _ask(method: str, url: str, key: str, body: object, known_by: str) -> dict[str, Any]:
+async def _ask(
+    config: Config, method: str, path: str, key: str, body: object, known_by: str
+) -> dict[str, Any]:
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
     headers = {"Authorization": f"Bearer {key}"}
     async with (
-        aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
-        session.request(method, url, json=body) as response,
+        aiohttp.ClientSession(
+            connector=connector(config), timeout=timeout, headers=headers
+        ) as session,
+        session.request(method, url_of(config, path), json=body) as response,
     ):
         answer: object = await response.json(content_type=None)
         if not isinstance(answer, dict) or not (known_by in answer or "detail" in answer):

@@ -24,6 +24,7 @@ from gateway.commands import CommandFailed, clocks
 from gateway.commands.advice import advice
 from gateway.commands.asking import KEY_VARIABLE, text
 from gateway.commands.carriers import carriers
+from gateway.commands.certificate import certificate
 from gateway.commands.findings import Finding, lines_of
 from gateway.commands.machine import machine
 from gateway.commands.readiness import Ready, readiness
@@ -93,6 +94,7 @@ async def _examine(config: Config) -> list[Finding]:
     found = list(machine(config, listening=answers))
     found += await _database(config)
     found += await carriers(config, clocks.now())
+    found += certificate(config, clocks.now())
     if isinstance(ready, Finding):
         return [*found, ready]
     return [*found, *_gateway(ready), *await asyncio.to_thread(_signs, config)]

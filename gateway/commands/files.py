@@ -17,6 +17,7 @@ from typing import IO, Any, TypeVar
 import aiohttp
 
 from gateway.commands import CommandFailed
+from gateway.commands.own_gateway import connector, url_of
 from gateway.config import Config
 
 PIECE_BYTES = 64 << 10
@@ -68,7 +69,7 @@ def upload(
 ) -> tuple[dict[str, Any], bool]:
     """The answer to a file, and whether it is that of an earlier request. Raises CommandFailed."""
     told = Progress("sent", path.stat().st_size)
-    return _run(config, _upload(_url(config, target), key, path, headers, told))
+    return _run(config, _upload(config, target, key, path, headers, told))
 
 
 def download(
@@ -76,24 +77,25 @@ def download(
 ) -> int:
     """Write what is answered; the octets. Raises CommandFailed, also where it breaks off."""
     told = Progress("received", None)
-    return _run(config, _download(_url(config, target), key, into, headers, told))
+    return _run(config, _download(config, target, key, into, headers, told))
 
 
 async def _upload(
-    url: str, key: str, path: Path, headers: Mapping[str, str], told: Told
+    config: Config, target: str, key: str, path: Path, headers: Mapping[str, str], told: Told
 ) -> tuple[dict[str, Any], bool]:
     async with (
-        _session(key) as session,
-        session.post(url, data=_pieces(path, told), headers=headers) as response,
+        _session(config, key) as session,
+        session.post(url_of(config, target), data=_pieces(path, told), headers=headers) as response,
     ):
         answer = await _json(response)
         return answer, "Idempotency-Replayed" in response.headers
 
 
 async def _download(
-    url: str, key: str, into: IO[bytes], headers: Mapping[str, str], told: Told
+    config: Config, target: str, key: str, into: IO[bytes], headers: Mapping[str, str], told: Told
 ) -> int:
-    async with _session(key) as session, session.get(url, headers=headers) as response:
+    url = url_of(config, target)
+    async with _session(config, key) as session, session.get(url, headers=headers) as response:
         if response.status >= 400:
             await _json(response)
         done = 0
@@ -123,13 +125,10 @@ async def _json(response: aiohttp.ClientResponse) -> dict[str, Any]:
     return answer
 
 
-def _session(key: str) -> aiohttp.ClientSession:
+def _session(config: Config, key: str) -> aiohttp.ClientSession:
     timeout = aiohttp.ClientTimeout(total=None, sock_read=SILENT_SECONDS_MAX)
-    return aiohttp.ClientSession(timeout=timeout, headers={"Authorization": f"Bearer {key}"})
-
-
-def _url(config: Config, target: str) -> str:
-    return f"http://{config.http.listen}{target}"
+    headers = {"Authorization": f"Bearer {key}"}
+    return aiohttp.ClientSession(connector=connector(config), timeout=timeout, headers=headers)
 
 
 def _run(config: Config, asking: Coroutine[Any, Any, Found]) -> Found:

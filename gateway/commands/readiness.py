@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 
 from gateway.commands.asking import KEY_VARIABLE
+from gateway.commands.own_gateway import connector, url_of
 from gateway.config import Config
 from web.services import Component
 
@@ -28,11 +29,12 @@ class Ready(msgspec.Struct):
 async def readiness(config: Config) -> Ready:
     """Raises aiohttp.ClientError, TimeoutError or ValueError when no gateway answers."""
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
-    url = f"http://{config.http.listen}/readyz"
     key = os.environ.get(KEY_VARIABLE)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     async with (
-        aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
-        session.get(url) as response,
+        aiohttp.ClientSession(
+            connector=connector(config), timeout=timeout, headers=headers
+        ) as session,
+        session.get(url_of(config, "/readyz")) as response,
     ):
         return msgspec.convert(await response.json(content_type=None), Ready)

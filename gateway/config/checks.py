@@ -86,6 +86,8 @@ def _check_sections(config: Config) -> Iterator[str]:
             f"http.bodies_max: {config.http.bodies_max} is less than one body may be, "
             f"{config.http.max_body}"
         )
+    if config.http.tls_key_file and not config.http.tls_certificate_file:
+        yield "http.tls_key_file: is of no use without tls_certificate_file"
     networks = {
         "http.trusted_proxies": config.http.trusted_proxies,
         "links.trusted_proxies": config.links.trusted_proxies,

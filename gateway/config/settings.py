@@ -131,6 +131,17 @@ class HttpSettings(Settings, frozen=True, kw_only=True):
             "without it every client behind a proxy has the proxy's address."
         ),
     ] = ()
+    tls_certificate_file: Annotated[
+        str | None,
+        Meta(
+            description="PEM file with the certificate and its chain; then the API speaks TLS, and "
+            "nothing else. A changed file is taken within seconds."
+        ),
+    ] = None
+    tls_key_file: Annotated[
+        str | None,
+        Meta(description="PEM file with its key, not encrypted; unset: in the same file."),
+    ] = None
     lame_duck_seconds: Annotated[
         float,
         Meta(

@@ -48,6 +48,7 @@ from storage.names import SANDBOX, SANDBOX_NAME
 from web.edge.cursors import KEY_BYTES, KEY_PURPOSE, Cursors
 from web.edge.listener import Listener
 from web.edge.request_limits import RequestLimits
+from web.edge.tls import ServerPair
 from web.server import ServerSettings
 from web.services import (
     ConfigurationRefused,
@@ -89,7 +90,15 @@ def server_settings(http: HttpSettings) -> ServerSettings:
         metrics_key=http.metrics_key,
         wrong_keys_per_minute=http.wrong_keys_per_minute,
         trusted_proxies=http.trusted_proxies,
+        tls=http.tls_certificate_file is not None,
     )
+
+
+def server_pair(http: HttpSettings) -> ServerPair | None:
+    """What the API speaks TLS with; None: it does not. Raises TlsError."""
+    if http.tls_certificate_file is None:
+        return None
+    return ServerPair(http.tls_certificate_file, http.tls_key_file)
 
 
 def link_listener(links: LinkSettings) -> Listener:

@@ -12,9 +12,10 @@ import aiohttp
 import msgspec
 
 from dlr.thresholds import thresholds_of
-from gateway.config.settings import HttpSettings
+from gateway.commands.own_gateway import connector
+from gateway.config.settings import Config, HttpSettings
 from gateway.config.values import Address
-from gateway.wiring.web import ReloadDoor, route_view, server_settings
+from gateway.wiring.web import ReloadDoor, route_view, server_pair, server_settings
 from messages.accept.validation import Validator
 from messages.models import AccountPolicy
 from messages.rules.quiet_hours import TimingRules
@@ -204,10 +205,12 @@ async def running_api(settings: HttpSettings | None = None, **rooms: object) -> 
     services = replace(in_memory(memory, lambda: time[0]), **rooms)
     served = server_settings(settings)
     app = create_app(services, served)
-    server = HttpServer(app, served, drain_seconds=1)
+    server = HttpServer(app, served, drain_seconds=1, pair=server_pair(settings))
     host, port = await server.start()
-    async with aiohttp.ClientSession() as session:
-        api = Api(memory, session, f"http://{host}:{port}", port, {}, time)
+    scheme = "https" if served.tls else "http"
+    believing = connector(Config(http=settings))
+    async with aiohttp.ClientSession(connector=believing) as session:
+        api = Api(memory, session, f"{scheme}://{host}:{port}", port, {}, time)
         api.headers = api.new_key(1, *ALL_BUT_ADMIN)
         try:
             yield api

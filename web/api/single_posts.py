@@ -20,7 +20,7 @@ from storage.categories import Category
 from web.api.message_answers import SentMessage, sent
 from web.api.messages import MessagesApi
 from web.edge.access import Access
-from web.edge.answer_fields import ALWAYS_LINES
+from web.edge.answer_fields import octets_of
 from web.edge.bodies import JSON
 from web.edge.connection import Connection
 from web.edge.list_bodies import SLICE_ITEMS
@@ -70,6 +70,7 @@ class SinglePosts:
         self._services = services
         self._access = access
         self._edge = edge
+        self._always = octets_of(edge.always)
         self._limits = services.limits
         self._messages = messages
         self._encode = msgspec.json.Encoder().encode
@@ -200,5 +201,5 @@ class SinglePosts:
         now = self._services.wall_ms() // 1000
         if self._stamp[0] != now:
             date = formatdate(now, usegmt=True)
-            self._stamp = (now, f"Date: {date}\r\n{ALWAYS_LINES}")
+            self._stamp = (now, f"Date: {date}\r\n{self._always}")
         return self._stamp[1]

@@ -26,8 +26,15 @@ ALWAYS: Mapping[str, str] = MappingProxyType(
         "Cross-Origin-Resource-Policy": "same-origin",
     }
 )
-# The same as octets, for answers that are written without aiohttp.
-ALWAYS_LINES = "".join(f"{name}: {value}\r\n" for name, value in ALWAYS.items())
+# Where TLS is spoken. Over plain HTTP nobody may be told so (RFC 6797, 7.2).
+ALWAYS_WITH_TLS: Mapping[str, str] = MappingProxyType(
+    {**ALWAYS, "Strict-Transport-Security": "max-age=31536000"}
+)
+
+
+def octets_of(fields: Mapping[str, str]) -> str:
+    """The same as lines, for answers that are written without aiohttp."""
+    return "".join(f"{name}: {value}\r\n" for name, value in fields.items())
 
 
 def of_page(style: str) -> Mapping[str, str]:

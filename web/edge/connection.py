@@ -57,6 +57,16 @@ class ShortWay(Protocol):
         """
 
 
+class Visitor(Protocol):
+    """Who has connected, as the listener sees them."""
+
+    def look(self, now: float) -> None:
+        """Close it if it has kept us waiting too long. Called once a second."""
+
+    def end(self, reason: str) -> None:
+        """Close it, counted under this reason."""
+
+
 class Port(Protocol):
     """The listener, as each of its connections sees it."""
 
@@ -65,16 +75,16 @@ class Port(Protocol):
     loop: asyncio.AbstractEventLoop
     keep_alive_seconds: float
 
-    def opened(self, connection: Connection) -> bytes | None:
+    def opened(self, connection: Visitor) -> bytes | None:
         """None: there is room for the connection. Else what it is answered before it is closed."""
 
     def handler(self, connection: Connection) -> web.RequestHandler:
         """Aiohttp's handler for the connection."""
 
-    def spoke(self, connection: Connection) -> None:
+    def spoke(self, connection: Visitor) -> None:
         """The client has sent its first octet."""
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: Visitor) -> None:
         """The connection is closed."""
 
     def count_closed(self, reason: str) -> None:
@@ -149,6 +159,8 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends no more. What was asked is answered, then we close, too."""
         self._ended = True
+        if self._transport.get_extra_info("sslcontext") is not None:
+            return False  # the end of TLS is that of both directions
         if self._turn is Turn.LEFT:
             # Aiohttp looks at what has just come in the next round.
             self._listener.loop.call_soon(self._close_unless_asked)

@@ -11,7 +11,6 @@ from email.utils import formatdate
 
 from aiohttp import http_exceptions, web
 
-from web.edge.answer_fields import ALWAYS_LINES
 from web.edge.problems import ProblemError, problem_response
 from web.edge.request_ids import REQUEST_ID_HEADER
 
@@ -50,8 +49,8 @@ class EarlyAnswer(web.StreamResponse):
         """Nothing more: prepare() wrote all."""
 
 
-def early_octets(code: str, request_id: str, *, body: bool = True) -> bytes:
-    """The whole answer. `body` is False for a HEAD request."""
+def early_octets(code: str, request_id: str, always: str, *, body: bool = True) -> bytes:
+    """The whole answer. `always`: lines of every answer. `body` is False for a HEAD request."""
     response = problem_response(ProblemError(code, _DETAILS[code]), _INSTANCE, request_id)
     content = response.body
     assert isinstance(content, bytes)
@@ -59,7 +58,7 @@ def early_octets(code: str, request_id: str, *, body: bool = True) -> bytes:
     head = (
         f"HTTP/1.1 {response.status} {response.reason}\r\n{fields}"
         f"{REQUEST_ID_HEADER}: {request_id}\r\nContent-Length: {len(content)}\r\n"
-        f"Date: {formatdate(usegmt=True)}\r\n{ALWAYS_LINES}Connection: close\r\n\r\n"
+        f"Date: {formatdate(usegmt=True)}\r\n{always}Connection: close\r\n\r\n"
     )
     return head.encode() + (content if body else b"")
 

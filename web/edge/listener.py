@@ -15,7 +15,8 @@ from typing import Any, cast
 import structlog
 from aiohttp import web
 
-from web.edge.connection import Connection, ShortWay
+from web.edge.answer_fields import ALWAYS, octets_of
+from web.edge.connection import Connection, ShortWay, Visitor
 from web.edge.early_answers import (
     FIELD_BYTES_MAX,
     TARGET_BYTES_MAX,
@@ -27,6 +28,7 @@ from web.edge.early_answers import (
 from web.edge.problems import KINDS
 from web.edge.request_ids import REQUEST_ID_HEADER, RequestIds
 from web.edge.request_line import version_refusal
+from web.edge.tls import Handshake, ServerPair
 from web.samples import Sample
 
 BACKLOG = 1024
@@ -34,6 +36,7 @@ LINGER_SECONDS = 2.0  # a client still sending a refused body gets to read why
 LOOK_SECONDS = 1.0  # between two looks at all connections
 LOOK_CONNECTIONS = 1000  # at once: no callback holds the event loop longer than 5 ms
 ROOM_SECONDS = 1.0  # a connection silent for less is not closed to make room
+PAIR_SECONDS = 5.0  # between two looks at the files of certificate and key
 LOG_SECONDS = 10.0  # between two lines about connections that were refused
 AIOHTTP_SECONDS = 86_400.0  # so long that aiohttp's own timer for idle connections never acts
 SERVER_ERROR = 500
@@ -94,16 +97,21 @@ class Listener:
         keep_alive_seconds: float,
         monotonic: Callable[[], float],
         short_way: ShortWay | None = None,
+        always: Mapping[str, str] = ALWAYS,
     ) -> None:
+        """`always`: the fields of every answer."""
         self.name = name
         self.keep_alive_seconds = keep_alive_seconds
         self.monotonic = monotonic
         self.short_way = short_way
         self.loop: asyncio.AbstractEventLoop
         self._connections_max = connections_max
-        self._open: set[Connection] = set()
+        self._always = octets_of(always)
+        self._pair: ServerPair | None = None
+        self._pair_at = 0.0  # when it was last looked at
+        self._open: set[Visitor] = set()
         # Open connections that have said nothing, and since when; the oldest first
-        self._silent: dict[Connection, float] = {}
+        self._silent: dict[Visitor, float] = {}
         self._ids = RequestIds()
         self._closed: Counter[str] = Counter()  # by reason
         self._answered_early: Counter[int] = Counter()  # by status
@@ -114,17 +122,20 @@ class Listener:
         self._next_look: asyncio.Handle | None = None
         self._server: web.Server
 
-    async def start(self, server: web.Server, host: str, port: int) -> tuple[str, int]:
-        """Listen. Returns (host, port): the real port where 0 was configured. Raises OSError."""
+    async def start(
+        self, server: web.Server, host: str, port: int, pair: ServerPair | None = None
+    ) -> tuple[str, int]:
+        """Listen, with TLS if there is a pair. Returns (host, port): the real port where 0 was
+        configured. Raises OSError.
+        """
+        self._pair = pair
         self.loop = asyncio.get_running_loop()
         self._server = server
         self._make_request = server.request_factory
         self._answer = server.request_handler
         server.request_factory = self._asked
         server.request_handler = self._handle
-        self._listening = await self.loop.create_server(
-            lambda: Connection(self), host, port, backlog=BACKLOG
-        )
+        self._listening = await self.loop.create_server(self._visited, host, port, backlog=BACKLOG)
         self._look()
         where, number = self._listening.sockets[0].getsockname()[:2]
         return str(where), int(number)
@@ -135,8 +146,11 @@ class Listener:
             self._next_look.cancel()
         if self._listening is not None:
             self._listening.close()
+        for each in list(self._open):
+            if isinstance(each, Handshake):
+                each.leave()
 
-    def opened(self, connection: Connection) -> bytes | None:
+    def opened(self, connection: Visitor) -> bytes | None:
         """None: there is room for the connection. Else what it is answered before it is closed."""
         now = self.monotonic()
         if len(self._open) >= self._connections_max and not self._made_room(now):
@@ -146,11 +160,11 @@ class Listener:
         self._silent[connection] = now
         return None
 
-    def spoke(self, connection: Connection) -> None:
+    def spoke(self, connection: Visitor) -> None:
         """The client has sent its first octet."""
         self._silent.pop(connection, None)
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: Visitor) -> None:
         """The connection is closed."""
         self._open.discard(connection)
         self._silent.pop(connection, None)
@@ -168,18 +182,25 @@ class Listener:
         self._answered_early[KINDS[code].status] += 1
         given = None if request is None else request.headers.get(REQUEST_ID_HEADER)
         body = request is None or request.method != "HEAD"
-        return early_octets(code, self._ids.of(given), body=body)
+        return early_octets(code, self._ids.of(given), self._always, body=body)
 
     def samples(self) -> Iterator[Sample]:
         """The metrics of connections."""
         yield Sample("sms_http_connections", len(self._open), (self.name,))
         yield Sample("sms_http_connections_max", self._connections_max, (self.name,))
         yield Sample("sms_http_connections_refused_total", self._refused, (self.name,))
-        for reason in ("silent", "idle", "unread", "crowded_out"):
+        for reason in ("silent", "idle", "unread", "crowded_out", "handshake"):
             count = self._closed[reason]
             yield Sample("sms_http_connections_closed_total", count, (self.name, reason))
         for status, count in sorted(self._answered_early.items()):
             yield Sample("sms_http_early_answers_total", count, (self.name, str(status)))
+        if self._pair is not None:
+            yield from self._pair.samples()
+
+    def _visited(self) -> asyncio.Protocol:
+        if self._pair is None:
+            return Connection(self)
+        return Handshake(self, self._pair.context, lambda: self.count_closed("handshake"))
 
     def _made_room(self, now: float) -> bool:
         """Close a connection that has said nothing for a while, for one that may have something to
@@ -218,8 +239,11 @@ class Listener:
     def _look(self) -> None:
         self._look_at(list(self._open))
 
-    def _look_at(self, connections: list[Connection]) -> None:
+    def _look_at(self, connections: list[Visitor]) -> None:
         now = self.monotonic()
+        if self._pair is not None and now - self._pair_at >= PAIR_SECONDS:
+            self._pair_at = now
+            self._pair.look()
         for connection in connections[:LOOK_CONNECTIONS]:
             if connection in self._open:
                 connection.look(now)

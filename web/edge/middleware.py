@@ -6,14 +6,13 @@ Must not know what an endpoint does.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 from aiohttp import web
 
 from storage.faults import Overloaded, StorageDown
 from storage.reading import ReportTooSlow
-from web.edge.answer_fields import ALWAYS
 from web.edge.bodies import BodyReader
 from web.edge.problems import ProblemError, problem_response
 from web.edge.request_ids import REQUEST_ID_HEADER, RequestIds
@@ -37,7 +36,10 @@ class Edge:
         counters: HttpCounters,
         limits: RequestLimits,
         monotonic: Callable[[], float],
+        always: Mapping[str, str],
     ) -> None:
+        """`always`: the fields of every answer, unless it says otherwise."""
+        self.always = always
         self._bodies = bodies
         self._limits = limits
         self._monotonic = monotonic
@@ -60,7 +62,7 @@ class Edge:
             self._bodies.release(request)
         headers = response.headers
         headers[REQUEST_ID_HEADER] = request_id
-        for name, value in ALWAYS.items():
+        for name, value in self.always.items():
             headers.setdefault(name, value)
         if self._limits:
             headers.update(self._limits.fields(request.get(LIMITED)))
