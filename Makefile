@@ -10,6 +10,8 @@ BIN      := $(VENV)/bin
 ORACLE   := .venv-oracle
 # uv, which writes requirements/. Nothing else needs it.
 LOCKER   := .venv-lock
+# pip-audit, which asks for advisories.
+AUDITOR  := .venv-audit
 
 # .venv is made with one Python; what may differ on these is asked by the tests beside them.
 OTHER_PYTHONS := 3.12 3.13 3.14
@@ -34,7 +36,7 @@ $(STAMP): FORCE
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint $(CHECKS) bench format lock test-pythons clean distclean FORCE
+.PHONY: help setup demo test lint $(CHECKS) bench format lock sbom audit test-pythons clean distclean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -122,14 +124,32 @@ lock: $(LOCKER)/bin/uv ## write requirements/ after pyproject.toml; keeps versio
 	lock build --group build --constraints requirements/dev.txt; \
 	lock pip --group pip --constraints requirements/dev.txt; \
 	lock oracle --group oracle --no-deps; \
-	lock lock --group lock
+	lock lock --group lock; \
+	lock audit --group audit
+
+sbom: setup ## what the image is made of, as CycloneDX, in build/smsgate.cdx.json
+	@mkdir -p build
+	@$(BIN)/python -m docker.sbom > build/smsgate.cdx.json
+	@echo build/smsgate.cdx.json
+
+# Not in make test: what was advised yesterday is no fault of today's change.
+audit: setup ## ask PyPI for advisories of each locked package; needs a network, and says when there is none
+	@$(BIN)/python -c '$(REACHES_PYPI)' 2>/dev/null \
+	    || { echo "NOT AUDITED: https://pypi.org cannot be reached from here" >&2; exit 1; }
+	@$(MAKE) --no-print-directory $(AUDITOR)/bin/pip-audit
+	@for lock in run dev build; do \
+	    echo "== requirements/$$lock.txt"; \
+	    $(AUDITOR)/bin/pip-audit --progress-spinner off --disable-pip --require-hashes \
+	        --requirement requirements/$$lock.txt || failed=1; \
+	done; \
+	[ -z "$${failed:-}" ]
 
 clean: ## remove caches and built packages
 	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 	@find . -path './.venv*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## clean, and .venv as well
-	@rm -rf $(VENV) $(ORACLE) $(LOCKER) $(OTHER_PYTHONS:%=$(VENV)-%)
+	@rm -rf $(VENV) $(ORACLE) $(LOCKER) $(AUDITOR) $(OTHER_PYTHONS:%=$(VENV)-%)
 
 FORCE:
 
@@ -176,6 +196,11 @@ $(LOCKER)/bin/uv: requirements/lock.txt
 	@$(PIP) --python $(LOCKER)/bin/python $(LOCKED) requirements/lock.txt
 	@touch $@
 
+$(AUDITOR)/bin/pip-audit: requirements/audit.txt
+	@$(BIN)/python -m venv --clear --without-pip $(AUDITOR)
+	@$(PIP) --python $(AUDITOR)/bin/python $(LOCKED) requirements/audit.txt
+	@touch $@
+
 # What is installed is what requirements/ says, octet for octet: each file has its hash there. Wheels alone, so that
 # nothing is compiled here and no package's code runs while it is installed.
 PIP_WISHES = PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -183,6 +208,7 @@ PIP        = $(PIP_WISHES) $(BIN)/python -m pip
 OURSELVES  = --no-deps --no-build-isolation --editable . --editable $(CLIENT)
 LOCKED     = -qq install --require-hashes --only-binary :all: --requirement
 
+REACHES_PYPI = import urllib.request; urllib.request.urlopen("https://pypi.org/simple/pip/", timeout=20)
 IS_USABLE = import sys, venv; sys.exit(sys.version_info < (3, 11))
 # One that was built with --enable-optimizations, or by a distribution (they all do, though few say so), carries the
 # same messages with a seventh less of the processor than a plain build: it is preferred, wherever on the PATH it is.

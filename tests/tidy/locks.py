@@ -27,6 +27,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "pip": ("pip",),
     "oracle": ("oracle",),
     "lock": ("lock",),
+    "audit": ("audit",),
 }
 # What is in these as well is the same there: the image runs and is built with what was tested.
 AS_IN_DEV = ("run", "build")

@@ -62,6 +62,7 @@ GOOD = {
     "pip": locked("pip", via="smsgate (pyproject.toml:pip)"),
     "oracle": locked("smpp-pdu3", version="0.6", via="smsgate (pyproject.toml:oracle)"),
     "lock": locked("uv", via="smsgate (pyproject.toml:lock)"),
+    "audit": locked("pip-audit", via="smsgate (pyproject.toml:audit)"),
 }
 PROJECT = {
     "project": {"dependencies": ["aiohttp>=1"]},
@@ -72,6 +73,7 @@ PROJECT = {
         "pip": ["pip"],
         "oracle": ["smpp.pdu3==0.6"],
         "lock": ["uv"],
+        "audit": ["pip-audit"],
     },
 }
 
