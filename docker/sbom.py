@@ -61,7 +61,8 @@ def bill(lock: str, version: str) -> dict[str, Any]:
     """The document. `version`: of smsgate."""
     packages = list(locked(lock))
     ours = f"pkg:generic/{OURSELVES}@{version}"
-    needs: dict[str, list[str]] = {ours: []} | {each.reference: [] for each in packages}
+    needs: dict[str, list[str]] = {ours: []}
+    needs.update((each.reference, []) for each in packages)
     references = {OURSELVES: ours} | {each.name: each.reference for each in packages}
     for each in packages:
         for asker in each.asked_by:
