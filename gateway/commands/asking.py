@@ -53,22 +53,23 @@ def text(config: Config, path: str, key: str | None) -> str:
     """What this gateway answers that is no JSON. Raises CommandFailed."""
     listen = config.http.listen
     try:
-        return asyncio.run(_text(f"http://{listen}{path}", key))
+        return asyncio.run(_text(config, path, key))
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise CommandFailed(f"no gateway answers at {listen}: {error}") from error
 
 
-async def _text(url: str, key: str | None) -> str:
-    timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    async with (
-        aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
-        session.get(url) as response,
-    ):
+async def _text(config: Config, path: str, key: str | None) -> str:
+    async with _session(config, key) as session, session.get(url_of(config, path)) as response:
         answer = await response.text()
         if response.status >= 400:
-            raise CommandFailed(f"refused ({response.status}): {url}")
+            raise CommandFailed(f"refused ({response.status}): {path}")
         return answer
+
+
+def _session(config: Config, key: str | None) -> aiohttp.ClientSession:
+    timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return aiohttp.ClientSession(connector=connector(config), timeout=timeout, headers=headers)
 
 
 def _asked(
@@ -84,12 +85,8 @@ def _asked(
 async def _ask(
     config: Config, method: str, path: str, key: str, body: object, known_by: str
 ) -> dict[str, Any]:
-    timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
-    headers = {"Authorization": f"Bearer {key}"}
     async with (
-        aiohttp.ClientSession(
-            connector=connector(config), timeout=timeout, headers=headers
-        ) as session,
+        _session(config, key) as session,
         session.request(method, url_of(config, path), json=body) as response,
     ):
         answer: object = await response.json(content_type=None)
