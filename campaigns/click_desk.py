@@ -104,7 +104,14 @@ class ClickReports:
         grouping = grouping_of(asked.group_by, CLICK_KEYS)
         units = grouping.units(asked.zone, asked.since, asked.until)
         question = ClickQuestion(
-            asked.account, asked.since, asked.until, grouping, units, wish.within, wish.steps
+            asked.account,
+            asked.since,
+            asked.until,
+            asked.now,
+            grouping,
+            units,
+            wish.within,
+            wish.steps,
         )
         async with snapshot(self._pool) as connection:
             groups, total = await counted_clicks(connection, question)

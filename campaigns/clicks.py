@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 
 from campaigns.click_steps import EVENTS_MAX, people_by_step
-from dlr.counting import SCAN_MESSAGES_MAX, SpanTooLarge
+from dlr.counting import SCAN_MESSAGES_MAX, Question, SpanTooLarge, fewer_messages
 from dlr.grouping import Grouping, Key
 from dlr.rates import NO_THRESHOLDS, Rate, rate_of
 from dlr.report import GROUPS_MAX, NO_GROUPING, TooManyRows, messages_within
@@ -61,6 +61,7 @@ class ClickQuestion(msgspec.Struct, frozen=True):
     account: int
     since: datetime
     until: datetime
+    now: datetime
     grouping: Grouping = NO_GROUPING
     units: Sequence[Edge] = ()
     within: timedelta = timedelta(days=400)
@@ -100,7 +101,10 @@ async def counted_clicks(
     most = SCAN_MESSAGES_MAX + 1
     messages = await messages_within(connection, first, end, most, question.account)
     if messages >= most:
-        raise SpanTooLarge(messages, ())
+        fewer = Question(
+            question.account, question.since, question.until, min(question.until, question.now)
+        )
+        raise SpanTooLarge(messages, await fewer_messages(connection, fewer))
     # A person or a message may be in several groups.
     whole = msgspec.structs.replace(question, grouping=NO_GROUPING, units=())
     total = (await _groups(connection, whole)).get((), _nothing(question))

@@ -285,7 +285,7 @@ async def _scanned(connection: Connection, question: Question) -> Told:
     whole = await told(connection, msgspec.structs.replace(question, grouping=NO_GROUPING))
     messages = whole.total["accepted"]
     if messages > SCAN_MESSAGES_MAX:
-        raise SpanTooLarge(messages, await _instead(connection, question))
+        raise SpanTooLarge(messages, await fewer_messages(connection, question))
     whole.units = question.grouping.units(question.zone, question.since, question.until)
     span = Span(id_at(question.since), id_at(question.until), account=question.account)
     whole.groups = await message_counts(connection, span, question.grouping, whole.units)
@@ -294,7 +294,7 @@ async def _scanned(connection: Connection, question: Question) -> Told:
     return whole
 
 
-async def _instead(connection: Connection, question: Question) -> list[str]:
+async def fewer_messages(connection: Connection, question: Question) -> list[str]:
     """What could be asked: fewer days, or each dimension by itself."""
     by_day = await told(
         connection, msgspec.structs.replace(question, grouping=grouping_of(["day"]), zone=_UTC)

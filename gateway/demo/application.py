@@ -1,4 +1,5 @@
-"""The demo as an application: it sends its batches, clicks links like a phone, and reads timelines.
+"""The demo as an application: it sends batches, lets phones and machines open links, and reads
+timelines.
 
 Owns what it measures on its calls. Must not know the gateway's inside.
 """
@@ -13,13 +14,12 @@ from datetime import datetime
 import msgspec
 
 from gateway.rehearsal.client import Client, Figures
+from gateway.rehearsal.phones import rehearse
+from gateway.rehearsal.processes import RehearsalError
 
 LINK = re.compile(r"http://127\.0\.0\.1:\d+/[0-9A-Za-z]{8}")
-PHONE = (
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15 "
-    "(KHTML, like Gecko) Version/19.1 Mobile/15E148 Safari/604.1"
-)
 FOUND = 302
+SEED = 7
 
 
 class Sending(msgspec.Struct):
@@ -38,9 +38,13 @@ class Sending(msgspec.Struct):
 
 
 class Clicked(msgspec.Struct):
-    """What clicking brought: how many links led on, and one message whose link was clicked."""
+    """Who opened links: clicks by people, all that are kept, visits of machines, and one message
+    whose link a person opened.
+    """
 
-    redirects: int = 0
+    by_people: int = 0
+    kept: int = 0
+    by_machines: int = 0
     message_id: str | None = None
 
 
@@ -73,22 +77,32 @@ async def of_campaign(
     return [group for group in groups if group.key["campaign"] == campaign]
 
 
-async def click(client: Client, sending: Sending, clicks_max: int) -> Clicked:
-    """Open the links of some delivered messages as their recipients would."""
-    clicked = Clicked()
-    step = max(1, len(sending.accepted) // (clicks_max * 3))
+async def click(client: Client, sending: Sending, links_max: int) -> Clicked:
+    """The links of some delivered messages are opened: by phones, and by machines around them."""
+    links: dict[str, str] = {}
+    step = max(1, len(sending.accepted) // (links_max * 3))
     for message_id in sending.accepted[::step]:
         message = await client.message(message_id)
         link = LINK.search(str(message["text"]))
-        if link is None or message["status"] != "delivered":
-            continue
-        headers = {"User-Agent": PHONE, "Accept-Language": "zh-CN", "Accept": "text/html"}
-        async with client.session.get(link[0], headers=headers, allow_redirects=False) as response:
-            clicked.redirects += response.status == FOUND
-            clicked.message_id = message_id
-        if clicked.redirects >= clicks_max:
+        if link is not None and message["status"] == "delivered":
+            links[link[0]] = message_id
+        if len(links) >= links_max:
             break
-    return clicked
+    rehearsal = rehearse(list(links), SEED)
+    for visit in rehearsal.visits:
+        async with client.session.request(
+            visit.method, visit.link, headers=visit.headers, allow_redirects=False
+        ) as response:
+            if response.status != FOUND:
+                raise RehearsalError(f"{visit.who}: a link was answered {response.status}")
+    people = rehearsal.people
+    opened = next(iter(people), None)
+    return Clicked(
+        people.total(),
+        rehearsal.kept,
+        rehearsal.machines,
+        None if opened is None else links[opened],
+    )
 
 
 async def waits_of(client: Client, message_ids: Sequence[str]) -> Waits:

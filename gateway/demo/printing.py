@@ -135,7 +135,8 @@ def ledger_lines(judgement: Judgement, clicked: Clicked) -> list[str]:
     return [
         f"simulator's ledger: {judgement.submits} submit_sm, {judgement.accepted} accepted, "
         f"{judgement.refused} refused, {judgement.repeats} repeated",
-        f"{clicked.redirects} links were clicked like a phone would",
+        f"links: {clicked.by_people} clicks by people, told exactly, "
+        f"and {clicked.by_machines} visits by machines",
     ]
 
 

@@ -36,6 +36,7 @@ from gateway.demo.texts import requests
 from gateway.rehearsal.client import Client, Figures
 from gateway.rehearsal.configuration import Configuration, Connector
 from gateway.rehearsal.judge import Judgement
+from gateway.rehearsal.phones import TRUSTED
 from gateway.rehearsal.processes import RehearsalError
 from gateway.rehearsal.receiving import LOCAL_WEBHOOKS
 from gateway.rehearsal.running import Running, gateway
@@ -44,7 +45,7 @@ from gateway.rehearsal.simulator import Simulator, simulator
 SCOPES = ("messages:send", "messages:read", "reports:read", "webhooks:write")
 BATCH_MESSAGES = 500
 BATCHES_AT_ONCE = 2
-CLICKS_MAX = 60
+LINKS_MAX = 60
 TIMELINES_MAX = 250  # messages whose timelines are read for the latency table
 SETTLE_SECONDS = 2.5  # longer than the slowest receipt: what has not come by then never will
 CLICK_SECONDS_MAX = 10.0
@@ -91,7 +92,7 @@ async def demo(messages: int, data_dir: Path, *, once: bool, console: Console) -
     ):
         console.print(f"API {running.api}   short links {running.links}", soft_wrap=True)
         sending = await _send(running, messages, f"demo-{run}", console)
-        clicked = await click(running, sending, CLICKS_MAX)
+        clicked = await click(running, sending, LINKS_MAX)
         await _report(running, sending, clicked, told, carrier.judgement(), console)
         if not once:
             await _stay(console, running)
@@ -102,7 +103,9 @@ async def demo(messages: int, data_dir: Path, *, once: bool, console: Console) -
 
 def _config(data_dir: Path, carrier: Simulator) -> Path:
     connector = Connector("simulator", carrier.port, _CONNECTOR)
-    configuration = Configuration(data_dir=data_dir, connectors=[connector], more=LOCAL_WEBHOOKS)
+    configuration = Configuration(
+        data_dir=data_dir, connectors=[connector], links=TRUSTED, more=LOCAL_WEBHOOKS
+    )
     return configuration.write(data_dir / "smsgate.toml")
 
 
@@ -199,13 +202,15 @@ async def _clicks_counted(client: Client, sending: Sending, clicked: Clicked) ->
     deadline = time.perf_counter() + CLICK_SECONDS_MAX
     while True:
         funnel = (await of_campaign(client, "funnel", sending.campaign))[0]
-        if funnel.counts["human_clicks"] >= clicked.redirects:
-            return funnel
-        if time.perf_counter() > deadline:
-            raise RehearsalError(
-                f"{clicked.redirects} clicks, but the report counts {funnel.counts}"
-            )
+        if funnel.counts["clicks"] >= clicked.kept or time.perf_counter() > deadline:
+            break
         await asyncio.sleep(POLL_SECONDS)
+    found = funnel.counts["clicks"], funnel.counts["human_clicks"]
+    if found != (clicked.kept, clicked.by_people):
+        raise RehearsalError(
+            f"{clicked.kept} clicks, {clicked.by_people} of people; the report: {funnel.counts}"
+        )
+    return funnel
 
 
 async def _all_told(told: Told, total: Figures) -> None:

@@ -24,7 +24,7 @@ listen = "127.0.0.1:0"
 [links]
 listen = "127.0.0.1:{links_port}"
 base_url = "http://127.0.0.1:{links_port}"
-"""
+{links}"""
 _CONNECTOR = """\
 [[connectors]]
 name = "{name}"
@@ -67,13 +67,14 @@ class Route(msgspec.Struct, frozen=True):
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """One gateway's. Without routes, all connectors are tried in their order for every message.
 
-    `more` are further sections.
+    `links` are further lines of that section, `more` further sections.
     """
 
     data_dir: Path
     connectors: Sequence[Connector]
     routes: Sequence[Route] = ()
     database: str = "embedded"
+    links: str = ""
     more: str = ""
 
     def write(self, path: Path) -> Path:
@@ -83,6 +84,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             database=json.dumps(self.database),
             data_dir=json.dumps(str(self.data_dir)),
             links_port=free_port(),
+            links=self.links,
         )
         connectors = [connector.toml() for connector in self.connectors]
         routes = [route.toml() for route in self.routes or [every]]

@@ -78,6 +78,10 @@ class Visit(msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
 
 
+TRUSTED = 'trusted_proxies = ["127.0.0.1/32"]\n'
+"""Of [links]: a gateway that believes in the networks of these visitors."""
+
+
 class Rehearsal(msgspec.Struct, frozen=True):
     """`before`: visits of machines that come ahead of every person; `then`: the others."""
 
@@ -93,6 +97,11 @@ class Rehearsal(msgspec.Struct, frozen=True):
     def people(self) -> Counter[str]:
         """How often people opened each link that any of them opened."""
         return Counter(visit.link for visit in self.then if visit.who == PERSON)
+
+    @property
+    def kept(self) -> int:
+        """How many visits are stored as clicks: HEAD is none."""
+        return sum(visit.method != "HEAD" for visit in self.visits)
 
     @property
     def machines(self) -> int:

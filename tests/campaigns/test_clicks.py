@@ -43,7 +43,7 @@ async def counted(
     connection: Connection, world: World, *by: str, **fields: object
 ) -> tuple[dict[Key, Counted], Counted]:
     grouping = grouping_of(by, CLICK_KEYS)
-    question = ClickQuestion(1, world.now - DAY, world.now + DAY, grouping, **fields)  # type: ignore[arg-type]
+    question = ClickQuestion(1, world.now - DAY, world.now + DAY, world.now, grouping, **fields)  # type: ignore[arg-type]
     return await counted_clicks(connection, question)
 
 
@@ -243,8 +243,9 @@ async def test_too_many_groups_and_messages_are_refused(
     with pytest.raises(TooManyRows):
         await counted(connection, world, "message")
     monkeypatch.setattr(clicks, "SCAN_MESSAGES_MAX", 2)
-    with pytest.raises(SpanTooLarge):
+    with pytest.raises(SpanTooLarge) as refused:
         await counted(connection, world)
+    assert [each.partition("=")[0] for each in refused.value.instead] == ["since"]
 
 
 async def test_ranges_are_found_by_the_messages_they_hold(

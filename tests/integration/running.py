@@ -47,16 +47,18 @@ def write_config(
     others: Sequence[Connector] = (),
     routes: Sequence[Route] = (),
     data_dir: Path | None = None,
+    links: str = "",
     rest: str = "",
 ) -> Path:
     """A configuration with a connector `sim`, of which `connector` is more, and `others` after it;
-    `rest` are more sections.
+    `links` are more lines of that section, `rest` more sections.
     """
     wanted = Configuration(
         data_dir=data_dir or folder / "data",
         connectors=[Connector("sim", smpp_port, QUICK + connector), *others],
         routes=routes,
         database=database,
+        links=links,
         more=rest,
     )
     return wanted.write(folder / "smsgate.toml")
