@@ -23,6 +23,7 @@ from storage.sql import load
 CLOCKS_DIFFER = timedelta(seconds=60)  # a site's may be so far behind: its order came first
 WINDOW_HOURS = 72
 MICROS = 1_000_000
+NO_MESSAGE = 0  # of a link of its own
 LANDING_EVENT = "visit"  # the page that a link led to was opened: no conversion by itself
 
 _SQL = load("shortlinks")
@@ -60,7 +61,9 @@ class ConversionWord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Conversion(msgspec.Struct, frozen=True, kw_only=True):
-    """As it is stored. `click_id` None: no click of a person counts."""
+    """As it is stored. `click_id` None: no click of a person counts. `message_id` may be
+    NO_MESSAGE.
+    """
 
     id: int
     reference: str
@@ -205,29 +208,33 @@ async def _places(
     }
     places: list[_Place | None] = []
     for word in words:
-        message = word.message_id
+        message = word.message_id or None
         if word.click_id is not None:
-            message = clicks.get(word.click_id)
+            message, owner = clicks.get(word.click_id, (None, None))
+            if message == NO_MESSAGE and owner != account:
+                message = None
         elif word.link is not None:
             message = links.get(word.link[0])
         slot = None if word.link is None else word.link[1]
         places.append(None if message is None else (message, slot))
-    asked = sorted({place[0] for place in places if place is not None})
+    asked = sorted({place[0] for place in places if place is not None and place[0]})
     if not asked:
         return places
     rows = await connection.fetch(_SQL["conversion_messages"], asked, asked[0], asked[-1], account)
-    own = {row["id"] for row in rows}
+    own = {NO_MESSAGE, *(row["id"] for row in rows)}
     return [place if place is not None and place[0] in own else None for place in places]
 
 
-async def _of_clicks(connection: Connection, click_ids: Sequence[int]) -> dict[int, int]:
-    """The message that each click was on."""
+async def _of_clicks(
+    connection: Connection, click_ids: Sequence[int]
+) -> dict[int, tuple[int | None, int | None]]:
+    """The message that each click was on; and of a link of its own, the account."""
     if not click_ids:
         return {}
     rows = await connection.fetch(
         _SQL["conversion_clicks"], click_ids, min(click_ids), max(click_ids)
     )
-    return {row["id"]: row["message_id"] for row in rows}
+    return {row["id"]: (row["message_id"], row["link_account"]) for row in rows}
 
 
 async def _attributed(
@@ -236,22 +243,42 @@ async def _attributed(
     rule: Attribution,
     now: datetime,
 ) -> list[tuple[int, int] | None]:
-    """(click, slot) that counts for each; None: there is none."""
-    if not found:
-        return []
-    moments = [word.occurred_at or now for word, _ in found]
+    """(click, slot) that counts for each; None: there is none. Many people may have a link of its
+    own: there, the click that was named counts.
+    """
     window = timedelta(hours=rule.window_hours)
-    rows = await connection.fetch(
-        _SQL["conversion_attributed"],
-        [message_id for _, (message_id, _) in found],
-        [slot for _, (_, slot) in found],
-        [id_at(moment - window) for moment in moments],
-        [id_at(moment + CLOCKS_DIFFER) for moment in moments],
-        ClickClass.HUMAN,
-        rule.first,
-    )
-    by_place = {row["place"]: (row["id"], row["slot"]) for row in rows}
-    return [by_place.get(place) for place in range(1, len(found) + 1)]
+    asked = []
+    for place, (word, (message_id, slot)) in enumerate(found):
+        moment = word.occurred_at or now
+        since, until = id_at(moment - window), id_at(moment + CLOCKS_DIFFER)
+        asked.append((place, message_id, slot, since, until, word.click_id))
+    of_messages = [each for each in asked if each[1] != NO_MESSAGE]
+    of_links = [each for each in asked if each[1] == NO_MESSAGE]
+    by_place: dict[int, tuple[int, int]] = {}
+    if of_messages:
+        places, messages, slots, since_ids, until_ids, _ = zip(*of_messages, strict=True)
+        rows = await connection.fetch(
+            _SQL["conversion_attributed"],
+            messages,
+            slots,
+            since_ids,
+            until_ids,
+            ClickClass.HUMAN,
+            rule.first,
+        )
+        by_place |= {places[row["place"] - 1]: (row["id"], row["slot"]) for row in rows}
+    if of_links:
+        places, _, _, since_ids, until_ids, named = zip(*of_links, strict=True)
+        rows = await connection.fetch(
+            _SQL["conversion_own_clicks"], named, since_ids, until_ids, ClickClass.HUMAN
+        )
+        counting = {row["id"] for row in rows}
+        by_place |= {
+            place: (click, 0)
+            for place, click in zip(places, named, strict=True)
+            if click in counting
+        }
+    return [by_place.get(place) for place in range(len(found))]
 
 
 async def _add(connection: Connection, account: int, rows: Sequence[Conversion]) -> set[int]:

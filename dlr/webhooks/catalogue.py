@@ -75,7 +75,7 @@ class ConversionData(msgspec.Struct, kw_only=True):
     value: Annotated[str | None, Meta(description="A decimal of `currency`.")]
     currency: str | None
     occurred_at: Moment
-    message_id: str
+    message_id: Annotated[str | None, Meta(description="null: the link belongs to no message.")]
     link: Annotated[int | None, Meta(description="Which of the message's links, from 0 on.")]
     click: str | None
     attribution: Literal["last_click", "first_click", "none"]

@@ -12,7 +12,7 @@ from dlr.webhooks.changes import happened, tell
 from dlr.webhooks.events import moment
 from gateway.config import Config
 from shortlinks.conversion_desk import ConversionDesk, Told
-from shortlinks.conversions import Attribution, Conversion, decimal
+from shortlinks.conversions import NO_MESSAGE, Attribution, Conversion, decimal
 from storage.ids import format_id, time_of
 from storage.names import Registry
 from storage.pool import Connection
@@ -40,7 +40,9 @@ def told_of(rooms: Rooms) -> Told:
                     "value": None if each.value_micros is None else decimal(each.value_micros),
                     "currency": each.currency,
                     "occurred_at": moment(each.occurred_at),
-                    "message_id": format_id("msg", each.message_id),
+                    "message_id": format_id("msg", each.message_id)
+                    if each.message_id != NO_MESSAGE
+                    else None,
                     "link": each.slot,
                     "click": None
                     if each.click_id is None

@@ -4,11 +4,25 @@ FROM conversion
 WHERE account = $1 AND reference = ANY($2::text[]);
 
 -- name: conversion_clicks
--- Which message each of these clicks was on. The bounds keep it to the days of the clicks.
-SELECT id, message_id FROM click WHERE id = ANY($1::bigint[]) AND id >= $2 AND id <= $3;
+-- Which message each of these clicks was on, or whose link of its own. The bounds keep it to the days of the clicks.
+SELECT c.id, c.message_id, l.account AS link_account
+FROM click AS c
+LEFT JOIN link AS l ON l.id = c.link_id
+WHERE c.id = ANY($1::bigint[]) AND c.id >= $2 AND c.id <= $3;
+
+-- name: conversion_own_clicks
+-- Those of these clicks that are a person's ($4) and inside their window: [since, until) as ids.
+SELECT c.id
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS asked (id, since_id, until_id)
+JOIN click AS c ON c.id = asked.id
+WHERE c.class = $4 AND c.id >= asked.since_id AND c.id < asked.until_id;
 
 -- name: account_of_click
-SELECT m.account FROM click AS c JOIN message AS m ON m.id = c.message_id WHERE c.id = $1;
+SELECT coalesce(m.account, l.account)
+FROM click AS c
+LEFT JOIN message AS m ON m.id = c.message_id
+LEFT JOIN link AS l ON l.id = c.link_id
+WHERE c.id = $1;
 
 -- name: conversion_links
 -- The message that each link number belongs to.

@@ -247,3 +247,39 @@ async def test_a_visit_is_of_the_account_whose_click_it_is_and_counts_once(site:
     row = await site.connection.fetchrow("SELECT account, event, click_id FROM conversion")
     assert tuple(row or ()) == (OTHER, "visit", click)
     assert site.desk.answered["forged"] == site.desk.answered["repeated"] == 1
+
+
+async def link_of_its_own(site: Site, account: int) -> int:
+    link_id = site.ids.next()
+    await site.connection.execute(
+        "INSERT INTO link (id, account, domain, code, target, tags)"
+        " VALUES ($1, $2, 's.example', $3, 'https://a.example/', '{}')",
+        link_id, account, str(link_id),
+    )  # fmt: skip
+    return link_id
+
+
+async def click_on(site: Site, link_id: int, at: datetime, click_class: ClickClass = HUMAN) -> int:
+    click_id = id_at(at) + site.ids.next() % 4_000_000
+    await site.connection.execute(
+        "INSERT INTO click (id, link_seq, slot, message_id, class, reasons, method, user_agent,"
+        " ip_prefix, link_id) VALUES ($1, 0, 0, 0, $2, '{}', 'GET', '', '', $3)",
+        click_id, click_class, link_id,
+    )  # fmt: skip
+    return click_id
+
+
+async def test_of_a_link_of_its_own_the_named_click_counts_and_no_other(site: Site) -> None:
+    link, theirs = await link_of_its_own(site, ACCOUNT), await link_of_its_own(site, OTHER)
+    named = await click_on(site, link, NOW - 10 * MINUTE)
+    await click_on(site, link, NOW - MINUTE)  # somebody else's
+    machine = await click_on(site, link, NOW - MINUTE, PREVIEW)
+    old = await click_on(site, link, NOW - timedelta(hours=73))
+    foreign = await click_on(site, theirs, NOW - MINUTE)
+    found = stored(await site.one(reference="a", click_id=named))
+    assert (found.click_id, found.message_id, found.slot) == (named, 0, 0)
+    for reference, click in (("b", machine), ("c", old)):
+        assert stored(await site.one(reference=reference, click_id=click)).click_id is None
+    assert await site.one(reference="d", click_id=foreign) == Unknown("click")
+    assert await site.one(reference="e", message_id=0) == Unknown("message")
+    assert await site.desk.visited(site.desk.click_text(foreign)) is True

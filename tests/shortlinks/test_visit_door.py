@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -19,8 +20,11 @@ from shortlinks.visit_door import (
     VisitDoor,
 )
 from storage.faults import StorageDown
+from tests.chromium import chromium
 from tests.dispatch.inbound.pages import PERSON
 
+LANDING_PAGE = '<!doctype html><title>Sale</title><script async src="/v.js"></script>'
+PATIENCE_SECONDS = 40.0
 Client = TestClient[BaseRequest, None]
 
 
@@ -30,9 +34,11 @@ class Book:
     def __init__(self) -> None:
         self.answers: list[bool | Exception | None] = [True]
         self.asked: list[str] = []
+        self.heard = asyncio.Event()
 
     async def visited(self, text: str) -> bool | None:
         self.asked.append(text)
+        self.heard.set()
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -53,6 +59,8 @@ def door(book: Book, monkeypatch: pytest.MonkeyPatch) -> VisitDoor:
 @pytest.fixture
 async def client(door: VisitDoor) -> AsyncIterator[Client]:
     async def handle(request: BaseRequest) -> Response:
+        if request.path == "/":
+            return Response(text=LANDING_PAGE, content_type="text/html")
         return await door.answer(request, request.path)
 
     async with TestClient(RawTestServer(handle)) as client:
@@ -133,3 +141,15 @@ async def test_the_script_is_small_and_may_be_kept(client: Client, door: VisitDo
     assert '"from_sms"' in text and "cookie" not in text and "Storage" not in text
     assert "public" in answer.headers[hdrs.CACHE_CONTROL]
     assert door.answered["script"] == 1
+
+
+async def test_in_a_real_browser_the_script_tells_of_the_visit(client: Client, book: Book) -> None:
+    async with chromium() as page:
+        await page.is_a_person(PERSON["User-Agent"], "en-GB,en")
+        await page.go(str(client.make_url("/?a=1&from_sms=clk_1%2Ba")))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await book.heard.wait()
+        assert book.asked == ["clk_1+a"]
+        assert await page.value("window.smsgate.click") == "clk_1+a"
+        assert (await page.call("Network.getCookies"))["cookies"] == []
+        assert await page.value("localStorage.length + sessionStorage.length") == 0

@@ -18,6 +18,7 @@ from msgspec import Meta
 from messages.models import FieldError
 from shortlinks.conversions import (
     MICROS,
+    NO_MESSAGE,
     Conflict,
     Conversion,
     ConversionWord,
@@ -93,7 +94,7 @@ class ConversionResource(msgspec.Struct, kw_only=True):
     currency: str | None
     occurred_at: datetime
     recorded_at: datetime
-    message: str
+    message: Annotated[str | None, Meta(description="null: the link belongs to no message.")]
     link: Annotated[int | None, Meta(description="Which of the message's links, from 0 on.")]
     click: Annotated[
         str | None, Meta(description="The person's click that counts; null: none in the window.")
@@ -275,11 +276,16 @@ class ConversionsApi:
             currency=stored.currency,
             occurred_at=stored.occurred_at,
             recorded_at=time_of(stored.id),
-            message=format_id("msg", stored.message_id),
+            message=message_text(stored),
             link=stored.slot,
             click=None if click is None else desk.click_text(click),
             attribution=attribution,
         )
+
+
+def message_text(stored: Conversion) -> str | None:
+    """Its message's id as the API tells it; None: its link belongs to no message."""
+    return None if stored.message_id == NO_MESSAGE else format_id("msg", stored.message_id)
 
 
 _CONFLICT = "another conversion was told under this id"

@@ -38,7 +38,7 @@ class Conversion:
     currency: str | None
     occurred_at: datetime
     recorded_at: datetime
-    message: str
+    message: str | None
     link: int | None
     click: str | None
     attribution: Attribution
