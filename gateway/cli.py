@@ -23,6 +23,7 @@ from gateway.commands.moments import moment_or_span
 from gateway.database_arguments import database
 from gateway.key_arguments import keys
 from gateway.live_arguments import looking
+from gateway.load_arguments import load
 from gateway.number_arguments import numbers
 from gateway.operator_arguments import breakers, webhooks
 from gateway.person_arguments import persons
@@ -97,6 +98,7 @@ def parser_of_all() -> argparse.ArgumentParser:
         _serve,
         _demo,
         _simulate,
+        load,
         _migrate,
         database,
         _config,

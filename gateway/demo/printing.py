@@ -24,9 +24,9 @@ from rich.table import Table
 
 from dlr.report import OUTCOMES
 from gateway.demo.application import Clicked, Sending, Waits
-from gateway.demo.receiver import Told
 from gateway.rehearsal.client import Figures, Rate
 from gateway.rehearsal.judge import Judgement
+from gateway.rehearsal.receiver import Told
 
 SHOWN_RATES = ("delivery_rate", "confirmed_rate", "failure_rate")
 

@@ -31,13 +31,13 @@ from gateway.demo.printing import (
     timeline_table,
     told_lines,
 )
-from gateway.demo.receiver import Told, receiving
 from gateway.demo.texts import requests
 from gateway.rehearsal.client import Client, Figures
 from gateway.rehearsal.configuration import Configuration, Connector
 from gateway.rehearsal.judge import Judgement
 from gateway.rehearsal.phones import TRUSTED
 from gateway.rehearsal.processes import RehearsalError
+from gateway.rehearsal.receiver import Told, receiving
 from gateway.rehearsal.receiving import LOCAL_WEBHOOKS
 from gateway.rehearsal.running import Running, gateway
 from gateway.rehearsal.simulator import Simulator, simulator

@@ -16,12 +16,14 @@ STOP_SECONDS = 0.1  # for answers under way, which nobody reads any more
 
 
 @contextlib.asynccontextmanager
-async def serving(application: web.Application) -> AsyncIterator[str]:
-    """The application on a free port of this machine; its URL without a path."""
+async def serving(
+    application: web.Application, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[str]:
+    """The application on this port, 0: a free one; its URL without a path."""
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=STOP_SECONDS)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await web.TCPSite(runner, host, port).start()
+        yield f"http://{host}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()

@@ -25,9 +25,9 @@ from gateway.demo.printing import (
     timeline_table,
     told_lines,
 )
-from gateway.demo.receiver import Told
 from gateway.rehearsal.client import Figures, Rate
 from gateway.rehearsal.judge import Judgement
+from gateway.rehearsal.receiver import Told
 
 COLUMNS = 80
 MOST = 10_000_000

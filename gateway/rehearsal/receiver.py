@@ -1,4 +1,4 @@
-"""The demo's receiver of webhooks: an application that is told what became of its messages.
+"""A receiver of webhooks: an application that is told what became of its messages.
 
 Owns the verification, as any receiver does it (Standard Webhooks 1.0.0), and the counts. Must not
 use what the gateway signs with but its secret: who checks with the signer's own code proves little.
@@ -10,7 +10,7 @@ import base64
 import contextlib
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 from aiohttp import web
@@ -38,6 +38,12 @@ class Told(msgspec.Struct):
         """Events of a delivered message."""
         return sum(kind == "message.delivered" for kind in self.events.values())
 
+    def note(self, event_id: str, kind: str, data: object) -> None:
+        """One event, which may come again."""
+        self.events[event_id] = kind
+        if isinstance(data, dict) and data.get("final"):
+            self.final.add(str(data["id"]))
+
 
 class _Batch(msgspec.Struct):
     events: list[dict[str, object]]
@@ -51,12 +57,14 @@ class _Body(msgspec.Struct):
 class Receiver:
     """Answers 204 to what is signed with its secret, 401 to anything else."""
 
-    def __init__(self) -> None:
+    def __init__(self, heard: Callable[[str, str, object], None] | None = None) -> None:
+        """`heard` takes each event's id, type and data; without it they are kept in `told`."""
         self.told = Told()
+        self._heard = self.told.note if heard is None else heard
         self._key = b""
 
-    async def subscribe(self, client: Client, base: str) -> None:
-        """Ask for every message's last status. Raises RehearsalError."""
+    async def subscribe(self, client: Client, base: str) -> str:
+        """Ask for every message's last status; the endpoint's id. Raises RehearsalError."""
         asked = {
             "url": base + PATH,
             "events": ["final"],
@@ -67,6 +75,7 @@ class Receiver:
         if status != CREATED:
             raise RehearsalError(f"no webhook endpoint: {status} {str(answer)[:300]}")
         self._key = base64.b64decode(answer["secret"].removeprefix("whsec_"))
+        return str(answer["id"])
 
     async def take(self, request: web.Request) -> web.Response:
         """One delivery."""
@@ -82,23 +91,23 @@ class Receiver:
         told = msgspec.json.decode(body, type=_Body)
         if told.type == "events.batch":
             for event in msgspec.convert(told.data, _Batch).events:
-                self._note(str(event["id"]), str(event["type"]), event["data"])
+                self._heard(str(event["id"]), str(event["type"]), event["data"])
         else:
-            self._note(webhook_id, told.type, told.data)
+            self._heard(webhook_id, told.type, told.data)
         return web.Response(status=204)
 
-    def _note(self, event_id: str, kind: str, data: object) -> None:
-        self.told.events[event_id] = kind
-        if isinstance(data, dict) and data.get("final"):
-            self.told.final.add(str(data["id"]))
+    @property
+    def application(self) -> web.Application:
+        """It, for a server."""
+        found = web.Application(client_max_size=1 << 20)
+        found.router.add_post(PATH, self.take)
+        return found
 
 
 @contextlib.asynccontextmanager
 async def receiving(client: Client) -> AsyncIterator[Told]:
     """A receiver of this application on a free port, and its endpoint at the gateway."""
     receiver = Receiver()
-    app = web.Application(client_max_size=1 << 20)
-    app.router.add_post(PATH, receiver.take)
-    async with serving(app) as url:
+    async with serving(receiver.application) as url:
         await receiver.subscribe(client, url)
         yield receiver.told

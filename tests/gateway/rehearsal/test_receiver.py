@@ -1,4 +1,4 @@
-"""The demo's receiver takes what is signed with its secret, and nothing else."""
+"""A receiver takes what is signed with its secret, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from aiohttp import ClientSession
 
 from dlr.webhooks.signature import new_secret, signed_headers, signing_key
-from gateway.demo.receiver import receiving
 from gateway.rehearsal.client import Client
 from gateway.rehearsal.processes import RehearsalError
+from gateway.rehearsal.receiver import receiving
 
 SECRET = new_secret()
 
@@ -28,7 +28,7 @@ class Subscribing(Client):
     async def call(self, method: str, path: str, body: object = None) -> tuple[int, object]:
         assert isinstance(body, dict)
         self.asked = body
-        return self.status, {"secret": SECRET}
+        return self.status, {"id": "whe_1", "secret": SECRET}
 
 
 async def told(client: Subscribing, body: bytes, secret: str = SECRET) -> int:

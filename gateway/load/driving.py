@@ -1,0 +1,185 @@
+"""Sends a load over HTTP at its own rate, and hears what became of it.
+
+Owns the connections, the clock, and the retries. Must not decide what is sent or when it is due
+(profile.py, arrivals.py), nor whether the figures are good (figures.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+
+import aiohttp
+import msgspec
+
+from gateway.load.arrivals import Request
+from gateway.load.figures import Outcome, Waiting
+from gateway.load.profile import Messages
+from gateway.rehearsal.client import Client
+from gateway.rehearsal.receiver import Receiver
+from gateway.rehearsal.receiving import serving
+
+IN_FLIGHT_MAX = 5_000  # requests; what is due beyond them waits, and its time counts all the same
+LATE_SECONDS = 0.05  # behind its moment: the figures then tell of this machine, too
+RETRIES_MAX = 5
+RETRY_WAIT_MAX_SECONDS = 30.0
+ANSWER_SECONDS_MAX = 60.0
+ACCEPTED, TOO_MANY, UNAVAILABLE = 202, 429, 503
+
+
+class _Item(msgspec.Struct):
+    id: str | None = None
+    status: str | None = None
+    error: dict[str, object] | None = None
+
+
+class _Items(msgspec.Struct):
+    items: list[_Item]
+
+
+class _Problem(msgspec.Struct):
+    code: str = "no_problem"
+
+
+class Driver:
+    """One run. `outcome` may be looked at at any time."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, api: str, messages: Messages, *, retry: bool
+    ) -> None:
+        self.outcome = Outcome()
+        self.waiting = Waiting(self.outcome)
+        self._session = session
+        self._api = api
+        self._messages = messages
+        self._retry = retry
+        self._run = secrets.token_hex(6)  # two runs never share a key
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._news = asyncio.Event()
+
+    @property
+    def in_flight(self) -> int:
+        """Requests whose answer is not here yet."""
+        return len(self._in_flight)
+
+    async def send(self, requests: Iterable[Request]) -> None:
+        """Each at its moment, until the last one is answered or given up."""
+        began = time.monotonic()
+        for request in requests:
+            due = began + request.due
+            wait = due - time.monotonic()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            if len(self._in_flight) >= IN_FLIGHT_MAX:
+                await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
+            self.outcome.late += time.monotonic() - due > LATE_SECONDS
+            self.outcome.planned += request.size
+            self.outcome.requests += 1
+            task = asyncio.create_task(self._ask(request, due))
+            self._in_flight.add(task)
+            task.add_done_callback(self._in_flight.discard)
+        while self._in_flight:
+            await asyncio.wait(self._in_flight)
+
+    async def all_told(self, seconds: float) -> None:
+        """Until every message has its last status, or so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.waiting:
+                    self._news.clear()
+                    await self._news.wait()
+
+    def heard(self, _event_id: str, kind: str, data: object) -> None:
+        """An event that a webhook told."""
+        if isinstance(data, dict) and data.get("final"):
+            status = kind.removeprefix("message.")
+            self.waiting.told(str(data["id"]), status, time.monotonic())
+
+    async def _ask(self, request: Request, due: float) -> None:
+        bodies = [
+            self._messages.body(place)
+            for place in range(request.first, request.first + request.size)
+        ]
+        path = "/v1/messages/batch" if request.batch else "/v1/messages"
+        body = msgspec.json.encode({"messages": bodies} if request.batch else bodies[0])
+        headers = {"Content-Type": "application/json"}
+        if self._retry:
+            headers["Idempotency-Key"] = f"load-{self._run}-{request.first}"
+        for attempt in range(RETRIES_MAX + 1):
+            last = not self._retry or attempt == RETRIES_MAX
+            refused, wait = await self._once(path, body, headers, request, due)
+            if refused is None:
+                return
+            if last or wait is None:
+                self.outcome.refused[refused] += request.size
+                return
+            self.outcome.retries += 1
+            await asyncio.sleep(min(wait, RETRY_WAIT_MAX_SECONDS))
+
+    async def _once(
+        self, path: str, body: bytes, headers: dict[str, str], request: Request, due: float
+    ) -> tuple[str | None, float | None]:
+        """Why it was refused, if it was; and after how many seconds to try again, if ever."""
+        try:
+            async with self._session.post(self._api + path, data=body, headers=headers) as response:
+                answer = await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return type(error).__name__, 1.0
+        if response.status == ACCEPTED:
+            self.outcome.accept.note(time.monotonic() - due)
+            self._took(answer, request, due)
+            return None, None
+        with contextlib.suppress(msgspec.DecodeError):
+            code = msgspec.json.decode(answer, type=_Problem).code
+            wait = _seconds(response.headers.get("Retry-After"))
+            again = wait if response.status in (TOO_MANY, UNAVAILABLE) else None
+            return f"{response.status} {code}", again
+        return str(response.status), None
+
+    def _took(self, answer: bytes, request: Request, due: float) -> None:
+        if request.batch:
+            items = msgspec.json.decode(answer, type=_Items).items
+        else:
+            items = [msgspec.json.decode(answer, type=_Item)]
+        for item in items:
+            if item.id is None:
+                self.outcome.refused[str((item.error or {}).get("code"))] += 1
+                continue
+            self.outcome.accepted += 1
+            if item.status == "suppressed":
+                self.outcome.suppressed += 1
+            else:
+                self.waiting.accepted(item.id, due)
+
+
+@contextlib.asynccontextmanager
+async def session(key: str, connections: int) -> AsyncIterator[aiohttp.ClientSession]:
+    """So many kept connections of an application with this key."""
+    connector = aiohttp.TCPConnector(limit=connections)
+    timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=timeout, headers={"Authorization": f"Bearer {key}"}
+    ) as opened:
+        yield opened
+
+
+@contextlib.asynccontextmanager
+async def hearing(
+    client: Client, host: str, port: int, heard: Callable[[str, str, object], None]
+) -> AsyncIterator[Receiver]:
+    """A webhook endpoint of the run, which is gone behind it. Raises RehearsalError, OSError."""
+    receiver = Receiver(heard)
+    async with serving(receiver.application, host, port) as url:
+        endpoint = await receiver.subscribe(client, url)
+        try:
+            yield receiver
+        finally:
+            await client.call("DELETE", f"/v1/webhook-endpoints/{endpoint}")
+
+
+def _seconds(retry_after: str | None) -> float:
+    """Of Retry-After; 1 where there is none, or a date."""
+    return float(retry_after) if retry_after and retry_after.isdigit() else 1.0
