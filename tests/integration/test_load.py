@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gateway.rehearsal.client import Client, session_of
 from gateway.rehearsal.receiving import LOCAL_WEBHOOKS
 from gateway.rehearsal.running import Running
 from tests.integration.running import create_key, gateway, simulator, write_config
 
 SCOPES = ("messages:send", "messages:read", "webhooks:write")
-ALL_DELIVERED = "receipt_delay_ms = [0, 50]\n"
+ALL_DELIVERED = "receipt_delay_ms = [0, 50]\nscripted_destinations = false\n"
 PROFILE = """
 batch_share = 0.5
 batch_size = 20
@@ -59,12 +60,11 @@ async def test_a_load_accounts_for_every_message(database_url: str, folder: Path
             }
             assert code == 0
             assert len(carrier.accepted()) == 200
-            endpoints = await running.get("/v1/webhook-endpoints")
+            reader = await create_key(config, "reader", "--scopes", "webhooks:read")
+            async with session_of(reader) as session:
+                endpoints = await Client(session, running.api, reader).get("/v1/webhook-endpoints")
             assert endpoints["data"] == []
 
-            only_reading = await create_key(config, "reader", "--scopes", "messages:read")
-            code, found = await load(
-                running, only_reading, "--rate", "20/s", "--profile", str(profile)
-            )
+            code, found = await load(running, reader, "--rate", "20/s", "--profile", str(profile))
             assert (found["accepted"], found["refused"]) == (0, {"403 scope_missing": 20})
             assert code == 1
