@@ -6,7 +6,7 @@ Owns the counts and the comparison with the thresholds. Must not send, nor read 
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 
 import msgspec
@@ -74,7 +74,7 @@ class Waiting:
         self._outcome = outcome
         self._due: dict[str, float] = {}
         self._early: dict[str, tuple[str, float]] = {}
-        self._told: dict[str, None] = {}
+        self._told: OrderedDict[str, None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._due)
@@ -103,7 +103,7 @@ class Waiting:
         self._outcome.final.note(seconds)
         self._outcome.statuses[status] += 1
         if len(self._told) >= OPEN_MAX:
-            del self._told[next(iter(self._told))]
+            self._told.popitem(last=False)
         self._told[message_id] = None
 
 
