@@ -12,6 +12,12 @@ from pathlib import Path
 import pytest
 
 
+def whole_check_only() -> None:
+    """Skips what takes minutes, but in the whole check."""
+    if "DEBIAN_TOOLS" not in os.environ:
+        pytest.skip("takes minutes: the whole check runs it")
+
+
 def needs(program: str, package: str) -> str:
     """The program's path."""
     found = shutil.which(program)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -79,7 +79,7 @@ class Merger:
         self.others: Counter[str] = Counter()
         self.merges = 0
         self.seconds = 0.0
-        self.lag_seconds: float | None = None  # of the cursor, as of the last merge of ours
+        self.counted_until: datetime | None = None  # as of the last merge of ours
         self.changes_waiting = 0
 
     async def turn(self, connection: Connection) -> None:
@@ -87,7 +87,7 @@ class Merger:
         if self._rests():
             return
         if not await connection.fetchval(_SQL["rollup_try"]):
-            self.lag_seconds = None  # whoever merges knows
+            self.counted_until = None  # whoever merges knows
             return
         try:
             for _ in range(MERGES_PER_TURN_MAX):
@@ -120,7 +120,7 @@ class Merger:
         self.others.update(others)
         self.merges += 1
         self.seconds += self._seconds() - began
-        self.lag_seconds = (seen["now"] - time_of(step.until)).total_seconds()
+        self.counted_until = time_of(step.until)
         return merged
 
     async def _count(self, connection: Connection, step: _Step, others: Counter[str]) -> Merged:

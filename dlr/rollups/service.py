@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from dlr.cohorts import Cohorts
-from dlr.rollups.merger import Merger
+from dlr.rollups.merger import LEFT_ALONE, Merger
 from dlr.rollups.recounter import Recounter
 from storage.periodic import Ended, PeriodicTask
 from storage.pool import Dedicated
 
+LEFT_ALONE_SECONDS = LEFT_ALONE.total_seconds()
 MERGE_SECONDS = 5.0
 RECOUNT_SECONDS = 60.0
 COHORT_SECONDS = 60.0
@@ -35,7 +36,9 @@ class Rollups:
         """`rests`: whether the database has more urgent work. `ended` is told when a task has
         ended by itself.
         """
-        self.merger = Merger(rests=rests, monotonic=monotonic)
+        self.merger = Merger(
+            left_alone=timedelta(seconds=LEFT_ALONE_SECONDS), rests=rests, monotonic=monotonic
+        )
         self.recounter = Recounter()
         self.cohorts = Cohorts()
         self._dedicated = dedicated

@@ -99,6 +99,7 @@ ALERTS = (
         CRITICAL,
         "One-time passwords wait",
         "The oldest one for {{ $labels.connector }} has waited {{ $value | humanizeDuration }}.",
+        age=30,
     ),
     Alert(
         "SmsQueueOld",
@@ -107,6 +108,7 @@ ALERTS = (
         WARNING,
         "Messages wait long",
         "The oldest one for {{ $labels.connector }} has waited {{ $value | humanizeDuration }}.",
+        age=1800,
     ),
     Alert(
         "SmsInDoubt",
@@ -174,6 +176,7 @@ ALERTS = (
         WARNING,
         "Reports do not count what was accepted lately",
         "What is counted next was accepted {{ $value | humanizeDuration }} ago.",
+        age=900,
     ),
     Alert(
         "SmsRollupsWrong",
@@ -216,6 +219,7 @@ ALERTS = (
         WARNING,
         "Webhooks are told late",
         "The oldest event has waited {{ $value | humanizeDuration }} to be told.",
+        age=300,
     ),
     Alert(
         "SmsWebhookDisabled",
@@ -248,6 +252,7 @@ ALERTS = (
         WARNING,
         "The last backup is old, or there is none",
         "The last backup was taken {{ $value | humanizeDuration }} ago.",
+        age=93600,
     ),
     Alert(
         "SmsDiskFull",

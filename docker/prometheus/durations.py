@@ -31,3 +31,10 @@ def lasting(duration: str, scale: int) -> str:
     """How long an alert waits: 0 stays 0."""
     seconds = int(duration[:-1]) * _SECONDS[duration[-1]]
     return duration if scale == 1 else f"{-(-seconds // scale)}s"
+
+
+def younger(expression: str, age: int, scale: int) -> str:
+    """An expression that ends with `> age`, with the age divided; as it is where `age` is 0."""
+    if not age or scale == 1:
+        return expression
+    return f"{expression.removesuffix(str(age))}{age / scale:g}"

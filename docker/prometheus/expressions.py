@@ -17,7 +17,8 @@ class Record(msgspec.Struct, frozen=True):
 
 class Alert(msgspec.Struct, frozen=True):
     """`lasts`: how long the expression holds before somebody is told. `description` may name
-    labels and the value, as Prometheus' templates do.
+    labels and the value, as Prometheus' templates do. `age`: the threshold that the expression
+    ends with, where it is a span of time in seconds.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Alert(msgspec.Struct, frozen=True):
     severity: str
     summary: str
     description: str
+    age: int = 0
 
 
 def by_connector(metric: str, window: str, function: str = "rate", matcher: str = "") -> str:

@@ -12,7 +12,7 @@ import argparse
 import sys
 
 from docker.prometheus.alerts import ALERTS
-from docker.prometheus.durations import SCRAPE_SECONDS_MIN, lasting, scaled
+from docker.prometheus.durations import SCRAPE_SECONDS_MIN, lasting, scaled, younger
 from docker.prometheus.records import RECORDS
 
 __all__ = ["ALERTS", "RECORDS", "RUNBOOKS", "heading_of", "render"]
@@ -38,7 +38,7 @@ def render(scale: int = 1) -> str:
     for alert in ALERTS:
         lines += [
             f"      - alert: {alert.name}",
-            f"        expr: {quoted(scaled(alert.expression, scale))}",
+            f"        expr: {quoted(younger(scaled(alert.expression, scale), alert.age, scale))}",
             f"        for: {lasting(alert.lasts, scale)}",
             "        labels:",
             f"          severity: {alert.severity}",

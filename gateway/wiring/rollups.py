@@ -60,8 +60,9 @@ def samples(rooms: Rooms) -> Iterator[Sample]:
         yield Sample("sms_rollup_others_total", merger.others[of], (of,))
     yield Sample("sms_rollup_merge_seconds_total", merger.seconds)
     yield Sample("sms_rollup_changes_waiting", merger.changes_waiting)
-    if merger.lag_seconds is not None:
-        yield Sample("sms_rollup_lag_seconds", merger.lag_seconds)
+    if merger.counted_until is not None:  # it grows while merges fail
+        lag = rooms.clock.wall_ms() / 1000 - merger.counted_until.timestamp()
+        yield Sample("sms_rollup_lag_seconds", max(0.0, lag))
     yield Sample("sms_rollup_recounts_total", recounter.days)
     for cause in ("doubt", "small", "large"):
         yield Sample("sms_rollup_mended_total", recounter.mended[cause], (cause,))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from docker.prometheus.durations import scaled
+from docker.prometheus.durations import scaled, younger
 from docker.prometheus.rules import ALERTS, RECORDS, RUNBOOKS, heading_of, render
 from tests.debian import promtool
 from tests.docker.expressions import unknown_in
@@ -50,6 +50,9 @@ def test_a_scaled_run_divides_each_duration_and_keeps_four_scrapes() -> None:
     assert scaled("rate(x[1m])", 60) == "rate(x[4s])"
     assert scaled("x > 60", 60) == "x > 60"
     assert "interval: 1s" in render(60)
+    assert younger("max(x) > 30", 30, 60) == "max(x) > 0.5"
+    assert younger("max(x) > 30", 30, 1) == younger("max(x) > 30", 0, 60) == "max(x) > 30"
+    assert all(each.expression.endswith(f"> {each.age}") for each in ALERTS if each.age)
 
 
 def test_promtool_takes_the_rules_and_the_configuration(tmp_path: Path) -> None:
