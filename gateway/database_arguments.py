@@ -17,7 +17,7 @@ KEEP_MAX = 10_000
 
 
 def database(commands: Commands) -> None:
-    """`smsgate database backup|restore`."""
+    """`smsgate database backup|restore|upgrade`."""
     parser = command(commands, "database", "Copies of the database, and its life.", config=False)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
@@ -29,6 +29,7 @@ def database(commands: Commands) -> None:
 
     _backup(action("backup", "Copy everything as of one moment, also while gateways run."))
     _restore(action("restore", "Fill an empty database from a backup."))
+    _upgrade(action("upgrade", "Bring an embedded PostgreSQL of an earlier release to ours."))
 
 
 def _programs(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +64,16 @@ def _restore(parser: argparse.ArgumentParser) -> None:
         help="what becomes of messages that waited; default: hold",
     )  # fmt: skip
     _programs(parser)
+
+
+def _upgrade(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group()
+    for name, help_text in (
+        ("check", "only see whether it can be done"),
+        ("link", "in seconds: files are shared, and there is no way back"),
+        ("finish", "delete the old cluster, which is kept until then"),
+    ):
+        what.add_argument(f"--{name}", action="store_true", help=help_text)
 
 
 def _keep(text: str) -> int:

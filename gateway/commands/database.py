@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import argparse
 
-from gateway.commands import database_backup, database_restore
+from gateway.commands import database_backup, database_restore, database_upgrade
 
-ACTIONS = {"backup": database_backup.run, "restore": database_restore.run}
+ACTIONS = {
+    "backup": database_backup.run,
+    "restore": database_restore.run,
+    "upgrade": database_upgrade.run,
+}
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -76,19 +76,28 @@ def texts(connector: str, count: int, **fields: object) -> list[dict[str, object
 class Ward:
     """A gateway that is broken, and its database."""
 
-    def __init__(self, running: Running, connection: Connection) -> None:
+    def __init__(self, running: Running, url: str) -> None:
         self.running = running
-        self.connection = connection
+        self._url = url
 
     async def send(self, bodies: Sequence[dict[str, object]]) -> None:
         for start in range(0, len(bodies), 500):
             await self.running.send(bodies[start : start + 500])
 
-    async def row(self, statement: str) -> Any:
-        """Wait for what it finds."""
-        while (found := await self.connection.fetchval(statement)) is None:
-            await asyncio.sleep(0.1)
-        return found
+    @contextlib.asynccontextmanager
+    async def database(self) -> AsyncIterator[Connection]:
+        connection = await connect(self._url, application_name="test")
+        try:
+            yield connection
+        finally:
+            await close_connection(connection)
+
+
+async def row(connection: Connection, statement: str) -> Any:
+    """Wait for what it finds."""
+    while (found := await connection.fetchval(statement)) is None:
+        await asyncio.sleep(0.2)
+    return found
 
 
 @contextlib.asynccontextmanager
@@ -119,12 +128,10 @@ async def ward(
     # The connector that every such file has is not wanted here: it leads nowhere.
     before, _, after = text.partition('[[connectors]]\nname = "sim"')
     config.write_text(before + "[[connectors]]" + after.partition("[[connectors]]")[2])
-    connection = await connect(url, application_name="test")
     try:
         async with gateway(config, CONSTANTS) as running:
-            yield Ward(running, connection)
+            yield Ward(running, url)
     finally:
-        await close_connection(connection)
         await asyncio.to_thread(postgres_target.drop_database, url)
 
 
@@ -159,47 +166,59 @@ async def held_back(sick: Ward) -> None:
 
 
 async def refused_by_the_database(sick: Ward) -> None:
-    await sick.connection.execute(
-        "ALTER TABLE submission ADD CONSTRAINT four CHECK (parts < 4) NOT VALID"
-    )
-    await sick.send(texts("mute", 1, text="x" * 500))
+    async with sick.database() as connection:
+        await connection.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN RAISE EXCEPTION USING ERRCODE = ''22P02''; END'"
+        )
+        await connection.execute(
+            "CREATE TRIGGER refuse BEFORE INSERT ON submission FOR EACH ROW"
+            " WHEN (NEW.parts = 4) EXECUTE FUNCTION refuse()"
+        )
+        await sick.send(texts("mute", 1, text="x" * 500))
 
 
 async def texted_after_an_opt_out(sick: Ward) -> None:
-    await sick.row("SELECT 1 FROM submission LIMIT 1")
-    await sick.send(texts("bad", 1, to="+8613999991000", category="marketing"))
-    await sick.row("SELECT 1 FROM submission WHERE category = 3")
-    await sick.connection.execute(
-        "INSERT INTO suppression (to_idx, account, category, reason, source, created_at)"
-        " SELECT to_idx, 0, -1, 9, 'api', now() - interval '1 hour' FROM message"
-        " WHERE category = 3 ON CONFLICT DO NOTHING"
-    )
+    async with sick.database() as connection:
+        await row(connection, "SELECT 1 FROM submission LIMIT 1")
+        await sick.send(texts("bad", 1, to="+8613999991000", category="marketing"))
+        await row(connection, "SELECT 1 FROM submission WHERE category = 3")
+        await connection.execute(
+            "INSERT INTO suppression (to_idx, account, category, reason, source, created_at)"
+            " SELECT to_idx, 0, -1, 9, 'api', now() - interval '1 hour' FROM message"
+            " WHERE category = 3 ON CONFLICT DO NOTHING"
+        )
 
 
 async def figures(sick: Ward) -> None:
     """Yesterday was bad, a day is missing, and then nothing is counted any more."""
-    await sick.row(
-        "SELECT 1 FROM rollup_cell c JOIN rollup_key k ON k.id = c.key JOIN connector n"
-        " ON n.id = k.connector WHERE n.name = 'bad' GROUP BY n.name HAVING sum(c.sent) > 600"
-    )
-    await sick.connection.execute(
-        "INSERT INTO rollup_cell SELECT (jsonb_populate_record(c, jsonb_build_object('quarter',"
-        " c.quarter - 8))).* FROM rollup_cell c"
-    )
-    day = datetime.now(UTC).date() - timedelta(days=6)
-    for table in ("message", "submission"):
-        await ensure_leaf(sick.connection, table, day)
-        moved = "(id - ((6 * 86400000)::bigint << 22))"
-        more = f", 'message_id', (message_{moved[1:]}" if table == "submission" else ""
-        await sick.connection.execute(
-            f"INSERT INTO {leaf_name(table, day)} SELECT (jsonb_populate_record(t,"
-            f" jsonb_build_object('id', {moved}{more}))).* FROM {table} t LIMIT 50"
+    async with sick.database() as connection:
+        await row(
+            connection,
+            "SELECT 1 FROM rollup_cell c JOIN rollup_key k ON k.id = c.key JOIN connector n"
+            " ON n.id = k.connector WHERE n.name = 'bad' GROUP BY n.name HAVING sum(c.sent) > 600",
         )
-    await sick.row("SELECT 1 FROM rollup_cell c, rollup_state HAVING min(c.quarter) * 900"
-                   " < extract(epoch FROM now() - interval '5 days')")  # fmt: skip
-    async with sick.connection.transaction():
-        await sick.connection.execute("SELECT * FROM rollup_state FOR UPDATE")
-        await asyncio.sleep(60)
+        await connection.execute(
+            "INSERT INTO rollup_cell SELECT (jsonb_populate_record(c, jsonb_build_object('quarter',"
+            " c.quarter - 8))).* FROM rollup_cell c"
+        )
+        day = datetime.now(UTC).date() - timedelta(days=6)
+        for table in ("message", "submission"):
+            await ensure_leaf(connection, table, day)
+            moved = "(id - ((6 * 86400000)::bigint << 22))"
+            more = f", 'message_id', (message_{moved[1:]}" if table == "submission" else ""
+            await connection.execute(
+                f"INSERT INTO {leaf_name(table, day)} SELECT (jsonb_populate_record(t,"
+                f" jsonb_build_object('id', {moved}{more}))).* FROM {table} t LIMIT 50"
+            )
+        await row(
+            connection,
+            "SELECT 1 FROM rollup_cell c HAVING min(c.quarter) * 900"
+            " < extract(epoch FROM now() - interval '5 days')",
+        )
+        await connection.execute(
+            "DO $$ BEGIN PERFORM FROM rollup_state FOR UPDATE; PERFORM pg_sleep(60); END $$"
+        )
 
 
 async def stalled(sick: Ward) -> None:
@@ -214,8 +233,8 @@ async def stalled(sick: Ward) -> None:
 
     knocking: list[asyncio.Task[None]] = []
     try:
-        async with sick.connection.transaction():
-            await sick.connection.execute("LOCK TABLE message, owner_term IN ACCESS EXCLUSIVE MODE")
+        async with sick.database() as connection, connection.transaction():
+            await connection.execute("LOCK TABLE message, owner_term IN ACCESS EXCLUSIVE MODE")
             knocking = [asyncio.create_task(knock()) for _ in range(3)]
             await asyncio.sleep(8.5)
     finally:
@@ -225,10 +244,11 @@ async def stalled(sick: Ward) -> None:
 
 async def killed(sick: Ward) -> None:
     """With messages on the wire; it stays dead for a while, and then knows of them."""
-    await sick.send(texts("slow", 5))
-    await sick.row("SELECT 1 FROM submit_intent LIMIT 1")
-    sick.running.kill()
-    await sick.running.exit()
+    async with sick.database() as connection:
+        await sick.send(texts("slow", 5))
+        await row(connection, "SELECT 1 FROM submit_intent LIMIT 1")
+        sick.running.kill()
+        await sick.running.exit()
 
 
 def gone(_: Heard) -> web.Response:
@@ -267,6 +287,10 @@ def folders(parent: Path, *names: str) -> list[Path]:
     for name in names:
         (parent / name).mkdir()
     return [parent / name for name in names]
+
+
+def firing(alert: str) -> str:
+    return f'ALERTS{{alertname="{alert}",alertstate="firing"}}'
 
 
 async def all_fired(watch: Prometheus, sick: Ward) -> None:
@@ -318,15 +342,11 @@ async def test_each_alert_fires_where_its_thing_breaks_and_rests_where_all_is_we
             ]  # fmt: skip
             tasks = [group.create_task(each) for each in breaks]
             await tasks[-2]
-            await watch.has(
-                sick.running.session, 'ALERTS{alertname="SmsGatewayDown",alertstate="firing"}'
-            )
+            await watch.has(sick.running.session, firing("SmsGatewayDown"))
             async with gateway(dead.running.config, CONSTANTS):
                 await all_fired(watch, sick)
             for each in tasks:
                 each.cancel()
         watch.look_at([])
-        await watch.has(
-            sick.running.session, 'ALERTS{alertname="SmsGatewayAbsent",alertstate="firing"}'
-        )
+        await watch.has(sick.running.session, firing("SmsGatewayAbsent"))
         assert await other.fired(sick.running.session) == {}
