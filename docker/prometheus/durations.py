@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 SCRAPE_SECONDS_MIN = 1  # of a scaled run
+AGE_SECONDS_MIN = 2  # of a scaled run: a busy machine lets things wait so long
 SCRAPES_MIN = 4  # in a range: Prometheus 3 leaves out the sample at its beginning
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -37,4 +38,4 @@ def younger(expression: str, age: int, scale: int) -> str:
     """An expression that ends with `> age`, with the age divided; as it is where `age` is 0."""
     if not age or scale == 1:
         return expression
-    return f"{expression.removesuffix(str(age))}{age / scale:g}"
+    return f"{expression.removesuffix(str(age))}{max(AGE_SECONDS_MIN, age / scale):g}"

@@ -50,7 +50,7 @@ def test_a_scaled_run_divides_each_duration_and_keeps_four_scrapes() -> None:
     assert scaled("rate(x[1m])", 60) == "rate(x[4s])"
     assert scaled("x > 60", 60) == "x > 60"
     assert "interval: 1s" in render(60)
-    assert younger("max(x) > 30", 30, 60) == "max(x) > 0.5"
+    assert younger("max(x) > 1800", 1800, 60) == "max(x) > 30"
     assert younger("max(x) > 30", 30, 1) == younger("max(x) > 30", 0, 60) == "max(x) > 30"
     assert all(each.expression.endswith(f"> {each.age}") for each in ALERTS if each.age)
 

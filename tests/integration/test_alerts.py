@@ -265,17 +265,21 @@ async def hooked(sick: Ward, urls: Sequence[str]) -> None:
             assert status == 201
 
 
-async def well(sick: Ward) -> None:
-    """Backed up, and busy."""
+async def backed_up(ward: Ward) -> None:
     command = ["database", "backup", "--taken-elsewhere", "--json"]
-    config = sick.running.config
+    config = ward.running.config
     told = await printed(
         [*command, "--config", str(config)], config.with_suffix(".log"), start=forked
     )
     assert "taken_at" in json.loads(told)
+    while not await ward.running.metric("sms_backup_last_timestamp_seconds"):
+        await asyncio.sleep(0.1)
+
+
+async def busy(well: Ward) -> None:
     number = 0
     while True:
-        await sick.send(
+        await well.send(
             [message(number % 9_000 + n, category=c, **{"from": "SIM"})
              for n, c in enumerate(("otp", "service", "transactional"))]
         )  # fmt: skip
@@ -327,6 +331,7 @@ async def test_each_alert_fires_where_its_thing_breaks_and_rests_where_all_is_we
         slow = await enter(ward(postgres_target, homes[1], sim, tight))
         dead = await enter(ward(postgres_target, homes[2], {"slow": ports["slow"]}, "", api_port))
         healthy = await enter(ward(postgres_target, homes[3], sim, LOCAL_WEBHOOKS))
+        await backed_up(healthy)
         targets = [each.running.address for each in (sick, slow, dead)]
         watch = await enter(prometheus(homes[4], *targets))
         other = await enter(prometheus(homes[5], healthy.running.address))
@@ -338,7 +343,7 @@ async def test_each_alert_fires_where_its_thing_breaks_and_rests_where_all_is_we
             breaks = [
                 waiting(sick), unknown_receipts(smsc), held_back(sick),
                 refused_by_the_database(sick), texted_after_an_opt_out(sick), figures(sick),
-                bulk(sick), stalled(slow), killed(dead), well(healthy),
+                bulk(sick), stalled(slow), killed(dead), busy(healthy),
             ]  # fmt: skip
             tasks = [group.create_task(each) for each in breaks]
             await tasks[-2]
@@ -349,4 +354,6 @@ async def test_each_alert_fires_where_its_thing_breaks_and_rests_where_all_is_we
                 each.cancel()
         watch.look_at([])
         await watch.has(sick.running.session, firing("SmsGatewayAbsent"))
-        assert await other.fired(sick.running.session) == {}
+        # The tests' own disk may be filling.
+        fired = await other.fired(sick.running.session)
+        assert fired.keys() - BY_PROMTOOL_ALONE == set(), fired
