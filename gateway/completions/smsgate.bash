@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/smsgate
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_smsgate_database_subparsers=(backup restore)
+_shtab_smsgate_database_subparsers=(backup restore upgrade)
 _shtab_smsgate_config_subparsers=(check show reload)
 _shtab_smsgate_keys_subparsers=(create list revoke rotate number-rotate)
 _shtab_smsgate_connectors_subparsers=(list probe)
@@ -25,6 +25,7 @@ _shtab_smsgate_simulate_option_strings=(-h --help --host --port --profile --ledg
 _shtab_smsgate_migrate_option_strings=(-h --help --config --json)
 _shtab_smsgate_database_backup_option_strings=(-h --help --config --json --to --taken-elsewhere --keep --key-to --programs)
 _shtab_smsgate_database_restore_option_strings=(-h --help --config --json --into --key --outbox --programs)
+_shtab_smsgate_database_upgrade_option_strings=(-h --help --config --json --check --link --finish)
 _shtab_smsgate_database_option_strings=(-h --help)
 _shtab_smsgate_config_check_option_strings=(-h --help --config --json)
 _shtab_smsgate_config_show_option_strings=(-h --help --config --json)
@@ -84,7 +85,7 @@ _shtab_smsgate_option_strings=(-h --help --version)
 
 
 _shtab_smsgate_database_restore___outbox_choices=(hold resend drop)
-_shtab_smsgate_database_pos_0_choices=(backup restore)
+_shtab_smsgate_database_pos_0_choices=(backup restore upgrade)
 _shtab_smsgate_config_pos_0_choices=(check show reload)
 _shtab_smsgate_keys_create___role_choices=(sender marketer support analyst developer operator auditor monitoring)
 _shtab_smsgate_keys_number_rotate_pos_0_choices=(start status finish)
@@ -129,6 +130,12 @@ _shtab_smsgate_database_backup___taken_elsewhere_nargs=0
 _shtab_smsgate_database_restore__h_nargs=0
 _shtab_smsgate_database_restore___help_nargs=0
 _shtab_smsgate_database_restore___json_nargs=0
+_shtab_smsgate_database_upgrade__h_nargs=0
+_shtab_smsgate_database_upgrade___help_nargs=0
+_shtab_smsgate_database_upgrade___json_nargs=0
+_shtab_smsgate_database_upgrade___check_nargs=0
+_shtab_smsgate_database_upgrade___link_nargs=0
+_shtab_smsgate_database_upgrade___finish_nargs=0
 _shtab_smsgate_database_pos_0_nargs=A...
 _shtab_smsgate_database__h_nargs=0
 _shtab_smsgate_database___help_nargs=0

@@ -50,7 +50,7 @@ function _shtab_smsgate_using
   test "$_shtab_smsgate_cmdpath" = "$argv"
 end
 
-set -g _shtab_smsgate_commands serve demo simulate migrate database 'database backup' 'database restore' config 'config check' 'config show' 'config reload' keys 'keys create' 'keys list' 'keys revoke' 'keys rotate' 'keys number-rotate' send top tail connectors 'connectors list' 'connectors probe' routes messages 'messages show' 'messages list' batches 'batches show' 'batches pause' 'batches resume' 'batches cancel' 'batches rate' queue route receipts audit 'audit verify' 'audit list' persons 'persons export' 'persons erase' numbers 'numbers show' 'numbers prune' 'numbers proofs' webhooks 'webhooks list' 'webhooks test' 'webhooks replay' breakers 'breakers list' 'breakers show' 'breakers open' 'breakers close' suppressions 'suppressions import' 'suppressions export' doctor completion
+set -g _shtab_smsgate_commands serve demo simulate migrate database 'database backup' 'database restore' 'database upgrade' config 'config check' 'config show' 'config reload' keys 'keys create' 'keys list' 'keys revoke' 'keys rotate' 'keys number-rotate' send top tail connectors 'connectors list' 'connectors probe' routes messages 'messages show' 'messages list' batches 'batches show' 'batches pause' 'batches resume' 'batches cancel' 'batches rate' queue route receipts audit 'audit verify' 'audit list' persons 'persons export' 'persons erase' numbers 'numbers show' 'numbers prune' 'numbers proofs' webhooks 'webhooks list' 'webhooks test' 'webhooks replay' breakers 'breakers list' 'breakers show' 'breakers open' 'breakers close' suppressions 'suppressions import' 'suppressions export' doctor completion
 set -g _shtab_smsgate_opts_with_value --account --action --actor --anchors --batch-id --below --campaign-id --capture --category --client-ref --config --connector --data-dir --every --expires --format --from --hash --host --into --keep --key --key-to --last --ledger --limit --messages --number --outbox --overlap --port --profile --programs --reason --reveal --role --scopes --seconds --sender --since --states --status --tag --taken-back --text --tls-certificate --tls-key --to --types --until --wait
 
 complete -c smsgate -e
@@ -99,6 +99,13 @@ complete -c smsgate -n '_shtab_smsgate_using database restore' -l into -x -d 'a 
 complete -c smsgate -n '_shtab_smsgate_using database restore' -l key -x -d 'the number key, where it is not there yet'
 complete -c smsgate -n '_shtab_smsgate_using database restore' -l outbox -xka "hold resend drop" -d 'what becomes of messages that waited; default: hold'
 complete -c smsgate -n '_shtab_smsgate_using database restore' -l programs -x -d 'of pg_dump and pg_restore; default: the embedded ones'
+complete -c smsgate -n '_shtab_smsgate_using database; and test $_shtab_smsgate_npos -eq 0' -a upgrade -d 'Bring an embedded PostgreSQL of an earlier release to ours.'
+complete -c smsgate -n '_shtab_smsgate_using database upgrade' -s h -l help -d 'show this help message and exit'
+complete -c smsgate -n '_shtab_smsgate_using database upgrade' -l config -x -d 'default: $SMSGATE_CONFIG, else ./smsgate.toml if it is there'
+complete -c smsgate -n '_shtab_smsgate_using database upgrade' -l json -d json
+complete -c smsgate -n '_shtab_smsgate_using database upgrade' -l check -d 'only see whether it can be done'
+complete -c smsgate -n '_shtab_smsgate_using database upgrade' -l link -d 'in seconds: files are shared, and there is no way back'
+complete -c smsgate -n '_shtab_smsgate_using database upgrade' -l finish -d 'delete the old cluster, which is kept until then'
 complete -c smsgate -n '_shtab_smsgate_using; and test $_shtab_smsgate_npos -eq 0' -a config -d 'The configuration.'
 complete -c smsgate -n '_shtab_smsgate_using config' -s h -l help -d 'show this help message and exit'
 complete -c smsgate -n '_shtab_smsgate_using config; and test $_shtab_smsgate_npos -eq 0' -a check -d 'Say whether the configuration is right.'

@@ -89,6 +89,7 @@ _shtab_smsgate_database_commands() {
   local _commands=(
     backup:'Copy everything as of one moment, also while gateways run.'
     restore:'Fill an empty database from a backup.'
+    upgrade:'Bring an embedded PostgreSQL of an earlier release to ours.'
   )
   _describe 'smsgate database commands' _commands
 }
@@ -418,6 +419,18 @@ _shtab_smsgate_database_restore_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_smsgate_database_restore_defaults_added=0
+
+_shtab_smsgate_database_upgrade_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[default\: \$SMSGATE_CONFIG, else .\/smsgate.toml if it is there]:FILE:"
+  "--json[json]"
+  "--check[only see whether it can be done]"
+  "--link[in seconds\: files are shared, and there is no way back]"
+  "--finish[delete the old cluster, which is kept until then]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_smsgate_database_upgrade_defaults_added=0
 
 _shtab_smsgate_demo_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -1014,6 +1027,7 @@ _shtab_smsgate_database() {
       case $line[1] in
         backup) _arguments -C -s $_shtab_smsgate_database_backup_options ;;
         restore) _arguments -C -s $_shtab_smsgate_database_restore_options ;;
+        upgrade) _arguments -C -s $_shtab_smsgate_database_upgrade_options ;;
       esac
   esac
 }

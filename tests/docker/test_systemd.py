@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from gateway.app import STORING_SECONDS
-from gateway.cli import _parser
+from gateway.cli import parser_of_all
 from gateway.commands.serve import EX_CONFIG
 from gateway.config.settings import LimitSettings
 from tests.debian import needs
@@ -51,7 +51,7 @@ def test_each_program_is_called_as_it_can_be() -> None:
     for unit in UNITS[:2]:
         program, *words = section(unit, "Service")["ExecStart"].split()
         assert program == PROGRAM
-        _parser().parse_args(words)
+        parser_of_all().parse_args(words)
 
 
 def test_a_stop_leaves_time_to_drain_and_a_bad_configuration_is_not_tried_again() -> None:

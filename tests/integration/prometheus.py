@@ -50,9 +50,10 @@ class Prometheus:
                         return
                 await asyncio.sleep(POLL_SECONDS)
 
-    async def fired(self, session: ClientSession) -> dict[str, str]:
-        """Alert -> the labels of one that has fired by now."""
-        found = await self.asked(session, 'max_over_time(ALERTS{alertstate="firing"}[1h])')
+    async def fired(self, session: ClientSession, seconds: int = 3_600) -> dict[str, str]:
+        """Alert -> the labels of one that has fired in so many seconds."""
+        firing = f'max_over_time(ALERTS{{alertstate="firing"}}[{seconds}s])'
+        found = await self.asked(session, firing)
         return {each["metric"]["alertname"]: str(each["metric"]) for each in found}
 
 
