@@ -17,6 +17,7 @@ from structlog.typing import EventDict, Processor
 from gateway.config.settings import Level, LogForm
 from gateway.log_masking import masked_fields
 from gateway.log_repeats import Repeats
+from web.edge.request_ids import SCOPE_FIELD, RequestScope
 
 OURS = "smsgate"  # the logger whose level is that of our own lines
 # What tells one line of an event from another. Ids and addresses do not: there is no end of them.
@@ -30,6 +31,7 @@ def configure_logs(level: Level = "info", form: LogForm = "auto") -> None:
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _request,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
     ]
@@ -67,6 +69,14 @@ def _important(_logger: object, method: str, event: EventDict) -> EventDict:
     level = structlog.processors.NAME_TO_LEVEL[method]
     if not logging.getLogger(OURS).isEnabledFor(level):
         raise structlog.DropEvent
+    return event
+
+
+def _request(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """The id of the request that is being answered, if one is."""
+    scope = event.pop(SCOPE_FIELD, None)
+    if isinstance(scope, RequestScope) and scope.id is not None:
+        event.setdefault("request_id", scope.id)
     return event
 
 

@@ -118,9 +118,10 @@ def _connectors(config: Config, key: str) -> list[Mapping[str, Any]]:
 
 
 def view_of(before: Scrape, now: Scrape, connectors: list[Mapping[str, Any]]) -> View:
-    """What two readings say, and the answer of /v1/connectors. Pure."""
+    """What two readings say, and the answer of /v1/connectors; those that are down first. Pure."""
     about = now.labels("sms_build_info", "version"), now.labels("sms_build_info", "node")
     version, node = (each[0] if each else "?" for each in about)
+    ordered = sorted(connectors, key=lambda each: bool(each["up"]))
     return View(
         version=version,
         node=node,
@@ -133,7 +134,7 @@ def view_of(before: Scrape, now: Scrape, connectors: list[Mapping[str, Any]]) ->
         waiting_for_commit=int(now.total("sms_accept_waiting") + now.total("sms_receipts_waiting")),
         webhooks_waiting=int(now.total("sms_webhook_pending")),
         loop_lag_seconds=now.total("sms_loop_lag_seconds"),
-        connectors=[_line(before, now, each) for each in connectors],
+        connectors=[_line(before, now, each) for each in ordered],
     )
 
 

@@ -40,6 +40,19 @@ for number in range(100):
     logging.getLogger("asyncpg").warning("row %d", number)
 logging.getLogger("aiohttp").warning("to %s", "postgresql://me:hush@db/sms")
 """
+REQUEST = """
+import structlog
+from gateway.logs import configure_logs
+from web.edge.request_ids import SCOPE_FIELD, RequestScope
+
+configure_logs(form="json")
+log = structlog.get_logger("turning")
+scope = RequestScope("req_1")
+structlog.contextvars.bind_contextvars(**{SCOPE_FIELD: scope})
+log.info("during")
+scope.end()
+log.info("after")
+"""
 WORDS = """
 import structlog
 from gateway.logs import configure_logs
@@ -71,6 +84,15 @@ def test_o9_lines_are_objects_and_repeats_are_few() -> None:
     (told,) = [line for line in lines if line["event"] == "told"]
     assert told["error"] == "no route to +86138****5678 for sk_***"
     assert lines[-1]["event"] == "to postgresql://me:***@db/sms"
+
+
+def test_a_line_has_the_id_of_its_request_as_long_as_that_is_answered() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", REQUEST], capture_output=True, text=True, check=True, timeout=60
+    )
+    during, after = map(json.loads, done.stderr.splitlines())
+    assert during["request_id"] == "req_1"
+    assert after.keys() == {"event", "level", "ts"}
 
 
 def test_lines_for_people_have_the_same_fields_masked() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from collections import Counter
 from collections.abc import Callable
@@ -105,6 +106,8 @@ async def test_a_running_gateway_follows_its_operator(database_url: str, folder:
 async def pausing_and_rating(running: Running, first: Carrier) -> None:
     status, shown = await admin(running, "PATCH", "/v1/connectors/sim", {"paused": True})
     assert (status, shown["paused"], shown["withheld"]) == (200, True, ["paused"])
+    (told,) = [line for line in running.log().splitlines() if '"connector_changed"' in line]
+    assert json.loads(told)["request_id"].startswith("req_")
     await running.send([message(number) for number in range(5)])
     assert first.submits == []
     status, shown = await admin(

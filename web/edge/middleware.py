@@ -15,7 +15,7 @@ from storage.faults import Overloaded, StorageDown
 from storage.reading import ReportTooSlow
 from web.edge.bodies import BodyReader
 from web.edge.problems import ProblemError, problem_response
-from web.edge.request_ids import REQUEST_ID_HEADER, RequestIds
+from web.edge.request_ids import REQUEST_ID_HEADER, SCOPE_FIELD, RequestIds, RequestScope
 from web.edge.request_limits import LIMITED, RequestLimits
 from web.metrics import HttpCounters
 
@@ -53,12 +53,15 @@ class Edge:
         """
         started = self._monotonic()
         request_id = self.request_id(request.headers.get(REQUEST_ID_HEADER))
+        scope = RequestScope(request_id)
+        structlog.contextvars.bind_contextvars(**{SCOPE_FIELD: scope})
         try:
             response = await handler(request)
         except Exception as error:  # noqa: BLE001 - where any error at all becomes an answer
             problem = self.problem(error, _endpoint(request), request_id)
             response = problem_response(problem, request.rel_url.raw_path, request_id)
         finally:
+            scope.end()
             self._bodies.release(request)
         headers = response.headers
         headers[REQUEST_ID_HEADER] = request_id

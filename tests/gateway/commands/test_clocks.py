@@ -86,5 +86,6 @@ def test_w4_the_doctor_says_so(
     monkeypatch.setattr(clocks.of_database, "__defaults__", (later(75),))
     assert main(["doctor", "--config", str(file)]) == 1
     lines = capsys.readouterr().out.splitlines()
-    [told] = [line for line in lines if "clock" in line]
-    assert told.startswith("BAD clock: this machine's is 7")
+    [told] = [number for number, line in enumerate(lines) if " clock: " in line]
+    assert lines[told].startswith("BAD clock: this machine's is 7")
+    assert lines[told + 1] == "    -> set the clocks by NTP"
