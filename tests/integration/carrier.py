@@ -59,6 +59,16 @@ class Submit:
         """A delivery receipt on the session the submit_sm came on."""
         self.session.deliver([(self.receipt_pdu(state, tlvs=tlvs), self)])
 
+    def reply(self, text: str) -> None:
+        """A message from the handset that got it, to its sender."""
+        pdu = DeliverSm(
+            0,
+            source_addr=self.pdu.destination_addr,
+            destination_addr=self.pdu.source_addr,
+            short_message=text.encode(),
+        )
+        self.session.deliver([(pdu, self)])
+
 
 @dataclass
 class Carrier:
