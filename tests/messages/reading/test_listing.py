@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,9 +13,11 @@ from dlr.status import Status
 from messages.models import Prepared, Verdict
 from messages.reading import listing
 from messages.reading.listing import MessageFilter, list_messages
+from messages.reading.statuses import Standing, standings
 from storage.ids import id_at
 from storage.names import Registry
 from storage.partitions import ensure_partitions
+from storage.pool import Connection
 from tests.messages.accept.world import ACCOUNT, CONNECTOR, VAULT, World, accepting, prepared
 from tests.plans import scans
 
@@ -107,6 +109,30 @@ async def test_by_status_as_the_message_says_it_itself(world: World) -> None:
     assert await everything(world, 1, status="delivered") == [ids[3], ids[2]]
     assert await everything(world, 2, status="queued") == [ids[5], ids[4]]
     assert await page(world, status="canceled") == ([], None)
+
+
+async def test_a_rare_status_is_found_wherever_it_stands_and_each_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More are looked at at once the longer it takes, in slices that end anywhere."""
+    asked: list[int] = []
+
+    async def counted(connection: Connection, ids: Sequence[int]) -> Mapping[int, Standing]:
+        asked.append(len(ids))
+        return await standings(connection, ids)
+
+    monkeypatch.setattr(listing, "CHUNK", 2)
+    monkeypatch.setattr(listing, "CHUNK_MAX", 8)
+    monkeypatch.setattr(listing, "standings", counted)
+    ids = await stored(world, *(prepared(n) for n in range(24)))
+    rare = [ids[place] for place in (23, 17, 16, 9, 2, 0)]
+    for message_id in rare:
+        await result(world, message_id, Status.DELIVERED)
+    for limit in (1, 2, 5, 6, 7):
+        assert await everything(world, limit, status="delivered") == rare
+    asked.clear()
+    assert await page(world, status="delivered") == (rare, None)
+    assert asked == [2, 4, 8, 8, 2]
 
 
 async def test_what_one_page_looks_through_is_bounded_and_the_next_goes_on(
