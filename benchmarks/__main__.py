@@ -36,6 +36,7 @@ NAMES = (
     "webhooks_beside",
     "reports",
     "compare",
+    "redirect",
 )
 
 

@@ -32,6 +32,7 @@ from gateway.wiring import (
     dispatching,
     inbound,
     maintaining,
+    redirects,
     rollups,
     rotating,
     webhooks,
@@ -41,9 +42,8 @@ from gateway.wiring.accounts import account_policies
 from gateway.wiring.routes import outcome_policy
 from gateway.wiring.rules import build_rules
 from gateway.wiring.sandbox import Sandbox
-from gateway.wiring.web import ReloadDoor, link_listener, server_pair, server_settings, services
+from gateway.wiring.web import ReloadDoor, server_pair, server_settings, services
 from messages.control.service import Control
-from shortlinks.service import LinkService
 from storage import sql
 from storage.faults import DatabaseDown
 from storage.ids import IdSource
@@ -107,6 +107,15 @@ class Gateway:
         self._started: list[str] = []
         self._http: HttpServer | None = None
 
+    @property
+    def where(self) -> str:
+        """Where it listens, as the command prints it."""
+        return f"API {self.api_url} links {self.links_url}"
+
+    def reload(self, ended: Callable[[], None]) -> None:
+        """Read the configuration again, soon. `ended` is told when that is over."""
+        self.reloader.soon(ended=ended)
+
     async def start(self) -> None:
         """Start database, recovery, connectors, links, HTTP. Nothing is accepted that could not be
         stored.
@@ -135,6 +144,7 @@ class Gateway:
         rooms.connector_watch = webhooks.connector_watch(rooms)
         rooms.completion = webhooks.batch_completion(rooms)
         dispatching.build(rooms, time.monotonic)
+        rooms.reviewer = redirects.reviewer(rooms)
         maintaining.build(rooms, time.monotonic, take_over=self._recover, lost=self._lost)
         rollups.build(rooms)
         self._started.append("inbound")
@@ -217,28 +227,13 @@ class Gateway:
 
     async def _start_links(self) -> None:
         rooms = self.rooms
-        links = fitted(rooms.config).links
-        rooms.links_listener = link_listener(links)
-        rooms.links = LinkService(
-            rooms.links_listener,
-            rooms.database,
-            trusted_proxies=links.trusted_proxies,
-            data_dir=self.data_dir,
-            keys=rooms.keys,
-            ids=rooms.ids,
-            node=rooms.term.node,
-            told=webhooks.clicks_told(rooms),
-            opt_outs=rooms.opt_out_pages,
-            click_id_hosts=links.click_id_hosts,
-            click_id_parameter=links.click_id_parameter,
-            domains=links_wiring.link_domains(rooms.config),
-            ended=self.task_ended,
-        )
+        redirects.build(rooms)
         rooms.conversions = conversions.build(rooms)
         rooms.links.take_visits(rooms.conversions)
         rooms.public_links = links_wiring.build(rooms)
         self._started.append("links")
-        host, port = await rooms.links.start(links.listen.host, links.listen.port)
+        listen = rooms.config.links.listen
+        host, port = await rooms.links.start(listen.host, listen.port)
         self.links_url = f"http://{authority(host, port)}"
 
     async def _start_sending(self) -> None:

@@ -18,6 +18,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from gateway.arguments import Help, command, completion, config_option, count, suppressions
+from gateway.click_arguments import clicks
 from gateway.commands import CommandFailed
 from gateway.commands.moments import moment_or_span
 from gateway.database_arguments import database
@@ -113,6 +114,7 @@ def parser_of_all() -> argparse.ArgumentParser:
         webhooks,
         breakers,
         suppressions,
+        clicks,
         _doctor,
         completion,
     ):
@@ -125,6 +127,10 @@ def _serve(commands: Commands) -> None:
     parser.add_argument(
         "--accept-restored", action="store_true",
         help="go on with a database that was made from a backup",
+    )  # fmt: skip
+    parser.add_argument(
+        "--role", choices=("all", "links"), default="all",
+        help="links: redirect short links and nothing else, beside whole gateways; default: all",
     )  # fmt: skip
 
 

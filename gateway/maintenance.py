@@ -28,6 +28,7 @@ from recipients import frequency
 from recipients.erasing import Erasing
 from recipients.index_rewrite import IndexRewrite
 from shortlinks import ranges
+from shortlinks.reclassify import Reviewer
 from storage import audit
 from storage.audit_anchor import Anchors
 from storage.backup import BackupAge
@@ -53,6 +54,8 @@ WITHDRAW_SECONDS = 2.0
 PARTITION_SECONDS = 10.0  # one look at the catalogue; also what ends a clock's jump over days
 GIVE_UP_SECONDS = 60.0
 LINKS_SECONDS = 3600.0
+SETTLE_SECONDS = 5.0  # one look at an index of what waits
+AGENTS_SECONDS = 60.0
 RETENTION_SECONDS = 600.0  # one look at the catalogue
 ROTATION_SECONDS = 1.0  # one look while no change runs
 REWRITE_SECONDS = 1.0  # nothing at all once it is done
@@ -110,6 +113,7 @@ def steps(
     message_texts: TextEnds,
     inbound_texts: TextEnds,
     erasing: Erasing,
+    reviewer: Reviewer,
     take_over: Timeless,
 ) -> list[Step]:
     """Everything but the renewal. `take_over` recovers what dead processes left."""
@@ -123,6 +127,8 @@ def steps(
         Step("prune", PRUNE_SECONDS, prune.turn),
         Step("take-over", RECOVER_SECONDS, _timeless(take_over)),
         Step("links", LINKS_SECONDS, ranges.forget_expired),
+        Step("clicks", SETTLE_SECONDS, reviewer.turn),
+        Step("user agents", AGENTS_SECONDS, reviewer.end_agents),
         Step("frequency", COUNTS_SECONDS, frequency.forget),
         Step("client refs", REQUESTS_SECONDS, client_refs.forget),
         Step("idempotency keys", REQUESTS_SECONDS, idempotency.forget),

@@ -51,6 +51,7 @@ from recipients.persons import Persons
 from recipients.suppression_desk import SuppressionDesk
 from shortlinks.conversion_desk import ConversionDesk
 from shortlinks.public_desk import LinkDesk
+from shortlinks.reclassify import Reviewer
 from shortlinks.service import LinkService
 from storage.backup import BackupAge
 from storage.crypto import NumberVault
@@ -132,6 +133,7 @@ class Rooms:
     prune: PruneJob = field(init=False)
     expiry: Expiry = field(init=False)
     withdrawal: Withdrawal = field(init=False)
+    reviewer: Reviewer = field(init=False)
     partitions: PartitionsAhead = field(init=False)
     loop_lag: LoopLag = field(init=False)
     maintenance: Maintenance = field(init=False)

@@ -6,6 +6,7 @@ Pure. A whole address lives in memory only, for the limit against guessing; writ
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -50,6 +51,11 @@ def stored_prefix(address: str) -> str:
     if isinstance(parsed, IPv4Address):
         return str(IPv4Network((parsed, IPV4_PREFIX_BITS), strict=False))
     return str(IPv6Network((parsed, IPV6_PREFIX_BITS), strict=False))
+
+
+def hidden(prefix: str, key: bytes) -> str:
+    """What may stand for a network where even its prefix may not: the same for the same one."""
+    return "h:" + hmac.digest(key, prefix.encode(), "sha256")[:8].hex() if prefix else ""
 
 
 def subscriber(address: str) -> str:

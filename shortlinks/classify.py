@@ -4,13 +4,14 @@ Owns the click classes stored in `click.class`, and the rules that choose one. M
 anything: machines are counted apart. Pure, so stored clicks can be judged again under newer rules.
 
 Signals, strongest first: what the user agent says it is; a prefetch header; a method that no tap
-produces; request headers that no browser sends. A further machine signal never makes a machine's
-click a person's.
+produces. Then a moment at which nobody had the message, and headers that no browser sends. A
+further machine signal never makes a machine's click a person's.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import IntEnum
 
 import msgspec
@@ -24,8 +25,9 @@ class ClickClass(IntEnum):
     HUMAN = 1
     PREVIEW = 2  # a messaging app draws the link's card
     PREFETCH = 3  # a browser loads it in advance
-    SCANNER = 4  # security gateway, crawler, monitor, script
+    SCANNER = 4  # security gateway, crawler, script
     UNKNOWN = 5  # does not look like a browser, and does not say what it is
+    MONITOR = 6  # asks now and then whether a site is up
 
     @property
     def label(self) -> str:
@@ -49,21 +51,27 @@ def classify(method: str, facts: RequestFacts, user_agent: str) -> tuple[ClickCl
 
 
 def judge(
-    method: str, facts: RequestFacts, agent: tuple[ClickClass, str]
+    method: str,
+    facts: RequestFacts | None,
+    agent: tuple[ClickClass, str],
+    circumstances: Sequence[tuple[ClickClass, str]] = (),
 ) -> tuple[ClickClass, list[str]]:
     """As classify(), for a user agent already classified. They repeat, so a caller can remember
     them.
+
+    `facts` None: they were not kept. `circumstances`: verdicts that the request itself cannot give
+    (judging.py).
     """
     verdicts: list[tuple[ClickClass, str]] = []
     if agent[0] is not ClickClass.HUMAN:
         verdicts.append(agent)
-    purposes = f"{facts.sec_purpose} {facts.purpose} {facts.x_moz}"
-    if purposes != "  " and _PREFETCH.search(purposes):
-        verdicts.append((ClickClass.PREFETCH, "prefetch_header"))
+    if facts is not None:
+        verdicts += _of_purpose(facts)
     if method != "GET":
         # X, WhatsApp and link checkers send HEAD; a tap on a link never does.
         verdicts.append((ClickClass.SCANNER, "method_head"))
-    if not facts.accept_language and facts.accept in _ACCEPT_NOT_A_BROWSER:
+    verdicts += circumstances
+    if facts is not None and not facts.accept_language and facts.accept in _ACCEPT_NOT_A_BROWSER:
         verdicts.append((ClickClass.UNKNOWN, "headers_not_a_browser"))
     if not verdicts:
         return ClickClass.HUMAN, []
@@ -71,6 +79,13 @@ def judge(
     # found it.
     named = (click_class for click_class, _ in verdicts if click_class is not ClickClass.UNKNOWN)
     return next(named, ClickClass.UNKNOWN), [reason for _, reason in verdicts]
+
+
+def _of_purpose(facts: RequestFacts) -> list[tuple[ClickClass, str]]:
+    purposes = f"{facts.sec_purpose} {facts.purpose} {facts.x_moz}"
+    if purposes != "  " and _PREFETCH.search(purposes):
+        return [(ClickClass.PREFETCH, "prefetch_header")]
+    return []
 
 
 def classify_user_agent(user_agent: str) -> tuple[ClickClass, str]:
@@ -198,7 +213,7 @@ _RULES: tuple[tuple[ClickClass, str, re.Pattern[str]], ...] = (
         ),
     ),
     (
-        ClickClass.SCANNER,
+        ClickClass.MONITOR,
         "ua_monitor",
         _words(
             r"UptimeRobot|Pingdom|StatusCake|Site24x7|Datadog|NewRelic|GTmetrix|Lighthouse",

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import asyncpg
 import msgspec
 
-from shortlinks.classify import RULES, classify_user_agent, judge
+from shortlinks.classify import RULES, ClickClass, classify_user_agent, judge
 from shortlinks.journal import (
     Click,
     ClickJournal,
@@ -75,6 +75,7 @@ class Row(NamedTuple):
     settled: bool
 
 
+_MAY_CHANGE = frozenset((ClickClass.HUMAN, ClickClass.UNKNOWN))
 Told = Callable[[Connection, Sequence[Row]], Awaitable[None]]
 
 # Errors that the table has for a row. asyncpg itself raises some of them.
@@ -251,7 +252,8 @@ class ClickLoader:
             click.link_id or None,
             list(msgspec.structs.astuple(click.facts)),
             RULES,
-            settled=True,
+            # A machine that was found out stays one. Of others, receipts may say more.
+            settled=click_class not in _MAY_CHANGE or not click.message_id,
         )
 
     async def _commit(self, name: str, offset: int, behind: int, rows: list[Row]) -> int | None:

@@ -23,25 +23,19 @@ from shortlinks.addresses import Network, client_address, stored_prefix, subscri
 from shortlinks.classify import RequestFacts
 from shortlinks.click_ids import MarkedTargets
 from shortlinks.code import CodePermutation, split_value
-from shortlinks.journal import (
-    HEADER_CHARACTERS_MAX,
-    USER_AGENT_CHARACTERS_MAX,
-    Click,
-    ClickJournal,
-)
+from shortlinks.journal import Click, ClickJournal
 from shortlinks.lookup import Destination, LookupUnavailableError, NamedLinks
 from shortlinks.miss_limit import MissLimit
 from shortlinks.opt_out_door import OptOutDoor
 from shortlinks.public_lookup import Domains
 from shortlinks.ranges import TargetCache
+from shortlinks.request_facts import Visit, facts_of, plain_agent
 from shortlinks.rewrite import OPT_OUT_TARGET
 from shortlinks.visit_door import PATHS as VISIT_PATHS
 from shortlinks.visit_door import VisitDoor
 from storage.faults import RETRY_AFTER_SECONDS
 
 if TYPE_CHECKING:
-    from multidict import CIMultiDictProxy
-
     from storage.ids import IdSource
 
 PREFIXES_REMEMBERED_MAX = 8_192
@@ -91,12 +85,14 @@ class Redirector:
         domains: Domains = NO_DOMAINS,
         fallback: str = "",
         brand: str = "",
+        network: Callable[[str], str] = stored_prefix,
     ) -> None:
         """`clock` is Unix time in seconds. `ids` gives each click its id, and with it its time.
 
         `opt_outs` None: opt-out links lead nowhere. `marked`: which targets are told the click.
         `named`: links with a name of their own, each in its place of `domains`. `fallback`: where
         unknown and expired links lead; "": to a page that says so, under the name `brand`.
+        `network`: what of an address is kept.
         """
         self.counters = RedirectCounters()
         self._codes = codes
@@ -110,6 +106,7 @@ class Redirector:
         self._marked = marked
         self._named = named
         self._domains = domains
+        self._network = network
         self._fallback = fallback
         self._pages = pages.Pages(brand)
         self.visits: VisitDoor | None = None  # None: nobody tells of landing pages
@@ -241,21 +238,68 @@ class Redirector:
     ) -> int | None:
         """The click's id, once it is written down."""
         headers = request.headers
-        click = Click(
-            self._ids.next(),
-            destination.link_seq,
-            destination.slot,
-            destination.message_id,
-            request.method,
-            self._stored_prefix(address),
-            _plain(headers.get(hdrs.USER_AGENT, ""), USER_AGENT_CHARACTERS_MAX),
-            _facts(headers),
-            destination.link_id,
-        )
+        agent = plain_agent(headers.get(hdrs.USER_AGENT, ""))
+        click = self._click(address, destination, agent, facts_of(headers))
         if self._journal.append(click):
             return click.id
         self.counters.clicks_lost += 1
         return None
+
+    def _click(
+        self, address: str, destination: Destination, agent: str, facts: RequestFacts
+    ) -> Click:
+        return Click(
+            self._ids.next(),
+            destination.link_seq,
+            destination.slot,
+            destination.message_id,
+            hdrs.METH_GET,
+            self._stored_prefix(address),
+            agent,
+            facts,
+            destination.link_id,
+        )
+
+    def quick(self, code: str) -> Destination | None:
+        """Where a GET of this code is led if nothing is unusual: it is a recipient's, in memory,
+        and in time. None: ask handle().
+        """
+        value = self._codes.decode(code)
+        if value is None:
+            return None
+        link_seq, slot = split_value(value)
+        held = self._targets.cached(link_seq)
+        if held is None or held.expires_at <= self._clock():
+            return None
+        destination = held.destination(link_seq, slot)
+        return None if destination is None or destination.target == OPT_OUT_TARGET else destination
+
+    def lead_all(self, visits: Sequence[Visit]) -> list[str]:
+        """Write their clicks down, all at once. Returns where each is led then."""
+        clicks = [
+            self._click(self._address(each), each.destination, each.agent, each.facts)
+            for each in visits
+        ]
+        kept = self._journal.append_all(clicks)
+        self.counters.redirects += len(visits)
+        self.counters.clicks_lost += kept.count(False)
+        if self._marked is None:
+            return [each.destination.target for each in visits]
+        return [
+            self._marked.location(each.destination.target, click.id) if written
+            else each.destination.target
+            for each, click, written in zip(visits, clicks, kept, strict=True)
+        ]  # fmt: skip
+
+    @property
+    def header_lines(self) -> str:
+        """What stands in the head of every redirect, beside its Location."""
+        return "".join(f"{name}: {value}\r\n" for name, value in self._headers.items())
+
+    def _address(self, visit: Visit) -> str:
+        if not self._trusted_proxies:
+            return visit.remote
+        return client_address(visit.remote, visit.forwarded_for, self._trusted_proxies)
 
     def _client(self, request: web.BaseRequest) -> str:
         remote = request.remote
@@ -269,7 +313,7 @@ class Redirector:
         if prefix is None:
             if len(self._prefixes) >= PREFIXES_REMEMBERED_MAX:
                 self._prefixes.clear()
-            prefix = self._prefixes[address] = stored_prefix(address)
+            prefix = self._prefixes[address] = self._network(address)
         return prefix
 
     def _refusal(self, address: str) -> web.Response | None:
@@ -333,22 +377,3 @@ def _path(request: web.BaseRequest) -> str:
     if not target.startswith("/"):
         target = "/" + target.partition("://")[2].partition("/")[2]
     return target.partition("?")[0]
-
-
-def _plain(text: str, characters_max: int) -> str:
-    """`text` cut to length, without what UTF-8 or PostgreSQL refuse (lone surrogates, NUL)."""
-    text = text[:characters_max]
-    if text.isprintable():
-        return text
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
-
-
-def _facts(headers: CIMultiDictProxy[str]) -> RequestFacts:
-    values = [headers.get(name, "")[:HEADER_CHARACTERS_MAX] for name in _FACT_HEADERS]
-    if not "".join(values).isprintable():
-        values = [_plain(value, HEADER_CHARACTERS_MAX) for value in values]
-    return RequestFacts(*values)
-
-
-# In the order of the fields of RequestFacts.
-_FACT_HEADERS = (hdrs.ACCEPT, hdrs.ACCEPT_LANGUAGE, "Sec-Purpose", "Purpose", "X-Moz")

@@ -7,13 +7,14 @@ not decide anything itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
+import msgspec
 from aiohttp import web
 
-from shortlinks.addresses import parse_networks
+from shortlinks.addresses import hidden, parse_networks, stored_prefix
 from shortlinks.click_ids import KEY_BYTES, KEY_PURPOSE, PARAMETER, ClickIds, MarkedTargets
 from shortlinks.clicks import ClickLoader, Told
 from shortlinks.code import CodePermutation
@@ -31,9 +32,13 @@ from storage.periodic import Ended, PeriodicTask
 from storage.pool import Database
 
 CODE_KEY_BYTES = 32
+NETWORK_KEY_BYTES = 32
 JOURNAL_FOLDER = "clicks"
 GRACE_SECONDS = 5.0
 FOLLOW_SECONDS = 1.0  # between looks for new ranges
+
+
+Networks = Literal["truncated", "hashed", "none"]
 
 
 class Listening(Protocol):
@@ -66,13 +71,15 @@ class LinkService:
         domains: Domains = NO_DOMAINS,
         fallback: str = "",
         brand: str = "",
+        networks: Networks = "truncated",
         memory_bytes: int = RANGE_BYTES_CACHED_MAX,
         ended: Ended,
     ) -> None:
         """`told`: hears of clicks in the transaction that stores them. `opt_outs`: what presses on
         opt-out pages are told; None: there are no such pages. `click_id_hosts` are told the
         click's id, in the parameter of this name. `domains`, `fallback`, `brand`: as Redirector's.
-        `memory_bytes`: of recipients' links in memory. `ended` is told when a task has ended.
+        `networks`: what is kept of a client's address. `memory_bytes`: of recipients' links.
+        `ended` is told when a task has ended by itself.
         """
         self._listener = listener
         self.sequence = LinkSequence()
@@ -103,6 +110,7 @@ class LinkService:
             domains=domains,
             fallback=fallback,
             brand=brand,
+            network=_network(networks, keys),
         )
         self._runner: web.ServerRunner | None = None
         self._click_id_parameter = click_id_parameter
@@ -137,6 +145,11 @@ class LinkService:
         await self._targets.close()
         await self._named.close()
 
+    @property
+    def redirector(self) -> Redirector:
+        """Answers requests for links."""
+        return self._redirector
+
     def trouble(self) -> str | None:
         """Why clicks are not kept at present; None: they are."""
         gap = self._journal.gap
@@ -157,6 +170,44 @@ class LinkService:
         door = self._redirector.visits
         return {} if door is None else dict(door.answered)
 
+    def answers(self) -> dict[str, int]:
+        """Answers of the redirect server since start, by what was answered."""
+        return {
+            name: count
+            for name, count in msgspec.structs.asdict(self._redirector.counters).items()
+            if name != "clicks_lost"
+        }
+
+    def lookups(self) -> dict[str, int]:
+        """Links that were not in memory; those with a name that were led on while nobody could be
+        asked.
+        """
+        named = self._named
+        return {
+            "recipients": self._targets.misses,
+            "named": 0 if named is None else named.misses,
+            "stale": 0 if named is None else named.stale,
+        }
+
+    @property
+    def memory_bytes(self) -> int:
+        """About the octets of recipients' links in memory."""
+        return self._targets.bytes_held
+
+    @property
+    def journal_bytes(self) -> int:
+        """Octets of journal files: what is not in the database yet, and what was just loaded."""
+        return self._journal.bytes_held
+
     def opt_out_pages(self) -> dict[str, int]:
         """Answers of opt-out pages since start, by what was done."""
         return {} if self._opt_outs is None else dict(self._opt_outs.answered)
+
+
+def _network(networks: Networks, keys: NumberKeys) -> Callable[[str], str]:
+    if networks == "truncated":
+        return stored_prefix
+    if networks == "none":
+        return lambda _address: ""
+    key = keys.derive("click networks", NETWORK_KEY_BYTES)
+    return lambda address: hidden(stored_prefix(address), key)

@@ -54,6 +54,10 @@ class IdSource:
         self._clock_ms = clock_ms
         self._position = (above >> _TIME_SHIFT << SEQUENCE_BITS | _SEQUENCE_MASK) if above else -1
 
+    def move(self, node: int) -> None:
+        """Make ids for this node from now on."""
+        self._node_bits = node << SEQUENCE_BITS
+
     def next(self) -> int:
         """The next id."""
         position = self._advance(1)

@@ -42,6 +42,7 @@ TABLES: Mapping[str, Held] = MappingProxyType(
         "click": Held(("user_agent", "ip_prefix"), "browser and network are emptied"),
         "click_gap": _NOBODY,
         "click_journal": _NOBODY,
+        "click_review": _NOBODY,
         "client_ref": Held(("fingerprint",), "the fingerprint goes"),
         "complaint": Held(("to_idx", "to_enc", "fingerprint", "text", "source_name"), _RANDOM),
         "connector": _NOBODY,

@@ -47,6 +47,7 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "breaker_probe": Policy(_WORK, "a message by which an open breaker is judged"),
         "click": Policy(_DAYS, "clicks_days"),
         "click_gap": Policy(_ROWS, "clicks_days"),
+        "click_review": Policy(_ROWS, "clicks_days"),
         "click_journal": Policy(_WORK, "a file of clicks that is not loaded to its end"),
         "client_ref": Policy(_WORK, "72 hours in which a reference counts"),
         "complaint": Policy(_ROWS, "complaints_days"),

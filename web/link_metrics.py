@@ -13,6 +13,27 @@ from web.metric_kind import MetricKind
 OF_LINKS: Mapping[str, MetricKind] = MappingProxyType(
     {
         "sms_clicks_total": MetricKind("counter", "Clicks by how far they came.", ("stage",)),
+        "sms_link_answers_total": MetricKind(
+            "counter", "Requests to the redirect server by what was answered.", ("answer",)
+        ),
+        "sms_link_lookups_total": MetricKind(
+            "counter",
+            "Links looked up in the database (`recipients`, `named`), and answers from memory "
+            "while it did not answer (`stale`).",
+            ("kind",),
+        ),
+        "sms_link_memory_bytes": MetricKind(
+            "gauge", "Recipients' links in memory; the bound is `links.memory`."
+        ),
+        "sms_clicks_reviewed_total": MetricKind(
+            "counter",
+            "Clicks judged again once their receipts had time to come; `changed`: with another "
+            "outcome.",
+            ("outcome",),
+        ),
+        "sms_click_journal_bytes": MetricKind(
+            "gauge", "Click journal files: above all clicks that the database has not yet."
+        ),
         "sms_conversion_answers_total": MetricKind(
             "counter",
             "Conversions told, by what became of them: `recorded`, `repeated` under a known id, "

@@ -30,6 +30,7 @@ from gateway.commands.setting_up import (
 )
 from gateway.config import Config, load_config
 from gateway.config.environment import service_links
+from gateway.links_role import LinksGateway
 from gateway.logs import configure_logs
 from gateway.systemd import Systemd
 from storage.crypto import KeyMismatch
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     _say_what_starts(config, file)
     descriptors.prepare(config)
     with unusable_as(EX_CONFIG, KeyMismatch, KeyUnusable), one_line():
-        uvloop.run(_serve(config, file, arguments.accept_restored))
+        uvloop.run(_serve(config, file, arguments))
     return 0
 
 
@@ -67,14 +68,12 @@ def unusable_as(code: int, *only: type[Exception]) -> Iterator[None]:
         raise
 
 
-async def _serve(config: Config, file: Path | None, accept_restored: bool) -> None:
+async def _serve(config: Config, file: Path | None, arguments: argparse.Namespace) -> None:
     stop = asyncio.Event()
     changed = asyncio.Event()  # the configuration, since it was read
     loop = asyncio.get_running_loop()
     systemd = Systemd.of(os.environ)
-    gateway = Gateway(
-        config, read=lambda: load_config(file, os.environ), accept_restored=accept_restored
-    )
+    gateway = _of_role(config, file, arguments)
 
     def asked_to_stop() -> None:
         if stop.is_set():
@@ -83,11 +82,11 @@ async def _serve(config: Config, file: Path | None, accept_restored: bool) -> No
 
     def asked_to_reload() -> None:
         systemd.reloading()
-        gateway.reloader.soon(ended=serving)
+        gateway.reload(serving)
 
     def serving() -> None:
         if not stop.is_set():
-            systemd.ready(f"API {gateway.api_url} links {gateway.links_url}")
+            systemd.ready(gateway.where)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked_to_stop)
@@ -100,7 +99,7 @@ async def _serve(config: Config, file: Path | None, accept_restored: bool) -> No
         serving()
         if changed.is_set():
             asked_to_reload()
-        print(f"smsgate ready: API {gateway.api_url} links {gateway.links_url}", flush=True)
+        print(f"smsgate ready: {gateway.where}", flush=True)
         gateway.lost.add_done_callback(lambda _lost: stop.set())
         await stop.wait()
         systemd.stopping()
@@ -112,6 +111,18 @@ async def _serve(config: Config, file: Path | None, accept_restored: bool) -> No
         systemd.close()
     if gateway.lost.done():
         raise CommandFailed(gateway.lost.result())
+
+
+def _of_role(
+    config: Config, file: Path | None, arguments: argparse.Namespace
+) -> Gateway | LinksGateway:
+    if arguments.role == "links":
+        return LinksGateway(config)
+    return Gateway(
+        config,
+        read=lambda: load_config(file, os.environ),
+        accept_restored=arguments.accept_restored,
+    )
 
 
 def _say_what_starts(config: Config, file: Path | None) -> None:

@@ -27,9 +27,10 @@ from gateway.config.policy_settings import QuietHoursSettings
 from gateway.config.retention_settings import RetentionSettings
 from gateway.config.route_settings import RouteSettings
 from gateway.config.threshold_settings import ThresholdSettings
-from gateway.config.values import Address, BaseUrl, DatabaseUrl, Size
+from gateway.config.values import Address, BaseUrl, DatabaseUrl, Size, TargetUrl
 from gateway.config.webhook_settings import WebhookSettings
 from shortlinks.click_ids import PARAMETER
+from shortlinks.service import Networks
 
 Level = Literal["debug", "info", "warning", "error"]
 LogForm = Literal["auto", "json", "text"]
@@ -205,6 +206,44 @@ class LinkSettings(Settings, frozen=True, kw_only=True):
         tuple[CallbackHost, ...],
         Meta(max_length=10_000, description="Hosts that none of them may lead to."),
     ] = ()
+    fallback_url: Annotated[
+        TargetUrl | None,
+        Meta(description="Where unknown and expired links lead. Unset: to a page that says so."),
+    ] = None
+    brand: Annotated[
+        str,
+        Meta(max_length=80, description="Whose links these are, shown above such pages."),
+    ] = ""
+    agents_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="Days after which the text of a click's user agent ends; what it spoke "
+            "for stays. 0: it is kept as long as the click.",
+        ),
+    ] = 30
+    networks: Annotated[
+        Networks,
+        Meta(
+            description="What is kept of a client's address with its click: the network of 256 "
+            "addresses (IPv6: /48), a keyed hash of it, or nothing."
+        ),
+    ] = "truncated"
+    memory: Annotated[
+        Size,
+        Meta(
+            description="Recipients' links in memory, the newest and those in use: about 14 octets "
+            "a link. They lead on while the database is away."
+        ),
+    ] = Size(64 << 20)
+    status_listen: Annotated[
+        Address,
+        Meta(
+            description="Address of `/metrics`, `/healthz` and `/readyz` of a process that was "
+            "started with `--role links`."
+        ),
+    ] = Address("127.0.0.1:8082")
     trusted_proxies: Annotated[
         tuple[str, ...],
         Meta(

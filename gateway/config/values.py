@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from ratelimit.spec import RateSpec, parse_rate
 from recipients.hours import Hours, parse_span
 from recipients.numbers.time_zones import zone_of
-from shortlinks.rewrite import parse_base_url
+from shortlinks.rewrite import InvalidTargetError, normalise_target, parse_base_url
 
 _SIZE = re.compile(r"(\d{1,12}) ?(B|KiB|MiB|GiB)", re.ASCII)
 _SIZE_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -161,6 +161,25 @@ class BaseUrl(str, WrittenValue):
         except ValueError as error:
             raise ValueError(
                 f'an address such as "https://s.example" that short links can begin with: {error}'
+            ) from None
+
+
+class TargetUrl(str, WrittenValue):
+    """Where people are led: a whole URL, as it may stand in a Location header."""
+
+    __slots__ = ()
+    syntax: ClassVar[str] = "URL"
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Raises ValueError for what no link may lead to."""
+        if not isinstance(value, str):
+            raise ValueError('an address in quotes such as "https://shop.example/gone"')
+        try:
+            return cls(normalise_target(value))
+        except InvalidTargetError as error:
+            raise ValueError(
+                f'an address such as "https://shop.example/gone" to lead to: {error}'
             ) from None
 
 

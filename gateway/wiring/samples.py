@@ -21,7 +21,7 @@ from dlr.reasons import Reason
 from dlr.status import Status
 from dlr.webhooks.endpoint_state import State
 from gateway.vitals import free_bytes
-from gateway.wiring import rollups
+from gateway.wiring import redirects, rollups
 from recipients.replies import ReplyClass
 from smpp.client import BindState
 from smpp.vocabulary import status_name
@@ -61,7 +61,18 @@ def snapshot(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
     yield from _inbound(rooms)
     yield from _webhooks(rooms)
     yield from rollups.samples(rooms)
-    yield from _links(rooms)
+    yield from redirects.samples(rooms)
+    for what, count in rooms.conversions.counts.items():
+        yield Sample("sms_conversions_total", count, (what,))
+    for what, count in rooms.conversions.answered.items():
+        yield Sample("sms_conversion_answers_total", count, (what,))
+    yield from _writer(rooms.conversions.commits)
+    for what, count in rooms.public_links.counts.items():
+        yield Sample("sms_links_total", count, (what,))
+    yield from _writer(rooms.public_links.commits)
+    changed = rooms.reviewer.changed
+    yield Sample("sms_clicks_reviewed_total", rooms.reviewer.settled - changed, ("same",))
+    yield Sample("sms_clicks_reviewed_total", changed, ("changed",))
 
 
 def _breakers(rooms: Rooms) -> Iterator[Sample]:
@@ -277,21 +288,3 @@ def _webhooks(rooms: Rooms) -> Iterator[Sample]:
     states = webhooks.states()
     for state in State:
         yield Sample("sms_webhook_endpoints", states[state.label], (state.label,))
-
-
-def _links(rooms: Rooms) -> Iterator[Sample]:
-    for what, count in rooms.links.counts().items():
-        yield Sample("sms_clicks_total", count, (what,))
-    for what, count in rooms.conversions.counts.items():
-        yield Sample("sms_conversions_total", count, (what,))
-    for what, count in rooms.conversions.answered.items():
-        yield Sample("sms_conversion_answers_total", count, (what,))
-    for what, count in rooms.links.visits().items():
-        yield Sample("sms_landing_visits_total", count, (what,))
-    yield from _writer(rooms.conversions.commits)
-    for what, count in rooms.public_links.counts.items():
-        yield Sample("sms_links_total", count, (what,))
-    yield from _writer(rooms.public_links.commits)
-    for what, count in rooms.links.opt_out_pages().items():
-        yield Sample("sms_optout_pages_total", count, (what,))
-    yield from rooms.links_listener.samples()

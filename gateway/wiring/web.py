@@ -21,7 +21,7 @@ from dlr.report_desk import DeliveryReports
 from dlr.thresholds import thresholds_of
 from gateway.config import ConfigError
 from gateway.config.connector_settings import ConnectorSettings
-from gateway.config.settings import HttpSettings, LinkSettings
+from gateway.config.settings import HttpSettings
 from gateway.health import Health
 from gateway.wiring.accounts import request_rates, validity_seconds
 from gateway.wiring.connectors import PAUSED, texts_of
@@ -46,7 +46,6 @@ from smpp.client import BindState
 from storage.audit_reading import AuditTrail
 from storage.names import SANDBOX, SANDBOX_NAME
 from web.edge.cursors import KEY_BYTES, KEY_PURPOSE, Cursors
-from web.edge.listener import Listener
 from web.edge.request_limits import RequestLimits
 from web.edge.tls import ServerPair
 from web.server import ServerSettings
@@ -99,16 +98,6 @@ def server_pair(http: HttpSettings) -> ServerPair | None:
     if http.tls_certificate_file is None:
         return None
     return ServerPair(http.tls_certificate_file, http.tls_key_file)
-
-
-def link_listener(links: LinkSettings) -> Listener:
-    """Takes the connections of the redirect server."""
-    return Listener(
-        "links",
-        connections_max=links.connections_max,
-        keep_alive_seconds=links.keep_alive_seconds,
-        monotonic=time.monotonic,
-    )
 
 
 def services(rooms: Rooms, operations: Operations) -> Services:

@@ -26,6 +26,8 @@ from messages.accept.callbacks import CallbackFields
 from messages.control.completion import KIND, BatchCompletion
 from shortlinks.classify import ClickClass
 from shortlinks.clicks import Row, Told
+from shortlinks.reclassify import Changed
+from shortlinks.reclassify import Told as ChangesTold
 from smpp.tls import TlsError
 from storage.ids import format_id, time_of
 from storage.pool import Connection
@@ -34,6 +36,8 @@ from storage.terms import terms_held
 
 if TYPE_CHECKING:
     from gateway.rooms import Rooms
+
+CLICKED = "link.clicked"
 
 
 def build(rooms: Rooms) -> None:
@@ -96,30 +100,50 @@ def batch_completion(rooms: Rooms) -> BatchCompletion:
 
 def clicks_told(rooms: Rooms) -> Told:
     """Writes `link.clicked` down for whoever wants to hear."""
-    subscriptions = rooms.webhooks.subscriptions
 
     async def told(connection: Connection, rows: Sequence[Row]) -> None:
-        if not subscriptions.wants("link.clicked"):
-            return
-        clicks = [
-            MessageEvent(
-                row.message_id,
-                time_of(row.id),
-                {
-                    "message_id": format_id("msg", row.message_id),
-                    "link": row.slot,
-                    "class": ClickClass(row.click_class).label,
-                    "reasons": row.reasons,
-                    "human": row.click_class == ClickClass.HUMAN,
-                    "revision": 1,
-                },
-            )
-            for row in rows
-            if row.link_id is None
-        ]
-        await tell_of_messages(connection, "link.clicked", clicks, rooms.ids)
+        if rooms.webhooks.subscriptions.wants(CLICKED):
+            clicks = [
+                _click(row.id, row.message_id, row.slot, row.click_class, row.reasons, 1)
+                for row in rows
+                if row.link_id is None
+            ]
+            await tell_of_messages(connection, CLICKED, clicks, rooms.ids)
 
     return told
+
+
+def clicks_changed(rooms: Rooms) -> ChangesTold:
+    """The same for clicks that turned out to be another's: their next revision."""
+
+    async def told(connection: Connection, changed: Sequence[Changed]) -> None:
+        if rooms.webhooks.subscriptions.wants(CLICKED):
+            await tell_of_messages(connection, CLICKED, click_revisions(changed), rooms.ids)
+
+    return told
+
+
+def click_revisions(changed: Sequence[Changed]) -> list[MessageEvent]:
+    """What is told of them."""
+    return [
+        _click(each.id, each.message_id, each.slot, each.after, each.reasons, each.revision)
+        for each in changed
+        if each.message_id
+    ]
+
+
+def _click(
+    click: int, message: int, slot: int, click_class: int, reasons: list[str], revision: int
+) -> MessageEvent:
+    data = {
+        "message_id": format_id("msg", message),
+        "link": slot,
+        "class": ClickClass(click_class).label,
+        "reasons": reasons,
+        "human": click_class == ClickClass.HUMAN,
+        "revision": revision,
+    }
+    return MessageEvent(message, time_of(click), data)
 
 
 def connector_watch(rooms: Rooms) -> ConnectorWatch:

@@ -24,6 +24,7 @@ WITH found AS (
     WHERE ($2::smallint[] IS NULL OR m.account = ANY($2)) AND m.id < $3 AND (c.user_agent <> '' OR c.ip_prefix <> '')
     LIMIT $4
 ), changed AS (
-    UPDATE click AS c SET user_agent = '', ip_prefix = '' FROM found WHERE c.id = found.id RETURNING c.id
+    UPDATE click AS c SET user_agent = '', ip_prefix = '', agent = coalesce(agent, agent_in_force(c.class, c.reasons))
+    FROM found WHERE c.id = found.id RETURNING c.id
 )
 SELECT count(*) FROM changed;

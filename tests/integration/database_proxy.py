@@ -51,6 +51,13 @@ class DatabaseProxy:
     url: str
     cut: Cut | None = None
     links: list[_Link] = field(default_factory=list)
+    away: bool = False  # nobody is let through
+
+    def leave(self) -> None:
+        """Cut every connection, and take none until `away` is false again."""
+        self.away = True
+        for link in self.links:
+            link.client.close()
 
     def announce_the_end(self, role: str) -> None:
         """What the server says when a session is terminated; the end of the stream comes later."""
@@ -127,7 +134,8 @@ async def database_proxy(url: str) -> AsyncIterator[DatabaseProxy]:
         tasks.add(task)
         try:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                await _pump(proxy, reader, writer, *await connect())
+                if not proxy.away:
+                    await _pump(proxy, reader, writer, *await connect())
         finally:
             tasks.discard(task)
             writer.close()

@@ -101,6 +101,7 @@ async def test_counts_by_class_tell_clicks_and_messages(
         ClickClass.PREFETCH: ClassCount(0, 0),
         ClickClass.SCANNER: ClassCount(1, 1),
         ClickClass.UNKNOWN: ClassCount(0, 0),
+        ClickClass.MONITOR: ClassCount(0, 0),
     }
 
 

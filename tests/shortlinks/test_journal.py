@@ -171,3 +171,23 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     for path in journal.files():
         read_all(path)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_several_clicks_are_one_write_and_each_is_told_whether_it_is_kept(tmp_path: Path) -> None:
+    journal = ClickJournal(tmp_path / "all", node=1)
+    writes = 0
+
+    def count() -> None:
+        nonlocal writes
+        writes += 1
+
+    journal.on_append = count
+    assert journal.append_all([click(1), click(2), click(3)]) == [True] * 3
+    assert (writes, journal.appended) == (1, 3)
+    assert [each.id for each in recorded(journal.folder)] == [1, 2, 3]
+    size = journal.bytes_held // 3
+    small = ClickJournal(tmp_path / "small", node=1, folder_bytes_max=2 * size)
+    assert small.append_all([click(1), click(2), click(3)]) == [True, True, False]
+    assert (small.appended, small.lost) == (2, 1)
+    assert small.gap is not None and small.gap.lost == 1
+    assert [each.id for each in recorded(small.folder)] == [1, 2]

@@ -78,6 +78,7 @@ async def _row(connection: Connection, table: str, at: datetime, number: int) ->
             "node": 1, "host": "h", "pid": 1, "pid_started": "1", "expires_at": at, "ended_at": at,
         },
         "click_gap": {"id": made, "since": at, "until": at, "lost": 1},
+        "click_review": {"rules": number, "day": at.date(), "clicks": 1, "changed": 0, "at": at},
         "number_evidence": {
             "to_idx": number.to_bytes(16), "account": 1, "day": at.date(), "kind": "p", "reason": 2,
             "connector": 1, "message_id": made, "at": at, "to_enc": b"",

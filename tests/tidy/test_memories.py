@@ -109,6 +109,9 @@ MEMORIES: dict[str, Memory] = {
     "shortlinks.clicks.self._agent_class": (
         lru_cache(4)(classify_user_agent), classify_user_agent, st.tuples(TEXTS)
     ),
+    "shortlinks.reclassify.self._agent_class": (
+        lru_cache(4)(classify_user_agent), classify_user_agent, st.tuples(TEXTS)
+    ),
 }  # fmt: skip
 
 

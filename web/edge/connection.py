@@ -16,12 +16,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from aiohttp import StreamReader, web
 
 from web.edge import request_line
-from web.edge.request_head import RequestHead, RequestHeads
 
 HELD_BYTES_MAX = 64 << 10  # of requests behind the one being answered; beyond it reading pauses
 HEAD_BYTES_MAX = 64 << 10  # of a head that aiohttp reads; its own bounds would allow megabytes
@@ -42,15 +41,38 @@ class Turn(Enum):
     LOST = auto()
 
 
-class ShortWay(Protocol):
+class Head(Protocol):
+    """What a short way has read of a head."""
+
+    @property
+    def body_bytes(self) -> int:
+        """Octets that come behind it."""
+
+
+H = TypeVar("H", bound=Head)
+H_co = TypeVar("H_co", bound=Head, covariant=True)
+
+
+class Heads(Protocol[H_co]):
+    """Reads heads."""
+
+    def read(self, data: bytes) -> tuple[H_co, int] | None:
+        """The head that `data` begins with, and where its body begins. None: leave it to
+        aiohttp.
+        """
+
+
+class ShortWay(Protocol[H]):
     """The short way for some requests."""
 
-    heads: RequestHeads
+    @property
+    def heads(self) -> Heads[H]:
+        """What reads its heads."""
 
-    def suits(self, head: RequestHead) -> bool:
+    def suits(self, head: H) -> bool:
         """Whether it may take such a request, once the body is there."""
 
-    def take(self, connection: Connection, head: RequestHead, body: bytes) -> bool:
+    def take(self, connection: Connection, head: H, body: bytes) -> bool:
         """Take the request. False: it is not for this way.
 
         `connection.answer` is called once, and not before this has returned.
@@ -70,7 +92,7 @@ class Visitor(Protocol):
 class Port(Protocol):
     """The listener, as each of its connections sees it."""
 
-    short_way: ShortWay | None
+    short_way: ShortWay[Any] | None
     monotonic: Callable[[], float]
     loop: asyncio.AbstractEventLoop
     keep_alive_seconds: float
@@ -183,6 +205,12 @@ class Connection(asyncio.Protocol):
         self._handler.resume_writing()
         if self._turn is Turn.FREE:
             self._next()
+
+    @property
+    def remote(self) -> str:
+        """The address at its other end; "" of a Unix socket."""
+        peer = self._transport.get_extra_info("peername")
+        return str(peer[0]) if isinstance(peer, tuple) else ""
 
     def answer(self, data: bytes) -> None:
         """Write the answer to the request that was taken, and go on to the next one."""

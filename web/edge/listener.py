@@ -96,7 +96,7 @@ class Listener:
         connections_max: int,
         keep_alive_seconds: float,
         monotonic: Callable[[], float],
-        short_way: ShortWay | None = None,
+        short_way: ShortWay[Any] | None = None,
         always: Mapping[str, str] = ALWAYS,
     ) -> None:
         """`always`: the fields of every answer."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Sequence
 
 import msgspec
 
@@ -76,7 +77,25 @@ class RequestHeads:
 def _parsed(raw: bytes) -> RequestHead | None:
     line, *rows = raw.split(b"\r\n")
     target = _LINE.fullmatch(line)
-    if target is None or len(rows) > FIELDS_MAX:
+    fields = None if target is None else usual_fields(rows)
+    if target is None or fields is None:
+        return None
+    length = fields.get(b"content-length", b"0")
+    if _LENGTH.fullmatch(length) is None:
+        return None
+    return RequestHead(
+        target[1].decode(),
+        int(length),
+        _text(fields, b"authorization"),
+        (_text(fields, b"content-type") or "").partition(";")[0].strip().lower(),
+        _text(fields, b"x-request-id"),
+        fields[b"idempotency-key"].decode("ascii") if b"idempotency-key" in fields else None,
+    )
+
+
+def usual_fields(rows: Sequence[bytes]) -> dict[bytes, bytes] | None:
+    """The fields of a head by name in lower case; None: there is something unusual among them."""
+    if len(rows) > FIELDS_MAX:
         return None
     fields: dict[bytes, bytes] = {}
     for row in rows:
@@ -87,21 +106,9 @@ def _parsed(raw: bytes) -> RequestHead | None:
         if name in _UNUSUAL or name in fields:  # a field given twice is not for us to choose from
             return None
         fields[name] = field[2] or b""
-    length = fields.get(b"content-length", b"0")
-    if (
-        not fields.get(b"host")
-        or fields.get(b"connection", b"keep-alive").lower() != b"keep-alive"
-        or _LENGTH.fullmatch(length) is None
-    ):
+    if not fields.get(b"host") or fields.get(b"connection", b"keep-alive").lower() != b"keep-alive":
         return None
-    return RequestHead(
-        target[1].decode(),
-        int(length),
-        _text(fields, b"authorization"),
-        (_text(fields, b"content-type") or "").partition(";")[0].strip().lower(),
-        _text(fields, b"x-request-id"),
-        fields[b"idempotency-key"].decode("ascii") if b"idempotency-key" in fields else None,
-    )
+    return fields
 
 
 def _text(fields: dict[bytes, bytes], name: bytes) -> str | None:
