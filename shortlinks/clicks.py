@@ -49,6 +49,7 @@ RETRY_SECONDS_MIN = 0.2
 RETRY_SECONDS_MAX = 10.0
 CLOSE_SECONDS_MAX = 5.0
 AGENTS_REMEMBERED_MAX = 4_096
+IDS_TRIED_MAX = 100  # for a click whose id another one has
 LATE_DAYS_MAX = 35  # a click older than any database outage is not worth a partition
 
 COLUMNS = (
@@ -320,16 +321,30 @@ async def _copy(connection: Connection, rows: list[Row]) -> list[Row]:
 
 
 async def _insert(connection: Connection, rows: list[Row]) -> list[Row]:
-    stored: list[Row] = []
-    for row in rows:
+    return [stored for row in rows if (stored := await _insert_one(connection, row)) is not None]
+
+
+async def _insert_one(connection: Connection, row: Row) -> Row | None:
+    """The row as the table took it; None: it did not.
+
+    A process whose lease ended while the database was away may have had its node's successor beside
+    it for a moment. So two clicks may have one id, and the later one gets the next that is free.
+    """
+    why: BaseException | None = None
+    for number in range(IDS_TRIED_MAX):
+        tried = row._replace(id=row.id + number)
         try:
             async with connection.transaction():
-                await connection.execute(_SQL["insert_click"], *row)
+                await connection.execute(_SQL["insert_click"], *tried)
+        except asyncpg.UniqueViolationError as error:
+            why = error
         except REFUSED as error:
-            _log.error("click %d is left out: %s", row.id, error)
+            why = error
+            break
         else:
-            stored.append(row)
-    return stored
+            return tried
+    _log.error("click %d is left out: %s", row.id, why)
+    return None
 
 
 def _day(click_id: int) -> date:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -28,6 +29,10 @@ from tests.shortlinks.agents import HUMAN
 NOW = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
 FACTS = ["text/html", "zh-CN", "", "", ""]
 BROWSER = HUMAN[0]
+IMESSAGE = (
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_11_1) AppleWebKit/601.2.4 (KHTML, like Gecko)"
+    " Version/9.0.1 Safari/601.2.4 facebookexternalhit/1.1 Facebot Twitterbot/1.0"
+)
 
 
 async def store(
@@ -232,3 +237,43 @@ async def test_what_settles_takes_turns_with_another_process(
     await asyncio.gather(one.turn(connection, NOW), two.turn(other, NOW))
     assert one.settled + two.settled == 10 < CLICKS_PER_STEP
     await other.close()
+
+
+async def test_of_a_campaign_with_known_visitors_people_are_counted_exactly(
+    connection: Connection,
+) -> None:
+    """People, cards that a messaging app draws, a carrier's scanner, and one that walks later."""
+    chance, second = random.Random(15), timedelta(seconds=1)
+    began = NOW - timedelta(hours=1)
+    people: set[int] = set()
+    for number in range(120):
+        sent = began + number * 0.1 * second
+        message, done = id_at(sent - second) + number, sent + 3.5 * second
+        await deliver(connection, message, sent, done, done + 0.5 * second)
+        arrives = f"198.51.{number}.0/24"
+        # The carrier looks at what it carries, as a browser of a data centre.
+        await store(connection, done - 2 * second, message=message, number=number * 4)
+        await store(
+            connection, done + 0.3 * second, message=message, agent=IMESSAGE, prefix=arrives,
+            click_class=ClickClass.PREVIEW, reasons=["ua_preview"], number=number * 4 + 1,
+        )  # fmt: skip
+        if chance.random() < 0.3:
+            wait = chance.uniform(5, 1_500) * second
+            people.add(
+                await store(
+                    connection,
+                    done + wait,
+                    message=message,
+                    prefix=arrives,
+                    agent=chance.choice(HUMAN),
+                    number=number * 4 + 2,
+                )
+            )
+        await store(
+            connection, began + timedelta(minutes=30) + number * 0.05 * second, message=message,
+            agent=HUMAN[3], prefix="203.0.113.0/24", number=number * 4 + 3,
+        )  # fmt: skip
+    await Reviewer().turn(connection, NOW)
+    rows = await connection.fetch("SELECT id FROM click WHERE class = $1", ClickClass.HUMAN)
+    assert people
+    assert {row["id"] for row in rows} == people
