@@ -11,7 +11,7 @@ key: what a browser says of them is not believed.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, Protocol
@@ -74,7 +74,7 @@ class VisitDoor:
         self._book = book
         self._script = (SCRIPT % parameter).encode()
         self._waiting = 0
-        self._told: dict[str, Visited] = {}
+        self._told: OrderedDict[str, Visited] = OrderedDict()
         self.answered: Counter[str] = Counter(
             dict.fromkeys(("recorded", "machine", "unknown", "forged", "refused", "script"), 0)
         )
@@ -122,7 +122,7 @@ class VisitDoor:
 
     def _remember(self, text: str, found: Visited) -> None:
         if len(self._told) >= REMEMBERED_MAX:
-            del self._told[next(iter(self._told))]
+            self._told.popitem(last=False)
         self._told[text] = found
 
 
