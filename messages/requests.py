@@ -74,6 +74,18 @@ class RetentionRequest(msgspec.Struct, forbid_unknown_fields=True):
     ]
 
 
+class NamedLinkRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A link that the text names."""
+
+    url: Annotated[
+        str,
+        _described(
+            "http or https. `{{name}}` in its path or query is a value of `params`.",
+            maxLength=2048,
+        ),
+    ]
+
+
 class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """One message as a client writes it. null means: not given."""
 
@@ -121,6 +133,13 @@ class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     ] = None
     shorten_urls: Annotated[
         bool | None, _described("Whether URLs become short links; the account has a default.")
+    ] = None
+    links: Annotated[
+        dict[str, NamedLinkRequest] | None,
+        _described("Links by name: `{{link:main}}` in the text becomes the recipient's own one."),
+    ] = None
+    params: Annotated[
+        dict[str, str] | None, _described("Values of this recipient for the addresses of `links`.")
     ] = None
     max_parts: Annotated[
         int | None, _described("A text that needs more is refused.", minimum=1)

@@ -28,6 +28,7 @@ PLACEHOLDER_CODE = ALPHABET[0] * CODE_LENGTH
 
 OPT_OUT_MARK = "{{optout}}"  # in a text: the link to the recipient's own opt-out page
 OPT_OUT_PLACE = "\0"  # in its stead while links are looked for: no text has it, and no link goes on
+NAMED_PLACES = "\1\2\3\4\5\6\7\x08"  # likewise, for each link that a message names
 OPT_OUT_TARGET = "optout:"  # of its slot, where others have a URL
 
 
@@ -135,25 +136,31 @@ def with_placeholders(text: str, spans: Sequence[Span], base_url: str) -> str:
     return rewrite(text, spans, short_urls(base_url, [PLACEHOLDER_CODE] * len(targets_of(spans))))
 
 
-def with_opt_out(
-    text: str, targets: Sequence[str], slots: Sequence[int], base_url: str
+def with_place(
+    text: str,
+    targets: Sequence[str],
+    slots: Sequence[int],
+    base_url: str,
+    place: str,
+    target: str,
 ) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
-    """(text, targets, slots) with a slot more, for each OPT_OUT_PLACE of a text that has some.
+    """(text, targets, slots) with a placeholder for each `place` of a text that has some.
 
     `text` holds a placeholder for each of `slots` and no other. Raises TooManyLinksError when all
     slots are taken.
     """
-    own = len(targets)
-    if own >= SLOTS:
+    targets = tuple(targets) if target in targets else (*targets, target)
+    if len(targets) > SLOTS:
         raise TooManyLinksError(f"more than {SLOTS} different links in one message")
+    own = targets.index(target)
     placeholder = short_urls(base_url, [PLACEHOLDER_CODE])[0]
     given = iter(slots)
-    pieces = text.split(OPT_OUT_PLACE)
+    pieces = text.split(place)
     numbered = [next(given) for _ in range(pieces[0].count(placeholder))]
     for piece in pieces[1:]:
         numbered.append(own)
         numbered += [next(given) for _ in range(piece.count(placeholder))]
-    return placeholder.join(pieces), (*targets, OPT_OUT_TARGET), tuple(numbered)
+    return placeholder.join(pieces), targets, tuple(numbered)
 
 
 def fill_placeholders(text: str, base_url: str, urls: Sequence[str]) -> str:

@@ -199,7 +199,8 @@ class LinkSettings(Settings, frozen=True, kw_only=True):
         tuple[CallbackHost, ...],
         Meta(
             max_length=10_000,
-            description="Hosts that links made through `/v1/links` may lead to. Empty: any.",
+            description="Hosts that links may lead to that are made through `/v1/links`, or that "
+            "messages name. Empty: any.",
         ),
     ] = ()
     deny_hosts: Annotated[

@@ -228,6 +228,7 @@ def _validator(rooms: Rooms) -> Validator:
         decisions=rooms.rules.decisions,
         texts=texts_of(rooms.dispatcher.connectors),
         callbacks=callback_fields(rooms),
+        link_target=lambda account, url, name: rooms.public_links.rules.target(account, url, name),
         origin=OriginNumbers().of,
     )
 

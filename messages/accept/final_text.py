@@ -11,18 +11,21 @@ from unicodedata import east_asian_width
 
 import msgspec
 
+from messages.accept.named_links import Named
 from messages.models import AccountPolicy, FieldError
 from messages.requests import MessageRequest
 from shortlinks.rewrite import (
+    NAMED_PLACES,
     OPT_OUT_MARK,
     OPT_OUT_PLACE,
+    OPT_OUT_TARGET,
     PLACEHOLDER_CODE,
     TEXT_CHARACTERS_MAX,
     TooManyLinksError,
     find_links,
     short_urls,
     targets_of,
-    with_opt_out,
+    with_place,
     with_placeholders,
 )
 from smpp.encoding import TextSettings, count_parts
@@ -65,8 +68,11 @@ class TextRules:
         category: int,
         settings: TextSettings,
         parts_max: int,
+        named: Named = (),
     ) -> FinalText | FieldError:
-        """Shorten links, add signature and suffix, count parts: in this order."""
+        """Put in `named` links, shorten others, add signature and suffix, count parts: in this
+        order.
+        """
         fault = _text_fault(request.text)
         if fault is not None:
             return fault
@@ -76,7 +82,9 @@ class TextRules:
             parts_max = min(parts_max, request.max_parts)
         shorten = account.shorten_urls if request.shorten_urls is None else request.shorten_urls
         try:
-            text, links, slots, foreign = self._linked(request.text, shorten, account, category)
+            text, links, slots, foreign = self._linked(
+                request.text, shorten, account, category, named
+            )
             if len(text) > parts_max * _UNITS_PART_MAX:
                 raise TooManyParts(-(-len(text) // _UNITS_PART_MAX), parts_max)
             alphabet, parts = count_parts(text, settings, parts_max=parts_max)
@@ -95,19 +103,27 @@ class TextRules:
         return FinalText(text, links, slots, _DATA_CODINGS[alphabet], parts)
 
     def _linked(
-        self, text: str, shorten: bool, account: AccountPolicy, category: int
+        self, text: str, shorten: bool, account: AccountPolicy, category: int, named: Named
     ) -> tuple[str, tuple[str, ...], tuple[int, ...], bool]:
         """Text, targets and slots; and whether a placeholder stands in it that is none of ours."""
         links: tuple[str, ...] = ()
         slots: tuple[int, ...] = ()
         text = text.replace(OPT_OUT_MARK, OPT_OUT_PLACE)
+        places: list[tuple[str, str]] = []
+        for place, (mark, target) in zip(NAMED_PLACES, named, strict=False):
+            text = text.replace(mark, place)
+            places.append((place, target))
         if shorten and "://" in text:
             text, links, slots = self._with_placeholders(text)
         text = _signed(text, account, category)
-        opt_out = OPT_OUT_PLACE in text
-        foreign = (slots != () or opt_out) and text.count(self._placeholder) != len(slots)
-        if opt_out and not foreign:
-            text, links, slots = with_opt_out(text, links, slots, self._link_base_url)
+        if OPT_OUT_PLACE in text:
+            places.append((OPT_OUT_PLACE, OPT_OUT_TARGET))
+        foreign = bool(slots or places) and text.count(self._placeholder) != len(slots)
+        if not foreign:
+            for place, target in places:
+                text, links, slots = with_place(
+                    text, links, slots, self._link_base_url, place, target
+                )
         return text, links, slots, foreign
 
     def _with_placeholders(self, text: str) -> tuple[str, tuple[str, ...], tuple[int, ...]]:

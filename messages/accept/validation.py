@@ -14,6 +14,7 @@ import msgspec
 from dispatch.message import PRIORITY_DEFAULT, PRIORITY_LOWEST, MessageOptions
 from messages.accept.callbacks import CallbackFields
 from messages.accept.final_text import TextRules
+from messages.accept.named_links import LinkTarget, NamedLinks, any_target
 from messages.accept.send_times import TimingFields
 from messages.accept.senders import sender_fault
 from messages.accept.text_retention import text_days
@@ -73,10 +74,12 @@ class Validator:
         decisions: dict[tuple[str, str], int] | None = None,
         texts: Callable[[int], TextSettings] = _usual_texts,
         callbacks: CallbackFields | None = None,
+        link_target: LinkTarget = any_target,
         origin: Callable[[str], tuple[int, int]] = _nowhere,
     ) -> None:
         """`texts`: how the connector with this number takes texts. Parts are counted by that.
-        `origin`: country and operator of a number, as numbers."""
+        `origin`: country and operator of a number, as numbers. `link_target`: where links that a
+        message names may lead."""
         self._decode = msgspec.json.Decoder(MessageRequest).decode
         self._number_fault = numbers.fault
         self._route = route
@@ -91,6 +94,7 @@ class Validator:
         self._texts = texts
         self._origin = origin
         self._callbacks = callbacks or CallbackFields()
+        self._named_links = NamedLinks(link_target).read
         self._categories = {category.label: int(category) for category in Category}
 
     def follow(
@@ -157,8 +161,8 @@ class Validator:
             if not connector:
                 detail = "no route is configured for this number, sender and category"
                 faults.append(FieldError("route_unavailable", detail, "/to"))
-        texts = self._texts(connector)
-        final = self._final_text(request, account, category, texts, self._parts_max)
+        texts, named = self._texts(connector), self._named_links(request, account, faults)
+        final = self._final_text(request, account, category, texts, self._parts_max, named)
         if isinstance(final, FieldError):
             faults.append(final)
         if faults or isinstance(final, FieldError):
@@ -171,7 +175,7 @@ class Validator:
             timing.release
             + 1000 * (self._validity_seconds[category] if seconds is None else seconds),
             priority=priority, options=_with_tlvs(options, tlvs), callback=callback,
-            asked_text=None if request.client_ref is None else request.text,
+            asked_text=None if request.client_ref is None else _asked(request),
             text_days=kept, country=country, operator=operator,
         )  # fmt: skip
 
@@ -207,6 +211,13 @@ class Validator:
             faults.append(FieldError("category_unknown", detail, "/category"))
             return int(account.default_category)
         return category
+
+
+def _asked(request: MessageRequest) -> str:
+    """What a repeat under the same client_ref says, too."""
+    if request.links is None:
+        return request.text
+    return request.text + msgspec.json.encode([request.links, request.params]).decode()
 
 
 def _what_is_right(

@@ -277,13 +277,13 @@ class LinksApi:
     async def change(self, request: web.Request) -> web.Response:
         """What is named, at once, or nothing."""
         key = await self._access.key(request, WRITE)
-        link_id = path_id(request, PREFIX, WHAT)
         read = read_body(LinkPatch, self._patch, await self._bodies.read(request))
         asked, faults, given = read.body, read.faults, {}
         if asked is not None:
             given = changes(asked, faults, self._links.rules, key.account, self._links.now())
         if asked is None or faults:
             raise refusal(faults)
+        link_id = path_id(request, PREFIX, WHAT)
         try:
             changed = await self._links.change(_actor(key), link_id, given)
         except LinkDeleted:

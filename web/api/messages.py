@@ -66,7 +66,8 @@ MESSAGE_PROBLEMS = (
     "callback_not_allowed",
     "out_of_range", "route_unavailable", "send_at_invalid", "send_window_invalid",
     "policy_not_allowed", "country_not_allowed", "number_landline", "number_not_mobile",
-    "client_ref_reused",
+    "client_ref_reused", "link_url_invalid", "link_host_refused", "link_loop", "link_name_unknown",
+    "link_unused", "link_param_missing",
 )  # fmt: skip
 EXAMPLE = {"to": "+8613812345678", "text": "Your code is 271828", "category": "otp"}
 

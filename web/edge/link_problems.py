@@ -24,6 +24,15 @@ LINK_KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "link_loop": ProblemKind(
             422, "Link to a short link", "Name where it shall lead in the end."
         ),
+        "link_name_unknown": ProblemKind(
+            422, "Link not named", "Give the link's URL in `links`, under the name in the text."
+        ),
+        "link_unused": ProblemKind(
+            422, "Link not in the text", "Put `{{link:…}}` with its name into the text."
+        ),
+        "link_param_missing": ProblemKind(
+            422, "Value missing", "Give each `{{name}}` of the URL a value in `params`."
+        ),
         "link_domain_unknown": ProblemKind(
             422, "Domain unknown", "Use one of the account's `link_domains`, or none."
         ),

@@ -82,6 +82,7 @@ from smsgate_client.reports import (
 from smsgate_client.requests import (
     Callback,
     CustomTlv,
+    NamedLink,
     NewComplaint,
     NewConsent,
     NewMessage,
@@ -188,6 +189,7 @@ __all__ = [
     "LinkStats",
     "Message",
     "NamedCallback",
+    "NamedLink",
     "NewCallbackKey",
     "NewComplaint",
     "NewConsent",

@@ -5,7 +5,7 @@ Must not judge a value: the gateway does, and names all mistakes at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 
@@ -79,6 +79,13 @@ class Retention:
 
 
 @dataclass(frozen=True)
+class NamedLink:
+    """Where `{{link:…}}` in a text leads; `{{name}}` in it is one of the message's `params`."""
+
+    url: str
+
+
+@dataclass(frozen=True)
 class NewMessage:
     """A message to be sent. `expires_in` in seconds; `priority` from 0, the highest, to 9.
 
@@ -97,6 +104,8 @@ class NewMessage:
     tags: Sequence[str] | None = None
     expires_in: int | None = None
     shorten_urls: bool | None = None
+    links: Mapping[str, NamedLink] | None = None
+    params: Mapping[str, str] | None = None
     max_parts: int | None = None
     send_at: datetime | None = None
     send_window: SendWindow | None = None
