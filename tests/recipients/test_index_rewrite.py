@@ -162,7 +162,9 @@ async def test_n3_what_the_release_before_has_accepted_is_claimed_under_todays_i
             texts_differ=lambda: False,
         )
         _, [claimed] = await claims.claim(
-            lambda database: database.fetch("SELECT id, attempt, in_doubt FROM outbox FOR UPDATE")
+            lambda database: database.fetch(
+                "SELECT id, attempt, in_doubt, way FROM outbox FOR UPDATE"
+            )
         )
         assert (claimed.to, claimed.to_idx) == (ARGENTINA, VAULT.index(ARGENTINA))
         assert VAULT.digest(ARGENTINA) in claimed.old_idx
