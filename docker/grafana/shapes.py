@@ -7,7 +7,7 @@ source is a variable, so that a file works in any Grafana without the import dia
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -126,17 +126,23 @@ def _variable(variable: Variable) -> dict[str, object]:
     }
 
 
-def _placed(panels: Sequence[Panel]) -> list[dict[str, object]]:
-    """From left to right, and a new row where a panel does not fit any more."""
-    placed: list[dict[str, object]] = []
+def places(panels: Sequence[Panel]) -> Iterator[tuple[Panel, int, int]]:
+    """Each panel with its column and row. From left to right, and a new row where a panel does not
+    fit any more.
+    """
     x = y = row = 0
-    for number, panel in enumerate(panels, 1):
+    for panel in panels:
         if x + panel.width > COLUMNS:
             x, y, row = 0, y + row, 0
-        place = {"x": x, "y": y, "w": panel.width, "h": panel.height}
-        placed.append(_panel(number, panel, place))
+        yield panel, x, y
         x, row = x + panel.width, max(row, panel.height)
-    return placed
+
+
+def _placed(panels: Sequence[Panel]) -> list[dict[str, object]]:
+    return [
+        _panel(number, panel, {"x": x, "y": y, "w": panel.width, "h": panel.height})
+        for number, (panel, x, y) in enumerate(places(panels), 1)
+    ]
 
 
 def _panel(number: int, panel: Panel, place: dict[str, int]) -> dict[str, object]:

@@ -11,17 +11,13 @@ import pytest
 import yaml
 
 from docker.grafana.dashboards import DASHBOARDS, FOLDER
+from docker.grafana.pictures import filled
 from docker.grafana.shapes import COLUMNS, PANELS_MAX, Dashboard, render
 from tests.debian import promtool
 from tests.docker.expressions import unknown_in
 
 ROOT = FOLDER.parent
 PANELS = [(each.uid, panel) for each in DASHBOARDS for panel in each.panels]
-
-
-def filled(expression: str, interval: str = "5m") -> str:
-    """As Grafana sends it."""
-    return expression.replace("$__rate_interval", interval).replace("$connector", ".*")
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda each: each.uid)

@@ -2,7 +2,8 @@
 
 Owns the reading of Markdown as far as that goes. Must run nothing.
 
-A block that is not run has the reason in a comment before it: `<!-- not run: … -->`.
+A block that is not run has the reason in a comment before it: `<!-- not run: … -->`. One that is
+run where a program is there names it: `<!-- needs: … -->`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ CONSOLE = "console"
 PROMPT = "$ "
 _FENCE = re.compile(r"```(.*)")
 _NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
+_NEEDS = re.compile(r"<!-- needs: (\S+) -->")
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,13 @@ class Command:
 
 @dataclass
 class Block:
-    """A fenced block. `not_run`: why it is not, or nothing."""
+    """A fenced block. `not_run`: why it is not, or nothing. `needs`: a program, or nothing."""
 
     page: str
     line: int
     language: str
     not_run: str = ""
+    needs: str = ""
     lines: list[str] = field(default_factory=list)
 
     def commands(self) -> list[Command]:
@@ -71,18 +74,20 @@ class Block:
 def blocks(file: Path, root: Path) -> Iterator[Block]:
     """The blocks of a Markdown file."""
     page = file.relative_to(root).as_posix()
-    reason, block = "", None
+    reason, needs, block = "", "", None
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         fence = _FENCE.match(line)
         if block is None:
             if fence:
-                block = Block(page, number, fence[1], reason)
+                block = Block(page, number, fence[1], reason, needs)
             elif line.strip():
                 mark = _NOT_RUN.fullmatch(line)
                 reason = mark[1] if mark else ""
+                asked = _NEEDS.fullmatch(line)
+                needs = asked[1] if asked else ""
         elif fence:
             yield block
-            reason, block = "", None
+            reason, needs, block = "", "", None
         else:
             block.lines.append(line)
     if block is not None:

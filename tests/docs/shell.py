@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from gateway.rehearsal.processes import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = "smsgate.example.toml"
-PORTS = ("8080", "8081", "2775")  # which every document names
+PORTS = ("8080", "8081", "2775", "9090")  # which every document names
 TimeOfDay = Literal["noon", "midnight"]
 HOURS: dict[TimeOfDay, int] = {"noon": 12, "midnight": 0}
 STOP_SECONDS_MAX = 30
@@ -66,6 +67,10 @@ def shell(folder: Path, time_of_day: TimeOfDay) -> Iterator[Shell]:
     (folder / ".venv").symlink_to(ROOT / ".venv")
     example = with_ports((ROOT / EXAMPLE).read_text(encoding="utf-8"), ports)
     (folder / EXAMPLE).write_text(example, encoding="utf-8")
+    shutil.copytree(ROOT / "docs" / "examples", folder / "docs" / "examples")
+    shutil.copytree(ROOT / "docker", folder / "docker")
+    watched = folder / "docker" / "prometheus" / "local.yml"
+    watched.write_text(with_ports(watched.read_text(encoding="utf-8"), ports), encoding="utf-8")
     zones = folder.with_name(f"{folder.name}-zones")
     make_zones(zones, HOURS[time_of_day])
     kept = {name: text for name, text in os.environ.items() if not name.startswith("SMSGATE")}

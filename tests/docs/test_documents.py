@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from html import unescape
@@ -18,6 +19,7 @@ from secrets import token_hex
 import pytest
 
 from gateway.cli import main
+from tests.debian import needs
 from tests.docs.demo_picture import COLUMNS, lines_of
 from tests.docs.pages import CONSOLE, PROMPT, Block, Command, blocks
 from tests.docs.shapes import differences
@@ -28,6 +30,7 @@ LANGUAGES = frozenset({CONSOLE, "text", "toml", "mermaid", "python", "javascript
 NOT_RUN = {
     "README.md": ["the demo and this very test"],
     "CONTRIBUTING.md": ["builds .venv and runs every test"],
+    "docs/dashboards.md": ["takes minutes, and changes the pictures"],
     "docs/keys.md": ["takes a gateway, and a minute"],
     "docs/numbers.md": [
         "needs a carrier whose register is down",
@@ -72,7 +75,13 @@ def consoles() -> list[Block]:
 
 
 def to_run() -> list[Command]:
-    return [each for block in consoles() if not block.not_run for each in block.commands()]
+    """Those whose programs are here."""
+    return [
+        each
+        for block in consoles()
+        if not block.not_run and (not block.needs or shutil.which(block.needs))
+        for each in block.commands()
+    ]
 
 
 @pytest.fixture
@@ -137,6 +146,15 @@ def test_o5_few_blocks_are_not_run() -> None:
         if block.not_run:
             reasons.setdefault(block.page, []).append(block.not_run)
     assert reasons == NOT_RUN
+
+
+@pytest.mark.parametrize("program", ["prometheus", "php", "node"])
+def test_o5_blocks_that_need_a_program_are_run_where_it_is(program: str) -> None:
+    """Else they are skipped here, so that nobody takes it for a run. CI installs all but Node."""
+    assert program in {block.needs for block in consoles()}
+    if program == "node" and shutil.which(program) is None:
+        pytest.skip("there is no node here: its blocks are not run")
+    needs(program, {"php": "php-cli"}.get(program, program))
 
 
 def test_o5_a_block_with_commands_is_a_console() -> None:
