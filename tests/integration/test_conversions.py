@@ -46,6 +46,18 @@ async def test_an_order_is_tied_to_the_click_that_led_to_it(
             }
             async with running.session.post(url, json=forged, headers=headers) as answer:
                 assert (answer.status, (await answer.json())["code"]) == (422, "conversion_unknown")
+            await landed(running, click)
+
+
+async def landed(running: Running, click: str) -> None:
+    """The landing page's pixel tells of the visit, once, and the report has it."""
+    for _ in range(2):
+        url = f"{running.links}/v.gif?cid={click}"
+        async with running.session.get(url, headers=PERSON) as answer:
+            assert (answer.status, answer.content_type) == (200, "image/gif")
+    report = await running.get("/v1/reports/clicks")
+    rate = report["total"]["rates"]["landing_rate"]
+    assert (rate["numerator"], rate["denominator"]) == (1, 1)
 
 
 async def followed(running: Running, code: str) -> str:
