@@ -50,8 +50,8 @@ function _shtab_smsgate_using
   test "$_shtab_smsgate_cmdpath" = "$argv"
 end
 
-set -g _shtab_smsgate_commands serve demo simulate migrate database 'database backup' 'database restore' 'database upgrade' config 'config check' 'config show' 'config reload' keys 'keys create' 'keys list' 'keys revoke' 'keys rotate' 'keys number-rotate' send top tail connectors 'connectors list' 'connectors probe' routes messages 'messages show' 'messages list' batches 'batches show' 'batches pause' 'batches resume' 'batches cancel' 'batches rate' queue route receipts audit 'audit verify' 'audit list' persons 'persons export' 'persons erase' numbers 'numbers show' 'numbers prune' 'numbers proofs' webhooks 'webhooks list' 'webhooks test' 'webhooks replay' breakers 'breakers list' 'breakers show' 'breakers open' 'breakers close' suppressions 'suppressions import' 'suppressions export' doctor completion
-set -g _shtab_smsgate_opts_with_value --account --action --actor --anchors --batch-id --below --campaign-id --capture --category --client-ref --config --connector --data-dir --every --expires --format --from --hash --host --into --keep --key --key-to --last --ledger --limit --messages --number --outbox --overlap --port --profile --programs --reason --reveal --role --scopes --seconds --sender --since --states --status --tag --taken-back --text --tls-certificate --tls-key --to --types --until --wait
+set -g _shtab_smsgate_commands serve demo simulate load migrate database 'database backup' 'database restore' 'database upgrade' config 'config check' 'config show' 'config reload' keys 'keys create' 'keys list' 'keys revoke' 'keys rotate' 'keys number-rotate' send top tail connectors 'connectors list' 'connectors probe' routes messages 'messages show' 'messages list' batches 'batches show' 'batches pause' 'batches resume' 'batches cancel' 'batches rate' queue route receipts audit 'audit verify' 'audit list' persons 'persons export' 'persons erase' numbers 'numbers show' 'numbers prune' 'numbers proofs' webhooks 'webhooks list' 'webhooks test' 'webhooks replay' breakers 'breakers list' 'breakers show' 'breakers open' 'breakers close' suppressions 'suppressions import' 'suppressions export' doctor completion
+set -g _shtab_smsgate_opts_with_value --account --action --actor --anchors --batch-id --below --campaign-id --capture --category --client-ref --config --connections --connector --data-dir --every --expires --for --format --from --hash --host --into --keep --key --key-to --last --ledger --limit --listen --messages --number --outbox --overlap --port --profile --programs --rate --reason --reveal --role --scopes --seconds --sender --since --states --status --tag --taken-back --text --tls-certificate --tls-key --to --types --until --wait
 
 complete -c smsgate -e
 complete -c smsgate -f
@@ -76,6 +76,16 @@ complete -c smsgate -n '_shtab_smsgate_using simulate' -l ledger -x -d 'write ev
 complete -c smsgate -n '_shtab_smsgate_using simulate' -l capture -x -d 'write every PDU as a JSON line'
 complete -c smsgate -n '_shtab_smsgate_using simulate' -l tls-certificate -x -d 'speak TLS with this PEM file'
 complete -c smsgate -n '_shtab_smsgate_using simulate' -l tls-key -x -d 'its key; default: in the same file'
+complete -c smsgate -n '_shtab_smsgate_using; and test $_shtab_smsgate_npos -eq 0' -a load -d 'Send messages to a gateway at a rate of their own, and report what came of them.'
+complete -c smsgate -n '_shtab_smsgate_using load' -s h -l help -d 'show this help message and exit'
+complete -c smsgate -n '_shtab_smsgate_using load' -l rate -x -d 'messages: 500/s, 30000/min (default: 100/s)'
+complete -c smsgate -n '_shtab_smsgate_using load' -l for -x -d '60s, 5min, 2h (default: 10s)'
+complete -c smsgate -n '_shtab_smsgate_using load' -l profile -x -d 'mix, batches and thresholds, in TOML (default: None)'
+complete -c smsgate -n '_shtab_smsgate_using load' -l listen -x -d 'hear last statuses there, by webhook (default: None)'
+complete -c smsgate -n '_shtab_smsgate_using load' -l wait -x -d 'for last statuses (default: 30s)'
+complete -c smsgate -n '_shtab_smsgate_using load' -l connections -x -d N
+complete -c smsgate -n '_shtab_smsgate_using load' -l key -x -d 'API key; default: $SMSGATE_API_KEY (default: None)'
+complete -c smsgate -n '_shtab_smsgate_using load' -l json -d json
 complete -c smsgate -n '_shtab_smsgate_using; and test $_shtab_smsgate_npos -eq 0' -a migrate -d 'Bring the database schema up to date.'
 complete -c smsgate -n '_shtab_smsgate_using migrate' -s h -l help -d 'show this help message and exit'
 complete -c smsgate -n '_shtab_smsgate_using migrate' -l config -x -d 'default: $SMSGATE_CONFIG, else ./smsgate.toml if it is there'

@@ -20,6 +20,7 @@ _shtab_smsgate_commands() {
     demo:'Start PostgreSQL, an SMSC simulator and the gateway, send messages, print the report.'
     doctor:'Check configuration, database and a running gateway.'
     keys:'Manage API keys.'
+    load:'Send messages to a gateway at a rate of their own, and report what came of them.'
     messages:'Messages, and what became of them.'
     migrate:'Bring the database schema up to date.'
     numbers:'Numbers that are given up, and why.'
@@ -518,6 +519,22 @@ _shtab_smsgate_keys_rotate_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_smsgate_keys_rotate_defaults_added=0
 
+_shtab_smsgate_load_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--rate[messages\: 500\/s, 30000\/min (default\: 100\/s)]:rate:"
+  "--for[60s, 5min, 2h (default\: 10s)]:SPAN:"
+  "--profile[mix, batches and thresholds, in TOML (default\: None)]:FILE:"
+  "--listen[hear last statuses there, by webhook (default\: None)]:HOST:PORT:"
+  "--wait[for last statuses (default\: 30s)]:SPAN:"
+  "--connections[N]:N:"
+  "--key[API key\; default\: \$SMSGATE_API_KEY (default\: None)]:key:"
+  "--json[json]"
+  ":such as http\:\/\/127.0.0.1\:8080:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_smsgate_load_defaults_added=0
+
 _shtab_smsgate_messages_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
 )
@@ -862,6 +879,7 @@ _shtab_smsgate() {
         demo) _arguments -C -s $_shtab_smsgate_demo_options ;;
         doctor) _arguments -C -s $_shtab_smsgate_doctor_options ;;
         keys) _shtab_smsgate_keys ;;
+        load) _arguments -C -s $_shtab_smsgate_load_options ;;
         messages) _shtab_smsgate_messages ;;
         migrate) _arguments -C -s $_shtab_smsgate_migrate_options ;;
         numbers) _shtab_smsgate_numbers ;;
