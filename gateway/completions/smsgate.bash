@@ -17,9 +17,9 @@ _shtab_smsgate_numbers_subparsers=(show prune proofs)
 _shtab_smsgate_webhooks_subparsers=(list test replay)
 _shtab_smsgate_breakers_subparsers=(list show open close)
 _shtab_smsgate_suppressions_subparsers=(import export)
-_shtab_smsgate_subparsers=(serve demo simulate load migrate database config keys send top tail connectors routes messages batches queue route receipts audit persons numbers webhooks breakers suppressions doctor completion)
+_shtab_smsgate_subparsers=(serve demo simulate load migrate database config keys send top tail connectors routes messages batches queue route receipts audit persons numbers webhooks breakers suppressions clicks doctor completion)
 
-_shtab_smsgate_serve_option_strings=(-h --help --config --accept-restored)
+_shtab_smsgate_serve_option_strings=(-h --help --config --accept-restored --role)
 _shtab_smsgate_demo_option_strings=(-h --help --messages --once --data-dir)
 _shtab_smsgate_simulate_option_strings=(-h --help --host --port --profile --ledger --capture --tls-certificate --tls-key)
 _shtab_smsgate_load_option_strings=(-h --help --rate --for --profile --listen --wait --connections --key --json)
@@ -79,12 +79,14 @@ _shtab_smsgate_breakers_option_strings=(-h --help)
 _shtab_smsgate_suppressions_import_option_strings=(-h --help --dry-run --again --format --category --reason --taken-back --json --config --key)
 _shtab_smsgate_suppressions_export_option_strings=(-h --help --format --reveal --hash --config --key)
 _shtab_smsgate_suppressions_option_strings=(-h --help)
+_shtab_smsgate_clicks_option_strings=(-h --help --config --since --until --again --tell --dry-run --json)
 _shtab_smsgate_doctor_option_strings=(-h --help --config --json)
 _shtab_smsgate_completion_option_strings=(-h --help)
 _shtab_smsgate_option_strings=(-h --help --version)
 
 
 
+_shtab_smsgate_serve___role_choices=(all links)
 _shtab_smsgate_database_restore___outbox_choices=(hold resend drop)
 _shtab_smsgate_database_pos_0_choices=(backup restore upgrade)
 _shtab_smsgate_config_pos_0_choices=(check show reload)
@@ -110,8 +112,9 @@ _shtab_smsgate_suppressions_import___format_choices=(csv ndjson)
 _shtab_smsgate_suppressions_import___taken_back_choices=(refuse add)
 _shtab_smsgate_suppressions_export___format_choices=(csv ndjson)
 _shtab_smsgate_suppressions_pos_0_choices=(import export)
+_shtab_smsgate_clicks_pos_0_choices=(reclassify)
 _shtab_smsgate_completion_pos_0_choices=(bash zsh fish)
-_shtab_smsgate_pos_0_choices=(serve demo simulate load migrate database config keys send top tail connectors routes messages batches queue route receipts audit persons numbers webhooks breakers suppressions doctor completion)
+_shtab_smsgate_pos_0_choices=(serve demo simulate load migrate database config keys send top tail connectors routes messages batches queue route receipts audit persons numbers webhooks breakers suppressions clicks doctor completion)
 
 _shtab_smsgate_serve__h_nargs=0
 _shtab_smsgate_serve___help_nargs=0
@@ -309,6 +312,12 @@ _shtab_smsgate_suppressions_export___help_nargs=0
 _shtab_smsgate_suppressions_pos_0_nargs=A...
 _shtab_smsgate_suppressions__h_nargs=0
 _shtab_smsgate_suppressions___help_nargs=0
+_shtab_smsgate_clicks__h_nargs=0
+_shtab_smsgate_clicks___help_nargs=0
+_shtab_smsgate_clicks___again_nargs=0
+_shtab_smsgate_clicks___tell_nargs=0
+_shtab_smsgate_clicks___dry_run_nargs=0
+_shtab_smsgate_clicks___json_nargs=0
 _shtab_smsgate_doctor__h_nargs=0
 _shtab_smsgate_doctor___help_nargs=0
 _shtab_smsgate_doctor___json_nargs=0

@@ -50,7 +50,7 @@ function _shtab_smsgate_using
   test "$_shtab_smsgate_cmdpath" = "$argv"
 end
 
-set -g _shtab_smsgate_commands serve demo simulate load migrate database 'database backup' 'database restore' 'database upgrade' config 'config check' 'config show' 'config reload' keys 'keys create' 'keys list' 'keys revoke' 'keys rotate' 'keys number-rotate' send top tail connectors 'connectors list' 'connectors probe' routes messages 'messages show' 'messages list' batches 'batches show' 'batches pause' 'batches resume' 'batches cancel' 'batches rate' queue route receipts audit 'audit verify' 'audit list' persons 'persons export' 'persons erase' numbers 'numbers show' 'numbers prune' 'numbers proofs' webhooks 'webhooks list' 'webhooks test' 'webhooks replay' breakers 'breakers list' 'breakers show' 'breakers open' 'breakers close' suppressions 'suppressions import' 'suppressions export' doctor completion
+set -g _shtab_smsgate_commands serve demo simulate load migrate database 'database backup' 'database restore' 'database upgrade' config 'config check' 'config show' 'config reload' keys 'keys create' 'keys list' 'keys revoke' 'keys rotate' 'keys number-rotate' send top tail connectors 'connectors list' 'connectors probe' routes messages 'messages show' 'messages list' batches 'batches show' 'batches pause' 'batches resume' 'batches cancel' 'batches rate' queue route receipts audit 'audit verify' 'audit list' persons 'persons export' 'persons erase' numbers 'numbers show' 'numbers prune' 'numbers proofs' webhooks 'webhooks list' 'webhooks test' 'webhooks replay' breakers 'breakers list' 'breakers show' 'breakers open' 'breakers close' suppressions 'suppressions import' 'suppressions export' clicks doctor completion
 set -g _shtab_smsgate_opts_with_value --account --action --actor --anchors --batch-id --below --campaign-id --capture --category --client-ref --config --connections --connector --data-dir --every --expires --for --format --from --hash --host --into --keep --key --key-to --last --ledger --limit --listen --messages --number --outbox --overlap --port --profile --programs --rate --reason --reveal --role --scopes --seconds --sender --since --states --status --tag --taken-back --text --tls-certificate --tls-key --to --types --until --wait
 
 complete -c smsgate -e
@@ -62,6 +62,7 @@ complete -c smsgate -n '_shtab_smsgate_using; and test $_shtab_smsgate_npos -eq 
 complete -c smsgate -n '_shtab_smsgate_using serve' -s h -l help -d 'show this help message and exit'
 complete -c smsgate -n '_shtab_smsgate_using serve' -l config -x -d 'default: $SMSGATE_CONFIG, else ./smsgate.toml if it is there'
 complete -c smsgate -n '_shtab_smsgate_using serve' -l accept-restored -d 'go on with a database that was made from a backup'
+complete -c smsgate -n '_shtab_smsgate_using serve' -l role -xka "all links" -d 'links: redirect short links and nothing else, beside whole gateways; default: all'
 complete -c smsgate -n '_shtab_smsgate_using; and test $_shtab_smsgate_npos -eq 0' -a demo -d 'Start PostgreSQL, an SMSC simulator and the gateway, send messages, print the report.'
 complete -c smsgate -n '_shtab_smsgate_using demo' -s h -l help -d 'show this help message and exit'
 complete -c smsgate -n '_shtab_smsgate_using demo' -l messages -x -d N
@@ -409,6 +410,16 @@ complete -c smsgate -n '_shtab_smsgate_using suppressions export' -l reveal -x -
 complete -c smsgate -n '_shtab_smsgate_using suppressions export' -l hash -x -d 'hashes under this partner'"'"'s key'
 complete -c smsgate -n '_shtab_smsgate_using suppressions export' -l config -x -d 'default: $SMSGATE_CONFIG, else ./smsgate.toml if it is there'
 complete -c smsgate -n '_shtab_smsgate_using suppressions export' -l key -x -d 'API key; default: $SMSGATE_API_KEY'
+complete -c smsgate -n '_shtab_smsgate_using; and test $_shtab_smsgate_npos -eq 0' -a clicks -d 'Judge anew who opened short links.'
+complete -c smsgate -n '_shtab_smsgate_using clicks' -s h -l help -d 'show this help message and exit'
+complete -c smsgate -n '_shtab_smsgate_using clicks' -l config -x -d 'default: $SMSGATE_CONFIG, else ./smsgate.toml if it is there'
+complete -c smsgate -n '_shtab_smsgate_using clicks' -l since -x -d 'from this day on: a span back from now such as 7d, or a date; default: 90d'
+complete -c smsgate -n '_shtab_smsgate_using clicks' -l until -x -d 'before this day'
+complete -c smsgate -n '_shtab_smsgate_using clicks' -l again -d 'also days that these rules have looked at'
+complete -c smsgate -n '_shtab_smsgate_using clicks' -l tell -d 'tell webhooks of each click with another class'
+complete -c smsgate -n '_shtab_smsgate_using clicks' -l dry-run -d 'count, and change nothing'
+complete -c smsgate -n '_shtab_smsgate_using clicks' -l json -d json
+complete -c smsgate -n '_shtab_smsgate_using clicks; and test $_shtab_smsgate_npos -eq 0' -ka "reclassify" -d action
 complete -c smsgate -n '_shtab_smsgate_using; and test $_shtab_smsgate_npos -eq 0' -a doctor -d 'Check configuration, database and a running gateway.'
 complete -c smsgate -n '_shtab_smsgate_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c smsgate -n '_shtab_smsgate_using doctor' -l config -x -d 'default: $SMSGATE_CONFIG, else ./smsgate.toml if it is there'

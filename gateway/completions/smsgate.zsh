@@ -13,6 +13,7 @@ _shtab_smsgate_commands() {
     audit:'Who changed or saw what.'
     batches:'Show a batch, stop it, or change its rate.'
     breakers:'What is held back where too much fails.'
+    clicks:'Judge anew who opened short links.'
     completion:'Print what completes `smsgate` at a Tab.'
     config:'The configuration.'
     connectors:'Connections to carriers.'
@@ -307,6 +308,21 @@ _shtab_smsgate_breakers_show_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_smsgate_breakers_show_defaults_added=0
+
+_shtab_smsgate_clicks_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[default\: \$SMSGATE_CONFIG, else .\/smsgate.toml if it is there]:FILE:"
+  "--since[from this day on\: a span back from now such as 7d, or a date\; default\: 90d]:WHEN:"
+  "--until[before this day]:WHEN:"
+  "--again[also days that these rules have looked at]"
+  "--tell[tell webhooks of each click with another class]"
+  "--dry-run[count, and change nothing]"
+  "--json[json]"
+  ":action:(reclassify)"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_smsgate_clicks_defaults_added=0
 
 _shtab_smsgate_completion_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -718,6 +734,7 @@ _shtab_smsgate_serve_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[default\: \$SMSGATE_CONFIG, else .\/smsgate.toml if it is there]:FILE:"
   "--accept-restored[go on with a database that was made from a backup]"
+  "--role[links\: redirect short links and nothing else, beside whole gateways\; default\: all]:role:(all links)"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -872,6 +889,7 @@ _shtab_smsgate() {
         audit) _shtab_smsgate_audit ;;
         batches) _shtab_smsgate_batches ;;
         breakers) _shtab_smsgate_breakers ;;
+        clicks) _arguments -C -s $_shtab_smsgate_clicks_options ;;
         completion) _arguments -C -s $_shtab_smsgate_completion_options ;;
         config) _shtab_smsgate_config ;;
         connectors) _shtab_smsgate_connectors ;;
