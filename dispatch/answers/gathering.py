@@ -39,6 +39,7 @@ class Gathered(msgspec.Struct):
     late: list[SubmissionRow] = msgspec.field(default_factory=list)
     receipts: list[ReceiptRow] = msgspec.field(default_factory=list)
     done_ids: list[int] = msgspec.field(default_factory=list)
+    done_ways: list[int] = msgspec.field(default_factory=list)  # by which way each of these went
     retries: list[MessageDone] = msgspec.field(default_factory=list)
     intents: dict[int, tuple[Intent, int]] = msgspec.field(default_factory=dict)
     events: list[Event] = msgspec.field(default_factory=list)
@@ -83,6 +84,7 @@ def _gather_done(gathered: Gathered, done: MessageDone) -> None:
         gathered.retries.append(done)
     elif not done.requeued:
         gathered.done_ids.append(done.message_id)
+        gathered.done_ways.append(done.way)
     if done.intent is not None:
         intent, finished = gathered.intents.get(done.intent.id, (done.intent, 0))
         gathered.intents[intent.id] = (intent, finished + 1)

@@ -203,7 +203,9 @@ class Outcomes:
             why = status.label if reason is Reason.NONE else reason.label
             event = way_ended(message.id, self._connector, why, self._ids)
             out.records.append(
-                MessageDone(message.id, intent, event=event, way_ended=message.account)
+                MessageDone(
+                    message.id, intent, event=event, way=message.way, way_ended=message.account
+                )
             )
             return
         status = stopped(status, in_doubt=message.in_doubt, begun=bool(message.parts_done))
@@ -220,7 +222,7 @@ class Outcomes:
             error=error,
             way=message.way,
         )
-        out.records.append(MessageDone(message.id, intent, rows=(row,)))
+        out.records.append(MessageDone(message.id, intent, rows=(row,), way=message.way))
 
     def put_off(
         self, message: ReadyMessage, intent: Intent | None, verdict: Later, out: Effects
@@ -304,7 +306,7 @@ class Outcomes:
         if journey.doubtful or (journey.retry_status is not None and not journey.throttled):
             return self._retry(journey, now_ms)
         if not (journey.throttled or journey.unwritten):
-            return MessageDone(message.id, intent)
+            return MessageDone(message.id, intent, way=message.way)
         message.parts_done = message.parts_done.union(journey.done)
         message.cost = message.parts - len(message.parts_done) * journey.segments
         out.requeue.append(message)

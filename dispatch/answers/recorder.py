@@ -253,8 +253,12 @@ class Recorder:
             intent.id for intent, finished in gathered.intents.values() if intent.open == finished
         ]
         if gathered.done_ids or closed:
-            done_ids = array_text(gathered.done_ids)
-            await connection.execute(_SQL["results_close"], done_ids, closed)
+            done = array_text(gathered.done_ids), closed
+            if again:
+                ways = gathered.done_ways, self._term
+                await connection.execute(_SQL["results_close_again"], *done, *ways)
+            else:
+                await connection.execute(_SQL["results_close"], *done)
         if gathered.ways_ended:
             await settle_ways(connection, {message for message, _ in gathered.ways_ended})
             await tell_messages(connection, gathered.ways_ended, self._ids)

@@ -54,6 +54,7 @@ class MessageDone(msgspec.Struct, gc=False):
     in_doubt: bool = False
     event: Event | None = None
     rerouted: Event | None = None
+    way: int = 0  # which way it was done with (dlr/ways.py)
     way_ended: int = 0  # the account of a message whose next way ended before the wire
 
 

@@ -3,6 +3,14 @@
 WITH closed AS (DELETE FROM submit_intent WHERE id = ANY($2::bigint[]))
 DELETE FROM outbox WHERE id = ANY((SELECT $1::text::bigint[])::bigint[]);
 
+-- name: results_close_again
+-- The same once more after a COMMIT whose answer never came. Meanwhile a message may go another way, begun by that very
+-- COMMIT or by another process. Its new row stays: $3 is which way each message was done with.
+WITH closed AS (DELETE FROM submit_intent WHERE id = ANY($2::bigint[]))
+DELETE FROM outbox AS o
+USING unnest($1::text::bigint[], $3::smallint[]) AS done (id, way)
+WHERE o.id = done.id AND o.way = done.way AND o.owner = $4;
+
 -- name: outbox_retry
 -- Frees messages for another attempt. Any process that has a bind for them may take them when their time comes. Only
 -- what is still ours and was not freed by this very record. When it is repeated after a commit in doubt, the row may

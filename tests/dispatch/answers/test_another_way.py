@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dispatch.answers import recorder as recorder_module
 from dispatch.answers.another_way import Fit, Submit, fit
 from dispatch.answers.records import MessageDone, PartResult, StateLearned
 from dispatch.holds import Hold
@@ -21,6 +22,7 @@ from storage.categories import Category
 from storage.names import NO_CONNECTOR
 from tests.dispatch.told import told_messages
 from tests.dispatch.world import CONNECTOR, World, running
+from tests.integration.database_proxy import database_proxy
 
 OTHER, THIRD = CONNECTOR + 1, CONNECTOR + 2
 ROUTE = (CONNECTOR, OTHER, THIRD)
@@ -78,6 +80,18 @@ async def told(
         reason=Reason.HANDSET_UNREACHABLE if status != Status.DELIVERED else 0,
     )  # fmt: skip
     await world.recorder.commits.submit([StateLearned(receipt)])
+
+
+def quicker_than_its_answer(
+    world: World, message: ReadyMessage
+) -> tuple[MessageDone, StateLearned]:
+    """A submit's result, and its failing receipt of the same flush."""
+    row = SubmissionRow(
+        id=world.ids.next(), message_id=message.id, part=1, parts=1, account=1,
+        category=message.category, connector=CONNECTOR, status=Status.SENT, carrier_id="early",
+    )  # fmt: skip
+    receipt = world.receipt("early", Status.EXPIRED, submission_id=row.id, certain=True)
+    return MessageDone(message.id, None, rows=(row,)), StateLearned(receipt)
 
 
 async def ways(world: World) -> dict[int, tuple[int, int, list[int]]]:
@@ -218,15 +232,56 @@ async def test_a_part_that_was_delivered_or_failed_for_good_keeps_the_message(
 async def test_a_receipt_that_was_quicker_than_its_answer_counts_too(world: World) -> None:
     message = world.message(Category.MARKETING)
     await world.store([message])
-    row = SubmissionRow(
-        id=world.ids.next(), message_id=message.id, part=1, parts=1, account=1,
-        category=message.category, connector=CONNECTOR, status=Status.SENT, carrier_id="early",
-    )  # fmt: skip
-    receipt = world.receipt("early", Status.EXPIRED, submission_id=row.id, certain=True)
-    await world.recorder.commits.submit(
-        [StateLearned(receipt), MessageDone(message.id, None, rows=(row,))]
-    )
+    done, receipt = quicker_than_its_answer(world, message)
+    await world.recorder.commits.submit([receipt, done])
     assert await ways(world) == {message.id: (OTHER, 1, [CONNECTOR])}
+
+
+@pytest.mark.parametrize("claimed", [False, True])
+async def test_a_way_begun_in_a_commit_without_an_answer_stays(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, claimed: bool
+) -> None:
+    """The same flush ended the way before. When it is repeated, the new row is not that one; nor is
+    it when this process has claimed it meanwhile.
+    """
+    monkeypatch.setattr(recorder_module, "RETRY_SECONDS", 0.01)
+    async with (
+        database_proxy(database_url) as proxy,
+        running(database_url, through=proxy.url, untried=untried) as world,
+    ):
+        message, other = world.messages(2, Category.MARKETING)
+        await world.store([message, other])
+        owner = world.term.term if claimed else 0
+        await world.connection.execute(
+            "CREATE FUNCTION claim() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$ BEGIN NEW.owner := {owner}; RETURN NEW; END $$"
+        )
+        await world.connection.execute(
+            "CREATE TRIGGER claim BEFORE INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION claim()"
+        )
+        done, receipt = quicker_than_its_answer(world, message)
+        proxy.arm("record", asked=rb"COMMIT")
+        await world.recorder.commits.submit([receipt, done, MessageDone(other.id, None)])
+        assert world.recorder.commits.flush_failures == 1
+        assert await ways(world) == {message.id: (OTHER, 1, [CONNECTOR])}
+        assert [kind for kind, _ in await world.events(message.id)] == ["another_way"]
+
+
+async def test_a_flush_that_never_was_ends_its_messages_when_it_is_repeated(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "RETRY_SECONDS", 0.01)
+    async with (
+        database_proxy(database_url) as proxy,
+        running(database_url, through=proxy.url, untried=untried) as world,
+    ):
+        message = world.message(Category.MARKETING)
+        await world.store([message])
+        await world.connection.execute("UPDATE outbox SET way = 1")
+        proxy.arm("record", asked=rb"COMMIT", before=True)
+        await world.recorder.commits.submit([MessageDone(message.id, None, way=1)])
+        assert world.recorder.commits.flush_failures == 1
+        assert await world.outbox() == {}
 
 
 async def test_g40_a_late_delivery_by_the_first_way_counts_once_and_ends_the_wait(
