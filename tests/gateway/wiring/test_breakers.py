@@ -46,8 +46,9 @@ async def test_a_drop_opens_the_breaker_of_its_connector(world: World) -> None:
     assert (stored.breaker.state, stored.actor) == (State.OPEN, "detector drop")
     assert stored.reason == "drop: 0.7, usually 0.951143"
     assert (stored.breaker.baseline, stored.breaker.wait_ms) == (0.951, 90_000)
-    assert stored.evidence is not None
-    test = msgspec.json.decode(stored.evidence)["test"]
+    bundle = await breakers.desk.evidence(Scope.CONNECTOR, "sim")
+    assert bundle is not None
+    test = msgspec.json.decode(bundle)["test"]
     assert (test["detector"], test["part"], test["usual_whole"]) == ("drop", 700, 7000)
     await breakers.watch.learn()
     message = world.message()
