@@ -122,7 +122,7 @@ class HttpSettings(Settings, frozen=True, kw_only=True):
             ge=1,
             le=100_000,
             description="Keys that do not exist, as one address or one beginning of keys may try "
-            "them; above it: 429. Keys that were found before go on.",
+            "them; above it: 429. Good keys go on.",
         ),
     ] = 30
     trusted_proxies: Annotated[

@@ -24,6 +24,7 @@ CACHE_SECONDS = 5.0
 KNOWN_KEYS_MAX = 10_000
 UNKNOWN_KEYS_MAX = 10_000
 LOOKUPS_MAX = 64  # at a time: guessing keys must not crowd reports out of the read connections
+SUSPECTS_MAX = 4  # of these, where too many wrong keys came from: a good one is found all the same
 LOOKUP_SECONDS_MAX = 2.0  # a database that does not answer must not hold up who has a good key
 BELIEVED_SECONDS = 60.0  # since the last look-up that was answered
 ADMIN = "admin"
@@ -57,6 +58,7 @@ class Authenticator:
         self._known: OrderedDict[str, _Cached] = OrderedDict()
         self._unknown: OrderedDict[str, _Cached] = OrderedDict()
         self._lookups: dict[str, asyncio.Future[StoredKey | None]] = {}
+        self._suspects: set[str] = set()  # what is looked up above the bound of wrong keys
 
     def known(self, authorization: str | None, scope: str) -> StoredKey | None:
         """The key in this header, if it was verified lately and has the scope. None: ask
@@ -97,10 +99,29 @@ class Authenticator:
         if cached is not None and cached.expires > now:
             return cached.key
         if cached is None or cached.key is None:  # else it is no guess, and worth a look
-            self._may_guess(text, address, now)
+            seconds = ceil(self._wrong_keys.wait(address, text, now))
+            if seconds:
+                return await self._suspected(text, address, seconds)
+        return await self._asked(text, address, suspect=False)
+
+    async def _suspected(self, text: str, address: str, seconds: int) -> StoredKey:
+        """The key, if it is good: who sent it may share one address with those who guess."""
+        key = None
+        if text in self._lookups or len(self._suspects) < SUSPECTS_MAX:
+            key = await self._asked(text, address, suspect=True)
+        if key is None:
+            self._wrong_keys.note_refused(address, text, self._monotonic())
+            raise ProblemError(
+                "wrong_keys_exceeded",
+                f"too many keys were tried that do not exist; try again in {seconds} s",
+                headers={"Retry-After": str(seconds)},
+            )
+        return key
+
+    async def _asked(self, text: str, address: str, *, suspect: bool) -> StoredKey | None:
         key_hash = hash_of(text)
         if key_hash is None:
-            self._wrong_keys.note(address, text, now)
+            self._note_wrong(text, address)
             return None
         # When a busy key leaves the cache, its next fifty requests ask once between them.
         lookup = self._lookups.get(text)
@@ -109,17 +130,20 @@ class Authenticator:
                 return self._believed(text, Overloaded())
             lookup = asyncio.ensure_future(self._look_up(text, key_hash, address))
             self._lookups[text] = lookup
-            lookup.add_done_callback(lambda _: self._lookups.pop(text))
+            if suspect:
+                self._suspects.add(text)
+            lookup.add_done_callback(lambda _: self._looked_up(text))
         return await asyncio.shield(lookup)
 
-    def _may_guess(self, text: str, address: str, now: float) -> None:
-        seconds = ceil(self._wrong_keys.wait(address, text, now))
-        if seconds:
-            raise ProblemError(
-                "wrong_keys_exceeded",
-                f"too many keys were tried that do not exist; try again in {seconds} s",
-                headers={"Retry-After": str(seconds)},
-            )
+    def _looked_up(self, text: str) -> None:
+        self._lookups.pop(text)
+        self._suspects.discard(text)
+
+    def _note_wrong(self, text: str, address: str) -> None:
+        """Above the bound it is refused instead: else the bound would never be left again."""
+        now = self._monotonic()
+        if not self._wrong_keys.wait(address, text, now):
+            self._wrong_keys.note(address, text, now)
 
     async def _look_up(self, text: str, key_hash: bytes, address: str) -> StoredKey | None:
         try:
@@ -133,7 +157,7 @@ class Authenticator:
         now = self._monotonic()
         cached = _Cached(key, now + lasts, now + believed)
         if key is None:
-            self._wrong_keys.note(address, text, now)
+            self._note_wrong(text, address)
         if key is None or key.ended is not None:
             self._known.pop(text, None)
             _remember(self._unknown, text, cached, UNKNOWN_KEYS_MAX)

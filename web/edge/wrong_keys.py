@@ -2,8 +2,9 @@
 
 Owns the bound and what is counted. Must not look a key up (auth.py). Pure: the time is an argument.
 
-A key of 256 random bits cannot be guessed. The bound keeps those who try from the database, and
-tells the operator of them. A key that was found before is never refused by it.
+A key of 256 random bits cannot be guessed. The bound keeps those who try from crowding the
+database, and tells the operator of them. A good key is let in above it, too: it may share an
+address with them.
 """
 
 from __future__ import annotations
@@ -35,12 +36,19 @@ class WrongKeys:
 
     def wait(self, address: str, key: str, now: float) -> float:
         """Seconds until this address may try a key with this beginning; 0.0: it may."""
+        return self._over(address, key, now)[1]
+
+    def note_refused(self, address: str, key: str, now: float) -> None:
+        """It was told to wait."""
+        self._counts[self._over(address, key, now)[0]] += 1
+
+    def _over(self, address: str, key: str, now: float) -> tuple[str, float]:
+        """The bound that is reached, and for how many seconds."""
         for name in _names(address, key):
             over = self._forgotten.get(name, 0.0) - now - (_MINUTE - self._step)
             if over > self._step / 1000:  # sums of steps are not exact
-                self._counts[name[0]] += 1
-                return over
-        return 0.0
+                return name[0], over
+        return _ADDRESS, 0.0
 
     def note(self, address: str, key: str, now: float) -> None:
         """It tried a key that does not exist."""
