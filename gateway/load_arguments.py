@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from gateway.arguments import command
+from gateway.arguments import command, count
 
 if TYPE_CHECKING:
     from gateway.arguments import Commands
@@ -31,6 +31,6 @@ def load(commands: Commands) -> None:
         "--listen", metavar="HOST:PORT", help="hear last statuses there, by webhook"
     )
     parser.add_argument("--wait", default="30s", metavar="SPAN", help="for last statuses")
-    parser.add_argument("--connections", type=int, default=100, metavar="N")
+    parser.add_argument("--connections", type=count, default=100, metavar="N")
     parser.add_argument("--key", help="API key; default: $SMSGATE_API_KEY")
     parser.add_argument("--json", action="store_true")

@@ -8,9 +8,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
+import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import aiohttp
 import uvloop
 
 from gateway.commands import CommandFailed
@@ -23,10 +28,11 @@ from gateway.rehearsal.client import Client
 from gateway.rehearsal.processes import RehearsalError
 
 PROGRESS_SECONDS = 1.0
+PORT_MAX = 65_535
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0: every threshold holds. 1: one does not, or it could not run."""
+    """0: every threshold holds. 1: one does not, nothing was accepted, or it could not run."""
     key = api_key(arguments.key)
     try:
         profile = Profile() if arguments.profile is None else read(Path(arguments.profile))
@@ -38,21 +44,40 @@ def run(arguments: argparse.Namespace) -> int:
             batch_size=profile.batch_size,
         )
         listen = None if arguments.listen is None else _host_and_port(arguments.listen)
-        run_to_end = _run(arguments, key, profile, planned, listen, wait)
-        return uvloop.run(run_to_end)
-    except (ProfileError, RehearsalError, OSError) as error:
-        raise CommandFailed(str(error)) from error
+        api = _api(arguments.url)
+        return uvloop.run(_until_ended(_run(arguments, api, key, profile, planned, listen, wait)))
+    except (ProfileError, RehearsalError, aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise CommandFailed(str(error) or "the gateway does not answer") from error
+
+
+async def _until_ended(running: Coroutine[None, None, int]) -> int:
+    """SIGTERM ends it as Ctrl-C does: the webhook endpoint of the run goes with it."""
+    task = asyncio.ensure_future(running)
+    ended = False
+
+    def end() -> None:
+        nonlocal ended
+        ended = True
+        task.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if ended:
+            raise CommandFailed("ended by SIGTERM") from None
+        raise
 
 
 async def _run(
     arguments: argparse.Namespace,
+    api: str,
     key: str,
     profile: Profile,
     planned: arrivals.Requests,
     listen: tuple[str, int] | None,
     wait: float,
 ) -> int:
-    api = arguments.url.rstrip("/")
     async with session(key, arguments.connections) as opened:
         driver = Driver(opened, api, Messages(profile), retry=profile.retry)
         progress = asyncio.create_task(_progress(driver))
@@ -71,7 +96,7 @@ async def _run(
         print(json.dumps(report.fields(*told, heard=listen is not None)))
     else:
         print("\n".join(report.lines(*told, heard=listen is not None)))
-    return 0 if all(each.met for each in judged) else 1
+    return 0 if driver.outcome.accepted and all(each.met for each in judged) else 1
 
 
 async def _progress(driver: Driver) -> None:
@@ -89,8 +114,19 @@ async def _progress(driver: Driver) -> None:
         )
 
 
+def _api(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        known = False
+    if not known:
+        raise ProfileError(f"{text!r} is no URL of a gateway, such as http://127.0.0.1:8080")
+    return text.rstrip("/")
+
+
 def _host_and_port(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > PORT_MAX:
         raise ProfileError(f"{text!r} is no HOST:PORT to listen on, such as 127.0.0.1:9000")
     return host, int(port)

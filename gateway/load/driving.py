@@ -19,6 +19,7 @@ from gateway.load.arrivals import Request
 from gateway.load.figures import Outcome, Waiting
 from gateway.load.profile import Messages
 from gateway.rehearsal.client import Client
+from gateway.rehearsal.processes import RehearsalError
 from gateway.rehearsal.receiver import Receiver
 from gateway.rehearsal.receiving import serving
 
@@ -28,6 +29,7 @@ RETRIES_MAX = 5
 RETRY_WAIT_MAX_SECONDS = 30.0
 ANSWER_SECONDS_MAX = 60.0
 ACCEPTED, TOO_MANY, UNAVAILABLE = 202, 429, 503
+NO_ANSWER = "202, and no answer of smsgate's"
 
 
 class _Item(msgspec.Struct):
@@ -68,21 +70,27 @@ class Driver:
     async def send(self, requests: Iterable[Request]) -> None:
         """Each at its moment, until the last one is answered or given up."""
         began = time.monotonic()
-        for request in requests:
-            due = began + request.due
-            wait = due - time.monotonic()
-            if wait > 0:
-                await asyncio.sleep(wait)
-            if len(self._in_flight) >= IN_FLIGHT_MAX:
-                await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
-            self.outcome.late += time.monotonic() - due > LATE_SECONDS
-            self.outcome.planned += request.size
-            self.outcome.requests += 1
-            task = asyncio.create_task(self._ask(request, due))
-            self._in_flight.add(task)
-            task.add_done_callback(self._in_flight.discard)
-        while self._in_flight:
-            await asyncio.wait(self._in_flight)
+        try:
+            for request in requests:
+                await self._due(request, began + request.due)
+            while self._in_flight:
+                await asyncio.wait(self._in_flight)
+        finally:
+            for task in self._in_flight:  # who ends a run needs a connection for its last words
+                task.cancel()
+
+    async def _due(self, request: Request, due: float) -> None:
+        wait = due - time.monotonic()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        if len(self._in_flight) >= IN_FLIGHT_MAX:
+            await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
+        self.outcome.late += time.monotonic() - due > LATE_SECONDS
+        self.outcome.planned += request.size
+        self.outcome.requests += 1
+        task = asyncio.create_task(self._ask(request, due))
+        self._in_flight.add(task)
+        task.add_done_callback(self._in_flight.discard)
 
     async def all_told(self, seconds: float) -> None:
         """Until every message has its last status, or so long."""
@@ -129,8 +137,11 @@ class Driver:
         except (aiohttp.ClientError, TimeoutError) as error:
             return type(error).__name__, 1.0
         if response.status == ACCEPTED:
+            try:
+                self._took(answer, request, due)
+            except msgspec.DecodeError:
+                return NO_ANSWER, None
             self.outcome.accept.note(time.monotonic() - due)
-            self._took(answer, request, due)
             return None, None
         with contextlib.suppress(msgspec.DecodeError):
             code = msgspec.json.decode(answer, type=_Problem).code
@@ -177,7 +188,11 @@ async def hearing(
         try:
             yield receiver
         finally:
-            await client.call("DELETE", f"/v1/webhook-endpoints/{endpoint}")
+            path = f"/v1/webhook-endpoints/{endpoint}"
+            try:
+                await client.call("DELETE", path)
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise RehearsalError(f"{path} is still there: {error}") from error
 
 
 def _seconds(retry_after: str | None) -> float:
