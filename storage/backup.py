@@ -58,9 +58,10 @@ async def take_backup(
     """Make a folder below `place` with everything as of one moment. Returns it.
 
     `connection` holds the snapshot meanwhile, and is used for nothing else. `told` hears how far it
-    is. A backup that is cut short leaves a folder without a manifest. Raises BackupUnusable.
+    is. One that fails leaves nothing; one that is killed, a folder without a manifest. Raises
+    BackupUnusable.
     """
-    files = _Files(source.files)
+    files, folder = _Files(source.files), None
     files.look()
     try:
         await connection.execute("SET idle_in_transaction_session_timeout = 0")
@@ -74,20 +75,24 @@ async def take_backup(
             await asyncio.to_thread(files.copy, folder / FILES_FOLDER)
             await _dump(source, folder, row["snapshot"], told)
             tables = await row_counts(connection)
+        told("writing sums")
+        manifest = Manifest(
+            form=FORM,
+            smsgate=source.version,
+            taken_at=row["taken_at"].astimezone(UTC),
+            server=row["server"],
+            migration=row["migration"],
+            key_fingerprint=row["key_fingerprint"],
+            tables=tables,
+            files=await asyncio.to_thread(sums_of, folder),
+        )
+        await asyncio.to_thread(manifests.write, folder, manifest)
+    except BaseException:
+        if folder is not None:  # night after night it would fill the disk
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
     finally:
         files.close()
-    told("writing sums")
-    manifest = Manifest(
-        form=FORM,
-        smsgate=source.version,
-        taken_at=row["taken_at"].astimezone(UTC),
-        server=row["server"],
-        migration=row["migration"],
-        key_fingerprint=row["key_fingerprint"],
-        tables=tables,
-        files=await asyncio.to_thread(sums_of, folder),
-    )
-    await asyncio.to_thread(manifests.write, folder, manifest)
     return folder, manifest
 
 

@@ -45,7 +45,11 @@ class Restoration(msgspec.Struct, frozen=True):
 
 
 async def prepare(connection: Connection) -> None:
-    """Make sure that the database is empty, and mark it. Raises RestoreRefused."""
+    """Make sure that the database is empty and this restore the only one, and mark it. The
+    connection must stay open until the end. Raises RestoreRefused.
+    """
+    if not await connection.fetchval(SQL["restore_alone"]):
+        raise RestoreRefused("another restore is at work in this database")
     if await connection.fetchval(SQL["restore_begun"]):
         for row in await connection.fetch(SQL["tables_of_schema"]):
             await connection.execute(row["dropping"])

@@ -55,7 +55,12 @@ def text(config: Config, path: str, key: str | None) -> str:
     try:
         return asyncio.run(_text(config, path, key))
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise CommandFailed(f"no gateway answers at {listen}: {error}") from error
+        raise CommandFailed(f"no gateway answers at {listen}: {_why(error)}") from error
+
+
+def _why(error: Exception) -> str:
+    silent = f"nothing in {ANSWER_SECONDS_MAX} s"
+    return silent if isinstance(error, TimeoutError) else str(error)
 
 
 async def _text(config: Config, path: str, key: str | None) -> str:
@@ -79,7 +84,7 @@ def _asked(
     try:
         return asyncio.run(_ask(config, method, path, key, body, known_by))
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise CommandFailed(f"no gateway answers at {listen}: {error}") from error
+        raise CommandFailed(f"no gateway answers at {listen}: {_why(error)}") from error
 
 
 async def _ask(

@@ -5,6 +5,8 @@ Owns the finding. Must not change a file.
 
 from __future__ import annotations
 
+import os
+import stat
 from datetime import datetime
 
 from gateway.commands.findings import Finding
@@ -30,4 +32,10 @@ def certificate(config: Config, now: datetime) -> list[Finding]:
     if days < 0:
         return [Finding(_WHAT, False, f"{pair.file} ended {-days:.0f} days ago", _RENEW)]
     ok = days > DAYS_MIN
-    return [Finding(_WHAT, ok, f"{pair.file} ends in {days:.0f} days", "" if ok else _RENEW)]
+    found = [Finding(_WHAT, ok, f"{pair.file} ends in {days:.0f} days", "" if ok else _RENEW)]
+    key = config.http.tls_key_file or pair.file
+    if os.stat(key).st_mode & stat.S_IROTH:
+        found.append(
+            Finding("key of the API", True, f"everybody can read {key}", f"chmod o= {key}")
+        )
+    return found

@@ -20,7 +20,7 @@ import msgspec
 from gateway.commands import CommandFailed
 from gateway.commands.asking import KEY_VARIABLE, api_key, get, post
 from gateway.commands.setting_up import configuration, one_line
-from gateway.commands.tables import table
+from gateway.commands.tables import plain, table
 from gateway.config import Config
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.wiring.connectors import bind_settings
@@ -85,9 +85,8 @@ async def _steps(settings: ConnectorSettings, *, quiet: bool) -> list[ProbeStep]
         steps.append(step)
         if not quiet:
             verdict = "ok " if step.ok else "BAD"
-            print(
-                f"{verdict} {step.name:<12} {step.milliseconds:>7.1f} ms  {step.said}", flush=True
-            )
+            took = f"{step.milliseconds:>7.1f} ms"
+            print(f"{verdict} {step.name:<12} {took}  {plain(step.said)}", flush=True)
     return steps
 
 
@@ -150,5 +149,5 @@ def _test_message(config: Config, arguments: argparse.Namespace) -> dict[str, An
         line = (
             f"{verdict} message      {1000 * waited:>7.0f} ms  {message['id']} {message['status']}"
         )
-        print(f"{line} {why}".rstrip())
+        print(plain(f"{line} {why}".rstrip()))
     return message

@@ -32,7 +32,7 @@ from gateway.config import Config
 from shortlinks.service import JOURNAL_FOLDER
 from storage import audit_anchor
 from storage.backup import Source, note_backup, take_backup
-from storage.keys import FILE_NAME, VARIABLE
+from storage.keys import FILE_NAME, NEXT_FILE_NAME, VARIABLE, load_next
 from storage.manifest import thin_out
 from storage.postgres_clients import find_clients
 
@@ -114,6 +114,8 @@ def _files(folder: Path, config_file: Path | None) -> dict[str, Path]:
 def _copy_key(config: Config, target: str | None, place: Path) -> str:
     """Copy the number key if asked; what is to be said of it. Raises CommandFailed."""
     fingerprint = existing_keys(config).fingerprint
+    if load_next(Path(config.database.data_dir), os.environ) is not None:
+        progress(f"the number key is being changed: {NEXT_FILE_NAME} is needed as well")
     at = f"${VARIABLE}"
     if VARIABLE not in os.environ:
         at = str(Path(config.database.data_dir) / FILE_NAME)

@@ -55,7 +55,6 @@ def run(arguments: argparse.Namespace) -> int:
         found = manifest.read(folder)
         _refuse_newer(found)
         _put_key(config, arguments.key, found)
-        _put_files(folder / FILES_FOLDER, Path(config.database.data_dir))
         waited = asyncio.run(_restore(config, folder, found, arguments))
     said, lines = _told(found, waited, arguments.outbox)
     print(json.dumps(said) if arguments.json else "\n".join(lines))
@@ -96,6 +95,7 @@ async def _restore(
     programs = find_clients(None if named is None else Path(named), progress)
     async with reached(config, "restore") as (url, connection):
         await restoring.prepare(connection)
+        _put_files(folder / FILES_FOLDER, Path(config.database.data_dir))
         await restoring.fill(
             connection, url, programs, folder, found, lambda: progress("reading the dump")
         )

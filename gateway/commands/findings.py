@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from gateway.commands.tables import plain
+
 
 class Finding(msgspec.Struct):
     """`ok` and a `remedy`: it works, and could be better. Without `ok` the remedy says what to
@@ -24,6 +26,6 @@ class Finding(msgspec.Struct):
 def lines_of(finding: Finding) -> Iterator[str]:
     """The verdict, and below it what to do."""
     verdict = ("tip" if finding.remedy else "ok ") if finding.ok else "BAD"
-    yield f"{verdict} {finding.what}: {finding.detail}"
+    yield f"{verdict} {finding.what}: {plain(finding.detail)}"
     if finding.remedy:
-        yield f"    -> {finding.remedy}"
+        yield f"    -> {plain(finding.remedy)}"

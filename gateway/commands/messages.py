@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from gateway.commands.asking import api_key, get
 from gateway.commands.setting_up import configuration
-from gateway.commands.tables import table
+from gateway.commands.tables import plain, table
 from gateway.config import Config
 
 PATH = "/v1/messages"
@@ -81,10 +81,10 @@ def _show(config: Config, key: str, arguments: argparse.Namespace) -> int:
         return 0
     for name, value in message.items():
         if value not in (None, [], {}, False):
-            print(f"{name:<16}{value if isinstance(value, str) else json.dumps(value)}")
+            print(f"{name:<16}{plain(value) if isinstance(value, str) else json.dumps(value)}")
     for event in events:
         detail = " ".join(f"{name}={value}" for name, value in event["detail"].items())
-        print(f"  {event['at']}  {event['kind']}  {detail}".rstrip())
+        print(f"  {event['at']}  {event['kind']}  {plain(detail)}".rstrip())
     return 0
 
 

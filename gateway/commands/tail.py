@@ -18,6 +18,7 @@ from typing import Any
 from gateway.commands.asking import api_key
 from gateway.commands.messages import listed, query_of
 from gateway.commands.setting_up import configuration
+from gateway.commands.tables import plain
 
 MESSAGES_MAX = 5_000  # of the newest that fit are looked at, each time
 REMEMBERED_MAX = 20_000
@@ -77,6 +78,5 @@ def line(message: Mapping[str, Any]) -> str:
     known = " ".join(str(word) for word in words if word)
     moment = str(message["updated_at"])[11:19]
     to = message["to"] or "-"
-    return (
-        f"{moment} {message['id']} {to} {message['category']} {message['status']} {known}".rstrip()
-    )
+    told = f"{moment} {message['id']} {to} {message['category']} {message['status']} {known}"
+    return plain(told.rstrip())

@@ -22,6 +22,7 @@ from gateway.commands.asking import api_key, get, text
 from gateway.commands.queue import age
 from gateway.commands.scrape import Labels, Scrape, per_second
 from gateway.commands.setting_up import configuration
+from gateway.commands.tables import plain
 from gateway.config import Config
 
 OK = "ESME_ROK"
@@ -217,7 +218,7 @@ def _connector_lines(line: ConnectorLine) -> list[str]:
         f"  ready: {queues or 'nothing'}",
     ]
     if line.reason:
-        shown.insert(1, f"  {line.reason}")
+        shown.insert(1, f"  {plain(line.reason)}")
     if line.delivered is not None:
         low, high = line.delivered_low or 0.0, line.delivered_high or 0.0
         shown.append(f"  delivered {line.delivered:.1%} ({low:.1%} to {high:.1%} of {line.sent})")

@@ -42,6 +42,9 @@ UPDATE restoration SET accepted_at = now() WHERE accepted_at IS NULL;
 -- name: restore_begun
 SELECT to_regnamespace('smsgate_restore') IS NOT NULL;
 
+-- name: restore_alone
+SELECT pg_try_advisory_lock(7164303);
+
 -- name: begin_restore
 CREATE SCHEMA smsgate_restore;
 

@@ -13,6 +13,7 @@ from web.edge.tls import certificate_end
 
 def test_a_certificate_is_looked_at_for_its_key_and_its_end(tmp_path: Path) -> None:
     file = CertificateAuthority(tmp_path).issue("api", names=("127.0.0.1",))
+    Path(file).chmod(0o600)
     config = Config(http=HttpSettings(tls_certificate_file=file))
     end = datetime.fromtimestamp(certificate_end(file), UTC)
     for before, ok, said in (
@@ -24,6 +25,9 @@ def test_a_certificate_is_looked_at_for_its_key_and_its_end(tmp_path: Path) -> N
         assert finding.ok is ok
         assert said in finding.detail
         assert bool(finding.remedy) is not ok
+    Path(file).chmod(0o644)
+    [_, finding] = certificate(config, end - timedelta(days=DAYS_MIN + 1))
+    assert (finding.ok, finding.remedy) == (True, f"chmod o= {file}")
     Path(file).write_text("nonsense", encoding="utf-8")
     [finding] = certificate(config, end)
     assert not finding.ok

@@ -13,7 +13,7 @@ import pytest
 from gateway.cli import main
 from storage.backup import BackupAge
 from storage.key_rotation import open_vault
-from storage.keys import FILE_NAME, load_keys
+from storage.keys import FILE_NAME, load_keys, make_next
 from storage.manifest import read
 from storage.pool import Connection, close_connection, connect
 from storage.restoring import NotAccepted, accept, prepare, refuse_unfinished, unaccepted
@@ -207,14 +207,42 @@ async def test_the_key_goes_elsewhere_and_opens_what_is_restored(
     assert await old("backup", "--to", str(place), "--key-to", str(key), code=1) is None
 
 
+async def test_a_backup_that_fails_leaves_nothing(
+    old: Place, connection: Connection, tmp_path: Path
+) -> None:
+    await open_vault(connection, load_keys(old.folder, {}), None)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("pg_dump", "pg_restore"):
+        program = programs / name
+        program.write_text("#!/bin/sh\necho 'pg_dump: error: the disk is full' >&2\nexit 1\n")
+        program.chmod(0o700)
+    place = tmp_path / "backups"
+    given = ("--to", str(place), "--programs", str(programs))
+    assert await old("backup", *given, code=1) is None
+    assert "the disk is full" in old.said
+    assert list(place.iterdir()) == []
+
+
+async def test_a_key_that_is_being_changed_is_two(
+    old: Place, connection: Connection, tmp_path: Path
+) -> None:
+    await open_vault(connection, load_keys(old.folder, {}), None)
+    make_next(old.folder)
+    await _backup(old, tmp_path / "backups")
+    assert "number.key.next is needed as well" in old.said
+
+
 async def test_what_is_no_whole_backup_is_refused(
     old: Place, new: Place, connection: Connection, tmp_path: Path
 ) -> None:
     await open_vault(connection, load_keys(old.folder, {}), None)
     folder = await _backup(old, tmp_path / "backups")
     key = ("--key", str(old.folder / FILE_NAME))
+    (old.folder / "clicks" / "1-a.clicks").unlink()
     assert await old("restore", str(folder), code=1) is None
     assert "not empty" in old.said
+    assert not list((old.folder / "clicks").iterdir()), "clicks that are in it come no second time"
 
     def refused(how: str) -> Path:
         return Path(shutil.copytree(folder, tmp_path / how))
@@ -249,7 +277,12 @@ async def test_a_restore_that_died_begins_anew_and_is_no_database_until_then(
         await target.execute("CREATE TABLE message (half integer)")
         with pytest.raises(NotAccepted, match="run it again"):
             await refuse_unfinished(target)
-        await new("restore", str(folder), "--key", str(old.folder / FILE_NAME))
+        key = ("--key", str(old.folder / FILE_NAME))
+        assert await new("restore", str(folder), *key, code=1) is None
+        assert "another restore is at work" in new.said
+        await close_connection(target)
+        target = await connect(_url(new), application_name="test")
+        await new("restore", str(folder), *key)
         await refuse_unfinished(target)
         found = await unaccepted(target)
         assert found is not None
