@@ -26,6 +26,8 @@ class Finding(msgspec.Struct):
 def lines_of(finding: Finding) -> Iterator[str]:
     """The verdict, and below it what to do."""
     verdict = ("tip" if finding.remedy else "ok ") if finding.ok else "BAD"
-    yield f"{verdict} {finding.what}: {plain(finding.detail)}"
+    first, *more = finding.detail.split("\n")
+    yield f"{verdict} {finding.what}: {plain(first)}"
+    yield from (f"    {plain(line)}" for line in more)
     if finding.remedy:
         yield f"    -> {plain(finding.remedy)}"

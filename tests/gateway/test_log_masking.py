@@ -15,6 +15,7 @@ from gateway.log_masking import masked_fields, masked_text
         ("to +8613812345678", "to +86138****5678"),
         ("value '8613812345678' is no row", "value '86138****5678' is no row"),
         ("key sk_AbCdEf012345 is unknown", "key sk_*** is unknown"),
+        ("secret of it: whsec_AbC+/012345=", "secret of it: whsec_***"),
         ("postgresql://me:hush@db.example/sms", "postgresql://me:***@db.example/sms"),
         ("password=hush, user=me", "password=***, user=me"),
         ('{"password": "hush hush"}', '{"password": ***}'),
@@ -34,12 +35,16 @@ def test_fields_are_masked_wherever_they_stand_but_for_ids() -> None:
         "message_id": "12345678901234",
         "detail": {"to": ["+8613812345678", 7, None]},
         "count": 8613812345678,
+        "error": ValueError("no +8613812345678"),
+        "octets": b"8613812345678",
     }
     assert masked_fields(event) == {
         "event": "refused +86138****5678",
         "message_id": "12345678901234",
         "detail": {"to": ["+86138****5678", 7, None]},
         "count": 8613812345678,
+        "error": "ValueError('no +86138****5678')",
+        "octets": "b'86138****5678'",
     }
 
 
