@@ -108,6 +108,10 @@ class NamedLinks:
         self.hits += 1
         return entry.destination
 
+    def __contains__(self, name: str) -> bool:
+        """Whether the link is in memory, fresh or not."""
+        return name in self._entries
+
     async def find(self, name: str) -> Destination | None:
         """The link; None: there is none. Raises LookupUnavailableError for one not in memory."""
         found = self.cached(name)

@@ -41,6 +41,14 @@ class Domains:
     def follow(self, others: Sequence[str]) -> None:
         """These are the others from now on."""
         self._known = frozenset((self.default, *others))
+        self._alone = len(self._known) == 1
+
+    def has_recipients(self, host: str) -> bool:
+        """Whether recipients' links stand where this Host header says: not under other domains.
+
+        There an account would lead people astray under the name of another one.
+        """
+        return self._alone or self.of(host) == self.default
 
     def of(self, host: str) -> str:
         """The domain of this Host header."""

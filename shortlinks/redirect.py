@@ -138,17 +138,19 @@ class Redirector:
         if found is None:
             return self._not_found()
         name, behind = found[1], path[found.end() :]
-        value = self._codes.decode(name)
+        host = request.headers.get(hdrs.HOST, "")
+        value = self._codes.decode(name) if self._domains.has_recipients(host) else None
         if value is None and (self._named is None or _FILE.match(behind)):
             return self._not_found()
         address = self._client(request)
-        destination = self._known(request, name, value)
+        place = self._domains.place(host, name)
+        destination = self._known(place, value)
         if destination is None:
-            refusal = self._refusal(address)
+            refusal = None if self._holds(place) else self._refusal(address)
             if refusal is not None:
                 return refusal
             try:
-                destination = await self._found(request, name, value)
+                destination = await self._found(place, value)
             except LookupUnavailableError:
                 return self._unavailable()
             if destination is None:
@@ -182,28 +184,27 @@ class Redirector:
         self.counters.redirects += 1
         return web.Response(status=302, headers=self._leading(destination.target, click_id))
 
-    def _known(self, request: web.BaseRequest, name: str, value: int | None) -> Destination | None:
-        """The link of this name, if it is in memory. `value`: what the name is as a code."""
+    def _known(self, place: str, value: int | None) -> Destination | None:
+        """The link at this place, if it is in memory. `value`: what its name is as a code."""
         if value is not None:
             link_seq, slot = split_value(value)
             held = self._targets.cached(link_seq)
             if held is not None:
                 return held.destination(link_seq, slot)
-        return None if self._named is None else self._named.cached(self._place(request, name))
+        return None if self._named is None else self._named.cached(place)
 
-    async def _found(
-        self, request: web.BaseRequest, name: str, value: int | None
-    ) -> Destination | None:
-        """The link of this name; None if there is none. Raises LookupUnavailableError."""
+    def _holds(self, place: str) -> bool:
+        """Whether a link is in memory there, fresh or not."""
+        return self._named is not None and place in self._named
+
+    async def _found(self, place: str, value: int | None) -> Destination | None:
+        """The link at this place; None if there is none. Raises LookupUnavailableError."""
         if value is not None:
             link_seq, slot = split_value(value)
             held = await self._targets.find(link_seq)
             if held is not None:
                 return held.destination(link_seq, slot)
-        return None if self._named is None else await self._named.find(self._place(request, name))
-
-    def _place(self, request: web.BaseRequest, name: str) -> str:
-        return self._domains.place(request.headers.get(hdrs.HOST, ""), name)
+        return None if self._named is None else await self._named.find(place)
 
     async def _without_redirect(
         self, request: web.BaseRequest, address: str, name: str, destination: Destination
@@ -260,11 +261,11 @@ class Redirector:
             destination.link_id,
         )
 
-    def quick(self, code: str) -> Destination | None:
+    def quick(self, code: str, host: str) -> Destination | None:
         """Where a GET of this code is led if nothing is unusual: it is a recipient's, in memory,
-        and in time. None: ask handle().
+        and in time. `host`: its header. None: ask handle().
         """
-        value = self._codes.decode(code)
+        value = self._codes.decode(code) if self._domains.has_recipients(host) else None
         if value is None:
             return None
         link_seq, slot = split_value(value)
@@ -319,7 +320,7 @@ class Redirector:
     def _refusal(self, address: str) -> web.Response | None:
         """429 for a client that asked too often for what does not exist.
 
-        Only where the database would be asked. One address of a mobile network has many people
+        Only for what is not in memory. One address of a mobile network has many people
         behind it, and their links in use stay open to them.
         """
         seconds = self._misses.seconds_to_wait(subscriber(address), self._clock())

@@ -20,7 +20,7 @@ from shortlinks.redirect import Redirector
 from storage.ids import IdSource
 from storage.partitions import ensure_partitions
 from storage.pool import Connection, Database, Dedicated
-from tests.shortlinks.conftest import Client, Clock, serving
+from tests.shortlinks.conftest import Client, Clock, Links, serving
 from tests.shortlinks.journal_files import recorded
 
 HOST, OTHER = "s.example", "go.shop.example:8443"
@@ -35,15 +35,15 @@ async def named(database: Database, clock: Clock) -> AsyncIterator[NamedLinks]:
 
 
 @pytest.fixture
-async def client(
+def redirector(
     codes: CodePermutation,
     targets: TargetCache,
     journal: ClickJournal,
     ids: IdSource,
     clock: Clock,
     named: NamedLinks,
-) -> AsyncIterator[Client]:
-    redirector = Redirector(
+) -> Redirector:
+    return Redirector(
         codes,
         targets,
         journal,
@@ -53,6 +53,10 @@ async def client(
         named=named,
         domains=Domains(HOST, [OTHER]),
     )
+
+
+@pytest.fixture
+async def client(redirector: Redirector) -> AsyncIterator[Client]:
     async with serving(redirector) as client:
         yield client
 
@@ -167,6 +171,32 @@ async def test_who_walks_through_names_is_refused_and_links_in_use_stay_open(
     answers = [await asked(client, f"/guess{number}") for number in range(8)]
     assert answers == [404] * 5 + [429] * 3
     assert await asked(client, "/spring") == TARGET
+
+
+async def test_a_link_in_memory_stays_open_to_neighbours_of_a_walker_also_when_it_is_not_fresh(
+    client: Client, connection: Connection, clock: Clock
+) -> None:
+    await store(connection, "spring", 1)
+    assert await asked(client, "/spring") == TARGET
+    clock.now += FRESH_SECONDS
+    answers = [await asked(client, f"/guess{number}") for number in range(8)]
+    assert answers[-1] == 429
+    assert await asked(client, "/spring") == TARGET
+    await connection.execute("UPDATE link SET deleted_at = 'yesterday' WHERE id = 1")
+    clock.now += FRESH_SECONDS
+    assert await asked(client, "/spring") == 410  # it was looked at again
+
+
+async def test_a_recipients_link_does_not_stand_under_the_domain_of_an_account(
+    client: Client, links: Links, redirector: Redirector
+) -> None:
+    _, [code] = await links.store([(1, [TARGET])])
+    assert await asked(client, f"/{code}") == TARGET
+    assert await asked(client, f"/{code}", "10.0.0.7") == TARGET
+    assert await asked(client, f"/{code}", OTHER) == 404
+    assert await asked(client, f"/{code}+", OTHER) == 404
+    assert redirector.quick(code, HOST) is not None
+    assert redirector.quick(code, OTHER) is None
 
 
 async def test_only_a_url_ever_reaches_a_location(client: Client, connection: Connection) -> None:

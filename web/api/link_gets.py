@@ -39,6 +39,7 @@ class Visitor(msgspec.Struct, frozen=True, gc=False):
     agent: str
     facts: RequestFacts
     forwarded_for: str
+    host: str
 
 
 class LinkGet(msgspec.Struct, frozen=True, gc=False):
@@ -84,6 +85,7 @@ def _visitor(raw: bytes) -> Visitor | None:
         plain_agent(fields.get(b"user-agent", b"").decode("ascii")),
         plain_facts(values),
         fields.get(b"x-forwarded-for", b"").decode("ascii"),
+        fields.get(b"host", b"").decode("ascii"),
     )
 
 
@@ -104,10 +106,10 @@ class LinkGets:
 
     def take(self, connection: Connection, head: LinkGet, _body: bytes) -> bool:
         """Lead it where its link leads, once this round's clicks are written down."""
-        destination = self._redirector.quick(head.code)
+        visitor = head.visitor
+        destination = self._redirector.quick(head.code, visitor.host)
         if destination is None:
             return False
-        visitor = head.visitor
         visit = Visit(
             destination, connection.remote, visitor.forwarded_for, visitor.agent, visitor.facts
         )

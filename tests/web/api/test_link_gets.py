@@ -27,6 +27,7 @@ def test_a_usual_head_is_read_and_what_follows_is_left() -> None:
             "Mozilla/5.0 (K)",
             RequestFacts("text/html", "zh-CN", sec_purpose="prefetch"),
             "192.0.2.1, 198.51.100.2",
+            "s.example",
         )
 
 
