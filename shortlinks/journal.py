@@ -32,6 +32,7 @@ BATCH_BYTES_MAX = 256 * 1024
 RECORD_BYTES_MAX = 16 * 1024  # of bounded fields, at most four octets a character: 5 kB
 FILE_BYTES_MAX = 16 * 1024 * 1024
 FOLDER_BYTES_MAX = 512 * 1024 * 1024  # about 2 million clicks while the database is away
+MEASURE_SECONDS = 1.0  # between looks at a full folder: other processes load files of it, too
 
 _log = logging.getLogger("smsgate.shortlinks")
 
@@ -97,6 +98,7 @@ class ClickJournal:
         self._descriptor = -1
         self._size = 0
         self._bytes_elsewhere = self._measure()
+        self._full_until = 0.0  # by the monotonic clock
         self._closed = False
 
     @property
@@ -165,8 +167,9 @@ class ClickJournal:
             self.gap = ClickGap(click.id, click.id, 0, why)
         self.gap.last_id = click.id
         self.gap.lost += 1
+        if not self.losing:
+            _log.error("clicks are redirected and not kept: %s", why)
         self.losing = True
-        _log.error("clicks are redirected and not kept: %s", why)
 
     def close(self) -> None:
         """End the file, so the loader can finish it. Later clicks are lost."""
@@ -188,7 +191,7 @@ class ClickJournal:
     def _write(self, line: bytearray) -> bool:
         if self._closed:
             return False
-        if self.bytes_held + len(line) > self._folder_bytes_max:
+        if self.bytes_held + len(line) > self._folder_bytes_max and not self._room(len(line)):
             return False
         if self._path is None or self._size + len(line) > self._file_bytes_max:
             self._start_file()
@@ -202,6 +205,17 @@ class ClickJournal:
         except OSError:
             self._end_file()
             raise
+        return False
+
+    def _room(self, octets: int) -> bool:
+        """Whether others have made room since a file was begun."""
+        now = time.monotonic()
+        if now < self._full_until:
+            return False
+        self._bytes_elsewhere = self._measure() - self._size
+        if self.bytes_held + octets <= self._folder_bytes_max:
+            return True
+        self._full_until = now + MEASURE_SECONDS
         return False
 
     def _start_file(self) -> None:

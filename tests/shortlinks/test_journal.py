@@ -112,6 +112,21 @@ def test_a_stretch_without_records_is_passed_over(tmp_path: Path) -> None:
     assert records[0] == b"[1]" and records[-1] == b"[2]"
 
 
+def test_room_that_another_process_made_is_found(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = ClickJournal(tmp_path, node=1)
+    assert all(other.append(click(number)) for number in range(10))
+    other.close()
+    bound = sum(path.stat().st_size for path in other.files()) + 10
+    journal = ClickJournal(tmp_path, node=2, folder_bytes_max=bound)
+    retire_journal_file(other.files()[0])  # by the other one, which loaded it
+    assert journal.append(click(10))
+    assert all(journal.append(click(number)) for number in range(11, 19))
+    assert not any([journal.append(click(number)) for number in range(100, 120)][3:])
+    assert caplog.text.count("clicks are redirected and not kept") == 1
+
+
 def test_the_folder_is_bounded_over_lives_and_opens_again_when_files_go(tmp_path: Path) -> None:
     size = ClickJournal(tmp_path / "probe", node=1)
     size.append(click(100))
