@@ -173,7 +173,7 @@ async def _groups(connection: Connection, question: ClickQuestion) -> dict[Key, 
         hours += [0] * (row["hour"] + 1 - len(hours))
         hours[row["hour"]] = row["clicks"]
     for row in await asked.rows("click_revenue", LANDING_EVENT):
-        groups[asked.key(row)].revenue[row["currency"]] = row["micros"]
+        groups[asked.key(row)].revenue[row["currency"]] = int(row["micros"])
     if question.steps:
         await _walk(asked, question.steps, groups)
     return groups

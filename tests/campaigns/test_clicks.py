@@ -165,6 +165,15 @@ async def test_revenue_is_told_by_currency_and_only_of_what_a_click_counts_for(
     assert (await total(connection, world)).revenue == {"CNY": 130_000_000, "EUR": 5_000_000}
 
 
+async def test_revenue_of_large_values_has_no_end(connection: Connection, world: World) -> None:
+    message = await send(connection, world)
+    made = await clicked(connection, message, world)
+    most = (10**12 - 1) * 10**6
+    for _ in range(10):
+        await convert(connection, world, message, click_id=made, value=(most, "IDR"))
+    assert (await total(connection, world)).revenue == {"IDR": 10 * most}
+
+
 async def test_a_click_that_is_no_persons_any_more_counts_for_nothing(
     connection: Connection, world: World
 ) -> None:
