@@ -51,6 +51,9 @@ class NamedLinks:
         if max(len(links), len(wanted)) > SLOTS:
             faults.append(FieldError("links_too_many", f"links are at most {SLOTS}", "/links"))
             return ()
+        if sum(map(request.text.count, map(_mark, wanted))) != request.text.count(BEGIN):
+            detail = f"text has {BEGIN} without a name of 1 to 32 characters and }}}}"
+            faults.append(FieldError("link_name_unknown", detail, "/text"))
         for name in wanted.keys() - links.keys():
             detail = f"text names the link {name}, which is not in links"
             faults.append(FieldError("link_name_unknown", detail, "/text"))
@@ -63,10 +66,14 @@ class NamedLinks:
                 continue
             try:
                 url = _filled(link.url, request.params or {})
-                found.append((f"{BEGIN}{name}}}}}", self._target(account.id, url, "url")))
+                found.append((_mark(name), self._target(account.id, url, "url")))
             except LinkRefused as refused:
                 faults.append(FieldError(refused.code, str(refused), f"{where}/url"))
         return tuple(found)
+
+
+def _mark(name: str) -> str:
+    return f"{BEGIN}{name}}}}}"
 
 
 def _filled(url: str, values: dict[str, str]) -> str:
