@@ -1,4 +1,5 @@
-"""What this package's tables hold of one person: clicks on their links, and what these led to.
+"""What this package's tables hold of one person: clicks on their links, what these led to,
+and addresses with values of theirs.
 
 Owns the export and the erasure of these rows. Must not decide whose (storage/persons.py).
 """
@@ -16,5 +17,10 @@ STEPS = (
         "click",
         exported(_SQL["person_clicks"], "indexes", "accounts"),
         erased(_SQL["person_clicks_erase"], "indexes", "accounts", "before"),
+    ),
+    PersonStep(
+        "link_range",
+        exported(_SQL["person_links"], "indexes", "accounts"),
+        erased(_SQL["person_links_erase"], "indexes", "accounts", "before"),
     ),
 )

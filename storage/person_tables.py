@@ -39,7 +39,9 @@ TABLES: Mapping[str, Held] = MappingProxyType(
         "breaker": Held((), "masked numbers of samples, for a carrier"),
         "breaker_hold": _NOBODY,
         "breaker_probe": _NOBODY,
-        "click": Held(("user_agent", "ip_prefix"), "browser and network are emptied"),
+        "click": Held(
+            ("user_agent", "ip_prefix", "facts"), "browser, its headers and network are emptied"
+        ),
         "click_gap": _NOBODY,
         "click_journal": _NOBODY,
         "click_review": _NOBODY,
@@ -58,7 +60,9 @@ TABLES: Mapping[str, Held] = MappingProxyType(
         "index_rewrite": Held((), "a place in a table"),
         "installation": _NOBODY,
         "link": _NOBODY,
-        "link_range": Held((), "addresses that links lead to; they end with the links"),
+        "link_range": Held(
+            ("targets",), "addresses that only their links lead to are emptied: they end"
+        ),
         "message": Held(("to_idx", "to_enc", "text", "options", "callback"), _RANDOM),
         "message_cancel": _NOBODY,
         "number_rewrite": _NOBODY,

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dlr.status import Status
+from shortlinks.rewrite import OPT_OUT_TARGET
 from storage import audit
 from storage.audit import AuditEntry
-from storage.ids import IdSource
+from storage.ids import EPOCH, IdSource
 from storage.pool import Connection
 from tests.dispatch.world import VAULT, wall_ms
 
 ACCOUNT = 1
+SHOP = "https://shop.example/"
 
 
 @dataclass
@@ -53,6 +55,12 @@ class Life:
         await self.add(
             "click", id=self.ids.next(), link_seq=1, slot=0, message_id=message, **{"class": 0},
             reasons=[], method="GET", user_agent=self.marker, ip_prefix="203.0.113.0/24",
+            facts=["text/html", f"x-{self.marker}", "", "", ""],
+        )  # fmt: skip
+        await self.add(
+            "link_range", first_seq=message, slots=3, message_ids=[message, message + 1],
+            targets=[f"{SHOP}?n={self.marker}", SHOP, OPT_OUT_TARGET],
+            target_index=[1, 2, 3, 2, 0, 3], expires_at=EPOCH,
         )  # fmt: skip
         await self._what_they_said(idx, sealed)
         await self._what_was_told(idx, sealed)

@@ -13,6 +13,7 @@ from gateway.wiring.persons import steps
 from messages.person_steps import waiting
 from recipients.erasing import Erasing
 from recipients.persons import Asked, Erasure, Persons, PersonWaits
+from shortlinks.rewrite import OPT_OUT_TARGET
 from storage.audit_check import verify
 from storage.faults import StorageDown
 from storage.ids import IdSource, format_id
@@ -21,7 +22,7 @@ from storage.persons import Erased, Person, PersonStep
 from storage.pool import Connection, close_connection, connect
 from storage.suppression import Suppression, add_new, look_up
 from tests.dispatch.world import VAULT, World, running, wall_ms
-from tests.gateway.wiring.person import ACCOUNT, Life, dump
+from tests.gateway.wiring.person import ACCOUNT, SHOP, Life, dump
 
 NUMBER, OTHER = "+8613812345678", "+8613987654321"
 MARKER, OTHERS = "Wang-Xiaoming", "Li-Lei"
@@ -102,6 +103,15 @@ async def test_a_person_erased_leaves_no_trace_but_the_suppression(
     assert entry is not None
     assert (entry["to_enc"], entry["message_id"], entry["detail"]) == (None, None, None)
     assert (entry["source"], entry["created_at"] is None) == ("api", False)
+
+
+async def test_only_addresses_that_nobody_elses_link_leads_to_are_emptied(
+    world: World, persons: Persons
+) -> None:
+    await Life(world.connection, NUMBER, MARKER).live()
+    await finish(world.connection, persons, await persons.erase(asked()))
+    targets = await world.connection.fetchval("SELECT targets FROM link_range")
+    assert targets == ["", SHOP, OPT_OUT_TARGET]
 
 
 async def test_g34_the_chain_is_whole_after_an_erasure(world: World, persons: Persons) -> None:
@@ -260,6 +270,8 @@ async def test_an_export_has_every_row_and_each_table(world: World, persons: Per
     assert by_table["message"]["id"] == format_id("msg", message)
     assert by_table["message"]["to"] == NUMBER
     assert by_table["message"]["text"] == f"Dear {MARKER}"
+    leading = [row["target"] for row in rows if row["table"] == "link_range"]
+    assert leading == [f"{SHOP}?n={MARKER}", SHOP]
     assert by_table["submission"]["status"] == "delivered"
     assert MARKER in str(by_table["webhook_event"]["body"])
     assert MARKER.encode().hex() in str(by_table["raw_delivery"]["body"])
