@@ -26,13 +26,15 @@ from shortlinks.conversions import (
     account_of_click,
     record,
 )
+from shortlinks.visit_door import Visited
 from storage.group_commit import GroupCommit
-from storage.ids import IdSource
+from storage.ids import IdSource, unix_ms_of
 from storage.one_commit import committed
 from storage.pool import Connection, Dedicated
 
 REQUESTS_PER_FLUSH_MAX = 8
 REQUESTS_WAITING_MAX = 100
+CLICK_LOADED_MS = 60_000  # a click that old is stored, or never will be
 
 # What is new, of an account and by its rule, in the transaction that stores it.
 Told = Callable[[Connection, int, Attribution, Sequence[Conversion]], Awaitable[None]]
@@ -85,11 +87,11 @@ class ConversionDesk:
         self._count(outcomes)
         return outcomes
 
-    async def visited(self, text: str) -> bool | None:
+    async def visited(self, text: str) -> Visited:
         """As VisitBook says."""
         click_id = self.click(text)
         if click_id is None:
-            return None
+            return "forged"
         word = ConversionWord(
             reference=f"{LANDING_EVENT} {text}",
             event=LANDING_EVENT,
@@ -98,9 +100,10 @@ class ConversionDesk:
         )
         [outcome] = await committed(self.commits, _Told(None, [word]))
         if isinstance(outcome, Unknown):
-            return False
+            age_ms = self._wall_ms() - unix_ms_of(click_id)
+            return "awaited" if age_ms < CLICK_LOADED_MS else "unknown"
         self._count([outcome])
-        return True
+        return "recorded"
 
     def rule(self, account: int) -> Attribution:
         """Which click counts for an account."""

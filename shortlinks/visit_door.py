@@ -11,10 +11,10 @@ key: what a browser says of them is not believed.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Protocol
+from typing import Literal, Protocol
 from urllib.parse import parse_qs
 
 from aiohttp import hdrs, web
@@ -26,6 +26,7 @@ PIXEL_PATH, SCRIPT_PATH = "/v.gif", "/v.js"
 PATHS = frozenset((PIXEL_PATH, SCRIPT_PATH))
 PAUSES_SECONDS = (0.2, 0.4, 0.8, 1.6)  # until the click is there
 WAITING_MAX = 500  # visits that wait for their click
+REMEMBERED_MAX = 10_000  # visits that are told already: a page that is loaded again asks nobody
 SCRIPT_OCTETS_MAX = 1024
 FIELDS_MAX = 16
 PARAMETER = "cid"  # of the pixel
@@ -53,12 +54,15 @@ HEADERS: Mapping[str, str] = MappingProxyType(
 )
 
 
+Visited = Literal["recorded", "awaited", "unknown", "forged"]
+
+
 class VisitBook(Protocol):
     """Where visits are stored. Raises StorageDown and Overloaded."""
 
-    async def visited(self, text: str) -> bool | None:
-        """True: it is committed, now or before. False: its click is not there, or not yet. None:
-        this is no click id of ours.
+    async def visited(self, text: str) -> Visited:
+        """`recorded`: it is committed, now or before. `awaited`: its click is so young that it may
+        be stored yet. `unknown`: there is none, or no more. `forged`: no click id of ours.
         """
 
 
@@ -70,6 +74,7 @@ class VisitDoor:
         self._book = book
         self._script = (SCRIPT % parameter).encode()
         self._waiting = 0
+        self._told: OrderedDict[str, Visited] = OrderedDict()
         self.answered: Counter[str] = Counter(
             dict.fromkeys(("recorded", "machine", "unknown", "forged", "refused", "script"), 0)
         )
@@ -91,11 +96,14 @@ class VisitDoor:
     async def _visit(self, request: web.BaseRequest) -> str:
         if request.method != hdrs.METH_GET or is_machine(request.headers):
             return "machine"
+        text = _click(request)
+        if text in self._told:
+            return self._told[text]
         if self._waiting >= WAITING_MAX:
             return "refused"
         self._waiting += 1
         try:
-            return await self._stored(_click(request))
+            return await self._stored(text)
         except (StorageDown, Overloaded):
             return "refused"
         finally:
@@ -105,10 +113,17 @@ class VisitDoor:
         """What became of the visit, at the latest when the pauses are over."""
         for pause in (*PAUSES_SECONDS, 0.0):
             found = await self._book.visited(text)
-            if found is not False:
-                return "forged" if found is None else "recorded"
+            if found in ("recorded", "unknown"):
+                self._remember(text, found)
+            if found != "awaited":
+                return found
             await asyncio.sleep(pause)
         return "unknown"
+
+    def _remember(self, text: str, found: Visited) -> None:
+        if len(self._told) >= REMEMBERED_MAX:
+            self._told.popitem(last=False)
+        self._told[text] = found
 
 
 def _click(request: web.BaseRequest) -> str:

@@ -15,6 +15,7 @@ from dlr.rates import Rate
 from dlr.rollups.columns import day_of, quarter_of_id
 from dlr.status import Status
 from shortlinks.classify import ClickClass
+from shortlinks.conversions import LANDING_EVENT
 from storage.categories import Category
 from storage.ids import id_at
 from storage.partitions import ensure_partitions
@@ -256,3 +257,14 @@ async def test_o12_submissions_are_read_once_whatever_days_and_clicks_there_are(
     assert {each["Actual Loops"] for each in read} == {1}
     counts = (await counted(connection, world, days=6)).total
     assert (counts["delivered"], counts["human_clicks_delivered"]) == (50, 50)
+
+
+async def test_a_visit_of_a_landing_page_is_no_conversion(
+    connection: Connection, world: World
+) -> None:
+    message = await send(connection, world)
+    await click(connection, world, message)
+    await convert(connection, world, message)
+    await connection.execute("UPDATE conversion SET event = $1", LANDING_EVENT)
+    counts, rates = await summer(connection, world)
+    assert (counts["conversions"], rates["cvr_click"].numerator) == (0, 0)

@@ -240,10 +240,12 @@ async def test_a_visit_is_of_the_account_whose_click_it_is_and_counts_once(site:
     message = await site.message(OTHER, at=datetime.now(UTC) - MINUTE)
     click = await site.click(message, datetime.now(UTC) - MINUTE / 2)
     text = site.desk.click_text(click)
-    assert await site.desk.visited(text) is True
-    assert await site.desk.visited(text) is True
-    assert await site.desk.visited(site.desk.click_text(click + 1)) is False
-    assert await site.desk.visited(text[:-1] + ("a" if text[-1] != "a" else "b")) is None
+    assert await site.desk.visited(text) == "recorded"
+    assert await site.desk.visited(text) == "recorded"
+    assert await site.desk.visited(site.desk.click_text(click + 1)) == "awaited"
+    old = site.desk.click_text(id_at(datetime.now(UTC) - 2 * MINUTE))
+    assert await site.desk.visited(old) == "unknown"
+    assert await site.desk.visited(text[:-1] + ("a" if text[-1] != "a" else "b")) == "forged"
     row = await site.connection.fetchrow("SELECT account, event, click_id FROM conversion")
     assert tuple(row or ()) == (OTHER, "visit", click)
     assert site.desk.answered["forged"] == site.desk.answered["repeated"] == 1
@@ -282,4 +284,4 @@ async def test_of_a_link_of_its_own_the_named_click_counts_and_no_other(site: Si
         assert stored(await site.one(reference=reference, click_id=click)).click_id is None
     assert await site.one(reference="d", click_id=foreign) == Unknown("click")
     assert await site.one(reference="e", message_id=0) == Unknown("message")
-    assert await site.desk.visited(site.desk.click_text(foreign)) is True
+    assert await site.desk.visited(site.desk.click_text(foreign)) == "recorded"

@@ -18,6 +18,7 @@ from shortlinks.visit_door import (
     SCRIPT_OCTETS_MAX,
     SCRIPT_PATH,
     VisitDoor,
+    Visited,
 )
 from storage.faults import StorageDown
 from tests.chromium import chromium
@@ -32,11 +33,11 @@ class Book:
     """Implements VisitBook: what it answers, one after the other."""
 
     def __init__(self) -> None:
-        self.answers: list[bool | Exception | None] = [True]
+        self.answers: list[bool | Exception | None] = ["recorded"]
         self.asked: list[str] = []
         self.heard = asyncio.Event()
 
-    async def visited(self, text: str) -> bool | None:
+    async def visited(self, text: str) -> Visited:
         self.asked.append(text)
         self.heard.set()
         answer = self.answers.pop(0)
@@ -82,9 +83,10 @@ async def test_a_browser_that_loads_the_pixel_has_visited(
 @pytest.mark.parametrize(
     ("answers", "done"),
     [
-        ([False, False, True], "recorded"),  # its click is loaded meanwhile
-        ([False] * (len(PAUSES_SECONDS) + 1), "unknown"),
-        ([None], "forged"),
+        (["awaited", "awaited", "recorded"], "recorded"),  # its click is loaded meanwhile
+        (["awaited"] * (len(PAUSES_SECONDS) + 1), "unknown"),
+        (["unknown"], "unknown"),
+        (["forged"], "forged"),
     ],
 )
 async def test_a_visit_waits_a_little_for_its_click(
@@ -128,7 +130,7 @@ async def test_a_machine_that_loads_the_pixel_is_no_visitor(
 
 
 async def test_an_address_with_many_fields_is_of_no_click(client: Client, book: Book) -> None:
-    book.answers = [None]
+    book.answers = ["forged"]
     await client.get(f"{PIXEL_PATH}?{'&'.join(['cid=x'] * 100)}", headers=PERSON)
     assert book.asked == [""]
 
@@ -153,3 +155,14 @@ async def test_in_a_real_browser_the_script_tells_of_the_visit(client: Client, b
         assert await page.value("window.smsgate.click") == "clk_1+a"
         assert (await page.call("Network.getCookies"))["cookies"] == []
         assert await page.value("localStorage.length + sessionStorage.length") == 0
+
+
+async def test_a_page_that_is_loaded_again_asks_nobody(
+    client: Client, book: Book, door: VisitDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visit_door, "REMEMBERED_MAX", 1)
+    book.answers = ["recorded", "unknown", "recorded"]
+    for text in ("a", "a", "b", "b", "a"):  # the third makes room by forgetting the first
+        await client.get(f"{PIXEL_PATH}?cid={text}", headers=PERSON)
+    assert book.asked == ["a", "b", "a"]
+    assert (door.answered["recorded"], door.answered["unknown"]) == (3, 2)
