@@ -113,7 +113,8 @@ class Reviewer:
     async def days(
         self, connection: Connection, since: date, until: date, *, again: bool = False
     ) -> list[date]:
-        """The days from `since` on, before `until`, that these rules have not looked at.
+        """The days from `since` on, before `until`, that these rules have not looked at since the
+        day ended. Before, a process of an older version may add clicks.
 
         `again`: also those that they have.
         """

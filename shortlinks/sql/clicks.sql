@@ -88,8 +88,11 @@ WHERE c.id = new.id AND c.id >= ($5::bigint[])[1] AND c.id <= ($5::bigint[])[2]
 UPDATE click SET settled = true WHERE id = ANY($1::bigint[]) AND id >= $2 AND id <= $3
 
 -- name: click_days
--- The days of ids, with how many of their clicks a version of the rules has looked at; NULL: it has not yet.
-SELECT day, (SELECT clicks FROM click_review AS r WHERE r.rules = $2 AND r.day = d.day) AS clicks
+-- The days of ids, with how many of their clicks a version of the rules has looked at; NULL: not yet since they ended.
+SELECT day, (
+    SELECT clicks FROM click_review AS r
+    WHERE r.rules = $2 AND r.day = d.day AND r.at >= (d.day + 1)::timestamp AT TIME ZONE 'UTC'
+) AS clicks
 FROM unnest($1::date[]) AS d (day)
 ORDER BY day
 

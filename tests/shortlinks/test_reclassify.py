@@ -159,6 +159,8 @@ async def test_a_day_under_newer_rules_changes_in_one_transaction(
         (ClickClass.HUMAN, []),
         (ClickClass.UNKNOWN, ["headers_not_a_browser"]),
     ]
+    assert await reviewer.days(connection, day, day + timedelta(days=1)) == [day], "it goes on"
+    await connection.execute("UPDATE click_review SET at = $1", NOW + timedelta(days=1))
     assert await reviewer.days(connection, day, day + timedelta(days=1)) == []
     assert await reviewer.days(connection, day, day + timedelta(days=1), again=True) == [day]
     await other.close()
