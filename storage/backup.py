@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+import asyncpg
+
 from storage import manifest as manifests
 from storage.manifest import DUMP_FOLDER, FILES_FOLDER, FORM, BackupUnusable, Manifest, sums_of
 from storage.pool import Connection
@@ -73,6 +75,7 @@ async def take_backup(
             folder = _made(place, row["taken_at"])
             files.look()  # a file that began since the first look
             await asyncio.to_thread(files.copy, folder / FILES_FOLDER)
+            await _keep_tables(connection)
             await _dump(source, folder, row["snapshot"], told)
             tables = await row_counts(connection)
         told("writing sums")
@@ -94,6 +97,16 @@ async def take_backup(
     finally:
         files.close()
     return folder, manifest
+
+
+async def _keep_tables(connection: Connection) -> None:
+    """What is dumped is counted later: until then no day of it may be dropped."""
+    await connection.execute(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS_MAX}")
+    for row in await connection.fetch(SQL["tables_of_schema"]):
+        try:
+            await connection.execute(row["keeping"])
+        except asyncpg.LockNotAvailableError as error:
+            raise BackupUnusable(f"{row['name']} is held, as by a migration: later") from error
 
 
 async def row_counts(connection: Connection) -> dict[str, int]:

@@ -130,6 +130,8 @@ def _test_message(config: Config, arguments: argparse.Namespace) -> dict[str, An
     if arguments.sender is not None:
         body["from"] = arguments.sender
     (item,) = post(config, "/v1/messages/preview", key, body, known_by="items")["items"]
+    if "message" not in item:
+        raise CommandFailed(f"this message would be refused: {plain(item['error']['detail'])}")
     route = item["message"]["route"]
     if route["connector"] != arguments.name:
         raise CommandFailed(

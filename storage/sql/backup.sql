@@ -4,8 +4,9 @@ SELECT pg_export_snapshot() AS snapshot, now() AS taken_at, current_setting('ser
        (SELECT key_fingerprint FROM installation) AS key_fingerprint;
 
 -- name: tables_of_schema
--- Ordinary tables and partitioned ones, not their leaves, and what counts and what drops each.
+-- Ordinary tables and partitioned ones, not their leaves, and what counts, keeps and drops each.
 SELECT relname AS name, format('SELECT count(*) FROM %I', relname) AS counting,
+       format('LOCK TABLE %I IN ACCESS SHARE MODE', relname) AS keeping,
        format('DROP TABLE %I CASCADE', relname) AS dropping
 FROM pg_class
 WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition

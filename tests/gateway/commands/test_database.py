@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from gateway.cli import main
+from storage import backup, partitions
 from storage.backup import BackupAge
 from storage.key_rotation import open_vault
 from storage.keys import FILE_NAME, load_keys, make_next
 from storage.manifest import read
+from storage.partitions import drop_partitions
 from storage.pool import Connection, close_connection, connect
 from storage.restoring import NotAccepted, accept, prepare, refuse_unfinished, unaccepted
 
@@ -291,6 +296,32 @@ async def test_a_restore_that_died_begins_anew_and_is_no_database_until_then(
         assert await unaccepted(target) is None
     finally:
         await close_connection(target)
+
+
+async def test_no_day_is_dropped_between_the_dump_and_its_counts(
+    old: Place,
+    new: Place,
+    connection: Connection,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await fill(connection)
+    await open_vault(connection, load_keys(old.folder, {}), None)
+    tomorrow, dump = datetime.now(UTC).date() + timedelta(days=1), backup._dump
+
+    async def dump_and_forget(*given: Any) -> None:
+        await dump(*given)
+        retention = await connect(database_url, application_name="test")
+        with contextlib.suppress(asyncpg.LockNotAvailableError):
+            await drop_partitions(retention, "event", tomorrow)
+        await close_connection(retention)
+
+    monkeypatch.setattr(partitions, "LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr(backup, "_dump", dump_and_forget)
+    assert await connection.fetchval("SELECT count(*) FROM event") > 0
+    folder = await _backup(old, tmp_path / "backups")
+    await new("restore", str(folder), "--key", str(old.folder / FILE_NAME))
 
 
 async def _backup(place: Place, folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gateway.commands import CommandFailed, connectors
 from gateway.commands.asking import post
 from gateway.commands.number_show import lines_of as number_lines
 from gateway.commands.scrape import Scrape, per_second
@@ -106,6 +108,18 @@ def looking_at_connectors(ask: Asking, smsgate: CommandLine, running: Running) -
     assert (told["ok"], told["message"], len(told["steps"])) == (True, None, 4)
     nobody = smsgate("connectors", "probe", "nobody", *flags)
     assert nobody.line == "there is no connector 'nobody'; there are: sim"
+
+
+def test_a_test_message_that_would_be_refused_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused = {"items": [{"index": 0, "error": {"code": "to_invalid", "detail": "no number"}}]}
+    monkeypatch.setattr(connectors, "post", lambda *_, **_more: refused)
+    asked = argparse.Namespace(
+        key="sk", to="nonsense", text="x", category="otp", sender=None, name="sim"
+    )
+    with pytest.raises(CommandFailed, match="would be refused: no number"):
+        connectors._test_message(load_config(None, {}), asked)
 
 
 def at_a_glance(ask: Asking) -> None:
