@@ -19,9 +19,15 @@ from gateway.config.shape import ConfigError, nearest
 _PREFIX = "SMSGATE_"
 _SEPARATOR = "__"
 _FILE = "_file"
-# Read elsewhere: by commands, and for the key that numbers are encrypted with.
+# Read elsewhere: by commands, by applications, and for the key that numbers are encrypted with.
 OTHERS = frozenset(
-    {"SMSGATE_CONFIG", "SMSGATE_API_KEY", "SMSGATE_NUMBER_KEY", "SMSGATE_NUMBER_KEY_NEXT"}
+    {
+        "SMSGATE_CONFIG",
+        "SMSGATE_API_KEY",
+        "SMSGATE_URL",
+        "SMSGATE_NUMBER_KEY",
+        "SMSGATE_NUMBER_KEY_NEXT",
+    }
 )
 _SERVICE_LINK = re.compile(
     r"SMSGATE_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP)(_[A-Z]+)?)?)"

@@ -303,12 +303,19 @@ async def test_a_long_recovery_is_waited_for_and_told(
     progress: asyncio.Queue[str] = asyncio.Queue()
     server = EmbeddedServer(data_dir, settings=SETTINGS, on_progress=progress.put_nowait)
     target = await server.start()
-    await run(target, "CREATE TABLE kept AS SELECT x FROM generate_series(1, 400000) x")
-    os.kill(pid_of(server), signal.SIGKILL)
-    while not progress.empty():
-        progress.get_nowait()
-    starting = asyncio.create_task(server.start())
-    postmaster = await recovering(data_dir / "postgres" / "cluster" / "postmaster.pid", starting)
+    rows, postmaster = 400_000, None
+    while postmaster is None:  # a machine that is quick, or looks late, gets more to replay
+        await run(target, "DROP TABLE IF EXISTS kept")
+        await run(target, f"CREATE TABLE kept AS SELECT x FROM generate_series(1, {rows}) x")
+        os.kill(pid_of(server), signal.SIGKILL)
+        while not progress.empty():
+            progress.get_nowait()
+        starting = asyncio.create_task(server.start())
+        postmaster = await recovering(
+            data_dir / "postgres" / "cluster" / "postmaster.pid", starting
+        )
+        if postmaster is None:
+            target, rows = await starting, rows * 2
     try:
         for _line in range(4):
             told = await asyncio.wait_for(progress.get(), 20)
@@ -317,20 +324,22 @@ async def test_a_long_recovery_is_waited_for_and_told(
     finally:
         os.kill(postmaster, signal.SIGCONT)
     try:
-        assert await run(await starting, "SELECT count(*) FROM kept") == 400_000
+        assert await run(await starting, "SELECT count(*) FROM kept") == rows
     finally:
         await server.stop()
 
 
-async def recovering(pid_file: Path, starting: asyncio.Task[ConnectionTarget]) -> int:
-    """Stops the postmaster as soon as it says that it is starting; returns its process id."""
+async def recovering(pid_file: Path, starting: asyncio.Task[ConnectionTarget]) -> int | None:
+    """Stops the postmaster as soon as it says that it is starting; its process id. None: it has
+    recovered already.
+    """
     while not starting.done():
         pid = starting_postmaster(pid_file)
         if pid is not None:
             os.kill(pid, signal.SIGSTOP)
             return pid
         await asyncio.sleep(0)
-    raise AssertionError("recovery was over before it could be seen")
+    return None
 
 
 def starting_postmaster(pid_file: Path) -> int | None:

@@ -53,9 +53,11 @@ def test_a_signal_while_the_modules_are_loaded_does_not_kill_the_gateway() -> No
 
 
 def test_what_cannot_be_used_has_an_exit_code_of_its_own(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """systemd tries again after 1, and not after 78."""
+    # The loggers of this process would keep a standard error that is closed behind this test.
+    monkeypatch.setattr("gateway.commands.serve.configure_logs", lambda *_settings: None)
     path = tmp_path / "smsgate.toml"
     path.write_text("[http]\nlisten = 7\n", encoding="utf-8")
     assert main(["serve", "--config", str(path)]) == 78
