@@ -82,7 +82,7 @@ async def test_the_load_is_answered_one_by_one_and_counted_by_the_sink() -> None
 
 async def test_the_load_stops_at_an_answer_that_is_refused() -> None:
     async with single_post.bare_handler() as (address, _):
-        with pytest.raises(BenchmarkFailed, match="answered 404"):
+        with pytest.raises(BenchmarkFailed, match="answered 405"):
             await http_load.drive(
                 address,
                 iter([http_load.post(address, "/elsewhere", b"{}")]),

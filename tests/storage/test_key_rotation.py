@@ -401,7 +401,7 @@ async def test_a_proof_that_is_moved_takes_the_place_of_no_opt_out(
     put = sql.load("storage")["suppression_put"]
     await connection.execute(
         put, [b"i" * 16], [2], [moved], [1], [entry.category], [7], ["moved"],
-        [NOW - timedelta(days=9)], [NOW + timedelta(days=9)], [None], [None],
+        [NOW - timedelta(days=9)], [NOW + timedelta(days=9)], [None], [None], suppression.OPTED_OUT,
     )  # fmt: skip
     [row] = await connection.fetch("SELECT source, detail, expires_at FROM suppression")
     assert row["source"] == stands

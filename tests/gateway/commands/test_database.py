@@ -180,7 +180,7 @@ async def test_a_backup_is_on_record_and_older_ones_go(
     cut_short = place / "smsgate-20200101T000000Z"
     cut_short.mkdir(parents=True)
     whole = place / "smsgate-20200102T000000Z"
-    shutil.copytree((await _backup(old, place)), whole)
+    shutil.move(await _backup(old, place), whole)  # two of one second would be one
     taken = await old("backup", "--to", str(place), "--keep", "1")
     assert str(whole) in taken["removed"]
     assert cut_short.exists(), "somebody may be at work there"
