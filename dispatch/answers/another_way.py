@@ -149,6 +149,7 @@ class AnotherWay:
             for each in applied
             if each.changed
             and each.row.status in _FAILED
+            and (each.parts > 1 or each.previous not in _FAILED)  # else its failure was told
             and not each.replaced
             and each.category in self.categories
             and each.message_id is not None
@@ -195,7 +196,7 @@ class AnotherWay:
             if found is None:
                 continue
             withheld.add(message["id"])
-            if fits is Fit.YES:
+            if fits is Fit.YES and not message["unfinished"]:
                 ways.append(found)
         return withheld, ways
 

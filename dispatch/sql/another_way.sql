@@ -3,10 +3,11 @@
 SELECT FROM message WHERE id = ANY($1::bigint[]) AND id BETWEEN $2 AND $3 ORDER BY id FOR NO KEY UPDATE;
 
 -- name: another_way_messages
--- Those of these messages that still may be sent: in their validity, waiting for nothing, with a number and a text, not
--- of the sandbox. `refused_by`: the connectors that refused an attempt. `doubtful`: an attempt was in doubt once.
+-- Those of these messages that still may be sent: in their validity, with a number and a text, not of the sandbox.
+-- `refused_by`: the connectors that refused an attempt. `doubtful`: an attempt was in doubt once. `unfinished`: parts of
+-- it have no answer yet, or wait for another attempt.
 SELECT m.id, m.account, m.category, m.parts, m.sender, m.to_enc, m.tags, m.batch_id, m.priority, m.expires_at,
-       told.refused_by, told.doubtful
+       told.refused_by, told.doubtful, EXISTS (SELECT FROM outbox AS o WHERE o.id = m.id) AS unfinished
 FROM message AS m
 CROSS JOIN LATERAL (
     SELECT array_agg((e.detail ->> 'connector')::smallint) FILTER (WHERE e.kind = 'retry') AS refused_by,
@@ -15,8 +16,7 @@ CROSS JOIN LATERAL (
     WHERE e.message_id = m.id AND e.id >= m.id AND e.kind IN ('retry', 'in_doubt')
 ) AS told
 WHERE m.id = ANY($1::bigint[]) AND m.id BETWEEN $2 AND $3 AND m.connector <> -1 AND m.to_enc <> '' AND m.text <> ''
-  AND (m.expires_at IS NULL OR m.expires_at > now())
-  AND NOT EXISTS (SELECT FROM outbox AS o WHERE o.id = m.id);
+  AND (m.expires_at IS NULL OR m.expires_at > now());
 
 -- name: another_way_submits
 SELECT message_id, part, parts, connector, status, reason, error, way, replaced, receipt_at IS NOT NULL AS told

@@ -39,6 +39,24 @@ async def world(database_url: str) -> AsyncIterator[World]:
         yield world
 
 
+def submit(
+    world: World, message: ReadyMessage, part: int, *, connector: int = CONNECTOR, way: int = 0
+) -> SubmissionRow:
+    """A part that the connector took."""
+    return SubmissionRow(
+        id=world.ids.next(),
+        message_id=message.id,
+        part=part,
+        parts=message.parts,
+        account=1,
+        category=message.category,
+        connector=connector,
+        status=Status.SENT,
+        carrier_id=f"{message.id}-{connector}-{part}",
+        way=way,
+    )
+
+
 async def sent(
     world: World,
     *,
@@ -51,21 +69,8 @@ async def sent(
     if message is None:
         message = world.message(fields.pop("category", Category.MARKETING), **fields)
         await world.store([message])
-    rows = [
-        SubmissionRow(
-            id=world.ids.next(),
-            message_id=message.id,
-            part=part,
-            parts=message.parts,
-            account=1,
-            category=message.category,
-            connector=connector,
-            status=Status.SENT,
-            carrier_id=f"{message.id}-{connector}-{part}",
-            way=way,
-        )
-        for part in range(1, message.parts + 1)
-    ]
+    parts = range(1, message.parts + 1)
+    rows = [submit(world, message, part, connector=connector, way=way) for part in parts]
     done = MessageDone(message.id, None, rows=(rows[-1],))
     await world.recorder.commits.submit([*map(PartResult, rows[:-1]), done])
     return message, rows
@@ -218,6 +223,25 @@ async def test_a_message_of_several_parts_waits_until_all_have_failed(world: Wor
     assert await world.count("webhook_change") == changes  # neither failure was told
 
 
+async def test_a_part_that_failed_before_the_others_were_answered_is_not_told_yet(
+    world: World,
+) -> None:
+    """Its message is still at its first connector, so its row in the outbox is no further way."""
+    message = world.message(Category.MARKETING, parts=2)
+    await world.store([message])
+    first, second = (submit(world, message, part) for part in (1, 2))
+    await world.recorder.commits.submit([PartResult(first)])
+    changes = await world.count("webhook_change")
+    await told(world, first)
+    assert await world.count("webhook_change") == changes
+    await world.recorder.commits.submit([MessageDone(message.id, None, rows=(second,))])
+    assert await ways(world) == {}
+    changes = await world.count("webhook_change")
+    await told(world, second)
+    assert (await ways(world))[message.id] == (OTHER, 1, [CONNECTOR])
+    assert await world.count("webhook_change") == changes
+
+
 @pytest.mark.parametrize("said", [Status.DELIVERED, Status.REJECTED])
 async def test_a_part_that_was_delivered_or_failed_for_good_keeps_the_message(
     world: World, said: Status
@@ -329,6 +353,15 @@ async def test_a_receipt_that_is_repeated_begins_nothing(world: World) -> None:
     await told(world, row, Status.UNDELIVERED, NOBODY)
     assert await ways(world) == {message.id: (OTHER, 1, [CONNECTOR])}
     assert len(await world.events(message.id)) == 1
+
+
+async def test_a_failure_that_was_told_stays_one(world: World) -> None:
+    """A carrier that says another reason afterwards does not make the message wait again."""
+    message, (row,) = await sent(world)
+    await told(world, row, Status.EXPIRED, NOBODY)
+    await told(world, row, Status.UNDELIVERED, OFF)
+    assert await ways(world) == {}
+    assert await counting(world) == {message.id: [(CONNECTOR, Status.UNDELIVERED)]}
 
 
 async def test_the_last_look_ends_a_way_that_is_needed_no_more(world: World) -> None:
