@@ -40,7 +40,8 @@ WHERE m.id = ANY($1::bigint[]) AND m.id BETWEEN $3 AND $4;
 
 -- name: webhook_parts
 -- Of each part the row that ranks highest. What is in doubt and was submitted once more says nothing.
-SELECT DISTINCT ON (s.message_id, s.part) s.message_id, s.part, s.parts, s.status, s.reason, s.error, s.done_at
+SELECT DISTINCT ON (s.message_id, s.part) s.message_id, s.part, s.parts, s.status, s.reason, s.error, s.done_at,
+       s.way
 FROM submission AS s
 WHERE s.message_id = ANY($1::bigint[]) AND s.id >= $2 AND NOT s.replaced
   AND NOT (s.status = 5 AND s.error IS NOT DISTINCT FROM 'resent')

@@ -30,8 +30,8 @@ Wanted = Callable[[], Mapping[int, frozenset[int]] | None]
 
 
 class Change(msgspec.Struct, array_like=True, gc=False, omit_defaults=True):
-    """A message has another status. Of one part: `status` and `previous` are those of the message,
-    as of this change. LOOK: its parts have to be read.
+    """A message has another status. Of one part and one way: `status` and `previous` are those of
+    the message, as of this change. LOOK: its parts have to be read.
     """
 
     message: int
@@ -176,11 +176,12 @@ def _of_rows(
     changes: list[Change] = []
     nobody: frozenset[int] = frozenset()
     for row in rows:
+        look = row.parts > 1 or row.way > 0
         if wanted is not None:
             statuses = wanted.get(row.account, nobody)
-            if not statuses or (row.parts == 1 and row.status not in statuses):
+            if not statuses or (not look and row.status not in statuses):
                 continue
-        if row.parts > 1:
+        if look:
             changes.append(Change(row.message_id, row.account, now_ms))
             continue
         at = row.receipt_at or row.responded_at
@@ -204,12 +205,13 @@ def _of_receipts(
             continue
         if each.replaced and row.status != Status.DELIVERED:
             continue  # what became of a way that does not count
+        look = each.parts > 1 or each.way > 0 or each.replaced
         if wanted is not None:
             statuses = wanted.get(each.account, nobody)
-            if not statuses or (each.parts == 1 and row.status not in statuses):
+            if not statuses or (not look and row.status not in statuses):
                 continue
         at = _ms(row.received_at)
-        if each.parts > 1:
+        if look:
             changes.append(Change(message, each.account, at))
             continue
         done_at = row.done_at if each.date_believed else row.received_at

@@ -27,6 +27,7 @@ OTHER_TYPES: Final = (
 )  # fmt: skip
 TEST: Final = "webhook.test"
 BATCH: Final = "events.batch"
+WAY_STRIDE: Final = 1 << 15  # more than 255 parts of any status sum up to
 FINAL: Final = "final"  # a filter: a message's last status, and its late corrections
 TYPES: Final = (*MESSAGE_TYPES, *OTHER_TYPES)
 NUMBER_FIELDS: Final = ("to", "from", "number")  # where a number stands, first in `data`
@@ -87,16 +88,16 @@ class Standing(msgspec.Struct, gc=False, frozen=True):
     done_at: datetime | None
 
 
-def standing(parts: Sequence[PartState], of: int) -> Standing:
+def standing(parts: Sequence[PartState], of: int, way: int = 0) -> Standing:
     """The message of these parts. A part's status only climbs, so the sum of all is a number that
-    rises with every change, whichever process writes it.
+    rises with every change, whichever process writes it. Another way of the message begins above.
     """
     status = fold([part.status for part in parts], of=of)
     deciding = max((part for part in parts if part.status is status), key=lambda part: part.reason)
     done = [part.done_at for part in parts if part.done_at is not None]
     return Standing(
         status,
-        sum(part.status for part in parts),
+        way * WAY_STRIDE + sum(part.status for part in parts),
         sum(part.status is Status.DELIVERED for part in parts),
         deciding.reason,
         deciding.error,

@@ -126,6 +126,9 @@ class FanOut:
             if row is None or stands is None:
                 continue
             sequence, status = last[change.message]
+            if stands.status is Status.DELIVERED:  # perhaps by an earlier way than was told of
+                above = max(stands.sequence, sequence + 1)
+                stands = msgspec.structs.replace(stands, sequence=above)
             if stands.sequence <= sequence or _same(stands.status, status):
                 continue
             previous = status or change.previous
@@ -141,16 +144,16 @@ class FanOut:
             return {}
         rows = await connection.fetch(_SQL["webhook_parts"], message_ids, message_ids[0])
         states: dict[int, list[PartState]] = {}
-        of: dict[int, int] = {}
+        of: dict[int, tuple[int, int]] = {}
         for row in rows:
             message = row["message_id"]
-            of[message] = row["parts"] if row["part"] else 1
+            of[message] = row["parts"] if row["part"] else 1, row["way"]
             states.setdefault(message, []).append(
                 PartState(
                     Status(row["status"]), Reason(row["reason"]), row["error"], row["done_at"]
                 )
             )
-        return {message: events.standing(each, of[message]) for message, each in states.items()}
+        return {message: events.standing(each, *of[message]) for message, each in states.items()}
 
     def _event(self, row: asyncpg.Record, change: Change, stands: Standing, previous: int) -> Event:
         status = stands.status

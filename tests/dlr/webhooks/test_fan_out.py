@@ -108,6 +108,35 @@ async def test_w18_any_order_of_changes_ends_at_the_highest_sequence(hooks: Hook
     assert events.standing([events.PartState(Status.SENT)], 1).sequence < Status.DELIVERED
 
 
+@pytest.mark.parametrize(
+    ("said", "word"),
+    [(Status.UNCONFIRMED, "unconfirmed"), (Status.EXPIRED, "expired"), (Status.FAILED, "failed")],
+)
+async def test_what_a_further_way_came_to_is_told_above_all_that_was_told_before(
+    hooks: Hooks, said: Status, word: str
+) -> None:
+    """It may have fewer parts, or end lower. A late delivery by the first way is above that, too;
+    what the further way comes to then is no news.
+    """
+    await hooks.endpoint("message.*")
+    message = await hooks.message(parts=3)
+    rows = [hooks.part(message, part=part, parts=3) for part in (1, 2, 3)]
+    await stored(hooks, *rows)
+    await hooks.fanned()
+    await hooks.connection.execute("UPDATE submission SET replaced = true")
+    await stored(hooks, hooks.part(message, said, way=1))
+    await hooks.fanned()
+    await received(hooks, rows[0], Status.UNDELIVERED)  # the way before: it does not count
+    await hooks.fanned()
+    for row in rows:
+        await received(hooks, row, Status.DELIVERED)
+    await stored(hooks, hooks.part(message, Status.FAILED, way=1))
+    await hooks.fanned()
+    told = await hooks.statuses()
+    assert [status for status, _, _ in told] == ["sent", word, "delivered"]
+    assert [sequence for _, _, sequence in told] == sorted({each[2] for each in told})
+
+
 async def test_parts_are_one_message_and_its_sequence_rises(hooks: Hooks) -> None:
     await hooks.endpoint("message.*")
     message = await hooks.message(parts=2)
