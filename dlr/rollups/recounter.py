@@ -2,7 +2,7 @@
 
 Owns which day is counted when. A day in doubt is counted within the hour, each day when it is
 CLOSED_DAYS old, and one older day a night by chance. A day is replaced in one transaction. Must not
-touch a day whose messages are dropped: its rollups are all that is left of it.
+touch a day whose messages or quarters are dropped: its rollups are all that is left of it.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Recounter:
         await ensure_leaf(connection, "rollup_watch", _date(day))
         async with connection.transaction(isolation="repeatable_read"):
             await connection.execute(_SQL["rollup_recount_lock"])
-            if not await connection.fetchval(_SQL["rollup_day_whole"], leaves):
+            if not await connection.fetchval(_SQL["rollup_day_whole"], leaves, day):
                 await connection.execute(_SQL["rollup_day_lost"], day)
                 return None
             cursor = await connection.fetchval(_SQL["rollup_cursor"])
@@ -115,6 +115,7 @@ class Recounter:
                 rows, messages = rows + wrong_rows, messages + wrong_messages
                 await connection.execute(_SQL["rollup_watch_put"])
                 await connection.execute(_SQL["rollup_work_clear"])
+            rows += await connection.fetchval(_SQL["rollup_latency_day_again"], day)
             closed = day <= _day(now) - CLOSED_DAYS and end <= cursor
             await connection.execute(_SQL["rollup_recounted"], day, closed)
         return Recount(day, rows, messages, counted)

@@ -3,8 +3,13 @@
 LOCK TABLE message, submission IN ACCESS SHARE MODE;
 
 -- name: rollup_day_whole
--- Whether the messages of a day and their results are all still there: the leaves $1.
+-- Whether the messages of a day ($2) and their results are all still there: the leaves $1. And whether its quarters
+-- are: those that are not kept any more would be added to their day once more.
 SELECT count(*) = cardinality($1::text[])
+       AND (
+           NOT EXISTS (SELECT FROM rollup_day WHERE day = $2)
+           OR EXISTS (SELECT FROM rollup_cell WHERE quarter >= $2 * 96 AND quarter < ($2 + 1) * 96)
+       )
 FROM pg_inherits AS i
 JOIN pg_class AS leaf ON leaf.oid = i.inhrelid
 WHERE i.inhparent IN ('message'::regclass, 'submission'::regclass) AND NOT i.inhdetachpending
@@ -13,13 +18,39 @@ WHERE i.inhparent IN ('message'::regclass, 'submission'::regclass) AND NOT i.inh
 -- name: rollup_work_clear
 TRUNCATE rollup_folded, rollup_grouped, rollup_placed, rollup_coded, rollup_tagged;
 
+-- name: rollup_latency_day_again
+-- The histograms of a day from those of its quarters. A release that knows no days may have merged meanwhile. Answers
+-- with the rows that differed.
+WITH each AS (
+    SELECT account, category, connector, kind, unnest(buckets) AS bucket, unnest(counts) AS count
+    FROM rollup_latency
+    WHERE quarter >= $1::integer * 96 AND quarter < ($1 + 1) * 96
+), summed AS (
+    SELECT account, category, connector, kind, bucket, sum(count)::integer AS count
+    FROM each
+    GROUP BY account, category, connector, kind, bucket
+), packed AS (
+    SELECT account, category, connector, kind, array_agg(bucket ORDER BY bucket) AS buckets,
+           array_agg(count ORDER BY bucket) AS counts
+    FROM summed
+    GROUP BY account, category, connector, kind
+), changed AS (
+    INSERT INTO rollup_latency_day AS d (day, account, category, connector, kind, buckets, counts)
+    SELECT $1, account, category, connector, kind, buckets, counts FROM packed
+    ON CONFLICT (day, account, category, connector, kind)
+        DO UPDATE SET buckets = excluded.buckets, counts = excluded.counts
+        WHERE (d.buckets, d.counts) <> (excluded.buckets, excluded.counts)
+    RETURNING day
+)
+SELECT count(*) FROM changed;
+
 -- name: rollup_recounted
 INSERT INTO rollup_day_state AS s (day, recounted_at, closed)
 VALUES ($1, now(), $2)
 ON CONFLICT (day) DO UPDATE SET recounted_at = now(), dirty_since = NULL, closed = s.closed OR $2;
 
 -- name: rollup_day_lost
--- Messages of it are dropped: what is counted stays as it is.
+-- Messages or quarters of it are dropped: what is counted stays as it is.
 INSERT INTO rollup_day_state (day, closed)
 VALUES ($1, true)
 ON CONFLICT (day) DO UPDATE SET closed = true, dirty_since = NULL;

@@ -117,6 +117,35 @@ async def test_g4_a_day_whose_messages_are_dropped_keeps_its_figures(
     assert tuple(state) == (None, True)
 
 
+async def test_a_day_whose_quarters_are_kept_no_more_keeps_its_figures(
+    connection: Connection, traffic: Traffic
+) -> None:
+    """Its messages may be kept for longer. Counted anew, they would be in its sum twice."""
+    day = await some(connection, traffic)
+    await merge(connection)
+    tables = ("rollup_day", "rollup_latency_day")
+    before = [await connection.fetch(f"SELECT * FROM {table}") for table in tables]
+    for table in ("cell", "reason", "latency", "attempt"):
+        await connection.execute(f"DELETE FROM rollup_{table}")
+    recounter = Recounter()
+    assert await recounter.recount(connection, day, traffic.world.now, in_doubt=False) is None
+    assert [await connection.fetch(f"SELECT * FROM {table}") for table in tables] == before
+
+
+async def test_the_histograms_of_a_day_follow_its_quarters_again(
+    connection: Connection, traffic: Traffic
+) -> None:
+    """As if a release that knows no histograms of days had merged, while both run."""
+    day = await some(connection, traffic)
+    await merge(connection)
+    await connection.execute("DELETE FROM rollup_latency_day WHERE kind = 0")
+    await connection.execute("UPDATE rollup_latency_day SET counts = '{7}'")
+    recount = await Recounter().recount(connection, day, traffic.world.now, in_doubt=False)
+    assert recount is not None
+    assert recount.rows == 2
+    await assert_exact(connection)
+
+
 async def test_g3_a_turn_counts_one_day_and_comes_to_an_end(
     connection: Connection, traffic: Traffic
 ) -> None:
