@@ -3,6 +3,8 @@
 Owns the exactness of control. Must not end messages. What is stopped goes back to the outbox; what
 was canceled has no row there any more.
 
+Of a stopped batch that has messages again, all processes are to know, or each claim would meet it.
+
 It runs in the transaction of an intent, under a lock that intents share. Whoever stops messages
 takes it alone. So either the intent sees the stop, or the stop waits and sees the intent.
 """
@@ -44,6 +46,8 @@ class ControlLook:
             canceled = {row["message_id"] for row in taken}
         if not stopped["batches"] and not canceled:
             return {}
+        if stopped["batches"]:
+            await connection.execute(_SQL["batches_live_again"], sorted(stopped["batches"]))
         paused = set(stopped["batches"])
         back = Later(self._wall_ms(), Hold.PAUSED)
         return {

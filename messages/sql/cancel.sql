@@ -11,6 +11,11 @@ SELECT pg_advisory_xact_lock(control_lock());
 SELECT ARRAY(SELECT id FROM batch_control WHERE id = ANY($1::bigint[]) AND state <> 0) AS batches,
        EXISTS (SELECT 1 FROM message_cancel) AS canceled;
 
+-- name: batches_live_again
+-- Stopped batches of which nothing waited any more, until a message of theirs began to go another way.
+UPDATE batch_control SET live = true
+WHERE id IN (SELECT id FROM batch_control WHERE id = ANY($1::bigint[]) AND NOT live ORDER BY id FOR UPDATE);
+
 -- name: take_canceled
 -- Those of these messages that were canceled; forgotten here, since whoever asks drops them.
 DELETE FROM message_cancel WHERE message_id = ANY($1::bigint[]) RETURNING message_id;

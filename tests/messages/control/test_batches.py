@@ -276,6 +276,24 @@ async def test_of_a_canceled_batch_what_waits_to_go_another_way_is_what_it_came_
     assert (counted["pending"], counted["undelivered"]) == (0, 1)
 
 
+async def test_a_batch_that_was_forgotten_is_known_again_once_a_message_of_it_waits(
+    process: Process,
+) -> None:
+    """It goes another way, while its batch is paused. Else it would be claimed without end."""
+    world = process.world
+    [message] = messages = world.messages(1)
+    batch = await process.batch(messages, owner=None)
+    await process.say(batch, state="paused")
+    await world.connection.execute("UPDATE batch_control SET live = false")
+    await process.watch.learn()
+    assert not process.batches
+    (verdicts,) = await world.intents.commit(world.intent(messages))
+    assert isinstance(verdicts, dict)
+    assert list(verdicts) == [message.id]
+    await process.watch.learn()
+    assert batch in process.batches
+
+
 async def test_a_rate_holds_over_two_processes_and_is_changed_on_the_way(
     process: Process,
 ) -> None:
