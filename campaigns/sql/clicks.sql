@@ -68,9 +68,9 @@ GROUP BY 1, 2, 3, 4, 5, 6, 7
 LIMIT $17;
 
 -- name: click_hours
--- Clicks of people by full hours since their message was accepted, by the same keys.
+-- Clicks of people by full hours since their message was accepted, by the same keys. Clocks differ: none is negative.
 SELECT category, campaign, variant, batch, message, link, unit,
-       ((c.id >> 22) - (c.message_id >> 22)) / 3600000 AS hour, count(*) AS clicks
+       greatest(0, (c.id >> 22) - (c.message_id >> 22)) / 3600000 AS hour, count(*) AS clicks
 FROM click AS c
 JOIN message_places($1, $2, $3, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS p
     ON p.id = c.message_id AND p.slot = CASE WHEN $11::boolean THEN c.slot ELSE -1 END

@@ -212,6 +212,15 @@ async def test_the_first_click_is_timed_from_the_receipt_and_half_come_in_so_man
     assert (within.counts["human_clicks"], within.hours) == (5, [4, 0, 1])
 
 
+async def test_a_click_by_a_clock_behind_that_of_its_message_is_of_the_first_hour(
+    connection: Connection, world: World
+) -> None:
+    message = await send(connection, world)
+    await clicked(connection, message, world)
+    await connection.execute("UPDATE click SET id = id - (7200000::bigint << 22)")
+    assert (await total(connection, world)).hours == [1]
+
+
 async def test_steps_are_counted_by_person_in_order_over_several_messages(
     connection: Connection, world: World
 ) -> None:
