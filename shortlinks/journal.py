@@ -115,16 +115,17 @@ class ClickJournal:
         """Write one click. False, and counted as lost, if that failed. Never raises."""
         self._encode_into(click, self._buffer)
         self._buffer.append(_NEWLINE)
+        why = "the folder is full"
         try:
             written = len(self._buffer) <= RECORD_BYTES_MAX and self._write(self._buffer)
         except OSError as error:
             self.last_error = error
-            written = False
+            written, why = False, str(error.strerror)
         if written:
             self.appended += 1
             self.losing = False
         else:
-            self._lose(click)
+            self._lose(click, why)
         self.on_append()
         return written
 
@@ -160,12 +161,11 @@ class ClickJournal:
             gap.lost += self.gap.lost
         self.gap = gap
 
-    def _lose(self, click: Click) -> None:
+    def _lose(self, click: Click, why: str) -> None:
         self.lost += 1
-        why = "the folder is full" if self.last_error is None else str(self.last_error.strerror)
         if self.gap is None:
             self.gap = ClickGap(click.id, click.id, 0, why)
-        self.gap.last_id = click.id
+        self.gap.last_id, self.gap.why = click.id, why
         self.gap.lost += 1
         if not self.losing:
             _log.error("clicks are redirected and not kept: %s", why)

@@ -161,6 +161,11 @@ def test_a_disk_that_fills_up_within_a_record_costs_that_record_only(tmp_path: P
     assert journal.append(click(4))
     assert [item.id for item in recorded(tmp_path)] == [1, 4]
     assert (journal.lost, journal.last_error is not None) == (2, True)
+    first = journal.take_gap()
+    journal._folder_bytes_max = 0
+    assert not journal.append(click(5))
+    reasons = [gap.why for gap in (first, journal.gap) if gap is not None]
+    assert reasons == ["File too large", "the folder is full"], "each its own"
     journal.close()
 
 
