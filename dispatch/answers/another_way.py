@@ -124,14 +124,16 @@ class AnotherWay:
         connection: Connection,
         applied: Sequence[AppliedReceipt],
         rows: Sequence[SubmissionRow] = (),
+        spread: Collection[tuple[int, int, int]] = (),
     ) -> set[int]:
-        """Put into the outbox what goes another way by these receipts and new results.
+        """Put into the outbox what goes another way by these receipts and new results. `spread`: as
+        dlr/whole_message.py raised these results.
 
         Answers with the messages whose failure is not to be told: they go another way, or may yet.
         Their receipts are marked as withheld.
         """
         await self._drop_needless(connection, applied)
-        failed = self._failed(applied, rows) if self.categories else {}
+        failed = self._failed(applied, rows, spread) if self.categories else {}
         if not failed:
             return set()
         withheld, ways = await self._decide(connection, failed)
@@ -141,9 +143,13 @@ class AnotherWay:
         return withheld
 
     def _failed(
-        self, applied: Iterable[AppliedReceipt], rows: Iterable[SubmissionRow]
+        self,
+        applied: Iterable[AppliedReceipt],
+        rows: Iterable[SubmissionRow],
+        spread: Collection[tuple[int, int, int]],
     ) -> dict[int, int]:
         """Message -> how many parts it has."""
+        raised = {message for message, _, status in spread if status in _FAILED}
         found = {
             each.message_id: each.parts
             for each in applied
@@ -159,7 +165,7 @@ class AnotherWay:
         found.update(
             (row.message_id, row.parts)
             for row in rows
-            if row.status in _FAILED
+            if (row.status in _FAILED or row.message_id in raised)
             and (row.receipt_at is not None or row.parts > 1)
             and row.category in self.categories
             and row.connector != SANDBOX

@@ -167,7 +167,7 @@ class Recorder:
         async with self._dedicated.transaction() as connection:
             new = await self._write_results(connection, gathered, again=again)
             applied = await self._write_receipts(connection, gathered)
-            withheld = await self._go_another_way(connection, applied, new)
+            withheld = await self._go_another_way(connection, applied, new, gathered.spread)
             told = False
             if self._changes is not None:
                 tell = [row for row in new if row.message_id not in withheld] if withheld else new
@@ -192,18 +192,19 @@ class Recorder:
 
     async def follow_up(self, connection: Connection, applied: Sequence[AppliedReceipt]) -> None:
         """What follows from receipts, in the transaction that stores them, before they are told."""
-        await self._go_another_way(connection, applied, ())
+        await self._go_another_way(connection, applied)
         await self._learn(connection, applied, ())
 
     async def _go_another_way(
         self,
         connection: Connection,
         applied: Sequence[AppliedReceipt],
-        rows: Sequence[SubmissionRow],
+        rows: Sequence[SubmissionRow] = (),
+        spread: Collection[tuple[int, int, int]] = (),
     ) -> Collection[int]:
         if self._another_way is None:
             return ()
-        return await self._another_way.follow(connection, applied, rows)
+        return await self._another_way.follow(connection, applied, rows, spread)
 
     async def _learn(
         self,

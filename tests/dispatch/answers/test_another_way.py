@@ -14,6 +14,7 @@ from dispatch.holds import Hold
 from dispatch.message import Ended, ReadyMessage
 from dispatch.outbox.ways import WayLook
 from dlr.codes import NONE_NAMED
+from dlr.connector_groups import ConnectorGroups
 from dlr.ledger import SubmissionRow
 from dlr.reasons import Reason
 from dlr.status import Status
@@ -247,6 +248,19 @@ async def test_a_part_that_failed_before_the_others_were_answered_is_not_told_ye
     assert await ways(world) == {}
     changes = await world.count("webhook_change")
     await told(world, second)
+    assert (await ways(world))[message.id] == (OTHER, 1, [CONNECTOR])
+    assert await world.count("webhook_change") == changes
+
+
+async def test_one_receipt_for_all_parts_may_come_before_the_last_answer(world: World) -> None:
+    world.recorder.groups = ConnectorGroups(receipts_per_message=frozenset({CONNECTOR}))
+    message = world.message(Category.MARKETING, parts=2)
+    await world.store([message])
+    first, second = (submit(world, message, part) for part in (1, 2))
+    await world.recorder.commits.submit([PartResult(first)])
+    await told(world, first)
+    changes = await world.count("webhook_change")
+    await world.recorder.commits.submit([MessageDone(message.id, None, rows=(second,))])
     assert (await ways(world))[message.id] == (OTHER, 1, [CONNECTOR])
     assert await world.count("webhook_change") == changes
 
