@@ -30,6 +30,7 @@ def test_the_services_are_the_documented_ones_from_pinned_images(compose: Any) -
     assert set(compose["services"]) == {
         "postgres",
         "gateway",
+        "links",
         "simulator",
         "prometheus",
         "alertmanager",
@@ -45,7 +46,8 @@ def test_what_a_service_needs_is_there(compose: Any) -> None:
         for other, wish in service.get("depends_on", {}).items():
             assert other in compose["services"], name
             if wish["condition"] == "service_healthy":
-                assert "healthcheck" in compose["services"][other], other
+                asked = compose["services"][other]
+                assert "healthcheck" in asked or "build" in asked, "our image has one"
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
             assert source in compose["volumes"] or (files.DOCKER / source).exists(), volume
@@ -110,13 +112,30 @@ def test_each_key_is_one_of_composes(compose: Any) -> None:
 
 
 def test_ours_write_nowhere_but_to_one_volume_and_have_no_rights(compose: Any) -> None:
-    for name in ("gateway", "simulator"):
+    for name in ("gateway", "links", "simulator"):
         service = compose["services"][name]
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
         assert service["security_opt"] == ["no-new-privileges:true"]
         assert service["tmpfs"] == ["/tmp"], "the embedded PostgreSQL's socket"
-    assert compose["services"]["gateway"]["volumes"] == ["gateway:/var/lib/smsgate"]
+    for name in ("gateway", "links"):
+        assert compose["services"][name]["volumes"] == ["gateway:/var/lib/smsgate"]
+
+
+def test_the_links_role_has_the_gateways_database_and_is_asked_where_it_answers(
+    compose: Any,
+) -> None:
+    links, gateway = compose["services"]["links"], compose["services"]["gateway"]
+    for setting in ("SMSGATE_DATABASE__URL", "SMSGATE_DATABASE__PASSWORD_FILE"):
+        assert links["environment"][setting] == gateway["environment"][setting]
+    config = load_config(
+        files.SETTINGS,
+        {name: text for name, text in links["environment"].items() if "LINKS" in name},
+    )
+    assert f":{config.links.status_listen.port}/readyz" in links["healthcheck"]["test"][-1]
+    assert links["command"][:4] == ["smsgate", "serve", "--role", "links"]
+    (published,) = links["ports"]
+    assert published.endswith(f":{config.links.listen.port}")
 
 
 def test_who_only_looks_on_comes_with_a_profile(compose: Any) -> None:
