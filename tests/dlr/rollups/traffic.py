@@ -104,7 +104,12 @@ class Traffic:
         return row
 
     async def another_way(self, message: int, connector: int = OTHER_CONNECTOR) -> None:
-        """It waits to go by another connector, if it waits for nothing else."""
+        """It waits to go by another connector, if it waits for nothing else and was sent by one.
+
+        What has ended without the wire is settled: no carrier will tell of it.
+        """
+        if not any(row.message_id == message for row in self.submits):
+            return
         async with self.connection.transaction():
             await self.connection.execute(
                 "INSERT INTO outbox (id, owner, connector, category, account, parts, way)"
