@@ -107,7 +107,7 @@ def _parts(rows: Iterable[asyncpg.Record]) -> Mapping[int, Status]:
 
 
 def _rank(row: asyncpg.Record, status: Status) -> tuple[object, ...]:
-    at = row["receipt_at"]
+    at = None if row["replaced"] else row["receipt_at"]
     return (
         row["replaced"], row["status"] != status, -row["status"], -row["reason"],
         at is None, at or time_of(0), row["id"],
