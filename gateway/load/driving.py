@@ -105,6 +105,7 @@ class Driver:
         if isinstance(data, dict) and data.get("final"):
             status = kind.removeprefix("message.")
             self.waiting.told(str(data["id"]), status, time.monotonic())
+            self._news.set()
 
     async def _ask(self, request: Request, due: float) -> None:
         bodies = [

@@ -50,7 +50,7 @@ async def test_a_load_accounts_for_every_message(database_url: str, folder: Path
             key = await create_key(config, "load", "--scopes", *SCOPES)
             code, found = await load(
                 running, key, "--rate", "200/s", "--profile", str(profile),
-                "--listen", "127.0.0.1:0",
+                "--listen", "127.0.0.1:0", "--wait", "2h",  # and not so long, once all is told
             )  # fmt: skip
             assert (found["planned"], found["accepted"], found["refused"]) == (200, 200, {})
             assert (found["statuses"], found["open"]) == ({"delivered": 200}, 0)
