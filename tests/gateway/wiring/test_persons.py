@@ -153,7 +153,10 @@ async def test_an_erasure_that_dies_at_each_step_goes_on_and_ends_as_if_it_had_n
         own = await connect(database_url, application_name="a life")
         lives += 1
         try:
-            if not await erasing(found).turn(own):
+            # A dead life may hold the erasure until the server hears of its end.
+            if not await erasing(found).turn(own) and await world.connection.fetchval(
+                "SELECT finished_at IS NOT NULL FROM person_erasure WHERE id = $1", erasure.id
+            ):
                 break
         except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
             continue
