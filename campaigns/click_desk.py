@@ -23,9 +23,9 @@ from campaigns.clicks import (
     half_life_hours,
     uv_share,
 )
-from dlr.grouping import Names, grouping_of, place_of, shown
+from dlr.grouping import Names, grouping_of, shown
 from dlr.rates import Rate, rate_of
-from dlr.report_desk import Asked, Figures, GroupPage, snapshot
+from dlr.report_desk import Asked, Figures, GroupPage, page_of, snapshot
 from dlr.thresholds import Threshold
 from shortlinks.conversions import decimal
 from shortlinks.report import Gap, gaps_since
@@ -116,20 +116,18 @@ class ClickReports:
         async with snapshot(self._pool) as connection:
             groups, total = await counted_clicks(connection, question)
             gaps = await gaps_since(connection, asked.since)
-        placed = sorted((place_of(key), key) for key in groups) if grouping.keys else []
-        behind = [each for each in placed if not page.after or each[0] > page.after]
-        told = behind[: page.limit]
+        keys, more_after = page_of(groups if grouping.keys else (), page)
         return ClickReport(
             groups=[
                 ClickGroup(
                     **figures_of(wish, groups[key], self._thresholds),
                     key=shown(grouping, key, units, self._names),
                 )
-                for _, key in told
+                for key in keys
             ],
             total=ClickFigures(**figures_of(wish, total, self._thresholds)),
             click_gaps=gaps,
-            more_after=told[-1][0] if len(behind) > page.limit else None,
+            more_after=more_after,
         )
 
 

@@ -6,7 +6,7 @@ count anything itself (`dlr/counting.py`).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TypedDict
@@ -236,27 +236,33 @@ def paged(
 ) -> Report:
     """A page of what was counted, in the order of the keys."""
     grouping = grouping_of(group_by)
-    placed = sorted((place_of(key), key) for key in counted.groups) if group_by else []
-    behind = [each for each in placed if not page.after or each[0] > page.after]
-    shown_keys = behind[: page.limit]
+    keys, more_after = page_of(counted.groups if group_by else (), page)
     groups = [
         ReportGroup(
             counted.groups[key],
             rates(key, counted.groups[key]),
             shown(grouping, key, counted.units, names),
         )
-        for _, key in shown_keys
+        for key in keys
     ]
     return Report(
         groups=groups,
         total=Figures(counted.total, rates((), counted.total)),
-        more_after=shown_keys[-1][0] if len(behind) > page.limit else None,
+        more_after=more_after,
         since=counted.since,
         until=counted.until,
         as_of=counted.as_of,
         provisional=counted.provisional,
         basis=counted.basis,
     )
+
+
+def page_of(keys: Iterable[Key], page: GroupPage) -> tuple[list[Key], tuple[str, ...] | None]:
+    """The keys of a page in their order, and the place of the last one if more are behind it."""
+    placed = sorted((place_of(key), key) for key in keys)
+    behind = [each for each in placed if not page.after or each[0] > page.after]
+    told = behind[: page.limit]
+    return [key for _, key in told], told[-1][0] if len(behind) > page.limit else None
 
 
 async def about_of(connection: Connection, reach: Reach) -> AboutFields:
