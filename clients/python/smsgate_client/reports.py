@@ -44,11 +44,9 @@ class Figures:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
+class Group(Figures):
     """The figures of one group; `key` has a value for each dimension asked for."""
 
-    counts: Mapping[str, int]
-    rates: Mapping[str, Rate]
     key: Mapping[str, str | None]
 
 
@@ -117,16 +115,9 @@ class ClickFigures:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClickGroup:
+class ClickGroup(ClickFigures):
     """The same of one group; `key` has a value for each dimension asked for."""
 
-    counts: Mapping[str, int]
-    rates: Mapping[str, Rate]
-    first_click: FirstClick | None
-    hours: tuple[int, ...]
-    half_life_hours: int | None
-    revenue: Mapping[str, str]
-    steps: tuple[Step, ...]
     key: Mapping[str, str | None]
 
 
