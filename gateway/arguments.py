@@ -8,7 +8,8 @@ from __future__ import annotations
 import argparse
 import re
 import textwrap
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -47,6 +48,21 @@ def config_option(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="default: $SMSGATE_CONFIG, else ./smsgate.toml if it is there",
     )
+
+
+def actions(parser: argparse.ArgumentParser) -> Callable[..., argparse.ArgumentParser]:
+    """What adds an action to a command: its name, its help, and what argparse takes besides. Each
+    has --config and --json.
+    """
+    found = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def action(name: str, help_text: str, **more: Any) -> argparse.ArgumentParser:
+        added = found.add_parser(name, help=help_text, description=help_text, **more)
+        config_option(added)
+        added.add_argument("--json", action="store_true")
+        return added
+
+    return action
 
 
 def count(text: str) -> int:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from gateway.arguments import Help, command, completion, config_option, count, suppressions
+from gateway.arguments import Help, actions, command, completion, count, suppressions
 from gateway.click_arguments import clicks
 from gateway.commands import CommandFailed
 from gateway.commands.moments import moment_or_span
@@ -164,18 +164,16 @@ def _migrate(commands: Commands) -> None:
 
 def _config(commands: Commands) -> None:
     parser = command(commands, "config", "The configuration.", config=False)
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    action = actions(parser)
     for name, help_text in (
         ("check", "Say whether the configuration is right."),
         ("show", "Print the configuration in effect, defaults and environment included."),
         ("reload", "Have the running gateway read its configuration again."),
     ):
-        action = actions.add_parser(name, help=help_text, description=help_text)
-        config_option(action)
-        action.add_argument("--json", action="store_true")
+        added = action(name, help_text)
         if name == "reload":
-            action.add_argument("--key", help="API key with scope admin; default: $SMSGATE_API_KEY")
-            action.add_argument(
+            added.add_argument("--key", help="API key with scope admin; default: $SMSGATE_API_KEY")
+            added.add_argument(
                 "--allow-removals", action="store_true",
                 help="also if no connector is left, or an account that has keys goes",
             )  # fmt: skip
@@ -220,14 +218,7 @@ def _receipts(commands: Commands) -> None:
 
 def _audit(commands: Commands) -> None:
     parser = command(commands, "audit", "Who changed or saw what.", config=False)
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-
-    def action(name: str, help_text: str) -> argparse.ArgumentParser:
-        added = actions.add_parser(name, help=help_text, description=help_text)
-        config_option(added)
-        added.add_argument("--json", action="store_true")
-        return added
-
+    action = actions(parser)
     verify = action("verify", "Look through the chain; exit code 1 if a row is not as written.")
     verify.add_argument(
         "--anchors",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from gateway.arguments import command, config_option
+from gateway.arguments import actions, command
 
 if TYPE_CHECKING:
     from gateway.arguments import Commands
@@ -19,14 +19,7 @@ KEEP_MAX = 10_000
 def database(commands: Commands) -> None:
     """`smsgate database backup|restore|upgrade`."""
     parser = command(commands, "database", "Copies of the database, and its life.", config=False)
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-
-    def action(name: str, help_text: str) -> argparse.ArgumentParser:
-        added = actions.add_parser(name, help=help_text, description=help_text)
-        config_option(added)
-        added.add_argument("--json", action="store_true")
-        return added
-
+    action = actions(parser)
     _backup(action("backup", "Copy everything as of one moment, also while gateways run."))
     _restore(action("restore", "Fill an empty database from a backup."))
     _upgrade(action("upgrade", "Bring an embedded PostgreSQL of an earlier release to ours."))

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gateway.arguments import Help, command, config_option
+from gateway.arguments import Help, actions, command
 from gateway.commands.moments import moment_or_span, span
 from web.edge.scopes import DEFAULT_SCOPES, ROLES, SCOPES
 
@@ -22,14 +22,7 @@ def keys(commands: Commands) -> None:
     scopes = _scopes_and_roles()
     parser = command(commands, "keys", "Manage API keys.", config=False)
     parser.epilog = scopes
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-
-    def action(name: str, help_text: str, **more: Any) -> argparse.ArgumentParser:
-        added = actions.add_parser(name, help=help_text, description=help_text, **more)
-        config_option(added)
-        added.add_argument("--json", action="store_true")
-        return added
-
+    action = actions(parser)
     create = action(
         "create",
         "Make a key and print it, the only time that it can be read.",
