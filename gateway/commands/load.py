@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import re
 import signal
 import sys
 from collections.abc import Coroutine
@@ -20,15 +19,15 @@ import uvloop
 
 from gateway.commands import CommandFailed
 from gateway.commands.asking import api_key
+from gateway.config.values import Address
 from gateway.load import arrivals, report
-from gateway.load.driving import Driver, hearing, session
+from gateway.load.driving import Driver, hearing
 from gateway.load.figures import kept
 from gateway.load.profile import Messages, Profile, ProfileError, rate_of, read, seconds_of
-from gateway.rehearsal.client import Client
+from gateway.rehearsal.client import Client, session_of
 from gateway.rehearsal.processes import RehearsalError
 
 PROGRESS_SECONDS = 1.0
-PORT_MAX = 65_535
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
             batch_share=profile.batch_share,
             batch_size=profile.batch_size,
         )
-        listen = None if arguments.listen is None else _host_and_port(arguments.listen)
+        listen = None if arguments.listen is None else _address(arguments.listen)
         api = _api(arguments.url)
         return uvloop.run(_until_ended(_run(arguments, api, key, profile, planned, listen, wait)))
     except (ProfileError, RehearsalError, aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -75,17 +74,17 @@ async def _run(
     key: str,
     profile: Profile,
     planned: arrivals.Requests,
-    listen: tuple[str, int] | None,
+    listen: Address | None,
     wait: float,
 ) -> int:
-    async with session(key, arguments.connections) as opened:
+    async with session_of(key, arguments.connections) as opened:
         driver = Driver(opened, api, Messages(profile), retry=profile.retry)
         progress = asyncio.create_task(_progress(driver))
         try:
             if listen is None:
                 await driver.send(planned)
             else:
-                async with hearing(Client(opened, api, key), *listen, driver.heard):
+                async with hearing(Client(opened, api, key), listen, driver.heard):
                     await driver.send(planned)
                     await driver.all_told(wait)
         finally:
@@ -125,8 +124,8 @@ def _api(text: str) -> str:
     return text.rstrip("/")
 
 
-def _host_and_port(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > PORT_MAX:
-        raise ProfileError(f"{text!r} is no HOST:PORT to listen on, such as 127.0.0.1:9000")
-    return host, int(port)
+def _address(text: str) -> Address:
+    try:
+        return Address.parse(text)
+    except ValueError as error:
+        raise ProfileError(f"{text!r} is not {error}") from error

@@ -11,10 +11,13 @@ import contextlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
+from datetime import UTC, datetime
 
 import aiohttp
 import msgspec
 
+from dlr.webhooks.schedule import retry_after_seconds
+from gateway.config.values import Address
 from gateway.load.arrivals import Request
 from gateway.load.figures import Outcome, Waiting
 from gateway.load.profile import Messages
@@ -26,8 +29,7 @@ from gateway.rehearsal.receiving import serving
 IN_FLIGHT_MAX = 5_000  # requests; what is due beyond them waits, and its time counts all the same
 LATE_SECONDS = 0.05  # behind its moment: the figures then tell of this machine, too
 RETRIES_MAX = 5
-RETRY_WAIT_MAX_SECONDS = 30.0
-ANSWER_SECONDS_MAX = 60.0
+RETRY_WAIT_SECONDS, RETRY_WAIT_MAX_SECONDS = 1.0, 30.0  # the first where none was asked for
 ACCEPTED, TOO_MANY, UNAVAILABLE = 202, 429, 503
 NO_ANSWER = "202, and no answer of smsgate's"
 
@@ -108,10 +110,8 @@ class Driver:
             self._news.set()
 
     async def _ask(self, request: Request, due: float) -> None:
-        bodies = [
-            self._messages.body(place)
-            for place in range(request.first, request.first + request.size)
-        ]
+        places = range(request.first, request.first + request.size)
+        bodies = [self._messages.body(place) for place in places]
         path = "/v1/messages/batch" if request.batch else "/v1/messages"
         body = msgspec.json.encode({"messages": bodies} if request.batch else bodies[0])
         headers = {"Content-Type": "application/json"}
@@ -136,7 +136,7 @@ class Driver:
             async with self._session.post(self._api + path, data=body, headers=headers) as response:
                 answer = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
-            return type(error).__name__, 1.0
+            return type(error).__name__, RETRY_WAIT_SECONDS
         if response.status == ACCEPTED:
             try:
                 self._took(answer, request, due)
@@ -146,9 +146,10 @@ class Driver:
             return None, None
         with contextlib.suppress(msgspec.DecodeError):
             code = msgspec.json.decode(answer, type=_Problem).code
-            wait = _seconds(response.headers.get("Retry-After"))
-            again = wait if response.status in (TOO_MANY, UNAVAILABLE) else None
-            return f"{response.status} {code}", again
+            if response.status not in (TOO_MANY, UNAVAILABLE):
+                return f"{response.status} {code}", None
+            asked = retry_after_seconds(response.headers.get("Retry-After", ""), datetime.now(UTC))
+            return f"{response.status} {code}", RETRY_WAIT_SECONDS if asked is None else asked
         return str(response.status), None
 
     def _took(self, answer: bytes, request: Request, due: float) -> None:
@@ -168,23 +169,12 @@ class Driver:
 
 
 @contextlib.asynccontextmanager
-async def session(key: str, connections: int) -> AsyncIterator[aiohttp.ClientSession]:
-    """So many kept connections of an application with this key."""
-    connector = aiohttp.TCPConnector(limit=connections)
-    timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
-    async with aiohttp.ClientSession(
-        connector=connector, timeout=timeout, headers={"Authorization": f"Bearer {key}"}
-    ) as opened:
-        yield opened
-
-
-@contextlib.asynccontextmanager
 async def hearing(
-    client: Client, host: str, port: int, heard: Callable[[str, str, object], None]
+    client: Client, listen: Address, heard: Callable[[str, str, object], None]
 ) -> AsyncIterator[Receiver]:
     """A webhook endpoint of the run, which is gone behind it. Raises RehearsalError, OSError."""
     receiver = Receiver(heard)
-    async with serving(receiver.application, host, port) as url:
+    async with serving(receiver.application, listen.host, listen.port) as url:
         endpoint = await receiver.subscribe(client, url)
         try:
             yield receiver
@@ -194,8 +184,3 @@ async def hearing(
                 await client.call("DELETE", path)
             except (aiohttp.ClientError, TimeoutError) as error:
                 raise RehearsalError(f"{path} is still there: {error}") from error
-
-
-def _seconds(retry_after: str | None) -> float:
-    """Of Retry-After; 1 where there is none, or a date."""
-    return float(retry_after) if retry_after and retry_after.isdigit() else 1.0

@@ -18,6 +18,7 @@ from gateway.rehearsal.processes import RehearsalError
 PATIENCE_SECONDS = 40.0
 POLL_SECONDS = 0.05
 ANSWER_SECONDS_MAX = 60.0
+CONNECTIONS_MAX = 100
 OK, ACCEPTED = 200, 202
 
 
@@ -130,11 +131,16 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def session_of(key: str) -> AsyncIterator[aiohttp.ClientSession]:
-    """Connections of an application with this key."""
+async def session_of(
+    key: str, connections: int = CONNECTIONS_MAX
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """So many connections of an application with this key."""
+    connector = aiohttp.TCPConnector(limit=connections)
     headers = {"Authorization": f"Bearer {key}"}
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
-    async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
+    async with aiohttp.ClientSession(
+        connector=connector, headers=headers, timeout=timeout
+    ) as session:
         yield session
 
 
