@@ -8,7 +8,7 @@ import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,9 +22,6 @@ from storage.pool import Connection
 from tests.dlr.rollups.reference import assert_exact
 from tests.dlr.rollups.traffic import CONNECTOR, OTHER_CONNECTOR, SANDBOX, Traffic, merge_all
 from tests.dlr.rows import World
-
-if TYPE_CHECKING:
-    pass
 
 # Of each of the runs, which go side by side; ROLLUP_EXAMPLES asks for more.
 EXAMPLES = int(os.environ.get("ROLLUP_EXAMPLES", "25"))
