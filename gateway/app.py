@@ -38,7 +38,7 @@ from gateway.wiring import (
     webhooks,
 )
 from gateway.wiring import links as links_wiring
-from gateway.wiring.accounts import account_policies
+from gateway.wiring.accounts import account_policies, registered
 from gateway.wiring.routes import outcome_policy
 from gateway.wiring.rules import build_rules
 from gateway.wiring.sandbox import Sandbox
@@ -50,7 +50,6 @@ from storage.ids import IdSource
 from storage.key_rotation import open_vault
 from storage.keys import load_keys, load_next
 from storage.migrate import migrate
-from storage.names import register
 from storage.partitions import ensure_partitions
 from storage.pool import Connection, Database
 from storage.restoring import NotAccepted, accept, refuse_unfinished, unaccepted
@@ -179,11 +178,7 @@ class Gateway:
         await rooms.rotation.begin(connection)
         highest = await connection.fetchval(_SQL["highest_id"])
         rooms.ids = IdSource(rooms.term.node, wall_ms, above=highest or 0)
-        rooms.registry = await register(
-            connection,
-            [account.name for account in rooms.config.accounts],
-            [connector.name for connector in rooms.config.connectors],
-        )
+        rooms.registry = await registered(connection, rooms.config)
         rooms.rules = build_rules(rooms.config, rooms.registry.accounts, wall_ms)
         await lift_stops(connection)  # they may have been configured away meanwhile
         rooms.accounts = account_policies(rooms.config, rooms.registry)
@@ -212,16 +207,7 @@ class Gateway:
 
     def _build_inbound(self) -> None:
         rooms = self.rooms
-        rooms.inbound = inbound.build(
-            rooms.config,
-            rooms.database,
-            rooms.registry,
-            vault=rooms.vault,
-            ids=rooms.ids,
-            term=rooms.term.term,
-            clock=rooms.clock,
-            ended=self.task_ended,
-        )
+        rooms.inbound = inbound.build(rooms, self.task_ended)
         rooms.opt_out_pages = inbound.build_pages(rooms)
         desks.build(rooms)
 

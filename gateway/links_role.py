@@ -27,6 +27,7 @@ from gateway.rooms import Rooms
 from gateway.stopping import Stopping
 from gateway.vitals import Lease, LoopLag
 from gateway.wiring import conversions, inbound, redirects, webhooks
+from gateway.wiring.accounts import registered
 from gateway.wiring.routes import outcome_policy
 from gateway.wiring.sandbox import Sandbox
 from storage import sql
@@ -35,7 +36,6 @@ from storage.ids import IdSource
 from storage.key_rotation import open_vault
 from storage.keys import load_keys, load_next
 from storage.migrate import migrate
-from storage.names import register
 from storage.partitions import ensure_partitions
 from storage.periodic import PeriodicTask
 from storage.pool import Connection, Database
@@ -101,16 +101,7 @@ class LinksGateway:
         setup = rooms.database.dedicated("setup")
         connection = await setup.connection()
         await self._prepare(connection)
-        rooms.inbound = inbound.build(
-            rooms.config,
-            rooms.database,
-            rooms.registry,
-            vault=rooms.vault,
-            ids=rooms.ids,
-            term=rooms.term.term,
-            clock=rooms.clock,
-            ended=self._task_ended,
-        )
+        rooms.inbound = inbound.build(rooms, self._task_ended)
         rooms.opt_out_pages = inbound.build_pages(rooms)
         webhooks.build(rooms)
         self._started.append("webhooks")
@@ -136,11 +127,7 @@ class LinksGateway:
         self._started.append("term")
         highest = await connection.fetchval(_SQL["highest_id"])
         rooms.ids = IdSource(rooms.term.node, _wall_ms, above=highest or 0)
-        rooms.registry = await register(
-            connection,
-            [account.name for account in rooms.config.accounts],
-            [connector.name for connector in rooms.config.connectors],
-        )
+        rooms.registry = await registered(connection, rooms.config)
 
     async def _listen(self) -> None:
         rooms = self.rooms

@@ -25,11 +25,11 @@ from gateway import live_settings
 from gateway.config import Config, ConfigError
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.wiring import connectors
+from gateway.wiring.accounts import registered
 from ratelimit.spec import RateSpec
 from smpp.bind_pool import BindPool
 from smpp.tls import TlsError, client_context
 from storage.faults import UNAVAILABLE, Fenced, StorageDown
-from storage.names import register
 from storage.pool import Connection
 from web.edge.keys import accounts_with_keys
 from web.services import ConnectorUnknown, ReloadBusy, Reloaded
@@ -207,11 +207,7 @@ class Reloader:
             connection = await database.connection()
             if not allow_removals:
                 await _refuse_lost_accounts(connection, rooms.config, config)
-            names = await register(
-                connection,
-                [account.name for account in config.accounts],
-                [connector.name for connector in config.connectors],
-            )
+            names = await registered(connection, config)
         except UNAVAILABLE as error:
             raise StorageDown() from error
         finally:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
 from dlr.webhooks.changes import tell_of_messages
-from gateway.app import wall_ms
 from gateway.commands import CommandFailed
+from gateway.commands.own_ids import own_ids
 from gateway.commands.setting_up import configuration, existing_database, one_line
 from gateway.config import Config
 from gateway.wiring.webhooks import CLICKED, click_revisions
@@ -33,7 +32,6 @@ from storage import audit
 from storage.audit import AuditEntry
 from storage.ids import IdSource
 from storage.pool import Connection
-from storage.terms import HostIdentity, OwnerTerm
 
 OPERATOR = "operator"
 ONE_DAY = timedelta(days=1)
@@ -51,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _reclassify(config: Config, arguments: argparse.Namespace) -> None:
-    async with existing_database(config, "clicks") as connection, _own_ids(connection) as ids:
+    async with existing_database(config, "clicks") as connection, own_ids(connection) as (ids, _):
         now = await connection.fetchval("SELECT now()")
         since, until = _day(arguments.since, now), now.date() + ONE_DAY
         if arguments.until is not None:
@@ -110,12 +108,3 @@ def _line(found: Reviewed, *, as_json: bool) -> str:
         return msgspec.json.encode(shown).decode()
     moves = ", ".join(f"{each['clicks']} {each['before']} to {each['after']}" for each in moved)
     return f"{found.day}: {found.clicks} clicks, {found.changed} changed{moves and ': '}{moves}"
-
-
-@asynccontextmanager
-async def _own_ids(connection: Connection) -> AsyncIterator[IdSource]:
-    term = await OwnerTerm.acquire(connection, HostIdentity.current())
-    try:
-        yield IdSource(term.node, wall_ms)
-    finally:
-        await term.release(connection)

@@ -8,12 +8,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from pathlib import Path
 
-from gateway.commands.setting_up import configuration, one_line, progress
+from gateway.commands.setting_up import configuration, one_line, opened
 from gateway.config import Config
 from storage.migrate import migrate
-from storage.pool import Database
 from storage.restoring import refuse_unfinished
 
 
@@ -32,13 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _migrate(config: Config) -> list[str]:
-    database = await Database.open(
-        str(config.database.url),
-        Path(config.database.data_dir),
-        application_name="smsgate-migrate",
-        read_connections=1,
-        on_progress=progress,
-    )
+    database = await opened(config, "migrate")
     try:
         connection = await database.dedicated("migrate").connection()
         await refuse_unfinished(connection)

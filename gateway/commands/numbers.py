@@ -18,8 +18,8 @@ import msgspec
 from dlr.hygiene import prune, waiting
 from dlr.hygiene.prune import Given
 from dlr.reasons import Reason
-from gateway.app import wall_ms
 from gateway.commands import CommandFailed, number_show
+from gateway.commands.own_ids import own_ids
 from gateway.commands.setting_up import (
     configuration,
     existing_database,
@@ -27,13 +27,13 @@ from gateway.commands.setting_up import (
     one_line,
 )
 from gateway.config import Config
+from gateway.wiring.accounts import registered
 from storage import audit
 from storage.audit import AuditEntry
 from storage.crypto import NumberVault, mask
 from storage.ids import IdSource
-from storage.names import Registry, register
+from storage.names import Registry
 from storage.pool import Connection
-from storage.terms import HostIdentity, OwnerTerm
 
 OPERATOR = "operator"
 UNREADABLE = "unreadable"
@@ -71,20 +71,9 @@ def run(arguments: argparse.Namespace) -> int:
 async def _opened(config: Config) -> AsyncIterator[_Open]:
     async with existing_database(config, "numbers") as connection:
         vault, _ = await existing_vault(connection, config)
-        names = [each.name for each in config.connectors]
-        registry = await register(connection, [each.name for each in config.accounts], names)
+        registry = await registered(connection, config)
         now = await connection.fetchval("SELECT now()")
         yield _Open(connection, vault, registry, now)
-
-
-@asynccontextmanager
-async def _own_ids(connection: Connection) -> AsyncIterator[IdSource]:
-    """Ids of a term of this command's own; the term ends with it."""
-    term = await OwnerTerm.acquire(connection, HostIdentity.current())
-    try:
-        yield IdSource(term.node, wall_ms)
-    finally:
-        await term.release(connection)
 
 
 async def _prune(config: Config, arguments: argparse.Namespace) -> None:
@@ -92,7 +81,7 @@ async def _prune(config: Config, arguments: argparse.Namespace) -> None:
         if arguments.dry_run:
             await _walk(opened, arguments, None)
             return
-        async with _own_ids(opened.connection) as ids:
+        async with own_ids(opened.connection) as (ids, _):
             await _walk(opened, arguments, ids)
 
 
@@ -163,7 +152,7 @@ async def _proofs(config: Config, arguments: argparse.Namespace) -> None:
         number = opened.registry.connectors.get(arguments.connector)
         if number is None:
             raise CommandFailed(f"there is no connector {arguments.connector!r}")
-        async with _own_ids(opened.connection) as ids:
+        async with own_ids(opened.connection) as (ids, _):
             proofs, suppressed = await _decide(opened.connection, ids, number, arguments)
     if arguments.json:
         print(msgspec.json.encode({"proofs": proofs, "suppressed": suppressed}).decode())

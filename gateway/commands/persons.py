@@ -12,16 +12,16 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import msgspec
 
-from gateway.app import wall_ms
 from gateway.commands import CommandFailed
+from gateway.commands.own_ids import own_ids
 from gateway.commands.setting_up import (
     configuration,
     existing_keys,
     one_line,
+    opened,
     progress,
     refuse_old_schema,
     refuse_without_database,
@@ -38,7 +38,6 @@ from storage.faults import Overloaded, StorageDown
 from storage.ids import IdSource, format_id
 from storage.persons import PersonStep
 from storage.pool import Connection, Database
-from storage.terms import HostIdentity, OwnerTerm
 from web.edge.keys import OPERATOR
 
 PAUSE_SECONDS = 1.0  # between two looks at something that an erasure waits for
@@ -136,20 +135,13 @@ async def _asked(connection: Connection, arguments: argparse.Namespace) -> Asked
 async def _opened(config: Config) -> AsyncIterator[_Opened]:
     refuse_without_database(config)
     vault = NumberVault(existing_keys(config))
-    database = await Database.open(
-        str(config.database.url),
-        Path(config.database.data_dir),
-        application_name="smsgate-persons",
-        read_connections=1,
-        on_progress=progress,
-    )
+    database = await opened(config, "persons")
     try:
         connection = await database.dedicated("persons").connection()
         await refuse_old_schema(connection, config)
         await check_fingerprint(connection, vault)
-        term = await OwnerTerm.acquire(connection, HostIdentity.current())
-        try:
-            ids, found = IdSource(term.node, wall_ms), steps(vault)
+        async with own_ids(connection) as (ids, _):
+            found = steps(vault)
             persons = Persons(
                 database.read,
                 database.dedicated("asked"),
@@ -159,7 +151,5 @@ async def _opened(config: Config) -> AsyncIterator[_Opened]:
                 waits=waiting,
             )
             yield _Opened(database, connection, vault, ids, found, persons)
-        finally:
-            await term.release(connection)
     finally:
         await database.close()

@@ -14,8 +14,8 @@ import msgspec
 
 from dispatch.answers.receipt_reading import ReceiptReader
 from dispatch.answers.rereading import Reread, Rereading, settled
-from gateway.app import wall_ms
 from gateway.commands import CommandFailed
+from gateway.commands.own_ids import own_ids
 from gateway.commands.setting_up import (
     configuration,
     existing_database,
@@ -25,14 +25,15 @@ from gateway.commands.setting_up import (
 from gateway.config import Config
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.wire import receipt_manners
+from gateway.wiring.accounts import registered
 from gateway.wiring.connectors import codes_of, groups_of
 from storage import audit
 from storage.audit import AuditEntry
 from storage.crypto import NumberVault
 from storage.ids import ID_MAX, IdSource, format_id, id_at
-from storage.names import Registry, register
+from storage.names import Registry
 from storage.pool import Connection
-from storage.terms import HostIdentity, OwnerTerm
+from storage.terms import OwnerTerm
 
 OPERATOR = "operator"
 CHANGES_SHOWN_MAX = 20
@@ -63,19 +64,14 @@ async def _reread(
 ) -> Reread:
     async with existing_database(config, "receipts") as connection:
         vault, _ = await existing_vault(connection, config)
-        names = [each.name for each in config.connectors]
-        registry = await register(connection, [each.name for each in config.accounts], names)
-        term = await OwnerTerm.acquire(connection, HostIdentity.current())
-        try:
-            ids = IdSource(term.node, wall_ms)
+        registry = await registered(connection, config)
+        async with own_ids(connection) as (ids, term):
             rereading = _rereading(config, settings, registry, vault, ids)
             span = _span(arguments, await connection.fetchval("SELECT now()"))
             await _batches(connection, term, rereading, span, keep=not arguments.dry_run)
             found = settled(rereading.found)
             if not arguments.dry_run:
                 await audit.append(connection, [_entry(ids, settings.name, found)])
-        finally:
-            await term.release(connection)
     return found
 
 

@@ -120,19 +120,26 @@ async def refuse_old_schema(connection: Connection, config: Config) -> None:
         )
 
 
-@asynccontextmanager
-async def reached(config: Config, role: str) -> AsyncIterator[tuple[str, Connection]]:
-    """The URL of the database, and one connection whose statements may take long. The embedded
-    server is made and started where it is not there.
+async def opened(config: Config, role: str) -> Database:
+    """The configured database; the embedded server is started where it does not run. The caller
+    closes it.
     """
-    progress(f"database: {database_place(config)}")
-    database = await Database.open(
+    return await Database.open(
         str(config.database.url),
         Path(config.database.data_dir),
         application_name=f"smsgate-{role}",
         read_connections=1,
         on_progress=progress,
     )
+
+
+@asynccontextmanager
+async def reached(config: Config, role: str) -> AsyncIterator[tuple[str, Connection]]:
+    """The URL of the database, and one connection whose statements may take long. The embedded
+    server is made and started where it is not there.
+    """
+    progress(f"database: {database_place(config)}")
+    database = await opened(config, role)
     try:
         connection = await connect(database.url, application_name=f"smsgate-{role}")
         try:
@@ -152,13 +159,7 @@ async def existing_database(config: Config, role: str) -> AsyncIterator[Connecti
     """
     refuse_without_database(config)
     progress(f"database: {database_place(config)}")
-    database = await Database.open(
-        str(config.database.url),
-        Path(config.database.data_dir),
-        application_name=f"smsgate-{role}",
-        read_connections=1,
-        on_progress=progress,
-    )
+    database = await opened(config, role)
     try:
         connection = await database.dedicated(role).connection()
         await refuse_old_schema(connection, config)

@@ -11,7 +11,17 @@ from messages.models import AccountPolicy
 from ratelimit.spec import RateSpec
 from recipients.numbers.rules import NumberRules
 from storage.categories import Category
-from storage.names import DEFAULT_ACCOUNT, Registry
+from storage.names import DEFAULT_ACCOUNT, Registry, register
+from storage.pool import Connection
+
+
+async def registered(connection: Connection, config: Config) -> Registry:
+    """The numbers of all accounts and connectors that are configured; what is new gets one."""
+    return await register(
+        connection,
+        [account.name for account in config.accounts],
+        [connector.name for connector in config.connectors],
+    )
 
 
 def validity_seconds(config: Config) -> tuple[int, ...]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
-from dispatch.clock import Clock
 from dispatch.inbound.intake import InboundShared
 from dispatch.inbound.opt_outs import Confirmation, OptOutPolicy, OptOuts
 from dispatch.inbound.owners import SenderOwners
@@ -34,10 +33,7 @@ from recipients.numbers.plan import NumberPlan
 from recipients.scopes import OptOutScopes, brands_of, plain
 from smpp.reassembly import MESSAGES_OPEN_MAX
 from storage.categories import Category
-from storage.crypto import NumberVault
-from storage.ids import IdSource
 from storage.names import DEFAULT_ACCOUNT, Registry
-from storage.pool import Database
 
 if TYPE_CHECKING:
     from gateway.rooms import Rooms
@@ -49,18 +45,10 @@ _AROUND_NAMES = "【】[]()（）<>《》:：- "  # of a signature
 AUDIT_LAG_SECONDS = 60.0  # for results that wait for the database
 
 
-def build(
-    config: Config,
-    database: Database,
-    registry: Registry,
-    *,
-    vault: NumberVault,
-    ids: IdSource,
-    term: int,
-    clock: Clock,
-    ended: Callable[[asyncio.Task[None]], object],
-) -> InboundService:
+def build(rooms: Rooms, ended: Callable[[asyncio.Task[None]], object]) -> InboundService:
     """Not yet started; its intakes are made with the connectors."""
+    config, database, registry = rooms.config, rooms.database, rooms.registry
+    vault, ids, clock, term = rooms.vault, rooms.ids, rooms.clock, rooms.term.term
     stopped = JustStopped()
 
     def monotonic() -> float:
