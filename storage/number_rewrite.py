@@ -22,6 +22,7 @@ from storage.pool import Connection
 _SQL = sql.load("storage")
 ROWS_PER_BATCH = 1_000
 BATCHES_PER_TURN_MAX = 5  # what else is due waits for them
+_SMALLEST = -32_768  # of a smallint
 
 Place = list[int | str]
 Moved = Callable[[Connection, Mapping[bytes, bytes]], Awaitable[None]]
@@ -113,6 +114,50 @@ class ById(NamedTuple):
             return None if octets is None else (vault.seal_octets(octets, row_id), None)
         number = vault.open_or_none(enc)
         return None if number is None else (vault.seal(number), vault.index(number))
+
+
+class ByIndex(NamedTuple):
+    """A table whose key is small integers and the index.
+
+    `beside`: the integers' columns. `page`: they, to_idx and to_enc of the rows behind such a key;
+    last comes how many. `move`: arrays of them, of to_idx, new to_idx and new to_enc.
+    """
+
+    name: str
+    beside: Sequence[str]
+    page: str
+    move: str
+
+    async def batch(
+        self,
+        connection: Connection,
+        vault: NumberVault,
+        after: Place,
+        limit: int,
+        now: datetime,
+    ) -> Batch:
+        """As Rewriting has it."""
+        *beside, idx = after or [*(_SMALLEST for _ in self.beside), ""]
+        rows = await connection.fetch(self.page, *beside, bytes.fromhex(str(idx)), limit)
+        if not rows:
+            return Batch(after, 0)
+        last = rows[-1]
+        found = Batch([*(last[name] for name in self.beside), last["to_idx"].hex()], len(rows))
+        moves = []
+        for row in rows:
+            if not row["to_enc"] or vault.is_current(row["to_enc"]):
+                continue
+            number = vault.open_or_none(row["to_enc"])
+            if number is None:
+                found.left += 1
+                continue
+            key = (*(row[name] for name in self.beside), row["to_idx"])
+            moves.append((*key, vault.index(number), vault.seal(number)))
+        if moves:
+            columns = [list(column) for column in zip(*moves, strict=True)]
+            await connection.execute(self.move, *columns)
+        found.moved = len(moves)
+        return found
 
 
 class Progress(msgspec.Struct, frozen=True):

@@ -31,6 +31,7 @@ TABLES: Mapping[str, Held] = MappingProxyType(
         "anomaly": _NOBODY,
         "anomaly_state": _NOBODY,
         "api_key": _NOBODY,
+        "attribute_def": _NOBODY,
         "audit": Held(("subject", "text"), "subject, salt and reason go; the commitments stay"),
         "audit_batch": Held(("subjects", "texts"), "empty at every commit"),
         "audit_head": _NOBODY,
@@ -49,6 +50,10 @@ TABLES: Mapping[str, Held] = MappingProxyType(
         "complaint": Held(("to_idx", "to_enc", "fingerprint", "text", "source_name"), _RANDOM),
         "connector": _NOBODY,
         "consent": Held(("to_idx", "to_enc", "evidence", "operator", "address"), "deleted"),
+        "contact": Held(("external_id", "attrs", "tags", "source", "time_zone"), "deleted"),
+        "contact_number": Held(
+            ("to_idx", "to_enc"), "deleted with each other number of the contact"
+        ),
         "conversion": _WITH_MESSAGE,
         "event": _WITH_MESSAGE,
         "frequency": Held(("to_idx",), "deleted"),
@@ -101,6 +106,7 @@ TABLES: Mapping[str, Held] = MappingProxyType(
         ),
         "suppression_import": _NOBODY,
         "suppression_import_step": Held((), "verdicts on rows of a file, numbers masked"),
+        "tag_def": _NOBODY,
         "unmatched_receipt": Held(("to_idx", "other_idx"), "deleted"),
         "webhook_attempt": Held(("answer", "url"), "emptied"),
         "webhook_callback_secret": _NOBODY,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import campaigns.contacts.person_steps
 import dispatch.person_steps
 import dlr.person_steps
 import messages.person_steps
@@ -29,6 +30,7 @@ def steps(vault: NumberVault) -> list[PersonStep]:
         *dlr.person_steps.STEPS,
         *shortlinks.person_steps.STEPS,
         *dispatch.person_steps.steps(vault),
+        *campaigns.contacts.person_steps.STEPS,
         *recipients.person_steps.STEPS,
         *storage.person_steps.STEPS,
         *messages.person_steps.STEPS,

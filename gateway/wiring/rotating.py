@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import campaigns.contacts.number_rewriting as of_contacts
 import dispatch.inbound.number_rewriting as of_handsets
 import dlr.number_rewriting as of_receipts
 import messages.control.number_rewriting as of_messages
@@ -26,6 +27,7 @@ def tables() -> tuple[Rewriting, ...]:
     """Every table that holds a number sealed or indexed. Who is spared comes first."""
     return (
         *of_recipients.tables(),
+        *of_contacts.tables(),
         *of_messages.tables(),
         *of_handsets.tables(),
         *of_receipts.tables(),

@@ -61,14 +61,17 @@ WRITERS_SINCE_MOVED: dict[str, tuple[str, ...]] = {
     "gateway.dispatch": ("dispatch",),
     "gateway.inbound": ("dispatch",),
     "gateway.raw": ("dispatch",),
-    "campaigns": ("recipients",),
 }
 # The two ends of a hand-over between rooms: who puts a row in and who takes it out.
+# And tables whose package had a name then that another has now.
 WRITERS_OF_TABLE: dict[str, tuple[str, ...]] = {
     "outbox": ("messages", "dispatch"),
     "batch_control": ("messages", "dispatch", "storage"),
     "message_cancel": ("messages",),
     "index_rewrite": ("recipients",),
+    "frequency": ("recipients",),
+    "prefix_count": ("recipients",),
+    "consent": ("recipients",),
 }
 COPY_METHODS = frozenset({"copy_records_to_table", "copy_to_table"})
 LOCK = re.compile(r"\bpg_\w*advisory_\w*lock\w*\(\s*(\d+)")

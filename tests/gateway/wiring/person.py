@@ -80,12 +80,24 @@ class Life:
             "number_evidence", to_idx=idx, to_enc=sealed, account=account, day=now.date(),
             kind="t", reason=3, connector=1, message_id=message, at=now,
         )  # fmt: skip
+        await self._as_a_contact(idx, sealed)
         entry = AuditEntry(
             self.ids.next(), account, "key 7", "numbers.reveal", idx, {"list": "proof"},
             f"because of {self.marker}",
         )  # fmt: skip
         await audit.append(self.connection, [entry])
         return message
+
+    async def _as_a_contact(self, idx: bytes, sealed: bytes) -> None:
+        contact = self.ids.next()
+        await self.add(
+            "contact", id=contact, account=self.account, external_id=f"crm-{self.marker}",
+            attrs={"name": self.marker}, source="crm",
+        )  # fmt: skip
+        await self.add(
+            "contact_number", account=self.account, to_idx=idx, to_enc=sealed, contact=contact,
+            rank=0,
+        )  # fmt: skip
 
     async def _what_they_said(self, idx: bytes, sealed: bytes) -> None:
         inbound = self.ids.next()
