@@ -18,7 +18,7 @@ from storage.pool import Connection
 _SQL = sql.load("recipients")
 
 
-def tables() -> tuple[ById | Keyed | Preferences, ...]:
+def tables() -> tuple[Keyed | ById | ByIndex, ...]:
     """Suppressions, counts, wishes, consents, complaints and erasures."""
     return (
         Keyed("suppression"),
