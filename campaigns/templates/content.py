@@ -167,10 +167,11 @@ def _variable_faults(content: Content, used: tuple[str, ...]) -> Iterator[Fault]
 def _link_faults(content: Content, used: tuple[str, ...]) -> Iterator[Fault]:
     mode, wanted = content.link_mode, dict.fromkeys(used)
     constant = _constant(content.providers)
-    if mode == "personal" and constant:
+    linked = bool(wanted) or "://" in content.body
+    if mode == "personal" and constant and linked:
         detail = f"link_mode is shared or none: {constant} takes constant links only"
         yield Fault("link_mode_refused", detail, "/link_mode")
-    if mode == "none" and (wanted or "://" in content.body):
+    if mode == "none" and linked:
         yield Fault("link_mode_refused", "body has a link, and link_mode is none", "/body")
     if max(len(content.links), len(wanted)) > SLOTS:
         yield Fault("links_too_many", f"links are at most {SLOTS}", "/links")

@@ -14,13 +14,13 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 DOCS = TESTS.parent / "docs"
 # Each letter's page: E the wire, N numbers, K words, L links, F figures, H HTTP, O operating,
-# W webhooks, G figures that hold.
-PAGES = {"E": "smpp-cases.md", **dict.fromkeys("NKLFHOWG", "cases.md")}
-GAPS = "G"  # has rows only for what is built
+# W webhooks, G figures that hold. C is campaigns.
+PAGES = {"E": "smpp-cases.md", **dict.fromkeys("NKLFHOWGC", "cases.md")}
+GAPS = "GC"  # has rows only for what is built
 
-ROW = re.compile(r"\| ([ENKLFHOWG]\d+) \| (.+?) \| (.+) \|")
+ROW = re.compile(r"\| ([ENKLFHOWGC]\d+) \| (.+?) \| (.+) \|")
 CODE = re.compile(r"`([^`]+)`")
-NUMBERED = re.compile(r"test_((?:[enklfhowg]\d+_)+)")
+NUMBERED = re.compile(r"test_((?:[enklfhowgc]\d+_)+)")
 REASON = re.compile(r"\b(not built|not ours|not yet)\b", re.IGNORECASE)
 
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaigns.templates import profiles, rules_appeal, rules_form, rules_words, values, words
 from dispatch.answers import outcomes
 from dispatch.answers.receipt_reading import ReceiptManners, ReceiptReader
 from dispatch.message import MessageOptions, SendWindow
@@ -100,6 +101,25 @@ MEMORIES: dict[str, Memory] = {
     "dlr.codes._table": (
         codes._table, codes._table.__wrapped__, st.tuples(st.sampled_from(["none", "map"]))
     ),
+    "campaigns.templates.words.words": (
+        words.words, words.words.__wrapped__, st.tuples(st.sampled_from(["actions", "symbols"]))
+    ),
+    "campaigns.templates.profiles.profile": (
+        profiles.profile,
+        profiles.profile.__wrapped__,
+        st.tuples(st.sampled_from(["huawei", "qiniu"])),
+    ),
+    **{
+        f"campaigns.templates.{name}": (function, function.__wrapped__, st.tuples())
+        for name, function in {
+            "profiles.profile_names": profiles.profile_names,
+            "values.links": values.links,
+            "rules_appeal._amounts": rules_appeal._amounts,
+            "rules_form._opt_outs": rules_form._opt_outs,
+            "rules_words._forbidden": rules_words._forbidden,
+            "rules_words._traditional": rules_words._traditional,
+        }.items()
+    },
     "storage.codecs._remembered_microseconds": (
         codecs._encode_moment, codecs._microseconds, st.tuples(MOMENTS)
     ),
