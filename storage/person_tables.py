@@ -106,6 +106,8 @@ TABLES: Mapping[str, Held] = MappingProxyType(
         "rollup_tag": _NOBODY,
         "rollup_watch": _WITH_MESSAGE,
         "schema_migration": _NOBODY,
+        "segment": _NOBODY,
+        "segment_member": Held(("contact",), "deleted"),
         "submission": _WITH_MESSAGE,
         "submit_intent": Held((), "who is in it cannot be erased"),
         "suppression": Held(

@@ -101,6 +101,8 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "rollup_tag": Policy(_ROWS, "rollup_tags_days"),
         "rollup_watch": Policy(_DAYS, "messages_days"),
         "schema_migration": Policy(_FEW, "a migration that was applied"),
+        "segment": Policy(_NEVER, "what an account means by a name; only a deletion ends it"),
+        "segment_member": Policy(_WORK, "a static segment, or a contact that is erased"),
         "submission": Policy(_DAYS, "messages_days"),
         "submit_intent": Policy(_WORK, "a batch on its way to a carrier"),
         "suppression": Policy(_ROWS, "suppressions_days"),
