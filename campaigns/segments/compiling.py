@@ -8,7 +8,7 @@ stands in a statement; a test reads all statements of a fuzz for that.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
@@ -24,7 +24,6 @@ from campaigns.segments.tree import Age, Bucket, Events
 from storage.ids import id_at
 
 ANY_KIND: Final = "any"
-_EVER: Final = datetime(1900, 1, 1, tzinfo=UTC)
 _TOLD_BEFORE: Final = timedelta(minutes=5)  # an event may be told before its time
 _COMPARED: Final = MappingProxyType(
     {
@@ -69,8 +68,8 @@ def compiled(source: str, names: Names, moment: Moment, *, after: int = 0) -> Se
 
 
 def counting(source: str, names: Names, moment: Moment, *, sample: int) -> Counting:
-    """A SELECT of one row: `contacts` of the account, how many are `inside`, ids of a `sample` of
-    these, and in `lack_<n>` how many contacts lack a value that the segment asks about. Raises as
+    """A SELECT of one row: `contacts` of the account, how many are `inside`, a `sample` of their
+    ids. `lack_<n>` says how many contacts lack a value that the segment asks about. Raises as
     `compiled` does.
     """
     writer = _Writer(names, moment, 0)
@@ -256,10 +255,10 @@ class _Writer:
             today = self.parameters.add(self._moment.today, "date")
             zone = self.parameters.add(self._moment.zone, "text")
             return piece("days_since", account=self.account, kinds=kinds, today=today, zone=zone)
-        if events.aggregate == "count" and events.days is None:
-            return piece("count_ever", account=self.account, kinds=kinds)
+        if events.days is None:
+            return piece(f"{events.aggregate}_ever", account=self.account, kinds=kinds)
         now = self._moment.now
-        since = _EVER if events.days is None else now - timedelta(days=events.days)
+        since = now - timedelta(days=events.days)
         return piece(
             events.aggregate,
             account=self.account,

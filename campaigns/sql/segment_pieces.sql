@@ -52,6 +52,12 @@ kind !~ '(^|_)delivered$'
 -- As it is kept in sum, which outlives the events.
 SELECT contact, sum(n) AS amount FROM engagement WHERE account = {account} AND {kinds} GROUP BY contact
 
+-- name: piece_sum_ever
+-- As far back as events are kept.
+SELECT contact, sum(contact_event.amount) AS amount FROM contact_event
+WHERE account = {account} AND {kinds}
+GROUP BY contact
+
 -- name: piece_count
 -- An id tells when the event was told, five minutes before its time at the earliest: it bounds the days that are read.
 SELECT contact, count(*) AS amount FROM contact_event
