@@ -31,13 +31,12 @@ PARTITIONED: Mapping[str, str] = MappingProxyType(
         "submission": "fillfactor = 50",
         "event": "",
         "click": "",
+        "campaign_recipient": "",
         "inbound_message": "",
         "raw_delivery": "",
         "webhook_event": "",
         "webhook_attempt": "",
         "rollup_watch": "fillfactor = 70",
-        "contact_event": "",
-        "import_row": "",
     }
 )
 LOCK_TIMEOUT = "2s"  # behind a report that holds a table; the caller tries again later

@@ -34,10 +34,9 @@ OTHERS = (
     ("click", "clicks"),
     ("inbound_message", "inbound"),
     ("raw_delivery", "raw"),
+    ("campaign_recipient", "messages"),
     ("webhook_event", "webhooks"),
     ("webhook_attempt", "webhooks"),
-    ("contact_event", "events"),
-    ("import_row", "imports"),
 )
 OF_MESSAGES = ("message", "submission", "event", "rollup_watch")  # in this order
 DAYS_UNSET, DAYS_UNSET_BEFORE = 90, 400  # of a new database, of one of an earlier release
@@ -61,7 +60,6 @@ class KeptDays(msgspec.Struct, frozen=True, kw_only=True):
     rollup_totals: int
     rollup_tags: int
     imports: int
-    events: int
     audit: int
 
     def filled(self, *, as_before: bool) -> KeptDays:

@@ -130,7 +130,6 @@ def kept_days(settings: RetentionSettings) -> KeptDays:
         rollup_totals=settings.rollup_totals_days,
         rollup_tags=settings.rollup_tags_days,
         imports=settings.imports_days,
-        events=settings.events_days,
         audit=settings.audit_days,
     )
 
@@ -155,7 +154,10 @@ def forgets() -> tuple[Forgets, ...]:
                 ("suppression_import", "imports_purge"),
             )
         ),
-        Forgets("import_job", "imports", sql.load("campaigns")["import_jobs_purge"], by_id=True),
+        *(
+            Forgets(table, "messages", sql.load("campaigns")[f"{table}_purge"], by_id=True)
+            for table in ("campaign_chunk", "campaign_excluded", "campaign_skip")
+        ),
         *rollups.forgets(),
         Forgets("complaint", "complaints", sql.load("recipients")["complaints_purge"], by_id=True),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import campaigns.contacts.person_steps
+import campaigns.running.person_steps
 import dispatch.person_steps
 import dlr.person_steps
 import messages.person_steps
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 def steps(vault: NumberVault) -> list[PersonStep]:
     """One for each table that holds something of a person."""
     return [
+        *campaigns.running.person_steps.STEPS,
         *dlr.person_steps.STEPS,
         *shortlinks.person_steps.STEPS,
         *dispatch.person_steps.steps(vault),

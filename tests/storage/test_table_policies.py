@@ -107,15 +107,17 @@ async def _row(connection: Connection, table: str, at: datetime, number: int) ->
             "id": made, "account": 1, "domain": "s.example", "code": str(number), "target": "",
             "tags": [], "expires_at": at,
         },
-        "import_job": {
-            "id": made, "account": 1, "actor": "key 1", "asks": b"", "format": "csv",
-            "mapping": {}, "mode": "fill", "dry_run": False, "state": "done",
-        },
         **_rollups(at, number),
         "conversion": {
             "id": made, "account": 1, "reference": str(number), "fingerprint": b"", "event": "e",
             "occurred_at": at, "message_id": made,
         },
+        "campaign_chunk": {
+            "campaign": made, "no": 0, "version": 1, "batch": 1, "from_seq": 0, "to_seq": 0,
+            "first_id": made, "owner": 1, "done": True,
+        },
+        "campaign_excluded": {"campaign": made, "contact": 1, "reason": "no_number"},
+        "campaign_skip": {"campaign": made, "seq": 0, "version": 1, "reason": "number_gone"},
         "complaint": {
             "id": made, "account": 1, "reference": str(number), "fingerprint": b"", "to_idx": b"",
             "to_enc": b"", "source": "app", "at": at,

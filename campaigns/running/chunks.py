@@ -1,0 +1,173 @@
+"""Chunks: which recipients are next, under which message ids, and when they are done.
+
+Owns `campaign_chunk`, `campaign_skip`, and the columns of `campaign` that say how far it has come.
+Must not render nor store a message.
+
+A chunk is committed before any of its messages is. Recipient `seq` has the id number
+`seq - from_seq` of the run that begins with `first_id`, whoever computes it. So a chunk that was
+left open is repeated with the same ids: what is stored is not stored again, and the rest is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+import msgspec
+
+from campaigns.running.schedule import CHUNK_RECIPIENTS_MAX, let_go, slot_now
+from campaigns.running.states import FEEDING, CampaignState
+from messages.control import waves
+from storage import sql
+from storage.ids import IdSource, run_of_ids
+from storage.pool import Connection
+
+_SQL = sql.load("campaigns")
+WAVE_CHUNKS_MAX = 100  # then the next chunk begins another batch
+OPEN_PER_TURN_MAX = 20
+_FEEDING = sorted(FEEDING)
+
+
+class Chunk(msgspec.Struct, frozen=True, kw_only=True):
+    """Recipients `from_seq` to `to_seq` of a campaign, and the ids of their messages.
+
+    `redone`: the chunk of an earlier version whose recalled messages this one sends anew.
+    """
+
+    campaign: int
+    no: int
+    version: int
+    batch: int
+    from_seq: int
+    to_seq: int
+    first_id: int
+    redone: int | None = None
+
+    @property
+    def ids(self) -> list[int]:
+        """One for each recipient of the range, also for those who get no message."""
+        return run_of_ids(self.first_id, self.to_seq - self.from_seq + 1)
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """What bounds the feed beside slots. `per_second`: recipients; None: nothing."""
+
+    per_second: float | None = None
+    ramp: bool = False
+
+
+def chunk_of(row: asyncpg.Record) -> Chunk:
+    """As stored."""
+    return Chunk(**{name: row[name] for name in Chunk.__struct_fields__})
+
+
+async def give(
+    connection: Connection,
+    campaign: int,
+    *,
+    version: int,
+    pace: Pace,
+    ids: IdSource,
+    term: int,
+    now: datetime,
+    room: int = CHUNK_RECIPIENTS_MAX,
+) -> Chunk | None:
+    """Take the next recipients who may go by `now`, in the caller's transaction (T1).
+
+    None: nobody may, or the campaign is not being fed, or in another version than `version`.
+    """
+    row = await connection.fetchrow(_SQL["chunk_campaign"], campaign, _FEEDING)
+    if row is None or row["version"] != version:
+        return None
+    last = min(_end(row), _paced_end(row, pace, now), row["next_seq"] + room) - 1
+    if last < row["next_seq"]:
+        return None
+    last = await connection.fetchval(
+        _SQL["chunk_due"], campaign, row["next_seq"], last, slot_now(row["started_at"], now)
+    )
+    if last is None:
+        return None
+    wave, chunks = next_wave(row, ids)
+    chunk = Chunk(
+        campaign=campaign,
+        no=row["next_chunk"],
+        version=version,
+        batch=wave,
+        from_seq=row["next_seq"],
+        to_seq=last,
+        first_id=ids.take(last - row["next_seq"] + 1)[0],
+    )
+    await add(connection, chunk, row["account"], term)
+    await connection.execute(_SQL["chunk_taken"], campaign, last + 1, chunk.no + 1, wave, chunks)
+    return chunk
+
+
+def next_wave(row: asyncpg.Record, ids: IdSource) -> tuple[int, int]:
+    """The batch that the next chunk of a campaign joins, and how many chunks it has then."""
+    if row["wave"] is None or row["wave_chunks"] >= WAVE_CHUNKS_MAX:
+        return ids.next(), 1
+    return row["wave"], row["wave_chunks"] + 1
+
+
+def _end(row: asyncpg.Record) -> int:
+    """Up to which recipient the campaign may be fed in its state."""
+    end: int = row["canary"] if row["state"] == CampaignState.CANARY else row["planned"]
+    return end
+
+
+def _paced_end(row: asyncpg.Record, pace: Pace, now: datetime) -> int:
+    if pace.per_second is None:
+        planned: int = row["planned"]
+        return planned
+    gone = let_go(now - row["paced_at"], pace.per_second, ramp=pace.ramp)
+    return int(min(row["planned"], row["paced_seq"] + gone))
+
+
+async def add(connection: Connection, chunk: Chunk, account: int, term: int) -> None:
+    """Store a chunk, and have its batch reach to its last id."""
+    await connection.execute(
+        _SQL["chunk_add"], chunk.campaign, chunk.no, chunk.version, chunk.batch, chunk.from_seq,
+        chunk.to_seq, chunk.first_id, term, chunk.redone,
+    )  # fmt: skip
+    await waves.reach(connection, chunk.batch, account, chunk.ids[-1])
+
+
+async def open_chunks(connection: Connection, term: int) -> list[Chunk]:
+    """Chunks that were given and are not done: this process's own, and those of processes that
+    have ended, which are its own from now on.
+    """
+    left = await connection.fetch(_SQL["chunks_take_over"], term, OPEN_PER_TURN_MAX)
+    own = await connection.fetch(_SQL["chunks_given"], term, OPEN_PER_TURN_MAX)
+    found = {(row["campaign"], row["no"]): chunk_of(row) for row in (*left, *own)}
+    return [found[key] for key in sorted(found)]
+
+
+async def finish(
+    connection: Connection,
+    chunk: Chunk,
+    skips: Sequence[tuple[int, str]],
+    *,
+    term: int,
+    again: bool,
+) -> bool:
+    """The chunk is done, and these recipients (seq, reason) got no message (T3).
+
+    False, and nothing is written: another process has it. `again`: an earlier attempt may have
+    stored messages of some that are skipped now. They got theirs.
+    """
+    if await connection.fetchval(_SQL["chunk_done"], chunk.campaign, chunk.no, term) is None:
+        return False
+    if skips and again:
+        ids = chunk.ids
+        rows = await connection.fetch(
+            _SQL["messages_there"], [ids[seq - chunk.from_seq] for seq, _ in skips]
+        )
+        there = {row["id"] for row in rows}
+        skips = [(seq, why) for seq, why in skips if ids[seq - chunk.from_seq] not in there]
+    if skips:
+        seqs, reasons = zip(*skips, strict=True)
+        await connection.execute(
+            _SQL["chunk_skips"], chunk.campaign, chunk.version, list(seqs), list(reasons)
+        )
+    return True

@@ -1,0 +1,27 @@
+"""Why somebody of the segment is not planned, or was planned and got no message.
+
+Owns these words. Must not decide whom one is about. Beside them a skip may name the code with which
+a message was refused (web/edge/problems.py). Pure.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Excluded(StrEnum):
+    """Known at the plan."""
+
+    NO_NUMBER = "no_number"
+    EXCLUDED = "excluded"  # by a tag that the audience leaves out
+    SUPPRESSED = "suppressed"
+    NO_CONSENT = "no_consent"
+
+
+class Skip(StrEnum):
+    """Known at the feed."""
+
+    NUMBER_GONE = "number_gone"  # it is no longer that contact's
+    CONTACT_GONE = "contact_gone"
+    SUPERSEDED = "superseded"  # an edit came first: a later chunk has them
+    CANCELED = "canceled"

@@ -1,0 +1,72 @@
+"""Stopping what a campaign has given to the carriers' queues: all of its batches as one.
+
+Owns the transaction of a pause, of its end, and of a cancel. Must not decide that one is due.
+
+It holds back every intent while it works. After its commit no message of the campaign begins its
+way to a carrier, in any process. So what is in flight then is counted exactly.
+"""
+
+from __future__ import annotations
+
+from campaigns.running.states import CampaignState, Move, after, allowed
+from messages.batch_states import BatchState
+from messages.control import waves
+from storage import audit, sql
+from storage.audit import JOB, AuditEntry
+from storage.ids import IdSource, format_id
+from storage.pool import Connection
+
+_SQL = sql.load("campaigns")
+PREFIX = "cmp"
+
+
+async def pause(
+    connection: Connection, campaign: int, reason: str, *, ids: IdSource, actor: str = JOB
+) -> bool:
+    """Pause a campaign with a reason. False: it is not being fed, and nothing is changed."""
+    async with connection.transaction():
+        await waves.hold_intents(connection)
+        row = await connection.fetchrow(_SQL["campaign_lock"], campaign)
+        if row is None or not allowed(Move.PAUSE, CampaignState(row["state"])):
+            return False
+        await connection.execute(
+            _SQL["campaign_pause"], campaign, CampaignState.PAUSED, row["state"], reason
+        )
+        batches = await connection.fetchval(_SQL["campaign_batches"], campaign)
+        await waves.turn(connection, batches, BatchState.PAUSED)
+        await note(connection, row["account"], campaign, actor, "campaign.pause", ids)
+    return True
+
+
+async def resume(connection: Connection, campaign: int, *, resumes_as: CampaignState) -> None:
+    """Let the batches go on. In the caller's transaction, which holds the campaign's row."""
+    state = after(Move.RESUME, CampaignState.PAUSED, resumes_as)
+    await connection.execute(_SQL["campaign_resume"], campaign, state)
+    batches = await connection.fetchval(_SQL["campaign_batches"], campaign)
+    await waves.turn(connection, batches, BatchState.ACTIVE)
+
+
+async def cancel(connection: Connection, campaign: int) -> int:
+    """End it, and recall what waits. Returns how many messages can no longer be stopped.
+
+    In the caller's transaction, which called hold_intents() before it locked the campaign's row.
+    """
+    await connection.execute(_SQL["campaign_end"], campaign, CampaignState.CANCELED)
+    batches = await connection.fetchval(_SQL["campaign_batches"], campaign)
+    await waves.turn(connection, batches, BatchState.CANCELED)
+    return await waves.in_flight(connection, batches)
+
+
+async def recall(connection: Connection, campaign: int) -> int:
+    """Recall what waits, to be written anew. Returns and is called as `cancel`."""
+    batches = await connection.fetchval(_SQL["campaign_batches"], campaign)
+    await waves.turn(connection, batches, BatchState.CANCELED)
+    return await waves.in_flight(connection, batches)
+
+
+async def note(
+    connection: Connection, account: int, campaign: int, actor: str, action: str, ids: IdSource
+) -> None:
+    """Put a change on record."""
+    detail = {"campaign": format_id(PREFIX, campaign)}
+    await audit.append(connection, [AuditEntry(ids.next(), account, actor, action, None, detail)])

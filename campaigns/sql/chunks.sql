@@ -1,0 +1,102 @@
+-- name: campaigns_feeding
+-- Campaigns whose recipients go into chunks now; $1: canary and running.
+SELECT id, account, state, version FROM campaign WHERE state = ANY($1::smallint[]) ORDER BY id;
+
+-- name: chunk_campaign
+-- Locked, so that one process at a time takes the next recipients. No row: it is paused, or has ended.
+SELECT id, account, state, version, planned, canary, started_at, paced_at, paced_seq, next_seq, next_chunk, wave, wave_chunks
+FROM campaign
+WHERE id = $1 AND state = ANY($2::smallint[])
+FOR UPDATE;
+
+-- name: chunk_due
+-- The last of recipients $2 to $3 whose slot has come. Slots rise with seq, so it is one look from the end of the range.
+SELECT seq FROM campaign_recipient
+WHERE campaign = $1 AND seq BETWEEN $2 AND $3 AND slot <= $4
+ORDER BY seq DESC
+LIMIT 1;
+
+-- name: chunk_add
+INSERT INTO campaign_chunk (campaign, no, version, batch, from_seq, to_seq, first_id, owner, redone)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+
+-- name: chunk_taken
+UPDATE campaign SET next_seq = $2, next_chunk = $3, wave = $4, wave_chunks = $5 WHERE id = $1;
+
+-- name: chunks_given
+-- What this process has begun and not ended.
+SELECT * FROM campaign_chunk WHERE NOT done AND owner = $1 ORDER BY campaign, no LIMIT $2;
+
+-- name: chunks_take_over
+-- What processes that have ended left: their sessions are gone, so what they stored of it is final.
+UPDATE campaign_chunk AS c SET owner = $1
+FROM (
+    SELECT c.campaign, c.no
+    FROM campaign_chunk AS c
+    JOIN owner_term AS t ON t.term = c.owner
+    WHERE NOT c.done AND t.ended_at IS NOT NULL
+    ORDER BY c.campaign, c.no
+    LIMIT $2
+    FOR UPDATE OF c SKIP LOCKED
+) AS left_open
+WHERE c.campaign = left_open.campaign AND c.no = left_open.no
+RETURNING c.*;
+
+-- name: chunk_done
+-- No row: another process has taken it over.
+UPDATE campaign_chunk SET done = true WHERE campaign = $1 AND no = $2 AND owner = $3 AND NOT done RETURNING no;
+
+-- name: chunk_skips
+INSERT INTO campaign_skip (campaign, seq, version, reason)
+SELECT $1, s.seq, $2, s.reason FROM unnest($3::integer[], $4::text[]) AS s (seq, reason)
+ON CONFLICT DO NOTHING;
+
+-- name: chunk_recipients
+-- Those of a chunk who get a message, with what they are called by now. NULL: the number or the contact is gone.
+SELECT r.seq, r.contact, r.arm, n.to_enc, n.rank, c.external_id, c.attrs, c.time_zone
+FROM campaign_recipient AS r
+LEFT JOIN contact_number AS n ON n.account = $4 AND n.to_idx = r.to_idx AND n.contact = r.contact
+LEFT JOIN contact AS c ON c.id = r.contact AND c.account = $4
+WHERE r.campaign = $1 AND r.seq BETWEEN $2 AND $3 AND r.arm >= 0
+ORDER BY r.seq;
+
+-- name: messages_there
+SELECT id FROM message WHERE id = ANY($1::bigint[]);
+
+-- name: campaign_now
+SELECT state, version FROM campaign WHERE id = $1;
+
+-- name: campaign_account
+SELECT account FROM campaign WHERE id = $1;
+
+-- name: campaign_batches
+SELECT ARRAY(SELECT DISTINCT batch FROM campaign_chunk WHERE campaign = $1 ORDER BY batch);
+
+-- name: redo_next
+-- The first chunk of an earlier version that was recalled and is not given anew. One whose messages still wait to be
+-- recalled is not ready: somebody of it may be on the wire. The campaign's row is locked, as for a new chunk.
+SELECT c.no, c.from_seq, c.to_seq, p.account, p.next_chunk, p.wave, p.wave_chunks
+FROM (SELECT * FROM campaign WHERE id = $1 AND version = $2 AND state = ANY($3::smallint[]) FOR UPDATE) AS p
+JOIN campaign_chunk AS c ON c.campaign = p.id
+JOIN batch_control AS b ON b.id = c.batch
+WHERE c.version < p.version AND c.done AND b.state = 2
+  AND NOT EXISTS (SELECT FROM campaign_chunk AS d WHERE d.campaign = c.campaign AND d.redone = c.no)
+  AND NOT EXISTS (SELECT FROM outbox AS o WHERE o.id BETWEEN b.id AND b.until_id AND o.batch_id = b.id)
+ORDER BY c.no
+LIMIT 1;
+
+-- name: redo_taken
+UPDATE campaign SET next_chunk = $2, wave = $3, wave_chunks = $4 WHERE id = $1;
+
+-- name: redo_of
+SELECT version, from_seq, to_seq, first_id FROM campaign_chunk WHERE campaign = $1 AND no = $2;
+
+-- name: canceled_of
+SELECT DISTINCT s.message_id
+FROM unnest($1::bigint[]) AS m (id)
+JOIN submission AS s ON s.message_id = m.id AND s.id >= m.id
+WHERE s.status = $2 AND NOT s.replaced;
+
+-- name: superseded_of
+SELECT seq FROM campaign_skip
+WHERE campaign = $1 AND version = $2 AND seq BETWEEN $3 AND $4 AND reason = $5;
