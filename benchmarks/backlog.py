@@ -1,91 +1,93 @@
-"""A backlog of known size before a connector with a pace: how it is filled, kept and paid for.
+"""A backlog from a thousand to a million messages: its filling, its keeping, and a kill under it.
 
-Owns loading messages until so many wait, keeping their number while the connector sends, and what a
-message costs meanwhile. Must not start anything nor judge.
+Owns that measurement. Must not let the backlog drain: the connector has a pace.
+
+At each level messages are held waiting, one in for one out. What a message costs there, and the
+gateway's memory, must not follow the level. At the top the gateway is killed and started again.
 """
 
 from __future__ import annotations
 
-import asyncio
-import itertools
+import argparse
 import time
+from collections.abc import Mapping
+from pathlib import Path
 
 from benchmarks import gateways
-from benchmarks.gateways import BenchmarkFailed, Processors
-from benchmarks.running import say
-from gateway.rehearsal.running import Running
+from benchmarks.gateways import BenchmarkFailed
+from benchmarks.result import Figures
+from benchmarks.running import run as run_to_end
+from benchmarks.verdicts import Verdict
+from benchmarks.waiting import Backlog, climb, cost_verdict, memory_verdict
+from gateway.rehearsal.running import gateway
+from gateway.rehearsal.simulator import simulator
 
-BATCH_MESSAGES = 1_000
-BATCHES_AT_ONCE = 4
-TOP_UP_SECONDS = 0.25
-PROGRESS_MESSAGES = 100_000
+AGAIN = "killed and started again"
+READY_REQUIRED, READY_AIM = 30.0, 10.0  # seconds
 
 
-class Backlog:
-    """Marketing messages of one application, counted as they are accepted and written."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """How much waits, and how fast it goes."""
+    parser.add_argument("--waiting", type=int, default=1_000_000, help="at the top")
+    parser.add_argument("--pace", type=int, default=1_000, help="parts a second of the connector")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of an interval of a level")
 
-    def __init__(self, running: Running, *, written_before: int = 0) -> None:
-        """`written_before` messages of the gateway are none of these."""
-        self._running = running
-        self._written_before = written_before
-        self.accepted = 0
-        self.load_seconds = 0.0
 
-    async def waiting(self) -> int:
-        """Accepted, and not yet written to the carrier."""
-        submitted, _ = await self._running.submitted()
-        return self.accepted + self._written_before - int(submitted)
+def run(arguments: argparse.Namespace) -> dict[str, object]:
+    """Each level's cost and memory, and the seconds until a start with all of it sends again."""
+    return run_to_end(_run(arguments.waiting, arguments.pace, arguments.seconds))
 
-    async def fill(self, level: int) -> None:
-        """Send until about so many wait: the connector takes away from it meanwhile."""
-        began = time.perf_counter()
-        while (missing := level - await self.waiting()) > level // 10:
-            if missing > PROGRESS_MESSAGES:
-                missing = PROGRESS_MESSAGES
-                say(f"loading: {self.accepted} accepted in {time.perf_counter() - began:.0f} s")
-            await self._send(missing)
-        self.load_seconds += time.perf_counter() - began
 
-    async def keep(self, level: int, seconds: float, processors: Processors) -> dict[str, float]:
-        """Hold the level for so many seconds, one in for one out.
+async def _run(waiting: int, pace: int, seconds: float) -> dict[str, object]:
+    with gateways.folder() as folder:
+        async with simulator(folder, gateways.INSTANT) as carrier:
+            connector = gateways.connector("paced", carrier.port, binds=1, rate=f"{pace}/s")
+            found, again = await levels_and_kill(
+                gateways.written(folder, [connector]), waiting, seconds
+            )
+        judgement = carrier.judgement()
+    # What was on the wire at the kill is in doubt, and marketing in doubt is not sent again.
+    if judgement.repeats or judgement.refused:
+        raise BenchmarkFailed(f"the carrier's ledger says {judgement}")
+    return {
+        "durable": "synchronous_commit=on, embedded PostgreSQL",
+        "rounds": {**{str(level): [each] for level, each in found.items()}, AGAIN: [again]},
+        "verdicts": verdicts(found, again),
+    }
 
-        Returns processor microseconds for each message that went through.
-        """
-        until = time.perf_counter() + seconds
-        submitted, _ = await self._running.submitted()
-        before, messages = processors.used(), 0.0
-        while not messages or time.perf_counter() < until:
-            if time.perf_counter() > until + gateways.STALL_SECONDS_MAX:
-                raise BenchmarkFailed("nothing is sent while the backlog is held")
-            await asyncio.sleep(TOP_UP_SECONDS)
-            await self._send(level - await self.waiting())
-            messages = (await self._running.submitted())[0] - submitted
-        now = processors.used()
-        return {
-            name: round((now[name] - before[name]) / messages * 1e6, 1)
-            for name in now
-            if name != "load"
+
+async def levels_and_kill(
+    config: Path, waiting: int, seconds: float
+) -> tuple[dict[int, Figures], Figures]:
+    """Of each level, and of the start after a kill at the highest."""
+    async with gateway(config) as running:
+        backlog = Backlog(running)
+        found = await climb(running, backlog, waiting, seconds)
+        running.kill()
+        await running.exit()
+    began = time.perf_counter()
+    async with gateway(config, key=running.key) as running:
+        ready = time.perf_counter()
+        sent_at = await gateways.until_submitted(running, 1)
+        again = {
+            "ready_seconds": round(ready - began, 2),
+            "first_submit_seconds": round(sent_at - began, 2),
+            "gateway_mib": gateways.resident_mib(running),
         }
-
-    async def _send(self, count: int) -> None:
-        firsts = iter(range(self.accepted, self.accepted + count, BATCH_MESSAGES))
-        end, taken = self.accepted + count, 0
-
-        async def worker() -> None:
-            nonlocal taken
-            for first in firsts:
-                bodies = gateways.messages(
-                    min(BATCH_MESSAGES, end - first), first, category="marketing"
-                )
-                taken += sum("id" in item for item in await self._running.send(bodies))
-
-        await asyncio.gather(*(worker() for _ in range(BATCHES_AT_ONCE)))
-        self.accepted = end
-        if taken != count:
-            raise BenchmarkFailed(f"{taken} of {count} marketing messages were accepted")
+    return found, again
 
 
-def levels(most: int) -> list[int]:
-    """1 000 and each power of ten up to this."""
-    powers = itertools.takewhile(lambda level: level < most, (10**n for n in itertools.count(3)))
-    return [*powers, most]
+def verdicts(found: Mapping[int, Figures], again: Figures) -> list[Verdict]:
+    """That neither cost nor memory follow the level, and that a start is quick."""
+    return [
+        cost_verdict(found),
+        memory_verdict(found),
+        Verdict(
+            f"from start to first submit, {max(found)} wait",
+            again["first_submit_seconds"],
+            READY_REQUIRED,
+            READY_AIM,
+            at_most=True,
+            unit="s",
+        ),
+    ]

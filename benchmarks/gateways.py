@@ -58,6 +58,15 @@ async def until_final(running: Running, count: int) -> float:
     return await until_counted(final, count, "receipts")
 
 
+async def until_submitted(running: Running, count: int) -> float:
+    """Wait until so many parts are written to the carrier. Returns and raises as until_final."""
+
+    async def submitted() -> float:
+        return (await running.submitted())[0]
+
+    return await until_counted(submitted, count, "submits")
+
+
 async def until_counted(
     counted: Callable[[], Awaitable[float]],
     wanted: float,
@@ -116,10 +125,12 @@ def written(
     return wanted.write(path / "smsgate.toml")
 
 
-def messages(count: int, first: int = 0, **more: object) -> list[dict[str, object]]:
+def messages(
+    count: int, first: int = 0, *, text: str = TEXT, **more: object
+) -> list[dict[str, object]]:
     """Messages of one part, each to a number of its own."""
     return [
-        {"to": destination(n), "from": SENDER, "text": TEXT.format(n=n), **more}
+        {"to": destination(n), "from": SENDER, "text": text.format(n=n), **more}
         for n in range(first, first + count)
     ]
 

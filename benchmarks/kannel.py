@@ -1,7 +1,8 @@
-"""Kannel as a peer: Debian's bearerbox and smsbox, without a store, receipts called back.
+"""Kannel as a peer: Debian's bearerbox and smsbox, with or without a store, receipts called back.
 
 Owns its configuration, its processes and the form of its requests. Must not measure. It is as quick
-as Kannel can be set up: no store on disk, receipts in memory, no access log, a window of 100.
+as Kannel can be set up: no access log, a window of 100. Without a store nothing is on disk, and
+receipts are matched in memory. With one, messages and what receipts are matched by are in files.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ STOP_SECONDS_MAX = 5.0
 POLL_SECONDS = 0.1
 WINDOW = 100
 ACCEPTED = 202
-DELIVERED = 1  # Kannel's bit of the receipt's kind; 2 is a failure
 RECEIPTS_WANTED = 3
 
 _CONFIG = """\
@@ -41,8 +41,7 @@ admin-password = bench
 smsbox-port = {box_port}
 smsbox-interface = 127.0.0.1
 log-level = 3
-dlr-storage = internal
-
+{storage}
 group = smsc
 smsc = smpp
 smsc-id = simulator
@@ -64,6 +63,14 @@ log-level = 3
 group = sendsms-user
 username = bench
 password = bench
+"""
+
+_IN_MEMORY = "dlr-storage = internal\n"
+_IN_FILES = """\
+store-type = spool
+store-location = {folder}/kannel-store
+dlr-storage = spool
+dlr-spool = {folder}/kannel-receipts
 """
 
 
@@ -107,16 +114,17 @@ class Kannel:
             f"&dlr-mask={RECEIPTS_WANTED}&dlr-url={url}",
         )
 
-
-def check_answer(status: int, body: bytes) -> None:
-    """KannelError unless the message was taken."""
-    if status != ACCEPTED:
-        raise KannelError(f"Kannel answered {status}: {body[:200]!r}")
+    def check_answer(self, status: int, body: bytes) -> None:
+        """KannelError unless the message was taken."""
+        if status != ACCEPTED:
+            raise KannelError(f"Kannel answered {status}: {body[:200]!r}")
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, smpp_port: int, window: int = WINDOW) -> AsyncIterator[Kannel]:
+async def running(folder: Path, smpp_port: int, stored: bool = False) -> AsyncIterator[Kannel]:
     """Both programs, bound to the SMSC at this port, and gone at the end whatever happens."""
+    for name in ("kannel-store", "kannel-receipts"):
+        (folder / name).mkdir()
     admin_port, box_port, http_port = _free_ports(3)
     config = folder / "kannel.conf"
     config.write_text(
@@ -125,7 +133,8 @@ async def running(folder: Path, smpp_port: int, window: int = WINDOW) -> AsyncIt
             box_port=box_port,
             http_port=http_port,
             smpp_port=smpp_port,
-            window=window,
+            window=WINDOW,
+            storage=_IN_FILES.format(folder=folder) if stored else _IN_MEMORY,
         )
     )
     async with contextlib.AsyncExitStack() as stack:

@@ -63,6 +63,11 @@ class Case(msgspec.Struct, frozen=True):
         return f"ms{self.latency_ms}w{self.window}b{self.binds}"
 
     @property
+    def called(self) -> str:
+        """For people."""
+        return f"{self.latency_ms} ms, window {self.window} x {self.binds}"
+
+    @property
     def slots(self) -> int:
         """Submits that may be unanswered at once."""
         return self.window * self.binds
@@ -124,15 +129,11 @@ async def _run(chosen: Sequence[Case], seconds: float) -> dict[str, object]:
             for case, latency in zip(chosen, latencies, strict=True)
         ]
     return {
-        "seconds": seconds,
-        "cases": [
-            {**msgspec.structs.asdict(case), **share}
-            for case, share in zip(chosen, shares, strict=True)
-        ],
+        "durable": "synchronous_commit=on, embedded PostgreSQL",
+        "rounds": {case.called: [share] for case, share in zip(chosen, shares, strict=True)},
         "verdicts": [
             Verdict(
-                f"{case.latency_ms} ms, window {case.window} x {case.binds}:"
-                f" {share['per_second']:.0f}/s of {case.best_per_second:.0f}/s, share",
+                f"{case.called}, share",
                 share["share_of_best_possible"],
                 REQUIRED,
                 AIM,

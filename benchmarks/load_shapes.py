@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
-from benchmarks import gateways, http_load, kannel
+from benchmarks import gateways, http_load, judgement, kannel
 from benchmarks.gateways import BenchmarkFailed
 from benchmarks.http_load import Load
 from benchmarks.receipt_sink import ReceiptSink
@@ -37,24 +39,36 @@ async def single_posts(
 
 
 async def batches(
-    running: Running, messages: int, *, size: int, concurrency: int, first: int = 0
-) -> None:
+    running: Running,
+    messages: int,
+    *,
+    size: int,
+    concurrency: int,
+    first: int = 0,
+    text: str = gateways.TEXT,
+) -> Load:
     """So many messages in POST /v1/messages/batch, each to be accepted. `concurrency` requests at
-    once.
+    once. The times are those of the requests.
     """
-    accepted = 0
+    accepted, load = 0, Load()
     end = first + messages
     requests = iter([(n, min(size, end - n)) for n in range(first, end, size)])
 
     async def worker() -> None:
         nonlocal accepted
         for begin, count in requests:
-            items = await running.send(gateways.messages(count, begin))
+            bodies = gateways.messages(count, begin, text=text)
+            asked = time.perf_counter()
+            items = await running.send(bodies)
+            load.answer_seconds.append(time.perf_counter() - asked)
             accepted += sum("id" in item for item in items)
 
+    began = time.perf_counter()
     await asyncio.gather(*(worker() for _ in range(concurrency)))
+    load.seconds = time.perf_counter() - began
     if accepted != messages:
         raise BenchmarkFailed(f"{accepted} of {messages} were accepted")
+    return load
 
 
 def _posts(running: Running, messages: int, first: int) -> Iterator[bytes]:
@@ -76,22 +90,40 @@ def check_accepted(status: int, body: bytes) -> None:
 
 @contextlib.asynccontextmanager
 async def kannel_calling_back(
-    folder: Path, carrier: Simulator
+    folder: Path, carrier: Simulator, *, stored: bool = False
 ) -> AsyncIterator[tuple[kannel.Kannel, ReceiptSink]]:
     """Kannel, bound to this carrier, and where its receipts go."""
+    async with receipts_called_back() as sink, kannel.running(folder, carrier.port, stored) as peer:
+        yield peer, sink
+
+
+@contextlib.asynccontextmanager
+async def receipts_called_back() -> AsyncIterator[ReceiptSink]:
+    """Where a peer calls its receipts back to."""
     sink = ReceiptSink()
     await sink.start()
     try:
-        async with kannel.running(folder, carrier.port) as peer:
-            yield peer, sink
+        yield sink
     finally:
         await sink.stop()
 
 
-async def kannel_gets(
-    peer: kannel.Kannel, sink: ReceiptSink, messages: int, connections: int, *, first: int = 0
+class Peer(Protocol):
+    """Another gateway: where it listens, and what one message looks like to it."""
+
+    address: str
+
+    def request(self, number: int, destination: str, text: str, receipts: str) -> bytes:
+        """One message; its receipt is called back to `receipts`/NUMBER/STATE."""
+
+    def check_answer(self, status: int, body: bytes) -> None:
+        """Raises unless the message was taken."""
+
+
+async def peer_gets(
+    peer: Peer, sink: ReceiptSink, messages: int, connections: int, *, first: int = 0
 ) -> Load:
-    """So many requests to sendsms, each to be accepted."""
+    """So many requests to another gateway, each to be accepted."""
     return await http_load.drive(
         peer.address,
         (
@@ -99,20 +131,11 @@ async def kannel_gets(
             for n in range(first, first + messages)
         ),
         connections=connections,
-        answered=kannel.check_answer,
+        answered=peer.check_answer,
     )
 
 
 async def until_called_back(sink: ReceiptSink, carrier: Simulator, messages: int) -> None:
-    """Wait for the last receipt.
-
-    Raises BenchmarkFailed when one is missing or comes twice, or the carrier's ledger has another
-    number of submits.
-    """
-    complete = await sink.until(messages, PATIENCE_SECONDS)
-    judgement = carrier.judgement()
-    delivered = sum(
-        calls for (_, state), calls in sink.reported.items() if state == kannel.DELIVERED
-    )
-    if not complete or not messages == delivered == judgement.submits or judgement.repeats:
-        raise BenchmarkFailed(f"Kannel: {messages} accepted, {delivered} called back, {judgement}")
+    """Wait for the last receipt. BenchmarkFailed when the run does not add up."""
+    await sink.until(messages, PATIENCE_SECONDS)
+    judgement.peers_adds_up(range(messages), carrier, sink)

@@ -16,10 +16,13 @@ HEAD_END = b"\r\n\r\n"
 
 
 class ReceiptSink:
-    """Takes `GET /NUMBER/STATE`. `reported` counts the calls of each (number, state)."""
+    """Takes `GET /NUMBER/STATE`. `reported` counts the calls of each (number, state), `called_at`
+    has the last of each number, in seconds since 1970.
+    """
 
     def __init__(self) -> None:
         self.reported: Counter[tuple[int, int]] = Counter()
+        self.called_at: dict[int, float] = {}
         self.last_at = 0.0  # time.perf_counter() of the latest
         self._wanted = 0
         self._reached = asyncio.Event()
@@ -54,6 +57,7 @@ class ReceiptSink:
     def called(self, number: int, state: int) -> None:
         """One receipt."""
         self.reported[number, state] += 1
+        self.called_at[number] = time.time()
         self.last_at = time.perf_counter()
         if len(self.reported) >= self._wanted:
             self._reached.set()

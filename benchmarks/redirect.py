@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import random
 import re
-import statistics
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +24,7 @@ import aiohttp
 from benchmarks import gateways, http_load
 from benchmarks.gateways import BenchmarkFailed, Processors
 from benchmarks.http_load import HEAD_END, Load
+from benchmarks.result import Figures, Rounds, medians, quantiles_ms
 from benchmarks.running import run as run_to_end
 from benchmarks.running import say
 from benchmarks.single_post import bare_handler
@@ -44,7 +44,7 @@ REQUIRED, AIM = 0.5, 0.8  # of the bare handler
 FLAT = 2.0  # p99 with many links, at most so many times that with few
 LOADED_SECONDS_MAX = 120.0
 WARM = 2_000  # requests before those that are timed
-BARE = "bare_handler"
+BARE = "bare handler"
 SEED = 1
 FOUND = 302
 
@@ -67,14 +67,13 @@ FIELDS = (
     "Sec-Fetch-Mode: navigate",
 )
 
-Figures = dict[str, float]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The load's shape."""
     parser.add_argument("--requests", type=int, default=30_000, help="of each, in each round")
     parser.add_argument("--connections", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--many", type=int, default=MANY, help="links, beside the few")
     parser.add_argument("--most", action="store_true", help=f"also with {MOST:_} links")
 
 
@@ -84,8 +83,8 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 async def _run(arguments: argparse.Namespace) -> dict[str, object]:
-    sizes = [FEW, MANY, MOST] if arguments.most else [FEW, MANY]
-    runs: dict[str, list[Figures]] = {BARE: []}
+    sizes = [FEW, arguments.many, *([MOST] if arguments.most else [])]
+    runs: Rounds = {BARE: []}
     with gateways.folder() as folder:
         database = await Database.open("embedded", folder / "data", application_name="benchmark")
         connection = await database.dedicated("links").connection()
@@ -99,15 +98,19 @@ async def _run(arguments: argparse.Namespace) -> dict[str, object]:
                 [link_value(random.Random(SEED + n).randrange(size), 0)
                  for n in range(arguments.requests + WARM)]
             )  # fmt: skip
-            runs[str(size)] = []
+            several = runs.setdefault(_with(size), [])
             async with _links_role(folder) as role:
                 for number in range(arguments.rounds):
                     runs[BARE].append(await _bare(arguments, asked))
-                    runs[str(size)].append(await _ours(arguments, asked, role, connection))
+                    several.append(await _ours(arguments, asked, role, connection))
                     _tell(number, BARE, runs[BARE][-1])
-                    _tell(number, f"{size} links", runs[str(size)][-1])
+                    _tell(number, _with(size), several[-1])
         await database.close()
-    return _result(arguments, sizes, runs)
+    return _result(sizes, runs)
+
+
+def _with(links: int) -> str:
+    return f"{links} links"
 
 
 def _tell(number: int, name: str, figures: Figures) -> None:
@@ -117,22 +120,11 @@ def _tell(number: int, name: str, figures: Figures) -> None:
     )
 
 
-def _result(
-    arguments: argparse.Namespace, sizes: Sequence[int], runs: dict[str, list[Figures]]
-) -> dict[str, object]:
-    medians = {
-        name: {
-            key: round(statistics.median(figures[key] for figures in several), 2)
-            for key in several[0]
-        }
-        for name, several in runs.items()
-    }
-    bare, few, most = medians[BARE], medians[str(FEW)], medians[str(sizes[-1])]
+def _result(sizes: Sequence[int], runs: Rounds) -> dict[str, object]:
+    middle = medians(runs)
+    bare, few, most = middle[BARE], middle[_with(FEW)], middle[_with(sizes[-1])]
     return {
-        "requests": arguments.requests,
-        "connections": arguments.connections,
         "durable": "each click in the journal by write(2) before its 302, and once in the table",
-        "medians": medians,
         "rounds": runs,
         "verdicts": [
             Verdict(
@@ -253,8 +245,7 @@ async def _loaded(status: str) -> None:
 def _figures(load: Load, microseconds: float) -> Figures:
     """`microseconds` of the processor a request; of ours with the loading of its click."""
     return {
-        "microseconds": microseconds,
         "per_second": round(load.per_second),
-        "p50_ms": round(load.quantile_ms(0.5), 2),
-        "p99_ms": round(load.quantile_ms(0.99), 2),
+        **quantiles_ms(load.answer_seconds),
+        "server_us": microseconds,
     }

@@ -12,27 +12,26 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import statistics
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from benchmarks import gateways, http_load, kannel, load_shapes
-from benchmarks.gateways import BenchmarkFailed, Processors
+from benchmarks import costs, gateways, http_load, judgement, kannel, load_shapes
+from benchmarks.gateways import Processors
 from benchmarks.http_load import Load
+from benchmarks.result import Figures, Way, in_turns, medians, quantiles_ms
 from benchmarks.running import run as run_to_end
 from benchmarks.running import say
 from benchmarks.verdicts import Verdict
 from gateway.rehearsal.simulator import simulator
 
-OURS, KANNEL, BARE = "smsgate", "kannel", "bare_handler"
+OURS, KANNEL, BARE = "smsgate", "Kannel without a store", "bare handler"
 KANNEL_REQUIRED = 1.5  # times Kannel
 BARE_AIM = 0.35  # of the bare handler
-
-Figures = dict[str, float]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,39 +47,19 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 async def _run(arguments: argparse.Namespace) -> dict[str, object]:
-    ways: dict[str, Callable[[argparse.Namespace, Path], Awaitable[Figures]]] = {
-        OURS: _ours,
-        BARE: _bare,
-    }
+    ways: dict[str, Way] = {OURS: partial(_ours, arguments), BARE: partial(_bare, arguments)}
     if kannel.installed():
-        ways[KANNEL] = _kannel
+        ways[KANNEL] = partial(_kannel, arguments)
     else:
         say(kannel.NOT_INSTALLED)
-    runs: dict[str, list[Figures]] = {name: [] for name in ways}
-    for number in range(arguments.rounds):
-        for name, way in ways.items():
-            with gateways.folder() as folder:
-                figures = await way(arguments, folder)
-            say(
-                f"round {number + 1}: {name} {figures['per_second']:.0f}/s,"
-                f" p50 {figures['p50_ms']} ms, p99 {figures['p99_ms']} ms"
-            )
-            runs[name].append(figures)
-    medians = {name: _medians(several) for name, several in runs.items()}
+    rounds = await in_turns(ways, arguments.rounds)
     return {
-        "messages": arguments.messages,
-        "connections": arguments.connections,
         "durable": "smsgate: synchronous_commit=on, embedded PostgreSQL; the others: not",
-        "kannel": kannel.version() if KANNEL in ways else kannel.NOT_INSTALLED,
-        "medians": medians,
-        "rounds": runs,
-        "verdicts": _verdicts({name: each["per_second"] for name, each in medians.items()}),
-    }
-
-
-def _medians(several: Sequence[Figures]) -> Figures:
-    return {
-        key: round(statistics.median(figures[key] for figures in several), 2) for key in several[0]
+        "peers": {"kannel": kannel.version() if KANNEL in ways else kannel.NOT_INSTALLED},
+        "rounds": rounds,
+        "verdicts": _verdicts(
+            {name: figures["per_second"] for name, figures in medians(rounds).items()}
+        ),
     }
 
 
@@ -103,31 +82,27 @@ def _verdicts(rates: Mapping[str, float]) -> list[Verdict]:
     return found
 
 
-def _figures(load: Load, processors: Processors, messages: int) -> Figures:
-    return {
-        "per_second": round(load.per_second),
-        "p50_ms": round(load.quantile_ms(0.5), 2),
-        "p99_ms": round(load.quantile_ms(0.99), 2),
-        **{
-            f"{name}_microseconds": each for name, each in processors.microseconds(messages).items()
-        },
-    }
+def _answers(load: Load) -> Figures:
+    return {"per_second": round(load.per_second), **quantiles_ms(load.answer_seconds)}
+
+
+def _beside(load: Load, processors: Processors, messages: int) -> Figures:
+    used = processors.microseconds(messages)
+    return _answers(load) | {f"{name}_us": each for name, each in used.items()}
 
 
 async def _ours(arguments: argparse.Namespace, folder: Path) -> Figures:
     messages = arguments.messages
     async with (
         simulator(folder, gateways.INSTANT) as carrier,
-        gateways.running_with(folder, [gateways.connector("bench", carrier.port)]) as running,
+        costs.watched(folder, [gateways.connector("bench", carrier.port)]) as watched,
     ):
-        processors = Processors(gateways.processes_of(running))
-        load = await load_shapes.single_posts(running, messages, arguments.connections)
-        await gateways.until_final(running, messages)
-        figures = _figures(load, processors, messages)
-    judgement = carrier.judgement()
-    if judgement.submits != messages or judgement.repeats:
-        raise BenchmarkFailed(f"{messages} accepted, but {judgement}")
-    return figures
+        load = await load_shapes.single_posts(watched.running, messages, arguments.connections)
+        await gateways.until_final(watched.running, messages)
+        await watched.end(messages)
+        accepted = map(judgement.bare, range(messages))
+        await judgement.ours_adds_up(accepted, carrier, watched.connection)
+    return _answers(load) | watched.figures()
 
 
 async def _kannel(arguments: argparse.Namespace, folder: Path) -> Figures:
@@ -137,12 +112,12 @@ async def _kannel(arguments: argparse.Namespace, folder: Path) -> Figures:
         load_shapes.kannel_calling_back(folder, carrier) as (peer, sink),
     ):
         processors = Processors({"kannel": peer.pids})
-        load = await load_shapes.kannel_gets(peer, sink, messages, arguments.connections)
+        load = await load_shapes.peer_gets(peer, sink, messages, arguments.connections)
         await load_shapes.until_called_back(sink, carrier, messages)
-        return _figures(load, processors, messages)
+        return _beside(load, processors, messages)
 
 
-async def _bare(arguments: argparse.Namespace, folder: Path) -> Figures:
+async def _bare(arguments: argparse.Namespace, _folder: Path) -> Figures:
     async with bare_handler() as (address, pid):
         processors = Processors({"handler": [pid]})
         encode = msgspec.json.encode
@@ -155,7 +130,7 @@ async def _bare(arguments: argparse.Namespace, folder: Path) -> Figures:
             connections=arguments.connections,
             answered=load_shapes.check_accepted,
         )
-        return _figures(load, processors, arguments.messages)
+        return _beside(load, processors, arguments.messages)
 
 
 @contextlib.asynccontextmanager

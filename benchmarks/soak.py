@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Mapping
 
 from benchmarks.gateways import BenchmarkFailed
+from benchmarks.result import Figures
 from benchmarks.smpp_bind import ClientRun
 from benchmarks.smpp_carrier import CarrierOptions
 from benchmarks.smpp_processes import carrier_process, client_figures
@@ -34,15 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> dict[str, object]:
     """The resident set after each quarter, and how fast it went."""
-    figures = asyncio.run(memory(arguments.messages))
-    resident = figures["rss_mib"]
-    assert isinstance(resident, dict)
+    figures = figures_of(asyncio.run(memory(arguments.messages)))
     return {
-        **figures,
+        "durable": "nothing is stored: the SMPP client alone",
+        "rounds": {"client": [figures]},
         "verdicts": [
             Verdict(
                 f"memory from {arguments.messages // 4} to {arguments.messages} messages grows by",
-                round(resident["at_100%"] - resident["at_25%"], 2),
+                round(figures["at_100%_mib"] - figures["at_25%_mib"], 2),
                 GROWTH_MIB_MAX,
                 GROWTH_MIB_AIM,
                 at_most=True,
@@ -50,6 +51,14 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
             )
         ],
     }
+
+
+def figures_of(found: Mapping[str, object]) -> Figures:
+    """Of what `memory` has measured, all in one row."""
+    resident = found["rss_mib"]
+    assert isinstance(resident, dict)
+    plain = {name: each for name, each in found.items() if isinstance(each, int | float)}
+    return plain | {f"{at}_mib": each for at, each in resident.items()}
 
 
 async def memory(messages: int) -> dict[str, object]:

@@ -107,10 +107,19 @@ async def _run(messages: int) -> dict[str, object]:
     for line in table(stages):
         say(line)
     return {
-        "messages": messages,
+        "durable": "synchronous_commit=on, embedded PostgreSQL",
         "accept_flush_messages": FLUSH_MESSAGES,
         "slice_messages": SLICE_MESSAGES,
-        "stages": [msgspec.structs.asdict(stage) for stage in stages],
+        "rounds": {
+            stage.name: [
+                {
+                    "gateway_us": stage.gateway,
+                    "postgresql_us": stage.postgresql,
+                    "wall_us": stage.wall,
+                }
+            ]
+            for stage in stages
+        },
     }
 
 

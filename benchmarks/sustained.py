@@ -16,12 +16,12 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
-from benchmarks import gateways, load_shapes
-from benchmarks.gateways import BenchmarkFailed, Processors
+from benchmarks import costs, gateways, judgement, load_shapes
+from benchmarks.costs import Watched
+from benchmarks.result import Figures, quantiles_ms
 from benchmarks.running import run as run_to_end
 from benchmarks.running import say
 from benchmarks.verdicts import Verdict
-from gateway.rehearsal.running import Running
 from gateway.rehearsal.simulator import simulator
 
 STRETCH = 50_000
@@ -60,37 +60,35 @@ async def _run(arguments: argparse.Namespace) -> dict[str, object]:
         async with simulator(folder, gateways.INSTANT) as carrier:
             connector = gateways.connector("bench", carrier.port)
             more = GAP if arguments.gap else ""
-            async with gateways.running_with(folder, [connector], more=more) as running:
-                figures = [stretch async for stretch in stretches(shape, running)]
-        judgement = carrier.judgement()
-    if judgement.submits != shape.messages or judgement.repeats:
-        raise BenchmarkFailed(f"{shape.messages} accepted, but {judgement}")
+            async with costs.watched(folder, [connector], more=more) as watched:
+                figures = [stretch async for stretch in stretches(shape, watched)]
+                accepted = map(judgement.bare, range(shape.messages))
+                await judgement.ours_adds_up(accepted, carrier, watched.connection)
     return {
-        "messages": shape.messages,
-        "recipient_gap": arguments.gap,
-        "stretches": figures,
-        "verdicts": verdicts([stretch["gateway_microseconds"] for stretch in figures]),
+        "durable": "synchronous_commit=on, embedded PostgreSQL",
+        "rounds": {f"{stretch['messages']:.0f}": [stretch] for stretch in figures},
+        "verdicts": verdicts([stretch["gateway_us"] for stretch in figures]),
     }
 
 
-async def stretches(shape: Shape, running: Running) -> AsyncIterator[dict[str, float]]:
+async def stretches(shape: Shape, watched: Watched) -> AsyncIterator[Figures]:
     """Each stretch, once its last final status is committed."""
-    pids = gateways.processes_of(running)
+    running = watched.running
     for first in range(0, shape.messages, shape.stretch):
         messages = min(shape.stretch, shape.messages - first)
-        processors = Processors(pids)
+        await watched.begin()
         began = time.perf_counter()
-        await load_shapes.batches(
+        load = await load_shapes.batches(
             running, messages, size=shape.batch, concurrency=shape.concurrency, first=first
         )
         final_at = await gateways.until_final(running, first + messages)
-        used = processors.microseconds(messages)
+        await watched.end(messages)
         figures = {
             "messages": first + messages,
             "per_second": round(messages / (final_at - began)),
-            "gateway_microseconds": used["gateway"],
-            "postgresql_microseconds": used["postgresql"],
+            **quantiles_ms(load.answer_seconds),
             "gateway_mib": gateways.resident_mib(running),
+            **watched.figures(),
         }
         say("  ".join(f"{name} {figure}" for name, figure in figures.items()))
         yield figures

@@ -101,11 +101,18 @@ async def _run(messages: int, rounds: int) -> dict[str, object]:
         )
     slower = 100 * (1 - statistics.median(beside) / statistics.median(without))
     return {
-        "messages": messages,
-        "receipts_per_second_without": [round(each) for each in without],
-        "receipts_per_second_beside": [round(each) for each in beside],
-        "events_per_second": [round(each) for each in events],
-        "event_p99_seconds": [round(each, 2) for each in delays],
+        "durable": "each event is owed in the transaction that made it true",
+        "rounds": {
+            "without endpoints": [{"receipts_per_second": round(each)} for each in without],
+            "beside a dead and a slow one": [
+                {
+                    "receipts_per_second": round(receipts),
+                    "events_per_second": round(told),
+                    "p99_seconds": round(delay, 2),
+                }
+                for receipts, told, delay in zip(beside, events, delays, strict=True)
+            ],
+        },
         "verdicts": [
             Verdict(
                 "events to the good endpoint", statistics.median(events), 2_000, unit="a second"

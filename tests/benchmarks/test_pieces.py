@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import (
+    costs,
     gateways,
     http_load,
+    judgement,
     kannel,
     latency_window,
     load_shapes,
@@ -23,7 +25,6 @@ from benchmarks import (
     stages,
     sustained,
 )
-from benchmarks.backlog import Backlog, levels
 from benchmarks.gateways import BenchmarkFailed, Processors
 from benchmarks.receipt_sink import ReceiptSink
 from benchmarks.smpp_carrier import CarrierOptions
@@ -31,6 +32,7 @@ from benchmarks.smpp_processes import carrier_process
 from benchmarks.soak import memory
 from benchmarks.stage_wire import Wire
 from benchmarks.verdicts import Verdict
+from benchmarks.waiting import Backlog, levels
 from gateway.rehearsal.configuration import Route
 from gateway.rehearsal.simulator import simulator
 from tests.integration.conftest import folder as folder
@@ -109,7 +111,7 @@ async def test_kannel_carries_messages_or_is_said_to_be_missing(folder: Path) ->
                     pass
             return
         async with load_shapes.kannel_calling_back(folder, carrier) as (peer, sink):
-            await load_shapes.kannel_gets(peer, sink, 50, 5)
+            await load_shapes.peer_gets(peer, sink, 50, 5)
             await load_shapes.until_called_back(sink, carrier, 50)
             pids = peer.pids
     assert not any(map(_runs, pids))
@@ -155,7 +157,7 @@ async def test_one_gateway_is_measured_from_every_side(folder: Path) -> None:
         await backlog.fill(300)
         processors = Processors(gateways.processes_of(running))
         cost = await backlog.keep(300, 0.5, processors)
-        assert cost["gateway"] > 0
+        assert cost["gateway_us"] > 0
         began, answered = await otp.send_otps(running, 5)
         at = await otp.until_written(near, 5)
         assert all(began[n] < answered[n] and began[n] < at[n] for n in range(5))
@@ -174,15 +176,23 @@ async def test_o11_each_stretch_of_a_sustained_run_has_its_figures(folder: Path)
     async with (
         asyncio.timeout(PATIENCE_SECONDS),
         simulator(folder, gateways.INSTANT) as carrier,
-        gateways.running_with(
+        costs.watched(
             folder, [gateways.connector("bench", carrier.port)], more=sustained.GAP
-        ) as running,
+        ) as watched,
     ):
         shape = sustained.Shape(messages=700, stretch=400, batch=100, concurrency=2)
-        stretches = [stretch async for stretch in sustained.stretches(shape, running)]
+        stretches = [stretch async for stretch in sustained.stretches(shape, watched)]
+        accepted = list(map(judgement.bare, range(700)))
+        await judgement.ours_adds_up(accepted, carrier, watched.connection)
+        with pytest.raises(BenchmarkFailed, match="1 lost"):
+            await judgement.ours_adds_up([*accepted, "1"], carrier, watched.connection)
     assert [stretch["messages"] for stretch in stretches] == [400, 700]
-    assert all(stretch["per_second"] > 0 for stretch in stretches)
-    assert carrier.judgement().submits == 700
+    for stretch in stretches:
+        assert stretch["per_second"] > 0
+        assert stretch["gateway_us"] > 0
+        assert stretch["gateway_peak_mib"] >= stretch["gateway_mib"] > 10
+        assert stretch["wal_octets"] > 100  # a message of some 150 octets, its row and its result
+    assert 0 < watched.figures()["fsyncs"] < 1
 
 
 async def test_every_stage_of_a_message_has_a_figure(folder: Path) -> None:
