@@ -22,7 +22,7 @@ from storage.pool import Connection
 
 _SQL = sql.load("recipients")
 ERASED = "persons.erased"
-BATCHES_PER_TURN_MAX = 20
+BATCHES_PER_TURN_MAX = 40  # more than there are tables with something of a person
 
 
 class Erasing:

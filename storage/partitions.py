@@ -37,6 +37,8 @@ PARTITIONED: Mapping[str, str] = MappingProxyType(
         "webhook_event": "",
         "webhook_attempt": "",
         "rollup_watch": "fillfactor = 70",
+        "contact_event": "",
+        "import_row": "",
     }
 )
 LOCK_TIMEOUT = "2s"  # behind a report that holds a table; the caller tries again later

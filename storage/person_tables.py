@@ -57,13 +57,21 @@ TABLES: Mapping[str, Held] = MappingProxyType(
         "connector": _NOBODY,
         "consent": Held(("to_idx", "to_enc", "evidence", "operator", "address"), "deleted"),
         "contact": Held(("external_id", "attrs", "tags", "source", "time_zone"), "deleted"),
+        "contact_event": Held(("kind", "at", "amount", "props"), "deleted"),
+        "contact_event_ref": Held(("event_id", "fingerprint"), "deleted"),
         "contact_number": Held(
             ("to_idx", "to_enc"), "deleted with each other number of the contact"
         ),
         "conversion": _WITH_MESSAGE,
+        "engagement": Held(("kind", "first_at", "last_at", "n"), "deleted"),
+        "engagement_state": _NOBODY,
         "event": _WITH_MESSAGE,
         "frequency": Held(("to_idx",), "deleted"),
+        "hour_profile": Held(("hours",), "deleted"),
         "idempotency": Held((), "answers with masked numbers, which end after 24 hours"),
+        "import_job": _NOBODY,
+        "import_piece": Held(("octets_enc",), "waited for: a file goes when its import has ended"),
+        "import_row": Held(("shown", "contact", "before"), "emptied; the verdict stays"),
         "inbound_message": Held(("from_idx", "from_enc", "fingerprint", "text"), _RANDOM),
         "inbound_part": Held(
             ("from_enc", "octets"), "deleted; what is not whole yet is waited for"

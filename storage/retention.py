@@ -37,6 +37,8 @@ OTHERS = (
     ("campaign_recipient", "messages"),
     ("webhook_event", "webhooks"),
     ("webhook_attempt", "webhooks"),
+    ("contact_event", "events"),
+    ("import_row", "imports"),
 )
 OF_MESSAGES = ("message", "submission", "event", "rollup_watch")  # in this order
 DAYS_UNSET, DAYS_UNSET_BEFORE = 90, 400  # of a new database, of one of an earlier release
@@ -60,6 +62,7 @@ class KeptDays(msgspec.Struct, frozen=True, kw_only=True):
     rollup_totals: int
     rollup_tags: int
     imports: int
+    events: int
     audit: int
 
     def filled(self, *, as_before: bool) -> KeptDays:

@@ -1,4 +1,4 @@
-"""What this room's tables hold of one person: the contact and its numbers.
+"""What the tables of contacts hold of one person: contact, numbers, what they did, rows of files.
 
 Owns the export and the erasure of these rows. Must not decide whose (storage/persons.py). The
 contact is the person: with one of its numbers it goes as a whole, with those merged into it.
@@ -7,20 +7,34 @@ contact is the person: with one of its numbers it goes as a whole, with those me
 from __future__ import annotations
 
 from storage import sql
-from storage.persons import PersonStep, erased, exported
+from storage.persons import Erased, Person, PersonStep, erased, exported
+from storage.pool import Connection
 
 _SQL = sql.load("campaigns")
 
-# Contacts are found through their numbers, which go last.
+
+async def _files(connection: Connection, whom: Person, _place: int) -> Erased:
+    """A file that is not read yet may bring the person back, so it is waited for."""
+    waits = await connection.fetchval(_SQL["person_imports_open"], whom.accounts, whom.before)
+    return Erased(0, 0, waits=True) if waits else Erased(0, None)
+
+
+def _step(table: str, statement: str) -> PersonStep:
+    return PersonStep(
+        table,
+        exported(_SQL[statement], "indexes", "accounts"),
+        erased(_SQL[f"{statement}_erase"], "indexes", "accounts", "before"),
+    )
+
+
+# Contacts are found through their numbers, which go last; references through events.
 STEPS = (
-    PersonStep(
-        "contact",
-        exported(_SQL["person_contacts"], "indexes", "accounts"),
-        erased(_SQL["person_contacts_erase"], "indexes", "accounts", "before"),
-    ),
-    PersonStep(
-        "contact_number",
-        exported(_SQL["person_contact_numbers"], "indexes", "accounts"),
-        erased(_SQL["person_contact_numbers_erase"], "indexes", "accounts", "before"),
-    ),
+    PersonStep("import_piece", None, _files),
+    _step("import_row", "person_import_rows"),
+    _step("contact_event_ref", "person_event_refs"),
+    _step("contact_event", "person_contact_events"),
+    _step("engagement", "person_engagements"),
+    _step("hour_profile", "person_hours"),
+    _step("contact", "person_contacts"),
+    _step("contact_number", "person_contact_numbers"),
 )

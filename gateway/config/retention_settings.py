@@ -82,9 +82,19 @@ class RetentionSettings(Settings, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=_DAYS_MAX,
-            description="Verdicts of imports of suppressions. What was added stays.",
+            description="Verdicts of imports, of suppressions and of contacts. What was added "
+            "stays.",
         ),
     ] = 90
+    events_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=_DAYS_MAX,
+            description="What contacts did, event by event. Sums by contact stay as long as it "
+            "does.",
+        ),
+    ] = 400
     rollups_days: Annotated[
         int,
         Meta(

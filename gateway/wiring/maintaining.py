@@ -130,6 +130,7 @@ def kept_days(settings: RetentionSettings) -> KeptDays:
         rollup_totals=settings.rollup_totals_days,
         rollup_tags=settings.rollup_tags_days,
         imports=settings.imports_days,
+        events=settings.events_days,
         audit=settings.audit_days,
     )
 
@@ -158,6 +159,7 @@ def forgets() -> tuple[Forgets, ...]:
             Forgets(table, "messages", sql.load("campaigns")[f"{table}_purge"], by_id=True)
             for table in ("campaign_chunk", "campaign_excluded", "campaign_skip")
         ),
+        Forgets("import_job", "imports", sql.load("campaigns")["import_jobs_purge"], by_id=True),
         *rollups.forgets(),
         Forgets("complaint", "complaints", sql.load("recipients")["complaints_purge"], by_id=True),
     )

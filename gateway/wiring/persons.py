@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import campaigns.contacts.person_steps
 import campaigns.running.person_steps
+import campaigns.segments.person_steps
 import dispatch.person_steps
 import dlr.person_steps
 import messages.person_steps
@@ -32,6 +33,7 @@ def steps(vault: NumberVault) -> list[PersonStep]:
         *dlr.person_steps.STEPS,
         *shortlinks.person_steps.STEPS,
         *dispatch.person_steps.steps(vault),
+        *campaigns.segments.person_steps.STEPS,
         *campaigns.contacts.person_steps.STEPS,
         *recipients.person_steps.STEPS,
         *storage.person_steps.STEPS,

@@ -107,6 +107,10 @@ async def _row(connection: Connection, table: str, at: datetime, number: int) ->
             "id": made, "account": 1, "domain": "s.example", "code": str(number), "target": "",
             "tags": [], "expires_at": at,
         },
+        "import_job": {
+            "id": made, "account": 1, "actor": "key 1", "asks": b"", "format": "csv",
+            "mapping": {}, "mode": "fill", "dry_run": False, "state": "done",
+        },
         **_rollups(at, number),
         "conversion": {
             "id": made, "account": 1, "reference": str(number), "fingerprint": b"", "event": "e",

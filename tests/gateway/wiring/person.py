@@ -89,15 +89,34 @@ class Life:
         return message
 
     async def _as_a_contact(self, idx: bytes, sealed: bytes) -> None:
-        contact = self.ids.next()
+        contact, event, account = self.ids.next(), self.ids.next(), self.account
+        now = await self.connection.fetchval("SELECT now()")
         await self.add(
-            "contact", id=contact, account=self.account, external_id=f"crm-{self.marker}",
+            "contact", id=contact, account=account, external_id=f"crm-{self.marker}",
             attrs={"name": self.marker}, source="crm",
         )  # fmt: skip
         await self.add(
-            "contact_number", account=self.account, to_idx=idx, to_enc=sealed, contact=contact,
-            rank=0,
+            "contact_number", account=account, to_idx=idx, to_enc=sealed, contact=contact, rank=0
+        )
+        await self.add(
+            "contact_event", id=event, account=account, contact=contact, kind="login", at=now,
+            props={"name": self.marker},
         )  # fmt: skip
+        await self.add(
+            "contact_event_ref", account=account, event_id=f"e-{self.marker}-{event}", id=event,
+            fingerprint=idx,
+        )  # fmt: skip
+        await self.add(
+            "engagement", account=account, contact=contact, kind="login", first_at=now,
+            last_at=now, n=1,
+        )  # fmt: skip
+        await self.add("hour_profile", account=account, contact=contact, hours=[1] * 48)
+        await self.add(
+            "import_row", job=contact, line=2, verdict=2, contact=contact, revision=2,
+            before={"attrs": {"name": self.marker}},
+        )  # fmt: skip
+        await self.add("segment", id=event, account=account, name=f"picked {event}")
+        await self.add("segment_member", segment=event, contact=contact)
         campaign = self.ids.next()
         await self.add("campaign", id=campaign, account=self.account, state=3)
         await self.add(
