@@ -47,6 +47,7 @@ NAMES = (
     "links",
     "reports",
     "memory",
+    "faults",
     "compare",
     "all",
 )

@@ -12,8 +12,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
 
 START_SECONDS_MAX = 60.0
@@ -54,19 +55,25 @@ class Child:
         return self.process.returncode
 
 
-async def with_an_interpreter(arguments: Sequence[str], log: Path) -> asyncio.subprocess.Process:
-    """A Start: `python -m gateway.cli`."""
+async def with_an_interpreter(
+    arguments: Sequence[str],
+    log: Path,
+    *,
+    module: str = "gateway.cli",
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> asyncio.subprocess.Process:
+    """A Start: `python -m gateway.cli`, or of another module, with more in its environment."""
     with log.open("ab") as log_file:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "gateway.cli",
+            module,
             *arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=log_file,
             start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
         )
 
 

@@ -74,8 +74,12 @@ class Receiver:
         status, answer = await client.call("POST", "/v1/webhook-endpoints", asked)
         if status != CREATED:
             raise RehearsalError(f"no webhook endpoint: {status} {str(answer)[:300]}")
-        self._key = base64.b64decode(answer["secret"].removeprefix("whsec_"))
+        self.knows(answer["secret"])
         return str(answer["id"])
+
+    def knows(self, secret: str) -> None:
+        """The secret of its endpoint, `whsec_…`: where another process has asked for it."""
+        self._key = base64.b64decode(secret.removeprefix("whsec_"))
 
     async def take(self, request: web.Request) -> web.Response:
         """One delivery."""

@@ -1,0 +1,222 @@
+"""The load that goes on under faults: senders that do not give up, and people who open links.
+
+Owns what the client knows: which message was answered 202, which click got its redirect. Must not
+ask the gateway what became of anything.
+
+Each request has an Idempotency-Key and is sent until it is answered 202. So whatever is accepted
+twice, or sent without having been accepted, is a fault of the gateway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+import msgspec
+
+from benchmarks.faults.judging import Accepted
+from benchmarks.faults.lines import Lines
+from benchmarks.faults.world import HOST, World
+from gateway.load.profile import MessageKind, Messages, Profile
+from smpp.simulator.ledger import LedgerLine
+from storage.ids import parse_id
+
+ACCEPTED, FOUND = 202, 302
+AGAIN = frozenset({409, 429, 500, 502, 503, 504})  # what a client sends again
+RETRY_SECONDS = 0.1
+OPENED_EVERY = 3  # of the links that reach a phone
+PEOPLE = 4
+LONG = "Today only: every tenth order is free. " * 5
+SINGLES, SINGLES_PAUSE_SECONDS = 4, 0.1
+BATCH_SIZES, BATCH_PAUSE_SECONDS = (5, 20, 150), 0.8
+NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError)
+PROFILE = Profile(
+    messages=(
+        MessageKind("Your code is {n}.", weight=2, category="otp"),
+        MessageKind(f"Parcel {{n}}: https://{HOST}/p/{{n}}", weight=5, category="transactional"),
+        MessageKind("Your table {n} is booked.", weight=2, category="service"),
+        MessageKind("Every tenth order is free. {n}", weight=2, category="marketing"),
+        MessageKind(f"{LONG}{{n}}", weight=1, category="marketing"),
+    ),
+    numbers=10_000_000,
+)
+_LINK = re.compile(r"http://127\.0\.0\.1:\d+/(\w+)")
+
+
+class _Item(msgspec.Struct):
+    id: str | None = None
+    error: dict[str, object] | None = None
+
+
+class _Batch(msgspec.Struct):
+    items: list[_Item]
+
+
+class Load:
+    """Runs between `go` and `quiet`. What it knows is in its attributes."""
+
+    def __init__(self, world: World) -> None:
+        self.accepted: dict[str, Accepted] = {}
+        self.refused: Counter[str] = Counter()
+        self.odd: Counter[str] = Counter()  # answers that a client sends again after, but a 503
+        self.clicks_told: set[int] = set()
+        self.clicks_asked = 0
+        self._world = world
+        self._messages = Messages(PROFILE)
+        self._place = 0
+        self._run = secrets.token_hex(6)
+        self._going = asyncio.Event()
+        self._busy = 0
+        self._idle = asyncio.Event()
+        self._opened: asyncio.Queue[str] = asyncio.Queue()
+        self._ledger = Lines(world.ledger)
+        self._code = ""
+
+    def go(self) -> None:
+        """From now on requests begin."""
+        self._going.set()
+
+    async def quiet(self) -> None:
+        """No request begins any more, and each that began is answered."""
+        self._going.clear()
+        while self._busy:
+            self._idle.clear()
+            await self._idle.wait()
+
+    async def send(self, size: int) -> list[str]:
+        """The next messages, until they are answered 202; their ids."""
+        first, self._place = self._place, self._place + size
+        bodies = [self._messages.body(place) for place in range(first, first + size)]
+        path = "/v1/messages/batch" if size > 1 else "/v1/messages"
+        body = msgspec.json.encode({"messages": bodies} if size > 1 else bodies[0])
+        headers = {
+            "Content-Type": "application/json",
+            "Idempotency-Key": f"faults-{self._run}-{first}",
+        }
+        self._busy += 1
+        try:
+            while True:
+                answer = await self._post(path, body, headers)
+                if answer is not None:
+                    return self._took(bodies, answer, single=size == 1)
+                await asyncio.sleep(RETRY_SECONDS)
+        finally:
+            self._busy -= 1
+            if not self._busy:
+                self._idle.set()
+
+    async def click(self, code: str) -> bool:
+        """Open a link once; whether it was redirected."""
+        self.clicks_asked += 1
+        try:
+            async with self._world.session.get(
+                f"{self._world.links_url}/{code}", allow_redirects=False
+            ) as answer:
+                location = answer.headers.get("Location", "")
+        except (*NO_ANSWER, AssertionError):  # it is not there at all
+            return False
+        if answer.status != FOUND:
+            return False
+        [told] = parse_qs(urlsplit(location).query)["cid"]
+        self.clicks_told.add(parse_id("clk", told.rpartition("_")[0]))
+        return True
+
+    async def any_click(self) -> bool:
+        """Open the link that was opened last; whether it was redirected."""
+        return bool(self._code) and await self.click(self._code)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Its people and senders, for as long as this is entered."""
+        works = [self._sends((1,), SINGLES_PAUSE_SECONDS) for _ in range(SINGLES)]
+        works += [self._sends(BATCH_SIZES, BATCH_PAUSE_SECONDS), self._reads()]
+        works += [self._opens() for _ in range(PEOPLE)]
+        tasks = [asyncio.create_task(work) for work in works]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        for each in ended:
+            if isinstance(each, Exception):
+                raise each
+
+    async def _sends(self, sizes: Sequence[int], pause: float) -> None:
+        turn = 0
+        while True:
+            await self._going.wait()
+            await self.send(sizes[turn % len(sizes)])
+            turn += 1
+            await asyncio.sleep(pause)
+
+    async def _reads(self) -> None:
+        """Phones get their messages."""
+        count = 0
+        while True:
+            for line in self._ledger.new():
+                found = _LINK.search(msgspec.json.decode(line, type=LedgerLine).text)
+                if found is not None:
+                    count += 1
+                    if count % OPENED_EVERY == 0:
+                        self._opened.put_nowait(found[1])
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _opens(self) -> None:
+        while True:
+            code = await self._opened.get()
+            await self._going.wait()
+            self._busy += 1
+            try:
+                while self._code != code:
+                    if await self.click(code):
+                        self._code = code
+                    await asyncio.sleep(RETRY_SECONDS)
+            finally:
+                self._busy -= 1
+                if not self._busy:
+                    self._idle.set()
+
+    async def _post(self, path: str, body: bytes, headers: dict[str, str]) -> bytes | None:
+        """The answer. None: to be sent again."""
+        try:
+            url = self._world.client.api + path
+            async with self._world.session.post(url, data=body, headers=headers) as response:
+                answer = await response.read()
+        except (*NO_ANSWER, AssertionError):  # it is not there at all
+            return None
+        if response.status == ACCEPTED:
+            return answer
+        if response.status not in AGAIN:
+            self.refused[f"{response.status} {answer[:200]!r}"] += 1
+            return answer
+        if response.status in (500, 502, 504):
+            self.odd[f"{path} {response.status} {answer[:200]!r}"] += 1
+        return None
+
+    def _took(
+        self, bodies: Sequence[dict[str, object]], answer: bytes, *, single: bool
+    ) -> list[str]:
+        try:
+            items = (
+                [msgspec.json.decode(answer, type=_Item)]
+                if single
+                else msgspec.json.decode(answer, type=_Batch).items
+            )
+        except msgspec.DecodeError:
+            return []
+        ids = []
+        for body, item in zip(bodies, items, strict=True):
+            if item.id is None:
+                self.refused[str((item.error or {}).get("code"))] += 1
+                continue
+            parts = 2 if str(body["text"]).startswith(LONG) else 1
+            self.accepted[item.id] = Accepted(str(body["to"]).removeprefix("+"), parts)
+            ids.append(item.id)
+        return ids

@@ -1,0 +1,154 @@
+"""A run: load, a fault, recovery, quiet, judgement; then the next one.
+
+Owns the order of these, and how long each may take. Must not know how a fault is done (acts.py) or
+what a promise is (judging.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+
+import asyncpg
+import msgspec
+
+from benchmarks.faults import acts
+from benchmarks.faults.books import Books
+from benchmarks.faults.judging import Evidence, Findings, judge
+from benchmarks.faults.load import NO_ANSWER, Load
+from benchmarks.faults.schedule import FAULTS, Fault, plan
+from benchmarks.faults.table import Round
+from benchmarks.faults.world import World
+from gateway.rehearsal.processes import RehearsalError
+from storage.faults import DATABASE_ERRORS, DatabaseDown
+
+RECOVER_SECONDS_MAX = 60.0
+SETTLE_SECONDS_MAX = 40.0
+POLL_SECONDS = 0.1
+AWAY: tuple[type[BaseException], ...] = (
+    *NO_ANSWER,
+    *DATABASE_ERRORS,
+    DatabaseDown,
+    RehearsalError,
+    asyncpg.PostgresError,
+)
+
+
+class Run:
+    """One run over a world. `say` is given a line for each round."""
+
+    def __init__(self, world: World, load: Load, say: Callable[[str], None]) -> None:
+        self._world = world
+        self._load = load
+        self._books = Books(world, load)
+        self._say = say
+        self._began = time.monotonic()
+        self._before = _Known()
+
+    async def rounds(self, seed: int, seconds: float, faults: int | None) -> AsyncIterator[Round]:
+        """Until the time is over, or so many faults were met; those that cannot be are told once.
+
+        A round that has begun is brought to its end.
+        """
+        skipped: set[str] = set()
+        done = 0
+        for fault in plan(seed):
+            over = time.monotonic() - self._began >= seconds
+            if over or done == faults or len(skipped) == len(FAULTS):
+                return
+            why = acts.why_not(self._world, fault)
+            if why:
+                if fault.name not in skipped:
+                    skipped.add(fault.name)
+                    yield Round(fault.name, skipped=why)
+                continue
+            done += 1
+            yield await self._round(fault)
+
+    async def _round(self, fault: Fault) -> Round:
+        at = time.monotonic() - self._began
+        self._load.go()
+        await asyncio.sleep(fault.after_seconds)
+        self._say(f"{at:6.1f} s  {fault.name}, {fault.seconds} s")
+        await acts.do(self._world, fault)
+        recovered = await self._recovered()
+        await self._load.quiet()
+        evidence, findings = await self._settled()
+        before, self._before = self._before, _Known.of(self._load, evidence, findings)
+        return Round(
+            fault.name,
+            at_seconds=round(at, 1),
+            held_seconds=fault.seconds,
+            carried=self._before.accepted - before.accepted,
+            in_doubt=self._before.doubts - before.doubts,
+            owed=len(findings.owed),
+            recovered_seconds=recovered,
+            findings=before.new(findings),
+            said=self._odd(),
+        )
+
+    async def _recovered(self) -> float | None:
+        """Until a message that is sent now has ended, its webhook was told, and a link leads on."""
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(RECOVER_SECONDS_MAX):
+                [message_id] = await self._load.send(1)
+                told = clicked = False
+                while not (told and clicked):
+                    told = told or self._books.told(message_id)
+                    clicked = clicked or await self._load.any_click()
+                    await asyncio.sleep(POLL_SECONDS)
+        except (TimeoutError, ValueError):
+            return None
+        return round(time.monotonic() - began, 2)
+
+    async def _settled(self) -> tuple[Evidence, Findings]:
+        """The judgement that holds: the first without a fault, or the last in the time there is."""
+        until = time.monotonic() + SETTLE_SECONDS_MAX
+        while True:
+            try:
+                evidence = await self._books.evidence()
+            except AWAY as error:
+                if time.monotonic() > until:
+                    raise RehearsalError(f"nobody answers who is asked: {error!r}") from error
+            else:
+                findings = judge(evidence)
+                if not self._before.new(findings).broken or time.monotonic() > until:
+                    return evidence, findings
+            await asyncio.sleep(POLL_SECONDS * 5)
+
+    def _odd(self) -> list[str]:
+        said = [f"{count} times {what}" for what, count in self._load.refused.items()]
+        said += [f"{count} times {what}" for what, count in self._load.odd.items()]
+        self._load.refused.clear()
+        self._load.odd.clear()
+        for service in self._world.services:
+            said += service.ended_by_itself
+            service.ended_by_itself.clear()
+        return said
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What was so at the end of the round before."""
+
+    accepted: int = 0
+    doubts: int = 0
+    findings: Findings = msgspec.field(default_factory=Findings)
+
+    @classmethod
+    def of(cls, load: Load, evidence: Evidence, findings: Findings) -> _Known:
+        """At the end of this one."""
+        return cls(len(load.accepted), len(findings.in_doubt), findings)
+
+    def new(self, findings: Findings) -> Findings:
+        """Without what an earlier round was blamed for."""
+        found = Findings()
+        for name in Findings.__struct_fields__:
+            now, before = getattr(findings, name), getattr(self.findings, name)
+            if isinstance(now, list):
+                known = set(before)
+                setattr(found, name, [each for each in now if each not in known])
+            else:
+                setattr(found, name, max(0, now - before))
+        return found
