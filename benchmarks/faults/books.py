@@ -112,6 +112,7 @@ class Books:
             untold=frozenset(format_id("msg", row[0]) for row in untold),
             clicks_told=frozenset(self._load.clicks_told),
             clicks_stored=[row[0] for row in clicks],
+            clicks_untold=self._load.clicks_untold,
             clicks_asked=self._load.clicks_asked,
             clicks_known_lost=lost,
         )

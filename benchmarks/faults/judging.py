@@ -48,8 +48,9 @@ class Evidence(msgspec.Struct):
     `pressing` are numbers whose receipt the carrier still offers.
 
     `told` are statuses that the webhook endpoint heard, `untold` the messages whose webhook still
-    waits for an attempt. Clicks that were told have got a redirect. `counts` is the delivery report
-    over these very messages. None: it was not asked.
+    waits for an attempt. Clicks that were told got a redirect with their id, untold ones a redirect
+    without: those must be known as lost. `counts` is the delivery report over these very messages.
+    None: it was not asked.
     """
 
     accepted: Mapping[str, Accepted]
@@ -63,6 +64,7 @@ class Evidence(msgspec.Struct):
     untold: frozenset[str] = frozenset()
     clicks_told: frozenset[int] = frozenset()
     clicks_stored: Sequence[int] = ()
+    clicks_untold: int = 0
     clicks_asked: int = 0
     clicks_known_lost: int = 0
     counts: Mapping[str, int] | None = None
@@ -105,8 +107,8 @@ def judge(evidence: Evidence) -> Findings:
         _message(evidence, message_id, accepted, found)
     known = {accepted.number for accepted in evidence.accepted.values()}
     found.never_accepted = sorted(set(evidence.submits) - known)
-    missing = len(evidence.clicks_told - set(evidence.clicks_stored))
-    found.clicks_missing = max(0, missing - evidence.clicks_known_lost)
+    untold = max(0, evidence.clicks_untold - evidence.clicks_known_lost)
+    found.clicks_missing = len(evidence.clicks_told - set(evidence.clicks_stored)) + untold
     repeated = len(evidence.clicks_stored) - len(set(evidence.clicks_stored))
     found.clicks_invented = repeated + max(
         0, len(evidence.clicks_stored) - repeated - evidence.clicks_asked
@@ -152,7 +154,7 @@ def _final(
     said = {ENDS[state] for states in offered.values() for state in states if state in ENDS}
     if standing.status not in said:
         found.receipts_invented.append(message_id)
-    due = _due(evidence, accepted)
+    due = None if evidence.doubts.get(message_id) else _due(evidence, accepted)
     if due is not None and due != standing.status and message_id not in found.receipts_invented:
         found.receipts_missed.append(message_id)
     told = evidence.told.get(message_id, set())

@@ -66,6 +66,7 @@ class Load:
         self.refused: Counter[str] = Counter()
         self.odd: Counter[str] = Counter()  # answers that a client sends again after, but a 503
         self.clicks_told: set[int] = set()
+        self.clicks_untold = 0  # led on without an id: it could not be kept
         self.clicks_asked = 0
         self._world = world
         self._messages = Messages(PROFILE)
@@ -123,8 +124,10 @@ class Load:
             return False
         if answer.status != FOUND:
             return False
-        [told] = parse_qs(urlsplit(location).query)["cid"]
-        self.clicks_told.add(parse_id("clk", told.rpartition("_")[0]))
+        for told in parse_qs(urlsplit(location).query).get("cid", []):
+            self.clicks_told.add(parse_id("clk", told.rpartition("_")[0]))
+            return True
+        self.clicks_untold += 1
         return True
 
     async def any_click(self) -> bool:
@@ -174,10 +177,11 @@ class Load:
             await self._going.wait()
             self._busy += 1
             try:
-                while self._code != code:
-                    if await self.click(code):
-                        self._code = code
-                    await asyncio.sleep(RETRY_SECONDS)
+                led = False
+                while not led:
+                    led = await self.click(code)
+                    await asyncio.sleep(0 if led else RETRY_SECONDS)
+                self._code = code
             finally:
                 self._busy -= 1
                 if not self._busy:

@@ -92,6 +92,10 @@ class Proxy:
             self._links.discard(link)
             self._tasks.discard(task)
             link.cut()
+            for end in (link.client, link.server):
+                if end is not None:
+                    with contextlib.suppress(OSError):
+                        await end.wait_closed()
 
     async def stop(self) -> None:
         """Cut everything, and wait for its end."""

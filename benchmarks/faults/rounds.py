@@ -85,6 +85,7 @@ class Run:
             owed=len(findings.owed),
             recovered_seconds=recovered,
             findings=before.new(findings),
+            refused=self._refused(),
             said=self._odd(),
         )
 
@@ -118,10 +119,13 @@ class Run:
                     return evidence, findings
             await asyncio.sleep(POLL_SECONDS * 5)
 
-    def _odd(self) -> list[str]:
-        said = [f"{count} times {what}" for what, count in self._load.refused.items()]
-        said += [f"{count} times {what}" for what, count in self._load.odd.items()]
+    def _refused(self) -> list[str]:
+        told = [f"{count} times {what}" for what, count in self._load.refused.items()]
         self._load.refused.clear()
+        return told
+
+    def _odd(self) -> list[str]:
+        said = [f"{count} times {what}" for what, count in self._load.odd.items()]
         self._load.odd.clear()
         for service in self._world.services:
             said += service.ended_by_itself

@@ -18,7 +18,8 @@ class Round(msgspec.Struct, frozen=True):
     """One fault that was done, or the reason why it was not.
 
     `carried`: messages accepted since the round before. `recovered_seconds`: from its end until a
-    message that was sent then was delivered; None: never. `said` is what was odd, for people.
+    message that was sent then has ended; None: never. `refused`: answers to good requests that no
+    client repeats. `said` is what was odd, for people.
     """
 
     fault: str
@@ -29,6 +30,7 @@ class Round(msgspec.Struct, frozen=True):
     owed: int = 0
     recovered_seconds: float | None = None
     findings: Findings = msgspec.field(default_factory=Findings)
+    refused: Sequence[str] = ()
     said: Sequence[str] = ()
     skipped: str = ""
 
@@ -38,6 +40,8 @@ class Round(msgspec.Struct, frozen=True):
         if self.skipped:
             return {}
         found: dict[str, object] = dict(self.findings.broken)
+        if self.refused:
+            found["refused"] = list(self.refused)
         if self.recovered_seconds is None:
             found["recovered"] = "never"
         return found
