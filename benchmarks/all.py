@@ -113,6 +113,12 @@ STEPS = (
         "--messages 6000 --waiting 2000",
         "gateway_mib gateway_peak_mib handles threads",
     ),
+    Step(
+        "faults",
+        "--minutes 3 --seed 1",
+        "--minutes 1 --faults 2 --seed 39995",
+        "carried lost doubled in_doubt stuck recover_seconds",
+    ),
 )
 
 

@@ -11,16 +11,15 @@ import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import msgspec
-
 from benchmarks import gateways
 from benchmarks.faults.load import Load
-from benchmarks.faults.rounds import Run
+from benchmarks.faults.rounds import RECOVER_SECONDS_MAX, Run
 from benchmarks.faults.table import Round, table
 from benchmarks.faults.world import Starts, with_interpreters, world
 from benchmarks.gateways import BenchmarkFailed
 from benchmarks.running import run as run_to_end
 from benchmarks.running import say
+from benchmarks.verdicts import Verdict
 
 SEED_BITS = 20
 SHOWN_MAX = 5  # ids of a broken promise
@@ -88,4 +87,35 @@ def result(rounds: list[Round], seed: int, *, skips_fail: bool) -> dict[str, obj
     if broken:
         again = f"python -m benchmarks faults --seed {seed} --faults {len(rounds)}"
         raise BenchmarkFailed("; ".join([*broken, f"once more: {again}"]))
-    return {"seed": seed, "rounds": [msgspec.to_builtins(each) for each in rounds]}
+    of: dict[str, list[dict[str, float]]] = {}
+    for each in rounds:
+        if not each.skipped:
+            of.setdefault(each.fault, []).append(each.figures)
+    return {
+        "seed": seed,
+        "rounds": of,
+        "skipped": {each.fault: each.skipped for each in rounds if each.skipped},
+        "verdicts": _verdicts([figures for several in of.values() for figures in several]),
+    }
+
+
+def _verdicts(rounds: list[dict[str, float]]) -> list[Verdict]:
+    """Nothing may be lost, doubled or stuck; of doubts and seconds the figure is told."""
+
+    def all_of(name: str) -> float:
+        return sum(figures[name] for figures in rounds)
+
+    none = [
+        Verdict(what, all_of(name), 0, at_most=True, unit="messages")
+        for what, name in (
+            ("lost", "lost"),
+            ("doubled outside doubt", "doubled"),
+            ("stuck", "stuck"),
+        )
+    ]
+    slowest = max((figures["recover_seconds"] for figures in rounds), default=0.0)
+    return [
+        *none,
+        Verdict("in doubt", all_of("in_doubt"), unit="messages"),
+        Verdict("slowest recovery", slowest, RECOVER_SECONDS_MAX, at_most=True, unit="s"),
+    ]

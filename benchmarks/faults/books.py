@@ -19,16 +19,13 @@ from benchmarks.faults.load import Load
 from benchmarks.faults.sink import Heard
 from benchmarks.faults.world import World
 from smpp.simulator.ledger import LedgerLine
+from storage import sql
 from storage.ids import format_id
 from storage.pool import Connection, close_connection, connect
 
 PAGE = 1_000
 
-_DOUBTS = "SELECT message_id, detail ->> 'policy' AS policy FROM event WHERE kind = 'in_doubt'"
-_UNTOLD = """
-SELECT DISTINCT e.subject FROM webhook_delivery AS d
-JOIN webhook_event AS e ON e.id = ANY (d.event_ids) WHERE d.attempt > 0 AND d.next_at > now()
-"""
+_SQL = sql.load("benchmarks")
 
 
 class Books:
@@ -98,9 +95,9 @@ class Books:
 
     async def _from_tables(self, connection: Connection) -> Evidence:
         doubts: defaultdict[str, list[str]] = defaultdict(list)
-        for message_id, policy in await connection.fetch(_DOUBTS):
+        for message_id, policy in await connection.fetch(_SQL["doubts"]):
             doubts[format_id("msg", message_id)].append(policy)
-        untold = await connection.fetch(_UNTOLD)
+        untold = await connection.fetch(_SQL["untold"])
         clicks = await connection.fetch("SELECT id FROM click")
         lost = await connection.fetchval("SELECT coalesce(sum(lost), 0)::bigint FROM click_gap")
         return Evidence(

@@ -46,10 +46,33 @@ class Round(msgspec.Struct, frozen=True):
             found["recovered"] = "never"
         return found
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """Of a round that was done and kept its promises, as results have them."""
+        found = self.findings
+        return {
+            "carried": self.carried,
+            "held_seconds": self.held_seconds,
+            "lost": len(found.lost) + len(found.never_accepted),
+            "doubled": len(found.doubled),
+            "in_doubt": self.in_doubt,
+            "stuck": len(found.stuck),
+            "receipts_wrong": len(found.receipts_missed) + len(found.receipts_invented),
+            "clicks_missing": found.clicks_missing,
+            "webhooks_missing": len(found.webhooks_missing) + len(found.webhooks_wrong),
+            "recover_seconds": self.recovered_seconds or 0.0,
+        }
+
 
 HEAD = (
     "fault", "times", "carried", "lost", "doubled outside doubt", "in doubt", "stuck",
     "receipts wrong", "clicks missing", "webhooks missing", "seconds to recover",
+)  # fmt: skip
+
+
+ADDED = (
+    "carried", "lost", "doubled", "in_doubt", "stuck", "receipts_wrong", "clicks_missing",
+    "webhooks_missing",
 )  # fmt: skip
 
 
@@ -74,23 +97,10 @@ def _done(rounds: Sequence[Round]) -> list[Round]:
 
 
 def _row(name: str, rounds: Sequence[Round]) -> list[str]:
-    found = [each.findings for each in rounds]
     recovered = [each.recovered_seconds for each in rounds]
     known = [seconds for seconds in recovered if seconds is not None]
-    slowest = "never" if None in recovered else f"{max(known):.1f}"
-    return [
-        name,
-        str(len(rounds)),
-        str(sum(each.carried for each in rounds)),
-        str(sum(len(each.lost) + len(each.never_accepted) for each in found)),
-        str(sum(len(each.doubled) for each in found)),
-        str(sum(each.in_doubt for each in rounds)),
-        str(sum(len(each.stuck) for each in found)),
-        str(sum(len(each.receipts_missed) + len(each.receipts_invented) for each in found)),
-        str(sum(each.clicks_missing for each in found)),
-        str(sum(len(each.webhooks_missing) + len(each.webhooks_wrong) for each in found)),
-        slowest,
-    ]
+    added = [str(sum(round(each.figures[key]) for each in rounds)) for key in ADDED]
+    return [name, str(len(rounds)), *added, "never" if None in recovered else f"{max(known):.1f}"]
 
 
 def _cells(cells: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from benchmarks.faults import result
 from benchmarks.faults.judging import Findings
 from benchmarks.faults.table import Round, table
 from benchmarks.gateways import BenchmarkFailed
+from benchmarks.result import verdicts_of
 
 GOOD = Round("kill -9: gateway", carried=500, in_doubt=3, recovered_seconds=1.25)
 SKIPPED = Round("slow fsync: PostgreSQL", skipped="no compiler")
@@ -31,7 +32,11 @@ def test_the_same_faults_share_a_line_and_all_are_added_up() -> None:
 
 def test_a_run_without_a_broken_promise_is_kept() -> None:
     kept = result([GOOD, SKIPPED], 7, skips_fail=False)
-    assert kept["seed"] == 7
+    assert (kept["seed"], kept["skipped"]) == (7, {SKIPPED.fault: "no compiler"})
+    rounds = kept["rounds"]
+    assert isinstance(rounds, dict)
+    assert [rounds[GOOD.fault][0][key] for key in ("carried", "lost", "in_doubt")] == [500, 0, 3]
+    assert all(verdict.required_met is not False for verdict in verdicts_of(kept))
 
 
 @pytest.mark.parametrize(
