@@ -24,6 +24,7 @@ from storage.ids import format_id
 from storage.pool import Connection, close_connection, connect
 
 PAGE = 1_000
+UNCONFIRMED, HOLD = "unconfirmed", "hold"
 
 _SQL = sql.load("benchmarks")
 
@@ -36,6 +37,7 @@ class Books:
         self._load = load
         self._ledger, self._heard = Lines(world.ledger), Lines(world.heard)
         self._standing: dict[str, Standing] = {}
+        self._unconfirmed: set[str] = set()  # ever: a doubt that is held has no event of its own
         self._submits: defaultdict[str, Counter[int]] = defaultdict(Counter)
         self._places: dict[str, tuple[str, int]] = {}  # the carrier's id: number and part
         self._told: defaultdict[str, set[str]] = defaultdict(set)
@@ -90,6 +92,8 @@ class Books:
             )
             for each in page["data"]:
                 self._standing[each["id"]] = Standing(each["status"], each["final"])
+                if each["status"] == UNCONFIRMED:
+                    self._unconfirmed.add(each["id"])
                 open_ids.discard(each["id"])
             cursor = page["next_cursor"]
 
@@ -97,6 +101,8 @@ class Books:
         doubts: defaultdict[str, list[str]] = defaultdict(list)
         for message_id, policy in await connection.fetch(_SQL["doubts"]):
             doubts[format_id("msg", message_id)].append(policy)
+        for message_id in self._unconfirmed:
+            doubts[message_id].append(HOLD)
         untold = await connection.fetch(_SQL["untold"])
         clicks = await connection.fetch("SELECT id FROM click")
         lost = await connection.fetchval("SELECT coalesce(sum(lost), 0)::bigint FROM click_gap")

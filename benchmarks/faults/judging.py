@@ -45,6 +45,7 @@ class Evidence(msgspec.Struct):
     the carrier's by number and part. `offered` and `acknowledged` are final receipts by number and
     part: what the carrier wrote, and what we said we had.
 
+    `doubts_over`: the minute has passed after which a receipt finds its message by its number.
     `pressing` are numbers whose receipt the carrier still offers.
 
     `told` are statuses that the webhook endpoint heard, `untold` the messages whose webhook still
@@ -56,6 +57,7 @@ class Evidence(msgspec.Struct):
     accepted: Mapping[str, Accepted]
     standing: Mapping[str, Standing] = msgspec.field(default_factory=dict)
     doubts: Mapping[str, Sequence[str]] = msgspec.field(default_factory=dict)
+    doubts_over: bool = False
     submits: Mapping[str, Counter[int]] = msgspec.field(default_factory=dict)
     offered: Mapping[str, Mapping[int, set[str]]] = msgspec.field(default_factory=dict)
     acknowledged: Mapping[str, Mapping[int, set[str]]] = msgspec.field(default_factory=dict)
@@ -167,9 +169,10 @@ def _final(
 def _waiting(
     evidence: Evidence, message_id: str, accepted: Accepted, standing: Standing, found: Findings
 ) -> None:
-    if evidence.doubts.get(message_id):
+    due, doubted = _due(evidence, accepted), bool(evidence.doubts.get(message_id))
+    if doubted and (due is None or not evidence.doubts_over):
         return  # a receipt joins it after a minute, by number and time; or a person says
-    if _due(evidence, accepted) is not None:
+    if due is not None:
         found.receipts_missed.append(message_id)
         found.stuck.append(message_id)
     elif standing.status in NOT_WRITTEN or accepted.number in evidence.pressing:

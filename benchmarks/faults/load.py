@@ -14,7 +14,7 @@ import contextlib
 import re
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
@@ -29,6 +29,7 @@ from storage.ids import parse_id
 
 ACCEPTED, FOUND = 202, 302
 AGAIN = frozenset({409, 429, 500, 502, 503, 504})  # what a client sends again
+NOT_STORED = frozenset({"overloaded", "storage_unavailable"})  # of an item of a batch
 RETRY_SECONDS = 0.1
 OPENED_EVERY = 3  # of the links that reach a phone
 PEOPLE = 4
@@ -46,16 +47,23 @@ PROFILE = Profile(
     ),
     numbers=10_000_000,
 )
+Body = dict[str, object]
 _LINK = re.compile(r"http://127\.0\.0\.1:\d+/(\w+)")
+
+
+class _Error(msgspec.Struct):
+    code: str
 
 
 class _Item(msgspec.Struct):
     id: str | None = None
-    error: dict[str, object] | None = None
+    error: _Error | None = None
 
 
-class _Batch(msgspec.Struct):
-    items: list[_Item]
+class _Answer(_Item):
+    """Of one message, or of a batch."""
+
+    items: list[_Item] | None = None
 
 
 class Load:
@@ -70,7 +78,7 @@ class Load:
         self.clicks_asked = 0
         self._world = world
         self._messages = Messages(PROFILE)
-        self._place = 0
+        self._place = self._requests = 0
         self._run = secrets.token_hex(6)
         self._going = asyncio.Event()
         self._busy = 0
@@ -91,26 +99,22 @@ class Load:
             await self._idle.wait()
 
     async def send(self, size: int) -> list[str]:
-        """The next messages, until they are answered 202; their ids."""
+        """The next messages, until they are answered 202; their ids.
+
+        Items of a batch that were not stored are sent again, under another key.
+        """
         first, self._place = self._place, self._place + size
         bodies = [self._messages.body(place) for place in range(first, first + size)]
         path = "/v1/messages/batch" if size > 1 else "/v1/messages"
-        body = msgspec.json.encode({"messages": bodies} if size > 1 else bodies[0])
-        headers = {
-            "Content-Type": "application/json",
-            "Idempotency-Key": f"faults-{self._run}-{first}",
-        }
-        self._busy += 1
-        try:
-            while True:
-                answer = await self._post(path, body, headers)
-                if answer is not None:
-                    return self._took(bodies, answer, single=size == 1)
-                await asyncio.sleep(RETRY_SECONDS)
-        finally:
-            self._busy -= 1
-            if not self._busy:
-                self._idle.set()
+        ids: list[str] = []
+        with self._at_work():
+            while bodies:
+                self._requests += 1
+                key = f"faults-{self._run}-{self._requests}"
+                answer = await self._answered(path, bodies, key)
+                taken, bodies = self._took(bodies, answer)
+                ids += taken
+        return ids
 
     async def click(self, code: str) -> bool:
         """Open a link once; whether it was redirected."""
@@ -175,17 +179,33 @@ class Load:
         while True:
             code = await self._opened.get()
             await self._going.wait()
-            self._busy += 1
-            try:
+            with self._at_work():
                 led = False
                 while not led:
                     led = await self.click(code)
                     await asyncio.sleep(0 if led else RETRY_SECONDS)
                 self._code = code
-            finally:
-                self._busy -= 1
-                if not self._busy:
-                    self._idle.set()
+
+    @contextlib.contextmanager
+    def _at_work(self) -> Iterator[None]:
+        self._busy += 1
+        try:
+            yield
+        finally:
+            self._busy -= 1
+            if not self._busy:
+                self._idle.set()
+
+    async def _answered(self, path: str, bodies: Sequence[Body], key: str) -> bytes:
+        """Of one request, however often it has to be sent."""
+        batch = path.endswith("/batch")
+        body = msgspec.json.encode({"messages": bodies} if batch else bodies[0])
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+        while True:
+            answer = await self._post(path, body, headers)
+            if answer is not None:
+                return answer
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _post(self, path: str, body: bytes, headers: dict[str, str]) -> bytes | None:
         """The answer. None: to be sent again."""
@@ -199,28 +219,25 @@ class Load:
             return answer
         if response.status not in AGAIN:
             self.refused[f"{response.status} {answer[:200]!r}"] += 1
-            return answer
+            return b""
         if response.status in (500, 502, 504):
             self.odd[f"{path} {response.status} {answer[:200]!r}"] += 1
         return None
 
-    def _took(
-        self, bodies: Sequence[dict[str, object]], answer: bytes, *, single: bool
-    ) -> list[str]:
-        try:
-            items = (
-                [msgspec.json.decode(answer, type=_Item)]
-                if single
-                else msgspec.json.decode(answer, type=_Batch).items
-            )
-        except msgspec.DecodeError:
-            return []
-        ids = []
-        for body, item in zip(bodies, items, strict=True):
-            if item.id is None:
-                self.refused[str((item.error or {}).get("code"))] += 1
-                continue
-            parts = 2 if str(body["text"]).startswith(LONG) else 1
-            self.accepted[item.id] = Accepted(str(body["to"]).removeprefix("+"), parts)
-            ids.append(item.id)
-        return ids
+    def _took(self, bodies: Sequence[Body], answer: bytes) -> tuple[list[str], list[Body]]:
+        """The ids, and what is to be sent again."""
+        if not answer:
+            return [], []
+        read = msgspec.json.decode(answer, type=_Answer)
+        ids: list[str] = []
+        again: list[Body] = []
+        for body, item in zip(bodies, [read] if read.items is None else read.items, strict=True):
+            if item.id is not None:
+                parts = 2 if str(body["text"]).startswith(LONG) else 1
+                self.accepted[item.id] = Accepted(str(body["to"]).removeprefix("+"), parts)
+                ids.append(item.id)
+            elif item.error is not None and item.error.code in NOT_STORED:
+                again.append(body)
+            else:
+                self.refused["no code" if item.error is None else item.error.code] += 1
+        return ids, again

@@ -25,6 +25,9 @@ from storage.faults import DATABASE_ERRORS, DatabaseDown
 
 RECOVER_SECONDS_MAX = 60.0
 SETTLE_SECONDS_MAX = 40.0
+# A receipt whose id nobody knows finds its message by its number after a minute.
+DOUBTS_SECONDS_MAX = 120.0
+DOUBTS_ASKED_FROM_SECONDS = 120.0  # of load: shorter runs do not wait for that
 POLL_SECONDS = 0.1
 AWAY: tuple[type[BaseException], ...] = (
     *NO_ANSWER,
@@ -33,6 +36,9 @@ AWAY: tuple[type[BaseException], ...] = (
     RehearsalError,
     asyncpg.PostgresError,
 )
+
+
+END = "the last receipts of what was in doubt"
 
 
 class Run:
@@ -56,7 +62,7 @@ class Run:
         for fault in plan(seed):
             over = time.monotonic() - self._began >= seconds
             if over or done == faults or len(skipped) == len(FAULTS):
-                return
+                break
             why = acts.why_not(self._world, fault)
             if why:
                 if fault.name not in skipped:
@@ -65,6 +71,8 @@ class Run:
                 continue
             done += 1
             yield await self._round(fault)
+        if seconds >= DOUBTS_ASKED_FROM_SECONDS:
+            yield await self._end()
 
     async def _round(self, fault: Fault) -> Round:
         at = time.monotonic() - self._began
@@ -89,6 +97,19 @@ class Run:
             said=self._odd(),
         )
 
+    async def _end(self) -> Round:
+        """What was in doubt and has had its receipt is in doubt no more."""
+        began = time.monotonic()
+        self._say(f"{began - self._began:6.1f} s  {END}")
+        _, findings = await self._settled(DOUBTS_SECONDS_MAX, doubts_over=True)
+        return Round(
+            END,
+            at_seconds=round(began - self._began, 1),
+            recovered_seconds=round(time.monotonic() - began, 2),
+            findings=self._before.new(findings),
+            owed=len(findings.owed),
+        )
+
     async def _recovered(self) -> float | None:
         """Until a message that is sent now has ended, its webhook was told, and a link leads on."""
         began = time.monotonic()
@@ -104,9 +125,11 @@ class Run:
             return None
         return round(time.monotonic() - began, 2)
 
-    async def _settled(self) -> tuple[Evidence, Findings]:
+    async def _settled(
+        self, seconds_max: float = SETTLE_SECONDS_MAX, *, doubts_over: bool = False
+    ) -> tuple[Evidence, Findings]:
         """The judgement that holds: the first without a fault, or the last in the time there is."""
-        until = time.monotonic() + SETTLE_SECONDS_MAX
+        until = time.monotonic() + seconds_max
         while True:
             try:
                 evidence = await self._books.evidence()
@@ -114,6 +137,7 @@ class Run:
                 if time.monotonic() > until:
                     raise RehearsalError(f"nobody answers who is asked: {error!r}") from error
             else:
+                evidence.doubts_over = doubts_over
                 findings = judge(evidence)
                 if not self._before.new(findings).broken or time.monotonic() > until:
                     return evidence, findings
