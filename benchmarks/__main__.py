@@ -48,6 +48,7 @@ NAMES = (
     "reports",
     "memory",
     "faults",
+    "experiments",
     "compare",
     "all",
 )

@@ -119,6 +119,7 @@ STEPS = (
         "--minutes 1 --faults 2 --seed 39995",
         "carried lost doubled in_doubt stuck recover_seconds",
     ),
+    Step("experiments", "--runs 5000", "--runs 50", "share"),
 )
 
 

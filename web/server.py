@@ -28,6 +28,7 @@ from web.api.messages import MessagesApi
 from web.api.numbers import NumbersApi
 from web.api.operations import OperationsApi
 from web.api.persons import PersonsApi
+from web.api.power import PowerApi
 from web.api.preview import PreviewApi
 from web.api.proofs import ProofsApi
 from web.api.raw_deliveries import RawApi
@@ -137,6 +138,7 @@ def _rooms_of_recipients(services: Services, access: Access, bodies: BodyReader)
         *BreakersApi(services, access, bodies).routes(),
         *AnomaliesApi(services, access).routes(),
         *RoutesApi(services, access).routes(),
+        *PowerApi(access).routes(),
         *AuditApi(services, access).routes(),
         *PersonsApi(services, access, bodies).routes(),
         *WebhookCallbacksApi(services, access, bodies).routes(),

@@ -162,6 +162,8 @@ OPERATIONS: Mapping[str, Asked] = {
         lambda client: Reports(client).failures(), None, reports.FailureReport),
     "get_reports_latency": (
         lambda client: Reports(client).latency(), None, reports.LatencyReport),
+    "get_power": (
+        lambda client: Reports(client).power(base=0.02, other=0.03), None, reports.Power),
     "get_connectors": (lambda client: Connectors(client).list(), None, answers.ConnectorState),
     "get_routes": (lambda client: Connectors(client).routes(), None, operating.Route),
     "patch_connectors_name": (
@@ -233,6 +235,7 @@ FILTERS: Mapping[str, type] = {
     "get_reports_clicks": filters.ClickFilter,
     "get_reports_failures": filters.Span,
     "get_reports_latency": filters.Span,
+    "get_power": filters.PowerFilter,
 }
 
 

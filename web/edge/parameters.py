@@ -28,6 +28,7 @@ MOMENTS = datetime(YEAR_MIN, 1, 1, tzinfo=UTC), datetime(YEAR_MAX + 1, 1, 1, tzi
 Query = TypeVar("Query", bound=msgspec.Struct)
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 _TRUTH = {"true": True, "false": False}
 _TIME = "an RFC 3339 time such as 2026-11-22T10:00:00Z; in a URL + is written %2B"
 _WORDS = {
@@ -37,7 +38,7 @@ _WORDS = {
 
 
 class QueryReader(Generic[Query]):
-    """Reads query strings of one endpoint into `kind`, a Struct of texts, integers, booleans and
+    """Reads query strings of one endpoint into `kind`, a Struct of texts, numbers, booleans and
     times.
     """
 
@@ -95,6 +96,8 @@ class QueryReader(Generic[Query]):
         value: object = text
         if plain is int and _INTEGER.fullmatch(text):
             value = int(text)
+        elif plain is float and _NUMBER.fullmatch(text):
+            value = float(text)
         elif plain is bool:
             value = _TRUTH.get(text, text)
         try:
@@ -135,7 +138,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _plain(kind: msgspec.inspect.Type) -> type | None:
-    """int or bool where a query string has to be converted; None for what stays text."""
+    """int, float or bool where a query string has to be converted; None for what stays text."""
     if isinstance(kind, msgspec.inspect.UnionType):
         found = [plain for each in kind.types if (plain := _plain(each)) is not None]
         return found[0] if found else None
@@ -143,6 +146,8 @@ def _plain(kind: msgspec.inspect.Type) -> type | None:
         return _plain(kind.type)
     if isinstance(kind, msgspec.inspect.IntType):
         return int
+    if isinstance(kind, msgspec.inspect.FloatType):
+        return float
     return bool if isinstance(kind, msgspec.inspect.BoolType) else None
 
 

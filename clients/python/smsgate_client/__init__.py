@@ -76,6 +76,8 @@ from smsgate_client.reports import (
     FailureReport,
     Group,
     LatencyReport,
+    Power,
+    PowerOfSize,
     Rate,
     Report,
 )
@@ -204,6 +206,8 @@ __all__ = [
     "Number",
     "NumberVerdict",
     "Policy",
+    "Power",
+    "PowerOfSize",
     "Preview",
     "PreviewItem",
     "PreviewedMessage",

@@ -65,3 +65,7 @@ class Reports(Noun):
         return await self._client.run(
             calls.get(under("reports", "latency"), r.LatencyReport, **span)
         )
+
+    async def power(self, **which: Unpack[f.PowerFilter]) -> r.Power:
+        """How many recipients an experiment needs."""
+        return await self._client.run(calls.get(under("power"), r.Power, **which))

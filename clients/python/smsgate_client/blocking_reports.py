@@ -61,3 +61,7 @@ class Reports(Noun):
     def latency(self, **span: Unpack[f.Span]) -> r.LatencyReport:
         """How long messages took."""
         return self._client.run(calls.get(under("reports", "latency"), r.LatencyReport, **span))
+
+    def power(self, **which: Unpack[f.PowerFilter]) -> r.Power:
+        """How many recipients an experiment needs."""
+        return self._client.run(calls.get(under("power"), r.Power, **which))

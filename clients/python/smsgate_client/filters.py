@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypedDict
+from typing import Required, TypedDict
 
 from smsgate_client.words import (
     AnomalyScope,
@@ -160,3 +160,16 @@ class ClickFilter(ReportFilter, total=False):
     within_hours: int
     site_uv: int
     steps: Sequence[str]
+
+
+class PowerFilter(TypedDict, total=False):
+    """An experiment that is thought of: two rates as shares of 1, and so many arms. `size`: what do
+    so many recipients an arm show?
+    """
+
+    base: Required[float]
+    other: Required[float]
+    arms: int
+    alpha: float
+    power: float
+    size: int

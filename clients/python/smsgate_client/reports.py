@@ -194,3 +194,31 @@ class LatencyReport:
     receipt: tuple[Latency, ...]
     accepted_to_submit: tuple[Latency, ...]
     submit_to_receipt: tuple[Latency, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerOfSize:
+    """What `per_arm` recipients show: this difference so often, and no smaller rate as often as
+    asked than `smallest_shown`.
+    """
+
+    per_arm: int
+    enough: bool
+    power: float
+    smallest_shown: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Power:
+    """The recipients that an experiment needs. A winner is named from `matured_min` an arm on."""
+
+    base: float
+    other: float
+    arms: int
+    alpha: float
+    power: float
+    alpha_each: float
+    per_arm: int
+    matured_min: int
+    total: int
+    size: PowerOfSize | None = None
