@@ -39,9 +39,13 @@ RateValue = Annotated[float, Meta(ge=RATE_MIN, le=RATE_MAX)]
 class PowerQuery(msgspec.Struct, kw_only=True):
     """The experiment that is thought of. Rates are shares of 1: 0.02 is 2 %."""
 
-    base: Annotated[RateValue, Meta(description="The rate without a change.")]
+    base: Annotated[RateValue, Meta(description="The rate without a change.", examples=[0.02])]
     other: Annotated[
-        RateValue, Meta(description=f"The rate to be told from it, {DIFFERENCE_MIN} apart or more.")
+        RateValue,
+        Meta(
+            description=f"The rate to be told from it, {DIFFERENCE_MIN} apart or more.",
+            examples=[0.03],
+        ),
     ]
     arms: Annotated[
         Annotated[int, Meta(ge=2, le=ARMS_MAX)],
