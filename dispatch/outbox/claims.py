@@ -15,6 +15,7 @@ import msgspec
 from dispatch.message import MessageOptions, ReadyMessage
 from dispatch.outbox.unreadable import fail_unreadable
 from dispatch.wire.connector_dispatch import ConnectorDispatch
+from dlr.changed import messages_changed
 from storage import sql
 from storage.crypto import NumberVault
 from storage.doubtful import Doubtful
@@ -70,9 +71,10 @@ class Claims:
     async def claim(self, find: Find) -> tuple[Sequence[asyncpg.Record], list[ReadyMessage]]:
         """Claim the rows that `find` locks. Returns the rows, and their messages in the same order.
 
-        Messages whose number cannot be decrypted are ended and left out. There are two steps, so
-        the ids are known before the COMMIT. If its answer is lost they are given back. Otherwise
-        they would be owned and in nobody's memory.
+        Messages whose number cannot be decrypted are ended and left out. So are those whose parts
+        all have a result: a late answer brought the last one. There are two steps, so the ids are
+        known before the COMMIT. If its answer is lost they are given back. Otherwise they would be
+        owned and in nobody's memory.
         """
         database = await self._dedicated.connection()
         await self._doubtful.settle(database, self._unclaim)
@@ -101,6 +103,9 @@ class Claims:
                 messages.append(message)
         if unreadable:
             await self._fail(unreadable)
+        if whole := [message for message in messages if not message.cost]:
+            await self._end(whole)
+            messages = [message for message in messages if message.cost]
         return found, messages
 
     def hand_over(self, dispatch: ConnectorDispatch, messages: list[ReadyMessage]) -> int:
@@ -127,6 +132,17 @@ class Claims:
                 await fail_unreadable(database, unreadable, self._term, self._ids)
         except UNAVAILABLE:
             self._doubtful.add(list(unreadable))
+
+    async def _end(self, whole: Sequence[ReadyMessage]) -> None:
+        """Take out what is sent already. If that fails they are given back, and met again."""
+        ids = [message.id for message in whole]
+        try:
+            async with self._dedicated.transaction() as database:
+                await database.execute(_SQL["outbox_whole"], ids, self._term)
+                accounts = [(message.id, message.account) for message in whole]
+                await messages_changed(database, accounts, self._ids)
+        except UNAVAILABLE:
+            self._doubtful.add(ids)
 
     async def _unclaim(self, database: Connection, ids: list[int]) -> None:
         await database.execute(_SQL["outbox_unclaim_messages"], ids, self._term)

@@ -165,6 +165,10 @@ FROM submission
 WHERE message_id = ANY($1::bigint[]) AND id >= $2 AND part > 0 AND NOT replaced
   AND (status > 5 OR error IS DISTINCT FROM 'resent');
 
+-- name: outbox_whole
+-- Messages that this process has claimed and of which every part has a result.
+DELETE FROM outbox WHERE id = ANY($1::bigint[]) AND owner = $2;
+
 -- name: outbox_unclaim
 -- Gives back what this process holds at the end of its life. What an open intent names may have been sent: its result
 -- could not be stored, so it stays for the recovery, which asks its category.

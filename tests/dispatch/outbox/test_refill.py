@@ -135,6 +135,33 @@ async def test_e79_parts_with_a_result_are_not_sent_again(world: World, attempt:
     assert [part_of(pdu) for pdu in carrier.submitted] == [1, 3]
 
 
+async def test_e33_what_late_answers_have_completed_is_ended_and_not_sent(world: World) -> None:
+    """One part was answered late, before the other came back: the message waits with nothing left
+    to send.
+    """
+    whole, after = world.message(parts=2, text="x" * 200), world.message(text="after")
+    await world.store([whole, after], owner=0, not_before=datetime.now(UTC))
+    await insert_submissions(
+        world.connection,
+        [
+            SubmissionRow(
+                world.ids.next(), whole.id, part, 2, whole.account, whole.category, CONNECTOR,
+                Status.SENT,
+            )
+            for part in (1, 2)
+        ],
+    )  # fmt: skip
+    carrier = Carrier()
+    async with sending(world, carrier) as dispatch, claiming(world, dispatch):
+        await world.until("SELECT count(*) FROM outbox", 0)
+        await eventually(lambda: dispatch.idle)
+    assert carrier.texts == ["after"]
+    times = await world.connection.fetchval(
+        "SELECT count(*) FROM rollup_change WHERE $1 = ANY (message_ids)", whole.id
+    )
+    assert times == 1
+
+
 async def test_no_more_is_claimed_than_there_is_room_and_the_rest_comes_in_time(
     world: World,
 ) -> None:
