@@ -94,6 +94,7 @@ class Run:
             recovered_seconds=recovered,
             findings=before.new(findings),
             refused=self._refused(),
+            ended=self._ended(),
             said=self._odd(),
         )
 
@@ -151,10 +152,13 @@ class Run:
     def _odd(self) -> list[str]:
         said = [f"{count} times {what}" for what, count in self._load.odd.items()]
         self._load.odd.clear()
-        for service in self._world.services:
-            said += service.ended_by_itself
-            service.ended_by_itself.clear()
         return said
+
+    def _ended(self) -> list[str]:
+        ended = [line for service in self._world.services for line in service.ended_by_itself]
+        for service in self._world.services:
+            service.ended_by_itself.clear()
+        return ended
 
 
 class _Known(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ class Round(msgspec.Struct, frozen=True):
 
     `carried`: messages accepted since the round before. `recovered_seconds`: from its end until a
     message that was sent then has ended; None: never. `refused`: answers to good requests that no
-    client repeats. `said` is what was odd, for people.
+    client repeats. `ended`: programs that ended by themselves. `said` is what was odd, for people.
     """
 
     fault: str
@@ -31,6 +31,7 @@ class Round(msgspec.Struct, frozen=True):
     recovered_seconds: float | None = None
     findings: Findings = msgspec.field(default_factory=Findings)
     refused: Sequence[str] = ()
+    ended: Sequence[str] = ()
     said: Sequence[str] = ()
     skipped: str = ""
 
@@ -42,6 +43,8 @@ class Round(msgspec.Struct, frozen=True):
         found: dict[str, object] = dict(self.findings.broken)
         if self.refused:
             found["refused"] = list(self.refused)
+        if self.ended:
+            found["ended"] = list(self.ended)
         if self.recovered_seconds is None:
             found["recovered"] = "never"
         return found

@@ -93,7 +93,9 @@ def standing(parts: Sequence[PartState], of: int, way: int = 0) -> Standing:
     rises with every change, whichever process writes it. Another way of the message begins above.
     """
     status = fold([part.status for part in parts], of=of)
-    deciding = max((part for part in parts if part.status is status), key=lambda part: part.reason)
+    # One part may be delivered while another has no status yet: then the message is `sent` by none.
+    so = (part for part in parts if part.status is status)
+    deciding = max(so, key=lambda part: part.reason, default=PartState(status))
     done = [part.done_at for part in parts if part.done_at is not None]
     return Standing(
         status,

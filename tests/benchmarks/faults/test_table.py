@@ -45,9 +45,10 @@ def test_a_run_without_a_broken_promise_is_kept() -> None:
         Round("cut: carrier", findings=Findings(lost=["msg_1"]), recovered_seconds=1.0),
         Round("cut: carrier", findings=Findings(clicks_missing=1), recovered_seconds=1.0),
         Round("cut: carrier", recovered_seconds=None),
+        Round("cut: carrier", ended=["gateway ended with 1"], recovered_seconds=1.0),
         Round("cut: carrier", refused=["422"], recovered_seconds=1.0),
     ],
-    ids=["lost", "click", "never recovered", "refused"],
+    ids=["lost", "click", "never recovered", "ended", "refused"],
 )
 def test_a_broken_promise_fails_the_run_and_names_the_seed(broken: Round) -> None:
     with pytest.raises(BenchmarkFailed, match=r"after cut: carrier.*--seed 7 --faults 2"):

@@ -7,13 +7,15 @@ import json
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dlr.in_doubt import drop
 from dlr.ledger import SubmissionRow, apply_receipts, insert_submissions
 from dlr.reasons import Reason
 from dlr.receipt_rows import ReceiptRow
 from dlr.silence import give_up
-from dlr.status import Status
+from dlr.status import Status, fold
 from dlr.webhooks import deliveries, endpoints, events
 from dlr.webhooks.changes import (
     MessageEvent,
@@ -106,6 +108,29 @@ async def test_w18_any_order_of_changes_ends_at_the_highest_sequence(hooks: Hook
     await hooks.fanned()
     assert await hooks.statuses() == [("delivered", "sent", Status.DELIVERED)]
     assert events.standing([events.PartState(Status.SENT)], 1).sequence < Status.DELIVERED
+
+
+async def test_a_part_that_is_delivered_before_another_has_a_status_stops_nobody(
+    hooks: Hooks,
+) -> None:
+    """A session broke between the two: the second part is in doubt, and is sent once more."""
+    await hooks.endpoint("message.*")
+    message = await hooks.message(parts=2)
+    first, second = (hooks.part(message, part=part, parts=2) for part in (1, 2))
+    await stored(hooks, first)
+    await received(hooks, first, Status.DELIVERED)
+    await hooks.fanned()
+    assert await hooks.statuses() == [("sent", None, Status.DELIVERED)]
+    await stored(hooks, second)
+    await received(hooks, second, Status.DELIVERED)
+    await hooks.fanned()
+    assert (await hooks.statuses())[-1] == ("delivered", "sent", 2 * Status.DELIVERED)
+
+
+@given(st.lists(st.sampled_from(Status), min_size=1, max_size=4), st.integers(0, 4))
+def test_a_message_stands_somewhere_whatever_its_parts_are(parts: list[Status], of: int) -> None:
+    stands = events.standing([events.PartState(part) for part in parts], of)
+    assert stands.status is fold(parts, of=of)
 
 
 @pytest.mark.parametrize(
