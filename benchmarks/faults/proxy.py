@@ -57,9 +57,22 @@ class Proxy:
         self.copies_to_cut = 0
         self.copies_cut = 0
         self._server_port = port
+        self._listener: asyncio.Server | None = None
         self._hears = hears
         self._links: set[_Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    async def listen(self) -> None:
+        """Take connections, on a free port the first time and on the same one from then on."""
+        if self._listener is None:
+            self._listener = await asyncio.start_server(self.serve, "127.0.0.1", self.port)
+            self.port = self._listener.sockets[0].getsockname()[1]
+
+    def refuse(self) -> None:
+        """Take no connection until `listen`, as a port does that nobody listens on."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
 
     def cut(self) -> None:
         """Reset every connection."""
@@ -98,7 +111,8 @@ class Proxy:
                         await end.wait_closed()
 
     async def stop(self) -> None:
-        """Cut everything, and wait for its end."""
+        """Refuse and cut everything, and wait for its end."""
+        self.refuse()
         self.cut()
         for task in list(self._tasks):
             task.cancel()
@@ -146,10 +160,8 @@ class Proxy:
 async def proxy(port: int, hears: Callable[[], Ear] = _Deaf) -> AsyncIterator[Proxy]:
     """A proxy before this port, on a free one of its own."""
     found = Proxy(port, hears)
-    listener = await asyncio.start_server(found.serve, "127.0.0.1", 0)
-    found.port = listener.sockets[0].getsockname()[1]
+    await found.listen()
     try:
         yield found
     finally:
-        listener.close()
         await found.stop()

@@ -98,7 +98,7 @@ class World:
         gateway, links = self._control(library, "gateway"), self._control(library, "links")
         self.gateway = Service("gateway", partial(self._gateway, starts(_of(gateway))), gateway)
         self.links = Service("link server", partial(self._links, starts(_of(links))), links)
-        self.carrier = Service("carrier", self._carrier, died=self.receipts.carrier_died)
+        self.carrier = Service("carrier", self._carrier, died=self._carrier_died)
         self.sink = Service("webhook endpoint", self._sink)
 
     @property
@@ -178,13 +178,22 @@ class World:
         profile = self.folder / "carrier.toml"
         profile.write_text(CARRIER)
         arguments = ["simulate", "--port", str(self._carrier_port), "--profile", str(profile)]
-        return await processes.started(
+        child = await processes.started(
             "carrier",
             [*arguments, "--ledger", str(self.ledger)],
             self.folder / "carrier.log",
             ready="simulator ready:",
             start=self._starts({}),
         )
+        await self.carrier_proxy.listen()
+        return child
+
+    def _carrier_died(self) -> None:
+        """A closed port refuses. One that hung up on each bind would be asked twelve times a
+        minute at most.
+        """
+        self.receipts.carrier_died()
+        self.carrier_proxy.refuse()
 
     async def _sink(self) -> Child:
         return await processes.started(

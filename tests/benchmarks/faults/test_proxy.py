@@ -79,6 +79,16 @@ async def test_a_cut_resets_what_is_open_and_lets_the_next_through(
     await opened()
 
 
+async def test_a_port_that_refuses_lets_in_again_where_it_was(
+    between: Proxy, opened: Opened
+) -> None:
+    between.refuse()
+    with pytest.raises(ConnectionRefusedError):
+        await opened()
+    await between.listen()
+    await opened()
+
+
 async def test_a_half_open_connection_says_nothing_until_it_is_cut(
     between: Proxy, echo: Echo, opened: Opened
 ) -> None:
