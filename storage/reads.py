@@ -20,6 +20,8 @@ READ_SECONDS_MAX: Final = 15.0  # one statement, even where the server never ans
 STATEMENT_MS_MAX: Final = 14_500  # the server's own limit, which comes first while it answers
 FREE_SECONDS_MAX: Final = 5.0  # until a connection is free, and until one is given back
 IDLE_IN_TRANSACTION_MS_MAX: Final = 30_000
+# How soon the server ends what it does for a client that has gone, and lets go of its locks.
+GONE_CLIENT_MS_MAX: Final = 1_000
 _QUERIES_MAX: Final = 50_000  # of one connection, and its seconds without any: asyncpg's usual
 _IDLE_SECONDS_MAX: Final = 300.0
 
@@ -53,6 +55,7 @@ class ReadPool(asyncpg.Pool):
                 "application_name": application_name,
                 "statement_timeout": str(STATEMENT_MS_MAX),
                 "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS_MAX),
+                "client_connection_check_interval": str(GONE_CLIENT_MS_MAX),
                 "default_transaction_read_only": "on",  # only fenced connections may write
             },
         )

@@ -79,7 +79,7 @@ class Merger:
         self.others: Counter[str] = Counter()
         self.merges = 0
         self.seconds = 0.0
-        self.counted_until: datetime | None = None  # as of the last merge of ours
+        self.counted_until: datetime | None = None  # by whoever merged last
         self.changes_waiting = 0
 
     async def turn(self, connection: Connection) -> None:
@@ -87,7 +87,8 @@ class Merger:
         if self._rests():
             return
         if not await connection.fetchval(_SQL["rollup_try"]):
-            self.counted_until = None  # whoever merges knows
+            cursor = await connection.fetchval(_SQL["rollup_cursor_seen"])
+            self.counted_until = None if cursor is None else time_of(cursor)
             return
         try:
             for _ in range(MERGES_PER_TURN_MAX):

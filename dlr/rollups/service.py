@@ -15,7 +15,7 @@ from dlr.rollups.recounter import Recounter
 from storage.periodic import Ended, PeriodicTask
 from storage.pool import Dedicated
 
-LEFT_ALONE_SECONDS = LEFT_ALONE.total_seconds()
+LEFT_ALONE_SECONDS = LEFT_ALONE.total_seconds()  # never below naming.LATE_SECONDS
 MERGE_SECONDS = 5.0
 RECOUNT_SECONDS = 60.0
 COHORT_SECONDS = 60.0

@@ -55,6 +55,21 @@ async def lost(dedicated: Dedicated) -> None:
     await noticed.wait()
 
 
+async def test_what_was_given_up_lets_go_of_its_locks(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server still runs the statement, and would for an hour."""
+    monkeypatch.setattr(pool, "DEDICATED_STATEMENT_SECONDS_MAX", 0.2)
+    dedicated = database.dedicated("rollups")
+    with pytest.raises(DatabaseDown):
+        async with dedicated.guarded() as connection:
+            await connection.execute("SELECT pg_advisory_lock(1), pg_sleep(3600)")
+    beside = await connect(database_url, application_name="test")
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await beside.execute("SELECT pg_advisory_lock(1)")
+    await close_connection(beside)
+
+
 async def test_connections_are_named_by_role_and_term(database: Database) -> None:
     name = "SELECT current_setting('application_name')"
     assert await (await database.dedicated("lease").connection()).fetchval(name) == "smsgate:lease"

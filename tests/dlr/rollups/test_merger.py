@@ -260,9 +260,26 @@ async def test_one_process_merges_at_a_time(
     await other.execute("SELECT pg_advisory_lock(7307061132)")
     await merger.turn(connection)
     assert merger.merges == 0
+    assert merger.counted_until is None
     await close_connection(other)
     await merger.turn(connection)
     assert merger.messages_counted == 1
+
+
+async def test_who_does_not_merge_knows_how_far_the_others_are(
+    connection: Connection, traffic: Traffic, merger: Merger, database_url: str
+) -> None:
+    """Else nobody would tell of one that holds the lock and gets nowhere."""
+    await traffic.accept()
+    await merger.turn(connection)
+    other = await connect(database_url, application_name="test")
+    await other.execute("SELECT pg_advisory_lock(7307061132)")
+    beside = Merger(left_alone=AT_ONCE)
+    await beside.turn(connection)
+    assert beside.merges == 0
+    assert beside.counted_until is not None
+    assert beside.counted_until == merger.counted_until
+    await close_connection(other)
 
 
 async def test_it_rests_while_there_is_more_urgent_work(
