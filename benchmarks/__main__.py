@@ -24,6 +24,7 @@ from benchmarks import plot
 from benchmarks.conditions import busy_share, conditions
 from benchmarks.gateways import BenchmarkFailed
 from benchmarks.http_load import LoadError
+from benchmarks.jasmin import JasminError
 from benchmarks.kannel import KannelError
 from benchmarks.result import complete, together, verdicts_of
 from benchmarks.running import say
@@ -100,7 +101,7 @@ def main() -> int:
     measured_on = conditions()
     try:
         found = arguments.run(arguments)
-    except (BenchmarkFailed, RehearsalError, KannelError, LoadError) as error:
+    except (BenchmarkFailed, RehearsalError, JasminError, KannelError, LoadError) as error:
         print(f"{arguments.name} has no figure: {error}", file=sys.stderr)
         return 1
     for verdict in verdicts_of(found):

@@ -40,7 +40,7 @@ STEPS = (
     Step(
         "end_to_end",
         "--rounds 3",
-        "--rounds 1 --messages 4000 --single 1000 --kannel 500",
+        "--rounds 1 --messages 4000 --single 1000 --kannel 500 --jasmin 300",
         "per_second p50_ms p90_ms p99_ms p999_ms gateway_us postgresql_us wal_octets fsyncs",
     ),
     Step(

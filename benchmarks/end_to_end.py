@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks import costs, gateways, judgement, kannel, load_shapes
+from benchmarks import costs, gateways, jasmin, judgement, kannel, load_shapes
 from benchmarks.gateways import Processors
 from benchmarks.http_load import Load
 from benchmarks.load_shapes import Peer
@@ -33,9 +33,10 @@ from gateway.rehearsal.simulator import Simulator, simulator
 REQUIRED, AIM = 5.0, 10.0  # times Kannel
 BATCHES, SINGLE = "smsgate, batches", "smsgate, single POSTs"
 KANNEL, KANNEL_STORED = "Kannel without a store", "Kannel with its store"
+JASMIN, JASMIN_RECEIPTS_MS = "Jasmin", 1_000
 DURABLE = (
     "smsgate: synchronous_commit=on, embedded PostgreSQL; Kannel without a store: nothing; "
-    "Kannel with its store: files, without fsync"
+    "Kannel with its store: files, without fsync; Jasmin: RabbitMQ and Redis, in memory"
 )
 
 
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--concurrency", type=int, default=2, help="POSTs of batches at once")
     parser.add_argument("--single", type=int, default=20_000, help="messages in single POSTs")
     parser.add_argument("--kannel", type=int, default=40_000, help="messages through Kannel")
+    parser.add_argument("--jasmin", type=int, default=3_000, help="messages through Jasmin")
     parser.add_argument("--connections", type=int, default=50, help="for single POSTs and peers")
     parser.add_argument("--rounds", type=int, default=3, help="of each, alternating")
     parser.add_argument("--binds", type=int, default=2, help="smsgate's sessions")
@@ -67,6 +69,7 @@ async def _run(arguments: argparse.Namespace) -> dict[str, object]:
         "durable": DURABLE,
         "peers": {
             "kannel": kannel.version() if kannel.installed() else kannel.NOT_INSTALLED,
+            "jasmin": jasmin.version() if jasmin.installed() else jasmin.NOT_INSTALLED,
         },
         "rounds": rounds,
         "verdicts": [
@@ -87,6 +90,10 @@ def _ways(arguments: argparse.Namespace) -> dict[str, Way]:
         ways[KANNEL_STORED] = partial(_kannel, arguments, True)
     elif arguments.kannel:
         say(kannel.NOT_INSTALLED)
+    if arguments.jasmin and jasmin.installed():
+        ways[JASMIN] = partial(_jasmin, arguments)
+    elif arguments.jasmin:
+        say(jasmin.NOT_INSTALLED)
     return ways
 
 
@@ -157,6 +164,17 @@ async def _kannel(arguments: argparse.Namespace, stored: bool, folder: Path) -> 
         bearerbox, smsbox = peer.pids
         pids = {"bearerbox": [bearerbox], "smsbox": [smsbox], "simulator": [carrier.pid]}
         return await _through(peer, sink, carrier, pids, arguments.kannel, arguments.connections)
+
+
+async def _jasmin(arguments: argparse.Namespace, folder: Path) -> Figures:
+    """Jasmin loses some receipts that overtake their answers: its carrier waits with them."""
+    async with (
+        simulator(folder, gateways.receipts_after(JASMIN_RECEIPTS_MS)) as carrier,
+        load_shapes.receipts_called_back() as sink,
+        jasmin.running(folder, carrier.port) as peer,
+    ):
+        pids = {**peer.pids, "simulator": [carrier.pid]}
+        return await _through(peer, sink, carrier, pids, arguments.jasmin, arguments.connections)
 
 
 async def _through(

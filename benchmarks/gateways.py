@@ -33,6 +33,11 @@ directives = false
 """
 
 
+def receipts_after(milliseconds: int) -> str:
+    """The same, but for receipts that come so much later."""
+    return INSTANT.replace("receipt_delay_ms = 0", f"receipt_delay_ms = {milliseconds}")
+
+
 class BenchmarkFailed(Exception):
     """There is no figure; one line says why."""
 

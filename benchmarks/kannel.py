@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import shutil
-import signal
 import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -20,14 +17,12 @@ from urllib.parse import quote
 
 import aiohttp
 
-from benchmarks import http_load
-from gateway.rehearsal.processes import free_port
+from benchmarks import http_load, peer_processes
+from benchmarks.peer_processes import free_ports, program
 
 NOT_INSTALLED = "Kannel is not installed: apt-get install kannel"
 PROGRAMS = ("bearerbox", "smsbox")
-MORE_FOLDERS = ("/usr/sbin", "/usr/local/sbin")  # not on the path of every account
 START_SECONDS_MAX = 30.0
-STOP_SECONDS_MAX = 5.0
 POLL_SECONDS = 0.1
 WINDOW = 100
 ACCEPTED = 202
@@ -78,12 +73,6 @@ class KannelError(Exception):
     """It does not run, or did not take what it was sent. One line."""
 
 
-def program(name: str) -> str | None:
-    """Where one of its programs is; None: nowhere."""
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *MORE_FOLDERS])
-    return shutil.which(name, path=path)
-
-
 def installed() -> bool:
     """Whether both programs are there."""
     return all(program(name) for name in PROGRAMS)
@@ -125,7 +114,7 @@ async def running(folder: Path, smpp_port: int, stored: bool = False) -> AsyncIt
     """Both programs, bound to the SMSC at this port, and gone at the end whatever happens."""
     for name in ("kannel-store", "kannel-receipts"):
         (folder / name).mkdir()
-    admin_port, box_port, http_port = _free_ports(3)
+    admin_port, box_port, http_port = free_ports(3)
     config = folder / "kannel.conf"
     config.write_text(
         _CONFIG.format(
@@ -139,39 +128,21 @@ async def running(folder: Path, smpp_port: int, stored: bool = False) -> AsyncIt
     )
     async with contextlib.AsyncExitStack() as stack:
         status_url = f"http://127.0.0.1:{admin_port}/status.txt?password=bench"
-        bearerbox = await _start(stack, "bearerbox", config)
+        bearerbox = await _started(stack, "bearerbox", config)
         await _until_it_says(status_url, "(online", [bearerbox])
-        smsbox = await _start(stack, "smsbox", config)
+        smsbox = await _started(stack, "smsbox", config)
         await _until_it_says(status_url, "smsbox:", [bearerbox, smsbox])
         yield Kannel(f"127.0.0.1:{http_port}", (bearerbox.pid, smsbox.pid))
 
 
-async def _start(
+async def _started(
     stack: contextlib.AsyncExitStack, name: str, config: Path
 ) -> asyncio.subprocess.Process:
     path = program(name)
     if path is None:
         raise KannelError(NOT_INSTALLED)
-    with (config.parent / f"{name}.log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            path, "-v", "3", str(config),
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-    stack.push_async_callback(_stop, process)
-    return process
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    """SIGTERM to its group, and SIGKILL if that is not enough: nothing stays behind."""
-    for number, seconds in ((signal.SIGTERM, STOP_SECONDS_MAX), (signal.SIGKILL, None)):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await process.wait()
-                break
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    log = config.parent / f"{name}.log"
+    return await peer_processes.start(stack, [path, "-v", "3", str(config)], log)
 
 
 async def _until_it_says(
@@ -189,10 +160,3 @@ async def _until_it_says(
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError:
         raise KannelError(f"Kannel did not say {word!r} in {START_SECONDS_MAX:g} s") from None
-
-
-def _free_ports(count: int) -> list[int]:
-    ports: set[int] = set()
-    while len(ports) < count:
-        ports.add(free_port())
-    return sorted(ports)

@@ -11,13 +11,14 @@ import time
 from collections import Counter
 from typing import cast
 
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+# Kannel wants the status alone, Jasmin these words.
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nACK/Jasmin"
 HEAD_END = b"\r\n\r\n"
 
 
 class ReceiptSink:
-    """Takes `GET /NUMBER/STATE`. `reported` counts the calls of each (number, state), `called_at`
-    has the last of each number, in seconds since 1970.
+    """Takes `GET /NUMBER/STATE`, whatever is asked behind it. `reported` counts the calls of each
+    (number, state), `called_at` has the last of each number, in seconds since 1970.
     """
 
     def __init__(self) -> None:
@@ -76,6 +77,7 @@ class _Caller(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         *heads, self._buffer = (self._buffer + data).split(HEAD_END)
         for head in heads:
-            _, number, state = head.split(b" ", 2)[1].split(b"/")
+            path, _, _ = head.split(b" ", 2)[1].partition(b"?")
+            _, number, state = path.split(b"/")
             self._sink.called(int(number), int(state))
         self._transport.write(OK * len(heads))

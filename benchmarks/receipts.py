@@ -54,9 +54,7 @@ async def _run(messages: int, held: float, rounds: int) -> dict[str, object]:
 
 async def flood(messages: int, held: float, folder: Path) -> Figures:
     """One of them. BenchmarkFailed when the messages were not sent before their receipts."""
-    late = f"receipt_delay_ms = {held * 1000:.0f}"
-    profile = gateways.INSTANT.replace("receipt_delay_ms = 0", late)
-    async with simulator(folder, profile) as carrier:
+    async with simulator(folder, gateways.receipts_after(round(held * 1000))) as carrier:
         connector = gateways.connector("bench", carrier.port)
         beside = {"simulator": [carrier.pid]}
         async with costs.watched(folder, [connector], beside=beside) as watched:

@@ -62,12 +62,14 @@ def table(result: Result, columns: Sequence[str], begin: str = "") -> str:
     medians, spread = _of(result, "medians"), _of(result, "spread")
     several = any(len(each) > 1 for each in _of(result, "rounds").values())
     heads = [label(column) for column in columns]
-    lines = [_row(["", *heads]), _row(["---"] * (len(columns) + 1))]
+    lines: list[str] = []
     for way, middle in medians.items():
         if way.startswith(begin) and any(column in middle for column in columns):
             cells = [_cell(column, middle, spread[way], several) for column in columns]
             lines.append(_row([way, *cells]))
-    return "\n".join(lines)
+    if not lines:
+        return "Not measured there."
+    return "\n".join([_row(["", *heads]), _row(["---"] * (len(columns) + 1)), *lines])
 
 
 def asked(result: Result) -> Iterator[str]:
@@ -106,7 +108,7 @@ def command(result: Result) -> str:
         option = f"--{name.replace('_', '-')}"
         if each is True:
             words.append(option)
-        elif each is not False:
+        elif each is not False and each is not None:
             words.append(f"{option} {each:g}" if isinstance(each, float) else f"{option} {each}")
     return " ".join(words)
 

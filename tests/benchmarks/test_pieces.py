@@ -16,6 +16,7 @@ from benchmarks import (
     costs,
     gateways,
     http_load,
+    jasmin,
     judgement,
     kannel,
     latency_window,
@@ -70,7 +71,7 @@ async def test_the_load_is_answered_one_by_one_and_counted_by_the_sink() -> None
         statuses: list[int] = []
         load = await http_load.drive(
             sink.address,
-            (http_load.get(sink.address, f"/{n}/1") for n in range(500)),
+            (http_load.get(sink.address, f"/{n}/1{'?id=7' * (n % 2)}") for n in range(500)),
             connections=7,
             answered=lambda status, body: statuses.append(status),
         )
@@ -115,6 +116,44 @@ async def test_kannel_carries_messages_or_is_said_to_be_missing(folder: Path) ->
             await load_shapes.until_called_back(sink, carrier, 50)
             pids = peer.pids
     assert not any(map(_runs, pids))
+
+
+async def test_jasmin_is_set_up_or_is_said_to_be_missing(folder: Path) -> None:
+    if not jasmin.installed():
+        with pytest.raises(jasmin.JasminError, match=r"jasmind\.py"):
+            async with jasmin.running(folder, 1):
+                pass
+        return
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        simulator(folder, gateways.receipts_after(100)) as carrier,
+        load_shapes.receipts_called_back() as sink,
+        jasmin.running(folder, carrier.port) as peer,
+    ):
+        await load_shapes.peer_gets(peer, sink, 20, 5)
+        await load_shapes.until_called_back(sink, carrier, 20)
+
+
+async def test_an_answer_in_chunks_is_waited_for() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(http_load.HEAD_END)
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
+        await writer.drain()
+        writer.write(b"0\r\n\r\n")
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    bodies: list[bytes] = []
+    async with server:
+        address = "127.0.0.1:{1}".format(*server.sockets[0].getsockname())
+        await http_load.drive(
+            address,
+            iter([http_load.get(address, "/")]),
+            connections=1,
+            answered=lambda _, body: bodies.append(body),
+        )
+    assert bodies == [b"2\r\nok\r\n0\r\n\r\n"]
 
 
 def _runs(pid: int) -> bool:
