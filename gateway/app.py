@@ -231,6 +231,7 @@ class Gateway:
         rooms.maintenance.start()
         rooms.loop_lag.start()
         rooms.rollups.start()
+        rooms.contact_worker.start()
         rooms.dispatcher.start()
         numbers, dispatches = rooms.registry.connectors, rooms.dispatcher.connectors
         for settings in rooms.config.connectors:
@@ -293,6 +294,7 @@ class Gateway:
         await rooms.dispatcher.stop(rooms.config.limits.drain_seconds)
         await rooms.sandbox.stop()
         rooms.loop_lag.stop()
+        await rooms.contact_worker.stop()
         await rooms.rollups.stop()
         await rooms.maintenance.stop()
 

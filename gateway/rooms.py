@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from campaigns.contacts.files.importing import ImportWorker
 from dispatch.answers.another_way import AnotherWay
 from dispatch.answers.doubt import OutcomePolicy
 from dispatch.breakers.service import Breakers
@@ -63,6 +64,7 @@ from storage.pool import Database
 from storage.retention import Retention
 from storage.terms import OwnerTerm
 from storage.text_ends import TextEnds
+from web.contact_services import ContactRooms
 from web.edge.key_store import DatabaseKeys
 from web.edge.listener import Listener
 from web.edge.reveal_log import AuditedReveals
@@ -125,6 +127,8 @@ class Rooms:
     completion: BatchCompletion = field(init=False)
     links: LinkService = field(init=False)
     conversions: ConversionDesk = field(init=False)
+    contacts: ContactRooms = field(init=False)
+    contact_worker: ImportWorker = field(init=False)
     public_links: LinkDesk = field(init=False)
     links_listener: Listener = field(init=False)
     parked: ParkedReceipts = field(init=False)

@@ -8,7 +8,7 @@ that is typed in today does not undo a withdrawal.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -79,12 +79,7 @@ def missing(word: ConsentFacts) -> tuple[str, ...]:
 
 async def record(connection: Connection, consent: Consent) -> RecordedConsent:
     """Append one word."""
-    row = await connection.fetchrow(
-        _SQL["consent_add"],
-        consent.account, consent.category, consent.to_idx, consent.to_enc, consent.granted,
-        consent.source, consent.text_version, consent.evidence, consent.at, consent.purpose,
-        consent.channel, consent.operator, consent.address, consent.incentive,
-    )  # fmt: skip
+    row = await connection.fetchrow(_SQL["consent_add"], *_columns(consent))
     assert row is not None
     return RecordedConsent(
         id=row["id"],
@@ -92,6 +87,27 @@ async def record(connection: Connection, consent: Consent) -> RecordedConsent:
         recorded_at=row["recorded_at"],
         **facts_of(consent),
     )
+
+
+async def record_many(connection: Connection, consents: Sequence[Consent]) -> None:
+    """Append words of several people."""
+    await connection.executemany(_SQL["consent_add"], map(_columns, consents))
+
+
+def _columns(consent: Consent) -> tuple[object, ...]:
+    return (
+        consent.account, consent.category, consent.to_idx, consent.to_enc, consent.granted,
+        consent.source, consent.text_version, consent.evidence, consent.at, consent.purpose,
+        consent.channel, consent.operator, consent.address, consent.incentive,
+    )  # fmt: skip
+
+
+async def standing(
+    connection: Connection, recipients: Sequence[bytes], account: int
+) -> dict[tuple[bytes, int], bool]:
+    """What these people last said to an account, by recipient and category: whether they grant."""
+    rows = await connection.fetch(_SQL["consent_standing"], list(recipients), [account])
+    return {(row["to_idx"], row["category"]): row["granted"] for row in rows}
 
 
 async def granted(

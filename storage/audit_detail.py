@@ -24,12 +24,14 @@ _place = re.compile(rf"(?!{_NUMBER}$){_WORD}|{_MOMENT}")  # of a row in a list
 KEYS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
         "added": _word,
+        "attribute": _word,
         "campaign": _word,
         "category": _word,
         "changed": _word,
         "columns": _word,
         "complaint_id": _word,
         "connector": _word,
+        "contact": _word,
         "day": _word,
         "endpoint": _word,
         "erasure": _word,
@@ -45,6 +47,7 @@ KEYS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "link": _word,
         "list": _word,
         "looked_at": _word,
+        "merged": _word,
         "message": _word,
         "message_id": _word,
         "messages": _word,
@@ -66,6 +69,7 @@ KEYS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "taken_at": _moment,
         "target": _ours,
         "to": _word,
+        "type": _word,
         "until": _moment,
     }
 )

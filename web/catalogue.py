@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from web.catalogue_http import OF_HTTP
 from web.catalogue_numbers import OF_NUMBERS
+from web.contact_metrics import OF_CONTACTS
 from web.link_metrics import OF_LINKS
 from web.metric_kind import MetricKind
 from web.report_figures import lines as report_figures
@@ -318,6 +319,7 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         **REPORTS,
         # short links
         **OF_LINKS,
+        **OF_CONTACTS,
         "sms_optout_pages_total": MetricKind(
             "counter",
             "Answers of opt-out pages: `shown`, `stopped`, `undone`, `chosen`; `machine`, a press "

@@ -17,6 +17,8 @@ from web.api.breakers import BreakersApi
 from web.api.click_reports import ClickReportsApi
 from web.api.complaints import ComplaintsApi
 from web.api.consents import ConsentsApi
+from web.api.contact_imports import ContactImportsApi
+from web.api.contacts import ContactsApi
 from web.api.control import ControlApi
 from web.api.conversions import ConversionsApi
 from web.api.doubts import ResolveApi
@@ -131,6 +133,8 @@ def _rooms_of_recipients(services: Services, access: Access, bodies: BodyReader)
         *ConsentsApi(services, access, bodies).routes(),
         *ComplaintsApi(services, access, bodies).routes(),
         *ConversionsApi(services, access, bodies).routes(),
+        *ContactsApi(services, access, bodies).routes(),
+        *ContactImportsApi(services, access).routes(),
         *LinksApi(services, access, bodies).routes(),
         *LinkViewsApi(services, access).routes(),
         *ProofsApi(services, access).routes(),

@@ -38,6 +38,7 @@ from recipients.suppression_desk import (
     SuppressionPlace,
     SuppressionView,
 )
+from web.contact_services import ContactRooms
 from web.conversion_services import ConversionBook
 from web.edge.cursors import Cursors
 from web.edge.idempotent import RequestMemory
@@ -356,6 +357,7 @@ class Services:
     consents: ConsentLedger
     complaints: ComplaintBook
     conversions: ConversionBook
+    contacts: ContactRooms
     links: LinkBook
     proofs: ProofReader
     control: MessageControl

@@ -21,7 +21,7 @@ from dlr.reasons import Reason
 from dlr.status import Status
 from dlr.webhooks.endpoint_state import State
 from gateway.vitals import free_bytes
-from gateway.wiring import redirects, rollups
+from gateway.wiring import contacts, redirects, rollups
 from recipients.replies import ReplyClass
 from smpp.client import BindState
 from smpp.vocabulary import status_name
@@ -61,6 +61,7 @@ def snapshot(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
     yield from _inbound(rooms)
     yield from _webhooks(rooms)
     yield from rollups.samples(rooms)
+    yield from contacts.samples(rooms)
     yield from redirects.samples(rooms)
     for what, count in rooms.conversions.counts.items():
         yield Sample("sms_conversions_total", count, (what,))

@@ -123,6 +123,7 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         consents=rooms.consents,
         complaints=rooms.complaints,
         conversions=rooms.conversions,
+        contacts=rooms.contacts,
         links=rooms.public_links,
         proofs=Proofs(read, rooms.vault),
         control=rooms.control,

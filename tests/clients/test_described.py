@@ -14,6 +14,7 @@ import pytest
 from dlr.webhooks.catalogue import EVENT_KINDS as WEBHOOK_KINDS
 from smsgate_client import (
     answers,
+    contacts,
     conversions,
     endpoints,
     filters,
@@ -42,6 +43,7 @@ from smsgate_client.blocking import (
     WebhookCallbacks,
     WebhookEndpoints,
 )
+from smsgate_client.blocking_contacts import Contacts
 from smsgate_client.blocking_links import Links
 from smsgate_client.blocking_reports import Reports
 from smsgate_client.calls import Call
@@ -54,7 +56,7 @@ LEFT_OUT = {
     "post_messages_resolve", "post_messages_id_resolve", "get_raw_deliveries", "post_admin_reload",
     "get_queue", "get_breakers_scope_subject_evidence",
     "post_suppressions_import", "get_suppressions_imports_id_verdicts", "get_suppressions_export",
-    "post_suppressions_compare",
+    "post_suppressions_compare", "post_contacts_import",
     "post_persons_export", "get_links_id_qr",
 }  # fmt: skip
 
@@ -137,6 +139,28 @@ OPERATIONS: Mapping[str, Asked] = {
     "post_conversions_batch": (
         lambda client: Conversions(client).record_batch([conversions.NewConversion("1", "order")]),
         conversions.NewConversion, conversions.ConversionBatch),
+    "post_contacts": (
+        lambda client: Contacts(client).put(contacts.NewContact("crm-1")), contacts.NewContact,
+        contacts.Contact),
+    "get_contacts": (lambda client: Contacts(client).list(), None, contacts.Contact),
+    "get_contacts_id": (lambda client: Contacts(client).get("c"), None, contacts.Contact),
+    "delete_contacts_id": (lambda client: Contacts(client).delete("c"), None, type(None)),
+    "post_contacts_merge": (
+        lambda client: Contacts(client).merge(["c", "d"]), None, contacts.Contact),
+    "get_contacts_attributes": (
+        lambda client: Contacts(client).attributes(), None, contacts.Attribute),
+    "put_contacts_attributes_name": (
+        lambda client: Contacts(client).define("city", contacts.NewAttribute("text")),
+        contacts.NewAttribute, contacts.Attribute),
+    "get_contacts_import": (
+        lambda client: Contacts(client).imports(), None, contacts.ContactImport),
+    "get_contacts_import_id": (
+        lambda client: Contacts(client).get_import("i"), None, contacts.ContactImport),
+    "get_contacts_import_id_rows": (
+        lambda client: Contacts(client).import_rows("i"), None, contacts.ImportedRow),
+    "post_contacts_import_id_undo": (
+        lambda client: Contacts(client).undo_import("i"), None, contacts.ContactImport),
+    "get_contacts_tags": (lambda client: Contacts(client).tags(), None, contacts.Tag),
     "post_links": (lambda client: Links(client).create(LINK), links.NewLink, links.Link),
     "post_links_bulk": (
         lambda client: Links(client).create_many([LINK]), links.NewLink, links.LinkBatch),
@@ -222,6 +246,9 @@ FILTERS: Mapping[str, type] = {
     "get_suppressions_imports": filters.Pages,
     "get_consents": filters.ConsentFilter,
     "get_complaints": filters.ComplaintFilter,
+    "get_contacts": filters.ContactFilter,
+    "get_contacts_import": filters.Pages,
+    "get_contacts_import_id_rows": filters.RowFilter,
     "get_links": filters.LinkFilter,
     "get_links_id_stats": filters.LinkSpans,
     "get_breakers": filters.BreakerFilter,

@@ -13,8 +13,10 @@ import pytest
 from smsgate_client import (
     AsyncClient,
     Client,
+    NewAttribute,
     NewComplaint,
     NewConsent,
+    NewContact,
     NewConversion,
     NewEndpoint,
     NewLink,
@@ -22,9 +24,11 @@ from smsgate_client import (
     NewSuppression,
     Replay,
     awaiting,
+    awaiting_contacts,
     awaiting_links,
     awaiting_reports,
     blocking,
+    blocking_contacts,
     blocking_links,
     blocking_reports,
 )
@@ -46,8 +50,8 @@ def nouns(*modules: object) -> dict[str, type]:
     }  # fmt: skip
 
 
-BLOCKING = nouns(blocking, blocking_links, blocking_reports)
-AWAITING = nouns(awaiting, awaiting_links, awaiting_reports)
+BLOCKING = nouns(blocking, blocking_contacts, blocking_links, blocking_reports)
+AWAITING = nouns(awaiting, awaiting_contacts, awaiting_links, awaiting_reports)
 NOUNS = [name for name in BLOCKING if name in AWAITING]
 
 
@@ -121,7 +125,8 @@ GIVEN: dict[Any, Any] = {
     ("Conversions", "new"): NewConversion("1", "order"),
     ("WebhookEndpoints", "new"): NewEndpoint("u", ["final"]),
     "link": NewLink("https://shop.example/"), "links": [NewLink("https://shop.example/")],
-    "link_id": "l",
+    "link_id": "l", "contact": NewContact("crm-1"), "contact_id": "k", "contacts": ["k", "m"],
+    "attribute": NewAttribute("text"),
     "scope": "connector", "subject": "c", "change": BreakerChange(reason="r"),
 }  # fmt: skip
 

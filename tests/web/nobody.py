@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
+from campaigns.contacts.attributes import Attribute
+from campaigns.contacts.desk import ContactFilter, ContactUnknown, ContactView, ContactWord, Tag
+from campaigns.contacts.files.jobs import FileWish, JobView, RowView
+from campaigns.contacts.verdicts import Verdict
 from dispatch.breakers.desk import ByHand
 from dispatch.breakers.machine import Breaker, State
 from dispatch.breakers.rows import Stored
@@ -44,6 +49,8 @@ from shortlinks.link_stats import LinkStats, StatsAsked
 from shortlinks.public_desk import LinkActor
 from shortlinks.public_links import LinkFilter, NewLink, StoredLink, Taken
 from storage.audit_reading import AuditFilter, AuditView
+from storage.faults import Overloaded
+from web.contact_services import FileIntake
 from web.suppression_services import ImportRun
 
 _NOTHING = History(
@@ -198,6 +205,65 @@ class NoComplaints:
         self, account: int, wanted: ComplaintFilter, **_place: Any
     ) -> list[ComplaintView]:
         return []
+
+
+class NoContacts:
+    """Implements ContactBook: there are no contacts, and what is told is taken."""
+
+    async def upsert(self, account: int, word: ContactWord) -> tuple[ContactView, bool]:
+        moment = datetime(2026, 7, 1, tzinfo=UTC)
+        return ContactView(
+            id=1, external_id=word.external_id, numbers=list(word.numbers), attrs={}, tags=[],
+            source=None, time_zone=None, revision=1, created_at=moment, updated_at=moment,
+        ), True  # fmt: skip
+
+    async def contact(self, account: int, contact_id: int) -> None:
+        return None
+
+    async def listed(
+        self, account: int, wanted: ContactFilter, before: int | None, limit: int
+    ) -> list[ContactView]:
+        return []
+
+    async def delete(self, account: int, actor: str, contact_id: int) -> bool:
+        return False
+
+    async def merge(self, account: int, actor: str, contact_ids: Sequence[int]) -> ContactView:
+        raise ContactUnknown(0)
+
+    async def attributes(self, account: int) -> list[Attribute]:
+        return [Attribute(name="city", type="text"), Attribute(name="birthday", type="date")]
+
+    async def define(self, account: int, actor: str, attribute: Attribute) -> bool:
+        return True
+
+    async def tags(self, account: int) -> list[Tag]:
+        return []
+
+
+class NoContactFiles:
+    """Implements ContactFiles: none was ever sent."""
+
+    @asynccontextmanager
+    async def receiving(
+        self, account: int, actor: str, wish: FileWish
+    ) -> AsyncIterator[FileIntake]:
+        raise Overloaded
+        yield
+
+    async def view(self, account: int, job: int) -> None:
+        return None
+
+    async def listed(self, account: int, before: int | None, limit: int) -> list[JobView]:
+        return []
+
+    async def rows(
+        self, job: int, after: int, verdict: Verdict | None, limit: int
+    ) -> list[RowView]:
+        return []
+
+    async def undo(self, account: int, actor: str, job: int) -> bool:
+        return False
 
 
 class NoConversions:

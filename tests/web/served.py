@@ -27,6 +27,8 @@ from tests.web.nobody import (
     NoBreakers,
     NoComplaints,
     NoConsents,
+    NoContactFiles,
+    NoContacts,
     NoConversions,
     NoFiles,
     NoLinks,
@@ -41,6 +43,7 @@ from tests.web.rooms.messages import NOW_MS
 from tests.web.rooms.operators import Operators
 from tests.web.rooms.reports import Reports
 from tests.web.rooms.requests import Requests
+from web.contact_services import ContactRooms
 from web.edge.cursors import KEY_BYTES, Cursors
 from web.edge.keys import StoredKey, hash_of, new_key
 from web.edge.request_limits import RequestLimits
@@ -52,7 +55,7 @@ ALL_BUT_ADMIN = (
     "messages:send", "messages:read", "reports:read", "inbound:read", "suppressions:read",
     "suppressions:write", "suppressions:exchange", "numbers:read", "consents:read",
     "consents:write", "numbers:reveal", "complaints:read", "complaints:write", "conversions:write",
-    "links:read", "links:write",
+    "links:read", "links:write", "contacts:read", "contacts:write", "events:write",
     "connectors:read", "webhooks:read", "webhooks:write", "audit:read",
     "persons:export", "persons:erase",
 )  # fmt: skip
@@ -163,6 +166,7 @@ def in_memory(
         consents=NoConsents(),
         complaints=NoComplaints(),
         conversions=NoConversions(),
+        contacts=ContactRooms(NoContacts(), NoContactFiles()),
         links=NoLinks(),
         proofs=NoProof(),
         control=memory,

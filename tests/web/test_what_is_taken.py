@@ -16,7 +16,10 @@ from web.edge.scopes import SCOPES
 
 OPEN = {"/metrics", "/healthz", "/readyz", "/openapi.json"}
 NUMBER = "+8613812345678"
-PREFIXES = {"/erasures/": "era", "/batches/": "bat", "/imports/": "imp"}
+PREFIXES = {
+    "/erasures/": "era", "/batches/": "bat", "/imports/": "imp", "/contacts/import/": "cim",
+    "/contacts/": "con",
+}  # fmt: skip
 JSON = "application/json"
 TAKEN_AS_FILES = {(415, "format_unsupported"), (422, "parameter_invalid")}  # a partner is missing
 

@@ -22,10 +22,10 @@ from dispatch.breakers.evidence import Bundle, sample_rows
 from dispatch.breakers.machine import ROUNDS, State
 from dispatch.breakers.rows import Stored
 from dispatch.breakers.scopes import Scope, UnknownSubject
+from messages.csv_text import csv_line
 from web.edge.access import Access
 from web.edge.arguments import decoded
 from web.edge.bodies import BodyReader
-from web.edge.csv_text import csv_line
 from web.edge.endpoints import JSON, Answer, Endpoint
 from web.edge.json_answers import json_response
 from web.edge.parameters import QueryReader

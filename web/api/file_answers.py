@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta
 
-from web.edge.csv_text import Cell, csv_line
+from messages.csv_text import Cell, csv_line
 from web.edge.endpoints import Answer
 from web.edge.file_bodies import CSV, MEDIA, NDJSON
 

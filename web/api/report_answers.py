@@ -16,10 +16,10 @@ from msgspec import UNSET, UnsetType
 from dlr.rates import Rate
 from dlr.report_desk import Failures, Figures, Latencies, Latency, ReportGroup
 from dlr.thresholds import Threshold
+from messages.csv_text import csv_line
 from messages.words import ReasonName, StatusName
 from shortlinks.report import Gap
 from web.api.report_questions import CSV
-from web.edge.csv_text import csv_line
 
 _LATENCY_KINDS = ("answer", "receipt")
 

@@ -14,9 +14,9 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from messages.csv_text import BOM, RECORD_BYTES_MAX, CsvRecords, Line, Lines, Record, as_written
 from messages.models import FieldError
 from web.edge.arguments import read_body
-from web.edge.csv_text import BOM, RECORD_BYTES_MAX, CsvRecords, Line, Lines, Record, as_written
 from web.edge.parameters import nearest
 from web.edge.problems import ProblemError
 

@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from messages.models import FieldError, Refused
 from storage.faults import RETRY_AFTER_SECONDS
+from web.edge.contact_problems import CONTACT_KINDS
 from web.edge.link_problems import LINK_KINDS
 from web.edge.problem_kind import ProblemKind
 
@@ -30,6 +31,7 @@ _AGAIN = "Nothing was stored. Send the same request again after Retry-After seco
 KINDS: Mapping[str, ProblemKind] = MappingProxyType(
     {
         **LINK_KINDS,
+        **CONTACT_KINDS,
         "malformed_json": ProblemKind(400, "Malformed JSON", "Send one UTF-8 JSON document."),
         "malformed_request": ProblemKind(400, "Malformed request", "Correct the HTTP request."),
         "idempotency_key_invalid": ProblemKind(

@@ -29,6 +29,9 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "audit:read": "who changed or saw what, when and why",
         "complaints:read": "complaints about own messages, numbers masked",
         "complaints:write": "tell of complaints",
+        "contacts:read": "contacts and imports of them, numbers masked",
+        "contacts:write": "make, change, import, merge and delete contacts",
+        "events:write": "tell what contacts did",
         "links:read": "links of the account's own, and their clicks",
         "links:write": "make, change and end links of the account's own",
         "conversions:write": "tell what links led to",
@@ -48,7 +51,8 @@ ROLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "sender": ("messages:send", "messages:read", "conversions:write"),
         "marketer": (
             "messages:send", "messages:read", "reports:read", "suppressions:read", "consents:read",
-            "numbers:read", "inbound:read", "links:read", "links:write",
+            "numbers:read", "inbound:read", "links:read", "links:write", "contacts:read",
+            "contacts:write", "events:write",
         ),
         "support": (
             "messages:read", "inbound:read", "suppressions:read", "suppressions:write",

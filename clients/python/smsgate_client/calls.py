@@ -71,6 +71,14 @@ def patch(path: str, shape: type[T], body: object) -> Call[T]:
     return Call(method="PATCH", path=path, read=_reads(shape), body=packed(body))
 
 
+def put(path: str, shape: type[T], body: object) -> Call[T]:
+    return Call(method="PUT", path=path, read=_reads(shape), body=packed(body))
+
+
+def end(path: str) -> Call[None]:
+    return Call(method="DELETE", path=path, read=lambda _: None)
+
+
 def page(
     path: str, item: Callable[[object], T], query: Mapping[str, object], data: str = "data"
 ) -> Call[Page[T]]:
@@ -282,7 +290,7 @@ def test_endpoint(endpoint_id: str) -> Call[e.EndpointTest]:
 
 
 def end_endpoint(endpoint_id: str) -> Call[None]:
-    return Call(method="DELETE", path=under("webhook-endpoints", endpoint_id), read=lambda _: None)
+    return end(under("webhook-endpoints", endpoint_id))
 
 
 def redeliver(endpoint_id: str, delivery_id: str) -> Call[e.Redelivered]:

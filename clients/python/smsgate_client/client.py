@@ -31,6 +31,7 @@ from smsgate_client.blocking import (
     WebhookCallbacks,
     WebhookEndpoints,
 )
+from smsgate_client.blocking_contacts import Contacts
 from smsgate_client.blocking_links import Links
 from smsgate_client.blocking_reports import Reports
 from smsgate_client.connection import MAY_PASS, connection, was_sent
@@ -67,6 +68,7 @@ class Client:
         self.consents = Consents(self)
         self.complaints = Complaints(self)
         self.conversions = Conversions(self)
+        self.contacts = Contacts(self)
         self.links = Links(self)
         self.audit = Audit(self)
         self.persons = Persons(self)

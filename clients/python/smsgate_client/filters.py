@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Required, TypedDict
 
+from smsgate_client.contact_words import RowVerdict
 from smsgate_client.words import (
     AnomalyScope,
     BreakerScope,
@@ -52,6 +53,21 @@ class MessageFilter(Pages, total=False):
     tag: str
     created_after: datetime
     created_before: datetime
+
+
+class ContactFilter(Reveal, total=False):
+    """Which contacts."""
+
+    external_id: str
+    to: str
+    tag: str
+    source: str
+
+
+class RowFilter(Pages, total=False):
+    """Which rows of a file of contacts."""
+
+    verdict: RowVerdict | str
 
 
 class InboundFilter(Reveal, total=False):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.edge.csv_text import (
+from messages.csv_text import (
     RECORD_BYTES_MAX,
     RECORD_LINES_MAX,
     CsvRecords,

@@ -18,8 +18,6 @@ RECORD_LINES_MAX = 20  # of a record with line breaks between quotation marks
 BOM = b"\xef\xbb\xbf"
 END = "\r\n"
 
-_QUOTED = re.compile(r'"((?:[^"]|"")*)"(?:,|$)')
-_BARE = re.compile(r'([^",]*)(?:,|$)')
 _SPECIAL = re.compile(r'[",\r\n]')
 _NUMBER = re.compile(r"[+-]?[0-9.]+", re.ASCII)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -72,7 +70,12 @@ class Lines:
 class CsvRecords:
     """Reads records. Lines without anything are passed over."""
 
-    def __init__(self) -> None:
+    def __init__(self, delimiter: str = ",") -> None:
+        """`delimiter`: one character between cells, and no quotation mark."""
+        between = re.escape(delimiter)
+        self._delimiter = delimiter
+        self._quoted = re.compile(rf'"((?:[^"]|"")*)"(?:{between}|$)')
+        self._bare = re.compile(rf'([^"{between}]*)(?:{between}|$)')
         self._lines = Lines()
         self._open: list[Line] = []  # of a record whose quotation mark is not closed yet
 
@@ -96,14 +99,14 @@ class CsvRecords:
             return
         if not self._open and b'"' not in line.octets:
             if line.octets:
-                yield _read(line.number, line.octets)
+                yield self._read(line.number, line.octets)
             return
         self._open.append(line)
         octets = b"\n".join(each.octets or b"" for each in self._open)
         if octets.count(b'"') % 2 == 0:
             first = self._open[0].number
             self._open = []
-            yield _read(first, octets)
+            yield self._read(first, octets)
         elif len(self._open) > RECORD_LINES_MAX or len(octets) > RECORD_BYTES_MAX:
             yield from self._given_up()
 
@@ -116,34 +119,33 @@ class CsvRecords:
         for line in rest:
             yield from self._take(line)
 
+    def _read(self, line: int, octets: bytes) -> Record:
+        if len(octets) > RECORD_BYTES_MAX:
+            return _too_long(line)
+        try:
+            text = octets.decode()
+        except UnicodeDecodeError:
+            return Record(line, [], ("encoding_invalid", "the line is not UTF-8"))
+        if '"' not in text:
+            return Record(line, text.split(self._delimiter))
+        cells: list[str] = []
+        place = 0
+        while place <= len(text):
+            quoted = text.startswith('"', place)
+            found = (self._quoted if quoted else self._bare).match(text, place)
+            if found is None:
+                detail = 'a cell with a quotation mark stands in "…", and the mark is written twice'
+                return Record(line, [], ("row_malformed", detail))
+            cells.append(found[1].replace('""', '"') if quoted else found[1])
+            place = found.end()
+            if not found[0].endswith(self._delimiter):
+                break
+        return Record(line, cells)
+
 
 def _too_long(line: int) -> Record:
     detail = f"the line has more than {RECORD_BYTES_MAX} octets"
     return Record(line, [], ("row_too_long", detail))
-
-
-def _read(line: int, octets: bytes) -> Record:
-    if len(octets) > RECORD_BYTES_MAX:
-        return _too_long(line)
-    try:
-        text = octets.decode()
-    except UnicodeDecodeError:
-        return Record(line, [], ("encoding_invalid", "the line is not UTF-8"))
-    if '"' not in text:
-        return Record(line, text.split(","))
-    cells: list[str] = []
-    place = 0
-    while place <= len(text):
-        quoted = text.startswith('"', place)
-        found = (_QUOTED if quoted else _BARE).match(text, place)
-        if found is None:
-            detail = 'a cell with a quotation mark stands in "…", and the mark is written twice'
-            return Record(line, [], ("row_malformed", detail))
-        cells.append(found[1].replace('""', '"') if quoted else found[1])
-        place = found.end()
-        if not found[0].endswith(","):
-            break
-    return Record(line, cells)
 
 
 def csv_line(cells: Sequence[Cell]) -> str:

@@ -1,0 +1,80 @@
+"""Owns what an account can do with contacts, for coroutines: as in blocking_contacts,
+and awaited.
+
+Must not know a path or a shape of JSON: see calls.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smsgate_client import calls
+from smsgate_client import contacts as k
+from smsgate_client.awaiting import Noun
+from smsgate_client.calls import under
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from typing import Unpack
+
+    from smsgate_client import filters as f
+
+
+class Contacts(Noun):
+    """Whom this account may write to."""
+
+    async def put(self, contact: k.NewContact) -> k.Contact:
+        """Make one, or change the one with its external id or a number of its."""
+        return await self._client.run(calls.post(under("contacts"), k.Contact, contact))
+
+    def list(self, **which: Unpack[f.ContactFilter]) -> AsyncIterator[k.Contact]:
+        """Those that fit, the latest first."""
+        return self._client.each(calls.listed(under("contacts"), k.Contact, **which))
+
+    async def get(self, contact_id: str) -> k.Contact:
+        """One as it stands; raises NotFound."""
+        return await self._client.run(calls.get(under("contacts", contact_id), k.Contact))
+
+    async def delete(self, contact_id: str) -> None:
+        """Delete it with all that is known of it. Opt-outs and consents stay."""
+        return await self._client.run(calls.end(under("contacts", contact_id)))
+
+    async def merge(self, contacts: Sequence[str]) -> k.Contact:
+        """Make one of several; the oldest stays."""
+        path, wanted = under("contacts", "merge"), {"contacts": [*contacts]}
+        return await self._client.run(calls.post(path, k.Contact, wanted))
+
+    def attributes(self) -> AsyncIterator[k.Attribute]:
+        """What contacts may have, by name."""
+        return self._client.each(calls.listed(under("contacts", "attributes"), k.Attribute))
+
+    async def define(self, name: str, attribute: k.NewAttribute) -> k.Attribute:
+        """Make an attribute, or change its label."""
+        path = under("contacts", "attributes", name)
+        return await self._client.run(calls.put(path, k.Attribute, attribute))
+
+    def tags(self) -> AsyncIterator[k.Tag]:
+        """What contacts are tagged with, by name."""
+        return self._client.each(calls.listed(under("contacts", "tags"), k.Tag))
+
+    def imports(self, **which: Unpack[f.Pages]) -> AsyncIterator[k.ContactImport]:
+        """Files that were sent, the latest first."""
+        where = under("contacts", "import")
+        return self._client.each(calls.listed(where, k.ContactImport, **which))
+
+    async def get_import(self, import_id: str) -> k.ContactImport:
+        """How far one of them is."""
+        where = under("contacts", "import", import_id)
+        return await self._client.run(calls.get(where, k.ContactImport))
+
+    def import_rows(
+        self, import_id: str, **which: Unpack[f.RowFilter]
+    ) -> AsyncIterator[k.ImportedRow]:
+        """What became of its rows, in order."""
+        where = under("contacts", "import", import_id, "rows")
+        return self._client.each(calls.listed(where, k.ImportedRow, **which))
+
+    async def undo_import(self, import_id: str) -> k.ContactImport:
+        """Take it back, but for what was changed since."""
+        where = under("contacts", "import", import_id, "undo")
+        return await self._client.run(calls.post(where, k.ContactImport, repeatable=False))

@@ -1,0 +1,77 @@
+"""Owns what an account can do with contacts, for code that blocks.
+
+Must not know a path or a shape of JSON: see calls.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smsgate_client import calls
+from smsgate_client import contacts as k
+from smsgate_client.blocking import Noun
+from smsgate_client.calls import under
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Unpack
+
+    from smsgate_client import filters as f
+
+
+class Contacts(Noun):
+    """Whom this account may write to."""
+
+    def put(self, contact: k.NewContact) -> k.Contact:
+        """Make one, or change the one with its external id or a number of its."""
+        return self._client.run(calls.post(under("contacts"), k.Contact, contact))
+
+    def list(self, **which: Unpack[f.ContactFilter]) -> Iterator[k.Contact]:
+        """Those that fit, the latest first."""
+        return self._client.each(calls.listed(under("contacts"), k.Contact, **which))
+
+    def get(self, contact_id: str) -> k.Contact:
+        """One as it stands; raises NotFound."""
+        return self._client.run(calls.get(under("contacts", contact_id), k.Contact))
+
+    def delete(self, contact_id: str) -> None:
+        """Delete it with all that is known of it. Opt-outs and consents stay."""
+        return self._client.run(calls.end(under("contacts", contact_id)))
+
+    def merge(self, contacts: Sequence[str]) -> k.Contact:
+        """Make one of several; the oldest stays."""
+        path, wanted = under("contacts", "merge"), {"contacts": [*contacts]}
+        return self._client.run(calls.post(path, k.Contact, wanted))
+
+    def attributes(self) -> Iterator[k.Attribute]:
+        """What contacts may have, by name."""
+        return self._client.each(calls.listed(under("contacts", "attributes"), k.Attribute))
+
+    def define(self, name: str, attribute: k.NewAttribute) -> k.Attribute:
+        """Make an attribute, or change its label."""
+        path = under("contacts", "attributes", name)
+        return self._client.run(calls.put(path, k.Attribute, attribute))
+
+    def tags(self) -> Iterator[k.Tag]:
+        """What contacts are tagged with, by name."""
+        return self._client.each(calls.listed(under("contacts", "tags"), k.Tag))
+
+    def imports(self, **which: Unpack[f.Pages]) -> Iterator[k.ContactImport]:
+        """Files that were sent, the latest first."""
+        where = under("contacts", "import")
+        return self._client.each(calls.listed(where, k.ContactImport, **which))
+
+    def get_import(self, import_id: str) -> k.ContactImport:
+        """How far one of them is."""
+        where = under("contacts", "import", import_id)
+        return self._client.run(calls.get(where, k.ContactImport))
+
+    def import_rows(self, import_id: str, **which: Unpack[f.RowFilter]) -> Iterator[k.ImportedRow]:
+        """What became of its rows, in order."""
+        where = under("contacts", "import", import_id, "rows")
+        return self._client.each(calls.listed(where, k.ImportedRow, **which))
+
+    def undo_import(self, import_id: str) -> k.ContactImport:
+        """Take it back, but for what was changed since."""
+        where = under("contacts", "import", import_id, "undo")
+        return self._client.run(calls.post(where, k.ContactImport, repeatable=False))

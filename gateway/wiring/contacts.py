@@ -1,0 +1,55 @@
+"""Contacts put together: the desk, the imports and their worker, with what counts them.
+
+Owns that wiring. Must not decide anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from campaigns.contacts.desk import ContactDesk
+from campaigns.contacts.files.importing import ImportWorker
+from campaigns.contacts.files.jobs import ContactImports
+from campaigns.contacts.verdicts import Verdict
+from web.contact_services import ContactRooms
+from web.samples import Sample
+
+if TYPE_CHECKING:
+    from gateway.rooms import Rooms
+
+
+def build(rooms: Rooms) -> None:
+    """Sets contacts and contact_worker. Called when ids and the vault are there."""
+    database = rooms.database
+    desk = ContactDesk(
+        database.read, database.dedicated("contacts"), vault=rooms.vault, ids=rooms.ids
+    )
+    rooms.contact_worker = ImportWorker(
+        database.dedicated("contact imports"),
+        term=rooms.term.term,
+        vault=rooms.vault,
+        ids=rooms.ids,
+        wall_ms=rooms.clock.wall_ms,
+        ended=rooms.task_ended,
+    )
+    files = ContactImports(
+        database.read,
+        database.dedicated("contact files"),
+        term=rooms.term.term,
+        vault=rooms.vault,
+        ids=rooms.ids,
+        wall_ms=rooms.clock.wall_ms,
+        wake=rooms.contact_worker.wake,
+    )
+    rooms.contacts = ContactRooms(desk, files)
+
+
+def samples(rooms: Rooms) -> Iterator[Sample]:
+    """What imports have done."""
+    worker = rooms.contact_worker
+    yield Sample("sms_contact_imports_running", worker.running)
+    for verdict in Verdict:
+        if verdict not in (Verdict.UNDONE, Verdict.KEPT):
+            count = worker.rows[verdict.label]
+            yield Sample("sms_contact_import_rows_total", count, (verdict.label,))

@@ -1,0 +1,217 @@
+"""Contacts as JSON has them: requests, answers, and what is right in a request.
+
+Owns these shapes and checks. Must not read tables, nor know a path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from campaigns.contacts.attributes import (
+    Attribute,
+    AttributeType,
+    Stored,
+    ValueRefused,
+    stored,
+    zone_known,
+)
+from campaigns.contacts.cleaning import NumberCleaner
+from campaigns.contacts.deciding import NUMBERS_MAX
+from campaigns.contacts.desk import PREFIX, ContactView, ContactWord
+from messages.models import FieldError
+from shortlinks.conversions import decimal
+from storage.ids import format_id
+from web.edge.reveals import shown
+
+TAGS_EACH_MAX = 50  # of one contact
+LABEL_CHARACTERS_MAX = 100
+Label = Annotated[
+    str, Meta(min_length=1, max_length=LABEL_CHARACTERS_MAX, pattern=r"\A[^\x00-\x1f\x7f-\x9f]+\Z")
+]
+ContactMode = Literal["fill", "overwrite"]
+AttributeValue = str | int | float | bool | list[str]
+
+
+class ContactRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A contact as the account knows it. It is found by `external_id`, or by a number."""
+
+    external_id: Annotated[Label | None, Meta(description="As the account calls them.")] = None
+    numbers: Annotated[
+        Annotated[list[str], Meta(max_length=NUMBERS_MAX)],
+        Meta(description="The first one is texted. In E.164 form, or as written in China."),
+    ] = []
+    attrs: Annotated[
+        dict[str, Any],
+        Meta(description="By the names of attributes; null empties one."),
+    ] = {}
+    tags: Annotated[
+        Annotated[list[Label], Meta(max_length=TAGS_EACH_MAX)] | None,
+        Meta(description="All tags that the contact has; absent: as they are."),
+    ] = None
+    source: Annotated[Label | None, Meta(description="Where the contact comes from.")] = None
+    time_zone: Annotated[str | None, Meta(description="As in `Asia/Shanghai`.")] = None
+    mode: Annotated[ContactMode, Meta(description="`fill` changes only what is not known yet.")] = (
+        "overwrite"
+    )
+
+
+class ContactResource(msgspec.Struct, kw_only=True):
+    """A contact."""
+
+    id: str
+    object: str = "contact"
+    external_id: str | None
+    numbers: Annotated[
+        list[str | None], Meta(description="The first one is texted; null: it cannot be read.")
+    ]
+    attrs: Annotated[
+        dict[str, AttributeValue], Meta(description="Amounts of money are decimals in quotes.")
+    ]
+    tags: list[str]
+    source: str | None
+    time_zone: str | None
+    revision: Annotated[int, Meta(description="One more for each change.")]
+    created_at: datetime
+    updated_at: datetime
+
+
+class ContactPage(msgspec.Struct):
+    """A page of contacts, the latest first."""
+
+    data: list[ContactResource]
+    next_cursor: str | None
+
+
+class MergeRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Contacts that are one person."""
+
+    contacts: Annotated[list[str], Meta(min_length=2, max_length=10)]
+
+
+class AttributeRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """What an attribute is. Its type never changes."""
+
+    type: AttributeType
+    label: Annotated[Label | None, Meta(description="In the words of your people.")] = None
+    personal: Annotated[bool, Meta(description="Whether it may say who somebody is.")] = True
+
+
+class AttributeResource(msgspec.Struct, kw_only=True):
+    """An attribute that contacts may have."""
+
+    name: str
+    type: AttributeType
+    label: str | None
+    personal: bool
+
+
+class AttributeList(msgspec.Struct):
+    """An account's attributes, by name."""
+
+    data: list[AttributeResource]
+
+
+class TagResource(msgspec.Struct, kw_only=True):
+    """A tag. It is made when a contact first gets it."""
+
+    name: str
+    label: str | None
+    personal: bool
+
+
+class TagList(msgspec.Struct):
+    """An account's tags, by name."""
+
+    data: list[TagResource]
+
+
+def word_of(
+    asked: ContactRequest,
+    attributes: Mapping[str, Attribute],
+    cleaner: NumberCleaner,
+    faults: list[FieldError],
+) -> ContactWord:
+    """The contact that is asked for; what is wrong is added to `faults`."""
+    numbers: dict[str, None] = {}
+    for place, text in enumerate(asked.numbers):
+        number, code = cleaner.cleaned(text)
+        if code is None:
+            numbers[number] = None
+        else:
+            detail = f"this is no number that can be texted ({code})"
+            faults.append(FieldError("number_invalid", detail, f"/numbers/{place}"))
+    if asked.external_id is None and not asked.numbers:
+        detail = "external_id or numbers is needed"
+        faults.append(FieldError("field_missing", detail, "/external_id"))
+    if asked.time_zone is not None and not zone_known(asked.time_zone):
+        faults.append(FieldError("unknown_zone", "no such time zone", "/time_zone"))
+    attrs, clears = _attrs(asked.attrs, attributes, faults)
+    return ContactWord(
+        external_id=asked.external_id,
+        numbers=list(numbers),
+        attrs=attrs,
+        tags=asked.tags,
+        source=asked.source,
+        time_zone=asked.time_zone,
+        clears=frozenset(clears),
+        mode=asked.mode,
+    )
+
+
+def _attrs(
+    given: Mapping[str, Any],
+    attributes: Mapping[str, Attribute],
+    faults: list[FieldError],
+) -> tuple[dict[str, Stored], set[str]]:
+    attrs: dict[str, Stored] = {}
+    clears: set[str] = set()
+    for name, value in given.items():
+        where = f"/attrs/{name.replace('~', '~0').replace('/', '~1')}"
+        attribute = attributes.get(name)
+        if attribute is None:
+            detail = "this account has no attribute of this name"
+            faults.append(FieldError("attribute_unknown", detail, where))
+        elif value is None:
+            clears.add(name)
+        else:
+            try:
+                attrs[name] = stored(attribute.type, value)
+            except ValueRefused as refused:
+                faults.append(FieldError("attribute_value", str(refused), where))
+    return attrs, clears
+
+
+def resource_of(
+    view: ContactView, attributes: Mapping[str, Attribute], clear: bool
+) -> ContactResource:
+    """A contact as the API shows it."""
+    return ContactResource(
+        id=format_id(PREFIX, view.id),
+        external_id=view.external_id,
+        numbers=[shown(number, clear=clear) for number in view.numbers],
+        attrs={name: _shown(name, value, attributes) for name, value in view.attrs.items()},
+        tags=list(view.tags),
+        source=view.source,
+        time_zone=view.time_zone,
+        revision=view.revision,
+        created_at=view.created_at,
+        updated_at=view.updated_at,
+    )
+
+
+def _shown(name: str, value: Stored, attributes: Mapping[str, Attribute]) -> AttributeValue:
+    attribute = attributes.get(name)
+    if attribute is None or attribute.type != "money" or not isinstance(value, int):
+        return value
+    sign = "-" if value < 0 else ""
+    return sign + decimal(abs(value))
+
+
+def by_name(attributes: Sequence[Attribute]) -> dict[str, Attribute]:
+    """Attributes by their names."""
+    return {each.name: each for each in attributes}

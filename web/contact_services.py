@@ -1,0 +1,94 @@
+"""What the endpoints of contacts need: small protocols.
+
+Owns these protocols. Must not import what implements them: gateway/wiring fills them in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple, Protocol
+
+from campaigns.contacts.attributes import Attribute
+from campaigns.contacts.desk import ContactFilter, ContactView, ContactWord, Tag
+from campaigns.contacts.files.jobs import FileWish, JobView, RowView
+from campaigns.contacts.verdicts import Verdict
+
+
+class ContactBook(Protocol):
+    """An account's contacts. Every method raises StorageDown; who writes Overloaded, too."""
+
+    async def upsert(self, account: int, word: ContactWord) -> tuple[ContactView, bool]:
+        """The contact once it is committed, and whether it is new.
+
+        Raises ContactConflict, NoRoom.
+        """
+
+    async def contact(self, account: int, contact_id: int) -> ContactView | None:
+        """One contact; of one that was merged away, what it became part of."""
+
+    async def listed(
+        self, account: int, wanted: ContactFilter, before: int | None, limit: int
+    ) -> list[ContactView]:
+        """Contacts with an id below `before`, the latest first."""
+
+    async def delete(self, account: int, actor: str, contact_id: int) -> bool:
+        """Whether there was one."""
+
+    async def merge(self, account: int, actor: str, contact_ids: Sequence[int]) -> ContactView:
+        """One contact of several. Raises ContactUnknown, NoRoom."""
+
+    async def attributes(self, account: int) -> list[Attribute]:
+        """An account's attributes, by name."""
+
+    async def define(self, account: int, actor: str, attribute: Attribute) -> bool:
+        """Make an attribute, or change its label. False: it has another type. Raises NoRoom."""
+
+    async def tags(self, account: int) -> list[Tag]:
+        """An account's tags, by name."""
+
+
+class FileIntake(Protocol):
+    """A file that is being received."""
+
+    @property
+    def id(self) -> int:
+        """Of its import."""
+
+    async def add(self, octets: bytes) -> None:
+        """The next octets, 64 KiB at most. Raises FileRefused, StorageDown."""
+
+    async def received(self) -> tuple[int, bool]:
+        """Its import, and whether it is an earlier one of the same file. Raises FileRefused,
+        StorageDown.
+        """
+
+
+class ContactFiles(Protocol):
+    """Imports of contacts. Every method raises StorageDown."""
+
+    def receiving(
+        self, account: int, actor: str, wish: FileWish
+    ) -> AbstractAsyncContextManager[FileIntake]:
+        """Room for a file; without an end nothing of it stays. Raises Overloaded."""
+
+    async def view(self, account: int, job: int) -> JobView | None:
+        """How far one import is."""
+
+    async def listed(self, account: int, before: int | None, limit: int) -> list[JobView]:
+        """An account's imports, the latest first."""
+
+    async def rows(
+        self, job: int, after: int, verdict: Verdict | None, limit: int
+    ) -> list[RowView]:
+        """Rows behind a line, in order."""
+
+    async def undo(self, account: int, actor: str, job: int) -> bool:
+        """Begin to take it back. False: it cannot be."""
+
+
+class ContactRooms(NamedTuple):
+    """What the endpoints of contacts are given."""
+
+    book: ContactBook
+    files: ContactFiles
