@@ -232,6 +232,7 @@ class Gateway:
         rooms.loop_lag.start()
         rooms.rollups.start()
         rooms.contact_worker.start()
+        rooms.engagement.start()
         rooms.dispatcher.start()
         numbers, dispatches = rooms.registry.connectors, rooms.dispatcher.connectors
         for settings in rooms.config.connectors:
@@ -295,6 +296,7 @@ class Gateway:
         await rooms.sandbox.stop()
         rooms.loop_lag.stop()
         await rooms.contact_worker.stop()
+        await rooms.engagement.stop()
         await rooms.rollups.stop()
         await rooms.maintenance.stop()
 

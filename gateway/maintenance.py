@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import structlog
 
+from campaigns.events import desk as contact_events
 from dispatch.outbox.expiry import Expiry
 from dispatch.outbox.withdrawal import Withdrawal
 from dlr.hygiene.lifting import Lifting
@@ -130,6 +131,7 @@ def steps(
         Step("clicks", SETTLE_SECONDS, reviewer.turn),
         Step("user agents", AGENTS_SECONDS, reviewer.end_agents),
         Step("frequency", COUNTS_SECONDS, frequency.forget),
+        Step("event refs", REQUESTS_SECONDS, contact_events.forget),
         Step("client refs", REQUESTS_SECONDS, client_refs.forget),
         Step("idempotency keys", REQUESTS_SECONDS, idempotency.forget),
         Step("retention", RETENTION_SECONDS, _timeless(retention.turn)),

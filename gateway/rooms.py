@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from campaigns.contacts.files.importing import ImportWorker
+from campaigns.events.desk import EventDesk
+from campaigns.events.folding import Folding
 from dispatch.answers.another_way import AnotherWay
 from dispatch.answers.doubt import OutcomePolicy
 from dispatch.breakers.service import Breakers
@@ -129,6 +131,8 @@ class Rooms:
     conversions: ConversionDesk = field(init=False)
     contacts: ContactRooms = field(init=False)
     contact_worker: ImportWorker = field(init=False)
+    contact_events: EventDesk = field(init=False)
+    engagement: Folding = field(init=False)
     public_links: LinkDesk = field(init=False)
     links_listener: Listener = field(init=False)
     parked: ParkedReceipts = field(init=False)

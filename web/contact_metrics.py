@@ -18,5 +18,14 @@ OF_CONTACTS: Mapping[str, MetricKind] = MappingProxyType(
         "sms_contact_import_rows_total": MetricKind(
             "counter", "Rows of files of contacts that got their verdict.", ("verdict",)
         ),
+        "sms_contact_events_total": MetricKind(
+            "counter", "Events of contacts that were told, by what became of them.", ("answer",)
+        ),
+        "sms_engagement_events_total": MetricKind(
+            "counter", "Events that this process has summed by contact."
+        ),
+        "sms_engagement_events_waiting": MetricKind(
+            "gauge", "Events that are to be summed, when this process last looked."
+        ),
     }
 )

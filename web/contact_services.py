@@ -13,6 +13,7 @@ from campaigns.contacts.attributes import Attribute
 from campaigns.contacts.desk import ContactFilter, ContactView, ContactWord, Tag
 from campaigns.contacts.files.jobs import FileWish, JobView, RowView
 from campaigns.contacts.verdicts import Verdict
+from campaigns.events.desk import EventWord, Outcome
 
 
 class ContactBook(Protocol):
@@ -87,8 +88,16 @@ class ContactFiles(Protocol):
         """Begin to take it back. False: it cannot be."""
 
 
+class EventBook(Protocol):
+    """What contacts did."""
+
+    async def record(self, account: int, words: Sequence[EventWord]) -> list[Outcome]:
+        """One outcome each, in their order, once committed. Raises Overloaded, StorageDown."""
+
+
 class ContactRooms(NamedTuple):
     """What the endpoints of contacts are given."""
 
     book: ContactBook
     files: ContactFiles
+    events: EventBook

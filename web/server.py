@@ -22,6 +22,7 @@ from web.api.contacts import ContactsApi
 from web.api.control import ControlApi
 from web.api.conversions import ConversionsApi
 from web.api.doubts import ResolveApi
+from web.api.events import EventsApi
 from web.api.inbound import InboundApi
 from web.api.link_views import LinkViewsApi
 from web.api.links import LinksApi
@@ -135,6 +136,7 @@ def _rooms_of_recipients(services: Services, access: Access, bodies: BodyReader)
         *ConversionsApi(services, access, bodies).routes(),
         *ContactsApi(services, access, bodies).routes(),
         *ContactImportsApi(services, access).routes(),
+        *EventsApi(services, access, bodies).routes(),
         *LinksApi(services, access, bodies).routes(),
         *LinkViewsApi(services, access).routes(),
         *ProofsApi(services, access).routes(),

@@ -94,7 +94,7 @@ def _text(value: object, _epoch: Epoch) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueRefused("attr_type", "a text is wanted")
     text = value if isinstance(value, str) else number_text(value)
-    return _CONTROL.sub(" ", text)
+    return _CONTROL.sub(" ", text).strip()
 
 
 def _number(value: object, _epoch: Epoch) -> int | float:
@@ -191,7 +191,7 @@ def _set(value: object, _epoch: Epoch) -> list[str]:
         raise ValueRefused("attr_type", "a list of texts is wanted")
     if not all(isinstance(item, str) for item in items):
         raise ValueRefused("attr_type", "a list of texts is wanted")
-    words = sorted({word for item in items if (word := str(item).strip())})
+    words = sorted({word for item in items if (word := _CONTROL.sub(" ", str(item)).strip())})
     if len(words) > SET_ITEMS_MAX or any(len(word) > TEXT_CHARACTERS_MAX for word in words):
         raise ValueRefused("too_long", f"at most {SET_ITEMS_MAX} texts, and none too long")
     return words

@@ -12,6 +12,8 @@ from campaigns.contacts.desk import ContactDesk
 from campaigns.contacts.files.importing import ImportWorker
 from campaigns.contacts.files.jobs import ContactImports
 from campaigns.contacts.verdicts import Verdict
+from campaigns.events.desk import EventDesk
+from campaigns.events.folding import Folding
 from web.contact_services import ContactRooms
 from web.samples import Sample
 
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
 
 
 def build(rooms: Rooms) -> None:
-    """Sets contacts and contact_worker. Called when ids and the vault are there."""
+    """Sets contacts, contact_worker, contact_events and engagement.
+
+    Called when ids and the vault are there.
+    """
     database = rooms.database
     desk = ContactDesk(
         database.read, database.dedicated("contacts"), vault=rooms.vault, ids=rooms.ids
@@ -42,7 +47,18 @@ def build(rooms: Rooms) -> None:
         wall_ms=rooms.clock.wall_ms,
         wake=rooms.contact_worker.wake,
     )
-    rooms.contacts = ContactRooms(desk, files)
+    rooms.contact_events = EventDesk(
+        database.dedicated("contact events"),
+        vault=rooms.vault,
+        ids=rooms.ids,
+        wall_ms=rooms.clock.wall_ms,
+    )
+    rooms.engagement = Folding(
+        database.dedicated("engagement"),
+        zone=str(rooms.config.quiet_hours.time_zone),
+        ended=rooms.task_ended,
+    )
+    rooms.contacts = ContactRooms(desk, files, rooms.contact_events)
 
 
 def samples(rooms: Rooms) -> Iterator[Sample]:
@@ -53,3 +69,8 @@ def samples(rooms: Rooms) -> Iterator[Sample]:
         if verdict not in (Verdict.UNDONE, Verdict.KEPT):
             count = worker.rows[verdict.label]
             yield Sample("sms_contact_import_rows_total", count, (verdict.label,))
+    for answer in ("recorded", "repeated", "conflict", "unknown"):
+        count = rooms.contact_events.answered[answer]
+        yield Sample("sms_contact_events_total", count, (answer,))
+    yield Sample("sms_engagement_events_total", rooms.engagement.events)
+    yield Sample("sms_engagement_events_waiting", rooms.engagement.waiting)

@@ -43,7 +43,7 @@ from smsgate_client.blocking import (
     WebhookCallbacks,
     WebhookEndpoints,
 )
-from smsgate_client.blocking_contacts import Contacts
+from smsgate_client.blocking_contacts import Contacts, Events
 from smsgate_client.blocking_links import Links
 from smsgate_client.blocking_reports import Reports
 from smsgate_client.calls import Call
@@ -160,6 +160,9 @@ OPERATIONS: Mapping[str, Asked] = {
         lambda client: Contacts(client).import_rows("i"), None, contacts.ImportedRow),
     "post_contacts_import_id_undo": (
         lambda client: Contacts(client).undo_import("i"), None, contacts.ContactImport),
+    "post_events": (
+        lambda client: Events(client).record([contacts.NewEvent("1", "login", to="n")]),
+        contacts.NewEvent, contacts.EventBatch),
     "get_contacts_tags": (lambda client: Contacts(client).tags(), None, contacts.Tag),
     "post_links": (lambda client: Links(client).create(LINK), links.NewLink, links.Link),
     "post_links_bulk": (

@@ -19,6 +19,7 @@ from smsgate_client import (
     NewContact,
     NewConversion,
     NewEndpoint,
+    NewEvent,
     NewLink,
     NewMessage,
     NewSuppression,
@@ -126,7 +127,7 @@ GIVEN: dict[Any, Any] = {
     ("WebhookEndpoints", "new"): NewEndpoint("u", ["final"]),
     "link": NewLink("https://shop.example/"), "links": [NewLink("https://shop.example/")],
     "link_id": "l", "contact": NewContact("crm-1"), "contact_id": "k", "contacts": ["k", "m"],
-    "attribute": NewAttribute("text"),
+    "attribute": NewAttribute("text"), "events": [NewEvent("1", "login", to="n")],
     "scope": "connector", "subject": "c", "change": BreakerChange(reason="r"),
 }  # fmt: skip
 

@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 
 from campaigns.contacts.attributes import Attribute
-from campaigns.contacts.desk import ContactFilter, ContactUnknown, ContactView, ContactWord, Tag
+from campaigns.contacts.desk import ContactFilter, ContactView, ContactWord, Tag
 from campaigns.contacts.files.jobs import FileWish, JobView, RowView
 from campaigns.contacts.verdicts import Verdict
+from campaigns.events.desk import EventTaken, EventWord
+from campaigns.events.desk import Outcome as EventOutcome
 from dispatch.breakers.desk import ByHand
 from dispatch.breakers.machine import Breaker, State
 from dispatch.breakers.rows import Stored
@@ -211,11 +213,14 @@ class NoContacts:
     """Implements ContactBook: there are no contacts, and what is told is taken."""
 
     async def upsert(self, account: int, word: ContactWord) -> tuple[ContactView, bool]:
+        return self._one(), True
+
+    def _one(self) -> ContactView:
         moment = datetime(2026, 7, 1, tzinfo=UTC)
         return ContactView(
-            id=1, external_id=word.external_id, numbers=list(word.numbers), attrs={}, tags=[],
-            source=None, time_zone=None, revision=1, created_at=moment, updated_at=moment,
-        ), True  # fmt: skip
+            id=1, external_id="crm-1", numbers=[], attrs={}, tags=[], source=None,
+            time_zone=None, revision=1, created_at=moment, updated_at=moment,
+        )  # fmt: skip
 
     async def contact(self, account: int, contact_id: int) -> None:
         return None
@@ -229,7 +234,7 @@ class NoContacts:
         return False
 
     async def merge(self, account: int, actor: str, contact_ids: Sequence[int]) -> ContactView:
-        raise ContactUnknown(0)
+        return self._one()
 
     async def attributes(self, account: int) -> list[Attribute]:
         return [Attribute(name="city", type="text"), Attribute(name="birthday", type="date")]
@@ -239,6 +244,13 @@ class NoContacts:
 
     async def tags(self, account: int) -> list[Tag]:
         return []
+
+
+class NoEvents:
+    """Implements EventBook: takes what it is told and forgets it."""
+
+    async def record(self, account: int, words: Sequence[EventWord]) -> list[EventOutcome]:
+        return [EventTaken(1, 1, new=True) for _ in words]
 
 
 class NoContactFiles:

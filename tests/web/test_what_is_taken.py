@@ -20,6 +20,7 @@ PREFIXES = {
     "/erasures/": "era", "/batches/": "bat", "/imports/": "imp", "/contacts/import/": "cim",
     "/contacts/": "con",
 }  # fmt: skip
+REHEARSED = ("/v1/suppressions/import", "/v1/contacts/import")  # these know the parameter
 JSON = "application/json"
 TAKEN_AS_FILES = {(415, "format_unsupported"), (422, "parameter_invalid")}  # a partner is missing
 
@@ -67,7 +68,7 @@ async def test_h3_no_endpoint_ignores_a_parameter(
 ) -> None:
     for method, path, _ in operations:
         for query in ("dry_run=true", "dry_run", "dry_run=", "%00=1", "a[]=1"):
-            if "dry_run" in query and path == "/v1/suppressions/import":
+            if "dry_run" in query and path in REHEARSED:
                 continue
             response, problem = await all_may.call(method, f"{path}?{query}", None, {})
             where = f"{method} {path}?{query}"

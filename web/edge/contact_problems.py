@@ -15,6 +15,9 @@ CONTACT_KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "contact_conflict": ProblemKind(
             409, "Another contact", "Merge the two if they are one person."
         ),
+        "event_conflict": ProblemKind(
+            409, "Event told otherwise", "Give another event an id of its own."
+        ),
         "contact_unknown": ProblemKind(422, "Contact unknown", "Name a contact of this account."),
         "contacts_full": ProblemKind(
             422, "No room", "Leave out what is not needed; the detail says of what."

@@ -31,7 +31,7 @@ from smsgate_client.awaiting import (
     WebhookCallbacks,
     WebhookEndpoints,
 )
-from smsgate_client.awaiting_contacts import Contacts
+from smsgate_client.awaiting_contacts import Contacts, Events
 from smsgate_client.awaiting_links import Links
 from smsgate_client.awaiting_reports import Reports
 from smsgate_client.connection import MAY_PASS, connection, was_sent
@@ -70,6 +70,7 @@ class AsyncClient:
         self.complaints = Complaints(self)
         self.conversions = Conversions(self)
         self.contacts = Contacts(self)
+        self.events = Events(self)
         self.links = Links(self)
         self.audit = Audit(self)
         self.persons = Persons(self)

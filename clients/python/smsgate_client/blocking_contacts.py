@@ -75,3 +75,12 @@ class Contacts(Noun):
         """Take it back, but for what was changed since."""
         where = under("contacts", "import", import_id, "undo")
         return self._client.run(calls.post(where, k.ContactImport, repeatable=False))
+
+
+class Events(Noun):
+    """What contacts did."""
+
+    def record(self, events: Sequence[k.NewEvent]) -> k.EventBatch:
+        """Tell of up to 1 000. A wrong one is an item's error and stops no other."""
+        told = {"events": [*events]}
+        return self._client.run(calls.post(under("events"), k.EventBatch, told))

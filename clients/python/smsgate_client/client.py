@@ -31,7 +31,7 @@ from smsgate_client.blocking import (
     WebhookCallbacks,
     WebhookEndpoints,
 )
-from smsgate_client.blocking_contacts import Contacts
+from smsgate_client.blocking_contacts import Contacts, Events
 from smsgate_client.blocking_links import Links
 from smsgate_client.blocking_reports import Reports
 from smsgate_client.connection import MAY_PASS, connection, was_sent
@@ -69,6 +69,7 @@ class Client:
         self.complaints = Complaints(self)
         self.conversions = Conversions(self)
         self.contacts = Contacts(self)
+        self.events = Events(self)
         self.links = Links(self)
         self.audit = Audit(self)
         self.persons = Persons(self)

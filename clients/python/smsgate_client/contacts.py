@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 
+from smsgate_client.answers import ItemError
 from smsgate_client.contact_words import (
     AttributeType,
     ContactFormat,
@@ -114,3 +115,39 @@ class ImportedRow:
     codes: tuple[str, ...]
     number: str | None
     contact: str | None
+
+
+@dataclass(frozen=True)
+class NewEvent:
+    """What a contact did. It names one of `contact`, `external_id` and `to`.
+
+    Told again under its `event_id` within 72 hours, it is one. `amount` is a decimal: "129.90".
+    """
+
+    event_id: str
+    name: str
+    _: KW_ONLY
+    contact: str | None = None
+    external_id: str | None = None
+    to: str | None = None
+    at: datetime | None = None
+    amount: str | None = None
+    props: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventItem:
+    """What became of one event: `recorded`, `repeated`, or an error."""
+
+    index: int
+    status: str | None = None
+    id: str | None = None
+    contact: str | None = None
+    error: ItemError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventBatch:
+    """One item for each event, in order."""
+
+    items: tuple[EventItem, ...]

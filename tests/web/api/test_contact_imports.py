@@ -21,6 +21,7 @@ from storage.suppression import Suppression, add_new
 from storage.terms import HostIdentity, OwnerTerm
 from tests.campaigns.contacts.files.books import book
 from tests.dispatch.world import VAULT, World, running, wall_ms
+from tests.web.nobody import NoEvents
 from tests.web.served import Api, running_api
 from web.api.contact_imports import SHEET
 from web.contact_services import ContactRooms
@@ -89,7 +90,7 @@ async def shop(database_url: str) -> AsyncIterator[Shop]:
             " VALUES (1, 'city', 'text', '城市'), (1, 'birthday', 'date', '生日'),"
             " (1, 'vip', 'bool', NULL)"
         )
-        async with running_api(contacts=ContactRooms(desk, files)) as api:
+        async with running_api(contacts=ContactRooms(desk, files, NoEvents())) as api:
             api.headers = api.new_key(1, "contacts:read", "contacts:write")
             yield Shop(api, world, worker_of(world, term))
 

@@ -14,7 +14,7 @@ from storage.ids import format_id, parse_id
 from storage.pool import Connection
 from storage.suppression import Suppression, add_new
 from tests.dispatch.world import VAULT, World, running
-from tests.web.nobody import NoContactFiles
+from tests.web.nobody import NoContactFiles, NoEvents
 from tests.web.served import Api, running_api
 from web.contact_services import ContactRooms
 
@@ -47,7 +47,7 @@ async def shop(database_url: str) -> AsyncIterator[Shop]:
         desk = ContactDesk(
             world.database.read, world.database.dedicated("contacts"), vault=VAULT, ids=world.ids
         )
-        async with running_api(contacts=ContactRooms(desk, NoContactFiles())) as api:
+        async with running_api(contacts=ContactRooms(desk, NoContactFiles(), NoEvents())) as api:
             api.headers = api.new_key(1, "contacts:read", "contacts:write")
             for name, kind in (("city", "text"), ("birthday", "date"), ("spent", "money")):
                 body = msgspec.json.encode({"type": kind})
