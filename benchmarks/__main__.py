@@ -50,6 +50,7 @@ NAMES = (
     "memory",
     "faults",
     "experiments",
+    "simulation",
     "compare",
     "all",
 )

@@ -120,6 +120,12 @@ STEPS = (
         "carried lost doubled in_doubt stuck recover_seconds",
     ),
     Step("experiments", "--runs 5000", "--runs 50", "share"),
+    Step(
+        "simulation",
+        "--hours 1000",
+        "--hours 4 --processes 1",
+        "simulated_hours messages submits seconds",
+    ),
 )
 
 
