@@ -11,6 +11,7 @@ of these. Nothing is remembered of a name, no proxy variable is read, no redirec
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections import OrderedDict
@@ -59,6 +60,7 @@ class Failure(StrEnum):
     TIMEOUT = "timeout"
     DISCONNECTED = "disconnected"
     ANSWER_UNREADABLE = "answer_unreadable"
+    NO_HANDLES = "no_handles"  # nothing was asked: this process may open no more files
     SECRET_UNREADABLE = "secret_unreadable"  # nothing was asked: there is nothing to sign with
 
 
@@ -77,6 +79,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     def refused(self) -> bool:
         """Whether no later attempt can end otherwise."""
         return self.error is Failure.URL_REFUSED
+
+    @property
+    def unsaid(self) -> bool:
+        """Whether it says nothing of the receiver, which was not asked."""
+        return self.error is Failure.NO_HANDLES
 
     @property
     def timed_out(self) -> bool:
@@ -340,6 +347,8 @@ def _failure(error: Exception) -> tuple[Failure, str]:
     inner = getattr(error, "os_error", None)
     if isinstance(inner, AddressRefused):
         return Failure.ADDRESS_REFUSED, str(inner)[:DETAIL_MAX]
+    if getattr(inner or error, "errno", None) in (errno.EMFILE, errno.ENFILE):
+        return Failure.NO_HANDLES, str(inner or error)[:DETAIL_MAX]
     kind = next((kind for known, kind in _KINDS if isinstance(error, known)), None)
     return kind or Failure.DISCONNECTED, (str(error) or type(error).__name__)[:DETAIL_MAX]
 

@@ -18,7 +18,7 @@ import msgspec
 
 from dlr.webhooks import client, deliveries
 from dlr.webhooks.deliveries import Attempt, LogState
-from dlr.webhooks.endpoint_state import EndpointHealth, State, Ticket, outcome_of
+from dlr.webhooks.endpoint_state import EndpointHealth, Outcome, State, Ticket, outcome_of
 from dlr.webhooks.endpoints import Endpoint, signing
 from dlr.webhooks.outgoing import Outgoing, headers, outgoing
 from dlr.webhooks.results import Result, Results
@@ -30,6 +30,7 @@ from storage.periodic import Ended, PeriodicTask
 from storage.pool import Dedicated
 
 TURN_SECONDS = 0.25
+UNSAID_SECONDS = 1.0  # until a file may be opened again
 CLAIMED_MAX = 2_000  # deliveries
 CLAIMED_OCTETS_MAX = 64 * 1024 * 1024
 AHEAD = 8  # claimed for each request that may be under way
@@ -277,18 +278,14 @@ class Worker:
             endpoint, item, ticket = following
 
     async def _attempt(self, endpoint: Endpoint, item: Outgoing, ticket: Ticket) -> None:
-        now = self._clocks.now()
-        secrets = endpoint.secrets
-        if endpoint.callback:
-            secrets = self._subscriptions.callback_secrets.get(endpoint.account, ())
-        keys = signing(secrets, now)
         delivery = item.delivery
-        url = delivery.url or endpoint.url
-        if not keys:
-            made = client.Attempt(error=client.Failure.SECRET_UNREADABLE, milliseconds=0)
-        else:
-            told = headers(endpoint, keys, item.name, int(now.timestamp()), item.body)
-            made = await self._client.post(url, item.body, told, authority=endpoint.ca)
+        made = await self._asked(endpoint, item)
+        while made.unsaid:  # that is not the endpoint's fault, and uses none of its attempts
+            if self._stopping:
+                self._put_back(endpoint, item, ticket)
+                return
+            await asyncio.sleep(UNSAID_SECONDS)
+            made = await self._asked(endpoint, item)
         ended = self._clocks.now()
         outcome = outcome_of(made.status, timed_out=made.timed_out)
         health = self._run(endpoint).health
@@ -310,6 +307,25 @@ class Worker:
             wait = 0.0 if ticket.probe else step.wait_seconds
             result.again_at = ended + timedelta(seconds=wait)
         self._results.take(result)
+
+    async def _asked(self, endpoint: Endpoint, item: Outgoing) -> client.Attempt:
+        now = self._clocks.now()
+        secrets = endpoint.secrets
+        if endpoint.callback:
+            secrets = self._subscriptions.callback_secrets.get(endpoint.account, ())
+        keys = signing(secrets, now)
+        if not keys:
+            return client.Attempt(error=client.Failure.SECRET_UNREADABLE, milliseconds=0)
+        url = item.delivery.url or endpoint.url
+        told = headers(endpoint, keys, item.name, int(now.timestamp()), item.body)
+        return await self._client.post(url, item.body, told, authority=endpoint.ca)
+
+    def _put_back(self, endpoint: Endpoint, item: Outgoing, ticket: Ticket) -> None:
+        run = self._run(endpoint)
+        run.health.end(ticket, Outcome.UNSAID, self._clocks.monotonic())
+        run.queue.appendleft(item)
+        self._claimed += 1
+        self._octets += len(item.body)
 
     def _logged(
         self, endpoint: Endpoint, delivery: deliveries.Delivery, made: client.Attempt, step: Step

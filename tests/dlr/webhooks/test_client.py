@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 import threading
@@ -171,6 +172,27 @@ async def test_a_name_that_nobody_knows() -> None:
         attempt = await made.post("http://app.example/", BODY, {})
     assert attempt.error is Failure.NAME_UNKNOWN
     assert not attempt.refused
+
+
+async def test_a_process_without_a_handle_left_says_nothing_of_the_receiver() -> None:
+    def exhausted(_host: str, _port: int) -> list[tuple[int, str]]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with client(lookup=exhausted) as made:
+        attempt = await made.post("http://app.example/", BODY, {})
+    assert attempt.error is Failure.NO_HANDLES
+    assert attempt.unsaid
+
+
+async def test_no_handle_for_the_socket_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_socket(*_: object, **__: object) -> socket.socket:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with client() as made:
+        made_session = made._opened()
+        monkeypatch.setattr(made_session.connector, "_socket_factory", no_socket)
+        attempt = await made.post("http://127.0.0.1:9/", BODY, {})
+    assert attempt.unsaid
 
 
 @pytest.mark.parametrize(

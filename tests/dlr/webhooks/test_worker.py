@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from dlr.status import Status
-from dlr.webhooks import deliveries, desk, endpoints
+from dlr.webhooks import client, deliveries, desk, endpoints, worker
 from dlr.webhooks.changes import tell_rows
 from dlr.webhooks.deliveries import LogState
-from dlr.webhooks.endpoint_state import State
+from dlr.webhooks.endpoint_state import IN_A_ROW_MAX, State
 from dlr.webhooks.events import event_name
 from dlr.webhooks.tidying import Tidying, Waiting
 from storage.terms import HostIdentity, OwnerTerm
@@ -286,6 +287,50 @@ async def test_w17_a_test_is_sent_at_most_once_in_five_minutes(hooks: Hooks) -> 
         assert receiver.heard[0].told["type"] == "webhook.test"
         [row] = await desk.logged(hooks.connection, endpoint.id, limit=10)
         assert (row.state, row.types, row.status) == ("delivered", ["webhook.test"], 204)
+
+
+async def test_no_handles_of_ours_use_up_no_attempt_and_are_not_the_endpoints_fault(
+    hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "UNSAID_SECONDS", POLL_SECONDS)
+    really, refused = client.WebhookClient.post, 0
+
+    async def post(self: client.WebhookClient, *args: Any, **named: Any) -> client.Attempt:
+        nonlocal refused
+        if refused < 3 * IN_A_ROW_MAX:
+            refused += 1
+            return client.Attempt(error=client.Failure.NO_HANDLES, milliseconds=0)
+        return await really(self, *args, **named)
+
+    monkeypatch.setattr(client.WebhookClient, "post", post)
+    async with receiving() as receiver, hooks.serving():
+        endpoint = await hooks.endpoint("final", url=receiver.url)
+        await hooks.tell(3)
+        await receiver.until(3)
+        await hooks.until(NOTHING_WAITS, 0)
+    assert await hooks.logged() == [(1, LogState.DELIVERED, 204)] * 3
+    state = "SELECT state FROM webhook_endpoint WHERE id = $1"
+    assert await hooks.connection.fetchval(state, endpoint.id) == State.ACTIVE
+
+
+async def test_what_no_handle_was_there_for_is_free_again_after_a_stop(
+    hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def post(*_: object, **__: object) -> client.Attempt:
+        asked.set()
+        return client.Attempt(error=client.Failure.NO_HANDLES, milliseconds=0)
+
+    monkeypatch.setattr(worker, "UNSAID_SECONDS", POLL_SECONDS)
+    monkeypatch.setattr(client.WebhookClient, "post", post)
+    async with hooks.serving():
+        endpoint = await hooks.endpoint("final")
+        await hooks.tell()
+        await asyncio.wait_for(asked.wait(), WAIT_SECONDS)
+    [row] = await hooks.waiting(endpoint)
+    assert (row["owner"], row["attempt"]) == (0, 0)
+    assert await hooks.logged() == []
 
 
 async def test_what_cannot_be_signed_today_is_tried_again(hooks: Hooks) -> None:
