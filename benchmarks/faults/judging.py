@@ -170,8 +170,10 @@ def _waiting(
     evidence: Evidence, message_id: str, accepted: Accepted, standing: Standing, found: Findings
 ) -> None:
     due, doubted = _due(evidence, accepted), bool(evidence.doubts.get(message_id))
-    if doubted and (due is None or not evidence.doubts_over):
-        return  # a receipt joins it after a minute, by number and time; or a person says
+    if doubted and (due is None or not evidence.doubts_over or accepted.parts > 1):
+        # A receipt joins it after a minute, by number and time; or a person says. Which of several
+        # parts it is about is never guessed.
+        return
     if due is not None:
         found.receipts_missed.append(message_id)
         found.stuck.append(message_id)

@@ -1,9 +1,9 @@
 -- name: unmatched_by_recipient
 -- Takes out the parked receipts of a stretch of ids that can only be about one submit_sm in doubt, or given up in
 -- doubt ($5). It has the same recipient, and the same sender where the message has one. It was submitted before the
--- receipt came, over the same connector or one of its group ($6, $7). Not where two submits would do, nor where
--- receipts of two carrier ids claim one submit. The submit learns the carrier's id, so that its next receipt is found
--- at once.
+-- receipt came, over the same connector or one of its group ($6, $7). Of a process that died nobody knows when it
+-- submitted: then the message was accepted before. Not where two submits would do, nor where receipts of two carrier
+-- ids claim one submit. The submit learns the carrier's id, so that its next receipt is found at once.
 WITH looked AS MATERIALIZED (
     SELECT * FROM unmatched_receipt WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
 ), candidate AS (
@@ -18,7 +18,7 @@ WITH looked AS MATERIALIZED (
     JOIN message AS m ON m.to_idx = form.to_idx AND m.id >= $4
     JOIN submission AS s ON s.message_id = m.id AND s.id >= $4
     WHERE s.status = ANY($5::smallint[]) AND s.carrier_id IS NULL AND s.part > 0
-      AND s.submitted_at <= looked.received_at
+      AND coalesce(s.submitted_at <= looked.received_at, m.id < looked.id)
       AND (m.sender = '' OR ltrim(m.sender, '+') = ltrim(looked.sender, '+'))
       AND (
           s.connector = looked.connector

@@ -108,6 +108,19 @@ async def test_n3_a_submit_of_the_release_before_is_found_by_its_old_index(
     assert told.submission_id == row.id
 
 
+async def test_what_a_process_that_died_has_left_is_found_although_nobody_knows_when_it_went(
+    connection: Connection, world: World
+) -> None:
+    await park(connection, world, "c0")  # before there was the message: of an earlier one
+    row = await in_doubt(connection, world)
+    await connection.execute("UPDATE submission SET submitted_at = NULL")
+    assert (await match(connection, world)).applied == []
+    await park(connection, world, "c1")
+    [told] = (await match(connection, world)).applied
+    assert (told.submission_id, told.changed) == (row.id, True)
+    assert await parked(connection) == 1
+
+
 async def test_of_two_that_would_do_none_is_guessed(connection: Connection, world: World) -> None:
     await in_doubt(connection, world)
     await in_doubt(connection, world)

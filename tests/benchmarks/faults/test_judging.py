@@ -94,10 +94,18 @@ def test_a_message_in_doubt_may_wait_unconfirmed() -> None:
 def test_a_doubt_that_its_receipt_should_have_ended_is_found() -> None:
     standing = books().standing | {"msg_3": Standing("unconfirmed", final=False)}
     receipts = books().acknowledged | {NUMBERS["msg_3"]: SAID}
-    late = {"standing": standing, "acknowledged": receipts, "doubts": {"msg_3": ["hold"]}}
+    late: dict[str, object] = {
+        "standing": standing,
+        "acknowledged": receipts,
+        "doubts": {"msg_3": ["hold"]},
+    }
     assert found(**late, counts=None).broken == {}
     broken = found(**late, counts=None, doubts_over=True).broken
     assert broken == {"receipts_missed": ["msg_3"], "stuck": ["msg_3"]}
+    # Nobody knows which of two parts a receipt is about.
+    late["accepted"] = books().accepted | {"msg_3": Accepted(NUMBERS["msg_3"], parts=2)}
+    late["acknowledged"] = books().acknowledged | {NUMBERS["msg_3"]: {**SAID, 2: {"DELIVRD"}}}
+    assert found(**late, counts=None, doubts_over=True).broken == {}
 
 
 def test_a_receipt_that_is_offered_again_and_again_is_found() -> None:
