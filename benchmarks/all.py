@@ -198,7 +198,7 @@ def page(
         if step.name in failed:
             parts.append(f"No figure: {failed[step.name]}")
             continue
-        parts.append(tables.figures(step.name, step.columns.split(), found))
+        parts.append(tables.figures(step.name, [*step.columns.split(), tables.ASKED], found))
         parts += [f"![{name}]({name}.svg)" for name in plot.pictures(found[step.name])]
     return "\n\n".join(parts) + "\n"
 

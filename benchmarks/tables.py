@@ -3,8 +3,9 @@
 Owns these blocks: `<!-- figures: NAME COLUMN … -->` to `<!-- end of figures -->`, and the pictures
 beside them. Must not measure. `python -m benchmarks.tables` writes them, `--check` only looks.
 
-A block has a row for each way of the result, what is asked, and the conditions. NAME is a file of
-results. A block may name what its ways begin with: `NAME/BEGIN`.
+A block has a row for each way of the result, and the conditions. NAME is a file of results. The
+column `asked` stands for what is asked, and whether it is met. A block may name what its ways begin
+with, `NAME/BEGIN`: then it has no conditions.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
 PICTURES = Path("docs/benchmarks")
 PAGES = ("README.md", "docs/benchmarks.md")
+ASKED = "asked"
 END = "<!-- end of figures -->"
 _BLOCK = re.compile(
     r"<!-- figures: (?P<what>[^>]+?) -->\n(?P<text>.*?)" + re.escape(END), re.DOTALL
@@ -38,7 +40,7 @@ def results(folder: Path = RESULTS) -> dict[str, Result]:
 
 
 def page(text: str, found: Mapping[str, Result]) -> str:
-    """With each of its blocks written anew. KeyError for a result that is not there."""
+    """With each of its blocks written anew."""
 
     def block(match: re.Match[str]) -> str:
         name, *columns = match["what"].split()
@@ -50,10 +52,15 @@ def page(text: str, found: Mapping[str, Result]) -> str:
 def figures(name: str, columns: Sequence[str], found: Mapping[str, Result]) -> str:
     """One block."""
     stem, _, begin = name.partition("/")
+    if stem not in found:
+        return f"Not measured yet: `python -m benchmarks {stem}`."
     result = found[stem]
-    parts = [table(result, columns, begin.replace("_", " "))]
+    shown = [column for column in columns if column != ASKED]
+    parts = [table(result, shown, begin.replace("_", " "))]
+    if ASKED in columns:
+        parts.append("\n".join(asked(result)))
     if not begin:
-        parts += ["\n".join(asked(result)), conditions(result)]
+        parts.append(conditions(result))
     return "\n\n".join(part for part in parts if part)
 
 

@@ -11,8 +11,12 @@ from benchmarks import labels, plot, tables
 from benchmarks.__main__ import NAMES, OVER_OTHERS
 from benchmarks.result import complete
 from benchmarks.verdicts import Verdict
+from tests.docs.shell import ROOT
 
 COMMIT = re.compile("[0-9a-f]{12}")
+# A number with a unit that only a measurement can give.
+FIGURE = re.compile(r"\d(?:[.,]\d+)* ?(?:µs|us|ms|MiB|messages a second|/s|a second)\b")
+BLOCK = re.compile(r"<!-- figures: [^>]+ -->.*?" + re.escape(tables.END), re.DOTALL)
 
 
 def result(rounds: dict[str, list[dict[str, float]]], **more: object) -> dict[str, object]:
@@ -22,7 +26,7 @@ def result(rounds: dict[str, list[dict[str, float]]], **more: object) -> dict[st
         "commit": "0123456789ab", "date": "2026-11-30", "cores": 2, "cpu": "a processor",
         "memory_gib": 8.0, "python": "3.11.2", "busy_share_before": 0.01, "busy_share_after": 0.02,
     }  # fmt: skip
-    arguments = {"messages": 10, "gap": False, "most": True, "seconds": 0.5}
+    arguments = {"messages": 10, "seed": None, "gap": False, "most": True, "seconds": 0.5}
     base = {"benchmark": "accept", "conditions": conditions, "arguments": arguments}
     return {**base, **found, **more}
 
@@ -48,8 +52,17 @@ def test_every_result_is_of_a_benchmark_and_a_commit() -> None:
         assert COMMIT.fullmatch(conditions["commit"]), f"{name} is of changed code"
 
 
+def test_no_figure_of_the_benchmarks_page_is_written_by_hand() -> None:
+    page = (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8")
+    rest = BLOCK.sub("", page)
+    assert [line for line in rest.splitlines() if FIGURE.search(line)] == []
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [line for line in BLOCK.sub("", readme).splitlines() if FIGURE.search(line)] == []
+
+
 def test_a_block_is_written_from_its_result() -> None:
-    page = "before\n<!-- figures: accept per_second p99_ms -->\nold\n<!-- end of figures -->\nafter"
+    block = "<!-- figures: accept per_second p99_ms asked -->\nold\n<!-- end of figures -->"
+    page = f"before\n{block}\nafter"
     written = tables.page(page, {"accept": BARS})
     assert "| batches | 2,000 (1,000 to 3,000) | - |" in written
     assert "other" not in written
@@ -65,6 +78,9 @@ def test_a_block_is_written_from_its_result() -> None:
 def test_a_block_can_show_some_of_the_ways() -> None:
     table = tables.figures("accept/bat", ["per_second", "n"], {"accept": BARS})
     assert table.splitlines()[2:] == ["| batches | 2,000 (1,000 to 3,000) | - |"]
+    none = tables.figures("accept/nobody", ["per_second"], {"accept": BARS})
+    assert none == "Not measured there."
+    assert tables.figures("otp", ["n"], {}) == "Not measured yet: `python -m benchmarks otp`."
 
 
 def test_a_changed_result_makes_the_page_stale(tmp_path: Path) -> None:

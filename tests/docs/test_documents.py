@@ -30,6 +30,7 @@ LANGUAGES = frozenset({CONSOLE, "text", "toml", "mermaid", "python", "javascript
 NOT_RUN = {
     "README.md": ["the demo and this very test"],
     "CONTRIBUTING.md": ["builds .venv and runs every test"],
+    "docs/benchmarks.md": ["takes most of an hour, and changes this page"],
     "docs/dashboards.md": ["takes minutes, and changes the pictures"],
     "docs/keys.md": ["takes a gateway, and a minute"],
     "docs/numbers.md": [
