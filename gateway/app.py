@@ -305,6 +305,7 @@ class Gateway:
         await rooms.suppressions.close()
         await rooms.consents.close()
         await rooms.complaints.close()
+        await rooms.segments.close()
         await rooms.reveals.close()
         await rooms.opt_out_pages.close()
         await rooms.inbound.stop()

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from campaigns.contacts.files.importing import ImportWorker
 from campaigns.events.desk import EventDesk
 from campaigns.events.folding import Folding
+from campaigns.segments.desk import SegmentDesk
+from campaigns.segments.previews import Previews
 from dispatch.answers.another_way import AnotherWay
 from dispatch.answers.doubt import OutcomePolicy
 from dispatch.breakers.service import Breakers
@@ -133,6 +135,8 @@ class Rooms:
     contact_worker: ImportWorker = field(init=False)
     contact_events: EventDesk = field(init=False)
     engagement: Folding = field(init=False)
+    segments: SegmentDesk = field(init=False)
+    segment_counter: Previews = field(init=False)
     public_links: LinkDesk = field(init=False)
     links_listener: Listener = field(init=False)
     parked: ParkedReceipts = field(init=False)

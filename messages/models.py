@@ -63,12 +63,15 @@ class Prepared(msgspec.Struct, gc=False):
 
 
 class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is wrong with one value: a JSON pointer into the body, or a query parameter's name."""
+    """What is wrong with one value: a JSON pointer into the body, or a query parameter's name.
+    `column` counts characters of a text from 1.
+    """
 
     code: str
     detail: str
     pointer: str | None = None
     parameter: str | None = None
+    column: int | None = None
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):

@@ -37,6 +37,8 @@ from web.api.proofs import ProofsApi
 from web.api.raw_deliveries import RawApi
 from web.api.reports import ReportsApi
 from web.api.routes import RoutesApi
+from web.api.segment_counts import SegmentCountsApi
+from web.api.segments import SegmentsApi
 from web.api.single_posts import SinglePosts
 from web.api.suppression_exports import SuppressionExportsApi
 from web.api.suppression_imports import SuppressionImportsApi
@@ -139,6 +141,8 @@ def _rooms_of_recipients(services: Services, access: Access, bodies: BodyReader)
         *EventsApi(services, access, bodies).routes(),
         *LinksApi(services, access, bodies).routes(),
         *LinkViewsApi(services, access).routes(),
+        *SegmentsApi(services, access, bodies).routes(),
+        *SegmentCountsApi(services, access, bodies).routes(),
         *ProofsApi(services, access).routes(),
         *RawApi(services, access).routes(),
         *BreakersApi(services, access, bodies).routes(),

@@ -50,6 +50,7 @@ from web.number_services import NumberReader, NumberValidator
 from web.operator_services import AnomalyReader, BreakerBook, RawDeliveries, RouteState
 from web.privacy_services import AuditReader, PersonDesk, ProofReader
 from web.samples import Snapshot
+from web.segment_services import SegmentRooms
 from web.suppression_services import SuppressionExports, SuppressionImports
 from web.webhook_services import WebhookEndpoints
 
@@ -359,6 +360,7 @@ class Services:
     conversions: ConversionBook
     contacts: ContactRooms
     links: LinkBook
+    segments: SegmentRooms
     proofs: ProofReader
     control: MessageControl
     queues: QueueReader

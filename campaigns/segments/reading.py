@@ -5,6 +5,7 @@ Owns these reads. Must not write, nor judge a source.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from campaigns.segments.checking import references
@@ -25,8 +26,6 @@ async def names_of(
     `itself`: the name of the segment whose source this is. Raises SegmentRefused where the source
     has mistakes of form.
     """
-    attributes = await connection.fetch(_SQL["attribute_types"], account)
-    tags = await connection.fetch(_SQL["tag_ids"], account)
     segments: dict[str, SavedSegment] = {}
     asked = set(references(source))
     for _ in range(REFERENCES_DEEP_MAX):
@@ -35,6 +34,19 @@ async def names_of(
         found = await connection.fetch(_SQL["segments_named"], account, sorted(asked))
         segments |= {row["name"]: SavedSegment(row["id"], row["source"]) for row in found}
         asked = {name for row in found for name in row["refers_to"]} - segments.keys()
+    return await names_with(connection, account, segments, itself=itself)
+
+
+async def names_with(
+    connection: Connection,
+    account: int,
+    segments: Mapping[str, SavedSegment],
+    *,
+    itself: str | None = None,
+) -> Names:
+    """All attributes and tags of the account, and these segments."""
+    attributes = await connection.fetch(_SQL["attribute_types"], account)
+    tags = await connection.fetch(_SQL["tag_ids"], account)
     return Names(
         account=account,
         attributes={row["name"]: row["type"] for row in attributes},

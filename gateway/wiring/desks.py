@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.wiring import contacts, persons
+from gateway.wiring import contacts, persons, segments
 from gateway.wiring.inbound import complaint_ends
 from recipients.complaint_desk import ComplaintDesk
 from recipients.consent_desk import ConsentDesk
@@ -64,6 +64,7 @@ def build(rooms: Rooms) -> None:
     contacts.build(rooms)
     rooms.reveals = AuditedReveals(database.dedicated("reveals"), rooms.ids, rooms.vault.index)
     persons.build(rooms)
+    segments.build(rooms)
 
 
 def partner_keys(config: Config) -> dict[str, PartnerKey]:

@@ -71,6 +71,7 @@ def snapshot(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
     for what, count in rooms.public_links.counts.items():
         yield Sample("sms_links_total", count, (what,))
     yield from _writer(rooms.public_links.commits)
+    yield from _writer(rooms.segments.commits)
     changed = rooms.reviewer.changed
     yield Sample("sms_clicks_reviewed_total", rooms.reviewer.settled - changed, ("same",))
     yield Sample("sms_clicks_reviewed_total", changed, ("changed",))

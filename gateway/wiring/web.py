@@ -6,6 +6,7 @@ Owns that wiring. Must not answer a request.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,7 +19,7 @@ from dispatch.routes.routing import RouteTable
 from dispatch.wire.connector_dispatch import ConnectorDispatch
 from dlr.anomalies.rows import AnomalyList
 from dlr.report_desk import DeliveryReports
-from dlr.thresholds import thresholds_of
+from dlr.thresholds import Threshold, thresholds_of
 from gateway.config import ConfigError
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.settings import HttpSettings
@@ -48,6 +49,7 @@ from storage.names import SANDBOX, SANDBOX_NAME
 from web.edge.cursors import KEY_BYTES, KEY_PURPOSE, Cursors
 from web.edge.request_limits import RequestLimits
 from web.edge.tls import ServerPair
+from web.segment_services import SegmentRooms
 from web.server import ServerSettings
 from web.services import (
     ConfigurationRefused,
@@ -100,10 +102,15 @@ def server_pair(http: HttpSettings) -> ServerPair | None:
     return ServerPair(http.tls_certificate_file, http.tls_key_file)
 
 
+def _told(rooms: Rooms) -> tuple[ReportNames, Mapping[str, Threshold]]:
+    """What every report is told with."""
+    thresholds = msgspec.structs.asdict(rooms.config.thresholds)
+    return ReportNames(rooms.registry), thresholds_of(**thresholds)
+
+
 def services(rooms: Rooms, operations: Operations) -> Services:
     """Everything the handlers reach. Called once all rooms are built."""
-    registry, read = rooms.registry, rooms.database.read
-    told = ReportNames(registry), thresholds_of(**msgspec.structs.asdict(rooms.config.thresholds))
+    registry, read, told = rooms.registry, rooms.database.read, _told(rooms)
     return Services(
         idempotency=rooms.idempotency,
         doubts=_resolver(rooms),
@@ -125,6 +132,7 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         conversions=rooms.conversions,
         contacts=rooms.contacts,
         links=rooms.public_links,
+        segments=SegmentRooms(rooms.segments, rooms.segment_counter),
         proofs=Proofs(read, rooms.vault),
         control=rooms.control,
         queues=Queues(read, registry, rooms.clock.wall_ms),

@@ -18,7 +18,7 @@ CREATE INDEX segment_listed ON segment (account, id);
 -- Who is in a static segment. Writer: campaigns.
 CREATE TABLE segment_member (
     segment bigint NOT NULL REFERENCES segment ON DELETE CASCADE,
-    contact bigint NOT NULL,
+    contact bigint NOT NULL REFERENCES contact ON DELETE CASCADE,
     PRIMARY KEY (segment, contact)
 );
 CREATE INDEX segment_member_contact ON segment_member (contact);

@@ -24,6 +24,7 @@ from smsgate_client import (
     recipients,
     reports,
     requests,
+    segments,
     words,
 )
 from smsgate_client.blocking import (
@@ -46,6 +47,7 @@ from smsgate_client.blocking import (
 from smsgate_client.blocking_contacts import Contacts, Events
 from smsgate_client.blocking_links import Links
 from smsgate_client.blocking_reports import Reports
+from smsgate_client.blocking_segments import Segments
 from smsgate_client.calls import Call
 from smsgate_client.shapes import json_name
 from tests.web.served import running_api
@@ -64,7 +66,7 @@ LEFT_OUT = {
 BODY = " body"  # in the name of a place: what is sent, not answered
 # What Python has no such parameter for.
 RENAMED = {"kind": "class", "reason": "X-Reveal-Reason"}
-OF_THE_CLIENT = frozenset({"Idempotency-Key"})
+OF_THE_CLIENT = frozenset({"Idempotency-Key", "If-Match"})
 # Of reports: it reads JSON.
 UNASKED = {"format"}
 
@@ -86,6 +88,7 @@ class Recorder:
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 NEW = requests.NewMessage("+8613812345678", "Hello")
 LINK = links.NewLink("https://shop.example/sale")
+SEGMENT = segments.NewSegment("silent", "days_since(login) >= 90")
 
 # Each operation as a user asks for it, what is sent, and what is answered (an item of a list).
 Asked = tuple[Callable[[Recorder], object], type | None, type]
@@ -171,6 +174,25 @@ OPERATIONS: Mapping[str, Asked] = {
     "get_links_id": (lambda client: Links(client).get("l"), None, links.Link),
     "patch_links_id": (lambda client: Links(client).change("l", tags=[]), None, links.Link),
     "delete_links_id": (lambda client: Links(client).delete("l"), None, type(None)),
+    "post_segments": (
+        lambda client: Segments(client).create(SEGMENT), segments.NewSegment, segments.Segment),
+    "get_segments": (lambda client: Segments(client).list(), None, segments.Segment),
+    "get_segments_presets": (
+        lambda client: Segments(client).presets(), None, segments.SegmentPreset),
+    "get_segments_id": (lambda client: Segments(client).get("s"), None, segments.Segment),
+    "patch_segments_id": (
+        lambda client: Segments(client).change("s", 3, note=None), None, segments.Segment),
+    "delete_segments_id": (lambda client: Segments(client).delete("s"), None, type(None)),
+    "post_segments_preview": (
+        lambda client: Segments(client).preview("has city"), segments.PreviewWish,
+        segments.SegmentPreview),
+    "post_segments_id_preview": (
+        lambda client: Segments(client).count("s"), segments.SampleWish, segments.SegmentPreview),
+    "get_segments_id_members": (
+        lambda client: Segments(client).members("s"), None, segments.SegmentMember),
+    "post_segments_id_members": (
+        lambda client: Segments(client).change_members("s"), segments.MemberChanges,
+        segments.ChangedMembers),
     "get_links_id_stats": (lambda client: Links(client).stats("l"), None, links.LinkStats),
     "get_audit": (lambda client: Audit(client).list(), None, privacy.AuditRow),
     "post_persons_erase": (
@@ -254,6 +276,8 @@ FILTERS: Mapping[str, type] = {
     "get_contacts_import_id_rows": filters.RowFilter,
     "get_links": filters.LinkFilter,
     "get_links_id_stats": filters.LinkSpans,
+    "get_segments": filters.SegmentFilter,
+    "get_segments_id_members": filters.Pages,
     "get_breakers": filters.BreakerFilter,
     "get_anomalies": filters.AnomalyFilter,
     "get_audit": filters.AuditFilter,
@@ -400,6 +424,9 @@ async def test_each_operation_goes_where_it_is_described(document: Document) -> 
         given, wanted = call.path.split("/"), path.split("/")
         assert len(given) == len(wanted), name
         assert all(b.startswith("{") or a == b for a, b in zip(given, wanted, strict=True)), name
+        if method == "PATCH":
+            wants = "If-Match" in document.parameters(name, "header")
+            assert (call.version is not None) is wants, name
         assert (call.idempotency_key is not None) is (
             "Idempotency-Key" in document.parameters(name, "header")
         ), name

@@ -22,16 +22,19 @@ from smsgate_client import (
     NewEvent,
     NewLink,
     NewMessage,
+    NewSegment,
     NewSuppression,
     Replay,
     awaiting,
     awaiting_contacts,
     awaiting_links,
     awaiting_reports,
+    awaiting_segments,
     blocking,
     blocking_contacts,
     blocking_links,
     blocking_reports,
+    blocking_segments,
 )
 from smsgate_client.calls import Call, send
 from smsgate_client.connection import connection
@@ -51,8 +54,8 @@ def nouns(*modules: object) -> dict[str, type]:
     }  # fmt: skip
 
 
-BLOCKING = nouns(blocking, blocking_contacts, blocking_links, blocking_reports)
-AWAITING = nouns(awaiting, awaiting_contacts, awaiting_links, awaiting_reports)
+BLOCKING = nouns(blocking, blocking_contacts, blocking_links, blocking_reports, blocking_segments)
+AWAITING = nouns(awaiting, awaiting_contacts, awaiting_links, awaiting_reports, awaiting_segments)
 NOUNS = [name for name in BLOCKING if name in AWAITING]
 
 
@@ -128,6 +131,8 @@ GIVEN: dict[Any, Any] = {
     "link": NewLink("https://shop.example/"), "links": [NewLink("https://shop.example/")],
     "link_id": "l", "contact": NewContact("crm-1"), "contact_id": "k", "contacts": ["k", "m"],
     "attribute": NewAttribute("text"), "events": [NewEvent("1", "login", to="n")],
+    "segment": NewSegment("silent", "days_since(login) >= 90"), "segment_id": "s", "version": 3,
+    "source": "has city",
     "scope": "connector", "subject": "c", "change": BreakerChange(reason="r"),
 }  # fmt: skip
 

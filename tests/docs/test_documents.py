@@ -52,6 +52,7 @@ STATUS_OF_EXAMPLES = {
     "/v1/persons/erasures/": 404,
     "/v1/conversions": 422,
     "/v1/links/bulk": 200, "/v1/links/": 404,
+    "/v1/segments/preview": 200, "/v1/segments/presets": 200, "/v1/segments/": 404,
 }  # fmt: skip
 INLINE = re.compile(r"`((?:smsgate|make) [^`]*)`")
 GIVEN_UP = re.compile(

@@ -16,6 +16,10 @@ from campaigns.contacts.files.jobs import FileWish, JobView, RowView
 from campaigns.contacts.verdicts import Verdict
 from campaigns.events.desk import EventTaken, EventWord
 from campaigns.events.desk import Outcome as EventOutcome
+from campaigns.segments.desk import MembersChanged, NewSegment, SegmentActor
+from campaigns.segments.names import Moment
+from campaigns.segments.previews import Preview
+from campaigns.segments.shelf import Called, Counted, Member, StoredSegment
 from dispatch.breakers.desk import ByHand
 from dispatch.breakers.machine import Breaker, State
 from dispatch.breakers.rows import Stored
@@ -459,3 +463,51 @@ class NothingRaw:
 
     async def listed(self, wanted: RawFilter, **_place: Any) -> list[RawDeliveryView] | None:
         return [] if wanted.connector == "carrier-a" else None
+
+
+class NoSegments:
+    """Implements SegmentBook and SegmentCounter: takes what it is told and forgets it."""
+
+    def new_id(self) -> int:
+        return 1
+
+    async def create(self, actor: SegmentActor, segment_id: int, new: NewSegment) -> StoredSegment:
+        return StoredSegment(
+            id=segment_id, name=new.name, source=new.source, refers_to=(), note=new.note,
+            version=1, changed_at=datetime(2026, 7, 1, tzinfo=UTC), counted=None,
+        )  # fmt: skip
+
+    async def change(
+        self, actor: SegmentActor, segment_id: int, version: int, given: Mapping[str, str | None]
+    ) -> StoredSegment | None:
+        return None
+
+    async def delete(self, actor: SegmentActor, segment_id: int, version: int | None) -> bool:
+        return False
+
+    async def change_members(
+        self, actor: SegmentActor, segment_id: int, add: Sequence[Called], remove: Sequence[Called]
+    ) -> MembersChanged | None:
+        return None
+
+    async def keep_count(self, segment_id: int, counted: Counted) -> None:
+        return None
+
+    async def one(self, account: int, segment_id: int) -> StoredSegment | None:
+        return None
+
+    async def listed(
+        self, account: int, *, after: int, limit: int, name: str | None = None
+    ) -> list[StoredSegment]:
+        return []
+
+    async def members(
+        self, account: int, segment_id: int, *, after: int, limit: int
+    ) -> list[Member] | None:
+        return None
+
+    async def preview(
+        self, account: int, source: str, *, sample: int, itself: str | None = None
+    ) -> Preview:
+        moment = Moment.at(datetime(2026, 7, 1, tzinfo=UTC), "Asia/Shanghai")
+        return Preview(contacts=0, inside=0, sample=(), lacking={}, moment=moment)

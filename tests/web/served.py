@@ -35,6 +35,7 @@ from tests.web.nobody import (
     NoLinks,
     NoPersons,
     NoProof,
+    NoSegments,
     NothingAudited,
     NothingRaw,
     NoWebhooks,
@@ -49,6 +50,7 @@ from web.edge.cursors import KEY_BYTES, Cursors
 from web.edge.keys import StoredKey, hash_of, new_key
 from web.edge.request_limits import RequestLimits
 from web.edge.reveals import REASON, REVEAL
+from web.segment_services import SegmentRooms
 from web.server import HttpServer, create_app
 from web.services import Services
 
@@ -57,6 +59,7 @@ ALL_BUT_ADMIN = (
     "suppressions:write", "suppressions:exchange", "numbers:read", "consents:read",
     "consents:write", "numbers:reveal", "complaints:read", "complaints:write", "conversions:write",
     "links:read", "links:write", "contacts:read", "contacts:write", "events:write",
+    "segments:read", "segments:write",
     "connectors:read", "webhooks:read", "webhooks:write", "audit:read",
     "persons:export", "persons:erase",
 )  # fmt: skip
@@ -169,6 +172,7 @@ def in_memory(
         conversions=NoConversions(),
         contacts=ContactRooms(NoContacts(), NoContactFiles(), NoEvents()),
         links=NoLinks(),
+        segments=SegmentRooms(NoSegments(), NoSegments()),
         proofs=NoProof(),
         control=memory,
         queues=memory,

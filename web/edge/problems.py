@@ -18,6 +18,8 @@ from storage.faults import RETRY_AFTER_SECONDS
 from web.edge.contact_problems import CONTACT_KINDS
 from web.edge.link_problems import LINK_KINDS
 from web.edge.problem_kind import ProblemKind
+from web.edge.segment_problems import SEGMENT_KINDS
+from web.edge.version_problems import VERSION_KINDS
 
 CONTENT_TYPE = "application/problem+json"
 DOCUMENT = "/docs/problems"
@@ -32,6 +34,8 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
     {
         **LINK_KINDS,
         **CONTACT_KINDS,
+        **SEGMENT_KINDS,
+        **VERSION_KINDS,
         "malformed_json": ProblemKind(400, "Malformed JSON", "Send one UTF-8 JSON document."),
         "malformed_request": ProblemKind(400, "Malformed request", "Correct the HTTP request."),
         "idempotency_key_invalid": ProblemKind(

@@ -35,6 +35,8 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "links:read": "links of the account's own, and their clicks",
         "links:write": "make, change and end links of the account's own",
         "conversions:write": "tell what links led to",
+        "segments:read": "segments, how many contacts are in one, and some of these, masked",
+        "segments:write": "make, change and end segments, and name the members of static ones",
         "webhooks:read": "webhook endpoints and what became of deliveries",
         "webhooks:write": "make, change, test and end webhook endpoints, replay events",
         "policy:ignore": "send in quiet hours",
@@ -52,7 +54,7 @@ ROLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "marketer": (
             "messages:send", "messages:read", "reports:read", "suppressions:read", "consents:read",
             "numbers:read", "inbound:read", "links:read", "links:write", "contacts:read",
-            "contacts:write", "events:write",
+            "contacts:write", "events:write", "segments:read", "segments:write",
         ),
         "support": (
             "messages:read", "inbound:read", "suppressions:read", "suppressions:write",
@@ -61,6 +63,7 @@ ROLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "analyst": (
             "messages:read", "reports:read", "numbers:read", "complaints:read", "links:read",
+            "segments:read",
         ),
         "developer": (
             "messages:send", "messages:read", "reports:read", "webhooks:read", "webhooks:write",

@@ -115,6 +115,15 @@ from smsgate_client.requests import (
     TextDays,
 )
 from smsgate_client.retries import RetryPolicy
+from smsgate_client.segments import (
+    MemberName,
+    NewSegment,
+    Segment,
+    SegmentKind,
+    SegmentMember,
+    SegmentPreset,
+    SegmentPreview,
+)
 from smsgate_client.webhooks import WebhookEvent, Webhooks
 from smsgate_client.words import (
     AnomalyScope,
@@ -220,6 +229,7 @@ __all__ = [
     "LinkItem",
     "LinkState",
     "LinkStats",
+    "MemberName",
     "Message",
     "NamedCallback",
     "NamedLink",
@@ -234,6 +244,7 @@ __all__ = [
     "NewEvent",
     "NewLink",
     "NewMessage",
+    "NewSegment",
     "NewSuppression",
     "NoAnswer",
     "NotFound",
@@ -259,6 +270,11 @@ __all__ = [
     "RetryPolicy",
     "Route",
     "RowVerdict",
+    "Segment",
+    "SegmentKind",
+    "SegmentMember",
+    "SegmentPreset",
+    "SegmentPreview",
     "SendWindow",
     "SentBatch",
     "SentMessage",

@@ -21,12 +21,15 @@ from smsgate_client.words import (
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One mistake in a request: its code, and the place by a JSON pointer or a parameter."""
+    """One mistake in a request: its code, and the place by a JSON pointer or a parameter. Of an
+    expression `column` counts characters from 1.
+    """
 
     code: str
     detail: str
     pointer: str | None = None
     parameter: str | None = None
+    column: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

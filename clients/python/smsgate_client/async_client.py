@@ -34,6 +34,7 @@ from smsgate_client.awaiting import (
 from smsgate_client.awaiting_contacts import Contacts, Events
 from smsgate_client.awaiting_links import Links
 from smsgate_client.awaiting_reports import Reports
+from smsgate_client.awaiting_segments import Segments
 from smsgate_client.connection import MAY_PASS, connection, was_sent
 from smsgate_client.exchange import Done, Exchange, Wait
 
@@ -72,6 +73,7 @@ class AsyncClient:
         self.contacts = Contacts(self)
         self.events = Events(self)
         self.links = Links(self)
+        self.segments = Segments(self)
         self.audit = Audit(self)
         self.persons = Persons(self)
         self.inbound = Inbound(self)

@@ -22,6 +22,7 @@ from smsgate_client import operating as o
 from smsgate_client import privacy as y
 from smsgate_client import recipients as p
 from smsgate_client import reports as r
+from smsgate_client import segments as g
 from smsgate_client.shapes import ShapeError, read, write, write_time
 
 T = TypeVar("T")
@@ -50,6 +51,7 @@ class Call(Generic[T]):
     body: bytes | None = None
     idempotency_key: str | None = None
     reveal_reason: str | None = None
+    version: int | None = None  # that is to be changed, and no other
     repeatable: bool = True
 
 
@@ -254,6 +256,39 @@ def change_link(link_id: str, changes: Mapping[str, object]) -> Call[s.Link]:
 
 def end_link(link_id: str) -> Call[None]:
     return Call(method="DELETE", path=under("links", link_id), read=lambda _: None)
+
+
+def new_segment(new: object, key: str | None) -> Call[g.Segment]:
+    return post(under("segments"), g.Segment, new, key=key or new_key())
+
+
+def change_segment(segment_id: str, version: int, changes: Mapping[str, object]) -> Call[g.Segment]:
+    """Asked for twice, the second one would find the next version."""
+    changed = replace(get(under("segments", segment_id), g.Segment), method="PATCH")
+    return replace(changed, body=_changes(changes), version=version, repeatable=False)
+
+
+def end_segment(segment_id: str, version: int | None) -> Call[None]:
+    path = under("segments", segment_id)
+    return Call(method="DELETE", path=path, read=lambda _: None, version=version)
+
+
+def preview_segment(source: str, sample: int) -> Call[g.SegmentPreview]:
+    wish = g.PreviewWish(source=source, sample=sample)
+    return post(under("segments", "preview"), g.SegmentPreview, wish)
+
+
+def count_segment(segment_id: str, sample: int) -> Call[g.SegmentPreview]:
+    wish = g.SampleWish(sample=sample)
+    return post(under("segments", segment_id, "preview"), g.SegmentPreview, wish)
+
+
+def change_members(
+    segment_id: str, add: Sequence[g.MemberName], remove: Sequence[g.MemberName]
+) -> Call[g.ChangedMembers]:
+    """Said twice it is said once; the second time nobody comes in any more."""
+    changes = g.MemberChanges(add=add, remove=remove)
+    return post(under("segments", segment_id, "members"), g.ChangedMembers, changes)
 
 
 def _changes(changes: Mapping[str, object]) -> bytes:

@@ -34,6 +34,7 @@ from smsgate_client.blocking import (
 from smsgate_client.blocking_contacts import Contacts, Events
 from smsgate_client.blocking_links import Links
 from smsgate_client.blocking_reports import Reports
+from smsgate_client.blocking_segments import Segments
 from smsgate_client.connection import MAY_PASS, connection, was_sent
 from smsgate_client.exchange import Done, Exchange, Wait
 
@@ -71,6 +72,7 @@ class Client:
         self.contacts = Contacts(self)
         self.events = Events(self)
         self.links = Links(self)
+        self.segments = Segments(self)
         self.audit = Audit(self)
         self.persons = Persons(self)
         self.inbound = Inbound(self)

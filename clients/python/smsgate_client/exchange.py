@@ -54,6 +54,8 @@ class Exchange(Generic[T]):
             headers["Idempotency-Key"] = self._call.idempotency_key
         if self._call.reveal_reason is not None:
             headers["X-Reveal-Reason"] = self._call.reveal_reason
+        if self._call.version is not None:
+            headers["If-Match"] = f'"{self._call.version}"'
         return headers
 
     def answered(

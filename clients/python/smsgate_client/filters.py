@@ -110,6 +110,12 @@ class LinkFilter(Pages, total=False):
     state: LinkState | str
 
 
+class SegmentFilter(Pages, total=False):
+    """Which segments."""
+
+    name: str
+
+
 class LinkSpans(TypedDict, total=False):
     """Clicks from `since` and before `until`, in spans of `interval`."""
 
