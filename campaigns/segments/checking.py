@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from campaigns.segments import limits, tree, typed
 from campaigns.segments.mistakes import INVALID, TOO_COMPLEX, Mistake, SegmentRefused
 from campaigns.segments.names import AttributeType, Names, SavedSegment
-from campaigns.segments.parser import parsed
+from campaigns.segments.parser import parsed, read
 
 BIRTHDAY: Final = "birthday"
 _MICROS: Final = 1_000_000
@@ -50,7 +50,12 @@ _LITERAL: Final[Mapping[AttributeType, str]] = MappingProxyType(
 def checked(source: str, names: Names) -> typed.Typed:
     """The segment, ready to be compiled. Raises SegmentRefused with every mistake."""
     checker = _Checker(names)
-    found = checker.node(parsed(source))
+    said = read(source)
+    if said.whole is None:
+        for term in said.terms:
+            checker.node(term)
+        raise SegmentRefused([*said.mistakes, *checker.mistakes])
+    found = checker.node(said.whole)
     if found is None or checker.mistakes:
         raise SegmentRefused(checker.mistakes)
     faults = _size(found, {}).faults()
@@ -60,8 +65,12 @@ def checked(source: str, names: Names) -> typed.Typed:
 
 
 def references(source: str) -> tuple[str, ...]:
-    """The names of the segments that it refers to, each once. Raises SegmentRefused."""
-    return tuple(dict.fromkeys(each.name for each in _named(parsed(source))))
+    """The names of the segments that it refers to, each once; also where it has mistakes. Raises
+    SegmentRefused for a source that is too long.
+    """
+    terms = read(source).terms
+    named = (each.name for each in terms if isinstance(each, tree.Named) and each.what == "segment")
+    return tuple(dict.fromkeys(named))
 
 
 def walked(node: typed.Typed) -> Iterator[typed.Typed]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from campaigns.segments import limits
 from campaigns.segments.lexer import Token, tokens
@@ -51,17 +51,31 @@ _LITERAL = "a text, a number, a date, true or false"
 _NUMBER_CHARACTERS_MAX = 40
 
 
+class Parsed(NamedTuple):
+    """`whole` is None where there are mistakes of form. `terms` are the parts that are right."""
+
+    whole: Node | None
+    terms: tuple[Predicate | Named, ...]
+    mistakes: tuple[Mistake, ...]
+
+
 def parsed(source: str) -> Node:
     """The tree. Raises SegmentRefused with all mistakes of form."""
+    whole, _, mistakes = read(source)
+    if whole is None:
+        raise SegmentRefused(mistakes)
+    return whole
+
+
+def read(source: str) -> Parsed:
+    """The tree, or what is right of it. Raises SegmentRefused for a source that is too long."""
     if len(source) > limits.SOURCE_CHARACTERS_MAX:
         detail = f"a segment has at most {limits.SOURCE_CHARACTERS_MAX} characters"
         raise SegmentRefused([Mistake(limits.SOURCE_CHARACTERS_MAX + 1, detail, TOO_COMPLEX)])
     found, mistakes = tokens(source)
     reader = _Parser(found, mistakes)
     node = reader.whole()
-    if node is None or mistakes:
-        raise SegmentRefused(mistakes)
-    return node
+    return Parsed(None if mistakes else node, tuple(reader.terms), tuple(mistakes))
 
 
 class _Stopped(Exception):
@@ -69,13 +83,14 @@ class _Stopped(Exception):
 
 
 class _Parser:
-    """Goes over the tokens once. `mistakes` is the caller's list."""
+    """Goes over the tokens once. `mistakes` is the caller's list; `terms` are those it has read."""
 
     def __init__(self, found: list[Token], mistakes: list[Mistake]) -> None:
         self._tokens = found
         self._place = 0
         self._depth = 0
         self._mistakes = mistakes
+        self.terms: list[Predicate | Named] = []
 
     def whole(self) -> Node | None:
         """The expression and nothing behind it; None where there was a mistake."""
@@ -172,11 +187,15 @@ class _Parser:
         token = self._token
         if self._is("("):
             return self._deeper(self._group, token.column)
+        term = self._named() if self._is("tag", "segment", "source") else self._predicate()
+        self.terms.append(term)
+        return term
+
+    def _predicate(self) -> Predicate:
+        token = self._token
         if self._is("has"):
             self._next()
             return Predicate(self._field(), "has", (), token.column)
-        if self._is("tag", "segment", "source"):
-            return self._named()
         value = self._value()
         operator, literals = self._operator()
         return Predicate(value, operator, literals, token.column)

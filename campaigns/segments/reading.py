@@ -23,8 +23,8 @@ async def names_of(
 ) -> Names:
     """All attributes and tags of the account, and the segments that the source leads to.
 
-    `itself`: the name of the segment whose source this is. Raises SegmentRefused where the source
-    has mistakes of form.
+    `itself`: the name of the segment whose source this is. Raises SegmentRefused for a source that
+    is too long.
     """
     segments: dict[str, SavedSegment] = {}
     asked = set(references(source))

@@ -46,6 +46,15 @@ def test_every_mismatch_is_told_with_its_column() -> None:
     ]
 
 
+def test_mistakes_of_form_and_of_meaning_are_told_together() -> None:
+    assert told('citi = "x" and count(login, 3) = 1 or (level >= "2" and has') == [
+        "column 1: expected an attribute of the account, found citi; is it city?",
+        "column 29: expected days such as 30d, found 3",
+        "column 49: expected a number, found a text",
+        "column 60: expected the name of a field, found the end",
+    ]
+
+
 def test_money_is_counted_in_millionths_and_may_be_written_bare() -> None:
     for source in ("balance = 20", "balance = 20.00", "balance = money 20.000000"):
         assert condition(source).operands == (20_000_000,)
