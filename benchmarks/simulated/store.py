@@ -17,14 +17,14 @@ T = TypeVar("T", bound=msgspec.Struct)
 class Record:
     """A row of an answer, by name and by place, as asyncpg has it."""
 
-    __slots__ = ("_names", "_values")
+    __slots__ = ("_values", "names")
 
     def __init__(self, names: Sequence[str], values: Sequence[object]) -> None:
-        self._names = names
+        self.names = names
         self._values = values
 
     def __getitem__(self, key: int | str) -> object:
-        return self._values[key if isinstance(key, int) else self._names.index(key)]
+        return self._values[key if isinstance(key, int) else self.names.index(key)]
 
     def __iter__(self) -> Iterator[object]:
         return iter(self._values)
