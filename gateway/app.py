@@ -35,6 +35,7 @@ from gateway.wiring import (
     redirects,
     rollups,
     rotating,
+    templates,
     webhooks,
 )
 from gateway.wiring import links as links_wiring
@@ -217,6 +218,7 @@ class Gateway:
         rooms.conversions = conversions.build(rooms)
         rooms.links.take_visits(rooms.conversions)
         rooms.public_links = links_wiring.build(rooms)
+        rooms.templates = templates.build(rooms)
         self._started.append("links")
         listen = rooms.config.links.listen
         host, port = await rooms.links.start(listen.host, listen.port)
@@ -313,6 +315,7 @@ class Gateway:
     async def _stop_links(self) -> None:
         await self.rooms.conversions.close()
         await self.rooms.public_links.close()
+        await self.rooms.templates.desk.close()
         await self.rooms.links.stop()
 
     async def _release_term(self) -> None:

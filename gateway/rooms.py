@@ -38,6 +38,7 @@ from gateway.config import Config
 from gateway.maintenance import Maintenance, PartitionsAhead
 from gateway.vitals import LoopLag
 from gateway.wiring.connectors import Wiring
+from gateway.wiring.message_templates import TemplateRoom
 from gateway.wiring.sandbox import Sandbox
 from messages.accept.accepter import MessageAccepter
 from messages.accept.idempotency import Idempotency
@@ -138,6 +139,7 @@ class Rooms:
     segments: SegmentDesk = field(init=False)
     segment_counter: Previews = field(init=False)
     public_links: LinkDesk = field(init=False)
+    templates: TemplateRoom = field(init=False)
     links_listener: Listener = field(init=False)
     parked: ParkedReceipts = field(init=False)
     silence: Silence = field(init=False)

@@ -94,8 +94,16 @@ class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
         _described("The recipient in E.164 form, as in +8613812345678.", pattern=r"^\+[1-9]\d+$"),
     ]
     text: Annotated[
-        str, _described("Signature, opt-out suffix and short links are put in.", minLength=1)
-    ]
+        str,
+        _described("Signature, opt-out suffix and short links are put in. This or `template_id`."),
+    ] = ""
+    template_id: Annotated[
+        str | None,
+        _described(
+            "Instead of a text: `tpl_…` for the newest version, `tpl_…@3` for that one.",
+            minLength=1,
+        ),
+    ] = None
     sender: Annotated[
         str | None,
         _described("A sender of the account; its first one by default.", minLength=1, maxLength=20),
@@ -139,7 +147,8 @@ class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
         _described("Links by name: `{{link:main}}` in the text becomes the recipient's own one."),
     ] = None
     params: Annotated[
-        dict[str, str] | None, _described("Values of this recipient for the addresses of `links`.")
+        dict[str, str] | None,
+        _described("Values of this recipient for the template and the addresses of `links`."),
     ] = None
     max_parts: Annotated[
         int | None, _described("A text that needs more is refused.", minimum=1)

@@ -43,6 +43,8 @@ from web.api.single_posts import SinglePosts
 from web.api.suppression_exports import SuppressionExportsApi
 from web.api.suppression_imports import SuppressionImportsApi
 from web.api.suppressions import SuppressionsApi
+from web.api.template_looks import TemplateLooksApi
+from web.api.templates import TemplatesApi
 from web.api.webhook_callbacks import WebhookCallbacksApi
 from web.api.webhook_deliveries import WebhookDeliveriesApi
 from web.api.webhooks import WebhooksApi
@@ -143,6 +145,8 @@ def _rooms_of_recipients(services: Services, access: Access, bodies: BodyReader)
         *LinkViewsApi(services, access).routes(),
         *SegmentsApi(services, access, bodies).routes(),
         *SegmentCountsApi(services, access, bodies).routes(),
+        *TemplatesApi(services, access, bodies).routes(),
+        *TemplateLooksApi(services, access, bodies).routes(),
         *ProofsApi(services, access).routes(),
         *RawApi(services, access).routes(),
         *BreakersApi(services, access, bodies).routes(),

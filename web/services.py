@@ -52,6 +52,7 @@ from web.privacy_services import AuditReader, PersonDesk, ProofReader
 from web.samples import Snapshot
 from web.segment_services import SegmentRooms
 from web.suppression_services import SuppressionExports, SuppressionImports
+from web.template_services import TemplateServices
 from web.webhook_services import WebhookEndpoints
 
 
@@ -361,6 +362,7 @@ class Services:
     contacts: ContactRooms
     links: LinkBook
     segments: SegmentRooms
+    templates: TemplateServices
     proofs: ProofReader
     control: MessageControl
     queues: QueueReader

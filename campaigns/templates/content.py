@@ -37,6 +37,7 @@ SIGNATURE_CHARACTERS_MAX = 18  # with its brackets
 PARTS_MAX = 10
 
 _SIGNATURE = re.compile(r"【[^【】{}\n\r]+】")
+_NOT_TEXT = re.compile("[\0-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _CATEGORIES = frozenset(category.label for category in Category)
 
 
@@ -100,7 +101,7 @@ def link_mode_of(providers: tuple[str, ...]) -> LinkMode:
 
 def faults(content: Content) -> list[Fault]:
     """Everything that is wrong with it."""
-    found = [*_plain_faults(content)]
+    found = [*_character_faults(content), *_plain_faults(content)]
     try:
         pieces = parse(content.body)
     except BodyFault as error:
@@ -108,6 +109,14 @@ def faults(content: Content) -> list[Fault]:
     found += _variable_faults(content, names(pieces, "variable"))
     found += _link_faults(content, names(pieces, "link"))
     return found
+
+
+def _character_faults(content: Content) -> Iterator[Fault]:
+    for name in ("body", "signature", "suffix"):
+        wrong = _NOT_TEXT.search(getattr(content, name))
+        if wrong:
+            detail = f"{name} holds U+{ord(wrong[0]):04X}, which is no character of a text"
+            yield Fault("template_invalid", detail, f"/{name}")
 
 
 def _plain_faults(content: Content) -> Iterator[Fault]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from campaigns.templates.body import Place
+from campaigns.templates.body import Place, names
 from campaigns.templates.content import Version
 from campaigns.templates.values import links
 from campaigns.templates.variables import Unfit, Variable, longest, worded
@@ -21,12 +21,14 @@ from campaigns.templates.variables import Unfit, Variable, longest, worded
 class Rendered(msgspec.Struct, frozen=True, kw_only=True):
     """One person's text. `{{link:name}}` of a personal link still stands in it, for the accepter.
 
-    `links`: where those lead, with places for values. `values`: the words of each variable.
+    `named`: the names of those. `links`: where some of them lead, with places for values.
+     `values`: the words of each variable.
     `shorten`: whether URLs in it may become short links; None: as the account has it.
     `fallbacks`: variables that had no fit value, and why. `removed`: what was taken out of values.
     """
 
     text: str
+    named: tuple[str, ...]
     links: Mapping[str, str]
     values: Mapping[str, str]
     shorten: bool | None
@@ -145,6 +147,7 @@ def _filled(
             pieces.append(f"{{{{link:{piece.name}}}}}")
     return Rendered(
         text="".join(pieces),
+        named=() if shared else tuple(dict.fromkeys(names(version.pieces, "link"))),
         links={} if shared else content.links,
         values=values,
         shorten=None if content.link_mode == "personal" else False,

@@ -20,7 +20,7 @@ DateForm = Literal["iso", "month_day", "year_month_day"]
 NAME_CHARACTERS_MAX = 32
 MAX_UNITS = 200  # of one value; more than this is no part of a sentence
 
-_SOURCE = re.compile(r"attr\.[^\s.{}]{1,64}|contact\.(?:external_id|source|time_zone)")
+_SOURCE = re.compile(r"attr\.[^\x00-\x20\x7f\s.{}]{1,64}|contact\.(?:external_id|source|time_zone)")
 _INT = re.compile(r"-?[0-9]{1,30}")
 _CODE = re.compile(r"[A-Za-z0-9-]+")
 _PLAIN = re.compile(r"[A-Za-z0-9 .,-]*")  # one septet each in GSM 03.38

@@ -6,6 +6,7 @@ SELECT greatest(
     (SELECT max(id) FROM event),
     (SELECT max(id) FROM click),
     (SELECT max(id) FROM link),
+    (SELECT max(id) FROM template_version),
     (SELECT max(id) FROM inbound_message),
     (SELECT max(id) FROM inbound_part),
     (SELECT max(id) FROM submit_intent),

@@ -22,6 +22,7 @@ from dlr.status import Status
 from dlr.webhooks.endpoint_state import State
 from gateway.vitals import free_bytes
 from gateway.wiring import contacts, redirects, rollups
+from gateway.wiring.message_templates import VALUE_ENDS
 from recipients.replies import ReplyClass
 from smpp.client import BindState
 from smpp.vocabulary import status_name
@@ -72,6 +73,11 @@ def snapshot(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
         yield Sample("sms_links_total", count, (what,))
     yield from _writer(rooms.public_links.commits)
     yield from _writer(rooms.segments.commits)
+    for what, count in rooms.templates.desk.counts.items():
+        yield Sample("sms_templates_total", count, (what,))
+    for what in VALUE_ENDS:
+        yield Sample("sms_template_values_total", rooms.templates.messages.counts[what], (what,))
+    yield from _writer(rooms.templates.desk.commits)
     changed = rooms.reviewer.changed
     yield Sample("sms_clicks_reviewed_total", rooms.reviewer.settled - changed, ("same",))
     yield Sample("sms_clicks_reviewed_total", changed, ("changed",))

@@ -59,6 +59,7 @@ from web.services import (
     RouteView,
     Services,
 )
+from web.template_services import TemplateServices
 
 if TYPE_CHECKING:
     from gateway.rooms import Rooms
@@ -133,6 +134,7 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         contacts=rooms.contacts,
         links=rooms.public_links,
         segments=SegmentRooms(rooms.segments, rooms.segment_counter),
+        templates=TemplateServices(*rooms.templates),
         proofs=Proofs(read, rooms.vault),
         control=rooms.control,
         queues=Queues(read, registry, rooms.clock.wall_ms),
@@ -239,6 +241,7 @@ def _validator(rooms: Rooms) -> Validator:
         callbacks=callback_fields(rooms),
         link_target=lambda account, url, name: rooms.public_links.rules.target(account, url, name),
         origin=OriginNumbers().of,
+        templates=rooms.templates.messages,
     )
 
 

@@ -7,7 +7,7 @@ compiles once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -17,6 +17,16 @@ from messages.accept.final_text import TextRules
 from messages.accept.named_links import LinkTarget, NamedLinks, any_target
 from messages.accept.send_times import TimingFields
 from messages.accept.senders import sender_fault
+from messages.accept.templated import (
+    UNREAD,
+    NoTemplates,
+    Template,
+    Templates,
+    TemplateUnread,
+    filled,
+    placed,
+    without_text,
+)
 from messages.accept.text_retention import text_days
 from messages.accept.tlvs import message_tlvs
 from messages.body_faults import UNDECODABLE, Faults, mended, repeated
@@ -43,6 +53,7 @@ _MALFORMED = {
     "to": "number_invalid", "text": "text_invalid", "from": "sender_invalid",
     "category": "category_unknown", "client_ref": "label_invalid", "campaign_id": "label_invalid",
     "variant": "label_invalid", "tags": "label_invalid", "tlvs": "tlv_invalid",
+    "template_id": "template_unknown",
 }  # fmt: skip
 
 
@@ -76,6 +87,7 @@ class Validator:
         callbacks: CallbackFields | None = None,
         link_target: LinkTarget = any_target,
         origin: Callable[[str], tuple[int, int]] = _nowhere,
+        templates: Templates | None = None,
     ) -> None:
         """`texts`: how the connector with this number takes texts. Parts are counted by that.
         `origin`: country and operator of a number, as numbers. `link_target`: where links that a
@@ -93,6 +105,7 @@ class Validator:
         self._decisions = {} if decisions is None else decisions
         self._texts = texts
         self._origin = origin
+        self._templates = templates or NoTemplates()
         self._callbacks = callbacks or CallbackFields()
         self._named_links = NamedLinks(link_target).read
         self._categories = {category.label: int(category) for category in Category}
@@ -122,32 +135,31 @@ class Validator:
         *,
         now_ms: int,
         index: int | None = None,
+        templates: Mapping[str, Template] | None = None,
     ) -> Prepared | Refused:
         """One item of JSON as a message, or everything that is wrong with it.
 
         `index` is its place in a batch, for the JSON pointers of the errors (RFC 6901). Never
-        raises for what a client can send.
+        raises for what a client can send. TemplateUnread: read its template, and check it again
+        with `templates`, all there are.
         """
-        faults: list[FieldError]
-        request: MessageRequest | None
-        try:
-            request = self._decode(raw)
-        except UNDECODABLE:
-            request, faults = _what_is_right(raw, index)
-            if request is None:
-                return _refused(faults, index)
-        else:
-            given = _FIELD_COUNT - msgspec.structs.astuple(request).count(None)
-            faults = repeated(raw) if may_repeat(bytes(raw), given) else []
+        asked, faults = self._read(raw, index)
+        if asked is None:
+            return _refused(faults, index)
+        request, before = asked, len(faults)
+        if asked.template_id is not None or not asked.text:
+            texted = self._with_text(raw, asked, account, faults, templates)
+            if isinstance(texted, TemplateUnread):
+                return texted
+            request = texted
         self._number(request.to, account, faults)
         sender = self._sender(request.sender, account, faults)
         category = self._category(request.category, account, faults)
         _check_labels(request, faults)
         priority = _priority(request.priority, faults)
         seconds = request.expires_in
-        if seconds is not None and not 1 <= seconds <= self._validity_seconds_max:
-            detail = f"expires_in is 1 to {self._validity_seconds_max} seconds"
-            faults.append(FieldError("out_of_range", detail, "/expires_in"))
+        if seconds is not None:
+            self._check_seconds(seconds, faults)
         timing = self._timing.read(request, account, now_ms, faults)
         tlvs = _tlvs(request, faults)
         callback = self._callbacks.read(request.callback, account, faults)
@@ -166,7 +178,7 @@ class Validator:
         if isinstance(final, FieldError):
             faults.append(final)
         if faults or isinstance(final, FieldError):
-            return _refused(faults, index)
+            return _refused(placed(faults, asked, before), index)
         country, operator = self._origin(request.to)
         return Prepared(
             account.id, category, connector, request.to, sender,
@@ -175,9 +187,43 @@ class Validator:
             timing.release
             + 1000 * (self._validity_seconds[category] if seconds is None else seconds),
             priority=priority, options=_with_tlvs(options, tlvs), callback=callback,
-            asked_text=None if request.client_ref is None else _asked(request),
+            asked_text=None if request.client_ref is None else _asked(asked),
             text_days=kept, country=country, operator=operator,
         )  # fmt: skip
+
+    def _read(
+        self, raw: bytes | msgspec.Raw, index: int | None
+    ) -> tuple[MessageRequest | None, list[FieldError]]:
+        """What is right of an item, and what is wrong with its JSON."""
+        try:
+            request = self._decode(raw)
+        except UNDECODABLE:
+            return _what_is_right(raw, index)
+        given = _FIELD_COUNT - msgspec.structs.astuple(request).count(None)
+        given -= not request.text  # absent, or may as well be
+        return request, repeated(raw) if may_repeat(bytes(raw), given) else []
+
+    def _check_seconds(self, seconds: int, faults: list[FieldError]) -> None:
+        if not 1 <= seconds <= self._validity_seconds_max:
+            detail = f"expires_in is 1 to {self._validity_seconds_max} seconds"
+            faults.append(FieldError("out_of_range", detail, "/expires_in"))
+
+    def _with_text(
+        self,
+        raw: bytes | msgspec.Raw,
+        request: MessageRequest,
+        account: AccountPolicy,
+        faults: list[FieldError],
+        read: Mapping[str, Template] | None,
+    ) -> MessageRequest | TemplateUnread:
+        """A message by its template; one with neither text nor template gets a fault."""
+        reference = request.template_id
+        if reference is None:
+            return without_text(bytes(raw), request, faults)
+        template = self._templates.known(account.id, reference) if read is None else None
+        if template is None and read is None:
+            return TemplateUnread(UNREAD, "the template is not read", (), reference)
+        return filled(request, template or (read or {}).get(reference), faults)
 
     def _number(self, to: str, account: AccountPolicy, faults: list[FieldError]) -> None:
         fault = self._number_fault(to)
@@ -215,9 +261,12 @@ class Validator:
 
 def _asked(request: MessageRequest) -> str:
     """What a repeat under the same client_ref says, too."""
-    if request.links is None:
+    if request.links is None and request.template_id is None:
         return request.text
-    return request.text + msgspec.json.encode([request.links, request.params]).decode()
+    values: list[object] = [request.links, request.params]
+    if request.template_id is not None:
+        values = [*values, request.template_id]
+    return request.text + msgspec.json.encode(values).decode()
 
 
 def _what_is_right(

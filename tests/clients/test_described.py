@@ -25,6 +25,7 @@ from smsgate_client import (
     reports,
     requests,
     segments,
+    templates,
     words,
 )
 from smsgate_client.blocking import (
@@ -48,6 +49,7 @@ from smsgate_client.blocking_contacts import Contacts, Events
 from smsgate_client.blocking_links import Links
 from smsgate_client.blocking_reports import Reports
 from smsgate_client.blocking_segments import Segments
+from smsgate_client.blocking_templates import Templates
 from smsgate_client.calls import Call
 from smsgate_client.shapes import json_name
 from tests.web.served import running_api
@@ -89,6 +91,7 @@ NOW = datetime(2026, 11, 29, tzinfo=UTC)
 NEW = requests.NewMessage("+8613812345678", "Hello")
 LINK = links.NewLink("https://shop.example/sale")
 SEGMENT = segments.NewSegment("silent", "days_since(login) >= 90")
+TEMPLATE = templates.NewTemplate(name="x", category="otp", body="y")
 
 # Each operation as a user asks for it, what is sent, and what is answered (an item of a list).
 Asked = tuple[Callable[[Recorder], object], type | None, type]
@@ -194,6 +197,28 @@ OPERATIONS: Mapping[str, Asked] = {
         lambda client: Segments(client).change_members("s"), segments.MemberChanges,
         segments.ChangedMembers),
     "get_links_id_stats": (lambda client: Links(client).stats("l"), None, links.LinkStats),
+    "post_templates": (
+        lambda client: Templates(client).create(TEMPLATE), templates.NewTemplate,
+        templates.Template),
+    "get_templates": (lambda client: Templates(client).list(), None, templates.Template),
+    "get_templates_id": (lambda client: Templates(client).get("t"), None, templates.Template),
+    "delete_templates_id": (lambda client: Templates(client).end("t"), None, type(None)),
+    "post_templates_id_versions": (
+        lambda client: Templates(client).add_version("t", TEMPLATE), templates.NewVersion,
+        templates.Template),
+    "post_templates_id_approvals": (
+        lambda client: Templates(client).approve(
+            "t", templates.NewApproval(provider="p", state="approved")),
+        templates.NewApproval, templates.Template),
+    "post_templates_id_waivers": (
+        lambda client: Templates(client).waive("t", templates.NewWaiver(rule="R11", reason="r")),
+        templates.NewWaiver, templates.Template),
+    "post_templates_lint": (
+        lambda client: Templates(client).lint(templates.Lint(template_id="t")), templates.Lint,
+        templates.Linted),
+    "post_templates_render": (
+        lambda client: Templates(client).render(templates.Render(params=[{}])), templates.Render,
+        templates.Rendered),
     "get_audit": (lambda client: Audit(client).list(), None, privacy.AuditRow),
     "post_persons_erase": (
         lambda client: Persons(client).erase("n", "r"), None, privacy.Erasure),
@@ -278,6 +303,7 @@ FILTERS: Mapping[str, type] = {
     "get_links_id_stats": filters.LinkSpans,
     "get_segments": filters.SegmentFilter,
     "get_segments_id_members": filters.Pages,
+    "get_templates": filters.TemplateFilter,
     "get_breakers": filters.BreakerFilter,
     "get_anomalies": filters.AnomalyFilter,
     "get_audit": filters.AuditFilter,

@@ -30,11 +30,14 @@ from smsgate_client import (
     awaiting_links,
     awaiting_reports,
     awaiting_segments,
+    awaiting_templates,
     blocking,
     blocking_contacts,
     blocking_links,
     blocking_reports,
     blocking_segments,
+    blocking_templates,
+    templates,
 )
 from smsgate_client.calls import Call, send
 from smsgate_client.connection import connection
@@ -54,8 +57,22 @@ def nouns(*modules: object) -> dict[str, type]:
     }  # fmt: skip
 
 
-BLOCKING = nouns(blocking, blocking_contacts, blocking_links, blocking_reports, blocking_segments)
-AWAITING = nouns(awaiting, awaiting_contacts, awaiting_links, awaiting_reports, awaiting_segments)
+BLOCKING = nouns(
+    blocking,
+    blocking_contacts,
+    blocking_links,
+    blocking_reports,
+    blocking_segments,
+    blocking_templates,
+)
+AWAITING = nouns(
+    awaiting,
+    awaiting_contacts,
+    awaiting_links,
+    awaiting_reports,
+    awaiting_segments,
+    awaiting_templates,
+)
 NOUNS = [name for name in BLOCKING if name in AWAITING]
 
 
@@ -133,6 +150,12 @@ GIVEN: dict[Any, Any] = {
     "attribute": NewAttribute("text"), "events": [NewEvent("1", "login", to="n")],
     "segment": NewSegment("silent", "days_since(login) >= 90"), "segment_id": "s", "version": 3,
     "source": "has city",
+    "template": templates.NewTemplate(name="x", category="otp", body="y"), "template_id": "t",
+    ("Templates", "version"): templates.NewVersion(category="otp", body="y"),
+    "approval": templates.NewApproval(provider="huawei", state="approved"),
+    "waiver": templates.NewWaiver(rule="R11", reason="r"),
+    "lint": templates.Lint(template_id="t"),
+    "render": templates.Render(template_id="t", params=[{}]),
     "scope": "connector", "subject": "c", "change": BreakerChange(reason="r"),
 }  # fmt: skip
 

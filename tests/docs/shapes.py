@@ -18,7 +18,9 @@ Json = object  # with Ellipsis for …
 
 _VARIES = (
     (
-        re.compile(r"\b(msg|bat|req|sup|con|inb|whe|whd|evt|imp|cnv|lnk|seg|aud|era)_[0-9a-z]+"),
+        re.compile(
+            r"\b(msg|bat|req|sup|con|inb|whe|whd|evt|imp|cnv|lnk|tpl|seg|aud|era)_[0-9a-z]+"
+        ),
         r"\1_id",
     ),
     (re.compile(r"\bsk_[0-9A-Za-z_-]+"), "sk_key"),

@@ -51,6 +51,7 @@ STATUS_OF_EXAMPLES = {
     '/v1/breakers/connector/carrier-a"': 404, "/evidence": 404,  # it was never open
     "/v1/persons/erasures/": 404,
     "/v1/conversions": 422,
+    "/v1/templates/lint": 200, "/v1/templates/render": 200, "/v1/templates/": 404,
     "/v1/links/bulk": 200, "/v1/links/": 404,
     "/v1/segments/preview": 200, "/v1/segments/presets": 200, "/v1/segments/": 404,
 }  # fmt: skip

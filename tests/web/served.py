@@ -16,6 +16,7 @@ from gateway.commands.own_gateway import connector
 from gateway.config.settings import Config, HttpSettings
 from gateway.config.values import Address
 from gateway.wiring.web import ReloadDoor, route_view, server_pair, server_settings
+from messages.accept.templated import NoTemplates
 from messages.accept.validation import Validator
 from messages.models import AccountPolicy
 from messages.rules.quiet_hours import TimingRules
@@ -45,6 +46,7 @@ from tests.web.rooms.messages import NOW_MS
 from tests.web.rooms.operators import Operators
 from tests.web.rooms.reports import Reports
 from tests.web.rooms.requests import Requests
+from tests.web.rooms.templates import ForgottenTemplates
 from web.contact_services import ContactRooms
 from web.edge.cursors import KEY_BYTES, Cursors
 from web.edge.keys import StoredKey, hash_of, new_key
@@ -53,6 +55,7 @@ from web.edge.reveals import REASON, REVEAL
 from web.segment_services import SegmentRooms
 from web.server import HttpServer, create_app
 from web.services import Services
+from web.template_services import TemplateServices
 
 ALL_BUT_ADMIN = (
     "messages:send", "messages:read", "reports:read", "inbound:read", "suppressions:read",
@@ -60,6 +63,7 @@ ALL_BUT_ADMIN = (
     "consents:write", "numbers:reveal", "complaints:read", "complaints:write", "conversions:write",
     "links:read", "links:write", "contacts:read", "contacts:write", "events:write",
     "segments:read", "segments:write",
+    "templates:read", "templates:write", "templates:approve",
     "connectors:read", "webhooks:read", "webhooks:write", "audit:read",
     "persons:export", "persons:erase",
 )  # fmt: skip
@@ -173,6 +177,7 @@ def in_memory(
         contacts=ContactRooms(NoContacts(), NoContactFiles(), NoEvents()),
         links=NoLinks(),
         segments=SegmentRooms(NoSegments(), NoSegments()),
+        templates=TemplateServices(ForgottenTemplates(), NoTemplates()),
         proofs=NoProof(),
         control=memory,
         queues=memory,

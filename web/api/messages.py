@@ -15,6 +15,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from messages.accept.idempotency import Claimed
+from messages.accept.templated import TemplateUnread
 from messages.models import AccountPolicy, FieldError, GivenIds, Prepared, Refused, Verdict
 from messages.reading.timeline import TimelinePage
 from messages.requests import BatchRequest, MessageRequest
@@ -29,6 +30,7 @@ from web.api.message_answers import (
     sent,
     sent_before,
 )
+from web.api.templated import check_unread, checked_after_reading
 from web.edge.access import SEND, Access
 from web.edge.bodies import BodyReader
 from web.edge.cursors import LIMIT_MAX, PageQuery
@@ -67,7 +69,8 @@ MESSAGE_PROBLEMS = (
     "out_of_range", "route_unavailable", "send_at_invalid", "send_window_invalid",
     "policy_not_allowed", "country_not_allowed", "number_landline", "number_not_mobile",
     "client_ref_reused", "link_url_invalid", "link_host_refused", "link_loop", "link_name_unknown",
-    "link_unused", "link_param_missing",
+    "link_unused", "link_param_missing", "template_unknown", "template_conflict",
+    "template_category", "template_param_unfit", "param_unknown",
 )  # fmt: skip
 EXAMPLE = {"to": "+8613812345678", "text": "Your code is 271828", "category": "otp"}
 
@@ -156,6 +159,8 @@ class MessagesApi:
             [before] = claimed.stored.values()
             return self._accepted(await self.answer_before(account, before))
         checked = self._services.validator.check(raw, account, now_ms=self._services.wall_ms())
+        if isinstance(checked, TemplateUnread):
+            checked = await checked_after_reading(self._services, raw, account, checked)
         if isinstance(checked, Refused):
             raise not_taken(checked)
         [verdict] = await self._services.accepter.accept(
@@ -266,6 +271,7 @@ class MessagesApi:
             if size > SLICE_BYTES or index % SLICE_ITEMS == SLICE_ITEMS - 1:
                 size = 0
                 await asyncio.sleep(0)
+        await check_unread(self._services, messages, account, checked)
         return checked
 
     async def _batch_answer(

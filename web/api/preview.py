@@ -16,6 +16,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from messages.accept.rehearsal import PolicyDecision
+from messages.accept.templated import TemplateUnread
 from messages.body_faults import UNDECODABLE
 from messages.models import AccountPolicy, Prepared, Refused
 from messages.requests import BatchRequest, MessageRequest
@@ -25,6 +26,7 @@ from smpp.text import Estimate, estimate
 from storage.crypto import mask
 from web.api.message_answers import ItemError, category_name, encoding_name
 from web.api.messages import EXAMPLE, MESSAGE_PROBLEMS, none_accepted
+from web.api.templated import check_unread, checked_after_reading
 from web.edge.access import SEND, Access
 from web.edge.bodies import BodyReader
 from web.edge.endpoints import Endpoint
@@ -144,13 +146,17 @@ class PreviewApi:
         check, now_ms = self._services.validator.check, self._services.wall_ms()
         if not await self._is_list(body):
             checked = check(body, account, now_ms=now_ms)
+            if isinstance(checked, TemplateUnread):
+                checked = await checked_after_reading(self._services, body, account, checked)
             if isinstance(checked, Refused):
                 raise not_taken(checked)
             return [checked]
         messages = await open_list(BatchRequest, self._envelope, body, ITEMS_MAX)
-        return [
+        each = [
             check(raw, account, now_ms=now_ms, index=index) for index, raw in enumerate(messages)
         ]
+        await check_unread(self._services, messages, account, each)
+        return each
 
     async def _is_list(self, body: bytes) -> bool:
         """Whether the body has several messages. What is neither form is taken for one message."""

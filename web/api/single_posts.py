@@ -10,15 +10,17 @@ large body. The short way saves aiohttp's parser, tasks, request and response: h
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from email.utils import formatdate
 
 import msgspec
 
+from messages.accept.templated import TemplateUnread
 from messages.models import AccountPolicy, Prepared, Refused, Verdict
 from storage.categories import Category
 from web.api.message_answers import SentMessage, sent
 from web.api.messages import MessagesApi
+from web.api.templated import checked_after_reading
 from web.edge.access import Access
 from web.edge.answer_fields import octets_of
 from web.edge.bodies import JSON
@@ -120,24 +122,46 @@ class SinglePosts:
         now_ms = self._services.wall_ms()
         for post in posts:
             try:
-                prepared = post.prepared = self._checked(post, now_ms)
+                prepared = self._checked(post, now_ms)
             except Exception as error:  # noqa: BLE001 - the others of this round are not concerned
                 self._fail(post, error)
-            else:
-                (otp if prepared.category == Category.OTP else rest).append(post)
+                continue
+            if isinstance(prepared, TemplateUnread):
+                self._start(self._accept_later(post, prepared))
+                continue
+            post.prepared = prepared
+            (otp if prepared.category == Category.OTP else rest).append(post)
         for together in (otp, rest):  # no one-time password waits for others to be stored
             if together:
-                task = loop.create_task(self._accept(together))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._start(self._accept(together))
 
-    def _checked(self, post: _Post, now_ms: int) -> Prepared:
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _checked(self, post: _Post, now_ms: int) -> Prepared | TemplateUnread:
         if self._limits:
             self._limits.take(post.account.id)
         checked = self._services.validator.check(post.body, post.account, now_ms=now_ms)
-        if isinstance(checked, Refused):
+        if isinstance(checked, Refused) and not isinstance(checked, TemplateUnread):
             raise not_taken(checked)
         return checked
+
+    async def _accept_later(self, post: _Post, unread: TemplateUnread) -> None:
+        """One whose template is read first: once in some seconds for each template."""
+        try:
+            checked = await checked_after_reading(self._services, post.body, post.account, unread)
+            if isinstance(checked, Refused):
+                raise not_taken(checked)
+        except Exception as error:  # noqa: BLE001 - it is the answer
+            self._fail(post, error)
+            return
+        except BaseException:
+            post.connection.abandon()
+            raise
+        post.prepared = checked
+        await self._accept([post])
 
     async def _accept(self, posts: Sequence[_Post]) -> None:
         try:

@@ -19,6 +19,7 @@ from web.edge.contact_problems import CONTACT_KINDS
 from web.edge.link_problems import LINK_KINDS
 from web.edge.problem_kind import ProblemKind
 from web.edge.segment_problems import SEGMENT_KINDS
+from web.edge.template_problems import TEMPLATE_KINDS
 from web.edge.version_problems import VERSION_KINDS
 
 CONTENT_TYPE = "application/problem+json"
@@ -36,6 +37,7 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         **CONTACT_KINDS,
         **SEGMENT_KINDS,
         **VERSION_KINDS,
+        **TEMPLATE_KINDS,
         "malformed_json": ProblemKind(400, "Malformed JSON", "Send one UTF-8 JSON document."),
         "malformed_request": ProblemKind(400, "Malformed request", "Correct the HTTP request."),
         "idempotency_key_invalid": ProblemKind(

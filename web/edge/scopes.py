@@ -34,6 +34,9 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "events:write": "tell what contacts did",
         "links:read": "links of the account's own, and their clicks",
         "links:write": "make, change and end links of the account's own",
+        "templates:read": "templates, their versions, and what a text would become",
+        "templates:write": "make templates and further versions, and end them",
+        "templates:approve": "say what providers answered, and waive warnings; audited",
         "conversions:write": "tell what links led to",
         "segments:read": "segments, how many contacts are in one, and some of these, masked",
         "segments:write": "make, change and end segments, and name the members of static ones",
@@ -55,6 +58,7 @@ ROLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "messages:send", "messages:read", "reports:read", "suppressions:read", "consents:read",
             "numbers:read", "inbound:read", "links:read", "links:write", "contacts:read",
             "contacts:write", "events:write", "segments:read", "segments:write",
+            "templates:read", "templates:write",
         ),
         "support": (
             "messages:read", "inbound:read", "suppressions:read", "suppressions:write",

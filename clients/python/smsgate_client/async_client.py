@@ -35,6 +35,7 @@ from smsgate_client.awaiting_contacts import Contacts, Events
 from smsgate_client.awaiting_links import Links
 from smsgate_client.awaiting_reports import Reports
 from smsgate_client.awaiting_segments import Segments
+from smsgate_client.awaiting_templates import Templates
 from smsgate_client.connection import MAY_PASS, connection, was_sent
 from smsgate_client.exchange import Done, Exchange, Wait
 
@@ -74,6 +75,7 @@ class AsyncClient:
         self.events = Events(self)
         self.links = Links(self)
         self.segments = Segments(self)
+        self.templates = Templates(self)
         self.audit = Audit(self)
         self.persons = Persons(self)
         self.inbound = Inbound(self)

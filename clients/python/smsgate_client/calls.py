@@ -23,6 +23,7 @@ from smsgate_client import privacy as y
 from smsgate_client import recipients as p
 from smsgate_client import reports as r
 from smsgate_client import segments as g
+from smsgate_client import templates as t
 from smsgate_client.shapes import ShapeError, read, write, write_time
 
 T = TypeVar("T")
@@ -289,6 +290,19 @@ def change_members(
     """Said twice it is said once; the second time nobody comes in any more."""
     changes = g.MemberChanges(add=add, remove=remove)
     return post(under("segments", segment_id, "members"), g.ChangedMembers, changes)
+
+
+def new_template(new: object, key: str | None) -> Call[t.Template]:
+    return post(under("templates"), t.Template, new, key=key or new_key())
+
+
+def new_version(template_id: str, new: object, key: str | None) -> Call[t.Template]:
+    path = under("templates", template_id, "versions")
+    return post(path, t.Template, new, key=key or new_key())
+
+
+def end_template(template_id: str) -> Call[None]:
+    return Call(method="DELETE", path=under("templates", template_id), read=lambda _: None)
 
 
 def _changes(changes: Mapping[str, object]) -> bytes:

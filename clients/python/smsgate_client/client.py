@@ -35,6 +35,7 @@ from smsgate_client.blocking_contacts import Contacts, Events
 from smsgate_client.blocking_links import Links
 from smsgate_client.blocking_reports import Reports
 from smsgate_client.blocking_segments import Segments
+from smsgate_client.blocking_templates import Templates
 from smsgate_client.connection import MAY_PASS, connection, was_sent
 from smsgate_client.exchange import Done, Exchange, Wait
 
@@ -73,6 +74,7 @@ class Client:
         self.events = Events(self)
         self.links = Links(self)
         self.segments = Segments(self)
+        self.templates = Templates(self)
         self.audit = Audit(self)
         self.persons = Persons(self)
         self.inbound = Inbound(self)

@@ -116,6 +116,12 @@ class SegmentFilter(Pages, total=False):
     name: str
 
 
+class TemplateFilter(Pages, total=False):
+    """Which templates; `ended`: also those."""
+
+    ended: bool
+
+
 class LinkSpans(TypedDict, total=False):
     """Clicks from `since` and before `until`, in spans of `interval`."""
 

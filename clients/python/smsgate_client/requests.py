@@ -89,12 +89,14 @@ class NamedLink:
 class NewMessage:
     """A message to be sent. `expires_in` in seconds; `priority` from 0, the highest, to 9.
 
-    `client_ref` is your own name for it: the same one again is the same message.
+    `client_ref` is your own name for it: the same one again is the same message. It has a `text`,
+    or a `template_id` and `params`.
     """
 
     to: str
-    text: str
+    text: str | None = None
     _: KW_ONLY
+    template_id: str | None = None
     sender: str | None = field(default=None, metadata=named("from"))
     category: Category | str | None = None
     priority: int | None = None
