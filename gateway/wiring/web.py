@@ -164,6 +164,11 @@ def services(rooms: Rooms, operations: Operations) -> Services:
     )
 
 
+def _told(rooms: Rooms) -> tuple[ReportNames, Mapping[str, Threshold]]:
+    thresholds = thresholds_of(**msgspec.structs.asdict(rooms.config.thresholds))
+    return ReportNames(rooms.registry), thresholds
+
+
 def _connectors(rooms: Rooms) -> list[ConnectorView]:
     numbers, dispatches = rooms.registry.connectors, rooms.dispatcher.connectors
     return [
