@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import msgspec
 
@@ -46,6 +46,7 @@ from recipients.reply_report import ReplyReports
 from smpp.client import BindState
 from storage.audit_reading import AuditTrail
 from storage.names import SANDBOX, SANDBOX_NAME
+from web.contact_services import ContactRooms
 from web.edge.cursors import KEY_BYTES, KEY_PURPOSE, Cursors
 from web.edge.request_limits import RequestLimits
 from web.edge.tls import ServerPair
@@ -103,6 +104,22 @@ def server_pair(http: HttpSettings) -> ServerPair | None:
     return ServerPair(http.tls_certificate_file, http.tls_key_file)
 
 
+class _OfCampaigns(TypedDict):
+    """The fields that are of campaigns."""
+
+    contacts: ContactRooms
+    segments: SegmentRooms
+    templates: TemplateServices
+
+
+def _of_campaigns(rooms: Rooms) -> _OfCampaigns:
+    return {
+        "contacts": rooms.contacts,
+        "segments": SegmentRooms(rooms.segments, rooms.segment_counter),
+        "templates": TemplateServices(*rooms.templates),
+    }
+
+
 def _told(rooms: Rooms) -> tuple[ReportNames, Mapping[str, Threshold]]:
     """What every report is told with."""
     thresholds = msgspec.structs.asdict(rooms.config.thresholds)
@@ -131,10 +148,8 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         consents=rooms.consents,
         complaints=rooms.complaints,
         conversions=rooms.conversions,
-        contacts=rooms.contacts,
         links=rooms.public_links,
-        segments=SegmentRooms(rooms.segments, rooms.segment_counter),
-        templates=TemplateServices(*rooms.templates),
+        **_of_campaigns(rooms),
         proofs=Proofs(read, rooms.vault),
         control=rooms.control,
         queues=Queues(read, registry, rooms.clock.wall_ms),
@@ -162,11 +177,6 @@ def services(rooms: Rooms, operations: Operations) -> Services:
         wall_ms=rooms.clock.wall_ms,
         monotonic=time.monotonic,
     )
-
-
-def _told(rooms: Rooms) -> tuple[ReportNames, Mapping[str, Threshold]]:
-    thresholds = thresholds_of(**msgspec.structs.asdict(rooms.config.thresholds))
-    return ReportNames(rooms.registry), thresholds
 
 
 def _connectors(rooms: Rooms) -> list[ConnectorView]:

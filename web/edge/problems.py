@@ -15,11 +15,9 @@ from msgspec import UNSET, UnsetType
 
 from messages.models import FieldError, Refused
 from storage.faults import RETRY_AFTER_SECONDS
-from web.edge.contact_problems import CONTACT_KINDS
+from web.edge.campaign_problems import CAMPAIGN_KINDS
 from web.edge.link_problems import LINK_KINDS
 from web.edge.problem_kind import ProblemKind
-from web.edge.segment_problems import SEGMENT_KINDS
-from web.edge.template_problems import TEMPLATE_KINDS
 from web.edge.version_problems import VERSION_KINDS
 
 CONTENT_TYPE = "application/problem+json"
@@ -34,10 +32,8 @@ _AGAIN = "Nothing was stored. Send the same request again after Retry-After seco
 KINDS: Mapping[str, ProblemKind] = MappingProxyType(
     {
         **LINK_KINDS,
-        **CONTACT_KINDS,
-        **SEGMENT_KINDS,
+        **CAMPAIGN_KINDS,
         **VERSION_KINDS,
-        **TEMPLATE_KINDS,
         "malformed_json": ProblemKind(400, "Malformed JSON", "Send one UTF-8 JSON document."),
         "malformed_request": ProblemKind(400, "Malformed request", "Correct the HTTP request."),
         "idempotency_key_invalid": ProblemKind(

@@ -1,0 +1,18 @@
+"""What can be wrong with what campaigns are made of: contacts, segments, templates.
+
+Owns that union; problems.py has it in its table. Must not describe a kind itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from web.edge.contact_problems import CONTACT_KINDS
+from web.edge.problem_kind import ProblemKind
+from web.edge.segment_problems import SEGMENT_KINDS
+from web.edge.template_problems import TEMPLATE_KINDS
+
+CAMPAIGN_KINDS: Mapping[str, ProblemKind] = MappingProxyType(
+    {**CONTACT_KINDS, **SEGMENT_KINDS, **TEMPLATE_KINDS}
+)
