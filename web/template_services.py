@@ -5,6 +5,7 @@ Owns it. Must not import what implements it: gateway/wiring fills it in.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from campaigns.templates.content import Content, Version
@@ -49,3 +50,4 @@ class TemplateServices(NamedTuple):
 
     book: TemplateBook
     messages: Templates
+    link_faults: Callable[[Mapping[str, str]], Awaitable[Mapping[str, str | None]]]

@@ -138,6 +138,10 @@ class WebhookClient:
         """What a receiver says of itself, without being told anything. As `post` otherwise."""
         return await self._attempt("HEAD", url, None, {}, authority)
 
+    async def get(self, url: str) -> Attempt:
+        """What stands there for everybody. As `post` otherwise."""
+        return await self._attempt("GET", url, None, {}, None)
+
     async def _attempt(
         self,
         method: str,

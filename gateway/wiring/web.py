@@ -13,6 +13,7 @@ import msgspec
 
 from campaigns.click_desk import ClickReports
 from campaigns.funnel_desk import FunnelReports
+from campaigns.link_check import LinkCheck
 from dispatch.inbound.reading import InboundMessages
 from dispatch.raw.desk import RawDesk
 from dispatch.routes.routing import RouteTable
@@ -116,7 +117,7 @@ def _of_campaigns(rooms: Rooms) -> _OfCampaigns:
     return {
         "contacts": rooms.contacts,
         "segments": SegmentRooms(rooms.segments, rooms.segment_counter),
-        "templates": TemplateServices(*rooms.templates),
+        "templates": TemplateServices(*rooms.templates, LinkCheck(rooms.webhooks.client).faults),
     }
 
 

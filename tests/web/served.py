@@ -46,7 +46,7 @@ from tests.web.rooms.messages import NOW_MS
 from tests.web.rooms.operators import Operators
 from tests.web.rooms.reports import Reports
 from tests.web.rooms.requests import Requests
-from tests.web.rooms.templates import ForgottenTemplates
+from tests.web.rooms.templates import ForgottenTemplates, no_link_faults
 from web.contact_services import ContactRooms
 from web.edge.cursors import KEY_BYTES, Cursors
 from web.edge.keys import StoredKey, hash_of, new_key
@@ -177,7 +177,7 @@ def in_memory(
         contacts=ContactRooms(NoContacts(), NoContactFiles(), NoEvents()),
         links=NoLinks(),
         segments=SegmentRooms(NoSegments(), NoSegments()),
-        templates=TemplateServices(ForgottenTemplates(), NoTemplates()),
+        templates=TemplateServices(ForgottenTemplates(), NoTemplates(), no_link_faults),
         proofs=NoProof(),
         control=memory,
         queues=memory,

@@ -61,6 +61,9 @@ class LintRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     template_id: _Stored = None
     template: _Draft = None
+    check_links: Annotated[
+        bool, Meta(description="Ask each link whether it answers 200 over TLS: R9.")
+    ] = False
     hours: Annotated[HoursRequest | None, Meta(description="In which it is to go: R20.")] = None
     last_used_at: Annotated[
         Annotated[datetime, Meta(tz=True)] | None,
@@ -186,8 +189,11 @@ class TemplateLooksApi:
         asked, faults = read.body, read.faults
         look = None if asked is None else await self._look(key.account, asked, faults)
         occasion = None if asked is None else self._occasion(asked, faults)
-        if look is None or faults:
+        if asked is None or look is None or occasion is None or faults:
             raise refusal(faults)
+        if asked.check_links:
+            links = await self._services.templates.link_faults(look.version.content.links)
+            occasion = msgspec.structs.replace(occasion, links=links)
         found = self._desk.lint(key.account, look.version, occasion)
         views = findings(found, () if look.stored is None else look.stored.waivers)
         return json_response(

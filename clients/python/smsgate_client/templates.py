@@ -129,6 +129,7 @@ class Lint:
 
     template_id: str | None = None
     template: NewVersion | None = None
+    check_links: bool = False
     hours: Hours | None = None
     last_used_at: datetime | None = None
     first_template_id: str | None = None

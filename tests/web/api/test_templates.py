@@ -22,6 +22,7 @@ from recipients.numbers.plan import NumberPlan
 from storage.ids import IdSource
 from storage.pool import Connection, Database
 from tests.campaigns.templates.counting import checked
+from tests.web.rooms.templates import no_link_faults
 from tests.web.served import ACCOUNTS, Api, running_api
 from web.template_services import TemplateServices
 
@@ -84,7 +85,9 @@ async def room(database_url: str, tmp_path: Path) -> AsyncIterator[Room]:
         timing=TimingRules(),
         templates=templates,
     )
-    async with running_api(templates=TemplateServices(desk, templates), validator=validator) as api:
+    async with running_api(
+        templates=TemplateServices(desk, templates, no_link_faults), validator=validator
+    ) as api:
         room = Room(api, templates)
         yield room
     await desk.close()
@@ -204,6 +207,9 @@ async def test_rules_look_at_what_is_not_stored_and_at_the_occasion(room: Room) 
     again = {"template_id": made["id"], "first_template_id": made["id"]}
     found = await room.asked(f"{PATH}/lint", again)
     assert [each["rule"] for each in found["findings"]] == ["R19"]
+    gone = {**BODY, "links": {"main": {"url": "https://shop.example/gone"}}}
+    found = await room.asked(f"{PATH}/lint", {"template": gone, "check_links": True})
+    assert [(each["rule"], each["words"]) for each in found["findings"]] == [("R9", ["main"])]
     problem = await room.asked(f"{PATH}/lint", {"template": draft, "template_id": "x"}, 422)
     assert faults(problem) == {("/template_id", "template_conflict")}
     problem = await room.asked(f"{PATH}/lint", {"template": {**draft, "body": ""}}, 422)

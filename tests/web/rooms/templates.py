@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from campaigns.templates.content import Content, Version, version
@@ -14,6 +15,11 @@ from gateway.wiring.message_templates import AccountMeasure
 from messages.models import AccountPolicy
 
 MEASURE = AccountMeasure("https://s.example", AccountPolicy(id=1, name="default"), 10)
+
+
+async def no_link_faults(links: Mapping[str, str]) -> dict[str, str | None]:
+    """Every link answers, but one with `gone` in it."""
+    return {name: "it answers 404" if "gone" in url else None for name, url in links.items()}
 
 
 class ForgottenTemplates:
