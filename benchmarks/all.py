@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import plot, tables
+from benchmarks.conditions import CHANGED, commit
 from benchmarks.gateways import BenchmarkFailed
 from benchmarks.running import say
 from benchmarks.verdicts import Verdict
@@ -143,8 +145,8 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
     """How long each took. BenchmarkFailed when one has no figure; the page is written before."""
     into = Path(arguments.into).resolve()
     into.mkdir(parents=True, exist_ok=True)
-    results = tables.RESULTS if arguments.record else into
-    results.mkdir(exist_ok=True)
+    if arguments.record and (commit() or CHANGED).endswith(CHANGED):
+        raise BenchmarkFailed("a result names its commit: commit what was changed first")
     steps = [step for step in STEPS if not arguments.only or step.name in arguments.only]
     began = time.perf_counter()
     seconds: dict[str, float] = {}
@@ -153,12 +155,12 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
         say(f"== {step.name}")
         started = time.perf_counter()
         words = (step.quick if arguments.quick else step.arguments).split()
-        if said := _run(step.name, words, results / f"{step.name}.json"):
+        if said := _run(step.name, words, into / f"{step.name}.json"):
             failed[step.name] = said
         seconds[step.name] = round(time.perf_counter() - started, 1)
     minutes = round((time.perf_counter() - began) / 60, 1)
     found = {
-        step.name: json.loads((results / f"{step.name}.json").read_text())
+        step.name: json.loads((into / f"{step.name}.json").read_text())
         for step in steps
         if step.name not in failed
     }
@@ -166,8 +168,8 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
         plot.write(result, into)
     (into / SUMMARY).write_text(page(steps, found, failed, minutes), encoding="utf-8")
     say(f"{into / SUMMARY} sums them up; they took {minutes:g} minutes")
-    if arguments.record and tables.write():
-        say("the documents have their figures")
+    if arguments.record:
+        record(into, list(found))
     if failed:
         raise BenchmarkFailed(f"no figure of {', '.join(failed)}")
     return {
@@ -177,6 +179,18 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
             Verdict("all of them took", minutes, MINUTES_MAX, at_most=True, unit="minutes")
         ],
     }
+
+
+def record(into: Path, names: Sequence[str], root: Path = tables.ROOT) -> None:
+    """Results into the repository, and what is written from them.
+
+    Not before all are measured: the code would no longer be that of its commit.
+    """
+    results = root / tables.RESULTS.relative_to(tables.ROOT)
+    results.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        shutil.copyfile(into / f"{name}.json", results / f"{name}.json")
+    say(f"{tables.write(root)} pages and pictures are written anew")
 
 
 def page(

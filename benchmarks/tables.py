@@ -137,7 +137,8 @@ def made(found: Mapping[str, Result], root: Path = ROOT) -> Iterator[tuple[Path,
 def write(root: Path = ROOT) -> int:
     """Bring pages and pictures up to the results; how many were changed."""
     changed = 0
-    for path, text in list(made(results(), root)):
+    found = results(root / RESULTS.relative_to(ROOT))
+    for path, text in list(made(found, root)):
         if _read(path) != text:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")

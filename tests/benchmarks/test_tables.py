@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -124,6 +125,20 @@ def test_the_summary_says_what_is_not_met_and_what_has_no_figure() -> None:
     assert page.index("NOT met") < page.index("## accept")
     assert "![accept](accept.svg)" in page
     assert "No figure: it lost one" in page
+
+
+def test_what_is_recorded_is_shown(tmp_path: Path) -> None:
+    root, into = tmp_path / "root", tmp_path / "into"
+    (root / "docs").mkdir(parents=True)
+    into.mkdir()
+    for name in tables.PAGES:
+        (root / name).write_text("<!-- figures: accept per_second -->\n<!-- end of figures -->\n")
+    (into / "accept.json").write_text(json.dumps(BARS))
+    everything.record(into, ["accept"], root)
+    assert "| batches | 2,000 (1,000 to 3,000) |" in (root / "README.md").read_text()
+    assert (root / "docs/benchmarks/accept.svg").exists()
+    recorded = tables.results(root / "benchmarks/results")
+    assert tables.stale(recorded, root) == []
 
 
 def test_all_of_them_are_run_but_the_soak() -> None:
