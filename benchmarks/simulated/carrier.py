@@ -58,7 +58,7 @@ class Carrier:
     def __init__(self, loop: VirtualLoop, network: Network, witness: Witness) -> None:
         self.taken: list[Taken] = []
         self.accepted: Counter[Part] = Counter()
-        self.final: set[Part] = set()  # refused for good
+        self.refused: set[Part] = set()  # for good, or for now and perhaps for the last time
         self._steps: dict[int, Step] = {}
         self._tries: Counter[Part] = Counter()
         self._loop = loop
@@ -133,8 +133,8 @@ class Carrier:
             if fate.answer is Answer.UNHEARD:
                 continue
             if (status := STATUSES.get(fate.answer)) is not None:
-                if fate.answer is Answer.REFUSED:
-                    self.final.add(part)
+                if fate.answer is not Answer.THROTTLED:
+                    self.refused.add(part)
                 answer = SubmitSmResp(pdu.sequence_number, status, b"")
                 self._later(fate.answer_ms, session.answer, [answer])
             else:

@@ -143,8 +143,8 @@ class Judge:
                 yield "doubled", f"{name}: {times} times at the carrier, {doubts} times in doubt"
             if best in OF_THE_CARRIER and not times:
                 yield "made up", f"{name} is {Status(best).label}, and the carrier never had it"
-            if best == Status.REJECTED and part not in carrier.final:
-                yield "made up", f"{name} is rejected, and the carrier never said so for good"
+            if best == Status.REJECTED and part not in carrier.refused:
+                yield "made up", f"{name} is rejected, and the carrier never refused it"
         told = {taken.carrier_id: taken for taken in carrier.taken}
         for row in rows:
             taken = told.get(row.carrier_id or "")
