@@ -91,7 +91,8 @@ def asked(result: Result) -> Iterator[str]:
             for word in ("required", "aim")
             if each[word] is not None
         ]
-        yield f"- {each['what']}: **{each['figure']:g}{unit}** ({'; '.join(bounds)})"
+        met = f" ({'; '.join(bounds)})" if bounds else ""
+        yield f"- {each['what']}: **{each['figure']:g}{unit}**{met}"
 
 
 def conditions(result: Result) -> str:
