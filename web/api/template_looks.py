@@ -8,20 +8,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from campaigns.contacts.desk import PREFIX as CONTACT_PREFIX
 from campaigns.templates.content import Version, version
 from campaigns.templates.desk import UNSAVED
 from campaigns.templates.findings import Occasion
 from campaigns.templates.lengths import Measure, PartsSpread, longest, spread
 from campaigns.templates.memory import place_of
-from campaigns.templates.rendering import Skipped, render
+from campaigns.templates.rendering import Skipped, render, sourced
 from campaigns.templates.store import StoredVersion
 from messages.models import FieldError
+from storage.ids import parse_id
 from web.api.template_shapes import (
     TEMPLATE_PROBLEMS,
     FindingView,
@@ -34,12 +36,15 @@ from web.api.template_shapes import (
 from web.api.templates import EXAMPLE_VERSION, PATH, READ
 from web.edge.access import Access
 from web.edge.arguments import read_body, refusal
+from web.edge.auth import scope_missing
 from web.edge.bodies import BodyReader
 from web.edge.endpoints import Endpoint
 from web.edge.json_answers import json_response
 from web.services import Services
 
 ITEMS_MAX = 100
+CONTACTS_MAX = 20  # each is read by itself
+CONTACTS_READ = "contacts:read"
 DAY_SECONDS = 86_400
 
 _Clock = Annotated[str, Meta(pattern=r"\A([01][0-9]|2[0-3]):[0-5][0-9]\Z|\A24:00\Z")]
@@ -87,11 +92,19 @@ Value = str | int | float
 
 
 class RenderRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A text, and the values of up to 100 people."""
+    """A text, and the values of up to 100 people, or the contacts who have them."""
 
     template_id: _Stored = None
     template: _Draft = None
-    params: Annotated[list[dict[str, Value]], Meta(min_length=1, max_length=ITEMS_MAX)]
+    params: Annotated[list[dict[str, Value]], Meta(max_length=ITEMS_MAX)] = []
+    contacts: Annotated[
+        list[str],
+        Meta(
+            max_length=CONTACTS_MAX,
+            description="Ids of contacts, behind `params`. Their attributes are the values, by "
+            "`source`. It takes a key with `contacts:read`.",
+        ),
+    ] = []
 
 
 class SkippedView(msgspec.Struct, kw_only=True):
@@ -128,7 +141,7 @@ class PartsView(msgspec.Struct, kw_only=True):
 
 
 class RenderAnswer(msgspec.Struct, kw_only=True):
-    """One item for each of `params`, in order."""
+    """One item for each of `params`, then for each of `contacts`, in order."""
 
     items: list[RenderedItem]
     skipped: int
@@ -177,7 +190,12 @@ class TemplateLooksApi:
                 scope=READ,
                 request=RenderRequest,
                 answers={200: RenderAnswer},
-                problems=(*TEMPLATE_PROBLEMS, "template_unknown", "template_conflict"),
+                problems=(
+                    *TEMPLATE_PROBLEMS,
+                    "template_unknown",
+                    "template_conflict",
+                    "contact_unknown",
+                ),
                 example={"template": EXAMPLE_VERSION, "params": [{"name": "王女士"}, {}]},
             ),
         ]
@@ -211,12 +229,16 @@ class TemplateLooksApi:
         read = read_body(RenderRequest, self._render, await self._bodies.read(request))
         asked, faults = read.body, read.faults
         look = None if asked is None else await self._look(key.account, asked, faults)
-        if asked is None or look is None or faults:
+        if asked is not None and asked.contacts and CONTACTS_READ not in key.scopes:
+            raise scope_missing(CONTACTS_READ)
+        people: list[Mapping[str, Any]] = []
+        if asked is not None and look is not None:
+            people = [*asked.params, *await self._contacts(key.account, asked, look, faults)]
+        if look is None or faults:
             raise refusal(faults)
         measure = self._desk.measure(key.account)
         items = [
-            _rendered(index, look.version, params, measure)
-            for index, params in enumerate(asked.params)
+            _rendered(index, look.version, params, measure) for index, params in enumerate(people)
         ]
         return json_response(
             RenderAnswer(
@@ -247,6 +269,31 @@ class TemplateLooksApi:
             return None
         return _Look(stored.version, stored)
 
+    async def _contacts(
+        self, account: int, asked: RenderRequest, look: _Look, faults: list[FieldError]
+    ) -> list[dict[str, Any]]:
+        """The values of each; one that there is not is added to `faults`."""
+        values: list[dict[str, Any]] = []
+        for index, named in enumerate(asked.contacts):
+            try:
+                contact_id = parse_id(CONTACT_PREFIX, named)
+            except ValueError:
+                contact_id = 0
+            found = await self._services.contacts.book.contact(account, contact_id)
+            if found is None:
+                detail = "this account has no such contact"
+                faults.append(FieldError("contact_unknown", detail, f"/contacts/{index}"))
+                continue
+            told: dict[str, Any] = {f"attr.{name}": each for name, each in found.attrs.items()}
+            told |= found.attrs
+            for name in ("external_id", "source", "time_zone"):
+                told[f"contact.{name}"] = getattr(found, name)
+            values.append(sourced(look.version, told))
+        if not asked.contacts and not asked.params:
+            detail = "params or contacts name somebody"
+            faults.append(FieldError("out_of_range", detail, "/params"))
+        return values
+
     def _occasion(self, asked: LintRequest, faults: list[FieldError]) -> Occasion:
         first = None
         if asked.first_template_id is not None:
@@ -268,9 +315,7 @@ class TemplateLooksApi:
         )
 
 
-def _rendered(
-    index: int, of: Version, params: Mapping[str, Value], measure: Measure
-) -> RenderedItem:
+def _rendered(index: int, of: Version, params: Mapping[str, Any], measure: Measure) -> RenderedItem:
     made = render(of, params)
     if isinstance(made, Skipped):
         skipped = SkippedView(variable=made.variable, reason=made.reason)

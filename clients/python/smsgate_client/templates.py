@@ -139,7 +139,8 @@ class Lint:
 class Render:
     """What to render, stored or not; and the values of up to 100 people."""
 
-    params: Sequence[Mapping[str, object]]
+    params: Sequence[Mapping[str, object]] = ()
+    contacts: Sequence[str] = ()
     template_id: str | None = None
     template: NewVersion | None = None
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from campaigns.contacts.desk import ContactView
 from campaigns.templates import memory as memory_module
 from campaigns.templates.desk import TemplateDesk
 from campaigns.templates.lengths import longest
@@ -19,9 +21,10 @@ from messages.models import AccountPolicy
 from messages.rules.quiet_hours import TimingRules
 from recipients.keywords import KeywordSets
 from recipients.numbers.plan import NumberPlan
-from storage.ids import IdSource
+from storage.ids import IdSource, format_id
 from storage.pool import Connection, Database
 from tests.campaigns.templates.counting import checked
+from tests.web.nobody import NoContacts
 from tests.web.rooms.templates import no_link_faults
 from tests.web.served import ACCOUNTS, Api, running_api
 from web.template_services import TemplateServices
@@ -240,6 +243,35 @@ async def test_c47_a_preview_is_what_is_sent(room: Room) -> None:
     assert rendered["parts"] == {"least": 1, "median": 1, "most": 1, "total": 4}
     assert room.templates.counts["fallback"] == 2
     assert room.templates.counts["links"] == 1
+
+
+async def test_real_contacts_are_rendered_by_the_sources_of_variables(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = datetime(2026, 7, 1, tzinfo=UTC)
+    people = {
+        number: ContactView(
+            id=number, external_id=f"crm-{number}", numbers=[], attrs=attrs, tags=[], source=None,
+            time_zone=None, revision=1, created_at=moment, updated_at=moment,
+        )
+        for number, attrs in ((1, {"first_name": "王"}), (2, {"city": "北京"}))
+    }  # fmt: skip
+
+    async def contact(_book: NoContacts, _account: int, contact_id: int) -> ContactView | None:
+        return people.get(contact_id)
+
+    monkeypatch.setattr(NoContacts, "contact", contact)
+    name = {"type": "text", "max": 8, "fallback": "会员", "source": "attr.first_name"}
+    made = await room.made(variables={"name": name})
+    wish = {"template_id": made["id"], "contacts": [format_id("con", 1), format_id("con", 2)]}
+    rendered = await room.asked(f"{PATH}/render", wish)
+    assert rendered["items"][0]["message"]["text"].startswith("【某某商城】王满100")
+    assert rendered["items"][1]["fallbacks"] == {"name": "missing"}
+    problem = await room.asked(f"{PATH}/render", wish | {"contacts": [format_id("con", 3)]}, 422)
+    assert faults(problem) == {("/contacts/0", "contact_unknown")}
+    key = room.api.new_key(1, "templates:read")
+    response, _ = await room.api.post(f"{PATH}/render", wish, key)
+    assert response.status == 403
 
 
 async def test_who_lacks_a_value_without_fallback_is_skipped_and_refused(room: Room) -> None:
