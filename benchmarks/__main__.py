@@ -50,6 +50,7 @@ NAMES = (
     "memory",
     "faults",
     "experiments",
+    "contacts_import",
     "simulation",
     "compare",
     "all",

@@ -122,6 +122,7 @@ STEPS = (
         "carried lost doubled in_doubt stuck recover_seconds",
     ),
     Step("experiments", "--runs 5000", "--runs 50", "share"),
+    Step("contacts_import", "--rows 1000000", "--rows 2000", "rows_per_second peak_mib"),
     Step(
         "simulation",
         "--hours 1000",

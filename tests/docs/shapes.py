@@ -19,7 +19,8 @@ Json = object  # with Ellipsis for …
 _VARIES = (
     (
         re.compile(
-            r"\b(msg|bat|req|sup|con|inb|whe|whd|evt|imp|cnv|lnk|tpl|seg|aud|era)_[0-9a-z]+"
+            r"\b(msg|bat|req|sup|con|inb|whe|whd|evt|imp|cnv|lnk|tpl|seg|aud|era|cim|cev)"
+            r"_[0-9a-z]+"
         ),
         r"\1_id",
     ),

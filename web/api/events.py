@@ -31,7 +31,7 @@ from web.edge.problems import ProblemError
 from web.services import Services
 
 WRITE = "events:write"
-PREFIX = "evt"
+PREFIX = "cev"
 ITEMS_MAX = 1_000
 AHEAD_SECONDS_MAX = 300  # clocks differ
 EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)

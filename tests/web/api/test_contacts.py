@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -201,3 +202,44 @@ async def test_c36_what_a_contact_did_goes_with_it_and_its_opt_out_stays(shop: S
     await shop.api.call("DELETE", f"{PATH}/{made['id']}", None, {})
     assert await shop.connection.fetchval("SELECT count(*) FROM engagement") == 0
     assert await shop.connection.fetchval("SELECT count(*) FROM suppression") == 1
+
+
+async def test_c33_whatever_is_merged_in_whatever_order_nothing_is_lost(shop: Shop) -> None:
+    """Sums, numbers, opt-outs and consents of six contacts are the same after any merges."""
+    for seed in range(4):
+        chance = random.Random(seed)
+        await shop.connection.execute(
+            "TRUNCATE contact, contact_number, engagement, suppression, consent"
+        )
+        made = []
+        for place in range(6):
+            number = f"+86138{seed:04d}{place + 1:04d}"
+            contact = await shop.post(external_id=f"crm-{place}", numbers=[number])
+            made.append(contact["id"])
+            index, sealed = VAULT.index(number), VAULT.seal(number)
+            if chance.random() < 0.5:
+                stopped = Suppression(index, 9, "keyword", 1, 3, to_enc=sealed)
+                await add_new(shop.connection, [stopped])
+            for kind in chance.sample(["login", "order_paid", "click"], 2):
+                await shop.connection.execute(
+                    "INSERT INTO engagement VALUES (1, $1, $2, now(), now(), $3)",
+                    parse_id("con", contact["id"]), kind, chance.randrange(1, 9),
+                )  # fmt: skip
+        before = await kept(shop.connection)
+        for _ in range(4):
+            await shop.post(f"{PATH}/merge", contacts=chance.sample(made, 2))
+        assert await kept(shop.connection) == before
+        for place, contact in enumerate(made):
+            stays = (await shop.get(f"{PATH}/{contact}"))["id"]
+            assert stays <= contact, "the oldest stays"
+            assert (await shop.post(external_id=f"crm-{place}"))["id"] == stays
+
+
+async def kept(connection: Connection) -> list[list[object]]:
+    """What no merge may change, whoever it belongs to now."""
+    statements = (
+        "SELECT kind, sum(n) FROM engagement GROUP BY kind ORDER BY kind",
+        "SELECT to_idx, to_enc FROM contact_number ORDER BY to_idx",
+        "SELECT to_idx, reason, created_at FROM suppression ORDER BY to_idx",
+    )
+    return [list(await connection.fetch(statement)) for statement in statements]
