@@ -46,7 +46,7 @@ kind = {kind}
 
 -- name: piece_any_kind
 -- What was only delivered to the contact is nothing that the contact did.
-kind !~ '(^|_)delivered$'
+kind <> 'delivered' AND kind NOT LIKE '%\_delivered'
 
 -- name: piece_count_ever
 -- As it is kept in sum, which outlives the events.

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from campaigns.experiments.assignment import bucket
 from campaigns.segments.compiling import compiled, counting
 from campaigns.segments.mistakes import SegmentRefused
 from campaigns.segments.names import Moment, Names, SavedSegment
@@ -210,3 +211,9 @@ def test_the_parameters_of_a_segment_go_behind_those_of_a_larger_statement(rows:
     assert "$8" in later.sql
     assert not re.search(r"\$[1-7]\b", later.sql)
     assert later.sql.replace("$8", "$1").replace("$9", "$2").replace("$10", "$3") == first.sql
+
+
+def test_a_bucket_of_a_segment_is_that_of_experiments(rows: Rows) -> None:
+    for limit in (500, 5_000, 9_500):
+        chosen = {each.id for each in PEOPLE if bucket("cmp_1", each.id) < limit}
+        assert rows.inside(f'bucket("cmp_1") < {limit}') == chosen
