@@ -36,7 +36,6 @@ from gateway import garbage
 from gateway.app import Gateway
 from gateway.config import load_config
 from gateway.rehearsal.running import postmaster
-from gateway.wiring.web import ReloadDoor, services
 from messages.models import Prepared, Verdict
 from smpp.pdu import SubmitSm
 from smpp.vocabulary import status_name
@@ -171,7 +170,7 @@ class _Stages:
     async def accept(self) -> None:
         """Decode and validate, seal, flush and commit."""
         gateway, watch = self._gateway, self.watch
-        service = services(gateway.rooms, ReloadDoor(gateway.reloader))
+        service = gateway.rooms.edge
         account = next(iter(service.accounts.values()))
         raws = [msgspec.json.encode(body) for body in gateways.messages(self._count)]
         now_ms = gateway.rooms.clock.wall_ms()

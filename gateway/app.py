@@ -26,6 +26,7 @@ from gateway.rooms import Rooms
 from gateway.stopping import Stopping
 from gateway.wiring import (
     accepting,
+    campaigns,
     connectors,
     conversions,
     desks,
@@ -43,7 +44,7 @@ from gateway.wiring.accounts import account_policies, registered
 from gateway.wiring.routes import outcome_policy
 from gateway.wiring.rules import build_rules
 from gateway.wiring.sandbox import Sandbox
-from gateway.wiring.web import ReloadDoor, server_pair, server_settings, services
+from gateway.wiring.web import ReloadDoor, server_pair, server_settings, services, validator
 from messages.control.service import Control
 from storage import sql
 from storage.faults import DatabaseDown
@@ -246,7 +247,9 @@ class Gateway:
     async def _listen(self) -> None:
         rooms = self.rooms
         http = fitted(rooms.config).http
-        edge = rooms.edge = services(rooms, ReloadDoor(self.reloader))
+        checks = validator(rooms)
+        rooms.campaigns = campaigns.build(rooms, checks, self.task_ended)
+        edge = rooms.edge = services(rooms, ReloadDoor(self.reloader), checks)
         rooms.inbound.connect(
             inbound.ConfirmationSender(edge.accepter, edge.validator, edge.accounts)
         )
@@ -259,6 +262,8 @@ class Gateway:
         host, port = await self._http.start()
         scheme = "http" if rooms.pair is None else "https"
         self.api_url = f"{scheme}://{authority(host, port)}"
+        self._started.append("campaigns")
+        rooms.campaigns.start()
 
     async def stop(self) -> None:
         """Stop accepting, finish the windows, unbind, store what came back, let go of everything.
@@ -270,6 +275,7 @@ class Gateway:
         rooms.draining = True
         steps: dict[str, Callable[[], Awaitable[None]]] = {
             "http": self._stop_http,
+            "campaigns": lambda: rooms.campaigns.stop(),
             "sending": self._stop_sending,
             "inbound": self._stop_inbound,
             "webhooks": lambda: rooms.webhooks.stop(WEBHOOK_GRACE_SECONDS),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from campaigns.contacts.files.importing import ImportWorker
 from campaigns.events.desk import EventDesk
 from campaigns.events.folding import Folding
+from campaigns.running.room import CampaignRoom
 from campaigns.segments.desk import SegmentDesk
 from campaigns.segments.previews import Previews
 from dispatch.answers.another_way import AnotherWay
@@ -140,6 +141,7 @@ class Rooms:
     segment_counter: Previews = field(init=False)
     public_links: LinkDesk = field(init=False)
     templates: TemplateRoom = field(init=False)
+    campaigns: CampaignRoom = field(init=False)
     links_listener: Listener = field(init=False)
     parked: ParkedReceipts = field(init=False)
     silence: Silence = field(init=False)

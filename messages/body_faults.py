@@ -47,10 +47,13 @@ _GOT = {
 _UNREADABLE = FieldError("field_type", "this cannot be read", "")
 _LISTS = (inspect.ListType, inspect.VarTupleType)
 _TEXTS = (inspect.StrType, inspect.LiteralType, inspect.DateTimeType)
-_PLAIN: Mapping[type, type] = {inspect.BoolType: bool, inspect.IntType: int}
+_PLAIN: Mapping[type, tuple[type, ...]] = {
+    inspect.BoolType: (bool,), inspect.IntType: (int,), inspect.FloatType: (int, float),
+}  # fmt: skip
 _BROKEN = re.compile("[\ud800-\udfff]")
 _WANTED = {
     inspect.BoolType: "true or false", inspect.IntType: "an integer",
+    inspect.FloatType: "a number",
     inspect.StrType: "a string", inspect.DateTimeType: "a time",
     inspect.LiteralType: "a string", inspect.ListType: "a list", inspect.VarTupleType: "a list",
     inspect.StructType: "an object", inspect.DictType: "an object",
@@ -181,14 +184,8 @@ class _Walk:
 
     def faults(self, value: object, kind: inspect.Type, pointer: str) -> Iterator[FieldError]:
         """The faults where the value is not of this kind."""
-        while isinstance(kind, (inspect.Metadata, inspect.UnionType)):
-            if isinstance(kind, inspect.Metadata):
-                kind = kind.type
-                continue
-            if value is None and any(isinstance(each, inspect.NoneType) for each in kind.types):
-                return
-            kind = next(each for each in kind.types if not isinstance(each, inspect.NoneType))
-        if isinstance(kind, (inspect.RawType, inspect.AnyType)):
+        kind = _meant(value, kind)
+        if isinstance(kind, (inspect.RawType, inspect.AnyType, inspect.NoneType)):
             return
         if isinstance(kind, inspect.StructType) and isinstance(value, JsonObject):
             yield from self._of_object(value, kind, pointer)
@@ -198,7 +195,7 @@ class _Walk:
             yield from self._of_list(value, kind, pointer)
         elif isinstance(kind, _TEXTS) and isinstance(value, str):
             yield from self._of_text(value, kind, pointer)
-        elif type(value) is not _PLAIN.get(type(kind)):
+        elif type(value) not in _PLAIN.get(type(kind), ()):
             got = _GOT.get(type(value), "an object")
             wanted = _WANTED.get(type(kind), "of another kind")
             yield FieldError("field_type", f"{_name(pointer)} is {got}, not {wanted}", pointer)
@@ -286,6 +283,22 @@ def _unknown(name: str, known: tuple[str, ...], pointer: str) -> FieldError:
 
 def _repeated(pointer: str) -> FieldError:
     return FieldError("field_repeated", f"{_name(pointer)} is given twice", pointer)
+
+
+def _meant(value: object, kind: inspect.Type) -> inspect.Type:
+    """The kind without what is said of it; of several the one that the value seems to be of."""
+    while isinstance(kind, (inspect.Metadata, inspect.UnionType)):
+        if isinstance(kind, inspect.Metadata):
+            kind = kind.type
+            continue
+        empty = [each for each in kind.types if isinstance(each, inspect.NoneType)]
+        if value is None and empty:
+            return empty[0]
+        kinds = [each for each in kind.types if not isinstance(each, inspect.NoneType)]
+        is_object = isinstance(value, JsonObject)
+        fits = [each for each in kinds if isinstance(each, inspect.StructType) == is_object]
+        kind = (fits or kinds)[0]
+    return kind
 
 
 def _name(pointer: str) -> str:

@@ -14,6 +14,8 @@ from shortlinks.addresses import parse_networks
 from web.api.anomalies import AnomaliesApi
 from web.api.audit import AuditApi
 from web.api.breakers import BreakersApi
+from web.api.campaign_views import CampaignViewsApi
+from web.api.campaigns import CampaignsApi
 from web.api.click_reports import ClickReportsApi
 from web.api.complaints import ComplaintsApi
 from web.api.consents import ConsentsApi
@@ -147,6 +149,8 @@ def _rooms_of_recipients(services: Services, access: Access, bodies: BodyReader)
         *SegmentCountsApi(services, access, bodies).routes(),
         *TemplatesApi(services, access, bodies).routes(),
         *TemplateLooksApi(services, access, bodies).routes(),
+        *CampaignsApi(services, access, bodies).routes(),
+        *CampaignViewsApi(services, access).routes(),
         *ProofsApi(services, access).routes(),
         *RawApi(services, access).routes(),
         *BreakersApi(services, access, bodies).routes(),

@@ -38,6 +38,7 @@ from recipients.suppression_desk import (
     SuppressionPlace,
     SuppressionView,
 )
+from web.campaign_services import CampaignBook
 from web.contact_services import ContactRooms
 from web.conversion_services import ConversionBook
 from web.edge.cursors import Cursors
@@ -363,6 +364,7 @@ class Services:
     links: LinkBook
     segments: SegmentRooms
     templates: TemplateServices
+    campaigns: CampaignBook
     proofs: ProofReader
     control: MessageControl
     queues: QueueReader

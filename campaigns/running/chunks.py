@@ -16,7 +16,7 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
-from campaigns.running.schedule import CHUNK_RECIPIENTS_MAX, let_go, slot_now
+from campaigns.running.schedule import CHUNK_RECIPIENTS_MAX, late, let_go, slot_now
 from campaigns.running.states import FEEDING, CampaignState
 from messages.control import waves
 from storage import sql
@@ -80,6 +80,8 @@ async def give(
     row = await connection.fetchrow(_SQL["chunk_campaign"], campaign, _FEEDING)
     if row is None or row["version"] != version:
         return None
+    if row["next_seq"] == 0 and late(row["started_at"], now):
+        return None  # watch.py pauses it
     last = min(_end(row), _paced_end(row, pace, now), row["next_seq"] + room) - 1
     if last < row["next_seq"]:
         return None

@@ -2,8 +2,11 @@
 
 Owns the transaction of a pause, of its end, and of a cancel. Must not decide that one is due.
 
-It holds back every intent while it works. After its commit no message of the campaign begins its
-way to a carrier, in any process. So what is in flight then is counted exactly.
+It holds back every intent while it turns the batches. After its commit no message of the campaign
+begins its way to a carrier, in any process. So what is in flight then is counted exactly.
+
+The campaign's row is locked first. Whoever waited for it behind the lock of intents would hold up
+the sending of everybody.
 """
 
 from __future__ import annotations
@@ -25,15 +28,13 @@ async def pause(
 ) -> bool:
     """Pause a campaign with a reason. False: it is not being fed, and nothing is changed."""
     async with connection.transaction():
-        await waves.hold_intents(connection)
         row = await connection.fetchrow(_SQL["campaign_lock"], campaign)
         if row is None or not allowed(Move.PAUSE, CampaignState(row["state"])):
             return False
         await connection.execute(
             _SQL["campaign_pause"], campaign, CampaignState.PAUSED, row["state"], reason
         )
-        batches = await connection.fetchval(_SQL["campaign_batches"], campaign)
-        await waves.turn(connection, batches, BatchState.PAUSED)
+        await _turned(connection, campaign, BatchState.PAUSED)
         await note(connection, row["account"], campaign, actor, "campaign.pause", ids)
     return True
 
@@ -42,26 +43,30 @@ async def resume(connection: Connection, campaign: int, *, resumes_as: CampaignS
     """Let the batches go on. In the caller's transaction, which holds the campaign's row."""
     state = after(Move.RESUME, CampaignState.PAUSED, resumes_as)
     await connection.execute(_SQL["campaign_resume"], campaign, state)
-    batches = await connection.fetchval(_SQL["campaign_batches"], campaign)
-    await waves.turn(connection, batches, BatchState.ACTIVE)
+    await _turned(connection, campaign, BatchState.ACTIVE)
 
 
 async def cancel(connection: Connection, campaign: int) -> int:
     """End it, and recall what waits. Returns how many messages can no longer be stopped.
 
-    In the caller's transaction, which called hold_intents() before it locked the campaign's row.
+    In the caller's transaction, which holds the campaign's row.
     """
     await connection.execute(_SQL["campaign_end"], campaign, CampaignState.CANCELED)
-    batches = await connection.fetchval(_SQL["campaign_batches"], campaign)
-    await waves.turn(connection, batches, BatchState.CANCELED)
-    return await waves.in_flight(connection, batches)
+    return await recall(connection, campaign)
 
 
 async def recall(connection: Connection, campaign: int) -> int:
-    """Recall what waits, to be written anew. Returns and is called as `cancel`."""
-    batches = await connection.fetchval(_SQL["campaign_batches"], campaign)
-    await waves.turn(connection, batches, BatchState.CANCELED)
+    """Recall what waits. Returns and is called as `cancel`."""
+    batches = await _turned(connection, campaign, BatchState.CANCELED)
     return await waves.in_flight(connection, batches)
+
+
+async def _turned(connection: Connection, campaign: int, state: BatchState) -> list[int]:
+    """The campaign's batches, which are in this state now."""
+    await waves.hold_intents(connection)
+    batches: list[int] = await connection.fetchval(_SQL["campaign_batches"], campaign)
+    await waves.turn(connection, batches, state)
+    return batches
 
 
 async def note(

@@ -266,6 +266,10 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
         tuple[CategoryLabel, ...],
         Meta(description="Categories that go only to numbers that `/v1/consents` knows."),
     ] = ()
+    four_eyes: Annotated[
+        bool,
+        Meta(description="A campaign is started by another key than the one that wrote it."),
+    ] = False
     text_days: Annotated[
         _TextDays | None,
         Meta(

@@ -47,6 +47,7 @@ from recipients.reply_report import ReplyReports
 from smpp.client import BindState
 from storage.audit_reading import AuditTrail
 from storage.names import SANDBOX, SANDBOX_NAME
+from web.campaign_services import CampaignBook
 from web.contact_services import ContactRooms
 from web.edge.cursors import KEY_BYTES, KEY_PURPOSE, Cursors
 from web.edge.request_limits import RequestLimits
@@ -111,6 +112,7 @@ class _OfCampaigns(TypedDict):
     contacts: ContactRooms
     segments: SegmentRooms
     templates: TemplateServices
+    campaigns: CampaignBook
 
 
 def _of_campaigns(rooms: Rooms) -> _OfCampaigns:
@@ -118,6 +120,7 @@ def _of_campaigns(rooms: Rooms) -> _OfCampaigns:
         "contacts": rooms.contacts,
         "segments": SegmentRooms(rooms.segments, rooms.segment_counter),
         "templates": TemplateServices(*rooms.templates, LinkCheck(rooms.webhooks.client).faults),
+        "campaigns": rooms.campaigns.desk,
     }
 
 
@@ -127,14 +130,14 @@ def _told(rooms: Rooms) -> tuple[ReportNames, Mapping[str, Threshold]]:
     return ReportNames(rooms.registry), thresholds_of(**thresholds)
 
 
-def services(rooms: Rooms, operations: Operations) -> Services:
+def services(rooms: Rooms, operations: Operations, messages: Validator) -> Services:
     """Everything the handlers reach. Called once all rooms are built."""
     registry, read, told = rooms.registry, rooms.database.read, _told(rooms)
     return Services(
         idempotency=rooms.idempotency,
         doubts=_resolver(rooms),
         accepter=rooms.shedding,
-        validator=_validator(rooms),
+        validator=messages,
         accounts=rooms.accounts,
         policy_preview=Rehearsal(read, rooms.vault, lambda: rooms.accepter.checks),
         finish=Finish(read, registry.connectors, rooms.control.paces, rooms.clock.wall_ms),
@@ -242,7 +245,8 @@ def _request_limits(rooms: Rooms) -> RequestLimits:
     )
 
 
-def _validator(rooms: Rooms) -> Validator:
+def validator(rooms: Rooms) -> Validator:
+    """What checks messages of the API and of campaigns."""
     config = rooms.config
     return Validator(
         numbers=NumberPlan(),

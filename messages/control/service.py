@@ -123,6 +123,10 @@ class Control:
         except asyncpg.QueryCanceledError as error:
             raise ReportTooSlow(str(error)) from error
 
+    def look_again(self) -> None:
+        """Batches were changed by somebody else in this process: learn it now."""
+        self._changed()
+
     def _changed(self) -> None:
         if self._watch is not None:
             self._watch.look()

@@ -23,7 +23,7 @@ async def reach(connection: Connection, batch_id: int, account: int, until_id: i
 
 async def hold_intents(connection: Connection) -> None:
     """Until the end of the transaction no process writes an intent. What is changed meanwhile is
-    known before the next one. Call it before any row is locked.
+    known before the next one. Call it last: everybody's sending waits for this transaction.
     """
     await connection.execute(_SQL["control_alone"])
 

@@ -62,6 +62,13 @@ LEFT_OUT = {
     "post_suppressions_import", "get_suppressions_imports_id_verdicts", "get_suppressions_export",
     "post_suppressions_compare", "post_contacts_import",
     "post_persons_export", "get_links_id_qr",
+    # A marketer's, by curl: docs/campaigns.md.
+    "post_campaigns", "get_campaigns", "get_campaigns_id", "put_campaigns_id",
+    "get_campaigns_id_report", "get_campaigns_id_recipients",
+    *(
+        f"post_campaigns_id_{verb}"
+        for verb in ("plan", "test", "start", "pause", "resume", "cancel")
+    ),
 }  # fmt: skip
 
 

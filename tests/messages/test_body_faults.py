@@ -194,7 +194,7 @@ def test_the_usual_message_is_not_read_twice() -> None:
 def test_every_field_of_a_message_but_the_required_is_none_by_default() -> None:
     """What is counted as given is what is not None."""
     for field in msgspec.structs.fields(MessageRequest):
-        assert field.required or field.default is None, field.name
+        assert field.default is None or field.name in ("to", "text"), field.name
 
 
 @given(st.lists(VALUES, max_size=4), st.sampled_from([None, 1]))

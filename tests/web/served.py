@@ -41,6 +41,7 @@ from tests.web.nobody import (
     NothingRaw,
     NoWebhooks,
 )
+from tests.web.rooms.campaigns import ForgottenCampaigns
 from tests.web.rooms.control import Control
 from tests.web.rooms.messages import NOW_MS
 from tests.web.rooms.operators import Operators
@@ -65,7 +66,7 @@ ALL_BUT_ADMIN = (
     "segments:read", "segments:write",
     "templates:read", "templates:write", "templates:approve",
     "connectors:read", "webhooks:read", "webhooks:write", "audit:read",
-    "persons:export", "persons:erase",
+    "persons:export", "persons:erase", "campaigns:read", "campaigns:write", "campaigns:send",
 )  # fmt: skip
 
 
@@ -178,6 +179,7 @@ def in_memory(
         links=NoLinks(),
         segments=SegmentRooms(NoSegments(), NoSegments()),
         templates=TemplateServices(ForgottenTemplates(), NoTemplates(), no_link_faults),
+        campaigns=ForgottenCampaigns(),
         proofs=NoProof(),
         control=memory,
         queues=memory,

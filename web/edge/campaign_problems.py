@@ -1,4 +1,4 @@
-"""What can be wrong with what campaigns are made of: contacts, segments, templates.
+"""What can be wrong with a campaign, and with its contacts, segments and templates.
 
 Owns that union; problems.py has it in its table. Must not describe a kind itself.
 """
@@ -10,9 +10,10 @@ from types import MappingProxyType
 
 from web.edge.contact_problems import CONTACT_KINDS
 from web.edge.problem_kind import ProblemKind
+from web.edge.running_problems import RUNNING_KINDS
 from web.edge.segment_problems import SEGMENT_KINDS
 from web.edge.template_problems import TEMPLATE_KINDS
 
 CAMPAIGN_KINDS: Mapping[str, ProblemKind] = MappingProxyType(
-    {**CONTACT_KINDS, **SEGMENT_KINDS, **TEMPLATE_KINDS}
+    {**CONTACT_KINDS, **RUNNING_KINDS, **SEGMENT_KINDS, **TEMPLATE_KINDS}
 )

@@ -37,6 +37,9 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "templates:read": "templates, their versions, and what a text would become",
         "templates:write": "make templates and further versions, and end them",
         "templates:approve": "say what providers answered, and waive warnings; audited",
+        "campaigns:read": "campaigns, their recipients masked, and what became of them",
+        "campaigns:write": "write campaigns, plan them, and send their tests",
+        "campaigns:send": "start, pause, resume and cancel campaigns",
         "conversions:write": "tell what links led to",
         "segments:read": "segments, how many contacts are in one, and some of these, masked",
         "segments:write": "make, change and end segments, and name the members of static ones",
@@ -58,7 +61,8 @@ ROLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "messages:send", "messages:read", "reports:read", "suppressions:read", "consents:read",
             "numbers:read", "inbound:read", "links:read", "links:write", "contacts:read",
             "contacts:write", "events:write", "segments:read", "segments:write",
-            "templates:read", "templates:write",
+            "templates:read", "templates:write", "campaigns:read",
+            "campaigns:write", "campaigns:send",
         ),
         "support": (
             "messages:read", "inbound:read", "suppressions:read", "suppressions:write",
@@ -67,7 +71,7 @@ ROLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "analyst": (
             "messages:read", "reports:read", "numbers:read", "complaints:read", "links:read",
-            "segments:read",
+            "segments:read", "campaigns:read",
         ),
         "developer": (
             "messages:send", "messages:read", "reports:read", "webhooks:read", "webhooks:write",

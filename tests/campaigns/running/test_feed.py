@@ -85,7 +85,7 @@ async def dying(here: Campaigns, dice: random.Random) -> Feed:
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_one_message_each_whenever_processes_die(here: Campaigns, seed: int) -> None:
+async def test_c1_c2_one_message_each_whenever_processes_die(here: Campaigns, seed: int) -> None:
     """C1, C2: T1, accept and T3 are cut short at random, again and again."""
     dice = random.Random(seed)
     campaign = await here.planned(COUNT)
@@ -102,7 +102,7 @@ async def test_one_message_each_whenever_processes_die(here: Campaigns, seed: in
     await everybody_has_one(here, campaign, COUNT)
 
 
-async def test_two_processes_share_a_campaign(here: Campaigns) -> None:
+async def test_c6_two_processes_share_a_campaign(here: Campaigns) -> None:
     """C6: and neither sends what the other has taken."""
     campaign = await here.planned(8 * CHUNK_RECIPIENTS_MAX)
     one, two = await here.process(), await here.process()
@@ -145,7 +145,7 @@ class Busy:
 
 
 @pytest.mark.parametrize("some", [False, True])
-async def test_no_room_is_waited_for_and_counted_as_nothing(here: Campaigns, some: bool) -> None:
+async def test_c4_no_room_is_waited_for_and_counted_as_nothing(here: Campaigns, some: bool) -> None:
     """C4: what was refused for want of room is not sent, and is tried again."""
     campaign = await here.planned(COUNT)
     accepter = Busy(here.world.accepter, some=some)
@@ -158,7 +158,7 @@ async def test_no_room_is_waited_for_and_counted_as_nothing(here: Campaigns, som
     await everybody_has_one(here, campaign, COUNT)
 
 
-async def test_who_cannot_be_written_to_is_skipped_with_a_reason(here: Campaigns) -> None:
+async def test_c5_c12_who_cannot_be_written_to_is_skipped_with_a_reason(here: Campaigns) -> None:
     """C5, C12: a whole chunk of them ends nothing, and the sum is what was planned."""
     campaign = await here.planned(COUNT)
     here.texts.skipped = dict.fromkeys(range(CHUNK_RECIPIENTS_MAX + 3), "variable_missing")
@@ -202,7 +202,7 @@ async def test_nobody_goes_before_the_slot(here: Campaigns) -> None:
     assert await here.sent(campaign) == numbers(15)
 
 
-async def test_a_rate_is_counted_from_where_it_began(here: Campaigns) -> None:
+async def test_c15_a_rate_is_counted_from_where_it_began(here: Campaigns) -> None:
     """C15: per campaign; another one is not slowed down."""
     slow = await here.planned(300)
     here.texts.pace = Pace(1.0)
@@ -223,7 +223,7 @@ async def test_a_canary_is_fed_and_the_others_wait(here: Campaigns) -> None:
     await everybody_has_one(here, campaign, 600)
 
 
-async def test_a_campaign_that_cannot_be_written_is_paused_with_the_reason(
+async def test_c8_a_campaign_that_cannot_be_written_is_paused_with_the_reason(
     here: Campaigns,
 ) -> None:
     """C8: it says why nothing goes."""

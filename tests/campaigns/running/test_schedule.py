@@ -90,7 +90,7 @@ def test_a_spread_is_waited_for_whatever_the_rate() -> None:
     assert finish_after(10, None, ramp=False, spread_minutes=240) == 4 * HOUR
 
 
-def test_what_has_not_begun_in_time_waits_for_a_person() -> None:
+def test_c9_what_has_not_begun_in_time_waits_for_a_person() -> None:
     """C9: a snapshot that is restored days later sends nothing by itself."""
     assert not late(START, START + START_BY)
     assert late(START, START + START_BY + timedelta(seconds=1))

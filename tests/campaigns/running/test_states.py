@@ -45,6 +45,6 @@ def test_a_paused_campaign_goes_back_to_what_it_was(state: S) -> None:
     assert after(Move.RESUME, after(Move.PAUSE, state), state) is state
 
 
-def test_nothing_leads_out_of_an_end() -> None:
+def test_c13_nothing_leads_out_of_an_end() -> None:
     """C13: what was canceled stays canceled."""
     assert not any(allowed(move, state) for move in Move for state in ENDED)

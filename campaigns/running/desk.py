@@ -1,0 +1,369 @@
+"""Campaigns behind the API: each change with its checks and its audit row, in one commit.
+
+Owns these transactions. Must not feed anybody, nor read what a request holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import asyncpg
+import msgspec
+
+from campaigns.running import stopping, store
+from campaigns.running.checks import Facts, conflict, lint_faults, start_faults
+from campaigns.running.letters import Letters
+from campaigns.running.planning import Plan, PlanRefused, plan
+from campaigns.running.reporting import CampaignReports
+from campaigns.running.spec import FIXED, Spec, changed_fixed
+from campaigns.running.states import CampaignState, Move, after
+from campaigns.running.store import StoredCampaign
+from campaigns.segments.names import Moment
+from dlr.status import Status
+from messages.models import Accepter, FieldError, GivenIds, Prepared, Refused, Verdict
+from storage import sql
+from storage.categories import Category
+from storage.faults import Overloaded, or_storage_down
+from storage.ids import IdSource
+from storage.pool import Connection, Dedicated
+from storage.reading import reading
+
+_SQL = sql.load("campaigns")
+CHANGES_WAITING_MAX = 100
+LOCK_TIMEOUT = "2s"  # behind a plan that is being made; the caller tries again later
+
+
+class CampaignActor(msgspec.Struct, frozen=True):
+    """Who asks, and for which account."""
+
+    account: int
+    name: str  # "key 7"
+
+
+class CampaignRefused(Exception):
+    """It cannot be done: everything that stands against it. Nothing is changed."""
+
+    def __init__(self, faults: Sequence[FieldError]) -> None:
+        super().__init__(faults[0].detail)
+        self.faults = tuple(faults)
+
+
+class RevisionDiffers(Exception):
+    """Somebody has changed it since; it stands at `revision`."""
+
+    def __init__(self, revision: int) -> None:
+        super().__init__(f"it stands at revision {revision}")
+        self.revision = revision
+
+
+class Canceled(msgspec.Struct, frozen=True):
+    """`in_flight`: messages that can no longer be stopped, exactly."""
+
+    campaign: StoredCampaign
+    in_flight: int
+
+
+class AccountRules(msgspec.Struct, frozen=True):
+    """What an account wants of its campaigns. `zone`: whose day it is when a segment asks."""
+
+    zone: str = "UTC"
+    four_eyes: bool = False
+    consent: frozenset[int] = frozenset()  # categories that need it
+
+
+class CampaignDesk:
+    """Implements CampaignBook. Every method raises StorageDown; changes raise Overloaded, too."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool[asyncpg.Record],
+        dedicated: Dedicated,
+        planning: Dedicated,
+        *,
+        letters: Letters,
+        reports: CampaignReports,
+        accepter: Accepter,
+        rules: Callable[[int], AccountRules],
+        ids: IdSource,
+        wall_ms: Callable[[], int],
+        changed: Callable[[], None],
+    ) -> None:
+        """`planning`: a connection of its own, so that no pause waits for a plan. `changed` is told
+        of every change, once it is committed.
+        """
+        self.reports = reports
+        self._pool = pool
+        self._turns = {False: (asyncio.Lock(), dedicated), True: (asyncio.Lock(), planning)}
+        self._letters = letters
+        self._accepter = accepter
+        self._rules = rules
+        self._ids = ids
+        self._wall_ms = wall_ms
+        self._changed = changed
+        self._waiting = 0
+
+    def new_id(self) -> int:
+        """The id of a campaign to be made."""
+        return self._ids.next()
+
+    def now(self) -> datetime:
+        """By this process's clock, in UTC."""
+        return datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
+
+    async def one(self, account: int, campaign: int) -> StoredCampaign | None:
+        """As it stands; None: there is none."""
+        async with reading(self._pool) as connection:
+            return await store.one(connection, account, campaign)
+
+    async def listed(
+        self, account: int, *, state: CampaignState | None, before: int | None, limit: int
+    ) -> list[StoredCampaign]:
+        """The latest made first, below an id."""
+        async with reading(self._pool) as connection:
+            return await store.listed(connection, account, state=state, before=before, limit=limit)
+
+    async def create(self, actor: CampaignActor, campaign: int, spec: Spec) -> StoredCampaign:
+        """The draft, once it is stored; with an id that is stored already, that one."""
+        async with self._change() as connection:
+            if await store.add(connection, campaign, actor.account, spec, actor.name):
+                await self._note(connection, actor, campaign, "campaign.create")
+            return await _stands(connection, actor, campaign)
+
+    async def edit(
+        self, actor: CampaignActor, campaign: int, revision: int, spec: Spec
+    ) -> StoredCampaign | None:
+        """The campaign with its next version; None: there is none.
+
+        Of a paused one what waits is recalled, and sent anew as the new version has it. Raises
+        CampaignRefused, RevisionDiffers.
+        """
+        async with self._change() as connection:
+            before = await self._found(connection, actor, campaign, Move.EDIT, revision)
+            if before is None:
+                return None
+            paused = before.state is CampaignState.PAUSED
+            if paused and (faults := changed_fixed(before.spec, spec)):
+                raise CampaignRefused(faults)
+            if paused:
+                await stopping.recall(connection, campaign)
+            await store.add_version(connection, campaign, before.version + 1, spec, actor.name)
+            await connection.execute(
+                _SQL["campaign_edited"], campaign, before.version + 1,
+                after(Move.EDIT, before.state), not paused and _replan(before.spec, spec),
+            )  # fmt: skip
+            await self._note(connection, actor, campaign, "campaign.change")
+            return await _stands(connection, actor, campaign)
+
+    async def plan(self, actor: CampaignActor, campaign: int) -> Plan | None:
+        """Who would get it, once they are planned; None: there is no such campaign.
+
+        Raises CampaignRefused, SegmentRefused.
+        """
+        rules = self._rules(actor.account)
+        async with self._change(planning=True) as connection:
+            before = await self._found(connection, actor, campaign, Move.PLAN)
+            if before is None:
+                return None
+            try:
+                made = await plan(
+                    connection,
+                    campaign,
+                    actor.account,
+                    before.spec,
+                    moment=Moment.at(self.now(), rules.zone),
+                    sender=self._letters.sender(actor.account, before.spec),
+                    needs_consent=Category.of(before.spec.category) in rules.consent,
+                )
+            except PlanRefused as refused:
+                raise CampaignRefused(refused.faults) from None
+            await self._note(connection, actor, campaign, "campaign.plan")
+            return made
+
+    async def test(
+        self, actor: CampaignActor, campaign: int, numbers: Sequence[str]
+    ) -> tuple[StoredCampaign, list[Verdict | Refused]] | None:
+        """Send each arm's text to these numbers, counted in no statistic of the campaign.
+
+        None: there is no such campaign. Raises CampaignRefused, StorageDown, Overloaded.
+        """
+        found = await self.one(actor.account, campaign)
+        if found is None:
+            return None
+        if faults := conflict(Move.TEST, found.state):
+            raise CampaignRefused(faults)
+        arms = await self._letters.facts(actor.account, found.spec)
+        if faults := list(lint_faults(arms)):
+            raise CampaignRefused(faults)
+        letters = await self._letters.tests(actor.account, found.spec, numbers, self._wall_ms())
+        wrong = [fault for each in letters if isinstance(each, Refused) for fault in each.errors]
+        if wrong:
+            raise CampaignRefused(wrong)
+        batch, *ids = self._ids.take(1 + len(letters))
+        prepared = [each for each in letters if isinstance(each, Prepared)]
+        verdicts = await self._accepter.accept(prepared, batch_id=batch, ids=GivenIds(ids))
+        async with self._change() as connection:
+            before = await self._found(connection, actor, campaign, Move.TEST)
+            if before is not None and before.version == found.version:
+                state = after(Move.TEST, before.state)
+                await connection.execute(_SQL["campaign_tested"], campaign, state, batch)
+                await self._note(connection, actor, campaign, "campaign.test")
+            return await _stands(connection, actor, campaign), verdicts
+
+    async def start(
+        self, actor: CampaignActor, campaign: int, confirmed: int
+    ) -> StoredCampaign | None:
+        """The campaign in its canary, which begins when its start comes; None: there is none.
+
+        Raises CampaignRefused with everything that stands against it.
+        """
+        found = await self.one(actor.account, campaign)
+        if found is None:
+            return None
+        arms = await self._letters.facts(actor.account, found.spec)
+        async with self._change() as connection:
+            before = await store.one(connection, actor.account, campaign, locked=True)
+            assert before is not None  # none is ever deleted
+            if before.version != found.version:
+                raise RevisionDiffers(before.revision)
+            delivered = await self._delivered(connection, before)
+            facts = Facts(
+                state=before.state,
+                actor=actor.name,
+                author=before.author,
+                four_eyes=self._rules(actor.account).four_eyes,
+                arms=[
+                    msgspec.structs.replace(each, delivered_at=delivered.get(str(arm)))
+                    for arm, each in enumerate(arms)
+                ],
+                planned=_messages(before),
+                confirmed=confirmed,
+                start=before.spec.schedule.start,
+                now=self.now(),
+            )
+            if faults := start_faults(facts):
+                raise CampaignRefused(faults)
+            begins = max(facts.now, before.spec.schedule.start or facts.now)
+            state = after(Move.START, before.state)
+            if not before.canary:
+                state = after(Move.RELEASE, state)
+            await connection.execute(_SQL["campaign_started"], campaign, state, begins)
+            await self._note(connection, actor, campaign, "campaign.start")
+            return await _stands(connection, actor, campaign)
+
+    async def pause(
+        self, actor: CampaignActor, campaign: int, reason: str
+    ) -> StoredCampaign | None:
+        """The campaign once nothing more of it begins its way; None: there is none. Raises
+        CampaignRefused.
+        """
+        async with self._change() as connection:
+            if await self._found(connection, actor, campaign, Move.PAUSE) is None:
+                return None
+            await stopping.pause(connection, campaign, reason, ids=self._ids, actor=actor.name)
+            return await _stands(connection, actor, campaign)
+
+    async def resume(self, actor: CampaignActor, campaign: int) -> StoredCampaign | None:
+        """The campaign where it was; None: there is none. Raises CampaignRefused."""
+        found = await self.one(actor.account, campaign)
+        if found is None:
+            return None
+        arms = await self._letters.facts(actor.account, found.spec)
+        async with self._change() as connection:
+            before = await self._found(connection, actor, campaign, Move.RESUME)
+            assert before is not None  # none is ever deleted
+            faults = list(lint_faults(arms))
+            end = before.spec.schedule.end
+            if end is not None and end <= self.now():
+                detail = "its end has come: change the schedule first"
+                faults.append(FieldError("state_conflict", detail, "/schedule/end"))
+            if faults:
+                raise CampaignRefused(faults)
+            resumes_as = before.resumes_as or CampaignState.RUNNING
+            await stopping.resume(connection, campaign, resumes_as=resumes_as)
+            await self._note(connection, actor, campaign, "campaign.resume")
+            return await _stands(connection, actor, campaign)
+
+    async def cancel(self, actor: CampaignActor, campaign: int) -> Canceled | None:
+        """End it for good; None: there is none. Raises CampaignRefused."""
+        async with self._change() as connection:
+            if await self._found(connection, actor, campaign, Move.CANCEL) is None:
+                return None
+            in_flight = await stopping.cancel(connection, campaign)
+            await self._note(connection, actor, campaign, "campaign.cancel")
+            return Canceled(await _stands(connection, actor, campaign), in_flight)
+
+    @asynccontextmanager
+    async def _change(self, *, planning: bool = False) -> AsyncIterator[Connection]:
+        """A transaction of its own, one after the other. Others are told once it is committed."""
+        if self._waiting >= CHANGES_WAITING_MAX:
+            raise Overloaded()
+        self._waiting += 1
+        try:
+            with or_storage_down():
+                turn, dedicated = self._turns[planning]
+                async with turn, dedicated.transaction() as connection:
+                    await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+                    yield connection
+        finally:
+            self._waiting -= 1
+        self._changed()
+
+    async def _found(
+        self,
+        connection: Connection,
+        actor: CampaignActor,
+        campaign: int,
+        move: Move,
+        revision: int | None = None,
+    ) -> StoredCampaign | None:
+        """The campaign, locked, if it may make this move."""
+        before = await store.one(connection, actor.account, campaign, locked=True)
+        if before is None:
+            return None
+        if revision is not None and revision != before.revision:
+            raise RevisionDiffers(before.revision)
+        if faults := conflict(move, before.state):
+            raise CampaignRefused(faults)
+        return before
+
+    async def _delivered(
+        self, connection: Connection, campaign: StoredCampaign
+    ) -> dict[str, datetime]:
+        """When the last test of each arm of this version was delivered."""
+        if campaign.tested_version != campaign.version:
+            return {}
+        rows = await connection.fetch(
+            _SQL["tests_delivered"], campaign.test_batch, Status.DELIVERED
+        )
+        return {row["variant"]: row["at"] for row in rows if row["at"] is not None}
+
+    async def _note(
+        self, connection: Connection, actor: CampaignActor, campaign: int, action: str
+    ) -> None:
+        await stopping.note(connection, actor.account, campaign, actor.name, action, self._ids)
+
+
+def _replan(before: Spec, after: Spec) -> bool:
+    """Whether the plan does not hold for the new version."""
+    parts = (*FIXED, "arms", "sender")
+    return (
+        any(getattr(before, name) != getattr(after, name) for name in parts)
+        or before.schedule.spread != after.schedule.spread
+    )
+
+
+def _messages(campaign: StoredCampaign) -> int | None:
+    """How many get a message by the plan; None: there is none."""
+    if campaign.planned_at is None:
+        return None
+    planned = campaign.counts.get("planned")
+    return planned if isinstance(planned, int) else 0
+
+
+async def _stands(connection: Connection, actor: CampaignActor, campaign: int) -> StoredCampaign:
+    found = await store.one(connection, actor.account, campaign)
+    assert found is not None  # it was there before
+    return found

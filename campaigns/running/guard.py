@@ -1,0 +1,69 @@
+"""Whether a campaign may go on, by what became of its messages so far.
+
+Owns the bounds, and the reasons for a pause in words. Must not count messages, nor pause anything.
+Pure.
+
+A bound is crossed when the whole of Wilson's interval lies behind it: few messages prove nothing.
+A canary is let through when the interval reaches the bound, which is the same question.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+
+from dlr.rates import wilson
+
+DELIVERY_MIN = 0.95
+UNSUBSCRIBED_MAX = 0.02
+JUDGED_MIN = 200
+CANARY_VERDICTS = 0.9  # so many of it have their verdict,
+CANARY_WAIT = timedelta(minutes=30)  # or so much time is over
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a campaign's messages. `verdicts`: delivered or failed for good, by the carrier's word."""
+
+    sent: int = 0
+    delivered: int = 0
+    verdicts: int = 0
+    unsubscribed: int = 0
+    complaints: int = 0
+
+
+def crossed(counts: Counts, judged_min: int = JUDGED_MIN) -> list[str]:
+    """Each bound that the counts prove crossed, in words; of fewer than `judged_min` none is."""
+    found = []
+    if counts.verdicts >= judged_min:
+        _, high = wilson(counts.delivered, counts.verdicts)
+        if high < DELIVERY_MIN:
+            found.append(
+                f"delivery: {counts.delivered} of {counts.verdicts}, at most {high:.3f} with"
+                f" confidence, below {DELIVERY_MIN}"
+            )
+    if counts.sent >= judged_min:
+        low, _ = wilson(min(counts.unsubscribed, counts.sent), counts.sent)
+        if low > UNSUBSCRIBED_MAX:
+            found.append(
+                f"opt-outs: {counts.unsubscribed} of {counts.sent}, at least {low:.3f} with"
+                f" confidence, above {UNSUBSCRIBED_MAX}"
+            )
+    return found
+
+
+def canary_ripe(counts: Counts, waited: timedelta) -> bool:
+    """Whether the canary can be judged."""
+    return waited >= CANARY_WAIT or (
+        counts.sent > 0 and counts.verdicts >= CANARY_VERDICTS * counts.sent
+    )
+
+
+def canary_faults(counts: Counts) -> list[str]:
+    """Why the others must not follow; empty: they may."""
+    found = crossed(counts, judged_min=1)
+    if counts.complaints:
+        found.append(f"complaints: {counts.complaints} in the canary")
+    if not counts.verdicts:
+        found.append("nothing of the canary has a verdict")
+    return found

@@ -1,0 +1,299 @@
+"""From a person of a chunk to a checked message: the template's text, the number, the window.
+
+Owns that step, and what a campaign's account and templates have to be for it. Must not render by
+itself: each message names its template, and takes the way of every message of the API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import msgspec
+
+from campaigns.running.checks import ArmFacts
+from campaigns.running.chunks import Pace
+from campaigns.running.feed import Recipient, Unrenderable
+from campaigns.running.reasons import Skip
+from campaigns.running.spec import Spec, window, zone_by_name
+from campaigns.running.stopping import PREFIX
+from campaigns.running.store import spec_of
+from campaigns.running.windows import Window, choose, request_of, within
+from campaigns.templates import store as templates
+from campaigns.templates.content import Version
+from campaigns.templates.memory import place_of
+from campaigns.templates.profiles import profile
+from campaigns.templates.rendering import sourced
+from messages.accept.templated import Template, Templates
+from messages.models import AccountPolicy, FieldError, Prepared, Refused
+from storage import sql
+from storage.crypto import NumberVault
+from storage.ids import format_id
+from storage.pool import Connection
+from storage.reading import reading
+
+_SQL = sql.load("campaigns")
+TEST_TAG = "campaign-test"
+MICROS = 1_000_000
+NOBODY = Recipient(seq=0, contact=0, arm=0, to_enc=None, external_id=None, attrs={}, time_zone=None)
+
+
+class Check(Protocol):
+    """The validation of every message of the API."""
+
+    def __call__(
+        self,
+        raw: bytes,
+        account: AccountPolicy,
+        *,
+        now_ms: int,
+        templates: Mapping[str, Template] | None,
+    ) -> Prepared | Refused:
+        """One message as JSON, checked."""
+
+
+class Letters:
+    """Implements Renderings. `accounts` by the id of table `account`; `zones` is their own."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool[asyncpg.Record],
+        *,
+        check: Check,
+        templates: Templates,
+        accounts: Mapping[int, AccountPolicy],
+        vault: NumberVault,
+        zones: Callable[[int], ZoneInfo],
+    ) -> None:
+        self._pool = pool
+        self._check = check
+        self._templates = templates
+        self._accounts = accounts
+        self._vault = vault
+        self._zones = zones
+
+    def sender(self, account: int, spec: Spec) -> str:
+        """Who is shown as the sender; empty: the carrier's default."""
+        policy = self._accounts.get(account)
+        return spec.sender or (policy.senders[0] if policy and policy.senders else "")
+
+    async def open(self, connection: Connection, campaign: int, version: int) -> CampaignLetters:
+        """Raises Unrenderable."""
+        found = await spec_of(connection, campaign, version)
+        if found is None:
+            raise Unrenderable(f"version {version} is not stored")
+        account, spec = found
+        policy = self._accounts.get(account)
+        if policy is None:
+            raise Unrenderable("the account is not configured any more")
+        return await self._letters(connection, policy, spec, format_id(PREFIX, campaign))
+
+    async def facts(self, account: int, spec: Spec) -> list[ArmFacts]:
+        """Of each arm's template: is it there, and what does the linter say. Raises StorageDown."""
+        async with reading(self._pool) as connection:
+            found = await _versions(connection, account, spec)
+        facts = []
+        for arm in spec.arms:
+            stored = found.get(arm.template)
+            if stored is None or stored.ended_at is not None:
+                facts.append(ArmFacts(there=False))
+                continue
+            errors = [
+                f"{each.rule}: {each.detail}" for each in stored.lint if each.level == "error"
+            ]
+            if stored.version.content.category != spec.category:
+                errors.append(f"the template is for {stored.version.content.category}")
+            facts.append(ArmFacts(errors=tuple(errors)))
+        return facts
+
+    async def tests(
+        self, account: int, spec: Spec, numbers: Sequence[str], now_ms: int
+    ) -> list[Prepared | Refused]:
+        """Each arm's text for each of these numbers, by the attributes of its contact if it is
+        one's. Raises StorageDown.
+        """
+        policy = self._accounts[account]
+        async with reading(self._pool) as connection:
+            letters = await self._letters(connection, policy, spec, None)
+            known = await _contacts(connection, account, self._vault, numbers)
+        return [
+            _placed(letters.one(known.get(to, NOBODY), to, arm, now_ms), arm, place)
+            for arm in range(len(spec.arms))
+            for place, to in enumerate(numbers)
+        ]
+
+    async def _letters(
+        self, connection: Connection, policy: AccountPolicy, spec: Spec, label: str | None
+    ) -> CampaignLetters:
+        names = {arm.template for arm in spec.arms}
+        readable = await self._templates.read(policy.id, names)
+        if gone := sorted(names - readable.keys()):
+            raise Unrenderable(f"the template {gone[0]} has ended")
+        stored = await _versions(connection, policy.id, spec)
+        versions = {name: stored[name].version for name in names}
+        return CampaignLetters(
+            self._check, self._vault, policy, spec, label,
+            templates=readable, versions=versions, zone=self._zones(policy.id),
+        )  # fmt: skip
+
+
+class CampaignLetters:
+    """Implements Rendering: one version of a campaign. `label` None: tests."""
+
+    def __init__(
+        self,
+        check: Check,
+        vault: NumberVault,
+        policy: AccountPolicy,
+        spec: Spec,
+        label: str | None,
+        *,
+        templates: Mapping[str, Template],
+        versions: Mapping[str, Version],
+        zone: ZoneInfo,
+    ) -> None:
+        """`zone`: the account's, for whoever has none."""
+        self.pace = Pace(spec.schedule.rate, spec.schedule.ramp)
+        self._check = check
+        self._open = vault.open
+        self._policy = policy
+        self._spec = spec
+        self._label = label
+        self._templates = templates
+        self._versions = [versions[arm.template] for arm in spec.arms]
+        self._windows = [_window(spec, version) for version in self._versions]
+        self._zone = zone
+        self._encode = msgspec.json.Encoder().encode
+        self.zones_unknown = 0
+
+    def prepare(self, recipients: Sequence[Recipient], now_ms: int) -> list[Prepared | str]:
+        """For each a checked message, or the reason for none."""
+        return [self._prepared(each, now_ms) for each in recipients]
+
+    def one(self, who: Recipient, to: str, arm: int, now_ms: int) -> Prepared | Refused:
+        """The message of this arm to a number."""
+        asked: dict[str, object] = {
+            "to": to,
+            "template_id": self._spec.arms[arm].template,
+            "params": _params(self._versions[arm], who),
+            "category": self._spec.category,
+            "variant": str(arm),
+        }
+        if self._spec.sender is not None:
+            asked["from"] = self._spec.sender
+        if self._label is None:
+            asked["tags"] = [TEST_TAG]
+        else:
+            asked["campaign_id"] = self._label
+            hours = self._windows[arm]
+            if hours is not None:
+                asked["send_window"] = self._span(hours, who, now_ms)
+        return self._check(
+            self._encode(asked), self._policy, now_ms=now_ms, templates=self._templates
+        )
+
+    def _prepared(self, who: Recipient, now_ms: int) -> Prepared | str:
+        if who.to_enc is None:
+            return Skip.NUMBER_GONE
+        found = self.one(who, self._open(who.to_enc), who.arm, now_ms)
+        return found.code if isinstance(found, Refused) else found
+
+    def _span(self, hours: Window, who: Recipient, now_ms: int) -> dict[str, object]:
+        """The span that opens first for this person, by the clock that counts for them.
+
+        A zone that nobody knows is counted, and the number's own stands in for it.
+        """
+        named = hours.zone
+        if named is None and who.time_zone is not None:
+            if zone_by_name(who.time_zone) is None:
+                self.zones_unknown += 1
+            else:
+                named = who.time_zone
+        zone = self._zone if named is None else ZoneInfo(named)
+        at = datetime.fromtimestamp(now_ms / 1000, UTC)
+        return request_of(choose(hours.spans, at, zone), named)
+
+
+def _window(spec: Spec, version: Version) -> Window | None:
+    """The campaign's window within the hours of the template's providers.
+
+    Raises Unrenderable where nothing of it is left.
+    """
+    asked = window(spec.schedule)
+    hours = [profile(name).hours for name in version.content.providers]
+    if asked is None or spec.category != "marketing":
+        return asked
+    spans = within(asked.spans, [each for each in hours if each is not None])
+    if not spans:
+        raise Unrenderable("no hour of its window is one of the template's providers")
+    return Window(spans, asked.zone)
+
+
+def _params(version: Version, who: Recipient) -> dict[str, str]:
+    """Values of the template's variables, as the API takes them. What is missing is left out."""
+    attributes: dict[str, object] = {f"attr.{name}": value for name, value in who.attrs.items()}
+    attributes |= {
+        "contact.external_id": who.external_id,
+        "contact.time_zone": who.time_zone,
+    }
+    variables = version.content.variables
+    return {
+        name: _worded(value, money=variables[name].type == "money")
+        for name, value in sourced(version, attributes).items()
+        if value is not None
+    }
+
+
+def _worded(value: object, *, money: bool) -> str:
+    if money and isinstance(value, int):
+        return str(Decimal(value) / MICROS)  # as an attribute of type money is kept
+    if isinstance(value, (list, tuple)):
+        return "、".join(map(str, value))
+    return str(value)
+
+
+def _placed(found: Prepared | Refused, arm: int, place: int) -> Prepared | Refused:
+    """A refusal, pointing to what of the test's request, or of the campaign, is meant."""
+    if isinstance(found, Prepared):
+        return found
+    errors = found.errors or (FieldError(found.code, found.detail, ""),)
+    moved = tuple(
+        msgspec.structs.replace(
+            each, pointer=f"/to/{place}" if each.pointer == "/to" else f"/arms/{arm}/template"
+        )
+        for each in errors
+    )
+    return Refused(found.code, found.detail, moved)
+
+
+async def _versions(
+    connection: Connection, account: int, spec: Spec
+) -> dict[str, templates.StoredVersion]:
+    places = {arm.template: place_of(arm.template) for arm in spec.arms}
+    asked = [place for place in places.values() if place is not None]
+    found = await templates.found(connection, account, asked)
+    return {name: found[place] for name, place in places.items() if place in found}
+
+
+async def _contacts(
+    connection: Connection, account: int, vault: NumberVault, numbers: Sequence[str]
+) -> dict[str, Recipient]:
+    """Whose numbers these are."""
+    by_index = {vault.index(number): number for number in numbers}
+    rows = await connection.fetch(_SQL["contacts_tested"], account, list(by_index))
+    return {
+        by_index[row["to_idx"]]: Recipient(
+            seq=0,
+            contact=row["contact"],
+            arm=0,
+            to_enc=row["to_enc"],
+            external_id=row["external_id"],
+            attrs=row["attrs"],
+            time_zone=row["time_zone"],
+        )
+        for row in rows
+    }

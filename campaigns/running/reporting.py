@@ -1,0 +1,186 @@
+"""What became of a campaign, by arm, and of each of its recipients.
+
+Owns these counts and rates. Must not write. Tests have no label of a campaign, so they are in none.
+Recalled messages are `canceled`; whoever got another in their place is counted with that one, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import asyncpg
+import msgspec
+
+from campaigns.running.stopping import PREFIX
+from campaigns.running.store import StoredCampaign
+from dlr.grouping import Grouping
+from dlr.rates import Rate, delivery_rates, rate_of
+from dlr.report import COUNTS, Span, message_counts
+from shortlinks.classify import ClickClass
+from storage import sql
+from storage.crypto import NumberVault
+from storage.ids import format_id, run_of_ids
+from storage.pool import Connection
+from storage.reading import ReportTooSlow, reading
+
+_SQL = sql.load("campaigns")
+_BY_ARM = Grouping(("variant",), None, ("variant",))
+
+
+class ArmReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One arm, or all of them. `rates` by the name of their formula."""
+
+    counts: Mapping[str, int]
+    rates: Mapping[str, Rate]
+    arm: int | None = None
+    template: str | None = None
+    planned: int | None = None
+
+
+class CampaignReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`provisional`: messages are still on their way, or recipients wait."""
+
+    as_of: datetime
+    provisional: bool
+    planned: int
+    waiting: int
+    skipped: Mapping[str, int]
+    arms: list[ArmReport]
+    total: ArmReport
+
+
+class RecipientView(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the plan. `status`: waiting, feeding, holdout, skipped or message."""
+
+    seq: int
+    contact: int
+    arm: int
+    slot: int
+    to: str | None
+    status: str
+    message: int | None = None
+    reason: str | None = None
+
+
+class CampaignReports:
+    """Implements CampaignReader. Both raise StorageDown, ReportTooSlow."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], vault: NumberVault) -> None:
+        self._pool = pool
+        self._vault = vault
+
+    async def report(self, campaign: StoredCampaign, now: datetime) -> CampaignReport:
+        """By arm, as of now."""
+        try:
+            async with (
+                reading(self._pool) as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                await connection.execute("SET LOCAL enable_nestloop = off")
+                return await _report(connection, campaign, now)
+        except asyncpg.QueryCanceledError as error:
+            raise ReportTooSlow(str(error)) from error
+
+    async def recipients(
+        self, campaign: StoredCampaign, *, after: int, limit: int
+    ) -> list[RecipientView]:
+        """Those planned from place `after` on, in the order of sending."""
+        async with reading(self._pool) as connection:
+            rows = await connection.fetch(
+                _SQL["recipients_page"], campaign.id, campaign.account, after, limit
+            )
+            ids = {row["seq"]: _message_id(row) for row in rows}
+            asked = [each for each in ids.values() if each is not None]
+            there = {row["id"] for row in await connection.fetch(_SQL["messages_there"], asked)}
+        return [self._view(row, ids[row["seq"]], there) for row in rows]
+
+    def _view(self, row: asyncpg.Record, message: int | None, there: set[int]) -> RecipientView:
+        sealed = row["to_enc"]
+        if row["arm"] < 0:
+            status = "holdout"
+        elif message in there:
+            status = "message"
+        elif row["reason"] is not None:
+            status = "skipped"
+        else:
+            status = "waiting" if row["first_id"] is None else "feeding"
+        return RecipientView(
+            seq=row["seq"],
+            contact=row["contact"],
+            arm=row["arm"],
+            slot=row["slot"],
+            to=None if sealed is None else self._vault.open(sealed),
+            status=status,
+            message=message if status == "message" else None,
+            reason=row["reason"] if status == "skipped" else None,
+        )
+
+
+def _message_id(row: asyncpg.Record) -> int | None:
+    if row["first_id"] is None:
+        return None
+    count = row["to_seq"] - row["from_seq"] + 1
+    place: int = row["seq"] - row["from_seq"]
+    return run_of_ids(row["first_id"], count)[place]
+
+
+async def _report(
+    connection: Connection, campaign: StoredCampaign, now: datetime
+) -> CampaignReport:
+    label = format_id(PREFIX, campaign.id)
+    reach = await connection.fetchrow(_SQL["campaign_reach"], campaign.id)
+    assert reach is not None  # an aggregate
+    counted: dict[str, dict[str, int]] = {}
+    clicked: dict[str, int] = {}
+    if reach["first"] is not None:
+        span = Span(reach["first"], reach["last"] + 1, account=campaign.account, campaign=label)
+        groups = await message_counts(connection, span, _BY_ARM)
+        counted = {str(key[0]): counts for key, counts in groups.items()}
+        rows = await connection.fetch(
+            _SQL["campaign_clickers"], span.since_id, span.until_id, label, ClickClass.HUMAN
+        )
+        clicked = {row["variant"]: row["people"] for row in rows}
+    planned = campaign.counts.get("arms", {})
+    assert isinstance(planned, dict)
+    arms = [
+        _arm(
+            counted.get(str(place), {}),
+            clicked.get(str(place), 0),
+            arm=place,
+            template=arm.template,
+            planned=planned.get(str(place), 0),
+        )
+        for place, arm in enumerate(campaign.spec.arms)
+    ]
+    total = {name: sum(each.counts[name] for each in arms) for name in COUNTS}
+    waiting = max(0, campaign.planned - campaign.fed)
+    return CampaignReport(
+        as_of=now,
+        provisional=bool(waiting or total["pending"] or total["unconfirmed"]),
+        planned=sum(planned.values()),
+        waiting=waiting,
+        skipped=campaign.skipped,
+        arms=arms,
+        total=_arm(total, sum(clicked.values()), planned=sum(planned.values())),
+    )
+
+
+def _arm(
+    counts: Mapping[str, int],
+    clickers: int,
+    *,
+    planned: int,
+    arm: int | None = None,
+    template: str | None = None,
+) -> ArmReport:
+    counts = {name: counts.get(name, 0) for name in COUNTS}
+    rates = delivery_rates(counts)
+    rates["uctr_delivered"] = rate_of(min(clickers, counts["delivered"]), counts["delivered"])
+    return ArmReport(
+        counts={**counts, "clicked": clickers},
+        rates=rates,
+        arm=arm,
+        template=template,
+        planned=planned,
+    )

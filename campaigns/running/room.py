@@ -1,0 +1,30 @@
+"""The parts of this room in one process: what the API asks, and what works by itself.
+
+Owns their start and their end. Must not put them together (gateway/wiring does).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from campaigns.running.desk import CampaignDesk
+from campaigns.running.feed import Feed
+from campaigns.running.watch import CampaignWatch
+
+
+class CampaignRoom(NamedTuple):
+    """What the API asks, and what works by itself."""
+
+    desk: CampaignDesk
+    feed: Feed
+    watch: CampaignWatch
+
+    def start(self) -> None:
+        """Begin to feed."""
+        self.feed.start()
+        self.watch.start()
+
+    async def stop(self) -> None:
+        """End, wherever it is: what is open is taken up by the next process."""
+        await self.feed.stop()
+        await self.watch.stop()

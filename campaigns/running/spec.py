@@ -1,0 +1,240 @@
+"""A campaign as its author writes it, and everything that can be wrong with that.
+
+Owns these shapes, their limits, and what is refused because it is not built. Must not ask anybody:
+whether a template or a segment is there is asked at the test and at the plan. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Meta
+
+from campaigns.running.windows import PRESETS, Window
+from messages.models import FieldError
+from recipients.hours import DAY_NAMES, EVERY_DAY, parse_hours
+from recipients.numbers.time_zones import zone_of
+
+ARMS_MAX = 20
+WEIGHT_MAX = 1_000
+NAME_CHARACTERS_MAX = 100
+EXCLUDED_TAGS_MAX = 50
+HOLDOUT_MAX = 0.5
+RATE_MAX = 10_000
+SPREAD_MAX = timedelta(days=7)
+NOT_AVAILABLE = "not_available"
+
+_DURATION = re.compile(r"PT(?=\d)(?:(\d{1,3})H)?(?:(\d{1,5})M)?")
+_TEMPLATE = re.compile(r"tpl_[0-9a-z]{13}@[1-9][0-9]{0,8}")
+
+
+class Audience(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom it is for: contacts in `segment`, without those who have one of the tags `exclude`."""
+
+    segment: Annotated[str, Meta(description="An expression, as of `/v1/segments`.")]
+    exclude: Annotated[tuple[str, ...], Meta(description="Tags; up to 50.")] = ()
+
+
+class Arm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One of the texts. Its share is its weight among all weights."""
+
+    template: Annotated[str, Meta(description="A version of a template, as in `tpl_…@3`.")]
+    weight: Annotated[int, Meta(description="1 to 1 000.")] = 1
+
+
+class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who goes first: this share, and 200 to 2 000 people."""
+
+    share: Annotated[float, Meta(description="0 to 1; 0: nobody does.")] = 0.01
+
+
+class Hourly(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Hours of some days."""
+
+    start: Annotated[str, Meta(description="As in 10:00.")] = msgspec.field(name="from")
+    end: Annotated[str, Meta(description="As in 12:00.")] = msgspec.field(name="to")
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] | None = None
+
+
+class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """When it goes. Without a start it begins when it is started."""
+
+    start: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None,
+        Meta(description="With an offset from UTC. Two hours later it waits for a person."),
+    ] = None
+    end: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None,
+        Meta(description="Whoever has not gone by then is not fed any more: it is paused."),
+    ] = None
+    window: Annotated[
+        str | Hourly | None,
+        Meta(description=f"{', '.join(PRESETS)}, or hours. Without it quiet hours alone hold."),
+    ] = None
+    zone: Annotated[
+        str, Meta(description="Whose clock the window is by: `recipient`, or a zone.")
+    ] = "recipient"
+    spread: Annotated[
+        str | None, Meta(description="Over how long people are spread evenly, as in PT4H.")
+    ] = None
+    rate: Annotated[int | None, Meta(description="Recipients a second, 1 to 10 000.")] = None
+    ramp: Annotated[
+        bool, Meta(description="Begin with a tenth of the rate, and double it each hour.")
+    ] = False
+
+
+class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A campaign."""
+
+    name: Annotated[str, Meta(description="1 to 100 characters.")]
+    audience: Audience
+    arms: Annotated[tuple[Arm, ...], Meta(description="1 to 20.")]
+    goal: Annotated[str | None, Meta(description="Such as recall; reports group by it.")] = None
+    category: Literal["marketing", "service", "transactional"] = "marketing"
+    sender: Annotated[
+        str | None, Meta(description="A sender of the account; its first one by default.")
+    ] = msgspec.field(default=None, name="from")
+    holdout: Annotated[
+        float, Meta(description="The share that gets nothing, to compare with: 0 to 0.5.")
+    ] = 0.0
+    canary: Canary = Canary()
+    schedule: Schedule = Schedule()
+    budget: Annotated[Any, Meta(description="Not available yet: refused.")] = None
+    experiment: Annotated[Any, Meta(description="Not available yet: refused.")] = None
+
+
+FIXED = ("audience", "holdout", "canary", "category", "goal")  # once it is planned and started
+
+
+def faults(spec: Spec, now: datetime) -> list[FieldError]:
+    """Everything that is wrong with it."""
+    return [*_plain(spec), *_arms(spec), *_timing(spec.schedule, now), *_unbuilt(spec)]
+
+
+def changed_fixed(before: Spec, after: Spec) -> list[FieldError]:
+    """What a campaign that has begun cannot change any more."""
+    found = [
+        FieldError("state_conflict", f"{name} stands since the plan", f"/{name}")
+        for name in FIXED
+        if getattr(before, name) != getattr(after, name)
+    ]
+    if [arm.weight for arm in before.arms] != [arm.weight for arm in after.arms]:
+        detail = "how many arms there are, and their weights, stand since the plan"
+        found.append(FieldError("state_conflict", detail, "/arms"))
+    return found
+
+
+def spread_minutes(schedule: Schedule) -> int:
+    """Of a checked one."""
+    spread = None if schedule.spread is None else duration(schedule.spread)
+    return 0 if spread is None else int(spread.total_seconds()) // 60
+
+
+def duration(text: str) -> timedelta | None:
+    """`PT4H30M`; None for what is no duration of hours and minutes."""
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        return None
+    return timedelta(hours=int(found[1] or 0), minutes=int(found[2] or 0))
+
+
+def window(schedule: Schedule) -> Window | None:
+    """Of a checked one; None: any hour that is not quiet."""
+    asked = schedule.window
+    if asked is None:
+        return None
+    zone = None if schedule.zone == "recipient" else schedule.zone
+    if isinstance(asked, str):
+        return Window(PRESETS[asked], zone)
+    return Window((parse_hours(asked.start, asked.end, _days(asked)),), zone)
+
+
+def zone_by_name(name: str) -> ZoneInfo | None:
+    """A zone; None: nobody knows it."""
+    return zone_of(name)
+
+
+def _days(asked: Hourly) -> int:
+    if asked.days is None:
+        return EVERY_DAY
+    return sum({1 << DAY_NAMES.index(day) for day in asked.days})
+
+
+def _plain(spec: Spec) -> Iterator[FieldError]:
+    if not (1 <= len(spec.name) <= NAME_CHARACTERS_MAX and spec.name.isprintable()):
+        detail = f"name is 1 to {NAME_CHARACTERS_MAX} printable characters"
+        yield FieldError("label_invalid", detail, "/name")
+    goal = spec.goal
+    if goal is not None and not (1 <= len(goal) <= NAME_CHARACTERS_MAX and goal.isprintable()):
+        detail = f"goal is 1 to {NAME_CHARACTERS_MAX} printable characters"
+        yield FieldError("label_invalid", detail, "/goal")
+    if len(spec.audience.exclude) > EXCLUDED_TAGS_MAX:
+        detail = f"exclude names at most {EXCLUDED_TAGS_MAX} tags"
+        yield FieldError("out_of_range", detail, "/audience/exclude")
+    if not 0 <= spec.holdout <= HOLDOUT_MAX:
+        yield FieldError("out_of_range", f"holdout is 0 to {HOLDOUT_MAX}", "/holdout")
+    if not 0 <= spec.canary.share <= 1:
+        yield FieldError("out_of_range", "share is 0 to 1", "/canary/share")
+
+
+def _arms(spec: Spec) -> Iterator[FieldError]:
+    if not 1 <= len(spec.arms) <= ARMS_MAX:
+        yield FieldError("out_of_range", f"arms are 1 to {ARMS_MAX}", "/arms")
+    for place, arm in enumerate(spec.arms[:ARMS_MAX]):
+        if not 1 <= arm.weight <= WEIGHT_MAX:
+            detail = f"weight is 1 to {WEIGHT_MAX}"
+            yield FieldError("out_of_range", detail, f"/arms/{place}/weight")
+        if _TEMPLATE.fullmatch(arm.template) is None:
+            detail = "template names a version, as in tpl_0nx25tc8g2000@3"
+            yield FieldError("template_unknown", detail, f"/arms/{place}/template")
+
+
+def _timing(schedule: Schedule, now: datetime) -> Iterator[FieldError]:
+    start, end = schedule.start, schedule.end
+    if start is not None and start < now - timedelta(minutes=1):
+        yield FieldError("out_of_range", "start lies in the past", "/schedule/start")
+    if end is not None and end <= max(now, start or now):
+        detail = "end lies in the past, or not after start"
+        yield FieldError("out_of_range", detail, "/schedule/end")
+    if schedule.rate is not None and not 1 <= schedule.rate <= RATE_MAX:
+        yield FieldError("out_of_range", f"rate is 1 to {RATE_MAX}", "/schedule/rate")
+    if schedule.ramp and schedule.rate is None:
+        yield FieldError("out_of_range", "a ramp leads up to a rate: name one", "/schedule/ramp")
+    if schedule.spread is not None:
+        spread = duration(schedule.spread)
+        if spread is None or not timedelta(0) < spread <= SPREAD_MAX:
+            detail = "spread is PT1M to PT168H, as in PT4H"
+            yield FieldError("out_of_range", detail, "/schedule/spread")
+    yield from _hours(schedule)
+
+
+def _hours(schedule: Schedule) -> Iterator[FieldError]:
+    if schedule.zone != "recipient" and zone_by_name(schedule.zone) is None:
+        detail = 'zone is "recipient" or a zone such as "Asia/Shanghai"'
+        yield FieldError("unknown_zone", detail, "/schedule/zone")
+    asked = schedule.window
+    if isinstance(asked, str) and asked not in PRESETS:
+        detail = f"window is one of {', '.join(PRESETS)}, or hours"
+        yield FieldError("send_window_invalid", detail, "/schedule/window")
+    if not isinstance(asked, Hourly):
+        return
+    if asked.days is not None and not asked.days:
+        detail = "days names no day; leave it out for every day"
+        yield FieldError("send_window_invalid", detail, "/schedule/window/days")
+    try:
+        parse_hours(asked.start, asked.end)
+    except ValueError as error:
+        detail = f"from and to are not {error}"
+        yield FieldError("send_window_invalid", detail, "/schedule/window")
+
+
+def _unbuilt(spec: Spec) -> Iterator[FieldError]:
+    for name in ("budget", "experiment"):
+        if getattr(spec, name) is not None:
+            detail = f"{name} is not available yet: leave it out"
+            yield FieldError(NOT_AVAILABLE, detail, f"/{name}")

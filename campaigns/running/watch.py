@@ -1,0 +1,163 @@
+"""The look at campaigns under way: the canary is judged, the guard asked, an end noticed.
+
+Owns those looks, by one process at a time a campaign. Must not feed, nor decide a bound (guard.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import asyncpg
+import structlog
+
+from campaigns.running import guard, stopping, store
+from campaigns.running.guard import Counts
+from campaigns.running.schedule import late
+from campaigns.running.states import CampaignState, Move, after
+from dlr.reasons import Reason
+from dlr.report import Span, message_counts, total_of
+from messages.control import waves
+from storage import sql
+from storage.ids import IdSource
+from storage.periodic import Ended, PeriodicTask
+from storage.pool import Connection, Dedicated
+
+_SQL = sql.load("campaigns")
+_log = structlog.get_logger(__name__)
+LOOK_SECONDS = 10.0
+NOT_BEGUN = "it was to begin more than two hours ago, and had not"
+END_CAME = "its end came before everybody was fed"
+
+
+class CampaignWatch:
+    """One process's looks. Counts since start: `paused`, `released`, `finished`."""
+
+    def __init__(
+        self,
+        dedicated: Dedicated,
+        *,
+        ids: IdSource,
+        wall_ms: Callable[[], int],
+        changed: Callable[[], None],
+        ended: Ended,
+    ) -> None:
+        """`changed` is told when a campaign has moved, once it is committed."""
+        self._dedicated = dedicated
+        self._ids = ids
+        self._wall_ms = wall_ms
+        self._changed = changed
+        self.paused = self.released = self.finished = 0
+        self._task = PeriodicTask("campaign watch", self.look, lambda: LOOK_SECONDS, ended=ended)
+
+    def start(self) -> None:
+        """Begin."""
+        self._task.start()
+
+    async def stop(self) -> None:
+        """End."""
+        await self._task.stop()
+
+    async def look(self) -> None:
+        """Look once at every campaign under way."""
+        now = datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
+        async with self._dedicated.transaction() as connection:
+            rows = await connection.fetch(_SQL["campaigns_watched"], now)
+        for row in rows:
+            reasons = await self._reasons(row, now)
+            if reasons:
+                await self._pause(row["id"], "; ".join(reasons))
+            else:
+                await self._move(row, now)
+
+    async def _reasons(self, row: asyncpg.Record, now: datetime) -> list[str]:
+        """Why it must not go on; empty: it may."""
+        if row["next_seq"] == 0 and late(row["started_at"], now):
+            return [NOT_BEGUN]
+        async with self._dedicated.transaction() as connection:
+            found = await store.spec_of(connection, row["id"], row["version"])
+            end = None if found is None else found[1].schedule.end
+            if end is not None and end <= now and row["next_seq"] < row["planned"]:
+                return [END_CAME]
+            if row["state"] != CampaignState.RUNNING or row["wave"] is None:
+                return []
+            return guard.crossed(await wave_counts(connection, row["account"], row["wave"]))
+
+    async def _pause(self, campaign: int, reason: str) -> None:
+        async with self._dedicated.transaction() as connection:
+            paused = await stopping.pause(connection, campaign, reason, ids=self._ids)
+        if paused:
+            self.paused += 1
+            self._changed()
+            _log.warning("campaign_paused", campaign=campaign, reason=reason)
+
+    async def _move(self, row: asyncpg.Record, now: datetime) -> None:
+        async with self._dedicated.transaction() as connection:
+            locked = await connection.fetchrow(_SQL["campaign_lock"], row["id"])
+            if locked is None or locked["state"] != row["state"]:
+                return
+            if locked["state"] == CampaignState.CANARY:
+                why = await self._canary(connection, locked, now)
+            else:
+                why = None
+                if await _over(connection, locked):
+                    await connection.execute(
+                        _SQL["campaign_end"], row["id"], after(Move.FINISH, CampaignState.RUNNING)
+                    )
+                    self.finished += 1
+        if why is not None:
+            await self._pause(row["id"], why)
+
+    async def _canary(
+        self, connection: Connection, row: asyncpg.Record, now: datetime
+    ) -> str | None:
+        """Let the others follow. Returns why they must not; None also: it is too early to say."""
+        if row["next_seq"] < row["canary"] or row["wave"] is None:
+            return None
+        if await connection.fetchval(_SQL["campaign_open_chunks"], row["id"]):
+            return None
+        await connection.execute(_SQL["campaign_canary_fed"], row["id"], now)
+        counts = await wave_counts(connection, row["account"], row["wave"])
+        if not guard.canary_ripe(counts, now - (row["canary_fed_at"] or now)):
+            return None
+        if faults := guard.canary_faults(counts):
+            return "; ".join(faults)
+        state = after(Move.RELEASE, CampaignState.CANARY)
+        await connection.execute(_SQL["campaign_released"], row["id"], state, now)
+        self.released += 1
+        self._changed()
+        return None
+
+
+async def wave_counts(connection: Connection, account: int, batch: int) -> Counts:
+    """What became of the messages of one batch, and what people said about them."""
+    until_id = await connection.fetchval(_SQL["wave_reach_of"], batch)
+    groups = await message_counts(
+        connection, Span(batch, until_id + 1, account=account, batch=batch)
+    )
+    counts = total_of(groups) if groups else {}
+    words = await connection.fetchrow(_SQL["wave_words"], batch, Reason.OPTED_OUT)
+    assert words is not None  # an aggregate
+    verdicts = ("delivered", "undelivered", "rejected", "expired", "failed")
+    return Counts(
+        sent=counts.get("sent", 0),
+        delivered=counts.get("delivered", 0),
+        verdicts=sum(counts.get(name, 0) for name in verdicts),
+        unsubscribed=words["unsubscribed"],
+        complaints=words["complaints"],
+    )
+
+
+async def _over(connection: Connection, row: asyncpg.Record) -> bool:
+    """Whether everybody is in a done chunk or skipped, and every message has ended.
+
+    It counts what was planned, and never takes an empty answer for an end.
+    """
+    if not row["planned"] or row["next_seq"] < row["planned"]:
+        return False
+    if await connection.fetchval(_SQL["campaign_open_chunks"], row["id"]):
+        return False
+    if await connection.fetchval(_SQL["campaign_recalled"], row["id"], row["version"]):
+        return False
+    batches = await connection.fetchval(_SQL["campaign_batches"], row["id"])
+    return await waves.ended(connection, batches)

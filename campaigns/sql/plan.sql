@@ -1,0 +1,75 @@
+-- name: plan_table
+-- Whom the segment names; analyzed before the plan is made, so that its size is known.
+CREATE TEMP TABLE planned_audience (contact bigint NOT NULL) ON COMMIT DROP;
+
+-- name: plan_forget
+DELETE FROM campaign_recipient WHERE campaign = $1;
+
+-- name: plan_forget_excluded
+DELETE FROM campaign_excluded WHERE campaign = $1;
+
+-- name: plan
+-- Everybody of the audience is planned, or excluded with a reason; which they are is counted. $4: tags that are left
+-- out. $5: whether consent is needed. $6: uppers of the arms. $7: holdout in ten-thousandths. $8: the canary's share; its
+-- least is $9, its most $10. $11: minutes of spread. $12: salt. $13: sender. A suppression of some senders counts here only
+-- if it names this one; the accepter asks it in full.
+WITH suppressed AS MATERIALIZED (
+    SELECT DISTINCT to_idx
+    FROM suppression
+    WHERE account IN (0, $2) AND category IN (-1, $3) AND (expires_at IS NULL OR expires_at > now())
+      AND (senders IS NULL OR $13 = ANY(senders))
+), consenting AS MATERIALIZED (
+    SELECT to_idx
+    FROM (
+        SELECT DISTINCT ON (to_idx) to_idx, granted
+        FROM consent
+        WHERE $5 AND account = $2 AND category = $3
+        ORDER BY to_idx, at DESC, id DESC
+    ) AS latest
+    WHERE granted
+), judged AS MATERIALIZED (
+    SELECT c.id AS contact, n.to_idx,
+        CASE
+            WHEN c.tags && $4::integer[] THEN 'excluded'
+            WHEN n.to_idx IS NULL THEN 'no_number'
+            WHEN s.to_idx IS NOT NULL THEN 'suppressed'
+            WHEN $5 AND g.to_idx IS NULL THEN 'no_consent'
+        END AS reason
+    FROM planned_audience AS a
+    JOIN contact AS c ON c.id = a.contact
+    LEFT JOIN contact_number AS n ON n.contact = c.id AND n.account = $2 AND n.rank = 0
+    LEFT JOIN suppressed AS s ON s.to_idx = n.to_idx
+    LEFT JOIN consenting AS g ON g.to_idx = n.to_idx
+), going AS (
+    SELECT DISTINCT ON (to_idx) contact, to_idx FROM judged WHERE reason IS NULL ORDER BY to_idx, contact
+), ordered AS MATERIALIZED (
+    SELECT contact, to_idx, experiment_arm(contact, $12, $6::integer[], $7, '', 0) AS arm,
+        row_number() OVER (ORDER BY hashint8extended(contact, $1), contact) - 1 AS seq,
+        count(*) OVER () AS planned
+    FROM going
+), sized AS (
+    SELECT *, CASE WHEN $8::float8 > 0 THEN least(planned, $10, greatest($9, ceil(planned * $8::float8)))::bigint ELSE 0 END AS canary
+    FROM ordered
+), stored AS (
+    INSERT INTO campaign_recipient (campaign, seq, contact, to_idx, arm, slot)
+    SELECT $1, seq, contact, to_idx, arm,
+        CASE WHEN seq < canary THEN 0 ELSE (seq - canary) * $11::bigint / (planned - canary) END
+    FROM sized
+    ORDER BY seq
+    RETURNING arm
+), left_out AS (
+    INSERT INTO campaign_excluded (campaign, contact, reason)
+    SELECT $1, contact, reason FROM judged WHERE reason IS NOT NULL
+    UNION ALL
+    SELECT $1, j.contact, 'same_number' FROM judged AS j
+    WHERE j.reason IS NULL AND NOT EXISTS (SELECT FROM going AS g WHERE g.contact = j.contact)
+    RETURNING reason
+)
+SELECT 'arm' AS kind, arm::text AS name, count(*) AS people FROM stored GROUP BY arm
+UNION ALL
+SELECT 'excluded', reason, count(*) FROM left_out GROUP BY reason;
+
+-- name: plan_made
+UPDATE campaign
+SET planned_at = $2, planned = $3, canary = $4, counts = $5, revision = revision + 1
+WHERE id = $1;

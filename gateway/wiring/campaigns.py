@@ -1,0 +1,89 @@
+"""Campaigns, put together: the desk behind the API, the feed, and the look at those under way.
+
+Owns that wiring. Must not decide anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from campaigns.running.desk import AccountRules, CampaignDesk
+from campaigns.running.feed import Feed
+from campaigns.running.letters import Letters
+from campaigns.running.reporting import CampaignReports
+from campaigns.running.room import CampaignRoom
+from campaigns.running.watch import CampaignWatch
+from storage.categories import Category
+
+if TYPE_CHECKING:
+    from gateway.rooms import Rooms
+    from messages.accept.validation import Validator
+    from storage.periodic import Ended
+
+
+def build(rooms: Rooms, validator: Validator, ended: Ended) -> CampaignRoom:
+    """Called when the accepter, the rules and the templates stand."""
+    database, accounts = rooms.database, _Accounts(rooms)
+    letters = Letters(
+        database.read,
+        check=validator.check,
+        templates=rooms.templates.messages,
+        accounts=rooms.accounts,
+        vault=rooms.vault,
+        zones=accounts.zone,
+    )
+    feed = Feed(
+        database.dedicated("campaign-feed"),
+        accepter=rooms.shedding,
+        renderings=letters,
+        ids=rooms.ids,
+        term=rooms.term.term,
+        wall_ms=rooms.clock.wall_ms,
+        ended=ended,
+    )
+
+    def changed() -> None:
+        rooms.control.look_again()
+        feed.wake()
+
+    desk = CampaignDesk(
+        database.read,
+        database.dedicated("campaigns"),
+        database.dedicated("campaign-plans"),
+        letters=letters,
+        reports=CampaignReports(database.read, rooms.vault),
+        accepter=rooms.shedding,
+        rules=accounts.rules,
+        ids=rooms.ids,
+        wall_ms=rooms.clock.wall_ms,
+        changed=changed,
+    )
+    watch = CampaignWatch(
+        database.dedicated("campaign-watch"),
+        ids=rooms.ids,
+        wall_ms=rooms.clock.wall_ms,
+        changed=changed,
+        ended=ended,
+    )
+    return CampaignRoom(desk, feed, watch)
+
+
+class _Accounts:
+    """What is configured of accounts, by their number."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        numbers = rooms.registry.accounts
+        self._settings = {numbers[each.name]: each for each in rooms.config.accounts}
+        self._zone = rooms.config.quiet_hours.time_zone.zone
+
+    def zone(self, account: int) -> ZoneInfo:
+        own = self._settings.get(account)
+        return self._zone if own is None or own.time_zone is None else own.time_zone.zone
+
+    def rules(self, account: int) -> AccountRules:
+        zone, own = self.zone(account).key, self._settings.get(account)
+        if own is None:
+            return AccountRules(zone=zone)
+        needs = frozenset(int(Category.of(label)) for label in own.require_consent)
+        return AccountRules(zone=zone, four_eyes=own.four_eyes, consent=needs)

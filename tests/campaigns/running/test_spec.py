@@ -1,0 +1,134 @@
+"""What an author writes: every mistake at once, each with its place."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from campaigns.running.spec import Spec, changed_fixed, duration, faults, spread_minutes, window
+from recipients.hours import Hours
+
+NOW = datetime(2026, 11, 9, 12, tzinfo=UTC)
+TEMPLATE = "tpl_0nx25tc8g2000@3"
+GOOD: dict[str, Any] = {
+    "name": "双11",
+    "goal": "recall",
+    "audience": {"segment": "days_since(login) >= 90", "exclude": ["员工"]},
+    "arms": [{"template": TEMPLATE, "weight": 50}, {"template": TEMPLATE, "weight": 50}],
+    "holdout": 0.05,
+    "canary": {"share": 0.01},
+    "schedule": {
+        "start": "2026-11-10T10:00:00+08:00",
+        "window": "retail",
+        "zone": "recipient",
+        "spread": "PT4H",
+    },
+}
+
+
+def spec(**changes: Any) -> Spec:
+    return msgspec.convert({**GOOD, **changes}, Spec, strict=False)
+
+
+def schedule(**fields: Any) -> Spec:
+    return spec(schedule=fields)
+
+
+def places(found: Spec) -> list[tuple[str, str | None]]:
+    return [(fault.code, fault.pointer) for fault in faults(found, NOW)]
+
+
+def test_a_good_one_has_no_fault() -> None:
+    found = spec()
+    assert places(found) == []
+    assert spread_minutes(found.schedule) == 240
+    chosen = window(found.schedule)
+    assert chosen is not None
+    assert chosen.zone is None
+    assert msgspec.convert(msgspec.to_builtins(found), Spec) == found
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    wrong = spec(
+        name="", arms=[{"template": "tpl_a", "weight": 0}], holdout=0.9, canary={"share": 2},
+        budget="bud_1", experiment={"metric": "uctr_delivered"},
+        schedule={"window": "nights", "zone": "Asia/Peking", "spread": "4h", "rate": 0,
+                  "start": "2026-11-01T10:00:00Z", "end": "2026-11-01T09:00:00Z"},
+    )  # fmt: skip
+    assert sorted(places(wrong)) == sorted(
+        [
+            ("label_invalid", "/name"),
+            ("out_of_range", "/arms/0/weight"),
+            ("template_unknown", "/arms/0/template"),
+            ("out_of_range", "/holdout"),
+            ("out_of_range", "/canary/share"),
+            ("not_available", "/budget"),
+            ("not_available", "/experiment"),
+            ("send_window_invalid", "/schedule/window"),
+            ("unknown_zone", "/schedule/zone"),
+            ("out_of_range", "/schedule/spread"),
+            ("out_of_range", "/schedule/rate"),
+            ("out_of_range", "/schedule/start"),
+            ("out_of_range", "/schedule/end"),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"window": {"from": "10:00", "to": "10:00"}}, "/schedule/window"),
+        ({"window": {"from": "10:00", "to": "12:00", "days": []}}, "/schedule/window/days"),
+        ({"ramp": True}, "/schedule/ramp"),
+        ({"spread": "PT200H"}, "/schedule/spread"),
+        ({"spread": "PT"}, "/schedule/spread"),
+    ],
+)
+def test_a_schedule_is_judged_part_by_part(fields: dict[str, Any], pointer: str) -> None:
+    assert [place for _, place in places(schedule(**fields))] == [pointer]
+
+
+def test_c23_a_start_without_an_offset_is_refused() -> None:
+    """C23: whose ten o'clock it is, is said."""
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(
+            msgspec.json.encode({**GOOD, "schedule": {"start": "2026-11-10T10:00:00"}}), type=Spec
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("PT4H", timedelta(hours=4)),
+        ("PT90M", timedelta(minutes=90)),
+        ("PT1H30M", timedelta(minutes=90)),
+        ("P1D", None),
+        ("4h", None),
+    ],
+)
+def test_durations(text: str, expected: timedelta | None) -> None:
+    assert duration(text) == expected
+
+
+def test_own_hours_are_a_window() -> None:
+    hours = {"from": "10:00", "to": "12:30", "days": ["mon", "fri"]}
+    found = window(schedule(window=hours, zone="Asia/Shanghai").schedule)
+    assert found is not None
+    assert found.spans == (Hours(600, 750, 0b1_0001),)
+    assert found.zone == "Asia/Shanghai"
+
+
+def test_what_stands_since_the_plan_cannot_be_changed() -> None:
+    before = spec()
+    others = [{"template": TEMPLATE, "weight": 50}]
+    after = spec(holdout=0.1, audience={"segment": "age > 3"}, arms=others, name="x")
+    assert [fault.pointer for fault in changed_fixed(before, after)] == [
+        "/audience",
+        "/holdout",
+        "/arms",
+    ]
+    text = [{"template": TEMPLATE.replace("@3", "@4"), "weight": 50}] * 2
+    assert changed_fixed(before, spec(arms=text, schedule={"rate": 5})) == []

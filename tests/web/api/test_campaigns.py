@@ -1,0 +1,116 @@
+"""What the API says of campaigns: every mistake at once, and what is missing is missing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.web.served import Api, running_api
+
+PATH = "/v1/campaigns"
+ONE = f"{PATH}/cmp_0000000000001"
+TEMPLATE = "tpl_0nx25tc8g2000@1"
+GOOD: dict[str, Any] = {
+    "name": "双11",
+    "audience": {"segment": "days_since(login) >= 90"},
+    "arms": [{"template": TEMPLATE}],
+}
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Api]:
+    async with running_api() as api:
+        yield api
+
+
+async def test_a_draft_is_made_and_names_its_revision(api: Api) -> None:
+    response, body = await api.post(PATH, GOOD)
+    assert (response.status, response.headers["ETag"]) == (201, '"1"')
+    assert response.headers["Location"] == f"{PATH}/{body['id']}" == ONE
+    assert (body["state"], body["version"], body["author"]) == ("draft", 1, "key 0")
+
+
+async def test_every_mistake_is_told_at_once(api: Api) -> None:
+    wrong = {
+        **GOOD, "name": "", "budget": "bud_1", "holdout": 0.9, "nonsense": 1,
+        "arms": [{"template": "tpl_a"}],
+    }  # fmt: skip
+    response, body = await api.post(PATH, wrong)
+    assert response.status == 422
+    assert isinstance(body["errors"], list)
+    found = {(each["code"], each["pointer"]) for each in body["errors"]}
+    assert found == {
+        ("field_unknown", "/nonsense"),
+        ("label_invalid", "/name"),
+        ("not_available", "/budget"),
+        ("out_of_range", "/holdout"),
+        ("template_unknown", "/arms/0/template"),
+    }
+
+
+@pytest.mark.parametrize("unbuilt", ["budget", "experiment"])
+async def test_what_is_not_built_is_refused(api: Api, unbuilt: str) -> None:
+    response, body = await api.post(PATH, {**GOOD, unbuilt: {"id": "x"}})
+    assert (response.status, body["code"]) == (422, "not_available")
+
+
+@pytest.mark.parametrize(
+    ("verb", "body"),
+    [
+        ("plan", None),
+        ("test", {"to": ["+8613812345678"]}),
+        ("start", {"confirm_recipients": 1}),
+        ("pause", {"reason": "the shop is down"}),
+        ("resume", None),
+        ("cancel", None),
+    ],
+)
+async def test_of_an_unknown_campaign_nothing_is_done(
+    api: Api, verb: str, body: dict[str, Any] | None
+) -> None:
+    for path in (f"{ONE}/{verb}", f"{PATH}/cmp_x/{verb}"):
+        if body is None:
+            response, told = await api.call("POST", path, None, {})
+        else:
+            response, told = await api.post(path, body)
+        assert (response.status, told["code"]) == (404, "not_found")
+
+
+async def test_a_change_names_the_revision_that_was_seen(api: Api) -> None:
+    async def put(**headers: str) -> tuple[int, object]:
+        kind = {"Content-Type": "application/json"}
+        sent = msgspec.json.encode(GOOD)
+        response, told = await api.call("PUT", ONE, sent, {**kind, **headers})
+        return response.status, told["code"]
+
+    assert await put() == (428, "if_match_missing")
+    assert await put(**{"If-Match": '"1"'}) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("test", {"to": []}),
+        ("test", {"to": ["+8613812345678"] * 21}),
+        ("pause", {"reason": ""}),
+        ("start", {}),
+    ],
+)
+async def test_a_request_that_is_wrong_is_refused(
+    api: Api, path: str, body: dict[str, Any]
+) -> None:
+    response, _ = await api.post(f"{ONE}/{path}", body)
+    assert response.status == 422
+
+
+async def test_each_verb_has_its_scope(api: Api) -> None:
+    reader = api.new_key(1, "campaigns:read")
+    writer = api.new_key(1, "campaigns:read", "campaigns:write")
+    assert (await api.get(PATH, reader))[0].status == 200
+    assert (await api.post(PATH, GOOD, reader))[0].status == 403
+    assert (await api.post(PATH, GOOD, writer))[0].status == 201
+    response, told = await api.post(f"{ONE}/start", {"confirm_recipients": 1}, writer)
+    assert (response.status, told["code"]) == (403, "scope_missing")

@@ -1,0 +1,265 @@
+"""Campaigns as the API shows them and is asked about them.
+
+Owns these shapes. Must not store or ask anything. What an author writes of a campaign is a Spec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from campaigns.running.planning import Plan
+from campaigns.running.reporting import ArmReport, CampaignReport, RecipientView
+from campaigns.running.spec import Spec
+from campaigns.running.stopping import PREFIX
+from campaigns.running.store import StoredCampaign
+from dlr.rates import Rate
+from messages.models import Refused, Verdict
+from storage.ids import format_id
+from web.edge.cursors import PageQuery
+from web.edge.reveals import shown
+
+StateName = Literal["draft", "testing", "canary", "running", "paused", "finished", "canceled"]
+TESTS_MAX = 20
+
+
+class CampaignQuery(PageQuery, kw_only=True):
+    """Which campaigns."""
+
+    state: Annotated[StateName | None, Meta(description="Those in this state only.")] = None
+
+
+class CampaignResource(msgspec.Struct, kw_only=True):
+    """A campaign as it stands. `revision` is what `If-Match` names; `version` counts edits.
+
+    `planned` are the people of the plan with the holdout. `fed` are those of them whose turn has
+    come. `skipped` counts those who got no message, by reason.
+    """
+
+    id: str
+    object: str = "campaign"
+    state: StateName
+    version: int
+    revision: int
+    reason: Annotated[str | None, Meta(description="Why it is paused.")]
+    resumes_as: StateName | None
+    author: Annotated[str, Meta(description="Of this version.")]
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    planned_at: datetime | None
+    planned: int
+    canary: int
+    fed: int
+    skipped: Mapping[str, int]
+    spec: Spec
+
+
+class CampaignPage(msgspec.Struct):
+    """A page of campaigns, the latest made first."""
+
+    data: list[CampaignResource]
+    next_cursor: str | None
+
+
+class PlanResource(msgspec.Struct, kw_only=True):
+    """Who would get it: `segment` is the sum of `planned`, `holdout` and `excluded`.
+
+    Parts and prices are not in it: there are no budgets yet.
+    """
+
+    at: datetime
+    today: Annotated[str, Meta(description="The account's day, by which dates were compared.")]
+    segment: int
+    planned: int
+    holdout: int
+    canary: int
+    arms: Annotated[Mapping[str, int], Meta(description="Messages by arm, from 0.")]
+    excluded: Annotated[Mapping[str, int], Meta(description="By reason.")]
+
+
+class TestRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Where the texts of all arms are sent to, whatever the hour."""
+
+    to: Annotated[tuple[str, ...], Meta(description="1 to 20 numbers in E.164 form.")]
+
+
+class TestMessage(msgspec.Struct, kw_only=True):
+    """One text of a test. `error`: the code of a refusal."""
+
+    arm: int
+    to: str | None
+    id: str | UnsetType = UNSET
+    status: str | UnsetType = UNSET
+    text: str | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+
+class TestAnswer(msgspec.Struct, kw_only=True):
+    """The campaign, and what became of each text. Tests count in no statistic of it."""
+
+    campaign: CampaignResource
+    messages: list[TestMessage]
+
+
+class StartRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The start, by somebody who has seen the plan."""
+
+    confirm_recipients: Annotated[
+        int, Meta(description="How many messages the plan names; 5 % off at most.")
+    ]
+
+
+class PauseRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Why it is paused."""
+
+    reason: Annotated[str, Meta(description="1 to 500 printable characters.")]
+
+
+class CanceledCampaign(msgspec.Struct, kw_only=True):
+    """A campaign that has ended for good. `in_flight` messages can no longer be stopped: exactly
+    so many.
+    """
+
+    campaign: CampaignResource
+    in_flight: int
+
+
+class ArmResource(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One arm, or all of them. `planned` messages; `counts` by outcome; each rate says of what."""
+
+    planned: int
+    counts: Mapping[str, int]
+    rates: Mapping[str, Rate]
+    arm: int | None = None
+    template: str | None = None
+
+
+class CampaignReportResource(msgspec.Struct, kw_only=True):
+    """What became of a campaign. `provisional`: some wait, or are on their way."""
+
+    id: str
+    as_of: datetime
+    provisional: bool
+    planned: int
+    waiting: int
+    skipped: Mapping[str, int]
+    arms: list[ArmResource]
+    total: ArmResource
+
+
+class RecipientQuery(PageQuery, kw_only=True):
+    """Recipients in the order of sending."""
+
+
+class RecipientResource(msgspec.Struct, kw_only=True):
+    """One of the plan. `arm` -1 is the holdout; `slot` counts minutes after the start."""
+
+    seq: int
+    contact: str
+    arm: int
+    slot: int
+    to: str | None
+    status: Literal["waiting", "feeding", "holdout", "skipped", "message"]
+    message: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+
+
+class RecipientPage(msgspec.Struct):
+    """A page of recipients."""
+
+    data: list[RecipientResource]
+    next_cursor: str | None
+
+
+def resource(stored: StoredCampaign) -> CampaignResource:
+    """As it is shown."""
+    return CampaignResource(
+        id=format_id(PREFIX, stored.id),
+        state=_state(stored.state.label),
+        version=stored.version,
+        revision=stored.revision,
+        reason=stored.reason,
+        resumes_as=None if stored.resumes_as is None else _state(stored.resumes_as.label),
+        author=stored.author,
+        created_at=stored.created_at,
+        started_at=stored.started_at,
+        ended_at=stored.ended_at,
+        planned_at=stored.planned_at,
+        planned=stored.planned if stored.planned_at else 0,
+        canary=stored.canary if stored.planned_at else 0,
+        fed=stored.fed,
+        skipped=stored.skipped,
+        spec=stored.spec,
+    )
+
+
+def _state(label: str) -> StateName:
+    named: StateName = msgspec.convert(label, StateName)
+    return named
+
+
+def plan_resource(made: Plan) -> PlanResource:
+    """A plan as it is shown."""
+    return PlanResource(**msgspec.structs.asdict(made))
+
+
+def test_answer(
+    stored: StoredCampaign, numbers: Sequence[str], verdicts: Sequence[Verdict | Refused]
+) -> TestAnswer:
+    """A test as it is answered: the arms one after the other, each to all numbers."""
+    messages = []
+    for place, verdict in enumerate(verdicts):
+        arm, which = divmod(place, len(numbers))
+        told = TestMessage(arm=arm, to=shown(numbers[which]))
+        if isinstance(verdict, Refused):
+            told.error = verdict.code
+        else:
+            told.id = format_id("msg", verdict.id)
+            told.status, told.text = verdict.status, verdict.text
+        messages.append(told)
+    return TestAnswer(campaign=resource(stored), messages=messages)
+
+
+def report_resource(campaign: int, made: CampaignReport) -> CampaignReportResource:
+    """A report as it is shown."""
+    return CampaignReportResource(
+        id=format_id(PREFIX, campaign),
+        as_of=made.as_of,
+        provisional=made.provisional,
+        planned=made.planned,
+        waiting=made.waiting,
+        skipped=made.skipped,
+        arms=[_arm(each) for each in made.arms],
+        total=_arm(made.total),
+    )
+
+
+def _arm(made: ArmReport) -> ArmResource:
+    return ArmResource(
+        planned=made.planned or 0,
+        counts=made.counts,
+        rates=made.rates,
+        arm=made.arm,
+        template=made.template,
+    )
+
+
+def recipient_resource(view: RecipientView) -> RecipientResource:
+    """One of a plan as it is shown."""
+    return RecipientResource(
+        seq=view.seq,
+        contact=format_id("con", view.contact),
+        arm=view.arm,
+        slot=view.slot,
+        to=shown(view.to),
+        status=msgspec.convert(
+            view.status, Literal["waiting", "feeding", "holdout", "skipped", "message"]
+        ),
+        message=UNSET if view.message is None else format_id("msg", view.message),
+        reason=UNSET if view.reason is None else view.reason,
+    )

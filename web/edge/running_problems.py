@@ -1,0 +1,38 @@
+"""What can stand against a campaign, or against a change of its state.
+
+Owns these kinds; campaign_problems.py hands them on. Must not decide when one is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from web.edge.problem_kind import ProblemKind
+
+RUNNING_KINDS: Mapping[str, ProblemKind] = MappingProxyType(
+    {
+        "state_conflict": ProblemKind(
+            409, "Not in this state", "See the state of the campaign, and what the detail names."
+        ),
+        "not_tested": ProblemKind(
+            409, "Not tested", "Send a test of this version, and wait until it is delivered."
+        ),
+        "not_planned": ProblemKind(
+            409, "Nobody planned", "Ask for the plan, and confirm how many it names."
+        ),
+        "count_changed": ProblemKind(
+            409, "Another number of people", "Look at the plan, and confirm what it says now."
+        ),
+        "four_eyes": ProblemKind(
+            403, "A second person has to start it", "Use the key of somebody else."
+        ),
+        "lint_failed": ProblemKind(
+            422, "A template has an error", "Make a version of the template without it."
+        ),
+        "tag_unknown": ProblemKind(422, "Unknown tag", "Name a tag that the account has."),
+        "not_available": ProblemKind(
+            422, "Not available yet", "Leave the field out; nothing was stored."
+        ),
+    }
+)
