@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
 WRITE = "campaigns:write"
 SEND = "campaigns:send"
+SHAPED = frozenset({"field_unknown", "field_repeated"})  # every other field is of its kind
 SPEC_PROBLEMS = (
     "label_invalid", "out_of_range", "template_unknown", "send_window_invalid", "unknown_zone",
     "not_available",
@@ -262,7 +263,7 @@ class CampaignsApi:
         """What the author wrote. Raises ProblemError with everything that is wrong with it."""
         read = read_body(Spec, self._spec, body)
         faults = list(read.faults)
-        if read.body is not None:
+        if read.body is not None and SHAPED.issuperset(fault.code for fault in faults):
             faults += specs.faults(read.body, self._campaigns.now())
         if read.body is None or faults:
             raise refusal(faults)

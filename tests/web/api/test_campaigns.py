@@ -51,6 +51,11 @@ async def test_every_mistake_is_told_at_once(api: Api) -> None:
     }
 
 
+async def test_a_field_of_another_kind_is_told_and_nothing_more(api: Api) -> None:
+    response, body = await api.post(PATH, {**GOOD, "audience": "everybody", "name": ""})
+    assert (response.status, body["code"]) == (422, "field_type")
+
+
 @pytest.mark.parametrize("unbuilt", ["budget", "experiment"])
 async def test_what_is_not_built_is_refused(api: Api, unbuilt: str) -> None:
     response, body = await api.post(PATH, {**GOOD, unbuilt: {"id": "x"}})
