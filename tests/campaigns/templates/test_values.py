@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.templates.values import cleaned, links, units
+from campaigns.templates.values import ROUNDS_MAX, cleaned, links, units
 
 SPITEFUL = st.text(
     st.sampled_from("{}【】王a1.:/ t。\n\r\u2028\u200b\u202ewhtpc:n\ufe3b\U0001f600")
@@ -47,3 +50,24 @@ def test_c48_whatever_a_value_is_nothing_of_ours_is_left_in_it(value: str) -> No
 
 def test_an_emoji_is_two_characters_of_a_phone() -> None:
     assert units("王😀") == 3
+
+
+def test_whoever_nests_links_to_keep_us_busy_has_no_words() -> None:
+    """Each look takes one of them out; there are few looks."""
+    assert cleaned("a." * 300 + "中国" * 200) == ("", {"links": ROUNDS_MAX})
+    assert cleaned("a.a.a.中国中国中国") == ("", {"links": 3})
+
+
+@pytest.mark.parametrize("unit", ["a", "a.", "a-", "1.", "a+", "www", "国", "a国."])
+def test_a_long_value_costs_as_much_as_it_is_long(unit: str) -> None:
+    """Eight times as long: 8 times the work, or 64 times where each start is tried to the end."""
+
+    def work(characters: int) -> float:
+        text, least = unit * (characters // len(unit)), math.inf
+        for _ in range(5):
+            began = time.process_time()
+            links().search(text)
+            least = min(least, time.process_time() - began)
+        return least
+
+    assert work(8_000) < 30 * work(1_000)
