@@ -26,6 +26,7 @@ KEYS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "added": _word,
         "attribute": _word,
         "campaign": _word,
+        "campaigns": _word,
         "category": _word,
         "changed": _word,
         "columns": _word,

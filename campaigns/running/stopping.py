@@ -1,6 +1,7 @@
 """Stopping what a campaign has given to the carriers' queues: all of its batches as one.
 
-Owns the transaction of a pause, of its end, and of a cancel. Must not decide that one is due.
+Owns the transaction of a pause, of its end, and of a cancel. Owns what a restore stops. Must not
+decide that one is due.
 
 It holds back every intent while it turns the batches. After its commit no message of the campaign
 begins its way to a carrier, in any process. So what is in flight then is counted exactly.
@@ -11,7 +12,7 @@ the sending of everybody.
 
 from __future__ import annotations
 
-from campaigns.running.states import CampaignState, Move, after, allowed
+from campaigns.running.states import FEEDING, CampaignState, Move, after, allowed
 from messages.batch_states import BatchState
 from messages.control import waves
 from storage import audit, sql
@@ -21,6 +22,7 @@ from storage.pool import Connection
 
 _SQL = sql.load("campaigns")
 PREFIX = "cmp"
+RESTORED = "the database was made from a backup: whoever got it since then would get it again"
 
 
 async def pause(
@@ -37,6 +39,22 @@ async def pause(
         await _turned(connection, campaign, BatchState.PAUSED)
         await note(connection, row["account"], campaign, actor, "campaign.pause", ids)
     return True
+
+
+async def pause_restored(connection: Connection, ids: IdSource) -> int:
+    """Pause what was under way in a database that was made from a backup. Returns how many.
+
+    A campaign that only had its test may have been started since, so it is paused, too. Must run
+    before a process may feed. In the caller's transaction.
+    """
+    states = [CampaignState.TESTING, *sorted(FEEDING)]
+    rows = await connection.fetch(
+        _SQL["campaigns_restored"], states, CampaignState.PAUSED, RESTORED
+    )
+    for row in rows:
+        await _turned(connection, row["id"], BatchState.PAUSED)
+        await note(connection, row["account"], row["id"], JOB, "campaign.pause", ids)
+    return len(rows)
 
 
 async def resume(connection: Connection, campaign: int, *, resumes_as: CampaignState) -> None:

@@ -4,6 +4,11 @@ SELECT * FROM campaign WHERE id = $1 FOR UPDATE;
 -- name: campaign_pause
 UPDATE campaign SET state = $2, resumes_as = $3, reason = $4, revision = revision + 1 WHERE id = $1;
 
+-- name: campaigns_restored
+UPDATE campaign SET state = $2, resumes_as = state, reason = $3, revision = revision + 1
+WHERE state = ANY($1::smallint[])
+RETURNING id, account;
+
 -- name: campaign_resume
 -- The rate is counted anew from here: what a pause has missed does not come all at once.
 UPDATE campaign

@@ -1,7 +1,8 @@
 """`smsgate database restore`: an empty database is filled from a backup.
 
 Owns the order of the steps, what is printed, and the files beside the database. Must not know how a
-dump is read (storage/restoring.py), nor what becomes of what waited (dispatch/outbox/restored.py).
+dump is read (storage/restoring.py), nor what becomes of what waited (dispatch/outbox/restored.py)
+and of campaigns (campaigns/running/stopping.py).
 
 Each step may be the last one before a power cut: then the same command begins anew.
 """
@@ -17,9 +18,11 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
+from campaigns.running import stopping
 from dispatch.outbox.restored import Waiting, settle_waiting
 from gateway.commands import CommandFailed
 from gateway.commands.noting import note
@@ -47,6 +50,13 @@ HELD = {
 }
 
 
+class Stopped(NamedTuple):
+    """How many messages waited, and how many campaigns were under way."""
+
+    messages: int
+    campaigns: int
+
+
 def run(arguments: argparse.Namespace) -> int:
     """No gateway may run on the database."""
     config = _into(configuration(arguments), arguments.into)
@@ -55,8 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
         found = manifest.read(folder)
         _refuse_newer(found)
         _put_key(config, arguments.key, found)
-        waited = asyncio.run(_restore(config, folder, found, arguments))
-    said, lines = _told(found, waited, arguments.outbox)
+        stopped = asyncio.run(_restore(config, folder, found, arguments))
+    said, lines = _told(found, stopped, arguments.outbox)
     print(json.dumps(said) if arguments.json else "\n".join(lines))
     return 0
 
@@ -89,8 +99,7 @@ def _put_key(config: Config, named: str | None, found: Manifest) -> None:
 
 async def _restore(
     config: Config, folder: Path, found: Manifest, arguments: argparse.Namespace
-) -> int:
-    """Returns how many messages waited."""
+) -> Stopped:
     named = arguments.programs
     programs = find_clients(None if named is None else Path(named), progress)
     async with reached(config, "restore") as (url, connection):
@@ -102,25 +111,27 @@ async def _restore(
         await migrate(connection)
         await restoring.end_old_terms(connection)
         await ensure_partitions(connection, datetime.now(UTC).date())
-        waited = await _settle(connection, Waiting(arguments.outbox))
+        stopped = await _settle(connection, Waiting(arguments.outbox))
         async with connection.transaction():
-            await restoring.finish(connection, found.taken_at, arguments.outbox, waited)
+            await restoring.finish(connection, found.taken_at, arguments.outbox, stopped.messages)
             detail = {
                 "taken_at": found.taken_at.isoformat(),
                 "outbox": arguments.outbox,
-                "messages": waited,
+                **stopped._asdict(),
             }
             await note(connection, ACTION, detail)
-    return waited
+    return stopped
 
 
-async def _settle(connection: Connection, waiting: Waiting) -> int:
+async def _settle(connection: Connection, waiting: Waiting) -> Stopped:
     term = await OwnerTerm.acquire(connection, HostIdentity.current())
     highest = await connection.fetchval(_SQL["highest_id"])
     ids = IdSource(term.node, lambda: time.time_ns() // 1_000_000, above=highest or 0)
-    waited = await settle_waiting(connection, ids, waiting)
+    messages = await settle_waiting(connection, ids, waiting)
+    async with connection.transaction():
+        campaigns = await stopping.pause_restored(connection, ids)
     await term.release(connection)
-    return waited
+    return Stopped(messages, campaigns)
 
 
 def _put_files(source: Path, folder: Path) -> None:
@@ -144,16 +155,17 @@ def _copy_private(source: Path, target: Path) -> None:
     unfinished.rename(target)
 
 
-def _told(found: Manifest, waited: int, outbox: str) -> tuple[Mapping[str, object], list[str]]:
+def _told(found: Manifest, stopped: Stopped, outbox: str) -> tuple[Mapping[str, object], list[str]]:
     rows = sum(found.tables.values())
     moment = found.taken_at.isoformat(timespec="seconds")
     said = {
-        "taken_at": moment, "tables": len(found.tables), "rows": rows, "messages": waited,
+        "taken_at": moment, "tables": len(found.tables), "rows": rows, **stopped._asdict(),
         "outbox": outbox,
     }  # fmt: skip
     return said, [
         f"restored as of {moment}: {len(found.tables)} tables, {rows} rows",
-        f"{waited} messages waited, and {HELD[outbox]}",
+        f"{stopped.messages} messages waited, and {HELD[outbox]}",
+        f"{stopped.campaigns} campaigns were under way, and are paused",
         "not in it: opt-outs, receipts, keys and messages since then",
         "the first start needs `smsgate serve --accept-restored`",
     ]

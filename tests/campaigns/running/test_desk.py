@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from campaigns.experiments.assignment import bucket
+from campaigns.running import stopping
 from campaigns.running.desk import CampaignRefused, RevisionDiffers
 from campaigns.running.schedule import slot_of
 from campaigns.running.states import CampaignState
@@ -188,6 +189,40 @@ async def test_c7_c14_a_pause_holds_the_batches_and_a_resume_lets_them_go(shop: 
     assert len(await shop.messages(campaign)) == 900
     live = await shop.connection.fetchval("SELECT count(*) FROM batch_control WHERE state <> 0")
     assert live == 0
+
+
+async def test_c9_in_a_restored_database_nothing_is_fed_before_somebody_resumes_it(
+    shop: Shop,
+) -> None:
+    """C9: also what only had its test may have been started since; each says what it was."""
+    await shop.people(300)
+    fed = await shop.running()
+    await shop.feed.turn()
+    running, testing, draft = await shop.running(), await shop.ready(), await shop.draft()
+    before = {each: await shop.one(each) for each in (fed, running, testing, draft)}
+    async with shop.connection.transaction():
+        assert await stopping.pause_restored(shop.connection, shop.ids) == 3
+    await shop.feed.turn()
+    for each in (fed, running, testing):
+        found = await shop.one(each)
+        assert (found.state, found.reason) == (CampaignState.PAUSED, stopping.RESTORED)
+        assert found.resumes_as is before[each].state
+        assert found.fed == before[each].fed
+    assert await shop.one(draft) == before[draft]
+    states = await shop.connection.fetch(
+        "SELECT b.state FROM batch_control b JOIN campaign_chunk c ON c.batch = b.id"
+    )
+    assert {row["state"] for row in states} == {1}
+    for each in (running, testing):
+        resumed = await shop.desk.resume(OTHER, each)
+        assert resumed is not None
+        assert resumed.state is before[each].state
+    await shop.feed.turn()
+    assert len(await shop.messages(running)) == 300
+    noted = await shop.connection.fetchval(
+        "SELECT count(*) FROM audit WHERE action = 'campaign.pause'"
+    )
+    assert noted == 3
 
 
 async def test_an_edit_of_a_paused_one_sends_the_rest_anew(shop: Shop) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from campaigns.running.stopping import RESTORED
 from gateway.cli import main
 from storage import backup, partitions
 from storage.backup import BackupAge
@@ -130,10 +131,12 @@ async def fill(connection: Connection) -> None:
     )
     await connection.execute("DELETE FROM outbox")
     await connection.execute("DELETE FROM submit_intent")
+    await connection.execute("DELETE FROM segment_member")  # of no segment and no contact
+    await connection.execute("UPDATE campaign SET state = 3, next_seq = 1")  # it is being fed
     await connection.execute("RESET session_replication_role")
 
 
-async def test_each_table_is_restored_as_it_was(
+async def test_c9_each_table_is_restored_as_it_was_and_campaigns_are_paused(
     old: Place, new: Place, connection: Connection, tmp_path: Path
 ) -> None:
     await fill(connection)
@@ -149,11 +152,15 @@ async def test_each_table_is_restored_as_it_was(
     assert await new("restore", str(folder), code=1) is None
     assert "there is no number key" in new.said
     told = await new("restore", str(folder), "--key", str(old.folder / FILE_NAME))
-    assert told["messages"] == 0
+    assert (told["messages"], told["campaigns"]) == (0, 1)
     restored = await connect(_url(new), application_name="test")
     try:
         assert await definition(restored) == await definition(connection)
         after = await contents(restored)
+        campaign = await connection.fetchrow("SELECT * FROM campaign")
+        paused = await restored.fetchrow("SELECT * FROM campaign")
+        assert campaign is not None
+        assert paused is not None
     finally:
         await close_connection(restored)
     differ = {
@@ -162,8 +169,10 @@ async def test_each_table_is_restored_as_it_was(
     # What a restore itself writes, and what noting the backup wrote after it.
     assert differ <= {
         "owner_term", "restoration", "audit", "audit_head", "restoration_id_seq",
-        "owner_term_term_seq", "link_block", "audit_batch_batch_seq",
+        "owner_term_term_seq", "link_block", "audit_batch_batch_seq", "campaign",
     }, differ  # fmt: skip
+    stopped = {"state": 4, "resumes_as": 3, "reason": RESTORED, "revision": 2}
+    assert dict(paused) == {**dict(campaign), **stopped}
     assert (new.folder / "audit.anchors").read_text() == "anchors\n"
     assert (new.folder / "clicks" / "1-a.clicks").read_text() == "clicks\n"
 
