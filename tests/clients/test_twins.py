@@ -26,17 +26,20 @@ from smsgate_client import (
     NewSuppression,
     Replay,
     awaiting,
+    awaiting_campaigns,
     awaiting_contacts,
     awaiting_links,
     awaiting_reports,
     awaiting_segments,
     awaiting_templates,
     blocking,
+    blocking_campaigns,
     blocking_contacts,
     blocking_links,
     blocking_reports,
     blocking_segments,
     blocking_templates,
+    campaigns,
     templates,
 )
 from smsgate_client.calls import Call, send
@@ -59,6 +62,7 @@ def nouns(*modules: object) -> dict[str, type]:
 
 BLOCKING = nouns(
     blocking,
+    blocking_campaigns,
     blocking_contacts,
     blocking_links,
     blocking_reports,
@@ -67,6 +71,7 @@ BLOCKING = nouns(
 )
 AWAITING = nouns(
     awaiting,
+    awaiting_campaigns,
     awaiting_contacts,
     awaiting_links,
     awaiting_reports,
@@ -149,7 +154,9 @@ GIVEN: dict[Any, Any] = {
     "link_id": "l", "contact": NewContact("crm-1"), "contact_id": "k", "contacts": ["k", "m"],
     "attribute": NewAttribute("text"), "events": [NewEvent("1", "login", to="n")],
     "segment": NewSegment("silent", "days_since(login) >= 90"), "segment_id": "s", "version": 3,
-    "source": "has city",
+    "source": "has city", "campaign_id": "p", "revision": 3, "confirm_recipients": 1,
+    "spec": campaigns.CampaignSpec(
+        "autumn", campaigns.Audience("has city"), (campaigns.Arm("tpl_0nx25tc8g2000@1"),)),
     "template": templates.NewTemplate(name="x", category="otp", body="y"), "template_id": "t",
     ("Templates", "version"): templates.NewVersion(category="otp", body="y"),
     "approval": templates.NewApproval(provider="huawei", state="approved"),

@@ -31,6 +31,7 @@ from smsgate_client.awaiting import (
     WebhookCallbacks,
     WebhookEndpoints,
 )
+from smsgate_client.awaiting_campaigns import Campaigns
 from smsgate_client.awaiting_contacts import Contacts, Events
 from smsgate_client.awaiting_links import Links
 from smsgate_client.awaiting_reports import Reports
@@ -75,6 +76,7 @@ class AsyncClient:
         self.events = Events(self)
         self.links = Links(self)
         self.segments = Segments(self)
+        self.campaigns = Campaigns(self)
         self.templates = Templates(self)
         self.audit = Audit(self)
         self.persons = Persons(self)

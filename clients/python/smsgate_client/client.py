@@ -31,6 +31,7 @@ from smsgate_client.blocking import (
     WebhookCallbacks,
     WebhookEndpoints,
 )
+from smsgate_client.blocking_campaigns import Campaigns
 from smsgate_client.blocking_contacts import Contacts, Events
 from smsgate_client.blocking_links import Links
 from smsgate_client.blocking_reports import Reports
@@ -74,6 +75,7 @@ class Client:
         self.events = Events(self)
         self.links = Links(self)
         self.segments = Segments(self)
+        self.campaigns = Campaigns(self)
         self.templates = Templates(self)
         self.audit = Audit(self)
         self.persons = Persons(self)

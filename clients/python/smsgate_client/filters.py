@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Required, TypedDict
 
+from smsgate_client.campaigns import CampaignState
 from smsgate_client.contact_words import RowVerdict
 from smsgate_client.words import (
     AnomalyScope,
@@ -114,6 +115,12 @@ class SegmentFilter(Pages, total=False):
     """Which segments."""
 
     name: str
+
+
+class CampaignFilter(Pages, total=False):
+    """Which campaigns."""
+
+    state: CampaignState | str
 
 
 class TemplateFilter(Pages, total=False):

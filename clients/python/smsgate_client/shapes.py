@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import Enum
 from functools import cache
@@ -66,7 +66,7 @@ def write_time(moment: datetime) -> str:
 def _reader_of(shape: Any) -> Reader:
     origin, arguments = get_origin(shape), get_args(shape)
     if origin in (Union, types.UnionType):
-        return _or_none(_reader(next(each for each in arguments if each is not type(None))))
+        return _or_none(_first_of([_reader(each) for each in arguments if each is not type(None)]))
     if origin is tuple:
         return _each(_reader(arguments[0]))
     if origin is not None and issubclass(origin, Mapping):
@@ -117,6 +117,20 @@ def _day(value: Any) -> date:
 
 def _or_none(inner: Reader) -> Reader:
     return lambda value: None if value is None else inner(value)
+
+
+def _first_of(forms: Sequence[Reader]) -> Reader:
+    """The form that a value has; what has none is told as the last."""
+
+    def first(value: Any) -> Any:
+        for form in forms[:-1]:
+            try:
+                return form(value)
+            except ShapeError:
+                continue
+        return forms[-1](value)
+
+    return first if len(forms) > 1 else forms[0]
 
 
 def _each(inner: Reader) -> Reader:

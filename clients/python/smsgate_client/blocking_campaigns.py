@@ -1,0 +1,75 @@
+"""Owns what an account can do with campaigns, for code that blocks.
+
+Must not know a path or a shape of JSON: see campaign_calls.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smsgate_client import calls, campaign_calls
+from smsgate_client import campaigns as c
+from smsgate_client.blocking import Noun
+from smsgate_client.calls import under
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Unpack
+
+    from smsgate_client import filters as f
+
+
+class Campaigns(Noun):
+    """What is sent to whom, and when."""
+
+    def create(self, spec: c.CampaignSpec, *, idempotency_key: str | None = None) -> c.Campaign:
+        """Write a draft. Repeated, also by you with the same key, it is one."""
+        return self._client.run(campaign_calls.new(spec, idempotency_key))
+
+    def list(self, **which: Unpack[f.CampaignFilter]) -> Iterator[c.Campaign]:
+        """Those that fit, the latest made first."""
+        return self._client.each(calls.listed(under("campaigns"), c.Campaign, **which))
+
+    def get(self, campaign_id: str) -> c.Campaign:
+        """One as it stands; raises NotFound."""
+        return self._client.run(calls.get(under("campaigns", campaign_id), c.Campaign))
+
+    def change(self, campaign_id: str, revision: int, spec: c.CampaignSpec) -> c.Campaign:
+        """Write it anew, if it still stands at the revision that you have seen."""
+        return self._client.run(campaign_calls.change(campaign_id, revision, spec))
+
+    def plan(self, campaign_id: str) -> c.CampaignPlan:
+        """Say who would get it."""
+        return self._client.run(campaign_calls.plan(campaign_id))
+
+    def test(self, campaign_id: str, numbers: Sequence[str]) -> c.CampaignTest:
+        """Send the text of each arm to these numbers. A lost answer is not asked for again."""
+        return self._client.run(campaign_calls.test(campaign_id, numbers))
+
+    def start(self, campaign_id: str, *, confirm_recipients: int) -> c.Campaign:
+        """Start it, with the number that the plan names."""
+        return self._client.run(campaign_calls.start(campaign_id, confirm_recipients))
+
+    def pause(self, campaign_id: str, reason: str) -> c.Campaign:
+        """Send nothing more of it until it is resumed."""
+        return self._client.run(campaign_calls.pause(campaign_id, reason))
+
+    def resume(self, campaign_id: str) -> c.Campaign:
+        """Go on with a paused one."""
+        return self._client.run(campaign_calls.resume(campaign_id))
+
+    def cancel(self, campaign_id: str) -> c.CanceledCampaign:
+        """End it for good, and take back what waits."""
+        return self._client.run(campaign_calls.cancel(campaign_id))
+
+    def report(self, campaign_id: str) -> c.CampaignReport:
+        """What became of it, by arm."""
+        path = under("campaigns", campaign_id, "report")
+        return self._client.run(calls.get(path, c.CampaignReport))
+
+    def recipients(
+        self, campaign_id: str, **which: Unpack[f.Pages]
+    ) -> Iterator[c.CampaignRecipient]:
+        """The people of its plan in the order of sending."""
+        path = under("campaigns", campaign_id, "recipients")
+        return self._client.each(calls.listed(path, c.CampaignRecipient, **which))

@@ -1,0 +1,222 @@
+"""Owns campaigns: what is asked for, what is answered, and their words. Must not ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from datetime import datetime
+
+from smsgate_client.reports import Rate
+from smsgate_client.shapes import named
+from smsgate_client.words import Weekday, Word
+
+
+class CampaignState(Word):
+    """Where a campaign stands."""
+
+    DRAFT = "draft"
+    TESTING = "testing"
+    CANARY = "canary"
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    CANCELED = "canceled"
+
+
+class CampaignCategory(Word):
+    """What a campaign may be about."""
+
+    MARKETING = "marketing"
+    SERVICE = "service"
+    TRANSACTIONAL = "transactional"
+
+
+class RecipientStatus(Word):
+    """What became of one of the plan. A message has a status of its own."""
+
+    WAITING = "waiting"
+    FEEDING = "feeding"
+    HOLDOUT = "holdout"
+    SKIPPED = "skipped"
+    MESSAGE = "message"
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Contacts in a segment's expression, without those who have one of the tags `exclude`."""
+
+    segment: str
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One of the texts: a version of a template, as in `tpl_…@3`."""
+
+    template: str
+    weight: int = 1
+
+
+@dataclass(frozen=True)
+class Canary:
+    """The share that goes first; 0: nobody does."""
+
+    share: float = 0.01
+
+
+@dataclass(frozen=True)
+class WindowHours:
+    """From and to an hour, as in `10:00`; of some days, or of each."""
+
+    start: str = field(metadata=named("from"))
+    end: str = field(metadata=named("to"))
+    days: tuple[Weekday, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """When it goes. `window` names hours or has them; `spread` is as in `PT4H`."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    window: str | WindowHours | None = None
+    zone: str = "recipient"
+    spread: str | None = None
+    rate: int | None = None
+    ramp: bool = False
+
+
+@dataclass(frozen=True)
+class CampaignSpec:
+    """A campaign as its author writes it. Budgets and experiments are refused so far."""
+
+    name: str
+    audience: Audience
+    arms: tuple[Arm, ...]
+    _: KW_ONLY
+    goal: str | None = None
+    category: CampaignCategory = CampaignCategory.MARKETING
+    sender: str | None = field(default=None, metadata=named("from"))
+    holdout: float = 0.0
+    canary: Canary = Canary()
+    schedule: Schedule = Schedule()
+    budget: object = None
+    experiment: object = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Campaign:
+    """A campaign as it stands. Give its `revision` with a change; `version` counts edits."""
+
+    id: str
+    state: CampaignState
+    version: int
+    revision: int
+    reason: str | None
+    resumes_as: CampaignState | None
+    author: str
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    planned_at: datetime | None
+    planned: int
+    canary: int
+    fed: int
+    skipped: Mapping[str, int]
+    spec: CampaignSpec
+    object: str = "campaign"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignPlan:
+    """Who would get it. Start it with the number `planned`."""
+
+    at: datetime
+    today: str
+    segment: int
+    planned: int
+    holdout: int
+    canary: int
+    arms: Mapping[str, int]
+    excluded: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignTestText:
+    """One text of a test, on its way or refused with the code `error`."""
+
+    arm: int
+    to: str | None
+    id: str | None = None
+    status: str | None = None
+    text: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignTest:
+    """The campaign, and what became of each text."""
+
+    campaign: Campaign
+    messages: tuple[CampaignTestText, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignStart:
+    """How many messages whoever starts it has seen in the plan."""
+
+    confirm_recipients: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignPause:
+    """Why it is paused."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CanceledCampaign:
+    """It has ended; `in_flight` messages can no longer be stopped."""
+
+    campaign: Campaign
+    in_flight: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmFigures:
+    """What became of one arm's messages, or of all."""
+
+    planned: int
+    counts: Mapping[str, int]
+    rates: Mapping[str, Rate]
+    arm: int | None = None
+    template: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignReport:
+    """What became of a campaign. While it is `provisional`, some wait or are on their way."""
+
+    id: str
+    as_of: datetime
+    provisional: bool
+    planned: int
+    waiting: int
+    skipped: Mapping[str, int]
+    arms: tuple[ArmFigures, ...]
+    total: ArmFigures
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignRecipient:
+    """One of the plan. `arm` -1 is the holdout; `slot` counts minutes after the start."""
+
+    seq: int
+    contact: str
+    arm: int
+    slot: int
+    to: str | None
+    status: RecipientStatus
+    message: str | None = None
+    reason: str | None = None
