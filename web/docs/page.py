@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from importlib.resources import files
@@ -212,7 +213,7 @@ def _curl(method: str, path: str, operation: Mapping[str, Any]) -> str:
         lines.append(f"-H 'Content-Type: {media}'")
         example = content.get("example", {})
         if media == _JSON:
-            lines.append(f"-d '{json.dumps(example, ensure_ascii=False)}'".replace("\n", " "))
+            lines.append(f"-d {shlex.quote(json.dumps(example, ensure_ascii=False))}")
         else:
             lines.append(f"--data-binary $'{example}'".replace("\n", "\\n"))
     return " \\\n  ".join(lines)
