@@ -11,6 +11,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from dlr.ledger import SubmissionRow
+
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -128,26 +130,9 @@ class Table(Generic[T]):
             self.rows[key] = row
 
 
-class Submitted(msgspec.Struct, frozen=True):
+class Submitted(SubmissionRow, gc=False):
     """A row of `submission`, column for column."""
 
-    id: int
-    message_id: int
-    part: int
-    parts: int
-    account: int
-    category: int
-    connector: int
-    status: int
-    reason: int = 0
-    error: str | None = None
-    carrier_id: str | None = None
-    submitted_at: object = None
-    responded_at: object = None
-    receipt_at: object = None
-    done_at: object = None
-    segments: int = 1
-    way: int = 0
     replaced: bool = False
 
 
