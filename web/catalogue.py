@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from web.campaign_metrics import OF_CAMPAIGNS
 from web.catalogue_http import OF_HTTP
 from web.catalogue_numbers import OF_NUMBERS
 from web.contact_metrics import OF_CONTACTS
@@ -320,6 +321,7 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         # short links
         **OF_LINKS,
         **OF_CONTACTS,
+        **OF_CAMPAIGNS,
         "sms_optout_pages_total": MetricKind(
             "counter",
             "Answers of opt-out pages: `shown`, `stopped`, `undone`, `chosen`; `machine`, a press "

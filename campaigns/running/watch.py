@@ -5,6 +5,7 @@ Owns those looks, by one process at a time a campaign. Must not feed, nor decide
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -31,7 +32,10 @@ END_CAME = "its end came before everybody was fed"
 
 
 class CampaignWatch:
-    """One process's looks. Counts since start: `paused`, `released`, `finished`."""
+    """One process's looks. Counts since start: `paused`, `released`, `finished`.
+
+    As of the last look: `states`, campaigns of all accounts, and `chunks_waiting`.
+    """
 
     def __init__(
         self,
@@ -48,6 +52,8 @@ class CampaignWatch:
         self._wall_ms = wall_ms
         self._changed = changed
         self.paused = self.released = self.finished = 0
+        self.states: Counter[CampaignState] = Counter()
+        self.chunks_waiting = 0
         self._task = PeriodicTask("campaign watch", self.look, lambda: LOOK_SECONDS, ended=ended)
 
     def start(self) -> None:
@@ -63,12 +69,18 @@ class CampaignWatch:
         now = datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
         async with self._dedicated.transaction() as connection:
             rows = await connection.fetch(_SQL["campaigns_watched"], now)
+            await self._count(connection)
         for row in rows:
             reasons = await self._reasons(row, now)
             if reasons:
                 await self._pause(row["id"], "; ".join(reasons))
             else:
                 await self._move(row, now)
+
+    async def _count(self, connection: Connection) -> None:
+        counted = await connection.fetch(_SQL["campaigns_counted"])
+        self.states = Counter({CampaignState(row["state"]): row["campaigns"] for row in counted})
+        self.chunks_waiting = await connection.fetchval(_SQL["chunks_waiting"])
 
     async def _reasons(self, row: asyncpg.Record, now: datetime) -> list[str]:
         """Why it must not go on; empty: it may."""

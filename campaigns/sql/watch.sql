@@ -2,6 +2,12 @@
 -- Campaigns that are being fed or are at their end; a row that another process looks at is left to it.
 SELECT * FROM campaign WHERE state IN (2, 3) AND started_at <= $1 ORDER BY id FOR UPDATE SKIP LOCKED;
 
+-- name: campaigns_counted
+SELECT state, count(*) AS campaigns FROM campaign GROUP BY state;
+
+-- name: chunks_waiting
+SELECT count(*) FROM campaign_chunk WHERE NOT done;
+
 -- name: campaign_open_chunks
 SELECT count(*) FROM campaign_chunk WHERE campaign = $1 AND NOT done;
 

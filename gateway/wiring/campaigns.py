@@ -5,6 +5,7 @@ Owns that wiring. Must not decide anything.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -13,8 +14,10 @@ from campaigns.running.feed import Feed
 from campaigns.running.letters import Letters
 from campaigns.running.reporting import CampaignReports
 from campaigns.running.room import CampaignRoom
+from campaigns.running.states import CampaignState
 from campaigns.running.watch import CampaignWatch
 from storage.categories import Category
+from web.samples import Sample
 
 if TYPE_CHECKING:
     from gateway.rooms import Rooms
@@ -67,6 +70,19 @@ def build(rooms: Rooms, validator: Validator, ended: Ended) -> CampaignRoom:
         ended=ended,
     )
     return CampaignRoom(desk, feed, watch)
+
+
+def samples(rooms: Rooms) -> Iterator[Sample]:
+    """Where campaigns stand, and what this process did for them."""
+    feed, watch = rooms.campaigns.feed, rooms.campaigns.watch
+    for state in CampaignState:
+        yield Sample("sms_campaigns", watch.states[state], (state.label,))
+    yield Sample("sms_campaign_chunks_waiting", watch.chunks_waiting)
+    yield Sample("sms_campaign_recipients_total", feed.messages, ("message",))
+    yield Sample("sms_campaign_recipients_total", feed.skipped, ("skipped",))
+    yield Sample("sms_campaign_moves_total", watch.paused, ("paused",))
+    yield Sample("sms_campaign_moves_total", watch.released, ("released",))
+    yield Sample("sms_campaign_moves_total", watch.finished, ("finished",))
 
 
 class _Accounts:

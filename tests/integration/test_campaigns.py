@@ -19,7 +19,7 @@ from tests.messages.accept.world import VAULT, wall_ms
 
 PEOPLE = 3_000
 OPEN = "SELECT count(*) FROM campaign_chunk WHERE NOT done"
-QUICK = {"campaigns.running.watch.LOOK_SECONDS": 0.2}
+QUICK = {"campaigns.running.watch.LOOK_SECONDS": 0.2, "gateway.maintenance.RECOVER_SECONDS": 0.2}
 SCOPES = (
     "campaigns:read", "campaigns:write", "campaigns:send", "templates:write", "messages:read",
 )  # fmt: skip

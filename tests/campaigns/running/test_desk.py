@@ -225,6 +225,18 @@ async def test_c9_in_a_restored_database_nothing_is_fed_before_somebody_resumes_
     assert noted == 3
 
 
+async def test_a_look_counts_campaigns_by_state_and_chunks_that_are_not_done(shop: Shop) -> None:
+    await shop.people(900)
+    await shop.draft()
+    await shop.running()
+    await shop.feed.turn()
+    assert (shop.feed.messages, shop.feed.skipped) == (900, 0)
+    await shop.connection.execute("UPDATE campaign_chunk SET done = false WHERE no = 0")
+    await shop.watch.look()
+    assert shop.watch.states == {CampaignState.DRAFT: 1, CampaignState.RUNNING: 1}
+    assert shop.watch.chunks_waiting == 1
+
+
 async def test_an_edit_of_a_paused_one_sends_the_rest_anew(shop: Shop) -> None:
     """Who has it keeps it; who does not gets the new text, and nobody gets two."""
     await shop.people(700)

@@ -1,0 +1,33 @@
+"""The metrics of campaigns: those entries of the catalogue.
+
+Owns their names, types and meanings. Must not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from web.metric_kind import MetricKind
+
+OF_CAMPAIGNS: Mapping[str, MetricKind] = MappingProxyType(
+    {
+        "sms_campaigns": MetricKind(
+            "gauge", "Campaigns by state, when this process last looked.", ("state",)
+        ),
+        "sms_campaign_chunks_waiting": MetricKind(
+            "gauge", "Chunks that are begun and not done, when this process last looked."
+        ),
+        "sms_campaign_recipients_total": MetricKind(
+            "counter",
+            "Recipients whom this process has fed: `message`, or `skipped` with a reason.",
+            ("outcome",),
+        ),
+        "sms_campaign_moves_total": MetricKind(
+            "counter",
+            "Campaigns that this process `paused`, `released` from their canary or `finished` by "
+            "itself.",
+            ("move",),
+        ),
+    }
+)
