@@ -17,7 +17,7 @@ from tests.fork_server import forked
 from tests.integration.running import SMOOTH, gateway, simulator, write_config
 from tests.messages.accept.world import VAULT, wall_ms
 
-PEOPLE = 3_000
+PEOPLE = 2_000
 OPEN = "SELECT count(*) FROM campaign_chunk WHERE NOT done"
 QUICK = {"campaigns.running.watch.LOOK_SECONDS": 0.2, "gateway.maintenance.RECOVER_SECONDS": 0.2}
 SCOPES = (
@@ -106,6 +106,8 @@ async def test_c1_c6_everybody_gets_it_once_although_a_gateway_is_killed(
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     while await connection.fetchval(OPEN):
                         await asyncio.sleep(POLL_SECONDS)  # the dead one's are taken over
+                    while not await two.metric("sms_campaigns"):
+                        await asyncio.sleep(POLL_SECONDS)  # it has looked
                 stored = await connection.fetch(
                     "SELECT to_idx FROM message WHERE campaign_id = $1", campaign
                 )
