@@ -33,7 +33,8 @@ ATTRIBUTES_MAX = 200  # of one account
 TEXT_CHARACTERS_MAX = 500
 SET_ITEMS_MAX = 50
 MICROS = 1_000_000
-NUMBER_MAX = 10**15  # readers of JSON lose digits beyond 2 ** 53
+_EXPONENT_MAX = 15
+NUMBER_MAX = 10**_EXPONENT_MAX  # readers of JSON lose digits beyond 2 ** 53
 SERIAL_MAX = 100_000  # days of a spreadsheet: to 2173
 
 Stored = str | int | float | bool | list[str]
@@ -87,14 +88,22 @@ def stored(kind: AttributeType, value: object, epoch: Epoch = "1900") -> Stored:
         value = value.strip()
         if len(value) > TEXT_CHARACTERS_MAX:
             raise ValueRefused("too_long", f"it has more than {TEXT_CHARACTERS_MAX} characters")
-    return _READERS[kind](value, epoch)
+    try:
+        return _READERS[kind](value, epoch)
+    except (ArithmeticError, ValueError):  # beyond what a time, a float or an int can be
+        raise ValueRefused("attr_type", "the value is out of range") from None
+
+
+def plain(text: str) -> str:
+    """The text without what no database and no screen shows."""
+    return _CONTROL.sub(" ", text).strip()
 
 
 def _text(value: object, _epoch: Epoch) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueRefused("attr_type", "a text is wanted")
     text = value if isinstance(value, str) else number_text(value)
-    return _CONTROL.sub(" ", text).strip()
+    return plain(text)
 
 
 def _number(value: object, _epoch: Epoch) -> int | float:
@@ -103,7 +112,9 @@ def _number(value: object, _epoch: Epoch) -> int | float:
             parsed = Decimal(value.replace(",", "").replace("，", ""))
         except InvalidOperation:
             raise ValueRefused("attr_type", "a number is wanted, such as 12.5") from None
-        value = int(parsed) if parsed.is_finite() and parsed == int(parsed) else float(parsed)
+        if not parsed.is_finite() or parsed.adjusted() > _EXPONENT_MAX:  # int() writes them out
+            raise ValueRefused("attr_type", f"a number between -{NUMBER_MAX} and {NUMBER_MAX}")
+        value = int(parsed) if parsed == parsed.to_integral_value() else float(parsed)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueRefused("attr_type", "a number is wanted, such as 12.5")
     if not -NUMBER_MAX <= value <= NUMBER_MAX:  # false for NaN
@@ -191,7 +202,7 @@ def _set(value: object, _epoch: Epoch) -> list[str]:
         raise ValueRefused("attr_type", "a list of texts is wanted")
     if not all(isinstance(item, str) for item in items):
         raise ValueRefused("attr_type", "a list of texts is wanted")
-    words = sorted({word for item in items if (word := _CONTROL.sub(" ", str(item)).strip())})
+    words = sorted({word for item in items if (word := plain(str(item)))})
     if len(words) > SET_ITEMS_MAX or any(len(word) > TEXT_CHARACTERS_MAX for word in words):
         raise ValueRefused("too_long", f"at most {SET_ITEMS_MAX} texts, and none too long")
     return words

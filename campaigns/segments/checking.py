@@ -19,6 +19,8 @@ from campaigns.segments.parser import parsed, read
 
 BIRTHDAY: Final = "birthday"
 _MICROS: Final = 1_000_000
+_HINTS_MAX: Final = 5  # of one segment
+_HINT_NAMES_MAX: Final = 200  # that are compared for a hint: 10 000 tags take 0.1 s
 _MONEY_MAX: Final = Decimal(10) ** 12
 _FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
 _EQUAL: Final = ("=", "!=")
@@ -150,6 +152,7 @@ class _Checker:
         self._way: list[str] = []  # segments that led here, the first source not among them
         self._known: dict[str, typed.Typed | None] = {}
         self._heights: dict[str, int] = {}  # how deep the references of a segment go
+        self._hints = 0  # that were looked for
         self._column = 0  # in the first source, of the reference that led here
 
     def node(self, node: tree.Node) -> typed.Typed | None:
@@ -174,7 +177,10 @@ class _Checker:
         self.mistakes.append(Mistake(column, detail, code))
 
     def _unknown(self, column: int, what: str, name: str, known: Mapping[str, object]) -> None:
-        near = get_close_matches(name, list(known), n=1)
+        near: list[str] = []
+        if self._hints < _HINTS_MAX and len(known) <= _HINT_NAMES_MAX:
+            self._hints += 1
+            near = get_close_matches(name, list(known), n=1)
         hint = f"; is it {near[0]}?" if near else ""
         self._note(column, f"expected {what}, found {name}{hint}")
 

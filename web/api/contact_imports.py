@@ -356,6 +356,8 @@ def _mapping(text: str | None) -> Mapping[str, str] | None:
     if not 1 <= len(mapping) <= _COLUMNS_MAX:
         raise invalid("parameter_invalid", "mapping", f"has 1 to {_COLUMNS_MAX} columns")
     for column, field in mapping.items():
+        if "\0" in column:
+            raise invalid("parameter_invalid", "mapping", "names a column with a NUL")
         if field not in FIELDS and re.fullmatch(rf"attr\.{NAME}", field, re.ASCII) is None:
             said = f"maps {column[:40]!r} to something that is no field"
             raise invalid("parameter_invalid", "mapping", said)

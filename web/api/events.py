@@ -36,6 +36,7 @@ ITEMS_MAX = 1_000
 AHEAD_SECONDS_MAX = 300  # clocks differ
 EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
 PROPS_BYTES_MAX = 4_096
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # in JSON; the database keeps none
 _NAMES = ("contact", "external_id", "to")
 _DECIMAL = re.compile(r"(-?)(\d{1,12})(?:\.(\d{1,6}))?", re.ASCII)
 _Label = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\A[^\x00-\x1f\x7f-\x9f]+\Z")]
@@ -169,9 +170,7 @@ class EventsApi:
         if asked.at is not None and not EARLIEST <= asked.at <= latest:
             detail = f"at lies ahead, or before {EARLIEST.year}"
             faults.append(FieldError("out_of_range", detail, "/at"))
-        if asked.props is not None and len(msgspec.json.encode(asked.props)) > PROPS_BYTES_MAX:
-            detail = f"props has more than {PROPS_BYTES_MAX} octets"
-            faults.append(FieldError("out_of_range", detail, "/props"))
+        _judge_props(asked.props, faults)
         amount = _micros(asked.amount, faults)
         if faults:
             return faults
@@ -193,6 +192,15 @@ def _contact_id(text: str, faults: list[FieldError]) -> int | None:
     except ValueError:
         faults.append(_unknown("contact"))
         return None
+
+
+def _judge_props(props: dict[str, Any] | None, faults: list[FieldError]) -> None:
+    text = b"" if props is None else msgspec.json.encode(props)
+    if len(text) > PROPS_BYTES_MAX:
+        detail = f"props has more than {PROPS_BYTES_MAX} octets"
+        faults.append(FieldError("out_of_range", detail, "/props"))
+    elif _NUL.search(text):
+        faults.append(FieldError("value_invalid", "props holds a NUL", "/props"))
 
 
 def _micros(text: str | None, faults: list[FieldError]) -> int | None:

@@ -84,7 +84,10 @@ class MemberName(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A contact: one of the two."""
 
     contact: Annotated[str | None, Meta(description="Its id.")] = None
-    external_id: Annotated[str | None, Meta(description="As the account calls it.")] = None
+    external_id: Annotated[
+        Annotated[str, Meta(pattern=r"\A[^\x00]*\Z")] | None,
+        Meta(description="As the account calls it."),
+    ] = None
 
 
 class MembersRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

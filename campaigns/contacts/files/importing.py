@@ -14,8 +14,10 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 
 import msgspec
+import structlog
 
 from campaigns.contacts import store
 from campaigns.contacts.cleaning import NumberCleaner
@@ -34,6 +36,7 @@ from storage import audit, sql, suppression
 from storage.audit import JOB, AuditEntry
 from storage.categories import Category
 from storage.crypto import NumberVault
+from storage.faults import Fenced, is_unavailable, without_values
 from storage.ids import IdSource, format_id
 from storage.periodic import Ended, PeriodicTask
 from storage.pool import Connection, Dedicated
@@ -43,6 +46,7 @@ SLICE_ROWS = 100  # between two turns for others
 LOOK_SECONDS = 2.0
 ROWS_MAX = 5_000_000
 
+_log = structlog.get_logger(__name__)
 _SQL = sql.load("campaigns")
 
 
@@ -129,6 +133,11 @@ class ImportWorker:
             await self._end(connection, job, "failed", f"{refused.code}: {refused}")
         except Lost:
             return
+        except Exception as error:  # whatever a file holds, it stops no other
+            if isinstance(error, Fenced) or is_unavailable(error):
+                raise
+            _log.exception("contact_import_stopped", error=without_values(error), exc_info=False)
+            await self._end(connection, job, "failed", "internal: the gateway cannot read it")
 
     async def _take(self, connection: Connection, job: Job) -> None:
         attributes = await store.attributes(connection, job.account)
@@ -165,7 +174,10 @@ class ImportWorker:
                 if not pieces:
                     break
                 octets += b"".join(pieces)
-            yield (await asyncio.to_thread(Workbook, bytes(octets))).rows()
+            found = (await asyncio.to_thread(Workbook, bytes(octets))).rows()
+            del octets
+            while rows := await asyncio.to_thread(lambda: list(islice(found, SLICE_ROWS))):
+                yield rows
             return
         delimiter = job.mapping.get("delimiter")
         table = table_of(job.format, job.encoding, None if delimiter is None else str(delimiter))

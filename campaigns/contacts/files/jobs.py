@@ -320,7 +320,7 @@ class ContactImports:
                 if table.columns:
                     return table.columns
         book = await asyncio.to_thread(Workbook, bytes(octets))
-        next(book.rows(), None)
+        await asyncio.to_thread(next, book.rows(), None)
         return book.columns
 
     async def _views(

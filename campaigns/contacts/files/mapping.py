@@ -12,7 +12,15 @@ from types import MappingProxyType
 
 import msgspec
 
-from campaigns.contacts.attributes import Attribute, Epoch, Stored, ValueRefused, stored, zone_known
+from campaigns.contacts.attributes import (
+    Attribute,
+    Epoch,
+    Stored,
+    ValueRefused,
+    plain,
+    stored,
+    zone_known,
+)
 from campaigns.contacts.cleaning import NumberCleaner
 from campaigns.contacts.files.tables import FileRefused, RawRow
 from recipients.consent import ConsentFacts
@@ -120,7 +128,7 @@ class RowReader:
             if field.startswith("attr."):
                 self._attribute(draft, field[5:], value)
             elif field in CONSENT_FIELDS:
-                consent[field] = str(value).strip()
+                consent[field] = plain(str(value))
             else:
                 try:
                     self._fixed(draft, field, value)
@@ -142,7 +150,7 @@ class RowReader:
         if field == "tags":
             items = value if isinstance(value, list) else stored("set", str(value))
             assert isinstance(items, list)
-            words = [str(item).strip() for item in items]
+            words = [plain(str(item)) for item in items]
             good = [word for word in words if 0 < len(word) <= LABEL_CHARACTERS_MAX]
             draft.tags = good[:TAGS_EACH_MAX]
             if draft.tags != words:

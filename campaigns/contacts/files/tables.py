@@ -12,7 +12,9 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from messages.csv_text import CsvRecords, Line, Lines, Record, as_written
+from campaigns.contacts.attributes import plain
+from messages.body_faults import UNDECODABLE
+from messages.csv_text import RECORD_BYTES_MAX, CsvRecords, Line, Lines, Record, as_written
 
 DELIMITERS = (",", ";", "\t", "|")
 _COLUMNS_MAX = 200
@@ -128,7 +130,7 @@ class NdjsonTable:
         elif line.octets.strip():
             try:
                 values = self._decoder.decode(line.octets)
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except UNDECODABLE:
                 yield RawRow(line.number, {}, "the line is no JSON object")
             else:
                 nested = values.pop("attrs", None)
@@ -163,7 +165,7 @@ class CsvTable:
         if self._records is None:
             self._held += octets
             line, end, _ = self._held.lstrip(b"\r\n").partition(b"\n")
-            if not end and not last:
+            if not end and not last and len(self._held) <= RECORD_BYTES_MAX:
                 return
             self._records = CsvRecords(_most(line))
             octets, self._held = self._held, b""
@@ -192,7 +194,7 @@ def header(cells: Sequence[str], line: int, fault: tuple[str, str] | None = None
     """The names of columns. Raises FileRefused."""
     if fault is not None:
         raise FileRefused(fault[0], fault[1], f"/{line}")
-    names = [cell.strip() for cell in cells]
+    names = [plain(cell) for cell in cells]
     while names and not names[-1]:
         names.pop()
     if not 1 <= len(names) <= _COLUMNS_MAX:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import IO
@@ -27,11 +28,18 @@ TEXTS_BYTES_MAX = 64 << 20  # of the shared texts, which are held
 RATIO_MAX = 200  # sheets pack to a tenth or a twentieth
 CELLS_MAX = 200  # of a row
 ROWS_MAX = 1_048_576
+HELD_BYTES_MAX = 1 << 20  # of one row, or of one shared text
+PART_BYTES_MAX = 8 << 20  # of a part that is held as a whole
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _DATES = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
 _QUOTED = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
+# Whatever a torn, encrypted or strangely packed archive makes its readers raise.
+_UNREADABLE = (
+    zipfile.BadZipFile, ElementTree.ParseError, zlib.error, KeyError, ValueError, OverflowError,
+    OSError, EOFError, RuntimeError,
+)  # fmt: skip
 _COLUMN = re.compile(r"([A-Z]{1,3})[0-9]+")
 
 
@@ -44,7 +52,7 @@ class Workbook:
             self._archive = zipfile.ZipFile(io.BytesIO(octets))
             self._judge()
             self._read_parts()
-        except (zipfile.BadZipFile, ElementTree.ParseError, KeyError, ValueError, OSError) as error:
+        except _UNREADABLE as error:
             raise FileRefused("row_malformed", "this is no readable XLSX workbook") from error
         self.columns: Sequence[str] = ()
 
@@ -53,7 +61,7 @@ class Workbook:
         try:
             with self._open(self._sheet) as part:
                 yield from self._rows(part)
-        except (ElementTree.ParseError, zipfile.BadZipFile, ValueError, OSError) as error:
+        except _UNREADABLE as error:
             raise FileRefused("row_malformed", "the sheet cannot be read to its end") from error
         if not self.columns:
             raise FileRefused("columns_invalid", "the sheet has no header")
@@ -63,6 +71,8 @@ class Workbook:
         if len(parts) > PARTS_MAX or sum(part.file_size for part in parts) > UNPACKED_BYTES_MAX:
             raise FileRefused("body_too_large", "the workbook unpacks to too much")
         for part in parts:
+            if part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError("no workbook is packed like this")
             if part.file_size > (1 << 20) and part.file_size > RATIO_MAX * part.compress_size:
                 raise FileRefused("body_too_large", "the workbook is packed beyond belief")
             if part.filename.endswith("sharedStrings.xml") and part.file_size > TEXTS_BYTES_MAX:
@@ -87,19 +97,23 @@ class Workbook:
         self._dates = self._date_styles() if "xl/styles.xml" in names else frozenset()
         self._texts = list(self._shared()) if "xl/sharedStrings.xml" in names else []
 
-    def _open(self, name: str) -> _Undeclared:
-        return _Undeclared(self._archive.open(name))
+    def _open(self, name: str, held_max: int = HELD_BYTES_MAX) -> _Undeclared:
+        return _Undeclared(self._archive.open(name), held_max)
 
     def _tree(self, name: str) -> ElementTree.Element:
-        with self._open(name) as part:
+        with self._open(name, PART_BYTES_MAX) as part:
             return ElementTree.parse(part).getroot()
 
     def _shared(self) -> Iterator[str]:
         with self._open("xl/sharedStrings.xml") as part:
-            for _, element in ElementTree.iterparse(part):
-                if element.tag == f"{_MAIN}si":
+            whole: ElementTree.Element | None = None
+            for event, element in ElementTree.iterparse(part, ("start", "end")):
+                if whole is None:
+                    whole = element
+                elif event == "end" and element.tag == f"{_MAIN}si":
                     yield _text(element)
-                    element.clear()
+                    whole.clear()
+                    part.let_go()
 
     def _date_styles(self) -> frozenset[int]:
         styles = self._tree("xl/styles.xml")
@@ -119,13 +133,16 @@ class Workbook:
             if event == "start":
                 sheet = element if element.tag == f"{_MAIN}sheetData" else sheet
                 continue
+            if element is sheet:
+                return
             if element.tag != f"{_MAIN}row" or sheet is None:
                 continue
-            line = int(element.get("r", line + 1))
-            if line > ROWS_MAX:
-                raise ValueError("too many rows")
+            above, line = line, int(element.get("r", line + 1))
+            if not above < line <= ROWS_MAX:
+                raise ValueError("too many rows, or not in their order")
             cells = self._cells(element)
             sheet.clear()  # of the rows that were read
+            part.let_go()
             if not any(cells):
                 continue
             if not self.columns:
@@ -173,10 +190,14 @@ class Workbook:
 
 
 class _Undeclared(io.RawIOBase):
-    """A part of the archive, as long as it declares no entities."""
+    """A part of the archive, as long as it declares no entities, and its reader lets go of what it
+    has read before that is more than `held_max` octets.
+    """
 
-    def __init__(self, part: IO[bytes]) -> None:
+    def __init__(self, part: IO[bytes], held_max: int) -> None:
         self._part = part
+        self._held_max = held_max
+        self._held = 0
         self._end = b""
 
     def readable(self) -> bool:
@@ -188,7 +209,14 @@ class _Undeclared(io.RawIOBase):
         if b"<!DOCTYPE" in seen or b"<!ENTITY" in seen:
             raise ValueError("it declares entities")
         self._end = seen[-16:]
+        self._held += len(octets)
+        if self._held > self._held_max:
+            raise ValueError("there is too much in one piece")
         return octets
+
+    def let_go(self) -> None:
+        """What was read is not held any more."""
+        self._held = 0
 
     def close(self) -> None:
         self._part.close()

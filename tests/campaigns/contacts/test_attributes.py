@@ -91,3 +91,17 @@ def test_a_zone_is_known_by_its_name() -> None:
     assert zone_known("Asia/Shanghai")
     assert not zone_known("Asia/Beijing")
     assert not zone_known("../etc/passwd")
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        ("number", "1e999999999"), ("number", "0e999999999"), ("number", "sNaN"),
+        ("number", "-Infinity"), pytest.param("date", 10**400, id="1"),
+        pytest.param("text", 10**5000, id="2"), pytest.param("bool", 10**5000, id="3"),
+        ("instant", "0001-01-01T00:00:00+14:00"), ("instant", "9999-12-31T23:59:59-14:00"),
+    ],
+)  # fmt: skip
+def test_what_no_type_can_hold_is_refused_at_once(kind: AttributeType, given: object) -> None:
+    with pytest.raises(ValueRefused):
+        stored(kind, given)

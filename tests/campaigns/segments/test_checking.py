@@ -130,3 +130,11 @@ def test_the_whole_is_bounded() -> None:
 
 def test_references_are_named_once() -> None:
     assert references('segment("b") or not (segment("a") and segment("b"))') == ("b", "a")
+
+
+def test_only_a_few_names_are_compared_for_a_hint() -> None:
+    likely = dict.fromkeys((f"t{each}" for each in range(300)), 1)
+    known = Names(account=1, tags=likely, attributes={"city": "text"})
+    assert "is it" not in told('tag("tt1")', known)[0]
+    hints = [each for each in told(" or ".join(["has citi"] * 9), known) if "is it" in each]
+    assert len(hints) == 5

@@ -14,6 +14,7 @@ import pytest
 from campaigns.contacts.desk import ContactDesk
 from campaigns.contacts.files.importing import ImportWorker
 from campaigns.contacts.files.jobs import ContactImports
+from campaigns.contacts.files.mapping import RowReader
 from recipients import consent
 from recipients.consent import Consent
 from storage.pool import Connection
@@ -201,6 +202,7 @@ async def test_c37_the_same_file_is_answered_with_its_first_report(shop: Shop) -
         ("number\n1\n", '?mapping={"tel":"number"}', "text/csv", "columns_invalid"),
         ("number\n1\n", '?mapping={"number":"age"}', "text/csv", "parameter_invalid"),
         ("number\n1\n", "?mapping=[]", "text/csv", "parameter_invalid"),
+        ("a\n1\n", '?mapping={"a\\u0000":"number"}', "text/csv", "parameter_invalid"),
         ("number\n1\n", "?delimiter=x", "text/csv", "parameter_invalid"),
         ("number\n1\n", "", "text/plain", "format_unsupported"),
         ("number\n1\n", "", SHEET, "row_malformed"),
@@ -295,7 +297,9 @@ async def test_an_import_goes_on_where_a_process_died(shop: Shop) -> None:
     """At every statement of every step: each row has one verdict, and each person is there once."""
     numbers = [f"1381234{place:04d}" for place in range(9)]
     for at in range(1, 80, 5):
-        await shop.connection.execute("TRUNCATE contact, contact_number, import_row, import_job")
+        await shop.connection.execute(
+            "TRUNCATE contact, contact_number, segment_member, import_row, import_job"
+        )
         status, body = await shop.send("number\n" + "\n".join(numbers) + f"\n{at}\n")
         assert status == 202
         host = HostIdentity.current()
@@ -332,3 +336,22 @@ async def die_after(worker: ImportWorker, statements: int) -> bool:
         except (Exception, asyncio.CancelledError):  # noqa: BLE001 - it is dead
             return True
     return False
+
+
+async def test_whatever_a_file_holds_it_stops_no_other(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = "application/x-ndjson"
+    nul = (
+        f'{{"number":"{NUMBER}","tags":["a\\u0000b"],"consent":"yes",'
+        '"consent_at":"2026-01-01T00:00:00Z","consent_source":"c\\u0000d"}\n'
+    )
+    assert (await shop.take(nul, kind=kind))["counts"] == {"created": 1}
+    assert (await shop.contacts())[0]["tags"] == ["a b"]
+    await shop.send(f"number\n{NUMBER}\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(RowReader, "draft", lambda *_: [][1])  # a mistake of ours
+        await shop.worker.turn()
+    _, page = await shop.api.get(PATH)
+    assert (page["data"][0]["state"], NUMBER in str(page)) == ("failed", False)
+    assert (await shop.take(f"number\n{OTHER}\n"))["state"] == "done"

@@ -209,7 +209,7 @@ async def test_c33_whatever_is_merged_in_whatever_order_nothing_is_lost(shop: Sh
     for seed in range(4):
         chance = random.Random(seed)
         await shop.connection.execute(
-            "TRUNCATE contact, contact_number, engagement, suppression, consent"
+            "TRUNCATE contact, contact_number, engagement, suppression, consent, segment_member"
         )
         made = []
         for place in range(6):

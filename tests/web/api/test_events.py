@@ -91,9 +91,10 @@ async def test_a_bad_event_keeps_no_other_and_is_told_with_its_place(shop: Shop)
         (event("a", at="2026-06-05T10:30:00"), "field_type", "/at"),
         (event("a", amount="1,5"), "value_invalid", "/amount"),
         (event("a", props={"a": "x" * 5_000}), "out_of_range", "/props"),
+        (event("a", props={"a": ["\\\0"]}), "value_invalid", "/props"),
         (event(""), "field_type", "/event_id"),
     ]
-    items = await shop.tell(event("good"), *(each for each, _, _ in wrong))
+    items = await shop.tell(event("good", props={"a": "\\u0000"}), *(each for each, _, _ in wrong))
     assert items[0]["status"] == "recorded"
     for place, (_, code, pointer) in enumerate(wrong, 1):
         [fault] = items[place]["error"]["errors"]

@@ -227,6 +227,8 @@ async def test_members_of_a_static_segment_come_and_go(api: Api, connection: Con
     await connection.execute("UPDATE contact SET merged_into = 3 WHERE id = 9")
     segment = await made(api, "hand-picked", None)
     path = f"{PATH}/{segment['id']}/members"
+    _, refused = await api.post(path, {"add": [{"external_id": "a\0"}]})
+    assert refused["errors"][0]["pointer"] == "/add/0/external_id"
     asked = [{"external_id": "u-1"}, {"contact": format_id("con", 2)}, {"external_id": "gone"},
              {"contact": "msg_1"}, {"external_id": "u-9"}]  # fmt: skip
     response, done = await api.post(path, {"add": asked})
