@@ -134,7 +134,7 @@ class ImportWorker:
         except Lost:
             return
         except Exception as error:  # whatever a file holds, it stops no other
-            if isinstance(error, Fenced) or is_unavailable(error):
+            if isinstance(error, Fenced) or is_unavailable(error) or connection.is_closed():
                 raise
             _log.exception("contact_import_stopped", error=without_values(error), exc_info=False)
             await self._end(connection, job, "failed", "internal: the gateway cannot read it")

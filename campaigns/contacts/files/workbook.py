@@ -190,8 +190,9 @@ class Workbook:
 
 
 class _Undeclared(io.RawIOBase):
-    """A part of the archive, as long as it declares no entities, and its reader lets go of what it
-    has read before that is more than `held_max` octets.
+    """A part of the archive, as long as it declares no entities.
+
+    Its reader lets go of what it has read before that is more than `held_max` octets.
     """
 
     def __init__(self, part: IO[bytes], held_max: int) -> None:
