@@ -15,6 +15,7 @@ import msgspec
 
 from campaigns.running import stopping, store
 from campaigns.running.checks import Facts, conflict, lint_faults, start_faults
+from campaigns.running.feed import Unrenderable
 from campaigns.running.letters import Letters
 from campaigns.running.planning import Plan, PlanRefused, plan
 from campaigns.running.reporting import CampaignReports
@@ -197,7 +198,7 @@ class CampaignDesk:
         arms = await self._letters.facts(actor.account, found.spec)
         if faults := list(lint_faults(arms)):
             raise CampaignRefused(faults)
-        letters = await self._letters.tests(actor.account, found.spec, numbers, self._wall_ms())
+        letters = await self._tests(actor.account, found.spec, numbers)
         wrong = [fault for each in letters if isinstance(each, Refused) for fault in each.errors]
         if wrong:
             raise CampaignRefused(wrong)
@@ -282,7 +283,8 @@ class CampaignDesk:
             if faults:
                 raise CampaignRefused(faults)
             resumes_as = before.resumes_as or CampaignState.RUNNING
-            await stopping.resume(connection, campaign, resumes_as=resumes_as)
+            begins = max(self.now(), before.spec.schedule.start or self.now())
+            await stopping.resume(connection, campaign, resumes_as=resumes_as, begins=begins)
             await self._note(connection, actor, campaign, "campaign.resume")
             return await _stands(connection, actor, campaign)
 
@@ -328,6 +330,14 @@ class CampaignDesk:
         if faults := conflict(move, before.state):
             raise CampaignRefused(faults)
         return before
+
+    async def _tests(
+        self, account: int, spec: Spec, numbers: Sequence[str]
+    ) -> list[Prepared | Refused]:
+        try:
+            return await self._letters.tests(account, spec, numbers, self._wall_ms())
+        except Unrenderable as error:
+            raise CampaignRefused([FieldError("state_conflict", str(error), "/arms")]) from None
 
     async def _delivered(
         self, connection: Connection, campaign: StoredCampaign

@@ -26,6 +26,7 @@ from campaigns.running.chunks import Chunk, Pace
 from campaigns.running.reasons import Skip
 from campaigns.running.redoing import next_redo, recalled
 from campaigns.running.states import FEEDING, CampaignState
+from campaigns.templates.people import Person
 from messages.control import waves
 from messages.models import Accepter, GivenIds, Prepared, Refused
 from storage import sql
@@ -40,6 +41,7 @@ TURN_SECONDS = 0.5
 CHUNKS_PER_TURN_MAX = 200
 WAITING_MAX = 50_000  # of a campaign's messages: a pause leaves no more to recall
 CHUNKS_BETWEEN_COUNTS = 10
+FRESH_MS = 5_000  # after so long a rendering is opened anew: its template may have ended
 # Refusals of one message that a later attempt may not meet.
 _AGAIN = frozenset({"overloaded", "storage_unavailable"})
 
@@ -51,9 +53,7 @@ class Recipient(msgspec.Struct, frozen=True, kw_only=True):
     contact: int
     arm: int
     to_enc: bytes | None
-    external_id: str | None
-    attrs: dict[str, object]
-    time_zone: str | None
+    who: Person
 
 
 class Rendering(Protocol):
@@ -98,7 +98,7 @@ class Feed:
         self._ids = ids
         self._term = term
         self._wall_ms = wall_ms
-        self._known: dict[tuple[int, int], Rendering] = {}
+        self._known: dict[tuple[int, int], tuple[int, Rendering]] = {}  # by when it was opened
         self.chunks = self.messages = self.skipped = 0
         self._task = PeriodicTask("campaign feed", self.turn, lambda: TURN_SECONDS, ended=ended)
 
@@ -181,14 +181,17 @@ class Feed:
         self, connection: Connection, campaign: int, version: int
     ) -> Rendering | None:
         """None: it cannot be written any more, and is paused with the reason."""
-        key = campaign, version
-        if key not in self._known:
+        key, now_ms = (campaign, version), self._wall_ms()
+        opened_ms, rendering = self._known.pop(key, (0, None))
+        if rendering is None or not 0 <= now_ms - opened_ms <= FRESH_MS:
             try:
-                self._known[key] = await self._renderings.open(connection, campaign, version)
+                rendering = await self._renderings.open(connection, campaign, version)
             except Unrenderable as error:
                 await stopping.pause(connection, campaign, str(error), ids=self._ids)
                 return None
-        return self._known[key]
+            opened_ms = now_ms
+        self._known[key] = opened_ms, rendering
+        return rendering
 
     async def _feed(self, chunk: Chunk, *, again: bool) -> bool:
         """Steps 2 and 3. False: it stays open."""
@@ -257,6 +260,11 @@ class Feed:
         return skips
 
 
+def person_of(row: asyncpg.Record) -> Person:
+    """What is known of the contact of a row; nothing if it is gone."""
+    return Person(row["attrs"] or {}, row["external_id"], row["source"], row["time_zone"])
+
+
 async def _recipients(connection: Connection, chunk: Chunk) -> list[Recipient]:
     account = await connection.fetchval(_SQL["campaign_account"], chunk.campaign)
     rows = await connection.fetch(
@@ -268,9 +276,7 @@ async def _recipients(connection: Connection, chunk: Chunk) -> list[Recipient]:
             contact=row["contact"],
             arm=row["arm"],
             to_enc=row["to_enc"],
-            external_id=row["external_id"],
-            attrs=row["attrs"] or {},
-            time_zone=row["time_zone"],
+            who=person_of(row),
         )
         for row in rows
     ]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -17,7 +16,7 @@ import msgspec
 
 from campaigns.running.checks import ArmFacts
 from campaigns.running.chunks import Pace
-from campaigns.running.feed import Recipient, Unrenderable
+from campaigns.running.feed import Recipient, Unrenderable, person_of
 from campaigns.running.reasons import Skip
 from campaigns.running.spec import Spec, window, zone_by_name
 from campaigns.running.stopping import PREFIX
@@ -26,8 +25,8 @@ from campaigns.running.windows import Window, choose, request_of, within
 from campaigns.templates import store as templates
 from campaigns.templates.content import Version
 from campaigns.templates.memory import place_of
+from campaigns.templates.people import Person, params_of
 from campaigns.templates.profiles import profile
-from campaigns.templates.rendering import sourced
 from messages.accept.templated import Template, Templates
 from messages.models import AccountPolicy, FieldError, Prepared, Refused
 from storage import sql
@@ -38,8 +37,7 @@ from storage.reading import reading
 
 _SQL = sql.load("campaigns")
 TEST_TAG = "campaign-test"
-MICROS = 1_000_000
-NOBODY = Recipient(seq=0, contact=0, arm=0, to_enc=None, external_id=None, attrs={}, time_zone=None)
+NOBODY = Recipient(seq=0, contact=0, arm=0, to_enc=None, who=Person())
 
 
 class Check(Protocol):
@@ -135,9 +133,11 @@ class Letters:
             raise Unrenderable(f"the template {gone[0]} has ended")
         stored = await _versions(connection, policy.id, spec)
         versions = {name: stored[name].version for name in names}
+        types = await connection.fetch(_SQL["attribute_types"], policy.id)
         return CampaignLetters(
             self._check, self._vault, policy, spec, label,
             templates=readable, versions=versions, zone=self._zones(policy.id),
+            money=frozenset(row["name"] for row in types if row["type"] == "money"),
         )  # fmt: skip
 
 
@@ -155,8 +155,9 @@ class CampaignLetters:
         templates: Mapping[str, Template],
         versions: Mapping[str, Version],
         zone: ZoneInfo,
+        money: frozenset[str],
     ) -> None:
-        """`zone`: the account's, for whoever has none."""
+        """`zone`: the account's, for whoever has none. `money`: its attributes of that type."""
         self.pace = Pace(spec.schedule.rate, spec.schedule.ramp)
         self._check = check
         self._open = vault.open
@@ -167,6 +168,7 @@ class CampaignLetters:
         self._versions = [versions[arm.template] for arm in spec.arms]
         self._windows = [_window(spec, version) for version in self._versions]
         self._zone = zone
+        self._money = money
         self._encode = msgspec.json.Encoder().encode
         self.zones_unknown = 0
 
@@ -179,7 +181,7 @@ class CampaignLetters:
         asked: dict[str, object] = {
             "to": to,
             "template_id": self._spec.arms[arm].template,
-            "params": _params(self._versions[arm], who),
+            "params": params_of(self._versions[arm], who.who, self._money),
             "category": self._spec.category,
             "variant": str(arm),
         }
@@ -208,11 +210,11 @@ class CampaignLetters:
         A zone that nobody knows is counted, and the number's own stands in for it.
         """
         named = hours.zone
-        if named is None and who.time_zone is not None:
-            if zone_by_name(who.time_zone) is None:
+        if named is None and who.who.time_zone is not None:
+            if zone_by_name(who.who.time_zone) is None:
                 self.zones_unknown += 1
             else:
-                named = who.time_zone
+                named = who.who.time_zone
         zone = self._zone if named is None else ZoneInfo(named)
         at = datetime.fromtimestamp(now_ms / 1000, UTC)
         return request_of(choose(hours.spans, at, zone), named)
@@ -231,29 +233,6 @@ def _window(spec: Spec, version: Version) -> Window | None:
     if not spans:
         raise Unrenderable("no hour of its window is one of the template's providers")
     return Window(spans, asked.zone)
-
-
-def _params(version: Version, who: Recipient) -> dict[str, str]:
-    """Values of the template's variables, as the API takes them. What is missing is left out."""
-    attributes: dict[str, object] = {f"attr.{name}": value for name, value in who.attrs.items()}
-    attributes |= {
-        "contact.external_id": who.external_id,
-        "contact.time_zone": who.time_zone,
-    }
-    variables = version.content.variables
-    return {
-        name: _worded(value, money=variables[name].type == "money")
-        for name, value in sourced(version, attributes).items()
-        if value is not None
-    }
-
-
-def _worded(value: object, *, money: bool) -> str:
-    if money and isinstance(value, int):
-        return str(Decimal(value) / MICROS)  # as an attribute of type money is kept
-    if isinstance(value, (list, tuple)):
-        return "、".join(map(str, value))
-    return str(value)
 
 
 def _placed(found: Prepared | Refused, arm: int, place: int) -> Prepared | Refused:
@@ -291,9 +270,7 @@ async def _contacts(
             contact=row["contact"],
             arm=0,
             to_enc=row["to_enc"],
-            external_id=row["external_id"],
-            attrs=row["attrs"],
-            time_zone=row["time_zone"],
+            who=person_of(row),
         )
         for row in rows
     }

@@ -6,7 +6,7 @@ Recalled messages are `canceled`; whoever got another in their place is counted 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import asyncpg
@@ -90,21 +90,25 @@ class CampaignReports:
             rows = await connection.fetch(
                 _SQL["recipients_page"], campaign.id, campaign.account, after, limit
             )
-            ids = {row["seq"]: _message_id(row) for row in rows}
-            asked = [each for each in ids.values() if each is not None]
+            ids = {row["seq"]: _message_ids(row) for row in rows}
+            asked = [each for some in ids.values() for each in some]
             there = {row["id"] for row in await connection.fetch(_SQL["messages_there"], asked)}
         return [self._view(row, ids[row["seq"]], there) for row in rows]
 
-    def _view(self, row: asyncpg.Record, message: int | None, there: set[int]) -> RecipientView:
-        sealed = row["to_enc"]
+    def _view(self, row: asyncpg.Record, messages: Sequence[int], there: set[int]) -> RecipientView:
+        """Whom an edit's chunk left out has the message of an earlier one."""
+        sealed, message = row["to_enc"], None
         if row["arm"] < 0:
             status = "holdout"
-        elif message in there:
-            status = "message"
+        elif not messages:
+            status = "waiting"
+        elif messages[0] in there:
+            status, message = "message", messages[0]
         elif row["reason"] is not None:
             status = "skipped"
         else:
-            status = "waiting" if row["first_id"] is None else "feeding"
+            earlier = [each for each in messages[1:] if each in there] if row["done"] else []
+            status, message = ("message", earlier[0]) if earlier else ("feeding", None)
         return RecipientView(
             seq=row["seq"],
             contact=row["contact"],
@@ -112,17 +116,19 @@ class CampaignReports:
             slot=row["slot"],
             to=None if sealed is None else self._vault.open(sealed),
             status=status,
-            message=message if status == "message" else None,
+            message=message,
             reason=row["reason"] if status == "skipped" else None,
         )
 
 
-def _message_id(row: asyncpg.Record) -> int | None:
-    if row["first_id"] is None:
-        return None
-    count = row["to_seq"] - row["from_seq"] + 1
-    place: int = row["seq"] - row["from_seq"]
-    return run_of_ids(row["first_id"], count)[place]
+def _message_ids(row: asyncpg.Record) -> list[int]:
+    """That they may have, by the chunks that reached them, the last one first."""
+    return [
+        run_of_ids(first_id, to_seq - from_seq + 1)[row["seq"] - from_seq]
+        for first_id, from_seq, to_seq in zip(
+            row["first_ids"], row["from_seqs"] or (), row["to_seqs"] or (), strict=True
+        )
+    ]
 
 
 async def _report(

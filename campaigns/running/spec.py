@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from campaigns.running.windows import PRESETS, Window
+from campaigns.segments.limits import SOURCE_CHARACTERS_MAX
 from messages.models import FieldError
 from recipients.hours import DAY_NAMES, EVERY_DAY, parse_hours
 from recipients.numbers.time_zones import zone_of
@@ -27,6 +28,7 @@ EXCLUDED_TAGS_MAX = 50
 HOLDOUT_MAX = 0.5
 RATE_MAX = 10_000
 SPREAD_MAX = timedelta(days=7)
+AHEAD_MAX = timedelta(days=366)  # of a start or an end
 NOT_AVAILABLE = "not_available"
 
 _DURATION = re.compile(r"PT(?=\d)(?:(\d{1,3})H)?(?:(\d{1,5})M)?")
@@ -113,7 +115,9 @@ FIXED = ("audience", "holdout", "canary", "category", "goal")  # once it is plan
 
 def faults(spec: Spec, now: datetime) -> list[FieldError]:
     """Everything that is wrong with it."""
-    return [*_plain(spec), *_arms(spec), *_timing(spec.schedule, now), *_unbuilt(spec)]
+    return [
+        *_plain(spec), *_said(spec), *_arms(spec), *_timing(spec.schedule, now), *_unbuilt(spec),
+    ]  # fmt: skip
 
 
 def changed_fixed(before: Spec, after: Spec) -> list[FieldError]:
@@ -182,6 +186,20 @@ def _plain(spec: Spec) -> Iterator[FieldError]:
         yield FieldError("out_of_range", "share is 0 to 1", "/canary/share")
 
 
+def _said(spec: Spec) -> Iterator[FieldError]:
+    """Texts that nothing could have, and that no table takes."""
+    if "\0" in spec.audience.segment or len(spec.audience.segment) > SOURCE_CHARACTERS_MAX:
+        detail = f"segment is up to {SOURCE_CHARACTERS_MAX} characters of text"
+        yield FieldError("label_invalid", detail, "/audience/segment")
+    named = [] if spec.sender is None else [("/from", spec.sender)]
+    for place, tag in enumerate(spec.audience.exclude[:EXCLUDED_TAGS_MAX]):
+        named.append((f"/audience/exclude/{place}", tag))
+    for where, name in named:
+        if not (1 <= len(name) <= NAME_CHARACTERS_MAX and name.isprintable()):
+            detail = f"it is 1 to {NAME_CHARACTERS_MAX} printable characters"
+            yield FieldError("label_invalid", detail, where)
+
+
 def _arms(spec: Spec) -> Iterator[FieldError]:
     if not 1 <= len(spec.arms) <= ARMS_MAX:
         yield FieldError("out_of_range", f"arms are 1 to {ARMS_MAX}", "/arms")
@@ -201,6 +219,10 @@ def _timing(schedule: Schedule, now: datetime) -> Iterator[FieldError]:
     if end is not None and end <= max(now, start or now):
         detail = "end lies in the past, or not after start"
         yield FieldError("out_of_range", detail, "/schedule/end")
+    for name, moment in (("start", start), ("end", end)):
+        if moment is not None and moment > now + AHEAD_MAX:
+            detail = f"{name} is at most {AHEAD_MAX.days} days ahead"
+            yield FieldError("out_of_range", detail, f"/schedule/{name}")
     if schedule.rate is not None and not 1 <= schedule.rate <= RATE_MAX:
         yield FieldError("out_of_range", f"rate is 1 to {RATE_MAX}", "/schedule/rate")
     if schedule.ramp and schedule.rate is None:

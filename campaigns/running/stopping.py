@@ -12,6 +12,8 @@ the sending of everybody.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from campaigns.running.states import FEEDING, CampaignState, Move, after, allowed
 from messages.batch_states import BatchState
 from messages.control import waves
@@ -26,18 +28,28 @@ RESTORED = "the database was made from a backup: whoever got it since then would
 
 
 async def pause(
-    connection: Connection, campaign: int, reason: str, *, ids: IdSource, actor: str = JOB
+    connection: Connection,
+    campaign: int,
+    reason: str,
+    *,
+    ids: IdSource,
+    actor: str = JOB,
+    resumes_as: CampaignState | None = None,
 ) -> bool:
-    """Pause a campaign with a reason. False: it is not being fed, and nothing is changed."""
+    """Pause a campaign with a reason. False: it is not being fed, and nothing is changed.
+
+    `resumes_as`: what it goes back to; None: to what it is.
+    """
     async with connection.transaction():
         row = await connection.fetchrow(_SQL["campaign_lock"], campaign)
         if row is None or not allowed(Move.PAUSE, CampaignState(row["state"])):
             return False
         await connection.execute(
-            _SQL["campaign_pause"], campaign, CampaignState.PAUSED, row["state"], reason
-        )
+            _SQL["campaign_pause"], campaign, CampaignState.PAUSED,
+            row["state"] if resumes_as is None else resumes_as, reason,
+        )  # fmt: skip
         await _turned(connection, campaign, BatchState.PAUSED)
-        await note(connection, row["account"], campaign, actor, "campaign.pause", ids)
+        await note(connection, row["account"], campaign, actor, "campaign.pause", ids, reason)
     return True
 
 
@@ -57,10 +69,17 @@ async def pause_restored(connection: Connection, ids: IdSource) -> int:
     return len(rows)
 
 
-async def resume(connection: Connection, campaign: int, *, resumes_as: CampaignState) -> None:
-    """Let the batches go on. In the caller's transaction, which holds the campaign's row."""
+async def resume(
+    connection: Connection, campaign: int, *, resumes_as: CampaignState, begins: datetime
+) -> None:
+    """Let the batches go on. In the caller's transaction, which holds the campaign's row.
+
+    Nobody fed yet, it begins at `begins`. Behind the canary its guard counts from here: whoever
+    resumes it answers for what was before.
+    """
     state = after(Move.RESUME, CampaignState.PAUSED, resumes_as)
-    await connection.execute(_SQL["campaign_resume"], campaign, state)
+    afresh = state is CampaignState.RUNNING
+    await connection.execute(_SQL["campaign_resume"], campaign, state, begins, afresh)
     await _turned(connection, campaign, BatchState.ACTIVE)
 
 
@@ -88,8 +107,15 @@ async def _turned(connection: Connection, campaign: int, state: BatchState) -> l
 
 
 async def note(
-    connection: Connection, account: int, campaign: int, actor: str, action: str, ids: IdSource
+    connection: Connection,
+    account: int,
+    campaign: int,
+    actor: str,
+    action: str,
+    ids: IdSource,
+    reason: str | None = None,
 ) -> None:
     """Put a change on record."""
     detail = {"campaign": format_id(PREFIX, campaign)}
-    await audit.append(connection, [AuditEntry(ids.next(), account, actor, action, None, detail)])
+    entry = AuditEntry(ids.next(), account, actor, action, None, detail, reason)
+    await audit.append(connection, [entry])

@@ -95,9 +95,13 @@ class CampaignWatch:
                 return []
             return guard.crossed(await wave_counts(connection, row["account"], row["wave"]))
 
-    async def _pause(self, campaign: int, reason: str) -> None:
+    async def _pause(
+        self, campaign: int, reason: str, resumes_as: CampaignState | None = None
+    ) -> None:
         async with self._dedicated.transaction() as connection:
-            paused = await stopping.pause(connection, campaign, reason, ids=self._ids)
+            paused = await stopping.pause(
+                connection, campaign, reason, ids=self._ids, resumes_as=resumes_as
+            )
         if paused:
             self.paused += 1
             self._changed()
@@ -117,8 +121,8 @@ class CampaignWatch:
                         _SQL["campaign_end"], row["id"], after(Move.FINISH, CampaignState.RUNNING)
                     )
                     self.finished += 1
-        if why is not None:
-            await self._pause(row["id"], why)
+        if why is not None:  # a person who resumes it lets the others follow
+            await self._pause(row["id"], why, after(Move.RELEASE, CampaignState.CANARY))
 
     async def _canary(
         self, connection: Connection, row: asyncpg.Record, now: datetime

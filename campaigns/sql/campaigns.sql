@@ -61,16 +61,17 @@ WHERE b.id = $1 AND m.id BETWEEN b.id AND b.until_id AND m.batch_id = $1
 GROUP BY m.variant;
 
 -- name: recipients_page
--- Planned ones in the order of sending, with what became of each: a message's id, a reason, or neither yet.
-SELECT r.seq, r.contact, r.arm, r.slot, n.to_enc, c.no, c.from_seq, c.to_seq, c.first_id, c.version, c.done, s.reason
+-- Planned ones in the order of sending, with the chunks that reached them, the last one first. A reason is of the last.
+SELECT r.seq, r.contact, r.arm, r.slot, n.to_enc, c.first_ids, c.from_seqs, c.to_seqs, c.done, s.reason
 FROM campaign_recipient AS r
 LEFT JOIN contact_number AS n ON n.account = $2 AND n.to_idx = r.to_idx
-LEFT JOIN LATERAL (
-    SELECT * FROM campaign_chunk AS k
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(k.first_id ORDER BY k.no DESC), '{}') AS first_ids,
+        array_agg(k.from_seq ORDER BY k.no DESC) AS from_seqs, array_agg(k.to_seq ORDER BY k.no DESC) AS to_seqs,
+        (array_agg(k.version ORDER BY k.no DESC))[1] AS version, (array_agg(k.done ORDER BY k.no DESC))[1] AS done
+    FROM campaign_chunk AS k
     WHERE k.campaign = r.campaign AND r.seq BETWEEN k.from_seq AND k.to_seq
-    ORDER BY k.no DESC
-    LIMIT 1
-) AS c ON true
+) AS c
 LEFT JOIN campaign_skip AS s ON s.campaign = r.campaign AND s.seq = r.seq AND s.version = c.version
 WHERE r.campaign = $1 AND r.seq >= $3
 ORDER BY r.seq
@@ -78,7 +79,7 @@ LIMIT $4;
 
 -- name: contacts_tested
 -- Whose numbers these are, with what texts may say of them.
-SELECT n.to_idx, n.to_enc, n.contact, c.external_id, c.attrs, c.time_zone
+SELECT n.to_idx, n.to_enc, n.contact, c.external_id, c.source, c.attrs, c.time_zone
 FROM contact_number AS n
 JOIN contact AS c ON c.id = n.contact
 WHERE n.account = $1 AND n.to_idx = ANY($2::bytea[]);

@@ -53,7 +53,7 @@ ON CONFLICT DO NOTHING;
 
 -- name: chunk_recipients
 -- Those of a chunk who get a message, with what they are called by now. NULL: the number or the contact is gone.
-SELECT r.seq, r.contact, r.arm, n.to_enc, n.rank, c.external_id, c.attrs, c.time_zone
+SELECT r.seq, r.contact, r.arm, n.to_enc, n.rank, c.external_id, c.source, c.attrs, c.time_zone
 FROM campaign_recipient AS r
 LEFT JOIN contact_number AS n ON n.account = $4 AND n.to_idx = r.to_idx AND n.contact = r.contact
 LEFT JOIN contact AS c ON c.id = r.contact AND c.account = $4

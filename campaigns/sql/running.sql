@@ -10,9 +10,13 @@ WHERE state = ANY($1::smallint[])
 RETURNING id, account;
 
 -- name: campaign_resume
--- The rate is counted anew from here: what a pause has missed does not come all at once.
+-- The rate is counted anew from here: what a pause has missed does not come all at once. Nobody fed yet, it begins at $3.
+-- $4: the next chunk begins another batch.
 UPDATE campaign
-SET state = $2, resumes_as = NULL, reason = NULL, revision = revision + 1, paced_at = clock_timestamp(), paced_seq = next_seq
+SET state = $2, resumes_as = NULL, reason = NULL, revision = revision + 1,
+    started_at = CASE WHEN started_at IS NOT NULL AND next_seq = 0 THEN $3 ELSE started_at END,
+    paced_at = CASE WHEN next_seq = 0 THEN $3 ELSE clock_timestamp() END, paced_seq = next_seq,
+    wave = CASE WHEN $4 THEN NULL ELSE wave END, wave_chunks = CASE WHEN $4 THEN 0 ELSE wave_chunks END
 WHERE id = $1;
 
 -- name: campaign_end

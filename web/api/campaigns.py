@@ -307,7 +307,7 @@ def _told() -> Iterator[None]:
     except RevisionDiffers as differs:
         raise if_match.differs(differs.revision) from None
     except SegmentRefused as refused:
-        where = "/spec/audience/segment"
+        where = "/audience/segment"
         faults = [FieldError("segment_invalid", str(each), where) for each in refused.mistakes]
         raise refusal(faults) from None
 

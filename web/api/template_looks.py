@@ -20,7 +20,8 @@ from campaigns.templates.desk import UNSAVED
 from campaigns.templates.findings import Occasion
 from campaigns.templates.lengths import Measure, PartsSpread, longest, spread
 from campaigns.templates.memory import place_of
-from campaigns.templates.rendering import Skipped, render, sourced
+from campaigns.templates.people import Person, params_of
+from campaigns.templates.rendering import Skipped, render
 from campaigns.templates.store import StoredVersion
 from messages.models import FieldError
 from storage.ids import parse_id
@@ -271,24 +272,25 @@ class TemplateLooksApi:
 
     async def _contacts(
         self, account: int, asked: RenderRequest, look: _Look, faults: list[FieldError]
-    ) -> list[dict[str, Any]]:
+    ) -> list[dict[str, str]]:
         """The values of each; one that there is not is added to `faults`."""
-        values: list[dict[str, Any]] = []
+        values: list[dict[str, str]] = []
+        book, money = self._services.contacts.book, set[str]()
+        if asked.contacts:
+            defined = await book.attributes(account)
+            money = {each.name for each in defined if each.type == "money"}
         for index, named in enumerate(asked.contacts):
             try:
                 contact_id = parse_id(CONTACT_PREFIX, named)
             except ValueError:
                 contact_id = 0
-            found = await self._services.contacts.book.contact(account, contact_id)
+            found = await book.contact(account, contact_id)
             if found is None:
                 detail = "this account has no such contact"
                 faults.append(FieldError("contact_unknown", detail, f"/contacts/{index}"))
                 continue
-            told: dict[str, Any] = {f"attr.{name}": each for name, each in found.attrs.items()}
-            told |= found.attrs
-            for name in ("external_id", "source", "time_zone"):
-                told[f"contact.{name}"] = getattr(found, name)
-            values.append(sourced(look.version, told))
+            who = Person(found.attrs, found.external_id, found.source, found.time_zone)
+            values.append(params_of(look.version, who, money))
         if not asked.contacts and not asked.params:
             detail = "params or contacts name somebody"
             faults.append(FieldError("out_of_range", detail, "/params"))

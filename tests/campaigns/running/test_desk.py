@@ -13,6 +13,9 @@ from campaigns.running.desk import CampaignRefused, RevisionDiffers
 from campaigns.running.schedule import slot_of
 from campaigns.running.states import CampaignState
 from campaigns.running.watch import NOT_BEGUN
+from campaigns.templates.content import Content
+from campaigns.templates.memory import place_of
+from campaigns.templates.store import add_version
 from storage.ids import format_id
 from tests.campaigns.running.shop import AUTHOR, OTHER, Shop, shopping
 from tests.messages.accept.world import ACCOUNT, VAULT
@@ -136,11 +139,23 @@ async def test_a_canary_that_does_badly_stops_the_rest(shop: Shop) -> None:
     await shop.deliver(UNDELIVERED)
     await shop.watch.look()
     found = await shop.one(campaign)
-    assert (found.state, found.resumes_as) == (CampaignState.PAUSED, CampaignState.CANARY)
+    assert (found.state, found.resumes_as) == (CampaignState.PAUSED, CampaignState.RUNNING)
     assert found.reason is not None
     assert found.reason.startswith("delivery: 150 of 200")
     await shop.feed.turn()
     assert len(await shop.messages(campaign)) == 200
+    await shop.desk.resume(OTHER, campaign)
+    await shop.watch.look()
+    await shop.feed.turn()
+    await shop.watch.look()
+    assert (await shop.one(campaign)).state is CampaignState.RUNNING, "somebody answers for it"
+    assert len(await shop.messages(campaign)) == 450
+    await shop.deliver(UNDELIVERED)
+    await shop.watch.look()
+    found = await shop.one(campaign)
+    assert (found.state, found.resumes_as) == (CampaignState.PAUSED, CampaignState.RUNNING)
+    noted = await shop.connection.fetch("SELECT text FROM audit WHERE action = 'campaign.pause'")
+    assert [row["text"][:9] for row in noted] == ["delivery:", "delivery:"]
 
 
 async def test_all_that_stands_against_a_start_is_told_at_once(shop: Shop) -> None:
@@ -263,12 +278,16 @@ async def test_an_edit_of_a_paused_one_sends_the_rest_anew(shop: Shop) -> None:
     await shop.watch.look()
     assert (await shop.one(campaign)).state is CampaignState.FINISHED
     delivered = await shop.connection.fetch(
-        "SELECT m.to_idx, m.text FROM message m JOIN submission s ON s.message_id = m.id"
+        "SELECT m.id, m.to_idx, m.text FROM message m JOIN submission s ON s.message_id = m.id"
         " WHERE s.status = 60 AND m.campaign_id IS NOT NULL"
     )
     texts = [row["text"] for row in delivered]
     assert (texts.count(shop.template), texts.count(text)) == (300, 400)
     assert len({row["to_idx"] for row in delivered}) == 700
+    stored = await shop.one(campaign)
+    shown = await shop.desk.reports.recipients(stored, after=0, limit=1_000)
+    assert {each.status for each in shown} == {"message"}
+    assert {each.message for each in shown} == {row["id"] for row in delivered}
 
 
 async def test_c13_a_cancel_recalls_what_waits_and_stays(shop: Shop) -> None:
@@ -302,6 +321,10 @@ async def test_c9_what_has_not_begun_in_time_is_paused_and_nobody_is_texted(shop
     found = await shop.one(campaign)
     assert (found.state, found.reason) == (CampaignState.PAUSED, NOT_BEGUN)
     assert await shop.messages(campaign) == []
+    await shop.desk.resume(OTHER, campaign)
+    await shop.watch.look()
+    await shop.feed.turn()
+    assert len(await shop.messages(campaign)) == 5, "a person has had it begin"
 
 
 async def test_a_start_in_the_future_is_waited_for(shop: Shop) -> None:
@@ -328,6 +351,19 @@ async def test_c19_c22_a_window_is_by_the_contacts_clock_and_a_bad_zone_loses_no
     windows = [each["send_window"] for each in shop.asked]
     assert sorted(each["tz"] for each in windows) == ["Europe/Berlin", "recipient", "recipient"]
     assert {(each["from"], each["to"]) for each in windows} == {("10:00", "12:00")}
+
+
+async def test_hours_that_no_provider_takes_are_told_at_the_test(shop: Shop) -> None:
+    content = Content(category="marketing", body="Back again?", providers=("huawei",))
+    place = place_of(shop.template)
+    assert place is not None
+    await add_version(shop.connection, place[0], shop.ids.next(), "key 1", content, [])
+    campaign = await shop.draft(
+        arms=[{"template": shop.template.replace("@1", "@2")}],
+        schedule={"window": {"from": "23:00", "to": "23:30"}},
+    )
+    with pytest.raises(CampaignRefused, match="no hour of its window"):
+        await shop.desk.test(AUTHOR, campaign, ["+8613900000000"])
 
 
 async def test_c10_fifty_campaigns_at_once_are_all_fed(shop: Shop) -> None:

@@ -223,6 +223,23 @@ async def test_a_canary_is_fed_and_the_others_wait(here: Campaigns) -> None:
     await everybody_has_one(here, campaign, 600)
 
 
+async def test_what_has_ended_in_the_middle_of_a_campaign_is_sent_no_longer(
+    here: Campaigns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A template that ended is noticed as late as it is by messages of the API."""
+    campaign = await here.planned(20)
+    await here.connection.execute("UPDATE campaign_recipient SET slot = seq / 10 * 60")
+    feed = await here.process()
+    await feed.turn()
+    here.texts.gone = "the template has ended"
+    await here.connection.execute("UPDATE campaign SET started_at = started_at - interval '2 h'")
+    monkeypatch.setattr("campaigns.running.feed.FRESH_MS", -1)
+    await feed.turn()
+    assert await here.sent(campaign) == numbers(10)
+    row = await here.row(campaign)
+    assert (row["state"], row["reason"]) == (CampaignState.PAUSED, "the template has ended")
+
+
 async def test_c8_a_campaign_that_cannot_be_written_is_paused_with_the_reason(
     here: Campaigns,
 ) -> None:

@@ -91,6 +91,27 @@ def test_a_schedule_is_judged_part_by_part(fields: dict[str, Any], pointer: str)
     assert [place for _, place in places(schedule(**fields))] == [pointer]
 
 
+def test_what_no_table_takes_is_refused_with_its_place() -> None:
+    """A NUL is in no text of PostgreSQL, and a moment of the year 9999 has no hour behind it."""
+    wrong = spec(
+        audience={"segment": "has a\0b", "exclude": ["ok", "\0", ""]},
+        schedule={"start": "9999-12-31T23:59:59-12:00", "end": "9999-12-31T23:59:59-11:00"},
+        **{"from": "x\0y"},
+    )
+    assert places(wrong) == [
+        ("label_invalid", "/audience/segment"),
+        ("label_invalid", "/from"),
+        ("label_invalid", "/audience/exclude/1"),
+        ("label_invalid", "/audience/exclude/2"),
+        ("out_of_range", "/schedule/end"),
+        ("out_of_range", "/schedule/start"),
+        ("out_of_range", "/schedule/end"),
+    ]
+    assert places(spec(audience={"segment": "x" * 4_001})) == [
+        ("label_invalid", "/audience/segment")
+    ]
+
+
 def test_c23_a_start_without_an_offset_is_refused() -> None:
     """C23: whose ten o'clock it is, is said."""
     with pytest.raises(msgspec.ValidationError):

@@ -1,0 +1,53 @@
+"""A contact's values for the variables of a template, in words as the API takes them.
+
+Owns which value a source names, and how it is said. Previews and campaigns both ask here, so they
+say the same. Must not read a contact, nor judge whether a value fits. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from campaigns.contacts.attributes import MICROS, number_text
+from campaigns.templates.content import Version
+from campaigns.templates.rendering import sourced
+
+
+class Person(NamedTuple):
+    """What texts may say of somebody. `attrs` as they are kept."""
+
+    attrs: Mapping[str, object] = {}
+    external_id: str | None = None
+    source: str | None = None
+    time_zone: str | None = None
+
+
+def params_of(version: Version, person: Person, money: Collection[str]) -> dict[str, str]:
+    """By the names of variables; what is missing is left out, and so is what is true or false.
+
+    A variable without a source is the attribute of its own name. `money`: attributes that are kept
+    in millionths.
+    """
+    said = {
+        name: words
+        for name, value in person.attrs.items()
+        if (words := _said(value, money=name in money)) is not None
+    }
+    known = {**said, **{f"attr.{name}": words for name, words in said.items()}}
+    for name in ("external_id", "source", "time_zone"):
+        known[f"contact.{name}"] = getattr(person, name)
+    return {name: value for name, value in sourced(version, known).items() if value is not None}
+
+
+def _said(value: object, *, money: bool) -> str | None:
+    if isinstance(value, bool) or value is None:
+        return None
+    if money and isinstance(value, int):
+        amount = Decimal(value) / MICROS
+        exact = amount == round(amount, 2) != amount.to_integral_value()
+        return f"{amount:.2f}" if exact else f"{amount:f}"
+    if isinstance(value, int | float):
+        return number_text(value)
+    return "、".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
