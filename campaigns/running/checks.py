@@ -53,7 +53,7 @@ def start_faults(facts: Facts) -> list[FieldError]:
     wrong_state = conflict(Move.START, facts.state)
     return [
         *wrong_state,
-        *_author(facts),
+        *(second_person(facts.actor, facts.author) if facts.four_eyes else ()),
         *lint_faults(facts.arms),
         *_tests(facts),
         *_plan(facts),
@@ -72,8 +72,9 @@ def lint_faults(arms: Sequence[ArmFacts]) -> Iterator[FieldError]:
             yield FieldError("lint_failed", error, where)
 
 
-def _author(facts: Facts) -> Iterator[FieldError]:
-    if facts.four_eyes and facts.actor == facts.author:
+def second_person(actor: str, author: str) -> Iterator[FieldError]:
+    """That whoever wrote a version sends it alone, where the account wants two."""
+    if actor == author:
         detail = "the account wants a second person: who wrote this version cannot start it"
         yield FieldError("four_eyes", detail, "/state")
 

@@ -24,7 +24,8 @@ from storage.ids import IdSource, run_of_ids
 from storage.pool import Connection
 
 _SQL = sql.load("campaigns")
-WAVE_CHUNKS_MAX = 100  # then the next chunk begins another batch
+WAVE_CHUNKS_MAX = 100  # then the next chunk begins another batch,
+WAVE_RECIPIENTS_MIN = 2_000  # unless a slow rate made small ones: the guard judges a batch
 OPEN_PER_TURN_MAX = 20
 _FEEDING = sorted(FEEDING)
 
@@ -90,7 +91,7 @@ async def give(
     )
     if last is None:
         return None
-    wave, chunks = next_wave(row, ids)
+    wave, chunks = await next_wave(connection, row, ids)
     chunk = Chunk(
         campaign=campaign,
         no=row["next_chunk"],
@@ -105,11 +106,18 @@ async def give(
     return chunk
 
 
-def next_wave(row: asyncpg.Record, ids: IdSource) -> tuple[int, int]:
+async def next_wave(connection: Connection, row: asyncpg.Record, ids: IdSource) -> tuple[int, int]:
     """The batch that the next chunk of a campaign joins, and how many chunks it has then."""
-    if row["wave"] is None or row["wave_chunks"] >= WAVE_CHUNKS_MAX:
+    wave, chunks = row["wave"], row["wave_chunks"]
+    if wave is None:
         return ids.next(), 1
-    return row["wave"], row["wave_chunks"] + 1
+    if chunks >= WAVE_CHUNKS_MAX:
+        first_no = row["next_chunk"] - chunks
+        if await connection.fetchval(_SQL["wave_people"], row["id"], wave, first_no) >= (
+            WAVE_RECIPIENTS_MIN
+        ):
+            return ids.next(), 1
+    return wave, chunks + 1
 
 
 def _end(row: asyncpg.Record) -> int:

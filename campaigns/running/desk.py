@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 
 from campaigns.running import stopping, store
-from campaigns.running.checks import Facts, conflict, lint_faults, start_faults
+from campaigns.running.checks import Facts, conflict, lint_faults, second_person, start_faults
 from campaigns.running.feed import Unrenderable
 from campaigns.running.letters import Letters
 from campaigns.running.planning import Plan, PlanRefused, plan
@@ -180,6 +180,9 @@ class CampaignDesk:
                 )
             except PlanRefused as refused:
                 raise CampaignRefused(refused.faults) from None
+            except asyncpg.CheckViolationError:  # the day of its id is no longer kept
+                detail = "it was written too long ago: write it anew"
+                raise CampaignRefused([FieldError("state_conflict", detail, "/state")]) from None
             await self._note(connection, actor, campaign, "campaign.plan")
             return made
 
@@ -276,6 +279,11 @@ class CampaignDesk:
             before = await self._found(connection, actor, campaign, Move.RESUME)
             assert before is not None  # none is ever deleted
             faults = list(lint_faults(arms))
+            edited = (
+                before.version != before.tested_version
+            )  # whoever started it saw the tested one
+            if edited and self._rules(actor.account).four_eyes:
+                faults += second_person(actor.name, before.author)
             end = before.spec.schedule.end
             if end is not None and end <= self.now():
                 detail = "its end has come: change the schedule first"

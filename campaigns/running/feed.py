@@ -118,14 +118,15 @@ class Feed:
         """Feed what may go now. Returns how many chunks it ended."""
         before = self.chunks
         try:
-            await self._end_open()
-            await self._give_new(CHUNKS_PER_TURN_MAX)
+            await self._give_new(CHUNKS_PER_TURN_MAX, await self._end_open())
         except (Overloaded, StorageDown) as busy:
             _log.info("campaign_feed_waits", why=str(busy))
         return self.chunks - before
 
-    async def _end_open(self) -> None:
-        """First what was begun: its people have waited longest."""
+    async def _end_open(self) -> set[int]:
+        """First what was begun: its people have waited longest. Returns the campaigns that still
+        wait: each has one chunk open here, and not one more a turn.
+        """
         while True:
             async with self._dedicated.transaction() as connection:
                 left = await chunks.open_chunks(connection, self._term)
@@ -133,15 +134,15 @@ class Feed:
             for chunk in left:
                 ended += await self._feed(chunk, again=True)
             if not ended:
-                return
+                return {chunk.campaign for chunk in left}
 
-    async def _give_new(self, room: int) -> None:
+    async def _give_new(self, room: int, waiting: set[int]) -> None:
         async with self._dedicated.guarded() as connection:
             feeding = await connection.fetch(_SQL["campaigns_feeding"], sorted(FEEDING))
         live = {(row["id"], row["version"]) for row in feeding}
         for key in self._known.keys() - live:
             del self._known[key]
-        given = 0
+        feeding, given = [row for row in feeding if row["id"] not in waiting], 0
         while feeding and given < room:
             going = []
             for row in feeding:  # a chunk each in turn, so that no campaign waits for another

@@ -30,7 +30,7 @@ async def next_redo(
     row = await connection.fetchrow(_SQL["redo_next"], campaign, version, sorted(FEEDING))
     if row is None:
         return None
-    wave, chunks = next_wave(row, ids)
+    wave, chunks = await next_wave(connection, row, ids)
     count = row["to_seq"] - row["from_seq"] + 1
     chunk = Chunk(
         campaign=campaign,

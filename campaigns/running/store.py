@@ -71,7 +71,7 @@ async def one(
 ) -> StoredCampaign | None:
     """One of the account; None: there is none. `locked`: to the end of the transaction."""
     if locked:
-        await connection.fetchrow(_SQL["campaign_lock"], campaign)
+        await connection.execute(_SQL["campaign_lock_own"], account, campaign)
     row = await connection.fetchrow(_SQL["campaign_one"], account, campaign)
     if row is None:
         return None

@@ -10,6 +10,10 @@ FROM campaign AS c
 JOIN campaign_version AS v ON v.campaign = c.id AND v.version = c.version
 WHERE c.account = $1 AND c.id = $2;
 
+-- name: campaign_lock_own
+-- Nobody locks what is another account's.
+SELECT FROM campaign WHERE account = $1 AND id = $2 FOR UPDATE;
+
 -- name: campaigns_listed
 SELECT c.*, v.spec, v.author
 FROM campaign AS c

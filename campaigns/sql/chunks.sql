@@ -16,6 +16,10 @@ WHERE campaign = $1 AND seq BETWEEN $2 AND $3 AND slot <= $4
 ORDER BY seq DESC
 LIMIT 1;
 
+-- name: wave_people
+-- How many recipients are in the chunks of a batch, which begins with chunk $3.
+SELECT coalesce(sum(to_seq - from_seq + 1), 0) FROM campaign_chunk WHERE campaign = $1 AND batch = $2 AND no >= $3;
+
 -- name: chunk_add
 INSERT INTO campaign_chunk (campaign, no, version, batch, from_seq, to_seq, first_id, owner, redone)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
@@ -75,7 +79,7 @@ SELECT ARRAY(SELECT DISTINCT batch FROM campaign_chunk WHERE campaign = $1 ORDER
 -- name: redo_next
 -- The first chunk of an earlier version that was recalled and is not given anew. One whose messages still wait to be
 -- recalled is not ready: somebody of it may be on the wire. The campaign's row is locked, as for a new chunk.
-SELECT c.no, c.from_seq, c.to_seq, p.account, p.next_chunk, p.wave, p.wave_chunks
+SELECT p.id, c.no, c.from_seq, c.to_seq, p.account, p.next_chunk, p.wave, p.wave_chunks
 FROM (SELECT * FROM campaign WHERE id = $1 AND version = $2 AND state = ANY($3::smallint[]) FOR UPDATE) AS p
 JOIN campaign_chunk AS c ON c.campaign = p.id
 JOIN batch_control AS b ON b.id = c.batch

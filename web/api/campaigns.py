@@ -158,7 +158,7 @@ class CampaignsApi:
             ),
             _verb(
                 "resume", self.resume, "Go on with a paused one", SEND, CampaignResource,
-                problems=("state_conflict", "lint_failed", "template_unknown"),
+                problems=("state_conflict", "lint_failed", "template_unknown", "four_eyes"),
             ),
             _verb(
                 "cancel", self.cancel, "End it for good, and take back what waits", SEND,

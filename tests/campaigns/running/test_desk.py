@@ -16,7 +16,7 @@ from campaigns.running.watch import NOT_BEGUN
 from campaigns.templates.content import Content
 from campaigns.templates.memory import place_of
 from campaigns.templates.store import add_version
-from storage.ids import format_id
+from storage.ids import format_id, id_at
 from tests.campaigns.running.shop import AUTHOR, OTHER, Shop, shopping
 from tests.messages.accept.world import ACCOUNT, VAULT
 
@@ -97,6 +97,15 @@ async def test_an_audience_that_cannot_be_read_plans_nobody(shop: Shop) -> None:
         "/audience/exclude/1",
     ]
     assert (await shop.one(campaign)).planned_at is None
+
+
+async def test_a_draft_whose_day_is_no_longer_kept_is_to_be_written_anew(shop: Shop) -> None:
+    await shop.people(3)
+    old = id_at(datetime.now(UTC) - timedelta(days=500))
+    await shop.desk.create(AUTHOR, old, shop.spec())
+    with pytest.raises(CampaignRefused, match="too long ago"):
+        await shop.desk.plan(AUTHOR, old)
+    assert (await shop.one(old)).planned_at is None
 
 
 async def test_c3_from_draft_to_the_end(shop: Shop) -> None:
@@ -269,6 +278,9 @@ async def test_an_edit_of_a_paused_one_sends_the_rest_anew(shop: Shop) -> None:
     text = shop.template.replace("@1", "@2")
     edited = shop.spec(arms=[{"template": text}], canary={"share": 0})
     assert await shop.desk.edit(AUTHOR, campaign, before.revision, edited) is not None
+    shop.rules["four_eyes"] = True
+    with pytest.raises(CampaignRefused, match="a second person"):
+        await shop.desk.resume(AUTHOR, campaign)
     await shop.desk.resume(OTHER, campaign)
     await shop.feed.turn()
     assert len(await shop.messages(campaign)) == 700, "what waits is not recalled yet"

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from campaigns.running.chunks import Pace
+from campaigns.running.chunks import WAVE_CHUNKS_MAX, Pace, next_wave
 from campaigns.running.feed import Feed
 from campaigns.running.schedule import CHUNK_RECIPIENTS_MAX
 from campaigns.running.states import CampaignState
@@ -17,6 +17,7 @@ from messages.models import Accepter, GivenIds, Prepared, Refused, Verdict
 from storage.faults import Overloaded
 from storage.pool import Connection
 from tests.campaigns.running.world import Campaigns, Dying, Killed, campaigning, numbers
+from tests.messages.accept.world import ACCOUNT
 
 COUNT = 3 * CHUNK_RECIPIENTS_MAX + 7
 
@@ -152,6 +153,7 @@ async def test_c4_no_room_is_waited_for_and_counted_as_nothing(here: Campaigns, 
     feed = await here.process(lambda inner: accepter)  # type: ignore[arg-type,return-value]
     for _ in range(3):
         assert await feed.turn() == 0
+    assert await here.connection.fetchval("SELECT count(*) FROM campaign_chunk") == 1
     assert (feed.messages, await here.skips(campaign)) == (0, {})
     accepter.busy = False
     await feed.turn()
@@ -211,6 +213,40 @@ async def test_c15_a_rate_is_counted_from_where_it_began(here: Campaigns) -> Non
     )
     await (await here.process()).turn()
     assert 150 <= (await here.row(slow))["next_seq"] < 200
+
+
+async def test_a_batch_of_small_chunks_grows_until_it_can_be_judged(here: Campaigns) -> None:
+    """At a slow rate a chunk is one person; a hundred are too few for the guard."""
+    campaign = await here.planned(130)
+    wave = here.ids.next()
+    row = {"id": campaign, "wave": wave, "wave_chunks": WAVE_CHUNKS_MAX, "next_chunk": 100}
+    await here.connection.execute(
+        "INSERT INTO campaign_chunk (campaign, no, version, batch, from_seq, to_seq, first_id,"
+        " owner) SELECT $1, no, 1, $2, no, no, 1, 1 FROM generate_series(0, 99) AS no",
+        campaign, wave,
+    )  # fmt: skip
+    joined = await next_wave(here.connection, row, here.ids)  # type: ignore[arg-type]
+    assert joined == (wave, WAVE_CHUNKS_MAX + 1)
+    await here.connection.execute("UPDATE campaign_chunk SET to_seq = from_seq + 19")
+    begun, count = await next_wave(here.connection, row, here.ids)  # type: ignore[arg-type]
+    assert begun != wave
+    assert count == 1
+
+
+async def test_whoever_opts_out_between_plan_and_feed_gets_nothing(here: Campaigns) -> None:
+    await here.planned(10)
+    await here.connection.execute(
+        "INSERT INTO suppression (to_idx, account, category, reason, source)"
+        " SELECT to_idx, $1, 3, 1, 'keyword' FROM campaign_recipient WHERE seq = 4",
+        ACCOUNT,
+    )
+    await (await here.process()).turn()
+    left = await here.connection.fetch(
+        "SELECT r.seq FROM message AS m JOIN campaign_recipient AS r USING (to_idx)"
+        " WHERE NOT EXISTS (SELECT FROM outbox WHERE id = m.id)"
+    )
+    assert [row["seq"] for row in left] == [4], "it is stored as suppressed, and never waits"
+    assert await here.connection.fetchval("SELECT count(*) FROM outbox") == 9
 
 
 async def test_a_canary_is_fed_and_the_others_wait(here: Campaigns) -> None:
