@@ -96,6 +96,10 @@ WITH events AS (
     UPDATE contact_event SET contact = $2 WHERE contact = $1
 ), rows AS (
     UPDATE import_row SET contact = $2 WHERE contact = $1
+), members AS (
+    DELETE FROM segment_member WHERE contact = $1 RETURNING segment
+), joined AS (
+    INSERT INTO segment_member (segment, contact) SELECT segment, $2 FROM members ON CONFLICT DO NOTHING
 ), sums AS (
     DELETE FROM engagement WHERE contact = $1 RETURNING *
 ), added AS (

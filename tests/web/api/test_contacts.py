@@ -243,3 +243,19 @@ async def kept(connection: Connection) -> list[list[object]]:
         "SELECT to_idx, reason, created_at FROM suppression ORDER BY to_idx",
     )
     return [list(await connection.fetch(statement)) for statement in statements]
+
+
+async def test_a_merged_contact_leaves_its_static_segments_to_the_one_that_stays(
+    shop: Shop,
+) -> None:
+    ids = []
+    for name in ("a", "b"):
+        _, made = await shop.api.post("/v1/contacts", {"external_id": name})
+        ids.append(str(made["id"]))
+    stays, goes = (parse_id("con", each) for each in ids)
+    await shop.connection.execute("INSERT INTO segment (id, account, name) VALUES (7, 1, 'x')")
+    await shop.connection.execute("INSERT INTO segment_member VALUES (7, $1)", goes)
+    response, _ = await shop.api.post("/v1/contacts/merge", {"contacts": ids})
+    assert response.status == 200
+    rows = await shop.connection.fetch("SELECT contact FROM segment_member")
+    assert [row["contact"] for row in rows] == [stays]
