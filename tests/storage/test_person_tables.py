@@ -16,7 +16,7 @@ SUSPICIOUS = re.compile(
 )
 # Of ours, or of a carrier.
 OURS = {
-    ("conversion", "fingerprint"),
+    ("conversion", "fingerprint"), ("template_version", "body"),
     ("api_key", "number"), ("idempotency", "answer"), ("idempotency", "answer_enc"),
     ("idempotency", "fingerprint"),
     ("breaker", "evidence"), ("rollup_watch", "answer"), ("webhook_endpoint", "callback"),
