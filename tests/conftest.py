@@ -121,10 +121,12 @@ def private_folder() -> Iterator[Path]:
     """A folder of this session that PostgreSQL's account can pass when we are root."""
     parent = parent_folder()
     _remove_folders_of_dead_sessions(parent)
-    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=parent))
-    folder.chmod(0o711)
-    with (folder / "session.lock").open("w") as lock:
+    making = Path(tempfile.mkdtemp(prefix="smsgate-making-", dir=parent))
+    making.chmod(0o711)
+    with (making / "session.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        # Named only now: a session that begins beside this one takes what has no lock for dead.
+        folder = making.rename(parent / making.name.replace("smsgate-making-", FOLDER_PREFIX))
         yield folder
         shutil.rmtree(folder, ignore_errors=True)
 
