@@ -26,6 +26,7 @@ from storage.embedded import EmbeddedServer
 from storage.migrate import migrate
 from storage.partitions import ensure_partitions
 from storage.pool import Connection, close_connection, connect
+from tests.fork_server import fork_server
 from tests.shared_memory import parent_folder
 
 if TYPE_CHECKING:
@@ -129,6 +130,13 @@ def private_folder() -> Iterator[Path]:
         folder = making.rename(parent / making.name.replace("smsgate-making-", FOLDER_PREFIX))
         yield folder
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def forks(private_folder: Path) -> Iterator[None]:
+    """The one server of the session that `forked` finds."""
+    with fork_server(private_folder / "forks"):
+        yield
 
 
 @pytest.fixture(scope="session")

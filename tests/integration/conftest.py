@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.fork_server import fork_server
-
 
 @pytest.fixture
 def folder(private_folder: Path) -> Iterator[Path]:
@@ -25,6 +23,5 @@ def folder(private_folder: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _fork_server(private_folder: Path) -> Iterator[None]:
-    with fork_server(private_folder / "forks"):
-        yield
+def _forks(forks: None) -> None:
+    """Each test here may start what it starts by a fork."""

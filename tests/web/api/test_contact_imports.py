@@ -304,7 +304,7 @@ async def test_an_import_goes_on_where_a_process_died(shop: Shop) -> None:
         assert status == 202
         host = HostIdentity.current()
         dying = await OwnerTerm.acquire(shop.connection, host)
-        died = await die_after(worker_of(shop.world, dying.term, 4), at)
+        died = await die_after(worker_of(shop.world, dying.term, 4), at, shop.connection)
         await shop.connection.execute(
             "UPDATE owner_term SET ended_at = now() WHERE term = $1", dying.term
         )
@@ -319,9 +319,12 @@ async def test_an_import_goes_on_where_a_process_died(shop: Shop) -> None:
     raise AssertionError("it never came to its end")
 
 
-async def die_after(worker: ImportWorker, statements: int) -> bool:
-    """Let it run until so many statements were sent, then cut its connection. Whether it died."""
+async def die_after(worker: ImportWorker, statements: int, beside: Connection) -> bool:
+    """Let it run until so many statements were sent, then cut its connection, and see its locks
+    gone. Whether it died.
+    """
     connection = await worker._dedicated.connection()
+    pid = connection.get_server_pid()
     left = statements
 
     def count(_: object) -> None:
@@ -334,6 +337,8 @@ async def die_after(worker: ImportWorker, statements: int) -> bool:
         try:
             await worker.turn()
         except (Exception, asyncio.CancelledError):  # noqa: BLE001 - it is dead
+            while await beside.fetchval("SELECT pid FROM pg_stat_activity WHERE pid = $1", pid):
+                await asyncio.sleep(0.01)
             return True
     return False
 
