@@ -43,6 +43,13 @@ CHECKS = [
 ]
 
 
+# Of these a bad item is told in the answer, and the good ones beside it are taken.
+ITEM_BY_ITEM = {
+    "POST /v1/messages/batch", "POST /v1/messages/preview", "POST /v1/suppressions",
+    "POST /v1/links/bulk", "POST /v1/conversions/batch", "POST /v1/events",
+}  # fmt: skip
+
+
 def hold_to_it(api: str, authorization: str) -> list[str]:
     """Asks every operation; returns `METHOD path` of those that were asked."""
     schema: Any = schemathesis.openapi.from_url(f"{api}/openapi.json")
@@ -57,6 +64,9 @@ def hold_to_it(api: str, authorization: str) -> list[str]:
 
 
 def ask(operation: Any, mode: GenerationMode, authorization: str) -> None:
+    partly = operation.label in ITEM_BY_ITEM
+    checks = [each for each in CHECKS if not partly or each is not negative_data_rejection]
+
     @seed(SEED)
     @settings(
         max_examples=EXAMPLES,
@@ -67,7 +77,7 @@ def ask(operation: Any, mode: GenerationMode, authorization: str) -> None:
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def one(case: Any) -> None:
-        case.call_and_validate(headers={"Authorization": authorization}, checks=CHECKS)
+        case.call_and_validate(headers={"Authorization": authorization}, checks=checks)
 
     one()
 
@@ -81,6 +91,6 @@ async def test_every_answer_is_in_the_document(tmp_path: Path, database_url: str
         key = await create_key(running.config, "contract", "--scopes", *SCOPES)
         asked = await asyncio.to_thread(hold_to_it, running.api, f"Bearer {key}")
         assert "POST /v1/messages" in asked
-        assert len(asked) >= 13
+        assert set(asked) >= ITEM_BY_ITEM
         log = running.log()
         assert "request failed" not in log
