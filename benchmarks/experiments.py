@@ -125,6 +125,9 @@ def errors(runs: int, seed: int) -> dict[str, float]:
     def same(arms: int = 2, looks: int = LOOKS) -> Callable[[Random], Iterable[Arms]]:
         return lambda random: looks_at(random, [RATE] * arms, looks, LOOK_RECIPIENTS)
 
+    def winner_of_same(arms: int) -> Callable[[Random], bool]:
+        return lambda random: always_valid(same(arms)(random))
+
     def worse(random: Random) -> Iterable[Arms]:
         return looks_at(random, [RATE, RATE + TAU], 1, 1_000)
 
@@ -147,11 +150,7 @@ def errors(runs: int, seed: int) -> dict[str, float]:
         "power_found": share_of(runs, seed, lambda r: usual_test(of_size(r))),
     }
     for count in ARMS:
-        found[f"always_valid_{count}_arms_wrong"] = share_of(
-            runs,
-            seed,
-            lambda r, count=count: always_valid(same(count)(r)),  # type: ignore[misc]
-        )
+        found[f"always_valid_{count}_arms_wrong"] = share_of(runs, seed, winner_of_same(count))
     return found
 
 

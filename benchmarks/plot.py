@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from benchmarks.labels import label, sizes
 from docker.grafana.drawing import LINE_COLOURS, STYLE
@@ -37,6 +38,13 @@ Medians = Mapping[str, Mapping[str, float]]
 Spread = Mapping[str, Mapping[str, Sequence[float]]]
 
 
+def part_of(result: Mapping[str, object], key: str) -> Mapping[str, Any]:
+    """What a result has under this key, by names."""
+    found = result[key]
+    assert isinstance(found, dict)
+    return found
+
+
 def write(result: Mapping[str, object], folder: Path) -> list[Path]:
     """The pictures of a result, `NAME.svg` each; those that were drawn."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,8 +59,8 @@ def write(result: Mapping[str, object], folder: Path) -> list[Path]:
 def pictures(result: Mapping[str, object]) -> dict[str, str]:
     """By the name of each; one for all figures of one unit."""
     benchmark = str(result["benchmark"])
-    medians: Medians = result["medians"]  # type: ignore[assignment]
-    spread: Spread = result["spread"]  # type: ignore[assignment]
+    medians: Medians = part_of(result, "medians")
+    spread: Spread = part_of(result, "spread")
     found: dict[str, str] = {}
     for unit, figures in _by_unit(DRAWN.get(benchmark, PER_SECOND)):
         having = {way: each for way, each in medians.items() if figures[0] in each}

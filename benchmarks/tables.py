@@ -16,10 +16,10 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks import plot
 from benchmarks.labels import label
+from benchmarks.plot import part_of
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -66,8 +66,8 @@ def figures(name: str, columns: Sequence[str], found: Mapping[str, Result]) -> s
 
 def table(result: Result, columns: Sequence[str], begin: str = "") -> str:
     """A row for each way that has one of these figures, with the span of its rounds."""
-    medians, spread = _of(result, "medians"), _of(result, "spread")
-    several = any(len(each) > 1 for each in _of(result, "rounds").values())
+    medians, spread = part_of(result, "medians"), part_of(result, "spread")
+    several = any(len(each) > 1 for each in part_of(result, "rounds").values())
     heads = [label(column) for column in columns]
     lines: list[str] = []
     for way, middle in medians.items():
@@ -97,8 +97,8 @@ def asked(result: Result) -> Iterator[str]:
 
 def conditions(result: Result) -> str:
     """On what it was measured, and the command that repeats it. Short sentences."""
-    on = _of(result, "conditions")
-    rounds = max((len(each) for each in _of(result, "rounds").values()), default=1)
+    on = part_of(result, "conditions")
+    rounds = max((len(each) for each in part_of(result, "rounds").values()), default=1)
     lines = [
         f"{rounds} round{'s' * (rounds > 1)} at commit `{on['commit']}` on {on['date']}.",
         f"{on['cores']} cores of {on['cpu']}, {on['memory_gib']} GiB, Python {on['python']}.",
@@ -112,7 +112,7 @@ def conditions(result: Result) -> str:
 def command(result: Result) -> str:
     """What is typed to have the same result."""
     words = ["python -m benchmarks", str(result["benchmark"])]
-    for name, each in _of(result, "arguments").items():
+    for name, each in part_of(result, "arguments").items():
         option = f"--{name.replace('_', '-')}"
         if each is True:
             words.append(option)
@@ -172,12 +172,6 @@ def _cell(
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _of(result: Result, key: str) -> Mapping[str, Any]:
-    found = result[key]
-    assert isinstance(found, dict)
-    return found
 
 
 def _read(path: Path) -> str:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from itertools import count
 from random import Random
 from types import SimpleNamespace
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVarTuple
 from unittest.mock import patch
 
 from smpp.client import Bind
@@ -35,6 +35,8 @@ class Life:
         self.name = name
         self.ended = False
 
+
+Ts = TypeVarTuple("Ts")
 
 OUTSIDE: Final = Life("outside")
 _LIFE: ContextVar[Life] = ContextVar("life", default=OUTSIDE)
@@ -108,18 +110,21 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _write_to_self(self) -> None:
         """Nobody sleeps who would have to be woken."""
 
-    def call_soon(  # type: ignore[override]
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """As asyncio's, and never for a life that is over."""
         if self.is_closed():  # what is left of a world is being collected
             return asyncio.Handle(callback, (), self)
         return super().call_soon(_in_life(callback, context), *args, context=context)
 
-    def call_at(  # type: ignore[override]
-        self, when: float, callback: Callable[..., object], *args: Any,
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
         context: Context | None = None,
-    ) -> asyncio.TimerHandle:  # fmt: skip
+    ) -> asyncio.TimerHandle:
         """As asyncio's, and never for a life that is over."""
         return super().call_at(when, _in_life(callback, context), *args, context=context)
 
@@ -142,12 +147,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self.failures.append(f"{context['message']}: {error!r}")
 
 
-def _in_life(callback: Callable[..., object], context: Context | None) -> Callable[..., object]:
+def _in_life(callback: Callable[[*Ts], object], context: Context | None) -> Callable[[*Ts], object]:
     life = _LIFE.get() if context is None else context.get(_LIFE, OUTSIDE)
     if life is OUTSIDE:
         return callback
 
-    def run(*args: Any) -> None:
+    def run(*args: *Ts) -> None:
         if not life.ended:
             callback(*args)
 

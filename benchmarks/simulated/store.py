@@ -6,7 +6,8 @@ Owns the rows, and their undoing. Must not know a statement (statements.py), nor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
 import msgspec
@@ -14,6 +15,7 @@ import msgspec
 from dlr.ledger import SubmissionRow
 
 T = TypeVar("T", bound=msgspec.Struct)
+Undo = list[Callable[[], None]]  # what takes each change back, the latest at the end
 
 
 class Record:
@@ -99,14 +101,14 @@ class Noted(msgspec.Struct, frozen=True):
 class Table(Generic[T]):
     """Rows by id. A row is never changed, but replaced."""
 
-    def __init__(self, undo: list[tuple[Table[T], int, T | None]]) -> None:
+    def __init__(self, undo: Undo) -> None:
         self.rows: dict[int, T] = {}
         self._undo = undo
 
     def put(self, row: T) -> None:
         """Insert or replace."""
         key: int = row.id  # type: ignore[attr-defined]
-        self._undo.append((self, key, self.rows.get(key)))
+        self._undo.append(partial(self._back, key, self.rows.get(key)))
         self.rows[key] = row
 
     def change(self, row: T, **columns: object) -> T:
@@ -119,11 +121,10 @@ class Table(Generic[T]):
         """Take a row out, if it is there."""
         row = self.rows.pop(key, None)
         if row is not None:
-            self._undo.append((self, key, row))
+            self._undo.append(partial(self._back, key, row))
         return row
 
-    def back(self, key: int, row: T | None) -> None:
-        """What undoing does."""
+    def _back(self, key: int, row: T | None) -> None:
         if row is None:
             self.rows.pop(key, None)
         else:
@@ -140,13 +141,13 @@ class Store:
     """The database of one world."""
 
     def __init__(self) -> None:
-        self._undo: list[tuple[Table[msgspec.Struct], int, msgspec.Struct | None]] = []
-        self.message: Table[Stored] = Table(self._undo)  # type: ignore[arg-type]
-        self.outbox: Table[Waiting] = Table(self._undo)  # type: ignore[arg-type]
-        self.intent: Table[Named] = Table(self._undo)  # type: ignore[arg-type]
-        self.submission: Table[Submitted] = Table(self._undo)  # type: ignore[arg-type]
-        self.parked: Table[Parked] = Table(self._undo)  # type: ignore[arg-type]
-        self.event: Table[Noted] = Table(self._undo)  # type: ignore[arg-type]
+        self._undo: Undo = []
+        self.message: Table[Stored] = Table(self._undo)
+        self.outbox: Table[Waiting] = Table(self._undo)
+        self.intent: Table[Named] = Table(self._undo)
+        self.submission: Table[Submitted] = Table(self._undo)
+        self.parked: Table[Parked] = Table(self._undo)
+        self.event: Table[Noted] = Table(self._undo)
         self.ended_terms: set[int] = set()
         self.commits = 0
 
@@ -158,8 +159,7 @@ class Store:
     def rollback(self) -> None:
         """What was written since the last commit never was."""
         while self._undo:
-            table, key, row = self._undo.pop()
-            table.back(key, row)
+            self._undo.pop()()
 
     def named(self) -> Mapping[int, Named]:
         """The open intent of each message."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from benchmarks.simulated.connections import MemoryDatabase
 from benchmarks.simulated.schedule import Answer, Fate, Kind, Schedule, Step
 from benchmarks.simulated.shrinking import shrink
 from benchmarks.simulated.world import run
@@ -49,9 +50,10 @@ def test_a_message_whose_row_goes_before_its_result_is_lost(
     real = Claims.hand_over
 
     def dropped(self: Claims, dispatch: Any, messages: list[ReadyMessage]) -> int:
+        store = cast("MemoryDatabase", self._dedicated._database).store
         for message in messages:
-            self._dedicated._database.store.outbox.delete(message.id)  # type: ignore[attr-defined]
-        self._dedicated._database.store.commit()  # type: ignore[attr-defined]
+            store.outbox.delete(message.id)
+        store.commit()
         return real(self, dispatch, [])
 
     monkeypatch.setattr(Claims, "hand_over", dropped)
