@@ -28,7 +28,7 @@ def label(figure: str) -> str:
         share = f"{match[1]}.{match[2]}" if match[2] else match[1]
         return f"p{share}, {_UNITS[match[3]]}"
     name, _, unit = figure.rpartition("_")
-    if unit in _UNITS:
+    if name and unit in _UNITS:
         return f"{name.replace('_', ' ')}, {_UNITS[unit]}"
     return figure.replace("_", " ")
 

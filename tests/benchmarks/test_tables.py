@@ -116,6 +116,7 @@ def test_figures_have_names_for_people() -> None:
     assert labels.label("p999_ms") == "p99.9, ms"
     assert labels.label("gateway_us") == "gateway, µs a message"
     assert labels.label("handles") == "handles"
+    assert labels.label("seconds") == "seconds"
 
 
 def test_the_summary_says_what_is_not_met_and_what_has_no_figure() -> None:
