@@ -34,10 +34,6 @@ class Load:
         """Answers a second."""
         return len(self.answer_seconds) / self.seconds
 
-    def quantile_ms(self, share: float) -> float:
-        """So many milliseconds or fewer took this share of the answers."""
-        return quantile(self.answer_seconds, share) * 1000
-
 
 def quantile(values: Sequence[float], share: float) -> float:
     """The smallest value that at least this share does not exceed."""

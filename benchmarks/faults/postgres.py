@@ -17,7 +17,7 @@ import asyncpg
 import psutil
 
 from benchmarks.faults.interposed import Control, Wanted
-from gateway.rehearsal.processes import RehearsalError, free_port, tail
+from gateway.rehearsal.processes import RehearsalError, free_port
 from storage.cluster import SETTINGS
 from storage.data_dir import Account
 from storage.postgres_binaries import find_binaries
@@ -142,7 +142,3 @@ class Postgres:
                 env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
                 | ({} if self.control is None else dict(self.control.environment)),
             )  # fmt: skip
-
-    def complaint(self) -> str:
-        """The last lines of its log."""
-        return tail(self._log)

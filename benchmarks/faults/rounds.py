@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 
-import asyncpg
 import msgspec
 
 from benchmarks.faults import acts
@@ -34,10 +34,7 @@ AWAY: tuple[type[BaseException], ...] = (
     *DATABASE_ERRORS,
     DatabaseDown,
     RehearsalError,
-    asyncpg.PostgresError,
 )
-
-
 END = "the last receipts of what was in doubt"
 
 
@@ -93,9 +90,9 @@ class Run:
             owed=len(findings.owed),
             recovered_seconds=recovered,
             findings=before.new(findings),
-            refused=self._refused(),
+            refused=_drained(self._load.refused),
             ended=self._ended(),
-            said=self._odd(),
+            said=_drained(self._load.odd),
         )
 
     async def _end(self) -> Round:
@@ -144,21 +141,17 @@ class Run:
                     return evidence, findings
             await asyncio.sleep(POLL_SECONDS * 5)
 
-    def _refused(self) -> list[str]:
-        told = [f"{count} times {what}" for what, count in self._load.refused.items()]
-        self._load.refused.clear()
-        return told
-
-    def _odd(self) -> list[str]:
-        said = [f"{count} times {what}" for what, count in self._load.odd.items()]
-        self._load.odd.clear()
-        return said
-
     def _ended(self) -> list[str]:
         ended = [line for service in self._world.services for line in service.ended_by_itself]
         for service in self._world.services:
             service.ended_by_itself.clear()
         return ended
+
+
+def _drained(counted: Counter[str]) -> list[str]:
+    told = [f"{count} times {what}" for what, count in counted.items()]
+    counted.clear()
+    return told
 
 
 class _Known(msgspec.Struct, frozen=True):
