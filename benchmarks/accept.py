@@ -47,8 +47,8 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
 
 async def _run(arguments: argparse.Namespace) -> dict[str, object]:
     ways = {
-        BATCHES: partial(_accepted, arguments, _batches, arguments.messages),
-        SINGLE: partial(_accepted, arguments, _single, arguments.single),
+        BATCHES: partial(_accepted, arguments, batches, arguments.messages),
+        SINGLE: partial(_accepted, arguments, single_posts, arguments.single),
     }
     rounds = await in_turns(ways, arguments.rounds)
     return {
@@ -66,13 +66,15 @@ async def _run(arguments: argparse.Namespace) -> dict[str, object]:
     }
 
 
-async def _batches(arguments: argparse.Namespace, running: Running) -> Load:
+async def batches(arguments: argparse.Namespace, running: Running) -> Load:
+    """So many, of such a size, so many at once as is asked."""
     return await load_shapes.batches(
         running, arguments.messages, size=arguments.batch, concurrency=arguments.concurrency
     )
 
 
-async def _single(arguments: argparse.Namespace, running: Running) -> Load:
+async def single_posts(arguments: argparse.Namespace, running: Running) -> Load:
+    """So many on so many connections as is asked."""
     return await load_shapes.single_posts(running, arguments.single, arguments.connections)
 
 

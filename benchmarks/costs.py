@@ -50,7 +50,7 @@ class Watched:
         used = self._processors.microseconds(messages)
         octets = await self._asked(_WAL_OCTETS) - self._octets
         self._messages = messages
-        self._figures = {f"{name}_us": each for name, each in used.items()} | {
+        self._figures = used | {
             f"{name}_peak_mib": peak_mib(*pids)
             for name, pids in {"gateway": [self.running.pid], **self._beside}.items()
         }

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks import costs, gateways, jasmin, judgement, kannel, load_shapes
+from benchmarks import accept, costs, gateways, jasmin, judgement, kannel, load_shapes
 from benchmarks.gateways import Processors
 from benchmarks.http_load import Load
 from benchmarks.load_shapes import Peer
@@ -27,7 +27,6 @@ from benchmarks.result import Figures, Way, in_turns, medians, quantiles_ms
 from benchmarks.running import run as run_to_end
 from benchmarks.running import say
 from benchmarks.verdicts import Verdict
-from gateway.rehearsal.running import Running
 from gateway.rehearsal.simulator import Simulator, simulator
 
 REQUIRED, AIM = 5.0, 10.0  # times Kannel
@@ -82,9 +81,9 @@ async def _run(arguments: argparse.Namespace) -> dict[str, object]:
 def _ways(arguments: argparse.Namespace) -> dict[str, Way]:
     ways: dict[str, Way] = {}
     if arguments.messages:
-        ways[BATCHES] = partial(_ours, arguments, partial(_batches, arguments), arguments.messages)
+        ways[BATCHES] = partial(_ours, arguments, accept.batches, arguments.messages)
     if arguments.single:
-        ways[SINGLE] = partial(_ours, arguments, partial(_single, arguments), arguments.single)
+        ways[SINGLE] = partial(_ours, arguments, accept.single_posts, arguments.single)
     if arguments.kannel and kannel.installed():
         ways[KANNEL] = partial(_kannel, arguments, False)
         ways[KANNEL_STORED] = partial(_kannel, arguments, True)
@@ -113,7 +112,7 @@ def _verdicts(middle: Mapping[str, Figures], figure: str, where: str) -> list[Ve
 
 async def _ours(
     arguments: argparse.Namespace,
-    send: Callable[[Running], Awaitable[Load]],
+    send: accept.Send,
     messages: int,
     folder: Path,
 ) -> Figures:
@@ -122,23 +121,13 @@ async def _ours(
         beside = {"simulator": [carrier.pid]}
         async with costs.watched(folder, [connector], beside=beside) as watched:
             began = time.perf_counter()
-            load = await send(watched.running)
+            load = await send(arguments, watched.running)
             final_at = await gateways.until_final(watched.running, messages)
             await watched.end(messages)
             await judgement.ours_adds_up(
                 map(judgement.bare, range(messages)), carrier, watched.connection
             )
     return _road(messages, final_at - began, load, carrier) | watched.figures()
-
-
-async def _batches(arguments: argparse.Namespace, running: Running) -> Load:
-    return await load_shapes.batches(
-        running, arguments.messages, size=arguments.batch, concurrency=arguments.concurrency
-    )
-
-
-async def _single(arguments: argparse.Namespace, running: Running) -> Load:
-    return await load_shapes.single_posts(running, arguments.single, arguments.connections)
 
 
 def _road(messages: int, seconds: float, load: Load, carrier: Simulator) -> Figures:
@@ -193,6 +182,6 @@ async def _through(
     peaks = {f"{name}_peak_mib": costs.peak_mib(*own) for name, own in pids.items()}
     return {
         **_road(messages, sink.last_at - began, load, carrier),
-        **{f"{name}_us": each for name, each in used.items()},
+        **used,
         **peaks,
     }

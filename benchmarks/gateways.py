@@ -161,8 +161,8 @@ class Processors:
         return {name: round(now[name] - self._before[name], 3) for name in now}
 
     def microseconds(self, messages: int) -> dict[str, float]:
-        """Since the start, for each message."""
-        return {name: round(each / messages * 1e6, 1) for name, each in self.used().items()}
+        """Since the start, for each message; as results name them."""
+        return {f"{name}_us": round(each / messages * 1e6, 1) for name, each in self.used().items()}
 
     def _seconds(self) -> dict[str, float]:
         return {

@@ -21,6 +21,7 @@ from benchmarks.running import say
 from benchmarks.verdicts import Verdict
 from gateway.rehearsal.configuration import Route
 from gateway.rehearsal.processes import free_port
+from gateway.rehearsal.running import Running
 from gateway.rehearsal.simulator import simulator
 
 IDLE, WAITING = "idle", "waiting"
@@ -66,13 +67,13 @@ async def stages(
 ) -> dict[str, Figures]:
     """Its figures at each of them, in order."""
     running = watched.running
-    found = {IDLE: _now(running.pid)}
+    found = {IDLE: _now(running)}
     size = -(-messages // stretches)
     for first in range(0, messages, size):
         count = min(size, messages - first)
         await load_shapes.batches(running, count, size=BATCH, concurrency=2, first=first)
         await gateways.until_final(running, first + count)
-        found[f"{first + count} carried"] = _now(running.pid)
+        found[f"{first + count} carried"] = _now(running)
     for first in range(0, waiting, BATCH):
         numbers = range(first, min(first + BATCH, waiting))
         await running.send(
@@ -81,7 +82,7 @@ async def stages(
                 for n in numbers
             ]
         )
-    found[f"{waiting} {WAITING}"] = _now(running.pid)
+    found[f"{waiting} {WAITING}"] = _now(running)
     for name, figures in found.items():
         say(f"{name}: {figures}")
     return found
@@ -105,11 +106,11 @@ def verdicts(found: Mapping[str, Figures]) -> list[Verdict]:
     return [*(growth if len(carried) > 2 else []), most]
 
 
-def _now(pid: int) -> Figures:
-    process = psutil.Process(pid)
+def _now(running: Running) -> Figures:
+    process = psutil.Process(running.pid)
     return {
-        "gateway_mib": round(process.memory_info().rss / (1 << 20), 1),
-        "gateway_peak_mib": costs.peak_mib(pid),
+        "gateway_mib": gateways.resident_mib(running),
+        "gateway_peak_mib": costs.peak_mib(running.pid),
         "handles": process.num_fds(),
         "threads": process.num_threads(),
     }

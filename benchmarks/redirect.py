@@ -199,7 +199,7 @@ async def _ours(
     processors = Processors({"links": [role.pid]})
     load = await _drive(arguments, role.address, asked[WARM:])
     await _loaded(role.status)
-    used = processors.microseconds(arguments.requests)["links"]
+    used = processors.microseconds(arguments.requests)["links_us"]
     clicks = await connection.fetchval("SELECT count(*) FROM click") - before
     if clicks != len(asked):
         raise BenchmarkFailed(f"{len(asked)} redirects, but {clicks} clicks")
@@ -211,7 +211,7 @@ async def _bare(arguments: argparse.Namespace, asked: Sequence[str]) -> Figures:
         await _drive(arguments, address, asked[:WARM])
         processors = Processors({"handler": [pid]})
         load = await _drive(arguments, address, asked[WARM:])
-        return _figures(load, processors.microseconds(arguments.requests)["handler"])
+        return _figures(load, processors.microseconds(arguments.requests)["handler_us"])
 
 
 async def _drive(arguments: argparse.Namespace, address: str, asked: Sequence[str]) -> Load:

@@ -87,8 +87,7 @@ def _answers(load: Load) -> Figures:
 
 
 def _beside(load: Load, processors: Processors, messages: int) -> Figures:
-    used = processors.microseconds(messages)
-    return _answers(load) | {f"{name}_us": each for name, each in used.items()}
+    return _answers(load) | processors.microseconds(messages)
 
 
 async def _ours(arguments: argparse.Namespace, folder: Path) -> Figures:
