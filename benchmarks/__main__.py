@@ -24,8 +24,7 @@ from benchmarks import plot
 from benchmarks.conditions import busy_share, conditions
 from benchmarks.gateways import BenchmarkFailed
 from benchmarks.http_load import LoadError
-from benchmarks.jasmin import JasminError
-from benchmarks.kannel import KannelError
+from benchmarks.peer_processes import PeerError
 from benchmarks.result import complete, together, verdicts_of
 from benchmarks.running import say
 from gateway.rehearsal.processes import RehearsalError
@@ -103,7 +102,7 @@ def main() -> int:
     measured_on = conditions()
     try:
         found = arguments.run(arguments)
-    except (BenchmarkFailed, RehearsalError, JasminError, KannelError, LoadError) as error:
+    except (BenchmarkFailed, RehearsalError, PeerError, LoadError) as error:
         print(f"{arguments.name} has no figure: {error}", file=sys.stderr)
         return 1
     for verdict in verdicts_of(found):

@@ -20,7 +20,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from benchmarks import http_load, peer_processes
-from benchmarks.peer_processes import free_ports, program
+from benchmarks.peer_processes import PeerError, free_ports, program
 
 NOT_INSTALLED = (
     "Jasmin is not installed: jasmind.py, dlrd.py and dlrlookupd.py (pip install jasmin==0.11.0)"
@@ -33,7 +33,6 @@ PROGRAMS = (
 START_SECONDS_MAX = 120.0
 ANSWER_SECONDS_MAX = 20.0
 POLL_SECONDS = 0.2
-TAKEN = 200
 PROMPTS = (b"jcli : ", b"> ")
 OCTETS_MAX = 4096
 CONSUMED = ("DLRLookup", "dlr_thrower")
@@ -72,17 +71,15 @@ smppccm -1 simulator
 """
 
 
-class JasminError(Exception):
-    """It does not run, or did not take what it was sent. One line."""
-
-
 def installed() -> bool:
     """Whether all that it takes is there."""
-    return all(program(name) for name in PROGRAMS)
+    return peer_processes.installed(PROGRAMS)
 
 
 def version() -> str:
-    """Its distribution's."""
+    """Its distribution's; or that it is not installed."""
+    if not installed():
+        return NOT_INSTALLED
     asked = "from importlib.metadata import version; print(version('jasmin'))"
     return f"Jasmin {_asked_python(asked)}"
 
@@ -93,6 +90,7 @@ class Jasmin:
 
     address: str
     pids: Mapping[str, Sequence[int]]
+    taken = 200
 
     def request(self, number: int, destination: str, text: str, receipts: str) -> bytes:
         """One message over /send; its receipt is called back to `receipts`/NUMBER/1."""
@@ -104,22 +102,17 @@ class Jasmin:
             f"&dlr=yes&dlr-level=2&dlr-method=GET&dlr-url={url}",
         )
 
-    def check_answer(self, status: int, body: bytes) -> None:
-        """JasminError unless the message was taken."""
-        if status != TAKEN:
-            raise JasminError(f"Jasmin answered {status}: {body[:200]!r}")
-
 
 @contextlib.asynccontextmanager
 async def running(folder: Path, smpp_port: int) -> AsyncIterator[Jasmin]:
     """All its processes, bound to the SMSC at this port, and gone at the end whatever happens."""
     if not installed():
-        raise JasminError(NOT_INSTALLED)
+        raise PeerError(NOT_INSTALLED)
     redis, amqp, distribution, epmd, http, jcli, router, clients, smpps, smpps_pb = free_ports(10)
     async with contextlib.AsyncExitStack() as stack:
         erlang = _broker_environment(folder, amqp, distribution, epmd)
         broker = await _broker(stack, folder, erlang)
-        store = await _start(
+        store = await peer_processes.start(
             stack, folder, "redis-server", ["--port", str(redis), "--bind", "127.0.0.1", "--dir",
                                             str(folder), "--save", ""]
         )  # fmt: skip
@@ -131,10 +124,10 @@ async def running(folder: Path, smpp_port: int) -> AsyncIterator[Jasmin]:
         environment = _environment(folder, ports)
         for port in (redis, amqp):
             await _until_it_listens(port)
-        daemon = await _start(stack, folder, "jasmind.py", [], environment)
+        daemon = await peer_processes.start(stack, folder, "jasmind.py", [], environment)
         await _until_it_listens(jcli)
         receipts = [
-            await _start(stack, folder, name, [], environment)
+            await peer_processes.start(stack, folder, name, [], environment)
             for name in ("dlrd.py", "dlrlookupd.py")
         ]
         await _set_up(jcli, smpp_port)
@@ -174,9 +167,9 @@ async def _broker(
 ) -> asyncio.subprocess.Process:
     """RabbitMQ with its files in the folder. Its port mapper would otherwise stay behind."""
     epmd = environment["ERL_EPMD_PORT"]
-    await _start(stack, folder, "epmd", ["-port", epmd], environment)
+    await peer_processes.start(stack, folder, "epmd", ["-port", epmd], environment)
     await _until_it_listens(int(epmd))
-    return await _start(stack, folder, "rabbitmq-server", [], environment)
+    return await peer_processes.start(stack, folder, "rabbitmq-server", [], environment)
 
 
 def _broker_environment(folder: Path, port: int, distribution: int, epmd: int) -> dict[str, str]:
@@ -198,7 +191,6 @@ def _broker_environment(folder: Path, port: int, distribution: int, epmd: int) -
 async def _until_consumed(environment: Mapping[str, str]) -> None:
     """Until the two daemons hear of receipts: what is published before is lost to them."""
     path = program("rabbitmqctl")
-    assert path is not None
     waiting: set[str] = set(CONSUMED)
     try:
         async with asyncio.timeout(START_SECONDS_MAX):
@@ -215,21 +207,7 @@ async def _until_consumed(environment: Mapping[str, str]) -> None:
                     if not re.search(rf"^{name}\S*\s+[1-9]", said.decode(), re.MULTILINE)
                 }
     except TimeoutError:
-        raise JasminError(f"nobody reads {', '.join(sorted(waiting))}") from None
-
-
-async def _start(
-    stack: contextlib.AsyncExitStack,
-    folder: Path,
-    name: str,
-    arguments: Sequence[str],
-    environment: Mapping[str, str] | None = None,
-) -> asyncio.subprocess.Process:
-    path = program(name)
-    if path is None:
-        raise JasminError(NOT_INSTALLED)
-    log = folder / f"{name}.log"
-    return await peer_processes.start(stack, [path, *arguments], log, environment)
+        raise PeerError(f"nobody reads {', '.join(sorted(waiting))}") from None
 
 
 async def _set_up(port: int, smpp_port: int) -> None:
@@ -244,7 +222,7 @@ async def _set_up(port: int, smpp_port: int) -> None:
                     return
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError:
-        raise JasminError("Jasmin's connector is not bound") from None
+        raise PeerError("Jasmin's connector is not bound") from None
     finally:
         writer.close()
 
@@ -262,7 +240,7 @@ async def _printed(reader: asyncio.StreamReader) -> str:
         while not said.endswith(PROMPTS):
             octets = await reader.read(OCTETS_MAX)
             if not octets:
-                raise JasminError(f"Jasmin's console closed: {said[-200:]!r}")
+                raise PeerError(f"Jasmin's console closed: {said[-200:]!r}")
             said += octets
     return said.decode("latin-1")
 
@@ -279,13 +257,11 @@ async def _until_it_listens(port: int) -> None:
                     writer.close()
                     return
     except TimeoutError:
-        raise JasminError("a process of Jasmin does not listen; see its logs") from None
+        raise PeerError("a process of Jasmin does not listen; see its logs") from None
 
 
 def _asked_python(code: str) -> str:
     """What the interpreter that Jasmin is installed for prints."""
-    path = program("jasmind.py")
-    assert path is not None
-    interpreter = Path(path).read_text().partition("\n")[0].removeprefix("#!")
+    interpreter = Path(program("jasmind.py")).read_text().partition("\n")[0].removeprefix("#!")
     ran = subprocess.run([interpreter, "-c", code], capture_output=True, text=True, check=True)
     return ran.stdout.strip()

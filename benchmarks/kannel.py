@@ -18,14 +18,13 @@ from urllib.parse import quote
 import aiohttp
 
 from benchmarks import http_load, peer_processes
-from benchmarks.peer_processes import free_ports, program
+from benchmarks.peer_processes import PeerError, free_ports, program
 
 NOT_INSTALLED = "Kannel is not installed: apt-get install kannel"
 PROGRAMS = ("bearerbox", "smsbox")
 START_SECONDS_MAX = 30.0
 POLL_SECONDS = 0.1
 WINDOW = 100
-ACCEPTED = 202
 RECEIPTS_WANTED = 3
 
 _CONFIG = """\
@@ -69,20 +68,17 @@ dlr-spool = {folder}/kannel-receipts
 """
 
 
-class KannelError(Exception):
-    """It does not run, or did not take what it was sent. One line."""
-
-
 def installed() -> bool:
     """Whether both programs are there."""
-    return all(program(name) for name in PROGRAMS)
+    return peer_processes.installed(PROGRAMS)
 
 
 def version() -> str:
-    """As it says itself, on its first line."""
-    bearerbox = program("bearerbox")
-    assert bearerbox is not None
-    said = subprocess.run([bearerbox, "--version"], capture_output=True, text=True, check=False)
+    """As it says itself, on its first line; or that it is not installed."""
+    if not installed():
+        return NOT_INSTALLED
+    command = [program("bearerbox"), "--version"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
     return (said.stdout or said.stderr).partition("\n")[0].strip()
 
 
@@ -92,6 +88,7 @@ class Kannel:
 
     address: str
     pids: tuple[int, int]
+    taken = 202
 
     def request(self, number: int, destination: str, text: str, receipts: str) -> bytes:
         """One message over sendsms; its receipt is called back to `receipts`/NUMBER/STATE."""
@@ -103,15 +100,12 @@ class Kannel:
             f"&dlr-mask={RECEIPTS_WANTED}&dlr-url={url}",
         )
 
-    def check_answer(self, status: int, body: bytes) -> None:
-        """KannelError unless the message was taken."""
-        if status != ACCEPTED:
-            raise KannelError(f"Kannel answered {status}: {body[:200]!r}")
-
 
 @contextlib.asynccontextmanager
 async def running(folder: Path, smpp_port: int, stored: bool = False) -> AsyncIterator[Kannel]:
     """Both programs, bound to the SMSC at this port, and gone at the end whatever happens."""
+    if not installed():
+        raise PeerError(NOT_INSTALLED)
     for name in ("kannel-store", "kannel-receipts"):
         (folder / name).mkdir()
     admin_port, box_port, http_port = free_ports(3)
@@ -128,21 +122,12 @@ async def running(folder: Path, smpp_port: int, stored: bool = False) -> AsyncIt
     )
     async with contextlib.AsyncExitStack() as stack:
         status_url = f"http://127.0.0.1:{admin_port}/status.txt?password=bench"
-        bearerbox = await _started(stack, "bearerbox", config)
+        arguments = ["-v", "3", str(config)]
+        bearerbox = await peer_processes.start(stack, folder, "bearerbox", arguments)
         await _until_it_says(status_url, "(online", [bearerbox])
-        smsbox = await _started(stack, "smsbox", config)
+        smsbox = await peer_processes.start(stack, folder, "smsbox", arguments)
         await _until_it_says(status_url, "smsbox:", [bearerbox, smsbox])
         yield Kannel(f"127.0.0.1:{http_port}", (bearerbox.pid, smsbox.pid))
-
-
-async def _started(
-    stack: contextlib.AsyncExitStack, name: str, config: Path
-) -> asyncio.subprocess.Process:
-    path = program(name)
-    if path is None:
-        raise KannelError(NOT_INSTALLED)
-    log = config.parent / f"{name}.log"
-    return await peer_processes.start(stack, [path, "-v", "3", str(config)], log)
 
 
 async def _until_it_says(
@@ -153,10 +138,10 @@ async def _until_it_says(
         async with asyncio.timeout(START_SECONDS_MAX), aiohttp.ClientSession() as session:
             while word not in said:
                 if any(process.returncode is not None for process in processes):
-                    raise KannelError("Kannel ended while it was started; see its logs")
+                    raise PeerError("Kannel ended while it was started; see its logs")
                 with contextlib.suppress(aiohttp.ClientError):
                     async with session.get(status_url) as response:
                         said = await response.text()
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError:
-        raise KannelError(f"Kannel did not say {word!r} in {START_SECONDS_MAX:g} s") from None
+        raise PeerError(f"Kannel did not say {word!r} in {START_SECONDS_MAX:g} s") from None

@@ -11,7 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from gateway.rehearsal.processes import free_port
@@ -22,22 +22,43 @@ MORE_FOLDERS = ("/usr/lib/rabbitmq/bin", "/usr/sbin", "/usr/local/sbin")
 STOP_SECONDS_MAX = 10.0
 
 
-def program(name: str) -> str | None:
-    """Where it is; None: nowhere."""
+class PeerError(Exception):
+    """A peer does not run, or not as it has to. One line."""
+
+
+def program(name: str) -> str:
+    """Where it is. Raises PeerError."""
+    path = _found(name)
+    if path is None:
+        raise PeerError(f"{name} is not installed")
+    return path
+
+
+def installed(programs: Iterable[str]) -> bool:
+    """Whether all of them are there."""
+    return all(map(_found, programs))
+
+
+def _found(name: str) -> str | None:
     path = os.pathsep.join([*MORE_FOLDERS, os.environ.get("PATH", os.defpath)])
     return shutil.which(name, path=path)
 
 
 async def start(
     stack: contextlib.AsyncExitStack,
-    command: Sequence[str],
-    log: Path,
+    folder: Path,
+    name: str,
+    arguments: Sequence[str],
     environment: Mapping[str, str] | None = None,
 ) -> asyncio.subprocess.Process:
-    """A process in a group of its own, which is gone with the stack."""
-    with log.open("ab") as file:
+    """A program in a group of its own, which is gone with the stack; what it says is in the folder.
+
+    Raises PeerError.
+    """
+    path = program(name)
+    with (folder / f"{name}.log").open("ab") as file:
         process = await asyncio.create_subprocess_exec(
-            *command,
+            path, *arguments,
             stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
             env={**os.environ, **(environment or {})},
         )  # fmt: skip
