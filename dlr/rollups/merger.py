@@ -87,7 +87,7 @@ class Merger:
         if self._rests():
             return
         if not await connection.fetchval(_SQL["rollup_try"]):
-            cursor = await connection.fetchval(_SQL["rollup_cursor_seen"])
+            cursor = await connection.fetchval(_SQL["rolled_below"])
             self.counted_until = None if cursor is None else time_of(cursor)
             return
         try:

@@ -22,9 +22,6 @@ SELECT least(
 -- name: rollup_cursor
 SELECT cursor FROM rollup_state FOR UPDATE;
 
--- name: rollup_cursor_seen
-SELECT cursor FROM rollup_state;
-
 -- name: rollup_cursor_first
 -- At the first merge: before the oldest message there is, and none that comes to light later ($1).
 INSERT INTO rollup_state (cursor)
