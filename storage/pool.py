@@ -27,7 +27,7 @@ from storage.faults import (
     in_words,
     is_transient,
 )
-from storage.reads import GONE_CLIENT_MS_MAX, IDLE_IN_TRANSACTION_MS_MAX, ReadPool
+from storage.reads import SESSION_SETTINGS, ReadPool
 from storage.sql import load
 from storage.transactions import CleanConnection
 
@@ -64,11 +64,7 @@ async def connect(
             timeout=CONNECT_SECONDS_MAX,
             command_timeout=statement_seconds_max,
             connection_class=CleanConnection,
-            server_settings={
-                "application_name": application_name,
-                "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS_MAX),
-                "client_connection_check_interval": str(GONE_CLIENT_MS_MAX),
-            },
+            server_settings={**SESSION_SETTINGS, "application_name": application_name},
         )
     except (
         asyncpg.InvalidAuthorizationSpecificationError,

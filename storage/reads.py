@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import asyncpg
@@ -19,9 +20,14 @@ from storage.faults import DATABASE_ERRORS
 READ_SECONDS_MAX: Final = 15.0  # one statement, even where the server never answers
 STATEMENT_MS_MAX: Final = 14_500  # the server's own limit, which comes first while it answers
 FREE_SECONDS_MAX: Final = 5.0  # until a connection is free, and until one is given back
-IDLE_IN_TRANSACTION_MS_MAX: Final = 30_000
-# How soon the server ends what it does for a client that has gone, and lets go of its locks.
-GONE_CLIENT_MS_MAX: Final = 1_000
+# Of every session, in milliseconds. The second: how soon the server ends what it does for a client
+# that has gone, and lets go of its locks.
+SESSION_SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "idle_in_transaction_session_timeout": "30000",
+        "client_connection_check_interval": "1000",
+    }
+)
 _QUERIES_MAX: Final = 50_000  # of one connection, and its seconds without any: asyncpg's usual
 _IDLE_SECONDS_MAX: Final = 300.0
 
@@ -52,10 +58,9 @@ class ReadPool(asyncpg.Pool):
             timeout=FREE_SECONDS_MAX,
             command_timeout=READ_SECONDS_MAX,
             server_settings={
+                **SESSION_SETTINGS,
                 "application_name": application_name,
                 "statement_timeout": str(STATEMENT_MS_MAX),
-                "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS_MAX),
-                "client_connection_check_interval": str(GONE_CLIENT_MS_MAX),
                 "default_transaction_read_only": "on",  # only fenced connections may write
             },
         )
