@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Protocol
 
 READ_BYTES = 1 << 16
@@ -120,16 +120,7 @@ class Proxy:
 
     async def _pass(self, link: _Link, reader: asyncio.StreamReader) -> None:
         server_reader, link.server = await asyncio.open_connection("127.0.0.1", self._server_port)
-        both = [
-            asyncio.create_task(self._to_server(link, reader)),
-            asyncio.create_task(self._to_client(link, server_reader)),
-        ]
-        try:
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in both:
-                task.cancel()
-            await asyncio.gather(*both, return_exceptions=True)
+        await until_one_ends(self._to_server(link, reader), self._to_client(link, server_reader))
 
     async def _to_server(self, link: _Link, reader: asyncio.StreamReader) -> None:
         assert link.server is not None
@@ -154,6 +145,17 @@ class Proxy:
                 link.ear.from_server(data)
                 link.client.write(data)
                 await link.client.drain()
+
+
+async def until_one_ends(*directions: Coroutine[None, None, None]) -> None:
+    """Carry octets in every direction until one of them ends, however it does."""
+    tasks = [asyncio.create_task(each) for each in directions]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager

@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from benchmarks.faults.proxy import until_one_ends
+
 PATIENCE_SECONDS = 40.0
 _FIELDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
 TERMINATED = b"E" + (len(_FIELDS) + 4).to_bytes(4, "big") + _FIELDS  # ErrorResponse
@@ -182,13 +184,9 @@ async def _pump(
                 return
             client_writer.write(data)
 
-    both = [asyncio.create_task(to_server()), asyncio.create_task(to_client())]
     try:
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        await until_one_ends(to_server(), to_client())
     finally:
-        for task in both:
-            task.cancel()
-        await asyncio.gather(*both, return_exceptions=True)
         proxy.links.remove(link)
         client_writer.close()
         server_writer.close()
