@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from storage import sql
 from storage.crypto import NumberVault
-from storage.number_rewrite import Batch, ById, Place
+from storage.number_rewrite import Batch, ById, Place, reseal
 from storage.pool import Connection
 
 _SQL = sql.load("dlr")
@@ -59,18 +59,6 @@ class EvidenceTable(NamedTuple):
             [last["to_idx"].hex(), last["account"], last["day"].isoformat(), last["kind"]],
             len(rows),
         )
-        moves = []
-        for row in rows:
-            if vault.is_current(row["to_enc"]):
-                continue
-            number = vault.open_or_none(row["to_enc"])
-            if number is None:
-                found.left += 1
-                continue
-            key = row["to_idx"], row["account"], row["day"], row["kind"]
-            moves.append((*key, vault.index(number), vault.seal(number)))
-        if moves:
-            columns = [list(column) for column in zip(*moves, strict=True)]
-            await connection.execute(_SQL["evidence_seal"], *columns)
-        found.moved = len(moves)
+        key = "to_idx", "account", "day", "kind"
+        await reseal(connection, vault, rows, key, _SQL["evidence_seal"], found)
         return found

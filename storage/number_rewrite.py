@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+import asyncpg
 import msgspec
 
 from storage import sql
@@ -116,6 +117,33 @@ class ById(NamedTuple):
         return None if number is None else (vault.seal(number), vault.index(number))
 
 
+async def reseal(
+    connection: Connection,
+    vault: NumberVault,
+    rows: Sequence[asyncpg.Record],
+    key: Sequence[str],
+    move: str,
+    found: Batch,
+) -> None:
+    """Seal to_enc of rows whose key has the index anew; `found` is told what moved and was left.
+
+    `move`: arrays of each column of the key, of new to_idx and new to_enc.
+    """
+    moves = []
+    for row in rows:
+        if vault.is_current(row["to_enc"]):
+            continue
+        number = vault.open_or_none(row["to_enc"])
+        if number is None:
+            found.left += 1
+            continue
+        moves.append((*(row[name] for name in key), vault.index(number), vault.seal(number)))
+    if moves:
+        columns = [list(column) for column in zip(*moves, strict=True)]
+        await connection.execute(move, *columns)
+    found.moved = len(moves)
+
+
 class ByIndex(NamedTuple):
     """A table whose key is small integers and the index.
 
@@ -143,20 +171,8 @@ class ByIndex(NamedTuple):
             return Batch(after, 0)
         last = rows[-1]
         found = Batch([*(last[name] for name in self.beside), last["to_idx"].hex()], len(rows))
-        moves = []
-        for row in rows:
-            if not row["to_enc"] or vault.is_current(row["to_enc"]):
-                continue
-            number = vault.open_or_none(row["to_enc"])
-            if number is None:
-                found.left += 1
-                continue
-            key = (*(row[name] for name in self.beside), row["to_idx"])
-            moves.append((*key, vault.index(number), vault.seal(number)))
-        if moves:
-            columns = [list(column) for column in zip(*moves, strict=True)]
-            await connection.execute(self.move, *columns)
-        found.moved = len(moves)
+        held = [row for row in rows if row["to_enc"]]
+        await reseal(connection, vault, held, (*self.beside, "to_idx"), self.move, found)
         return found
 
 
