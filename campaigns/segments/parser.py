@@ -15,10 +15,10 @@ A kind is a word or a text. Behind a mistake it goes on at the next `and`, `or` 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeVar
 
 from campaigns.segments import limits
 from campaigns.segments.lexer import Token, tokens
@@ -38,15 +38,19 @@ from campaigns.segments.tree import (
     Predicate,
     Said,
     Value,
+    What,
 )
+
+Argument = TypeVar("Argument")
+Word = TypeVar("Word", bound=str)
 
 RESERVED: Final = frozenset(
     {"and", "or", "not", "in", "between", "contains", "starts", "has", "true", "false"}
 )
-FUNCTIONS: Final = frozenset(
-    {"count", "sum", "days_since", "days_until", "age", "bucket", "tag", "segment", "source"}
-)
-_COMPARISONS: Final = ("=", "!=", "<", "<=", ">", ">=")
+_NAMED: Final[tuple[What, ...]] = ("tag", "segment", "source")
+_AGGREGATES: Final[tuple[Aggregate, ...]] = ("count", "sum", "days_since")
+_COMPARISONS: Final[tuple[Operator, ...]] = ("=", "!=", "<", "<=", ">", ">=")
+_CONTAININGS: Final[tuple[Operator, ...]] = ("contains", "starts")
 _LITERAL = "a text, a number, a date, true or false"
 _NUMBER_CHARACTERS_MAX = 40
 
@@ -119,6 +123,14 @@ class _Parser:
     def _is(self, *values: str) -> bool:
         return self._token.kind in ("word", "sign") and self._token.value in values
 
+    def _taken(self, values: Sequence[Word]) -> Word | None:
+        """Which of these comes next, and has been read; None: another token does."""
+        for value in values:
+            if self._is(value):
+                self._next()
+                return value
+        return None
+
     def _note(self, token: Token, expected: str) -> None:
         self._mistakes.append(Mistake(token.column, f"expected {expected}, found {token}"))
 
@@ -187,7 +199,8 @@ class _Parser:
         token = self._token
         if self._is("("):
             return self._deeper(self._group, token.column)
-        term = self._named() if self._is("tag", "segment", "source") else self._predicate()
+        what = self._taken(_NAMED)
+        term = self._predicate() if what is None else self._named(what, token.column)
         self.terms.append(term)
         return term
 
@@ -211,12 +224,10 @@ class _Parser:
             self._next()
         return node
 
-    def _named(self) -> Named:
-        token = self._next()
-        what: Literal["tag", "segment", "source"] = token.value  # type: ignore[assignment]
-        return Named(what, self._argument(lambda: self._text("a name in quotes")), token.column)
+    def _named(self, what: What, column: int) -> Named:
+        return Named(what, self._argument(lambda: self._text("a name in quotes")), column)
 
-    def _argument(self, read: Callable[[], str]) -> str:
+    def _argument(self, read: Callable[[], Argument]) -> Argument:
         self._want("(")
         value = read()
         self._want(")")
@@ -238,23 +249,17 @@ class _Parser:
         token = self._token
         if token.kind != "word" or token.value in RESERVED:
             raise self._stopped(token, "a field, a function, has, not or (")
-        if token.value == "age":
-            self._next()
+        if self._taken(("age",)):
             return Age(token.column)
-        if token.value not in FUNCTIONS:
-            return self._field()
-        self._next()
-        if token.value == "bucket":
+        if self._taken(("bucket",)):
             return Bucket(self._argument(lambda: self._text("a salt in quotes")), token.column)
-        self._want("(")
-        if token.value == "days_until":
-            until = DaysUntil(self._field(), token.column)
-            self._want(")")
-            return until
-        return self._events(token)
+        if self._taken(("days_until",)):
+            return DaysUntil(self._argument(self._field), token.column)
+        aggregate = self._taken(_AGGREGATES)
+        return self._field() if aggregate is None else self._events(aggregate, token.column)
 
-    def _events(self, token: Token) -> Events:
-        aggregate: Aggregate = token.value  # type: ignore[assignment]  # one of FUNCTIONS
+    def _events(self, aggregate: Aggregate, column: int) -> Events:
+        self._want("(")
         kind, days = self._next_kind(), None
         if aggregate != "days_since" and self._is(","):
             self._next()
@@ -262,7 +267,7 @@ class _Parser:
         if not self._is(")"):
             raise self._stopped(self._token, ")" if aggregate == "days_since" or days else ", or )")
         self._next()
-        return Events(aggregate, kind, days, token.column)
+        return Events(aggregate, kind, days, column)
 
     def _next_kind(self) -> str:
         token = self._token
@@ -283,16 +288,11 @@ class _Parser:
 
     def _operator(self) -> tuple[Operator, tuple[Said, ...]]:
         token = self._token
-        if self._is(*_COMPARISONS):
-            self._next()
-            comparison: Operator = token.value  # type: ignore[assignment]
+        if comparison := self._taken(_COMPARISONS):
             return comparison, (self._literal(),)
-        if self._is("contains", "starts"):
-            self._next()
-            text = Said(
-                "text", self._text("a text in quotes"), self._tokens[self._place - 1].column
-            )
-            return ("contains" if token.value == "contains" else "starts"), (text,)
+        if containing := self._taken(_CONTAININGS):
+            column = self._token.column
+            return containing, (Said("text", self._text("a text in quotes"), column),)
         if self._is("between"):
             self._next()
             low = self._literal()

@@ -15,6 +15,7 @@ Operator = Literal[
     "=", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "contains", "starts", "has"
 ]
 Aggregate = Literal["count", "sum", "days_since"]
+What = Literal["tag", "segment", "source"]
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -76,7 +77,7 @@ class Predicate(msgspec.Struct, frozen=True):
 class Named(msgspec.Struct, frozen=True):
     """A tag, another segment or a source, by name."""
 
-    what: Literal["tag", "segment", "source"]
+    what: What
     name: str
     column: int
 
