@@ -14,8 +14,10 @@ import msgspec
 from campaigns.experiments.assignment import BUCKETS, weighted
 from campaigns.running.schedule import CANARY_MAX, CANARY_MIN, canary_size
 from campaigns.running.spec import Spec, spread_minutes
-from campaigns.segments.names import Moment
-from campaigns.segments.reading import names_of, selection
+from campaigns.running.stopping import PREFIX
+from campaigns.segments.compiling import compiled
+from campaigns.segments.names import Moment, Names
+from campaigns.segments.reading import names_of
 from messages.models import FieldError
 from storage import sql
 from storage.categories import Category
@@ -61,22 +63,20 @@ async def plan(
 
     Raises SegmentRefused, PlanRefused.
     """
-    tags = await _tags(connection, account, spec)
+    names = await names_of(connection, account, spec.audience.segment)
+    tags = _tags(names, spec)
     await connection.execute(_SQL["plan_forget"], campaign, timeout=PLAN_SECONDS_MAX)
     await connection.execute(_SQL["plan_forget_excluded"], campaign, timeout=PLAN_SECONDS_MAX)
     await connection.execute(_SQL["plan_table"])
-    found = await selection(connection, account, spec.audience.segment, moment)
-    await connection.execute(
-        f"INSERT INTO planned_audience SELECT id FROM ({found.sql}) AS segment (id)",  # noqa: S608
-        *found.parameters,
-        timeout=PLAN_SECONDS_MAX,
-    )
+    found = compiled(spec.audience.segment, names, moment)
+    audience = _SQL["plan_audience"].format(segment=found.sql)
+    await connection.execute(audience, *found.parameters, timeout=PLAN_SECONDS_MAX)
     await connection.execute("ANALYZE planned_audience")
     rows = await connection.fetch(
         _SQL["plan"], campaign, account, Category.of(spec.category), tags, needs_consent,
         list(weighted([arm.weight for arm in spec.arms])), round(spec.holdout * BUCKETS),
         spec.canary.share, CANARY_MIN, CANARY_MAX, spread_minutes(spec.schedule),
-        format_id("cmp", campaign), sender,
+        format_id(PREFIX, campaign), sender,
         timeout=PLAN_SECONDS_MAX,
     )  # fmt: skip
     arms = {row["name"]: row["people"] for row in rows if row["kind"] == "arm"}
@@ -99,9 +99,8 @@ async def plan(
     return made
 
 
-async def _tags(connection: Connection, account: int, spec: Spec) -> list[int]:
+def _tags(names: Names, spec: Spec) -> list[int]:
     """The ids of the tags that are left out. Raises PlanRefused for one that nobody has."""
-    names = await names_of(connection, account, spec.audience.segment)
     faults = [
         FieldError("tag_unknown", f"this account has no tag {tag}", f"/audience/exclude/{place}")
         for place, tag in enumerate(spec.audience.exclude)

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from campaigns.segments.checking import references
-from campaigns.segments.compiling import Selection, compiled
 from campaigns.segments.limits import REFERENCES_DEEP_MAX
-from campaigns.segments.names import Moment, Names, SavedSegment
+from campaigns.segments.names import Names, SavedSegment
 from storage import sql
 from storage.pool import Connection
 
@@ -54,13 +53,3 @@ async def names_with(
         segments=segments,
         itself=itself,
     )
-
-
-async def selection(
-    connection: Connection, account: int, source: str, moment: Moment, *, after: int = 0
-) -> Selection:
-    """The statement for the contacts of the account that are in the segment, as `compiled` makes
-    it. Raises SegmentRefused.
-    """
-    names = await names_of(connection, account, source)
-    return compiled(source, names, moment, after=after)

@@ -2,6 +2,10 @@
 -- Whom the segment names; analyzed before the plan is made, so that its size is known.
 CREATE TEMP TABLE planned_audience (contact bigint NOT NULL) ON COMMIT DROP;
 
+-- name: plan_audience
+-- The slot takes the SELECT of a segment (campaigns/segments/compiling.py), which has all parameters.
+INSERT INTO planned_audience SELECT id FROM ({segment}) AS segment (id);
+
 -- name: plan_forget
 DELETE FROM campaign_recipient WHERE campaign = $1;
 
