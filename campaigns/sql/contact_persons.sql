@@ -8,10 +8,12 @@ ORDER BY c.id;
 
 -- name: person_contacts_erase
 -- A contact that was made since the request is one of its own.
-WITH changed AS (
-    DELETE FROM contact AS c USING (SELECT id FROM contacts_of($1, $2, $3) LIMIT $4) AS f
-    WHERE c.id = f.id
-    RETURNING c.id
+WITH found AS (
+    SELECT c.id FROM contact AS c
+    WHERE c.id IN (SELECT id FROM contacts_of($1, $2, $3))
+    LIMIT $4
+), changed AS (
+    DELETE FROM contact AS c USING found AS f WHERE c.id = f.id RETURNING c.id
 )
 SELECT count(*) FROM changed;
 
@@ -107,9 +109,11 @@ WHERE h.contact IN (SELECT id FROM contacts_of($1, $2, NULL))
 ORDER BY h.contact;
 
 -- name: person_hours_erase
-WITH changed AS (
-    DELETE FROM hour_profile AS h USING (SELECT id FROM contacts_of($1, $2, $3) LIMIT $4) AS f
-    WHERE h.contact = f.id
-    RETURNING h.contact
+WITH found AS (
+    SELECT h.contact FROM hour_profile AS h
+    WHERE h.contact IN (SELECT id FROM contacts_of($1, $2, $3))
+    LIMIT $4
+), changed AS (
+    DELETE FROM hour_profile AS h USING found AS f WHERE h.contact = f.contact RETURNING h.contact
 )
 SELECT count(*) FROM changed;

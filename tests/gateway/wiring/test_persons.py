@@ -105,6 +105,24 @@ async def test_a_person_erased_leaves_no_trace_but_the_suppression(
     assert (entry["source"], entry["created_at"] is None) == ("api", False)
 
 
+async def test_contacts_that_became_one_are_all_erased_whatever_a_batch_takes(
+    world: World, persons: Persons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.persons.ROWS_PER_BATCH", 2)
+    life = Life(world.connection, NUMBER, MARKER)
+    await life.live()
+    whole = await world.connection.fetchval("SELECT id FROM contact")
+    for _ in range(5):
+        part = life.ids.next()
+        await life.add("contact", id=part, account=ACCOUNT, merged_into=whole)
+        await life.add("hour_profile", account=ACCOUNT, contact=part, hours=[1] * 48)
+    await world.connection.execute("DELETE FROM hour_profile WHERE contact = $1", whole)
+    done = await finish(world.connection, persons, await persons.erase(asked()))
+    assert (done.rows["contact"], done.rows["hour_profile"]) == (6, 5)
+    for table in ("contact", "hour_profile", "contact_number"):
+        assert not await world.connection.fetchval(f"SELECT count(*) FROM {table}"), table
+
+
 async def test_only_addresses_that_nobody_elses_link_leads_to_are_emptied(
     world: World, persons: Persons
 ) -> None:
