@@ -16,12 +16,12 @@ class Excluded(StrEnum):
     EXCLUDED = "excluded"  # by a tag that the audience leaves out
     SUPPRESSED = "suppressed"
     NO_CONSENT = "no_consent"
+    SAME_NUMBER = "same_number"  # another contact of the plan has it
 
 
 class Skip(StrEnum):
     """Known at the feed."""
 
     NUMBER_GONE = "number_gone"  # it is no longer that contact's
-    CONTACT_GONE = "contact_gone"
     SUPERSEDED = "superseded"  # an edit came first: a later chunk has them
     CANCELED = "canceled"

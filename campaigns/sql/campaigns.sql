@@ -47,9 +47,6 @@ UPDATE campaign
 SET state = $2, started_at = $3, paced_at = $3, paced_seq = 0, revision = revision + 1
 WHERE id = $1;
 
--- name: campaign_moved
-UPDATE campaign SET state = $2, revision = revision + 1 WHERE id = $1;
-
 -- name: tests_delivered
 -- By arm, which the test's messages have as their variant: when the last one was delivered whole.
 SELECT m.variant, max(d.at) AS at

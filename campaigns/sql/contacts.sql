@@ -27,9 +27,6 @@ FROM jsonb_to_recordset($1::text::jsonb)
 WHERE c.id = x.id
 RETURNING c.id, c.revision;
 
--- name: contacts_touch
-UPDATE contact SET revision = revision + 1, updated_at = now() WHERE id = ANY($1::bigint[]) RETURNING id, revision;
-
 -- name: contact_ranks
 UPDATE contact_number AS n SET rank = x.rank
 FROM unnest($1::bigint[], $2::bytea[], $3::smallint[]) AS x (contact, to_idx, rank)
