@@ -267,9 +267,8 @@ def person_of(row: asyncpg.Record) -> Person:
 
 
 async def _recipients(connection: Connection, chunk: Chunk) -> list[Recipient]:
-    account = await connection.fetchval(_SQL["campaign_account"], chunk.campaign)
     rows = await connection.fetch(
-        _SQL["chunk_recipients"], chunk.campaign, chunk.from_seq, chunk.to_seq, account
+        _SQL["chunk_recipients"], chunk.campaign, chunk.from_seq, chunk.to_seq
     )
     found = [
         Recipient(

@@ -57,10 +57,11 @@ ON CONFLICT DO NOTHING;
 
 -- name: chunk_recipients
 -- Those of a chunk who get a message, with what they are called by now. NULL: the number or the contact is gone.
-SELECT r.seq, r.contact, r.arm, n.to_enc, n.rank, c.external_id, c.source, c.attrs, c.time_zone
+SELECT r.seq, r.contact, r.arm, n.to_enc, c.external_id, c.source, c.attrs, c.time_zone
 FROM campaign_recipient AS r
-LEFT JOIN contact_number AS n ON n.account = $4 AND n.to_idx = r.to_idx AND n.contact = r.contact
-LEFT JOIN contact AS c ON c.id = r.contact AND c.account = $4
+LEFT JOIN contact_number AS n
+    ON n.account = (SELECT account FROM campaign WHERE id = $1) AND n.to_idx = r.to_idx AND n.contact = r.contact
+LEFT JOIN contact AS c ON c.id = r.contact AND c.account = (SELECT account FROM campaign WHERE id = $1)
 WHERE r.campaign = $1 AND r.seq BETWEEN $2 AND $3 AND r.arm >= 0
 ORDER BY r.seq;
 
@@ -69,9 +70,6 @@ SELECT id FROM message WHERE id = ANY($1::bigint[]);
 
 -- name: campaign_now
 SELECT state, version FROM campaign WHERE id = $1;
-
--- name: campaign_account
-SELECT account FROM campaign WHERE id = $1;
 
 -- name: campaign_batches
 SELECT ARRAY(SELECT DISTINCT batch FROM campaign_chunk WHERE campaign = $1 ORDER BY batch);
