@@ -50,7 +50,6 @@ class Recipient(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody of a chunk as they are known now. `to_enc` None: the number is no longer theirs."""
 
     seq: int
-    contact: int
     arm: int
     to_enc: bytes | None
     who: Person
@@ -273,7 +272,6 @@ async def _recipients(connection: Connection, chunk: Chunk) -> list[Recipient]:
     found = [
         Recipient(
             seq=row["seq"],
-            contact=row["contact"],
             arm=row["arm"],
             to_enc=row["to_enc"],
             who=person_of(row),

@@ -37,7 +37,7 @@ from storage.reading import reading
 
 _SQL = sql.load("campaigns")
 TEST_TAG = "campaign-test"
-NOBODY = Recipient(seq=0, contact=0, arm=0, to_enc=None, who=Person())
+NOBODY = Recipient(seq=0, arm=0, to_enc=None, who=Person())
 
 
 class Check(Protocol):
@@ -267,7 +267,6 @@ async def _contacts(
     return {
         by_index[row["to_idx"]]: Recipient(
             seq=0,
-            contact=row["contact"],
             arm=0,
             to_enc=row["to_enc"],
             who=person_of(row),

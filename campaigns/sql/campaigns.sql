@@ -80,7 +80,7 @@ LIMIT $4;
 
 -- name: contacts_tested
 -- Whose numbers these are, with what texts may say of them.
-SELECT n.to_idx, n.to_enc, n.contact, c.external_id, c.source, c.attrs, c.time_zone
+SELECT n.to_idx, n.to_enc, c.external_id, c.source, c.attrs, c.time_zone
 FROM contact_number AS n
 JOIN contact AS c ON c.id = n.contact
 WHERE n.account = $1 AND n.to_idx = ANY($2::bytea[]);

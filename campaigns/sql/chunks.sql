@@ -57,7 +57,7 @@ ON CONFLICT DO NOTHING;
 
 -- name: chunk_recipients
 -- Those of a chunk who get a message, with what they are called by now. NULL: the number or the contact is gone.
-SELECT r.seq, r.contact, r.arm, n.to_enc, c.external_id, c.source, c.attrs, c.time_zone
+SELECT r.seq, r.arm, n.to_enc, c.external_id, c.source, c.attrs, c.time_zone
 FROM campaign_recipient AS r
 LEFT JOIN contact_number AS n
     ON n.account = (SELECT account FROM campaign WHERE id = $1) AND n.to_idx = r.to_idx AND n.contact = r.contact
