@@ -279,9 +279,8 @@ class CampaignDesk:
             before = await self._found(connection, actor, campaign, Move.RESUME)
             assert before is not None  # none is ever deleted
             faults = list(lint_faults(arms))
-            edited = (
-                before.version != before.tested_version
-            )  # whoever started it saw the tested one
+            # Whoever started it saw the version that was tested.
+            edited = before.version != before.tested_version
             if edited and self._rules(actor.account).four_eyes:
                 faults += second_person(actor.name, before.author)
             end = before.spec.schedule.end

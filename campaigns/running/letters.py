@@ -18,7 +18,7 @@ from campaigns.running.checks import ArmFacts
 from campaigns.running.chunks import Pace
 from campaigns.running.feed import Recipient, Unrenderable, person_of
 from campaigns.running.reasons import Skip
-from campaigns.running.spec import Spec, window, zone_by_name
+from campaigns.running.spec import Spec, window
 from campaigns.running.stopping import PREFIX
 from campaigns.running.store import spec_of
 from campaigns.running.windows import Window, choose, request_of, within
@@ -29,6 +29,7 @@ from campaigns.templates.people import Person, params_of
 from campaigns.templates.profiles import profile
 from messages.accept.templated import Template, Templates
 from messages.models import AccountPolicy, FieldError, Prepared, Refused
+from recipients.numbers.time_zones import zone_of
 from storage import sql
 from storage.crypto import NumberVault
 from storage.ids import format_id
@@ -211,7 +212,7 @@ class CampaignLetters:
         """
         named = hours.zone
         if named is None and who.who.time_zone is not None:
-            if zone_by_name(who.who.time_zone) is None:
+            if zone_of(who.who.time_zone) is None:
                 self.zones_unknown += 1
             else:
                 named = who.who.time_zone

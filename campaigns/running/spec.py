@@ -10,18 +10,17 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
 
+from campaigns.experiments.assignment import ARMS_MAX
 from campaigns.running.windows import PRESETS, Window
 from campaigns.segments.limits import SOURCE_CHARACTERS_MAX
 from messages.models import FieldError
 from recipients.hours import DAY_NAMES, EVERY_DAY, parse_hours
 from recipients.numbers.time_zones import zone_of
 
-ARMS_MAX = 20
 WEIGHT_MAX = 1_000
 NAME_CHARACTERS_MAX = 100
 EXCLUDED_TAGS_MAX = 50
@@ -158,11 +157,6 @@ def window(schedule: Schedule) -> Window | None:
     return Window((parse_hours(asked.start, asked.end, _days(asked)),), zone)
 
 
-def zone_by_name(name: str) -> ZoneInfo | None:
-    """A zone; None: nobody knows it."""
-    return zone_of(name)
-
-
 def _days(asked: Hourly) -> int:
     if asked.days is None:
         return EVERY_DAY
@@ -236,7 +230,7 @@ def _timing(schedule: Schedule, now: datetime) -> Iterator[FieldError]:
 
 
 def _hours(schedule: Schedule) -> Iterator[FieldError]:
-    if schedule.zone != "recipient" and zone_by_name(schedule.zone) is None:
+    if schedule.zone != "recipient" and zone_of(schedule.zone) is None:
         detail = 'zone is "recipient" or a zone such as "Asia/Shanghai"'
         yield FieldError("unknown_zone", detail, "/schedule/zone")
     asked = schedule.window
