@@ -40,7 +40,6 @@ from web.edge.arguments import decoded, not_found, path_id, read_body, refusal
 from web.edge.bodies import BodyReader
 from web.edge.endpoints import Answer, Endpoint, Handler
 from web.edge.idempotent import (
-    HEADER,
     REPEAT_PROBLEMS,
     REQUEST_HEADERS,
     Claim,
@@ -170,11 +169,9 @@ class CampaignsApi:
         """201 once the draft is committed."""
         key = await self._access.key(request, WRITE)
         body = await self._bodies.read(request)
-        if HEADER in request.headers:
-            return await self._idempotent.answer(
-                request, key.account, body, lambda claim: self._create(key, body, claim)
-            )
-        return await self._create(key, body, None)
+        return await self._idempotent.answer(
+            request, key.account, body, lambda claim: self._create(key, body, claim)
+        )
 
     async def _create(self, key: StoredKey, body: bytes, claim: Claim | None) -> web.Response:
         claimed = None if claim is None else await claim(1)

@@ -41,7 +41,6 @@ from web.edge.bodies import BodyReader
 from web.edge.cursors import PageQuery
 from web.edge.endpoints import Answer, Endpoint
 from web.edge.idempotent import (
-    HEADER,
     REPEAT_PROBLEMS,
     REQUEST_HEADERS,
     Claim,
@@ -196,11 +195,9 @@ class LinksApi:
         """201 once it is committed."""
         key = await self._access.key(request, WRITE)
         body = await self._bodies.read(request)
-        if HEADER in request.headers:
-            return await self._idempotent.answer(
-                request, key.account, body, lambda claim: self._create(key, body, claim)
-            )
-        return await self._create(key, body, None)
+        return await self._idempotent.answer(
+            request, key.account, body, lambda claim: self._create(key, body, claim)
+        )
 
     async def _create(self, key: StoredKey, body: bytes, claim: Claim | None) -> web.Response:
         claimed = None if claim is None else await claim(1)
@@ -220,11 +217,9 @@ class LinksApi:
         """200 with what became of each, once the good ones are committed."""
         key = await self._access.key(request, WRITE)
         body = await self._bodies.read(request)
-        if HEADER in request.headers:
-            return await self._idempotent.answer(
-                request, key.account, body, lambda claim: self._create_many(key, body, claim)
-            )
-        return await self._create_many(key, body, None)
+        return await self._idempotent.answer(
+            request, key.account, body, lambda claim: self._create_many(key, body, claim)
+        )
 
     async def _create_many(self, key: StoredKey, body: bytes, claim: Claim | None) -> web.Response:
         items = await open_list(LinkBatch, self._envelope, body, ITEMS_MAX)

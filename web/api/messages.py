@@ -36,7 +36,6 @@ from web.edge.bodies import BodyReader
 from web.edge.cursors import LIMIT_MAX, PageQuery
 from web.edge.endpoints import Answer, Endpoint, Handler
 from web.edge.idempotent import (
-    HEADER,
     REPEAT_PROBLEMS,
     REQUEST_HEADERS,
     Claim,
@@ -147,11 +146,9 @@ class MessagesApi:
         """Store one message. 202 once it is committed."""
         account = await self._access.sender(request)
         body = await self._bodies.read(request)
-        if HEADER in request.headers:
-            return await self._idempotent.answer(
-                request, account.id, body, lambda claim: self._send(account, body, claim)
-            )
-        return await self._send(account, body, None)
+        return await self._idempotent.answer(
+            request, account.id, body, lambda claim: self._send(account, body, claim)
+        )
 
     async def _send(self, account: AccountPolicy, raw: bytes, claim: Claim | None) -> web.Response:
         claimed = None if claim is None else await claim(1)
@@ -193,11 +190,9 @@ class MessagesApi:
         """Store the good ones. 202 once they are committed; 422 when none is good."""
         account = await self._access.sender(request)
         body = await self._bodies.read(request)
-        if HEADER in request.headers:
-            return await self._idempotent.answer(
-                request, account.id, body, lambda claim: self._send_batch(account, body, claim)
-            )
-        return await self._send_batch(account, body, None)
+        return await self._idempotent.answer(
+            request, account.id, body, lambda claim: self._send_batch(account, body, claim)
+        )
 
     async def _send_batch(
         self, account: AccountPolicy, body: bytes, claim: Claim | None

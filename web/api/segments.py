@@ -43,7 +43,6 @@ from web.edge.bodies import BodyReader
 from web.edge.cursors import PageQuery
 from web.edge.endpoints import Answer, Endpoint
 from web.edge.idempotent import (
-    HEADER,
     REPEAT_PROBLEMS,
     REQUEST_HEADERS,
     Claim,
@@ -194,11 +193,9 @@ class SegmentsApi:
         """201 once it is committed."""
         key = await self._access.key(request, WRITE)
         body = await self._bodies.read(request)
-        if HEADER in request.headers:
-            return await self._idempotent.answer(
-                request, key.account, body, lambda claim: self._create(key, body, claim)
-            )
-        return await self._create(key, body, None)
+        return await self._idempotent.answer(
+            request, key.account, body, lambda claim: self._create(key, body, claim)
+        )
 
     async def _create(self, key: StoredKey, body: bytes, claim: Claim | None) -> web.Response:
         claimed = None if claim is None else await claim(1)

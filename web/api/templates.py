@@ -46,7 +46,6 @@ from web.edge.bodies import BodyReader
 from web.edge.cursors import PageQuery
 from web.edge.endpoints import Answer, Endpoint
 from web.edge.idempotent import (
-    HEADER,
     REPEAT_PROBLEMS,
     REQUEST_HEADERS,
     Claim,
@@ -294,11 +293,9 @@ class TemplatesApi:
     async def _once(self, request: web.Request, make: _Make) -> web.Response:
         key = await self._access.key(request, WRITE)
         body = await self._bodies.read(request)
-        if HEADER in request.headers:
-            return await self._idempotent.answer(
-                request, key.account, body, lambda claim: make(request, key, body, claim)
-            )
-        return await make(request, key, body, None)
+        return await self._idempotent.answer(
+            request, key.account, body, lambda claim: make(request, key, body, claim)
+        )
 
     async def _made(self, key: StoredKey, asked: Change) -> web.Response:
         answer = self._shown(key, await self._changed(key, asked))

@@ -48,7 +48,8 @@ _KEY = re.compile(rf"(?P<quote>\"?)(?P<key>{_CHARACTERS})(?P=quote)", re.ASCII)
 
 # Called once with a number of ids, before anything is done
 Claim = Callable[[int], Awaitable[Claimed]]
-Handler = Callable[[Claim], Awaitable[web.Response]]
+# Without a claim nothing is bound to a key
+Handler = Callable[[Claim | None], Awaitable[web.Response]]
 
 
 class RequestMemory(Protocol):
@@ -81,11 +82,14 @@ class IdempotentRequests:
     async def answer(
         self, request: web.Request, account: int, body: bytes, handle: Handler
     ) -> web.Response:
-        """The answer of `handle`, or the one that this request had before.
+        """The answer of `handle`, or the one that this request had before under its key, if it has
+        one.
 
         Raises ProblemError 400 for a malformed key, 409 while in progress, 422 for another body.
         Also raises what `handle` raises: after a refusal the key is free for the corrected request.
         """
+        if HEADER not in request.headers:
+            return await handle(None)
         values = request.headers.getall(HEADER)
         key = RequestKey(account, f"{request.method} {request.path}", idempotency_key(values))
         fingerprint = hashlib.sha256(body).digest()
