@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
@@ -173,6 +173,14 @@ def _type_info(kind: type[msgspec.Struct]) -> inspect.Type:
 
 def _outermost(pointer: str | None) -> str:
     return (pointer or "").partition("/")[2].partition("/")[0]
+
+
+def in_list(faults: Iterable[FieldError], name: str, index: int) -> tuple[FieldError, ...]:
+    """What is wrong with an item of the list `name`, as pointers into the whole body."""
+    return tuple(
+        msgspec.structs.replace(each, pointer=f"/{name}/{index}{each.pointer or ''}")
+        for each in faults
+    )
 
 
 class _Walk:

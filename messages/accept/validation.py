@@ -29,7 +29,7 @@ from messages.accept.templated import (
 )
 from messages.accept.text_retention import text_days
 from messages.accept.tlvs import message_tlvs
-from messages.body_faults import UNDECODABLE, Faults, mended, repeated
+from messages.body_faults import UNDECODABLE, Faults, in_list, mended, repeated
 from messages.json_text import is_utf8, may_repeat
 from messages.models import AccountPolicy, FieldError, Prepared, Refused, RouteChoice
 from messages.requests import MessageRequest
@@ -283,12 +283,8 @@ def _what_is_right(
 
 
 def _refused(faults: list[FieldError], index: int | None) -> Refused:
-    if index is not None:
-        faults = [
-            FieldError(fault.code, fault.detail, f"/messages/{index}{fault.pointer}")
-            for fault in faults
-        ]
-    return Refused(faults[0].code, faults[0].detail, tuple(faults))
+    errors = tuple(faults) if index is None else in_list(faults, "messages", index)
+    return Refused(errors[0].code, errors[0].detail, errors)
 
 
 def _tlvs(request: MessageRequest, faults: list[FieldError]) -> Tlvs:

@@ -15,6 +15,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from messages.body_faults import in_list
 from messages.models import FieldError
 from shortlinks.conversions import (
     MICROS,
@@ -38,6 +39,7 @@ from web.edge.problems import ProblemError
 from web.services import Services
 
 WRITE = "conversions:write"
+LIST = "conversions"
 ITEMS_MAX = 1_000
 AHEAD_SECONDS_MAX = 60  # clocks differ
 EARLIEST = datetime(2024, 1, 1, tzinfo=UTC)  # before it there are no clicks
@@ -166,7 +168,7 @@ class ConversionsApi:
                 "cannot be taken does not keep the others.",
                 scope=WRITE,
                 request=ConversionBatch,
-                items={"conversions": ConversionRequest},
+                items={LIST: ConversionRequest},
                 answers={200: ConversionBatchAnswer},
                 problems=("batch_size", "batch_rejected"),
                 example=_BATCH_EXAMPLE,
@@ -197,7 +199,7 @@ class ConversionsApi:
         good = [word for word in words if isinstance(word, ConversionWord)]
         faults = [(n, word) for n, word in enumerate(words) if not isinstance(word, ConversionWord)]
         if not good:
-            placed = [_placed(fault, n) for n, each in faults for fault in each]
+            placed = [fault for n, each in faults for fault in in_list(each, LIST, n)]
             detail = f"none of the {len(words)} conversions can be taken"
             raise ProblemError("batch_rejected", detail, tuple(placed))
         outcomes = iter(await self._services.conversions.record(key.account, good))
@@ -328,10 +330,5 @@ def _unknown(outcome: Unknown) -> FieldError:
     return FieldError("conversion_unknown", detail, f"/{outcome.field}")
 
 
-def _placed(fault: FieldError, index: int) -> FieldError:
-    return FieldError(fault.code, fault.detail, f"/conversions/{index}{fault.pointer or ''}")
-
-
 def _refused(index: int, faults: Sequence[FieldError]) -> ConversionItem:
-    placed = [_placed(fault, index) for fault in faults]
-    return ConversionItem(index, error=ItemError(faults[0].code, faults[0].detail, tuple(placed)))
+    return ConversionItem(index, error=ItemError.of(in_list(faults, LIST, index)))

@@ -17,6 +17,7 @@ from msgspec import Meta
 from campaigns.contacts.attributes import MICROS
 from campaigns.contacts.desk import PREFIX as CONTACT
 from campaigns.events.desk import EventConflict, EventTaken, EventUnknown, EventWord, Outcome
+from messages.body_faults import in_list
 from messages.models import FieldError
 from recipients.numbers.plan import NumberPlan
 from storage.ids import format_id, parse_id
@@ -32,6 +33,7 @@ from web.services import Services
 
 WRITE = "events:write"
 PREFIX = "cev"
+LIST = "events"
 ITEMS_MAX = 1_000
 AHEAD_SECONDS_MAX = 300  # clocks differ
 EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
@@ -123,7 +125,7 @@ class EventsApi:
                 "it is one.",
                 scope=WRITE,
                 request=EventBatch,
-                items={"events": EventRequest},
+                items={LIST: EventRequest},
                 answers={200: EventBatchAnswer},
                 problems=("batch_size", "batch_rejected"),
                 example={"events": [_EXAMPLE]},
@@ -139,10 +141,10 @@ class EventsApi:
         good = [word for word in words if isinstance(word, EventWord)]
         if not good:
             faults = [
-                _placed(fault, place)
+                fault
                 for place, word in enumerate(words)
                 if not isinstance(word, EventWord)
-                for fault in word
+                for fault in in_list(word, LIST, place)
             ]
             detail = f"none of the {len(words)} events can be taken"
             raise ProblemError("batch_rejected", detail, tuple(faults))
@@ -236,10 +238,5 @@ def _unknown(field: str) -> FieldError:
     return FieldError("contact_unknown", "this account knows no such contact", f"/{field}")
 
 
-def _placed(fault: FieldError, place: int) -> FieldError:
-    return FieldError(fault.code, fault.detail, f"/events/{place}{fault.pointer or ''}")
-
-
 def _refused(place: int, faults: Sequence[FieldError]) -> EventItem:
-    placed = tuple(_placed(fault, place) for fault in faults)
-    return EventItem(place, error=ItemError(faults[0].code, faults[0].detail, placed))
+    return EventItem(place, error=ItemError.of(in_list(faults, LIST, place)))

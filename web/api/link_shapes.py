@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from messages.body_faults import in_list
 from messages.models import FieldError
 from shortlinks.link_rules import LinkRefused, LinkRules
 from shortlinks.public_desk import PREFIX
@@ -20,6 +21,7 @@ from shortlinks.slugs import SLUG_CHARACTERS_MAX, SLUG_CHARACTERS_MIN, SlugRefus
 from storage.ids import format_id
 from web.api.message_answers import ItemError
 
+LIST = "links"
 TAGS_MAX = 10
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 LINK_PROBLEMS = (
@@ -191,13 +193,7 @@ def resource(link: StoredLink, rules: LinkRules, now: datetime) -> LinkResource:
 
 def refused_item(index: int, faults: Sequence[FieldError]) -> LinkItem:
     """An item that was not taken."""
-    first, placed = faults[0], tuple(placed_at(fault, index) for fault in faults)
-    return LinkItem(index, error=ItemError(first.code, first.detail, placed))
-
-
-def placed_at(fault: FieldError, index: int) -> FieldError:
-    """A fault of one item, in the whole body."""
-    return FieldError(fault.code, fault.detail, f"/links/{index}{fault.pointer or ''}")
+    return LinkItem(index, error=ItemError.of(in_list(faults, LIST, index)))
 
 
 def _target(

@@ -14,12 +14,14 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from messages.body_faults import in_list
 from messages.models import FieldError
 from shortlinks.public_desk import PREFIX, LinkActor, LinkDeleted
 from shortlinks.public_links import LinkFilter, NewLink, StoredLink, Taken
 from storage.ids import format_id
 from web.api.link_shapes import (
     LINK_PROBLEMS,
+    LIST,
     LinkBatch,
     LinkBatchAnswer,
     LinkItem,
@@ -30,7 +32,6 @@ from web.api.link_shapes import (
     StateName,
     changes,
     new_link,
-    placed_at,
     refused_item,
     resource,
     slug_taken,
@@ -127,7 +128,7 @@ class LinksApi:
                 "none is taken.",
                 scope=WRITE,
                 request=LinkBatch,
-                items={"links": LinkRequest},
+                items={LIST: LinkRequest},
                 answers={200: LinkBatchAnswer},
                 headers=REQUEST_HEADERS,
                 problems=("batch_size", "batch_rejected", *REPEAT_PROBLEMS),
@@ -255,9 +256,9 @@ class LinksApi:
             faults[index] = outcome
             answers.append(refused_item(index, outcome))
         if len(faults) == len(answers):
-            placed = [placed_at(fault, index) for index, each in faults.items() for fault in each]
+            told = [each for index, of in faults.items() for each in in_list(of, LIST, index)]
             detail = f"none of the {len(answers)} links can be made"
-            raise ProblemError("batch_rejected", detail, tuple(placed))
+            raise ProblemError("batch_rejected", detail, tuple(told))
         refused = len(faults)
         return json_response(LinkBatchAnswer(len(answers) - refused, refused, answers))
 

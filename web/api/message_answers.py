@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Self
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -54,6 +55,11 @@ class ItemError(msgspec.Struct):
     code: str
     detail: str
     errors: tuple[FieldError, ...]
+
+    @classmethod
+    def of(cls, faults: Sequence[FieldError]) -> Self:
+        """All of them, at least one; the first one says why."""
+        return cls(faults[0].code, faults[0].detail, tuple(faults))
 
 
 class BatchItem(msgspec.Struct, omit_defaults=True):

@@ -16,7 +16,8 @@ from msgspec import Meta
 
 from messages.accept.idempotency import Claimed
 from messages.accept.templated import TemplateUnread
-from messages.models import AccountPolicy, FieldError, GivenIds, Prepared, Refused, Verdict
+from messages.body_faults import in_list
+from messages.models import AccountPolicy, GivenIds, Prepared, Refused, Verdict
 from messages.reading.timeline import TimelinePage
 from messages.requests import BatchRequest, MessageRequest
 from storage.ids import format_id, parse_id
@@ -335,11 +336,7 @@ def _placed(outcome: Verdict | Refused, index: int) -> Verdict | Refused:
     """
     if isinstance(outcome, Verdict) or not outcome.errors:
         return outcome
-    errors = tuple(
-        FieldError(each.code, each.detail, f"/messages/{index}{each.pointer}")
-        for each in outcome.errors
-    )
-    return Refused(outcome.code, outcome.detail, errors)
+    return Refused(outcome.code, outcome.detail, in_list(outcome.errors, "messages", index))
 
 
 def none_accepted(refused: Sequence[Refused]) -> ProblemError:

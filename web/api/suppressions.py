@@ -262,7 +262,7 @@ class SuppressionsApi:
         items: list[SuppressionItem] = []
         for index, each in enumerate(checked):
             if isinstance(each, Faults):
-                error = ItemError(each[0].code, each[0].detail, tuple(each))
+                error = ItemError.of(each)
                 items.append(SuppressionItem(index, error=error))
             else:
                 items.append(SuppressionItem(index, "added" if next(new) else "exists"))
