@@ -18,6 +18,8 @@ from campaigns.contacts.verdicts import Verdict
 
 Mode = Literal["fill", "overwrite", "skip"]
 NUMBERS_MAX = 10  # of one contact
+TAGS_EACH_MAX = 50  # likewise
+LABEL_CHARACTERS_MAX = 100  # external id, source and each tag
 
 Value = Stored | None
 

@@ -21,6 +21,7 @@ from campaigns.templates.variables import (
     max_fault,
     source_fault,
 )
+from messages.json_text import pointer_step
 from shortlinks.code import SLOTS
 from shortlinks.rewrite import (
     OPT_OUT_MARK,
@@ -157,7 +158,7 @@ def _variable_faults(content: Content, used: tuple[str, ...]) -> Iterator[Fault]
             yield Fault("variable_unknown", detail, "/body")
     in_links = " ".join(content.links.values())
     for name, variable in content.variables.items():
-        where = f"/variables/{_step(name)}"
+        where = f"/variables{pointer_step(name)}"
         if not name.isidentifier() or len(name) > NAME_CHARACTERS_MAX:
             detail = f"a variable's name is 1 to {NAME_CHARACTERS_MAX} letters, digits and _"
             yield Fault("variable_invalid", detail, where)
@@ -190,7 +191,7 @@ def _link_faults(content: Content, used: tuple[str, ...]) -> Iterator[Fault]:
             detail = f"links has no {name}, and a shared link is the template's own"
             yield Fault("link_name_unknown", detail, "/body")
     for name, url in content.links.items():
-        where = f"/links/{_step(name)}"
+        where = f"/links{pointer_step(name)}"
         if name not in wanted:
             yield Fault("link_unused", f"body does not name {{{{link:{name[:32]}}}}}", where)
         elif (said := _url_fault(url, mode)) is not None:
@@ -215,10 +216,6 @@ def _constant(providers: tuple[str, ...]) -> str:
     return next(
         (name for name in providers if name in known and profile(name).links == "constant"), ""
     )
-
-
-def _step(name: str) -> str:
-    return name[:100].replace("~", "~0").replace("/", "~1")
 
 
 def _wide(character: str) -> bool:

@@ -16,6 +16,7 @@ from campaigns.templates.content import Content, Version, version
 from campaigns.templates.findings import Finding, Occasion
 from campaigns.templates.lengths import Measure
 from campaigns.templates.linter import lint
+from campaigns.templates.memory import PREFIX
 from campaigns.templates.store import NEWEST, Approval, Place, StoredVersion, Waiver
 from recipients.keywords import KeywordSets
 from storage import audit
@@ -26,7 +27,6 @@ from storage.one_commit import committed
 from storage.pool import Connection, Dedicated
 from storage.reading import reading
 
-PREFIX = "tpl"
 CHANGES_PER_FLUSH_MAX = 20
 CHANGES_WAITING_MAX = 200
 UNSAVED = 0  # the number of a version that is not stored

@@ -21,15 +21,14 @@ from campaigns.contacts.attributes import (
     zone_known,
 )
 from campaigns.contacts.cleaning import NumberCleaner
-from campaigns.contacts.deciding import NUMBERS_MAX
-from campaigns.contacts.desk import PREFIX, ContactView, ContactWord
+from campaigns.contacts.deciding import LABEL_CHARACTERS_MAX, NUMBERS_MAX, TAGS_EACH_MAX
+from campaigns.contacts.desk import MERGE_MAX, PREFIX, ContactView, ContactWord
+from messages.json_text import pointer_step
 from messages.models import FieldError
 from shortlinks.conversions import decimal
 from storage.ids import format_id
 from web.edge.reveals import shown
 
-TAGS_EACH_MAX = 50  # of one contact
-LABEL_CHARACTERS_MAX = 100
 Label = Annotated[
     str, Meta(min_length=1, max_length=LABEL_CHARACTERS_MAX, pattern=r"\A[^\x00-\x1f\x7f-\x9f]+\Z")
 ]
@@ -90,7 +89,7 @@ class ContactPage(msgspec.Struct):
 class MergeRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Contacts that are one person."""
 
-    contacts: Annotated[list[str], Meta(min_length=2, max_length=10)]
+    contacts: Annotated[list[str], Meta(min_length=2, max_length=MERGE_MAX)]
 
 
 class AttributeRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -171,7 +170,7 @@ def _attrs(
     attrs: dict[str, Stored] = {}
     clears: set[str] = set()
     for name, value in given.items():
-        where = f"/attrs/{name.replace('~', '~0').replace('/', '~1')}"
+        where = f"/attrs{pointer_step(name)}"
         attribute = attributes.get(name)
         if attribute is None:
             detail = "this account has no attribute of this name"

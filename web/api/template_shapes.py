@@ -13,9 +13,9 @@ import msgspec
 from msgspec import Meta
 
 from campaigns.templates.content import Content, faults, link_mode_of
-from campaigns.templates.desk import PREFIX
 from campaigns.templates.findings import Finding, Level
 from campaigns.templates.lengths import Measured
+from campaigns.templates.memory import PREFIX
 from campaigns.templates.profiles import profile, profile_names
 from campaigns.templates.store import Approval, ApprovalState, StoredVersion, Waiver
 from campaigns.templates.variables import Variable

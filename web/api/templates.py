@@ -15,7 +15,6 @@ from aiohttp import web
 from msgspec import Meta
 
 from campaigns.templates.desk import (
-    PREFIX,
     Change,
     End,
     NewTemplate,
@@ -26,7 +25,7 @@ from campaigns.templates.desk import (
     TemplateEnded,
 )
 from campaigns.templates.lengths import longest
-from campaigns.templates.memory import place_of
+from campaigns.templates.memory import PREFIX, place_of
 from campaigns.templates.store import Place, StoredVersion, Waiver
 from web.api.template_shapes import (
     TEMPLATE_PROBLEMS,

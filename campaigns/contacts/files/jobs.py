@@ -35,7 +35,6 @@ PREFIX = "cim"
 CSV, NDJSON, XLSX = "csv", "ndjson", "xlsx"
 PIECES_EACH = 16  # a commit: a megabyte
 RECEIVING_MAX = 2  # in this process
-ROWS_PAGE = 1_000
 
 _SQL = sql.load("campaigns")
 

@@ -22,13 +22,12 @@ from campaigns.contacts.attributes import (
     zone_known,
 )
 from campaigns.contacts.cleaning import NumberCleaner
+from campaigns.contacts.deciding import LABEL_CHARACTERS_MAX, TAGS_EACH_MAX
 from campaigns.contacts.files.tables import FileRefused, RawRow
 from recipients.consent import ConsentFacts
 from storage.categories import Category
 from storage.crypto import mask
 
-LABEL_CHARACTERS_MAX = 100
-TAGS_EACH_MAX = 50
 CONSENT_FIELDS = (
     "consent", "consent_at", "consent_source", "consent_purpose", "consent_channel",
     "consent_text_version", "consent_evidence", "consent_operator", "consent_incentive",
