@@ -13,6 +13,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from recipients.hours import parse_clock
+
 FOLDER: Final = Path(__file__).parent / "profiles"
 
 
@@ -46,10 +48,5 @@ def profile(name: str) -> Profile:
     with (FOLDER / f"{name}.toml").open("rb") as file:
         told = tomllib.load(file)
     if "hours" in told:
-        told["hours"] = tuple(map(_minutes, told["hours"]))
+        told["hours"] = tuple(map(parse_clock, told["hours"]))
     return msgspec.convert(told, Profile)
-
-
-def _minutes(clock: str) -> int:
-    hours, _, minutes = clock.partition(":")
-    return 60 * int(hours) + int(minutes)

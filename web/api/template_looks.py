@@ -24,6 +24,7 @@ from campaigns.templates.people import Person, params_of
 from campaigns.templates.rendering import Skipped, render
 from campaigns.templates.store import StoredVersion
 from messages.models import FieldError
+from recipients.hours import parse_clock
 from storage.ids import parse_id
 from web.api.template_shapes import (
     TEMPLATE_PROBLEMS,
@@ -311,7 +312,7 @@ class TemplateLooksApi:
             days = (now - asked.last_used_at).total_seconds() / DAY_SECONDS
         hours = asked.hours
         return Occasion(
-            hours=None if hours is None else (_minutes(hours.start), _minutes(hours.end)),
+            hours=None if hours is None else (parse_clock(hours.start), parse_clock(hours.end)),
             days_since_used=days,
             first_touch=first,
         )
@@ -341,8 +342,3 @@ def _counted(items: Sequence[RenderedItem]) -> Counter[int]:
 
 def _parts(found: PartsSpread | None) -> PartsView | None:
     return None if found is None else PartsView(**msgspec.structs.asdict(found))
-
-
-def _minutes(clock: str) -> int:
-    hours, _, minutes = clock.partition(":")
-    return 60 * int(hours) + int(minutes)
