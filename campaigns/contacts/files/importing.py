@@ -22,10 +22,9 @@ import structlog
 from campaigns.contacts import store
 from campaigns.contacts.cleaning import NumberCleaner
 from campaigns.contacts.deciding import Mode, Wish
-from campaigns.contacts.files.jobs import PREFIX, XLSX, pieces_of, table_of
+from campaigns.contacts.files.jobs import PREFIX, XLSX, Layout, pieces_of, table_of, workbook_of
 from campaigns.contacts.files.mapping import Draft, RowReader
 from campaigns.contacts.files.tables import FileRefused, RawRow
-from campaigns.contacts.files.workbook import Workbook
 from campaigns.contacts.store import Applied, ContactStore
 from campaigns.contacts.verdicts import Verdict
 from dlr.reasons import Reason
@@ -58,7 +57,7 @@ class Job(msgspec.Struct, kw_only=True):
     actor: str
     format: str
     encoding: str
-    mapping: dict[str, object]
+    mapping: Layout
     mode: Mode
     dry_run: bool
     state: str
@@ -141,10 +140,7 @@ class ImportWorker:
 
     async def _take(self, connection: Connection, job: Job) -> None:
         attributes = await store.attributes(connection, job.account)
-        columns = job.mapping.get("columns")
-        reader = RowReader(
-            msgspec.convert(columns, dict[str, str] | None), attributes, self._cleaner, self._now()
-        )
+        reader = RowReader(job.mapping.columns, attributes, self._cleaner, self._now())
         if job.dry_run:
             await connection.execute(_SQL["contact_rehearsal"])
             await connection.execute(_SQL["contact_rehearsed"], job.id)
@@ -166,21 +162,12 @@ class ImportWorker:
             await self._step(connection, job, waiting)
 
     async def _rows(self, connection: Connection, job: Job) -> AsyncIterator[Iterable[RawRow]]:
-        after = 0
         if job.format == XLSX:
-            octets = bytearray()
-            while True:
-                pieces, after = await pieces_of(connection, self._vault, job.id, after)
-                if not pieces:
-                    break
-                octets += b"".join(pieces)
-            found = (await asyncio.to_thread(Workbook, bytes(octets))).rows()
-            del octets
+            found = (await workbook_of(connection, self._vault, job.id)).rows()
             while rows := await asyncio.to_thread(lambda: list(islice(found, SLICE_ROWS))):
                 yield rows
             return
-        delimiter = job.mapping.get("delimiter")
-        table = table_of(job.format, job.encoding, None if delimiter is None else str(delimiter))
+        after, table = 0, table_of(job.format, job.encoding, job.mapping.delimiter)
         while True:
             pieces, after = await pieces_of(connection, self._vault, job.id, after)
             for piece in pieces:

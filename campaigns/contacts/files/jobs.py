@@ -39,6 +39,13 @@ RECEIVING_MAX = 2  # in this process
 _SQL = sql.load("campaigns")
 
 
+class Layout(msgspec.Struct, frozen=True):
+    """Column `import_job.mapping`. `columns` None: they are known by their names."""
+
+    columns: Mapping[str, str] | None
+    delimiter: str | None
+
+
 class FileWish(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for, beside the file. `mapping` None: columns are known by their names."""
 
@@ -56,9 +63,9 @@ class FileWish(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(msgspec.json.encode(said)).digest()
 
     @property
-    def stored(self) -> dict[str, object]:
-        """Column `import_job.mapping`."""
-        return {"columns": self.mapping, "delimiter": self.delimiter}
+    def layout(self) -> Layout:
+        """What is kept of how its rows are read."""
+        return Layout(self.mapping, self.delimiter)
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,7 +177,7 @@ class ContactImports:
         self._wake = wake
         self._turn = asyncio.Lock()  # of the one connection
         self._receiving = 0
-        self.cleaner = NumberCleaner(NumberPlan())
+        self._cleaner = NumberCleaner(NumberPlan())
 
     @asynccontextmanager
     async def receiving(self, account: int, actor: str, wish: FileWish) -> AsyncIterator[Incoming]:
@@ -184,7 +191,7 @@ class ContactImports:
                 await connection.execute(_SQL["imports_left"])
                 await connection.execute(
                     _SQL["import_begin"],
-                    job, account, actor, wish.asks, wish.format, wish.stored, wish.mode,
+                    job, account, actor, wish.asks, wish.format, wish.layout, wish.mode,
                     wish.dry_run, self._term,
                 )  # fmt: skip
             incoming = Incoming(self, job, account, wish)
@@ -222,7 +229,7 @@ class ContactImports:
             reader = RowReader(
                 wish.mapping,
                 await store.attributes(connection, account),
-                self.cleaner,
+                self._cleaner,
                 datetime.fromtimestamp(self._wall_ms() / 1000, UTC),
             )
             if wish.format == NDJSON:
@@ -300,27 +307,21 @@ class ContactImports:
     async def _columns(
         self, connection: Connection, job: int, wish: FileWish, encoding: str
     ) -> Sequence[str]:
-        octets = bytearray()
-        after = 0
-        table = table_of(wish.format, encoding, wish.delimiter) if wish.format == CSV else None
+        if wish.format == XLSX:
+            book = await workbook_of(connection, self._vault, job)
+            await asyncio.to_thread(next, book.rows(), None)
+            return book.columns
+        after, table = 0, table_of(wish.format, encoding, wish.delimiter)
         while True:
             pieces, after = await pieces_of(connection, self._vault, job, after)
-            if not pieces and table is not None:
+            if not pieces:
                 list(table.close())
                 return table.columns
-            if not pieces:
-                break
-            if table is None:
-                octets += b"".join(pieces)
-                continue
             for piece in pieces:
                 for _ in table.feed(piece):
                     break
                 if table.columns:
                     return table.columns
-        book = await asyncio.to_thread(Workbook, bytes(octets))
-        await asyncio.to_thread(next, book.rows(), None)
-        return book.columns
 
     async def _views(
         self, account: int, before: int, only: int | None, limit: int
@@ -350,6 +351,16 @@ class ContactImports:
 def table_of(format_: str, encoding: str, delimiter: str | None) -> Table:
     """What reads a file of this form."""
     return CsvTable(encoding, delimiter) if format_ == CSV else NdjsonTable(encoding)
+
+
+async def workbook_of(connection: Connection, vault: NumberVault, job: int) -> Workbook:
+    """What an import has received, whole. Raises FileRefused."""
+    octets, after = bytearray(), 0
+    while True:
+        pieces, after = await pieces_of(connection, vault, job, after)
+        if not pieces:
+            return await asyncio.to_thread(Workbook, bytes(octets))
+        octets += b"".join(pieces)
 
 
 async def pieces_of(
