@@ -5,6 +5,8 @@ Owns that translation. Must not check a value: the configuration did.
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from gateway.config import Config
 from gateway.config.account_settings import AccountSettings
 from messages.models import AccountPolicy
@@ -22,6 +24,18 @@ async def registered(connection: Connection, config: Config) -> Registry:
         [account.name for account in config.accounts],
         [connector.name for connector in config.connectors],
     )
+
+
+def settings_of(config: Config, registry: Registry, number: int) -> AccountSettings:
+    """What is configured of an account; the defaults for one that is configured no more."""
+    name = registry.account_name(number)
+    found = (each for each in config.accounts if each.name == name)
+    return next(found, AccountSettings(name=name))
+
+
+def zone_of(config: Config, settings: AccountSettings) -> ZoneInfo:
+    """The account's own, or that of the quiet hours."""
+    return (settings.time_zone or config.quiet_hours.time_zone).zone
 
 
 def validity_seconds(config: Config) -> tuple[int, ...]:

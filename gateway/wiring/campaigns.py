@@ -16,10 +16,12 @@ from campaigns.running.reporting import CampaignReports
 from campaigns.running.room import CampaignRoom
 from campaigns.running.states import CampaignState
 from campaigns.running.watch import CampaignWatch
+from gateway.wiring.accounts import settings_of, zone_of
 from storage.categories import Category
 from web.samples import Sample
 
 if TYPE_CHECKING:
+    from gateway.config.account_settings import AccountSettings
     from gateway.rooms import Rooms
     from messages.accept.validation import Validator
     from storage.periodic import Ended
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 def build(rooms: Rooms, validator: Validator, ended: Ended) -> CampaignRoom:
     """Called when the accepter, the rules and the templates stand."""
-    database, accounts = rooms.database, _Accounts(rooms)
+    database, accounts = rooms.database, AccountsInForce(rooms)
     letters = Letters(
         database.read,
         check=validator.check,
@@ -85,21 +87,24 @@ def samples(rooms: Rooms) -> Iterator[Sample]:
     yield Sample("sms_campaign_moves_total", watch.finished, ("finished",))
 
 
-class _Accounts:
-    """What is configured of accounts, by their number."""
+class AccountsInForce:
+    """What campaigns need to know of accounts, as the configuration in force has it."""
 
     def __init__(self, rooms: Rooms) -> None:
-        numbers = rooms.registry.accounts
-        self._settings = {numbers[each.name]: each for each in rooms.config.accounts}
-        self._zone = rooms.config.quiet_hours.time_zone.zone
+        self._rooms = rooms
 
     def zone(self, account: int) -> ZoneInfo:
-        own = self._settings.get(account)
-        return self._zone if own is None or own.time_zone is None else own.time_zone.zone
+        """Whose day it is where the contact has no zone."""
+        return zone_of(self._rooms.config, self._settings(account))
 
     def rules(self, account: int) -> AccountRules:
-        zone, own = self.zone(account).key, self._settings.get(account)
-        if own is None:
-            return AccountRules(zone=zone)
-        needs = frozenset(int(Category.of(label)) for label in own.require_consent)
-        return AccountRules(zone=zone, four_eyes=own.four_eyes, consent=needs)
+        """What the account wants of its campaigns."""
+        own = self._settings(account)
+        return AccountRules(
+            zone=zone_of(self._rooms.config, own).key,
+            four_eyes=own.four_eyes,
+            consent=frozenset(int(Category.of(label)) for label in own.require_consent),
+        )
+
+    def _settings(self, account: int) -> AccountSettings:
+        return settings_of(self._rooms.config, self._rooms.registry, account)
