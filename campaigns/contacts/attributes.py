@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from types import MappingProxyType
 from typing import Literal, get_args
 from zoneinfo import available_timezones
@@ -225,4 +226,9 @@ def number_text(value: float) -> str:
 
 def zone_known(name: str) -> bool:
     """Whether this names a time zone, as in Asia/Shanghai."""
-    return name in available_timezones()
+    return name in _zones()
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())  # it looks into some hundred files

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaigns.contacts import attributes
 from campaigns.contacts.attributes import (
     TEXT_CHARACTERS_MAX,
     TYPES,
@@ -91,6 +92,15 @@ def test_a_zone_is_known_by_its_name() -> None:
     assert zone_known("Asia/Shanghai")
     assert not zone_known("Asia/Beijing")
     assert not zone_known("../etc/passwd")
+
+
+def test_the_disk_is_asked_for_zones_once_and_not_for_each_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert zone_known("Asia/Shanghai")
+    monkeypatch.setattr(attributes, "available_timezones", lambda: pytest.fail("asked again"))
+    assert zone_known("Europe/Berlin")
+    assert not zone_known("Asia/Beijing")
 
 
 @pytest.mark.parametrize(
