@@ -46,7 +46,7 @@ class Links(Noun):
 
     async def delete(self, link_id: str) -> None:
         """End it for good."""
-        return await self._client.run(calls.end_link(link_id))
+        return await self._client.run(calls.end(under("links", link_id)))
 
     async def stats(self, link_id: str, **which: Unpack[f.LinkSpans]) -> s.LinkStats:
         """What its clicks amount to."""

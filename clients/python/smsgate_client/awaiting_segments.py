@@ -48,7 +48,7 @@ class Segments(Noun):
 
     async def delete(self, segment_id: str, *, version: int | None = None) -> None:
         """End it, with its members; only as this version, if you give one."""
-        return await self._client.run(calls.end_segment(segment_id, version))
+        return await self._client.run(calls.end(under("segments", segment_id), version))
 
     async def preview(self, source: str, *, sample: int = 10) -> s.SegmentPreview:
         """Count an expression, and keep nothing."""

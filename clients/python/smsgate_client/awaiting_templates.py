@@ -44,7 +44,7 @@ class Templates(Noun):
 
     async def end(self, template_id: str) -> None:
         """Nothing is sent by it any more."""
-        return await self._client.run(calls.end_template(template_id))
+        return await self._client.run(calls.end(under("templates", template_id)))
 
     async def approve(self, template_id: str, approval: t.NewApproval) -> t.Template:
         """Say what a provider answered."""

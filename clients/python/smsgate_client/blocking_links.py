@@ -46,7 +46,7 @@ class Links(Noun):
 
     def delete(self, link_id: str) -> None:
         """End it for good."""
-        return self._client.run(calls.end_link(link_id))
+        return self._client.run(calls.end(under("links", link_id)))
 
     def stats(self, link_id: str, **which: Unpack[f.LinkSpans]) -> s.LinkStats:
         """What its clicks amount to."""

@@ -46,7 +46,7 @@ class Segments(Noun):
 
     def delete(self, segment_id: str, *, version: int | None = None) -> None:
         """End it, with its members; only as this version, if you give one."""
-        return self._client.run(calls.end_segment(segment_id, version))
+        return self._client.run(calls.end(under("segments", segment_id), version))
 
     def preview(self, source: str, *, sample: int = 10) -> s.SegmentPreview:
         """Count an expression, and keep nothing."""

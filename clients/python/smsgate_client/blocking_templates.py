@@ -42,7 +42,7 @@ class Templates(Noun):
 
     def end(self, template_id: str) -> None:
         """Nothing is sent by it any more."""
-        return self._client.run(calls.end_template(template_id))
+        return self._client.run(calls.end(under("templates", template_id)))
 
     def approve(self, template_id: str, approval: t.NewApproval) -> t.Template:
         """Say what a provider answered."""

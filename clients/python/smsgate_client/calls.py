@@ -78,8 +78,8 @@ def put(path: str, shape: type[T], body: object) -> Call[T]:
     return Call(method="PUT", path=path, read=_reads(shape), body=packed(body))
 
 
-def end(path: str) -> Call[None]:
-    return Call(method="DELETE", path=path, read=lambda _: None)
+def end(path: str, version: int | None = None) -> Call[None]:
+    return Call(method="DELETE", path=path, read=lambda _: None, version=version)
 
 
 def page(
@@ -255,10 +255,6 @@ def change_link(link_id: str, changes: Mapping[str, object]) -> Call[s.Link]:
     return replace(get(under("links", link_id), s.Link), method="PATCH", body=_changes(changes))
 
 
-def end_link(link_id: str) -> Call[None]:
-    return Call(method="DELETE", path=under("links", link_id), read=lambda _: None)
-
-
 def new_segment(new: object, key: str | None) -> Call[g.Segment]:
     return post(under("segments"), g.Segment, new, key=key or new_key())
 
@@ -267,11 +263,6 @@ def change_segment(segment_id: str, version: int, changes: Mapping[str, object])
     """Asked for twice, the second one would find the next version."""
     changed = replace(get(under("segments", segment_id), g.Segment), method="PATCH")
     return replace(changed, body=_changes(changes), version=version, repeatable=False)
-
-
-def end_segment(segment_id: str, version: int | None) -> Call[None]:
-    path = under("segments", segment_id)
-    return Call(method="DELETE", path=path, read=lambda _: None, version=version)
 
 
 def preview_segment(source: str, sample: int) -> Call[g.SegmentPreview]:
@@ -299,10 +290,6 @@ def new_template(new: object, key: str | None) -> Call[t.Template]:
 def new_version(template_id: str, new: object, key: str | None) -> Call[t.Template]:
     path = under("templates", template_id, "versions")
     return post(path, t.Template, new, key=key or new_key())
-
-
-def end_template(template_id: str) -> Call[None]:
-    return Call(method="DELETE", path=under("templates", template_id), read=lambda _: None)
 
 
 def _changes(changes: Mapping[str, object]) -> bytes:
