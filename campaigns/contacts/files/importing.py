@@ -328,7 +328,12 @@ class ImportWorker:
                 if not rows:
                     return
                 found = [
-                    (each["contact"], each["revision"], each["before"], each["verdict"] == 1)
+                    (
+                        each["contact"],
+                        each["revision"],
+                        each["before"],
+                        each["verdict"] == Verdict.CREATED,
+                    )
                     for each in rows
                 ]
                 done = await store.revert(connection, job.account, found, job.id, self._store)
