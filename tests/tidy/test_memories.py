@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaigns.contacts import attributes
 from campaigns.templates import profiles, rules_appeal, rules_form, rules_words, values, words
 from dispatch.answers import outcomes
 from dispatch.answers.receipt_reading import ReceiptManners, ReceiptReader
@@ -100,6 +101,9 @@ MEMORIES: dict[str, Memory] = {
     "dlr.receipt._outcome": (receipt._outcome, receipt._outcome.__wrapped__, OUTCOMES),
     "dlr.codes._table": (
         codes._table, codes._table.__wrapped__, st.tuples(st.sampled_from(["none", "map"]))
+    ),
+    "campaigns.contacts.attributes._zones": (
+        attributes._zones, attributes._zones.__wrapped__, st.tuples()
     ),
     "campaigns.templates.words.words": (
         words.words, words.words.__wrapped__, st.tuples(st.sampled_from(["actions", "symbols"]))
