@@ -24,6 +24,7 @@ _place = re.compile(rf"(?!{_NUMBER}$){_WORD}|{_MOMENT}")  # of a row in a list
 KEYS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
         "added": _word,
+        "arm": _word,
         "attribute": _word,
         "campaign": _word,
         "campaigns": _word,

@@ -66,6 +66,7 @@ TABLES: Mapping[str, Held] = MappingProxyType(
         "engagement": Held(("kind", "first_at", "last_at", "n"), "deleted"),
         "engagement_state": _NOBODY,
         "event": _WITH_MESSAGE,
+        "experiment_look": _NOBODY,
         "frequency": Held(("to_idx",), "deleted"),
         "hour_profile": Held(("hours",), "deleted"),
         "idempotency": Held((), "answers with masked numbers, which end after 24 hours"),

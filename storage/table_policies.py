@@ -68,6 +68,7 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "engagement": Policy(_WORK, "a contact"),
         "engagement_state": Policy(_FEW, "up to where events are summed"),
         "event": Policy(_DAYS, "messages_days"),
+        "experiment_look": Policy(_NEVER, "what the arms of a campaign were judged by"),
         "frequency": Policy(_WORK, "30 days, the longest span of a cap"),
         "hour_profile": Policy(_WORK, "a contact"),
         "idempotency": Policy(_WORK, "24 hours in which a request is answered again"),

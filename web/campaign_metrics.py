@@ -25,9 +25,12 @@ OF_CAMPAIGNS: Mapping[str, MetricKind] = MappingProxyType(
         ),
         "sms_campaign_moves_total": MetricKind(
             "counter",
-            "Campaigns that this process `paused`, `released` from their canary or `finished` by "
-            "itself.",
+            "Campaigns that this process `paused`, `released` from their canary, `decided` the "
+            "experiment of, or `finished` by itself.",
             ("move",),
+        ),
+        "sms_campaign_looks_total": MetricKind(
+            "counter", "Looks at experiments of campaigns that this process has made."
         ),
     }
 )

@@ -1,4 +1,4 @@
-"""What the endpoints for campaigns need: two small protocols.
+"""What the endpoints for campaigns need: three small protocols.
 
 Owns them. Must not import what implements them: gateway/wiring fills them in.
 """
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from campaigns.decisions.holdouts import HoldoutReport
+from campaigns.decisions.reporting import ExperimentReport
 from campaigns.running.desk import CampaignActor, Canceled
 from campaigns.running.planning import Plan
 from campaigns.running.reporting import CampaignReport, RecipientView
@@ -82,3 +84,18 @@ class CampaignBook(Protocol):
 
     async def cancel(self, actor: CampaignActor, campaign: int) -> Canceled | None:
         """End it for good."""
+
+
+class ExperimentBook(Protocol):
+    """Experiments of campaigns, and what campaigns brought. Every method raises StorageDown."""
+
+    async def experiment(self, campaign: StoredCampaign, now: datetime) -> ExperimentReport | None:
+        """What it shows so far; None: it has none. Raises ReportTooSlow."""
+
+    async def holdout(self, campaign: StoredCampaign, now: datetime) -> HoldoutReport:
+        """People who were texted against those who were held out. Raises ReportTooSlow."""
+
+    async def decide(
+        self, actor: CampaignActor, campaign: int, arm: int, reason: str
+    ) -> StoredCampaign | None:
+        """The campaign, decided by hand. Raises CampaignRefused, Overloaded."""

@@ -14,6 +14,7 @@ from shortlinks.addresses import parse_networks
 from web.api.anomalies import AnomaliesApi
 from web.api.audit import AuditApi
 from web.api.breakers import BreakersApi
+from web.api.campaign_decisions import CampaignDecisionsApi
 from web.api.campaign_views import CampaignViewsApi
 from web.api.campaigns import CampaignsApi
 from web.api.click_reports import ClickReportsApi
@@ -151,6 +152,7 @@ def _rooms_of_recipients(services: Services, access: Access, bodies: BodyReader)
         *TemplateLooksApi(services, access, bodies).routes(),
         *CampaignsApi(services, access, bodies).routes(),
         *CampaignViewsApi(services, access).routes(),
+        *CampaignDecisionsApi(services, access, bodies).routes(),
         *ProofsApi(services, access).routes(),
         *RawApi(services, access).routes(),
         *BreakersApi(services, access, bodies).routes(),

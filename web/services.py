@@ -38,7 +38,7 @@ from recipients.suppression_desk import (
     SuppressionPlace,
     SuppressionView,
 )
-from web.campaign_services import CampaignBook
+from web.campaign_services import CampaignBook, ExperimentBook
 from web.contact_services import ContactRooms
 from web.conversion_services import ConversionBook
 from web.edge.cursors import Cursors
@@ -365,6 +365,7 @@ class Services:
     segments: SegmentRooms
     templates: TemplateServices
     campaigns: CampaignBook
+    experiments: ExperimentBook
     proofs: ProofReader
     control: MessageControl
     queues: QueueReader

@@ -16,6 +16,7 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
+from campaigns.running.phases import Phases
 from campaigns.running.schedule import CHUNK_RECIPIENTS_MAX, late, let_go, slot_now
 from campaigns.running.states import FEEDING, CampaignState
 from messages.control import waves
@@ -83,12 +84,7 @@ async def give(
         return None
     if row["next_seq"] == 0 and late(row["started_at"], now):
         return None  # watch.py pauses it
-    last = min(_end(row), _paced_end(row, pace, now), row["next_seq"] + room) - 1
-    if last < row["next_seq"]:
-        return None
-    last = await connection.fetchval(
-        _SQL["chunk_due"], campaign, row["next_seq"], last, slot_now(row["started_at"], now)
-    )
+    last = await _last_due(connection, row, pace, now, room)
     if last is None:
         return None
     wave, chunks = await next_wave(connection, row, ids)
@@ -120,10 +116,21 @@ async def next_wave(connection: Connection, row: asyncpg.Record, ids: IdSource) 
     return wave, chunks + 1
 
 
-def _end(row: asyncpg.Record) -> int:
-    """Up to which recipient the campaign may be fed in its state."""
-    end: int = row["canary"] if row["state"] == CampaignState.CANARY else row["planned"]
-    return end
+async def _last_due(
+    connection: Connection, row: asyncpg.Record, pace: Pace, now: datetime, room: int
+) -> int | None:
+    """The last recipient of the next chunk; None: nobody may go. Who gets nothing need not wait."""
+    phases, first = Phases.of(row), row["next_seq"]
+    end = phases.end(first, in_canary=row["state"] == CampaignState.CANARY)
+    last = min(end, first + room) - 1
+    if phases.stopped(first):
+        return last if first <= last else None
+    last = min(last, _paced_end(row, pace, now) - 1)
+    if last < first:
+        return None
+    slot = slot_now(phases.begun(first), now)
+    due: int | None = await connection.fetchval(_SQL["chunk_due"], row["id"], first, last, slot)
+    return due
 
 
 def _paced_end(row: asyncpg.Record, pace: Pace, now: datetime) -> int:

@@ -5,15 +5,15 @@ Owns these transactions. Must not feed anybody, nor read what a request holds.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import asyncpg
 import msgspec
 
+from campaigns.decisions import deciding
 from campaigns.running import stopping, store
+from campaigns.running.changes import Changes
 from campaigns.running.checks import Facts, conflict, lint_faults, second_person, start_faults
 from campaigns.running.feed import Unrenderable
 from campaigns.running.letters import Letters
@@ -27,14 +27,11 @@ from dlr.status import Status
 from messages.models import Accepter, FieldError, GivenIds, Prepared, Refused, Verdict
 from storage import sql
 from storage.categories import Category
-from storage.faults import Overloaded, or_storage_down
 from storage.ids import IdSource
 from storage.pool import Connection, Dedicated
 from storage.reading import reading
 
 _SQL = sql.load("campaigns")
-CHANGES_WAITING_MAX = 100
-LOCK_TIMEOUT = "2s"  # behind a plan that is being made; the caller tries again later
 
 
 class CampaignActor(msgspec.Struct, frozen=True):
@@ -68,11 +65,15 @@ class Canceled(msgspec.Struct, frozen=True):
 
 
 class AccountRules(msgspec.Struct, frozen=True):
-    """What an account wants of its campaigns. `zone`: whose day it is when a segment asks."""
+    """What an account wants of its campaigns. `zone`: whose day it is when a segment asks.
+
+    `global_holdout`: the share of people who get no marketing campaign of a quarter.
+    """
 
     zone: str = "UTC"
     four_eyes: bool = False
     consent: frozenset[int] = frozenset()  # categories that need it
+    global_holdout: float = 0.0
 
 
 class CampaignDesk:
@@ -92,19 +93,15 @@ class CampaignDesk:
         wall_ms: Callable[[], int],
         changed: Callable[[], None],
     ) -> None:
-        """`planning`: a connection of its own, so that no pause waits for a plan. `changed` is told
-        of every change, once it is committed.
-        """
+        """`planning` and `changed`: as Changes wants them."""
         self.reports = reports
         self._pool = pool
-        self._turns = {False: (asyncio.Lock(), dedicated), True: (asyncio.Lock(), planning)}
+        self.changes = Changes(dedicated, planning, changed)
         self._letters = letters
         self._accepter = accepter
         self._rules = rules
         self._ids = ids
         self._wall_ms = wall_ms
-        self._changed = changed
-        self._waiting = 0
 
     def new_id(self) -> int:
         """The id of a campaign to be made."""
@@ -128,7 +125,7 @@ class CampaignDesk:
 
     async def create(self, actor: CampaignActor, campaign: int, spec: Spec) -> StoredCampaign:
         """The draft, once it is stored; with an id that is stored already, that one."""
-        async with self._change() as connection:
+        async with self.changes.one() as connection:
             if await store.add(connection, campaign, actor.account, spec, actor.name):
                 await self._note(connection, actor, campaign, "campaign.create")
             return await _stands(connection, actor, campaign)
@@ -138,10 +135,10 @@ class CampaignDesk:
     ) -> StoredCampaign | None:
         """The campaign with its next version; None: there is none.
 
-        Of a paused one what waits is recalled, and sent anew as the new version has it. Raises
-        CampaignRefused, RevisionDiffers.
+        Of a paused one what waits is recalled, and sent anew as the new version has it. Another
+        text ends its experiment. Raises CampaignRefused, RevisionDiffers.
         """
-        async with self._change() as connection:
+        async with self.changes.one() as connection:
             before = await self._found(connection, actor, campaign, Move.EDIT, revision)
             if before is None:
                 return None
@@ -149,6 +146,9 @@ class CampaignDesk:
             if paused and (faults := changed_fixed(before.spec, spec)):
                 raise CampaignRefused(faults)
             if paused:
+                await deciding.end_by_edit(
+                    connection, before, spec, by=actor.name, now=self.now(), ids=self._ids
+                )
                 await stopping.recall(connection, campaign)
             await store.add_version(connection, campaign, before.version + 1, spec, actor.name)
             await connection.execute(
@@ -164,7 +164,7 @@ class CampaignDesk:
         Raises CampaignRefused, SegmentRefused.
         """
         rules = self._rules(actor.account)
-        async with self._change(planning=True) as connection:
+        async with self.changes.one(planning=True) as connection:
             before = await self._found(connection, actor, campaign, Move.PLAN)
             if before is None:
                 return None
@@ -177,6 +177,7 @@ class CampaignDesk:
                     moment=Moment.at(self.now(), rules.zone),
                     sender=self._letters.sender(actor.account, before.spec),
                     needs_consent=Category.of(before.spec.category) in rules.consent,
+                    global_holdout=rules.global_holdout,
                 )
             except PlanRefused as refused:
                 raise CampaignRefused(refused.faults) from None
@@ -208,7 +209,7 @@ class CampaignDesk:
         batch, *ids = self._ids.take(1 + len(letters))
         prepared = [each for each in letters if isinstance(each, Prepared)]
         verdicts = await self._accepter.accept(prepared, batch_id=batch, ids=GivenIds(ids))
-        async with self._change() as connection:
+        async with self.changes.one() as connection:
             before = await self._found(connection, actor, campaign, Move.TEST)
             if before is not None and before.version == found.version:
                 state = after(Move.TEST, before.state)
@@ -227,7 +228,7 @@ class CampaignDesk:
         if found is None:
             return None
         arms = await self._letters.facts(actor.account, found.spec)
-        async with self._change() as connection:
+        async with self.changes.one() as connection:
             before = await store.one(connection, actor.account, campaign, locked=True)
             assert before is not None  # none is ever deleted
             if before.version != found.version:
@@ -263,7 +264,7 @@ class CampaignDesk:
         """The campaign once nothing more of it begins its way; None: there is none. Raises
         CampaignRefused.
         """
-        async with self._change() as connection:
+        async with self.changes.one() as connection:
             if await self._found(connection, actor, campaign, Move.PAUSE) is None:
                 return None
             await stopping.pause(connection, campaign, reason, ids=self._ids, actor=actor.name)
@@ -275,7 +276,7 @@ class CampaignDesk:
         if found is None:
             return None
         arms = await self._letters.facts(actor.account, found.spec)
-        async with self._change() as connection:
+        async with self.changes.one() as connection:
             before = await self._found(connection, actor, campaign, Move.RESUME)
             assert before is not None  # none is ever deleted
             faults = list(lint_faults(arms))
@@ -297,28 +298,12 @@ class CampaignDesk:
 
     async def cancel(self, actor: CampaignActor, campaign: int) -> Canceled | None:
         """End it for good; None: there is none. Raises CampaignRefused."""
-        async with self._change() as connection:
+        async with self.changes.one() as connection:
             if await self._found(connection, actor, campaign, Move.CANCEL) is None:
                 return None
             in_flight = await stopping.cancel(connection, campaign)
             await self._note(connection, actor, campaign, "campaign.cancel")
             return Canceled(await _stands(connection, actor, campaign), in_flight)
-
-    @asynccontextmanager
-    async def _change(self, *, planning: bool = False) -> AsyncIterator[Connection]:
-        """A transaction of its own, one after the other. Others are told once it is committed."""
-        if self._waiting >= CHANGES_WAITING_MAX:
-            raise Overloaded()
-        self._waiting += 1
-        try:
-            with or_storage_down():
-                turn, dedicated = self._turns[planning]
-                async with turn, dedicated.transaction() as connection:
-                    await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
-                    yield connection
-        finally:
-            self._waiting -= 1
-        self._changed()
 
     async def _found(
         self,
@@ -365,7 +350,7 @@ class CampaignDesk:
 
 def _replan(before: Spec, after: Spec) -> bool:
     """Whether the plan does not hold for the new version."""
-    parts = (*FIXED, "arms", "sender")
+    parts = (*FIXED, "arms", "sender", "experiment")
     return (
         any(getattr(before, name) != getattr(after, name) for name in parts)
         or before.schedule.spread != after.schedule.spread

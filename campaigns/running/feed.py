@@ -23,6 +23,7 @@ import structlog
 
 from campaigns.running import chunks, stopping
 from campaigns.running.chunks import Chunk, Pace
+from campaigns.running.phases import Phases
 from campaigns.running.reasons import Skip
 from campaigns.running.redoing import next_redo, recalled
 from campaigns.running.states import FEEDING, CampaignState
@@ -227,6 +228,8 @@ class Feed:
             return [(each.seq, Skip.CANCELED) for each in recipients]
         if row["version"] != chunk.version:
             return [(each.seq, Skip.SUPERSEDED) for each in recipients]
+        if Phases.of(row).stopped(chunk.from_seq):
+            return [(each.seq, Skip.EXPERIMENT_STOPPED) for each in recipients]
         return None
 
     async def _accept(

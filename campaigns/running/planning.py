@@ -6,13 +6,16 @@ is in one of the two afterwards, and the counts say so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 
+import asyncpg
 import msgspec
 
-from campaigns.experiments.assignment import BUCKETS, weighted
+from campaigns.decisions.sizes import underpowered
+from campaigns.experiments.assignment import BUCKETS, GLOBAL_HOLDOUT, HOLDOUT, weighted
 from campaigns.running.schedule import CANARY_MAX, CANARY_MIN, canary_size
+from campaigns.running.plan_warnings import PlanWarning
 from campaigns.running.spec import Spec, spread_minutes
 from campaigns.running.stopping import PREFIX
 from campaigns.segments.compiling import compiled
@@ -29,7 +32,10 @@ PLAN_SECONDS_MAX = 120.0
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a plan counted. `arms`: recipients by arm; `holdout` is apart from them."""
+    """What a plan counted. `arms`: recipients by arm; both holdouts are apart from them.
+
+    `test`: those of the arms who are in the test of an experiment.
+    """
 
     at: datetime
     today: str
@@ -39,6 +45,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     arms: Mapping[str, int]
     excluded: Mapping[str, int]
     canary: int
+    global_holdout: int = 0
+    test: Mapping[str, int] = {}
+    warnings: Sequence[PlanWarning] = ()
 
 
 class PlanRefused(Exception):
@@ -58,10 +67,11 @@ async def plan(
     moment: Moment,
     sender: str,
     needs_consent: bool,
+    global_holdout: float,
 ) -> Plan:
     """Plan anew, in the caller's transaction, which holds the campaign's row.
 
-    Raises SegmentRefused, PlanRefused.
+    `global_holdout`: the account's share, of marketing alone. Raises SegmentRefused, PlanRefused.
     """
     names = await names_of(connection, account, spec.audience.segment)
     tags = _tags(names, spec)
@@ -76,27 +86,52 @@ async def plan(
         _SQL["plan"], campaign, account, Category.of(spec.category), tags, needs_consent,
         list(weighted([arm.weight for arm in spec.arms])), round(spec.holdout * BUCKETS),
         spec.canary.share, CANARY_MIN, CANARY_MAX, spread_minutes(spec.schedule),
-        format_id(PREFIX, campaign), sender,
+        format_id(PREFIX, campaign), sender, quarter_salt(account, moment.today),
+        round(global_holdout * BUCKETS) if spec.category == "marketing" else 0, _tested(spec),
         timeout=PLAN_SECONDS_MAX,
     )  # fmt: skip
-    arms = {row["name"]: row["people"] for row in rows if row["kind"] == "arm"}
-    excluded = {row["name"]: row["people"] for row in rows if row["kind"] == "excluded"}
-    holdout, rows_planned = arms.pop("-1", 0), sum(arms.values())
-    made = Plan(
-        at=moment.now,
-        today=moment.today.isoformat(),
-        segment=rows_planned + holdout + sum(excluded.values()),
-        planned=rows_planned,
-        holdout=holdout,
-        arms={str(arm): arms.get(str(arm), 0) for arm in range(len(spec.arms))},
-        excluded=excluded,
-        canary=canary_size(rows_planned + holdout, spec.canary.share),
-    )
+    made = _counted(spec, moment, rows)
     await connection.execute(
-        _SQL["plan_made"], campaign, made.at, rows_planned + holdout, made.canary,
-        msgspec.to_builtins(made),
+        _SQL["plan_made"], campaign, made.at, made.planned + made.holdout + made.global_holdout,
+        made.canary, msgspec.to_builtins(made),
+        _kind(rows, "test_end")[""] if spec.experiment is not None else None,
     )  # fmt: skip
     return made
+
+
+def quarter_salt(account: int, today: date) -> str:
+    """By which an account's global holdout is drawn: other people in each quarter."""
+    return f"global|{account}|{today.year}Q{(today.month + 2) // 3}"
+
+
+def _tested(spec: Spec) -> int:
+    """Who is in the test, in ten-thousandths."""
+    return BUCKETS if spec.experiment is None else round(spec.experiment.test_share * BUCKETS)
+
+
+def _kind(rows: Sequence[asyncpg.Record], kind: str) -> dict[str, int]:
+    return {row["name"]: row["people"] for row in rows if row["kind"] == kind}
+
+
+def _counted(spec: Spec, moment: Moment, rows: Sequence[asyncpg.Record]) -> Plan:
+    arms, excluded, tested = (_kind(rows, kind) for kind in ("arm", "excluded", "test"))
+    holdout, global_holdout = arms.pop(str(HOLDOUT), 0), arms.pop(str(GLOBAL_HOLDOUT), 0)
+    planned = sum(arms.values())
+    names = [str(arm) for arm in range(len(spec.arms))]
+    test = {name: tested.get(name, 0) for name in names} if spec.experiment is not None else {}
+    return Plan(
+        at=moment.now,
+        today=moment.today.isoformat(),
+        segment=planned + holdout + global_holdout + sum(excluded.values()),
+        planned=planned,
+        holdout=holdout,
+        global_holdout=global_holdout,
+        arms={name: arms.get(name, 0) for name in names},
+        excluded=excluded,
+        canary=canary_size(planned + holdout + global_holdout, spec.canary.share),
+        test=test,
+        warnings=list(underpowered(spec, test)),
+    )
 
 
 def _tags(names: Names, spec: Spec) -> list[int]:

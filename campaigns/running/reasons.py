@@ -25,3 +25,4 @@ class Skip(StrEnum):
     NUMBER_GONE = "number_gone"  # it is no longer that contact's
     SUPERSEDED = "superseded"  # an edit came first: a later chunk has them
     CANCELED = "canceled"
+    EXPERIMENT_STOPPED = "experiment_stopped"  # no difference was shown, and nobody gets it then

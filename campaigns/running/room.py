@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from campaigns.decisions.desk import ExperimentDesk
 from campaigns.running.desk import CampaignDesk
 from campaigns.running.feed import Feed
 from campaigns.running.watch import CampaignWatch
@@ -16,6 +17,7 @@ class CampaignRoom(NamedTuple):
     """What the API asks, and what works by itself."""
 
     desk: CampaignDesk
+    experiments: ExperimentDesk
     feed: Feed
     watch: CampaignWatch
 

@@ -26,14 +26,19 @@ def canary_size(planned: int, share: float) -> int:
     return min(planned, CANARY_MAX, max(CANARY_MIN, math.ceil(planned * share)))
 
 
-def slot_of(seq: int, *, planned: int, canary: int, spread_minutes: int) -> int:
-    """The minute after the start from which recipient `seq` (from 0) may go.
+def slot_of(
+    seq: int, *, planned: int, canary: int, spread_minutes: int, test_end: int | None = None
+) -> int:
+    """The minute from which recipient `seq` (from 0) may go.
 
-    The canary goes at once; the others are spread evenly. plan.sql says the same in SQL.
+    The canary goes at once. The test of an experiment is spread evenly, and so is who comes behind
+    `test_end`, from the decision on. plan.sql says the same in SQL.
     """
     if seq < canary or spread_minutes <= 0:
         return 0
-    return (seq - canary) * spread_minutes // (planned - canary)
+    test_end = planned if test_end is None else test_end
+    first, end = (canary, test_end) if seq < test_end else (test_end, planned)
+    return (seq - first) * spread_minutes // (end - first)
 
 
 def slot_now(started_at: datetime, now: datetime) -> int:

@@ -15,6 +15,9 @@ import msgspec
 from msgspec import Meta
 
 from campaigns.experiments.assignment import ARMS_MAX
+from campaigns.running import experiment_spec
+from campaigns.running.durations import duration
+from campaigns.running.experiment_spec import Experiment
 from campaigns.running.windows import PRESETS, Window
 from campaigns.segments.limits import SOURCE_CHARACTERS_MAX
 from messages.models import FieldError
@@ -30,7 +33,7 @@ SPREAD_MAX = timedelta(days=7)
 AHEAD_MAX = timedelta(days=366)  # of a start or an end
 NOT_AVAILABLE = "not_available"
 
-_DURATION = re.compile(r"PT(?=\d)(?:(\d{1,3})H)?(?:(\d{1,5})M)?")
+_EVENT = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _TEMPLATE = re.compile(r"tpl_[0-9a-z]{13}@[1-9][0-9]{0,8}")
 
 
@@ -103,19 +106,25 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     holdout: Annotated[
         float, Meta(description="The share that gets nothing, to compare with: 0 to 0.5.")
     ] = 0.0
+    conversion: Annotated[
+        str, Meta(description="The event of `/v1/events` by which the holdout is compared.")
+    ] = "order_paid"
     canary: Canary = Canary()
     schedule: Schedule = Schedule()
     budget: Annotated[Any, Meta(description="Not available yet: refused.")] = None
-    experiment: Annotated[Any, Meta(description="Not available yet: refused.")] = None
+    experiment: Annotated[
+        Experiment | None, Meta(description="Which arm is better, found out before most get one.")
+    ] = None
 
 
-FIXED = ("audience", "holdout", "canary", "category", "goal")  # once it is planned and started
+FIXED = ("audience", "holdout", "conversion", "canary", "category", "goal")  # once it is planned and started
 
 
 def faults(spec: Spec, now: datetime) -> list[FieldError]:
     """Everything that is wrong with it."""
     return [
-        *_plain(spec), *_said(spec), *_arms(spec), *_timing(spec.schedule, now), *_unbuilt(spec),
+        *_plain(spec), *_said(spec), *_arms(spec), *_timing(spec.schedule, now),
+        *_experiment(spec, now), *_unbuilt(spec),
     ]  # fmt: skip
 
 
@@ -129,6 +138,7 @@ def changed_fixed(before: Spec, after: Spec) -> list[FieldError]:
     if [arm.weight for arm in before.arms] != [arm.weight for arm in after.arms]:
         detail = "how many arms there are, and their weights, stand since the plan"
         found.append(FieldError("state_conflict", detail, "/arms"))
+    found += experiment_spec.locked(before.experiment, after.experiment)
     return found
 
 
@@ -136,14 +146,6 @@ def spread_minutes(schedule: Schedule) -> int:
     """Of a checked one."""
     spread = None if schedule.spread is None else duration(schedule.spread)
     return 0 if spread is None else int(spread.total_seconds()) // 60
-
-
-def duration(text: str) -> timedelta | None:
-    """`PT4H30M`; None for what is no duration of hours and minutes."""
-    found = _DURATION.fullmatch(text)
-    if found is None:
-        return None
-    return timedelta(hours=int(found[1] or 0), minutes=int(found[2] or 0))
 
 
 def window(schedule: Schedule) -> Window | None:
@@ -176,6 +178,9 @@ def _plain(spec: Spec) -> Iterator[FieldError]:
         yield FieldError("out_of_range", detail, "/audience/exclude")
     if not 0 <= spec.holdout <= HOLDOUT_MAX:
         yield FieldError("out_of_range", f"holdout is 0 to {HOLDOUT_MAX}", "/holdout")
+    if _EVENT.fullmatch(spec.conversion) is None:
+        detail = "conversion is the name of an event, as in order_paid"
+        yield FieldError("label_invalid", detail, "/conversion")
     if not 0 <= spec.canary.share <= 1:
         yield FieldError("out_of_range", "share is 0 to 1", "/canary/share")
 
@@ -249,8 +254,20 @@ def _hours(schedule: Schedule) -> Iterator[FieldError]:
         yield FieldError("send_window_invalid", detail, "/schedule/window")
 
 
+def _experiment(spec: Spec, now: datetime) -> Iterator[FieldError]:
+    schedule = spec.schedule
+    if spec.experiment is not None:
+        yield from experiment_spec.faults(
+            spec.experiment,
+            arms=len(spec.arms),
+            spread=timedelta(minutes=spread_minutes(schedule)),
+            start=schedule.start,
+            end=schedule.end,
+            now=now,
+        )
+
+
 def _unbuilt(spec: Spec) -> Iterator[FieldError]:
-    for name in ("budget", "experiment"):
-        if getattr(spec, name) is not None:
-            detail = f"{name} is not available yet: leave it out"
-            yield FieldError(NOT_AVAILABLE, detail, f"/{name}")
+    if spec.budget is not None:
+        detail = "budget is not available yet: leave it out"
+        yield FieldError(NOT_AVAILABLE, detail, "/budget")

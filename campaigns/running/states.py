@@ -39,6 +39,7 @@ class Move(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     CANCEL = "cancel"
+    DECIDE = "decide"  # what people behind the test of an experiment get
     FINISH = "finish"
 
 
@@ -57,6 +58,7 @@ _FROM: Mapping[Move, frozenset[CampaignState]] = MappingProxyType(
         Move.PAUSE: FEEDING,
         Move.RESUME: frozenset({_S.PAUSED}),
         Move.CANCEL: OPEN,
+        Move.DECIDE: FEEDING | {_S.PAUSED},
         Move.FINISH: frozenset({_S.RUNNING}),
     }
 )
@@ -83,7 +85,7 @@ def after(
         raise ValueError(f"a campaign that is {state.label} cannot {move}")
     if move is Move.EDIT:
         return _S.PAUSED if state is _S.PAUSED else _S.DRAFT
-    if move is Move.PLAN:
+    if move in (Move.PLAN, Move.DECIDE):
         return state
     if move is Move.RESUME:
         return _S.RUNNING if resumes_as is None else resumes_as

@@ -12,6 +12,7 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
+from campaigns.decisions.decided import Decided
 from campaigns.running.spec import Spec
 from campaigns.running.states import CampaignState
 from storage import sql
@@ -23,7 +24,8 @@ _SQL = sql.load("campaigns")
 class StoredCampaign(msgspec.Struct, frozen=True, kw_only=True):
     """A campaign as it stands. `fed`: recipients in chunks. `skipped`: of them, by reason.
 
-    `author`: of this version. `counts`: what the plan counted; empty without one.
+    `author`: of this version. `counts`: what the plan counted; empty without one. `test_end`:
+    recipients before it are in the test of an experiment; None: it has none.
     """
 
     id: int
@@ -46,6 +48,8 @@ class StoredCampaign(msgspec.Struct, frozen=True, kw_only=True):
     fed: int
     ended_at: datetime | None
     skipped: Mapping[str, int] = {}
+    test_end: int | None = None
+    decided: Decided | None = None
 
 
 async def add(connection: Connection, campaign: int, account: int, spec: Spec, author: str) -> bool:
@@ -122,6 +126,8 @@ def _stored(row: asyncpg.Record) -> StoredCampaign:
         started_at=row["started_at"],
         fed=row["next_seq"],
         ended_at=row["ended_at"],
+        test_end=row["test_end"],
+        decided=Decided.of(row),
     )
 
 

@@ -1,4 +1,4 @@
-"""The look at campaigns under way: the canary is judged, the guard asked, an end noticed.
+"""The look at campaigns under way: canary, guard, experiment, and whether it is at its end.
 
 Owns those looks, by one process at a time a campaign. Must not feed, nor decide a bound (guard.py).
 """
@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import asyncpg
 import structlog
 
+from campaigns.decisions.looking import ExperimentWatch
 from campaigns.running import guard, stopping, store
 from campaigns.running.guard import Counts
 from campaigns.running.schedule import late
@@ -54,6 +55,7 @@ class CampaignWatch:
         self.paused = self.released = self.finished = 0
         self.states: Counter[CampaignState] = Counter()
         self.chunks_waiting = 0
+        self.experiments = ExperimentWatch(dedicated, ids)
         self._task = PeriodicTask("campaign watch", self.look, lambda: LOOK_SECONDS, ended=ended)
 
     def start(self) -> None:
@@ -75,6 +77,8 @@ class CampaignWatch:
             if reasons:
                 await self._pause(row["id"], "; ".join(reasons))
             else:
+                if await self.experiments.look(row, now):
+                    self._changed()
                 await self._move(row, now)
 
     async def _count(self, connection: Connection) -> None:
@@ -167,9 +171,12 @@ async def wave_counts(connection: Connection, account: int, batch: int) -> Count
 async def _over(connection: Connection, row: asyncpg.Record) -> bool:
     """Whether everybody is in a done chunk or skipped, and every message has ended.
 
-    It counts what was planned, and never takes an empty answer for an end.
+    It counts what was planned, and never takes an empty answer for an end. An experiment is decided
+    first, also where nobody waits for it.
     """
     if not row["planned"] or row["next_seq"] < row["planned"]:
+        return False
+    if row["test_end"] is not None and row["decided_at"] is None:
         return False
     if await connection.fetchval(_SQL["campaign_open_chunks"], row["id"]):
         return False

@@ -4,13 +4,15 @@ SELECT id, account, state, version FROM campaign WHERE state = ANY($1::smallint[
 
 -- name: chunk_campaign
 -- Locked, so that one process at a time takes the next recipients. No row: it is paused, or has ended.
-SELECT id, account, state, version, planned, canary, started_at, paced_at, paced_seq, next_seq, next_chunk, wave, wave_chunks
+SELECT id, account, state, version, planned, canary, started_at, paced_at, paced_seq, next_seq, next_chunk, wave, wave_chunks,
+    test_end, decided_at, decided_arm
 FROM campaign
 WHERE id = $1 AND state = ANY($2::smallint[])
 FOR UPDATE;
 
 -- name: chunk_due
--- The last of recipients $2 to $3 whose slot has come. Slots rise with seq, so it is one look from the end of the range.
+-- The last of recipients $2 to $3, of one phase, whose slot has come. There slots rise with seq, so it is one look from
+-- the end of the range.
 SELECT seq FROM campaign_recipient
 WHERE campaign = $1 AND seq BETWEEN $2 AND $3 AND slot <= $4
 ORDER BY seq DESC
@@ -56,20 +58,22 @@ SELECT $1, s.seq, $2, s.reason FROM unnest($3::integer[], $4::text[]) AS s (seq,
 ON CONFLICT DO NOTHING;
 
 -- name: chunk_recipients
--- Those of a chunk who get a message, with what they are called by now. NULL: the number or the contact is gone.
-SELECT r.seq, r.arm, n.to_enc, c.external_id, c.source, c.attrs, c.time_zone
-FROM campaign_recipient AS r
-LEFT JOIN contact_number AS n
-    ON n.account = (SELECT account FROM campaign WHERE id = $1) AND n.to_idx = r.to_idx AND n.contact = r.contact
-LEFT JOIN contact AS c ON c.id = r.contact AND c.account = (SELECT account FROM campaign WHERE id = $1)
-WHERE r.campaign = $1 AND r.seq BETWEEN $2 AND $3 AND r.arm >= 0
+-- Those of a chunk who get a message, with what they are called by now. NULL: the number or the contact is gone. Behind
+-- the test of an experiment the arm is the one that was decided (campaigns/running/phases.py).
+SELECT r.seq, CASE WHEN r.seq >= p.test_end THEN coalesce(p.decided_arm, r.arm) ELSE r.arm END AS arm,
+    n.to_enc, c.external_id, c.source, c.attrs, c.time_zone
+FROM campaign AS p
+JOIN campaign_recipient AS r ON r.campaign = p.id
+LEFT JOIN contact_number AS n ON n.account = p.account AND n.to_idx = r.to_idx AND n.contact = r.contact
+LEFT JOIN contact AS c ON c.id = r.contact AND c.account = p.account
+WHERE p.id = $1 AND r.campaign = $1 AND r.seq BETWEEN $2 AND $3 AND r.arm >= 0
 ORDER BY r.seq;
 
 -- name: messages_there
 SELECT id FROM message WHERE id = ANY($1::bigint[]);
 
 -- name: campaign_now
-SELECT state, version FROM campaign WHERE id = $1;
+SELECT state, version, canary, planned, started_at, test_end, decided_at, decided_arm FROM campaign WHERE id = $1;
 
 -- name: campaign_batches
 SELECT ARRAY(SELECT DISTINCT batch FROM campaign_chunk WHERE campaign = $1 ORDER BY batch);

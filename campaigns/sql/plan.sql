@@ -16,7 +16,8 @@ DELETE FROM campaign_excluded WHERE campaign = $1;
 -- Everybody of the audience is planned, or excluded with a reason; which they are is counted. $4: tags that are left
 -- out. $5: whether consent is needed. $6: uppers of the arms. $7: holdout in ten-thousandths. $8: the canary's share; its
 -- least is $9, its most $10. $11: minutes of spread. $12: salt. $13: sender. A suppression of some senders counts here only
--- if it names this one; the accepter asks it in full.
+-- if it names this one; the accepter asks it in full. $14, $15: salt and ten-thousandths of the global holdout. $16: those
+-- of the test, who come first; 10000: everybody. The canary is of the test, also where that is smaller by itself.
 WITH suppressed AS MATERIALIZED (
     SELECT DISTINCT to_idx
     FROM suppression
@@ -47,20 +48,31 @@ WITH suppressed AS MATERIALIZED (
 ), going AS (
     SELECT DISTINCT ON (to_idx) contact, to_idx FROM judged WHERE reason IS NULL ORDER BY to_idx, contact
 ), ordered AS MATERIALIZED (
-    SELECT contact, to_idx, experiment_arm(contact, $12, $6::integer[], $7, '', 0) AS arm,
-        row_number() OVER (ORDER BY hashint8extended(contact, $1), contact) - 1 AS seq,
-        count(*) OVER () AS planned
-    FROM going
-), sized AS (
+    SELECT contact, to_idx, experiment_arm(contact, $12, $6::integer[], $7, $14, $15) AS arm,
+        row_number() OVER (ORDER BY tested DESC, hashint8extended(contact, $1), contact) - 1 AS seq,
+        count(*) OVER () AS planned, count(*) FILTER (WHERE tested) OVER () AS tested
+    FROM (
+        SELECT *, CASE WHEN $16::integer >= 10000 THEN true ELSE experiment_bucket($12 || '|test', contact) < $16 END AS tested
+        FROM going
+    ) AS asked
+), canaried AS (
     SELECT *, CASE WHEN $8::float8 > 0 THEN least(planned, $10, greatest($9, ceil(planned * $8::float8)))::bigint ELSE 0 END AS canary
     FROM ordered
+), sized AS (
+    SELECT *, greatest(tested, canary) AS test_end FROM canaried
 ), stored AS (
     INSERT INTO campaign_recipient (campaign, seq, contact, to_idx, arm, slot)
     SELECT $1, seq, contact, to_idx, arm,
-        CASE WHEN seq < canary THEN 0 ELSE (seq - canary) * $11::bigint / (planned - canary) END
+        CASE
+            WHEN seq < canary THEN 0
+            WHEN seq < test_end THEN (seq - canary) * $11::bigint / (test_end - canary)
+            ELSE (seq - test_end) * $11::bigint / (planned - test_end)
+        END
     FROM sized
     ORDER BY seq
-    RETURNING arm
+    RETURNING seq, arm
+), test AS (
+    SELECT max(test_end) AS test_end FROM sized
 ), left_out AS (
     INSERT INTO campaign_excluded (campaign, contact, reason)
     SELECT $1, contact, reason FROM judged WHERE reason IS NOT NULL
@@ -71,9 +83,13 @@ WITH suppressed AS MATERIALIZED (
 )
 SELECT 'arm' AS kind, arm::text AS name, count(*) AS people FROM stored GROUP BY arm
 UNION ALL
+SELECT 'test', arm::text, count(*) FROM stored WHERE seq < (SELECT test_end FROM test) GROUP BY arm
+UNION ALL
+SELECT 'test_end', '', coalesce(test_end, 0) FROM test
+UNION ALL
 SELECT 'excluded', reason, count(*) FROM left_out GROUP BY reason;
 
 -- name: plan_made
 UPDATE campaign
-SET planned_at = $2, planned = $3, canary = $4, counts = $5, revision = revision + 1
+SET planned_at = $2, planned = $3, canary = $4, counts = $5, test_end = $6, revision = revision + 1
 WHERE id = $1;

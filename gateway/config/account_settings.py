@@ -270,6 +270,15 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
         bool,
         Meta(description="A campaign is started by another key than the one that wrote it."),
     ] = False
+    global_holdout: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=0.5,
+            description="The share of people who get no marketing campaign, to compare with; other "
+            "people in each quarter of a year.",
+        ),
+    ] = 0.0
     text_days: Annotated[
         _TextDays | None,
         Meta(

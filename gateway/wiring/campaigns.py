@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from campaigns.decisions.desk import ExperimentDesk
 from campaigns.running.desk import AccountRules, CampaignDesk
 from campaigns.running.feed import Feed
 from campaigns.running.letters import Letters
@@ -71,7 +72,8 @@ def build(rooms: Rooms, validator: Validator, ended: Ended) -> CampaignRoom:
         changed=changed,
         ended=ended,
     )
-    return CampaignRoom(desk, feed, watch)
+    experiments = ExperimentDesk(database.read, desk.changes, ids=rooms.ids, now=desk.now)
+    return CampaignRoom(desk, experiments, feed, watch)
 
 
 def samples(rooms: Rooms) -> Iterator[Sample]:
@@ -85,6 +87,8 @@ def samples(rooms: Rooms) -> Iterator[Sample]:
     yield Sample("sms_campaign_moves_total", watch.paused, ("paused",))
     yield Sample("sms_campaign_moves_total", watch.released, ("released",))
     yield Sample("sms_campaign_moves_total", watch.finished, ("finished",))
+    yield Sample("sms_campaign_moves_total", watch.experiments.decided, ("decided",))
+    yield Sample("sms_campaign_looks_total", watch.experiments.looks)
 
 
 class AccountsInForce:
@@ -104,6 +108,7 @@ class AccountsInForce:
             zone=zone_of(self._rooms.config, own).key,
             four_eyes=own.four_eyes,
             consent=frozenset(int(Category.of(label)) for label in own.require_consent),
+            global_holdout=own.global_holdout,
         )
 
     def _settings(self, account: int) -> AccountSettings:

@@ -47,7 +47,7 @@ from recipients.reply_report import ReplyReports
 from smpp.client import BindState
 from storage.audit_reading import AuditTrail
 from storage.names import SANDBOX, SANDBOX_NAME
-from web.campaign_services import CampaignBook
+from web.campaign_services import CampaignBook, ExperimentBook
 from web.contact_services import ContactRooms
 from web.edge.cursors import KEY_BYTES, KEY_PURPOSE, Cursors
 from web.edge.request_limits import RequestLimits
@@ -113,6 +113,7 @@ class _OfCampaigns(TypedDict):
     segments: SegmentRooms
     templates: TemplateServices
     campaigns: CampaignBook
+    experiments: ExperimentBook
 
 
 def _of_campaigns(rooms: Rooms) -> _OfCampaigns:
@@ -121,6 +122,7 @@ def _of_campaigns(rooms: Rooms) -> _OfCampaigns:
         "segments": SegmentRooms(rooms.segments, rooms.segment_counter),
         "templates": TemplateServices(*rooms.templates, LinkCheck(rooms.webhooks.client).faults),
         "campaigns": rooms.campaigns.desk,
+        "experiments": rooms.campaigns.experiments,
     }
 
 

@@ -18,6 +18,7 @@ from smsgate_client import (
     contacts,
     conversions,
     endpoints,
+    experiments,
     filters,
     links,
     operating,
@@ -224,6 +225,9 @@ OPERATIONS: Mapping[str, Asked] = {
         lambda client: Campaigns(client).resume("c"), None, campaigns.Campaign),
     "post_campaigns_id_cancel": (
         lambda client: Campaigns(client).cancel("c"), None, campaigns.CanceledCampaign),
+    "post_campaigns_id_decide": (
+        lambda client: Campaigns(client).decide("c", arm=1, reason="r"),
+        experiments.DecideExperiment, campaigns.Campaign),
     "get_campaigns_id_report": (
         lambda client: Campaigns(client).report("c"), None, campaigns.CampaignReport),
     "get_campaigns_id_recipients": (

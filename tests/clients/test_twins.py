@@ -155,6 +155,7 @@ GIVEN: dict[Any, Any] = {
     "attribute": NewAttribute("text"), "events": [NewEvent("1", "login", to="n")],
     "segment": NewSegment("silent", "days_since(login) >= 90"), "segment_id": "s", "version": 3,
     "source": "has city", "campaign_id": "p", "revision": 3, "confirm_recipients": 1,
+    "arm": 1,
     "spec": campaigns.CampaignSpec(
         "autumn", campaigns.Audience("has city"), (campaigns.Arm("tpl_0nx25tc8g2000@1"),)),
     "template": templates.NewTemplate(name="x", category="otp", body="y"), "template_id": "t",

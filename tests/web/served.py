@@ -180,6 +180,7 @@ def in_memory(
         segments=SegmentRooms(NoSegments(), NoSegments()),
         templates=TemplateServices(ForgottenTemplates(), NoTemplates(), no_link_faults),
         campaigns=ForgottenCampaigns(),
+        experiments=ForgottenCampaigns(),
         proofs=NoProof(),
         control=memory,
         queues=memory,

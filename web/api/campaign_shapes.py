@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from campaigns.decisions.holdouts import HoldoutReport
+from campaigns.decisions.reporting import ExperimentReport
 from campaigns.running.planning import Plan
 from campaigns.running.reporting import ArmReport, CampaignReport, RecipientView
 from campaigns.running.spec import Spec
@@ -20,6 +22,14 @@ from campaigns.running.store import StoredCampaign
 from dlr.rates import Rate
 from messages.models import Refused, Verdict
 from storage.ids import format_id
+from web.api.experiment_shapes import (
+    DecisionResource,
+    ExperimentResource,
+    HoldoutResource,
+    decision_resource,
+    experiment_resource,
+    holdout_resource,
+)
 from web.edge.cursors import PageQuery
 from web.edge.reveals import shown
 
@@ -37,7 +47,8 @@ class CampaignResource(msgspec.Struct, kw_only=True):
     """A campaign as it stands. `revision` is what `If-Match` names; `version` counts edits.
 
     `planned` are the people of the plan with the holdout. `fed` are those of them whose turn has
-    come. `skipped` counts those who got no message, by reason.
+    come. `skipped` counts those who got no message, by reason. `test` are the first ones of them who
+    are in the test of an experiment; the others wait until it is decided.
     """
 
     id: str
@@ -56,6 +67,8 @@ class CampaignResource(msgspec.Struct, kw_only=True):
     canary: int
     fed: int
     skipped: Mapping[str, int]
+    test: int | None
+    decision: DecisionResource | None
     spec: Spec
 
 
@@ -66,8 +79,16 @@ class CampaignPage(msgspec.Struct):
     next_cursor: str | None
 
 
+class PlanWarningResource(msgspec.Struct, kw_only=True):
+    """What speaks against a plan, and does not hinder its start."""
+
+    code: str
+    detail: str
+    pointer: str
+
+
 class PlanResource(msgspec.Struct, kw_only=True):
-    """Who would get it: `segment` is the sum of `planned`, `holdout` and `excluded`.
+    """Who would get it: `segment` is the sum of `planned`, both holdouts and `excluded`.
 
     Parts and prices are not in it: there are no budgets yet.
     """
@@ -77,9 +98,16 @@ class PlanResource(msgspec.Struct, kw_only=True):
     segment: int
     planned: int
     holdout: int
+    global_holdout: Annotated[
+        int, Meta(description="People who get no marketing campaign of this quarter.")
+    ]
     canary: int
     arms: Annotated[Mapping[str, int], Meta(description="Messages by arm, from 0.")]
+    test: Annotated[
+        Mapping[str, int], Meta(description="Of them in the test of an experiment, by arm.")
+    ]
     excluded: Annotated[Mapping[str, int], Meta(description="By reason.")]
+    warnings: list[PlanWarningResource]
 
 
 class TestRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -150,6 +178,8 @@ class CampaignReportResource(msgspec.Struct, kw_only=True):
     skipped: Mapping[str, int]
     arms: list[ArmResource]
     total: ArmResource
+    experiment: ExperimentResource | None
+    holdout: HoldoutResource
 
 
 class RecipientQuery(PageQuery, kw_only=True):
@@ -157,7 +187,10 @@ class RecipientQuery(PageQuery, kw_only=True):
 
 
 class RecipientResource(msgspec.Struct, kw_only=True):
-    """One of the plan. `arm` -1 is the holdout; `slot` counts minutes after the start."""
+    """One of the plan. `arm` -1 is the holdout, -2 that of all campaigns of the quarter.
+
+    `slot` counts minutes after the start, or after the decision of who waited for it.
+    """
 
     seq: int
     contact: str
@@ -194,6 +227,8 @@ def resource(stored: StoredCampaign) -> CampaignResource:
         canary=stored.canary if stored.planned_at else 0,
         fed=stored.fed,
         skipped=stored.skipped,
+        test=stored.test_end if stored.planned_at else None,
+        decision=decision_resource(stored.decided),
         spec=stored.spec,
     )
 
@@ -205,7 +240,8 @@ def _state(label: str) -> StateName:
 
 def plan_resource(made: Plan) -> PlanResource:
     """A plan as it is shown."""
-    return PlanResource(**msgspec.structs.asdict(made))
+    warnings = [PlanWarningResource(**msgspec.structs.asdict(each)) for each in made.warnings]
+    return PlanResource(**{**msgspec.structs.asdict(made), "warnings": warnings})
 
 
 def test_answer(
@@ -225,7 +261,12 @@ def test_answer(
     return TestAnswer(campaign=resource(stored), messages=messages)
 
 
-def report_resource(campaign: int, made: CampaignReport) -> CampaignReportResource:
+def report_resource(
+    campaign: int,
+    made: CampaignReport,
+    experiment: ExperimentReport | None,
+    holdout: HoldoutReport,
+) -> CampaignReportResource:
     """A report as it is shown."""
     return CampaignReportResource(
         id=format_id(PREFIX, campaign),
@@ -236,6 +277,8 @@ def report_resource(campaign: int, made: CampaignReport) -> CampaignReportResour
         skipped=made.skipped,
         arms=[_arm(each) for each in made.arms],
         total=_arm(made.total),
+        experiment=experiment_resource(experiment),
+        holdout=holdout_resource(holdout),
     )
 
 

@@ -119,8 +119,11 @@ class CampaignViewsApi:
         """As of now."""
         key = await self._access.key(request, READ)
         stored = await self._one(key, request)
-        made = await self._campaigns.reports.report(stored, self._campaigns.now())
-        return json_response(report_resource(stored.id, made))
+        now, experiments = self._campaigns.now(), self._services.experiments
+        made = await self._campaigns.reports.report(stored, now)
+        experiment = await experiments.experiment(stored, now)
+        holdout = await experiments.holdout(stored, now)
+        return json_response(report_resource(stored.id, made, experiment, holdout))
 
     async def recipients(self, request: web.Request) -> web.Response:
         """In the order of sending."""

@@ -7,18 +7,14 @@ what became of one (campaign_views.py).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import msgspec
 from aiohttp import web
 
 from campaigns.running import spec as specs
-from campaigns.running.desk import CampaignActor, CampaignRefused, RevisionDiffers
 from campaigns.running.spec import Spec
 from campaigns.running.stopping import PREFIX
 from campaigns.running.store import StoredCampaign
-from campaigns.segments.mistakes import SegmentRefused
 from messages.models import FieldError
 from web.api.campaign_shapes import (
     TESTS_MAX,
@@ -33,12 +29,13 @@ from web.api.campaign_shapes import (
     resource,
     test_answer,
 )
+from web.api.campaign_verbs import actor, found, told, verb
 from web.api.campaign_views import IN_PATH, ONE, PATH, WHAT, shown
 from web.edge import if_match
 from web.edge.access import Access
 from web.edge.arguments import decoded, not_found, path_id, read_body, refusal
 from web.edge.bodies import BodyReader
-from web.edge.endpoints import Answer, Endpoint, Handler
+from web.edge.endpoints import Answer, Endpoint
 from web.edge.idempotent import (
     REPEAT_PROBLEMS,
     REQUEST_HEADERS,
@@ -49,9 +46,6 @@ from web.edge.json_answers import json_response
 from web.edge.keys import StoredKey
 from web.edge.reveals import checked_reason
 from web.services import Services
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 WRITE = "campaigns:write"
 SEND = "campaigns:send"
@@ -119,20 +113,22 @@ class CampaignsApi:
                 request=Spec,
                 answers={200: Answer(CampaignResource, headers=if_match.ANSWER_HEADERS)},
                 headers=if_match.REQUEST_HEADERS,
-                problems=(*SPEC_PROBLEMS, *if_match.PROBLEMS, "state_conflict"),
+                problems=(
+                    *SPEC_PROBLEMS, *if_match.PROBLEMS, "state_conflict", "experiment_locked",
+                ),
                 example=EXAMPLE,
             ),
         ]
 
     def _moved(self) -> list[Endpoint]:
         return [
-            _verb(
+            verb(
                 "plan", self.plan, "Say who would get it", WRITE, PlanResource,
                 description="Everybody in the segment gets a place, or a reason why not. It takes "
                 "some seconds for a million.",
                 problems=("state_conflict", "segment_invalid", "tag_unknown"),
             ),
-            _verb(
+            verb(
                 "test", self.test, "Send its texts to some numbers", WRITE, TestAnswer,
                 request=TestRequest, example={"to": ["+8613812345678"]},
                 problems=(
@@ -140,7 +136,7 @@ class CampaignsApi:
                     "number_invalid", "text_too_long", "route_unavailable", "out_of_range",
                 ),
             ),
-            _verb(
+            verb(
                 "start", self.start, "Start it", SEND, CampaignResource,
                 description="Everything that stands against it is told at once.",
                 request=StartRequest, example={"confirm_recipients": 931},
@@ -149,17 +145,17 @@ class CampaignsApi:
                     "lint_failed", "template_unknown", if_match.DIFFERS,
                 ),
             ),
-            _verb(
+            verb(
                 "pause", self.pause, "Send nothing more of it until it is resumed", SEND,
                 CampaignResource,
                 request=PauseRequest, example={"reason": "the shop is down"},
                 problems=("state_conflict", "reason_invalid"),
             ),
-            _verb(
+            verb(
                 "resume", self.resume, "Go on with a paused one", SEND, CampaignResource,
                 problems=("state_conflict", "lint_failed", "template_unknown", "four_eyes"),
             ),
-            _verb(
+            verb(
                 "cancel", self.cancel, "End it for good, and take back what waits", SEND,
                 CanceledCampaign, problems=("state_conflict",),
             ),
@@ -177,7 +173,7 @@ class CampaignsApi:
         claimed = None if claim is None else await claim(1)
         spec = self._checked(body)
         campaign = self._campaigns.new_id() if claimed is None else claimed.ids[0]
-        stored = await self._campaigns.create(_actor(key), campaign, spec)
+        stored = await self._campaigns.create(actor(key), campaign, spec)
         where = f"{PATH}/{resource(stored).id}"
         return shown(stored, status=201, location=where)
 
@@ -187,15 +183,15 @@ class CampaignsApi:
         spec = self._checked(await self._bodies.read(request))
         campaign = path_id(request, PREFIX, WHAT)
         seen = if_match.demanded_version(request)
-        with _told():
-            return _found(await self._campaigns.edit(_actor(key), campaign, seen, spec))
+        with told():
+            return found(await self._campaigns.edit(actor(key), campaign, seen, spec))
 
     async def plan(self, request: web.Request) -> web.Response:
         """200 once everybody is planned or excluded."""
         key = await self._access.key(request, WRITE)
         campaign = path_id(request, PREFIX, WHAT)
-        with _told():
-            made = await self._campaigns.plan(_actor(key), campaign)
+        with told():
+            made = await self._campaigns.plan(actor(key), campaign)
         if made is None:
             raise not_found(WHAT)
         return json_response(plan_resource(made))
@@ -208,8 +204,8 @@ class CampaignsApi:
             detail = f"to names 1 to {TESTS_MAX} numbers"
             raise refusal(FieldError("out_of_range", detail, "/to"))
         campaign = path_id(request, PREFIX, WHAT)
-        with _told():
-            tested = await self._campaigns.test(_actor(key), campaign, asked.to)
+        with told():
+            tested = await self._campaigns.test(actor(key), campaign, asked.to)
         if tested is None:
             raise not_found(WHAT)
         stored, verdicts = tested
@@ -221,7 +217,7 @@ class CampaignsApi:
         asked = decoded(StartRequest, self._start, await self._bodies.read(request))
         return await self._move(
             request,
-            lambda campaign: self._campaigns.start(_actor(key), campaign, asked.confirm_recipients),
+            lambda campaign: self._campaigns.start(actor(key), campaign, asked.confirm_recipients),
         )
 
     async def pause(self, request: web.Request) -> web.Response:
@@ -230,21 +226,21 @@ class CampaignsApi:
         asked = decoded(PauseRequest, self._pause, await self._bodies.read(request))
         reason = checked_reason(asked.reason)
         return await self._move(
-            request, lambda campaign: self._campaigns.pause(_actor(key), campaign, reason)
+            request, lambda campaign: self._campaigns.pause(actor(key), campaign, reason)
         )
 
     async def resume(self, request: web.Request) -> web.Response:
         """200 once it may go on."""
         key = await self._access.key(request, SEND)
         return await self._move(
-            request, lambda campaign: self._campaigns.resume(_actor(key), campaign)
+            request, lambda campaign: self._campaigns.resume(actor(key), campaign)
         )
 
     async def cancel(self, request: web.Request) -> web.Response:
         """200 with how many messages can no longer be stopped."""
         key = await self._access.key(request, SEND)
-        with _told():
-            done = await self._campaigns.cancel(_actor(key), path_id(request, PREFIX, WHAT))
+        with told():
+            done = await self._campaigns.cancel(actor(key), path_id(request, PREFIX, WHAT))
         if done is None:
             raise not_found(WHAT)
         answer = CanceledCampaign(campaign=resource(done.campaign), in_flight=done.in_flight)
@@ -253,8 +249,8 @@ class CampaignsApi:
     async def _move(
         self, request: web.Request, move: Callable[[int], Awaitable[StoredCampaign | None]]
     ) -> web.Response:
-        with _told():
-            return _found(await move(path_id(request, PREFIX, WHAT)))
+        with told():
+            return found(await move(path_id(request, PREFIX, WHAT)))
 
     def _checked(self, body: bytes) -> Spec:
         """What the author wrote. Raises ProblemError with everything that is wrong with it."""
@@ -265,55 +261,3 @@ class CampaignsApi:
         if read.body is None or faults:
             raise refusal(faults)
         return read.body
-
-
-def _verb(
-    verb: str,
-    handler: Handler,
-    summary: str,
-    scope: str,
-    answer: type[msgspec.Struct],
-    *,
-    problems: tuple[str, ...],
-    description: str = "",
-    request: type[msgspec.Struct] | None = None,
-    example: dict[str, object] | None = None,
-) -> Endpoint:
-    return Endpoint(
-        method="POST",
-        path=f"{ONE}/{verb}",
-        handler=handler,
-        summary=summary,
-        description=description,
-        scope=scope,
-        path_parameters=IN_PATH,
-        request=request,
-        answers={200: answer},
-        problems=problems,
-        example=example,
-    )
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """What stands against a change, in the words of the API."""
-    try:
-        yield
-    except CampaignRefused as refused:
-        raise refusal(refused.faults) from None
-    except RevisionDiffers as differs:
-        raise if_match.differs(differs.revision) from None
-    except SegmentRefused as refused:
-        where = "/audience/segment"
-        faults = [FieldError("segment_invalid", str(each), where) for each in refused.mistakes]
-        raise refusal(faults) from None
-
-
-def _found(stored: StoredCampaign | None) -> web.Response:
-    if stored is None:
-        raise not_found(WHAT)
-    return shown(stored)
-
-
-def _actor(key: StoredKey) -> CampaignActor:
-    return CampaignActor(key.account, f"key {key.id}")

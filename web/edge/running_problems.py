@@ -24,6 +24,11 @@ RUNNING_KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "count_changed": ProblemKind(
             409, "Another number of people", "Look at the plan, and confirm what it says now."
         ),
+        "experiment_locked": ProblemKind(
+            409,
+            "The experiment stands",
+            "Its rules were written before its figures. Leave it as it is, or decide it by hand.",
+        ),
         "four_eyes": ProblemKind(
             403, "A second person has to start it", "Use the key of somebody else."
         ),

@@ -64,6 +64,10 @@ class Campaigns(Noun):
         """End it for good, and take back what waits."""
         return await self._client.run(campaign_calls.cancel(campaign_id))
 
+    async def decide(self, campaign_id: str, *, arm: int, reason: str) -> c.Campaign:
+        """Have people behind the test of its experiment get the text of this arm."""
+        return await self._client.run(campaign_calls.decide(campaign_id, arm, reason))
+
     async def report(self, campaign_id: str) -> c.CampaignReport:
         """What became of it, by arm."""
         path = under("campaigns", campaign_id, "report")

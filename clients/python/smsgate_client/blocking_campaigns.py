@@ -62,6 +62,10 @@ class Campaigns(Noun):
         """End it for good, and take back what waits."""
         return self._client.run(campaign_calls.cancel(campaign_id))
 
+    def decide(self, campaign_id: str, *, arm: int, reason: str) -> c.Campaign:
+        """Have people behind the test of its experiment get the text of this arm."""
+        return self._client.run(campaign_calls.decide(campaign_id, arm, reason))
+
     def report(self, campaign_id: str) -> c.CampaignReport:
         """What became of it, by arm."""
         path = under("campaigns", campaign_id, "report")

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from smsgate_client import campaigns as c
+from smsgate_client import experiments as e
 from smsgate_client.calls import Call, new_key, post, put, under
 
 T = TypeVar("T")
@@ -49,6 +50,11 @@ def resume(campaign_id: str) -> Call[c.Campaign]:
 
 def cancel(campaign_id: str) -> Call[c.CanceledCampaign]:
     return _moved(campaign_id, "cancel", c.CanceledCampaign)
+
+
+def decide(campaign_id: str, arm: int, reason: str) -> Call[c.Campaign]:
+    body = e.DecideExperiment(arm=arm, reason=reason)
+    return _moved(campaign_id, "decide", c.Campaign, body)
 
 
 def _moved(campaign_id: str, verb: str, shape: type[T], body: object = None) -> Call[T]:

@@ -1,4 +1,7 @@
-"""Owns campaigns: what is asked for, what is answered, and their words. Must not ask."""
+"""Owns campaigns: what is asked for, what is answered, and their words. Must not ask.
+
+Their experiments are in experiments.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 
+from smsgate_client.experiments import Decision, Experiment, ExperimentFigures, HoldoutFigures
 from smsgate_client.reports import Rate
 from smsgate_client.shapes import named
 from smsgate_client.words import Weekday, Word
@@ -88,7 +92,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class CampaignSpec:
-    """A campaign as its author writes it. Budgets and experiments are refused so far."""
+    """A campaign as its author writes it. Budgets are refused so far."""
 
     name: str
     audience: Audience
@@ -98,10 +102,11 @@ class CampaignSpec:
     category: CampaignCategory = CampaignCategory.MARKETING
     sender: str | None = field(default=None, metadata=named("from"))
     holdout: float = 0.0
+    conversion: str = "order_paid"
     canary: Canary = Canary()
     schedule: Schedule = Schedule()
     budget: object = None
-    experiment: object = None
+    experiment: Experiment | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +128,19 @@ class Campaign:
     canary: int
     fed: int
     skipped: Mapping[str, int]
+    test: int | None
+    decision: Decision | None
     spec: CampaignSpec
     object: str = "campaign"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanWarning:
+    """What speaks against a plan, and does not hinder its start."""
+
+    code: str
+    detail: str
+    pointer: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,9 +152,12 @@ class CampaignPlan:
     segment: int
     planned: int
     holdout: int
+    global_holdout: int
     canary: int
     arms: Mapping[str, int]
+    test: Mapping[str, int]
     excluded: Mapping[str, int]
+    warnings: tuple[PlanWarning, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,11 +225,16 @@ class CampaignReport:
     skipped: Mapping[str, int]
     arms: tuple[ArmFigures, ...]
     total: ArmFigures
+    experiment: ExperimentFigures | None
+    holdout: HoldoutFigures
 
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignRecipient:
-    """One of the plan. `arm` -1 is the holdout; `slot` counts minutes after the start."""
+    """One of the plan. `arm` -1 is the holdout, -2 that of all campaigns of the quarter.
+
+    `slot` counts minutes after the start, or after the decision of who waited for it.
+    """
 
     seq: int
     contact: str

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from campaigns.decisions.desk import ExperimentDesk
 from campaigns.running.desk import AccountRules, CampaignActor, CampaignDesk
 from campaigns.running.feed import Feed
 from campaigns.running.letters import Letters
@@ -51,6 +52,7 @@ class Shop:
     world: World
     ids: IdSource
     desk: CampaignDesk
+    experiments: ExperimentDesk
     feed: Feed
     watch: CampaignWatch
     template: str
@@ -225,5 +227,6 @@ async def shopping(database_url: str) -> AsyncIterator[Shop]:
             changed=lambda: changes.append(1),
             ended=lambda task: None,
         )
+        experiments = ExperimentDesk(database.read, desk.changes, ids=ids, now=desk.now)
         reference = f"{format_id('tpl', template)}@1"
-        yield Shop(world, ids, desk, feed, watch, reference, asked, rules, changes)
+        yield Shop(world, ids, desk, experiments, feed, watch, reference, asked, rules, changes)

@@ -57,6 +57,26 @@ def test_slots_are_in_order_even_and_within_the_spread(
         assert max(counts) - min(counts) <= 1
 
 
+@given(
+    planned=st.integers(1, 2_000), test=st.floats(0, 1), canary=st.integers(0, 300),
+    spread=st.integers(0, 600),
+)  # fmt: skip
+def test_behind_the_test_of_an_experiment_slots_begin_anew(
+    planned: int, test: float, canary: int, spread: int
+) -> None:
+    """They count from the decision there. Within each phase they are in order, as a look needs."""
+    canary = min(canary, planned)
+    test_end = max(canary, round(planned * test))
+    slots = [
+        slot_of(seq, planned=planned, canary=canary, spread_minutes=spread, test_end=test_end)
+        for seq in range(planned)
+    ]
+    for phase in (slots[:test_end], slots[test_end:]):
+        assert phase == sorted(phase)
+        assert phase[:1] in ([], [0])
+        assert all(slot < max(1, spread) for slot in phase)
+
+
 @pytest.mark.parametrize(("seconds", "slot"), [(-1, -1), (0, 0), (59, 0), (60, 1), (3_600, 60)])
 def test_a_slot_begins_with_its_minute(seconds: int, slot: int) -> None:
     assert slot_now(START, START + timedelta(seconds=seconds)) == slot

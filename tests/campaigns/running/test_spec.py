@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from campaigns.running.spec import Spec, changed_fixed, duration, faults, spread_minutes, window
+from campaigns.running.durations import duration, span
+from campaigns.running.spec import Spec, changed_fixed, faults, spread_minutes, window
 from recipients.hours import Hours
 
 NOW = datetime(2026, 11, 9, 12, tzinfo=UTC)
@@ -27,6 +28,11 @@ GOOD: dict[str, Any] = {
         "spread": "PT4H",
     },
 }
+
+EXPERIMENT: dict[str, Any] = {
+    "metric": "uctr_delivered", "window": "24h", "tau": 0.005, "test_share": 0.2,
+    "decide_by": "PT36H", "fallback": "control",
+}  # fmt: skip
 
 
 def spec(**changes: Any) -> Spec:
@@ -54,7 +60,7 @@ def test_a_good_one_has_no_fault() -> None:
 def test_every_mistake_is_told_at_once() -> None:
     wrong = spec(
         name="", arms=[{"template": "tpl_a", "weight": 0}], holdout=0.9, canary={"share": 2},
-        budget="bud_1", experiment={"metric": "uctr_delivered"},
+        budget="bud_1", experiment={**EXPERIMENT, "tau": 0}, conversion="Order paid",
         schedule={"window": "nights", "zone": "Asia/Peking", "spread": "4h", "rate": 0,
                   "start": "2026-11-01T10:00:00Z", "end": "2026-11-01T09:00:00Z"},
     )  # fmt: skip
@@ -66,7 +72,9 @@ def test_every_mistake_is_told_at_once() -> None:
             ("out_of_range", "/holdout"),
             ("out_of_range", "/canary/share"),
             ("not_available", "/budget"),
-            ("not_available", "/experiment"),
+            ("out_of_range", "/experiment"),
+            ("out_of_range", "/experiment/tau"),
+            ("label_invalid", "/conversion"),
             ("send_window_invalid", "/schedule/window"),
             ("unknown_zone", "/schedule/zone"),
             ("out_of_range", "/schedule/spread"),
@@ -153,3 +161,26 @@ def test_what_stands_since_the_plan_cannot_be_changed() -> None:
     ]
     text = [{"template": TEMPLATE.replace("@3", "@4"), "weight": 50}] * 2
     assert changed_fixed(before, spec(arms=text, schedule={"rate": 5})) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("24h", timedelta(days=1)), ("7d", timedelta(days=7)), ("PT5M", timedelta(minutes=5)),
+     ("90", None), ("P7D", None)],
+)  # fmt: skip
+def test_spans_have_a_short_form(text: str, expected: timedelta | None) -> None:
+    assert span(text) == expected
+
+
+def test_an_experiment_stands_since_the_start() -> None:
+    """Whoever has seen figures cannot choose the rules that judge them."""
+    before = spec(experiment=EXPERIMENT)
+    after = spec(experiment={**EXPERIMENT, "tau": 0.01, "alpha": 0.1, "decide_by": "PT48H"})
+    found = changed_fixed(before, after)
+    assert {fault.code for fault in found} == {"experiment_locked"}
+    assert [fault.pointer for fault in found] == [
+        "/experiment/tau", "/experiment/decide_by", "/experiment/alpha",
+    ]  # fmt: skip
+    assert [each.pointer for each in changed_fixed(spec(), before)] == ["/experiment"]
+    assert [each.pointer for each in changed_fixed(before, spec())] == ["/experiment"]
+    assert changed_fixed(before, spec(experiment=EXPERIMENT, name="x")) == []

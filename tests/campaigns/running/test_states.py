@@ -23,6 +23,7 @@ TABLE = {
     (Move.PAUSE, S.RUNNING): S.PAUSED,
     (Move.RESUME, S.PAUSED): S.RUNNING,
     (Move.FINISH, S.RUNNING): S.FINISHED,
+    **{(Move.DECIDE, state): state for state in (S.CANARY, S.RUNNING, S.PAUSED)},
     **{(Move.CANCEL, state): S.CANCELED for state in S if state not in ENDED},
 }
 

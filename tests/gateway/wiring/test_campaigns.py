@@ -24,7 +24,9 @@ def test_a_reload_reaches_what_campaigns_know_of_accounts() -> None:
     assert accounts.zone(SHOP).key == "Asia/Tokyo"
     assert not accounts.rules(SHOP).four_eyes
 
-    bank = AccountSettings(name="bank", four_eyes=True, require_consent=("marketing",))
+    bank = AccountSettings(
+        name="bank", four_eyes=True, require_consent=("marketing",), global_holdout=0.05
+    )
     registry.adopt({"shop": SHOP, "bank": BANK}, {})
     rooms.config = Config(accounts=(AccountSettings(name="shop", four_eyes=True), bank))
     usual = rooms.config.quiet_hours.time_zone.zone
@@ -33,6 +35,7 @@ def test_a_reload_reaches_what_campaigns_know_of_accounts() -> None:
     told = accounts.rules(BANK)
     assert (told.zone, told.four_eyes) == (usual.key, True)
     assert told.consent == {Category.MARKETING}
+    assert (told.global_holdout, accounts.rules(SHOP).global_holdout) == (0.05, 0)
 
 
 def test_of_an_account_that_is_configured_no_more_the_defaults_hold() -> None:

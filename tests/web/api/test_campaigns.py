@@ -51,14 +51,41 @@ async def test_every_mistake_is_told_at_once(api: Api) -> None:
     }
 
 
+async def test_all_mistakes_of_an_experiment_are_told_at_once(api: Api) -> None:
+    wrong = {
+        "metric": "uctr_delivered", "tau": 0.9, "alpha": 0, "base": 1, "test_share": 0,
+        "window": "1w", "decide_by": "PT1000H",
+    }  # fmt: skip
+    response, body = await api.post(PATH, {**GOOD, "experiment": wrong})
+    assert response.status == 422
+    assert isinstance(body["errors"], list)
+    assert {each["pointer"] for each in body["errors"]} == {
+        "/experiment",  # it has one arm
+        *(f"/experiment/{name}" for name in wrong if name != "metric"),
+    }
+    wrong = {"metric": "opens", "tau": 0.1}
+    response, body = await api.post(PATH, {**GOOD, "experiment": wrong})
+    assert (response.status, {each["pointer"] for each in body["errors"]}) == (
+        422, {"/experiment/metric", "/experiment/test_share", "/experiment/decide_by"},
+    )  # fmt: skip
+
+
+async def test_an_experiment_is_shown_as_it_was_written(api: Api) -> None:
+    asked = {"metric": "cvr_delivered", "tau": 0.01, "test_share": 0.2, "decide_by": "PT36H"}
+    arms = [{"template": TEMPLATE}, {"template": TEMPLATE}]
+    response, body = await api.post(PATH, {**GOOD, "arms": arms, "experiment": asked})
+    assert response.status == 201
+    assert body["spec"]["experiment"] == asked
+    assert (body["test"], body["decision"]) == (None, None)
+
+
 async def test_a_field_of_another_kind_is_told_and_nothing_more(api: Api) -> None:
     response, body = await api.post(PATH, {**GOOD, "audience": "everybody", "name": ""})
     assert (response.status, body["code"]) == (422, "field_type")
 
 
-@pytest.mark.parametrize("unbuilt", ["budget", "experiment"])
-async def test_what_is_not_built_is_refused(api: Api, unbuilt: str) -> None:
-    response, body = await api.post(PATH, {**GOOD, unbuilt: {"id": "x"}})
+async def test_what_is_not_built_is_refused(api: Api) -> None:
+    response, body = await api.post(PATH, {**GOOD, "budget": {"id": "x"}})
     assert (response.status, body["code"]) == (422, "not_available")
 
 
@@ -71,6 +98,7 @@ async def test_what_is_not_built_is_refused(api: Api, unbuilt: str) -> None:
         ("pause", {"reason": "the shop is down"}),
         ("resume", None),
         ("cancel", None),
+        ("decide", {"arm": 1, "reason": "the season ends"}),
     ],
 )
 async def test_of_an_unknown_campaign_nothing_is_done(
@@ -102,6 +130,8 @@ async def test_a_change_names_the_revision_that_was_seen(api: Api) -> None:
         ("test", {"to": ["+8613812345678"] * 21}),
         ("pause", {"reason": ""}),
         ("start", {}),
+        ("decide", {"arm": 1, "reason": ""}),
+        ("decide", {"arm": "1"}),
     ],
 )
 async def test_a_request_that_is_wrong_is_refused(

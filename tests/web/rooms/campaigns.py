@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from campaigns.decisions.holdouts import HoldoutReport
+from campaigns.decisions.reporting import ExperimentReport
 from campaigns.running.desk import CampaignActor, Canceled
 from campaigns.running.planning import Plan
 from campaigns.running.reporting import CampaignReport, RecipientView
@@ -18,7 +20,7 @@ NOW = datetime.fromtimestamp(NOW_MS / 1000, UTC)
 
 
 class ForgottenCampaigns:
-    """Implements CampaignBook and CampaignReader."""
+    """Implements CampaignBook, CampaignReader and ExperimentBook."""
 
     @property
     def reports(self) -> ForgottenCampaigns:
@@ -82,3 +84,16 @@ class ForgottenCampaigns:
         self, _campaign: StoredCampaign, *, after: int, limit: int
     ) -> list[RecipientView]:
         return []
+
+    async def experiment(
+        self, _campaign: StoredCampaign, _now: datetime
+    ) -> ExperimentReport | None:
+        return None
+
+    async def holdout(self, _campaign: StoredCampaign, _now: datetime) -> HoldoutReport:
+        raise AssertionError("there is no campaign")
+
+    async def decide(
+        self, _actor: CampaignActor, _campaign: int, _arm: int, _reason: str
+    ) -> StoredCampaign | None:
+        return None

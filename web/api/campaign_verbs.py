@@ -1,0 +1,80 @@
+"""What the endpoints that change a campaign have in common.
+
+Owns the form of `/v1/campaigns/{id}/<verb>`, and how a refusal is told. Must not change anything.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+from aiohttp import web
+
+from campaigns.running.desk import CampaignActor, CampaignRefused, RevisionDiffers
+from campaigns.running.store import StoredCampaign
+from campaigns.segments.mistakes import SegmentRefused
+from messages.models import FieldError
+from web.api.campaign_views import IN_PATH, ONE, WHAT, shown
+from web.edge import if_match
+from web.edge.arguments import not_found, refusal
+from web.edge.endpoints import Endpoint, Handler
+from web.edge.keys import StoredKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def verb(
+    name: str,
+    handler: Handler,
+    summary: str,
+    scope: str,
+    answer: type[msgspec.Struct],
+    *,
+    problems: tuple[str, ...],
+    description: str = "",
+    request: type[msgspec.Struct] | None = None,
+    example: dict[str, object] | None = None,
+) -> Endpoint:
+    """What is done to one campaign."""
+    return Endpoint(
+        method="POST",
+        path=f"{ONE}/{name}",
+        handler=handler,
+        summary=summary,
+        description=description,
+        scope=scope,
+        path_parameters=IN_PATH,
+        request=request,
+        answers={200: answer},
+        problems=problems,
+        example=example,
+    )
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What stands against a change, in the words of the API."""
+    try:
+        yield
+    except CampaignRefused as refused:
+        raise refusal(refused.faults) from None
+    except RevisionDiffers as differs:
+        raise if_match.differs(differs.revision) from None
+    except SegmentRefused as refused:
+        where = "/audience/segment"
+        faults = [FieldError("segment_invalid", str(each), where) for each in refused.mistakes]
+        raise refusal(faults) from None
+
+
+def found(stored: StoredCampaign | None) -> web.Response:
+    """The campaign as it stands. Raises ProblemError 404 where there is none."""
+    if stored is None:
+        raise not_found(WHAT)
+    return shown(stored)
+
+
+def actor(key: StoredKey) -> CampaignActor:
+    """Who asks."""
+    return CampaignActor(key.account, f"key {key.id}")
