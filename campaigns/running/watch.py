@@ -77,9 +77,10 @@ class CampaignWatch:
             if reasons:
                 await self._pause(row["id"], "; ".join(reasons))
             else:
-                if await self.experiments.look(row, now):
-                    self._changed()
                 await self._move(row, now)
+        for row in rows:  # they count, which takes a while
+            if await self.experiments.look(row, now):
+                self._changed()
 
     async def _count(self, connection: Connection) -> None:
         counted = await connection.fetch(_SQL["campaigns_counted"])
