@@ -117,7 +117,8 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     ] = None
 
 
-FIXED = ("audience", "holdout", "conversion", "canary", "category", "goal")  # once it is planned and started
+# Once it is planned and started.
+FIXED = ("audience", "holdout", "conversion", "canary", "category", "goal")
 
 
 def faults(spec: Spec, now: datetime) -> list[FieldError]:

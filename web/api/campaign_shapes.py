@@ -47,8 +47,8 @@ class CampaignResource(msgspec.Struct, kw_only=True):
     """A campaign as it stands. `revision` is what `If-Match` names; `version` counts edits.
 
     `planned` are the people of the plan with the holdout. `fed` are those of them whose turn has
-    come. `skipped` counts those who got no message, by reason. `test` are the first ones of them who
-    are in the test of an experiment; the others wait until it is decided.
+    come. `skipped` counts those who got no message, by reason. `test`: so many of them are in the
+    test of an experiment, and the others wait until it is decided.
     """
 
     id: str
