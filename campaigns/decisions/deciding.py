@@ -42,9 +42,7 @@ async def write(
     return True
 
 
-def judged(
-    rules: Rules, counts: Sequence[ArmCounts], evidence: Evidence, *, due: bool
-) -> Decision:
+def judged(rules: Rules, counts: Sequence[ArmCounts], evidence: Evidence, *, due: bool) -> Decision:
     """What the rules say of these counts. `due`: the time to decide is over."""
     return decide(rules, [each.judged for each in counts], evidence, due=due)
 

@@ -62,9 +62,7 @@ class ExperimentDesk:
                 return None
             if faults := _faults(before, arm):
                 raise CampaignRefused(faults)
-            made = Decided(
-                at=self._now(), how=How.BY_HAND, arm=arm, by=actor.name, why=reason
-            )
+            made = Decided(at=self._now(), how=How.BY_HAND, arm=arm, by=actor.name, why=reason)
             await deciding.write(connection, campaign, actor.account, made, self._ids)
             return await store.one(connection, actor.account, campaign)
 

@@ -127,9 +127,7 @@ def made(
     )
 
 
-def _differences(
-    counts: Sequence[ArmCounts], evidence: Evidence, rules: Rules
-) -> list[Difference]:
+def _differences(counts: Sequence[ArmCounts], evidence: Evidence, rules: Rules) -> list[Difference]:
     """Of each pair, the higher arm of the two first."""
     level = level_each(rules.alpha, len(counts))
     pairs = [(one, other) for one in range(len(counts)) for other in range(one)]
@@ -137,9 +135,7 @@ def _differences(
         Difference(
             one=one,
             other=other,
-            difference=look(
-                counts[one].outcome, counts[other].outcome, rules.tau, level
-            ).bounds,
+            difference=look(counts[one].outcome, counts[other].outcome, rules.tau, level).bounds,
             p=min(evidence.p(one, other), evidence.p(other, one)),
         )
         for one, other in pairs

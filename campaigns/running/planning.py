@@ -14,8 +14,8 @@ import msgspec
 
 from campaigns.decisions.sizes import underpowered
 from campaigns.experiments.assignment import BUCKETS, GLOBAL_HOLDOUT, HOLDOUT, weighted
-from campaigns.running.schedule import CANARY_MAX, CANARY_MIN, canary_size
 from campaigns.running.plan_warnings import PlanWarning
+from campaigns.running.schedule import CANARY_MAX, CANARY_MIN, canary_size
 from campaigns.running.spec import Spec, spread_minutes
 from campaigns.running.stopping import PREFIX
 from campaigns.segments.compiling import compiled

@@ -114,7 +114,10 @@ class CampaignsApi:
                 answers={200: Answer(CampaignResource, headers=if_match.ANSWER_HEADERS)},
                 headers=if_match.REQUEST_HEADERS,
                 problems=(
-                    *SPEC_PROBLEMS, *if_match.PROBLEMS, "state_conflict", "experiment_locked",
+                    *SPEC_PROBLEMS,
+                    *if_match.PROBLEMS,
+                    "state_conflict",
+                    "experiment_locked",
                 ),
                 example=EXAMPLE,
             ),

@@ -38,9 +38,7 @@ def test_at_the_end_it_is_due_however_short_ago_the_last_one_was() -> None:
     assert due(ASKED, START, end - timedelta(seconds=1), end)
 
 
-@given(
-    window=st.integers(1, 168 * 60), more=st.integers(1, 500 * 60), turn=st.integers(10, 60)
-)
+@given(window=st.integers(1, 168 * 60), more=st.integers(1, 500 * 60), turn=st.integers(10, 60))
 def test_looks_are_bounded_however_long_an_experiment_lasts(
     window: int, more: int, turn: int
 ) -> None:
