@@ -104,7 +104,7 @@ def faults(
     elif decide_by <= window + spread:
         detail = "decide_by is longer than window and spread together: nobody is judged before"
         yield FieldError("out_of_range", detail, f"{_WHERE}/decide_by")
-    elif end is not None and end - max(now, start or now) <= decide_by:
+    elif end is not None and timedelta(0) < end - max(now, start or now) <= decide_by:
         detail = "the campaign ends before decide_by: nobody would be left to decide about"
         yield FieldError("out_of_range", detail, f"{_WHERE}/decide_by")
 

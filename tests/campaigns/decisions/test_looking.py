@@ -15,7 +15,7 @@ from campaigns.decisions.looking import ExperimentWatch
 from campaigns.decisions.verdicts import Verdict
 from campaigns.running.reasons import Skip
 from campaigns.running.states import CampaignState
-from tests.campaigns.decisions.trial import click, finished, later, look, looked, tried
+from tests.campaigns.decisions.trial import click, finished, later, look, looked, stands, tried
 from tests.campaigns.running.shop import AUTHOR, OTHER, Shop, shopping
 from tests.campaigns.running.world import Killed
 
@@ -39,11 +39,11 @@ async def planned(shop: Shop, campaign: int) -> list[tuple[int, int]]:
 
 async def test_c52_c53_the_better_arm_goes_to_the_others_and_nobody_gets_two(shop: Shop) -> None:
     """C52, C53: the test keeps its arms, who waited gets the winner's text, each one message."""
-    await shop.people(2_600)
+    await shop.people(2_800)
     campaign = await tried(shop)
     stored = await shop.one(campaign)
     assert stored.test_end is not None
-    assert stored.fed == stored.test_end < stored.planned == 2_600
+    assert stored.fed == stored.test_end < stored.planned == 2_800
     rows = await planned(shop, campaign)
     assert await by_arm(shop, campaign) == {
         str(arm): sum(each == arm for seq, each in rows if seq < stored.test_end) for arm in (0, 1)
@@ -71,7 +71,7 @@ async def test_c52_c53_the_better_arm_goes_to_the_others_and_nobody_gets_two(sho
     sent = await by_arm(shop, campaign)
     assert sent["0"] == sum(each == 0 for seq, each in rows if seq < stored.test_end)
     assert sum(sent.values()) == len({each["to_idx"] for each in await shop.messages(campaign)})
-    assert sum(sent.values()) == 2_600
+    assert sum(sent.values()) == 2_800
     assert await planned(shop, campaign) == rows, "no row of a recipient is changed"
 
     report = await shop.experiments.experiment(await shop.one(campaign), later(48))
@@ -192,7 +192,8 @@ async def test_two_processes_look_and_one_decides(shop: Shop) -> None:
     ]
     for hours, decided in ((24.1, 0), (36.1, 1)):
         now = later(hours)
-        found = await asyncio.gather(*(look(shop, campaign, now, each) for each in others))
+        row = await stands(shop, campaign)
+        found = await asyncio.gather(*(each.look(row, now) for each in others))
         assert sum(found) == decided
     assert len(await looked(shop, campaign)) == 2
     assert sum(each.looks for each in others) == 2

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from campaigns.decisions.looking import ExperimentWatch
+import asyncpg
+
 from campaigns.running.states import CampaignState
 from shortlinks.classify import ClickClass
 from tests.campaigns.running.shop import Shop
@@ -50,11 +51,16 @@ async def clicks(shop: Shop, messages: Sequence[int], kind: ClickClass = ClickCl
     )  # fmt: skip
 
 
-async def look(shop: Shop, campaign: int, now: datetime, by: ExperimentWatch | None = None) -> bool:
+async def look(shop: Shop, campaign: int, now: datetime) -> bool:
     """One look at this moment. Returns whether it decided."""
+    return await shop.watch.experiments.look(await stands(shop, campaign), now)
+
+
+async def stands(shop: Shop, campaign: int) -> asyncpg.Record:
+    """Its row."""
     row = await shop.connection.fetchrow("SELECT * FROM campaign WHERE id = $1", campaign)
     assert row is not None
-    return await (by or shop.watch.experiments).look(row, now)
+    return row
 
 
 async def finished(shop: Shop, campaign: int) -> bool:
