@@ -22,6 +22,8 @@ THEIR_TESTS   := tests/tidy/test_imports.py tests/clients tests/dlr tests/rateli
 PYTHON      ?=
 ONCE        ?=
 MESSAGES    ?=
+CAMPAIGN    ?=
+PEOPLE      ?=
 BENCHMARK   ?= end_to_end
 JSON        ?=
 PYTEST_ARGS ?=
@@ -43,8 +45,10 @@ help: ## list the targets
 
 setup: $(STAMP) ## build .venv with everything in it; again only when pyproject.toml or requirements/ changed
 
-demo: setup ## embedded PostgreSQL, SMSC simulator, gateway and real messages; ONCE=1 ends by itself, MESSAGES=N
-	@$(BIN)/smsgate demo $(if $(filter-out 0 no false,$(ONCE)),--once) $(if $(MESSAGES),--messages $(MESSAGES))
+DEMO_OPTIONS = $(if $(filter-out 0 no false,$(CAMPAIGN)),--campaign) $(if $(PEOPLE),--people $(PEOPLE)) \
+    $(if $(filter-out 0 no false,$(ONCE)),--once) $(if $(MESSAGES),--messages $(MESSAGES))
+demo: setup ## the whole system with real messages; ONCE=1 ends by itself, MESSAGES=N, CAMPAIGN=1 with PEOPLE=N
+	@$(BIN)/smsgate demo $(DEMO_OPTIONS)
 
 # A failed check does not hide what the tests say: everything runs, and the exit code counts all of it.
 # Python keeps what it compiled, also where it is told not to: the tests start it a hundred times.

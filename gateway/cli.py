@@ -32,6 +32,7 @@ from gateway.person_arguments import persons
 if TYPE_CHECKING:
     from gateway.arguments import Commands
 
+DEMO_PEOPLE_MAX = 180_000
 EPILOG = """\
 exit codes:
   0    done
@@ -142,6 +143,14 @@ def _demo(commands: Commands) -> None:
         config=False,
     )
     parser.add_argument("--messages", type=count, default=5_000, metavar="N")
+    parser.add_argument(
+        "--campaign", action="store_true",
+        help="play a campaign instead: the win-back case of 30 people, or --people",
+    )  # fmt: skip
+    parser.add_argument(
+        "--people", type=_people, metavar="N", help="in the campaign, who act by chance"
+    )
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of their chance")
     parser.add_argument("--once", action="store_true", help="end when the report is printed")
     parser.add_argument("--data-dir", default="./data/demo", metavar="DIR")
 
@@ -240,6 +249,14 @@ def _audit(commands: Commands) -> None:
 def _doctor(commands: Commands) -> None:
     parser = command(commands, "doctor", "Check configuration, database and a running gateway.")
     parser.add_argument("--json", action="store_true")
+
+
+def _people(text: str) -> int:
+    """People of a rehearsed campaign: two arms, and as many as have a number there."""
+    number = int(text)
+    if not 2 <= number <= DEMO_PEOPLE_MAX:
+        raise argparse.ArgumentTypeError(f"expected 2 to {DEMO_PEOPLE_MAX}")
+    return number
 
 
 def _port(text: str) -> int:

@@ -13,7 +13,11 @@ from pathlib import Path
 from rich.console import Console
 
 from gateway.commands import CommandFailed
+from gateway.demo.campaign.cast import Cast
+from gateway.demo.campaign.run import campaign_demo
+from gateway.demo.campaign.win_back import WIN_BACK
 from gateway.demo.run import demo
+from gateway.logs import configure_logs
 from gateway.rehearsal.processes import RehearsalError
 
 
@@ -36,4 +40,10 @@ async def _demo(arguments: argparse.Namespace, data_dir: Path, console: Console)
     running = asyncio.current_task()
     assert running is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
-    await demo(arguments.messages, data_dir, once=arguments.once, console=console)
+    if not arguments.campaign:
+        await demo(arguments.messages, data_dir, once=arguments.once, console=console)
+        return
+    configure_logs("warning", "text")  # the carrier's sessions are in this process
+    people, seed = arguments.people, arguments.seed
+    cast = WIN_BACK if people is None else Cast(people=people, seed=seed)
+    await campaign_demo(cast, data_dir, once=arguments.once, console=console)

@@ -20,7 +20,7 @@ _shtab_smsgate_suppressions_subparsers=(import export)
 _shtab_smsgate_subparsers=(serve demo simulate load migrate database config keys send top tail connectors routes messages batches queue route receipts audit persons numbers webhooks breakers suppressions clicks doctor completion)
 
 _shtab_smsgate_serve_option_strings=(-h --help --config --accept-restored --role)
-_shtab_smsgate_demo_option_strings=(-h --help --messages --once --data-dir)
+_shtab_smsgate_demo_option_strings=(-h --help --messages --campaign --people --seed --once --data-dir)
 _shtab_smsgate_simulate_option_strings=(-h --help --host --port --profile --ledger --capture --tls-certificate --tls-key)
 _shtab_smsgate_load_option_strings=(-h --help --rate --for --profile --listen --wait --connections --key --json)
 _shtab_smsgate_migrate_option_strings=(-h --help --config --json)
@@ -121,6 +121,7 @@ _shtab_smsgate_serve___help_nargs=0
 _shtab_smsgate_serve___accept_restored_nargs=0
 _shtab_smsgate_demo__h_nargs=0
 _shtab_smsgate_demo___help_nargs=0
+_shtab_smsgate_demo___campaign_nargs=0
 _shtab_smsgate_demo___once_nargs=0
 _shtab_smsgate_simulate__h_nargs=0
 _shtab_smsgate_simulate___help_nargs=0

@@ -51,7 +51,7 @@ function _shtab_smsgate_using
 end
 
 set -g _shtab_smsgate_commands serve demo simulate load migrate database 'database backup' 'database restore' 'database upgrade' config 'config check' 'config show' 'config reload' keys 'keys create' 'keys list' 'keys revoke' 'keys rotate' 'keys number-rotate' send top tail connectors 'connectors list' 'connectors probe' routes messages 'messages show' 'messages list' batches 'batches show' 'batches pause' 'batches resume' 'batches cancel' 'batches rate' queue route receipts audit 'audit verify' 'audit list' persons 'persons export' 'persons erase' numbers 'numbers show' 'numbers prune' 'numbers proofs' webhooks 'webhooks list' 'webhooks test' 'webhooks replay' breakers 'breakers list' 'breakers show' 'breakers open' 'breakers close' suppressions 'suppressions import' 'suppressions export' clicks doctor completion
-set -g _shtab_smsgate_opts_with_value --account --action --actor --anchors --batch-id --below --campaign-id --capture --category --client-ref --config --connections --connector --data-dir --every --expires --for --format --from --hash --host --into --keep --key --key-to --last --ledger --limit --listen --messages --number --outbox --overlap --port --profile --programs --rate --reason --reveal --role --scopes --seconds --sender --since --states --status --tag --taken-back --text --tls-certificate --tls-key --to --types --until --wait
+set -g _shtab_smsgate_opts_with_value --account --action --actor --anchors --batch-id --below --campaign-id --capture --category --client-ref --config --connections --connector --data-dir --every --expires --for --format --from --hash --host --into --keep --key --key-to --last --ledger --limit --listen --messages --number --outbox --overlap --people --port --profile --programs --rate --reason --reveal --role --scopes --seconds --seed --sender --since --states --status --tag --taken-back --text --tls-certificate --tls-key --to --types --until --wait
 
 complete -c smsgate -e
 complete -c smsgate -f
@@ -66,6 +66,9 @@ complete -c smsgate -n '_shtab_smsgate_using serve' -l role -xka "all links" -d 
 complete -c smsgate -n '_shtab_smsgate_using; and test $_shtab_smsgate_npos -eq 0' -a demo -d 'Start PostgreSQL, an SMSC simulator and the gateway, send messages, print the report.'
 complete -c smsgate -n '_shtab_smsgate_using demo' -s h -l help -d 'show this help message and exit'
 complete -c smsgate -n '_shtab_smsgate_using demo' -l messages -x -d N
+complete -c smsgate -n '_shtab_smsgate_using demo' -l campaign -d 'play a campaign instead: the win-back case of 30 people, or --people'
+complete -c smsgate -n '_shtab_smsgate_using demo' -l people -x -d 'in the campaign, who act by chance'
+complete -c smsgate -n '_shtab_smsgate_using demo' -l seed -x -d 'of their chance'
 complete -c smsgate -n '_shtab_smsgate_using demo' -l once -d 'end when the report is printed'
 complete -c smsgate -n '_shtab_smsgate_using demo' -l data-dir -x -d DIR
 complete -c smsgate -n '_shtab_smsgate_using; and test $_shtab_smsgate_npos -eq 0' -a simulate -d 'Run an SMSC simulator until SIGTERM.'

@@ -452,6 +452,9 @@ _shtab_smsgate_database_upgrade_defaults_added=0
 _shtab_smsgate_demo_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--messages[N]:N:"
+  "--campaign[play a campaign instead\: the win-back case of 30 people, or --people]"
+  "--people[in the campaign, who act by chance]:N:"
+  "--seed[of their chance]:N:"
   "--once[end when the report is printed]"
   "--data-dir[DIR]:DIR:"
 )

@@ -95,7 +95,7 @@ async def demo(messages: int, data_dir: Path, *, once: bool, console: Console) -
         clicked = await click(running, sending, LINKS_MAX)
         await _report(running, sending, clicked, told, carrier.judgement(), console)
         if not once:
-            await _stay(console, running)
+            await stay(console, running)
     console.print(
         f"Stopped; nothing is left running. The data stays in {data_dir}.", soft_wrap=True
     )
@@ -237,7 +237,7 @@ def _check(sending: Sending, total: Figures, judgement: Judgement) -> None:
         raise RehearsalError(f"{sending.parts} parts submitted, but the ledger says {judgement}")
 
 
-async def _stay(console: Console, running: Running) -> None:
+async def stay(console: Console, running: Running) -> None:
     """Keep running for whoever wants to look around."""
     calls = "".join(f"  {line}\n" for line in curl_lines(running.api, running.key))
     console.print(f"\nStill running. Try:\n{calls}Ctrl-C ends it.", highlight=False, soft_wrap=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from ssl import SSLContext
 
 from aiohttp import web
 
@@ -17,13 +18,18 @@ STOP_SECONDS = 0.1  # for answers under way, which nobody reads any more
 
 @contextlib.asynccontextmanager
 async def serving(
-    application: web.Application, host: str = "127.0.0.1", port: int = 0
+    application: web.Application,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    tls: SSLContext | None = None,
 ) -> AsyncIterator[str]:
-    """The application on this port, 0: a free one; its URL without a path."""
+    """The application on this port, 0: a free one; its URL without a path. `tls`: by https."""
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=STOP_SECONDS)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
-        yield f"http://{host}:{runner.addresses[0][1]}"
+        await web.TCPSite(runner, host, port, ssl_context=tls).start()
+        scheme = "http" if tls is None else "https"
+        yield f"{scheme}://{host}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()

@@ -19,11 +19,12 @@ Json = object  # with Ellipsis for …
 _VARIES = (
     (
         re.compile(
-            r"\b(msg|bat|req|sup|con|inb|whe|whd|evt|imp|cnv|lnk|tpl|seg|aud|era|cim|cev)"
+            r"\b(msg|bat|req|sup|con|inb|whe|whd|evt|imp|cnv|lnk|tpl|seg|aud|era|cim|cev|cmp)"
             r"_[0-9a-z]+"
         ),
         r"\1_id",
     ),
+    (re.compile(r"\bclk_[0-9a-z]+_[0-9a-z]+"), "clk_id"),
     (re.compile(r"\bsk_[0-9A-Za-z_-]+"), "sk_key"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00)"), "MOMENT"),
     (re.compile(r"(?<=:8081/)[0-9A-Za-z]{6}(?:[0-9A-Za-z]{2})?\b"), "LINK"),

@@ -61,6 +61,8 @@ def test_the_overview_names_every_command(smsgate: CommandLine) -> None:
         ("doctor", "--config"),
         ("demo", "--messages", "0"),
         ("demo", "--messages", "many"),
+        ("demo", "--campaign", "--people", "1"),
+        ("demo", "--campaign", "--people", "180001"),
         ("simulate", "--port", "smpp"),
     ],
 )

@@ -128,6 +128,7 @@ esac
         (("ONCE=1",), "smsgate demo --once"),
         (("ONCE=0", "MESSAGES=70"), "smsgate demo --messages 70"),
         (("ONCE=1", "MESSAGES=70"), "smsgate demo --once --messages 70"),
+        (("CAMPAIGN=1", "PEOPLE=70", "ONCE=1"), "smsgate demo --campaign --people 70 --once"),
     ],
 )
 def test_demo_passes_its_options_on(tree: Path, arguments: tuple[str, ...], command: str) -> None:
