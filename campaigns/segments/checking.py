@@ -50,7 +50,10 @@ _LITERAL: Final[Mapping[AttributeType, str]] = MappingProxyType(
 
 
 def checked(source: str, names: Names) -> typed.Typed:
-    """The segment, ready to be compiled. Raises SegmentRefused with every mistake."""
+    """The segment, ready to be compiled. Raises SegmentRefused with every mistake.
+
+    What is referred to is read no further than the bounds of the whole allow.
+    """
     checker = _Checker(names)
     said = read(source)
     if said.whole is None:
@@ -149,6 +152,8 @@ class _Checker:
     def __init__(self, names: Names) -> None:
         self.mistakes: list[Mistake] = []
         self._names = names
+        self._nodes = self._listed = 0  # that were looked at, each once
+        self._cut = False  # more is referred to than the whole may have
         self._way: list[str] = []  # segments that led here, the first source not among them
         self._known: dict[str, typed.Typed | None] = {}
         self._heights: dict[str, int] = {}  # how deep the references of a segment go
@@ -157,6 +162,7 @@ class _Checker:
 
     def node(self, node: tree.Node) -> typed.Typed | None:
         """The node with its names known; None where there was a mistake."""
+        self._nodes += 1
         match node:
             case tree.Not():
                 part = self.node(node.part)
@@ -211,9 +217,21 @@ class _Checker:
             detail = f"references are at most {limits.REFERENCES_DEEP_MAX} deep"
             self._note(node.column, detail, TOO_COMPLEX)
             return None
+        if name not in self._known and self._full(node.column):
+            return None
         if name not in self._known:
             self._known[name] = self._followed(node, saved)
         return self._known[name]
+
+    def _full(self, column: int) -> bool:
+        """Whether so much was looked at that the whole is too complex, whatever else there is."""
+        if self._nodes <= limits.NODES_MAX and self._listed <= limits.LIST_VALUES_MAX:
+            return False
+        if not self._cut:
+            bounds = f"{limits.NODES_MAX} predicates and {limits.LIST_VALUES_MAX} values in lists"
+            self._note(column, f"at most {bounds}, with those of segments referred to", TOO_COMPLEX)
+        self._cut = True
+        return True
 
     def _followed(self, node: tree.Named, saved: SavedSegment) -> typed.Typed | None:
         if saved.source is None:
@@ -245,6 +263,8 @@ class _Checker:
             able = ", ".join(_OPERATORS[kind])
             self._note(node.column, f"{kind} takes {able}, found {node.operator}")
             return None
+        if node.operator in ("in", "not in"):
+            self._listed += len(node.literals)
         operands = [self._operand(kind, literal) for literal in node.literals]
         good = tuple(each for each in operands if each is not None)
         if len(good) < len(operands):

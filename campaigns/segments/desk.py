@@ -5,6 +5,7 @@ Owns these transactions. Must not count anybody (previews.py), nor know a reques
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar, cast
 
@@ -304,7 +305,9 @@ async def _check_dependents(
     segment_id: int,
     wish: Wish,
 ) -> None:
-    """Raises InUse if one that leads to the changed segment would be refused with it."""
+    """Raises InUse if one that leads to the changed segment would be refused with it. Others have
+    their turn behind each.
+    """
     names = await _names(connection, account, others)
     changed = {**names.segments, wish.name: SavedSegment(segment_id, wish.source)}
     names = msgspec.structs.replace(names, segments=changed)
@@ -320,3 +323,4 @@ async def _check_dependents(
                 checked(each.source, msgspec.structs.replace(names, itself=each.name))
             except SegmentRefused as refused:
                 raise InUse(f'"{each.name}" would be refused: {refused.mistakes[0]}') from None
+            await asyncio.sleep(0)

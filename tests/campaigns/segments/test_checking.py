@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from campaigns.segments import limits
+from campaigns.segments import checking, limits
 from campaigns.segments.checking import checked, references
 from campaigns.segments.mistakes import TOO_COMPLEX, SegmentRefused
 from campaigns.segments.names import Names, SavedSegment
+from campaigns.segments.parser import parsed
+from campaigns.segments.tree import Node
 from campaigns.segments.typed import Condition, Member, Until
 from tests.campaigns.segments.people import names
 
@@ -126,6 +128,27 @@ def test_the_whole_is_bounded() -> None:
     events = " or ".join(["count(login) = 1"] * limits.EVENT_PREDICATES_MAX)
     checked(events, names())
     assert codes(f"{events} or days_since(x) > 1") == {TOO_COMPLEX}
+
+
+def test_what_is_referred_to_is_read_no_further_than_the_whole_may_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two hundred segments of a hundred predicates each: behind two it is too much."""
+    hundred = " or ".join(["has city"] * 99)
+    listing = f"level in ({','.join(['1'] * 600)})"
+    looked_at: list[str] = []
+
+    def counted(source: str) -> Node:
+        looked_at.append(source)
+        return parsed(source)
+
+    monkeypatch.setattr(checking, "parsed", counted)
+    for source, most in ((hundred, 2), (listing, 2)):
+        known = names(**{f"s{n}": SavedSegment(n, source) for n in range(200)})
+        asked = " or ".join(f'segment("s{n}")' for n in range(200))
+        looked_at.clear()
+        [mistake] = refused(asked, known).mistakes
+        assert (mistake.code, len(looked_at)) == (TOO_COMPLEX, most)
 
 
 def test_references_are_named_once() -> None:

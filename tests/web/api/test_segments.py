@@ -10,8 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from campaigns.segments.checking import checked
 from campaigns.segments.desk import SegmentDesk
+from campaigns.segments.names import Names
 from campaigns.segments.previews import WAITING_MAX, Previews
+from campaigns.segments.typed import Typed
 from storage.crypto import NumberVault
 from storage.faults import Overloaded
 from storage.ids import IdSource, format_id
@@ -183,6 +186,36 @@ async def test_c39_no_change_makes_a_circle_or_breaks_who_refers_to_it(api: Api)
     wide = await patched(api, base, 200, source=many)
     await patched(api, wide, 409, source=f"{many} or has city")
     assert (await patched(api, wide, 200, note="kept"))["version"] == 3
+
+
+async def test_others_have_their_turn_while_a_change_looks_at_all_that_lead_to_it(
+    api: Api, connection: Connection
+) -> None:
+    base, count = await made(api, "base", "has city"), 60
+    await connection.executemany(
+        "INSERT INTO segment (id, account, name, source, refers_to)"
+        " VALUES ($1, 1, $2, 'segment(\"base\") or has level', '{base}')",
+        [(n, f"over {n}") for n in range(1, count + 1)],
+    )
+    turns, seen = 0, []
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def looked_at(source: str, names: Names) -> Typed:
+        seen.append(turns)
+        return checked(source, names)
+
+    beside = asyncio.create_task(others())
+    with pytest.MonkeyPatch.context() as desk_module:
+        desk_module.setattr("campaigns.segments.desk.checked", looked_at)
+        await patched(api, base, 200, source="has level")
+    beside.cancel()
+    assert len(seen) == count + 1
+    assert len(set(seen)) == len(seen), "two of them fell into one turn"
 
 
 async def test_a_preview_counts_shows_some_masked_and_says_who_lacks_what(
