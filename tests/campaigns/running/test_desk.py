@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import pytest
 
 from campaigns.experiments.assignment import bucket
@@ -70,6 +71,29 @@ async def test_c12_everybody_of_the_segment_is_planned_or_excluded_with_a_reason
     assert again is not None
     assert (again.arms, again.excluded) == (plan.arms, plan.excluded)
     assert (await shop.one(campaign)).planned == 593
+
+
+async def test_c11_two_contacts_with_one_number_get_one_message(shop: Shop) -> None:
+    """C11: the table lets a number be one contact's; where it is two's, a plan takes the older."""
+    older, newer, _ = await shop.people(3)
+    share = (
+        "UPDATE contact_number AS n SET (to_idx, to_enc) ="
+        " (SELECT o.to_idx, o.to_enc FROM contact_number AS o WHERE o.contact = $1)"
+        " WHERE n.contact = $2"
+    )
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await shop.connection.execute(share, older, newer)
+    await shop.connection.execute("ALTER TABLE contact_number DROP CONSTRAINT contact_number_pkey")
+    await shop.connection.execute(share, older, newer)
+    campaign = await shop.running()
+    counts = (await shop.one(campaign)).counts
+    assert (counts["segment"], counts["planned"]) == (3, 2)
+    assert counts["excluded"] == {"same_number": 1}
+    left_out = await shop.connection.fetch("SELECT contact, reason FROM campaign_excluded")
+    assert [tuple(row) for row in left_out] == [(newer, "same_number")]
+    await shop.feed.turn()
+    sent = [VAULT.open(each["to_enc"]) for each in await shop.messages(campaign)]
+    assert len(sent) == len(set(sent)) == 2
 
 
 async def test_consent_is_asked_where_the_account_wants_it(shop: Shop) -> None:
