@@ -11,12 +11,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from storage import sql
 from storage.pool import Connection
+
+if TYPE_CHECKING:
+    from asyncpg import Record
 
 _SQL = sql.load("recipients")
 ID_MAX = 2**63 - 1
@@ -77,6 +80,18 @@ def missing(word: ConsentFacts) -> tuple[str, ...]:
     return tuple(lacking)
 
 
+async def beside_others(connection: Connection) -> None:
+    """Before words that somebody tells are appended, in their transaction."""
+    await connection.execute(_SQL["consent_words_beside"])
+
+
+async def alone(connection: Connection) -> None:
+    """Before words are appended by what was said before: nobody tells any until the transaction
+    ends.
+    """
+    await connection.execute(_SQL["consent_words_alone"])
+
+
 async def record(connection: Connection, consent: Consent) -> RecordedConsent:
     """Append one word."""
     row = await connection.fetchrow(_SQL["consent_add"], *_columns(consent))
@@ -103,10 +118,16 @@ def _columns(consent: Consent) -> tuple[object, ...]:
 
 
 async def standing(
-    connection: Connection, recipients: Sequence[bytes], account: int
+    connection: Connection,
+    recipients: Collection[bytes],
+    account: int,
+    old: Mapping[bytes, bytes] = MappingProxyType({}),
 ) -> dict[tuple[bytes, int], bool]:
-    """What these people last said to an account, by recipient and category: whether they grant."""
-    rows = await connection.fetch(_SQL["consent_standing"], list(recipients), [account])
+    """What these people last said to an account, by recipient and category: whether they grant.
+
+    `old`: as in granted().
+    """
+    rows = await _latest(connection, recipients, [account], old)
     return {(row["to_idx"], row["category"]): row["granted"] for row in rows}
 
 
@@ -121,13 +142,21 @@ async def granted(
     `old`: other indexes of some recipients, and whose they are. A person's latest word counts,
     whichever index it stands under.
     """
-    if old:
-        forms = [*zip(recipients, recipients, strict=True), *old.items()]
-        columns = list(zip(*forms, strict=True))
-        rows = await connection.fetch(_SQL["consent_of_forms"], *columns, list(accounts))
-    else:
-        rows = await connection.fetch(_SQL["consent_standing"], list(recipients), list(accounts))
+    rows = await _latest(connection, recipients, accounts, old)
     return {(row["to_idx"], row["account"], row["category"]) for row in rows if row["granted"]}
+
+
+async def _latest(
+    connection: Connection,
+    recipients: Collection[bytes],
+    accounts: Collection[int],
+    old: Mapping[bytes, bytes],
+) -> list[Record]:
+    if not old:
+        return await connection.fetch(_SQL["consent_standing"], list(recipients), list(accounts))
+    forms = [*zip(recipients, recipients, strict=True), *old.items()]
+    columns = list(zip(*forms, strict=True))
+    return await connection.fetch(_SQL["consent_of_forms"], *columns, list(accounts))
 
 
 async def ledger(

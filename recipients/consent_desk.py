@@ -82,6 +82,7 @@ class ConsentDesk:
 
     async def _flush(self, words: list[Consent], _attempt: int) -> Sequence[RecordedConsent]:
         async with self._dedicated.transaction() as connection:
+            await consent.beside_others(connection)
             return [await consent.record(connection, word) for word in words]
 
     def _view(self, recorded: RecordedConsent) -> ConsentView:

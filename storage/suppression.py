@@ -110,6 +110,15 @@ class SuppressionLookup:
                     return reason
         return None
 
+    def reasons(self, indexes: Iterable[bytes], account: int, category: int) -> set[int]:
+        """Every reason for which some sender must not text who stands under these indexes."""
+        return {
+            reason
+            for index in indexes
+            for of_account, of_category, reason, _ in self._entries.get(index, ())
+            if of_account in (EVERY_ACCOUNT, account) and of_category in (EVERY_CATEGORY, category)
+        }
+
 
 async def look_up(connection: Connection, recipients: Sequence[bytes]) -> SuppressionLookup:
     """The entries of these recipients (16-octet indexes), in one round trip for any number of
@@ -156,9 +165,7 @@ async def harden(
     """As `add_new`, for good: an entry of before that a word could undo, or time, is replaced."""
     ordered = sorted(entries, key=lambda entry: entry.key)
     await connection.execute(
-        _SQL["suppression_harden"],
-        *_columns(ordered, *_TOLD, "to_enc"),
-        created_at,
+        _SQL["suppression_harden"], *_columns(ordered, *_TOLD, "to_enc"), created_at
     )
 
 
@@ -183,13 +190,9 @@ async def remove(
     None: they go, too.
     """
     rows = await connection.fetch(
-        _SQL["suppression_remove_numbers"],
-        recipients,
-        accounts,
-        category,
-        opted_out is None,
+        _SQL["suppression_remove_numbers"], recipients, accounts, category, opted_out is None,
         opted_out,
-    )
+    )  # fmt: skip
     gone = _keys(row for row in rows if not row["stays"])
     return Removed(gone, _keys(row for row in rows if row["stays"]))
 

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
 from campaigns.contacts.attributes import Attribute
+from campaigns.contacts.changing import ContactChanges
 from campaigns.contacts.desk import ContactFilter, ContactView, ContactWord, Tag
 from campaigns.contacts.files.jobs import FileWish, JobView, RowView
 from campaigns.contacts.verdicts import Verdict
@@ -19,10 +20,13 @@ from campaigns.events.desk import EventWord, Outcome
 class ContactBook(Protocol):
     """An account's contacts. Every method raises StorageDown; who writes Overloaded, too."""
 
-    async def upsert(self, account: int, word: ContactWord) -> tuple[ContactView, bool]:
-        """The contact once it is committed, and whether it is new.
+    async def upsert(
+        self, account: int, word: ContactWord, seen: int | None = None
+    ) -> tuple[ContactView, bool]:
+        """The contact once it is committed, and whether it is new. `seen`: the revision that it
+        must have.
 
-        Raises ContactConflict, NoRoom.
+        Raises ContactConflict, NoRoom, RevisionDiffers.
         """
 
     async def contact(self, account: int, contact_id: int) -> ContactView | None:
@@ -33,11 +37,26 @@ class ContactBook(Protocol):
     ) -> list[ContactView]:
         """Contacts with an id below `before`, the latest first."""
 
-    async def delete(self, account: int, actor: str, contact_id: int) -> bool:
-        """Whether there was one."""
+    async def change(
+        self, account: int, actor: str, contact_id: int, seen: int, changes: ContactChanges
+    ) -> ContactView | None:
+        """The contact with these changes; None: there is none.
 
-    async def merge(self, account: int, actor: str, contact_ids: Sequence[int]) -> ContactView:
-        """One contact of several. Raises ContactUnknown, NoRoom."""
+        Raises ContactConflict, NoRoom, RevisionDiffers, Nameless.
+        """
+
+    async def delete(
+        self, account: int, actor: str, contact_id: int, seen: int | None = None
+    ) -> bool:
+        """Whether there was one. Raises RevisionDiffers."""
+
+    async def merge(
+        self, account: int, actor: str, contact_ids: Sequence[int], seen: int | None = None
+    ) -> ContactView:
+        """One contact of several. `seen`: the revision of the oldest.
+
+        Raises ContactUnknown, NoRoom, RevisionDiffers.
+        """
 
     async def attributes(self, account: int) -> list[Attribute]:
         """An account's attributes, by name."""

@@ -20,6 +20,7 @@ from web.api.campaigns import CampaignsApi
 from web.api.click_reports import ClickReportsApi
 from web.api.complaints import ComplaintsApi
 from web.api.consents import ConsentsApi
+from web.api.contact_changes import ContactChangesApi
 from web.api.contact_imports import ContactImportsApi
 from web.api.contacts import ContactsApi
 from web.api.control import ControlApi
@@ -142,6 +143,7 @@ def _rooms_of_recipients(services: Services, access: Access, bodies: BodyReader)
         *ComplaintsApi(services, access, bodies).routes(),
         *ConversionsApi(services, access, bodies).routes(),
         *ContactsApi(services, access, bodies).routes(),
+        *ContactChangesApi(services, access, bodies).routes(),
         *ContactImportsApi(services, access).routes(),
         *EventsApi(services, access, bodies).routes(),
         *LinksApi(services, access, bodies).routes(),

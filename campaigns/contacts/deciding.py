@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from campaigns.contacts.attributes import Stored
-from campaigns.contacts.verdicts import Verdict
+from campaigns.contacts.verdicts import TOO_MANY_NUMBERS, Verdict
 
 Mode = Literal["fill", "overwrite", "skip"]
 NUMBERS_MAX = 10  # of one contact
@@ -51,12 +51,14 @@ class Known(msgspec.Struct, kw_only=True):
     time_zone: str | None = None
     revision: int = 0  # 0: it is new
     numbers: list[bytes] = []
+    stored: dict[bytes, bytes] = {}  # of numbers that stand under another index: that one
 
 
 class Change(msgspec.Struct, kw_only=True):
     """What becomes of one wish. `before`: what the changed fields were, for an undo.
 
-    `added`: numbers that the contact gets. `first`: which one is texted from now on.
+    `added`: numbers that the contact gets. `first`: which one is texted from now on. `left_out`:
+    numbers for which the contact has no room.
     """
 
     verdict: Verdict
@@ -64,6 +66,7 @@ class Change(msgspec.Struct, kw_only=True):
     before: dict[str, object] | None = None
     added: list[tuple[bytes, str]] = []
     first: bytes | None = None
+    left_out: list[bytes] = []
 
 
 def decided(wish: Wish, of_id: Known | None, of_numbers: Sequence[Known], mode: Mode) -> Change:
@@ -87,7 +90,7 @@ def decided(wish: Wish, of_id: Known | None, of_numbers: Sequence[Known], mode: 
     merged = wish.external_id is not None and theirs is None
     _apply(wish, known, change, overwrite=mode == "overwrite")
     if not change.before and not change.added and change.first is None:
-        return Change(verdict=Verdict.UNCHANGED)
+        return Change(verdict=Verdict.UNCHANGED, code=change.code, left_out=change.left_out)
     if merged:
         change.verdict = Verdict.MERGED
     return change
@@ -142,9 +145,14 @@ def _attributes(wish: Wish, known: Known, before: dict[str, object], *, overwrit
 
 def _numbers(wish: Wish, known: Known, change: Change, *, overwrite: bool) -> None:
     for index, number in wish.numbers:
-        if index not in known.numbers and len(known.numbers) < NUMBERS_MAX:
+        if index in known.numbers:
+            continue
+        if len(known.numbers) < NUMBERS_MAX:
             change.added.append((index, number))
             known.numbers.append(index)
+        else:
+            change.left_out.append(index)
+            change.code = TOO_MANY_NUMBERS
     if not wish.numbers or not overwrite:
         return
     index = wish.numbers[0][0]

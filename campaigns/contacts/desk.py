@@ -14,9 +14,11 @@ from datetime import datetime
 
 import asyncpg
 import msgspec
+from msgspec import UNSET
 
 from campaigns.contacts import store
 from campaigns.contacts.attributes import ATTRIBUTES_MAX, Attribute, Stored
+from campaigns.contacts.changing import Changing, ContactChanges, taken_by_others
 from campaigns.contacts.deciding import NUMBERS_MAX, Mode, Wish
 from campaigns.contacts.store import ContactStore
 from campaigns.contacts.verdicts import Verdict
@@ -81,7 +83,19 @@ class Tag(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class ContactConflict(Exception):
-    """A number, or the external id, is another contact's."""
+    """Something that a request gives is another contact's. `pointer`: what, in the request."""
+
+    def __init__(self, pointer: str) -> None:
+        super().__init__(pointer)
+        self.pointer = pointer
+
+
+class RevisionDiffers(Exception):
+    """The contact stands at `revision`, and not at the one that was seen."""
+
+    def __init__(self, revision: int) -> None:
+        super().__init__(revision)
+        self.revision = revision
 
 
 class ContactUnknown(Exception):
@@ -116,19 +130,20 @@ class ContactDesk:
         self._vault = vault
         self._ids = ids
         self._store = ContactStore(ids, vault)
+        self._changing = Changing(vault, self._store)
         self._turn = asyncio.Lock()  # of the one connection
         self._waiting = 0
 
-    async def upsert(self, account: int, word: ContactWord) -> tuple[ContactView, bool]:
-        """The contact once it is committed, and whether it is new.
+    async def upsert(
+        self, account: int, word: ContactWord, seen: int | None = None
+    ) -> tuple[ContactView, bool]:
+        """The contact once it is committed, and whether it is new. `seen`: the revision that it
+        must have.
 
-        Raises ContactConflict, NoRoom.
+        Raises ContactConflict, NoRoom, RevisionDiffers.
         """
         async with self.writing(account) as connection:
-            try:
-                tags = await store.tag_ids(connection, account, word.tags or ())
-            except store.TooManyTags:
-                raise NoRoom("tags", store.TAGS_MAX) from None
+            tags = await self._tags(connection, account, word.tags or ())
             wish = Wish(
                 external_id=word.external_id,
                 numbers=[(self._vault.index(each), each) for each in word.numbers],
@@ -141,7 +156,11 @@ class ContactDesk:
             )
             [applied] = await self._store.apply(connection, account, [wish], word.mode)
             if applied.contact is None:
-                raise ContactConflict
+                raise ContactConflict("/numbers")
+            if seen is not None and seen != applied.seen:
+                raise RevisionDiffers(applied.seen)
+            if applied.left_out:
+                raise NoRoom("numbers", NUMBERS_MAX)
             [view] = await self._views(connection, [applied.contact])
         return view, applied.verdict is Verdict.CREATED
 
@@ -170,22 +189,58 @@ class ContactDesk:
             )
             return await self._views(connection, [row["id"] for row in rows])
 
-    async def delete(self, account: int, actor: str, contact_id: int) -> bool:
+    async def change(
+        self, account: int, actor: str, contact_id: int, seen: int, changes: ContactChanges
+    ) -> ContactView | None:
+        """The contact with these changes, made to the revision that was seen; None: there is none.
+
+        Raises ContactConflict, NoRoom, RevisionDiffers, Nameless.
+        """
+        async with self.writing(account) as connection:
+            found = await connection.fetchval(_SQL["contact_id"], account, contact_id)
+            if found is None:
+                return None
+            tags = None
+            if changes.tags is not UNSET:
+                tags = sorted((await self._tags(connection, account, changes.tags)).values())
+            keys = await self._changing.keys(connection, account, found, changes)
+            contact = keys.by_own.get(found)
+            if contact is None:
+                return None
+            if contact.revision != seen:
+                raise RevisionDiffers(contact.revision)
+            taken = taken_by_others(keys, contact, changes)
+            if taken is not None:
+                raise ContactConflict(taken)
+            changed = await self._changing.make(connection, account, contact, changes, tags)
+            if changed:
+                detail = {"changed": sorted(changed)}
+                await self._note(connection, account, actor, "contacts.change", found, detail)
+            [view] = await self._views(connection, [found])
+        return view
+
+    async def delete(
+        self, account: int, actor: str, contact_id: int, seen: int | None = None
+    ) -> bool:
         """Whether there was one. With it goes all that is known of it; the number's opt-outs and
-        consents stay.
+        consents stay. Raises RevisionDiffers.
         """
         async with self.writing(account) as connection:
             found = await connection.fetchval(_SQL["contact_id"], account, contact_id)
             if found is None:
                 return False
+            await self._check_seen(connection, account, found, seen)
             await connection.fetchval(_SQL["contact_delete"], account, found)
             await self._note(connection, account, actor, "contacts.delete", found, {})
         return True
 
-    async def merge(self, account: int, actor: str, contact_ids: Sequence[int]) -> ContactView:
+    async def merge(
+        self, account: int, actor: str, contact_ids: Sequence[int], seen: int | None = None
+    ) -> ContactView:
         """One contact of several: the oldest stays, and gets what the others have beyond it.
 
-        Raises ContactUnknown, and NoRoom for too many numbers.
+        `seen`: the revision of the oldest. Raises ContactUnknown, RevisionDiffers, and NoRoom for
+        too many numbers.
         """
         async with self.writing(account) as connection:
             places: dict[int, int] = {}
@@ -196,6 +251,7 @@ class ContactDesk:
                 places.setdefault(found, place)
             await connection.execute(_SQL["engagement_hold"])
             first, *others = sorted(places)
+            await self._check_seen(connection, account, first, seen)
             for other in others:
                 await self._merge(connection, account, first, other)
             if others:
@@ -246,6 +302,23 @@ class ContactDesk:
                     yield connection
         finally:
             self._waiting -= 1
+
+    async def _check_seen(
+        self, connection: Connection, account: int, contact: int, seen: int | None
+    ) -> None:
+        if seen is None:
+            return
+        for known in (await self._store.known(connection, account, [contact])).values():
+            if known.revision != seen:
+                raise RevisionDiffers(known.revision)
+
+    async def _tags(
+        self, connection: Connection, account: int, names: Sequence[str]
+    ) -> dict[str, int]:
+        try:
+            return await store.tag_ids(connection, account, names)
+        except store.TooManyTags:
+            raise NoRoom("tags", store.TAGS_MAX) from None
 
     async def _merge(self, connection: Connection, account: int, first: int, other: int) -> None:
         known = await self._store.known(connection, account, [first, other])

@@ -6,6 +6,7 @@ Each call stands in the caller's transaction, which holds the account's lock of 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -20,6 +21,7 @@ from storage.pool import Connection
 
 _SQL = sql.load("campaigns")
 TAGS_MAX = 10_000  # of one account
+SLICE_NUMBERS = 500  # sealed between two turns for others
 
 
 class TooManyTags(Exception):
@@ -27,20 +29,27 @@ class TooManyTags(Exception):
 
 
 class Applied(msgspec.Struct, kw_only=True):
-    """What became of one wish. `contact` None: none was found or made."""
+    """What became of one wish. `contact` None: none was found or made. `seen`: the revision that
+    it had. `left_out`: numbers for which it has no room.
+    """
 
     verdict: Verdict
     code: str | None = None
     contact: int | None = None
+    seen: int = 0
     revision: int | None = None
     before: dict[str, object] | None = None
+    left_out: Sequence[bytes] = ()
 
 
 class Keys(msgspec.Struct):
-    """Whom the wishes of one transaction name, by external id and by today's index of a number."""
+    """Whom the wishes of one transaction name: by external id, by the wish's index of a number, and
+    each by its own id.
+    """
 
     by_id: dict[str, Known]
     by_number: dict[bytes, Known]
+    by_own: dict[int, Known]
     new: list[Known]
 
 
@@ -71,6 +80,7 @@ class ContactStore:
             rows = await connection.fetch(_SQL["import_seen"], job, list(ids))
             seen = {row["contact"] for row in rows}
         changes = [self._change(keys, wish, mode, seen, once=job is not None) for wish in wishes]
+        revisions = [0 if known is None else known.revision for known, _ in changes]
         if write:
             await self._write(connection, account, keys, changes, job)
         return [
@@ -78,27 +88,44 @@ class ContactStore:
                 verdict=change.verdict,
                 code=change.code,
                 contact=None if known is None else known.id,
+                seen=revision,
                 revision=None if known is None else known.revision,
                 before=change.before or None,
+                left_out=change.left_out,
             )
-            for known, change in changes
+            for (known, change), revision in zip(changes, revisions, strict=True)
         ]
 
-    async def keys(self, connection: Connection, account: int, wishes: Sequence[Wish]) -> Keys:
-        """The contacts that these wishes name, locked."""
+    def forms(self, index: bytes, number: str) -> tuple[bytes, ...]:
+        """Every index under which a number may stand. It had this one a moment ago, which may lie
+        before a change of the number key.
+        """
+        old = self._vault.old_indexes(number)
+        return (index, self._vault.todays_index(number, index), *old) if old else (index,)
+
+    async def keys(
+        self,
+        connection: Connection,
+        account: int,
+        wishes: Sequence[Wish],
+        contacts: Iterable[int] = (),
+    ) -> Keys:
+        """The contacts that these wishes name, and these ones, locked."""
         today = {
             other: index
             for wish in wishes
             for index, number in wish.numbers
-            for other in (index, *self._vault.old_indexes(number))
+            for other in self.forms(index, number)
         }
         names = list({wish.external_id for wish in wishes if wish.external_id is not None})
         numbers = await connection.fetch(_SQL["contacts_by_number"], account, list(today))
         named = await connection.fetch(_SQL["contacts_by_external_id"], account, names)
-        ids = {row["contact"] for row in numbers} | {row["id"] for row in named}
+        ids = {row["contact"] for row in numbers} | {row["id"] for row in named} | {*contacts}
         known = await self.known(connection, account, ids)
         for each in known.values():
-            each.numbers = [today.get(index, index) for index in each.numbers]
+            wished = {today.get(index, index): index for index in each.numbers}
+            each.numbers = list(wished)
+            each.stored = {index: stored for index, stored in wished.items() if stored != index}
         return Keys(
             {row["external_id"]: known[row["id"]] for row in named if row["id"] in known},
             {
@@ -106,6 +133,7 @@ class ContactStore:
                 for row in numbers
                 if row["contact"] in known
             },
+            known,
             [],
         )
 
@@ -172,21 +200,40 @@ class ContactStore:
         }
         await write(connection, list(changed.values()))
         added = [
-            (account, index, self._vault.seal(number), known.id, known.numbers.index(index), job)
+            (known, index, number)
             for known, change in changes
             if known is not None
             for index, number in change.added
         ]
-        if added:
-            await connection.copy_records_to_table(
-                "contact_number",
-                columns=("account", "to_idx", "to_enc", "contact", "rank", "job"),
-                records=added,
-            )
+        await self.add_numbers(connection, account, added, job)
         await rank(
             connection,
             [known for known, change in changes if known is not None and change.first is not None],
         )
+
+    async def add_numbers(
+        self,
+        connection: Connection,
+        account: int,
+        added: Sequence[tuple[Known, bytes, str]],
+        job: int | None = None,
+    ) -> None:
+        """Store numbers that contacts got, each with its rank among `numbers`."""
+        records = []
+        for place, (known, index, number) in enumerate(added):
+            if place % SLICE_NUMBERS == SLICE_NUMBERS - 1:
+                await asyncio.sleep(0)
+            # Index and seal of one key, whichever it was when the index was computed.
+            stored, sealed = self._vault.todays_index(number, index), self._vault.seal(number)
+            if stored != index:
+                known.stored[index] = stored
+            records.append((account, stored, sealed, known.id, known.numbers.index(index), job))
+        if records:
+            await connection.copy_records_to_table(
+                "contact_number",
+                columns=("account", "to_idx", "to_enc", "contact", "rank", "job"),
+                records=records,
+            )
 
 
 async def write(connection: Connection, changed: Sequence[Known]) -> None:
@@ -211,7 +258,9 @@ async def write(connection: Connection, changed: Sequence[Known]) -> None:
 async def rank(connection: Connection, contacts: Sequence[Known]) -> None:
     """Store the order of these contacts' numbers."""
     ranks = [
-        (known.id, index, place) for known in contacts for place, index in enumerate(known.numbers)
+        (known.id, known.stored.get(index, index), place)
+        for known in contacts
+        for place, index in enumerate(known.numbers)
     ]
     if ranks:
         columns = [list(column) for column in zip(*ranks, strict=True)]

@@ -26,9 +26,11 @@ class Verdict(IntEnum):
         return self.name.lower()
 
 
+TOO_MANY_NUMBERS = "numbers_max"  # beyond those that a contact may have
 # With these the row is taken, without the value that is wrong.
 LEFT_OUT = (
     "date_ambiguous", "attr_type", "attr_unknown", "tz_unknown", "too_long", "consent_missing",
+    TOO_MANY_NUMBERS,
 )  # fmt: skip
 # With these the row is invalid.
 REFUSED = (

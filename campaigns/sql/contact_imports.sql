@@ -92,11 +92,13 @@ WHERE id = $1 AND term = $2 AND rows_read = $3 AND state = 'running'
 RETURNING id;
 
 -- name: import_end
--- The file goes with it.
+-- The file goes with it. After a failure the same file may be sent again.
 WITH pieces AS (
     DELETE FROM import_piece WHERE job = $1
 )
-UPDATE import_job SET state = $3, detail = $4, touched_at = now(), finished_at = now(), term = NULL
+UPDATE import_job
+SET state = $3, detail = $4, touched_at = now(), finished_at = now(), term = NULL,
+    sha256 = CASE WHEN $3 <> 'failed' THEN sha256 END
 WHERE id = $1 AND term = $2 AND state IN ('running', 'undoing')
 RETURNING rows_read, counts;
 
@@ -132,9 +134,9 @@ ORDER BY line
 LIMIT $4;
 
 -- name: import_undo
--- One that has ended, or is asked for again.
+-- One that has ended, with its file or in the middle of it, or that is asked for again.
 UPDATE import_job SET state = 'undoing', term = NULL, touched_at = now()
-WHERE account = $1 AND id = $2 AND state IN ('done', 'undoing') AND NOT dry_run
+WHERE account = $1 AND id = $2 AND state IN ('done', 'failed', 'undoing') AND NOT dry_run
 RETURNING id;
 
 -- name: import_undo_rows

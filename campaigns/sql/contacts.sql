@@ -76,6 +76,13 @@ WITH gone AS (
 )
 SELECT count(*) FROM gone;
 
+-- name: contact_former_name
+-- A contact that became part of $3 gives its name up to it.
+UPDATE contact SET external_id = NULL WHERE account = $1 AND external_id = $2 AND merged_into = $3;
+
+-- name: contact_numbers_leave
+DELETE FROM contact_number WHERE contact = $1 AND to_idx = ANY($2::bytea[]);
+
 -- name: contact_merge_away
 -- $1 becomes part of $2, and so do those that became part of it. What it was called leads on.
 UPDATE contact

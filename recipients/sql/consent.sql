@@ -13,6 +13,13 @@ JOIN consent AS c ON c.to_idx = form.to_idx
 WHERE c.account = ANY($3::smallint[])
 ORDER BY form.subscriber, c.account, c.category, c.at DESC, c.id DESC;
 
+-- name: consent_words_beside
+-- Words come in beside each other. Whoever writes by what was said before waits for these, and they for it.
+SELECT pg_advisory_xact_lock_shared(7307061172);
+
+-- name: consent_words_alone
+SELECT pg_advisory_xact_lock(7307061172);
+
 -- name: consent_add
 INSERT INTO consent
     (account, category, to_idx, to_enc, granted, source, text_version, evidence, at, purpose, channel, operator, address,

@@ -156,6 +156,8 @@ OPERATIONS: Mapping[str, Asked] = {
         contacts.Contact),
     "get_contacts": (lambda client: Contacts(client).list(), None, contacts.Contact),
     "get_contacts_id": (lambda client: Contacts(client).get("c"), None, contacts.Contact),
+    "patch_contacts_id": (
+        lambda client: Contacts(client).change("c", 3, source=None), None, contacts.Contact),
     "delete_contacts_id": (lambda client: Contacts(client).delete("c"), None, type(None)),
     "post_contacts_merge": (
         lambda client: Contacts(client).merge(["c", "d"]), None, contacts.Contact),

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from campaigns.contacts.attributes import Attribute
+from campaigns.contacts.changing import ContactChanges
 from campaigns.contacts.desk import ContactFilter, ContactView, ContactWord, Tag
 from campaigns.contacts.files.jobs import FileWish, JobView, RowView
 from campaigns.contacts.verdicts import Verdict
@@ -216,7 +217,9 @@ class NoComplaints:
 class NoContacts:
     """Implements ContactBook: there are no contacts, and what is told is taken."""
 
-    async def upsert(self, account: int, word: ContactWord) -> tuple[ContactView, bool]:
+    async def upsert(
+        self, account: int, word: ContactWord, seen: int | None = None
+    ) -> tuple[ContactView, bool]:
         return self._one(), True
 
     def _one(self) -> ContactView:
@@ -234,10 +237,19 @@ class NoContacts:
     ) -> list[ContactView]:
         return []
 
-    async def delete(self, account: int, actor: str, contact_id: int) -> bool:
+    async def change(
+        self, account: int, actor: str, contact_id: int, seen: int, changes: ContactChanges
+    ) -> ContactView | None:
+        return None
+
+    async def delete(
+        self, account: int, actor: str, contact_id: int, seen: int | None = None
+    ) -> bool:
         return False
 
-    async def merge(self, account: int, actor: str, contact_ids: Sequence[int]) -> ContactView:
+    async def merge(
+        self, account: int, actor: str, contact_ids: Sequence[int], seen: int | None = None
+    ) -> ContactView:
         return self._one()
 
     async def attributes(self, account: int) -> list[Attribute]:

@@ -181,7 +181,7 @@ class ContactImportsApi:
                 summary="Import contacts from a file",
                 description="CSV in UTF-8 or GB18030, a JSON object a line, or an XLSX workbook. A "
                 "bad row sinks no other, and each has a verdict. The same file, asked for in the "
-                "same way, is one import. No mode undoes an opt-out.",
+                "same way, is one import, unless that failed. No mode undoes an opt-out.",
                 scope=WRITE,
                 file=ContactFileRow,
                 file_example="手机号,标签\n13812345678,会员\n",

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from campaigns.contacts.attributes import (
     Attribute,
@@ -20,6 +20,7 @@ from campaigns.contacts.attributes import (
     stored,
     zone_known,
 )
+from campaigns.contacts.changing import ContactChanges
 from campaigns.contacts.cleaning import NumberCleaner
 from campaigns.contacts.deciding import LABEL_CHARACTERS_MAX, NUMBERS_MAX, TAGS_EACH_MAX
 from campaigns.contacts.desk import MERGE_MAX, PREFIX, ContactView, ContactWord
@@ -34,6 +35,20 @@ Label = Annotated[
 ]
 ContactMode = Literal["fill", "overwrite"]
 AttributeValue = str | int | float | bool | list[str]
+_ExternalId = Annotated[Label, Meta(description="As the account calls them; null: not at all.")]
+_Numbers = Annotated[
+    list[str],
+    Meta(
+        max_length=NUMBERS_MAX,
+        description="All numbers that the contact has from now on. The first one is texted.",
+    ),
+]
+_Tags = Annotated[
+    list[Label],
+    Meta(max_length=TAGS_EACH_MAX, description="All tags that the contact has from now on."),
+]
+_Source = Annotated[Label, Meta(description="Where the contact comes from.")]
+_Zone = Annotated[str, Meta(description="As in `Asia/Shanghai`; null: that of the number.")]
 
 
 class ContactRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -59,6 +74,20 @@ class ContactRequest(msgspec.Struct, forbid_unknown_fields=True):
     )
 
 
+class ContactPatch(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What is to be different. What is not named stays as it is."""
+
+    external_id: _ExternalId | UnsetType | None = UNSET
+    numbers: _Numbers | UnsetType = UNSET
+    attrs: Annotated[
+        dict[str, Any],
+        Meta(description="By the names of attributes; null empties one. Others stay."),
+    ] = {}
+    tags: _Tags | UnsetType = UNSET
+    source: _Source | UnsetType | None = UNSET
+    time_zone: _Zone | UnsetType | None = UNSET
+
+
 class ContactResource(msgspec.Struct, kw_only=True):
     """A contact."""
 
@@ -74,7 +103,9 @@ class ContactResource(msgspec.Struct, kw_only=True):
     tags: list[str]
     source: str | None
     time_zone: str | None
-    revision: Annotated[int, Meta(description="One more for each change.")]
+    revision: Annotated[
+        int, Meta(description="One more for each change; in quotes it is the ETag.")
+    ]
     created_at: datetime
     updated_at: datetime
 
@@ -136,23 +167,15 @@ def word_of(
     faults: list[FieldError],
 ) -> ContactWord:
     """The contact that is asked for; what is wrong is added to `faults`."""
-    numbers: dict[str, None] = {}
-    for place, text in enumerate(asked.numbers):
-        number, code = cleaner.cleaned(text)
-        if code is None:
-            numbers[number] = None
-        else:
-            detail = f"this is no number that can be texted ({code})"
-            faults.append(FieldError("number_invalid", detail, f"/numbers/{place}"))
+    numbers = _numbers(asked.numbers, cleaner, faults)
     if asked.external_id is None and not asked.numbers:
         detail = "external_id or numbers is needed"
         faults.append(FieldError("field_missing", detail, "/external_id"))
-    if asked.time_zone is not None and not zone_known(asked.time_zone):
-        faults.append(FieldError("unknown_zone", "no such time zone", "/time_zone"))
+    _check_zone(asked.time_zone, faults)
     attrs, clears = _attrs(asked.attrs, attributes, faults)
     return ContactWord(
         external_id=asked.external_id,
-        numbers=list(numbers),
+        numbers=numbers,
         attrs=attrs,
         tags=asked.tags,
         source=asked.source,
@@ -160,6 +183,46 @@ def word_of(
         clears=frozenset(clears),
         mode=asked.mode,
     )
+
+
+def changes_of(
+    asked: ContactPatch,
+    attributes: Mapping[str, Attribute],
+    cleaner: NumberCleaner,
+    faults: list[FieldError],
+) -> ContactChanges:
+    """The changes that are asked for; what is wrong is added to `faults`."""
+    if asked.time_zone is not UNSET:
+        _check_zone(asked.time_zone, faults)
+    attrs, clears = _attrs(asked.attrs, attributes, faults)
+    given = asked.numbers
+    return ContactChanges(
+        external_id=asked.external_id,
+        numbers=UNSET if given is UNSET else _numbers(given, cleaner, faults),
+        attrs=attrs,
+        clears=frozenset(clears),
+        tags=asked.tags,
+        source=asked.source,
+        time_zone=asked.time_zone,
+    )
+
+
+def _numbers(texts: Sequence[str], cleaner: NumberCleaner, faults: list[FieldError]) -> list[str]:
+    """In E.164, each once."""
+    numbers: dict[str, None] = {}
+    for place, text in enumerate(texts):
+        number, code = cleaner.cleaned(text)
+        if code is None:
+            numbers[number] = None
+        else:
+            detail = f"this is no number that can be texted ({code})"
+            faults.append(FieldError("number_invalid", detail, f"/numbers/{place}"))
+    return list(numbers)
+
+
+def _check_zone(name: str | None, faults: list[FieldError]) -> None:
+    if name is not None and not zone_known(name):
+        faults.append(FieldError("unknown_zone", "no such time zone", "/time_zone"))
 
 
 def _attrs(

@@ -1,7 +1,8 @@
 """The endpoints of contacts: whom an account may write to, as it knows them.
 
-Owns their paths, scopes and problems. Must not read tables: contacts come through
-web/contact_services.py. Numbers come in full, and leave as reveals.py says.
+Owns their paths, scopes and problems. Must not change one by its id (contact_changes.py), nor read
+tables: contacts come through web/contact_services.py. Numbers come in full, and leave as reveals.py
+says.
 """
 
 from __future__ import annotations
@@ -15,34 +16,32 @@ from msgspec import Meta
 
 from campaigns.contacts.attributes import Attribute, name_fault
 from campaigns.contacts.cleaning import NumberCleaner
-from campaigns.contacts.desk import (
-    PREFIX,
-    ContactConflict,
-    ContactFilter,
-    ContactUnknown,
-    NoRoom,
-)
+from campaigns.contacts.desk import PREFIX, ContactFilter
 from messages.models import FieldError
 from recipients.numbers.plan import NumberPlan
-from storage.ids import parse_id
+from web.api.contact_answers import (
+    CONTACT_ANSWER,
+    FIELD_PROBLEMS,
+    contact_answer,
+    contact_refusals,
+)
 from web.api.contact_shapes import (
     AttributeList,
     AttributeRequest,
     AttributeResource,
     ContactPage,
     ContactRequest,
-    ContactResource,
-    MergeRequest,
     TagList,
     TagResource,
     by_name,
     resource_of,
     word_of,
 )
+from web.edge import if_match
 from web.edge.access import Access
 from web.edge.arguments import decoded, not_found, path_id, read_body, refusal
 from web.edge.bodies import BodyReader
-from web.edge.endpoints import Answer, Endpoint
+from web.edge.endpoints import Endpoint
 from web.edge.json_answers import json_response
 from web.edge.parameters import QueryReader, invalid
 from web.edge.problems import ProblemError
@@ -91,7 +90,6 @@ class ContactsApi:
         self._query = QueryReader(ContactQuery)
         self._reveals = Reveals(services.reveals)
         self._body = msgspec.json.Decoder(ContactRequest)
-        self._merge = msgspec.json.Decoder(MergeRequest)
         self._attribute = msgspec.json.Decoder(AttributeRequest)
 
     def routes(self) -> list[Endpoint]:
@@ -106,11 +104,9 @@ class ContactsApi:
                 "belong to the number, and nothing here changes them.",
                 scope=WRITE,
                 request=ContactRequest,
-                answers={200: ContactResource, 201: ContactResource},
-                problems=(
-                    "number_invalid", "unknown_zone", "attribute_unknown", "attribute_value",
-                    "contact_conflict", "contacts_full",
-                ),
+                headers=if_match.REQUEST_HEADERS,
+                answers=dict.fromkeys((200, 201), CONTACT_ANSWER),
+                problems=(*FIELD_PROBLEMS, "contact_conflict", "contacts_full", if_match.DIFFERS),
                 example=_EXAMPLE,
             ),
             Endpoint(
@@ -132,39 +128,10 @@ class ContactsApi:
                 description="One that was merged away is answered with what it became part of.",
                 scope=READ,
                 path_parameters=PATH_ID,
-                answers={200: ContactResource},
+                answers={200: CONTACT_ANSWER},
             ),
-            *self._more(),
             *self._definitions(),
         ]  # fmt: skip
-
-    def _more(self) -> list[Endpoint]:
-        return [
-            Endpoint(
-                method="DELETE",
-                path="/v1/contacts/{id}",
-                handler=self.delete,
-                summary="Delete a contact",
-                description="With all that is known of it. Opt-outs and consents stay with the "
-                "number.",
-                scope=WRITE,
-                path_parameters=PATH_ID,
-                answers={204: Answer(None, "It is deleted.", content_type=None)},
-            ),
-            Endpoint(
-                method="POST",
-                path="/v1/contacts/merge",
-                handler=self.merge,
-                summary="Make one contact of several",
-                description="The oldest stays, and gets what the others have beyond it: numbers, "
-                "attributes, tags and history.",
-                scope=WRITE,
-                request=MergeRequest,
-                answers={200: ContactResource},
-                problems=("contact_unknown", "contacts_full"),
-                example={"contacts": ["con_0anf10jc00000", "con_0anf10jc00001"]},
-            ),
-        ]
 
     def _definitions(self) -> list[Endpoint]:
         return [
@@ -201,21 +168,16 @@ class ContactsApi:
     async def upsert(self, request: web.Request) -> web.Response:
         """201 for a new contact, 200 for one that was there, once it is committed."""
         key = await self._access.key(request, WRITE)
+        seen = if_match.seen_version(request)
         read = read_body(ContactRequest, self._body, await self._bodies.read(request))
         attributes = by_name(await self._book.attributes(key.account))
         faults = list(read.faults)
         word = None if read.body is None else word_of(read.body, attributes, self._cleaner, faults)
         if word is None or faults:
             raise refusal(faults)
-        try:
-            view, new = await self._book.upsert(key.account, word)
-        except ContactConflict:
-            detail = "a number or the external id is another contact's"
-            where = FieldError("contact_conflict", detail, "/numbers")
-            raise ProblemError("contact_conflict", detail, (where,)) from None
-        except NoRoom as full:
-            raise _full(full) from None
-        return json_response(resource_of(view, attributes, False), status=201 if new else 200)
+        with contact_refusals("/numbers"):
+            view, new = await self._book.upsert(key.account, word, seen)
+        return contact_answer(view, attributes, 201 if new else 200)
 
     async def listed(self, request: web.Request) -> web.Response:
         """A page of contacts, the latest first."""
@@ -250,38 +212,7 @@ class ContactsApi:
         view = await self._book.contact(key.account, contact_id)
         if view is None:
             raise not_found("contact")
-        attributes = by_name(await self._book.attributes(key.account))
-        return json_response(resource_of(view, attributes, False))
-
-    async def delete(self, request: web.Request) -> web.Response:
-        """204 once it is gone."""
-        key = await self._access.key(request, WRITE)
-        contact_id = path_id(request, PREFIX, "contact")
-        if not await self._book.delete(key.account, f"key {key.id}", contact_id):
-            raise not_found("contact")
-        return web.Response(status=204)
-
-    async def merge(self, request: web.Request) -> web.Response:
-        """The contact that is left, once the merge is committed."""
-        key = await self._access.key(request, WRITE)
-        asked = decoded(MergeRequest, self._merge, await self._bodies.read(request))
-        ids: list[int] = []
-        faults: list[FieldError] = []
-        for place, text in enumerate(asked.contacts):
-            try:
-                ids.append(parse_id(PREFIX, text))
-            except ValueError:
-                faults.append(_unknown(place))
-        if faults:
-            raise refusal(faults)
-        try:
-            view = await self._book.merge(key.account, f"key {key.id}", ids)
-        except ContactUnknown as unknown:
-            raise refusal(_unknown(unknown.place)) from None
-        except NoRoom as full:
-            raise _full(full) from None
-        attributes = by_name(await self._book.attributes(key.account))
-        return json_response(resource_of(view, attributes, False))
+        return contact_answer(view, by_name(await self._book.attributes(key.account)))
 
     async def attributes(self, request: web.Request) -> web.Response:
         """An account's attributes."""
@@ -300,10 +231,8 @@ class ContactsApi:
         attribute = Attribute(
             name=name, type=asked.type, label=asked.label, personal=asked.personal
         )
-        try:
+        with contact_refusals(""):
             done = await self._book.define(key.account, f"key {key.id}", attribute)
-        except NoRoom as full:
-            raise _full(full) from None
         if not done:
             detail = "it has another type, and contacts may have values of that"
             where = FieldError("attribute_conflict", detail, "/type")
@@ -320,12 +249,3 @@ class ContactsApi:
 
 def _attribute(attribute: Attribute) -> AttributeResource:
     return AttributeResource(**msgspec.structs.asdict(attribute))
-
-
-def _unknown(place: int) -> FieldError:
-    detail = "this account has no contact with this id"
-    return FieldError("contact_unknown", detail, f"/contacts/{place}")
-
-
-def _full(full: NoRoom) -> ProblemError:
-    return ProblemError("contacts_full", f"at most {full.most} {full.what}")

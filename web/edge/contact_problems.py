@@ -23,7 +23,7 @@ CONTACT_KINDS: Mapping[str, ProblemKind] = MappingProxyType(
             422, "No room", "Leave out what is not needed; the detail says of what."
         ),
         "import_not_done": ProblemKind(
-            409, "Nothing to take back", "Wait until the import is `done`; one is undone once."
+            409, "Nothing to take back", "Wait until the import has ended; one is undone once."
         ),
         "attribute_name": ProblemKind(
             422, "No name for an attribute", "Take another; a letter first, then a-z, 0-9 and _."

@@ -1,11 +1,8 @@
 """The worker of imports: rows of a file into contacts, 5 000 a transaction; and back again.
 
-Owns these transactions. Must not decide what a row means. What the rows of one change, their
-verdicts and how far the import is are committed together. A process that dies leaves whole steps,
-and any process goes on behind them.
-
-No row writes a consent unless it says how and when that was given. None writes one for a person
-who has withdrawn it, or has opted out: a file never re-subscribes anybody.
+Owns these transactions. Must not decide what a row means, nor which consent counts (consents.py).
+What the rows of one change, their verdicts and how far the import is are committed together. A
+process that dies leaves whole steps, and any process goes on behind them.
 """
 
 from __future__ import annotations
@@ -22,18 +19,15 @@ import structlog
 from campaigns.contacts import store
 from campaigns.contacts.cleaning import NumberCleaner
 from campaigns.contacts.deciding import Mode, Wish
+from campaigns.contacts.files.consents import ImportedConsents, Stopped
 from campaigns.contacts.files.jobs import PREFIX, XLSX, Layout, pieces_of, table_of, workbook_of
 from campaigns.contacts.files.mapping import Draft, RowReader
 from campaigns.contacts.files.tables import FileRefused, RawRow
 from campaigns.contacts.store import Applied, ContactStore
 from campaigns.contacts.verdicts import Verdict
-from dlr.reasons import Reason
-from recipients import consent
-from recipients.consent import Consent, facts_of
 from recipients.numbers.plan import NumberPlan
-from storage import audit, sql, suppression
+from storage import audit, sql
 from storage.audit import JOB, AuditEntry
-from storage.categories import Category
 from storage.crypto import NumberVault
 from storage.faults import Fenced, is_unavailable, without_values
 from storage.ids import IdSource, format_id
@@ -89,6 +83,7 @@ class ImportWorker:
         self._ids = ids
         self._wall_ms = wall_ms
         self._store = ContactStore(ids, vault)
+        self._consents = ImportedConsents(vault, self._store)
         self._cleaner = NumberCleaner(NumberPlan())
         self._step_rows = step_rows
         self._task = PeriodicTask("contact imports", self.turn, lambda: LOOK_SECONDS, ended=ended)
@@ -185,10 +180,10 @@ class ImportWorker:
         async with connection.transaction():
             await store.lock(connection, job.account)
             outcomes = await self._applied(connection, job, good)
-            stopped = await self._stopped(connection, job, good)
-            if not job.dry_run:
-                await self._consents(connection, job, good, outcomes, stopped)
+            stopped = await self._consents.stopped(connection, job.account, good)
             counts = await self._verdicts(connection, job, drafts, outcomes, stopped)
+            if not job.dry_run:
+                await self._consents.record(connection, job.account, good, outcomes, stopped)
             text = msgspec.json.encode(counts).decode()
             done = await connection.fetchval(
                 _SQL["import_step"], job.id, self._term, job.rows_read, len(drafts), text
@@ -246,53 +241,13 @@ class ImportWorker:
                 if not new.issuperset(several):
                     each.verdict = Verdict.DUPLICATE_IN_FILE
 
-    async def _stopped(
-        self, connection: Connection, job: Job, good: Sequence[Draft]
-    ) -> dict[bytes, int]:
-        """The reason for which a number gets no marketing, of those that get none."""
-        indexes = list({index for draft in good for index in draft.indexes})
-        found = await suppression.look_up(connection, indexes)
-        return {
-            index: reason
-            for index in indexes
-            if (reason := found.reason(index, job.account, Category.MARKETING)) is not None
-        }
-
-    async def _consents(
-        self,
-        connection: Connection,
-        job: Job,
-        good: Sequence[Draft],
-        outcomes: dict[int, Applied],
-        stopped: dict[bytes, int],
-    ) -> None:
-        told = [
-            (draft, index, number)
-            for draft in good
-            if draft.consent is not None and outcomes[draft.line].verdict in _TAKEN
-            for index, number in zip(draft.indexes, draft.numbers, strict=True)
-            if stopped.get(index) != Reason.OPTED_OUT
-        ]
-        said = await consent.standing(connection, [index for _, index, _ in told], job.account)
-        words = [
-            Consent(
-                account=job.account,
-                to_idx=index,
-                to_enc=self._vault.seal(number),
-                **facts_of(draft.consent),
-            )
-            for draft, index, number in told
-            if draft.consent is not None and said.get((index, draft.consent.category)) is None
-        ]
-        await consent.record_many(connection, words)
-
     async def _verdicts(
         self,
         connection: Connection,
         job: Job,
         drafts: Sequence[Draft],
         outcomes: dict[int, Applied],
-        stopped: dict[bytes, int],
+        stopped: Stopped,
     ) -> Counter[str]:
         counts: Counter[str] = Counter()
         records = []
@@ -360,9 +315,6 @@ class ImportWorker:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
-
-
-_TAKEN = frozenset({Verdict.CREATED, Verdict.UPDATED, Verdict.UNCHANGED, Verdict.MERGED})
 
 
 def _named(external_id: str | None) -> tuple[bytes, ...]:

@@ -248,18 +248,22 @@ class ContactImports:
         ignored: Sequence[str],
     ) -> int | None:
         """The file waits for its turn; the other one's id where another was faster."""
-        try:
-            async with self._writing() as connection:
-                await connection.execute(
-                    _SQL["import_received"], job, digest, size, encoding, list(ignored)
-                )
-                detail = {"import": format_id(PREFIX, job), "format": wish.format}
-                if not wish.dry_run:
-                    await self._note(connection, account, "api", "contacts.import", detail)
-        except asyncpg.UniqueViolationError:
-            found = await self.known(account, digest, wish)
-            await self.forget(job)
-            return found
+        while True:
+            try:
+                async with self._writing() as connection:
+                    await connection.execute(
+                        _SQL["import_received"], job, digest, size, encoding, list(ignored)
+                    )
+                    detail = {"import": format_id(PREFIX, job), "format": wish.format}
+                    if not wish.dry_run:
+                        await self._note(connection, account, "api", "contacts.import", detail)
+                break
+            except asyncpg.UniqueViolationError:
+                found = await self.known(account, digest, wish)
+                if found is not None:
+                    await self.forget(job)
+                    return found
+                # It has failed, or was undone, meanwhile: ours is the first again.
         self._wake()
         return None
 

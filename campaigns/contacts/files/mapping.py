@@ -22,8 +22,9 @@ from campaigns.contacts.attributes import (
     zone_known,
 )
 from campaigns.contacts.cleaning import NumberCleaner
-from campaigns.contacts.deciding import LABEL_CHARACTERS_MAX, TAGS_EACH_MAX
+from campaigns.contacts.deciding import LABEL_CHARACTERS_MAX, NUMBERS_MAX, TAGS_EACH_MAX
 from campaigns.contacts.files.tables import FileRefused, RawRow
+from campaigns.contacts.verdicts import TOO_MANY_NUMBERS
 from recipients.consent import ConsentFacts
 from storage.categories import Category
 from storage.crypto import mask
@@ -174,8 +175,12 @@ class RowReader:
         if code is not None:
             draft.invalid = draft.invalid or code
             draft.shown = draft.shown or mask("".join(each for each in text if each.isdigit()))
-        elif number not in draft.numbers:
+        elif number in draft.numbers:
+            return
+        elif len(draft.numbers) < NUMBERS_MAX:
             draft.numbers = [*draft.numbers, number]
+        elif TOO_MANY_NUMBERS not in draft.codes:
+            draft.codes.append(TOO_MANY_NUMBERS)
 
     def _attribute(self, draft: Draft, name: str, value: object) -> None:
         attribute = self._attributes.get(name)

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 class Contacts(Noun):
     """Whom this account may write to."""
 
-    def put(self, contact: k.NewContact) -> k.Contact:
-        """Make one, or change the one with its external id or a number of its."""
-        return self._client.run(calls.post(under("contacts"), k.Contact, contact))
+    def put(self, contact: k.NewContact, *, version: int | None = None) -> k.Contact:
+        """Make one, or change the one with its external id or a number of its; only as this
+        version, if you give one.
+        """
+        return self._client.run(calls.put_contact(contact, version))
 
     def list(self, **which: Unpack[f.ContactFilter]) -> Iterator[k.Contact]:
         """Those that fit, the latest first."""
@@ -34,14 +36,22 @@ class Contacts(Noun):
         """One as it stands; raises NotFound."""
         return self._client.run(calls.get(under("contacts", contact_id), k.Contact))
 
-    def delete(self, contact_id: str) -> None:
-        """Delete it with all that is known of it. Opt-outs and consents stay."""
-        return self._client.run(calls.end(under("contacts", contact_id)))
+    def change(
+        self, contact_id: str, version: int, **changes: Unpack[k.ContactChanges]
+    ) -> k.Contact:
+        """Change what is given of the version that you have seen: its `revision`."""
+        return self._client.run(calls.change_contact(contact_id, version, changes))
 
-    def merge(self, contacts: Sequence[str]) -> k.Contact:
-        """Make one of several; the oldest stays."""
-        path, wanted = under("contacts", "merge"), {"contacts": [*contacts]}
-        return self._client.run(calls.post(path, k.Contact, wanted))
+    def delete(self, contact_id: str, *, version: int | None = None) -> None:
+        """Delete it with all that is known of it; only as this version, if you give one.
+
+        Opt-outs and consents stay.
+        """
+        return self._client.run(calls.end(under("contacts", contact_id), version))
+
+    def merge(self, contacts: Sequence[str], *, version: int | None = None) -> k.Contact:
+        """Make one of several. The oldest stays; only if it is of this version, if you give one."""
+        return self._client.run(calls.merge_contacts(contacts, version))
 
     def attributes(self) -> Iterator[k.Attribute]:
         """What contacts may have, by name."""

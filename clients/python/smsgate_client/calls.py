@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from urllib.parse import quote
 
 from smsgate_client import answers as a
+from smsgate_client import contacts as k
 from smsgate_client import conversions as v
 from smsgate_client import endpoints as e
 from smsgate_client import links as s
@@ -263,6 +264,23 @@ def change_segment(segment_id: str, version: int, changes: Mapping[str, object])
     """Asked for twice, the second one would find the next version."""
     changed = replace(get(under("segments", segment_id), g.Segment), method="PATCH")
     return replace(changed, body=_changes(changes), version=version, repeatable=False)
+
+
+def put_contact(new: object, version: int | None) -> Call[k.Contact]:
+    """Of a version, asked for twice, the second one would find the next."""
+    call = post(under("contacts"), k.Contact, new, repeatable=version is None)
+    return replace(call, version=version)
+
+
+def change_contact(contact_id: str, version: int, changes: Mapping[str, object]) -> Call[k.Contact]:
+    changed = replace(get(under("contacts", contact_id), k.Contact), method="PATCH")
+    return replace(changed, body=_changes(changes), version=version, repeatable=False)
+
+
+def merge_contacts(contacts: Sequence[str], version: int | None) -> Call[k.Contact]:
+    wanted = {"contacts": [*contacts]}
+    call = post(under("contacts", "merge"), k.Contact, wanted, repeatable=version is None)
+    return replace(call, version=version)
 
 
 def preview_segment(source: str, sample: int) -> Call[g.SegmentPreview]:

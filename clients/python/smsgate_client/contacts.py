@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
+from typing import TypedDict
 
 from smsgate_client.answers import ItemError
 from smsgate_client.contact_words import (
@@ -39,9 +40,23 @@ class NewContact:
     mode: ContactMode | str | None = None
 
 
+class ContactChanges(TypedDict, total=False):
+    """What is to be different; what is not given stays. An attribute that is None is emptied."""
+
+    external_id: str | None
+    numbers: Sequence[str]
+    attrs: Mapping[str, object]
+    tags: Sequence[str]
+    source: str | None
+    time_zone: str | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Contact:
-    """A contact. Numbers are masked unless revealed, and None where they cannot be read."""
+    """A contact. Numbers are masked unless revealed, and None where they cannot be read.
+
+    Give its `revision` as the version with a change.
+    """
 
     id: str
     external_id: str | None

@@ -293,6 +293,55 @@ async def test_what_an_import_did_is_taken_back_but_what_changed_since(shop: Sho
     assert (response.status, body["code"]) == (409, "import_not_done")
 
 
+async def test_a_file_whose_import_failed_is_taken_when_it_is_sent_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what the first one did before it failed can be taken back."""
+    text = "number\n" + "\n".join(f"1381234{place:04d}" for place in range(5)) + "\n"
+    with monkeypatch.context() as patched:
+        patched.setattr("campaigns.contacts.files.importing.ROWS_MAX", 3)
+        patched.setattr("campaigns.contacts.files.importing.SLICE_ROWS", 1)
+        failed = await shop.take(text)
+    assert (failed["state"], failed["rows"]) == ("failed", 2)
+    response, body = await shop.api.call("POST", f"{PATH}/{failed['id']}/undo", None, {})
+    assert (response.status, body["state"]) == (202, "undoing")
+    await shop.worker.turn()
+    assert await shop.contacts() == []
+    again = await shop.take(text)
+    assert (again["state"], again["rows"], again["id"] != failed["id"]) == ("done", 5, True)
+    assert (await shop.send(text))[1]["id"] == again["id"]
+
+
+async def test_numbers_beyond_ten_are_left_out_and_told(shop: Shop) -> None:
+    numbers = [f"+861381234{place:04d}" for place in range(14)]
+    lines = [
+        {"external_id": "a", "numbers": numbers[:11]},
+        {"external_id": "b", "numbers": numbers[11:13]},
+    ]
+    job = await shop.take(b"\n".join(map(msgspec.json.encode, lines)), "", "application/x-ndjson")
+    assert await shop.rows(job) == [(1, "created", ["numbers_max"]), (2, "created", [])]
+    job = await shop.take(f"external_id,number,city\na,{numbers[13]},广州\n", "?mode=overwrite")
+    assert await shop.rows(job) == [(2, "updated", ["numbers_max"])]
+    assert job["counts"] == {"updated": 1, "numbers_max": 1}
+    assert [len(each["numbers"]) for each in await shop.contacts()] == [10, 2]
+
+
+async def test_c32_a_step_asks_as_often_however_many_rows_it_has(shop: Shop) -> None:
+    """C32: who asks for each row takes twenty a second."""
+    worker = worker_of(shop.world, shop.world.term.term, 5_000)
+    connection = await worker._dedicated.connection()
+    asked: list[int] = []
+    for count in (1, 10, 1_000):  # the first one makes the tag
+        rows = "".join(f"{count}-{n},138{count:04d}{n:04d},x\n" for n in range(1, count + 1))
+        await shop.send("external_id,number,tags\n" + rows)
+        statements: list[object] = []
+        with connection.query_logger(statements.append):
+            await worker.turn()
+        asked.append(len(statements))
+    assert await shop.connection.fetchval("SELECT count(*) FROM contact") == 1_011
+    assert asked[1] == asked[2] > 0
+
+
 async def test_an_import_goes_on_where_a_process_died(shop: Shop) -> None:
     """At every statement of every step: each row has one verdict, and each person is there once."""
     numbers = [f"1381234{place:04d}" for place in range(9)]

@@ -4,57 +4,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any
 
-import msgspec
 import pytest
 
-from campaigns.contacts.desk import ContactDesk
 from storage.ids import format_id, parse_id
 from storage.pool import Connection
 from storage.suppression import Suppression, add_new
-from tests.dispatch.world import VAULT, World, running
-from tests.web.nobody import NoContactFiles, NoEvents
-from tests.web.served import Api, running_api
-from web.contact_services import ContactRooms
-
-PATH = "/v1/contacts"
-NUMBER, MASKED, OTHER = "+8613812345678", "+86138****5678", "+8613912345678"
-
-
-@dataclass
-class Shop:
-    """An account with some attributes."""
-
-    api: Api
-    world: World
-
-    @property
-    def connection(self) -> Connection:
-        return self.world.connection
-
-    async def post(self, path: str = PATH, **fields: object) -> Any:
-        response, body = await self.api.post(path, msgspec.json.encode(fields))
-        return body if response.status in (200, 201) else (body["code"], body["errors"])
-
-    async def get(self, path: str = PATH) -> Any:
-        return (await self.api.get(path))[1]
+from tests.dispatch.world import VAULT
+from tests.web.api.contact_shop import MASKED, NUMBER, OTHER, PATH, Shop, contact_shop
 
 
 @pytest.fixture
 async def shop(database_url: str) -> AsyncIterator[Shop]:
-    async with running(database_url) as world:
-        desk = ContactDesk(
-            world.database.read, world.database.dedicated("contacts"), vault=VAULT, ids=world.ids
-        )
-        async with running_api(contacts=ContactRooms(desk, NoContactFiles(), NoEvents())) as api:
-            api.headers = api.new_key(1, "contacts:read", "contacts:write")
-            for name, kind in (("city", "text"), ("birthday", "date"), ("spent", "money")):
-                body = msgspec.json.encode({"type": kind})
-                headers = {"Content-Type": "application/json"}
-                await api.call("PUT", f"{PATH}/attributes/{name}", body, headers)
-            yield Shop(api, world)
+    async with contact_shop(database_url) as shop:
+        yield shop
 
 
 async def test_a_contact_is_made_changed_shown_and_deleted(shop: Shop) -> None:
@@ -160,6 +123,21 @@ async def test_c34_of_merged_contacts_the_oldest_stays(shop: Shop) -> None:
     assert (await shop.post(external_id="crm-2"))["id"] == old["id"]
     code, errors = await shop.post(f"{PATH}/merge", contacts=[old["id"], "con_0000000000001"])
     assert (code, errors[0]["pointer"]) == ("contact_unknown", "/contacts/1")
+
+
+async def test_a_contact_has_ten_numbers_and_a_request_with_more_changes_nothing(
+    shop: Shop,
+) -> None:
+    numbers = [f"+861381234{place:04d}" for place in range(12)]
+    made = await shop.post(external_id="a", numbers=numbers[:9])
+    code, errors = await shop.post(external_id="a", numbers=numbers[8:], source="web")
+    assert (code, errors[0]["pointer"]) == ("contacts_full", "/numbers")
+    assert await shop.get(f"{PATH}/{made['id']}") == made
+    other = await shop.post(external_id="b", numbers=numbers[10:])
+    code, errors = await shop.post(f"{PATH}/merge", contacts=[made["id"], other["id"]])
+    assert (code, errors[0]["pointer"]) == ("contacts_full", "/contacts")
+    assert len((await shop.get(f"{PATH}/{other['id']}"))["numbers"]) == 2
+    assert len((await shop.post(external_id="a", numbers=numbers[9:10]))["numbers"]) == 10
 
 
 async def test_c33_a_merge_loses_no_history_and_no_opt_out(shop: Shop) -> None:
