@@ -47,6 +47,7 @@ from gateway.wiring.sandbox import Sandbox
 from gateway.wiring.web import ReloadDoor, server_pair, server_settings, services, validator
 from messages.control.service import Control
 from storage import sql
+from storage.database_clock import DatabaseClock
 from storage.faults import DatabaseDown
 from storage.ids import IdSource
 from storage.key_rotation import open_vault
@@ -90,9 +91,15 @@ class Gateway:
         """`read` reads the configuration again, for a reload. None: it does not change.
         `accept_restored`: go on with a database that was made from a backup.
         """
+        database_clock = DatabaseClock(wall_ms, time.monotonic_ns)
         self.rooms = Rooms(
             config=config,
-            clock=Clock(wall_ms=wall_ms, monotonic_ns=time.monotonic_ns),
+            clock=Clock(
+                wall_ms=wall_ms,
+                monotonic_ns=time.monotonic_ns,
+                database_ms=database_clock.now_ms,
+            ),
+            database_clock=database_clock,
             policy=outcome_policy(config.doubt),
             sandbox=Sandbox(config.accounts, self.task_ended),
             task_ended=self.task_ended,

@@ -31,6 +31,7 @@ from gateway.wiring.accounts import registered
 from gateway.wiring.routes import outcome_policy
 from gateway.wiring.sandbox import Sandbox
 from storage import sql
+from storage.database_clock import DatabaseClock
 from storage.faults import UNAVAILABLE
 from storage.ids import IdSource
 from storage.key_rotation import open_vault
@@ -54,7 +55,8 @@ class LinksGateway:
     def __init__(self, config: Config, *, environ: Mapping[str, str] | None = None) -> None:
         self.rooms = Rooms(
             config=config,
-            clock=Clock(wall_ms=_wall_ms, monotonic_ns=time.monotonic_ns),
+            clock=Clock(wall_ms=_wall_ms, monotonic_ns=time.monotonic_ns, database_ms=_wall_ms),
+            database_clock=DatabaseClock(_wall_ms, time.monotonic_ns),
             policy=outcome_policy(config.doubt),
             sandbox=Sandbox(config.accounts, self._task_ended),
             task_ended=self._task_ended,

@@ -34,6 +34,7 @@ from storage import audit
 from storage.audit_anchor import Anchors
 from storage.backup import BackupAge
 from storage.crypto import NumberVault
+from storage.database_clock import DatabaseClock
 from storage.faults import UNAVAILABLE, Fenced
 from storage.ids import IdSource
 from storage.key_rotation import KeyRotation
@@ -157,11 +158,12 @@ class Maintenance:
         *,
         term: OwnerTerm,
         lease: Lease,
+        clock: DatabaseClock,
         steps: Sequence[Step],
         lost: Callable[[str], None],
         ended: Ended,
     ) -> None:
-        """`lease` is told of each renewal.
+        """`lease` and `clock` are told of each renewal.
 
         `lost` is told when this process may no longer write: its term was taken over. `ended` is
         told when a task has ended by itself.
@@ -170,6 +172,7 @@ class Maintenance:
         self._working = working
         self._term = term
         self.lease = lease
+        self._clock = clock
         self._lost = lost
         self._turn = asyncio.Lock()
         self.gateways: int | None = None  # on this database, as of the last renewal
@@ -190,7 +193,7 @@ class Maintenance:
     async def _renew(self) -> None:
         try:
             connection = await self._renewing.connection()
-            began_at, began = time.monotonic(), datetime.now(UTC)
+            began_ns, began = time.monotonic_ns(), datetime.now(UTC)
             renewal = await self._term.renew(connection)
         except (TermLost, Fenced) as error:
             self._lost(str(error))
@@ -201,7 +204,8 @@ class Maintenance:
             return
         self.gateways = renewal.held
         middle = began + (datetime.now(UTC) - began) / 2
-        self.lease.renewed(began_at, (middle - renewal.now).total_seconds())
+        self.lease.renewed(began_ns / 1e9, (middle - renewal.now).total_seconds())
+        self._clock.answered(renewal.now, began_ns, time.monotonic_ns())
 
     def _periodic(self, step: Step, ended: Ended) -> PeriodicTask:
         async def turn() -> None:

@@ -62,6 +62,7 @@ from shortlinks.reclassify import Reviewer
 from shortlinks.service import LinkService
 from storage.backup import BackupAge
 from storage.crypto import NumberVault
+from storage.database_clock import DatabaseClock
 from storage.ids import IdSource
 from storage.key_rotation import KeyRotation
 from storage.keys import NumberKeys
@@ -89,6 +90,7 @@ class Rooms:
 
     config: Config
     clock: Clock
+    database_clock: DatabaseClock
     policy: OutcomePolicy
     sandbox: Sandbox
     task_ended: Callable[[asyncio.Task[None]], None]

@@ -137,7 +137,10 @@ async def dead_terms(
 
     A term is dead if it ran out, if somebody half fenced it, or if its process on this host is
     gone. `own_term` is left out: renew() judges one's own late renewal.
+
+    A clock that was set back makes no term live longer than TTL_SECONDS from this look on.
     """
+    await connection.execute(SQL["terms_not_beyond"], _TTL)
     rows = await connection.fetch(SQL["open_terms"])
     return [
         row["term"]

@@ -96,6 +96,7 @@ class Gateway:
         clock = Clock(
             wall_ms=lambda: BEGAN_MS + int(loop.time() * 1000),
             monotonic_ns=lambda: int(loop.time() * 1e9),
+            database_ms=lambda: BEGAN_MS + int(loop.time() * 1000),
         )
         above = max((*self._store.submission.rows, *self._store.message.rows, 0))
         self.ids = IdSource(term, clock.wall_ms, above=above)

@@ -239,7 +239,7 @@ class Statements(OutboxStatements):
 # What is counted, told and looked up of numbers beside sending: no world looks at it.
 _LEFT_OUT: Final = (
     "rollup_change_put", "recovery_lock", "end_session", "recipients_of_messages",
-    "webhook_change_put", "webhook_change_put_if_wanted", "raw_keep",
+    "webhook_change_put", "webhook_change_put_if_wanted", "raw_keep", "terms_not_beyond",
 )  # fmt: skip
 
 

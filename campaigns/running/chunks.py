@@ -17,7 +17,7 @@ import asyncpg
 import msgspec
 
 from campaigns.running.phases import Phases
-from campaigns.running.schedule import CHUNK_RECIPIENTS_MAX, late, let_go, slot_now
+from campaigns.running.schedule import CHUNK_RECIPIENTS_MAX, finish_after, late, let_go, slot_now
 from campaigns.running.states import FEEDING, CampaignState
 from messages.control import waves
 from storage import sql
@@ -125,7 +125,10 @@ async def _last_due(
     last = min(end, first + room) - 1
     if phases.stopped(first):
         return last if first <= last else None
-    last = min(last, _paced_end(row, pace, now) - 1)
+    paced_end = _paced_end(row, pace, now)
+    if paced_end < first:
+        await _follow_clock(connection, row, pace, now)
+    last = min(last, paced_end - 1)
     if last < first:
         return None
     slot = slot_now(phases.begun(first), now)
@@ -139,6 +142,17 @@ def _paced_end(row: asyncpg.Record, pace: Pace, now: datetime) -> int:
         return planned
     gone = let_go(now - row["paced_at"], pace.per_second, ramp=pace.ramp)
     return int(min(row["planned"], row["paced_seq"] + gone))
+
+
+async def _follow_clock(
+    connection: Connection, row: asyncpg.Record, pace: Pace, now: datetime
+) -> None:
+    """More have gone than the rate lets go by now: the clock was set back, or the rate is slower.
+    It is counted so that what has gone is paid for at this moment, and no later.
+    """
+    gone = row["next_seq"] - row["paced_seq"]
+    paid = finish_after(gone, pace.per_second, ramp=pace.ramp, spread_minutes=0)
+    await connection.execute(_SQL["campaign_paced"], row["id"], now - paid)
 
 
 async def add(connection: Connection, chunk: Chunk, account: int, term: int) -> None:

@@ -29,6 +29,10 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 -- name: chunk_taken
 UPDATE campaign SET next_seq = $2, next_chunk = $3, wave = $4, wave_chunks = $5 WHERE id = $1;
 
+-- name: campaign_paced
+-- What has gone is counted from another moment.
+UPDATE campaign SET paced_at = $2 WHERE id = $1;
+
 -- name: chunks_given
 -- What this process has begun and not ended.
 SELECT * FROM campaign_chunk WHERE NOT done AND owner = $1 ORDER BY campaign, no LIMIT $2;

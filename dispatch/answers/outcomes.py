@@ -73,14 +73,16 @@ class Outcomes:
         status_name: Callable[[int], str],
         elsewhere: Elsewhere = stays,
         unfit: UnfitSettings | None = None,
+        ahead_ms: Callable[[], int] = lambda: 0,
     ) -> None:
         """`elsewhere` finds another connector of a message's route. `unfit` is told what the
-        carrier refuses.
+        carrier refuses. `ahead_ms`: this machine's clock less the one that tells what is due.
         """
         self.unfit = unfit or UnfitSettings("")
         self._connector = connector
         self.policy = policy
         self._elsewhere = elsewhere
+        self._ahead_ms = ahead_ms
         self._ids = ids
         self._normalise = normalise
         self._status_name = status_name
@@ -255,7 +257,7 @@ class Outcomes:
             MessageDone(
                 message.id,
                 intent,
-                retry_at=_instant(now_ms),
+                retry_at=_instant(now_ms - self._ahead_ms()),
                 attempt=message.attempt,
                 hold=Hold.RETRY,
                 connector=verdict.connector,
@@ -332,7 +334,7 @@ class Outcomes:
         if detour is not None and message.attempt + 1 < detour.connectors:
             delay = 0.0  # this one has not refused it yet
         self.retried += 1
-        retry_at = _instant(now_ms + int(delay * 1000))
+        retry_at = _instant(now_ms - self._ahead_ms() + int(delay * 1000))
         detail["not_before"] = retry_at
         return MessageDone(
             message.id,

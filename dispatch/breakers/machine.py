@@ -117,8 +117,13 @@ def forced(
 
 
 def due(breaker: Breaker, now: int) -> Breaker:
-    """What it has become by the passing of time."""
-    if breaker.until is None or now < breaker.until:
+    """What it has become by the passing of time. One that opened later than now did so by a clock
+    that was set back since: its wait is over. What was forced has the moment that somebody named.
+    """
+    if breaker.until is None:
+        return breaker
+    set_back = breaker.state is State.OPEN and now < breaker.since
+    if now < breaker.until and not set_back:
         return breaker
     if breaker.state is State.FORCED_CLOSED:
         return _closed(breaker, now)
@@ -160,7 +165,9 @@ def judged(breaker: Breaker, probes: Probes, now: int) -> Breaker:
     idle = IDLE_FAILED_MS if probes.failed else IDLE_MS
     if now - last >= idle and breaker.taken < size:
         return _closed(breaker, now)
-    waited = breaker.taken_at is not None and now >= breaker.taken_at + breaker.wait_ms
+    waited = breaker.taken_at is not None and not (
+        breaker.taken_at <= now < breaker.taken_at + breaker.wait_ms
+    )
     ended = probes.delivered + probes.failed >= size
     if breaker.taken < size or not (waited or ended):
         return breaker

@@ -18,6 +18,7 @@ from dispatch.outbox.claims import Claims
 from dispatch.queue.batch_pace import BatchPace, LiveBatch
 from dispatch.wire.connector_dispatch import ConnectorDispatch
 from ratelimit.spec import RateSpec, parse_rate
+from smpp.segmentation import PARTS_MAX
 from storage import sql
 from storage.categories import Category
 from storage.periodic import Ended, PeriodicTask
@@ -48,6 +49,16 @@ def paid_after(rate: RateSpec, paid_until: int, now: int, parts: int) -> int:
     fast.
     """
     return max(paid_until, now) - (-parts * rate.denominator * MICROSECONDS // rate.numerator)
+
+
+def owed(rate: RateSpec, paid_until: int, now: int) -> int:
+    """Until when what went is paid for, as far as that can be: `now` where it lies further ahead.
+
+    No claim owes more than its burst and one message. What is more was written by a clock that was
+    set back since, and is no debt.
+    """
+    most = (rate.burst + PARTS_MAX) * rate.denominator * MICROSECONDS
+    return paid_until if (paid_until - now) * rate.numerator <= most else now
 
 
 class BatchFeed:
@@ -136,7 +147,7 @@ class _PaidRows:
         # Microseconds from the row's own moment: nothing is rounded, and only the database's clock
         # counts.
         ahead = row["paid_until"] - row["now"]
-        paid_until = ahead // timedelta(microseconds=1)
+        paid_until = owed(rate, ahead // timedelta(microseconds=1), 0)
         allowed = min(parts_allowed(rate, paid_until, 0), self._room)
         if allowed <= 0:
             return ()

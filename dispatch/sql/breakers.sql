@@ -33,11 +33,12 @@ FROM breaker
 WHERE scope = $1 AND subject = $2 FOR UPDATE;
 
 -- name: breakers_at_hand
--- Those whose time may have come, or that have probes to judge; what another process is at is left to it.
+-- Those whose time may have come, or that have probes to judge; what another process is at is left to it. One that
+-- opened in the future did so by a clock that was set back.
 SELECT id, scope, subject, connector, account, batch_id, name, state, since, until, failures, round, taken, taken_at, baseline,
        wait_ms, evidence_from, actor, reason, octet_length(evidence) AS octets, evidence_sha256
 FROM breaker
-WHERE until <= $1 OR state = 2 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED;
+WHERE until <= $1 OR state = 2 OR (state = 1 AND since > $1) ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED;
 
 -- name: breakers_probing
 -- Locked in one order: the probes of a round are counted exactly, whichever process lets them through.

@@ -73,6 +73,23 @@ UPDATE webhook_delivery SET owner = 0 WHERE id = ANY($1::bigint[]) AND owner = $
 UPDATE webhook_delivery SET owner = 0
 WHERE owner <> 0 AND owner IN (SELECT term FROM owner_term WHERE ended_at IS NOT NULL);
 
+-- name: webhook_due_after_all
+-- What waits longer than it may, since a clock was set back, is due. $2: the longest wait after each attempt, from the
+-- first on; $3: of a replay.
+UPDATE webhook_delivery AS d SET next_at = $1
+WHERE d.id IN (
+    SELECT w.id
+    FROM webhook_delivery AS w
+    JOIN webhook_endpoint AS e ON e.id = w.endpoint
+    WHERE w.owner = 0 AND w.next_at > $1::timestamptz + CASE
+            WHEN w.attempt > 0 THEN ($2::interval[])[w.attempt]
+            WHEN w.replayed THEN $3::interval
+            ELSE e.batch_wait_ms * interval '1 millisecond'
+        END
+    LIMIT $4
+    FOR UPDATE OF w SKIP LOCKED
+);
+
 -- name: webhook_backlogs
 SELECT endpoint, sum(cardinality(event_ids))::bigint AS events, min(id) AS oldest
 FROM webhook_delivery

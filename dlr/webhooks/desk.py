@@ -20,14 +20,12 @@ from dlr.webhooks.endpoint_state import State
 from dlr.webhooks.endpoints import Endpoint, signing
 from dlr.webhooks.outgoing import headers
 from dlr.webhooks.results import enter
-from dlr.webhooks.schedule import succeeded
+from dlr.webhooks.schedule import REPLAY_EVENTS_MAX, REPLAY_PER_SECOND, succeeded
 from storage import sql
 from storage.ids import ID_MAX, IdSource, format_id, id_at
 from storage.pool import Connection, Dedicated
 
 _SQL = sql.load("dlr")
-REPLAY_PER_SECOND = 50
-REPLAY_EVENTS_MAX = 20_000  # of one call, but for the last row's; it says where to go on
 REPLAY_ROWS_MAX = 20_000
 TEST_EVERY = timedelta(minutes=5)
 

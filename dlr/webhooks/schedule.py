@@ -21,6 +21,8 @@ WAITS_SECONDS = (
 ATTEMPTS_MAX = len(WAITS_SECONDS)
 SPREAD = 0.2  # of a wait, up and down: what failed together does not come back together
 ASKED_SECONDS_MAX = HOUR  # or twice the wait, if that is longer
+REPLAY_PER_SECOND = 50
+REPLAY_EVENTS_MAX = 20_000  # of one call, but for the last row's; it says where to go on
 GONE = 410
 
 
@@ -78,7 +80,17 @@ def wait_seconds(attempt: int, asked: float | None, chance: float) -> float:
     base = WAITS_SECONDS[attempt]
     if asked is None or asked <= base:
         return base * (1 - SPREAD + 2 * SPREAD * chance)
-    return min(asked, max(2 * base, ASKED_SECONDS_MAX)) * (1 + SPREAD * chance)
+    return min(asked, _asked_max(attempt)) * (1 + SPREAD * chance)
+
+
+def longest_seconds(attempt: int) -> float:
+    """No wait from attempt number `attempt` to the next one is longer."""
+    return _asked_max(attempt) * (1 + SPREAD)
+
+
+def longest_replay_seconds() -> float:
+    """No event of a replay waits longer for its turn."""
+    return 2 * REPLAY_EVENTS_MAX / REPLAY_PER_SECOND  # the last row's events may be as many again
 
 
 def retry_after_seconds(text: str, now: datetime) -> float | None:
@@ -93,3 +105,7 @@ def retry_after_seconds(text: str, now: datetime) -> float | None:
         return max(0.0, (moment - now).total_seconds())
     except (ValueError, OverflowError, IndexError, TypeError):
         return None
+
+
+def _asked_max(attempt: int) -> int:
+    return max(2 * WAITS_SECONDS[attempt], ASKED_SECONDS_MAX)

@@ -1,4 +1,4 @@
-"""What is done about deliveries on the side: counted, taken over, given up.
+"""What is done about deliveries on the side: counted, taken over, hastened, given up.
 
 Owns the look at what waits, by which the bounds of an endpoint are held and the metrics are told.
 Each step is bounded and may be done by several processes at once. Must not send.
@@ -14,10 +14,11 @@ import msgspec
 
 from dlr.webhooks import deliveries
 from dlr.webhooks.endpoint_state import State
+from dlr.webhooks.set_back import due_after_all
 from dlr.webhooks.subscriptions import Subscriptions
 from storage.ids import IdSource, time_of
 from storage.periodic import Ended, PeriodicTask
-from storage.pool import Dedicated
+from storage.pool import Connection, Dedicated
 
 TIDY_SECONDS = 5.0
 STEPS_MAX = 20  # of each kind in a turn
@@ -67,7 +68,9 @@ class Tidying:
         freed: Callable[[], None],
         ended: Ended,
     ) -> None:
-        """`freed` is told when deliveries of dead processes may be claimed."""
+        """`freed` is told when deliveries may be claimed: of dead processes, or put off by a clock
+        that was set back.
+        """
         self._dedicated = dedicated
         self._subscriptions = subscriptions
         self._waiting = waiting
@@ -102,6 +105,7 @@ class Tidying:
             self._turns += 1
             if self._turns % (1 + self._waiting.events // COUNTED_QUICKLY):
                 return
+            await self._hasten(connection)
             backlogs = await deliveries.backlogs(connection)
         self._waiting.by_endpoint = {key: each.events for key, each in backlogs.items()}
         oldest = min((each.oldest_id for each in backlogs.values()), default=None)
@@ -116,6 +120,14 @@ class Tidying:
             elif time_of(backlog.oldest_id) < self._oldest_allowed:
                 why = f"it waited for {deliveries.WAITING_DAYS_MAX} days"
                 await self._skip(endpoint_id, self._oldest_allowed, why)
+
+    async def _hasten(self, connection: Connection) -> None:
+        for _ in range(STEPS_MAX):
+            moved = await due_after_all(connection, self._now())
+            if moved:
+                self._freed()
+            if moved < deliveries.STEP_ROWS_MAX:
+                return
 
     @property
     def _oldest_allowed(self) -> datetime:

@@ -134,6 +134,7 @@ def _outcomes(
         status_name=status_name,
         unfit=UnfitSettings(settings.name),
         elsewhere=wiring.elsewhere,
+        ahead_ms=wiring.clock.ahead_ms,
     )
 
 

@@ -66,6 +66,7 @@ def build(
         rooms.database.dedicated("maintenance"),
         term=rooms.term,
         lease=Lease(TTL_SECONDS, monotonic),
+        clock=rooms.database_clock,
         steps=steps(
             partitions=rooms.partitions,
             parked=rooms.parked,

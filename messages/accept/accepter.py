@@ -339,7 +339,8 @@ class MessageAccepter:
         if wait_ns == STOPPED_NS:
             item.not_before, item.hold = FREED_BY_HAND, hold
         elif wait_ns:
-            item.not_before = datetime.now(UTC) + timedelta(microseconds=wait_ns // 1000)
+            moment_ms = self._clock.database_ms() + wait_ns / 1_000_000
+            item.not_before = datetime.fromtimestamp(moment_ms / 1000, UTC)
             item.hold = hold
 
     async def _store(self, connection: Connection, items: Sequence[Accepting]) -> None:

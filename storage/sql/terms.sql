@@ -32,6 +32,12 @@ UPDATE owner_term SET ended_at = clock_timestamp() WHERE term = $1 AND ended_at 
 SELECT term, host, pid, pid_started, expires_at < clock_timestamp() AS expired
 FROM owner_term WHERE ended_at IS NULL ORDER BY term;
 
+-- name: terms_not_beyond
+-- No renewal reaches further than $1. What does was written before the clock was set back, and would keep a dead
+-- process's work from the others until then.
+UPDATE owner_term SET expires_at = clock_timestamp() + $1::interval
+WHERE ended_at IS NULL AND expires_at > clock_timestamp() + $1::interval;
+
 -- name: condemn_term
 -- First step of fencing: from here on the term is neither renewed nor given new sessions.
 UPDATE owner_term SET expires_at = '-infinity' WHERE term = $1 AND ended_at IS NULL;

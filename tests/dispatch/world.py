@@ -44,7 +44,7 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-CLOCK = Clock(wall_ms=wall_ms, monotonic_ns=time.monotonic_ns)
+CLOCK = Clock(wall_ms=wall_ms, monotonic_ns=time.monotonic_ns, database_ms=wall_ms)
 
 
 class SecondLook:

@@ -21,6 +21,7 @@ from gateway.app import Gateway
 from gateway.config.load import load_config
 from gateway.maintenance import Maintenance, PartitionsAhead, Step
 from gateway.vitals import Lease
+from storage.database_clock import DatabaseClock
 from storage.faults import DatabaseDown
 from storage.ids import id_at
 from storage.partitions import ensure_partitions
@@ -53,11 +54,13 @@ class Side:
         self.ended: list[str] = []
         self.term = term
         self.lease = Lease(TTL_SECONDS, time.monotonic)
+        self.clock = DatabaseClock(lambda: 0, time.monotonic_ns)
         self.work = Maintenance(
             database.dedicated("renew"),
             database.dedicated("maintenance"),
             term=term,
             lease=self.lease,
+            clock=self.clock,
             steps=steps,
             lost=self.lost.append,
             ended=self._ended,
@@ -134,6 +137,7 @@ async def test_a_renewal_tells_that_the_database_is_there_and_what_time_it_has(
         side.lease.failed()
         await until_true(lambda: side.lease.database_up)
         assert abs(side.lease.clock_skew) < 1  # one machine
+        assert abs(side.clock.now_ms() / 1000 - time.time()) < 1, "and not what its own clock says"
         assert TTL_SECONDS - 5 < side.lease.seconds_left() <= TTL_SECONDS
 
 

@@ -21,6 +21,7 @@ from gateway.rehearsal.processes import free_port
 from gateway.vitals import Lease
 from storage import terms
 from storage.categories import Category
+from storage.database_clock import DatabaseClock
 from storage.ids import IdSource
 from storage.pool import Connection, Database
 from storage.terms import TTL_SECONDS, HostIdentity, OwnerTerm
@@ -256,6 +257,7 @@ async def test_a_step_of_maintenance_that_fails_once_is_not_the_last(
         work,
         term=term,
         lease=Lease(TTL_SECONDS, time.monotonic),
+        clock=DatabaseClock(lambda: 0, time.monotonic_ns),
         steps=[Step("take-over", 0.01, take_over)],
         lost=lambda why: noticed.set(),
         ended=lambda task: noticed.set(),

@@ -15,7 +15,15 @@ import pytest
 
 from storage.faults import TRANSIENT
 from storage.pool import close_connection, connect
-from storage.terms import HostIdentity, NoNodeFree, OwnerTerm, TermLost, dead_terms, fence
+from storage.terms import (
+    TTL_SECONDS,
+    HostIdentity,
+    NoNodeFree,
+    OwnerTerm,
+    TermLost,
+    dead_terms,
+    fence,
+)
 
 if TYPE_CHECKING:
     from storage.pool import Connection
@@ -212,3 +220,25 @@ async def test_two_may_fence_one_term_at_once(connection: Connection, database_u
     await asyncio.gather(fence(connection, term.term), fence(other, term.term))
     assert not await is_open(connection, term.term)
     await close_connection(other)
+
+
+async def test_a_clock_that_was_set_back_lets_no_dead_process_live_on(
+    connection: Connection,
+) -> None:
+    """Whoever looks next counts from there; a living process renews itself meanwhile."""
+    dead, living = [await OwnerTerm.acquire(connection, ELSEWHERE) for _ in range(2)]
+    await connection.execute("UPDATE owner_term SET expires_at = now() + interval '1 day'")
+    assert await dead_terms(connection, HERE) == []
+    left = await connection.fetch("SELECT expires_at - now() AS left FROM owner_term")
+    assert all(row["left"].total_seconds() <= TTL_SECONDS + 1 for row in left)
+    await connection.execute("UPDATE owner_term SET expires_at = expires_at - interval '11 s'")
+    await living.renew(connection)
+    assert await dead_terms(connection, HERE) == [dead.term]
+
+
+async def test_a_term_that_is_being_fenced_stays_so(connection: Connection) -> None:
+    term = await OwnerTerm.acquire(connection, ELSEWHERE)
+    await connection.execute("UPDATE owner_term SET expires_at = '-infinity'")
+    assert await dead_terms(connection, HERE) == [term.term]
+    with pytest.raises(TermLost):
+        await term.renew(connection)

@@ -46,7 +46,7 @@ Fate = int | str
 class Wire:
     """One connector's decisions, and messages on their way through it."""
 
-    def __init__(self, policy: OutcomePolicy | None = None) -> None:
+    def __init__(self, policy: OutcomePolicy | None = None, ahead_ms: int = 0) -> None:
         self.ids = IdSource(1, lambda: NOW_MS)
         self.outcomes = Outcomes(
             CONNECTOR,
@@ -54,6 +54,7 @@ class Wire:
             ids=self.ids,
             normalise=partial(normalise_id, base="hex"),
             status_name=status_name,
+            ahead_ms=lambda: ahead_ms,
         )
 
     def message(
@@ -271,6 +272,18 @@ def test_doubt_ends_as_the_configuration_says(policy: DoubtLabel, status: Status
         assert done.in_doubt
         assert done.retry_at is not None
         assert done.retry_at.timestamp() == NOW_MS / 1000 + 7.0
+
+
+@pytest.mark.parametrize("ahead_ms", [-90_000, 90_000])
+def test_a_clock_that_is_set_moves_no_retry(ahead_ms: int) -> None:
+    """Its moment is compared with the database's clock, so it is counted by that."""
+    wire = Wire(ahead_ms=ahead_ms)
+    [refused, doubtful] = wire.journeys(wire.message(), wire.message())
+    out = wire.answer(refused, SYSTEM_ERROR)
+    wire.outcomes.doubtful(wire.part(doubtful), NOW_MS, out)
+    now = (NOW_MS - ahead_ms) / 1000
+    waits = [done.retry_at.timestamp() - now for done in done_of(out) if done.retry_at]
+    assert waits == [RETRY_SECONDS_FIRST, OutcomePolicy().doubt_grace_seconds]
 
 
 def test_e30_the_number_of_attempts_is_configured() -> None:

@@ -192,3 +192,20 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
+
+
+def test_a_clock_that_was_set_back_holds_nobody_longer() -> None:
+    """What opened in the future did so by another clock; what somebody forced keeps its moment."""
+    breaker = opened(now=2 * HOUR)
+    assert machine.due(breaker, HOUR).state is State.HALF_OPEN
+    assert machine.due(breaker, 2 * HOUR) is breaker
+    shut = machine.forced(Breaker(), 2 * HOUR, shut=True, until=3 * HOUR)
+    assert machine.due(shut, HOUR) is shut
+
+
+def test_the_receipts_of_probes_are_not_awaited_until_a_clock_comes_round_again() -> None:
+    size = machine.room(probing(opened()))
+    probed = machine.taken(probing(opened()), size, 2 * HOUR)
+    fared = Probes(size - 1, 0)
+    assert machine.judged(probed, fared, 2 * HOUR) is probed
+    assert machine.judged(probed, fared, HOUR).round == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.outbox.batch_feed import paid_after, parts_allowed
+from dispatch.outbox.batch_feed import owed, paid_after, parts_allowed
 from ratelimit.spec import rate
 
 SECOND = 1_000_000
@@ -46,3 +46,18 @@ def test_the_rate_is_reached() -> None:
 
 def test_a_rate_of_nothing_lets_nothing_go() -> None:
     assert parts_allowed(rate(0), 0, SECOND) == 0
+
+
+@given(
+    st.integers(1, 5_000), st.integers(1, 60), st.integers(1, 500), st.integers(1, 255),
+    st.integers(0, 10 * SECOND),
+)  # fmt: skip
+def test_what_can_be_owed_is_owed_and_what_a_clock_set_back_has_left_is_not(
+    numerator: int, denominator: int, burst: int, larger: int, now: int
+) -> None:
+    spec = rate(numerator, denominator, burst)
+    most = paid_after(spec, paid_after(spec, now, now, burst), now, larger)
+    assert owed(spec, most - 2, now) == most - 2  # each was rounded up
+    left = paid_after(spec, now, now, burst + 256) + 1
+    assert owed(spec, left, now) == now
+    assert parts_allowed(spec, owed(spec, left, now), now) == burst

@@ -34,6 +34,7 @@ from tests.messages.accept.world import (
     World,
     accepting,
     prepared,
+    wall_ms,
 )
 
 OTP, MARKETING = Category.OTP, Category.MARKETING
@@ -214,6 +215,18 @@ async def test_a_flush_that_had_to_be_taken_apart_keeps_the_pace(database_url: s
         assert len(waits) == 2
         horizon = datetime.now(UTC).timestamp() + 3_600 * 1.5
         assert all(at is None or at.timestamp() < horizon for at in waits)
+
+
+async def test_a_clock_that_stands_ahead_puts_no_message_off(database_url: str) -> None:
+    """What waits for its rate waits by the database's clock, which says when it is due."""
+    rates = {ACCOUNT: parse_rate("1/s,burst=1")}
+    async with accepting(
+        database_url, rates=rates, database_ms=lambda: wall_ms() - 86_400_000
+    ) as world:
+        await world.accepter.accept([prepared(1), prepared(2)], batch_id=None)
+        [at] = [row["not_before"] for row in (await world.outbox()).values() if row["not_before"]]
+        a_day_ago = datetime.now(UTC) - timedelta(days=1)
+        assert abs((at - a_day_ago).total_seconds()) < 60
 
 
 async def test_an_account_with_a_rate_gives_its_messages_their_moments(

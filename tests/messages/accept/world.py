@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -116,8 +116,9 @@ async def accepting(
     waiting_max: int = 20_000,
     through: str | None = None,
     checks: Sequence[FlushCheck] = (SuppressionCheck(),),
+    database_ms: Callable[[], int] = wall_ms,
 ) -> AsyncIterator[World]:
-    """`through` is the address its lanes connect by."""
+    """`through` is the address its lanes connect by. `database_ms`: the database's clock."""
     connection = await connect(database_url, application_name="test")
     term = await OwnerTerm.acquire(connection, HostIdentity.current())
     database = await Database.open(
@@ -133,7 +134,7 @@ async def accepting(
         term=term.term,
         ready=room,
         pace=Pacing(PacingRates(accounts=rates or {})),
-        clock=Clock(wall_ms=wall_ms, monotonic_ns=time.monotonic_ns),
+        clock=Clock(wall_ms, time.monotonic_ns, database_ms),
         links=LinkSequence(),
         codes=CODES,
         link_base_url=BASE_URL,
