@@ -13,9 +13,10 @@ ids. No row is changed for a recipient, so none can be lost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import asyncpg
 import msgspec
@@ -42,6 +43,7 @@ TURN_SECONDS = 0.5
 CHUNKS_PER_TURN_MAX = 200
 WAITING_MAX = 50_000  # of a campaign's messages: a pause leaves no more to recall
 CHUNKS_BETWEEN_COUNTS = 10
+SLICE_RECIPIENTS = 100  # are written before others run
 FRESH_MS = 5_000  # after so long a rendering is opened anew: its template may have ended
 # Refusals of one message that a later attempt may not meet.
 _AGAIN = frozenset({"overloaded", "storage_unavailable"})
@@ -125,14 +127,14 @@ class Feed:
 
     async def _end_open(self) -> set[int]:
         """First what was begun: its people have waited longest. Returns the campaigns that still
-        wait: each has one chunk open here, and not one more a turn.
+        wait: of each no further chunk is begun in this turn.
         """
         while True:
             async with self._dedicated.transaction() as connection:
                 left = await chunks.open_chunks(connection, self._term)
             ended = 0
             for chunk in left:
-                ended += await self._feed(chunk, again=True)
+                ended += await self._feed(chunk)
             if not ended:
                 return {chunk.campaign for chunk in left}
 
@@ -142,36 +144,70 @@ class Feed:
         live = {(row["id"], row["version"]) for row in feeding}
         for key in self._known.keys() - live:
             del self._known[key]
-        feeding, given = [row for row in feeding if row["id"] not in waiting], 0
+        storing = _Storing(self._store)
+        try:
+            await self._in_turn([row for row in feeding if row["id"] not in waiting], room, storing)
+            await self._ended(storing)
+        finally:
+            await storing.stop()
+
+    async def _in_turn(
+        self, feeding: Sequence[asyncpg.Record], room: int, storing: _Storing
+    ) -> None:
+        """A chunk each in turn, so that no campaign waits for another. While one is stored the next
+        is written. The first goes alone: where there is no room no second one is begun.
+        """
+        given, stuck = 0, set[int]()
         while feeding and given < room:
             going = []
-            for row in feeding:  # a chunk each in turn, so that no campaign waits for another
+            for row in feeding:
                 if given % CHUNKS_BETWEEN_COUNTS == 0 and await self._full(row["id"]):
                     continue
-                if await self._give(row):
-                    going.append(row)
-                    given += 1
-            feeding = going
+                written = await self._give(row)
+                if (refused := await self._ended(storing)) is not None:
+                    stuck.add(refused)
+                if written is None:
+                    continue
+                storing.begin(written)
+                given += 1
+                if given == 1 and (refused := await self._ended(storing)) is not None:
+                    stuck.add(refused)
+                going.append(row)
+            feeding = [row for row in going if row["id"] not in stuck]
 
-    async def _give(self, row: asyncpg.Record) -> bool:
-        """One chunk of this campaign. False: none may go now."""
+    async def _ended(self, storing: _Storing) -> int | None:
+        """Wait for the chunk that is being stored, if there is one, and end it. The campaign whose
+        chunk stays open.
+        """
+        written = storing.written
+        if written is None or (await storing.stored() and await self._finish(written, again=False)):
+            return None
+        return written.chunk.campaign
+
+    async def _give(self, row: asyncpg.Record) -> _Written | None:
+        """The next chunk of this campaign, with its messages. None: there is nobody who may go."""
         async with self._dedicated.guarded() as connection:
             rendering = await self._rendering(connection, row["id"], row["version"])
         if rendering is None:
-            return False
+            return None
+        campaign, version = row["id"], row["version"]
         async with self._dedicated.transaction() as connection:
-            chunk = await next_redo(
-                connection, row["id"], version=row["version"], ids=self._ids, term=self._term
-            ) or await chunks.give(
-                connection,
-                row["id"],
-                version=row["version"],
-                pace=rendering.pace,
-                ids=self._ids,
-                term=self._term,
-                now=datetime.fromtimestamp(self._wall_ms() / 1000, UTC),
-            )
-        return chunk is not None and await self._feed(chunk, again=False)
+            chunk = None
+            if version > 1:  # nothing of a first version was recalled
+                chunk = await next_redo(
+                    connection, campaign, version=version, ids=self._ids, term=self._term
+                )
+            if chunk is None:
+                chunk = await chunks.give(
+                    connection,
+                    campaign,
+                    version=version,
+                    pace=rendering.pace,
+                    ids=self._ids,
+                    term=self._term,
+                    now=datetime.fromtimestamp(self._wall_ms() / 1000, UTC),
+                )
+        return None if chunk is None else await self._write(chunk)
 
     async def _full(self, campaign: int) -> bool:
         async with self._dedicated.guarded() as connection:
@@ -194,28 +230,64 @@ class Feed:
         self._known[key] = opened_ms, rendering
         return rendering
 
-    async def _feed(self, chunk: Chunk, *, again: bool) -> bool:
-        """Steps 2 and 3. False: it stays open."""
+    async def _feed(self, chunk: Chunk) -> bool:
+        """Steps 2 and 3 of a chunk that was met open. False: it stays open."""
+        written = await self._write(chunk)
+        if written is None or not await self._store(written, again=True):
+            return False
+        return await self._finish(written, again=True)
+
+    async def _write(self, chunk: Chunk) -> _Written | None:
+        """Its messages, and who gets none. None: they cannot be written any more."""
         async with self._dedicated.guarded() as connection:
             recipients = await _recipients(connection, chunk)
             skips = await self._stopped(connection, chunk, recipients)
-            rendering = None
-            if skips is None:
-                rendering = await self._rendering(connection, chunk.campaign, chunk.version)
-                if rendering is None:
+            if skips is not None:
+                return _Written(chunk, len(recipients), skips)
+            rendering = await self._rendering(connection, chunk.campaign, chunk.version)
+        if rendering is None:
+            return None
+        written = _Written(chunk, len(recipients), [])
+        for first in range(0, len(recipients), SLICE_RECIPIENTS):
+            if first:
+                await asyncio.sleep(0)
+            some = recipients[first : first + SLICE_RECIPIENTS]
+            letters = rendering.prepare(some, self._wall_ms())
+            for each, letter in zip(some, letters, strict=True):
+                if isinstance(letter, str):
+                    written.skips.append((each.seq, letter))
+                else:
+                    written.letters.append(letter)
+                    written.seqs.append(each.seq)
+        return written
+
+    async def _store(self, written: _Written, *, again: bool = False) -> bool:
+        """Have the accepter store its messages. False: some have to be tried again."""
+        if not written.letters:
+            return True
+        ids, first = written.chunk.ids, written.chunk.from_seq
+        verdicts = await self._accepter.accept(
+            written.letters,
+            batch_id=written.chunk.batch,
+            ids=GivenIds([ids[seq - first] for seq in written.seqs], again),
+        )
+        for seq, verdict in zip(written.seqs, verdicts, strict=True):
+            if isinstance(verdict, Refused):
+                if verdict.code in _AGAIN:
                     return False
-        if rendering is not None:
-            answer = await self._accept(chunk, recipients, rendering, again=again)
-            if answer is None:
-                return False
-            skips = answer
-        assert skips is not None
+                written.skips.append((seq, verdict.code))
+        return True
+
+    async def _finish(self, written: _Written, *, again: bool) -> bool:
+        """Step 3. False: another process has it."""
         async with self._dedicated.transaction() as connection:
-            ended = await chunks.finish(connection, chunk, skips, term=self._term, again=again)
+            ended = await chunks.finish(
+                connection, written.chunk, written.skips, term=self._term, again=again
+            )
         if ended:
             self.chunks += 1
-            self.skipped += len(skips)
-            self.messages += len(recipients) - len(skips)
+            self.skipped += len(written.skips)
+            self.messages += written.people - len(written.skips)
         return ended
 
     async def _stopped(
@@ -232,35 +304,41 @@ class Feed:
             return [(each.seq, Skip.EXPERIMENT_STOPPED) for each in recipients]
         return None
 
-    async def _accept(
-        self, chunk: Chunk, recipients: Sequence[Recipient], rendering: Rendering, *, again: bool
-    ) -> list[tuple[int, str]] | None:
-        """Who gets no message, and why; None: some have to be tried again."""
-        ids = chunk.ids
-        skips: list[tuple[int, str]] = []
-        kept: list[Prepared] = []
-        kept_ids: list[int] = []
-        seqs: list[int] = []
-        for each, letter in zip(
-            recipients, rendering.prepare(recipients, self._wall_ms()), strict=True
-        ):
-            if isinstance(letter, str):
-                skips.append((each.seq, letter))
-                continue
-            kept.append(letter)
-            kept_ids.append(ids[each.seq - chunk.from_seq])
-            seqs.append(each.seq)
-        if not kept:
-            return skips
-        verdicts = await self._accepter.accept(
-            kept, batch_id=chunk.batch, ids=GivenIds(kept_ids, again)
-        )
-        for seq, verdict in zip(seqs, verdicts, strict=True):
-            if isinstance(verdict, Refused):
-                if verdict.code in _AGAIN:
-                    return None
-                skips.append((seq, verdict.code))
-        return skips
+
+class _Written(msgspec.Struct):
+    """A chunk with its messages: `letters` and whose they are, and who gets none, and why."""
+
+    chunk: Chunk
+    people: int
+    skips: list[tuple[int, str]]
+    seqs: list[int] = []
+    letters: list[Prepared] = []
+
+
+class _Storing:
+    """At most one chunk that is being stored, while the next one is written."""
+
+    def __init__(self, store: Callable[[_Written], Coroutine[Any, Any, bool]]) -> None:
+        self._store = store
+        self._task: asyncio.Task[bool] | None = None
+        self.written: _Written | None = None
+
+    def begin(self, written: _Written) -> None:
+        """Store this one from now on; there is no other."""
+        self.written = written
+        self._task = asyncio.create_task(self._store(written), name="campaign chunk")
+
+    async def stored(self) -> bool:
+        """Wait for its end. False: it has to be tried again. Raises what the accepter raises."""
+        task, self._task, self.written = self._task, None, None
+        assert task is not None  # it was begun
+        return await task
+
+    async def stop(self) -> None:
+        """What is under way is left as it is, to be taken up."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
 
 def person_of(row: asyncpg.Record) -> Person:

@@ -29,6 +29,7 @@ from campaigns.templates.people import Person, params_of
 from campaigns.templates.profiles import profile
 from messages.accept.templated import Template, Templates
 from messages.models import AccountPolicy, FieldError, Prepared, Refused
+from messages.requests import MessageRequest, SendWindowRequest
 from recipients.numbers.time_zones import zone_of
 from storage import sql
 from storage.crypto import NumberVault
@@ -46,13 +47,13 @@ class Check(Protocol):
 
     def __call__(
         self,
-        raw: bytes,
+        asked: MessageRequest,
         account: AccountPolicy,
         *,
         now_ms: int,
         templates: Mapping[str, Template] | None,
     ) -> Prepared | Refused:
-        """One message as JSON, checked."""
+        """One message, checked."""
 
 
 class Letters:
@@ -170,7 +171,8 @@ class CampaignLetters:
         self._windows = [_window(spec, version) for version in self._versions]
         self._zone = zone
         self._money = money
-        self._encode = msgspec.json.Encoder().encode
+        self._spans: dict[tuple[int, str | None], SendWindowRequest] = {}
+        self._spans_ms = 0
         self.zones_unknown = 0
 
     def prepare(self, recipients: Sequence[Recipient], now_ms: int) -> list[Prepared | str]:
@@ -179,25 +181,20 @@ class CampaignLetters:
 
     def one(self, who: Recipient, to: str, arm: int, now_ms: int) -> Prepared | Refused:
         """The message of this arm to a number."""
-        asked: dict[str, object] = {
-            "to": to,
-            "template_id": self._spec.arms[arm].template,
-            "params": params_of(self._versions[arm], who.who, self._money),
-            "category": self._spec.category,
-            "variant": str(arm),
-        }
-        if self._spec.sender is not None:
-            asked["from"] = self._spec.sender
-        if self._label is None:
-            asked["tags"] = [TEST_TAG]
-        else:
-            asked["campaign_id"] = self._label
-            hours = self._windows[arm]
-            if hours is not None:
-                asked["send_window"] = self._span(hours, who, now_ms)
-        return self._check(
-            self._encode(asked), self._policy, now_ms=now_ms, templates=self._templates
+        asked = MessageRequest(
+            to=to,
+            template_id=self._spec.arms[arm].template,
+            params=params_of(self._versions[arm], who.who, self._money),
+            category=self._spec.category,
+            variant=str(arm),
+            sender=self._spec.sender,
+            campaign_id=self._label,
         )
+        if self._label is None:
+            asked.tags = (TEST_TAG,)
+        elif (hours := self._windows[arm]) is not None:
+            asked.send_window = self._span(arm, hours, who, now_ms)
+        return self._check(asked, self._policy, now_ms=now_ms, templates=self._templates)
 
     def _prepared(self, who: Recipient, now_ms: int) -> Prepared | str:
         if who.to_enc is None:
@@ -205,8 +202,9 @@ class CampaignLetters:
         found = self.one(who, self._open(who.to_enc), who.arm, now_ms)
         return found.code if isinstance(found, Refused) else found
 
-    def _span(self, hours: Window, who: Recipient, now_ms: int) -> dict[str, object]:
-        """The span that opens first for this person, by the clock that counts for them.
+    def _span(self, arm: int, hours: Window, who: Recipient, now_ms: int) -> SendWindowRequest:
+        """The span that opens first for this person, by the clock that counts for them. It is found
+        once for all of an arm and a clock who are written at the same moment.
 
         A zone that nobody knows is counted, and the number's own stands in for it.
         """
@@ -216,9 +214,16 @@ class CampaignLetters:
                 self.zones_unknown += 1
             else:
                 named = who.who.time_zone
-        zone = self._zone if named is None else ZoneInfo(named)
-        at = datetime.fromtimestamp(now_ms / 1000, UTC)
-        return request_of(choose(hours.spans, at, zone), named)
+        if now_ms != self._spans_ms:
+            self._spans.clear()
+            self._spans_ms = now_ms
+        found = self._spans.get((arm, named))
+        if found is None:
+            zone = self._zone if named is None else ZoneInfo(named)
+            at = datetime.fromtimestamp(now_ms / 1000, UTC)
+            asked = request_of(choose(hours.spans, at, zone), named)
+            found = self._spans[arm, named] = msgspec.convert(asked, SendWindowRequest)
+        return found
 
 
 def _window(spec: Spec, version: Version) -> Window | None:

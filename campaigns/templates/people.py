@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from campaigns.contacts.attributes import MICROS, number_text
 from campaigns.templates.content import Version
-from campaigns.templates.rendering import sourced
+
+OF_ATTRIBUTES, OF_CONTACT = "attr", "contact"
+CONTACT_FIELDS = frozenset({"external_id", "source", "time_zone"})
 
 
 class Person(NamedTuple):
@@ -30,15 +32,23 @@ def params_of(version: Version, person: Person, money: Collection[str]) -> dict[
     A variable without a source is the attribute of its own name. `money`: attributes that are kept
     in millionths.
     """
-    said = {
-        name: words
-        for name, value in person.attrs.items()
-        if (words := _said(value, money=name in money)) is not None
-    }
-    known = {**said, **{f"attr.{name}": words for name, words in said.items()}}
-    for name in ("external_id", "source", "time_zone"):
-        known[f"contact.{name}"] = getattr(person, name)
-    return {name: value for name, value in sourced(version, known).items() if value is not None}
+    found = {}
+    for name, variable in version.content.variables.items():
+        words = _sourced(person, variable.source or name, money)
+        if words is not None:
+            found[name] = words
+    return found
+
+
+def _sourced(person: Person, source: str, money: Collection[str]) -> str | None:
+    """What a source names, as in `attr.city`; one without a dot is an attribute, too."""
+    kind, dot, name = source.rpartition(".")
+    if kind == OF_CONTACT and name in CONTACT_FIELDS:
+        known: str | None = getattr(person, name)
+        return known
+    if dot and kind != OF_ATTRIBUTES:
+        return None
+    return _said(person.attrs.get(name), money=name in money)
 
 
 def _said(value: object, *, money: bool) -> str | None:

@@ -87,16 +87,6 @@ def render_shortest(version: Version) -> Rendered:
     return _filled(version, {name: _short(each) for name, each in variables.items()}, {}, {})
 
 
-def sourced(version: Version, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """A contact's values by the names of variables. `attributes`: as sources name them, as in
-    `attr.city`; a variable without a source is looked for by its own name.
-    """
-    return {
-        name: attributes.get(variable.source or name)
-        for name, variable in version.content.variables.items()
-    }
-
-
 def _joined_to_links(version: Version, values: Mapping[str, str]) -> Sequence[str]:
     """Variables whose values make a link together with what stands beside them.
 

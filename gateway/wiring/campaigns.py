@@ -33,7 +33,7 @@ def build(rooms: Rooms, validator: Validator, ended: Ended) -> CampaignRoom:
     database, accounts = rooms.database, AccountsInForce(rooms)
     letters = Letters(
         database.read,
-        check=validator.check,
+        check=validator.request,
         templates=rooms.templates.messages,
         accounts=rooms.accounts,
         vault=rooms.vault,

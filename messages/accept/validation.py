@@ -146,6 +146,29 @@ class Validator:
         asked, faults = self._read(raw, index)
         if asked is None:
             return _refused(faults, index)
+        return self._judged(raw, asked, faults, account, now_ms, index, templates)
+
+    def request(
+        self,
+        asked: MessageRequest,
+        account: AccountPolicy,
+        *,
+        now_ms: int,
+        templates: Mapping[str, Template] | None,
+    ) -> Prepared | Refused:
+        """As `check`, of a message that a part of ours asks for: it never was JSON."""
+        return self._judged(b"", asked, [], account, now_ms, None, templates)
+
+    def _judged(
+        self,
+        raw: bytes | msgspec.Raw,
+        asked: MessageRequest,
+        faults: list[FieldError],
+        account: AccountPolicy,
+        now_ms: int,
+        index: int | None,
+        templates: Mapping[str, Template] | None,
+    ) -> Prepared | Refused:
         request, before = asked, len(faults)
         if asked.template_id is not None or not asked.text:
             texted = self._with_text(raw, asked, account, faults, templates)

@@ -26,6 +26,7 @@ from campaigns.templates import store as templates
 from campaigns.templates.content import Content
 from messages.accept.templated import Template
 from messages.models import AccountPolicy, Prepared, Refused
+from messages.requests import MessageRequest
 from storage.categories import Category
 from storage.ids import IdSource, format_id
 from storage.partitions import ensure_partitions
@@ -177,13 +178,14 @@ async def shopping(database_url: str) -> AsyncIterator[Shop]:
         changes: list[int] = []
 
         def check(
-            raw: bytes,
+            message: MessageRequest,
             account: AccountPolicy,
             *,
             now_ms: int,
             templates: Mapping[str, Template] | None,
         ) -> Prepared | Refused:
-            told = msgspec.json.decode(raw)
+            given = msgspec.to_builtins(message).items()
+            told = {name: value for name, value in given if value is not None}
             asked.append(told)
             return prepared(
                 int(told["to"][-8:]), Category.MARKETING, to=told["to"],

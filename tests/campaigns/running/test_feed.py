@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 
@@ -160,6 +161,35 @@ async def test_c4_no_room_is_waited_for_and_counted_as_nothing(here: Campaigns, 
     await everybody_has_one(here, campaign, COUNT)
 
 
+async def test_while_one_chunk_is_stored_the_next_is_written(here: Campaigns) -> None:
+    """And when the gateway has no room in the middle, both stay open, and nobody is lost."""
+    campaign = await here.planned(COUNT)
+    accepter = Third(here.world.accepter)
+    feed = await here.process(lambda inner: accepter)
+    assert await feed.turn() == 2
+    assert await here.connection.fetchval("SELECT count(*) FROM campaign_chunk WHERE NOT done") == 2
+    accepter.room = True
+    await feed.turn()
+    await everybody_has_one(here, campaign, COUNT)
+
+
+class Third:
+    """An accepter that has no room from its third call on."""
+
+    def __init__(self, inner: Accepter) -> None:
+        self.inner = inner
+        self.calls = 0
+        self.room = False
+
+    async def accept(
+        self, items: Sequence[Prepared], *, batch_id: int | None, ids: GivenIds | None = None
+    ) -> list[Verdict | Refused]:
+        self.calls += 1
+        if self.calls >= 3 and not self.room:
+            raise Overloaded()
+        return await self.inner.accept(items, batch_id=batch_id, ids=ids)
+
+
 async def test_c5_c12_who_cannot_be_written_to_is_skipped_with_a_reason(here: Campaigns) -> None:
     """C5, C12: a whole chunk of them ends nothing, and the sum is what was planned."""
     campaign = await here.planned(COUNT)
@@ -213,6 +243,25 @@ async def test_c15_a_rate_is_counted_from_where_it_began(here: Campaigns) -> Non
     )
     await (await here.process()).turn()
     assert 150 <= (await here.row(slow))["next_seq"] < 200
+
+
+@pytest.mark.parametrize("ramp", [False, True])
+async def test_a_clock_that_was_set_back_pauses_no_feed(here: Campaigns, ramp: bool) -> None:
+    """What had gone is paid for as of now, and the rate goes on from there."""
+    campaign = await here.planned(300)
+    here.texts.pace = Pace(10.0, ramp)
+    await here.connection.execute(
+        "UPDATE campaign SET paced_at = now() + interval '1 day', next_seq = 200"
+    )
+    feed = await here.process()
+    await feed.turn()
+    paced_at = (await here.row(campaign))["paced_at"]
+    assert (await here.row(campaign))["next_seq"] <= 201
+    await here.connection.execute("UPDATE campaign SET paced_at = paced_at - interval '3 s'")
+    await feed.turn()
+    assert paced_at < (await here.row(campaign))["started_at"] + timedelta(minutes=2)
+    gone = (await here.row(campaign))["next_seq"] - 200
+    assert (2 if ramp else 28) <= gone <= 90
 
 
 async def test_a_batch_of_small_chunks_grows_until_it_can_be_judged(here: Campaigns) -> None:

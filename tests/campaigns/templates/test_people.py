@@ -47,10 +47,21 @@ def test_a_number_is_no_amount_whatever_its_variable_is() -> None:
     ("source", "words"),
     [
         (None, "by its name"), ("contact.external_id", "crm-1"), ("contact.source", "shop"),
-        ("contact.time_zone", "Asia/Shanghai"), ("attr.other", None),
+        ("contact.time_zone", "Asia/Shanghai"), ("attr.other", None), ("contact.it", None),
+        ("other", None), ("external_id", None),
     ],
 )  # fmt: skip
 def test_each_source_that_a_template_may_name_is_known(
     source: str | None, words: str | None
 ) -> None:
     assert said("by its name", source=source) == words
+
+
+def test_values_of_a_contact_are_found_by_their_sources() -> None:
+    variables = {
+        "name": Variable(type="text", max=8, source="attr.first_name"),
+        "city": Variable(type="text", max=8),
+    }
+    content = Content(category="marketing", body="{{name}},{{city}}", variables=variables)
+    person = Person({"first_name": "王", "city": "北京", "name": "no"})
+    assert params_of(version(1, 1, content), person, ()) == {"name": "王", "city": "北京"}

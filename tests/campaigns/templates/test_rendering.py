@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.templates.rendering import Rendered, Skipped, render, sourced
+from campaigns.templates.rendering import Rendered, Skipped, render
 from campaigns.templates.variables import Variable
 from tests.campaigns.templates.counting import NAME, checked
 
@@ -82,12 +82,3 @@ def test_c44_no_greeting_is_ever_empty(params: dict[str, object]) -> None:
     assert greeted.strip()
     assert found.text.count("【") == found.text.count("】") == 1
     assert found.text.count("{{") == 1
-
-
-def test_values_of_a_contact_are_found_by_their_sources() -> None:
-    version = checked(
-        "{{name}},{{city}}满减",
-        variables={"name": Variable(type="text", max=8, source="attr.first_name"), "city": NAME},
-    )
-    told = sourced(version, {"attr.first_name": "王", "city": "北京", "name": "no"})
-    assert told == {"name": "王", "city": "北京"}

@@ -348,3 +348,26 @@ def test_priority_is_0_to_9_and_5_when_nothing_is_said(validator: Validator) -> 
         assert isinstance(refused, Refused)
         assert [error.pointer for error in refused.errors] == ["/priority"]
         assert refused.code == "out_of_range"
+
+
+@given(
+    st.fixed_dictionaries(
+        {"to": st.sampled_from([TO, "+86", ""]), "text": st.text(min_size=1, max_size=200)},
+        optional={
+            "category": st.sampled_from(["otp", "marketing", "gift"]),
+            "campaign_id": st.text(max_size=4),
+            "priority": st.integers(-1, 11),
+            "tags": st.lists(st.text(max_size=4), max_size=12),
+            "send_window": st.sampled_from(
+                [{"from": "10:00", "to": "12:00"}, {"from": "25:00", "to": "12:00", "tz": "x"}]
+            ),
+            "expires_in": st.integers(-1, 300_000),
+        },
+    )
+)
+def test_what_a_part_of_ours_asks_for_is_judged_as_its_json(
+    validator: Validator, fields: dict[str, object]
+) -> None:
+    asked = msgspec.convert(fields, MessageRequest)
+    by_json = validator.check(msgspec.json.encode(fields), SHOP, now_ms=1000)
+    assert validator.request(asked, SHOP, now_ms=1000, templates=None) == by_json
