@@ -15,14 +15,16 @@ from benchmarks.faults.postgres import Postgres
 from benchmarks.faults.proxy import Proxy
 from benchmarks.faults.schedule import Fault
 from benchmarks.faults.services import Service
-from benchmarks.faults.world import RATES, World
+from benchmarks.faults.world import POSTGRESQL, World
 
-INTERPOSED = frozenset({"full disk", "slow fsync", "clock step"})
-POSTGRESQL = "PostgreSQL"
+FULL_DISK = "full disk"
+INTERPOSED = frozenset({FULL_DISK, "slow fsync", "clock step"})
 
 
 def why_not(world: World, fault: Fault) -> str:
     """Why this cannot be done here; empty when it can."""
+    if fault.kind == FULL_DISK and fault.target in world.disks:
+        return ""
     if fault.kind in INTERPOSED and _target(world, fault).control is None:
         return "no compiler made the library for it"
     return ""
@@ -86,7 +88,16 @@ async def _interpose(world: World, fault: Fault, wanted: Wanted) -> None:
 
 
 async def _full_disk(world: World, fault: Fault) -> None:
-    await _interpose(world, fault, Wanted(disk_full=True))
+    disk = world.disks.get(fault.target)
+    if disk is None:
+        await _interpose(world, fault, Wanted(disk_full=True))
+        return
+    disk.fill()
+    try:
+        await asyncio.sleep(fault.seconds)
+    finally:
+        disk.free()
+    await _target(world, fault).start()
 
 
 async def _slow_fsync(world: World, fault: Fault) -> None:
@@ -142,7 +153,7 @@ async def _no_handles(world: World, fault: Fault) -> None:
 async def _reload_storm(world: World, fault: Fault) -> None:
     times = round(fault.amount)
     for number in range(times):
-        world.configure(RATES[number % len(RATES)])
+        world.configure(world.shape.rates[number % len(world.shape.rates)])
         world.gateway.child.process.send_signal(signal.SIGHUP)
         await asyncio.sleep(fault.seconds / times)
 
@@ -152,7 +163,7 @@ ACTS: Mapping[str, Callable[[World, Fault], Awaitable[None]]] = MappingProxyType
         "kill -9": _kill,
         "SIGSTOP": _pause,
         "restart": _restart,
-        "full disk": _full_disk,
+        FULL_DISK: _full_disk,
         "slow fsync": _slow_fsync,
         "clock step": _clock_step,
         "cut": _cut,

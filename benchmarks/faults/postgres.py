@@ -35,12 +35,14 @@ SMALL = {
 
 
 class Postgres:
-    """One cluster in `folder`. `control`: for the library between it and libc, if there is one."""
+    """One cluster in `folder`, which may be a file system of its own. `control`: for the library
+    between it and libc, if there is one.
+    """
 
     def __init__(self, folder: Path, control: Control | None) -> None:
         self.port = free_port()
         self.control = control
-        self._folder = folder
+        self.folder = folder
         self._cluster = folder / "cluster"
         self._log = folder / "postgresql.log"
         self._account = Account.choose()
@@ -53,10 +55,9 @@ class Postgres:
         return f"postgresql://{USER}:{self._password}@127.0.0.1:{port}/postgres"
 
     def make(self) -> None:
-        """An empty cluster. Blocking. Raises RehearsalError."""
-        self._folder.mkdir(mode=0o711)
+        """An empty cluster in the folder, which is there. Blocking. Raises RehearsalError."""
         self._account.make_folder(self._cluster)
-        password_file = self._folder / "password"
+        password_file = self.folder / "password"
         password_file.write_text(self._password)
         password_file.chmod(0o644)
         made = self._account.run(
@@ -136,7 +137,7 @@ class Postgres:
         with self._log.open("ab") as log:
             return subprocess.Popen(
                 [self._binaries.program("postgres"), "-D", str(self._cluster), *options],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
                 start_new_session=True, user=self._account.uid, group=self._account.gid,
                 extra_groups=None if self._account.uid is None else (),
                 env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}

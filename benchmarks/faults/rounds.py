@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import msgspec
 
@@ -24,7 +24,8 @@ from gateway.rehearsal.processes import RehearsalError
 from storage.faults import DATABASE_ERRORS, DatabaseDown
 
 RECOVER_SECONDS_MAX = 60.0
-SETTLE_SECONDS_MAX = 40.0
+SETTLE_SECONDS_MAX = 40.0  # without coming nearer
+RECOVERING_SECONDS_MAX = 180.0
 # A receipt whose id nobody knows finds its message by its number after a minute.
 DOUBTS_SECONDS_MAX = 120.0
 DOUBTS_ASKED_FROM_SECONDS = 120.0  # of load: shorter runs do not wait for that
@@ -126,18 +127,22 @@ class Run:
     async def _settled(
         self, seconds_max: float = SETTLE_SECONDS_MAX, *, doubts_over: bool = False
     ) -> tuple[Evidence, Findings]:
-        """The judgement that holds: the first without a fault, or the last in the time there is."""
-        until = time.monotonic() + seconds_max
+        """The judgement that holds: the first without a fault, or the last in the time there is.
+
+        It comes nearer for long where an endpoint recovers, which is told more and more a second.
+        """
+        patience = Patience(seconds_max)
         while True:
             try:
                 evidence = await self._books.evidence()
             except AWAY as error:
-                if time.monotonic() > until:
+                if patience.over(time.monotonic()):
                     raise RehearsalError(f"nobody answers who is asked: {error!r}") from error
             else:
                 evidence.doubts_over = doubts_over
                 findings = judge(evidence)
-                if not self._before.new(findings).broken or time.monotonic() > until:
+                broken = self._before.new(findings).broken
+                if not broken or patience.over(time.monotonic(), _size(broken)):
                     return evidence, findings
             await asyncio.sleep(POLL_SECONDS * 5)
 
@@ -146,6 +151,29 @@ class Run:
         for service in self._world.services:
             service.ended_by_itself.clear()
         return ended
+
+
+class Patience:
+    """Ends so long after it last came nearer, and at all events after RECOVERING_SECONDS_MAX."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._least: int | None = None
+        self._began: float | None = None
+        self._nearer_at = 0.0
+
+    def over(self, now: float, left: int | None = None) -> bool:
+        """Whether it has ended. `left`: how much is missing by now; None: nobody knows."""
+        if self._began is None:
+            self._began = self._nearer_at = now
+        if left is not None and (self._least is None or left < self._least):
+            self._least, self._nearer_at = left, now
+        over_all = now - self._began > max(self._seconds, RECOVERING_SECONDS_MAX)
+        return over_all or now - self._nearer_at > self._seconds
+
+
+def _size(broken: Mapping[str, list[str] | int]) -> int:
+    return sum(len(each) if isinstance(each, list) else each for each in broken.values())
 
 
 def _drained(counted: Counter[str]) -> list[str]:

@@ -15,12 +15,14 @@ from functools import partial
 from pathlib import Path
 
 import aiohttp
+import msgspec
 
 from benchmarks.faults.interposed import Control, compiled
 from benchmarks.faults.postgres import Postgres
 from benchmarks.faults.proxy import Proxy, proxy
 from benchmarks.faults.receipts_heard import Receipts
 from benchmarks.faults.services import Service
+from benchmarks.faults.small_disk import SmallDisk
 from gateway.rehearsal import processes, running
 from gateway.rehearsal.client import Client
 from gateway.rehearsal.configuration import Configuration, Connector
@@ -36,6 +38,8 @@ SCOPES = (*DEFAULT_SCOPES, "webhooks:write")
 ANSWER_SECONDS_MAX = 10.0
 HOST = "shop.example"
 SINK = "sink"
+POSTGRESQL, LINK_SERVER_NAME = "PostgreSQL", "link server"
+POSTGRESQL_MIB, DATA_MIB = 1_024, 64
 CREATED = 201
 
 # What is not acknowledged is sent again soon, and for as long as a run takes.
@@ -71,7 +75,23 @@ listen = "127.0.0.1:0"
 status_listen = "127.0.0.1:0"
 click_id_hosts = ["{host}"]
 """
-RATES = ("400/s", "300/s")
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """What differs between runs: how carrier and connector are set, and how webhooks are told.
+
+    A storm of reloads changes the connector's rate between the two of `rates`. `recorded`: each
+    receipt is kept as it passes, for who compares message by message.
+    """
+
+    carrier: str = CARRIER
+    connector: str = CONNECTOR
+    rates: tuple[str, str] = ("400/s", "300/s")
+    webhook: Mapping[str, object] = msgspec.field(default_factory=dict)
+    recorded: bool = True
+
+
+USUAL = Shape()
 
 
 def with_interpreters(environment: Mapping[str, str]) -> Start:
@@ -82,12 +102,14 @@ def with_interpreters(environment: Mapping[str, str]) -> Start:
 class World:
     """What runs, and the records that outlive it."""
 
-    def __init__(self, folder: Path, library: Path | None, starts: Starts) -> None:
+    def __init__(self, folder: Path, library: Path | None, starts: Starts, shape: Shape) -> None:
         self.folder = folder
+        self.shape = shape
         self.config = folder / "smsgate.toml"
         self.ledger = folder / "ledger.jsonl"
         self.heard = folder / "heard.jsonl"
         self.receipts = Receipts()
+        self.disks: dict[str, SmallDisk] = {}  # by the target whose disk it is
         self.database_proxy: Proxy
         self.carrier_proxy: Proxy
         self.session: aiohttp.ClientSession
@@ -97,7 +119,7 @@ class World:
         self._carrier_port, self._sink_port = free_port(), free_port()
         gateway, links = self._control(library, "gateway"), self._control(library, "links")
         self.gateway = Service("gateway", partial(self._gateway, starts(_of(gateway))), gateway)
-        self.links = Service("link server", partial(self._links, starts(_of(links))), links)
+        self.links = Service(LINK_SERVER_NAME, partial(self._links, starts(_of(links))), links)
         self.carrier = Service("carrier", self._carrier, died=self._carrier_died)
         self.sink = Service("webhook endpoint", self._sink)
 
@@ -130,11 +152,28 @@ class World:
         """The gateway's first one. Its ports stay when it is changed."""
         Configuration(
             data_dir=self.folder / "data",
-            connectors=[Connector("carrier", self.carrier_proxy.port, CONNECTOR)],
+            connectors=[Connector("carrier", self.carrier_proxy.port, self.shape.connector)],
             database=self.postgres.url(self.database_proxy.port),
             links=f'click_id_hosts = ["{HOST}"]\n',
             more=MORE + LOCAL_WEBHOOKS,
         ).write(self.config)
+
+    def mount(self) -> None:
+        """Small disks for those that can have a full one, where that is allowed."""
+        data = self.folder / "data"
+        data.mkdir(mode=0o711)
+        for target, folder, mib in (
+            (POSTGRESQL, self.postgres.folder, POSTGRESQL_MIB),
+            (LINK_SERVER_NAME, data, DATA_MIB),
+        ):
+            disk = SmallDisk.mounted(folder, mib)
+            if disk is not None:
+                self.disks[target] = disk
+
+    def unmount(self) -> None:
+        """The end of them."""
+        for disk in self.disks.values():
+            disk.unmount()
 
     async def begin(self) -> None:
         """Start everything; the endpoint is subscribed before the first message."""
@@ -149,7 +188,8 @@ class World:
         await self.links.start()
 
     async def _subscribe(self) -> None:
-        asked = {"url": f"http://127.0.0.1:{self._sink_port}{PATH}", "events": ["final"]}
+        url = f"http://127.0.0.1:{self._sink_port}{PATH}"
+        asked = {"url": url, "events": ["final"], **self.shape.webhook}
         status, answer = await self.client.call("POST", "/v1/webhook-endpoints", asked)
         if status != CREATED:
             raise RehearsalError(f"no webhook endpoint: {status} {str(answer)[:300]}")
@@ -176,7 +216,7 @@ class World:
 
     async def _carrier(self) -> Child:
         profile = self.folder / "carrier.toml"
-        profile.write_text(CARRIER)
+        profile.write_text(self.shape.carrier)
         arguments = ["simulate", "--port", str(self._carrier_port), "--profile", str(profile)]
         child = await processes.started(
             "carrier",
@@ -216,18 +256,26 @@ def _of(control: Control | None) -> Mapping[str, str]:
 
 @contextlib.asynccontextmanager
 async def world(
-    folder: Path, *, starts: Starts = with_interpreters, interposing: bool = True
+    folder: Path,
+    *,
+    starts: Starts = with_interpreters,
+    interposing: bool = True,
+    shape: Shape = USUAL,
 ) -> AsyncIterator[World]:
     """All of it, running; gone with the block. Without `interposing` what needs the library
     between a program and libc cannot be done.
     """
-    found = World(folder, compiled(folder) if interposing else None, starts)
+    found = World(folder, compiled(folder) if interposing else None, starts, shape)
     async with contextlib.AsyncExitStack() as stack:
+        found.postgres.folder.mkdir(mode=0o711)
+        if interposing:
+            stack.callback(found.unmount)
+            found.mount()
         found.postgres.make()
         stack.push_async_callback(found.postgres.stop)
         await found.postgres.start()
-        ears = found.receipts.ear
-        found.carrier_proxy = await stack.enter_async_context(proxy(found.carrier_port, ears))
+        ears = (found.receipts.ear,) if shape.recorded else ()
+        found.carrier_proxy = await stack.enter_async_context(proxy(found.carrier_port, *ears))
         found.database_proxy = await stack.enter_async_context(proxy(found.postgres.port))
         found.write_configuration()
         timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
