@@ -37,7 +37,7 @@ class Step(NamedTuple):
     columns: str
 
 
-# The soak takes half an hour by itself and is not among them.
+# A soak takes half an hour by itself and is not among them.
 STEPS = (
     Step(
         "end_to_end",
@@ -123,6 +123,12 @@ STEPS = (
     ),
     Step("experiments", "--runs 5000", "--runs 50", "share"),
     Step("contacts_import", "--rows 1000000", "--rows 2000", "rows_per_second peak_mib"),
+    Step(
+        "campaign",
+        "--fed 60000 --held 30000 --otps 200",
+        "--people 4000 --fed 600 --held 400 --pauses 3 --otps 25",
+        "per_second seconds p95_ms p99_ms gateway_us postgresql_us gateway_peak_mib",
+    ),
     Step(
         "simulation",
         "--hours 1000",

@@ -81,13 +81,14 @@ async def watched(
     routes: Sequence[Route] = (),
     *,
     more: str = "",
+    scopes: Sequence[str] = (),
     beside: Mapping[str, Sequence[int]] | None = None,
 ) -> AsyncIterator[Watched]:
     """A gateway with an embedded PostgreSQL, counted from its start until `end` is called."""
     database = await Database.open("embedded", folder / "data", application_name="benchmark")
     try:
         connection = await database.dedicated("figures").connection()
-        async with gateways.running_with(folder, connectors, routes, more) as running:
+        async with gateways.running_with(folder, connectors, routes, more, scopes) as running:
             watching = Watched(running, connection, beside or {})
             await watching.begin()
             yield watching

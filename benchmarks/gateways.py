@@ -115,10 +115,17 @@ def folder() -> Iterator[Path]:
 
 @contextlib.asynccontextmanager
 async def running_with(
-    path: Path, connectors: Sequence[Connector], routes: Sequence[Route] = (), more: str = ""
+    path: Path,
+    connectors: Sequence[Connector],
+    routes: Sequence[Route] = (),
+    more: str = "",
+    scopes: Sequence[str] = (),
 ) -> AsyncIterator[Running]:
-    """A gateway with these connectors and an embedded PostgreSQL, all of it gone at the end."""
-    async with gateway(written(path, connectors, routes, more)) as running:
+    """A gateway with these connectors and an embedded PostgreSQL, all of it gone at the end.
+
+    `scopes` of its key; without them the usual ones.
+    """
+    async with gateway(written(path, connectors, routes, more), scopes=scopes) as running:
         yield running
 
 

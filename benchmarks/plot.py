@@ -27,6 +27,16 @@ DRAWN: Mapping[str, Sequence[str]] = {
     "latency_window": ("share_of_best_possible",),
     "stages": ("gateway_us",),
     "soak": ("at_25%_mib", "at_50%_mib", "at_75%_mib", "at_100%_mib"),
+    "soak_faults": (
+        "gateway_mib",
+        "links_mib",
+        "queues_mib",
+        "p50_ms",
+        "p99_ms",
+        "handles",
+        "stored_octets",
+        "dead_rows",
+    ),
     "webhooks_beside": ("receipts_per_second",),
     "webhooks": ("told",),
     "reports": ("p95_ms",),
@@ -105,7 +115,9 @@ def bars(title: str, figure: str, medians: Medians, spread: Spread) -> str:
 def lines(title: str, numbered: Mapping[str, int], figures: Sequence[str], medians: Medians) -> str:
     """Each figure over the sizes, which go by powers of ten where they span more than one."""
     series = {
-        figure: [(size, medians[way][figure]) for way, size in numbered.items()]
+        figure: [
+            (size, medians[way][figure]) for way, size in numbered.items() if figure in medians[way]
+        ]
         for figure in figures
     }
     most = max(value for points in series.values() for _, value in points) or 1.0

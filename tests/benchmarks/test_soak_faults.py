@@ -1,0 +1,60 @@
+"""The long run, for seconds: half of what was measured goes on under faults, and adds up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.faults.schedule import FAULTS, Fault
+from benchmarks.soak_faults import Size, broken, soak, spoils
+from tests.fork_server import forked
+from tests.integration.conftest import folder as folder
+
+SEED = 3
+BOOKS = {
+    "accepted": 100, "lost": 0, "repeated": 0, "told": 100, "clicks": 5, "messages": 100,
+    "ended": 100, "resent": 0,
+}  # fmt: skip
+
+
+def test_after_the_first_third_nothing_ends_or_misleads_what_is_measured() -> None:
+    spared = {(kind, target) for kind, target in FAULTS if spoils(Fault(kind, target, 0, 0))}
+    assert spared == {
+        (kind, target) for kind in ("kill -9", "restart") for target in ("gateway", "link server")
+    } | {("clock step", "gateway")}
+
+
+def test_books_that_agree_break_nothing() -> None:
+    assert broken(BOOKS, []) == []
+    assert broken(BOOKS | {"repeated": 2, "resent": 3}, []) == []
+    assert broken(BOOKS | {"ended": 98}, []) == []  # their receipts died with the carrier
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"lost": 1}, "1 messages are lost"),
+        ({"repeated": 2, "resent": 1}, "2 were repeated, 1 in doubt"),
+        ({"messages": 101}, "101 are stored of 100 accepted"),
+        ({"told": 99}, "99 webhooks came of 100"),
+    ],
+)
+def test_each_promise_that_is_broken_is_said(changed: dict[str, int], said: str) -> None:
+    assert broken(BOOKS | changed, []) == [said]
+
+
+def test_a_program_that_ends_by_itself_breaks_one_too() -> None:
+    assert broken(BOOKS, ["gateway ended with 1"]) == ["gateway ended with 1"]
+
+
+@pytest.mark.usefixtures("forks")
+async def test_some_seconds_of_it(folder: Path) -> None:
+    size = Size(seconds=4.0, fault_seconds=1.5, look_seconds=0.3, burst=500)
+    found = await soak(folder, SEED, size, starts=lambda _: forked, interposing=False)
+    books = found["books"]
+    assert isinstance(books, dict)
+    assert books["accepted"] == books["messages"] > size.burst
+    assert books["lost"] == 0
+    assert found["faults"]
+    assert found["looks"]
