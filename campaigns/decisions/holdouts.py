@@ -60,7 +60,10 @@ class HoldoutReports:
         texted = held_out = Share(0, 0)
         if campaign.counts.get("holdout"):
             try:
-                async with reading(self._pool) as connection:
+                async with (
+                    reading(self._pool) as connection,
+                    connection.transaction(readonly=True),
+                ):
                     texted, held_out = await _sides(connection, campaign, now)
             except asyncpg.QueryCanceledError as error:
                 raise ReportTooSlow(str(error)) from error
@@ -96,6 +99,8 @@ async def _sides(
 ) -> tuple[Share, Share]:
     decided = campaign.decided
     stopped = decided is not None and decided.arm == NOBODY
+    # Of tables that are new the planner knows no size, and would go through one for each row.
+    await connection.execute("SET LOCAL enable_nestloop = off")
     rows = await connection.fetch(
         _SQL["holdout_turns"], campaign.id, now, EPOCH_UNIX_MS, _window(campaign),
         campaign.spec.conversion, campaign.account, campaign.test_end if stopped else None,

@@ -64,18 +64,19 @@ RETURNING id;
 
 -- name: holdout_turns
 -- Of a campaign ($1): people whose turn came, texted or held out, and whose time to do it is over at $2. Their turn is
--- when the chunk that has their place was given, alike on both sides. $3: milliseconds of the first id. $4: how long it
--- counts. $5: what they are to do, of the account $6. $7: recipients from here on get nothing. $8: no event that was told
--- with a lower id is meant.
+-- when the chunk that has their place was given, alike on both sides. Chunks follow one another from the first place on.
+-- $3: milliseconds of the first id. $4: how long it counts. $5: what they are to do, of the account $6. $7: recipients
+-- from here on get nothing. $8: no event that was told with a lower id is meant.
 WITH turn AS MATERIALIZED (
-    SELECT from_seq, to_seq, to_timestamp(((first_id >> 22) + $3::bigint) / 1000.0) AS at
+    SELECT array_agg(from_seq ORDER BY from_seq) AS firsts, max(to_seq) AS last,
+        array_agg(to_timestamp(((first_id >> 22) + $3::bigint) / 1000.0) ORDER BY from_seq) AS at
     FROM campaign_chunk
-    WHERE campaign = $1 AND redone IS NULL AND to_timestamp(((first_id >> 22) + $3::bigint) / 1000.0) + $4::interval <= $2
-), people AS (
-    SELECT r.contact, r.arm >= 0 AS texted, t.at
-    FROM turn AS t
-    JOIN campaign_recipient AS r ON r.campaign = $1 AND r.seq BETWEEN t.from_seq AND t.to_seq
-    WHERE r.arm >= -1 AND ($7::integer IS NULL OR r.seq < $7)
+    WHERE campaign = $1 AND redone IS NULL
+), people AS MATERIALIZED (
+    SELECT r.contact, r.arm >= 0 AS texted, t.at[width_bucket(r.seq, t.firsts)] AS at
+    FROM campaign_recipient AS r
+    CROSS JOIN turn AS t
+    WHERE r.campaign = $1 AND r.seq <= t.last AND r.arm >= -1 AND ($7::integer IS NULL OR r.seq < $7)
 ), done AS (
     SELECT DISTINCT p.contact
     FROM people AS p
@@ -85,4 +86,5 @@ WITH turn AS MATERIALIZED (
 SELECT p.texted, count(*) AS people, count(d.contact) AS converted
 FROM people AS p
 LEFT JOIN done AS d ON d.contact = p.contact
+WHERE p.at + $4::interval <= $2
 GROUP BY p.texted;
