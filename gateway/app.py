@@ -27,6 +27,7 @@ from gateway.stopping import Stopping
 from gateway.wiring import (
     accepting,
     campaigns,
+    caps,
     connectors,
     conversions,
     desks,
@@ -188,7 +189,14 @@ class Gateway:
         highest = await connection.fetchval(_SQL["highest_id"])
         rooms.ids = IdSource(rooms.term.node, wall_ms, above=highest or 0)
         rooms.registry = await registered(connection, rooms.config)
-        rooms.rules = build_rules(rooms.config, rooms.registry.accounts, wall_ms)
+        rooms.caps = caps.build(rooms)
+        await rooms.caps.accounts.read(connection)
+        rooms.rules = build_rules(
+            rooms.config,
+            rooms.registry.accounts,
+            wall_ms,
+            persons=caps.persons(rooms.caps),
+        )
         await lift_stops(connection)  # they may have been configured away meanwhile
         rooms.accounts = account_policies(rooms.config, rooms.registry)
         await self._recover(connection)
@@ -243,6 +251,7 @@ class Gateway:
         rooms.rollups.start()
         rooms.contact_worker.start()
         rooms.engagement.start()
+        rooms.caps.start()
         rooms.dispatcher.start()
         numbers, dispatches = rooms.registry.connectors, rooms.dispatcher.connectors
         for settings in rooms.config.connectors:
@@ -312,6 +321,7 @@ class Gateway:
         rooms.loop_lag.stop()
         await rooms.contact_worker.stop()
         await rooms.engagement.stop()
+        await rooms.caps.stop()
         await rooms.rollups.stop()
         await rooms.maintenance.stop()
 

@@ -26,7 +26,7 @@ from gateway.config import Config
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.wire import receipt_manners
 from gateway.logs import set_level
-from gateway.wiring import breakers, connectors, sending
+from gateway.wiring import breakers, caps, connectors, sending
 from gateway.wiring.accounts import account_policies, request_rates, validity_seconds
 from gateway.wiring.conversions import conversion_rules
 from gateway.wiring.desks import partner_keys
@@ -141,7 +141,13 @@ def prepare(rooms: Rooms, config: Config, names: Registry) -> Following:
     """Make what can be wrong. Raises ConfigError; changes nothing."""
     return Following(
         config=config,
-        rules=build_rules(config, names.accounts, rooms.clock.wall_ms, rooms.rules.decisions),
+        rules=build_rules(
+            config,
+            names.accounts,
+            rooms.clock.wall_ms,
+            rooms.rules.decisions,
+            persons=caps.persons(rooms.caps),
+        ),
         accounts=account_policies(config, names),
         rates=sending.pacing_rates(config, names),
         requests=request_rates(config, names),

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from campaigns.caps.room import CapRoom
 from campaigns.contacts.files.importing import ImportWorker
 from campaigns.events.desk import EventDesk
 from campaigns.events.folding import Folding
@@ -107,6 +108,7 @@ class Rooms:
     rotation: KeyRotation = field(init=False)
     ids: IdSource = field(init=False)
     registry: Registry = field(init=False)
+    caps: CapRoom = field(init=False)
     rules: Rules = field(init=False)
     accounts: dict[int, AccountPolicy] = field(init=False)
     wiring: Wiring = field(init=False)

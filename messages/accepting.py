@@ -13,7 +13,7 @@ import msgspec
 
 from dispatch.holds import Hold
 from dispatch.message import Ended
-from messages.models import Prepared, Refused, Verdict
+from messages.models import IfCapped, Prepared, Refused, Verdict
 from storage.pool import Connection
 
 NO_ID = 0  # of a message in a preview, of which nothing is written
@@ -35,6 +35,7 @@ class Accepting(msgspec.Struct, gc=False):
     hold: Hold = Hold.NONE
     ended: Ended | None = None
     again: bool = False  # its id was given out before, so it may be stored
+    if_capped: IfCapped = IfCapped.STORE
     batch: BatchOpening | None = None
     old_idx: tuple[bytes, ...] = ()  # by which the release before may have indexed the recipient
     # What has its client_ref, or why it may not have it. This message is not stored.

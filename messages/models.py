@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import Enum
 from typing import Protocol
 
 import msgspec
@@ -82,6 +83,12 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
     errors: tuple[FieldError, ...] = ()
 
 
+class Enough(Refused, frozen=True, gc=False):
+    """A message not taken since its recipient has had enough. `detail`: by which rule, in words."""
+
+    rule: str = ""
+
+
 class Verdict(msgspec.Struct, gc=False):
     """What became of a stored message. `text` is what will be sent, with its short links.
 
@@ -96,6 +103,17 @@ class Verdict(msgspec.Struct, gc=False):
     held_until: datetime | None = None
 
 
+class IfCapped(Enum):
+    """What becomes of a message to somebody who has had as many as a cap allows, or just got one.
+
+    `SKIP` and `WAIT_OR_SKIP` leave no message: it is answered as `Enough`.
+    """
+
+    STORE = 0  # it ends as capped; within a gap it waits
+    SKIP = 1  # also within a gap
+    WAIT_OR_SKIP = 2  # within a gap it waits
+
+
 class GivenIds(msgspec.Struct, frozen=True):
     """The ids that messages are to have.
 
@@ -105,6 +123,7 @@ class GivenIds(msgspec.Struct, frozen=True):
 
     ids: Sequence[int]
     again: bool = False
+    if_capped: IfCapped = IfCapped.STORE
 
 
 class Accepter(Protocol):

@@ -1,7 +1,7 @@
 """Frequency caps: how many messages one recipient may be sent in a span of time.
 
-Owns the spans and the verdict. Must not know where sends are kept (frequency.py). Pure: `at` is an
-argument.
+Owns the spans, whose caps there are, and the verdict of all of them together. Must not know where
+sends are kept (frequency.py). Pure: `at` is an argument.
 
 Spans are rolling: a day is the last 24 hours, a week 7 days, a month 30. So no midnight doubles
 what a person gets, and no time zone matters.
@@ -10,6 +10,7 @@ what a person gets, and no time zone matters.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 import msgspec
 
@@ -45,11 +46,22 @@ class Caps(msgspec.Struct, frozen=True, gc=False):
 NO_CAPS = Caps()
 
 
-def wished(caps: Caps, month: int | None) -> Caps:
-    """These caps, and no more in a month than a person wishes; None: no wish."""
-    if month is None or (caps.month is not None and caps.month <= month):
-        return caps
-    return msgspec.structs.replace(caps, month=month)
+class Rule(StrEnum):
+    """Whose caps they are, by the name that decisions and timelines have."""
+
+    WISH = "preference_cap"  # the person's own
+    GROUP = "group_cap"  # of a group that they are in
+    ENGAGEMENT = "engagement_cap"  # by what they do with messages
+    ACCOUNT = "frequency_cap"  # everybody's
+    GAP = "frequency_gap"  # the account's, between two messages
+
+
+class Ruled(msgspec.Struct, frozen=True, gc=False):
+    """Caps of one rule. `group`: the name of the group, where it is one's."""
+
+    rule: Rule
+    caps: Caps
+    group: str = ""
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):
@@ -77,3 +89,48 @@ def refusal(caps: Caps, sends: Sequence[int], at: int) -> Refusal | None:
         if at < free:
             return Refusal(GAP, free)
     return None
+
+
+class TooMany(msgspec.Struct, frozen=True, gc=False):
+    """One more is too many: by which rule, in which span or within the gap, until when in ms."""
+
+    rule: Rule
+    span: str
+    until: int
+    group: str = ""
+
+    @property
+    def delays(self) -> bool:
+        """Whether it only has to wait."""
+        return self.span == GAP
+
+    @property
+    def why(self) -> str:
+        """In words."""
+        if self.delays:
+            return "too soon after the last one"
+        if self.rule is Rule.WISH:
+            return f"as many as the recipient wishes in a {self.span}"
+        if self.rule is Rule.GROUP:
+            return f"as many as a {self.span} allows in the group {self.group}"
+        if self.rule is Rule.ENGAGEMENT:
+            return f"as many as a {self.span} allows for what the recipient does with them"
+        return f"as many as a {self.span} allows"
+
+
+def strictest(asked: Sequence[Ruled], sends: Sequence[int], at: int) -> TooMany | None:
+    """Why one more at `at` is too many by any of these; None if all let it go.
+
+    Of several rules the one is named that holds the longest; of those alike the first. A full span
+    comes before a gap, which only delays.
+    """
+    found: TooMany | None = None
+    for each in asked:
+        refused = refusal(each.caps, sends, at)
+        if refused is None:
+            continue
+        rule = Rule.GAP if refused.span == GAP else each.rule
+        new = TooMany(rule, refused.span, refused.until, each.group)
+        if found is None or (found.delays, -found.until) > (new.delays, -new.until):
+            found = new
+    return found

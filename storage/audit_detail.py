@@ -28,6 +28,7 @@ KEYS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "attribute": _word,
         "campaign": _word,
         "campaigns": _word,
+        "cap": _word,
         "category": _word,
         "changed": _word,
         "columns": _word,
@@ -53,6 +54,7 @@ KEYS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "message": _word,
         "message_id": _word,
         "messages": _word,
+        "month": _word,
         "month_max": _word,
         "outbox": _word,
         "partner": _word,
@@ -80,6 +82,7 @@ KEYS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "type": _word,
         "until": _moment,
         "version": _word,
+        "week": _word,
     }
 )
 

@@ -68,6 +68,8 @@ TABLES: Mapping[str, Held] = MappingProxyType(
         "event": _WITH_MESSAGE,
         "experiment_look": _NOBODY,
         "frequency": Held(("to_idx",), "deleted"),
+        "group_cap": _NOBODY,
+        "group_cap_member": Held(("contact",), "deleted"),
         "hour_profile": Held(("hours",), "deleted"),
         "idempotency": Held((), "answers with masked numbers, which end after 24 hours"),
         "import_job": _NOBODY,

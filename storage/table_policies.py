@@ -70,6 +70,8 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "event": Policy(_DAYS, "messages_days"),
         "experiment_look": Policy(_NEVER, "what the arms of a campaign were judged by"),
         "frequency": Policy(_WORK, "30 days, the longest span of a cap"),
+        "group_cap": Policy(_FEW, "a group that has caps; 50 of an account"),
+        "group_cap_member": Policy(_WORK, "a segment that has caps, until it is read again"),
         "hour_profile": Policy(_WORK, "a contact"),
         "idempotency": Policy(_WORK, "24 hours in which a request is answered again"),
         "import_job": Policy(_ROWS, "imports_days"),

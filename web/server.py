@@ -17,6 +17,7 @@ from web.api.breakers import BreakersApi
 from web.api.campaign_decisions import CampaignDecisionsApi
 from web.api.campaign_views import CampaignViewsApi
 from web.api.campaigns import CampaignsApi
+from web.api.caps import CapsApi
 from web.api.click_reports import ClickReportsApi
 from web.api.complaints import ComplaintsApi
 from web.api.consents import ConsentsApi
@@ -155,6 +156,7 @@ def _rooms_of_recipients(services: Services, access: Access, bodies: BodyReader)
         *CampaignsApi(services, access, bodies).routes(),
         *CampaignViewsApi(services, access).routes(),
         *CampaignDecisionsApi(services, access, bodies).routes(),
+        *CapsApi(services, access, bodies).routes(),
         *ProofsApi(services, access).routes(),
         *RawApi(services, access).routes(),
         *BreakersApi(services, access, bodies).routes(),

@@ -39,6 +39,7 @@ from recipients.suppression_desk import (
     SuppressionView,
 )
 from web.campaign_services import CampaignBook, ExperimentBook
+from web.cap_services import CapBook
 from web.contact_services import ContactRooms
 from web.conversion_services import ConversionBook
 from web.edge.cursors import Cursors
@@ -366,6 +367,7 @@ class Services:
     templates: TemplateServices
     campaigns: CampaignBook
     experiments: ExperimentBook
+    caps: CapBook
     proofs: ProofReader
     control: MessageControl
     queues: QueueReader

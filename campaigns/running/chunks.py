@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import asyncpg
 import msgspec
@@ -50,6 +51,15 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     def ids(self) -> list[int]:
         """One for each recipient of the range, also for those who get no message."""
         return run_of_ids(self.first_id, self.to_seq - self.from_seq + 1)
+
+
+class Skipped(NamedTuple):
+    """A recipient who gets no message. `rule`, `detail`: of a capped one, by what and why."""
+
+    seq: int
+    reason: str
+    rule: str | None = None
+    detail: str | None = None
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -177,12 +187,12 @@ async def open_chunks(connection: Connection, term: int) -> list[Chunk]:
 async def finish(
     connection: Connection,
     chunk: Chunk,
-    skips: Sequence[tuple[int, str]],
+    skips: Sequence[Skipped],
     *,
     term: int,
     again: bool,
 ) -> bool:
-    """The chunk is done, and these recipients (seq, reason) got no message (T3).
+    """The chunk is done, and these recipients got no message (T3).
 
     False, and nothing is written: another process has it. `again`: an earlier attempt may have
     stored messages of some that are skipped now. They got theirs.
@@ -192,13 +202,12 @@ async def finish(
     if skips and again:
         ids = chunk.ids
         rows = await connection.fetch(
-            _SQL["messages_there"], [ids[seq - chunk.from_seq] for seq, _ in skips]
+            _SQL["messages_there"], [ids[each.seq - chunk.from_seq] for each in skips]
         )
         there = {row["id"] for row in rows}
-        skips = [(seq, why) for seq, why in skips if ids[seq - chunk.from_seq] not in there]
+        skips = [each for each in skips if ids[each.seq - chunk.from_seq] not in there]
     if skips:
-        seqs, reasons = zip(*skips, strict=True)
         await connection.execute(
-            _SQL["chunk_skips"], chunk.campaign, chunk.version, list(seqs), list(reasons)
+            _SQL["chunk_skips"], chunk.campaign, chunk.version, *map(list, zip(*skips, strict=True))
         )
     return True

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import asyncpg
 import msgspec
 
+from campaigns.caps.foretelling import NONE_IN_FORCE, CapsInForce
 from campaigns.decisions import deciding
 from campaigns.running import stopping, store
 from campaigns.running.changes import Changes
@@ -74,6 +75,7 @@ class AccountRules(msgspec.Struct, frozen=True):
     four_eyes: bool = False
     consent: frozenset[int] = frozenset()  # categories that need it
     global_holdout: float = 0.0
+    caps: CapsInForce = NONE_IN_FORCE
 
 
 class CampaignDesk:
@@ -178,6 +180,7 @@ class CampaignDesk:
                     sender=self._letters.sender(actor.account, before.spec),
                     needs_consent=Category.of(before.spec.category) in rules.consent,
                     global_holdout=rules.global_holdout,
+                    caps=rules.caps,
                 )
             except PlanRefused as refused:
                 raise CampaignRefused(refused.faults) from None

@@ -23,14 +23,14 @@ import msgspec
 import structlog
 
 from campaigns.running import chunks, stopping
-from campaigns.running.chunks import Chunk, Pace
+from campaigns.running.chunks import Chunk, Pace, Skipped
 from campaigns.running.phases import Phases
 from campaigns.running.reasons import Skip
 from campaigns.running.redoing import next_redo, recalled
 from campaigns.running.states import FEEDING, CampaignState
 from campaigns.templates.people import Person
 from messages.control import waves
-from messages.models import Accepter, GivenIds, Prepared, Refused
+from messages.models import Accepter, Enough, GivenIds, IfCapped, Prepared, Refused
 from storage import sql
 from storage.faults import Overloaded, StorageDown
 from storage.ids import IdSource
@@ -64,6 +64,10 @@ class Rendering(Protocol):
     @property
     def pace(self) -> Pace:
         """What bounds its feed."""
+
+    @property
+    def if_capped(self) -> IfCapped:
+        """What becomes of whoever has had enough: a skip, or a wait for the gap to end."""
 
     def prepare(self, recipients: Sequence[Recipient], now_ms: int) -> list[Prepared | str]:
         """For each a checked message, or the reason for none."""
@@ -247,7 +251,7 @@ class Feed:
             rendering = await self._rendering(connection, chunk.campaign, chunk.version)
         if rendering is None:
             return None
-        written = _Written(chunk, len(recipients), [])
+        written = _Written(chunk, len(recipients), [], rendering.if_capped)
         for first in range(0, len(recipients), SLICE_RECIPIENTS):
             if first:
                 await asyncio.sleep(0)
@@ -255,7 +259,7 @@ class Feed:
             letters = rendering.prepare(some, self._wall_ms())
             for each, letter in zip(some, letters, strict=True):
                 if isinstance(letter, str):
-                    written.skips.append((each.seq, letter))
+                    written.skips.append(Skipped(each.seq, letter))
                 else:
                     written.letters.append(letter)
                     written.seqs.append(each.seq)
@@ -269,13 +273,13 @@ class Feed:
         verdicts = await self._accepter.accept(
             written.letters,
             batch_id=written.chunk.batch,
-            ids=GivenIds([ids[seq - first] for seq in written.seqs], again),
+            ids=GivenIds([ids[seq - first] for seq in written.seqs], again, written.if_capped),
         )
         for seq, verdict in zip(written.seqs, verdicts, strict=True):
             if isinstance(verdict, Refused):
                 if verdict.code in _AGAIN:
                     return False
-                written.skips.append((seq, verdict.code))
+                written.skips.append(_skipped(seq, verdict))
         return True
 
     async def _finish(self, written: _Written, *, again: bool) -> bool:
@@ -292,16 +296,16 @@ class Feed:
 
     async def _stopped(
         self, connection: Connection, chunk: Chunk, recipients: Sequence[Recipient]
-    ) -> list[tuple[int, str]] | None:
+    ) -> list[Skipped] | None:
         """Why nobody of an open chunk gets a message any more; None: they do."""
         row = await connection.fetchrow(_SQL["campaign_now"], chunk.campaign)
         assert row is not None  # a chunk has a campaign
         if row["state"] == CampaignState.CANCELED:
-            return [(each.seq, Skip.CANCELED) for each in recipients]
+            return [Skipped(each.seq, Skip.CANCELED) for each in recipients]
         if row["version"] != chunk.version:
-            return [(each.seq, Skip.SUPERSEDED) for each in recipients]
+            return [Skipped(each.seq, Skip.SUPERSEDED) for each in recipients]
         if Phases.of(row).stopped(chunk.from_seq):
-            return [(each.seq, Skip.EXPERIMENT_STOPPED) for each in recipients]
+            return [Skipped(each.seq, Skip.EXPERIMENT_STOPPED) for each in recipients]
         return None
 
 
@@ -310,7 +314,8 @@ class _Written(msgspec.Struct):
 
     chunk: Chunk
     people: int
-    skips: list[tuple[int, str]]
+    skips: list[Skipped]
+    if_capped: IfCapped = IfCapped.SKIP
     seqs: list[int] = []
     letters: list[Prepared] = []
 
@@ -339,6 +344,12 @@ class _Storing:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+
+def _skipped(seq: int, refused: Refused) -> Skipped:
+    if isinstance(refused, Enough):
+        return Skipped(seq, Skip.CAPPED, refused.rule, refused.detail)
+    return Skipped(seq, refused.code)
 
 
 def person_of(row: asyncpg.Record) -> Person:

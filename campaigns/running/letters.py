@@ -28,7 +28,7 @@ from campaigns.templates.memory import place_of
 from campaigns.templates.people import Person, params_of
 from campaigns.templates.profiles import profile
 from messages.accept.templated import Template, Templates
-from messages.models import AccountPolicy, FieldError, Prepared, Refused
+from messages.models import AccountPolicy, FieldError, IfCapped, Prepared, Refused
 from messages.requests import MessageRequest, SendWindowRequest
 from recipients.numbers.time_zones import zone_of
 from storage import sql
@@ -161,6 +161,7 @@ class CampaignLetters:
     ) -> None:
         """`zone`: the account's, for whoever has none. `money`: its attributes of that type."""
         self.pace = Pace(spec.schedule.rate, spec.schedule.ramp)
+        self.if_capped = IfCapped.SKIP if spec.within_gap == "skip" else IfCapped.WAIT_OR_SKIP
         self._check = check
         self._open = vault.open
         self._policy = policy

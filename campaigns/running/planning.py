@@ -6,20 +6,23 @@ is in one of the two afterwards, and the counts say so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 
 import asyncpg
 import msgspec
 
+from campaigns.caps import foretelling
+from campaigns.caps.foretelling import CapsInForce
 from campaigns.decisions.sizes import underpowered
 from campaigns.experiments.assignment import BUCKETS, GLOBAL_HOLDOUT, HOLDOUT, weighted
 from campaigns.running.plan_warnings import PlanWarning
 from campaigns.running.schedule import CANARY_MAX, CANARY_MIN, canary_size
-from campaigns.running.spec import Spec, spread_minutes
+from campaigns.running.spec import Spec, excludes_unresponsive, spread_minutes
 from campaigns.running.stopping import PREFIX
 from campaigns.segments.compiling import compiled
 from campaigns.segments.names import Moment, Names
+from campaigns.segments.presets import RECALLED_IN_VAIN
 from campaigns.segments.reading import names_of
 from messages.models import FieldError
 from storage import sql
@@ -48,6 +51,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     global_holdout: int = 0
     test: Mapping[str, int] = {}
     warnings: Sequence[PlanWarning] = ()
+    capped: int = 0  # of those who get a message: whom a cap would keep from it now
 
 
 class PlanRefused(Exception):
@@ -68,6 +72,7 @@ async def plan(
     sender: str,
     needs_consent: bool,
     global_holdout: float,
+    caps: CapsInForce,
 ) -> Plan:
     """Plan anew, in the caller's transaction, which holds the campaign's row.
 
@@ -82,6 +87,7 @@ async def plan(
     audience = _SQL["plan_audience"].format(segment=found.sql)
     await connection.execute(audience, *found.parameters, timeout=PLAN_SECONDS_MAX)
     await connection.execute("ANALYZE planned_audience")
+    await _unresponsive(connection, account, spec, moment)
     rows = await connection.fetch(
         _SQL["plan"], campaign, account, Category.of(spec.category), tags, needs_consent,
         list(weighted([arm.weight for arm in spec.arms])), round(spec.holdout * BUCKETS),
@@ -91,12 +97,37 @@ async def plan(
         timeout=PLAN_SECONDS_MAX,
     )  # fmt: skip
     made = _counted(spec, moment, rows)
+    capped = await foretelling.capped(
+        connection, campaign, account, Category.of(spec.category), caps, moment.now
+    )
+    made = msgspec.structs.replace(
+        made, capped=capped, warnings=[*made.warnings, *_capped(capped, made.planned)]
+    )
     await connection.execute(
         _SQL["plan_made"], campaign, made.at, made.planned + made.holdout + made.global_holdout,
         made.canary, msgspec.to_builtins(made),
         _kind(rows, "test_end")[""] if spec.experiment is not None else None,
     )  # fmt: skip
     return made
+
+
+async def _unresponsive(
+    connection: Connection, account: int, spec: Spec, moment: Moment
+) -> None:
+    """Whom the plan leaves out since recalls do not move them; nobody where they are wanted."""
+    await connection.execute(_SQL["plan_unresponsive_table"])
+    if not excludes_unresponsive(spec):
+        return
+    found = compiled(RECALLED_IN_VAIN, Names(account=account), moment)
+    select = _SQL["plan_unresponsive"].format(segment=found.sql)
+    await connection.execute(select, *found.parameters, timeout=PLAN_SECONDS_MAX)
+    await connection.execute("ANALYZE planned_unresponsive")
+
+
+def _capped(capped: int, planned: int) -> Iterator[PlanWarning]:
+    if capped:
+        detail = f"{capped} of {planned} have had as many as a cap allows: now they would be skipped"
+        yield PlanWarning("capped", detail, "/audience")
 
 
 def quarter_salt(account: int, today: date) -> str:

@@ -17,6 +17,7 @@ class Excluded(StrEnum):
     SUPPRESSED = "suppressed"
     NO_CONSENT = "no_consent"
     SAME_NUMBER = "same_number"  # another contact of the plan has it
+    UNRESPONSIVE = "unresponsive"  # several recalls have moved them to nothing
 
 
 class Skip(StrEnum):
@@ -26,3 +27,4 @@ class Skip(StrEnum):
     SUPERSEDED = "superseded"  # an edit came first: a later chunk has them
     CANCELED = "canceled"
     EXPERIMENT_STOPPED = "experiment_stopped"  # no difference was shown, and nobody gets it then
+    CAPPED = "capped"  # or within the gap: what is stored beside it names the rule

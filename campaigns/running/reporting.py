@@ -51,7 +51,9 @@ class CampaignReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecipientView(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the plan. `status`: waiting, feeding, holdout, skipped or message."""
+    """One of the plan. `status`: waiting, feeding, holdout, skipped or message. `rule` and
+    `detail`: of a capped one, by what and why.
+    """
 
     seq: int
     contact: int
@@ -61,6 +63,8 @@ class RecipientView(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     message: int | None = None
     reason: str | None = None
+    rule: str | None = None
+    detail: str | None = None
 
 
 class CampaignReports:
@@ -109,6 +113,7 @@ class CampaignReports:
         else:
             earlier = [each for each in messages[1:] if each in there] if row["done"] else []
             status, message = ("message", earlier[0]) if earlier else ("feeding", None)
+        why = row if status == "skipped" else {}
         return RecipientView(
             seq=row["seq"],
             contact=row["contact"],
@@ -117,7 +122,9 @@ class CampaignReports:
             to=None if sealed is None else self._vault.open(sealed),
             status=status,
             message=message,
-            reason=row["reason"] if status == "skipped" else None,
+            reason=why.get("reason"),
+            rule=why.get("rule"),
+            detail=why.get("detail"),
         )
 
 

@@ -32,6 +32,7 @@ RATE_MAX = 10_000
 SPREAD_MAX = timedelta(days=7)
 AHEAD_MAX = timedelta(days=366)  # of a start or an end
 NOT_AVAILABLE = "not_available"
+RECALL = "recall"  # the goal of a campaign that wins back
 
 _EVENT = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _TEMPLATE = re.compile(r"tpl_[0-9a-z]{13}@[1-9][0-9]{0,8}")
@@ -42,6 +43,13 @@ class Audience(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     segment: Annotated[str, Meta(description="An expression, as of `/v1/segments`.")]
     exclude: Annotated[tuple[str, ...], Meta(description="Tags; up to 50.")] = ()
+    unresponsive: Annotated[
+        Literal["exclude", "include"] | None,
+        Meta(
+            description="Whom three recalls in 90 days have moved to no click and no login. "
+            "By default a campaign of the goal recall excludes them."
+        ),
+    ] = None
 
 
 class Arm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,6 +119,13 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     ] = "order_paid"
     canary: Canary = Canary()
     schedule: Schedule = Schedule()
+    within_gap: Annotated[
+        Literal["skip", "wait"],
+        Meta(
+            description="Who was texted a moment ago, within the account's gap, is skipped as "
+            "who is capped, or gets it when the gap is over."
+        ),
+    ] = "skip"
     budget: Annotated[Any, Meta(description="Not available yet: refused.")] = None
     experiment: Annotated[
         Experiment | None, Meta(description="Which arm is better, found out before most get one.")
@@ -141,6 +156,12 @@ def changed_fixed(before: Spec, after: Spec) -> list[FieldError]:
         found.append(FieldError("state_conflict", detail, "/arms"))
     found += experiment_spec.locked(before.experiment, after.experiment)
     return found
+
+
+def excludes_unresponsive(spec: Spec) -> bool:
+    """Whether whom recalls do not move is left out."""
+    wanted = spec.audience.unresponsive
+    return spec.goal == RECALL if wanted is None else wanted == "exclude"
 
 
 def spread_minutes(schedule: Schedule) -> int:

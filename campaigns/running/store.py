@@ -6,6 +6,7 @@ made (desk.py), nor count messages.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -25,7 +26,8 @@ class StoredCampaign(msgspec.Struct, frozen=True, kw_only=True):
     """A campaign as it stands. `fed`: recipients in chunks. `skipped`: of them, by reason.
 
     `author`: of this version. `counts`: what the plan counted; empty without one. `test_end`:
-    recipients before it are in the test of an experiment; None: it has none.
+    recipients before it are in the test of an experiment; None: it has none. `capped`: of the
+    skipped those whom a cap has kept from it, by rule.
     """
 
     id: int
@@ -50,6 +52,7 @@ class StoredCampaign(msgspec.Struct, frozen=True, kw_only=True):
     skipped: Mapping[str, int] = {}
     test_end: int | None = None
     decided: Decided | None = None
+    capped: Mapping[str, int] = {}
 
 
 async def add(connection: Connection, campaign: int, account: int, spec: Spec, author: str) -> bool:
@@ -79,10 +82,12 @@ async def one(
     row = await connection.fetchrow(_SQL["campaign_one"], account, campaign)
     if row is None:
         return None
-    skips = await connection.fetch(_SQL["campaign_skipped"], campaign)
-    return msgspec.structs.replace(
-        _stored(row), skipped={skip["reason"]: skip["people"] for skip in skips}
-    )
+    skipped, capped = Counter[str](), Counter[str]()
+    for skip in await connection.fetch(_SQL["campaign_skipped"], campaign):
+        skipped[skip["reason"]] += skip["people"]
+        if skip["rule"] is not None:
+            capped[skip["rule"]] += skip["people"]
+    return msgspec.structs.replace(_stored(row), skipped=skipped, capped=capped)
 
 
 async def listed(

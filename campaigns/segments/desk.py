@@ -176,6 +176,8 @@ class SegmentDesk:
             if version not in (None, before.version):
                 raise VersionDiffers(before.version)
             _check_unused([each for each in segments if each.id != segment_id], before.name)
+            if await shelf.capped(connection, segment_id):
+                raise InUse(f'a cap is for "{before.name}"')
             await shelf.delete(connection, segment_id)
             await self._note(connection, actor, "segment.delete", segment_id)
             return True

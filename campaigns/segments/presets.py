@@ -23,6 +23,9 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[str, ...] = ()
 
 
+RECALLED_IN_VAIN: Final = (
+    "count(recall_delivered, 90d) >= 3 and count(click, 90d) = 0 and count(login, 90d) = 0"
+)
 PRESETS: Final = (
     Preset(
         name="cart_not_paid",
@@ -55,8 +58,7 @@ PRESETS: Final = (
     Preset(
         name="recalled_in_vain",
         label="多次召回无效",
-        source="count(recall_delivered, 90d) >= 3 and count(click, 90d) = 0"
-        " and count(login, 90d) = 0",
+        source=RECALLED_IN_VAIN,
         attributes={},
         events=("recall_delivered", "click", "login"),
     ),

@@ -112,6 +112,11 @@ async def change(connection: Connection, segment_id: int, wish: Wish) -> StoredS
     return _segment(row)
 
 
+async def capped(connection: Connection, segment_id: int) -> bool:
+    """Whether a cap is for it, so that it cannot be deleted."""
+    return bool(await connection.fetchval(_SQL["segment_capped"], segment_id))
+
+
 async def delete(connection: Connection, segment_id: int) -> None:
     """End it, with its members."""
     await connection.execute(_SQL["segment_delete"], segment_id)

@@ -23,8 +23,10 @@ ORDER BY c.id DESC
 LIMIT $4;
 
 -- name: campaign_skipped
--- Whoever was superseded is in a later chunk, or waits for one.
-SELECT reason, count(*) AS people FROM campaign_skip WHERE campaign = $1 AND reason <> 'superseded' GROUP BY reason;
+-- Whoever was superseded is in a later chunk, or waits for one. A rule is of those that a cap has skipped.
+SELECT reason, rule, count(*) AS people FROM campaign_skip
+WHERE campaign = $1 AND reason <> 'superseded'
+GROUP BY reason, rule;
 
 -- name: campaign_spec
 SELECT c.account, v.spec
@@ -62,8 +64,9 @@ WHERE b.id = $1 AND m.id BETWEEN b.id AND b.until_id AND m.batch_id = $1
 GROUP BY m.variant;
 
 -- name: recipients_page
--- Planned ones in the order of sending, with the chunks that reached them, the last one first. A reason is of the last.
-SELECT r.seq, r.contact, r.arm, r.slot, n.to_enc, c.first_ids, c.from_seqs, c.to_seqs, c.done, s.reason
+-- Planned ones in the order of sending, with the chunks that reached them, the last one first. A reason is of the last
+-- that had them: whom an earlier one skipped is in no later one, unless an edit had come first.
+SELECT r.seq, r.contact, r.arm, r.slot, n.to_enc, c.first_ids, c.from_seqs, c.to_seqs, c.done, s.reason, s.rule, s.detail
 FROM campaign_recipient AS r
 LEFT JOIN contact_number AS n ON n.account = $2 AND n.to_idx = r.to_idx
 CROSS JOIN LATERAL (
@@ -73,7 +76,12 @@ CROSS JOIN LATERAL (
     FROM campaign_chunk AS k
     WHERE k.campaign = r.campaign AND r.seq BETWEEN k.from_seq AND k.to_seq
 ) AS c
-LEFT JOIN campaign_skip AS s ON s.campaign = r.campaign AND s.seq = r.seq AND s.version = c.version
+LEFT JOIN LATERAL (
+    SELECT reason, rule, detail FROM campaign_skip AS k
+    WHERE k.campaign = r.campaign AND k.seq = r.seq AND (k.version = c.version OR k.reason <> 'superseded')
+    ORDER BY k.version DESC
+    LIMIT 1
+) AS s ON true
 WHERE r.campaign = $1 AND r.seq >= $3
 ORDER BY r.seq
 LIMIT $4;

@@ -57,8 +57,9 @@ RETURNING c.*;
 UPDATE campaign_chunk SET done = true WHERE campaign = $1 AND no = $2 AND owner = $3 AND NOT done RETURNING no;
 
 -- name: chunk_skips
-INSERT INTO campaign_skip (campaign, seq, version, reason)
-SELECT $1, s.seq, $2, s.reason FROM unnest($3::integer[], $4::text[]) AS s (seq, reason)
+INSERT INTO campaign_skip (campaign, seq, version, reason, rule, detail)
+SELECT $1, s.seq, $2, s.reason, s.rule, s.detail
+FROM unnest($3::integer[], $4::text[], $5::text[], $6::text[]) AS s (seq, reason, rule, detail)
 ON CONFLICT DO NOTHING;
 
 -- name: chunk_recipients

@@ -6,6 +6,14 @@ CREATE TEMP TABLE planned_audience (contact bigint NOT NULL) ON COMMIT DROP;
 -- The slot takes the SELECT of a segment (campaigns/segments/compiling.py), which has all parameters.
 INSERT INTO planned_audience SELECT id FROM ({segment}) AS segment (id);
 
+-- name: plan_unresponsive_table
+-- Whom recalls have not moved, where they are left out.
+CREATE TEMP TABLE planned_unresponsive (contact bigint NOT NULL) ON COMMIT DROP;
+
+-- name: plan_unresponsive
+-- As plan_audience.
+INSERT INTO planned_unresponsive SELECT id FROM ({segment}) AS segment (id);
+
 -- name: plan_forget
 DELETE FROM campaign_recipient WHERE campaign = $1;
 
@@ -39,12 +47,14 @@ WITH suppressed AS MATERIALIZED (
             WHEN n.to_idx IS NULL THEN 'no_number'
             WHEN s.to_idx IS NOT NULL THEN 'suppressed'
             WHEN $5 AND g.to_idx IS NULL THEN 'no_consent'
+            WHEN u.contact IS NOT NULL THEN 'unresponsive'
         END AS reason
     FROM planned_audience AS a
     JOIN contact AS c ON c.id = a.contact
     LEFT JOIN contact_number AS n ON n.contact = c.id AND n.account = $2 AND n.rank = 0
     LEFT JOIN suppressed AS s ON s.to_idx = n.to_idx
     LEFT JOIN consenting AS g ON g.to_idx = n.to_idx
+    LEFT JOIN planned_unresponsive AS u ON u.contact = c.id
 ), going AS (
     SELECT DISTINCT ON (to_idx) contact, to_idx FROM judged WHERE reason IS NULL ORDER BY to_idx, contact
 ), ordered AS MATERIALIZED (

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from campaigns.caps.foretelling import CapsInForce
 from campaigns.decisions.desk import ExperimentDesk
 from campaigns.running.desk import AccountRules, CampaignDesk
 from campaigns.running.feed import Feed
@@ -18,6 +19,7 @@ from campaigns.running.room import CampaignRoom
 from campaigns.running.states import CampaignState
 from campaigns.running.watch import CampaignWatch
 from gateway.wiring.accounts import settings_of, zone_of
+from gateway.wiring.rules import account_caps
 from storage.categories import Category
 from web.samples import Sample
 
@@ -104,11 +106,16 @@ class AccountsInForce:
     def rules(self, account: int) -> AccountRules:
         """What the account wants of its campaigns."""
         own = self._settings(account)
+        found = account_caps([own], {own.name: account})
         return AccountRules(
             zone=zone_of(self._rooms.config, own).key,
             four_eyes=own.four_eyes,
             consent=frozenset(int(Category.of(label)) for label in own.require_consent),
             global_holdout=own.global_holdout,
+            caps=CapsInForce(
+                {category: caps for (_, category), caps in found.items()},
+                wishes=own.opt_out_page_frequency,
+            ),
         )
 
     def _settings(self, account: int) -> AccountSettings:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import campaigns.caps.person_steps
 import campaigns.contacts.person_steps
 import campaigns.running.person_steps
 import campaigns.segments.person_steps
@@ -33,6 +34,7 @@ def steps(vault: NumberVault) -> list[PersonStep]:
         *dlr.person_steps.STEPS,
         *shortlinks.person_steps.STEPS,
         *dispatch.person_steps.steps(vault),
+        *campaigns.caps.person_steps.STEPS,
         *campaigns.segments.person_steps.STEPS,
         *campaigns.contacts.person_steps.STEPS,
         *recipients.person_steps.STEPS,

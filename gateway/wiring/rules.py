@@ -13,7 +13,8 @@ from gateway.config.account_settings import AccountSettings
 from gateway.config.policy_settings import CapSettings, QuietHoursSettings
 from gateway.config.settings import Config
 from gateway.wiring.inbound import opt_out_scopes
-from messages.rules.caps import CapRules, CapsCheck, CapsLook
+from messages.rules.cap_rules import NOBODY, CapRules, PersonCaps
+from messages.rules.caps import CapsCheck, CapsLook
 from messages.rules.consent import ConsentCheck, ConsentLook, ConsentRules
 from messages.rules.quiet_hours import TimingRules
 from messages.rules.quiet_hours_checks import TimingCheck, TimingLook
@@ -29,14 +30,18 @@ def build_rules(
     accounts: Mapping[str, int],
     wall_ms: Callable[[], int],
     decisions: dict[tuple[str, str], int] | None = None,
+    *,
+    persons: PersonCaps = NOBODY,
 ) -> Rules:
     """`accounts`: names in the configuration -> ids of table `account`. `decisions` may hold counts
-    already.
+    already. `persons` knows the caps that depend on who a recipient is.
     """
     covers = opt_out_scopes(config, accounts).covers
     timing = timing_rules(config.quiet_hours, config.accounts, accounts)
     consent = consent_rules(config.accounts, accounts)
-    caps = cap_rules(config.accounts, accounts)
+    caps = CapRules(
+        account_caps(config.accounts, accounts), wishing(config.accounts, accounts), persons
+    )
     velocity = velocity_limits(config.accounts, accounts)
     return Rules(
         timing=timing,
@@ -67,7 +72,9 @@ def consent_rules(settings: Sequence[AccountSettings], accounts: Mapping[str, in
     )
 
 
-def cap_rules(settings: Sequence[AccountSettings], accounts: Mapping[str, int]) -> CapRules:
+def account_caps(
+    settings: Sequence[AccountSettings], accounts: Mapping[str, int]
+) -> dict[tuple[int, int], Caps]:
     """Frequency caps by account and category."""
     caps: dict[tuple[int, int], Caps] = {}
     for account in settings:
@@ -80,8 +87,12 @@ def cap_rules(settings: Sequence[AccountSettings], accounts: Mapping[str, int]) 
                     month=chosen.month,
                     gap_seconds=chosen.gap_seconds,
                 )
-    wishing = {accounts[account.name] for account in settings if account.opt_out_page_frequency}
-    return CapRules(caps, wishing)
+    return caps
+
+
+def wishing(settings: Sequence[AccountSettings], accounts: Mapping[str, int]) -> set[int]:
+    """Accounts whose recipients may say how much marketing they want."""
+    return {accounts[account.name] for account in settings if account.opt_out_page_frequency}
 
 
 def velocity_limits(

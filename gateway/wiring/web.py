@@ -48,6 +48,7 @@ from smpp.client import BindState
 from storage.audit_reading import AuditTrail
 from storage.names import SANDBOX, SANDBOX_NAME
 from web.campaign_services import CampaignBook, ExperimentBook
+from web.cap_services import CapBook
 from web.contact_services import ContactRooms
 from web.edge.cursors import KEY_BYTES, KEY_PURPOSE, Cursors
 from web.edge.request_limits import RequestLimits
@@ -114,6 +115,7 @@ class _OfCampaigns(TypedDict):
     templates: TemplateServices
     campaigns: CampaignBook
     experiments: ExperimentBook
+    caps: CapBook
 
 
 def _of_campaigns(rooms: Rooms) -> _OfCampaigns:
@@ -123,6 +125,7 @@ def _of_campaigns(rooms: Rooms) -> _OfCampaigns:
         "templates": TemplateServices(*rooms.templates, LinkCheck(rooms.webhooks.client).faults),
         "campaigns": rooms.campaigns.desk,
         "experiments": rooms.campaigns.experiments,
+        "caps": rooms.caps.desk,
     }
 
 

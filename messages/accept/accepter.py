@@ -24,6 +24,7 @@ from dlr.status import Status
 from dlr.webhooks.changes import tell_rows
 from messages.accept import batches, client_refs, plain_flush
 from messages.accept.client_refs import fingerprint
+from messages.accept.judging import count_skips, judge
 from messages.accept.pacing import STOPPED_NS, Pacing
 from messages.accept.retraction import retract, was_committed
 from messages.accept.rows import (
@@ -40,7 +41,7 @@ from messages.accept.rows import (
 from messages.accept.stored_before import not_stored
 from messages.accept.verdicts import answers, failed, verdict_of
 from messages.accepting import Accepting, FlushCheck
-from messages.models import GivenIds, Prepared, Refused, Verdict
+from messages.models import GivenIds, IfCapped, Prepared, Refused, Verdict
 from messages.rules.suppression import SuppressionCheck
 from shortlinks.code import CodePermutation, link_value
 from shortlinks.ranges import LinkSequence, insert_range, plan_range
@@ -193,7 +194,9 @@ class MessageAccepter:
                 accepting.append(
                     Accepting(
                         message_id, item, seal(item.to), index(item.to), batch_id, item.text,
-                        moments[until], again=ids is not None and ids.again, old_idx=old(item.to),
+                        moments[until], again=ids is not None and ids.again,
+                        if_capped=IfCapped.STORE if ids is None else ids.if_capped,
+                        old_idx=old(item.to),
                     )
                 )  # fmt: skip
                 if item.asked_text is not None:
@@ -236,8 +239,8 @@ class MessageAccepter:
                         repeats = sum(not isinstance(item.repeat_of, Refused) for item in left)
                         repeats -= len(new)
                         if new:
+                            new = await judge(connection, self.checks, new)
                             await self._link(connection, new)
-                            await self._check(connection, new)
                             self._decide(new)
                             await self._store(connection, new)
             except BaseException as error:
@@ -248,6 +251,7 @@ class MessageAccepter:
             raise
         self._hand_over(new)
         self.deduplicated += repeats
+        count_skips(self.decisions, items)
         return [verdict_of(item) for item in items]
 
     async def _at_once(self, dedicated: Dedicated, items: Sequence[Accepting]) -> bool:
@@ -306,17 +310,6 @@ class MessageAccepter:
                 datetime.now(UTC) + self._link_lifetime,
             ),
         )
-
-    async def _check(self, connection: Connection, items: Sequence[Accepting]) -> None:
-        """Ask each rule about what the rules before it have left."""
-        for item in items:  # also when a flush is repeated item by item
-            item.ended = None
-        open_items = items
-        for check in self.checks:
-            await check.decide(connection, open_items)
-            open_items = [item for item in open_items if item.ended is None]
-            if not open_items:
-                return
 
     def _decide(self, items: Sequence[Accepting]) -> None:
         reserve, term, paces = self._ready.reserve, self._term, self._pace.active

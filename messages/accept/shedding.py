@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+import msgspec
+
 from messages.models import Accepter, GivenIds, Prepared, Refused, Verdict
 from storage.categories import Category
 from storage.faults import SHED_RETRY_AFTER_SECONDS, Overloaded
@@ -79,7 +81,8 @@ class SheddingAccepter:
             )
         if ids is not None:
             pairs = zip(items, ids.ids, strict=True)
-            ids = GivenIds([each for item, each in pairs if item.category not in refused])
+            kept = [each for item, each in pairs if item.category not in refused]
+            ids = msgspec.structs.replace(ids, ids=kept)
         verdicts = iter(await self._inner.accept(going, batch_id=batch_id, ids=ids))
         return [
             _refusal(Category(item.category)) if item.category in refused else next(verdicts)

@@ -36,6 +36,8 @@ async def stored_verdicts(connection: Connection, ids: Sequence[int]) -> dict[in
 
 async def not_stored(connection: Connection, items: Sequence[Accepting]) -> Sequence[Accepting]:
     """Those of `items` still to be stored. The others get their verdict."""
+    for item in items:  # also when a flush is repeated item by item
+        item.repeat_of = None
     again = [item.id for item in items if item.again]
     if not again:
         return items

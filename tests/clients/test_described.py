@@ -15,6 +15,7 @@ from dlr.webhooks.catalogue import EVENT_KINDS as WEBHOOK_KINDS
 from smsgate_client import (
     answers,
     campaigns,
+    caps,
     contacts,
     conversions,
     endpoints,
@@ -48,6 +49,7 @@ from smsgate_client.blocking import (
     WebhookEndpoints,
 )
 from smsgate_client.blocking_campaigns import Campaigns
+from smsgate_client.blocking_caps import Caps
 from smsgate_client.blocking_contacts import Contacts, Events
 from smsgate_client.blocking_links import Links
 from smsgate_client.blocking_reports import Reports
@@ -204,6 +206,12 @@ OPERATIONS: Mapping[str, Asked] = {
     "post_segments_id_members": (
         lambda client: Segments(client).change_members("s"), segments.MemberChanges,
         segments.ChangedMembers),
+    "get_caps": (lambda client: Caps(client).list(), None, caps.Cap),
+    "post_caps": (
+        lambda client: Caps(client).create(caps.NewCap(tag="vip", week=3)), caps.NewCap, caps.Cap),
+    "get_caps_id": (lambda client: Caps(client).get("c"), None, caps.Cap),
+    "patch_caps_id": (lambda client: Caps(client).change("c", 3, week=None), None, caps.Cap),
+    "delete_caps_id": (lambda client: Caps(client).delete("c"), None, type(None)),
     "get_links_id_stats": (lambda client: Links(client).stats("l"), None, links.LinkStats),
     "post_campaigns": (
         lambda client: Campaigns(client).create(CAMPAIGN), campaigns.CampaignSpec,

@@ -14,6 +14,7 @@ from smsgate_client import (
     AsyncClient,
     Client,
     NewAttribute,
+    NewCap,
     NewComplaint,
     NewConsent,
     NewContact,
@@ -27,6 +28,7 @@ from smsgate_client import (
     Replay,
     awaiting,
     awaiting_campaigns,
+    awaiting_caps,
     awaiting_contacts,
     awaiting_links,
     awaiting_reports,
@@ -34,6 +36,7 @@ from smsgate_client import (
     awaiting_templates,
     blocking,
     blocking_campaigns,
+    blocking_caps,
     blocking_contacts,
     blocking_links,
     blocking_reports,
@@ -63,6 +66,7 @@ def nouns(*modules: object) -> dict[str, type]:
 BLOCKING = nouns(
     blocking,
     blocking_campaigns,
+    blocking_caps,
     blocking_contacts,
     blocking_links,
     blocking_reports,
@@ -72,6 +76,7 @@ BLOCKING = nouns(
 AWAITING = nouns(
     awaiting,
     awaiting_campaigns,
+    awaiting_caps,
     awaiting_contacts,
     awaiting_links,
     awaiting_reports,
@@ -154,6 +159,7 @@ GIVEN: dict[Any, Any] = {
     "link_id": "l", "contact": NewContact("crm-1"), "contact_id": "k", "contacts": ["k", "m"],
     "attribute": NewAttribute("text"), "events": [NewEvent("1", "login", to="n")],
     "segment": NewSegment("silent", "days_since(login) >= 90"), "segment_id": "s", "version": 3,
+    "cap": NewCap(tag="vip", week=3), "cap_id": "v",
     "source": "has city", "campaign_id": "p", "revision": 3, "confirm_recipients": 1,
     "arm": 1,
     "spec": campaigns.CampaignSpec(

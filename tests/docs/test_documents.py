@@ -34,7 +34,7 @@ NOT_RUN = {
     "docs/benchmarks.md": ["takes half an hour, and changes this page"],
     "docs/campaigns.md": [
         *(f"{REASON}{name}" for name in SHOWN),
-        *["takes a carrier, and contacts and a template of its own"] * 4,
+        *["takes a carrier, and contacts and a template of its own"] * 5,
     ],
     "docs/dashboards.md": ["takes minutes, and changes the pictures"],
     "docs/keys.md": ["takes a gateway, and a minute"],
@@ -61,6 +61,7 @@ STATUS_OF_EXAMPLES = {
     '-X POST "$SMSGATE/v1/contacts" ': 422,  # its attributes are not defined yet
     "/v1/contacts/con_": 404, "/v1/contacts/merge": 422, "/v1/contacts/import/cim_": 404,
     "/v1/campaigns/cmp_": 404,
+    '-X POST "$SMSGATE/v1/caps" ': 422, "/v1/caps/": 404,  # nobody has the tag yet
     "/v1/segments/preview": 200, "/v1/segments/presets": 200, "/v1/segments/": 404,
 }  # fmt: skip
 INLINE = re.compile(r"`((?:smsgate|make) [^`]*)`")

@@ -20,7 +20,8 @@ from dispatch.wire.intents import IntentWriter
 from dlr.reasons import Reason
 from dlr.status import Status
 from messages.accepting import FlushCheck
-from messages.rules.caps import CapRules, CapsCheck, CapsLook
+from messages.rules.cap_rules import CapRules
+from messages.rules.caps import CapsCheck, CapsLook
 from messages.rules.consent import ConsentCheck, ConsentRules
 from messages.rules.suppression import SuppressionCheck
 from recipients import consent, frequency

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from campaigns.caps.desk import CapActor
+from campaigns.caps.store import Group, Limits, StoredCap
 from campaigns.contacts.attributes import Attribute
 from campaigns.contacts.changing import ContactChanges
 from campaigns.contacts.desk import ContactFilter, ContactView, ContactWord, Tag
@@ -523,3 +525,30 @@ class NoSegments:
     ) -> Preview:
         moment = Moment.at(datetime(2026, 7, 1, tzinfo=UTC), "Asia/Shanghai")
         return Preview(contacts=0, inside=0, sample=(), lacking={}, moment=moment)
+
+
+class NoCaps:
+    """Implements CapBook: takes what it is told and forgets it."""
+
+    def new_id(self) -> int:
+        return 1
+
+    async def listed(self, account: int) -> list[StoredCap]:
+        return []
+
+    async def one(self, account: int, cap: int) -> StoredCap | None:
+        return None
+
+    async def create(self, actor: CapActor, cap: int, group: Group, limits: Limits) -> StoredCap:
+        return StoredCap(
+            id=cap, group=group, limits=limits, version=1,
+            changed_at=datetime(2026, 7, 1, tzinfo=UTC), members_at=None, members=None, fault=None,
+        )  # fmt: skip
+
+    async def change(
+        self, actor: CapActor, cap: int, version: int, given: Mapping[str, int | None]
+    ) -> StoredCap | None:
+        return None
+
+    async def delete(self, actor: CapActor, cap: int, version: int | None) -> bool:
+        return False

@@ -69,6 +69,7 @@ class CampaignResource(msgspec.Struct, kw_only=True):
     skipped: Mapping[str, int]
     test: int | None
     decision: DecisionResource | None
+    capped: Annotated[Mapping[str, int], Meta(description="Of the skipped, by the rule of a cap.")]
     spec: Spec
 
 
@@ -108,6 +109,9 @@ class PlanResource(msgspec.Struct, kw_only=True):
     ]
     excluded: Annotated[Mapping[str, int], Meta(description="By reason.")]
     warnings: list[PlanWarningResource]
+    capped: Annotated[
+        int, Meta(description="Of the messages, how many a cap would keep back if they went now.")
+    ]
 
 
 class TestRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -190,6 +194,8 @@ class RecipientResource(msgspec.Struct, kw_only=True):
     """One of the plan. `arm` -1 is the holdout, -2 that of all campaigns of the quarter.
 
     `slot` counts minutes after the start, or after the decision of who waited for it.
+
+    `rule` and `detail` tell of a capped one by which cap, and why.
     """
 
     seq: int
@@ -200,6 +206,8 @@ class RecipientResource(msgspec.Struct, kw_only=True):
     status: Literal["waiting", "feeding", "holdout", "skipped", "message"]
     message: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
+    rule: str | UnsetType = UNSET
+    detail: str | UnsetType = UNSET
 
 
 class RecipientPage(msgspec.Struct):
@@ -229,6 +237,7 @@ def resource(stored: StoredCampaign) -> CampaignResource:
         skipped=stored.skipped,
         test=stored.test_end if stored.planned_at else None,
         decision=decision_resource(stored.decided),
+        capped=stored.capped,
         spec=stored.spec,
     )
 
@@ -305,4 +314,6 @@ def recipient_resource(view: RecipientView) -> RecipientResource:
         ),
         message=UNSET if view.message is None else format_id("msg", view.message),
         reason=UNSET if view.reason is None else view.reason,
+        rule=UNSET if view.rule is None else view.rule,
+        detail=UNSET if view.detail is None else view.detail,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from web.edge.cap_problems import CAP_KINDS
 from web.edge.contact_problems import CONTACT_KINDS
 from web.edge.problem_kind import ProblemKind
 from web.edge.running_problems import RUNNING_KINDS
@@ -15,5 +16,5 @@ from web.edge.segment_problems import SEGMENT_KINDS
 from web.edge.template_problems import TEMPLATE_KINDS
 
 CAMPAIGN_KINDS: Mapping[str, ProblemKind] = MappingProxyType(
-    {**CONTACT_KINDS, **RUNNING_KINDS, **SEGMENT_KINDS, **TEMPLATE_KINDS}
+    {**CAP_KINDS, **CONTACT_KINDS, **RUNNING_KINDS, **SEGMENT_KINDS, **TEMPLATE_KINDS}
 )

@@ -22,7 +22,7 @@ SEGMENT_KINDS: Mapping[str, ProblemKind] = MappingProxyType(
             409, "Name taken", "Choose another name, or change the segment that has it."
         ),
         "segment_in_use": ProblemKind(
-            409, "Other segments refer to it", "Change those first, or choose another name."
+            409, "Something refers to it", "Change what the detail names first."
         ),
         "segment_wrong_kind": ProblemKind(
             409,

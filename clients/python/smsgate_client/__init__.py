@@ -39,8 +39,11 @@ from smsgate_client.campaigns import (
     CanceledCampaign,
     RecipientStatus,
     Schedule,
+    Unresponsive,
     WindowHours,
+    WithinGap,
 )
+from smsgate_client.caps import Cap, CapChanges, NewCap
 from smsgate_client.client import Client
 from smsgate_client.contact_words import (
     AttributeType,
@@ -238,6 +241,8 @@ __all__ = [
     "Canary",
     "CanceledCampaign",
     "CanceledMessage",
+    "Cap",
+    "CapChanges",
     "Category",
     "ChangedBatch",
     "ClickGroup",
@@ -308,6 +313,7 @@ __all__ = [
     "NewApproval",
     "NewAttribute",
     "NewCallbackKey",
+    "NewCap",
     "NewComplaint",
     "NewConsent",
     "NewContact",
@@ -376,6 +382,7 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "UnexpectedAnswer",
+    "Unresponsive",
     "ValidatedNumber",
     "ValidatedNumbers",
     "Variable",
@@ -386,4 +393,5 @@ __all__ = [
     "Webhooks",
     "Weekday",
     "WindowHours",
+    "WithinGap",
 ]

@@ -32,6 +32,7 @@ from smsgate_client.awaiting import (
     WebhookEndpoints,
 )
 from smsgate_client.awaiting_campaigns import Campaigns
+from smsgate_client.awaiting_caps import Caps
 from smsgate_client.awaiting_contacts import Contacts, Events
 from smsgate_client.awaiting_links import Links
 from smsgate_client.awaiting_reports import Reports
@@ -77,6 +78,7 @@ class AsyncClient:
         self.links = Links(self)
         self.segments = Segments(self)
         self.campaigns = Campaigns(self)
+        self.caps = Caps(self)
         self.templates = Templates(self)
         self.audit = Audit(self)
         self.persons = Persons(self)

@@ -45,12 +45,30 @@ class RecipientStatus(Word):
     MESSAGE = "message"
 
 
+class Unresponsive(Word):
+    """Whether whom recalls have moved to nothing is left out."""
+
+    EXCLUDE = "exclude"
+    INCLUDE = "include"
+
+
+class WithinGap(Word):
+    """What becomes of whom the account texted a moment ago."""
+
+    SKIP = "skip"
+    WAIT = "wait"
+
+
 @dataclass(frozen=True)
 class Audience:
-    """Contacts in a segment's expression, without those who have one of the tags `exclude`."""
+    """Contacts in a segment's expression, without those who have one of the tags `exclude`.
+
+    Whom recalls have moved to nothing is left out of a recall by default.
+    """
 
     segment: str
     exclude: tuple[str, ...] = ()
+    unresponsive: Unresponsive | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +123,7 @@ class CampaignSpec:
     conversion: str = "order_paid"
     canary: Canary = Canary()
     schedule: Schedule = Schedule()
+    within_gap: WithinGap = WithinGap.SKIP
     budget: object = None
     experiment: Experiment | None = None
 
@@ -130,6 +149,7 @@ class Campaign:
     skipped: Mapping[str, int]
     test: int | None
     decision: Decision | None
+    capped: Mapping[str, int]
     spec: CampaignSpec
     object: str = "campaign"
 
@@ -158,6 +178,7 @@ class CampaignPlan:
     test: Mapping[str, int]
     excluded: Mapping[str, int]
     warnings: tuple[PlanWarning, ...]
+    capped: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,6 +255,8 @@ class CampaignRecipient:
     """One of the plan. `arm` -1 is the holdout, -2 that of all campaigns of the quarter.
 
     `slot` counts minutes after the start, or after the decision of who waited for it.
+
+    `rule` and `detail` say of a capped one by which cap, and why.
     """
 
     seq: int
@@ -244,3 +267,5 @@ class CampaignRecipient:
     status: RecipientStatus
     message: str | None = None
     reason: str | None = None
+    rule: str | None = None
+    detail: str | None = None

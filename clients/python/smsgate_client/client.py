@@ -32,6 +32,7 @@ from smsgate_client.blocking import (
     WebhookEndpoints,
 )
 from smsgate_client.blocking_campaigns import Campaigns
+from smsgate_client.blocking_caps import Caps
 from smsgate_client.blocking_contacts import Contacts, Events
 from smsgate_client.blocking_links import Links
 from smsgate_client.blocking_reports import Reports
@@ -76,6 +77,7 @@ class Client:
         self.links = Links(self)
         self.segments = Segments(self)
         self.campaigns = Campaigns(self)
+        self.caps = Caps(self)
         self.templates = Templates(self)
         self.audit = Audit(self)
         self.persons = Persons(self)

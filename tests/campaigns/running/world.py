@@ -11,7 +11,7 @@ from typing import Any
 from campaigns.running.chunks import Pace
 from campaigns.running.feed import Feed, Recipient, Unrenderable
 from campaigns.running.states import CampaignState
-from messages.models import Accepter, GivenIds, Prepared, Refused, Verdict
+from messages.models import Accepter, GivenIds, IfCapped, Prepared, Refused, Verdict
 from storage.categories import Category
 from storage.ids import IdSource
 from storage.partitions import ensure_partitions
@@ -25,6 +25,7 @@ class Texts:
     """A Rendering and where it comes from: everybody gets one text, but for some."""
 
     pace: Pace = field(default_factory=Pace)
+    if_capped: IfCapped = IfCapped.SKIP
     skipped: dict[int, str] = field(default_factory=dict)  # seq -> reason
     gone: str | None = None
 

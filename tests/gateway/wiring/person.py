@@ -117,6 +117,8 @@ class Life:
         )  # fmt: skip
         await self.add("segment", id=event, account=account, name=f"picked {event}")
         await self.add("segment_member", segment=event, contact=contact)
+        await self.add("group_cap", id=event, account=account, segment=event, week=1)
+        await self.add("group_cap_member", cap=event, contact=contact)
         campaign = self.ids.next()
         await self.add("campaign", id=campaign, account=self.account, state=3)
         await self.add(

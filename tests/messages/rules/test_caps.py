@@ -5,7 +5,7 @@ sent.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,11 +21,15 @@ from dlr.in_doubt import GIVEN_UP
 from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status
-from messages.rules.caps import CapRules, CapsCheck, CapsLook
+from messages.models import Enough, GivenIds, IfCapped, Verdict
+from messages.rules.cap_rules import NOBODY, CapRules, PersonCaps
+from messages.rules.caps import CapsCheck, CapsLook
 from recipients import frequency, preferences
-from recipients.caps import DAY_MS, KEPT_MS, Caps
+from recipients.caps import DAY_MS, KEPT_MS, Caps, Rule, Ruled
+from recipients.frequency import Number, Old
 from recipients.preferences import Preference
 from storage.categories import Category
+from storage.pool import Connection
 from tests.dispatch.world import CONNECTOR, World, running
 from tests.messages.accept.world import ACCOUNT, accepting, prepared
 
@@ -37,10 +41,17 @@ CAPPED = Ended(Status.CAPPED, Reason.FREQUENCY_CAP, "frequency_cap", "as many as
 class Capping:
     """A gateway's intents with these caps, at a time of the test's own."""
 
-    def __init__(self, world: World, caps: Caps, *, wishing: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        world: World,
+        caps: Caps,
+        *,
+        wishing: tuple[int, ...] = (),
+        persons: PersonCaps = NOBODY,
+    ) -> None:
         self.world = world
         self.now = NOW
-        rules = CapRules({(1, MARKETING): caps}, wishing)
+        rules = CapRules({(1, MARKETING): caps}, wishing, persons)
         self.intents = IntentWriter(
             world.database.dedicated("caps"),
             term=world.term.term,
@@ -54,6 +65,25 @@ class Capping:
 
     def message(self, number: int = 1, **fields: Any) -> ReadyMessage:
         return self.world.message(MARKETING, to=f"+86138{number:08d}", **fields)
+
+
+class InGroup:
+    """A PersonCaps: these recipients are in a group with a cap."""
+
+    def __init__(self, caps: Caps, members: Collection[bytes]) -> None:
+        self.ruled = [Ruled(Rule.GROUP, caps, "vip")]
+        self.members = members
+        self.asked = 0
+
+    def concerns(self, account: int) -> bool:
+        return account == ACCOUNT
+
+    async def of(
+        self, connection: Connection, numbers: Collection[Number], old: Old
+    ) -> Mapping[Number, list[Ruled]]:
+        self.asked += 1
+        assert all(category == MARKETING for _, category, _ in numbers)
+        return {number: self.ruled for number in numbers if number[2] in self.members}
 
 
 @pytest.fixture
@@ -276,3 +306,68 @@ async def test_where_an_account_does_not_ask_a_wish_is_none(world: World) -> Non
     await preferences.drop(world.connection, number)
     assert await preferences.month_wishes(world.connection, [number]) == {}
     await capping.intents.close()
+
+
+async def test_a_groups_cap_is_exact_between_two_gateways_and_asked_once_a_batch(
+    world: World, database_url: str
+) -> None:
+    """Who is in the group gets one, who is not gets all; other categories are not asked about."""
+    async with running(database_url) as other:
+        members = {Capping(world, Caps()).message(number).to_idx for number in range(20)}
+        groups = [InGroup(Caps(day=1), members) for _ in range(2)]
+        gateways = [
+            Capping(each, Caps(), persons=group)
+            for each, group in zip((world, other), groups, strict=True)
+        ]
+        batches = [[each.message(number) for number in range(40)] for each in gateways]
+        batches[1].reverse()
+        answers = await asyncio.gather(
+            *(each.verdicts(*batch) for each, batch in zip(gateways, batches, strict=True))
+        )
+        service = world.message(Category.SERVICE, to="+8613800000001")
+        assert await gateways[0].verdicts(service) == {}
+        assert [group.asked for group in groups] == [1, 1]
+        for each in gateways:
+            await each.intents.close()
+    stopped = [
+        (message.to_idx, answer[message.id])
+        for batch, answer in zip(batches, answers, strict=True)
+        for message in batch
+        if message.id in answer
+    ]
+    why = "as many as a day allows in the group vip"
+    told = Ended(Status.CAPPED, Reason.FREQUENCY_CAP, "group_cap", why)
+    assert sorted(to_idx for to_idx, _ in stopped) == sorted(members)
+    assert all(verdict == told for _, verdict in stopped)
+
+
+async def test_who_is_to_be_skipped_leaves_no_row_and_a_repeat_asks_about_nobody_it_has_stored(
+    world: World, database_url: str
+) -> None:
+    capping = Capping(world, Caps(day=1))
+    first, second, third = (prepared(number, MARKETING) for number in (1, 2, 3))
+    await capping.verdicts(capping.message(1))
+    checks = (CapsCheck(CapRules({(ACCOUNT, MARKETING): Caps(day=1)}), lambda: NOW + 1000),)
+    async with accepting(database_url, checks=checks) as accept:
+        ids = list(world.ids.take(3))
+        given = GivenIds(ids, if_capped=IfCapped.SKIP)
+        verdicts = await accept.accepter.accept([first, second, third], batch_id=None, ids=given)
+        why = "as many as a day allows"
+        assert verdicts[0] == Enough("capped", why, rule="frequency_cap")
+        assert [each.status for each in verdicts[1:] if isinstance(each, Verdict)] == ["accepted"] * 2
+        assert list(await accept.messages()) == ids[1:]
+        assert await accept.count("submission") == 0
+        assert accept.accepter.decisions == {("frequency_cap", "capped"): 1}
+        # By now the second one's own message is counted: it would refuse another.
+        sends = await frequency.lock(accept.connection, [(ACCOUNT, 3, capping.message(2).to_idx)])
+        for each in sends.values():
+            each.count(ids[1], NOW)
+        await frequency.write(accept.connection, sends)
+        again = GivenIds(ids, again=True, if_capped=IfCapped.SKIP)
+        repeated = await accept.accepter.accept(
+            [first, second, third], batch_id=None, ids=again
+        )
+        assert [getattr(each, "status", "skipped") for each in repeated] == [
+            "skipped", "accepted", "accepted"
+        ]  # fmt: skip
+        assert len(await accept.messages()) == 2

@@ -1,0 +1,50 @@
+"""Caps put together: those of groups, beside what an account allows everybody.
+
+Owns that wiring. Must not decide anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from campaigns.caps.accounts import CappedAccounts
+from campaigns.caps.desk import CapDesk
+from campaigns.caps.members import CapMembers
+from campaigns.caps.people import ContactCaps
+from campaigns.caps.room import CapRoom
+from gateway.wiring.accounts import settings_of, zone_of
+
+if TYPE_CHECKING:
+    from gateway.rooms import Rooms
+
+NANOSECONDS = 1e9
+
+
+def build(rooms: Rooms) -> CapRoom:
+    """Called when ids and the registry are there, before the rules are made."""
+    database = rooms.database
+    accounts = CappedAccounts(database.dedicated("caps"), rooms.task_ended)
+
+    def zone_name(account: int) -> str:
+        config = rooms.config
+        return zone_of(config, settings_of(config, rooms.registry, account)).key
+
+    members = CapMembers(
+        database.dedicated("cap-members"),
+        zone_of=zone_name,
+        wall_ms=rooms.clock.wall_ms,
+        monotonic=lambda: rooms.clock.monotonic_ns() / NANOSECONDS,
+        ended=rooms.task_ended,
+    )
+
+    def changed(account: int) -> None:
+        accounts.add(account)
+        members.wake()
+
+    desk = CapDesk(database.read, database.dedicated("cap-changes"), rooms.ids, changed)
+    return CapRoom(desk, accounts, members)
+
+
+def persons(room: CapRoom) -> ContactCaps:
+    """The caps of recipients."""
+    return ContactCaps(room.accounts)
