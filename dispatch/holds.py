@@ -30,6 +30,7 @@ class Hold(IntEnum):
     ROUTE_RATE = 10
     RATE = 11  # a full timetable: the rates are asked again when its moment has come
     BREAKER = 12  # a breaker holds it: not_before is FREED_BY_HAND
+    WISHED_DAY = 13  # the recipient wants none before this day
 
     @property
     def rule(self) -> str:
@@ -47,6 +48,7 @@ _STATUSES = {
     Hold.SEND_WINDOW: Status.HELD,
     Hold.QUIET_HOURS: Status.HELD,
     Hold.FREQUENCY_GAP: Status.HELD,
+    Hold.WISHED_DAY: Status.HELD,
     Hold.PAUSED: Status.HELD,
     Hold.BREAKER: Status.HELD,
 }

@@ -191,7 +191,15 @@ def _choice(form: Form) -> Choose | None:
     months = {str(value): value for value in (0, *MONTH_CHOICES)}
     if len(month) != 1 or month[0] not in months or not labels.keys() >= set(wanted):
         return None
-    return Choose(frozenset(labels[each] for each in wanted), months[month[0]] or None)
+    named = set(form.get(opt_out_page.DAY, []))
+    if not named <= set(opt_out_page.DAYS):
+        return None
+    days = sum(1 << place for place, day in enumerate(opt_out_page.DAYS) if day in named)
+    return Choose(
+        frozenset(labels[each] for each in wanted),
+        months[month[0]] or None,
+        days if 0 < len(named) < len(opt_out_page.DAYS) else None,
+    )
 
 
 async def _form(request: web.BaseRequest) -> Form | None:

@@ -17,6 +17,8 @@ from shortlinks.opt_outs import EVERY, MONTH_CHOICES, OFFERED, Language, Standin
 STOP, STOP_ALL, UNDO, CHOOSE = "stop", "stop_all", "undo", "choose"  # the field `action`
 WANTED = "wanted"  # a field for each category that is wanted: its label
 MONTH = "month_max"
+DAY = "day"  # a field for each day that is wished, as DAYS has them
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _STYLE = """:root{color-scheme:light dark}
 body{font:1.125rem/1.6 system-ui,sans-serif;max-width:34rem;margin:0 auto;padding:1.5rem 1rem 3rem}
@@ -74,7 +76,7 @@ def page(standing: Standing, language: Language, said: str | None = None) -> str
         choose=escape(words.choose),
         codes_stay=escape(words.codes_stay),
         boxes="\n".join(_box(standing, words, category) for category in OFFERED),
-        month=_month(standing, words) if standing.asks_month else "",
+        month=_month(standing, words) + _days(standing, words) if standing.asks_month else "",
         choose_action=CHOOSE,
         save=escape(words.save),
         all="" if standing.usual == EVERY else _button(STOP_ALL, words.stop_all, language),
@@ -128,4 +130,18 @@ def _month(standing: Standing, words: Words) -> str:
     return (
         f'<p><label for="month">{escape(words.month)}</label>'
         f'<select id="month" name="{MONTH}">{choices}</select></p>\n'
+    )
+
+
+def _days(standing: Standing, words: Words) -> str:
+    """No day that is ticked is any day, and so are all of them."""
+    boxes = "\n".join(
+        f'<label><input type="checkbox" name="{DAY}" value="{day}"'
+        f"{' checked' if (standing.days or 0) >> place & 1 else ''}>"
+        f"<span>{escape(words.weekdays[place])}</span></label>"
+        for place, day in enumerate(DAYS)
+    )
+    return (
+        f'<fieldset aria-labelledby="days"><p id="days">{escape(words.days)}</p>\n'
+        f"{boxes}\n</fieldset>\n"
     )

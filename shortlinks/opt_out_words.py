@@ -36,6 +36,8 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     codes_stay: str
     month: str
     any_number: str
+    days: str
+    weekdays: tuple[str, ...]
     save: str
     stop_all: str
     other_language: str
@@ -59,6 +61,8 @@ ENGLISH: Final = Words(
     codes_stay="Codes to sign in stay as they are.",
     month="Most offers and news in 30 days",
     any_number="Any number",
+    days="Offers and news only on these days; tick none for any day",
+    weekdays=("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
     save="Save",
     stop_all="Stop everything, also codes to sign in",
     other_language="中文",
@@ -89,6 +93,8 @@ CHINESE: Final = Words(
     codes_stay="登录验证码不受影响。",
     month="30 天内营销短信最多",
     any_number="不限",
+    days="仅在以下日期接收营销短信；不选则不限",
+    weekdays=("星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日"),
     save="保存",
     stop_all="退订全部，包括登录验证码",
     other_language="English",

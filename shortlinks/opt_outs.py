@@ -24,7 +24,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     `usual`: the category that one press ends, or EVERY. `ended`: categories whose messages a
     person's word has ended; `fixed`: those of them that this page cannot take back. `month_max`:
-    the wished number of marketing messages in 30 days; None: any.
+    the wished number of marketing messages in 30 days; None: any. `days`: those on which they are
+    welcome, 1 for Monday to 64 for Sunday, added up; None: any.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     ended: frozenset[int]
     fixed: frozenset[int]
     month_max: int | None
+    days: int | None
     asks_month: bool
 
     @property
@@ -53,11 +55,12 @@ class Undo(msgspec.Struct, frozen=True):
 
 class Choose(msgspec.Struct, frozen=True):
     """Of OFFERED, end what is not in `wanted` and take back the rest. `month_max`: one of
-    MONTH_CHOICES; None: any number.
+    MONTH_CHOICES; None: any number. `days` as in Standing.
     """
 
     wanted: frozenset[int]
     month_max: int | None = None
+    days: int | None = None
 
 
 Wish = Stop | Undo | Choose

@@ -36,6 +36,7 @@ KEYS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "connector": _word,
         "contact": _word,
         "day": _word,
+        "days": _word,
         "endpoint": _word,
         "erasure": _word,
         "existing": _word,

@@ -23,6 +23,11 @@ OF_CAMPAIGNS: Mapping[str, MetricKind] = MappingProxyType(
             "Recipients whom this process has fed: `message`, or `skipped` with a reason.",
             ("outcome",),
         ),
+        "sms_cap_readings_total": MetricKind(
+            "counter",
+            "Readings by this process of who is in a segment that has a cap: `read` or `failed`.",
+            ("outcome",),
+        ),
         "sms_campaign_moves_total": MetricKind(
             "counter",
             "Campaigns that this process `paused`, `released` from their canary, `decided` the "

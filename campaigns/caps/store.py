@@ -86,9 +86,7 @@ async def add(
 
 async def change(connection: Connection, cap: int, limits: Limits) -> None:
     """Under its next version."""
-    await connection.execute(
-        _SQL["group_cap_change"], cap, limits.day, limits.week, limits.month
-    )
+    await connection.execute(_SQL["group_cap_change"], cap, limits.day, limits.week, limits.month)
 
 
 async def delete(connection: Connection, cap: int) -> None:

@@ -111,9 +111,7 @@ async def plan(
     return made
 
 
-async def _unresponsive(
-    connection: Connection, account: int, spec: Spec, moment: Moment
-) -> None:
+async def _unresponsive(connection: Connection, account: int, spec: Spec, moment: Moment) -> None:
     """Whom the plan leaves out since recalls do not move them; nobody where they are wanted."""
     await connection.execute(_SQL["plan_unresponsive_table"])
     if not excludes_unresponsive(spec):
@@ -126,7 +124,9 @@ async def _unresponsive(
 
 def _capped(capped: int, planned: int) -> Iterator[PlanWarning]:
     if capped:
-        detail = f"{capped} of {planned} have had as many as a cap allows: now they would be skipped"
+        detail = (
+            f"{capped} of {planned} have had as many as a cap allows: now they would be skipped"
+        )
         yield PlanWarning("capped", detail, "/audience")
 
 

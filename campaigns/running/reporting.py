@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 import asyncpg
 import msgspec
@@ -25,6 +26,7 @@ from storage.pool import Connection
 from storage.reading import ReportTooSlow, reading
 
 _SQL = sql.load("campaigns")
+NO_REASON: Mapping[str, None] = MappingProxyType({})
 _BY_ARM = Grouping(("variant",), None, ("variant",))
 
 
@@ -113,7 +115,7 @@ class CampaignReports:
         else:
             earlier = [each for each in messages[1:] if each in there] if row["done"] else []
             status, message = ("message", earlier[0]) if earlier else ("feeding", None)
-        why = row if status == "skipped" else {}
+        why = row if status == "skipped" else NO_REASON
         return RecipientView(
             seq=row["seq"],
             contact=row["contact"],

@@ -180,7 +180,8 @@ class PageOptOuts:
         ended = await suppression.add_new(connection, entries, now)
         await self._record(connection, press, recipient, ended, undone, now)
         if isinstance(press.wish, Choose) and before.asks_month:
-            await self._wish(connection, recipient, press, before.month_max, now)
+            stands = preferences.Wish(before.month_max, before.days)
+            await self._wish(connection, recipient, press, stands, now)
         after = await self._standing(connection, recipient)
         owed = ""
         if after.out and not before.out:
@@ -266,25 +267,26 @@ class PageOptOuts:
         connection: Connection,
         recipient: _Recipient,
         press: _Press,
-        before: int | None,
+        before: preferences.Wish,
         now: datetime,
     ) -> None:
         assert isinstance(press.wish, Choose)
-        month = press.wish.month_max
-        if month == before:
+        asked = preferences.Wish(press.wish.month_max, press.wish.days)
+        if asked == before:
             return
-        if month is None:
+        if asked == preferences.Wish():
             await preferences.drop(connection, recipient.wishes)
         else:
             wish = Preference(
                 number=recipient.wishes,
                 to_enc=recipient.to_enc,
-                month_max=month,
+                wish=asked,
                 message_id=press.message_id,
                 updated_at=now,
             )
             await preferences.put(connection, wish)
-        entry = self._entry("preference.set", recipient, press, {"month_max": month})
+        said: dict[str, object] = {"month_max": asked.month_max, "days": asked.days}
+        entry = self._entry("preference.set", recipient, press, said)
         await audit.append(connection, [entry])
 
     async def _recipient(self, connection: Connection, message_id: int) -> _Recipient | None:
@@ -311,17 +313,18 @@ class PageOptOuts:
                 categories = EVERYTHING if entry.category == EVERY else {entry.category}
                 own = entry.source == SOURCE and entry.account == account
                 (by_page if own else otherwise).update(categories)
-        month = None
+        wish = preferences.Wish()
         if page.asks_month:
-            wishes = await preferences.month_wishes(connection, [recipient.wishes])
-            month = wishes.get(recipient.wishes)
+            wishes = await preferences.wishes(connection, [recipient.wishes])
+            wish = wishes.get(recipient.wishes, wish)
         return Standing(
             name=page.name or sender,
             language=page.language,
             usual=self._opt_outs.policy(account, sender).category,
             ended=frozenset(by_page | otherwise),
             fixed=frozenset(otherwise),
-            month_max=month,
+            month_max=wish.month_max,
+            days=wish.days,
             asks_month=page.asks_month,
         )
 

@@ -25,7 +25,14 @@ from storage.pool import Connection
 _SQL = sql.load("dispatch")
 # Messages that no rate counted when they were accepted.
 RELEASED = frozenset(
-    {Hold.SCHEDULED, Hold.SEND_WINDOW, Hold.QUIET_HOURS, Hold.FREQUENCY_GAP, Hold.RATE}
+    {
+        Hold.SCHEDULED,
+        Hold.SEND_WINDOW,
+        Hold.QUIET_HOURS,
+        Hold.FREQUENCY_GAP,
+        Hold.RATE,
+        Hold.WISHED_DAY,
+    }
 )
 
 

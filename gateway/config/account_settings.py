@@ -155,7 +155,7 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
         bool,
         Meta(
             description="Whether the page asks how many marketing messages a month are welcome at "
-            "most. The answer is a cap, and costs what caps cost."
+            "most, and on which days. The answer is a cap, and costs what caps cost."
         ),
     ] = False
     brands: Annotated[

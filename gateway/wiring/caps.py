@@ -5,6 +5,7 @@ Owns that wiring. Must not decide anything.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from campaigns.caps.accounts import CappedAccounts
@@ -13,6 +14,7 @@ from campaigns.caps.members import CapMembers
 from campaigns.caps.people import ContactCaps
 from campaigns.caps.room import CapRoom
 from gateway.wiring.accounts import settings_of, zone_of
+from web.samples import Sample
 
 if TYPE_CHECKING:
     from gateway.rooms import Rooms
@@ -43,6 +45,13 @@ def build(rooms: Rooms) -> CapRoom:
 
     desk = CapDesk(database.read, database.dedicated("cap-changes"), rooms.ids, changed)
     return CapRoom(desk, accounts, members)
+
+
+def samples(rooms: Rooms) -> Iterator[Sample]:
+    """What this process has read of who is in capped segments."""
+    members = rooms.caps.members
+    yield Sample("sms_cap_readings_total", members.readings - members.failed, ("read",))
+    yield Sample("sms_cap_readings_total", members.failed, ("failed",))
 
 
 def persons(room: CapRoom) -> ContactCaps:

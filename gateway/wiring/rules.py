@@ -21,6 +21,7 @@ from messages.rules.quiet_hours_checks import TimingCheck, TimingLook
 from messages.rules.rules import Rules
 from messages.rules.suppression import SuppressionCheck
 from messages.rules.velocity import VelocityCheck, VelocityLimits
+from messages.rules.wished_days import DaysCheck, DaysLook, WishedDays
 from recipients.caps import Caps
 from storage.categories import Category
 
@@ -39,9 +40,9 @@ def build_rules(
     covers = opt_out_scopes(config, accounts).covers
     timing = timing_rules(config.quiet_hours, config.accounts, accounts)
     consent = consent_rules(config.accounts, accounts)
-    caps = CapRules(
-        account_caps(config.accounts, accounts), wishing(config.accounts, accounts), persons
-    )
+    wish = wishing(config.accounts, accounts)
+    days = WishedDays(wish, timing)
+    caps = CapRules(account_caps(config.accounts, accounts), wish, persons)
     velocity = velocity_limits(config.accounts, accounts)
     return Rules(
         timing=timing,
@@ -49,13 +50,15 @@ def build_rules(
             SuppressionCheck(covers),
             ConsentCheck(consent),
             TimingCheck(timing, wall_ms),
-            CapsCheck(caps, wall_ms),  # at the moment that timing found
+            DaysCheck(days, wall_ms),
+            CapsCheck(caps, wall_ms),  # at the moment that timing and days found
             VelocityCheck(velocity, wall_ms),  # last: what another check ends is not counted
         ),
         looks=(
             SuppressionLook(covers),
             ConsentLook(consent),
             TimingLook(timing, wall_ms),
+            DaysLook(days, wall_ms),
             CapsLook(caps, wall_ms),  # last, for the same reason
         ),
         decisions={} if decisions is None else decisions,

@@ -21,7 +21,7 @@ from dlr.reasons import Reason
 from dlr.status import Status
 from dlr.webhooks.endpoint_state import State
 from gateway.vitals import free_bytes
-from gateway.wiring import campaigns, contacts, redirects, rollups
+from gateway.wiring import campaigns, caps, contacts, redirects, rollups
 from gateway.wiring.message_templates import VALUE_ENDS
 from recipients.replies import ReplyClass
 from smpp.client import BindState
@@ -64,6 +64,7 @@ def snapshot(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
     yield from rollups.samples(rooms)
     yield from contacts.samples(rooms)
     yield from campaigns.samples(rooms)
+    yield from caps.samples(rooms)
     yield from redirects.samples(rooms)
     for what, count in rooms.conversions.counts.items():
         yield Sample("sms_conversions_total", count, (what,))

@@ -78,23 +78,26 @@ class CapRules:
         """The caps of each of these numbers, the most personal first. A few statements for all."""
         found: dict[Number, list[Ruled]] = {number: [] for number in numbers}
         asked = {number for number in numbers if number[0] in self._wishing}
-        wishes = await preferences.month_wishes(connection, _with_old(asked, old))
-        for number, month in wishes.items():
-            found[old.get(number, number)].append(Ruled(Rule.WISH, Caps(month=month)))
+        wishes = await preferences.wishes(connection, with_old(asked, old))
+        for number, wish in wishes.items():
+            if wish.month_max is not None:
+                ruled = Ruled(Rule.WISH, Caps(month=wish.month_max))
+                found[old.get(number, number)].append(ruled)
         known = {
             number
             for number in numbers
             if number[1] == Category.MARKETING and self._persons.concerns(number[0])
         }
         if known:
-            for number, ruled in (await self._persons.of(connection, known, old)).items():
-                found[number].extend(ruled)
-        for number, ruled in found.items():
+            for number, rules in (await self._persons.of(connection, known, old)).items():
+                found[number].extend(rules)
+        for number, rules in found.items():
             caps = self._caps.get(number[:2], NO_CAPS)
             if caps:
-                ruled.append(Ruled(Rule.ACCOUNT, caps))
+                rules.append(Ruled(Rule.ACCOUNT, caps))
         return found
 
 
-def _with_old(numbers: set[Number], old: Old) -> set[Number]:
+def with_old(numbers: set[Number], old: Old) -> set[Number]:
+    """These, and the other indexes that they may stand under."""
     return numbers | {other for other, number in old.items() if number in numbers}

@@ -28,7 +28,7 @@ from recipients.caps import Ruled, TooMany, strictest
 from recipients.frequency import Number, Old, Sends
 from storage.pool import Connection
 
-Asked = tuple[Number, Sequence[Ruled], int]  # for this number, under these caps, at this moment (ms)
+Asked = tuple[Number, Sequence[Ruled], int]  # a number, its caps, and a moment in ms
 
 
 class CapsCheck:
@@ -56,7 +56,9 @@ class CapsCheck:
         old = old_numbers((item.old_idx, number) for item, number in capped)
         rules = await self._rules.of(connection, numbers, old)
         sends = await frequency.read(connection, numbers, old)
-        asked = [(item, (number, rules[number], _moment(item, now_ms))) for item, number in capped]
+        asked = [
+            (item, (number, rules[number], moment_of(item, now_ms))) for item, number in capped
+        ]
         await give_back(connection, sends, [each for _, each in asked])
         for item, (number, ruled, at) in asked:
             found = strictest(ruled, sends[number].times, at)
@@ -152,7 +154,8 @@ async def give_back(
                 del found.at[message_id]
 
 
-def _moment(item: Accepting, now_ms: int) -> int:
+def moment_of(item: Accepting, now_ms: int) -> int:
+    """When it would go, as far as the checks before have found, in ms since the epoch."""
     return now_ms if item.not_before is None else int(item.not_before.timestamp() * 1000)
 
 

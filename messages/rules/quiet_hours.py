@@ -20,7 +20,7 @@ from dispatch.holds import Hold
 from dispatch.message import Ended, MessageOptions, SendWindow
 from dlr.reasons import Reason
 from dlr.status import Status
-from recipients.hours import Hours, Rule, first_moment
+from recipients.hours import MINUTES_PER_DAY, Hours, Rule, first_moment
 from recipients.numbers.time_zones import RecipientZones, Zones
 
 MINUTE_MS = 60_000
@@ -101,6 +101,20 @@ class TimingRules:
             if wait is not None:
                 return wait
         return None if moment == at_ms else Wait(moment, Hold.SEND_WINDOW)
+
+    def wished_day(self, to: str, account: int, category: int, days: int, at_ms: int) -> int | None:
+        """The first moment from `at_ms` on that is on one of these days by the recipient's clock,
+        and not quiet; None if none is within a week.
+        """
+        zones = self._zones_of(to, account)
+        rules: tuple[Rule, ...] = ((Hours(0, MINUTES_PER_DAY, days), zones),)
+        if (moment := self._first(at_ms, rules, account)) == at_ms:
+            return at_ms  # whether the hour is quiet was asked before
+        allowed = self._allowed.get(category)
+        if allowed is not None:
+            rules += ((allowed, zones),)
+            moment = self._first(at_ms, rules, account)
+        return moment
 
     def window_opens(self, to: str, account: int, window: SendWindow, at_ms: int) -> int | None:
         """The first moment from `at_ms` on at which this window is open, in ms; None if never."""

@@ -28,14 +28,14 @@ WITH moves AS (
 ), gone AS (
     DELETE FROM preference AS p USING moves AS m
     WHERE p.account = m.account AND p.category = m.category AND p.to_idx = m.stored
-    RETURNING p.account, p.category, m.idx, m.enc, p.month_max, p.message_id, p.updated_at
+    RETURNING p.account, p.category, m.idx, m.enc, p.month_max, p.days, p.message_id, p.updated_at
 )
-INSERT INTO preference AS there (account, category, to_idx, to_enc, month_max, message_id, updated_at)
-SELECT DISTINCT ON (account, category, idx) account, category, idx, enc, month_max, message_id, updated_at
+INSERT INTO preference AS there (account, category, to_idx, to_enc, month_max, days, message_id, updated_at)
+SELECT DISTINCT ON (account, category, idx) account, category, idx, enc, month_max, days, message_id, updated_at
 FROM gone
 ORDER BY account, category, idx, updated_at DESC
 ON CONFLICT (account, category, to_idx) DO UPDATE
-SET month_max = excluded.month_max, message_id = excluded.message_id, updated_at = excluded.updated_at
+SET month_max = excluded.month_max, days = excluded.days, message_id = excluded.message_id, updated_at = excluded.updated_at
 WHERE excluded.updated_at > there.updated_at;
 
 -- name: erasure_sealed

@@ -30,3 +30,7 @@ CREATE INDEX group_cap_member_cap ON group_cap_member (cap);
 
 -- Of whoever was skipped for a cap: which rule it was, as decisions name it, and what it said.
 ALTER TABLE campaign_skip ADD COLUMN rule text, ADD COLUMN detail text;
+
+-- A person may also say on which days they want messages of the category: 1 Monday, 2 Tuesday … 64 Sunday, added up;
+-- NULL: on any. Who only says so leaves month_max NULL: any number.
+ALTER TABLE preference ADD COLUMN days smallint, ALTER COLUMN month_max DROP NOT NULL;

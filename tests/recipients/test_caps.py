@@ -97,12 +97,16 @@ def test_an_hour_in_slots_is_never_less_than_the_hour(offsets: list[int]) -> Non
 
 @given(
     st.lists(
-        st.builds(Ruled, st.sampled_from([each for each in Rule if each is not Rule.GAP]), SOME_CAPS),
+        st.builds(
+            Ruled, st.sampled_from([each for each in Rule if each is not Rule.GAP]), SOME_CAPS
+        ),
         max_size=6,
     ),
     st.lists(st.integers(0, 40 * 24 * 60).map(lambda minutes: NOW - minutes * 60_000), max_size=12),
 )
-def test_the_strictest_of_all_rules_holds_and_is_named(asked: list[Ruled], sends: list[int]) -> None:
+def test_the_strictest_of_all_rules_holds_and_is_named(
+    asked: list[Ruled], sends: list[int]
+) -> None:
     """Too many by any is too many; a full span before a gap; what holds longest is named."""
     found = strictest(asked, sends, NOW)
     each = [(ruled, refusal(ruled.caps, sends, NOW)) for ruled in asked]

@@ -67,9 +67,9 @@ class CapRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class CapPatch(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Limits that are to be different; null: any number. What is not given stays."""
 
-    day: _Limit | None | UnsetType = UNSET
-    week: _Limit | None | UnsetType = UNSET
-    month: _Limit | None | UnsetType = UNSET
+    day: _Limit | UnsetType | None = UNSET
+    week: _Limit | UnsetType | None = UNSET
+    month: _Limit | UnsetType | None = UNSET
 
 
 class CapResource(msgspec.Struct, kw_only=True):

@@ -18,9 +18,7 @@ CAP_KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "group_unknown": ProblemKind(
             422, "Unknown group", "Name a tag that contacts have, or a saved segment."
         ),
-        "group_capped": ProblemKind(
-            409, "The group has a cap", "Change the cap that is there."
-        ),
+        "group_capped": ProblemKind(409, "The group has a cap", "Change the cap that is there."),
         "caps_max": ProblemKind(409, "Too many caps", "Delete one, or change one."),
     }
 )

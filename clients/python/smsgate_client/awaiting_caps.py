@@ -1,4 +1,4 @@
-"""Owns what an account can do with caps of groups, for coroutines: as in blocking_caps, and awaited.
+"""Owns what an account can do with caps of groups, for coroutines: as in blocking_caps.
 
 Must not know a path or a shape of JSON: see cap_calls.
 """

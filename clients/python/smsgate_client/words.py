@@ -123,6 +123,7 @@ class Reason(Word):
     ROUTE_RATE = "route_rate"
     RATE = "rate"
     BREAKER = "breaker"
+    WISHED_DAY = "wished_day"
 
 
 class BreakerScope(Word):

@@ -1,4 +1,4 @@
-"""Who is in a capped segment is read again and again, by one process, and a bad one harms nobody."""
+"""Who is in a capped segment is read again and again, and a bad segment harms no other."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def test_people_come_and_go_with_their_segment(shop: Shop) -> None:
     gone = min(south)
     await shop.connection.execute("UPDATE contact SET attrs = '{}' WHERE id = $1", gone)
     await shop.connection.execute(
-        "UPDATE contact SET attrs = '{\"city\": \"广州\"}' WHERE id = $1", north
+        'UPDATE contact SET attrs = \'{"city": "广州"}\' WHERE id = $1', north
     )
     await reading.turn()
     assert await reading.inside(cap) == south, "it was read a moment ago"
@@ -116,10 +116,8 @@ async def test_what_cannot_be_read_stays_as_it_was_and_stops_no_other(
     assert reading.members.failed == 1
     await shop.connection.execute("UPDATE segment SET source = 'has city' WHERE id = $1", segment)
     monkeypatch.setattr(members, "READING_SECONDS_MAX", 0.002)
-    monkeypatch.setitem(
-        members._SQL, "capped_audience",
-        members._SQL["capped_audience"] + " CROSS JOIN LATERAL (SELECT pg_sleep(1)) AS slow",
-    )  # fmt: skip
+    slow = members._SQL["capped_audience"] + " CROSS JOIN LATERAL (SELECT pg_sleep(1)) AS slow"
+    monkeypatch.setattr(members, "_SQL", {**members._SQL, "capped_audience": slow})
     await reading.turn()
     assert (await reading.said(bad))[1] == "too_slow"
     monkeypatch.undo()

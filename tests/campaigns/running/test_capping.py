@@ -19,7 +19,7 @@ from messages.rules.caps import CapsCheck
 from messages.rules.suppression import SuppressionCheck
 from recipients import frequency, preferences
 from recipients.caps import DAY_MS, HOUR_MS, MINUTE_MS, Caps
-from recipients.preferences import Preference
+from recipients.preferences import Preference, Wish
 from storage.categories import Category
 from storage.pool import Connection
 from tests.campaigns.running.shop import AUTHOR, Shop, shopping
@@ -68,7 +68,7 @@ class Capping:
             self.shop.connection,
             Preference(
                 number=(ACCOUNT, MARKETING, await self._index(contact)), to_enc=b"",
-                month_max=month, message_id=1, updated_at=datetime.now(UTC),
+                wish=Wish(month), message_id=1, updated_at=datetime.now(UTC),
             ),
         )  # fmt: skip
 
@@ -88,7 +88,6 @@ class Capping:
             segment, ACCOUNT, name, source,
         )  # fmt: skip
         await self._cap("segment", segment, limits)
-        await self.members.turn()
 
     async def _cap(self, kind: str, group: int, limits: Mapping[str, int]) -> None:
         await self.shop.connection.execute(
@@ -123,7 +122,8 @@ async def test_c21_a_cap_rolls_and_each_rule_that_skips_somebody_is_stored(shop:
     fresh, yesterday, day_ago, wisher = await shop.people(4)
     [grouped] = await shop.people(1, tags=[vip])
     [northern] = await shop.people(1, attrs={"city": "北京"})
-    await capping.sent(yesterday, 24 * HOUR_MS - 1)
+    await capping.members.turn()
+    await capping.sent(yesterday, 24 * HOUR_MS - MINUTE_MS)
     await capping.sent(day_ago, 24 * HOUR_MS)
     await capping.sent(wisher, 29 * DAY_MS)
     await capping.wishes(wisher, 1)
@@ -197,6 +197,9 @@ async def test_the_plan_foretells_how_many_are_capped(shop: Shop) -> None:
         await capping.sent(contact, *ages)
         if rng.random() < 0.2:
             await capping.wishes(contact, rng.randrange(1, 4))
+        elif rng.random() < 0.1:
+            await capping.sent(contact, HOUR_MS)
+    await capping.members.turn()
     campaign = await shop.running(holdout=0.2)
     foretold = (await shop.one(campaign)).counts["capped"]
     await shop.feed.turn()
@@ -224,7 +227,9 @@ async def test_whom_recalls_do_not_move_is_left_out_of_a_recall(shop: Shop) -> N
     await shop.connection.copy_records_to_table(
         "contact_event",
         records=[
-            (shop.ids.next(), ACCOUNT, contact, kind, at) for contact, kinds in told for kind in kinds
+            (shop.ids.next(), ACCOUNT, contact, kind, at)
+            for contact, kinds in told
+            for kind in kinds
         ],
         columns=("id", "account", "contact", "kind", "at"),
     )
@@ -253,7 +258,9 @@ async def test_an_edit_leaves_whom_a_cap_has_skipped_skipped(shop: Shop) -> None
     await shop.feed.turn()
     await shop.desk.pause(AUTHOR, campaign, "another text")
     paused = await shop.one(campaign)
-    await shop.desk.edit(AUTHOR, campaign, paused.revision, shop.spec(canary={"share": 0}, name="2"))
+    await shop.desk.edit(
+        AUTHOR, campaign, paused.revision, shop.spec(canary={"share": 0}, name="2")
+    )
     await shop.end_canceled()
     await shop.desk.resume(AUTHOR, campaign)
     await shop.feed.turn()

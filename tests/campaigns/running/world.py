@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from campaigns.running.chunks import Pace
 from campaigns.running.feed import Feed, Recipient, Unrenderable
 from campaigns.running.states import CampaignState
@@ -177,7 +179,7 @@ class Dying:
         assert ids is not None
         count = int(len(items) * self.stored)
         if count:
-            some = GivenIds(ids.ids[:count], ids.again)
+            some = msgspec.structs.replace(ids, ids=ids.ids[:count])
             await self.inner.accept(items[:count], batch_id=batch_id, ids=some)
         raise Killed
 

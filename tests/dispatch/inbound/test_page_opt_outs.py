@@ -409,3 +409,28 @@ async def test_a_wish_for_fewer_is_stored_shown_and_forgotten(served: Pages) -> 
         row["detail"]["month_max"]
         for row in await served.world.connection.fetch("SELECT detail FROM audit ORDER BY id")
     ] == [2, None]
+
+
+async def test_wished_days_are_stored_shown_and_any_day_is_none(served: Pages) -> None:
+    served.desk.policies = {ACCOUNT: PagePolicy("Shop", asks_month=True)}
+    _, code, _ = await served.link()
+    every = [("wanted", label) for label in ("marketing", "service", "transactional")]
+    _, html = await served.press(code, CHOOSE, *every, ("day", "sat"), ("day", "sun"))
+    assert re.findall(r'name="day" value="(\w+)" checked', html) == ["sat", "sun"]
+    stored = "SELECT month_max, days FROM preference WHERE account = $1 AND to_idx = $2"
+    row = await served.world.connection.fetchrow(stored, ACCOUNT, INDEX)
+    assert row is not None
+    assert tuple(row) == (None, 0b110_0000)
+    await served.press(code, CHOOSE, *every, ("day", "sat"), ("month_max", "4"))
+    row = await served.world.connection.fetchrow(stored, ACCOUNT, INDEX)
+    assert row is not None
+    assert tuple(row) == (4, 0b010_0000)
+    status, _ = await served.press(code, CHOOSE, *every, ("day", "someday"))
+    assert status == 400
+    week = [("day", day) for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")]
+    await served.press(code, CHOOSE, *every, *week)
+    assert await served.world.count("preference") == 0
+    details = await served.world.connection.fetch("SELECT detail FROM audit ORDER BY id")
+    assert [(row["detail"]["month_max"], row["detail"]["days"]) for row in details] == [
+        (None, 96), (4, 32), (None, None)
+    ]  # fmt: skip

@@ -27,7 +27,7 @@ from messages.rules.caps import CapsCheck, CapsLook
 from recipients import frequency, preferences
 from recipients.caps import DAY_MS, KEPT_MS, Caps, Rule, Ruled
 from recipients.frequency import Number, Old
-from recipients.preferences import Preference
+from recipients.preferences import Preference, Wish
 from storage.categories import Category
 from storage.pool import Connection
 from tests.dispatch.world import CONNECTOR, World, running
@@ -270,7 +270,7 @@ async def test_a_person_who_wishes_for_fewer_gets_fewer_and_others_what_the_cap_
         capping = Capping(world, caps, wishing=(ACCOUNT,))
         number = (ACCOUNT, int(MARKETING), capping.message(1).to_idx)
         wish = Preference(
-            number=number, to_enc=b"", month_max=2, message_id=1, updated_at=datetime.now(UTC)
+            number=number, to_enc=b"", wish=Wish(2), message_id=1, updated_at=datetime.now(UTC)
         )
         await preferences.put(world.connection, wish)
         went = {1: 0, 2: 0}
@@ -285,7 +285,7 @@ async def test_a_person_who_wishes_for_fewer_gets_fewer_and_others_what_the_cap_
         await capping.intents.close()
     checks = (CapsCheck(CapRules({}, (ACCOUNT,)), lambda: NOW + 1000),)
     capping = Capping(world, Caps(), wishing=(ACCOUNT,))
-    await preferences.put(world.connection, msgspec.structs.replace(wish, month_max=1))
+    await preferences.put(world.connection, msgspec.structs.replace(wish, wish=Wish(1)))
     await capping.verdicts(capping.message(1), capping.message(2))
     await capping.intents.close()
     async with accepting(database_url, checks=checks) as accept:
@@ -298,13 +298,13 @@ async def test_where_an_account_does_not_ask_a_wish_is_none(world: World) -> Non
     capping = Capping(world, Caps(month=3))
     number = (ACCOUNT, int(MARKETING), capping.message(1).to_idx)
     wish = Preference(
-        number=number, to_enc=b"", month_max=1, message_id=1, updated_at=datetime.now(UTC)
+        number=number, to_enc=b"", wish=Wish(1), message_id=1, updated_at=datetime.now(UTC)
     )
     await preferences.put(world.connection, wish)
     batch = [capping.message(1) for _ in range(3)]
     assert await capping.verdicts(*batch) == {}
     await preferences.drop(world.connection, number)
-    assert await preferences.month_wishes(world.connection, [number]) == {}
+    assert await preferences.wishes(world.connection, [number]) == {}
     await capping.intents.close()
 
 
@@ -354,7 +354,9 @@ async def test_who_is_to_be_skipped_leaves_no_row_and_a_repeat_asks_about_nobody
         verdicts = await accept.accepter.accept([first, second, third], batch_id=None, ids=given)
         why = "as many as a day allows"
         assert verdicts[0] == Enough("capped", why, rule="frequency_cap")
-        assert [each.status for each in verdicts[1:] if isinstance(each, Verdict)] == ["accepted"] * 2
+        assert [each.status for each in verdicts[1:] if isinstance(each, Verdict)] == [
+            "accepted"
+        ] * 2
         assert list(await accept.messages()) == ids[1:]
         assert await accept.count("submission") == 0
         assert accept.accepter.decisions == {("frequency_cap", "capped"): 1}
@@ -364,9 +366,7 @@ async def test_who_is_to_be_skipped_leaves_no_row_and_a_repeat_asks_about_nobody
             each.count(ids[1], NOW)
         await frequency.write(accept.connection, sends)
         again = GivenIds(ids, again=True, if_capped=IfCapped.SKIP)
-        repeated = await accept.accepter.accept(
-            [first, second, third], batch_id=None, ids=again
-        )
+        repeated = await accept.accepter.accept([first, second, third], batch_id=None, ids=again)
         assert [getattr(each, "status", "skipped") for each in repeated] == [
             "skipped", "accepted", "accepted"
         ]  # fmt: skip

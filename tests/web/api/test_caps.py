@@ -72,7 +72,12 @@ async def test_a_cap_is_made_shown_changed_and_ended(
     response, shown = await api.get(f"{PATH}/{cap['id']}")
     assert (shown, response.headers["ETag"]) == (cap, '"1"')
     changed = await patched(api, cap, 200, week=None, day=0)
-    assert (changed["day"], changed["week"], changed["month"], changed["version"]) == (0, None, 8, 2)
+    assert (changed["day"], changed["week"], changed["month"], changed["version"]) == (
+        0,
+        None,
+        8,
+        2,
+    )
     assert (await patched(api, changed, 200, day=0))["version"] == 2, "nothing is different"
     assert (await patched(api, cap, 412, week=1))["type"].endswith("#version_conflict")
     _, page = await api.get(PATH)
@@ -95,11 +100,11 @@ async def test_a_cap_is_made_shown_changed_and_ended(
         ({"tag": "vip"}, 422, "cap_invalid", "/week"),
         ({"tag": "theirs", "week": 1}, 422, "group_unknown", "/tag"),
         ({"segment": "none", "week": 1}, 422, "group_unknown", "/segment"),
-        ({"tag": "vip", "week": -1}, 422, "out_of_range", "/week"),
-        ({"tag": "vip", "week": 1001}, 422, "out_of_range", "/week"),
-        ({"tag": "vip", "week": "1"}, 422, "type_invalid", "/week"),
+        ({"tag": "vip", "week": -1}, 422, "field_type", "/week"),
+        ({"tag": "vip", "week": 1001}, 422, "field_type", "/week"),
+        ({"tag": "vip", "week": "1"}, 422, "field_type", "/week"),
         ({"tag": "vip", "hour": 1}, 422, "field_unknown", "/hour"),
-        ({"tag": "a\0b", "week": 1}, 422, "pattern_mismatch", "/tag"),
+        ({"tag": "a\0b", "week": 1}, 422, "field_type", "/tag"),
     ],
 )
 async def test_what_is_no_cap_is_refused(
@@ -111,9 +116,7 @@ async def test_what_is_no_cap_is_refused(
     assert await connection.fetchval("SELECT count(*) FROM audit") == 0
 
 
-async def test_a_group_has_one_cap_and_an_account_so_many(
-    api: Api, connection: Connection
-) -> None:
+async def test_a_group_has_one_cap_and_an_account_so_many(api: Api, connection: Connection) -> None:
     body = {"tag": "vip", "week": 3}
     answers = await asyncio.gather(*(api.post(PATH, body) for _ in range(3)))
     assert sorted(response.status for response, _ in answers) == [201, 409, 409]
@@ -127,8 +130,9 @@ async def test_a_group_has_one_cap_and_an_account_so_many(
     for n in range(2, CAPS_MAX):
         await made(api, tag=f"t{n}", day=1)
     assert (await made(api, 409, tag="t60", day=1))["type"].endswith("#caps_max")
-    cap = (await api.get(PATH))[1]["data"][0]
-    await patched(api, cap, 422, week=None)
+    page: Any = (await api.get(PATH))[1]
+    vip = next(each for each in page["data"] if each["tag"] == "vip")
+    await patched(api, vip, 422, week=None)
 
 
 async def test_a_segment_with_a_cap_stays(api: Api) -> None:
