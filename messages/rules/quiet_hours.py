@@ -103,8 +103,9 @@ class TimingRules:
         return None if moment == at_ms else Wait(moment, Hold.SEND_WINDOW)
 
     def wished_day(self, to: str, account: int, category: int, days: int, at_ms: int) -> int | None:
-        """The first moment from `at_ms` on that is on one of these days by the recipient's clock,
-        and not quiet; None if none is within a week.
+        """The first moment from `at_ms` on that lies on one of these days by the recipient's clock.
+
+        A later one is not quiet either. None if there is none within a week.
         """
         zones = self._zones_of(to, account)
         rules: tuple[Rule, ...] = ((Hours(0, MINUTES_PER_DAY, days), zones),)
