@@ -14,6 +14,7 @@ from campaigns.caps.room import CapRoom
 from campaigns.contacts.files.importing import ImportWorker
 from campaigns.events.desk import EventDesk
 from campaigns.events.folding import Folding
+from campaigns.events.gathering import Gathering
 from campaigns.running.room import CampaignRoom
 from campaigns.segments.desk import SegmentDesk
 from campaigns.segments.previews import Previews
@@ -140,6 +141,7 @@ class Rooms:
     contacts: ContactRooms = field(init=False)
     contact_worker: ImportWorker = field(init=False)
     contact_events: EventDesk = field(init=False)
+    gathering: Gathering = field(init=False)
     engagement: Folding = field(init=False)
     segments: SegmentDesk = field(init=False)
     segment_counter: Previews = field(init=False)

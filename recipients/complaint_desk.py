@@ -7,7 +7,7 @@ the suppression before it is committed. Must not check what a request holds.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 import asyncpg
@@ -33,6 +33,8 @@ COMPLAINTS_PER_FLUSH_MAX = 20
 COMPLAINTS_WAITING_MAX = 500
 
 Refusal = tuple[str, str]  # the field, and what is wrong with it
+# Hears of complaints that are new, by their ids, and of their accounts, in the transaction.
+Named = Callable[[Connection, Sequence[int], Collection[int]], Awaitable[None]]
 
 
 class ComplaintRefused(Exception):
@@ -115,6 +117,7 @@ class ComplaintDesk:
         stopped: JustStopped,
         ends: Mapping[int, int | None],
         wall_ms: Callable[[], int],
+        named: Named | None = None,
     ) -> None:
         self._pool = pool
         self._dedicated = dedicated
@@ -124,6 +127,7 @@ class ComplaintDesk:
         self._stopped = stopped
         self.ends = ends
         self._wall_ms = wall_ms
+        self._named = named
         self.told: Counter[tuple[str, str]] = Counter()  # by source and connector
         self.commits: GroupCommit[_Told, _Outcome] = GroupCommit(
             self._flush,
@@ -209,6 +213,8 @@ class ComplaintDesk:
             suppressed=self.ends.get(account, int(Category.MARKETING)),
         )
         await complaints.add(connection, complaint, to_idx)
+        if self._named is not None:
+            await self._named(connection, [complaint.id], [account])
         await self._suppress(connection, complaint, to_idx, told.actor)
         return _Stored(complaint, new=True)
 

@@ -69,6 +69,8 @@ class Reviewed(msgspec.Struct):
 
 
 Note = Callable[["Connection", Reviewed], Awaitable[None]]
+# Hears of clicks on recipients' links that are a person's, by their ids, as that is settled.
+People = Callable[["Connection", Sequence[int]], Awaitable[None]]
 
 
 class ReviewRunsError(Exception):
@@ -78,12 +80,16 @@ class ReviewRunsError(Exception):
 class Reviewer:
     """Counts since start: `settled` clicks, and `changed` of them."""
 
-    def __init__(self, told: Told | None = None, *, agents_days: int = 0) -> None:
-        """`told` hears of clicks with another class, in the transaction that changes them.
+    def __init__(
+        self, told: Told | None = None, *, people: People | None = None, agents_days: int = 0
+    ) -> None:
+        """`told` hears of clicks with another class, in the transaction that changes them, and
+        `people` of those that turned out to be a person's.
 
         `agents_days`: how long user agents are kept; 0: as long as their click.
         """
         self._agents_days = agents_days
+        self._people = people
         self.settled = 0
         self.changed = 0
         self._told = told
@@ -183,6 +189,16 @@ class Reviewer:
         if left:
             await connection.execute(_SQL["clicks_settled"], left, lowest, highest)
         others = [each for each in told if each.before is not each.after]
+        classes = {each.id: each.after for each in told}
+        people = [
+            row["id"]
+            for row in rows
+            if row["message_id"]
+            and classes.get(row["id"], row["class"]) == ClickClass.HUMAN
+            and (not row["settled"] or row["class"] != ClickClass.HUMAN)
+        ]
+        if self._people is not None and people:
+            await self._people(connection, people)
         if self._told is not None and others:
             await self._told(connection, others)
 

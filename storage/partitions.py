@@ -38,6 +38,7 @@ PARTITIONED: Mapping[str, str] = MappingProxyType(
         "webhook_attempt": "",
         "rollup_watch": "fillfactor = 70",
         "contact_event": "",
+        "contact_event_source": "",
         "import_row": "",
     }
 )

@@ -58,7 +58,9 @@ TABLES: Mapping[str, Held] = MappingProxyType(
         "consent": Held(("to_idx", "to_enc", "evidence", "operator", "address"), "deleted"),
         "contact": Held(("external_id", "attrs", "tags", "source", "time_zone"), "deleted"),
         "contact_event": Held(("kind", "at", "amount", "props"), "deleted"),
+        "contact_event_due": _WITH_MESSAGE,
         "contact_event_ref": Held(("event_id", "fingerprint"), "deleted"),
+        "contact_event_source": _WITH_MESSAGE,
         "contact_number": Held(
             ("to_idx", "to_enc"), "deleted with each other number of the contact"
         ),

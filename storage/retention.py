@@ -38,6 +38,7 @@ OTHERS = (
     ("webhook_event", "webhooks"),
     ("webhook_attempt", "webhooks"),
     ("contact_event", "events"),
+    ("contact_event_source", "events"),
     ("import_row", "imports"),
 )
 OF_MESSAGES = ("message", "submission", "event", "rollup_watch")  # in this order

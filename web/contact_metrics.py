@@ -21,6 +21,21 @@ OF_CONTACTS: Mapping[str, MetricKind] = MappingProxyType(
         "sms_contact_events_total": MetricKind(
             "counter", "Events of contacts that were told, by what became of them.", ("answer",)
         ),
+        "sms_contact_events_made_total": MetricKind(
+            "counter",
+            "Events of contacts that this process made of what the gateway knows, by kind; `other` "
+            "are conversions.",
+            ("kind",),
+        ),
+        "sms_contact_events_due": MetricKind(
+            "gauge",
+            "Messages, clicks and more of which events are to be made, when this process last "
+            "looked.",
+        ),
+        "sms_contact_events_late_seconds": MetricKind(
+            "gauge",
+            "So long the first of them had waited then. It grows while a number key changes.",
+        ),
         "sms_engagement_events_total": MetricKind(
             "counter", "Events that this process has summed by contact."
         ),

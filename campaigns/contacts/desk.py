@@ -229,6 +229,8 @@ class ContactDesk:
             found = await connection.fetchval(_SQL["contact_id"], account, contact_id)
             if found is None:
                 return False
+            await connection.execute(_SQL["engagement_hold"])
+            await connection.execute(_SQL["contact_lock"], account, found)
             await self._check_seen(connection, account, found, seen)
             await connection.fetchval(_SQL["contact_delete"], account, found)
             await self._note(connection, account, actor, "contacts.delete", found, {})

@@ -310,6 +310,7 @@ async def revert(
 
     Returns for each whether it was taken back. One that changed since, or did something, is kept.
     """
+    await connection.execute(_SQL["engagement_hold"])  # nobody makes an event of them meanwhile
     known = await store.known(connection, account, {each[0] for each in found})
     busy = await connection.fetch(_SQL["contacts_with_events"], list(known))
     acted = {row["contact"] for row in busy}

@@ -56,6 +56,7 @@ class Recipient(msgspec.Struct, frozen=True, kw_only=True):
     arm: int
     to_enc: bytes | None
     who: Person
+    hours: Sequence[int] | None = None  # as in hour_profile
 
 
 class Rendering(Protocol):
@@ -367,6 +368,7 @@ async def _recipients(connection: Connection, chunk: Chunk) -> list[Recipient]:
             arm=row["arm"],
             to_enc=row["to_enc"],
             who=person_of(row),
+            hours=row["hours"],
         )
         for row in rows
     ]

@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import msgspec
 
+from campaigns.events.best_hour import HOURS
+from campaigns.running.best_hours import ANY_HOUR, AUDIENCE_MAX, BEST, BestHours
 from campaigns.running.checks import ArmFacts
 from campaigns.running.chunks import Pace
 from campaigns.running.feed import Recipient, Unrenderable, person_of
@@ -30,8 +32,9 @@ from campaigns.templates.profiles import profile
 from messages.accept.templated import Template, Templates
 from messages.models import AccountPolicy, FieldError, IfCapped, Prepared, Refused
 from messages.requests import MessageRequest, SendWindowRequest
-from recipients.numbers.time_zones import zone_of
+from recipients.numbers.time_zones import RecipientZones, zone_of
 from storage import sql
+from storage.categories import Category
 from storage.crypto import NumberVault
 from storage.ids import format_id
 from storage.pool import Connection
@@ -56,6 +59,13 @@ class Check(Protocol):
         """One message, checked."""
 
 
+class Loud(Protocol):
+    """Quiet hours, as every message is asked about."""
+
+    def __call__(self, to: str, account: int, category: int, at_ms: int) -> int | None:
+        """The first moment from this one on that is not quiet, in ms; None: it would be refused."""
+
+
 class Letters:
     """Implements Renderings. `accounts` by the id of table `account`; `zones` is their own."""
 
@@ -68,6 +78,7 @@ class Letters:
         accounts: Mapping[int, AccountPolicy],
         vault: NumberVault,
         zones: Callable[[int], ZoneInfo],
+        loud: Loud,
     ) -> None:
         self._pool = pool
         self._check = check
@@ -75,6 +86,8 @@ class Letters:
         self._accounts = accounts
         self._vault = vault
         self._zones = zones
+        self._loud = loud
+        self._of_numbers = RecipientZones()
 
     def sender(self, account: int, spec: Spec) -> str:
         """Who is shown as the sender; empty: the carrier's default."""
@@ -90,7 +103,10 @@ class Letters:
         policy = self._accounts.get(account)
         if policy is None:
             raise Unrenderable("the account is not configured any more")
-        return await self._letters(connection, policy, spec, format_id(PREFIX, campaign))
+        letters = await self._letters(connection, policy, spec, format_id(PREFIX, campaign))
+        if spec.schedule.hour == BEST:
+            letters.best = await self._best(connection, campaign, account, spec)
+        return letters
 
     async def facts(self, account: int, spec: Spec) -> list[ArmFacts]:
         """Of each arm's template: is it there, and what does the linter say. Raises StorageDown."""
@@ -126,6 +142,20 @@ class Letters:
             for place, to in enumerate(numbers)
         ]
 
+    async def _best(
+        self, connection: Connection, campaign: int, account: int, spec: Spec
+    ) -> BestHours:
+        category = int(Category.of(spec.category))
+        audience = [0] * (2 * HOURS)
+        for row in await connection.fetch(_SQL["audience_hours"], campaign, AUDIENCE_MAX):
+            audience[row["hour"]] = row["n"]
+        return BestHours(
+            audience,
+            zone=self._zones(account),
+            of_numbers=self._of_numbers,
+            loud=lambda to, at_ms: self._loud(to, account, category, at_ms),
+        )
+
     async def _letters(
         self, connection: Connection, policy: AccountPolicy, spec: Spec, label: str | None
     ) -> CampaignLetters:
@@ -160,6 +190,7 @@ class CampaignLetters:
         money: frozenset[str],
     ) -> None:
         """`zone`: the account's, for whoever has none. `money`: its attributes of that type."""
+        self.best: BestHours | None = None  # any hour of the window
         self.pace = Pace(spec.schedule.rate, spec.schedule.ramp)
         self.if_capped = IfCapped.SKIP if spec.within_gap == "skip" else IfCapped.WAIT_OR_SKIP
         self._check = check
@@ -193,8 +224,8 @@ class CampaignLetters:
         )
         if self._label is None:
             asked.tags = (TEST_TAG,)
-        elif (hours := self._windows[arm]) is not None:
-            asked.send_window = self._span(arm, hours, who, now_ms)
+        else:
+            asked.send_window = self._send_window(arm, who, to, now_ms)
         return self._check(asked, self._policy, now_ms=now_ms, templates=self._templates)
 
     def _prepared(self, who: Recipient, now_ms: int) -> Prepared | str:
@@ -203,18 +234,34 @@ class CampaignLetters:
         found = self.one(who, self._open(who.to_enc), who.arm, now_ms)
         return found.code if isinstance(found, Refused) else found
 
-    def _span(self, arm: int, hours: Window, who: Recipient, now_ms: int) -> SendWindowRequest:
-        """The span that opens first for this person, by the clock that counts for them. It is found
-        once for all of an arm and a clock who are written at the same moment.
+    def _send_window(
+        self, arm: int, who: Recipient, to: str, now_ms: int
+    ) -> SendWindowRequest | None:
+        """The best hour of this person where the campaign has such; else the span that opens first.
 
-        A zone that nobody knows is counted, and the number's own stands in for it.
+        By the clock that counts for them. A zone that nobody knows is counted, and the number's own
+        stands in for it.
         """
-        named = hours.zone
+        hours = self._windows[arm]
+        if hours is None and self.best is None:
+            return None
+        named = None if hours is None else hours.zone
         if named is None and who.who.time_zone is not None:
             if zone_of(who.who.time_zone) is None:
                 self.zones_unknown += 1
             else:
                 named = who.who.time_zone
+        if self.best is not None:
+            spans = ANY_HOUR if hours is None else hours.spans
+            best = self.best.window(who.hours, to, spans, named, now_ms)
+            if best is not None:
+                return best
+        return None if hours is None else self._span(arm, hours, named, now_ms)
+
+    def _span(self, arm: int, hours: Window, named: str | None, now_ms: int) -> SendWindowRequest:
+        """What opens first. It is found once for all of an arm and a clock who are written at the
+        same moment.
+        """
         if now_ms != self._spans_ms:
             self._spans.clear()
             self._spans_ms = now_ms

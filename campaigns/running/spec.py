@@ -91,6 +91,10 @@ class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     zone: Annotated[
         str, Meta(description="Whose clock the window is by: `recipient`, or a zone.")
     ] = "recipient"
+    hour: Annotated[
+        Literal["best"] | None,
+        Meta(description="`best`: each in the hour in which they react most, within the window."),
+    ] = None
     spread: Annotated[
         str | None, Meta(description="Over how long people are spread evenly, as in PT4H.")
     ] = None
@@ -257,6 +261,9 @@ def _timing(schedule: Schedule, now: datetime) -> Iterator[FieldError]:
 
 
 def _hours(schedule: Schedule) -> Iterator[FieldError]:
+    if schedule.hour is not None and schedule.zone != "recipient":
+        detail = "the best hour is by the recipient's clock: leave zone out"
+        yield FieldError("out_of_range", detail, "/schedule/zone")
     if schedule.zone != "recipient" and zone_of(schedule.zone) is None:
         detail = 'zone is "recipient" or a zone such as "Asia/Shanghai"'
         yield FieldError("unknown_zone", detail, "/schedule/zone")

@@ -46,7 +46,7 @@ def within(spans: Sequence[Hours], providers: Sequence[tuple[int, int]]) -> tupl
 
     A span over midnight is two.
     """
-    pieces = [piece for span in spans for piece in _same_day(span)]
+    pieces = [piece for span in spans for piece in same_day(span)]
     for first, last in providers:
         pieces = [
             Hours(max(first, piece.start), min(last, piece.end), piece.days)
@@ -56,7 +56,8 @@ def within(spans: Sequence[Hours], providers: Sequence[tuple[int, int]]) -> tupl
     return tuple(pieces)
 
 
-def _same_day(span: Hours) -> tuple[Hours, ...]:
+def same_day(span: Hours) -> tuple[Hours, ...]:
+    """The same hours, each piece of them within one day."""
     if span.start < span.end:
         return (span,)
     next_days = (span.days << 1 | span.days >> 6) & EVERY_DAY

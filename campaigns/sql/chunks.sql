@@ -66,13 +66,22 @@ ON CONFLICT DO NOTHING;
 -- Those of a chunk who get a message, with what they are called by now. NULL: the number or the contact is gone. Behind
 -- the test of an experiment the arm is the one that was decided (campaigns/running/phases.py).
 SELECT r.seq, CASE WHEN r.seq >= p.test_end THEN coalesce(p.decided_arm, r.arm) ELSE r.arm END AS arm,
-    n.to_enc, c.external_id, c.source, c.attrs, c.time_zone
+    n.to_enc, c.external_id, c.source, c.attrs, c.time_zone, h.hours
 FROM campaign AS p
 JOIN campaign_recipient AS r ON r.campaign = p.id
 LEFT JOIN contact_number AS n ON n.account = p.account AND n.to_idx = r.to_idx AND n.contact = r.contact
 LEFT JOIN contact AS c ON c.id = r.contact AND c.account = p.account
+LEFT JOIN hour_profile AS h ON h.contact = r.contact
 WHERE p.id = $1 AND r.campaign = $1 AND r.seq BETWEEN $2 AND $3 AND r.arm >= 0
 ORDER BY r.seq;
+
+-- name: audience_hours
+-- In which hours the first $2 of a plan did something, in sum. Who is first is by chance.
+SELECT h.hour - 1 AS hour, sum(h.n) AS n
+FROM (SELECT contact FROM campaign_recipient WHERE campaign = $1 ORDER BY seq LIMIT $2) AS r
+JOIN hour_profile AS p ON p.contact = r.contact
+CROSS JOIN LATERAL unnest(p.hours) WITH ORDINALITY AS h (n, hour)
+GROUP BY h.hour;
 
 -- name: messages_there
 SELECT id FROM message WHERE id = ANY($1::bigint[]);

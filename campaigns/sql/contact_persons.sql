@@ -6,16 +6,26 @@ FROM contact AS c
 WHERE c.id IN (SELECT id FROM contacts_of($1, $2, NULL))
 ORDER BY c.id;
 
--- name: person_contacts_erase
+-- name: person_contacts_lock
 -- A contact that was made since the request is one of its own.
-WITH found AS (
-    SELECT c.id FROM contact AS c
-    WHERE c.id IN (SELECT id FROM contacts_of($1, $2, $3))
-    LIMIT $4
-), changed AS (
-    DELETE FROM contact AS c USING found AS f WHERE c.id = f.id RETURNING c.id
+SELECT c.id FROM contact AS c
+WHERE c.id IN (SELECT id FROM contacts_of($1, $2, $3))
+ORDER BY c.id
+LIMIT $4
+FOR UPDATE OF c;
+
+-- name: person_contacts_erase
+-- And what is known of them.
+WITH refs AS (
+    DELETE FROM contact_event_ref AS r USING contact_event AS e WHERE e.contact = ANY($1::bigint[]) AND r.id = e.id
+), events AS (
+    DELETE FROM contact_event WHERE contact = ANY($1::bigint[])
+), sums AS (
+    DELETE FROM engagement WHERE contact = ANY($1::bigint[])
+), hours AS (
+    DELETE FROM hour_profile WHERE contact = ANY($1::bigint[])
 )
-SELECT count(*) FROM changed;
+DELETE FROM contact WHERE id = ANY($1::bigint[]);
 
 -- name: person_contact_numbers
 SELECT n.account, n.to_enc, n.contact, n.rank FROM contact_number AS n

@@ -57,6 +57,10 @@ WHERE c.account = $1 AND c.id < $2 AND c.merged_into IS NULL
 ORDER BY c.id DESC
 LIMIT $7;
 
+-- name: contact_lock
+-- With those that were merged into it. Whoever tells an event of one of them is done, or finds nobody.
+SELECT FROM contact WHERE account = $1 AND (id = $2 OR merged_into = $2) ORDER BY id FOR UPDATE;
+
 -- name: contact_delete
 -- With those that were merged into it, and all that is known of it. The verdicts of imports stay.
 WITH gone AS (

@@ -6,7 +6,8 @@ SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM contact_event_positio
 SELECT name FROM pg_timezone_names;
 
 -- name: engagement_hold
--- Nobody sums events until the transaction ends.
+-- Nobody sums events, or makes them of what the gateway knows, until the transaction ends. It comes before the lock of
+-- any contact.
 SELECT cursor FROM engagement_state FOR UPDATE;
 
 -- name: engagement_move
@@ -14,7 +15,7 @@ UPDATE engagement_state SET cursor = $1;
 
 -- name: engagement_fold
 -- Events behind a position up to another, of contacts that are there. Hours are those of the contact's zone, where it
--- is one of $3; else those of $4. What arrived at a contact is nothing that it did. Returns how many were counted.
+-- is one of $3; else those of $4. Of hours only what the contact did counts. Returns how many were counted.
 WITH batch AS MATERIALIZED (
     SELECT e.account, e.contact, e.kind, e.at,
            e.at AT TIME ZONE CASE WHEN c.time_zone = ANY($3::text[]) THEN c.time_zone ELSE $4 END AS local
@@ -34,7 +35,7 @@ WITH batch AS MATERIALIZED (
         SELECT account, contact,
                extract(hour FROM local)::integer + CASE WHEN extract(isodow FROM local) >= 6 THEN 24 ELSE 0 END AS hour
         FROM batch
-        WHERE kind NOT LIKE '%delivered'
+        WHERE contact_did(kind)
     ) AS each
     GROUP BY account, contact, hour
 ), profiles AS (

@@ -45,8 +45,8 @@ LEFT JOIN {name} ON {name}.contact = c.id
 kind = {kind}
 
 -- name: piece_any_kind
--- What was only delivered to the contact is nothing that the contact did.
-kind <> 'delivered' AND kind NOT LIKE '%\_delivered'
+-- What the contact did.
+contact_did(kind)
 
 -- name: piece_count_ever
 -- As it is kept in sum, which outlives the events.

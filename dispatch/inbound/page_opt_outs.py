@@ -9,7 +9,7 @@ The page says what is done only after the commit. The sending side is told befor
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 import asyncpg
@@ -49,6 +49,9 @@ SOURCE = "page"
 PRESSES_PER_FLUSH_MAX = 50
 PRESSES_WAITING_MAX = 2_000
 EVERYTHING = frozenset(map(int, Category))
+
+# Hears on whose message's page somebody opted out, and of its account, in the transaction.
+Named = Callable[[Connection, Sequence[int], Collection[int]], Awaitable[None]]
 
 
 class PagePolicy(msgspec.Struct, frozen=True):
@@ -109,6 +112,7 @@ class PageOptOuts:
         wall_ms: Callable[[], int],
         monotonic: Callable[[], float],
         owe: Callable[[Sequence[Confirmation]], None],
+        named: Named | None = None,
     ) -> None:
         """`owe` takes the texts that confirm an opt-out, where the account has one."""
         self._pool = pool
@@ -120,6 +124,7 @@ class PageOptOuts:
         self._wall_ms = wall_ms
         self._monotonic = monotonic
         self._owe = owe
+        self._named = named
         self.counts: Counter[str] = Counter(opted_out=0, opted_in=0)
         self.commits: GroupCommit[_Press, _Done | None] = GroupCommit(
             self._flush,
@@ -179,6 +184,8 @@ class PageOptOuts:
         now = self._now()
         ended = await suppression.add_new(connection, entries, now)
         await self._record(connection, press, recipient, ended, undone, now)
+        if self._named is not None and ended:
+            await self._named(connection, [press.message_id], [recipient.account])
         if isinstance(press.wish, Choose) and before.asks_month:
             stands = preferences.Wish(before.month_max, before.days)
             await self._wish(connection, recipient, press, stands, now)

@@ -9,7 +9,7 @@ results and receipts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -30,10 +30,14 @@ from storage.faults import POISON, Fenced, is_transient, without_values
 from storage.group_commit import GroupCommit
 from storage.ids import IdSource
 from storage.pool import Connection, Dedicated
+from storage.suppression import EVERY_ACCOUNT
 
 _log = structlog.get_logger(__name__)
 RETRY_SECONDS = 0.5
 ARRIVALS_PER_FLUSH_MAX = 200  # each may bring a text to decode and rows to look for
+
+# Hears of messages that are new, by their ids, and of their accounts, in the transaction.
+Named = Callable[[Connection, Sequence[int], Collection[int]], Awaitable[None]]
 
 
 class InboundCounters(msgspec.Struct):
@@ -77,6 +81,7 @@ class InboundRecorder:
         self.answered: Callable[[Bind, Delivery, Received], None] = _nobody_asks
         self.owe: Callable[[Sequence[Confirmation]], None] = _owes_nothing
         self.committed: Callable[[], None] = _nothing
+        self.named: Named | None = None
         self.counters = InboundCounters()
         self.commits: GroupCommit[Arrival, None] = GroupCommit(
             self._flush,
@@ -138,6 +143,10 @@ class InboundRecorder:
             rows = await self._rows(connection, new, now) if new else []
             stored = await messages.insert(connection, rows)
             await tell(connection, told.received(stored), self._ids)
+            owned = [row for row in stored if row.account != EVERY_ACCOUNT]
+            if self.named is not None and owned:
+                accounts = {row.account for row in owned}
+                await self.named(connection, [row.id for row in owned], accounts)
             applied = await self.opt_outs.apply(
                 connection,
                 rows,

@@ -25,6 +25,7 @@ from dlr.rollups.columns import (
 )
 from dlr.rollups.folding import fold, prepare
 from dlr.rollups.naming import LATE_SECONDS, NEW
+from dlr.rollups.outcomes import Outcomes, hand_over
 from dlr.rollups.placing import BOUNDS, Bounds, place
 from storage import sql
 from storage.ids import EPOCH, id_at, time_of
@@ -67,12 +68,16 @@ class Merger:
         left_alone: timedelta = LEFT_ALONE,
         rests: Callable[[], bool] = lambda: False,
         monotonic: Callable[[], float] = lambda: 0.0,
+        outcomes: Outcomes | None = None,
     ) -> None:
-        """`rests`: whether there is more urgent work for the database. `monotonic`: in seconds."""
+        """`rests`: whether there is more urgent work for the database. `monotonic`: in seconds.
+        `outcomes` is told what has ended, in the transaction that counts it so.
+        """
         self._bounds = bounds
         self._left_alone = left_alone
         self._rests = rests
         self._seconds = monotonic
+        self._outcomes = outcomes
         self.messages_counted = 0
         self.messages_changed = 0
         self.messages_dirty = 0
@@ -127,6 +132,8 @@ class Merger:
     async def _count(self, connection: Connection, step: _Step, others: Counter[str]) -> Merged:
         named = sorted(step.changed | step.new)
         counted = await fold(connection, step.cursor, step.until, named)
+        if self._outcomes is not None and counted:
+            await hand_over(connection, self._outcomes)
         changed = dirty = 0
         if named:
             bounds = named[0], named[-1]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from dlr.cohorts import Cohorts
 from dlr.rollups.merger import LEFT_ALONE, Merger
+from dlr.rollups.outcomes import Outcomes
 from dlr.rollups.recounter import Recounter
 from storage.periodic import Ended, PeriodicTask
 from storage.pool import Dedicated
@@ -31,13 +32,17 @@ class Rollups:
         rests: Callable[[], bool],
         wall_ms: Callable[[], int],
         monotonic: Callable[[], float],
+        outcomes: Outcomes | None,
         ended: Ended,
     ) -> None:
-        """`rests`: whether the database has more urgent work. `ended` is told when a task has
-        ended by itself.
+        """`rests`: whether the database has more urgent work. `outcomes` as of Merger. `ended` is
+        told when a task has ended by itself.
         """
         self.merger = Merger(
-            left_alone=timedelta(seconds=LEFT_ALONE_SECONDS), rests=rests, monotonic=monotonic
+            left_alone=timedelta(seconds=LEFT_ALONE_SECONDS),
+            rests=rests,
+            monotonic=monotonic,
+            outcomes=outcomes,
         )
         self.recounter = Recounter()
         self.cohorts = Cohorts()

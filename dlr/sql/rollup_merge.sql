@@ -70,6 +70,14 @@ FROM rollup_watch AS w
 JOIN rollup_key AS k ON k.id = w.key
 WHERE w.message_id = ANY($1::bigint[]) AND w.message_id BETWEEN $2 AND $3;
 
+-- name: rollup_outcomes
+-- Of what was folded of these accounts: what was delivered, and what has a status of $2 for a reason of $3.
+SELECT coalesce(array_agg(id) FILTER (WHERE status = 60), '{}') AS delivered,
+       coalesce(array_agg(id) FILTER (WHERE status = ANY($2::smallint[])), '{}') AS failed
+FROM rollup_folded
+WHERE weight = 1 AND account = ANY($1::smallint[])
+  AND (status = 60 OR (status = ANY($2::smallint[]) AND reason = ANY($3::smallint[])));
+
 -- name: rollup_unwatched
 -- Of messages that are not watched: who is there, and who could still change. They are not counted.
 WITH taken AS (DELETE FROM rollup_folded WHERE id = ANY($1::bigint[]) RETURNING id, settled)

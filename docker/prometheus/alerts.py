@@ -179,6 +179,15 @@ ALERTS = (
         age=900,
     ),
     Alert(
+        "SmsContactEventsLate",
+        "max(sms_contact_events_late_seconds) > 900",
+        "10m",
+        WARNING,
+        "Segments do not know what contacts did lately",
+        "The next event to be made has waited for {{ $value | humanizeDuration }}.",
+        age=900,
+    ),
+    Alert(
         "SmsRollupsWrong",
         'sum(increase(sms_rollup_mended_total{cause="large"}[1d])) > 0',
         "0m",

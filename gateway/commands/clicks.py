@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
+from campaigns.events import naming
 from dlr.webhooks.changes import tell_of_messages
 from gateway.commands import CommandFailed
 from gateway.commands.own_ids import own_ids
@@ -54,7 +55,7 @@ async def _reclassify(config: Config, arguments: argparse.Namespace) -> None:
         since, until = _day(arguments.since, now), now.date() + ONE_DAY
         if arguments.until is not None:
             until = min(until, _day(arguments.until, now))
-        reviewer = Reviewer(_teller(ids) if arguments.tell else None)
+        reviewer = Reviewer(_teller(ids) if arguments.tell else None, people=naming.clicks)
         changed = clicks = 0
         for day in await reviewer.days(connection, since, until, again=arguments.again):
             found = await reviewer.day(connection, day, note=_note(ids), dry_run=arguments.dry_run)

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 def build(rooms: Rooms, validator: Validator, ended: Ended) -> CampaignRoom:
     """Called when the accepter, the rules and the templates stand."""
     database, accounts = rooms.database, AccountsInForce(rooms)
+
+    def loud(to: str, account: int, category: int, at_ms: int) -> int | None:
+        wait = rooms.rules.timing.wait(to, account, category, None, at_ms)
+        return at_ms if wait is None else wait.until
+
     letters = Letters(
         database.read,
         check=validator.request,
@@ -40,6 +45,7 @@ def build(rooms: Rooms, validator: Validator, ended: Ended) -> CampaignRoom:
         accounts=rooms.accounts,
         vault=rooms.vault,
         zones=accounts.zone,
+        loud=loud,
     )
     feed = Feed(
         database.dedicated("campaign-feed"),

@@ -14,6 +14,7 @@ from campaigns.contacts.files.jobs import ContactImports
 from campaigns.contacts.verdicts import Verdict
 from campaigns.events.desk import EventDesk
 from campaigns.events.folding import Folding
+from campaigns.events.gathering import KINDS, OTHER, Gathering
 from web.contact_services import ContactRooms
 from web.samples import Sample
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def build(rooms: Rooms) -> None:
-    """Sets contacts, contact_worker, contact_events and engagement.
+    """Sets contacts, contact_worker, contact_events, gathering and engagement.
 
     Called when ids and the vault are there.
     """
@@ -53,6 +54,13 @@ def build(rooms: Rooms) -> None:
         ids=rooms.ids,
         wall_ms=rooms.clock.wall_ms,
     )
+    rooms.gathering = Gathering(
+        database.dedicated("contact happenings"),
+        vault=rooms.vault,
+        ids=rooms.ids,
+        wall_ms=rooms.clock.wall_ms,
+        ended=rooms.task_ended,
+    )
     rooms.engagement = Folding(
         database.dedicated("engagement"),
         zone=str(rooms.config.quiet_hours.time_zone),
@@ -62,7 +70,7 @@ def build(rooms: Rooms) -> None:
 
 
 def samples(rooms: Rooms) -> Iterator[Sample]:
-    """What imports have done."""
+    """What imports have done, and what became of events."""
     worker = rooms.contact_worker
     yield Sample("sms_contact_imports_running", worker.running)
     for verdict in Verdict:
@@ -72,5 +80,10 @@ def samples(rooms: Rooms) -> Iterator[Sample]:
     for answer in ("recorded", "repeated", "conflict", "unknown"):
         count = rooms.contact_events.answered[answer]
         yield Sample("sms_contact_events_total", count, (answer,))
+    gathering = rooms.gathering
+    for kind in (*KINDS, OTHER):
+        yield Sample("sms_contact_events_made_total", gathering.made[kind], (kind,))
+    yield Sample("sms_contact_events_due", gathering.waiting)
+    yield Sample("sms_contact_events_late_seconds", gathering.late_seconds)
     yield Sample("sms_engagement_events_total", rooms.engagement.events)
     yield Sample("sms_engagement_events_waiting", rooms.engagement.waiting)

@@ -1,4 +1,4 @@
-"""Conversions put together: whose click counts by which rule, and what webhooks are told.
+"""Conversions put together: whose click counts by which rule, and who is told of them.
 
 Owns that wiring. Must not decide anything.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from campaigns.events import naming
 from dlr.webhooks.changes import happened, tell
 from dlr.webhooks.events import moment
 from gateway.config import Config
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def told_of(rooms: Rooms) -> Told:
-    """Writes `conversion.recorded` down, if anybody wants to hear."""
+    """Writes `conversion.recorded` down, if anybody wants to hear, and what contacts did."""
 
     async def told(
         connection: Connection, account: int, rule: Attribution, new: Sequence[Conversion]
@@ -54,6 +55,9 @@ def told_of(rooms: Rooms) -> Told:
             for each in new
         ]
         await tell(connection, happenings, rooms.ids)
+        paid = [each.id for each in new if rule.currency or each.currency is None]
+        others = [each.id for each in new if each.id not in paid]
+        await naming.conversions(connection, account, paid=paid, others=others)
 
     return told
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from campaigns.events import naming
 from gateway.wiring import contacts, persons, segments
 from gateway.wiring.inbound import complaint_ends
 from recipients.complaint_desk import ComplaintDesk
@@ -43,6 +44,7 @@ def build(rooms: Rooms) -> None:
         stopped=rooms.inbound.stopped,
         ends=complaint_ends(rooms.config, rooms.registry),
         wall_ms=rooms.clock.wall_ms,
+        named=naming.complaints,
     )
     rooms.imports = ImportDesk(
         database.read,

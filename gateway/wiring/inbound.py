@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
+from campaigns.events import naming
 from dispatch.inbound.intake import InboundShared
 from dispatch.inbound.opt_outs import Confirmation, OptOutPolicy, OptOuts
 from dispatch.inbound.owners import SenderOwners
@@ -71,6 +72,7 @@ def build(rooms: Rooms, ended: Callable[[asyncio.Task[None]], object]) -> Inboun
         late_max=MESSAGES_OPEN_MAX * max(1, len(config.connectors)),
         wall_ms=clock.wall_ms,
     )
+    recorder.named = naming.inbound
     service = InboundService(
         database.dedicated("inbound-parts"),
         InboundShared(recorder, ids, vault, NumberPlan(), monotonic),
@@ -115,6 +117,7 @@ def build_pages(rooms: Rooms) -> PageOptOuts:
         wall_ms=rooms.clock.wall_ms,
         monotonic=lambda: rooms.clock.monotonic_ns() / NANOSECONDS,
         owe=rooms.inbound.confirmations.owe,
+        named=naming.page_opt_outs,
     )
 
 

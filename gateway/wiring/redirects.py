@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from campaigns.events import naming
 from gateway.config.settings import LinkSettings
 from gateway.descriptors import fitted
 from gateway.wiring import webhooks
@@ -52,7 +53,11 @@ def build(rooms: Rooms) -> None:
 
 def reviewer(rooms: Rooms) -> Reviewer:
     """Judges clicks again. Called when webhooks stand."""
-    return Reviewer(webhooks.clicks_changed(rooms), agents_days=rooms.config.links.agents_days)
+    return Reviewer(
+        webhooks.clicks_changed(rooms),
+        people=naming.clicks,
+        agents_days=rooms.config.links.agents_days,
+    )
 
 
 def link_listener(links: LinkSettings) -> Listener:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from campaigns.events.naming import MessageOutcomes
 from dlr.rollups.service import Rollups
 from storage import sql
 from storage.retention import Forgets
@@ -25,6 +26,7 @@ def build(rooms: Rooms) -> None:
         rests=lambda: commits.waiting * 2 >= commits.items_waiting_max,
         wall_ms=rooms.clock.wall_ms,
         monotonic=lambda: rooms.clock.monotonic_ns() / 1e9,
+        outcomes=MessageOutcomes(),
         ended=rooms.task_ended,
     )
 

@@ -205,6 +205,11 @@ BROKEN: dict[str, tuple[list[dict[str, str]], str, dict[str, str]]] = {
         {"connector": "c"},
     ),
     "SmsRollupsLate": ([series("sms_rollup_lag_seconds", "1000x60")], "20m", {}),
+    "SmsContactEventsLate": (
+        [series("sms_contact_events_late_seconds", "1000x60")],
+        "20m",
+        {},
+    ),
     "SmsRollupsWrong": (
         [series("sms_rollup_mended_total", "0x5 7x40", 'cause="large"')],
         "7m",

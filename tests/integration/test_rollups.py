@@ -8,13 +8,16 @@ from pathlib import Path
 
 from dlr.rollups.merger import Merger
 from smpp.vocabulary import ESME_RINVDSTADR
+from storage.ids import parse_id
 from storage.pool import Connection, close_connection, connect
 from tests.dlr.rollups.reference import assert_exact
 from tests.integration.carrier import Submit, carrier
 from tests.integration.running import gateway, message, write_config
 
 LONG = "0123456789" * 40  # three parts
+EVENTS = "SELECT kind FROM contact_event"
 ALL_LATE = {"dlr.rollups.naming._LATE_IDS": -(1 << 62)}  # so every change has to be named
+QUICK = {"dlr.rollups.service.MERGE_SECONDS": 0.2, "campaigns.events.gathering.GATHER_SECONDS": 0.1}
 
 
 async def test_what_a_gateway_does_is_counted_exactly(database_url: str, folder: Path) -> None:
@@ -43,9 +46,10 @@ async def test_what_a_gateway_does_is_counted_exactly(database_url: str, folder:
     connection = await connect(database_url, application_name="test")
     async with carrier(react) as told:
         config = write_config(folder, database_url, told.port)
-        async with gateway(config, ALL_LATE) as running:
+        async with gateway(config, ALL_LATE | QUICK) as running:
             await counted(connection)  # from here on each message is behind the cursor
             sent = await running.send([delivered, failing, refused, waiting, sandbox, silent])
+            await known(connection, [parse_id("msg", each["id"]) for each in sent])
             await running.until(sent=4)
             await counted(connection)
             await assert_exact(connection)
@@ -56,6 +60,9 @@ async def test_what_a_gateway_does_is_counted_exactly(database_url: str, folder:
                 elif f"+{submit.to}" == failing["to"]:
                     submit.receipt("UNDELIV" if submit.part == 2 else "DELIVRD")
             await running.until(delivered=1, undelivered=1, canceled=1)
+            async with asyncio.timeout(60):
+                while await connection.fetch(EVENTS) != [("delivered",)]:
+                    await asyncio.sleep(0.05)  # the gateway's own merge tells of it
             await counted(connection)
             await assert_exact(connection)
             totals = await connection.fetchrow(
@@ -71,6 +78,19 @@ async def test_what_a_gateway_does_is_counted_exactly(database_url: str, folder:
                     await asyncio.sleep(0.1)  # it merges by itself, too
     assert await connection.fetchval("SELECT count(dirty_since) FROM rollup_day_state") == 0
     await close_connection(connection)
+
+
+async def known(connection: Connection, messages: list[int]) -> None:
+    """The recipients of these are contacts."""
+    await connection.execute(
+        "INSERT INTO contact (id, account) SELECT id, account FROM message WHERE id = ANY($1)",
+        messages,
+    )
+    await connection.execute(
+        "INSERT INTO contact_number (account, to_idx, to_enc, contact, rank)"
+        " SELECT account, to_idx, to_enc, id, 0 FROM message WHERE id = ANY($1)",
+        messages,
+    )
 
 
 async def counted(connection: Connection) -> None:

@@ -96,9 +96,14 @@ async def test_a_click_is_judged_again_once_its_receipt_had_time_to_come(
     message = id_at(sent - second)
     await deliver(connection, message, sent, sent + 5.5 * second, sent + 6 * second)
     early = await store(connection, sent + 3 * second, message=message)
-    await store(connection, sent + 60 * second, message=message)
+    later = await store(connection, sent + 60 * second, message=message)
     await store(connection, NOW - timedelta(seconds=30))  # its receipt may still come
-    reviewer = Reviewer(tell)
+    people: list[int] = []
+
+    async def name(_connection: Connection, clicks: Sequence[int]) -> None:
+        people.extend(clicks)
+
+    reviewer = Reviewer(tell, people=name)
     await reviewer.turn(connection, NOW)
     assert await verdicts(connection) == [
         (ClickClass.SCANNER, ["before_delivered"], 2, True),
@@ -108,9 +113,10 @@ async def test_a_click_is_judged_again_once_its_receipt_had_time_to_come(
     assert [(each.id, each.before, each.after, each.revision) for each in told] == [
         (early, ClickClass.HUMAN, ClickClass.SCANNER, 2)
     ]
+    assert people == [later], "settled as a person's"
     assert (reviewer.settled, reviewer.changed) == (2, 1)
     await reviewer.turn(connection, NOW)
-    assert reviewer.settled == 2
+    assert (reviewer.settled, people) == (2, [later])
 
 
 async def test_a_scanner_that_walks_through_messages_is_no_person(connection: Connection) -> None:
@@ -122,6 +128,18 @@ async def test_a_scanner_that_walks_through_messages_is_no_person(connection: Co
     await Reviewer().turn(connection, NOW)
     classes = [row[0] for row in await verdicts(connection)]
     assert classes == [ClickClass.SCANNER] * BURST_MESSAGES_MIN + [ClickClass.HUMAN] * 3
+
+
+async def test_who_becomes_a_person_under_newer_rules_is_named(connection: Connection) -> None:
+    people: list[int] = []
+
+    async def name(_connection: Connection, clicks: Sequence[int]) -> None:
+        people.extend(clicks)
+
+    found = await store(connection, NOW, click_class=ClickClass.SCANNER, settled=True)
+    await store(connection, NOW + timedelta(hours=1), settled=True)
+    await Reviewer(people=name).day(connection, NOW.date())
+    assert people == [found], "the other was named when it was settled"
 
 
 async def test_a_day_under_newer_rules_changes_in_one_transaction(

@@ -35,6 +35,12 @@ class CampaignCategory(Word):
     TRANSACTIONAL = "transactional"
 
 
+class BestHour(Word):
+    """When in their day people are written to."""
+
+    BEST = "best"
+
+
 class RecipientStatus(Word):
     """What became of one of the plan. A message has a status of its own."""
 
@@ -97,12 +103,16 @@ class WindowHours:
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """When it goes. `window` names hours or has them; `spread` is as in `PT4H`."""
+    """When it goes. `window` names hours or has them; `spread` is as in `PT4H`.
+
+    `hour`: `best`, for each person's own within the window.
+    """
 
     start: datetime | None = None
     end: datetime | None = None
     window: str | WindowHours | None = None
     zone: str = "recipient"
+    hour: BestHour | None = None
     spread: str | None = None
     rate: int | None = None
     ramp: bool = False

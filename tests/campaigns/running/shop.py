@@ -200,6 +200,7 @@ async def shopping(database_url: str) -> AsyncIterator[Shop]:
             accounts={ACCOUNT: AccountPolicy(id=ACCOUNT, name="shop")},
             vault=VAULT,
             zones=lambda account: ZoneInfo("Asia/Shanghai"),
+            loud=lambda to, account, category, at_ms: at_ms,
         )
         desk = CampaignDesk(
             database.read,

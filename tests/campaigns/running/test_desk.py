@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -387,6 +388,26 @@ async def test_c19_c22_a_window_is_by_the_contacts_clock_and_a_bad_zone_loses_no
     windows = [each["send_window"] for each in shop.asked]
     assert sorted(each["tz"] for each in windows) == ["Europe/Berlin", "recipient", "recipient"]
     assert {(each["from"], each["to"]) for each in windows} == {("10:00", "12:00")}
+
+
+async def test_c22_the_best_hour_of_each_is_a_window_of_their_clock(shop: Shop) -> None:
+    """Their own events, and ten that are spread as those of all."""
+    berlin = await shop.people(1, time_zone="Europe/Berlin")
+    others = await shop.people(5)
+    first = 10 if datetime.now(ZoneInfo("Europe/Berlin")).hour >= 20 else 21  # still to come
+    early = [50 * (hour % 24 == first) for hour in range(48)]
+    later = [30 * (hour % 24 == first + 1) for hour in range(48)]
+    rows = [(berlin[0], ACCOUNT, early), *((each, ACCOUNT, later) for each in others[:4])]
+    await shop.connection.copy_records_to_table(
+        "hour_profile", records=rows, columns=("contact", "account", "hours")
+    )
+    hours = {"from": f"{first}:00", "to": f"{first + 2}:00"}
+    await shop.running(schedule={"hour": "best", "window": hours})
+    shop.asked.clear()
+    await shop.feed.turn()
+    found = sorted((each["send_window"]["tz"], each["send_window"]["from"]) for each in shop.asked)
+    expected = [("Asia/Shanghai", f"{first + 1}:00")] * 5 + [("Europe/Berlin", f"{first}:00")]
+    assert found == expected
 
 
 async def test_hours_that_no_provider_takes_are_told_at_the_test(shop: Shop) -> None:

@@ -91,6 +91,7 @@ def test_every_mistake_is_told_at_once() -> None:
         ({"window": {"from": "10:00", "to": "10:00"}}, "/schedule/window"),
         ({"window": {"from": "10:00", "to": "12:00", "days": []}}, "/schedule/window/days"),
         ({"ramp": True}, "/schedule/ramp"),
+        ({"hour": "best", "zone": "Asia/Shanghai"}, "/schedule/zone"),
         ({"spread": "PT200H"}, "/schedule/spread"),
         ({"spread": "PT"}, "/schedule/spread"),
     ],

@@ -28,6 +28,7 @@ from tests.campaigns.segments.people import (
 )
 
 ZONE = ZoneInfo(MOMENT.zone)
+NOTHING_DONE = ("recall_delivered", "opted_out")
 Meaning = Callable[[Person], bool]
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt,
@@ -103,7 +104,7 @@ def counted(person: Person, kind: str, days: int | None) -> list[Event]:
 
 
 def is_kind(event: Event, kind: str) -> bool:
-    return event.kind == kind or (kind == "any" and event.kind != "recall_delivered")
+    return event.kind == kind or (kind == "any" and event.kind not in NOTHING_DONE)
 
 
 def days_since(person: Person, kind: str) -> int | None:

@@ -22,7 +22,7 @@ ATTRIBUTES: dict[str, AttributeType] = {
 }  # fmt: skip
 TAGS = {"VIP": 1, "员工": 2}
 SOURCES = ("shop", "app")
-KINDS = ("login", "order_paid", "recall_delivered")
+KINDS = ("login", "order_paid", "recall_delivered", "opted_out")
 STATIC = 77  # the segment "picked", of every third contact
 MICROS = 1_000_000
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,6 +23,7 @@ from shortlinks.ranges import LinkSequence, TargetCache, insert_range, plan_rang
 from shortlinks.redirect import Redirector
 from shortlinks.rewrite import OPT_OUT_TARGET
 from storage.categories import Category
+from storage.pool import Connection
 from tests.dispatch.inbound.world import ACCOUNT, HANDSET, SENDER
 from tests.dispatch.world import CLOCK, VAULT, World, running, wall_ms
 
@@ -45,6 +46,7 @@ class Pages:
     client: TestClient[BaseRequest, None]
     stopped: JustStopped
     owed: list[Confirmation]
+    named: list[tuple[int, int]]  # message and account of who opted out
     codes: CodePermutation = field(default_factory=lambda: CodePermutation(b"0123456789abcdef"))
     sequence: LinkSequence = field(default_factory=LinkSequence)
 
@@ -98,6 +100,7 @@ async def pages(
     async with running(database_url, through=through) as world:
         stopped = JustStopped()
         owed: list[Confirmation] = []
+        named: list[tuple[int, int]] = []
         opt_outs = OptOuts(
             policies or {},
             stopped=stopped,
@@ -109,6 +112,9 @@ async def pages(
         def owe(given: Sequence[Confirmation]) -> None:
             owed.extend(given)
 
+        async def name(_: Connection, ids: Sequence[int], accounts: Collection[int]) -> None:
+            named.extend(zip(ids, accounts, strict=True))
+
         desk = PageOptOuts(
             world.database.read,
             world.database.dedicated("opt-out-pages"),
@@ -119,6 +125,7 @@ async def pages(
             wall_ms=CLOCK.wall_ms,
             monotonic=time.monotonic,
             owe=owe,
+            named=name,
         )
         door = OptOutDoor(desk)
         codes = CodePermutation(b"0123456789abcdef")
@@ -126,6 +133,6 @@ async def pages(
         journal = ClickJournal(folder / "clicks", node=7)
         redirector = Redirector(codes, cache, journal, world.ids, time.time, opt_outs=door)
         async with TestClient(RawTestServer(redirector.handle)) as client:
-            yield Pages(world, opt_outs, desk, door, journal, client, stopped, owed)
+            yield Pages(world, opt_outs, desk, door, journal, client, stopped, owed, named)
         await desk.close()
         await cache.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from itertools import permutations
 
 import pytest
@@ -11,6 +11,7 @@ from smpp.encoding import TextSettings
 from smpp.pdu import DeliverSm
 from smpp.reassembly import GAP_MARK, TIMEOUT_SECONDS
 from smpp.vocabulary import ESME_ROK, ESME_RX_T_APPN
+from storage.pool import Connection
 from storage.terms import HostIdentity, OwnerTerm
 from tests.dispatch.inbound.world import (
     ACCOUNT,
@@ -47,6 +48,17 @@ async def test_e77_two_senders_with_one_reference_in_every_order(inbound: Inboun
     assert {(row["connector"], row["account"]) for row in rows} == {(CONNECTOR, ACCOUNT)}
     assert {row["destination"] for row in rows} == {SENDER}
     assert inbound.service.recorder.counters.messages == 12
+
+
+async def test_what_is_new_is_named_once_with_its_account(inbound: Inbound) -> None:
+    named: list[tuple[list[int], set[int]]] = []
+
+    async def name(_: Connection, ids: Sequence[int], accounts: Collection[int]) -> None:
+        named.append((list(ids), set(accounts)))
+
+    inbound.service.recorder.named = name
+    await inbound.answers([*texted("hello"), *texted("hello"), *texted("hi", destination="555")])
+    assert named == [([row["id"] for row in await inbound.rows() if row["account"]], {ACCOUNT})]
 
 
 @pytest.mark.parametrize("table", ["inbound_part", "inbound_message"])

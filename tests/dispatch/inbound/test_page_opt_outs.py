@@ -65,6 +65,7 @@ async def test_one_press_opts_out_with_its_evidence_and_one_takes_it_back(served
         (ACCOUNT, "page", "suppression.add", INDEX, said, "127.0.0.0/24"),
         (ACCOUNT, "page", "suppression.remove", INDEX, said, "127.0.0.0/24"),
     ]
+    assert served.named == [(message_id, ACCOUNT)]
     assert served.desk.counts == {"opted_out": 1, "opted_in": 1}
     assert sum(served.opt_outs.latency.counts) == 1
 

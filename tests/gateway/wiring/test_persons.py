@@ -123,6 +123,36 @@ async def test_contacts_that_became_one_are_all_erased_whatever_a_batch_takes(
         assert not await world.connection.fetchval(f"SELECT count(*) FROM {table}"), table
 
 
+async def test_what_is_told_of_a_contact_while_it_is_erased_goes_with_it(
+    world: World, persons: Persons
+) -> None:
+    """Its events are erased before it is, and more of them may come in between."""
+    life = Life(world.connection, NUMBER, MARKER)
+    await life.live()
+    contact = await world.connection.fetchval("SELECT id FROM contact")
+
+    def beside(step: PersonStep) -> PersonStep:
+        erase = step.erase
+        if step.table != "contact" or erase is None:
+            return step
+
+        async def with_more(connection: Connection, whom: Person, place: int) -> Erased:
+            now = await connection.fetchval("SELECT now()")
+            more = {"account": ACCOUNT, "contact": contact, "kind": MARKER}
+            await life.add("contact_event", id=life.ids.next(), at=now, **more)
+            await life.add("engagement", first_at=now, last_at=now, n=1, **more)
+            await life.add("hour_profile", account=ACCOUNT, contact=contact, hours=[1] * 48)
+            return await erase(connection, whom, place)
+
+        return step._replace(erase=with_more)
+
+    await persons.erase(asked())
+    while await erasing([beside(step) for step in steps(VAULT)]).turn(world.connection):
+        pass
+    for table in ("contact", "contact_event", "engagement", "hour_profile"):
+        assert not await world.connection.fetchval(f"SELECT count(*) FROM {table}"), table
+
+
 async def test_only_addresses_that_nobody_elses_link_leads_to_are_emptied(
     world: World, persons: Persons
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from storage import suppression
 from storage.categories import Category
 from storage.ids import format_id
 from storage.names import Registry
+from storage.pool import Connection
 from storage.suppression import EVERY_CATEGORY, Suppression
 from tests.dispatch.world import CONNECTOR, VAULT, World, running, wall_ms
 from tests.web.served import Api, running_api
@@ -38,6 +39,7 @@ class Book:
     world: World
     desk: ComplaintDesk
     stopped: JustStopped
+    named: list[int]
 
     async def tell(self, status: int = 201, **fields: object) -> Any:
         body = {name: value for name, value in {**GOOD, **fields}.items() if value is not None}
@@ -74,6 +76,11 @@ class Book:
 async def book(database_url: str) -> AsyncIterator[Book]:
     async with running(database_url) as world:
         stopped = JustStopped()
+        named: list[int] = []
+
+        async def name(_: Connection, ids: Sequence[int], _accounts: Collection[int]) -> None:
+            named.extend(ids)
+
         desk = ComplaintDesk(
             world.database.read,
             world.database.dedicated("complaints"),
@@ -83,10 +90,11 @@ async def book(database_url: str) -> AsyncIterator[Book]:
             stopped=stopped,
             ends={},
             wall_ms=wall_ms,
+            named=name,
         )
         async with running_api(complaints=desk) as api:
             api.headers = api.new_key(ACCOUNT, "complaints:read", "complaints:write")
-            yield Book(api, world, desk, stopped)
+            yield Book(api, world, desk, stopped, named)
             await desk.close()
 
 
@@ -107,6 +115,9 @@ async def test_k8_a_complaint_is_about_the_last_message_and_ends_marketing(book:
     assert book.desk.told == {("regulator", "carrier-a"): 1}
     trail = await book.world.connection.fetch("SELECT actor, action, subject FROM audit")
     assert [tuple(row) for row in trail] == [("key 1", "complaint.record", INDEX)]
+    stored = await book.world.connection.fetchval("SELECT id FROM complaint")
+    await book.tell(200)
+    assert book.named == [stored], "told again it is not named"
 
 
 async def test_k8_told_again_it_is_one_complaint_and_otherwise_it_is_refused(book: Book) -> None:

@@ -13,6 +13,7 @@ import pytest
 from campaigns.contacts.desk import ContactDesk
 from campaigns.events.desk import EventDesk, forget
 from campaigns.events.folding import Folding
+from storage import sql
 from storage.ids import IdSource
 from storage.pool import Connection, close_connection, connect
 from tests.dispatch.world import VAULT, World, running, wall_ms
@@ -20,6 +21,7 @@ from tests.web.nobody import NoContactFiles
 from tests.web.served import Api, running_api
 from web.contact_services import ContactRooms
 
+SQL = sql.load("campaigns")
 PATH = "/v1/events"
 NUMBER = "+8613812345678"
 FRIDAY, SATURDAY = "2026-06-05T10:30:00+08:00", "2026-06-06T23:59:59+08:00"
@@ -124,6 +126,15 @@ async def test_c42_sums_follow_by_a_cursor_in_the_contacts_own_hours(shop: Shop)
     assert (row["last_at"] - row["first_at"]).total_seconds() == 37 * 3600 + 29 * 60 + 59
 
 
+async def test_what_ends_interest_is_no_hour_to_write_in(shop: Shop) -> None:
+    idle = ("delivered", "failed", "opted_out", "complaint")
+    await shop.tell(*(event(name, name, at=FRIDAY) for name in (*idle, "click")))
+    await shop.folding.turn()
+    hours = await shop.connection.fetchval("SELECT hours FROM hour_profile")
+    assert {place: n for place, n in enumerate(hours) if n} == {10: 1}
+    assert len(await shop.sums()) == 5, "they are counted all the same"
+
+
 async def test_c42_an_event_that_commits_late_is_not_passed_over(
     shop: Shop, database_url: str
 ) -> None:
@@ -148,6 +159,40 @@ async def test_c42_an_event_that_commits_late_is_not_passed_over(
     finally:
         await close_connection(other)
     assert await shop.sums() == [("late", 1), ("login", 1)]
+
+
+@pytest.mark.parametrize("other_is", ["an event", "a sum"])
+async def test_c36_a_contact_that_is_deleted_beside_its_event_leaves_nothing(
+    shop: Shop, database_url: str, other_is: str
+) -> None:
+    await shop.tell(event("1"))
+    contact = await shop.connection.fetchval("SELECT id FROM contact")
+    other = await connect(database_url, application_name="other")
+    try:
+        beside = other.transaction()
+        await beside.start()
+        if other_is == "an event":
+            await other.fetch(SQL["contacts_stay"], 1, [contact])
+            await other.execute(
+                "INSERT INTO contact_event (id, account, contact, kind, at)"
+                " VALUES ($1, 1, $2, 'late', now())",
+                shop.world.ids.next(), contact,
+            )  # fmt: skip
+        else:
+            await other.fetch(SQL["engagement_hold"])
+            await other.fetchval(SQL["engagement_fold"], 0, 9, [], "UTC")
+        deletion = asyncio.create_task(
+            shop.api.call("DELETE", f"/v1/contacts/{shop.contact}", None, {})
+        )
+        done, _ = await asyncio.wait([deletion], timeout=0.2)
+        assert not done, "it waits for who is at the contact"
+        await beside.commit()
+        await deletion
+    finally:
+        await close_connection(other)
+    await shop.folding.turn()
+    for table in ("contact", "contact_event", "contact_event_ref", "engagement", "hour_profile"):
+        assert await shop.connection.fetchval(f"SELECT count(*) FROM {table}") == 0, table
 
 
 async def test_a_reference_counts_for_72_hours(shop: Shop) -> None:
