@@ -36,6 +36,7 @@ class NoLift(StrEnum):
     NO_HOLDOUT = "no_holdout"
     TOO_EARLY = "too_early"  # of one side nobody's time is over
     NOBODY_CONVERTED = "nobody_converted"  # on either side: perhaps nobody tells of it
+    DELETED = "deleted"  # by age
 
 
 class HoldoutReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,16 +68,17 @@ class HoldoutReports:
                     texted, held_out = await _sides(connection, campaign, now)
             except asyncpg.QueryCanceledError as error:
                 raise ReportTooSlow(str(error)) from error
-        return made(campaign, texted, held_out)
+        return made(campaign, texted, held_out, now)
 
 
-def made(campaign: StoredCampaign, texted: Share, held_out: Share) -> HoldoutReport:
+def made(campaign: StoredCampaign, texted: Share, held_out: Share, now: datetime) -> HoldoutReport:
     """The report of these two sides."""
-    why = None
+    why, ended = None, campaign.ended_at
     if not campaign.counts.get("holdout"):
         why = NoLift.NO_HOLDOUT
     elif not texted.whole or not held_out.whole:
-        why = NoLift.TOO_EARLY
+        over = ended is not None and campaign.fed > 0 and ended + _window(campaign) <= now
+        why = NoLift.DELETED if over else NoLift.TOO_EARLY
     elif not texted.part and not held_out.part:
         why = NoLift.NOBODY_CONVERTED
     return HoldoutReport(

@@ -1,18 +1,21 @@
 """How many people an experiment needs, by what was written before anybody was texted.
 
-Owns the sizes, and the warning that there are too few. Must not look at what came of it. Pure.
+Owns the sizes, and the warnings that there are too few or too late. Must not look at what came of
+it. Pure.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 
 from campaigns.experiments.power import level_each, per_arm
 from campaigns.experiments.winner import Fallback, Rules, matured_min
 from campaigns.running.experiment_spec import Experiment
 from campaigns.running.plan_warnings import PlanWarning
-from campaigns.running.spec import Spec
+from campaigns.running.schedule import finish_after
+from campaigns.running.spec import Spec, spread_minutes
 
 DELIVERED_MIN = 0.95  # of those planned: with less a guard stops the campaign
 
@@ -39,11 +42,15 @@ def rules_of(spec: Spec, asked: Experiment) -> Rules:
     )
 
 
-def underpowered(spec: Spec, test: Mapping[str, int]) -> Iterator[PlanWarning]:
-    """That a test of these people by arm cannot show what it is after; nothing: it can."""
-    if spec.experiment is None:
-        return
-    needed = needed_planned(spec.experiment, len(spec.arms))
+def warnings(spec: Spec, test: Mapping[str, int]) -> Iterator[PlanWarning]:
+    """Why a test of these people by arm may show nothing."""
+    if spec.experiment is not None:
+        yield from _underpowered(spec, spec.experiment, test)
+        yield from _too_slow(spec, spec.experiment, sum(test.values()))
+
+
+def _underpowered(spec: Spec, asked: Experiment, test: Mapping[str, int]) -> Iterator[PlanWarning]:
+    needed = needed_planned(asked, len(spec.arms))
     smallest = min(test.values())
     if smallest >= needed:
         return
@@ -51,6 +58,24 @@ def underpowered(spec: Spec, test: Mapping[str, int]) -> Iterator[PlanWarning]:
     people = math.ceil(needed * sum(weights) / min(weights))
     detail = (
         f"an arm of the test has {smallest} people, and {needed} are needed to show"
-        f" {spec.experiment.tau:g} above {spec.experiment.base:g}: {people} in the test"
+        f" {asked.tau:g} above {asked.base:g}: {people} in the test"
     )
     yield PlanWarning("underpowered", detail, "/experiment")
+
+
+def _too_slow(spec: Spec, asked: Experiment, people: int) -> Iterator[PlanWarning]:
+    """By its rate alone: hours in which nobody is texted come on top."""
+    schedule, room = spec.schedule, asked.decide_span - asked.window_span
+    takes = finish_after(
+        people, schedule.rate, ramp=schedule.ramp, spread_minutes=spread_minutes(schedule)
+    )
+    if takes > room:
+        detail = (
+            f"the test takes {_hours(takes)} to send, and whoever is delivered more than"
+            f" {_hours(room)} after the start is not judged before decide_by"
+        )
+        yield PlanWarning("test_too_slow", detail, "/experiment/decide_by")
+
+
+def _hours(span: timedelta) -> str:
+    return f"{span / timedelta(hours=1):.1f} hours"

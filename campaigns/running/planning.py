@@ -14,7 +14,7 @@ import msgspec
 
 from campaigns.caps import foretelling
 from campaigns.caps.foretelling import CapsInForce
-from campaigns.decisions.sizes import underpowered
+from campaigns.decisions.sizes import warnings
 from campaigns.experiments.assignment import BUCKETS, GLOBAL_HOLDOUT, HOLDOUT, weighted
 from campaigns.running.plan_warnings import PlanWarning
 from campaigns.running.schedule import CANARY_MAX, CANARY_MIN, canary_size
@@ -161,7 +161,7 @@ def _counted(spec: Spec, moment: Moment, rows: Sequence[asyncpg.Record]) -> Plan
         excluded=excluded,
         canary=canary_size(planned + holdout + global_holdout, spec.canary.share),
         test=test,
-        warnings=list(underpowered(spec, test)),
+        warnings=list(warnings(spec, test)),
     )
 
 

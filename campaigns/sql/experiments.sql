@@ -72,19 +72,27 @@ WITH turn AS MATERIALIZED (
         array_agg(to_timestamp(((first_id >> 22) + $3::bigint) / 1000.0) ORDER BY from_seq) AS at
     FROM campaign_chunk
     WHERE campaign = $1 AND redone IS NULL
+), merged AS MATERIALIZED (
+    SELECT id, merged_into FROM contact WHERE account = $6 AND merged_into IS NOT NULL
 ), people AS MATERIALIZED (
-    SELECT r.contact, r.arm >= 0 AS texted, t.at[width_bucket(r.seq, t.firsts)] AS at
+    SELECT r.seq, coalesce(k.merged_into, r.contact) AS contact, r.arm >= 0 AS texted,
+        t.at[width_bucket(r.seq, t.firsts)] AS at
     FROM campaign_recipient AS r
     CROSS JOIN turn AS t
+    LEFT JOIN merged AS k ON k.id = r.contact
     WHERE r.campaign = $1 AND r.seq <= t.last AND r.arm >= -1 AND ($7::integer IS NULL OR r.seq < $7)
+), events AS (
+    SELECT coalesce(k.merged_into, e.contact) AS contact, e.at
+    FROM contact_event AS e
+    LEFT JOIN merged AS k ON k.id = e.contact
+    WHERE e.account = $6 AND e.kind = $5 AND e.id >= $8
 ), done AS (
-    SELECT DISTINCT p.contact
+    SELECT DISTINCT p.seq
     FROM people AS p
-    JOIN contact_event AS e ON e.contact = p.contact AND e.kind = $5 AND e.at >= p.at AND e.at < p.at + $4::interval
-    WHERE e.account = $6 AND e.id >= $8
+    JOIN events AS e ON e.contact = p.contact AND e.at >= p.at AND e.at < p.at + $4::interval
 )
-SELECT p.texted, count(*) AS people, count(d.contact) AS converted
+SELECT p.texted, count(*) AS people, count(d.seq) AS converted
 FROM people AS p
-LEFT JOIN done AS d ON d.contact = p.contact
+LEFT JOIN done AS d ON d.seq = p.seq
 WHERE p.at + $4::interval <= $2
 GROUP BY p.texted;

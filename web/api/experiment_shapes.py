@@ -24,7 +24,7 @@ from dlr.anomalies.significance import Share
 from dlr.rates import Rate, rate_of
 
 HowName = Literal["won", "fallback", "by_hand", "edited"]
-NoLiftName = Literal["no_holdout", "too_early", "nobody_converted"]
+NoLiftName = Literal["no_holdout", "too_early", "nobody_converted", "deleted"]
 VerdictName = Literal["too_few", "no_difference_shown", "better", "stopped"]
 ReasonName = Literal["too_few", "sample_ratio", "no_difference", "opt_outs_worse", "delivery_lower"]
 

@@ -69,6 +69,7 @@ class NoLift(Word):
     NO_HOLDOUT = "no_holdout"
     TOO_EARLY = "too_early"
     NOBODY_CONVERTED = "nobody_converted"
+    DELETED = "deleted"
 
 
 @dataclass(frozen=True, kw_only=True)

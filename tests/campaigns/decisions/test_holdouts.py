@@ -66,6 +66,25 @@ async def test_the_lift_is_of_those_whose_time_is_over(shop: Shop) -> None:
     assert (found.lift, found.why) == (lift(found.texted, found.held_out), None)
     assert found.lift is not None
     assert (found.event, found.window) == ("order_paid", timedelta(hours=72))
+    await shop.connection.execute("UPDATE campaign SET ended_at = now()")
+    await shop.connection.execute("DELETE FROM campaign_chunk")
+    gone = await shop.experiments.holdout(await shop.one(campaign), later(73))
+    assert (gone.lift, gone.why) == (None, NoLift.DELETED)
+
+
+async def test_who_was_merged_meanwhile_is_found_by_either_name(shop: Shop) -> None:
+    await shop.people(100)
+    campaign = await shop.running(holdout=0.3)
+    await shop.feed.turn()
+    [other] = await shop.people(1)
+    texted, held_out = await by_side(shop, campaign)
+    merge = "UPDATE contact SET merged_into = $2 WHERE id = $1"
+    await ordered(shop, texted[:1], datetime.now(UTC))
+    await shop.connection.execute(merge, texted[0], other)  # told of the one that is gone
+    await shop.connection.execute(merge, texted[1], held_out[0])
+    await ordered(shop, held_out[:1], datetime.now(UTC))  # told of the one that stays
+    found = await shop.experiments.holdout(await shop.one(campaign), later(73))
+    assert (found.texted.part, found.held_out.part) == (2, 1)
 
 
 async def test_the_event_that_counts_is_named_before(shop: Shop) -> None:

@@ -15,7 +15,16 @@ from campaigns.decisions.looking import ExperimentWatch
 from campaigns.decisions.verdicts import Verdict
 from campaigns.running.reasons import Skip
 from campaigns.running.states import CampaignState
-from tests.campaigns.decisions.trial import click, finished, later, look, looked, stands, tried
+from tests.campaigns.decisions.trial import (
+    ASKED,
+    click,
+    finished,
+    later,
+    look,
+    looked,
+    stands,
+    tried,
+)
 from tests.campaigns.running.shop import AUTHOR, OTHER, Shop, shopping
 from tests.campaigns.running.world import Killed
 
@@ -274,3 +283,28 @@ async def test_without_anybody_behind_the_test_it_is_decided_before_the_end(shop
     assert (await shop.one(campaign)).fed == 40
     assert await look(shop, campaign, later(36.1))
     assert await finished(shop, campaign)
+
+
+async def test_an_edit_takes_nobodys_reason_away(shop: Shop) -> None:
+    """Whoever gets nothing by the decision gets nothing of a later version, and is told why."""
+    await shop.people(60)
+    asked = {"test_share": 0.5, "fallback": "stop"}
+    campaign = await tried(shop, experiment=asked)
+    assert await look(shop, campaign, later(36.1))
+    await shop.feed.turn()
+    before = await shop.one(campaign)
+    assert (before.fed, len(await shop.messages(campaign))) == (60, before.test_end)
+    await shop.desk.pause(OTHER, campaign, "a typing error")
+    arms = [{"template": shop.template}, {"template": shop.template}]
+    spec = shop.spec(name="other", arms=arms, canary={"share": 0}, experiment={**ASKED, **asked})
+    revision = (await shop.one(campaign)).revision
+    assert await shop.desk.edit(AUTHOR, campaign, revision, spec) is not None
+    await shop.desk.resume(OTHER, campaign)
+    await shop.end_canceled()
+    assert await finished(shop, campaign)
+    stored = await shop.one(campaign)
+    assert stored.skipped == before.skipped
+    shown = await shop.desk.reports.recipients(stored, after=0, limit=100)
+    assert Counter(each.status for each in shown) == {
+        "message": before.test_end, "skipped": 60 - before.test_end,
+    }  # fmt: skip

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from campaigns.decisions.sizes import needed_matured, needed_planned, rules_of, underpowered
+from campaigns.decisions.sizes import needed_matured, needed_planned, rules_of, warnings
 from campaigns.experiments.winner import Fallback
 from campaigns.running.experiment_spec import Experiment
-from campaigns.running.spec import Spec
+from campaigns.running.spec import Schedule, Spec
 
 ASKED: dict[str, Any] = {
     "metric": "uctr_delivered", "tau": 0.005, "test_share": 0.2, "decide_by": "PT36H",
@@ -49,16 +49,28 @@ def test_what_is_needed_follows_from_the_rate_that_is_expected(
 
 def test_c56_a_test_that_is_too_small_is_told_with_what_it_would_take() -> None:
     """C56: of 30 people nothing can be said, and that is said before they are texted."""
-    [warning] = underpowered(spec(1, 3), {"0": 7, "1": 23})
+    [warning] = warnings(spec(1, 3), {"0": 7, "1": 23})
     assert (warning.code, warning.pointer) == ("underpowered", "/experiment")
     needed = needed_planned(asked(), 2)
     assert needed == 14_536  # of which 95 % are 13 809
     assert f"has 7 people, and {needed} are needed" in warning.detail
     assert f"{4 * needed} in the test" in warning.detail
-    assert list(underpowered(spec(1, 3), {"0": needed, "1": 3 * needed})) == []
+    assert list(warnings(spec(1, 3), {"0": needed, "1": 3 * needed})) == []
 
 
 def test_the_rules_are_those_that_were_written() -> None:
     found = rules_of(spec(1, 3), asked(fallback="stop"))
     assert (found.tau, found.weights, found.matured_min) == (0.005, (1, 3), 13_809)
     assert (found.alpha, found.fallback) == (0.05, Fallback.STOP)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "warned"),
+    [({}, False), ({"rate": 9}, False), ({"rate": 8}, True), ({"rate": 9, "ramp": True}, True)],
+)
+def test_a_test_that_is_not_sent_in_time_is_told(schedule: dict[str, Any], warned: bool) -> None:
+    """29 072 people in the hour between what is judged last and the decision."""
+    found = msgspec.structs.replace(spec(1, 1, decide_by="PT25H"), schedule=Schedule(**schedule))
+    needed = needed_planned(asked(), 2)
+    told = list(warnings(found, {"0": needed, "1": needed}))
+    assert [each.code for each in told] == (["test_too_slow"] if warned else [])
