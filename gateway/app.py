@@ -195,7 +195,7 @@ class Gateway:
             rooms.config,
             rooms.registry.accounts,
             wall_ms,
-            persons=caps.persons(rooms.caps),
+            persons=caps.persons(rooms.caps, rooms.config, rooms.registry.accounts, wall_ms),
         )
         await lift_stops(connection)  # they may have been configured away meanwhile
         rooms.accounts = account_policies(rooms.config, rooms.registry)

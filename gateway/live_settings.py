@@ -146,7 +146,7 @@ def prepare(rooms: Rooms, config: Config, names: Registry) -> Following:
             names.accounts,
             rooms.clock.wall_ms,
             rooms.rules.decisions,
-            persons=caps.persons(rooms.caps),
+            persons=caps.persons(rooms.caps, config, names.accounts, rooms.clock.wall_ms),
         ),
         accounts=account_policies(config, names),
         rates=sending.pacing_rates(config, names),

@@ -50,9 +50,17 @@ LEFT JOIN tag_def AS t ON t.id = g.tag
 LEFT JOIN segment AS s ON s.id = g.segment
 ORDER BY asked.place, g.id;
 
+-- name: plan_engaged_table
+CREATE TEMP TABLE planned_engaged (contact bigint NOT NULL, week integer NOT NULL, month integer NOT NULL) ON COMMIT DROP;
+
+-- name: plan_engaged
+SELECT contact, week, month FROM planned_engaged;
+
 -- name: plan_capped
 -- Of the recipients of a campaign who get a message: how many have had as many as some cap allows. $4: now in ms. $5: ms of
 -- a day. $6 to $8: the account's caps of a day, a week, a month. $9: its gap in ms. $10: whether groups count. $11: wishes.
+-- $12: whether engagement counts. Then who may have had as many as it allows is in planned_engaged: they got some, or $13
+-- recalls at least.
 WITH grouped AS MATERIALIZED (
     SELECT contact, min(day) AS day, min(week) AS week, min(month) AS month
     FROM (
@@ -68,24 +76,33 @@ WITH grouped AS MATERIALIZED (
     ) AS each_group
     GROUP BY contact
 ), asked AS MATERIALIZED (
-    SELECT r.to_idx, least($6::integer, g.day) AS day, least($7::integer, g.week) AS week,
+    SELECT r.contact, r.to_idx, least($6::integer, g.day) AS day, least($7::integer, g.week) AS week,
         least($8::integer, g.month, w.month_max) AS month
     FROM campaign_recipient AS r
     LEFT JOIN grouped AS g ON g.contact = r.contact
     LEFT JOIN preference AS w ON $11 AND w.account = $2 AND w.category = $3 AND w.to_idx = r.to_idx
     WHERE r.campaign = $1 AND r.arm >= 0
+), judged AS MATERIALIZED (
+    SELECT a.contact, had.week, had.month,
+        coalesce(had.day >= a.day, false) OR coalesce(had.week >= a.week, false)
+            OR coalesce(had.month >= a.month, false) OR ($9::bigint > 0 AND had.near) AS capped
+    FROM asked AS a
+    LEFT JOIN frequency AS f ON f.account = $2 AND f.category = $3 AND f.to_idx = a.to_idx
+    CROSS JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE at > $4::bigint - $5::bigint) AS day,
+            count(*) FILTER (WHERE at > $4::bigint - 7 * $5::bigint) AS week,
+            count(*) FILTER (WHERE at > $4::bigint - 30 * $5::bigint) AS month,
+            coalesce(max(at) > $4::bigint - $9::bigint, false) AS near
+        FROM unnest(f.sent_at) AS sent (at)
+    ) AS had
+), engaged AS (
+    INSERT INTO planned_engaged (contact, week, month)
+    SELECT j.contact, j.week, j.month
+    FROM judged AS j
+    LEFT JOIN engagement AS e ON e.contact = j.contact AND e.kind = 'recall_delivered' AND e.n >= $13
+    WHERE $12 AND NOT j.capped AND (j.month > 0 OR e.contact IS NOT NULL)
 )
-SELECT count(*)
-FROM asked AS a
-LEFT JOIN frequency AS f ON f.account = $2 AND f.category = $3 AND f.to_idx = a.to_idx
-CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE at > $4::bigint - $5::bigint) AS day,
-        count(*) FILTER (WHERE at > $4::bigint - 7 * $5::bigint) AS week,
-        count(*) FILTER (WHERE at > $4::bigint - 30 * $5::bigint) AS month,
-        coalesce(max(at) > $4::bigint - $9::bigint, false) AS near
-    FROM unnest(f.sent_at) AS sent (at)
-) AS had
-WHERE had.day >= a.day OR had.week >= a.week OR had.month >= a.month OR ($9::bigint > 0 AND had.near);
+SELECT count(*) FROM judged WHERE capped;
 
 -- name: group_cap_readers
 -- One process at a time reads who is in the segments.

@@ -266,6 +266,13 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
         tuple[CategoryLabel, ...],
         Meta(description="Categories that go only to numbers that `/v1/consents` knows."),
     ] = ()
+    engagement_caps: Annotated[
+        bool,
+        Meta(
+            description="Whether contacts get as much marketing as they respond to: 2 a week, 1 a "
+            "week, 2 a month, or none. It holds beside `caps`, and costs what they cost."
+        ),
+    ] = False
     four_eyes: Annotated[
         bool,
         Meta(description="A campaign is started by another key than the one that wrote it."),

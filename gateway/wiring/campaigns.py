@@ -121,6 +121,7 @@ class AccountsInForce:
             caps=CapsInForce(
                 {category: caps for (_, category), caps in found.items()},
                 wishes=own.opt_out_page_frequency,
+                engagement=own.engagement_caps,
             ),
         )
 

@@ -5,7 +5,8 @@ Owns that wiring. Must not decide anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from campaigns.caps.accounts import CappedAccounts
@@ -17,6 +18,7 @@ from gateway.wiring.accounts import settings_of, zone_of
 from web.samples import Sample
 
 if TYPE_CHECKING:
+    from gateway.config import Config
     from gateway.rooms import Rooms
 
 NANOSECONDS = 1e9
@@ -54,6 +56,11 @@ def samples(rooms: Rooms) -> Iterator[Sample]:
     yield Sample("sms_cap_readings_total", members.failed, ("failed",))
 
 
-def persons(room: CapRoom) -> ContactCaps:
-    """The caps of recipients."""
-    return ContactCaps(room.accounts)
+def persons(
+    room: CapRoom, config: Config, accounts: Mapping[str, int], wall_ms: Callable[[], int]
+) -> ContactCaps:
+    """The caps of recipients, as the configuration has accounts."""
+    engaged = {accounts[account.name] for account in config.accounts if account.engagement_caps}
+    return ContactCaps(
+        room.accounts, engaged, lambda: datetime.fromtimestamp(wall_ms() / 1000, UTC)
+    )

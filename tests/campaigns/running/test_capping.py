@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,7 +38,7 @@ async def shop(database_url: str) -> AsyncIterator[Shop]:
 class Capping:
     """The caps of a shop's account, asked as the gateway asks them."""
 
-    def __init__(self, shop: Shop, caps: Caps) -> None:
+    def __init__(self, shop: Shop, caps: Caps, *, engaged: bool = False) -> None:
         self.shop = shop
         self.now = wall_ms()
         self.known = CappedAccounts(shop.world.database.dedicated("caps"), lambda task: None)
@@ -49,9 +49,10 @@ class Capping:
             monotonic=lambda: 0.0,
             ended=lambda task: None,
         )
-        rules = CapRules({(ACCOUNT, MARKETING): caps}, [ACCOUNT], ContactCaps(self.known))
+        people = ContactCaps(self.known, {ACCOUNT} if engaged else (), lambda: datetime.now(UTC))
+        rules = CapRules({(ACCOUNT, MARKETING): caps}, [ACCOUNT], people)
         shop.world.accepter.checks = (SuppressionCheck(), CapsCheck(rules, lambda: self.now))
-        shop.rules["caps"] = CapsInForce({MARKETING: caps}, wishes=True)
+        shop.rules["caps"] = CapsInForce({MARKETING: caps}, True, engaged)
 
     async def sent(self, contact: int, *ages_ms: int) -> None:
         """So long ago messages went to this contact."""
@@ -213,16 +214,8 @@ async def test_the_plan_foretells_how_many_are_capped(shop: Shop) -> None:
     assert len(messages) + len(found) == counts["planned"], "nobody vanishes"
 
 
-async def test_whom_recalls_do_not_move_is_left_out_of_a_recall(shop: Shop) -> None:
-    contacts = await shop.people(5)
-    moved, clicked, twice, vain, other = contacts
-    told = [
-        (moved, ["recall_delivered"] * 3 + ["login"]),
-        (clicked, ["recall_delivered"] * 4 + ["click"]),
-        (twice, ["recall_delivered"] * 2),
-        (vain, ["recall_delivered"] * 3),
-        (other, ["delivered"] * 9),
-    ]
+async def happened(shop: Shop, told: Sequence[tuple[int, Sequence[str]]]) -> None:
+    """Events of these kinds, some eighty days ago."""
     at = datetime.now(UTC) - timedelta(days=80)
     await shop.connection.copy_records_to_table(
         "contact_event",
@@ -233,6 +226,57 @@ async def test_whom_recalls_do_not_move_is_left_out_of_a_recall(shop: Shop) -> N
         ],
         columns=("id", "account", "contact", "kind", "at"),
     )
+    await shop.connection.executemany(
+        "INSERT INTO engagement VALUES ($1, $2, $3, $4, $4, $5)",
+        [
+            (ACCOUNT, contact, kind, at, kinds.count(kind))
+            for contact, kinds in told
+            for kind in sorted(set(kinds))
+        ],
+    )
+
+
+async def test_who_responds_gets_more_and_whom_recalls_do_not_move_gets_none(shop: Shop) -> None:
+    capping = Capping(shop, Caps(), engaged=True)
+    keen, eager, willing, tired, vain, _ = await shop.people(6)
+    await happened(
+        shop,
+        [
+            (keen, ["click"] * 3),
+            (eager, ["order_paid"] + ["delivered"] * 8),
+            (tired, ["delivered"]),
+            (vain, ["recall_delivered"] * 3 + ["delivered"] * 3),
+        ],
+    )
+    await capping.sent(keen, 6 * DAY_MS)
+    await capping.sent(eager, 6 * DAY_MS)
+    await capping.sent(willing, 6 * DAY_MS)
+    await capping.sent(tired, 20 * DAY_MS, 29 * DAY_MS)
+    campaign = await shop.running()
+    assert (await shop.one(campaign)).counts["capped"] == 4
+    await shop.feed.turn()
+    found = await skips(shop.connection)
+    why = "as many as a {} allows for what the recipient does with them"
+    assert found == {
+        eager: ("capped", "engagement_cap", why.format("week")),
+        willing: ("capped", "engagement_cap", why.format("week")),
+        tired: ("capped", "engagement_cap", why.format("month")),
+        vain: ("capped", "engagement_cap", why.format("month")),
+    }
+    assert len(await shop.messages(campaign)) == 2
+
+
+async def test_whom_recalls_do_not_move_is_left_out_of_a_recall(shop: Shop) -> None:
+    contacts = await shop.people(5)
+    moved, clicked, twice, vain, other = contacts
+    told = [
+        (moved, ["recall_delivered"] * 3 + ["login"]),
+        (clicked, ["recall_delivered"] * 4 + ["click"]),
+        (twice, ["recall_delivered"] * 2),
+        (vain, ["recall_delivered"] * 3),
+        (other, ["delivered"] * 9),
+    ]
+    await happened(shop, told)
     for changes, excluded in (
         ({"goal": "recall"}, {"unresponsive": 1}),
         ({"goal": "news"}, {}),
