@@ -29,10 +29,13 @@ REASON = "the demo of a campaign calls it: "
 COLUMNS = 150
 Keep = Mapping[str, Any] | None
 ALL: Keep = None
+EACH = "*"
 
 _STANDS: Keep = dict.fromkeys(("id", "state", "version", "revision", "planned", "fed", "skipped"))
+_CLICKS: Keep = dict.fromkeys(("clicks", "human_clicks", "conversions"))
 _RATE: Keep = {"delivery_rate": ALL, "uctr_delivered": ALL}
-# By the name of a call: which members of its answer are shown; None: all. Of a list the first item.
+# By the name of a call: which members of its answer are shown; None: all. Of a list the first item,
+# but where its members are named under EACH. What chance decides of thirty people is left out.
 SHOWN: Mapping[str, Keep] = {
     "attribute": ALL,
     "import": {"id": ALL, "mode": ALL, "dry_run": ALL},
@@ -49,7 +52,6 @@ SHOWN: Mapping[str, Keep] = {
     "early": {"status": ALL, "errors": ALL},
     "test": {"campaign": {"state": ALL}, "messages": ALL},
     "start": _STANDS,
-    "finished": _STANDS,
     "conversions": {
         "items": {
             "index": ALL,
@@ -58,12 +60,12 @@ SHOWN: Mapping[str, Keep] = {
     },
     "events": {"items": ALL},
     "clicks": {
-        "groups": {
-            "key": ALL,
-            "counts": dict.fromkeys(("clicks", "human_clicks", "conversions")),
+        "groups": {"key": ALL, "counts": _CLICKS},
+        "total": {
+            "counts": _CLICKS,
             "revenue": ALL,
-            "steps": ALL,
-        }
+            "steps": {EACH: dict.fromkeys(("event", "people", "of_clicked"))},
+        },
     },
     "report": {
         "id": ALL,
@@ -75,10 +77,15 @@ SHOWN: Mapping[str, Keep] = {
             "counts": dict.fromkeys(("accepted", "sent", "delivered", "clicked")),
             "rates": _RATE,
         },
+        "experiment": dict.fromkeys(
+            ("metric", "verdict", "words", "better", "reasons", "needed", "underpowered")
+        ),
     },
     "recipients": {
         "data": dict.fromkeys(("seq", "contact", "arm", "slot", "to", "status", "message"))
     },
+    "decide": {**_STANDS, "decision": ALL},
+    "finished": _STANDS,
     "second plan": dict.fromkeys(("segment", "planned", "excluded")),
     "pause": dict.fromkeys(("id", "state", "revision", "reason", "resumes_as")),
     "resume": dict.fromkeys(("id", "state", "revision")),
@@ -158,7 +165,13 @@ def _first(body: Any) -> Any:
 
 def _pieces(value: Any, keep: Keep) -> Iterator[str]:
     """JSON with … for what is left out."""
-    if keep is not None and isinstance(value, list):
+    if keep is not None and isinstance(value, list) and EACH in keep:
+        yield "["
+        for place, each in enumerate(value):
+            yield "," if place else ""
+            yield from _pieces(each, keep[EACH])
+        yield "]"
+    elif keep is not None and isinstance(value, list):
         yield "["
         if value:
             yield from _pieces(value[0], keep)

@@ -34,10 +34,11 @@ class People:
         self._asking = asking
         self._carrier = carrier
         self._cast = cast
+        self._tapped = 0  # the last line of the ledger whose person had the time to
 
     async def tap(self) -> None:
-        """Machines draw cards, and people open links."""
-        reached = self._reached()
+        """Machines draw cards, and people open links: who got the text since the last time."""
+        reached = self._reached(self._tapped)
         await asyncio.gather(*(self._open(reached) for _ in range(AT_ONCE)))
 
     async def shop(self) -> None:
@@ -66,12 +67,12 @@ class People:
                 await self._asking.ask("complaint", "POST", "/v1/complaints", body)
         await self._asking.until(lambda: self._carrier.quiet, "the replies are acknowledged")
 
-    def _reached(self) -> Iterator[tuple[Letter, Behaviour]]:
-        """Whose handset showed the first touch, and what they do. Read anew each time: nothing is
-        kept for anybody.
+    def _reached(self, after: int = 0) -> Iterator[tuple[Letter, Behaviour]]:
+        """Whose handset showed the first touch behind this line of the ledger, and what they do.
+        Read anew each time: nothing is kept for anybody.
         """
         for letter in letters(self._carrier.ledger(), self._cast):
-            if letter.text != SECOND_TOUCH:
+            if letter.text != SECOND_TOUCH and letter.line > after:
                 does = self._cast.behaviour(letter.place, letter.text)
                 if does.handset is Handset.ON:
                     yield letter, does
@@ -79,6 +80,7 @@ class People:
     async def _open(self, reached: Iterator[tuple[Letter, Behaviour]]) -> None:
         """One of several who take from the same people in turn."""
         for letter, does in reached:
+            self._tapped = letter.line
             for visit in visits(letter.link, letter.place, does):
                 async with self._asking.client.session.request(
                     visit.method, visit.link, headers=visit.headers, allow_redirects=False

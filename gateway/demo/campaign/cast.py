@@ -81,7 +81,7 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
 
     off: float = 0.02
     preview: float = 0.1
-    taps: tuple[float, ...] = (0.06, 0.08)
+    taps: tuple[float, ...] = (0.06, 0.09)
     twice: float = 0.2
     steps: tuple[float, ...] = (0.5, 0.7, 0.6, 0.3)
     opts_out: float = 0.004

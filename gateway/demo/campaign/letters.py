@@ -17,8 +17,11 @@ from smpp.simulator.ledger import LedgerLine
 
 
 class Letter(msgspec.Struct, frozen=True):
-    """One text that the carrier took for somebody of the cast. `text`: its place in MARKS."""
+    """One text that the carrier took for somebody of the cast. `text`: its place in MARKS. `line`:
+    its number in the ledger.
+    """
 
+    line: int
     place: int
     text: int
     link: str
@@ -35,5 +38,10 @@ def letters(lines: Iterable[LedgerLine], cast: Cast) -> Iterator[Letter]:
         if place is not None and text is not None:
             link = LINK.search(words)
             yield Letter(
-                place, text, "" if link is None else link[0], line.destination, line.source
+                line=line.n,
+                place=place,
+                text=text,
+                link="" if link is None else link[0],
+                to=line.destination,
+                sender=line.source,
             )

@@ -19,10 +19,11 @@ from gateway.rehearsal.processes import RehearsalError
 
 SUPPRESSIONS_MAX = 10_000
 CANARY_FROM = 1_000  # people; fewer go at once
-FINISH_SECONDS = 600.0
+STANDS_SECONDS = 900.0
 SETTLE_SECONDS = 180.0
 WINDOW = {"from": "10:00", "to": "20:00"}  # what the linter judges
-BASE, HOPED = 0.1, 0.15  # of people who click: what is known, and what the other text may bring
+BASE, HOPED = 0.06, 0.08  # of people who click: what is known, and what the other text may bring
+WINDOW_MINUTES, DECIDE_MINUTES = 2, 12  # for people to react, and to decide at the latest
 
 
 class Campaign(msgspec.Struct, frozen=True):
@@ -102,8 +103,8 @@ class Marketer:
     async def write(
         self, name: str, segment: str, references: list[str], *, which: str = "", start: str = ""
     ) -> Campaign:
-        """A campaign with an arm for each text, written and planned. `which`: as its calls are
-        named. `start`: when it begins.
+        """A campaign with an arm for each text, written and planned; with several arms it is an
+        experiment. `which`: as its calls are named. `start`: when it begins.
         """
         spec: dict[str, Any] = {
             "name": name,
@@ -114,24 +115,32 @@ class Marketer:
         }
         if self._cast.people < CANARY_FROM:
             spec["canary"] = {"share": 0}
+        if len(references) > 1:
+            spec["experiment"] = self._experiment()
         if start:
             spec["schedule"] = {"start": start}
         made = await self._ask(f"{which}write", "POST", "/v1/campaigns", spec)
         plan = await self._ask(f"{which}plan", "POST", f"/v1/campaigns/{made['id']}/plan")
         return Campaign(made["id"], plan)
 
-    async def start(self, campaign: Campaign) -> None:
-        """Tested on one telephone, and started once that text is delivered. Before that it is
-        refused.
-        """
+    async def test(self, campaign: Campaign) -> None:
+        """Its texts go to one telephone, until they are delivered. A start before is refused."""
         early = {"confirm_recipients": 1}
         await self._asking.refused("early", "POST", f"{campaign.path}/start", early)
         body = {"to": [win_back.TEST_NUMBER]}
         tested = await self._ask("test", "POST", f"{campaign.path}/test", body)
         for message in tested["messages"]:
             await self._seen(f"/v1/messages/{message['id']}", _delivered, "the test")
+
+    async def start(self, campaign: Campaign) -> None:
+        """Whoever has seen the plan says how many people it names."""
         confirmed = {"confirm_recipients": campaign.plan["planned"]}
         await self._ask("start", "POST", f"{campaign.path}/start", confirmed)
+
+    async def decide(self, campaign: Campaign, arm: int, reason: str) -> None:
+        """The experiment is decided by hand."""
+        body = {"arm": arm, "reason": reason}
+        await self._ask("decide", "POST", f"{campaign.path}/decide", body)
 
     async def stop(self, reference: str) -> None:
         """One that is to begin in an hour is paused, let go again, and canceled."""
@@ -140,29 +149,49 @@ class Marketer:
             "周末预告", win_back.SEGMENT, [reference],
             which="third ", start=later.isoformat(timespec="seconds"),
         )  # fmt: skip
+        await self.test(campaign)
         await self.start(campaign)
         because = {"reason": "the shop is down"}
         await self._ask("pause", "POST", f"{campaign.path}/pause", because)
         await self._ask("resume", "POST", f"{campaign.path}/resume")
         await self._ask("cancel", "POST", f"{campaign.path}/cancel")
 
-    async def finished(
-        self, campaign: Campaign, heard: Callable[[dict[str, Any]], None]
-    ) -> dict[str, Any]:
-        """The campaign once every message has ended; `heard` is told where it stands meanwhile."""
+    async def stands(
+        self,
+        campaign: Campaign,
+        wanted: Callable[[dict[str, Any]], bool],
+        heard: Callable[[dict[str, Any]], None] = lambda stands: None,
+    ) -> None:
+        """Until the campaign stands as wanted; `heard` is told where it stands meanwhile. Raises
+        RehearsalError when it is paused, too.
+        """
 
         def over(stands: dict[str, Any]) -> bool:
             heard(stands)
             if stands["state"] == "paused":
                 raise RehearsalError(f"the campaign was paused: {stands['reason']}")
-            return bool(stands["state"] == "finished")
+            return wanted(stands)
 
-        await self._seen(campaign.path, over, "the campaign", seconds=FINISH_SECONDS)
+        await self._seen(campaign.path, over, "the campaign", seconds=STANDS_SECONDS)
+
+    async def finished(self, campaign: Campaign) -> dict[str, Any]:
+        """The campaign once every message has ended."""
+        await self.stands(campaign, lambda stands: bool(stands["state"] == "finished"))
         found: dict[str, Any] = await self._ask("finished", "GET", campaign.path)
         return found
 
     async def clicks(self, campaign: Campaign, done: Callable[[Any], bool]) -> Any:
         """The campaign's clicks and what they led to, by arm, once `done` is pleased."""
+        _, found = await self._clicks(campaign, done)
+        return found
+
+    async def led_to(self, campaign: Campaign, done: Callable[[Any], bool]) -> Any:
+        """The same, kept as the call that is shown."""
+        path, found = await self._clicks(campaign, done)
+        await self._ask("clicks", "GET", path)
+        return found
+
+    async def _clicks(self, campaign: Campaign, done: Callable[[Any], bool]) -> tuple[str, Any]:
         steps = ",".join(STEPS)
         path = f"/v1/reports/clicks?group_by=campaign,variant&steps={steps}"
 
@@ -170,9 +199,7 @@ class Marketer:
             groups = (await self._asking.client.get(path))["groups"]
             return [group for group in groups if group["key"]["campaign"] == campaign.id]
 
-        found = await self._asking.seen(look, done, "the clicks", seconds=SETTLE_SECONDS)
-        await self._ask("clicks", "GET", path)
-        return found
+        return path, await self._asking.seen(look, done, "the clicks", seconds=SETTLE_SECONDS)
 
     async def report(self, campaign: Campaign, done: Callable[[Any], bool]) -> Any:
         """The campaign's own report, once `done` is pleased."""
@@ -196,6 +223,16 @@ class Marketer:
         found = await self._ask("recipients", "GET", path)
         person: dict[str, Any] = found["data"][0]
         return person
+
+    def _experiment(self) -> dict[str, object]:
+        return {
+            "metric": "uctr_delivered",
+            "base": BASE,
+            "tau": round(HOPED - BASE, 4),
+            "test_share": win_back.test_share(self._cast.people),
+            "window": f"PT{WINDOW_MINUTES}M",
+            "decide_by": f"PT{DECIDE_MINUTES}M",
+        }
 
     async def _suppress(self) -> None:
         out = [

@@ -23,32 +23,38 @@ from gateway.rehearsal.client import Rate
 
 
 class Going:
-    """The bars of a campaign on its way: who was fed, and what the carrier took."""
+    """The bars of a campaign on its way: who was fed, and what the carrier took of it."""
 
-    def __init__(self, progress: Progress, carrier: Carrier, planned: int) -> None:
+    def __init__(self, progress: Progress, carrier: Carrier, people: int) -> None:
         self._progress = progress
         self._carrier = carrier
         self._before = carrier.accepted
-        self._tasks = [progress.add_task(name, total=planned) for name in ("fed", "submitted")]
+        self._people = people
+        self._tasks = [progress.add_task(name, total=people) for name in ("fed", "submitted")]
+
+    @property
+    def over(self) -> bool:
+        """Whether the carrier has taken a text for each, and told the gateway how each ended."""
+        return self._carrier.accepted - self._before >= self._people and self._carrier.quiet
 
     def __call__(self, stands: Mapping[str, Any]) -> None:
         """The campaign stands so."""
         done = (stands["fed"], self._carrier.accepted - self._before)
         for task, number in zip(self._tasks, done, strict=True):
-            self._progress.update(task, completed=number)
+            self._progress.update(task, completed=min(number, self._people))
 
 
 @contextmanager
-def going(console: Console, carrier: Carrier, planned: int) -> Iterator[Going]:
-    """The live display while it goes."""
+def going(console: Console, carrier: Carrier, people: int) -> Iterator[Going]:
+    """The live display while so many are texted."""
     columns = (
         TextColumn("{task.description:>10}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
-        yield Going(progress, carrier, planned)
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield Going(progress, carrier, people)
 
 
 def compared_table(lines: Sequence[Line]) -> Table:

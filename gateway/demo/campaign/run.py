@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from dlr.anomalies.significance import Share
-from gateway.demo.campaign import told, verdict, win_back
+from gateway.demo.campaign import told, win_back
 from gateway.demo.campaign.acting import People
 from gateway.demo.campaign.asking import Asking, Call
 from gateway.demo.campaign.carrier import CONNECTOR, Carrier, carrier
@@ -26,7 +26,7 @@ from gateway.demo.campaign.cast import Cast
 from gateway.demo.campaign.judge import Line, compared
 from gateway.demo.campaign.letters import letters
 from gateway.demo.campaign.marketer import Campaign, Marketer
-from gateway.demo.campaign.printing import compared_table, going, power_line, step_lines
+from gateway.demo.campaign.printing import Going, compared_table, going, power_line, step_lines
 from gateway.demo.campaign.shop import make_certificate, shop, trusting
 from gateway.demo.campaign.truth import ARMS, Figures, Truth, figures, never, truth_of
 from gateway.demo.run import stay
@@ -55,7 +55,6 @@ class Played(msgspec.Struct):
 
     lines: list[Line]
     calls: dict[str, Call]
-    said: str  # which text is better
 
 
 async def campaign_demo(
@@ -123,35 +122,67 @@ class _Play:
         touch = await marketer.write("流失召回", win_back.SEGMENT, [first, second])
         self._report |= told.of_plan(touch.plan)
         say(f"plan       {_plan(touch)}")
-        await self._send(touch)
-        truth = await self._act(touch)
+        for warning in touch.plan["warnings"]:
+            say(f"warning    {warning['detail']}")
+        truth = await self._experiment(touch)
         again = await self._second(truth, third)
-        lines = await self._compare(truth, touch, again)
-        return Played(lines, self._asking.calls, self._verdict(lines))
+        return Played(await self._compare(truth, touch, again), self._asking.calls)
 
-    async def _send(self, campaign: Campaign) -> None:
-        await self._marketer.start(campaign)
-        with going(self._console, self._sim, campaign.plan["planned"]) as heard:
-            stands = await self._marketer.finished(campaign, heard)
+    async def _experiment(self, campaign: Campaign) -> Truth:
+        """The test is texted, and people react. What they showed is decided by, and all is done."""
+        planned, test = campaign.plan["planned"], sum(campaign.plan["test"].values())
+        await self._marketer.test(campaign)
+        with self._going(test) as heard:
+            await self._marketer.start(campaign)
+            await self._fed(campaign, test, heard)
+        await self._tap(campaign)
+        if test < planned:
+            self._say("experiment waits for what the test shows")
+            with self._going(planned - test) as heard:
+                await self._marketer.stands(campaign, _decided)
+                await self._fed(campaign, planned, heard)
+            await self._tap(campaign)
+        truth = await self._act(campaign)
+        if test == planned:
+            words = self._report["the better text"]
+            await self._marketer.decide(campaign, 0, f"the report says: {words}")
+        await self._end(campaign)
+        return truth
+
+    async def _fed(self, campaign: Campaign, people: int, heard: Going) -> None:
+        """Until so many of the plan have got their text, and the carrier has said how it ended."""
+        await self._marketer.stands(campaign, lambda stands: bool(stands["fed"] >= people), heard)
+        await self._asking.until(lambda: heard.over, "the receipts")
+
+    def _going(self, people: int) -> AbstractContextManager[Going]:
+        return going(self._console, self._sim, people)
+
+    async def _end(self, campaign: Campaign) -> None:
+        stands = await self._marketer.finished(campaign)
         self._say(f"finished   {stands['fed']} fed, skipped: {_words(stands['skipped'])}")
 
+    async def _tap(self, campaign: Campaign) -> None:
+        """Who got the text and was not asked yet opens it, or not; until that is counted."""
+        await self._people.tap()
+        wanted = figures(self._truth(), self._cast)
+        await self._marketer.clicks(campaign, _settled(told.of_clicks, wanted, _OPENED))
+
     async def _act(self, campaign: Campaign) -> Truth:
-        """What people do once the text has come, until the gateway has counted it."""
+        """What people do behind their links, and say, until the gateway has counted it."""
         truth = self._truth()
         wanted = figures(truth, self._cast)
-        await self._people.tap()
-        await self._marketer.clicks(campaign, _settled(told.of_clicks, wanted, _OPENED))
         await self._people.shop()
-        groups = await self._marketer.clicks(campaign, _settled(told.of_clicks, wanted, _LED_TO))
+        groups = await self._marketer.led_to(campaign, _settled(told.of_clicks, wanted, _LED_TO))
         self._report |= told.of_clicks(groups)
         await self._people.speak()
         report = await self._marketer.report(campaign, _settled(told.of_report, wanted, _CLICKED))
-        self._report |= told.of_report(report)
+        self._report |= told.of_report(report) | told.of_experiment(report)
         self._say(
             f"people     {truth.taps} taps, {truth.requests - truth.taps} visits by machines, "
             f"{truth.conversions} steps in the shop, {truth.replied} opt-outs, "
             f"{truth.complained} complaints"
         )
+        self._say(f"report     which text is better: {self._report['the better text']}")
         return truth
 
     async def _second(self, truth: Truth, template: str) -> Campaign:
@@ -163,7 +194,11 @@ class _Play:
         self._report |= told.of_second_plan(touch.plan)
         self._say(f"2nd touch  {_plan(touch)}")
         if self._cast.people <= SENT_AGAIN_MAX:
-            await self._send(touch)
+            await self._marketer.test(touch)
+            with self._going(touch.plan["planned"]) as heard:
+                await self._marketer.start(touch)
+                await self._fed(touch, touch.plan["planned"], heard)
+            await self._end(touch)
             await self._marketer.stop(template)
         return touch
 
@@ -175,16 +210,7 @@ class _Play:
         await self._marketer.somebody(touch)
         self._console.print(compared_table(lines))
         self._console.print("\n".join(step_lines(self._report)), highlight=False)
-        self._console.print(f"A against B, clicks: {self._verdict(lines)}", highlight=False)
         return lines
-
-    def _verdict(self, lines: list[Line]) -> str:
-        report = {line.what: line.report for line in lines}
-        one, other = (
-            Share(int(report[f"{arm} clicked"] or 0), int(report[f"{arm} delivered"] or 0))
-            for arm in ARMS
-        )
-        return verdict.of_arms(one, other)
 
     def _truth(self) -> Truth:
         return truth_of(letters(self._sim.ledger(), self._cast), self._cast)
@@ -235,6 +261,10 @@ def _settled(
         return all(found.get(name, 0) >= wanted[name] for name in names)  # type: ignore[operator]
 
     return done
+
+
+def _decided(stands: dict[str, Any]) -> bool:
+    return stands["decision"] is not None
 
 
 def _plan(campaign: Campaign) -> str:

@@ -54,6 +54,11 @@ def of_report(report: Any) -> Figures:
     return found
 
 
+def of_experiment(report: Any) -> Figures:
+    """Of what the report says which text is better."""
+    return {"the better text": report["experiment"]["words"]}
+
+
 def of_clicks(groups: Any) -> Figures:
     """Of the clicks by arm, and what they led to."""
     found: Figures = {

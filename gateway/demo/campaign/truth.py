@@ -12,7 +12,7 @@ import msgspec
 from gateway.demo.campaign.cast import IN_SEGMENT, STEP_NAMES, STEPS, Behaviour, Cast, Handset, Role
 from gateway.demo.campaign.letters import Letter
 from gateway.demo.campaign.visits import kept
-from gateway.demo.campaign.win_back import SECOND_TOUCH
+from gateway.demo.campaign.win_back import SECOND_TOUCH, better
 
 ARMS = ("A", "B")
 Figures = dict[str, int | str]
@@ -119,6 +119,7 @@ def figures(truth: Truth, cast: Cast) -> Figures:
     for name, arm in zip(ARMS, truth.arms, strict=True):
         found |= {f"{name} {step}": n for step, n in zip(STEP_NAMES, arm.steps, strict=True)}
     found |= {
+        "the better text": better(cast.people),
         "requests for links": truth.requests,
         "of them by people": truth.taps,
         "conversions": truth.conversions,

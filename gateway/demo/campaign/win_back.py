@@ -39,6 +39,9 @@ COLUMNS = ("会员号", "手机号", "姓名", "省份", "常买品类", "上次
 # What tells the texts apart: both arms of the first touch, and the second touch.
 MARKS = ("满100减20元", "立减20元", "再送10元")
 SECOND_TOUCH = 2
+# Of fewer people everybody is in the test, and it cannot show which text is better.
+TEST_FROM, TEST_LEAST, TEST_SHARE = 15_000, 10_000, 0.2
+TOO_FEW, BETTER = "too few to say", "arm 1 is better"
 _BODIES = ("{{name}}满100减20元,{{category}}周日前领取 {{link:main}} ",
            "{{name}}立减20元,{{category}}周日前下单 {{link:main}} ",
            "{{name}}再送10元,{{category}}周日前领取 {{link:main}} ")  # fmt: skip
@@ -98,6 +101,18 @@ def template(text: int, link: str) -> Mapping[str, object]:
         },
         "links": {"main": {"url": link}},
     }
+
+
+def test_share(people: int) -> float:
+    """Who of the people is in the test: a fifth, and no less than can show it."""
+    return 1 if people < TEST_FROM else round(max(TEST_SHARE, TEST_LEAST / people), 4)
+
+
+def better(people: int) -> str:
+    """What a report must say of the two texts: the other one brings more taps, by everybody's
+    habits, and few people cannot show it.
+    """
+    return TOO_FEW if people < TEST_FROM else BETTER
 
 
 def text_of(words: str) -> int | None:

@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlr.anomalies.significance import Share
+from campaigns.experiments.power import per_arm
 from gateway.demo.campaign import told, win_back
 from gateway.demo.campaign.cast import STEP_NAMES, Cast, Habits, Handset, Role
 from gateway.demo.campaign.judge import compared
 from gateway.demo.campaign.letters import Letter, letters
 from gateway.demo.campaign.truth import ARMS, Figures, Truth, figures, never, truth_of
-from gateway.demo.campaign.verdict import NOTHING_SHOWN, TOO_FEW, of_arms
 from gateway.demo.campaign.visits import kept, visits
 from gateway.demo.campaign.win_back import MARKS, SECOND_TOUCH, WIN_BACK, text_of
 from gateway.rehearsal.phones import PERSON
@@ -99,7 +98,7 @@ def test_tests_are_nobodys_letters() -> None:
         1, 0.0, "simulator", "1069", win_back.TEST_NUMBER[1:], 0, "1", 8, test.short_message
     )
     assert list(letters([stranger, test], WIN_BACK)) == [
-        Letter(0, 0, "http://127.0.0.1:8081/00000000", test.destination, win_back.SENDER)
+        Letter(0, 0, 0, "http://127.0.0.1:8081/00000000", test.destination, win_back.SENDER)
     ]
 
 
@@ -198,15 +197,25 @@ def test_a_text_is_known_by_its_words() -> None:
     assert text_of("Your code is 1234") is None
 
 
-def test_c56_few_people_are_said_to_be_few_and_a_difference_is_named() -> None:
-    """C56: after the campaign, as /v1/power says it before."""
-    assert of_arms(Share(4, 15), Share(1, 15)).startswith(TOO_FEW)
-    assert of_arms(Share(0, 0), Share(1, 15)) == TOO_FEW
-    # By chance all who tap may have got the same text.
-    assert of_arms(Share(0, 17), Share(5, 13)).startswith(TOO_FEW)
-    assert of_arms(Share(1_000, 50_000), Share(1_010, 50_000)).startswith(NOTHING_SHOWN)
-    assert of_arms(Share(3_000, 50_000), Share(4_000, 50_000)).startswith(f"{ARMS[1]} is better")
-    assert of_arms(Share(4_000, 50_000), Share(3_000, 50_000)).startswith(f"{ARMS[0]} is better")
+def test_c56_a_report_that_praises_a_text_after_thirty_people_is_found() -> None:
+    """C56."""
+    happened = truth(WIN_BACK, ledger(WIN_BACK))
+    wanted = figures(happened, WIN_BACK)
+    right = told.of_experiment({"experiment": {"words": "too few to say"}})
+    wrong = told.of_experiment({"experiment": {"words": "arm 1 is better"}})
+    assert all(each.ok for each in compared(wanted, {**wanted, **right}))
+    differing = [each.what for each in compared(wanted, {**wanted, **wrong}) if not each.ok]
+    assert differing == ["the better text"]
+    assert figures(happened, Cast(people=100_000))["the better text"] == "arm 1 is better"
+
+
+@given(st.integers(2, 180_000))
+def test_whoever_is_many_enough_has_a_test_that_shows_the_difference(people: int) -> None:
+    share = win_back.test_share(people)
+    assert 0 < share <= 1
+    if people >= win_back.TEST_FROM:
+        needed = per_arm(Habits().taps[0], Habits().taps[1])
+        assert people * share / len(ARMS) > 3 * needed
 
 
 def test_handsets_that_are_off_do_nothing() -> None:

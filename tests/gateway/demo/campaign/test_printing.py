@@ -49,5 +49,5 @@ def test_a_rate_has_its_bounds() -> None:
 
 def test_c56_it_is_said_before_that_few_people_show_little() -> None:
     """C56."""
-    power = {"base": 0.1, "other": 0.15, "per_arm": 683, "size": {"per_arm": 15, "enough": False}}
-    assert power_line(power).endswith("15 an arm, 683 needed: too few to name a winner")
+    power = {"base": 0.06, "other": 0.08, "per_arm": 2554, "size": {"per_arm": 15, "enough": False}}
+    assert power_line(power).endswith("15 an arm, 2554 needed: too few to name a winner")
