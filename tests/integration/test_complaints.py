@@ -7,14 +7,18 @@ from pathlib import Path
 
 import aiohttp
 
+from gateway.rehearsal.client import PATIENCE_SECONDS, POLL_SECONDS
 from gateway.rehearsal.running import Running
 from smpp.simulator import Simulator
 from smpp.simulator.profile import parse_profile
+from storage.pool import close_connection, connect
 from tests.integration.running import SMOOTH, create_key, gateway, write_config
 
 COUNT = 60
 KILL_AFTER = 15
-SCOPES = ("complaints:read", "complaints:write", "suppressions:read")
+SCOPES = ("complaints:read", "complaints:write", "suppressions:read", "contacts:write")
+DUE = "SELECT EXISTS (SELECT FROM contact_event_due)"
+EVENTS = "SELECT count(*), count(DISTINCT contact) FROM contact_event WHERE kind = 'complaint'"
 
 
 async def test_k8_complaints_outlive_a_kill_and_are_told_again(
@@ -29,6 +33,8 @@ async def test_k8_complaints_outlive_a_kill_and_are_told_again(
     try:
         async with gateway(config) as running:
             key = await create_key(config, "desk", "--scopes", *SCOPES)
+            for number in range(COUNT):
+                await known(running, key, number)
             answered: set[int] = set()
             telling = [asyncio.create_task(tell(running, key, n, answered)) for n in range(COUNT)]
             while len(answered) < KILL_AFTER:
@@ -45,13 +51,28 @@ async def test_k8_complaints_outlive_a_kill_and_are_told_again(
             assert len(await listed(running, key, "/v1/complaints?limit=1000")) == COUNT
             entries = await listed(running, key, "/v1/suppressions?source=complaint&limit=1000")
             assert len(entries) == COUNT
+            connection = await connect(database_url, application_name="test")
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while await connection.fetchval(DUE):
+                    await asyncio.sleep(POLL_SECONDS)
+            assert await connection.fetch(EVENTS) == [(COUNT, COUNT)], "one of each contact"
+            await close_connection(connection)
     finally:
         await simulator.stop()
 
 
+async def known(running: Running, key: str, number: int) -> None:
+    """Whoever will complain is a contact."""
+    body = {"numbers": [f"+86138001{number:03}47"]}
+    headers = {"Authorization": f"Bearer {key}"}
+    url = running.api + "/v1/contacts"
+    async with running.session.post(url, json=body, headers=headers) as response:
+        assert response.status == 201, await response.text()
+
+
 async def tell(running: Running, key: str, number: int, answered: set[int]) -> int:
     """The status of the answer; 0 if there was none."""
-    body = {"id": f"c{number}", "to": f"+8613800{number:06}", "source": "carrier"}
+    body = {"id": f"c{number}", "to": f"+86138001{number:03}47", "source": "carrier"}
     headers = {"Authorization": f"Bearer {key}"}
     url = running.api + "/v1/complaints"
     try:

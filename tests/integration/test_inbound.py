@@ -21,7 +21,13 @@ HANDSETS = ("+8613800001000", "+8613800011000")
 STAYS = "+8613800021000"
 LONG = "".join(f"{number:03} " for number in range(100))  # three parts
 WAITING = 40
-SCOPES = ("inbound:read", "suppressions:read", "suppressions:write", "numbers:read")
+SCOPES = (
+    "inbound:read",
+    "suppressions:read",
+    "suppressions:write",
+    "numbers:read",
+    "contacts:write",
+)
 CONFIRMATION = b"You will get no more messages."
 ACCOUNT = f"""
 [[accounts]]
@@ -108,6 +114,12 @@ async def reading_key(config: Path) -> str:
 
 async def opting_out(running: Running, simulator: Simulator, ledger: Path, config: Path) -> None:
     key = await reading_key(config)
+    async with running.session.post(
+        f"{running.api}/v1/contacts",
+        json={"numbers": [HANDSETS[0]]},
+        headers={"Authorization": f"Bearer {key}"},
+    ) as answer:
+        assert answer.status == 201, await answer.text()
     await running.send([{"to": HANDSETS[0], "from": SENDER, "text": "Order 1 has been sent"}])
     await running.until(delivered=1)
     for reference, order in enumerate(permutations(range(3))):
@@ -162,6 +174,9 @@ async def opting_out(running: Running, simulator: Simulator, ledger: Path, confi
     async with asyncio.timeout(PATIENCE_SECONDS):
         while await running.metric('sms_help_replies_total{outcome="sent"}') < 1:
             await asyncio.sleep(POLL_SECONDS)
+        while await running.metric('sms_contact_events_made_total{kind="opted_out"}') < 1:
+            await asyncio.sleep(POLL_SECONDS)  # what the contact did is an event of theirs
+    assert await running.metric('sms_contact_events_made_total{kind="reply"}') >= 7
 
 
 def sent_to(ledger: Path, to: str) -> list[LedgerLine]:
