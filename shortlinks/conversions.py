@@ -62,7 +62,7 @@ class ConversionWord(msgspec.Struct, frozen=True, kw_only=True):
 
 class Conversion(msgspec.Struct, frozen=True, kw_only=True):
     """As it is stored. `click_id` None: no click of a person counts. `message_id` may be
-    NO_MESSAGE.
+    NO_MESSAGE. `campaign` and `arm` are the message's labels.
     """
 
     id: int
@@ -75,6 +75,8 @@ class Conversion(msgspec.Struct, frozen=True, kw_only=True):
     message_id: int
     slot: int | None
     click_id: int | None
+    campaign: str | None = None
+    arm: str | None = None
 
 
 class Unknown(msgspec.Struct, frozen=True):
@@ -99,7 +101,15 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 Outcome = Recorded | Unknown | Conflict
-_Place = tuple[int, int | None]  # message, slot
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """The message, and the link of it that was named."""
+
+    message: int
+    slot: int | None
+    campaign: str | None = None
+    arm: str | None = None
 
 
 def decimal(micros: int) -> str:
@@ -136,11 +146,13 @@ async def record(
             value_micros=word.value_micros,
             currency=word.currency,
             occurred_at=word.occurred_at or now,
-            message_id=message_id,
-            slot=slot if click is None else click[1],
+            message_id=place.message,
+            slot=place.slot if click is None else click[1],
             click_id=None if click is None else click[0],
+            campaign=place.campaign,
+            arm=place.arm,
         )
-        for (word, (message_id, slot)), click in zip(found, attributed, strict=True)
+        for (word, place), click in zip(found, attributed, strict=True)
     ]
     added = await _add(connection, account, rows)
     late = [row.reference for row in rows if row.id not in added]
@@ -216,13 +228,19 @@ async def _places(
         elif word.link is not None:
             message = links.get(word.link[0])
         slot = None if word.link is None else word.link[1]
-        places.append(None if message is None else (message, slot))
-    asked = sorted({place[0] for place in places if place is not None and place[0]})
+        places.append(None if message is None else _Place(message, slot))
+    asked = sorted({place.message for place in places if place is not None and place.message})
     if not asked:
         return places
     rows = await connection.fetch(_SQL["conversion_messages"], asked, asked[0], asked[-1], account)
-    own = {NO_MESSAGE, *(row["id"] for row in rows)}
-    return [place if place is not None and place[0] in own else None for place in places]
+    own: dict[int, tuple[str | None, str | None]] = {NO_MESSAGE: (None, None)}
+    own |= {row["id"]: (row["campaign_id"], row["variant"]) for row in rows}
+    return [
+        _Place(place.message, place.slot, *own[place.message])
+        if place is not None and place.message in own
+        else None
+        for place in places
+    ]
 
 
 async def _of_clicks(
@@ -248,10 +266,10 @@ async def _attributed(
     """
     window = timedelta(hours=rule.window_hours)
     asked = []
-    for place, (word, (message_id, slot)) in enumerate(found):
+    for number, (word, place) in enumerate(found):
         moment = word.occurred_at or now
         since, until = id_at(moment - window), id_at(moment + CLOCKS_DIFFER)
-        asked.append((place, message_id, slot, since, until, word.click_id))
+        asked.append((number, place.message, place.slot, since, until, word.click_id))
     of_messages = [each for each in asked if each[1] != NO_MESSAGE]
     of_links = [each for each in asked if each[1] == NO_MESSAGE]
     by_place: dict[int, tuple[int, int]] = {}

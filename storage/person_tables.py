@@ -45,6 +45,8 @@ TABLES: Mapping[str, Held] = MappingProxyType(
         "campaign_excluded": Held((), "the number of a contact, who is nobody any more"),
         "campaign_recipient": Held(("to_idx",), "the index becomes random"),
         "campaign_skip": _NOBODY,
+        "campaign_stat": _NOBODY,
+        "campaign_stat_batch": _NOBODY,
         "campaign_version": _NOBODY,
         "click": Held(
             ("user_agent", "ip_prefix", "facts"), "browser, its headers and network are emptied"

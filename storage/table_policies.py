@@ -51,6 +51,8 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "campaign_excluded": Policy(_ROWS, "messages_days"),
         "campaign_recipient": Policy(_DAYS, "messages_days"),
         "campaign_skip": Policy(_ROWS, "messages_days"),
+        "campaign_stat": Policy(_ROWS, "rollup_totals_days"),
+        "campaign_stat_batch": Policy(_ROWS, "rollup_totals_days"),
         "campaign_version": Policy(_FEW, "what a campaign has sent"),
         "click": Policy(_DAYS, "clicks_days"),
         "click_gap": Policy(_ROWS, "clicks_days"),

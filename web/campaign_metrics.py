@@ -37,5 +37,8 @@ OF_CAMPAIGNS: Mapping[str, MetricKind] = MappingProxyType(
         "sms_campaign_looks_total": MetricKind(
             "counter", "Looks at experiments of campaigns that this process has made."
         ),
+        "sms_campaign_batches_counted_total": MetricKind(
+            "counter", "Batches of campaigns whose sums this process counted anew."
+        ),
     }
 )

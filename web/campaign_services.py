@@ -11,9 +11,10 @@ from typing import Protocol
 
 from campaigns.decisions.holdouts import HoldoutReport
 from campaigns.decisions.reporting import ExperimentReport
+from campaigns.reporting.people import ExcludedView, RecipientView, WhyView
+from campaigns.reporting.reports import CampaignReport, ReportWish
 from campaigns.running.desk import CampaignActor, Canceled
 from campaigns.running.planning import Plan
-from campaigns.running.reporting import CampaignReport, RecipientView
 from campaigns.running.spec import Spec
 from campaigns.running.states import CampaignState
 from campaigns.running.store import StoredCampaign
@@ -21,15 +22,29 @@ from messages.models import Refused, Verdict
 
 
 class CampaignReader(Protocol):
-    """What became of campaigns. Both raise StorageDown, ReportTooSlow."""
+    """What became of campaigns. Raises StorageDown, ReportTooSlow."""
 
-    async def report(self, campaign: StoredCampaign, now: datetime) -> CampaignReport:
-        """By arm, as of now."""
+    async def report(
+        self, campaign: StoredCampaign, wish: ReportWish, now: datetime
+    ) -> CampaignReport:
+        """As of now, or of the last count."""
+
+
+class PeopleReader(Protocol):
+    """The people of campaigns. All raise StorageDown."""
 
     async def recipients(
         self, campaign: StoredCampaign, *, after: int, limit: int
     ) -> list[RecipientView]:
         """Those planned from place `after` on, in the order of sending."""
+
+    async def excluded(
+        self, campaign: StoredCampaign, *, reason: str | None, after: int, limit: int
+    ) -> list[ExcludedView]:
+        """Who is not planned, behind a contact, in the order of their ids."""
+
+    async def why(self, account: int, contact: int, campaign: int | None) -> list[WhyView] | None:
+        """What happened to a contact, in one campaign or in the last; None: there is none."""
 
 
 class CampaignBook(Protocol):
@@ -38,6 +53,10 @@ class CampaignBook(Protocol):
     @property
     def reports(self) -> CampaignReader:
         """What became of them."""
+
+    @property
+    def people(self) -> PeopleReader:
+        """Who is in them."""
 
     def now(self) -> datetime:
         """In UTC."""

@@ -15,6 +15,7 @@ from web.api.anomalies import AnomaliesApi
 from web.api.audit import AuditApi
 from web.api.breakers import BreakersApi
 from web.api.campaign_decisions import CampaignDecisionsApi
+from web.api.campaign_reports import CampaignReportsApi
 from web.api.campaign_views import CampaignViewsApi
 from web.api.campaigns import CampaignsApi
 from web.api.caps import CapsApi
@@ -157,6 +158,7 @@ def _rooms_of_recipients(services: Services, access: Access, bodies: BodyReader)
         *CampaignViewsApi(services, access).routes(),
         *CampaignDecisionsApi(services, access, bodies).routes(),
         *CapsApi(services, access, bodies).routes(),
+        *CampaignReportsApi(services, access).routes(),
         *ProofsApi(services, access).routes(),
         *RawApi(services, access).routes(),
         *BreakersApi(services, access, bodies).routes(),

@@ -172,6 +172,7 @@ async def add(connection: Connection, chunk: Chunk, account: int, term: int) -> 
         chunk.to_seq, chunk.first_id, term, chunk.redone,
     )  # fmt: skip
     await waves.reach(connection, chunk.batch, account, chunk.ids[-1])
+    await connection.execute(_SQL["stat_begin"], chunk.campaign, chunk.batch)
 
 
 async def open_chunks(connection: Connection, term: int) -> list[Chunk]:

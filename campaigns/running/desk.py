@@ -13,13 +13,14 @@ import msgspec
 
 from campaigns.caps.foretelling import NONE_IN_FORCE, CapsInForce
 from campaigns.decisions import deciding
+from campaigns.reporting.people import CampaignPeople
+from campaigns.reporting.reports import CampaignReports
 from campaigns.running import stopping, store
 from campaigns.running.changes import Changes
 from campaigns.running.checks import Facts, conflict, lint_faults, second_person, start_faults
 from campaigns.running.feed import Unrenderable
 from campaigns.running.letters import Letters
 from campaigns.running.planning import Plan, PlanRefused, plan
-from campaigns.running.reporting import CampaignReports
 from campaigns.running.spec import FIXED, Spec, changed_fixed
 from campaigns.running.states import CampaignState, Move, after
 from campaigns.running.store import StoredCampaign
@@ -89,6 +90,7 @@ class CampaignDesk:
         *,
         letters: Letters,
         reports: CampaignReports,
+        people: CampaignPeople,
         accepter: Accepter,
         rules: Callable[[int], AccountRules],
         ids: IdSource,
@@ -96,7 +98,7 @@ class CampaignDesk:
         changed: Callable[[], None],
     ) -> None:
         """`planning` and `changed`: as Changes wants them."""
-        self.reports = reports
+        self.reports, self.people = reports, people
         self._pool = pool
         self.changes = Changes(dedicated, planning, changed)
         self._letters = letters

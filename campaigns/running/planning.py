@@ -21,6 +21,7 @@ from campaigns.running.schedule import CANARY_MAX, CANARY_MIN, canary_size
 from campaigns.running.spec import Spec, excludes_unresponsive, spread_minutes
 from campaigns.running.stopping import PREFIX
 from campaigns.segments.compiling import compiled
+from campaigns.segments.mistakes import SegmentRefused
 from campaigns.segments.names import Moment, Names
 from campaigns.segments.presets import RECALLED_IN_VAIN
 from campaigns.segments.reading import names_of
@@ -52,6 +53,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     test: Mapping[str, int] = {}
     warnings: Sequence[PlanWarning] = ()
     capped: int = 0  # of those who get a message: whom a cap would keep from it now
+    segments: Mapping[str, int] = {}  # who gets a message, by segment of the report
 
 
 class PlanRefused(Exception):
@@ -88,6 +90,7 @@ async def plan(
     await connection.execute(audience, *found.parameters, timeout=PLAN_SECONDS_MAX)
     await connection.execute("ANALYZE planned_audience")
     await _unresponsive(connection, account, spec, moment)
+    await _mark(connection, account, spec, moment)
     rows = await connection.fetch(
         _SQL["plan"], campaign, account, Category.of(spec.category), tags, needs_consent,
         list(weighted([arm.weight for arm in spec.arms])), round(spec.holdout * BUCKETS),
@@ -162,7 +165,37 @@ def _counted(spec: Spec, moment: Moment, rows: Sequence[asyncpg.Record]) -> Plan
         canary=canary_size(planned + holdout + global_holdout, spec.canary.share),
         test=test,
         warnings=list(warnings(spec, test)),
+        segments=_by_segment(spec, rows),
     )
+
+
+async def _mark(connection: Connection, account: int, spec: Spec, moment: Moment) -> None:
+    """Who is in which segment of the report. Raises PlanRefused."""
+    await connection.execute(_SQL["plan_segments_table"])
+    for bit, name in enumerate(spec.report_segments):
+        source = f"segment({_quoted(name)})"
+        try:
+            found = compiled(source, await names_of(connection, account, source), moment)
+        except SegmentRefused as refused:
+            where = f"/report_segments/{bit}"
+            faults = [FieldError("segment_invalid", str(each), where) for each in refused.mistakes]
+            raise PlanRefused(faults) from None
+        place = len(found.parameters) + 1
+        statement = _SQL["plan_segment"].format(segment=found.sql, place=place)
+        await connection.execute(statement, *found.parameters, 1 << bit, timeout=PLAN_SECONDS_MAX)
+
+
+def _quoted(name: str) -> str:
+    marked = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{marked}"'
+
+
+def _by_segment(spec: Spec, rows: Sequence[asyncpg.Record]) -> dict[str, int]:
+    marked = [(int(bits), people) for bits, people in _kind(rows, "segments").items()]
+    return {
+        name: sum(people for bits, people in marked if bits >> bit & 1)
+        for bit, name in enumerate(spec.report_segments)
+    }
 
 
 def _tags(names: Names, spec: Spec) -> list[int]:

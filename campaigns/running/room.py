@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from campaigns.decisions.desk import ExperimentDesk
+from campaigns.reporting.keeping import SumsKeeper
 from campaigns.running.desk import CampaignDesk
 from campaigns.running.feed import Feed
 from campaigns.running.watch import CampaignWatch
@@ -20,13 +21,16 @@ class CampaignRoom(NamedTuple):
     experiments: ExperimentDesk
     feed: Feed
     watch: CampaignWatch
+    sums: SumsKeeper
 
     def start(self) -> None:
         """Begin to feed."""
         self.feed.start()
         self.watch.start()
+        self.sums.start()
 
     async def stop(self) -> None:
         """End, wherever it is: what is open is taken up by the next process."""
         await self.feed.stop()
         await self.watch.stop()
+        await self.sums.stop()

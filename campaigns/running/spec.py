@@ -31,6 +31,7 @@ HOLDOUT_MAX = 0.5
 RATE_MAX = 10_000
 SPREAD_MAX = timedelta(days=7)
 AHEAD_MAX = timedelta(days=366)  # of a start or an end
+REPORT_SEGMENTS_MAX = 8
 NOT_AVAILABLE = "not_available"
 RECALL = "recall"  # the goal of a campaign that wins back
 
@@ -130,6 +131,10 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             "who is capped, or gets it when the gap is over."
         ),
     ] = "skip"
+    report_segments: Annotated[
+        tuple[str, ...],
+        Meta(description="Names of segments to report by, as of the plan; up to 8."),
+    ] = ()
     budget: Annotated[Any, Meta(description="Not available yet: refused.")] = None
     experiment: Annotated[
         Experiment | None, Meta(description="Which arm is better, found out before most get one.")
@@ -137,7 +142,9 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
 
 # Once it is planned and started.
-FIXED = ("audience", "holdout", "conversion", "canary", "category", "goal")
+FIXED = (
+    "audience", "holdout", "conversion", "canary", "category", "goal", "report_segments",
+)  # fmt: skip
 
 
 def faults(spec: Spec, now: datetime) -> list[FieldError]:
@@ -202,6 +209,10 @@ def _plain(spec: Spec) -> Iterator[FieldError]:
     if len(spec.audience.exclude) > EXCLUDED_TAGS_MAX:
         detail = f"exclude names at most {EXCLUDED_TAGS_MAX} tags"
         yield FieldError("out_of_range", detail, "/audience/exclude")
+    named = spec.report_segments
+    if len(named) > REPORT_SEGMENTS_MAX or len(set(named)) < len(named):
+        detail = f"report_segments are up to {REPORT_SEGMENTS_MAX} different names"
+        yield FieldError("out_of_range", detail, "/report_segments")
     if not 0 <= spec.holdout <= HOLDOUT_MAX:
         yield FieldError("out_of_range", f"holdout is 0 to {HOLDOUT_MAX}", "/holdout")
     if _EVENT.fullmatch(spec.conversion) is None:
@@ -219,6 +230,8 @@ def _said(spec: Spec) -> Iterator[FieldError]:
     named = [] if spec.sender is None else [("/from", spec.sender)]
     for place, tag in enumerate(spec.audience.exclude[:EXCLUDED_TAGS_MAX]):
         named.append((f"/audience/exclude/{place}", tag))
+    for place, name in enumerate(spec.report_segments[:REPORT_SEGMENTS_MAX]):
+        named.append((f"/report_segments/{place}", name))
     for where, name in named:
         if not (1 <= len(name) <= NAME_CHARACTERS_MAX and name.isprintable()):
             detail = f"it is 1 to {NAME_CHARACTERS_MAX} printable characters"

@@ -109,6 +109,12 @@ async def spec_of(connection: Connection, campaign: int, version: int) -> tuple[
     return None if row is None else (row["account"], _spec(row["spec"]))
 
 
+async def specs_of(connection: Connection, campaign: int) -> dict[int, Spec]:
+    """What each version sends."""
+    rows = await connection.fetch(_SQL["campaign_specs"], campaign)
+    return {row["version"]: _spec(row["spec"]) for row in rows}
+
+
 def _stored(row: asyncpg.Record) -> StoredCampaign:
     resumes_as = row["resumes_as"]
     return StoredCampaign(

@@ -80,7 +80,7 @@ GROUP BY 1, 2, 3, 4, 5, 6, 7, 8;
 
 -- name: click_revenue
 -- What conversions with a click are worth, by currency and the same keys.
-SELECT category, campaign, variant, batch, message, link, unit, v.currency, sum(v.value_micros) AS micros
+SELECT category, p.campaign, variant, batch, message, link, unit, v.currency, sum(v.value_micros) AS micros
 FROM conversion AS v
 JOIN click AS c ON c.id = v.click_id AND c.class = $4
 JOIN message_places($1, $2, $3, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS p
@@ -93,7 +93,7 @@ GROUP BY 1, 2, 3, 4, 5, 6, 7, 8;
 -- How many people did these things ($16) after a click, by the same keys and by what they did, at most $17 rows. `did`: the
 -- events of one person, the earliest first, at most $18.
 WITH person AS (
-    SELECT category, campaign, variant, batch, message, link, unit, p.to_idx,
+    SELECT category, p.campaign, variant, batch, message, link, unit, p.to_idx,
            (array_agg(v.event ORDER BY v.occurred_at, v.id))[1 : $18::integer] AS did
     FROM conversion AS v
     JOIN click AS c ON c.id = v.click_id AND c.class = $4

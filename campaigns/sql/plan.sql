@@ -14,6 +14,13 @@ CREATE TEMP TABLE planned_unresponsive (contact bigint NOT NULL) ON COMMIT DROP;
 -- As plan_audience.
 INSERT INTO planned_unresponsive SELECT id FROM ({segment}) AS segment (id);
 
+-- name: plan_segments_table
+CREATE TEMP TABLE planned_segment (contact bigint NOT NULL, bits smallint NOT NULL) ON COMMIT DROP;
+
+-- name: plan_segment
+-- As plan_audience; the bit stands behind the segment's own parameters.
+INSERT INTO planned_segment SELECT id, ${place}::smallint FROM ({segment}) AS segment (id);
+
 -- name: plan_forget
 DELETE FROM campaign_recipient WHERE campaign = $1;
 
@@ -26,6 +33,7 @@ DELETE FROM campaign_excluded WHERE campaign = $1;
 -- least is $9, its most $10. $11: minutes of spread. $12: salt. $13: sender. A suppression of some senders counts here only
 -- if it names this one; the accepter asks it in full. $14, $15: salt and ten-thousandths of the global holdout. $16: those
 -- of the test, who come first; 10000: everybody. The canary is of the test, also where that is smaller by itself.
+-- `planned_segment`: the segments of its report.
 WITH suppressed AS MATERIALIZED (
     SELECT DISTINCT to_idx
     FROM suppression
@@ -65,22 +73,26 @@ WITH suppressed AS MATERIALIZED (
         SELECT *, CASE WHEN $16::integer >= 10000 THEN true ELSE experiment_bucket($12 || '|test', contact) < $16 END AS tested
         FROM going
     ) AS asked
+), told_apart AS (
+    SELECT contact, bit_or(bits) AS segments FROM planned_segment GROUP BY contact
 ), canaried AS (
     SELECT *, CASE WHEN $8::float8 > 0 THEN least(planned, $10, greatest($9, ceil(planned * $8::float8)))::bigint ELSE 0 END AS canary
     FROM ordered
 ), sized AS (
     SELECT *, greatest(tested, canary) AS test_end FROM canaried
 ), stored AS (
-    INSERT INTO campaign_recipient (campaign, seq, contact, to_idx, arm, slot)
+    INSERT INTO campaign_recipient (campaign, seq, contact, to_idx, arm, slot, segments)
     SELECT $1, seq, contact, to_idx, arm,
         CASE
             WHEN seq < canary THEN 0
             WHEN seq < test_end THEN (seq - canary) * $11::bigint / (test_end - canary)
             ELSE (seq - test_end) * $11::bigint / (planned - test_end)
-        END
+        END,
+        coalesce(segments, 0)
     FROM sized
+    LEFT JOIN told_apart USING (contact)
     ORDER BY seq
-    RETURNING seq, arm
+    RETURNING seq, arm, segments
 ), test AS (
     SELECT max(test_end) AS test_end FROM sized
 ), left_out AS (
@@ -96,6 +108,8 @@ UNION ALL
 SELECT 'test', arm::text, count(*) FROM stored WHERE seq < (SELECT test_end FROM test) GROUP BY arm
 UNION ALL
 SELECT 'test_end', '', coalesce(test_end, 0) FROM test
+UNION ALL
+SELECT 'segments', segments::text, count(*) FROM stored WHERE arm >= 0 AND segments > 0 GROUP BY segments
 UNION ALL
 SELECT 'excluded', reason, count(*) FROM left_out GROUP BY reason;
 

@@ -23,11 +23,18 @@ WHERE c.campaign = $1 AND c.version < $2 AND b.state = 2
 UPDATE campaign SET canary_fed_at = $2 WHERE id = $1 AND canary_fed_at IS NULL;
 
 -- name: wave_words
--- What people said about the messages of a batch: opt-outs whose evidence is one of them, and complaints. $2: the reason
--- of an opt-out.
+-- What people said about the messages of a batch: opt-outs in answer to one or by its page, and complaints. $2: the reason
+-- of an opt-out. The evidence of a word is the reply, that of a press the message.
+WITH said AS MATERIALIZED (
+    SELECT i.answers AS message_id
+    FROM batch_control AS b
+    JOIN inbound_message AS i ON i.account = b.account AND i.id >= b.id AND i.answers BETWEEN b.id AND b.until_id
+    WHERE b.id = $1 AND coalesce(i.class, i.keyword) = 'opt_out'
+)
 SELECT
     count(*) FILTER (
-        WHERE EXISTS (SELECT FROM suppression AS s WHERE s.to_idx = m.to_idx AND s.message_id = m.id AND s.reason = $2)
+        WHERE m.id IN (SELECT message_id FROM said)
+           OR EXISTS (SELECT FROM suppression AS s WHERE s.to_idx = m.to_idx AND s.message_id = m.id AND s.reason = $2)
     ) AS unsubscribed,
     count(*) FILTER (
         WHERE EXISTS (SELECT FROM complaint AS c WHERE c.to_idx = m.to_idx AND c.message_id = m.id)
@@ -49,12 +56,3 @@ SELECT min(c.batch) AS first, max(b.until_id) AS last
 FROM campaign_chunk AS c
 JOIN batch_control AS b ON b.id = c.batch
 WHERE c.campaign = $1;
-
--- name: campaign_clickers
--- People by arm who clicked on a message of the campaign that was delivered whole. $4: the class of clicks by people.
-SELECT m.variant, count(DISTINCT m.to_idx) AS people
-FROM message AS m
-WHERE m.id >= $1 AND m.id < $2 AND m.campaign_id = $3
-  AND m.id IN (SELECT message_id FROM click WHERE id >= $1 AND message_id >= $1 AND message_id < $2 AND class = $4)
-  AND m.id IN (SELECT message_id FROM submission WHERE id >= $1 AND message_id >= $1 AND message_id < $2 AND status = 60)
-GROUP BY m.variant;

@@ -11,15 +11,20 @@ from zoneinfo import ZoneInfo
 
 from campaigns.caps.foretelling import CapsInForce
 from campaigns.decisions.desk import ExperimentDesk
+from campaigns.reporting import compliance
+from campaigns.reporting.keeping import BatchCounter, SumsKeeper
+from campaigns.reporting.people import CampaignPeople
+from campaigns.reporting.reports import CampaignReports
 from campaigns.running.desk import AccountRules, CampaignDesk
 from campaigns.running.feed import Feed
 from campaigns.running.letters import Letters
-from campaigns.running.reporting import CampaignReports
 from campaigns.running.room import CampaignRoom
 from campaigns.running.states import CampaignState
 from campaigns.running.watch import CampaignWatch
 from gateway.wiring.accounts import settings_of, zone_of
+from gateway.wiring.report_names import ReportNames
 from gateway.wiring.rules import account_caps
+from recipients.caps import Caps
 from storage.categories import Category
 from web.samples import Sample
 
@@ -66,7 +71,8 @@ def build(rooms: Rooms, validator: Validator, ended: Ended) -> CampaignRoom:
         database.dedicated("campaigns"),
         database.dedicated("campaign-plans"),
         letters=letters,
-        reports=CampaignReports(database.read, rooms.vault),
+        reports=_reports(rooms),
+        people=CampaignPeople(database.read, rooms.vault),
         accepter=rooms.shedding,
         rules=accounts.rules,
         ids=rooms.ids,
@@ -80,8 +86,45 @@ def build(rooms: Rooms, validator: Validator, ended: Ended) -> CampaignRoom:
         changed=changed,
         ended=ended,
     )
-    experiments = ExperimentDesk(database.read, desk.changes, ids=rooms.ids, now=desk.now)
-    return CampaignRoom(desk, experiments, feed, watch)
+    return CampaignRoom(desk, _experiments(rooms, desk), feed, watch, _sums(rooms, ended))
+
+
+def _experiments(rooms: Rooms, desk: CampaignDesk) -> ExperimentDesk:
+    return ExperimentDesk(rooms.database.read, desk.changes, ids=rooms.ids, now=desk.now)
+
+
+def _reports(rooms: Rooms) -> CampaignReports:
+    return CampaignReports(
+        rooms.database.read,
+        zones=AccountsInForce(rooms).zone,
+        rules=rooms.conversions.rule,
+        names=ReportNames(rooms.registry),
+        vault=rooms.vault,
+        looked_for=_looked_for(rooms),
+    )
+
+
+def _sums(rooms: Rooms, ended: Ended) -> SumsKeeper:
+    return SumsKeeper(
+        rooms.database.dedicated("campaign-sums"),
+        counter=batch_counter(rooms),
+        wall_ms=rooms.clock.wall_ms,
+        ended=ended,
+    )
+
+
+def batch_counter(rooms: Rooms) -> BatchCounter:
+    """What counts a batch for its campaign's report."""
+    accounts = AccountsInForce(rooms)
+    return BatchCounter(
+        rooms.vault,
+        zones=lambda account: accounts.zone(account).key,
+        rules=_looked_for(rooms),
+    )
+
+
+def _looked_for(rooms: Rooms) -> compliance.Rules:
+    return compliance.Rules(lambda: rooms.rules.timing, AccountsInForce(rooms).caps)
 
 
 def samples(rooms: Rooms) -> Iterator[Sample]:
@@ -97,6 +140,7 @@ def samples(rooms: Rooms) -> Iterator[Sample]:
     yield Sample("sms_campaign_moves_total", watch.finished, ("finished",))
     yield Sample("sms_campaign_moves_total", watch.experiments.decided, ("decided",))
     yield Sample("sms_campaign_looks_total", watch.experiments.looks)
+    yield Sample("sms_campaign_batches_counted_total", rooms.campaigns.sums.counted)
 
 
 class AccountsInForce:
@@ -124,6 +168,10 @@ class AccountsInForce:
                 engagement=own.engagement_caps,
             ),
         )
+
+    def caps(self, account: int, category: int) -> Caps | None:
+        """What a number may get of the account; None: as much as it is sent."""
+        return self.rules(account).caps.own.get(category)
 
     def _settings(self, account: int) -> AccountSettings:
         return settings_of(self._rooms.config, self._rooms.registry, account)

@@ -22,12 +22,14 @@ from gateway.config.retention_settings import RetentionSettings
 from gateway.maintenance import Maintenance, PartitionsAhead, Timeless, steps
 from gateway.vitals import Lease, LoopLag
 from gateway.wiring import rollups
+from gateway.wiring.campaigns import batch_counter
 from gateway.wiring.inbound import opt_out_scopes
 from messages.control.text_ends import message_texts
 from storage import sql
 from storage.audit_anchor import KEY_BYTES, KEY_PURPOSE, Anchors
 from storage.audit_cut import AuditCut
-from storage.retention import Forgets, KeptDays, Retention
+from storage.pool import Connection
+from storage.retention import Forgets, KeptDays, Outlive, Retention
 from storage.terms import TTL_SECONDS
 from web.edge.key_store import DatabaseKeys
 
@@ -105,9 +107,21 @@ def _retention(rooms: Rooms, anchors: Anchors) -> Retention:
         kept_days(rooms.config.retention),
         rooms.clock.wall_ms,
         forgets=forgets(),
-        outlive=keep_deliveries,
+        outlive=_outlive(rooms),
         cut_audit=AuditCut(rooms.ids, anchors).step,
     )
+
+
+def _outlive(rooms: Rooms) -> Outlive:
+    """What of messages is kept elsewhere before they go: deliveries of numbers, and campaigns."""
+    campaigns = batch_counter(rooms)
+
+    async def kept(connection: Connection, since: datetime, until: datetime) -> None:
+        await keep_deliveries(connection, since, until)
+        now = datetime.fromtimestamp(rooms.clock.wall_ms() / 1000, UTC)
+        await campaigns.last_counts(connection, since, until, now)
+
+    return kept
 
 
 def prune_job(rooms: Rooms) -> PruneJob:
@@ -159,6 +173,10 @@ def forgets() -> tuple[Forgets, ...]:
         *(
             Forgets(table, "messages", sql.load("campaigns")[f"{table}_purge"], by_id=True)
             for table in ("campaign_chunk", "campaign_excluded", "campaign_skip")
+        ),
+        *(
+            Forgets(table, "rollup_totals", sql.load("campaigns")[f"{table}_purge"], by_id=True)
+            for table in ("campaign_stat", "campaign_stat_batch")
         ),
         Forgets("import_job", "imports", sql.load("campaigns")["import_jobs_purge"], by_id=True),
         *rollups.forgets(),

@@ -1,5 +1,5 @@
 -- name: conversions_stored
-SELECT id, reference, fingerprint, event, value_micros, currency, occurred_at, message_id, slot, click_id
+SELECT id, reference, fingerprint, event, value_micros, currency, occurred_at, message_id, slot, click_id, campaign, arm
 FROM conversion
 WHERE account = $1 AND reference = ANY($2::text[]);
 
@@ -34,8 +34,8 @@ CROSS JOIN LATERAL (
 WHERE asked.seq < r.first_seq + cardinality(r.message_ids);
 
 -- name: conversion_messages
--- Those of these messages that are the account's.
-SELECT id FROM message WHERE id = ANY($1::bigint[]) AND id >= $2 AND id <= $3 AND account = $4;
+-- Those of these messages that are the account's, with their labels.
+SELECT id, campaign_id, variant FROM message WHERE id = ANY($1::bigint[]) AND id >= $2 AND id <= $3 AND account = $4;
 
 -- name: conversion_attributed
 -- The last click of a person ($5), or with $6 the first, on each message inside its window: [since, until) as ids. Of one
@@ -55,12 +55,15 @@ CROSS JOIN LATERAL (
 -- name: conversions_add
 -- What another process has stored under one of these ids meanwhile stays.
 INSERT INTO conversion
-    (id, account, reference, fingerprint, event, value_micros, currency, occurred_at, message_id, slot, click_id)
-SELECT id, $1, reference, fingerprint, event, value_micros, currency, occurred_at, message_id, slot, click_id
+    (id, account, reference, fingerprint, event, value_micros, currency, occurred_at, message_id, slot, click_id, campaign,
+     arm)
+SELECT id, $1, reference, fingerprint, event, value_micros, currency, occurred_at, message_id, slot, click_id, campaign, arm
 FROM unnest(
     $2::bigint[], $3::text[], $4::bytea[], $5::text[], $6::bigint[], $7::text[], $8::timestamptz[], $9::bigint[],
-    $10::smallint[], $11::bigint[]
-) AS new (id, reference, fingerprint, event, value_micros, currency, occurred_at, message_id, slot, click_id)
+    $10::smallint[], $11::bigint[], $12::text[], $13::text[]
+) AS new (
+    id, reference, fingerprint, event, value_micros, currency, occurred_at, message_id, slot, click_id, campaign, arm
+)
 ORDER BY reference
 ON CONFLICT (account, reference) DO NOTHING
 RETURNING id;

@@ -14,6 +14,7 @@ import pytest
 from dlr.webhooks.catalogue import EVENT_KINDS as WEBHOOK_KINDS
 from smsgate_client import (
     answers,
+    campaign_reports,
     campaigns,
     caps,
     contacts,
@@ -239,7 +240,13 @@ OPERATIONS: Mapping[str, Asked] = {
         lambda client: Campaigns(client).decide("c", arm=1, reason="r"),
         experiments.DecideExperiment, campaigns.Campaign),
     "get_campaigns_id_report": (
-        lambda client: Campaigns(client).report("c"), None, campaigns.CampaignReport),
+        lambda client: Campaigns(client).report("c"), None, campaign_reports.CampaignReport),
+    "get_campaigns_id_excluded": (
+        lambda client: Campaigns(client).excluded("c"), None, campaign_reports.ExcludedContact),
+    "get_contacts_id_why": (
+        lambda client: Campaigns(client).why("c"), None, campaign_reports.Why),
+    "get_metrics_registry": (
+        lambda client: Campaigns(client).metrics(), None, campaign_reports.Metric),
     "get_campaigns_id_recipients": (
         lambda client: Campaigns(client).recipients("c"), None, campaigns.CampaignRecipient),
     "post_templates": (
@@ -350,6 +357,9 @@ FILTERS: Mapping[str, type] = {
     "get_segments_id_members": filters.Pages,
     "get_campaigns": filters.CampaignFilter,
     "get_campaigns_id_recipients": filters.Pages,
+    "get_campaigns_id_report": filters.CampaignReportFilter,
+    "get_campaigns_id_excluded": filters.ExcludedFilter,
+    "get_contacts_id_why": filters.WhyFilter,
     "get_templates": filters.TemplateFilter,
     "get_breakers": filters.BreakerFilter,
     "get_anomalies": filters.AnomalyFilter,
@@ -520,7 +530,7 @@ async def test_each_parameter_of_a_list_is_there(document: Document) -> None:
         (call,) = recorder.asked
         known = set(FILTERS[name].__annotations__ if name in FILTERS else call.query)
         known |= set() if call.reveal_reason is None else {"reason"}
-        asked = document.parameters(name) - (UNASKED if "reports" in name else set())
+        asked = document.parameters(name) - (UNASKED if "report" in name else set())
         described = asked | document.parameters(name, "header") - OF_THE_CLIENT
         named = {each if each in described else RENAMED.get(each, each) for each in known}
         assert named == described, name
@@ -537,7 +547,7 @@ async def test_each_word_of_a_parameter_is_there(document: Document) -> None:
         (name, parameter): allowed
         for name in FILTERS
         for parameter, allowed in document.parameter_words(name).items()
-        if "reports" not in name or parameter not in UNASKED
+        if "report" not in name or parameter not in UNASKED
     }
     assert len(described) > 3
     unknown = {key: allowed - found[key] for key, allowed in described.items()}

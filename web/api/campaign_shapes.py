@@ -12,24 +12,14 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from campaigns.decisions.holdouts import HoldoutReport
-from campaigns.decisions.reporting import ExperimentReport
+from campaigns.reporting.people import RecipientView
 from campaigns.running.planning import Plan
-from campaigns.running.reporting import ArmReport, CampaignReport, RecipientView
 from campaigns.running.spec import Spec
 from campaigns.running.stopping import PREFIX
 from campaigns.running.store import StoredCampaign
-from dlr.rates import Rate
 from messages.models import Refused, Verdict
 from storage.ids import format_id
-from web.api.experiment_shapes import (
-    DecisionResource,
-    ExperimentResource,
-    HoldoutResource,
-    decision_resource,
-    experiment_resource,
-    holdout_resource,
-)
+from web.api.experiment_shapes import DecisionResource, decision_resource
 from web.edge.cursors import PageQuery
 from web.edge.reveals import shown
 
@@ -112,6 +102,9 @@ class PlanResource(msgspec.Struct, kw_only=True):
     capped: Annotated[
         int, Meta(description="Of the messages, how many a cap would keep back if they went now.")
     ]
+    segments: Annotated[
+        Mapping[str, int], Meta(description="Messages by segment of `report_segments`.")
+    ]
 
 
 class TestRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -159,31 +152,6 @@ class CanceledCampaign(msgspec.Struct, kw_only=True):
 
     campaign: CampaignResource
     in_flight: int
-
-
-class ArmResource(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One arm, or all of them. `planned` messages; `counts` by outcome; each rate says of what."""
-
-    planned: int
-    counts: Mapping[str, int]
-    rates: Mapping[str, Rate]
-    arm: int | None = None
-    template: str | None = None
-
-
-class CampaignReportResource(msgspec.Struct, kw_only=True):
-    """What became of a campaign. `provisional`: some wait, or are on their way."""
-
-    id: str
-    as_of: datetime
-    provisional: bool
-    planned: int
-    waiting: int
-    skipped: Mapping[str, int]
-    arms: list[ArmResource]
-    total: ArmResource
-    experiment: ExperimentResource | None
-    holdout: HoldoutResource
 
 
 class RecipientQuery(PageQuery, kw_only=True):
@@ -268,37 +236,6 @@ def test_answer(
             told.status, told.text = verdict.status, verdict.text
         messages.append(told)
     return TestAnswer(campaign=resource(stored), messages=messages)
-
-
-def report_resource(
-    campaign: int,
-    made: CampaignReport,
-    experiment: ExperimentReport | None,
-    holdout: HoldoutReport,
-) -> CampaignReportResource:
-    """A report as it is shown."""
-    return CampaignReportResource(
-        id=format_id(PREFIX, campaign),
-        as_of=made.as_of,
-        provisional=made.provisional,
-        planned=made.planned,
-        waiting=made.waiting,
-        skipped=made.skipped,
-        arms=[_arm(each) for each in made.arms],
-        total=_arm(made.total),
-        experiment=experiment_resource(experiment),
-        holdout=holdout_resource(holdout),
-    )
-
-
-def _arm(made: ArmReport) -> ArmResource:
-    return ArmResource(
-        planned=made.planned or 0,
-        counts=made.counts,
-        rates=made.rates,
-        arm=made.arm,
-        template=made.template,
-    )
 
 
 def recipient_resource(view: RecipientView) -> RecipientResource:

@@ -1,6 +1,6 @@
-"""The endpoints that show campaigns: as they stand, their people, and what became of them.
+"""The endpoints that show campaigns: as they stand, and the people of their plans.
 
-Owns their answers. Must not change anything (campaigns.py does).
+Owns their answers. Must not change anything (campaigns.py does), nor report (campaign_reports.py).
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ from campaigns.running.store import StoredCampaign
 from web.api.campaign_shapes import (
     CampaignPage,
     CampaignQuery,
-    CampaignReportResource,
     CampaignResource,
     RecipientPage,
     RecipientQuery,
     recipient_resource,
-    report_resource,
     resource,
 )
 from web.edge import if_match
@@ -75,16 +73,6 @@ class CampaignViewsApi:
             ),
             Endpoint(
                 method="GET",
-                path=f"{ONE}/report",
-                handler=self.report,
-                summary="What became of a campaign, by arm",
-                scope=READ,
-                path_parameters=IN_PATH,
-                answers={200: CampaignReportResource},
-                problems=("report_too_slow",),
-            ),
-            Endpoint(
-                method="GET",
                 path=f"{ONE}/recipients",
                 handler=self.recipients,
                 summary="The people of its plan, and what became of each",
@@ -115,16 +103,6 @@ class CampaignViewsApi:
         stored = await self._one(key, request)
         return shown(stored)
 
-    async def report(self, request: web.Request) -> web.Response:
-        """As of now."""
-        key = await self._access.key(request, READ)
-        stored = await self._one(key, request)
-        now, experiments = self._campaigns.now(), self._services.experiments
-        made = await self._campaigns.reports.report(stored, now)
-        experiment = await experiments.experiment(stored, now)
-        holdout = await experiments.holdout(stored, now)
-        return json_response(report_resource(stored.id, made, experiment, holdout))
-
     async def recipients(self, request: web.Request) -> web.Response:
         """In the order of sending."""
         key = await self._access.key(request, READ)
@@ -132,7 +110,7 @@ class CampaignViewsApi:
         stored = await self._one(key, request)
         page = self._services.cursors.page(request, key.account, query)
         after = int(page.after[0]) + 1 if page.after else 0
-        found = await self._campaigns.reports.recipients(stored, after=after, limit=page.limit + 1)
+        found = await self._campaigns.people.recipients(stored, after=after, limit=page.limit + 1)
         kept, next_cursor = page.cut(found, lambda each: (each.seq,))
         answer = RecipientPage([recipient_resource(each) for each in kept], next_cursor)
         return json_response(answer, headers=page.headers(next_cursor))

@@ -29,6 +29,17 @@ from web.services import Services
 WITHIN_HOURS_MAX = 9_600  # 400 days
 SITE_UV_MAX = 1_000_000_000_000
 STEP_CHARACTERS_MAX = 100
+SiteUv = Annotated[
+    Annotated[int, Meta(ge=1, le=SITE_UV_MAX)] | None,
+    Meta(description="Visitors that the site counted in the same time, for `uv_share`."),
+]
+StepsText = Annotated[
+    str,
+    Meta(
+        description=f"Up to {STEPS_MAX} events with commas between, in the order in which "
+        "people do them: `login,cart,order,order`. An event that is named twice is done twice."
+    ),
+]
 
 
 class ClickQuery(ReportQuery, kw_only=True):
@@ -42,17 +53,8 @@ class ClickQuery(ReportQuery, kw_only=True):
             description="Clicks so long after acceptance count, and what they led to.",
         ),
     ] = WITHIN_HOURS_MAX
-    site_uv: Annotated[
-        Annotated[int, Meta(ge=1, le=SITE_UV_MAX)] | None,
-        Meta(description="Visitors that the site counted in the same time, for `uv_share`."),
-    ] = None
-    steps: Annotated[
-        str,
-        Meta(
-            description=f"Up to {STEPS_MAX} events with commas between, in the order in which "
-            "people do them: `login,cart,order,order`. An event that is named twice is done twice."
-        ),
-    ] = ""
+    site_uv: SiteUv = None
+    steps: StepsText = ""
 
 
 class ClickReportAnswer(msgspec.Struct):
@@ -112,7 +114,7 @@ class ClickReportsApi:
         wish = ClickWish(
             timedelta(hours=wanted.query.within_hours),
             wanted.query.site_uv,
-            _steps(wanted.query.steps),
+            steps_in(wanted.query.steps),
         )
         report = await counted(reports.clicks(wanted.asked, wish, wanted.groups))
         answer = ClickReportAnswer(
@@ -175,7 +177,8 @@ def _step_heads(name: str) -> Sequence[str]:
     return [name, f"{name}_people", *rate_heads(f"{name}_of_clicked")]
 
 
-def _steps(text: str) -> tuple[str, ...]:
+def steps_in(text: str) -> tuple[str, ...]:
+    """The events that a parameter names. Raises ProblemError."""
     if not text:
         return ()
     steps = tuple(text.split(","))

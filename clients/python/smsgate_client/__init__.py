@@ -22,16 +22,15 @@ from smsgate_client.answers import (
     SentMessage,
 )
 from smsgate_client.async_client import AsyncClient
+from smsgate_client.campaign_reports import CampaignReport
 from smsgate_client.campaigns import (
     Arm,
-    ArmFigures,
     Audience,
     BestHour,
     Campaign,
     CampaignCategory,
     CampaignPlan,
     CampaignRecipient,
-    CampaignReport,
     CampaignSpec,
     CampaignState,
     CampaignTest,
@@ -215,7 +214,6 @@ __all__ = [
     "Approval",
     "ApprovalState",
     "Arm",
-    "ArmFigures",
     "AsyncClient",
     "Attribute",
     "AttributeType",

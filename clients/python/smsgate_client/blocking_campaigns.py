@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smsgate_client import calls, campaign_calls
+from smsgate_client import campaign_reports as cr
 from smsgate_client import campaigns as c
 from smsgate_client.blocking import Noun
 from smsgate_client.calls import under
@@ -66,10 +67,12 @@ class Campaigns(Noun):
         """Have people behind the test of its experiment get the text of this arm."""
         return self._client.run(campaign_calls.decide(campaign_id, arm, reason))
 
-    def report(self, campaign_id: str) -> c.CampaignReport:
-        """What became of it, by arm."""
+    def report(
+        self, campaign_id: str, **which: Unpack[f.CampaignReportFilter]
+    ) -> cr.CampaignReport:
+        """What became of it: by arm, and by what else is asked for."""
         path = under("campaigns", campaign_id, "report")
-        return self._client.run(calls.get(path, c.CampaignReport))
+        return self._client.run(calls.get(path, cr.CampaignReport, **which))
 
     def recipients(
         self, campaign_id: str, **which: Unpack[f.Pages]
@@ -77,3 +80,19 @@ class Campaigns(Noun):
         """The people of its plan in the order of sending."""
         path = under("campaigns", campaign_id, "recipients")
         return self._client.each(calls.listed(path, c.CampaignRecipient, **which))
+
+    def excluded(
+        self, campaign_id: str, **which: Unpack[f.ExcludedFilter]
+    ) -> Iterator[cr.ExcludedContact]:
+        """Who of its segment is not planned, and why."""
+        path = under("campaigns", campaign_id, "excluded")
+        return self._client.each(calls.listed(path, cr.ExcludedContact, **which))
+
+    def why(self, contact_id: str, **which: Unpack[f.WhyFilter]) -> Iterator[cr.Why]:
+        """What happened to a contact, in one campaign or in the last that had it."""
+        path = under("contacts", contact_id, "why")
+        return self._client.each(calls.listed(path, cr.Why, **which))
+
+    def metrics(self) -> Iterator[cr.Metric]:
+        """What each figure of a report is."""
+        return self._client.each(calls.listed(under("metrics-registry"), cr.Metric))

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 
-from smsgate_client.experiments import Decision, Experiment, ExperimentFigures, HoldoutFigures
-from smsgate_client.reports import Rate
+from smsgate_client.experiments import Decision, Experiment
 from smsgate_client.shapes import named
 from smsgate_client.words import Weekday, Word
 
@@ -134,6 +133,7 @@ class CampaignSpec:
     canary: Canary = Canary()
     schedule: Schedule = Schedule()
     within_gap: WithinGap = WithinGap.SKIP
+    report_segments: tuple[str, ...] = ()
     budget: object = None
     experiment: Experiment | None = None
 
@@ -189,6 +189,7 @@ class CampaignPlan:
     excluded: Mapping[str, int]
     warnings: tuple[PlanWarning, ...]
     capped: int
+    segments: Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,33 +232,6 @@ class CanceledCampaign:
 
     campaign: Campaign
     in_flight: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArmFigures:
-    """What became of one arm's messages, or of all."""
-
-    planned: int
-    counts: Mapping[str, int]
-    rates: Mapping[str, Rate]
-    arm: int | None = None
-    template: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class CampaignReport:
-    """What became of a campaign. While it is `provisional`, some wait or are on their way."""
-
-    id: str
-    as_of: datetime
-    provisional: bool
-    planned: int
-    waiting: int
-    skipped: Mapping[str, int]
-    arms: tuple[ArmFigures, ...]
-    total: ArmFigures
-    experiment: ExperimentFigures | None
-    holdout: HoldoutFigures
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Required, TypedDict
 
+from smsgate_client.campaign_reports import ReportBy
 from smsgate_client.campaigns import CampaignState
 from smsgate_client.contact_words import RowVerdict
 from smsgate_client.words import (
@@ -121,6 +122,28 @@ class CampaignFilter(Pages, total=False):
     """Which campaigns."""
 
     state: CampaignState | str
+
+
+class CampaignReportFilter(TypedDict, total=False):
+    """What to tell apart. `definition`: others than the first, as in `failure_rate:sent`."""
+
+    by: ReportBy | str
+    definition: Sequence[str]
+    site_uv: int
+    steps: Sequence[str]
+    compliance: bool
+
+
+class ExcludedFilter(Pages, total=False):
+    """Who of a segment is not planned."""
+
+    because: str
+
+
+class WhyFilter(TypedDict, total=False):
+    """Which campaign."""
+
+    campaign: str
 
 
 class TemplateFilter(Pages, total=False):

@@ -150,7 +150,7 @@ async def test_c54_c56_of_few_people_nothing_is_shown_and_it_is_said(shop: Shop)
     assert await by_arm(shop, campaign) == sent, "nobody more got it"
     stored = await shop.one(campaign)
     assert stored.skipped == {Skip.EXPERIMENT_STOPPED: len(waits)}
-    shown = await shop.desk.reports.recipients(stored, after=0, limit=100)
+    shown = await shop.desk.people.recipients(stored, after=0, limit=100)
     assert {each.seq for each in shown if each.reason == Skip.EXPERIMENT_STOPPED} == waits
     report = await shop.experiments.experiment(stored, later(48))
     assert report is not None

@@ -15,10 +15,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from campaigns.decisions.desk import ExperimentDesk
+from campaigns.reporting.compliance import Rules
+from campaigns.reporting.keeping import BatchCounter
+from campaigns.reporting.people import CampaignPeople
+from campaigns.reporting.reports import CampaignReports
 from campaigns.running.desk import AccountRules, CampaignActor, CampaignDesk
 from campaigns.running.feed import Feed
 from campaigns.running.letters import Letters
-from campaigns.running.reporting import CampaignReports
 from campaigns.running.spec import Spec
 from campaigns.running.store import StoredCampaign
 from campaigns.running.watch import CampaignWatch
@@ -27,10 +30,14 @@ from campaigns.templates.content import Content
 from messages.accept.templated import Template
 from messages.models import AccountPolicy, Prepared, Refused
 from messages.requests import MessageRequest
+from messages.rules.quiet_hours import TimingRules
+from recipients.caps import Caps
+from recipients.hours import parse_span
+from shortlinks.conversions import Attribution
 from storage.categories import Category
 from storage.ids import IdSource, format_id
 from storage.partitions import ensure_partitions
-from storage.pool import Connection
+from storage.pool import Connection, Database
 from tests.messages.accept.world import ACCOUNT, VAULT, World, accepting, prepared, wall_ms
 
 AUTHOR = CampaignActor(ACCOUNT, "key 1")
@@ -48,6 +55,13 @@ class Every:
         return dict.fromkeys(references)  # type: ignore[return-value]
 
 
+class OperatorNames:
+    """Of dlr.grouping.Names what a report of a campaign asks for."""
+
+    def operator_name(self, number: int) -> str | None:
+        return {1: "China Mobile", 2: "China Unicom"}.get(number)
+
+
 @dataclass
 class Shop:
     world: World
@@ -57,6 +71,7 @@ class Shop:
     feed: Feed
     watch: CampaignWatch
     template: str
+    counter: BatchCounter
     asked: list[dict[str, Any]]
     rules: dict[str, Any] = field(default_factory=dict)
     changes: list[int] = field(default_factory=list)
@@ -160,6 +175,24 @@ class Shop:
         )  # fmt: skip
 
 
+def looked_for() -> Rules:
+    """Quiet from 21 to 8, and one message a day."""
+    quiet = {int(Category.MARKETING): parse_span("21:00-08:00")}
+    timing = TimingRules(quiet=quiet, default_zone=ZoneInfo("Asia/Shanghai"))
+    return Rules(lambda: timing, lambda account, category: Caps(day=1))
+
+
+def reports_of(database: Database) -> CampaignReports:
+    return CampaignReports(
+        database.read,
+        zones=lambda account: ZoneInfo("Asia/Shanghai"),
+        rules=lambda account: Attribution(),
+        names=OperatorNames(),
+        vault=VAULT,
+        looked_for=looked_for(),
+    )
+
+
 @asynccontextmanager
 async def shopping(database_url: str) -> AsyncIterator[Shop]:
     async with accepting(database_url) as world:
@@ -207,7 +240,8 @@ async def shopping(database_url: str) -> AsyncIterator[Shop]:
             database.dedicated("campaigns"),
             database.dedicated("plans"),
             letters=letters,
-            reports=CampaignReports(database.read, VAULT),
+            reports=reports_of(database),
+            people=CampaignPeople(database.read, VAULT),
             accepter=world.accepter,
             rules=lambda account: AccountRules(**rules),
             ids=ids,
@@ -232,4 +266,7 @@ async def shopping(database_url: str) -> AsyncIterator[Shop]:
         )
         experiments = ExperimentDesk(database.read, desk.changes, ids=ids, now=desk.now)
         reference = f"{format_id('tpl', template)}@1"
-        yield Shop(world, ids, desk, experiments, feed, watch, reference, asked, rules, changes)
+        counter = BatchCounter(VAULT, zones=lambda account: "Asia/Shanghai", rules=looked_for())
+        yield Shop(
+            world, ids, desk, experiments, feed, watch, reference, counter, asked, rules, changes
+        )

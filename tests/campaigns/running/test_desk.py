@@ -322,7 +322,7 @@ async def test_an_edit_of_a_paused_one_sends_the_rest_anew(shop: Shop) -> None:
     assert (texts.count(shop.template), texts.count(text)) == (300, 400)
     assert len({row["to_idx"] for row in delivered}) == 700
     stored = await shop.one(campaign)
-    shown = await shop.desk.reports.recipients(stored, after=0, limit=1_000)
+    shown = await shop.desk.people.recipients(stored, after=0, limit=1_000)
     assert {each.status for each in shown} == {"message"}
     assert {each.message for each in shown} == {row["id"] for row in delivered}
 

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 from campaigns.decisions.holdouts import HoldoutReport
 from campaigns.decisions.reporting import ExperimentReport
+from campaigns.reporting.people import ExcludedView, RecipientView, WhyView
+from campaigns.reporting.reports import CampaignReport, ReportWish
 from campaigns.running.desk import CampaignActor, Canceled
 from campaigns.running.planning import Plan
-from campaigns.running.reporting import CampaignReport, RecipientView
 from campaigns.running.spec import Spec
 from campaigns.running.states import CampaignState
 from campaigns.running.store import StoredCampaign
@@ -20,10 +21,14 @@ NOW = datetime.fromtimestamp(NOW_MS / 1000, UTC)
 
 
 class ForgottenCampaigns:
-    """Implements CampaignBook, CampaignReader and ExperimentBook."""
+    """Implements CampaignBook, CampaignReader, PeopleReader and ExperimentBook."""
 
     @property
     def reports(self) -> ForgottenCampaigns:
+        return self
+
+    @property
+    def people(self) -> ForgottenCampaigns:
         return self
 
     def now(self) -> datetime:
@@ -77,7 +82,9 @@ class ForgottenCampaigns:
     async def cancel(self, _actor: CampaignActor, _campaign: int) -> Canceled | None:
         return None
 
-    async def report(self, _campaign: StoredCampaign, _now: datetime) -> CampaignReport:
+    async def report(
+        self, _campaign: StoredCampaign, _wish: ReportWish, _now: datetime
+    ) -> CampaignReport:
         raise AssertionError("there is no campaign")
 
     async def recipients(
@@ -96,4 +103,14 @@ class ForgottenCampaigns:
     async def decide(
         self, _actor: CampaignActor, _campaign: int, _arm: int, _reason: str
     ) -> StoredCampaign | None:
+        return None
+
+    async def excluded(
+        self, _campaign: StoredCampaign, *, reason: str | None, after: int, limit: int
+    ) -> list[ExcludedView]:
+        return []
+
+    async def why(
+        self, _account: int, _contact: int, _campaign: int | None
+    ) -> list[WhyView] | None:
         return None
