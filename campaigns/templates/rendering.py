@@ -6,13 +6,12 @@ count parts, nor add what the account adds. Pure.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from campaigns.templates.body import Place, names
+from campaigns.templates.body import Place
 from campaigns.templates.content import Version
 from campaigns.templates.values import links
 from campaigns.templates.variables import Unfit, Variable, longest, worded
@@ -56,7 +55,7 @@ def render(version: Version, params: Mapping[str, Any]) -> Rendered | Skipped:
     content = version.content
     values: dict[str, str] = {}
     fallbacks: dict[str, str] = {}
-    removed = Counter[str]()
+    removed: dict[str, int] = {}
     for name, variable in content.variables.items():
         found = worded(variable, params.get(name))
         if isinstance(found, Unfit):
@@ -65,7 +64,8 @@ def render(version: Version, params: Mapping[str, Any]) -> Rendered | Skipped:
             values[name], fallbacks[name] = variable.fallback, found.why
             continue
         values[name] = found.text
-        removed.update(found.removed)
+        for what, count in found.removed.items():
+            removed[what] = removed.get(what, 0) + count
     for name in _joined_to_links(version, values):
         fallback = content.variables[name].fallback
         if fallback is None:
@@ -125,6 +125,7 @@ def _filled(
 ) -> Rendered:
     content = version.content
     shared = content.link_mode == "shared"
+    named: list[str] = []
     pieces: list[str] = []
     for piece in version.pieces:
         if not isinstance(piece, Place):
@@ -134,13 +135,14 @@ def _filled(
         elif shared:
             pieces.append(content.links[piece.name])
         else:
+            named.append(piece.name)
             pieces.append(f"{{{{link:{piece.name}}}}}")
     return Rendered(
         text="".join(pieces),
-        named=() if shared else tuple(dict.fromkeys(names(version.pieces, "link"))),
+        named=tuple(dict.fromkeys(named)),
         links={} if shared else content.links,
         values=values,
         shorten=None if content.link_mode == "personal" else False,
         fallbacks=fallbacks,
-        removed=dict(removed),
+        removed=removed,
     )

@@ -94,7 +94,8 @@ class MessageTemplate:
             return FieldError("template_param_unfit", made.in_words, where)
         if made.fallbacks:
             self._counts["fallback"] += len(made.fallbacks)
-        self._counts.update(made.removed)
+        if made.removed:
+            self._counts.update(made.removed)
         content = self._version.content
         return FromTemplate(
             text=made.text,

@@ -105,19 +105,22 @@ def filled(
     if request.category not in (None, made.category):
         detail = f"the template is for {made.category}: leave category out"
         faults.append(FieldError("template_category", detail, "/category"))
-    in_links = " ".join(each.url for each in links.values()) + " ".join(made.links.values())
-    for name in params:
-        if name not in template.takes and f"{{{{{name}}}}}" not in in_links:
-            detail = f"the template has no {name[:100]}; it takes {_listed(template.takes)}"
-            faults.append(FieldError("param_unknown", detail, f"/params{pointer_step(name)}"))
+    takes = template.takes
+    if strange := [name for name in params if name not in takes]:
+        in_links = " ".join(each.url for each in links.values()) + " ".join(made.links.values())
+        for name in strange:
+            if f"{{{{{name}}}}}" not in in_links:
+                detail = f"the template has no {name[:100]}; it takes {_listed(takes)}"
+                faults.append(FieldError("param_unknown", detail, f"/params{pointer_step(name)}"))
     if len(faults) > count:
         return _texted(request)
-    of_template = {name: NamedLinkRequest(url) for name, url in made.links.items()}
+    if made.links:
+        links = {**{name: NamedLinkRequest(url) for name, url in made.links.items()}, **links}
     return msgspec.structs.replace(
         request,
         text=made.text,
         category=made.category,
-        links={**of_template, **links} or None,
+        links=links or None,
         params={**params, **made.values} or None,
         shorten_urls=request.shorten_urls if made.shorten is None else made.shorten,
         max_parts=made.max_parts if request.max_parts is None else request.max_parts,
