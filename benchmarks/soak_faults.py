@@ -27,7 +27,7 @@ from benchmarks.faults.looks import CALM_SECONDS, Looking, by_minute, flat
 from benchmarks.faults.rounds import AWAY
 from benchmarks.faults.schedule import FAULTS, Fault, plan
 from benchmarks.faults.steady import Steady
-from benchmarks.faults.world import Shape, Starts, World, with_interpreters, world
+from benchmarks.faults.world import Shape, World, world
 from benchmarks.gateways import BenchmarkFailed
 from benchmarks.running import run as run_to_end
 from benchmarks.running import say
@@ -38,7 +38,7 @@ from storage.pool import close_connection, connect
 _SQL = sql.load("benchmarks")
 SHARE = 0.5  # of the capacity
 FIRST_THIRD = 1 / 3
-WARM_MESSAGES = 2_000
+WARM_SHARE = 0.1  # of the burst, before it
 SETTLE_SECONDS_MAX = 180.0
 POLL_SECONDS = 0.5
 SHAPE = Shape(
@@ -103,16 +103,9 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
         return run_to_end(soak(folder, seed, size))
 
 
-async def soak(
-    folder: Path,
-    seed: int,
-    size: Size,
-    *,
-    starts: Starts = with_interpreters,
-    interposing: bool = True,
-) -> dict[str, object]:
+async def soak(folder: Path, seed: int, size: Size) -> dict[str, object]:
     """One run, in a folder of its own."""
-    async with world(folder, starts=starts, interposing=interposing, shape=SHAPE) as found:
+    async with world(folder, shape=SHAPE) as found:
         steady = Steady(found)
         async with steady.reading():
             capacity = await _capacity(steady, size.burst)
@@ -127,7 +120,7 @@ async def soak(
 
 async def _capacity(steady: Steady, burst: int) -> float:
     """Messages a second until the endpoint has heard how each ended."""
-    await _told_after(steady, WARM_MESSAGES)
+    await _told_after(steady, round(burst * WARM_SHARE))
     before, began = steady.accepted, time.monotonic()
     await _told_after(steady, burst)
     return (steady.accepted - before) / (time.monotonic() - began)

@@ -1,17 +1,12 @@
-"""The long run, for seconds: half of what was measured goes on under faults, and adds up."""
+"""What a long run says of its books, and which faults it leaves out."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 
 from benchmarks.faults.schedule import FAULTS, Fault
-from benchmarks.soak_faults import Size, broken, soak, spoils
-from tests.fork_server import forked
-from tests.integration.conftest import folder as folder
+from benchmarks.soak_faults import broken, spoils
 
-SEED = 3
 BOOKS = {
     "accepted": 100, "lost": 0, "repeated": 0, "told": 100, "clicks": 5, "messages": 100,
     "ended": 100, "resent": 0,
@@ -46,15 +41,3 @@ def test_each_promise_that_is_broken_is_said(changed: dict[str, int], said: str)
 
 def test_a_program_that_ends_by_itself_breaks_one_too() -> None:
     assert broken(BOOKS, ["gateway ended with 1"]) == ["gateway ended with 1"]
-
-
-@pytest.mark.usefixtures("forks")
-async def test_some_seconds_of_it(folder: Path) -> None:
-    size = Size(seconds=4.0, fault_seconds=1.5, look_seconds=0.3, burst=500)
-    found = await soak(folder, SEED, size, starts=lambda _: forked, interposing=False)
-    books = found["books"]
-    assert isinstance(books, dict)
-    assert books["accepted"] == books["messages"] > size.burst
-    assert books["lost"] == 0
-    assert found["faults"]
-    assert found["looks"]
