@@ -53,7 +53,7 @@ RECEIPTS_WAITING_MAX: Final = 6  # small, so that the carrier is told to wait
 RECOVERY_PAUSE_SECONDS: Final = 1.0
 DRAIN_SECONDS: Final = 5.0
 ASLEEP_SECONDS: Final = 100_000.0
-SWEEP_SECONDS: Final = 10.0  # while receipts are parked
+SWEEP_SECONDS: Final = 30.0  # while receipts are parked
 
 
 class _Idle:
