@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,17 @@ TEMPLATE = {
 }
 
 
-async def people(connection: Connection, count: int) -> None:
+def _number(place: int) -> str:
+    return f"+86138{place:08d}"
+
+
+async def people(
+    connection: Connection, count: int, number: Callable[[int], str] = _number
+) -> None:
     """Contacts of account `default` with a number and a name each."""
     account = await connection.fetchval("SELECT id FROM account WHERE name = 'default'")
     contacts = IdSource(200, wall_ms).take(count)
-    numbers = [f"+86138{n:08d}" for n in range(count)]
+    numbers = [number(n) for n in range(count)]
     await connection.execute(
         "INSERT INTO attribute_def (account, name, type) VALUES ($1, 'name', 'text')", account
     )
