@@ -34,6 +34,9 @@ _COMPARED: Final = MappingProxyType(
 )  # fmt: skip
 
 
+_Table = tuple[str, Sql]  # the piece that names it, and its SELECT
+
+
 class Selection(msgspec.Struct, frozen=True):
     """A statement and its parameters, in the order of their places."""
 
@@ -72,7 +75,7 @@ def counting(source: str, names: Names, moment: Moment, *, sample: int) -> Count
     ids. `lack_<n>` says how many contacts lack a value that the segment asks about. Raises as
     `compiled` does.
     """
-    writer = _Writer(names, moment, 0)
+    writer = _Writer(names, moment, 0, apart=True)
     found = checked(source, names)
     condition = writer.node(found)
     asked = {said: value for value in values(found) if (said := _lackable(value))}
@@ -90,6 +93,7 @@ def counting(source: str, names: Names, moment: Moment, *, sample: int) -> Count
         condition=condition,
         columns=joined(columns),
         counts=joined(counts),
+        values=writer.values(),
         lacking=joined(lacking),
         wanted=writer.parameters.add(sample, "small"),
     )
@@ -111,26 +115,37 @@ def _lackable(value: typed.Value) -> str | None:
 
 
 class _Writer:
-    """Writes the condition of one segment, and notes which tables it needs beside `contact`."""
+    """Writes the condition of one segment, and notes which tables it needs beside `contact`.
 
-    def __init__(self, names: Names, moment: Moment, after: int) -> None:
+    `apart`: what is read out of attributes are columns, however often the segment asks about them.
+    """
+
+    def __init__(self, names: Names, moment: Moment, after: int, *, apart: bool = False) -> None:
         self.parameters = Parameters(after)
         self.account = self.parameters.add(names.account, "small")
         self._moment = moment
         self._zone = ZoneInfo(moment.zone)
-        self._tables: dict[object, tuple[Sql, Sql]] = {}
+        self._tables: dict[object, tuple[Sql, _Table]] = {}
+        self._apart = apart
+        self._columns: dict[typed.Attribute, tuple[Sql, Sql]] = {}  # its name, and what it reads
 
     def with_tables(self) -> Sql:
         """What stands before the SELECT."""
         listed: Sql | None = None
-        for table, select in self._tables.values():
-            this = piece("table", name=table, select=select)
+        for table, (form, select) in self._tables.values():
+            this = piece(form, name=table, select=select)
             listed = this if listed is None else piece("tables", left=listed, right=this)
         return joined([]) if listed is None else piece("with", tables=listed)
 
     def joins(self) -> Sql:
         """What is joined to the contacts."""
         return joined(piece("join", name=table) for table, _ in self._tables.values())
+
+    def values(self) -> Sql:
+        """The columns of what is read out of attributes, once the condition is written."""
+        return joined(
+            piece("value_column", value=read, name=name) for name, read in self._columns.values()
+        )
 
     def node(self, node: typed.Typed) -> Sql:
         """True or false, and never NULL."""
@@ -167,9 +182,15 @@ class _Writer:
                 return piece(form, name=self._events(value))
 
     def _attribute(self, attribute: typed.Attribute) -> Sql:
+        if attribute in self._columns:
+            return piece("value", name=self._columns[attribute][0])
         form = {"date": "day", "instant": "day", "money": "number"}
         key = self.parameters.add(attribute.name, "text")
-        return piece(form.get(attribute.type, attribute.type), key=key)
+        read = piece(form.get(attribute.type, attribute.type), key=key)
+        if not self._apart:
+            return read
+        self._columns[attribute] = label("value", len(self._columns)), read
+        return piece("value", name=self._columns[attribute][0])
 
     def _test(self, condition: typed.Condition) -> Sql:
         value = self.value(condition.value)
@@ -237,7 +258,7 @@ class _Writer:
         if segment not in self._tables:
             place = self.parameters.add(segment, "id")
             table = label("table", len(self._tables))
-            self._tables[segment] = table, piece("members", segment=place)
+            self._tables[segment] = table, ("table", piece("members", segment=place))
         return self._tables[segment][0]
 
     def _events(self, events: Events) -> Sql:
@@ -247,19 +268,25 @@ class _Writer:
             self._tables[asked] = table, self._aggregate(events)
         return self._tables[asked][0]
 
-    def _aggregate(self, events: Events) -> Sql:
-        kinds = piece("any_kind")
-        if events.kind != ANY_KIND:
+    def _aggregate(self, events: Events) -> _Table:
+        """A row a contact. Of one kind engagement has one already."""
+        kinds, one = piece("any_kind"), events.kind != ANY_KIND
+        if one:
             kinds = piece("one_kind", kind=self.parameters.add(events.kind, "text"))
+        form = "plain_table" if one else "table"
         if events.aggregate == "days_since":
             today = self.parameters.add(self._moment.today, "date")
             zone = self.parameters.add(self._moment.zone, "text")
-            return piece("days_since", account=self.account, kinds=kinds, today=today, zone=zone)
+            name = "days_since_one" if one else "days_since"
+            return form, piece(name, account=self.account, kinds=kinds, today=today, zone=zone)
+        if events.days is None and events.aggregate == "count":
+            name = "count_ever_of_one" if one else "count_ever"
+            return form, piece(name, account=self.account, kinds=kinds)
         if events.days is None:
-            return piece(f"{events.aggregate}_ever", account=self.account, kinds=kinds)
+            return "table", piece("sum_ever", account=self.account, kinds=kinds)
         now = self._moment.now
         since = now - timedelta(days=events.days)
-        return piece(
+        return "table", piece(
             events.aggregate,
             account=self.account,
             kinds=kinds,

@@ -29,7 +29,7 @@ def joined(parts: Iterable[Sql]) -> Sql:
     return Sql(" ".join(parts))
 
 
-def label(of: Literal["table", "lack"], place: int) -> Sql:
+def label(of: Literal["table", "lack", "value"], place: int) -> Sql:
     """A name within a statement: `table_0`, `table_1` …"""
     return Sql(f"{of}_{place:d}")
 

@@ -5,7 +5,8 @@
 WHERE c.account = {account} AND c.merged_into IS NULL AND {condition}
 
 -- name: piece_counts
--- All contacts, those in it, some of these from all over the account, and how many lack each value. OFFSET 0: once a row.
+-- All contacts, those in it, some of these from all over the account, and how many lack each value. OFFSET 0: once a row,
+-- first what is read out of attributes, and then the condition.
 {tables} SELECT contacts, inside{lacking}, ARRAY(
     SELECT ids[(1 + place * inside / least({wanted}, inside))::integer]
     FROM generate_series(0, least({wanted}, inside) - 1) AS place
@@ -14,8 +15,12 @@ FROM (
     SELECT count(*) AS contacts, count(*) FILTER (WHERE inside) AS inside{counts},
            array_agg(id) FILTER (WHERE inside) AS ids
     FROM (
-        SELECT c.id, {condition} AS inside{columns} FROM contact AS c {joins}
-        WHERE c.account = {account} AND c.merged_into IS NULL
+        SELECT c.id, {condition} AS inside{columns}
+        FROM (
+            SELECT c.id, c.tags, c.source{values} FROM contact AS c
+            WHERE c.account = {account} AND c.merged_into IS NULL
+            OFFSET 0
+        ) AS c {joins}
         OFFSET 0
     ) AS judged
 ) AS counted
@@ -29,6 +34,12 @@ FROM (
 -- name: piece_lacking_column
 , {value} IS NULL AS {name}
 
+-- name: piece_value_column
+, {value} AS {name}
+
+-- name: piece_value
+c.{name}
+
 -- name: piece_with
 WITH {tables}
 
@@ -37,6 +48,10 @@ WITH {tables}
 
 -- name: piece_table
 {name} AS MATERIALIZED ({select})
+
+-- name: piece_plain_table
+-- A row a contact as it stands: nothing is gained by writing it down before it is joined.
+{name} AS NOT MATERIALIZED ({select})
 
 -- name: piece_join
 LEFT JOIN {name} ON {name}.contact = c.id
@@ -51,6 +66,9 @@ contact_did(kind)
 -- name: piece_count_ever
 -- As it is kept in sum, which outlives the events.
 SELECT contact, sum(n) AS amount FROM engagement WHERE account = {account} AND {kinds} GROUP BY contact
+
+-- name: piece_count_ever_of_one
+SELECT contact, n AS amount FROM engagement WHERE account = {account} AND {kinds}
 
 -- name: piece_sum_ever
 -- As far back as events are kept.
@@ -73,6 +91,10 @@ GROUP BY contact
 SELECT contact, {today} - (max(last_at) AT TIME ZONE {zone})::date AS amount FROM engagement
 WHERE account = {account} AND {kinds}
 GROUP BY contact
+
+-- name: piece_days_since_one
+SELECT contact, {today} - (last_at AT TIME ZONE {zone})::date AS amount FROM engagement
+WHERE account = {account} AND {kinds}
 
 -- name: piece_members
 -- Who became part of another contact is in it as that one.

@@ -83,5 +83,6 @@ WITH found AS (
 SELECT count(*) FROM changed
 
 -- name: segment_limit
--- For the transaction. What the server would compile first takes longer than what it saves.
-SELECT set_config('statement_timeout', $1, true), set_config('jit', 'off', true)
+-- For the transaction. What the server would compile first takes longer than what it saves. A million rows are hashed in
+-- memory: with less, all contacts with all their attributes are written to files and read again.
+SELECT set_config('statement_timeout', $1, true), set_config('jit', 'off', true), set_config('work_mem', '32MB', true)
