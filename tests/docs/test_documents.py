@@ -34,7 +34,7 @@ NOT_RUN = {
     "docs/benchmarks.md": ["takes half an hour, and changes this page"],
     "docs/campaigns.md": [
         *(f"{REASON}{name}" for name in SHOWN),
-        *["takes a carrier, and contacts and a template of its own"] * 5,
+        *["takes a carrier, and contacts and a template of its own"] * 7,
     ],
     "docs/dashboards.md": ["takes minutes, and changes the pictures"],
     "docs/keys.md": ["takes a gateway, and a minute"],
@@ -157,7 +157,8 @@ def test_o5_few_blocks_are_not_run() -> None:
     for block in every_block():
         if block.not_run:
             reasons.setdefault(block.page, []).append(block.not_run)
-    assert reasons == NOT_RUN
+    by_page = {page: sorted(each) for page, each in NOT_RUN.items()}
+    assert {page: sorted(each) for page, each in reasons.items()} == by_page
 
 
 @pytest.mark.parametrize("program", ["prometheus", "php", "node"])
