@@ -64,6 +64,7 @@ reconnect_seconds_max = 1.0
     rates=("50000/s", "40000/s"),
     webhook={"batch_max": 200, "batch_wait_ms": 200},
     recorded=False,
+    postgresql_mib=0,
 )
 # What a new process or another clock would hide, or spoil.
 _ENDS_WHAT_IS_MEASURED = frozenset(

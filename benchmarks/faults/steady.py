@@ -83,9 +83,14 @@ class Steady:
             self._senders = [asyncio.create_task(self._sends(first)) for _ in range(SENDERS)]
             try:
                 yield
+            except BaseException:  # what broke may never answer again
+                for sender in self._senders:
+                    sender.cancel()
+                raise
             finally:
                 self._stop.set()
-                await asyncio.gather(*self._senders)
+                await asyncio.gather(*self._senders, return_exceptions=True)
+            self.must_go_on()
 
     def must_go_on(self) -> None:
         """Raises what ended a sender, if one has ended."""

@@ -39,7 +39,7 @@ ANSWER_SECONDS_MAX = 10.0
 HOST = "shop.example"
 SINK = "sink"
 POSTGRESQL, LINK_SERVER_NAME = "PostgreSQL", "link server"
-POSTGRESQL_MIB, DATA_MIB = 1_024, 64
+DATA_MIB = 64
 CREATED = 201
 
 # What is not acknowledged is sent again soon, and for as long as a run takes.
@@ -81,7 +81,8 @@ class Shape(msgspec.Struct, frozen=True):
     """What differs between runs: how carrier and connector are set, and how webhooks are told.
 
     A storm of reloads changes the connector's rate between the two of `rates`. `recorded`: each
-    receipt is kept as it passes, for who compares message by message.
+    receipt is kept as it passes, for who compares message by message. `postgresql_mib`: of a small
+    disk, where a full one is to be met by it; 0: a long run needs more than that.
     """
 
     carrier: str = CARRIER
@@ -89,6 +90,7 @@ class Shape(msgspec.Struct, frozen=True):
     rates: tuple[str, str] = ("400/s", "300/s")
     webhook: Mapping[str, object] = msgspec.field(default_factory=dict)
     recorded: bool = True
+    postgresql_mib: int = 1_024
 
 
 USUAL = Shape()
@@ -163,10 +165,10 @@ class World:
         data = self.folder / "data"
         data.mkdir(mode=0o711)
         for target, folder, mib in (
-            (POSTGRESQL, self.postgres.folder, POSTGRESQL_MIB),
+            (POSTGRESQL, self.postgres.folder, self.shape.postgresql_mib),
             (LINK_SERVER_NAME, data, DATA_MIB),
         ):
-            disk = SmallDisk.mounted(folder, mib)
+            disk = SmallDisk.mounted(folder, mib) if mib else None
             if disk is not None:
                 self.disks[target] = disk
 
