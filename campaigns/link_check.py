@@ -15,6 +15,7 @@ from typing import Protocol
 from dlr.webhooks.client import Attempt
 
 AT_ONCE_MAX = 8  # requests of one look
+UNANSWERED = "no answer in time"
 
 _VARIABLE = re.compile(r"\{\{[^{}]*\}\}")
 
@@ -32,16 +33,28 @@ class LinkCheck:
     def __init__(self, asker: Asker) -> None:
         self._asker = asker
 
-    async def faults(self, links: Mapping[str, str]) -> dict[str, str | None]:
-        """Of each link by its name: what is wrong with it; None: nothing."""
+    async def faults(
+        self, links: Mapping[str, str], seconds: float | None = None
+    ) -> dict[str, str | None]:
+        """Of each link by its name: what is wrong with it; None: nothing. `seconds`: for all of
+        them together; None: as long as the client waits.
+        """
         room = asyncio.Semaphore(AT_ONCE_MAX)
 
         async def one(url: str) -> str | None:
             async with room:
                 return await self._fault(_VARIABLE.sub("", url))
 
-        found = await asyncio.gather(*map(one, links.values()))
-        return dict(zip(links, found, strict=True))
+        asked = {name: asyncio.ensure_future(one(url)) for name, url in links.items()}
+        try:
+            if asked:
+                await asyncio.wait(asked.values(), timeout=seconds)
+            return {
+                name: task.result() if task.done() else UNANSWERED for name, task in asked.items()
+            }
+        finally:
+            for task in asked.values():
+                task.cancel()
 
     async def _fault(self, url: str) -> str | None:
         if not url.startswith("https://"):

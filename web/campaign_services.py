@@ -1,4 +1,4 @@
-"""What the endpoints for campaigns need: three small protocols.
+"""What the endpoints for campaigns need: small protocols.
 
 Owns them. Must not import what implements them: gateway/wiring fills them in.
 """
@@ -16,6 +16,7 @@ from campaigns.reporting.reports import CampaignReport, ReportWish
 from campaigns.running.desk import CampaignActor, Canceled
 from campaigns.running.planning import Plan
 from campaigns.running.spec import Spec
+from campaigns.running.standing import Waiting
 from campaigns.running.states import CampaignState
 from campaigns.running.store import StoredCampaign
 from messages.models import Refused, Verdict
@@ -47,6 +48,13 @@ class PeopleReader(Protocol):
         """What happened to a contact, in one campaign or in the last; None: there is none."""
 
 
+class StandingReader(Protocol):
+    """What campaigns wait for."""
+
+    async def waiting(self, campaign: StoredCampaign) -> Waiting | None:
+        """None: it moves, or is not under way. Raises StorageDown."""
+
+
 class CampaignBook(Protocol):
     """Campaigns. Every method raises StorageDown; changes raise Overloaded and CampaignRefused."""
 
@@ -57,6 +65,10 @@ class CampaignBook(Protocol):
     @property
     def people(self) -> PeopleReader:
         """Who is in them."""
+
+    @property
+    def standing(self) -> StandingReader:
+        """What they wait for."""
 
     def now(self) -> datetime:
         """In UTC."""
@@ -98,8 +110,12 @@ class CampaignBook(Protocol):
     ) -> StoredCampaign | None:
         """The campaign once nothing more of it begins its way."""
 
-    async def resume(self, actor: CampaignActor, campaign: int) -> StoredCampaign | None:
-        """The campaign where it was."""
+    async def resume(
+        self, actor: CampaignActor, campaign: int, override: str | None = None
+    ) -> StoredCampaign | None:
+        """The campaign where it was. `override`: why, although its cause stands. Raises
+        RevisionDiffers.
+        """
 
     async def cancel(self, actor: CampaignActor, campaign: int) -> Canceled | None:
         """End it for good."""

@@ -5,7 +5,7 @@ Owns the conditions and their words. Must not find out what is the case: it is t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -19,11 +19,18 @@ CONFIRMED_WITHIN = 0.05
 
 
 class ArmFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one arm's template. `errors`: what the linter says. `delivered_at`: of its last test."""
+    """Of one arm's template. `errors`: what the linter says. `delivered_at`: of its last test.
+
+    `unapproved`: providers that have not approved it. `dead`: links by their name, and what is
+    wrong. `opt_out`: why the way out that it tells does not work.
+    """
 
     there: bool = True
     errors: tuple[str, ...] = ()
     delivered_at: datetime | None = None
+    unapproved: tuple[str, ...] = ()
+    dead: Mapping[str, str] = {}
+    opt_out: str | None = None
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +62,8 @@ def start_faults(facts: Facts) -> list[FieldError]:
         *wrong_state,
         *(second_person(facts.actor, facts.author) if facts.four_eyes else ()),
         *lint_faults(facts.arms),
-        *_tests(facts),
+        *ready_faults(facts.arms),
+        *test_faults(dict(enumerate(facts.arms)), facts.now),
         *_plan(facts),
         *_time(facts),
     ]
@@ -72,6 +80,19 @@ def lint_faults(arms: Sequence[ArmFacts]) -> Iterator[FieldError]:
             yield FieldError("lint_failed", error, where)
 
 
+def ready_faults(arms: Sequence[ArmFacts]) -> Iterator[FieldError]:
+    """Approvals that lack, links that do not answer, a way to opt out that does not work."""
+    for place, arm in enumerate(arms):
+        where = f"/arms/{place}/template"
+        for provider in arm.unapproved:
+            yield FieldError("not_approved", f"{provider} has not approved this version", where)
+        for name, said in arm.dead.items():
+            detail = f"the link {name} does not answer as it must: {said}"
+            yield FieldError("link_dead", detail, where)
+        if arm.opt_out is not None:
+            yield FieldError("opt_out_broken", arm.opt_out, where)
+
+
 def second_person(actor: str, author: str) -> Iterator[FieldError]:
     """That whoever wrote a version sends it alone, where the account wants two."""
     if actor == author:
@@ -79,11 +100,12 @@ def second_person(actor: str, author: str) -> Iterator[FieldError]:
         yield FieldError("four_eyes", detail, "/state")
 
 
-def _tests(facts: Facts) -> Iterator[FieldError]:
-    for place, arm in enumerate(facts.arms):
+def test_faults(arms: Mapping[int, ArmFacts], now: datetime) -> Iterator[FieldError]:
+    """Arms, by their place, of which no test of this version was delivered lately."""
+    for place, arm in arms.items():
         if arm.delivered_at is None:
             detail = "no test of this version was delivered"
-        elif arm.delivered_at < facts.now - TEST_FRESH:
+        elif arm.delivered_at < now - TEST_FRESH:
             detail = "its last delivered test is older than 24 hours"
         else:
             continue

@@ -17,15 +17,17 @@ from campaigns.reporting.people import CampaignPeople
 from campaigns.reporting.reports import CampaignReports
 from campaigns.running import stopping, store
 from campaigns.running.changes import Changes
-from campaigns.running.checks import Facts, conflict, lint_faults, second_person, start_faults
+from campaigns.running.checks import conflict, lint_faults
 from campaigns.running.feed import Unrenderable
+from campaigns.running.foresight import Foreseer, of_counts
+from campaigns.running.gate import Asking, Gate
 from campaigns.running.letters import Letters
 from campaigns.running.planning import Plan, PlanRefused, plan
 from campaigns.running.spec import FIXED, Spec, changed_fixed
+from campaigns.running.standing import Standing
 from campaigns.running.states import CampaignState, Move, after
 from campaigns.running.store import StoredCampaign
 from campaigns.segments.names import Moment
-from dlr.status import Status
 from messages.models import Accepter, FieldError, GivenIds, Prepared, Refused, Verdict
 from storage import sql
 from storage.categories import Category
@@ -89,8 +91,11 @@ class CampaignDesk:
         planning: Dedicated,
         *,
         letters: Letters,
+        gate: Gate,
+        foreseer: Foreseer,
         reports: CampaignReports,
         people: CampaignPeople,
+        standing: Standing,
         accepter: Accepter,
         rules: Callable[[int], AccountRules],
         ids: IdSource,
@@ -99,9 +104,12 @@ class CampaignDesk:
     ) -> None:
         """`planning` and `changed`: as Changes wants them."""
         self.reports, self.people = reports, people
+        self.standing = standing
         self._pool = pool
         self.changes = Changes(dedicated, planning, changed)
         self._letters = letters
+        self._gate = gate
+        self._foreseer = foreseer
         self._accepter = accepter
         self._rules = rules
         self._ids = ids
@@ -172,17 +180,21 @@ class CampaignDesk:
             before = await self._found(connection, actor, campaign, Move.PLAN)
             if before is None:
                 return None
+            moment = Moment.at(self.now(), rules.zone)
             try:
                 made = await plan(
                     connection,
                     campaign,
                     actor.account,
                     before.spec,
-                    moment=Moment.at(self.now(), rules.zone),
+                    moment=moment,
                     sender=self._letters.sender(actor.account, before.spec),
                     needs_consent=Category.of(before.spec.category) in rules.consent,
                     global_holdout=rules.global_holdout,
                     caps=rules.caps,
+                    foresee=lambda messages: self._foreseer.foresee(
+                        connection, campaign, actor.account, before.spec, messages, moment.now
+                    ),
                 )
             except PlanRefused as refused:
                 raise CampaignRefused(refused.faults) from None
@@ -232,34 +244,22 @@ class CampaignDesk:
         found = await self.one(actor.account, campaign)
         if found is None:
             return None
-        arms = await self._letters.facts(actor.account, found.spec)
+        arms = await self._gate.look(found)
         async with self.changes.one() as connection:
             before = await store.one(connection, actor.account, campaign, locked=True)
             assert before is not None  # none is ever deleted
             if before.version != found.version:
                 raise RevisionDiffers(before.revision)
-            delivered = await self._delivered(connection, before)
-            facts = Facts(
-                state=before.state,
-                actor=actor.name,
-                author=before.author,
-                four_eyes=self._rules(actor.account).four_eyes,
-                arms=[
-                    msgspec.structs.replace(each, delivered_at=delivered.get(str(arm)))
-                    for arm, each in enumerate(arms)
-                ],
-                planned=_messages(before),
-                confirmed=confirmed,
-                start=before.spec.schedule.start,
-                now=self.now(),
-            )
-            if faults := start_faults(facts):
+            asking = self._asking(actor)
+            faults = await self._gate.start_faults(connection, before, arms, confirmed, asking)
+            if faults:
                 raise CampaignRefused(faults)
-            begins = max(facts.now, before.spec.schedule.start or facts.now)
+            begins = max(asking.now, before.spec.schedule.start or asking.now)
             state = after(Move.START, before.state)
             if not before.canary:
                 state = after(Move.RELEASE, state)
-            await connection.execute(_SQL["campaign_started"], campaign, state, begins)
+            finish = self._finish(before, begins)
+            await connection.execute(_SQL["campaign_started"], campaign, state, begins, finish)
             await self._note(connection, actor, campaign, "campaign.start")
             return await _stands(connection, actor, campaign)
 
@@ -275,30 +275,30 @@ class CampaignDesk:
             await stopping.pause(connection, campaign, reason, ids=self._ids, actor=actor.name)
             return await _stands(connection, actor, campaign)
 
-    async def resume(self, actor: CampaignActor, campaign: int) -> StoredCampaign | None:
-        """The campaign where it was; None: there is none. Raises CampaignRefused."""
+    async def resume(
+        self, actor: CampaignActor, campaign: int, override: str | None = None
+    ) -> StoredCampaign | None:
+        """The campaign where it was; None: there is none. `override`: why it goes on although what
+        it was paused for still stands. Raises CampaignRefused, RevisionDiffers.
+        """
         found = await self.one(actor.account, campaign)
         if found is None:
             return None
-        arms = await self._letters.facts(actor.account, found.spec)
+        if faults := conflict(Move.RESUME, found.state):
+            raise CampaignRefused(faults)
+        arms = await self._gate.look(found)
         async with self.changes.one() as connection:
             before = await self._found(connection, actor, campaign, Move.RESUME)
             assert before is not None  # none is ever deleted
-            faults = list(lint_faults(arms))
-            # Whoever started it saw the version that was tested.
-            edited = before.version != before.tested_version
-            if edited and self._rules(actor.account).four_eyes:
-                faults += second_person(actor.name, before.author)
-            end = before.spec.schedule.end
-            if end is not None and end <= self.now():
-                detail = "its end has come: change the schedule first"
-                faults.append(FieldError("state_conflict", detail, "/schedule/end"))
-            if faults:
+            if before.version != found.version:
+                raise RevisionDiffers(before.revision)
+            asking = self._asking(actor, override)
+            if faults := await self._gate.resume_faults(connection, before, arms, asking):
                 raise CampaignRefused(faults)
             resumes_as = before.resumes_as or CampaignState.RUNNING
             begins = max(self.now(), before.spec.schedule.start or self.now())
             await stopping.resume(connection, campaign, resumes_as=resumes_as, begins=begins)
-            await self._note(connection, actor, campaign, "campaign.resume")
+            await self._note(connection, actor, campaign, "campaign.resume", override)
             return await _stands(connection, actor, campaign)
 
     async def cancel(self, actor: CampaignActor, campaign: int) -> Canceled | None:
@@ -336,21 +336,33 @@ class CampaignDesk:
         except Unrenderable as error:
             raise CampaignRefused([FieldError("state_conflict", str(error), "/arms")]) from None
 
-    async def _delivered(
-        self, connection: Connection, campaign: StoredCampaign
-    ) -> dict[str, datetime]:
-        """When the last test of each arm of this version was delivered."""
-        if campaign.tested_version != campaign.version:
-            return {}
-        rows = await connection.fetch(
-            _SQL["tests_delivered"], campaign.test_batch, Status.DELIVERED
+    def _finish(self, campaign: StoredCampaign, begins: datetime) -> datetime | None:
+        seen, planned = of_counts(campaign.counts), campaign.counts.get("planned")
+        if seen is None or not isinstance(planned, int):
+            return None
+        return self._foreseer.finish(
+            campaign.account, campaign.spec, planned, seen.connectors, begins
         )
-        return {row["variant"]: row["at"] for row in rows if row["at"] is not None}
+
+    def _asking(self, actor: CampaignActor, override: str | None = None) -> Asking:
+        return Asking(
+            actor=actor.name,
+            four_eyes=self._rules(actor.account).four_eyes,
+            now=self.now(),
+            override=override,
+        )
 
     async def _note(
-        self, connection: Connection, actor: CampaignActor, campaign: int, action: str
+        self,
+        connection: Connection,
+        actor: CampaignActor,
+        campaign: int,
+        action: str,
+        reason: str | None = None,
     ) -> None:
-        await stopping.note(connection, actor.account, campaign, actor.name, action, self._ids)
+        await stopping.note(
+            connection, actor.account, campaign, actor.name, action, self._ids, reason
+        )
 
 
 def _replan(before: Spec, after: Spec) -> bool:
@@ -360,14 +372,6 @@ def _replan(before: Spec, after: Spec) -> bool:
         any(getattr(before, name) != getattr(after, name) for name in parts)
         or before.schedule.spread != after.schedule.spread
     )
-
-
-def _messages(campaign: StoredCampaign) -> int | None:
-    """How many get a message by the plan; None: there is none."""
-    if campaign.planned_at is None:
-        return None
-    planned = campaign.counts.get("planned")
-    return planned if isinstance(planned, int) else 0
 
 
 async def _stands(connection: Connection, actor: CampaignActor, campaign: int) -> StoredCampaign:

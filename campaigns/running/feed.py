@@ -26,7 +26,7 @@ from campaigns.running import chunks, stopping
 from campaigns.running.chunks import Chunk, Pace, Skipped
 from campaigns.running.phases import Phases
 from campaigns.running.reasons import Skip
-from campaigns.running.redoing import next_redo, recalled
+from campaigns.running.redoing import Recalled, next_redo, recalled
 from campaigns.running.states import FEEDING, CampaignState
 from campaigns.templates.people import Person
 from messages.control import waves
@@ -245,14 +245,15 @@ class Feed:
     async def _write(self, chunk: Chunk) -> _Written | None:
         """Its messages, and who gets none. None: they cannot be written any more."""
         async with self._dedicated.guarded() as connection:
-            recipients = await _recipients(connection, chunk)
+            recipients, left_out = await _recipients(connection, chunk)
+            people = len(recipients) + len(left_out)
             skips = await self._stopped(connection, chunk, recipients)
             if skips is not None:
-                return _Written(chunk, len(recipients), skips)
+                return _Written(chunk, people, [*skips, *left_out])
             rendering = await self._rendering(connection, chunk.campaign, chunk.version)
         if rendering is None:
             return None
-        written = _Written(chunk, len(recipients), [], rendering.if_capped)
+        written = _Written(chunk, people, left_out, rendering.if_capped)
         for first in range(0, len(recipients), SLICE_RECIPIENTS):
             if first:
                 await asyncio.sleep(0)
@@ -358,21 +359,32 @@ def person_of(row: asyncpg.Record) -> Person:
     return Person(row["attrs"] or {}, row["external_id"], row["source"], row["time_zone"])
 
 
-async def _recipients(connection: Connection, chunk: Chunk) -> list[Recipient]:
+async def planned_people(connection: Connection, campaign: int, count: int) -> list[Recipient]:
+    """Of the first so many of a plan those who get a message, as they are known now."""
+    rows = await connection.fetch(_SQL["chunk_recipients"], campaign, 0, count - 1)
+    return list(map(_recipient, rows))
+
+
+def _recipient(row: asyncpg.Record) -> Recipient:
+    return Recipient(
+        seq=row["seq"],
+        arm=row["arm"],
+        to_enc=row["to_enc"],
+        who=person_of(row),
+        hours=row["hours"],
+    )
+
+
+async def _recipients(
+    connection: Connection, chunk: Chunk
+) -> tuple[list[Recipient], list[Skipped]]:
+    """Whom it sends to, and whose message was canceled by itself before an edit."""
     rows = await connection.fetch(
         _SQL["chunk_recipients"], chunk.campaign, chunk.from_seq, chunk.to_seq
     )
-    found = [
-        Recipient(
-            seq=row["seq"],
-            arm=row["arm"],
-            to_enc=row["to_enc"],
-            who=person_of(row),
-            hours=row["hours"],
-        )
-        for row in rows
-    ]
+    found = list(map(_recipient, rows))
     if chunk.redone is None:
-        return found
-    again = await recalled(connection, chunk)
-    return [each for each in found if each.seq in again]
+        return found, []
+    told: Recalled = await recalled(connection, chunk)
+    left_out = [Skipped(seq, Skip.CANCELED) for seq in sorted(told.canceled)]
+    return [each for each in found if each.seq in told.again], left_out

@@ -17,6 +17,7 @@ from dlr.rates import wilson
 
 DELIVERY_MIN = 0.95
 UNSUBSCRIBED_MAX = 0.02
+FILTERED_MAX = 0.02  # of verdicts: a carrier stops this sender or this text
 JUDGED_MIN = 200
 CANARY_VERDICTS = 0.9  # so many of it have their verdict,
 CANARY_WAIT = timedelta(minutes=30)  # or so much time is over
@@ -28,6 +29,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     sent: int = 0
     delivered: int = 0
     verdicts: int = 0
+    filtered: int = 0  # of the verdicts
     unsubscribed: int = 0
     complaints: int = 0
 
@@ -41,6 +43,12 @@ def crossed(counts: Counts, judged_min: int = JUDGED_MIN) -> list[str]:
             found.append(
                 f"delivery: {counts.delivered} of {counts.verdicts}, at most {high:.3f} with"
                 f" confidence, below {DELIVERY_MIN}"
+            )
+        low, _ = wilson(counts.filtered, counts.verdicts)
+        if low > FILTERED_MAX:
+            found.append(
+                f"filtered: {counts.filtered} of {counts.verdicts}, at least {low:.3f} with"
+                f" confidence, above {FILTERED_MAX}: carriers stop the sender or the text"
             )
     if counts.sent >= judged_min:
         low, _ = wilson(min(counts.unsubscribed, counts.sent), counts.sent)

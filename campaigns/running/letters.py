@@ -6,7 +6,7 @@ itself: each message names its template, and takes the way of every message of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -19,11 +19,13 @@ from campaigns.running.best_hours import ANY_HOUR, AUDIENCE_MAX, BEST, BestHours
 from campaigns.running.checks import ArmFacts
 from campaigns.running.chunks import Pace
 from campaigns.running.feed import Recipient, Unrenderable, person_of
+from campaigns.running.finishing import Clock
+from campaigns.running.places import Places
 from campaigns.running.reasons import Skip
 from campaigns.running.spec import Spec, window
 from campaigns.running.stopping import PREFIX
 from campaigns.running.store import spec_of
-from campaigns.running.windows import Window, choose, request_of, within
+from campaigns.running.windows import Opening, Window, opening, request_of, within
 from campaigns.templates import store as templates
 from campaigns.templates.content import Version
 from campaigns.templates.memory import place_of
@@ -32,7 +34,8 @@ from campaigns.templates.profiles import profile
 from messages.accept.templated import Template, Templates
 from messages.models import AccountPolicy, FieldError, IfCapped, Prepared, Refused
 from messages.requests import MessageRequest, SendWindowRequest
-from recipients.numbers.time_zones import RecipientZones, zone_of
+from recipients.hours import Hours
+from recipients.numbers.time_zones import RecipientZones
 from storage import sql
 from storage.categories import Category
 from storage.crypto import NumberVault
@@ -42,6 +45,7 @@ from storage.reading import reading
 
 _SQL = sql.load("campaigns")
 TEST_TAG = "campaign-test"
+MINUTE_MS = 60_000
 NOBODY = Recipient(seq=0, arm=0, to_enc=None, who=Person())
 
 
@@ -88,6 +92,7 @@ class Letters:
         self._zones = zones
         self._loud = loud
         self._of_numbers = RecipientZones()
+        self.places = Places()
 
     def sender(self, account: int, spec: Spec) -> str:
         """Who is shown as the sender; empty: the carrier's default."""
@@ -99,7 +104,12 @@ class Letters:
         found = await spec_of(connection, campaign, version)
         if found is None:
             raise Unrenderable(f"version {version} is not stored")
-        account, spec = found
+        return await self.draft(connection, *found, campaign)
+
+    async def draft(
+        self, connection: Connection, account: int, spec: Spec, campaign: int
+    ) -> CampaignLetters:
+        """Of what is not started yet. Raises Unrenderable."""
         policy = self._accounts.get(account)
         if policy is None:
             raise Unrenderable("the account is not configured any more")
@@ -107,6 +117,12 @@ class Letters:
         if spec.schedule.hour == BEST:
             letters.best = await self._best(connection, campaign, account, spec)
         return letters
+
+    def clock(self, account: int, hours: Window | None, quiet: Hours | None) -> Clock:
+        """When messages of an account may go, by its own zone where the window names none."""
+        own = self._zones(account)
+        zone = ZoneInfo(hours.zone) if hours is not None and hours.zone is not None else own
+        return Clock(hours, quiet, zone, self.places.days(self.places.country(None, "", own)))
 
     async def facts(self, account: int, spec: Spec) -> list[ArmFacts]:
         """Of each arm's template: is it there, and what does the linter say. Raises StorageDown."""
@@ -161,14 +177,14 @@ class Letters:
     ) -> CampaignLetters:
         names = {arm.template for arm in spec.arms}
         readable = await self._templates.read(policy.id, names)
-        if gone := sorted(names - readable.keys()):
-            raise Unrenderable(f"the template {gone[0]} has ended")
         stored = await _versions(connection, policy.id, spec)
+        if gone := sorted(names - (readable.keys() & stored.keys())):
+            raise Unrenderable(f"the template {gone[0]} has ended")
         versions = {name: stored[name].version for name in names}
         types = await connection.fetch(_SQL["attribute_types"], policy.id)
         return CampaignLetters(
             self._check, self._vault, policy, spec, label,
-            templates=readable, versions=versions, zone=self._zones(policy.id),
+            templates=readable, versions=versions, zone=self._zones(policy.id), places=self.places,
             money=frozenset(row["name"] for row in types if row["type"] == "money"),
         )  # fmt: skip
 
@@ -187,6 +203,7 @@ class CampaignLetters:
         templates: Mapping[str, Template],
         versions: Mapping[str, Version],
         zone: ZoneInfo,
+        places: Places,
         money: frozenset[str],
     ) -> None:
         """`zone`: the account's, for whoever has none. `money`: its attributes of that type."""
@@ -202,14 +219,30 @@ class CampaignLetters:
         self._versions = [versions[arm.template] for arm in spec.arms]
         self._windows = [_window(spec, version) for version in self._versions]
         self._zone = zone
+        self._places = places
+        self._openings: dict[tuple[int, str, str | None], tuple[int, Opening | None]] = {}
         self._money = money
-        self._spans: dict[tuple[int, str | None], SendWindowRequest] = {}
-        self._spans_ms = 0
+        self._spans: dict[tuple[Hours, str | None], SendWindowRequest] = {}
         self.zones_unknown = 0
 
     def prepare(self, recipients: Sequence[Recipient], now_ms: int) -> list[Prepared | str]:
         """For each a checked message, or the reason for none."""
         return [self._prepared(each, now_ms) for each in recipients]
+
+    def unknown_days(self, years: Iterable[int]) -> list[tuple[str, int]]:
+        """Countries of the people so far, and years, whose days off matter and are not known."""
+        asked = {
+            country
+            for (arm, _, country) in self._openings
+            if (hours := self._windows[arm]) is not None and hours.dated
+        }
+        countries = sorted(asked, key=lambda each: each or "")
+        return [
+            (country or "", year)
+            for country in countries
+            for year in years
+            if not self._places.days_off.knows(country, year)
+        ]
 
     def one(self, who: Recipient, to: str, arm: int, now_ms: int) -> Prepared | Refused:
         """The message of this arm to a number."""
@@ -224,8 +257,8 @@ class CampaignLetters:
         )
         if self._label is None:
             asked.tags = (TEST_TAG,)
-        else:
-            asked.send_window = self._send_window(arm, who, to, now_ms)
+        elif (skip := self._timed(asked, who, arm, now_ms)) is not None:
+            return Refused(skip, "its window does not open in time")
         return self._check(asked, self._policy, now_ms=now_ms, templates=self._templates)
 
     def _prepared(self, who: Recipient, now_ms: int) -> Prepared | str:
@@ -234,43 +267,57 @@ class CampaignLetters:
         found = self.one(who, self._open(who.to_enc), who.arm, now_ms)
         return found.code if isinstance(found, Refused) else found
 
-    def _send_window(
-        self, arm: int, who: Recipient, to: str, now_ms: int
-    ) -> SendWindowRequest | None:
-        """The best hour of this person where the campaign has such; else the span that opens first.
+    def _timed(self, asked: MessageRequest, who: Recipient, arm: int, now_ms: int) -> Skip | None:
+        """Give it the best hour of this person, or the span that opens first for them, by the clock
+        that counts for them.
 
-        By the clock that counts for them. A zone that nobody knows is counted, and the number's own
-        stands in for it.
+        A zone that nobody knows is counted, and the number's own stands in for it. Whoever could
+        only be texted too late is skipped, and not texted at once.
         """
-        hours = self._windows[arm]
+        hours, at_ms, span = self._windows[arm], now_ms, None
+        spans: tuple[Hours, ...] = ANY_HOUR
         if hours is None and self.best is None:
             return None
-        named = None if hours is None else hours.zone
-        if named is None and who.who.time_zone is not None:
-            if zone_of(who.who.time_zone) is None:
-                self.zones_unknown += 1
-            else:
-                named = who.who.time_zone
+        own = who.who.time_zone
+        if own is not None and self._places.named(own) is None:
+            self.zones_unknown += 1
+            own = None
+        if hours is not None:
+            found = self._opening(arm, hours, own, asked.to, now_ms)
+            if isinstance(found, Skip):
+                return found
+            asked.send_at, own, span = found.begins, hours.zone or own, found.span
+            spans = (span,) if hours.dated else hours.spans
+            if found.begins is not None:
+                at_ms = int(found.begins.timestamp() * 1000)
         if self.best is not None:
-            spans = ANY_HOUR if hours is None else hours.spans
-            best = self.best.window(who.hours, to, spans, named, now_ms)
-            if best is not None:
-                return best
-        return None if hours is None else self._span(arm, hours, named, now_ms)
+            asked.send_window = self.best.window(who.hours, asked.to, spans, own, at_ms)
+        if asked.send_window is None and span is not None:
+            asked.send_window = self._window_of(span, own)
+        return None
 
-    def _span(self, arm: int, hours: Window, named: str | None, now_ms: int) -> SendWindowRequest:
-        """What opens first. It is found once for all of an arm and a clock who are written at the
-        same moment.
-        """
-        if now_ms != self._spans_ms:
-            self._spans.clear()
-            self._spans_ms = now_ms
-        found = self._spans.get((arm, named))
-        if found is None:
-            zone = self._zone if named is None else ZoneInfo(named)
+    def _opening(
+        self, arm: int, hours: Window, own: str | None, to: str, now_ms: int
+    ) -> Opening | Skip:
+        """The same for all people of a clock and a country within a minute."""
+        clock = self._places.clock(hours.zone or own, to, self._zone)
+        country = self._places.country(own, to, self._zone) if hours.dated else None
+        key, minute = (arm, clock.key, country), now_ms // MINUTE_MS
+        known = self._openings.get(key)
+        if known is None or known[0] != minute:
             at = datetime.fromtimestamp(now_ms / 1000, UTC)
-            asked = request_of(choose(hours.spans, at, zone), named)
-            found = self._spans[arm, named] = msgspec.convert(asked, SendWindowRequest)
+            made = opening(hours, at, clock, self._places.days(country))
+            known = self._openings[key] = minute, made
+        found, end = known[1], self._spec.schedule.end
+        if found is None:
+            return Skip.NO_DAY
+        return Skip.PAST_END if end is not None and found.at >= end else found
+
+    def _window_of(self, span: Hours, zone: str | None) -> SendWindowRequest:
+        found = self._spans.get((span, zone))
+        if found is None:
+            asked = request_of(span, zone)
+            found = self._spans[span, zone] = msgspec.convert(asked, SendWindowRequest)
         return found
 
 
@@ -286,7 +333,7 @@ def _window(spec: Spec, version: Version) -> Window | None:
     spans = within(asked.spans, [each for each in hours if each is not None])
     if not spans:
         raise Unrenderable("no hour of its window is one of the template's providers")
-    return Window(spans, asked.zone)
+    return msgspec.structs.replace(asked, spans=spans)
 
 
 def _placed(found: Prepared | Refused, arm: int, place: int) -> Prepared | Refused:

@@ -6,7 +6,7 @@ is in one of the two afterwards, and the counts say so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 
 import asyncpg
@@ -16,6 +16,7 @@ from campaigns.caps import foretelling
 from campaigns.caps.foretelling import CapsInForce
 from campaigns.decisions.sizes import warnings
 from campaigns.experiments.assignment import BUCKETS, GLOBAL_HOLDOUT, HOLDOUT, weighted
+from campaigns.running.foresight import Foresight
 from campaigns.running.plan_warnings import PlanWarning
 from campaigns.running.schedule import CANARY_MAX, CANARY_MIN, canary_size
 from campaigns.running.spec import Spec, excludes_unresponsive, spread_minutes
@@ -54,6 +55,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     warnings: Sequence[PlanWarning] = ()
     capped: int = 0  # of those who get a message: whom a cap would keep from it now
     segments: Mapping[str, int] = {}  # who gets a message, by segment of the report
+    foresight: Foresight = Foresight()
 
 
 class PlanRefused(Exception):
@@ -75,10 +77,12 @@ async def plan(
     needs_consent: bool,
     global_holdout: float,
     caps: CapsInForce,
+    foresee: Callable[[int], Awaitable[tuple[Foresight, Sequence[PlanWarning]]]],
 ) -> Plan:
     """Plan anew, in the caller's transaction, which holds the campaign's row.
 
-    `global_holdout`: the account's share, of marketing alone. Raises SegmentRefused, PlanRefused.
+    `global_holdout`: the account's share, of marketing alone. `foresee`: what so many messages lead
+    to; asked once everybody has a place. Raises SegmentRefused, PlanRefused.
     """
     names = await names_of(connection, account, spec.audience.segment)
     tags = _tags(names, spec)
@@ -106,6 +110,8 @@ async def plan(
     made = msgspec.structs.replace(
         made, capped=capped, warnings=[*made.warnings, *_capped(capped, made.planned)]
     )
+    seen, warnings = await foresee(made.planned)
+    made = msgspec.structs.replace(made, foresight=seen, warnings=(*made.warnings, *warnings))
     await connection.execute(
         _SQL["plan_made"], campaign, made.at, made.planned + made.holdout + made.global_holdout,
         made.canary, msgspec.to_builtins(made),

@@ -28,3 +28,5 @@ class Skip(StrEnum):
     CANCELED = "canceled"
     EXPERIMENT_STOPPED = "experiment_stopped"  # no difference was shown, and nobody gets it then
     CAPPED = "capped"  # or within the gap: what is stored beside it names the rule
+    NO_DAY = "no_day"  # no day of the next weeks suits the window
+    PAST_END = "past_end"  # their hours open only when the campaign has ended

@@ -11,6 +11,7 @@ from campaigns.decisions.desk import ExperimentDesk
 from campaigns.reporting.keeping import SumsKeeper
 from campaigns.running.desk import CampaignDesk
 from campaigns.running.feed import Feed
+from campaigns.running.patrol import LinkPatrol
 from campaigns.running.watch import CampaignWatch
 
 
@@ -22,15 +23,18 @@ class CampaignRoom(NamedTuple):
     feed: Feed
     watch: CampaignWatch
     sums: SumsKeeper
+    patrol: LinkPatrol
 
     def start(self) -> None:
         """Begin to feed."""
         self.feed.start()
         self.watch.start()
         self.sums.start()
+        self.patrol.start()
 
     async def stop(self) -> None:
         """End, wherever it is: what is open is taken up by the next process."""
         await self.feed.stop()
         await self.watch.stop()
         await self.sums.stop()
+        await self.patrol.stop()

@@ -18,10 +18,10 @@ from campaigns.experiments.assignment import ARMS_MAX
 from campaigns.running import experiment_spec
 from campaigns.running.durations import duration
 from campaigns.running.experiment_spec import Experiment
-from campaigns.running.windows import PRESETS, Window
+from campaigns.running.windows import PRESETS, HolidayRule, Window
 from campaigns.segments.limits import SOURCE_CHARACTERS_MAX
 from messages.models import FieldError
-from recipients.hours import DAY_NAMES, EVERY_DAY, parse_hours
+from recipients.hours import DAY_NAMES, EVERY_DAY, MINUTES_PER_DAY, Hours, parse_hours
 from recipients.numbers.time_zones import zone_of
 
 WEIGHT_MAX = 1_000
@@ -96,6 +96,15 @@ class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
         Literal["best"] | None,
         Meta(description="`best`: each in the hour in which they react most, within the window."),
     ] = None
+    holidays: Annotated[
+        HolidayRule | None,
+        Meta(
+            description="What a public holiday of the recipient's country means: `skip`: nobody is "
+            "texted; `send`: it is a day like others; `only`: nobody is texted on another day. "
+            "Unset: finance and office keep to days that are worked there, retail and young take "
+            "days off for weekends, and for other windows it is a day like others."
+        ),
+    ] = None
     spread: Annotated[
         str | None, Meta(description="Over how long people are spread evenly, as in PT4H.")
     ] = None
@@ -147,10 +156,10 @@ FIXED = (
 )  # fmt: skip
 
 
-def faults(spec: Spec, now: datetime) -> list[FieldError]:
-    """Everything that is wrong with it."""
+def faults(spec: Spec, now: datetime, stands: datetime | None = None) -> list[FieldError]:
+    """Everything that is wrong with it. `stands`: the start that it has already, and may keep."""
     return [
-        *_plain(spec), *_said(spec), *_arms(spec), *_timing(spec.schedule, now),
+        *_plain(spec), *_said(spec), *_arms(spec), *_timing(spec.schedule, now, stands),
         *_experiment(spec, now), *_unbuilt(spec),
     ]  # fmt: skip
 
@@ -183,13 +192,15 @@ def spread_minutes(schedule: Schedule) -> int:
 
 def window(schedule: Schedule) -> Window | None:
     """Of a checked one; None: any hour that is not quiet."""
-    asked = schedule.window
-    if asked is None:
-        return None
+    asked, rule = schedule.window, schedule.holidays
     zone = None if schedule.zone == "recipient" else schedule.zone
+    if asked is None:
+        whole = (Hours(0, MINUTES_PER_DAY),)
+        return Window(whole, zone, holidays=rule) if rule in ("skip", "only") else None
     if isinstance(asked, str):
-        return Window(PRESETS[asked], zone)
-    return Window((parse_hours(asked.start, asked.end, _days(asked)),), zone)
+        return Window(PRESETS[asked], zone, preset=True, holidays=rule)
+    hours = parse_hours(asked.start, asked.end, _days(asked))
+    return Window((hours,), zone, holidays=rule)
 
 
 def _days(asked: Hourly) -> int:
@@ -250,9 +261,9 @@ def _arms(spec: Spec) -> Iterator[FieldError]:
             yield FieldError("template_unknown", detail, f"/arms/{place}/template")
 
 
-def _timing(schedule: Schedule, now: datetime) -> Iterator[FieldError]:
+def _timing(schedule: Schedule, now: datetime, stands: datetime | None) -> Iterator[FieldError]:
     start, end = schedule.start, schedule.end
-    if start is not None and start < now - timedelta(minutes=1):
+    if start is not None and start != stands and start < now - timedelta(minutes=1):
         yield FieldError("out_of_range", "start lies in the past", "/schedule/start")
     if end is not None and end <= max(now, start or now):
         detail = "end lies in the past, or not after start"

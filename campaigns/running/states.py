@@ -50,7 +50,7 @@ OPEN = frozenset(_S) - ENDED
 
 _FROM: Mapping[Move, frozenset[CampaignState]] = MappingProxyType(
     {
-        Move.TEST: frozenset({_S.DRAFT, _S.TESTING}),
+        Move.TEST: frozenset({_S.DRAFT, _S.TESTING, _S.PAUSED}),
         Move.EDIT: frozenset({_S.DRAFT, _S.TESTING, _S.PAUSED}),
         Move.PLAN: frozenset({_S.DRAFT, _S.TESTING}),
         Move.START: frozenset({_S.TESTING}),
@@ -85,7 +85,7 @@ def after(
         raise ValueError(f"a campaign that is {state.label} cannot {move}")
     if move is Move.EDIT:
         return _S.PAUSED if state is _S.PAUSED else _S.DRAFT
-    if move in (Move.PLAN, Move.DECIDE):
+    if move in (Move.PLAN, Move.DECIDE) or (move is Move.TEST and state is _S.PAUSED):
         return state
     if move is Move.RESUME:
         return _S.RUNNING if resumes_as is None else resumes_as

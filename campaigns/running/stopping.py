@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from campaigns.running.causes import Cause
 from campaigns.running.states import FEEDING, CampaignState, Move, after, allowed
 from messages.batch_states import BatchState
 from messages.control import waves
@@ -35,10 +36,11 @@ async def pause(
     ids: IdSource,
     actor: str = JOB,
     resumes_as: CampaignState | None = None,
+    cause: Cause | None = None,
 ) -> bool:
     """Pause a campaign with a reason. False: it is not being fed, and nothing is changed.
 
-    `resumes_as`: what it goes back to; None: to what it is.
+    `resumes_as`: what it goes back to; None: to what it is. `cause`: what has to be gone first.
     """
     async with connection.transaction():
         row = await connection.fetchrow(_SQL["campaign_lock"], campaign)
@@ -46,7 +48,7 @@ async def pause(
             return False
         await connection.execute(
             _SQL["campaign_pause"], campaign, CampaignState.PAUSED,
-            row["state"] if resumes_as is None else resumes_as, reason,
+            row["state"] if resumes_as is None else resumes_as, reason, cause,
         )  # fmt: skip
         await _turned(connection, campaign, BatchState.PAUSED)
         await note(connection, row["account"], campaign, actor, "campaign.pause", ids, reason)
@@ -79,7 +81,8 @@ async def resume(
     """
     state = after(Move.RESUME, CampaignState.PAUSED, resumes_as)
     afresh = state is CampaignState.RUNNING
-    await connection.execute(_SQL["campaign_resume"], campaign, state, begins, afresh)
+    fed = state in FEEDING
+    await connection.execute(_SQL["campaign_resume"], campaign, state, begins, afresh, fed)
     await _turned(connection, campaign, BatchState.ACTIVE)
 
 

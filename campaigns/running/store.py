@@ -14,6 +14,7 @@ import asyncpg
 import msgspec
 
 from campaigns.decisions.decided import Decided
+from campaigns.running.causes import Cause
 from campaigns.running.spec import Spec
 from campaigns.running.states import CampaignState
 from storage import sql
@@ -27,7 +28,8 @@ class StoredCampaign(msgspec.Struct, frozen=True, kw_only=True):
 
     `author`: of this version. `counts`: what the plan counted; empty without one. `test_end`:
     recipients before it are in the test of an experiment; None: it has none. `capped`: of the
-    skipped those whom a cap has kept from it, by rule.
+    skipped those whom a cap has kept from it, by rule. `cause`: of a pause by itself.
+    `cleared_version`: the last one that was let go.
     """
 
     id: int
@@ -53,6 +55,9 @@ class StoredCampaign(msgspec.Struct, frozen=True, kw_only=True):
     test_end: int | None = None
     decided: Decided | None = None
     capped: Mapping[str, int] = {}
+    cause: Cause | None = None
+    cleared_version: int | None = None
+    wave: int | None = None
 
 
 async def add(connection: Connection, campaign: int, account: int, spec: Spec, author: str) -> bool:
@@ -139,6 +144,9 @@ def _stored(row: asyncpg.Record) -> StoredCampaign:
         ended_at=row["ended_at"],
         test_end=row["test_end"],
         decided=Decided.of(row),
+        cause=None if row["cause"] is None else Cause(row["cause"]),
+        cleared_version=row["cleared_version"],
+        wave=row["wave"],
     )
 
 

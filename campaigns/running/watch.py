@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import structlog
 
 from campaigns.decisions.looking import ExperimentWatch
 from campaigns.running import guard, stopping, store
+from campaigns.running.causes import Cause, said
 from campaigns.running.guard import Counts
+from campaigns.running.outages import DOWN_MAX, Outages, waits_for
 from campaigns.running.schedule import late
 from campaigns.running.states import CampaignState, Move, after
 from dlr.reasons import Reason
@@ -30,6 +32,8 @@ _log = structlog.get_logger(__name__)
 LOOK_SECONDS = 10.0
 NOT_BEGUN = "it was to begin more than two hours ago, and had not"
 END_CAME = "its end came before everybody was fed"
+_FILTERED = (Reason.CARRIER_BLOCKED, Reason.CONTENT_FILTERED)
+_DOWN = f"down for {DOWN_MAX // timedelta(minutes=1)} minutes while messages of it wait"
 
 
 class CampaignWatch:
@@ -42,6 +46,7 @@ class CampaignWatch:
         self,
         dedicated: Dedicated,
         *,
+        outages: Outages,
         ids: IdSource,
         wall_ms: Callable[[], int],
         changed: Callable[[], None],
@@ -49,6 +54,7 @@ class CampaignWatch:
     ) -> None:
         """`changed` is told when a campaign has moved, once it is committed."""
         self._dedicated = dedicated
+        self._outages = outages
         self._ids = ids
         self._wall_ms = wall_ms
         self._changed = changed
@@ -69,13 +75,14 @@ class CampaignWatch:
     async def look(self) -> None:
         """Look once at every campaign under way."""
         now = datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
+        self._outages.look()
         async with self._dedicated.transaction() as connection:
             rows = await connection.fetch(_SQL["campaigns_watched"], now)
             await self._count(connection)
         for row in rows:
-            reasons = await self._reasons(row, now)
-            if reasons:
-                await self._pause(row["id"], "; ".join(reasons))
+            why = await self._why(row, now)
+            if why is not None:
+                await self._pause(row["id"], *why)
             else:
                 await self._move(row, now)
         for row in rows:  # they count, which takes a while
@@ -87,25 +94,35 @@ class CampaignWatch:
         self.states = Counter({CampaignState(row["state"]): row["campaigns"] for row in counted})
         self.chunks_waiting = await connection.fetchval(_SQL["chunks_waiting"])
 
-    async def _reasons(self, row: asyncpg.Record, now: datetime) -> list[str]:
-        """Why it must not go on; empty: it may."""
+    async def _why(self, row: asyncpg.Record, now: datetime) -> tuple[str, Cause | None] | None:
+        """Why it must not go on, and what has to be gone first; None: it may."""
         if row["next_seq"] == 0 and late(row["started_at"], now):
-            return [NOT_BEGUN]
+            return NOT_BEGUN, None
         async with self._dedicated.transaction() as connection:
             found = await store.spec_of(connection, row["id"], row["version"])
             end = None if found is None else found[1].schedule.end
             if end is not None and end <= now and row["next_seq"] < row["planned"]:
-                return [END_CAME]
+                return END_CAME, None
+            if names := await waits_for(connection, row["id"], self._outages, DOWN_MAX):
+                return said(Cause.CONNECTOR_DOWN, f"{', '.join(names)}, {_DOWN}"), (
+                    Cause.CONNECTOR_DOWN
+                )
             if row["state"] != CampaignState.RUNNING or row["wave"] is None:
-                return []
-            return guard.crossed(await wave_counts(connection, row["account"], row["wave"]))
+                return None
+            counts = await wave_counts(connection, row["account"], row["wave"])
+            crossed = guard.crossed(counts)
+            return ("; ".join(crossed), Cause.BOUNDS) if crossed else None
 
     async def _pause(
-        self, campaign: int, reason: str, resumes_as: CampaignState | None = None
+        self,
+        campaign: int,
+        reason: str,
+        cause: Cause | None,
+        resumes_as: CampaignState | None = None,
     ) -> None:
         async with self._dedicated.transaction() as connection:
             paused = await stopping.pause(
-                connection, campaign, reason, ids=self._ids, resumes_as=resumes_as
+                connection, campaign, reason, ids=self._ids, resumes_as=resumes_as, cause=cause
             )
         if paused:
             self.paused += 1
@@ -127,7 +144,8 @@ class CampaignWatch:
                     )
                     self.finished += 1
         if why is not None:  # a person who resumes it lets the others follow
-            await self._pause(row["id"], why, after(Move.RELEASE, CampaignState.CANARY))
+            others = after(Move.RELEASE, CampaignState.CANARY)
+            await self._pause(row["id"], why, Cause.BOUNDS, others)
 
     async def _canary(
         self, connection: Connection, row: asyncpg.Record, now: datetime
@@ -159,11 +177,15 @@ async def wave_counts(connection: Connection, account: int, batch: int) -> Count
     counts = total_of(groups) if groups else {}
     words = await connection.fetchrow(_SQL["wave_words"], batch, Reason.OPTED_OUT)
     assert words is not None  # an aggregate
-    verdicts = ("delivered", "undelivered", "rejected", "expired", "failed")
+    failed = sum(counts.get(name, 0) for name in ("undelivered", "rejected", "expired", "failed"))
+    filtered = 0
+    if failed:
+        filtered = await connection.fetchval(_SQL["wave_filtered"], batch, _FILTERED)
     return Counts(
         sent=counts.get("sent", 0),
         delivered=counts.get("delivered", 0),
-        verdicts=sum(counts.get(name, 0) for name in verdicts),
+        verdicts=counts.get("delivered", 0) + failed,
+        filtered=min(filtered, failed),
         unsubscribed=words["unsubscribed"],
         complaints=words["complaints"],
     )

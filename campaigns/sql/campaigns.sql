@@ -48,8 +48,14 @@ WHERE id = $1;
 UPDATE campaign SET state = $2, tested_version = version, test_batch = $3, revision = revision + 1 WHERE id = $1;
 
 -- name: campaign_started
+-- $4: when it is through, as of now; the plan said so of the moment that it was made.
 UPDATE campaign
-SET state = $2, started_at = $3, paced_at = $3, paced_seq = 0, revision = revision + 1
+SET state = $2, started_at = $3, paced_at = $3, paced_seq = 0, cleared_version = version, revision = revision + 1,
+    counts = CASE
+        WHEN counts ? 'foresight'
+        THEN jsonb_set(counts, '{foresight,finish_at}', coalesce(to_jsonb($4::timestamptz), 'null'))
+        ELSE counts
+    END
 WHERE id = $1;
 
 -- name: tests_delivered
@@ -64,6 +70,14 @@ CROSS JOIN LATERAL (
     HAVING count(DISTINCT s.part) FILTER (WHERE s.status = $2) = max(s.parts)
 ) AS d
 WHERE b.id = $1 AND m.id BETWEEN b.id AND b.until_id AND m.batch_id = $1
+GROUP BY m.variant;
+
+-- name: tests_routed
+-- By arm: the connectors that the test's messages were to go by.
+SELECT m.variant, array_agg(DISTINCT m.connector) AS connectors
+FROM batch_control AS b
+JOIN message AS m ON m.id BETWEEN b.id AND b.until_id AND m.batch_id = b.id
+WHERE b.id = $1
 GROUP BY m.variant;
 
 -- name: recipients_page

@@ -112,10 +112,12 @@ UPDATE campaign SET next_chunk = $2, wave = $3, wave_chunks = $4 WHERE id = $1;
 SELECT version, from_seq, to_seq, first_id FROM campaign_chunk WHERE campaign = $1 AND no = $2;
 
 -- name: canceled_of
-SELECT DISTINCT s.message_id
+-- $3: the words of a cancel of one message alone.
+SELECT s.message_id, bool_or(s.error IS NOT DISTINCT FROM $3) AS alone
 FROM unnest($1::bigint[]) AS m (id)
 JOIN submission AS s ON s.message_id = m.id AND s.id >= m.id
-WHERE s.status = $2 AND NOT s.replaced;
+WHERE s.status = $2 AND NOT s.replaced
+GROUP BY s.message_id;
 
 -- name: superseded_of
 SELECT seq FROM campaign_skip

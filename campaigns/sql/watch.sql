@@ -43,8 +43,28 @@ FROM batch_control AS b
 JOIN message AS m ON m.id BETWEEN b.id AND b.until_id AND m.batch_id = b.id
 WHERE b.id = $1;
 
+-- name: wave_filtered
+-- Messages of a batch that a carrier has stopped for their sender or text ($2: these reasons).
+SELECT count(DISTINCT m.id)
+FROM batch_control AS b
+JOIN message AS m ON m.id BETWEEN b.id AND b.until_id AND m.batch_id = b.id
+JOIN submission AS s ON s.message_id = m.id AND s.id >= m.id
+WHERE b.id = $1 AND s.reason = ANY($2::smallint[]) AND NOT s.replaced;
+
 -- name: wave_reach_of
 SELECT until_id FROM batch_control WHERE id = $1;
+
+-- name: campaign_waits_for
+-- Connectors of $2 for which messages of the campaign wait that are due. One at which another process than $3 has some of
+-- them is up there.
+SELECT o.connector
+FROM (SELECT DISTINCT batch FROM campaign_chunk WHERE campaign = $1) AS c
+JOIN batch_control AS b ON b.id = c.batch
+JOIN outbox AS o ON o.id BETWEEN b.id AND b.until_id AND o.batch_id = b.id
+WHERE o.connector = ANY($2::smallint[]) AND (o.not_before IS NULL OR o.not_before <= now())
+GROUP BY o.connector
+HAVING NOT bool_or(o.owner NOT IN (0, $3))
+ORDER BY o.connector;
 
 -- name: campaign_released
 -- The rate of the others is counted from here.
@@ -56,3 +76,43 @@ SELECT min(c.batch) AS first, max(b.until_id) AS last
 FROM campaign_chunk AS c
 JOIN batch_control AS b ON b.id = c.batch
 WHERE c.campaign = $1;
+
+-- name: links_due
+-- Campaigns under way whose links were not asked for $1 seconds, or that are suspect ($2): these first, then the
+-- longest. A row that another process looks at is left to it.
+UPDATE campaign AS c SET links_asked_at = now()
+FROM (
+    SELECT id
+    FROM campaign
+    WHERE state IN (2, 3) AND started_at <= now()
+      AND (links_asked_at IS NULL OR links_asked_at < now() - make_interval(secs => $1) OR id = ANY($2::bigint[]))
+    ORDER BY id <> ALL($2::bigint[]), links_asked_at NULLS FIRST, id
+    LIMIT $3
+    FOR UPDATE SKIP LOCKED
+) AS due
+WHERE c.id = due.id
+RETURNING c.id, c.version;
+
+-- name: standing
+-- Where a campaign stands, and of its messages that wait (up to $3) how many are due by $2. held_until: when the first of
+-- the others is.
+SELECT c.next_seq, c.paced_at, c.paced_seq, c.canary, c.planned, c.started_at, c.test_end, c.decided_at, c.decided_arm,
+    w.waiting, w.due, w.held_until, w.hold,
+    (SELECT count(*) FROM campaign_chunk AS k WHERE k.campaign = c.id AND NOT k.done) AS open_chunks
+FROM campaign AS c
+CROSS JOIN LATERAL (
+    SELECT count(*) AS waiting, count(*) FILTER (WHERE o.not_before IS NULL OR o.not_before <= $2) AS due,
+        min(o.not_before) FILTER (WHERE o.not_before > $2) AS held_until,
+        (array_agg(o.hold ORDER BY o.not_before) FILTER (WHERE o.not_before > $2))[1] AS hold
+    FROM (
+        SELECT o.not_before, o.hold
+        FROM (SELECT DISTINCT batch FROM campaign_chunk WHERE campaign = c.id) AS k
+        JOIN batch_control AS b ON b.id = k.batch
+        JOIN outbox AS o ON o.id BETWEEN b.id AND b.until_id AND o.batch_id = b.id
+        LIMIT $3
+    ) AS o
+) AS w
+WHERE c.id = $1;
+
+-- name: slot_of
+SELECT slot FROM campaign_recipient WHERE campaign = $1 AND seq = $2;

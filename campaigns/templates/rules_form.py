@@ -64,15 +64,20 @@ def r3_opt_out(case: Case) -> Iterator[Finding]:
     """Marketing ends with a way to opt out, by a word that is understood, or by the link."""
     if not case.marketing or case.most.opt_out_link:
         return
-    found = _opt_outs().search(case.final)
-    if found is None:
+    word = opt_out_word(case.final)
+    if word is None:
         detail = "the text does not end with a way to opt out, such as 拒收请回复R or 回T退订"
         yield Finding(rule="R3", level="error", detail=detail)
         return
-    word = next(each for each in found.groups() if each is not None)
     if not _opts_out(word, case.occasion.keywords):
         detail = f"{word} is no opt-out word of this account: who sends it stays in"
         yield Finding(rule="R3", level="error", detail=detail, words=(word,))
+
+
+def opt_out_word(text: str) -> str | None:
+    """The word with which to opt out, as the end of a text tells it; None: it tells none."""
+    found = _opt_outs().search(text)
+    return None if found is None else next(each for each in found.groups() if each is not None)
 
 
 def r4_reply_word(case: Case) -> Iterator[Finding]:

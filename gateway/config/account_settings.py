@@ -286,6 +286,13 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
             "people in each quarter of a year.",
         ),
     ] = 0.0
+    check_links: Annotated[
+        bool,
+        Meta(
+            description="Links of a campaign's templates have to answer 200 over TLS before it "
+            "starts and while it runs. False where the gateway has no way out to them."
+        ),
+    ] = True
     text_days: Annotated[
         _TextDays | None,
         Meta(

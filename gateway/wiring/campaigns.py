@@ -17,11 +17,19 @@ from campaigns.reporting.people import CampaignPeople
 from campaigns.reporting.reports import CampaignReports
 from campaigns.running.desk import AccountRules, CampaignDesk
 from campaigns.running.feed import Feed
+from campaigns.running.gate import Gate
 from campaigns.running.letters import Letters
 from campaigns.running.room import CampaignRoom
+from campaigns.running.standing import Standing
 from campaigns.running.states import CampaignState
 from campaigns.running.watch import CampaignWatch
 from gateway.wiring.accounts import settings_of, zone_of
+from gateway.wiring.campaign_surroundings import (
+    foreseer_of,
+    outages_of,
+    patrol_of,
+    surroundings_of,
+)
 from gateway.wiring.report_names import ReportNames
 from gateway.wiring.rules import account_caps
 from recipients.caps import Caps
@@ -52,25 +60,22 @@ def build(rooms: Rooms, validator: Validator, ended: Ended) -> CampaignRoom:
         zones=accounts.zone,
         loud=loud,
     )
-    feed = Feed(
-        database.dedicated("campaign-feed"),
-        accepter=rooms.shedding,
-        renderings=letters,
-        ids=rooms.ids,
-        term=rooms.term.term,
-        wall_ms=rooms.clock.wall_ms,
-        ended=ended,
-    )
+    feed = _feed(rooms, letters, ended)
 
     def changed() -> None:
         rooms.control.look_again()
         feed.wake()
 
+    outages = outages_of(rooms)
+    surroundings = surroundings_of(rooms, accounts.checks_links)
     desk = CampaignDesk(
         database.read,
         database.dedicated("campaigns"),
         database.dedicated("campaign-plans"),
         letters=letters,
+        gate=Gate(letters, surroundings, outages),
+        foreseer=foreseer_of(rooms, letters, surroundings),
+        standing=Standing(database.read, outages, rooms.clock.wall_ms),
         reports=_reports(rooms),
         people=CampaignPeople(database.read, rooms.vault),
         accepter=rooms.shedding,
@@ -81,12 +86,15 @@ def build(rooms: Rooms, validator: Validator, ended: Ended) -> CampaignRoom:
     )
     watch = CampaignWatch(
         database.dedicated("campaign-watch"),
+        outages=outages,
         ids=rooms.ids,
         wall_ms=rooms.clock.wall_ms,
         changed=changed,
         ended=ended,
     )
-    return CampaignRoom(desk, _experiments(rooms, desk), feed, watch, _sums(rooms, ended))
+    patrol = patrol_of(rooms, surroundings, changed, ended)
+    experiments = _experiments(rooms, desk)
+    return CampaignRoom(desk, experiments, feed, watch, _sums(rooms, ended), patrol)
 
 
 def _experiments(rooms: Rooms, desk: CampaignDesk) -> ExperimentDesk:
@@ -127,15 +135,27 @@ def _looked_for(rooms: Rooms) -> compliance.Rules:
     return compliance.Rules(lambda: rooms.rules.timing, AccountsInForce(rooms).caps)
 
 
+def _feed(rooms: Rooms, letters: Letters, ended: Ended) -> Feed:
+    return Feed(
+        rooms.database.dedicated("campaign-feed"),
+        accepter=rooms.shedding,
+        renderings=letters,
+        ids=rooms.ids,
+        term=rooms.term.term,
+        wall_ms=rooms.clock.wall_ms,
+        ended=ended,
+    )
+
+
 def samples(rooms: Rooms) -> Iterator[Sample]:
     """Where campaigns stand, and what this process did for them."""
-    feed, watch = rooms.campaigns.feed, rooms.campaigns.watch
+    _, _, feed, watch, _, patrol = rooms.campaigns
     for state in CampaignState:
         yield Sample("sms_campaigns", watch.states[state], (state.label,))
     yield Sample("sms_campaign_chunks_waiting", watch.chunks_waiting)
     yield Sample("sms_campaign_recipients_total", feed.messages, ("message",))
     yield Sample("sms_campaign_recipients_total", feed.skipped, ("skipped",))
-    yield Sample("sms_campaign_moves_total", watch.paused, ("paused",))
+    yield Sample("sms_campaign_moves_total", watch.paused + patrol.paused, ("paused",))
     yield Sample("sms_campaign_moves_total", watch.released, ("released",))
     yield Sample("sms_campaign_moves_total", watch.finished, ("finished",))
     yield Sample("sms_campaign_moves_total", watch.experiments.decided, ("decided",))
@@ -152,6 +172,10 @@ class AccountsInForce:
     def zone(self, account: int) -> ZoneInfo:
         """Whose day it is where the contact has no zone."""
         return zone_of(self._rooms.config, self._settings(account))
+
+    def checks_links(self, account: int) -> bool:
+        """Whether links of its campaigns have to answer."""
+        return self._settings(account).check_links
 
     def rules(self, account: int) -> AccountRules:
         """What the account wants of its campaigns."""

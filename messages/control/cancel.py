@@ -19,6 +19,7 @@ from storage.one_commit import committed
 from storage.pool import Dedicated
 
 _SQL = sql.load("messages")
+BY_ITSELF = "it was canceled by itself"  # and not its batch
 CANCELS_PER_FLUSH_MAX = 200
 CANCELS_WAITING_MAX = 2_000
 
@@ -61,7 +62,9 @@ class MessageCanceler:
             held = [(row["id"], row["owner"]) for row in rows if row["owner"]]
             if held:
                 await connection.execute(_SQL["remember_canceled"], *zip(*held, strict=True))
-            canceled = [row_without_wire(row, self._ids, Status.CANCELED) for row in rows]
+            canceled = [
+                row_without_wire(row, self._ids, Status.CANCELED, error=BY_ITSELF) for row in rows
+            ]
             await insert_submissions(connection, canceled)
             await rows_changed(connection, canceled, self._ids)
         gone = {row["id"] for row in rows}

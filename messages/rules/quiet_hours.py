@@ -79,6 +79,11 @@ class TimingRules:
         """Whether any category has quiet hours. Without them only what options ask for matters."""
         return bool(self._allowed)
 
+    def quiet_hours(self, category: int) -> Hours | None:
+        """Those of a category; None: it has none."""
+        allowed = self._allowed.get(category)
+        return None if allowed is None else allowed.others
+
     def concerns(self, category: int, options: MessageOptions | None) -> bool:
         """Whether there is anything to decide; False for most messages."""
         return category in self._allowed or (options is not None and options.window is not None)

@@ -79,6 +79,11 @@ def zone_of(name: str) -> ZoneInfo | None:
         return None
 
 
+def zone_countries() -> Mapping[str, str]:
+    """The country (ISO 3166) of each zone that the IANA lists; old names of zones have none."""
+    return _zone_table()[0]
+
+
 class _CountryZones:
     """Which country each zone belongs to (the IANA's zone.tab), for names in phonenumbers'
     table.

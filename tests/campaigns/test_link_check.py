@@ -7,6 +7,7 @@ from pathlib import Path
 
 from campaigns.link_check import LinkCheck
 from dlr.webhooks.addresses import AddressPolicy
+from dlr.webhooks.client import Attempt
 from tests.dlr.webhooks.raw_receiver import Receiver, Talk, receiving
 from tests.dlr.webhooks.test_client import client, leads_to, serving, text_of
 from tests.smpp.certificates import CertificateAuthority
@@ -52,3 +53,20 @@ async def test_a_link_answers_200_over_tls_or_is_told(tmp_path: Path) -> None:
     assert sorted(head.split(" ")[0] + head.split(" ")[1] for head in shop.heads) == [
         "GET/200?n=", "GET/301", "GET/404",
     ]  # fmt: skip
+
+
+class Silent:
+    """An asker whom nobody answers, but for one address."""
+
+    async def get(self, url: str) -> Attempt:
+        if url.endswith("/quick"):
+            return Attempt(status=200, milliseconds=1)
+        await asyncio.Event().wait()
+        raise AssertionError("nobody answers")
+
+
+async def test_all_links_together_take_no_longer_than_they_may() -> None:
+    links = {"quick": "https://a.example/quick", "slow": "https://a.example/slow"}
+    found = await LinkCheck(Silent()).faults(links, 0.05)
+    assert found == {"quick": None, "slow": "no answer in time"}
+    assert await LinkCheck(Silent()).faults({}, 0.05) == {}

@@ -233,7 +233,8 @@ OPERATIONS: Mapping[str, Asked] = {
         lambda client: Campaigns(client).pause("c", "r"), campaigns.CampaignPause,
         campaigns.Campaign),
     "post_campaigns_id_resume": (
-        lambda client: Campaigns(client).resume("c"), None, campaigns.Campaign),
+        lambda client: Campaigns(client).resume("c", override="r"), campaigns.CampaignResume,
+        campaigns.Campaign),
     "post_campaigns_id_cancel": (
         lambda client: Campaigns(client).cancel("c"), None, campaigns.CanceledCampaign),
     "post_campaigns_id_decide": (

@@ -13,12 +13,13 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from campaigns.reporting.people import RecipientView
-from campaigns.running.planning import Plan
 from campaigns.running.spec import Spec
+from campaigns.running.standing import Waiting
 from campaigns.running.stopping import PREFIX
 from campaigns.running.store import StoredCampaign
 from messages.models import Refused, Verdict
 from storage.ids import format_id
+from web.api.campaign_plan_shapes import PlanResource, plan_of
 from web.api.experiment_shapes import DecisionResource, decision_resource
 from web.edge.cursors import PageQuery
 from web.edge.reveals import shown
@@ -60,7 +61,35 @@ class CampaignResource(msgspec.Struct, kw_only=True):
     test: int | None
     decision: DecisionResource | None
     capped: Annotated[Mapping[str, int], Meta(description="Of the skipped, by the rule of a cap.")]
+    plan: Annotated[
+        PlanResource | None,
+        Meta(description="Who gets it, as planned; `finish_at` is as of the start."),
+    ]
+    waiting_for: Annotated[
+        WaitingView | None,
+        Meta(description="Of one campaign that is asked for by itself. null: it moves."),
+    ] = None
     spec: Spec
+
+
+class WaitingView(msgspec.Struct, kw_only=True):
+    """What a campaign under way waits for when nothing of it moves. `until`: a moment, if one is
+    known. `detail`: which connectors, or which hold.
+    """
+
+    what: Annotated[
+        str,
+        Meta(
+            extra_json_schema={
+                "enum": [
+                    "start", "connector_down", "window_closed", "held", "no_room", "recall",
+                    "slot", "rate", "canary_verdict", "experiment", "receipts",
+                ]
+            }
+        ),
+    ]  # fmt: skip
+    until: datetime | None
+    detail: str | None
 
 
 class CampaignPage(msgspec.Struct):
@@ -68,43 +97,6 @@ class CampaignPage(msgspec.Struct):
 
     data: list[CampaignResource]
     next_cursor: str | None
-
-
-class PlanWarningResource(msgspec.Struct, kw_only=True):
-    """What speaks against a plan, and does not hinder its start."""
-
-    code: str
-    detail: str
-    pointer: str
-
-
-class PlanResource(msgspec.Struct, kw_only=True):
-    """Who would get it: `segment` is the sum of `planned`, both holdouts and `excluded`.
-
-    Parts and prices are not in it: there are no budgets yet.
-    """
-
-    at: datetime
-    today: Annotated[str, Meta(description="The account's day, by which dates were compared.")]
-    segment: int
-    planned: int
-    holdout: int
-    global_holdout: Annotated[
-        int, Meta(description="People who get no marketing campaign of this quarter.")
-    ]
-    canary: int
-    arms: Annotated[Mapping[str, int], Meta(description="Messages by arm, from 0.")]
-    test: Annotated[
-        Mapping[str, int], Meta(description="Of them in the test of an experiment, by arm.")
-    ]
-    excluded: Annotated[Mapping[str, int], Meta(description="By reason.")]
-    warnings: list[PlanWarningResource]
-    capped: Annotated[
-        int, Meta(description="Of the messages, how many a cap would keep back if they went now.")
-    ]
-    segments: Annotated[
-        Mapping[str, int], Meta(description="Messages by segment of `report_segments`.")
-    ]
 
 
 class TestRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -143,6 +135,18 @@ class PauseRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Why it is paused."""
 
     reason: Annotated[str, Meta(description="1 to 500 printable characters.")]
+
+
+class ResumeRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """That it goes on."""
+
+    override: Annotated[
+        str | None,
+        Meta(
+            description="Why it goes on although what it was paused for still stands, or a link "
+            "does not answer: 1 to 500 printable characters, kept on record."
+        ),
+    ] = None
 
 
 class CanceledCampaign(msgspec.Struct, kw_only=True):
@@ -185,7 +189,7 @@ class RecipientPage(msgspec.Struct):
     next_cursor: str | None
 
 
-def resource(stored: StoredCampaign) -> CampaignResource:
+def resource(stored: StoredCampaign, waiting: Waiting | None = None) -> CampaignResource:
     """As it is shown."""
     return CampaignResource(
         id=format_id(PREFIX, stored.id),
@@ -206,6 +210,10 @@ def resource(stored: StoredCampaign) -> CampaignResource:
         test=stored.test_end if stored.planned_at else None,
         decision=decision_resource(stored.decided),
         capped=stored.capped,
+        plan=plan_of(stored),
+        waiting_for=None
+        if waiting is None
+        else WaitingView(what=waiting.what.value, until=waiting.until, detail=waiting.detail),
         spec=stored.spec,
     )
 
@@ -213,12 +221,6 @@ def resource(stored: StoredCampaign) -> CampaignResource:
 def _state(label: str) -> StateName:
     named: StateName = msgspec.convert(label, StateName)
     return named
-
-
-def plan_resource(made: Plan) -> PlanResource:
-    """A plan as it is shown."""
-    warnings = [PlanWarningResource(**msgspec.structs.asdict(each)) for each in made.warnings]
-    return PlanResource(**{**msgspec.structs.asdict(made), "warnings": warnings})
 
 
 def test_answer(

@@ -35,6 +35,7 @@ def verb(
     problems: tuple[str, ...],
     description: str = "",
     request: type[msgspec.Struct] | None = None,
+    request_optional: bool = False,
     example: dict[str, object] | None = None,
 ) -> Endpoint:
     """What is done to one campaign."""
@@ -47,6 +48,7 @@ def verb(
         scope=scope,
         path_parameters=IN_PATH,
         request=request,
+        request_optional=request_optional,
         answers={200: answer},
         problems=problems,
         example=example,

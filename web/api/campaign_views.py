@@ -10,6 +10,7 @@ from typing import Annotated
 from aiohttp import web
 from msgspec import Meta
 
+from campaigns.running.standing import Waiting
 from campaigns.running.states import CampaignState
 from campaigns.running.stopping import PREFIX
 from campaigns.running.store import StoredCampaign
@@ -101,7 +102,7 @@ class CampaignViewsApi:
         """As it stands, also after its end."""
         key = await self._access.key(request, READ)
         stored = await self._one(key, request)
-        return shown(stored)
+        return shown(stored, waiting=await self._campaigns.standing.waiting(stored))
 
     async def recipients(self, request: web.Request) -> web.Response:
         """In the order of sending."""
@@ -123,10 +124,14 @@ class CampaignViewsApi:
 
 
 def shown(
-    stored: StoredCampaign, *, status: int = 200, location: str | None = None
+    stored: StoredCampaign,
+    *,
+    status: int = 200,
+    location: str | None = None,
+    waiting: Waiting | None = None,
 ) -> web.Response:
     """A campaign with the revision that a change of it names."""
     headers = if_match.etag(stored.revision)
     if location is not None:
         headers["Location"] = location
-    return json_response(resource(stored), status=status, headers=headers)
+    return json_response(resource(stored, waiting), status=status, headers=headers)

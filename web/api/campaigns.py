@@ -7,6 +7,7 @@ what became of one (campaign_views.py).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 import msgspec
 from aiohttp import web
@@ -16,16 +17,16 @@ from campaigns.running.spec import Spec
 from campaigns.running.stopping import PREFIX
 from campaigns.running.store import StoredCampaign
 from messages.models import FieldError
+from web.api.campaign_plan_shapes import PlanResource, plan_resource
 from web.api.campaign_shapes import (
     TESTS_MAX,
     CampaignResource,
     CanceledCampaign,
     PauseRequest,
-    PlanResource,
+    ResumeRequest,
     StartRequest,
     TestAnswer,
     TestRequest,
-    plan_resource,
     resource,
     test_answer,
 )
@@ -54,6 +55,7 @@ SPEC_PROBLEMS = (
     "label_invalid", "out_of_range", "template_unknown", "send_window_invalid", "unknown_zone",
     "not_available",
 )  # fmt: skip
+AROUND = ("lint_failed", "template_unknown", "not_approved", "link_dead", "opt_out_broken")
 EXAMPLE = {
     "name": "Singles' Day",
     "audience": {"segment": "days_since(login) >= 90", "exclude": ["staff"]},
@@ -75,6 +77,7 @@ class CampaignsApi:
         self._test = msgspec.json.Decoder(TestRequest)
         self._start = msgspec.json.Decoder(StartRequest)
         self._pause = msgspec.json.Decoder(PauseRequest)
+        self._resume = msgspec.json.Decoder(ResumeRequest)
 
     def routes(self) -> list[Endpoint]:
         """What server.py mounts."""
@@ -145,7 +148,7 @@ class CampaignsApi:
                 request=StartRequest, example={"confirm_recipients": 931},
                 problems=(
                     "state_conflict", "not_tested", "not_planned", "count_changed", "four_eyes",
-                    "lint_failed", "template_unknown", if_match.DIFFERS,
+                    *AROUND, if_match.DIFFERS,
                 ),
             ),
             verb(
@@ -156,7 +159,14 @@ class CampaignsApi:
             ),
             verb(
                 "resume", self.resume, "Go on with a paused one", SEND, CampaignResource,
-                problems=("state_conflict", "lint_failed", "template_unknown", "four_eyes"),
+                description="What it was paused for has to be gone, or somebody says why it goes "
+                "on. A text that was changed since wants its own test.",
+                request=ResumeRequest, request_optional=True,
+                example={"override": "the carrier has mended it"},
+                problems=(
+                    "state_conflict", "cause_stands", "not_tested", "reason_invalid", "four_eyes",
+                    *AROUND, if_match.DIFFERS,
+                ),
             ),
             verb(
                 "cancel", self.cancel, "End it for good, and take back what waits", SEND,
@@ -183,8 +193,10 @@ class CampaignsApi:
     async def edit(self, request: web.Request) -> web.Response:
         """200 with the next version."""
         key = await self._access.key(request, WRITE)
-        spec = self._checked(await self._bodies.read(request))
+        body = await self._bodies.read(request)
         campaign = path_id(request, PREFIX, WHAT)
+        stored = await self._campaigns.one(key.account, campaign)
+        spec = self._checked(body, None if stored is None else stored.spec.schedule.start)
         seen = if_match.demanded_version(request)
         with told():
             return found(await self._campaigns.edit(actor(key), campaign, seen, spec))
@@ -235,8 +247,12 @@ class CampaignsApi:
     async def resume(self, request: web.Request) -> web.Response:
         """200 once it may go on."""
         key = await self._access.key(request, SEND)
+        override = None
+        if request.can_read_body:
+            asked = decoded(ResumeRequest, self._resume, await self._bodies.read(request))
+            override = None if asked.override is None else checked_reason(asked.override)
         return await self._move(
-            request, lambda campaign: self._campaigns.resume(actor(key), campaign)
+            request, lambda campaign: self._campaigns.resume(actor(key), campaign, override)
         )
 
     async def cancel(self, request: web.Request) -> web.Response:
@@ -255,12 +271,15 @@ class CampaignsApi:
         with told():
             return found(await move(path_id(request, PREFIX, WHAT)))
 
-    def _checked(self, body: bytes) -> Spec:
-        """What the author wrote. Raises ProblemError with everything that is wrong with it."""
+    def _checked(self, body: bytes, stands: datetime | None = None) -> Spec:
+        """What the author wrote. Raises ProblemError with everything that is wrong with it.
+
+        `stands`: the start that the campaign has already.
+        """
         read = read_body(Spec, self._spec, body)
         faults = list(read.faults)
         if read.body is not None and SHAPED.issuperset(fault.code for fault in faults):
-            faults += specs.faults(read.body, self._campaigns.now())
+            faults += specs.faults(read.body, self._campaigns.now(), stands)
         if read.body is None or faults:
             raise refusal(faults)
         return read.body

@@ -29,6 +29,18 @@ RUNNING_KINDS: Mapping[str, ProblemKind] = MappingProxyType(
             "The experiment stands",
             "Its rules were written before its figures. Leave it as it is, or decide it by hand.",
         ),
+        "not_approved": ProblemKind(
+            409, "Not approved by a provider", "Record its approval, or take an approved version."
+        ),
+        "link_dead": ProblemKind(
+            409, "A link does not answer", "Have it answer 200 over TLS, then try again."
+        ),
+        "opt_out_broken": ProblemKind(
+            409, "The way to opt out does not work", "Mend the text, the sender or the words."
+        ),
+        "cause_stands": ProblemKind(
+            409, "Still so", "Mend what it was paused for, or say in `override` why it goes on."
+        ),
         "four_eyes": ProblemKind(
             403, "A second person has to start it", "Use the key of somebody else."
         ),

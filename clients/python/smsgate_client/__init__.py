@@ -37,6 +37,7 @@ from smsgate_client.campaigns import (
     CampaignTestText,
     Canary,
     CanceledCampaign,
+    PlanWarning,
     RecipientStatus,
     Schedule,
     Unresponsive,
@@ -65,12 +66,7 @@ from smsgate_client.contacts import (
     NewEvent,
     Tag,
 )
-from smsgate_client.conversions import (
-    Conversion,
-    ConversionBatch,
-    ConversionItem,
-    NewConversion,
-)
+from smsgate_client.conversions import Conversion, ConversionBatch, ConversionItem, NewConversion
 from smsgate_client.endpoints import (
     Callbacks,
     Delivery,
@@ -333,6 +329,7 @@ __all__ = [
     "Number",
     "NumberVerdict",
     "PartsSpread",
+    "PlanWarning",
     "Policy",
     "Power",
     "PowerOfSize",

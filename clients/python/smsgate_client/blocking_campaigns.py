@@ -55,9 +55,9 @@ class Campaigns(Noun):
         """Send nothing more of it until it is resumed."""
         return self._client.run(campaign_calls.pause(campaign_id, reason))
 
-    def resume(self, campaign_id: str) -> c.Campaign:
-        """Go on with a paused one."""
-        return self._client.run(campaign_calls.resume(campaign_id))
+    def resume(self, campaign_id: str, *, override: str | None = None) -> c.Campaign:
+        """Go on with a paused one. `override`: why, although its cause still stands."""
+        return self._client.run(campaign_calls.resume(campaign_id, override))
 
     def cancel(self, campaign_id: str) -> c.CanceledCampaign:
         """End it for good, and take back what waits."""

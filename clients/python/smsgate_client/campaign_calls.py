@@ -44,8 +44,9 @@ def pause(campaign_id: str, reason: str) -> Call[c.Campaign]:
     return _moved(campaign_id, "pause", c.Campaign, body)
 
 
-def resume(campaign_id: str) -> Call[c.Campaign]:
-    return _moved(campaign_id, "resume", c.Campaign)
+def resume(campaign_id: str, override: str | None) -> Call[c.Campaign]:
+    body = None if override is None else c.CampaignResume(override=override)
+    return _moved(campaign_id, "resume", c.Campaign, body)
 
 
 def cancel(campaign_id: str) -> Call[c.CanceledCampaign]:

@@ -40,6 +40,30 @@ class BestHour(Word):
     BEST = "best"
 
 
+class HolidayRule(Word):
+    """What a public holiday of the recipient's country means to a campaign."""
+
+    SKIP = "skip"
+    SEND = "send"
+    ONLY = "only"
+
+
+class WaitsFor(Word):
+    """What a campaign waits for when nothing of it moves."""
+
+    START = "start"
+    CONNECTOR_DOWN = "connector_down"
+    WINDOW_CLOSED = "window_closed"
+    HELD = "held"
+    NO_ROOM = "no_room"
+    RECALL = "recall"
+    SLOT = "slot"
+    RATE = "rate"
+    CANARY_VERDICT = "canary_verdict"
+    EXPERIMENT = "experiment"
+    RECEIPTS = "receipts"
+
+
 class RecipientStatus(Word):
     """What became of one of the plan. A message has a status of its own."""
 
@@ -112,6 +136,7 @@ class Schedule:
     window: str | WindowHours | None = None
     zone: str = "recipient"
     hour: BestHour | None = None
+    holidays: HolidayRule | None = None
     spread: str | None = None
     rate: int | None = None
     ramp: bool = False
@@ -139,6 +164,60 @@ class CampaignSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlanParts:
+    """Parts of its messages. Where `rendered` is less than `planned`, `total` is an estimate."""
+
+    least: int
+    median: int
+    most: int
+    total: int
+    rendered: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanWarning:
+    """What speaks against a plan, and does not hinder its start. `pointer`: what it is about."""
+
+    code: str
+    detail: str
+    pointer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignPlan:
+    """Who would get it. Start it with the number `planned`. `unsendable` counts by reason, of the
+    texts that were made; `connectors` are parts by connector; `finish_at` is the earliest.
+    """
+
+    at: datetime
+    today: str
+    segment: int
+    planned: int
+    holdout: int
+    global_holdout: int
+    canary: int
+    arms: Mapping[str, int]
+    test: Mapping[str, int]
+    excluded: Mapping[str, int]
+    parts: PlanParts | None
+    unsendable: Mapping[str, int]
+    connectors: Mapping[str, int]
+    finish_at: datetime | None
+    warnings: tuple[PlanWarning, ...]
+    capped: int
+    segments: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """What it waits for. `until`: a moment, if one is known. `detail`: of whom."""
+
+    what: WaitsFor
+    until: datetime | None
+    detail: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Campaign:
     """A campaign as it stands. Give its `revision` with a change; `version` counts edits."""
 
@@ -160,36 +239,10 @@ class Campaign:
     test: int | None
     decision: Decision | None
     capped: Mapping[str, int]
+    plan: CampaignPlan | None
     spec: CampaignSpec
+    waiting_for: Waiting | None = None
     object: str = "campaign"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlanWarning:
-    """What speaks against a plan, and does not hinder its start."""
-
-    code: str
-    detail: str
-    pointer: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class CampaignPlan:
-    """Who would get it. Start it with the number `planned`."""
-
-    at: datetime
-    today: str
-    segment: int
-    planned: int
-    holdout: int
-    global_holdout: int
-    canary: int
-    arms: Mapping[str, int]
-    test: Mapping[str, int]
-    excluded: Mapping[str, int]
-    warnings: tuple[PlanWarning, ...]
-    capped: int
-    segments: Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,6 +277,13 @@ class CampaignPause:
     """Why it is paused."""
 
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignResume:
+    """Why it goes on although what it was paused for still stands."""
+
+    override: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

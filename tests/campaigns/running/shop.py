@@ -21,18 +21,27 @@ from campaigns.reporting.people import CampaignPeople
 from campaigns.reporting.reports import CampaignReports
 from campaigns.running.desk import AccountRules, CampaignActor, CampaignDesk
 from campaigns.running.feed import Feed
-from campaigns.running.letters import Letters
+from campaigns.running.foresight import Carriers, Foreseer
+from campaigns.running.gate import Gate
+from campaigns.running.letters import Check, Letters
+from campaigns.running.outages import Outages
+from campaigns.running.patrol import LinkPatrol
 from campaigns.running.spec import Spec
+from campaigns.running.standing import Standing
+from campaigns.running.starting import LiveLinks, Surroundings
 from campaigns.running.store import StoredCampaign
 from campaigns.running.watch import CampaignWatch
 from campaigns.templates import store as templates
 from campaigns.templates.content import Content
+from campaigns.templates.lengths import Measured
+from campaigns.templates.memory import place_of
+from campaigns.templates.rendering import Rendered
 from messages.accept.templated import Template
 from messages.models import AccountPolicy, Prepared, Refused
 from messages.requests import MessageRequest
 from messages.rules.quiet_hours import TimingRules
 from recipients.caps import Caps
-from recipients.hours import parse_span
+from recipients.hours import Hours, parse_span
 from shortlinks.conversions import Attribution
 from storage.categories import Category
 from storage.ids import IdSource, format_id
@@ -63,6 +72,38 @@ class OperatorNames:
 
 
 @dataclass
+class Around:
+    """What is the case around campaigns. `replies`: words that do not opt out, and why."""
+
+    dead: dict[str, str] = field(default_factory=dict)
+    links_asked: list[str] = field(default_factory=list)
+    checks_links: bool = True
+    replies: dict[str, str] = field(default_factory=dict)
+    tried: list[tuple[str, str]] = field(default_factory=list)
+    receives: bool = True
+    down: set[str] = field(default_factory=set)
+    seconds: float = 0.0  # of the monotonic clock
+    pace: float | None = None
+    quiet: Hours | None = None
+    parts: list[int] = field(default_factory=lambda: [1])  # of one text after the other
+    refuse: str | None = None
+
+    async def ask(self, links: Mapping[str, str], seconds: float) -> dict[str, str | None]:
+        self.links_asked += links.values()
+        return {name: self.dead.get(url) for name, url in links.items()}
+
+    async def fault(self, account: int, sender: str, category: int, word: str) -> str | None:
+        self.tried.append((sender, word))
+        return self.replies.get(word)
+
+
+def measured(rendered: Rendered, category: str) -> Measured:
+    return Measured(
+        text=rendered.text, encoding="ucs2", parts=1, units=len(rendered.text), units_left=0
+    )
+
+
+@dataclass
 class Shop:
     world: World
     ids: IdSource
@@ -70,6 +111,8 @@ class Shop:
     experiments: ExperimentDesk
     feed: Feed
     watch: CampaignWatch
+    patrol: LinkPatrol
+    around: Around
     template: str
     counter: BatchCounter
     asked: list[dict[str, Any]]
@@ -136,12 +179,16 @@ class Shop:
         assert await self.desk.start(OTHER, campaign, planned) is not None
         return campaign
 
-    async def deliver(self, status: int = DELIVERED, limit: int = 1_000_000) -> None:
-        """What waits was sent, and has this verdict."""
+    async def deliver(
+        self, status: int = DELIVERED, limit: int = 1_000_000, batch: int | None = None
+    ) -> None:
+        """What waits, of this batch or of all, was sent, and has this verdict."""
         rows = await self.connection.fetch(
-            "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT $1)"
+            "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox"
+            " WHERE $2::bigint IS NULL OR batch_id = $2 ORDER BY id LIMIT $1)"
             " RETURNING id, account, category, connector",
             limit,
+            batch,
         )
         now = datetime.now(UTC)
         await self.connection.copy_records_to_table(
@@ -154,6 +201,22 @@ class Shop:
             columns=("id", "message_id", "part", "parts", "account", "category", "connector",
                      "status", "submitted_at", "receipt_at"),
         )  # fmt: skip
+
+    async def tested(self, campaign: int) -> None:
+        """A test of what it says now was sent and delivered."""
+        assert await self.desk.test(AUTHOR, campaign, ["+8613900000000"]) is not None
+        await self.deliver(batch=(await self.one(campaign)).test_batch)
+
+    async def version(self, **changes: Any) -> str:
+        """Another version of the template, and its name."""
+        place = place_of(self.template)
+        assert place is not None
+        values = {"category": "marketing", "body": "Back again?", "suffix": "拒收请回复R"}
+        number = await templates.add_version(
+            self.connection, place[0], self.ids.next(), "key 1", Content(**{**values, **changes}),
+            [],
+        )  # fmt: skip
+        return self.template.replace("@1", f"@{number}")
 
     async def messages(self, campaign: int) -> list[dict[str, Any]]:
         rows = await self.connection.fetch(
@@ -193,53 +256,91 @@ def reports_of(database: Database) -> CampaignReports:
     )
 
 
+def around_of(
+    database: Database, term: int, letters: Letters, around: Around
+) -> tuple[Outages, Surroundings, Foreseer]:
+    outages = Outages(around.down, lambda: {"main": 7}, term=term, monotonic=lambda: around.seconds)
+    surroundings = Surroundings(
+        database.read,
+        links=LiveLinks(around.ask, lambda: around.seconds),
+        trial=around,
+        measures=lambda account: measured,
+        checks_links=lambda account: around.checks_links,
+        receives=lambda connector: around.receives,
+    )
+    carriers = Carriers(
+        lambda: {7: around.pace},
+        lambda number: "main" if number == 7 else None,
+        lambda: {"main": 7},
+    )
+    foreseer = Foreseer(letters, surroundings, carriers, quiet=lambda category: around.quiet)
+    return outages, surroundings, foreseer
+
+
+def checking(asked: list[dict[str, Any]], around: Around) -> Check:
+    def check(
+        message: MessageRequest,
+        account: AccountPolicy,
+        *,
+        now_ms: int,
+        templates: Mapping[str, Template] | None,
+    ) -> Prepared | Refused:
+        given = msgspec.to_builtins(message).items()
+        told = {name: value for name, value in given if value is not None}
+        asked.append(told)
+        if around.refuse is not None:
+            return Refused(around.refuse, "as the test has it")
+        return prepared(
+            int(told["to"][-8:]), Category.MARKETING, to=told["to"],
+            campaign_id=told.get("campaign_id"), variant=told["variant"],
+            tags=tuple(told.get("tags", ())), text=told["template_id"],
+            parts=around.parts[len(asked) % len(around.parts)],
+        )  # fmt: skip
+
+    return check
+
+
+async def shelved(connection: Connection, ids: IdSource) -> int:
+    """The template of the shop, and what its text may say of people."""
+    await connection.execute(
+        "INSERT INTO attribute_def (account, name, type) VALUES ($1, 'city', 'text')", ACCOUNT
+    )
+    template = ids.next()
+    await templates.add_template(connection, template, ACCOUNT, "win-back")
+    content = Content(category="marketing", body="Back again?", suffix="拒收请回复R")
+    await templates.add_version(connection, template, ids.next(), "key 1", content, [])
+    return template
+
+
 @asynccontextmanager
 async def shopping(database_url: str) -> AsyncIterator[Shop]:
     async with accepting(database_url) as world:
         connection, database = world.connection, world.database
         await ensure_partitions(connection, datetime.now(UTC).date())
         ids = IdSource(98, wall_ms)
-        await connection.execute(
-            "INSERT INTO attribute_def (account, name, type) VALUES ($1, 'city', 'text')", ACCOUNT
-        )
-        template = ids.next()
-        await templates.add_template(connection, template, ACCOUNT, "win-back")
-        content = Content(category="marketing", body="Back again?", signature="", suffix="")
-        await templates.add_version(connection, template, ids.next(), "key 1", content, [])
+        template = await shelved(connection, ids)
         asked: list[dict[str, Any]] = []
+        around = Around()
         rules: dict[str, Any] = {}
         changes: list[int] = []
-
-        def check(
-            message: MessageRequest,
-            account: AccountPolicy,
-            *,
-            now_ms: int,
-            templates: Mapping[str, Template] | None,
-        ) -> Prepared | Refused:
-            given = msgspec.to_builtins(message).items()
-            told = {name: value for name, value in given if value is not None}
-            asked.append(told)
-            return prepared(
-                int(told["to"][-8:]), Category.MARKETING, to=told["to"],
-                campaign_id=told.get("campaign_id"), variant=told["variant"],
-                tags=tuple(told.get("tags", ())), text=told["template_id"],
-            )  # fmt: skip
-
         letters = Letters(
             database.read,
-            check=check,
+            check=checking(asked, around),
             templates=Every(),
             accounts={ACCOUNT: AccountPolicy(id=ACCOUNT, name="shop")},
             vault=VAULT,
             zones=lambda account: ZoneInfo("Asia/Shanghai"),
             loud=lambda to, account, category, at_ms: at_ms,
         )
+        outages, surroundings, foreseer = around_of(database, world.term, letters, around)
         desk = CampaignDesk(
             database.read,
             database.dedicated("campaigns"),
             database.dedicated("plans"),
             letters=letters,
+            gate=Gate(letters, surroundings, outages),
+            foreseer=foreseer,
+            standing=Standing(database.read, outages, wall_ms),
             reports=reports_of(database),
             people=CampaignPeople(database.read, VAULT),
             accepter=world.accepter,
@@ -259,6 +360,7 @@ async def shopping(database_url: str) -> AsyncIterator[Shop]:
         )
         watch = CampaignWatch(
             database.dedicated("watch"),
+            outages=outages,
             ids=ids,
             wall_ms=wall_ms,
             changed=lambda: changes.append(1),
@@ -267,6 +369,14 @@ async def shopping(database_url: str) -> AsyncIterator[Shop]:
         experiments = ExperimentDesk(database.read, desk.changes, ids=ids, now=desk.now)
         reference = f"{format_id('tpl', template)}@1"
         counter = BatchCounter(VAULT, zones=lambda account: "Asia/Shanghai", rules=looked_for())
-        yield Shop(
-            world, ids, desk, experiments, feed, watch, reference, counter, asked, rules, changes
+        patrol = LinkPatrol(
+            database.dedicated("links"),
+            surroundings,
+            ids=ids,
+            changed=lambda: changes.append(1),
+            ended=lambda task: None,
         )
+        yield Shop(
+            world, ids, desk, experiments, feed, watch, patrol, around, reference, counter, asked,
+            rules, changes,
+        )  # fmt: skip

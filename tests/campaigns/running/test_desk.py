@@ -18,6 +18,7 @@ from campaigns.running.watch import NOT_BEGUN
 from campaigns.templates.content import Content
 from campaigns.templates.memory import place_of
 from campaigns.templates.store import add_version
+from messages.control.cancel import MessageCanceler
 from storage.ids import format_id, id_at
 from tests.campaigns.running.shop import AUTHOR, OTHER, Shop, shopping
 from tests.messages.accept.world import ACCOUNT, VAULT
@@ -178,7 +179,10 @@ async def test_a_canary_that_does_badly_stops_the_rest(shop: Shop) -> None:
     assert found.reason.startswith("delivery: 150 of 200")
     await shop.feed.turn()
     assert len(await shop.messages(campaign)) == 200
-    await shop.desk.resume(OTHER, campaign)
+    with pytest.raises(CampaignRefused) as refused:
+        await shop.desk.resume(OTHER, campaign)
+    assert [fault.code for fault in refused.value.faults] == ["cause_stands"]
+    await shop.desk.resume(OTHER, campaign, "the carrier has mended it")
     await shop.watch.look()
     await shop.feed.turn()
     await shop.watch.look()
@@ -304,6 +308,10 @@ async def test_an_edit_of_a_paused_one_sends_the_rest_anew(shop: Shop) -> None:
     edited = shop.spec(arms=[{"template": text}], canary={"share": 0})
     assert await shop.desk.edit(AUTHOR, campaign, before.revision, edited) is not None
     shop.rules["four_eyes"] = True
+    with pytest.raises(CampaignRefused) as refused:
+        await shop.desk.resume(AUTHOR, campaign, "I know what I do")
+    assert [fault.code for fault in refused.value.faults] == ["four_eyes", "not_tested"]
+    await shop.tested(campaign)
     with pytest.raises(CampaignRefused, match="a second person"):
         await shop.desk.resume(AUTHOR, campaign)
     await shop.desk.resume(OTHER, campaign)
@@ -430,3 +438,29 @@ async def test_c10_fifty_campaigns_at_once_are_all_fed(shop: Shop) -> None:
     await shop.feed.turn()
     for campaign in campaigns:
         assert len(await shop.messages(campaign)) == 30
+
+
+async def test_a_message_that_was_canceled_by_itself_is_not_sent_again(shop: Shop) -> None:
+    """What an edit recalls is sent anew; whose message somebody canceled gets none."""
+    await shop.people(3)
+    campaign = await shop.running()
+    await shop.feed.turn()
+    [first, *_] = await shop.messages(campaign)
+    canceler = MessageCanceler(shop.world.database.dedicated("cancel"), shop.ids)
+    assert await canceler.cancel(first["account"], first["id"])
+    await canceler.close()
+    await shop.desk.pause(OTHER, campaign, "a typing error")
+    before = await shop.one(campaign)
+    edited = shop.spec(canary={"share": 0}, schedule={"rate": 10_000})
+    assert await shop.desk.edit(AUTHOR, campaign, before.revision, edited) is not None
+    assert await shop.desk.resume(OTHER, campaign) is not None
+    await shop.end_canceled()
+    await shop.feed.turn()
+    to = [each["to_idx"] for each in await shop.messages(campaign)]
+    assert (len(to), to.count(first["to_idx"])) == (5, 1)
+    await shop.deliver()
+    await shop.watch.look()
+    found = await shop.one(campaign)
+    assert (found.state, found.skipped) == (CampaignState.FINISHED, {"canceled": 1})
+    shown = await shop.desk.reports.recipients(found, after=0, limit=10)
+    assert sorted(each.status for each in shown) == ["message", "message", "skipped"]

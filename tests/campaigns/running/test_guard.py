@@ -28,6 +28,8 @@ MINUTE = timedelta(minutes=1)
         (Counts(sent=1_000, verdicts=1_000, delivered=900, unsubscribed=40), 2),
         (Counts(sent=1_000, verdicts=0, delivered=0, unsubscribed=25), 0),
         (Counts(sent=1_000, unsubscribed=35), 1),
+        (Counts(sent=1_000, verdicts=1_000, delivered=975, filtered=25), 0),
+        (Counts(sent=1_000, verdicts=1_000, delivered=960, filtered=40), 1),
     ],
 )
 def test_a_bound_is_crossed_when_its_interval_lies_behind_it(counts: Counts, reasons: int) -> None:

@@ -185,3 +185,31 @@ def test_an_experiment_stands_since_the_start() -> None:
     assert [each.pointer for each in changed_fixed(spec(), before)] == ["/experiment"]
     assert [each.pointer for each in changed_fixed(before, spec())] == ["/experiment"]
     assert changed_fixed(before, spec(experiment=EXPERIMENT, name="x")) == []
+
+
+def test_a_start_that_it_has_already_may_stay_although_it_is_over() -> None:
+    past = NOW - timedelta(days=3)
+    found = schedule(start=past)
+    assert places(found) == [("out_of_range", "/schedule/start")]
+    assert faults(found, NOW, past) == []
+    assert [each.pointer for each in faults(found, NOW, past - timedelta(hours=1))] == [
+        "/schedule/start"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "dated"),
+    [
+        ({}, None),
+        ({"holidays": "send"}, None),
+        ({"holidays": "skip"}, True),
+        ({"window": "office"}, True),
+        ({"window": "office", "holidays": "send"}, False),
+        ({"window": "catering"}, False),
+        ({"window": "catering", "holidays": "only"}, True),
+        ({"window": {"from": "10:00", "to": "12:00", "days": ["mon"]}}, False),
+    ],
+)
+def test_which_windows_look_at_days_off(fields: dict[str, Any], dated: bool | None) -> None:
+    chosen = window(schedule(**fields).schedule)
+    assert (None if chosen is None else chosen.dated) == dated

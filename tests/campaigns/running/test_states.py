@@ -12,6 +12,7 @@ S = CampaignState
 TABLE = {
     (Move.TEST, S.DRAFT): S.TESTING,
     (Move.TEST, S.TESTING): S.TESTING,
+    (Move.TEST, S.PAUSED): S.PAUSED,
     (Move.EDIT, S.DRAFT): S.DRAFT,
     (Move.EDIT, S.TESTING): S.DRAFT,
     (Move.EDIT, S.PAUSED): S.PAUSED,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
+from campaigns.running.desk import CampaignActor
+from campaigns.running.spec import Spec
+from campaigns.running.store import StoredCampaign
+from tests.web.rooms.campaigns import NOW, ForgottenCampaigns
 from tests.web.served import Api, running_api
 
 PATH = "/v1/campaigns"
@@ -97,6 +102,7 @@ async def test_what_is_not_built_is_refused(api: Api) -> None:
         ("start", {"confirm_recipients": 1}),
         ("pause", {"reason": "the shop is down"}),
         ("resume", None),
+        ("resume", {"override": "it is mended"}),
         ("cancel", None),
         ("decide", {"arm": 1, "reason": "the season ends"}),
     ],
@@ -123,9 +129,29 @@ async def test_a_change_names_the_revision_that_was_seen(api: Api) -> None:
     assert await put(**{"If-Match": '"1"'}) == (404, "not_found")
 
 
+async def test_a_change_may_leave_the_start_that_is_over_as_it_is(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    past = NOW - timedelta(hours=3)
+
+    async def one(book: ForgottenCampaigns, account: int, campaign: int) -> StoredCampaign | None:
+        spec = msgspec.convert({**GOOD, "schedule": {"start": past}}, Spec)
+        return await book.create(CampaignActor(account, "key 1"), campaign, spec)
+
+    monkeypatch.setattr(ForgottenCampaigns, "one", one)
+    for start, told in ((past, 404), (past - timedelta(hours=1), 422)):
+        sent = msgspec.json.encode({**GOOD, "schedule": {"start": start}})
+        headers = {"Content-Type": "application/json", "If-Match": '"1"'}
+        response, _ = await api.call("PUT", ONE, sent, headers)
+        assert response.status == told
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
+        ("resume", {"override": ""}),
+        ("resume", {"override": "a\nb"}),
+        ("resume", {"overrides": "so"}),
         ("test", {"to": []}),
         ("test", {"to": ["+8613812345678"] * 21}),
         ("pause", {"reason": ""}),

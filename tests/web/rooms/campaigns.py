@@ -12,6 +12,7 @@ from campaigns.reporting.reports import CampaignReport, ReportWish
 from campaigns.running.desk import CampaignActor, Canceled
 from campaigns.running.planning import Plan
 from campaigns.running.spec import Spec
+from campaigns.running.standing import Waiting
 from campaigns.running.states import CampaignState
 from campaigns.running.store import StoredCampaign
 from messages.models import Refused, Verdict
@@ -21,7 +22,7 @@ NOW = datetime.fromtimestamp(NOW_MS / 1000, UTC)
 
 
 class ForgottenCampaigns:
-    """Implements CampaignBook, CampaignReader, PeopleReader and ExperimentBook."""
+    """Implements CampaignBook, CampaignReader, PeopleReader, ExperimentBook and StandingReader."""
 
     @property
     def reports(self) -> ForgottenCampaigns:
@@ -30,6 +31,13 @@ class ForgottenCampaigns:
     @property
     def people(self) -> ForgottenCampaigns:
         return self
+
+    @property
+    def standing(self) -> ForgottenCampaigns:
+        return self
+
+    async def waiting(self, _campaign: StoredCampaign) -> Waiting | None:
+        return None
 
     def now(self) -> datetime:
         return NOW
@@ -76,7 +84,9 @@ class ForgottenCampaigns:
     ) -> StoredCampaign | None:
         return None
 
-    async def resume(self, _actor: CampaignActor, _campaign: int) -> StoredCampaign | None:
+    async def resume(
+        self, _actor: CampaignActor, _campaign: int, _override: str | None = None
+    ) -> StoredCampaign | None:
         return None
 
     async def cancel(self, _actor: CampaignActor, _campaign: int) -> Canceled | None:
