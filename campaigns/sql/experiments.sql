@@ -30,7 +30,12 @@ WITH tested AS MATERIALIZED (
     ) AS either
     GROUP BY message_id
 ), opted_out AS (
-    SELECT DISTINCT message_id FROM suppression WHERE message_id >= $2 AND message_id < $3 AND reason = $12
+    -- The evidence of a press on a page is the message, that of a word the reply.
+    SELECT message_id FROM suppression WHERE message_id >= $2 AND message_id < $3 AND reason = $12
+    UNION
+    SELECT i.answers FROM inbound_message AS i
+    WHERE i.account = (SELECT account FROM campaign WHERE id = $1) AND i.id >= $2 AND i.answers >= $2 AND i.answers < $3
+      AND coalesce(i.class, i.keyword) = 'opt_out'
 )
 SELECT t.arm,
     count(*) FILTER (WHERE f.sent) AS sent,

@@ -77,13 +77,26 @@ async def _became(
         await _reaction(shop, message["id"], rng, reacted, metric, human=human)
         reacted = reacted if human else None
     if rng.random() < 0.2:
-        await shop.connection.execute(
-            "INSERT INTO suppression (to_idx, account, category, reason, source, message_id)"
-            " VALUES ($1, $2, 3, $3, 'keyword', $4)",
-            message["to_idx"], ACCOUNT, OPTED_OUT, message["id"],
-        )  # fmt: skip
+        await _opt_out(shop, message, by_word=message["variant"] == "0")
     if delivered:
         units.append(Unit(_ms(at), None if reacted is None else _ms(reacted)))
+
+
+async def _opt_out(shop: Shop, message: dict[str, Any], *, by_word: bool) -> None:
+    """The evidence of a word is the reply, that of a press on a page the message."""
+    reply = shop.ids.next()
+    if by_word:
+        await shop.connection.execute(
+            "INSERT INTO inbound_message (id, connector, account, from_enc, from_idx, destination,"
+            " text, parts, answers, fingerprint, class)"
+            " VALUES ($1, 7, $2, '', $3, '1069', 'R', 1, $4, '', 'opt_out')",
+            reply, ACCOUNT, message["to_idx"], message["id"],
+        )  # fmt: skip
+    await shop.connection.execute(
+        "INSERT INTO suppression (to_idx, account, category, reason, source, message_id)"
+        " VALUES ($1, $2, 3, $3, 'keyword', $4)",
+        message["to_idx"], ACCOUNT, OPTED_OUT, reply if by_word else message["id"],
+    )  # fmt: skip
 
 
 async def _reaction(
