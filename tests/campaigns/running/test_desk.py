@@ -462,5 +462,5 @@ async def test_a_message_that_was_canceled_by_itself_is_not_sent_again(shop: Sho
     await shop.watch.look()
     found = await shop.one(campaign)
     assert (found.state, found.skipped) == (CampaignState.FINISHED, {"canceled": 1})
-    shown = await shop.desk.reports.recipients(found, after=0, limit=10)
+    shown = await shop.desk.people.recipients(found, after=0, limit=10)
     assert sorted(each.status for each in shown) == ["message", "message", "skipped"]
