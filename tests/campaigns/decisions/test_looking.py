@@ -304,7 +304,7 @@ async def test_an_edit_takes_nobodys_reason_away(shop: Shop) -> None:
     assert await finished(shop, campaign)
     stored = await shop.one(campaign)
     assert stored.skipped == before.skipped
-    shown = await shop.desk.reports.recipients(stored, after=0, limit=100)
+    shown = await shop.desk.people.recipients(stored, after=0, limit=100)
     assert Counter(each.status for each in shown) == {
         "message": before.test_end, "skipped": 60 - before.test_end,
     }  # fmt: skip
