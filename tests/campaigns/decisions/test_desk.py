@@ -107,6 +107,8 @@ async def test_an_edited_text_ends_the_experiment_and_what_was_written_follows(s
     report = await shop.experiments.experiment(stored, later(30))
     assert report is not None
     assert report.words == "stopped: the text of an arm was changed"
+    assert await shop.desk.test(AUTHOR, campaign, ["+8613900000000"]) is not None
+    await shop.deliver()
     await shop.desk.resume(OTHER, campaign)
     assert await finished(shop, campaign)
     assert len(await shop.messages(campaign)) == 60
