@@ -84,6 +84,7 @@ SHOWN: Mapping[str, Keep] = {
     "recipients": {
         "data": dict.fromkeys(("seq", "contact", "arm", "slot", "to", "status", "message"))
     },
+    "why": {"data": dict.fromkeys(("name", "state", "outcome", "text", "arm", "message"))},
     "decide": {**_STANDS, "decision": ALL},
     "finished": _STANDS,
     "second plan": dict.fromkeys(("segment", "planned", "excluded")),

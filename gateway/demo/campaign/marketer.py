@@ -217,12 +217,13 @@ class Marketer:
 
         await self._asking.seen(look, lambda inside: inside >= people, "the logins")
 
-    async def somebody(self, campaign: Campaign) -> dict[str, Any]:
-        """The first person of the plan, and what became of them."""
+    async def why(self, campaign: Campaign) -> str:
+        """What happened to the first person of the plan, in the gateway's words."""
         path = f"{campaign.path}/recipients?limit=1"
         found = await self._ask("recipients", "GET", path)
-        person: dict[str, Any] = found["data"][0]
-        return person
+        path = f"/v1/contacts/{found['data'][0]['contact']}/why?campaign={campaign.id}"
+        told = await self._ask("why", "GET", path)
+        return str(told["data"][0]["text"])
 
     def _experiment(self) -> dict[str, object]:
         return {

@@ -207,7 +207,7 @@ class _Play:
         sent_again = self._cast.people <= SENT_AGAIN_MAX
         must, did = never(self._truth(), again.plan["planned"] if sent_again else 0)
         lines += compared(must, did)
-        await self._marketer.somebody(touch)
+        self._say(f"why        {await self._marketer.why(touch)}")
         self._console.print(compared_table(lines))
         self._console.print("\n".join(step_lines(self._report)), highlight=False)
         return lines
