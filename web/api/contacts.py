@@ -168,13 +168,13 @@ class ContactsApi:
     async def upsert(self, request: web.Request) -> web.Response:
         """201 for a new contact, 200 for one that was there, once it is committed."""
         key = await self._access.key(request, WRITE)
-        seen = if_match.seen_version(request)
         read = read_body(ContactRequest, self._body, await self._bodies.read(request))
         attributes = by_name(await self._book.attributes(key.account))
         faults = list(read.faults)
         word = None if read.body is None else word_of(read.body, attributes, self._cleaner, faults)
         if word is None or faults:
             raise refusal(faults)
+        seen = if_match.seen_version(request)
         with contact_refusals("/numbers"):
             view, new = await self._book.upsert(key.account, word, seen)
         return contact_answer(view, attributes, 201 if new else 200)
