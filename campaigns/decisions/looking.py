@@ -1,6 +1,7 @@
-"""The look at an experiment under way: counted, written down, and decided by if it can be.
+"""The look at experiments under way: counted, written down, and decided by if it can be.
 
-Owns that step. Must not choose when a campaign is looked at (campaigns/running/watch.py does).
+Owns these looks, which have a task of their own: what counts for a while holds up no guard. Must
+not say when one is due (looks.py), nor what is decided (campaigns/experiments).
 
 It counts before it locks, so that a pause never waits for a count. Then, under the lock, it asks
 whether another process has looked meanwhile. The look and what it decides are one commit: a process
@@ -9,7 +10,8 @@ that dies leaves both or none, and the next look begins anew.
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 import asyncpg
 import structlog
@@ -27,19 +29,52 @@ from campaigns.running.states import CampaignState
 from storage import sql
 from storage.audit import JOB
 from storage.ids import IdSource
+from storage.periodic import Ended, PeriodicTask
 from storage.pool import Connection, Dedicated
 
 _SQL = sql.load("campaigns")
 _log = structlog.get_logger(__name__)
 
 
+LOOK_SECONDS = 10.0
+
+
 class ExperimentWatch:
     """One process's looks. Counts since start: `looks`, `decided`."""
 
-    def __init__(self, dedicated: Dedicated, ids: IdSource) -> None:
+    def __init__(
+        self,
+        dedicated: Dedicated,
+        *,
+        ids: IdSource,
+        wall_ms: Callable[[], int],
+        changed: Callable[[], None],
+        ended: Ended,
+    ) -> None:
+        """`changed` is told when one is decided, once it is committed."""
         self._dedicated = dedicated
         self._ids = ids
+        self._wall_ms = wall_ms
+        self._changed = changed
         self.looks = self.decided = 0
+        self._task = PeriodicTask("experiment watch", self.turn, lambda: LOOK_SECONDS, ended=ended)
+
+    def start(self) -> None:
+        """Begin."""
+        self._task.start()
+
+    async def stop(self) -> None:
+        """End."""
+        await self._task.stop()
+
+    async def turn(self) -> None:
+        """Look once at every experiment under way for which that is due."""
+        now = datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
+        async with self._dedicated.guarded() as connection:
+            rows = await connection.fetch(_SQL["experiments_open"], CampaignState.RUNNING)
+        for row in rows:
+            if await self.look(row, now):
+                self._changed()
 
     async def look(self, row: asyncpg.Record, now: datetime) -> bool:
         """Look at a campaign if that is due. Returns whether it was decided."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from campaigns.decisions.desk import ExperimentDesk
+from campaigns.decisions.looking import ExperimentWatch
 from campaigns.reporting.keeping import SumsKeeper
 from campaigns.running.desk import CampaignDesk
 from campaigns.running.feed import Feed
@@ -20,6 +21,7 @@ class CampaignRoom(NamedTuple):
 
     desk: CampaignDesk
     experiments: ExperimentDesk
+    looks: ExperimentWatch
     feed: Feed
     watch: CampaignWatch
     sums: SumsKeeper
@@ -31,6 +33,7 @@ class CampaignRoom(NamedTuple):
         self.watch.start()
         self.sums.start()
         self.patrol.start()
+        self.looks.start()
 
     async def stop(self) -> None:
         """End, wherever it is: what is open is taken up by the next process."""
@@ -38,3 +41,4 @@ class CampaignRoom(NamedTuple):
         await self.watch.stop()
         await self.sums.stop()
         await self.patrol.stop()
+        await self.looks.stop()

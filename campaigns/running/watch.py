@@ -1,4 +1,4 @@
-"""The look at campaigns under way: canary, guard, experiment, and whether it is at its end.
+"""The look at campaigns under way: the canary is judged, the guard asked, an end noticed.
 
 Owns those looks, by one process at a time a campaign. Must not feed, nor decide a bound (guard.py).
 """
@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import structlog
 
-from campaigns.decisions.looking import ExperimentWatch
 from campaigns.running import guard, stopping, store
 from campaigns.running.causes import Cause, said
 from campaigns.running.guard import Counts
@@ -61,7 +60,6 @@ class CampaignWatch:
         self.paused = self.released = self.finished = 0
         self.states: Counter[CampaignState] = Counter()
         self.chunks_waiting = 0
-        self.experiments = ExperimentWatch(dedicated, ids)
         self._task = PeriodicTask("campaign watch", self.look, lambda: LOOK_SECONDS, ended=ended)
 
     def start(self) -> None:
@@ -85,9 +83,6 @@ class CampaignWatch:
                 await self._pause(row["id"], *why)
             else:
                 await self._move(row, now)
-        for row in rows:  # they count, which takes a while
-            if await self.experiments.look(row, now):
-                self._changed()
 
     async def _count(self, connection: Connection) -> None:
         counted = await connection.fetch(_SQL["campaigns_counted"])

@@ -49,6 +49,9 @@ LEFT JOIN reacted AS a ON a.message_id = t.id
 LEFT JOIN opted_out AS o ON o.message_id = t.id
 GROUP BY t.arm;
 
+-- name: experiments_open
+SELECT * FROM campaign WHERE state = $1 AND test_end IS NOT NULL AND decided_at IS NULL ORDER BY id;
+
 -- name: look_last
 SELECT max(at) FROM experiment_look WHERE campaign = $1 AND at <= $2;
 

@@ -5,12 +5,13 @@ Owns that wiring. Must not decide anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from campaigns.caps.foretelling import CapsInForce
 from campaigns.decisions.desk import ExperimentDesk
+from campaigns.decisions.looking import ExperimentWatch
 from campaigns.reporting import compliance
 from campaigns.reporting.keeping import BatchCounter, SumsKeeper
 from campaigns.reporting.people import CampaignPeople
@@ -93,8 +94,19 @@ def build(rooms: Rooms, validator: Validator, ended: Ended) -> CampaignRoom:
         ended=ended,
     )
     patrol = patrol_of(rooms, surroundings, changed, ended)
+    looks = _looks(rooms, changed, ended)
     experiments = _experiments(rooms, desk)
-    return CampaignRoom(desk, experiments, feed, watch, _sums(rooms, ended), patrol)
+    return CampaignRoom(desk, experiments, looks, feed, watch, _sums(rooms, ended), patrol)
+
+
+def _looks(rooms: Rooms, changed: Callable[[], None], ended: Ended) -> ExperimentWatch:
+    return ExperimentWatch(
+        rooms.database.dedicated("experiments"),
+        ids=rooms.ids,
+        wall_ms=rooms.clock.wall_ms,
+        changed=changed,
+        ended=ended,
+    )
 
 
 def _experiments(rooms: Rooms, desk: CampaignDesk) -> ExperimentDesk:
@@ -149,7 +161,8 @@ def _feed(rooms: Rooms, letters: Letters, ended: Ended) -> Feed:
 
 def samples(rooms: Rooms) -> Iterator[Sample]:
     """Where campaigns stand, and what this process did for them."""
-    _, _, feed, watch, _, patrol = rooms.campaigns
+    room = rooms.campaigns
+    feed, watch, patrol, looks = room.feed, room.watch, room.patrol, room.looks
     for state in CampaignState:
         yield Sample("sms_campaigns", watch.states[state], (state.label,))
     yield Sample("sms_campaign_chunks_waiting", watch.chunks_waiting)
@@ -158,9 +171,9 @@ def samples(rooms: Rooms) -> Iterator[Sample]:
     yield Sample("sms_campaign_moves_total", watch.paused + patrol.paused, ("paused",))
     yield Sample("sms_campaign_moves_total", watch.released, ("released",))
     yield Sample("sms_campaign_moves_total", watch.finished, ("finished",))
-    yield Sample("sms_campaign_moves_total", watch.experiments.decided, ("decided",))
-    yield Sample("sms_campaign_looks_total", watch.experiments.looks)
     yield Sample("sms_campaign_batches_counted_total", rooms.campaigns.sums.counted)
+    yield Sample("sms_campaign_moves_total", looks.decided, ("decided",))
+    yield Sample("sms_campaign_looks_total", looks.looks)
 
 
 class AccountsInForce:

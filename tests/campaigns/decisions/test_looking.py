@@ -27,6 +27,7 @@ from tests.campaigns.decisions.trial import (
 )
 from tests.campaigns.running.shop import AUTHOR, OTHER, Shop, shopping
 from tests.campaigns.running.world import Killed
+from tests.messages.accept.world import wall_ms
 
 
 @pytest.fixture
@@ -197,8 +198,12 @@ async def test_two_processes_look_and_one_decides(shop: Shop) -> None:
     campaign = await tried(shop, experiment={"test_share": 0.5})
     await shop.deliver()
     others = [
-        ExperimentWatch(shop.world.database.dedicated(f"look {n}"), shop.ids) for n in range(3)
-    ]
+        ExperimentWatch(
+            shop.world.database.dedicated(f"look {n}"), ids=shop.ids, wall_ms=wall_ms,
+            changed=lambda: None, ended=lambda task: None,
+        )
+        for n in range(3)
+    ]  # fmt: skip
     for hours, decided in ((24.1, 0), (36.1, 1)):
         now = later(hours)
         row = await stands(shop, campaign)
@@ -208,6 +213,21 @@ async def test_two_processes_look_and_one_decides(shop: Shop) -> None:
     assert sum(each.looks for each in others) == 2
     noted = await shop.connection.fetch("SELECT * FROM audit WHERE action = 'campaign.decide'")
     assert [(row["actor"], row["detail"]["how"]) for row in noted] == [("job", "fallback")]
+
+
+async def test_a_turn_looks_at_what_is_due_and_tells_of_decisions(shop: Shop) -> None:
+    await shop.people(60)
+    campaign = await tried(shop, experiment={"test_share": 0.5})
+    await shop.deliver()
+    told = len(shop.changes)
+    await shop.looks.turn()
+    assert (shop.looks.looks, len(shop.changes)) == (0, told), "nobody has had the time to react"
+    await shop.connection.execute("UPDATE campaign SET started_at = started_at - interval '37 h'")
+    await shop.looks.turn()
+    assert (shop.looks.looks, shop.looks.decided, len(shop.changes)) == (1, 1, told + 1)
+    await shop.looks.turn()
+    assert shop.looks.looks == 1
+    assert (await shop.one(campaign)).decided is not None
 
 
 async def test_a_process_that_dies_between_look_and_decision_leaves_neither(

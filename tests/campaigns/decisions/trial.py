@@ -53,7 +53,7 @@ async def clicks(shop: Shop, messages: Sequence[int], kind: ClickClass = ClickCl
 
 async def look(shop: Shop, campaign: int, now: datetime) -> bool:
     """One look at this moment. Returns whether it decided."""
-    return await shop.watch.experiments.look(await stands(shop, campaign), now)
+    return await shop.looks.look(await stands(shop, campaign), now)
 
 
 async def stands(shop: Shop, campaign: int) -> asyncpg.Record:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from campaigns.decisions.desk import ExperimentDesk
+from campaigns.decisions.looking import ExperimentWatch
 from campaigns.reporting.compliance import Rules
 from campaigns.reporting.keeping import BatchCounter
 from campaigns.reporting.people import CampaignPeople
@@ -109,6 +110,7 @@ class Shop:
     ids: IdSource
     desk: CampaignDesk
     experiments: ExperimentDesk
+    looks: ExperimentWatch
     feed: Feed
     watch: CampaignWatch
     patrol: LinkPatrol
@@ -312,6 +314,16 @@ async def shelved(connection: Connection, ids: IdSource) -> int:
     return template
 
 
+def looking(database: Database, ids: IdSource, changes: list[int]) -> ExperimentWatch:
+    return ExperimentWatch(
+        database.dedicated("looks"),
+        ids=ids,
+        wall_ms=wall_ms,
+        changed=lambda: changes.append(1),
+        ended=lambda task: None,
+    )
+
+
 @asynccontextmanager
 async def shopping(database_url: str) -> AsyncIterator[Shop]:
     async with accepting(database_url) as world:
@@ -376,7 +388,8 @@ async def shopping(database_url: str) -> AsyncIterator[Shop]:
             changed=lambda: changes.append(1),
             ended=lambda task: None,
         )
+        looks = looking(database, ids, changes)
         yield Shop(
-            world, ids, desk, experiments, feed, watch, patrol, around, reference, counter, asked,
-            rules, changes,
+            world, ids, desk, experiments, looks, feed, watch, patrol, around, reference, counter,
+            asked, rules, changes,
         )  # fmt: skip
