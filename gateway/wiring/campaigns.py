@@ -47,20 +47,7 @@ if TYPE_CHECKING:
 def build(rooms: Rooms, validator: Validator, ended: Ended) -> CampaignRoom:
     """Called when the accepter, the rules and the templates stand."""
     database, accounts = rooms.database, AccountsInForce(rooms)
-
-    def loud(to: str, account: int, category: int, at_ms: int) -> int | None:
-        wait = rooms.rules.timing.wait(to, account, category, None, at_ms)
-        return at_ms if wait is None else wait.until
-
-    letters = Letters(
-        database.read,
-        check=validator.request,
-        templates=rooms.templates.messages,
-        accounts=rooms.accounts,
-        vault=rooms.vault,
-        zones=accounts.zone,
-        loud=loud,
-    )
+    letters = _letters(rooms, validator, accounts)
     feed = _feed(rooms, letters, ended)
 
     def changed() -> None:
@@ -156,6 +143,22 @@ def _feed(rooms: Rooms, letters: Letters, ended: Ended) -> Feed:
         term=rooms.term.term,
         wall_ms=rooms.clock.wall_ms,
         ended=ended,
+    )
+
+
+def _letters(rooms: Rooms, validator: Validator, accounts: AccountsInForce) -> Letters:
+    def loud(to: str, account: int, category: int, at_ms: int) -> int | None:
+        wait = rooms.rules.timing.wait(to, account, category, None, at_ms)
+        return at_ms if wait is None else wait.until
+
+    return Letters(
+        rooms.database.read,
+        check=validator.request,
+        templates=rooms.templates.messages,
+        accounts=rooms.accounts,
+        vault=rooms.vault,
+        zones=accounts.zone,
+        loud=loud,
     )
 
 
