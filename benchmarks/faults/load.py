@@ -22,6 +22,7 @@ import msgspec
 
 from benchmarks.faults.judging import Accepted
 from benchmarks.faults.lines import Lines
+from benchmarks.faults.works import working
 from benchmarks.faults.world import HOST, World
 from gateway.load.profile import MessageKind, Messages, Profile
 from smpp.simulator.ledger import LedgerLine
@@ -144,16 +145,8 @@ class Load:
         works = [self._sends((1,), SINGLES_PAUSE_SECONDS) for _ in range(SINGLES)]
         works += [self._sends(BATCH_SIZES, BATCH_PAUSE_SECONDS), self._reads()]
         works += [self._opens() for _ in range(PEOPLE)]
-        tasks = [asyncio.create_task(work) for work in works]
-        try:
+        async with working(works):
             yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            ended = await asyncio.gather(*tasks, return_exceptions=True)
-        for each in ended:
-            if isinstance(each, Exception):
-                raise each
 
     async def _sends(self, sizes: Sequence[int], pause: float) -> None:
         turn = 0

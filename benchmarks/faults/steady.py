@@ -14,13 +14,14 @@ import contextlib
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 
 import aiohttp
 import msgspec
 
 from benchmarks.faults.lines import Lines
 from benchmarks.faults.load import ACCEPTED, AGAIN, FOUND, NO_ANSWER, NOT_STORED, RETRY_SECONDS
+from benchmarks.faults.works import working
 from benchmarks.faults.world import HOST, World
 from benchmarks.gateways import BenchmarkFailed
 from smpp.simulator.ledger import LedgerLine
@@ -79,7 +80,7 @@ class Steady:
         self._began, self._rate = time.monotonic(), per_second
         self._stop.clear()
         first = self._batches
-        async with _going([self._opens() for _ in range(PEOPLE)]):
+        async with working([self._opens() for _ in range(PEOPLE)]):
             self._senders = [asyncio.create_task(self._sends(first)) for _ in range(SENDERS)]
             try:
                 yield
@@ -101,7 +102,7 @@ class Steady:
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:
         """What the carrier and the endpoint got is counted while this is entered."""
-        async with _going([self._reads()]):
+        async with working([self._reads()]):
             yield
         self.read()
 
@@ -191,17 +192,3 @@ def _body(place: int) -> dict[str, object]:
     if place % LINKED_EVERY == 0:
         text = f"Parcel {place}: https://{HOST}/p/{place}"
     return {"to": f"+{FIRST_NUMBER + place}", "text": text, "category": "transactional"}
-
-
-@contextlib.asynccontextmanager
-async def _going(works: list[Coroutine[object, object, None]]) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        ended = await asyncio.gather(*tasks, return_exceptions=True)
-    for each in ended:
-        if isinstance(each, Exception):
-            raise each
