@@ -31,7 +31,7 @@ async def test_c8_from_its_start_to_its_end_each_wait_has_its_word(shop: Shop) -
     assert await shop.desk.start(OTHER, campaign, 450) is not None
     await shop.connection.execute("UPDATE campaign SET started_at = now() + interval '1 h'")
     assert await waits(shop, campaign) is WaitsFor.START
-    await shop.connection.execute("UPDATE campaign SET started_at = now()")
+    await shop.connection.execute("UPDATE campaign SET started_at = now() - interval '1 s'")
     assert await waits(shop, campaign) is None, "it is about to be fed"
     await shop.feed.turn()
     assert await waits(shop, campaign) is None, "200 are due"
