@@ -378,7 +378,7 @@ async def test_a_start_in_the_future_is_waited_for(shop: Shop) -> None:
     campaign = await shop.running(schedule={"start": start})
     await shop.feed.turn()
     assert await shop.messages(campaign) == []
-    await shop.connection.execute("UPDATE campaign SET started_at = now()")
+    await shop.connection.execute("UPDATE campaign SET started_at = now() - interval '1 s'")
     await shop.feed.turn()
     assert len(await shop.messages(campaign)) == 5
 
