@@ -34,6 +34,8 @@ _SKIPPED: Mapping[str, str] = MappingProxyType(
         Skip.CANCELED: "the campaign was canceled before it was their turn",
         Skip.EXPERIMENT_STOPPED: "the experiment showed no difference, and nobody gets it then",
         Skip.CAPPED: "they have had as much as a cap allows",
+        Skip.NO_DAY: "no day of the next weeks suits the window of the campaign",
+        Skip.PAST_END: "their hours open only when the campaign has ended",
     }
 )
 _OUTCOMES: Mapping[str, str] = MappingProxyType(

@@ -122,6 +122,11 @@ async def _row(connection: Connection, table: str, at: datetime, number: int) ->
         },
         "campaign_excluded": {"campaign": made, "contact": 1, "reason": "no_number"},
         "campaign_skip": {"campaign": made, "seq": 0, "version": 1, "reason": "number_gone"},
+        "campaign_stat_batch": {"campaign": made, "batch": made},
+        "campaign_stat": {
+            "campaign": made, "batch": made, "version": 1, "arm": 0, "operator": 0, "segments": 0,
+            "hour": 0, "counts": {},
+        },
         "complaint": {
             "id": made, "account": 1, "reference": str(number), "fingerprint": b"", "to_idx": b"",
             "to_enc": b"", "source": "app", "at": at,

@@ -39,7 +39,7 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "templates:approve": "say what providers answered, and waive warnings; audited",
         "campaigns:read": "campaigns, their recipients masked, what became of them; caps of groups",
         "campaigns:write": "write campaigns, plan them, send their tests; change caps of groups",
-        "campaigns:send": "start, pause, resume and cancel campaigns",
+        "campaigns:send": "start, pause, resume and cancel campaigns; decide their experiments",
         "conversions:write": "tell what links led to",
         "segments:read": "segments, how many contacts are in one, and some of these, masked",
         "segments:write": "make, change and end segments, and name the members of static ones",

@@ -200,7 +200,7 @@ async def test_by_version_and_template_after_an_edit(shop: Shop) -> None:
     await shop.desk.pause(OTHER, campaign, "another text")
     stored = await shop.one(campaign)
     text = shop.template.replace("@1", "@2")
-    content = Content(category="marketing", body="Come again", signature="", suffix="")
+    content = Content(category="marketing", body="Come again", suffix="拒收请回复R")
     place = place_of(shop.template)
     assert place is not None
     await templates.add_version(shop.connection, place[0], shop.ids.next(), "key 1", content, [])
@@ -208,6 +208,8 @@ async def test_by_version_and_template_after_an_edit(shop: Shop) -> None:
         arms=[{"template": text}], canary={"share": 0}
     ))  # fmt: skip
     await shop.end_canceled()
+    assert await shop.desk.test(AUTHOR, campaign, ["+8613900000000"]) is not None
+    await shop.deliver()
     await shop.desk.resume(OTHER, campaign)
     await shop.feed.turn()
     await shop.deliver()

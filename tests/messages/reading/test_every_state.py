@@ -185,6 +185,7 @@ HELD = {  # hold -> the reason and the moment that every view has for it
     Hold.FREQUENCY_GAP: ("frequency_gap", LATER),
     Hold.PAUSED: ("paused", None),
     Hold.BREAKER: ("breaker", LATER),
+    Hold.WISHED_DAY: ("wished_day", LATER),
 }
 
 
