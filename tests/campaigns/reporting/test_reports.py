@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from shortlinks.conversions import Attribution, ConversionWord, record
 from storage.ids import IdSource, format_id, id_at, run_of_ids
 from tests.campaigns.running.shop import ACCOUNT, AUTHOR, OTHER, Shop, shopping
 
+PLACES = itertools.count()  # of ids in one millisecond
 HOUR = timedelta(hours=1)
 
 
@@ -45,7 +47,7 @@ async def fed(shop: Shop, **changes: Any) -> int:
 
 
 async def clicked(shop: Shop, message: int, *, after: timedelta = HOUR, human: bool = True) -> int:
-    click = id_at(datetime.now(UTC) + after) + shop.ids.next() % (1 << 22)
+    click = id_at(datetime.now(UTC) + after) + next(PLACES)
     await shop.connection.execute(
         "INSERT INTO click (id, link_seq, slot, message_id, class, reasons, method, user_agent,"
         " ip_prefix) VALUES ($1, 1, 0, $2, $3, '{}', 'GET', '', '')",
@@ -65,7 +67,7 @@ async def converted(shop: Shop, message: int, click: int | None, event: str = "o
 async def answered(
     shop: Shop, message: int, kind: str, *, after: timedelta = HOUR, rating: int | None = None
 ) -> int:
-    inbound = id_at(datetime.now(UTC) + after) + shop.ids.next() % (1 << 22)
+    inbound = id_at(datetime.now(UTC) + after) + next(PLACES)
     await shop.connection.execute(
         "INSERT INTO inbound_message (id, connector, account, from_enc, from_idx, destination,"
         " text, parts, answers, fingerprint, class, rating)"
