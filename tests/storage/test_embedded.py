@@ -162,7 +162,7 @@ async def test_it_is_set_up_for_us(make_server: Callable[[], EmbeddedServer]) ->
     connection = await asyncpg.connect(target.url)
     names = ["synchronous_commit", "jit", "max_connections", "checkpoint_timeout", "TimeZone"]
     values = [await connection.fetchval(f"SHOW {name}") for name in names]
-    assert values == ["on", "off", "100", "15min", "UTC"]
+    assert values == ["on", "off", "300", "15min", "UTC"]
     assert await connection.fetchval("SHOW password_encryption") == "scram-sha-256"
     locale = "SELECT datcollate || pg_encoding_to_char(encoding) FROM pg_database LIMIT 1"
     assert await connection.fetchval(locale) == "CUTF8"
