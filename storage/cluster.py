@@ -40,7 +40,7 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
         "port": str(PORT),
         "unix_socket_permissions": "0700",
         "cluster_name": "smsgate",
-        "max_connections": "300",  # a gateway has up to 70: several share a server
+        "max_connections": "300",  # a gateway holds about 30, and several share it
         "shared_buffers": "256MB",
         "synchronous_commit": "on",
         "max_wal_size": "8GB",
