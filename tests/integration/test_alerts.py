@@ -276,6 +276,15 @@ async def backed_up(ward: Ward) -> None:
         await asyncio.sleep(0.1)
 
 
+async def unmade(sick: Ward) -> None:
+    """An event of contacts waits that only a later release can make, and there is none."""
+    async with sick.database() as connection:
+        await connection.execute(
+            "INSERT INTO contact_event_due (what, at, ids)"
+            " VALUES (999, now() - interval '1 hour', '{1}')"
+        )
+
+
 async def busy(well: Ward) -> None:
     number = 0
     while True:
@@ -358,7 +367,7 @@ async def test_each_alert_fires_where_its_thing_breaks_and_rests_where_all_is_we
         async with asyncio.TaskGroup() as group:
             breaks = [
                 waiting(sick), unknown_receipts(smsc), held_back(sick),
-                refused_by_the_database(sick), texted_after_an_opt_out(sick), figures(sick),
+                refused_by_the_database(sick), texted_after_an_opt_out(sick), figures(sick), unmade(sick),
                 bulk(sick), stalled(slow), killed(dead), busy(healthy),
             ]  # fmt: skip
             tasks = [group.create_task(each) for each in breaks]
