@@ -18,6 +18,8 @@ from campaigns.running.spec import Spec, faults
 from campaigns.templates import store as templates
 from campaigns.templates.content import Content
 from campaigns.templates.memory import place_of
+from dlr.reasons import Reason
+from dlr.status import Status
 from shortlinks.classify import ClickClass
 from shortlinks.conversions import Attribution, ConversionWord, record
 from storage.ids import IdSource, format_id, id_at, run_of_ids
@@ -109,6 +111,34 @@ async def test_ids_of_a_run_in_sql(shop: Shop) -> None:
             "SELECT id_of_run($1, n) AS id FROM generate_series(0, 999) AS n ORDER BY n", first
         )
         assert [row["id"] for row in rows] == run == run_of_ids(first, 1_000)
+
+
+async def test_c26_a_dead_number_is_no_opt_out(shop: Shop) -> None:
+    """C26: both end up suppressed, and are counted apart."""
+    await shop.people(12)
+    campaign = await shop.running()
+    await shop.feed.turn()
+    await shop.deliver(status=Status.UNDELIVERED, limit=3)
+    await shop.deliver()
+    for status, reason, source, some in (
+        (Status.UNDELIVERED, Reason.NUMBER_UNKNOWN, "hygiene", 3),
+        (Status.DELIVERED, Reason.OPTED_OUT, "keyword", 2),
+    ):
+        rows = await shop.connection.fetch(
+            "INSERT INTO suppression (to_idx, account, category, reason, source, message_id)"
+            " SELECT m.to_idx, $1, 3, $2, $3, m.id FROM message AS m"
+            " JOIN submission AS s ON s.message_id = m.id"
+            " WHERE s.status = $4 AND m.campaign_id IS NOT NULL LIMIT $5"
+            " RETURNING message_id",
+            ACCOUNT, reason, source, status, some,
+        )  # fmt: skip
+        for row in rows if reason is Reason.OPTED_OUT else ():
+            await answered(shop, row["message_id"], "opt_out")
+    report = await told(shop, campaign)
+    assert (report.total.counts["undelivered"], report.total.funnel["opted_out"]) == (3, 2)
+    again = await shop.desk.plan(AUTHOR, await shop.draft())
+    assert again is not None
+    assert again.excluded == {"suppressed": 5}
 
 
 async def test_the_funnel_from_accepted_to_replied(shop: Shop) -> None:
