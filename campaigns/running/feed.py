@@ -42,7 +42,7 @@ _log = structlog.get_logger(__name__)
 TURN_SECONDS = 0.5
 CHUNKS_PER_TURN_MAX = 200
 WAITING_MAX = 50_000  # of a campaign's messages: a pause leaves no more to recall
-CHUNKS_BETWEEN_COUNTS = 10
+CHUNKS_BETWEEN_COUNTS = 10  # of each campaign
 SLICE_RECIPIENTS = 100  # are written before others run
 FRESH_MS = 5_000  # after so long a rendering is opened anew: its template may have ended
 # Refusals of one message that a later attempt may not meet.
@@ -162,32 +162,31 @@ class Feed:
         """A chunk each in turn, so that no campaign waits for another. While one is stored the next
         is written. The first goes alone: where there is no room no second one is begun.
         """
-        given, stuck = 0, set[int]()
+        given = rounds = 0
         while feeding and given < room:
+            if rounds % CHUNKS_BETWEEN_COUNTS == 0:
+                feeding = [row for row in feeding if not await self._full(row["id"])]
+            rounds += 1
             going = []
             for row in feeding:
-                if given % CHUNKS_BETWEEN_COUNTS == 0 and await self._full(row["id"]):
-                    continue
                 written = await self._give(row)
-                if (refused := await self._ended(storing)) is not None:
-                    stuck.add(refused)
+                await self._ended(storing)
                 if written is None:
                     continue
                 storing.begin(written)
                 given += 1
-                if given == 1 and (refused := await self._ended(storing)) is not None:
-                    stuck.add(refused)
+                if given == 1:
+                    await self._ended(storing)
                 going.append(row)
-            feeding = [row for row in going if row["id"] not in stuck]
+            feeding = [row for row in going if row["id"] not in storing.stuck]
 
-    async def _ended(self, storing: _Storing) -> int | None:
-        """Wait for the chunk that is being stored, if there is one, and end it. The campaign whose
-        chunk stays open.
-        """
+    async def _ended(self, storing: _Storing) -> None:
+        """Wait for the chunk that is being stored, if there is one, and end it."""
         written = storing.written
-        if written is None or (await storing.stored() and await self._finish(written, again=False)):
-            return None
-        return written.chunk.campaign
+        if written is None:
+            return
+        if not (await storing.stored() and await self._finish(written, again=False)):
+            storing.stuck.add(written.chunk.campaign)
 
     async def _give(self, row: asyncpg.Record) -> _Written | None:
         """The next chunk of this campaign, with its messages. None: there is nobody who may go."""
@@ -323,9 +322,13 @@ class _Written(msgspec.Struct):
 
 
 class _Storing:
-    """At most one chunk that is being stored, while the next one is written."""
+    """At most one chunk that is being stored, while the next one is written.
+
+    `stuck`: campaigns that have one which stays open.
+    """
 
     def __init__(self, store: Callable[[_Written], Coroutine[Any, Any, bool]]) -> None:
+        self.stuck: set[int] = set()
         self._store = store
         self._task: asyncio.Task[bool] | None = None
         self.written: _Written | None = None

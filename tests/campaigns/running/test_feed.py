@@ -190,6 +190,19 @@ class Third:
         return await self.inner.accept(items, batch_id=batch_id, ids=ids)
 
 
+async def test_each_campaign_stops_while_enough_of_it_waits(
+    here: Campaigns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that has its turn behind another of which nothing waits."""
+    monkeypatch.setattr("campaigns.running.feed.WAITING_MAX", CHUNK_RECIPIENTS_MAX)
+    monkeypatch.setattr("campaigns.running.feed.CHUNKS_BETWEEN_COUNTS", 2)
+    gone = await here.planned(4 * CHUNK_RECIPIENTS_MAX)
+    full = await here.planned(4 * CHUNK_RECIPIENTS_MAX)  # its people have the numbers now
+    await (await here.process()).turn()
+    assert (await here.row(gone))["next_seq"] == 4 * CHUNK_RECIPIENTS_MAX
+    assert (await here.row(full))["next_seq"] == 2 * CHUNK_RECIPIENTS_MAX
+
+
 async def test_c5_c12_who_cannot_be_written_to_is_skipped_with_a_reason(here: Campaigns) -> None:
     """C5, C12: a whole chunk of them ends nothing, and the sum is what was planned."""
     campaign = await here.planned(COUNT)
