@@ -61,9 +61,8 @@ class Gate:
     async def look(self, campaign: StoredCampaign) -> list[ArmFacts]:
         """What is the case of each arm, without its test. Raises StorageDown."""
         account, spec = campaign.account, campaign.spec
-        arms = await self._letters.facts(account, spec)
         sender = self._letters.sender(account, spec)
-        return await self._surroundings.seen(account, spec, sender, arms, campaign.test_batch)
+        return await self._surroundings.seen(account, spec, sender, campaign.test_batch)
 
     async def start_faults(
         self,

@@ -25,10 +25,9 @@ from campaigns.running.reasons import Skip
 from campaigns.running.spec import Spec, window
 from campaigns.running.stopping import PREFIX
 from campaigns.running.store import spec_of
+from campaigns.running.texts import facts_of, versions_of
 from campaigns.running.windows import Opening, Window, opening, request_of, within
-from campaigns.templates import store as templates
 from campaigns.templates.content import Version
-from campaigns.templates.memory import place_of
 from campaigns.templates.people import Person, params_of
 from campaigns.templates.profiles import profile
 from messages.accept.templated import Template, Templates
@@ -127,20 +126,7 @@ class Letters:
     async def facts(self, account: int, spec: Spec) -> list[ArmFacts]:
         """Of each arm's template: is it there, and what does the linter say. Raises StorageDown."""
         async with reading(self._pool) as connection:
-            found = await _versions(connection, account, spec)
-        facts = []
-        for arm in spec.arms:
-            stored = found.get(arm.template)
-            if stored is None or stored.ended_at is not None:
-                facts.append(ArmFacts(there=False))
-                continue
-            errors = [
-                f"{each.rule}: {each.detail}" for each in stored.lint if each.level == "error"
-            ]
-            if stored.version.content.category != spec.category:
-                errors.append(f"the template is for {stored.version.content.category}")
-            facts.append(ArmFacts(errors=tuple(errors)))
-        return facts
+            return facts_of(spec, await versions_of(connection, account, spec))
 
     async def tests(
         self, account: int, spec: Spec, numbers: Sequence[str], now_ms: int
@@ -177,7 +163,7 @@ class Letters:
     ) -> CampaignLetters:
         names = {arm.template for arm in spec.arms}
         readable = await self._templates.read(policy.id, names)
-        stored = await _versions(connection, policy.id, spec)
+        stored = await versions_of(connection, policy.id, spec)
         if gone := sorted(names - (readable.keys() & stored.keys())):
             raise Unrenderable(f"the template {gone[0]} has ended")
         versions = {name: stored[name].version for name in names}
@@ -348,15 +334,6 @@ def _placed(found: Prepared | Refused, arm: int, place: int) -> Prepared | Refus
         for each in errors
     )
     return Refused(found.code, found.detail, moved)
-
-
-async def _versions(
-    connection: Connection, account: int, spec: Spec
-) -> dict[str, templates.StoredVersion]:
-    places = {arm.template: place_of(arm.template) for arm in spec.arms}
-    asked = [place for place in places.values() if place is not None]
-    found = await templates.found(connection, account, asked)
-    return {name: found[place] for name, place in places.items() if place in found}
 
 
 async def _contacts(

@@ -16,16 +16,15 @@ import msgspec
 from campaigns.running.checks import ArmFacts
 from campaigns.running.plan_warnings import PlanWarning
 from campaigns.running.spec import Spec
-from campaigns.templates import store as templates
+from campaigns.running.texts import facts_of, told_of, versions_of
 from campaigns.templates.content import Content, Version
 from campaigns.templates.lengths import Measure
-from campaigns.templates.memory import place_of
 from campaigns.templates.rendering import render_longest
 from campaigns.templates.rules_form import opt_out_word
+from campaigns.templates.store import StoredVersion
 from shortlinks.rewrite import TooManyLinksError, find_links, targets_of
 from storage import sql
 from storage.categories import Category
-from storage.pool import Connection
 from storage.reading import reading
 
 _SQL = sql.load("campaigns")
@@ -93,19 +92,18 @@ class Surroundings:
         self._checks_links = checks_links
         self._receives = receives
 
-    async def seen(
-        self, account: int, spec: Spec, sender: str, arms: Sequence[ArmFacts], test: int | None
-    ) -> list[ArmFacts]:
-        """The same facts of each arm, with what is around it. `test`: the batch of its test.
+    async def seen(self, account: int, spec: Spec, sender: str, test: int | None) -> list[ArmFacts]:
+        """What is the case of each arm, and around it. `test`: the batch of its test.
 
         Raises StorageDown.
         """
         async with reading(self._pool) as connection:
-            versions = await _versions(connection, account, spec)
+            versions = await told_of(connection, account, spec)
             rows = [] if test is None else await connection.fetch(_SQL["tests_routed"], test)
         routed = {row["variant"]: row["connectors"] for row in rows}
         dead = await self.dead_links(account, {name: v.version for name, v in versions.items()})
         seen = []
+        arms = facts_of(spec, versions)
         for place, (arm, facts) in enumerate(zip(spec.arms, arms, strict=True)):
             stored = versions.get(arm.template)
             if stored is None or not facts.there:
@@ -128,7 +126,7 @@ class Surroundings:
         Raises StorageDown.
         """
         async with reading(self._pool) as connection:
-            versions = await _versions(connection, account, spec)
+            versions = await told_of(connection, account, spec)
         found = []
         for place, arm in enumerate(spec.arms):
             stored, where = versions.get(arm.template), f"/arms/{place}/template"
@@ -168,7 +166,7 @@ class Surroundings:
     async def dead_of(self, account: int, spec: Spec) -> dict[str, dict[str, str]]:
         """As `dead_links`, of a campaign, asked anew. Raises StorageDown."""
         async with reading(self._pool) as connection:
-            versions = await _versions(connection, account, spec)
+            versions = await versions_of(connection, account, spec)
         texts = {name: stored.version for name, stored in versions.items()}
         return await self.dead_links(account, texts, anew=True)
 
@@ -200,20 +198,7 @@ def links_of(content: Content) -> dict[str, str]:
     return {**{f"#{n}": url for n, url in enumerate(plain, 1)}, **content.links}
 
 
-def _unapproved(stored: templates.StoredVersion) -> tuple[str, ...]:
+def _unapproved(stored: StoredVersion) -> tuple[str, ...]:
     """Providers for which this version is written, and who have not approved it."""
     approved = {each.provider for each in stored.approvals if each.state == "approved"}
     return tuple(each for each in stored.version.content.providers if each not in approved)
-
-
-async def _versions(
-    connection: Connection, account: int, spec: Spec
-) -> dict[str, templates.StoredVersion]:
-    """Those that there are, with what was said about each."""
-    places = {
-        arm.template: place for arm in spec.arms if (place := place_of(arm.template)) is not None
-    }
-    found = await templates.found(connection, account, list(places.values()))
-    told = await templates.with_words(connection, list(found.values()))
-    by_place = {(each.version.template, each.version.number): each for each in told}
-    return {name: by_place[place] for name, place in places.items() if place in by_place}
