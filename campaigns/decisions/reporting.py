@@ -111,7 +111,7 @@ def made(
         decide_by=None if begun is None else begun + asked.decide_span,
         needed=needed_matured(asked, size),
         underpowered=min(planned) < needed_planned(asked, size),
-        waiting=_messages(campaign) - sum(planned) if decided is None else 0,
+        waiting=campaign.messages - sum(planned) if decided is None else 0,
         verdict=verdict,
         words=in_words(
             verdict, better, found.reasons, edited=decided is not None and decided.how is How.EDITED
@@ -140,8 +140,3 @@ def _differences(counts: Sequence[ArmCounts], evidence: Evidence, rules: Rules) 
         )
         for one, other in pairs
     ]
-
-
-def _messages(campaign: StoredCampaign) -> int:
-    planned = campaign.counts.get("planned")
-    return planned if isinstance(planned, int) else 0

@@ -337,11 +337,11 @@ class CampaignDesk:
             raise CampaignRefused([FieldError("state_conflict", str(error), "/arms")]) from None
 
     def _finish(self, campaign: StoredCampaign, begins: datetime) -> datetime | None:
-        seen, planned = of_counts(campaign.counts), campaign.counts.get("planned")
-        if seen is None or not isinstance(planned, int):
+        seen = of_counts(campaign.counts)
+        if seen is None:
             return None
         return self._foreseer.finish(
-            campaign.account, campaign.spec, planned, seen.connectors, begins
+            campaign.account, campaign.spec, campaign.messages, seen.connectors, begins
         )
 
     def _asking(self, actor: CampaignActor, override: str | None = None) -> Asking:

@@ -80,7 +80,7 @@ class Gate:
                 author=before.author,
                 four_eyes=asking.four_eyes,
                 arms=await _tested(connection, before, arms),
-                planned=_messages(before),
+                planned=None if before.planned_at is None else before.messages,
                 confirmed=confirmed,
                 start=before.spec.schedule.start,
                 now=asking.now,
@@ -180,11 +180,3 @@ async def _changed_arms(connection: Connection, campaign: StoredCampaign) -> lis
         or place >= len(before.arms)
         or before.arms[place].template != arm.template
     ]
-
-
-def _messages(campaign: StoredCampaign) -> int | None:
-    """How many get a message by the plan; None: there is none."""
-    if campaign.planned_at is None:
-        return None
-    planned = campaign.counts.get("planned")
-    return planned if isinstance(planned, int) else 0

@@ -59,6 +59,12 @@ class StoredCampaign(msgspec.Struct, frozen=True, kw_only=True):
     cleared_version: int | None = None
     wave: int | None = None
 
+    @property
+    def messages(self) -> int:
+        """How many get one by the plan; 0 without one."""
+        planned = self.counts.get("planned")
+        return planned if isinstance(planned, int) else 0
+
 
 async def add(connection: Connection, campaign: int, account: int, spec: Spec, author: str) -> bool:
     """Store a draft. False: an earlier try stored it."""
