@@ -254,7 +254,7 @@ class CampaignDesk:
             faults = await self._gate.start_faults(connection, before, arms, confirmed, asking)
             if faults:
                 raise CampaignRefused(faults)
-            begins = max(asking.now, before.spec.schedule.start or asking.now)
+            begins = before.spec.schedule.begins(asking.now)
             state = after(Move.START, before.state)
             if not before.canary:
                 state = after(Move.RELEASE, state)
@@ -296,7 +296,7 @@ class CampaignDesk:
             if faults := await self._gate.resume_faults(connection, before, arms, asking):
                 raise CampaignRefused(faults)
             resumes_as = before.resumes_as or CampaignState.RUNNING
-            begins = max(self.now(), before.spec.schedule.start or self.now())
+            begins = before.spec.schedule.begins(asking.now)
             await stopping.resume(connection, campaign, resumes_as=resumes_as, begins=begins)
             await self._note(connection, actor, campaign, "campaign.resume", override)
             return await _stands(connection, actor, campaign)

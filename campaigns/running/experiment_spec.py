@@ -75,9 +75,8 @@ def faults(
     *,
     arms: int,
     spread: timedelta,
-    start: datetime | None,
+    begins: datetime,
     end: datetime | None,
-    now: datetime,
 ) -> Iterator[FieldError]:
     """Everything that is wrong with it, in a campaign of so many arms and with this schedule."""
     if arms < 2:
@@ -104,7 +103,7 @@ def faults(
     elif decide_by <= window + spread:
         detail = "decide_by is longer than window and spread together: nobody is judged before"
         yield FieldError("out_of_range", detail, f"{_WHERE}/decide_by")
-    elif end is not None and timedelta(0) < end - max(now, start or now) <= decide_by:
+    elif end is not None and timedelta(0) < end - begins <= decide_by:
         detail = "the campaign ends before decide_by: nobody would be left to decide about"
         yield FieldError("out_of_range", detail, f"{_WHERE}/decide_by")
 

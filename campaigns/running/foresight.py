@@ -125,7 +125,7 @@ class Foreseer:
                 least=found.least, median=found.median, most=found.most,
                 total=round(found.total * share), rendered=counted.rendered,
             )  # fmt: skip
-        begins = max(now, spec.schedule.start or now)
+        begins = spec.schedule.begins(now)
         return Foresight(
             parts=parts,
             unsendable=dict(counted.refused),
@@ -194,7 +194,7 @@ def _end_doubts(spec: Spec, ends: datetime | None) -> list[PlanWarning]:
 
 def _day_doubts(letters: CampaignLetters, now: datetime, spec: Spec) -> list[PlanWarning]:
     """Years of countries whose days off nobody has announced, or that are in no data set."""
-    begins = max(now, spec.schedule.start or now)
+    begins = spec.schedule.begins(now)
     years = range(begins.year, (begins + DAYS_WARNED).year + 1)
     return [
         PlanWarning(

@@ -113,6 +113,10 @@ class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
         bool, Meta(description="Begin with a tenth of the rate, and double it each hour.")
     ] = False
 
+    def begins(self, now: datetime) -> datetime:
+        """When it does, if it is started now."""
+        return now if self.start is None else max(now, self.start)
+
 
 class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A campaign."""
@@ -265,7 +269,7 @@ def _timing(schedule: Schedule, now: datetime, stands: datetime | None) -> Itera
     start, end = schedule.start, schedule.end
     if start is not None and start != stands and start < now - timedelta(minutes=1):
         yield FieldError("out_of_range", "start lies in the past", "/schedule/start")
-    if end is not None and end <= max(now, start or now):
+    if end is not None and end <= schedule.begins(now):
         detail = "end lies in the past, or not after start"
         yield FieldError("out_of_range", detail, "/schedule/end")
     for name, moment in (("start", start), ("end", end)):
@@ -314,9 +318,8 @@ def _experiment(spec: Spec, now: datetime) -> Iterator[FieldError]:
             spec.experiment,
             arms=len(spec.arms),
             spread=timedelta(minutes=spread_minutes(schedule)),
-            start=schedule.start,
+            begins=schedule.begins(now),
             end=schedule.end,
-            now=now,
         )
 
 
