@@ -20,10 +20,10 @@ from campaigns.experiments.holdout import Lift, lift
 from campaigns.running.phases import NOBODY
 from campaigns.running.store import StoredCampaign
 from dlr.anomalies.significance import Share
+from dlr.report_desk import snapshot
 from storage import sql
 from storage.ids import EPOCH_UNIX_MS, id_at, time_of
 from storage.pool import Connection
-from storage.reading import ReportTooSlow, reading
 
 _SQL = sql.load("campaigns")
 WINDOW: Final = timedelta(hours=72)  # without an experiment, which names one
@@ -60,14 +60,8 @@ class HoldoutReports:
         """Of those whose time is over."""
         texted = held_out = Share(0, 0)
         if campaign.counts.get("holdout"):
-            try:
-                async with (
-                    reading(self._pool) as connection,
-                    connection.transaction(readonly=True),
-                ):
-                    texted, held_out = await _sides(connection, campaign, now)
-            except asyncpg.QueryCanceledError as error:
-                raise ReportTooSlow(str(error)) from error
+            async with snapshot(self._pool) as connection:
+                texted, held_out = await _sides(connection, campaign, now)
         return made(campaign, texted, held_out, now)
 
 
@@ -101,8 +95,6 @@ async def _sides(
 ) -> tuple[Share, Share]:
     decided = campaign.decided
     stopped = decided is not None and decided.arm == NOBODY
-    # Of tables that are new the planner knows no size, and would go through one for each row.
-    await connection.execute("SET LOCAL enable_nestloop = off")
     rows = await connection.fetch(
         _SQL["holdout_turns"], campaign.id, now, EPOCH_UNIX_MS, _window(campaign),
         campaign.spec.conversion, campaign.account, campaign.test_end if stopped else None,

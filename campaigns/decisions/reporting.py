@@ -25,7 +25,7 @@ from campaigns.experiments.sample_ratio import SampleRatio, sample_ratio
 from campaigns.experiments.winner import Reason, Rules
 from campaigns.running.experiment_spec import Experiment
 from campaigns.running.store import StoredCampaign
-from storage.reading import ReportTooSlow, reading
+from dlr.report_desk import snapshot
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,14 +76,11 @@ class ExperimentReports:
         if asked is None or test_end is None or campaign.planned_at is None:
             return None
         test = planned_in_test(campaign.counts)
-        try:
-            async with reading(self._pool) as connection, connection.transaction(readonly=True):
-                seen = await looks.stored(connection, campaign.id)
-                counts = await counted(
-                    connection, campaign.id, asked, test_end=test_end, test=test, now=now
-                )
-        except asyncpg.QueryCanceledError as error:
-            raise ReportTooSlow(str(error)) from error
+        async with snapshot(self._pool) as connection:
+            seen = await looks.stored(connection, campaign.id)
+            counts = await counted(
+                connection, campaign.id, asked, test_end=test_end, test=test, now=now
+            )
         return made(campaign, asked, counts, seen)
 
 
