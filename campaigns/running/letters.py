@@ -34,7 +34,6 @@ from messages.accept.templated import Template, Templates
 from messages.models import AccountPolicy, FieldError, IfCapped, Prepared, Refused
 from messages.requests import MessageRequest, SendWindowRequest
 from recipients.hours import Hours
-from recipients.numbers.time_zones import RecipientZones
 from storage import sql
 from storage.categories import Category
 from storage.crypto import NumberVault
@@ -90,7 +89,6 @@ class Letters:
         self._vault = vault
         self._zones = zones
         self._loud = loud
-        self._of_numbers = RecipientZones()
         self.places = Places()
 
     def sender(self, account: int, spec: Spec) -> str:
@@ -154,7 +152,7 @@ class Letters:
         return BestHours(
             audience,
             zone=self._zones(account),
-            of_numbers=self._of_numbers,
+            of_numbers=self.places.zones,
             loud=lambda to, at_ms: self._loud(to, account, category, at_ms),
         )
 

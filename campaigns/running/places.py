@@ -16,17 +16,17 @@ from recipients.numbers.time_zones import RecipientZones, zone_countries
 
 
 class Places:
-    """Of one process. `days_off` tells what was asked for and is not known."""
+    """Of one process. `days_off` tells what was asked for and is not known. `zones`: of numbers."""
 
     def __init__(self) -> None:
         self.days_off = DaysOff()
-        self._zones = RecipientZones()
+        self.zones = RecipientZones()
         self._regions = NumberRegions()
         self._countries = zone_countries()
 
     def named(self, zone: str) -> ZoneInfo | None:
         """The zone with this IANA name; None: there is none. Each name is looked up once."""
-        return self._zones.named(zone)
+        return self.zones.named(zone)
 
     def clock(self, named: str | None, number: str, account: ZoneInfo) -> ZoneInfo:
         """By which the hours of a window are read. `named`: a zone that goes before the number's;
@@ -34,7 +34,7 @@ class Places:
         """
         if named is not None:
             return self.named(named) or account
-        return next(iter(self._zones.of(number)), account)
+        return next(iter(self.zones.of(number)), account)
 
     def country(self, own: str | None, number: str, account: ZoneInfo) -> str | None:
         """Whose days off count; `own`: the contact's zone. None: nobody knows."""
