@@ -135,10 +135,10 @@ async def _last_due(
     last = min(end, first + room) - 1
     if phases.stopped(first):
         return last if first <= last else None
-    paced_end = _paced_end(row, pace, now)
-    if paced_end < first:
+    paced = paced_end(row, pace, now)
+    if paced < first:
         await _follow_clock(connection, row, pace, now)
-    last = min(last, paced_end - 1)
+    last = min(last, paced - 1)
     if last < first:
         return None
     slot = slot_now(phases.begun(first), now)
@@ -146,7 +146,8 @@ async def _last_due(
     return due
 
 
-def _paced_end(row: asyncpg.Record, pace: Pace, now: datetime) -> int:
+def paced_end(row: asyncpg.Record, pace: Pace, now: datetime) -> int:
+    """Up to which recipient (not with) the rate lets go by now. `row`: of `campaign`."""
     if pace.per_second is None:
         planned: int = row["planned"]
         return planned

@@ -13,10 +13,10 @@ from enum import StrEnum
 import asyncpg
 import msgspec
 
+from campaigns.running.chunks import Pace, paced_end
 from campaigns.running.feed import WAITING_MAX
 from campaigns.running.outages import Outages, waits_for
 from campaigns.running.phases import Phases
-from campaigns.running.schedule import let_go
 from campaigns.running.states import FEEDING, CampaignState
 from campaigns.running.store import StoredCampaign
 from dispatch.holds import Hold
@@ -114,7 +114,6 @@ async def _not_fed(
     if due > now:
         return Waiting(what=WaitsFor.SLOT, until=due)
     schedule = campaign.spec.schedule
-    gone = let_go(now - row["paced_at"], schedule.rate, ramp=schedule.ramp)
-    if row["paced_seq"] + gone < row["next_seq"] + 1:
+    if paced_end(row, Pace(schedule.rate, schedule.ramp), now) <= row["next_seq"]:
         return Waiting(what=WaitsFor.RATE)
     return None
