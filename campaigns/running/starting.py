@@ -7,7 +7,7 @@ follows from an answer (checks.py), nor look at a campaign's state.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import asyncpg
@@ -51,22 +51,18 @@ class LiveLinks:
         self._monotonic = monotonic
         self._answered: OrderedDict[str, float] = OrderedDict()
 
-    async def dead(self, links: Mapping[str, str], *, anew: bool = False) -> dict[str, str]:
-        """What is wrong, by the name of the link. `anew`: what is remembered does not count."""
+    async def dead(self, urls: Iterable[str], *, anew: bool = False) -> dict[str, str]:
+        """Which do not answer, and what is wrong. `anew`: what is remembered does not count."""
         before = self._monotonic() - LINK_FRESH_SECONDS
-        asked = {
-            name: url
-            for name, url in links.items()
-            if anew or self._answered.get(url, before) <= before
-        }
+        asked = {url: url for url in urls if anew or self._answered.get(url, before) <= before}
         found = await self._ask(asked, LINKS_SECONDS_MAX) if asked else {}
-        for name, fault in found.items():
-            self._answered.pop(links[name], None)
+        for url, fault in found.items():
+            self._answered.pop(url, None)
             if fault is None:
-                self._answered[links[name]] = self._monotonic()
+                self._answered[url] = self._monotonic()
         while len(self._answered) > LINKS_KEPT_MAX:
             self._answered.popitem(last=False)
-        return {name: fault for name, fault in found.items() if fault is not None}
+        return {url: fault for url, fault in found.items() if fault is not None}
 
 
 class Surroundings:
@@ -155,8 +151,7 @@ class Surroundings:
             for name, version in versions.items()
             for link, url in links_of(version.content).items()
         }
-        by_url = {url: url for url in links.values()}
-        wrong = await self._links.dead(by_url, anew=anew)
+        wrong = await self._links.dead(links.values(), anew=anew)
         dead: dict[str, dict[str, str]] = {}
         for (name, link), url in links.items():
             if url in wrong:
