@@ -79,10 +79,7 @@ class CampaignPeople:
     ) -> list[RecipientView]:
         """Those planned from place `after` on, in the order of sending."""
         async with reading(self._pool) as connection:
-            rows = await connection.fetch(
-                _SQL["recipients_page"], campaign.id, campaign.account, after, limit
-            )
-            return await self._views(connection, rows)
+            return await self._views(connection, campaign.id, campaign.account, after, limit)
 
     async def excluded(
         self, campaign: StoredCampaign, *, reason: str | None, after: int, limit: int
@@ -102,17 +99,19 @@ class CampaignPeople:
 
         It is told of one campaign, or of those of the last LAST_CAMPAIGNS that had the contact.
         """
-        async with reading(self._pool) as connection:
+        async with (
+            reading(self._pool) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
             contacts = await connection.fetchval(_SQL["why_contacts"], account, contact)
             if not contacts:
                 return None
             rows = await connection.fetch(_SQL["why"], account, contacts, campaign, LAST_CAMPAIGNS)
             found = []
             for row in rows:
-                planned = await connection.fetch(
-                    _SQL["recipients_of"], row["id"], account, contacts
-                )
-                views = await self._views(connection, planned)
+                views: list[RecipientView] = []
+                if row["seq"] is not None:
+                    views = await self._views(connection, row["id"], account, row["seq"], 1)
                 found.append(
                     WhyView(
                         campaign=row["id"],
@@ -128,8 +127,9 @@ class CampaignPeople:
         return [each for each in found if campaign is not None or each.recipient or each.excluded]
 
     async def _views(
-        self, connection: Connection, rows: Sequence[asyncpg.Record]
+        self, connection: Connection, campaign: int, account: int, after: int, limit: int
     ) -> list[RecipientView]:
+        rows = await connection.fetch(_SQL["recipients_page"], campaign, account, after, limit)
         ids = {row["seq"]: _message_ids(row) for row in rows}
         asked = [each for some in ids.values() for each in some]
         there = {row["id"] for row in await connection.fetch(_SQL["messages_there"], asked)}

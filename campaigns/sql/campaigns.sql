@@ -103,27 +103,6 @@ WHERE r.campaign = $1 AND r.seq >= $3
 ORDER BY r.seq
 LIMIT $4;
 
--- name: recipients_of
--- As recipients_page: those of these contacts ($3).
-SELECT r.seq, r.contact, r.arm, r.slot, n.to_enc, c.first_ids, c.from_seqs, c.to_seqs, c.done, s.reason, s.rule, s.detail
-FROM campaign_recipient AS r
-LEFT JOIN contact_number AS n ON n.account = $2 AND n.to_idx = r.to_idx
-CROSS JOIN LATERAL (
-    SELECT coalesce(array_agg(k.first_id ORDER BY k.no DESC), '{}') AS first_ids,
-        array_agg(k.from_seq ORDER BY k.no DESC) AS from_seqs, array_agg(k.to_seq ORDER BY k.no DESC) AS to_seqs,
-        (array_agg(k.version ORDER BY k.no DESC))[1] AS version, (array_agg(k.done ORDER BY k.no DESC))[1] AS done
-    FROM campaign_chunk AS k
-    WHERE k.campaign = r.campaign AND r.seq BETWEEN k.from_seq AND k.to_seq
-) AS c
-LEFT JOIN LATERAL (
-    SELECT reason, rule, detail FROM campaign_skip AS k
-    WHERE k.campaign = r.campaign AND k.seq = r.seq AND (k.version = c.version OR k.reason <> 'superseded')
-    ORDER BY k.version DESC
-    LIMIT 1
-) AS s ON true
-WHERE r.campaign = $1 AND r.contact = ANY($3::bigint[])
-ORDER BY r.seq;
-
 -- name: contacts_tested
 -- Whose numbers these are, with what texts may say of them.
 SELECT n.to_idx, n.to_enc, c.external_id, c.source, c.attrs, c.time_zone

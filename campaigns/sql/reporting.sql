@@ -344,8 +344,12 @@ WHERE c.account = $1 AND (c.id = $2 OR c.merged_into = (
 
 -- name: why
 -- The campaign $3, or the account's last $4, with the reason for which one of these contacts ($2) was excluded. `instead`:
--- who is planned with the same number.
+-- who is planned with the same number. `seq`: the first place in the plan that is one of theirs.
 SELECT c.id, c.state, c.planned_at, v.spec ->> 'name' AS name, e.reason,
+    (
+        SELECT (array_agg(r.seq ORDER BY r.seq))[1] FROM campaign_recipient AS r
+        WHERE r.campaign = c.id AND r.contact = ANY($2::bigint[])
+    ) AS seq,
     c.planned_at IS NOT NULL AND NOT EXISTS (SELECT FROM campaign_recipient WHERE campaign = c.id)
         AND NOT EXISTS (SELECT FROM campaign_excluded WHERE campaign = c.id) AND c.planned > 0 AS forgotten,
     CASE WHEN e.reason = 'same_number' THEN (
