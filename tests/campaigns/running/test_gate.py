@@ -53,6 +53,16 @@ async def approve(shop: Shop, text: str, state: templates.ApprovalState) -> None
     )
 
 
+async def waiting_for_main(shop: Shop) -> int:
+    """A campaign of five whose connector has gone down."""
+    await shop.people(5)
+    campaign = await shop.running()
+    await shop.feed.turn()
+    shop.around.down.add("main")
+    await shop.watch.look()
+    return campaign
+
+
 async def test_a_version_that_a_provider_has_not_approved_is_not_started(shop: Shop) -> None:
     await shop.people(3)
     text = await shop.version(providers=("qiniu",))
@@ -155,11 +165,7 @@ async def test_an_edit_of_the_hours_alone_wants_no_test_days_later(shop: Shop) -
 
 
 async def test_a_connector_that_is_down_pauses_who_waits_for_it(shop: Shop) -> None:
-    await shop.people(5)
-    campaign = await shop.running()
-    await shop.feed.turn()
-    shop.around.down.add("main")
-    await shop.watch.look()
+    campaign = await waiting_for_main(shop)
     shop.around.seconds += DOWN_MAX.total_seconds() - 1
     await shop.watch.look()
     assert (await shop.one(campaign)).state is CampaignState.RUNNING
@@ -177,11 +183,7 @@ async def test_a_connector_that_is_down_pauses_who_waits_for_it(shop: Shop) -> N
 
 
 async def test_a_connector_is_not_down_where_another_process_has_its_messages(shop: Shop) -> None:
-    await shop.people(5)
-    campaign = await shop.running()
-    await shop.feed.turn()
-    shop.around.down.add("main")
-    await shop.watch.look()
+    campaign = await waiting_for_main(shop)
     shop.around.seconds += DOWN_MAX.total_seconds()
     for change in ("owner = 12345", "owner = 0, not_before = now() + interval '1 h'"):
         await shop.connection.execute(f"UPDATE outbox SET {change}")
@@ -190,11 +192,7 @@ async def test_a_connector_is_not_down_where_another_process_has_its_messages(sh
 
 
 async def test_an_override_is_on_record(shop: Shop) -> None:
-    await shop.people(5)
-    campaign = await shop.running()
-    await shop.feed.turn()
-    shop.around.down.add("main")
-    await shop.watch.look()
+    campaign = await waiting_for_main(shop)
     shop.around.seconds += DOWN_MAX.total_seconds()
     await shop.watch.look()
     assert await shop.desk.resume(OTHER, campaign, "it is back in a minute") is not None
