@@ -34,8 +34,6 @@ from storage.pool import Connection, Dedicated
 
 _SQL = sql.load("campaigns")
 _log = structlog.get_logger(__name__)
-
-
 LOOK_SECONDS = 10.0
 
 

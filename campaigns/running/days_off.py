@@ -55,7 +55,7 @@ class DaysOff:
         if country not in self._countries:
             try:
                 self._countries[country] = holidays.country_holidays(country)
-            except NotImplementedError:
+            except NotImplementedError:  # no country of this data set
                 self._countries[country] = None
         calendar = self._countries[country]
         if calendar is None or not calendar.start_year <= day.year <= calendar.end_year:

@@ -99,9 +99,8 @@ class CampaignWatch:
             if end is not None and end <= now and row["next_seq"] < row["planned"]:
                 return END_CAME, None
             if names := await waits_for(connection, row["id"], self._outages, DOWN_MAX):
-                return said(Cause.CONNECTOR_DOWN, f"{', '.join(names)}, {_DOWN}"), (
-                    Cause.CONNECTOR_DOWN
-                )
+                cause = Cause.CONNECTOR_DOWN
+                return said(cause, f"{', '.join(names)}, {_DOWN}"), cause
             if row["state"] != CampaignState.RUNNING or row["wave"] is None:
                 return None
             counts = await wave_counts(connection, row["account"], row["wave"])
