@@ -308,7 +308,7 @@ async def test_a_database_that_says_nothing_is_no_request_in_progress(
 
 
 async def test_the_answer_to_one_message_is_not_in_clear_and_comes_back_whole(
-    database_url: str,
+    database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with process(database_url) as world:
         store = keeper(world)
@@ -318,6 +318,7 @@ async def test_the_answer_to_one_message_is_not_in_clear_and_comes_back_whole(
         assert ANSWER.body not in row["answer_enc"]
         assert await asked(store) == ANSWER
         await world.connection.execute("UPDATE idempotency SET answer_enc = '\\x00'")
+        monkeypatch.setattr(idempotency, "WAIT_SECONDS", 0.2)
         with pytest.raises(InProgress):  # nothing may be sent again
             await asked(store)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import Sequence
 
 import pytest
@@ -137,6 +138,8 @@ async def test_who_vanishes_before_the_answer_has_sent_the_message_all_the_same(
         writer.write(request(known, GOOD))
         await known.memory.validating.wait()
         watched.lost.clear()
+        gone = struct.pack("ii", 1, 0)  # with a reset: an end of input alone might be half of one
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, gone)
         writer.transport.abort()
         await watched.lost.wait()
     known.memory.accepting.set()
