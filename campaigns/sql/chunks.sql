@@ -1,6 +1,6 @@
 -- name: campaigns_feeding
 -- Campaigns whose recipients go into chunks now; $1: canary and running.
-SELECT id, account, state, version FROM campaign WHERE state = ANY($1::smallint[]) ORDER BY id;
+SELECT id, version FROM campaign WHERE state = ANY($1::smallint[]) ORDER BY id;
 
 -- name: chunk_campaign
 -- Locked, so that one process at a time takes the next recipients. No row: it is paused, or has ended.
