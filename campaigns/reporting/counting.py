@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import msgspec
 
 from campaigns.reporting.cells import COUNTS, CellKey, Cells, Sums, lasting
@@ -151,8 +152,8 @@ def _parted(batches: Sequence[Batch]) -> tuple[list[Batch], list[Batch]]:
     return live, kept
 
 
-def _key(row: object) -> CellKey:
-    return CellKey(*(row[name] for name in CellKey._fields))  # type: ignore[index]
+def _key(row: asyncpg.Record) -> CellKey:
+    return CellKey(*(row[name] for name in CellKey._fields))
 
 
 def _last(cells: Cells) -> datetime | None:
