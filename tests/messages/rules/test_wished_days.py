@@ -30,8 +30,8 @@ SATURDAY = 0b010_0000
 MARKETING = Category.MARKETING
 
 
-def ms(*fields: int) -> int:
-    return int(datetime(*fields, tzinfo=SHANGHAI).timestamp() * 1000)  # type: ignore[misc,arg-type]
+def ms(year: int, month: int, day: int, hour: int) -> int:
+    return int(datetime(year, month, day, hour, tzinfo=SHANGHAI).timestamp() * 1000)
 
 
 WEDNESDAY_NOON = ms(2026, 11, 25, 12)
