@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Literal
 
 import asyncpg
 import msgspec
@@ -24,18 +25,18 @@ _SQL = sql.load("campaigns")
 NO_REASON: Mapping[str, None] = MappingProxyType({})
 LAST_CAMPAIGNS = 20  # that are looked at for one contact
 
+RecipientStatus = Literal["waiting", "feeding", "holdout", "skipped", "message"]
+
 
 class RecipientView(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the plan. `status`: waiting, feeding, holdout, skipped or message. `rule` and
-    `detail`: of a capped one, by what and why.
-    """
+    """One of the plan. `rule` and `detail`: of a capped one, by what and why."""
 
     seq: int
     contact: int
     arm: int
     slot: int
     to: str | None
-    status: str
+    status: RecipientStatus
     message: int | None = None
     reason: str | None = None
     rule: str | None = None
@@ -141,6 +142,7 @@ class CampaignPeople:
 
     def _view(self, row: asyncpg.Record, messages: Sequence[int], there: set[int]) -> RecipientView:
         """Whom an edit's chunk left out has the message of an earlier one."""
+        status: RecipientStatus
         message = None
         if row["arm"] < 0:
             status = "holdout"

@@ -54,20 +54,12 @@ _OUTCOMES: Mapping[str, str] = MappingProxyType(
 def outcome_of(view: WhyView) -> Outcome:
     """In one word."""
     if view.recipient is not None:
-        return _STATUSES[view.recipient.status]
+        return view.recipient.status
     if view.excluded is not None:
         return "excluded"
     if not view.planned:
         return "not_planned"
     return "forgotten" if view.forgotten else "not_in_segment"
-
-
-_STATUSES: Mapping[str, Outcome] = MappingProxyType(
-    {
-        "waiting": "waiting", "feeding": "feeding", "holdout": "holdout", "skipped": "skipped",
-        "message": "message",
-    }
-)  # fmt: skip
 
 
 def sentence_of(view: WhyView) -> str:

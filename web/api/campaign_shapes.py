@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from campaigns.reporting.people import RecipientView
+from campaigns.reporting.people import RecipientStatus, RecipientView
 from campaigns.running.spec import Spec
 from campaigns.running.standing import Waiting
 from campaigns.running.stopping import PREFIX
@@ -175,7 +175,7 @@ class RecipientResource(msgspec.Struct, kw_only=True):
     arm: int
     slot: int
     to: str | None
-    status: Literal["waiting", "feeding", "holdout", "skipped", "message"]
+    status: RecipientStatus
     message: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
     rule: str | UnsetType = UNSET
@@ -248,9 +248,7 @@ def recipient_resource(view: RecipientView) -> RecipientResource:
         arm=view.arm,
         slot=view.slot,
         to=shown(view.to),
-        status=msgspec.convert(
-            view.status, Literal["waiting", "feeding", "holdout", "skipped", "message"]
-        ),
+        status=view.status,
         message=UNSET if view.message is None else format_id("msg", view.message),
         reason=UNSET if view.reason is None else view.reason,
         rule=UNSET if view.rule is None else view.rule,
