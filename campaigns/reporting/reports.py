@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal, Protocol, TypedDict
+from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
 import asyncpg
 import msgspec
+from msgspec.structs import asdict
 
 from campaigns.clicks import half_life_hours
 from campaigns.reporting import compliance, counting
@@ -23,6 +24,7 @@ from campaigns.reporting.cells import (
     OTHERS,
     CellKey,
     Sums,
+    grouped,
     told_apart,
     total_of,
 )
@@ -172,16 +174,6 @@ async def _steps(
     return await steps_of(connection, campaign.id, campaign.account, found.batches, wish.steps)
 
 
-class _Fields(TypedDict):
-    counts: Mapping[str, int]
-    funnel: Mapping[str, int]
-    rates: Mapping[str, Measured]
-    click_hours: Sequence[int]
-    half_life_hours: int | None
-    planned: int | None
-    steps: Sequence[StepFigures]
-
-
 class _Making:
     """One report in the making."""
 
@@ -238,7 +230,7 @@ class _Making:
 
     def _arms(self, planned: Mapping[str, int]) -> list[ArmReport]:
         """Those of the version that is sent now; and of earlier ones all that have messages."""
-        by_arm, _ = told_apart(self._found.cells, lambda key: [str(key.arm)], least=0)
+        by_arm = grouped(self._found.cells, lambda key: [str(key.arm)])
         templates = {arm: each.template for arm, each in enumerate(self._campaign.spec.arms)}
         for version in sorted(self._specs):
             for arm, each in enumerate(self._specs[version].arms):
@@ -246,7 +238,7 @@ class _Making:
                     templates.setdefault(arm, each.template)
         return [
             ArmReport(
-                **_fields(
+                **asdict(
                     self._figures(
                         by_arm.get(str(arm), Sums()), planned.get(str(arm), 0),
                         self._steps.get(arm, ()),
@@ -267,7 +259,7 @@ class _Making:
         planned = self._planned("segments") if by == "segment" else {}
         order = sorted(groups, key=lambda key: (key == OTHERS, key is None, _place(key)))
         return [
-            GroupReport(**_fields(self._figures(groups[key], planned.get(str(key)))), key=key)
+            GroupReport(**asdict(self._figures(groups[key], planned.get(str(key)))), key=key)
             for key in order
         ], merged
 
@@ -320,18 +312,6 @@ class _Making:
             planned=planned,
             steps=steps,
         )
-
-
-def _fields(figures: CampaignFigures) -> _Fields:
-    return {
-        "counts": figures.counts,
-        "funnel": figures.funnel,
-        "rates": figures.rates,
-        "click_hours": figures.click_hours,
-        "half_life_hours": figures.half_life_hours,
-        "planned": figures.planned,
-        "steps": figures.steps,
-    }
 
 
 def _place(key: str | None) -> tuple[int, str]:
