@@ -17,13 +17,12 @@ import msgspec
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
-MONTH = "month"
 SPANS = (
     ("minute", MINUTE_MS),
     ("hour", HOUR_MS),
     ("day", DAY_MS),
     ("week", 7 * DAY_MS),
-    (MONTH, 30 * DAY_MS),
+    ("month", 30 * DAY_MS),
 )
 KEPT_MS = 30 * DAY_MS  # no span looks further back
 GAP = "gap"
