@@ -44,11 +44,7 @@ class CapsCheck:
         return self._rules.concern(message.account, message.category, message.options)
 
     async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
-        capped: list[tuple[Accepting, Number]] = []
-        for item in items:
-            if self.concerns(item):
-                message = item.prepared
-                capped.append((item, (message.account, message.category, item.to_idx)))
+        capped = [(item, number_of(item)) for item in items if self.concerns(item)]
         if not capped:
             return
         now_ms = self._wall_ms()
@@ -122,6 +118,11 @@ class CapsLook:
 
     def _concerned(self, message: ReadyMessage) -> bool:
         return self._rules.concern(message.account, message.category, message.options)
+
+
+def number_of(item: Accepting) -> Number:
+    """Under which sends to its recipient, and their wishes, are kept."""
+    return item.prepared.account, item.prepared.category, item.to_idx
 
 
 def old_numbers(recipients: Iterable[tuple[tuple[bytes, ...], Number]]) -> Old:

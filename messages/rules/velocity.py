@@ -17,7 +17,7 @@ from dispatch.message import Ended
 from dlr.reasons import Reason
 from dlr.status import Status
 from messages.accepting import NO_ID, Accepting
-from messages.rules.caps import old_numbers
+from messages.rules.caps import number_of, old_numbers
 from recipients import frequency
 from recipients.caps import Caps, refusal
 from recipients.frequency import Number, Prefix, Sends
@@ -74,7 +74,7 @@ class VelocityCheck:
         counts = await self._counts(connection, asked, now_ms, rehearsed=rehearsed)
         changed = _Counts({}, {})
         for item, limits in asked:
-            number, prefix = _number(item), _prefix(item, limits)
+            number, prefix = number_of(item), _prefix(item, limits)
             found = counts.sends[number]
             if item.id in found.at and not rehearsed:
                 continue
@@ -98,11 +98,11 @@ class VelocityCheck:
         *,
         rehearsed: bool,
     ) -> _Counts:
-        numbers = {_number(item) for item, _ in asked}
+        numbers = {number_of(item) for item, _ in asked}
         prefixes = {
             _prefix(item, limits) for item, limits in asked if limits.prefix_hour is not None
         }
-        old = old_numbers((item.old_idx, _number(item)) for item, _ in asked)
+        old = old_numbers((item.old_idx, number_of(item)) for item, _ in asked)
         if rehearsed:
             sends = await frequency.read(connection, numbers, old)
             slots = await frequency.read_prefixes(connection, prefixes)
@@ -112,8 +112,8 @@ class VelocityCheck:
         suspects = {
             message_id
             for item, limits in asked
-            if refusal(limits.caps, sends[_number(item)].times, now_ms) is not None
-            for message_id in sends[_number(item)].at
+            if refusal(limits.caps, sends[number_of(item)].times, now_ms) is not None
+            for message_id in sends[number_of(item)].at
         }
         if suspects:
             gone = await frequency.not_stored(connection, suspects)
@@ -132,10 +132,6 @@ class VelocityCheck:
         if hour is not None and in_last_hour(slots, now_ms) >= hour:
             return _ended(Reason.VELOCITY_PREFIX, "as many as an hour allows")
         return None
-
-
-def _number(item: Accepting) -> Number:
-    return item.prepared.account, item.prepared.category, item.to_idx
 
 
 def _prefix(item: Accepting, limits: VelocityLimits) -> Prefix:

@@ -15,7 +15,7 @@ from dlr.reasons import Reason
 from dlr.status import Status
 from messages.accepting import Accepting
 from messages.rules.cap_rules import with_old
-from messages.rules.caps import moment_of, old_numbers
+from messages.rules.caps import moment_of, number_of, old_numbers
 from messages.rules.quiet_hours import TimingRules
 from recipients import preferences
 from recipients.frequency import Number, Old
@@ -69,7 +69,7 @@ class DaysCheck:
         return self._days.concern(message.account, message.category, message.options)
 
     async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
-        asked = [(item, _number(item)) for item in items if self.concerns(item)]
+        asked = [(item, number_of(item)) for item in items if self.concerns(item)]
         if not asked:
             return
         old = old_numbers((item.old_idx, number) for item, number in asked)
@@ -125,10 +125,6 @@ class DaysLook:
 
     def _concerned(self, message: ReadyMessage) -> bool:
         return self._days.concern(message.account, message.category, message.options)
-
-
-def _number(item: Accepting) -> Number:
-    return item.prepared.account, _MARKETING, item.to_idx
 
 
 def _end(until: int | None, expires_at: int | None) -> Ended | None:
