@@ -5,7 +5,6 @@ Owns these transactions. Must not know a request, nor decide whom a cap stops.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
@@ -17,10 +16,10 @@ from campaigns.caps import store
 from campaigns.caps.store import Group, Limits, StoredCap
 from storage import audit
 from storage.audit import AuditEntry
-from storage.faults import Overloaded, or_storage_down
 from storage.ids import IdSource, format_id
 from storage.pool import Connection, Dedicated
 from storage.reading import reading
+from storage.turns import Turns
 
 PREFIX: Final = "cap"
 CAPS_MAX: Final = 50  # of an account
@@ -70,11 +69,9 @@ class CapDesk:
     ) -> None:
         """`changed` is told of the account of every change, once it is committed."""
         self._pool = pool
-        self._dedicated = dedicated
+        self._turns = Turns(dedicated, _WAITING_MAX)
         self._ids = ids
         self._changed = changed
-        self._turn = asyncio.Lock()
-        self._waiting = 0
 
     def new_id(self) -> int:
         """The id of a cap to be made."""
@@ -142,16 +139,9 @@ class CapDesk:
     @asynccontextmanager
     async def _change(self, actor: CapActor) -> AsyncIterator[Connection]:
         """A transaction of its own, one after the other. Others are told once it is committed."""
-        if self._waiting >= _WAITING_MAX:
-            raise Overloaded()
-        self._waiting += 1
-        try:
-            with or_storage_down():
-                async with self._turn, self._dedicated.transaction() as connection:
-                    await store.turn(connection, actor.account)
-                    yield connection
-        finally:
-            self._waiting -= 1
+        async with self._turns.one() as connection:
+            await store.turn(connection, actor.account)
+            yield connection
         self._changed(actor.account)
 
     async def _note(

@@ -7,7 +7,6 @@ stays so, whatever becomes of the contact.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -25,10 +24,10 @@ from campaigns.contacts.verdicts import Verdict
 from storage import audit, sql
 from storage.audit import AuditEntry
 from storage.crypto import NumberVault
-from storage.faults import Overloaded, or_storage_down
 from storage.ids import ID_MAX, IdSource, format_id, time_of
 from storage.pool import Connection, Dedicated
 from storage.reading import reading
+from storage.turns import Turns
 
 PREFIX = "con"
 MERGE_MAX = 10  # contacts of one request
@@ -126,13 +125,11 @@ class ContactDesk:
         ids: IdSource,
     ) -> None:
         self._pool = pool
-        self._dedicated = dedicated
+        self._turns = Turns(dedicated, WAITING_MAX)
         self._vault = vault
         self._ids = ids
         self._store = ContactStore(ids, vault)
         self._changing = Changing(vault, self._store)
-        self._turn = asyncio.Lock()  # of the one connection
-        self._waiting = 0
 
     async def upsert(
         self, account: int, word: ContactWord, seen: int | None = None
@@ -294,16 +291,9 @@ class ContactDesk:
     @asynccontextmanager
     async def writing(self, account: int) -> AsyncIterator[Connection]:
         """A transaction with the account's lock of contacts. Raises Overloaded, StorageDown."""
-        if self._waiting >= WAITING_MAX:
-            raise Overloaded()
-        self._waiting += 1
-        try:
-            with or_storage_down():
-                async with self._turn, self._dedicated.transaction() as connection:
-                    await store.lock(connection, account)
-                    yield connection
-        finally:
-            self._waiting -= 1
+        async with self._turns.one() as connection:
+            await store.lock(connection, account)
+            yield connection
 
     async def _check_seen(
         self, connection: Connection, account: int, contact: int, seen: int | None

@@ -6,7 +6,6 @@ within 72 hours is one; told otherwise it is a conflict. An event of nobody know
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,9 +14,9 @@ import msgspec
 
 from storage import sql
 from storage.crypto import NumberVault
-from storage.faults import Overloaded, or_storage_down
 from storage.ids import IdSource, id_at
 from storage.pool import Connection, Dedicated
+from storage.turns import Turns
 
 KNOWN_HOURS = 72
 REQUESTS_WAITING_MAX = 100
@@ -80,25 +79,16 @@ class EventDesk:
         ids: IdSource,
         wall_ms: Callable[[], int],
     ) -> None:
-        self._dedicated = dedicated
+        self._turns = Turns(dedicated, REQUESTS_WAITING_MAX)
         self._vault = vault
         self._ids = ids
         self._wall_ms = wall_ms
-        self._turn = asyncio.Lock()  # of the one connection
-        self._waiting = 0
         self.answered: Counter[str] = Counter()
 
     async def record(self, account: int, words: Sequence[EventWord]) -> list[Outcome]:
         """One outcome each, in their order, once committed. Raises Overloaded, StorageDown."""
-        if self._waiting >= REQUESTS_WAITING_MAX:
-            raise Overloaded()
-        self._waiting += 1
-        try:
-            with or_storage_down():
-                async with self._turn, self._dedicated.transaction() as connection:
-                    outcomes = await self._record(connection, account, words)
-        finally:
-            self._waiting -= 1
+        async with self._turns.one() as connection:
+            outcomes = await self._record(connection, account, words)
         for outcome in outcomes:
             self.answered[_told(outcome)] += 1
         return outcomes

@@ -9,7 +9,6 @@ exactly what can no longer be stopped.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -19,9 +18,9 @@ import msgspec
 from dlr.webhooks.changes import Happened, happened, tell
 from messages.batch_states import BatchState
 from storage import sql
-from storage.faults import Overloaded, or_storage_down
 from storage.ids import IdSource, format_id, time_of
 from storage.pool import Connection, Dedicated
+from storage.turns import Turns
 
 _SQL = sql.load("messages")
 LIVE_MAX = 1_000  # batches that are stopped or have a rate: every claim steps over each
@@ -65,27 +64,18 @@ class BatchChanges:
 
     def __init__(self, dedicated: Dedicated, changed: Callable[[], None], *, ids: IdSource) -> None:
         """`changed` is told after each commit, so that this process knows at once."""
-        self._dedicated = dedicated
+        self._turns = Turns(dedicated, CHANGES_WAITING_MAX)
         self._changed = changed
         self._ids = ids
-        self._turn = asyncio.Lock()
-        self._waiting = 0
 
     async def change(self, account: int, batch_id: int, change: BatchChange) -> BatchView | None:
         """Make a change. Returns the batch once it is committed; None if it is not this account's.
 
         Raises BatchConflict, Overloaded, StorageDown.
         """
-        if self._waiting >= CHANGES_WAITING_MAX:
-            raise Overloaded()
-        self._waiting += 1
-        try:
-            with or_storage_down():
-                async with self._turn, self._dedicated.transaction() as connection:
-                    await connection.execute(_SQL["control_alone"])
-                    view = await _changed(connection, account, batch_id, change, self._ids)
-        finally:
-            self._waiting -= 1
+        async with self._turns.one() as connection:
+            await connection.execute(_SQL["control_alone"])
+            view = await _changed(connection, account, batch_id, change, self._ids)
         self._changed()
         return view
 
