@@ -15,10 +15,9 @@ from typing import NamedTuple
 
 import msgspec
 
-OUTCOMES = (
-    "accepted", "sent", "parts", "delivered", "undelivered", "expired", "rejected", "unknown",
-    "failed", "suppressed", "capped", "canceled", "unconfirmed", "pending", "late",
-)  # fmt: skip
+from dlr.rollups.columns import OUTCOMES as ENDED
+
+OUTCOMES = ("accepted", "sent", "parts", *ENDED, "pending", "late")
 REPLIES = ("opt_out", "opt_in", "help", "keyword", "rating", "other")
 # What a person did. Once counted it stays: who is erased, or whose day is deleted, counts on.
 LASTING = (
