@@ -29,8 +29,18 @@ _UTC = ZoneInfo("UTC")
 
 QuietAction = Literal["hold", "reject", "ignore"]
 
-_REASONS: Mapping[Hold, Reason] = MappingProxyType(
-    {Hold.SEND_WINDOW: Reason.SEND_WINDOW, Hold.QUIET_HOURS: Reason.QUIET_HOURS}
+_TIMED = "no moment is allowed within a week", "its validity ends before it may go"
+_WISHED = (
+    "no day that the recipient wants is within a week",
+    "its validity ends before a day that the recipient wants",
+)
+# Why a message ends that cannot wait: the reason, and the words for never and for too late.
+_ENDS: Mapping[Hold, tuple[Reason, str, str]] = MappingProxyType(
+    {
+        Hold.SEND_WINDOW: (Reason.SEND_WINDOW, *_TIMED),
+        Hold.QUIET_HOURS: (Reason.QUIET_HOURS, *_TIMED),
+        Hold.WISHED_DAY: (Reason.QUIET_HOURS, *_WISHED),
+    }
 )
 
 
@@ -43,13 +53,14 @@ class Wait(msgspec.Struct, frozen=True, gc=False):
 
     def end(self, expires_at: int | None) -> Ended | None:
         """The end of a message that cannot wait, or that expires before its moment."""
-        reason, rule = _REASONS[self.hold], self.hold.rule
+        reason, never, too_late = _ENDS[self.hold]
+        rule = self.hold.rule
         if self.rejected:
             return Ended(Status.SUPPRESSED, reason, rule)
         if self.until is None:
-            return Ended(Status.SUPPRESSED, reason, rule, "no moment is allowed within a week")
+            return Ended(Status.SUPPRESSED, reason, rule, never)
         if expires_at is not None and expires_at <= self.until:
-            return Ended(Status.EXPIRED, reason, rule, "its validity ends before it may go")
+            return Ended(Status.EXPIRED, reason, rule, too_late)
         return None
 
 

@@ -46,9 +46,9 @@ class TimingCheck:
             )
             if wait is not None:
                 item.ended = wait.end(message.expires_at)
-                _hold(item, wait.until, wait.hold)
+                put_off(item, wait.until, wait.hold)
             elif scheduled > now_ms:
-                _hold(item, scheduled, Hold.SCHEDULED)
+                put_off(item, scheduled, Hold.SCHEDULED)
 
 
 class TimingLook:
@@ -80,7 +80,8 @@ class TimingLook:
         return verdicts
 
 
-def _hold(item: Accepting, until: int | None, hold: Hold) -> None:
+def put_off(item: Accepting, until: int | None, hold: Hold) -> None:
+    """It waits until then, in ms, unless it has ended."""
     if item.ended is None and until is not None:
         item.not_before = datetime.fromtimestamp(until / 1000, UTC)
         item.hold = hold

@@ -7,16 +7,14 @@ Owns both checks. Must not know a wish (recipients/preferences.py) or a clock's 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
 
 from dispatch.holds import Hold
-from dispatch.message import Ended, Later, MessageOptions, ReadyMessage, StopVerdict
-from dlr.reasons import Reason
-from dlr.status import Status
+from dispatch.message import Later, MessageOptions, ReadyMessage, StopVerdict
 from messages.accepting import Accepting
 from messages.rules.cap_rules import with_old
 from messages.rules.caps import moment_of, number_of, old_numbers
-from messages.rules.quiet_hours import TimingRules
+from messages.rules.quiet_hours import TimingRules, Wait
+from messages.rules.quiet_hours_checks import put_off
 from recipients import preferences
 from recipients.frequency import Number, Old
 from storage.categories import Category
@@ -51,9 +49,10 @@ class WishedDays:
             if wish.days is not None
         }
 
-    def opens(self, to: str, account: int, days: int, at_ms: int) -> int | None:
-        """The first moment from `at_ms` on, in ms; None if there is none."""
-        return self._timing.wished_day(to, account, _MARKETING, days, at_ms)
+    def wait(self, to: str, account: int, days: int, at_ms: int) -> Wait | None:
+        """Whether what would go at `at_ms` has to wait for one of these days; None: it may go."""
+        until = self._timing.wished_day(to, account, _MARKETING, days, at_ms)
+        return None if until == at_ms else Wait(until, Hold.WISHED_DAY)
 
 
 class DaysCheck:
@@ -76,17 +75,14 @@ class DaysCheck:
         found = await self._days.of(connection, {number for _, number in asked}, old)
         now_ms = self._wall_ms()
         for item, number in asked:
-            days, at = found.get(number), moment_of(item, now_ms)
+            days, message = found.get(number), item.prepared
             if days is None:
                 continue
-            message = item.prepared
-            until = self._days.opens(message.to, message.account, days, at)
-            if until == at:
-                continue
-            item.ended = _end(until, message.expires_at)
-            if item.ended is None and until is not None:
-                item.not_before = datetime.fromtimestamp(until / 1000, UTC)
-                item.hold = Hold.WISHED_DAY
+            at = moment_of(item, now_ms)
+            wait = self._days.wait(message.to, message.account, days, at)
+            if wait is not None:
+                item.ended = wait.end(message.expires_at)
+                put_off(item, wait.until, wait.hold)
 
 
 class DaysLook:
@@ -117,22 +113,10 @@ class DaysLook:
             days = found.get(number)
             if days is None:
                 continue
-            until = self._days.opens(message.to, message.account, days, now_ms)
-            if until != now_ms:
-                later = Later(until, Hold.WISHED_DAY)
-                verdicts[message.id] = _end(until, message.expires_at) or later
+            wait = self._days.wait(message.to, message.account, days, now_ms)
+            if wait is not None:
+                verdicts[message.id] = wait.end(message.expires_at) or Later(wait.until, wait.hold)
         return verdicts
 
     def _concerned(self, message: ReadyMessage) -> bool:
         return self._days.concern(message.account, message.category, message.options)
-
-
-def _end(until: int | None, expires_at: int | None) -> Ended | None:
-    rule = Hold.WISHED_DAY.rule
-    if until is None:
-        why = "no day that the recipient wants is within a week"
-        return Ended(Status.SUPPRESSED, Reason.QUIET_HOURS, rule, why)
-    if expires_at is not None and expires_at <= until:
-        why = "its validity ends before a day that the recipient wants"
-        return Ended(Status.EXPIRED, Reason.QUIET_HOURS, rule, why)
-    return None
