@@ -81,9 +81,11 @@ SHOWN: Mapping[str, Keep] = {
             ("metric", "verdict", "words", "better", "reasons", "needed", "underpowered")
         ),
     },
+    "compliance": {"compliance": ALL},
     "recipients": {
         "data": dict.fromkeys(("seq", "contact", "arm", "slot", "to", "status", "message"))
     },
+    "excluded": ALL,
     "why": {"data": dict.fromkeys(("name", "state", "outcome", "text", "arm", "message"))},
     "decide": {**_STANDS, "decision": ALL},
     "finished": _STANDS,

@@ -207,6 +207,10 @@ class Marketer:
         await self._seen(path, done, "the report", seconds=SETTLE_SECONDS)
         return await self._ask("report", "GET", path)
 
+    async def audit(self, campaign: Campaign) -> None:
+        """Its report once more, with the part for an audit."""
+        await self._ask("compliance", "GET", f"{campaign.path}/report?compliance=true")
+
     async def known_logins(self, people: int) -> None:
         """Once segments know that so many people have logged in."""
         body = {"source": win_back.LOGGED_IN, "sample": 0}
@@ -218,9 +222,13 @@ class Marketer:
         await self._asking.seen(look, lambda inside: inside >= people, "the logins")
 
     async def why(self, campaign: Campaign) -> str:
-        """What happened to the first person of the plan, in the gateway's words."""
+        """Who is in the plan and who is not; what happened to its first person, in the gateway's
+        words.
+        """
         path = f"{campaign.path}/recipients?limit=1"
         found = await self._ask("recipients", "GET", path)
+        path = f"{campaign.path}/excluded?because=suppressed&limit=1"
+        await self._ask("excluded", "GET", path)
         path = f"/v1/contacts/{found['data'][0]['contact']}/why?campaign={campaign.id}"
         told = await self._ask("why", "GET", path)
         return str(told["data"][0]["text"])

@@ -207,6 +207,8 @@ class _Play:
         sent_again = self._cast.people <= SENT_AGAIN_MAX
         must, did = never(self._truth(), again.plan["planned"] if sent_again else 0)
         lines += compared(must, did)
+        if sent_again:  # with more people it may take too long
+            await self._marketer.audit(touch)
         self._say(f"why        {await self._marketer.why(touch)}")
         self._console.print(compared_table(lines))
         self._console.print("\n".join(step_lines(self._report)), highlight=False)
@@ -258,7 +260,7 @@ def _settled(
 
     def done(answer: Any) -> bool:
         found = read(answer)
-        return all(found.get(name, 0) >= wanted[name] for name in names)  # type: ignore[operator]
+        return all(int(found.get(name, 0)) >= int(wanted[name]) for name in names)
 
     return done
 
