@@ -16,7 +16,6 @@ from campaigns.reporting.people import WhyView
 from campaigns.reporting.reports import ReportWish
 from campaigns.reporting.why import outcome_of, sentence_of
 from campaigns.running.stopping import PREFIX
-from campaigns.running.store import StoredCampaign
 from messages.models import FieldError
 from storage.ids import format_id, parse_id
 from web.api.campaign_report_shapes import (
@@ -33,7 +32,7 @@ from web.api.campaign_report_shapes import (
     excluded_resource,
     metrics_registry,
 )
-from web.api.campaign_views import IN_PATH, ONE, READ, WHAT
+from web.api.campaign_views import IN_PATH, ONE, READ, WHAT, named
 from web.api.click_reports import steps_in
 from web.api.contacts import PATH_ID
 from web.api.experiment_shapes import experiment_resource, holdout_resource
@@ -42,7 +41,6 @@ from web.edge.access import Access
 from web.edge.arguments import not_found, path_id
 from web.edge.endpoints import Answer, Endpoint
 from web.edge.json_answers import json_response
-from web.edge.keys import StoredKey
 from web.edge.parameters import QueryReader, fault, invalid
 from web.edge.reveals import shown
 from web.services import Services
@@ -118,7 +116,7 @@ class CampaignReportsApi:
             steps=steps_in(query.steps),
             compliance=query.compliance,
         )
-        stored = await self._one(key, request)
+        stored = await named(self._campaigns, key, request)
         now, experiments = self._campaigns.now(), self._services.experiments
         made = await self._campaigns.reports.report(stored, wish, now)
         if wants_csv(request, query.format):
@@ -135,7 +133,7 @@ class CampaignReportsApi:
         """In the order of contacts' ids."""
         key = await self._access.key(request, READ)
         query = self._excluded_query.read(request)
-        stored = await self._one(key, request)
+        stored = await named(self._campaigns, key, request)
         page = self._services.cursors.page(request, key.account, query)
         after = int(page.after[0]) if page.after else 0
         found = await self._campaigns.people.excluded(
@@ -197,12 +195,6 @@ class CampaignReportsApi:
                 reason=None if message is None else message.reason,
             )
         return told
-
-    async def _one(self, key: StoredKey, request: web.Request) -> StoredCampaign:
-        found = await self._campaigns.one(key.account, path_id(request, PREFIX, WHAT))
-        if found is None:
-            raise not_found(WHAT)
-        return found
 
 
 def _wrong_definitions(values: Mapping[str, object]) -> Iterable[FieldError]:

@@ -23,6 +23,7 @@ from web.api.campaign_shapes import (
     recipient_resource,
     resource,
 )
+from web.campaign_services import CampaignBook
 from web.edge import if_match
 from web.edge.access import Access
 from web.edge.arguments import not_found, path_id
@@ -101,14 +102,14 @@ class CampaignViewsApi:
     async def one(self, request: web.Request) -> web.Response:
         """As it stands, also after its end."""
         key = await self._access.key(request, READ)
-        stored = await self._one(key, request)
+        stored = await named(self._campaigns, key, request)
         return shown(stored, waiting=await self._campaigns.standing.waiting(stored))
 
     async def recipients(self, request: web.Request) -> web.Response:
         """In the order of sending."""
         key = await self._access.key(request, READ)
         query = self._recipients_query.read(request)
-        stored = await self._one(key, request)
+        stored = await named(self._campaigns, key, request)
         page = self._services.cursors.page(request, key.account, query)
         after = int(page.after[0]) + 1 if page.after else 0
         found = await self._campaigns.people.recipients(stored, after=after, limit=page.limit + 1)
@@ -116,11 +117,13 @@ class CampaignViewsApi:
         answer = RecipientPage([recipient_resource(each) for each in kept], next_cursor)
         return json_response(answer, headers=page.headers(next_cursor))
 
-    async def _one(self, key: StoredKey, request: web.Request) -> StoredCampaign:
-        found = await self._campaigns.one(key.account, path_id(request, PREFIX, WHAT))
-        if found is None:
-            raise not_found(WHAT)
-        return found
+
+async def named(campaigns: CampaignBook, key: StoredKey, request: web.Request) -> StoredCampaign:
+    """The campaign that the path names. Raises ProblemError 404."""
+    found = await campaigns.one(key.account, path_id(request, PREFIX, WHAT))
+    if found is None:
+        raise not_found(WHAT)
+    return found
 
 
 def shown(

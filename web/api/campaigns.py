@@ -7,7 +7,6 @@ what became of one (campaign_views.py).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -18,6 +17,7 @@ from campaigns.running.spec import Spec
 from campaigns.running.stopping import PREFIX
 from campaigns.running.store import StoredCampaign
 from messages.models import FieldError
+from storage.ids import format_id
 from web.api.campaign_plan_shapes import PlanResource, plan_resource
 from web.api.campaign_shapes import (
     TESTS_MAX,
@@ -46,7 +46,6 @@ from web.edge.idempotent import (
 )
 from web.edge.json_answers import json_response
 from web.edge.keys import StoredKey
-from web.edge.problems import ProblemError
 from web.edge.reveals import checked_reason
 from web.services import Services
 
@@ -189,15 +188,16 @@ class CampaignsApi:
         spec = self._checked(body)
         campaign = self._campaigns.new_id() if claimed is None else claimed.ids[0]
         stored = await self._campaigns.create(actor(key), campaign, spec)
-        where = f"{PATH}/{resource(stored).id}"
+        where = f"{PATH}/{format_id(PREFIX, stored.id)}"
         return shown(stored, status=201, location=where)
 
     async def edit(self, request: web.Request) -> web.Response:
         """200 with the next version."""
         key = await self._access.key(request, WRITE)
         body = await self._bodies.read(request)
-        spec = self._checked(body, await self._start_of(key, request))
         campaign = path_id(request, PREFIX, WHAT)
+        stored = await self._campaigns.one(key.account, campaign)
+        spec = self._checked(body, None if stored is None else stored.spec.schedule.start)
         seen = if_match.demanded_version(request)
         with told():
             return found(await self._campaigns.edit(actor(key), campaign, seen, spec))
@@ -271,13 +271,6 @@ class CampaignsApi:
     ) -> web.Response:
         with told():
             return found(await move(path_id(request, PREFIX, WHAT)))
-
-    async def _start_of(self, key: StoredKey, request: web.Request) -> datetime | None:
-        """The start that the campaign has already; None, too, where there is no such campaign."""
-        with suppress(ProblemError):
-            stored = await self._campaigns.one(key.account, path_id(request, PREFIX, WHAT))
-            return None if stored is None else stored.spec.schedule.start
-        return None
 
     def _checked(self, body: bytes, stands: datetime | None = None) -> Spec:
         """What the author wrote. Raises ProblemError with everything that is wrong with it.

@@ -27,7 +27,7 @@ from messages.models import FieldError
 from storage.ids import format_id
 from web.edge import if_match
 from web.edge.access import Access
-from web.edge.arguments import decoded, not_found, path_id, refusal
+from web.edge.arguments import decoded, given, not_found, path_id, refusal
 from web.edge.bodies import BodyReader
 from web.edge.endpoints import Answer, Endpoint
 from web.edge.idempotent import (
@@ -209,7 +209,7 @@ class CapsApi:
             stored = await self._caps.create(_actor(key), cap, group, limits)
         except _REFUSALS as refused:
             raise _problem(refused, group) from None
-        return _shown(stored, 201, {"Location": f"{PATH}/{_resource(stored).id}"})
+        return _shown(stored, 201, {"Location": f"{PATH}/{format_id(PREFIX, stored.id)}"})
 
     async def one(self, request: web.Request) -> web.Response:
         """As it stands."""
@@ -225,10 +225,8 @@ class CapsApi:
         asked = decoded(CapPatch, self._patch, await self._bodies.read(request))
         version = if_match.demanded_version(request)
         cap = path_id(request, PREFIX, WHAT)
-        named = msgspec.structs.asdict(asked).items()
-        given = {name: value for name, value in named if value is not UNSET}
         try:
-            changed = await self._caps.change(_actor(key), cap, version, given)
+            changed = await self._caps.change(_actor(key), cap, version, given(asked))
         except _REFUSALS as refused:
             raise _problem(refused, Group()) from None
         if changed is None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 from aiohttp import web
-from msgspec import UNSET, Meta
+from msgspec import Meta
 
 from campaigns.segments.desk import (
     PREFIX,
@@ -26,6 +26,7 @@ from campaigns.segments.mistakes import SegmentRefused
 from campaigns.segments.presets import PRESETS
 from campaigns.segments.shelf import StoredSegment
 from messages.models import FieldError
+from storage.ids import format_id
 from web.api.segment_shapes import (
     PresetList,
     PresetResource,
@@ -38,7 +39,7 @@ from web.api.segment_shapes import (
 )
 from web.edge import if_match
 from web.edge.access import Access
-from web.edge.arguments import decoded, not_found, path_id, refusal
+from web.edge.arguments import decoded, given, not_found, path_id, refusal
 from web.edge.bodies import BodyReader
 from web.edge.cursors import PageQuery
 from web.edge.endpoints import Answer, Endpoint
@@ -206,7 +207,7 @@ class SegmentsApi:
             stored = await self._segments.create(actor(key), segment_id, new)
         except _REFUSALS as refused:
             raise problem(refused) from None
-        return _shown(stored, 201, {"Location": f"{PATH}/{resource(stored).id}"})
+        return _shown(stored, 201, {"Location": f"{PATH}/{format_id(PREFIX, stored.id)}"})
 
     async def one(self, request: web.Request) -> web.Response:
         """As it stands."""
@@ -222,13 +223,8 @@ class SegmentsApi:
         asked = decoded(SegmentPatch, self._patch, await self._bodies.read(request))
         version = if_match.demanded_version(request)
         segment_id = path_id(request, PREFIX, WHAT)
-        given = {
-            name: value
-            for name, value in msgspec.structs.asdict(asked).items()
-            if value is not UNSET
-        }
         try:
-            changed = await self._segments.change(actor(key), segment_id, version, given)
+            changed = await self._segments.change(actor(key), segment_id, version, given(asked))
         except _REFUSALS as refused:
             raise problem(refused) from None
         if changed is None:

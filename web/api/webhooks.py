@@ -33,7 +33,7 @@ from web.api.webhook_shapes import (
     with_secret,
 )
 from web.edge.access import Access
-from web.edge.arguments import not_found, path_id, read_body, refusal
+from web.edge.arguments import given, not_found, path_id, read_body, refusal
 from web.edge.auth import scope_missing
 from web.edge.bodies import BodyReader
 from web.edge.cursors import PageQuery
@@ -248,17 +248,13 @@ class WebhooksApi:
         if asked is None or faults:
             raise refusal(faults)
         _check_numbers(key, asked.numbers)
-        given = {
-            name: value
-            for name, value in msgspec.structs.asdict(asked).items()
-            if value is not msgspec.UNSET
-        }
-        if "numbers" in given:
-            given["full_numbers"] = given.pop("numbers") == "full"
+        fields = given(asked)
+        if "numbers" in fields:
+            fields["full_numbers"] = fields.pop("numbers") == "full"
         changed = await self._desk.change(
             Actor(key.account, key.id),
             path_id(request, PREFIX, WHAT),
-            lambda endpoint: msgspec.structs.replace(endpoint, **given),
+            lambda endpoint: msgspec.structs.replace(endpoint, **fields),
             "change",
         )
         return json_response(resource(_known(changed)))

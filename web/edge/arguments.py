@@ -7,10 +7,11 @@ elsewhere, where speed counts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
+from msgspec import UNSET
 
 from messages.body_faults import UNDECODABLE, Mended, mended, repeated
 from messages.models import FieldError
@@ -54,6 +55,12 @@ def read_body(
 def decoded(kind: type[Asked], decoder: msgspec.json.Decoder[Asked], raw: bytes) -> Asked:
     """The body. Raises ProblemError 400 or 422 with all of its faults."""
     return _right(read_body(kind, decoder, raw))
+
+
+def given(asked: msgspec.Struct) -> dict[str, Any]:
+    """The fields of a change that the request names."""
+    named = msgspec.structs.asdict(asked).items()
+    return {name: value for name, value in named if value is not UNSET}
 
 
 def decoded_with_rate(
