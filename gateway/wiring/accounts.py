@@ -5,6 +5,8 @@ Owns that translation. Must not check a value: the configuration did.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from gateway.config import Config
@@ -15,6 +17,9 @@ from recipients.numbers.rules import NumberRules
 from storage.categories import Category
 from storage.names import DEFAULT_ACCOUNT, Registry, register
 from storage.pool import Connection
+
+if TYPE_CHECKING:
+    from gateway.rooms import Rooms
 
 
 async def registered(connection: Connection, config: Config) -> Registry:
@@ -36,6 +41,16 @@ def settings_of(config: Config, registry: Registry, number: int) -> AccountSetti
 def zone_of(config: Config, settings: AccountSettings) -> ZoneInfo:
     """The account's own, or that of the quiet hours."""
     return (settings.time_zone or config.quiet_hours.time_zone).zone
+
+
+def zone_names(rooms: Rooms) -> Callable[[int], str]:
+    """What tells the IANA name of an account's time zone, as the configuration in force has it."""
+
+    def name(account: int) -> str:
+        config = rooms.config
+        return zone_of(config, settings_of(config, rooms.registry, account)).key
+
+    return name
 
 
 def validity_seconds(config: Config) -> tuple[int, ...]:

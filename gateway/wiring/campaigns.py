@@ -24,7 +24,7 @@ from campaigns.running.room import CampaignRoom
 from campaigns.running.standing import Standing
 from campaigns.running.states import CampaignState
 from campaigns.running.watch import CampaignWatch
-from gateway.wiring.accounts import settings_of, zone_of
+from gateway.wiring.accounts import settings_of, zone_names, zone_of
 from gateway.wiring.campaign_surroundings import (
     foreseer_of,
     outages_of,
@@ -122,12 +122,7 @@ def _sums(rooms: Rooms, ended: Ended) -> SumsKeeper:
 
 def batch_counter(rooms: Rooms) -> BatchCounter:
     """What counts a batch for its campaign's report."""
-    accounts = AccountsInForce(rooms)
-    return BatchCounter(
-        rooms.vault,
-        zones=lambda account: accounts.zone(account).key,
-        rules=_looked_for(rooms),
-    )
+    return BatchCounter(rooms.vault, zones=zone_names(rooms), rules=_looked_for(rooms))
 
 
 def _looked_for(rooms: Rooms) -> compliance.Rules:
@@ -211,7 +206,8 @@ class AccountsInForce:
 
     def caps(self, account: int, category: int) -> Caps | None:
         """What a number may get of the account; None: as much as it is sent."""
-        return self.rules(account).caps.own.get(category)
+        own = self._settings(account)
+        return account_caps([own], {own.name: account}).get((account, category))
 
     def _settings(self, account: int) -> AccountSettings:
         return settings_of(self._rooms.config, self._rooms.registry, account)

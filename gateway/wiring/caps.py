@@ -14,7 +14,7 @@ from campaigns.caps.desk import CapDesk
 from campaigns.caps.members import CapMembers
 from campaigns.caps.people import ContactCaps
 from campaigns.caps.room import CapRoom
-from gateway.wiring.accounts import settings_of, zone_of
+from gateway.wiring.accounts import zone_names
 from web.samples import Sample
 
 if TYPE_CHECKING:
@@ -29,13 +29,9 @@ def build(rooms: Rooms) -> CapRoom:
     database = rooms.database
     accounts = CappedAccounts(database.dedicated("caps"), rooms.task_ended)
 
-    def zone_name(account: int) -> str:
-        config = rooms.config
-        return zone_of(config, settings_of(config, rooms.registry, account)).key
-
     members = CapMembers(
         database.dedicated("cap-members"),
-        zone_of=zone_name,
+        zone_of=zone_names(rooms),
         wall_ms=rooms.clock.wall_ms,
         monotonic=lambda: rooms.clock.monotonic_ns() / NANOSECONDS,
         ended=rooms.task_ended,

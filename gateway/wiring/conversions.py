@@ -55,9 +55,10 @@ def told_of(rooms: Rooms) -> Told:
             for each in new
         ]
         await tell(connection, happenings, rooms.ids)
-        paid = [each.id for each in new if rule.currency or each.currency is None]
-        others = [each.id for each in new if each.id not in paid]
-        await naming.conversions(connection, account, paid=paid, others=others)
+        named: dict[bool, list[int]] = {True: [], False: []}
+        for each in new:
+            named[bool(rule.currency) or each.currency is None].append(each.id)
+        await naming.conversions(connection, account, paid=named[True], others=named[False])
 
     return told
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from campaigns.segments.desk import SegmentDesk
 from campaigns.segments.previews import Previews
-from gateway.wiring.accounts import settings_of, zone_of
+from gateway.wiring.accounts import zone_names
 
 if TYPE_CHECKING:
     from gateway.rooms import Rooms
@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 def build(rooms: Rooms) -> None:
     """Sets segments and segment_counter. Called when ids and the vault are there."""
     read = rooms.database.read
-
-    def zone_name(account: int) -> str:
-        config = rooms.config
-        return zone_of(config, settings_of(config, rooms.registry, account)).key
-
     rooms.segments = SegmentDesk(read, rooms.database.dedicated("segments"), rooms.ids)
     rooms.segment_counter = Previews(
-        read, rooms.vault, zone_of=zone_name, wall_ms=rooms.clock.wall_ms
+        read, rooms.vault, zone_of=zone_names(rooms), wall_ms=rooms.clock.wall_ms
     )
