@@ -27,6 +27,7 @@ from benchmarks.faults.looks import CALM_SECONDS, Looking, by_minute, flat
 from benchmarks.faults.rounds import AWAY
 from benchmarks.faults.schedule import FAULTS, Fault, plan
 from benchmarks.faults.steady import Steady
+from benchmarks.faults.works import working
 from benchmarks.faults.world import Shape, World, world
 from benchmarks.gateways import BenchmarkFailed
 from benchmarks.running import run as run_to_end
@@ -151,14 +152,8 @@ class _Run:
     async def faults_and_looks(self, seed: int) -> None:
         """Until the time is over."""
         began = time.monotonic()
-        looks = asyncio.create_task(self._looks(began))
-        try:
+        async with working([self._looks(began)]):
             await self._faults(seed, began)
-        finally:
-            looks.cancel()
-            ended = await asyncio.gather(looks, return_exceptions=True)
-        if isinstance(ended[0], Exception):
-            raise ended[0]
 
     async def result(self, seed: int, capacity: float) -> dict[str, object]:
         """Once everything has come to its end. Raises BenchmarkFailed with what was broken."""

@@ -26,13 +26,6 @@ class Trend(msgspec.Struct, frozen=True):
     high: float
     level: float
 
-    @property
-    def share(self) -> float:
-        """At most so much of its level, as far as that is known; 0 where it is nothing anyway."""
-        if self.high <= 0 or not self.level:
-            return 0.0
-        return self.high / self.level
-
 
 def trend(points: Sequence[tuple[float, float]]) -> Trend | None:
     """Of (seconds, figure). None: they are too few, or of one moment."""

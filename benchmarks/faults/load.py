@@ -11,15 +11,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from urllib.parse import parse_qs, urlsplit
 
-import aiohttp
 import msgspec
 
+from benchmarks.faults.asking import (
+    ACCEPTED,
+    AGAIN,
+    FOUND,
+    LINK,
+    NO_ANSWER,
+    NOT_STORED,
+    RETRY_SECONDS,
+    Item,
+    posted,
+)
 from benchmarks.faults.judging import Accepted
 from benchmarks.faults.lines import Lines
 from benchmarks.faults.works import working
@@ -28,16 +37,11 @@ from gateway.load.profile import MessageKind, Messages, Profile
 from smpp.simulator.ledger import LedgerLine
 from storage.ids import parse_id
 
-ACCEPTED, FOUND = 202, 302
-AGAIN = frozenset({409, 429, 500, 502, 503, 504})  # what a client sends again
-NOT_STORED = frozenset({"overloaded", "storage_unavailable"})  # of an item of a batch
-RETRY_SECONDS = 0.1
 OPENED_EVERY = 3  # of the links that reach a phone
 PEOPLE = 4
 LONG = "Today only: every tenth order is free. " * 5
 SINGLES, SINGLES_PAUSE_SECONDS = 4, 0.1
 BATCH_SIZES, BATCH_PAUSE_SECONDS = (5, 20, 150), 0.8
-NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError)
 PROFILE = Profile(
     messages=(
         MessageKind("Your code is {n}.", weight=2, category="otp"),
@@ -49,22 +53,12 @@ PROFILE = Profile(
     numbers=10_000_000,
 )
 Body = dict[str, object]
-_LINK = re.compile(r"http://127\.0\.0\.1:\d+/(\w+)")
 
 
-class _Error(msgspec.Struct):
-    code: str
-
-
-class _Item(msgspec.Struct):
-    id: str | None = None
-    error: _Error | None = None
-
-
-class _Answer(_Item):
+class _Answer(Item):
     """Of one message, or of a batch."""
 
-    items: list[_Item] | None = None
+    items: list[Item] | None = None
 
 
 class Load:
@@ -161,7 +155,7 @@ class Load:
         count = 0
         while True:
             for line in self._ledger.new():
-                found = _LINK.search(msgspec.json.decode(line, type=LedgerLine).text)
+                found = LINK.search(msgspec.json.decode(line, type=LedgerLine).text)
                 if found is not None:
                     count += 1
                     if count % OPENED_EVERY == 0:
@@ -193,28 +187,25 @@ class Load:
         """Of one request, however often it has to be sent."""
         batch = path.endswith("/batch")
         body = msgspec.json.encode({"messages": bodies} if batch else bodies[0])
-        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         while True:
-            answer = await self._post(path, body, headers)
+            answer = await self._post(path, body, key)
             if answer is not None:
                 return answer
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _post(self, path: str, body: bytes, headers: dict[str, str]) -> bytes | None:
+    async def _post(self, path: str, body: bytes, key: str) -> bytes | None:
         """The answer. None: to be sent again."""
-        try:
-            url = self._world.client.api + path
-            async with self._world.session.post(url, data=body, headers=headers) as response:
-                answer = await response.read()
-        except (*NO_ANSWER, AssertionError):  # it is not there at all
+        found = await posted(self._world, path, body, key)
+        if found is None:
             return None
-        if response.status == ACCEPTED:
+        status, answer = found
+        if status == ACCEPTED:
             return answer
-        if response.status not in AGAIN:
-            self.refused[f"{response.status} {answer[:200]!r}"] += 1
+        if status not in AGAIN:
+            self.refused[f"{status} {answer[:200]!r}"] += 1
             return b""
-        if response.status in (500, 502, 504):
-            self.odd[f"{path} {response.status} {answer[:200]!r}"] += 1
+        if status in (500, 502, 504):
+            self.odd[f"{path} {status} {answer[:200]!r}"] += 1
         return None
 
     def _took(self, bodies: Sequence[Body], answer: bytes) -> tuple[list[str], list[Body]]:

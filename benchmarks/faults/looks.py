@@ -125,7 +125,7 @@ def by_minute(looks: Sequence[Look]) -> dict[str, list[dict[str, float]]]:
 
 
 class Looking:
-    """One run's looks. `calm_from`: when the last fault has been worked off, on the same clock."""
+    """One run's looks."""
 
     def __init__(self, world: World) -> None:
         self._world = world

@@ -14,9 +14,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import msgspec
 
 from benchmarks.faults import acts
+from benchmarks.faults.asking import NO_ANSWER
 from benchmarks.faults.books import Books
 from benchmarks.faults.judging import Evidence, Findings, judge
-from benchmarks.faults.load import NO_ANSWER, Load
+from benchmarks.faults.load import Load
 from benchmarks.faults.schedule import FAULTS, Fault, plan
 from benchmarks.faults.table import Round
 from benchmarks.faults.world import World

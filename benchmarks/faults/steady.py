@@ -11,16 +11,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import secrets
 import time
 from collections.abc import AsyncIterator
 
-import aiohttp
 import msgspec
 
+from benchmarks.faults.asking import (
+    ACCEPTED,
+    AGAIN,
+    FOUND,
+    LINK,
+    NO_ANSWER,
+    NOT_STORED,
+    RETRY_SECONDS,
+    Item,
+    posted,
+)
 from benchmarks.faults.lines import Lines
-from benchmarks.faults.load import ACCEPTED, AGAIN, FOUND, NO_ANSWER, NOT_STORED, RETRY_SECONDS
 from benchmarks.faults.works import working
 from benchmarks.faults.world import HOST, World
 from benchmarks.gateways import BenchmarkFailed
@@ -34,20 +42,10 @@ OPENED_MAX = 1_000  # links that wait for somebody who opens them; further ones 
 READ_SECONDS = 0.5
 FIRST_NUMBER = 8_613_800_000_000
 COUNT_MAX = 255  # of one message at the carrier
-_LINK = re.compile(r"http://127\.0\.0\.1:\d+/(\w+)")
-
-
-class _Error(msgspec.Struct):
-    code: str
-
-
-class _Item(msgspec.Struct):
-    id: str | None = None
-    error: _Error | None = None
 
 
 class _Answer(msgspec.Struct):
-    items: list[_Item]
+    items: list[Item]
 
 
 class _Submit(msgspec.Struct):
@@ -56,11 +54,10 @@ class _Submit(msgspec.Struct):
 
 
 class Steady:
-    """`accepted`: messages answered 202. `late_seconds`: how far the last batch was behind."""
+    """`accepted`: messages answered 202."""
 
     def __init__(self, world: World) -> None:
         self.accepted = 0
-        self.late_seconds = 0.0
         self.submits = bytearray()  # of each message: how often the carrier took it
         self.clicks = 0
         self.heard = 0  # last statuses at the webhook endpoint, repeated ones too
@@ -127,7 +124,7 @@ class Steady:
             self.submits.extend(bytes(place + 1 - len(self.submits)))
         self.submits[place] = min(COUNT_MAX, self.submits[place] + 1)
         if place % LINKED_EVERY == 0 and not self._opened.full():
-            found = _LINK.search(msgspec.json.decode(line, type=LedgerLine).text)
+            found = LINK.search(msgspec.json.decode(line, type=LedgerLine).text)
             if found is not None:
                 self._opened.put_nowait(found[1])
 
@@ -142,7 +139,6 @@ class Steady:
             due = self._began + (number - first) * BATCH / self._rate
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), max(0.0, due - time.monotonic()))
-            self.late_seconds = max(0.0, time.monotonic() - due)
             await self._send(number)
 
     async def _send(self, number: int) -> None:
@@ -161,28 +157,23 @@ class Steady:
                     raise BenchmarkFailed(f"a good message was refused: {item.error}")
             bodies, attempt = again, attempt + 1
 
-    async def _answered(self, bodies: list[dict[str, object]], key: str) -> list[_Item]:
+    async def _answered(self, bodies: list[dict[str, object]], key: str) -> list[Item]:
         body = msgspec.json.encode({"messages": bodies})
-        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         while True:
-            try:
-                url = self._world.client.api + "/v1/messages/batch"
-                async with self._world.session.post(url, data=body, headers=headers) as response:
-                    answer = await response.read()
-            except (*NO_ANSWER, AssertionError):  # it is not there at all
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            if response.status == ACCEPTED:
-                return msgspec.json.decode(answer, type=_Answer).items
-            if response.status not in AGAIN:
-                raise BenchmarkFailed(f"a good batch was refused: {response.status} {answer!r}")
+            found = await posted(self._world, "/v1/messages/batch", body, key)
+            if found is not None:
+                status, answer = found
+                if status == ACCEPTED:
+                    return msgspec.json.decode(answer, type=_Answer).items
+                if status not in AGAIN:
+                    raise BenchmarkFailed(f"a good batch was refused: {status} {answer!r}")
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _opens(self) -> None:
         while True:
             code = await self._opened.get()
             url = f"{self._world.links_url}/{code}"
-            with contextlib.suppress(*NO_ANSWER, AssertionError, aiohttp.ClientError):
+            with contextlib.suppress(*NO_ANSWER, AssertionError):
                 async with self._world.session.get(url, allow_redirects=False) as answer:
                     self.clicks += answer.status == FOUND
 

@@ -50,7 +50,7 @@ def test_in_which_order_points_come_says_nothing() -> None:
 def test_a_figure_that_stands_still_has_no_growth() -> None:
     found = trend([(float(n), 7.0) for n in range(COUNT)])
     assert found is not None
-    assert (found.growth, found.low, found.high, found.level, found.share) == (0, 0, 0, 7, 0)
+    assert (found.growth, found.low, found.high, found.level) == (0, 0, 0, 7)
 
 
 def test_of_too_few_points_nothing_is_said() -> None:
