@@ -75,6 +75,11 @@ def patch(path: str, shape: type[T], body: object) -> Call[T]:
     return Call(method="PATCH", path=path, read=_reads(shape), body=packed(body))
 
 
+def change(path: str, shape: type[T], version: int, changes: Mapping[str, object]) -> Call[T]:
+    """Asked for twice, the second one would find the next version."""
+    return replace(patch(path, shape, changes), version=version, repeatable=False)
+
+
 def put(path: str, shape: type[T], body: object) -> Call[T]:
     return Call(method="PUT", path=path, read=_reads(shape), body=packed(body))
 
@@ -253,7 +258,7 @@ def new_links(new: Sequence[object], key: str | None) -> Call[s.LinkBatch]:
 
 def change_link(link_id: str, changes: Mapping[str, object]) -> Call[s.Link]:
     """A change to None is said: it takes away what was there."""
-    return replace(get(under("links", link_id), s.Link), method="PATCH", body=_changes(changes))
+    return patch(under("links", link_id), s.Link, changes)
 
 
 def new_segment(new: object, key: str | None) -> Call[g.Segment]:
@@ -261,9 +266,7 @@ def new_segment(new: object, key: str | None) -> Call[g.Segment]:
 
 
 def change_segment(segment_id: str, version: int, changes: Mapping[str, object]) -> Call[g.Segment]:
-    """Asked for twice, the second one would find the next version."""
-    changed = replace(get(under("segments", segment_id), g.Segment), method="PATCH")
-    return replace(changed, body=_changes(changes), version=version, repeatable=False)
+    return change(under("segments", segment_id), g.Segment, version, changes)
 
 
 def put_contact(new: object, version: int | None) -> Call[k.Contact]:
@@ -273,8 +276,7 @@ def put_contact(new: object, version: int | None) -> Call[k.Contact]:
 
 
 def change_contact(contact_id: str, version: int, changes: Mapping[str, object]) -> Call[k.Contact]:
-    changed = replace(get(under("contacts", contact_id), k.Contact), method="PATCH")
-    return replace(changed, body=_changes(changes), version=version, repeatable=False)
+    return change(under("contacts", contact_id), k.Contact, version, changes)
 
 
 def merge_contacts(contacts: Sequence[str], version: int | None) -> Call[k.Contact]:
@@ -310,10 +312,6 @@ def new_version(template_id: str, new: object, key: str | None) -> Call[t.Templa
     return post(path, t.Template, new, key=key or new_key())
 
 
-def _changes(changes: Mapping[str, object]) -> bytes:
-    return json.dumps({name: write(value) for name, value in changes.items()}).encode()
-
-
 def new_endpoint(new: object) -> Call[e.NewEndpointKey]:
     """Asked for twice there are two, each with a secret."""
     return post(under("webhook-endpoints"), e.NewEndpointKey, new, repeatable=False)
@@ -321,7 +319,7 @@ def new_endpoint(new: object) -> Call[e.NewEndpointKey]:
 
 def change_endpoint(endpoint_id: str, changes: Mapping[str, object]) -> Call[e.Endpoint]:
     """A change to None is said: it takes away what was there."""
-    return replace(endpoint(endpoint_id), method="PATCH", body=_changes(changes))
+    return patch(under("webhook-endpoints", endpoint_id), e.Endpoint, changes)
 
 
 def endpoint(endpoint_id: str) -> Call[e.Endpoint]:

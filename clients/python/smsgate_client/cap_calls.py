@@ -6,10 +6,10 @@ Must not send one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
+from smsgate_client import calls
 from smsgate_client import caps as c
-from smsgate_client.calls import Call, new_key, patch, post, under
+from smsgate_client.calls import Call, new_key, post, under
 
 
 def new(cap: object, key: str | None) -> Call[c.Cap]:
@@ -17,6 +17,4 @@ def new(cap: object, key: str | None) -> Call[c.Cap]:
 
 
 def change(cap_id: str, version: int, changes: Mapping[str, object]) -> Call[c.Cap]:
-    """Asked for twice, the second one would find the next version."""
-    changed = patch(under("caps", cap_id), c.Cap, changes)
-    return replace(changed, version=version, repeatable=False)
+    return calls.change(under("caps", cap_id), c.Cap, version, changes)
