@@ -14,7 +14,7 @@ from benchmarks.faults.small_disk import SmallDisk
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
     found = SmallDisk.mounted(tmp_path, mib=2)
-    if found is None:
+    if found is None:  # no package brings that: a run of faults has its library for it then
         pytest.skip("mounting is not allowed here")
     yield found
     found.unmount()
