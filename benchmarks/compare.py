@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, object]:
-    """The ratio of each figure, new over base, with the interval of its median."""
+    """The ratio of each figure, new over base, with its interval."""
     with _checkout(arguments.base) as base:
         folders = [base, HERE]
         found: dict[Path, list[dict[str, float]]] = {folder: [] for folder in folders}

@@ -1,6 +1,6 @@
 """What two versions' figures say of each other, round by round.
 
-Owns the ratios of each round and the interval of their median. Must not run anything.
+Owns the ratios of each round and the interval of their middle. Must not run anything.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations_with_replacement
 from typing import Final
 
 import msgspec
@@ -18,19 +19,19 @@ NO_FIGURES: Final = frozenset({"benchmark", "conditions", "verdicts", "rounds"})
 
 
 class Ratio(msgspec.Struct, frozen=True):
-    """One figure, new over base. `low` and `high` hold the median at CONFIDENCE; without them there
+    """One figure, new over base. `low` and `high` hold the middle at CONFIDENCE; without them there
     were too few rounds to say.
     """
 
     figure: str
     rounds: list[float]
-    median: float
+    middle: float
     low: float | None
     high: float | None
 
     @property
     def differs(self) -> bool:
-        """Whether the median is surely not 1."""
+        """Whether it is surely not 1."""
         if self.low is None or self.high is None:
             return False
         return self.low > 1 or self.high < 1
@@ -41,7 +42,7 @@ class Ratio(msgspec.Struct, frozen=True):
         if self.low is not None and self.high is not None:
             held = f"{self.low:.3f} to {self.high:.3f}"
         mark = "DIFFERS" if self.differs else "no sure difference"
-        return f"{self.figure}: {self.median:.3f} ({held}; {mark})"
+        return f"{self.figure}: {self.middle:.3f} ({held}; {mark})"
 
 
 def figures_of(result: Mapping[str, object]) -> dict[str, float]:
@@ -62,24 +63,40 @@ def ratios(base: Sequence[Mapping[str, float]], new: Sequence[Mapping[str, float
         pairs = [(old[name], fresh[name]) for old, fresh in zip(base, new, strict=True)]
         if all(old > 0 and fresh > 0 for old, fresh in pairs):
             rounds = [fresh / old for old, fresh in pairs]
-            low, high = median_interval(rounds) or (None, None)
-            found.append(Ratio(name, rounds, statistics.median(rounds), low, high))
+            low, high = interval(rounds) or (None, None)
+            found.append(Ratio(name, rounds, middle(rounds), low, high))
     return found
 
 
-def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """From one value to another, so that the true median lies between with CONFIDENCE at least.
+def middle(values: Sequence[float]) -> float:
+    """Of what is multiplied: the median of the geometric means of all pairs (Hodges, Lehmann)."""
+    return statistics.median(_means(values))
 
-    By the sign test, without an assumption about how values spread. None: fewer than six values.
+
+def interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """From one value to another, so that the true middle lies between with CONFIDENCE at least.
+
+    By Wilcoxon's signed ranks of the logarithms, exactly. Equal things have ratios that are as often
+    above 1 as below it by as much, since either comes first in every other round. One odd round in
+    eight is borne. None: fewer than six values.
     """
-    ordered, size = sorted(values), len(values)
-    outside, depth = 0.0, 0
-    while depth < size // 2:
-        outside += 2 * math.comb(size, depth) / 2**size
-        if outside > 1 - CONFIDENCE:
-            break
+    ways = [1]  # by sum: of how many sets of ranks it is the sum
+    for rank in range(1, len(values) + 1):
+        ways = [
+            (ways[total] if total < len(ways) else 0) + (ways[total - rank] if total >= rank else 0)
+            for total in range(len(ways) + rank)
+        ]
+    depth, outside = 0, 2 * ways[0] / 2 ** len(values)
+    while outside <= 1 - CONFIDENCE:
         depth += 1
-    return (ordered[depth - 1], ordered[size - depth]) if depth else None
+        outside += 2 * ways[depth] / 2 ** len(values)
+    means = _means(values)
+    return (means[depth - 1], means[-depth]) if depth else None
+
+
+def _means(values: Sequence[float]) -> list[float]:
+    """Of each pair, and of each value with itself, in order."""
+    return sorted(math.sqrt(one * other) for one, other in combinations_with_replacement(values, 2))
 
 
 def _numbers(value: object, path: str = "") -> Iterator[tuple[str, float]]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-import statistics
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.paired import figures_of, median_interval, ratios
+from benchmarks.paired import figures_of, interval, middle, ratios
 
 
 def test_a_figure_is_found_under_its_path_and_what_is_none_is_left_out() -> None:
@@ -35,8 +34,14 @@ def test_a_tenth_more_is_found_in_eight_rounds_of_a_machine_that_swings_by_two()
         new.append({"cost": 55 * machine * chance.uniform(0.97, 1.03)})
     (found,) = ratios(base, new)
     assert found.differs
-    assert 1.05 < found.median < 1.15
+    assert 1.05 < found.middle < 1.15
     assert "DIFFERS" in found.line()
+
+
+def test_a_tenth_more_is_found_though_one_round_was_odd() -> None:
+    base = [{"cost": 50.0}] * 8
+    (found,) = ratios(base, [{"cost": each} for each in (55, 56, 54, 55, 48, 55, 57, 54)])
+    assert found.differs
 
 
 def test_nothing_is_found_where_nothing_is() -> None:
@@ -65,7 +70,17 @@ def test_a_figure_that_one_round_lacks_or_that_is_nought_has_no_ratio() -> None:
 
 
 @given(st.lists(st.floats(0.1, 10), min_size=6, max_size=40))
-def test_the_interval_holds_the_median_that_was_seen(values: list[float]) -> None:
-    found = median_interval(values)
+def test_the_interval_holds_the_middle_that_was_seen(values: list[float]) -> None:
+    found = interval(values)
     assert found is not None
-    assert found[0] <= statistics.median(values) <= found[1]
+    assert found[0] <= middle(values) <= found[1]
+
+
+@pytest.mark.parametrize(("rounds", "left_out"), [(6, 0), (7, 2), (8, 3), (10, 8), (20, 52)])
+def test_the_interval_is_that_of_the_tables(rounds: int, left_out: int) -> None:
+    """Critical values of the signed rank sum, two-sided, 5 in 100."""
+    values = [2.0**each for each in range(rounds)]
+    means = sorted(
+        (values[one] * values[other]) ** 0.5 for one in range(rounds) for other in range(one + 1)
+    )
+    assert interval(values) == pytest.approx((means[left_out], means[-1 - left_out]))
