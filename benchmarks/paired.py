@@ -76,9 +76,9 @@ def middle(values: Sequence[float]) -> float:
 def interval(values: Sequence[float]) -> tuple[float, float] | None:
     """From one value to another, so that the true middle lies between with CONFIDENCE at least.
 
-    By Wilcoxon's signed ranks of the logarithms, exactly. Equal things have ratios that are as often
-    above 1 as below it by as much, since either comes first in every other round. One odd round in
-    eight is borne. None: fewer than six values.
+    By Wilcoxon's signed ranks of the logarithms, exactly. Of equal things they are symmetric, since
+    either comes first in every other round. One odd round in eight is borne. None: fewer than six
+    values.
     """
     ways = [1]  # by sum: of how many sets of ranks it is the sum
     for rank in range(1, len(values) + 1):
