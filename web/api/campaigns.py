@@ -7,6 +7,7 @@ what became of one (campaign_views.py).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -32,7 +33,7 @@ from web.api.campaign_shapes import (
     test_answer,
 )
 from web.api.campaign_verbs import actor, found, told, verb
-from web.api.campaign_views import IN_PATH, ONE, PATH, WHAT, shown
+from web.api.campaign_views import IN_PATH, ONE, PATH, WHAT, named, shown
 from web.edge import if_match
 from web.edge.access import Access
 from web.edge.arguments import decoded, not_found, path_id, read_body, refusal
@@ -46,6 +47,7 @@ from web.edge.idempotent import (
 )
 from web.edge.json_answers import json_response
 from web.edge.keys import StoredKey
+from web.edge.problems import ProblemError
 from web.edge.reveals import checked_reason
 from web.services import Services
 
@@ -195,9 +197,8 @@ class CampaignsApi:
         """200 with the next version."""
         key = await self._access.key(request, WRITE)
         body = await self._bodies.read(request)
+        spec = self._checked(body, await self._start_of(key, request))
         campaign = path_id(request, PREFIX, WHAT)
-        stored = await self._campaigns.one(key.account, campaign)
-        spec = self._checked(body, None if stored is None else stored.spec.schedule.start)
         seen = if_match.demanded_version(request)
         with told():
             return found(await self._campaigns.edit(actor(key), campaign, seen, spec))
@@ -271,6 +272,14 @@ class CampaignsApi:
     ) -> web.Response:
         with told():
             return found(await move(path_id(request, PREFIX, WHAT)))
+
+    async def _start_of(self, key: StoredKey, request: web.Request) -> datetime | None:
+        """The start that the campaign has already. None where there is no such campaign: what is
+        wrong with the body is told all the same.
+        """
+        with suppress(ProblemError):
+            return (await named(self._campaigns, key, request)).spec.schedule.start
+        return None
 
     def _checked(self, body: bytes, stands: datetime | None = None) -> Spec:
         """What the author wrote. Raises ProblemError with everything that is wrong with it.
