@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from docker.grafana.campaigns import CAMPAIGNS
 from docker.grafana.shapes import render
 from docker.grafana.surroundings import CLICKS, COMPLIANCE, NODES, WEBHOOKS
 from docker.grafana.traffic import CONNECTORS, DELIVERY, OVERVIEW, QUEUES
 
 FOLDER = Path(__file__).parent / "dashboards"
-DASHBOARDS = (OVERVIEW, DELIVERY, CONNECTORS, QUEUES, COMPLIANCE, CLICKS, WEBHOOKS, NODES)
+DASHBOARDS = (
+    OVERVIEW, DELIVERY, CONNECTORS, QUEUES, COMPLIANCE, CLICKS, CAMPAIGNS, WEBHOOKS, NODES,
+)  # fmt: skip
 
 
 def main() -> None:

@@ -188,6 +188,14 @@ ALERTS = (
         age=900,
     ),
     Alert(
+        "SmsCampaignPaused",
+        'sum(increase(sms_campaign_moves_total{move="paused"}[15m])) > 0',
+        "0m",
+        WARNING,
+        "The gateway has paused a campaign",
+        "{{ $value | humanize }} campaigns stopped by themselves. Each says why in its reason.",
+    ),
+    Alert(
         "SmsRollupsWrong",
         'sum(increase(sms_rollup_mended_total{cause="large"}[1d])) > 0',
         "0m",

@@ -210,6 +210,11 @@ BROKEN: dict[str, tuple[list[dict[str, str]], str, dict[str, str]]] = {
         "20m",
         {},
     ),
+    "SmsCampaignPaused": (
+        [series("sms_campaign_moves_total", "0x5 1x40", 'move="paused"')],
+        "7m",
+        {},
+    ),
     "SmsRollupsWrong": (
         [series("sms_rollup_mended_total", "0x5 7x40", 'cause="large"')],
         "7m",

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from campaigns.running.states import CampaignState
 from docker.prometheus.alerts import ALERTS
 from gateway.rehearsal.client import Client, session_of
 from gateway.rehearsal.configuration import Connector, Route
@@ -25,6 +26,7 @@ from gateway.rehearsal.processes import free_port, printed
 from gateway.rehearsal.receiving import LOCAL_WEBHOOKS
 from gateway.rehearsal.running import Running
 from smpp.pdu import DeliverSm
+from storage.ids import id_at
 from storage.partitions import ensure_leaf, leaf_name
 from storage.pool import Connection, close_connection, connect
 from tests.conftest import PostgresTarget
@@ -285,6 +287,16 @@ async def unmade(sick: Ward) -> None:
         )
 
 
+async def overslept(sick: Ward) -> None:
+    """A campaign that began a day ago, and that nobody has fed."""
+    async with sick.database() as connection:
+        await connection.execute(
+            "INSERT INTO campaign (id, account, state, planned_at, planned, started_at)"
+            " VALUES ($1, 1, $2, now(), 1, now() - interval '1 day')",
+            id_at(datetime.now(UTC)), CampaignState.RUNNING,
+        )  # fmt: skip
+
+
 async def busy(well: Ward) -> None:
     number = 0
     while True:
@@ -368,7 +380,7 @@ async def test_each_alert_fires_where_its_thing_breaks_and_rests_where_all_is_we
             breaks = [
                 waiting(sick), unknown_receipts(smsc), held_back(sick),
                 refused_by_the_database(sick), texted_after_an_opt_out(sick), figures(sick),
-                unmade(sick), bulk(sick), stalled(slow), killed(dead), busy(healthy),
+                unmade(sick), overslept(sick), bulk(sick), stalled(slow), killed(dead), busy(healthy),
             ]  # fmt: skip
             tasks = [group.create_task(each) for each in breaks]
             await tasks[-2]
