@@ -22,6 +22,7 @@ _EXCLUDED: Mapping[str, str] = MappingProxyType(
         Excluded.NO_NUMBER: "the contact has no number",
         Excluded.EXCLUDED: "the contact has a tag that the audience leaves out",
         Excluded.SUPPRESSED: "the number is suppressed: an opt-out, or a number that is no use",
+        Excluded.OTHER_NUMBER: "the contact said no for another of their numbers",
         Excluded.NO_CONSENT: "nobody recorded a consent of the number, which the account requires",
         Excluded.SAME_NUMBER: "another contact of the plan has the same number and gets the text",
         Excluded.UNRESPONSIVE: "several recalls have moved the contact to nothing",
@@ -30,6 +31,7 @@ _EXCLUDED: Mapping[str, str] = MappingProxyType(
 _SKIPPED: Mapping[str, str] = MappingProxyType(
     {
         Skip.NUMBER_GONE: "the number was no longer the contact's when it was their turn",
+        Skip.OTHER_NUMBER: "they had said no for another of their numbers by then",
         Skip.SUPERSEDED: "the campaign was edited; a later chunk has them",
         Skip.CANCELED: "the campaign was canceled before it was their turn",
         Skip.EXPERIMENT_STOPPED: "the experiment showed no difference, and nobody gets it then",

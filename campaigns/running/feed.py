@@ -18,7 +18,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-import asyncpg
 import msgspec
 import structlog
 
@@ -26,9 +25,9 @@ from campaigns.running import chunks, stopping
 from campaigns.running.chunks import Chunk, Pace, Skipped
 from campaigns.running.phases import Phases
 from campaigns.running.reasons import Skip
-from campaigns.running.redoing import Recalled, next_redo, recalled
+from campaigns.running.recipients import Recipient, recipients_of, willing
+from campaigns.running.redoing import next_redo
 from campaigns.running.states import FEEDING, CampaignState
-from campaigns.templates.people import Person
 from messages.control import waves
 from messages.models import Accepter, Enough, GivenIds, IfCapped, Prepared, Refused
 from storage import sql
@@ -49,22 +48,20 @@ FRESH_MS = 5_000  # after so long a rendering is opened anew: its template may h
 _AGAIN = frozenset({"overloaded", "storage_unavailable"})
 
 
-class Recipient(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody of a chunk as they are known now. `to_enc` None: the number is no longer theirs."""
-
-    seq: int
-    arm: int
-    to_enc: bytes | None
-    who: Person
-    hours: Sequence[int] | None = None  # as in hour_profile
-
-
 class Rendering(Protocol):
     """One version of one campaign, ready to write its messages."""
 
     @property
     def pace(self) -> Pace:
         """What bounds its feed."""
+
+    @property
+    def category(self) -> int:
+        """Of all its messages."""
+
+    @property
+    def sender(self) -> str:
+        """Who is shown as the sender; empty: the carrier's default."""
 
     @property
     def if_capped(self) -> IfCapped:
@@ -244,14 +241,18 @@ class Feed:
     async def _write(self, chunk: Chunk) -> _Written | None:
         """Its messages, and who gets none. None: they cannot be written any more."""
         async with self._dedicated.guarded() as connection:
-            recipients, left_out = await _recipients(connection, chunk)
+            recipients, left_out = await recipients_of(connection, chunk)
             people = len(recipients) + len(left_out)
             skips = await self._stopped(connection, chunk, recipients)
             if skips is not None:
                 return _Written(chunk, people, [*skips, *left_out])
             rendering = await self._rendering(connection, chunk.campaign, chunk.version)
-        if rendering is None:
-            return None
+            if rendering is None:
+                return None
+            recipients, said_no = await willing(
+                connection, chunk, recipients, category=rendering.category, sender=rendering.sender
+            )
+            left_out += said_no
         written = _Written(chunk, people, left_out, rendering.if_capped)
         for first in range(0, len(recipients), SLICE_RECIPIENTS):
             if first:
@@ -355,39 +356,3 @@ def _skipped(seq: int, refused: Refused) -> Skipped:
     if isinstance(refused, Enough):
         return Skipped(seq, Skip.CAPPED, refused.rule, refused.detail)
     return Skipped(seq, refused.code)
-
-
-def person_of(row: asyncpg.Record) -> Person:
-    """What is known of the contact of a row; nothing if it is gone."""
-    return Person(row["attrs"] or {}, row["external_id"], row["source"], row["time_zone"])
-
-
-async def planned_people(connection: Connection, campaign: int, count: int) -> list[Recipient]:
-    """Of the first so many of a plan those who get a message, as they are known now."""
-    rows = await connection.fetch(_SQL["chunk_recipients"], campaign, 0, count - 1)
-    return list(map(_recipient, rows))
-
-
-def _recipient(row: asyncpg.Record) -> Recipient:
-    return Recipient(
-        seq=row["seq"],
-        arm=row["arm"],
-        to_enc=row["to_enc"],
-        who=person_of(row),
-        hours=row["hours"],
-    )
-
-
-async def _recipients(
-    connection: Connection, chunk: Chunk
-) -> tuple[list[Recipient], list[Skipped]]:
-    """Whom it sends to, and whose message was canceled by itself before an edit."""
-    rows = await connection.fetch(
-        _SQL["chunk_recipients"], chunk.campaign, chunk.from_seq, chunk.to_seq
-    )
-    found = list(map(_recipient, rows))
-    if chunk.redone is None:
-        return found, []
-    told: Recalled = await recalled(connection, chunk)
-    left_out = [Skipped(seq, Skip.CANCELED) for seq in sorted(told.canceled)]
-    return [each for each in found if each.seq in told.again], left_out

@@ -18,10 +18,11 @@ from campaigns.events.best_hour import HOURS
 from campaigns.running.best_hours import ANY_HOUR, AUDIENCE_MAX, BEST, BestHours
 from campaigns.running.checks import ArmFacts
 from campaigns.running.chunks import Pace
-from campaigns.running.feed import Recipient, Unrenderable, person_of
+from campaigns.running.feed import Unrenderable
 from campaigns.running.finishing import Clock
 from campaigns.running.places import Places
 from campaigns.running.reasons import Skip
+from campaigns.running.recipients import Recipient, person_of
 from campaigns.running.spec import Spec, window
 from campaigns.running.stopping import PREFIX
 from campaigns.running.store import spec_of
@@ -94,7 +95,7 @@ class Letters:
     def sender(self, account: int, spec: Spec) -> str:
         """Who is shown as the sender; empty: the carrier's default."""
         policy = self._accounts.get(account)
-        return spec.sender or (policy.senders[0] if policy and policy.senders else "")
+        return spec.sender if policy is None else sender_of(spec, policy)
 
     async def open(self, connection: Connection, campaign: int, version: int) -> CampaignLetters:
         """Raises Unrenderable."""
@@ -193,6 +194,8 @@ class CampaignLetters:
         """`zone`: the account's, for whoever has none. `money`: its attributes of that type."""
         self.best: BestHours | None = None  # any hour of the window
         self.pace = Pace(spec.schedule.rate, spec.schedule.ramp)
+        self.category = int(Category.of(spec.category))
+        self.sender = sender_of(spec, policy)
         self.if_capped = IfCapped.SKIP if spec.within_gap == "skip" else IfCapped.WAIT_OR_SKIP
         self._check = check
         self._open = vault.open
@@ -303,6 +306,11 @@ class CampaignLetters:
             asked = request_of(span, zone)
             found = self._spans[span, zone] = msgspec.convert(asked, SendWindowRequest)
         return found
+
+
+def sender_of(spec: Spec, policy: AccountPolicy) -> str:
+    """Who is shown as the sender; empty: the carrier's default."""
+    return spec.sender or (policy.senders[0] if policy.senders else "")
 
 
 def _window(spec: Spec, version: Version) -> Window | None:

@@ -15,6 +15,7 @@ class Excluded(StrEnum):
     NO_NUMBER = "no_number"
     EXCLUDED = "excluded"  # by a tag that the audience leaves out
     SUPPRESSED = "suppressed"
+    OTHER_NUMBER = "other_number"  # they said no for another number of theirs
     NO_CONSENT = "no_consent"
     SAME_NUMBER = "same_number"  # another contact of the plan has it
     UNRESPONSIVE = "unresponsive"  # several recalls have moved them to nothing
@@ -24,6 +25,7 @@ class Skip(StrEnum):
     """Known at the feed."""
 
     NUMBER_GONE = "number_gone"  # it is no longer that contact's
+    OTHER_NUMBER = "other_number"  # they have said no for another number of theirs since the plan
     SUPERSEDED = "superseded"  # an edit came first: a later chunk has them
     CANCELED = "canceled"
     EXPERIMENT_STOPPED = "experiment_stopped"  # no difference was shown, and nobody gets it then

@@ -75,6 +75,16 @@ LEFT JOIN hour_profile AS h ON h.contact = r.contact
 WHERE p.id = $1 AND r.campaign = $1 AND r.seq BETWEEN $2 AND $3 AND r.arm >= 0
 ORDER BY r.seq;
 
+-- name: chunk_said_no
+-- Those of a chunk who said no for another of their numbers, perhaps since the plan. $4: the category, $5: the sender.
+SELECT DISTINCT r.seq
+FROM campaign AS p
+JOIN campaign_recipient AS r ON r.campaign = p.id
+JOIN contact_number AS o ON o.contact = r.contact AND o.account = p.account AND o.to_idx <> r.to_idx
+JOIN suppression AS s ON s.to_idx = o.to_idx AND s.account IN (0, p.account) AND s.category IN (-1, $4)
+WHERE p.id = $1 AND r.campaign = $1 AND r.seq BETWEEN $2 AND $3 AND r.arm >= 0
+  AND s.source <> 'receipt' AND (s.expires_at IS NULL OR s.expires_at > now()) AND (s.senders IS NULL OR $5 = ANY(s.senders));
+
 -- name: audience_hours
 -- In which hours the first $2 of a plan did something, in sum. Who is first is by chance.
 SELECT h.hour - 1 AS hour, sum(h.n) AS n

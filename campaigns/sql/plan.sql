@@ -31,14 +31,21 @@ DELETE FROM campaign_excluded WHERE campaign = $1;
 -- Everybody of the audience is planned, or excluded with a reason; which they are is counted. $4: tags that are left
 -- out. $5: whether consent is needed. $6: uppers of the arms. $7: holdout in ten-thousandths. $8: the canary's share; its
 -- least is $9, its most $10. $11: minutes of spread. $12: salt. $13: sender. A suppression of some senders counts here only
--- if it names this one; the accepter asks it in full. $14, $15: salt and ten-thousandths of the global holdout. $16: those
+-- if it names this one; the accepter asks it in full. Who said no for one of their numbers is not texted under another;
+-- what receipts alone say of a number ('receipt') says nothing of its owner. $14, $15: salt and ten-thousandths of the global holdout. $16: those
 -- of the test, who come first; 10000: everybody. The canary is of the test, also where that is smaller by itself.
 -- `planned_segment`: the segments of its report.
 WITH suppressed AS MATERIALIZED (
-    SELECT DISTINCT to_idx
+    SELECT to_idx, bool_or(source <> 'receipt') AS said_no
     FROM suppression
     WHERE account IN (0, $2) AND category IN (-1, $3) AND (expires_at IS NULL OR expires_at > now())
       AND (senders IS NULL OR $13 = ANY(senders))
+    GROUP BY to_idx
+), said_no_elsewhere AS MATERIALIZED (
+    SELECT DISTINCT n.contact
+    FROM suppressed AS s
+    JOIN contact_number AS n ON n.account = $2 AND n.to_idx = s.to_idx
+    WHERE s.said_no AND n.rank > 0
 ), consenting AS MATERIALIZED (
     SELECT to_idx
     FROM (
@@ -54,6 +61,7 @@ WITH suppressed AS MATERIALIZED (
             WHEN c.tags && $4::integer[] THEN 'excluded'
             WHEN n.to_idx IS NULL THEN 'no_number'
             WHEN s.to_idx IS NOT NULL THEN 'suppressed'
+            WHEN o.contact IS NOT NULL THEN 'other_number'
             WHEN $5 AND g.to_idx IS NULL THEN 'no_consent'
             WHEN u.contact IS NOT NULL THEN 'unresponsive'
         END AS reason
@@ -61,6 +69,7 @@ WITH suppressed AS MATERIALIZED (
     JOIN contact AS c ON c.id = a.contact
     LEFT JOIN contact_number AS n ON n.contact = c.id AND n.account = $2 AND n.rank = 0
     LEFT JOIN suppressed AS s ON s.to_idx = n.to_idx
+    LEFT JOIN said_no_elsewhere AS o ON o.contact = c.id
     LEFT JOIN consenting AS g ON g.to_idx = n.to_idx
     LEFT JOIN planned_unresponsive AS u ON u.contact = c.id
 ), going AS (

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from campaigns.running.chunks import Pace
-from campaigns.running.feed import Feed, Recipient, Unrenderable
+from campaigns.running.feed import Feed, Unrenderable
+from campaigns.running.recipients import Recipient
 from campaigns.running.states import CampaignState
 from messages.models import Accepter, GivenIds, IfCapped, Prepared, Refused, Verdict
 from storage.categories import Category
@@ -27,6 +28,8 @@ class Texts:
     """A Rendering and where it comes from: everybody gets one text, but for some."""
 
     pace: Pace = field(default_factory=Pace)
+    category: int = Category.MARKETING
+    sender: str = "SHOP"
     if_capped: IfCapped = IfCapped.SKIP
     skipped: dict[int, str] = field(default_factory=dict)  # seq -> reason
     gone: str | None = None
