@@ -70,7 +70,7 @@ async def test_a_plan_leaves_out_who_said_no_for_another_number(shop: Shop) -> N
     for contact, entry in zip(contacts, entries, strict=False):
         await another_number(shop, contact, **{**SAID_NO, **entry})
     await another_number(shop, contacts[-1])
-    campaign = await shop.draft()
+    campaign = await shop.draft(**{"from": "SHOP"})
     plan = await shop.desk.plan(AUTHOR, campaign)
     assert plan is not None
     rows = await shop.connection.fetch("SELECT contact, reason FROM campaign_excluded")
@@ -88,7 +88,7 @@ async def test_who_says_no_for_another_number_after_the_plan_is_skipped(shop: Sh
     entries = [*THEIR_WORD.values(), *NOBODYS_WORD.values()]
     contacts = await shop.people(len(entries) + 1)
     others = [await another_number(shop, contact) for contact in contacts]
-    campaign = await shop.running()
+    campaign = await shop.running(**{"from": "SHOP"})
     for index, entry in zip(others, entries, strict=False):
         await suppress(shop, index, **{**SAID_NO, **entry})
     await shop.feed.turn()
