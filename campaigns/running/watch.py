@@ -30,7 +30,7 @@ _SQL = sql.load("campaigns")
 _log = structlog.get_logger(__name__)
 LOOK_SECONDS = 10.0
 NOT_BEGUN = "it was to begin more than two hours ago, and had not"
-END_CAME = "its end came before everybody was fed"
+END_CAME = "its end came before everybody was texted"
 _FILTERED = (Reason.CARRIER_BLOCKED, Reason.CONTENT_FILTERED)
 _DOWN = f"down for {DOWN_MAX // timedelta(minutes=1)} minutes while messages of it wait"
 
@@ -96,7 +96,7 @@ class CampaignWatch:
         async with self._dedicated.transaction() as connection:
             found = await store.spec_of(connection, row["id"], row["version"])
             end = None if found is None else found[1].schedule.end
-            if end is not None and end <= now and row["next_seq"] < row["planned"]:
+            if end is not None and end <= now and await _unsent(connection, row):
                 return END_CAME, None
             if names := await waits_for(connection, row["id"], self._outages, DOWN_MAX):
                 cause = Cause.CONNECTOR_DOWN
@@ -160,6 +160,14 @@ class CampaignWatch:
         self.released += 1
         self._changed()
         return None
+
+
+async def _unsent(connection: Connection, row: asyncpg.Record) -> bool:
+    """Whether somebody is not fed, or waits: for the hours of a window, or for the carrier."""
+    if row["next_seq"] < row["planned"]:
+        return True
+    batches = await connection.fetchval(_SQL["campaign_batches"], row["id"])
+    return await waves.waiting(connection, batches, 1) > 0
 
 
 async def wave_counts(connection: Connection, account: int, batch: int) -> Counts:

@@ -1,10 +1,17 @@
-"""What the guard is told of a batch: what people said about its messages, in whichever way."""
+"""What the guard is told of a batch, and what the end of a campaign is to its messages."""
 
 from __future__ import annotations
 
-from campaigns.running.watch import wave_counts
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from campaigns.running.desk import CampaignRefused
+from campaigns.running.states import CampaignState
+from campaigns.running.watch import END_CAME, wave_counts
+from messages.batch_states import BatchState
 from storage.pool import Connection
-from tests.campaigns.running.shop import ACCOUNT, shopping
+from tests.campaigns.running.shop import ACCOUNT, AUTHOR, shopping
 
 
 async def test_opt_outs_by_words_and_by_pages_are_counted_once_each(database_url: str) -> None:
@@ -31,6 +38,49 @@ async def test_opt_outs_by_words_and_by_pages_are_counted_once_each(database_url
             await suppressed(shop.connection, message["to_idx"], message["id"])
         counts = await wave_counts(shop.connection, ACCOUNT, messages[0]["batch_id"])
         assert (counts.sent, counts.unsubscribed, counts.complaints) == (5, 3, 0)
+
+
+async def test_what_still_waits_at_the_end_is_not_sent_after_it(database_url: str) -> None:
+    """Messages that wait for an hour, or a carrier, stay for a person: canceled, or a later end."""
+    async with shopping(database_url) as shop:
+        await shop.people(5)
+        end = datetime.now(UTC) + timedelta(hours=1)
+        campaign = await shop.running(schedule={"end": end.isoformat()})
+        await shop.feed.turn()
+        await shop.deliver(limit=3)
+        await shop.watch.look()
+        assert (await shop.one(campaign)).state is CampaignState.RUNNING
+        await came(shop.connection, end)
+        await shop.watch.look()
+        found = await shop.one(campaign)
+        assert (found.state, found.reason) == (CampaignState.PAUSED, END_CAME)
+        states = await shop.connection.fetch("SELECT DISTINCT b.state FROM batch_control AS b"
+            " JOIN outbox AS o ON o.batch_id = b.id")  # fmt: skip
+        assert [row["state"] for row in states] == [BatchState.PAUSED]
+        with pytest.raises(CampaignRefused) as refused:
+            await shop.desk.resume(AUTHOR, campaign)
+        assert [each.pointer for each in refused.value.faults] == ["/schedule/end"]
+
+
+async def test_a_campaign_that_is_through_before_its_end_is_finished(database_url: str) -> None:
+    async with shopping(database_url) as shop:
+        await shop.people(5)
+        end = datetime.now(UTC) + timedelta(hours=1)
+        campaign = await shop.running(schedule={"end": end.isoformat()})
+        await shop.feed.turn()
+        await shop.deliver()
+        await came(shop.connection, end)
+        await shop.watch.look()
+        assert (await shop.one(campaign)).state is CampaignState.FINISHED
+
+
+async def came(connection: Connection, end: datetime) -> None:
+    """It was an hour ago."""
+    ago = (end - timedelta(hours=2)).isoformat()
+    await connection.execute(
+        "UPDATE campaign_version SET spec = jsonb_set(spec, '{schedule,end}', to_jsonb($1::text))",
+        ago,
+    )
 
 
 async def suppressed(connection: Connection, to_idx: bytes, evidence: int) -> None:
