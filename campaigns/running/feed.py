@@ -18,6 +18,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+import asyncpg
 import msgspec
 import structlog
 

@@ -18,8 +18,8 @@ from campaigns.running.feed import Unrenderable
 from campaigns.running.finishing import finish_at
 from campaigns.running.letters import CampaignLetters, Letters
 from campaigns.running.plan_warnings import PlanWarning
-from campaigns.running.schedule import finish_after
 from campaigns.running.recipients import Recipient, planned_people
+from campaigns.running.schedule import finish_after
 from campaigns.running.spec import Spec, spread_minutes, window
 from campaigns.templates.lengths import spread
 from messages.models import Prepared

@@ -95,7 +95,7 @@ class Letters:
     def sender(self, account: int, spec: Spec) -> str:
         """Who is shown as the sender; empty: the carrier's default."""
         policy = self._accounts.get(account)
-        return spec.sender if policy is None else sender_of(spec, policy)
+        return spec.sender or "" if policy is None else sender_of(spec, policy)
 
     async def open(self, connection: Connection, campaign: int, version: int) -> CampaignLetters:
         """Raises Unrenderable."""

@@ -31,10 +31,10 @@ DELETE FROM campaign_excluded WHERE campaign = $1;
 -- Everybody of the audience is planned, or excluded with a reason; which they are is counted. $4: tags that are left
 -- out. $5: whether consent is needed. $6: uppers of the arms. $7: holdout in ten-thousandths. $8: the canary's share; its
 -- least is $9, its most $10. $11: minutes of spread. $12: salt. $13: sender. A suppression of some senders counts here only
--- if it names this one; the accepter asks it in full. Who said no for one of their numbers is not texted under another;
--- what receipts alone say of a number ('receipt') says nothing of its owner. $14, $15: salt and ten-thousandths of the global holdout. $16: those
+-- if it names this one; the accepter asks it in full. $14, $15: salt and ten-thousandths of the global holdout. $16: those
 -- of the test, who come first; 10000: everybody. The canary is of the test, also where that is smaller by itself.
--- `planned_segment`: the segments of its report.
+-- `planned_segment`: the segments of its report. Who said no for one of their numbers is not texted under another. What
+-- receipts alone say of a number is no word of its owner.
 WITH suppressed AS MATERIALIZED (
     SELECT to_idx, bool_or(source <> 'receipt') AS said_no
     FROM suppression

@@ -15,7 +15,9 @@ CAMPAIGNS = Dashboard(
         Panel(
             title="Campaigns under way",
             description="Canaries and campaigns that run.",
-            queries=(Query('sum(max by (state) (sms_campaigns{state=~"canary|running"})) or vector(0)'),),
+            queries=(
+                Query('sum(max by (state) (sms_campaigns{state=~"canary|running"})) or vector(0)'),
+            ),
             kind="stat",
             width=8,
             has_data=True,
@@ -58,9 +60,7 @@ CAMPAIGNS = Dashboard(
         Panel(
             title="What the gateway decided by itself",
             description="In ten minutes: paused, released from a canary, decided, finished.",
-            queries=(
-                Query("sum by (move) (increase(sms_campaign_moves_total[10m]))", "{{move}}"),
-            ),
+            queries=(Query("sum by (move) (increase(sms_campaign_moves_total[10m]))", "{{move}}"),),
             has_data=True,
         ),
         Panel(

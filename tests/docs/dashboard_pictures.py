@@ -50,9 +50,9 @@ def configured(folder: Path, carrier: Simulator, certificate: Path) -> Path:
     connectors = [
         Connector(name, carrier.port, CONNECTOR, "smsgate") for name in ("carrier-a", "carrier-b")
     ]
-    return Configuration(
-        data_dir=folder, connectors=connectors, more=trusting(certificate)
-    ).write(folder / "smsgate.toml")
+    return Configuration(data_dir=folder, connectors=connectors, more=trusting(certificate)).write(
+        folder / "smsgate.toml"
+    )
 
 
 def profile_text() -> str:

@@ -380,7 +380,8 @@ async def test_each_alert_fires_where_its_thing_breaks_and_rests_where_all_is_we
             breaks = [
                 waiting(sick), unknown_receipts(smsc), held_back(sick),
                 refused_by_the_database(sick), texted_after_an_opt_out(sick), figures(sick),
-                unmade(sick), overslept(sick), bulk(sick), stalled(slow), killed(dead), busy(healthy),
+                unmade(sick), overslept(sick), bulk(sick), stalled(slow), killed(dead),
+                busy(healthy),
             ]  # fmt: skip
             tasks = [group.create_task(each) for each in breaks]
             await tasks[-2]

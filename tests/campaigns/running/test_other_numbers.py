@@ -25,7 +25,8 @@ async def another_number(shop: Shop, contact: int, **suppressed: object) -> byte
     number = f"+86138{count:08d}"
     index = VAULT.index(number)
     await shop.connection.execute(
-        "INSERT INTO contact_number (account, to_idx, to_enc, contact, rank) VALUES ($1, $2, $3, $4, 1)",
+        "INSERT INTO contact_number (account, to_idx, to_enc, contact, rank)"
+        " VALUES ($1, $2, $3, $4, 1)",
         ACCOUNT, index, VAULT.seal(number), contact,
     )  # fmt: skip
     if suppressed:
@@ -60,7 +61,7 @@ THEIR_WORD = {
     "to everybody": {"account": 0, "category": -1},
     "by a complaint": {"source": "complaint"},
     "listed by the account": {"source": "api"},
-    "of this sender": {"senders": ["SHOP"]},
+    "of this sender": {"senders": ["10691234"]},
 }
 
 
@@ -70,7 +71,7 @@ async def test_a_plan_leaves_out_who_said_no_for_another_number(shop: Shop) -> N
     for contact, entry in zip(contacts, entries, strict=False):
         await another_number(shop, contact, **{**SAID_NO, **entry})
     await another_number(shop, contacts[-1])
-    campaign = await shop.draft(**{"from": "SHOP"})
+    campaign = await shop.draft(**{"from": "10691234"})
     plan = await shop.desk.plan(AUTHOR, campaign)
     assert plan is not None
     rows = await shop.connection.fetch("SELECT contact, reason FROM campaign_excluded")
@@ -88,7 +89,7 @@ async def test_who_says_no_for_another_number_after_the_plan_is_skipped(shop: Sh
     entries = [*THEIR_WORD.values(), *NOBODYS_WORD.values()]
     contacts = await shop.people(len(entries) + 1)
     others = [await another_number(shop, contact) for contact in contacts]
-    campaign = await shop.running(**{"from": "SHOP"})
+    campaign = await shop.running(**{"from": "10691234"})
     for index, entry in zip(others, entries, strict=False):
         await suppress(shop, index, **{**SAID_NO, **entry})
     await shop.feed.turn()
