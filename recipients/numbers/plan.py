@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import phonenumbers
 from phonenumbers import PhoneMetadata, PhoneNumberDesc, ValidationResult
@@ -36,7 +37,7 @@ _TYPES = (  # mobile numbers first: nearly all are
 class NumberPlan:
     """The numbering plans of all countries, each compiled when its first number comes.
 
-    Holds at most one pattern per country code (some 215). One is made for the process and shared.
+    A process holds at most one pattern per country code (some 215), whoever asks for it.
     """
 
     def __init__(self) -> None:
@@ -137,6 +138,7 @@ def _plan_fault(number: str) -> str | None:
             return f"is not a number of the plan of {place}: no such range is assigned"
 
 
+@cache
 def _compiled(code: str) -> re.Pattern[str]:
     """One pattern for the valid numbers of a country code, written in E.164 form.
 

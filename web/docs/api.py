@@ -6,8 +6,11 @@ handler (endpoints.py).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from functools import cached_property
 from importlib.metadata import version
+from typing import NamedTuple
 
 import msgspec
 from aiohttp import web
@@ -21,14 +24,21 @@ from web.edge.problems import DOCUMENT
 HTML = "text/html"
 
 
+class Description(NamedTuple):
+    """The document as JSON, and as a page of HTML."""
+
+    document: bytes
+    page: str
+
+
 class DocumentationApi:
-    """Made once from the records of all endpoints. Answers from memory."""
+    """Made once from the records of all endpoints, when somebody asks. Then it answers from
+    memory.
+    """
 
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
-        described = document([*endpoints, *self.routes()], version=version("smsgate"))
-        self._document = msgspec.json.encode(described)
-        self._docs = docs_page(described)
-        self._problems = problems_page()
+        self._endpoints = [*endpoints, *self.routes()]
+        self._making: asyncio.Future[Description] | None = None
         self._page_fields = of_page(page_style())
 
     def routes(self) -> list[Endpoint]:
@@ -59,12 +69,29 @@ class DocumentationApi:
 
     async def openapi(self, _request: web.Request) -> web.Response:
         """The OpenAPI document."""
-        return web.Response(body=self._document, content_type=JSON)
+        return web.Response(body=(await self._description()).document, content_type=JSON)
 
     async def docs(self, _request: web.Request) -> web.Response:
         """The document as a page."""
-        return web.Response(text=self._docs, content_type=HTML, headers=self._page_fields)
+        page = (await self._description()).page
+        return web.Response(text=page, content_type=HTML, headers=self._page_fields)
+
+    @cached_property
+    def _problems(self) -> str:
+        return problems_page()
 
     async def problems(self, _request: web.Request) -> web.Response:
         """The page that the `type` of every problem leads to."""
         return web.Response(text=self._problems, content_type=HTML, headers=self._page_fields)
+
+    async def _description(self) -> Description:
+        """Shielded: the first who asks may hang up, and others wait for the same."""
+        if self._making is None:
+            self._making = asyncio.ensure_future(asyncio.to_thread(described, self._endpoints))
+        return await asyncio.shield(self._making)
+
+
+def described(endpoints: Sequence[Endpoint]) -> Description:
+    """Takes a fifth of a second, in which messages go on elsewhere."""
+    found = document(endpoints, version=version("smsgate"))
+    return Description(msgspec.json.encode(found), docs_page(found))

@@ -10,7 +10,9 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from functools import cache
+from types import MappingProxyType
+from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -26,6 +28,9 @@ YEAR_MIN, YEAR_MAX = 1970, 2100
 MOMENTS = datetime(YEAR_MIN, 1, 1, tzinfo=UTC), datetime(YEAR_MAX + 1, 1, 1, tzinfo=UTC)
 
 Query = TypeVar("Query", bound=msgspec.Struct)
+
+_Fields: TypeAlias = Mapping[str, msgspec.structs.FieldInfo]
+_Plain: TypeAlias = Mapping[str, type | None]
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
@@ -44,11 +49,7 @@ class QueryReader(Generic[Query]):
 
     def __init__(self, kind: type[Query]) -> None:
         self._kind = kind
-        self._fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-        self._plain = {
-            field.encode_name: _plain(msgspec.inspect.type_info(field.type))
-            for field in msgspec.structs.fields(kind)
-        }
+        self._fields, self._plain = _known(kind)
 
     def read(
         self,
@@ -135,6 +136,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; there are {', '.join(known)}" if known else "; there are none"
+
+
+@cache
+def _known(kind: type[msgspec.Struct]) -> tuple[_Fields, _Plain]:
+    """The parameters by name, and which of them are no text."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    plain = {name: _plain(msgspec.inspect.type_info(field.type)) for name, field in fields.items()}
+    return MappingProxyType(fields), MappingProxyType(plain)
 
 
 def _plain(kind: msgspec.inspect.Type) -> type | None:
