@@ -27,7 +27,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def function_length(source: Source) -> Iterator[str]:
     """A function's body, its docstring left out, fits on one screen."""
     lines_max = FUNCTION_LINES_MAX if source.package in CODE else TEST_FUNCTION_LINES_MAX
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, Function) and (lines := body_lines(node)) > lines_max:
             yield source.at(node.lineno, f"{node.name} has {lines} lines, at most {lines_max}")
 
@@ -239,9 +239,9 @@ def clock_and_chance(source: Source) -> Iterator[str]:
 
 
 def clock_reads(source: Source) -> Iterator[str]:
-    origins = imported_names(source.tree)
-    inner = {id(node.value) for node in ast.walk(source.tree) if isinstance(node, ast.Attribute)}
-    for node in ast.walk(source.tree):
+    origins = imported_names(source)
+    inner = {id(node.value) for node in source.nodes if isinstance(node, ast.Attribute)}
+    for node in source.nodes:
         if isinstance(node, ast.Name | ast.Attribute) and id(node) not in inner:
             name = dotted_name(node, origins)
             asks = name in CLOCKS or name.startswith("random.") or name.endswith("loop.time")
@@ -251,10 +251,10 @@ def clock_reads(source: Source) -> Iterator[str]:
             yield source.at(node.lineno, f"{SEEDED} without a seed")
 
 
-def imported_names(tree: ast.Module) -> dict[str, str]:
+def imported_names(source: Source) -> dict[str, str]:
     """Local name -> where it comes from, in full."""
     origins: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in source.nodes:
         if isinstance(node, ast.Import):
             origins |= {each.asname or each.name: each.name for each in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -283,7 +283,7 @@ def banned_words(source: Source) -> Iterator[str]:
     """A name says what a thing is; these say only that somebody needed a place for it."""
     parts = source.path.with_suffix("").parts
     yield from (source.at(1, f"named {part}") for part in parts if has_banned_word(part))
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if (name := defined_name(node)) is not None and has_banned_word(name):
             yield source.at(getattr(node, "lineno", 1), f"named {name}")
 
@@ -313,7 +313,7 @@ def no_print(source: Source) -> Iterator[str]:
         source.path.with_suffix("").parts
     ):
         return
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
@@ -330,9 +330,9 @@ def safe_unions(source: Source) -> Iterator[str]:
     a segmentation fault, at once or at the next garbage collection. A list or tuple[float, ...]
     with Meta(min_length=2, max_length=2) says the same and is safe.
     """
-    if "msgspec" not in {name.split(".")[0] for name in imported_names(source.tree).values()}:
+    if "msgspec" not in {name.split(".")[0] for name in imported_names(source).values()}:
         return
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
             sides = (node.left, node.right)
             if any(map(is_fixed_tuple, sides)) and not any(map(is_none, sides)):
@@ -359,10 +359,10 @@ def constant_eviction(source: Source) -> Iterator[str]:
     """
     ordered = {
         last_name(node.target)
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.AnnAssign) and "OrderedDict" in ast.unparse(node.annotation)
     }
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         kept = asked_for_its_first(node)
         if kept is not None and kept not in ordered:
             yield source.at(node.lineno, f"the oldest of {kept}, which is no OrderedDict")

@@ -22,7 +22,7 @@ STATEMENT = re.compile(
 
 def sql_in_files(source: Source) -> Iterator[str]:
     """SQL longer than a line has a name in a .sql file, where it reads and diffs as SQL."""
-    for node, text in texts(source.tree):
+    for node, text in texts(source):
         several_lines = "\n" in text.strip() or (node.end_lineno or node.lineno) > node.lineno
         statement = STATEMENT.match(text)
         if statement is None or not several_lines:
@@ -32,10 +32,10 @@ def sql_in_files(source: Source) -> Iterator[str]:
             yield source.at(node.lineno, "SQL of more than one line belongs in a .sql file")
 
 
-def texts(tree: ast.Module) -> Iterator[tuple[ast.expr, str]]:
+def texts(source: Source) -> Iterator[tuple[ast.expr, str]]:
     """Every string that is not a docstring; of an f-string what is fixed, with `?` for the rest."""
-    skipped = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
+    skipped = {id(node.value) for node in source.nodes if isinstance(node, ast.Expr)}
+    for node in source.nodes:
         if isinstance(node, ast.JoinedStr):
             skipped |= {id(part) for part in node.values}
             parts = [
@@ -55,6 +55,7 @@ DECLARED_WRITER = re.compile(r"\bWriter: ([a-z_.]+[a-z_])")
 WRITE = re.compile(
     r"\b(?:INSERT\s+INTO|UPDATE(?:\s+ONLY)?|DELETE\s+FROM(?:\s+ONLY)?|MERGE\s+INTO|COPY|TRUNCATE)\s+(\w+)"
 )
+WRITING_WORD = re.compile("INSERT|UPDATE|DELETE|MERGE|COPY|TRUNCATE|copy_")
 # Migrations are checksummed: their comments keep the names that packages had at the time.
 WRITERS_SINCE_MOVED: dict[str, tuple[str, ...]] = {
     "gateway.accept": ("messages",),
@@ -108,9 +109,11 @@ def written_tables(source: Source) -> Iterator[tuple[str, int]]:
         for found in WRITE.finditer(text):
             yield found.group(1), text.count("\n", 0, found.start()) + 1
         return
-    for string, text in texts(source.tree):
+    if WRITING_WORD.search(source.text) is None:
+        return
+    for string, text in texts(source):
         yield from ((table, string.lineno) for table in WRITE.findall(text))
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Call) and is_copy(node.func):
             yield from ((name, node.lineno) for name in map(literal, node.args[:1]))
 

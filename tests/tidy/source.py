@@ -70,6 +70,16 @@ class Source:
         finally:
             gc.enable()
 
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node of its tree, walked once for all rules."""
+        return tuple(ast.walk(self.tree))
+
+    def forget(self) -> None:
+        """Keep its text alone: a tree takes sixty times the room."""
+        for derived in ("tree", "nodes"):
+            vars(self).pop(derived, None)
+
     @property
     def package(self) -> str:
         """The folder at the top, '' for a file that lies there itself; the client's own name."""

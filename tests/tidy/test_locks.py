@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import sys
-import tomllib
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
 
 import pytest
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from tests.tidy import locks
-from tests.tidy.source import CLIENT, CLIENT_FOLDER, CODE, PACKAGES, ROOT, sources
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.tidy.source import Source
+from tests.tidy.rules_imports import read_project
+from tests.tidy.source import ROOT
 
 REQUIREMENTS = ROOT / "requirements"
 ONE_HASH = f"    --hash=sha256:{'0a' * 32}\n"
-OURS = {*CODE, "tests"}
-
-
-def read_project() -> Any:
-    project, client = (
-        tomllib.loads((ROOT / folder / "pyproject.toml").read_text(encoding="utf-8"))
-        for folder in (".", CLIENT_FOLDER)
-    )
-    return project | {"client": client["project"]}
 
 
 def read_locks() -> dict[str, str]:
@@ -129,35 +112,3 @@ def test_this_environment_is_the_locked_one() -> None:
 
 def applies(requirement: Requirement) -> bool:
     return requirement.marker is None or requirement.marker.evaluate()
-
-
-def test_what_is_imported_is_named() -> None:
-    """What comes along with another package may stay away with its next version."""
-    project = read_project()
-    named = {
-        group: {canonicalize_name(each.name) for each in locks.required(project, group)}
-        for group in ("run", "client", "dev")
-    }
-    may_import = {**dict.fromkeys(PACKAGES, named["run"]), CLIENT: named["client"]}
-    everything = set().union(*named.values())
-    homes = metadata.packages_distributions()
-    unnamed = [
-        f"{source.path}: {module}"
-        for source in sources()
-        if source.is_python and source.package in OURS and source.path.name != "pdu3_oracle.py"
-        for module in imported(source)
-        if not {canonicalize_name(home) for home in homes.get(module, ())}
-        & may_import.get(source.package, everything)
-    ]
-    assert unnamed == []
-
-
-def imported(source: Source) -> Iterator[str]:
-    """The first words of a file's imports, but for ours and the standard library's."""
-    found = set()
-    for node in ast.walk(source.tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module)
-    yield from sorted({name.partition(".")[0] for name in found} - OURS - sys.stdlib_module_names)

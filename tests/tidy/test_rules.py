@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.tidy import rules_prose, rules_python, rules_sql, rules_text, test_tree
+from tests.tidy import rules_imports, rules_prose, rules_python, rules_sql, rules_text, test_tree
 from tests.tidy.source import Source, snippet, sources
 
 if TYPE_CHECKING:
@@ -99,6 +99,12 @@ CAUGHT: dict[Rule, list[Source]] = {
         code("from msgspec import Struct\nclass A(Struct):\n    a: tuple[int, int] | Share\n"),
     ],
     rules_python.no_print: [code("def f():\n    print(1)\n")],
+    rules_imports.imports_are_named: [
+        code("import yaml\n"),
+        code("def f():\n    from hypothesis import given\n"),
+        snippet("clients/python/smsgate_client/client.py", "import msgspec\n"),
+        snippet("tests/smpp/test_window.py", "import nobody.at_all\n"),
+    ],
     rules_sql.sql_in_files: [
         code('x = """SELECT id\n  FROM message"""\n'),
         code('x = (\n    "INSERT INTO outbox (id) "\n    "VALUES ($1)"\n)\n'),
@@ -167,6 +173,11 @@ LET_THROUGH: dict[Rule, list[Source]] = {
         snippet("gateway/cli.py", "print(1)\n"),
         snippet("gateway/demo/report.py", "print(1)\n"),
         snippet("benchmarks/end_to_end.py", "print(1)\n"),
+    ],
+    rules_imports.imports_are_named: [
+        code("import asyncio.events, smpp.pdu\nfrom msgspec.json import decode\n"),
+        snippet("tests/smpp/test_window.py", "import yaml\nfrom smsgate_client import Client\n"),
+        snippet("docs/examples/send.py", "import nobody.at_all\n"),
     ],
     rules_sql.sql_in_files: [
         code('x = "SELECT id FROM message WHERE id = $1"\n'),

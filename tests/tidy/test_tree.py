@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.tidy import rules_prose, rules_python, rules_sql, rules_text
+from tests.tidy import rules_imports, rules_prose, rules_python, rules_sql, rules_text
 from tests.tidy.source import CLIENT, CODE, PACKAGES, ROOT, Source, sources
 
 if TYPE_CHECKING:
@@ -46,21 +47,31 @@ RULES: tuple[tuple[Rule, tuple[Source, ...]], ...] = (
     (rules_sql.sql_in_files, CODE_PYTHON),
     (rules_text.nothing_unfinished, BUT_THE_RULES),
     (rules_text.no_machine_paths, BUT_THE_RULES),
+    (rules_imports.imports_are_named, PYTHON),
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def trees() -> Iterator[None]:
-    """Parsed once for all rules; what would be kept longer slows every test behind them."""
-    yield
-    for each in EVERYTHING:
-        vars(each).pop("tree", None)
+@pytest.fixture(scope="module")
+def faults() -> dict[Rule, list[str]]:
+    """What each rule finds, file by file: each is parsed once for all rules, and forgotten."""
+    of_path: dict[PurePosixPath, list[Rule]] = defaultdict(list)
+    for rule, looked_at in RULES:
+        for source in looked_at:
+            of_path[source.path].append(rule)
+    found: dict[Rule, list[str]] = {rule: [] for rule, _ in RULES}
+    for source in EVERYTHING:
+        for rule in of_path[source.path]:
+            found[rule] += rule(source)
+        source.forget()
+    return found
 
 
 @pytest.mark.parametrize(("rule", "looked_at"), RULES)
-def test_rule_holds(rule: Rule, looked_at: tuple[Source, ...]) -> None:
+def test_rule_holds(
+    rule: Rule, looked_at: tuple[Source, ...], faults: dict[Rule, list[str]]
+) -> None:
     assert looked_at, "the rule looks at nothing"
-    none(fault for source in looked_at for fault in rule(source))
+    none(faults[rule])
 
 
 def test_each_table_has_one_writer() -> None:
@@ -101,7 +112,7 @@ def test_shells_are_listed_only_where_they_read_the_clock() -> None:
     for entry in rules_python.MAY_READ_THE_CLOCK:
         files = [each for each in CODE_PYTHON if str(each.path).startswith(entry)]
         assert files, entry
-        written = [each for each in files if each.tree.body]
+        written = [each for each in files if each.text.strip()]
         assert not written or any(list(rules_python.clock_reads(each)) for each in written), entry
 
 

@@ -22,6 +22,7 @@ WRITES = re.compile(
     r"|UPDATE\s+submission)\b"
 )
 COMMENT = re.compile(r"--.*")
+COPY = "copy_records_to_table"
 COPIED = frozenset({"submission", "outbox", "message"})
 # These change the tables for whoever calls them.
 FUNCTIONS = frozenset(
@@ -70,18 +71,16 @@ def writing_statements() -> set[str]:
 
 def writes(source: Source, statements: set[str]) -> bool:
     """Whether the module uses such a statement, copies rows, or imports one of FUNCTIONS."""
-    for node in ast.walk(source.tree):
+    if not any(word in source.text for word in (COPY, *FUNCTIONS, *statements)):
+        return False
+    for node in source.nodes:
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
             if node.slice.value in statements:
                 return True
         elif isinstance(node, ast.Call):
             called = name_of(node)
             first = node.args[0] if node.args else None
-            if (
-                called == "copy_records_to_table"
-                and isinstance(first, ast.Constant)
-                and first.value in COPIED
-            ):
+            if called == COPY and isinstance(first, ast.Constant) and first.value in COPIED:
                 return True
         elif isinstance(node, ast.ImportFrom) and imports_one(node):
             return True
@@ -106,7 +105,7 @@ def silent(found: list[Source], statements: set[str]) -> list[str]:
         if source.path.suffix == ".py"
         and str(source.path) not in NAMED_ELSEWHERE
         and writes(source, statements)
-        and not NAMES & {name_of(n) for n in ast.walk(source.tree) if isinstance(n, ast.Call)}
+        and not NAMES & {name_of(n) for n in source.nodes if isinstance(n, ast.Call)}
     ]
 
 
