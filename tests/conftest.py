@@ -14,6 +14,7 @@ import shutil
 import signal
 import tempfile
 import threading
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +43,7 @@ settings.load_profile("smsgate")
 
 URL_VARIABLE = "TEST_DATABASE_URL"
 FOLDER_PREFIX = "smsgate-tests-"
+RUN_SECONDS_MAX = 50
 
 # The server dies with the session, never with the machine: what reached the kernel is enough.
 SERVER_SETTINGS = {
@@ -87,8 +89,11 @@ class LoopThread:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
+    def begin(self, coroutine: Coroutine[object, object, T]) -> Future[T]:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
     def run(self, coroutine: Coroutine[object, object, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=50)
+        return self.begin(coroutine).result(timeout=RUN_SECONDS_MAX)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -98,30 +103,59 @@ class LoopThread:
 
 @dataclass(slots=True)
 class PostgresTarget:
-    """A running server and its migrated template database."""
+    """A running server and its migrated template database.
+
+    While a test runs, the database of the one before is dropped and that of the next is made. Each
+    takes longer than many a test.
+    """
 
     url: str
     template: str
     administrator: Connection
     loop: LoopThread = field(repr=False)
+    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    _next: Future[str] | None = field(default=None, repr=False)
+    _dropped: Future[None] | None = field(default=None, repr=False)
 
     def database_url(self, database: str) -> str:
         return urlunsplit(urlsplit(self.url)._replace(path=f"/{database}"))
 
     def create_database(self, *, migrated: bool = True) -> str:
         """A fresh database; returns its URL. `drop_database` removes it."""
-        database = f"smsgate_test_{secrets.token_hex(6)}"
-        template = self.template if migrated else "template0"
-        # Copying the files takes half as long as writing every page to the log first.
-        create = f"CREATE DATABASE {database} TEMPLATE {template} STRATEGY file_copy"
-        self.loop.run(self.administrator.execute(create))
-        return self.database_url(database)
+        if not migrated:
+            return self.loop.run(self._create("template0"))
+        made = self._next or self.loop.begin(self._create(self.template))
+        self._next = self.loop.begin(self._create(self.template))
+        return made.result(timeout=RUN_SECONDS_MAX)
 
     def drop_database(self, url: str) -> None:
-        database = urlsplit(url).path.removeprefix("/")
-        self.loop.run(
-            self.administrator.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
-        )
+        """Begin to remove it, once the one before is gone."""
+        if self._dropped is not None:
+            self._dropped.result(timeout=RUN_SECONDS_MAX)
+        self._dropped = self.loop.begin(self._drop(urlsplit(url).path.removeprefix("/")))
+
+    def execute(self, statement: str) -> None:
+        """As its administrator."""
+        self.loop.run(self._execute(statement))
+
+    def end(self) -> None:
+        """Leave nothing of ours on the server."""
+        if self._next is not None:
+            self.drop_database(self._next.result(timeout=RUN_SECONDS_MAX))
+        self.loop.run(self._drop(self.template))  # behind all others
+
+    async def _create(self, template: str) -> str:
+        database = f"smsgate_test_{secrets.token_hex(6)}"
+        # Copying the files takes half as long as writing every page to the log first.
+        await self._execute(f"CREATE DATABASE {database} TEMPLATE {template} STRATEGY file_copy")
+        return self.database_url(database)
+
+    async def _drop(self, database: str) -> None:
+        await self._execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+
+    async def _execute(self, statement: str) -> None:
+        async with self._one_at_a_time:  # in the order of the calls
+            await self.administrator.execute(statement)
 
 
 @pytest.fixture(scope="session")
@@ -159,11 +193,11 @@ def postgres_target(private_folder: Path) -> Iterator[PostgresTarget]:
     administrator = loop.run(connect(url, application_name="tests"))
     target = PostgresTarget(url, template, administrator, loop)
     try:
-        loop.run(administrator.execute(f"CREATE DATABASE {template} TEMPLATE template0"))
+        target.execute(f"CREATE DATABASE {template} TEMPLATE template0")
         loop.run(_fill_template(target.database_url(template)))
         yield target
     finally:
-        target.drop_database(target.database_url(template))
+        target.end()
         loop.run(close_connection(administrator))
         if server is not None:
             loop.run(server.stop())

@@ -129,8 +129,7 @@ async def test_a_database_that_takes_no_writes_for_a_while_costs_no_result_and_n
 
     async def alter(change: str) -> None:
         if "{name}" in change:
-            statement = change.format(name=name)
-            postgres_target.loop.run(postgres_target.administrator.execute(statement))
+            postgres_target.execute(change.format(name=name))
         else:
             await connection.execute(change)
 
