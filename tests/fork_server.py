@@ -6,9 +6,10 @@ server (this module run as a program) and how a test asks it. A forked command i
 own like any other, with its own session, signals, environment, log and exit code. What has to be
 shown of a fresh interpreter is started without it.
 
-One connection to the server's Unix socket is one process, whose standard output it is. The request
-is a line of JSON. The server's own lines begin with NUL: the process's id, and how it ended. When
-the asker hangs up before that, the process is killed.
+One connection to the server's Unix socket is one process, whose standard output it is, unless three
+files of its own came with the request. The request is a line of JSON. The server's own lines are
+the process's id and, behind NUL, how it ended. When the asker hangs up before that, the process is
+killed.
 """
 
 from __future__ import annotations
@@ -41,10 +42,21 @@ NO_CHANGES: Mapping[str, float] = MappingProxyType({})
 @contextlib.contextmanager
 def fork_server(path: Path) -> Iterator[None]:
     """A server that listens at `path` and that `forked` finds, for as long as this is entered."""
+    with serving(path, os.environ):
+        os.environ[SOCKET_VARIABLE] = str(path)
+        try:
+            yield
+        finally:
+            del os.environ[SOCKET_VARIABLE]
+
+
+@contextlib.contextmanager
+def serving(path: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    """A server that listens at `path`, started in this environment."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.fork_server", str(path)],
         cwd=Path(__file__).parents[1],
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**environment, "PYTHONUNBUFFERED": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
@@ -52,11 +64,9 @@ def fork_server(path: Path) -> Iterator[None]:
     ) as server:
         assert server.stdout is not None
         assert server.stdout.readline() == READY
-        os.environ[SOCKET_VARIABLE] = str(path)
         try:
             yield
         finally:
-            del os.environ[SOCKET_VARIABLE]
             server.kill()
 
 
@@ -160,19 +170,20 @@ class Server:
                     self._ended(key.data)
 
     def _fork(self, asker: socket.socket) -> list[str]:
-        with asker.makefile("rb") as lines:
-            asked = json.loads(lines.readline())
+        asked, files = _request(asker)
         pid = os.fork()
         if pid == 0:
-            self._become(asker, asked)
+            self._become(asker, asked, files)
             return list(asked["arguments"])
+        for file in files:
+            os.close(file)
         pidfd = os.pidfd_open(pid)
         self._askers[pid] = (asker, pidfd)
         self._events.register(asker, selectors.EVENT_READ, pid)
         self._events.register(pidfd, selectors.EVENT_READ, pid)
         return []
 
-    def _become(self, asker: socket.socket, asked: dict[str, Any]) -> None:
+    def _become(self, asker: socket.socket, asked: dict[str, Any], files: list[int]) -> None:
         """In the forked process: nothing of the server's stays open, all that was asked is set."""
         self._events.close()
         self._listener.close()
@@ -181,17 +192,18 @@ class Server:
             os.close(pidfd)
         os.setsid()
         asker.sendall(b"%d\n" % os.getpid())
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        log = os.open(asked["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        for standard, own in enumerate((nothing, asker.fileno(), log)):
+        if not files:
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            log = os.open(asked["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            files = [nothing, os.dup(asker.fileno()), log]
+        for standard, own in enumerate(files):
             os.dup2(own, standard)
-        os.close(nothing)
-        os.close(log)
+            os.close(own)
         asker.close()
         os.chdir(asked["folder"])
         os.environ.clear()
         os.environ.update(asked["environment"])
-        for constant, value in asked["constants"].items():
+        for constant, value in asked.get("constants", NO_CHANGES).items():
             module, _, name = constant.rpartition(".")
             found = importlib.import_module(module)
             assert hasattr(found, name), constant
@@ -211,6 +223,16 @@ class Server:
     def _kill(self, *pids: int) -> None:
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
+
+
+def _request(asker: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """What is asked for, and the standard files that came with it."""
+    line, files = b"", []
+    while not line.endswith(b"\n"):
+        data, came, _, _ = socket.recv_fds(asker, 1 << 16, 3)
+        line += data
+        files += came
+    return json.loads(line), files
 
 
 def main(path: str) -> int:

@@ -12,13 +12,15 @@ import secrets
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import IO, Literal
 
 from gateway.rehearsal.processes import free_port
+from tests.fork_server import serving
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = "smsgate.example.toml"
@@ -60,11 +62,15 @@ def with_ports(text: str, ports: dict[str, str]) -> str:
 
 
 @contextlib.contextmanager
-def shell(folder: Path, time_of_day: TimeOfDay) -> Iterator[Shell]:
-    """In this folder, made as a checkout is; it is this time of day everywhere in the world."""
+def shell(folder: Path, time_of_day: TimeOfDay, *, forks: bool = False) -> Iterator[Shell]:
+    """In this folder, made as a checkout is; it is this time of day everywhere in the world.
+
+    With `forks`, each `smsgate` is forked from a process that has imported it in this world.
+    """
     ports = {named: str(free_port()) for named in PORTS}
     folder.mkdir()
-    (folder / ".venv").symlink_to(ROOT / ".venv")
+    if not forks:
+        (folder / ".venv").symlink_to(ROOT / ".venv")
     example = with_ports((ROOT / EXAMPLE).read_text(encoding="utf-8"), ports)
     (folder / EXAMPLE).write_text(example, encoding="utf-8")
     shutil.copytree(ROOT / "docs" / "examples", folder / "docs" / "examples")
@@ -78,6 +84,19 @@ def shell(folder: Path, time_of_day: TimeOfDay) -> Iterator[Shell]:
         "PYTHONTZPATH": str(zones), "LC_ALL": "C.UTF-8", "NO_PROXY": "*", "no_proxy": "*",
         "HOME": str(folder), "PYTHONUNBUFFERED": "1",
     }  # fmt: skip
+    with contextlib.ExitStack() as servers:
+        if forks:
+            socket = folder.with_name(f"{folder.name}-forks")
+            servers.enter_context(serving(socket, environment))
+            borrow_environment(folder / ".venv", socket)
+        yield servers.enter_context(typing_in(folder, environment, ports))
+
+
+@contextlib.contextmanager
+def typing_in(
+    folder: Path, environment: Mapping[str, str], ports: dict[str, str]
+) -> Iterator[Shell]:
+    """A shell that runs in this folder; ends all that it has started."""
     with subprocess.Popen(
         ["bash", "--norc"],
         cwd=folder,
@@ -97,6 +116,20 @@ def shell(folder: Path, time_of_day: TimeOfDay) -> Iterator[Shell]:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
+
+
+def borrow_environment(venv: Path, socket: Path) -> None:
+    """The checkout's .venv, with an `smsgate` that is forked."""
+    (venv / "bin").mkdir(parents=True)
+    for name in ("lib", "pyvenv.cfg"):
+        (venv / name).symlink_to(ROOT / ".venv" / name)
+    for program in (ROOT / ".venv" / "bin").iterdir():
+        (venv / "bin" / program.name).symlink_to(program)
+    smsgate = venv / "bin" / "smsgate"
+    smsgate.unlink()
+    client = Path(__file__).with_name("forked_command.py")
+    smsgate.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {client} {socket} "$@"\n')
+    smsgate.chmod(0o755)
 
 
 def make_zones(folder: Path, hour: int) -> None:
