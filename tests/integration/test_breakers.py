@@ -16,6 +16,8 @@ from storage.pool import close_connection, connect
 from tests.integration.running import gateway, message, simulator, write_config
 
 SIM = "/v1/breakers/connector/sim"
+# How often one looks, and how long a change waits until every process has looked.
+QUICK = {"dispatch.breakers.watch.LOOK_SECONDS": 0.1, "dispatch.breakers.watch.LEARNED_MS": 200}
 WHY = {"reason": "ticket 4711", "seconds": 3_600}
 
 
@@ -82,7 +84,7 @@ async def test_it_probes_what_waits_and_closes(database_url: str, folder: Path) 
     """With no other way messages wait; twenty go, then a hundred, then the rest."""
     async with simulator(folder, name="sim") as sim:
         config = write_config(folder, database_url, sim.port)
-        async with gateway(config) as running:
+        async with gateway(config, QUICK) as running:
             await running.call("POST", f"{SIM}/open", WHY)
             items = await running.send([message(number) for number in range(700)])
             async with asyncio.timeout(PATIENCE_SECONDS):

@@ -121,8 +121,10 @@ async def test_a_rate_goes_on_while_no_answer_comes(
 
 
 async def test_a_stop_with_a_carrier_that_never_answers_ends_in_time_and_says_so(
-    database_url: str, folder: Path
+    database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The carrier answers the unbinding soon, for all the answers that it owes.
+    monkeypatch.setattr("smpp.session_machine.PEER_DRAIN_SECONDS", 0.2)
     rest = "[limits]\ndrain_seconds = 1\n"
     async with carrier() as smsc:
         config = write_config(folder, database_url, smsc.port, rest=rest)
