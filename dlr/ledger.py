@@ -133,6 +133,21 @@ async def retract_unsent(connection: asyncpg.Connection, message_ids: Sequence[i
         await connection.execute(_SQL["submission_retract"], message_ids, min(message_ids))
 
 
+async def add_words(
+    connection: asyncpg.Connection,
+    messages: Sequence[tuple[int, int]],
+    status: Status,
+    words: str,
+) -> list[int]:
+    """Say why these (message, account) have ended as `status` without the wire, where nothing is
+    said yet. Answers with the messages of which it is said now.
+    """
+    rows = await connection.fetch(
+        _SQL["submission_word"], *map(list, zip(*messages, strict=True)), status, words
+    )
+    return [row["message_id"] for row in rows]
+
+
 async def apply_receipts(
     connection: asyncpg.Connection,
     rows: Sequence[ReceiptRow],

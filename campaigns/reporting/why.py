@@ -33,7 +33,7 @@ _SKIPPED: Mapping[str, str] = MappingProxyType(
         Skip.NUMBER_GONE: "the number was no longer the contact's when it was their turn",
         Skip.OTHER_NUMBER: "they had said no for another of their numbers by then",
         Skip.SUPERSEDED: "the campaign was edited; a later chunk has them",
-        Skip.CANCELED: "the campaign was canceled before it was their turn",
+        Skip.CANCELED: "the campaign, or their message, was canceled before it went",
         Skip.EXPERIMENT_STOPPED: "the experiment showed no difference, and nobody gets it then",
         Skip.CAPPED: "they have had as much as a cap allows",
         Skip.NO_DAY: "no day of the next weeks suits the window of the campaign",

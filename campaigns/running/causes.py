@@ -14,6 +14,7 @@ class Cause(StrEnum):
     BOUNDS = "bounds"  # guard.py: delivery, opt-outs, complaints, failures
     CONNECTOR_DOWN = "connector_down"
     LINK_DEAD = "link_dead"
+    RESTORED = "restored"  # nobody here knows who got it since the backup
 
 
 def said(cause: Cause, detail: str) -> str:

@@ -97,7 +97,8 @@ async def give(
     last = await _last_due(connection, row, pace, now, room)
     if last is None:
         return None
-    wave, chunks = await next_wave(connection, row, ids)
+    spare, first_id = ids.take(last - row["next_seq"] + 2)[:2]
+    wave, chunks = await next_wave(connection, row, spare)
     chunk = Chunk(
         campaign=campaign,
         no=row["next_chunk"],
@@ -105,24 +106,28 @@ async def give(
         batch=wave,
         from_seq=row["next_seq"],
         to_seq=last,
-        first_id=ids.take(last - row["next_seq"] + 1)[0],
+        first_id=first_id,
     )
     await add(connection, chunk, row["account"], term)
     await connection.execute(_SQL["chunk_taken"], campaign, last + 1, chunk.no + 1, wave, chunks)
     return chunk
 
 
-async def next_wave(connection: Connection, row: asyncpg.Record, ids: IdSource) -> tuple[int, int]:
-    """The batch that the next chunk of a campaign joins, and how many chunks it has then."""
+async def next_wave(connection: Connection, row: asyncpg.Record, spare: int) -> tuple[int, int]:
+    """The batch that the next chunk of a campaign joins, and how many chunks it has then.
+
+    `spare`: the id of another batch, below those of the chunk's messages. A batch's messages are
+    looked for above its id, so none joins what a process with a later clock has begun.
+    """
     wave, chunks = row["wave"], row["wave_chunks"]
-    if wave is None:
-        return ids.next(), 1
+    if wave is None or wave > spare:
+        return spare, 1
     if chunks >= WAVE_CHUNKS_MAX:
         first_no = row["next_chunk"] - chunks
         if await connection.fetchval(_SQL["wave_people"], row["id"], wave, first_no) >= (
             WAVE_RECIPIENTS_MIN
         ):
-            return ids.next(), 1
+            return spare, 1
     return wave, chunks + 1
 
 
@@ -135,10 +140,8 @@ async def _last_due(
     last = min(end, first + room) - 1
     if phases.stopped(first):
         return last if first <= last else None
-    paced = paced_end(row, pace, now)
-    if paced < first:
-        await _follow_clock(connection, row, pace, now)
-    last = min(last, paced - 1)
+    await follow_clock(connection, row, pace, now)
+    last = min(last, paced_end(row, pace, now) - 1)
     if last < first:
         return None
     slot = slot_now(phases.begun(first), now)
@@ -148,19 +151,27 @@ async def _last_due(
 
 def paced_end(row: asyncpg.Record, pace: Pace, now: datetime) -> int:
     """Up to which recipient (not with) the rate lets go by now. `row`: of `campaign`."""
-    if pace.per_second is None:
-        planned: int = row["planned"]
-        return planned
+    return int(min(row["planned"], row["next_seq"] + allowance(row, pace, now)))
+
+
+def allowance(row: asyncpg.Record, pace: Pace, now: datetime) -> float:
+    """How many more the rate lets go by now; infinite without one, below 0: too many went.
+
+    Whoever is sent to anew after an edit counts as well: `paced_seq` goes back by as many.
+    """
     gone = let_go(now - row["paced_at"], pace.per_second, ramp=pace.ramp)
-    return int(min(row["planned"], row["paced_seq"] + gone))
+    return float(row["paced_seq"] + gone - row["next_seq"])
 
 
-async def _follow_clock(
+async def follow_clock(
     connection: Connection, row: asyncpg.Record, pace: Pace, now: datetime
 ) -> None:
-    """More have gone than the rate lets go by now: the clock was set back, or the rate is slower.
-    It is counted so that what has gone is paid for at this moment, and no later.
+    """Where more have gone than the rate lets go by now, the clock was set back, or the rate is
+    slower. So too where it is counted from later than now. What has gone is paid for then, at once.
     """
+    counted = row["paced_at"] <= now or now < row["started_at"]
+    if counted and allowance(row, pace, now) >= 0:
+        return
     gone = row["next_seq"] - row["paced_seq"]
     paid = finish_after(gone, pace.per_second, ramp=pace.ramp, spread_minutes=0)
     await connection.execute(_SQL["campaign_paced"], row["id"], now - paid)
@@ -172,7 +183,7 @@ async def add(connection: Connection, chunk: Chunk, account: int, term: int) -> 
         _SQL["chunk_add"], chunk.campaign, chunk.no, chunk.version, chunk.batch, chunk.from_seq,
         chunk.to_seq, chunk.first_id, term, chunk.redone,
     )  # fmt: skip
-    await waves.reach(connection, chunk.batch, account, chunk.ids[-1])
+    await waves.reach(connection, chunk.batch, account, chunk.ids[-1], chunk.campaign)
     await connection.execute(_SQL["stat_begin"], chunk.campaign, chunk.batch)
 
 

@@ -27,7 +27,7 @@ from campaigns.running.chunks import Chunk, Pace, Skipped
 from campaigns.running.phases import Phases
 from campaigns.running.reasons import Skip
 from campaigns.running.recipients import Recipient, recipients_of, willing
-from campaigns.running.redoing import next_redo
+from campaigns.running.redoing import next_chunk
 from campaigns.running.states import FEEDING, CampaignState
 from messages.control import waves
 from messages.models import Accepter, Enough, GivenIds, IfCapped, Prepared, Refused
@@ -194,21 +194,15 @@ class Feed:
             return None
         campaign, version = row["id"], row["version"]
         async with self._dedicated.transaction() as connection:
-            chunk = None
-            if version > 1:  # nothing of a first version was recalled
-                chunk = await next_redo(
-                    connection, campaign, version=version, ids=self._ids, term=self._term
-                )
-            if chunk is None:
-                chunk = await chunks.give(
-                    connection,
-                    campaign,
-                    version=version,
-                    pace=rendering.pace,
-                    ids=self._ids,
-                    term=self._term,
-                    now=datetime.fromtimestamp(self._wall_ms() / 1000, UTC),
-                )
+            chunk = await next_chunk(
+                connection,
+                campaign,
+                version=version,
+                pace=rendering.pace,
+                ids=self._ids,
+                term=self._term,
+                now=datetime.fromtimestamp(self._wall_ms() / 1000, UTC),
+            )
         return None if chunk is None else await self._write(chunk)
 
     async def _full(self, campaign: int) -> bool:

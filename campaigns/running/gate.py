@@ -26,8 +26,9 @@ from campaigns.running.letters import Letters
 from campaigns.running.outages import Outages, waits_for
 from campaigns.running.starting import Surroundings
 from campaigns.running.states import FEEDING
+from campaigns.running.stopping import RESTORED
 from campaigns.running.store import StoredCampaign
-from campaigns.running.watch import wave_counts
+from campaigns.running.watch import judged
 from dlr.status import Status
 from messages.models import FieldError
 from storage import sql
@@ -125,6 +126,8 @@ class Gate:
             why = [
                 f"{name} is down" for name in await waits_for(connection, before.id, self._outages)
             ]
+        elif before.cause is Cause.RESTORED:
+            why = [RESTORED]
         if not why:
             return []
         detail = f"{'; '.join(why)}: mend it, or say in override why it goes on"
@@ -135,12 +138,12 @@ async def _bounds(connection: Connection, before: StoredCampaign) -> Sequence[st
     """The bounds that are crossed still. After an edit there are no messages to count. Then another
     text may do better, and the same one is known to do badly.
     """
-    if before.wave is None:
+    waves = await judged(connection, before.id, before.account, before.judged_chunk)
+    if not waves:
         same = not await _changed_arms(connection, before)
         return [before.reason or "its messages did badly"] if same else []
-    counts = await wave_counts(connection, before.account, before.wave)
-    in_canary = before.fed <= before.canary
-    return guard.canary_faults(counts) if in_canary else guard.crossed(counts)
+    faults = guard.canary_faults if before.fed <= before.canary else guard.crossed
+    return [fault for counts in waves for fault in faults(counts)]
 
 
 async def _tested(

@@ -20,12 +20,14 @@ UNSUBSCRIBED_MAX = 0.02
 FILTERED_MAX = 0.02  # of verdicts: a carrier stops this sender or this text
 JUDGED_MIN = 200
 CANARY_VERDICTS = 0.9  # so many of it have their verdict,
-CANARY_WAIT = timedelta(minutes=30)  # or so much time is over
+CANARY_WAIT = timedelta(minutes=30)  # or so much time is over since
+CANARY_WAITING_MAX = 0.1  # no more of it wait for their hours, a rate or a connector
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Of a campaign's messages. `verdicts`: delivered or failed for good, by the carrier's word."""
 
+    accepted: int = 0
     sent: int = 0
     delivered: int = 0
     verdicts: int = 0
@@ -60,8 +62,16 @@ def crossed(counts: Counts, judged_min: int = JUDGED_MIN) -> list[str]:
     return found
 
 
+def canary_gone(counts: Counts, waiting: int) -> bool:
+    """Whether the canary is on its way. `waiting`: messages of it that are not, and tell nothing.
+
+    The first few would let all others follow.
+    """
+    return waiting <= CANARY_WAITING_MAX * counts.accepted
+
+
 def canary_ripe(counts: Counts, waited: timedelta) -> bool:
-    """Whether the canary can be judged."""
+    """Whether the canary can be judged. `waited`: since it is on its way."""
     return waited >= CANARY_WAIT or (
         counts.sent > 0 and counts.verdicts >= CANARY_VERDICTS * counts.sent
     )

@@ -26,7 +26,7 @@ from campaigns.running.recipients import Recipient, person_of
 from campaigns.running.spec import Spec, window
 from campaigns.running.stopping import PREFIX
 from campaigns.running.store import spec_of
-from campaigns.running.texts import facts_of, versions_of
+from campaigns.running.texts import facts_of, told_of, unapproved, versions_of
 from campaigns.running.windows import Opening, Window, opening, request_of, within
 from campaigns.templates.content import Version
 from campaigns.templates.people import Person, params_of
@@ -98,10 +98,13 @@ class Letters:
         return spec.sender or "" if policy is None else sender_of(spec, policy)
 
     async def open(self, connection: Connection, campaign: int, version: int) -> CampaignLetters:
-        """Raises Unrenderable."""
+        """Raises Unrenderable; also where a provider has taken its approval back."""
         found = await spec_of(connection, campaign, version)
         if found is None:
             raise Unrenderable(f"version {version} is not stored")
+        for name, stored in (await told_of(connection, *found)).items():
+            if providers := unapproved(stored):
+                raise Unrenderable(f"{', '.join(providers)} does not approve {name} any more")
         return await self.draft(connection, *found, campaign)
 
     async def draft(

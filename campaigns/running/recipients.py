@@ -13,7 +13,7 @@ import msgspec
 
 from campaigns.running.chunks import Chunk, Skipped
 from campaigns.running.reasons import Skip
-from campaigns.running.redoing import Recalled, recalled
+from campaigns.running.redoing import recalled
 from campaigns.templates.people import Person
 from storage import sql
 from storage.pool import Connection
@@ -52,7 +52,7 @@ async def recipients_of(
     found = list(map(_recipient, rows))
     if chunk.redone is None:
         return found, []
-    told: Recalled = await recalled(connection, chunk)
+    told = await recalled(connection, chunk.campaign, chunk.redone)
     left_out = [Skipped(seq, Skip.CANCELED) for seq in sorted(told.canceled)]
     return [each for each in found if each.seq in told.again], left_out
 

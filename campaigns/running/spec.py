@@ -83,7 +83,7 @@ class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     ] = None
     end: Annotated[
         Annotated[datetime, Meta(tz=True)] | None,
-        Meta(description="Whoever has not gone by then is not fed any more: it is paused."),
+        Meta(description="What has not gone by then waits for a person: it is paused."),
     ] = None
     window: Annotated[
         str | Hourly | None,

@@ -16,12 +16,11 @@ import msgspec
 from campaigns.running.checks import ArmFacts
 from campaigns.running.plan_warnings import PlanWarning
 from campaigns.running.spec import Spec
-from campaigns.running.texts import facts_of, told_of, versions_of
+from campaigns.running.texts import facts_of, told_of, unapproved, versions_of
 from campaigns.templates.content import Content, Version
 from campaigns.templates.lengths import Measure
 from campaigns.templates.rendering import render_longest
 from campaigns.templates.rules_form import opt_out_word
-from campaigns.templates.store import StoredVersion
 from shortlinks.rewrite import TooManyLinksError, find_links, targets_of
 from storage import sql
 from storage.categories import Category
@@ -109,7 +108,7 @@ class Surroundings:
             seen.append(
                 msgspec.structs.replace(
                     facts,
-                    unapproved=_unapproved(stored),
+                    unapproved=unapproved(stored),
                     dead=dead.get(arm.template, {}),
                     opt_out=await self._opt_out(account, spec, sender, stored.version, via),
                 )
@@ -136,7 +135,7 @@ class Surroundings:
             ]
             found += [
                 PlanWarning("not_approved", f"{each} has not approved it", where)
-                for each in _unapproved(stored)
+                for each in unapproved(stored)
             ]
         return found
 
@@ -191,9 +190,3 @@ def links_of(content: Content) -> dict[str, str]:
     except TooManyLinksError:  # no message is made of it
         plain = []
     return {**{f"#{n}": url for n, url in enumerate(plain, 1)}, **content.links}
-
-
-def _unapproved(stored: StoredVersion) -> tuple[str, ...]:
-    """Providers for which this version is written, and who have not approved it."""
-    approved = {each.provider for each in stored.approvals if each.state == "approved"}
-    return tuple(each for each in stored.version.content.providers if each not in approved)

@@ -12,9 +12,10 @@ the sending of everybody.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from campaigns.running.causes import Cause
+from campaigns.running.causes import Cause, said
 from campaigns.running.states import FEEDING, CampaignState, Move, after, allowed
 from messages.batch_states import BatchState
 from messages.control import waves
@@ -25,7 +26,10 @@ from storage.pool import Connection
 
 _SQL = sql.load("campaigns")
 PREFIX = "cmp"
-RESTORED = "the database was made from a backup: whoever got it since then would get it again"
+RESTORED = said(
+    Cause.RESTORED,
+    "the database was made from a backup: whoever got it since then would get it again",
+)
 
 
 async def pause(
@@ -58,12 +62,13 @@ async def pause(
 async def pause_restored(connection: Connection, ids: IdSource) -> int:
     """Pause what was under way in a database that was made from a backup. Returns how many.
 
-    A campaign that only had its test may have been started since, so it is paused, too. Must run
-    before a process may feed. In the caller's transaction.
+    A campaign that only had its test may have been started since, so it is paused, too. One that
+    was paused may have gone on since, and says so. Must run before a process may feed. In the
+    caller's transaction.
     """
-    states = [CampaignState.TESTING, *sorted(FEEDING)]
+    states = [CampaignState.TESTING, *sorted(FEEDING), CampaignState.PAUSED]
     rows = await connection.fetch(
-        _SQL["campaigns_restored"], states, CampaignState.PAUSED, RESTORED
+        _SQL["campaigns_restored"], states, CampaignState.PAUSED, RESTORED, Cause.RESTORED
     )
     for row in rows:
         await _turned(connection, row["id"], BatchState.PAUSED)
@@ -87,25 +92,38 @@ async def resume(
 
 
 async def cancel(connection: Connection, campaign: int) -> int:
-    """End it, and recall what waits. Returns how many messages can no longer be stopped.
+    """End it, and recall what waits, of its test as well. Returns how many messages can no longer
+    be stopped.
 
     In the caller's transaction, which holds the campaign's row.
     """
-    await connection.execute(_SQL["campaign_end"], campaign, CampaignState.CANCELED)
-    return await recall(connection, campaign)
+    test = await connection.fetchval(_SQL["campaign_end"], campaign, CampaignState.CANCELED)
+    return await recall(connection, campaign, () if test is None else (test,))
 
 
-async def recall(connection: Connection, campaign: int) -> int:
-    """Recall what waits. Returns and is called as `cancel`."""
-    batches = await _turned(connection, campaign, BatchState.CANCELED)
+async def finish(connection: Connection, campaign: int, waves_ended: Sequence[int]) -> None:
+    """End it, since everything of it has ended. In the caller's transaction, which holds the
+    campaign's row. `waves_ended`: its batches, which are nobody's from now on.
+    """
+    state = after(Move.FINISH, CampaignState.RUNNING)
+    await connection.execute(_SQL["campaign_end"], campaign, state)
+    await waves.let_go(connection, waves_ended)
+
+
+async def recall(connection: Connection, campaign: int, others: Sequence[int] = ()) -> int:
+    """Recall what waits, also of other batches. Returns and is called as `cancel`."""
+    batches = await _turned(connection, campaign, BatchState.CANCELED, others)
     return await waves.in_flight(connection, batches)
 
 
-async def _turned(connection: Connection, campaign: int, state: BatchState) -> list[int]:
-    """The campaign's batches, which are in this state now."""
+async def _turned(
+    connection: Connection, campaign: int, state: BatchState, others: Sequence[int] = ()
+) -> list[int]:
+    """The campaign's batches and others, which are in this state now."""
     await waves.hold_intents(connection)
-    batches: list[int] = await connection.fetchval(_SQL["campaign_batches"], campaign)
-    await waves.turn(connection, batches, state)
+    own: list[int] = await connection.fetchval(_SQL["campaign_batches"], campaign)
+    batches = [*own, *others]
+    await waves.turn(connection, batches, state, campaign)
     return batches
 
 

@@ -29,7 +29,7 @@ class StoredCampaign(msgspec.Struct, frozen=True, kw_only=True):
     `author`: of this version. `counts`: what the plan counted; empty without one. `test_end`:
     recipients before it are in the test of an experiment; None: it has none. `capped`: of the
     skipped those whom a cap has kept from it, by rule. `cause`: of a pause by itself.
-    `cleared_version`: the last one that was let go.
+    `cleared_version`: the last one that was let go. `judged_chunk`: the guard judges from here on.
     """
 
     id: int
@@ -57,7 +57,7 @@ class StoredCampaign(msgspec.Struct, frozen=True, kw_only=True):
     capped: Mapping[str, int] = {}
     cause: Cause | None = None
     cleared_version: int | None = None
-    wave: int | None = None
+    judged_chunk: int = 0
 
     @property
     def messages(self) -> int:
@@ -152,7 +152,7 @@ def _stored(row: asyncpg.Record) -> StoredCampaign:
         decided=Decided.of(row),
         cause=None if row["cause"] is None else Cause(row["cause"]),
         cleared_version=row["cleared_version"],
-        wave=row["wave"],
+        judged_chunk=row["judged_chunk"],
     )
 
 

@@ -31,6 +31,12 @@ async def told_of(connection: Connection, account: int, spec: Spec) -> dict[str,
     return dict(zip(versions, told, strict=True))
 
 
+def unapproved(stored: StoredVersion) -> tuple[str, ...]:
+    """Providers for which this version is written, and who have not approved it."""
+    approved = {each.provider for each in stored.approvals if each.state == "approved"}
+    return tuple(each for each in stored.version.content.providers if each not in approved)
+
+
 def facts_of(spec: Spec, versions: Mapping[str, StoredVersion]) -> list[ArmFacts]:
     """Of each arm: is its text there, and what does the linter say."""
     facts = []

@@ -16,7 +16,7 @@ from campaigns.running import guard, stopping, store
 from campaigns.running.causes import Cause, said
 from campaigns.running.guard import Counts
 from campaigns.running.outages import DOWN_MAX, Outages, waits_for
-from campaigns.running.schedule import late
+from campaigns.running.schedule import CANARY_MAX, late
 from campaigns.running.states import CampaignState, Move, after
 from dlr.reasons import Reason
 from dlr.report import Span, message_counts, total_of
@@ -29,6 +29,7 @@ from storage.pool import Connection, Dedicated
 _SQL = sql.load("campaigns")
 _log = structlog.get_logger(__name__)
 LOOK_SECONDS = 10.0
+WAVES_JUDGED = 3  # up to 150 000 people at a time: no more have no receipt yet
 NOT_BEGUN = "it was to begin more than two hours ago, and had not"
 END_CAME = "its end came before everybody was texted"
 _FILTERED = (Reason.CARRIER_BLOCKED, Reason.CONTENT_FILTERED)
@@ -101,11 +102,12 @@ class CampaignWatch:
             if names := await waits_for(connection, row["id"], self._outages, DOWN_MAX):
                 cause = Cause.CONNECTOR_DOWN
                 return said(cause, f"{', '.join(names)}, {_DOWN}"), cause
-            if row["state"] != CampaignState.RUNNING or row["wave"] is None:
+            if row["state"] != CampaignState.RUNNING:
                 return None
-            counts = await wave_counts(connection, row["account"], row["wave"])
-            crossed = guard.crossed(counts)
-            return ("; ".join(crossed), Cause.BOUNDS) if crossed else None
+            for counts in await judged(connection, row["id"], row["account"], row["judged_chunk"]):
+                if crossed := guard.crossed(counts):
+                    return "; ".join(crossed), Cause.BOUNDS
+            return None
 
     async def _pause(
         self,
@@ -132,10 +134,8 @@ class CampaignWatch:
                 why = await self._canary(connection, locked, now)
             else:
                 why = None
-                if await _over(connection, locked):
-                    await connection.execute(
-                        _SQL["campaign_end"], row["id"], after(Move.FINISH, CampaignState.RUNNING)
-                    )
+                if (batches := await _over(connection, locked)) is not None:
+                    await stopping.finish(connection, row["id"], batches)
                     self.finished += 1
         if why is not None:  # a person who resumes it lets the others follow
             others = after(Move.RELEASE, CampaignState.CANARY)
@@ -147,10 +147,13 @@ class CampaignWatch:
         """Let the others follow. Returns why they must not; None also: it is too early to say."""
         if row["next_seq"] < row["canary"] or row["wave"] is None:
             return None
-        if await connection.fetchval(_SQL["campaign_open_chunks"], row["id"]):
+        if await _on_its_way(connection, row):
+            return None
+        counts = await wave_counts(connection, row["account"], row["wave"])
+        waiting = await waves.waiting(connection, [row["wave"]], CANARY_MAX)
+        if not guard.canary_gone(counts, waiting):
             return None
         await connection.execute(_SQL["campaign_canary_fed"], row["id"], now)
-        counts = await wave_counts(connection, row["account"], row["wave"])
         if not guard.canary_ripe(counts, now - (row["canary_fed_at"] or now)):
             return None
         if faults := guard.canary_faults(counts):
@@ -164,15 +167,28 @@ class CampaignWatch:
 
 async def _unsent(connection: Connection, row: asyncpg.Record) -> bool:
     """Whether somebody is not fed, or waits: for the hours of a window, or for the carrier."""
-    if row["next_seq"] < row["planned"]:
+    if row["next_seq"] < row["planned"] or await _on_its_way(connection, row):
         return True
     batches = await connection.fetchval(_SQL["campaign_batches"], row["id"])
     return await waves.waiting(connection, batches, 1) > 0
 
 
+async def judged(
+    connection: Connection, campaign: int, account: int, first_chunk: int
+) -> list[Counts]:
+    """Of each batch that counts, the latest first. A batch's receipts come while others are sent.
+
+    `first_chunk`: whoever resumed it has answered for those before.
+    """
+    rows = await connection.fetch(_SQL["waves_judged"], campaign, first_chunk, WAVES_JUDGED)
+    return [await wave_counts(connection, account, row["batch"]) for row in rows]
+
+
 async def wave_counts(connection: Connection, account: int, batch: int) -> Counts:
     """What became of the messages of one batch, and what people said about them."""
     until_id = await connection.fetchval(_SQL["wave_reach_of"], batch)
+    if until_id is None:  # its messages are gone
+        return Counts()
     groups = await message_counts(
         connection, Span(batch, until_id + 1, account=account, batch=batch)
     )
@@ -184,6 +200,7 @@ async def wave_counts(connection: Connection, account: int, batch: int) -> Count
     if failed:
         filtered = await connection.fetchval(_SQL["wave_filtered"], batch, _FILTERED)
     return Counts(
+        accepted=counts.get("accepted", 0),
         sent=counts.get("sent", 0),
         delivered=counts.get("delivered", 0),
         verdicts=counts.get("delivered", 0) + failed,
@@ -193,19 +210,25 @@ async def wave_counts(connection: Connection, account: int, batch: int) -> Count
     )
 
 
-async def _over(connection: Connection, row: asyncpg.Record) -> bool:
-    """Whether everybody is in a done chunk or skipped, and every message has ended.
+async def _over(connection: Connection, row: asyncpg.Record) -> list[int] | None:
+    """The batches of a campaign of which everybody is in a done chunk or skipped, and every message
+    has ended. None: not yet.
 
     It counts what was planned, and never takes an empty answer for an end. An experiment is decided
     first, also where nobody waits for it.
     """
     if not row["planned"] or row["next_seq"] < row["planned"]:
-        return False
+        return None
     if row["test_end"] is not None and row["decided_at"] is None:
-        return False
+        return None
+    if await _on_its_way(connection, row):
+        return None
+    batches: list[int] = await connection.fetchval(_SQL["campaign_batches"], row["id"])
+    return batches if await waves.ended(connection, batches) else None
+
+
+async def _on_its_way(connection: Connection, row: asyncpg.Record) -> bool:
+    """Whether some chunk is not done, or was recalled and is not given anew."""
     if await connection.fetchval(_SQL["campaign_open_chunks"], row["id"]):
-        return False
-    if await connection.fetchval(_SQL["campaign_recalled"], row["id"], row["version"]):
-        return False
-    batches = await connection.fetchval(_SQL["campaign_batches"], row["id"])
-    return await waves.ended(connection, batches)
+        return True
+    return bool(await connection.fetchval(_SQL["campaign_recalled"], row["id"], row["version"]))

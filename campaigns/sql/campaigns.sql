@@ -38,10 +38,11 @@ WHERE v.campaign = $1 AND v.version = $2;
 SELECT version, spec FROM campaign_version WHERE campaign = $1;
 
 -- name: campaign_edited
--- A plan of another audience is no plan any more. What is sent from now on begins another batch.
+-- A plan of another audience is no plan any more. What is sent from now on begins another batch, and so does a canary's
+-- time to be judged.
 UPDATE campaign
 SET version = $2, state = $3, planned_at = CASE WHEN $4 THEN NULL ELSE planned_at END, wave = NULL, wave_chunks = 0,
-    revision = revision + 1
+    judged_chunk = next_chunk, canary_fed_at = NULL, revision = revision + 1
 WHERE id = $1;
 
 -- name: campaign_tested

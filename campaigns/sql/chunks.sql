@@ -63,13 +63,20 @@ FROM unnest($3::integer[], $4::text[], $5::text[], $6::text[]) AS s (seq, reason
 ON CONFLICT DO NOTHING;
 
 -- name: chunk_recipients
--- Those of a chunk who get a message, with what they are called by now. NULL: the number or the contact is gone. Behind
--- the test of an experiment the arm is the one that was decided (campaigns/running/phases.py).
+-- Those of a chunk who get a message, with what they are called by now. NULL: the number or the contact is gone, or is
+-- about to be erased. Behind the test of an experiment the arm is the one that was decided (campaigns/running/phases.py).
+WITH erasing AS MATERIALIZED (
+    SELECT n.contact
+    FROM person_erasure AS e
+    JOIN contact_number AS n ON n.to_idx = e.number_idx AND (e.account IS NULL OR n.account = e.account)
+    WHERE e.finished_at IS NULL
+)
 SELECT r.seq, CASE WHEN r.seq >= p.test_end THEN coalesce(p.decided_arm, r.arm) ELSE r.arm END AS arm,
     n.to_enc, c.external_id, c.source, c.attrs, c.time_zone, h.hours
 FROM campaign AS p
 JOIN campaign_recipient AS r ON r.campaign = p.id
 LEFT JOIN contact_number AS n ON n.account = p.account AND n.to_idx = r.to_idx AND n.contact = r.contact
+    AND r.contact NOT IN (SELECT contact FROM erasing)
 LEFT JOIN contact AS c ON c.id = r.contact AND c.account = p.account
 LEFT JOIN hour_profile AS h ON h.contact = r.contact
 WHERE p.id = $1 AND r.campaign = $1 AND r.seq BETWEEN $2 AND $3 AND r.arm >= 0
@@ -104,19 +111,23 @@ SELECT ARRAY(SELECT DISTINCT batch FROM campaign_chunk WHERE campaign = $1 ORDER
 
 -- name: redo_next
 -- The first chunk of an earlier version that was recalled and is not given anew. One whose messages still wait to be
--- recalled is not ready: somebody of it may be on the wire. The campaign's row is locked, as for a new chunk.
-SELECT p.id, c.no, c.from_seq, c.to_seq, p.account, p.next_chunk, p.wave, p.wave_chunks
+-- recalled is not ready: somebody of it may be on the wire. Whom a breaker of their batch holds, it holds on. What was
+-- canceled by hand as no campaign's stays so. The campaign's row is locked, as for a new chunk.
+SELECT p.id, c.no, c.from_seq, c.to_seq, p.account, p.next_chunk, p.wave, p.wave_chunks, p.started_at, p.paced_at,
+    p.paced_seq, p.next_seq
 FROM (SELECT * FROM campaign WHERE id = $1 AND version = $2 AND state = ANY($3::smallint[]) FOR UPDATE) AS p
 JOIN campaign_chunk AS c ON c.campaign = p.id
 JOIN batch_control AS b ON b.id = c.batch
-WHERE c.version < p.version AND c.done AND b.state = 2
+WHERE c.version < p.version AND c.done AND b.state = 2 AND b.campaign = p.id
   AND NOT EXISTS (SELECT FROM campaign_chunk AS d WHERE d.campaign = c.campaign AND d.redone = c.no)
+  AND NOT EXISTS (SELECT FROM breaker AS k WHERE k.batch_id = b.id AND k.state IN (1, 3))
   AND NOT EXISTS (SELECT FROM outbox AS o WHERE o.id BETWEEN b.id AND b.until_id AND o.batch_id = b.id)
 ORDER BY c.no
 LIMIT 1;
 
 -- name: redo_taken
-UPDATE campaign SET next_chunk = $2, wave = $3, wave_chunks = $4 WHERE id = $1;
+-- $5: so many are sent to anew, which the rate counts.
+UPDATE campaign SET next_chunk = $2, wave = $3, wave_chunks = $4, paced_seq = paced_seq - $5 WHERE id = $1;
 
 -- name: redo_of
 SELECT version, from_seq, to_seq, first_id FROM campaign_chunk WHERE campaign = $1 AND no = $2;

@@ -16,11 +16,12 @@ SELECT count(*) FROM campaign_chunk WHERE campaign = $1 AND NOT done;
 SELECT count(*)
 FROM campaign_chunk AS c
 JOIN batch_control AS b ON b.id = c.batch
-WHERE c.campaign = $1 AND c.version < $2 AND b.state = 2
+WHERE c.campaign = $1 AND c.version < $2 AND b.state = 2 AND b.campaign = c.campaign
   AND NOT EXISTS (SELECT FROM campaign_chunk AS d WHERE d.campaign = c.campaign AND d.redone = c.no);
 
 -- name: campaign_canary_fed
-UPDATE campaign SET canary_fed_at = $2 WHERE id = $1 AND canary_fed_at IS NULL;
+-- Since when its canary is on its way.
+UPDATE campaign SET canary_fed_at = $2 WHERE id = $1 AND (canary_fed_at IS NULL OR canary_fed_at > $2);
 
 -- name: wave_words
 -- What people said about the messages of a batch: opt-outs in answer to one or by its page, and complaints. $2: the reason
@@ -42,6 +43,10 @@ SELECT
 FROM batch_control AS b
 JOIN message AS m ON m.id BETWEEN b.id AND b.until_id AND m.batch_id = b.id
 WHERE b.id = $1;
+
+-- name: waves_judged
+-- The last $3 batches that have chunks from number $2 on.
+SELECT batch FROM campaign_chunk WHERE campaign = $1 AND no >= $2 GROUP BY batch ORDER BY max(no) DESC LIMIT $3;
 
 -- name: wave_filtered
 -- Messages of a batch that a carrier has stopped for their sender or text ($2: these reasons).

@@ -107,3 +107,11 @@ DELETE FROM unmatched_receipt WHERE id = ANY($1::bigint[]);
 
 -- name: submission_retract
 DELETE FROM submission WHERE message_id = ANY($1::bigint[]) AND id >= $2 AND part = 0;
+
+-- name: submission_word
+-- $3, $4: the status of a row without the wire that has no words yet, and the words.
+UPDATE submission AS s SET error = $4
+FROM unnest($1::bigint[], $2::smallint[]) AS wanted (message_id, account)
+WHERE s.message_id = wanted.message_id AND s.id >= wanted.message_id AND s.account = wanted.account
+  AND s.part = 0 AND s.status = $3 AND s.error IS NULL AND NOT s.replaced
+RETURNING s.message_id;

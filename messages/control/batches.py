@@ -1,7 +1,8 @@
 """Changes to a batch after it was accepted: pause, resume, cancel, another rate.
 
-Owns every change of a batch's row. Must not touch the messages. Each process leaves a stopped batch
-alone (dispatch/queue/batch_pace.py), and sweep.py ends what a canceled one left.
+Owns every change of a batch's row, but for a campaign's waves (waves.py). Must not touch the
+messages. Each process leaves a stopped batch alone (dispatch/queue/batch_pace.py), and watch.py
+ends what a canceled one left.
 
 A change is made under an exclusive lock: no intent is written meanwhile. So the answer names
 exactly what can no longer be stopped.
@@ -86,6 +87,7 @@ async def _changed(
     row = await connection.fetchrow(_SQL["batch"], batch_id, account)
     if row is None:
         return None
+    _refuse_wave(row, change)
     state = BatchState(row["state"])
     wanted = state if change.state is None else BatchState[change.state.upper()]
     rate = row["rate"] if change.rate is msgspec.UNSET else change.rate
@@ -102,6 +104,18 @@ async def _changed(
     if wanted is BatchState.PAUSED is not state:
         await tell(connection, [_paused(found, account, time_of(ids.next()))], ids)
     return found
+
+
+def _refuse_wave(row: asyncpg.Record, change: BatchChange) -> None:
+    """What a campaign sends stops with the campaign. A rate from before may be taken away.
+
+    Raises BatchConflict, also where nothing would change: canceled, its people may be in the next.
+    """
+    slower = change.rate is not msgspec.UNSET and change.rate is not None
+    if row["campaign"] is not None and (change.state is not None or slower):
+        name = format_id("cmp", row["campaign"])
+        detail = f"it is a wave of the campaign {name}: pause, edit, resume or cancel that"
+        raise BatchConflict("batch_of_campaign", detail)
 
 
 def _paused(batch: BatchView, account: int, now: datetime) -> Happened:

@@ -2,6 +2,9 @@
 
 Owns the transaction of a cancel. The outbox row goes and status `canceled` is written, while no
 intent can be. Must not decide what the API says when it is too late.
+
+A message may be canceled already, with its batch. It is on record then that it was canceled by
+itself as well: a campaign that sends its batch anew leaves it out.
 """
 
 from __future__ import annotations
@@ -10,7 +13,8 @@ from collections.abc import Sequence
 
 from dispatch.outbox.without_wire import row_without_wire
 from dlr.changed import rows_changed
-from dlr.ledger import insert_submissions
+from dlr.ledger import add_words, insert_submissions
+from dlr.rollups.naming import name_changed
 from dlr.status import Status
 from storage import sql
 from storage.group_commit import GroupCommit
@@ -67,6 +71,10 @@ class MessageCanceler:
             ]
             await insert_submissions(connection, canceled)
             await rows_changed(connection, canceled, self._ids)
-        gone = {row["id"] for row in rows}
+            gone = {row["id"] for row in rows}
+            others = [each for each in wanted if each[0] not in gone]
+            if others:
+                said = await add_words(connection, others, Status.CANCELED, BY_ITSELF)
+                await name_changed(connection, said)
         self.canceled += len(gone)
         return [message in gone for message, _ in wanted]

@@ -2,6 +2,9 @@
 
 Owns their rows inside the caller's transaction. Must not touch messages, nor know what they are
 about: it is a campaign that sends in waves.
+
+A wave stops and goes on with its campaign alone. Were it changed by itself, the campaign would undo
+that, or say that it runs where nothing does. batches.py refuses it, until the wave is let go.
 """
 
 from __future__ import annotations
@@ -16,9 +19,13 @@ from storage.pool import Connection
 _SQL = sql.load("messages")
 
 
-async def reach(connection: Connection, batch_id: int, account: int, until_id: int) -> None:
-    """Make the batch, or have it reach further: its messages may have ids up to `until_id`."""
-    await connection.execute(_SQL["wave_reach"], batch_id, account, until_id)
+async def reach(
+    connection: Connection, batch_id: int, account: int, until_id: int, campaign: int
+) -> None:
+    """Make the campaign's wave, or have it reach further: its messages may have ids up to
+    `until_id`.
+    """
+    await connection.execute(_SQL["wave_reach"], batch_id, account, until_id, campaign)
 
 
 async def hold_intents(connection: Connection) -> None:
@@ -28,13 +35,20 @@ async def hold_intents(connection: Connection) -> None:
     await connection.execute(_SQL["control_alone"])
 
 
-async def turn(connection: Connection, batch_ids: Sequence[int], state: BatchState) -> None:
-    """Bring these batches into a state; one that is canceled stays so. Call it after
+async def turn(
+    connection: Connection, batch_ids: Sequence[int], state: BatchState, campaign: int
+) -> None:
+    """Bring these waves of a campaign into a state; one that is canceled stays so. Call it after
     hold_intents().
     """
     await connection.execute(
-        _SQL["waves_turn"], list(batch_ids), state, state is not BatchState.ACTIVE
+        _SQL["waves_turn"], list(batch_ids), state, state is not BatchState.ACTIVE, campaign
     )
+
+
+async def let_go(connection: Connection, batch_ids: Sequence[int]) -> None:
+    """Their campaign is over. What is sent again of them later is stopped like any batch."""
+    await connection.execute(_SQL["waves_let_go"], list(batch_ids))
 
 
 async def in_flight(connection: Connection, batch_ids: Sequence[int]) -> int:

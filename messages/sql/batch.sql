@@ -6,7 +6,7 @@ SELECT id, until_id, state, rate FROM batch_control WHERE live ORDER BY id;
 SELECT count(*) FROM batch_control WHERE live;
 
 -- name: batch
-SELECT id, account, until_id, state, rate, live, changed_at FROM batch_control WHERE id = $1 AND account = $2;
+SELECT id, account, until_id, state, rate, live, changed_at, campaign FROM batch_control WHERE id = $1 AND account = $2;
 
 -- name: batch_change
 UPDATE batch_control SET state = $2, rate = $3, live = $4, changed_at = clock_timestamp() WHERE id = $1;

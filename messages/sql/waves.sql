@@ -1,11 +1,16 @@
 -- name: wave_reach
-INSERT INTO batch_control AS b (id, account, until_id) VALUES ($1, $2, $3)
-ON CONFLICT (id) DO UPDATE SET until_id = greatest(b.until_id, excluded.until_id);
+INSERT INTO batch_control AS b (id, account, until_id, campaign) VALUES ($1, $2, $3, $4)
+ON CONFLICT (id) DO UPDATE SET until_id = greatest(b.until_id, excluded.until_id), campaign = excluded.campaign;
 
 -- name: waves_turn
--- In one order everywhere.
-UPDATE batch_control AS b SET state = $2, live = $3 OR b.rate IS NOT NULL, changed_at = clock_timestamp()
+-- In one order everywhere. $4: whose waves they are.
+UPDATE batch_control AS b SET state = $2, live = $3 OR b.rate IS NOT NULL, campaign = $4, changed_at = clock_timestamp()
 FROM (SELECT id FROM batch_control WHERE id = ANY($1::bigint[]) AND state NOT IN (2, $2) ORDER BY id FOR UPDATE) AS which
+WHERE b.id = which.id;
+
+-- name: waves_let_go
+UPDATE batch_control AS b SET campaign = NULL
+FROM (SELECT id FROM batch_control WHERE id = ANY($1::bigint[]) AND campaign IS NOT NULL ORDER BY id FOR UPDATE) AS which
 WHERE b.id = which.id;
 
 -- name: waves_in_flight

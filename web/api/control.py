@@ -30,7 +30,7 @@ from web.services import Services
 SEND = "messages:send"
 READ = "messages:read"
 REPORTS = "reports:read"
-CONFLICTS = ("batch_canceled", "batches_controlled")
+CONFLICTS = ("batch_canceled", "batches_controlled", "batch_of_campaign")
 
 FINISH = (
     "When the last of it is expected to be submitted, if what waits for the same connectors goes "
@@ -218,6 +218,7 @@ def _verb(verb: str, handler: Handler, summary: str) -> Endpoint:
         path=f"/v1/batches/{{id}}/{verb}",
         handler=handler,
         summary=summary,
+        description="A batch of a campaign stops and goes on with the campaign alone.",
         scope=SEND,
         path_parameters={"id": BatchId},
         answers={200: ChangedBatch},

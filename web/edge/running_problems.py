@@ -41,6 +41,9 @@ RUNNING_KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "cause_stands": ProblemKind(
             409, "Still so", "Mend what it was paused for, or say in `override` why it goes on."
         ),
+        "batch_of_campaign": ProblemKind(
+            409, "A campaign's batch", "Pause, edit, resume or cancel the campaign that is named."
+        ),
         "four_eyes": ProblemKind(
             403, "A second person has to start it", "Use the key of somebody else."
         ),

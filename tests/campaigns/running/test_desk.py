@@ -247,7 +247,10 @@ async def test_c7_c14_a_pause_holds_the_batches_and_a_resume_lets_them_go(shop: 
 async def test_c9_in_a_restored_database_nothing_is_fed_before_somebody_resumes_it(
     shop: Shop,
 ) -> None:
-    """C9: also what only had its test may have been started since; each says what it was."""
+    """C9: also what only had its test may have been started since; each says what it was.
+
+    Somebody has to say why it goes on.
+    """
     await shop.people(300)
     fed = await shop.running()
     await shop.feed.turn()
@@ -267,7 +270,9 @@ async def test_c9_in_a_restored_database_nothing_is_fed_before_somebody_resumes_
     )
     assert {row["state"] for row in states} == {1}
     for each in (running, testing):
-        resumed = await shop.desk.resume(OTHER, each)
+        with pytest.raises(CampaignRefused, match="made from a backup"):
+            await shop.desk.resume(OTHER, each)
+        resumed = await shop.desk.resume(OTHER, each, "the carrier has none of it")
         assert resumed is not None
         assert resumed.state is before[each].state
     await shop.feed.turn()

@@ -18,7 +18,7 @@ from messages.models import Accepter, GivenIds, Prepared, Refused, Verdict
 from storage.faults import Overloaded
 from storage.pool import Connection
 from tests.campaigns.running.world import Campaigns, Dying, Killed, campaigning, numbers
-from tests.messages.accept.world import ACCOUNT
+from tests.messages.accept.world import ACCOUNT, wall_ms
 
 COUNT = 3 * CHUNK_RECIPIENTS_MAX + 7
 
@@ -112,6 +112,36 @@ async def test_c6_two_processes_share_a_campaign(here: Campaigns) -> None:
     await everybody_has_one(here, campaign, 8 * CHUNK_RECIPIENTS_MAX)
     assert one.chunks + two.chunks == 8
     assert one.chunks and two.chunks
+
+
+async def test_no_message_has_an_id_below_that_of_its_batch(here: Campaigns) -> None:
+    """Two processes whose clocks are apart: whoever looks for a batch's messages finds them all."""
+    campaign = await here.planned(4 * CHUNK_RECIPIENTS_MAX)
+    await here.connection.execute("UPDATE campaign_recipient SET slot = seq / 1000 * 60")
+    await (await here.process()).turn()
+    await here.connection.execute("UPDATE campaign SET started_at = started_at - interval '2 h'")
+    await (await here.process(clock=lambda: wall_ms() - 3_000)).turn()
+    await everybody_has_one(here, campaign, 4 * CHUNK_RECIPIENTS_MAX)
+    outside = await here.connection.fetchval(
+        "SELECT count(*) FROM message m JOIN batch_control b ON b.id = m.batch_id"
+        " WHERE m.id NOT BETWEEN b.id AND b.until_id"
+    )
+    assert outside == 0
+
+
+@pytest.mark.parametrize("ramp", [False, True])
+async def test_a_rate_that_is_counted_from_later_than_now_goes_on(
+    here: Campaigns, ramp: bool
+) -> None:
+    """The clock was set back just behind a resume: nothing has gone since, and nothing waits."""
+    campaign = await here.planned(300)
+    here.texts.pace = Pace(10.0, ramp)
+    await here.connection.execute("UPDATE campaign SET paced_at = now() + interval '1 day'")
+    feed = await here.process()
+    await feed.turn()
+    await here.connection.execute("UPDATE campaign SET paced_at = paced_at - interval '20 s'")
+    await feed.turn()
+    assert (await here.row(campaign))["next_seq"] >= (20 if ramp else 200)
 
 
 async def test_an_open_chunk_of_a_living_process_is_left_to_it(here: Campaigns) -> None:
@@ -287,12 +317,12 @@ async def test_a_batch_of_small_chunks_grows_until_it_can_be_judged(here: Campai
         " owner) SELECT $1, no, 1, $2, no, no, 1, 1 FROM generate_series(0, 99) AS no",
         campaign, wave,
     )  # fmt: skip
-    joined = await next_wave(here.connection, row, here.ids)  # type: ignore[arg-type]
+    joined = await next_wave(here.connection, row, here.ids.next())  # type: ignore[arg-type]
     assert joined == (wave, WAVE_CHUNKS_MAX + 1)
     await here.connection.execute("UPDATE campaign_chunk SET to_seq = from_seq + 19")
-    begun, count = await next_wave(here.connection, row, here.ids)  # type: ignore[arg-type]
-    assert begun != wave
-    assert count == 1
+    spare = here.ids.next()
+    begun = await next_wave(here.connection, row, spare)  # type: ignore[arg-type]
+    assert begun == (spare, 1)
 
 
 async def test_whoever_opts_out_between_plan_and_feed_gets_nothing(here: Campaigns) -> None:

@@ -12,6 +12,7 @@ from campaigns.running.guard import (
     CANARY_WAIT,
     Counts,
     canary_faults,
+    canary_gone,
     canary_ripe,
     crossed,
 )
@@ -50,6 +51,14 @@ def test_a_canary_is_judged_with_its_verdicts_or_after_half_an_hour() -> None:
     assert canary_ripe(few, CANARY_WAIT)
     assert canary_ripe(Counts(sent=200, verdicts=180, delivered=180), MINUTE)
     assert not canary_ripe(Counts(), MINUTE)
+
+
+def test_a_canary_whose_people_wait_for_their_hours_is_not_judged_by_the_first() -> None:
+    few = Counts(accepted=200, sent=3, verdicts=3, delivered=3)
+    assert not canary_gone(few, 197)
+    assert not canary_gone(few, 21)
+    assert canary_gone(few, 20)
+    assert canary_gone(Counts(), 0)
 
 
 def test_a_canary_passes_only_with_verdicts_and_without_a_complaint() -> None:

@@ -120,6 +120,7 @@ class Campaigns:
         self,
         wrap: Callable[[Accepter], Accepter] = lambda inner: inner,
         dedicated: Dedicated | None = None,
+        clock: Callable[[], int] = wall_ms,
     ) -> Feed:
         """Another process's feed, with a term of its own."""
         term = await OwnerTerm.acquire(self.connection, HostIdentity.current())
@@ -127,9 +128,9 @@ class Campaigns:
             dedicated or self.world.database.dedicated(f"feed {term.term}"),
             accepter=wrap(self.world.accepter),
             renderings=self.texts,
-            ids=IdSource(term.node, wall_ms),
+            ids=IdSource(term.node, clock),
             term=term.term,
-            wall_ms=wall_ms,
+            wall_ms=clock,
             ended=lambda task: None,
         )
         self.feeds.append(feed)

@@ -22,11 +22,13 @@ from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.report import Span, message_counts
 from dlr.status import Status
 from dlr.ways import settle_ways
+from messages.batch_states import BatchState
+from messages.control import waves
 from messages.control.batches import BatchChange, BatchChanges, BatchConflict, BatchView
 from messages.control.look import ControlLook
 from messages.control.watch import BatchWatch
 from messages.reading.statuses import standings
-from storage.ids import ID_MAX
+from storage.ids import ID_MAX, format_id
 from tests.dispatch.on_the_wire import Carrier, push, say_nothing, sending
 from tests.dispatch.world import CONNECTOR, VAULT, World, running, wall_ms
 from tests.smpp.recording import eventually
@@ -131,6 +133,31 @@ async def process(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
             changes=BatchChanges(world.database.dedicated("control"), lambda: None, ids=world.ids),
         )
         yield running_process
+
+
+async def test_a_wave_of_a_campaign_is_refused_until_the_campaign_lets_it_go(
+    process: Process,
+) -> None:
+    """Also what would change nothing: what is canceled here may be sent anew there."""
+    world = process.world
+    campaign, batch = world.ids.take(2)
+    await waves.reach(world.connection, batch, ACCOUNT, world.ids.next(), campaign)
+    await world.connection.execute("UPDATE batch_control SET rate = '5/s' WHERE id = $1", batch)
+    changes: list[dict[str, str | None]] = [
+        {"state": "active"}, {"state": "paused"}, {"state": "canceled"}, {"rate": "50/s"},
+    ]  # fmt: skip
+    for change in changes:
+        with pytest.raises(BatchConflict, match=format_id("cmp", campaign)) as refused:
+            await process.say(batch, **change)
+        assert refused.value.code == "batch_of_campaign"
+    assert (await process.say(batch, rate=None)).rate is None, "it had one before"
+    async with world.connection.transaction():
+        await waves.hold_intents(world.connection)
+        await waves.turn(world.connection, [batch], BatchState.CANCELED, campaign)
+    with pytest.raises(BatchConflict):
+        await process.say(batch, state="canceled")
+    await waves.let_go(world.connection, [batch])
+    assert (await process.say(batch, state="canceled")).state == "canceled"
 
 
 async def test_a_paused_batch_is_stepped_over_and_none_of_its_rows_is_touched(

@@ -13,7 +13,7 @@ from dispatch.wire.intents import IntentWriter
 from dispatch.wire.last_look import SuppressionLook
 from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.status import Status
-from messages.control.cancel import MessageCanceler
+from messages.control.cancel import BY_ITSELF, MessageCanceler
 from messages.control.look import ControlLook
 from storage.pool import close_connection, connect
 from tests.dispatch.on_the_wire import Carrier, push, sending
@@ -135,3 +135,22 @@ async def test_a_stopped_message_goes_back_for_now(world: World) -> None:
     later = verdict[message.id]
     assert isinstance(later, Later)
     assert later.hold is Hold.PAUSED
+
+
+async def test_what_went_with_its_batch_is_on_record_as_canceled_by_itself(world: World) -> None:
+    """Nobody else's, and no other end: what was answered before stays as it was said."""
+    swept, other, expired = world.messages(3)
+    rows = [
+        SubmissionRow(world.ids.next(), each.id, 0, 1, ACCOUNT, 1, CONNECTOR, status)
+        for each, status in (
+            (swept, Status.CANCELED), (other, Status.CANCELED), (expired, Status.EXPIRED),
+        )
+    ]  # fmt: skip
+    await insert_submissions(world.connection, rows)
+    cancels = canceler(world)
+    for account, message in ((ACCOUNT, swept), (ACCOUNT + 1, other), (ACCOUNT, expired)):
+        assert not await cancels.cancel(account, message.id)
+    said = await world.connection.fetch("SELECT message_id, error FROM submission")
+    assert {row["message_id"]: row["error"] for row in said} == {
+        swept.id: BY_ITSELF, other.id: None, expired.id: None,
+    }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage.ids import format_id
+from storage.ids import format_id, parse_id
 from tests.web.api.test_messages import BATCH, GOOD, URL
 from tests.web.served import Api
 
@@ -56,6 +56,15 @@ async def test_a_batch_is_paused_resumed_and_canceled_for_good(api: Api) -> None
     assert (body["state"], body["counts"]) == ("canceled", {"accepted": 3})
     response, problem = await api.post(f"{path}/resume", b"")
     assert (response.status, problem["code"]) == (409, "batch_canceled")
+
+
+async def test_a_batch_of_a_campaign_names_the_campaign(api: Api) -> None:
+    path = await batch_of(api)
+    api.memory.waves.add(parse_id("bat", path.rpartition("/")[2]))
+    for verb in ("pause", "resume", "cancel"):
+        response, problem = await api.post(f"{path}/{verb}", b"")
+        assert (response.status, problem["code"]) == (409, "batch_of_campaign")
+        assert "cmp_1" in str(problem["detail"])
 
 
 async def test_a_batch_is_given_a_rate_and_loses_it(api: Api) -> None:

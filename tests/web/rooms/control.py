@@ -19,6 +19,7 @@ class Control(Messages):
     def __init__(self) -> None:
         super().__init__()
         self.batches: dict[int, BatchView] = {}
+        self.waves: set[int] = set()  # batches that are a campaign's
         self.resolutions: dict[int, str] = {}
         self.resolved: list[int] = []
         self.finish_asked: list[dict[str, int]] = []
@@ -56,6 +57,8 @@ class Control(Messages):
         view = await self.batch(account, batch_id)
         if view is None:
             return None
+        if batch_id in self.waves:
+            raise BatchConflict("batch_of_campaign", "it is a wave of the campaign cmp_1")
         if view.state == "canceled" != change.state:
             raise BatchConflict("batch_canceled", "canceled")
         view.state = change.state or view.state
