@@ -66,6 +66,7 @@ reconnect_seconds_max = 1.0
     webhook={"batch_max": 200, "batch_wait_ms": 200},
     recorded=False,
     postgresql_mib=0,
+    links='memory = "4 MiB"\n',  # full within minutes: what is still being filled looks like a leak
 )
 # What a new process or another clock would hide, or spoil.
 _ENDS_WHAT_IS_MEASURED = frozenset(

@@ -74,7 +74,7 @@ data_dir = "{data_dir}"
 listen = "127.0.0.1:0"
 status_listen = "127.0.0.1:0"
 click_id_hosts = ["{host}"]
-"""
+{more}"""
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -82,7 +82,8 @@ class Shape(msgspec.Struct, frozen=True):
 
     A storm of reloads changes the connector's rate between the two of `rates`. `recorded`: each
     receipt is kept as it passes, for who compares message by message. `postgresql_mib`: of a small
-    disk, where a full one is to be met by it; 0: a long run needs more than that.
+    disk, where a full one is to be met by it; 0: a long run needs more than that. `links`: more
+    lines of the section of that name, of gateway and link server.
     """
 
     carrier: str = CARRIER
@@ -91,6 +92,7 @@ class Shape(msgspec.Struct, frozen=True):
     webhook: Mapping[str, object] = msgspec.field(default_factory=dict)
     recorded: bool = True
     postgresql_mib: int = 1_024
+    links: str = ""
 
 
 USUAL = Shape()
@@ -156,7 +158,7 @@ class World:
             data_dir=self.folder / "data",
             connectors=[Connector("carrier", self.carrier_proxy.port, self.shape.connector)],
             database=self.postgres.url(self.database_proxy.port),
-            links=f'click_id_hosts = ["{HOST}"]\n',
+            links=f'click_id_hosts = ["{HOST}"]\n{self.shape.links}',
             more=MORE + LOCAL_WEBHOOKS,
         ).write(self.config)
 
@@ -206,7 +208,12 @@ class World:
     async def _links(self, start: Start) -> Child:
         config = self.folder / "links.toml"
         config.write_text(
-            LINK_SERVER.format(database=self.database_url, data_dir=self.folder / "data", host=HOST)
+            LINK_SERVER.format(
+                database=self.database_url,
+                data_dir=self.folder / "data",
+                host=HOST,
+                more=self.shape.links,
+            )
         )
         return await processes.started(
             "link server",
