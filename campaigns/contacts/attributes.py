@@ -180,8 +180,8 @@ def _instant(value: object, _epoch: Epoch) -> str:
 
 def instant_text(moment: datetime) -> str:
     """An aware time as it is kept: of one length, so that texts sort as times do."""
-    utc = moment.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    utc = moment.astimezone(UTC).replace(tzinfo=None)
+    return f"{utc.isoformat(timespec='milliseconds')}Z"
 
 
 def _bool(value: object, _epoch: Epoch) -> bool:

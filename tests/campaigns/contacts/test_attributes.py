@@ -25,6 +25,7 @@ from campaigns.contacts.attributes import (
         ("number", "1,200.5", 1200.5), ("number", "12", 12), ("number", 3.5, 3.5),
         ("money", "¥129.90", 129_900_000), ("money", 5, 5_000_000), ("money", "-0.000001", -1),
         ("instant", "2026-11-11T10:00:00+08:00", "2026-11-11T02:00:00.000Z"),
+        ("instant", "0999-01-01T00:00:00Z", "0999-01-01T00:00:00.000Z"),  # texts sort as times do
         ("bool", "是", True), ("bool", "No", False), ("bool", True, True),
         ("set", "b;a，b", ["a", "b"]), ("set", ["b", " a"], ["a", "b"]),
     ],
