@@ -20,8 +20,8 @@ from storage.faults import DATABASE_ERRORS
 READ_SECONDS_MAX: Final = 15.0  # one statement, even where the server never answers
 STATEMENT_MS_MAX: Final = 14_500  # the server's own limit, which comes first while it answers
 FREE_SECONDS_MAX: Final = 5.0  # until a connection is free, and until one is given back
-# Of every session, whatever the server says. The second: after how many milliseconds the server ends
-# what it does for a client that has gone, and lets go of its locks. In UTC each day has 24 hours.
+# Of every session, whatever the server has, in milliseconds. The second: how soon the server ends
+# what it does for a client that has gone, and lets go of its locks. In UTC a day has 24 hours.
 SESSION_SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "idle_in_transaction_session_timeout": "30000",

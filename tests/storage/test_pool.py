@@ -86,6 +86,23 @@ async def test_the_read_pool_cannot_write_and_has_a_time_limit(database: Databas
     assert await database.read.fetchval("SHOW statement_timeout") == "14500ms"
 
 
+async def test_days_have_24_hours_whatever_zone_the_server_has(
+    database_url: str, connection: Connection
+) -> None:
+    """There a day has an hour more when the clocks go back, and text the zone's offset."""
+    name = await connection.fetchval("SELECT current_database()")
+    await connection.execute(f"ALTER DATABASE {name} SET timezone = 'America/St_Johns'")
+    database = await Database.open(database_url, Path("/nowhere"), application_name="smsgate")
+    look = (
+        "SELECT timestamptz '2027-11-07T04:00Z' + interval '1 day', to_jsonb(timestamptz 'epoch')"
+    )
+    for each in (database.read, await database.dedicated("accept").connection()):
+        later, text = await each.fetchrow(look)
+        assert later.isoformat() == "2027-11-08T04:00:00+00:00"
+        assert text == "1970-01-01T00:00:00+00:00"
+    await database.close()
+
+
 async def test_a_dedicated_connection_is_kept(database: Database) -> None:
     dedicated = database.dedicated("accept")
     assert await dedicated.connection() is await dedicated.connection()
