@@ -76,8 +76,11 @@ class NumberVault:
         return self._also is not None
 
     @property
-    def _only_one(self) -> bool:
-        return self._also is None and not self._kept
+    def several_keys(self) -> bool:
+        """Whether numbers are looked up under more than one: they are while the key changes, and
+        after it where rows were left.
+        """
+        return self._also is not None or bool(self._kept)
 
     def knows(self, fingerprint: str) -> bool:
         """Whether the key with this fingerprint is one of those here."""
@@ -235,7 +238,8 @@ class NumberVault:
 
     def old_indexes(self, msisdn: str) -> tuple[bytes, ...]:
         """The other ones, as long as they may stand in a table that is rewritten."""
-        return () if self.rewritten and self._only_one else self.other_indexes(msisdn)
+        one = self.rewritten and not self.several_keys
+        return () if one else self.other_indexes(msisdn)
 
     def request_fingerprint(self, to: str, sender: str, category: int, text: str) -> bytes:
         """Equal for two messages that ask for the same: 16 octets. No value may hold a NUL.

@@ -73,7 +73,7 @@ class Pruning:
         # Told twice on one day, or by parts, it is one.
         fresh = list({each.key: each for each in reversed(fresh)}.values())
         proven = await self._believed(connection, _proven(fresh, written))
-        repeated = await _repeated(connection, fresh, written)
+        repeated = await _repeated(connection, fresh, written, self._vault)
         if not proven and not repeated:
             return 0
         entries = [suppression_of(each) for each in (*proven, *repeated)]
@@ -163,7 +163,10 @@ def _proven(fresh: Sequence[Evidence], written: Written) -> list[Evidence]:
 
 
 async def _repeated(
-    connection: Connection, fresh: Sequence[Evidence], written: Written
+    connection: Connection,
+    fresh: Sequence[Evidence],
+    written: Written,
+    vault: NumberVault | None,
 ) -> list[Evidence]:
     """Ambiguous evidence that has come back often enough, without a delivery between."""
     since: dict[bytes, date] = {}
@@ -181,7 +184,8 @@ async def _repeated(
             since[each.to_idx], last[each.to_idx] = first, each
     if not since:
         return []
-    delivered = await evidence.deliveries(connection, list(since), since=min(since.values()))
+    numbers = {to_idx: each.to_enc for to_idx, each in last.items()}
+    delivered = await evidence.days_delivered(connection, numbers, vault, since=min(since.values()))
     return [
         each
         for to_idx, each in last.items()

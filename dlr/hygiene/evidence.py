@@ -9,7 +9,7 @@ Just before they go, each day on which a number was delivered to becomes a row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
@@ -20,6 +20,7 @@ from dlr.hygiene.proof import Kind, Verdict
 from dlr.hygiene.score import Day
 from dlr.status import Status
 from storage import sql
+from storage.crypto import NumberVault
 from storage.ids import id_at
 from storage.pool import Connection
 
@@ -131,6 +132,30 @@ async def deliveries(
     for row in rows:
         found.setdefault(row["to_idx"], {})[row["day"]] = row["at"]
     return found
+
+
+async def days_delivered(
+    connection: Connection,
+    numbers: Mapping[bytes, bytes],
+    vault: NumberVault | None,
+    *,
+    since: date,
+) -> dict[bytes, list[date]]:
+    """By number, the days of deliveries() in order. `numbers`: sealed, by an index of theirs.
+
+    Where the vault has several keys, a number's messages may stand under another index: they count.
+    """
+    asked = {to_idx: {to_idx} for to_idx in numbers}
+    if vault is not None and vault.several_keys:
+        for to_idx, to_enc in numbers.items():
+            number = vault.open_or_none(to_enc)
+            for other in () if number is None else vault.indexes(number):
+                asked.setdefault(other, set()).add(to_idx)
+    days: dict[bytes, set[date]] = {}
+    for index, found in (await deliveries(connection, list(asked), since=since)).items():
+        for to_idx in asked[index]:
+            days.setdefault(to_idx, set()).update(found)
+    return {to_idx: sorted(each) for to_idx, each in days.items()}
 
 
 async def against(

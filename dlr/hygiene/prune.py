@@ -23,6 +23,7 @@ from dlr.hygiene.score import DEAD_BELOW, Day, score
 from dlr.reasons import Reason
 from storage import audit, sql, suppression
 from storage.audit import AuditEntry
+from storage.crypto import NumberVault
 from storage.pool import Connection
 from storage.suppression import HYGIENE, Suppression
 
@@ -75,7 +76,12 @@ class Page(msgspec.Struct, frozen=True):
 
 
 async def page(
-    connection: Connection, place: bytes, now: datetime, *, below: float = DEAD_BELOW
+    connection: Connection,
+    place: bytes,
+    now: datetime,
+    *,
+    vault: NumberVault,
+    below: float = DEAD_BELOW,
 ) -> Page:
     """The next numbers behind a place (b"" at first) that are or would be given up.
 
@@ -91,7 +97,8 @@ async def page(
     rows: dict[bytes, list[asyncpg.Record]] = {}
     for row in await connection.fetch(_SQL["prune_evidence"], indexes, since):
         rows.setdefault(row["to_idx"], []).append(row)
-    delivered = await evidence.deliveries(connection, indexes, since=since)
+    numbers = {to_idx: of_one[0]["to_enc"] for to_idx, of_one in rows.items()}
+    delivered = await evidence.days_delivered(connection, numbers, vault, since=since)
     standing = {
         entry.to_idx: entry
         for entry in await suppression.of_number(connection, indexes, [suppression.EVERY_ACCOUNT])
@@ -103,7 +110,7 @@ async def page(
         for to_idx in indexes
         if (
             each := _given(
-                rows[to_idx], sorted(delivered.get(to_idx, ())), standing.get(to_idx), now, below
+                rows[to_idx], delivered.get(to_idx, ()), standing.get(to_idx), now, below
             )
         )
         is not None
@@ -176,8 +183,11 @@ class PruneJob:
     `pruned` is counted since start.
     """
 
-    def __init__(self, new_id: Callable[[], int], *, every_hours: int, below: float) -> None:
+    def __init__(
+        self, new_id: Callable[[], int], *, vault: NumberVault, every_hours: int, below: float
+    ) -> None:
         self._new_id = new_id
+        self._vault = vault
         self.every_hours = every_hours
         self.below = below
         self.pruned = 0
@@ -190,7 +200,9 @@ class PruneJob:
             return
         for _ in range(PAGES_PER_TURN_MAX):
             async with connection.transaction():
-                found = await page(connection, self._place, now, below=self.below)
+                found = await page(
+                    connection, self._place, now, vault=self._vault, below=self.below
+                )
                 reasons = await suppress_given(connection, found.given, self._new_id, audit.JOB)
             self.pruned += reasons.total()
             if reasons:

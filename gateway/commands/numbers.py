@@ -94,7 +94,9 @@ async def _walk(opened: _Open, arguments: argparse.Namespace, ids: IdSource | No
         print(_row(HEADINGS))
     while place is not None:
         async with opened.connection.transaction():
-            found = await prune.page(opened.connection, place, opened.now, below=arguments.below)
+            found = await prune.page(
+                opened.connection, place, opened.now, vault=opened.vault, below=arguments.below
+            )
             if ids is not None:
                 await prune.suppress_given(opened.connection, found.given, ids.next, OPERATOR)
         for each in found.given:

@@ -127,7 +127,12 @@ def _outlive(rooms: Rooms) -> Outlive:
 def prune_job(rooms: Rooms) -> PruneJob:
     """The walk through all evidence, as configured."""
     settings = rooms.config.hygiene
-    return PruneJob(rooms.ids.next, every_hours=settings.prune_hours, below=settings.prune_below)
+    return PruneJob(
+        rooms.ids.next,
+        vault=rooms.vault,
+        every_hours=settings.prune_hours,
+        below=settings.prune_below,
+    )
 
 
 def kept_days(settings: RetentionSettings) -> KeptDays:

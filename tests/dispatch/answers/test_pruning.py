@@ -12,13 +12,15 @@ from structlog.testing import capture_logs
 
 from dispatch.answers.pruning import Pruning
 from dlr.codes import Codes, CodesOfConnectors
-from dlr.hygiene import evidence, waiting
+from dlr.hygiene import evidence, prune, waiting
 from dlr.hygiene.evidence import CONFIRMED, COUNTS, UNDONE, WAITS
 from dlr.hygiene.lifting import Lifting
 from dlr.ledger import AppliedReceipt, insert_submissions
 from dlr.reasons import Reason
 from dlr.status import Status
 from storage import suppression
+from storage.crypto import NumberVault
+from storage.keys import NumberKeys
 from storage.suppression import EVERY_ACCOUNT, EVERY_CATEGORY, Suppression
 from tests.dlr.rows import CONNECTOR, World
 
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 MAP = Codes("map")
 DEAD, DOUBTFUL, ABSENT = "001", "MI:0054", "006"
+ONE, TWO = NumberKeys(bytes(range(64))), NumberKeys(bytes(range(64, 128)))
+ALIVE = "+8613812345678"
+CERTAIN = 1.1  # no number is as valid as that
 
 
 class Carrier:
@@ -135,6 +140,28 @@ async def test_g26_a_delivery_between_makes_ambiguous_evidence_begin_anew(
     for days_ago in (14, 7, 0):
         assert await carrier.says(1, DOUBTFUL, days_ago=days_ago) == 0
     assert await carrier.suppressed() == {}
+
+
+async def test_g26_a_delivery_under_the_first_number_key_counts_while_it_changes(
+    carrier: Carrier,
+) -> None:
+    """Messages stand under the first key's index, and evidence is written under the second's."""
+    first, vault = NumberVault(ONE), NumberVault(ONE)
+    vault.learn(TWO)
+    vault.turn_over()
+    carrier.pruning = Pruning(
+        CodesOfConnectors([(CONNECTOR, MAP)]), vault=vault, ids=carrier.world.ids
+    )
+    await carrier.delivers(1, days_ago=10)
+    for days_ago in (14, 7, 0):
+        told = await carrier.told(1, DOUBTFUL, days_ago, 1)
+        await carrier.connection.execute(
+            "UPDATE message SET to_idx = $1, to_enc = $2", first.index(ALIVE), first.seal(ALIVE)
+        )
+        async with carrier.connection.transaction():
+            assert await carrier.pruning.learn(carrier.connection, [told]) == 0
+    page = await prune.page(carrier.connection, b"", carrier.world.now, vault=vault, below=CERTAIN)
+    assert page.given == []
 
 
 async def test_a_delivery_before_does_not(carrier: Carrier) -> None:

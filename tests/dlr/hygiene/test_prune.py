@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dlr.hygiene.prune import PruneJob
+from storage.crypto import NumberVault
 from storage.ids import IdSource
+from storage.keys import NumberKeys
 
 if TYPE_CHECKING:
     from storage.pool import Connection
+
+
+VAULT = NumberVault(NumberKeys(bytes(range(64))))
 
 
 async def proof(connection: Connection, number: int) -> None:
@@ -31,7 +36,7 @@ async def test_it_walks_page_by_page_and_rests_until_its_hour(
     monkeypatch.setattr("dlr.hygiene.prune.NUMBERS_PER_PAGE", 2)
     monkeypatch.setattr("dlr.hygiene.prune.PAGES_PER_TURN_MAX", 1)
     ids = IdSource(3, lambda: int(datetime.now(UTC).timestamp() * 1000))
-    job = PruneJob(ids.next, every_hours=24, below=0.35)
+    job = PruneJob(ids.next, vault=VAULT, every_hours=24, below=0.35)
     for number in range(3):
         await proof(connection, number)
     now = datetime.now(UTC)
@@ -52,6 +57,6 @@ async def test_it_walks_page_by_page_and_rests_until_its_hour(
 
 async def test_it_may_be_off(connection: Connection) -> None:
     await proof(connection, 1)
-    job = PruneJob(lambda: 1, every_hours=0, below=0.35)
+    job = PruneJob(lambda: 1, vault=VAULT, every_hours=0, below=0.35)
     await job.turn(connection, datetime.now(UTC))
     assert job.pruned == 0
