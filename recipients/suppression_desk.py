@@ -7,7 +7,7 @@ transaction, each with its audit event. The sending side is told before they are
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import asyncpg
@@ -35,6 +35,12 @@ SLICE_ITEMS = 200
 STATEMENT_ITEMS = 500
 
 _SQL = sql.load("recipients")
+
+Listed = Callable[[Connection, int, Collection[bytes]], Awaitable[None]]
+"""Hears, in the transaction that does it, that an account has listed opt-outs or taken some off.
+
+They are of numbers with these indexes.
+"""
 
 
 class SuppressionFilter(msgspec.Struct, kw_only=True, frozen=True):
@@ -93,12 +99,13 @@ SuppressionPlace = tuple[datetime, bytes, int, int]
 
 class _Change(msgspec.Struct):
     """One request: entries to add; or, with `entries` empty, a number whose entries are to be
-    deleted.
+    deleted. `others`: of entries' numbers that have more indexes than one.
     """
 
     account: int
     actor: str
     entries: list[Suppression] = msgspec.field(default_factory=list)
+    others: Mapping[bytes, Sequence[bytes]] = {}
     indexes: Sequence[bytes] = ()
     accounts: Sequence[int] = ()
     category: int | None = None
@@ -125,6 +132,7 @@ class SuppressionDesk:
         ids: IdSource,
         stopped: JustStopped,
         wall_ms: Callable[[], int],
+        listed: Listed | None = None,
     ) -> None:
         self._pool = pool
         self._dedicated = dedicated
@@ -132,6 +140,7 @@ class SuppressionDesk:
         self._ids = ids
         self._stopped = stopped
         self._wall_ms = wall_ms
+        self._listed = listed
         self.opted_out = 0
         self.commits: GroupCommit[_Change, _Result] = GroupCommit(
             self._flush,
@@ -161,7 +170,9 @@ class SuppressionDesk:
 
     async def suppress(self, account: int, actor: str, entries: Sequence[Suppress]) -> list[bool]:
         wanted: list[Suppression] = []
+        others: dict[bytes, Sequence[bytes]] = {}
         for start in range(0, len(entries), SLICE_ITEMS):
+            asked = entries[start : start + SLICE_ITEMS]
             wanted += [
                 Suppression(
                     to_idx=self._vault.index(entry.number),
@@ -172,11 +183,14 @@ class SuppressionDesk:
                     expires_at=entry.expires_at,
                     to_enc=self._vault.seal(entry.number),
                 )
-                for entry in entries[start : start + SLICE_ITEMS]
+                for entry in asked
             ]
+            for each, stored in zip(asked, wanted[start:], strict=True):
+                if found := self._vault.other_indexes(each.number):
+                    others[stored.to_idx] = found
             self._stopped.add(wanted[start:], self._wall_ms())
             await asyncio.sleep(0)
-        result: _Result = await committed(self.commits, _Change(account, actor, wanted))
+        result: _Result = await committed(self.commits, _Change(account, actor, wanted, others))
         new = result.changed
         answers: list[bool] = []
         for entry in wanted:
@@ -223,8 +237,16 @@ class SuppressionDesk:
             new = await suppression.add_new(connection, entries, now)
             await self._audit(connection, change, "suppression.add", new)
             await tell(connection, _opted_out(entries, new, now), self._ids)
+            await self._name(connection, change, opted_out_of(entries, new))
             added |= new
         return _Result(added)
+
+    async def _name(
+        self, connection: Connection, change: _Change, indexes: Collection[bytes]
+    ) -> None:
+        if self._listed is not None and indexes:
+            others = [other for each in indexes for other in change.others.get(each, ())]
+            await self._listed(connection, change.account, {*indexes, *others})
 
     async def _remove(self, connection: Connection, change: _Change) -> _Result:
         removed = await suppression.remove(
@@ -238,6 +260,8 @@ class SuppressionDesk:
             # Who says that a number lives knows better than what was said of it until now.
             await evidence.undo(connection, change.indexes)
         await self._audit(connection, change, "suppression.remove", removed.gone)
+        if any(account == change.account for _, account, _ in removed.gone):
+            await self._name(connection, change, change.indexes)
         return _Result(removed.gone, removed.kept)
 
     async def _audit(
@@ -258,6 +282,13 @@ class SuppressionDesk:
                 for to_idx, account, category in sorted(keys)
             ],
         )
+
+
+def opted_out_of(entries: Iterable[Suppression], keys: Collection[Key]) -> set[bytes]:
+    """The indexes of those of these entries that have one of these keys and are opt-outs."""
+    return {
+        entry.to_idx for entry in entries if entry.reason == Reason.OPTED_OUT and entry.key in keys
+    }
 
 
 def _entries(keys: set[Key]) -> int:

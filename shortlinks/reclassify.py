@@ -8,7 +8,7 @@ So a figure never has one part of a day under one version, and the rest under an
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -69,8 +69,9 @@ class Reviewed(msgspec.Struct):
 
 
 Note = Callable[["Connection", Reviewed], Awaitable[None]]
-# Hears of clicks on recipients' links that are a person's, by their ids, as that is settled.
-People = Callable[["Connection", Sequence[int]], Awaitable[None]]
+# Hears of clicks on recipients' links, by their ids: those that are settled to be a person's, and
+# those that were and are not.
+People = Callable[["Connection", Sequence[int], Sequence[int]], Awaitable[None]]
 
 
 class ReviewRunsError(Exception):
@@ -84,7 +85,7 @@ class Reviewer:
         self, told: Told | None = None, *, people: People | None = None, agents_days: int = 0
     ) -> None:
         """`told` hears of clicks with another class, in the transaction that changes them, and
-        `people` of those that turned out to be a person's.
+        `people` of those that turned out to be a person's, or to be none.
 
         `agents_days`: how long user agents are kept; 0: as long as their click.
         """
@@ -190,15 +191,10 @@ class Reviewer:
             await connection.execute(_SQL["clicks_settled"], left, lowest, highest)
         others = [each for each in told if each.before is not each.after]
         classes = {each.id: each.after for each in told}
-        people = [
-            row["id"]
-            for row in rows
-            if row["message_id"]
-            and classes.get(row["id"], row["class"]) == ClickClass.HUMAN
-            and (not row["settled"] or row["class"] != ClickClass.HUMAN)
-        ]
-        if self._people is not None and people:
-            await self._people(connection, people)
+        if self._people is not None:
+            people, no_more = _people(rows, classes)
+            if people or no_more:
+                await self._people(connection, people, no_more)
         if self._told is not None and others:
             await self._told(connection, others)
 
@@ -220,6 +216,22 @@ class Reviewer:
             delivery=Delivery(row["submitted"], row["done"], row["told"]),
             burst=(stretch, row["ip_prefix"], row["user_agent"]) in bursts,
         )
+
+
+def _people(
+    rows: Sequence[Record], classes: Mapping[int, ClickClass]
+) -> tuple[list[int], list[int]]:
+    """The clicks that are a person's from now on, and those that were until now. `classes`: theirs,
+    where they have changed.
+    """
+    people: list[int] = []
+    no_more: list[int] = []
+    for row in rows:
+        before = row["settled"] and row["class"] == ClickClass.HUMAN
+        after = classes.get(row["id"], row["class"]) == ClickClass.HUMAN
+        if row["message_id"] and before is not after:
+            (people if after else no_more).append(row["id"])
+    return people, no_more
 
 
 async def _bursts(

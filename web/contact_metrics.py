@@ -27,6 +27,12 @@ OF_CONTACTS: Mapping[str, MetricKind] = MappingProxyType(
             "are conversions.",
             ("kind",),
         ),
+        "sms_contact_events_undone_total": MetricKind(
+            "counter",
+            "Events of contacts that this process took back, by kind: a machine's clicks, and "
+            "opt-outs that are listed no more.",
+            ("kind",),
+        ),
         "sms_contact_events_due": MetricKind(
             "gauge",
             "Messages, clicks and more of which events are to be made, when this process last "

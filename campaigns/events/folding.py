@@ -56,8 +56,7 @@ class Folding:
     async def step(self, connection: Connection, until: int) -> int:
         """One transaction, up to a position at most. Returns the cursor after it."""
         if self._zones is None:
-            rows = await connection.fetch(_SQL["zones_known"])
-            self._zones = [row["name"] for row in rows]
+            self._zones = await known_zones(connection)
         async with connection.transaction():
             cursor: int = await connection.fetchval(_SQL["engagement_hold"])
             upto = min(until, cursor + EVENTS_PER_STEP_MAX)
@@ -77,3 +76,8 @@ class Folding:
         finally:
             await connection.execute(_SQL["events_gate_open"])
         return last
+
+
+async def known_zones(connection: Connection) -> list[str]:
+    """The names of time zones that the database knows."""
+    return [row["name"] for row in await connection.fetch(_SQL["zones_known"])]

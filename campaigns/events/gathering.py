@@ -1,8 +1,9 @@
 """Events of what the gateway itself knows of contacts: deliveries, clicks, replies, conversions …
 
 Owns one transaction at a time: it takes rows of `contact_event_due` out and puts events in, each
-source once. Killed before its COMMIT it has done nothing. Must not decide what has happened
-(naming.py hears of it), nor sum events (folding.py).
+source once. What has turned out otherwise it has taken back (undoing.py). Killed before its COMMIT
+it has done nothing. Must not decide what has happened (naming.py hears of it), nor sum events
+(folding.py).
 
 It holds what whoever deletes or merges contacts holds, too. So no event is made of a contact that
 goes meanwhile. While the number key changes it waits: a number may have either index.
@@ -19,7 +20,9 @@ from types import MappingProxyType
 import asyncpg
 import msgspec
 
+from campaigns.events import undoing
 from campaigns.events.naming import What
+from campaigns.events.undoing import NewlyListed, Undoing
 from campaigns.running.stopping import PREFIX
 from shortlinks.classify import ClickClass
 from storage import sql
@@ -79,7 +82,7 @@ class Happening(msgspec.Struct, frozen=True, gc=False):
 
 
 class Gathering:
-    """One process's turns at it. Counts since start: `made` events by kind."""
+    """One process's turns at it. Counts since start: events `made` and `undone`, by kind."""
 
     def __init__(
         self,
@@ -88,15 +91,19 @@ class Gathering:
         vault: NumberVault,
         ids: IdSource,
         wall_ms: Callable[[], int],
+        zone: str,
         ended: Ended,
     ) -> None:
+        """`zone`: of contacts that have none."""
         self._dedicated = dedicated
         self._vault = vault
         self._ids = ids
         self._wall_ms = wall_ms
         self._days: set[date] = set()  # whose leaves are there
         self._task = PeriodicTask("contact events", self.turn, lambda: GATHER_SECONDS, ended=ended)
+        self._undoing = Undoing(zone=zone)
         self.made: Counter[str] = Counter()
+        self.undone: Counter[str] = Counter()
         self.waiting = 0  # ids, when last looked
         self.late_seconds = 0.0  # so long the first of them had waited
 
@@ -127,15 +134,19 @@ class Gathering:
             return False
         await self._make_room(connection, rows)
         async with connection.transaction():
-            await connection.execute(_SQL["engagement_hold"])
+            cursor: int = await connection.fetchval(_SQL["engagement_hold"])
             # Whoever had it before us may have taken some of them.
             rows = await _next(connection)
             if not _days(rows) <= self._days:
                 return True
-            made = await self._make(connection, rows)
+            lists = await undoing.listed(connection, _ids(rows, What.LISTED))
+            made = await self._make(connection, rows, lists.new)
+            gone = [*lists.gone, *await undoing.no_person(connection, _ids(rows, What.NO_PERSON))]
+            undone = await self._undoing.take_back(connection, gone, cursor)
             await connection.execute(_SQL["event_due_done"], [row["id"] for row in rows])
         for kind, number in made.items():
             self.made[kind if kind in KINDS else OTHER] += number
+        self.undone += undone
         return True
 
     async def _make_room(self, connection: Connection, rows: Sequence[asyncpg.Record]) -> None:
@@ -144,22 +155,47 @@ class Gathering:
             await ensure_leaf(connection, "contact_event_source", day)
             self._days.add(day)
 
-    async def _make(self, connection: Connection, rows: Sequence[asyncpg.Record]) -> Counter[str]:
-        """The events of these rows, as far as there are none; how many by kind."""
-        found: dict[tuple[int, int], dict[str, Happening]] = {}
+    async def _make(
+        self, connection: Connection, rows: Sequence[asyncpg.Record], listed: Sequence[NewlyListed]
+    ) -> Counter[str]:
+        """The events of these rows, as far as there are none, and of who was listed; how many by
+        kind.
+        """
+        found: dict[tuple[int, int, str], Happening] = {}
         for row in rows:
-            for each in await self._found(connection, row):
-                found.setdefault((each.source, each.what), {})[each.kind] = each
-        if not found:
+            if row["what"] in _READ_BY:
+                for each in await self._found(connection, row):
+                    found[each.source, each.what, each.kind] = each
+        happened = [*found.values(), *(self._listing(each) for each in listed)]
+        if not happened:
             return Counter()
-        sources, whats = (list(column) for column in zip(*sorted(found), strict=True))
-        claimed = await connection.fetch(_SQL["event_sources_claim"], sources, whats)
-        new = [each for row in claimed for each in found[row["source"], row["what"]].values()]
-        new.sort(key=lambda each: (each.at, each.source, each.kind))
+        happened.sort(key=lambda each: (each.at, each.source, each.kind))
+        ids = self._ids.take(len(happened))
+        claimed = await _claim(connection, happened, ids)
+        new = [
+            (number, each)
+            for number, each in zip(ids, happened, strict=True)
+            if each.what == What.LISTED or (each.source, each.what) in claimed
+        ]
         if new:
             await connection.execute(_SQL["events_gate_share"])
-            await connection.execute(_SQL["events_make"], self._ids.take(len(new)), *_columns(new))
-        return Counter(each.kind for each in new)
+            numbers = [number for number, _ in new]
+            columns = _columns([each for _, each in new])
+            await connection.execute(_SQL["events_make"], numbers, *columns)
+        return Counter(each.kind for _, each in new)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
+
+    def _listing(self, listed: NewlyListed) -> Happening:
+        return Happening(
+            source=listed.contact,
+            what=What.LISTED,
+            account=listed.account,
+            contact=listed.contact,
+            kind=OPTED_OUT,
+            at=min(self._now(), listed.since),
+        )
 
     async def _found(self, connection: Connection, due: asyncpg.Record) -> list[Happening]:
         """What one row is about, as far as it is about contacts."""
@@ -168,7 +204,7 @@ class Gathering:
         rows = await connection.fetch(_SQL[_READ_BY[what]], ids, ids[0], ids[-1], *more)
         recalls = await _recalls(connection, rows) if what is What.DELIVERED else frozenset()
         # Told when it is made: a clock that was set back must not hide an event in the future.
-        now = datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
+        now = self._now()
         at = due["at"] if what is What.PAGE_OPT_OUT else None
         return [
             Happening(
@@ -218,7 +254,35 @@ async def _next(connection: Connection) -> Sequence[asyncpg.Record]:
 
 
 def _days(rows: Sequence[asyncpg.Record]) -> set[date]:
-    return {time_of(each).date() for row in rows for each in row["ids"]}
+    """Of sources."""
+    return {time_of(each).date() for row in rows if row["what"] in _READ_BY for each in row["ids"]}
+
+
+def _ids(rows: Sequence[asyncpg.Record], what: What) -> list[int]:
+    """All that rows of a kind name, once each."""
+    return sorted({each for row in rows if row["what"] == what for each in row["ids"]})
+
+
+async def _claim(
+    connection: Connection, happened: Sequence[Happening], ids: Sequence[int]
+) -> set[tuple[int, int]]:
+    """Those sources of these, each with its `what`, of which there was no event. `ids`: of events.
+
+    What may be taken back is found again by its event.
+    """
+    events = {
+        (each.source, each.what): number if each.what == What.CLICK else None
+        for each, number in zip(happened, ids, strict=True)
+        if each.what != What.LISTED
+    }
+    order = sorted(events)
+    rows = await connection.fetch(
+        _SQL["event_sources_claim"],
+        [source for source, _ in order],
+        [what for _, what in order],
+        [events[each] for each in order],
+    )
+    return {(row["source"], row["what"]) for row in rows}
 
 
 def _campaign(label: str | None) -> int | None:

@@ -1,8 +1,10 @@
 """What may have become of contacts, written down in the transaction that makes it true.
 
-Owns the rows of `contact_event_due` as they are put in, one for each transaction. Must not know a
-contact: gathering.py finds out whom it is about. Naming the same twice is harmless, and forgetting
-it is not. Where nobody has contacts nothing is written.
+Owns the rows of `contact_event_due` as they are put in, one for each transaction. Must not judge
+whether there is an event of it: gathering.py does, and finds out whom most of it is about.
+
+Naming the same twice is harmless, and forgetting it is not. Where nobody has contacts nothing is
+written.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ class What(IntEnum):
     COMPLAINT = 6  # complaint
     CONVERSION = 7  # conversion
     PAID = 8  # conversion: its value is in the one currency of its account
+    LISTED = 9  # contact: what its account lists of its numbers has changed
+    NO_PERSON = 10  # click: a person's no more
 
 
 CONVERSIONS = (What.CONVERSION, What.PAID)
@@ -76,9 +80,22 @@ async def conversions(
     await name(connection, What.CONVERSION, others, [account])
 
 
-async def clicks(connection: Connection, ids: Sequence[int]) -> None:
-    """These are a person's."""
-    await name(connection, What.CLICK, ids)
+async def clicks(connection: Connection, people: Sequence[int], no_more: Sequence[int]) -> None:
+    """Those in `people` are a person's, those in `no_more` are not, and were taken for one's."""
+    await name(connection, What.CLICK, people)
+    await name(connection, What.NO_PERSON, no_more)
+
+
+async def listed(connection: Connection, account: int, indexes: Collection[bytes]) -> None:
+    """An account has put numbers on its list of suppressions, or taken them off it.
+
+    `indexes`: every index of each. Whose they are is found at once: by the time that gathering.py
+    asks, another number key may have given them another index.
+    """
+    ordered = sorted(indexes)
+    for start in range(0, len(ordered), IDS_PER_ROW_MAX):
+        some = ordered[start : start + IDS_PER_ROW_MAX]
+        await connection.execute(_SQL["event_due_put_listed"], What.LISTED, account, some)
 
 
 class MessageOutcomes:

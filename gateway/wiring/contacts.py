@@ -14,7 +14,7 @@ from campaigns.contacts.files.jobs import ContactImports
 from campaigns.contacts.verdicts import Verdict
 from campaigns.events.desk import EventDesk
 from campaigns.events.folding import Folding
-from campaigns.events.gathering import KINDS, OTHER, Gathering
+from campaigns.events.gathering import CLICK, KINDS, OPTED_OUT, OTHER, Gathering
 from web.contact_services import ContactRooms
 from web.samples import Sample
 
@@ -54,16 +54,18 @@ def build(rooms: Rooms) -> None:
         ids=rooms.ids,
         wall_ms=rooms.clock.wall_ms,
     )
+    zone = str(rooms.config.quiet_hours.time_zone)
     rooms.gathering = Gathering(
         database.dedicated("contact happenings"),
         vault=rooms.vault,
         ids=rooms.ids,
         wall_ms=rooms.clock.wall_ms,
+        zone=zone,
         ended=rooms.task_ended,
     )
     rooms.engagement = Folding(
         database.dedicated("engagement"),
-        zone=str(rooms.config.quiet_hours.time_zone),
+        zone=zone,
         ended=rooms.task_ended,
     )
     rooms.contacts = ContactRooms(desk, files, rooms.contact_events)
@@ -83,6 +85,8 @@ def samples(rooms: Rooms) -> Iterator[Sample]:
     gathering = rooms.gathering
     for kind in (*KINDS, OTHER):
         yield Sample("sms_contact_events_made_total", gathering.made[kind], (kind,))
+    for kind in (CLICK, OPTED_OUT):
+        yield Sample("sms_contact_events_undone_total", gathering.undone[kind], (kind,))
     yield Sample("sms_contact_events_due", gathering.waiting)
     yield Sample("sms_contact_events_late_seconds", gathering.late_seconds)
     yield Sample("sms_engagement_events_total", rooms.engagement.events)

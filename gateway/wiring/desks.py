@@ -34,6 +34,7 @@ def build(rooms: Rooms) -> None:
         ids=rooms.ids,
         stopped=rooms.inbound.stopped,
         wall_ms=rooms.clock.wall_ms,
+        listed=naming.listed,
     )
     rooms.complaints = ComplaintDesk(
         database.read,
@@ -54,6 +55,7 @@ def build(rooms: Rooms) -> None:
         ids=rooms.ids,
         stopped=rooms.inbound.stopped,
         wall_ms=rooms.clock.wall_ms,
+        listed=naming.listed,
     )
     rooms.exports = ExportDesk(
         database.read,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Literal
@@ -34,6 +34,7 @@ from recipients.files.import_plan import (
 )
 from recipients.files.imports import Begun, ImportView, ImportWish, StepDone
 from recipients.just_stopped import JustStopped
+from recipients.suppression_desk import Listed, opted_out_of
 from storage import audit, sql, suppression
 from storage.audit import AuditEntry
 from storage.crypto import NumberVault, mask
@@ -129,6 +130,7 @@ class ImportDesk:
         ids: IdSource,
         stopped: JustStopped,
         wall_ms: Callable[[], int],
+        listed: Listed | None = None,
     ) -> None:
         self._pool = pool
         self._dedicated = dedicated
@@ -137,6 +139,7 @@ class ImportDesk:
         self._ids = ids
         self._stopped = stopped
         self._wall_ms = wall_ms
+        self._listed = listed
         self._turn = asyncio.Lock()  # of the one connection
         self._running: set[int] = set()
         self.opted_out = 0
@@ -251,7 +254,23 @@ class ImportDesk:
             raise ImportRefused("running")
         if not run.begun.dry_run:
             after = {**plan.new, **plan.instead}
+            await self._name(connection, run, taken, opted_out_of(after.values(), written))
             self.opted_out += sum(after[key].reason == Reason.OPTED_OUT for key in written)
+
+    async def _name(
+        self,
+        connection: Connection,
+        run: RunningImport,
+        taken: Sequence[Taken],
+        opted_out: Collection[bytes],
+    ) -> None:
+        if self._listed is None or not opted_out:
+            return
+        indexes = set(opted_out)
+        for each in taken:
+            if each.entry.to_idx in opted_out:
+                indexes.update(self._vault.other_indexes(each.row.number))
+        await self._listed(connection, run.account, indexes)
 
     async def end(self, run: RunningImport, state: str, detail: str | None) -> None:
         """Record how a run has ended."""

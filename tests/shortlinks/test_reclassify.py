@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -64,6 +65,20 @@ async def store(
     return click
 
 
+@dataclass
+class Heard:
+    """Whoever wants to know which clicks are people's."""
+
+    people: list[int] = field(default_factory=list)
+    no_more: list[int] = field(default_factory=list)
+
+    async def __call__(
+        self, _connection: Connection, people: Sequence[int], no_more: Sequence[int]
+    ) -> None:
+        self.people += people
+        self.no_more += no_more
+
+
 async def deliver(
     connection: Connection, message: int, submitted: datetime, done: datetime, told: datetime
 ) -> None:
@@ -98,12 +113,8 @@ async def test_a_click_is_judged_again_once_its_receipt_had_time_to_come(
     early = await store(connection, sent + 3 * second, message=message)
     later = await store(connection, sent + 60 * second, message=message)
     await store(connection, NOW - timedelta(seconds=30))  # its receipt may still come
-    people: list[int] = []
-
-    async def name(_connection: Connection, clicks: Sequence[int]) -> None:
-        people.extend(clicks)
-
-    reviewer = Reviewer(tell, people=name)
+    heard = Heard()
+    reviewer = Reviewer(tell, people=heard)
     await reviewer.turn(connection, NOW)
     assert await verdicts(connection) == [
         (ClickClass.SCANNER, ["before_delivered"], 2, True),
@@ -113,10 +124,10 @@ async def test_a_click_is_judged_again_once_its_receipt_had_time_to_come(
     assert [(each.id, each.before, each.after, each.revision) for each in told] == [
         (early, ClickClass.HUMAN, ClickClass.SCANNER, 2)
     ]
-    assert people == [later], "settled as a person's"
+    assert heard == Heard([later], []), "one settled as a person's; nobody has heard of the other"
     assert (reviewer.settled, reviewer.changed) == (2, 1)
     await reviewer.turn(connection, NOW)
-    assert (reviewer.settled, people) == (2, [later])
+    assert (reviewer.settled, heard) == (2, Heard([later], []))
 
 
 async def test_a_scanner_that_walks_through_messages_is_no_person(connection: Connection) -> None:
@@ -131,15 +142,23 @@ async def test_a_scanner_that_walks_through_messages_is_no_person(connection: Co
 
 
 async def test_who_becomes_a_person_under_newer_rules_is_named(connection: Connection) -> None:
-    people: list[int] = []
-
-    async def name(_connection: Connection, clicks: Sequence[int]) -> None:
-        people.extend(clicks)
-
+    heard = Heard()
     found = await store(connection, NOW, click_class=ClickClass.SCANNER, settled=True)
     await store(connection, NOW + timedelta(hours=1), settled=True)
-    await Reviewer(people=name).day(connection, NOW.date())
-    assert people == [found], "the other was named when it was settled"
+    await Reviewer(people=heard).day(connection, NOW.date())
+    assert heard == Heard([found], []), "the other was named when it was settled"
+
+
+async def test_who_is_a_person_no_more_under_newer_rules_is_named(connection: Connection) -> None:
+    heard = Heard()
+    found = await store(connection, NOW, agent="curl/8.5.0", settled=True)
+    await store(connection, NOW, agent="curl/8.5.0", number=1)
+    await store(
+        connection, NOW, agent="curl/8.5.0", click_class=ClickClass.SCANNER, settled=True, number=2
+    )
+    await Reviewer(people=heard).day(connection, NOW.date(), dry_run=True)
+    await Reviewer(people=heard).day(connection, NOW.date())
+    assert heard == Heard([], [found] * 2), "of the others nobody has heard as of a person's"
 
 
 async def test_a_day_under_newer_rules_changes_in_one_transaction(

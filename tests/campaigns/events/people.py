@@ -35,6 +35,7 @@ class People:
             vault=vault,
             ids=IdSource(10, wall_ms),
             wall_ms=wall_ms,
+            zone="UTC",
             ended=lambda _: None,
         )
 
