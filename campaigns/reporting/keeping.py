@@ -91,7 +91,12 @@ class BatchCounter:
     async def _comply(
         self, connection: Connection, campaign: int, account: int, batch: Batch, sums: Sums
     ) -> None:
-        """Look at all that it sent, once that is known; then at opt-outs alone."""
+        """Look at all that it sent, once that is known; then at opt-outs alone.
+
+        While the number key changes nobody looks: what a person said may stand under another index.
+        """
+        if self._vault.moving:
+            return
         kept = compliance.stored_of(batch.compliance)
         if kept is not None and kept.messages >= sums.counts["sent"]:
             found = await compliance.refreshed(connection, account, batch, kept)

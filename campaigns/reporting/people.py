@@ -138,7 +138,7 @@ class CampaignPeople:
 
     def _opened(self, row: asyncpg.Record) -> str | None:
         sealed = row["to_enc"]
-        return None if sealed is None else self._vault.open(sealed)
+        return None if sealed is None else self._vault.open_or_none(sealed)
 
     def _view(self, row: asyncpg.Record, messages: Sequence[int], there: set[int]) -> RecipientView:
         """Whom an edit's chunk left out has the message of an earlier one."""

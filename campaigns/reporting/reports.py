@@ -153,9 +153,11 @@ class CampaignReports:
     async def _complied(
         self, connection: Connection, campaign: StoredCampaign, found: Told
     ) -> Compliance:
-        """What is stored, and of other batches what is found now."""
+        """What is stored, and of other batches what is found now. While the number key changes none
+        is looked at, as in keeping.py.
+        """
         kept = {each.batch: compliance.stored_of(each.compliance) for each in found.batches}
-        fresh = [each for each in found.live if kept[each.batch] is None]
+        fresh = [each for each in found.live if kept[each.batch] is None and not self._vault.moving]
         now = await compliance.look(
             connection, self._vault, self._looked_for, campaign.account, fresh
         )

@@ -31,6 +31,7 @@ from campaigns.segments.names import Moment
 from messages.models import Accepter, FieldError, GivenIds, Prepared, Refused, Verdict
 from storage import sql
 from storage.categories import Category
+from storage.crypto import NumberVault
 from storage.ids import IdSource
 from storage.pool import Connection, Dedicated
 from storage.reading import reading
@@ -98,6 +99,7 @@ class CampaignDesk:
         standing: Standing,
         accepter: Accepter,
         rules: Callable[[int], AccountRules],
+        vault: NumberVault,
         ids: IdSource,
         wall_ms: Callable[[], int],
         changed: Callable[[], None],
@@ -112,6 +114,7 @@ class CampaignDesk:
         self._foreseer = foreseer
         self._accepter = accepter
         self._rules = rules
+        self._vault = vault
         self._ids = ids
         self._wall_ms = wall_ms
 
@@ -192,6 +195,7 @@ class CampaignDesk:
                     needs_consent=Category.of(before.spec.category) in rules.consent,
                     global_holdout=rules.global_holdout,
                     caps=rules.caps,
+                    vault=self._vault,
                     foresee=lambda messages: self._foreseer.foresee(
                         connection, campaign, actor.account, before.spec, messages, moment.now
                     ),

@@ -32,6 +32,7 @@ from campaigns.running.states import FEEDING, CampaignState
 from messages.control import waves
 from messages.models import Accepter, Enough, GivenIds, IfCapped, Prepared, Refused
 from storage import sql
+from storage.crypto import NumberVault
 from storage.faults import Overloaded, StorageDown
 from storage.ids import IdSource
 from storage.periodic import Ended, PeriodicTask
@@ -92,6 +93,7 @@ class Feed:
         *,
         accepter: Accepter,
         renderings: Renderings,
+        vault: NumberVault,
         ids: IdSource,
         term: int,
         wall_ms: Callable[[], int],
@@ -100,6 +102,7 @@ class Feed:
         self._dedicated = dedicated
         self._accepter = accepter
         self._renderings = renderings
+        self._vault = vault
         self._ids = ids
         self._term = term
         self._wall_ms = wall_ms
@@ -245,8 +248,9 @@ class Feed:
             if rendering is None:
                 return None
             recipients, said_no = await willing(
-                connection, chunk, recipients, category=rendering.category, sender=rendering.sender
-            )
+                connection, chunk, recipients, category=rendering.category,
+                sender=rendering.sender, vault=self._vault,
+            )  # fmt: skip
             left_out += said_no
         written = _Written(chunk, people, left_out, rendering.if_capped)
         for first in range(0, len(recipients), SLICE_RECIPIENTS):

@@ -201,7 +201,7 @@ class CampaignLetters:
         self.sender = sender_of(spec, policy)
         self.if_capped = IfCapped.SKIP if spec.within_gap == "skip" else IfCapped.WAIT_OR_SKIP
         self._check = check
-        self._open = vault.open
+        self._open = vault.open_or_none
         self._policy = policy
         self._spec = spec
         self._label = label
@@ -252,9 +252,10 @@ class CampaignLetters:
         return self._check(asked, self._policy, now_ms=now_ms, templates=self._templates)
 
     def _prepared(self, who: Recipient, now_ms: int) -> Prepared | str:
-        if who.to_enc is None:
+        number = None if who.to_enc is None else self._open(who.to_enc)
+        if number is None:
             return Skip.NUMBER_GONE
-        found = self.one(who, self._open(who.to_enc), who.arm, now_ms)
+        found = self.one(who, number, who.arm, now_ms)
         return found.code if isinstance(found, Refused) else found
 
     def _timed(self, asked: MessageRequest, who: Recipient, arm: int, now_ms: int) -> Skip | None:
@@ -349,7 +350,7 @@ async def _contacts(
     connection: Connection, account: int, vault: NumberVault, numbers: Sequence[str]
 ) -> dict[str, Recipient]:
     """Whose numbers these are."""
-    by_index = {vault.index(number): number for number in numbers}
+    by_index = {each: number for number in numbers for each in vault.indexes(number)}
     rows = await connection.fetch(_SQL["contacts_tested"], account, list(by_index))
     return {
         by_index[row["to_idx"]]: Recipient(

@@ -17,6 +17,7 @@ from campaigns.caps.foretelling import CapsInForce
 from campaigns.decisions.sizes import warnings
 from campaigns.experiments.assignment import BUCKETS, GLOBAL_HOLDOUT, HOLDOUT, weighted
 from campaigns.running.foresight import Foresight
+from campaigns.running.number_forms import note_forms
 from campaigns.running.plan_warnings import PlanWarning
 from campaigns.running.schedule import CANARY_MAX, CANARY_MIN, canary_size
 from campaigns.running.spec import Spec, excludes_unresponsive, spread_minutes
@@ -29,6 +30,7 @@ from campaigns.segments.reading import names_of
 from messages.models import FieldError
 from storage import sql
 from storage.categories import Category
+from storage.crypto import NumberVault
 from storage.ids import format_id
 from storage.pool import Connection
 
@@ -77,6 +79,7 @@ async def plan(
     needs_consent: bool,
     global_holdout: float,
     caps: CapsInForce,
+    vault: NumberVault,
     foresee: Callable[[int], Awaitable[tuple[Foresight, Sequence[PlanWarning]]]],
 ) -> Plan:
     """Plan anew, in the caller's transaction, which holds the campaign's row.
@@ -84,6 +87,7 @@ async def plan(
     `global_holdout`: the account's share, of marketing alone. `foresee`: what so many messages lead
     to; asked once everybody has a place. Raises SegmentRefused, PlanRefused.
     """
+    await connection.execute(_SQL["plan_hold"])
     names = await names_of(connection, account, spec.audience.segment)
     tags = _tags(names, spec)
     await connection.execute(_SQL["plan_forget"], campaign, timeout=PLAN_SECONDS_MAX)
@@ -93,6 +97,7 @@ async def plan(
     audience = _SQL["plan_audience"].format(segment=found.sql)
     await connection.execute(audience, *found.parameters, timeout=PLAN_SECONDS_MAX)
     await connection.execute("ANALYZE planned_audience")
+    await note_forms(connection, account, vault)
     await _unresponsive(connection, account, spec, moment)
     await _mark(connection, account, spec, moment)
     rows = await connection.fetch(

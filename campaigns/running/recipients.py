@@ -12,10 +12,12 @@ import asyncpg
 import msgspec
 
 from campaigns.running.chunks import Chunk, Skipped
+from campaigns.running.number_forms import further_indexes
 from campaigns.running.reasons import Skip
 from campaigns.running.redoing import recalled
 from campaigns.templates.people import Person
 from storage import sql
+from storage.crypto import NumberVault
 from storage.pool import Connection
 
 _SQL = sql.load("campaigns")
@@ -64,13 +66,18 @@ async def willing(
     *,
     category: int,
     sender: str,
+    vault: NumberVault,
 ) -> tuple[list[Recipient], list[Skipped]]:
     """Those who have not said no for another of their numbers, and the others.
 
     The accepter asks of the number that is texted.
     """
+    place = chunk.campaign, chunk.from_seq, chunk.to_seq
+    others: Sequence[asyncpg.Record] = ()
+    if vault.several_keys:
+        others = await connection.fetch(_SQL["chunk_other_numbers"], *place)
     rows = await connection.fetch(
-        _SQL["chunk_said_no"], chunk.campaign, chunk.from_seq, chunk.to_seq, category, sender
+        _SQL["chunk_said_no"], *place, category, sender, *further_indexes(vault, others)
     )
     if not rows:
         return recipients, []

@@ -22,7 +22,7 @@ from dlr.reasons import Reason
 from dlr.report import Span, message_counts, total_of
 from messages.control import waves
 from storage import sql
-from storage.ids import IdSource
+from storage.ids import EPOCH_UNIX_MS, IdSource
 from storage.periodic import Ended, PeriodicTask
 from storage.pool import Connection, Dedicated
 
@@ -193,7 +193,7 @@ async def wave_counts(connection: Connection, account: int, batch: int) -> Count
         connection, Span(batch, until_id + 1, account=account, batch=batch)
     )
     counts = total_of(groups) if groups else {}
-    words = await connection.fetchrow(_SQL["wave_words"], batch, Reason.OPTED_OUT)
+    words = await connection.fetchrow(_SQL["wave_words"], batch, Reason.OPTED_OUT, EPOCH_UNIX_MS)
     assert words is not None  # an aggregate
     failed = sum(counts.get(name, 0) for name in ("undelivered", "rejected", "expired", "failed"))
     filtered = 0

@@ -82,13 +82,27 @@ LEFT JOIN hour_profile AS h ON h.contact = r.contact
 WHERE p.id = $1 AND r.campaign = $1 AND r.seq BETWEEN $2 AND $3 AND r.arm >= 0
 ORDER BY r.seq;
 
+-- name: chunk_other_numbers
+-- The other numbers of those in a chunk.
+SELECT o.to_idx, o.to_enc
+FROM campaign AS p
+JOIN campaign_recipient AS r ON r.campaign = p.id
+JOIN contact_number AS o ON o.contact = r.contact AND o.account = p.account AND o.to_idx <> r.to_idx
+WHERE p.id = $1 AND r.campaign = $1 AND r.seq BETWEEN $2 AND $3 AND r.arm >= 0;
+
 -- name: chunk_said_no
--- Those of a chunk who said no for another of their numbers, perhaps since the plan. $4: the category, $5: the sender.
+-- Those of a chunk who said no for another of their numbers, perhaps since the plan. $4: the category, $5: the sender. A
+-- number with an index of $6 has that of $7, too.
 SELECT DISTINCT r.seq
 FROM campaign AS p
 JOIN campaign_recipient AS r ON r.campaign = p.id
 JOIN contact_number AS o ON o.contact = r.contact AND o.account = p.account AND o.to_idx <> r.to_idx
-JOIN suppression AS s ON s.to_idx = o.to_idx AND s.account IN (0, p.account) AND s.category IN (-1, $4)
+CROSS JOIN LATERAL (
+    SELECT o.to_idx
+    UNION ALL
+    SELECT f.form FROM unnest($6::bytea[], $7::bytea[]) AS f (to_idx, form) WHERE f.to_idx = o.to_idx
+) AS known
+JOIN suppression AS s ON s.to_idx = known.to_idx AND s.account IN (0, p.account) AND s.category IN (-1, $4)
 WHERE p.id = $1 AND r.campaign = $1 AND r.seq BETWEEN $2 AND $3 AND r.arm >= 0
   AND s.source <> 'receipt' AND (s.expires_at IS NULL OR s.expires_at > now()) AND (s.senders IS NULL OR $5 = ANY(s.senders));
 

@@ -1,13 +1,19 @@
 -- name: experiment_counts
 -- People in the test of a campaign ($1, before recipient $5) by the arm that they were planned in. Their messages are
--- those with $2 <= id < $3 and its label $4. $6: the status of what is delivered, $7: the class of clicks by people. A
+-- those with $2 <= id < $3 and its label $4, each by its place: an index may change, and another number key gives it. $6: the status of what is delivered, $7: the class of clicks by people. A
 -- success is a person's first click, or by $8 the first conversion that has such a click, in less than $10 from the
 -- delivery. $9: milliseconds of the first id. $11: now. $12: the reason of an opt-out.
-WITH tested AS MATERIALIZED (
+WITH placed AS MATERIALIZED (
+    SELECT id_of_run(k.first_id, s.seq - k.from_seq) AS id, s.seq
+    FROM campaign_chunk AS k
+    CROSS JOIN LATERAL generate_series(k.from_seq, least(k.to_seq, $5::integer - 1)) AS s (seq)
+    WHERE k.campaign = $1 AND k.from_seq < $5
+), tested AS MATERIALIZED (
     SELECT m.id, r.arm
     FROM message AS m
-    JOIN campaign_recipient AS r ON r.campaign = $1 AND r.to_idx = m.to_idx
-    WHERE m.id >= $2 AND m.id < $3 AND m.campaign_id = $4 AND r.seq < $5 AND r.arm >= 0
+    JOIN placed AS p ON p.id = m.id
+    JOIN campaign_recipient AS r ON r.campaign = $1 AND r.seq = p.seq
+    WHERE m.id >= $2 AND m.id < $3 AND m.campaign_id = $4 AND r.arm >= 0
 ), folded AS (
     SELECT s.message_id, bool_or(s.submitted_at IS NOT NULL OR s.status IN (5, 15)) AS sent,
         count(DISTINCT s.part) FILTER (WHERE s.part > 0 AND s.status = $6) = max(s.parts) FILTER (WHERE s.part > 0)

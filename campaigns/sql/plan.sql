@@ -21,6 +21,27 @@ CREATE TEMP TABLE planned_segment (contact bigint NOT NULL, bits smallint NOT NU
 -- As plan_audience; the bit stands behind the segment's own parameters.
 INSERT INTO planned_segment SELECT id, ${place}::smallint FROM ({segment}) AS segment (id);
 
+-- name: plan_hold
+-- While a plan is made, numbers of contacts keep their indexes. What holds it for a change of them does not wait.
+SELECT pg_advisory_xact_lock_shared(7307061174);
+
+-- name: plan_hold_alone
+-- Whether no plan is made; none begins before the transaction ends.
+SELECT pg_try_advisory_xact_lock(7307061174);
+
+-- name: plan_forms_table
+-- Further indexes (`form`) of numbers that are found under one: none, but while the number key changes.
+CREATE TEMP TABLE planned_form (to_idx bytea NOT NULL, form bytea NOT NULL) ON COMMIT DROP;
+
+-- name: plan_numbers
+-- The numbers of the audience of an account ($1).
+SELECT n.to_idx, n.to_enc
+FROM planned_audience AS a
+JOIN contact_number AS n ON n.contact = a.contact AND n.account = $1;
+
+-- name: plan_forms_add
+INSERT INTO planned_form (to_idx, form) SELECT to_idx, form FROM unnest($1::bytea[], $2::bytea[]) AS u (to_idx, form);
+
 -- name: plan_forget
 DELETE FROM campaign_recipient WHERE campaign = $1;
 
@@ -34,12 +55,20 @@ DELETE FROM campaign_excluded WHERE campaign = $1;
 -- if it names this one; the accepter asks it in full. $14, $15: salt and ten-thousandths of the global holdout. $16: those
 -- of the test, who come first; 10000: everybody. The canary is of the test, also where that is smaller by itself.
 -- `planned_segment`: the segments of its report. Who said no for one of their numbers is not texted under another. What
--- receipts alone say of a number is no word of its owner.
-WITH suppressed AS MATERIALIZED (
+-- receipts alone say of a number is no word of its owner. What was said under another index of `planned_form` counts, too.
+WITH listed AS MATERIALIZED (
     SELECT to_idx, bool_or(source <> 'receipt') AS said_no
     FROM suppression
     WHERE account IN (0, $2) AND category IN (-1, $3) AND (expires_at IS NULL OR expires_at > now())
       AND (senders IS NULL OR $13 = ANY(senders))
+    GROUP BY to_idx
+), suppressed AS MATERIALIZED (
+    SELECT to_idx, bool_or(said_no) AS said_no
+    FROM (
+        SELECT to_idx, said_no FROM listed
+        UNION ALL
+        SELECT f.to_idx, l.said_no FROM planned_form AS f JOIN listed AS l ON l.to_idx = f.form
+    ) AS either
     GROUP BY to_idx
 ), said_no_elsewhere AS MATERIALIZED (
     SELECT DISTINCT n.contact
@@ -50,8 +79,14 @@ WITH suppressed AS MATERIALIZED (
     SELECT to_idx
     FROM (
         SELECT DISTINCT ON (to_idx) to_idx, granted
-        FROM consent
-        WHERE $5 AND account = $2 AND category = $3
+        FROM (
+            SELECT to_idx, granted, at, id FROM consent WHERE $5 AND account = $2 AND category = $3
+            UNION ALL
+            SELECT f.to_idx, c.granted, c.at, c.id
+            FROM planned_form AS f
+            JOIN consent AS c ON c.to_idx = f.form AND c.account = $2 AND c.category = $3
+            WHERE $5
+        ) AS said
         ORDER BY to_idx, at DESC, id DESC
     ) AS latest
     WHERE granted

@@ -50,6 +50,12 @@ async def test_who_counts_is_who_is_matured(database_url: str, metric: str) -> N
             assert found[arm].planned == test[str(arm)] >= found[arm].sent >= found[arm].delivered
             assert 0 < found[arm].successes < found[arm].matured < found[arm].delivered
             assert found[arm].opt_outs > 0
+        # Another number key has given the people other indexes already, and the messages not yet.
+        await shop.connection.execute("UPDATE campaign_recipient SET to_idx = sha256(to_idx)")
+        async with shop.connection.transaction():
+            assert found == await counted(
+                shop.connection, campaign, asked, test_end=stored.test_end, test=test, now=now
+            )
         assert sum(test.values()) == len(await shop.messages(campaign)) < 150
 
 

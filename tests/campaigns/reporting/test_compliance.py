@@ -15,7 +15,9 @@ from campaigns.reporting.compliance import Compliance, Found, over, shown, store
 from campaigns.reporting.reports import ReportWish
 from dlr.rollups.latency import bucket_of
 from recipients.caps import DAY_MS, Caps, refusal
+from storage.crypto import NumberVault
 from storage.ids import id_at
+from storage.keys import NumberKeys
 from tests.campaigns.running.shop import ACCOUNT, Shop, shopping
 
 NOON = datetime(2026, 11, 30, 4, tzinfo=UTC)  # in Shanghai
@@ -144,6 +146,36 @@ async def test_what_was_found_outlives_consents_and_people(shop: Shop) -> None:
     await count()
     assert await told(shop, campaign) == before
     assert (before.without_evidence, before.opt_out_seconds.opt_outs) == (1, 1)
+
+
+async def test_nobody_looks_while_the_number_key_changes(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Messages have other indexes then than consents: each would be one without."""
+    campaign, messages = await fed(shop, 3)
+    for message in messages:
+        await consent(shop, message, evidence="scan 7", at=NOON - timedelta(days=1))
+    await shop.connection.execute("UPDATE consent SET to_idx = sha256(to_idx)")
+    batch = await shop.connection.fetchval("SELECT batch FROM campaign_stat_batch")
+    vault = NumberVault(NumberKeys(bytes(range(64))))
+    monkeypatch.setattr(shop.counter, "_vault", vault)
+    monkeypatch.setattr(shop.desk.reports, "_vault", vault)
+
+    async def looked() -> int:
+        async with shop.connection.transaction():
+            await shop.counter.recount(
+                shop.connection, campaign, ACCOUNT, batch, now=datetime.now(UTC)
+            )
+        return (await told(shop, campaign)).messages
+
+    vault.learn(NumberKeys(bytes(range(64, 128))))
+    assert await looked() == 0
+    vault.forget()
+    await shop.connection.execute(
+        "UPDATE consent AS c SET to_idx = m.to_idx FROM message AS m WHERE m.to_enc = c.to_enc"
+    )
+    assert await looked() == 3
+    assert (await told(shop, campaign)).without_consent == 0
 
 
 def test_nothing_sent_is_nothing_found() -> None:

@@ -36,8 +36,17 @@ async def test_opt_outs_by_words_and_by_pages_are_counted_once_each(database_url
                 "DELETE FROM suppression WHERE to_idx = $1", message["to_idx"]
             )
             await suppressed(shop.connection, message["to_idx"], message["id"])
-        counts = await wave_counts(shop.connection, ACCOUNT, messages[0]["batch_id"])
-        assert (counts.sent, counts.unsubscribed, counts.complaints) == (5, 3, 0)
+        await shop.connection.execute(
+            "INSERT INTO complaint (id, account, reference, fingerprint, to_idx, to_enc, source,"
+            " at, message_id) VALUES ($1, $2, 'r', '', '', '', 'app', now(), $3)",
+            shop.ids.next(), ACCOUNT, messages[4]["id"],
+        )  # fmt: skip
+        batch = messages[0]["batch_id"]
+        counts = await wave_counts(shop.connection, ACCOUNT, batch)
+        assert (counts.sent, counts.unsubscribed, counts.complaints) == (5, 3, 1)
+        # Another number key has given the messages other indexes already.
+        await shop.connection.execute("UPDATE message SET to_idx = sha256(to_idx)")
+        assert await wave_counts(shop.connection, ACCOUNT, batch) == counts
 
 
 async def test_what_still_waits_at_the_end_is_not_sent_after_it(database_url: str) -> None:

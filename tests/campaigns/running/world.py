@@ -128,6 +128,7 @@ class Campaigns:
             dedicated or self.world.database.dedicated(f"feed {term.term}"),
             accepter=wrap(self.world.accepter),
             renderings=self.texts,
+            vault=VAULT,
             ids=IdSource(term.node, clock),
             term=term.term,
             wall_ms=clock,
