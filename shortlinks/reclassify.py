@@ -84,8 +84,8 @@ class Reviewer:
     def __init__(
         self, told: Told | None = None, *, people: People | None = None, agents_days: int = 0
     ) -> None:
-        """`told` hears of clicks with another class, in the transaction that changes them, and
-        `people` of those that turned out to be a person's, or to be none.
+        """`told` hears of clicks with another class, in the transaction that changes them. `people`
+        hears there of those that turned out to be a person's, or to be none.
 
         `agents_days`: how long user agents are kept; 0: as long as their click.
         """

@@ -1,6 +1,6 @@
 -- name: experiment_counts
 -- People in the test of a campaign ($1, before recipient $5) by the arm that they were planned in. Their messages are
--- those with $2 <= id < $3 and its label $4, each by its place: an index may change, and another number key gives it. $6: the status of what is delivered, $7: the class of clicks by people. A
+-- those with $2 <= id < $3 and its label $4. Each is found by its place: another number key gives another index. $6: the status of what is delivered, $7: the class of clicks by people. A
 -- success is a person's first click, or by $8 the first conversion that has such a click, in less than $10 from the
 -- delivery. $9: milliseconds of the first id. $11: now. $12: the reason of an opt-out.
 WITH placed AS MATERIALIZED (

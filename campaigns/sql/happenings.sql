@@ -89,8 +89,8 @@ WHERE v.id = ANY($1::bigint[]) AND v.id BETWEEN $2 AND $3 AND v.message_id > 0
 ORDER BY v.id;
 
 -- name: due_listed
--- Of these contacts ($1), or of what each became part of: since when their account's own list ($2: its sources) has an
--- opt-out ($3) of a number of theirs. NULL: it has none that holds.
+-- Since when the account's own list has an opt-out ($3) of a number of these contacts ($1), or of what each became part
+-- of. NULL: it has none that holds. $2: the sources of such entries.
 SELECT k.id AS contact, k.account, (
     SELECT min(s.created_at)
     FROM contact_number AS n
