@@ -111,9 +111,7 @@ class Letters:
         self, connection: Connection, account: int, spec: Spec, campaign: int
     ) -> CampaignLetters:
         """Of what is not started yet. Raises Unrenderable."""
-        policy = self._accounts.get(account)
-        if policy is None:
-            raise Unrenderable("the account is not configured any more")
+        policy = self._policy(account)
         letters = await self._letters(connection, policy, spec, format_id(PREFIX, campaign))
         if spec.schedule.hour == BEST:
             letters.best = await self._best(connection, campaign, account, spec)
@@ -134,9 +132,9 @@ class Letters:
         self, account: int, spec: Spec, numbers: Sequence[str], now_ms: int
     ) -> list[Prepared | Refused]:
         """Each arm's text for each of these numbers, by the attributes of its contact if it is
-        one's. Raises StorageDown.
+        one's. Raises StorageDown, Unrenderable.
         """
-        policy = self._accounts[account]
+        policy = self._policy(account)
         async with reading(self._pool) as connection:
             letters = await self._letters(connection, policy, spec, None)
             known = await _contacts(connection, account, self._vault, numbers)
@@ -145,6 +143,12 @@ class Letters:
             for arm in range(len(spec.arms))
             for place, to in enumerate(numbers)
         ]
+
+    def _policy(self, account: int) -> AccountPolicy:
+        policy = self._accounts.get(account)
+        if policy is None:
+            raise Unrenderable("the account is not configured any more")
+        return policy
 
     async def _best(
         self, connection: Connection, campaign: int, account: int, spec: Spec

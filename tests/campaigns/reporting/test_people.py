@@ -97,6 +97,27 @@ async def test_the_excluded_come_in_pages_and_by_reason(shop: Shop) -> None:
     assert first[0].to is not None
 
 
+async def test_a_number_that_cannot_be_read_sinks_nobody_beside_it(shop: Shop) -> None:
+    first, second, third = await shop.people(3)
+    for contact in (second, third):
+        await shop.connection.execute(
+            "UPDATE contact_number SET to_enc = '\\x00' WHERE contact = $1", contact
+        )
+    await suppress(shop, third)
+    campaign = await shop.running()
+    await shop.feed.turn()
+    assert len(await shop.messages(campaign)) == 1
+    stored = await shop.one(campaign)
+    views = await shop.desk.people.recipients(stored, after=0, limit=10)
+    found = {view.contact: (view.status, view.reason, view.to is None) for view in views}
+    assert found == {
+        first: ("message", None, False), second: ("skipped", Skip.NUMBER_GONE, True),
+    }  # fmt: skip
+    [excluded] = await shop.desk.people.excluded(stored, reason=None, after=0, limit=10)
+    assert (excluded.contact, excluded.to) == (third, None)
+    assert await outcome(shop, second, campaign) == "skipped"
+
+
 async def test_the_last_campaigns_that_had_somebody(shop: Shop) -> None:
     contacts = await shop.people(3)
     stranger = (await shop.people(1, attrs={"city": "北京"}))[0]
