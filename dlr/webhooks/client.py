@@ -359,7 +359,9 @@ def _failure(error: Exception) -> tuple[Failure, str]:
 
 def authority_fault(pem: str) -> str | None:
     """Why this text is no authority that could be trusted; None: it is one."""
-    if not pem or not pem.isascii():  # nothing means the system's own; ssl raises a TypeError
+    # Nothing means the system's own; of what is not ASCII ssl raises a TypeError. No table takes
+    # a NUL, which may stand between two certificates.
+    if not pem or not pem.isascii() or "\0" in pem:
         return "is no certificate in PEM"
     try:
         context = ssl.create_default_context(cadata=pem)

@@ -27,9 +27,9 @@ _VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?", re.ASCII)
 
 def header_faults(headers: Mapping[str, str]) -> dict[str, str]:
     """What is wrong, by name; "" for all of them together."""
-    faults: dict[str, str] = {}
     if len(headers) > HEADERS_MAX:
-        faults[""] = f"at most {HEADERS_MAX} headers"
+        return {"": f"at most {HEADERS_MAX} headers"}
+    faults: dict[str, str] = {}
     seen: set[str] = set()
     for name, value in headers.items():
         fault = _fault(name, value)

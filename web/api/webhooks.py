@@ -251,11 +251,15 @@ class WebhooksApi:
         fields = given(asked)
         if "numbers" in fields:
             fields["full_numbers"] = fields.pop("numbers") == "full"
+
+        def made(endpoint: Endpoint) -> Endpoint:
+            new = msgspec.structs.replace(endpoint, **fields)
+            if new.full_numbers and new.url != endpoint.url:
+                _check_numbers(key, "full")  # they would be told to somebody else
+            return new
+
         changed = await self._desk.change(
-            Actor(key.account, key.id),
-            path_id(request, PREFIX, WHAT),
-            lambda endpoint: msgspec.structs.replace(endpoint, **fields),
-            "change",
+            Actor(key.account, key.id), path_id(request, PREFIX, WHAT), made, "change"
         )
         return json_response(resource(_known(changed)))
 

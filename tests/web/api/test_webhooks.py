@@ -222,6 +222,14 @@ async def test_numbers_in_full_take_the_scope_to_see_them(api: Api) -> None:
     assert (await made(api, numbers="full"))["numbers"] == "full"
     status, changed = await patched(api, f"{PATH}/{one['id']}", numbers="full")
     assert (status, changed["numbers"]) == (200, "full")
+    path = f"{PATH}/{one['id']}"
+    api.headers = api.new_key(1, *SCOPES)
+    status, told = await patched(api, path, url="https://elsewhere.example/")
+    assert (status, told["code"]) == (403, "scope_missing"), "they would be told to somebody else"
+    assert (await api.get(path))[1] == changed
+    assert (await patched(api, path, url=GOOD["url"], events=["final"]))[0] == 200
+    status, changed = await patched(api, path, url="https://elsewhere.example/", numbers="masked")
+    assert (status, changed["url"]) == (200, "https://elsewhere.example/")
 
 
 async def test_an_account_has_so_many_and_no_more(
