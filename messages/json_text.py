@@ -60,7 +60,10 @@ def may_hold_twice(raw: bytes, name: str) -> bool:
 def repeated_members(raw: bytes) -> list[str]:
     """JSON pointers of members that their object names again. Raises NotJson."""
     found: list[str] = []
-    _collect(parsed(raw), "", found)
+    try:
+        _collect(parsed(raw), "", found)
+    except RecursionError:  # the parser may go deeper than we do
+        raise NotJson(None) from None
     return found
 
 

@@ -104,6 +104,8 @@ def _text(value: object, _epoch: Epoch) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueRefused("attr_type", "a text is wanted")
     text = value if isinstance(value, str) else number_text(value)
+    if len(text) > TEXT_CHARACTERS_MAX:  # a number may have thousands of digits
+        raise ValueRefused("too_long", f"it has more than {TEXT_CHARACTERS_MAX} characters")
     return plain(text)
 
 
@@ -187,7 +189,7 @@ def instant_text(moment: datetime) -> str:
 def _bool(value: object, _epoch: Epoch) -> bool:
     if isinstance(value, bool):
         return value
-    word = str(value).lower()
+    word = str(value).lower() if isinstance(value, str | int | float) else ""
     if word in _TRUE or word in _FALSE:
         return word in _TRUE
     raise ValueRefused("attr_type", "true or false is wanted")

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from recipients.numbers.plan import NumberPlan, country_and_kind
 
 CHINA = "86"
+WRITTEN_CHARACTERS_MAX = 100  # of a number with all that stands between its digits
 _SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+", re.ASCII)
 _BETWEEN = re.compile(r"[\s\-()./‐-―·]+")
 _DIGITS = re.compile(r"\+?\d+", re.ASCII)
@@ -34,6 +35,8 @@ class NumberCleaner:
         """(E.164, None), or ("", the code of the first thing that is wrong)."""
         if text.isascii() and text.startswith("+") and self._plan.fault(text) is None:
             return self._mobile(text)
+        if len(text) > WRITTEN_CHARACTERS_MAX:
+            return "", "number_format"
         text = unicodedata.normalize("NFKC", text).translate(_ZERO_WIDTH).strip()
         text = text.lstrip("'’`").strip()
         if not text:

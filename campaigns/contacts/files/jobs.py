@@ -104,10 +104,13 @@ class RowView(msgspec.Struct, frozen=True, kw_only=True):
 class Incoming:
     """A file that is being received. Ends with received() or given_up()."""
 
-    def __init__(self, desk: ContactImports, job: int, account: int, wish: FileWish) -> None:
+    def __init__(
+        self, desk: ContactImports, job: int, account: int, actor: str, wish: FileWish
+    ) -> None:
         self.id = job
         self._desk = desk
         self._account = account
+        self._actor = actor
         self._wish = wish
         self._watch = Utf8Watch()
         self._digest = hashlib.sha256()
@@ -139,8 +142,9 @@ class Incoming:
             encoding = "" if self._wish.format == XLSX else self._watch.encoding()
             ignored = await self._desk.check(self.id, self._account, self._wish, encoding)
             known = await self._desk.wait(
-                self.id, self._account, self._wish, digest, self._bytes, encoding, ignored
-            )
+                self.id, self._account, self._actor, self._wish, digest, self._bytes, encoding,
+                ignored,
+            )  # fmt: skip
         return (self.id, False) if known is None else (known, True)
 
     async def given_up(self) -> None:
@@ -194,7 +198,7 @@ class ContactImports:
                     job, account, actor, wish.asks, wish.format, wish.layout, wish.mode,
                     wish.dry_run, self._term,
                 )  # fmt: skip
-            incoming = Incoming(self, job, account, wish)
+            incoming = Incoming(self, job, account, actor, wish)
             try:
                 yield incoming
             except BaseException:
@@ -241,6 +245,7 @@ class ContactImports:
         self,
         job: int,
         account: int,
+        actor: str,
         wish: FileWish,
         digest: bytes,
         size: int,
@@ -256,7 +261,7 @@ class ContactImports:
                     )
                     detail = {"import": format_id(PREFIX, job), "format": wish.format}
                     if not wish.dry_run:
-                        await self._note(connection, account, "api", "contacts.import", detail)
+                        await self._note(connection, account, actor, "contacts.import", detail)
                 break
             except asyncpg.UniqueViolationError:
                 found = await self.known(account, digest, wish)

@@ -7,6 +7,7 @@ are wrong. Must not look anything up. Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -46,6 +47,7 @@ _KNOWN: Mapping[str, str] = MappingProxyType(
     }
 )
 _YES = frozenset({"true", "yes", "y", "1", "granted", "是", "同意"})
+COLUMNS_KNOWN_MAX = 1_000  # in memory: each line of JSON may have names of its own
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 
 
@@ -100,12 +102,14 @@ class RowReader:
 
     def field(self, column: str) -> str | None:
         """What a column is; None: nothing."""
-        if column not in self._fields:
-            found = self._named(column) if self._mapping is None else self._mapping.get(column)
+        if column in self._fields:
+            return self._fields[column]
+        found = self._named(column) if self._mapping is None else self._mapping.get(column)
+        if len(self._fields) < COLUMNS_KNOWN_MAX:
             self._fields[column] = found
             if found is None and len(self.ignored) < len(self._attributes) + LABEL_CHARACTERS_MAX:
                 self.ignored.append(column)
-        return self._fields[column]
+        return found
 
     def _named(self, column: str) -> str | None:
         name = column.strip().lower()
@@ -116,10 +120,13 @@ class RowReader:
 
     def draft(self, row: RawRow) -> Draft:
         """The contact that a row asks for."""
+        if row.fault is None:
+            with suppress(RecursionError):  # lists in lists
+                return self._read(row)
+        return Draft(line=row.line, invalid="row_malformed")
+
+    def _read(self, row: RawRow) -> Draft:
         draft = Draft(line=row.line)
-        if row.fault is not None:
-            draft.invalid = "row_malformed"
-            return draft
         consent: dict[str, str] = {}
         for column, value in row.values.items():
             field = self.field(column)

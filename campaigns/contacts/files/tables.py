@@ -201,7 +201,9 @@ def header(cells: Sequence[str], line: int, fault: tuple[str, str] | None = None
         raise FileRefused("columns_invalid", f"a header has 1 to {_COLUMNS_MAX} names", f"/{line}")
     for place, name in enumerate(names):
         if name and name in names[:place]:
-            raise FileRefused("columns_invalid", "a column is given twice", f"/{line}/{name}")
+            # Perhaps there is no header, and it is a number that somebody would read in a log.
+            shown = str(place + 1) if any(map(str.isdigit, name)) else name
+            raise FileRefused("columns_invalid", "a column is given twice", f"/{line}/{shown}")
     return names
 
 

@@ -17,6 +17,10 @@ from campaigns.contacts.attributes import (
     zone_known,
 )
 
+DEEP: object = []  # lists in lists, as many as JSON may have
+for _ in range(900):
+    DEEP = [DEEP]
+
 
 @pytest.mark.parametrize(
     ("kind", "given", "wanted"),
@@ -111,6 +115,7 @@ def test_the_disk_is_asked_for_zones_once_and_not_for_each_row(
         ("number", "-Infinity"), pytest.param("date", 10**400, id="1"),
         pytest.param("text", 10**5000, id="2"), pytest.param("bool", 10**5000, id="3"),
         ("instant", "0001-01-01T00:00:00+14:00"), ("instant", "9999-12-31T23:59:59-14:00"),
+        pytest.param("text", 10**600, id="4"), *((kind, DEEP) for kind in TYPES),
     ],
 )  # fmt: skip
 def test_what_no_type_can_hold_is_refused_at_once(kind: AttributeType, given: object) -> None:

@@ -11,12 +11,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from campaigns.contacts.cleaning import NumberCleaner
 from campaigns.contacts.desk import ContactDesk
 from campaigns.contacts.files.importing import ImportWorker
 from campaigns.contacts.files.jobs import ContactImports
-from campaigns.contacts.files.mapping import RowReader
+from campaigns.contacts.files.mapping import COLUMNS_KNOWN_MAX, RowReader
 from recipients import consent
 from recipients.consent import Consent
+from recipients.numbers.plan import NumberPlan
 from storage.pool import Connection
 from storage.suppression import Suppression, add_new
 from storage.terms import HostIdentity, OwnerTerm
@@ -199,6 +201,7 @@ async def test_c37_the_same_file_is_answered_with_its_first_report(shop: Shop) -
         ("城市\n广州\n", "", "text/csv", "columns_invalid"),
         ("", "", "text/csv", "columns_invalid"),
         ("number,number\n1,2\n", "", "text/csv", "columns_invalid"),
+        ("13812345678,13812345678\n", "", "text/csv", "columns_invalid"),
         ("number\n1\n", '?mapping={"tel":"number"}', "text/csv", "columns_invalid"),
         ("number\n1\n", '?mapping={"number":"age"}', "text/csv", "parameter_invalid"),
         ("number\n1\n", "?mapping=[]", "text/csv", "parameter_invalid"),
@@ -218,6 +221,7 @@ async def test_a_file_that_names_nobody_is_refused_and_nothing_is_stored(
 ) -> None:
     status, body = await shop.send(octets, query, kind)
     assert (body["code"], 400 <= status < 500) == (code, True)
+    assert "13812345678" not in str(body)
     for table in ("import_job", "import_piece"):
         assert await shop.connection.fetchval(f"SELECT count(*) FROM {table}") == 0, table
 
@@ -266,6 +270,34 @@ async def test_ndjson_has_values_of_their_types(shop: Shop) -> None:
         (1, "created", []), (2, "created", ["attr_type"]), (3, "invalid", ["row_malformed"]),
     ]  # fmt: skip
     assert [len(each["numbers"]) for each in await shop.contacts()] == [1, 2]
+
+
+async def test_lists_in_lists_sink_their_row_alone_and_names_of_columns_are_not_hoarded(
+    shop: Shop,
+) -> None:
+    deep = "[" * 450 + "]" * 450
+    fields = ("consent", "tags", "number", "vip", "city", "source")
+    lines = [f'{{"{field}":{deep},"external_id":"{field}"}}' for field in fields]
+    lines += [f'{{"number":"{NUMBER}","c{n}":1}}' for n in range(COLUMNS_KNOWN_MAX + 9)]
+    job = await shop.take("\n".join(lines), kind="application/x-ndjson")
+    assert (job["state"], job["rows"]) == ("done", len(lines))
+    assert await shop.rows(job) != []
+    reader = RowReader(None, {}, NumberCleaner(NumberPlan()), datetime.now(UTC))
+    for n in range(2 * COLUMNS_KNOWN_MAX):
+        assert reader.field(f"c{n}") is None
+    assert reader.field("手机号") == "number"
+    assert len(reader.ignored) <= COLUMNS_KNOWN_MAX
+    assert sum(name.startswith("c") for name in vars(reader)["_fields"]) <= COLUMNS_KNOWN_MAX
+
+
+async def test_who_imported_and_who_took_it_back_stands_in_the_audit(shop: Shop) -> None:
+    job = await shop.take("number\n13812345678\n")
+    await shop.api.call("POST", f"{PATH}/{job['id']}/undo", None, {})
+    rows = await shop.connection.fetch("SELECT action, actor FROM audit ORDER BY id")
+    assert [(row["action"], row["actor"]) for row in rows] == [
+        ("contacts.import", "key 1"), ("contacts.import_done", "job"),
+        ("contacts.import_undo", "key 1"),
+    ]  # fmt: skip
 
 
 async def test_what_an_import_did_is_taken_back_but_what_changed_since(shop: Shop) -> None:
