@@ -36,6 +36,8 @@ NOT_AVAILABLE = "not_available"
 RECALL = "recall"  # the goal of a campaign that wins back
 
 _EVENT = re.compile(r"[a-z][a-z0-9_]{0,62}")
+# As tags and segments may have it.
+_NAME = re.compile(rf"[^\x00-\x1f\x7f-\x9f]{{1,{NAME_CHARACTERS_MAX}}}")
 _TEMPLATE = re.compile(r"tpl_[0-9a-z]{13}@[1-9][0-9]{0,8}")
 
 
@@ -242,14 +244,20 @@ def _said(spec: Spec) -> Iterator[FieldError]:
     if "\0" in spec.audience.segment or len(spec.audience.segment) > SOURCE_CHARACTERS_MAX:
         detail = f"segment is up to {SOURCE_CHARACTERS_MAX} characters of text"
         yield FieldError("label_invalid", detail, "/audience/segment")
-    named = [] if spec.sender is None else [("/from", spec.sender)]
+    sender = spec.sender
+    if sender is not None and not (
+        1 <= len(sender) <= NAME_CHARACTERS_MAX and sender.isprintable()
+    ):
+        detail = f"from is 1 to {NAME_CHARACTERS_MAX} printable characters"
+        yield FieldError("label_invalid", detail, "/from")
+    named = []
     for place, tag in enumerate(spec.audience.exclude[:EXCLUDED_TAGS_MAX]):
         named.append((f"/audience/exclude/{place}", tag))
     for place, name in enumerate(spec.report_segments[:REPORT_SEGMENTS_MAX]):
         named.append((f"/report_segments/{place}", name))
     for where, name in named:
-        if not (1 <= len(name) <= NAME_CHARACTERS_MAX and name.isprintable()):
-            detail = f"it is 1 to {NAME_CHARACTERS_MAX} printable characters"
+        if _NAME.fullmatch(name) is None:
+            detail = f"it is 1 to {NAME_CHARACTERS_MAX} characters, and none of them a control"
             yield FieldError("label_invalid", detail, where)
 
 

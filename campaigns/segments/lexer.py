@@ -85,7 +85,8 @@ def _read(kind: str, written: str) -> tuple[str, tuple[Kind, str] | None]:
     match kind:
         case "text":
             value = _ESCAPE.sub(r"\1", written[1:-1])
-            return ("a text holds no NUL" if "\0" in value else ""), ("text", value)
+            fault = "a text holds no NUL" if "\0" in value else ""
+            return fault, ("text", value.replace("\0", ""))
         case "word" | "number" | "date" | "duration" | "sign":
             return "", (kind, written)
         case "malformed":

@@ -121,6 +121,12 @@ def test_what_no_table_takes_is_refused_with_its_place() -> None:
     ]
 
 
+def test_whatever_a_tag_or_a_segment_may_be_called_it_can_be_named() -> None:
+    names = ["金卡\u3000会员", "👨\u200d👩\u200d👧", "n\u00a0b"]
+    named = spec(audience={"segment": "has a", "exclude": names}, report_segments=names)
+    assert places(named) == []
+
+
 def test_c23_a_start_without_an_offset_is_refused() -> None:
     """C23: whose ten o'clock it is, is said."""
     with pytest.raises(msgspec.ValidationError):

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from campaigns.segments import limits
+from campaigns.segments.checking import references
 from campaigns.segments.mistakes import INVALID, TOO_COMPLEX, SegmentRefused
 from campaigns.segments.parser import parsed
 from campaigns.segments.tree import (
@@ -131,6 +132,12 @@ def test_every_mistake_is_told_at_once_with_its_place() -> None:
 )
 def test_what_was_expected(source: str, said: str) -> None:
     assert mistakes(source)[0].startswith(said)
+
+
+def test_a_name_with_a_nul_is_no_name_that_anybody_could_ask_for() -> None:
+    said = 'segment("a\0b") and tag("\0") and x = "\0c"'
+    assert mistakes(said) == [f"column {n}: a text holds no NUL" for n in (9, 24, 37)]
+    assert references(said) == ("ab",)
 
 
 def test_it_is_bounded_in_length_and_depth() -> None:

@@ -146,6 +146,14 @@ async def test_every_mistake_is_told_with_its_column_and_nothing_is_stored(
     assert await connection.fetchval("SELECT count(*) FROM audit") == 0
 
 
+async def test_a_nul_in_a_name_is_told_with_its_column(api: Api) -> None:
+    for path, name in ((f"{PATH}/preview", {}), (PATH, {"name": "x"})):
+        response, problem = await api.post(path, {"source": 'segment("a\0b")', **name})
+        errors: Any = problem["errors"]
+        assert (response.status, problem["code"]) == (422, "segment_invalid")
+        assert 9 in [each["column"] for each in errors]
+
+
 async def test_a_change_wants_the_version_that_was_seen(api: Api) -> None:
     segment = await made(api, "a", "has city")
     changed = await patched(api, segment, 200, source="has level")
