@@ -33,6 +33,7 @@ from storage.categories import Category
 
 LinkMode = Literal["personal", "shared", "none"]
 VARIABLES_MAX = 20
+PROVIDERS_MAX = 20
 SUFFIX_CHARACTERS_MAX = 100
 SIGNATURE_CHARACTERS_MAX = 18  # with its brackets
 PARTS_MAX = 10
@@ -103,6 +104,8 @@ def link_mode_of(providers: tuple[str, ...]) -> LinkMode:
 def faults(content: Content) -> list[Fault]:
     """Everything that is wrong with it."""
     found = [*_character_faults(content), *_plain_faults(content)]
+    if len(content.body) > BODY_CHARACTERS_MAX:
+        return found
     try:
         pieces = parse(content.body)
     except BodyFault as error:
@@ -142,7 +145,9 @@ def _plain_faults(content: Content) -> Iterator[Fault]:
     if not 1 <= content.max_parts <= PARTS_MAX:
         yield Fault("out_of_range", f"max_parts is 1 to {PARTS_MAX}", "/max_parts")
     known = profile_names()
-    for place, name in enumerate(content.providers):
+    if len(content.providers) > PROVIDERS_MAX:
+        yield Fault("out_of_range", f"providers are at most {PROVIDERS_MAX}", "/providers")
+    for place, name in enumerate(content.providers[:PROVIDERS_MAX]):
         if name not in known:
             detail = f"a provider is one of {', '.join(known)}"
             yield Fault("provider_unknown", detail, f"/providers/{place}")

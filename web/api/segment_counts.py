@@ -175,12 +175,13 @@ class SegmentCountsApi:
         """200 once it is committed."""
         key = await self._access.key(request, WRITE)
         asked = decoded(MembersRequest, self._named, await self._bodies.read(request))
+        members = len(asked.add) + len(asked.remove)
+        if not 1 <= members <= MEMBERS_MAX:
+            detail = f"{members} members; a request has 1 to {MEMBERS_MAX}"
+            raise refusal(FieldError("batch_size", detail, "/add"))
         faults: list[FieldError] = []
         add = _called(asked.add, "add", faults)
         remove = _called(asked.remove, "remove", faults)
-        if not 1 <= len(add) + len(remove) <= MEMBERS_MAX:
-            detail = f"{len(add) + len(remove)} members; a request has 1 to {MEMBERS_MAX}"
-            faults.append(FieldError("batch_size", detail, "/add"))
         if faults:
             raise refusal(faults)
         segment_id = path_id(request, PREFIX, WHAT)

@@ -7,12 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from campaigns.templates.content import Content, faults, link_mode_of
+from campaigns.templates.content import (
+    PROVIDERS_MAX,
+    VARIABLES_MAX,
+    Content,
+    faults,
+    link_mode_of,
+)
 from campaigns.templates.findings import Finding, Level
 from campaigns.templates.lengths import Measured
 from campaigns.templates.memory import PREFIX
@@ -22,6 +29,7 @@ from campaigns.templates.variables import Variable
 from messages.models import FieldError
 from messages.requests import NamedLinkRequest
 from messages.words import CategoryName
+from shortlinks.code import SLOTS
 from storage.categories import Category
 from storage.ids import format_id
 
@@ -210,7 +218,7 @@ class TemplatePage(msgspec.Struct):
 
 def content_of(asked: VersionRequest, found: list[FieldError], under: str = "") -> Content:
     """What is to be stored; what is wrong with it is added to `found`, behind the pointer
-    `under`.
+    `under`. Of what there is too much of, one more than allowed is looked at.
     """
     content = Content(
         category=asked.category,
@@ -220,18 +228,18 @@ def content_of(asked: VersionRequest, found: list[FieldError], under: str = "") 
                 type=each.type, max=each.max, source=each.source, fallback=each.fallback,
                 form=each.format,
             )
-            for name, each in asked.variables.items()
+            for name, each in islice(asked.variables.items(), VARIABLES_MAX + 1)
         },
         signature=asked.signature,
         suffix=asked.suffix,
         link_mode=asked.link_mode or link_mode_of(asked.providers),
-        links={name: each.url for name, each in asked.links.items()},
+        links={name: each.url for name, each in islice(asked.links.items(), SLOTS + 1)},
         max_parts=asked.max_parts,
-        providers=tuple(dict.fromkeys(asked.providers)),
+        providers=asked.providers[: PROVIDERS_MAX + 1],
     )  # fmt: skip
     for each in faults(content):
         found.append(FieldError(each.code, each.detail, under + each.pointer))  # noqa: PERF401 - it leaves out what is spoiled
-    return content
+    return msgspec.structs.replace(content, providers=tuple(dict.fromkeys(content.providers)))
 
 
 def approval_of(

@@ -6,6 +6,7 @@ Owns their answers. Must not store (campaigns/templates/desk.py), nor judge a fi
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated
@@ -61,6 +62,7 @@ PATH = "/v1/templates"
 ONE = PATH + "/{id}"
 WHAT = "template"
 IDS_OF_TEMPLATE, IDS_OF_VERSION = 2, 1
+SLICE_TEXTS = 10  # measured between two turns for others
 TemplateId = Annotated[str, Meta(description="The template's id.", examples=["tpl_0NX25TC8G2000"])]
 Reference = Annotated[
     str,
@@ -215,7 +217,12 @@ class TemplatesApi:
             limit=page.limit + 1,
         )
         kept, next_cursor = page.cut(found, lambda each: (each.version.template,))
-        answer = TemplatePage([self._shown(key, each) for each in kept], next_cursor)
+        shown: list[TemplateResource] = []
+        for place, each in enumerate(kept):
+            shown.append(self._shown(key, each))
+            if place % SLICE_TEXTS == SLICE_TEXTS - 1:
+                await asyncio.sleep(0)
+        answer = TemplatePage(shown, next_cursor)
         return json_response(answer, headers=page.headers(next_cursor))
 
     async def one(self, request: web.Request) -> web.Response:
@@ -249,12 +256,13 @@ class TemplatesApi:
     async def _add(
         self, request: web.Request, key: StoredKey, body: bytes, claim: Claim | None
     ) -> web.Response:
-        claimed = None if claim is None else await claim(IDS_OF_VERSION)
         read = read_body(VersionRequest, self._version, body)
         content = None if read.body is None else content_of(read.body, read.faults)
         if content is None or read.faults:
             raise refusal(read.faults)
         template = path_id(request, PREFIX, WHAT)
+        # Not before the path is known to be one: a claim stores it.
+        claimed = None if claim is None else await claim(IDS_OF_VERSION)
         [version_id] = claimed.ids if claimed else self._desk.new_ids(IDS_OF_VERSION)
         return await self._made(key, NewVersion(id=version_id, template=template, content=content))
 

@@ -26,6 +26,7 @@ from tests.campaigns.templates.counting import content
         ({"suffix": "回T{{x}}"}, "template_invalid", "/suffix"),
         ({"max_parts": 0}, "out_of_range", "/max_parts"),
         ({"providers": ("acme",)}, "provider_unknown", "/providers/0"),
+        ({"providers": ("huawei",) * 21}, "out_of_range", "/providers"),
         ({"links": {"x": "https://a.example"}}, "link_unused", "/links/x"),
         ({"body": "{{link:a}}", "link_mode": "shared"}, "link_name_unknown", "/body"),
         ({"body": "{{link:a}}", "link_mode": "none"}, "link_mode_refused", "/body"),

@@ -1,0 +1,75 @@
+"""However much is wrong with a request, little of it is looked at: no endpoint has a list without a
+bound.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from tests.web.served import Api
+from web.edge.scopes import SCOPES
+
+MANY = 15_000
+TOLD_MAX = 200  # with those that are counted only
+JSON = "application/json"
+Place = tuple[str, ...]
+Schema = dict[str, Any]
+
+
+def lists_of(schema: Schema, schemas: Schema, at: Place = ()) -> Iterator[tuple[Place, object]]:
+    """Each list and each map of a body, with many wrong values for it."""
+    for kind in (schema, *schema.get("anyOf", ()), *schema.get("allOf", ())):
+        found = schemas[kind["$ref"].rpartition("/")[2]] if "$ref" in kind else kind
+        if found is not kind and len(at) < 3:
+            yield from lists_of(found, schemas, at)
+        elif found.get("type") == "array":
+            texts = found.get("items", {}).get("type") == "string"
+            yield at, [f"x{n}" if texts else {} for n in range(MANY)]
+        elif found.get("type") == "object" and "properties" not in found:
+            values = found.get("additionalProperties")
+            texts = isinstance(values, dict) and values.get("type") == "string"
+            yield at, {f"k{n}": "" if texts else 1 for n in range(MANY)}
+        for name, field in found.get("properties", {}).items() if found is kind else ():
+            yield from lists_of(field, schemas, (*at, name))
+
+
+def with_value(body: Schema, at: Place, value: object) -> Schema:
+    """The body with another value there."""
+    [name, *rest] = at
+    inner = body.get(name)
+    below = inner if isinstance(inner, dict) else {}
+    return {**body, name: with_value(below, tuple(rest), value) if rest else value}
+
+
+async def test_of_a_long_list_little_is_told(api: Api) -> None:
+    api.headers |= api.new_key(1, *SCOPES)
+    _, document = await api.get("/openapi.json")
+    schemas: Any = document["components"]["schemas"]  # type: ignore[index]
+    paths: Any = document["paths"]
+    asked = set()
+    for path, methods in paths.items():
+        for method, operation in methods.items():
+            content = operation.get("requestBody", {}).get("content", {}).get(JSON)
+            for at, value in () if content is None else lists_of(content["schema"], schemas):
+                body = msgspec.json.encode(with_value(content.get("example", {}), at, value))
+                target = re.sub(r"{\w+}", "msg_0nx25tc8g2000", path)
+                response, problem = await api.call(
+                    method.upper(), target, body, {"Content-Type": JSON, "If-Match": '"1"'}
+                )
+                told = len(problem.get("errors", ())) + problem.get("errors_omitted", 0)  # type: ignore[arg-type,operator]
+                where = f"{method} {path} {'/'.join(at)}: {response.status}"
+                assert told <= TOLD_MAX, (where, told)
+                asked.add((path, at))
+    assert asked >= {
+        ("/v1/contacts", ("attrs",)),
+        ("/v1/segments/{id}/members", ("add",)),
+        ("/v1/templates", ("providers",)),
+        ("/v1/templates/lint", ("template", "variables")),
+        ("/v1/webhook-endpoints", ("headers",)),
+        ("/v1/campaigns", ("arms",)),
+        ("/v1/links/bulk", ("links",)),
+    }
