@@ -193,7 +193,10 @@ class _Walk:
     def faults(self, value: object, kind: inspect.Type, pointer: str) -> Iterator[FieldError]:
         """The faults where the value is not of this kind."""
         kind = _meant(value, kind)
-        if isinstance(kind, (inspect.RawType, inspect.AnyType, inspect.NoneType)):
+        if isinstance(kind, (inspect.RawType, inspect.NoneType)):
+            return
+        if isinstance(kind, inspect.AnyType):
+            yield from self._in_any(value, pointer)
             return
         if isinstance(kind, inspect.StructType) and isinstance(value, JsonObject):
             yield from self._of_object(value, kind, pointer)
@@ -231,7 +234,10 @@ class _Walk:
         for name in value.repeated:
             yield _repeated(pointer + pointer_step(name))
         for name, member in value.items():
-            yield from self.faults(member, kind, pointer + pointer_step(name))
+            step = pointer + pointer_step(name)
+            if (broken := self._broken(name, step)) is not None:
+                yield broken
+            yield from self.faults(member, kind, step)
 
     def _of_list(
         self, value: list[object], kind: inspect.ListType | inspect.VarTupleType, pointer: str
@@ -244,16 +250,39 @@ class _Walk:
             yield from self.faults(item, kind.item_type, f"{pointer}/{index}")
 
     def _of_text(self, text: str, kind: inspect.Type, pointer: str) -> Iterator[FieldError]:
-        code = self._codes.get(_outermost(pointer), "field_type")
+        broken = self._broken(text, pointer)
+        if broken is not None:
+            yield broken
+        elif (fault := _text_fault(text, kind)) is not None:
+            yield FieldError(self._code(pointer), f"{_name(pointer)} {fault}", pointer)
+
+    def _in_any(self, value: object, pointer: str) -> Iterator[FieldError]:
+        """In what may be anything: texts that nothing takes, and members given twice."""
+        waiting = [(value, pointer)]
+        while waiting:  # it may be nested deeper than calls can be
+            each, at = waiting.pop()
+            if isinstance(each, JsonObject):
+                members = [(name, at + pointer_step(name)) for name in each]
+                broken = [self._broken(name, step) for name, step in members]
+                yield from (fault for fault in broken if fault is not None)
+                yield from (_repeated(at + pointer_step(name)) for name in each.repeated)
+                waiting += reversed([(each[name], step) for name, step in members])
+            elif isinstance(each, list):
+                waiting += reversed([(v, f"{at}/{n}") for n, v in enumerate(each)])
+            elif isinstance(each, str) and (fault := self._broken(each, at)) is not None:
+                yield fault
+
+    def _broken(self, text: str, pointer: str) -> FieldError | None:
         broken = _BROKEN.search(text)
         if broken is None:
-            fault = _text_fault(text, kind)
-        elif self._utf8 or not "\udc80" <= broken[0] <= "\udcff":
-            fault = f"holds U+{ord(broken[0]):04X}, half of a character"
-        else:
-            code, fault = "malformed_json", "is not UTF-8"
-        if fault is not None:
-            yield FieldError(code, f"{_name(pointer)} {fault}", pointer)
+            return None
+        if self._utf8 or not "\udc80" <= broken[0] <= "\udcff":
+            said = f"{_name(pointer)} holds U+{ord(broken[0]):04X}, half of a character"
+            return FieldError(self._code(pointer), said, pointer)
+        return FieldError("malformed_json", f"{_name(pointer)} is not UTF-8", pointer)
+
+    def _code(self, pointer: str) -> str:
+        return self._codes.get(_outermost(pointer), "field_type")
 
 
 def _text_fault(text: str, kind: inspect.Type) -> str | None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from yarl import URL
 
@@ -28,6 +31,11 @@ HOSTILE = [
     "1e9", "99999999999999999999", "-99999999999999999999", "true", "null", "NaN", "[]", "%7B%7D",
     "'%3B%20DROP%20TABLE%20message%3B--", "%5C", "%E2%80%AE", "%2B8613812345678", "%2B0",
     "msg_7zzzzzzzzzzzz", "bat_7zzzzzzzzzzzz", "bat_0000000000000", "delivered", "category",
+]  # fmt: skip
+# In place of any value of a body.
+BODIES = [
+    b'"segment(\\"a\\u0000b\\")"', b'"\\ud83d"', b'["\xff"]', b"1" + b"0" * 30, b"1e400",
+    b"[" * 450 + b"]" * 450,
 ]  # fmt: skip
 HEADERS = ["Idempotency-Key", "X-Request-Id", "Accept", "X-Forwarded-For", "Cookie", "traceparent"]
 OCTETS = [
@@ -81,6 +89,72 @@ async def test_h9_no_parameter_and_no_path_is_too_hostile(running: Running) -> N
                     assert status < 500, (method, target, problem)
     assert parameters > 20
     assert paths >= 4
+    assert await hold_bodies(running, document) > 50
+    await hold_a_long_path(running)
+
+
+async def hold_a_long_path(running: Running) -> None:
+    """It is part of what an Idempotency-Key is unique in, and no index takes so much."""
+    url = f"{running.api}/v1/templates/{secrets.token_hex(3_000)}/versions"
+    headers = {"Idempotency-Key": "long", "Content-Type": "application/json"}
+    example = b'{"category":"otp","body":"x"}'
+    async with running.session.post(url, data=example, headers=headers) as response:
+        assert response.status == 404
+
+
+async def hold_bodies(running: Running, document: dict[str, Any]) -> int:
+    """Each field of each body, with each hostile value in place of the example's."""
+    fields = 0
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+            if body is None:
+                continue
+            url = URL(running.api + filled(path, operation.get("parameters", ())), encoded=True)
+            kinds = [body["schema"], *body["schema"].get("anyOf", ())]
+            names = [each["$ref"].rpartition("/")[2] for each in kinds if "$ref" in each]
+            known = [document["components"]["schemas"][name]["properties"] for name in names]
+            example = {**dict.fromkeys(chain(*known)), **body.get("example", {})}
+            for at in places(example):
+                fields += 1
+                for value in BODIES:
+                    octets = msgspec.json.encode(with_raw(example, at, value))
+                    headers = {"Content-Type": "application/json", "If-Match": '"1"'}
+                    async with running.session.request(
+                        method, url, data=octets, headers=headers
+                    ) as response:
+                        assert response.status < 500, (
+                            method,
+                            path,
+                            at,
+                            value,
+                            await response.text(),
+                        )
+    return fields
+
+
+def places(value: object) -> Iterator[tuple[str | int, ...]]:
+    """The way to each value that holds no other."""
+    if isinstance(value, dict):
+        inner: Iterable[tuple[str | int, object]] = value.items()
+    elif isinstance(value, list):
+        inner = enumerate(value)
+    else:
+        inner = ()
+        yield ()
+    for step, each in inner:
+        yield from ((step, *rest) for rest in places(each))
+
+
+def with_raw(value: Any, at: Sequence[str | int], raw: bytes) -> Any:
+    """The same, with these octets at that place; what was null is left out."""
+    if not at:
+        return msgspec.Raw(raw)
+    step, *rest = at
+    if isinstance(value, list):
+        return [with_raw(v, rest, raw) if n == step else v for n, v in enumerate(value)]
+    kept = {name: each for name, each in value.items() if each is not None or name == step}
+    return {**kept, step: with_raw(value[step], rest, raw)}
 
 
 async def hold_parameter(running: Running, method: str, path: str, name: str) -> None:

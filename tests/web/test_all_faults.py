@@ -78,6 +78,16 @@ async def test_h6_a_time_that_is_none_is_told_by_its_field(api: Api, moment: str
         ("POST", "/v1/suppressions",
          {"suppressions": [{"number": "1", "category": "x", "expires_at": "2001-01-01T00:00:00Z"}]},
          {"/suppressions/0/number", "/suppressions/0/category", "/suppressions/0/expires_at"}),
+        ("POST", "/v1/caps", {"x": 1}, {"/x", "/tag", "/week"}),
+        ("POST", "/v1/campaigns/cmp_0000000000001/pause", {"reason": "a\nb", "x": 1},
+         {"/reason", "/x"}),
+        ("POST", "/v1/campaigns/cmp_0000000000001/resume", {"override": "", "x": 1},
+         {"/override", "/x"}),
+        ("POST", "/v1/campaigns/cmp_0000000000001/decide", {"arm": "1", "reason": "x" * 501},
+         {"/arm", "/reason"}),
+        ("POST", "/v1/templates",
+         {"name": "n", "category": "otp", "body": "x", "providers": ["huawei", "huawei", "acme"]},
+         {"/providers/2"}),
     ],
 )  # fmt: skip
 async def test_h6_all_mistakes_of_every_other_body_are_told(
@@ -101,6 +111,70 @@ async def test_h6_all_parameters_that_are_wrong_are_told(api: Api) -> None:
     )
     errors = problem["errors"]
     assert [each["parameter"] for each in errors] == ["to", "status", "batch_id", "created_after"]
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [
+        ("/v1/contacts?to=1&limit=0&x=1", ["x", "limit", "to"]),
+        ("/v1/consents?to=1&limit=0", ["limit", "to"]),
+        ("/v1/complaints?to=1&limit=0", ["limit", "to"]),
+        ("/v1/reports/clicks?steps=a,,b&group_by=x&limit=0", ["limit", "group_by", "steps"]),
+        ("/v1/campaigns/cmp_0000000000001/report?definition=x&steps=a,,b&by=y",
+         ["by", "definition", "steps"]),
+        ("/v1/webhook-endpoints/whe_0000000000001/deliveries?state=waiting&type=x"
+         "&since=2026-11-01T00:00:00Z&limit=0", ["limit", "type", "since"]),
+    ],
+)  # fmt: skip
+async def test_h6_all_wrong_parameters_of_the_other_lists_are_told(
+    api: Api, path: str, wrong: list[str]
+) -> None:
+    response, problem = await api.get(path)
+    errors: Any = problem["errors"]
+    assert (response.status, [each["parameter"] for each in errors]) == (422, wrong)
+
+
+async def test_h6_all_wrong_parameters_of_a_request_that_changes_something_are_told(
+    api: Api,
+) -> None:
+    for method, path, wrong in (
+        ("POST", "/v1/contacts/import?mapping=[]&delimiter=x&mode=y",
+         ["mode", "mapping", "delimiter"]),
+        ("DELETE", "/v1/suppressions?number=1&category=x&reason=y", ["category", "number"]),
+    ):  # fmt: skip
+        headers = {"Content-Type": "text/csv"} if method == "POST" else {}
+        body = b"number\n" if method == "POST" else None
+        response, problem = await api.call(method, path, body, headers)
+        errors: Any = problem["errors"]
+        assert (response.status, [each["parameter"] for each in errors]) == (422, wrong), path
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "wanted"),
+    [
+        ("/v1/events", {"events": [{"event_id": "1", "name": "x", "contact": 5}]},
+         ["/events/0/contact"]),
+        ("/v1/conversions", {"id": "1", "event": "x", "message": 5}, ["/message"]),
+        ("/v1/conversions", {"id": "1", "event": "x", "message": "msg_0nx25tc8g2000", "value": 5,
+                             "currency": "CNY"}, ["/value"]),
+        ("/v1/contacts", {"external_id": 5}, ["/external_id"]),
+        ("/v1/contacts", {"numbers": "1"}, ["/numbers"]),
+        ("/v1/templates/lint", {"template": 5}, ["/template"]),
+        ("/v1/templates/lint", {"template_id": 5}, ["/template_id"]),
+        ("/v1/events", b'{"events":[{"event_id":"1","name":"x","to":"+8613812345678","props":'
+         b'{"a":["\xff"],"b":1,"b":2}}]}', ["/events/0/props/b", "/events/0/props/a/0"]),
+        ("/v1/contacts", b'{"external_id":"1","attrs":{"a":{"b":"\\ud83d"}}}', ["/attrs/a/b"]),
+        ("/v1/contacts", b'{"external_id":"1","attrs":{"\\ud83d":1}}', ["/attrs/?"]),
+        ("/v1/caps", {"tag": 5, "week": 1}, ["/tag"]),
+        ("/v1/caps", {"tag": "vip", "week": "1"}, ["/week"]),
+    ],
+)  # fmt: skip
+async def test_a_wrong_value_is_told_once_and_nothing_is_said_to_be_missing_for_it(
+    api: Api, path: str, body: object, wanted: list[str]
+) -> None:
+    response, problem = await api.post(path, body)
+    errors: Any = problem["errors"]
+    assert (response.status, [each["pointer"] for each in errors]) == (422, wanted)
 
 
 async def test_h10_a_cut_character_sinks_its_item_alone(api: Api) -> None:

@@ -23,7 +23,7 @@ from web.edge.access import Access
 from web.edge.cursors import PageQuery
 from web.edge.endpoints import Answer, Endpoint
 from web.edge.json_answers import json_response
-from web.edge.parameters import QueryReader, invalid
+from web.edge.parameters import QueryReader, held
 from web.services import Services
 
 READ = "audit:read"
@@ -97,9 +97,7 @@ class AuditApi:
     async def listed(self, request: web.Request) -> web.Response:
         """A page of rows, newest first."""
         key = await self._access.key(request, READ)
-        query = self._query.read(request)
-        if query.number is not None and (fault := self._numbers.fault(query.number)) is not None:
-            raise invalid("parameter_invalid", "number", fault)
+        query = self._query.read(request, held(number=self._numbers.fault))
         page = self._services.cursors.page(request, key.account, query)
         found = await self._services.audit.listed(
             accounts_of(key),

@@ -10,14 +10,13 @@ from aiohttp import web
 
 from campaigns.running.stopping import PREFIX
 from web.api.campaign_shapes import CampaignResource
-from web.api.campaign_verbs import actor, found, told, verb
+from web.api.campaign_verbs import actor, decoded_with_reason, found, told, verb
 from web.api.campaign_views import WHAT
 from web.api.experiment_shapes import DecideRequest
 from web.edge.access import Access
-from web.edge.arguments import decoded, path_id
+from web.edge.arguments import path_id
 from web.edge.bodies import BodyReader
 from web.edge.endpoints import Endpoint
-from web.edge.reveals import checked_reason
 from web.services import Services
 
 SEND = "campaigns:send"
@@ -47,8 +46,10 @@ class CampaignDecisionsApi:
     async def decide(self, request: web.Request) -> web.Response:
         """200 once it is decided."""
         key = await self._access.key(request, SEND)
-        asked = decoded(DecideRequest, self._decide, await self._bodies.read(request))
-        reason = checked_reason(asked.reason)
+        body = await self._bodies.read(request)
+        asked = decoded_with_reason(DecideRequest, self._decide, body)
         campaign = path_id(request, PREFIX, WHAT)
         with told():
-            return found(await self._decisions.decide(actor(key), campaign, asked.arm, reason))
+            return found(
+                await self._decisions.decide(actor(key), campaign, asked.arm, asked.reason)
+            )

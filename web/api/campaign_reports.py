@@ -6,7 +6,6 @@ Owns their paths and problems. Must not count: figures come through campaign_ser
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
 
 from aiohttp import web
 
@@ -16,7 +15,6 @@ from campaigns.reporting.people import WhyView
 from campaigns.reporting.reports import ReportWish
 from campaigns.reporting.why import outcome_of, sentence_of
 from campaigns.running.stopping import PREFIX
-from messages.models import FieldError
 from storage.ids import format_id, parse_id
 from web.api.campaign_report_shapes import (
     CampaignReportQuery,
@@ -33,7 +31,7 @@ from web.api.campaign_report_shapes import (
     metrics_registry,
 )
 from web.api.campaign_views import IN_PATH, ONE, READ, WHAT, named
-from web.api.click_reports import steps_in
+from web.api.click_reports import steps_fault, steps_in
 from web.api.contacts import PATH_ID
 from web.api.experiment_shapes import experiment_resource, holdout_resource
 from web.api.report_questions import wants_csv
@@ -41,7 +39,7 @@ from web.edge.access import Access
 from web.edge.arguments import not_found, path_id
 from web.edge.endpoints import Answer, Endpoint
 from web.edge.json_answers import json_response
-from web.edge.parameters import QueryReader, fault, invalid
+from web.edge.parameters import QueryReader, held, invalid
 from web.edge.reveals import shown
 from web.services import Services
 
@@ -108,7 +106,7 @@ class CampaignReportsApi:
     async def report(self, request: web.Request) -> web.Response:
         """As of now, or of the last count."""
         key = await self._access.key(request, READ)
-        query = self._query.read(request, _wrong_definitions)
+        query = self._query.read(request, held(definition=_definition_fault, steps=steps_fault))
         wish = ReportWish(
             by=query.by,
             definitions=chosen(query.definition),
@@ -197,8 +195,9 @@ class CampaignReportsApi:
         return told
 
 
-def _wrong_definitions(values: Mapping[str, object]) -> Iterable[FieldError]:
+def _definition_fault(text: str) -> str | None:
     try:
-        chosen(str(values.get("definition", "")))
+        chosen(text)
     except UnknownDefinition as error:
-        yield fault("parameter_invalid", "definition", str(error))
+        return str(error)
+    return None

@@ -6,7 +6,7 @@ Owns the form of `/v1/campaigns/{id}/<verb>`, and how a refusal is told. Must no
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -17,12 +17,15 @@ from campaigns.segments.mistakes import SegmentRefused
 from messages.models import FieldError
 from web.api.campaign_views import IN_PATH, ONE, WHAT, shown
 from web.edge import if_match
-from web.edge.arguments import not_found, refusal
+from web.edge.arguments import not_found, read_body, refusal
 from web.edge.endpoints import Endpoint, Handler
 from web.edge.keys import StoredKey
+from web.edge.reveals import reason_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+Asked = TypeVar("Asked", bound=msgspec.Struct)
 
 
 def verb(
@@ -53,6 +56,21 @@ def verb(
         problems=problems,
         example=example,
     )
+
+
+def decoded_with_reason(
+    kind: type[Asked], decoder: msgspec.json.Decoder[Asked], raw: bytes, name: str = "reason"
+) -> Asked:
+    """The body, whose field `name` is a reason that can be kept, or null. Raises ProblemError with
+    all of its faults.
+    """
+    read = read_body(kind, decoder, raw)
+    reason = getattr(read.body, name, None)
+    if reason is not None and (fault := reason_fault(reason)) is not None:
+        read.faults.append(FieldError("reason_invalid", fault, f"/{name}"))
+    if read.body is None or read.faults:
+        raise refusal(read.faults)
+    return read.body
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from web.api.campaign_shapes import (
     resource,
     test_answer,
 )
-from web.api.campaign_verbs import actor, found, told, verb
+from web.api.campaign_verbs import actor, decoded_with_reason, found, told, verb
 from web.api.campaign_views import IN_PATH, ONE, PATH, WHAT, named, shown
 from web.edge import if_match
 from web.edge.access import Access
@@ -48,7 +48,6 @@ from web.edge.idempotent import (
 from web.edge.json_answers import json_response
 from web.edge.keys import StoredKey
 from web.edge.problems import ProblemError
-from web.edge.reveals import checked_reason
 from web.services import Services
 
 WRITE = "campaigns:write"
@@ -240,10 +239,10 @@ class CampaignsApi:
     async def pause(self, request: web.Request) -> web.Response:
         """200 once nothing more of it begins its way."""
         key = await self._access.key(request, SEND)
-        asked = decoded(PauseRequest, self._pause, await self._bodies.read(request))
-        reason = checked_reason(asked.reason)
+        body = await self._bodies.read(request)
+        asked = decoded_with_reason(PauseRequest, self._pause, body)
         return await self._move(
-            request, lambda campaign: self._campaigns.pause(actor(key), campaign, reason)
+            request, lambda campaign: self._campaigns.pause(actor(key), campaign, asked.reason)
         )
 
     async def resume(self, request: web.Request) -> web.Response:
@@ -251,8 +250,8 @@ class CampaignsApi:
         key = await self._access.key(request, SEND)
         override = None
         if request.can_read_body:
-            asked = decoded(ResumeRequest, self._resume, await self._bodies.read(request))
-            override = None if asked.override is None else checked_reason(asked.override)
+            body = await self._bodies.read(request)
+            override = decoded_with_reason(ResumeRequest, self._resume, body, "override").override
         return await self._move(
             request, lambda campaign: self._campaigns.resume(actor(key), campaign, override)
         )

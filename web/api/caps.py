@@ -23,11 +23,12 @@ from campaigns.caps.desk import (
     TooManyCaps,
 )
 from campaigns.caps.store import Group, Limits, StoredCap
+from messages.body_faults import Mended
 from messages.models import FieldError
 from storage.ids import format_id
 from web.edge import if_match
 from web.edge.access import Access
-from web.edge.arguments import decoded, given, not_found, path_id, refusal
+from web.edge.arguments import decoded, given, not_found, path_id, read_body, refusal
 from web.edge.bodies import BodyReader
 from web.edge.endpoints import Answer, Endpoint
 from web.edge.idempotent import (
@@ -49,6 +50,7 @@ WHAT = "cap"
 CapId = Annotated[str, Meta(description="The cap's id.", examples=["cap_0NX25TC8G2000"])]
 IN_PATH = {"id": CapId}
 _EXAMPLE = {"tag": "vip", "week": 3, "month": 8}
+_GROUPS, _SPANS = ("tag", "segment"), ("day", "week", "month")
 
 _Limit = Annotated[int, Meta(ge=0, le=1000, description="Marketing messages; 0: none.")]
 _Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\A[^\x00]*\Z")]
@@ -198,10 +200,7 @@ class CapsApi:
 
     async def _create(self, key: StoredKey, body: bytes, claim: Claim | None) -> web.Response:
         claimed = None if claim is None else await claim(1)
-        asked = decoded(CapRequest, self._new, body)
-        if (asked.tag is None) == (asked.segment is None):
-            detail = "name a tag or a segment, and not both"
-            raise refusal(FieldError("cap_invalid", detail, "/tag"))
+        asked = _checked(read_body(CapRequest, self._new, body))
         cap = self._caps.new_id() if claimed is None else claimed.ids[0]
         group = Group(tag=asked.tag, segment=asked.segment)
         limits = Limits(day=asked.day, week=asked.week, month=asked.month)
@@ -247,6 +246,27 @@ class CapsApi:
         return web.Response(status=204)
 
 
+def _checked(read: Mended[CapRequest]) -> CapRequest:
+    """Raises ProblemError with everything that is wrong with it."""
+    asked, faults = read.body, read.faults
+    if asked is None:
+        raise refusal(faults)
+    named = [name for name in _GROUPS if getattr(asked, name) is not None]
+    if len(named) != 1 and faults.spoiled.isdisjoint(_GROUPS):
+        detail = "name a tag or a segment, and not both"
+        faults.append(FieldError("cap_invalid", detail, "/tag"))
+    spans = [name for name in _SPANS if getattr(asked, name) is not None]
+    if not spans and faults.spoiled.isdisjoint(_SPANS):
+        faults.append(_no_limit())
+    if faults:
+        raise refusal(faults)
+    return asked
+
+
+def _no_limit() -> FieldError:
+    return FieldError("cap_invalid", "it caps nothing: name day, week or month", "/week")
+
+
 _Refusal = GroupUnknown | GroupTaken | NoLimit | TooManyCaps | CapDiffers
 _REFUSALS = (GroupUnknown, GroupTaken, NoLimit, TooManyCaps, CapDiffers)
 
@@ -261,8 +281,7 @@ def _problem(refused: _Refusal, group: Group) -> ProblemError:
             detail = "there is a cap for this group"
             return refusal(FieldError("group_capped", detail, where))
         case NoLimit():
-            detail = "it caps nothing: name day, week or month"
-            return refusal(FieldError("cap_invalid", detail, "/week"))
+            return refusal(_no_limit())
         case TooManyCaps():
             return ProblemError("caps_max", f"an account has at most {CAPS_MAX} caps")
         case CapDiffers():

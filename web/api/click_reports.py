@@ -23,7 +23,7 @@ from web.api.report_questions import ReportQuery, counted, shown_until
 from web.edge.access import Access
 from web.edge.endpoints import Answer, Endpoint
 from web.edge.json_answers import json_response
-from web.edge.parameters import invalid
+from web.edge.parameters import held
 from web.services import Services
 
 WITHIN_HOURS_MAX = 9_600  # 400 days
@@ -84,7 +84,7 @@ class ClickReportsApi:
 
     def __init__(self, services: Services, access: Access) -> None:
         self._services = services
-        self._pages = PageReader(services, access, ClickQuery)
+        self._pages = PageReader(services, access, ClickQuery, held(steps=steps_fault))
 
     def routes(self) -> list[Endpoint]:
         """What server.py mounts."""
@@ -178,11 +178,13 @@ def _step_heads(name: str) -> Sequence[str]:
 
 
 def steps_in(text: str) -> tuple[str, ...]:
-    """The events that a parameter names. Raises ProblemError."""
-    if not text:
-        return ()
-    steps = tuple(text.split(","))
-    if len(steps) > STEPS_MAX or not all(0 < len(step) <= STEP_CHARACTERS_MAX for step in steps):
-        what = f"not up to {STEPS_MAX} events of 1 to {STEP_CHARACTERS_MAX} characters"
-        raise invalid("parameter_invalid", "steps", what)
-    return steps
+    """The events that a parameter names."""
+    return tuple(text.split(",")) if text else ()
+
+
+def steps_fault(text: str) -> str | None:
+    """What is wrong with such a parameter; None: nothing."""
+    steps = steps_in(text)
+    if len(steps) <= STEPS_MAX and all(0 < len(step) <= STEP_CHARACTERS_MAX for step in steps):
+        return None
+    return f"not up to {STEPS_MAX} events of 1 to {STEP_CHARACTERS_MAX} characters"

@@ -31,7 +31,7 @@ from web.edge.arguments import read_body, refusal
 from web.edge.bodies import BodyReader
 from web.edge.endpoints import Answer, Endpoint
 from web.edge.json_answers import json_response
-from web.edge.parameters import QueryReader, invalid
+from web.edge.parameters import QueryReader, held
 from web.edge.problems import ProblemError
 from web.edge.reveals import (
     REASON_HEADER,
@@ -195,10 +195,8 @@ class ComplaintsApi:
     async def listed(self, request: web.Request) -> web.Response:
         """The latest recorded first."""
         key = await self._access.key(request, READ)
-        query = self._query.read(request)
+        query = self._query.read(request, held(to=self._numbers.fault))
         reason = self._reveals.check(request, key, query.reveal)
-        if query.to is not None and (fault := self._numbers.fault(query.to)) is not None:
-            raise invalid("parameter_invalid", "to", fault)
         page = self._services.cursors.page(request, key.account, query)
         found = await self._services.complaints.listed(
             key.account,

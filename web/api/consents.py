@@ -26,7 +26,7 @@ from web.edge.arguments import read_body, refusal
 from web.edge.bodies import BodyReader
 from web.edge.endpoints import Endpoint
 from web.edge.json_answers import json_response
-from web.edge.parameters import QueryReader, invalid
+from web.edge.parameters import QueryReader, held
 from web.edge.reveals import (
     REASON_HEADER,
     REVEAL_PROBLEMS,
@@ -181,10 +181,8 @@ class ConsentsApi:
     async def entries(self, request: web.Request) -> web.Response:
         """A page of entries, the latest recorded first."""
         key = await self._access.key(request, READ)
-        query = self._query.read(request)
+        query = self._query.read(request, held(to=self._numbers.fault))
         reason = self._reveals.check(request, key, query.reveal)
-        if query.to is not None and (fault := self._numbers.fault(query.to)) is not None:
-            raise invalid("parameter_invalid", "to", fault)
         page = self._services.cursors.page(request, key.account, query)
         found = await self._services.consents.entries(
             key.account,

@@ -43,9 +43,9 @@ def contact_answer(
 
 
 @contextmanager
-def contact_refusals(pointer: str) -> Iterator[None]:
+def contact_refusals(pointer: str | None = None) -> Iterator[None]:
     """What stands against a change, in the words of the API. `pointer`: what there is no room
-    for, in the request.
+    for, in the request; None: the field of its name.
     """
     try:
         yield
@@ -59,7 +59,8 @@ def contact_refusals(pointer: str) -> Iterator[None]:
         raise refusal(FieldError("field_missing", detail, "/external_id")) from None
     except NoRoom as full:
         detail = f"at most {full.most} {full.what}"
-        raise refusal(FieldError("contacts_full", detail, pointer)) from None
+        where = f"/{full.what}" if pointer is None else pointer
+        raise refusal(FieldError("contacts_full", detail, where)) from None
     except RevisionDiffers as differs:
         if differs.revision:
             raise if_match.differs(differs.revision) from None

@@ -99,7 +99,7 @@ class ContactChangesApi:
         key = await self._access.key(request, WRITE)
         read = read_body(ContactPatch, self._patch, await self._bodies.read(request))
         attributes = by_name(await self._book.attributes(key.account))
-        faults = list(read.faults)
+        faults = read.faults
         changes = None
         if read.body is not None:
             changes = changes_of(read.body, attributes, self._cleaner, faults)
@@ -107,7 +107,7 @@ class ContactChangesApi:
             raise refusal(faults)
         seen = if_match.demanded_version(request)
         contact_id = path_id(request, PREFIX, _WHAT)
-        with contact_refusals("/tags"):
+        with contact_refusals():
             view = await self._book.change(key.account, f"key {key.id}", contact_id, seen, changes)
         if view is None:
             raise not_found(_WHAT)

@@ -33,7 +33,7 @@ from web.edge.endpoints import Answer, Endpoint
 from web.edge.file_bodies import pieces
 from web.edge.idempotent import REPLAYED
 from web.edge.json_answers import json_response
-from web.edge.parameters import QueryReader, invalid
+from web.edge.parameters import QueryReader, held
 from web.edge.problems import ProblemError
 from web.services import Services
 
@@ -243,17 +243,17 @@ class ContactImportsApi:
     async def take(self, request: web.Request) -> web.Response:
         """202 once the whole file is stored."""
         key = await self._access.key(request, WRITE)
-        query = self._query.read(request)
+        query = self._query.read(request, held(mapping=_mapping_fault, delimiter=_delimiter_fault))
         form = _FORMS.get(request.content_type.lower())
         if form is None:
             sent = f"the body is sent as {request.content_type}"
             raise ProblemError("format_unsupported", f"{sent}; send one of {', '.join(_FORMS)}")
         wish = FileWish(
             format=form,
-            mapping=_mapping(query.mapping),
+            mapping=None if query.mapping is None else _mapping(query.mapping),
             mode=query.mode,
             dry_run=query.dry_run,
-            delimiter=_delimiter(query.delimiter),
+            delimiter=None if query.delimiter is None else _delimiter(query.delimiter),
         )
         files = self._files
         try:
@@ -346,28 +346,28 @@ def _row(row: RowView) -> ImportedRow:
     )
 
 
-def _mapping(text: str | None) -> Mapping[str, str] | None:
-    if text is None:
-        return None
+def _mapping(text: str) -> Mapping[str, str]:
+    return msgspec.json.decode(text.encode(), type=dict[str, str])
+
+
+def _mapping_fault(text: str) -> str | None:
     try:
-        mapping = msgspec.json.decode(text.encode(), type=dict[str, str])
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        raise invalid("parameter_invalid", "mapping", "is no JSON object of texts") from None
+        mapping = _mapping(text)
+    except (msgspec.DecodeError, RecursionError):
+        return "is no JSON object of texts"
     if not 1 <= len(mapping) <= _COLUMNS_MAX:
-        raise invalid("parameter_invalid", "mapping", f"has 1 to {_COLUMNS_MAX} columns")
+        return f"has 1 to {_COLUMNS_MAX} columns"
     for column, field in mapping.items():
         if "\0" in column:
-            raise invalid("parameter_invalid", "mapping", "names a column with a NUL")
+            return "names a column with a NUL"
         if field not in FIELDS and re.fullmatch(rf"attr\.{NAME}", field, re.ASCII) is None:
-            said = f"maps {column[:40]!r} to something that is no field"
-            raise invalid("parameter_invalid", "mapping", said)
-    return mapping
+            return f"maps {column[:40]!r} to something that is no field"
+    return None
 
 
-def _delimiter(text: str | None) -> str | None:
-    if text is None:
-        return None
-    delimiter = "\t" if text == "tab" else text
-    if delimiter not in DELIMITERS:
-        raise invalid("parameter_invalid", "delimiter", "is one of , ; | tab")
-    return delimiter
+def _delimiter(text: str) -> str:
+    return "\t" if text == "tab" else text
+
+
+def _delimiter_fault(text: str) -> str | None:
+    return None if _delimiter(text) in DELIMITERS else "is one of , ; | tab"

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from campaigns.contacts.attributes import (
+    ATTRIBUTES_MAX,
     Attribute,
     AttributeType,
     Stored,
@@ -24,6 +25,7 @@ from campaigns.contacts.changing import ContactChanges
 from campaigns.contacts.cleaning import NumberCleaner
 from campaigns.contacts.deciding import LABEL_CHARACTERS_MAX, NUMBERS_MAX, TAGS_EACH_MAX
 from campaigns.contacts.desk import MERGE_MAX, PREFIX, ContactView, ContactWord
+from messages.body_faults import Faults
 from messages.json_text import pointer_step
 from messages.models import FieldError
 from shortlinks.conversions import decimal
@@ -164,11 +166,12 @@ def word_of(
     asked: ContactRequest,
     attributes: Mapping[str, Attribute],
     cleaner: NumberCleaner,
-    faults: list[FieldError],
+    faults: Faults,
 ) -> ContactWord:
     """The contact that is asked for; what is wrong is added to `faults`."""
     numbers = _numbers(asked.numbers, cleaner, faults)
-    if asked.external_id is None and not asked.numbers:
+    named = asked.external_id is not None or asked.numbers
+    if not named and faults.spoiled.isdisjoint(("external_id", "numbers")):
         detail = "external_id or numbers is needed"
         faults.append(FieldError("field_missing", detail, "/external_id"))
     _check_zone(asked.time_zone, faults)
@@ -232,6 +235,10 @@ def _attrs(
 ) -> tuple[dict[str, Stored], set[str]]:
     attrs: dict[str, Stored] = {}
     clears: set[str] = set()
+    if len(given) > ATTRIBUTES_MAX:
+        detail = f"{len(given)} attributes; a contact has at most {ATTRIBUTES_MAX}"
+        faults.append(FieldError("attribute_unknown", detail, "/attrs"))
+        return attrs, clears
     for name, value in given.items():
         where = f"/attrs{pointer_step(name)}"
         attribute = attributes.get(name)

@@ -43,7 +43,7 @@ from web.edge.arguments import decoded, not_found, path_id, read_body, refusal
 from web.edge.bodies import BodyReader
 from web.edge.endpoints import Endpoint
 from web.edge.json_answers import json_response
-from web.edge.parameters import QueryReader, invalid
+from web.edge.parameters import QueryReader, held
 from web.edge.problems import ProblemError
 from web.edge.reveals import REASON_HEADER, REVEAL_PROBLEMS, RevealQuery, Reveals
 from web.services import Services
@@ -170,22 +170,20 @@ class ContactsApi:
         key = await self._access.key(request, WRITE)
         read = read_body(ContactRequest, self._body, await self._bodies.read(request))
         attributes = by_name(await self._book.attributes(key.account))
-        faults = list(read.faults)
+        faults = read.faults
         word = None if read.body is None else word_of(read.body, attributes, self._cleaner, faults)
         if word is None or faults:
             raise refusal(faults)
         seen = if_match.seen_version(request)
-        with contact_refusals("/numbers"):
+        with contact_refusals():
             view, new = await self._book.upsert(key.account, word, seen)
         return contact_answer(view, attributes, 201 if new else 200)
 
     async def listed(self, request: web.Request) -> web.Response:
         """A page of contacts, the latest first."""
         key = await self._access.key(request, READ)
-        query = self._query.read(request)
+        query = self._query.read(request, held(to=self._numbers.fault))
         reason = self._reveals.check(request, key, query.reveal)
-        if query.to is not None and (fault := self._numbers.fault(query.to)) is not None:
-            raise invalid("parameter_invalid", "to", fault)
         page = self._services.cursors.page(request, key.account, query)
         found = await self._book.listed(
             key.account,

@@ -6,6 +6,7 @@ through shortlinks/conversion_desk.py.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -34,7 +35,7 @@ from web.edge.arguments import read_body, refusal
 from web.edge.bodies import BodyReader
 from web.edge.endpoints import Endpoint
 from web.edge.json_answers import json_response
-from web.edge.list_bodies import open_list
+from web.edge.list_bodies import SLICE_ITEMS, open_list
 from web.edge.problems import ProblemError
 from web.services import Services
 
@@ -43,7 +44,7 @@ LIST = "conversions"
 ITEMS_MAX = 1_000
 AHEAD_SECONDS_MAX = 60  # clocks differ
 EARLIEST = datetime(2024, 1, 1, tzinfo=UTC)  # before it there are no clicks
-_NAMES = ("click", "message", "link")
+_NAMES, _PRICE = ("click", "message", "link"), ("value", "currency")
 _DECIMAL = re.compile(r"(\d{1,12})(?:\.(\d{1,6}))?")
 AttributionName = Literal["last_click", "first_click", "none"]
 _Label = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\A[^\x00-\x1f\x7f-\x9f]+\Z")]
@@ -195,7 +196,11 @@ class ConversionsApi:
         key = await self._access.key(request, WRITE)
         body = await self._bodies.read(request)
         items = await open_list(ConversionBatch, self._envelope, body, ITEMS_MAX)
-        words = [self._word(bytes(item), key.account) for item in items]
+        words: list[ConversionWord | list[FieldError]] = []
+        for place, item in enumerate(items):
+            words.append(self._word(bytes(item), key.account))
+            if place % SLICE_ITEMS == SLICE_ITEMS - 1:
+                await asyncio.sleep(0)
         good = [word for word in words if isinstance(word, ConversionWord)]
         faults = [(n, word) for n, word in enumerate(words) if not isinstance(word, ConversionWord)]
         if not good:
@@ -223,8 +228,8 @@ class ConversionsApi:
         asked, faults = read.body, read.faults
         if asked is None:
             return list(faults)
-        named = self._named(asked, faults)
-        micros = _micros(asked, faults)
+        named = self._named(asked, faults) if faults.spoiled.isdisjoint(_NAMES) else _Named()
+        micros = _micros(asked, faults) if faults.spoiled.isdisjoint(_PRICE) else None
         currency = self._services.conversions.rule(account).currency
         if currency and asked.currency is not None and asked.currency != currency:
             detail = f"currency is {currency} in this account"

@@ -5,6 +5,7 @@ Owns their JSON and checks. Must not read tables: events come through web/contac
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -27,7 +28,7 @@ from web.edge.arguments import read_body
 from web.edge.bodies import BodyReader
 from web.edge.endpoints import Endpoint
 from web.edge.json_answers import json_response
-from web.edge.list_bodies import open_list
+from web.edge.list_bodies import SLICE_ITEMS, open_list
 from web.edge.problems import ProblemError
 from web.services import Services
 
@@ -137,7 +138,11 @@ class EventsApi:
         key = await self._access.key(request, WRITE)
         body = await self._bodies.read(request)
         items = await open_list(EventBatch, self._envelope, body, ITEMS_MAX)
-        words = [self._word(bytes(item)) for item in items]
+        words: list[EventWord | list[FieldError]] = []
+        for place, item in enumerate(items):
+            words.append(self._word(bytes(item)))
+            if place % SLICE_ITEMS == SLICE_ITEMS - 1:
+                await asyncio.sleep(0)
         good = [word for word in words if isinstance(word, EventWord)]
         if not good:
             faults = [
@@ -157,11 +162,11 @@ class EventsApi:
 
     def _word(self, body: bytes) -> EventWord | list[FieldError]:
         read = read_body(EventRequest, self._body, body)
-        asked, faults = read.body, list(read.faults)
+        asked, faults = read.body, read.faults
         if asked is None:
             return faults
         given = [name for name in _NAMES if getattr(asked, name) is not None]
-        if len(given) != 1:
+        if len(given) != 1 and faults.spoiled.isdisjoint(_NAMES):
             detail = "one of contact, external_id and to is needed"
             faults.append(FieldError("field_missing", detail, f"/{(given or _NAMES)[-1]}"))
         if asked.to is not None and (fault := self._numbers.fault(asked.to)) is not None:

@@ -24,7 +24,7 @@ from web.api.suppressions import E164, SuppressionResource, resource_of
 from web.edge.access import Access
 from web.edge.endpoints import Endpoint
 from web.edge.json_answers import json_response
-from web.edge.parameters import QueryReader, invalid
+from web.edge.parameters import QueryReader, held
 from web.edge.reveals import (
     REASON,
     REASON_HEADER,
@@ -126,10 +126,8 @@ class ProofsApi:
     async def proof(self, request: web.Request) -> web.Response:
         """Of one state of the database."""
         key = await self._access.key(request, READ)
-        query = self._query.read(request)
+        query = self._query.read(request, held(to=self._numbers.fault))
         reason = self._reveals.check(request, key, query.reveal)
-        if (fault := self._numbers.fault(query.to)) is not None:
-            raise invalid("parameter_invalid", "to", fault)
         found = await self._services.proofs.proof(key.account, query.to)
         noted = await self._reveals.note(key, reason, "proof", [], [query.to])
         answer = ProofResource(

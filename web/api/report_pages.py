@@ -5,7 +5,7 @@ Owns how a request becomes a question, and where the next page goes on. Must not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
@@ -15,6 +15,7 @@ from aiohttp import web
 from dlr.report import GROUPS_MAX
 from dlr.report_desk import Asked, GroupPage
 from dlr.zones import zone_named
+from messages.models import FieldError
 from web.api.report_questions import Faults, ReportQuery, Span, group_by_of, span_of, wants_csv
 from web.edge.access import Access
 from web.edge.cursors import Page
@@ -24,6 +25,11 @@ from web.services import Services
 READ = "reports:read"
 
 Query = TypeVar("Query", bound=ReportQuery)
+Further = Callable[[Mapping[str, object]], Iterable[FieldError]]
+
+
+def _nothing_more(_values: Mapping[str, object]) -> Iterable[FieldError]:
+    return ()
 
 
 class Wanted(msgspec.Struct, Generic[Query]):
@@ -45,7 +51,15 @@ class Wanted(msgspec.Struct, Generic[Query]):
 class PageReader(Generic[Query]):
     """Reads requests for the pages of one report."""
 
-    def __init__(self, services: Services, access: Access, kind: type[Query]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        access: Access,
+        kind: type[Query],
+        further: Further = _nothing_more,
+    ) -> None:
+        """`further`: what else may be wrong with the values of this report."""
+        self._further = further
         self._services = services
         self._access = access
         self._query = QueryReader(kind)
@@ -54,7 +68,8 @@ class PageReader(Generic[Query]):
         """What is wanted. Raises ProblemError that names each parameter that is wrong."""
         key = await self._access.key(request, READ)
         now_ms = self._services.wall_ms()
-        query = self._query.read(request, Faults(dimensions, time_of_ms(now_ms)))
+        faults = Faults(dimensions, time_of_ms(now_ms))
+        query = self._query.read(request, lambda values: (*faults(values), *self._further(values)))
         as_csv = wants_csv(request, query.format)
         page = self._services.cursors.page(request, key.account, query)
         # The first page decides what "now" is, so that all pages are about one span.

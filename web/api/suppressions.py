@@ -32,7 +32,7 @@ from web.edge.bodies import BodyReader
 from web.edge.endpoints import Answer, Endpoint
 from web.edge.json_answers import json_response
 from web.edge.list_bodies import SLICE_ITEMS, open_list
-from web.edge.parameters import MOMENTS, YEAR_MAX, QueryReader, invalid
+from web.edge.parameters import MOMENTS, YEAR_MAX, QueryReader, held
 from web.edge.problems import ProblemError
 from web.edge.reveals import (
     REASON_HEADER,
@@ -276,10 +276,7 @@ class SuppressionsApi:
         as asked.
         """
         key = await self._access.key(request, WRITE)
-        query = self._remove_query.read(request)
-        fault = self._numbers.fault(query.number)
-        if fault is not None:
-            raise invalid("parameter_invalid", "number", fault)
+        query = self._remove_query.read(request, held(number=self._numbers.fault))
         allowed = await self._services.suppressions.allow(
             accounts_of(key),
             f"key {key.id}",

@@ -5,6 +5,7 @@ Owns their answers. Must not judge a text (campaigns/templates), nor store anyth
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from campaigns.templates.memory import place_of
 from campaigns.templates.people import Person, params_of
 from campaigns.templates.rendering import Skipped, render
 from campaigns.templates.store import StoredVersion
+from messages.body_faults import Faults
 from messages.models import FieldError
 from recipients.hours import parse_clock
 from storage.ids import parse_id
@@ -35,7 +37,7 @@ from web.api.template_shapes import (
     findings,
     length,
 )
-from web.api.templates import EXAMPLE_VERSION, PATH, READ
+from web.api.templates import EXAMPLE_VERSION, PATH, READ, SLICE_TEXTS
 from web.edge.access import Access
 from web.edge.arguments import read_body, refusal
 from web.edge.auth import scope_missing
@@ -239,9 +241,11 @@ class TemplateLooksApi:
         if look is None or faults:
             raise refusal(faults)
         measure = self._desk.measure(key.account)
-        items = [
-            _rendered(index, look.version, params, measure) for index, params in enumerate(people)
-        ]
+        items: list[RenderedItem] = []
+        for index, params in enumerate(people):
+            items.append(_rendered(index, look.version, params, measure))
+            if index % SLICE_TEXTS == SLICE_TEXTS - 1:
+                await asyncio.sleep(0)
         return json_response(
             RenderAnswer(
                 items=items,
@@ -252,9 +256,11 @@ class TemplateLooksApi:
         )
 
     async def _look(
-        self, account: int, asked: LintRequest | RenderRequest, faults: list[FieldError]
+        self, account: int, asked: LintRequest | RenderRequest, faults: Faults
     ) -> _Look | None:
         """The one version that is asked about; what is wrong is added to `faults`."""
+        if not faults.spoiled.isdisjoint(("template", "template_id")):
+            return None
         if (asked.template_id is None) == (asked.template is None):
             detail = "name a template_id or send a template, one of them"
             faults.append(FieldError("template_conflict", detail, "/template_id"))

@@ -6,7 +6,7 @@ dlr/webhooks/owner_desk.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -29,7 +29,7 @@ from web.edge.bodies import BodyReader
 from web.edge.cursors import PageQuery
 from web.edge.endpoints import Endpoint as Door
 from web.edge.json_answers import json_response
-from web.edge.parameters import MOMENTS, QueryReader, invalid
+from web.edge.parameters import MOMENTS, QueryReader, fault
 from web.services import Services
 
 DELIVERY = "whd"
@@ -169,13 +169,8 @@ class WebhookDeliveriesApi:
     async def listed(self, request: web.Request) -> web.Response:
         """A page."""
         key = await self._access.key(request, READ)
-        query = self._query.read(request)
-        if query.type is not None and query.type not in (*TYPES, TEST):
-            raise invalid("parameter_invalid", "type", "there is no such type of events")
+        query = self._query.read(request, _wrong)
         waiting = query.state == WAITING
-        if waiting and (query.type is not None or query.since is not None):
-            name = "type" if query.type is not None else "since"
-            raise invalid("parameter_invalid", name, "not with state=waiting")
         page = self._services.cursors.page(request, key.account, query)
         wanted = LogFilter(
             waiting=waiting,
@@ -240,6 +235,16 @@ class WebhookDeliveriesApi:
             states=tuple(_STATES[each] for each in asked.states),
             cursor=cursor,
         )
+
+
+def _wrong(values: Mapping[str, object]) -> Iterator[FieldError]:
+    waiting = values.get("state") == WAITING
+    if values.get("type") not in (None, *TYPES, TEST):
+        yield fault("parameter_invalid", "type", "there is no such type of events")
+    elif waiting and values.get("type") is not None:
+        yield fault("parameter_invalid", "type", "not with state=waiting")
+    if waiting and values.get("since") is not None:
+        yield fault("parameter_invalid", "since", "not with state=waiting")
 
 
 def _check_span(asked: ReplayRequest, now: datetime, faults: Faults) -> None:

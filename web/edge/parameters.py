@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from types import MappingProxyType
@@ -34,6 +34,8 @@ _Plain: TypeAlias = Mapping[str, type | None]
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
+# What no text of a body may hold either: whatever can be stored can be asked for.
+_NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _TRUTH = {"true": True, "false": False}
 _TIME = "an RFC 3339 time such as 2026-11-22T10:00:00Z; in a URL + is written %2B"
 _WORDS = {
@@ -91,8 +93,8 @@ class QueryReader(Generic[Query]):
         """The value of one parameter. Raises ValueError, worded for the client."""
         if len(text) > TEXT_CHARACTERS_MAX:
             raise ValueError(f"longer than {TEXT_CHARACTERS_MAX} characters")
-        if not text.isprintable():
-            raise ValueError("holds characters that are not printable")
+        if _NOT_TEXT.search(text) is not None:
+            raise ValueError("holds control characters")
         plain = self._plain[field.encode_name]
         value: object = text
         if plain is int and _INTEGER.fullmatch(text):
@@ -108,6 +110,20 @@ class QueryReader(Generic[Query]):
         if isinstance(value, datetime) and not MOMENTS[0] <= value < MOMENTS[1]:
             raise ValueError(f"{value.year} is not between {YEAR_MIN} and {YEAR_MAX}")
         return value
+
+
+def held(
+    **checks: Callable[[str], str | None],
+) -> Callable[[Mapping[str, object]], Iterator[FieldError]]:
+    """For `read`: of texts by their parameter what is wrong with each, worded for the client."""
+
+    def faults(values: Mapping[str, object]) -> Iterator[FieldError]:
+        for name, check in checks.items():
+            value = values.get(name)
+            if isinstance(value, str) and (what := check(value)) is not None:
+                yield fault("parameter_invalid", name, what)
+
+    return faults
 
 
 def unknown_parameters(names: Sequence[str], instead: str = "") -> ProblemError:

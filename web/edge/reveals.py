@@ -135,11 +135,6 @@ def reason_given(values: Sequence[str]) -> str:
     if not reason:
         times = "more than once" if values and len(values) > 1 else "not at all"
         raise ProblemError("reason_missing", f"{REASON} is given {times}")
-    return checked_reason(reason)
-
-
-def checked_reason(reason: str) -> str:
-    """A reason that can be stored. Raises ProblemError 422."""
     fault = reason_fault(reason)
     if fault is not None:
         raise ProblemError("reason_invalid", fault)

@@ -103,7 +103,7 @@ async def test_a_cap_is_made_shown_changed_and_ended(
         ({"tag": "vip", "week": -1}, 422, "field_type", "/week"),
         ({"tag": "vip", "week": 1001}, 422, "field_type", "/week"),
         ({"tag": "vip", "week": "1"}, 422, "field_type", "/week"),
-        ({"tag": "vip", "hour": 1}, 422, "field_unknown", "/hour"),
+        ({"tag": "vip", "week": 1, "hour": 1}, 422, "field_unknown", "/hour"),
         ({"tag": "a\0b", "week": 1}, 422, "field_type", "/tag"),
     ],
 )

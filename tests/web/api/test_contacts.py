@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator
+from urllib.parse import quote
 
 import pytest
 
+from campaigns.contacts import store
 from storage.ids import format_id, parse_id
 from storage.pool import Connection
 from storage.suppression import Suppression, add_new
@@ -138,6 +140,24 @@ async def test_a_contact_has_ten_numbers_and_a_request_with_more_changes_nothing
     assert (code, errors[0]["pointer"]) == ("contacts_full", "/contacts")
     assert len((await shop.get(f"{PATH}/{other['id']}"))["numbers"]) == 2
     assert len((await shop.post(external_id="a", numbers=numbers[9:10]))["numbers"]) == 10
+
+
+async def test_tags_for_which_there_is_no_room_are_told_as_such(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "TAGS_MAX", 1)
+    code, errors = await shop.post(external_id="a", tags=["x", "y"])
+    assert (code, errors[0]["pointer"]) == ("contacts_full", "/tags")
+    assert (await shop.get())["data"] == []
+
+
+async def test_whatever_can_be_stored_can_be_asked_for(shop: Shop) -> None:
+    """Blanks of other scripts, and signs that join others, are no control characters."""
+    for name in ("金卡\u3000会员", "👨\u200d👩\u200d👧", "n\u00a0b"):
+        made = await shop.post(external_id=name, tags=[name], source=name)
+        for field in ("external_id", "tag", "source"):
+            found = await shop.get(f"{PATH}?{field}={quote(name)}")
+            assert [each["id"] for each in found["data"]] == [made["id"]], field
 
 
 async def test_c33_a_merge_loses_no_history_and_no_opt_out(shop: Shop) -> None:
