@@ -34,8 +34,14 @@ UPDATE campaign SET next_seq = $2, next_chunk = $3, wave = $4, wave_chunks = $5 
 UPDATE campaign SET paced_at = $2 WHERE id = $1;
 
 -- name: chunks_given
--- What this process has begun and not ended.
-SELECT * FROM campaign_chunk WHERE NOT done AND owner = $1 ORDER BY campaign, no LIMIT $2;
+-- What this process has begun and not ended. A paused campaign's ($3) waits with it: what cannot be written would stand
+-- before the others for ever.
+SELECT c.*
+FROM campaign_chunk AS c
+JOIN campaign AS p ON p.id = c.campaign
+WHERE NOT c.done AND c.owner = $1 AND p.state <> $3
+ORDER BY c.campaign, c.no
+LIMIT $2;
 
 -- name: chunks_take_over
 -- What processes that have ended left: their sessions are gone, so what they stored of it is final.
@@ -44,7 +50,8 @@ FROM (
     SELECT c.campaign, c.no
     FROM campaign_chunk AS c
     JOIN owner_term AS t ON t.term = c.owner
-    WHERE NOT c.done AND t.ended_at IS NOT NULL
+    JOIN campaign AS p ON p.id = c.campaign
+    WHERE NOT c.done AND t.ended_at IS NOT NULL AND p.state <> $3
     ORDER BY c.campaign, c.no
     LIMIT $2
     FOR UPDATE OF c SKIP LOCKED

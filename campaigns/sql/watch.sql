@@ -1,6 +1,10 @@
 -- name: campaigns_watched
--- Campaigns that are being fed or are at their end; a row that another process looks at is left to it.
-SELECT * FROM campaign WHERE state IN (2, 3) AND started_at <= $1 ORDER BY id FOR UPDATE SKIP LOCKED;
+-- Campaigns that are being fed or are at their end; a row that another process looks at is left to it. One that has begun
+-- is looked at also where the clock was set back behind its start.
+SELECT * FROM campaign
+WHERE state IN (2, 3) AND (started_at <= $1 OR next_seq > 0)
+ORDER BY id
+FOR UPDATE SKIP LOCKED;
 
 -- name: campaigns_counted
 SELECT state, count(*) AS campaigns FROM campaign GROUP BY state;

@@ -368,6 +368,31 @@ async def test_what_has_ended_in_the_middle_of_a_campaign_is_sent_no_longer(
     assert (row["state"], row["reason"]) == (CampaignState.PAUSED, "the template has ended")
 
 
+async def test_chunks_that_cannot_be_written_stand_in_no_other_campaigns_way(
+    here: Campaigns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They stay open, and go on with their campaign."""
+    monkeypatch.setattr("campaigns.running.chunks.OPEN_PER_TURN_MAX", 2)
+    await here.process()
+    *stuck, good = [await here.planned(5, next_seq=5, next_chunk=1) for _ in range(4)]
+    for campaign in (*stuck, good):
+        batch, first_id, *_ = here.ids.take(6)
+        await here.connection.execute(
+            "INSERT INTO campaign_chunk (campaign, no, version, batch, from_seq, to_seq, first_id,"
+            " owner) SELECT $1, 0, 1, $2, 0, 4, $3, max(term) FROM owner_term",
+            campaign, batch, first_id,
+        )  # fmt: skip
+    await here.dead()
+    await here.connection.execute("UPDATE campaign SET state = 4 WHERE id = ANY($1)", stuck)
+    feed = await here.process()
+    await feed.turn()
+    assert await here.sent(good) == numbers(5)
+    assert await here.connection.fetchval("SELECT count(*) FROM campaign_chunk WHERE NOT done") == 3
+    await here.connection.execute("UPDATE campaign SET state = 3 WHERE id = ANY($1)", stuck)
+    await feed.turn()
+    assert await here.connection.fetchval("SELECT bool_and(done) FROM campaign_chunk")
+
+
 async def test_c8_a_campaign_that_cannot_be_written_is_paused_with_the_reason(
     here: Campaigns,
 ) -> None:

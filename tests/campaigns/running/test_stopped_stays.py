@@ -471,3 +471,14 @@ async def test_whoever_is_about_to_be_erased_is_sent_nothing_more(shop: Shop) ->
     await shop.feed.turn()
     assert len(await waiting(shop)) == PEOPLE - 2
     assert (await shop.one(campaign)).skipped == {"number_gone": 2}
+
+
+async def test_the_guard_looks_also_where_the_clock_was_set_back_behind_the_start(
+    shop: Shop,
+) -> None:
+    campaign = await shop.running()
+    await shop.feed.turn()
+    await shop.deliver(status=50)
+    await shop.connection.execute("UPDATE campaign SET started_at = now() + interval '1 h'")
+    await shop.watch.look()
+    assert (await shop.one(campaign)).cause is Cause.BOUNDS
