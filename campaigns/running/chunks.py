@@ -188,8 +188,8 @@ async def add(connection: Connection, chunk: Chunk, account: int, term: int) -> 
 
 
 async def open_chunks(connection: Connection, term: int) -> list[Chunk]:
-    """Chunks that were given and are not done, but for those of paused campaigns: this process's
-    own, and those of processes that have ended, which are its own from now on.
+    """Chunks that were given and are not done: this process's own, and those of processes that
+    have ended, which are its own from now on. Those of paused campaigns are left out.
     """
     asked = term, OPEN_PER_TURN_MAX, CampaignState.PAUSED
     left = await connection.fetch(_SQL["chunks_take_over"], *asked)

@@ -48,7 +48,7 @@ class BatchConflict(Exception):
 
 
 class BatchView(msgspec.Struct, kw_only=True):
-    """A batch as it stands. Its messages have ids up to `until_id`."""
+    """A batch as it stands. Its messages have ids up to `until_id`. `campaign`: whose it is."""
 
     id: int
     until_id: int
@@ -56,6 +56,7 @@ class BatchView(msgspec.Struct, kw_only=True):
     rate: str | None
     in_flight: int  # messages that can no longer be stopped; an upper bound
     changed_at: datetime | None
+    campaign: int | None = None
     counts: Mapping[str, int] = msgspec.field(default_factory=dict)  # by outcome
     expected_finish_at: datetime | None = None  # None, too: it was not asked for
 
@@ -144,4 +145,5 @@ async def _view(connection: Connection, row: asyncpg.Record) -> BatchView:
         rate=row["rate"],
         in_flight=await connection.fetchval(_SQL["batch_in_flight"], row["id"]),
         changed_at=row["changed_at"],
+        campaign=row["campaign"],
     )

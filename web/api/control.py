@@ -49,7 +49,7 @@ class CanceledMessage(msgspec.Struct):
 
 class BatchResource(msgspec.Struct, kw_only=True):
     """A batch as it stands: `in_flight` counts the messages that can no longer be stopped, at most;
-    `counts` its messages by outcome.
+    `counts` its messages by outcome. One of a `campaign` stops and goes on with that alone.
     """
 
     id: str
@@ -59,6 +59,7 @@ class BatchResource(msgspec.Struct, kw_only=True):
     in_flight: int
     created_at: datetime
     changed_at: datetime | None
+    campaign: Annotated[str | None, Meta(description="That is under way; null: it is of none.")]
     counts: Mapping[str, int]
     expected_finish_at: Annotated[datetime | None, Meta(description=FINISH)]
 
@@ -169,6 +170,7 @@ class ControlApi:
                 in_flight=view.in_flight,
                 created_at=time_of(view.id),
                 changed_at=view.changed_at,
+                campaign=None if view.campaign is None else format_id("cmp", view.campaign),
                 counts=view.counts,
                 expected_finish_at=view.expected_finish_at,
             )

@@ -239,6 +239,7 @@ class Batch:
     changed_at: datetime | None
     counts: Mapping[str, int]
     object: str = "batch"
+    campaign: str | None = None
     expected_finish_at: datetime | None = None
 
 

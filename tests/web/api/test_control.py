@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from messages.control.batches import BatchView
 from storage.ids import format_id, parse_id
 from tests.web.api.test_messages import BATCH, GOOD, URL
 from tests.web.served import Api
@@ -60,7 +61,13 @@ async def test_a_batch_is_paused_resumed_and_canceled_for_good(api: Api) -> None
 
 async def test_a_batch_of_a_campaign_names_the_campaign(api: Api) -> None:
     path = await batch_of(api)
-    api.memory.waves.add(parse_id("bat", path.rpartition("/")[2]))
+    batch = parse_id("bat", path.rpartition("/")[2])
+    api.memory.waves.add(batch)
+    api.memory.batches[batch] = BatchView(
+        id=batch, until_id=0, state="active", rate=None, in_flight=0, changed_at=None, campaign=1
+    )
+    _, body = await api.get(path)
+    assert body["campaign"] == format_id("cmp", 1)
     for verb in ("pause", "resume", "cancel"):
         response, problem = await api.post(f"{path}/{verb}", b"")
         assert (response.status, problem["code"]) == (409, "batch_of_campaign")
