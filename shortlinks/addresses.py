@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Literal
 
 IPV4_PREFIX_BITS = 24
 IPV6_PREFIX_BITS = 48
@@ -16,6 +17,7 @@ IPV6_SUBSCRIBER_BITS = 64  # one customer of an IPv6 provider has at least this 
 FORWARDED_CHARACTERS_MAX = 1_024
 
 Network = IPv4Network | IPv6Network
+Networks = Literal["truncated", "hashed", "none"]  # how much of an address is stored
 
 
 def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:

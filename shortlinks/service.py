@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
 from aiohttp import web
 
-from shortlinks.addresses import hidden, parse_networks, stored_prefix
+from shortlinks.addresses import Networks, hidden, parse_networks, stored_prefix
 from shortlinks.click_ids import KEY_BYTES, KEY_PURPOSE, PARAMETER, ClickIds, MarkedTargets
 from shortlinks.clicks import ClickLoader, Told
 from shortlinks.code import CodePermutation
@@ -36,9 +36,6 @@ NETWORK_KEY_BYTES = 32
 JOURNAL_FOLDER = "clicks"
 GRACE_SECONDS = 5.0
 FOLLOW_SECONDS = 1.0  # between looks for new ranges
-
-
-Networks = Literal["truncated", "hashed", "none"]
 
 
 class Listening(Protocol):

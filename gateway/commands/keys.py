@@ -23,7 +23,6 @@ from gateway.config import Config
 from storage.names import DEFAULT_ACCOUNT, register
 from storage.pool import Connection
 from web.edge import keys
-from web.edge.auth import CACHE_SECONDS
 from web.edge.keys import KeyRefused, ListedKey
 from web.edge.scopes import DEFAULT_SCOPES, ROLES
 
@@ -77,6 +76,8 @@ def _list(config: Config, arguments: argparse.Namespace) -> None:
 
 
 def _revoke(config: Config, arguments: argparse.Namespace) -> None:
+    from web.edge.auth import CACHE_SECONDS  # with the whole of aiohttp, for who needs it
+
     worked = _in_database(
         config, lambda connection: keys.revoke_key(connection, arguments.account, arguments.name)
     )

@@ -29,8 +29,8 @@ from gateway.config.route_settings import RouteSettings
 from gateway.config.threshold_settings import ThresholdSettings
 from gateway.config.values import Address, BaseUrl, DatabaseUrl, Size, TargetUrl
 from gateway.config.webhook_settings import WebhookSettings
+from shortlinks.addresses import Networks
 from shortlinks.click_ids import PARAMETER
-from shortlinks.service import Networks
 
 Level = Literal["debug", "info", "warning", "error"]
 LogForm = Literal["auto", "json", "text"]
