@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import os
 import secrets
 import shutil
@@ -32,7 +33,7 @@ from tests.fork_server import fork_server
 from tests.shared_memory import parent_folder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Coroutine, Generator, Iterator
 
 T = TypeVar("T")
 
@@ -67,8 +68,23 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported stays: nobody looks through it for cycles, now or while tests run."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Another server can change the outcome of no others."""
+    """Those that may take long go first, so that no worker is left alone with one at the end.
+
+    With --on-database: another server can change the outcome of no others.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
     if config.getoption("--on-database"):
         others = [item for item in items if not has_a_database(item)]
         config.hook.pytest_deselected(items=others)
