@@ -226,7 +226,7 @@ class CampaignDesk:
         letters = await self._tests(actor.account, found.spec, numbers)
         wrong = [fault for each in letters if isinstance(each, Refused) for fault in each.errors]
         if wrong:
-            raise CampaignRefused(wrong)
+            raise CampaignRefused(list(dict.fromkeys(wrong)))  # a number's is each arm's
         batch, *ids = self._ids.take(1 + len(letters))
         prepared = [each for each in letters if isinstance(each, Prepared)]
         verdicts = await self._accepter.accept(prepared, batch_id=batch, ids=GivenIds(ids))

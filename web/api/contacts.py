@@ -39,7 +39,7 @@ from web.api.contact_shapes import (
 )
 from web.edge import if_match
 from web.edge.access import Access
-from web.edge.arguments import decoded, not_found, path_id, read_body, refusal
+from web.edge.arguments import not_found, path_id, read_body, refusal
 from web.edge.bodies import BodyReader
 from web.edge.endpoints import Endpoint
 from web.edge.json_answers import json_response
@@ -222,10 +222,12 @@ class ContactsApi:
         """The attribute, once it is committed."""
         key = await self._access.key(request, WRITE)
         name = request.match_info["name"]
-        fault = name_fault(name)
-        asked = decoded(AttributeRequest, self._attribute, await self._bodies.read(request))
-        if fault is not None:
-            raise ProblemError("attribute_name", fault)
+        read = read_body(AttributeRequest, self._attribute, await self._bodies.read(request))
+        if (fault := name_fault(name)) is not None:
+            read.faults.append(FieldError("attribute_name", fault, parameter="name"))
+        asked = read.body
+        if asked is None or read.faults:
+            raise refusal(read.faults)
         attribute = Attribute(
             name=name, type=asked.type, label=asked.label, personal=asked.personal
         )

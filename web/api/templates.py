@@ -28,6 +28,7 @@ from campaigns.templates.desk import (
 from campaigns.templates.lengths import longest
 from campaigns.templates.memory import PREFIX, place_of
 from campaigns.templates.store import Place, StoredVersion, Waiver
+from messages.models import FieldError
 from web.api.template_shapes import (
     TEMPLATE_PROBLEMS,
     ApprovalRequest,
@@ -316,7 +317,7 @@ class TemplatesApi:
             raise ProblemError("template_ended", "the template has ended for good") from None
         except NothingToWaive:
             detail = "the version has no warning of this rule; errors are corrected, not waived"
-            raise ProblemError("waiver_refused", detail) from None
+            raise refusal(FieldError("waiver_refused", detail, "/rule")) from None
         if found is None:
             raise not_found(WHAT)
         return found

@@ -436,6 +436,14 @@ async def test_hours_that_no_provider_takes_are_told_at_the_test(shop: Shop) -> 
         await shop.desk.test(AUTHOR, campaign, ["+8613900000000"])
 
 
+async def test_what_is_wrong_with_the_text_of_an_arm_is_told_once(shop: Shop) -> None:
+    shop.around.refuse = "text_too_long"
+    campaign = await shop.draft()
+    with pytest.raises(CampaignRefused) as refused:
+        await shop.desk.test(AUTHOR, campaign, ["+8613900000000", "+8613900000001"])
+    assert [fault.pointer for fault in refused.value.faults] == ["/arms/0/template"]
+
+
 async def test_c10_fifty_campaigns_at_once_are_all_fed(shop: Shop) -> None:
     """C10: none is left behind by the others."""
     await shop.people(30)

@@ -100,6 +100,11 @@ async def test_an_attribute_never_changes_its_type(shop: Shop) -> None:
         "PUT", f"{PATH}/attributes/between", b'{"type":"text"}', headers
     )
     assert (response.status, body["code"]) == (422, "attribute_name")
+    response, body = await shop.api.call(
+        "PUT", f"{PATH}/attributes/between", b'{"type":"x"}', headers
+    )
+    told = [(each.get("pointer"), each.get("parameter")) for each in body["errors"]]  # type: ignore[attr-defined]
+    assert told == [("/type", None), (None, "name")]
 
 
 async def test_a_number_of_another_contact_is_no_silent_merge(shop: Shop) -> None:

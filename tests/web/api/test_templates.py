@@ -173,6 +173,7 @@ async def test_a_warning_is_waived_with_who_and_why_and_an_error_is_not(
     for rule in ("R10", "R12"):
         problem = await room.asked(path, {"rule": rule, "reason": "x"}, 422)
         assert problem["code"] == "waiver_refused"
+        assert [each["pointer"] for each in problem["errors"]] == ["/rule"]  # type: ignore[attr-defined]
     shown = await room.asked(path, {"rule": "R11", "reason": "our price list"})
     [waived] = [each["waived"] for each in shown["lint"] if each["rule"] == "R11"]
     assert (waived["by"], waived["reason"]) == ("key 0", "our price list")
