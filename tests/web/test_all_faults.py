@@ -126,7 +126,7 @@ async def test_h6_all_parameters_that_are_wrong_are_told(api: Api) -> None:
          "&since=2026-11-01T00:00:00Z&limit=0", ["limit", "type", "since"]),
     ],
 )  # fmt: skip
-async def test_h6_all_wrong_parameters_of_the_other_lists_are_told(
+async def test_all_wrong_parameters_of_the_other_lists_are_told(
     api: Api, path: str, wrong: list[str]
 ) -> None:
     response, problem = await api.get(path)
@@ -134,7 +134,7 @@ async def test_h6_all_wrong_parameters_of_the_other_lists_are_told(
     assert (response.status, [each["parameter"] for each in errors]) == (422, wrong)
 
 
-async def test_h6_all_wrong_parameters_of_a_request_that_changes_something_are_told(
+async def test_all_wrong_parameters_of_a_request_that_changes_something_are_told(
     api: Api,
 ) -> None:
     for method, path, wrong in (

@@ -447,7 +447,7 @@ def test_w24_what_is_no_authority_is_said_and_never_raised(pem: str) -> None:
     assert authority_fault(pem) is not None
 
 
-def test_w24_what_no_table_takes_is_no_authority(tmp_path: Path) -> None:
+def test_what_no_table_takes_is_no_authority(tmp_path: Path) -> None:
     pem = text_of(CertificateAuthority(tmp_path))
     assert authority_fault(f"ours\n{pem}") is None
     assert authority_fault(f"ours\0\n{pem}") is not None
