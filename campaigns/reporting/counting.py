@@ -2,8 +2,9 @@
 
 Owns these reads. Must not write (keeping.py does), nor form groups or rates.
 
-The newest batches are counted from their messages, up to LIVE_PEOPLE_MAX people, so that a report
-of a small campaign is as of now. What is older comes from sums. The rollups of deliveries know no
+The newest batches are counted from their messages, so that a report of a small campaign is as of
+now. Up to SMALL_PEOPLE_MAX people always are, and up to LIVE_PEOPLE_MAX where the sums are not
+FRESH. What is older comes from sums. The rollups of deliveries know no
 version of a campaign, and no clicks, replies or opt-outs. So both are counted here, together.
 """
 
@@ -25,6 +26,8 @@ from storage.pool import Connection
 
 _SQL = sql.load("campaigns")
 LIVE_PEOPLE_MAX = 50_000
+SMALL_PEOPLE_MAX = 10_000
+FRESH = timedelta(seconds=90)  # longer than the keeper of sums takes between two counts at first
 DECAY_HOURS = 72
 _EPOCH_SECONDS = EPOCH_UNIX_MS // 1000
 
@@ -65,7 +68,7 @@ async def told(
 ) -> Told:
     """Takes several statements, so the connection is in a transaction that sees one state."""
     batches = await batches_of(connection, campaign)
-    live, kept = _parted(batches)
+    live, kept = _parted(batches, now)
     counted = await count(connection, campaign, account, live, zone=zone)
     there = {key.batch for key in counted}
     gone = [each for each in live if each.batch not in there and each.counted_at is not None]
@@ -138,15 +141,19 @@ async def links_of(connection: Connection, batches: Sequence[Batch]) -> set[int]
     return {row["batch"] for row in rows}
 
 
-def _parted(batches: Sequence[Batch]) -> tuple[list[Batch], list[Batch]]:
+def _parted(batches: Sequence[Batch], now: datetime) -> tuple[list[Batch], list[Batch]]:
     """Those to be counted from messages, and those whose sums are taken."""
     live: list[Batch] = []
     kept: list[Batch] = []
-    room = LIVE_PEOPLE_MAX
+    people = 0
     for each in batches:
-        if not each.closed and (each.counted_at is None or each.people <= room):
+        counted_at = each.counted_at
+        room = SMALL_PEOPLE_MAX
+        if counted_at is not None and now - counted_at >= FRESH:
+            room = LIVE_PEOPLE_MAX
+        if not each.closed and (counted_at is None or people + each.people <= room):
             live.append(each)
-            room -= each.people
+            people += each.people
         else:
             kept.append(each)
     return live, kept
