@@ -47,7 +47,7 @@ _HOURS = frozenset({Hold.SEND_WINDOW, Hold.QUIET_HOURS})
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """`until`: the moment that it waits for, where there is one. `detail`: which hold, or which
+    """`until`: the moment that it waits for, where there is one. `detail`: which hold, breaker or
     connectors.
     """
 
@@ -92,7 +92,9 @@ async def _why(
     if row["open_chunks"] or row["waiting"] >= WAITING_MAX:
         return Waiting(what=WaitsFor.NO_ROOM)
     if await connection.fetchval(_SQL["campaign_recalled"], campaign.id, campaign.version):
-        return Waiting(what=WaitsFor.RECALL)
+        held_by = await connection.fetchval(_SQL["recall_held"], campaign.id)
+        detail = None if held_by is None else f"breaker of batch {held_by}"
+        return Waiting(what=WaitsFor.RECALL, detail=detail)
     if row["next_seq"] < phases.end(row["next_seq"], in_canary=in_canary):
         return await _not_fed(connection, campaign, row, now)
     if row["held_until"] is not None:

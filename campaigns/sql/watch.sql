@@ -23,6 +23,16 @@ JOIN batch_control AS b ON b.id = c.batch
 WHERE c.campaign = $1 AND c.version < $2 AND b.state = 2 AND b.campaign = c.campaign
   AND NOT EXISTS (SELECT FROM campaign_chunk AS d WHERE d.campaign = c.campaign AND d.redone = c.no);
 
+-- name: recall_held
+-- A batch, recalled and not given anew, whose people a breaker of it holds on.
+SELECT k.subject
+FROM campaign_chunk AS c
+JOIN batch_control AS b ON b.id = c.batch
+JOIN breaker AS k ON k.batch_id = b.id AND k.state IN (1, 3)
+WHERE c.campaign = $1 AND b.state = 2 AND b.campaign = c.campaign
+  AND NOT EXISTS (SELECT FROM campaign_chunk AS d WHERE d.campaign = c.campaign AND d.redone = c.no)
+LIMIT 1;
+
 -- name: campaign_canary_fed
 -- Since when its canary is on its way.
 UPDATE campaign SET canary_fed_at = $2 WHERE id = $1 AND (canary_fed_at IS NULL OR canary_fed_at > $2);

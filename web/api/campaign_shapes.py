@@ -74,7 +74,7 @@ class CampaignResource(msgspec.Struct, kw_only=True):
 
 class WaitingView(msgspec.Struct, kw_only=True):
     """What a campaign under way waits for when nothing of it moves. `until`: a moment, if one is
-    known. `detail`: which connectors, or which hold.
+    known. `detail`: which connectors, hold or breaker.
     """
 
     what: Annotated[

@@ -15,6 +15,7 @@ import pytest
 from campaigns.running import stopping
 from campaigns.running.causes import Cause
 from campaigns.running.desk import CampaignRefused
+from campaigns.running.standing import Waiting, WaitsFor
 from campaigns.running.states import CampaignState
 from campaigns.templates.memory import place_of
 from campaigns.templates.store import Approval, ApprovalState, approve
@@ -333,7 +334,11 @@ async def test_whom_a_breaker_of_their_batch_holds_an_edit_does_not_let_go(shop:
     await gone_on(shop, campaign)
     await shop.watch.look()
     assert await waiting(shop) == {}
-    assert (await shop.one(campaign)).state is CampaignState.RUNNING
+    found = await shop.one(campaign)
+    assert found.state is CampaignState.RUNNING
+    assert await shop.desk.standing.waiting(found) == Waiting(
+        what=WaitsFor.RECALL, detail="breaker of batch b"
+    )
     await shop.connection.execute("UPDATE breaker SET state = 0")
     await paid(shop)
     assert len(await waiting(shop)) == PEOPLE
