@@ -28,6 +28,7 @@ from campaigns.running.phases import Phases
 from campaigns.running.reasons import Skip
 from campaigns.running.recipients import Recipient, recipients_of, willing
 from campaigns.running.redoing import next_chunk
+from campaigns.running.refusals import Refusals
 from campaigns.running.states import FEEDING, CampaignState
 from messages.control import waves
 from messages.models import Accepter, Enough, GivenIds, IfCapped, Prepared, Refused
@@ -107,6 +108,7 @@ class Feed:
         self._term = term
         self._wall_ms = wall_ms
         self._known: dict[tuple[int, int], tuple[int, Rendering]] = {}  # by when it was opened
+        self._refusals = Refusals()
         self.chunks = self.messages = self.skipped = 0
         self._task = PeriodicTask("campaign feed", self.turn, lambda: TURN_SECONDS, ended=ended)
 
@@ -150,6 +152,7 @@ class Feed:
         live = {(row["id"], row["version"]) for row in feeding}
         for key in self._known.keys() - live:
             del self._known[key]
+        self._refusals.only([row["id"] for row in feeding])
         storing = _Storing(self._store)
         try:
             await self._in_turn([row for row in feeding if row["id"] not in waiting], room, storing)
@@ -264,7 +267,13 @@ class Feed:
                 else:
                     written.letters.append(letter)
                     written.seqs.append(each.seq)
-        return written
+        reasons = [skip.reason for skip in written.skips]
+        why = self._refusals.seen(chunk.campaign, len(written.letters), reasons)
+        if why is None:
+            return written
+        async with self._dedicated.guarded() as connection:
+            await stopping.pause(connection, chunk.campaign, why, ids=self._ids)
+        return None
 
     async def _store(self, written: _Written, *, again: bool = False) -> bool:
         """Have the accepter store its messages. False: some have to be tried again."""

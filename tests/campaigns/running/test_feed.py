@@ -368,6 +368,22 @@ async def test_what_has_ended_in_the_middle_of_a_campaign_is_sent_no_longer(
     assert (row["state"], row["reason"]) == (CampaignState.PAUSED, "the template has ended")
 
 
+async def test_a_campaign_whose_route_is_gone_is_paused_and_skips_nobody(here: Campaigns) -> None:
+    """Once it is back, everybody gets theirs."""
+    campaign = await here.planned(COUNT)
+    here.texts.skipped = dict.fromkeys(range(COUNT), "route_unavailable")
+    feed = await here.process()
+    await feed.turn()
+    row = await here.row(campaign)
+    assert row["state"] == CampaignState.PAUSED
+    assert row["reason"].startswith("route_unavailable: 500 people")
+    assert await here.skips(campaign) == {}
+    here.texts.skipped = {}
+    await here.connection.execute("UPDATE campaign SET state = $1", CampaignState.RUNNING)
+    await feed.turn()
+    await everybody_has_one(here, campaign, COUNT)
+
+
 async def test_chunks_that_cannot_be_written_stand_in_no_other_campaigns_way(
     here: Campaigns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
