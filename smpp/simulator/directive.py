@@ -4,10 +4,12 @@
     #sim{state=UNDELIV;error=027;delay=250ms}         the receipt: stat, err, and how long after
     #sim{answer=2s} or #sim{answer=never}             when the submit_sm_resp comes
     #sim{intermediate=ENROUTE}                        a receipt with this state before the last one
+    #sim{word=NOROUTE}                                stat in a word of the carrier's own, no TLV
 
 It stands anywhere in the text of one part. Keys come in any order, each at most once, without
 spaces. ``status`` is a name or a number (0x58). ``state`` is one of a profile's outcomes; ``none``
-for no receipt. Times are a number with ``ms`` or ``s``, at most a day.
+for no receipt. ``word`` stands in the place of ``state``: 3 to 16 capitals, digits and ``_``.
+Times are a number with ``ms`` or ``s``, at most a day.
 
 It goes before scripted numbers and chance. What it leaves out is as if the profile delivered
 everything. A directive that cannot be read is answered with ESME_RSUBMITFAIL, so that a typing
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -27,14 +30,15 @@ from smpp.decoding import decode_text
 from smpp.events import MessageRequest
 from smpp.pdu import message_octets
 from smpp.segmentation import split_header
-from smpp.simulator.fates import Fate, fate_of, intermediate_fate
+from smpp.simulator.fates import Fate, fate_of, fate_of_word, intermediate_fate
 from smpp.simulator.profile import SPAN_MS_MAX, Outcome, ProfileError, status_number
 
 DIRECTIVE: Final = re.compile(r"#sim\{([^{}]*)\}")
 # In the octets of GSM 03.38 (and ASCII) and of UCS-2; the braces are written in many ways.
 MARKS: Final = (b"#sim", "#sim".encode("utf-16-be"))
 TIME: Final = re.compile(r"(\d{1,8})(ms|s)")
-KEYS: Final = frozenset({"status", "state", "error", "delay", "answer", "intermediate"})
+WORD: Final = re.compile(r"[A-Z][A-Z0-9_]{2,15}")
+KEYS: Final = frozenset({"status", "state", "word", "error", "delay", "answer", "intermediate"})
 WRONG: Final = Fate(command_status=vocabulary.ESME_RSUBMITFAIL)
 
 
@@ -73,8 +77,7 @@ def _fate(values: dict[str, str]) -> Fate:
             raise ValueError(status)
         if status != vocabulary.ESME_ROK:
             return Fate(command_status=status, answer_after=answer_after)
-    outcome = {"state": values.get("state", "DELIVRD"), "error": values.get("error", "000")}
-    fate = fate_of(msgspec.convert(outcome, Outcome))
+    fate = _end(values)
     intermediate = values.get("intermediate")
     if intermediate is not None:
         intermediate_fate(intermediate)  # ValueError for another word
@@ -84,6 +87,18 @@ def _fate(values: dict[str, str]) -> Fate:
         receipt_after=_seconds(values["delay"]) if "delay" in values else None,
         intermediate=() if intermediate is None else (intermediate,),
     )
+
+
+def _end(values: Mapping[str, str]) -> Fate:
+    """What the last receipt says, or that there is none."""
+    outcome = {"state": values.get("state", "DELIVRD"), "error": values.get("error", "000")}
+    known = msgspec.convert(outcome, Outcome)
+    word = values.get("word")
+    if word is None:
+        return fate_of(known)
+    if "state" in values or WORD.fullmatch(word) is None:
+        raise ValueError(word)
+    return fate_of_word(word, known.error)
 
 
 def _seconds(text: str) -> float:

@@ -33,6 +33,7 @@ INTERMEDIATE_STATES: Final = MappingProxyType(
 class Fate(msgspec.Struct, frozen=True):
     """Either a refusal (``command_status`` not 0) or an end; the octets are the receipt's.
 
+    ``message_state`` 0: the state is in a word of the carrier's own, and no TLV tells it.
     ``answer_after`` and ``receipt_after`` are seconds, None for what the profile says;
     ``answer_after`` is infinite for an answer that never comes.
     """
@@ -60,6 +61,13 @@ def fate_of(outcome: Outcome) -> Fate:
         error=outcome.error.encode("ascii"),
         message_state=int(MESSAGE_STATES[outcome.state]),
     )
+
+
+def fate_of_word(word: str, error: str) -> Fate:
+    """An end in a word of the carrier's own, which no TLV explains. ValueError for SMPP's words."""
+    if word in MESSAGE_STATES or word in INTERMEDIATE_STATES:
+        raise ValueError(word)
+    return Fate(state=word.encode("ascii"), error=error.encode("ascii"))
 
 
 def intermediate_fate(state: str) -> Fate:

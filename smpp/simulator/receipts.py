@@ -44,10 +44,9 @@ class Receipt(msgspec.Struct, gc=False):
         fate = self.fate
         tlvs: Tlvs = ()
         if self.with_tlvs:
-            tlvs = (
-                (vocabulary.TLV_RECEIPTED_MESSAGE_ID, self.receipt_id + b"\0"),
-                (vocabulary.TLV_MESSAGE_STATE, bytes((fate.message_state,))),
-            )
+            tlvs = ((vocabulary.TLV_RECEIPTED_MESSAGE_ID, self.receipt_id + b"\0"),)
+            if fate.message_state:
+                tlvs += ((vocabulary.TLV_MESSAGE_STATE, bytes((fate.message_state,))),)
         return DeliverSm(
             0,
             source_addr_ton=self.dest_addr_ton,

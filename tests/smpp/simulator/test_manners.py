@@ -247,6 +247,12 @@ async def test_e1_ids_may_be_padded_or_in_lower_case(
         ("answer=never;state=none", Fate(answer_after=math.inf, intermediate=())),
         ("state=none;intermediate=ENROUTE", Fate(intermediate=("ENROUTE",))),
         ("status=ESME_ROK;state=none;", Fate(intermediate=())),
+        ("word=NOROUTE;error=9", Fate(state=b"NOROUTE", error=b"9", intermediate=())),
+        ("word=NOROUTE;state=DELIVRD", WRONG),
+        ("word=DELIVRD", WRONG),
+        ("word=ENROUTE", WRONG),
+        ("word=none", WRONG),
+        ("word=NO", WRONG),
         ("state", WRONG),
         ("state=LOST", WRONG),
         ("state=none;state=none", WRONG),
@@ -299,6 +305,17 @@ async def test_a_directive_goes_before_the_number_and_chance() -> None:
         await listener.until(lambda: len(listener.received) == 1)
         assert list(receipt_fields(listener).values()) == [("EXPIRED", "099")]
         assert carrier.counters.answers_lost == 1
+
+
+async def test_a_word_of_the_carriers_own_stands_in_the_text_alone() -> None:
+    listener = Listener()
+    async with simulating() as carrier, binding(carrier.port, listener) as bind:
+        bind.submit([(text_message("#sim{word=NOROUTE}"), None)])
+        await listener.until(lambda: len(listener.received) == 1)
+    assert list(receipt_fields(listener).values()) == [("NOROUTE", "000")]
+    [delivery] = listener.received
+    assert tlv_value(delivery.pdu.tlvs, vocabulary.TLV_RECEIPTED_MESSAGE_ID) is not None
+    assert tlv_value(delivery.pdu.tlvs, vocabulary.TLV_MESSAGE_STATE) is None
 
 
 async def test_directives_can_be_switched_off() -> None:
