@@ -1,4 +1,4 @@
-"""The metrics of campaigns: those entries of the catalogue.
+"""The metrics of templates and campaigns: those entries of the catalogue.
 
 Owns their names, types and meanings. Must not count.
 """
@@ -12,6 +12,17 @@ from web.metric_kind import MetricKind
 
 OF_CAMPAIGNS: Mapping[str, MetricKind] = MappingProxyType(
     {
+        "sms_templates_total": MetricKind(
+            "counter",
+            "Changes of templates: `made`, `version`, `approval`, `waiver`, `ended`.",
+            ("change",),
+        ),
+        "sms_template_values_total": MetricKind(
+            "counter",
+            "Values of messages by templates that had a `fallback` or were `refused`. And what was "
+            "taken out: `braces`, `brackets`, `links`, `line_breaks`, `invisible` characters.",
+            ("what",),
+        ),
         "sms_campaigns": MetricKind(
             "gauge", "Campaigns by state, when this process last looked.", ("state",)
         ),

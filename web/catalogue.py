@@ -320,15 +320,16 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         **REPORTS,
         # short links
         **OF_LINKS,
-        **OF_CONTACTS,
-        **OF_CAMPAIGNS,
         "sms_optout_pages_total": MetricKind(
             "counter",
-            "Answers of opt-out pages: `shown`, `stopped`, `undone`, `chosen`; `machine`, a press "
-            "of what names itself as a program; `refused`, a press that was not understood or "
+            "Answers of opt-out pages: `shown`, `stopped`, `undone`, `chosen`. `machine`: a press "
+            "of what names itself as a program. `refused`: a press that was not understood or "
             "stored.",
             ("outcome",),
         ),
+        # contacts, templates and campaigns
+        **OF_CONTACTS,
+        **OF_CAMPAIGNS,
     }
 )
 
@@ -343,6 +344,8 @@ _HEADINGS: Mapping[str, str] = MappingProxyType(
         "sms_webhook_events_total": "Webhooks",
         "sms_rollup_messages_total": "Reports",
         "sms_clicks_total": "Short links",
+        "sms_contact_imports_running": "Contacts",
+        "sms_templates_total": "Templates and campaigns",
     }
 )
 

@@ -45,17 +45,6 @@ OF_LINKS: Mapping[str, MetricKind] = MappingProxyType(
             "Requests for the pixel and the script of landing pages, by what was done.",
             ("outcome",),
         ),
-        "sms_templates_total": MetricKind(
-            "counter",
-            "Changes of templates: `made`, `version`, `approval`, `waiver`, `ended`.",
-            ("change",),
-        ),
-        "sms_template_values_total": MetricKind(
-            "counter",
-            "Values of messages by templates that had a `fallback` or were `refused`. And what was "
-            "taken out: `braces`, `brackets`, `links`, `line_breaks`, `invisible` characters.",
-            ("what",),
-        ),
         "sms_links_total": MetricKind(
             "counter", "Links of `/v1/links` that were made, changed or deleted.", ("change",)
         ),
