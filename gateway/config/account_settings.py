@@ -207,7 +207,7 @@ class AccountSettings(Settings, frozen=True, kw_only=True):
     ] = RATING_MAX
     rate: Annotated[
         Rate | None,
-        Meta(description="Pace of this account, in parts; 0: stopped."),
+        Meta(description="Pace of this account, in parts, in each process; 0: stopped."),
     ] = None
     requests_rate: Annotated[
         Rate | None,

@@ -85,12 +85,13 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=1, le=65_535)] | None,
         Meta(description="The TCP port of the receivers of a pair; unset: `port`."),
     ] = None
-    binds: Annotated[int, Meta(ge=1, le=64, description="Parallel sessions.")] = 1
+    binds: Annotated[int, Meta(ge=1, le=64, description="Parallel sessions of each process.")] = 1
     window: Annotated[
         int, Meta(ge=1, le=10_000, description="Unanswered submits allowed in each session.")
     ] = 100
     rate: Annotated[
-        Rate | None, Meta(description="The contracted pace, in parts; unset: no limit of ours.")
+        Rate | None,
+        Meta(description="The contracted pace in parts, in each process; unset: no limit."),
     ] = None
     tls: Annotated[bool, Meta(description="TLS to the carrier.")] = False
     tls_ca_file: Annotated[
