@@ -126,7 +126,10 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     name: Annotated[str, Meta(description="1 to 100 characters.")]
     audience: Audience
     arms: Annotated[tuple[Arm, ...], Meta(description="1 to 20.")]
-    goal: Annotated[str | None, Meta(description="Such as recall; reports group by it.")] = None
+    goal: Annotated[
+        str | None,
+        Meta(description="Such as recall: it says which rates the report names first."),
+    ] = None
     category: Literal["marketing", "service", "transactional"] = "marketing"
     sender: Annotated[
         str | None, Meta(description="A sender of the account; its first one by default.")

@@ -19,7 +19,7 @@ Json = object  # with Ellipsis for …
 _VARIES = (
     (
         re.compile(
-            r"\b(msg|bat|req|sup|con|inb|whe|whd|evt|imp|cnv|lnk|tpl|seg|aud|era|cim|cev|cmp)"
+            r"\b(msg|bat|req|sup|con|inb|whe|whd|evt|imp|cnv|lnk|tpl|seg|aud|era|cim|cev|cmp|raw|cap)"
             r"_[0-9a-z]+"
         ),
         r"\1_id",
