@@ -34,8 +34,10 @@ EACH = "*"
 _STANDS: Keep = dict.fromkeys(("id", "state", "version", "revision", "planned", "fed", "skipped"))
 _CLICKS: Keep = dict.fromkeys(("clicks", "human_clicks", "conversions"))
 _RATE: Keep = {"delivery_rate": ALL, "uctr_delivered": ALL}
+_SHARE: Keep = dict.fromkeys(("numerator", "denominator", "value"))
 # By the name of a call: which members of its answer are shown; None: all. Of a list the first item,
 # but where its members are named under EACH. What chance decides of thirty people is left out.
+# Behind a comma stands what else of a call is shown.
 SHOWN: Mapping[str, Keep] = {
     "attribute": ALL,
     "import": {"id": ALL, "mode": ALL, "dry_run": ALL},
@@ -77,9 +79,7 @@ SHOWN: Mapping[str, Keep] = {
             "counts": dict.fromkeys(("accepted", "sent", "delivered", "clicked")),
             "rates": _RATE,
         },
-        "experiment": dict.fromkeys(
-            ("metric", "verdict", "words", "better", "reasons", "needed", "underpowered")
-        ),
+        "experiment": dict.fromkeys(("verdict", "words")),
     },
     "compliance": {"compliance": ALL},
     "recipients": {
@@ -90,9 +90,27 @@ SHOWN: Mapping[str, Keep] = {
     "decide": {**_STANDS, "decision": ALL},
     "finished": _STANDS,
     "second plan": dict.fromkeys(("segment", "planned", "excluded")),
+    "cap": ALL,
     "pause": dict.fromkeys(("id", "state", "revision", "reason", "resumes_as")),
     "resume": dict.fromkeys(("id", "state", "revision")),
     "cancel": {"campaign": {"state": ALL}, "in_flight": ALL},
+    "experiment": dict.fromkeys(("id", "state", "version")),
+    "experiment plan": dict.fromkeys(
+        ("segment", "planned", "holdout", "canary", "arms", "test", "excluded", "warnings")
+    ),
+    "report, its experiment": {
+        "experiment": {
+            **dict.fromkeys(
+                ("metric", "verdict", "words", "better", "reasons", "decision", "decide_by",
+                 "needed", "underpowered", "waiting", "differences", "planned_ratio")
+            ),
+            "arms": {
+                **dict.fromkeys(("arm", "planned", "matured", "successes")),
+                "delivery": _SHARE,
+            },
+        },
+        "holdout": dict.fromkeys(("event", "lift", "why")),
+    },
 }  # fmt: skip
 
 
@@ -104,7 +122,7 @@ class Walk:
 
     def block(self, name: str) -> list[str]:
         """What is typed, and what is printed then."""
-        call = self._calls[name]
+        call = self._calls[name.partition(",")[0]]
         answer = _told("".join(_pieces(call.answer, SHOWN[name])))
         return [*_typed(name, call), *wrapped(answer)]
 

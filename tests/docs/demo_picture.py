@@ -1,6 +1,8 @@
-"""Pictures of terminals from what commands print, docs/demo.svg for one:
+r"""Pictures of terminals from what commands print, docs/demo.svg for one:
 
     make demo ONCE=1 | .venv/bin/python -m tests.docs.demo_picture > docs/demo.svg
+    make demo CAMPAIGN=1 ONCE=1 | .venv/bin/python -m tests.docs.demo_picture \
+        "make demo CAMPAIGN=1 ONCE=1" > docs/campaign.svg
     smsgate doctor | .venv/bin/python -m tests.docs.demo_picture "smsgate doctor" > docs/doctor.svg
     smsgate top --once | .venv/bin/python -m tests.docs.demo_picture "smsgate top" > docs/top.svg
 

@@ -17,6 +17,7 @@ from gateway.demo.campaign.run import MARK, Played, campaign_demo, fresh_folder
 from gateway.demo.campaign.win_back import WIN_BACK
 from gateway.rehearsal.processes import RehearsalError
 from tests.docs.campaign_walk import PAGE, REASON, ROOT, Walk
+from tests.docs.demo_picture import lines_of
 from tests.docs.pages import CONSOLE, Block, blocks
 from tests.docs.shapes import differences
 from tests.fork_server import forked
@@ -60,6 +61,8 @@ async def test_c56_the_report_of_thirty_people_is_what_they_did(
     assert found.calls["power"].answer["size"]["enough"] is False
     assert "too few to name a winner" in text
     assert page_faults(Walk(found.calls)) == []  # else: python -m tests.docs.campaign_walk
+    pictured = "\n".join(lines_of((ROOT / "docs" / "campaign.svg").read_text(encoding="utf-8")))
+    assert [line.what for line in found.lines if f"│ {line.what} " not in pictured] == []
 
 
 def page_faults(walk: Walk) -> list[str]:

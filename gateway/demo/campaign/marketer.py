@@ -156,6 +156,30 @@ class Marketer:
         await self._ask("resume", "POST", f"{campaign.path}/resume")
         await self._ask("cancel", "POST", f"{campaign.path}/cancel")
 
+    async def ahead(self, references: list[str]) -> None:
+        """The next campaign is written and planned, and not sent: an experiment on some of the
+        people, and a share of all held out. Those with a tag get no more than so many a week.
+        """
+        spec = {
+            "name": "双11",
+            "audience": {"segment": win_back.SEGMENT},
+            "arms": [{"template": each} for each in references],
+            "holdout": 0.1,
+            "canary": {"share": 0},
+            "experiment": {
+                "metric": "uctr_delivered",
+                "window": "24h",
+                "tau": 0.005,
+                "test_share": 0.8,
+                "decide_by": "PT36H",
+                "fallback": "control",
+            },
+        }
+        made = await self._ask("experiment", "POST", "/v1/campaigns", spec)
+        await self._ask("experiment plan", "POST", f"/v1/campaigns/{made['id']}/plan")
+        cap = {"tag": win_back.STAFF_TAG, "week": 3, "month": 8}
+        await self._ask("cap", "POST", "/v1/caps", cap)
+
     async def stands(
         self,
         campaign: Campaign,

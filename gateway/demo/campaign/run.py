@@ -42,7 +42,7 @@ SCOPES = (
     "reports:read", "conversions:write", "events:write", "complaints:write",
 )  # fmt: skip
 MARK = "of-smsgate-demo"  # a file in a folder that may be removed
-SENT_AGAIN_MAX = 1_000  # people; with more the second touch is planned, and not sent
+SENT_AGAIN_MAX = 1_000  # people; with more the second touch is planned, and that is all
 _CONNECTOR = """\
 binds = 2
 window = 500
@@ -126,6 +126,8 @@ class _Play:
             say(f"warning    {warning['detail']}")
         truth = await self._experiment(touch)
         again = await self._second(truth, third)
+        if self._cast.people <= SENT_AGAIN_MAX:
+            await marketer.ahead([first, second])
         return Played(await self._compare(truth, touch, again), self._asking.calls)
 
     async def _experiment(self, campaign: Campaign) -> Truth:
