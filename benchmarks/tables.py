@@ -24,7 +24,7 @@ from benchmarks.plot import part_of
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
 PICTURES = Path("docs/benchmarks")
-PAGES = ("README.md", "docs/benchmarks.md")
+PAGES = ("README.md", "docs/benchmarks.md", "docs/sizing.md")
 ASKED = "asked"
 END = "<!-- end of figures -->"
 _BLOCK = re.compile(

@@ -71,6 +71,12 @@ class Block:
         return printed
 
 
+def every_page(root: Path) -> list[str]:
+    """The documents of the checkout, as paths from its top."""
+    found = [*root.glob("*.md"), *root.glob("docs/**/*.md"), *root.glob("clients/*/*.md")]
+    return sorted(file.relative_to(root).as_posix() for file in found)
+
+
 def blocks(file: Path, root: Path) -> Iterator[Block]:
     """The blocks of a Markdown file."""
     page = file.relative_to(root).as_posix()

@@ -23,7 +23,10 @@ PACKAGES = {
         "config, wiring, commands, demo, rehearsal",
     ),
     "web": ("every HTTP door", "edge, api, docs"),
-    "campaigns": ("what came of a campaign", "funnel"),
+    "campaigns": (
+        "one text to many people, and what came of it",
+        "contacts, events, segments, templates, running, decisions, experiments, reporting, caps",
+    ),
     "messages": (
         "what an application does with messages",
         "accept, rules, control, reading",

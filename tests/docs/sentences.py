@@ -15,6 +15,7 @@ _BEGINS = re.compile(r"^\s*([-*]|\d{1,2}\.|#+)\s+")
 _CODE = re.compile(r"`[^`]*`")
 _TARGET = re.compile(r"\]\([^)]*\)")
 _END = re.compile(r"(?<=[.!?])(?:\*\*)?\s+(?=\S)")
+_LISTED = re.compile(r"\bcode(?:[,:]?(?:<br>|\s+)code\b)+")
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Sentence:
 
     @property
     def words(self) -> int:
-        """Code in a sentence is one word, and a link what it shows."""
-        return len(self.text.split())
+        """Code in a sentence is one word, and so is a list of it. A link is what it shows."""
+        return len(_LISTED.sub("code", self.text).split())
 
 
 def sentences(page: str) -> Iterator[Sentence]:
