@@ -22,7 +22,7 @@ from storage.retention import Retention
 from tests.dispatch.world import wall_ms
 
 KEY = bytes(32)
-NOW = datetime.now(UTC)
+NOW = datetime.now(UTC)  # it stays today, also where midnight passes meanwhile
 KEPT = 30
 
 
@@ -39,9 +39,10 @@ async def rows_of(connection: Connection, *days_ago: int) -> None:
 
 def cutting(folder: Path) -> Retention:
     cut = AuditCut(IdSource(1, wall_ms), Anchors(folder, KEY))
+    now_ms = int(NOW.timestamp() * 1000)
     return Retention(
         kept_days(RetentionSettings(audit_days=KEPT)),
-        wall_ms,
+        lambda: now_ms,
         forgets=forgets(),
         cut_audit=cut.step,
     )

@@ -16,9 +16,9 @@ from storage.ids import id_at
 from storage.partitions import ensure_partitions, leaf_name, oldest_day
 from storage.pool import Connection, close_connection, connect
 from storage.retention import DAYS_PER_TURN_MAX, OF_MESSAGES, Outlive, Retention
-from tests.dispatch.world import wall_ms
 
-TODAY = datetime.now(UTC).date()
+NOW = datetime.now(UTC)  # it stays today, also where midnight passes meanwhile
+TODAY = NOW.date()
 KEPT = 30
 CUT = TODAY - timedelta(days=KEPT)
 
@@ -27,7 +27,8 @@ def keeping(*, outlive: Outlive | None = None, **days: int) -> Retention:
     """What is not named is kept for ever."""
     for_ever = dict.fromkeys(RetentionSettings.__struct_fields__, 0)
     settings = RetentionSettings(**for_ever | days)
-    return Retention(kept_days(settings), wall_ms, forgets=forgets(), outlive=outlive)
+    now_ms = int(NOW.timestamp() * 1000)
+    return Retention(kept_days(settings), lambda: now_ms, forgets=forgets(), outlive=outlive)
 
 
 def at(day: date, extra: int = 0) -> int:
