@@ -190,7 +190,7 @@ async def test_the_first_click_is_timed_from_the_receipt_and_half_come_in_so_man
     connection: Connection, world: World
 ) -> None:
     day = world.now
-    await ensure_partitions(connection, day.date(), 4)
+    await ensure_partitions(connection, day.date(), 5)  # 100 hours
     messages = [await send(connection, world) for _ in range(4)]
     await connection.execute("UPDATE submission SET receipt_at = $1", world.now)
     for message_id, seconds in zip(messages, (10, 20, 70, 80), strict=True):
