@@ -164,10 +164,11 @@ async def test_who_is_a_person_no_more_under_newer_rules_is_named(connection: Co
 async def test_a_day_under_newer_rules_changes_in_one_transaction(
     connection: Connection, database_url: str
 ) -> None:
-    day = NOW.date()
-    await store(connection, NOW, agent="curl/8.5", settled=True)  # the rules of then knew no curl
-    await store(connection, NOW + timedelta(hours=1), settled=True)
-    old = NOW + timedelta(hours=2)  # before facts were kept
+    now = NOW + timedelta(days=1)  # a day that is not over, also where midnight passes meanwhile
+    day = now.date()
+    await store(connection, now, agent="curl/8.5", settled=True)  # the rules of then knew no curl
+    await store(connection, now + timedelta(hours=1), settled=True)
+    old = now + timedelta(hours=2)  # before facts were kept
     await store(
         connection, old, click_class=ClickClass.UNKNOWN, reasons=["headers_not_a_browser"],
         facts=(), settled=True,
@@ -197,7 +198,7 @@ async def test_a_day_under_newer_rules_changes_in_one_transaction(
         (ClickClass.UNKNOWN, ["headers_not_a_browser"]),
     ]
     assert await reviewer.days(connection, day, day + timedelta(days=1)) == [day], "it goes on"
-    await connection.execute("UPDATE click_review SET at = $1", NOW + timedelta(days=1))
+    await connection.execute("UPDATE click_review SET at = $1", now + timedelta(days=1))
     assert await reviewer.days(connection, day, day + timedelta(days=1)) == []
     assert await reviewer.days(connection, day, day + timedelta(days=1), again=True) == [day]
     await other.close()
@@ -208,6 +209,7 @@ async def test_killed_in_the_middle_of_a_day_it_goes_on_with_that_day(
 ) -> None:
     monkeypatch.setattr(reclassify, "CLICKS_PER_STEP", 2)
     days = [NOW.date() - timedelta(days=1), NOW.date()]
+    await ensure_partitions(connection, days[1])  # it may be past midnight by now
     for number in range(5):
         for back in (1, 0):
             at = NOW - timedelta(days=back)
