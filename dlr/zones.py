@@ -22,6 +22,9 @@ UNITS = ("quarter_hour", "hour", "day", "week")
 ZONE_CHARACTERS_MAX = 64
 EDGES_MAX = 100_000
 
+# Files beside the zones: this machine's own, and copies. PostgreSQL knows none of them; in those of
+# `right/` leap seconds are counted.
+_NO_NAMES = ("localtime", "posixrules", "posix/", "right/")
 _REACH = 16  # quarters: no clock is moved farther than 4 hours
 
 
@@ -47,6 +50,8 @@ class Edge(msgspec.Struct, frozen=True):
 def zone_named(name: str) -> ZoneInfo:
     """The zone of an IANA name. Raises ZoneUnknown."""
     if not name or len(name) > ZONE_CHARACTERS_MAX or not name.isascii():
+        raise ZoneUnknown(name)
+    if name.startswith(_NO_NAMES):
         raise ZoneUnknown(name)
     try:
         return ZoneInfo(name)

@@ -233,4 +233,5 @@ def zone_known(name: str) -> bool:
 
 @cache
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())  # it looks into some hundred files
+    """It looks into some hundred files. This machine's own zone is in no other's list."""
+    return frozenset(available_timezones() - {"localtime"})

@@ -15,11 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from types import MappingProxyType
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from phonenumbers.phonenumberutil import COUNTRY_CODE_TO_REGION_CODE
 from phonenumbers.tzdata import TIMEZONE_DATA, TIMEZONE_LONGEST_PREFIX
 
+from dlr.zones import ZoneUnknown, zone_named
 from recipients.numbers.regions import NumberRegions, Region, country_code_of
 
 Zones = tuple[ZoneInfo, ...]
@@ -74,8 +75,8 @@ class RecipientZones:
 def zone_of(name: str) -> ZoneInfo | None:
     """The zone with this IANA name; None if there is none."""
     try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return zone_named(name)
+    except ZoneUnknown:
         return None
 
 

@@ -97,6 +97,7 @@ def test_a_zone_is_known_by_its_name() -> None:
     assert zone_known("Asia/Shanghai")
     assert not zone_known("Asia/Beijing")
     assert not zone_known("../etc/passwd")
+    assert not zone_known("localtime")
 
 
 def test_the_disk_is_asked_for_zones_once_and_not_for_each_row(
