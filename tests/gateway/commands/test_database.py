@@ -176,7 +176,7 @@ async def test_c9_each_table_is_restored_as_it_was_and_campaigns_are_paused(
         "owner_term", "restoration", "audit", "audit_head", "restoration_id_seq",
         "owner_term_term_seq", "link_block", "audit_batch_batch_seq", "campaign",
     }, differ  # fmt: skip
-    stopped = {"state": 4, "resumes_as": 3, "reason": RESTORED, "cause": None, "revision": 2}
+    stopped = {"state": 4, "resumes_as": 3, "reason": RESTORED, "cause": "restored", "revision": 2}
     assert dict(paused) == {**dict(campaign), **stopped}
     assert (new.folder / "audit.anchors").read_text() == "anchors\n"
     assert (new.folder / "clicks" / "1-a.clicks").read_text() == "clicks\n"
