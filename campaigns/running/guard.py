@@ -21,7 +21,8 @@ FILTERED_MAX = 0.02  # of verdicts: a carrier stops this sender or this text
 JUDGED_MIN = 200
 CANARY_VERDICTS = 0.9  # so many of it have their verdict,
 CANARY_WAIT = timedelta(minutes=30)  # or so much time is over since
-CANARY_WAITING_MAX = 0.1  # no more of it wait for their hours, a rate or a connector
+CANARY_WAITING_MAX = 0.1  # no more of it wait for their hours, a rate or a connector,
+CANARY_SENT_MIN = 50  # or so many went, which show what is grossly wrong
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,19 +63,25 @@ def crossed(counts: Counts, judged_min: int = JUDGED_MIN) -> list[str]:
     return found
 
 
-def canary_gone(counts: Counts, waiting: int) -> bool:
-    """Whether the canary is on its way. `waiting`: messages of it that are not, and tell nothing.
+def canary_begun(counts: Counts, waiting: int) -> bool:
+    """Whether the canary's time runs. `waiting`: messages of it that did not go, and tell nothing.
 
-    The first few would let all others follow.
+    The first few would let all others follow. Where each waits for the own hour, not all are waited
+    for.
     """
+    return _gone(counts, waiting) or counts.sent >= CANARY_SENT_MIN
+
+
+def canary_ripe(counts: Counts, waiting: int, waited: timedelta) -> bool:
+    """Whether the canary can be judged. `waited`: since its time runs."""
+    if waited >= CANARY_WAIT:
+        return True
+    told = counts.sent > 0 and counts.verdicts >= CANARY_VERDICTS * counts.sent
+    return told and _gone(counts, waiting)
+
+
+def _gone(counts: Counts, waiting: int) -> bool:
     return waiting <= CANARY_WAITING_MAX * counts.accepted
-
-
-def canary_ripe(counts: Counts, waited: timedelta) -> bool:
-    """Whether the canary can be judged. `waited`: since it is on its way."""
-    return waited >= CANARY_WAIT or (
-        counts.sent > 0 and counts.verdicts >= CANARY_VERDICTS * counts.sent
-    )
 
 
 def canary_faults(counts: Counts) -> list[str]:

@@ -151,10 +151,10 @@ class CampaignWatch:
             return None
         counts = await wave_counts(connection, row["account"], row["wave"])
         waiting = await waves.waiting(connection, [row["wave"]], CANARY_MAX)
-        if not guard.canary_gone(counts, waiting):
+        if not guard.canary_begun(counts, waiting):
             return None
         await connection.execute(_SQL["campaign_canary_fed"], row["id"], now)
-        if not guard.canary_ripe(counts, now - (row["canary_fed_at"] or now)):
+        if not guard.canary_ripe(counts, waiting, now - (row["canary_fed_at"] or now)):
             return None
         if faults := guard.canary_faults(counts):
             return "; ".join(faults)

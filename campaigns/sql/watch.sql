@@ -34,7 +34,7 @@ WHERE c.campaign = $1 AND b.state = 2 AND b.campaign = c.campaign
 LIMIT 1;
 
 -- name: campaign_canary_fed
--- Since when its canary is on its way.
+-- Since when its canary's time runs.
 UPDATE campaign SET canary_fed_at = $2 WHERE id = $1 AND (canary_fed_at IS NULL OR canary_fed_at > $2);
 
 -- name: wave_words

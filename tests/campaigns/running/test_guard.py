@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from campaigns.running.guard import (
     CANARY_WAIT,
     Counts,
+    canary_begun,
     canary_faults,
-    canary_gone,
     canary_ripe,
     crossed,
 )
@@ -47,18 +47,26 @@ def test_a_good_campaign_is_never_stopped(n: int, share: float) -> None:
 
 def test_a_canary_is_judged_with_its_verdicts_or_after_half_an_hour() -> None:
     few = Counts(sent=200, verdicts=179, delivered=179)
-    assert not canary_ripe(few, 29 * MINUTE)
-    assert canary_ripe(few, CANARY_WAIT)
-    assert canary_ripe(Counts(sent=200, verdicts=180, delivered=180), MINUTE)
-    assert not canary_ripe(Counts(), MINUTE)
+    assert not canary_ripe(few, 0, 29 * MINUTE)
+    assert canary_ripe(few, 0, CANARY_WAIT)
+    assert canary_ripe(Counts(sent=200, verdicts=180, delivered=180), 0, MINUTE)
+    assert not canary_ripe(Counts(), 0, MINUTE)
 
 
 def test_a_canary_whose_people_wait_for_their_hours_is_not_judged_by_the_first() -> None:
     few = Counts(accepted=200, sent=3, verdicts=3, delivered=3)
-    assert not canary_gone(few, 197)
-    assert not canary_gone(few, 21)
-    assert canary_gone(few, 20)
-    assert canary_gone(Counts(), 0)
+    assert not canary_begun(few, 197)
+    assert not canary_begun(few, 21)
+    assert canary_begun(few, 20)
+    assert canary_begun(Counts(), 0)
+    assert not canary_ripe(few, 197, MINUTE)
+
+
+def test_a_canary_that_takes_a_day_is_judged_half_an_hour_after_fifty_went() -> None:
+    fifty = Counts(accepted=200, sent=50, verdicts=50, delivered=50)
+    assert canary_begun(fifty, 150)
+    assert not canary_ripe(fifty, 150, 29 * MINUTE)
+    assert canary_ripe(fifty, 150, CANARY_WAIT)
 
 
 def test_a_canary_passes_only_with_verdicts_and_without_a_complaint() -> None:
