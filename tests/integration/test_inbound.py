@@ -114,12 +114,13 @@ async def reading_key(config: Path) -> str:
 
 async def opting_out(running: Running, simulator: Simulator, ledger: Path, config: Path) -> None:
     key = await reading_key(config)
-    async with running.session.post(
-        f"{running.api}/v1/contacts",
-        json={"numbers": [HANDSETS[0]]},
-        headers={"Authorization": f"Bearer {key}"},
-    ) as answer:
-        assert answer.status == 201, await answer.text()
+    for handset in HANDSETS:
+        async with running.session.post(
+            f"{running.api}/v1/contacts",
+            json={"numbers": [handset]},
+            headers={"Authorization": f"Bearer {key}"},
+        ) as answer:
+            assert answer.status == 201, await answer.text()
     await running.send([{"to": HANDSETS[0], "from": SENDER, "text": "Order 1 has been sent"}])
     await running.until(delivered=1)
     for reference, order in enumerate(permutations(range(3))):
@@ -177,6 +178,26 @@ async def opting_out(running: Running, simulator: Simulator, ledger: Path, confi
         while await running.metric('sms_contact_events_made_total{kind="opted_out"}') < 1:
             await asyncio.sleep(POLL_SECONDS)  # what the contact did is an event of theirs
     assert await running.metric('sms_contact_events_made_total{kind="reply"}') >= 7
+    await listed_by_the_account(running, key)
+
+
+async def listed_by_the_account(running: Running, key: str) -> None:
+    """By the API and by a file: each is an opt-out of a contact."""
+    made = 'sms_contact_events_made_total{kind="opted_out"}'
+    for path, media, body in (
+        ("", "application/json", f'{{"suppressions":[{{"number":"{HANDSETS[0]}"}}]}}'),
+        ("/import", "text/csv", f"number\n{HANDSETS[1]}\n"),
+    ):
+        before = await running.metric(made)
+        async with running.session.post(
+            f"{running.api}/v1/suppressions{path}",
+            data=body,
+            headers={"Authorization": f"Bearer {key}", "Content-Type": media},
+        ) as answer:
+            assert answer.status in (200, 202), await answer.text()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while await running.metric(made) <= before:
+                await asyncio.sleep(POLL_SECONDS)
 
 
 def sent_to(ledger: Path, to: str) -> list[LedgerLine]:
