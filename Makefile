@@ -226,9 +226,9 @@ ALL_PYTHONS = for name in python3.11 python3.12 python3.13 python3.14 python3; d
     (IFS=:; for folder in $$PATH; do [ -x "$$folder/$$name" ] && echo "$$folder/$$name"; done); done
 
 DUPLICATES = $(BIN)/python -m pylint --rcfile=/dev/null --persistent=n --score=n --disable=all --enable=duplicate-code \
-    --min-similarity-lines=8 --ignore-imports=y --ignore-docstrings=y --ignore-comments=y --ignore-signatures=y
+    --jobs=2 --min-similarity-lines=8 --ignore-imports=y --ignore-docstrings=y --ignore-comments=y --ignore-signatures=y
 
-# All at once: the long ones use one processor each. What each says is kept together, in the order of CHECKS.
+# All at once: the types take one processor, the duplicates two. What each says is kept together, in the order of CHECKS.
 define RUN_CHECKS
 said=$$(mktemp -d); \
 for check in $(CHECKS); do \
