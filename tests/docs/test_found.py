@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from pathlib import PurePosixPath
 
 import pytest
 
+from docker.prometheus.alerts import ALERTS, CRITICAL
 from tests.docs.pages import every_page
 from tests.docs.shell import ROOT
 from tests.gateway.commands.test_completion import LEAVES
@@ -35,3 +37,10 @@ def test_every_page_is_within_two_clicks_of_the_readme() -> None:
 def test_every_command_stands_on_the_page_of_the_command_line(name: str) -> None:
     page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
     assert f"`smsgate {name}" in page
+
+
+def test_the_runbooks_begin_with_the_alerts_that_wake_somebody() -> None:
+    page = (ROOT / "docs" / "runbooks.md").read_text(encoding="utf-8")
+    [listed] = re.findall(r"^Critical are (.+?)\.$", page, re.MULTILINE | re.DOTALL)
+    critical = [each.name for each in ALERTS if each.severity == CRITICAL]
+    assert re.findall(r"\[(\w+)\]", listed) == critical
