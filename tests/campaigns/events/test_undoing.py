@@ -312,6 +312,23 @@ async def test_sums_are_as_if_what_is_taken_back_had_never_been(people: People) 
     assert found[0]
 
 
+async def test_what_is_not_summed_yet_is_taken_out_of_no_sum(people: People) -> None:
+    await people.contact()
+    message = await people.message()
+    for _ in range(2):
+        await people.click(message)
+    await people.gathering().turn()
+    await folded(people)
+    third = await people.click(message)
+    await people.gathering().turn()
+    await reclassified(people, [third], ClickClass.SCANNER)
+    await people.gathering().turn()
+    await folded(people)
+    found = await sums(people)
+    assert [row[-1] for row in found[0] if row[2] == "click"] == [2]
+    assert found == await summed_anew(people)
+
+
 async def test_of_days_that_are_not_kept_the_first_moment_is_left(people: People) -> None:
     """Four clicks were summed, and two of them are no longer stored as events."""
     await people.contact()
