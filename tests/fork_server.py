@@ -230,6 +230,7 @@ def _request(asker: socket.socket) -> tuple[dict[str, Any], list[int]]:
     line, files = b"", []
     while not line.endswith(b"\n"):
         data, came, _, _ = socket.recv_fds(asker, 1 << 16, 3)
+        assert data, "the asker hung up before it had asked"
         line += data
         files += came
     return json.loads(line), files
