@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from tests.web.served import Api
+from web.edge.arguments import OBJECT_BYTES_MAX
 from web.edge.scopes import SCOPES
 
 MANY = 15_000
@@ -73,3 +74,30 @@ async def test_of_a_long_list_little_is_told(api: Api) -> None:
         ("/v1/campaigns", ("arms",)),
         ("/v1/links/bulk", ("links",)),
     }
+
+
+LONG = {"x": [1] * (OBJECT_BYTES_MAX // 2)}
+
+
+async def test_one_object_is_never_long(api: Api) -> None:
+    """It is read more than once, and nobody else is served meanwhile."""
+    for path, body in (
+        ("/v1/contacts", {"external_id": "1", "attrs": LONG}),
+        ("/v1/segments/preview", {"source": "has a", **LONG}),
+        ("/v1/caps", LONG),
+        ("/v1/links", LONG),
+    ):
+        response, problem = await api.post(path, body)
+        assert (response.status, problem["code"]) == (413, "body_too_large"), path
+    good = {"event_id": "1", "name": "login", "contact": "con_0nx25tc8g2000"}
+    response, answer = await api.post("/v1/events", {"events": [good, {**good, "props": LONG}]})
+    items: Any = answer["items"]
+    assert (response.status, items[1]["error"]["code"]) == (200, "body_too_large")
+    assert "error" not in items[0]
+    many = [{"external_id": f"{n:060}"} for n in range(10_000)]
+    response, problem = await api.post("/v1/segments/seg_0nx25tc8g2000/members", {"add": many})
+    assert (response.status, problem["code"]) == (404, "not_found")
+    response, problem = await api.post(
+        "/v1/segments/seg_0nx25tc8g2000/members", {"add": [*many, many[0]]}
+    )
+    assert response.status == 422

@@ -174,7 +174,8 @@ class SegmentCountsApi:
     async def change_members(self, request: web.Request) -> web.Response:
         """200 once it is committed."""
         key = await self._access.key(request, WRITE)
-        asked = decoded(MembersRequest, self._named, await self._bodies.read(request))
+        body = await self._bodies.read(request)
+        asked = decoded(MembersRequest, self._named, body, bytes_max=None)
         members = len(asked.add) + len(asked.remove)
         if not 1 <= members <= MEMBERS_MAX:
             detail = f"{members} members; a request has 1 to {MEMBERS_MAX}"

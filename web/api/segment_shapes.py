@@ -90,11 +90,14 @@ class MemberName(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ] = None
 
 
+_Members = Annotated[list[MemberName], Meta(max_length=MEMBERS_MAX)]
+
+
 class MembersRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Who comes in and who leaves, up to 10 000 in all."""
 
-    add: list[MemberName] = []
-    remove: list[MemberName] = []
+    add: _Members = []
+    remove: _Members = []
 
 
 class CountResource(msgspec.Struct, kw_only=True):

@@ -13,12 +13,13 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET
 
-from messages.body_faults import UNDECODABLE, Mended, mended, repeated
+from messages.body_faults import UNDECODABLE, Faults, Mended, mended, repeated
 from messages.models import FieldError
 from ratelimit.spec import RateSpec, RateSpecError, parse_rate
 from storage.ids import parse_id
 from web.edge.problems import ProblemError
 
+OBJECT_BYTES_MAX = 256 << 10  # read anew for what its decoder does not tell: some ms
 Asked = TypeVar("Asked", bound=msgspec.Struct)
 
 
@@ -42,9 +43,18 @@ def refusal(faults: FieldError | Sequence[FieldError]) -> ProblemError:
 
 
 def read_body(
-    kind: type[Asked], decoder: msgspec.json.Decoder[Asked], raw: bytes | msgspec.Raw
+    kind: type[Asked],
+    decoder: msgspec.json.Decoder[Asked],
+    raw: bytes | msgspec.Raw,
+    bytes_max: int | None = OBJECT_BYTES_MAX,
 ) -> Mended[Asked]:
-    """The body, or what is right of it with everything that is wrong."""
+    """The body, or what is right of it with everything that is wrong.
+
+    `bytes_max` None: of a body whose lists are bounded by its type, which may be long all the same.
+    """
+    if bytes_max is not None and memoryview(raw).nbytes > bytes_max:
+        detail = f"one object has at most {bytes_max} octets"
+        return Mended(None, Faults([FieldError("body_too_large", detail, "")]))
     try:
         asked = decoder.decode(raw)
     except UNDECODABLE:
@@ -52,9 +62,14 @@ def read_body(
     return Mended(asked, repeated(raw))
 
 
-def decoded(kind: type[Asked], decoder: msgspec.json.Decoder[Asked], raw: bytes) -> Asked:
-    """The body. Raises ProblemError 400 or 422 with all of its faults."""
-    return _right(read_body(kind, decoder, raw))
+def decoded(
+    kind: type[Asked],
+    decoder: msgspec.json.Decoder[Asked],
+    raw: bytes,
+    bytes_max: int | None = OBJECT_BYTES_MAX,
+) -> Asked:
+    """The body. Raises ProblemError 400, 413 or 422 with all of its faults."""
+    return _right(read_body(kind, decoder, raw, bytes_max))
 
 
 def given(asked: msgspec.Struct) -> dict[str, Any]:

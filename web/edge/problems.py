@@ -147,7 +147,7 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         ),
         "body_slow": ProblemKind(408, "Body too slow", "Send the whole body within 30 seconds."),
         "body_too_large": ProblemKind(
-            413, "Body too large", "Send smaller batches; `http.max_body` is the limit."
+            413, "Body too large", "A body has at most `http.max_body`, one object of it 256 KiB."
         ),
         "content_encoding_unsupported": ProblemKind(
             415, "Content-Encoding not supported", "Send the body as it is, or as gzip."
