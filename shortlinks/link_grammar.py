@@ -102,7 +102,7 @@ def _host_length(run: str, closed: bool) -> int | None:
     if rest.startswith("."):
         # "shop.example.查看": a sentence's dot. "shop.example.手机优惠", "例子.某某": who knows.
         unclear = _UNSPACED_FIRST.match(last_two[-1]) or _NAMES_TOP_LEVEL.match(rest)
-        return None if unclear or _SPACED_FIRST.match(rest[1:]) else host.end()
+        return None if unclear or _SPACED_FIRST.match(rest[1:].lstrip("-")) else host.end()
     # "例子.中国点击" is a name and words, "shop.example.手机优惠" may be a sentence.
     spaced_before = _UNSPACED_FIRST.match(last_two[-1]) and not _UNSPACED_FIRST.match(last_two[0])
     return None if spaced_before else host.end()

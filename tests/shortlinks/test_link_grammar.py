@@ -126,6 +126,7 @@ BEHIND = st.sampled_from(
 @given(HOST, BEHIND)
 @example("例子.新闻", "/x")
 @example("shop.example", "查看")
+@example("0.0.-0", "")
 def test_l1_the_host_of_a_link_is_the_host_of_its_text(host: str, behind: str) -> None:
     """Whatever is taken, no letter, mark or joiner of the same kind stands right behind its host.
 
