@@ -4,14 +4,20 @@ bound.
 
 from __future__ import annotations
 
+import gc
 import re
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+import pytest
+from aiohttp import web
 
 from tests.web.served import Api
+from web.edge import middleware
 from web.edge.arguments import OBJECT_BYTES_MAX
+from web.edge.problems import ProblemError, problem_response
 from web.edge.scopes import SCOPES
 
 MANY = 15_000
@@ -101,3 +107,29 @@ async def test_one_object_is_never_long(api: Api) -> None:
         "/v1/segments/seg_0nx25tc8g2000/members", {"add": [*many, many[0]]}
     )
     assert response.status == 422
+
+
+async def test_what_was_refused_is_let_go_at_once(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its body, which may be large: no cycle keeps it until garbage is looked for."""
+    told: list[weakref.ref[ProblemError]] = []
+
+    def noting(problem: ProblemError, instance: str, request_id: str) -> web.Response:
+        told.append(weakref.ref(problem))
+        return problem_response(problem, instance, request_id)
+
+    monkeypatch.setattr(middleware, "problem_response", noting)
+    gc.disable()
+    try:
+        for path, body in (
+            ("/v1/caps", LONG),
+            ("/v1/links", {"url": "x"}),
+            ("/v1/events", {"events": [1]}),
+            ("/v1/segments", b"{"),
+        ):
+            await api.post(path, body)
+        assert len(told) == 4
+        assert [each() for each in told] == [None] * 4
+    finally:
+        gc.enable()

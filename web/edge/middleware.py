@@ -58,8 +58,12 @@ class Edge:
         try:
             response = await handler(request)
         except Exception as error:  # noqa: BLE001 - where any error at all becomes an answer
-            problem = self.problem(error, _endpoint(request), request_id)
-            response = problem_response(problem, request.rel_url.raw_path, request_id)
+            # Under no name of ours: it would hold this frame, which held it and the whole body.
+            response = problem_response(
+                self.problem(error, _endpoint(request), request_id),
+                request.rel_url.raw_path,
+                request_id,
+            )
         finally:
             scope.end()
             self._bodies.release(request)
