@@ -51,6 +51,14 @@ RULES: tuple[tuple[Rule, tuple[Source, ...]], ...] = (
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def trees() -> Iterator[None]:
+    """What would be kept longer slows every test behind these."""
+    yield
+    for each in EVERYTHING:
+        each.forget()
+
+
 @pytest.fixture(scope="module")
 def faults() -> dict[Rule, list[str]]:
     """What each rule finds, file by file: each is parsed once for all rules, and forgotten."""
