@@ -108,7 +108,7 @@ def mended(raw: bytes | msgspec.Raw, kind: type[Body], codes: Codes = _NONE) -> 
             try:
                 given[field.name] = msgspec.convert(value[name], field.type)
                 continue
-            except (msgspec.ValidationError, RecursionError):
+            except (msgspec.ValidationError, UnicodeEncodeError, RecursionError):
                 faults.append(FieldError("field_type", f"{name} cannot be read", f"/{name}"))
                 spoiled.add(name)
         if field.required:
@@ -309,7 +309,7 @@ def _length_fault(length: int, low: int | None, high: int | None, of_what: str) 
 def _is_time(text: str) -> bool:
     try:
         return msgspec.convert(text, datetime).tzinfo is not None
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):
         return False
 
 

@@ -143,6 +143,10 @@ def test_the_faults_of_one_body_are_bounded() -> None:
     assert len(pointers({"names": ["\ud83d"] * 2, "action": 1})) == 4
 
 
+class Listed(msgspec.Struct, forbid_unknown_fields=True):
+    items: list[msgspec.Raw]
+
+
 def test_h10_half_a_character_is_told_by_its_field() -> None:
     faults = mended(b'{"to":"\\ud83d","inner":{"from":"a\\udc80"},"action":"drop"}', Sample).faults
     assert [(fault.pointer, fault.detail) for fault in faults] == [
@@ -153,6 +157,14 @@ def test_h10_half_a_character_is_told_by_its_field() -> None:
     assert (fault.code, fault.pointer, fault.detail) == ("malformed_json", "/to", "to is not UTF-8")
     faults = mended(b'{"\\ud83d":1,"to":"","action":"drop"}', Sample).faults
     assert msgspec.json.encode(faults)  # what is told can be sent
+
+
+def test_h10_what_is_not_utf8_in_an_item_that_is_not_walked_is_told_by_its_list() -> None:
+    faults = mended(b'{"items":["\xff"],"to":1}', Listed).faults
+    assert [(fault.code, fault.pointer) for fault in faults] == [
+        ("field_unknown", "/to"),
+        ("field_type", "/items"),
+    ]
 
 
 def spelled(pairs: list[tuple[str, Any]], gap: str) -> bytes:
