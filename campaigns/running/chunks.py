@@ -97,20 +97,43 @@ async def give(
     last = await _last_due(connection, row, pace, now, room)
     if last is None:
         return None
-    spare, first_id = ids.take(last - row["next_seq"] + 2)[:2]
+    chunk, chunks = await begin(
+        connection, row, row["next_seq"], last, version=version, ids=ids, term=term
+    )
+    await connection.execute(
+        _SQL["chunk_taken"], campaign, last + 1, chunk.no + 1, chunk.batch, chunks
+    )
+    return chunk
+
+
+async def begin(
+    connection: Connection,
+    row: asyncpg.Record,
+    first: int,
+    last: int,
+    *,
+    version: int,
+    ids: IdSource,
+    term: int,
+    redone: int | None = None,
+) -> tuple[Chunk, int]:
+    """A chunk over these recipients, stored with ids for their messages; and how many chunks its
+    batch has then. `redone`: the chunk that it gives anew.
+    """
+    spare, first_id = ids.take(last - first + 2)[:2]
     wave, chunks = await next_wave(connection, row, spare)
     chunk = Chunk(
-        campaign=campaign,
+        campaign=row["id"],
         no=row["next_chunk"],
         version=version,
         batch=wave,
-        from_seq=row["next_seq"],
+        from_seq=first,
         to_seq=last,
         first_id=first_id,
+        redone=redone,
     )
-    await add(connection, chunk, row["account"], term)
-    await connection.execute(_SQL["chunk_taken"], campaign, last + 1, chunk.no + 1, wave, chunks)
-    return chunk
+    await _add(connection, chunk, row["account"], term)
+    return chunk, chunks
 
 
 async def next_wave(connection: Connection, row: asyncpg.Record, spare: int) -> tuple[int, int]:
@@ -177,7 +200,7 @@ async def follow_clock(
     await connection.execute(_SQL["campaign_paced"], row["id"], now - paid)
 
 
-async def add(connection: Connection, chunk: Chunk, account: int, term: int) -> None:
+async def _add(connection: Connection, chunk: Chunk, account: int, term: int) -> None:
     """Store a chunk, and have its batch reach to its last id."""
     await connection.execute(
         _SQL["chunk_add"], chunk.campaign, chunk.no, chunk.version, chunk.batch, chunk.from_seq,

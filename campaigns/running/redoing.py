@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from campaigns.running.chunks import Chunk, Pace, add, allowance, follow_clock, give, next_wave
+from campaigns.running.chunks import Chunk, Pace, allowance, begin, follow_clock, give
 from campaigns.running.reasons import Skip
 from campaigns.running.states import FEEDING
 from dlr.status import Status
@@ -66,20 +66,13 @@ async def _redo(
         people = len((await recalled(connection, row["id"], row["no"])).again)
         if people > allowance(row, pace, now):
             return None
-    spare, first_id = ids.take(row["to_seq"] - row["from_seq"] + 2)[:2]
-    wave, chunks = await next_wave(connection, row, spare)
-    chunk = Chunk(
-        campaign=row["id"],
-        no=row["next_chunk"],
-        version=version,
-        batch=wave,
-        from_seq=row["from_seq"],
-        to_seq=row["to_seq"],
-        first_id=first_id,
-        redone=row["no"],
+    chunk, chunks = await begin(
+        connection, row, row["from_seq"], row["to_seq"],
+        version=version, ids=ids, term=term, redone=row["no"],
+    )  # fmt: skip
+    await connection.execute(
+        _SQL["redo_taken"], row["id"], chunk.no + 1, chunk.batch, chunks, people
     )
-    await add(connection, chunk, row["account"], term)
-    await connection.execute(_SQL["redo_taken"], row["id"], chunk.no + 1, wave, chunks, people)
     return chunk
 
 
