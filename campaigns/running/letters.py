@@ -94,8 +94,7 @@ class Letters:
 
     def sender(self, account: int, spec: Spec) -> str:
         """Who is shown as the sender; empty: the carrier's default."""
-        policy = self._accounts.get(account)
-        return spec.sender or "" if policy is None else sender_of(spec, policy)
+        return sender_of(spec, self._accounts.get(account))
 
     async def open(self, connection: Connection, campaign: int, version: int) -> CampaignLetters:
         """Raises Unrenderable; also where a provider has taken its approval back."""
@@ -316,9 +315,9 @@ class CampaignLetters:
         return found
 
 
-def sender_of(spec: Spec, policy: AccountPolicy) -> str:
-    """Who is shown as the sender; empty: the carrier's default."""
-    return spec.sender or (policy.senders[0] if policy.senders else "")
+def sender_of(spec: Spec, policy: AccountPolicy | None) -> str:
+    """Who is shown as the sender; empty: the carrier's default. None: of no account any more."""
+    return spec.sender or (policy.senders[0] if policy and policy.senders else "")
 
 
 def _window(spec: Spec, version: Version) -> Window | None:
