@@ -331,7 +331,7 @@ async def all_fired(watch: Prometheus, sick: Ward) -> None:
 
 async def told_by(sick: Ward) -> str:
     """What its log says of its background work, and what its database does now."""
-    said = [line for line in sick.running.log.splitlines() if "waits_for_database" in line]
+    said = [line for line in sick.running.log().splitlines() if "waits_for_database" in line]
     async with sick.database() as connection:
         doing = await connection.fetch(
             "SELECT application_name, state, wait_event, now() - xact_start AS age, left(query, 80)"
