@@ -22,7 +22,8 @@ import asyncpg
 import msgspec
 import structlog
 
-from campaigns.running import chunks, stopping
+from campaigns.running import chunks
+from campaigns.running.braking import Brake
 from campaigns.running.chunks import Chunk, Pace, Skipped
 from campaigns.running.phases import Phases
 from campaigns.running.reasons import Skip
@@ -95,6 +96,7 @@ class Feed:
         accepter: Accepter,
         renderings: Renderings,
         vault: NumberVault,
+        brake: Brake,
         ids: IdSource,
         term: int,
         wall_ms: Callable[[], int],
@@ -104,6 +106,7 @@ class Feed:
         self._accepter = accepter
         self._renderings = renderings
         self._vault = vault
+        self._brake = brake
         self._ids = ids
         self._term = term
         self._wall_ms = wall_ms
@@ -226,7 +229,7 @@ class Feed:
             try:
                 rendering = await self._renderings.open(connection, campaign, version)
             except Unrenderable as error:
-                await stopping.pause(connection, campaign, str(error), ids=self._ids)
+                await self._brake.pause(connection, campaign, str(error))
                 return None
             opened_ms = now_ms
         self._known[key] = opened_ms, rendering
@@ -272,7 +275,7 @@ class Feed:
         if why is None:
             return written
         async with self._dedicated.guarded() as connection:
-            await stopping.pause(connection, chunk.campaign, why, ids=self._ids)
+            await self._brake.pause(connection, chunk.campaign, why)
         return None
 
     async def _store(self, written: _Written, *, again: bool = False) -> bool:

@@ -6,20 +6,17 @@ Owns when a campaign's links are asked, and `links_asked_at`. Must not ask a lin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-import structlog
-
-from campaigns.running import stopping, store
+from campaigns.running import store
+from campaigns.running.braking import Brake
 from campaigns.running.causes import Cause, said
 from campaigns.running.starting import Surroundings
 from storage import sql
-from storage.ids import IdSource
 from storage.periodic import Ended, PeriodicTask
 from storage.pool import Dedicated
 
 _SQL = sql.load("campaigns")
-_log = structlog.get_logger(__name__)
 LOOK_SECONDS = 30.0
 ASK_EVERY_SECONDS = 300.0
 CAMPAIGNS_PER_LOOK_MAX = 8  # each waits LINKS_SECONDS_MAX at most
@@ -27,24 +24,21 @@ LINKS_TOLD_MAX = 5
 
 
 class LinkPatrol:
-    """One process's looks. Counts since start: `asked`, campaigns, and `paused`."""
+    """One process's looks. Counts since start: `asked`, campaigns."""
 
     def __init__(
         self,
         dedicated: Dedicated,
         surroundings: Surroundings,
         *,
-        ids: IdSource,
-        changed: Callable[[], None],
+        brake: Brake,
         ended: Ended,
     ) -> None:
-        """`changed` is told when a campaign was paused, once it is committed."""
         self._dedicated = dedicated
         self._surroundings = surroundings
-        self._ids = ids
-        self._changed = changed
+        self._brake = brake
         self._suspect: set[int] = set()  # campaigns whose links did not all answer last time
-        self.asked = self.paused = 0
+        self.asked = 0
         self._task = PeriodicTask(
             "campaign links", self.look, lambda: LOOK_SECONDS, ended=ended, pause_first=True
         )
@@ -89,11 +83,5 @@ class LinkPatrol:
             for link, fault in sorted(links.items())
         ]
         reason = said(Cause.LINK_DEAD, "; ".join(words[:LINKS_TOLD_MAX]))
-        async with self._dedicated.transaction() as connection:
-            paused = await stopping.pause(
-                connection, campaign, reason, ids=self._ids, cause=Cause.LINK_DEAD
-            )
-        if paused:
-            self.paused += 1
-            self._changed()
-            _log.warning("campaign_paused", campaign=campaign, reason=reason)
+        async with self._dedicated.guarded() as connection:
+            await self._brake.pause(connection, campaign, reason, cause=Cause.LINK_DEAD)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from campaigns.decisions.desk import ExperimentDesk
 from campaigns.decisions.looking import ExperimentWatch
 from campaigns.reporting.keeping import SumsKeeper
+from campaigns.running.braking import Brake
 from campaigns.running.desk import CampaignDesk
 from campaigns.running.feed import Feed
 from campaigns.running.patrol import LinkPatrol
@@ -22,6 +23,7 @@ class CampaignRoom(NamedTuple):
     desk: CampaignDesk
     experiments: ExperimentDesk
     looks: ExperimentWatch
+    brake: Brake
     feed: Feed
     watch: CampaignWatch
     sums: SumsKeeper

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
-import structlog
 
 from campaigns.running import guard, stopping, store
+from campaigns.running.braking import Brake
 from campaigns.running.causes import Cause, said
 from campaigns.running.guard import Counts
 from campaigns.running.outages import DOWN_MAX, Outages, waits_for
@@ -22,12 +22,11 @@ from dlr.reasons import Reason
 from dlr.report import Span, message_counts, total_of
 from messages.control import waves
 from storage import sql
-from storage.ids import EPOCH_UNIX_MS, IdSource
+from storage.ids import EPOCH_UNIX_MS
 from storage.periodic import Ended, PeriodicTask
 from storage.pool import Connection, Dedicated
 
 _SQL = sql.load("campaigns")
-_log = structlog.get_logger(__name__)
 LOOK_SECONDS = 10.0
 WAVES_JUDGED = 3  # up to 150 000 people at a time: no more have no receipt yet
 NOT_BEGUN = "it was to begin more than two hours ago, and had not"
@@ -37,7 +36,7 @@ _DOWN = f"down for {DOWN_MAX // timedelta(minutes=1)} minutes while messages of 
 
 
 class CampaignWatch:
-    """One process's looks. Counts since start: `paused`, `released`, `finished`.
+    """One process's looks. Counts since start: `released`, `finished`.
 
     As of the last look: `states`, campaigns of all accounts, and `chunks_waiting`.
     """
@@ -47,7 +46,7 @@ class CampaignWatch:
         dedicated: Dedicated,
         *,
         outages: Outages,
-        ids: IdSource,
+        brake: Brake,
         wall_ms: Callable[[], int],
         changed: Callable[[], None],
         ended: Ended,
@@ -55,10 +54,10 @@ class CampaignWatch:
         """`changed` is told when a campaign has moved, once it is committed."""
         self._dedicated = dedicated
         self._outages = outages
-        self._ids = ids
+        self._brake = brake
         self._wall_ms = wall_ms
         self._changed = changed
-        self.paused = self.released = self.finished = 0
+        self.released = self.finished = 0
         self.states: Counter[CampaignState] = Counter()
         self.chunks_waiting = 0
         self._task = PeriodicTask("campaign watch", self.look, lambda: LOOK_SECONDS, ended=ended)
@@ -116,14 +115,10 @@ class CampaignWatch:
         cause: Cause | None,
         resumes_as: CampaignState | None = None,
     ) -> None:
-        async with self._dedicated.transaction() as connection:
-            paused = await stopping.pause(
-                connection, campaign, reason, ids=self._ids, resumes_as=resumes_as, cause=cause
+        async with self._dedicated.guarded() as connection:
+            await self._brake.pause(
+                connection, campaign, reason, resumes_as=resumes_as, cause=cause
             )
-        if paused:
-            self.paused += 1
-            self._changed()
-            _log.warning("campaign_paused", campaign=campaign, reason=reason)
 
     async def _move(self, row: asyncpg.Record, now: datetime) -> None:
         async with self._dedicated.transaction() as connection:

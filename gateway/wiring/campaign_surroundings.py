@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from campaigns.link_check import LinkCheck
+from campaigns.running.braking import Brake
 from campaigns.running.foresight import Carriers, Foreseer
 from campaigns.running.letters import Letters
 from campaigns.running.outages import Outages
@@ -67,15 +68,12 @@ def surroundings_of(rooms: Rooms, checks_links: Callable[[int], bool]) -> Surrou
     )
 
 
-def patrol_of(
-    rooms: Rooms, surroundings: Surroundings, changed: Callable[[], None], ended: Ended
-) -> LinkPatrol:
+def patrol_of(rooms: Rooms, surroundings: Surroundings, brake: Brake, ended: Ended) -> LinkPatrol:
     """Not yet started."""
     return LinkPatrol(
         rooms.database.dedicated("campaign-links"),
         surroundings,
-        ids=rooms.ids,
-        changed=changed,
+        brake=brake,
         ended=ended,
     )
 

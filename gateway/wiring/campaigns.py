@@ -16,6 +16,7 @@ from campaigns.reporting import compliance
 from campaigns.reporting.keeping import BatchCounter, SumsKeeper
 from campaigns.reporting.people import CampaignPeople
 from campaigns.reporting.reports import CampaignReports
+from campaigns.running.braking import Brake
 from campaigns.running.desk import AccountRules, CampaignDesk
 from campaigns.running.feed import Feed
 from campaigns.running.gate import Gate
@@ -48,11 +49,13 @@ def build(rooms: Rooms, validator: Validator, ended: Ended) -> CampaignRoom:
     """Called when the accepter, the rules and the templates stand."""
     database, accounts = rooms.database, AccountsInForce(rooms)
     letters = _letters(rooms, validator, accounts)
-    feed = _feed(rooms, letters, ended)
 
     def changed() -> None:
         rooms.control.look_again()
         feed.wake()
+
+    brake = Brake(rooms.ids, changed)
+    feed = _feed(rooms, letters, brake, ended)
 
     outages = outages_of(rooms)
     surroundings = surroundings_of(rooms, accounts.checks_links)
@@ -76,15 +79,16 @@ def build(rooms: Rooms, validator: Validator, ended: Ended) -> CampaignRoom:
     watch = CampaignWatch(
         database.dedicated("campaign-watch"),
         outages=outages,
-        ids=rooms.ids,
+        brake=brake,
         wall_ms=rooms.clock.wall_ms,
         changed=changed,
         ended=ended,
     )
-    patrol = patrol_of(rooms, surroundings, changed, ended)
+    patrol = patrol_of(rooms, surroundings, brake, ended)
     looks = _looks(rooms, changed, ended)
     experiments = _experiments(rooms, desk)
-    return CampaignRoom(desk, experiments, looks, feed, watch, _sums(rooms, ended), patrol)
+    sums = _sums(rooms, ended)
+    return CampaignRoom(desk, experiments, looks, brake, feed, watch, sums, patrol)
 
 
 def _looks(rooms: Rooms, changed: Callable[[], None], ended: Ended) -> ExperimentWatch:
@@ -130,12 +134,13 @@ def _looked_for(rooms: Rooms) -> compliance.Rules:
     return compliance.Rules(lambda: rooms.rules.timing, AccountsInForce(rooms).caps)
 
 
-def _feed(rooms: Rooms, letters: Letters, ended: Ended) -> Feed:
+def _feed(rooms: Rooms, letters: Letters, brake: Brake, ended: Ended) -> Feed:
     return Feed(
         rooms.database.dedicated("campaign-feed"),
         accepter=rooms.shedding,
         renderings=letters,
         vault=rooms.vault,
+        brake=brake,
         ids=rooms.ids,
         term=rooms.term.term,
         wall_ms=rooms.clock.wall_ms,
@@ -162,13 +167,13 @@ def _letters(rooms: Rooms, validator: Validator, accounts: AccountsInForce) -> L
 def samples(rooms: Rooms) -> Iterator[Sample]:
     """Where campaigns stand, and what this process did for them."""
     room = rooms.campaigns
-    feed, watch, patrol, looks = room.feed, room.watch, room.patrol, room.looks
+    feed, watch, looks = room.feed, room.watch, room.looks
     for state in CampaignState:
         yield Sample("sms_campaigns", watch.states[state], (state.label,))
     yield Sample("sms_campaign_chunks_waiting", watch.chunks_waiting)
     yield Sample("sms_campaign_recipients_total", feed.messages, ("message",))
     yield Sample("sms_campaign_recipients_total", feed.skipped, ("skipped",))
-    yield Sample("sms_campaign_moves_total", watch.paused + patrol.paused, ("paused",))
+    yield Sample("sms_campaign_moves_total", room.brake.paused, ("paused",))
     yield Sample("sms_campaign_moves_total", watch.released, ("released",))
     yield Sample("sms_campaign_moves_total", watch.finished, ("finished",))
     yield Sample("sms_campaign_batches_counted_total", rooms.campaigns.sums.counted)

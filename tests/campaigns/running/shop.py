@@ -20,6 +20,7 @@ from campaigns.reporting.compliance import Rules
 from campaigns.reporting.keeping import BatchCounter
 from campaigns.reporting.people import CampaignPeople
 from campaigns.reporting.reports import CampaignReports
+from campaigns.running.braking import Brake
 from campaigns.running.desk import AccountRules, CampaignActor, CampaignDesk
 from campaigns.running.feed import Feed
 from campaigns.running.foresight import Carriers, Foreseer
@@ -111,6 +112,7 @@ class Shop:
     desk: CampaignDesk
     experiments: ExperimentDesk
     looks: ExperimentWatch
+    brake: Brake
     feed: Feed
     watch: CampaignWatch
     patrol: LinkPatrol
@@ -362,11 +364,13 @@ async def shopping(database_url: str) -> AsyncIterator[Shop]:
             wall_ms=wall_ms,
             changed=lambda: changes.append(1),
         )
+        brake = Brake(ids, lambda: changes.append(1))
         feed = Feed(
             database.dedicated("feed"),
             accepter=world.accepter,
             renderings=letters,
             vault=VAULT,
+            brake=brake,
             ids=ids,
             term=world.term,
             wall_ms=wall_ms,
@@ -375,7 +379,7 @@ async def shopping(database_url: str) -> AsyncIterator[Shop]:
         watch = CampaignWatch(
             database.dedicated("watch"),
             outages=outages,
-            ids=ids,
+            brake=brake,
             wall_ms=wall_ms,
             changed=lambda: changes.append(1),
             ended=lambda task: None,
@@ -386,12 +390,11 @@ async def shopping(database_url: str) -> AsyncIterator[Shop]:
         patrol = LinkPatrol(
             database.dedicated("links"),
             surroundings,
-            ids=ids,
-            changed=lambda: changes.append(1),
+            brake=brake,
             ended=lambda task: None,
         )
         looks = looking(database, ids, changes)
         yield Shop(
-            world, ids, desk, experiments, looks, feed, watch, patrol, around, reference, counter,
-            asked, rules, changes,
+            world, ids, desk, experiments, looks, brake, feed, watch, patrol, around, reference,
+            counter, asked, rules, changes,
         )  # fmt: skip

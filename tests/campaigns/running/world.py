@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from campaigns.running.braking import Brake
 from campaigns.running.chunks import Pace
 from campaigns.running.feed import Feed, Unrenderable
 from campaigns.running.recipients import Recipient
@@ -124,12 +125,14 @@ class Campaigns:
     ) -> Feed:
         """Another process's feed, with a term of its own."""
         term = await OwnerTerm.acquire(self.connection, HostIdentity.current())
+        ids = IdSource(term.node, clock)
         feed = Feed(
             dedicated or self.world.database.dedicated(f"feed {term.term}"),
             accepter=wrap(self.world.accepter),
             renderings=self.texts,
             vault=VAULT,
-            ids=IdSource(term.node, clock),
+            brake=Brake(ids, lambda: None),
+            ids=ids,
             term=term.term,
             wall_ms=clock,
             ended=lambda task: None,
