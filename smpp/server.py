@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 
 from smpp.events import Batch, MessageRequest, SessionCounters, SubmitResponse
-from smpp.pdu import BindRequest, DeliverSm, MessageResponse
+from smpp.pdu import BindRequest, DataSm, DeliverSm, MessageResponse
 from smpp.session_machine import SessionMachine
 from smpp.session_protocol import SessionProtocol, Wire
 from smpp.session_states import Role, State
@@ -89,8 +89,8 @@ class ServerSession:
         """How many deliver_sm ``deliver`` takes now."""
         return self.protocol.free_slots
 
-    def deliver(self, batch: Sequence[tuple[DeliverSm, object]]) -> int:
-        """Write (deliver_sm, context) pairs in one write; returns how many were taken."""
+    def deliver(self, batch: Sequence[tuple[DeliverSm | DataSm, object]]) -> int:
+        """Write (deliver_sm or data_sm, context) pairs at once; returns how many were taken."""
         return self.protocol.submit(batch)
 
     def answer(self, responses: Sequence[MessageResponse]) -> None:

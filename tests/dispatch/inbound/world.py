@@ -20,7 +20,7 @@ from dispatch.wire.connector_dispatch import ConnectorDispatch
 from recipients.just_stopped import JustStopped
 from recipients.numbers.plan import NumberPlan
 from smpp.encoding import TextSettings
-from smpp.pdu import DeliverSm
+from smpp.pdu import DataSm, DeliverSm
 from smpp.text import encode_text
 from smpp.vocabulary import TON_INTERNATIONAL
 from tests.dispatch.on_the_wire import Carrier, sending
@@ -55,7 +55,7 @@ class Inbound:
     def intake(self) -> MessageIntake:
         return self.service.intakes[CONNECTOR]
 
-    async def answers(self, pdus: Sequence[DeliverSm]) -> list[int]:
+    async def answers(self, pdus: Sequence[DeliverSm | DataSm]) -> list[int]:
         """The command_status that each of these got, once all have one."""
         before = len(self.carrier.answers)
         assert self.carrier.session is not None
