@@ -186,7 +186,8 @@ def test_every_attempt_is_the_same_request() -> None:
     first, second = tried.headers(), tried.headers()
     assert first == second
     assert first["Idempotency-Key"] == SEND.idempotency_key
-    assert SEND.idempotency_key != calls.send(NewMessage("+8613812345678", "Hello"), None)
+    again = calls.send(NewMessage("+8613812345678", "Hello"), None)
+    assert SEND.idempotency_key != again.idempotency_key
     assert calls.send(NewMessage("+86138", "x"), "mine").idempotency_key == "mine"
 
 

@@ -40,7 +40,7 @@ async def test_a_connector_is_changed_by_what_is_given(admin: Api) -> None:
     ):
         status, answer = await patch(admin, body)
         assert (status, answer["name"]) == (200, "carrier-a")
-        assert admin.memory.asked[-1] == ("carrier-a", *wanted)
+        assert admin.memory.changes_asked[-1] == ("carrier-a", *wanted)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ async def test_a_connector_is_changed_by_what_is_given(admin: Api) -> None:
 async def test_a_wrong_change_changes_nothing(admin: Api, body: bytes, code: str) -> None:
     status, answer = await patch(admin, body)
     assert (status in (400, 422), answer["code"]) == (True, code)
-    assert admin.memory.asked == []
+    assert admin.memory.changes_asked == []
     assert (await patch(admin, b"{}", "/v1/connectors/none"))[0] == 404
 
 

@@ -16,10 +16,9 @@ from web.services import Component, ConnectorUnknown, ConnectorView, Reloaded
 class Operators(Forced):
     """Implements Operations, Readiness, KeyStore and RevealLog, of one connector that is down."""
 
-    asked: list[tuple[object, ...]]
-
     def __init__(self) -> None:
         super().__init__()
+        self.changes_asked: list[tuple[str, RateSpec | bool | None, bool | None]] = []
         self.keys: dict[bytes, StoredKey] = {}
         self.key_lookups = 0
         self.components = [Component("database", True)]
@@ -41,7 +40,7 @@ class Operators(Forced):
     ) -> None:
         if name != "carrier-a":
             raise ConnectorUnknown(name)
-        self.asked.append((name, rate, paused))
+        self.changes_asked.append((name, rate, paused))
 
     def connectors(self) -> list[ConnectorView]:
         return [
