@@ -102,8 +102,16 @@ CAMPAIGN = campaigns.CampaignSpec(
 )
 TEMPLATE = templates.NewTemplate(name="x", category="otp", body="y")
 
+Asking = Callable[[Recorder], object]
+
+
+def verbs(noun: Asking, verb: str, *given: object) -> Asking:
+    """What asks a noun's method of this name."""
+    return lambda client: getattr(noun(client), verb)(*given)
+
+
 # Each operation as a user asks for it, what is sent, and what is answered (an item of a list).
-Asked = tuple[Callable[[Recorder], object], type | None, type]
+Asked = tuple[Asking, type | None, type]
 OPERATIONS: Mapping[str, Asked] = {
     "post_messages": (
         lambda client: Messages(client).send(NEW), requests.NewMessage, answers.SentMessage),
@@ -300,8 +308,7 @@ OPERATIONS: Mapping[str, Asked] = {
         lambda client: Breakers(client).get("connector", "c"), None, operating.Breaker),
     **{
         f"post_breakers_scope_subject_{verb}": (
-            lambda client, verb=verb: getattr(Breakers(client), verb)(
-                "connector", "c", operating.BreakerChange(reason="r")),
+            verbs(Breakers, verb, "connector", "c", operating.BreakerChange(reason="r")),
             operating.BreakerChange, operating.Breaker)
         for verb in ("open", "close")
     },
@@ -323,8 +330,7 @@ OPERATIONS: Mapping[str, Asked] = {
         lambda client: WebhookEndpoints(client).test("w"), None, endpoints.EndpointTest),
     **{
         f"post_webhook_endpoints_id_{verb}": (
-            lambda client, verb=verb: getattr(WebhookEndpoints(client), verb)("w"), None,
-            endpoints.Endpoint)
+            verbs(WebhookEndpoints, verb, "w"), None, endpoints.Endpoint)
         for verb in ("retire", "enable", "pause", "disable")
     },
     "get_webhook_endpoints_id_deliveries": (
@@ -517,7 +523,7 @@ async def test_each_operation_goes_where_it_is_described(document: Document) -> 
 
 
 async def test_each_body_and_answer_is_described_so(document: Document) -> None:
-    found = []
+    found: list[str] = []
     for name, (_, body, answer) in OPERATIONS.items():
         if body is not None:
             found += faults(document, body, document.sent(name), name + BODY)

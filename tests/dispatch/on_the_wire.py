@@ -54,7 +54,7 @@ class Carrier(Handler):
     def __init__(self, react: Reaction = accept_all) -> None:
         super().__init__()
         self.react = react
-        self.before: Callable[[], None] = lambda: None  # whenever something came, first of all
+        self.before: Callable[[], object] = lambda: None  # whenever something came, first of all
         self.identify: Callable[[SubmitSm], str] = carrier_id
         self.submitted: list[SubmitSm] = []
         self.sessions: list[ServerSession] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from dlr.ledger import SubmissionRow
 from dlr.reasons import Reason
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from storage.pool import Connection
 
 CONNECTOR = 7
+
+
+class DayAround(TypedDict):
+    """The ids of a span of time, as dlr.report.Span names them."""
+
+    since_id: int
+    until_id: int
 
 
 class World:
@@ -33,10 +40,10 @@ class World:
         self.now += timedelta(**delta)
 
     @property
-    def span(self) -> dict[str, int]:
+    def span(self) -> DayAround:
         """The ids of everything made within a day of now, as the reports want it."""
         day = timedelta(days=1)
-        return {"since_id": id_at(self.now - day), "until_id": id_at(self.now + day)}
+        return DayAround(since_id=id_at(self.now - day), until_id=id_at(self.now + day))
 
     def part(
         self,

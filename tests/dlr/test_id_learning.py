@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from dlr.id_learning import (
     Translation,
 )
 
-WRITERS = {
+WRITERS: dict[str, Callable[[int], str]] = {
     "plain": str,
     "padded": lambda number: f"{number:012d}",
     "hex": lambda number: f"{number:x}",

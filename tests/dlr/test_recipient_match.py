@@ -24,10 +24,12 @@ def world() -> World:
     return World()
 
 
-async def in_doubt(connection: Connection, world: World, **fields: int) -> SubmissionRow:
+async def in_doubt(
+    connection: Connection, world: World, connector: int = CONNECTOR
+) -> SubmissionRow:
     """A message to RECIPIENT whose only part was written and never answered."""
     message = await world.message(connection, recipient=RECIPIENT)
-    row = world.part(message_id=message, status=Status.UNCONFIRMED, **fields)
+    row = world.part(message_id=message, status=Status.UNCONFIRMED, connector=connector)
     await insert_submissions(connection, [row])
     world.wait(seconds=1)
     return row
@@ -174,7 +176,7 @@ async def test_what_was_submitted_later_or_is_not_in_doubt_is_not_meant(
 async def test_a_receipt_may_come_over_another_connector_of_the_group_only(
     connection: Connection, world: World
 ) -> None:
-    await in_doubt(connection, world, connector=CONNECTOR + 1)
+    await in_doubt(connection, world, CONNECTOR + 1)
     await park(connection, world, "c1")
     assert (await match(connection, world)).applied == []
     group = ConnectorGroups([(CONNECTOR, "one"), (CONNECTOR + 1, "one")])

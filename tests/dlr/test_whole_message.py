@@ -23,12 +23,12 @@ def world() -> World:
 
 
 async def message(
-    connection: Connection, world: World, **fields: int
+    connection: Connection, world: World, connector: int = CONNECTOR
 ) -> tuple[int, list[SubmissionRow]]:
     """Three parts, all sent, under ids c1 to c3."""
     message_id = await world.message(connection, parts=3)
     rows = [
-        world.part(f"c{part}", message_id=message_id, part=part, parts=3, **fields)
+        world.part(f"c{part}", message_id=message_id, part=part, parts=3, connector=connector)
         for part in (1, 2, 3)
     ]
     return message_id, rows
@@ -44,7 +44,7 @@ async def test_e100_one_receipt_delivers_all_parts(
     connection: Connection, world: World, named: str
 ) -> None:
     _, rows = await message(connection, world)
-    _, others = await message(connection, world, connector=OTHER)
+    _, others = await message(connection, world, OTHER)
     await insert_submissions(connection, [*rows, *others])
     receipts = [world.receipt(named), world.receipt(named, connector=OTHER)]
     told = await apply_receipts(connection, receipts, world.ids, groups=WHOLE)

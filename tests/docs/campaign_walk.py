@@ -28,10 +28,12 @@ PAGE = ROOT / "docs" / "campaigns.md"
 REASON = "the demo of a campaign calls it: "
 COLUMNS = 150
 Keep = Mapping[str, Any] | None
-ALL: Keep = None
+ALL = None
 EACH = "*"
 
-_STANDS: Keep = dict.fromkeys(("id", "state", "version", "revision", "planned", "fed", "skipped"))
+_STANDS: Mapping[str, Any] = dict.fromkeys(
+    ("id", "state", "version", "revision", "planned", "fed", "skipped")
+)
 _CLICKS: Keep = dict.fromkeys(("clicks", "human_clicks", "conversions"))
 _RATE: Keep = {"delivery_rate": ALL, "uctr_delivered": ALL}
 _SHARE: Keep = dict.fromkeys(("numerator", "denominator", "value"))

@@ -300,7 +300,7 @@ def test_webhooks_are_listed_tested_and_replayed(
     key = smsgate("keys", "create", "hooks", *scopes, *flags).out.strip()
     monkeypatch.setenv("SMSGATE_API_KEY", key)
     assert smsgate("webhooks", "list", *flags).out == ""
-    body = {"url": "https://app.invalid/hooks", "events": ["final"]}
+    body: dict[str, object] = {"url": "https://app.invalid/hooks", "events": ["final"]}
     made = post(load_config(running.config, {}), webhooks.PATH, key, body, known_by="id")
     endpoint = made["id"]
     listed = f"{endpoint}  active  https://app.invalid/hooks  final\n"
@@ -346,13 +346,15 @@ def test_breakers_are_listed_shown_opened_and_closed(
 
 def until_well(smsgate: CommandLine, flags: Sequence[object]) -> list[dict[str, Any]]:
     """The doctor's findings once the connector is bound."""
+    said = ""
     for _ in range(100):
         answer = smsgate("doctor", "--json", *flags)
+        said = answer.out
         if answer.code == 0:
             found: list[dict[str, Any]] = json.loads(answer.out)
             assert all(finding["ok"] for finding in found)
             return found
-    pytest.fail(f"the gateway never became well: {answer.out}")
+    pytest.fail(f"the gateway never became well: {said}")
 
 
 def test_send_needs_a_key_and_a_gateway(smsgate: CommandLine, tmp_path: Path) -> None:

@@ -283,7 +283,9 @@ async def test_a_running_gateway_takes_every_step(
             " FROM account WHERE name = 'site'",
             hash_of(KEY),
         )
-        assert await rooms.key_store.find(hash_of(KEY)) is not None
+        key_hash = hash_of(KEY)
+        assert key_hash is not None
+        assert await rooms.key_store.find(key_hash) is not None
         dead = "SELECT status FROM submission WHERE carrier_id = 'c1'"
         for query, wanted in {
             "SELECT count(*) FROM client_ref": 0,

@@ -27,14 +27,14 @@ from gateway.wiring.connectors import learner_of
 from web.services import ReloadBusy, Reloaded
 
 if TYPE_CHECKING:
-    from gateway.app import Gateway
+    from gateway.rooms import Rooms
 
 A = ConnectorSettings(name="a", host="h", system_id="s")
 B = ConnectorSettings(name="b", host="h", system_id="s")
 
 
 def changed(**keys: object) -> ConnectorSettings:
-    return msgspec.structs.replace(A, **keys)  # type: ignore[arg-type]
+    return msgspec.structs.replace(A, **keys)
 
 
 def test_what_did_not_change_is_left_alone() -> None:
@@ -163,7 +163,7 @@ async def test_a_signal_that_meets_an_unfinished_reload_waits_for_its_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Signals while one waits already ask for nothing more; one after it was begun does."""
-    reloader = Reloader(cast("Gateway", None), Config)
+    reloader = Reloader(cast("Rooms", None), Config)
     monkeypatch.setattr(reload, "BUSY_SECONDS", 0.0)
     begun: list[str] = []
     free = asyncio.Event()
@@ -192,7 +192,7 @@ async def test_a_signal_during_a_stop_begins_no_reload_and_one_that_waits_is_giv
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What it set free would reach for a term that is released, and the stop end as a failure."""
-    reloader = Reloader(cast("Gateway", None), Config)
+    reloader = Reloader(cast("Rooms", None), Config)
     begun: list[str] = []
 
     async def busy(self: Reloader, allow_removals: bool) -> Reloaded:

@@ -32,12 +32,12 @@ from storage.pool import Connection, close_connection, connect
 from tests.conftest import PostgresTarget
 from tests.debian import needs, whole_check_only
 from tests.dlr.webhooks.receiver import Heard, receiving
+from tests.fork_server import forked
 from tests.integration.carrier import RECEIPT, Carrier, Submit, carrier
 from tests.integration.prometheus import Prometheus, prometheus
 from tests.integration.running import (
     SMOOTH,
     create_key,
-    forked,
     gateway,
     message,
     simulator,

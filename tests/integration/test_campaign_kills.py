@@ -20,9 +20,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.rehearsal.client import PATIENCE_SECONDS, POLL_SECONDS
+from gateway.rehearsal.client import PATIENCE_SECONDS, POLL_SECONDS, session_of
 from gateway.rehearsal.processes import Child
-from gateway.rehearsal.running import Running, create_key, session_of
+from gateway.rehearsal.running import Running, create_key
 from storage.pool import close_connection, connect
 from tests.fork_server import forked
 from tests.integration.database_proxy import DatabaseProxy, database_proxy

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from gateway.rehearsal.client import PATIENCE_SECONDS, POLL_SECONDS
-from gateway.rehearsal.running import Running, create_key, session_of
+from gateway.rehearsal.client import PATIENCE_SECONDS, POLL_SECONDS, session_of
+from gateway.rehearsal.running import Running, create_key
 from storage.ids import IdSource
 from storage.pool import Connection, close_connection, connect
 from tests.fork_server import forked

@@ -55,7 +55,9 @@ async def test_k8_complaints_outlive_a_kill_and_are_told_again(
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while await connection.fetchval(DUE):
                     await asyncio.sleep(POLL_SECONDS)
-            assert await connection.fetch(EVENTS) == [(COUNT, COUNT)], "one of each contact"
+            assert [tuple(row) for row in await connection.fetch(EVENTS)] == [(COUNT, COUNT)], (
+                "one of each contact"
+            )
             await close_connection(connection)
     finally:
         await simulator.stop()

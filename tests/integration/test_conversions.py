@@ -37,6 +37,7 @@ async def test_an_order_is_tied_to_the_click_that_led_to_it(
             order = {"id": "1042", "event": "order", "click": click, "value": "129.90",
                      "currency": "CNY"}  # fmt: skip
             url = f"{running.api}/v1/conversions"
+            stored: dict[str, Any] = {}
             for status in (201, 200):
                 async with running.session.post(url, json=order, headers=headers) as answer:
                     stored = await answer.json()

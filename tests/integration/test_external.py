@@ -72,7 +72,7 @@ async def test_a_server_does_what_the_storage_needs(url: str) -> None:
         assert await (await writer.connection()).fetchval("SELECT 1") == 1
         assert notices_silence(await writer.connection())  # O7
         async with database.read.acquire() as reader:
-            assert notices_silence(reader._con)
+            assert notices_silence(reader._con)  # type: ignore[attr-defined]
         assert await dead_terms(connection, host) == [term.term]
         await fence(connection, term.term)
         with pytest.raises(Fenced):

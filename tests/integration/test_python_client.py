@@ -114,8 +114,9 @@ async def test_the_async_client_from_preview_to_report(folder: Path, database_ur
             InboundMessage(found.system_id, HANDSET[1:].encode(), b"10690001", b"Hello from here")
         )
         async with asyncio.timeout(PATIENCE_SECONDS):
-            asked = {"reveal": True, "reason": "test"}
-            while not (inbound := [each async for each in client.inbound.list(**asked)]):
+            while not (
+                inbound := [each async for each in client.inbound.list(reveal=True, reason="test")]
+            ):
                 await asyncio.sleep(POLL_SECONDS)
         assert (inbound[0].sender, inbound[0].text) == (HANDSET, "Hello from here")
         await reports_and_connectors(client)

@@ -336,7 +336,7 @@ async def test_n3_a_row_whose_number_nothing_tells_is_asked_for_for_good(
 ) -> None:
     message_id = id_at(NOW)
     await counted(connection, "+541123017884", hours_ago=1, message_id=message_id)
-    by_receipt = {"source": "receipt", "to_enc": None, "category": -1, "account": 0}
+    by_receipt: dict[str, Any] = {"source": "receipt", "to_enc": None, "category": -1, "account": 0}
     await suppressed(connection, "+5491123017884", message_id=message_id, **by_receipt)
     assert (await through(connection)).rewritten  # the message tells it
     await connection.execute("UPDATE index_rewrite SET done = false, after_idx = ''")

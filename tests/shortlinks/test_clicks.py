@@ -188,7 +188,8 @@ async def test_o10_what_is_lost_is_told_once_with_its_stretch(
     lost = ids.take(5)
     with full_disk():
         assert not any(journal.append(click(number)) for number in lost[:3])
-        assert journal.losing and journal.gap is not None and "large" in journal.gap.why
+        ours = journal.gap
+        assert (journal.losing, ours is not None and "large" in ours.why) == (True, True)
         await loader.load()
         assert [gap.clicks_lost for gap in await gaps_since(connection, before)] == [3]
         assert not any(journal.append(click(number)) for number in lost[3:])

@@ -33,7 +33,7 @@ class Book:
     """Implements VisitBook: what it answers, one after the other."""
 
     def __init__(self) -> None:
-        self.answers: list[bool | Exception | None] = ["recorded"]
+        self.answers: list[Visited | Exception] = ["recorded"]
         self.asked: list[str] = []
         self.heard = asyncio.Event()
 
@@ -64,7 +64,7 @@ async def client(door: VisitDoor) -> AsyncIterator[Client]:
             return Response(text=LANDING_PAGE, content_type="text/html")
         return await door.answer(request, request.path)
 
-    async with TestClient(RawTestServer(handle)) as client:
+    async with Client(RawTestServer(handle)) as client:
         yield client
 
 
@@ -90,7 +90,7 @@ async def test_a_browser_that_loads_the_pixel_has_visited(
     ],
 )
 async def test_a_visit_waits_a_little_for_its_click(
-    client: Client, book: Book, door: VisitDoor, answers: list[bool | Exception | None], done: str
+    client: Client, book: Book, door: VisitDoor, answers: list[Visited | Exception], done: str
 ) -> None:
     book.answers = answers
     assert (await client.get(PIXEL_PATH, headers=PERSON)).status == 200

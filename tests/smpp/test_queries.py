@@ -35,8 +35,7 @@ def asking(machine: SessionMachine, *asked: object, now: float = 1.0) -> list[Qu
 def test_an_answer_goes_to_its_query_and_not_to_a_message() -> None:
     machine = bound_esme(window=4)
     first, second = asking(machine, "first", "second")
-    assert len(machine.window) == 4
-    assert not machine.free_slots
+    assert (len(machine.window), machine.free_slots) == (4, 0)
     batch = feed(
         machine,
         QuerySmResp(second.sequence_number, 0, b"A1", (), b"x", MessageState.DELIVERED, 7),

@@ -40,7 +40,7 @@ def test_the_vectors_of_a_chain_of_three() -> None:
     assert three.hex() == "f83835bc8f19195503bd37190164e30ff9decc8bc2557666844299c9a2f0c162"
 
 
-WORDS = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 VALUES = st.one_of(st.integers(-(2**53), 2**53), st.booleans(), st.none(), WORDS)
 DETAILS = st.dictionaries(WORDS, VALUES | st.lists(VALUES, max_size=3), max_size=4)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from smpp.encoding import Unencodable
+from smpp.text import Unencodable
 from storage.faults import DatabaseDown, StorageDown, in_words, or_storage_down, without_values
 from storage.pool import Connection
 

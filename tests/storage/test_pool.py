@@ -97,7 +97,9 @@ async def test_days_have_24_hours_whatever_zone_the_server_has(
         "SELECT timestamptz '2027-11-07T04:00Z' + interval '1 day', to_jsonb(timestamptz 'epoch')"
     )
     for each in (database.read, await database.dedicated("accept").connection()):
-        later, text = await each.fetchrow(look)
+        row = await each.fetchrow(look)
+        assert row is not None
+        later, text = row
         assert later.isoformat() == "2027-11-08T04:00:00+00:00"
         assert text == "1970-01-01T00:00:00+00:00"
     await database.close()

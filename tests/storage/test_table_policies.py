@@ -72,7 +72,7 @@ async def test_rows_are_deleted_in_steps_and_younger_ones_stay(
 
 async def _row(connection: Connection, table: str, at: datetime, number: int) -> None:
     made = id_at(at) + number
-    values = {
+    rows: dict[str, dict[str, object]] = {
         "batch_control": {"id": made, "account": 1, "until_id": made},
         "owner_term": {
             "node": 1, "host": "h", "pid": 1, "pid_started": "1", "expires_at": at, "ended_at": at,
@@ -131,7 +131,8 @@ async def _row(connection: Connection, table: str, at: datetime, number: int) ->
             "id": made, "account": 1, "reference": str(number), "fingerprint": b"", "to_idx": b"",
             "to_enc": b"", "source": "app", "at": at,
         },
-    }[table]  # fmt: skip
+    }  # fmt: skip
+    values = rows[table]
     places = ", ".join(f"${place}" for place in range(1, len(values) + 1))
     await connection.execute(
         f"INSERT INTO {table} ({', '.join(values)}) VALUES ({places})", *values.values()

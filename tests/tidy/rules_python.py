@@ -363,12 +363,14 @@ def constant_eviction(source: Source) -> Iterator[str]:
         if isinstance(node, ast.AnnAssign) and "OrderedDict" in ast.unparse(node.annotation)
     }
     for node in source.nodes:
+        if not isinstance(node, ast.Call):
+            continue
         kept = asked_for_its_first(node)
         if kept is not None and kept not in ordered:
             yield source.at(node.lineno, f"the oldest of {kept}, which is no OrderedDict")
 
 
-def asked_for_its_first(node: ast.AST) -> str | None:
+def asked_for_its_first(node: ast.Call) -> str | None:
     """The name of d in next(iter(d)); what may be empty has a default and is asked once."""
     match node:
         case ast.Call(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any
@@ -128,7 +128,8 @@ class NoFiles:
         return []
 
     async def verdicts(self, import_id: int, *, every: bool) -> AsyncIterator[list[Any]]:
-        for page in ():
+        pages: Sequence[list[Any]] = ()
+        for page in pages:
             yield page
 
     async def note(self, *_told: Any) -> None:
@@ -138,7 +139,8 @@ class NoFiles:
         return 0
 
     async def entries(self, accounts: Sequence[int]) -> AsyncIterator[list[SuppressionView]]:
-        for page in ():
+        pages: Sequence[list[SuppressionView]] = ()
+        for page in pages:
             yield page
 
     async def comparison(self, partner: PartnerKey) -> Any:
@@ -201,14 +203,13 @@ class NoComplaints:
     async def record(
         self, account: int, actor: str, word: ComplaintWord
     ) -> tuple[ComplaintView, bool]:
-        told = {
-            "reference": word.reference, "number": word.number, "source": word.source,
-            "source_name": word.source_name, "text": word.text, "message_id": word.message_id,
-            "campaign_id": word.campaign_id,
-        }  # fmt: skip
-        nothing = dict.fromkeys(("connector", "sender", "category", "suppressed"))
-        at = word.at or datetime(2026, 7, 1, tzinfo=UTC)
-        return ComplaintView(id=1, at=at, **told, **nothing), True
+        told = ComplaintView(
+            id=1, at=word.at or datetime(2026, 7, 1, tzinfo=UTC), reference=word.reference,
+            number=word.number, source=word.source, source_name=word.source_name, text=word.text,
+            message_id=word.message_id, campaign_id=word.campaign_id, connector=None, sender=None,
+            category=None, suppressed=None,
+        )  # fmt: skip
+        return told, True
 
     async def listed(
         self, account: int, wanted: ComplaintFilter, **_place: Any
@@ -274,12 +275,10 @@ class NoEvents:
 class NoContactFiles:
     """Implements ContactFiles: none was ever sent."""
 
-    @asynccontextmanager
-    async def receiving(
+    def receiving(
         self, account: int, actor: str, wish: FileWish
-    ) -> AsyncIterator[FileIntake]:
+    ) -> AbstractAsyncContextManager[FileIntake]:
         raise Overloaded
-        yield
 
     async def view(self, account: int, job: int) -> None:
         return None

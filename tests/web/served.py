@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -117,7 +118,7 @@ class Api:
 
     async def post(
         self, path: str, body: object, headers: Mapping[str, str] | None = None
-    ) -> tuple[aiohttp.ClientResponse, dict[str, object]]:
+    ) -> tuple[aiohttp.ClientResponse, dict[str, Any]]:
         data = body if isinstance(body, bytes) else msgspec.json.encode(body)
         return await self.call(
             "POST", path, data, {"Content-Type": "application/json", **(headers or {})}
@@ -125,12 +126,12 @@ class Api:
 
     async def get(
         self, path: str, headers: Mapping[str, str] | None = None
-    ) -> tuple[aiohttp.ClientResponse, dict[str, object]]:
+    ) -> tuple[aiohttp.ClientResponse, dict[str, Any]]:
         return await self.call("GET", path, None, headers or {})
 
     async def call(
         self, method: str, path: str, data: bytes | None, headers: Mapping[str, str]
-    ) -> tuple[aiohttp.ClientResponse, dict[str, object]]:
+    ) -> tuple[aiohttp.ClientResponse, dict[str, Any]]:
         merged = {**self.headers, **headers}
         async with self.session.request(
             method, self.url + path, data=data, headers=merged, allow_redirects=False
@@ -213,7 +214,7 @@ def in_memory(
 
 
 @asynccontextmanager
-async def running_api(settings: HttpSettings | None = None, **rooms: object) -> AsyncIterator[Api]:
+async def running_api(settings: HttpSettings | None = None, **rooms: Any) -> AsyncIterator[Api]:
     """The API on a free port, asked with a key of account 1 that may do everything but `admin`.
 
     `rooms` take the place of fields of Services.

@@ -37,7 +37,7 @@ def test_o6_a_rate_is_written_as_its_formula() -> None:
 
 async def test_o6_the_document_of_the_api_lists_the_words(api: Api) -> None:
     _, document = await api.get("/openapi.json")
-    schemas = document["components"]["schemas"]  # type: ignore[index]
+    schemas = document["components"]["schemas"]
     message = schemas["MessageResource"]["properties"]
     assert message["status"]["enum"] == list(STATUS_NAMES)
     assert message["category"]["enum"] == list(CATEGORY_NAMES)

@@ -52,7 +52,7 @@ def test_a_message_that_we_say_is_sent_and_the_carrier_never_saw_is_found() -> N
 
 
 def test_a_part_that_the_carrier_never_saw_is_found() -> None:
-    accepted = books().accepted | {"msg_3": Accepted(NUMBERS["msg_3"], parts=2)}
+    accepted = {**books().accepted, "msg_3": Accepted(NUMBERS["msg_3"], parts=2)}
     assert found(accepted=accepted).broken == {"lost": ["msg_3"]}
 
 
@@ -63,20 +63,20 @@ def test_a_part_that_the_carrier_never_saw_is_found() -> None:
 def test_a_doubled_message_is_found_unless_its_doubts_explain_it(
     doubts: list[str], copies: int, doubled: bool
 ) -> None:
-    submits = books().submits | {NUMBERS["msg_1"]: Counter({1: copies})}
+    submits = {**books().submits, NUMBERS["msg_1"]: Counter({1: copies})}
     findings = found(submits=submits, doubts={"msg_1": doubts})
     assert findings.doubled == (["msg_1"] if doubled else [])
     assert findings.in_doubt == (["msg_1"] if doubts else [])
 
 
 def test_what_was_sent_and_never_accepted_is_found() -> None:
-    submits = books().submits | {"8613900000009": Counter({1: 1})}
+    submits = {**books().submits, "8613900000009": Counter({1: 1})}
     assert found(submits=submits).broken == {"never_accepted": ["8613900000009"]}
 
 
 @pytest.mark.parametrize("status", ["queued", "sending", "unconfirmed"])
 def test_a_stuck_message_is_found(status: str) -> None:
-    standing = books().standing | {"msg_3": Standing(status, final=False)}
+    standing = {**books().standing, "msg_3": Standing(status, final=False)}
     counts = {"accepted": 3, "delivered": 2, "pending": 1}
     if status == "unconfirmed":
         counts = {"accepted": 3, "delivered": 2, "unconfirmed": 1}
@@ -84,7 +84,7 @@ def test_a_stuck_message_is_found(status: str) -> None:
 
 
 def test_a_message_in_doubt_may_wait_unconfirmed() -> None:
-    standing = books().standing | {"msg_3": Standing("unconfirmed", final=False)}
+    standing = {**books().standing, "msg_3": Standing("unconfirmed", final=False)}
     counts = {"accepted": 3, "delivered": 2, "unconfirmed": 1}
     findings = found(standing=standing, counts=counts, doubts={"msg_3": ["hold"]})
     assert findings.broken == {}
@@ -92,8 +92,8 @@ def test_a_message_in_doubt_may_wait_unconfirmed() -> None:
 
 
 def test_a_doubt_that_its_receipt_should_have_ended_is_found() -> None:
-    standing = books().standing | {"msg_3": Standing("unconfirmed", final=False)}
-    receipts = books().acknowledged | {NUMBERS["msg_3"]: SAID}
+    standing = {**books().standing, "msg_3": Standing("unconfirmed", final=False)}
+    receipts = {**books().acknowledged, NUMBERS["msg_3"]: SAID}
     late: dict[str, object] = {
         "standing": standing,
         "acknowledged": receipts,
@@ -103,8 +103,8 @@ def test_a_doubt_that_its_receipt_should_have_ended_is_found() -> None:
     broken = found(**late, counts=None, doubts_over=True).broken
     assert broken == {"receipts_missed": ["msg_3"], "stuck": ["msg_3"]}
     # Nobody knows which of two parts a receipt is about.
-    late["accepted"] = books().accepted | {"msg_3": Accepted(NUMBERS["msg_3"], parts=2)}
-    late["acknowledged"] = books().acknowledged | {NUMBERS["msg_3"]: {**SAID, 2: {"DELIVRD"}}}
+    late["accepted"] = {**books().accepted, "msg_3": Accepted(NUMBERS["msg_3"], parts=2)}
+    late["acknowledged"] = {**books().acknowledged, NUMBERS["msg_3"]: {**SAID, 2: {"DELIVRD"}}}
     assert found(**late, counts=None, doubts_over=True).broken == {}
 
 
@@ -113,15 +113,15 @@ def test_a_receipt_that_is_offered_again_and_again_is_found() -> None:
 
 
 def test_a_receipt_that_was_acknowledged_and_forgotten_is_found() -> None:
-    receipts = books().acknowledged | {NUMBERS["msg_3"]: SAID}
+    receipts = {**books().acknowledged, NUMBERS["msg_3"]: SAID}
     findings = found(acknowledged=receipts, offered=receipts)
     assert findings.broken == {"receipts_missed": ["msg_3"], "stuck": ["msg_3"]}
 
 
 def test_a_receipt_that_was_read_wrong_is_found() -> None:
     said: dict[int, set[str]] = {1: {"UNDELIV", "DELIVRD"}}
-    receipts = books().acknowledged | {NUMBERS["msg_1"]: said}
-    standing = books().standing | {"msg_1": Standing("undelivered", final=True)}
+    receipts = {**books().acknowledged, NUMBERS["msg_1"]: said}
+    standing = {**books().standing, "msg_1": Standing("undelivered", final=True)}
     findings = found(
         acknowledged=receipts, offered=receipts, standing=standing, told={"msg_2": {"delivered"},
         "msg_1": {"undelivered"}}, counts=None,
@@ -151,7 +151,7 @@ def test_a_missing_webhook_is_found() -> None:
 
 
 def test_a_webhook_that_told_something_else_is_found() -> None:
-    told = books().told | {"msg_1": {"undelivered"}}
+    told = {**books().told, "msg_1": {"undelivered"}}
     assert found(told=told).broken == {"webhooks_wrong": ["msg_1"]}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks.simulated.statements import Statements
-from benchmarks.simulated.store import Record, Store, Stored, Waiting
+from benchmarks.simulated.store import Record, Store, Stored, Table, Waiting
 from dispatch.message import ReadyMessage
 from dispatch.outbox.backlog_cursor import BacklogCursor
 from dlr.ledger import SubmissionRow, insert_submissions
@@ -84,10 +84,11 @@ class Both:
             ), (name, table)
 
     def _rows(self, table: str, columns: str) -> list[str]:
-        found = {
+        tables: dict[str, Table[Any]] = {
             "outbox": self.store.outbox, "submit_intent": self.store.intent,
             "submission": self.store.submission, "unmatched_receipt": self.store.parked,
-        }[table].rows.values()  # fmt: skip
+        }  # fmt: skip
+        found = tables[table].rows.values()
         names = columns.split(", ")
         return [str([_plain(getattr(row, name)) for name in names]) for row in found]
 

@@ -317,6 +317,7 @@ async def test_an_edit_takes_nobodys_reason_away(shop: Shop) -> None:
     assert await look(shop, campaign, later(36.1))
     await shop.feed.turn()
     before = await shop.one(campaign)
+    assert before.test_end is not None
     assert (before.fed, len(await shop.messages(campaign))) == (60, before.test_end)
     await shop.desk.pause(OTHER, campaign, "a typing error")
     arms = [{"template": shop.template}, {"template": shop.template}]

@@ -70,7 +70,7 @@ async def test_the_statement_says_what_the_function_does(connection: Connection)
     }
     idle = {"delivered", "recall_delivered", "failed", "opted_out"}
     expected = {contact: Interest() for contact in contacts}
-    fixed = (["recall_delivered"] * 3, ["click"] * 3, ["delivered"] * 5, [])
+    fixed: tuple[list[str], ...] = (["recall_delivered"] * 3, ["click"] * 3, ["delivered"] * 5, [])
     for place, contact in enumerate(contacts):
         some = chance.choices(list(told), k=chance.randrange(9))
         for kind in fixed[place] if place < len(fixed) else some:

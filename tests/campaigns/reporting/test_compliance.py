@@ -18,7 +18,8 @@ from recipients.caps import DAY_MS, Caps, refusal
 from storage.crypto import NumberVault
 from storage.ids import id_at
 from storage.keys import NumberKeys
-from tests.campaigns.running.shop import ACCOUNT, Shop, shopping
+from tests.campaigns.running.shop import Shop, shopping
+from tests.messages.accept.world import ACCOUNT
 
 NOON = datetime(2026, 11, 30, 4, tzinfo=UTC)  # in Shanghai
 NIGHT = NOON + timedelta(hours=11)

@@ -10,7 +10,8 @@ from campaigns.reporting.people import RecipientView, WhyView
 from campaigns.reporting.why import outcome_of, sentence_of
 from campaigns.running.reasons import Excluded, Skip
 from campaigns.running.states import CampaignState
-from tests.campaigns.running.shop import ACCOUNT, OTHER, Shop, shopping
+from tests.campaigns.running.shop import OTHER, Shop, shopping
+from tests.messages.accept.world import ACCOUNT
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ from dlr.status import Status
 from shortlinks.classify import ClickClass
 from shortlinks.conversions import Attribution, ConversionWord, record
 from storage.ids import IdSource, format_id, id_at, run_of_ids
-from tests.campaigns.running.shop import ACCOUNT, AUTHOR, OTHER, Shop, shopping
+from tests.campaigns.running.shop import AUTHOR, OTHER, Shop, shopping
+from tests.messages.accept.world import ACCOUNT
 
 PLACES = itertools.count()  # of ids in one millisecond
 HOUR = timedelta(hours=1)
@@ -146,12 +147,11 @@ async def test_the_funnel_from_accepted_to_replied(shop: Shop) -> None:
     await shop.people(40)
     campaign = await fed(shop)
     messages = list((await recipients(shop, campaign)).values())
-    for message in messages[:8]:
-        click = await clicked(shop, message)
+    clicks = [await clicked(shop, message) for message in messages[:8]]
     await clicked(shop, messages[0])
     await clicked(shop, messages[20], human=False)
-    await converted(shop, messages[7], click)
-    await converted(shop, messages[7], click, "visit")
+    await converted(shop, messages[7], clicks[7])
+    await converted(shop, messages[7], clicks[7], "visit")
     await converted(shop, messages[9], None)
     await answered(shop, messages[10], "opt_out")
     await answered(shop, messages[11], "opt_out")

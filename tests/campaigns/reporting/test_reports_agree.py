@@ -14,8 +14,9 @@ from dlr.report import COUNTS, Span, message_counts, total_of
 from dlr.status import Status
 from messages.batch_states import BatchState
 from storage.ids import format_id, id_at
-from tests.campaigns.running.shop import ACCOUNT, Shop, shopping
+from tests.campaigns.running.shop import Shop, shopping
 from tests.dlr.rows import World as Rows
+from tests.messages.accept.world import ACCOUNT
 
 WHOLE = (Status.SUPPRESSED, Status.CAPPED, Status.CANCELED, Status.FAILED)
 OF_PARTS = [each for each in Status if each > 0 and each not in WHOLE]

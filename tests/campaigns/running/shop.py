@@ -281,24 +281,24 @@ def around_of(
     return outages, surroundings, foreseer
 
 
-def checking(asked: list[dict[str, Any]], around: Around) -> Check:
+def checking(noted: list[dict[str, Any]], around: Around) -> Check:
     def check(
-        message: MessageRequest,
+        asked: MessageRequest,
         account: AccountPolicy,
         *,
         now_ms: int,
         templates: Mapping[str, Template] | None,
     ) -> Prepared | Refused:
-        given = msgspec.to_builtins(message).items()
+        given = msgspec.to_builtins(asked).items()
         told = {name: value for name, value in given if value is not None}
-        asked.append(told)
+        noted.append(told)
         if around.refuse is not None:
             return Refused(around.refuse, "as the test has it")
         return prepared(
             int(told["to"][-8:]), Category.MARKETING, to=told["to"],
             campaign_id=told.get("campaign_id"), variant=told["variant"],
             tags=tuple(told.get("tags", ())), text=told["template_id"],
-            parts=around.parts[len(asked) % len(around.parts)],
+            parts=around.parts[len(noted) % len(around.parts)],
         )  # fmt: skip
 
     return check

@@ -66,8 +66,9 @@ async def test_what_to_look_at_before_the_start(shop: Shop) -> None:
     await shop.people(3, time_zone="Mars/Olympus")
     text = await shop.version(providers=("qiniu",))
     lint = [
-        Finding(rule=rule, level=level, detail=f"about {rule}")
-        for rule, level in (("R6", "warning"), ("R7", "warning"), ("R8", "error"))
+        Finding(rule="R6", level="warning", detail="about R6"),
+        Finding(rule="R7", level="warning", detail="about R7"),
+        Finding(rule="R8", level="error", detail="about R8"),
     ]
     await shop.connection.execute("UPDATE template_version SET lint = $1", lint)
     place = place_of(text)

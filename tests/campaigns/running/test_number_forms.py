@@ -12,7 +12,8 @@ from campaigns.caps import foretelling
 from campaigns.contacts.number_rewriting import ContactNumbers
 from storage.crypto import NumberVault
 from storage.keys import NumberKeys
-from tests.campaigns.running.shop import ACCOUNT, AUTHOR, VAULT, Shop, shopping
+from tests.campaigns.running.shop import AUTHOR, Shop, shopping
+from tests.messages.accept.world import ACCOUNT, VAULT
 
 FOLLOWING = NumberKeys(bytes(range(64, 128)))
 LATER = NumberVault(FOLLOWING)

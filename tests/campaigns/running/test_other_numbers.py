@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from campaigns.reporting.why import outcome_of, sentence_of
-from tests.campaigns.running.shop import ACCOUNT, AUTHOR, VAULT, Shop, shopping
+from tests.campaigns.running.shop import AUTHOR, Shop, shopping
+from tests.messages.accept.world import ACCOUNT, VAULT
 
 SAID_NO = {"account": ACCOUNT, "category": 3, "reason": 9, "source": "keyword"}
 
@@ -48,14 +49,14 @@ async def told(shop: Shop, contact: int, campaign: int) -> tuple[str, str]:
     return outcome_of(found[0]), sentence_of(found[0])
 
 
-NOBODYS_WORD = {
+NOBODYS_WORD: dict[str, dict[str, object]] = {
     "of a receipt": {"source": "receipt", "reason": 1},
     "of another category": {"category": 2},
     "of another account": {"account": ACCOUNT + 1},
     "of another sender": {"senders": ["OTHER"]},
     "that has ended": {"expires_at": datetime.now(UTC) - timedelta(days=1)},
 }
-THEIR_WORD = {
+THEIR_WORD: dict[str, dict[str, object]] = {
     "by a reply": {},
     "by a page": {"source": "page"},
     "to everybody": {"account": 0, "category": -1},

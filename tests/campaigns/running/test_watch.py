@@ -11,7 +11,8 @@ from campaigns.running.states import CampaignState
 from campaigns.running.watch import END_CAME, wave_counts
 from messages.batch_states import BatchState
 from storage.pool import Connection
-from tests.campaigns.running.shop import ACCOUNT, AUTHOR, shopping
+from tests.campaigns.running.shop import AUTHOR, shopping
+from tests.messages.accept.world import ACCOUNT
 
 
 async def test_opt_outs_by_words_and_by_pages_are_counted_once_each(database_url: str) -> None:

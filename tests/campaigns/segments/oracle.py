@@ -136,8 +136,11 @@ WINDOWS = st.sampled_from([1, 2, 30, 90])
 KIND = st.sampled_from([*KINDS, "any", "never_heard_of"])
 
 
+Value = tuple[str, Read, st.SearchStrategy[Any], int]
+
+
 @st.composite
-def values(draw: st.DrawFn) -> tuple[str, Read, st.SearchStrategy[Any], int]:
+def values(draw: st.DrawFn) -> Value:
     """An ordered value, how it is read, what it is held against, and its event predicates."""
     kind, days = draw(KIND), draw(st.none() | WINDOWS)
     window = "" if days is None else f", {days}d"
@@ -148,7 +151,7 @@ def values(draw: st.DrawFn) -> tuple[str, Read, st.SearchStrategy[Any], int]:
         amounts = [each.amount or 0 for each in counted(person, kind, days)]
         return Decimal(sum(amounts)) / MICROS
 
-    return draw(
+    found: Value = draw(
         st.sampled_from(
             [
                 ("level", attribute("level", lambda v: Decimal(str(v))), NUMBERS, 0),
@@ -167,6 +170,7 @@ def values(draw: st.DrawFn) -> tuple[str, Read, st.SearchStrategy[Any], int]:
             ]
         )
     )  # fmt: skip
+    return found
 
 
 @st.composite

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from campaigns.experiments.assignment import bucket
 from campaigns.segments.compiling import compiled, counting
 from campaigns.segments.mistakes import SegmentRefused
-from campaigns.segments.names import Moment, Names, SavedSegment
+from campaigns.segments.names import AttributeType, Moment, Names, SavedSegment
 from storage import sql
 from storage.pool import Connection, close_connection, connect
 from tests.campaigns.segments import oracle
@@ -98,10 +98,12 @@ def test_a_value_of_another_type_than_the_attribute_is_missing(
 ) -> None:
     """A statement over a million contacts must not fail for one of them."""
     odd = names()
-    kinds = dict.fromkeys(ATTRIBUTES, "number") | {"level": "set", "balance": "bool"}
+    kinds: dict[str, AttributeType] = {
+        **dict.fromkeys(ATTRIBUTES, "number"), "level": "set", "balance": "bool",
+    }  # fmt: skip
     for source in ("city > 0", "vip = 1", "likes > 0", 'level contains "x"', "balance = true"):
         assert rows.inside(source, Names(account=1, attributes=kinds)) == set()
-    text = Names(account=1, attributes=odd.attributes | {"city": "date", "level": "instant"})
+    text = Names(account=1, attributes={**odd.attributes, "city": "date", "level": "instant"})
     assert rows.inside("days_until(city) < 7 and level > 2026-01-01", text) == set()
 
 

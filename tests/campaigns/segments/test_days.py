@@ -31,7 +31,7 @@ def test_spans_hold_the_whole_numbers_for_which_it_is_so(
 ) -> None:
     first = operands[0]
     for sign in ("=", "!=", "<", "<=", ">", ">="):
-        found = days.spans(sign, operands[:1])  # type: ignore[arg-type]
+        found = days.spans(sign, operands[:1])
         assert within(whole, found) == oracle.COMPARISONS[sign](whole, first)
     assert within(whole, days.spans("in", operands)) == (whole in operands)
     assert within(whole, days.spans("not in", operands)) == (whole not in operands)

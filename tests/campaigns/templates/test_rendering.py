@@ -18,7 +18,7 @@ def test_a_value_goes_where_its_name_stands() -> None:
     assert isinstance(found, Rendered)
     assert found.text == "【某某商城】王女士您好,满100减20元 {{link:main}} 拒收请回复R"
     assert found.links == {"main": "https://shop.example/sale"}
-    assert found.fallbacks == found.removed == {}
+    assert (found.fallbacks, found.removed) == ({}, {})
 
 
 def test_c44_who_has_no_name_gets_the_fallback_or_nothing() -> None:

@@ -405,7 +405,7 @@ def test_e79_a_throttled_part_comes_back_without_the_parts_that_went() -> None:
     message = wire.message(3)
     out = wire.answer(wire.journeys(message)[0], OK, THROTTLED, INVALID_NUMBER)
     assert out.requeue == [message]
-    assert (message.parts_done, message.cost, message.attempt) == ({1, 3}, 1, 0)
+    assert (message.parts_done, message.cost, message.attempt) == (frozenset({1, 3}), 1, 0)
     [done] = done_of(out)
     assert done.event is not None
     assert (done.event.kind, done.event.detail["command_status"]) == (

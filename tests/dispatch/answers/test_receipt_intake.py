@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from dispatch.answers import receipt_reading
-from dispatch.answers.records import KnownId
+from dispatch.answers.records import KnownId, ReceiptArrived
 from dispatch.wire.connector_dispatch import ConnectorDispatch
 from dlr.reasons import Reason
 from dlr.status import Status
@@ -190,11 +190,12 @@ async def test_recent_ids_are_remembered_up_to_a_bound(
     monkeypatch.setattr(receipt_reading, "KNOWN_IDS_MAX", 3)
     taken: list[int | None] = []
     offer = world.recorder.record_receipts
-    monkeypatch.setattr(
-        world.recorder,
-        "record_receipts",
-        lambda arrived: (taken.extend(each.row.submission_id for each in arrived), offer(arrived)),
-    )
+
+    def noting(arrived: Sequence[ReceiptArrived]) -> None:
+        taken.extend(each.row.submission_id for each in arrived)
+        offer(arrived)
+
+    monkeypatch.setattr(world.recorder, "record_receipts", noting)
     carrier = Carrier()
     async with sending(world, carrier) as dispatch:
         for numbers in ((1, 2), (3, 4)):

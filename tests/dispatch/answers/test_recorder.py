@@ -23,7 +23,7 @@ from dlr.rollups import naming
 from dlr.status import Status
 from smpp.client import Bind
 from smpp.events import Delivery
-from smpp.pdu import DeliverSm
+from smpp.pdu import DeliverSm, ShortMessage
 from smpp.vocabulary import ESME_ROK, ESME_RX_R_APPN
 from storage.events import Event
 from tests.dispatch.world import CONNECTOR, SecondLook, World, running
@@ -57,12 +57,12 @@ class Receipts(Listener):
         self._row = row
 
     def deliveries(self, bind: Bind, deliveries: list[Delivery]) -> None:
-        self._world.recorder.record_receipts(
-            [
-                ReceiptArrived(self._row(delivery.pdu.short_message.decode()), bind, delivery)
-                for delivery in deliveries
-            ]
-        )
+        arrived: list[ReceiptArrived] = []
+        for delivery in deliveries:
+            assert isinstance(delivery.pdu, ShortMessage)
+            row = self._row(delivery.pdu.short_message.decode())
+            arrived.append(ReceiptArrived(row, bind, delivery))
+        self._world.recorder.record_receipts(arrived)
         super().deliveries(bind, deliveries)
 
 
@@ -451,12 +451,12 @@ async def test_a_retry_that_was_claimed_meanwhile_stays_with_its_new_owner(
 
 
 async def test_a_receipt_joined_in_a_flush_that_failed_is_counted_once(world: World) -> None:
-    await die_once_at(world, DEADLY, table="event", column="kind")
+    await die_once_at(world, "retry", table="event", column="kind")
     (message,), intent = await submitted(world, 1)
     async with carrier(world) as (handler, _bind):
         await deliver(handler, "j1")
         done = sent(world, message, intent, carrier_id="j1")
-        done.event = Event(world.ids.next(), message.id, DEADLY, {})
+        done.event = Event(world.ids.next(), message.id, "retry", {})
         world.recorder.record([done])
         await stored(world)
         assert world.recorder.commits.flush_failures == 1

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from dispatch.breakers.rows import LIFT_ROWS_MAX
 from dispatch.breakers.scopes import Scope
-from dispatch.breakers.watch import LIFT_ROWS_MAX
 from dispatch.holds import FREED_BY_HAND, Hold
 from dispatch.message import Later, Move, ReadyMessage, StopVerdict
 from dispatch.wire.intents import IntentWriter

@@ -164,7 +164,7 @@ class Life(RuleBasedStateMachine):
     def a_person(self, shut: bool, ms: int) -> None:
         self.breaker = machine.forced(self.breaker, self.now, shut=shut, until=self.now + ms)
 
-    @precondition(lambda self: machine.room(self.breaker))
+    @precondition(lambda self: machine.room(self.breaker) > 0)
     @rule(data=st.data())
     def probes_go(self, data: st.DataObject) -> None:
         count = data.draw(st.integers(1, machine.room(self.breaker)))

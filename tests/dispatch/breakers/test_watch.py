@@ -103,9 +103,9 @@ async def test_probes_that_fail_open_it_for_longer(world: World) -> None:
     await end(world, await let_through(world, 20), Status.UNDELIVERED)
     await breakers.time_passes(0)
     assert await state(world) is machine.State.OPEN
-    until, since = await world.connection.fetchrow("SELECT until, since FROM breaker")
-    assert (until - since).total_seconds() == 600
-    row = await world.connection.fetchrow("SELECT actor, reason FROM breaker")
+    row = await world.connection.fetchrow("SELECT until, since, actor, reason FROM breaker")
+    assert row is not None
+    assert (row["until"] - row["since"]).total_seconds() == 600
     assert (row["actor"], row["reason"]) == (
         "probes", "of 20 probes 0 were delivered and 20 failed",
     )  # fmt: skip
@@ -352,6 +352,7 @@ async def test_who_opened_it_and_why_is_audited(world: World) -> None:
     breakers = Breakers(world)
     await breakers.open(Scope.SENDER, "default:+8610690001")
     row = await world.connection.fetchrow("SELECT actor, action, detail, text FROM audit")
+    assert row is not None
     assert (row["actor"], row["action"]) == ("key 7", "breaker.open")
     assert row["detail"]["target"] == "default:8610690001"
     assert row["text"] == "they asked for it"

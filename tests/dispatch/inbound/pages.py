@@ -36,6 +36,9 @@ PERSON = {
 TARGET = "https://shop.example/"
 
 
+Client = TestClient[BaseRequest, None]
+
+
 @dataclass
 class Pages:
     world: World
@@ -43,7 +46,7 @@ class Pages:
     desk: PageOptOuts
     door: OptOutDoor
     journal: ClickJournal
-    client: TestClient[BaseRequest, None]
+    client: Client
     stopped: JustStopped
     owed: list[Confirmation]
     named: list[tuple[int, int]]  # message and account of who opted out
@@ -132,7 +135,7 @@ async def pages(
         cache = TargetCache(world.database.dedicated("links"), time.time)
         journal = ClickJournal(folder / "clicks", node=7)
         redirector = Redirector(codes, cache, journal, world.ids, time.time, opt_outs=door)
-        async with TestClient(RawTestServer(redirector.handle)) as client:
+        async with Client(RawTestServer(redirector.handle)) as client:
             yield Pages(world, opt_outs, desk, door, journal, client, stopped, owed, named)
         await desk.close()
         await cache.close()

@@ -449,7 +449,9 @@ async def test_e88_a_message_sent_after_an_opt_out_is_a_violation(inbound: Inbou
     await world.store(sent)
     push(inbound.dispatch, sent)
     await world.until("SELECT count(*) FROM submission", 6)
-    await world.connection.copy_records_to_table("suppression", records=kept)
+    await world.connection.copy_records_to_table(
+        "suppression", records=[tuple(row) for row in kept]
+    )
     await audit.look(world.connection, datetime.now(UTC) + timedelta(seconds=1))
     assert audit.violations == 1
 

@@ -12,6 +12,7 @@ from dispatch.message import ReadyMessage
 from dispatch.outbox import handover as handover_module
 from dispatch.outbox import refill
 from dispatch.outbox.due_rows import DueRows
+from dispatch.queue.batch_pace import BatchPace
 from dispatch.routes.detours import Detours
 from dispatch.routes.routing import Leg, Route, RouteTable
 from dlr.ledger import SubmissionRow, insert_submissions
@@ -99,7 +100,7 @@ async def test_o13_the_rates_are_not_asked_about_what_cannot_go(world: World) ->
     due = DueRows(
         CONNECTOR,
         {int(message.category): 10},
-        batches=refill.BatchPace(),
+        batches=BatchPace(),
         pace=Asked(),  # type: ignore[arg-type]
         vault=VAULT,
         now_ns=0,

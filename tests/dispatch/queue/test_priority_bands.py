@@ -12,6 +12,7 @@ from dispatch.queue.priority_bands import BANDS, PASSES_MAX, PriorityBands, band
 class Item(Struct, eq=False):
     priority: int
     number: int
+    cost: int = 1
 
 
 @given(st.lists(st.one_of(st.integers(0, 9), st.none()), max_size=80))

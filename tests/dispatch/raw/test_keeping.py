@@ -83,7 +83,7 @@ async def test_e94_what_is_unclear_is_kept_octet_for_octet_and_encrypted(inbound
 
 async def test_e94_a_parked_receipt_and_its_octets_have_one_id(inbound: Inbound) -> None:
     for policy in ("unclear", "all"):
-        inbound.dispatch.intake.keep_raw(policy)  # type: ignore[arg-type]
+        inbound.dispatch.intake.keep_raw(policy)
         assert await inbound.answers([delivered(0x04, PARKED)]) == [ESME_ROK]
     await inbound.world.recorder.commits.drain()
     found = await raw(inbound)

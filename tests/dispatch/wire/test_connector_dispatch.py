@@ -13,7 +13,7 @@ from dispatch.holds import Hold
 from dispatch.message import Later, ReadyMessage, StopVerdict
 from dispatch.wire import encoder, planner
 from dispatch.wire.connector_dispatch import ConnectorDispatch
-from dispatch.wire.encoder import Encoded
+from dispatch.wire.encoder import Encoded, encode_message
 from dispatch.wire.wire_profile import WireProfile
 from dlr.reasons import Reason
 from dlr.status import Status
@@ -294,6 +294,12 @@ async def test_e36_what_was_named_and_not_written_goes_first_and_in_order(world:
     assert list(await world.outbox()) == [message.id for message in messages[:4]]
 
 
+async def refuse_oldest(carrier: Carrier, dispatch: ConnectorDispatch, times: int) -> None:
+    """As too much, and see that it was noticed: so many times by now."""
+    carrier.answer_oldest(status=ESME_RTHROTTLED)
+    await eventually(lambda: dispatch.pace.throttled_total == times)
+
+
 async def test_e36_what_was_throttled_keeps_its_order_over_several_answers(world: World) -> None:
     """The refusals of one burst come in many reads."""
     messages = named(world, 4)
@@ -302,9 +308,8 @@ async def test_e36_what_was_throttled_keeps_its_order_over_several_answers(world
         await send(world, dispatch, messages)
         await carrier.came(4)
         carrier.react = lambda _pdu: 0
-        for refused in range(1, 5):
-            carrier.answer_oldest(status=ESME_RTHROTTLED)
-            await eventually(lambda refused=refused: dispatch.pace.throttled_total == refused)
+        for times in range(1, 5):
+            await refuse_oldest(carrier, dispatch, times)
         assert dispatch.pace.generation == 1
         await carrier.came(8)
         await settled(world)
@@ -326,9 +331,8 @@ async def test_e36_refusals_that_come_one_by_one_while_two_windows_stand_named(
         carrier.react = lambda _pdu: 0
         async with world.connection.transaction():
             await world.connection.execute("LOCK TABLE event")
-            for refused in range(1, 5):
-                carrier.answer_oldest(status=ESME_RTHROTTLED)
-                await eventually(lambda refused=refused: dispatch.pace.throttled_total == refused)
+            for times in range(1, 5):
+                await refuse_oldest(carrier, dispatch, times)
         await carrier.came(12)
         await settled(world)
     first = texts(messages[:4])
@@ -543,12 +547,11 @@ async def test_a_submit_sm_that_cannot_be_packed_costs_only_itself(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     messages = named(world, 3)
-    real = planner.encode_message
 
     def too_long_for_the_second(
         message: ReadyMessage, profile: WireProfile, now_ms: int
     ) -> Encoded:
-        encoded = real(message, profile, now_ms)
+        encoded = encode_message(message, profile, now_ms)
         if message.id == messages[1].id:
             encoded.unsent[0][1].short_message = b"x" * 300
         return encoded

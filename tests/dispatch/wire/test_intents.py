@@ -124,7 +124,8 @@ async def test_nobody_looks_closer_when_nothing_stands_in_the_way(world: World) 
         ],
     )
     first, second = world.intent(messages[:3]), world.intent(messages[3:])
-    assert await asyncio.gather(intents.commit(first), intents.commit(second)) == [[{}], [{}]]
+    answers = await asyncio.gather(intents.commit(first), intents.commit(second))
+    assert [*answers] == [[{}], [{}]]
     assert intents.commits.flushes == 1
     named = [[message.id for message in intent.messages] for intent in (first, second)]
     assert await world.intents_open() == named

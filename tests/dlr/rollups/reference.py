@@ -85,9 +85,9 @@ def _count(
         found["rollup_reason"][*why, "sent"] += counted["sent"]
     of = (quarter, message["account"], message["category"])
     for tried, outcome in _attempts(rows).items():
-        for column in ("attempts", COLUMN.get(outcome)):
-            if column in ATTEMPT_COUNTS:
-                found["rollup_attempt"][*of, tried, column] += 1
+        for counting_it in ("attempts", COLUMN.get(outcome)):
+            if counting_it in ATTEMPT_COUNTS:
+                found["rollup_attempt"][*of, tried, counting_it] += 1
     if not waits:
         for kind, bucket in _times(message, counting).items():
             found["rollup_latency"][*of, connector, kind, bucket] += 1

@@ -20,8 +20,8 @@ from dlr.rollups.recounter import Recounter
 from dlr.status import RECEIPT_STATUSES, Status
 from storage.pool import Connection
 from tests.dlr.rollups.reference import assert_exact
-from tests.dlr.rollups.traffic import CONNECTOR, OTHER_CONNECTOR, SANDBOX, Traffic, merge_all
-from tests.dlr.rows import World
+from tests.dlr.rollups.traffic import OTHER_CONNECTOR, SANDBOX, Traffic, merge_all
+from tests.dlr.rows import CONNECTOR, World
 
 # Of each of the runs, which go side by side; ROLLUP_EXAMPLES asks for more.
 EXAMPLES = int(os.environ.get("ROLLUP_EXAMPLES", "25"))

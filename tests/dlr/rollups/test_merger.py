@@ -15,7 +15,8 @@ from dlr.status import Status
 from storage.ids import IdSource, id_at
 from storage.pool import close_connection, connect
 from tests.dlr.rollups.reference import assert_exact
-from tests.dlr.rollups.traffic import CONNECTOR, OTHER_CONNECTOR, SANDBOX, Traffic, merge_all
+from tests.dlr.rollups.traffic import OTHER_CONNECTOR, SANDBOX, Traffic, merge_all
+from tests.dlr.rows import CONNECTOR
 
 if TYPE_CHECKING:
     from storage.pool import Connection

@@ -114,6 +114,7 @@ async def test_g4_a_day_whose_messages_are_dropped_keeps_its_figures(
     await recounter.turn(connection, traffic.world.now)
     assert await connection.fetch("SELECT * FROM rollup_day") == before
     state = await connection.fetchrow("SELECT dirty_since, closed FROM rollup_day_state")
+    assert state is not None
     assert tuple(state) == (None, True)
 
 
@@ -182,6 +183,7 @@ async def test_a_day_is_closed_when_it_is_old_and_final_when_nothing_can_change(
     state = await connection.fetchrow(
         "SELECT closed, final FROM rollup_day_state WHERE day = $1", day
     )
+    assert state is not None
     assert tuple(state) == (True, False)
     await traffic.end(pending, Status.EXPIRED)
     await merge(connection)

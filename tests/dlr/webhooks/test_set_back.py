@@ -5,8 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from dlr.status import Status
-from dlr.webhooks import desk
-from dlr.webhooks.schedule import ATTEMPTS_MAX, WAITS_SECONDS, longest_seconds, wait_seconds
+from dlr.webhooks.schedule import (
+    ATTEMPTS_MAX,
+    REPLAY_EVENTS_MAX,
+    REPLAY_PER_SECOND,
+    WAITS_SECONDS,
+    longest_seconds,
+    wait_seconds,
+)
 from dlr.webhooks.set_back import due_after_all
 from tests.dlr.webhooks.receiver import receiving
 from tests.dlr.webhooks.world import Hooks, now
@@ -68,4 +74,4 @@ async def test_what_another_process_has_claimed_is_left_to_it(hooks: Hooks) -> N
 
 
 def test_a_replay_is_bounded_by_its_own_rate() -> None:
-    assert desk.REPLAY_EVENTS_MAX / desk.REPLAY_PER_SECOND <= 400
+    assert REPLAY_EVENTS_MAX / REPLAY_PER_SECOND <= 400

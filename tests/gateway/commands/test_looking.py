@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -30,8 +30,9 @@ Asking = Callable[..., Any]
 def delivered(ask: Asking, message: str) -> dict[str, Any]:
     """The message once its receipt is there."""
     ends = time.monotonic() + PATIENCE_SECONDS
+    shown: dict[str, Any] = {}
     while time.monotonic() < ends:
-        shown: dict[str, Any] = json.loads(ask("messages", "show", message, "--json").out)
+        shown = json.loads(ask("messages", "show", message, "--json").out)
         if shown["final"]:
             return shown
     pytest.fail(f"never final: {shown}")
@@ -207,7 +208,9 @@ def test_rates_are_what_was_counted_between_two_readings() -> None:
     assert per_second(before, now, "sms_messages_accepted_total") == 11.0
     # b was restarted: what it counted since then counts, not a negative rate.
     assert per_second(before, now, "sms_submits_total", lambda of: of["connector"] == "b") == 6.0
-    told = [{"name": "a", "up": True, "binds": 2, "window": 100, "reason": None, "withheld": []}]
+    told: list[Mapping[str, Any]] = [
+        {"name": "a", "up": True, "binds": 2, "window": 100, "reason": None, "withheld": []}
+    ]
     view = view_of(before, now, told)
     (line,) = view.connectors
     assert (line.submitted, line.refused, line.window) == (20.0, 1.0, 200)

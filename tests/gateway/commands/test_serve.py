@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import main
-from tests.gateway.test_commands import write_config
+from tests.gateway.conftest import write_config
 
 PATIENCE_SECONDS = 30
 

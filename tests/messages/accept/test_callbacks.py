@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from dlr.webhooks.addresses import AddressPolicy
@@ -20,7 +22,7 @@ ACCOUNTS = {
 FIELDS = CallbackFields(lambda account: account == 1, AddressPolicy())
 
 
-def read(account: int = 1, **given: object) -> Callback | list[str | None]:
+def read(account: int = 1, **given: Any) -> Callback | list[str | None]:
     faults: list[FieldError] = []
     found = FIELDS.read(CallbackRequest(**{"url": URL, **given}), ACCOUNTS[account], faults)
     assert (found is None) == bool(faults)
@@ -29,8 +31,8 @@ def read(account: int = 1, **given: object) -> Callback | list[str | None]:
 
 def test_what_is_told_where() -> None:
     assert read() == Callback(URL, ("final",))
-    given = {"events": ("message.sent", "message.*"), "data": {"order": 7}}
-    assert read(**given) == Callback(URL, ("message.sent", "message.*"), {"order": 7})
+    found = read(events=("message.sent", "message.*"), data={"order": 7})
+    assert found == Callback(URL, ("message.sent", "message.*"), {"order": 7})
     assert FIELDS.read(None, ACCOUNTS[2], []) is None
 
 

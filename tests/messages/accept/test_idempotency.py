@@ -314,6 +314,7 @@ async def test_the_answer_to_one_message_is_not_in_clear_and_comes_back_whole(
         store = keeper(world)
         await answered(store)
         row = await world.connection.fetchrow("SELECT answer, answer_enc FROM idempotency")
+        assert row is not None
         assert row["answer"] is None
         assert ANSWER.body not in row["answer_enc"]
         assert await asked(store) == ANSWER

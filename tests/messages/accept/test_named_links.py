@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -37,18 +39,18 @@ VALIDATOR = Validator(
 )
 
 
-def check(text: str, account: AccountPolicy = ACCOUNT, **fields: object) -> Prepared | Refused:
+def check(text: str, account: AccountPolicy = ACCOUNT, **fields: Any) -> Prepared | Refused:
     body = msgspec.json.encode({"to": "+8613812345678", "text": text, **fields})
     return VALIDATOR.check(body, account, now_ms=1_790_000_000_000)
 
 
-def taken(text: str, account: AccountPolicy = ACCOUNT, **fields: object) -> Prepared:
+def taken(text: str, account: AccountPolicy = ACCOUNT, **fields: Any) -> Prepared:
     checked = check(text, account, **fields)
     assert isinstance(checked, Prepared), checked
     return checked
 
 
-def refused(text: str, **fields: object) -> set[tuple[str, str | None]]:
+def refused(text: str, **fields: Any) -> set[tuple[str, str | None]]:
     checked = check(text, **fields)
     assert isinstance(checked, Refused)
     return {(each.code, each.pointer) for each in checked.errors}

@@ -20,18 +20,25 @@ from tests.messages.accept.world import VAULT, accepting, prepared
 UNTIL = datetime(2026, 11, 22, 8, tzinfo=UTC)
 
 
-class QuietUntil:
-    """A check that holds every message."""
+class Every:
+    """A check that every message concerns."""
 
-    async def decide(self, _connection: Connection, items: Sequence[Accepting]) -> None:
+    def concerns(self, item: Accepting) -> bool:
+        return True
+
+
+class QuietUntil(Every):
+    """Holds it."""
+
+    async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
         for item in items:
             item.not_before, item.hold = UNTIL, Hold.QUIET_HOURS
 
 
-class Writing:
-    """A check that writes, which a rehearsal must not let pass."""
+class Writing(Every):
+    """Writes, which a rehearsal must not let pass."""
 
-    async def decide(self, connection: Connection, _items: Sequence[Accepting]) -> None:
+    async def decide(self, connection: Connection, items: Sequence[Accepting]) -> None:
         await connection.execute("DELETE FROM suppression")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -32,7 +33,7 @@ def validator() -> Validator:
 
 
 def check(
-    validator: Validator, account: AccountPolicy = PLAIN, **fields: object
+    validator: Validator, account: AccountPolicy = PLAIN, **fields: Any
 ) -> Prepared | Refused:
     raw = msgspec.json.encode({"to": "+8613812345678", "text": "hello", **fields})
     return validator.check(raw, account, now_ms=NOW_MS)
@@ -93,7 +94,7 @@ def test_a_moment_ahead_is_kept_and_one_just_passed_is_now(validator: Validator)
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_its_place(
-    validator: Validator, fields: dict[str, object], code: str, pointer: str
+    validator: Validator, fields: dict[str, Any], code: str, pointer: str
 ) -> None:
     refused = check(validator, **fields)
     assert isinstance(refused, Refused)
@@ -115,9 +116,11 @@ def test_an_exemption_is_the_keys(validator: Validator) -> None:
 
 def test_validity_counts_from_the_moment_the_message_may_go(validator: Validator) -> None:
     """Ten in the morning there is two at night in UTC."""
-    fields = {"expires_in": 60, "send_at": (NOW + timedelta(hours=1)).isoformat()}
-    scheduled = check(validator, **fields)
-    windowed = check(validator, **fields, send_window={"from": "10:00", "to": "12:00"})
+    soon = (NOW + timedelta(hours=1)).isoformat()
+    scheduled = check(validator, expires_in=60, send_at=soon)
+    windowed = check(
+        validator, expires_in=60, send_at=soon, send_window={"from": "10:00", "to": "12:00"}
+    )
     assert isinstance(scheduled, Prepared)
     assert isinstance(windowed, Prepared)
     assert scheduled.expires_at == NOW_MS + 3_660_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -290,17 +292,19 @@ def test_parts_are_counted_as_the_connector_of_the_route_takes_texts() -> None:
     )
 
     def counted(connector: int, text: str) -> tuple[int, int]:
-        message = prepared(validator, **{"from": str(connector), "text": text})
+        fields: dict[str, Any] = {"from": str(connector), "text": text}
+        message = prepared(validator, **fields)
         return message.parts, message.data_coding
 
     assert counted(1, "ç" * 134) == (1, 3)
     assert counted(2, "x" * 400) == (3, 0)
     assert counted(3, "it’s " + "x" * 300) == (3, 0)
-    refused = check(validator, **{"from": "2", "text": "五折"})
+    from_two: dict[str, Any] = {"from": "2"}
+    refused = check(validator, **from_two, text="五折")
     assert isinstance(refused, Refused)
     assert [(error.code, error.pointer) for error in refused.errors] == [("text_invalid", "/text")]
     assert "U+4E94" in refused.detail
-    long = check(validator, **{"from": "2", "text": "x" * 1531})
+    long = check(validator, **from_two, text="x" * 1531)
     assert isinstance(long, Refused)
     assert long.code == "text_too_long"
 

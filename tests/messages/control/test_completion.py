@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -88,7 +89,7 @@ async def test_nobody_asks_for_what_is_being_accepted_or_long_past(world: World)
     for wall, found in ((now, 0), (now + int(timedelta(days=7).total_seconds()) * 1000, 0)):
         step = BatchCompletion(
             world.database.dedicated(f"completion-{wall}"), wanted=lambda: True, ids=world.ids,
-            wall_ms=lambda at=wall: at, ended=lambda _: None,
+            wall_ms=partial(int, wall), ended=lambda _: None,
         )  # fmt: skip
         assert await step.look() == found
     assert await completion(world).look() == 1

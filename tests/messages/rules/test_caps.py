@@ -265,13 +265,13 @@ async def test_a_person_who_wishes_for_fewer_gets_fewer_and_others_what_the_cap_
     world: World, database_url: str
 ) -> None:
     """With a cap of the account's and without: the lower of both holds, for who said so."""
+    number = (ACCOUNT, int(MARKETING), Capping(world, Caps()).message(1).to_idx)
+    wish = Preference(
+        number=number, to_enc=b"", wish=Wish(2), message_id=1, updated_at=datetime.now(UTC)
+    )
     for caps, others in ((Caps(), 5), (Caps(month=3), 3), (Caps(month=1), 1)):
         await world.connection.execute("TRUNCATE frequency, preference")
         capping = Capping(world, caps, wishing=(ACCOUNT,))
-        number = (ACCOUNT, int(MARKETING), capping.message(1).to_idx)
-        wish = Preference(
-            number=number, to_enc=b"", wish=Wish(2), message_id=1, updated_at=datetime.now(UTC)
-        )
         await preferences.put(world.connection, wish)
         went = {1: 0, 2: 0}
         for recipient in (1, 2) * 5:

@@ -88,7 +88,7 @@ async def test_before_the_wire_it_waits_for_its_day(world: World) -> None:
     assert not look.asks([service])
     asked = [wisher, other, service, short]
     assert look.asks(asked)
-    verdicts = await look.decide(world.connection, asked)
+    verdicts = dict(await look.decide(world.connection, asked))
     assert verdicts.pop(wisher.id) == Later(SATURDAY_MORNING, Hold.WISHED_DAY)
     ended = verdicts.pop(short.id)
     assert isinstance(ended, Ended)

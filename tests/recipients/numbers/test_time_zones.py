@@ -27,6 +27,7 @@ def numbers(draw: st.DrawFn) -> str:
     example = phonenumbers.example_number_for_type(region, draw(st.sampled_from(TYPES)))
     if example is None:
         example = phonenumbers.example_number(region)
+    assert example is not None
     written = phonenumbers.format_number(example, PhoneNumberFormat.E164)
     kept = draw(st.integers(len(str(example.country_code)) + 1, len(written)))
     end = len(written) - kept

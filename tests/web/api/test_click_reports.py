@@ -28,7 +28,7 @@ async def test_figures_are_told_with_what_was_asked(api: Api) -> None:
     [wish] = api.memory.wishes
     assert (wish.within, wish.site_uv) == (timedelta(hours=72), 1000)
     assert wish.steps == ("login", "order")
-    [group] = body["groups"]  # type: ignore[misc]
+    [group] = body["groups"]
     assert group["revenue"] == {"CNY": "129.9"}
     assert group["rates"]["uv_share"]["denominator"] == 1000
     assert [(each["event"], each["people"]) for each in group["steps"]] == [
@@ -67,7 +67,7 @@ async def test_as_csv_it_has_a_column_for_each_figure(api: Api, by: str) -> None
 async def test_a_bad_question_names_the_parameter(api: Api, query: str, parameter: str) -> None:
     response, problem = await api.get(f"{CLICKS}?{query}")
     assert response.status == 422
-    assert [each["parameter"] for each in problem["errors"]] == [parameter]  # type: ignore[attr-defined]
+    assert [each["parameter"] for each in problem["errors"]] == [parameter]
     assert api.memory.wishes == []
 
 

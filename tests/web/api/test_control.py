@@ -104,7 +104,7 @@ async def test_what_waits_is_told_to_who_may_read_reports(api: Api) -> None:
     await sent(api)
     response, body = await api.get("/v1/queue")
     assert response.status == 200
-    assert body["data"][0]["messages"] == 1  # type: ignore[index]
+    assert body["data"][0]["messages"] == 1
     assert body["held"] == {"paused": 2}
     sender = api.new_key(1, "messages:send")
     assert (await api.get("/v1/queue", sender))[0].status == 403

@@ -300,7 +300,7 @@ async def test_stats_count_by_class_and_span(api: Api, connection: Connection) -
     assert answer["classes"] == {
         "human": 3, "preview": 1, "prefetch": 0, "scanner": 0, "unknown": 0,
     } | {each.label: 0 for each in ClickClass if each not in (human, preview)}  # fmt: skip
-    [span] = list(answer["spans"])  # type: ignore[call-overload]
+    [span] = list(answer["spans"])
     assert span["since"] == NOW.replace(minute=0, second=0, microsecond=0).strftime(
         "%Y-%m-%dT%H:%M:%SZ"
     )

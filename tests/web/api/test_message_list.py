@@ -67,7 +67,7 @@ async def test_the_parameters_become_the_question(api: Api) -> None:
 async def test_a_parameter_that_is_wrong_is_named(api: Api, query: str, name: str) -> None:
     response, problem = await api.get(f"{URL}?{query}")
     assert response.status == 422
-    [error] = problem["errors"]  # type: ignore[misc]
+    [error] = problem["errors"]
     assert error["parameter"] == name
 
 

@@ -76,7 +76,7 @@ async def test_an_erasure_is_followed_until_it_is_done(api: Api, world: World) -
         pass
     _, done = await api.get(place)
     assert (done["state"], done["table"]) == ("done", None)
-    assert done["rows"]["message"] == 1  # type: ignore[index]
+    assert done["rows"]["message"] == 1
     response, _ = await api.get(place, api.new_key(2, ERASE))
     assert response.status == 404
 
@@ -94,7 +94,7 @@ async def test_readers_show_that_a_person_was_erased(api: Api, world: World) -> 
     assert (after["to"], after["erased"], after["status"]) == (None, True, "delivered")
     assert "to_unreadable" not in after
     _, page = await api.get("/v1/inbound")
-    (wrote,) = page["data"]  # type: ignore[misc]
+    (wrote,) = page["data"]
     assert (wrote["from"], wrote["erased"], wrote["text"]) == (None, True, None)
     assert VAULT.unreadable == unreadable, "what is not there is not unreadable"
 
@@ -122,7 +122,7 @@ async def test_what_is_wrong_is_all_told_and_nothing_is_stored(
 ) -> None:
     response, body = await api.post(path, {**ASKED, **wrong})
     assert response.status == 422
-    assert sorted(each["pointer"] for each in body["errors"]) == pointers  # type: ignore[attr-defined]
+    assert sorted(each["pointer"] for each in body["errors"]) == pointers
     response, body = await api.post(path, {"number": NUMBER})
     assert (response.status, body["code"]) == (422, "field_missing")
     for table in ("audit", "person_erasure"):

@@ -28,7 +28,7 @@ async def test_more_arms_need_more_each_and_no_arm_less_than_a_thousand(api: Api
     assert (four["per_arm"], four["matured_min"], four["total"]) == (5_103, 5_103, 4 * 5_103)
     _, plain = await api.get("/v1/power?base=0.06&other=0.12&size=1000")
     assert (plain["per_arm"], plain["matured_min"]) == (356, 1_000)
-    assert plain["size"]["enough"] is True  # type: ignore[index]
+    assert plain["size"]["enough"] is True
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ async def test_all_that_is_wrong_is_told_at_once(
     response, problem = await api.get(f"/v1/power?{query}")
     assert response.status == 422
     assert response.content_type == "application/problem+json"
-    assert [each["parameter"] for each in problem["errors"]] == parameters  # type: ignore[union-attr]
+    assert [each["parameter"] for each in problem["errors"]] == parameters
 
 
 async def test_it_asks_for_the_scope_of_reports(api: Api) -> None:

@@ -539,7 +539,7 @@ async def test_an_opt_out_stays_unless_the_key_may_end_it(desk: Desk) -> None:
     desk.api.headers = desk.api.new_key(ACCOUNT, "suppressions:write")
     path = f"/v1/suppressions?number={quoted}"
     response, body = await desk.api.call("DELETE", path, None, {})
-    assert (response.status, body["errors"][0]["parameter"]) == (422, "reason")  # type: ignore[index]
+    assert (response.status, body["errors"][0]["parameter"]) == (422, "reason")
     response, body = await desk.api.call("DELETE", f"{path}&reason=wrong", None, {})
     assert (response.status, body) == (200, {"removed": 1, "opt_outs_kept": 1})
     desk.api.headers = desk.api.new_key(ACCOUNT, "suppressions:write", "suppressions:end_opt_outs")

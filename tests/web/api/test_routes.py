@@ -63,7 +63,7 @@ async def test_each_route_tells_its_capacity_and_the_delivery_of_seven_days() ->
     (asked,) = reports.asked
     assert (asked.account, asked.until, asked.group_by) == (1, created(), PAIR)
     assert asked.until - asked.since == SPAN
-    (route,) = answer["data"]  # type: ignore[misc]
+    (route,) = answer["data"]
     assert (route["route"], route["capacity"], route["rate"]) == (0, 80.0, None)
     away, near = route["connectors"]
     assert (away["name"], away["up"], away["capacity"]) == ("carrier-a", False, 500.0)

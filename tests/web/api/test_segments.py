@@ -285,7 +285,7 @@ async def test_members_of_a_static_segment_come_and_go(api: Api, connection: Con
     _, done = await api.post(path, {"add": [{"external_id": "u-1"}], "remove": asked[1:2]})
     assert done == {"added": 0, "removed": 1, "unknown": []}
     response, problem = await api.post(path, {"add": [{}, {"contact": "a", "external_id": "b"}]})
-    assert [each["pointer"] for each in problem["errors"]] == ["/add/0", "/add/1"]  # type: ignore[attr-defined]
+    assert [each["pointer"] for each in problem["errors"]] == ["/add/0", "/add/1"]
     dynamic = await made(api, "dynamic", "has city")
     response, _ = await api.post(f"{PATH}/{dynamic['id']}/members", {"add": asked})
     assert response.status == 409

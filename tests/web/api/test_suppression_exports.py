@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from dlr.reasons import Reason
@@ -55,7 +56,7 @@ async def compared(desk: Desk, body: str, query: str = "", **how: Any) -> list[A
         assert response.status == 200, await response.text()
         assert response.headers["Rows-Read"] == str(how.get("rows", body.count("\n") - 1))
         lines = (await response.read()).splitlines()
-    return [suppression_exports.msgspec.json.decode(line) for line in lines]
+    return [msgspec.json.decode(line) for line in lines]
 
 
 async def test_an_export_is_masked_in_pages_and_without_what_has_expired(
@@ -91,6 +92,7 @@ async def test_what_is_exported_in_clear_is_what_an_import_takes(desk: Desk) -> 
     until = datetime(2099, 1, 1, tzinfo=UTC)
     await stands(desk, OTHER, category=-1, reason=Reason.NUMBER_UNKNOWN, expires_at=until)
     desk.api.headers = desk.api.new_key(ACCOUNT, *SCOPES, REVEAL)
+    ignored: dict[str, list[str]] = {}
     for form, media in (("csv", "text/csv"), ("ndjson", NDJSON)):
         asked = f"{EXPORT}?format={form}&reveal=true"
         file = await desk.octets(asked)
@@ -108,7 +110,8 @@ async def test_what_is_exported_in_clear_is_what_an_import_takes(desk: Desk) -> 
              each["senders"] and sorted(each["senders"]))
             for each in kept
         ]  # fmt: skip
-    assert answer["columns_ignored"] == []  # of lines of JSON no columns are told
+        ignored[form] = answer["columns_ignored"]
+    assert ignored["ndjson"] == []  # of lines of JSON no columns are told
 
 
 async def test_a_formula_leaves_as_text(desk: Desk) -> None:

@@ -314,7 +314,7 @@ async def cut(desk: Desk, wanted: list[str], sent: int, key: str | None) -> None
 
 async def only_import(desk: Desk) -> Any:
     _, page = await desk.api.get("/v1/suppressions/imports")
-    [found] = list(page["data"])  # type: ignore[call-overload]
+    [found] = list(page["data"])
     return found
 
 

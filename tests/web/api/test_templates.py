@@ -116,9 +116,10 @@ async def test_a_template_has_versions_that_never_change(
         assert response.status == 200
         assert answer["version"] == version
         assert answer["newest_version"] == 2
+    _, answer = await room.api.get(f"{PATH}/{first['reference']}")
     assert answer == first | {"newest_version": 2}
     _, page = await room.api.get(PATH)
-    assert [each["reference"] for each in page["data"]] == [second["reference"]]  # type: ignore[index]
+    assert [each["reference"] for each in page["data"]] == [second["reference"]]
     rows = await connection.fetch("SELECT action, detail FROM audit ORDER BY id")
     assert [(row["action"], row["detail"]["version"]) for row in rows] == [
         ("template.create", 1), ("template.version", 2),
@@ -173,7 +174,7 @@ async def test_a_warning_is_waived_with_who_and_why_and_an_error_is_not(
     for rule in ("R10", "R12"):
         problem = await room.asked(path, {"rule": rule, "reason": "x"}, 422)
         assert problem["code"] == "waiver_refused"
-        assert [each["pointer"] for each in problem["errors"]] == ["/rule"]  # type: ignore[attr-defined]
+        assert [each["pointer"] for each in problem["errors"]] == ["/rule"]
     shown = await room.asked(path, {"rule": "R11", "reason": "our price list"})
     [waived] = [each["waived"] for each in shown["lint"] if each["rule"] == "R11"]
     assert (waived["by"], waived["reason"]) == ("key 0", "our price list")
@@ -363,7 +364,7 @@ async def test_a_template_that_has_ended_sends_nothing_and_is_shown(room: Room) 
     _, page = await room.api.get(PATH)
     assert page["data"] == []
     _, page = await room.api.get(f"{PATH}?ended=true")
-    assert [each["id"] for each in page["data"]] == [made["id"]]  # type: ignore[index]
+    assert [each["id"] for each in page["data"]] == [made["id"]]
 
 
 async def test_versions_are_read_once_and_known_anew_after_some_seconds(

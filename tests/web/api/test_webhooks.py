@@ -53,22 +53,22 @@ async def world(database_url: str) -> AsyncIterator[World]:
 @pytest.fixture
 async def desk(world: World) -> AsyncIterator[Desk]:
     client = WebhookClient(LOCAL, user_agent="smsgate/1", monotonic=time.monotonic)
-    made: Desk = Desk(
+    built: Desk = Desk(
         world.database.read,
         world.database.dedicated("webhooks"),
         tests=owners.Tests(
             world.database.dedicated("webhook-tests"),
             client,
             ids=world.ids,
-            now=lambda: datetime.now(UTC) + made.later,
+            now=lambda: datetime.now(UTC) + built.later,
         ),
         policy=LOCAL,
         box=BOX,
         ids=world.ids,
-        now=lambda: datetime.now(UTC) + made.later,
-        settled=lambda: made.settle(),
+        now=lambda: datetime.now(UTC) + built.later,
+        settled=lambda: built.settle(),
     )
-    yield made
+    yield built
     await client.close()
 
 

@@ -11,17 +11,17 @@ from aiohttp.test_utils import make_mocked_request
 
 from web.docs import api
 from web.docs.api import DocumentationApi
+from web.docs.openapi import document
 
 
 async def test_it_is_made_once_elsewhere_although_the_first_who_asks_hangs_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     makers: list[threading.Thread] = []
-    make = api.document
 
     def noting(*arguments: Any, **named: Any) -> dict[str, Any]:
         makers.append(threading.current_thread())
-        return make(*arguments, **named)
+        return document(*arguments, **named)
 
     monkeypatch.setattr(api, "document", noting)
     documentation = DocumentationApi([])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -28,7 +29,7 @@ from web.edge.connection import (
     UNREAD_SECONDS,
 )
 from web.edge.listener import LOG_SECONDS, ROOM_SECONDS
-from web.server import LISTENER
+from web.server import LISTENER, create_app
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 LONG = b"8613812345678" * 700  # longer than a line or field may be
@@ -47,10 +48,9 @@ async def port(
             yield running
         return
     apps: list[web.Application] = []
-    create_app = served.create_app
 
-    def creating(*arguments: object) -> web.Application:
-        apps.append(create_app(*arguments))  # type: ignore[arg-type]
+    def creating(*arguments: Any) -> web.Application:
+        apps.append(create_app(*arguments))
         return apps[0]
 
     monkeypatch.setattr(served, "create_app", creating)

@@ -7,7 +7,7 @@ from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.edge.cursors import KEY_BYTES, LIMIT_MAX, Cursors, Page, PageQuery
+from web.edge.cursors import KEY_BYTES, LIMIT_MAX, Cursors, Page, PageQuery, Position
 from web.edge.parameters import QueryReader
 from web.edge.problems import ProblemError
 
@@ -71,7 +71,7 @@ def test_a_cursor_is_good_for_its_list_filters_and_account_only() -> None:
 
 def test_the_place_behind_the_longest_group_of_a_report_is_a_cursor() -> None:
     """By campaign, variant, tag and batch: three names of a hundred letters of four octets."""
-    place = (1_790_000_000_000, *[f"0{chr(0x20BB7) * 100}"] * 3, f"0{2**63 + 9:020}")
+    place: Position = (1_790_000_000_000, *[f"0{chr(0x20BB7) * 100}"] * 3, f"0{2**63 + 9:020}")
     _, cursor = page("/v1/things?limit=1").cut([place, place], lambda row: row)
     assert page(f"/v1/things?cursor={cursor}").after == place
 
