@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from campaigns.running.redoing import sent_anew
 from dispatch.clock import Clock
 from dispatch.outbox.recovery import recover
 from dispatch.outbox.stops import lift_stops
@@ -147,7 +148,11 @@ class Gateway:
         await self._prepare(await setup.connection())
         self._build_inbound()
         rooms.control = Control(
-            rooms.database, ids=rooms.ids, clock=rooms.clock, ended=self.task_ended
+            rooms.database,
+            ids=rooms.ids,
+            clock=rooms.clock,
+            sent_anew=sent_anew,
+            ended=self.task_ended,
         )
         webhooks.build(rooms)
         rooms.connector_watch = webhooks.connector_watch(rooms)

@@ -36,6 +36,7 @@ class Accepting(msgspec.Struct, gc=False):
     ended: Ended | None = None
     again: bool = False  # its id was given out before, so it may be stored
     if_capped: IfCapped = IfCapped.STORE
+    instead: Sequence[int] = ()  # messages of the same person that it goes in place of
     batch: BatchOpening | None = None
     old_idx: tuple[bytes, ...] = ()  # by which the release before may have indexed the recipient
     # What has its client_ref, or why it may not have it. This message is not stored.

@@ -6,9 +6,10 @@ writes is in requests.py. Must not check values (validation.py), and must know n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
+from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
@@ -118,12 +119,14 @@ class GivenIds(msgspec.Struct, frozen=True):
     """The ids that messages are to have.
 
     `again`: they were given out before, so messages with them may be stored. Those are not stored
-    twice.
+    twice. `instead`: of an id, the messages of the same person that it goes in place of. Where one
+    of those was canceled by itself, it is refused as `canceled`.
     """
 
     ids: Sequence[int]
     again: bool = False
     if_capped: IfCapped = IfCapped.STORE
+    instead: Mapping[int, Sequence[int]] = MappingProxyType({})
 
 
 class Accepter(Protocol):

@@ -21,6 +21,7 @@ from dlr.thresholds import Threshold
 from messages.accept.rehearsal import PolicyDecision
 from messages.accept.validation import Validator
 from messages.control.batches import BatchChange, BatchView
+from messages.control.cancel import CancelOutcome
 from messages.control.doubts import Resolution
 from messages.control.waiting import QueueView
 from messages.models import Accepter, AccountPolicy, Prepared
@@ -76,9 +77,9 @@ class MessageControl(Protocol):
     ) -> BatchView | None:
         """The batch once the change is committed. Raises BatchConflict, Overloaded, StorageDown."""
 
-    async def cancel(self, account: int, message_id: int) -> bool:
-        """Whether the message was not on the wire and never will be. Raises Overloaded,
-        StorageDown.
+    async def cancel(self, account: int, message_id: int) -> CancelOutcome:
+        """Whether the message, or what went in its place, was not on the wire and never will be.
+        Raises Overloaded, StorageDown.
         """
 
 

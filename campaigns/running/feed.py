@@ -14,7 +14,7 @@ ids. No row is changed for a recipient, so none can be lost.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -28,7 +28,7 @@ from campaigns.running.chunks import Chunk, Pace, Skipped
 from campaigns.running.phases import Phases
 from campaigns.running.reasons import Skip
 from campaigns.running.recipients import Recipient, recipients_of, willing
-from campaigns.running.redoing import next_chunk
+from campaigns.running.redoing import earlier_messages, next_chunk
 from campaigns.running.refusals import Refusals
 from campaigns.running.states import FEEDING, CampaignState
 from messages.control import waves
@@ -258,7 +258,8 @@ class Feed:
                 sender=rendering.sender, vault=self._vault,
             )  # fmt: skip
             left_out += said_no
-        written = _Written(chunk, people, left_out, rendering.if_capped)
+            instead = await earlier_messages(connection, chunk)
+        written = _Written(chunk, people, left_out, rendering.if_capped, instead)
         for first in range(0, len(recipients), SLICE_RECIPIENTS):
             if first:
                 await asyncio.sleep(0)
@@ -286,7 +287,12 @@ class Feed:
         verdicts = await self._accepter.accept(
             written.letters,
             batch_id=written.chunk.batch,
-            ids=GivenIds([ids[seq - first] for seq in written.seqs], again, written.if_capped),
+            ids=GivenIds(
+                [ids[seq - first] for seq in written.seqs],
+                again,
+                written.if_capped,
+                written.instead,
+            ),
         )
         for seq, verdict in zip(written.seqs, verdicts, strict=True):
             if isinstance(verdict, Refused):
@@ -323,12 +329,16 @@ class Feed:
 
 
 class _Written(msgspec.Struct):
-    """A chunk with its messages: `letters` and whose they are, and who gets none, and why."""
+    """A chunk with its messages: `letters` and whose they are, and who gets none, and why.
+
+    `instead`: by id, what a message goes in place of.
+    """
 
     chunk: Chunk
     people: int
     skips: list[Skipped]
     if_capped: IfCapped = IfCapped.SKIP
+    instead: Mapping[int, Sequence[int]] = {}
     seqs: list[int] = []
     letters: list[Prepared] = []
 

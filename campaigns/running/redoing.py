@@ -5,24 +5,26 @@ edit cancels the batches, and the sweep ends what waits in them.
 
 The kept are those whose message of the earlier chunk was canceled with its batch, and those who had
 none because the edit came first. Somebody's message that was canceled by itself is not sent again,
-also if that was said after the edit. No message of such a chunk is canceled any more, so a repeat
-finds nobody whom the first attempt has not found.
+also if that was said after the edit. Once it is sent anew a cancel follows to the new message.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
 import asyncpg
 
-from campaigns.running.chunks import Chunk, Pace, allowance, begin, follow_clock, give
+from campaigns.running.chunks import Chunk, Pace, allowance, begin, chunk_of, follow_clock, give
 from campaigns.running.reasons import Skip
 from campaigns.running.states import FEEDING
+from campaigns.running.stopping import PREFIX
 from dlr.status import Status
 from messages.control.cancel import BY_ITSELF
 from storage import sql
-from storage.ids import IdSource, run_of_ids
+from storage.ids import IdSource, parse_id
 from storage.pool import Connection
 
 _SQL = sql.load("campaigns")
@@ -84,16 +86,46 @@ class Recalled(NamedTuple):
 
 
 async def recalled(connection: Connection, campaign: int, no: int) -> Recalled:
-    """The recipients of this chunk to whom it is sent anew, and those who are left out for good."""
-    old = await connection.fetchrow(_SQL["redo_of"], campaign, no)
-    assert old is not None  # a later one names it
-    ids = run_of_ids(old["first_id"], old["to_seq"] - old["from_seq"] + 1)
+    """The recipients of this chunk to whom it is sent anew, and those who are left out for good.
+
+    Whoever is left out for a word about a chunk before this one, the accepter refuses.
+    """
+    old = (await _chunks(connection, campaign, no))[0]
+    ids = old.ids
     canceled = await connection.fetch(_SQL["canceled_of"], ids, Status.CANCELED, BY_ITSELF)
-    places = {each: seq for seq, each in enumerate(ids, old["from_seq"])}
+    places = {each: seq for seq, each in enumerate(ids, old.from_seq)}
     superseded = await connection.fetch(
-        _SQL["superseded_of"], campaign, old["version"], old["from_seq"], old["to_seq"],
-        Skip.SUPERSEDED,
-    )  # fmt: skip
+        _SQL["superseded_of"], campaign, old.version, old.from_seq, old.to_seq, Skip.SUPERSEDED
+    )
     alone = {places[row["message_id"]] for row in canceled if row["alone"]}
     batches = {places[row["message_id"]] for row in canceled if not row["alone"]}
     return Recalled(batches | {row["seq"] for row in superseded}, alone)
+
+
+async def earlier_messages(connection: Connection, chunk: Chunk) -> dict[int, tuple[int, ...]]:
+    """Of each message of a chunk that is given anew, those that it goes in place of."""
+    if chunk.redone is None:
+        return {}
+    runs = [each.ids for each in await _chunks(connection, chunk.campaign, chunk.redone)]
+    return dict(zip(chunk.ids, zip(*runs, strict=True), strict=True))
+
+
+async def sent_anew(connection: Connection, messages: Sequence[int]) -> Mapping[int, Sequence[int]]:
+    """Implements SentAnew: of messages whose campaign gave their chunk anew."""
+    rows = await connection.fetch(_SQL["messages_campaigns"], messages)
+    told = []
+    for row in rows:
+        with suppress(ValueError):  # the account's own name of something
+            told.append((row["id"], parse_id(PREFIX, row["campaign_id"])))
+    if not told:
+        return {}
+    found: dict[int, list[int]] = {}
+    for row in await connection.fetch(_SQL["sent_anew"], *map(list, zip(*told, strict=True))):
+        found.setdefault(row["id"], []).append(row["anew"])
+    return found
+
+
+async def _chunks(connection: Connection, campaign: int, no: int) -> list[Chunk]:
+    """A chunk and those that it gave anew, over the same recipients; the latest first."""
+    rows = await connection.fetch(_SQL["redo_of"], campaign, no)
+    return [chunk_of(row) for row in rows]

@@ -151,7 +151,39 @@ LIMIT 1;
 UPDATE campaign SET next_chunk = $2, wave = $3, wave_chunks = $4, paced_seq = paced_seq - $5 WHERE id = $1;
 
 -- name: redo_of
-SELECT version, from_seq, to_seq, first_id FROM campaign_chunk WHERE campaign = $1 AND no = $2;
+-- A chunk and those that it gave anew, the latest first. All of them have the same recipients.
+WITH RECURSIVE earlier AS (
+    SELECT * FROM campaign_chunk WHERE campaign = $1 AND no = $2
+    UNION ALL
+    SELECT c.* FROM earlier AS e JOIN campaign_chunk AS c ON c.campaign = e.campaign AND c.no = e.redone
+)
+SELECT * FROM earlier ORDER BY no DESC;
+
+-- name: messages_campaigns
+SELECT id, campaign_id FROM message WHERE id = ANY($1::bigint[]) AND campaign_id IS NOT NULL;
+
+-- name: sent_anew
+-- The messages that went in the place of $1, which are of the campaigns $2, in order. The place of a message in its
+-- chunk is what id_of_run counts.
+WITH RECURSIVE later AS (
+    SELECT m.id, c.campaign, c.no,
+        (((m.id >> 22) - (c.first_id >> 22) << 14) + (m.id & 16383) - (c.first_id & 16383))::integer AS place
+    FROM unnest($1::bigint[], $2::bigint[]) AS asked (id, campaign)
+    JOIN message AS m ON m.id = asked.id
+    JOIN campaign_chunk AS c ON c.campaign = asked.campaign AND c.batch = m.batch_id AND c.first_id <= m.id
+        AND c.first_id & 4177920 = m.id & 4177920
+        AND ((m.id >> 22) - (c.first_id >> 22) << 14) + (m.id & 16383) - (c.first_id & 16383) <= c.to_seq - c.from_seq
+    UNION ALL
+    SELECT l.id, c.campaign, c.no, l.place
+    FROM later AS l
+    JOIN campaign_chunk AS c ON c.campaign = l.campaign AND c.redone = l.no
+)
+SELECT l.id, m.id AS anew
+FROM later AS l
+JOIN campaign_chunk AS c ON c.campaign = l.campaign AND c.no = l.no
+JOIN message AS m ON m.id = id_of_run(c.first_id, l.place)
+WHERE m.id <> l.id
+ORDER BY l.id, l.no;
 
 -- name: canceled_of
 -- $3: the words of a cancel of one message alone.

@@ -23,6 +23,7 @@ from dlr.rollups.naming import late, name_new
 from dlr.status import Status
 from dlr.webhooks.changes import tell_rows
 from messages.accept import batches, client_refs, plain_flush
+from messages.accept.canceled_before import not_canceled
 from messages.accept.client_refs import fingerprint
 from messages.accept.judging import count_skips, judge
 from messages.accept.pacing import STOPPED_NS, Pacing
@@ -196,6 +197,7 @@ class MessageAccepter:
                         message_id, item, seal(item.to), index(item.to), batch_id, item.text,
                         moments[until], again=ids is not None and ids.again,
                         if_capped=IfCapped.STORE if ids is None else ids.if_capped,
+                        instead=() if ids is None else ids.instead.get(message_id, ()),
                         old_idx=old(item.to),
                     )
                 )  # fmt: skip
@@ -235,6 +237,7 @@ class MessageAccepter:
                 if not await self._at_once(dedicated, items):
                     async with dedicated.transaction():
                         left = await not_stored(connection, items)
+                        left = await not_canceled(connection, left)
                         new = await client_refs.claim(connection, left, datetime.now(UTC))
                         repeats = sum(not isinstance(item.repeat_of, Refused) for item in left)
                         repeats -= len(new)

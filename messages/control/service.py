@@ -18,7 +18,7 @@ from dispatch.queue.batch_pace import BatchPace
 from dispatch.wire.connector_dispatch import ConnectorDispatch
 from dlr.report import Span, message_counts, total_of
 from messages.control.batches import BatchChange, BatchChanges, BatchView, read_batch
-from messages.control.cancel import MessageCanceler
+from messages.control.cancel import CancelOutcome, MessageCanceler, SentAnew
 from messages.control.finish import batch_finish
 from messages.control.look import ControlLook
 from messages.control.watch import BatchWatch
@@ -36,6 +36,7 @@ class Control:
         *,
         ids: IdSource,
         clock: Clock,
+        sent_anew: SentAnew,
         ended: Callable[[asyncio.Task[None]], object],
     ) -> None:
         """`ended` is told when one of its loops has ended by itself, which it should not."""
@@ -48,7 +49,7 @@ class Control:
         self._connectors: Mapping[int, ConnectorDispatch] = {}
         self.batches = BatchPace()
         self.look = ControlLook(clock.wall_ms)
-        self.canceler = MessageCanceler(database.dedicated("cancel"), ids)
+        self.canceler = MessageCanceler(database.dedicated("cancel"), ids, sent_anew=sent_anew)
         self._changes = BatchChanges(database.dedicated("control"), self._changed, ids=ids)
 
     @property
@@ -98,7 +99,7 @@ class Control:
             if loop is not None:
                 await loop.stop()
 
-    async def cancel(self, account: int, message_id: int) -> bool:
+    async def cancel(self, account: int, message_id: int) -> CancelOutcome:
         return await self.canceler.cancel(account, message_id)
 
     async def change_batch(

@@ -31,6 +31,11 @@ WHERE o.id = wanted.id AND o.account = wanted.account
   AND NOT o.in_doubt
 RETURNING o.id, o.owner, o.connector, o.category, o.account, o.parts, o.way;
 
+-- name: canceled_alone
+-- Which of these messages, with ids from $2 on, have ended as $3 in the words of $4.
+SELECT message_id FROM submission
+WHERE message_id = ANY($1::bigint[]) AND id >= $2 AND part = 0 AND status = $3 AND error = $4 AND NOT replaced;
+
 -- name: remember_canceled
 INSERT INTO message_cancel (message_id, owner)
 SELECT * FROM unnest($1::bigint[], $2::bigint[])

@@ -36,15 +36,20 @@ FINISH = (
     "When the last of it is expected to be submitted, if what waits for the same connectors goes "
     "first, each at the pace of this process. Null: nothing waits, it is stopped, or nobody knows."
 )
+REPLACED_BY = (
+    "The message that went in its place after its campaign was edited: that one is canceled, too. "
+    "Null: none did."
+)
 BatchId = Annotated[str, Meta(description="The batch's id.", examples=["bat_0NX25TC8G2000"])]
 
 
 class CanceledMessage(msgspec.Struct):
-    """A message that will not be sent."""
+    """A message that will not be sent, nor what went in its place."""
 
     id: str
     status: str
     object: str = "message"
+    replaced_by: Annotated[str | None, Meta(description=REPLACED_BY)] = None
 
 
 class BatchResource(msgspec.Struct, kw_only=True):
@@ -100,7 +105,10 @@ class ControlApi:
                 path="/v1/messages/{id}/cancel",
                 handler=self.cancel_message,
                 summary="Take back a message that no carrier was given yet",
-                description="After 200 it is certainly not sent; asking again changes nothing.",
+                description=(
+                    "After 200 it is certainly not sent; asking again changes nothing. Where its"
+                    " campaign was edited and sent it anew, the message in its place is canceled."
+                ),
                 scope=SEND,
                 path_parameters={"id": MessageId},
                 answers={200: CanceledMessage},
@@ -146,15 +154,19 @@ class ControlApi:
         """200 once the message will certainly not be sent; also when it was canceled before."""
         key = await self._access.key(request, SEND)
         message_id = path_id(request, "msg", "message")
+        outcome = await self._services.control.cancel(key.account, message_id)
+        anew = None if outcome.latest == message_id else format_id("msg", outcome.latest)
         canceled = Status.CANCELED.label
-        if not await self._services.control.cancel(key.account, message_id):
-            view = await self._services.messages.message(key.account, message_id)
+        if not outcome.canceled:
+            view = await self._services.messages.message(key.account, outcome.latest)
             if view is None:
                 raise not_found("message")
             if view.status != canceled:
-                detail = f"the message is {view.status}: a carrier has it or may have it"
+                named = "the message" if anew is None else f"it was sent anew as {anew}, which"
+                detail = f"{named} is {view.status}: a carrier has it or may have it"
                 raise ProblemError("not_cancelable", detail)
-        return json_response(CanceledMessage(format_id("msg", message_id), canceled))
+        message = CanceledMessage(format_id("msg", message_id), canceled, replaced_by=anew)
+        return json_response(message)
 
     async def batch(self, request: web.Request) -> web.Response:
         """The batch and its counts."""

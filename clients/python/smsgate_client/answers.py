@@ -145,11 +145,14 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class CanceledMessage:
-    """A message that is certainly not sent."""
+    """A message that is certainly not sent. `replaced_by`: the one that went in its place after its
+    campaign was edited, which is canceled, too.
+    """
 
     id: str
     status: Status
     object: str = "message"
+    replaced_by: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ import pytest
 from campaigns.experiments.assignment import bucket
 from campaigns.running import stopping
 from campaigns.running.desk import CampaignRefused, RevisionDiffers
+from campaigns.running.redoing import sent_anew
 from campaigns.running.schedule import slot_of
 from campaigns.running.states import CampaignState
 from campaigns.running.watch import NOT_BEGUN
@@ -459,8 +460,10 @@ async def test_a_message_that_was_canceled_by_itself_is_not_sent_again(shop: Sho
     campaign = await shop.running()
     await shop.feed.turn()
     [first, *_] = await shop.messages(campaign)
-    canceler = MessageCanceler(shop.world.database.dedicated("cancel"), shop.ids)
-    assert await canceler.cancel(first["account"], first["id"])
+    canceler = MessageCanceler(
+        shop.world.database.dedicated("cancel"), shop.ids, sent_anew=sent_anew
+    )
+    assert (await canceler.cancel(first["account"], first["id"])).canceled
     await canceler.close()
     await shop.desk.pause(OTHER, campaign, "a typing error")
     before = await shop.one(campaign)

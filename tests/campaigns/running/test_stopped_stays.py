@@ -15,6 +15,7 @@ import pytest
 from campaigns.running import stopping
 from campaigns.running.causes import Cause
 from campaigns.running.desk import CampaignRefused
+from campaigns.running.redoing import sent_anew
 from campaigns.running.standing import Waiting, WaitsFor
 from campaigns.running.states import CampaignState
 from campaigns.templates.memory import place_of
@@ -188,7 +189,9 @@ async def opted_out(shop: Shop, campaign: int, who: asyncpg.Record) -> None:
 
 async def canceled(shop: Shop, campaign: int, who: asyncpg.Record) -> None:
     """The message that they have; who has none yet is not stopped like this."""
-    canceler = MessageCanceler(shop.world.database.dedicated("cancel"), shop.ids)
+    canceler = MessageCanceler(
+        shop.world.database.dedicated("cancel"), shop.ids, sent_anew=sent_anew
+    )
     rows = await shop.connection.fetch(
         "SELECT id FROM message WHERE to_idx = $1 ORDER BY id DESC LIMIT 1", who["to_idx"]
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
@@ -15,7 +15,7 @@ from dlr.ledger import SubmissionRow, insert_submissions
 from dlr.status import Status
 from messages.control.cancel import BY_ITSELF, MessageCanceler
 from messages.control.look import ControlLook
-from storage.pool import close_connection, connect
+from storage.pool import Connection, close_connection, connect
 from tests.dispatch.on_the_wire import Carrier, push, sending
 from tests.dispatch.world import CONNECTOR, World, running, wall_ms
 
@@ -34,20 +34,30 @@ async def world(database_url: str) -> AsyncIterator[World]:
 
 
 def canceler(world: World) -> MessageCanceler:
-    return MessageCanceler(world.database.dedicated("cancel"), world.ids)
+    return MessageCanceler(world.database.dedicated("cancel"), world.ids, sent_anew=nothing_anew)
+
+
+async def nothing_anew(connection: Connection, messages: Sequence[int]) -> dict[int, Sequence[int]]:
+    return {}
+
+
+async def stops(cancels: MessageCanceler, account: int, message: int) -> bool:
+    outcome = await cancels.cancel(account, message)
+    assert outcome.latest == message
+    return outcome.canceled
 
 
 async def test_what_waits_is_taken_out_with_its_status_in_one_transaction(world: World) -> None:
     message, other = world.messages(2)
     await world.store([message, other], owner=0)
     cancels = canceler(world)
-    assert await cancels.cancel(ACCOUNT, message.id)
+    assert await stops(cancels, ACCOUNT, message.id)
     assert list(await world.outbox()) == [other.id]
     assert await world.results() == {(message.id, 0): Status.CANCELED}
     assert await world.count("message_cancel") == 0  # nobody holds it in memory
-    assert not await cancels.cancel(ACCOUNT, message.id)
-    assert not await cancels.cancel(ACCOUNT + 1, other.id)
-    assert not await cancels.cancel(ACCOUNT, other.id + 1)
+    assert not await stops(cancels, ACCOUNT, message.id)
+    assert not await stops(cancels, ACCOUNT + 1, other.id)
+    assert not await stops(cancels, ACCOUNT, other.id + 1)
     assert list(await world.outbox()) == [other.id]
 
 
@@ -55,7 +65,7 @@ async def test_what_is_in_memory_is_dropped_at_the_last_look(world: World) -> No
     """The process that holds it is not told: its intent's transaction is."""
     messages = world.messages(3)
     await world.store(messages)
-    assert await canceler(world).cancel(ACCOUNT, messages[1].id)
+    assert await stops(canceler(world), ACCOUNT, messages[1].id)
     carrier = Carrier()
     async with sending(world, carrier) as dispatch:
         push(dispatch, messages)
@@ -74,8 +84,8 @@ async def test_what_an_intent_names_is_too_late(world: World) -> None:
     await world.store(messages)
     await world.open_intent(world.intent(messages[:1]))
     cancels = canceler(world)
-    assert not await cancels.cancel(ACCOUNT, messages[0].id)
-    assert await cancels.cancel(ACCOUNT, messages[1].id)
+    assert not await stops(cancels, ACCOUNT, messages[0].id)
+    assert await stops(cancels, ACCOUNT, messages[1].id)
 
 
 async def test_what_was_or_may_have_been_on_the_wire_is_too_late(world: World) -> None:
@@ -86,9 +96,9 @@ async def test_what_was_or_may_have_been_on_the_wire_is_too_late(world: World) -
     doubt = "UPDATE outbox SET in_doubt = true WHERE id = $1"
     await world.connection.execute(doubt, doubtful.id)
     cancels = canceler(world)
-    assert not await cancels.cancel(ACCOUNT, half.id)
-    assert not await cancels.cancel(ACCOUNT, doubtful.id)
-    assert await cancels.cancel(ACCOUNT, retried.id)  # the carrier said no: it has nothing
+    assert not await stops(cancels, ACCOUNT, half.id)
+    assert not await stops(cancels, ACCOUNT, doubtful.id)
+    assert await stops(cancels, ACCOUNT, retried.id)  # the carrier said no: it has nothing
 
 
 async def test_a_cancel_waits_for_the_intent_that_is_being_written(
@@ -102,7 +112,7 @@ async def test_a_cancel_waits_for_the_intent_that_is_being_written(
     transaction = intent.transaction()
     await transaction.start()
     assert await looks.decide(intent, [message]) == {}
-    pending = asyncio.ensure_future(canceler(world).cancel(ACCOUNT, message.id))
+    pending = asyncio.ensure_future(stops(canceler(world), ACCOUNT, message.id))
     waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     await world.until(waits, 1)
     await intent.execute(
@@ -120,7 +130,7 @@ async def test_cancels_that_come_together_share_commits(world: World) -> None:
     messages = world.messages(50)
     await world.store(messages, owner=0)
     cancels = canceler(world)
-    outcomes = await asyncio.gather(*(cancels.cancel(ACCOUNT, m.id) for m in messages))
+    outcomes = await asyncio.gather(*(stops(cancels, ACCOUNT, m.id) for m in messages))
     assert all(outcomes)
     assert cancels.commits.flushes <= 2
     assert await world.count("submission") == 50
@@ -129,7 +139,7 @@ async def test_cancels_that_come_together_share_commits(world: World) -> None:
 async def test_a_stopped_message_goes_back_for_now(world: World) -> None:
     message = world.message()
     await world.store([message])
-    assert await canceler(world).cancel(ACCOUNT, message.id)
+    assert await stops(canceler(world), ACCOUNT, message.id)
     [verdict] = await world.intents.commit(world.intent([message]))
     assert isinstance(verdict, dict)
     later = verdict[message.id]
@@ -149,7 +159,7 @@ async def test_what_went_with_its_batch_is_on_record_as_canceled_by_itself(world
     await insert_submissions(world.connection, rows)
     cancels = canceler(world)
     for account, message in ((ACCOUNT, swept), (ACCOUNT + 1, other), (ACCOUNT, expired)):
-        assert not await cancels.cancel(account, message.id)
+        assert not await stops(cancels, account, message.id)
     said = await world.connection.fetch("SELECT message_id, error FROM submission")
     assert {row["message_id"]: row["error"] for row in said} == {
         swept.id: BY_ITSELF, other.id: None, expired.id: None,

@@ -33,6 +33,7 @@ from storage.events import Event
 from storage.ids import id_at, time_of
 from storage.names import Registry
 from tests.dispatch.world import CONNECTOR, VAULT, World, running, wall_ms
+from tests.messages.control.test_cancel import nothing_anew
 
 ACCOUNT = 1
 REGISTRY = Registry({}, {"carrier-a": CONNECTOR})
@@ -279,12 +280,14 @@ async def test_f3_a_hold_a_release_and_a_cancel_are_changes(scene: Scene) -> Non
     released = datetime.now(UTC) - timedelta(milliseconds=1)
     message = await scene.wait("queued", Hold.QUIET_HOURS, not_before=released)
     assert await updated_at(world, message.id) >= released
-    canceler = MessageCanceler(world.database.dedicated("cancel"), world.ids)
+    canceler = MessageCanceler(
+        world.database.dedicated("cancel"), world.ids, sent_anew=nothing_anew
+    )
     message = await scene.wait("canceled")
     row = await world.connection.execute("UPDATE outbox SET owner = 0 WHERE id = $1", message.id)
     assert row == "UPDATE 1"
     asked = datetime.now(UTC).replace(microsecond=0)
-    assert await canceler.cancel(ACCOUNT, message.id)
+    assert (await canceler.cancel(ACCOUNT, message.id)).canceled
     assert await updated_at(world, message.id) >= asked
     part = (await read_messages(world.connection, REGISTRY, ACCOUNT, [message.id]))[0].results[0]
     assert await updated_at(world, message.id) == time_of(part.id)

@@ -20,7 +20,23 @@ async def test_a_waiting_message_is_canceled_and_canceled_again(api: Api) -> Non
     for _ in range(2):
         response, body = await api.post(f"{URL}/{message}/cancel", b"")
         assert response.status == 200
-        assert body == {"id": message, "status": "canceled", "object": "message"}
+        assert body == {
+            "id": message, "status": "canceled", "object": "message", "replaced_by": None,
+        }  # fmt: skip
+
+
+async def test_what_went_in_its_place_is_canceled_and_named(api: Api) -> None:
+    """Also where that is too late."""
+    old, new = await sent(api), await sent(api)
+    api.memory.anew[parse_id("msg", old)] = parse_id("msg", new)
+    response, body = await api.post(f"{URL}/{old}/cancel", b"")
+    assert (response.status, body["id"], body["replaced_by"]) == (200, old, new)
+    assert api.memory.canceled == {parse_id("msg", new)}
+    api.memory.canceled.clear()
+    api.memory.sending.update(api.memory.stored)
+    response, problem = await api.post(f"{URL}/{old}/cancel", b"")
+    assert (response.status, problem["code"]) == (409, "not_cancelable")
+    assert f"sent anew as {new}, which is sending" in str(problem["detail"])
 
 
 async def test_too_late_is_a_conflict_that_names_the_status(api: Api) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from messages.control.batches import BatchChange, BatchConflict, BatchView
+from messages.control.cancel import CancelOutcome
 from messages.control.doubts import Resolution
 from messages.control.waiting import QueueKind, QueueView
 from tests.web.rooms.messages import NOW_MS, Messages
@@ -20,6 +21,7 @@ class Control(Messages):
         super().__init__()
         self.batches: dict[int, BatchView] = {}
         self.waves: set[int] = set()  # batches that are a campaign's
+        self.anew: dict[int, int] = {}  # a message, and which went in its place
         self.resolutions: dict[int, str] = {}
         self.resolved: list[int] = []
         self.finish_asked: list[dict[str, int]] = []
@@ -67,13 +69,14 @@ class Control(Messages):
         self.batches[batch_id] = view
         return view
 
-    async def cancel(self, account: int, message_id: int) -> bool:
+    async def cancel(self, account: int, message_id: int) -> CancelOutcome:
         self.fail()
-        item, _ = self.stored.get(message_id, (None, None))
-        if item is None or item.account != account or message_id in self.sending:
-            return False
-        self.canceled.add(message_id)
-        return True
+        latest = self.anew.get(message_id, message_id)
+        item, _ = self.stored.get(latest, (None, None))
+        if item is None or item.account != account or latest in self.sending:
+            return CancelOutcome(False, latest)
+        self.canceled.add(latest)
+        return CancelOutcome(True, latest)
 
     async def resolve(
         self, account: int, key_id: int, action: str, message_ids: Sequence[int]
