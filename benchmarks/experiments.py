@@ -19,7 +19,7 @@ from statistics import NormalDist
 from benchmarks.gateways import BenchmarkFailed
 from benchmarks.verdicts import Verdict
 from campaigns.experiments.always_valid import Evidence
-from campaigns.experiments.planned_looks import LOOKS_MAX, shown
+from campaigns.experiments.planned_looks import LOOKS_MAX, bounds, shown
 from campaigns.experiments.power import POWER, per_arm
 from campaigns.experiments.units import Unit, matured
 from dlr.anomalies.significance import Share, z_of_shares
@@ -78,7 +78,10 @@ def always_valid(looks: Iterable[Arms]) -> bool:
 
 def planned(looks: Iterable[Arms]) -> bool:
     """Whether any of the planned looks shows a difference."""
-    return any(shown(one, other, number, LOOKS_MAX) for number, (one, other) in enumerate(looks, 1))
+    return any(
+        shown(one, other, limit)
+        for (one, other), limit in zip(looks, bounds(LOOKS_MAX), strict=True)
+    )
 
 
 def probably_better(looks: Iterable[Arms]) -> bool:

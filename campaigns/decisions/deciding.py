@@ -44,7 +44,7 @@ async def write(
 
 def judged(rules: Rules, counts: Sequence[ArmCounts], evidence: Evidence, *, due: bool) -> Decision:
     """What the rules say of these counts. `due`: the time to decide is over."""
-    return decide(rules, [each.judged for each in counts], evidence, due=due)
+    return decide(rules, [each.judged for each in counts], evidence.winner(rules.alpha), due=due)
 
 
 def follows(found: Decision, fallback: Fallback) -> tuple[How, int | None] | None:

@@ -28,12 +28,18 @@ _LARGEST_LOG: Final = 700.0  # of what a double holds
 
 
 class StoredLook(msgspec.Struct, frozen=True, kw_only=True):
-    """`ratio`: the largest likelihood ratio of two arms, by what this look saw alone."""
+    """`ratio`: the largest likelihood ratio of two arms, by what this look saw alone.
+
+    A planned one has a `number` from 1 instead, and a `bound`: what |z| had to reach. Without a
+    bound nobody was matured.
+    """
 
     at: datetime
     counts: list[ArmCounts]
-    ratio: float
-    verdict: Verdict
+    ratio: float | None = None
+    verdict: Verdict = Verdict.TOO_FEW
+    number: int | None = None
+    bound: float | None = None
 
 
 def apart(asked: Experiment) -> timedelta:
@@ -74,6 +80,12 @@ async def last_at(connection: Connection, campaign: int, now: datetime) -> datet
     return found
 
 
+async def last_number(connection: Connection, campaign: int) -> int:
+    """Of the planned looks that were taken; 0: none was."""
+    found: int | None = await connection.fetchval(_SQL["look_number"], campaign)
+    return found or 0
+
+
 async def stored(connection: Connection, campaign: int) -> list[StoredLook]:
     """All of one experiment, the first one first."""
     rows = await connection.fetch(_SQL["looks"], campaign)
@@ -83,6 +95,8 @@ async def stored(connection: Connection, campaign: int) -> list[StoredLook]:
             counts=msgspec.convert(row["counts"], list[ArmCounts]),
             ratio=row["lambda"],
             verdict=Verdict(row["verdict"]),
+            number=row["ordinal"],
+            bound=row["bound"],
         )
         for row in rows
     ]
@@ -92,5 +106,5 @@ async def store(connection: Connection, campaign: int, made: StoredLook) -> None
     """In the caller's transaction, which holds the campaign's row."""
     await connection.execute(
         _SQL["look_add"], campaign, made.at, msgspec.to_builtins(made.counts), made.ratio,
-        made.verdict,
+        made.verdict, made.number, made.bound,
     )  # fmt: skip

@@ -16,13 +16,14 @@ from campaigns.decisions.counting import ArmCounts, counted, larger, planned_in_
 from campaigns.decisions.decided import Decided, How
 from campaigns.decisions.deciding import judged
 from campaigns.decisions.looks import StoredLook
+from campaigns.decisions.planned import LookPlan, NextLook, apart_at
 from campaigns.decisions.sizes import needed_matured, needed_planned, rules_of
-from campaigns.decisions.verdicts import Verdict, in_words, standing
+from campaigns.decisions.verdicts import Verdict, at_looks, in_words, standing
 from campaigns.experiments.always_valid import Evidence, look
 from campaigns.experiments.intervals import Bounded
 from campaigns.experiments.power import level_each
 from campaigns.experiments.sample_ratio import SampleRatio, sample_ratio
-from campaigns.experiments.winner import Reason, Rules
+from campaigns.experiments.winner import Decision, Reason, Rules
 from campaigns.running.experiment_spec import Experiment
 from campaigns.running.store import StoredCampaign
 from dlr.report_desk import snapshot
@@ -31,13 +32,15 @@ from dlr.report_desk import snapshot
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """How far arm `one` is above arm `other`, within bounds that hold at every look together.
 
-    `p`: how likely chance alone ever shows so much between two equal arms.
+    `p`: how likely chance alone ever shows so much between two equal arms. Of planned looks it is
+    `z` of the last one instead.
     """
 
     one: int
     other: int
     difference: Bounded
-    p: float
+    p: float | None
+    z: float | None = None
 
 
 class ExperimentReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +48,9 @@ class ExperimentReport(msgspec.Struct, frozen=True, kw_only=True):
 
     `needed`: people matured, arm by arm, before a winner is named. `underpowered`: the plan has too
     few for that. `planned_ratio`, `matured_ratio`: are the arms of the sizes that they should be.
+
+    With a `plan` of looks the verdict, the reasons and the differences are as of the last look, and
+    `upcoming` is the next one. What `arms` have become since decides nothing.
     """
 
     asked: Experiment
@@ -62,6 +68,8 @@ class ExperimentReport(msgspec.Struct, frozen=True, kw_only=True):
     planned_ratio: SampleRatio
     matured_ratio: SampleRatio
     looks: list[StoredLook]
+    plan: LookPlan | None
+    upcoming: NextLook | None
 
 
 class ExperimentReports:
@@ -93,41 +101,99 @@ def made(
     """The report of these counts, behind the looks that were made."""
     if seen:
         counts = larger(counts, seen[-1].counts)
-    rules, size = rules_of(campaign.spec, asked), len(counts)
-    evidence = looks.evidence_of([*(each.counts for each in seen), counts], size, rules)
-    found = judged(rules, counts, evidence, due=True)
-    decided = campaign.decided
-    verdict = standing(found, decided, seen[-1].verdict if seen else None)
+    rules, size, decided = rules_of(campaign.spec, asked), len(counts), campaign.decided
+    begun = campaign.started_at
+    decide_by = None if begun is None else begun + asked.decide_span
+    plan = LookPlan.of(asked, [each.planned for each in counts])
+    if plan is None:
+        shown = _at_any_time(rules, counts, seen)
+    else:
+        shown = _at_last_look(campaign, plan, rules, seen, decide_by)
+    verdict = standing(shown.found, decided, seen[-1].verdict if seen else None)
     better = None
     if verdict is Verdict.BETTER:
-        better = decided.arm if decided and decided.how is How.WON else found.winner
+        better = decided.arm if decided and decided.how is How.WON else shown.found.winner
     planned = [each.planned for each in counts]
-    begun = campaign.started_at
     return ExperimentReport(
         asked=asked,
-        decide_by=None if begun is None else begun + asked.decide_span,
+        decide_by=decide_by,
         needed=needed_matured(asked, size),
         underpowered=min(planned) < needed_planned(asked, size),
         waiting=campaign.messages - sum(planned) if decided is None else 0,
         verdict=verdict,
-        words=in_words(
-            verdict, better, found.reasons, edited=decided is not None and decided.how is How.EDITED
-        ),
+        words=shown.words(verdict, better, decided, seen),
         better=better,
-        reasons=() if verdict is Verdict.BETTER else found.reasons,
+        reasons=() if verdict is Verdict.BETTER else shown.found.reasons,
         decided=decided,
         arms=list(counts),
-        differences=_differences(counts, evidence, rules),
+        differences=shown.differences,
         planned_ratio=sample_ratio(planned, rules.weights),
         matured_ratio=sample_ratio([each.matured for each in counts], rules.weights),
         looks=seen,
+        plan=plan,
+        upcoming=shown.upcoming,
+    )
+
+
+class _Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """What is shown so far, and by which looks."""
+
+    found: Decision
+    differences: list[Difference]
+    plan: LookPlan | None = None
+    upcoming: NextLook | None = None
+
+    def words(
+        self,
+        verdict: Verdict,
+        better: int | None,
+        decided: Decided | None,
+        seen: Sequence[StoredLook],
+    ) -> str:
+        """The verdict for people."""
+        edited = decided is not None and decided.how is How.EDITED
+        words = in_words(verdict, better, self.found.reasons, edited=edited)
+        if self.plan is None or edited:
+            return words
+        taken = (seen[-1].number or 0) if seen else 0
+        upcoming = None if self.upcoming is None else self.upcoming.number
+        return at_looks(words, taken, self.plan.looks, upcoming)
+
+
+def _at_any_time(rules: Rules, counts: Sequence[ArmCounts], seen: list[StoredLook]) -> _Shown:
+    """What these counts show together with the looks: reading them is a look more."""
+    looked = [*(each.counts for each in seen), counts]
+    evidence = looks.evidence_of(looked, len(counts), rules)
+    found = judged(rules, counts, evidence, due=True)
+    return _Shown(found=found, differences=_differences(counts, evidence, rules))
+
+
+def _at_last_look(
+    campaign: StoredCampaign,
+    plan: LookPlan,
+    rules: Rules,
+    seen: list[StoredLook],
+    decide_by: datetime | None,
+) -> _Shown:
+    """What a plan of looks has shown; nothing before the first one."""
+    is_open = campaign.decided is None and campaign.ended_at is None
+    upcoming = plan.next(seen, decide_by) if is_open else None
+    differences = []
+    shares = [each.outcome for each in seen[-1].counts] if seen else []
+    for one, other in _pairs(len(shares)):
+        apart, z = apart_at(shares[one], shares[other], seen[-1].bound)
+        differences.append(Difference(one=one, other=other, difference=apart, p=None, z=z))
+    return _Shown(
+        found=plan.standing(rules, seen, is_open=upcoming is not None),
+        differences=differences,
+        plan=plan,
+        upcoming=upcoming,
     )
 
 
 def _differences(counts: Sequence[ArmCounts], evidence: Evidence, rules: Rules) -> list[Difference]:
     """Of each pair, the higher arm of the two first."""
     level = level_each(rules.alpha, len(counts))
-    pairs = [(one, other) for one in range(len(counts)) for other in range(one)]
     return [
         Difference(
             one=one,
@@ -135,5 +201,9 @@ def _differences(counts: Sequence[ArmCounts], evidence: Evidence, rules: Rules) 
             difference=look(counts[one].outcome, counts[other].outcome, rules.tau, level).bounds,
             p=min(evidence.p(one, other), evidence.p(other, one)),
         )
-        for one, other in pairs
+        for one, other in _pairs(len(counts))
     ]
+
+
+def _pairs(arms: int) -> list[tuple[int, int]]:
+    return [(one, other) for one in range(arms) for other in range(one)]

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
+from campaigns.experiments.planned_looks import inflation
 from campaigns.experiments.power import level_each, per_arm
 from campaigns.experiments.winner import Fallback, Rules, matured_min
 from campaigns.running.experiment_spec import Experiment
@@ -21,9 +22,13 @@ DELIVERED_MIN = 0.95  # of those planned: with less a guard stops the campaign
 
 
 def needed_matured(asked: Experiment, arms: int) -> int:
-    """Of each arm, before a winner may be named. `arms`: 2 or more."""
-    level = level_each(asked.alpha, arms)
-    return matured_min(per_arm(asked.base, asked.base + asked.tau, level))
+    """Of each arm, before a winner may be named. `arms`: 2 or more.
+
+    Of planned looks it is the last one that needs so many, and each other one its part.
+    """
+    level, looks = level_each(asked.alpha, arms), asked.test.planned
+    single = per_arm(asked.base, asked.base + asked.tau, level)
+    return matured_min(single if looks is None else math.ceil(single * inflation(looks, level)))
 
 
 def needed_planned(asked: Experiment, arms: int) -> int:

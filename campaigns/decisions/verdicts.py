@@ -63,3 +63,16 @@ def in_words(verdict: Verdict, arm: int | None, reasons: Sequence[Reason], *, ed
     if Reason.DELIVERY_LOWER in reasons:
         return "no difference shown: of the arm that is ahead fewer messages are delivered"
     return "no difference shown"
+
+
+def at_looks(words: str, taken: int, planned: int, upcoming: int | None) -> str:
+    """The same where looks are planned. `taken`: the last one, or 0. `upcoming`: the next one."""
+    said = f"{words}, at look {taken} of {planned}" if taken else words
+    if upcoming is None:
+        return said
+    between = "figures between looks" if taken else "figures before it"
+    share = round(100 * upcoming / planned)
+    return (
+        f"{said}. Look {upcoming} of {planned} comes with {share} % of the people, and {between}"
+        " decide nothing"
+    )

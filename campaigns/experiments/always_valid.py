@@ -82,7 +82,7 @@ class Evidence(msgspec.Struct, frozen=True):
             tuple(
                 tuple(
                     max(best, look(one, other, tau, alpha).log_ratio)
-                    if one.value > other.value and _enough(one) and _enough(other)
+                    if one.value > other.value and enough(one) and enough(other)
                     else best
                     for best, other in zip(row, arms, strict=True)
                 )
@@ -108,5 +108,6 @@ class Evidence(msgspec.Struct, frozen=True):
         return None
 
 
-def _enough(share: Share) -> bool:
+def enough(share: Share) -> bool:
+    """Whether it has the successes and failures to test with."""
     return min(share.part, share.whole - share.part) >= SUCCESSES_MIN

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from campaigns.experiments.always_valid import SUCCESSES_MIN, Evidence
+from campaigns.experiments.always_valid import SUCCESSES_MIN
 from campaigns.experiments.intervals import newcombe
 from campaigns.experiments.sample_ratio import sample_ratio
 from dlr.anomalies.significance import Share
@@ -67,6 +67,7 @@ class Reason(StrEnum):
     NO_DIFFERENCE = "no_difference"
     OPT_OUTS_WORSE = "opt_outs_worse"
     DELIVERY_LOWER = "delivery_lower"
+    BETWEEN_LOOKS = "between_looks"  # looks are planned, and the next one is not taken
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -95,9 +96,11 @@ def matured_min(power_size: int) -> int:
     return max(MATURED_MIN, power_size)
 
 
-def decide(rules: Rules, arms: Sequence[Arm], evidence: Evidence, *, due: bool) -> Decision:
-    """What the figures allow. `evidence` has every look; `due`: the time to decide is over."""
-    winner = evidence.winner(rules.alpha)
+def decide(rules: Rules, arms: Sequence[Arm], winner: int | None, *, due: bool) -> Decision:
+    """What the figures allow. `winner`: the arm that all looks together show to be better.
+
+    `due`: the time to decide is over.
+    """
     reasons = tuple(_reasons(rules, arms, winner))
     if not reasons:
         return Decision(State.WON, winner)

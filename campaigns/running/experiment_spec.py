@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from campaigns.experiments.planned_looks import LOOKS_MAX
 from campaigns.running.durations import span
 from messages.models import FieldError
 
@@ -24,6 +25,33 @@ WINDOW_MIN, WINDOW_MAX = timedelta(minutes=1), timedelta(days=7)
 DECIDE_BY_MAX = timedelta(days=30)
 LOCKED = "experiment_locked"
 _WHERE = "/experiment"
+
+
+class ChosenTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """By which test the arms are compared. It is chosen before the start, and stands."""
+
+    kind: Annotated[
+        Literal["always_valid", "planned"],
+        Meta(
+            description="`always_valid`: it may be looked at as often as one likes. `planned`: it "
+            "is decided at a few looks alone, at even parts of the people of the test, and needs "
+            "fewer of them."
+        ),
+    ] = "always_valid"
+    looks: Annotated[
+        int | None,
+        Meta(
+            description=f"Of a planned one: 1 to {LOOKS_MAX}, {LOOKS_MAX} unless said. 1 is a "
+            "single test at the end."
+        ),
+    ] = None
+
+    @property
+    def planned(self) -> int | None:
+        """How many looks are planned; None: it is looked at all the time."""
+        if self.kind != "planned":
+            return None
+        return LOOKS_MAX if self.looks is None else self.looks
 
 
 class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -58,6 +86,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
             "arm 0, that of their own arm, or nothing."
         ),
     ] = "control"
+    test: ChosenTest = ChosenTest()
 
     @property
     def window_span(self) -> timedelta:
@@ -92,6 +121,7 @@ def faults(
     if TAU_MIN <= asked.tau <= TAU_MAX and asked.base <= BASE_MAX < asked.base + asked.tau:
         detail = f"base and tau together are at most {BASE_MAX}"
         yield FieldError("out_of_range", detail, f"{_WHERE}/tau")
+    yield from _test(asked.test)
     window, decide_by = span(asked.window), span(asked.decide_by)
     if window is None or not WINDOW_MIN <= window <= WINDOW_MAX:
         detail = "window is PT1M to PT168H, as in PT24H or 24h"
@@ -108,6 +138,16 @@ def faults(
         yield FieldError("out_of_range", detail, f"{_WHERE}/decide_by")
 
 
+def _test(chosen: ChosenTest) -> Iterator[FieldError]:
+    where = f"{_WHERE}/test/looks"
+    if chosen.looks is None:
+        return
+    if chosen.kind != "planned":
+        yield FieldError("out_of_range", "only a planned test has looks: leave them out", where)
+    elif not 1 <= chosen.looks <= LOOKS_MAX:
+        yield FieldError("out_of_range", f"looks are 1 to {LOOKS_MAX}", where)
+
+
 def locked(before: Experiment | None, after: Experiment | None) -> Iterator[FieldError]:
     """What of it an edit would change after the start: by then its figures are being seen."""
     if before is None or after is None:
@@ -116,6 +156,11 @@ def locked(before: Experiment | None, after: Experiment | None) -> Iterator[Fiel
             yield FieldError(LOCKED, detail, _WHERE)
         return
     for name in Experiment.__struct_fields__:
-        if getattr(before, name) != getattr(after, name):
+        if _meant(before, name) != _meant(after, name):
             detail = f"{name} stands since the start"
             yield FieldError(LOCKED, detail, f"{_WHERE}/{name}")
+
+
+def _meant(asked: Experiment, name: str) -> object:
+    """A default that is written out is no change."""
+    return asked.test.planned if name == "test" else getattr(asked, name)

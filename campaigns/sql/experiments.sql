@@ -62,10 +62,14 @@ SELECT * FROM campaign WHERE state = $1 AND test_end IS NOT NULL AND decided_at 
 SELECT max(at) FROM experiment_look WHERE campaign = $1 AND at <= $2;
 
 -- name: looks
-SELECT at, counts, lambda, verdict FROM experiment_look WHERE campaign = $1 ORDER BY at;
+SELECT at, counts, lambda, verdict, ordinal, bound FROM experiment_look WHERE campaign = $1 ORDER BY ordinal, at;
+
+-- name: look_number
+SELECT max(ordinal) FROM experiment_look WHERE campaign = $1;
 
 -- name: look_add
-INSERT INTO experiment_look (campaign, at, counts, lambda, verdict) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING;
+INSERT INTO experiment_look (campaign, at, counts, lambda, verdict, ordinal, bound) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT DO NOTHING;
 
 -- name: campaign_decided
 -- Once. The rate is counted anew from here where the remainder is next. No row: it is decided, or has no experiment.

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns.contacts import attributes
+from campaigns.experiments import planned_looks
 from campaigns.templates import profiles, rules_appeal, rules_form, rules_words, values, words
 from dispatch.answers import outcomes
 from dispatch.answers.receipt_reading import ReceiptManners, ReceiptReader
@@ -74,6 +75,14 @@ RESTS = st.sampled_from(
 # module.function -> what is asked, what answers without a memory, and the arguments.
 Memory = tuple[Callable[..., Any], Callable[..., Any], st.SearchStrategy[Any]]
 MEMORIES: dict[str, Memory] = {
+    **{
+        f"campaigns.experiments.planned_looks.{name}": (
+            getattr(planned_looks, name),
+            getattr(planned_looks, name).__wrapped__,
+            st.tuples(st.integers(1, 3), st.sampled_from([0.05, 0.025])),
+        )
+        for name in ("bounds", "spent", "inflation")
+    },
     "smpp.times.absolute_seconds": (
         times.absolute_seconds, times.absolute_seconds.__wrapped__, st.tuples(st.integers(1, 99))
     ),

@@ -14,11 +14,12 @@ from msgspec import Meta
 from campaigns.decisions.counting import ArmCounts
 from campaigns.decisions.decided import Decided
 from campaigns.decisions.holdouts import HoldoutReport
-from campaigns.decisions.looks import StoredLook
+from campaigns.decisions.planned import NextLook
 from campaigns.decisions.reporting import Difference, ExperimentReport
 from campaigns.experiments.holdout import Lift
 from campaigns.experiments.intervals import Bounded
 from campaigns.experiments.sample_ratio import SampleRatio
+from campaigns.running.experiment_spec import ChosenTest
 from campaigns.running.phases import NOBODY
 from dlr.anomalies.significance import Share
 from dlr.rates import Rate, rate_of
@@ -26,7 +27,14 @@ from dlr.rates import Rate, rate_of
 HowName = Literal["won", "fallback", "by_hand", "edited"]
 NoLiftName = Literal["no_holdout", "too_early", "nobody_converted", "deleted"]
 VerdictName = Literal["too_few", "no_difference_shown", "better", "stopped"]
-ReasonName = Literal["too_few", "sample_ratio", "no_difference", "opt_outs_worse", "delivery_lower"]
+ReasonName = Literal[
+    "too_few",
+    "sample_ratio",
+    "no_difference",
+    "opt_outs_worse",
+    "delivery_lower",
+    "between_looks",
+]
 
 
 class DecideRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -69,14 +77,21 @@ class TestedArm(msgspec.Struct, kw_only=True):
 
 
 class ArmDifference(msgspec.Struct, kw_only=True):
-    """How far arm `one` is above arm `other`. The bounds and `p` hold however often one looks."""
+    """How far arm `one` is above arm `other`. The bounds and `p` hold however often one looks.
+
+    Where looks are planned it is as of the last one. The bounds hold at all of them together.
+    """
 
     one: int
     other: int
     value: float
     low: float
     high: float
-    p: float
+    p: Annotated[float | None, Meta(description="null where looks are planned: `z` says it.")]
+    z: Annotated[
+        float | None,
+        Meta(description="Standard errors at the last planned look, against its `bound`."),
+    ]
 
 
 class RatioCheck(msgspec.Struct, kw_only=True):
@@ -88,13 +103,38 @@ class RatioCheck(msgspec.Struct, kw_only=True):
 
 
 class LookResource(msgspec.Struct, kw_only=True):
-    """What one look has seen, arm by arm. `ratio`: the largest likelihood ratio of two arms."""
+    """What one look has seen, arm by arm. `ratio`: the largest likelihood ratio of two arms.
+
+    A planned look has a `number` and a `bound` instead.
+    """
 
     at: datetime
     matured: list[int]
     successes: list[int]
-    ratio: float
+    ratio: float | None
     verdict: VerdictName
+    number: Annotated[int | None, Meta(description="Of a planned look, from 1.")]
+    bound: Annotated[
+        float | None,
+        Meta(description="What |z| had to reach; null where nobody was matured."),
+    ]
+    note: Annotated[
+        str | None,
+        Meta(description="What was not as planned: other people than meant, or a missed look."),
+    ]
+
+
+class NextLookResource(msgspec.Struct, kw_only=True):
+    """The planned look that comes next. What the figures are until then decides nothing."""
+
+    number: int
+    matured: Annotated[
+        list[int], Meta(description="It comes when so many people are matured, arm by arm.")
+    ]
+    bound: Annotated[float, Meta(description="What |z| has to reach there, as planned.")]
+    at_latest: Annotated[
+        datetime | None, Meta(description="Then the last one is taken, with whoever is matured.")
+    ]
 
 
 class ExperimentResource(msgspec.Struct, kw_only=True):
@@ -119,6 +159,11 @@ class ExperimentResource(msgspec.Struct, kw_only=True):
     planned_ratio: RatioCheck
     matured_ratio: RatioCheck
     looks: list[LookResource]
+    test: Annotated[ChosenTest, Meta(description="By which the arms are compared.")]
+    next_look: Annotated[
+        NextLookResource | None,
+        Meta(description="null where looks are not planned, or none follows."),
+    ]
 
 
 class Figure(msgspec.Struct, kw_only=True):
@@ -189,7 +234,9 @@ def experiment_resource(made: ExperimentReport | None) -> ExperimentResource | N
         differences=[_difference(each) for each in made.differences],
         planned_ratio=_ratio(made.planned_ratio),
         matured_ratio=_ratio(made.matured_ratio),
-        looks=[_look(each) for each in made.looks],
+        looks=[_look(made, place) for place in range(len(made.looks))],
+        test=made.asked.test,
+        next_look=None if made.upcoming is None else _next(made.upcoming),
     )
 
 
@@ -220,21 +267,32 @@ def _arm(place: int, counts: ArmCounts) -> TestedArm:
 def _difference(made: Difference) -> ArmDifference:
     found = made.difference
     return ArmDifference(
-        one=made.one, other=made.other, value=found.value, low=found.low, high=found.high, p=made.p
-    )
+        one=made.one, other=made.other, value=found.value, low=found.low, high=found.high,
+        p=made.p, z=made.z,
+    )  # fmt: skip
 
 
 def _ratio(made: SampleRatio) -> RatioCheck:
     return RatioCheck(chi_square=made.chi_square, p=made.p, off=made.off)
 
 
-def _look(made: StoredLook) -> LookResource:
+def _look(report: ExperimentReport, place: int) -> LookResource:
+    made = report.looks[place]
     return LookResource(
         at=made.at,
         matured=[each.matured for each in made.counts],
         successes=[each.successes for each in made.counts],
         ratio=made.ratio,
         verdict=msgspec.convert(made.verdict.value, VerdictName),
+        number=made.number,
+        bound=made.bound,
+        note=None if report.plan is None else report.plan.note(report.looks, place),
+    )
+
+
+def _next(made: NextLook) -> NextLookResource:
+    return NextLookResource(
+        number=made.number, matured=list(made.people), bound=made.bound, at_latest=made.at_latest
     )
 
 

@@ -78,7 +78,8 @@ from smsgate_client.endpoints import (
     Replay,
     Replayed,
 )
-from smsgate_client.experiments import Experiment, ExperimentFallback, ExperimentMetric
+from smsgate_client.experiment_words import ExperimentFallback, ExperimentMetric, ExperimentTestKind
+from smsgate_client.experiments import ChosenTest, Experiment
 from smsgate_client.links import Link, LinkBatch, LinkItem, LinkStats, NewLink
 from smsgate_client.operating import Anomaly, Breaker, BreakerChange, Route
 from smsgate_client.privacy import AuditRow, Erasure
@@ -241,6 +242,7 @@ __all__ = [
     "CapChanges",
     "Category",
     "ChangedBatch",
+    "ChosenTest",
     "ClickGroup",
     "ClickReport",
     "Client",
@@ -279,6 +281,7 @@ __all__ = [
     "Experiment",
     "ExperimentFallback",
     "ExperimentMetric",
+    "ExperimentTestKind",
     "FailureReport",
     "Fault",
     "Finding",

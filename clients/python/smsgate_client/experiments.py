@@ -1,6 +1,6 @@
-"""Owns experiments of campaigns and holdouts: what is asked for, what is answered, their words.
+"""Owns experiments of campaigns and holdouts: what is asked for and answered. Must not ask.
 
-Must not ask.
+Their words are in experiment_words.
 """
 
 from __future__ import annotations
@@ -8,68 +8,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from smsgate_client.experiment_words import (
+    DecidedBy,
+    ExperimentFallback,
+    ExperimentMetric,
+    ExperimentTestKind,
+    ExperimentVerdict,
+    NoLift,
+    NoWinner,
+    Remainder,
+)
 from smsgate_client.reports import Rate
-from smsgate_client.words import Word
 
 
-class ExperimentMetric(Word):
-    """What arms are compared by, in people of those delivered."""
+@dataclass(frozen=True, kw_only=True)
+class ChosenTest:
+    """`looks`: of a planned test, 1 to 5; None is 5."""
 
-    CLICKED = "uctr_delivered"
-    CONVERTED = "cvr_delivered"
-
-
-class ExperimentFallback(Word):
-    """What people behind the test get where no difference is shown in time."""
-
-    CONTROL = "control"
-    SPLIT = "split"
-    STOP = "stop"
-
-
-class ExperimentVerdict(Word):
-    """What an experiment shows."""
-
-    TOO_FEW = "too_few"
-    NO_DIFFERENCE_SHOWN = "no_difference_shown"
-    BETTER = "better"
-    STOPPED = "stopped"
-
-
-class DecidedBy(Word):
-    """By what an experiment was decided."""
-
-    WON = "won"
-    FALLBACK = "fallback"
-    BY_HAND = "by_hand"
-    EDITED = "edited"
-
-
-class Remainder(Word):
-    """What people behind the test get: one arm's text, each that of the own arm, or nothing."""
-
-    ARM = "arm"
-    SPLIT = "split"
-    STOP = "stop"
-
-
-class NoWinner(Word):
-    """What stands in the way of a winner."""
-
-    TOO_FEW = "too_few"
-    SAMPLE_RATIO = "sample_ratio"
-    NO_DIFFERENCE = "no_difference"
-    OPT_OUTS_WORSE = "opt_outs_worse"
-    DELIVERY_LOWER = "delivery_lower"
-
-
-class NoLift(Word):
-    """Why nothing can be said of what a campaign brought."""
-
-    NO_HOLDOUT = "no_holdout"
-    TOO_EARLY = "too_early"
-    NOBODY_CONVERTED = "nobody_converted"
-    DELETED = "deleted"
+    kind: ExperimentTestKind = ExperimentTestKind.ALWAYS_VALID
+    looks: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +41,7 @@ class Experiment:
     alpha: float = 0.05
     base: float = 0.02
     fallback: ExperimentFallback = ExperimentFallback.CONTROL
+    test: ChosenTest = ChosenTest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,14 +79,18 @@ class TestedArm:
 
 @dataclass(frozen=True, kw_only=True)
 class ArmDifference:
-    """How far arm `one` is above arm `other`, however often one looks."""
+    """How far arm `one` is above arm `other`, however often one looks.
+
+    Where looks are planned it is as of the last one, with `z` instead of `p`.
+    """
 
     one: int
     other: int
     value: float
     low: float
     high: float
-    p: float
+    p: float | None
+    z: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,13 +104,29 @@ class RatioCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentLook:
-    """What one look has seen, arm by arm."""
+    """What one look has seen, arm by arm.
+
+    A planned one has a `number` and a `bound` of |z|. `note` says what was not as planned.
+    """
 
     at: datetime
     matured: tuple[int, ...]
     successes: tuple[int, ...]
-    ratio: float
+    ratio: float | None
     verdict: ExperimentVerdict
+    number: int | None
+    bound: float | None
+    note: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextLook:
+    """The planned look that comes next, when so many people of each arm are matured."""
+
+    number: int
+    matured: tuple[int, ...]
+    bound: float
+    at_latest: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +148,8 @@ class ExperimentFigures:
     planned_ratio: RatioCheck
     matured_ratio: RatioCheck
     looks: tuple[ExperimentLook, ...]
+    test: ChosenTest
+    next_look: NextLook | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,6 +38,9 @@ def asked(**changes: Any) -> Experiment:
         ({}, 2, 13_809),
         ({"tau": 0.01}, 2, 3_826),
         ({"tau": 0.01}, 4, 5_103),  # each of three comparisons is held to a third of alpha
+        ({"test": {"kind": "planned"}}, 2, 14_205),  # five looks: 1.0286 times as many
+        ({"test": {"kind": "planned", "looks": 1}}, 2, 13_809),
+        ({"tau": 0.01, "test": {"kind": "planned"}}, 4, 5_195),
         ({"base": 0.06, "tau": 0.06}, 2, 1_000),  # 356 would do: a winner needs 1 000
     ],
 )

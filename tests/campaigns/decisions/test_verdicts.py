@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from campaigns.decisions.decided import Decided, How
-from campaigns.decisions.verdicts import Verdict, in_words, standing, verdict_of
+from campaigns.decisions.verdicts import Verdict, at_looks, in_words, standing, verdict_of
 from campaigns.experiments.winner import Decision, Reason, State
 
 NOW = datetime(2026, 11, 10, tzinfo=UTC)
@@ -61,3 +61,12 @@ def test_c53_what_was_decided_stays_whatever_the_figures_become(
 
 def test_a_changed_text_is_named() -> None:
     assert "text of an arm was changed" in in_words(Verdict.STOPPED, None, (), edited=True)
+
+
+def test_where_looks_are_planned_it_is_said_which_one_has_shown_it() -> None:
+    assert at_looks("arm 1 is better", 2, 5, None) == "arm 1 is better, at look 2 of 5"
+    assert at_looks("no difference shown", 1, 3, 2) == (
+        "no difference shown, at look 1 of 3. Look 2 of 3 comes with 67 % of the people, and"
+        " figures between looks decide nothing"
+    )
+    assert at_looks("too few to say", 0, 5, None) == "too few to say"

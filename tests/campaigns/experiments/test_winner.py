@@ -28,7 +28,7 @@ BAD = msgspec.structs.replace(GOOD, outcome=Share(200, 10_000))
 def decided(arms: Sequence[Arm], rules: Rules = RULES, *, due: bool = False) -> Decision:
     outcomes = [arm.outcome for arm in arms]
     evidence = Evidence.none(len(arms)).looked(outcomes, rules.tau, rules.alpha)
-    return decide(rules, arms, evidence, due=due)
+    return decide(rules, arms, evidence.winner(rules.alpha), due=due)
 
 
 def test_what_is_shown_wins_at_any_look() -> None:

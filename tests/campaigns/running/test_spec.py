@@ -193,6 +193,21 @@ def test_an_experiment_stands_since_the_start() -> None:
     assert changed_fixed(before, spec(experiment=EXPERIMENT, name="x")) == []
 
 
+def test_planned_looks_stand_since_the_start() -> None:
+    """However they are written: five are meant unless said."""
+    written = [{"kind": "planned"}, {"kind": "planned", "looks": 5}]
+    other = [{"kind": "planned", "looks": 4}, {"kind": "always_valid"}, {}]
+    for each in written:
+        before = spec(experiment={**EXPERIMENT, "test": each})
+        assert places(before) == []
+        for same in written:
+            assert changed_fixed(before, spec(experiment={**EXPERIMENT, "test": same})) == []
+        for changed in other:
+            after = spec(experiment={**EXPERIMENT, "test": changed})
+            [fault] = changed_fixed(before, after)
+            assert (fault.code, fault.pointer) == ("experiment_locked", "/experiment/test")
+
+
 def test_a_start_that_it_has_already_may_stay_although_it_is_over() -> None:
     past = NOW - timedelta(days=3)
     found = schedule(start=past)

@@ -84,6 +84,45 @@ async def test_an_experiment_is_shown_as_it_was_written(api: Api) -> None:
     assert (body["test"], body["decision"]) == (None, None)
 
 
+async def test_planned_looks_are_shown_as_they_were_written(api: Api) -> None:
+    asked = {
+        "metric": "uctr_delivered", "tau": 0.01, "test_share": 0.2, "decide_by": "PT36H",
+        "test": {"kind": "planned", "looks": 3},
+    }  # fmt: skip
+    arms = [{"template": TEMPLATE}, {"template": TEMPLATE}]
+    response, body = await api.post(PATH, {**GOOD, "arms": arms, "experiment": asked})
+    assert response.status == 201
+    assert body["spec"]["experiment"] == asked
+
+
+@pytest.mark.parametrize(
+    ("test", "code", "pointer"),
+    [
+        ({"kind": "planned", "looks": 0}, "out_of_range", "/looks"),
+        ({"kind": "planned", "looks": 6}, "out_of_range", "/looks"),
+        ({"kind": "always_valid", "looks": 5}, "out_of_range", "/looks"),
+        ({"looks": 5}, "out_of_range", "/looks"),
+        ({"kind": "planned", "look": 5}, "field_unknown", "/look"),
+        ({"kind": "planned", "looks": 2.5}, "field_type", "/looks"),
+        ({"kind": "fixed"}, "field_type", "/kind"),
+        ("planned", "field_type", ""),
+    ],
+)
+async def test_looks_that_cannot_be_planned_are_refused(
+    api: Api, test: object, code: str, pointer: str
+) -> None:
+    """Beside whatever else is wrong."""
+    asked = {
+        "metric": "uctr_delivered", "tau": 0.9, "test_share": 0.2, "decide_by": "PT36H",
+        "test": test,
+    }  # fmt: skip
+    arms = [{"template": TEMPLATE}, {"template": TEMPLATE}]
+    response, body = await api.post(PATH, {**GOOD, "arms": arms, "experiment": asked})
+    assert response.status == 422
+    found = {(each["code"], each["pointer"]) for each in body["errors"]}
+    assert (code, f"/experiment/test{pointer}") in found
+
+
 async def test_a_field_of_another_kind_is_told_and_nothing_more(api: Api) -> None:
     response, body = await api.post(PATH, {**GOOD, "audience": "everybody", "name": ""})
     assert (response.status, body["code"]) == (422, "field_type")
