@@ -28,7 +28,7 @@ from dlr.anomalies.significance import Share, z_of_shares
 LOOKS_MAX: Final = 5
 _DESIGNS_KEPT: Final = 128
 _STEPS_MAX: Final = 30
-_EXACT: Final = 1e-9
+_EXACT: Final = 1e-6
 
 _NORMAL = NormalDist()
 
@@ -87,7 +87,7 @@ def bound(
 
 @lru_cache(_DESIGNS_KEPT)
 def inflation(looks: int, level: float, power: float = POWER) -> float:
-    """How many times the people of a single test the last look needs for the same power."""
+    """How many times the people of a single test the last look needs for the same power; 1 or more."""
     single = _NORMAL.inv_cdf(1 - level / 2) + _NORMAL.inv_cdf(power)
     if looks == 1:
         return 1.0
@@ -96,7 +96,7 @@ def inflation(looks: int, level: float, power: float = POWER) -> float:
     def missed(drift: float) -> float:
         return crossed(moments, drift)[-1] - power
 
-    return float((_root(missed, single, 1.02 * single) / single) ** 2)
+    return max(1.0, float((_root(missed, single, 1.02 * single) / single) ** 2))
 
 
 def shown(one: Share, other: Share, limit: float) -> bool:

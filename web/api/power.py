@@ -6,6 +6,7 @@ Owns its parameters and JSON. Must not do the arithmetic: campaigns/experiments 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import ceil
 from typing import Annotated
 
 import msgspec
@@ -13,6 +14,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from campaigns.experiments.assignment import ARMS_MAX
+from campaigns.experiments.planned_looks import LOOKS_MAX, bounds, inflation
 from campaigns.experiments.power import (
     ALPHA,
     POWER,
@@ -63,6 +65,10 @@ class PowerQuery(msgspec.Struct, kw_only=True):
         Annotated[int, Meta(ge=1, le=SIZE_MAX)] | None,
         Meta(description="So many recipients an arm are there: what do they show?"),
     ] = None
+    looks: Annotated[
+        Annotated[int, Meta(ge=1, le=LOOKS_MAX)] | None,
+        Meta(description="It is decided at so many planned looks. Unset: in one test."),
+    ] = None
 
 
 class SizeAnswer(msgspec.Struct, kw_only=True):
@@ -75,6 +81,14 @@ class SizeAnswer(msgspec.Struct, kw_only=True):
         float | None,
         Meta(description="The smallest rate above `base` that they show as often as asked."),
     ]
+
+
+class LookSize(msgspec.Struct, kw_only=True):
+    """A planned look: when each arm has so many, and what |z| has to reach there."""
+
+    number: int
+    per_arm: int
+    bound: float
 
 
 class PowerAnswer(msgspec.Struct, kw_only=True):
@@ -92,6 +106,10 @@ class PowerAnswer(msgspec.Struct, kw_only=True):
     ]
     total: Annotated[int, Meta(description="`matured_min` of all arms.")]
     size: SizeAnswer | None = None
+    looks: Annotated[
+        list[LookSize] | None,
+        Meta(description="The looks that were asked for, up to `matured_min` an arm."),
+    ] = None
 
 
 class PowerApi:
@@ -110,7 +128,7 @@ class PowerApi:
                 handler=self.power,
                 summary="How many recipients an experiment needs, and what those at hand show",
                 description="Recipients of an arm that show the difference of two rates in one "
-                "test. Nothing is stored.",
+                "test, or at planned looks. Nothing is stored.",
                 scope=READ,
                 query=PowerQuery,
                 answers={200: PowerAnswer},
@@ -126,7 +144,8 @@ class PowerApi:
 def answer(asked: PowerQuery) -> PowerAnswer:
     """The sizes of one experiment."""
     level = level_each(asked.alpha, asked.arms)
-    needed = per_arm(asked.base, asked.other, level, asked.power)
+    times = 1.0 if asked.looks is None else inflation(asked.looks, level, asked.power)
+    needed = ceil(per_arm(asked.base, asked.other, level, asked.power) * times)
     size = asked.size
     return PowerAnswer(
         base=asked.base,
@@ -138,15 +157,27 @@ def answer(asked: PowerQuery) -> PowerAnswer:
         per_arm=needed,
         matured_min=matured_min(needed),
         total=matured_min(needed) * asked.arms,
-        size=None
-        if size is None
-        else SizeAnswer(
-            per_arm=size,
-            enough=size >= matured_min(needed),
-            power=power_of(asked.base, asked.other, size, level),
-            smallest_shown=smallest_shown(asked.base, size, level, asked.power),
-        ),
+        size=None if size is None else _size(asked, size, times, level, needed),
+        looks=None if asked.looks is None else _looks(asked.looks, level, matured_min(needed)),
     )
+
+
+def _size(asked: PowerQuery, size: int, times: float, level: float, needed: int) -> SizeAnswer:
+    """What `size` recipients an arm show: of planned looks as fewer do in a single test."""
+    alone = max(1, round(size / times))
+    return SizeAnswer(
+        per_arm=size,
+        enough=size >= matured_min(needed),
+        power=power_of(asked.base, asked.other, alone, level),
+        smallest_shown=smallest_shown(asked.base, alone, level, asked.power),
+    )
+
+
+def _looks(looks: int, level: float, people: int) -> list[LookSize]:
+    return [
+        LookSize(number=number, per_arm=ceil(people * number / looks), bound=bound)
+        for number, bound in enumerate(bounds(looks, level), 1)
+    ]
 
 
 def _equal_rates(values: Mapping[str, object]) -> Iterable[FieldError]:

@@ -222,7 +222,7 @@ class ClickFilter(ReportFilter, total=False):
 
 class PowerFilter(TypedDict, total=False):
     """An experiment that is thought of: two rates as shares of 1, and so many arms. `size`: what do
-    so many recipients an arm show?
+    so many recipients an arm show? `looks`: planned ones, 1 to 5.
     """
 
     base: Required[float]
@@ -231,3 +231,4 @@ class PowerFilter(TypedDict, total=False):
     alpha: float
     power: float
     size: int
+    looks: int

@@ -209,6 +209,15 @@ class PowerOfSize:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PowerLook:
+    """A planned look: when each arm has so many, and what |z| has to reach there."""
+
+    number: int
+    per_arm: int
+    bound: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Power:
     """The recipients that an experiment needs. A winner is named from `matured_min` an arm on."""
 
@@ -222,3 +231,4 @@ class Power:
     matured_min: int
     total: int
     size: PowerOfSize | None = None
+    looks: tuple[PowerLook, ...] | None = None
