@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
+from campaigns.decisions.looks import apart
 from campaigns.experiments.planned_looks import inflation
 from campaigns.experiments.power import level_each, per_arm
 from campaigns.experiments.winner import Fallback, Rules, matured_min
@@ -52,6 +53,7 @@ def warnings(spec: Spec, test: Mapping[str, int]) -> Iterator[PlanWarning]:
     if spec.experiment is not None:
         yield from _underpowered(spec, spec.experiment, test)
         yield from _too_slow(spec, spec.experiment, sum(test.values()))
+        yield from _at_once(spec, spec.experiment, sum(test.values()))
 
 
 def _underpowered(spec: Spec, asked: Experiment, test: Mapping[str, int]) -> Iterator[PlanWarning]:
@@ -70,16 +72,33 @@ def _underpowered(spec: Spec, asked: Experiment, test: Mapping[str, int]) -> Ite
 
 def _too_slow(spec: Spec, asked: Experiment, people: int) -> Iterator[PlanWarning]:
     """By its rate alone: hours in which nobody is texted come on top."""
-    schedule, room = spec.schedule, asked.decide_span - asked.window_span
-    takes = finish_after(
-        people, schedule.rate, ramp=schedule.ramp, spread_minutes=spread_minutes(schedule)
-    )
+    takes, room = _takes(spec, people), asked.decide_span - asked.window_span
     if takes > room:
         detail = (
             f"the test takes {_hours(takes)} to send, and whoever is delivered more than"
             f" {_hours(room)} after the start is not judged before decide_by"
         )
         yield PlanWarning("test_too_slow", detail, "/experiment/decide_by")
+
+
+def _at_once(spec: Spec, asked: Experiment, people: int) -> Iterator[PlanWarning]:
+    """By its rate and spread alone: connectors may be slower."""
+    looks, takes = asked.test.planned or 1, _takes(spec, people)
+    if looks > 1 and takes < looks * apart(asked):
+        minute = timedelta(minutes=1)
+        detail = (
+            f"the test may be sent within {math.ceil(takes / minute)} minutes, and its people are"
+            f" judged all at once: the first of its {looks} looks may be the last. A spread of"
+            f" {math.ceil(looks * apart(asked) / minute)} minutes or more keeps them apart"
+        )
+        yield PlanWarning("looks_at_once", detail, "/experiment/test")
+
+
+def _takes(spec: Spec, people: int) -> timedelta:
+    schedule = spec.schedule
+    return finish_after(
+        people, schedule.rate, ramp=schedule.ramp, spread_minutes=spread_minutes(schedule)
+    )
 
 
 def _hours(span: timedelta) -> str:

@@ -87,7 +87,7 @@ def bound(
 
 @lru_cache(_DESIGNS_KEPT)
 def inflation(looks: int, level: float, power: float = POWER) -> float:
-    """How many times the people of a single test the last look needs for the same power; 1 or more."""
+    """How many times the people of a single test the last look needs for this power: 1 or more."""
     single = _NORMAL.inv_cdf(1 - level / 2) + _NORMAL.inv_cdf(power)
     if looks == 1:
         return 1.0

@@ -90,6 +90,7 @@ async def test_c52_c53_the_better_arm_goes_to_the_others_and_nobody_gets_two(sho
     assert [each.successes for each in report.arms] == [60, 200]
     assert not report.underpowered
     [difference] = report.differences
+    assert difference.p is not None
     assert difference.p < 0.05
     assert 0 < difference.difference.low < difference.difference.value
     assert [each.verdict for each in report.looks] == [Verdict.BETTER]

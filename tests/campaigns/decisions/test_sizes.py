@@ -77,3 +77,27 @@ def test_a_test_that_is_not_sent_in_time_is_told(schedule: dict[str, Any], warne
     needed = needed_planned(asked(), 2)
     told = list(warnings(found, {"0": needed, "1": needed}))
     assert [each.code for each in told] == (["test_too_slow"] if warned else [])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "test", "warned"),
+    [
+        ({}, {"kind": "planned"}, True),
+        ({"spread": "PT35M"}, {"kind": "planned"}, True),
+        ({"spread": "PT36M"}, {"kind": "planned"}, False),  # a count each 7.2 minutes
+        ({"spread": "PT15M"}, {"kind": "planned", "looks": 2}, False),
+        ({"rate": 100}, {"kind": "planned"}, True),
+        ({"rate": 10}, {"kind": "planned"}, False),
+        ({}, {"kind": "planned", "looks": 1}, False),
+        ({}, {"kind": "always_valid"}, False),
+    ],
+)
+def test_looks_that_come_all_at_once_are_told(
+    schedule: dict[str, Any], test: dict[str, Any], warned: bool
+) -> None:
+    found = msgspec.structs.replace(spec(1, 1, test=test), schedule=Schedule(**schedule))
+    told = list(warnings(found, {"0": 20_000, "1": 20_000}))
+    assert [each.code for each in told] == (["looks_at_once"] if warned else [])
+    if warned and not schedule:
+        assert told[0].pointer == "/experiment/test"
+        assert "A spread of 36 minutes or more" in told[0].detail
