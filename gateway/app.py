@@ -43,10 +43,11 @@ from gateway.wiring import (
 )
 from gateway.wiring import links as links_wiring
 from gateway.wiring.accounts import account_policies, registered
+from gateway.wiring.operations import OperationsDoor
 from gateway.wiring.routes import outcome_policy
 from gateway.wiring.rules import build_rules
 from gateway.wiring.sandbox import Sandbox
-from gateway.wiring.web import ReloadDoor, server_pair, server_settings, services, validator
+from gateway.wiring.web import server_pair, server_settings, services, validator
 from messages.control.service import Control
 from storage import sql
 from storage.database_clock import DatabaseClock
@@ -271,7 +272,8 @@ class Gateway:
         http = fitted(rooms.config).http
         checks = validator(rooms)
         rooms.campaigns = campaigns.build(rooms, checks, self.task_ended)
-        edge = rooms.edge = services(rooms, ReloadDoor(self.reloader), checks)
+        door = OperationsDoor(self.reloader, rooms.database.dedicated("operations"), rooms.ids)
+        edge = rooms.edge = services(rooms, door, checks)
         rooms.inbound.connect(
             inbound.ConfirmationSender(edge.accepter, edge.validator, edge.accounts)
         )

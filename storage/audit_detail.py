@@ -17,6 +17,7 @@ _MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}(?:Z|[+-][0-9]{2}:[0-9]{2})"
 _word = re.compile(rf"(?!{_NUMBER}$){_WORD}")
 _moment = re.compile(_MOMENT)
 _ours = re.compile(r"[^+\x00-\x1f\x7f]{1,100}")  # a connector, an operator, a sender of an account
+_rate = re.compile(r"[0-9]{1,8}(?:\.[0-9]{1,3})?/[smhd](?:,burst=[0-9]{1,8})?")
 _place = re.compile(rf"(?!{_NUMBER}$){_WORD}|{_MOMENT}")  # of a row in a list
 
 # Key -> whether its texts are words or moments. Counts, ids of rows, truth and null are always
@@ -26,6 +27,7 @@ KEYS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "added": _word,
         "arm": _word,
         "attribute": _word,
+        "batch": _word,
         "campaign": _word,
         "campaigns": _word,
         "cap": _word,
@@ -45,6 +47,7 @@ KEYS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "hash": _word,
         "how": _word,
         "import": _word,
+        "in_flight": _word,
         "inbound_id": _word,
         "key": _word,
         "last": _place,
@@ -59,8 +62,10 @@ KEYS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "month_max": _word,
         "outbox": _word,
         "partner": _word,
+        "paused": _word,
         "proofs": _word,
         "provider": _word,
+        "rate": _rate,
         "reasons": _word,
         "refused": _word,
         "removed": _word,

@@ -21,7 +21,7 @@ class ContactBook(Protocol):
     """An account's contacts. Every method raises StorageDown; who writes Overloaded, too."""
 
     async def upsert(
-        self, account: int, word: ContactWord, seen: int | None = None
+        self, account: int, actor: str, word: ContactWord, seen: int | None = None
     ) -> tuple[ContactView, bool]:
         """The contact once it is committed, and whether it is new. `seen`: the revision that it
         must have.

@@ -19,6 +19,13 @@ from dispatch.raw.desk import RawDeliveryView, RawFilter
 from dlr.anomalies.rows import Anomaly, AnomalyFilter
 
 
+class Operator(msgspec.Struct, frozen=True):
+    """Who asks for it: `actor` as the audit names them, and the account of their key."""
+
+    account: int
+    actor: str
+
+
 class BreakerBook(Protocol):
     """Breakers of the installation, each with how many messages it holds."""
 

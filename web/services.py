@@ -50,7 +50,7 @@ from web.edge.request_limits import RequestLimits
 from web.edge.reveal_log import RevealLog
 from web.link_services import LinkBook
 from web.number_services import NumberReader, NumberValidator
-from web.operator_services import AnomalyReader, BreakerBook, RawDeliveries, RouteState
+from web.operator_services import AnomalyReader, BreakerBook, Operator, RawDeliveries, RouteState
 from web.privacy_services import AuditReader, PersonDesk, ProofReader
 from web.samples import Snapshot
 from web.segment_services import SegmentRooms
@@ -73,11 +73,13 @@ class MessageControl(Protocol):
         """A batch with its counts. Raises StorageDown, ReportTooSlow."""
 
     async def change_batch(
-        self, account: int, batch_id: int, change: BatchChange
+        self, account: int, batch_id: int, change: BatchChange, *, actor: str
     ) -> BatchView | None:
-        """The batch once the change is committed. Raises BatchConflict, Overloaded, StorageDown."""
+        """The batch once the change is committed, with its audit row. Raises BatchConflict,
+        Overloaded, StorageDown.
+        """
 
-    async def cancel(self, account: int, message_id: int) -> CancelOutcome:
+    async def cancel(self, account: int, message_id: int, *, actor: str) -> CancelOutcome:
         """Whether the message, or what went in its place, was not on the wire and never will be.
         Raises Overloaded, StorageDown.
         """
@@ -192,19 +194,19 @@ class ConnectorUnknown(Exception):
 
 
 class Operations(Protocol):
-    """What an operator may do to this process."""
+    """What an operator may do to this process. What is done leaves a row in the audit."""
 
-    async def reload(self, *, allow_removals: bool = False) -> Reloaded:
+    async def reload(self, by: Operator, *, allow_removals: bool = False) -> Reloaded:
         """Read the configuration again.
 
         Raises ConfigurationRefused, ReloadBusy, StorageDown, with nothing changed.
         """
 
-    def change_connector(
-        self, name: str, rate: RateSpec | bool | None, paused: bool | None
+    async def change_connector(
+        self, by: Operator, name: str, rate: RateSpec | bool | None, paused: bool | None
     ) -> None:
         """`rate` None: as configured; False: leave it. `paused` None: leave it. Raises
-        ConnectorUnknown.
+        ConnectorUnknown, Overloaded, StorageDown.
         """
 
 

@@ -132,7 +132,7 @@ class ContactDesk:
         self._changing = Changing(vault, self._store)
 
     async def upsert(
-        self, account: int, word: ContactWord, seen: int | None = None
+        self, account: int, actor: str, word: ContactWord, seen: int | None = None
     ) -> tuple[ContactView, bool]:
         """The contact once it is committed, and whether it is new. `seen`: the revision that it
         must have.
@@ -158,8 +158,12 @@ class ContactDesk:
                 raise RevisionDiffers(applied.seen)
             if applied.left_out:
                 raise NoRoom("numbers", NUMBERS_MAX)
+            created = applied.verdict is Verdict.CREATED
+            if applied.verdict is not Verdict.UNCHANGED:
+                action = "contacts.create" if created else "contacts.change"
+                await self._note(connection, account, actor, action, applied.contact, {})
             [view] = await self._views(connection, [applied.contact])
-        return view, applied.verdict is Verdict.CREATED
+        return view, created
 
     async def contact(self, account: int, contact_id: int) -> ContactView | None:
         """One contact; of one that was merged away, what it became part of."""

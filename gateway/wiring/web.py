@@ -21,7 +21,6 @@ from dispatch.wire.connector_dispatch import ConnectorDispatch
 from dlr.anomalies.rows import AnomalyList
 from dlr.report_desk import DeliveryReports
 from dlr.thresholds import Threshold, thresholds_of
-from gateway.config import ConfigError
 from gateway.config.connector_settings import ConnectorSettings
 from gateway.config.settings import HttpSettings
 from gateway.health import Health
@@ -56,10 +55,8 @@ from web.edge.tls import ServerPair
 from web.segment_services import SegmentRooms
 from web.server import ServerSettings
 from web.services import (
-    ConfigurationRefused,
     ConnectorView,
     Operations,
-    Reloaded,
     RouteView,
     Services,
 )
@@ -67,20 +64,6 @@ from web.template_services import TemplateServices
 
 if TYPE_CHECKING:
     from gateway.rooms import Rooms
-
-
-class ReloadDoor:
-    """Implements Operations. A refused configuration is told in the words of the API."""
-
-    def __init__(self, operations: Operations) -> None:
-        self._operations = operations
-        self.change_connector = operations.change_connector
-
-    async def reload(self, *, allow_removals: bool = False) -> Reloaded:
-        try:
-            return await self._operations.reload(allow_removals=allow_removals)
-        except ConfigError as error:
-            raise ConfigurationRefused(str(error), error.faults) from error
 
 
 def server_settings(http: HttpSettings) -> ServerSettings:

@@ -18,7 +18,8 @@ import msgspec
 
 from dlr.webhooks.changes import Happened, happened, tell
 from messages.batch_states import BatchState
-from storage import sql
+from storage import audit, sql
+from storage.audit import AuditEntry
 from storage.ids import IdSource, format_id, time_of
 from storage.pool import Connection, Dedicated
 from storage.turns import Turns
@@ -26,6 +27,9 @@ from storage.turns import Turns
 _SQL = sql.load("messages")
 LIVE_MAX = 1_000  # batches that are stopped or have a rate: every claim steps over each
 CHANGES_WAITING_MAX = 100
+_ACTIONS = {
+    BatchState.PAUSED: "pause", BatchState.ACTIVE: "resume", BatchState.CANCELED: "cancel",
+}  # fmt: skip
 
 
 class BatchChange(msgspec.Struct, frozen=True):
@@ -70,20 +74,27 @@ class BatchChanges:
         self._changed = changed
         self._ids = ids
 
-    async def change(self, account: int, batch_id: int, change: BatchChange) -> BatchView | None:
+    async def change(
+        self, account: int, batch_id: int, change: BatchChange, *, actor: str
+    ) -> BatchView | None:
         """Make a change. Returns the batch once it is committed; None if it is not this account's.
 
-        Raises BatchConflict, Overloaded, StorageDown.
+        What was changed is on record as `actor`'s. Raises BatchConflict, Overloaded, StorageDown.
         """
         async with self._turns.one() as connection:
             await connection.execute(_SQL["control_alone"])
-            view = await _changed(connection, account, batch_id, change, self._ids)
+            view = await _changed(connection, account, batch_id, change, self._ids, actor)
         self._changed()
         return view
 
 
 async def _changed(
-    connection: Connection, account: int, batch_id: int, change: BatchChange, ids: IdSource
+    connection: Connection,
+    account: int,
+    batch_id: int,
+    change: BatchChange,
+    ids: IdSource,
+    actor: str,
 ) -> BatchView | None:
     row = await connection.fetchrow(_SQL["batch"], batch_id, account)
     if row is None:
@@ -104,7 +115,17 @@ async def _changed(
     assert found is not None
     if wanted is BatchState.PAUSED is not state:
         await tell(connection, [_paused(found, account, time_of(ids.next()))], ids)
+    if (wanted, rate) != (state, row["rate"]):
+        action = "rate" if wanted is state else _ACTIONS[wanted]
+        entry = AuditEntry(ids.next(), account, actor, f"batch.{action}", None, _said(found))
+        await audit.append(connection, [entry])
     return found
+
+
+def _said(batch: BatchView) -> dict[str, object]:
+    """What the audit tells of it."""
+    rate = None if batch.rate is None else "".join(batch.rate.split())
+    return {"batch": format_id("bat", batch.id), "in_flight": batch.in_flight, "rate": rate}
 
 
 def _refuse_wave(row: asyncpg.Record, change: BatchChange) -> None:

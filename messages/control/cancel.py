@@ -21,7 +21,8 @@ from dlr.changed import rows_changed
 from dlr.ledger import SubmissionRow, add_words, insert_submissions
 from dlr.rollups.naming import name_changed
 from dlr.status import Status
-from storage import sql
+from storage import audit, sql
+from storage.audit import AuditEntry
 from storage.group_commit import GroupCommit
 from storage.ids import IdSource
 from storage.one_commit import committed
@@ -33,6 +34,7 @@ CANCELS_PER_FLUSH_MAX = 200
 CANCELS_WAITING_MAX = 2_000
 
 _Wanted = tuple[int, int]  # message, account
+_Asked = tuple[int, int, str]  # and who wants it
 
 
 class SentAnew(Protocol):
@@ -63,29 +65,31 @@ class MessageCanceler:
         self._ids = ids
         self._sent_anew = sent_anew
         self.canceled = 0
-        self.commits: GroupCommit[_Wanted, CancelOutcome] = GroupCommit(
+        self.commits: GroupCommit[_Asked, CancelOutcome] = GroupCommit(
             self._flush,
             name="cancel",
             items_per_flush_max=CANCELS_PER_FLUSH_MAX,
             items_waiting_max=CANCELS_WAITING_MAX,
         )
 
-    async def cancel(self, account: int, message_id: int) -> CancelOutcome:
+    async def cancel(self, account: int, message_id: int, *, actor: str) -> CancelOutcome:
         """Whether it, or what went in its place, is canceled now, for good.
 
-        Raises Overloaded, StorageDown.
+        What was canceled is on record as `actor`'s. Raises Overloaded, StorageDown.
         """
-        return await committed(self.commits, (message_id, account))
+        return await committed(self.commits, (message_id, account, actor))
 
     async def close(self) -> None:
         """Commit what waits, then stop."""
         await self.commits.close()
 
-    async def _flush(self, wanted: list[_Wanted], attempt: int) -> Sequence[CancelOutcome]:
+    async def _flush(self, asked: list[_Asked], attempt: int) -> Sequence[CancelOutcome]:
+        wanted = [(message, account) for message, account, _ in asked]
         anew: Mapping[int, Sequence[int]] = {}
         async with self._dedicated.transaction() as connection:
             await connection.execute(_SQL["control_alone"])
             gone = await self._cancel(connection, wanted)
+            changed = set(gone)
             others = [each for each in wanted if each[0] not in gone]
             if others:
                 anew = await self._sent_anew(connection, [message for message, _ in others])
@@ -95,11 +99,30 @@ class MessageCanceler:
                     others += [each for each in later if each[0] not in gone]
                 said = await add_words(connection, others, Status.CANCELED, BY_ITSELF)
                 await name_changed(connection, said)
+                changed = gone.union(said)
+            await audit.append(connection, self._entries(asked, anew, changed))
         self.canceled += len(gone)
         return [
             CancelOutcome(message in gone or not gone.isdisjoint(later), (message, *later)[-1])
             for message, later in ((each, anew.get(each, ())) for each, _ in wanted)
         ]
+
+    def _entries(
+        self, asked: Sequence[_Asked], anew: Mapping[int, Sequence[int]], changed: set[int]
+    ) -> list[AuditEntry]:
+        """One for each who asked, about all that was changed for them."""
+        by: dict[tuple[int, str], set[int]] = {}
+        for message, account, actor in asked:
+            done = changed.intersection((message, *anew.get(message, ())))
+            if done:
+                by.setdefault((account, actor), set()).update(done)
+        return [
+            AuditEntry(
+                self._ids.next(), account, actor, "message.cancel", None,
+                {"messages": len(done), "first": min(done), "last": max(done)},
+            )
+            for (account, actor), done in by.items()
+        ]  # fmt: skip
 
     async def _cancel(self, connection: Connection, wanted: Sequence[_Wanted]) -> set[int]:
         """Take out of the outbox what is surely not on the wire. Returns what was taken."""

@@ -99,13 +99,13 @@ class Control:
             if loop is not None:
                 await loop.stop()
 
-    async def cancel(self, account: int, message_id: int) -> CancelOutcome:
-        return await self.canceler.cancel(account, message_id)
+    async def cancel(self, account: int, message_id: int, *, actor: str) -> CancelOutcome:
+        return await self.canceler.cancel(account, message_id, actor=actor)
 
     async def change_batch(
-        self, account: int, batch_id: int, change: BatchChange
+        self, account: int, batch_id: int, change: BatchChange, *, actor: str
     ) -> BatchView | None:
-        return await self._changes.change(account, batch_id, change)
+        return await self._changes.change(account, batch_id, change, actor=actor)
 
     async def batch(self, account: int, batch_id: int) -> BatchView | None:
         try:

@@ -221,7 +221,7 @@ class NoContacts:
     """Implements ContactBook: there are no contacts, and what is told is taken."""
 
     async def upsert(
-        self, account: int, word: ContactWord, seen: int | None = None
+        self, account: int, actor: str, word: ContactWord, seen: int | None = None
     ) -> tuple[ContactView, bool]:
         return self._one(), True
 

@@ -16,7 +16,7 @@ from dlr.thresholds import thresholds_of
 from gateway.commands.own_gateway import connector
 from gateway.config.settings import Config, HttpSettings
 from gateway.config.values import Address
-from gateway.wiring.web import ReloadDoor, route_view, server_pair, server_settings
+from gateway.wiring.web import route_view, server_pair, server_settings
 from messages.accept.templated import NoTemplates
 from messages.accept.validation import Validator
 from messages.models import AccountPolicy
@@ -194,7 +194,7 @@ def in_memory(
         thresholds=thresholds_of(),
         connectors=memory.connectors,
         routes=memory.route_states,
-        operations=ReloadDoor(memory),
+        operations=memory,
         readiness=memory,
         snapshot=memory.snapshot,
         keys=memory,

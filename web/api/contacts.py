@@ -176,7 +176,7 @@ class ContactsApi:
             raise refusal(faults)
         seen = if_match.seen_version(request)
         with contact_refusals():
-            view, new = await self._book.upsert(key.account, word, seen)
+            view, new = await self._book.upsert(key.account, f"key {key.id}", word, seen)
         return contact_answer(view, attributes, 201 if new else 200)
 
     async def listed(self, request: web.Request) -> web.Response:

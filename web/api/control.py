@@ -24,6 +24,7 @@ from web.edge.arguments import decoded_with_rate, not_found, path_id
 from web.edge.bodies import BodyReader
 from web.edge.endpoints import Endpoint, Handler
 from web.edge.json_answers import json_response
+from web.edge.keys import StoredKey
 from web.edge.problems import ProblemError
 from web.services import Services
 
@@ -154,7 +155,9 @@ class ControlApi:
         """200 once the message will certainly not be sent; also when it was canceled before."""
         key = await self._access.key(request, SEND)
         message_id = path_id(request, "msg", "message")
-        outcome = await self._services.control.cancel(key.account, message_id)
+        outcome = await self._services.control.cancel(
+            key.account, message_id, actor=f"key {key.id}"
+        )
         anew = None if outcome.latest == message_id else format_id("msg", outcome.latest)
         canceled = Status.CANCELED.label
         if not outcome.canceled:
@@ -209,16 +212,20 @@ class ControlApi:
         """Change the rate. 200 once it holds."""
         key = await self._access.key(request, SEND)
         patch, _ = decoded_with_rate(BatchPatch, self._patch, await self._bodies.read(request))
-        return await self._apply(request, key.account, BatchChange(rate=patch.rate))
+        return await self._apply(request, key, BatchChange(rate=patch.rate))
 
     async def _change(self, request: web.Request, change: BatchChange) -> web.Response:
         key = await self._access.key(request, SEND)
-        return await self._apply(request, key.account, change)
+        return await self._apply(request, key, change)
 
-    async def _apply(self, request: web.Request, account: int, change: BatchChange) -> web.Response:
+    async def _apply(
+        self, request: web.Request, key: StoredKey, change: BatchChange
+    ) -> web.Response:
         batch_id = path_id(request, "bat", "batch")
         try:
-            view = await self._services.control.change_batch(account, batch_id, change)
+            view = await self._services.control.change_batch(
+                key.account, batch_id, change, actor=f"key {key.id}"
+            )
         except BatchConflict as error:
             raise ProblemError(error.code, error.detail) from None
         if view is None:

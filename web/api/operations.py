@@ -22,6 +22,7 @@ from web.edge.endpoints import Endpoint
 from web.edge.json_answers import json_response
 from web.edge.problems import ProblemError
 from web.health import CONNECTORS_READ
+from web.operator_services import Operator
 from web.services import (
     ConfigurationRefused,
     ConnectorState,
@@ -115,13 +116,13 @@ class OperationsApi:
 
     async def reload(self, request: web.Request) -> web.Response:
         """Read the configuration again."""
-        await self._access.key(request, ADMIN)
+        by = await self._operator(request)
         asked = ReloadRequest()
         if request.can_read_body:
             body = await self._bodies.read(request)
             asked = decoded(ReloadRequest, self._reload, body)
         try:
-            done = await self._services.operations.reload(allow_removals=asked.allow_removals)
+            done = await self._services.operations.reload(by, allow_removals=asked.allow_removals)
             return json_response(done)
         except ConfigurationRefused as error:
             faults = tuple(FieldError("config_invalid", each) for each in error.faults)
@@ -130,6 +131,10 @@ class OperationsApi:
             raise ProblemError(
                 "reload_running", str(error), headers={"Retry-After": "1"}
             ) from error
+
+    async def _operator(self, request: web.Request) -> Operator:
+        key = await self._access.key(request, ADMIN)
+        return Operator(key.account, f"key {key.id}")
 
     async def connectors(self, request: web.Request) -> web.Response:
         """The state of the connectors of this process."""
@@ -141,12 +146,13 @@ class OperationsApi:
 
     async def change(self, request: web.Request) -> web.Response:
         """Change a connector's pace."""
-        await self._access.key(request, ADMIN)
+        by = await self._operator(request)
         body = await self._bodies.read(request)
         patch, rate = decoded_with_rate(ConnectorPatch, self._patch, body)
         name = request.match_info["name"]
         try:
-            self._services.operations.change_connector(
+            await self._services.operations.change_connector(
+                by,
                 name,
                 False if patch.rate is UNSET else rate,
                 None if patch.paused is UNSET else bool(patch.paused),

@@ -463,7 +463,7 @@ async def test_a_message_that_was_canceled_by_itself_is_not_sent_again(shop: Sho
     canceler = MessageCanceler(
         shop.world.database.dedicated("cancel"), shop.ids, sent_anew=sent_anew
     )
-    assert (await canceler.cancel(first["account"], first["id"])).canceled
+    assert (await canceler.cancel(first["account"], first["id"], actor="key 1")).canceled
     await canceler.close()
     await shop.desk.pause(OTHER, campaign, "a typing error")
     before = await shop.one(campaign)

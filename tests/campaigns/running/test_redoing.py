@@ -66,17 +66,17 @@ async def test_the_cancel_of_an_id_from_before_an_edit_follows_to_what_went_in_i
     await shop.feed.turn()
     new = await waiting(shop)
     assert not set(old) & set(new)
-    assert await cancels.cancel(ACCOUNT, old[1]) == CancelOutcome(True, new[1])
+    assert await cancels.cancel(ACCOUNT, old[1], actor="key 1") == CancelOutcome(True, new[1])
     assert await waiting(shop) == [new[0], new[2]]
-    assert await cancels.cancel(ACCOUNT, old[1]) == CancelOutcome(False, new[1])
+    assert await cancels.cancel(ACCOUNT, old[1], actor="key 1") == CancelOutcome(False, new[1])
     assert await waiting(shop) == [new[0], new[2]]
     assert cancels.canceled == 1
     await edited(shop, campaign)
     await shop.feed.turn()
     latest = await waiting(shop)
     assert len(latest) == PEOPLE - 1
-    assert await cancels.cancel(ACCOUNT, old[2]) == CancelOutcome(True, latest[1])
-    assert await cancels.cancel(ACCOUNT, new[0]) == CancelOutcome(True, latest[0])
+    assert await cancels.cancel(ACCOUNT, old[2], actor="key 1") == CancelOutcome(True, latest[1])
+    assert await cancels.cancel(ACCOUNT, new[0], actor="key 1") == CancelOutcome(True, latest[0])
     assert await waiting(shop) == []
 
 
@@ -88,7 +88,7 @@ async def test_it_is_too_late_for_the_old_id_when_it_is_for_the_new_one(
     await shop.feed.turn()
     new = await waiting(shop)
     await shop.deliver(limit=1)
-    assert await cancels.cancel(ACCOUNT, old[0]) == CancelOutcome(False, new[0])
+    assert await cancels.cancel(ACCOUNT, old[0], actor="key 1") == CancelOutcome(False, new[0])
     assert await waiting(shop) == new[1:]
 
 
@@ -98,7 +98,7 @@ async def test_nobody_follows_to_the_messages_of_another_account(
     campaign, old = await begun(shop)
     await edited(shop, campaign)
     await shop.feed.turn()
-    assert not (await cancels.cancel(ACCOUNT + 1, old[0])).canceled
+    assert not (await cancels.cancel(ACCOUNT + 1, old[0], actor="key 1")).canceled
     assert len(await waiting(shop)) == PEOPLE
     await edited(shop, campaign)
     await shop.feed.turn()
@@ -114,7 +114,7 @@ async def test_what_was_sent_before_the_edit_stands_for_itself(
     await edited(shop, campaign)
     await shop.feed.turn()
     assert len(await waiting(shop)) == PEOPLE - 1
-    assert await cancels.cancel(ACCOUNT, old[0]) == CancelOutcome(False, old[0])
+    assert await cancels.cancel(ACCOUNT, old[0], actor="key 1") == CancelOutcome(False, old[0])
 
 
 @dataclass
@@ -147,7 +147,7 @@ async def test_a_cancel_counts_that_comes_when_the_new_message_is_written_and_no
     await edited(shop, campaign)
 
     async def cancel() -> None:
-        assert await cancels.cancel(ACCOUNT, old[1]) == CancelOutcome(False, old[1])
+        assert await cancels.cancel(ACCOUNT, old[1], actor="key 1") == CancelOutcome(False, old[1])
 
     just_before(shop, monkeypatch, cancel)
     await shop.feed.turn()
@@ -186,7 +186,7 @@ async def test_a_cancel_waits_for_the_new_message_that_is_being_stored(
     shop.world.accepter.checks = (held,)
     turn = asyncio.ensure_future(shop.feed.turn())
     await held.reached.wait()
-    pending = asyncio.ensure_future(cancels.cancel(ACCOUNT, old[0]))
+    pending = asyncio.ensure_future(cancels.cancel(ACCOUNT, old[0], actor="key 1"))
     waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     try:
         while not await shop.connection.fetchval(waits):
@@ -209,7 +209,7 @@ async def test_a_cancel_counts_over_an_edit_that_came_before_the_message_was_sto
     await edited(shop, campaign)
     monkeypatch.setattr(shop.feed, "_accepter", Full())
     await shop.feed.turn()
-    assert not (await cancels.cancel(ACCOUNT, old[2])).canceled
+    assert not (await cancels.cancel(ACCOUNT, old[2], actor="key 1")).canceled
     monkeypatch.undo()
     await edited(shop, campaign)
     await shop.feed.turn()

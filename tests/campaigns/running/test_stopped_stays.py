@@ -196,7 +196,7 @@ async def canceled(shop: Shop, campaign: int, who: asyncpg.Record) -> None:
         "SELECT id FROM message WHERE to_idx = $1 ORDER BY id DESC LIMIT 1", who["to_idx"]
     )
     for row in rows:
-        await canceler.cancel(ACCOUNT, row["id"])
+        await canceler.cancel(ACCOUNT, row["id"], actor="key 1")
     if not rows:
         await opted_out(shop, campaign, who)
     await canceler.close()
@@ -301,12 +301,12 @@ async def test_a_batch_of_a_campaign_is_not_changed_by_itself(shop: Shop) -> Non
     await shop.desk.pause(OTHER, campaign, "a break")
     for change in (BatchChange("active"), BatchChange("canceled"), BatchChange(rate="1/s")):
         with pytest.raises(BatchConflict, match=format_id("cmp", campaign)):
-            await batches.change(ACCOUNT, wave, change)
+            await batches.change(ACCOUNT, wave, change, actor="key 1")
     await shop.desk.resume(OTHER, campaign)
     await shop.deliver()
     await shop.watch.look()
     assert (await shop.one(campaign)).state is CampaignState.FINISHED
-    view = await batches.change(ACCOUNT, wave, BatchChange("canceled"))
+    view = await batches.change(ACCOUNT, wave, BatchChange("canceled"), actor="key 1")
     assert view is not None
     assert view.state == "canceled"
 

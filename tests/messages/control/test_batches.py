@@ -34,6 +34,7 @@ from tests.dispatch.world import CONNECTOR, VAULT, World, running, wall_ms
 from tests.smpp.recording import eventually
 
 ACCOUNT = 1
+KEY = "key 7"
 NOTHING_WAITS = "SELECT count(*) FROM outbox"
 
 
@@ -66,7 +67,7 @@ class Process:
         return batch_id
 
     async def say(self, batch_id: int, **change: str | None) -> BatchView:
-        view = await self.changes.change(ACCOUNT, batch_id, BatchChange(**change))
+        view = await self.changes.change(ACCOUNT, batch_id, BatchChange(**change), actor=KEY)
         assert view is not None
         return view
 
@@ -351,7 +352,30 @@ async def test_a_change_is_refused_to_others_and_unknown_batches_are_none(
 ) -> None:
     batch = await process.batch(process.world.messages(2))
     pause = BatchChange(state="paused")
-    assert await process.changes.change(ACCOUNT + 1, batch, pause) is None
-    assert await process.changes.change(ACCOUNT, batch + 1, pause) is None
+    assert await process.changes.change(ACCOUNT + 1, batch, pause, actor=KEY) is None
+    assert await process.changes.change(ACCOUNT, batch + 1, pause, actor=KEY) is None
     await process.watch.learn()
     assert not process.batches
+
+
+async def test_each_change_is_on_record_and_what_changes_nothing_is_not(process: Process) -> None:
+    batch = await process.batch(process.world.messages(2))
+    for change in (
+        {"state": "paused"}, {"state": "paused"}, {"rate": "50/s, burst=10"},
+        {"rate": "50/s, burst=10"}, {"state": "active"}, {"rate": None}, {"state": "canceled"},
+        {"state": "canceled"},
+    ):  # fmt: skip
+        await process.say(batch, **change)
+    for wrong in ({"account": ACCOUNT + 1}, {"batch_id": batch + 1}):
+        asked = {"account": ACCOUNT, "batch_id": batch, "change": BatchChange("paused"), **wrong}
+        assert await process.changes.change(**asked, actor=KEY) is None
+    with pytest.raises(BatchConflict):
+        await process.say(batch, state="active")
+    rows = await process.world.connection.fetch("SELECT * FROM audit ORDER BY seq")
+    assert {(row["account"], row["actor"]) for row in rows} == {(ACCOUNT, KEY)}
+    named = format_id("bat", batch)
+    assert [(row["action"], row["detail"]["rate"]) for row in rows] == [
+        ("batch.pause", None), ("batch.rate", "50/s,burst=10"), ("batch.resume", "50/s,burst=10"),
+        ("batch.rate", None), ("batch.cancel", None),
+    ]  # fmt: skip
+    assert {row["detail"]["batch"] for row in rows} == {named}

@@ -42,7 +42,7 @@ async def nothing_anew(connection: Connection, messages: Sequence[int]) -> dict[
 
 
 async def stops(cancels: MessageCanceler, account: int, message: int) -> bool:
-    outcome = await cancels.cancel(account, message)
+    outcome = await cancels.cancel(account, message, actor="key 7")
     assert outcome.latest == message
     return outcome.canceled
 
@@ -164,3 +164,21 @@ async def test_what_went_with_its_batch_is_on_record_as_canceled_by_itself(world
     assert {row["message_id"]: row["error"] for row in said} == {
         swept.id: BY_ITSELF, other.id: None, expired.id: None,
     }  # fmt: skip
+
+
+async def test_a_cancel_is_on_record_and_what_came_too_late_is_not(world: World) -> None:
+    """One row for each who asked, however many cancels they sent together."""
+    messages = world.messages(5)
+    await world.store(messages, owner=0)
+    late = world.messages(1)[0]
+    cancels = canceler(world)
+    wanted = [*((each, "key 7") for each in messages[:3]), (messages[3], "key 8"), (late, "key 8")]
+    await asyncio.gather(*(cancels.cancel(ACCOUNT, each.id, actor=by) for each, by in wanted))
+    await cancels.cancel(ACCOUNT, messages[3].id, actor="key 9")
+    rows = await world.connection.fetch("SELECT * FROM audit ORDER BY actor, seq")
+    assert {row["action"] for row in rows} == {"message.cancel"}
+    by = {actor: [row["detail"] for row in rows if row["actor"] == actor] for _, actor in wanted}
+    assert len(rows) == sum(map(len, by.values()))
+    assert sum(each["messages"] for each in by["key 7"]) == 3
+    assert (by["key 7"][0]["first"], by["key 7"][-1]["last"]) == (messages[0].id, messages[2].id)
+    assert [(each["messages"], each["first"]) for each in by["key 8"]] == [(1, messages[3].id)]

@@ -287,7 +287,7 @@ async def test_f3_a_hold_a_release_and_a_cancel_are_changes(scene: Scene) -> Non
     row = await world.connection.execute("UPDATE outbox SET owner = 0 WHERE id = $1", message.id)
     assert row == "UPDATE 1"
     asked = datetime.now(UTC).replace(microsecond=0)
-    assert (await canceler.cancel(ACCOUNT, message.id)).canceled
+    assert (await canceler.cancel(ACCOUNT, message.id, actor="key 1")).canceled
     assert await updated_at(world, message.id) >= asked
     part = (await read_messages(world.connection, REGISTRY, ACCOUNT, [message.id]))[0].results[0]
     assert await updated_at(world, message.id) == time_of(part.id)

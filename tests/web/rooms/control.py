@@ -54,7 +54,7 @@ class Control(Messages):
         return change
 
     async def change_batch(
-        self, account: int, batch_id: int, change: BatchChange
+        self, account: int, batch_id: int, change: BatchChange, *, actor: str
     ) -> BatchView | None:
         view = await self.batch(account, batch_id)
         if view is None:
@@ -69,7 +69,7 @@ class Control(Messages):
         self.batches[batch_id] = view
         return view
 
-    async def cancel(self, account: int, message_id: int) -> CancelOutcome:
+    async def cancel(self, account: int, message_id: int, *, actor: str) -> CancelOutcome:
         self.fail()
         latest = self.anew.get(message_id, message_id)
         item, _ = self.stored.get(latest, (None, None))

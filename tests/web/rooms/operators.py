@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gateway.config import ConfigError
 from ratelimit.spec import RateSpec
 from tests.web.rooms.forced import Forced
 from web.edge.keys import StoredKey
 from web.edge.reveal_log import Revealed
-from web.operator_services import RouteLeg, RouteMatch, RouteState
+from web.operator_services import Operator, RouteLeg, RouteMatch, RouteState
 from web.samples import HistogramSample, Sample
-from web.services import Component, ConnectorUnknown, ConnectorView, Reloaded
+from web.services import (
+    Component,
+    ConfigurationRefused,
+    ConnectorUnknown,
+    ConnectorView,
+    Reloaded,
+)
 
 
 class Operators(Forced):
@@ -30,13 +37,16 @@ class Operators(Forced):
         self.fail()
         return self.keys.get(key_hash)
 
-    async def reload(self, *, allow_removals: bool = False) -> Reloaded:
+    async def reload(self, by: Operator, *, allow_removals: bool = False) -> Reloaded:
         """Nothing has changed, or `failure`."""
-        self.fail()
+        try:
+            self.fail()
+        except ConfigError as error:
+            raise ConfigurationRefused(str(error), error.faults) from error
         return Reloaded(added=[], removed=[], adjusted=[], rebinding=[], restart_needed=[])
 
-    def change_connector(
-        self, name: str, rate: RateSpec | bool | None, paused: bool | None
+    async def change_connector(
+        self, by: Operator, name: str, rate: RateSpec | bool | None, paused: bool | None
     ) -> None:
         if name != "carrier-a":
             raise ConnectorUnknown(name)
