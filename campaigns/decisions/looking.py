@@ -107,7 +107,7 @@ class ExperimentWatch:
             return False  # the next one is not reached
         async with self._dedicated.transaction() as connection:
             locked = await connection.fetchrow(_SQL["campaign_lock"], row["id"])
-            if locked is None or not _open(locked) or locked["version"] != row["version"]:
+            if locked is None or not _open(locked) or _moved(row, locked):
                 return False
             if await _before(connection, row["id"], now) != before:
                 return False  # another process was first
@@ -196,6 +196,11 @@ async def _before(connection: Connection, campaign: int, now: datetime) -> _Befo
         await looks.last_at(connection, campaign, now),
         await looks.last_number(connection, campaign),
     )
+
+
+def _moved(row: asyncpg.Record, locked: asyncpg.Record) -> bool:
+    """Whether it was edited meanwhile, or begins later than it was counted for."""
+    return any(row[name] != locked[name] for name in ("version", "started_at"))
 
 
 def _open(row: asyncpg.Record) -> bool:

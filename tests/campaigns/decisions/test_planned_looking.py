@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from campaigns.decisions import deciding
+from campaigns.decisions import deciding, looks
 from campaigns.decisions.decided import How
 from campaigns.decisions.looking import ExperimentWatch
 from campaigns.decisions.reporting import ExperimentReport
@@ -224,6 +224,41 @@ async def test_a_process_that_dies_in_a_look_leaves_nothing_and_the_next_takes_i
     assert await heir.look(await stands(shop, campaign), later(24.1))
     assert await numbers(shop, campaign) == [1]
     assert not await heir.look(await stands(shop, campaign), later(37))
+
+
+async def test_a_process_that_dies_in_a_look_that_decides_nothing_leaves_it_to_the_next(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shop.people(200)
+    campaign = await tried(shop, experiment=FIVE)
+    await delivered(shop, campaign, 25)
+    dying, heir = watches(shop, 2)
+    with monkeypatch.context() as patched:
+        store = looks.store
+
+        async def died(*arguments: Any) -> None:
+            await store(*arguments)
+            raise Killed
+
+        patched.setattr(looks, "store", died)
+        with pytest.raises(Killed):
+            await dying.look(await stands(shop, campaign), later(24.1))
+    assert await looked(shop, campaign) == []
+    assert not await heir.look(await stands(shop, campaign), later(24.1))
+    [seen] = await looked(shop, campaign)
+    assert (seen["ordinal"], seen["bound"]) == (1, pytest.approx(bounds(5)[0], abs=1e-6))
+
+
+@pytest.mark.parametrize("test", [{"kind": "planned"}, {"kind": "always_valid"}])
+async def test_what_begins_later_meanwhile_is_not_over(shop: Shop, test: dict[str, Any]) -> None:
+    """It was paused before anybody got it, and resumed while it was being counted."""
+    await shop.people(60)
+    campaign = await tried(shop, experiment={**FIVE, "test": test})
+    before = await stands(shop, campaign)
+    await shop.connection.execute("UPDATE campaign SET started_at = started_at + interval '1 h'")
+    assert not await shop.looks.look(before, later(36.1))
+    assert await looked(shop, campaign) == []
+    assert (await shop.one(campaign)).decided is None
 
 
 async def test_a_clock_that_was_set_back_takes_no_look_again(shop: Shop) -> None:
