@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections import defaultdict
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -122,6 +123,14 @@ def test_shells_are_listed_only_where_they_read_the_clock() -> None:
         assert files, entry
         written = [each for each in files if each.text.strip()]
         assert not written or any(list(rules_python.clock_reads(each)) for each in written), entry
+
+
+def test_mypy_looks_at_every_package() -> None:
+    """The tests too: what one says when it fails is run at no other time."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    checked = set(project["tool"]["mypy"]["packages"])
+    of_packages = {each.package for each in PYTHON} - {"docs"}  # examples, each a file alone
+    assert of_packages == checked
 
 
 def test_a_test_lies_in_the_folder_of_its_code() -> None:
