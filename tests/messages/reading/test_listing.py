@@ -158,7 +158,7 @@ async def test_what_has_an_index_is_looked_up_by_it(world: World, by: str) -> No
     """
     ids = await stored(world, *(prepared(n, client_ref=f"ref-{n}") for n in range(50)))
     await world.connection.execute("ANALYZE message")
-    nobodys = {"to": "+8613999999999", "client_ref": "none", "batch_id": ids[0]}
+    nobodys: dict[str, Any] = {"to": "+8613999999999", "client_ref": "none", "batch_id": ids[0]}
     before = await whole_reads(world)
     assert await page(world, **{by: nobodys[by]}) == ([], None)
     assert await whole_reads(world) == before
